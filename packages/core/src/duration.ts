@@ -1,0 +1,24 @@
+// Durations as they are written in options and descriptors: a number with a unit. Nothing here reads a clock.
+import { ConfigError } from './errors.ts';
+
+const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A length of time with its unit, as Go writes it: `'5s'`, `'30m'`, `'1h30m'`. Units: ms, s, m, h, d. */
+export type Duration = `${number}${keyof typeof UNIT_MS}` | (string & {});
+
+/**
+ * Reads a duration.
+ * @returns milliseconds
+ * @throws ConfigError for anything that is not a positive duration with a unit (`'0s'` is a duration too)
+ */
+export function parseDuration(value: unknown, path: string): number {
+  if (typeof value !== 'string' || !/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/.test(value)) {
+    throw new ConfigError(path, `expected a duration with a unit, like '30s', '5m' or '1h'`);
+  }
+  let totalMs = 0;
+  for (const [, amount, unit] of value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
+    totalMs += Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  }
+  if (!Number.isSafeInteger(Math.round(totalMs))) throw new ConfigError(path, 'is too long');
+  return Math.round(totalMs);
+}

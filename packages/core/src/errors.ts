@@ -1,0 +1,187 @@
+// The two errors of the library, and the one table that says how a refusal is answered. Nothing here decides.
+import { bearerChallenge } from './challenge.ts';
+
+interface Refusal {
+  readonly status: 400 | 401 | 403 | 503;
+  /** The OAuth error code, RFC 6750 §3.1; absent where the RFC wants none or no challenge is due. */
+  readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope';
+  /** Constant, so that it can leak nothing. */
+  readonly message: string;
+}
+
+const REFUSALS = {
+  credentials_missing: { status: 401, message: 'A bearer token is required' },
+  credentials_malformed: {
+    status: 400,
+    error: 'invalid_request',
+    message: 'The credentials are malformed',
+  },
+  credentials_ambiguous: {
+    status: 400,
+    error: 'invalid_request',
+    message: 'More than one credential was presented',
+  },
+  token_malformed: { status: 401, error: 'invalid_token', message: 'The token is malformed' },
+  token_algorithm_refused: {
+    status: 401,
+    error: 'invalid_token',
+    message: 'The token is signed with an algorithm that is not accepted',
+  },
+  token_type_refused: {
+    status: 401,
+    error: 'invalid_token',
+    message: 'The token is of a type that is not accepted',
+  },
+  token_issuer_untrusted: {
+    status: 401,
+    error: 'invalid_token',
+    message: 'The token is from an issuer that is not trusted',
+  },
+  token_key_unknown: {
+    status: 401,
+    error: 'invalid_token',
+    message: 'The token is signed with a key that is not known',
+  },
+  token_signature_invalid: {
+    status: 401,
+    error: 'invalid_token',
+    message: 'The signature of the token is not valid',
+  },
+  token_audience_mismatch: {
+    status: 401,
+    error: 'invalid_token',
+    message: 'The token is for another audience',
+  },
+  token_expired: { status: 401, error: 'invalid_token', message: 'The token has expired' },
+  token_not_yet_valid: {
+    status: 401,
+    error: 'invalid_token',
+    message: 'The token is not valid yet',
+  },
+  token_claims_invalid: {
+    status: 401,
+    error: 'invalid_token',
+    message: 'The claims of the token are not acceptable',
+  },
+  token_rejected: { status: 401, error: 'invalid_token', message: 'The token was rejected' },
+  scope_insufficient: {
+    status: 403,
+    error: 'insufficient_scope',
+    message: 'The token lacks a scope that this request needs',
+  },
+  claims_insufficient: {
+    status: 403,
+    error: 'insufficient_scope',
+    message: 'The token lacks a claim that this request needs',
+  },
+  origin_refused: { status: 403, message: 'The request came from another origin' },
+  keyset_unavailable: { status: 503, message: 'The token cannot be checked at the moment' },
+  remote_unavailable: { status: 503, message: 'The token cannot be checked at the moment' },
+  groups_unavailable: { status: 503, message: 'The token cannot be checked at the moment' },
+} as const satisfies Record<string, Refusal>;
+
+/** Every reason for which a request can be refused. The list is closed. */
+export type AuthErrorCode = keyof typeof REFUSALS;
+
+/** All codes, for tests and tables. */
+export const authErrorCodes: readonly AuthErrorCode[] = Object.freeze(
+  Object.keys(REFUSALS) as AuthErrorCode[],
+);
+
+/** What surrounds a refusal: for logs (`detail`, `cause`), and for the answer (`realm`, `scope`, `retryAfterSeconds`). */
+export interface AuthErrorContext {
+  /** For logs only. Never holds a token, a signature or a key. */
+  readonly detail?: string | undefined;
+  readonly cause?: unknown;
+  readonly realm?: string | undefined;
+  /** Scope names from configuration, space-delimited, for the challenge of `scope_insufficient`. */
+  readonly scope?: string | undefined;
+  /** Whole seconds, for the 503 answers. Default 5. */
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+const BRAND: unique symbol = Symbol.for('@latchkey/AuthError') as never;
+
+/**
+ * Why a request was refused. Carries what every framework's own error path needs to answer: `status`, `statusCode` and
+ * `headers`. The message is a constant for the code. `detail` and `cause` are for logs, and `toJSON()` leaves both out.
+ */
+export class AuthError extends Error {
+  override readonly name = 'AuthError';
+  readonly code: AuthErrorCode;
+  readonly status: number;
+  /** The same as `status`, under the name that some frameworks read. */
+  readonly statusCode: number;
+  /** The challenge, and `Retry-After` on 503. A refusal is never to be cached. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The message may be shown to the client. */
+  readonly expose = true;
+  readonly detail: string | undefined;
+  readonly #context: AuthErrorContext;
+
+  constructor(code: AuthErrorCode, context: AuthErrorContext = {}) {
+    const refusal: Refusal = REFUSALS[code];
+    // A refusal is an answer and not a fault: a stack would cost more than the check, and development error pages print it.
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
+    super(refusal.message, context.cause === undefined ? undefined : { cause: context.cause });
+    Error.stackTraceLimit = limit;
+    this.code = code;
+    this.status = refusal.status;
+    this.statusCode = refusal.status;
+    this.detail = context.detail;
+    this.headers = answerHeaders(code, refusal, context);
+    this.#context = context;
+  }
+
+  get [BRAND](): true {
+    return true;
+  }
+
+  /** The same refusal with the challenge of this protection space. */
+  inRealm(realm: string): AuthError {
+    return new AuthError(this.code, { ...this.#context, realm });
+  }
+
+  /** What may be shown to anybody. */
+  toJSON(): { readonly code: AuthErrorCode; readonly status: number; readonly message: string } {
+    return { code: this.code, status: this.status, message: this.message };
+  }
+}
+
+/** True for an AuthError, also for one that another copy of this package made. */
+export function isAuthError(value: unknown): value is AuthError {
+  return typeof value === 'object' && value !== null && BRAND in value;
+}
+
+/** Options that cannot be used. Thrown while building, never during a request. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  /** Where the fault is, as written: `keySets[1].jwksUrl`. */
+  readonly path: string;
+
+  constructor(path: string, problem: string, options?: ErrorOptions) {
+    super(`${path}: ${problem}`, options);
+    this.path = path;
+  }
+}
+
+function answerHeaders(
+  code: AuthErrorCode,
+  refusal: Refusal,
+  context: AuthErrorContext,
+): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
+  if (refusal.status === 503) {
+    headers['Retry-After'] = String(Math.max(1, Math.ceil(context.retryAfterSeconds ?? 5)));
+  } else if (code !== 'origin_refused') {
+    headers['WWW-Authenticate'] = bearerChallenge({
+      realm: context.realm,
+      error: refusal.error,
+      // RFC 6750 §3.1: where no token was presented, no error code and no other error information.
+      description: refusal.error === undefined ? undefined : refusal.message,
+      scope: context.scope,
+    });
+  }
+  return Object.freeze(headers);
+}

@@ -1,0 +1,38 @@
+// The public surface of @latchkey/core, in two halves.
+
+// For applications.
+export type { Authenticator } from './authenticator.ts';
+export { authorize, createAuthenticator } from './authenticator.ts';
+// For authors of adapters. A third party's adapter needs no more than this.
+export type { CompiledRules } from './claims/compile.ts';
+export { compileRules } from './claims/compile.ts';
+export type {
+  AllOfRule,
+  AnyOfRule,
+  Literal,
+  OptionalRule,
+  PatternRule,
+  PresentRule,
+  RequiredRule,
+  Rule,
+  Rules,
+} from './claims/rules.ts';
+export { allOf, anyOf, optional, pattern, present } from './claims/rules.ts';
+export type { RequestView } from './credentials/header.ts';
+export type { Duration } from './duration.ts';
+export type { AuthErrorCode, AuthErrorContext } from './errors.ts';
+export { AuthError, authErrorCodes, ConfigError, isAuthError } from './errors.ts';
+export type { LatchkeyEvents } from './events.ts';
+export type { JwkSet } from './keysets/jwk.ts';
+export type { KeysetReport } from './keysets/keyset.ts';
+export type {
+  AuthenticatorOptions,
+  Clock,
+  DiscoveryKeysetOptions,
+  InlineKeysetOptions,
+  JwksUrlKeysetOptions,
+  KeysetOptions,
+} from './options.ts';
+export type { Claims, Principal } from './principal.ts';
+export type { AlgorithmName } from './token/algorithms.ts';
+export type { JsonObject, JsonValue } from './token/json.ts';

@@ -1,0 +1,114 @@
+// Fetching JSON for keysets: whole-fetch deadline, size limit, redirects, cache headers. Knows nothing of keys.
+import { Agent, fetch, type Headers, type Response } from 'undici';
+import { type JsonObject, parseJsonObject } from '../token/json.ts';
+
+/** A document and how long its server says it may be used. */
+export interface FetchedJson {
+  readonly json: JsonObject;
+  /** From Cache-Control or Expires; undefined if neither says anything. 0 if it must not be stored. */
+  readonly lifetimeMs: number | undefined;
+}
+
+/** Fetches JSON documents for one keyset, over connections of its own. */
+export interface JsonFetcher {
+  /** Rejects unless a 200 with a strict JSON object of bounded size has come whole within the deadline. */
+  fetch(url: URL, signal: AbortSignal): Promise<FetchedJson>;
+  close(): Promise<void>;
+}
+
+const DEADLINE_MS = 5_000;
+const MAX_BYTES = 512 * 1024;
+const MAX_REDIRECTS = 3;
+
+/** Makes a fetcher. Its URLs must have passed `checkUrl`. */
+export function createJsonFetcher(): JsonFetcher {
+  const agent = new Agent({ connect: { timeout: DEADLINE_MS }, keepAliveTimeout: 4_000 });
+  return {
+    async fetch(url, signal) {
+      // One deadline over everything, the body included: an idle timeout never ends a slow drip.
+      const deadline = new AbortController();
+      const timer = setTimeout(
+        () => deadline.abort(new Error(`no whole answer within ${DEADLINE_MS} ms`)),
+        DEADLINE_MS,
+      );
+      try {
+        const response = await follow(url, agent, AbortSignal.any([signal, deadline.signal]));
+        const json = parseJsonObject(await readBounded(response));
+        return { json, lifetimeMs: cacheLifetimeMs(response.headers, Date.now()) };
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** Why a URL may not be fetched; undefined if it may. Plain HTTP only where the options say so. */
+export function refuseUrl(url: URL, allowHttp: boolean): string | undefined {
+  if (url.protocol !== 'https:' && !(allowHttp && url.protocol === 'http:')) {
+    return url.protocol === 'http:' ? 'must be https (allowHttp permits http)' : 'must be https';
+  }
+  if (url.username !== '' || url.password !== '') return 'must not hold credentials';
+  return undefined;
+}
+
+/**
+ * The lifetime that a response's headers give it, RFC 9111 §4.2.1: max-age less Age, else Expires less Date. What cannot be
+ * read counts as expired, as §4.2.1 advises.
+ */
+export function cacheLifetimeMs(headers: Pick<Headers, 'get'>, nowMs: number): number | undefined {
+  const cacheControl = headers.get('cache-control')?.toLowerCase() ?? '';
+  if (/(?:^|[\s,])no-(?:store|cache)(?:$|[\s,=])/.test(cacheControl)) return 0;
+  // Where it is said twice, the shortest holds.
+  const maxAges = [...cacheControl.matchAll(/(?:^|[\s,])max-age\s*=\s*"?([^",\s]*)/g)];
+  if (maxAges.length > 0) {
+    const seconds = Math.min(...maxAges.map(([, value]) => readSeconds(value)));
+    return Math.max(0, seconds - readSeconds(headers.get('age') ?? '0')) * 1000;
+  }
+  const expires = headers.get('expires');
+  if (expires === null) return undefined;
+  const date = Date.parse(headers.get('date') ?? '');
+  const lifetimeMs = Date.parse(expires) - (Number.isNaN(date) ? nowMs : date);
+  return Number.isNaN(lifetimeMs) ? 0 : Math.max(0, lifetimeMs);
+}
+
+/** delta-seconds, RFC 9111 §1.2.2; anything else is 0. */
+function readSeconds(text: string | undefined): number {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
+}
+
+/** Follows redirects on the same host and scheme only: anywhere else is somewhere that the options did not name. */
+async function follow(start: URL, agent: Agent, signal: AbortSignal): Promise<Response> {
+  let url = start;
+  for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+    const response = await fetch(url, {
+      dispatcher: agent,
+      signal,
+      redirect: 'manual',
+      headers: { accept: 'application/jwk-set+json, application/json' },
+    });
+    if (response.status === 200) return response;
+    await response.body?.cancel();
+    const location = response.headers.get('location');
+    if (![301, 302, 303, 307, 308].includes(response.status) || location === null) {
+      throw new Error(`answered with status ${response.status}`);
+    }
+    url = new URL(location, url);
+    if (url.origin !== start.origin || url.username !== '' || url.password !== '') {
+      throw new Error('redirects to another origin');
+    }
+  }
+  throw new Error('redirects too often');
+}
+
+/** Reads the body as it is decoded, and stops at the limit: a small answer may unpack to a large one. */
+async function readBounded(response: Response): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength;
+    if (size > MAX_BYTES) throw new Error(`answered with more than ${MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}

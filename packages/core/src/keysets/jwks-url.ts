@@ -1,0 +1,30 @@
+// A JWK Set behind a URL.
+import type { AlgorithmName } from '../token/algorithms.ts';
+import type { JsonFetcher } from './https.ts';
+import { importJwks } from './jwk.ts';
+import type { KeySource, LoadedKeys } from './refresh.ts';
+
+/** What reading a JWK Set over HTTP takes. */
+export interface JwksUrlSettings {
+  readonly url: URL;
+  readonly allowed: ReadonlySet<AlgorithmName> | undefined;
+  readonly fetcher: JsonFetcher;
+}
+
+/** Makes a source of the JWK Set behind one URL. */
+export function createJwksUrlSource(settings: JwksUrlSettings): KeySource {
+  return {
+    description: settings.url.href,
+    load: (signal) => loadJwks(settings, signal),
+    close: () => settings.fetcher.close(),
+  };
+}
+
+/** Fetches and imports one JWK Set. An empty set is a set: whoever publishes it has withdrawn all keys. */
+export async function loadJwks(
+  { url, allowed, fetcher }: JwksUrlSettings,
+  signal: AbortSignal,
+): Promise<LoadedKeys> {
+  const { json, lifetimeMs } = await fetcher.fetch(url, signal);
+  return { ...importJwks(json, allowed), lifetimeMs };
+}

@@ -1,0 +1,62 @@
+// Principal: who a verified token says the caller is, and its making from claims.
+import { splitList } from './claims/compile.ts';
+import { AuthError } from './errors.ts';
+import { deepFreeze, type JsonObject, type JsonValue } from './token/json.ts';
+
+/** The JWT Claims Set of a verified token, by claim name. */
+export type Claims = JsonObject;
+
+/** Who the verified token says the caller is. Frozen to its leaves, and shared by requests that carry the same token. */
+export interface Principal<C extends object = Claims> {
+  /** The `iss` claim. Undefined where a keyset without issuer verified a token without one. */
+  readonly issuer: string | undefined;
+  /** The `sub` claim. Undefined where the token has none: tokens for clients may. */
+  readonly subject: string | undefined;
+  /** The items of `scope`, or of `scp`. */
+  readonly scopes: readonly string[];
+  /** The `groups` claim. */
+  readonly groups: readonly string[];
+  readonly claims: C;
+}
+
+// Carries the realm of the authenticator, and tells a principal from anything that merely looks like one. A symbol, because
+// what arrives as JSON cannot have one.
+const REALM: unique symbol = Symbol.for('@latchkey/Principal') as never;
+
+/**
+ * Makes a principal of claims that have been verified and judged.
+ * @throws AuthError `token_claims_invalid` if `scope`, `scp` or `groups` is not what its name promises
+ */
+export function createPrincipal(claims: Claims, realm: string | undefined): Principal {
+  const scope = own(claims, 'scope') ?? own(claims, 'scp');
+  const principal = {
+    issuer: own(claims, 'iss') as string | undefined,
+    subject: own(claims, 'sub') as string | undefined,
+    scopes: typeof scope === 'string' ? splitList(scope) : readStrings(scope, 'scope'),
+    groups: readStrings(own(claims, 'groups'), 'groups'),
+    claims: deepFreeze(claims),
+  };
+  Object.freeze(principal.scopes);
+  Object.freeze(principal.groups);
+  return Object.freeze(Object.defineProperty(principal, REALM, { value: realm ?? null }));
+}
+
+/** True for what an authenticator made; false for anything else that stands in the same place. */
+export function isPrincipal(value: unknown): value is Principal {
+  return typeof value === 'object' && value !== null && REALM in value;
+}
+
+/** The realm of the authenticator that made this principal. */
+export function realmOf(principal: Principal): string | undefined {
+  return (principal as { readonly [REALM]?: string | null })[REALM] ?? undefined;
+}
+
+function readStrings(value: JsonValue | undefined, name: string): readonly string[] {
+  if (value === undefined || value === null) return [];
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.slice();
+  throw new AuthError('token_claims_invalid', { detail: `${name} is not a list of strings` });
+}
+
+function own(claims: Claims, name: string): JsonValue | undefined {
+  return Object.hasOwn(claims, name) ? claims[name] : undefined;
+}

@@ -1,0 +1,111 @@
+// Strict JSON: what RFC 8259 leaves open is closed here. Says nothing about what the members mean.
+import { isUtf8 } from 'node:buffer';
+
+/** A JSON object as it was parsed: own properties only are to be trusted. */
+export type JsonObject = { readonly [name: string]: JsonValue };
+/** Any JSON value. */
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
+
+const MAX_DEPTH = 32;
+
+/**
+ * Parses one JSON object from bytes. Refuses what makes two readers disagree: invalid UTF-8 and a byte order mark
+ * (RFC 8259 §8.1), repeated members (RFC 7515 §4, RFC 7519 §4), lone surrogates (RFC 8259 §8.2), numbers beyond a double,
+ * and nesting deeper than 32.
+ * @throws SyntaxError whose message holds nothing of the input
+ */
+export function parseJsonObject(bytes: Uint8Array): JsonObject {
+  if (!isUtf8(bytes)) throw new SyntaxError('not UTF-8');
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const written = countWrittenMembers(text);
+  const value = parse(text);
+  if (!isJsonObject(value)) throw new SyntaxError('not a JSON object');
+  // A repeated member, however it is escaped, is written twice and kept once.
+  if (countKeptMembers(value, text.includes('\\u')) !== written) {
+    throw new SyntaxError('a member is repeated');
+  }
+  return value;
+}
+
+/** True for a JSON object: neither null nor an array. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Freezes a parsed value to its leaves, and returns it. */
+export function deepFreeze<T extends JsonValue>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const member of Object.values(value)) deepFreeze(member);
+    Object.freeze(value);
+  }
+  return value;
+}
+
+function parse(text: string): JsonValue {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The engine's own message quotes the input.
+    throw new SyntaxError('not JSON');
+  }
+}
+
+/** Counts the colons outside strings: one for each member as written. Runs before the parser, so depth is bounded first. */
+function countWrittenMembers(text: string): number {
+  let members = 0;
+  let depth = 0;
+  for (let index = 0; index < text.length; index++) {
+    switch (text.charCodeAt(index)) {
+      case 0x22: // "
+        index = closingQuote(text, index);
+        break;
+      case 0x3a: // :
+        members++;
+        break;
+      case 0x5b: // [
+      case 0x7b: // {
+        if (++depth > MAX_DEPTH) throw new SyntaxError('nested too deep');
+        break;
+      case 0x5d: // ]
+      case 0x7d: // }
+        depth--;
+        break;
+    }
+  }
+  return members;
+}
+
+function closingQuote(text: string, opening: number): number {
+  let quote = text.indexOf('"', opening + 1);
+  while (quote !== -1) {
+    let backslashes = 0;
+    while (text.charCodeAt(quote - 1 - backslashes) === 0x5c) backslashes++;
+    if (backslashes % 2 === 0) return quote;
+    quote = text.indexOf('"', quote + 1);
+  }
+  return text.length;
+}
+
+/** Counts the members that the parser kept, and refuses the values that no claim may have. */
+function countKeptMembers(value: JsonValue, mayHoldSurrogates: boolean): number {
+  if (typeof value === 'string') {
+    // Bytes that are UTF-8 hold no lone surrogate; only an escape can bring one in.
+    if (mayHoldSurrogates && !value.isWellFormed()) throw new SyntaxError('a lone surrogate');
+    return 0;
+  }
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new SyntaxError('a number out of range');
+    return 0;
+  }
+  if (typeof value !== 'object' || value === null) return 0;
+  let members = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) members += countKeptMembers(item, mayHoldSurrogates);
+    return members;
+  }
+  for (const [name, member] of Object.entries(value)) {
+    if (mayHoldSurrogates && !name.isWellFormed()) throw new SyntaxError('a lone surrogate');
+    members += 1 + countKeptMembers(member, mayHoldSurrogates);
+  }
+  return members;
+}

@@ -1,0 +1,95 @@
+// Strict compact JWS (RFC 7515 §7.1): form and JOSE header. Nothing that leaves here has been verified.
+import { AuthError } from '../errors.ts';
+import { type JsonObject, parseJsonObject } from './json.ts';
+
+/** The JOSE header parameters that are read (RFC 7515 §4.1). Others are ignored; `jwk`, `x5u` and `x5c` always are. */
+export interface UnverifiedHeader {
+  readonly alg: string;
+  readonly kid: string | undefined;
+  readonly typ: string | undefined;
+}
+
+/** A token taken apart. Every field is what somebody wrote, until its signature is good. */
+export interface UnverifiedToken {
+  readonly header: UnverifiedHeader;
+  readonly claims: JsonObject;
+  /** What was signed: the encoded header, a dot, the encoded payload (RFC 7515 §5.2). */
+  readonly signingInput: Buffer;
+  readonly signature: Buffer;
+}
+
+const COMPACT = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
+const MAX_KID_LENGTH = 256;
+// Each of these changes what the payload is or how it is read, and none is supported (RFC 7515 §4.1.11, RFC 7797, RFC 7516).
+const REFUSED_PARAMETERS = ['crit', 'b64', 'zip', 'enc'] as const;
+
+/**
+ * Takes a compact JWS apart. Does *not* verify anything.
+ * @param maxBytes the longest token that is looked at; checked before anything is decoded
+ * @throws AuthError `token_malformed`
+ */
+export function parseToken(token: string, maxBytes: number): UnverifiedToken {
+  if (token.length > maxBytes) throw malformed('the token is too long');
+  const segments = COMPACT.exec(token);
+  if (segments === null) throw malformed('not three base64url segments');
+  const [, header = '', payload = '', signature = ''] = segments;
+  return {
+    header: readHeader(decodeObject(header, 'the JOSE header')),
+    claims: decodeObject(payload, 'the payload'),
+    signingInput: Buffer.from(token.slice(0, header.length + 1 + payload.length), 'latin1'),
+    signature: decodeBase64url(signature, 'the signature'),
+  };
+}
+
+function readHeader(header: JsonObject): UnverifiedHeader {
+  for (const name of REFUSED_PARAMETERS) {
+    if (Object.hasOwn(header, name)) throw malformed(`the header parameter ${name} is not supported`);
+  }
+  const alg = readString(header, 'alg');
+  if (alg === undefined) throw malformed('the header has no alg');
+  const kid = readString(header, 'kid');
+  if (kid !== undefined && kid.length > MAX_KID_LENGTH) throw malformed('kid is too long');
+  // RFC 7519 §5.2: cty "JWT" says that the payload is itself a token.
+  const cty = readString(header, 'cty');
+  if (cty !== undefined && /^(?:application\/)?jwt$/i.test(cty)) throw malformed('a nested token');
+  return { alg, kid, typ: readString(header, 'typ') };
+}
+
+function readString(header: JsonObject, name: string): string | undefined {
+  if (!Object.hasOwn(header, name)) return undefined;
+  const value = header[name];
+  if (typeof value !== 'string' || value === '') throw malformed(`${name} is not a string`);
+  return value;
+}
+
+function decodeObject(segment: string, what: string): JsonObject {
+  const bytes = decodeBase64url(segment, what);
+  try {
+    return parseJsonObject(bytes);
+  } catch (cause) {
+    throw malformed(`${what} is not strict JSON: ${(cause as SyntaxError).message}`);
+  }
+}
+
+/** Decodes base64url of which the alphabet has been checked. One byte string has one spelling (RFC 4648 §3.5). */
+function decodeBase64url(segment: string, what: string): Buffer {
+  const trailing = segment.length % 4;
+  const spare = trailing === 2 ? 0b1111 : trailing === 3 ? 0b11 : 0;
+  if (trailing === 1 || (spare !== 0 && (sextet(segment.charCodeAt(segment.length - 1)) & spare) !== 0)) {
+    throw malformed(`${what} is not canonical base64url`);
+  }
+  return Buffer.from(segment, 'base64url');
+}
+
+/** The value of one base64url character. */
+function sextet(code: number): number {
+  if (code >= 0x61) return code - 71; // a-z
+  if (code === 0x5f) return 63; // _
+  if (code >= 0x41) return code - 65; // A-Z
+  if (code >= 0x30) return code + 4; // 0-9
+  return 62; // -
+}
+
+function malformed(detail: string): AuthError {
+  return new AuthError('token_malformed', { detail });
+}

@@ -1,0 +1,65 @@
+// Ways in which a key source misbehaves. Each takes over one response; nothing here knows of keys.
+import type { ServerResponse } from 'node:http';
+import { constants, createGzip } from 'node:zlib';
+
+/** What an issuer does instead of answering. */
+export type Fault =
+  /** Answers with this status and an HTML page. */
+  | { readonly kind: 'status'; readonly status: number }
+  /** Tears the connection down. */
+  | { readonly kind: 'reset' }
+  /** Accepts the request and says nothing. */
+  | { readonly kind: 'hang' }
+  /** Sends the headers, then one byte per interval (milliseconds), without end. */
+  | { readonly kind: 'drip'; readonly intervalMs: number }
+  /** Sends bytes without end, as fast as they are taken. */
+  | { readonly kind: 'endless' }
+  /** Sends a small body that unpacks to this many bytes. */
+  | { readonly kind: 'gzip-bomb'; readonly bytes: number }
+  | { readonly kind: 'redirect'; readonly location: string }
+  /** Answers 200 with this body. */
+  | { readonly kind: 'body'; readonly body: string; readonly contentType?: string };
+
+/** Carries a fault out on a response. */
+export function misbehave(response: ServerResponse, fault: Fault): void {
+  switch (fault.kind) {
+    case 'status':
+      response.writeHead(fault.status, { 'content-type': 'text/html' }).end('<h1>Out of order</h1>');
+      return;
+    case 'reset':
+      response.socket?.resetAndDestroy();
+      return;
+    case 'hang':
+      return;
+    case 'drip': {
+      response.writeHead(200, { 'content-type': 'application/json' }).write('{');
+      const timer = setInterval(() => response.write(' '), fault.intervalMs);
+      response.on('close', () => clearInterval(timer));
+      return;
+    }
+    case 'endless': {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const chunk = Buffer.alloc(64 * 1024, 0x20);
+      const pump = () => {
+        while (!response.destroyed && response.write(chunk));
+      };
+      response.on('drain', pump);
+      pump();
+      return;
+    }
+    case 'gzip-bomb': {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
+      const gzip = createGzip({ level: constants.Z_BEST_COMPRESSION });
+      response.on('close', () => gzip.destroy());
+      gzip.pipe(response);
+      gzip.end(Buffer.alloc(fault.bytes, 0x20));
+      return;
+    }
+    case 'redirect':
+      response.writeHead(302, { location: fault.location }).end();
+      return;
+    case 'body':
+      response.writeHead(200, { 'content-type': fault.contentType ?? 'application/json' }).end(fault.body);
+      return;
+  }
+}

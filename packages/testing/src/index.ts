@@ -1,0 +1,10 @@
+// The public surface of @latchkey/testing.
+export type { TestClock } from './clock.ts';
+export { createClock } from './clock.ts';
+export type { Fault } from './faults.ts';
+export type { IssuerOptions, RequestCounts, TestIssuer } from './issuer.ts';
+export { createIssuer } from './issuer.ts';
+export type { SigningKey } from './keys.ts';
+export { generateSigningKey } from './keys.ts';
+export type { ForgedParts, MintClaims } from './mint.ts';
+export { forge, mint } from './mint.ts';

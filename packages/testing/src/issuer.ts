@@ -1,0 +1,118 @@
+// An issuer on loopback: OpenID metadata and a JWK Set over real HTTP, tokens to match, and faults on demand.
+import { randomUUID } from 'node:crypto';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { AlgorithmName, Clock, JsonObject, JsonValue } from '@latchkey/core';
+import { type Fault, misbehave } from './faults.ts';
+import { generateSigningKey, type SigningKey } from './keys.ts';
+import { type MintClaims, mint } from './mint.ts';
+
+/** What a test issuer is made of. */
+export interface IssuerOptions {
+  /** Default ES256. */
+  readonly algorithm?: AlgorithmName;
+  /** The `aud` of minted tokens that name none. Default `https://api.example.com`. */
+  readonly audience?: string;
+  /** For `iat` and `exp`. Default: the system's. */
+  readonly clock?: Clock;
+  /** Sent with the JWK Set. Default: no Cache-Control. */
+  readonly cacheControl?: string;
+}
+
+/** How many requests have arrived, also those that met a fault. */
+export interface RequestCounts {
+  readonly metadata: number;
+  readonly jwks: number;
+}
+
+/** An issuer that listens. */
+export interface TestIssuer {
+  /** The issuer identifier: its own URL, `http://127.0.0.1:PORT`. */
+  readonly issuer: string;
+  readonly jwksUrl: string;
+  readonly audience: string;
+  /** The key that signs now. */
+  readonly key: SigningKey;
+  /** The JWK Set as it is published now. */
+  readonly jwks: { readonly keys: readonly JsonObject[] };
+  readonly requests: RequestCounts;
+  /** Signs claims. Defaults: `iss`, `aud`, `sub`, `iat`, `exp` in five minutes, `jti`; a claim given as undefined is left out. */
+  mint(claims?: MintClaims, header?: { readonly [name: string]: JsonValue | undefined }): Promise<string>;
+  /** Signs with a new key from now on. The old one stays published unless `keepOld` is false. */
+  rotate(options?: { readonly keepOld?: boolean }): Promise<SigningKey>;
+  /** Publishes these keys instead. */
+  publish(keys: readonly JsonObject[]): void;
+  /** Misbehaves on every request until called without a fault. */
+  fail(fault?: Fault): void;
+  close(): Promise<void>;
+}
+
+/** Starts an issuer on a free port of 127.0.0.1. */
+export async function createIssuer(options: IssuerOptions = {}): Promise<TestIssuer> {
+  const { algorithm, audience = 'https://api.example.com', clock = Date, cacheControl } = options;
+  let key = await generateSigningKey(algorithm);
+  let published: readonly JsonObject[] = [key.publicJwk];
+  let fault: Fault | undefined;
+  const requests = { metadata: 0, jwks: 0 };
+
+  const listener: RequestListener = (request, response) => {
+    const isMetadata = request.url === '/.well-known/openid-configuration';
+    if (!isMetadata && request.url !== '/jwks.json') {
+      response.writeHead(404).end();
+      return;
+    }
+    requests[isMetadata ? 'metadata' : 'jwks']++;
+    if (fault !== undefined) {
+      misbehave(response, fault);
+      return;
+    }
+    response.setHeader('content-type', 'application/json');
+    if (cacheControl !== undefined) response.setHeader('cache-control', cacheControl);
+    const body = isMetadata ? { issuer, jwks_uri: `${issuer}/jwks.json` } : { keys: published };
+    response.end(JSON.stringify(body));
+  };
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  return {
+    issuer,
+    jwksUrl: `${issuer}/jwks.json`,
+    audience,
+    get key() {
+      return key;
+    },
+    get jwks() {
+      return { keys: published };
+    },
+    requests,
+    mint(claims = {}, header = {}) {
+      const now = Math.floor(clock.now() / 1000);
+      const defaults = {
+        iss: issuer,
+        aud: audience,
+        sub: 'alice',
+        iat: now,
+        exp: now + 300,
+        jti: randomUUID(),
+      };
+      return mint(key, { ...defaults, ...claims }, header);
+    },
+    async rotate({ keepOld = true } = {}) {
+      key = await generateSigningKey(algorithm);
+      published = keepOld ? [key.publicJwk, ...published] : [key.publicJwk];
+      return key;
+    },
+    publish(keys) {
+      published = keys;
+    },
+    fail(next) {
+      fault = next;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

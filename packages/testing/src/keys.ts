@@ -1,0 +1,28 @@
+// Key pairs for tests. The private halves live in this process only.
+import { KeyObject, randomUUID } from 'node:crypto';
+import type { AlgorithmName, JsonObject } from '@latchkey/core';
+import { exportJWK, generateKeyPair } from 'jose';
+
+/** A key pair with the name and the algorithm that it is published under. */
+export interface SigningKey {
+  readonly alg: AlgorithmName;
+  readonly kid: string;
+  readonly privateKey: KeyObject;
+  /** The public half as a member of a JWK Set: with `kid`, `alg` and `use`. */
+  readonly publicJwk: JsonObject;
+}
+
+/** Makes a key pair. Default algorithm ES256: the fastest to generate. */
+export async function generateSigningKey(
+  alg: AlgorithmName = 'ES256',
+  kid: string = randomUUID(),
+): Promise<SigningKey> {
+  const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
+  const jwk = await exportJWK(publicKey);
+  return {
+    alg,
+    kid,
+    privateKey: KeyObject.from(privateKey),
+    publicJwk: { ...(jwk as JsonObject), kid, alg, use: 'sig' },
+  };
+}
