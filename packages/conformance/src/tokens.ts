@@ -1,0 +1,197 @@
+// The tokens that cases name: each right or wrong in one way. Made anew for every run, by issuers that listen.
+import { createHmac, createPublicKey, sign } from 'node:crypto';
+import {
+  createClock,
+  createIssuer,
+  forge,
+  generateSigningKey,
+  mint,
+  type SigningKey,
+  type TestIssuer,
+} from '@latchkey/testing';
+
+/** What tokens are made from: a trusted issuer, one that cannot be reached, and a key that nobody trusts. */
+export interface World {
+  readonly trusted: TestIssuer;
+  readonly down: TestIssuer;
+  readonly stranger: SigningKey;
+  readonly close: () => Promise<void>;
+}
+
+/** Stands in every payload: wherever it turns up in an answer that refuses, token data has leaked. */
+export const canary = 'canary-5f1d7c';
+
+/** Starts the issuers. */
+export async function createWorld(): Promise<World> {
+  const trusted = await createIssuer({ algorithm: 'RS256' });
+  const down = await createIssuer({ clock: createClock() });
+  down.fail({ kind: 'status', status: 503 });
+  const stranger = await generateSigningKey('RS256', trusted.key.kid);
+  return {
+    trusted,
+    down,
+    stranger,
+    close: async () => {
+      await Promise.all([trusted.close(), down.close()]);
+    },
+  };
+}
+
+type Maker = (world: World) => string | Promise<string>;
+
+const now = () => Math.floor(Date.now() / 1000);
+
+const claimsOf = ({ trusted }: World) => ({
+  iss: trusted.issuer,
+  aud: trusted.audience,
+  sub: 'alice',
+  canary,
+  iat: now(),
+  exp: now() + 300,
+});
+
+/** Signs any header and payload bytes with the trusted key: what only its owner could make, and still must be refused. */
+const signed =
+  (change: (world: World) => { header?: unknown; payload?: unknown }): Maker =>
+  (world) => {
+    const { key } = world.trusted;
+    return forge({
+      header: { alg: key.alg, kid: key.kid, typ: 'JWT' },
+      payload: claimsOf(world),
+      ...change(world),
+      signature: (input) => sign('sha256', input, key.privateKey),
+    });
+  };
+
+const header = (change: object): Maker =>
+  signed(({ trusted: { key } }) => ({ header: { alg: key.alg, kid: key.kid, typ: 'JWT', ...change } }));
+
+const payloadText = (write: (json: string) => string): Maker =>
+  signed((world) => ({ payload: write(JSON.stringify(claimsOf(world))) }));
+
+const claims =
+  (change: Parameters<TestIssuer['mint']>[0]): Maker =>
+  ({ trusted }) =>
+    trusted.mint({ canary, ...change });
+
+const hmac =
+  (secret: (world: World) => string | Buffer): Maker =>
+  (world) =>
+    forge({
+      header: { alg: 'HS256', kid: world.trusted.key.kid, typ: 'JWT' },
+      payload: claimsOf(world),
+      signature: (input) => createHmac('sha256', secret(world)).update(input).digest(),
+    });
+
+const publicPem = ({ trusted }: World) =>
+  createPublicKey(trusted.key.privateKey).export({ type: 'spki', format: 'pem' });
+
+/** By the name that cases use. */
+export const tokens = {
+  good: claims({}),
+  'good, friends:read': claims({ scope: 'openid friends:read' }),
+  'good, friends:read and friends:write': claims({ scope: 'friends:write friends:read' }),
+  'good, notfriends:read': claims({ scope: 'notfriends:read friends:readonly' }),
+  'good, scope as array': claims({ scope: ['friends:read'] }),
+  'good, admin and dev': claims({ roles: ['ops', 'dev', 'admin'] }),
+  'good, admin only': claims({ roles: ['admin'] }),
+  'good, roles as text': claims({ roles: 'admin dev' }),
+  'good, IT': claims({ dept: 'IT', internal: true, floor: 4 }),
+  'good, it': claims({ dept: 'it', internal: true, floor: 4 }),
+  'good, IT, internal as text': claims({ dept: 'IT', internal: 'true', floor: 4 }),
+  'good, IT, floor as text': claims({ dept: 'IT', internal: true, floor: '4' }),
+  'good, dept null': claims({ dept: null }),
+  'good, bldg 4': claims({ bldg: 4 }),
+  'good, bldg 5': claims({ bldg: 5 }),
+  'good, bldg null': claims({ bldg: null }),
+  'good, my-subject-456': claims({ sub: 'my-subject-456' }),
+  'good, not-my-subject-456': claims({ sub: 'not-my-subject-456' }),
+  'good, my-subject-456 with a newline': claims({ sub: 'my-subject-456\n' }),
+  'good, audience in a list': claims({ aud: ['https://other.example', 'https://api.example.com'] }),
+  'good, typ at+jwt': header({ typ: 'application/at+jwt' }),
+  'good, no typ': header({ typ: undefined }),
+  'good, no kid': header({ kid: undefined }),
+
+  expired: claims({ iat: now() - 600, exp: now() - 300 }),
+  'not yet valid': claims({ nbf: now() + 300 }),
+  'issued in the future': claims({ iat: now() + 300, exp: now() + 600 }),
+  'without exp': claims({ exp: undefined }),
+  'exp as text': claims({ exp: String(now() + 300) }),
+  'exp in milliseconds': claims({ exp: (now() + 300) * 1000 }),
+  'exp beyond a double': payloadText((json) => json.replace(/"exp":\d+/, '"exp":1e400')),
+  'sub as number': claims({ sub: 5 }),
+  'other audience': claims({ aud: 'https://other.example' }),
+  'audience in other case': claims({ aud: 'https://API.example.com' }),
+  'without audience': claims({ aud: undefined }),
+  'empty audience': claims({ aud: [] }),
+  'groups as text': claims({ groups: 'root' }),
+
+  'other issuer': claims({ iss: 'https://issuer.example' }),
+  'issuer with a slash': ({ trusted }) => trusted.mint({ iss: `${trusted.issuer}/`, canary }),
+  'issuer in a list': ({ trusted }) => trusted.mint({ iss: [trusted.issuer], canary }),
+  'without issuer': claims({ iss: undefined }),
+  'issuer down': ({ down }) => down.mint({ canary }),
+  'stranger, known kid': (world) => mint(world.stranger, claimsOf(world)),
+  'stranger, own kid': (world) => mint(world.stranger, claimsOf(world), { kid: 'stranger' }),
+  'stranger, kid __proto__': (world) => mint(world.stranger, claimsOf(world), { kid: '__proto__' }),
+  'stranger, key in the header': (world) =>
+    mint(world.stranger, claimsOf(world), { jwk: world.stranger.publicJwk }),
+
+  'alg none': (world) =>
+    forge({ header: { alg: 'none', typ: 'JWT' }, payload: claimsOf(world), signature: Buffer.from('x') }),
+  'alg nOnE': (world) =>
+    forge({ header: { alg: 'nOnE' }, payload: claimsOf(world), signature: Buffer.from('x') }),
+  'alg none, no signature': (world) => forge({ header: { alg: 'none' }, payload: claimsOf(world) }),
+  'alg __proto__': header({ alg: '__proto__' }),
+  'alg rs256': header({ alg: 'rs256' }),
+  'alg as list': header({ alg: ['RS256'] }),
+  'without alg': header({ alg: undefined }),
+  'alg PS256 with an RS256 key': header({ alg: 'PS256' }),
+  'HS256 with the public PEM': hmac(publicPem),
+  'HS256 with the public JWK': hmac(({ trusted }) => JSON.stringify(trusted.key.publicJwk)),
+  'HS256 with an empty secret': hmac(() => ''),
+
+  'payload changed': async (world) => {
+    const [head, , signature] = (await world.trusted.mint({ canary })).split('.');
+    const payload = Buffer.from(JSON.stringify({ ...claimsOf(world), roles: ['admin', 'dev'] }));
+    return `${head}.${payload.toString('base64url')}.${signature}`;
+  },
+  'signature cut': async (world) => (await world.trusted.mint({ canary })).slice(0, -8),
+  'signature of another token': async (world) => {
+    const [head, payload] = (await world.trusted.mint({ canary })).split('.');
+    return `${head}.${payload}.${(await world.trusted.mint({ canary })).split('.')[2]}`;
+  },
+
+  'two segments': async (world) => (await world.trusted.mint({ canary })).split('.').slice(0, 2).join('.'),
+  'four segments': async (world) => `${await world.trusted.mint({ canary })}.e30`,
+  'padded signature': async (world) => `${await world.trusted.mint({ canary })}==`,
+  // The last character of a 256-byte signature carries four unused bits.
+  'unused bits set': async (world) => {
+    const token = await world.trusted.mint({ canary });
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    return token.slice(0, -1) + alphabet[alphabet.indexOf(token.at(-1) ?? '') + 1];
+  },
+  'too long': claims({ filler: 'x'.repeat(7000) }),
+  'payload is a list': signed(() => ({ payload: [] })),
+  'payload is null': signed(() => ({ payload: null })),
+  'payload is no JSON': signed(() => ({ payload: '{"iss":' })),
+  'payload with a byte order mark': payloadText((json) => `\ufeff${json}`),
+  'payload with invalid UTF-8': signed(() => ({ payload: Buffer.from('{"sub":"\xff"}', 'latin1') })),
+  'payload with a repeated member': payloadText((json) => json.replace('{', '{"sub":"root",')),
+  'payload with an escaped twin': payloadText((json) => json.replace('{', '{"\\u0073ub":"root",')),
+  'payload with a lone surrogate': payloadText((json) => json.replace('alice', '\\ud800')),
+  'payload nested deep': payloadText((json) =>
+    json.replace('{', `{"deep":${'['.repeat(40)}${']'.repeat(40)},`),
+  ),
+  crit: header({ crit: ['exp'], exp: 1 }),
+  'b64 false': header({ b64: false }),
+  zip: header({ zip: 'DEF' }),
+  'nested token': header({ cty: 'JWT' }),
+  'kid as number': header({ kid: 5 }),
+  'kid too long': header({ kid: 'k'.repeat(300) }),
+  'typ logout+jwt': header({ typ: 'logout+jwt' }),
+  encrypted: () => 'eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAA.AAAA.AAAA',
+} as const satisfies Record<string, Maker>;
+
+/** The name of a token. */
+export type TokenName = keyof typeof tokens;
