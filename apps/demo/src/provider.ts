@@ -1,0 +1,111 @@
+// A real OpenID provider on loopback: the npm package oidc-provider, with three clients and two resource servers.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { generateSigningKey, type SigningKey } from '@latchkey/testing';
+import Provider from 'oidc-provider';
+
+/** The service that the demo protects, and another one of the same provider. */
+export const audience = 'https://friends.example.com';
+export const otherAudience = 'https://calendar.example.com';
+
+const SCOPE = 'friends:read messages:write';
+const ROLES: ReadonlyMap<string, readonly string[]> = new Map([
+  ['alice', ['admin', 'dev']],
+  ['bob', ['dev']],
+]);
+const CLIENTS = ['alice', 'bob'] as const;
+
+/** A client of the provider. Its subject is its name. */
+export type ClientName = (typeof CLIENTS)[number];
+
+/** A provider that listens. */
+export interface DemoProvider {
+  readonly issuer: string;
+  /** The key that signs now. */
+  key(): SigningKey;
+  /** An access token by the client-credentials grant (RFC 6749 §4.4) for a resource (RFC 8707). */
+  token(client: ClientName, scope: string, resource?: string): Promise<string>;
+  /** Signs with a new key from now on; the old one stays published. */
+  rotate(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts the provider on a free port. */
+export async function startProvider(): Promise<DemoProvider> {
+  let keys = [await generateSigningKey('RS256')];
+  let answer: ReturnType<Provider['callback']> | undefined;
+  const server = createServer((request, response) => answer?.(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  answer = createProvider(issuer, keys).callback();
+
+  return {
+    issuer,
+    key: () => newest(keys),
+    async token(client, scope, resource = audience) {
+      const response = await fetch(`${issuer}/token`, {
+        method: 'POST',
+        headers: { authorization: `Basic ${btoa(`${client}:${secretOf(client)}`)}` },
+        body: new URLSearchParams({ grant_type: 'client_credentials', scope, resource }),
+      });
+      const body = (await response.json()) as { access_token?: string };
+      if (body.access_token === undefined) throw new Error(`the provider gave no token: ${response.status}`);
+      return body.access_token;
+    },
+    async rotate() {
+      keys = [await generateSigningKey('RS256'), ...keys];
+      answer = createProvider(issuer, keys).callback();
+    },
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function newest(keys: readonly SigningKey[]): SigningKey {
+  const [key] = keys;
+  if (key === undefined) throw new Error('the provider has no key');
+  return key;
+}
+
+function secretOf(client: ClientName): string {
+  return `${client}-secret`;
+}
+
+function createProvider(issuer: string, keys: readonly SigningKey[]): Provider {
+  return new Provider(issuer, {
+    clients: CLIENTS.map((client) => ({
+      client_id: client,
+      client_secret: secretOf(client),
+      grant_types: ['client_credentials'],
+      redirect_uris: [],
+      response_types: [],
+    })),
+    jwks: {
+      keys: keys.map(({ privateKey, kid, alg }) => ({
+        ...privateKey.export({ format: 'jwk' }),
+        kid,
+        alg,
+        use: 'sig',
+      })),
+    },
+    scopes: SCOPE.split(' '),
+    ttl: { ClientCredentials: 300 },
+    extraTokenClaims: (_context, token) => ({ roles: ROLES.get(token.clientId ?? '') ?? [] }),
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => audience,
+        getResourceServerInfo: () => ({
+          scope: SCOPE,
+          accessTokenFormat: 'jwt',
+          jwt: { sign: { alg: 'RS256', kid: newest(keys).kid } },
+        }),
+      },
+    },
+  });
+}

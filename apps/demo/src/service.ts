@@ -1,0 +1,44 @@
+// Runs a sample service as its users would: a process of its own, told whom to trust by its environment.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { audience } from './provider.ts';
+
+/** A service that listens. */
+export interface DemoService {
+  readonly url: string;
+  /** Sends SIGTERM and resolves with the exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** Starts the sample service of one framework, and waits until it listens. */
+export async function startService(app: 'express', issuer: string): Promise<DemoService> {
+  const main = fileURLToPath(import.meta.resolve(`@latchkey-apps/${app}/main`));
+  const child = spawn(
+    process.execPath,
+    ['--conditions=source', '--disable-warning=ExperimentalWarning', main],
+    {
+      env: { ...process.env, ISSUER: issuer, AUDIENCE: audience, ALLOW_HTTP_ISSUER: 'true', PORT: '0' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  const url = await listening(child);
+  return {
+    url,
+    async stop() {
+      child.kill('SIGTERM');
+      if (child.exitCode === null) await once(child, 'exit');
+      return child.exitCode;
+    },
+  };
+}
+
+async function listening(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error('the service has no output');
+  for await (const line of createInterface({ input: child.stdout })) {
+    const url = /^listening on (\S+)$/.exec(line)?.[1];
+    if (url !== undefined) return url;
+  }
+  throw new Error(`the service stopped before it listened, exit code ${child.exitCode}`);
+}

@@ -1,0 +1,167 @@
+// The story as data: who asks for what, with which token, and what has to come of it.
+import { createHmac, createPublicKey } from 'node:crypto';
+import { forge, generateSigningKey, mint } from '@latchkey/testing';
+import { audience, type DemoProvider, otherAudience } from './provider.ts';
+
+/** One step: a request and the status that it must be answered with. */
+export interface Step {
+  readonly title: string;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly expected: number;
+  /** What happens at the provider before the request. */
+  readonly before?: (provider: DemoProvider) => Promise<void>;
+  /** The bearer token; undefined for none. */
+  readonly token?: (cast: Cast) => string | Promise<string>;
+  readonly body?: (cast: Cast) => Promise<unknown>;
+}
+
+/** What steps draw on. */
+export interface Cast {
+  readonly provider: DemoProvider;
+  /** Tokens that the provider gave before the story began. */
+  readonly alice: string;
+  readonly bob: string;
+  readonly aliceWithoutScope: string;
+  readonly forAnotherService: string;
+  /** Asks the service for a caller's friends. */
+  readonly friendsOf: (token: string) => Promise<readonly { name: string; friendToken: string }[]>;
+}
+
+/** Gets the tokens. */
+export async function createCast(provider: DemoProvider, serviceUrl: string): Promise<Cast> {
+  const all = 'friends:read messages:write';
+  const [alice, bob, aliceWithoutScope, forAnotherService] = await Promise.all([
+    provider.token('alice', all),
+    provider.token('bob', all),
+    provider.token('alice', 'messages:write'),
+    provider.token('alice', all, otherAudience),
+  ]);
+  return {
+    provider,
+    alice,
+    bob,
+    aliceWithoutScope,
+    forAnotherService,
+    async friendsOf(token) {
+      const response = await fetch(`${serviceUrl}/friends`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      return ((await response.json()) as { friends: { name: string; friendToken: string }[] }).friends;
+    },
+  };
+}
+
+const friends = { method: 'GET', path: '/friends' } as const;
+const admin = { method: 'GET', path: '/admin' } as const;
+const messages = { method: 'POST', path: '/messages' } as const;
+
+/** Alice's token for writing to Bob, as she would send it. */
+const messageToBob = async ({ friendsOf, alice }: Cast) => ({
+  friendToken: (await friendsOf(alice)).find(({ name }) => name === 'bob')?.friendToken,
+  text: 'Hello, Bob',
+});
+
+/** All steps, in order. */
+export const story: readonly Step[] = [
+  { title: 'the public health check', method: 'GET', path: '/health', expected: 200 },
+  { title: 'no token', ...friends, expected: 401 },
+  { title: 'a good token', ...friends, expected: 200, token: ({ alice }) => alice },
+  {
+    title: 'a token without the scope',
+    ...friends,
+    expected: 403,
+    token: ({ aliceWithoutScope }) => aliceWithoutScope,
+  },
+  { title: 'a token with both roles', ...admin, expected: 200, token: ({ alice }) => alice },
+  { title: 'a token with one of two roles', ...admin, expected: 403, token: ({ bob }) => bob },
+  { title: 'not a bearer token at all', ...friends, expected: 400, token: () => 'x y' },
+  { title: 'forged: alg none', ...friends, expected: 401, token: ({ alice }) => withoutSignature(alice) },
+  { title: 'forged: HMAC with the public key', ...friends, expected: 401, token: hmacWithPublicKey },
+  { title: "forged: another issuer's key, same kid", ...friends, expected: 401, token: byAStranger },
+  { title: 'forged: payload changed', ...admin, expected: 401, token: ({ bob }) => withRoles(bob) },
+  { title: 'expired ten minutes ago', ...friends, expected: 401, token: expired },
+  {
+    title: 'for another service',
+    ...friends,
+    expected: 401,
+    token: ({ forAnotherService }) => forAnotherService,
+  },
+  {
+    title: "a message with a friend's token",
+    ...messages,
+    expected: 201,
+    token: ({ alice }) => alice,
+    body: messageToBob,
+  },
+  {
+    title: "the same friend's token, used by Bob",
+    ...messages,
+    expected: 403,
+    token: ({ bob }) => bob,
+    body: messageToBob,
+  },
+  {
+    title: 'a message without a friend token',
+    ...messages,
+    expected: 400,
+    token: ({ alice }) => alice,
+    body: async () => ({ text: 'Hello' }),
+  },
+  {
+    title: 'keys rotated at the provider, new key',
+    ...friends,
+    expected: 200,
+    before: (provider) => provider.rotate(),
+    token: ({ provider }) => provider.token('alice', 'friends:read'),
+  },
+  { title: 'keys rotated, token of the old key', ...friends, expected: 200, token: ({ alice }) => alice },
+  {
+    title: 'provider stopped',
+    ...friends,
+    expected: 200,
+    before: (provider) => provider.stop(),
+    token: ({ alice }) => alice,
+  },
+];
+
+function withoutSignature(token: string): string {
+  return forge({
+    header: { alg: 'none', typ: 'at+jwt' },
+    payload: payloadOf(token),
+    signature: Buffer.from('none'),
+  });
+}
+
+/** The classic: the public key, which everybody has, as the secret of an HMAC. */
+function hmacWithPublicKey({ alice, provider }: Cast): string {
+  const { kid, privateKey } = provider.key();
+  const pem = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' });
+  return forge({
+    header: { alg: 'HS256', kid, typ: 'at+jwt' },
+    payload: payloadOf(alice),
+    signature: (input) => createHmac('sha256', pem).update(input).digest(),
+  });
+}
+
+async function byAStranger({ alice, provider }: Cast): Promise<string> {
+  const stranger = await generateSigningKey('RS256', provider.key().kid);
+  return mint(stranger, payloadOf(alice), { typ: 'at+jwt' });
+}
+
+/** Signed by the provider's own key: nothing is wrong with it but its age. */
+function expired({ alice, provider }: Cast): Promise<string> {
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { ...payloadOf(alice), aud: audience, iat: now - 900, exp: now - 600 };
+  return mint(provider.key(), claims, { typ: 'at+jwt' });
+}
+
+function withRoles(token: string): string {
+  const [header, , signature] = token.split('.');
+  const payload = JSON.stringify({ ...payloadOf(token), roles: ['admin', 'dev'] });
+  return `${header}.${Buffer.from(payload).toString('base64url')}.${signature}`;
+}
+
+function payloadOf(token: string): Record<string, string> {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+}

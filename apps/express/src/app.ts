@@ -1,0 +1,89 @@
+// Friends and messages: the routes, what each asks of a token, and how errors are worded. No process, no port.
+import {
+  type AuthenticatedRequest,
+  type Authenticator,
+  authenticate,
+  isAuthError,
+  present,
+  requireClaims,
+} from '@latchkey/express';
+import express, { type ErrorRequestHandler, type Express } from 'express';
+import { createFriends } from './friends.ts';
+
+/** Builds the service. Tokens are whatever the authenticator says. */
+export async function createApp(authenticator: Authenticator): Promise<Express> {
+  const friends = await createFriends();
+  const app = express();
+  app.disable('x-powered-by');
+
+  app.get('/health', (_request, response) => {
+    response.json({ status: 'ok' });
+  });
+  app.get('/.well-known/jwks.json', (_request, response) => {
+    response.set('Cache-Control', 'public, max-age=300').json(friends.jwks);
+  });
+
+  // From here on a token is needed. Bodies are read after it, so that nobody unknown makes us read one.
+  app.use(authenticate(authenticator), express.json({ limit: '10kb' }));
+
+  app.get(
+    '/friends',
+    requireClaims({ scope: 'friends:read', sub: present() }, async (request, response) => {
+      response.json({ friends: await friends.of(callerOf(request)) });
+    }),
+  );
+
+  app.post(
+    '/messages',
+    requireClaims({ scope: 'messages:write', sub: present() }, async (request, response) => {
+      const message = readMessage(request.body);
+      if (message === undefined) {
+        response
+          .status(400)
+          .json({ message: 'Expected {"friendToken": …, "text": …}, text of 1 to 1000 characters' });
+        return;
+      }
+      const friend = await friends.tokens.verify(message.friendToken, { friendOf: callerOf(request) });
+      response.status(201).json({ to: friend.subject, from: callerOf(request), text: message.text });
+    }),
+  );
+
+  app.get(
+    '/admin',
+    requireClaims({ roles: ['admin', 'dev'] }, (request, response) => {
+      response.json({ welcome: request.auth.subject });
+    }),
+  );
+
+  app.use(answerError);
+  return app;
+}
+
+function callerOf({ auth }: AuthenticatedRequest): string {
+  if (auth.subject === undefined) throw new Error('a token without sub passed the rules');
+  return auth.subject;
+}
+
+function readMessage(body: unknown): { readonly friendToken: string; readonly text: string } | undefined {
+  if (typeof body !== 'object' || body === null) return undefined;
+  const { friendToken, text } = body as { friendToken?: unknown; text?: unknown };
+  if (typeof friendToken !== 'string' || typeof text !== 'string') return undefined;
+  return text.length >= 1 && text.length <= 1000 ? { friendToken, text } : undefined;
+}
+
+/** JSON for every refusal. Status and headers are the error's; only the wording of the body is the application's. */
+const answerError: ErrorRequestHandler = (error, _request, response, next) => {
+  if (response.headersSent) {
+    next(error);
+  } else if (isAuthError(error)) {
+    response.status(error.status).set(error.headers).json(error);
+  } else if (error instanceof Error && 'type' in error && 'status' in error) {
+    // The body parser's: a body that is too large, or no JSON. Its message may quote the body.
+    const status = error.status === 413 ? 413 : 400;
+    response
+      .status(status)
+      .json({ message: status === 413 ? 'The body is too large' : 'The body is not JSON' });
+  } else {
+    next(error);
+  }
+};
