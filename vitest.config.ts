@@ -5,6 +5,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['source', 'node'], externalConditions: ['source', 'node'] } },
   test: {
     include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
+    // scripts/check.ts counts what ran.
+    reporters: ['default', ['json', { outputFile: 'reports/tests.json' }]],
     testTimeout: 20_000,
     hookTimeout: 20_000,
   },

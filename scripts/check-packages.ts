@@ -1,0 +1,92 @@
+// What a user gets: each published package is packed, examined by publint and attw, and installed into an empty project by npm,
+// where it has to work by import and by require(), and the README's quick start with it.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+interface Manifest {
+  readonly name: string;
+  readonly private?: boolean;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-packages-'));
+const run = (command: string, args: readonly string[], cwd: string = process.cwd()) =>
+  execFileSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
+
+try {
+  const packages = readdirSync('packages')
+    .map((name) => resolve('packages', name))
+    .map((path) => ({
+      path,
+      manifest: JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as Manifest,
+    }))
+    .filter(({ manifest }) => manifest.private !== true);
+  const tarballs: Record<string, string> = {};
+  const peers: Record<string, string> = {};
+  for (const { path, manifest } of packages) {
+    console.log(`-- ${manifest.name}`);
+    const tarball = join(folder, `${manifest.name.replace(/\W+/g, '-')}.tgz`);
+    run('pnpm', ['pack', '--out', tarball], path);
+    run('publint', ['run', tarball, '--strict']);
+    run('attw', [tarball, '--profile', 'esm-only']);
+    tarballs[manifest.name] = `file:${tarball}`;
+    Object.assign(peers, manifest.peerDependencies);
+  }
+  tryInstalled(tarballs, peers);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function tryInstalled(
+  tarballs: Readonly<Record<string, string>>,
+  peers: Readonly<Record<string, string>>,
+): void {
+  console.log('-- installed by npm into an empty project');
+  const project = mkdtempSync(join(folder, 'project-'));
+  const manifest = { private: true, dependencies: { ...peers, ...tarballs }, overrides: tarballs };
+  writeFileSync(join(project, 'package.json'), JSON.stringify(manifest));
+  run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], project);
+  const names = JSON.stringify(Object.keys(tarballs));
+  const exported = `if (Object.keys(module).length === 0) throw new Error(name + ' exports nothing');`;
+  run(
+    'node',
+    [
+      '--input-type=module',
+      '-e',
+      `for (const name of ${names}) { const module = await import(name); ${exported} }`,
+    ],
+    project,
+  );
+  run(
+    'node',
+    [
+      '--input-type=commonjs',
+      '-e',
+      `for (const name of ${names}) { const module = require(name); ${exported} }`,
+    ],
+    project,
+  );
+  console.log('both import and require() work');
+  tryQuickStart(project);
+}
+
+/** The README's quick start as it stands there, but for its port. */
+function tryQuickStart(project: string): void {
+  const readme = readFileSync('README.md', 'utf8');
+  const code = /```js\n\/\/ server\.mjs\n([\s\S]*?)```/.exec(readme)?.[1];
+  if (code === undefined) throw new Error('the README has no quick start');
+  const check = `
+    const server = app.listen(0, '127.0.0.1', async () => {
+      const url = 'http://127.0.0.1:' + server.address().port;
+      const health = await fetch(url + '/health');
+      const friends = await fetch(url + '/friends');
+      const seen = [health.status, friends.status, friends.headers.get('www-authenticate')].join(' ');
+      if (seen !== '200 401 Bearer') throw new Error('the quick start answered ' + seen);
+      server.close();
+    });`;
+  writeFileSync(join(project, 'server.mjs'), code.replace('app.listen(3000);', check));
+  run('node', ['server.mjs'], project);
+  console.log('the quick start works');
+}

@@ -1,0 +1,58 @@
+// All that is asked of a change, in one command: `pnpm check`. Its last line is the count that CI reads.
+// `--after-tests` takes the report of a test run that has just ended instead of running the tests.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+
+const REPORT = 'reports/tests.json';
+
+const steps: readonly (readonly [name: string, script: string])[] = [
+  ['format and lint', 'lint'],
+  ['types', 'types'],
+  ['conformance', 'conformance'],
+  ['build', 'build'],
+  ['packages', 'packages'],
+  ['demo', 'demo'],
+];
+
+let passed = 0;
+let failed = 0;
+const count = (ok: boolean) => {
+  if (ok) passed++;
+  else failed++;
+};
+
+if (!process.argv.includes('--after-tests')) {
+  rmSync(REPORT, { force: true });
+  count(run('tests', 'test'));
+}
+countTests();
+for (const [name, script] of steps) count(run(name, script));
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+function run(name: string, script: string): boolean {
+  console.log(`\n== ${name}`);
+  const { status } = spawnSync('pnpm', ['run', script], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' },
+  });
+  if (status !== 0) console.log(`== ${name} FAILED`);
+  return status === 0;
+}
+
+/** A run without a report, or without a test, has failed. */
+function countTests(): void {
+  if (!existsSync(REPORT)) {
+    console.log('no test report: the tests did not run');
+    failed++;
+    return;
+  }
+  const report = JSON.parse(readFileSync(REPORT, 'utf8')) as {
+    readonly success: boolean;
+    readonly numPassedTests: number;
+    readonly numFailedTests: number;
+  };
+  passed += report.numPassedTests;
+  failed += report.numFailedTests;
+  if (report.numPassedTests === 0 || (!report.success && report.numFailedTests === 0)) failed++;
+}
