@@ -4,9 +4,9 @@ import { checkRegisteredClaims } from './claims/registered.ts';
 import type { Rules } from './claims/rules.ts';
 import { bearerToken, type RequestView } from './credentials/header.ts';
 import { AuthError, isAuthError } from './errors.ts';
-import { createKeyset } from './keysets/create.ts';
+import { createKeysets } from './keysets/create.ts';
 import type { KeySnapshot, Keyset, KeysetReport } from './keysets/keyset.ts';
-import { indexKeysets, selectKeys } from './keysets/select.ts';
+import { selectKeys } from './keysets/select.ts';
 import { type AuthenticatorOptions, normalizeType, readOptions } from './options.ts';
 import { createPrincipal, isPrincipal, type Principal, realmOf } from './principal.ts';
 import { type AlgorithmName, findAlgorithm } from './token/algorithms.ts';
@@ -40,8 +40,7 @@ export interface Authenticator {
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const settings = readOptions(options);
-  const keysets = settings.keysets.map(createKeyset);
-  const index = indexKeysets(keysets);
+  const { keysets, index } = createKeysets(settings);
   const { realm } = settings;
 
   async function verifyToken(token: string): Promise<Principal> {
@@ -105,11 +104,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       return principal;
     },
     ready: async () => {
-      const awaited = keysets.filter((_, at) => {
-        const keyset = settings.keysets[at];
-        return !(keyset !== undefined && 'skipValidation' in keyset && keyset.skipValidation);
-      });
-      await Promise.all(awaited.map((keyset) => keyset.ready()));
+      await Promise.all(keysets.map((keyset) => keyset.ready()));
     },
     report: () => ({ keysets: keysets.map((keyset) => keyset.report()) }),
     close: async () => {
@@ -156,7 +151,7 @@ async function verifySignature(
     for (const keyset of keysets) {
       let snapshot: KeySnapshot;
       try {
-        const found = keyset[look]();
+        const found = keyset[look](header);
         // Not awaited unless it has to be: most requests find their key at hand.
         snapshot = found instanceof Promise ? await found : found;
       } catch (error) {
@@ -164,7 +159,7 @@ async function verifySignature(
         unavailable = error;
         continue;
       }
-      const selected = selectKeys(snapshot, algorithm, header.kid);
+      const selected = selectKeys(snapshot, keyset.selection, algorithm, header.kid);
       known ||= selected.known;
       for (const key of selected.candidates) {
         tried = true;

@@ -30,6 +30,17 @@ export interface LatchkeyEvents {
   };
 }
 
+/**
+ * Says once, where everybody looks, that the options hold something dangerous or deprecated. Node writes warnings to the standard
+ * error stream, unless the application decides otherwise.
+ */
+export function warn(code: 'LATCHKEY_DEPRECATED' | 'LATCHKEY_UNSAFE', message: string): void {
+  process.emitWarning(message, {
+    type: code === 'LATCHKEY_UNSAFE' ? 'SecurityWarning' : 'DeprecationWarning',
+    code,
+  });
+}
+
 /** Publishes one event. A listener that throws does not reach the caller: diagnostics_channel sees to that. */
 export function publish<Name extends keyof LatchkeyEvents>(name: Name, event: LatchkeyEvents[Name]): void {
   const target = channel(name);

@@ -26,13 +26,22 @@ export type { LatchkeyEvents } from './events.ts';
 export type { JwkSet } from './keysets/jwk.ts';
 export type { KeysetReport } from './keysets/keyset.ts';
 export type {
-  AuthenticatorOptions,
-  Clock,
   DiscoveryKeysetOptions,
+  ExternalSecretKeysetOptions,
   InlineKeysetOptions,
+  JkuKeysetOptions,
   JwksUrlKeysetOptions,
   KeysetOptions,
-} from './options.ts';
+  LegacyKeyOptions,
+  PublicKeyOptions,
+  PublicKeysKeysetOptions,
+  SecretKeysetOptions,
+} from './keysets/options.ts';
+export type { TlsOptions } from './keysets/tls.ts';
+export type { AuthenticatorOptions, Clock } from './options.ts';
 export type { Claims, Principal } from './principal.ts';
-export type { AlgorithmName } from './token/algorithms.ts';
+export { createDirectoryStore } from './secrets/directory.ts';
+export type { EnvironmentStoreOptions, MemoryStore, SecretReference, SecretStore } from './secrets/store.ts';
+export { createEnvironmentStore, createMemoryStore } from './secrets/store.ts';
+export type { AlgorithmName, LegacyAlgorithmName } from './token/algorithms.ts';
 export type { JsonObject, JsonValue } from './token/json.ts';

@@ -1,68 +1,16 @@
 // AuthenticatorOptions: checked once, defaulted, frozen. What is wrong is a ConfigError that names the path and the mend.
 import { isHeaderText } from './challenge.ts';
+import { readBoolean, readChoice, readObject, readText } from './checks.ts';
 import { type CompiledRules, compileRules } from './claims/compile.ts';
 import type { RegisteredClaimsPolicy } from './claims/registered.ts';
 import type { Rules } from './claims/rules.ts';
 import { type Duration, parseDuration } from './duration.ts';
 import { ConfigError } from './errors.ts';
-import type { FetchSettings, KeysetSettings } from './keysets/create.ts';
-import { refuseUrl } from './keysets/https.ts';
-import type { JwkSet } from './keysets/jwk.ts';
-import { type AlgorithmName, algorithmNames, findAlgorithm } from './token/algorithms.ts';
-import { isJsonObject } from './token/json.ts';
-
-/** What every keyset may say beside its source. */
-interface KeysetCommon {
-  /**
-   * The algorithms that are accepted from this keyset. Narrows what each key says of itself; a key that says nothing takes
-   * these. Default: the key's own `alg`, else those of its type without RSASSA-PSS.
-   */
-  readonly allowedAlgorithms?: readonly AlgorithmName[] | undefined;
-}
-
-/** What a keyset that is fetched may say. */
-interface FetchedKeysetCommon extends KeysetCommon {
-  /** Upper bound of how long fetched keys are used; the source's cache headers may shorten it, to 60 s at the least. Default 1h. */
-  readonly refreshInterval?: Duration | undefined;
-  /** How long keys are used when their source fails, counted from their reading. Default 24h. */
-  readonly maxStale?: Duration | undefined;
-  /** Permits plain HTTP. For loopback and tests: anybody on the way can put in keys of his own. Default false. */
-  readonly allowHttp?: boolean | undefined;
-  /** `ready()` does not wait for this keyset. For a source that cannot be reached yet. Default false. */
-  readonly skipValidation?: boolean | undefined;
-}
-
-/** Keys that the issuer's OpenID Connect metadata point to (OpenID Connect Discovery 1.0 §4). */
-export interface DiscoveryKeysetOptions extends FetchedKeysetCommon {
-  /** The issuer, exactly as it stands in its metadata and in `iss`. */
-  readonly issuer: string;
-  readonly useOidcDiscovery: true;
-  readonly jwksUrl?: never;
-  readonly jwks?: never;
-}
-
-/** Keys behind a URL. */
-export interface JwksUrlKeysetOptions extends FetchedKeysetCommon {
-  /** Without an issuer the keyset is for tokens whose `iss` no other keyset names, and for those without one. */
-  readonly issuer?: string | undefined;
-  /** Must be https, unless `allowHttp`. */
-  readonly jwksUrl: string;
-  readonly useOidcDiscovery?: never;
-  readonly jwks?: never;
-}
-
-/** Keys that stand here. */
-export interface InlineKeysetOptions extends KeysetCommon {
-  /** Without an issuer the keyset is for tokens whose `iss` no other keyset names, and for those without one. */
-  readonly issuer?: string | undefined;
-  /** Public keys only. */
-  readonly jwks: JwkSet;
-  readonly useOidcDiscovery?: never;
-  readonly jwksUrl?: never;
-}
-
-/** One issuer's keys: exactly one source. */
-export type KeysetOptions = DiscoveryKeysetOptions | JwksUrlKeysetOptions | InlineKeysetOptions;
+import type { KeysetSettings, SecretStores } from './keysets/create.ts';
+import type { LegacyKeySettings } from './keysets/legacy-keys.ts';
+import type { KeysetOptions, LegacyKeyOptions } from './keysets/options.ts';
+import { readKeyset, readLegacyKeys } from './keysets/read.ts';
+import type { SecretStore } from './secrets/store.ts';
 
 /** A wall clock. */
 export interface Clock {
@@ -72,8 +20,19 @@ export interface Clock {
 
 /** Whom a service trusts, and what a token must be. */
 export interface AuthenticatorOptions {
-  /** At least one. Several may be of one issuer; they are asked in this order. */
+  /** Several may be of one issuer; they are asked in this order. At least one, unless there are `keys`. */
   readonly keySets: readonly KeysetOptions[];
+  /**
+   * Raw keys in secrets, found by issuer and then by key id; a token without an issuer may be verified by any of them.
+   * @deprecated Put them into keysets: this list is for descriptors that still have it, and warns.
+   */
+  readonly keys?: readonly LegacyKeyOptions[] | undefined;
+  /** Where keysets with `secret`, and `keys`, find their secrets. */
+  readonly secrets?: SecretStore | undefined;
+  /** Where keysets with `externalSecret` find theirs. */
+  readonly externalSecrets?: SecretStore | undefined;
+  /** Lets a token without `iss` be verified by every keyset, and not only by those without an issuer. Warns. Default: not. */
+  readonly unsafeMissingIssuer?: 'all-keysets' | undefined;
   /** The audience of this service; a token for any of these will do. Null says aloud that `aud` is not checked. */
   readonly audience: string | readonly string[] | null;
   /** For every token. What does not hold makes the token invalid: 401. */
@@ -100,6 +59,9 @@ export interface AuthenticatorOptions {
 /** Options, checked and complete. */
 export interface Settings {
   readonly keysets: readonly KeysetSettings[];
+  readonly keys: readonly LegacyKeySettings[];
+  readonly stores: SecretStores;
+  readonly missingIssuerReachesAll: boolean;
   readonly registered: RegisteredClaimsPolicy;
   readonly claims: CompiledRules;
   readonly anonymous: boolean;
@@ -112,6 +74,10 @@ export interface Settings {
 
 const OPTION_NAMES = [
   'keySets',
+  'keys',
+  'secrets',
+  'externalSecrets',
+  'unsafeMissingIssuer',
   'audience',
   'claims',
   'clockSkew',
@@ -123,104 +89,41 @@ const OPTION_NAMES = [
   'clock',
 ] as const satisfies readonly (keyof AuthenticatorOptions)[];
 
-const SOURCES = ['useOidcDiscovery', 'jwksUrl', 'jwks'] as const;
-const KEYSET_NAMES = ['issuer', ...SOURCES, 'allowedAlgorithms'] as const;
-const FETCHED_NAMES = ['refreshInterval', 'maxStale', 'allowHttp', 'skipValidation'] as const;
-
 const MAX_CLOCK_SKEW_MS = 60_000;
 
 /**
  * Checks options. The result is a snapshot: later changes to the object have no effect.
  * @throws ConfigError
  */
-export function readOptions(options: AuthenticatorOptions): Settings {
-  if (!isJsonObject(options)) throw new ConfigError('options', 'expected an object');
-  refuseUnknown(options, OPTION_NAMES, '');
-  if (!Array.isArray(options.keySets) || options.keySets.length === 0) {
+export function readOptions(value: AuthenticatorOptions): Settings {
+  const options = readObject(value, OPTION_NAMES, '');
+  const keys = options.keys === undefined ? [] : readLegacyKeys(options.keys);
+  if (!Array.isArray(options.keySets) || options.keySets.length + keys.length === 0) {
     throw new ConfigError('keySets', 'expected at least one keyset');
   }
   const clockSkewMs = options.clockSkew === undefined ? 5_000 : parseDuration(options.clockSkew, 'clockSkew');
   if (clockSkewMs > MAX_CLOCK_SKEW_MS) throw new ConfigError('clockSkew', 'expected 0s to 60s');
   return Object.freeze({
     keysets: Object.freeze(options.keySets.map((keyset, index) => readKeyset(keyset, `keySets[${index}]`))),
+    keys,
+    stores: {
+      secret: readStore(options.secrets, 'secrets'),
+      externalSecret: readStore(options.externalSecrets, 'externalSecrets'),
+    },
+    missingIssuerReachesAll:
+      readChoice(options.unsafeMissingIssuer, ['all-keysets'], 'unsafeMissingIssuer') === 'all-keysets',
     registered: Object.freeze({
       audience: readAudience(options.audience),
       clockSkewMs,
       requireExp: readBoolean(options.requireExp, true, 'requireExp'),
     }),
-    claims: compileRules(options.claims ?? {}, 'claims'),
-    anonymous: readMode(options.mode),
+    claims: compileRules((options.claims ?? {}) as Rules, 'claims'),
+    anonymous: readChoice(options.mode, ['strict', 'optional'], 'mode') === 'optional',
     types: readTypes(options.typ),
     maxTokenBytes: readMaxTokenBytes(options.maxTokenBytes),
     realm: readRealm(options.realm),
     clock: readClock(options.clock),
   });
-}
-
-function readKeyset(keyset: unknown, name: string): KeysetSettings {
-  if (!isJsonObject(keyset)) throw new ConfigError(name, 'expected an object');
-  const sources = SOURCES.filter((source) => keyset[source] !== undefined);
-  const [source, ...others] = sources;
-  if (source === undefined || others.length > 0) {
-    throw new ConfigError(name, `exactly one source is needed: ${SOURCES.join(', ')}`);
-  }
-  refuseUnknown(keyset, source === 'jwks' ? KEYSET_NAMES : [...KEYSET_NAMES, ...FETCHED_NAMES], name);
-  const issuer = keyset.issuer === undefined ? undefined : readText(keyset.issuer, `${name}.issuer`);
-  const allowed = readAlgorithms(keyset.allowedAlgorithms, `${name}.allowedAlgorithms`);
-  if (source === 'jwks') {
-    return Object.freeze({
-      name,
-      issuer,
-      allowed,
-      source,
-      jwks: structuredClone(keyset.jwks) as unknown as JwkSet,
-    });
-  }
-  const fetching = readFetching(keyset, name);
-  if (source === 'jwksUrl') {
-    const url = readUrl(keyset.jwksUrl, fetching.allowHttp, `${name}.jwksUrl`);
-    return Object.freeze({ name, issuer, allowed, source, url, ...fetching });
-  }
-  if (keyset.useOidcDiscovery !== true) throw new ConfigError(`${name}.useOidcDiscovery`, 'expected true');
-  if (issuer === undefined) throw new ConfigError(`${name}.issuer`, 'is needed with useOidcDiscovery');
-  readUrl(issuer, fetching.allowHttp, `${name}.issuer`);
-  return Object.freeze({ name, issuer, allowed, source, ...fetching });
-}
-
-function readFetching(keyset: Readonly<Record<string, unknown>>, name: string): FetchSettings {
-  const duration = (option: string, fallback: Duration) =>
-    parseDuration(keyset[option] ?? fallback, `${name}.${option}`);
-  return {
-    refreshIntervalMs: duration('refreshInterval', '1h'),
-    maxStaleMs: duration('maxStale', '24h'),
-    allowHttp: readBoolean(keyset.allowHttp, false, `${name}.allowHttp`),
-    skipValidation: readBoolean(keyset.skipValidation, false, `${name}.skipValidation`),
-  };
-}
-
-function readUrl(value: unknown, allowHttp: boolean, path: string): URL {
-  const text = readText(value, path);
-  if (!URL.canParse(text)) throw new ConfigError(path, 'expected a URL');
-  const url = new URL(text);
-  const refusal = refuseUrl(url, allowHttp);
-  if (refusal !== undefined) throw new ConfigError(path, refusal);
-  return url;
-}
-
-function readAlgorithms(value: unknown, path: string): ReadonlySet<AlgorithmName> | undefined {
-  if (value === undefined) return undefined;
-  if (!Array.isArray(value) || value.length === 0) {
-    throw new ConfigError(path, 'expected at least one algorithm; leave it out to accept what the keys say');
-  }
-  return new Set(
-    value.map((name: unknown, index) => {
-      const algorithm = typeof name === 'string' ? findAlgorithm(name) : undefined;
-      if (algorithm === undefined) {
-        throw new ConfigError(`${path}[${index}]`, `expected one of ${algorithmNames.join(', ')}`);
-      }
-      return algorithm.name;
-    }),
-  );
 }
 
 function readAudience(value: unknown): ReadonlySet<string> | null {
@@ -231,13 +134,6 @@ function readAudience(value: unknown): ReadonlySet<string> | null {
   const values: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (values.length === 0) throw new ConfigError('audience', 'expected at least one audience, or null');
   return new Set(values.map((audience) => readText(audience, 'audience')));
-}
-
-function readMode(value: unknown): boolean {
-  if (value !== undefined && value !== 'strict' && value !== 'optional') {
-    throw new ConfigError('mode', `expected 'strict' or 'optional'`);
-  }
-  return value === 'optional';
 }
 
 function readTypes(value: unknown): ReadonlySet<string | undefined> {
@@ -267,36 +163,18 @@ function readRealm(value: unknown): string | undefined {
   return realm;
 }
 
+function readStore(value: unknown, path: string): SecretStore | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'object' || value === null || !('read' in value) || typeof value.read !== 'function') {
+    throw new ConfigError(path, 'expected a secret store, with read()');
+  }
+  return value as SecretStore;
+}
+
 function readClock(value: unknown): Clock {
   if (value === undefined) return Date;
   if (typeof value !== 'object' || value === null || !('now' in value) || typeof value.now !== 'function') {
     throw new ConfigError('clock', 'expected an object with now()');
   }
   return value as Clock;
-}
-
-function readText(value: unknown, path: string): string {
-  if (typeof value !== 'string' || value.trim() === '')
-    throw new ConfigError(path, 'expected a string that is not empty');
-  return value;
-}
-
-function readBoolean(value: unknown, fallback: boolean, path: string): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'boolean') throw new ConfigError(path, 'expected true or false');
-  return value;
-}
-
-function refuseUnknown(value: object, known: readonly string[], path: string): void {
-  for (const name of Object.keys(value)) {
-    if (known.includes(name)) continue;
-    const nearest = known.find((candidate) => candidate.toLowerCase() === name.toLowerCase());
-    const at = path === '' ? name : `${path}.${name}`;
-    throw new ConfigError(
-      at,
-      nearest === undefined
-        ? `unknown option; expected one of ${known.join(', ')}`
-        : `unknown option; did you mean ${nearest}?`,
-    );
-  }
 }

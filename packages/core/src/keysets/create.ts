@@ -1,48 +1,154 @@
-// From a keyset's settings to a keyset: which source, and whether it is kept current.
-import type { AlgorithmName } from '../token/algorithms.ts';
+// From a keyset's settings to a keyset: which source, and how it is kept current.
+import { ConfigError } from '../errors.ts';
+import { warn } from '../events.ts';
+import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { createDiscoverySource } from './discovery.ts';
 import { createJsonFetcher } from './https.ts';
 import { createInlineKeyset } from './inline.ts';
-import type { JwkSet } from './jwk.ts';
+import { createJkuKeyset, type JwksHost } from './jku.ts';
+import type { JwkSet, KeyPolicy } from './jwk.ts';
 import { createJwksUrlSource } from './jwks-url.ts';
-import type { Keyset } from './keyset.ts';
-import { createRefreshedKeyset } from './refresh.ts';
+import type { KeySelection, Keyset } from './keyset.ts';
+import { createLegacyKeysets, type LegacyKeySettings } from './legacy-keys.ts';
+import { createPublicKeysSource, type PublicKeySettings } from './public-keys.ts';
+import { createRefreshedKeyset, type KeySource } from './refresh.ts';
+import { createSecretSource } from './secret.ts';
+import { indexKeysets, type KeysetIndex } from './select.ts';
+import type { TlsSettings } from './tls.ts';
 
-/** The source of one keyset, checked. */
-export type KeysetSettings = {
-  readonly name: string;
-  readonly allowed: ReadonlySet<AlgorithmName> | undefined;
-} & (
-  | { readonly source: 'jwks'; readonly issuer: string | undefined; readonly jwks: JwkSet }
-  | ({ readonly source: 'jwksUrl'; readonly issuer: string | undefined; readonly url: URL } & FetchSettings)
-  | ({ readonly source: 'useOidcDiscovery'; readonly issuer: string } & FetchSettings)
-);
-
-/** How a keyset that is fetched is kept current. */
-export interface FetchSettings {
+/** How a keyset that is read from somewhere is kept current. */
+export interface RefreshPolicy {
   readonly refreshIntervalMs: number;
   readonly maxStaleMs: number;
-  readonly allowHttp: boolean;
+}
+
+interface CommonSettings {
+  readonly name: string;
+  readonly issuer: string | undefined;
+  readonly policy: KeyPolicy;
+  readonly selection: KeySelection;
+  readonly refresh: RefreshPolicy;
   readonly skipValidation: boolean;
 }
 
+/** One keyset, checked. */
+export type KeysetSettings = CommonSettings &
+  (
+    | { readonly source: 'jwks'; readonly jwks: JwkSet }
+    | { readonly source: 'publicKeys'; readonly publicKeys: readonly PublicKeySettings[] }
+    | { readonly source: 'secret' | 'externalSecret'; readonly reference: SecretReference }
+    | { readonly source: 'jwksUrl'; readonly url: URL; readonly tls: TlsSettings }
+    | {
+        readonly source: 'useOidcDiscovery';
+        readonly issuer: string;
+        readonly allowHttp: boolean;
+        readonly tls: TlsSettings;
+      }
+    | {
+        readonly source: 'jwksHosts';
+        readonly hosts: readonly JwksHost[];
+        readonly allowHttp: boolean;
+        readonly tls: TlsSettings;
+        readonly publicOnly: boolean;
+      }
+  );
+
+/** The secret stores of the authenticator. */
+export interface SecretStores {
+  readonly secret: SecretStore | undefined;
+  readonly externalSecret: SecretStore | undefined;
+}
+
+/** What an authenticator's keysets are made of. */
+export interface KeysetsSettings {
+  readonly keysets: readonly KeysetSettings[];
+  readonly keys: readonly LegacyKeySettings[];
+  readonly stores: SecretStores;
+  readonly missingIssuerReachesAll: boolean;
+}
+
 /**
- * Makes the keyset that the settings describe. Fetches nothing yet.
- * @throws ConfigError for an inline set that cannot be used
+ * Makes all keysets, and warns of what is dangerous or deprecated in them. Reads nothing yet.
+ * @returns those that are loaded and closed, and the index of those that are asked
+ * @throws ConfigError for an inline set that cannot be used, and for a secret without a store
  */
-export function createKeyset(settings: KeysetSettings): Keyset {
+export function createKeysets(settings: KeysetsSettings): {
+  readonly keysets: readonly Keyset[];
+  readonly index: KeysetIndex;
+} {
+  const { keys, stores, missingIssuerReachesAll } = settings;
+  warnOf(settings);
+  const keysets = settings.keysets.map((keyset) => createKeyset(keyset, stores));
+  const forMissing = missingIssuerReachesAll ? keysets : keysets.filter(({ issuer }) => issuer === undefined);
+  if (keys.length === 0) return { keysets, index: indexKeysets(keysets, forMissing) };
+  const legacy = createLegacyKeysets({
+    keys,
+    store: requireStore(stores, 'secret', 'keys'),
+    ...LEGACY_REFRESH,
+  });
+  return {
+    keysets: [...keysets, legacy.all],
+    index: indexKeysets([...keysets, ...legacy.byIssuer], [...forMissing, legacy.all]),
+  };
+}
+
+const LEGACY_REFRESH: RefreshPolicy = { refreshIntervalMs: 3_600_000, maxStaleMs: 86_400_000 };
+
+function warnOf({ keysets, keys, missingIssuerReachesAll }: KeysetsSettings): void {
+  if (keys.length > 0) {
+    const reaches = keys.some(({ issuer }) => issuer !== undefined)
+      ? ', and a token without an issuer may be verified by any of them'
+      : '';
+    warn('LATCHKEY_DEPRECATED', `keys: deprecated${reaches}; move them into keySets`);
+  }
+  if (missingIssuerReachesAll) {
+    warn('LATCHKEY_UNSAFE', 'unsafeMissingIssuer: a token without an issuer may be verified by any keyset');
+  }
+  for (const { name, policy } of keysets) {
+    for (const algorithm of policy.legacy ?? [])
+      warn('LATCHKEY_UNSAFE', `${name}: tokens signed with ${algorithm} are accepted`);
+    if (policy.matchFamily === true)
+      warn('LATCHKEY_UNSAFE', `${name}: keys verify more algorithms than their own`);
+  }
+  for (const { keyId, legacy } of keys) {
+    for (const algorithm of legacy)
+      warn('LATCHKEY_UNSAFE', `keys: ${keyId} accepts tokens signed with ${algorithm}`);
+  }
+}
+
+function createKeyset(settings: KeysetSettings, stores: SecretStores): Keyset {
+  const keyset = build(settings, stores);
+  return settings.skipValidation ? Object.freeze({ ...keyset, ready: () => Promise.resolve() }) : keyset;
+}
+
+function build(settings: KeysetSettings, stores: SecretStores): Keyset {
+  const { policy, refresh } = settings;
+  const kept = (source: KeySource) =>
+    createRefreshedKeyset({ ...settings, ...refresh, allowed: policy.allowed, source });
   switch (settings.source) {
     case 'jwks':
       return createInlineKeyset(settings);
+    case 'publicKeys':
+      return kept(createPublicKeysSource(settings.publicKeys, policy));
+    case 'secret':
+    case 'externalSecret': {
+      const kind = settings.source === 'secret' ? 'secret' : 'external-secret';
+      const store = requireStore(stores, settings.source, settings.name);
+      return kept(createSecretSource({ kind, store, reference: settings.reference, policy }));
+    }
     case 'jwksUrl':
-      return createRefreshedKeyset({
-        ...settings,
-        source: createJwksUrlSource({ ...settings, fetcher: createJsonFetcher() }),
-      });
+      return kept(createJwksUrlSource({ url: settings.url, policy, fetcher: createJsonFetcher(settings) }));
     case 'useOidcDiscovery':
-      return createRefreshedKeyset({
-        ...settings,
-        source: createDiscoverySource({ ...settings, fetcher: createJsonFetcher() }),
-      });
+      return kept(createDiscoverySource({ ...settings, ...refresh, fetcher: createJsonFetcher(settings) }));
+    case 'jwksHosts':
+      return createJkuKeyset({ ...settings, ...refresh, fetcher: createJsonFetcher(settings) });
   }
+}
+
+/** The store that a secret is in. */
+function requireStore(stores: SecretStores, kind: keyof SecretStores, name: string): SecretStore {
+  const store = stores[kind];
+  if (store !== undefined) return store;
+  const option = kind === 'secret' ? 'secrets' : 'externalSecrets';
+  throw new ConfigError(name, `needs a store for its secrets; give one in ${option}`);
 }

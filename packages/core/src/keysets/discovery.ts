@@ -1,7 +1,7 @@
 // OpenID Connect Discovery 1.0 §4: from an issuer to its JWK Set. The metadata's other members are not used, above all not
 // its lists of algorithms, which may never widen what is accepted.
-import type { AlgorithmName } from '../token/algorithms.ts';
 import { type JsonFetcher, refuseUrl } from './https.ts';
+import type { KeyPolicy } from './jwk.ts';
 import { loadJwks } from './jwks-url.ts';
 import type { KeySource } from './refresh.ts';
 
@@ -9,7 +9,7 @@ import type { KeySource } from './refresh.ts';
 export interface DiscoverySettings {
   readonly issuer: string;
   readonly allowHttp: boolean;
-  readonly allowed: ReadonlySet<AlgorithmName> | undefined;
+  readonly policy: KeyPolicy;
   readonly fetcher: JsonFetcher;
   /** How long a `jwks_uri` is trusted before the metadata are read again. */
   readonly refreshIntervalMs: number;
@@ -17,7 +17,7 @@ export interface DiscoverySettings {
 
 /** Makes a source of the keys that an OpenID provider publishes. The metadata are read again at least each refresh interval. */
 export function createDiscoverySource(settings: DiscoverySettings): KeySource {
-  const { issuer, allowHttp, allowed, fetcher } = settings;
+  const { issuer, allowHttp, policy, fetcher } = settings;
   let discovered: { readonly url: URL; readonly at: number } | undefined;
 
   async function discover(signal: AbortSignal): Promise<URL> {
@@ -42,7 +42,7 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
         discovered = { url: await discover(signal), at: now };
       }
       try {
-        return await loadJwks({ url: discovered.url, allowed, fetcher }, signal);
+        return await loadJwks({ url: discovered.url, policy, fetcher }, signal);
       } catch (error) {
         // The keys may have moved: ask where they are next time.
         discovered = undefined;

@@ -1,6 +1,10 @@
 // Fetching JSON for keysets: whole-fetch deadline, size limit, redirects, cache headers. Knows nothing of keys.
+import { isIP } from 'node:net';
 import { Agent, fetch, type Headers, type Response } from 'undici';
 import { type JsonObject, parseJsonObject } from '../token/json.ts';
+import { isPublicAddress, lookupPublic } from './addresses.ts';
+import { withDeadline } from './deadline.ts';
+import type { TlsSettings } from './tls.ts';
 
 /** A document and how long its server says it may be used. */
 export interface FetchedJson {
@@ -16,29 +20,38 @@ export interface JsonFetcher {
   close(): Promise<void>;
 }
 
+/** How one keyset's documents are fetched. */
+export interface FetcherSettings {
+  readonly tls: TlsSettings;
+  /** Refuses hosts at private, loopback and link-local addresses. For URLs that a token names. */
+  readonly publicOnly?: boolean | undefined;
+}
+
+/** A whole fetch, from the name look-up to the last byte of the body. */
 const DEADLINE_MS = 5_000;
 const MAX_BYTES = 512 * 1024;
 const MAX_REDIRECTS = 3;
+const MAX_RETRY_AFTER_MS = 3_600_000;
 
-/** Makes a fetcher. Its URLs must have passed `checkUrl`. */
-export function createJsonFetcher(): JsonFetcher {
-  const agent = new Agent({ connect: { timeout: DEADLINE_MS }, keepAliveTimeout: 4_000 });
+/** Makes a fetcher. Its URLs must have passed `refuseUrl`. */
+export function createJsonFetcher({ tls, publicOnly = false }: FetcherSettings): JsonFetcher {
+  const agent = new Agent({
+    connect: { ...tls, timeout: DEADLINE_MS, ...(publicOnly ? { lookup: lookupPublic } : {}) },
+    keepAliveTimeout: 4_000,
+  });
   return {
-    async fetch(url, signal) {
+    fetch: (url, outer) =>
       // One deadline over everything, the body included: an idle timeout never ends a slow drip.
-      const deadline = new AbortController();
-      const timer = setTimeout(
-        () => deadline.abort(new Error(`no whole answer within ${DEADLINE_MS} ms`)),
-        DEADLINE_MS,
-      );
-      try {
-        const response = await follow(url, agent, AbortSignal.any([signal, deadline.signal]));
+      withDeadline(DEADLINE_MS, outer, async (signal) => {
+        // A host that is an address is never looked up.
+        const host = url.hostname.replace(/^\[|\]$/g, '');
+        if (publicOnly && isIP(host) !== 0 && !isPublicAddress(host)) {
+          throw new Error('the host is at an address that is not public');
+        }
+        const response = await follow(url, agent, signal);
         const json = parseJsonObject(await readBounded(response));
         return { json, lifetimeMs: cacheLifetimeMs(response.headers, Date.now()) };
-      } finally {
-        clearTimeout(timer);
-      }
-    },
+      }),
     close: () => agent.destroy(),
   };
 }
@@ -72,6 +85,11 @@ export function cacheLifetimeMs(headers: Pick<Headers, 'get'>, nowMs: number): n
   return Number.isNaN(lifetimeMs) ? 0 : Math.max(0, lifetimeMs);
 }
 
+/** Retry-After in seconds, RFC 9110 §10.2.3: a source that asks for time gets it, up to an hour. */
+function retryAfterMs(value: string | null): number {
+  return Math.min(MAX_RETRY_AFTER_MS, readSeconds(value ?? undefined) * 1000);
+}
+
 /** delta-seconds, RFC 9111 §1.2.2; anything else is 0. */
 function readSeconds(text: string | undefined): number {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
@@ -91,7 +109,9 @@ async function follow(start: URL, agent: Agent, signal: AbortSignal): Promise<Re
     await response.body?.cancel();
     const location = response.headers.get('location');
     if (![301, 302, 303, 307, 308].includes(response.status) || location === null) {
-      throw new Error(`answered with status ${response.status}`);
+      throw Object.assign(new Error(`answered with status ${response.status}`), {
+        retryAfterMs: retryAfterMs(response.headers.get('retry-after')),
+      });
     }
     url = new URL(location, url);
     if (url.origin !== start.origin || url.username !== '' || url.password !== '') {

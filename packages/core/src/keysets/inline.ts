@@ -1,14 +1,15 @@
 // A JWK Set that stands in the options. It never changes and is never fetched.
 import { ConfigError } from '../errors.ts';
-import type { AlgorithmName } from '../token/algorithms.ts';
-import { importJwks, type JwkSet } from './jwk.ts';
-import { createSnapshot, type Keyset, publishChanges } from './keyset.ts';
+import { type ImportedJwks, importJwks, type JwkSet, type KeyPolicy } from './jwk.ts';
+import { createSnapshot, type KeySelection, type Keyset, publishChanges } from './keyset.ts';
+import { EXPOSED } from './material.ts';
 
 /** What an inline keyset is made of. */
 export interface InlineKeysetSettings {
   readonly name: string;
   readonly issuer: string | undefined;
-  readonly allowed: ReadonlySet<AlgorithmName> | undefined;
+  readonly policy: KeyPolicy;
+  readonly selection: KeySelection;
   readonly jwks: JwkSet;
 }
 
@@ -16,15 +17,16 @@ export interface InlineKeysetSettings {
  * Makes a keyset of fixed keys. Members that no verifier understands are skipped, as in any JWK Set.
  * @throws ConfigError if no key can be used, or if a private or symmetric key is among them
  */
-export function createInlineKeyset({ name, issuer, allowed, jwks }: InlineKeysetSettings): Keyset {
-  const imported = readInline(name, jwks, allowed);
+export function createInlineKeyset({ name, issuer, policy, selection, jwks }: InlineKeysetSettings): Keyset {
+  const imported = readInline(`${name}.jwks`, jwks, policy);
   const snapshot = createSnapshot(imported.keys);
   const since = performance.now();
   publishChanges({ name, issuer }, undefined, imported);
   return Object.freeze<Keyset>({
     name,
     issuer,
-    allowed,
+    allowed: policy.allowed,
+    selection,
     keys: () => snapshot,
     refetch: () => snapshot,
     ready: () => Promise.resolve(),
@@ -41,17 +43,19 @@ export function createInlineKeyset({ name, issuer, allowed, jwks }: InlineKeyset
   });
 }
 
-function readInline(name: string, jwks: JwkSet, allowed: ReadonlySet<AlgorithmName> | undefined) {
-  const path = `${name}.jwks`;
-  let imported: ReturnType<typeof importJwks>;
+function readInline(path: string, jwks: JwkSet, policy: KeyPolicy): ImportedJwks {
+  let imported: ImportedJwks;
   try {
-    imported = importJwks(jwks, allowed);
+    imported = importJwks(jwks, policy);
   } catch (cause) {
     throw new ConfigError(path, 'expected a JWK Set: { keys: [ … ] }', { cause });
   }
-  const exposed = imported.skipped.find(({ reason }) => reason.startsWith('holds a private'));
-  if (exposed !== undefined)
-    throw new ConfigError(path, `a key ${exposed.reason}; leave only public keys here`);
+  if (imported.skipped.some(({ reason }) => reason === EXPOSED)) {
+    throw new ConfigError(
+      path,
+      `a key ${EXPOSED}; leave only public keys here, and name secrets with "secret"`,
+    );
+  }
   if (imported.keys.length === 0) {
     const reasons = imported.skipped.map(({ reason }) => reason).join('; ');
     throw new ConfigError(path, `no usable key${reasons === '' ? '' : `: ${reasons}`}`);

@@ -1,13 +1,12 @@
 // A JWK Set behind a URL.
-import type { AlgorithmName } from '../token/algorithms.ts';
 import type { JsonFetcher } from './https.ts';
-import { importJwks } from './jwk.ts';
+import { importJwks, type KeyPolicy } from './jwk.ts';
 import type { KeySource, LoadedKeys } from './refresh.ts';
 
 /** What reading a JWK Set over HTTP takes. */
 export interface JwksUrlSettings {
   readonly url: URL;
-  readonly allowed: ReadonlySet<AlgorithmName> | undefined;
+  readonly policy: KeyPolicy;
   readonly fetcher: JsonFetcher;
 }
 
@@ -22,9 +21,9 @@ export function createJwksUrlSource(settings: JwksUrlSettings): KeySource {
 
 /** Fetches and imports one JWK Set. An empty set is a set: whoever publishes it has withdrawn all keys. */
 export async function loadJwks(
-  { url, allowed, fetcher }: JwksUrlSettings,
+  { url, policy, fetcher }: JwksUrlSettings,
   signal: AbortSignal,
 ): Promise<LoadedKeys> {
   const { json, lifetimeMs } = await fetcher.fetch(url, signal);
-  return { ...importJwks(json, allowed), lifetimeMs };
+  return { ...importJwks(json, policy), lifetimeMs };
 }

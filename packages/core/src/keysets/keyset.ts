@@ -1,6 +1,7 @@
 // What a keyset is to the rest of core, and the set of keys that it holds at one moment. Sources and refreshing lie beside it.
 import { publish } from '../events.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
+import type { UnverifiedHeader } from '../token/parse.ts';
 import type { ImportedJwks, VerificationKey } from './jwk.ts';
 
 /** The keys of one issuer at one moment. Replaced whole, never changed. */
@@ -10,6 +11,17 @@ export interface KeySnapshot {
   readonly byKid: ReadonlyMap<string, readonly VerificationKey[]>;
   /** The first key that takes an algorithm, for tokens without a kid. */
   readonly firstFor: ReadonlyMap<AlgorithmName, VerificationKey>;
+}
+
+/** How keys are chosen where the token's kid does not say which. */
+export interface KeySelection {
+  /**
+   * A token without a kid: `first` tries the first key that takes its algorithm, and only that; `try-all` tries four of them at
+   * most; `refuse` refuses it.
+   */
+  readonly kidless: 'first' | 'try-all' | 'refuse';
+  /** Keys that were given without a kid (PEM files) are tried one after the other for any token. */
+  readonly unnamed?: boolean | undefined;
 }
 
 /** How a keyset fares. Holds no key material. */
@@ -34,13 +46,15 @@ export interface Keyset {
   readonly issuer: string | undefined;
   /** The keyset's `allowedAlgorithms`; undefined where it names none. */
   readonly allowed: ReadonlySet<AlgorithmName> | undefined;
+  readonly selection: KeySelection;
   /**
    * The keys in force: at once if they are at hand, else when the first load has ended.
+   * @param header unverified; only a keyset with `jwksHosts` looks at it
    * @throws AuthError `keyset_unavailable` (rejects with it, if it had to wait)
    */
-  keys(): KeySnapshot | Promise<KeySnapshot>;
+  keys(header: UnverifiedHeader): KeySnapshot | Promise<KeySnapshot>;
   /** The keys after another look at the source, at most one per cooldown. Never worse than `keys()`. */
-  refetch(): KeySnapshot | Promise<KeySnapshot>;
+  refetch(header: UnverifiedHeader): KeySnapshot | Promise<KeySnapshot>;
   /** Resolves when keys are in force. Rejects with the first attempt's error. */
   ready(): Promise<void>;
   report(): KeysetReport;
@@ -83,5 +97,5 @@ export function publishChanges(
 }
 
 function identity(key: VerificationKey): string {
-  return JSON.stringify([key.kid ?? null, key.material]);
+  return JSON.stringify([key.kid ?? null, key.thumbprint]);
 }

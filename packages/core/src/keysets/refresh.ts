@@ -3,7 +3,13 @@ import { AuthError } from '../errors.ts';
 import { publish } from '../events.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { ImportedJwks } from './jwk.ts';
-import { createSnapshot, type KeySnapshot, type Keyset, publishChanges } from './keyset.ts';
+import {
+  createSnapshot,
+  type KeySelection,
+  type KeySnapshot,
+  type Keyset,
+  publishChanges,
+} from './keyset.ts';
 
 /** What a source gives: a whole, validated set, and how long it may be used. */
 export interface LoadedKeys extends ImportedJwks {
@@ -17,6 +23,8 @@ export interface KeySource {
   readonly description: string;
   /** Reads everything anew. Must end by itself in bounded time, and stop when the signal says so. */
   load(signal: AbortSignal): Promise<LoadedKeys>;
+  /** Calls back when the source has changed, where it can tell. Returns what ends it. */
+  watch?(changed: () => void): () => void;
   /** Lets go of connections. */
   close(): Promise<void>;
 }
@@ -26,6 +34,7 @@ export interface RefreshSettings {
   readonly name: string;
   readonly issuer: string | undefined;
   readonly allowed: ReadonlySet<AlgorithmName> | undefined;
+  readonly selection: KeySelection;
   readonly source: KeySource;
   /** Upper bound of a set's lifetime. */
   readonly refreshIntervalMs: number;
@@ -58,13 +67,25 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
   let loading: Promise<void> | undefined;
   let seeking: Promise<KeySnapshot> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let unwatch: (() => void) | undefined;
+  let changing = false;
 
   /** One attempt, shared by all who ask while it runs. Never rejects. */
   function load(): Promise<void> {
+    unwatch ??= source.watch?.(() => void changed()) ?? (() => {});
     loading ??= attempt().finally(() => {
       loading = undefined;
     });
     return loading;
+  }
+
+  /** The source says that it has changed: read it once, however often it says so meanwhile. */
+  async function changed(): Promise<void> {
+    if (changing || stopping.signal.aborted) return;
+    changing = true;
+    await loading;
+    changing = false;
+    await load();
   }
 
   async function attempt(): Promise<void> {
@@ -97,7 +118,7 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
     failures++;
     lastError = error;
     const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(failures - 1, 10));
-    const retryInMs = backoffMs * (0.9 + Math.random() * 0.2);
+    const retryInMs = Math.max(backoffMs * (0.9 + Math.random() * 0.2), askedDelayMs(error));
     retryAt = performance.now() + retryInMs;
     schedule(retryInMs);
     publish('latchkey:keyset:failed', { ...about, error, failures, retryInMs });
@@ -156,6 +177,7 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
     name,
     issuer,
     allowed: settings.allowed,
+    selection: settings.selection,
     keys,
     refetch() {
       // A source that fails is retried on its own time, however many unknown kids arrive.
@@ -189,8 +211,15 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
     async close() {
       stopping.abort();
       clearTimeout(timer);
+      unwatch?.();
       await source.close();
       await loading;
     },
   });
+}
+
+/** How long a source asked not to be asked again, if it did. */
+function askedDelayMs(error: Error): number {
+  const asked = 'retryAfterMs' in error ? error.retryAfterMs : 0;
+  return typeof asked === 'number' && asked > 0 ? asked : 0;
 }

@@ -1,7 +1,7 @@
 // Which keysets may speak for a token, and which of their keys may have signed it.
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { VerificationKey } from './jwk.ts';
-import type { KeySnapshot, Keyset } from './keyset.ts';
+import type { KeySelection, KeySnapshot, Keyset } from './keyset.ts';
 
 /** Finds keysets by issuer, in time that does not depend on how many there are. */
 export interface KeysetIndex {
@@ -11,9 +11,14 @@ export interface KeysetIndex {
 
 /** Keys tried for one token when several of a set share its kid. */
 const MAX_CANDIDATES = 3;
+/** Keys tried for one token without a kid, where the keyset says so. */
+const MAX_KIDLESS = 4;
 
-/** Indexes keysets by their issuer. Code-point equality: nothing is normalised. */
-export function indexKeysets(keysets: readonly Keyset[]): KeysetIndex {
+/**
+ * Indexes keysets by their issuer. Code-point equality: nothing is normalised.
+ * @param forMissing the keysets for tokens without an issuer
+ */
+export function indexKeysets(keysets: readonly Keyset[], forMissing: readonly Keyset[]): KeysetIndex {
   const byIssuer = new Map<string, readonly Keyset[]>();
   for (const keyset of keysets) {
     if (keyset.issuer === undefined) continue;
@@ -22,25 +27,35 @@ export function indexKeysets(keysets: readonly Keyset[]): KeysetIndex {
   const anyIssuer = keysets.filter(({ issuer }) => issuer === undefined);
   return {
     // An issuer that is pinned to a keyset is never verified by another one's keys.
-    forIssuer: (issuer) => (issuer === undefined ? undefined : byIssuer.get(issuer)) ?? anyIssuer,
+    forIssuer: (issuer) => (issuer === undefined ? forMissing : (byIssuer.get(issuer) ?? anyIssuer)),
   };
 }
 
-/** The keys to try for a token, at most three; and whether its kid is in the set at all. */
+/**
+ * The keys to try for a token, and whether the set knows its kid at all.
+ * @param kid the token's, unverified: it finds a key, and no more
+ */
 export function selectKeys(
   { keys, byKid, firstFor }: KeySnapshot,
+  { kidless, unnamed = false }: KeySelection,
   algorithm: AlgorithmName,
   kid: string | undefined,
 ): { readonly known: boolean; readonly candidates: readonly VerificationKey[] } {
-  if (kid === undefined) {
-    // Without a kid the first key that fits is the one, and only that.
-    const first = firstFor.get(algorithm);
-    return { known: keys.length > 0, candidates: first === undefined ? [] : [first] };
-  }
-  const same = byKid.get(kid);
-  if (same === undefined) return { known: false, candidates: [] };
-  return {
-    known: true,
-    candidates: same.filter(({ verifiers }) => verifiers.has(algorithm)).slice(0, MAX_CANDIDATES),
-  };
+  const same = kid === undefined ? undefined : byKid.get(kid);
+  if (same !== undefined) return { known: true, candidates: taking(same, algorithm, MAX_CANDIDATES) };
+  if (unnamed) return { known: true, candidates: taking(keys, algorithm, keys.length) };
+  if (kid !== undefined || kidless === 'refuse') return { known: false, candidates: [] };
+  if (kidless === 'try-all')
+    return { known: keys.length > 0, candidates: taking(keys, algorithm, MAX_KIDLESS) };
+  // Without a kid the first key that fits is the one, and only that.
+  const first = firstFor.get(algorithm);
+  return { known: keys.length > 0, candidates: first === undefined ? [] : [first] };
+}
+
+function taking(
+  keys: readonly VerificationKey[],
+  algorithm: AlgorithmName,
+  most: number,
+): readonly VerificationKey[] {
+  return keys.filter(({ verifiers }) => verifiers.has(algorithm)).slice(0, most);
 }

@@ -19,8 +19,25 @@ interface EddsaAlgorithm {
   readonly crv: 'Ed25519';
 }
 
+interface MlDsaAlgorithm {
+  readonly kty: 'AKP';
+  /** Length of the public key, FIPS 204 §4. */
+  readonly publicKeyBytes: number;
+}
+
+interface HmacAlgorithm {
+  readonly kty: 'oct';
+  readonly hash: 'md5' | 'sha224' | 'sha256' | 'sha384' | 'sha512';
+  /** RFC 7518 §3.2: a key of at least the hash's length. */
+  readonly minKeyBytes: number;
+  /** Not registered with JOSE, and too weak to be taken without being asked for aloud. Never signed with. */
+  readonly legacy?: true;
+}
+
+type AlgorithmRow = RsaAlgorithm | EcdsaAlgorithm | EddsaAlgorithm | MlDsaAlgorithm | HmacAlgorithm;
+
 /** One JWS algorithm: the key that it takes and what is computed. */
-export type SignatureAlgorithm = (RsaAlgorithm | EcdsaAlgorithm | EddsaAlgorithm) & {
+export type SignatureAlgorithm = AlgorithmRow & {
   /** The "alg" (Algorithm) Header Parameter value, exactly as written there. */
   readonly name: AlgorithmName;
 };
@@ -41,17 +58,30 @@ const TABLE = {
   // RFC 8037 §3.1, and the same under its fully specified name, RFC 9864 §2.2
   EdDSA: { kty: 'OKP', crv: 'Ed25519' },
   Ed25519: { kty: 'OKP', crv: 'Ed25519' },
-} as const satisfies Record<string, RsaAlgorithm | EcdsaAlgorithm | EddsaAlgorithm>;
+  // FIPS 204 under its JOSE names; needs OpenSSL 3.5, which Node 24 brings
+  'ML-DSA-44': { kty: 'AKP', publicKeyBytes: 1312 },
+  'ML-DSA-65': { kty: 'AKP', publicKeyBytes: 1952 },
+  'ML-DSA-87': { kty: 'AKP', publicKeyBytes: 2592 },
+  // RFC 7518 §3.2
+  HS256: { kty: 'oct', hash: 'sha256', minKeyBytes: 32 },
+  HS384: { kty: 'oct', hash: 'sha384', minKeyBytes: 48 },
+  HS512: { kty: 'oct', hash: 'sha512', minKeyBytes: 64 },
+  HS224: { kty: 'oct', hash: 'sha224', minKeyBytes: 28, legacy: true },
+  HMD5: { kty: 'oct', hash: 'md5', minKeyBytes: 16, legacy: true },
+} as const satisfies Record<string, AlgorithmRow>;
 
 /** The name of a supported algorithm. */
 export type AlgorithmName = keyof typeof TABLE;
+
+/** An algorithm that is accepted only where `unsafeLegacyAlgorithms` names it. */
+export type LegacyAlgorithmName = 'HMD5' | 'HS224';
 
 // A Map, so that "__proto__" and its kin find nothing.
 const ALGORITHMS: ReadonlyMap<string, SignatureAlgorithm> = new Map(
   Object.entries(TABLE).map(([name, row]) => [name, Object.freeze({ name: name as AlgorithmName, ...row })]),
 );
 
-/** The names of all supported algorithms, in the table's order. */
+/** The names of all supported algorithms, in the table's order, the legacy ones included. */
 export const algorithmNames: readonly AlgorithmName[] = Object.freeze([
   ...ALGORITHMS.keys(),
 ]) as readonly AlgorithmName[];
@@ -61,18 +91,34 @@ export function findAlgorithm(name: string): SignatureAlgorithm | undefined {
   return ALGORITHMS.get(name);
 }
 
+/** True for HMD5 and HS224. */
+export function isLegacy(algorithm: SignatureAlgorithm): boolean {
+  return algorithm.kty === 'oct' && algorithm.legacy === true;
+}
+
 /**
  * The algorithms that a key of this type and curve verifies when neither the key nor the keyset names any. RSASSA-PSS has to
- * be named, so that a key meant for one padding is not used for the other.
+ * be named, so that a key meant for one padding is not used for the other; HMAC and ML-DSA keys always have to say theirs.
  */
 export function defaultAlgorithms(kty: string, crv: string | undefined): readonly SignatureAlgorithm[] {
   return [...ALGORITHMS.values()].filter((algorithm) => {
     if (algorithm.kty === 'RSA') return kty === 'RSA' && algorithm.padding === 'pkcs1';
+    if (algorithm.kty === 'oct' || algorithm.kty === 'AKP') return false;
     return algorithm.kty === kty && algorithm.crv === crv;
   });
 }
 
 /** True if a key of this type and curve can verify this algorithm at all. */
 export function fitsKey(algorithm: SignatureAlgorithm, kty: string, crv: string | undefined): boolean {
-  return algorithm.kty === kty && (algorithm.kty === 'RSA' || algorithm.crv === crv);
+  return algorithm.kty === kty && (!('crv' in algorithm) || algorithm.crv === crv);
+}
+
+/**
+ * The algorithms that differ from this one in their hash only: RS256, RS384, RS512 and the like. The legacy ones are nobody's
+ * family, and a curve has but one hash.
+ */
+export function familyOf(algorithm: SignatureAlgorithm): readonly SignatureAlgorithm[] {
+  if (isLegacy(algorithm) || (algorithm.kty !== 'RSA' && algorithm.kty !== 'oct')) return [algorithm];
+  const prefix = algorithm.name.slice(0, 2);
+  return [...ALGORITHMS.values()].filter((other) => other.name.startsWith(prefix) && !isLegacy(other));
 }

@@ -7,6 +7,8 @@ export interface UnverifiedHeader {
   readonly alg: string;
   readonly kid: string | undefined;
   readonly typ: string | undefined;
+  /** A URL that somebody wrote (RFC 7515 §4.1.2). Only a keyset with `jwksHosts` looks at it. */
+  readonly jku: string | undefined;
 }
 
 /** A token taken apart. Every field is what somebody wrote, until its signature is good. */
@@ -52,7 +54,7 @@ function readHeader(header: JsonObject): UnverifiedHeader {
   // RFC 7519 §5.2: cty "JWT" says that the payload is itself a token.
   const cty = readString(header, 'cty');
   if (cty !== undefined && /^(?:application\/)?jwt$/i.test(cty)) throw malformed('a nested token');
-  return { alg, kid, typ: readString(header, 'typ') };
+  return { alg, kid, typ: readString(header, 'typ'), jku: readString(header, 'jku') };
 }
 
 function readString(header: JsonObject, name: string): string | undefined {

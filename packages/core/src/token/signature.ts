@@ -1,5 +1,5 @@
 // The only file that verifies signatures. Synchronous node:crypto: a hop to the thread pool costs more than the check.
-import { constants, type KeyObject, verify } from 'node:crypto';
+import { constants, createHmac, type KeyObject, timingSafeEqual, verify } from 'node:crypto';
 import type { SignatureAlgorithm } from './algorithms.ts';
 
 /** Answers whether these bytes were signed by the key that it was made with. Never throws. */
@@ -29,7 +29,15 @@ export function createSignatureVerifier(algorithm: SignatureAlgorithm, key: KeyO
         signature.length === 2 * coordinateBytes &&
         check(hash, signingInput, input, toDer(signature, coordinateBytes));
     }
+    case 'oct': {
+      const { hash } = algorithm;
+      return (signingInput, signature) => {
+        const expected = createHmac(hash, key).update(signingInput).digest();
+        return signature.length === expected.length && timingSafeEqual(signature, expected);
+      };
+    }
     case 'OKP':
+    case 'AKP':
       return (signingInput, signature) => check(null, signingInput, key, signature);
   }
 }

@@ -1,0 +1,125 @@
+// Keys from where the token's own "jku" (JWK Set URL) Header Parameter says (RFC 7515 §4.1.2), if that is a host that the options
+// list. The URL is the sender's: it is held to the list, to public addresses, and to a bounded number of fetches.
+import { AuthError } from '../errors.ts';
+import { type JsonFetcher, refuseUrl } from './https.ts';
+import type { KeyPolicy } from './jwk.ts';
+import { loadJwks } from './jwks-url.ts';
+import { createSnapshot, type KeySelection, type Keyset } from './keyset.ts';
+import { createRefreshedKeyset } from './refresh.ts';
+
+/** A host that may be asked for keys. */
+export interface JwksHost {
+  /** With its port, if it is not 443. Compared exactly. */
+  readonly host: string;
+  /** What the path has to start with: `/` for any. */
+  readonly pathPrefix: string;
+}
+
+/** What a keyset by `jku` is made of. */
+export interface JkuSettings {
+  readonly name: string;
+  readonly issuer: string | undefined;
+  readonly policy: KeyPolicy;
+  readonly selection: KeySelection;
+  readonly hosts: readonly JwksHost[];
+  readonly allowHttp: boolean;
+  readonly fetcher: JsonFetcher;
+  readonly refreshIntervalMs: number;
+  readonly maxStaleMs: number;
+}
+
+const MAX_URL_LENGTH = 2048;
+/** URLs whose keys are kept at a time. */
+const MAX_URLS = 32;
+/** URLs not seen before that are fetched within one window. Those that are known are never held up by them. */
+const MAX_NEW_URLS = 4;
+const WINDOW_MS = 10_000;
+const EMPTY = createSnapshot([]);
+
+/** Makes a keyset that asks the listed hosts. A token without a `jku`, or with one of another host, finds no key in it. */
+export function createJkuKeyset(settings: JkuSettings): Keyset {
+  const { name, issuer, policy, selection, hosts, allowHttp, fetcher } = settings;
+  /** By URL, the one used longest ago first. */
+  const keysets = new Map<string, Keyset>();
+  let windowStart = Number.NEGATIVE_INFINITY;
+  let admitted = 0;
+
+  function find(jku: string | undefined): Keyset | undefined {
+    const url = jku === undefined ? undefined : acceptUrl(jku, hosts, allowHttp);
+    if (url === undefined) return undefined;
+    const found = keysets.get(url.href) ?? admit(url);
+    keysets.delete(url.href);
+    keysets.set(url.href, found);
+    return found;
+  }
+
+  function admit(url: URL): Keyset {
+    const now = performance.now();
+    if (now - windowStart >= WINDOW_MS) {
+      windowStart = now;
+      admitted = 0;
+    }
+    if (admitted >= MAX_NEW_URLS) {
+      throw new AuthError('keyset_unavailable', {
+        detail: `${name}: too many key URLs that were not seen before`,
+        retryAfterSeconds: (windowStart + WINDOW_MS - now) / 1000,
+      });
+    }
+    admitted++;
+    if (keysets.size >= MAX_URLS) evict();
+    return createRefreshedKeyset({
+      ...settings,
+      allowed: policy.allowed,
+      source: {
+        description: url.href,
+        load: (signal) => loadJwks({ url, policy, fetcher }, signal),
+        // The connections are shared by all URLs.
+        close: () => Promise.resolve(),
+      },
+    });
+  }
+
+  /** A URL that never gave a key goes first: it may be nobody's but the sender's. */
+  function evict(): void {
+    const entries = [...keysets];
+    const [url, keyset] = entries.find(([, { report }]) => report().kids.length === 0) ?? entries[0] ?? [];
+    if (url !== undefined) keysets.delete(url);
+    void keyset?.close();
+  }
+
+  return Object.freeze<Keyset>({
+    name,
+    issuer,
+    allowed: policy.allowed,
+    selection,
+    keys: (header) => find(header.jku)?.keys(header) ?? EMPTY,
+    refetch: (header) => find(header.jku)?.refetch(header) ?? EMPTY,
+    ready: () => Promise.resolve(),
+    report() {
+      const reports = [...keysets.values()].map(({ report }) => report());
+      return {
+        keyset: name,
+        issuer,
+        source: `jku: ${hosts.map(({ host }) => host).join(', ')}`,
+        state: reports.some(({ state }) => state === 'fresh') ? 'fresh' : (reports[0]?.state ?? 'empty'),
+        kids: reports.flatMap(({ kids }) => kids),
+        ageMs: undefined,
+        failures: reports.reduce((sum, { failures }) => sum + failures, 0),
+      };
+    },
+    async close() {
+      await Promise.all([...keysets.values()].map((keyset) => keyset.close()));
+      await fetcher.close();
+    },
+  });
+}
+
+/** The URL, if the list has its host and everything about it is plain. */
+function acceptUrl(jku: string, hosts: readonly JwksHost[], allowHttp: boolean): URL | undefined {
+  if (jku.length > MAX_URL_LENGTH || !URL.canParse(jku)) return undefined;
+  const url = new URL(jku);
+  if (refuseUrl(url, allowHttp) !== undefined || url.hash !== '') return undefined;
+  return hosts.some(({ host, pathPrefix }) => url.host === host && url.pathname.startsWith(pathPrefix))
+    ? url
+    : undefined;
+}

@@ -1,0 +1,110 @@
+// The deprecated `keys` list: raw keys in secrets, found by issuer first and by key id then. Kept so that it can be left in peace.
+import type { SecretReference, SecretStore } from '../secrets/store.ts';
+import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
+import { importJwk, type SkippedKey, type VerificationKey } from './jwk.ts';
+import { createSnapshot, type KeySnapshot, type Keyset } from './keyset.ts';
+import { importPem } from './public-keys.ts';
+import { createRefreshedKeyset, type KeySource } from './refresh.ts';
+import { readSecret, watching } from './secret.ts';
+
+/** One key of the list, checked. */
+export interface LegacyKeySettings {
+  readonly keyId: string;
+  readonly issuer: string | undefined;
+  readonly algorithm: AlgorithmName;
+  readonly secretName: string;
+  readonly legacy: ReadonlySet<AlgorithmName>;
+}
+
+/** What the list is made of. */
+export interface LegacyKeysSettings {
+  readonly keys: readonly LegacyKeySettings[];
+  readonly store: SecretStore;
+  readonly refreshIntervalMs: number;
+  readonly maxStaleMs: number;
+}
+
+/** The list, as keysets. */
+export interface LegacyKeysets {
+  /** The whole list: for tokens without an issuer. It alone is loaded and closed; the others look at it. */
+  readonly all: Keyset;
+  /** The keys of each issuer that the list names, and those without one. */
+  readonly byIssuer: readonly Keyset[];
+}
+
+/** Makes the keysets of the list. Its order is kept: a token without a kid gets the first key that fits. */
+export function createLegacyKeysets(settings: LegacyKeysSettings): LegacyKeysets {
+  const all = createRefreshedKeyset({
+    name: 'keys',
+    issuer: undefined,
+    allowed: undefined,
+    selection: { kidless: 'first' },
+    source: createSource(settings),
+    refreshIntervalMs: settings.refreshIntervalMs,
+    maxStaleMs: settings.maxStaleMs,
+  });
+  const issuers = new Set(settings.keys.map(({ issuer }) => issuer));
+  return { all, byIssuer: [...issuers].map((issuer) => viewOf(all, issuer, settings.keys)) };
+}
+
+/** The entry of a legacy secret that verifies: the secret itself, or a public key. A private key alone only signs. */
+function entryOf({ algorithm, secretName }: LegacyKeySettings): SecretReference {
+  return { name: secretName, key: findAlgorithm(algorithm)?.kty === 'oct' ? 'secret.key' : 'public.key' };
+}
+
+function createSource({ keys, store }: LegacyKeysSettings): KeySource {
+  return {
+    description: 'keys (deprecated)',
+    async load(signal) {
+      const imported = await Promise.all(
+        keys.map(async (key) => importLegacy(key, await readSecret(store, entryOf(key), signal))),
+      );
+      return {
+        keys: imported.filter((key): key is VerificationKey => !('reason' in key)),
+        skipped: imported.filter((key): key is SkippedKey => 'reason' in key),
+        lifetimeMs: undefined,
+      };
+    },
+    ...watching(store, keys.map(entryOf)),
+    close: () => Promise.resolve(),
+  };
+}
+
+function importLegacy(
+  { keyId, algorithm, legacy }: LegacyKeySettings,
+  bytes: Uint8Array,
+): VerificationKey | SkippedKey {
+  if (findAlgorithm(algorithm)?.kty === 'oct') {
+    const k = Buffer.from(withoutNewline(bytes)).toString('base64url');
+    return importJwk({ kty: 'oct', k, kid: keyId, alg: algorithm }, { origin: 'secret', legacy });
+  }
+  const imported = importPem(Buffer.from(bytes).toString('utf8'), algorithm, { origin: 'public' });
+  return { ...imported, kid: keyId };
+}
+
+/** One newline at the end of a secret is the editor's; anything else is the secret's own. */
+function withoutNewline(bytes: Uint8Array): Uint8Array {
+  if (bytes.at(-1) !== 0x0a) return bytes;
+  return bytes.subarray(0, bytes.at(-2) === 0x0d ? -2 : -1);
+}
+
+/** A keyset that shows those keys of the list that are pinned to one issuer. */
+function viewOf(all: Keyset, issuer: string | undefined, keys: readonly LegacyKeySettings[]): Keyset {
+  const kids = new Set(keys.filter((key) => key.issuer === issuer).map(({ keyId }) => keyId));
+  const views = new WeakMap<KeySnapshot, KeySnapshot>();
+  const view = (snapshot: KeySnapshot): KeySnapshot => {
+    const known = views.get(snapshot);
+    if (known !== undefined) return known;
+    const made = createSnapshot(snapshot.keys.filter(({ kid }) => kid !== undefined && kids.has(kid)));
+    views.set(snapshot, made);
+    return made;
+  };
+  const through = (found: KeySnapshot | Promise<KeySnapshot>) =>
+    found instanceof Promise ? found.then(view) : view(found);
+  return Object.freeze<Keyset>({
+    ...all,
+    issuer,
+    keys: (header) => through(all.keys(header)),
+    refetch: (header) => through(all.refetch(header)),
+  });
+}

@@ -1,0 +1,82 @@
+// Public keys given as PEM, one algorithm each: a primary key and its backup. They have no kid, so each is tried for any token.
+import { dirname } from 'node:path';
+import { readSecretFile, watchPath } from '../secrets/directory.ts';
+import { publicJwkFromPem } from '../secrets/pem.ts';
+import type { AlgorithmName } from '../token/algorithms.ts';
+import { withDeadline } from './deadline.ts';
+import {
+  type ImportedJwks,
+  importJwk,
+  type KeyPolicy,
+  type SkippedKey,
+  type VerificationKey,
+} from './jwk.ts';
+import type { KeySource } from './refresh.ts';
+
+/** One key, checked. */
+export type PublicKeySettings = { readonly algorithm: AlgorithmName } & (
+  | { readonly file: string }
+  | { readonly pem: string }
+);
+
+const DEADLINE_MS = 5_000;
+
+/** Makes a source of PEM keys. Files are read again at each refresh, and when their folder changes. */
+export function createPublicKeysSource(keys: readonly PublicKeySettings[], policy: KeyPolicy): KeySource {
+  const files = keys.flatMap((key) => ('file' in key ? [key.file] : []));
+  return {
+    description: 'public-keys',
+    async load(signal) {
+      const imported = await Promise.all(
+        keys.map(async (key) => {
+          const pem = 'pem' in key ? key.pem : await readPemFile(key.file, signal);
+          return pem === undefined ? missing : importPem(pem, key.algorithm, policy);
+        }),
+      );
+      const usable = imported.filter((key): key is VerificationKey => !('reason' in key));
+      const skipped = imported.filter((key): key is SkippedKey => 'reason' in key);
+      // A backup that is not there yet is no fault; no key at all is one.
+      if (usable.length === 0)
+        throw new Error(`no usable key: ${skipped.map(({ reason }) => reason).join('; ')}`);
+      return { keys: usable, skipped, lifetimeMs: undefined } satisfies ImportedJwks & {
+        lifetimeMs: undefined;
+      };
+    },
+    ...(files.length === 0
+      ? {}
+      : {
+          watch(changed) {
+            // The folder, because editors and deployments put a new file in the old one's place.
+            const stops = [...new Set(files.map((file) => dirname(file)))].map((folder) =>
+              watchPath(folder, changed),
+            );
+            return () => {
+              for (const stop of stops) stop();
+            };
+          },
+        }),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Imports one PEM public key under its thumbprint. */
+export function importPem(
+  pem: string,
+  algorithm: AlgorithmName,
+  policy: KeyPolicy,
+): VerificationKey | SkippedKey {
+  try {
+    const imported = importJwk({ ...publicJwkFromPem(pem), alg: algorithm }, policy);
+    return 'reason' in imported ? imported : Object.freeze({ ...imported, kid: imported.thumbprint });
+  } catch (error) {
+    if (error instanceof TypeError) return { kid: undefined, reason: error.message };
+    throw error;
+  }
+}
+
+const missing: SkippedKey = { kid: undefined, reason: 'the file is not there' };
+
+async function readPemFile(file: string, signal: AbortSignal): Promise<string | undefined> {
+  const bytes = await withDeadline(DEADLINE_MS, signal, (inner) => readSecretFile(file, inner));
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
+}

@@ -1,0 +1,66 @@
+// A JWK Set kept in a secret store. It may hold private keys, of which the public half verifies, and symmetric ones.
+import type { SecretReference, SecretStore } from '../secrets/store.ts';
+import { parseJsonObject } from '../token/json.ts';
+import { withDeadline } from './deadline.ts';
+import { importJwks, type KeyPolicy } from './jwk.ts';
+import type { KeySource } from './refresh.ts';
+
+/** What a keyset in a secret is made of. */
+export interface SecretSettings {
+  /** `secret` or `external-secret`, as `jwks list` prints it. */
+  readonly kind: 'secret' | 'external-secret';
+  readonly store: SecretStore;
+  readonly reference: SecretReference;
+  readonly policy: KeyPolicy;
+}
+
+const DEADLINE_MS = 5_000;
+const MAX_BYTES = 512 * 1024;
+
+/** Makes a source of one secret. The store belongs to the application: closing the keyset does not close it. */
+export function createSecretSource({ kind, store, reference, policy }: SecretSettings): KeySource {
+  return {
+    description: `${kind}: ${reference.name}`,
+    async load(signal) {
+      const document = parseJsonObject(await readSecret(store, reference, signal));
+      return { ...importJwks(document, policy), lifetimeMs: undefined };
+    },
+    ...watching(store, [reference]),
+    close: () => Promise.resolve(),
+  };
+}
+
+/**
+ * Reads one entry, within five seconds whatever the store does. A store is somebody else's code: what it returns is checked like
+ * configuration.
+ */
+export async function readSecret(
+  store: SecretStore,
+  reference: SecretReference,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const bytes: unknown = await withDeadline(DEADLINE_MS, signal, (inner) => store.read(reference, inner));
+  const what = `the secret ${reference.name} has`;
+  if (bytes === undefined) throw new Error(`${what} no entry ${reference.key}`);
+  if (!(bytes instanceof Uint8Array))
+    throw new Error(`${what} something else than bytes in ${reference.key}`);
+  if (bytes.length === 0) throw new Error(`${what} nothing in ${reference.key}`);
+  if (bytes.length > MAX_BYTES) throw new Error(`${what} more than ${MAX_BYTES} bytes in ${reference.key}`);
+  return bytes;
+}
+
+/** The `watch` of a source over entries of a store, where the store has one. */
+export function watching(
+  store: SecretStore,
+  references: readonly SecretReference[],
+): Pick<KeySource, 'watch'> {
+  if (store.watch === undefined) return {};
+  return {
+    watch(changed) {
+      const stops = references.map((reference) => store.watch?.(reference, changed));
+      return () => {
+        for (const stop of stops) stop?.();
+      };
+    },
+  };
+}

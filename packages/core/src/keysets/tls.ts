@@ -1,0 +1,184 @@
+// TLS as a keyset may ask for it: an own CA, pinned certificates, cipher suites by number. Options in, connect options out.
+import { createHash, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  type DetailedPeerCertificate,
+  type PeerCertificate,
+} from 'node:tls';
+import { readObject } from '../checks.ts';
+import { ConfigError } from '../errors.ts';
+
+/** How the connection to a keyset's source is secured, beyond the system's CAs. */
+export interface TlsOptions {
+  /** The only CA certificates that are trusted, PEM. */
+  readonly ca?: { readonly file: string } | { readonly pem: string } | undefined;
+  /**
+   * Pins: SHA-256 of the public key (SubjectPublicKeyInfo, DER) of some certificate in the chain, base64 or base64url. The chain is
+   * verified all the same.
+   */
+  readonly fingerprints?: readonly string[] | undefined;
+  /** The only cipher suites that are offered, by their IANA numbers: 4865 is TLS_AES_128_GCM_SHA256. */
+  readonly cipherSuites?: readonly number[] | undefined;
+}
+
+/** Options for `tls.connect`. */
+export type TlsSettings = Readonly<
+  Pick<
+    ConnectionOptions,
+    'ca' | 'ciphers' | 'minVersion' | 'maxVersion' | 'rejectUnauthorized' | 'checkServerIdentity'
+  >
+>;
+
+interface CipherSuite {
+  /** OpenSSL's name; undefined where Node's OpenSSL 3 does not have the suite. */
+  readonly openssl: string | undefined;
+  readonly name: string;
+}
+
+const suite = (name: string, openssl: string | undefined): CipherSuite => ({ name, openssl });
+const gone = (name: string): CipherSuite => suite(name, undefined);
+
+const CIPHER_SUITES: ReadonlyMap<number, CipherSuite> = new Map([
+  [5, gone('RC4-SHA')],
+  [10, gone('DES-CBC3-SHA')],
+  [47, suite('AES128-SHA', 'AES128-SHA')],
+  [53, suite('AES256-SHA', 'AES256-SHA')],
+  [60, suite('AES128-SHA256', 'AES128-SHA256')],
+  [156, suite('AES128-GCM-SHA256', 'AES128-GCM-SHA256')],
+  [157, suite('AES256-GCM-SHA384', 'AES256-GCM-SHA384')],
+  [49159, gone('ECDHE-ECDSA-RC4-SHA')],
+  [49161, suite('ECDHE-ECDSA-AES128-SHA', 'ECDHE-ECDSA-AES128-SHA')],
+  [49162, suite('ECDHE-ECDSA-AES256-SHA', 'ECDHE-ECDSA-AES256-SHA')],
+  [49169, gone('ECDHE-RSA-RC4-SHA')],
+  [49170, gone('ECDHE-RSA-DES-CBC3-SHA')],
+  [49171, suite('ECDHE-RSA-AES128-SHA', 'ECDHE-RSA-AES128-SHA')],
+  [49172, suite('ECDHE-RSA-AES256-SHA', 'ECDHE-RSA-AES256-SHA')],
+  [49187, suite('ECDHE-ECDSA-AES128-SHA256', 'ECDHE-ECDSA-AES128-SHA256')],
+  [49191, suite('ECDHE-RSA-AES128-SHA256', 'ECDHE-RSA-AES128-SHA256')],
+  [49195, suite('ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES128-GCM-SHA256')],
+  [49196, suite('ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-AES256-GCM-SHA384')],
+  [49199, suite('ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256')],
+  [49200, suite('ECDHE-RSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384')],
+  [52392, suite('ECDHE-RSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305')],
+  [52393, suite('ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-ECDSA-CHACHA20-POLY1305')],
+  [4865, suite('TLS_AES_128_GCM_SHA256', 'TLS_AES_128_GCM_SHA256')],
+  [4866, suite('TLS_AES_256_GCM_SHA384', 'TLS_AES_256_GCM_SHA384')],
+  [4867, suite('TLS_CHACHA20_POLY1305_SHA256', 'TLS_CHACHA20_POLY1305_SHA256')],
+]);
+
+const FINGERPRINT_BYTES = 32;
+
+/**
+ * Checks TLS options, and reads the CA file.
+ * @throws ConfigError
+ */
+export function readTls(value: unknown, path: string): TlsSettings {
+  // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not take the ground from under every key.
+  const base = { rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const;
+  if (value === undefined) return base;
+  const options = readObject(value, ['ca', 'fingerprints', 'cipherSuites'], path);
+  return {
+    ...base,
+    ...(options.ca === undefined ? {} : { ca: readCa(options.ca, `${path}.ca`) }),
+    ...(options.fingerprints === undefined ? {} : pinning(options.fingerprints, `${path}.fingerprints`)),
+    ...(options.cipherSuites === undefined ? {} : ciphers(options.cipherSuites, `${path}.cipherSuites`)),
+  };
+}
+
+function readCa(value: unknown, path: string): string {
+  const { file, pem } = readObject(value, ['file', 'pem'], path);
+  if ((typeof file === 'string') === (typeof pem === 'string')) {
+    throw new ConfigError(path, 'expected either { file } or { pem }');
+  }
+  try {
+    const text = typeof file === 'string' ? readFileSync(file, 'utf8') : String(pem);
+    // Parsed here, so that a wrong file is found when the service starts.
+    new X509Certificate(text);
+    return text;
+  } catch (cause) {
+    throw new ConfigError(path, 'expected CA certificates, PEM', { cause });
+  }
+}
+
+function pinning(value: unknown, path: string): Pick<TlsSettings, 'checkServerIdentity'> {
+  if (!Array.isArray(value) || value.length === 0)
+    throw new ConfigError(path, 'expected at least one fingerprint');
+  const pins = new Set(value.map((fingerprint, index) => readFingerprint(fingerprint, `${path}[${index}]`)));
+  return {
+    checkServerIdentity(hostname, certificate) {
+      const refusal = checkServerIdentity(hostname, certificate);
+      if (refusal !== undefined) return refusal;
+      return chainOf(certificate).some((link) => pins.has(publicKeyFingerprint(link)))
+        ? undefined
+        : new Error('no certificate of the chain has a pinned fingerprint');
+    },
+  };
+}
+
+/** Both alphabets of base64, 32 bytes; as base64url without padding. */
+function readFingerprint(value: unknown, path: string): string {
+  if (typeof value !== 'string' || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(value)) {
+    throw new ConfigError(path, 'expected the SHA-256 of a public key, base64');
+  }
+  const bytes = Buffer.from(value, 'base64');
+  if (bytes.length !== FINGERPRINT_BYTES) {
+    const hint = /^[\x20-\x7e]+$/.test(bytes.toString('latin1')) ? ', which read as a text' : '';
+    throw new ConfigError(
+      path,
+      `expected the SHA-256 of a public key: ${FINGERPRINT_BYTES} bytes, not ${bytes.length}${hint}`,
+    );
+  }
+  return bytes.toString('base64url');
+}
+
+/** SHA-256 of a certificate's SubjectPublicKeyInfo, base64url. */
+function publicKeyFingerprint(certificate: PeerCertificate): string {
+  const spki = new X509Certificate(certificate.raw).publicKey.export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(spki).digest('base64url');
+}
+
+function chainOf(leaf: PeerCertificate): readonly PeerCertificate[] {
+  const chain = new Set<PeerCertificate>();
+  // The root is its own issuer.
+  for (
+    let link: Partial<DetailedPeerCertificate> | undefined = leaf;
+    link !== undefined;
+    link = link.issuerCertificate
+  ) {
+    if (chain.has(link as PeerCertificate)) break;
+    chain.add(link as PeerCertificate);
+  }
+  return [...chain];
+}
+
+function ciphers(value: unknown, path: string): Pick<TlsSettings, 'ciphers' | 'minVersion' | 'maxVersion'> {
+  if (!Array.isArray(value) || value.length === 0)
+    throw new ConfigError(path, 'expected at least one cipher suite');
+  const names = value.map((number, index) => readCipherSuite(number, `${path}[${index}]`));
+  const modern = names.filter((name) => name.startsWith('TLS_'));
+  return {
+    ciphers: names.join(':'),
+    // A version without a suite named for it would bring its own.
+    ...(modern.length === 0 ? { maxVersion: 'TLSv1.2' as const } : {}),
+    ...(modern.length === names.length ? { minVersion: 'TLSv1.3' as const } : {}),
+  };
+}
+
+function readCipherSuite(value: unknown, path: string): string {
+  const found = typeof value === 'number' ? CIPHER_SUITES.get(value) : undefined;
+  if (found === undefined) {
+    throw new ConfigError(
+      path,
+      `unknown cipher suite; expected one of ${[...CIPHER_SUITES.keys()].join(', ')}`,
+    );
+  }
+  if (found.openssl === undefined) {
+    throw new ConfigError(
+      path,
+      `${found.name} is broken, and OpenSSL 3 does not have it; leave cipherSuites out`,
+    );
+  }
+  return found.openssl;
+}

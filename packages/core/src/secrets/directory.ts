@@ -1,0 +1,66 @@
+// A secret store over files: <directory>/<name>/<key>, the way Kubernetes mounts secrets, and how it swaps them.
+import { constants, watch } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { checkSecretName, type SecretStore } from './store.ts';
+
+/** Larger files are no secret of ours. */
+const MAX_BYTES = 512 * 1024;
+
+/**
+ * Makes a store over a directory. Names and keys are single path segments. Symbolic links are followed, since Kubernetes swaps
+ * a whole secret by one; what they lead to must be a regular file of at most 512 KiB.
+ */
+export function createDirectoryStore(directory: string): SecretStore {
+  const root = resolve(directory);
+  return {
+    description: 'directory',
+    async read({ name, key }, signal) {
+      return readSecretFile(join(root, checkSecretName(name, 'name'), checkSecretName(key, 'key')), signal);
+    },
+    watch: ({ name }, changed) => watchPath(join(root, checkSecretName(name, 'name')), changed),
+  };
+}
+
+/**
+ * Reads one small regular file whole.
+ * @returns undefined if there is no such file
+ */
+export async function readSecretFile(path: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  let file: FileHandle;
+  try {
+    // Without blocking: a FIFO in the file's place must not stop anybody.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw new Error(`the file cannot be opened: ${codeOf(error)}`);
+  }
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new Error('not a regular file');
+    if (stats.size > MAX_BYTES) throw new Error(`the file is larger than ${MAX_BYTES} bytes`);
+    signal.throwIfAborted();
+    // One byte more than it said: a file that grows meanwhile is being written.
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(stats.size + 1), 0, stats.size + 1, 0);
+    if (bytesRead !== stats.size) throw new Error('the file changed while it was read');
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Watches a path without keeping the process alive. Where it cannot be watched, the refresh interval has to do. */
+export function watchPath(path: string, changed: () => void): () => void {
+  try {
+    const watcher = watch(path, { persistent: false }, () => changed());
+    // The directory was taken away. The next refresh says what has become of it.
+    watcher.on('error', () => watcher.close());
+    return () => watcher.close();
+  } catch {
+    return () => {};
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+}

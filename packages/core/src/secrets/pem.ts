@@ -1,0 +1,50 @@
+// PEM in, JWK out: PKCS#8 and SubjectPublicKeyInfo, PKCS#1, SEC 1 (RFC 7468, RFC 8017, RFC 5915). What the key is worth is judged
+// where JWKs are imported.
+import { createPublicKey, type JsonWebKey } from 'node:crypto';
+
+const PUBLIC_LABELS = ['PUBLIC KEY', 'RSA PUBLIC KEY'] as const;
+const PRIVATE_LABELS = ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'] as const;
+
+/** Reads a public key. @throws TypeError with a constant text */
+export function publicJwkFromPem(pem: string): JsonWebKey {
+  const { label, block } = readPem(pem);
+  if (PRIVATE_LABELS.some((known) => known === label)) {
+    throw new TypeError('a private key stands where a public one is expected');
+  }
+  if (!PUBLIC_LABELS.some((known) => known === label)) {
+    throw new TypeError('expected PEM with "BEGIN PUBLIC KEY" or "BEGIN RSA PUBLIC KEY"');
+  }
+  return toJwk(block);
+}
+
+/** The public half of a private key, which this never gives away. @throws TypeError with a constant text */
+export function publicJwkOfPrivatePem(pem: string): JsonWebKey {
+  const { label, block } = readPem(pem);
+  if (!PRIVATE_LABELS.some((known) => known === label)) {
+    throw new TypeError(
+      'expected PEM with "BEGIN PRIVATE KEY", "BEGIN RSA PRIVATE KEY" or "BEGIN EC PRIVATE KEY"',
+    );
+  }
+  return toJwk(block);
+}
+
+function readPem(pem: string): { readonly label: string; readonly block: string } {
+  // `openssl ecparam -genkey` writes the curve in a block of its own before the key.
+  const text = pem.replace(/-----BEGIN EC PARAMETERS-----[^-]*-----END EC PARAMETERS-----\s*/, '');
+  const found = /^\s*(-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \2-----)\s*$/.exec(text);
+  if (found === null) throw new TypeError('expected one PEM block and nothing else');
+  const [, block = '', label = ''] = found;
+  if (label === 'CERTIFICATE') throw new TypeError('a certificate is no key; extract its public key');
+  if (label === 'ENCRYPTED PRIVATE KEY' || block.includes('ENCRYPTED')) {
+    throw new TypeError('the private key is encrypted');
+  }
+  return { label, block };
+}
+
+function toJwk(block: string): JsonWebKey {
+  try {
+    return createPublicKey(block).export({ format: 'jwk' });
+  } catch {
+    throw new TypeError('not a key of a type that is supported');
+  }
+}

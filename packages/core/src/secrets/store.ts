@@ -1,0 +1,106 @@
+// Where key bytes come from: the interface that every secret store has, and the two that need nothing but this process.
+import { ConfigError } from '../errors.ts';
+
+/** Names one entry of one secret, as a Kubernetes secret has them: a name, and a key inside it. */
+export interface SecretReference {
+  readonly name: string;
+  readonly key: string;
+}
+
+/** A place that keeps secrets. It is asked again and again; it need not cache. */
+export interface SecretStore {
+  /** For people and reports: `directory`, `environment`. Nothing secret. */
+  readonly description: string;
+  /**
+   * Reads one entry.
+   * @returns its bytes; undefined if the store can say that there is no such entry. Rejects if it cannot say: an error with a
+   * `retryAfterMs` (milliseconds) is not asked again before that
+   * @param signal aborted when nobody waits any more; the store stops then
+   */
+  read(reference: SecretReference, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /**
+   * Calls back when an entry may have changed. A store without it is asked at every refresh interval only.
+   * @returns ends the watching
+   */
+  watch?(reference: SecretReference, changed: () => void): () => void;
+  /** Lets go of connections. */
+  close?(): Promise<void>;
+}
+
+/** A store in memory. */
+export interface MemoryStore extends SecretStore {
+  /** Puts an entry in place, or takes it away with undefined, and tells who watches it. */
+  set(reference: SecretReference, value: string | Uint8Array | undefined): void;
+}
+
+/** Makes a store in memory: for tests, and for secrets that the application gets in a way of its own. */
+export function createMemoryStore(
+  secrets: { readonly [name: string]: { readonly [key: string]: string | Uint8Array } } = {},
+): MemoryStore {
+  const entries = new Map<string, Uint8Array>();
+  const watchers = new Map<string, Set<() => void>>();
+  for (const [name, keys] of Object.entries(secrets)) {
+    for (const [key, value] of Object.entries(keys)) entries.set(entryId({ name, key }), bytesOf(value));
+  }
+  return {
+    description: 'memory',
+    read: async (reference) => entries.get(entryId(reference)),
+    watch(reference, changed) {
+      const id = entryId(reference);
+      const set = watchers.get(id) ?? new Set();
+      watchers.set(id, set.add(changed));
+      return () => set.delete(changed);
+    },
+    set(reference, value) {
+      const id = entryId(reference);
+      if (value === undefined) entries.delete(id);
+      else entries.set(id, bytesOf(value));
+      for (const changed of watchers.get(id) ?? []) changed();
+    },
+  };
+}
+
+/** What the environment store reads from. */
+export interface EnvironmentStoreOptions {
+  /** Put before every variable's name. Default: nothing. */
+  readonly prefix?: string;
+  /** Default `process.env`, read at every request for a secret. */
+  readonly environment?: { readonly [name: string]: string | undefined };
+}
+
+/**
+ * Makes a store over environment variables. The entry `{ name: 'internal-jwks', key: 'jwks.json' }` is the variable
+ * `INTERNAL_JWKS_JWKS_JSON`: name and key in upper case, everything that is no letter or digit as `_`.
+ */
+export function createEnvironmentStore({
+  prefix = '',
+  environment = process.env,
+}: EnvironmentStoreOptions = {}): SecretStore {
+  return {
+    description: 'environment',
+    async read({ name, key }) {
+      const value = environment[`${prefix}${`${name}_${key}`.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`];
+      return value === undefined ? undefined : bytesOf(value);
+    },
+  };
+}
+
+/**
+ * Checks a name or a key of a secret: letters, digits, `.`, `_` and `-`, not starting with a dot pair, so that none is ever a
+ * path of its own.
+ * @throws ConfigError
+ */
+export function checkSecretName(value: string, path: string): string {
+  if (!/^[A-Za-z0-9._-]{1,253}$/.test(value) || value.startsWith('..') || value === '.') {
+    throw new ConfigError(path, 'expected letters, digits, ".", "_" and "-"');
+  }
+  return value;
+}
+
+function entryId({ name, key }: SecretReference): string {
+  return JSON.stringify([name, key]);
+}
+
+function bytesOf(value: string | Uint8Array): Uint8Array {
+  return typeof value === 'string' ? Buffer.from(value, 'utf8') : value;
+}
