@@ -201,6 +201,7 @@ export const cases: readonly ConformanceCase[] = [
     'exp as text',
     'exp in milliseconds',
     'sub as number',
+    'sub with a newline',
     'groups as text',
   ),
   ...refused('keyset_unavailable', 'issuer down'),

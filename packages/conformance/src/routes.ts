@@ -31,7 +31,7 @@ export const routes: readonly Route[] = [
   route('/all-of', { roles: allOf('admin', 'dev') }),
   route('/any-of', { roles: anyOf('admin', 'dev') }),
   route('/literal', { dept: 'IT', internal: true, floor: 4 }),
-  route('/pattern', { sub: pattern('my-subject-\\d+') }),
+  route('/pattern', { account: pattern('my-subject-\\d+') }),
   route('/present', { dept: present() }),
   route('/optional', { bldg: optional(4) }),
   {

@@ -2,7 +2,7 @@
 import { type CompiledRules, compileRules, firstFailure } from './claims/compile.ts';
 import { checkRegisteredClaims } from './claims/registered.ts';
 import type { Rules } from './claims/rules.ts';
-import { bearerToken, type RequestView } from './credentials/header.ts';
+import type { RequestView } from './credentials/request.ts';
 import { AuthError, isAuthError } from './errors.ts';
 import { createKeysets } from './keysets/create.ts';
 import type { KeySnapshot, Keyset, KeysetReport } from './keysets/keyset.ts';
@@ -45,12 +45,12 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 
   async function verifyToken(token: string): Promise<Principal> {
     const unverified = parseToken(token, settings.maxTokenBytes);
-    const algorithm = findAlgorithm(unverified.header.alg);
-    if (algorithm === undefined) throw new AuthError('token_algorithm_refused');
-    const { typ } = unverified.header;
+    const { alg, typ } = unverified.header;
     if (!settings.types.has(typ === undefined ? undefined : normalizeType(typ))) {
       throw new AuthError('token_type_refused');
     }
+    const algorithm = findAlgorithm(alg);
+    if (algorithm === undefined) throw new AuthError('token_algorithm_refused');
     const claims = await verifySignature(
       unverified,
       algorithm.name,
@@ -89,7 +89,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   return Object.freeze<Authenticator>({
     authenticate: (request) =>
       answer(async () => {
-        const token = bearerToken(request);
+        const token = settings.tokens.find(request);
         if (token !== undefined) return verifyToken(token);
         if (settings.anonymous) return undefined;
         throw new AuthError('credentials_missing');
@@ -165,6 +165,7 @@ async function verifySignature(
         tried = true;
         if (key.verifiers.get(algorithm)?.(signingInput, signature) === true) return claims;
       }
+      if (selected.final) throw new AuthError('token_signature_invalid');
     }
     if (known) break;
   }

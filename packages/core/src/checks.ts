@@ -4,11 +4,20 @@ import { ConfigError } from './errors.ts';
 /** Options as they come: nothing is known of their values. */
 export type UncheckedOptions = Readonly<Record<string, unknown>>;
 
+/**
+ * True for an object literal, and for what JSON and YAML make. Not for a Map or an instance, whose members are elsewhere, nor for
+ * one that inherits members.
+ */
+export function isPlainObject(value: unknown): value is UncheckedOptions {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // By its parent and not by identity: Object.prototype of another realm will do.
+  return prototype === null || (Object.getPrototypeOf(prototype) === null && !Array.isArray(value));
+}
+
 /** An object with no other members than the known ones. `path` is empty for the top. */
 export function readObject(value: unknown, known: readonly string[], path: string): UncheckedOptions {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ConfigError(path === '' ? 'options' : path, 'expected an object');
-  }
+  if (!isPlainObject(value)) throw new ConfigError(path === '' ? 'options' : path, 'expected an object');
   for (const name of Object.keys(value)) {
     if (known.includes(name)) continue;
     const nearest = known.find((candidate) => candidate.toLowerCase() === name.toLowerCase());
@@ -19,7 +28,7 @@ export function readObject(value: unknown, known: readonly string[], path: strin
         : `unknown option; did you mean ${nearest}?`,
     );
   }
-  return value as UncheckedOptions;
+  return value;
 }
 
 /** A string that says something. */
@@ -59,5 +68,6 @@ export function readList<T>(
 ): readonly T[] {
   if (!Array.isArray(value) || value.length === 0)
     throw new ConfigError(path, 'expected a list with at least one item');
-  return value.map((item, index) => readItem(item, `${path}[${index}]`));
+  // Array.from, because map passes over holes.
+  return Array.from(value, (item, index) => readItem(item, `${path}[${index}]`));
 }

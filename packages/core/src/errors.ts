@@ -173,7 +173,7 @@ function answerHeaders(
 ): Readonly<Record<string, string>> {
   const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
   if (refusal.status === 503) {
-    headers['Retry-After'] = String(Math.max(1, Math.ceil(context.retryAfterSeconds ?? 5)));
+    headers['Retry-After'] = retryAfter(context.retryAfterSeconds);
   } else if (code !== 'origin_refused') {
     headers['WWW-Authenticate'] = bearerChallenge({
       realm: context.realm,
@@ -184,4 +184,9 @@ function answerHeaders(
     });
   }
   return Object.freeze(headers);
+}
+
+/** delay-seconds, RFC 9110 §10.2.3: whole, and at least one. */
+function retryAfter(seconds = 5): string {
+  return String(Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : 5);
 }

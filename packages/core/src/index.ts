@@ -18,7 +18,8 @@ export type {
   Rules,
 } from './claims/rules.ts';
 export { allOf, anyOf, optional, pattern, present } from './claims/rules.ts';
-export type { RequestView } from './credentials/header.ts';
+export type { BodyCarrier, Carrier, CookieCarrier, HeaderCarrier, QueryCarrier } from './credentials/find.ts';
+export type { RequestView } from './credentials/request.ts';
 export type { Duration } from './duration.ts';
 export type { AuthErrorCode, AuthErrorContext } from './errors.ts';
 export { AuthError, authErrorCodes, ConfigError, isAuthError } from './errors.ts';

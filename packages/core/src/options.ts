@@ -1,9 +1,10 @@
 // AuthenticatorOptions: checked once, defaulted, frozen. What is wrong is a ConfigError that names the path and the mend.
 import { isHeaderText } from './challenge.ts';
-import { readBoolean, readChoice, readObject, readText } from './checks.ts';
+import { readBoolean, readChoice, readList, readObject, readText } from './checks.ts';
 import { type CompiledRules, compileRules } from './claims/compile.ts';
 import type { RegisteredClaimsPolicy } from './claims/registered.ts';
 import type { Rules } from './claims/rules.ts';
+import { type Carrier, readTokenFrom, type TokenFinder } from './credentials/find.ts';
 import { type Duration, parseDuration } from './duration.ts';
 import { ConfigError } from './errors.ts';
 import type { KeysetSettings, SecretStores } from './keysets/create.ts';
@@ -35,6 +36,8 @@ export interface AuthenticatorOptions {
   readonly unsafeMissingIssuer?: 'all-keysets' | undefined;
   /** The audience of this service; a token for any of these will do. Null says aloud that `aud` is not checked. */
   readonly audience: string | readonly string[] | null;
+  /** Where a token may stand. Default: `Authorization: Bearer …` only. */
+  readonly tokenFrom?: readonly Carrier[] | undefined;
   /** For every token. What does not hold makes the token invalid: 401. */
   readonly claims?: Rules | undefined;
   /** Leeway for `exp`, `nbf` and `iat`, 0s to 60s. Default 5s. */
@@ -63,6 +66,7 @@ export interface Settings {
   readonly stores: SecretStores;
   readonly missingIssuerReachesAll: boolean;
   readonly registered: RegisteredClaimsPolicy;
+  readonly tokens: TokenFinder;
   readonly claims: CompiledRules;
   readonly anonymous: boolean;
   /** Lower case, without `application/`. Undefined in the set: no typ at all. */
@@ -79,6 +83,7 @@ const OPTION_NAMES = [
   'externalSecrets',
   'unsafeMissingIssuer',
   'audience',
+  'tokenFrom',
   'claims',
   'clockSkew',
   'mode',
@@ -98,13 +103,12 @@ const MAX_CLOCK_SKEW_MS = 60_000;
 export function readOptions(value: AuthenticatorOptions): Settings {
   const options = readObject(value, OPTION_NAMES, '');
   const keys = options.keys === undefined ? [] : readLegacyKeys(options.keys);
-  if (!Array.isArray(options.keySets) || options.keySets.length + keys.length === 0) {
-    throw new ConfigError('keySets', 'expected at least one keyset');
-  }
+  const keysets = readKeysets(options.keySets);
+  if (keysets.length + keys.length === 0) throw new ConfigError('keySets', 'expected at least one keyset');
   const clockSkewMs = options.clockSkew === undefined ? 5_000 : parseDuration(options.clockSkew, 'clockSkew');
   if (clockSkewMs > MAX_CLOCK_SKEW_MS) throw new ConfigError('clockSkew', 'expected 0s to 60s');
   return Object.freeze({
-    keysets: Object.freeze(options.keySets.map((keyset, index) => readKeyset(keyset, `keySets[${index}]`))),
+    keysets,
     keys,
     stores: {
       secret: readStore(options.secrets, 'secrets'),
@@ -117,7 +121,8 @@ export function readOptions(value: AuthenticatorOptions): Settings {
       clockSkewMs,
       requireExp: readBoolean(options.requireExp, true, 'requireExp'),
     }),
-    claims: compileRules((options.claims ?? {}) as Rules, 'claims'),
+    tokens: readTokenFrom(options.tokenFrom),
+    claims: compileRules((options.claims === undefined ? {} : options.claims) as Rules, 'claims'),
     anonymous: readChoice(options.mode, ['strict', 'optional'], 'mode') === 'optional',
     types: readTypes(options.typ),
     maxTokenBytes: readMaxTokenBytes(options.maxTokenBytes),
@@ -126,21 +131,27 @@ export function readOptions(value: AuthenticatorOptions): Settings {
   });
 }
 
+function readKeysets(value: unknown): readonly KeysetSettings[] {
+  if (!Array.isArray(value)) throw new ConfigError('keySets', 'expected at least one keyset');
+  return Object.freeze(
+    Array.from(value, (keyset, index) => Object.freeze(readKeyset(keyset, `keySets[${index}]`))),
+  );
+}
+
 function readAudience(value: unknown): ReadonlySet<string> | null {
   if (value === null) return null;
   if (value === undefined) {
     throw new ConfigError('audience', 'is needed; null says aloud that aud is not checked');
   }
-  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (values.length === 0) throw new ConfigError('audience', 'expected at least one audience, or null');
-  return new Set(values.map((audience) => readText(audience, 'audience')));
+  return new Set(
+    Array.isArray(value) ? readList(value, readText, 'audience') : [readText(value, 'audience')],
+  );
 }
 
 function readTypes(value: unknown): ReadonlySet<string | undefined> {
   if (value === undefined) return new Set([undefined, 'jwt', 'at+jwt']);
-  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (values.length === 0) throw new ConfigError('typ', 'expected at least one type');
-  return new Set(values.map((type) => normalizeType(readText(type, 'typ'))));
+  const types = Array.isArray(value) ? readList(value, readText, 'typ') : [readText(value, 'typ')];
+  return new Set(types.map(normalizeType));
 }
 
 /** RFC 7515 §4.1.9: media types are compared without case, and `application/` may be left out. */
@@ -173,8 +184,9 @@ function readStore(value: unknown, path: string): SecretStore | undefined {
 
 function readClock(value: unknown): Clock {
   if (value === undefined) return Date;
-  if (typeof value !== 'object' || value === null || !('now' in value) || typeof value.now !== 'function') {
-    throw new ConfigError('clock', 'expected an object with now()');
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  if (!isObject || !('now' in value) || typeof value.now !== 'function' || !Number.isFinite(value.now())) {
+    throw new ConfigError('clock', 'expected an object with now(), in milliseconds');
   }
   return value as Clock;
 }

@@ -1,7 +1,8 @@
 // Rules to checks: once, when a service starts. Evaluated on every request, so nothing here may allocate per call for long.
 import { isScopeToken } from '../challenge.ts';
+import { isPlainObject } from '../checks.ts';
 import { ConfigError } from '../errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../token/json.ts';
+import type { JsonObject, JsonValue } from '../token/json.ts';
 import { compilePattern } from './pattern.ts';
 import type { Literal, Rules } from './rules.ts';
 
@@ -34,7 +35,7 @@ const RULE_FORMS = ['allOf', 'anyOf', 'pattern', 'present', 'optional'] as const
  */
 export function compileRules(rules: Rules | CompiledRules, path = 'claims'): CompiledRules {
   if (isCompiled(rules)) return rules;
-  if (!isJsonObject(rules)) throw new ConfigError(path, 'expected rules by claim name');
+  if (!isPlainObject(rules)) throw new ConfigError(path, 'expected rules by claim name');
   const checks = Object.entries(rules).map(([claim, rule]) => compileRule(claim, rule, `${path}.${claim}`));
   return Object.freeze({ [COMPILED]: Object.freeze(checks) });
 }
@@ -52,8 +53,8 @@ export function splitList(text: string): readonly string[] {
   return text.split(' ').filter((item) => item !== '');
 }
 
-function isCompiled(rules: object): rules is CompiledRules {
-  return COMPILED in rules;
+function isCompiled(rules: unknown): rules is CompiledRules {
+  return typeof rules === 'object' && rules !== null && COMPILED in rules;
 }
 
 function compileRule(claim: string, rule: unknown, path: string): ClaimCheck {
@@ -79,7 +80,7 @@ interface Requirement {
 }
 
 function readOptional(rule: unknown): { readonly optional: unknown } | undefined {
-  return isJsonObject(rule) && Object.hasOwn(rule, 'optional') && Object.keys(rule).length === 1
+  return isPlainObject(rule) && Object.hasOwn(rule, 'optional') && Object.keys(rule).length === 1
     ? { optional: rule.optional }
     : undefined;
 }
@@ -88,7 +89,7 @@ function compileRequired(rule: unknown, path: string): Requirement {
   if (isLiteral(rule)) return { names: [rule], holds: (value) => hasItem(value, rule) };
   if (Array.isArray(rule)) return compileAllOf(rule, path);
   if (rule instanceof RegExp) return compileMatch(rule, path);
-  if (!isJsonObject(rule)) throw new ConfigError(path, 'expected a rule');
+  if (!isPlainObject(rule)) throw new ConfigError(path, 'expected a rule');
   const [form, ...others] = Object.keys(rule);
   if (form === undefined || others.length > 0) {
     throw new ConfigError(path, `expected one of ${RULE_FORMS.join(', ')}`);
@@ -147,7 +148,7 @@ function onList(holds: Holds): Holds {
 
 function readLiterals(items: unknown, path: string): readonly Literal[] {
   if (!Array.isArray(items) || items.length === 0) throw new ConfigError(path, 'expected at least one value');
-  return items.map((item, index) => {
+  return Array.from(items, (item, index) => {
     if (!isLiteral(item)) throw new ConfigError(`${path}[${index}]`, 'expected a string, number or boolean');
     return item;
   });

@@ -18,12 +18,15 @@ const MAX_NUMERIC_DATE = 2 ** 33;
  * Judges exp, nbf, iat, sub and aud, in that order.
  * @param nowMs the wall clock, milliseconds since the epoch
  * @throws AuthError `token_expired`, `token_not_yet_valid`, `token_audience_mismatch`, `token_claims_invalid`
+ * @throws TypeError if the clock gave no time
  */
 export function checkRegisteredClaims(
   claims: JsonObject,
   { audience, clockSkewMs, requireExp }: RegisteredClaimsPolicy,
   nowMs: number,
 ): void {
+  // Every comparison with NaN is false, and would let the token pass.
+  if (!Number.isFinite(nowMs)) throw new TypeError('the clock gave no time');
   const exp = readNumericDate(claims, 'exp');
   const nbf = readNumericDate(claims, 'nbf');
   const iat = readNumericDate(claims, 'iat');
@@ -41,7 +44,7 @@ export function checkRegisteredClaims(
     }
     if (exp !== undefined && iat > exp) throw invalid('iat is after exp');
   }
-  for (const name of ['sub', 'jti', 'client_id'] as const) checkString(claims, name);
+  for (const name of ['sub', 'jti', 'client_id'] as const) checkIdentifier(claims, name);
   if (audience !== null) checkAudience(own(claims, 'aud'), audience);
 }
 
@@ -64,10 +67,11 @@ function readNumericDate(claims: JsonObject, name: string): number | undefined {
   return value;
 }
 
-function checkString(claims: JsonObject, name: string): void {
+/** Identifiers end up in logs, directories and headers: blank ones and control characters are nobody's. */
+function checkIdentifier(claims: JsonObject, name: string): void {
   const value = own(claims, name);
-  if (value !== undefined && (typeof value !== 'string' || value === '')) {
-    throw invalid(`${name} is not a string`);
+  if (value !== undefined && (typeof value !== 'string' || value.trim() === '' || /\p{Cc}/u.test(value))) {
+    throw invalid(`${name} is not a string that names somebody`);
   }
 }
 

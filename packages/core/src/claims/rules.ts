@@ -41,12 +41,12 @@ export type Rule = RequiredRule | OptionalRule;
 export type Rules = { readonly [claim: string]: Rule };
 
 /** All of these must be in the claim. */
-export function allOf<const T extends Literal>(...items: readonly T[]): AllOfRule<T> {
+export function allOf<const T extends readonly Literal[]>(...items: T): AllOfRule<T[number]> {
   return Object.freeze({ allOf: Object.freeze([...items]) });
 }
 
 /** One of these must be the claim, or in it. */
-export function anyOf<const T extends Literal>(...items: readonly T[]): AnyOfRule<T> {
+export function anyOf<const T extends readonly Literal[]>(...items: T): AnyOfRule<T[number]> {
   return Object.freeze({ anyOf: Object.freeze([...items]) });
 }
 

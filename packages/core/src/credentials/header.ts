@@ -1,43 +1,49 @@
-// The bearer token in the Authorization header: RFC 6750 §2.1 over RFC 9110 §11. Says where a token stands, not what it is worth.
-import type { IncomingHttpHeaders } from 'node:http';
+// A token in a header: RFC 6750 §2.1 over RFC 9110 §11, under any header name and scheme.
 import { AuthError } from '../errors.ts';
+import { countHeader, type RequestView } from './request.ts';
 
-/** What core reads of a request. Node's IncomingMessage satisfies it. */
-export interface RequestView {
-  readonly method?: string | undefined;
-  readonly url?: string | undefined;
-  readonly headers: IncomingHttpHeaders;
-  readonly rawHeaders: readonly string[];
-}
-
-// b64token, RFC 6750 §2.1. Exactly one run of spaces between: other white space is not SP (RFC 9110 §11.4).
-const BEARER = /^bearer(?: +([A-Za-z0-9\-._~+/]+=*))?$/i;
+/** Reads one place on a request. Undefined: no token stands there. @throws AuthError for one that cannot be read */
+export type CarrierReader = (request: RequestView) => string | undefined;
 
 /**
- * Finds the bearer token of a request.
- * @returns the token, not looked into; undefined if there is none or another scheme's credentials are there
- * @throws AuthError `credentials_malformed`, `credentials_ambiguous`
+ * Makes a reader of a header.
+ * @param name the header, lower case
+ * @param scheme the authentication scheme before the token, compared without case; undefined: the token stands alone
  */
-export function bearerToken({ headers, rawHeaders }: RequestView): string | undefined {
-  const value = headers.authorization;
-  if (value === undefined) return undefined;
-  // Node keeps the first of several Authorization headers and says nothing; another hop may have kept the last.
-  if (countRaw(rawHeaders, 'authorization') > 1) {
-    throw new AuthError('credentials_ambiguous', { detail: 'several Authorization headers' });
-  }
-  if (!/^bearer(?![!#$%&'*+\-.^_`|~0-9a-z])/i.test(value)) return undefined;
-  const token = BEARER.exec(value)?.[1];
-  if (token === undefined) {
-    throw new AuthError('credentials_malformed', { detail: 'not one b64token after the scheme' });
-  }
-  return token;
+export function headerReader(name: string, scheme: string | undefined): CarrierReader {
+  const read = scheme === undefined ? readBare : schemeReader(scheme);
+  return (request) => {
+    const value = request.headers[name];
+    if (value === undefined) return undefined;
+    // Another hop may have kept another one than Node did.
+    if (typeof value !== 'string' || countHeader(request, name) > 1) {
+      throw new AuthError('credentials_ambiguous', { detail: `several ${name} headers` });
+    }
+    return value === '' ? undefined : read(value);
+  };
 }
 
-function countRaw(rawHeaders: readonly string[], name: string): number {
-  let count = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const raw = rawHeaders[index];
-    if (raw?.length === name.length && raw.toLowerCase() === name) count++;
-  }
-  return count;
+// b64token, RFC 6750 §2.1.
+const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
+
+function readBare(value: string): string {
+  if (!B64TOKEN.test(value)) throw malformed();
+  return value;
+}
+
+function schemeReader(scheme: string): (value: string) => string | undefined {
+  const wanted = scheme.toLowerCase();
+  return (value) => {
+    if (value.slice(0, wanted.length).toLowerCase() !== wanted) return undefined;
+    // One more character of a token (RFC 9110 §5.6.2) makes it another scheme.
+    if (/^[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(value.slice(wanted.length))) return undefined;
+    // Between the two stands SP and nothing else that is white (RFC 9110 §11.4).
+    const token = /^ +(\S+)$/.exec(value.slice(wanted.length))?.[1];
+    if (token === undefined) throw malformed();
+    return readBare(token);
+  };
+}
+
+function malformed(): AuthError {
+  return new AuthError('credentials_malformed', { detail: 'not one b64token in its place' });
 }

@@ -15,6 +15,9 @@ export interface DiscoverySettings {
   readonly refreshIntervalMs: number;
 }
 
+/** With keys read again within 0.8 of the interval, metadata older than this might outlive it. */
+const METADATA_SHARE = 0.2;
+
 /** Makes a source of the keys that an OpenID provider publishes. The metadata are read again at least each refresh interval. */
 export function createDiscoverySource(settings: DiscoverySettings): KeySource {
   const { issuer, allowHttp, policy, fetcher } = settings;
@@ -38,7 +41,7 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
     description: 'oidc-discovery',
     async load(signal) {
       const now = performance.now();
-      if (discovered === undefined || now - discovered.at >= settings.refreshIntervalMs * 0.75) {
+      if (discovered === undefined || now - discovered.at >= settings.refreshIntervalMs * METADATA_SHARE) {
         discovered = { url: await discover(signal), at: now };
       }
       try {

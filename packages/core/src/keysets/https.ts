@@ -90,9 +90,9 @@ function retryAfterMs(value: string | null): number {
   return Math.min(MAX_RETRY_AFTER_MS, readSeconds(value ?? undefined) * 1000);
 }
 
-/** delta-seconds, RFC 9111 §1.2.2; anything else is 0. */
+/** delta-seconds, RFC 9111 §1.2.2: larger ones count as 2^31, anything else as 0. */
 function readSeconds(text: string | undefined): number {
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
+  return text !== undefined && /^\d+$/.test(text) ? Math.min(Number(text), 2 ** 31) : 0;
 }
 
 /** Follows redirects on the same host and scheme only: anywhere else is somewhere that the options did not name. */

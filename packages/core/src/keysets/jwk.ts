@@ -10,7 +10,7 @@ import {
 } from '../token/algorithms.ts';
 import { isJsonObject, type JsonObject } from '../token/json.ts';
 import { createSignatureVerifier, type SignatureVerifier } from '../token/signature.ts';
-import { importMaterial, member, UnusableKey } from './material.ts';
+import { importMaterial, member, refuseExposed, UnusableKey } from './material.ts';
 
 /** A key that is fit to verify with, and the algorithms that it is bound to. */
 export interface VerificationKey {
@@ -79,11 +79,12 @@ export function importJwk(jwk: unknown, policy: KeyPolicy): VerificationKey | Sk
   const kid = readKid(jwk);
   if (kid === null) return { kid: undefined, reason: 'kid is not a string of 1 to 256 characters' };
   try {
+    if (policy.origin === 'public') refuseExposed(jwk);
     const algorithms = bindAlgorithms(jwk, policy);
     if (kid === undefined && algorithms.some(isLegacy)) {
       throw new UnusableKey('a key for a legacy algorithm needs a kid');
     }
-    const { key, thumbprint } = importMaterial(jwk, algorithms, policy.origin === 'secret');
+    const { key, thumbprint } = importMaterial(jwk, algorithms);
     return Object.freeze({
       kid,
       thumbprint,

@@ -44,19 +44,18 @@ const SMALL_ORDER_ED25519: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Makes a key for these algorithms.
- * @param mayBeSecret the JWK comes from where private and symmetric keys may be
+ * Refuses a published private or symmetric key: whoever publishes it has lost it, and not even its public half is used.
  * @throws UnusableKey
  */
-export function importMaterial(
-  jwk: JsonObject,
-  algorithms: readonly SignatureAlgorithm[],
-  mayBeSecret: boolean,
-): KeyMaterial {
-  // Whoever publishes it has lost it: the key is not used, not even its public half.
-  if (!mayBeSecret && SECRET_MEMBERS.some((name) => Object.hasOwn(jwk, name))) {
-    throw new UnusableKey(EXPOSED);
-  }
+export function refuseExposed(jwk: JsonObject): void {
+  if (SECRET_MEMBERS.some((name) => Object.hasOwn(jwk, name))) throw new UnusableKey(EXPOSED);
+}
+
+/**
+ * Makes a key for these algorithms; of a private key, its public half.
+ * @throws UnusableKey
+ */
+export function importMaterial(jwk: JsonObject, algorithms: readonly SignatureAlgorithm[]): KeyMaterial {
   if (jwk.kty === 'oct') return importSecret(jwk, algorithms);
   const members = readPublicMembers(jwk, algorithms);
   try {

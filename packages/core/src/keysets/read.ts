@@ -46,13 +46,16 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
   const source = findSource(value, name);
   const options = readObject(value, [source, ...NAMES[source]], name);
   const issuer = options.issuer === undefined ? undefined : readText(options.issuer, `${name}.issuer`);
+  const origin =
+    source === 'secret' || source === 'externalSecret' ? ('secret' as const) : ('public' as const);
+  const legacy = readLegacy(options.unsafeLegacyAlgorithms, issuer, name);
   const common = {
     name,
     issuer,
     policy: {
-      origin: source === 'secret' || source === 'externalSecret' ? ('secret' as const) : ('public' as const),
-      allowed: readAlgorithms(options.allowedAlgorithms, `${name}.allowedAlgorithms`),
-      legacy: readLegacy(options.unsafeLegacyAlgorithms, issuer, name),
+      origin,
+      allowed: readAllowed(options.allowedAlgorithms, origin, legacy, `${name}.allowedAlgorithms`),
+      legacy,
       matchFamily:
         readChoice(options.unsafeAlgorithmMatch, ['family'], `${name}.unsafeAlgorithmMatch`) === 'family',
     },
@@ -67,7 +70,7 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
   const allowHttp = readBoolean(options.allowHttp, false, `${name}.allowHttp`);
   switch (source) {
     case 'jwks':
-      return { ...common, source, jwks: copyOf(options.jwks) };
+      return { ...common, source, jwks: copyOf(options.jwks, path) };
     case 'publicKeys':
       return { ...common, source, publicKeys: readPublicKeys(options.publicKeys, path) };
     case 'secret':
@@ -93,7 +96,10 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
     case 'useOidcDiscovery': {
       if (options.useOidcDiscovery !== true) throw new ConfigError(path, 'expected true');
       if (issuer === undefined) throw new ConfigError(`${name}.issuer`, 'is needed with useOidcDiscovery');
-      readUrl(issuer, allowHttp, `${name}.issuer`);
+      // OpenID Connect Core 1.0 §2: an issuer has neither query nor fragment.
+      const { search, hash } = readUrl(issuer, allowHttp, `${name}.issuer`);
+      if (search !== '' || hash !== '')
+        throw new ConfigError(`${name}.issuer`, 'must not have a query or a fragment');
       return { ...common, issuer, source, allowHttp, tls: readTls(options.tls, `${name}.tls`) };
     }
   }
@@ -143,7 +149,7 @@ function findSource(value: unknown, name: string): SourceName {
 
 function readRefresh(options: UncheckedOptions, name: string): RefreshPolicy {
   const duration = (option: string, fallback: Duration) =>
-    parseDuration(options[option] ?? fallback, `${name}.${option}`);
+    parseDuration(options[option] === undefined ? fallback : options[option], `${name}.${option}`);
   return { refreshIntervalMs: duration('refreshInterval', '1h'), maxStaleMs: duration('maxStale', '24h') };
 }
 
@@ -202,9 +208,31 @@ function readPublicKey(value: unknown, path: string): PublicKeySettings {
   return { pem: text, algorithm };
 }
 
-function readAlgorithms(value: unknown, path: string): ReadonlySet<AlgorithmName> | undefined {
+function readAllowed(
+  value: unknown,
+  origin: 'public' | 'secret',
+  legacy: ReadonlySet<AlgorithmName>,
+  path: string,
+): ReadonlySet<AlgorithmName> | undefined {
   if (value === undefined) return undefined;
-  return new Set(readList(value, readAlgorithm, path));
+  const names = readList(value, readAlgorithm, path);
+  for (const [index, name] of names.entries()) {
+    const at = `${path}[${index}]`;
+    if (origin === 'public' && findAlgorithm(name)?.kty === 'oct') {
+      throw new ConfigError(
+        at,
+        `${name} takes a secret, and this source is public; use secret or externalSecret`,
+      );
+    }
+    if (isLegacyName(name) && !legacy.has(name)) {
+      throw new ConfigError(
+        at,
+        `${name} is unsafe; name it in unsafeLegacyAlgorithms to accept it all the same`,
+      );
+    }
+  }
+  // RFC 9864 §2.2: two names of one algorithm.
+  return new Set(names.flatMap((name) => (findAlgorithm(name)?.kty === 'OKP' ? ['EdDSA', 'Ed25519'] : name)));
 }
 
 function readAlgorithm(value: unknown, path: string): AlgorithmName {
@@ -228,6 +256,11 @@ function isLegacyName(name: AlgorithmName): boolean {
   return algorithm !== undefined && isLegacy(algorithm);
 }
 
-function copyOf(jwks: unknown): JwkSet {
-  return structuredClone(jwks) as JwkSet;
+/** A snapshot: what the application does to its object afterwards has no effect. */
+function copyOf(jwks: unknown, path: string): JwkSet {
+  try {
+    return structuredClone(jwks) as JwkSet;
+  } catch (cause) {
+    throw new ConfigError(path, 'expected a JWK Set: { keys: [ … ] }', { cause });
+  }
 }

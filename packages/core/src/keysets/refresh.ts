@@ -50,6 +50,8 @@ const REFRESH_AHEAD = 0.8;
 const COOLDOWN_MS = 10_000;
 const MIN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
+/** Node turns a longer delay into none at all. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Makes a keyset of a source. Reads nothing before the first `keys()` or `ready()`. Ages are monotonic. */
 export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
@@ -117,15 +119,14 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
   function fail(error: Error): void {
     failures++;
     lastError = error;
-    const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(failures - 1, 10));
-    const retryInMs = Math.max(backoffMs * (0.9 + Math.random() * 0.2), askedDelayMs(error));
+    const retryInMs = Math.max(backoffMs(failures), askedDelayMs(error));
     retryAt = performance.now() + retryInMs;
     schedule(retryInMs);
     publish('latchkey:keyset:failed', { ...about, error, failures, retryInMs });
   }
 
   function schedule(delayMs: number): void {
-    timer = setTimeout(load, delayMs);
+    timer = setTimeout(load, Math.min(delayMs, MAX_TIMER_MS));
     timer.unref();
   }
 
@@ -169,7 +170,7 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
   /** One look that began after it was asked for: a load already under way may have read the source too early. */
   async function seek(): Promise<KeySnapshot> {
     await loading;
-    await load();
+    if (!stopping.signal.aborted) await load();
     return keys();
   }
 
@@ -193,7 +194,8 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
       return seeking;
     },
     async ready() {
-      if (usable() === undefined && !stopping.signal.aborted) await load();
+      // While the source fails, retries run on their own time, however often somebody asks how it is.
+      if (usable() === undefined && failures === 0 && !stopping.signal.aborted) await load();
       if (usable() === undefined) throw unavailable();
     },
     report() {
@@ -216,6 +218,17 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
       await loading;
     },
   });
+}
+
+/**
+ * The pause after so many failures in a row. Early ones differ widely, so that processes that failed together come back apart;
+ * later ones hardly, so that an hour of outage is at most 130 attempts.
+ */
+function backoffMs(failures: number): number {
+  const fullMs = MIN_BACKOFF_MS * 2 ** Math.min(failures - 1, 10);
+  return fullMs < MAX_BACKOFF_MS
+    ? fullMs * (0.5 + Math.random() * 0.5)
+    : MAX_BACKOFF_MS * (0.96 + Math.random() * 0.04);
 }
 
 /** How long a source asked not to be asked again, if it did. */

@@ -31,6 +31,15 @@ export function indexKeysets(keysets: readonly Keyset[], forMissing: readonly Ke
   };
 }
 
+/** What a set has for a token. */
+export interface SelectedKeys {
+  /** The set knows the token's kid, or needs none: looking again would not help. */
+  readonly known: boolean;
+  readonly candidates: readonly VerificationKey[];
+  /** There is one candidate, and no other keyset of the issuer is to be asked. */
+  readonly final?: true;
+}
+
 /**
  * The keys to try for a token, and whether the set knows its kid at all.
  * @param kid the token's, unverified: it finds a key, and no more
@@ -40,7 +49,7 @@ export function selectKeys(
   { kidless, unnamed = false }: KeySelection,
   algorithm: AlgorithmName,
   kid: string | undefined,
-): { readonly known: boolean; readonly candidates: readonly VerificationKey[] } {
+): SelectedKeys {
   const same = kid === undefined ? undefined : byKid.get(kid);
   if (same !== undefined) return { known: true, candidates: taking(same, algorithm, MAX_CANDIDATES) };
   if (unnamed) return { known: true, candidates: taking(keys, algorithm, keys.length) };
@@ -49,7 +58,9 @@ export function selectKeys(
     return { known: keys.length > 0, candidates: taking(keys, algorithm, MAX_KIDLESS) };
   // Without a kid the first key that fits is the one, and only that.
   const first = firstFor.get(algorithm);
-  return { known: keys.length > 0, candidates: first === undefined ? [] : [first] };
+  return first === undefined
+    ? { known: keys.length > 0, candidates: [] }
+    : { known: true, candidates: [first], final: true };
 }
 
 function taking(

@@ -1,0 +1,53 @@
+// A token in a cookie. Browsers send cookies unasked, so an unsafe method has to come from an origin that may send it.
+import { AuthError } from '../errors.ts';
+import type { CarrierReader } from './header.ts';
+import { isSafeMethod, type RequestView } from './request.ts';
+
+/** Makes a reader of one cookie. The same value twice is one; two values are a planted cookie, or a quarrel of domains. */
+export function cookieReader(name: string): CarrierReader {
+  return ({ headers }) => {
+    let found: string | undefined;
+    // RFC 6265 §5.4: Node joins several Cookie headers with "; ".
+    for (const pair of headers.cookie?.split(';') ?? []) {
+      const equals = pair.indexOf('=');
+      if (equals === -1 || pair.slice(0, equals).trim() !== name) continue;
+      const value = unquote(pair.slice(equals + 1).trim());
+      if (found !== undefined && found !== value) {
+        throw new AuthError('credentials_ambiguous', { detail: `several cookies ${name}` });
+      }
+      found = value;
+    }
+    return found === '' ? undefined : found;
+  };
+}
+
+/**
+ * Refuses an unsafe request whose cookie a page of another origin may have sent (row 81): by Sec-Fetch-Site where the browser says
+ * it, by Origin where not, and if neither is there too.
+ * @throws AuthError `origin_refused`
+ */
+export function checkOrigin({ method, headers }: RequestView, allowedOrigins: ReadonlySet<string>): void {
+  if (isSafeMethod(method)) return;
+  const { origin } = headers;
+  if (origin !== undefined && allowedOrigins.has(origin)) return;
+  const site = headers['sec-fetch-site'];
+  // `none`: the user did it, by the address bar or a bookmark.
+  if (site === 'same-origin' || (site === 'none' && origin === undefined)) return;
+  if (
+    site === undefined &&
+    origin !== undefined &&
+    hostOf(origin) === headers.host &&
+    headers.host !== undefined
+  )
+    return;
+  throw new AuthError('origin_refused');
+}
+
+function hostOf(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}
+
+/** RFC 6265 §4.1.1: a cookie value may stand in double quotes. */
+function unquote(value: string): string {
+  return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+}

@@ -1,0 +1,131 @@
+// Where a request may carry its token, and finding it there. One token in one place: anything else is nobody's guess.
+import { readList, readObject, readText } from '../checks.ts';
+import { AuthError, ConfigError } from '../errors.ts';
+import { checkOrigin, cookieReader } from './cookie.ts';
+import { type CarrierReader, headerReader } from './header.ts';
+import { bodyReader, queryReader } from './query.ts';
+import type { RequestView } from './request.ts';
+
+/** A token in a header. */
+export interface HeaderCarrier {
+  readonly header: string;
+  /** Before the token, compared without case. Default: `Bearer` in `Authorization`, and none in any other header. Null: none. */
+  readonly scheme?: string | null | undefined;
+}
+
+/** A token in a cookie. Name it `__Host-…`, so that no other subdomain can plant one. */
+export interface CookieCarrier {
+  readonly cookie: string;
+  /** Origins, beside the service's own, whose pages may send unsafe requests: `https://app.example.com`. Default: none. */
+  readonly allowedOrigins?: readonly string[] | undefined;
+}
+
+/** A token in the query. It ends up in logs, histories and referrers (RFC 9700 §4.3.2): the header is the place for it. */
+export interface QueryCarrier {
+  readonly query: string;
+}
+
+/** A token in a form (RFC 6750 §2.2). Needs a body parser before authentication, which then works for anybody. */
+export interface BodyCarrier {
+  readonly body: string;
+}
+
+/** One place where a token may stand. */
+export type Carrier = HeaderCarrier | CookieCarrier | QueryCarrier | BodyCarrier;
+
+/** Finds tokens. */
+export interface TokenFinder {
+  /**
+   * @returns the token, not looked into; undefined if there is none
+   * @throws AuthError `credentials_malformed`, `credentials_ambiguous`, `origin_refused`
+   */
+  find(request: RequestView): string | undefined;
+  /** The query parameters that may hold a token. */
+  readonly queryNames: readonly string[];
+}
+
+interface CheckedCarrier {
+  readonly read: CarrierReader;
+  readonly allowedOrigins?: ReadonlySet<string>;
+  readonly queryName?: string;
+}
+
+// RFC 9110 §5.6.2: what a header, a scheme and a cookie may be called.
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/**
+ * Checks `tokenFrom` and makes a finder.
+ * @throws ConfigError
+ */
+export function readTokenFrom(value: unknown): TokenFinder {
+  const carriers =
+    value === undefined
+      ? [readCarrier({ header: 'Authorization' }, 'tokenFrom')]
+      : readList(value, readCarrier, 'tokenFrom');
+  return {
+    queryNames: carriers.flatMap(({ queryName }) => queryName ?? []),
+    find(request) {
+      let found: string | undefined;
+      for (const { read, allowedOrigins } of carriers) {
+        const token = read(request);
+        if (token === undefined) continue;
+        // RFC 6750 §2: one method per request. Which of two tokens is meant is not for us to say.
+        if (found !== undefined)
+          throw new AuthError('credentials_ambiguous', { detail: 'tokens in several places' });
+        if (allowedOrigins !== undefined) checkOrigin(request, allowedOrigins);
+        found = token;
+      }
+      return found;
+    },
+  };
+}
+
+function readCarrier(value: unknown, path: string): CheckedCarrier {
+  const { header, scheme, cookie, allowedOrigins, query, body } = readObject(
+    value,
+    ['header', 'scheme', 'cookie', 'allowedOrigins', 'query', 'body'],
+    path,
+  );
+  const given = [header, cookie, query, body].filter((place) => place !== undefined);
+  if (given.length !== 1)
+    throw new ConfigError(path, 'exactly one place is needed: header, cookie, query, body');
+  if (scheme !== undefined && header === undefined)
+    throw new ConfigError(`${path}.scheme`, 'goes with header only');
+  if (allowedOrigins !== undefined && cookie === undefined) {
+    throw new ConfigError(`${path}.allowedOrigins`, 'goes with cookie only');
+  }
+  if (header !== undefined) {
+    const name = readName(header, `${path}.header`).toLowerCase();
+    return { read: headerReader(name, readScheme(scheme, name, `${path}.scheme`)) };
+  }
+  if (cookie !== undefined) {
+    const origins =
+      allowedOrigins === undefined ? [] : readList(allowedOrigins, readOrigin, `${path}.allowedOrigins`);
+    return { read: cookieReader(readName(cookie, `${path}.cookie`)), allowedOrigins: new Set(origins) };
+  }
+  if (query !== undefined) {
+    const queryName = readText(query, `${path}.query`);
+    return { read: queryReader(queryName), queryName };
+  }
+  return { read: bodyReader(readText(body, `${path}.body`)) };
+}
+
+function readName(value: unknown, path: string): string {
+  const name = readText(value, path);
+  if (!NAME.test(name)) throw new ConfigError(path, 'expected a name of letters, digits and -');
+  return name;
+}
+
+function readScheme(value: unknown, header: string, path: string): string | undefined {
+  if (value === null) return undefined;
+  if (value === undefined) return header === 'authorization' ? 'Bearer' : undefined;
+  return readName(value, path);
+}
+
+function readOrigin(value: unknown, path: string): string {
+  const origin = readText(value, path);
+  if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
+    throw new ConfigError(path, 'expected an origin, like https://app.example.com');
+  }
+  return origin;
+}

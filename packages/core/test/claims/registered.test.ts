@@ -1,0 +1,295 @@
+// The registered claims: times to the millisecond, audience, and the types of everything that says who somebody is.
+import { describe, expect, it } from 'vitest';
+import { checkRegisteredClaims, type RegisteredClaimsPolicy } from '../../src/claims/registered.ts';
+import { AuthError } from '../../src/errors.ts';
+import type { JsonObject } from '../../src/token/json.ts';
+
+const NOW = 1_800_000_000;
+const AUDIENCE = 'https://api.example.com';
+const POLICY: RegisteredClaimsPolicy = { audience: null, clockSkewMs: 0, requireExp: false };
+
+/** The code of a refusal; undefined if there was none. */
+function codeOf(
+  claims: unknown,
+  policy: Partial<RegisteredClaimsPolicy> = {},
+  nowMs = NOW * 1000,
+): string | undefined {
+  try {
+    checkRegisteredClaims(claims as JsonObject, { ...POLICY, ...policy }, nowMs);
+    return undefined;
+  } catch (error) {
+    if (error instanceof AuthError) return error.code;
+    throw error;
+  }
+}
+
+const SKEWS = [0, 5_000, 60_000] as const;
+
+describe('boundaries', () => {
+  it.each(
+    SKEWS.flatMap(
+      (skew) =>
+        [
+          [skew, -1, undefined],
+          [skew, 0, 'token_expired'],
+          [skew, 1, 'token_expired'],
+        ] as const,
+    ),
+  )('T-058: exp with a skew of %i ms, %i ms from the end: %s', (clockSkewMs, offset, code) => {
+    expect(codeOf({ exp: NOW }, { clockSkewMs }, NOW * 1000 + clockSkewMs + offset)).toBe(code);
+  });
+
+  it.each(
+    SKEWS.flatMap(
+      (skew) =>
+        [
+          [skew, -1, 'token_not_yet_valid'],
+          [skew, 0, undefined],
+          [skew, 1, undefined],
+        ] as const,
+    ),
+  )('AM-8: nbf with a skew of %i ms, %i ms from the start: %s', (clockSkewMs, offset, code) => {
+    expect(codeOf({ nbf: NOW }, { clockSkewMs }, NOW * 1000 - clockSkewMs + offset)).toBe(code);
+  });
+
+  it.each(
+    SKEWS.flatMap(
+      (skew) =>
+        [
+          [skew, -1, 'token_not_yet_valid'],
+          [skew, 0, undefined],
+          [skew, 1, undefined],
+        ] as const,
+    ),
+  )('T-059: iat with a skew of %i ms, %i ms from now: %s', (clockSkewMs, offset, code) => {
+    expect(codeOf({ iat: NOW }, { clockSkewMs }, NOW * 1000 - clockSkewMs + offset)).toBe(code);
+  });
+
+  it.each([
+    [NOW + 0.5, 499, undefined],
+    [NOW + 0.5, 500, 'token_expired'],
+    [NOW + 0.001, 0, undefined],
+    [NOW + 0.001, 1, 'token_expired'],
+  ])('T-058: a fraction of a second counts: exp %d, %i ms later: %s', (exp, offset, code) => {
+    expect(codeOf({ exp }, {}, NOW * 1000 + offset)).toBe(code);
+  });
+
+  it.each([
+    [NOW - 0.5, -501, 'token_not_yet_valid'],
+    [NOW - 0.5, -500, undefined],
+  ])('AM-8: a fraction of a second counts: nbf %d, %i ms from now: %s', (nbf, offset, code) => {
+    expect(codeOf({ nbf }, {}, NOW * 1000 + offset)).toBe(code);
+  });
+
+  it.each([2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32, 2 ** 32 + 1])(
+    'T-060: exp %i is a time like any other',
+    (exp) => {
+      expect(codeOf({ exp }, {}, exp * 1000 - 1)).toBeUndefined();
+      expect(codeOf({ exp }, {}, exp * 1000)).toBe('token_expired');
+    },
+  );
+
+  it('AM-20: nbf and iat are judged each on its own', () => {
+    expect(codeOf({ nbf: NOW, iat: NOW + 1 })).toBe('token_not_yet_valid');
+    expect(codeOf({ nbf: NOW + 1, iat: NOW })).toBe('token_not_yet_valid');
+    expect(codeOf({ nbf: NOW, iat: NOW })).toBeUndefined();
+  });
+
+  it.each([
+    [NOW - 10, NOW - 10, undefined],
+    [NOW - 10, NOW - 10.001, 'token_claims_invalid'],
+    [NOW - 10, NOW - 9.999, undefined],
+  ])('T-059: iat %d with exp %d: %s', (iat, exp, code) => {
+    expect(codeOf({ iat, exp }, { clockSkewMs: 60_000 })).toBe(code);
+  });
+
+  it('T-059: a skew does not let iat stand after exp', () => {
+    expect(codeOf({ iat: NOW + 2, exp: NOW + 1 }, { clockSkewMs: 5_000 })).toBe('token_claims_invalid');
+  });
+
+  it('T-058: expired comes before everything that is wrong beside it', () => {
+    const claims = { exp: NOW, nbf: NOW + 1, iat: NOW + 1, sub: 5, aud: 'other' };
+    expect(codeOf(claims, { audience: new Set([AUDIENCE]) })).toBe('token_expired');
+  });
+});
+
+describe('exp is required', () => {
+  it('T-057: unless the policy says otherwise', () => {
+    expect(codeOf({}, { requireExp: true })).toBe('token_claims_invalid');
+    expect(codeOf({}, { requireExp: false })).toBeUndefined();
+  });
+
+  it('T-014: an inherited exp is none', () => {
+    expect(codeOf(Object.create({ exp: NOW + 1 }), { requireExp: true })).toBe('token_claims_invalid');
+    expect(codeOf(JSON.parse(`{"__proto__":{"exp":${NOW + 1}}}`), { requireExp: true })).toBe(
+      'token_claims_invalid',
+    );
+  });
+
+  it('S29: what is there is judged although it need not be there', () => {
+    expect(codeOf({ exp: NOW }, { requireExp: false })).toBe('token_expired');
+    expect(codeOf({ exp: 'x' }, { requireExp: false })).toBe('token_claims_invalid');
+  });
+});
+
+describe('types of times', () => {
+  const notTimes: readonly (readonly [string, unknown])[] = [
+    ['null', null],
+    ['false', false],
+    ['true', true],
+    ['an empty string', ''],
+    ['a string', String(NOW + 60)],
+    ['text', 'tomorrow'],
+    ['an ISO date', '2099-01-01T00:00:00Z'],
+    ['an array', [NOW + 60]],
+    ['an empty array', []],
+    ['an object', {}],
+    ['NaN', Number.NaN],
+    ['the string NaN', 'NaN'],
+    ['Infinity', Number.POSITIVE_INFINITY],
+    ['-Infinity', Number.NEGATIVE_INFINITY],
+    ['-1', -1],
+    ['a small negative fraction', -1e-9],
+    ['1e20', 1e20],
+    ['2^33', 2 ** 33],
+    ['2^53 + 1', 2 ** 53 + 1],
+    ['milliseconds', NOW * 1000],
+  ];
+
+  it.each(
+    (['exp', 'nbf', 'iat'] as const).flatMap((name) =>
+      notTimes.map(([what, value]) => [name, what, value] as const),
+    ),
+  )('T-057, T-059: refuses %s that is %s', (name, _, value) => {
+    expect(codeOf({ exp: NOW + 60, [name]: value })).toBe('token_claims_invalid');
+  });
+
+  it.each([0, -0])('T-057: exp %d has passed', (exp) => {
+    expect(codeOf({ exp })).toBe('token_expired');
+  });
+
+  it('T-057: the last second before 2^33 is a time', () => {
+    expect(codeOf({ exp: 2 ** 33 - 1 })).toBeUndefined();
+  });
+
+  it.each(['nbf', 'iat'])('T-059: %s 0 is a time', (name) => {
+    expect(codeOf({ [name]: 0 })).toBeUndefined();
+  });
+});
+
+describe('audience', () => {
+  const ours = { audience: new Set([AUDIENCE, 'second']) };
+
+  it.each<[string, unknown]>([
+    ['the one', AUDIENCE],
+    ['another of ours', 'second'],
+    ['a list of one', [AUDIENCE]],
+    ['a list that has ours last', ['other', 'third', AUDIENCE]],
+    ['a list that has both', [AUDIENCE, 'second']],
+    ['a list that has ours twice', [AUDIENCE, AUDIENCE]],
+  ])('S25: accepts %s', (_, aud) => {
+    expect(codeOf({ aud }, ours)).toBeUndefined();
+  });
+
+  it.each<[string, unknown]>([
+    ['null', null],
+    ['an empty string', ''],
+    ['an empty list', []],
+    ['a list in a list', [[AUDIENCE]]],
+    ['an object with an index', { 0: AUDIENCE }],
+    ['an object that looks like a list', { 0: AUDIENCE, length: 1 }],
+    ['a number', 5],
+    ['true', true],
+    ['a list with a number beside it', [AUDIENCE, 1]],
+    ['a list with null beside it', [AUDIENCE, null]],
+    ['a list with an empty string beside it', [AUDIENCE, '']],
+    ['a list with an object beside it', [{}, AUDIENCE]],
+    ['a list of null', [null]],
+    ['a list of an empty string', ['']],
+  ])('T-054: refuses %s', (_, aud) => {
+    expect(codeOf({ aud }, ours)).toBe('token_audience_mismatch');
+  });
+
+  it('T-054: refuses a token without aud', () => {
+    expect(codeOf({}, ours)).toBe('token_audience_mismatch');
+  });
+
+  it('T-014: an inherited aud is none', () => {
+    expect(codeOf(Object.create({ aud: AUDIENCE }), ours)).toBe('token_audience_mismatch');
+  });
+
+  it.each([
+    ['another one', 'https://other.example.com'],
+    ['a prefix', 'https://api.example'],
+    ['an extension', `${AUDIENCE}.evil.example`],
+    ['a substring', 'api.example.com'],
+    ['a path below', `${AUDIENCE}/v1`],
+    ['a trailing slash', `${AUDIENCE}/`],
+    ['another case', 'https://API.example.com'],
+    ['a default port', 'https://api.example.com:443'],
+    ['another scheme', 'http://api.example.com'],
+    ['user information', 'https://x@api.example.com'],
+    ['an encoded dot', 'https://api%2Eexample.com'],
+    ['a space before', ` ${AUDIENCE}`],
+    ['a line break after', `${AUDIENCE}\n`],
+    ['a space-delimited list', `${AUDIENCE} second`],
+    ['a comma-delimited list', `${AUDIENCE},second`],
+    ['a wildcard', '*'],
+    ['a wildcard host', 'https://*.example.com'],
+    ['a full stop that is another one', 'https://api\u2024example.com'],
+    ['a Cyrillic letter', 'https://\u0430pi.example.com'],
+    ['a zero-width space', 'https://api.example.com\u200b'],
+  ])('T-055: refuses %s', (_, aud) => {
+    expect(codeOf({ aud }, ours)).toBe('token_audience_mismatch');
+    expect(codeOf({ aud: [aud] }, ours)).toBe('token_audience_mismatch');
+  });
+
+  it('T-055: code points are compared, not what they look like', () => {
+    expect(codeOf({ aud: 'e\u0301' }, { audience: new Set(['\u00e9']) })).toBe('token_audience_mismatch');
+    expect(codeOf({ aud: '\u00e9' }, { audience: new Set(['\u00e9']) })).toBeUndefined();
+  });
+
+  it.each<[unknown]>([[undefined], [null], [''], [[]], ['anything'], [5]])(
+    'S25: with audience null, aud %j is not looked at',
+    (aud) => {
+      expect(codeOf(aud === undefined ? {} : { aud }, { audience: null })).toBeUndefined();
+    },
+  );
+});
+
+describe('who it is', () => {
+  const names = ['sub', 'jti', 'client_id'] as const;
+
+  it.each(
+    names.flatMap((name) =>
+      [5, 0, true, false, null, [], ['alice'], {}, { sub: 'alice' }, ''].map(
+        (value) => [name, value] as const,
+      ),
+    ),
+  )('T-062: refuses %s: %j', (name, value) => {
+    expect(codeOf({ [name]: value })).toBe('token_claims_invalid');
+  });
+
+  it.each(names)('T-062: accepts a token without %s, and with one', (name) => {
+    expect(codeOf({})).toBeUndefined();
+    expect(codeOf({ [name]: 'alice' })).toBeUndefined();
+  });
+
+  it('T-014: claims named like members of every object are only claims', () => {
+    expect(codeOf(JSON.parse('{"__proto__":{"sub":5},"constructor":5,"toString":5}'))).toBeUndefined();
+  });
+});
+
+describe('who and when', () => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('T-060: a clock that says %s lets nothing pass', (now) => {
+    expect(() => codeOf({ exp: NOW }, {}, now)).toThrow(TypeError);
+  });
+
+  it.each(
+    ['sub', 'jti', 'client_id'].flatMap((name) =>
+      [' ', '\n', 'a\r\nb', 'a\u0000', '\u0085'].map((value) => [name, value]),
+    ),
+  )('T-062: %s as %j is token_claims_invalid', (name, value) => {
+    expect(codeOf({ [name]: value })).toBe('token_claims_invalid');
+  });
+});

@@ -1,0 +1,582 @@
+// JWK in, verification key out: which members of a JWK Set are refused and why, and which algorithms a key is bound to.
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { importJwk, importJwks, type KeyPolicy, type VerificationKey } from '../../src/keysets/jwk.ts';
+import { createSnapshot } from '../../src/keysets/keyset.ts';
+import { type AlgorithmName, algorithmNames } from '../../src/token/algorithms.ts';
+import type { JsonObject } from '../../src/token/json.ts';
+
+const PUBLIC: KeyPolicy = { origin: 'public' };
+
+type Family = 'rsa' | 'p256' | 'p384' | 'p521' | 'ed25519';
+
+const signing = new Map<Family, SigningKey>();
+
+beforeAll(async () => {
+  signing.set('rsa', await generateSigningKey('RS256'));
+  signing.set('p256', await generateSigningKey('ES256'));
+  signing.set('p384', await generateSigningKey('ES384'));
+  signing.set('p521', await generateSigningKey('ES512'));
+  signing.set('ed25519', await generateSigningKey('EdDSA'));
+});
+
+/** A good public key with nothing but what makes it, and a kid. */
+function bare(family: Family): JsonObject {
+  return without(signing.get(family)!.publicJwk, 'alg', 'use');
+}
+
+function without(jwk: JsonObject, ...names: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(jwk).filter(([name]) => !names.includes(name)));
+}
+
+function bytesOf(jwk: JsonObject, name: string): Buffer {
+  return Buffer.from(jwk[name] as string, 'base64url');
+}
+
+function base64url(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64url');
+}
+
+/** A number as Base64urlUInt. */
+function uint(value: bigint): string {
+  const hex = value.toString(16);
+  return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex').toString('base64url');
+}
+
+/** An odd number of exactly so many bits. No key at all, but nothing that an import could tell from one. */
+function modulus(bits: number): string {
+  const bytes = randomBytes(Math.ceil(bits / 8));
+  const top = (bits - 1) % 8;
+  bytes[0] = (bytes[0]! & ((1 << (top + 1)) - 1)) | (1 << top);
+  bytes[bytes.length - 1]! |= 1;
+  return base64url(bytes);
+}
+
+function imported(jwk: unknown, allowed?: readonly AlgorithmName[]): VerificationKey {
+  const key = importJwk(jwk, { ...PUBLIC, allowed: allowed && new Set(allowed) });
+  if ('reason' in key) throw new Error(`refused: ${key.reason}`);
+  return key;
+}
+
+const NO_ALGORITHM = 'no supported and allowed algorithm fits the key';
+const NOT_FITTING = 'alg does not fit kty and crv';
+const UNSUPPORTED = 'alg is not supported';
+const EXPONENT = 'RSA exponent is not an odd number from 3 to 2^33';
+const NOT_SIG = 'use is not "sig"';
+const NO_VERIFY = 'key_ops does not have "verify"';
+const SECRET = 'holds a private or symmetric key';
+
+interface BadKey {
+  readonly title: string;
+  readonly family: Family;
+  readonly change: (good: JsonObject) => JsonObject;
+  readonly reason: string;
+}
+
+function bad(title: string, family: Family, change: BadKey['change'], reason: string): BadKey {
+  return { title, family, change, reason };
+}
+
+// The encodings of the eight points of small order, with those that are not canonical: y as y + p, and -0.
+const SMALL_ORDER = [
+  ['order 4, y = 0', `00${'00'.repeat(30)}00`],
+  ['order 4, y = 0, x negative', `00${'00'.repeat(30)}80`],
+  ['order 4, y = p', `ed${'ff'.repeat(30)}7f`],
+  ['order 4, y = p, x negative', `ed${'ff'.repeat(30)}ff`],
+  ['the neutral element', `01${'00'.repeat(30)}00`],
+  ['the neutral element, -0', `01${'00'.repeat(30)}80`],
+  ['the neutral element, y = p + 1', `ee${'ff'.repeat(30)}7f`],
+  ['the neutral element, y = p + 1, -0', `ee${'ff'.repeat(30)}ff`],
+  ['order 2', `ec${'ff'.repeat(30)}7f`],
+  ['order 2, -0', `ec${'ff'.repeat(30)}ff`],
+  ['order 8, a', '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05'],
+  ['order 8, b', '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85'],
+  ['order 8, c', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a'],
+  ['order 8, d', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa'],
+] as const;
+
+const BAD_KEYS: readonly BadKey[] = [
+  bad(
+    'T-029: an RSA key of 1024 bits',
+    'rsa',
+    () =>
+      generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' }) as JsonObject,
+    'RSA modulus under 2048 bits (RFC 7518 §3.3)',
+  ),
+  bad(
+    'T-029: an RSA modulus of 2047 bits',
+    'rsa',
+    (good) => ({ ...good, n: modulus(2047) }),
+    'RSA modulus under 2048 bits (RFC 7518 §3.3)',
+  ),
+  bad(
+    'T-030: an RSA modulus of 8193 bits',
+    'rsa',
+    (good) => ({ ...good, n: modulus(8193) }),
+    'RSA modulus over 8192 bits',
+  ),
+  bad(
+    'T-030: an RSA modulus of 65536 bits',
+    'rsa',
+    (good) => ({ ...good, n: modulus(65_536) }),
+    'RSA modulus over 8192 bits',
+  ),
+  ...[1n, 2n, 4n, 65_536n, 2n ** 32n, 2n ** 33n, 2n ** 33n + 1n, 2n ** 40n + 1n, 2n ** 64n + 1n].map((e) =>
+    bad(`T-030: RSA exponent ${e}`, 'rsa', (good) => ({ ...good, e: uint(e) }), EXPONENT),
+  ),
+  bad(
+    'T-030: RSA exponent n - 2',
+    'rsa',
+    (good) => ({ ...good, e: uint(BigInt(`0x${bytesOf(good, 'n').toString('hex')}`) - 2n) }),
+    EXPONENT,
+  ),
+  bad(
+    'T-030: a leading zero octet in n',
+    'rsa',
+    (good) => ({ ...good, n: base64url(Buffer.concat([Buffer.alloc(1), bytesOf(good, 'n')])) }),
+    'n is not a minimal integer',
+  ),
+  bad(
+    'T-030: a leading zero octet in e',
+    'rsa',
+    (good) => ({ ...good, e: 'AAEAAQ' }),
+    'e is not a minimal integer',
+  ),
+  bad('T-030: exponent 0', 'rsa', (good) => ({ ...good, e: 'AA' }), 'e is not a minimal integer'),
+  bad('T-030: an empty n', 'rsa', (good) => ({ ...good, n: '' }), 'n is not a minimal integer'),
+  bad('T-030: an empty e', 'rsa', (good) => ({ ...good, e: '' }), 'e is not a minimal integer'),
+  bad('T-122: n is missing', 'rsa', (good) => without(good, 'n'), 'n is not a string'),
+  bad('T-122: e is a number', 'rsa', (good) => ({ ...good, e: 65_537 }), 'e is not a string'),
+  bad('T-122: n is padded base64', 'rsa', (good) => ({ ...good, n: `${good.n}==` }), 'n is not base64url'),
+  bad(
+    'T-122: e is not canonical base64url',
+    'rsa',
+    (good) => ({ ...good, e: 'AQABA' }),
+    'e is not base64url',
+  ),
+  bad('T-122: n holds white space', 'rsa', (good) => ({ ...good, n: `${good.n}\n` }), 'n is not base64url'),
+  bad(
+    'T-032: a point off the curve',
+    'p256',
+    (good) => {
+      const y = bytesOf(good, 'y');
+      y[31]! ^= 1;
+      return { ...good, y: base64url(y) };
+    },
+    'not a valid public key',
+  ),
+  bad(
+    'T-032: the point (0, 0)',
+    'p256',
+    (good) => ({ ...good, x: base64url(Buffer.alloc(32)), y: base64url(Buffer.alloc(32)) }),
+    'not a valid public key',
+  ),
+  bad(
+    'T-032: coordinates beyond the field',
+    'p256',
+    (good) => ({ ...good, x: base64url(Buffer.alloc(32, 0xff)), y: base64url(Buffer.alloc(32, 0xff)) }),
+    'not a valid public key',
+  ),
+  bad(
+    'T-032: x and y change places',
+    'p384',
+    (good) => ({ ...good, x: good.y!, y: good.x! }),
+    'not a valid public key',
+  ),
+  ...(['p256', 'p384', 'p521'] as const).flatMap((family) =>
+    (['x', 'y'] as const).flatMap((name) => [
+      bad(
+        `T-032: ${family}, ${name} is one octet short`,
+        family,
+        (good) => ({ ...good, [name]: base64url(bytesOf(good, name).subarray(1)) }),
+        `${name} has not the length of the curve`,
+      ),
+      bad(
+        `T-032: ${family}, ${name} has one more leading zero`,
+        family,
+        (good) => ({ ...good, [name]: base64url(Buffer.concat([Buffer.alloc(1), bytesOf(good, name)])) }),
+        `${name} has not the length of the curve`,
+      ),
+    ]),
+  ),
+  bad('T-032: y is missing', 'p256', (good) => without(good, 'y'), 'y is not a string'),
+  bad(
+    'T-032: the coordinates are of another curve',
+    'p256',
+    (good) => ({ ...good, crv: 'P-384' }),
+    'x has not the length of the curve',
+  ),
+  ...['P-192', 'P-224', 'secp256k1', 'p-256', 'prime256v1', 'Ed25519', ''].map((crv) =>
+    bad(`T-128: EC with crv ${JSON.stringify(crv)}`, 'p256', (good) => ({ ...good, crv }), NO_ALGORITHM),
+  ),
+  ...['Ed448', 'X25519', 'ed25519', 'P-256'].map((crv) =>
+    bad(`T-128: OKP with crv ${crv} (settlement 9)`, 'ed25519', (good) => ({ ...good, crv }), NO_ALGORITHM),
+  ),
+  ...[null, 1, ['P-256'], {}].map((crv) =>
+    bad(`T-128: crv is ${JSON.stringify(crv)}`, 'p256', (good) => ({ ...good, crv }), 'crv is not a string'),
+  ),
+  // What is exposed is told as such, whatever else is wrong with it.
+  bad(
+    'T-124: a private EC key for encryption',
+    'p256',
+    (good) => ({ ...good, use: 'enc', d: 'AQAB' }),
+    SECRET,
+  ),
+  bad(
+    'T-124: a private EC key for ECDH-ES',
+    'p256',
+    (good) => ({ ...good, alg: 'ECDH-ES', d: 'AQAB' }),
+    SECRET,
+  ),
+  bad('T-128: EC without crv', 'p256', (good) => without(good, 'crv'), NO_ALGORITHM),
+  ...SMALL_ORDER.map(([title, hex]) =>
+    bad(
+      `T-032: Ed25519 of small order: ${title}`,
+      'ed25519',
+      (good) => ({ ...good, x: base64url(Buffer.from(hex, 'hex')) }),
+      'x is a point of small order',
+    ),
+  ),
+  ...[0, 31, 33, 57].map((length) =>
+    bad(
+      `T-032: Ed25519 of ${length} octets`,
+      'ed25519',
+      (good) => ({ ...good, x: base64url(Buffer.alloc(length, 9)) }),
+      'x has not the length of the curve',
+    ),
+  ),
+  bad(
+    'T-125: an oct key',
+    'p256',
+    ({ kid }) => ({ kty: 'oct', kid: kid!, k: base64url(Buffer.alloc(64, 7)) }),
+    SECRET,
+  ),
+  bad(
+    'T-125: an oct key with an HMAC algorithm',
+    'p256',
+    ({ kid }) => ({ kty: 'oct', kid: kid!, alg: 'HS256', k: base64url(Buffer.alloc(64, 7)) }),
+    SECRET,
+  ),
+  bad(
+    'T-125: an oct key that claims to be for RS256',
+    'p256',
+    ({ kid }) => ({ kty: 'oct', kid: kid!, alg: 'RS256', k: base64url(Buffer.alloc(64, 7)) }),
+    SECRET,
+  ),
+  ...['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'].flatMap((name) => [
+    bad(`T-124: RSA with the private member ${name}`, 'rsa', (good) => ({ ...good, [name]: 'AQAB' }), SECRET),
+    bad(`T-124: EC with ${name}: null`, 'p256', (good) => ({ ...good, [name]: null }), SECRET),
+  ]),
+  bad(
+    'T-124: a whole private EC key',
+    'p256',
+    () =>
+      generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }) as JsonObject,
+    SECRET,
+  ),
+  bad(
+    'T-124: a whole private Ed25519 key',
+    'ed25519',
+    () => generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }) as JsonObject,
+    SECRET,
+  ),
+  ...['enc', 'SIG', '', 'sig ', null, 1, ['sig'], { sig: true }].map((use) =>
+    bad(`T-128: use is ${JSON.stringify(use)}`, 'p256', (good) => ({ ...good, use }), NOT_SIG),
+  ),
+  ...[[], ['encrypt'], ['sign'], ['VERIFY'], [['verify']], 'verify', null, 1, { verify: true }].map(
+    (keyOps) =>
+      bad(
+        `T-128: key_ops is ${JSON.stringify(keyOps)}`,
+        'p256',
+        (good) => ({ ...good, key_ops: keyOps }),
+        NO_VERIFY,
+      ),
+  ),
+  ...(
+    [
+      ['rsa', 'ES256'],
+      ['rsa', 'EdDSA'],
+      ['p256', 'RS256'],
+      ['p256', 'ES384'],
+      ['p256', 'Ed25519'],
+      ['p384', 'ES256'],
+      ['p521', 'ES384'],
+      ['ed25519', 'ES256'],
+      ['ed25519', 'PS256'],
+    ] as const
+  ).map(([family, alg]) =>
+    bad(`T-021: ${family} with alg ${alg}`, family, (good) => ({ ...good, alg }), NOT_FITTING),
+  ),
+  ...[
+    'none',
+    'HS1',
+    'RS1',
+    'RSA-OAEP',
+    'ES256K',
+    'rs256',
+    'RS256 ',
+    'Ed448',
+    '',
+    '__proto__',
+    'constructor',
+  ].map((alg) =>
+    bad(`T-017: alg is ${JSON.stringify(alg)}`, 'rsa', (good) => ({ ...good, alg }), UNSUPPORTED),
+  ),
+  ...[null, 0, true, ['RS256'], {}].map((alg) =>
+    bad(`T-017: alg is ${JSON.stringify(alg)}`, 'rsa', (good) => ({ ...good, alg }), 'alg is not a string'),
+  ),
+  bad('T-128: kty is missing', 'rsa', (good) => without(good, 'kty'), 'kty is not a string'),
+  bad('T-128: kty is null', 'rsa', (good) => ({ ...good, kty: null }), 'kty is not a string'),
+  ...['rsa', 'AKP', '__proto__', ''].map((kty) =>
+    bad(`T-128: kty is ${JSON.stringify(kty)}`, 'rsa', (good) => ({ ...good, kty }), NO_ALGORITHM),
+  ),
+  bad(
+    'T-128: kty of another type than the members',
+    'p256',
+    (good) => ({ ...good, kty: 'RSA' }),
+    'n is not a string',
+  ),
+];
+
+describe('a key that is not fit to verify with', () => {
+  it.each(BAD_KEYS)('$title', ({ family, change, reason }) => {
+    const good = bare(family);
+    // The unchanged key is good, so it is the change that is refused.
+    expect(importJwk(good, PUBLIC)).not.toHaveProperty('reason');
+    const changed = { ...change(good), kid: 'odd one' };
+    expect(importJwk(changed, PUBLIC)).toEqual({ kid: 'odd one', reason });
+  });
+
+  it('T-124: says why in words that hold nothing of the key', () => {
+    for (const { family, change } of BAD_KEYS) {
+      const changed = change(bare(family));
+      const told = JSON.stringify(importJwk(without(changed, 'kid'), PUBLIC));
+      for (const name of ['n', 'x', 'y', 'd', 'p', 'q', 'dp', 'dq', 'qi', 'k']) {
+        const value = changed[name];
+        if (typeof value === 'string' && value.length > 8) expect(told).not.toContain(value);
+      }
+    }
+  });
+
+  it.each([
+    ['null', null],
+    ['a number', 5],
+    ['zero', 0],
+    ['a number as a string', ''],
+    ['an array', ['a']],
+    ['an object', {}],
+    ['true', true],
+    ['257 characters', 'k'.repeat(257)],
+  ])('T-039: kid is %s', (_, kid) => {
+    expect(importJwk({ ...bare('p256'), kid }, PUBLIC)).toEqual({
+      kid: undefined,
+      reason: 'kid is not a string of 1 to 256 characters',
+    });
+  });
+
+  it.each([
+    ['one character', 'k'],
+    ['256 characters', 'k'.repeat(256)],
+    ['a path', '../../dev/null'],
+    ['a name of Object.prototype', '__proto__'],
+  ])('T-039: kid of %s is a kid', (_, kid) => {
+    expect(imported({ ...bare('p256'), kid }).kid).toBe(kid);
+  });
+
+  it('T-014: inherited members count for nothing', () => {
+    expect(importJwk(Object.create(bare('p256')), PUBLIC)).toEqual({
+      kid: undefined,
+      reason: 'kty is not a string',
+    });
+  });
+});
+
+describe('a key at the edge of what is fit', () => {
+  it.each([
+    ['T-029: 2048 bits', () => ({ ...bare('rsa'), n: modulus(2048) })],
+    ['T-030: 8192 bits', () => ({ ...bare('rsa'), n: modulus(8192) })],
+    ['T-030: exponent 3', () => ({ ...bare('rsa'), e: uint(3n) })],
+    ['T-030: exponent 2^32 + 1', () => ({ ...bare('rsa'), e: uint(2n ** 32n + 1n) })],
+    ['T-030: exponent 2^33 - 1', () => ({ ...bare('rsa'), e: uint(2n ** 33n - 1n) })],
+    ['T-128: key_ops with verify among others', () => ({ ...bare('p256'), key_ops: ['sign', 'verify'] })],
+    ['T-128: use sig', () => ({ ...bare('p256'), use: 'sig' })],
+    [
+      'T-128: members that nobody knows',
+      () => ({ ...bare('p256'), x5c: ['junk'], x5t: 5, ext: true, nbf: 'no' }),
+    ],
+  ])('%s', (_, make) => {
+    expect(importJwk(make(), PUBLIC)).not.toHaveProperty('reason');
+  });
+});
+
+describe('a JWK Set', () => {
+  it.each([
+    ['null', null],
+    ['undefined', undefined],
+    ['a string', 'keys'],
+    ['an array', []],
+    ['an object without keys', {}],
+    ['keys: null', { keys: null }],
+    ['keys: an object', { keys: {} }],
+    ['keys: a string', { keys: 'abc' }],
+    ['keys: a number', { keys: 3 }],
+    ['inherited keys', Object.create({ keys: [] })],
+    ['a bare JWK', { kty: 'RSA', n: 'AQAB', e: 'AQAB' }],
+  ])('T-122: %s is none', (_, document) => {
+    expect(() => importJwks(document, PUBLIC)).toThrow(new TypeError('not a JWK Set'));
+  });
+
+  it.each([null, 1, 'key', true, [], [[]]])(
+    'T-122: the member %j is skipped, and the others are used',
+    (member) => {
+      const { keys, skipped } = importJwks({ keys: [member, bare('p256'), member, bare('rsa')] }, PUBLIC);
+      expect(keys.map(({ kid }) => kid)).toEqual([bare('p256').kid, bare('rsa').kid]);
+      const reason = 'not a JSON object';
+      expect(skipped).toEqual([
+        { kid: undefined, reason },
+        { kid: undefined, reason },
+      ]);
+    },
+  );
+
+  it('T-123: an empty set is a set', () => {
+    expect(importJwks({ keys: [] }, PUBLIC)).toEqual({ keys: [], skipped: [] });
+  });
+
+  it('T-117: 200 keys are read, 201 are none', () => {
+    const keys = Array.from({ length: 201 }, (_, index) => ({ ...bare('p256'), kid: `k${index}` }));
+    expect(importJwks({ keys: keys.slice(0, 200) }, PUBLIC).keys).toHaveLength(200);
+    expect(() => importJwks({ keys }, PUBLIC)).toThrow(new TypeError('a JWK Set of more than 200 keys'));
+  });
+
+  it('T-117: members that cannot be used count as well', () => {
+    expect(() => importJwks({ keys: Array.from({ length: 201 }, () => null) }, PUBLIC)).toThrow(TypeError);
+  });
+
+  it('T-122: the decoys of the OpenID conformance suite are ignored', () => {
+    const good = bare('rsa');
+    const decoys: readonly JsonObject[] = [
+      { kty: 'AKP', alg: 'ML-DSA-unknown', pub: base64url(randomBytes(1312)), use: 'sig', kid: 'decoy-akp' },
+      { kty: 'unknown-kty', use: 'sig', kid: 'decoy-kty' },
+      { ...good, alg: 'unknown-alg', use: 'sig', kid: 'decoy-rsa-alg' },
+      { ...bare('p256'), alg: 'unknown-alg', use: 'sig', kid: 'decoy-ec-alg' },
+      { ...bare('p256'), crv: 'unknown-crv', use: 'sig', kid: 'decoy-ec-crv' },
+    ];
+    const { keys, skipped } = importJwks({ keys: [...decoys, good], extra: 'member' }, PUBLIC);
+    expect(keys.map(({ kid }) => kid)).toEqual([good.kid]);
+    expect(skipped.map(({ kid }) => kid)).toEqual(decoys.map(({ kid }) => kid));
+  });
+
+  it('T-125: an oct key of the same kid does not disturb the real one', () => {
+    const oct = { kty: 'oct', kid: bare('p256').kid!, alg: 'HS256', k: base64url(Buffer.alloc(64, 7)) };
+    const { keys, skipped } = importJwks({ keys: [oct, bare('p256')] }, PUBLIC);
+    expect(keys).toHaveLength(1);
+    expect([...keys[0]!.verifiers.keys()]).toEqual(['ES256']);
+    expect(skipped).toHaveLength(1);
+  });
+
+  it('T-126: keys that share a kid are all kept, in order, and told apart', () => {
+    const set = ['p256', 'rsa', 'p384', 'p256'].map((family) => ({ ...bare(family as Family), kid: 'same' }));
+    const { keys, skipped } = importJwks({ keys: set }, PUBLIC);
+    expect(skipped).toEqual([]);
+    expect(createSnapshot(keys).byKid.get('same')).toEqual(keys);
+    expect(keys.map(({ verifiers }) => [...verifiers.keys()][0])).toEqual([
+      'ES256',
+      'RS256',
+      'ES384',
+      'ES256',
+    ]);
+    expect(new Set(keys.map(({ thumbprint }) => thumbprint)).size).toBe(3);
+  });
+
+  it('T-130: a key is the same by its material, whatever else is said of it', () => {
+    const plain = imported(bare('p256'));
+    const dressed = imported({ ...bare('p256'), use: 'sig', alg: 'ES256', x5t: 'thumb', kid: 'other' });
+    expect(dressed.thumbprint).toBe(plain.thumbprint);
+  });
+});
+
+describe('the algorithms that a key is bound to', () => {
+  const RSA_PKCS1: readonly AlgorithmName[] = ['RS256', 'RS384', 'RS512'];
+  const RSA_PSS: readonly AlgorithmName[] = ['PS256', 'PS384', 'PS512'];
+  const EDDSA: readonly AlgorithmName[] = ['EdDSA', 'Ed25519'];
+
+  it.each<{
+    readonly family: Family;
+    readonly alg?: AlgorithmName;
+    readonly allowed?: readonly AlgorithmName[];
+    readonly bound: readonly AlgorithmName[];
+  }>([
+    // Neither says anything: what the key's type takes, RSASSA-PSS left out.
+    { family: 'rsa', bound: RSA_PKCS1 },
+    { family: 'p256', bound: ['ES256'] },
+    { family: 'p384', bound: ['ES384'] },
+    { family: 'p521', bound: ['ES512'] },
+    { family: 'ed25519', bound: EDDSA },
+    // Only the key says something: that and nothing else.
+    ...[...RSA_PKCS1, ...RSA_PSS].map((alg) => ({ family: 'rsa' as const, alg, bound: [alg] })),
+    { family: 'p256', alg: 'ES256', bound: ['ES256'] },
+    { family: 'ed25519', alg: 'EdDSA', bound: EDDSA },
+    { family: 'ed25519', alg: 'Ed25519', bound: EDDSA },
+    // Only the keyset says something: what of it fits the key.
+    { family: 'rsa', allowed: ['RS256'], bound: ['RS256'] },
+    { family: 'rsa', allowed: ['PS256', 'ES256'], bound: ['PS256'] },
+    { family: 'rsa', allowed: ['RS512', 'PS384', 'EdDSA'], bound: ['RS512', 'PS384'] },
+    { family: 'p384', allowed: ['ES256', 'ES384', 'ES512'], bound: ['ES384'] },
+    { family: 'ed25519', allowed: ['EdDSA', 'Ed25519'], bound: EDDSA },
+    // Both: the intersection.
+    { family: 'rsa', alg: 'RS256', allowed: ['RS256', 'RS384'], bound: ['RS256'] },
+    { family: 'rsa', alg: 'PS512', allowed: ['RS256', 'PS512'], bound: ['PS512'] },
+    { family: 'p256', alg: 'ES256', allowed: ['ES256', 'RS256'], bound: ['ES256'] },
+  ])(
+    'settlement 8, T-020: $family, alg $alg, allowed $allowed: $bound',
+    ({ family, alg, allowed, bound }) => {
+      const jwk = alg === undefined ? bare(family) : { ...bare(family), alg };
+      expect([...imported(jwk, allowed).verifiers.keys()].sort()).toEqual([...bound].sort());
+    },
+  );
+
+  it.each<{
+    readonly family: Family;
+    readonly alg?: AlgorithmName;
+    readonly allowed: readonly AlgorithmName[];
+  }>([
+    { family: 'rsa', alg: 'RS256', allowed: ['RS384'] },
+    { family: 'rsa', alg: 'RS256', allowed: ['PS256'] },
+    { family: 'rsa', allowed: ['ES256'] },
+    { family: 'p256', allowed: ['RS256', 'ES384'] },
+    { family: 'ed25519', allowed: ['ES256'] },
+  ])('settlement 8: $family, alg $alg, allowed $allowed: no key at all', ({ family, alg, allowed }) => {
+    const jwk = alg === undefined ? bare(family) : { ...bare(family), alg };
+    expect(importJwk(jwk, { ...PUBLIC, allowed: new Set(allowed) })).toEqual({
+      kid: bare(family).kid,
+      reason: NO_ALGORITHM,
+    });
+  });
+
+  it.each(['EdDSA', 'Ed25519'] as const)('settlement 9: a key of alg %s verifies under both names', (alg) => {
+    const { verifiers } = imported({ ...bare('ed25519'), alg });
+    const input = Buffer.from('signing input');
+    const signature = sign(null, input, signing.get('ed25519')!.privateKey);
+    for (const name of EDDSA) {
+      expect(verifiers.get(name)?.(input, signature)).toBe(true);
+      expect(verifiers.get(name)?.(Buffer.from('another input'), signature)).toBe(false);
+    }
+  });
+
+  it.each(algorithmNames.filter((name) => !name.startsWith('H')))(
+    'AK-5: a public key of alg %s verifies what jose signs with it',
+    async (alg) => {
+      const key = await generateSigningKey(alg);
+      const token = await mint(key, { sub: 'alice' });
+      const dot = token.lastIndexOf('.');
+      const input = Buffer.from(token.slice(0, dot));
+      const signature = Buffer.from(token.slice(dot + 1), 'base64url');
+      const verifier = imported(key.publicJwk).verifiers.get(alg);
+      expect(verifier?.(input, signature)).toBe(true);
+      signature[3]! ^= 1;
+      expect(verifier?.(input, signature)).toBe(false);
+    },
+  );
+});
