@@ -1,0 +1,475 @@
+// The store through the real SDK, against a vault of our own over TLS. No Azure, no sleeping.
+import { inspect } from 'node:util';
+import { ConfigError, type SecretReference } from '@latchkey/core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type AzureKeyVaultStoreOptions, createAzureKeyVaultStore } from '../src/index.ts';
+import { createAuthority } from './certificate.ts';
+import {
+  type Answer,
+  createAgent,
+  createCredential,
+  sendBundle,
+  sendError,
+  startVault,
+  TENANT,
+  type TestVault,
+  TOKEN,
+} from './vault.ts';
+
+const ENTRY: SecretReference = { name: 'internal-jwks', key: 'jwks.json' };
+const SECRET = 'internal-jwks-jwks-json';
+const V1 = '0123456789abcdef0123456789abcdef';
+const V2 = 'fedcba9876543210fedcba9876543210';
+const CANARY = 'canary-secret-91ab';
+
+let vault: TestVault;
+
+beforeAll(async () => {
+  vault = await startVault();
+});
+
+afterAll(() => vault.close());
+
+beforeEach(() => {
+  vault.requests.length = 0;
+  vault.secrets.clear();
+  vault.answer = undefined;
+  vault.resource = 'https://vault.azure.net';
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllEnvs();
+});
+
+function createStore(options: Partial<AzureKeyVaultStoreOptions> = {}) {
+  return createAzureKeyVaultStore({
+    vaultUrl: vault.url,
+    credential: createCredential(),
+    clientOptions: { agent: vault.agent },
+    ...options,
+  });
+}
+
+const waiting = () => new AbortController().signal;
+
+async function readText(store = createStore(), reference = ENTRY): Promise<string | undefined> {
+  const bytes = await store.read(reference, waiting());
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
+}
+
+/** The error that a read ends with: one of ours, which holds nothing of what the vault and the credential know. */
+async function failureOf(read: Promise<unknown>): Promise<Error & { readonly retryAfterMs?: number }> {
+  const error: unknown = await read.then(
+    () => expect.unreachable('the read gave something'),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof Error)) throw new Error('not an Error');
+  for (const text of [
+    inspect(error, { depth: 20, showHidden: true }),
+    JSON.stringify(error),
+    String(error.stack),
+  ]) {
+    expect(text).not.toContain('canary');
+  }
+  expect(error.cause).toBeUndefined();
+  return error;
+}
+
+describe('AK-8 AK-15 an entry is a secret of the vault', () => {
+  it('gives the UTF-8 bytes of the value', async () => {
+    vault.secrets.set(SECRET, [{ value: '{"keys":["ключ"]}', version: V1 }]);
+    const bytes = await createStore().read(ENTRY, waiting());
+    expect(Buffer.from(bytes ?? [])).toEqual(Buffer.from('{"keys":["ключ"]}', 'utf8'));
+  });
+
+  it('answers the challenge with a token for the vault, and asks for the current version', async () => {
+    vault.secrets.set(SECRET, [{ value: 'one', version: V1 }]);
+    const credential = createCredential();
+    await createStore({ credential }).read(ENTRY, waiting());
+    expect(credential.asked).toEqual([{ scopes: ['https://vault.azure.net/.default'], tenantId: TENANT }]);
+    expect(vault.requests.map(({ authorization }) => authorization)).toEqual([undefined, `Bearer ${TOKEN}`]);
+    for (const { path, query } of vault.requests) {
+      expect(path).toMatch(new RegExp(`^/secrets/${SECRET}/?$`));
+      expect(query.get('api-version')).toMatch(/^\d/);
+    }
+  });
+
+  it('reads the secret that is listed for an entry', async () => {
+    vault.secrets.set('Keys-of-the-partner', [{ value: 'partner', version: V1 }]);
+    vault.secrets.set(SECRET, [{ value: 'default', version: V1 }]);
+    const store = createStore({
+      objects: { partner: { 'jwks.json': { secretName: 'Keys-of-the-partner' } } },
+    });
+    expect(await readText(store, { name: 'partner', key: 'jwks.json' })).toBe('partner');
+    expect(await readText(store)).toBe('default');
+  });
+
+  it.each([
+    ['a.b_c', 'd e', 'a-b-c-d-e'],
+    ['constructor', '__proto__', 'constructor---proto--'],
+    ['naïve', '../x', 'na-ve----x'],
+  ])('%s and %s are by default the secret %s', async (name, key, secretName) => {
+    vault.secrets.set(secretName, [{ value: 'found', version: V1 }]);
+    expect(await readText(createStore({ objects: { other: {} } }), { name, key })).toBe('found');
+  });
+
+  it('refuses an entry whose default name no secret can have, and asks nobody', async () => {
+    const read = createStore().read({ name: 'n'.repeat(100), key: 'k'.repeat(27) }, waiting());
+    expect(await failureOf(read)).toBeInstanceOf(ConfigError);
+    expect(vault.requests).toEqual([]);
+  });
+
+  it('reads the version that is pinned', async () => {
+    vault.secrets.set('pinned', [
+      { value: 'old', version: V1 },
+      { value: 'new', version: V2 },
+    ]);
+    const objects = { [ENTRY.name]: { [ENTRY.key]: { secretName: 'pinned', version: V1 } } };
+    expect(await readText(createStore({ objects }))).toBe('old');
+    expect(vault.requests.at(-1)?.path).toBe(`/secrets/pinned/${V1}`);
+  });
+
+  it('sees a rotation at the next read', async () => {
+    const store = createStore();
+    vault.secrets.set(SECRET, [{ value: 'old', version: V1 }]);
+    expect(await readText(store)).toBe('old');
+    vault.secrets.get(SECRET)?.push({ value: 'new', version: V2 });
+    expect(await readText(store)).toBe('new');
+  });
+
+  it('says undefined when there is no such secret', async () => {
+    expect(await readText()).toBeUndefined();
+  });
+
+  it('says of itself nothing but what it is', () => {
+    expect(createStore().description).toBe('azure-key-vault');
+  });
+
+  it('trusts the authority in tlsOptions', async () => {
+    for (const name of ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY']) {
+      vi.stubEnv(name, undefined);
+      vi.stubEnv(name.toLowerCase(), undefined);
+    }
+    vault.secrets.set(SECRET, [{ value: 'local', version: V1 }]);
+    const clientOptions = { tlsOptions: { ca: vault.ca }, disableChallengeResourceVerification: true };
+    expect(await readText(createStore({ vaultUrl: vault.localUrl, clientOptions }))).toBe('local');
+  });
+});
+
+describe('T-139 a vault that does not give the secret', () => {
+  const refusal =
+    (status: number, headers: Readonly<Record<string, string>> = {}): Answer =>
+    (response) => {
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+      sendError(response, status, `${CANARY}-code`, `${CANARY}: caller appid=canary`);
+    };
+
+  it.each([400, 401, 403, 409, 429, 500, 502, 503])(
+    'status %d: rejects with a constant message, having tried once',
+    async (status) => {
+      vault.answer = refusal(status);
+      const error = await failureOf(createStore().read(ENTRY, waiting()));
+      expect(error.message).toMatch(new RegExp(`^Azure Key Vault answered with status ${status}($|: )`));
+      expect(error).not.toHaveProperty('retryAfterMs');
+      expect(vault.requests).toHaveLength(2);
+    },
+  );
+
+  it.each([
+    ['another code', (response) => sendError(response, 404, 'canary', 'canary')],
+    ['no body', (response) => response.writeHead(404).end()],
+    ['a page', (response) => response.writeHead(404, { 'Content-Type': 'text/html' }).end('<p>canary')],
+  ] satisfies [string, Answer][])('404 with %s is not the absence of a secret', async (_, answer) => {
+    vault.answer = answer;
+    expect((await failureOf(createStore().read(ENTRY, waiting()))).message).toMatch(/status 404/);
+  });
+
+  it('follows no redirect', async () => {
+    vault.secrets.set('elsewhere', [{ value: CANARY, version: V1 }]);
+    vault.answer = (response) =>
+      response.writeHead(307, { Location: `${vault.url}/secrets/elsewhere/` }).end();
+    expect((await failureOf(createStore().read(ENTRY, waiting()))).message).toMatch(/status 307/);
+    expect(vault.requests).toHaveLength(2);
+  });
+
+  it.each([429, 503])('status %d: says when to ask again', async (status) => {
+    const at = Date.UTC(2026, 4, 1, 12);
+    vi.useFakeTimers({ toFake: ['Date'], now: at });
+    const retryAfterMs = async (value: string) => {
+      vault.answer = refusal(status, { 'Retry-After': value });
+      return (await failureOf(createStore().read(ENTRY, waiting()))).retryAfterMs;
+    };
+    expect(await retryAfterMs('7')).toBe(7_000);
+    expect(await retryAfterMs('0')).toBe(0);
+    expect(await retryAfterMs(new Date(at + 90_000).toUTCString())).toBe(90_000);
+    expect(await retryAfterMs(new Date(at - 90_000).toUTCString())).toBe(0);
+    expect(await retryAfterMs('86400')).toBe(3_600_000);
+    expect(await retryAfterMs('9'.repeat(400))).toBe(3_600_000);
+    expect(await retryAfterMs(new Date(at + 86_400_000).toUTCString())).toBe(3_600_000);
+    for (const unreadable of ['-5', '1.5', 'soon', 'Someday, canary GMT']) {
+      expect(await retryAfterMs(unreadable)).toBeUndefined();
+    }
+  });
+
+  it('says when to ask again if the body is empty', async () => {
+    vault.answer = (response) => response.writeHead(503, { 'Retry-After': '30' }).end();
+    const error = await failureOf(createStore().read(ENTRY, waiting()));
+    expect(error).toMatchObject({
+      message: 'Azure Key Vault answered with status 503',
+      retryAfterMs: 30_000,
+    });
+  });
+
+  it.each([
+    ['no JSON', `{"value":"${CANARY}"`],
+    ['nothing', ''],
+    ['no object', 'null'],
+    ['no id', JSON.stringify({ value: CANARY, attributes: {} })],
+  ])('rejects an answer that is %s', async (_, body) => {
+    vault.answer = (response) => response.writeHead(200, { 'Content-Type': 'application/json' }).end(body);
+    const error = await failureOf(createStore().read(ENTRY, waiting()));
+    expect(error.message).toBe('Azure Key Vault gave an answer that cannot be read');
+  });
+
+  it('rejects an answer that breaks off', async () => {
+    vault.answer = (response) => {
+      response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': '1000' });
+      response.write(`{"value":"${CANARY}`, () => response.destroy());
+    };
+    expect((await failureOf(createStore().read(ENTRY, waiting()))).message).toMatch(
+      /^Azure Key Vault gave no answer/,
+    );
+  });
+});
+
+describe('T-139 a secret that is not to be used', () => {
+  const soon = () => Math.floor(Date.now() / 1000) + 600;
+  const past = () => Math.floor(Date.now() / 1000) - 600;
+  const attempt = (value: unknown, attributes = {}) => {
+    vault.answer = (response) => sendBundle(response, SECRET, { value, version: V1, attributes });
+    return createStore().read(ENTRY, waiting());
+  };
+
+  it.each([
+    ['disabled', { enabled: false }],
+    ['disabled', { enabled: 'no' }],
+    ['expired', { exp: past() }],
+    ['expired', { exp: 0 }],
+    ['expired', { exp: 'canary' }],
+    ['not valid yet', { nbf: soon() }],
+    ['not valid yet', { nbf: 'canary' }],
+  ])('is %s: %o', async (problem, attributes) => {
+    expect((await failureOf(attempt(CANARY, attributes))).message).toContain(problem);
+  });
+
+  it.each([[''], [null], [undefined], [0], [7], [true], [{ keys: CANARY }], [[CANARY]]])(
+    'is no text: %o',
+    async (value) => {
+      expect((await failureOf(attempt(value))).message).toBe('the secret is empty');
+    },
+  );
+
+  it('but is used within its times', async () => {
+    await expect(attempt('x', { enabled: true, nbf: past(), exp: soon() })).resolves.toEqual(
+      Buffer.from('x'),
+    );
+  });
+});
+
+describe('T-139 a vault or credential that hangs', () => {
+  const hang: Answer = () => {};
+  const drip: Answer = (response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.write(`{"value":"${CANARY}`);
+  };
+  const dripGzip: Answer = (response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' });
+    response.write(Buffer.from('1f8b0800000000000003', 'hex'));
+  };
+
+  it.each([
+    ['an answer', hang],
+    ['the rest of an answer', drip],
+    ['the rest of a compressed answer', dripGzip],
+  ])('is left when the caller stops waiting for %s', async (_, answer) => {
+    vault.answer = answer;
+    const asked = vault.nextRequest();
+    const caller = new AbortController();
+    const failure = failureOf(createStore().read(ENTRY, caller.signal));
+    const request = await asked;
+    const closed = new Promise((resolve) => request.socket.once('close', resolve));
+    caller.abort(new Error('nobody waits'));
+    expect((await failure).message).toBe('nobody waits');
+    await closed;
+  });
+
+  it('is not asked when the caller has stopped already', async () => {
+    const read = createStore().read(ENTRY, AbortSignal.abort(new Error('nobody waits')));
+    expect((await failureOf(read)).message).toBe('nobody waits');
+    expect(vault.requests).toEqual([]);
+  });
+
+  it.each([
+    ['an answer', hang],
+    ['the rest of an answer', drip],
+  ])('is left after 5 s without %s', async (_, answer) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    vault.answer = answer;
+    const asked = vault.nextRequest();
+    let ended = false;
+    const failure = failureOf(createStore().read(ENTRY, waiting())).finally(() => {
+      ended = true;
+    });
+    const request = await asked;
+    const closed = new Promise((resolve) => request.socket.once('close', resolve));
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(ended).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect((await failure).message).toBe('Azure Key Vault gave no answer within 5000 ms');
+    await closed;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('leaves a credential that hangs and heeds no signal, and asks it anew at the next read', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    vault.secrets.set(SECRET, [{ value: 'found', version: V1 }]);
+    const { getToken } = createCredential();
+    let asked = () => {};
+    const first = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const answers = [() => new Promise<never>(asked), getToken];
+    const credential = { getToken: (scopes: string | string[]) => (answers.shift() ?? getToken)(scopes) };
+    // The first never settles: its executor only tells that it was asked.
+    const store = createStore({ credential });
+    const failure = failureOf(store.read(ENTRY, waiting()));
+    await first;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect((await failure).message).toMatch(/within 5000 ms/);
+    expect(await readText(store)).toBe('found');
+  });
+
+  it('leaves no timer and no listener behind', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    vault.secrets.set(SECRET, [{ value: 'found', version: V1 }]);
+    const { signal } = new AbortController();
+    const added = vi.spyOn(signal, 'addEventListener');
+    const removed = vi.spyOn(signal, 'removeEventListener');
+    await createStore().read(ENTRY, signal);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(removed.mock.calls.map(([, listener]) => listener)).toEqual(
+      added.mock.calls.map(([, listener]) => listener),
+    );
+  });
+});
+
+describe('T-139 a credential', () => {
+  it.each([
+    ['throws', () => Promise.reject(new Error(`canary: ${TOKEN}`))],
+    ['throws nothing', () => Promise.reject()],
+    [
+      'throws what looks like an answer of the vault',
+      () =>
+        Promise.reject(
+          Object.assign(new Error('canary'), { name: 'RestError', statusCode: 404, code: 'SecretNotFound' }),
+        ),
+    ],
+    ['gives null', () => Promise.resolve(null)],
+  ])('that %s', async (_, getToken) => {
+    const error = await failureOf(createStore({ credential: { getToken } }).read(ENTRY, waiting()));
+    expect(error.message).toBe('the credential gave no token for Azure Key Vault');
+    expect(vault.requests).toHaveLength(1);
+  });
+
+  it('is asked at every read, so that the SDK never refreshes a token behind our back', async () => {
+    vault.secrets.set(SECRET, [{ value: 'found', version: V1 }]);
+    const { getToken, asked } = createCredential();
+    const brief = async (scopes: string | string[]) => {
+      const token = await getToken(scopes);
+      return token && { ...token, expiresOnTimestamp: Date.now() + 60_000 };
+    };
+    const store = createStore({ credential: { getToken: brief } });
+    expect([await readText(store), await readText(store)]).toEqual(['found', 'found']);
+    expect(asked).toHaveLength(2);
+  });
+});
+
+describe('somebody who is not the vault', () => {
+  it('is refused for a certificate of another authority, before a token is asked for', async () => {
+    const credential = createCredential();
+    const agent = createAgent(createAuthority('Another authority').cert);
+    const error = await failureOf(
+      createStore({ credential, clientOptions: { agent } }).read(ENTRY, waiting()),
+    );
+    expect(error.message).toMatch(
+      /^Azure Key Vault gave no answer: [A-Z_]*(?:CERT|ISSUER|SIGNATURE)[A-Z_]*$/,
+    );
+    expect(credential.asked).toEqual([]);
+    expect(vault.requests).toEqual([]);
+  });
+
+  it('is given no token for another resource', async () => {
+    vault.resource = 'https://canary.example';
+    const credential = createCredential();
+    await failureOf(createStore({ credential }).read(ENTRY, waiting()));
+    expect(credential.asked).toEqual([]);
+  });
+});
+
+describe('options that cannot be used', () => {
+  const good = { vaultUrl: 'https://name.vault.azure.net', credential: createCredential() };
+  const listing = (object: unknown) => ({ ...good, objects: { 'my.name': { 'a.key': object } } });
+  const listed = 'objects["my.name"]["a.key"]';
+
+  it.each<[string, unknown]>([
+    ['options', undefined],
+    ['options', []],
+    ['vaulturl', { ...good, vaulturl: good.vaultUrl }],
+    ['vaultUrl', { credential: good.credential }],
+    ['vaultUrl', { ...good, vaultUrl: 'name' }],
+    ['vaultUrl', { ...good, vaultUrl: 'http://name.vault.azure.net' }],
+    ['vaultUrl', { ...good, vaultUrl: 'https://user:canary@name.vault.azure.net' }],
+    ['vaultUrl', { ...good, vaultUrl: 'https://name.vault.azure.net/secrets/x' }],
+    ['vaultUrl', { ...good, vaultUrl: 'https://name.vault.azure.net?x' }],
+    ['vaultUrl', { ...good, vaultUrl: 'https://name.vault.azure.net#x' }],
+    ['credential', { vaultUrl: good.vaultUrl }],
+    ['credential', { ...good, credential: 'canary' }],
+    ['clientOptions', { ...good, clientOptions: null }],
+    ['clientOptions.retryOptions', { ...good, clientOptions: { retryOptions: { maxRetries: 9 } } }],
+    [
+      'clientOptions.disableChallengeResourceVerification',
+      { ...good, clientOptions: { disableChallengeResourceVerification: 'false' } },
+    ],
+    ['objects', { ...good, objects: [] }],
+    ['objects["my.name"]', { ...good, objects: { 'my.name': 'canary' } }],
+    [listed, listing('canary')],
+    [`${listed}.secret`, listing({ secretName: 'x', secret: 'canary' })],
+    [`${listed}.secretName`, listing({})],
+    [`${listed}.secretName`, listing({ secretName: '' })],
+    [`${listed}.secretName`, listing({ secretName: 'a_b' })],
+    [`${listed}.secretName`, listing({ secretName: 'a\n' })],
+    [`${listed}.secretName`, listing({ secretName: 'a/b' })],
+    [`${listed}.secretName`, listing({ secretName: 'x'.repeat(128) })],
+    [`${listed}.version`, listing({ secretName: 'x', version: '' })],
+    [`${listed}.version`, listing({ secretName: 'x', version: '../x' })],
+  ])('%s', (path, options) => {
+    let thrown: unknown;
+    try {
+      createAzureKeyVaultStore(options as AzureKeyVaultStoreOptions);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(ConfigError);
+    expect(thrown).toMatchObject({ path });
+    expect(String(thrown)).not.toContain('canary');
+  });
+
+  it('are read once: what is changed later has no effect', async () => {
+    vault.secrets.set('before', [{ value: 'before', version: V1 }]);
+    const object = { secretName: 'before' };
+    const store = createStore({ objects: { [ENTRY.name]: { [ENTRY.key]: object } } });
+    object.secretName = 'after';
+    expect(await readText(store)).toBe('before');
+  });
+});
