@@ -1,37 +1,63 @@
 // createAuthenticator(): from a request, or a token, to a principal, in the order of checks that never changes.
 import { type CompiledRules, compileRules, firstFailure } from './claims/compile.ts';
+import { compileIssuers, type IssuerMatcher, type IssuerRule } from './claims/issuers.ts';
 import { checkRegisteredClaims } from './claims/registered.ts';
-import type { Rules } from './claims/rules.ts';
+import type { RequestParameters, Rules } from './claims/rules.ts';
+import type { ClaimsOf } from './claims/types.ts';
+import { type ConcealableRequest, concealQuery, type ResponseView } from './credentials/query.ts';
 import type { RequestView } from './credentials/request.ts';
 import { AuthError, isAuthError } from './errors.ts';
 import { createKeysets } from './keysets/create.ts';
 import type { KeySnapshot, Keyset, KeysetReport } from './keysets/keyset.ts';
 import { selectKeys } from './keysets/select.ts';
-import { type AuthenticatorOptions, normalizeType, readOptions } from './options.ts';
-import { createPrincipal, isPrincipal, type Principal, realmOf } from './principal.ts';
+import { type AuthenticationMode, type AuthenticatorOptions, normalizeType, readOptions } from './options.ts';
+import { contextOf, createPrincipal, type Principal } from './principal.ts';
 import { type AlgorithmName, findAlgorithm } from './token/algorithms.ts';
 import type { JsonObject } from './token/json.ts';
 import { parseToken, type UnverifiedToken } from './token/parse.ts';
+
+/** What a route may say for itself instead of what the options say. */
+export interface AuthenticateOverrides {
+  readonly mode?: AuthenticationMode | undefined;
+  /** The issuers that are welcome here, beside having keys. A token without `iss` is not. */
+  readonly issuers?: readonly IssuerRule[] | IssuerMatcher | undefined;
+}
 
 /** Options brought to life. Made once, when a service starts, and used by every request. */
 export interface Authenticator {
   /**
    * Finds the token of a request and verifies it. Does *not* look at any route's rules: see `authorize`.
-   * @returns the principal; undefined for an anonymous request, which only `mode: 'optional'` lets pass
+   * @returns the principal; undefined for an anonymous request, which `mode: 'strict'` never lets pass
    * @throws AuthError with every code but `scope_insufficient` and `claims_insufficient`
    */
-  authenticate(request: RequestView): Promise<Principal | undefined>;
+  authenticate(request: RequestView, overrides?: AuthenticateOverrides): Promise<Principal | undefined>;
   /**
    * Verifies a token that did not come as the bearer token of a request, and authorizes it.
    * @throws AuthError with every `token_` code, `keyset_unavailable`, and those of `authorize`
    */
-  verify(token: string, rules?: Rules | CompiledRules): Promise<Principal>;
+  verify<const R extends Rules = Record<never, never>>(
+    token: string,
+    rules?: R | CompiledRules<R>,
+  ): Promise<Principal<ClaimsOf<R>>>;
+  /**
+   * Takes a token in the query out of the URL that handlers and loggers see, and keeps the answer out of caches and referrers. For
+   * adapters: call it when `authenticate` has been called, whatever comes of it.
+   */
+  conceal(request: ConcealableRequest, response: ResponseView): void;
   /** Resolves when every keyset without `skipValidation` has keys. Rejects with the first that has none after one attempt. */
   ready(): Promise<void>;
   /** How each keyset fares. */
   report(): { readonly keysets: readonly KeysetReport[] };
   /** Stops all background work and lets go of connections. */
   close(): Promise<void>;
+}
+
+// Why a permissive authenticator let a request pass without a principal. Held as long as the request.
+const refusals = new WeakMap<object, AuthError>();
+
+/** Why a request with a bad token was let pass by `mode: 'permissive'`; undefined if it was not. For logs: it grants nothing. */
+export function refusalOf(request: object): AuthError | undefined {
+  return refusals.get(request);
 }
 
 /**
@@ -41,7 +67,8 @@ export interface Authenticator {
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const settings = readOptions(options);
   const { keysets, index } = createKeysets(settings);
-  const { realm } = settings;
+  const { realm, delimiter } = settings;
+  const context = Object.freeze({ realm, delimiter });
 
   async function verifyToken(token: string): Promise<Principal> {
     const unverified = parseToken(token, settings.maxTokenBytes);
@@ -57,11 +84,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       candidates(unverified.claims, algorithm.name),
     );
     checkRegisteredClaims(claims, settings.registered, settings.clock.now());
-    const failed = firstFailure(settings.claims, claims);
+    const failed = firstFailure(settings.claims, claims, { delimiter });
     if (failed !== undefined) {
       throw new AuthError('token_claims_invalid', { detail: `the rule on ${failed.claim} does not hold` });
     }
-    return createPrincipal(claims, realm);
+    return createPrincipal(claims, context);
   }
 
   /** The keysets that may speak for this issuer. The claim is unverified: it only narrows. */
@@ -71,7 +98,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       throw new AuthError('token_issuer_untrusted', { detail: 'iss is not a string' });
     }
     const found = index.forIssuer(issuer);
-    if (found.length === 0) throw new AuthError('token_issuer_untrusted');
+    if (found.length === 0 || settings.issuers?.(issuer) === false)
+      throw new AuthError('token_issuer_untrusted');
     const allowing = found.filter(({ allowed }) => allowed === undefined || allowed.has(algorithm));
     if (allowing.length === 0) throw new AuthError('token_algorithm_refused');
     return allowing;
@@ -87,21 +115,33 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   }
 
   return Object.freeze<Authenticator>({
-    authenticate: (request) =>
+    authenticate: (request, { mode = settings.mode, issuers } = {}) =>
       answer(async () => {
-        const token = settings.tokens.find(request);
-        if (token !== undefined) return verifyToken(token);
-        if (settings.anonymous) return undefined;
-        throw new AuthError('credentials_missing');
+        try {
+          const token = settings.tokens.find(request);
+          if (token === undefined) {
+            if (mode === 'strict') throw new AuthError('credentials_missing');
+            return undefined;
+          }
+          return welcome(await verifyToken(token), issuers);
+        } catch (error) {
+          if (mode !== 'permissive' || !isAuthError(error)) throw error;
+          refusals.set(request, error);
+          return undefined;
+        }
       }),
-    verify: async (token, rules = {}) => {
-      const compiled = compileRules(rules);
+    verify: async (token, rules) => {
+      const compiled = compileRules(rules ?? {});
       const principal = await answer(async () => {
         if (typeof token !== 'string') throw new AuthError('token_malformed', { detail: 'not a string' });
         return verifyToken(token);
       });
       authorize(principal, compiled);
-      return principal;
+      // What the rules guarantee, they have just been seen to.
+      return principal as Principal<never>;
+    },
+    conceal: (request, response) => {
+      if (settings.tokens.queryNames.length > 0) concealQuery(request, response, settings.tokens.queryNames);
     },
     ready: async () => {
       await Promise.all(keysets.map((keyset) => keyset.ready()));
@@ -116,22 +156,32 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 /**
  * Judges a principal by a route's rules. Verifies nothing: the principal must come from an authenticator.
  * @param principal undefined for an anonymous request
+ * @param request for `fromRequest` rules
  * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`, `claims_insufficient`
  * @throws TypeError for anything that only looks like a principal
  */
-export function authorize(
+export function authorize<const R extends Rules>(
   principal: Principal | undefined,
-  rules: Rules | CompiledRules,
-): asserts principal is Principal {
+  rules: R | CompiledRules<R>,
+  request?: RequestParameters,
+): asserts principal is Principal<ClaimsOf<R>> {
   if (principal === undefined) throw new AuthError('credentials_missing');
-  if (!isPrincipal(principal)) throw new TypeError('authorize: not a principal that an authenticator made');
-  const failed = firstFailure(compileRules(rules), principal.claims);
+  const context = contextOf(principal);
+  if (context === undefined) throw new TypeError('authorize: not a principal that an authenticator made');
+  const { realm, delimiter } = context;
+  const failed = firstFailure(compileRules(rules), principal.claims as JsonObject, { delimiter, request });
   if (failed === undefined) return;
   throw new AuthError(failed.isScope ? 'scope_insufficient' : 'claims_insufficient', {
     detail: `the rule on ${failed.claim} does not hold`,
-    realm: realmOf(principal),
+    realm,
     scope: failed.scope,
   });
+}
+
+function welcome(principal: Principal, issuers: AuthenticateOverrides['issuers']): Principal {
+  const matches = typeof issuers === 'function' ? issuers : compileIssuers(issuers, 'issuers');
+  if (matches?.(principal.issuer) === false) throw new AuthError('token_issuer_untrusted');
+  return principal;
 }
 
 /**

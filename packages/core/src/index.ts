@@ -1,24 +1,48 @@
 // The public surface of @latchkey/core, in two halves.
 
 // For applications.
-export type { Authenticator } from './authenticator.ts';
-export { authorize, createAuthenticator } from './authenticator.ts';
+export type { AuthenticateOverrides, Authenticator } from './authenticator.ts';
+export { authorize, createAuthenticator, refusalOf } from './authenticator.ts';
 // For authors of adapters. A third party's adapter needs no more than this.
 export type { CompiledRules } from './claims/compile.ts';
-export { compileRules } from './claims/compile.ts';
+export { claimNames, compileRules } from './claims/compile.ts';
+export type { IssuerMatcher, IssuerRule } from './claims/issuers.ts';
+export { compileIssuers } from './claims/issuers.ts';
 export type {
   AllOfRule,
   AnyOfRule,
+  ClaimRow,
+  ClaimRowType,
+  ExactlyRule,
+  FromRequestRule,
   Literal,
+  NoneOfRule,
   OptionalRule,
+  PathRule,
   PatternRule,
   PresentRule,
+  RequestParameters,
   RequiredRule,
   Rule,
   Rules,
+  RulesByClaim,
+  ValuesRule,
 } from './claims/rules.ts';
-export { allOf, anyOf, optional, pattern, present } from './claims/rules.ts';
+export {
+  allOf,
+  anyOf,
+  at,
+  exactly,
+  fromRequest,
+  noneOf,
+  optional,
+  pattern,
+  present,
+} from './claims/rules.ts';
+export type { StandardSchema } from './claims/schema.ts';
+export type { ClaimsOf } from './claims/types.ts';
 export type { BodyCarrier, Carrier, CookieCarrier, HeaderCarrier, QueryCarrier } from './credentials/find.ts';
+export type { ConcealableRequest, ResponseView } from './credentials/query.ts';
 export type { RequestView } from './credentials/request.ts';
 export type { Duration } from './duration.ts';
 export type { AuthErrorCode, AuthErrorContext } from './errors.ts';
@@ -39,10 +63,13 @@ export type {
   SecretKeysetOptions,
 } from './keysets/options.ts';
 export type { TlsOptions } from './keysets/tls.ts';
-export type { AuthenticatorOptions, Clock } from './options.ts';
+export type { AuthenticationMode, AuthenticatorOptions, Clock } from './options.ts';
 export type { Claims, Principal } from './principal.ts';
+export { isPrincipal } from './principal.ts';
 export { createDirectoryStore } from './secrets/directory.ts';
 export type { EnvironmentStoreOptions, MemoryStore, SecretReference, SecretStore } from './secrets/store.ts';
 export { createEnvironmentStore, createMemoryStore } from './secrets/store.ts';
 export type { AlgorithmName, LegacyAlgorithmName } from './token/algorithms.ts';
 export type { JsonObject, JsonValue } from './token/json.ts';
+export type { RequestTree, TokenSource } from './tree.ts';
+export { requireAll, requireAny } from './tree.ts';

@@ -2,6 +2,7 @@
 import { isHeaderText } from './challenge.ts';
 import { readBoolean, readChoice, readList, readObject, readText } from './checks.ts';
 import { type CompiledRules, compileRules } from './claims/compile.ts';
+import { compileIssuers, type IssuerMatcher, type IssuerRule } from './claims/issuers.ts';
 import type { RegisteredClaimsPolicy } from './claims/registered.ts';
 import type { Rules } from './claims/rules.ts';
 import { type Carrier, readTokenFrom, type TokenFinder } from './credentials/find.ts';
@@ -12,6 +13,9 @@ import type { LegacyKeySettings } from './keysets/legacy-keys.ts';
 import type { KeysetOptions, LegacyKeyOptions } from './keysets/options.ts';
 import { readKeyset, readLegacyKeys } from './keysets/read.ts';
 import type { SecretStore } from './secrets/store.ts';
+
+/** What becomes of a request without a good token: see `AuthenticatorOptions`. */
+export type AuthenticationMode = 'strict' | 'optional' | 'permissive';
 
 /** A wall clock. */
 export interface Clock {
@@ -34,16 +38,28 @@ export interface AuthenticatorOptions {
   readonly externalSecrets?: SecretStore | undefined;
   /** Lets a token without `iss` be verified by every keyset, and not only by those without an issuer. Warns. Default: not. */
   readonly unsafeMissingIssuer?: 'all-keysets' | undefined;
-  /** The audience of this service; a token for any of these will do. Null says aloud that `aud` is not checked. */
+  /** The audience of this service, or several. Null says aloud that `aud` is not checked. */
   readonly audience: string | readonly string[] | null;
+  /** `all`: the token has to name each of the audiences. Default `any`. */
+  readonly audMatch?: 'any' | 'all' | undefined;
+  /** The issuers that are welcome, beside having keys here: for keysets without an issuer, by name or by pattern. Default: all. */
+  readonly issuers?: readonly IssuerRule[] | undefined;
   /** Where a token may stand. Default: `Authorization: Bearer …` only. */
   readonly tokenFrom?: readonly Carrier[] | undefined;
   /** For every token. What does not hold makes the token invalid: 401. */
   readonly claims?: Rules | undefined;
   /** Leeway for `exp`, `nbf` and `iat`, 0s to 60s. Default 5s. */
   readonly clockSkew?: Duration | undefined;
-  /** `optional`: a request without a token is anonymous; a bad token is refused all the same. Default `strict`. */
-  readonly mode?: 'strict' | 'optional' | undefined;
+  /**
+   * What splits a claim name of a rule into a path: with `.`, the rule on `realm_access.roles` is on `roles` in `realm_access`. A
+   * backslash takes it literally. Default: a name is one name, whatever is in it.
+   */
+  readonly nestedClaimDelimiter?: string | undefined;
+  /**
+   * `optional`: a request without a token is anonymous; a bad token is refused all the same. `permissive`: so is a request with a bad
+   * one, and `refusalOf(request)` says why. Default `strict`.
+   */
+  readonly mode?: AuthenticationMode | undefined;
   /**
    * The `typ` values that are accepted (RFC 8725 §3.11), and then one must be there. Default: none, `JWT` or `at+jwt`. Compared
    * without case and without `application/`.
@@ -51,6 +67,17 @@ export interface AuthenticatorOptions {
   readonly typ?: string | readonly string[] | undefined;
   /** A token without `exp` is refused. Default true. */
   readonly requireExp?: boolean | undefined;
+  /** `iat` has to be there, and no token is accepted before it, whether or not it has `nbf`. Default false. */
+  readonly treatIatAsNbf?: boolean | undefined;
+  /** How long after `iat`, which then has to be there, a token is accepted. Default: as long as `exp` says. */
+  readonly maxTokenAge?: Duration | undefined;
+  /**
+   * `at+jwt`: access tokens as RFC 9068 has them: `typ` is `at+jwt`, and `iss`, `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are
+   * there. Not together with `typ`.
+   */
+  readonly profile?: 'at+jwt' | undefined;
+  /** Accepts tokens bound to a key (`cnf`: DPoP, mutual TLS) from whoever presents them. Default: they are refused. */
+  readonly unsafeAcceptSenderConstrained?: boolean | undefined;
   /** Longer tokens are refused unread. Bytes, 256 to 65536. Default 8192. */
   readonly maxTokenBytes?: number | undefined;
   /** The protection space that challenges name. Printable ASCII. Default: challenges name none. */
@@ -68,7 +95,9 @@ export interface Settings {
   readonly registered: RegisteredClaimsPolicy;
   readonly tokens: TokenFinder;
   readonly claims: CompiledRules;
-  readonly anonymous: boolean;
+  readonly issuers: IssuerMatcher | undefined;
+  readonly delimiter: string | undefined;
+  readonly mode: AuthenticationMode;
   /** Lower case, without `application/`. Undefined in the set: no typ at all. */
   readonly types: ReadonlySet<string | undefined>;
   readonly maxTokenBytes: number;
@@ -83,16 +112,26 @@ const OPTION_NAMES = [
   'externalSecrets',
   'unsafeMissingIssuer',
   'audience',
+  'audMatch',
+  'issuers',
   'tokenFrom',
   'claims',
+  'nestedClaimDelimiter',
   'clockSkew',
   'mode',
   'typ',
   'requireExp',
+  'treatIatAsNbf',
+  'maxTokenAge',
+  'profile',
+  'unsafeAcceptSenderConstrained',
   'maxTokenBytes',
   'realm',
   'clock',
 ] as const satisfies readonly (keyof AuthenticatorOptions)[];
+
+// RFC 9068 §2.2.
+const AT_JWT_CLAIMS = ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'] as const;
 
 const MAX_CLOCK_SKEW_MS = 60_000;
 
@@ -105,6 +144,9 @@ export function readOptions(value: AuthenticatorOptions): Settings {
   const keys = options.keys === undefined ? [] : readLegacyKeys(options.keys);
   const keysets = readKeysets(options.keySets);
   if (keysets.length + keys.length === 0) throw new ConfigError('keySets', 'expected at least one keyset');
+  const profile = readChoice(options.profile, ['at+jwt'], 'profile');
+  if (profile !== undefined && options.typ !== undefined)
+    throw new ConfigError('typ', 'is what profile says; leave it out');
   const clockSkewMs = options.clockSkew === undefined ? 5_000 : parseDuration(options.clockSkew, 'clockSkew');
   if (clockSkewMs > MAX_CLOCK_SKEW_MS) throw new ConfigError('clockSkew', 'expected 0s to 60s');
   return Object.freeze({
@@ -118,13 +160,26 @@ export function readOptions(value: AuthenticatorOptions): Settings {
       readChoice(options.unsafeMissingIssuer, ['all-keysets'], 'unsafeMissingIssuer') === 'all-keysets',
     registered: Object.freeze({
       audience: readAudience(options.audience),
+      audienceMatch: readChoice(options.audMatch, ['any', 'all'], 'audMatch') ?? 'any',
       clockSkewMs,
       requireExp: readBoolean(options.requireExp, true, 'requireExp'),
+      treatIatAsNbf: readBoolean(options.treatIatAsNbf, false, 'treatIatAsNbf'),
+      maxTokenAgeMs:
+        options.maxTokenAge === undefined ? undefined : parseDuration(options.maxTokenAge, 'maxTokenAge'),
+      required: profile === undefined ? [] : AT_JWT_CLAIMS,
+      acceptSenderConstrained: readBoolean(
+        options.unsafeAcceptSenderConstrained,
+        false,
+        'unsafeAcceptSenderConstrained',
+      ),
     }),
     tokens: readTokenFrom(options.tokenFrom),
     claims: compileRules((options.claims === undefined ? {} : options.claims) as Rules, 'claims'),
-    anonymous: readChoice(options.mode, ['strict', 'optional'], 'mode') === 'optional',
-    types: readTypes(options.typ),
+    issuers: compileIssuers(options.issuers, 'issuers'),
+    delimiter:
+      options.nestedClaimDelimiter === undefined ? undefined : readDelimiter(options.nestedClaimDelimiter),
+    mode: readMode(options.mode, 'mode') ?? 'strict',
+    types: profile === undefined ? readTypes(options.typ) : new Set([profile]),
     maxTokenBytes: readMaxTokenBytes(options.maxTokenBytes),
     realm: readRealm(options.realm),
     clock: readClock(options.clock),
@@ -146,6 +201,18 @@ function readAudience(value: unknown): ReadonlySet<string> | null {
   return new Set(
     Array.isArray(value) ? readList(value, readText, 'audience') : [readText(value, 'audience')],
   );
+}
+
+/** Reads a mode. @throws ConfigError */
+export function readMode(value: unknown, path: string): AuthenticationMode | undefined {
+  return readChoice(value, ['strict', 'optional', 'permissive'], path);
+}
+
+function readDelimiter(value: unknown): string {
+  const delimiter = readText(value, 'nestedClaimDelimiter');
+  if (delimiter.includes('\\'))
+    throw new ConfigError('nestedClaimDelimiter', 'must not have a backslash, which escapes it');
+  return delimiter;
 }
 
 function readTypes(value: unknown): ReadonlySet<string | undefined> {

@@ -3,11 +3,11 @@ import { splitList } from './claims/compile.ts';
 import { AuthError } from './errors.ts';
 import { deepFreeze, type JsonObject, type JsonValue } from './token/json.ts';
 
-/** The JWT Claims Set of a verified token, by claim name. */
-export type Claims = JsonObject;
+/** The JWT Claims Set of a verified token, by claim name. JSON values, of which rules say more: see `ClaimsOf`. */
+export type Claims = { readonly [name: string]: unknown };
 
 /** Who the verified token says the caller is. Frozen to its leaves, and shared by requests that carry the same token. */
-export interface Principal<C extends object = Claims> {
+export interface Principal<C extends Claims = Claims> {
   /** The `iss` claim. Undefined where a keyset without issuer verified a token without one. */
   readonly issuer: string | undefined;
   /** The `sub` claim. Undefined where the token has none: tokens for clients may. */
@@ -19,15 +19,21 @@ export interface Principal<C extends object = Claims> {
   readonly claims: C;
 }
 
-// Carries the realm of the authenticator, and tells a principal from anything that merely looks like one. A symbol, because
-// what arrives as JSON cannot have one.
-const REALM: unique symbol = Symbol.for('@latchkey/Principal') as never;
+/** What a principal brings along from its authenticator, for judging it later. */
+export interface PrincipalContext {
+  readonly realm: string | undefined;
+  /** The authenticator's `nestedClaimDelimiter`. */
+  readonly delimiter: string | undefined;
+}
+
+// Tells a principal from anything that merely looks like one. A symbol, because what arrives as JSON cannot have one.
+const CONTEXT: unique symbol = Symbol.for('@latchkey/Principal') as never;
 
 /**
  * Makes a principal of claims that have been verified and judged.
  * @throws AuthError `token_claims_invalid` if `scope`, `scp` or `groups` is not what its name promises
  */
-export function createPrincipal(claims: Claims, realm: string | undefined): Principal {
+export function createPrincipal(claims: JsonObject, context: PrincipalContext): Principal {
   const scope = own(claims, 'scope') ?? own(claims, 'scp');
   const principal = {
     issuer: own(claims, 'iss') as string | undefined,
@@ -38,17 +44,17 @@ export function createPrincipal(claims: Claims, realm: string | undefined): Prin
   };
   Object.freeze(principal.scopes);
   Object.freeze(principal.groups);
-  return Object.freeze(Object.defineProperty(principal, REALM, { value: realm ?? null }));
+  return Object.freeze(Object.defineProperty(principal, CONTEXT, { value: context }));
 }
 
 /** True for what an authenticator made; false for anything else that stands in the same place. */
 export function isPrincipal(value: unknown): value is Principal {
-  return typeof value === 'object' && value !== null && REALM in value;
+  return typeof value === 'object' && value !== null && CONTEXT in value;
 }
 
-/** The realm of the authenticator that made this principal. */
-export function realmOf(principal: Principal): string | undefined {
-  return (principal as { readonly [REALM]?: string | null })[REALM] ?? undefined;
+/** What the authenticator gave it along; undefined for what no authenticator made. */
+export function contextOf(principal: object): PrincipalContext | undefined {
+  return (principal as { readonly [CONTEXT]?: PrincipalContext })[CONTEXT];
 }
 
 function readStrings(value: JsonValue | undefined, name: string): readonly string[] {
@@ -57,6 +63,6 @@ function readStrings(value: JsonValue | undefined, name: string): readonly strin
   throw new AuthError('token_claims_invalid', { detail: `${name} is not a list of strings` });
 }
 
-function own(claims: Claims, name: string): JsonValue | undefined {
+function own(claims: JsonObject, name: string): JsonValue | undefined {
   return Object.hasOwn(claims, name) ? claims[name] : undefined;
 }

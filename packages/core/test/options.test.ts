@@ -258,7 +258,7 @@ describe('what is wrong', () => {
     ],
     ['clockSkew negative', { ...good, clockSkew: '-5s' }, 'clockSkew', 'duration with a unit'],
     // claims
-    ['claims a list', { ...good, claims: [] }, 'claims', 'expected rules by claim name'],
+    ['claims an empty list', { ...good, claims: [] }, 'claims', 'at least one rule'],
     ['a rule undefined', { ...good, claims: { dept: undefined } }, 'claims.dept', 'expected a rule'],
     ['a rule null', { ...good, claims: { dept: null } }, 'claims.dept', 'expected a rule'],
     ['a rule of nothing', { ...good, claims: { roles: [] } }, 'claims.roles', 'at least one value'],
@@ -274,7 +274,7 @@ describe('what is wrong', () => {
     ['mode empty', { ...good, mode: '' }, 'mode', `'strict' or 'optional'`],
     ['mode null', { ...good, mode: null }, 'mode', `'strict' or 'optional'`],
     ['mode Strict', { ...good, mode: 'Strict' }, 'mode', `'strict' or 'optional'`],
-    ['mode permissive', { ...good, mode: 'permissive' }, 'mode', `'strict' or 'optional'`],
+    ['mode lax', { ...good, mode: 'lax' }, 'mode', `'strict' or 'optional'`],
     ['mode true', { ...good, mode: true }, 'mode', `'strict' or 'optional'`],
     // typ
     ['typ empty', { ...good, typ: '' }, 'typ', 'string that is not empty'],
@@ -361,7 +361,7 @@ describe('what is left out', () => {
     expect(settings.registered.clockSkewMs).toBe(5_000);
     expect(settings.registered.requireExp).toBe(true);
     expect([...(settings.registered.audience ?? [])]).toEqual([AUDIENCE]);
-    expect(settings.anonymous).toBe(false);
+    expect(settings.mode).toBe('strict');
     expect(settings.maxTokenBytes).toBe(8192);
     expect(settings.realm).toBeUndefined();
     expect(settings.clock).toBe(Date);
@@ -385,8 +385,8 @@ describe('what is left out', () => {
       const read = readOptions({ ...good, [name]: undefined } as AuthenticatorOptions);
       expect(read.registered.clockSkewMs).toBe(5_000);
       expect(read.registered.requireExp).toBe(true);
-      expect([read.anonymous, read.maxTokenBytes, read.realm, read.clock]).toEqual([
-        false,
+      expect([read.mode, read.maxTokenBytes, read.realm, read.clock]).toEqual([
+        'strict',
         8192,
         undefined,
         Date,
@@ -415,10 +415,11 @@ describe('what is given', () => {
   });
 
   it.each([
-    ['strict', false],
-    ['optional', true],
-  ])('S36: mode %s', (mode, anonymous) => {
-    expect(read({ mode }).anonymous).toBe(anonymous);
+    ['strict'],
+    ['optional'],
+    ['permissive'],
+  ])('S36: mode %s', (mode) => {
+    expect(read({ mode }).mode).toBe(mode);
   });
 
   it.each<[unknown, readonly string[]]>([

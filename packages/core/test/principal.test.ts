@@ -1,13 +1,16 @@
 // The principal: what it takes from claims, what it refuses, and that nobody can change or forge one.
 import { describe, expect, it } from 'vitest';
 import { AuthError } from '../src/errors.ts';
-import { type Claims, createPrincipal, isPrincipal, realmOf } from '../src/principal.ts';
+import { contextOf, createPrincipal, isPrincipal } from '../src/principal.ts';
+import type { JsonObject } from '../src/token/json.ts';
+
+const CONTEXT = { realm: undefined, delimiter: undefined };
 
 const CLAIMS = { iss: 'https://issuer.example', sub: 'alice', exp: 1 };
 
 function codeOf(claims: unknown): string | undefined {
   try {
-    createPrincipal(claims as Claims, undefined);
+    createPrincipal(claims as JsonObject, CONTEXT);
     return undefined;
   } catch (error) {
     if (error instanceof AuthError) return error.code;
@@ -15,7 +18,7 @@ function codeOf(claims: unknown): string | undefined {
   }
 }
 
-const make = (claims: unknown) => createPrincipal(claims as Claims, undefined);
+const make = (claims: unknown) => createPrincipal(claims as JsonObject, CONTEXT);
 
 describe('what it takes from claims', () => {
   it('AK-1: issuer, subject and all claims', () => {
@@ -154,8 +157,8 @@ describe('nobody forges it', () => {
     ['api', 'api'],
     [undefined, undefined],
   ])('RFC 9110 §11.5: remembers the realm %s', (realm, expected) => {
-    const principal = createPrincipal(CLAIMS, realm);
-    expect(realmOf(principal)).toBe(expected);
+    const principal = createPrincipal(CLAIMS, { ...CONTEXT, realm });
+    expect(contextOf(principal)?.realm).toBe(expected);
     expect(JSON.stringify(principal)).not.toContain('api');
     expect(Object.keys(principal)).toEqual(['issuer', 'subject', 'scopes', 'groups', 'claims']);
   });

@@ -1,62 +1,93 @@
 // Latchkey for Express: hand over the request, hang up the principal, hand over the error. What is decided, core decides.
 import {
+  type AuthenticateOverrides,
   type Authenticator,
   type AuthenticatorOptions,
   authorize,
+  type Claims,
+  type ClaimsOf,
+  claimNames,
+  compileIssuers,
   compileRules,
   createAuthenticator,
   type Principal,
+  type RequestTree,
   type Rules,
 } from '@latchkey/core';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { mark } from './routes.ts';
 
 export * from '@latchkey/core';
+export type { RouteReport, RoutesOptions } from './routes.ts';
+export { routes } from './routes.ts';
 
 /** A request that has been authenticated and authorized. */
-export type AuthenticatedRequest = Request & {
-  /** Who the verified token says the caller is. */
-  readonly auth: Principal;
+export type AuthenticatedRequest<C extends Claims = Claims> = Request & {
+  /** Who the verified token says the caller is. Its claims are typed by the rules that they satisfied. */
+  readonly auth: Principal<C>;
 };
 
 /** A handler behind `requireClaims`. */
-export type AuthenticatedHandler = (
-  request: AuthenticatedRequest,
+export type AuthenticatedHandler<C extends Claims = Claims> = (
+  request: AuthenticatedRequest<C>,
   response: Response,
   next: NextFunction,
 ) => unknown;
 
 /**
- * Authenticates every request that passes through it, and sets `req.auth`. Does *not* look at any route's rules: see
- * `requireClaims`. With `mode: 'optional'` an anonymous request passes with `req.auth` undefined.
+ * Authenticates every request that passes through it, and sets `req.auth`: the principal, or for a tree of `requireAll` and
+ * `requireAny` its principals by name. Does *not* look at any route's rules: see `requireClaims`. In the modes `optional` and
+ * `permissive` an anonymous request passes with `req.auth` undefined.
  *
  * Refusals go to the application's error handling as an `AuthError`; Express's own answers with its status and headers.
- * Put it before body parsers, so that nobody unknown makes the service read a body.
+ * Put it before body parsers, so that nobody unknown makes the service read a body. What stands before it, and what is marked with
+ * `publicRoute`, is public; another `authenticate` on a router or a route decides anew for what is behind it.
+ * @param overrides what the route says instead of the options
  * @throws ConfigError for wrong options, at once
  */
-export function authenticate(options: AuthenticatorOptions | Authenticator): RequestHandler {
+export function authenticate(
+  options: AuthenticatorOptions | Authenticator | RequestTree,
+  overrides: AuthenticateOverrides = {},
+): RequestHandler {
   const authenticator = 'authenticate' in options ? options : createAuthenticator(options);
-  return async (request, _response, next) => {
+  // Compiled once, and refused when the service starts.
+  const compiled = { mode: overrides.mode, issuers: readIssuers(overrides.issuers) };
+  return mark({ kind: 'authenticate', mode: overrides.mode }, async (request, response, next) => {
     // Nobody else's value may be taken for ours, least of all when the token is refused.
     setAuth(request, undefined);
-    setAuth(request, await authenticator.authenticate(request));
+    const authenticated = authenticator.authenticate(request, compiled);
+    authenticator.conceal(request, response);
+    setAuth(request, await authenticated);
     next();
-  };
+  });
 }
 
 /**
  * Lets a request pass whose principal satisfies the rules; the principal must have been set by `authenticate`. Given a handler,
- * calls it with `req.auth` typed; without one, goes on to the next handler.
+ * calls it with `req.auth` typed by the rules; without one, goes on to the next handler. Of several on one way, each has to hold.
  * @throws ConfigError for wrong rules, at once
  */
-export function requireClaims(rules: Rules, handler?: AuthenticatedHandler): RequestHandler {
+export function requireClaims<const R extends Rules>(
+  rules: R,
+  handler?: AuthenticatedHandler<ClaimsOf<R>>,
+): RequestHandler {
   const compiled = compileRules(rules);
-  return (request, response, next) => {
+  return mark({ kind: 'claims', claims: claimNames(compiled) }, (request, response, next) => {
     const { auth } = request as Request & { auth?: Principal };
-    authorize(auth, compiled);
-    return handler === undefined ? next() : handler(request as AuthenticatedRequest, response, next);
-  };
+    authorize(auth, compiled, request);
+    return handler === undefined ? next() : handler(Object.assign(request, { auth }), response, next);
+  });
 }
 
-function setAuth(request: Request, auth: Principal | undefined): void {
-  (request as Request & { auth?: Principal | undefined }).auth = auth;
+/** Says aloud that a route is for everybody. Changes nothing about a request: it is for `routes`, and for readers. */
+export function publicRoute(): RequestHandler {
+  return mark({ kind: 'public' }, (_request, _response, next) => next());
+}
+
+function readIssuers(issuers: AuthenticateOverrides['issuers']): AuthenticateOverrides['issuers'] {
+  return typeof issuers === 'function' ? issuers : compileIssuers(issuers, 'issuers');
+}
+
+function setAuth(request: Request, auth: unknown): void {
+  (request as Request & { auth?: unknown }).auth = auth;
 }

@@ -1,25 +1,38 @@
-// Rules to checks: once, when a service starts. Evaluated on every request, so nothing here may allocate per call for long.
+// Rules to checks: once, when a service starts. Evaluated on every request.
 import { isScopeToken } from '../challenge.ts';
 import { isPlainObject } from '../checks.ts';
 import { ConfigError } from '../errors.ts';
-import type { JsonObject, JsonValue } from '../token/json.ts';
-import { compilePattern } from './pattern.ts';
-import type { Literal, Rules } from './rules.ts';
+import type { JsonObject } from '../token/json.ts';
+import { compileForm, type Holds } from './forms.ts';
+import { claimAt, splitPath } from './path.ts';
+import { compileRow, isRow } from './rows.ts';
+import type { Literal, RequestParameters, Rules } from './rules.ts';
+import { compileSchema, isSchema } from './schema.ts';
 
 /** One claim's rule, ready to be evaluated. */
 export interface ClaimCheck {
+  /** For people: the claim's name, or its path with dots. */
   readonly claim: string;
+  /** The way to it under an authenticator's `nestedClaimDelimiter`. Empty: all claims. */
+  readonly path: (delimiter: string | undefined) => readonly string[];
   /** A rule on a scope: its failure is `scope_insufficient`. */
   readonly isScope: boolean;
   /** The scopes that would satisfy it, where it names any: configuration, never token data. */
   readonly scope: string | undefined;
-  /** @param value the claim; undefined if it is absent */
-  readonly holds: (value: JsonValue | undefined) => boolean;
+  readonly holds: Holds;
 }
 
-/** Rules brought to life by `compileRules`. */
-export interface CompiledRules {
+/** Rules brought to life by `compileRules`. `R` remembers what they say, for types only. */
+export interface CompiledRules<R = Rules> {
   readonly [COMPILED]: readonly ClaimCheck[];
+  readonly '~rules'?: R;
+}
+
+/** What surrounds an evaluation. */
+export interface EvaluationContext {
+  /** The authenticator's `nestedClaimDelimiter`. */
+  readonly delimiter?: string | undefined;
+  readonly request?: RequestParameters | undefined;
 }
 
 const COMPILED: unique symbol = Symbol('compiled rules');
@@ -27,25 +40,34 @@ const COMPILED: unique symbol = Symbol('compiled rules');
 /** Claims whose string is a space-delimited list (RFC 6749 §3.3, and what identity providers make of it). */
 const LIST_CLAIMS: ReadonlySet<string> = new Set(['scope', 'scp', 'permissions']);
 const SCOPE_CLAIMS: ReadonlySet<string> = new Set(['scope', 'scp']);
-const RULE_FORMS = ['allOf', 'anyOf', 'pattern', 'present', 'optional'] as const;
 
 /**
  * Checks rules and makes them ready. Compiled rules are returned as they are.
  * @throws ConfigError for what is no rule, and for a rule that could never fail or never hold
  */
-export function compileRules(rules: Rules | CompiledRules, path = 'claims'): CompiledRules {
+export function compileRules<const R extends Rules>(
+  rules: R | CompiledRules<R>,
+  path = 'claims',
+): CompiledRules<R> {
   if (isCompiled(rules)) return rules;
-  if (!isPlainObject(rules)) throw new ConfigError(path, 'expected rules by claim name');
-  const checks = Object.entries(rules).map(([claim, rule]) => compileRule(claim, rule, `${path}.${claim}`));
-  return Object.freeze({ [COMPILED]: Object.freeze(checks) });
+  return Object.freeze({ [COMPILED]: Object.freeze(readRules(rules, path)) });
 }
 
-/** The first check that does not hold; undefined if all do. Looks at own properties only. */
-export function firstFailure(rules: CompiledRules, claims: JsonObject): ClaimCheck | undefined {
+/** The first check that does not hold; undefined if all do. */
+export function firstFailure(
+  rules: CompiledRules<unknown>,
+  claims: JsonObject,
+  { delimiter, request }: EvaluationContext = {},
+): ClaimCheck | undefined {
   for (const check of rules[COMPILED]) {
-    if (!check.holds(Object.hasOwn(claims, check.claim) ? claims[check.claim] : undefined)) return check;
+    if (!check.holds(claimAt(claims, check.path(delimiter)), request)) return check;
   }
   return undefined;
+}
+
+/** The claims that rules ask for, for people. */
+export function claimNames(rules: CompiledRules<unknown>): readonly string[] {
+  return rules[COMPILED].map(({ claim }) => claim);
 }
 
 /** The items of a space-delimited list: split on U+0020 only. */
@@ -53,109 +75,88 @@ export function splitList(text: string): readonly string[] {
   return text.split(' ').filter((item) => item !== '');
 }
 
-function isCompiled(rules: unknown): rules is CompiledRules {
+function isCompiled<R>(rules: R | CompiledRules<R>): rules is CompiledRules<R> {
   return typeof rules === 'object' && rules !== null && COMPILED in rules;
 }
 
-function compileRule(claim: string, rule: unknown, path: string): ClaimCheck {
-  const inner = readOptional(rule);
-  const required = compileRequired(inner === undefined ? rule : inner.optional, path);
+function readRules(rules: unknown, path: string): readonly ClaimCheck[] {
+  if (isSchema(rules)) return [checkOf('', [], compileSchema(rules, path))];
+  if (Array.isArray(rules)) return readRuleList(rules, path);
+  if (!isPlainObject(rules)) throw new ConfigError(path, 'expected rules by claim name');
+  return Object.entries(rules).map(([claim, rule]) => compileByName(claim, rule, `${path}.${claim}`));
+}
+
+function readRuleList(rules: readonly unknown[], path: string): readonly ClaimCheck[] {
+  if (rules.length === 0) throw new ConfigError(path, 'expected at least one rule');
+  const rows = new Set<string>();
+  return Array.from(rules, (entry, index) => {
+    const at = `${path}[${index}]`;
+    if (!isPlainObject(entry))
+      throw new ConfigError(at, 'expected rules by claim name, a path with a rule, or a row');
+    if (isRow(entry)) {
+      const { name, holds } = compileRow(entry, at);
+      if (rows.has(name)) throw new ConfigError(`${at}.name`, `${name} has a row already`);
+      rows.add(name);
+      return checkOf(name, name, holds);
+    }
+    if (Array.isArray(entry.path) && Object.keys(entry).length === 2 && 'rule' in entry) {
+      return compileByPath(entry.path, entry.rule, at);
+    }
+    return readRules(entry, at);
+  }).flat();
+}
+
+function compileByName(claim: string, rule: unknown, path: string): ClaimCheck {
+  if (claim === 'iss') throw new ConfigError(path, 'use issuers: a rule on iss does not choose keys');
   const isList = LIST_CLAIMS.has(claim);
-  if (isList) refuseSpaces(required.names, path);
-  const holds = isList ? onList(required.holds) : required.holds;
-  const scopes = required.names.filter((name) => typeof name === 'string').filter(isScopeToken);
+  const { names, holds } = compileOptional(rule, path, isList);
+  const scopes = SCOPE_CLAIMS.has(claim)
+    ? names.filter((name) => typeof name === 'string').filter(isScopeToken)
+    : [];
   return Object.freeze({
-    claim,
+    ...checkOf(claim, claim, holds),
     isScope: SCOPE_CLAIMS.has(claim),
-    scope: SCOPE_CLAIMS.has(claim) && scopes.length > 0 ? scopes.join(' ') : undefined,
-    holds: inner === undefined ? holds : (value) => value === undefined || holds(value),
+    scope: scopes.length > 0 ? scopes.join(' ') : undefined,
   });
 }
 
-type Holds = ClaimCheck['holds'];
-interface Requirement {
-  readonly holds: Holds;
-  /** The literals that it names. */
-  readonly names: readonly Literal[];
-}
-
-function readOptional(rule: unknown): { readonly optional: unknown } | undefined {
-  return isPlainObject(rule) && Object.hasOwn(rule, 'optional') && Object.keys(rule).length === 1
-    ? { optional: rule.optional }
-    : undefined;
-}
-
-function compileRequired(rule: unknown, path: string): Requirement {
-  if (isLiteral(rule)) return { names: [rule], holds: (value) => hasItem(value, rule) };
-  if (Array.isArray(rule)) return compileAllOf(rule, path);
-  if (rule instanceof RegExp) return compileMatch(rule, path);
-  if (!isPlainObject(rule)) throw new ConfigError(path, 'expected a rule');
-  const [form, ...others] = Object.keys(rule);
-  if (form === undefined || others.length > 0) {
-    throw new ConfigError(path, `expected one of ${RULE_FORMS.join(', ')}`);
+function compileByPath(names: readonly unknown[], rule: unknown, path: string): ClaimCheck {
+  if (names.length === 0 || !names.every((name) => typeof name === 'string' && name !== '')) {
+    throw new ConfigError(`${path}.path`, 'expected names');
   }
-  switch (form as (typeof RULE_FORMS)[number]) {
-    case 'allOf':
-      return compileAllOf(rule.allOf, `${path}.allOf`);
-    case 'anyOf':
-      return compileAnyOf(rule.anyOf, `${path}.anyOf`);
-    case 'pattern':
-      return compileMatch(rule.pattern, `${path}.pattern`);
-    case 'present':
-      if (rule.present !== true) throw new ConfigError(`${path}.present`, 'expected true');
-      return { names: [], holds: (value) => value !== undefined && value !== null };
-    case 'optional':
-      throw new ConfigError(path, 'optional cannot stand inside optional');
-    default:
-      throw new ConfigError(`${path}.${form}`, `unknown rule; expected one of ${RULE_FORMS.join(', ')}`);
-  }
+  const place = names.map(String);
+  return checkOf(place.join('.'), Object.freeze(place), compileOptional(rule, `${path}.rule`, false).holds);
 }
 
-function compileAllOf(items: unknown, path: string): Requirement {
-  const names = readLiterals(items, path);
+function checkOf(claim: string, place: string | readonly string[], holds: Holds): ClaimCheck {
+  // An application has one delimiter, or a few: each is split by once.
+  const paths = new Map<string | undefined, readonly string[]>();
+  const path: ClaimCheck['path'] = (delimiter) => {
+    if (typeof place !== 'string') return place;
+    const known = paths.get(delimiter);
+    if (known !== undefined) return known;
+    const split = splitPath(place, delimiter);
+    paths.set(delimiter, split);
+    return split;
+  };
+  return Object.freeze({ claim, path, holds, isScope: false, scope: undefined });
+}
+
+function compileOptional(
+  rule: unknown,
+  path: string,
+  isList: boolean,
+): { readonly names: readonly Literal[]; readonly holds: Holds } {
+  const isOptional = isPlainObject(rule) && Object.hasOwn(rule, 'optional') && Object.keys(rule).length === 1;
+  const { names, holds: judge } = compileForm(isOptional ? rule.optional : rule, path);
+  if (isList) refuseSpaces(names, path);
+  const holds: Holds = isList
+    ? (value, request) => judge(typeof value === 'string' ? splitList(value) : value, request)
+    : judge;
   return {
     names,
-    holds: (value) => Array.isArray(value) && names.every((name) => value.includes(name)),
+    holds: isOptional ? (value, request) => value === undefined || holds(value, request) : holds,
   };
-}
-
-function compileAnyOf(items: unknown, path: string): Requirement {
-  const names = readLiterals(items, path);
-  return { names, holds: (value) => names.some((name) => hasItem(value, name)) };
-}
-
-function compileMatch(source: unknown, path: string): Requirement {
-  if (typeof source !== 'string' && !(source instanceof RegExp)) {
-    throw new ConfigError(path, 'expected a pattern');
-  }
-  const matches = compilePattern(source, path);
-  const matchesItem = (item: JsonValue) => typeof item === 'string' && matches(item);
-  return {
-    names: [],
-    holds: (value) =>
-      value !== undefined && (Array.isArray(value) ? value.some(matchesItem) : matchesItem(value)),
-  };
-}
-
-/** Equal by type and value: 4 is not "4", and true is not "true". */
-function hasItem(value: JsonValue | undefined, literal: Literal): boolean {
-  return Array.isArray(value) ? value.includes(literal) : value === literal;
-}
-
-function onList(holds: Holds): Holds {
-  return (value) => holds(typeof value === 'string' ? splitList(value) : value);
-}
-
-function readLiterals(items: unknown, path: string): readonly Literal[] {
-  if (!Array.isArray(items) || items.length === 0) throw new ConfigError(path, 'expected at least one value');
-  return Array.from(items, (item, index) => {
-    if (!isLiteral(item)) throw new ConfigError(`${path}[${index}]`, 'expected a string, number or boolean');
-    return item;
-  });
-}
-
-function isLiteral(value: unknown): value is Literal {
-  return typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
 }
 
 function refuseSpaces(names: readonly Literal[], path: string): void {

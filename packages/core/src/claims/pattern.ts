@@ -10,10 +10,11 @@ export type PatternMatcher = (value: string) => boolean;
  *
  * A string is RE2's syntax. A RegExp is read as JavaScript's, with two differences: `\s` is ASCII white space, and `.` is anything but
  * a line feed. Its flags `i`, `s` and `u` count, and `i` folds ASCII letters only; `g`, `y` and `d` have no meaning for a whole match.
+ * @param search whether a part of the string will do
  * @throws ConfigError for what a linear-time engine cannot do (back-references, look-around), for flags `m` and `v` and inline
  * flags, and for escapes of a RegExp that RE2 would read as something else
  */
-export function compilePattern(pattern: string | RegExp, path: string): PatternMatcher {
+export function compilePattern(pattern: string | RegExp, path: string, search = false): PatternMatcher {
   const source = typeof pattern === 'string' ? pattern : pattern.source;
   const flags = typeof pattern === 'string' ? '' : pattern.flags;
   refuseDifferences(source, path);
@@ -25,12 +26,16 @@ export function compilePattern(pattern: string | RegExp, path: string): PatternM
     engineFlags,
     path,
   );
-  if (!foldsCase) return (value) => compiled.matches(value);
+  // `find` looks for a part of the string, `matches` at the whole of it.
+  const matches: PatternMatcher = search
+    ? (value) => compiled.matcher(value).find()
+    : (value) => compiled.matches(value);
+  if (!foldsCase) return matches;
   if (!isAscii(source))
     throw new ConfigError(path, 'flag i folds ASCII letters only, and the pattern has others');
   // U+017F and U+212A fold to s and k. A letter that folds to nothing stands in for them: a name that only looks like another
   // must not match it.
-  return (value) => compiled.matches(value.replace(/[\u017f\u212a]/g, '\u0138'));
+  return (value) => matches(value.replace(/[\u017f\u212a]/g, '\u0138'));
 }
 
 /** What would compile, and mean something else than it says. */

@@ -4,11 +4,21 @@ import type { JsonObject, JsonValue } from '../token/json.ts';
 
 /** How the registered claims are judged. */
 export interface RegisteredClaimsPolicy {
-  /** Any of these will do. Null: the audience is not checked. */
+  /** Null: the audience is not checked. */
   readonly audience: ReadonlySet<string> | null;
+  /** Whether the token has to name one of them, or each. Default any. */
+  readonly audienceMatch?: 'any' | 'all' | undefined;
   /** Leeway for clocks that disagree, in both directions. */
   readonly clockSkewMs: number;
   readonly requireExp: boolean;
+  /** `iat` has to be there, and the token is not valid before it. */
+  readonly treatIatAsNbf?: boolean | undefined;
+  /** How long after `iat`, which has to be there, a token is accepted. */
+  readonly maxTokenAgeMs?: number | undefined;
+  /** Claims that have to be there. */
+  readonly required?: readonly string[] | undefined;
+  /** A token bound to a key (`cnf`, RFC 7800) is accepted without proof of it. */
+  readonly acceptSenderConstrained?: boolean | undefined;
 }
 
 // The year 2242. A larger number is no time in seconds: most likely milliseconds were written.
@@ -22,9 +32,10 @@ const MAX_NUMERIC_DATE = 2 ** 33;
  */
 export function checkRegisteredClaims(
   claims: JsonObject,
-  { audience, clockSkewMs, requireExp }: RegisteredClaimsPolicy,
+  policy: RegisteredClaimsPolicy,
   nowMs: number,
 ): void {
+  const { audience, clockSkewMs, requireExp, treatIatAsNbf = false, maxTokenAgeMs } = policy;
   // Every comparison with NaN is false, and would let the token pass.
   if (!Number.isFinite(nowMs)) throw new TypeError('the clock gave no time');
   const exp = readNumericDate(claims, 'exp');
@@ -43,18 +54,38 @@ export function checkRegisteredClaims(
       throw new AuthError('token_not_yet_valid', { detail: 'iat is in the future' });
     }
     if (exp !== undefined && iat > exp) throw invalid('iat is after exp');
+    if (maxTokenAgeMs !== undefined && nowMs >= iat * 1000 + maxTokenAgeMs + clockSkewMs) {
+      throw new AuthError('token_expired', { detail: 'the token is older than maxTokenAge' });
+    }
+  } else if (treatIatAsNbf || maxTokenAgeMs !== undefined) {
+    throw invalid('iat is missing');
+  }
+  for (const name of policy.required ?? []) {
+    if ((own(claims, name) ?? null) === null) throw invalid(`${name} is missing`);
+  }
+  // RFC 7800 §3.1: whoever presents it has to prove that the key is theirs, and a bearer proves nothing.
+  if (policy.acceptSenderConstrained !== true && Object.hasOwn(claims, 'cnf')) {
+    throw invalid('the token is bound to a key');
   }
   for (const name of ['sub', 'jti', 'client_id'] as const) checkIdentifier(claims, name);
-  if (audience !== null) checkAudience(own(claims, 'aud'), audience);
+  if (audience !== null) checkAudience(own(claims, 'aud'), audience, policy.audienceMatch ?? 'any');
 }
 
-/** §4.1.3: any audience of the token that is one of ours, compared by code points. */
-function checkAudience(aud: JsonValue | undefined, audience: ReadonlySet<string>): void {
-  const values = Array.isArray(aud) ? aud : [aud];
+/** §4.1.3: audiences of the token that are ours, compared by code points. */
+function checkAudience(
+  aud: JsonValue | undefined,
+  audience: ReadonlySet<string>,
+  match: 'any' | 'all',
+): void {
+  const values: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (values.length === 0 || !values.every((value) => typeof value === 'string' && value !== '')) {
     throw new AuthError('token_audience_mismatch', { detail: 'aud is missing or no list of strings' });
   }
-  if (!values.some((value) => audience.has(value))) throw new AuthError('token_audience_mismatch');
+  const named = new Set(values);
+  const ours = [...audience];
+  const holds =
+    match === 'all' ? ours.every((value) => named.has(value)) : ours.some((value) => named.has(value));
+  if (!holds) throw new AuthError('token_audience_mismatch');
 }
 
 /** NumericDate, RFC 7519 §2: seconds, possibly with a fraction. */

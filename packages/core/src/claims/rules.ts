@@ -1,27 +1,59 @@
 // What a claim must be: plain data, so that code, YAML and JSON say the same, and a constructor for each form.
+import type { StandardSchema } from './schema.ts';
 
 /** A value that a claim is compared to, by type and value. */
 export type Literal = string | number | boolean;
 
-/** The claim is an array (or a space-delimited `scope`, `scp` or `permissions`) that has all of these. */
-export interface AllOfRule<T extends Literal = Literal> {
+/** Reads a claim that is a text as a list, split at this. `scope`, `scp` and `permissions` are split at a space by themselves. */
+interface Split {
+  readonly split?: string | undefined;
+}
+
+/** The claim is an array that has all of these. */
+export interface AllOfRule<T extends Literal = Literal> extends Split {
   readonly allOf: readonly T[];
 }
 /** The claim is one of these, or an array that has one of them. */
-export interface AnyOfRule<T extends Literal = Literal> {
+export interface AnyOfRule<T extends Literal = Literal> extends Split {
   readonly anyOf: readonly T[];
 }
+/** The claim is there, of a type that these are of, and none of them; or an array of such, with none of them in it. */
+export interface NoneOfRule<T extends Literal = Literal> extends Split {
+  readonly noneOf: readonly T[];
+}
+/** The claim is an array of these and no others, in any order. */
+export interface ExactlyRule<T extends Literal = Literal> extends Split {
+  readonly exactly: readonly T[];
+}
+/** The claim, alone or as an array, has all of these values: a static claim as the Akka SDK declares it. */
+export interface ValuesRule<T extends Literal = Literal> extends Split {
+  readonly values: readonly T[];
+}
 /** The whole string matches, in linear time; of an array, one item. */
-export interface PatternRule {
+export interface PatternRule extends Split {
   readonly pattern: string | RegExp;
+  /** `search`: some part of the string matches, unless the pattern is anchored. Default: the whole. */
+  readonly match?: 'search' | undefined;
 }
 /** The claim is there, and not null. */
 export interface PresentRule {
   readonly present: true;
 }
+/** The claim is equal to something on the request: see `fromRequest`. */
+export interface FromRequestRule {
+  readonly fromRequest: string | ((request: RequestParameters) => unknown);
+}
 /** Absent passes; present must satisfy the rule. Null is present, and satisfies nothing. */
 export interface OptionalRule<R extends RequiredRule = RequiredRule> {
   readonly optional: R;
+}
+
+/** What `fromRequest` may look at. The request of the framework has more; what the client sent is the client's word. */
+export interface RequestParameters {
+  readonly method?: string | undefined;
+  readonly headers: { readonly [name: string]: string | readonly string[] | undefined };
+  /** The parameters of the matched path. */
+  readonly params: { readonly [name: string]: unknown };
 }
 
 /** Every form but `optional`. A literal means: equal, or an array with an equal item. An array means `allOf`. */
@@ -31,14 +63,49 @@ export type RequiredRule =
   | RegExp
   | AllOfRule
   | AnyOfRule
+  | NoneOfRule
+  | ExactlyRule
+  | ValuesRule
   | PatternRule
-  | PresentRule;
+  | PresentRule
+  | FromRequestRule
+  | StandardSchema;
 
 /** What one claim must be. */
 export type Rule = RequiredRule | OptionalRule;
 
+/** A rule on a claim inside other claims, whatever `nestedClaimDelimiter` says. */
+export interface PathRule {
+  /** From the outside in. Own members of objects only; an array is not gone into. */
+  readonly path: readonly string[];
+  readonly rule: Rule;
+}
+
+/** A claim as API gateways configure it. `required`: it has to be there. `validate`: if it is there, it has to have the value. */
+export type ClaimRow = {
+  readonly name: string;
+  readonly required?: boolean | undefined;
+} & (
+  | {
+      readonly validate?: false | undefined;
+      readonly type?: ClaimRowType | undefined;
+      readonly value?: undefined;
+    }
+  | {
+      readonly validate: true;
+      readonly type?: ClaimRowType | undefined;
+      readonly value: Literal | readonly Literal[];
+    }
+);
+
+/** The types of a row. REGEX: the whole string. ARRAY: all items have to be in the claim. Default STRING; of `aud`, ARRAY. */
+export type ClaimRowType = 'STRING' | 'INTEGER' | 'BOOLEAN' | 'REGEX' | 'ARRAY';
+
 /** Rules by claim name. All must hold. */
-export type Rules = { readonly [claim: string]: Rule };
+export type RulesByClaim = { readonly [claim: string]: Rule };
+
+/** Rules by claim name; or a list of those, of paths and of rows; or a schema of all claims. All must hold. */
+export type Rules = RulesByClaim | readonly (RulesByClaim | PathRule | ClaimRow)[] | StandardSchema;
 
 /** All of these must be in the claim. */
 export function allOf<const T extends readonly Literal[]>(...items: T): AllOfRule<T[number]> {
@@ -50,7 +117,17 @@ export function anyOf<const T extends readonly Literal[]>(...items: T): AnyOfRul
   return Object.freeze({ anyOf: Object.freeze([...items]) });
 }
 
-/** The whole of the claim must match. Written as in RE2: no back-references, no look-around. */
+/** The claim must be there, and none of these be it or in it. */
+export function noneOf<const T extends readonly Literal[]>(...items: T): NoneOfRule<T[number]> {
+  return Object.freeze({ noneOf: Object.freeze([...items]) });
+}
+
+/** The claim must have these items and no others. */
+export function exactly<const T extends readonly Literal[]>(...items: T): ExactlyRule<T[number]> {
+  return Object.freeze({ exactly: Object.freeze([...items]) });
+}
+
+/** The whole of the claim must match. A string is RE2's syntax: no back-references, no look-around. */
 export function pattern(source: string | RegExp): PatternRule {
   return Object.freeze({ pattern: source });
 }
@@ -63,4 +140,17 @@ export function present(): PresentRule {
 /** If the claim is there, it must satisfy the rule. */
 export function optional<const R extends RequiredRule>(rule: R): OptionalRule<R> {
   return Object.freeze({ optional: rule });
+}
+
+/**
+ * The claim must be equal to something on the request, or be an array that has it. What is undefined equals nothing.
+ * @param read a function, or `params.NAME` or `headers.NAME`
+ */
+export function fromRequest(read: string | ((request: RequestParameters) => unknown)): FromRequestRule {
+  return Object.freeze({ fromRequest: read });
+}
+
+/** A rule on a claim inside other claims: `at(['realm_access', 'roles'], allOf('admin'))`. */
+export function at<const R extends Rule>(path: readonly string[], rule: R): PathRule & { readonly rule: R } {
+  return Object.freeze({ path: Object.freeze([...path]), rule });
 }

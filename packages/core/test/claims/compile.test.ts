@@ -186,7 +186,15 @@ describe('AM-23: the examples', () => {
     ['', false],
     [null, false],
   ])('AM-16, AM-23: iss optional akamai on %j: %s', (value, expected) => {
-    expect(holds(optional('akamai'), value, 'iss')).toBe(expected);
+    const rules = compileRules([{ name: 'iss', validate: true, type: 'STRING', value: 'akamai' }]);
+    const claims = value === undefined ? {} : { iss: value as JsonValue };
+    expect(firstFailure(rules, claims) === undefined).toBe(expected);
+  });
+
+  it('S34: a rule on iss is refused: use issuers', () => {
+    expect(configError({ iss: 'akamai' })?.message).toBe(
+      'claims.iss: use issuers: a rule on iss does not choose keys',
+    );
   });
 
   it.each<[unknown, boolean]>([
@@ -483,7 +491,6 @@ describe('T-056: what is no rule', () => {
     ['a text', 'x'],
     ['a Map', new Map([['roles', 'admin']])],
     ['inherited', Object.create({ roles: 'admin' })],
-    ['an array of rules', [{ c: 'a' }]],
   ])('T-056: rules that are %s are refused', (_, rules) => {
     expect(configError(rules)?.path).toBe('claims');
   });

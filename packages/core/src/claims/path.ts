@@ -1,0 +1,39 @@
+// Where a claim stands: a name of the claims, or a way into them. Own members only, so that no name finds what every object inherits.
+import { isJsonObject, type JsonObject, type JsonValue } from '../token/json.ts';
+
+/** Finds a claim; undefined if it is absent. */
+export function claimAt(claims: JsonObject, path: readonly string[]): JsonValue | undefined {
+  let value: JsonValue = claims;
+  for (const name of path) {
+    if (!isJsonObject(value) || !Object.hasOwn(value, name)) return undefined;
+    const member: JsonValue | undefined = value[name];
+    if (member === undefined) return undefined;
+    value = member;
+  }
+  return value;
+}
+
+/**
+ * Splits a claim name into a path. A backslash takes the delimiter, or another backslash, literally: names that are URLs have dots.
+ * @param delimiter undefined: the name is one name, whatever is in it
+ */
+export function splitPath(name: string, delimiter: string | undefined): readonly string[] {
+  if (delimiter === undefined) return [name];
+  const path: string[] = [];
+  let segment = '';
+  for (let index = 0; index < name.length; index++) {
+    const escaped =
+      name[index] === '\\' && (name[index + 1] === '\\' || name.startsWith(delimiter, index + 1));
+    if (escaped) {
+      segment += name[index + 1] === '\\' ? '\\' : delimiter;
+      index += name[index + 1] === '\\' ? 1 : delimiter.length;
+    } else if (name.startsWith(delimiter, index)) {
+      path.push(segment);
+      segment = '';
+      index += delimiter.length - 1;
+    } else {
+      segment += name[index];
+    }
+  }
+  return [...path, segment];
+}

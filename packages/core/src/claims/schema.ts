@@ -1,0 +1,47 @@
+// Standard Schema (standardschema.dev), version 1: the one interface of Zod, Valibot, ArkType and others. Only its shape and its use.
+import { ConfigError } from '../errors.ts';
+
+/** A schema of any library that follows Standard Schema. It has to validate synchronously. */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string }[] };
+
+/** What values of a schema look like before it changes them: claims are given to handlers as they were signed. */
+export type SchemaInput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['input'];
+
+/** True for a schema. Some libraries' schemas are functions. */
+export function isSchema(value: unknown): value is StandardSchema {
+  return (
+    ((typeof value === 'object' && value !== null) || typeof value === 'function') && '~standard' in value
+  );
+}
+
+/**
+ * Makes a check of a schema.
+ * @throws ConfigError for another version of the interface
+ */
+export function compileSchema(schema: StandardSchema, path: string): (value: unknown) => boolean {
+  const standard = schema['~standard'];
+  if (standard.version !== 1 || typeof standard.validate !== 'function') {
+    throw new ConfigError(path, 'expected a Standard Schema of version 1');
+  }
+  return (value) => {
+    const result = standard.validate(value);
+    if (result instanceof Promise) {
+      // It is nobody's any more, and must not take the process with it.
+      result.catch(() => {});
+      throw new TypeError(`${path}: the schema validates asynchronously`);
+    }
+    // Only what says that it has no issues has none.
+    return 'value' in result && result.issues === undefined;
+  };
+}
