@@ -2,13 +2,17 @@
 import type { AuthErrorCode, JsonValue } from '@latchkey/core';
 import type { TokenName } from './tokens.ts';
 
+/** The authenticators that cases ask; suite.ts has their options. */
+export type Variant = 'strict' | 'optional' | 'permissive' | 'realm' | 'carriers' | 'nested' | 'profile';
+
 /** One case. */
 export interface ConformanceCase {
   /** Starts with the requirement, row or code that it is for. */
   readonly name: string;
   /** Which authenticator is asked. Default `strict`. */
-  readonly authenticator?: 'strict' | 'optional' | 'realm' | undefined;
+  readonly authenticator?: Variant | undefined;
   readonly method?: 'GET' | 'HEAD' | 'POST' | 'OPTIONS' | undefined;
+  /** `{name}` in it stands for that token. */
   readonly path: string;
   /** Sent as written, in this order. */
   readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
@@ -22,6 +26,8 @@ export type Expectation =
       readonly status: number;
       /** Members that the JSON body must have. */
       readonly body?: { readonly [name: string]: JsonValue };
+      /** Headers that the answer must have, by lower-case name. */
+      readonly headers?: { readonly [name: string]: string };
       /** Whether the handler ran. Default: it did. */
       readonly handled?: boolean;
     };
@@ -65,6 +71,15 @@ const carried = (
 const ok = { status: 200, body: { subject: 'alice' } } as const;
 const missing = { code: 'credentials_missing' } as const;
 const malformed = { code: 'credentials_malformed' } as const;
+
+const ambiguous = { code: 'credentials_ambiguous' } as const;
+const refusedOrigin = { code: 'origin_refused' } as const;
+
+/** A request to the authenticator that looks in many places. */
+const inCarriers = (
+  name: string,
+  rest: Pick<ConformanceCase, 'method' | 'headers' | 'expect'> & { readonly path?: string },
+): ConformanceCase => ({ name, authenticator: 'carriers', path: '/token', ...rest });
 
 /** All cases. */
 export const cases: readonly ConformanceCase[] = [
@@ -245,6 +260,198 @@ export const cases: readonly ConformanceCase[] = [
   lacking('/optional', 'good, bldg 5', 'AM-23'),
   lacking('/optional', 'good, bldg null', 'S26'),
   { name: 'A route with rules asks for a token', path: '/roles', expect: missing },
+
+  allowed('/none-of', 'good, admin and dev', 'T-065'),
+  lacking('/none-of', 'good, banned', 'T-065'),
+  lacking('/none-of', 'good', 'T-065'),
+  allowed('/exactly', 'good, admin, dev and no other', 'S24'),
+  lacking('/exactly', 'good, admin and dev', 'S24'),
+  allowed('/values', 'good, admin and dev', 'S23'),
+  lacking('/values', 'good, admin only', 'S23'),
+  allowed('/path', 'good, nested admin', 'S31'),
+  lacking('/path', 'good, admin in a dotted claim', 'S31'),
+  allowed('/nested', 'good, admin in a dotted claim', 'S31'),
+  lacking('/nested', 'good, nested admin', 'AG-6, S31'),
+  { ...allowed('/nested', 'good, nested admin', 'AG-6, with a delimiter'), authenticator: 'nested' },
+  {
+    ...lacking('/nested', 'good, admin in a dotted claim', 'S31, with a delimiter'),
+    authenticator: 'nested',
+  },
+  allowed('/rows', 'good, IT in building 4', 'AM-23'),
+  allowed('/rows', 'good, IT', 'AM-14'),
+  lacking('/rows', 'good, IT in building 5', 'AM-23'),
+  lacking('/rows', 'good, IT in building "4"', 'S27'),
+  lacking('/rows', 'good', 'AM-13'),
+  allowed('/tenants/acme', 'good, tenant acme', 'fromRequest'),
+  lacking('/tenants/other', 'good, tenant acme', 'fromRequest'),
+  lacking('/tenants/acme', 'good', 'fromRequest'),
+  lacking('/tenants/__proto__', 'good, tenant acme', 'T-014'),
+
+  // What a route says instead of the options.
+  {
+    name: 'S4: an issuer that this route does not welcome',
+    path: '/issuers',
+    headers: bearer('good'),
+    expect: { code: 'token_issuer_untrusted' },
+  },
+  {
+    name: 'AM-9: anonymous is welcome here',
+    path: '/may-be-anonymous',
+    expect: { status: 200, body: { subject: null } },
+  },
+  {
+    name: 'T-079: a bad token is not welcome where anonymous is',
+    path: '/may-be-anonymous',
+    headers: bearer('expired'),
+    expect: { code: 'token_expired' },
+  },
+  {
+    name: 'AM-9: a good token counts where anonymous is welcome',
+    path: '/may-be-anonymous',
+    headers: bearer('good'),
+    expect: ok,
+  },
+  ...(['expired', 'alg none', 'stranger, known kid'] as const).map((token) => ({
+    name: `D9: permissive, and nothing of a bad token: ${token}`,
+    path: '/may-be-bad',
+    headers: bearer(token),
+    expect: { status: 200, body: { subject: null, claims: null } } as const,
+  })),
+  {
+    name: 'D9: permissive for the whole service',
+    authenticator: 'permissive',
+    path: '/token',
+    headers: bearer('expired'),
+    expect: { status: 200, body: { subject: null, claims: null } },
+  },
+  {
+    name: 'D9: permissive, a bad token on a route with rules',
+    authenticator: 'permissive',
+    path: '/roles',
+    headers: bearer('stranger, known kid'),
+    expect: missing,
+  },
+
+  // Where a token stands.
+  ...(
+    [
+      ['a header of its own', [['X-Token', '{good}']]],
+      ['a scheme of its own', [['X-Scheme', 'Token {good}']]],
+      ['a cookie', [['Cookie', 'a=1; token={good}; b=2']]],
+      ['the same cookie twice', [['Cookie', 'token="{good}"; token={good}']]],
+      ['Authorization, of several places', [['Authorization', 'Bearer {good}']]],
+    ] as const
+  ).map(([name, headers]) => inCarriers(`AM-5: ${name}`, { headers, expect: ok })),
+  inCarriers('S35: no token in any place', { expect: missing }),
+  inCarriers('T-085: two of a header of its own', {
+    headers: [
+      ['X-Token', '{good}'],
+      ['X-Token', '{good}'],
+    ],
+    expect: ambiguous,
+  }),
+  inCarriers('T-085: another scheme in a header of its own', {
+    headers: [['X-Scheme', 'Bearer {good}']],
+    expect: missing,
+  }),
+  inCarriers('T-078: a header and a cookie', {
+    headers: [
+      ['Authorization', 'Bearer {good}'],
+      ['Cookie', 'token={good}'],
+    ],
+    expect: ambiguous,
+  }),
+  inCarriers('T-080: two different cookies of one name', {
+    headers: [['Cookie', 'token={good}; token={expired}']],
+    expect: ambiguous,
+  }),
+  inCarriers('T-080: two Cookie headers', {
+    headers: [
+      ['Cookie', 'token={good}'],
+      ['Cookie', 'token={expired}'],
+    ],
+    expect: ambiguous,
+  }),
+  ...(
+    [
+      ['same origin', [['Sec-Fetch-Site', 'same-origin']], ok],
+      ['the own origin, old browser', [['Origin', 'http://localhost']], ok],
+      [
+        'an origin that is listed',
+        [
+          ['Origin', 'https://app.example.com'],
+          ['Sec-Fetch-Site', 'cross-site'],
+        ],
+        ok,
+      ],
+      ['another site', [['Sec-Fetch-Site', 'cross-site']], refusedOrigin],
+      ['another origin of the same site', [['Sec-Fetch-Site', 'same-site']], refusedOrigin],
+      ['another origin, old browser', [['Origin', 'https://evil.example']], refusedOrigin],
+      ['Origin: null', [['Origin', 'null']], refusedOrigin],
+      ['nothing said', [], refusedOrigin],
+    ] as const
+  ).map(([name, headers, expectation]) =>
+    inCarriers(`T-081: POST with a cookie: ${name}`, {
+      method: 'POST',
+      headers: [['Cookie', 'token={good}'], ...headers],
+      expect: expectation,
+    }),
+  ),
+  inCarriers('T-081: GET with a cookie from another site', {
+    headers: [
+      ['Cookie', 'token={good}'],
+      ['Sec-Fetch-Site', 'cross-site'],
+    ],
+    expect: ok,
+  }),
+  inCarriers('T-082: the query', {
+    path: '/token?a=1&access_token={good}',
+    expect: { ...ok, headers: { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' } },
+  }),
+  inCarriers('T-083: a token in the query is gone from the URL', {
+    path: '/url?a=%20&access_token={good}&b=2',
+    expect: { status: 200, body: { url: '/url?a=%20&b=2' } },
+  }),
+  inCarriers('T-083: a bad token in the query stays out of the answer', {
+    path: '/token?access_token={expired}',
+    expect: { code: 'token_expired' },
+  }),
+  inCarriers('T-082: two in the query', {
+    path: '/token?access_token={good}&access_token={good}',
+    expect: ambiguous,
+  }),
+  inCarriers('T-082: a name that only looks like it', {
+    path: '/token?access_token[]={good}',
+    expect: missing,
+  }),
+  {
+    name: 'D11: the query is not looked at unless asked',
+    path: '/token?access_token={good}',
+    expect: missing,
+  },
+  {
+    name: 'D12: cookies are not looked at unless asked',
+    path: '/token',
+    headers: [['Cookie', 'token={good}; access_token={good}; Authorization=Bearer {good}']],
+    expect: missing,
+  },
+
+  // Kinds of tokens.
+  ...refused('token_claims_invalid', 'bound to a key'),
+  {
+    name: 'T-046: the access-token profile wants its type',
+    authenticator: 'profile',
+    path: '/token',
+    headers: bearer('good'),
+    expect: { code: 'token_type_refused' },
+  },
+  {
+    name: 'T-046: the access-token profile wants its claims',
+    authenticator: 'profile',
+    path: '/token',
+    headers: bearer('good, typ at+jwt'),
+    expect: { code: 'token_claims_invalid' },
+  },
 
   // What surrounds the decision.
   {

@@ -1,17 +1,31 @@
 // The routes that every adapter under test serves, as data, and what their handlers do.
-import { allOf, anyOf, optional, type Principal, pattern, present, type Rules } from '@latchkey/core';
+import {
+  type AuthenticateOverrides,
+  allOf,
+  anyOf,
+  at,
+  exactly,
+  fromRequest,
+  noneOf,
+  optional,
+  type Principal,
+  pattern,
+  present,
+  type Rules,
+} from '@latchkey/core';
 
 /** One route. An adapter serves it in its framework's own manner. */
 export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
-  /** `public`: outside authentication. `token`: any principal. Otherwise: the rules of the route. */
-  readonly access: 'public' | 'token' | { readonly claims: Rules };
+  /** `public`: outside authentication. Otherwise: the rules of the route, and what it says instead of the options. */
+  readonly access: 'public' | ({ readonly claims?: Rules } & AuthenticateOverrides);
   /**
    * What the handler does with the principal: returns what is to be sent as JSON, with status 200, or throws. The adapter lets
    * what is thrown go where its framework sends any handler's error.
+   * @param url the URL as the framework shows it to handlers
    */
-  readonly handle: (principal: Principal | undefined) => unknown;
+  readonly handle: (principal: Principal | undefined, url: string) => unknown;
 }
 
 const whoami = (principal: Principal | undefined): unknown => ({
@@ -23,8 +37,8 @@ const whoami = (principal: Principal | undefined): unknown => ({
 /** All routes, by path. */
 export const routes: readonly Route[] = [
   { method: 'GET', path: '/public', access: 'public', handle: () => ({ public: true }) },
-  { method: 'GET', path: '/token', access: 'token', handle: whoami },
-  { method: 'POST', path: '/token', access: 'token', handle: whoami },
+  { method: 'GET', path: '/token', access: {}, handle: whoami },
+  { method: 'POST', path: '/token', access: {}, handle: whoami },
   route('/scope', { scope: 'friends:read' }),
   route('/scopes', { scope: ['friends:read', 'friends:write'] }),
   route('/roles', { roles: ['admin', 'dev'] }),
@@ -34,10 +48,24 @@ export const routes: readonly Route[] = [
   route('/pattern', { account: pattern('my-subject-\\d+') }),
   route('/present', { dept: present() }),
   route('/optional', { bldg: optional(4) }),
+  route('/none-of', { roles: noneOf('banned') }),
+  route('/exactly', { roles: exactly('admin', 'dev') }),
+  route('/values', { roles: { values: ['admin', 'dev'] } }),
+  route('/path', [at(['realm_access', 'roles'], allOf('admin'))]),
+  route('/nested', { 'realm_access.roles': allOf('admin') }),
+  route('/rows', [
+    { name: 'dept', required: true, validate: true, type: 'STRING', value: 'IT' },
+    { name: 'bldg', validate: true, type: 'INTEGER', value: 4 },
+  ]),
+  route('/tenants/:tenant', { tenant: fromRequest('params.tenant') }),
+  { method: 'GET', path: '/issuers', access: { issuers: ['https://issuer.example'] }, handle: whoami },
+  { method: 'GET', path: '/may-be-anonymous', access: { mode: 'optional' }, handle: whoami },
+  { method: 'GET', path: '/may-be-bad', access: { mode: 'permissive' }, handle: whoami },
+  { method: 'GET', path: '/url', access: {}, handle: (_principal, url) => ({ url }) },
   {
     method: 'GET',
     path: '/fault',
-    access: 'token',
+    access: {},
     handle: () => {
       throw new Error('the handler failed');
     },
@@ -45,7 +73,7 @@ export const routes: readonly Route[] = [
   {
     method: 'GET',
     path: '/mutate',
-    access: 'token',
+    access: {},
     handle: (principal) => {
       const claims = principal?.claims as { roles?: string[]; sub: string };
       const outcomes = [

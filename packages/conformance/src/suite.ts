@@ -1,9 +1,14 @@
 // Runs every case against one adapter, over real HTTP, and fails a case that leaves anything behind.
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AuthError, type Authenticator, createAuthenticator } from '@latchkey/core';
+import {
+  AuthError,
+  type Authenticator,
+  type AuthenticatorOptions,
+  createAuthenticator,
+} from '@latchkey/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type ConformanceCase, cases } from './cases.ts';
+import { cases, type Variant } from './cases.ts';
 import { type Exchange, exchange, headerValues } from './exchange.ts';
 import { type Route, routes } from './routes.ts';
 import { canary, createWorld, type TokenName, tokens, type World } from './tokens.ts';
@@ -18,7 +23,6 @@ export interface Harness {
 /** Builds an application of one framework that serves the harness, and gives its Node request listener. */
 export type BuildListener = (harness: Harness) => RequestListener | Promise<RequestListener>;
 
-type Variant = NonNullable<ConformanceCase['authenticator']>;
 const REALM = 'friends "and" messages';
 
 /** Declares the conformance suite for one adapter. Call it from a test file of the adapter's package. */
@@ -34,13 +38,13 @@ export function describeAdapter(name: string, build: BuildListener): void {
     beforeAll(async () => {
       process.on('unhandledRejection', noteFault);
       world = await createWorld();
-      for (const variant of ['strict', 'optional', 'realm'] as const) {
+      for (const variant of Object.keys(VARIANTS) as Variant[]) {
         const authenticator = authenticatorFor(world, variant);
         const observed = routes.map((route) => ({
           ...route,
-          handle: (principal: Parameters<Route['handle']>[0]) => {
+          handle: (...args: Parameters<Route['handle']>) => {
             handled.push(route.path);
-            return route.handle(principal);
+            return route.handle(...args);
           },
         }));
         const server = await listen(await build({ authenticator, routes: observed }));
@@ -65,21 +69,28 @@ export function describeAdapter(name: string, build: BuildListener): void {
       async ({ authenticator = 'strict', method = 'GET', path, headers = [], expect: expected }) => {
         const server = served.get(authenticator);
         if (server === undefined) throw new Error(`no server for ${authenticator}`);
-        const used: string[] = [];
-        const written = await Promise.all(
-          headers.map(async ([header, value]) => [header, await fill(value, world, used)] as const),
-        );
-        const answer = await exchange({ port: server.port, method, path, headers: written });
+        const used = new Map<string, string>();
+        const written: [string, string][] = [];
+        for (const [header, value] of headers) written.push([header, await fill(value, world, used)]);
+        const answer = await exchange({
+          port: server.port,
+          method,
+          path: await fill(path, world, used),
+          headers: written,
+        });
         await server.openRequests();
 
         if ('code' in expected) {
           const realm = authenticator === 'realm' ? REALM : undefined;
           expectRefusal(answer, new AuthError(expected.code, { realm, scope: expected.scope }));
           expect(handled, 'handlers that ran').toEqual([]);
-          expectNoTokenData(answer, used);
+          expectNoTokenData(answer, [...used.values()]);
         } else {
           expect(answer.status).toBe(expected.status);
           expect(handled.length, 'handlers that ran').toBe((expected.handled ?? true) ? 1 : 0);
+          for (const [header, value] of Object.entries(expected.headers ?? {})) {
+            expect(headerValues(answer, header), header).toEqual([value]);
+          }
           if (expected.body !== undefined) expect(JSON.parse(answer.body)).toMatchObject(expected.body);
         }
         expect(faults, 'unhandled rejections').toEqual([]);
@@ -100,6 +111,24 @@ export function describeAdapter(name: string, build: BuildListener): void {
   });
 }
 
+const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOptions> } = {
+  strict: {},
+  optional: { mode: 'optional' },
+  permissive: { mode: 'permissive' },
+  realm: { realm: REALM },
+  carriers: {
+    tokenFrom: [
+      { header: 'Authorization' },
+      { header: 'X-Token' },
+      { header: 'X-Scheme', scheme: 'Token' },
+      { cookie: 'token', allowedOrigins: ['https://app.example.com'] },
+      { query: 'access_token' },
+    ],
+  },
+  nested: { nestedClaimDelimiter: '.' },
+  profile: { profile: 'at+jwt' },
+};
+
 function authenticatorFor({ trusted, down }: World, variant: Variant): Authenticator {
   return createAuthenticator({
     keySets: [
@@ -107,16 +136,16 @@ function authenticatorFor({ trusted, down }: World, variant: Variant): Authentic
       { issuer: down.issuer, jwksUrl: down.jwksUrl, allowHttp: true },
     ],
     audience: trusted.audience,
-    mode: variant === 'optional' ? 'optional' : 'strict',
-    ...(variant === 'realm' ? { realm: REALM } : {}),
+    ...VARIANTS[variant],
   });
 }
 
-async function fill(value: string, world: World, used: string[]): Promise<string> {
+/** Puts tokens in the place of their names: the same one for the same name within a request. */
+async function fill(value: string, world: World, used: Map<string, string>): Promise<string> {
   let filled = value;
-  for (const [placeholder, name] of value.matchAll(/\{([^}]+)\}/g)) {
-    const token = await tokens[name as TokenName](world);
-    used.push(token);
+  for (const [placeholder, name = ''] of value.matchAll(/\{([^}]+)\}/g)) {
+    const token = used.get(name) ?? (await tokens[name as TokenName](world));
+    used.set(name, token);
     filled = filled.replace(placeholder, token);
   }
   return filled;

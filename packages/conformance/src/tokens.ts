@@ -112,6 +112,16 @@ export const tokens = {
   'good, no typ': header({ typ: undefined }),
   'good, no kid': header({ kid: undefined }),
 
+  'good, banned': claims({ roles: ['banned', 'dev'] }),
+  'good, admin, dev and no other': claims({ roles: ['dev', 'admin'] }),
+  'good, nested admin': claims({ realm_access: { roles: ['admin'] } }),
+  'good, admin in a dotted claim': claims({ 'realm_access.roles': ['admin'] }),
+  'good, tenant acme': claims({ tenant: 'acme' }),
+  'good, IT in building 4': claims({ dept: 'IT', bldg: 4 }),
+  'good, IT in building 5': claims({ dept: 'IT', bldg: 5 }),
+  'good, IT in building "4"': claims({ dept: 'IT', bldg: '4' }),
+
+  'bound to a key': claims({ cnf: { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' } }),
   expired: claims({ iat: now() - 600, exp: now() - 300 }),
   'not yet valid': claims({ nbf: now() + 300 }),
   'issued in the future': claims({ iat: now() + 300, exp: now() + 600 }),

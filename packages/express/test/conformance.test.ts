@@ -2,21 +2,26 @@
 import { describeAdapter, type Harness } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';
 import express, { type Request, type RequestHandler } from 'express';
-import { authenticate, requireClaims } from '../src/index.ts';
+import { authenticate, publicRoute, requireClaims } from '../src/index.ts';
 
 describeAdapter('express', ({ authenticator, routes }: Harness) => {
   const app = express();
   app.set('env', 'test');
-  const guard = authenticate(authenticator);
   for (const { method, path, access, handle } of routes) {
     const handler: RequestHandler = (request, response) => {
-      response.json(handle((request as Request & { auth?: Principal }).auth));
+      const { auth, originalUrl } = request as Request & { auth?: Principal };
+      response.json(handle(auth, originalUrl));
     };
-    const before =
-      access === 'public' ? [] : access === 'token' ? [guard] : [guard, requireClaims(access.claims)];
-    if (method === 'GET') app.get(path, ...before, handler);
-    else app.post(path, ...before, handler);
-    if (access !== 'public') app.options(path, ...before);
+    const guards =
+      access === 'public'
+        ? [publicRoute()]
+        : [
+            authenticate(authenticator, access),
+            ...(access.claims === undefined ? [] : [requireClaims(access.claims)]),
+          ];
+    if (method === 'GET') app.get(path, ...guards, handler);
+    else app.post(path, ...guards, handler);
+    if (access !== 'public') app.options(path, ...guards);
   }
   return app;
 });
