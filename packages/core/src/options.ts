@@ -11,7 +11,8 @@ import { ConfigError } from './errors.ts';
 import type { KeysetSettings, SecretStores } from './keysets/create.ts';
 import type { LegacyKeySettings } from './keysets/legacy-keys.ts';
 import type { KeysetOptions, LegacyKeyOptions } from './keysets/options.ts';
-import { readKeyset, readLegacyKeys } from './keysets/read.ts';
+import { readKeyset } from './keysets/read.ts';
+import { readLegacyKeys } from './keysets/read-legacy-keys.ts';
 import type { SecretStore } from './secrets/store.ts';
 
 /** What becomes of a request without a good token: see `AuthenticatorOptions`. */

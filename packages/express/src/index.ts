@@ -18,7 +18,6 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { mark } from './routes.ts';
 
 export * from '@latchkey/core';
-export type { RouteReport, RoutesOptions } from './routes.ts';
 export { routes } from './routes.ts';
 
 /** A request that has been authenticated and authorized. */

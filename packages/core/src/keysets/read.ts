@@ -4,14 +4,14 @@ import { type Duration, parseDuration } from '../duration.ts';
 import { ConfigError } from '../errors.ts';
 import { publicJwkFromPem } from '../secrets/pem.ts';
 import { checkSecretName, type SecretReference } from '../secrets/store.ts';
-import { type AlgorithmName, algorithmNames, findAlgorithm, isLegacy } from '../token/algorithms.ts';
+import { findAlgorithm } from '../token/algorithms.ts';
 import type { KeysetSettings, RefreshPolicy } from './create.ts';
 import { refuseUrl } from './https.ts';
 import type { JwksHost } from './jku.ts';
 import type { JwkSet } from './jwk.ts';
-import type { LegacyKeySettings } from './legacy-keys.ts';
 import type { SourceName } from './options.ts';
 import type { PublicKeySettings } from './public-keys.ts';
+import { readAlgorithm, readAllowed, readLegacy } from './read-algorithms.ts';
 import { readTls } from './tls.ts';
 
 const SOURCES = [
@@ -105,39 +105,6 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
   }
 }
 
-/** Checks the deprecated `keys` list. @throws ConfigError */
-export function readLegacyKeys(value: unknown): readonly LegacyKeySettings[] {
-  const keys = readList(value, readLegacyKey, 'keys');
-  for (const [index, { keyId }] of keys.entries()) {
-    const first = keys.findIndex((key) => key.keyId === keyId);
-    if (first !== index)
-      throw new ConfigError(`keys[${index}].keyId`, `is the same as that of keys[${first}]`);
-  }
-  return keys;
-}
-
-function readLegacyKey(value: unknown, path: string): LegacyKeySettings {
-  const known = ['keyId', 'issuer', 'algorithm', 'secret', 'unsafeLegacyAlgorithms'];
-  const options = readObject(value, known, path);
-  const issuer = options.issuer === undefined ? undefined : readText(options.issuer, `${path}.issuer`);
-  const algorithm = readAlgorithm(options.algorithm, `${path}.algorithm`);
-  const legacy = readLegacy(options.unsafeLegacyAlgorithms, issuer, path);
-  if (isLegacyName(algorithm) && !legacy.has(algorithm)) {
-    throw new ConfigError(
-      `${path}.algorithm`,
-      `${algorithm} is unsafe; name it in unsafeLegacyAlgorithms to accept it all the same`,
-    );
-  }
-  const secret = readObject(options.secret, ['name'], `${path}.secret`);
-  return {
-    keyId: readText(options.keyId, `${path}.keyId`),
-    issuer,
-    algorithm,
-    secretName: checkSecretName(readText(secret.name, `${path}.secret.name`), `${path}.secret.name`),
-    legacy,
-  };
-}
-
 function findSource(value: unknown, name: string): SourceName {
   const given = typeof value === 'object' && value !== null ? (value as UncheckedOptions) : {};
   const [source, ...others] = SOURCES.filter((candidate) => given[candidate] !== undefined);
@@ -206,54 +173,6 @@ function readPublicKey(value: unknown, path: string): PublicKeySettings {
     throw new ConfigError(`${path}.pem`, cause instanceof Error ? cause.message : 'expected PEM', { cause });
   }
   return { pem: text, algorithm };
-}
-
-function readAllowed(
-  value: unknown,
-  origin: 'public' | 'secret',
-  legacy: ReadonlySet<AlgorithmName>,
-  path: string,
-): ReadonlySet<AlgorithmName> | undefined {
-  if (value === undefined) return undefined;
-  const names = readList(value, readAlgorithm, path);
-  for (const [index, name] of names.entries()) {
-    const at = `${path}[${index}]`;
-    if (origin === 'public' && findAlgorithm(name)?.kty === 'oct') {
-      throw new ConfigError(
-        at,
-        `${name} takes a secret, and this source is public; use secret or externalSecret`,
-      );
-    }
-    if (isLegacyName(name) && !legacy.has(name)) {
-      throw new ConfigError(
-        at,
-        `${name} is unsafe; name it in unsafeLegacyAlgorithms to accept it all the same`,
-      );
-    }
-  }
-  // RFC 9864 §2.2: two names of one algorithm.
-  return new Set(names.flatMap((name) => (findAlgorithm(name)?.kty === 'OKP' ? ['EdDSA', 'Ed25519'] : name)));
-}
-
-function readAlgorithm(value: unknown, path: string): AlgorithmName {
-  const algorithm = typeof value === 'string' ? findAlgorithm(value) : undefined;
-  if (algorithm === undefined) throw new ConfigError(path, `expected one of ${algorithmNames.join(', ')}`);
-  return algorithm.name;
-}
-
-function readLegacy(value: unknown, issuer: string | undefined, name: string): ReadonlySet<AlgorithmName> {
-  const path = `${name}.unsafeLegacyAlgorithms`;
-  if (value === undefined) return new Set();
-  const names = readList(value, readAlgorithm, path);
-  if (!names.every(isLegacyName))
-    throw new ConfigError(path, 'expected HMD5 or HS224; others need no such permission');
-  if (issuer === undefined) throw new ConfigError(path, 'needs an issuer beside it');
-  return new Set(names);
-}
-
-function isLegacyName(name: AlgorithmName): boolean {
-  const algorithm = findAlgorithm(name);
-  return algorithm !== undefined && isLegacy(algorithm);
 }
 
 /** A snapshot: what the application does to its object afterwards has no effect. */

@@ -1,0 +1,173 @@
+// How a token is carried: headers, methods, cookies, the query.
+import {
+  ambiguous,
+  bearer,
+  type ConformanceCase,
+  carried,
+  inCarriers,
+  malformed,
+  missing,
+  ok,
+  refusedOrigin,
+} from './case.ts';
+
+/** How a token is carried: headers, methods, cookies, the query. */
+export const carriageCases: readonly ConformanceCase[] = [
+  // Carriage: RFC 6750 §2.1, RFC 9110 §11.
+  {
+    name: 'AK-42: a public route asks for nothing',
+    path: '/public',
+    expect: { status: 200, body: { public: true } },
+  },
+  carried('A0: no credentials', [], missing),
+  carried('A0: an empty Authorization header', [['Authorization', '']], missing),
+  carried('T-076: another scheme', [['Authorization', 'Basic YTpi']], missing),
+  carried('T-076: a scheme that only starts like Bearer', [['Authorization', 'BearerX {good}']], missing),
+  carried('T-076: the scheme is compared without case', [['Authorization', 'bEARER {good}']], ok),
+  carried('T-076: the header name is compared without case', [['aUTHORIZATION', 'Bearer {good}']], ok),
+  carried('T-076: no token after the scheme', [['Authorization', 'Bearer']], malformed),
+  carried('T-076: only spaces after the scheme', [['Authorization', 'Bearer   ']], malformed),
+  carried('T-077: several spaces', [['Authorization', 'Bearer   {good}']], ok),
+  carried('T-077: a tab', [['Authorization', 'Bearer\t{good}']], malformed),
+  carried('T-077: a no-break space', [['Authorization', 'Bearer\u00a0{good}']], malformed),
+  carried('T-077: something after the token', [['Authorization', 'Bearer {good} x']], malformed),
+  carried('T-075: two tokens, comma-joined', [['Authorization', 'Bearer {good}, Bearer {good}']], malformed),
+  carried('T-075: quoted', [['Authorization', 'Bearer "{good}"']], malformed),
+  carried(
+    'T-074: two Authorization headers',
+    [
+      ['Authorization', 'Bearer {good}'],
+      ['authorization', 'Bearer {expired}'],
+    ],
+    { code: 'credentials_ambiguous' },
+  ),
+  carried(
+    'T-074: two Authorization headers, the first of another scheme',
+    [
+      ['Authorization', 'Basic YTpi'],
+      ['Authorization', 'Bearer {good}'],
+    ],
+    { code: 'credentials_ambiguous' },
+  ),
+  carried(
+    'T-092: forwarded headers decide nothing',
+    [
+      ['X-Original-URL', '/public'],
+      ['X-Rewrite-URL', '/public'],
+    ],
+    missing,
+  ),
+  carried(
+    'T-085: Proxy-Authorization is not Authorization',
+    [['Proxy-Authorization', 'Bearer {good}']],
+    missing,
+  ),
+  // Methods: RFC 9110 §9. Nothing is exempt by method.
+  { name: 'T-090: HEAD without a token', method: 'HEAD', path: '/token', expect: missing },
+  { name: 'T-090: POST without a token', method: 'POST', path: '/token', expect: missing },
+  { name: 'T-090: OPTIONS without a token', method: 'OPTIONS', path: '/token', expect: missing },
+  { name: 'T-090: POST with a token', method: 'POST', path: '/token', headers: bearer('good'), expect: ok },
+  // Where a token stands.
+  ...(
+    [
+      ['a header of its own', [['X-Token', '{good}']]],
+      ['a scheme of its own', [['X-Scheme', 'Token {good}']]],
+      ['a cookie', [['Cookie', 'a=1; token={good}; b=2']]],
+      ['the same cookie twice', [['Cookie', 'token="{good}"; token={good}']]],
+      ['Authorization, of several places', [['Authorization', 'Bearer {good}']]],
+    ] as const
+  ).map(([name, headers]) => inCarriers(`AM-5: ${name}`, { headers, expect: ok })),
+  inCarriers('S35: no token in any place', { expect: missing }),
+  inCarriers('T-085: two of a header of its own', {
+    headers: [
+      ['X-Token', '{good}'],
+      ['X-Token', '{good}'],
+    ],
+    expect: ambiguous,
+  }),
+  inCarriers('T-085: another scheme in a header of its own', {
+    headers: [['X-Scheme', 'Bearer {good}']],
+    expect: missing,
+  }),
+  inCarriers('T-078: a header and a cookie', {
+    headers: [
+      ['Authorization', 'Bearer {good}'],
+      ['Cookie', 'token={good}'],
+    ],
+    expect: ambiguous,
+  }),
+  inCarriers('T-080: two different cookies of one name', {
+    headers: [['Cookie', 'token={good}; token={expired}']],
+    expect: ambiguous,
+  }),
+  inCarriers('T-080: two Cookie headers', {
+    headers: [
+      ['Cookie', 'token={good}'],
+      ['Cookie', 'token={expired}'],
+    ],
+    expect: ambiguous,
+  }),
+  ...(
+    [
+      ['same origin', [['Sec-Fetch-Site', 'same-origin']], ok],
+      ['the own origin, old browser', [['Origin', 'http://localhost']], ok],
+      [
+        'an origin that is listed',
+        [
+          ['Origin', 'https://app.example.com'],
+          ['Sec-Fetch-Site', 'cross-site'],
+        ],
+        ok,
+      ],
+      ['another site', [['Sec-Fetch-Site', 'cross-site']], refusedOrigin],
+      ['another origin of the same site', [['Sec-Fetch-Site', 'same-site']], refusedOrigin],
+      ['another origin, old browser', [['Origin', 'https://evil.example']], refusedOrigin],
+      ['Origin: null', [['Origin', 'null']], refusedOrigin],
+      ['nothing said', [], refusedOrigin],
+    ] as const
+  ).map(([name, headers, expectation]) =>
+    inCarriers(`T-081: POST with a cookie: ${name}`, {
+      method: 'POST',
+      headers: [['Cookie', 'token={good}'], ...headers],
+      expect: expectation,
+    }),
+  ),
+  inCarriers('T-081: GET with a cookie from another site', {
+    headers: [
+      ['Cookie', 'token={good}'],
+      ['Sec-Fetch-Site', 'cross-site'],
+    ],
+    expect: ok,
+  }),
+  inCarriers('T-082: the query', {
+    path: '/token?a=1&access_token={good}',
+    expect: { ...ok, headers: { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' } },
+  }),
+  inCarriers('T-083: a token in the query is gone from the URL', {
+    path: '/url?a=%20&access_token={good}&b=2',
+    expect: { status: 200, body: { url: '/url?a=%20&b=2' } },
+  }),
+  inCarriers('T-083: a bad token in the query stays out of the answer', {
+    path: '/token?access_token={expired}',
+    expect: { code: 'token_expired' },
+  }),
+  inCarriers('T-082: two in the query', {
+    path: '/token?access_token={good}&access_token={good}',
+    expect: ambiguous,
+  }),
+  inCarriers('T-082: a name that only looks like it', {
+    path: '/token?access_token[]={good}',
+    expect: missing,
+  }),
+  {
+    name: 'D11: the query is not looked at unless asked',
+    path: '/token?access_token={good}',
+    expect: missing,
+  },
+  {
+    name: 'D12: cookies are not looked at unless asked',
+    path: '/token',
+    headers: [['Cookie', 'token={good}; access_token={good}; Authorization=Bearer {good}']],
+    expect: missing,
+  },
+];

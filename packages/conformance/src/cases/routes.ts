@@ -1,0 +1,114 @@
+// What a route says for itself, and what surrounds the decision.
+import { bearer, type ConformanceCase, malformed, missing, ok } from './case.ts';
+
+/** What a route says for itself, and what surrounds the decision. */
+export const routeCases: readonly ConformanceCase[] = [
+  // What a route says instead of the options.
+  {
+    name: 'S4: an issuer that this route does not welcome',
+    path: '/issuers',
+    headers: bearer('good'),
+    expect: { code: 'token_issuer_untrusted' },
+  },
+  {
+    name: 'AM-9: anonymous is welcome here',
+    path: '/may-be-anonymous',
+    expect: { status: 200, body: { subject: null } },
+  },
+  {
+    name: 'T-079: a bad token is not welcome where anonymous is',
+    path: '/may-be-anonymous',
+    headers: bearer('expired'),
+    expect: { code: 'token_expired' },
+  },
+  {
+    name: 'AM-9: a good token counts where anonymous is welcome',
+    path: '/may-be-anonymous',
+    headers: bearer('good'),
+    expect: ok,
+  },
+  ...(['expired', 'alg none', 'stranger, known kid'] as const).map((token) => ({
+    name: `D9: permissive, and nothing of a bad token: ${token}`,
+    path: '/may-be-bad',
+    headers: bearer(token),
+    expect: { status: 200, body: { subject: null, claims: null } } as const,
+  })),
+  {
+    name: 'D9: permissive for the whole service',
+    authenticator: 'permissive',
+    path: '/token',
+    headers: bearer('expired'),
+    expect: { status: 200, body: { subject: null, claims: null } },
+  },
+  {
+    name: 'D9: permissive, a bad token on a route with rules',
+    authenticator: 'permissive',
+    path: '/roles',
+    headers: bearer('stranger, known kid'),
+    expect: missing,
+  },
+  // What surrounds the decision.
+  {
+    name: 'T-086: the realm is in the challenge',
+    authenticator: 'realm',
+    path: '/token',
+    expect: missing,
+  },
+  {
+    name: 'T-086: the realm is in the challenge of a rule',
+    authenticator: 'realm',
+    path: '/scope',
+    headers: bearer('good'),
+    expect: { code: 'scope_insufficient', scope: 'friends:read' },
+  },
+  {
+    name: 'T-079: optional, no token',
+    authenticator: 'optional',
+    path: '/token',
+    expect: { status: 200, body: { subject: null } },
+  },
+  {
+    name: 'T-079: optional, a good token',
+    authenticator: 'optional',
+    path: '/token',
+    headers: bearer('good'),
+    expect: ok,
+  },
+  {
+    name: 'T-079: optional, a bad token',
+    authenticator: 'optional',
+    path: '/token',
+    headers: bearer('expired'),
+    expect: { code: 'token_expired' },
+  },
+  {
+    name: 'T-079: optional, a malformed credential',
+    authenticator: 'optional',
+    path: '/token',
+    headers: [['Authorization', 'Bearer']],
+    expect: malformed,
+  },
+  {
+    name: 'T-079: optional, no token on a route with rules',
+    authenticator: 'optional',
+    path: '/roles',
+    expect: missing,
+  },
+  {
+    name: "T-099: a handler's own fault stays what it is",
+    path: '/fault',
+    headers: bearer('good'),
+    expect: { status: 500 },
+  },
+  {
+    name: 'T-107: a handler cannot change the principal',
+    path: '/mutate',
+    headers: bearer('good, admin only'),
+    expect: { status: 200, body: { outcomes: ['refused', 'refused', 'refused'], subject: 'alice' } },
+  },
+  {
+    name: 'T-109: an unknown path, no token',
+    path: '/nowhere',
+    expect: { status: 404, handled: false },
+  },
+];

@@ -1,0 +1,73 @@
+// The route report: what each route of an application asks for, and whether anybody said. Adapters walk their framework's routes and
+// note what stands on the way; what that comes to is decided here, so that all say the same.
+import { ConfigError } from './errors.ts';
+import type { AuthenticationMode } from './options.ts';
+
+/** What one handler, hook or decorator does. */
+export type RouteMark =
+  | { readonly kind: 'authenticate'; readonly mode: AuthenticationMode | undefined }
+  | { readonly kind: 'claims'; readonly claims: readonly string[] }
+  | { readonly kind: 'public' };
+
+/** A mark, and where on the way to the route it stands. */
+export interface PassedMark {
+  readonly mark: RouteMark;
+  readonly from: 'route' | 'router' | 'application';
+}
+
+/** What a route asks for. */
+export interface RouteReport {
+  /** Upper case; `ALL` for every method. */
+  readonly method: string;
+  /** As it was written, with the paths of what it is in. */
+  readonly path: string;
+  /** `UNDECIDED`: nothing authenticates before it, and nothing says that it is public. */
+  readonly requirement: 'token' | 'optional token' | 'public' | 'UNDECIDED';
+  /** The claims that rules ask for. */
+  readonly claims: readonly string[];
+  /** Where what decided stands: on the route itself, on a router around it, or on the application. */
+  readonly from: PassedMark['from'] | undefined;
+}
+
+/** How routes are reported. */
+export interface RoutesOptions {
+  /** Throws if any route is undecided. Ask when all routes are there, before the service listens. Default false. */
+  readonly failOnUndecided?: boolean;
+}
+
+/** What the marks on the way to a route come to, from the outside in: the nearest that says who may pass. */
+export function reportRoute(
+  { method, path }: Pick<RouteReport, 'method' | 'path'>,
+  passed: readonly PassedMark[],
+): RouteReport {
+  const decided = passed.findLast(({ mark }) => mark.kind !== 'claims');
+  const authenticated = passed.some(({ mark }) => mark.kind === 'authenticate');
+  return {
+    method,
+    path,
+    requirement: requirementOf(decided?.mark, authenticated),
+    claims: passed.flatMap(({ mark }) => (mark.kind === 'claims' ? mark.claims : [])),
+    from: decided?.from,
+  };
+}
+
+/** Gives the reports back. @throws ConfigError if the options ask for it and a route is undecided */
+export function checkRoutes(
+  reports: readonly RouteReport[],
+  { failOnUndecided = false }: RoutesOptions,
+): readonly RouteReport[] {
+  const undecided = reports.filter(({ requirement }) => requirement === 'UNDECIDED');
+  if (failOnUndecided && undecided.length > 0) {
+    const names = undecided.map(({ method, path }) => `${method} ${path}`).join(', ');
+    throw new ConfigError('routes', `undecided: ${names}; authenticate them, or say that they are public`);
+  }
+  return reports;
+}
+
+/** What has authenticated on the way has also refused: nothing after it makes a route public. */
+function requirementOf(decided: RouteMark | undefined, authenticated: boolean): RouteReport['requirement'] {
+  if (decided === undefined) return 'UNDECIDED';
+  if (decided.kind === 'public' && !authenticated) return 'public';
+  const mode = decided.kind === 'authenticate' ? (decided.mode ?? 'strict') : 'strict';
+  return mode === 'strict' ? 'token' : 'optional token';
+}
