@@ -7,8 +7,8 @@ import {
   present,
   requireClaims,
 } from '@latchkey/express';
+import { createFriends, readMessage } from '@latchkey-apps/friends';
 import express, { type ErrorRequestHandler, type Express } from 'express';
-import { createFriends } from './friends.ts';
 
 /** Builds the service. Tokens are whatever the authenticator says. */
 export async function createApp(authenticator: Authenticator): Promise<Express> {
@@ -62,13 +62,6 @@ export async function createApp(authenticator: Authenticator): Promise<Express> 
 function callerOf({ auth }: AuthenticatedRequest): string {
   if (auth.subject === undefined) throw new Error('a token without sub passed the rules');
   return auth.subject;
-}
-
-function readMessage(body: unknown): { readonly friendToken: string; readonly text: string } | undefined {
-  if (typeof body !== 'object' || body === null) return undefined;
-  const { friendToken, text } = body as { friendToken?: unknown; text?: unknown };
-  if (typeof friendToken !== 'string' || typeof text !== 'string') return undefined;
-  return text.length >= 1 && text.length <= 1000 ? { friendToken, text } : undefined;
 }
 
 /** JSON for every refusal. Status and headers are the error's; only the wording of the body is the application's. */

@@ -1,5 +1,5 @@
 // Who is whose friend, and the tokens that say so: object capabilities, one token per friend, signed by this service.
-import { type Authenticator, createAuthenticator, type JwkSet } from '@latchkey/express';
+import { type Authenticator, createAuthenticator, type JwkSet } from '@latchkey/core';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 
 const ISSUER = 'urn:friends-and-messages';

@@ -1,0 +1,27 @@
+// Settings of a sample service, from the environment: whom it trusts, who it is, and where it listens.
+import type { AuthenticatorOptions } from '@latchkey/core';
+
+/** What the environment says. */
+export interface ServiceSettings {
+  readonly options: AuthenticatorOptions;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Reads ISSUER, AUDIENCE, ALLOW_HTTP_ISSUER, HOST and PORT. Ends the process with 2 if one is missing. */
+export function readSettings(): ServiceSettings {
+  const { ISSUER, AUDIENCE, ALLOW_HTTP_ISSUER, PORT = '3000', HOST = '127.0.0.1' } = process.env;
+  if (ISSUER === undefined || AUDIENCE === undefined) {
+    console.error('ISSUER and AUDIENCE are needed: whom to trust, and who this service is.');
+    process.exit(2);
+  }
+  return {
+    options: {
+      keySets: [{ issuer: ISSUER, useOidcDiscovery: true, allowHttp: ALLOW_HTTP_ISSUER === 'true' }],
+      audience: AUDIENCE,
+      realm: 'friends-and-messages',
+    },
+    host: HOST,
+    port: Number(PORT),
+  };
+}
