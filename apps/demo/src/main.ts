@@ -1,39 +1,58 @@
-// The main job, end to end: a real provider, a real service, right and wrong tokens, and a table of what came of them.
-// `--serve` keeps both up and prints curl lines instead.
+// The main job, end to end: a real provider, a real service per framework, right and wrong tokens, and a table of what came of them.
+// `--serve` keeps all of them up and prints curl lines instead.
 import { type DemoProvider, startProvider } from './provider.ts';
-import { type DemoService, startService } from './service.ts';
-import { type Cast, createCast, type Step, story } from './story.ts';
-
-interface Outcome extends Step {
-  readonly got: number | string;
-}
+import { type DemoService, frameworks, startService } from './service.ts';
+import { type Cast, createCast, getTokens, type Step, story, type Tokens } from './story.ts';
+import { printTable } from './table.ts';
 
 console.log('Starting an OpenID provider (oidc-provider) …');
 const provider = await startProvider();
 console.log(`  it is at ${provider.issuer}`);
-console.log('Starting the Express sample service …');
-const service = await startService('express', provider.issuer);
-console.log(`  it is at ${service.url}`);
+const services = await Promise.all(
+  frameworks.map(async (framework) => {
+    console.log(`Starting the ${framework} service …`);
+    const service = await startService(framework, provider.issuer);
+    console.log(`  ${framework} is at ${service.url}`);
+    return service;
+  }),
+);
 console.log('Getting access tokens by the client-credentials grant …');
-const cast = await createCast(provider, service.url);
+const tokens = await getTokens(provider);
 
-if (process.argv.includes('--serve')) await serve(service, cast, provider);
-else await tell(service, cast, provider);
+if (process.argv.includes('--serve')) await serve(services, tokens, provider);
+else await tell(services, tokens, provider);
 
-async function tell({ url, stop }: DemoService, cast: Cast, provider: DemoProvider): Promise<void> {
+async function tell(services: readonly DemoService[], tokens: Tokens, provider: DemoProvider): Promise<void> {
   console.log('Telling the story …');
-  const outcomes: Outcome[] = [];
+  const casts = services.map(({ url }) => createCast(provider, tokens, url));
+  const outcomes: { readonly step: Step; readonly got: readonly (number | string)[] }[] = [];
   for (const step of story) {
     await step.before?.(provider);
-    const got = await take(step, cast, url).catch((error: Error) => error.message);
-    outcomes.push({ ...step, got });
-    console.log(`  ${got === step.expected ? 'ok ' : 'BAD'} ${step.title}`);
+    const got = await Promise.all(
+      services.map(({ url }, index) => {
+        const cast = casts[index];
+        return cast === undefined ? 'no cast' : take(step, cast, url).catch((error: Error) => error.message);
+      }),
+    );
+    outcomes.push({ step, got });
+    console.log(`  ${got.every((status) => status === step.expected) ? 'ok ' : 'BAD'} ${step.title}`);
   }
-  const exitCode = await stop();
-  console.log(`Stopped the service with SIGTERM: exit code ${exitCode}\n`);
-  printTable(outcomes);
-  const wrong = outcomes.filter(({ got, expected }) => got !== expected).length + (exitCode === 0 ? 0 : 1);
-  console.log(wrong === 0 ? `\nAll ${outcomes.length} as expected.` : `\n${wrong} not as expected.`);
+  const exitCodes = await Promise.all(services.map(({ stop }) => stop()));
+  console.log(`Stopped the services with SIGTERM: exit codes ${exitCodes.join(', ')}\n`);
+  printTable(
+    ['request', '', 'expected', ...services.map(({ framework }) => framework)],
+    outcomes.map(({ step: { method, path, title, expected }, got }) => [
+      `${method} ${path}`,
+      title,
+      String(expected),
+      ...got.map((status) => `${status}${status === expected ? '' : ' !'}`),
+    ]),
+  );
+  const answers = outcomes.flatMap(({ step: { expected }, got }) => got.map((status) => status === expected));
+  const wrong = [...answers, ...exitCodes.map((code) => code === 0)].filter(
+    (asExpected) => !asExpected,
+  ).length;
+  console.log(wrong === 0 ? `\nAll ${answers.length} answers as expected.` : `\n${wrong} not as expected.`);
   process.exitCode = wrong === 0 ? 0 : 1;
 }
 
@@ -52,48 +71,33 @@ async function take({ method, path, token, body }: Step, cast: Cast, url: string
   return response.status;
 }
 
-function printTable(outcomes: readonly Outcome[]): void {
-  const rows = [
-    ['request', '', 'expected', 'got'],
-    ...outcomes.map(({ method, path, title, expected, got }) => [
-      `${method} ${path}`,
-      title,
-      String(expected),
-      `${got}${got === expected ? '' : '  <-- not as expected'}`,
-    ]),
-  ];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  for (const [index, row] of rows.entries()) {
-    console.log(
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    );
-    if (index === 0) console.log(widths.map((width) => '-'.repeat(width)).join('  '));
-  }
-}
-
-async function serve({ url, stop }: DemoService, cast: Cast, provider: DemoProvider): Promise<void> {
-  const [bob] = (await cast.friendsOf(cast.alice)).filter(({ name }) => name === 'bob');
-  const message = JSON.stringify({ friendToken: bob?.friendToken, text: 'Hello, Bob' });
-  console.log(`
-Both stay up until Ctrl-C. The tokens are good for five minutes.
-
+async function serve(
+  services: readonly DemoService[],
+  tokens: Tokens,
+  provider: DemoProvider,
+): Promise<void> {
+  for (const { framework, url } of services) {
+    const { friendsOf } = createCast(provider, tokens, url);
+    const bob = (await friendsOf(tokens.alice)).find(({ name }) => name === 'bob');
+    const message = JSON.stringify({ friendToken: bob?.friendToken, text: 'Hello, Bob' });
+    console.log(`
+# ${framework}
 curl -i ${url}/health
 curl -i ${url}/friends
-curl -i ${url}/friends -H 'Authorization: Bearer ${cast.alice}'
-curl -i ${url}/admin -H 'Authorization: Bearer ${cast.alice}'
-curl -i ${url}/admin -H 'Authorization: Bearer ${cast.bob}'
-curl -i ${url}/messages -H 'Authorization: Bearer ${cast.alice}' -H 'Content-Type: application/json' -d '${message}'
-
-A new token:
+curl -i ${url}/friends -H 'Authorization: Bearer ${tokens.alice}'
+curl -i ${url}/admin -H 'Authorization: Bearer ${tokens.alice}'
+curl -i ${url}/admin -H 'Authorization: Bearer ${tokens.bob}'
+curl -i ${url}/messages -H 'Authorization: Bearer ${tokens.alice}' -H 'Content-Type: application/json' -d '${message}'`);
+  }
+  console.log(`
+# A new token; these are good for five minutes
 curl -s ${provider.issuer}/token -u alice:alice-secret -d grant_type=client_credentials -d 'scope=friends:read messages:write'
-`);
+
+All stay up until Ctrl-C.`);
   await new Promise((resolve) => {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);
   });
-  await stop();
+  await Promise.all(services.map(({ stop }) => stop()));
   await provider.stop();
 }

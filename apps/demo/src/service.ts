@@ -5,16 +5,23 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { audience } from './provider.ts';
 
+/** The sample services, a framework each. */
+export const frameworks = ['express'] as const;
+
 /** A service that listens. */
 export interface DemoService {
+  readonly framework: (typeof frameworks)[number];
   readonly url: string;
   /** Sends SIGTERM and resolves with the exit code. */
   stop(): Promise<number | null>;
 }
 
 /** Starts the sample service of one framework, and waits until it listens. */
-export async function startService(app: 'express', issuer: string): Promise<DemoService> {
-  const main = fileURLToPath(import.meta.resolve(`@latchkey-apps/${app}/main`));
+export async function startService(
+  framework: DemoService['framework'],
+  issuer: string,
+): Promise<DemoService> {
+  const main = fileURLToPath(import.meta.resolve(`@latchkey-apps/${framework}/main`));
   const child = spawn(
     process.execPath,
     ['--conditions=source', '--disable-warning=ExperimentalWarning', main],
@@ -25,6 +32,7 @@ export async function startService(app: 'express', issuer: string): Promise<Demo
   );
   const url = await listening(child);
   return {
+    framework,
     url,
     async stop() {
       child.kill('SIGTERM');

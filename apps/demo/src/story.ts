@@ -16,20 +16,23 @@ export interface Step {
   readonly body?: (cast: Cast) => Promise<unknown>;
 }
 
-/** What steps draw on. */
-export interface Cast {
-  readonly provider: DemoProvider;
-  /** Tokens that the provider gave before the story began. */
+/** The tokens that the provider gave before the story began. */
+export interface Tokens {
   readonly alice: string;
   readonly bob: string;
   readonly aliceWithoutScope: string;
   readonly forAnotherService: string;
+}
+
+/** What steps draw on, for one service. */
+export interface Cast extends Tokens {
+  readonly provider: DemoProvider;
   /** Asks the service for a caller's friends. */
   readonly friendsOf: (token: string) => Promise<readonly { name: string; friendToken: string }[]>;
 }
 
 /** Gets the tokens. */
-export async function createCast(provider: DemoProvider, serviceUrl: string): Promise<Cast> {
+export async function getTokens(provider: DemoProvider): Promise<Tokens> {
   const all = 'friends:read messages:write';
   const [alice, bob, aliceWithoutScope, forAnotherService] = await Promise.all([
     provider.token('alice', all),
@@ -37,12 +40,14 @@ export async function createCast(provider: DemoProvider, serviceUrl: string): Pr
     provider.token('alice', 'messages:write'),
     provider.token('alice', all, otherAudience),
   ]);
+  return { alice, bob, aliceWithoutScope, forAnotherService };
+}
+
+/** Sets the scene at one service. */
+export function createCast(provider: DemoProvider, tokens: Tokens, serviceUrl: string): Cast {
   return {
     provider,
-    alice,
-    bob,
-    aliceWithoutScope,
-    forAnotherService,
+    ...tokens,
     async friendsOf(token) {
       const response = await fetch(`${serviceUrl}/friends`, {
         headers: { authorization: `Bearer ${token}` },

@@ -414,11 +414,7 @@ describe('what is given', () => {
     expect([...(read({ audience: ['a', 'b'] }).registered.audience ?? [])]).toEqual(['a', 'b']);
   });
 
-  it.each([
-    ['strict'],
-    ['optional'],
-    ['permissive'],
-  ])('S36: mode %s', (mode) => {
+  it.each([['strict'], ['optional'], ['permissive']])('S36: mode %s', (mode) => {
     expect(read({ mode }).mode).toBe(mode);
   });
 

@@ -1,10 +1,11 @@
 // Keys from where the token's own "jku" (JWK Set URL) Header Parameter says (RFC 7515 §4.1.2), if that is a host that the options
 // list. The URL is the sender's: it is held to the list, to public addresses, and to a bounded number of fetches.
 import { AuthError } from '../errors.ts';
+import type { UnverifiedHeader } from '../token/parse.ts';
 import { type JsonFetcher, refuseUrl } from './https.ts';
 import type { KeyPolicy } from './jwk.ts';
 import { loadJwks } from './jwks-url.ts';
-import { createSnapshot, type KeySelection, type Keyset } from './keyset.ts';
+import { createSnapshot, type KeySelection, type KeySnapshot, type Keyset } from './keyset.ts';
 import { createRefreshedKeyset } from './refresh.ts';
 
 /** A host that may be asked for keys. */
@@ -41,6 +42,8 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
   const { name, issuer, policy, selection, hosts, allowHttp, fetcher } = settings;
   /** By URL, the one used longest ago first. */
   const keysets = new Map<string, Keyset>();
+  /** When each was first asked: what has just been read is not read again for an unknown kid. */
+  const admittedAt = new WeakMap<Keyset, number>();
   let windowStart = Number.NEGATIVE_INFINITY;
   let admitted = 0;
 
@@ -67,7 +70,7 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
     }
     admitted++;
     if (keysets.size >= MAX_URLS) evict();
-    return createRefreshedKeyset({
+    const keyset = createRefreshedKeyset({
       ...settings,
       allowed: policy.allowed,
       source: {
@@ -77,6 +80,20 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
         close: () => Promise.resolve(),
       },
     });
+    admittedAt.set(keyset, now);
+    // A URL that gives nothing is not tried again on its own: it may be nobody's but the sender's.
+    keyset.ready().catch(() => {
+      if (keysets.get(url.href) === keyset) keysets.delete(url.href);
+      return keyset.close();
+    });
+    return keyset;
+  }
+
+  function refetch(header: UnverifiedHeader): KeySnapshot | Promise<KeySnapshot> {
+    const keyset = find(header.jku);
+    if (keyset === undefined) return EMPTY;
+    const isNew = performance.now() - (admittedAt.get(keyset) ?? 0) < WINDOW_MS;
+    return isNew ? keyset.keys(header) : keyset.refetch(header);
   }
 
   /** A URL that never gave a key goes first: it may be nobody's but the sender's. */
@@ -93,7 +110,7 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
     allowed: policy.allowed,
     selection,
     keys: (header) => find(header.jku)?.keys(header) ?? EMPTY,
-    refetch: (header) => find(header.jku)?.refetch(header) ?? EMPTY,
+    refetch,
     ready: () => Promise.resolve(),
     report() {
       const reports = [...keysets.values()].map(({ report }) => report());

@@ -1,11 +1,12 @@
 // The deprecated `keys` list: raw keys in secrets, found by issuer first and by key id then. Kept so that it can be left in peace.
+import { isUtf8 } from 'node:buffer';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
 import { importJwk, type SkippedKey, type VerificationKey } from './jwk.ts';
 import { createSnapshot, type KeySnapshot, type Keyset } from './keyset.ts';
 import { importPem } from './public-keys.ts';
 import { createRefreshedKeyset, type KeySource } from './refresh.ts';
-import { readSecret, watching } from './secret.ts';
+import { findSecret, readSecret, watching } from './secret.ts';
 
 /** One key of the list, checked. */
 export interface LegacyKeySettings {
@@ -57,7 +58,7 @@ function createSource({ keys, store }: LegacyKeysSettings): KeySource {
     description: 'keys (deprecated)',
     async load(signal) {
       const imported = await Promise.all(
-        keys.map(async (key) => importLegacy(key, await readSecret(store, entryOf(key), signal))),
+        keys.map(async (key) => importLegacy(key, await readEntry(key, store, signal))),
       );
       return {
         keys: imported.filter((key): key is VerificationKey => !('reason' in key)),
@@ -70,10 +71,27 @@ function createSource({ keys, store }: LegacyKeysSettings): KeySource {
   };
 }
 
+/** @returns undefined for a secret that only signs: it has a private key, and no public one */
+async function readEntry(
+  key: LegacyKeySettings,
+  store: SecretStore,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  const entry = entryOf(key);
+  if (entry.key === 'secret.key') return readSecret(store, entry, signal);
+  const found = await findSecret(store, entry, signal);
+  if (found !== undefined) return found;
+  const signing = await findSecret(store, { ...entry, key: 'private.key' }, signal);
+  // Neither: the secret is not there, and that is for the engine to outlive.
+  return signing === undefined ? readSecret(store, entry, signal) : undefined;
+}
+
 function importLegacy(
   { keyId, algorithm, legacy }: LegacyKeySettings,
-  bytes: Uint8Array,
+  bytes: Uint8Array | undefined,
 ): VerificationKey | SkippedKey {
+  // A key that only signs is no fault, and does not take the others with it.
+  if (bytes === undefined) return { kid: keyId, reason: 'the secret has nothing to verify with' };
   if (findAlgorithm(algorithm)?.kty === 'oct') {
     const k = Buffer.from(withoutNewline(bytes)).toString('base64url');
     return importJwk({ kty: 'oct', k, kid: keyId, alg: algorithm }, { origin: 'secret', legacy });
@@ -82,10 +100,14 @@ function importLegacy(
   return { ...imported, kid: keyId };
 }
 
-/** One newline at the end of a secret is the editor's; anything else is the secret's own. */
+/** One newline at the end of a text is the editor's. Of random bytes it is one of them. */
 function withoutNewline(bytes: Uint8Array): Uint8Array {
-  if (bytes.at(-1) !== 0x0a) return bytes;
-  return bytes.subarray(0, bytes.at(-2) === 0x0d ? -2 : -1);
+  const text = isUtf8(bytes)
+    ? Buffer.from(bytes)
+        .toString('utf8')
+        .replace(/\r?\n$/, '')
+    : undefined;
+  return text === undefined || /\p{Cc}/u.test(text) ? bytes : Buffer.from(text, 'utf8');
 }
 
 /** A keyset that shows those keys of the list that are pinned to one issuer. */

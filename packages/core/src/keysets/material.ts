@@ -2,6 +2,7 @@
 import { createHash, createPublicKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import type { SignatureAlgorithm } from '../token/algorithms.ts';
 import type { JsonObject } from '../token/json.ts';
+import { isAnotherKey } from './another-key.ts';
 import { hasRocaFingerprint } from './roca.ts';
 
 /** Why a key cannot be used. The message is constant; nothing of the key is in it. */
@@ -74,14 +75,8 @@ function importSecret(jwk: JsonObject, algorithms: readonly SignatureAlgorithm[]
   );
   if (bytes.length < shortest) throw new UnusableKey('the secret is shorter than its hash (RFC 7518 §3.2)');
   if (new Set(bytes).size < 8) throw new UnusableKey('the secret is no random secret');
-  if (looksLikeKeyText(bytes)) throw new UnusableKey('the secret is the text of another key');
+  if (isAnotherKey(bytes)) throw new UnusableKey('the secret is the text of another key');
   return { key: createSecretKey(bytes), thumbprint: thumbprintOf({ k: member(jwk, 'k'), kty: 'oct' }) };
-}
-
-/** PEM, and JSON that is a JWK or a set of them: a public key in the place of a secret lets everybody sign. */
-function looksLikeKeyText(bytes: Buffer): boolean {
-  const text = bytes.toString('latin1');
-  return text.includes('-----BEGIN ') || /^\s*[[{].*"(?:kty|keys)"/s.test(text);
 }
 
 /** RFC 7638 §3: the hash of the members that make the key, in lexicographic order. */

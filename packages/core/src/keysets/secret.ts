@@ -30,18 +30,30 @@ export function createSecretSource({ kind, store, reference, policy }: SecretSet
   };
 }
 
-/**
- * Reads one entry, within five seconds whatever the store does. A store is somebody else's code: what it returns is checked like
- * configuration.
- */
+/** Reads one entry that has to be there: see `findSecret`. */
 export async function readSecret(
   store: SecretStore,
   reference: SecretReference,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
+  const bytes = await findSecret(store, reference, signal);
+  if (bytes === undefined) throw new Error(`the secret ${reference.name} has no entry ${reference.key}`);
+  return bytes;
+}
+
+/**
+ * Reads one entry, within five seconds whatever the store does. A store is somebody else's code: what it returns is checked like
+ * configuration.
+ * @returns undefined if the store says that there is no such entry
+ */
+export async function findSecret(
+  store: SecretStore,
+  reference: SecretReference,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
   const bytes: unknown = await withDeadline(DEADLINE_MS, signal, (inner) => store.read(reference, inner));
+  if (bytes === undefined) return undefined;
   const what = `the secret ${reference.name} has`;
-  if (bytes === undefined) throw new Error(`${what} no entry ${reference.key}`);
   if (!(bytes instanceof Uint8Array))
     throw new Error(`${what} something else than bytes in ${reference.key}`);
   if (bytes.length === 0) throw new Error(`${what} nothing in ${reference.key}`);

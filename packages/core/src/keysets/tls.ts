@@ -95,7 +95,8 @@ function readCa(value: unknown, path: string): string {
   try {
     const text = typeof file === 'string' ? readFileSync(file, 'utf8') : String(pem);
     // Parsed here, so that a wrong file is found when the service starts.
-    new X509Certificate(text);
+    const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [''];
+    for (const certificate of certificates) new X509Certificate(certificate);
     return text;
   } catch (cause) {
     throw new ConfigError(path, 'expected CA certificates, PEM', { cause });

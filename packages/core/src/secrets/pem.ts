@@ -31,13 +31,13 @@ export function publicJwkOfPrivatePem(pem: string): JsonWebKey {
 function readPem(pem: string): { readonly label: string; readonly block: string } {
   // `openssl ecparam -genkey` writes the curve in a block of its own before the key.
   const text = pem.replace(/-----BEGIN EC PARAMETERS-----[^-]*-----END EC PARAMETERS-----\s*/, '');
+  if (/^(?:Proc-Type: 4,ENCRYPTED|-----BEGIN ENCRYPTED PRIVATE KEY-----)/m.test(text)) {
+    throw new TypeError('the private key is encrypted');
+  }
   const found = /^\s*(-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \2-----)\s*$/.exec(text);
   if (found === null) throw new TypeError('expected one PEM block and nothing else');
   const [, block = '', label = ''] = found;
   if (label === 'CERTIFICATE') throw new TypeError('a certificate is no key; extract its public key');
-  if (label === 'ENCRYPTED PRIVATE KEY' || block.includes('ENCRYPTED')) {
-    throw new TypeError('the private key is encrypted');
-  }
   return { label, block };
 }
 
