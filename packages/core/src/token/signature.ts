@@ -19,7 +19,10 @@ export function createSignatureVerifier(algorithm: SignatureAlgorithm, key: KeyO
               // RFC 7518 §3.5: the salt is as long as the hash; no other length is accepted.
               saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
             };
-      return (signingInput, signature) => check(hash, signingInput, input, signature);
+      // RFC 8017 §8.1.2, §8.2.2: as long as the modulus. OpenSSL takes a leading zero byte or leaves it out.
+      const signatureBytes = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
+      return (signingInput, signature) =>
+        signature.length === signatureBytes && check(hash, signingInput, input, signature);
     }
     case 'EC': {
       const { hash, coordinateBytes } = algorithm;
