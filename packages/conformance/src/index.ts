@@ -3,5 +3,5 @@ export type { ConformanceCase, Expectation } from './cases.ts';
 export { cases } from './cases.ts';
 export type { Route } from './routes.ts';
 export { routes } from './routes.ts';
-export type { BuildListener, Harness } from './suite.ts';
+export type { BuildListener, Harness, KnownGaps } from './suite.ts';
 export { describeAdapter } from './suite.ts';

@@ -19,9 +19,11 @@ export interface ConformanceCase {
   readonly expect: Expectation;
 }
 
-/** Either a refusal by its code, or an answer. */
+/** A refusal by its code, anything but a handler, or an answer. */
 export type Expectation =
   | { readonly code: AuthErrorCode; readonly scope?: string }
+  /** However the framework reads the request: no handler runs, and nothing breaks. */
+  | { readonly notHandled: true }
   | {
       readonly status: number;
       /** Members that the JSON body must have. */
