@@ -74,7 +74,7 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
       ...settings,
       allowed: policy.allowed,
       source: {
-        description: url.href,
+        description: `${url.origin}${url.pathname}`,
         load: (signal) => loadJwks({ url, policy, fetcher }, signal),
         // The connections are shared by all URLs.
         close: () => Promise.resolve(),

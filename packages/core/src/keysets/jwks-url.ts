@@ -13,7 +13,8 @@ export interface JwksUrlSettings {
 /** Makes a source of the JWK Set behind one URL. */
 export function createJwksUrlSource(settings: JwksUrlSettings): KeySource {
   return {
-    description: settings.url.href,
+    // Without the query, where some servers want a key.
+    description: `${settings.url.origin}${settings.url.pathname}`,
     load: (signal) => loadJwks(settings, signal),
     close: () => settings.fetcher.close(),
   };

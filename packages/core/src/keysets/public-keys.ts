@@ -1,5 +1,5 @@
 // Public keys given as PEM, one algorithm each: a primary key and its backup. They have no kid, so each is tried for any token.
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { readSecretFile, watchPath } from '../secrets/directory.ts';
 import { publicJwkFromPem } from '../secrets/pem.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
@@ -47,9 +47,9 @@ export function createPublicKeysSource(keys: readonly PublicKeySettings[], polic
       : {
           watch(changed) {
             // The folder, because editors and deployments put a new file in the old one's place.
-            const stops = [...new Set(files.map((file) => dirname(file)))].map((folder) =>
-              watchPath(folder, changed),
-            );
+            const folders = [...new Set(files.map((file) => dirname(file)))];
+            const names = new Set(files.map((file) => basename(file)));
+            const stops = folders.map((folder) => watchPath(folder, changed, names));
             return () => {
               for (const stop of stops) stop();
             };

@@ -49,10 +49,15 @@ export async function readSecretFile(path: string, signal: AbortSignal): Promise
   }
 }
 
-/** Watches a path without keeping the process alive. Where it cannot be watched, the refresh interval has to do. */
-export function watchPath(path: string, changed: () => void): () => void {
+/**
+ * Watches a path without keeping the process alive. Where it cannot be watched, the refresh interval has to do.
+ * @param names in a directory, what of it counts. Kubernetes swaps a whole mount by a name that begins with two dots
+ */
+export function watchPath(path: string, changed: () => void, names?: ReadonlySet<string>): () => void {
   try {
-    const watcher = watch(path, { persistent: false }, () => changed());
+    const watcher = watch(path, { persistent: false }, (_event, name) => {
+      if (names === undefined || name === null || names.has(name) || name.startsWith('..')) changed();
+    });
     // The directory was taken away. The next refresh says what has become of it.
     watcher.on('error', () => watcher.close());
     return () => watcher.close();
