@@ -79,18 +79,21 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       expect(Object.keys(gaps).filter((title) => !titles.includes(title))).toEqual([]);
     });
 
-    it.each([undefined, null, '', 0, false])('T-098: a rejection with %j lets nobody in', async (reason) => {
-      const authenticator = {
-        ...authenticatorFor(world, 'strict'),
-        authenticate: () => Promise.reject(reason),
-      };
-      const server = await serve(await build({ authenticator, routes: observed }));
-      const answer = await exchange({ port: server.port, method: 'GET', path: '/token', headers: [] });
-      await server.openRequests();
-      expect(handled, 'handlers that ran').toEqual([]);
-      expect(answer.status).toBeGreaterThanOrEqual(400);
-      await server.close();
-    });
+    it.each([undefined, null, '', 0, false, 'route', 'router', true])(
+      'T-098: a rejection with %j lets nobody in',
+      async (reason) => {
+        const authenticator = {
+          ...authenticatorFor(world, 'strict'),
+          authenticate: () => Promise.reject(reason),
+        };
+        const server = await serve(await build({ authenticator, routes: observed }));
+        const answer = await exchange({ port: server.port, method: 'GET', path: '/token', headers: [] });
+        await server.openRequests();
+        expect(handled, 'handlers that ran').toEqual([]);
+        expect(answer.status).toBeGreaterThanOrEqual(400);
+        await server.close();
+      },
+    );
 
     it('T-102: principals of concurrent requests do not cross', async () => {
       const port = served.get('strict')?.port ?? 0;

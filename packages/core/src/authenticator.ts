@@ -1,6 +1,5 @@
 // createAuthenticator(): from a request, or a token, to a principal, in the order of checks that never changes.
 import { type CompiledRules, compileRules, firstFailure } from './claims/compile.ts';
-import { compileIssuers, type IssuerMatcher, type IssuerRule } from './claims/issuers.ts';
 import { checkRegisteredClaims } from './claims/registered.ts';
 import type { RequestParameters, Rules } from './claims/rules.ts';
 import type { ClaimsOf } from './claims/types.ts';
@@ -11,26 +10,25 @@ import { createKeysets } from './keysets/create.ts';
 import type { KeySnapshot, Keyset, KeysetReport } from './keysets/keyset.ts';
 import { selectKeys } from './keysets/select.ts';
 import { type AuthenticationMode, type AuthenticatorOptions, normalizeType, readOptions } from './options.ts';
+import { type AuthenticateOverrides, type CompiledOverrides, compileOverrides } from './overrides.ts';
 import { contextOf, createPrincipal, type Principal } from './principal.ts';
 import { type AlgorithmName, findAlgorithm } from './token/algorithms.ts';
 import type { JsonObject } from './token/json.ts';
 import { parseToken, type UnverifiedToken } from './token/parse.ts';
 
-/** What a route may say for itself instead of what the options say. */
-export interface AuthenticateOverrides {
-  readonly mode?: AuthenticationMode | undefined;
-  /** The issuers that are welcome here, beside having keys. A token without `iss` is not. */
-  readonly issuers?: readonly IssuerRule[] | IssuerMatcher | undefined;
-}
-
 /** Options brought to life. Made once, when a service starts, and used by every request. */
 export interface Authenticator {
+  /** What the options say. */
+  readonly mode: AuthenticationMode;
   /**
    * Finds the token of a request and verifies it. Does *not* look at any route's rules: see `authorize`.
    * @returns the principal; undefined for an anonymous request, which `mode: 'strict'` never lets pass
    * @throws AuthError with every code but `scope_insufficient` and `claims_insufficient`
    */
-  authenticate(request: RequestView, overrides?: AuthenticateOverrides): Promise<Principal | undefined>;
+  authenticate(
+    request: RequestView,
+    overrides?: AuthenticateOverrides | CompiledOverrides,
+  ): Promise<Principal | undefined>;
   /**
    * Verifies a token that did not come as the bearer token of a request, and authorizes it.
    * @throws AuthError with every `token_` code, `keyset_unavailable`, and those of `authorize`
@@ -51,6 +49,8 @@ export interface Authenticator {
   /** Stops all background work and lets go of connections. */
   close(): Promise<void>;
 }
+
+const NONE = compileOverrides();
 
 // Why a permissive authenticator let a request pass without a principal. Held as long as the request.
 const refusals = new WeakMap<object, AuthError>();
@@ -115,17 +115,25 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   }
 
   return Object.freeze<Authenticator>({
-    authenticate: (request, { mode = settings.mode, issuers } = {}) =>
+    mode: settings.mode,
+    authenticate: (request, overrides) =>
       answer(async () => {
+        const { mode = settings.mode, welcomes } =
+          overrides === undefined ? NONE : compileOverrides(overrides);
+        refusals.delete(request);
         try {
           const token = settings.tokens.find(request);
           if (token === undefined) {
             if (mode === 'strict') throw new AuthError('credentials_missing');
             return undefined;
           }
-          return welcome(await verifyToken(token), issuers);
+          const principal = await verifyToken(token);
+          if (welcomes !== undefined && !welcomes(principal.issuer))
+            throw new AuthError('token_issuer_untrusted');
+          return principal;
         } catch (error) {
-          if (mode !== 'permissive' || !isAuthError(error)) throw error;
+          // What cannot be decided is not for a mode to decide.
+          if (mode !== 'permissive' || !isAuthError(error) || error.status === 503) throw error;
           refusals.set(request, error);
           return undefined;
         }
@@ -176,12 +184,6 @@ export function authorize<const R extends Rules>(
     realm,
     scope: failed.scope,
   });
-}
-
-function welcome(principal: Principal, issuers: AuthenticateOverrides['issuers']): Principal {
-  const matches = typeof issuers === 'function' ? issuers : compileIssuers(issuers, 'issuers');
-  if (matches?.(principal.issuer) === false) throw new AuthError('token_issuer_untrusted');
-  return principal;
 }
 
 /**

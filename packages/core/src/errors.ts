@@ -154,6 +154,15 @@ export function isAuthError(value: unknown): value is AuthError {
   return typeof value === 'object' && value !== null && BRAND in value;
 }
 
+/**
+ * What was thrown, as an Error. Frameworks take a rejection with nothing, or with a word of theirs, for leave to go on.
+ */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error
+    ? thrown
+    : new Error('something was thrown that is no error', { cause: thrown });
+}
+
 /** Options that cannot be used. Thrown while building, never during a request. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';

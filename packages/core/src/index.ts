@@ -1,13 +1,10 @@
 // The public surface of @latchkey/core, in two halves.
 
 // For applications.
-export type { AuthenticateOverrides, Authenticator } from './authenticator.ts';
+
+export type { Authenticator } from './authenticator.ts';
 export { authorize, createAuthenticator, refusalOf } from './authenticator.ts';
-// For authors of adapters. A third party's adapter needs no more than this.
-export type { CompiledRules } from './claims/compile.ts';
-export { claimNames, compileRules } from './claims/compile.ts';
-export type { IssuerMatcher, IssuerRule } from './claims/issuers.ts';
-export { compileIssuers } from './claims/issuers.ts';
+export type { IssuerRule } from './claims/issuers.ts';
 export type {
   AllOfRule,
   AnyOfRule,
@@ -42,11 +39,9 @@ export {
 export type { StandardSchema } from './claims/schema.ts';
 export type { ClaimsOf } from './claims/types.ts';
 export type { BodyCarrier, Carrier, CookieCarrier, HeaderCarrier, QueryCarrier } from './credentials/find.ts';
-export type { ConcealableRequest, ResponseView } from './credentials/query.ts';
-export type { RequestView } from './credentials/request.ts';
 export type { Duration } from './duration.ts';
 export type { AuthErrorCode, AuthErrorContext } from './errors.ts';
-export { AuthError, authErrorCodes, ConfigError, isAuthError } from './errors.ts';
+export { AuthError, ConfigError, isAuthError } from './errors.ts';
 export type { LatchkeyEvents } from './events.ts';
 export type { JwkSet } from './keysets/jwk.ts';
 export type { KeysetReport } from './keysets/keyset.ts';
@@ -64,10 +59,9 @@ export type {
 } from './keysets/options.ts';
 export type { TlsOptions } from './keysets/tls.ts';
 export type { AuthenticationMode, AuthenticatorOptions, Clock } from './options.ts';
+export type { AuthenticateOverrides } from './overrides.ts';
 export type { Claims, Principal } from './principal.ts';
-export { isPrincipal } from './principal.ts';
-export type { PassedMark, RouteMark, RouteReport, RoutesOptions } from './route-report.ts';
-export { checkRoutes, reportRoute } from './route-report.ts';
+export type { RouteReport, RoutesOptions } from './route-report.ts';
 export { createDirectoryStore } from './secrets/directory.ts';
 export type { EnvironmentStoreOptions, MemoryStore, SecretReference, SecretStore } from './secrets/store.ts';
 export { createEnvironmentStore, createMemoryStore } from './secrets/store.ts';
@@ -77,3 +71,16 @@ export type { RequestTree, TokenSource } from './tree.ts';
 export { requireAll, requireAny } from './tree.ts';
 export type { AcceptedUpgrade, UpgradeAuthenticator } from './upgrade.ts';
 export { authenticateUpgrade, whenExpired } from './upgrade.ts';
+
+// For authors of adapters and stores. A third party's needs no more than this.
+
+export type { CompiledRules } from './claims/compile.ts';
+export { claimNames, compileRules } from './claims/compile.ts';
+export type { ConcealableRequest, ResponseView } from './credentials/query.ts';
+export type { RequestView } from './credentials/request.ts';
+export { asError, authErrorCodes } from './errors.ts';
+export type { CompiledOverrides } from './overrides.ts';
+export { compileOverrides } from './overrides.ts';
+export { isPrincipal } from './principal.ts';
+export type { PassedMark, RouteMark } from './route-report.ts';
+export { checkRoutes, reportRoute } from './route-report.ts';

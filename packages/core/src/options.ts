@@ -1,7 +1,7 @@
 // AuthenticatorOptions: checked once, defaulted, frozen. What is wrong is a ConfigError that names the path and the mend.
 import { isHeaderText } from './challenge.ts';
 import { readBoolean, readChoice, readList, readObject, readText } from './checks.ts';
-import { type CompiledRules, compileRules } from './claims/compile.ts';
+import { type CompiledRules, compileRules, needsRequest } from './claims/compile.ts';
 import { compileIssuers, type IssuerMatcher, type IssuerRule } from './claims/issuers.ts';
 import type { RegisteredClaimsPolicy } from './claims/registered.ts';
 import type { Rules } from './claims/rules.ts';
@@ -58,7 +58,7 @@ export interface AuthenticatorOptions {
   readonly nestedClaimDelimiter?: string | undefined;
   /**
    * `optional`: a request without a token is anonymous; a bad token is refused all the same. `permissive`: so is a request with a bad
-   * one, and `refusalOf(request)` says why. Default `strict`.
+   * one, and `refusalOf(request)` says why; what cannot be decided is a 503 all the same. Default `strict`.
    */
   readonly mode?: AuthenticationMode | undefined;
   /**
@@ -175,7 +175,7 @@ export function readOptions(value: AuthenticatorOptions): Settings {
       ),
     }),
     tokens: readTokenFrom(options.tokenFrom),
-    claims: compileRules((options.claims === undefined ? {} : options.claims) as Rules, 'claims'),
+    claims: readClaims(options.claims),
     issuers: compileIssuers(options.issuers, 'issuers'),
     delimiter:
       options.nestedClaimDelimiter === undefined ? undefined : readDelimiter(options.nestedClaimDelimiter),
@@ -185,6 +185,12 @@ export function readOptions(value: AuthenticatorOptions): Settings {
     realm: readRealm(options.realm),
     clock: readClock(options.clock),
   });
+}
+
+function readClaims(value: unknown): CompiledRules {
+  const claims = compileRules((value === undefined ? {} : value) as Rules, 'claims');
+  if (needsRequest(claims)) throw new ConfigError('claims', 'fromRequest is for the rules of a route');
+  return claims;
 }
 
 function readKeysets(value: unknown): readonly KeysetSettings[] {

@@ -5,7 +5,7 @@ import type { AuthenticationMode } from './options.ts';
 
 /** What one handler, hook or decorator does. */
 export type RouteMark =
-  | { readonly kind: 'authenticate'; readonly mode: AuthenticationMode | undefined }
+  | { readonly kind: 'authenticate'; readonly mode: AuthenticationMode }
   | { readonly kind: 'claims'; readonly claims: readonly string[] }
   | { readonly kind: 'public' };
 
@@ -35,20 +35,24 @@ export interface RoutesOptions {
   readonly failOnUndecided?: boolean;
 }
 
-/** What the marks on the way to a route come to, from the outside in: the nearest that says who may pass. */
+/** What the marks on the way to a route come to. Whatever refuses anonymous requests somewhere on the way refuses them. */
 export function reportRoute(
   { method, path }: Pick<RouteReport, 'method' | 'path'>,
   passed: readonly PassedMark[],
 ): RouteReport {
-  const decided = passed.findLast(({ mark }) => mark.kind !== 'claims');
-  const authenticated = passed.some(({ mark }) => mark.kind === 'authenticate');
-  return {
-    method,
-    path,
-    requirement: requirementOf(decided?.mark, authenticated),
-    claims: passed.flatMap(({ mark }) => (mark.kind === 'claims' ? mark.claims : [])),
-    from: decided?.from,
-  };
+  const claims = passed.flatMap(({ mark }) => (mark.kind === 'claims' ? mark.claims : []));
+  const authenticating = passed.filter(({ mark }) => mark.kind === 'authenticate');
+  const strict = authenticating.findLast(
+    ({ mark }) => mark.kind === 'authenticate' && mark.mode === 'strict',
+  );
+  const ruled = authenticating.length > 0 ? passed.findLast(({ mark }) => mark.kind === 'claims') : undefined;
+  const decided =
+    strict ?? ruled ?? authenticating.at(-1) ?? passed.findLast(({ mark }) => mark.kind === 'public');
+  let requirement: RouteReport['requirement'] = 'UNDECIDED';
+  if (strict !== undefined || ruled !== undefined) requirement = 'token';
+  else if (authenticating.length > 0) requirement = 'optional token';
+  else if (decided !== undefined) requirement = 'public';
+  return { method, path, requirement, claims, from: decided?.from };
 }
 
 /** Gives the reports back. @throws ConfigError if the options ask for it and a route is undecided */
@@ -62,12 +66,4 @@ export function checkRoutes(
     throw new ConfigError('routes', `undecided: ${names}; authenticate them, or say that they are public`);
   }
   return reports;
-}
-
-/** What has authenticated on the way has also refused: nothing after it makes a route public. */
-function requirementOf(decided: RouteMark | undefined, authenticated: boolean): RouteReport['requirement'] {
-  if (decided === undefined) return 'UNDECIDED';
-  if (decided.kind === 'public' && !authenticated) return 'public';
-  const mode = decided.kind === 'authenticate' ? (decided.mode ?? 'strict') : 'strict';
-  return mode === 'strict' ? 'token' : 'optional token';
 }

@@ -1,11 +1,12 @@
 // Several tokens on one request: all of them, or any, as a tree. Each leaf is an authenticator with its own places and keysets.
-import type { AuthenticateOverrides, Authenticator } from './authenticator.ts';
-import { authorize } from './authenticator.ts';
+import { type Authenticator, authorize } from './authenticator.ts';
 import { type CompiledRules, compileRules } from './claims/compile.ts';
 import type { RequestParameters, Rules } from './claims/rules.ts';
 import type { ConcealableRequest, ResponseView } from './credentials/query.ts';
 import type { RequestView } from './credentials/request.ts';
-import { AuthError, isAuthError } from './errors.ts';
+import { AuthError, asError, ConfigError, isAuthError } from './errors.ts';
+import type { AuthenticateOverrides, CompiledOverrides } from './overrides.ts';
+import { compileOverrides } from './overrides.ts';
 import type { Principal } from './principal.ts';
 
 /** Where one of the tokens comes from, and what it has to be. */
@@ -16,69 +17,90 @@ export type TokenSource =
 
 /** A tree of tokens, to be asked like an authenticator. */
 export interface RequestTree<T = unknown> {
+  /** Always: each token that the tree needs has to be there and good. */
+  readonly mode: 'strict';
   /**
-   * Authenticates a request by the whole tree. Modes of the authenticators are not asked: each token that the tree needs has to be
-   * there and good.
+   * Authenticates a request by the whole tree. Neither the authenticators' modes nor an override's are asked.
    * @throws AuthError
    */
-  authenticate(request: RequestView, overrides?: AuthenticateOverrides): Promise<T>;
+  authenticate(request: RequestView, overrides?: AuthenticateOverrides | CompiledOverrides): Promise<T>;
   conceal(request: ConcealableRequest, response: ResponseView): void;
 }
 
 /** What a source gives. */
 type Given<S> = S extends RequestTree<infer T> ? (S extends Authenticator ? Principal : T) : Principal;
 
-/** All of these tokens have to be there, and good. @returns the principals, by name */
+/** All of these tokens have to be there, and good. @returns the principals, by name. @throws ConfigError if none is named */
 export function requireAll<const S extends { readonly [name: string]: TokenSource }>(
   sources: S,
 ): RequestTree<{ readonly [Name in keyof S]: Given<S[Name]> }> {
-  const leaves = Object.entries(sources).map(([name, source]) => [name, leafOf(source)] as const);
-  return treeOf(leaves, async (request, overrides) => {
-    const principals: Record<string, unknown> = {};
-    // One after the other: the first that is missing or bad is the answer, whatever the others are.
-    for (const [name, leaf] of leaves) principals[name] = await leaf.authenticate(request, overrides);
-    return Object.freeze(principals) as { readonly [Name in keyof S]: Given<S[Name]> };
+  return treeOf(sources, (outcomes) => {
+    // The first that is missing or bad is the answer, whatever the others are.
+    for (const { outcome } of outcomes) if (outcome.status === 'rejected') throw asError(outcome.reason);
+    return Object.freeze(
+      Object.fromEntries(
+        outcomes.map(({ name, outcome }) => [
+          name,
+          outcome.status === 'fulfilled' ? outcome.value : undefined,
+        ]),
+      ),
+    ) as { readonly [Name in keyof S]: Given<S[Name]> };
   });
 }
 
 /**
- * One of these tokens has to be there and good; the first that is, counts. A bad one beside it is not looked at any further.
+ * One of these tokens has to be there and good; the first that is, counts, and a bad one beside it does not.
  * @returns that principal, by its name
- * @throws AuthError the first refusal that is not about a missing token; 503 before all others
+ * @throws AuthError if none is: 503 before all others, then the first refusal that is not about a missing token
+ * @throws ConfigError if none is named
  */
 export function requireAny<const S extends { readonly [name: string]: TokenSource }>(
   sources: S,
 ): RequestTree<{ readonly [Name in keyof S]?: Given<S[Name]> }> {
-  const leaves = Object.entries(sources).map(([name, source]) => [name, leafOf(source)] as const);
-  return treeOf(leaves, async (request, overrides) => {
+  return treeOf(sources, (outcomes) => {
     const refusals: AuthError[] = [];
-    for (const [name, leaf] of leaves) {
-      try {
-        return Object.freeze({ [name]: await leaf.authenticate(request, overrides) }) as {
-          readonly [Name in keyof S]?: Given<S[Name]>;
-        };
-      } catch (error) {
-        if (!isAuthError(error)) throw error;
-        refusals.push(error);
+    for (const { name, outcome } of outcomes) {
+      if (outcome.status === 'fulfilled') {
+        return Object.freeze({ [name]: outcome.value }) as { readonly [Name in keyof S]?: Given<S[Name]> };
       }
+      if (!isAuthError(outcome.reason)) throw asError(outcome.reason);
+      refusals.push(outcome.reason);
     }
     throw (
       refusals.find(({ status }) => status === 503) ??
       refusals.find(({ code }) => code !== 'credentials_missing') ??
-      refusals[0] ??
       new AuthError('credentials_missing')
     );
   });
 }
 
+interface Outcome {
+  readonly name: string;
+  readonly outcome: PromiseSettledResult<unknown>;
+}
+
 function treeOf<T>(
-  leaves: readonly (readonly [name: string, leaf: RequestTree])[],
-  authenticate: RequestTree<T>['authenticate'],
+  sources: { readonly [name: string]: TokenSource },
+  decide: (outcomes: readonly Outcome[]) => T,
 ): RequestTree<T> {
+  const leaves = Object.entries(sources).map(([name, source]) => ({ name, leaf: leafOf(source) }));
+  if (leaves.length === 0) throw new ConfigError('sources', 'expected at least one');
   return Object.freeze({
-    authenticate,
+    mode: 'strict' as const,
+    async authenticate(request: RequestView, overrides?: AuthenticateOverrides | CompiledOverrides) {
+      // All at once: each finds its token before anybody takes one out of the URL.
+      const settled = await Promise.allSettled(
+        leaves.map(({ leaf }) => leaf.authenticate(request, overrides)),
+      );
+      return decide(
+        leaves.flatMap(({ name }, index) => {
+          const outcome = settled[index];
+          return outcome === undefined ? [] : { name, outcome };
+        }),
+      );
+    },
     conceal(request: ConcealableRequest, response: ResponseView) {
-      for (const [, leaf] of leaves) leaf.conceal(request, response);
+      for (const { leaf } of leaves) leaf.conceal(request, response);
     },
   });
 }
@@ -90,8 +112,12 @@ function leafOf(source: TokenSource): RequestTree {
 
 function strict(authenticator: Authenticator, rules: CompiledRules | undefined): RequestTree {
   return {
+    mode: 'strict',
     async authenticate(request, overrides) {
-      const principal = await authenticator.authenticate(request, { ...overrides, mode: 'strict' });
+      const principal = await authenticator.authenticate(request, {
+        ...compileOverrides(overrides),
+        mode: 'strict',
+      });
       if (rules !== undefined) authorize(principal, rules, parametersOf(request));
       return principal;
     },

@@ -1,15 +1,15 @@
 // Sockets: an HTTP upgrade authenticated before it is answered, and a connection that ends with its token. No WebSocket library.
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { AuthenticateOverrides } from './authenticator.ts';
 import type { ConcealableRequest, ResponseView } from './credentials/query.ts';
 import type { RequestView } from './credentials/request.ts';
 import { isAuthError } from './errors.ts';
+import type { AuthenticateOverrides, CompiledOverrides } from './overrides.ts';
 import type { Principal } from './principal.ts';
 
 /** What `authenticateUpgrade` asks: an authenticator, or a tree of them. */
 export interface UpgradeAuthenticator<T> {
-  authenticate(request: RequestView, overrides?: AuthenticateOverrides): Promise<T>;
+  authenticate(request: RequestView, overrides?: AuthenticateOverrides | CompiledOverrides): Promise<T>;
   conceal(request: ConcealableRequest, response: ResponseView): void;
 }
 
@@ -32,7 +32,7 @@ export async function authenticateUpgrade<T>(
   authenticator: UpgradeAuthenticator<T>,
   request: RequestView & ConcealableRequest,
   socket: Duplex,
-  overrides?: AuthenticateOverrides,
+  overrides?: AuthenticateOverrides | CompiledOverrides,
 ): Promise<AcceptedUpgrade<T> | undefined> {
   // A client that goes away meanwhile must not take the process with it.
   const ignore = () => {};

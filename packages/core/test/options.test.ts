@@ -232,6 +232,12 @@ describe('what is wrong', () => {
     ['an audience null', { ...good, audience: [null] }, 'audience[0]', 'string that is not empty'],
     ['audience with a hole', { ...good, audience: new Array(1) }, 'audience[0]', 'string that is not empty'],
     ['keySets with a hole', { ...good, keySets: new Array(1) }, 'keySets[0]', 'exactly one source'],
+    [
+      'fromRequest for every token',
+      { ...good, claims: { a: { fromRequest: 'params.a' } } },
+      'claims',
+      'route',
+    ],
     ['claims null', { ...good, claims: null }, 'claims', 'rules by claim name'],
     ['claims a Map', { ...good, claims: new Map([['dept', 'IT']]) }, 'claims', 'rules by claim name'],
     ['claims a text', { ...good, claims: 'x' }, 'claims', 'rules by claim name'],

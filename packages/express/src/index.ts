@@ -3,11 +3,12 @@ import {
   type AuthenticateOverrides,
   type Authenticator,
   type AuthenticatorOptions,
+  asError,
   authorize,
   type Claims,
   type ClaimsOf,
   claimNames,
-  compileIssuers,
+  compileOverrides,
   compileRules,
   createAuthenticator,
   type Principal,
@@ -49,16 +50,23 @@ export function authenticate(
   overrides: AuthenticateOverrides = {},
 ): RequestHandler {
   const authenticator = 'authenticate' in options ? options : createAuthenticator(options);
-  // Compiled once, and refused when the service starts.
-  const compiled = { mode: overrides.mode, issuers: readIssuers(overrides.issuers) };
-  return mark({ kind: 'authenticate', mode: overrides.mode }, async (request, response, next) => {
-    // Nobody else's value may be taken for ours, least of all when the token is refused.
-    setAuth(request, undefined);
-    const authenticated = authenticator.authenticate(request, compiled);
-    authenticator.conceal(request, response);
-    setAuth(request, await authenticated);
-    next();
-  });
+  const compiled = compileOverrides(overrides);
+  return mark(
+    { kind: 'authenticate', mode: compiled.mode ?? authenticator.mode },
+    async (request, response, next) => {
+      // Nobody else's value may be taken for ours, least of all when the token is refused.
+      setAuth(request, undefined);
+      try {
+        const authenticated = authenticator.authenticate(request, compiled);
+        authenticator.conceal(request, response);
+        setAuth(request, await authenticated);
+      } catch (error) {
+        // Express takes nothing, and the word "route", for leave to go on.
+        throw asError(error);
+      }
+      next();
+    },
+  );
 }
 
 /**
@@ -81,10 +89,6 @@ export function requireClaims<const R extends Rules>(
 /** Says aloud that a route is for everybody. Changes nothing about a request: it is for `routes`, and for readers. */
 export function publicRoute(): RequestHandler {
   return mark({ kind: 'public' }, (_request, _response, next) => next());
-}
-
-function readIssuers(issuers: AuthenticateOverrides['issuers']): AuthenticateOverrides['issuers'] {
-  return typeof issuers === 'function' ? issuers : compileIssuers(issuers, 'issuers');
 }
 
 function setAuth(request: Request, auth: unknown): void {

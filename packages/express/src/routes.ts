@@ -1,4 +1,5 @@
 // The route report of an Express application, read off its own stack. Decides nothing.
+import { METHODS } from 'node:http';
 import {
   checkRoutes,
   type PassedMark,
@@ -31,7 +32,7 @@ export function mark(what: RouteMark, handler: RequestHandler): RequestHandler {
 /**
  * Lists the routes of an application, or of a router, with what they ask for. Handlers that are mounted at a path count for nothing
  * but the routers below them: whether a request passes them depends on how its path is spelled. A mounted application is not looked
- * into; list its routes by themselves.
+ * into; list its routes by themselves. On a route, what stands behind another handler does not count either.
  * @throws ConfigError with `failOnUndecided`
  */
 export function routes(app: Express | Router, options: RoutesOptions = {}): readonly RouteReport[] {
@@ -60,10 +61,15 @@ function reportsOf(
   prefix: string,
   before: readonly PassedMark[],
 ): readonly RouteReport[] {
-  const methods = new Set(stack.map(({ method }) => method));
-  return [...methods].map((method) => {
-    const own = stack
-      .filter((layer) => layer.method === undefined || layer.method === method)
+  const named = new Set(stack.map(({ method }) => method));
+  // app.all() names every method there is.
+  const isAll = METHODS.every((method) => named.has(method.toLowerCase()));
+  return (isAll ? [undefined] : [...named]).map((method) => {
+    const layers = stack.filter((layer) => isAll || layer.method === undefined || layer.method === method);
+    // What stands behind a handler that is not ours may never be reached.
+    const others = layers.findIndex(({ handle }) => !marks.has(handle));
+    const own = layers
+      .slice(0, others === -1 ? layers.length : others)
       .flatMap(({ handle }) => marks.get(handle) ?? [])
       .map((found): PassedMark => ({ mark: found, from: 'route' }));
     const name = method?.toUpperCase() ?? 'ALL';

@@ -12,13 +12,11 @@ describeAdapter('express', ({ authenticator, routes }: Harness) => {
       const { auth, originalUrl } = request as Request & { auth?: Principal };
       response.json(handle(auth, originalUrl));
     };
+    const { claims, ...overrides } = access === 'public' ? {} : access;
     const guards =
       access === 'public'
         ? [publicRoute()]
-        : [
-            authenticate(authenticator, access),
-            ...(access.claims === undefined ? [] : [requireClaims(access.claims)]),
-          ];
+        : [authenticate(authenticator, overrides), ...(claims === undefined ? [] : [requireClaims(claims)])];
     if (method === 'GET') app.get(path, ...guards, handler);
     else app.post(path, ...guards, handler);
     if (access !== 'public') app.options(path, ...guards);

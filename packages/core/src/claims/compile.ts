@@ -3,7 +3,7 @@ import { isScopeToken } from '../challenge.ts';
 import { isPlainObject } from '../checks.ts';
 import { ConfigError } from '../errors.ts';
 import type { JsonObject } from '../token/json.ts';
-import { compileForm, type Holds } from './forms.ts';
+import { compileForm, type Holds, type Requirement } from './forms.ts';
 import { claimAt, splitPath } from './path.ts';
 import { compileRow, isRow } from './rows.ts';
 import type { Literal, RequestParameters, Rules } from './rules.ts';
@@ -19,6 +19,8 @@ export interface ClaimCheck {
   readonly isScope: boolean;
   /** The scopes that would satisfy it, where it names any: configuration, never token data. */
   readonly scope: string | undefined;
+  /** It compares with something on the request. */
+  readonly needsRequest: boolean;
   readonly holds: Holds;
 }
 
@@ -70,6 +72,11 @@ export function claimNames(rules: CompiledRules<unknown>): readonly string[] {
   return rules[COMPILED].map(({ claim }) => claim);
 }
 
+/** True if some rule compares with the request. */
+export function needsRequest(rules: CompiledRules<unknown>): boolean {
+  return rules[COMPILED].some((check) => check.needsRequest);
+}
+
 /** The items of a space-delimited list: split on U+0020 only. */
 export function splitList(text: string): readonly string[] {
   return text.split(' ').filter((item) => item !== '');
@@ -80,7 +87,7 @@ function isCompiled<R>(rules: R | CompiledRules<R>): rules is CompiledRules<R> {
 }
 
 function readRules(rules: unknown, path: string): readonly ClaimCheck[] {
-  if (isSchema(rules)) return [checkOf('', [], compileSchema(rules, path))];
+  if (isSchema(rules)) return [checkOf('', [], { holds: compileSchema(rules, path) })];
   if (Array.isArray(rules)) return readRuleList(rules, path);
   if (!isPlainObject(rules)) throw new ConfigError(path, 'expected rules by claim name');
   return Object.entries(rules).map(([claim, rule]) => compileByName(claim, rule, `${path}.${claim}`));
@@ -91,13 +98,14 @@ function readRuleList(rules: readonly unknown[], path: string): readonly ClaimCh
   const rows = new Set<string>();
   return Array.from(rules, (entry, index) => {
     const at = `${path}[${index}]`;
-    if (!isPlainObject(entry))
+    if (!isPlainObject(entry)) {
       throw new ConfigError(at, 'expected rules by claim name, a path with a rule, or a row');
-    if (isRow(entry)) {
-      const { name, holds } = compileRow(entry, at);
-      if (rows.has(name)) throw new ConfigError(`${at}.name`, `${name} has a row already`);
-      rows.add(name);
-      return checkOf(name, name, holds);
+    }
+    if (isRow(entry, at)) {
+      const row = compileRow(entry, at);
+      if (rows.has(row.name)) throw new ConfigError(`${at}.name`, `${row.name} has a row already`);
+      rows.add(row.name);
+      return checkOf(row.name, [row.name], row, row.name);
     }
     if (Array.isArray(entry.path) && Object.keys(entry).length === 2 && 'rule' in entry) {
       return compileByPath(entry.path, entry.rule, at);
@@ -108,16 +116,7 @@ function readRuleList(rules: readonly unknown[], path: string): readonly ClaimCh
 
 function compileByName(claim: string, rule: unknown, path: string): ClaimCheck {
   if (claim === 'iss') throw new ConfigError(path, 'use issuers: a rule on iss does not choose keys');
-  const isList = LIST_CLAIMS.has(claim);
-  const { names, holds } = compileOptional(rule, path, isList);
-  const scopes = SCOPE_CLAIMS.has(claim)
-    ? names.filter((name) => typeof name === 'string').filter(isScopeToken)
-    : [];
-  return Object.freeze({
-    ...checkOf(claim, claim, holds),
-    isScope: SCOPE_CLAIMS.has(claim),
-    scope: scopes.length > 0 ? scopes.join(' ') : undefined,
-  });
+  return checkOf(claim, [claim], compileOptional(rule, path, LIST_CLAIMS.has(claim)), claim);
 }
 
 function compileByPath(names: readonly unknown[], rule: unknown, path: string): ClaimCheck {
@@ -125,44 +124,73 @@ function compileByPath(names: readonly unknown[], rule: unknown, path: string): 
     throw new ConfigError(`${path}.path`, 'expected names');
   }
   const place = names.map(String);
-  return checkOf(place.join('.'), Object.freeze(place), compileOptional(rule, `${path}.rule`, false).holds);
+  const claim = place.join('.');
+  return checkOf(
+    claim,
+    place,
+    compileOptional(rule, `${path}.rule`, place.length === 1 && LIST_CLAIMS.has(claim)),
+  );
 }
 
-function checkOf(claim: string, place: string | readonly string[], holds: Holds): ClaimCheck {
+/**
+ * @param place the way to the claim
+ * @param name what is to be read as a way where the options have a delimiter; undefined where the way is given
+ */
+function checkOf(
+  claim: string,
+  place: readonly string[],
+  {
+    holds: judge,
+    names = [],
+    excludes,
+    needsRequest: looksAtRequest,
+  }: Partial<Requirement> & Pick<Requirement, 'holds'>,
+  name?: string,
+): ClaimCheck {
+  const top = place.length === 1 ? claim : '';
+  const isScope = SCOPE_CLAIMS.has(top);
+  const scopes =
+    isScope && !excludes ? names.filter((item) => typeof item === 'string').filter(isScopeToken) : [];
   // An application has one delimiter, or a few: each is split by once.
-  const paths = new Map<string | undefined, readonly string[]>();
+  const paths = new Map<string | undefined, readonly string[]>([[undefined, Object.freeze([...place])]]);
   const path: ClaimCheck['path'] = (delimiter) => {
-    if (typeof place !== 'string') return place;
-    const known = paths.get(delimiter);
+    const known = paths.get(name === undefined ? undefined : delimiter);
     if (known !== undefined) return known;
-    const split = splitPath(place, delimiter);
+    const split = splitPath(name ?? claim, delimiter);
     paths.set(delimiter, split);
     return split;
   };
-  return Object.freeze({ claim, path, holds, isScope: false, scope: undefined });
-}
-
-function compileOptional(
-  rule: unknown,
-  path: string,
-  isList: boolean,
-): { readonly names: readonly Literal[]; readonly holds: Holds } {
-  const isOptional = isPlainObject(rule) && Object.hasOwn(rule, 'optional') && Object.keys(rule).length === 1;
-  const { names, holds: judge } = compileForm(isOptional ? rule.optional : rule, path);
-  if (isList) refuseSpaces(names, path);
-  const holds: Holds = isList
+  const holds: Holds = LIST_CLAIMS.has(top)
     ? (value, request) => judge(typeof value === 'string' ? splitList(value) : value, request)
     : judge;
+  return Object.freeze({
+    claim,
+    path,
+    holds,
+    isScope,
+    scope: scopes.length > 0 ? scopes.join(' ') : undefined,
+    needsRequest: looksAtRequest === true,
+  });
+}
+
+function compileOptional(rule: unknown, path: string, isList: boolean): Requirement {
+  const isOptional = isPlainObject(rule) && Object.hasOwn(rule, 'optional') && Object.keys(rule).length === 1;
+  const requirement = compileForm(isOptional ? rule.optional : rule, path);
+  if (isList) refuseSpaces(requirement.names, path);
+  if (!isOptional) return requirement;
   return {
-    names,
-    holds: isOptional ? (value, request) => value === undefined || holds(value, request) : holds,
+    ...requirement,
+    holds: (value, request) => value === undefined || requirement.holds(value, request),
   };
 }
 
 function refuseSpaces(names: readonly Literal[], path: string): void {
   for (const name of names) {
     if (typeof name === 'string' && (name === '' || name.includes(' '))) {
-      throw new ConfigError(path, `can never hold: the claim is a list, so name each item, like ['a', 'b']`);
+      throw new ConfigError(
+        path,
+        `can never hold, or never fail: the claim is a list, so name each item, like ['a', 'b']`,
+      );
     }
   }
 }

@@ -4,7 +4,7 @@ import { ConfigError } from '../errors.ts';
 import type { JsonValue } from '../token/json.ts';
 import { compilePattern } from './pattern.ts';
 import type { Literal, RequestParameters } from './rules.ts';
-import { compileSchema, isSchema } from './schema.ts';
+import { callForeign, compileSchema, isSchema } from './schema.ts';
 
 /**
  * Judges a claim.
@@ -18,6 +18,10 @@ export interface Requirement {
   readonly holds: Holds;
   /** The literals that it names. */
   readonly names: readonly Literal[];
+  /** None of the names would satisfy it. */
+  readonly excludes?: true;
+  /** It compares with something on the request. */
+  readonly needsRequest?: true;
 }
 
 type FormCompiler = (value: unknown, path: string, options: UncheckedOptions) => Requirement;
@@ -99,7 +103,8 @@ function noneOfForm(items: unknown, path: string): Requirement {
   const isOther = (value: JsonValue | undefined) =>
     isLiteral(value) && types.has(typeof value) && !names.includes(value);
   return {
-    names: [],
+    names,
+    excludes: true,
     // What cannot be compared has not been cleared.
     holds: (value) => (Array.isArray(value) ? value.every(isOther) : isOther(value)),
   };
@@ -146,9 +151,10 @@ function fromRequestForm(read: unknown, path: string): Requirement {
       : readPlace(read, path);
   return {
     names: [],
+    needsRequest: true,
     holds: (value, request) => {
       if (request === undefined) throw new TypeError(`${path}: there is no request to compare with`);
-      const wanted = get(request);
+      const wanted = callForeign(() => get(request), path);
       return isLiteral(wanted) && hasItem(value, wanted);
     },
   };
@@ -165,12 +171,12 @@ function readPlace(place: unknown, path: string): (request: RequestParameters) =
   };
 }
 
-function splitting({ names, holds }: Requirement, separator: unknown, path: string): Requirement {
+function splitting(requirement: Requirement, separator: unknown, path: string): Requirement {
   if (typeof separator !== 'string' || separator === '') throw new ConfigError(path, 'expected a text');
   return {
-    names,
+    ...requirement,
     holds: (value, request) =>
-      holds(
+      requirement.holds(
         typeof value === 'string' ? value.split(separator).filter((item) => item !== '') : value,
         request,
       ),

@@ -1,5 +1,5 @@
 // Claims as API gateways configure them: rows of a name, two switches, a type and a value. From rows to rules.
-import { readBoolean, readObject, readText } from '../checks.ts';
+import { readBoolean, readObject, readText, type UncheckedOptions } from '../checks.ts';
 import { ConfigError } from '../errors.ts';
 import type { Holds } from './forms.ts';
 import { compileForm } from './forms.ts';
@@ -18,20 +18,31 @@ const TIMES: ReadonlySet<string> = new Set(['exp', 'nbf', 'iat']);
 /** Public and private claims: letters, digits, - and _; and what nested and namespaced names need. */
 const NAME = /^[A-Za-z0-9_\-./:\\]+$/;
 
-/** True for a row, which has a name where other rules have claims. */
-export function isRow(value: object): boolean {
-  return (
-    'name' in value && ('required' in value || 'validate' in value || 'type' in value || 'value' in value)
+const MEMBERS = ['name', 'required', 'validate', 'type', 'value'] as const;
+
+/**
+ * True for a row: a name, and at least one of the switches.
+ * @throws ConfigError for what might be a row without switches, or a rule on a claim that is called "name"
+ */
+export function isRow(value: UncheckedOptions, path: string): boolean {
+  if (!('name' in value)) return false;
+  if ('required' in value || 'validate' in value) return true;
+  if (!Object.keys(value).every((member) => MEMBERS.some((known) => known === member))) return false;
+  throw new ConfigError(
+    path,
+    'a row says required or validate; a rule on the claim "name" is { path: ["name"], rule }',
   );
 }
 
 /** Compiles one row. @throws ConfigError */
 export function compileRow(value: unknown, path: string): CompiledRow {
-  const row = readObject(value, ['name', 'required', 'validate', 'type', 'value'], path);
+  const row = readObject(value, MEMBERS, path);
   const name = readText(row.name, `${path}.name`);
   if (!NAME.test(name)) throw new ConfigError(`${path}.name`, 'expected letters, digits, - and _');
   const required = readBoolean(row.required, false, `${path}.required`);
   const validate = readBoolean(row.validate, false, `${path}.validate`);
+  const type =
+    row.type === undefined ? (name === 'aud' ? 'ARRAY' : 'STRING') : readType(row.type, `${path}.type`);
   if (TIMES.has(name)) {
     if (row.value !== undefined)
       throw new ConfigError(`${path}.value`, `${name} is a time, and judged by the clock`);
@@ -44,7 +55,7 @@ export function compileRow(value: unknown, path: string): CompiledRow {
       throw new ConfigError(`${path}.value`, 'is not looked at without validate: true');
     return { name, holds: (claim) => !required || isThere(claim) };
   }
-  const matches = compileValue(name, row.type, row.value, path);
+  const matches = compileValue(name, type, row.value, path);
   // Null is nothing that could be required, and nothing that could have the value.
   return { name, holds: (claim, request) => (claim === undefined ? !required : matches(claim, request)) };
 }
@@ -53,15 +64,17 @@ function isThere(claim: unknown): boolean {
   return claim !== undefined && claim !== null;
 }
 
-function compileValue(name: string, type: unknown, value: unknown, path: string): Holds {
-  const known = type === undefined ? (name === 'aud' ? 'ARRAY' : 'STRING') : readType(type, `${path}.type`);
+function compileValue(name: string, type: RowType, value: unknown, path: string): Holds {
   const at = `${path}.value`;
-  if ((name === 'iss' || name === 'sub') && known !== 'STRING' && known !== 'REGEX') {
+  if ((name === 'iss' || name === 'sub') && type !== 'STRING' && type !== 'REGEX') {
     throw new ConfigError(`${path}.type`, `${name} is STRING or REGEX`);
   }
   // The audience is a list of which any will do.
+  if (name === 'aud' && type !== 'STRING' && type !== 'ARRAY') {
+    throw new ConfigError(`${path}.type`, 'aud is ARRAY or STRING');
+  }
   if (name === 'aud') return compileForm({ anyOf: listOf(value) }, at).holds;
-  switch (known) {
+  switch (type) {
     case 'STRING':
       return compileForm(readText(value, at), at).holds;
     case 'REGEX':

@@ -84,16 +84,13 @@ export interface PathRule {
 /** A claim as API gateways configure it. `required`: it has to be there. `validate`: if it is there, it has to have the value. */
 export type ClaimRow = {
   readonly name: string;
-  readonly required?: boolean | undefined;
+  readonly type?: ClaimRowType | undefined;
 } & (
+  | { readonly required: boolean; readonly validate?: false | undefined; readonly value?: undefined }
+  | { readonly required?: undefined; readonly validate: false; readonly value?: undefined }
   | {
-      readonly validate?: false | undefined;
-      readonly type?: ClaimRowType | undefined;
-      readonly value?: undefined;
-    }
-  | {
+      readonly required?: boolean | undefined;
       readonly validate: true;
-      readonly type?: ClaimRowType | undefined;
       readonly value: Literal | readonly Literal[];
     }
 );

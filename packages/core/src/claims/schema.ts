@@ -1,5 +1,5 @@
 // Standard Schema (standardschema.dev), version 1: the one interface of Zod, Valibot, ArkType and others. Only its shape and its use.
-import { ConfigError } from '../errors.ts';
+import { asError, ConfigError } from '../errors.ts';
 
 /** A schema of any library that follows Standard Schema. It has to validate synchronously. */
 export interface StandardSchema<Input = unknown, Output = Input> {
@@ -35,13 +35,29 @@ export function compileSchema(schema: StandardSchema, path: string): (value: unk
     throw new ConfigError(path, 'expected a Standard Schema of version 1');
   }
   return (value) => {
-    const result = standard.validate(value);
-    if (result instanceof Promise) {
-      // It is nobody's any more, and must not take the process with it.
-      result.catch(() => {});
-      throw new TypeError(`${path}: the schema validates asynchronously`);
-    }
+    const result = callForeign(() => standard.validate(value), path);
+    if (typeof result !== 'object' || result === null)
+      throw new TypeError(`${path}: the schema gave no result`);
     // Only what says that it has no issues has none.
-    return 'value' in result && result.issues === undefined;
+    return 'value' in result && (!('issues' in result) || result.issues === undefined);
   };
+}
+
+/**
+ * Calls a function of the application's, which has to answer at once.
+ * @throws what it throws, as an Error; TypeError if it answers with a promise
+ */
+export function callForeign(call: () => unknown, path: string): unknown {
+  let result: unknown;
+  try {
+    result = call();
+  } catch (error) {
+    throw asError(error);
+  }
+  if (result instanceof Promise) {
+    // It is nobody's any more, and must not take the process with it.
+    result.catch(() => {});
+    throw new TypeError(`${path}: has to answer at once, and not with a promise`);
+  }
+  return result;
 }

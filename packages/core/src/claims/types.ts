@@ -23,14 +23,14 @@ type Guaranteed<R> = R extends StandardSchema
     : ByClaim<R>;
 
 /** A list says as much as all its entries that are rules by claim name. Rows and paths say nothing that types could hold. */
-type AllEntries<Entry> = (
-  Entry extends PathRule | { readonly name: string }
-    ? unknown
-    : (entry: ByClaim<Entry>) => void
-) extends infer Each
-  ? [Each] extends [(entry: infer All) => void]
-    ? All
-    : unknown
+type AllEntries<Entry> = Intersection<
+  Entry extends PathRule | { readonly name: string } ? never : ByClaim<Entry>
+>;
+
+type Intersection<Union> = (Union extends unknown ? (each: Union) => void : never) extends (
+  all: infer All,
+) => void
+  ? All
   : unknown;
 
 type ByClaim<R> = {

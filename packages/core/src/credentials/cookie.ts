@@ -44,7 +44,8 @@ export function checkOrigin({ method, headers }: RequestView, allowedOrigins: Re
 }
 
 function hostOf(origin: string): string | undefined {
-  return URL.canParse(origin) ? new URL(origin).host : undefined;
+  const url = URL.canParse(origin) ? new URL(origin) : undefined;
+  return url?.protocol === 'https:' || url?.protocol === 'http:' ? url.host : undefined;
 }
 
 /** RFC 6265 §4.1.1: a cookie value may stand in double quotes. */

@@ -14,9 +14,12 @@ export interface ResponseView {
   setHeader(name: string, value: string): unknown;
 }
 
+// What stood in the query of a request before it was concealed: another authenticator behind may have to read it too.
+const concealed = new WeakMap<object, string>();
+
 /** Makes a reader of one query parameter. */
 export function queryReader(name: string): CarrierReader {
-  return ({ url }) => single(queryOf(url).getAll(name), name);
+  return (request) => single(queryOf(concealed.get(request) ?? request.url).getAll(name), name);
 }
 
 /** Makes a reader of one parameter of a parsed form. Only of a form, and only where a method carries one. */
@@ -43,6 +46,7 @@ export function concealQuery(
   if (!names.some((name) => queryOf(request.url).has(name))) return;
   response.setHeader('Cache-Control', 'no-store');
   response.setHeader('Referrer-Policy', 'no-referrer');
+  if (!concealed.has(request)) concealed.set(request, request.url ?? '');
   request.url = withoutParameters(request.url, names);
   if (typeof request.originalUrl === 'string') {
     request.originalUrl = withoutParameters(request.originalUrl, names);
@@ -52,12 +56,17 @@ export function concealQuery(
 function withoutParameters(url: string | undefined, names: readonly string[]): string {
   const [path = '', query = ''] = splitUrl(url);
   // Only what is taken out changes; the rest stays as it was written.
-  const kept = query.split('&').filter((pair) => !names.some((name) => new URLSearchParams(pair).has(name)));
+  const kept = query.split('&').filter((pair) => !names.some((name) => parse(pair).has(name)));
   return kept.length === 0 ? path : `${path}?${kept.join('&')}`;
 }
 
 function queryOf(url: string | undefined): URLSearchParams {
-  return new URLSearchParams(splitUrl(url)[1]);
+  return parse(splitUrl(url)[1]);
+}
+
+/** Behind an ampersand, because URLSearchParams drops a question mark that stands first. */
+function parse(query: string): URLSearchParams {
+  return new URLSearchParams(`&${query}`);
 }
 
 function splitUrl(url = ''): readonly [path: string, query: string] {

@@ -553,3 +553,25 @@ describe('compiled rules', () => {
     }
   });
 });
+
+describe('S28: lists, however the rule is written', () => {
+  const scope = { scope: 'a b' };
+  it.each<[string, Rules]>([
+    ['by name', { scope: ['a', 'b'] }],
+    ['by path', [{ path: ['scope'], rule: ['a', 'b'] }]],
+    ['as a row', [{ name: 'scope', validate: true, type: 'ARRAY', value: ['a', 'b'] }]],
+  ])('S28: %s, a scope is a list, and its failure one of scope', (_, rules) => {
+    const compiled = compileRules(rules);
+    expect(firstFailure(compiled, scope)).toBeUndefined();
+    expect(firstFailure(compiled, { scope: 'a' })?.isScope).toBe(true);
+  });
+
+  it('T-056: noneOf with a space could never fail', () => {
+    expect(configError({ scope: { noneOf: ['a b'] } })?.path).toBe('claims.scope');
+  });
+
+  it('RFC 6750 §3: a scope that is excluded is not one that the challenge asks for', () => {
+    const compiled = compileRules({ scope: { noneOf: ['a'] } });
+    expect(firstFailure(compiled, scope)?.scope).toBeUndefined();
+  });
+});

@@ -363,7 +363,6 @@ describe('fromRequest', () => {
     [[], [], false],
     [['a'], ['a'], false],
     [['a'], 'a', false],
-    [Promise.resolve('a'), 'a', false],
     [() => 'a', 'a', false],
     [new String('a'), 'a', false],
   ])('T-065, T-066: a function that gives %j, on %j: %s', (given, value, expected) => {
@@ -385,6 +384,24 @@ describe('fromRequest', () => {
       }
     })();
     expect(seen).toBe(fault);
+  });
+
+  it.each([undefined, null, '', 0, false, 'route'])(
+    'T-098: a function that throws %j throws an Error',
+    (thrown) => {
+      const rules = compileRules({
+        c: fromRequest(() => {
+          throw thrown;
+        }),
+      });
+      expect(() => firstFailure(rules, { c: 'a' }, { request: REQUEST })).toThrow(Error);
+    },
+  );
+
+  it('T-071: a function that answers with a promise is a TypeError, and nothing is unhandled', async () => {
+    const rules = compileRules({ c: fromRequest(() => Promise.reject(new Error('late'))) });
+    expect(() => firstFailure(rules, { c: 'a' }, { request: REQUEST })).toThrow(TypeError);
+    await Promise.resolve();
   });
 
   it('T-071: the function sees the request, and is asked each time', () => {

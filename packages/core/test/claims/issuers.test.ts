@@ -1,11 +1,12 @@
 // Which issuers are welcome: by name, by pattern, as an option and as an override of one route. S4 and AM-15.
 import { createClock, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type AuthenticateOverrides, createAuthenticator } from '../../src/authenticator.ts';
+import { createAuthenticator } from '../../src/authenticator.ts';
 import { compileIssuers } from '../../src/claims/issuers.ts';
 import { pattern } from '../../src/claims/rules.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 import type { AuthenticatorOptions } from '../../src/options.ts';
+import type { AuthenticateOverrides } from '../../src/overrides.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const NOW = 1_700_000_000;
@@ -90,7 +91,6 @@ describe('S4, AM-15: names and patterns', () => {
     const result = expected ? 'accepted' : 'token_issuer_untrusted';
     const token = await tokenOf(issuer);
     expect(await asked({}, token, { issuers })).toBe(result);
-    expect(await asked({}, token, { issuers: compileIssuers(issuers, 'issuers') })).toBe(result);
   });
 
   it('S4: without the option every issuer that has keys is welcome', async () => {

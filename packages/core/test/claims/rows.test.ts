@@ -131,7 +131,6 @@ describe('AM-13, AM-14: required and validate are two switches', () => {
     ['required false', { name: 'c', required: false }],
     ['validate false', { name: 'c', validate: false }],
     ['both false', { name: 'c', required: false, validate: false }],
-    ['only a type', { name: 'c', type: 'STRING' }],
   ])('AM-14: a row with %s has no impact', (_, row) => {
     const values = [undefined, null, '', [], {}, 5, true, 'x', [[]]];
     expect(values.map((value) => holds(row, value))).toEqual(values.map(() => true));
@@ -379,7 +378,11 @@ describe('T-056: what is no row', () => {
     ['validate without a value', { name: 'c', validate: true }, 'claims[0].value'],
     ['a value that is undefined', { name: 'c', validate: true, value: undefined }, 'claims[0].value'],
     ['a value that is null', { name: 'c', validate: true, value: null }, 'claims[0].value'],
-    ['a value that nobody looks at', { name: 'c', value: 'x' }, 'claims[0].value'],
+    ['a value and no switch', { name: 'c', value: 'x' }, 'claims[0]'],
+    ['a type and no switch', { name: 'alice', type: 'admin' }, 'claims[0]'],
+    ['a name and nothing else', { name: 'aud' }, 'claims[0]'],
+    ['an unknown type', { name: 'c', required: true, type: 'STRNG' }, 'claims[0].type'],
+    ['REGEX for aud', { name: 'aud', validate: true, type: 'REGEX', value: 'a' }, 'claims[0].type'],
     [
       'a value that is switched off',
       { name: 'c', required: true, validate: false, value: 'x' },

@@ -213,7 +213,6 @@ describe('T-071: schemas that validate asynchronously', () => {
 
   it.each<[string, unknown]>([
     ['zod', z.string().refine(async () => true)],
-    ['zod, that rejects', z.string().refine(() => Promise.reject(new Error('late')))],
     [
       'valibot',
       v.pipeAsync(
@@ -232,7 +231,7 @@ describe('T-071: schemas that validate asynchronously', () => {
     ['one that rejects', failing],
   ])('T-071: %s: a TypeError, and nothing unhandled', async (_, schema) => {
     expect(() => holds(schema, 'x')).toThrow(TypeError);
-    expect(() => holds(schema, 'x')).toThrow('claims.c: the schema validates asynchronously');
+    expect(() => holds(schema, 'x')).toThrow('claims.c: has to answer at once');
     // Node tells of unhandled rejections after the microtasks.
     await new Promise((resolve) => setImmediate(resolve));
     expect(unhandled).toEqual([]);
