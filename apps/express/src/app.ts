@@ -70,7 +70,7 @@ const answerError: ErrorRequestHandler = (error, _request, response, next) => {
     next(error);
   } else if (isAuthError(error)) {
     response.status(error.status).set(error.headers).json(error);
-  } else if (error instanceof Error && 'type' in error && 'status' in error) {
+  } else if (error instanceof Error && 'status' in error && Number(error.status) < 500) {
     // The body parser's: a body that is too large, or no JSON. Its message may quote the body.
     const status = error.status === 413 ? 413 : 400;
     response

@@ -83,4 +83,4 @@ export type { CompiledOverrides } from './overrides.ts';
 export { compileOverrides } from './overrides.ts';
 export { isPrincipal } from './principal.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
-export { checkRoutes, reportRoute } from './route-report.ts';
+export { authenticateMark, checkRoutes, reportRoute } from './route-report.ts';

@@ -1,13 +1,24 @@
 // The route report: what each route of an application asks for, and whether anybody said. Adapters walk their framework's routes and
 // note what stands on the way; what that comes to is decided here, so that all say the same.
+import type { Authenticator } from './authenticator.ts';
 import { ConfigError } from './errors.ts';
 import type { AuthenticationMode } from './options.ts';
+import type { CompiledOverrides } from './overrides.ts';
 
 /** What one handler, hook or decorator does. */
 export type RouteMark =
   | { readonly kind: 'authenticate'; readonly mode: AuthenticationMode }
   | { readonly kind: 'claims'; readonly claims: readonly string[] }
   | { readonly kind: 'public' };
+
+/** The mark of authentication. A tree needs each of its tokens, whatever an override says. */
+export function authenticateMark(
+  authenticator: Pick<Authenticator, 'mode'>,
+  { mode }: Pick<CompiledOverrides, 'mode'>,
+): RouteMark {
+  const isTree = !('verify' in authenticator);
+  return { kind: 'authenticate', mode: isTree ? authenticator.mode : (mode ?? authenticator.mode) };
+}
 
 /** A mark, and where on the way to the route it stands. */
 export interface PassedMark {

@@ -4,6 +4,7 @@ import {
   type Authenticator,
   type AuthenticatorOptions,
   asError,
+  authenticateMark,
   authorize,
   type Claims,
   type ClaimsOf,

@@ -11,6 +11,8 @@ export interface ConcealableRequest {
 
 /** A response whose headers can be written. Node's ServerResponse satisfies it. */
 export interface ResponseView {
+  /** Nothing can be set any more. */
+  readonly headersSent?: boolean | undefined;
   setHeader(name: string, value: string): unknown;
 }
 
@@ -44,8 +46,10 @@ export function concealQuery(
   names: readonly string[],
 ): void {
   if (!names.some((name) => queryOf(request.url).has(name))) return;
-  response.setHeader('Cache-Control', 'no-store');
-  response.setHeader('Referrer-Policy', 'no-referrer');
+  if (response.headersSent !== true) {
+    response.setHeader('Cache-Control', 'no-store');
+    response.setHeader('Referrer-Policy', 'no-referrer');
+  }
   if (!concealed.has(request)) concealed.set(request, request.url ?? '');
   request.url = withoutParameters(request.url, names);
   if (typeof request.originalUrl === 'string') {
