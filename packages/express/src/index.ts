@@ -52,22 +52,19 @@ export function authenticate(
 ): RequestHandler {
   const authenticator = 'authenticate' in options ? options : createAuthenticator(options);
   const compiled = compileOverrides(overrides);
-  return mark(
-    { kind: 'authenticate', mode: compiled.mode ?? authenticator.mode },
-    async (request, response, next) => {
-      // Nobody else's value may be taken for ours, least of all when the token is refused.
-      setAuth(request, undefined);
-      try {
-        const authenticated = authenticator.authenticate(request, compiled);
-        authenticator.conceal(request, response);
-        setAuth(request, await authenticated);
-      } catch (error) {
-        // Express takes nothing, and the word "route", for leave to go on.
-        throw asError(error);
-      }
-      next();
-    },
-  );
+  return mark(authenticateMark(authenticator, compiled), async (request, response, next) => {
+    // Nobody else's value may be taken for ours, least of all when the token is refused.
+    setAuth(request, undefined);
+    try {
+      const authenticated = authenticator.authenticate(request, compiled);
+      authenticator.conceal(request, response);
+      setAuth(request, await authenticated);
+    } catch (error) {
+      // Express takes nothing, and the word "route", for leave to go on.
+      throw asError(error);
+    }
+    next();
+  });
 }
 
 /**
