@@ -1,0 +1,101 @@
+// Friends and messages: the routes, what each asks of a token, and how errors are worded. No process, no port.
+import latchkey, {
+  type Authenticator,
+  compileRules,
+  getAuth,
+  isAuthError,
+  type Principal,
+  present,
+} from '@latchkey/fastify';
+import { createFriends, readMessage } from '@latchkey-apps/friends';
+import fastify, { type FastifyInstance } from 'fastify';
+
+const reader = compileRules({ scope: 'friends:read', sub: present() });
+const writer = compileRules({ scope: 'messages:write', sub: present() });
+const staff = compileRules({ roles: ['admin', 'dev'] });
+
+/** Builds the service. Tokens are whatever the authenticator says. */
+export async function createApp(authenticator: Authenticator): Promise<FastifyInstance> {
+  const friends = await createFriends();
+  const app = fastify({ bodyLimit: 10 * 1024 });
+
+  // A token is needed for every route that does not say otherwise. Bodies are read after it.
+  await app.register(latchkey, { authenticator });
+  acceptJsonOnly(app);
+  answerErrors(app);
+
+  app.get('/health', { config: { auth: false } }, async () => ({ status: 'ok' }));
+  app.get('/.well-known/jwks.json', { config: { auth: false } }, async (_request, reply) => {
+    reply.header('Cache-Control', 'public, max-age=300');
+    return friends.jwks;
+  });
+
+  app.get('/friends', { config: { auth: { claims: reader } } }, async (request) => ({
+    friends: await friends.of(callerOf(getAuth(request))),
+  }));
+
+  app.post('/messages', { config: { auth: { claims: writer } } }, async (request, reply) => {
+    const message = readMessage(request.body);
+    if (message === undefined) {
+      reply.code(400);
+      return { message: 'Expected {"friendToken": …, "text": …}, text of 1 to 1000 characters' };
+    }
+    const from = callerOf(getAuth(request));
+    const friend = await friends.tokens.verify(message.friendToken, { friendOf: from });
+    reply.code(201);
+    return { to: friend.subject, from, text: message.text };
+  });
+
+  app.get('/admin', { config: { auth: { claims: staff } } }, async (request) => ({
+    welcome: getAuth(request).subject,
+  }));
+
+  // Covered like a route: unknown paths are nobody's business who is not known.
+  app.setNotFoundHandler(async (_request, reply) => {
+    reply.code(404);
+    return { message: 'Nothing is here' };
+  });
+  return app;
+}
+
+function callerOf({ subject }: Principal): string {
+  if (subject === undefined) throw new Error('a token without sub passed the rules');
+  return subject;
+}
+
+/** Objects and arrays. A body of any other type is left unread, and is no message. */
+function acceptJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    async (_request: unknown, body: string) => {
+      if (body === '') return undefined;
+      try {
+        const parsed: unknown = JSON.parse(body);
+        if (typeof parsed === 'object' && parsed !== null) return parsed;
+      } catch {}
+      throw Object.assign(new Error('neither an object nor an array'), { statusCode: 400 });
+    },
+  );
+  app.addContentTypeParser('*', async () => undefined);
+}
+
+/** JSON for every refusal. Status and headers are the error's; only the wording of the body is the application's. */
+function answerErrors(app: FastifyInstance): void {
+  app.setErrorHandler(async (error: Error & { readonly statusCode?: number }, request, reply) => {
+    if (isAuthError(error)) {
+      reply.code(error.status).headers(error.headers);
+      return error.toJSON();
+    }
+    if (error.statusCode === undefined || error.statusCode >= 500) {
+      request.log.error(error);
+      reply.code(500);
+      return { message: 'Something went wrong' };
+    }
+    // The body parser's: a body that is too large, or no JSON. Its message may quote the body.
+    const status = error.statusCode === 413 ? 413 : 400;
+    reply.code(status);
+    return { message: status === 413 ? 'The body is too large' : 'The body is not JSON' };
+  });
+}

@@ -1,0 +1,132 @@
+// Latchkey for Fastify: hand over the request, hang up the principal, hand over the error. What is decided, core decides.
+import * as core from '@latchkey/core';
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import plugin from 'fastify-plugin';
+import { checkApplication, compileAuth, REGISTRATION, type RouteConfig, requirements } from './routes.ts';
+
+export * from '@latchkey/core';
+export { type RouteAuth, type RouteConfig, routes } from './routes.ts';
+
+/** A hook that lets a request pass whose principal satisfies rules. */
+export type RequirementHook = (request: FastifyRequest) => Promise<void>;
+
+/** A request that has been authenticated. */
+export type AuthenticatedRequest<C extends core.Claims = core.Claims> = FastifyRequest & {
+  /** Who the verified token says the caller is. Its claims are typed by the rules that they satisfied. */
+  readonly auth: core.Principal<C>;
+};
+
+type Asked = core.Authenticator | core.RequestTree;
+
+/** Whom to trust, or an authenticator made before; and what is Fastify's own. */
+export type LatchkeyOptions = {
+  /** Does not get ready if any route of the whole application, in whatever scope, is undecided. Default false. */
+  readonly failOnUndecided?: boolean | undefined;
+  /**
+   * What the application's own `setNotFoundHandler` asks for, like `config.auth` of a route. Default: a token. Fastify's own answer to
+   * an unknown path gives nothing away and asks for nothing.
+   */
+  readonly notFound?: RouteConfig['auth'];
+} & (
+  | (core.AuthenticatorOptions & { readonly authenticator?: undefined })
+  | { readonly authenticator: Asked }
+);
+
+/**
+ * Authenticates every request to the scope that it is registered in, and to the scopes in that, before the body is read, and sets
+ * `request.auth`: the principal, null for an anonymous request, or for a tree of `requireAll` and `requireAny` its principals by name.
+ * A route says in `config.auth` what it asks for instead, or `false`; one that says nothing needs a token. Does *not* cover sibling
+ * scopes or the scopes around: `routes` reports them. Registered again in an inner scope, the inner registration decides there.
+ *
+ * Refusals go to the application's error handling as an `AuthError`; Fastify's own answers with its status and headers.
+ * @throws ConfigError for wrong options, while Fastify loads it; for a wrong `config.auth`, when the route is added
+ */
+export const latchkey: FastifyPluginAsync<LatchkeyOptions> = plugin(
+  async (scope: FastifyInstance, { failOnUndecided = false, notFound, ...rest }: LatchkeyOptions) => {
+    const authenticator = rest.authenticator === undefined ? createFor(scope, rest) : rest.authenticator;
+    const registration = { scope, authenticator };
+    compileAuth({ auth: notFound }, 'notFound');
+    // Null, never an object: that would be shared by all requests.
+    if (!scope.hasDecorator(REGISTRATION)) scope.decorateRequest('auth', null);
+    scope.decorate(REGISTRATION, registration);
+    scope.addHook(
+      'onRoute',
+      ({ config, method, url }) => void compileAuth(config, `${method} ${url} config.auth`),
+    );
+    scope.addHook('onReady', async () => checkApplication(scope, failOnUndecided));
+    scope.addHook('onRequest', async (request, reply) => {
+      // A nearer registration decides.
+      if (Reflect.get(request.server, REGISTRATION) !== registration) return;
+      // Nobody else's value may be taken for ours, least of all when the token is refused.
+      Reflect.set(request, 'auth', null);
+      const asked = askedOf(request, notFound);
+      const view = Object.assign(request, { rawHeaders: request.raw.rawHeaders });
+      const authenticated = asked && authenticator.authenticate(view, asked.overrides);
+      conceal(authenticator, request, reply);
+      if (asked === false) return;
+      Reflect.set(request, 'auth', (await authenticated) ?? null);
+      if (asked.claims !== undefined) getAuth(request, asked.claims);
+    });
+  },
+  { fastify: '5.x', name: '@latchkey/fastify' },
+);
+
+// biome-ignore lint/style/noDefaultExport: the only one of the repository, as users of Fastify expect of a plugin.
+export default latchkey;
+
+/**
+ * Makes a hook, for `onRequest` or later, that lets a request pass whose principal satisfies the rules. The principal must have been
+ * set by the plugin, so it lets no anonymous request pass. Of several on one way, each has to hold, beside the route's `config.auth`.
+ * @throws ConfigError for wrong rules, at once
+ */
+export function requireClaims<const R extends core.Rules>(rules: R | core.CompiledRules<R>): RequirementHook {
+  const compiled = core.compileRules(rules);
+  const hook: RequirementHook = async (request) => void getAuth(request, compiled);
+  requirements.set(hook, compiled);
+  return hook;
+}
+
+/**
+ * The principal of a request, its claims typed by the rules that it satisfies: rules of `compileRules`, the same that stand in
+ * `config.auth` or others. Not for the principals of a tree: those are `request.auth`.
+ * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`, `claims_insufficient`
+ */
+export function getAuth<const R extends core.Rules = Record<never, never>>(
+  request: FastifyRequest,
+  rules?: core.CompiledRules<R>,
+): core.Principal<core.ClaimsOf<R>> {
+  const judged = request as Partial<AuthenticatedRequest<core.ClaimsOf<R>>> & core.RequestParameters;
+  const auth = judged.auth ?? undefined;
+  core.authorize(auth, rules ?? core.compileRules({}), judged);
+  return auth;
+}
+
+/** What was made here ends with the application. */
+function createFor(scope: FastifyInstance, options: core.AuthenticatorOptions): core.Authenticator {
+  const authenticator = core.createAuthenticator(options);
+  if (options.tokenFrom?.some((carrier) => 'body' in carrier))
+    throw new core.ConfigError('tokenFrom', 'a body comes too late: it is read after authentication');
+  scope.addHook('onClose', () => authenticator.close());
+  return authenticator;
+}
+
+function askedOf({ is404, routeOptions }: FastifyRequest, notFound: RouteConfig['auth']) {
+  const { config, handler } = routeOptions;
+  if (!is404) return compileAuth(config);
+  // Fastify's own handler by its name; an application's is always bound, and has another.
+  return handler.name === 'basic404' ? false : compileAuth({ auth: notFound, ...config });
+}
+
+/** Takes a token in the query out of everything that Fastify made of the URL before any hook. */
+function conceal(authenticator: Asked, request: FastifyRequest, reply: FastifyReply): void {
+  const { raw, query, url: before } = request;
+  authenticator.conceal(raw, { setHeader: (name, value) => reply.header(name, value) });
+  if (raw.url === before) return;
+  const kept = parametersIn(raw.url);
+  for (const name of parametersIn(before).keys())
+    if (!kept.has(name)) Reflect.deleteProperty(Object(query), name);
+  // Fastify keeps what it was when somebody first looked.
+  Object.defineProperty(request, 'originalUrl', { value: Reflect.get(raw, 'originalUrl') ?? raw.url });
+}
+
+const parametersIn = (url = '') => new URLSearchParams(url.slice(url.indexOf('?') + 1));

@@ -1,0 +1,104 @@
+// What routes say in `config.auth`, compiled once; and the route report of an application, in all its scopes.
+import { subscribe } from 'node:diagnostics_channel';
+import * as core from '@latchkey/core';
+import type { FastifyInstance, RouteOptions } from 'fastify';
+
+/** What a route asks of a request, instead of what the plugin's options say. */
+export interface RouteAuth extends core.AuthenticateOverrides {
+  /** What the principal must be: 403 if it is not. */
+  readonly claims?: core.Rules | core.CompiledRules | undefined;
+}
+
+/** The part of a route's `config` that is Latchkey's. */
+export interface RouteConfig {
+  /** `false`: the route is for everybody. Left out: a token, as the plugin's options say. */
+  readonly auth?: RouteAuth | false | undefined;
+}
+
+/** A `config.auth`, ready to be asked. */
+type CompiledAuth = { overrides: core.CompiledOverrides; claims: core.CompiledRules | undefined };
+
+/** One registration of the plugin: where, and what it asks. */
+type Registration = { scope: FastifyInstance; authenticator: Pick<core.Authenticator, 'mode'> };
+
+/** Under which a scope has its registration. A scope in it inherits that, as it inherits everything. */
+export const REGISTRATION: unique symbol = Symbol('latchkey');
+/** The rules of hooks that `requireClaims` made. */
+export const requirements = new WeakMap<object, core.CompiledRules>();
+
+// By the object, which Fastify hands on as it is.
+const compiled = new WeakMap<object, CompiledAuth>();
+const NOTHING_SAID: RouteAuth = {};
+
+type SeenRoute = { readonly scope: FastifyInstance; readonly options: RouteOptions };
+// By the server, which all scopes of an application share. Fastify announces each application before anything can be added to it, so
+// that routes are seen wherever, and whenever, they are added.
+const applications = new WeakMap<object, { root: FastifyInstance; seen: SeenRoute[] }>();
+subscribe('fastify.initialization', (message) => {
+  const { fastify: root } = message as { readonly fastify: FastifyInstance };
+  const seen: SeenRoute[] = [];
+  applications.set(root.server, { root, seen });
+  root.addHook('onRoute', function (options) {
+    seen.push({ scope: this, options });
+  });
+});
+
+/**
+ * Lists the routes of the whole application, with what they ask for: in every scope, covered or not. Ask when all are there:
+ * `await app.ready()`. Hooks that `requireClaims` made are listed where they stand on a route, not where they stand on a scope.
+ * @param app the application, or any scope of it
+ * @throws ConfigError with `failOnUndecided`, and for an application that was made before this package was loaded
+ */
+export function routes(app: FastifyInstance, options: core.RoutesOptions = {}): readonly core.RouteReport[] {
+  const application = applications.get(app.server);
+  if (application === undefined)
+    throw new core.ConfigError('routes', 'not seen: import @latchkey/fastify before the application is made');
+  const { root, seen } = application;
+  const reports = seen.flatMap((route) => {
+    const { url: path, method } = route.options;
+    return [method].flat().map((name) => core.reportRoute({ method: name, path }, marksOf(route, root)));
+  });
+  return core.checkRoutes(reports, options);
+}
+
+/** Refuses what is wrong on routes that were added before the plugin, and if asked to, routes that are undecided. */
+export function checkApplication(app: FastifyInstance, failOnUndecided: boolean): void {
+  if (failOnUndecided || applications.has(app.server)) routes(app, { failOnUndecided });
+}
+
+/**
+ * Checks what a route says for itself.
+ * @throws ConfigError
+ */
+export function compileAuth(config: object = {}, path = 'config.auth'): CompiledAuth | false {
+  const { auth = NOTHING_SAID }: RouteConfig = config;
+  if (auth === false) return false;
+  if (Object(auth) !== auth) throw new core.ConfigError(path, 'expected claims, issuers or mode; or false');
+  const known = compiled.get(auth);
+  if (known !== undefined) return known;
+  const { claims: rules, ...overrides } = auth;
+  // No rules ask for nothing; but even empty rules ask for a principal.
+  const claims = rules === undefined ? undefined : core.compileRules(rules, `${path}.claims`);
+  const asked = { overrides: core.compileOverrides(overrides, path), claims };
+  compiled.set(auth, asked);
+  return asked;
+}
+
+function marksOf({ scope, options }: SeenRoute, root: FastifyInstance): readonly core.PassedMark[] {
+  const { config = {}, method, url, onRequest, preParsing, preValidation, preHandler } = options;
+  const { auth }: RouteConfig = config;
+  if (auth === false) return [{ mark: { kind: 'public' }, from: 'route' }];
+  const hooks: readonly unknown[] = [onRequest, preParsing, preValidation, preHandler].flat();
+  const required = hooks.flatMap((hook) => requirements.get(Object(hook)) ?? []).map(claimsMark);
+  const registration: Registration | undefined = Reflect.get(scope, REGISTRATION);
+  if (registration === undefined) return required;
+  const asked = compileAuth(config, `${method} ${url} config.auth`) || undefined;
+  const mark = core.authenticateMark(registration.authenticator, asked?.overrides ?? { mode: undefined });
+  const around = registration.scope === root ? 'application' : 'router';
+  const own = asked?.claims === undefined ? [] : [claimsMark(asked.claims)];
+  return [{ mark, from: auth === undefined ? around : 'route' }, ...own, ...required];
+}
+
+function claimsMark(rules: core.CompiledRules): core.PassedMark {
+  return { mark: { kind: 'claims', claims: core.claimNames(rules) }, from: 'route' };
+}

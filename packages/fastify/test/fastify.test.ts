@@ -1,0 +1,665 @@
+// What Fastify does with our answers, and with scopes, twins and spellings. What is decided is in the conformance suite.
+import { execFile } from 'node:child_process';
+import { request as send } from 'node:http';
+import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { createIssuer, type TestIssuer } from '@latchkey/testing';
+import fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from 'fastify';
+import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import latchkey, {
+  type AuthenticatedRequest,
+  type Authenticator,
+  type AuthenticatorOptions,
+  allOf,
+  ConfigError,
+  compileRules,
+  createAuthenticator,
+  fromRequest,
+  getAuth,
+  type LatchkeyOptions,
+  latchkey as named,
+  optional,
+  type Principal,
+  type RequestTree,
+  type RouteConfig,
+  refusalOf,
+  requireAll,
+  requireClaims,
+  routes,
+} from '../src/index.ts';
+
+type WithAuth = FastifyRequest & { readonly auth?: Principal | null };
+
+const apps: FastifyInstance[] = [];
+let issuer: TestIssuer;
+let other: TestIssuer;
+let options: AuthenticatorOptions;
+let authenticator: Authenticator;
+let alice: { readonly authorization: string };
+
+const optionsFor = (of: TestIssuer): AuthenticatorOptions => ({
+  keySets: [{ issuer: of.issuer, useOidcDiscovery: true, allowHttp: true }],
+  audience: of.audience,
+});
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+beforeAll(async () => {
+  issuer = await createIssuer();
+  other = await createIssuer();
+  options = optionsFor(issuer);
+  authenticator = createAuthenticator(options);
+  alice = bearer(await issuer.mint({ sub: 'alice', roles: ['admin'], tenant: 'acme' }));
+});
+
+afterEach(async () => {
+  for (const app of apps.splice(0)) await app.close();
+});
+
+afterAll(async () => {
+  await authenticator.close();
+  await Promise.all([issuer.close(), other.close()]);
+});
+
+function createApp(serverOptions: FastifyServerOptions = {}): FastifyInstance {
+  const app = fastify(serverOptions);
+  apps.push(app);
+  return app;
+}
+
+async function guarded(latchkeyOptions: Partial<LatchkeyOptions> = {}): Promise<FastifyInstance> {
+  const app = createApp();
+  await app.register(latchkey, { authenticator, ...latchkeyOptions } as LatchkeyOptions);
+  return app;
+}
+
+const whoami = async ({ auth }: WithAuth) => ({ subject: auth?.subject ?? null });
+const status = async (app: FastifyInstance, url: string, headers = {}) =>
+  (await app.inject({ url, headers })).statusCode;
+
+describe('routes', () => {
+  it('T-101: a route that says nothing needs a token', async () => {
+    const app = await guarded();
+    app.get('/', whoami);
+    const refused = await app.inject('/');
+    expect(refused.statusCode).toBe(401);
+    expect(refused.headers).toMatchObject({ 'www-authenticate': 'Bearer', 'cache-control': 'no-store' });
+    expect(refused.json()).toEqual({
+      statusCode: 401,
+      code: 'credentials_missing',
+      error: 'Unauthorized',
+      message: 'A bearer token is required',
+    });
+    expect((await app.inject({ url: '/', headers: alice })).json()).toEqual({ subject: 'alice' });
+  });
+
+  it('AK-42: auth: false is for everybody, and has nobody on it', async () => {
+    const app = await guarded();
+    app.get('/', { config: { auth: false } }, async (request: WithAuth) => ({ auth: request.auth }));
+    expect((await app.inject({ url: '/', headers: alice })).json()).toEqual({ auth: null });
+  });
+
+  it('takes options, by its default export or by name', async () => {
+    const app = createApp();
+    await app.register(named, options);
+    app.get('/', whoami);
+    expect(await status(app, '/', alice)).toBe(200);
+  });
+
+  it("S4: a route's issuers, mode and claims replace the plugin's", async () => {
+    const app = createApp();
+    await app.register(latchkey, { ...options, mode: 'optional' });
+    app.get('/plain', whoami);
+    app.get('/strict', { config: { auth: { mode: 'strict' } } }, whoami);
+    app.get('/issuers', { config: { auth: { issuers: ['https://issuer.example'] } } }, whoami);
+    app.get('/claims', { config: { auth: { claims: { roles: allOf('root') } } } }, whoami);
+    expect(await status(app, '/plain')).toBe(200);
+    expect(await status(app, '/strict')).toBe(401);
+    expect(await status(app, '/issuers', alice)).toBe(401);
+    expect(await status(app, '/claims', alice)).toBe(403);
+    expect(await status(app, '/claims')).toBe(401);
+  });
+
+  it('requireClaims: on a route and on a scope, each has to hold', async () => {
+    const app = await guarded();
+    app.get('/ok', { onRequest: requireClaims({ roles: allOf('admin') }) }, whoami);
+    app.get('/no', { preHandler: [requireClaims({ roles: allOf('root') })] }, whoami);
+    await app.register(async (scope) => {
+      scope.addHook('onRequest', requireClaims({ tenant: 'other' }));
+      scope.get('/scoped', whoami);
+    });
+    expect(await status(app, '/ok', alice)).toBe(200);
+    expect(await status(app, '/no', alice)).toBe(403);
+    expect(await status(app, '/scoped', alice)).toBe(403);
+  });
+
+  it('S32: fromRequest sees the parameters of the path', async () => {
+    const app = await guarded();
+    const claims = { tenant: fromRequest((request) => request.params.tenant) };
+    app.get('/:tenant', { config: { auth: { claims } } }, whoami);
+    app.get(
+      '/hooks/:tenant',
+      { preHandler: requireClaims({ tenant: fromRequest('params.tenant') }) },
+      whoami,
+    );
+    for (const path of ['', '/hooks']) {
+      expect(await status(app, `${path}/acme`, alice)).toBe(200);
+      expect(await status(app, `${path}/evil`, alice)).toBe(403);
+    }
+  });
+
+  it('D9: a permissive route, and why', async () => {
+    const app = await guarded();
+    app.get('/', { config: { auth: { mode: 'permissive' } } }, async (request: WithAuth) => ({
+      auth: request.auth,
+      code: refusalOf(request)?.code,
+    }));
+    expect((await app.inject({ url: '/', headers: bearer('a.b.c') })).json()).toEqual({
+      auth: null,
+      code: 'token_malformed',
+    });
+  });
+
+  it('S37: a tree, with its principals by name', async () => {
+    const app = createApp();
+    const second = createAuthenticator({ ...optionsFor(other), tokenFrom: [{ query: 'second' }] });
+    await app.register(latchkey, { authenticator: requireAll({ first: authenticator, second }) });
+    app.get('/', async (request) => {
+      const auth = Reflect.get(request, 'auth') as Record<string, Principal>;
+      return [auth.first?.subject, auth.second?.subject, request.url];
+    });
+    const url = `/?second=${await other.mint({ sub: 'bob' })}`;
+    expect((await app.inject({ url, headers: alice })).json()).toEqual(['alice', 'bob', '/']);
+    expect(await status(app, '/', alice)).toBe(401);
+    await second.close();
+  });
+});
+
+describe('what is wrong is refused at boot', () => {
+  it.each([
+    ['no object', 'token'],
+    ['null', null],
+    ['true', true],
+    ['an option that is none', { claim: {} }],
+    ['a mode that is none', { mode: 'Strict' }],
+    ['issuers that are none', { issuers: [] }],
+    ['claims that are none', { claims: 'admin' }],
+    ['no claims', { claims: null }],
+    ['a rule that can never hold', { claims: { scope: 'a b' } }],
+  ])('config.auth: %s', async (_name, auth) => {
+    const app = await guarded();
+    expect(() => app.get('/wrong', { config: { auth } }, whoami)).toThrow(ConfigError);
+    expect(() => app.get('/wrong', { config: { auth } }, whoami)).toThrow('GET /wrong config.auth');
+  });
+
+  it('config.auth of a route that was added before the plugin', async () => {
+    const app = createApp();
+    app.get('/wrong', { config: { auth: { mode: 'Strict' } } }, whoami);
+    app.register(latchkey, { authenticator });
+    await expect(app.ready()).rejects.toThrow('GET /wrong config.auth.mode');
+  });
+
+  it.each([
+    ['no options', {}],
+    ['an authenticator and options', { authenticator: undefined, audience: 'a' }],
+    ['a misspelled option', { Audience: 'a' }],
+    ['a token in a body', { tokenFrom: [{ body: 'access_token' }] }],
+    ['notFound', { notFound: { mode: 'Strict' } }],
+  ])('the options: %s', async (name, wrong) => {
+    const app = createApp();
+    const given = name === 'no options' ? {} : { ...options, ...wrong };
+    await expect(app.register(latchkey, given as LatchkeyOptions)).rejects.toThrow(ConfigError);
+  });
+
+  it('a second registration in one scope', async () => {
+    const app = await guarded();
+    await expect(app.register(latchkey, { authenticator })).rejects.toThrow('already been added');
+  });
+
+  it('rules of requireClaims', () => {
+    expect(() => requireClaims({ scope: 'a b' })).toThrow(ConfigError);
+  });
+});
+
+describe('T-101: scopes', () => {
+  it('two registrations with different options in two scopes', async () => {
+    const app = createApp();
+    app.get('/outside', whoami);
+    for (const [name, trusted] of [
+      ['one', issuer],
+      ['two', other],
+    ] as const) {
+      await app.register(
+        async (scope) => {
+          await scope.register(latchkey, optionsFor(trusted));
+          scope.get('/', whoami);
+        },
+        { prefix: name },
+      );
+    }
+    const bob = bearer(await other.mint({ sub: 'bob' }));
+    expect(await status(app, '/one', alice)).toBe(200);
+    expect(await status(app, '/two', bob)).toBe(200);
+    expect(await status(app, '/one', bob)).toBe(401);
+    expect(await status(app, '/two', alice)).toBe(401);
+    expect((await app.inject({ url: '/outside', headers: alice })).json()).toEqual({ subject: null });
+  });
+
+  it.each(['before', 'after'])(
+    'an inner registration decides in its scope: the outer comes %s',
+    async (order) => {
+      const app = createApp();
+      if (order === 'before') await app.register(latchkey, options);
+      await app.register(async (scope) => {
+        await scope.register(latchkey, optionsFor(other));
+        scope.get('/inner', whoami);
+        await scope.register(async (innermost) => {
+          innermost.get('/innermost', whoami);
+        });
+      });
+      if (order === 'after') await app.register(latchkey, options);
+      app.get('/outer', whoami);
+      const bob = bearer(await other.mint({ sub: 'bob' }));
+      for (const path of ['/inner', '/innermost']) {
+        expect((await app.inject({ url: path, headers: bob })).json()).toEqual({ subject: 'bob' });
+        expect(await status(app, path, alice)).toBe(401);
+      }
+      expect(await status(app, '/outer', alice)).toBe(200);
+      expect(await status(app, '/outer', bob)).toBe(401);
+    },
+  );
+
+  it('a sibling scope is not covered, and reported', async () => {
+    const app = createApp();
+    await app.register(async (scope) => {
+      await scope.register(latchkey, { authenticator });
+      scope.get('/covered', { config: { auth: { claims: { roles: ['admin'] } } } }, whoami);
+      scope.get('/public', { exposeHeadRoute: false, config: { auth: false } }, whoami);
+      scope.get('/optional', { exposeHeadRoute: false, config: { auth: { mode: 'optional' } } }, whoami);
+      scope.route({
+        method: ['PUT', 'PATCH'],
+        url: '/hook',
+        preHandler: requireClaims({ tenant: 'acme' }),
+        handler: whoami,
+      });
+    });
+    await app.register(
+      async (scope) => {
+        scope.get('/open', { exposeHeadRoute: false }, whoami);
+        scope.get('/health', { exposeHeadRoute: false, config: { auth: false } }, whoami);
+        scope.post('/foreign', { config: { auth: 'of another plugin' } }, whoami);
+      },
+      { prefix: '/sibling' },
+    );
+    await app.ready();
+    expect(await status(app, '/sibling/open')).toBe(200);
+    const lines = routes(app).map(({ method, path, requirement, claims, from }) =>
+      [method, path, requirement, claims.join(), from ?? ''].join(' ').trim(),
+    );
+    expect(lines).toEqual([
+      'GET /covered token roles route',
+      'HEAD /covered token roles route',
+      'GET /public public  route',
+      'GET /optional optional token  route',
+      'PUT /hook token tenant router',
+      'PATCH /hook token tenant router',
+      'GET /sibling/open UNDECIDED',
+      'GET /sibling/health public  route',
+      'POST /sibling/foreign UNDECIDED',
+    ]);
+    expect(() => routes(app, { failOnUndecided: true })).toThrow('GET /sibling/open, POST /sibling/foreign');
+  });
+
+  it("the report knows the authenticator's mode, and the application's registration", async () => {
+    const app = createApp();
+    await app.register(latchkey, { ...options, mode: 'optional' });
+    app.get('/', { exposeHeadRoute: false }, whoami);
+    expect(routes(app)).toEqual([
+      { method: 'GET', path: '/', requirement: 'optional token', claims: [], from: 'application' },
+    ]);
+  });
+
+  it('failOnUndecided: the application does not get ready', async () => {
+    const app = createApp();
+    app.register(async (scope) => {
+      await scope.register(latchkey, { authenticator, failOnUndecided: true });
+      scope.get('/covered', whoami);
+    });
+    app.get('/open', whoami);
+    await expect(app.ready()).rejects.toThrow('undecided: GET /open, HEAD /open');
+  });
+
+  it('failOnUndecided: all decided', async () => {
+    const app = await guarded({ failOnUndecided: true });
+    app.get('/', whoami);
+    app.get('/health', { config: { auth: false } }, whoami);
+    await app.ready();
+  });
+
+  it('routes that were added before the plugin, in its scope and below, are covered with all that they say', async () => {
+    const app = createApp();
+    app.get('/plain', whoami);
+    app.get('/claims', { config: { auth: { claims: { roles: ['root'] } } } }, whoami);
+    app.get('/public', { config: { auth: false } }, whoami);
+    await app.register(async (scope) => {
+      scope.get('/below', whoami);
+    });
+    // Not awaited: runs when all of the above has been added.
+    app.register(latchkey, { authenticator });
+    app.get('/after', { config: { auth: { claims: { roles: ['root'] } } } }, whoami);
+    for (const path of ['/plain', '/claims', '/below', '/after'])
+      expect(await status(app, path), path).toBe(401);
+    expect((await app.inject({ url: '/below', headers: alice })).json()).toEqual({ subject: 'alice' });
+    for (const path of ['/claims', '/after']) expect(await status(app, path, alice), path).toBe(403);
+    expect(await status(app, '/public')).toBe(200);
+  });
+});
+
+describe('an application that was made before this package was loaded', () => {
+  it('is covered all the same, and refuses to report what it has not seen', async () => {
+    const code = `
+      import fastify from 'fastify';
+      const app = fastify();
+      app.get('/claims', { config: { auth: { claims: { roles: ['root'] } } } }, async () => 'reached');
+      app.get('/wrong', { config: { auth: { mode: 'Strict' } } }, async () => 'reached');
+      app.get('/public', { config: { auth: false } }, async () => 'public');
+      const { default: latchkey, routes } = await import('@latchkey/fastify');
+      const { createIssuer } = await import('@latchkey/testing');
+      const issuer = await createIssuer();
+      const keySets = [{ issuer: issuer.issuer, useOidcDiscovery: true, allowHttp: true }];
+      await app.register(latchkey, { keySets, audience: issuer.audience });
+      const headers = { authorization: 'Bearer ' + (await issuer.mint({ roles: ['dev'] })) };
+      const seen = [];
+      for (const url of ['/claims', '/wrong', '/public']) {
+        seen.push((await app.inject(url)).statusCode, (await app.inject({ url, headers })).statusCode);
+      }
+      try {
+        routes(app);
+      } catch (error) {
+        seen.push(error.name);
+      }
+      console.log(seen.join(' '));
+      await app.close();
+      await issuer.close();
+    `;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--conditions=source', '--disable-warning=ExperimentalWarning', '--input-type=module', '-e', code],
+      { cwd: fileURLToPath(new URL('..', import.meta.url)) },
+    );
+    expect(stdout.trim()).toBe('401 403 500 500 200 200 ConfigError');
+  });
+});
+
+describe('T-101: what Fastify adds', () => {
+  it('the HEAD twin of a GET route', async () => {
+    const app = await guarded();
+    app.get('/', { config: { auth: { claims: { roles: ['root'] } } } }, whoami);
+    app.get('/public', { config: { auth: false } }, whoami);
+    const head = async (url: string, headers = {}) =>
+      (await app.inject({ method: 'HEAD', url, headers })).statusCode;
+    expect(await head('/')).toBe(401);
+    expect(await head('/', alice)).toBe(403);
+    expect(await head('/public')).toBe(200);
+  });
+
+  it("an unknown path is Fastify's 404, without a token", async () => {
+    const app = await guarded();
+    expect(await status(app, '/nowhere')).toBe(404);
+    expect(await status(app, '/nowhere', bearer('a.b.c'))).toBe(404);
+  });
+
+  it("the application's own 404 handler needs a token", async () => {
+    const app = await guarded();
+    app.setNotFoundHandler(whoami);
+    expect(await status(app, '/nowhere')).toBe(401);
+    expect((await app.inject({ url: '/nowhere', headers: alice })).json()).toEqual({ subject: 'alice' });
+  });
+
+  it('or what the option notFound says', async () => {
+    const open = await guarded({ notFound: false });
+    open.setNotFoundHandler(whoami);
+    expect(await status(open, '/nowhere')).toBe(200);
+    const closed = await guarded({ notFound: { claims: { roles: ['root'] } } });
+    closed.setNotFoundHandler(whoami);
+    expect(await status(closed, '/nowhere', alice)).toBe(403);
+  });
+
+  it('a 404 handler of a scope', async () => {
+    const app = createApp();
+    await app.register(
+      async (scope) => {
+        await scope.register(latchkey, { authenticator });
+        scope.setNotFoundHandler(whoami);
+      },
+      { prefix: '/api' },
+    );
+    expect(await status(app, '/nowhere')).toBe(404);
+    expect(await status(app, '/api/nowhere')).toBe(401);
+    expect(await status(app, '/api/nowhere', alice)).toBe(200);
+  });
+});
+
+describe('requests', () => {
+  it.each([undefined, null, '', 0, false])(
+    'T-098: a rejection with %j never reaches the handler',
+    async (reason) => {
+      const app = createApp();
+      const falsy = {
+        ...authenticator,
+        authenticate: () => Promise.reject(reason),
+        conceal: () => {},
+      };
+      await app.register(latchkey, { authenticator: falsy });
+      let handled = 0;
+      app.get('/', async () => handled++);
+      expect(await status(app, '/', alice)).toBe(500);
+      expect(handled).toBe(0);
+    },
+  );
+
+  it('T-102: no cross-over in 1,000 interleaved requests', async () => {
+    const app = await guarded();
+    app.get('/', async (request: WithAuth) => {
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+      return request.auth?.subject ?? 'nobody';
+    });
+    app.get('/anonymous', { config: { auth: { mode: 'optional' } } }, whoami);
+    const tokens = await Promise.all(Array.from({ length: 20 }, (_, n) => issuer.mint({ sub: `user-${n}` })));
+    const answers = await Promise.all(
+      Array.from({ length: 1000 }, async (_, n) => {
+        if (n % 10 === 0) return (await app.inject('/anonymous')).json().subject;
+        return (await app.inject({ url: '/', headers: bearer(tokens[n % 20] ?? '') })).body;
+      }),
+    );
+    expect(answers).toEqual(answers.map((_, n) => (n % 10 === 0 ? null : `user-${n % 20}`)));
+  });
+
+  it('T-108: what stood on the request is not taken for ours', async () => {
+    const app = createApp();
+    app.addHook('onRequest', async (request) => {
+      Reflect.set(request, 'auth', { subject: 'root' });
+    });
+    let seen: unknown = 'nothing';
+    app.setErrorHandler(async (error: { statusCode?: number }, request: WithAuth, reply) => {
+      seen = request.auth;
+      reply.code(error.statusCode ?? 500);
+      return {};
+    });
+    await app.register(latchkey, { authenticator });
+    app.get('/', whoami);
+    app.get('/public', { config: { auth: false } }, whoami);
+    expect(await status(app, '/')).toBe(401);
+    expect(seen).toBeNull();
+    expect((await app.inject('/public')).json()).toEqual({ subject: null });
+  });
+
+  it('T-084: no body is read before authentication', async () => {
+    const app = await guarded();
+    let parsed = 0;
+    app.addContentTypeParser('text/x-counted', async (_request: unknown, payload: Readable) => {
+      for await (const chunk of payload) parsed += chunk.length;
+    });
+    app.post('/', whoami);
+    const url = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
+    const post = (headers: object) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const request = send(url, {
+          method: 'POST',
+          headers: { 'content-type': 'text/x-counted', ...headers },
+        });
+        request.on('response', (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        request.on('error', reject);
+        Readable.from(Array.from({ length: 10 }, () => Buffer.alloc(50_000))).pipe(request);
+      });
+    expect(await post({})).toBe(401);
+    expect(parsed).toBe(0);
+    expect(await post(alice)).toBe(200);
+    expect(parsed).toBe(500_000);
+  });
+
+  it('T-083: a token in the query is gone from all that a handler and a log line see', async () => {
+    const lines: string[] = [];
+    const app = createApp({
+      logger: {
+        stream: { write: (line: string) => lines.push(line) },
+        serializers: { req: ({ url }) => ({ path: url?.split('?', 1)[0] }) },
+      },
+      rewriteUrl: ({ url = '' }) => url.replace('/old', '/new'),
+    });
+    app.addHook('onRequest', async (request) => {
+      // Fastify keeps it from here on.
+      expect(request.originalUrl).toContain('access_token');
+    });
+    await app.register(latchkey, { ...options, tokenFrom: [{ query: 'access_token' }] });
+    app.get('/new', async (request) => {
+      request.log.info({ req: request, url: request.url }, 'handling');
+      const { raw, url, originalUrl, query } = request;
+      return { raw: [raw.url, Reflect.get(raw, 'originalUrl')], url, originalUrl, query };
+    });
+    app.get('/public', { config: { auth: false } }, async ({ url }) => url);
+    const token = alice.authorization.slice('Bearer '.length);
+    const response = await app.inject(`/old?a=1?2&access_token=${token}&b=%20&b=3`);
+    const query = { a: '1?2', b: [' ', '3'] };
+    const [url, originalUrl] = ['/new?a=1?2&b=%20&b=3', '/old?a=1?2&b=%20&b=3'];
+    expect(response.json()).toEqual({ raw: [url, originalUrl], url, originalUrl, query });
+    expect(response.headers).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' });
+    expect((await app.inject(`/public?access_token=${token}`)).body).toBe('/public');
+    expect((await app.inject(`/nowhere?access_token=${token}`)).body).not.toContain(token);
+    expect(lines.length).toBeGreaterThan(5);
+    expect(lines.join('')).not.toContain(token);
+  });
+
+  it('T-095: however a path is spelled, a handler that ran was authenticated', async () => {
+    const spellings = [
+      '/admin',
+      '//admin',
+      '/admin/',
+      '/ADMIN',
+      '/admin;a=b',
+      '/%61dmin',
+      '/admin%2f',
+      '/./admin',
+      '/x/../admin',
+      '/\\admin',
+      '/admin?',
+      '/admin#',
+      '/admin%00',
+      '/admin//',
+      '//admin//',
+      '/admin/../public',
+      '/public/../admin',
+      'http://localhost/admin',
+      '/admin%3fpublic',
+      '/admin;/public',
+    ];
+    let reached = 0;
+    for (const ignoreTrailingSlash of [false, true])
+      for (const caseSensitive of [false, true])
+        for (const ignoreDuplicateSlashes of [false, true])
+          for (const useSemicolonDelimiter of [false, true]) {
+            const app = createApp({
+              routerOptions: Object.assign(
+                { ignoreTrailingSlash, caseSensitive, ignoreDuplicateSlashes },
+                { useSemicolonDelimiter },
+              ),
+            });
+            await app.register(latchkey, { authenticator });
+            app.get('/public', { config: { auth: false } }, async () => 'public');
+            app.get('/admin', whoami);
+            app.get('/*', whoami);
+            const url = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
+            for (const path of spellings) {
+              const code = await target(url, path, {});
+              expect([400, 401], path).toContain(code);
+              if ((await target(url, path, alice)) === 200) reached++;
+            }
+          }
+    expect(reached).toBeGreaterThan(200);
+  });
+});
+
+/** Sends a target as it is written. */
+function target({ hostname, port }: URL, path: string, headers: object): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const request = send({ hostname, port, path, headers: { ...headers }, agent: false });
+    request.on('response', (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+describe('types', () => {
+  it('claims are typed by the rules that they satisfy', async () => {
+    const rules = compileRules({ roles: allOf('admin'), bldg: optional(4) });
+    const app = await guarded();
+    app.get('/', { config: { auth: { claims: rules } } }, async (request) => {
+      const auth = getAuth(request, rules);
+      expectTypeOf(auth.claims.roles).toEqualTypeOf<readonly string[]>();
+      expectTypeOf(auth.claims.bldg).toEqualTypeOf<4 | undefined>();
+      expectTypeOf(getAuth(request)).toExtend<Principal>();
+      expectTypeOf(request).not.toHaveProperty('auth');
+      return auth.claims.roles;
+    });
+    expect((await app.inject({ url: '/', headers: alice })).json()).toEqual(['admin']);
+  });
+
+  it('getAuth judges: what it types has been seen to', async () => {
+    const app = await guarded({ notFound: false });
+    const stronger = compileRules({ roles: allOf('root') });
+    app.get('/', async (request) => getAuth(request, stronger).subject);
+    app.get('/public', { config: { auth: false } }, async (request) => getAuth(request).subject);
+    expect(await status(app, '/', alice)).toBe(403);
+    expect(await status(app, '/public', alice)).toBe(401);
+  });
+
+  it('hooks stand on routes of any type', async () => {
+    const app = await guarded();
+    const onRequest = requireClaims({ tenant: 'acme' });
+    app.post<{ Body: { text: string }; Params: { id: string } }>(
+      '/:id',
+      { onRequest },
+      async ({ params }) => params.id,
+    );
+    app.addHook('preHandler', onRequest);
+    expectTypeOf<AuthenticatedRequest<{ tenant: string }>>().toExtend<FastifyRequest>();
+  });
+
+  it('config and options', () => {
+    expectTypeOf<{ auth: false }>().toExtend<RouteConfig>();
+    expectTypeOf<{ auth: { claims: { roles: string[] } } }>().toExtend<RouteConfig>();
+    expectTypeOf<{ auth: true }>().not.toExtend<RouteConfig>();
+    expectTypeOf<AuthenticatorOptions>().toExtend<LatchkeyOptions>();
+    expectTypeOf<{ authenticator: Authenticator }>().toExtend<LatchkeyOptions>();
+    expectTypeOf<{ authenticator: RequestTree }>().toExtend<LatchkeyOptions>();
+    expectTypeOf<{ failOnUndecided: true }>().not.toExtend<LatchkeyOptions>();
+    // @ts-expect-error a misspelled option
+    ({ auth: { claim: {} } }) satisfies RouteConfig;
+  });
+});
