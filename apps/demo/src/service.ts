@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { audience } from './provider.ts';
 
 /** The sample services, a framework each. */
-export const frameworks = ['express', 'koa', 'fastify'] as const;
+export const frameworks = ['express', 'koa', 'fastify', 'nestjs'] as const;
 
 /** A service that listens. */
 export interface DemoService {

@@ -1,0 +1,54 @@
+// What of a Nest execution context is read, for the kinds that we know.
+import type { ConcealableRequest, RequestParameters, RequestView } from '@latchkey/core';
+import type { ExecutionContext } from '@nestjs/common';
+
+type NodeRequest = RequestView & ConcealableRequest;
+
+/** Express's request, or Fastify's, which keeps Node's in `raw`. */
+export type FrameworkRequest = NodeRequest &
+  RequestParameters & { auth?: unknown; readonly raw?: NodeRequest; readonly query?: unknown };
+
+/** Express's response, or Fastify's, or Node's. */
+export interface FrameworkResponse {
+  readonly headersSent?: boolean;
+  readonly sent?: boolean;
+  header?(name: string, value: string): unknown;
+  setHeader?(name: string, value: string): unknown;
+}
+
+/** One call of a handler. */
+export interface Call {
+  readonly type: 'http' | 'graphql' | 'ws';
+  /** What an authentication is for: a request, an operation of GraphQL, or the client of a WebSocket. */
+  readonly key: object;
+  readonly request?: FrameworkRequest;
+  readonly response?: FrameworkResponse | undefined;
+}
+
+type GraphqlContext = { [name in 'res' | 'reply']?: FrameworkResponse } & { req?: FrameworkRequest };
+
+/** Reads a context. Undefined for a kind that nobody taught us, and for one without what its kind has. */
+export function callOf(context: ExecutionContext): Call | undefined {
+  const type = context.getType<string>();
+  const first = context.getArgByIndex<FrameworkRequest | undefined>(0);
+  if (type === 'ws') return first && { type, key: first };
+  if (type === 'http') {
+    return first && { type, key: first, request: complete(first), response: context.getArgByIndex(1) };
+  }
+  const graphql = context.getArgByIndex<GraphqlContext | undefined>(2);
+  if (type !== 'graphql' || graphql?.req?.headers === undefined) return undefined;
+  return { type, key: graphql, request: complete(graphql.req), response: graphql.res ?? graphql.reply };
+}
+
+/** Writes a header with the framework's own method, so that it counts against one that a handler wrote before. */
+export function writeHeader(response: FrameworkResponse | undefined, name: string, value: string): void {
+  // What has begun cannot be answered otherwise any more.
+  if (response === undefined || response.headersSent === true || response.sent === true) return;
+  if (response.header !== undefined) response.header(name, value);
+  else response.setHeader?.(name, value);
+}
+
+/** Fastify's request has all that core reads but the headers as they were written. */
+function complete(request: FrameworkRequest): FrameworkRequest {
+  return request.raw === undefined ? request : Object.assign(request, { rawHeaders: request.raw.rawHeaders });
+}

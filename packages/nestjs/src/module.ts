@@ -1,0 +1,87 @@
+// The module: one authenticator for the application, the guard before everything, and gateways that nobody forgot.
+import type { Authenticator, AuthenticatorOptions, RequestTree } from '@latchkey/core';
+import { ConfigError, createAuthenticator } from '@latchkey/core';
+import type { DynamicModule, FactoryProvider, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import { Inject, Module, type ModuleMetadata, type Provider } from '@nestjs/common';
+import { APP_GUARD, APP_INTERCEPTOR, ModulesContainer } from '@nestjs/core';
+import { isGuardedGateway, LATCHKEY_AUTHENTICATOR } from './access.ts';
+import { LatchkeyGuard } from './guard.ts';
+import { RefusalInterceptor } from './refusal.ts';
+import { handshaking } from './websocket.ts';
+
+/** Options; or an authenticator or a tree of them made before, which whoever made it closes. */
+export type LatchkeyOptions = AuthenticatorOptions | Authenticator | RequestTree;
+
+/** Where options come from that are not there yet. */
+export type LatchkeyAsyncOptions = Pick<ModuleMetadata, 'imports'> &
+  Pick<FactoryProvider<LatchkeyOptions>, 'inject' | 'useFactory'>;
+
+const OPTIONS: unique symbol = Symbol('LATCHKEY_OPTIONS');
+
+const modules = new WeakMap<object, DynamicModule>();
+
+/**
+ * Puts the guard before every HTTP handler and GraphQL resolver, and the authenticator into every module's reach. Import it once; or
+ * as often as you like with the same options object, which is the same module and the same authenticator.
+ */
+export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
+  readonly #authenticator: Authenticator | RequestTree;
+  readonly #options: LatchkeyOptions;
+  readonly #modules: ModulesContainer;
+
+  constructor(authenticator: Authenticator | RequestTree, options: LatchkeyOptions, all: ModulesContainer) {
+    this.#authenticator = authenticator;
+    this.#options = options;
+    this.#modules = all;
+  }
+
+  /** @throws ConfigError for wrong options, when the application is created */
+  static forRoot(options: LatchkeyOptions): DynamicModule {
+    return moduleFor(options, { provide: OPTIONS, useValue: options });
+  }
+
+  /** The same, with options that a factory makes of what it has injected. */
+  static forRootAsync(options: LatchkeyAsyncOptions): DynamicModule {
+    const { imports = [], inject = [], useFactory } = options;
+    return moduleFor(options, { provide: OPTIONS, inject, useFactory }, imports);
+  }
+
+  /** @throws ConfigError for a second engine, and for a gateway whose handshakes nobody authenticates and that is not `@Public` */
+  onModuleInit(): void {
+    const all = [...this.#modules.values()];
+    if (all.filter(({ metatype }) => metatype === LatchkeyModule).length > 1)
+      throw new ConfigError('LatchkeyModule', 'imported with several options objects: make it one of them');
+    if (handshaking.has(this.#authenticator)) return;
+    for (const { metatype } of all.flatMap(({ providers }) => [...providers.values()])) {
+      if (!metatype || !isGuardedGateway(metatype)) continue;
+      const mend = 'call app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app)))';
+      throw new ConfigError(metatype.name, `a gateway whose handshakes nothing authenticates: ${mend}`);
+    }
+  }
+
+  /** Stops the authenticator, if it was made here. */
+  async onApplicationShutdown(): Promise<void> {
+    if (this.#options !== this.#authenticator && 'close' in this.#authenticator)
+      await this.#authenticator.close();
+  }
+}
+Inject(LATCHKEY_AUTHENTICATOR)(LatchkeyModule, undefined, 0);
+Inject(OPTIONS)(LatchkeyModule, undefined, 1);
+Inject(ModulesContainer)(LatchkeyModule, undefined, 2);
+Module({})(LatchkeyModule);
+
+/** The same module for the same options: Nest tells modules apart by their object. */
+function moduleFor(key: object, options: Provider, imports: ModuleMetadata['imports'] = []): DynamicModule {
+  const authenticator: Provider = {
+    provide: LATCHKEY_AUTHENTICATOR,
+    inject: [OPTIONS],
+    useFactory: (read: LatchkeyOptions) => ('authenticate' in read ? read : createAuthenticator(read)),
+  };
+  const guard: Provider = { provide: APP_GUARD, useClass: LatchkeyGuard };
+  const interceptor: Provider = { provide: APP_INTERCEPTOR, useClass: RefusalInterceptor };
+  const providers = [options, authenticator, guard, interceptor];
+  const exports = [LATCHKEY_AUTHENTICATOR];
+  const made = modules.get(key) ?? { module: LatchkeyModule, global: true, imports, providers, exports };
+  modules.set(key, made);
+  return made;
+}

@@ -1,0 +1,60 @@
+// The cases that every adapter must pass, served by Nest on each of its platforms. Decorators are called, as what they are: functions.
+import type { RequestListener } from 'node:http';
+import { describeAdapter, type Harness, type Route } from '@latchkey/conformance';
+import type { Principal } from '@latchkey/core';
+import { Controller, Get, HttpCode, Module, Options, Post, Req, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Auth, Authenticate, LatchkeyModule, Public, RequireClaims } from '../src/index.ts';
+
+function controllerFor({ method, path, access, handle }: Route, index: number, all: readonly Route[]): Type {
+  class RouteController {
+    answer(auth: Principal | undefined, request: { readonly originalUrl: string }) {
+      return handle(auth, request.originalUrl);
+    }
+    options() {}
+  }
+  const decorate = (name: 'answer' | 'options', ...decorators: MethodDecorator[]) => {
+    const descriptor = Object.getOwnPropertyDescriptor(RouteController.prototype, name)!;
+    for (const decorator of decorators) decorator(RouteController.prototype, name, descriptor);
+  };
+  Auth()(RouteController.prototype, 'answer', 0);
+  Req()(RouteController.prototype, 'answer', 1);
+  decorate('answer', method === 'GET' ? Get(path) : Post(path), HttpCode(200));
+  if (access === 'public') {
+    Public()(RouteController);
+  } else {
+    // Fastify has one handler of a method at a path.
+    if (all.findIndex((route) => route.path === path) === index) decorate('options', Options(path));
+    const { claims, ...overrides } = access;
+    Authenticate(overrides)(RouteController);
+    if (claims !== undefined) RequireClaims(claims)(RouteController);
+  }
+  Controller()(RouteController);
+  return RouteController;
+}
+
+function moduleFor({ authenticator, routes }: Harness): Type {
+  class AppModule {}
+  Module({ imports: [LatchkeyModule.forRoot(authenticator)], controllers: routes.map(controllerFor) })(
+    AppModule,
+  );
+  return AppModule;
+}
+
+describeAdapter('nestjs on express', async (harness) => {
+  const app = await NestFactory.create<NestExpressApplication>(moduleFor(harness), { logger: false });
+  await app.init();
+  return app.getHttpAdapter().getInstance() as RequestListener;
+});
+
+describeAdapter('nestjs on fastify', async (harness) => {
+  const app = await NestFactory.create<NestFastifyApplication>(moduleFor(harness), new FastifyAdapter(), {
+    logger: false,
+  });
+  await app.init();
+  const fastify = app.getHttpAdapter().getInstance();
+  await fastify.ready();
+  return (request, response) => fastify.routing(request, response);
+});

@@ -1,0 +1,179 @@
+// T-103: every kind of execution context, made by hand: decided, or denied.
+
+import { createIssuer, type TestIssuer } from '@latchkey/testing';
+import type { Type } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LatchkeyGuard } from '../src/guard.ts';
+import {
+  Auth,
+  Authenticate,
+  type Authenticator,
+  createAuthenticator,
+  Public,
+  RequireClaims,
+} from '../src/index.ts';
+import { contextOf } from './application.ts';
+
+let issuer: TestIssuer;
+let authenticator: Authenticator;
+let verified: number;
+let guard: LatchkeyGuard;
+let token: string;
+
+beforeAll(async () => {
+  issuer = await createIssuer();
+  authenticator = createAuthenticator({
+    keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],
+    audience: issuer.audience,
+    tokenFrom: [{ header: 'Authorization' }, { cookie: 'token' }],
+  });
+  verified = 0;
+  guard = new LatchkeyGuard({
+    authenticate(request, overrides) {
+      verified++;
+      return authenticator.authenticate(request, overrides);
+    },
+    conceal: authenticator.conceal,
+  });
+  token = await issuer.mint({ sub: 'alice', roles: ['dev'] });
+});
+
+afterAll(async () => {
+  await authenticator.close();
+  await issuer.close();
+});
+
+const requestWith = (headers: Readonly<Record<string, string>>) => ({
+  method: 'GET',
+  url: '/',
+  headers,
+  rawHeaders: Object.entries(headers).flat(),
+  params: {},
+});
+const bearer = () => requestWith({ authorization: `Bearer ${token}` });
+
+const classWith = (...decorators: readonly ClassDecorator[]): Type => {
+  class Subject {}
+  for (const decorate of decorators) decorate(Subject);
+  return Subject;
+};
+
+/** The reason of a refusal, or `allowed`. */
+async function decide(type: string, args: readonly unknown[], target?: Type): Promise<unknown> {
+  try {
+    return (await guard.canActivate(contextOf(type, args, target))) ? 'allowed' : 'false';
+  } catch (error) {
+    const { cause } = error as { cause?: { code?: string } };
+    return cause?.code ?? error;
+  }
+}
+
+describe('T-103: contexts', () => {
+  it.each<[string, string, () => readonly unknown[], string]>([
+    ['http, a token', 'http', () => [bearer(), {}], 'allowed'],
+    ['http, none', 'http', () => [requestWith({}), {}], 'credentials_missing'],
+    ['http without a request', 'http', () => [], 'credentials_missing'],
+    ['graphql, a token', 'graphql', () => [{}, {}, { req: bearer() }, {}], 'allowed'],
+    ['graphql, none', 'graphql', () => [{}, {}, { req: requestWith({}) }, {}], 'credentials_missing'],
+    ['graphql without a request', 'graphql', () => [{}, {}, {}, {}], 'credentials_missing'],
+    ['graphql without a context', 'graphql', () => [{}, {}], 'credentials_missing'],
+    ['ws that no handshake let in', 'ws', () => [{}, {}], 'credentials_missing'],
+    ['ws without a client', 'ws', () => [], 'credentials_missing'],
+    ['rpc', 'rpc', () => [bearer(), { req: bearer() }], 'credentials_missing'],
+    ['any other', 'telegraf', () => [bearer(), {}, { req: bearer() }], 'credentials_missing'],
+  ])('%s', async (_name, type, args, expected) => {
+    expect(await decide(type, args())).toBe(expected);
+  });
+
+  it.each(['rpc', 'telegraf'])('%s is denied though it is called public', async (type) => {
+    expect(await decide(type, [bearer()], classWith(Public()))).toBe('credentials_missing');
+  });
+
+  it('a public message handler is for a client that no handshake let in', async () => {
+    expect(await decide('ws', [{}, {}], classWith(Public()))).toBe('allowed');
+  });
+});
+
+it('T-103: what another application has decided about a request counts for nothing', async () => {
+  const other = await createIssuer();
+  const stranger = createAuthenticator({
+    keySets: [{ issuer: other.issuer, jwksUrl: other.jwksUrl, allowHttp: true }],
+    audience: other.audience,
+  });
+  const context = contextOf('http', [bearer(), {}]);
+  expect(await guard.canActivate(context)).toBe(true);
+  await expect(new LatchkeyGuard(stranger).canActivate(context)).rejects.toMatchObject({
+    cause: { code: 'token_issuer_untrusted' },
+  });
+  await stranger.close();
+  await other.close();
+});
+
+describe('T-106: GraphQL', () => {
+  /** What `@Auth()` gives, as Nest asks it for. */
+  const authOf = (args: readonly unknown[], target?: Type): { readonly subject?: string } | undefined => {
+    class Subject {
+      read() {}
+    }
+    Auth()(Subject.prototype, 'read', 0);
+    const noted = Reflect.getMetadata('__routeArguments__', Subject, 'read') as Record<
+      string,
+      { factory: (data: unknown, context: unknown) => { subject?: string } | undefined }
+    >;
+    return Object.values(noted)[0]?.factory(undefined, contextOf('graphql', args, target));
+  };
+
+  it('a hundred aliases of one field cost one verification', async () => {
+    const graphql = { req: bearer() };
+    verified = 0;
+    const aliases = Array.from({ length: 100 }, () => decide('graphql', [{}, {}, graphql, {}]));
+    expect(new Set(await Promise.all(aliases))).toEqual(new Set(['allowed']));
+    expect(verified).toBe(1);
+  });
+
+  it('each field is judged by its own rules', async () => {
+    const graphql = { req: bearer() };
+    const admin = classWith(RequireClaims({ roles: ['admin'] }));
+    expect(await decide('graphql', [{}, {}, graphql, {}])).toBe('allowed');
+    expect(await decide('graphql', [{}, {}, graphql, {}], admin)).toBe('claims_insufficient');
+  });
+
+  it('a field has the principal of its operation, guarded or not, and a public one has none', async () => {
+    const graphql = { req: bearer() };
+    const own = [{}, {}, graphql, {}];
+    const open = [{}, {}, graphql, {}];
+    await decide('graphql', own);
+    const everybody = classWith(Public());
+    await decide('graphql', open, everybody);
+    expect(authOf(own)?.subject).toBe('alice');
+    expect(authOf(open, everybody)).toBeUndefined();
+    expect(authOf([{}, {}, graphql, {}])?.subject).toBe('alice');
+  });
+
+  it('the headers of a refusal are on the response, by the method that it has', async () => {
+    const written: Record<string, string> = {};
+    const note = (name: string, value: string) => {
+      written[name] = value;
+    };
+    await decide('graphql', [{}, {}, { req: requestWith({}), res: { setHeader: note } }, {}]);
+    expect(written).toEqual({ 'WWW-Authenticate': 'Bearer', 'Cache-Control': 'no-store' });
+  });
+
+  it('a subscription whose upgrade another origin sent with a cookie is refused', async () => {
+    const upgrade = (origin: string) =>
+      requestWith({
+        host: 'api.example.com',
+        upgrade: 'websocket',
+        connection: 'Upgrade',
+        origin,
+        cookie: `token=${token}`,
+      });
+    const subscribe = (origin: string) => decide('graphql', [{}, {}, { req: upgrade(origin) }, {}]);
+    expect(await subscribe('https://evil.example')).toBe('origin_refused');
+  });
+
+  it('overrides of a resolver count', async () => {
+    const anonymous = classWith(Authenticate({ mode: 'optional' }));
+    expect(await decide('graphql', [{}, {}, { req: requestWith({}) }, {}], anonymous)).toBe('allowed');
+  });
+});

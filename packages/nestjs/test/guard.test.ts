@@ -1,0 +1,287 @@
+// The guard over HTTP, on both platforms: what is denied, what is nearest, and what an application sees of a refusal.
+
+import { createIssuer, type TestIssuer } from '@latchkey/testing';
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  Get,
+  Header,
+  HttpException,
+  type INestApplication,
+  Query,
+  Req,
+  type Type,
+} from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  Auth,
+  AuthError,
+  Authenticate,
+  type AuthenticatorOptions,
+  ConfigError,
+  isAuthError,
+  LatchkeyModule,
+  type LatchkeyOptions,
+  type Principal,
+  Public,
+  RequireClaims,
+  refusalOf,
+} from '../src/index.ts';
+import { create, listen, onMethod, platforms } from './application.ts';
+
+let issuer: TestIssuer;
+let options: AuthenticatorOptions;
+let dev: string;
+let ops: string;
+const apps: INestApplication[] = [];
+
+beforeAll(async () => {
+  issuer = await createIssuer();
+  options = {
+    keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],
+    audience: issuer.audience,
+  };
+  dev = await issuer.mint({ sub: 'alice', roles: ['dev'] });
+  ops = await issuer.mint({ sub: 'bob', roles: ['ops'] });
+});
+
+afterEach(async () => {
+  for (const app of apps.splice(0)) await app.close();
+});
+
+afterAll(() => issuer.close());
+
+type Platform = (typeof platforms)[number];
+
+async function start(controllers: Type[], platform: Platform, used: LatchkeyOptions = options) {
+  const app = await create({ imports: [LatchkeyModule.forRoot(used)], controllers }, platform);
+  apps.push(app);
+  return app;
+}
+
+const get = (url: string, token?: string) =>
+  fetch(url, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
+
+/** A controller with one method, and decorators on the class and on the method. */
+function controllerWith(onClass: readonly ClassDecorator[], on: readonly MethodDecorator[]): Type {
+  class Subject {
+    read(auth: Principal | undefined) {
+      return { subject: auth?.subject ?? null };
+    }
+  }
+  Auth()(Subject.prototype, 'read', 0);
+  onMethod(Subject, 'read', Get(), ...on);
+  for (const decorate of onClass) decorate(Subject);
+  Controller()(Subject);
+  return Subject;
+}
+
+describe.each(platforms)('on %s', (platform) => {
+  it('T-103: what no decorator speaks for needs a token', async () => {
+    const url = await listen(await start([controllerWith([], [])], platform));
+    const refused = await get(url);
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get('www-authenticate')).toBe('Bearer');
+    expect(refused.headers.get('cache-control')).toBe('no-store');
+    expect(await refused.json()).toEqual({
+      statusCode: 401,
+      code: 'credentials_missing',
+      message: 'A bearer token is required',
+    });
+    expect(await (await get(url, dev)).json()).toEqual({ subject: 'alice' });
+  });
+
+  const isDev = () => RequireClaims({ roles: ['dev'] });
+  const isOps = () => RequireClaims({ roles: ['ops'] });
+  const anonymous = () => Authenticate({ mode: 'optional' });
+  const elsewhere = () => Authenticate({ issuers: ['https://issuer.example'] });
+
+  // What no token, the token of a dev and the token of an ops come to.
+  it.each<[string, ClassDecorator[], MethodDecorator[], number, number, number]>([
+    ['nothing', [], [], 401, 200, 200],
+    ['@Public on the class', [Public()], [], 200, 200, 200],
+    ['@Public on the method', [], [Public()], 200, 200, 200],
+    ['rules on the class', [isDev()], [], 401, 200, 403],
+    ['rules on the method', [], [isDev()], 401, 200, 403],
+    ['rules on both: the method replaces', [isDev()], [isOps()], 401, 403, 200],
+    ['rules on the class, @Public on the method', [isDev()], [Public()], 200, 200, 200],
+    ['@Public on the class, rules on the method', [Public()], [isDev()], 401, 200, 403],
+    ['@Public on the class, @Authenticate on the method', [Public()], [Authenticate()], 401, 200, 200],
+    ['optional on the class', [anonymous()], [], 200, 200, 200],
+    ['optional on the class, rules on the method', [anonymous()], [isDev()], 401, 200, 403],
+    ['rules on the class stay with @Authenticate on the method', [isDev()], [anonymous()], 401, 200, 403],
+    ['issuers on the class stay with rules on the method', [elsewhere()], [isDev()], 401, 401, 401],
+    ['@Authenticate on both: the method replaces', [elsewhere()], [Authenticate()], 401, 200, 200],
+  ])('T-104: %s', async (_name, onClass, on, none, asDev, asOps) => {
+    const url = await listen(await start([controllerWith(onClass, on)], platform));
+    const statuses = [await get(url), await get(url, dev), await get(url, ops)].map(({ status }) => status);
+    expect(statuses).toEqual([none, asDev, asOps]);
+  });
+
+  it('T-104: what a class says holds for its subclasses, unless they say something else', async () => {
+    class Base {
+      read() {
+        return {};
+      }
+    }
+    onMethod(Base, 'read', Get());
+    isDev()(Base);
+    class Silent extends Base {}
+    Controller('silent')(Silent);
+    class Open extends Base {}
+    Public()(Open);
+    Controller('open')(Open);
+    class Replaced extends Base {
+      override read() {
+        return {};
+      }
+    }
+    onMethod(Replaced, 'read', Get());
+    Controller('replaced')(Replaced);
+    const url = await listen(await start([Silent, Open, Replaced], platform));
+    const status = async (path: string, token?: string) => (await get(`${url}/${path}`, token)).status;
+    expect([await status('silent'), await status('silent', ops), await status('silent', dev)]).toEqual([
+      401, 403, 200,
+    ]);
+    expect(await status('open')).toBe(200);
+    expect([await status('replaced'), await status('replaced', ops)]).toEqual([401, 403]);
+  });
+
+  it('T-108: what stands on the request before is not taken for ours', async () => {
+    class Subject {
+      read(auth: unknown, request: { readonly auth: unknown }) {
+        return { auth: auth ?? null, onRequest: request.auth ?? null };
+      }
+    }
+    Auth()(Subject.prototype, 'read', 0);
+    Req()(Subject.prototype, 'read', 1);
+    onMethod(Subject, 'read', Get(), Public());
+    Controller()(Subject);
+    const app = await start([Subject], platform);
+    const plant = { auth: { subject: 'root' } };
+    const instance = app.getHttpAdapter().getInstance();
+    if (platform === 'express') {
+      app.use((request: object, _response: unknown, next: () => void) => {
+        Object.assign(request, plant);
+        next();
+      });
+    } else {
+      instance.addHook('onRequest', async (request: object) => {
+        Object.assign(request, plant);
+      });
+    }
+    const url = await listen(app);
+    expect(await (await get(`${url}/?auth=root`, dev)).json()).toEqual({ auth: null, onRequest: null });
+  });
+
+  it("an application's exception filter sees the AuthError as the cause", async () => {
+    const seen: unknown[] = [];
+    class Filter {
+      catch(exception: HttpException, host: ArgumentsHost) {
+        seen.push(exception.cause);
+        const response = host.switchToHttp().getResponse();
+        response.status(exception.getStatus()).send({ own: true });
+      }
+    }
+    Catch(HttpException)(Filter);
+    const app = await start([controllerWith([], [])], platform);
+    app.useGlobalFilters(new Filter());
+    const response = await get(await listen(app), 'x.y.z');
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toContain('error="invalid_token"');
+    expect(await response.json()).toEqual({ own: true });
+    expect(seen.map((cause) => isAuthError(cause) && cause.code)).toEqual(['token_malformed']);
+  });
+
+  it('a refusal that a handler throws is answered with its headers, whatever the handler wrote before', async () => {
+    class Subject {
+      read() {
+        throw new AuthError('keyset_unavailable');
+      }
+    }
+    onMethod(Subject, 'read', Get(), Public(), Header('Cache-Control', 'public'));
+    Controller()(Subject);
+    const response = await get(await listen(await start([Subject], platform)));
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('5');
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(await response.json()).toMatchObject({ statusCode: 503, code: 'keyset_unavailable' });
+  });
+
+  it.each([
+    ['an error of its own', new TypeError('no network')],
+    ['undefined', undefined],
+    ['null', null],
+    ['an empty text', ''],
+    ['zero', 0],
+    ['false', false],
+  ])('T-098: %s that authenticating rejects with reaches filters, and no handler', async (_name, reason) => {
+    const seen: unknown[] = [];
+    class Filter {
+      catch(exception: unknown, host: ArgumentsHost) {
+        seen.push(exception);
+        host.switchToHttp().getResponse().status(500).send({});
+      }
+    }
+    Catch()(Filter);
+    const tree = { mode: 'strict', authenticate: () => Promise.reject(reason), conceal() {} } as const;
+    const app = await start([controllerWith([], [])], platform, tree);
+    app.useGlobalFilters(new Filter());
+    expect((await get(await listen(app), dev)).status).toBe(500);
+    // What is no error is wrapped in one: a filter need not be ready for it.
+    const expected = reason instanceof Error ? reason : { cause: reason };
+    expect(seen).toEqual([reason instanceof Error ? expected : expect.objectContaining(expected)]);
+  });
+
+  it('T-094: a token in the query is seen by no handler', async () => {
+    class Subject {
+      read(request: { readonly url: string }, query: object) {
+        return { url: request.url, query };
+      }
+    }
+    Req()(Subject.prototype, 'read', 0);
+    Query()(Subject.prototype, 'read', 1);
+    // Twice the guard, and the token is there for both.
+    onMethod(Subject, 'read', Get(), RequireClaims({ roles: ['dev'] }));
+    Controller()(Subject);
+    const inQuery = { ...options, tokenFrom: [{ query: 'access_token' }] } as const;
+    const url = await listen(await start([Subject], platform, inQuery));
+    const response = await get(`${url}/?a=1&access_token=${dev}&b=2`);
+    expect(response.headers.get('referrer-policy')).toBe('no-referrer');
+    expect(await response.json()).toEqual({ url: '/?a=1&b=2', query: { a: '1', b: '2' } });
+  });
+
+  it('D9: the refusal that a permissive route let pass is found by its request', async () => {
+    class Subject {
+      read(request: object) {
+        return { code: refusalOf(request)?.code ?? null };
+      }
+    }
+    Req()(Subject.prototype, 'read', 0);
+    onMethod(Subject, 'read', Get(), Authenticate({ mode: 'permissive' }));
+    Controller()(Subject);
+    const url = await listen(await start([Subject], platform));
+    expect(await (await get(url, 'x.y.z')).json()).toEqual({ code: 'token_malformed' });
+    expect(await (await get(url, dev)).json()).toEqual({ code: null });
+  });
+});
+
+describe('decorators', () => {
+  it('AM-3: a wrong rule is refused where it stands', () => {
+    expect(() => RequireClaims({ roles: { nonsense: true } } as never)).toThrow(ConfigError);
+  });
+
+  it('T-104: @Public beside a decorator that asks for a token is refused, in either order', () => {
+    class Subject {
+      read() {}
+      write() {}
+    }
+    expect(() => onMethod(Subject, 'read', Public(), RequireClaims({ sub: 'a' }))).toThrow(ConfigError);
+    expect(() => onMethod(Subject, 'write', Authenticate(), Public())).toThrow(ConfigError);
+    expect(() => {
+      Public()(Subject);
+      RequireClaims({ sub: 'a' })(Subject);
+    }).toThrow(ConfigError);
+  });
+});

@@ -1,0 +1,191 @@
+// The module: one engine, however it is imported, and applications that do not start open.
+
+import { createIssuer, type TestIssuer } from '@latchkey/testing';
+import { Controller, Get, type INestApplication, Inject, type Type } from '@nestjs/common';
+import { WsAdapter } from '@nestjs/platform-ws';
+import { WebSocketGateway } from '@nestjs/websockets';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Authenticator,
+  type AuthenticatorOptions,
+  ConfigError,
+  createAuthenticator,
+  LATCHKEY_AUTHENTICATOR,
+  LatchkeyModule,
+  Public,
+  RequireClaims,
+} from '../src/index.ts';
+import { create, listen, moduleOf, onMethod } from './application.ts';
+
+let issuer: TestIssuer;
+const apps: INestApplication[] = [];
+
+beforeEach(async () => {
+  issuer = await createIssuer();
+});
+
+afterEach(async () => {
+  for (const app of apps.splice(0)) await app.close();
+  await issuer.close();
+});
+
+const optionsFor = ({ issuer: name, jwksUrl, audience }: TestIssuer): AuthenticatorOptions => ({
+  keySets: [{ issuer: name, jwksUrl, allowHttp: true }],
+  audience,
+});
+
+function controllerAt(path: string): Type {
+  class Subject {
+    read() {
+      return {};
+    }
+  }
+  onMethod(Subject, 'read', Get());
+  Controller(path)(Subject);
+  return Subject;
+}
+
+async function started(metadata: Parameters<typeof create>[0]): Promise<string> {
+  const app = await create(metadata);
+  apps.push(app);
+  return listen(app);
+}
+
+const get = async (url: string) =>
+  (await fetch(url, { headers: { authorization: `Bearer ${await issuer.mint()}` } })).status;
+
+describe('AK-6: one engine', () => {
+  it('the same options in several modules, once or twice each, are fetched for once', async () => {
+    const options = optionsFor(issuer);
+    const feature = (path: string) =>
+      moduleOf({ imports: [LatchkeyModule.forRoot(options)], controllers: [controllerAt(path)] });
+    const url = await started({
+      imports: [feature('a'), feature('b'), LatchkeyModule.forRoot(options), LatchkeyModule.forRoot(options)],
+    });
+    expect([await get(`${url}/a`), await get(`${url}/b`)]).toEqual([200, 200]);
+    expect(issuer.requests).toEqual({ metadata: 0, jwks: 1 });
+  });
+
+  it('options that are made later, in several modules', async () => {
+    const settings = Symbol('settings');
+    const Settings = moduleOf({
+      providers: [{ provide: settings, useFactory: async () => optionsFor(issuer) }],
+      exports: [settings],
+    });
+    let made = 0;
+    const later = {
+      imports: [Settings],
+      inject: [settings],
+      useFactory: (options: AuthenticatorOptions) => {
+        made++;
+        return options;
+      },
+    };
+    const url = await started({
+      imports: [
+        LatchkeyModule.forRootAsync(later),
+        moduleOf({ imports: [LatchkeyModule.forRootAsync(later)], controllers: [controllerAt('a')] }),
+      ],
+    });
+    expect([(await fetch(`${url}/a`)).status, await get(`${url}/a`)]).toEqual([401, 200]);
+    expect({ made, jwks: issuer.requests.jwks }).toEqual({ made: 1, jwks: 1 });
+  });
+
+  it('two options objects do not start', async () => {
+    const imports = [LatchkeyModule.forRoot(optionsFor(issuer)), LatchkeyModule.forRoot(optionsFor(issuer))];
+    await expect(started({ imports })).rejects.toThrow(ConfigError);
+  });
+
+  it('two applications of the same options have an engine each, and closing one leaves the other', async () => {
+    const metadata = {
+      imports: [LatchkeyModule.forRoot(optionsFor(issuer))],
+      controllers: [controllerAt('a')],
+    };
+    const urls = [await started(metadata), await started(metadata)];
+    await apps.shift()?.close();
+    expect(await get(`${urls[1]}/a`)).toBe(200);
+  });
+
+  it('it closes what it made, and not what it was given', async () => {
+    const given = createAuthenticator(optionsFor(issuer));
+    let closed = 0;
+    const counted: Authenticator = {
+      ...given,
+      close: async () => {
+        closed++;
+      },
+    };
+    await started({ imports: [LatchkeyModule.forRoot(counted)] });
+    await apps.pop()?.close();
+    expect(closed).toBe(0);
+    await given.close();
+  });
+
+  it('an engine that it made is closed with the application', async () => {
+    await started({ imports: [LatchkeyModule.forRoot(optionsFor(issuer))], controllers: [] });
+    const app = apps.pop();
+    const authenticator = app?.get<Authenticator>(LATCHKEY_AUTHENTICATOR);
+    await authenticator?.ready();
+    await app?.close();
+    const before = issuer.requests.jwks;
+    await authenticator?.verify(await issuer.mint({}, { kid: 'unknown' })).catch(() => {});
+    expect(issuer.requests.jwks).toBe(before);
+  });
+});
+
+describe('injection', () => {
+  it('T-103: needs no metadata of types: a token names the authenticator', async () => {
+    class Friends {
+      readonly authenticator: Authenticator;
+      constructor(authenticator: Authenticator) {
+        this.authenticator = authenticator;
+      }
+    }
+    Inject(LATCHKEY_AUTHENTICATOR)(Friends, undefined, 0);
+    await started({ imports: [LatchkeyModule.forRoot(optionsFor(issuer))], providers: [Friends] });
+    const { authenticator } = apps[0]!.get(Friends);
+    expect((await authenticator.verify(await issuer.mint({ sub: 'alice' }))).subject).toBe('alice');
+  });
+});
+
+describe('T-103: what would be open does not start', () => {
+  let wrong: TestIssuer;
+  beforeAll(async () => {
+    wrong = await createIssuer();
+  });
+  afterAll(() => wrong.close());
+
+  it('wrong options', async () => {
+    const imports = [LatchkeyModule.forRoot({ keySets: [], audience: 5 } as never)];
+    await expect(started({ imports })).rejects.toThrow(ConfigError);
+  });
+
+  it('rules without the module', async () => {
+    const Subject = controllerAt('a');
+    RequireClaims({ roles: ['dev'] })(Subject);
+    await expect(started({ controllers: [Subject] })).rejects.toThrow('LatchkeyGuard');
+  });
+
+  it('a gateway whose handshakes nothing authenticates', async () => {
+    class Gateway {}
+    WebSocketGateway()(Gateway);
+    const imports = [LatchkeyModule.forRoot(optionsFor(wrong))];
+    const app = await create({ imports, providers: [Gateway] });
+    apps.push(app);
+    app.useWebSocketAdapter(new WsAdapter(app));
+    await expect(listen(app)).rejects.toThrow('authenticateWebSockets');
+  });
+
+  it('but a gateway that is called public does', async () => {
+    class Gateway {}
+    WebSocketGateway()(Gateway);
+    Public()(Gateway);
+    const app = await create({
+      imports: [LatchkeyModule.forRoot(optionsFor(wrong))],
+      providers: [Gateway],
+    });
+    apps.push(app);
+    app.useWebSocketAdapter(new WsAdapter(app));
+    await listen(app);
+  });
+});

@@ -1,0 +1,58 @@
+// The README's code: all of it is compiled, and the quick start is run.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+const home = fileURLToPath(new URL('..', import.meta.url));
+// Inside the package, so that its own name leads to it; not in anything that is packed or kept.
+const folder = join(home, 'reports/readme');
+const blocks = [...readFileSync(join(home, 'README.md'), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(
+  ([, code = '']) => code,
+);
+
+const compile = (...options: readonly string[]) =>
+  execFileSync('tsc', ['-p', folder, ...options], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+
+beforeAll(() => {
+  mkdirSync(folder, { recursive: true });
+  const compilerOptions = {
+    experimentalDecorators: true,
+    isolatedModules: true,
+    customConditions: ['source'],
+    declaration: false,
+    rootDir: '../../../..',
+  };
+  const config = { extends: '../../../../tsconfig.base.json', compilerOptions, include: ['*.ts'] };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+  for (const [index, code] of blocks.entries()) {
+    const listen = "await app.listen(0, '127.0.0.1');\nconsole.log(await app.getUrl());";
+    writeFileSync(join(folder, `block-${index}.ts`), code.replace('await app.listen(3000);', listen));
+  }
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it('compiles', () => {
+  expect(blocks.length).toBeGreaterThan(3);
+  expect(compile('--noEmit')).toBe('');
+});
+
+it('the quick start works', async () => {
+  compile('--noCheck', '--noResolve', '--rootDir', folder);
+  const child = spawn(process.execPath, ['--conditions=source', join(folder, 'block-0.js')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const url = await new Promise<string>((resolve) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line.startsWith('http://')) resolve(line);
+    });
+  });
+  const statusOf = async (path: string) => (await fetch(url + path)).status;
+  expect([await statusOf('/health'), await statusOf('/me'), await statusOf('/admin')]).toEqual([
+    200, 401, 401,
+  ]);
+  child.kill();
+});

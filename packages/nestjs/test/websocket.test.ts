@@ -1,0 +1,242 @@
+// WebSockets over the wire: the handshake, the message handlers behind it, and the end of a token.
+import type { IncomingMessage } from 'node:http';
+import { createIssuer, type TestIssuer } from '@latchkey/testing';
+import type { INestApplication } from '@nestjs/common';
+import { WsAdapter } from '@nestjs/platform-ws';
+import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
+import {
+  Auth,
+  Authenticate,
+  type AuthenticateOverrides,
+  authenticateWebSockets,
+  ConfigError,
+  createAuthenticator,
+  LatchkeyModule,
+  type LatchkeyOptions,
+  type Principal,
+  Public,
+  RequireClaims,
+  requireAll,
+} from '../src/index.ts';
+import { create, listen, onMethod, platforms } from './application.ts';
+
+class Gateway {
+  anyone() {
+    return { event: 'answer', data: 'anyone' };
+  }
+  whoami(auth: Principal | undefined) {
+    return { event: 'answer', data: auth?.subject ?? null };
+  }
+  admin() {
+    return { event: 'answer', data: 'admin' };
+  }
+  elsewhere() {
+    return { event: 'answer', data: 'elsewhere' };
+  }
+  strict() {
+    return { event: 'answer', data: 'strict' };
+  }
+}
+Auth()(Gateway.prototype, 'whoami', 0);
+onMethod(Gateway, 'anyone', SubscribeMessage('anyone'), Public());
+onMethod(Gateway, 'whoami', SubscribeMessage('whoami'), Authenticate());
+onMethod(Gateway, 'admin', SubscribeMessage('admin'), RequireClaims({ roles: ['admin'] }));
+onMethod(
+  Gateway,
+  'elsewhere',
+  SubscribeMessage('elsewhere'),
+  Authenticate({ issuers: ['https://issuer.example'] }),
+);
+onMethod(Gateway, 'strict', SubscribeMessage('strict'), Authenticate({ mode: 'strict' }));
+WebSocketGateway()(Gateway);
+
+let issuer: TestIssuer;
+let app: INestApplication | undefined;
+
+beforeEach(async () => {
+  issuer = await createIssuer();
+});
+
+afterEach(async () => {
+  await app?.close();
+  app = undefined;
+  await issuer.close();
+});
+
+const optionsFor = ({ issuer: name, jwksUrl, audience }: TestIssuer) =>
+  ({
+    keySets: [{ issuer: name, jwksUrl, allowHttp: true }],
+    audience,
+    tokenFrom: [{ header: 'Authorization' }, { cookie: 'token' }],
+  }) as const;
+
+async function start(
+  platform: (typeof platforms)[number] = 'express',
+  options: LatchkeyOptions = optionsFor(issuer),
+  overrides?: AuthenticateOverrides,
+): Promise<string> {
+  app = await create({ imports: [LatchkeyModule.forRoot(options)], providers: [Gateway] }, platform);
+  app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app), overrides));
+  return (await listen(app)).replace('http', 'ws');
+}
+
+/** The client once it is open; or the answer to its handshake. */
+function connect(url: string, headers: Record<string, string> = {}): Promise<WebSocket | IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const client = new WebSocket(url, { headers });
+    client.on('open', () => resolve(client));
+    client.on('unexpected-response', (_request, response) => {
+      resolve(response);
+      client.on('error', () => {});
+      client.terminate();
+    });
+    client.on('error', reject);
+  });
+}
+
+async function connected(url: string, headers?: Record<string, string>): Promise<WebSocket> {
+  const client = await connect(url, headers);
+  if (!(client instanceof WebSocket)) throw new Error(`refused: ${client.statusCode}`);
+  return client;
+}
+
+async function refused(url: string, headers?: Record<string, string>): Promise<IncomingMessage> {
+  const answer = await connect(url, headers);
+  if (answer instanceof WebSocket) throw new Error('connected');
+  return answer;
+}
+
+const bearer = async (claims: Parameters<TestIssuer['mint']>[0] = {}) => ({
+  authorization: `Bearer ${await issuer.mint({ sub: 'alice', ...claims })}`,
+});
+
+/** Sends a message, and gives the answer. */
+function ask(client: WebSocket, event: string): Promise<{ event: string; data: unknown }> {
+  return new Promise((resolve) => {
+    client.once('message', (data) => resolve(JSON.parse(String(data))));
+    client.send(JSON.stringify({ event, data: {} }));
+  });
+}
+
+describe.each(platforms)('T-093: handshakes on %s', (platform) => {
+  it('no token: 401 with the challenge, and no 101', async () => {
+    const answer = await refused(await start(platform));
+    expect(answer.statusCode).toBe(401);
+    expect(answer.headers['www-authenticate']).toBe('Bearer');
+  });
+
+  it('a bad token: 401', async () => {
+    const { statusCode } = await refused(await start(platform), await bearer({ aud: 'other' }));
+    expect(statusCode).toBe(401);
+  });
+
+  it('a good token: connected, and known to handlers', async () => {
+    const client = await connected(await start(platform), await bearer());
+    expect(await ask(client, 'whoami')).toEqual({ event: 'answer', data: 'alice' });
+  });
+
+  it("a cookie from another origin: 403; from the service's own: connected", async () => {
+    const url = await start(platform);
+    const cookie = `token=${await issuer.mint()}`;
+    const origin = url.replace('ws', 'http');
+    expect((await refused(url, { cookie, origin: 'https://evil.example' })).statusCode).toBe(403);
+    expect((await refused(url, { cookie })).statusCode).toBe(403);
+    await connected(url, { cookie, origin });
+  });
+});
+
+describe('T-093: handshakes', () => {
+  it('an issuer that cannot be asked: 503', async () => {
+    const url = await start();
+    issuer.fail({ kind: 'status', status: 500 });
+    const answer = await refused(url, await bearer());
+    expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, expect.any(String)]);
+  });
+
+  it('a fault that is no refusal: 500, and the process lives', async () => {
+    const fault = new TypeError('a fault');
+    const tree = { mode: 'strict', authenticate: () => Promise.reject(fault), conceal() {} } as const;
+    expect((await refused(await start('express', tree))).statusCode).toBe(500);
+  });
+
+  it('an anonymous one, where handshakes may be', async () => {
+    const client = await connected(await start('express', optionsFor(issuer), { mode: 'optional' }));
+    expect(await ask(client, 'whoami')).toEqual({ event: 'answer', data: null });
+    for (const event of ['admin', 'strict']) {
+      expect(await ask(client, event)).toMatchObject({ data: { code: 'credentials_missing' } });
+    }
+  });
+
+  it('another adapter, and a verifyClient of its own, do not start', async () => {
+    app = await create({ imports: [LatchkeyModule.forRoot(optionsFor(issuer))] });
+    const other = { create: () => new WebSocketServer({ noServer: true }) };
+    const adapter = authenticateWebSockets(app, Object.assign(new WsAdapter(app), other));
+    expect(() => adapter.create(0)).toThrow(ConfigError);
+    const own = authenticateWebSockets(app, new WsAdapter(app));
+    expect(() => own.create(0, { verifyClient: () => true })).toThrow(ConfigError);
+  });
+});
+
+describe('T-093: messages', () => {
+  it('rules of a handler are judged by what the handshake brought', async () => {
+    const url = await start();
+    const user = await connected(url, await bearer());
+    expect(await ask(user, 'admin')).toEqual({
+      event: 'exception',
+      data: {
+        status: 'error',
+        code: 'claims_insufficient',
+        message: 'The token lacks a claim that this request needs',
+      },
+    });
+    const admin = await connected(url, await bearer({ roles: ['admin'] }));
+    expect(await ask(admin, 'admin')).toEqual({ event: 'answer', data: 'admin' });
+  });
+
+  it('an issuer that a handler does not welcome', async () => {
+    const client = await connected(await start(), await bearer());
+    expect(await ask(client, 'elsewhere')).toMatchObject({ data: { code: 'token_issuer_untrusted' } });
+    expect(await ask(client, 'anyone')).toEqual({ event: 'answer', data: 'anyone' });
+  });
+});
+
+describe('T-093: the end of a token', () => {
+  const inTwoSeconds = () => Math.floor(Date.now() / 1000) + 2;
+  const closed = (client: WebSocket) =>
+    new Promise<number>((resolve) => {
+      client.on('close', (code) => resolve(code));
+    });
+
+  it('closes the connection within a second', async () => {
+    const exp = inTwoSeconds();
+    const client = await connected(await start(), await bearer({ exp }));
+    expect(await closed(client)).toBe(1008);
+    expect(Date.now()).toBeGreaterThanOrEqual(exp * 1000);
+    expect(Date.now()).toBeLessThan(exp * 1000 + 1000);
+  });
+
+  it('closes it also on a peer that does not answer, and hears no more of it', async () => {
+    const exp = inTwoSeconds();
+    const client = await connected(await start(), await bearer({ exp, roles: ['admin'] }));
+    const raw = (client as unknown as { _socket: { pause(): void; on: WebSocket['on'] } })._socket;
+    const connections = app?.getHttpServer();
+    raw.pause();
+    await new Promise((resolve) => setTimeout(resolve, exp * 1000 + 900 - Date.now()));
+    expect(
+      await new Promise((resolve) => connections.getConnections((_: unknown, n: number) => resolve(n))),
+    ).toBe(0);
+    client.terminate();
+  });
+
+  it('is the first of several tokens that ends', async () => {
+    const exp = inTwoSeconds();
+    const one = createAuthenticator({ ...optionsFor(issuer), tokenFrom: [{ header: 'Authorization' }] });
+    const two = createAuthenticator({ ...optionsFor(issuer), tokenFrom: [{ header: 'X-Device' }] });
+    const url = await start('express', requireAll({ user: one, device: two }));
+    const client = await connected(url, { ...(await bearer()), 'x-device': await issuer.mint({ exp }) });
+    expect(await closed(client)).toBe(1008);
+    await Promise.all([one.close(), two.close()]);
+  });
+});
