@@ -45,7 +45,9 @@ function tryInstalled(
 ): void {
   console.log('-- installed by npm into an empty project');
   const project = mkdtempSync(join(folder, 'project-'));
-  const manifest = { private: true, dependencies: { ...peers, ...tarballs }, overrides: tarballs };
+  // What an application on Nest has beside the packages that we ask for.
+  const nest = { '@nestjs/platform-express': '^12.0.0', 'reflect-metadata': '^0.2.2' };
+  const manifest = { private: true, dependencies: { ...peers, ...nest, ...tarballs }, overrides: tarballs };
   writeFileSync(join(project, 'package.json'), JSON.stringify(manifest));
   run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], project);
   const names = JSON.stringify(Object.keys(tarballs));
@@ -70,6 +72,34 @@ function tryInstalled(
   );
   console.log('both import and require() work');
   tryQuickStart(project);
+  tryNest(project);
+}
+
+/** A NestJS application in CommonJS, as its command line makes them: decorators are called as TypeScript calls them. */
+function tryNest(project: string): void {
+  const code = `
+    require('reflect-metadata');
+    const { Controller, Get, Module } = require('@nestjs/common');
+    const { NestFactory } = require('@nestjs/core');
+    const { LatchkeyModule, Public } = require('@latchkey/nestjs');
+    class Home { health() { return 'ok'; } me() { return 'me'; } }
+    for (const [name, decorators] of [['health', [Get('health'), Public()]], ['me', [Get('me')]]])
+      for (const decorate of decorators) decorate(Home.prototype, name, Object.getOwnPropertyDescriptor(Home.prototype, name));
+    Controller()(Home);
+    class App {}
+    const options = { keySets: [{ issuer: 'https://accounts.google.com', useOidcDiscovery: true }], audience: 'https://api.example.com' };
+    Module({ imports: [LatchkeyModule.forRoot(options)], controllers: [Home] })(App);
+    NestFactory.create(App, { logger: ['error'] }).then(async (app) => {
+      await app.listen(0, '127.0.0.1');
+      const url = 'http://127.0.0.1:' + app.getHttpServer().address().port;
+      const answers = await Promise.all(['/health', '/me'].map((path) => fetch(url + path)));
+      const seen = answers.map(({ status, headers }) => status + ' ' + headers.get('www-authenticate')).join(', ');
+      if (seen !== '200 null, 401 Bearer') throw new Error('the application answered ' + seen);
+      await app.close();
+    });`;
+  writeFileSync(join(project, 'nest.cjs'), code);
+  run('node', ['nest.cjs'], project);
+  console.log('NestJS in CommonJS works');
 }
 
 /** The README's quick start as it stands there, but for its port. */
