@@ -1,6 +1,6 @@
 // The main job, end to end: a real provider, a real service per framework, right and wrong tokens, and a table of what came of them.
 // `--serve` keeps all of them up and prints curl lines instead.
-import { type DemoProvider, startProvider } from './provider.ts';
+import { audience, type DemoProvider, startProvider } from './provider.ts';
 import { type DemoService, frameworks, startService } from './service.ts';
 import { type Cast, createCast, getTokens, type Step, story, type Tokens } from './story.ts';
 import { printTable } from './table.ts';
@@ -11,7 +11,7 @@ console.log(`  it is at ${provider.issuer}`);
 const services = await Promise.all(
   frameworks.map(async (framework) => {
     console.log(`Starting the ${framework} service …`);
-    const service = await startService(framework, provider.issuer);
+    const service = await startService(framework, { issuer: provider.issuer, audience });
     console.log(`  ${framework} is at ${service.url}`);
     return service;
   }),

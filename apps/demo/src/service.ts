@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { audience } from './provider.ts';
 
 /** The sample services, a framework each. */
 export const frameworks = ['express', 'koa', 'fastify', 'nestjs'] as const;
@@ -19,7 +18,7 @@ export interface DemoService {
 /** Starts the sample service of one framework, and waits until it listens. */
 export async function startService(
   framework: DemoService['framework'],
-  issuer: string,
+  { issuer, audience }: { readonly issuer: string; readonly audience: string },
 ): Promise<DemoService> {
   const main = fileURLToPath(import.meta.resolve(`@latchkey-apps/${framework}/main`));
   const child = spawn(
@@ -42,11 +41,15 @@ export async function startService(
   };
 }
 
-async function listening(child: ChildProcess): Promise<string> {
-  if (child.stdout === null) throw new Error('the service has no output');
-  for await (const line of createInterface({ input: child.stdout })) {
-    const url = /^listening on (\S+)$/.exec(line)?.[1];
-    if (url !== undefined) return url;
-  }
-  throw new Error(`the service stopped before it listened, exit code ${child.exitCode}`);
+async function listening({ stdout }: ChildProcess): Promise<string> {
+  if (stdout === null) throw new Error('the service has no output');
+  // Read on to its end: a service whose pipe is closed would end with it.
+  const lines = createInterface({ input: stdout });
+  return new Promise((resolve, reject) => {
+    lines.on('line', (line) => {
+      const url = /^listening on (\S+)$/.exec(line)?.[1];
+      if (url !== undefined) resolve(url);
+    });
+    lines.on('close', () => reject(new Error('the service stopped before it listened')));
+  });
 }

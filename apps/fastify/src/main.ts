@@ -1,6 +1,6 @@
 // Friends and messages on Fastify: a port, and a graceful stop.
 import { createAuthenticator } from '@latchkey/fastify';
-import { readSettings } from '@latchkey-apps/friends';
+import { onStop, readSettings } from '@latchkey-apps/friends';
 import { createApp } from './app.ts';
 
 const { options, host, port } = readSettings();
@@ -12,11 +12,8 @@ const app = await createApp(authenticator);
 await app.listen({ host, port });
 console.log(`listening on ${app.listeningOrigin}`);
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, async () => {
-    // Requests under way are answered; connections that only wait are let go.
-    await app.close();
-    await authenticator.close();
-    console.log('stopped');
-  });
-}
+onStop(async () => {
+  // Requests under way are answered; connections that only wait are let go.
+  await app.close();
+  await authenticator.close();
+});

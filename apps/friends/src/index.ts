@@ -5,3 +5,4 @@ export type { Message } from './message.ts';
 export { readMessage } from './message.ts';
 export type { ServiceSettings } from './settings.ts';
 export { readSettings } from './settings.ts';
+export { onStop } from './stop.ts';

@@ -1,6 +1,6 @@
 // Friends and messages on Koa: a port, and a graceful stop.
 import { createAuthenticator } from '@latchkey/koa';
-import { readSettings } from '@latchkey-apps/friends';
+import { onStop, readSettings } from '@latchkey-apps/friends';
 import { createApp } from './app.ts';
 
 const { options, host, port } = readSettings();
@@ -14,13 +14,11 @@ const server = app.listen(port, host, () => {
   console.log(`listening on http://${host}:${typeof address === 'object' ? address?.port : port}`);
 });
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, () => {
-    // Requests under way are answered; connections that only wait are let go.
-    server.close(async () => {
-      await authenticator.close();
-      console.log('stopped');
-    });
+onStop(async () => {
+  // Requests under way are answered; connections that only wait are let go.
+  await new Promise((resolve) => {
+    server.close(resolve);
     server.closeIdleConnections();
   });
-}
+  await authenticator.close();
+});

@@ -1,6 +1,6 @@
 // Friends and messages on Nest: a port, and a graceful stop.
 import { type Authenticator, LATCHKEY_AUTHENTICATOR } from '@latchkey/nestjs';
-import { readSettings } from '@latchkey-apps/friends';
+import { onStop, readSettings } from '@latchkey-apps/friends';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.ts';
@@ -22,10 +22,5 @@ await app.listen(port, host);
 const address = app.getHttpServer().address();
 console.log(`listening on http://${host}:${typeof address === 'object' ? address?.port : port}`);
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, async () => {
-    // Requests under way are answered; then the module closes the authenticator.
-    await app.close();
-    console.log('stopped');
-  });
-}
+// Requests under way are answered; then the module closes the authenticator.
+onStop(() => app.close());
