@@ -1,6 +1,7 @@
 // An issuer on loopback: OpenID metadata and a JWK Set over real HTTP, tokens to match, and faults on demand.
 import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { AlgorithmName, Clock, JsonObject, JsonValue } from '@latchkey/core';
 import { type Fault, misbehave } from './faults.ts';
@@ -17,6 +18,8 @@ export interface IssuerOptions {
   readonly clock?: Clock;
   /** Sent with the JWK Set. Default: no Cache-Control. */
   readonly cacheControl?: string;
+  /** Serves https with this certificate, good or bad, PEM. Default: plain http. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 /** How many requests have arrived, also those that met a fault. */
@@ -27,7 +30,7 @@ export interface RequestCounts {
 
 /** An issuer that listens. */
 export interface TestIssuer {
-  /** The issuer identifier: its own URL, `http://127.0.0.1:PORT`. */
+  /** The issuer identifier: its own URL, `http://127.0.0.1:PORT`, or with `tls` `https://localhost:PORT`. */
   readonly issuer: string;
   readonly jwksUrl: string;
   readonly audience: string;
@@ -49,7 +52,7 @@ export interface TestIssuer {
 
 /** Starts an issuer on a free port of 127.0.0.1. */
 export async function createIssuer(options: IssuerOptions = {}): Promise<TestIssuer> {
-  const { algorithm, audience = 'https://api.example.com', clock = Date, cacheControl } = options;
+  const { algorithm, audience = 'https://api.example.com', clock = Date, cacheControl, tls } = options;
   let key = await generateSigningKey(algorithm);
   let published: readonly JsonObject[] = [key.publicJwk];
   let fault: Fault | undefined;
@@ -71,9 +74,10 @@ export async function createIssuer(options: IssuerOptions = {}): Promise<TestIss
     const body = isMetadata ? { issuer, jwks_uri: `${issuer}/jwks.json` } : { keys: published };
     response.end(JSON.stringify(body));
   };
-  const server = createServer(listener);
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { port } = server.address() as AddressInfo;
+  const issuer = tls === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`;
 
   return {
     issuer,
