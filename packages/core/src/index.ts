@@ -39,6 +39,7 @@ export {
 export type { StandardSchema } from './claims/schema.ts';
 export type { ClaimsOf } from './claims/types.ts';
 export type { BodyCarrier, Carrier, CookieCarrier, HeaderCarrier, QueryCarrier } from './credentials/find.ts';
+export { interpolate } from './descriptor/interpolate.ts';
 export type { Duration } from './duration.ts';
 export type { AuthErrorCode, AuthErrorContext } from './errors.ts';
 export { AuthError, ConfigError, isAuthError } from './errors.ts';

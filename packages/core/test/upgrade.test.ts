@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { errorMonitor, once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createIssuer, generateSigningKey, mint, type TestIssuer } from '@latchkey/testing';
@@ -552,6 +552,26 @@ describe('T-093: a client that goes away while its token is looked at', () => {
     expect(connections).toBe(0);
     // What is left over would come by now.
     await new Promise((resolve) => setImmediate(resolve));
+    expect(fatal).toEqual([]);
+  });
+
+  it.each([
+    ['a refusal', new AuthError('token_expired')],
+    ['a fault', new TypeError('x')],
+  ])('T-093: resets the connection while %s is written: no error is left over', async (_, thrown) => {
+    const written: string[] = [];
+    // A peer that takes nothing: the answer is still on its way when the connection breaks.
+    const socket = new Duplex({
+      read: () => {},
+      write: (chunk) => void written.push(String(chunk).slice(0, 9)),
+    });
+    const failed = new Promise((resolve) => socket.once(errorMonitor, resolve));
+    const authenticator = { authenticate: () => Promise.reject(thrown), conceal: () => {} };
+    await Promise.allSettled([authenticateUpgrade(authenticator, { headers: {}, rawHeaders: [] }, socket)]);
+    socket.destroy(new Error('ECONNRESET'));
+    expect(await failed).toMatchObject({ message: 'ECONNRESET' });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(written).toEqual(['HTTP/1.1 ']);
     expect(fatal).toEqual([]);
   });
 

@@ -1,0 +1,44 @@
+// Environment variables in configuration: `${NAME}` in any text of options, issuers and rules included.
+import { isPlainObject } from '../checks.ts';
+import { ConfigError } from '../errors.ts';
+
+const VARIABLE = /\$\{([A-Z_][A-Z0-9_]*)\}/g;
+
+/**
+ * Replaces `${NAME}` by that variable in every text of plain data: object members and list items, not their names. What is no plain data
+ * (a secret store, a RegExp, a function) is left as it is, and so is a `${…}` that is no variable's name.
+ * @param environment default `process.env`
+ * @returns a copy
+ * @throws ConfigError, with the path, for a variable that is not set
+ */
+export function interpolate<T>(
+  value: T,
+  environment: { readonly [name: string]: string | undefined } = process.env,
+): T {
+  return replaceIn(value, environment, '') as T;
+}
+
+function replaceIn(
+  value: unknown,
+  environment: { readonly [name: string]: string | undefined },
+  path: string,
+): unknown {
+  if (typeof value === 'string') {
+    return value.replace(VARIABLE, (_written, name: string) => {
+      const found = Object.hasOwn(environment, name) ? environment[name] : undefined;
+      if (found === undefined)
+        throw new ConfigError(path === '' ? 'options' : path, `the variable ${name} is not set`);
+      return found;
+    });
+  }
+  if (Array.isArray(value))
+    return value.map((item, index) => replaceIn(item, environment, `${path}[${index}]`));
+  if (!isPlainObject(value) || Object.values(value).some((member) => typeof member === 'function'))
+    return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [
+      name,
+      replaceIn(member, environment, path === '' ? name : `${path}.${name}`),
+    ]),
+  );
+}
