@@ -1,6 +1,7 @@
 // Sockets: an HTTP upgrade authenticated before it is answered, and a connection that ends with its token. No WebSocket library.
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { noteUpgrade } from './credentials/cookie.ts';
 import type { ConcealableRequest, ResponseView } from './credentials/query.ts';
 import type { RequestView } from './credentials/request.ts';
 import { isAuthError } from './errors.ts';
@@ -38,11 +39,8 @@ export async function authenticateUpgrade<T>(
   const ignore = () => {};
   socket.on('error', ignore);
   try {
-    const { url, headers, rawHeaders } = request;
-    const authenticated = authenticator.authenticate(
-      { method: 'UPGRADE', url, headers, rawHeaders },
-      overrides,
-    );
+    noteUpgrade(request);
+    const authenticated = authenticator.authenticate(request, overrides);
     authenticator.conceal(request, { setHeader: ignore });
     return Object.freeze({ auth: await authenticated });
   } catch (error) {

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { createIssuer, generateSigningKey, mint, type TestIssuer } from '@latchkey/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type Authenticator, createAuthenticator } from '../src/authenticator.ts';
+import { type Authenticator, createAuthenticator, refusalOf } from '../src/authenticator.ts';
 import { AuthError } from '../src/errors.ts';
 import type { AuthenticatorOptions } from '../src/options.ts';
 import { type AuthenticateOverrides, compileOverrides } from '../src/overrides.ts';
@@ -400,7 +400,13 @@ describe('T-093: a cookie that a page of another origin brings along', () => {
     });
     // A request by this method, with the same headers, may come from anywhere: it is the upgrade that may not.
     expect(request.method).toBe('GET');
-    expect(await authenticator.authenticate(request)).toMatchObject({ subject: 'alice' });
+    expect(
+      await authenticator.authenticate({
+        method: 'GET',
+        headers: request.headers,
+        rawHeaders: request.rawHeaders,
+      }),
+    ).toMatchObject({ subject: 'alice' });
   });
 
   it('T-093: a token in a header is brought by nobody unasked: its origin does not matter', async () => {
@@ -454,6 +460,27 @@ describe('T-093: a token in the query', () => {
     const path = `/chat?access_token=${good}`;
     expect((await answerTo(port, [], path)).status).toBe(401);
     expect((await decided).request.url).toBe(path);
+  });
+});
+
+describe('T-093: the request stays the same one', () => {
+  it('D9: why a permissive authenticator let an upgrade pass is known by its request', async () => {
+    const { port, next } = await serve(create({ mode: 'permissive' }));
+    const decided = next();
+    await answerTo(port, [bearer('a.b.c')]);
+    const { result, request } = await decided;
+    expect(result).toMatchObject({ status: 'fulfilled', value: { auth: undefined } });
+    expect(refusalOf(request)?.code).toBe('token_malformed');
+  });
+
+  it('T-082: a token in the query is found again, though it has been taken out', async () => {
+    const authenticator = create({ tokenFrom: [{ query: 'access_token' }] });
+    const { port, next } = await serve(authenticator);
+    const decided = next();
+    await answerTo(port, [], `/chat?access_token=${good}`);
+    const { request } = await decided;
+    expect(request.url).toBe('/chat');
+    await expect(authenticator.authenticate(request)).resolves.toMatchObject({ subject: 'alice' });
   });
 });
 

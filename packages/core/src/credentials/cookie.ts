@@ -21,13 +21,21 @@ export function cookieReader(name: string): CarrierReader {
   };
 }
 
+const upgrades = new WeakSet<object>();
+
+/** Notes that a request asks for an upgrade: a GET, yet what it opens does more than reading. */
+export function noteUpgrade(request: object): void {
+  upgrades.add(request);
+}
+
 /**
  * Refuses an unsafe request whose cookie a page of another origin may have sent (row 81): by Sec-Fetch-Site where the browser says
  * it, by Origin where not, and if neither is there too.
  * @throws AuthError `origin_refused`
  */
-export function checkOrigin({ method, headers }: RequestView, allowedOrigins: ReadonlySet<string>): void {
-  if (isSafeMethod(method)) return;
+export function checkOrigin(request: RequestView, allowedOrigins: ReadonlySet<string>): void {
+  const { method, headers } = request;
+  if (isSafeMethod(method) && !upgrades.has(request)) return;
   const { origin } = headers;
   if (origin !== undefined && allowedOrigins.has(origin)) return;
   const site = headers['sec-fetch-site'];
