@@ -11,7 +11,7 @@ import { createJwksUrlSource } from './jwks-url.ts';
 import type { KeySelection, Keyset } from './keyset.ts';
 import { createLegacyKeysets, type LegacyKeySettings } from './legacy-keys.ts';
 import { createPublicKeysSource, type PublicKeySettings } from './public-keys.ts';
-import { createRefreshedKeyset, type KeySource } from './refresh.ts';
+import { createRefreshedKeyset, type KeySource } from './refreshed-keyset.ts';
 import { createSecretSource } from './secret.ts';
 import { indexKeysets, type KeysetIndex } from './select.ts';
 import type { TlsSettings } from './tls.ts';

@@ -3,7 +3,7 @@
 import { type JsonFetcher, refuseUrl } from './https.ts';
 import type { KeyPolicy } from './jwk.ts';
 import { loadJwks } from './jwks-url.ts';
-import type { KeySource } from './refresh.ts';
+import type { KeySource } from './refreshed-keyset.ts';
 
 /** What discovery takes. */
 export interface DiscoverySettings {

@@ -6,7 +6,7 @@ import { type JsonFetcher, refuseUrl } from './https.ts';
 import type { KeyPolicy } from './jwk.ts';
 import { loadJwks } from './jwks-url.ts';
 import { createSnapshot, type KeySelection, type KeySnapshot, type Keyset } from './keyset.ts';
-import { createRefreshedKeyset } from './refresh.ts';
+import { createRefreshedKeyset } from './refreshed-keyset.ts';
 
 /** A host that may be asked for keys. */
 export interface JwksHost {

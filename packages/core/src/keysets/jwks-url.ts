@@ -1,7 +1,7 @@
 // A JWK Set behind a URL.
 import type { JsonFetcher } from './https.ts';
 import { importJwks, type KeyPolicy } from './jwk.ts';
-import type { KeySource, LoadedKeys } from './refresh.ts';
+import type { KeySource, LoadedKeys } from './refreshed-keyset.ts';
 
 /** What reading a JWK Set over HTTP takes. */
 export interface JwksUrlSettings {

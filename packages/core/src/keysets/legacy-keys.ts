@@ -1,11 +1,11 @@
 // The deprecated `keys` list: raw keys in secrets, found by issuer first and by key id then. Kept so that it can be left in peace.
-import { isUtf8 } from 'node:buffer';
+import { symmetricJwk } from '../secrets/raw.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
 import { importJwk, type SkippedKey, type VerificationKey } from './jwk.ts';
 import { createSnapshot, type KeySnapshot, type Keyset } from './keyset.ts';
 import { importPem } from './public-keys.ts';
-import { createRefreshedKeyset, type KeySource } from './refresh.ts';
+import { createRefreshedKeyset, type KeySource } from './refreshed-keyset.ts';
 import { findSecret, readSecret, watching } from './secret.ts';
 
 /** One key of the list, checked. */
@@ -93,21 +93,10 @@ function importLegacy(
   // A key that only signs is no fault, and does not take the others with it.
   if (bytes === undefined) return { kid: keyId, reason: 'the secret has nothing to verify with' };
   if (findAlgorithm(algorithm)?.kty === 'oct') {
-    const k = Buffer.from(withoutNewline(bytes)).toString('base64url');
-    return importJwk({ kty: 'oct', k, kid: keyId, alg: algorithm }, { origin: 'secret', legacy });
+    return importJwk({ ...symmetricJwk(bytes), kid: keyId, alg: algorithm }, { origin: 'secret', legacy });
   }
   const imported = importPem(Buffer.from(bytes).toString('utf8'), algorithm, { origin: 'public' });
   return { ...imported, kid: keyId };
-}
-
-/** One newline at the end of a text is the editor's. Of random bytes it is one of them. */
-function withoutNewline(bytes: Uint8Array): Uint8Array {
-  const text = isUtf8(bytes)
-    ? Buffer.from(bytes)
-        .toString('utf8')
-        .replace(/\r?\n$/, '')
-    : undefined;
-  return text === undefined || /\p{Cc}/u.test(text) ? bytes : Buffer.from(text, 'utf8');
 }
 
 /** A keyset that shows those keys of the list that are pinned to one issuer. */

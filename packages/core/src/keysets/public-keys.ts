@@ -11,7 +11,7 @@ import {
   type SkippedKey,
   type VerificationKey,
 } from './jwk.ts';
-import type { KeySource } from './refresh.ts';
+import type { KeySource } from './refreshed-keyset.ts';
 
 /** One key, checked. */
 export type PublicKeySettings = { readonly algorithm: AlgorithmName } & (

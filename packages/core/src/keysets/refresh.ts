@@ -1,50 +1,78 @@
-// The refresh engine: keeps one keyset current from one source, and never makes an outage of its own. No HTTP, no parsing.
-import { AuthError } from '../errors.ts';
-import { publish } from '../events.ts';
-import type { AlgorithmName } from '../token/algorithms.ts';
-import type { ImportedJwks } from './jwk.ts';
-import {
-  createSnapshot,
-  type KeySelection,
-  type KeySnapshot,
-  type Keyset,
-  publishChanges,
-} from './keyset.ts';
+// The refresh engine: keeps one value current from one source, and never makes an outage of its own. No HTTP, no parsing.
 
-/** What a source gives: a whole, validated set, and how long it may be used. */
-export interface LoadedKeys extends ImportedJwks {
+/** What a source gives says how long it may be used. */
+export interface Loaded {
   /** What the source said of caching; undefined if it said nothing. */
   readonly lifetimeMs: number | undefined;
 }
 
-/** A place that keys come from. Sources hold no keys; the engine does. */
-export interface KeySource {
+/** A place that something comes from. Sources hold nothing; the engine does. */
+export interface Source<L extends Loaded> {
   /** For people: `oidc-discovery`, a URL. */
   readonly description: string;
   /** Reads everything anew. Must end by itself in bounded time, and stop when the signal says so. */
-  load(signal: AbortSignal): Promise<LoadedKeys>;
+  load(signal: AbortSignal): Promise<L>;
   /** Calls back when the source has changed, where it can tell. Returns what ends it. */
   watch?(changed: () => void): () => void;
   /** Lets go of connections. */
   close(): Promise<void>;
 }
 
+/** Why there is nothing to use. */
+export interface Unavailable {
+  readonly cause: unknown;
+  /** Until the next attempt; undefined where none has been made. */
+  readonly retryAfterSeconds: number | undefined;
+}
+
 /** What an engine is made of. */
-export interface RefreshSettings {
-  readonly name: string;
-  readonly issuer: string | undefined;
-  readonly allowed: ReadonlySet<AlgorithmName> | undefined;
-  readonly selection: KeySelection;
-  readonly source: KeySource;
-  /** Upper bound of a set's lifetime. */
+export interface RefreshSettings<L extends Loaded, T> {
+  readonly source: Source<L>;
+  /** Upper bound of a value's lifetime. */
   readonly refreshIntervalMs: number;
-  /** How long a set is used at most when its source fails, counted from its reading. */
+  /** How long a value is used at most when its source fails, counted from its reading. */
   readonly maxStaleMs: number;
+  /** Makes what is held of what was loaded; beside it stands what was held before. */
+  accept(loaded: L, before: T | undefined): T;
+  /** Told when a new value is in force. */
+  refreshed(value: T, lifetimeMs: number): void;
+  /** Told of an attempt that failed. What was held before stays in force. */
+  failed(error: Error, failures: number, retryInMs: number): void;
+  /** Told once per outage, when the value in force is older than its lifetime. */
+  stale(ageMs: number): void;
+  /** The error of who asks while there is nothing to use. */
+  unavailable(reason: Unavailable): Error;
+}
+
+/** How an engine fares. */
+export interface RefreshReport<T> {
+  readonly value: T | undefined;
+  /** `fresh`: within its lifetime. `stale`: older, in use because the source fails. `empty`: nothing usable. */
+  readonly state: 'fresh' | 'stale' | 'empty';
+  /** Milliseconds since the value was read. */
+  readonly ageMs: number | undefined;
+  /** Failed attempts in a row. */
+  readonly failures: number;
+}
+
+/** A value that is kept current. */
+export interface Refreshed<T> {
+  /** The value in force: at once if it is at hand, else when the first load has ended. Throws or rejects with `unavailable`. */
+  current(): T | Promise<T>;
+  /** The value after another look at the source, at most one per cooldown. Never worse than `current()`. */
+  refetch(): T | Promise<T>;
+  /** The value after another look, whatever the cooldown: for whoever has just written the source. */
+  reload(): Promise<T>;
+  /** Resolves when a value is in force. Rejects with the first attempt's error. */
+  ready(): Promise<void>;
+  report(): RefreshReport<T>;
+  /** Stops all background work. */
+  close(): Promise<void>;
 }
 
 /** Shortest lifetime, so that `no-store` does not mean a fetch per request. */
 const MIN_LIFETIME_MS = 60_000;
-/** A set is read anew when this much of its lifetime has passed, so that no request waits. */
+/** A value is read anew when this much of its lifetime has passed, so that no request waits. */
 const REFRESH_AHEAD = 0.8;
 /** Between two looks for an unknown kid, counted from the attempt, whatever came of it. */
 const COOLDOWN_MS = 10_000;
@@ -53,12 +81,13 @@ const MAX_BACKOFF_MS = 30_000;
 /** Node turns a longer delay into none at all. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Makes a keyset of a source. Reads nothing before the first `keys()` or `ready()`. Ages are monotonic. */
-export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
-  const { name, issuer, source } = settings;
-  const about = { keyset: name, issuer };
+/** Keeps what a source gives. Reads nothing before the first `current()` or `ready()`. Ages are monotonic. */
+export function createRefreshed<L extends Loaded, T extends object>(
+  settings: RefreshSettings<L, T>,
+): Refreshed<T> {
+  const { source } = settings;
   const stopping = new AbortController();
-  let snapshot: KeySnapshot | undefined;
+  let value: T | undefined;
   let readAt = 0;
   let freshUntil = 0;
   let failures = 0;
@@ -67,7 +96,7 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
   let staleTold = false;
   let soughtAt = Number.NEGATIVE_INFINITY;
   let loading: Promise<void> | undefined;
-  let seeking: Promise<KeySnapshot> | undefined;
+  let seeking: Promise<T> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let unwatch: (() => void) | undefined;
   let changing = false;
@@ -99,21 +128,20 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
     }
   }
 
-  function accept(loaded: LoadedKeys): void {
+  function accept(loaded: L): void {
     if (stopping.signal.aborted) return;
     const lifetimeMs = Math.max(
       MIN_LIFETIME_MS,
       Math.min(settings.refreshIntervalMs, loaded.lifetimeMs ?? Number.POSITIVE_INFINITY),
     );
-    publishChanges({ name, issuer }, snapshot, loaded);
-    snapshot = createSnapshot(loaded.keys);
+    value = settings.accept(loaded, value);
     readAt = performance.now();
     freshUntil = readAt + lifetimeMs;
     failures = 0;
     lastError = undefined;
     staleTold = false;
     schedule(lifetimeMs * REFRESH_AHEAD);
-    publish('latchkey:keyset:refreshed', { ...about, keys: loaded.keys.length, lifetimeMs });
+    settings.refreshed(value, lifetimeMs);
   }
 
   function fail(error: Error): void {
@@ -122,7 +150,7 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
     const retryInMs = Math.max(backoffMs(failures), askedDelayMs(error));
     retryAt = performance.now() + retryInMs;
     schedule(retryInMs);
-    publish('latchkey:keyset:failed', { ...about, error, failures, retryInMs });
+    settings.failed(error, failures, retryInMs);
   }
 
   function schedule(delayMs: number): void {
@@ -131,61 +159,56 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
   }
 
   /** What can be used now without waiting. */
-  function usable(): KeySnapshot | undefined {
-    if (snapshot === undefined) return undefined;
+  function usable(): T | undefined {
+    if (value === undefined) return undefined;
     const now = performance.now();
-    if (now < freshUntil) return snapshot;
-    // Past its lifetime a set is used only because its source fails, and only so long.
+    if (now < freshUntil) return value;
+    // Past its lifetime a value is used only because its source fails, and only so long.
     if (failures === 0 || now - readAt > settings.maxStaleMs) return undefined;
     if (!staleTold) {
       staleTold = true;
-      publish('latchkey:keyset:stale', { ...about, ageMs: now - readAt });
+      settings.stale(now - readAt);
     }
-    return snapshot;
+    return value;
   }
 
-  function unavailable(): AuthError {
-    return new AuthError('keyset_unavailable', {
-      detail: `${name}: no usable keys from ${source.description}`,
+  function unavailable(): Error {
+    return settings.unavailable({
       cause: lastError,
       retryAfterSeconds: failures === 0 ? undefined : (retryAt - performance.now()) / 1000,
     });
   }
 
-  async function waitForKeys(): Promise<KeySnapshot> {
+  async function waitForValue(): Promise<T> {
     await load();
     const now = usable();
     if (now === undefined) throw unavailable();
     return now;
   }
 
-  function keys(): KeySnapshot | Promise<KeySnapshot> {
+  function current(): T | Promise<T> {
     const now = usable();
     if (now !== undefined) return now;
     // While the source fails, retries run on their own time, and no request waits for one.
     if (failures > 0 || stopping.signal.aborted) throw unavailable();
-    return waitForKeys();
+    return waitForValue();
   }
 
   /** One look that began after it was asked for: a load already under way may have read the source too early. */
-  async function seek(): Promise<KeySnapshot> {
+  async function seek(): Promise<T> {
     await loading;
     if (!stopping.signal.aborted) await load();
-    return keys();
+    return current();
   }
 
-  return Object.freeze<Keyset>({
-    name,
-    issuer,
-    allowed: settings.allowed,
-    selection: settings.selection,
-    keys,
+  return Object.freeze<Refreshed<T>>({
+    current,
     refetch() {
       // A source that fails is retried on its own time, however many unknown kids arrive.
-      if (failures > 0 || stopping.signal.aborted) return keys();
+      if (failures > 0 || stopping.signal.aborted) return current();
       const now = performance.now();
       if (seeking === undefined) {
-        if (now - soughtAt < COOLDOWN_MS) return keys();
+        if (now - soughtAt < COOLDOWN_MS) return current();
         soughtAt = now;
         seeking = seek().finally(() => {
           seeking = undefined;
@@ -193,6 +216,7 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
       }
       return seeking;
     },
+    reload: seek,
     async ready() {
       // While the source fails, retries run on their own time, however often somebody asks how it is.
       if (usable() === undefined && failures === 0 && !stopping.signal.aborted) await load();
@@ -201,12 +225,9 @@ export function createRefreshedKeyset(settings: RefreshSettings): Keyset {
     report() {
       const now = performance.now();
       return {
-        keyset: name,
-        issuer,
-        source: source.description,
+        value,
         state: usable() === undefined ? 'empty' : now < freshUntil ? 'fresh' : 'stale',
-        kids: snapshot?.keys.map(({ kid }) => kid) ?? [],
-        ageMs: snapshot === undefined ? undefined : now - readAt,
+        ageMs: value === undefined ? undefined : now - readAt,
         failures,
       };
     },

@@ -3,7 +3,7 @@ import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { parseJsonObject } from '../token/json.ts';
 import { withDeadline } from './deadline.ts';
 import { importJwks, type KeyPolicy } from './jwk.ts';
-import type { KeySource } from './refresh.ts';
+import type { KeySource } from './refreshed-keyset.ts';
 
 /** What a keyset in a secret is made of. */
 export interface SecretSettings {

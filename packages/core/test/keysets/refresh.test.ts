@@ -12,8 +12,8 @@ import {
   createRefreshedKeyset,
   type KeySource,
   type LoadedKeys,
-  type RefreshSettings,
-} from '../../src/keysets/refresh.ts';
+  type RefreshedKeysetSettings,
+} from '../../src/keysets/refreshed-keyset.ts';
 import type { JsonObject } from '../../src/token/json.ts';
 import type { UnverifiedHeader } from '../../src/token/parse.ts';
 
@@ -88,7 +88,7 @@ function createSource(
   };
 }
 
-function open(source: KeySource, settings: Partial<RefreshSettings> = {}): Keyset {
+function open(source: KeySource, settings: Partial<RefreshedKeysetSettings> = {}): Keyset {
   const keyset = createRefreshedKeyset({
     name: 'keySets[0]',
     issuer: 'https://issuer.example',

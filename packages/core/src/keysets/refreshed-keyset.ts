@@ -1,0 +1,77 @@
+// A keyset over a source of keys: what the refresh engine holds for it is a snapshot of verification keys.
+import { AuthError } from '../errors.ts';
+import { publish } from '../events.ts';
+import type { AlgorithmName } from '../token/algorithms.ts';
+import type { ImportedJwks } from './jwk.ts';
+import {
+  createSnapshot,
+  type KeySelection,
+  type KeySnapshot,
+  type Keyset,
+  publishChanges,
+} from './keyset.ts';
+import { createRefreshed, type Loaded, type Source } from './refresh.ts';
+
+/** What a source of keys gives: a whole, validated set, and how long it may be used. */
+export interface LoadedKeys extends ImportedJwks, Loaded {}
+
+/** A place that verification keys come from. */
+export type KeySource = Source<LoadedKeys>;
+
+/** What such a keyset is made of. */
+export interface RefreshedKeysetSettings {
+  readonly name: string;
+  readonly issuer: string | undefined;
+  readonly allowed: ReadonlySet<AlgorithmName> | undefined;
+  readonly selection: KeySelection;
+  readonly source: KeySource;
+  /** Upper bound of a set's lifetime. */
+  readonly refreshIntervalMs: number;
+  /** How long a set is used at most when its source fails, counted from its reading. */
+  readonly maxStaleMs: number;
+}
+
+/** Makes a keyset of a source. Reads nothing before the first `keys()` or `ready()`. */
+export function createRefreshedKeyset(settings: RefreshedKeysetSettings): Keyset {
+  const { name, issuer, allowed, selection, source, refreshIntervalMs, maxStaleMs } = settings;
+  const about = { keyset: name, issuer };
+  const { current, refetch, ready, report, close } = createRefreshed<LoadedKeys, KeySnapshot>({
+    source,
+    refreshIntervalMs,
+    maxStaleMs,
+    accept(loaded, before) {
+      publishChanges({ name, issuer }, before, loaded);
+      return createSnapshot(loaded.keys);
+    },
+    refreshed: ({ keys }, lifetimeMs) =>
+      publish('latchkey:keyset:refreshed', { ...about, keys: keys.length, lifetimeMs }),
+    failed: (error, failures, retryInMs) =>
+      publish('latchkey:keyset:failed', { ...about, error, failures, retryInMs }),
+    stale: (ageMs) => publish('latchkey:keyset:stale', { ...about, ageMs }),
+    unavailable: (reason) =>
+      new AuthError('keyset_unavailable', {
+        detail: `${name}: no usable keys from ${source.description}`,
+        ...reason,
+      }),
+  });
+  return Object.freeze<Keyset>({
+    name,
+    issuer,
+    allowed,
+    selection,
+    keys: current,
+    refetch,
+    ready,
+    report() {
+      const { value, ...state } = report();
+      return {
+        keyset: name,
+        issuer,
+        source: source.description,
+        kids: value?.keys.map(({ kid }) => kid) ?? [],
+        ...state,
+      };
+    },
+    close,
+  });
+}
