@@ -7,7 +7,7 @@ import { ConfigError, type SecretReference } from '@latchkey/core';
 export interface VaultObject {
   /** 1 to 127 ASCII letters, digits and `-`. */
   readonly secretName: string;
-  /** The 32 letters and digits that the vault gave a version: pinned, so a rotation is not seen. Default: the current version. */
+  /** The 32 letters and digits that the vault gave a version: pinned, so a rotation is not seen, and nothing is written. Default: the current version. */
   readonly version?: string | undefined;
 }
 
@@ -16,11 +16,11 @@ export type AzureKeyVaultClientOptions = Readonly<
   Pick<SecretClientOptions, 'agent' | 'tlsOptions' | 'proxyOptions' | 'disableChallengeResourceVerification'>
 >;
 
-/** Which vault is read, as whom, and which of its secrets are which entries. */
+/** Which vault it is, who asks it, and which of its secrets are which entries. */
 export interface AzureKeyVaultStoreOptions {
   /** `https://NAME.vault.azure.net`. Https only, and nothing after the host but a port. */
   readonly vaultUrl: string;
-  /** Who reads: `new DefaultAzureCredential()` of `@azure/identity`, for example. Asked for a token at every read. */
+  /** Who asks: `new DefaultAzureCredential()` of `@azure/identity`, for example. Asked for a token at every read and write. */
   readonly credential: TokenCredential;
   /**
    * Where entries are kept: by name, then key. Default for each: the current version of the secret `NAME-KEY`, with `-` for every

@@ -1,9 +1,11 @@
-// Reads secrets of one vault through the official SDK. Keeps nothing, tries once, and tells nothing of what the vault answered.
+// Reads and writes secrets of one vault through the official SDK. Keeps nothing, tries once, and tells nothing of what the vault
+// answered.
+import { isUtf8 } from 'node:buffer';
 import type { TokenCredential } from '@azure/core-auth';
 import { isRestError } from '@azure/core-rest-pipeline';
-import { type KeyVaultSecret, SecretClient } from '@azure/keyvault-secrets';
+import { type GetSecretOptions, type KeyVaultSecret, SecretClient } from '@azure/keyvault-secrets';
 import type { SecretStore } from '@latchkey/core';
-import { type AzureKeyVaultStoreOptions, readOptions, type Settings, type VaultObject } from './options.ts';
+import { type AzureKeyVaultStoreOptions, readOptions, type Settings } from './options.ts';
 
 const DEADLINE_MS = 5_000;
 const MAX_RETRY_AFTER_MS = 3_600_000;
@@ -14,11 +16,24 @@ interface Answer {
   readonly headers: { get(name: string): string | undefined };
 }
 
+/** What the vault is asked to do. */
+interface Action {
+  readonly name: 'read' | 'write';
+  ask(
+    client: SecretClient,
+    options: Pick<GetSecretOptions, 'abortSignal' | 'onResponse'>,
+  ): Promise<KeyVaultSecret>;
+}
+
 /** What a status is likely to mean. Constants, like all messages here: an answer's own words may hold anything. */
-const HINTS: { readonly [status: number]: string } = {
+const HINTS: { readonly [status: number]: string | { readonly [name in Action['name']]?: string } } = {
   401: ': the token was not accepted',
-  403: ': the identity may not read this secret, the vault does not admit this network, or the secret is disabled',
+  403: {
+    read: ': the identity may not read this secret, the vault does not admit this network, or the secret is disabled',
+    write: ': the identity may not write this secret, or the vault does not admit this network',
+  },
   404: ', but not for want of the secret: is vaultUrl a vault?',
+  409: { write: ': a deleted secret of this name can still be recovered, or somebody else is writing it' },
 };
 
 /**
@@ -29,6 +44,10 @@ const HINTS: { readonly [status: number]: string } = {
  * A read rejects for every other status (for 429 and 503 with `retryAfterMs`, milliseconds, at most 1 h, if the vault sent a
  * Retry-After that can be read), for a secret that is empty, disabled, expired or not valid yet, when the credential gives no
  * token, when its signal is aborted, and after 5 s in any case. No error holds a secret, a token or words of an answer.
+ *
+ * A write makes a new version of the secret, which is the current one from then on; old versions stay in the vault. It rejects as a
+ * read does, and for what would not be read: bytes that are no UTF-8 text, none at all, and an entry that is pinned to a version. A
+ * write that was left without an answer may have been made all the same.
  * @throws ConfigError
  */
 export function createAzureKeyVaultStore(options: AzureKeyVaultStoreOptions): SecretStore {
@@ -37,24 +56,44 @@ export function createAzureKeyVaultStore(options: AzureKeyVaultStoreOptions): Se
     description: 'azure-key-vault',
     async read(reference, signal) {
       signal.throwIfAborted();
-      const object = settings.locate(reference);
-      const stopping = new AbortController();
-      const stop = () => stopping.abort(signal.reason);
-      const late = () => stopping.abort(new Error(`Azure Key Vault gave no answer within ${DEADLINE_MS} ms`));
-      const timer = setTimeout(late, DEADLINE_MS);
-      signal.addEventListener('abort', stop);
-      try {
-        // Neither every credential nor every broken answer ends with the signal. The waiting does.
-        return await Promise.race([
-          whenAborted(stopping.signal),
-          readSecret(settings, object, stopping.signal),
-        ]);
-      } finally {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', stop);
-      }
+      const { secretName, version = '' } = settings.locate(reference);
+      const secret = await withinDeadline(signal, (abortSignal) =>
+        perform(settings, abortSignal, {
+          name: 'read',
+          ask: (client, options) => client.getSecret(secretName, { ...options, version }),
+        }),
+      );
+      return secret === undefined ? undefined : bytesOf(secret);
+    },
+    async write(reference, value, signal) {
+      signal.throwIfAborted();
+      const { secretName, version } = settings.locate(reference);
+      if (version !== undefined)
+        throw new Error('the entry is pinned to a version, so a new one would not be read');
+      const text = textOf(value);
+      await withinDeadline(signal, (abortSignal) =>
+        perform(settings, abortSignal, {
+          name: 'write',
+          ask: (client, options) => client.setSecret(secretName, text, options),
+        }),
+      );
     },
   });
+}
+
+async function withinDeadline<T>(signal: AbortSignal, run: (inner: AbortSignal) => Promise<T>): Promise<T> {
+  const stopping = new AbortController();
+  const stop = () => stopping.abort(signal.reason);
+  const late = () => stopping.abort(new Error(`Azure Key Vault gave no answer within ${DEADLINE_MS} ms`));
+  const timer = setTimeout(late, DEADLINE_MS);
+  signal.addEventListener('abort', stop);
+  try {
+    // Neither every credential nor every broken answer ends with the signal. The waiting does.
+    return await Promise.race([whenAborted(stopping.signal), run(stopping.signal)]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+  }
 }
 
 function whenAborted(signal: AbortSignal): Promise<never> {
@@ -63,11 +102,12 @@ function whenAborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-async function readSecret(
+/** @returns what the vault answered; undefined if there is no such secret to read */
+async function perform(
   { vaultUrl, credential, clientOptions }: Settings,
-  { secretName, version = '' }: VaultObject,
   abortSignal: AbortSignal,
-): Promise<Uint8Array | undefined> {
+  { name, ask }: Action,
+): Promise<KeyVaultSecret | undefined> {
   let unauthenticated = false;
   const watched: TokenCredential = {
     async getToken(scopes, options) {
@@ -78,9 +118,8 @@ async function readSecret(
     },
   };
   let answer: Answer | undefined;
-  let secret: KeyVaultSecret;
   try {
-    // A client for each read, so that nothing outlives it. One for all reads asks for its next token in the background, for
+    // A client for each call, so that nothing outlives it. One for all calls asks for its next token in the background, for
     // minutes if that fails, and with @azure/keyvault-common 2.1.0 such a failure is an unhandled rejection.
     const client = new SecretClient(vaultUrl, watched, {
       ...clientOptions,
@@ -90,14 +129,20 @@ async function readSecret(
     const onResponse = (response: Answer) => {
       answer = response;
     };
-    secret = await client.getSecret(secretName, { version, abortSignal, onResponse });
+    return await ask(client, { abortSignal, onResponse });
   } catch (error) {
     if (unauthenticated) throw new Error('the credential gave no token for Azure Key Vault');
     const code = isRestError(error) ? error.code : undefined;
-    if (answer?.status === 404 && code === 'SecretNotFound') return undefined;
-    throw answer === undefined ? unanswered(code) : refused(answer);
+    if (name === 'read' && answer?.status === 404 && code === 'SecretNotFound') return undefined;
+    throw answer === undefined ? unanswered(code) : refused(answer, name);
   }
-  return bytesOf(secret);
+}
+
+/** A vault keeps text, and what is empty would not be read. */
+function textOf(value: Uint8Array): string {
+  if (value.length === 0) throw new Error('the value is empty');
+  if (!isUtf8(value)) throw new Error('the value is not UTF-8 text, and a vault keeps nothing else');
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
 }
 
 /** The vault gives out expired secrets and ones that are not valid yet. */
@@ -119,9 +164,11 @@ function unanswered(code: string | undefined): Error {
   return new Error(`Azure Key Vault gave no answer${known}`);
 }
 
-function refused({ status, headers }: Answer): Error {
+function refused({ status, headers }: Answer, action: Action['name']): Error {
   if (status === 200) return new Error('Azure Key Vault gave an answer that cannot be read');
-  const error = new Error(`Azure Key Vault answered with status ${status}${HINTS[status] ?? ''}`);
+  const hint = HINTS[status] ?? '';
+  const meaning = typeof hint === 'string' ? hint : (hint[action] ?? '');
+  const error = new Error(`Azure Key Vault answered with status ${status}${meaning}`);
   if (status !== 429 && status !== 503) return error;
   const retryAfterMs = readRetryAfter(headers.get('retry-after'), Date.now());
   return retryAfterMs === undefined ? error : Object.assign(error, { retryAfterMs });

@@ -395,6 +395,133 @@ describe('T-139 a credential', () => {
   });
 });
 
+describe('AK-8 AK-22 an entry that is written', () => {
+  async function writeText(
+    text: string | Uint8Array,
+    store = createStore(),
+    reference = ENTRY,
+  ): Promise<void> {
+    await store.write?.(reference, Buffer.from(text), waiting());
+  }
+
+  it('is a secret, and its next version, and is read back', async () => {
+    const store = createStore();
+    await writeText('{"keys":["ключ"]}', store);
+    expect(await readText(store)).toBe('{"keys":["ключ"]}');
+    await writeText('\uFEFFtwo', store);
+    expect(await readText(store)).toBe('\uFEFFtwo');
+    expect(vault.secrets.get(SECRET)?.map(({ value }) => value)).toEqual(['{"keys":["ключ"]}', '\uFEFFtwo']);
+  });
+
+  it('is the secret that is listed for it', async () => {
+    const store = createStore({
+      objects: { partner: { 'jwks.json': { secretName: 'Keys-of-the-partner' } } },
+    });
+    await writeText('partner', store, { name: 'partner', key: 'jwks.json' });
+    expect([...vault.secrets.keys()]).toEqual(['Keys-of-the-partner']);
+  });
+
+  it('goes to who has answered the challenge, and not before', async () => {
+    const credential = createCredential();
+    await writeText(CANARY, createStore({ credential }));
+    expect(credential.asked).toEqual([{ scopes: ['https://vault.azure.net/.default'], tenantId: TENANT }]);
+    expect(
+      vault.requests.map(({ method, authorization, body }) => [method, authorization, body.includes(CANARY)]),
+    ).toEqual([
+      ['PUT', undefined, false],
+      ['PUT', `Bearer ${TOKEN}`, true],
+    ]);
+  });
+
+  it.each<[string, string | Uint8Array, string]>([
+    ['nothing', '', 'the value is empty'],
+    [
+      'bytes that are no UTF-8',
+      Buffer.from([0x6b, 0xff]),
+      'the value is not UTF-8 text, and a vault keeps nothing else',
+    ],
+  ])('is not %s, and asks nobody', async (_, value, message) => {
+    expect((await failureOf(writeText(value))).message).toBe(message);
+    expect(vault.requests).toEqual([]);
+  });
+
+  it('is not pinned to a version', async () => {
+    const objects = { [ENTRY.name]: { [ENTRY.key]: { secretName: 'pinned', version: V1 } } };
+    const error = await failureOf(writeText(CANARY, createStore({ objects })));
+    expect(error.message).toBe('the entry is pinned to a version, so a new one would not be read');
+    expect(vault.requests).toEqual([]);
+  });
+
+  it('is not one whose default name no secret can have', async () => {
+    const reference = { name: 'n'.repeat(100), key: 'k'.repeat(27) };
+    expect(await failureOf(writeText(CANARY, createStore(), reference))).toBeInstanceOf(ConfigError);
+    expect(vault.requests).toEqual([]);
+  });
+
+  it.each([
+    [400, ''],
+    [401, ': the token was not accepted'],
+    [403, ': the identity may not write this secret, or the vault does not admit this network'],
+    [404, ', but not for want of the secret: is vaultUrl a vault?'],
+    [409, ': a deleted secret of this name can still be recovered, or somebody else is writing it'],
+    [500, ''],
+  ])('T-139: status %d rejects with a constant message, having tried once', async (status, hint) => {
+    vault.answer = (response) =>
+      sendError(response, status, status === 404 ? 'SecretNotFound' : 'canary', `canary: ${CANARY}`);
+    const error = await failureOf(writeText(CANARY));
+    expect(error.message).toBe(`Azure Key Vault answered with status ${status}${hint}`);
+    expect(vault.requests).toHaveLength(2);
+  });
+
+  it('T-139: says when to ask again', async () => {
+    vault.answer = (response) => response.writeHead(429, { 'Retry-After': '7' }).end();
+    expect((await failureOf(writeText(CANARY))).retryAfterMs).toBe(7_000);
+  });
+
+  it('T-139: is told of an answer that cannot be read', async () => {
+    vault.answer = (response) => response.writeHead(200).end(CANARY);
+    expect((await failureOf(writeText(CANARY))).message).toBe(
+      'Azure Key Vault gave an answer that cannot be read',
+    );
+  });
+
+  it('T-139: is told of a credential that gives no token', async () => {
+    const credential = { getToken: () => Promise.reject(new Error(`canary: ${TOKEN}`)) };
+    expect((await failureOf(writeText(CANARY, createStore({ credential })))).message).toBe(
+      'the credential gave no token for Azure Key Vault',
+    );
+  });
+
+  it('T-139: is left when the caller stops waiting, and not begun when it has stopped already', async () => {
+    vault.answer = () => {};
+    const asked = vault.nextRequest();
+    const caller = new AbortController();
+    const failure = failureOf(
+      Promise.resolve(createStore().write?.(ENTRY, Buffer.from(CANARY), caller.signal)),
+    );
+    const request = await asked;
+    const closed = new Promise((resolve) => request.socket.once('close', resolve));
+    caller.abort(new Error('nobody waits'));
+    expect((await failure).message).toBe('nobody waits');
+    await closed;
+    const before = vault.requests.length;
+    const again = Promise.resolve(createStore().write?.(ENTRY, Buffer.from(CANARY), caller.signal));
+    expect((await failureOf(again)).message).toBe('nobody waits');
+    expect(vault.requests).toHaveLength(before);
+  });
+
+  it('T-139: is left after 5 s without an answer', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    vault.answer = () => {};
+    const asked = vault.nextRequest();
+    const failure = failureOf(writeText(CANARY));
+    await asked;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect((await failure).message).toBe('Azure Key Vault gave no answer within 5000 ms');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
 describe('somebody who is not the vault', () => {
   it('is refused for a certificate of another authority, before a token is asked for', async () => {
     const credential = createCredential();

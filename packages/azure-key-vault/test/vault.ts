@@ -1,4 +1,5 @@
-// A vault on a free port that speaks as much of the Key Vault REST contract as reading needs, over TLS. Holds no test.
+// A vault on a free port that speaks as much of the Key Vault REST contract as a store needs, over TLS. Holds no test.
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent, createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -7,9 +8,11 @@ import { createAuthority } from './certificate.ts';
 
 /** What the vault was asked. */
 export interface SeenRequest {
+  readonly method: string | undefined;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly authorization: string | undefined;
+  body: string;
 }
 
 /** One version of a secret, as the vault's JSON has it. */
@@ -56,7 +59,12 @@ export async function startVault(): Promise<TestVault> {
   const server = createServer({ ...contexts.get(HOST) }, (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'https://vault');
     const { authorization } = request.headers;
-    requests.push({ path: pathname, query: searchParams, authorization });
+    const { method } = request;
+    const seen: SeenRequest = { method, path: pathname, query: searchParams, authorization, body: '' };
+    requests.push(seen);
+    request.setEncoding('utf8').on('data', (chunk: string) => {
+      seen.body += chunk;
+    });
     if (authorization !== `Bearer ${TOKEN}`) {
       const challenge = `Bearer authorization="https://login.microsoftonline.com/${TENANT}", resource="${vault.resource}"`;
       response.setHeader('WWW-Authenticate', challenge);
@@ -66,6 +74,7 @@ export async function startVault(): Promise<TestVault> {
     for (const resolve of waiting) resolve(request);
     waiting = [];
     if (vault.answer !== undefined) vault.answer(response, request);
+    else if (method === 'PUT') request.on('end', () => storeSecret(response, secrets, pathname, seen.body));
     else sendSecret(response, secrets, pathname);
   });
   server.addContext('localhost', { ...contexts.get('localhost') });
@@ -145,4 +154,17 @@ function sendSecret(
       'SecretNotFound',
       `A secret with (name/id) ${name} was not found in this key vault.`,
     );
+}
+
+function storeSecret(
+  response: ServerResponse,
+  secrets: Map<string, StoredSecret[]>,
+  path: string,
+  body: string,
+): void {
+  const [, , name = ''] = path.split('/');
+  const { value } = JSON.parse(body) as { readonly value: unknown };
+  const secret = { value, version: randomBytes(16).toString('hex') };
+  secrets.set(name, [...(secrets.get(name) ?? []), secret]);
+  sendBundle(response, name, secret);
 }

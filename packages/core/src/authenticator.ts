@@ -41,7 +41,7 @@ export interface Authenticator {
    * Takes a token in the query out of the URL that handlers and loggers see, and keeps the answer out of caches and referrers. For
    * adapters: call it when `authenticate` has been called, whatever comes of it.
    */
-  conceal(request: ConcealableRequest, response: ResponseView): void;
+  conceal(request: ConcealableRequest, response: ResponseView, parsed?: unknown): void;
   /** Resolves when every keyset without `skipValidation` has keys. Rejects with the first that has none after one attempt. */
   ready(): Promise<void>;
   /** How each keyset fares. */
@@ -148,8 +148,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       // What the rules guarantee, they have just been seen to.
       return principal as Principal<never>;
     },
-    conceal: (request, response) => {
-      if (settings.tokens.queryNames.length > 0) concealQuery(request, response, settings.tokens.queryNames);
+    conceal: (request, response, parsed) => {
+      const { queryNames } = settings.tokens;
+      if (queryNames.length > 0) concealQuery(request, response, queryNames, parsed);
     },
     ready: async () => {
       await Promise.all(keysets.map((keyset) => keyset.ready()));

@@ -1,4 +1,5 @@
-// What core tells the outside while it works: diagnostics_channel names and payloads. No token, key or claim is ever in one.
+// What core tells the outside while it works: diagnostics_channel names and payloads. No token or key is ever
+// in one, and no claim but the expiry of a service token.
 import { channel } from 'node:diagnostics_channel';
 
 /** Fields that every keyset event carries. */
@@ -6,6 +7,20 @@ interface KeysetEvent {
   /** Where the keyset stands in the options: `keySets[0]`. */
   readonly keyset: string;
   readonly issuer: string | undefined;
+}
+
+/** Fields that every service token event carries. */
+interface ServiceTokenEvent {
+  /** Where the token stands in the options of `createServiceFetch`: `tokens[0]`. */
+  readonly serviceToken: string;
+  /** The audience that its hosts are mapped to, as in the options. */
+  readonly audience: string | null;
+}
+
+/** Fields that every signer event carries. */
+interface SignerEvent {
+  /** Where its keys come from: `secret: signing`, a URL. */
+  readonly signer: string;
 }
 
 /** The channels, by name, and what is published there. Subscribe with `diagnostics_channel.subscribe(name, listener)`. */
@@ -28,17 +43,36 @@ export interface LatchkeyEvents {
     readonly kid: string | undefined;
     readonly reason: string;
   };
+  /** A signer's keys were read, and are in use. */
+  'latchkey:signer:refreshed': SignerEvent & { readonly keys: number; readonly lifetimeMs: number };
+  /** A signer's keys could not be read. What was there before stays in use. */
+  'latchkey:signer:failed': SignerEvent & {
+    readonly error: Error;
+    readonly failures: number;
+    readonly retryInMs: number;
+  };
+  /** A signer's keys are older than their lifetime, because their source fails. Once per outage. */
+  'latchkey:signer:stale': SignerEvent & { readonly ageMs: number };
+  /** A file held another service token than before, and it is in use. `expiresAt` is its exp: seconds since the epoch. */
+  'latchkey:service-token:refreshed': ServiceTokenEvent & { readonly expiresAt: number | undefined };
+  /** A service token could not be read, or was refused. The one before stays in use until it expires. */
+  'latchkey:service-token:failed': ServiceTokenEvent & { readonly error: Error };
 }
 
+const WARNING_TYPES = {
+  LATCHKEY_DEPRECATED: 'DeprecationWarning',
+  LATCHKEY_EXPIRY: 'Warning',
+  LATCHKEY_UNAVAILABLE: 'Warning',
+  LATCHKEY_UNSAFE: 'SecurityWarning',
+} as const satisfies Record<string, string>;
+
 /**
- * Says once, where everybody looks, that the options hold something dangerous or deprecated. Node writes warnings to the standard
- * error stream, unless the application decides otherwise.
+ * Says once, where everybody looks, what whoever runs the service should know at its start: options that are dangerous or deprecated,
+ * something that is missing or about to expire. Node writes warnings to the standard error stream, unless the application decides
+ * otherwise.
  */
-export function warn(code: 'LATCHKEY_DEPRECATED' | 'LATCHKEY_UNSAFE', message: string): void {
-  process.emitWarning(message, {
-    type: code === 'LATCHKEY_UNSAFE' ? 'SecurityWarning' : 'DeprecationWarning',
-    code,
-  });
+export function warn(code: keyof typeof WARNING_TYPES, message: string): void {
+  process.emitWarning(message, { type: WARNING_TYPES[code], code });
 }
 
 /** Publishes one event. A listener that throws does not reach the caller: diagnostics_channel sees to that. */

@@ -4,6 +4,14 @@
 
 export type { Authenticator } from './authenticator.ts';
 export { authorize, createAuthenticator, refusalOf } from './authenticator.ts';
+export type {
+  Capability,
+  CapabilityCheck,
+  CapabilityCheckOptions,
+  CapabilityMint,
+  CapabilityMintOptions,
+} from './capability.ts';
+export { mintCapabilities, requireCapabilities } from './capability.ts';
 export type { IssuerRule } from './claims/issuers.ts';
 export type {
   AllOfRule,
@@ -38,6 +46,7 @@ export {
 } from './claims/rules.ts';
 export type { StandardSchema } from './claims/schema.ts';
 export type { ClaimsOf } from './claims/types.ts';
+export type { Clock } from './clock.ts';
 export type { BodyCarrier, Carrier, CookieCarrier, HeaderCarrier, QueryCarrier } from './credentials/find.ts';
 export { interpolate } from './descriptor/interpolate.ts';
 export type { Duration } from './duration.ts';
@@ -59,13 +68,32 @@ export type {
   SecretKeysetOptions,
 } from './keysets/options.ts';
 export type { TlsOptions } from './keysets/tls.ts';
-export type { AuthenticationMode, AuthenticatorOptions, Clock } from './options.ts';
-export type { AuthenticateOverrides } from './overrides.ts';
+export type { AuthenticationMode, AuthenticatorOptions } from './options.ts';
+export type { AuthenticateOverrides, RouteAccess } from './overrides.ts';
 export type { Claims, Principal } from './principal.ts';
 export type { RouteReport, RoutesOptions } from './route-report.ts';
 export { createDirectoryStore } from './secrets/directory.ts';
+export { generateJwk, publicJwk } from './secrets/generate.ts';
 export type { EnvironmentStoreOptions, MemoryStore, SecretReference, SecretStore } from './secrets/store.ts';
 export { createEnvironmentStore, createMemoryStore } from './secrets/store.ts';
+export type { ClaimsToSign } from './signing/claims.ts';
+export type { GatewaySigner, GatewaySignerOptions } from './signing/gateway.ts';
+export type {
+  ExternalSecretSignerOptions,
+  JwksSignerOptions,
+  JwkUrlSignerOptions,
+  LegacyKeysSignerOptions,
+  SecretFormat,
+  SecretSignerOptions,
+  SignerOptions,
+  SigningAlgorithm,
+} from './signing/options.ts';
+export type { SignResponseOptions } from './signing/response.ts';
+export type { RetiredKeys, RotatedKey } from './signing/rotation.ts';
+export type { ServiceFetch, ServiceFetchOptions, ServiceTokenOptions } from './signing/service-token.ts';
+export { createServiceFetch } from './signing/service-token.ts';
+export type { PublishedKeys, Signer, SignerReport, SignOptions } from './signing/signer.ts';
+export { createSigner } from './signing/signer.ts';
 export type { AlgorithmName, LegacyAlgorithmName } from './token/algorithms.ts';
 export type { JsonObject, JsonValue } from './token/json.ts';
 export type { RequestTree, TokenSource } from './tree.ts';
@@ -80,8 +108,11 @@ export { claimNames, compileRules } from './claims/compile.ts';
 export type { ConcealableRequest, ResponseView } from './credentials/query.ts';
 export type { RequestView } from './credentials/request.ts';
 export { asError, authErrorCodes } from './errors.ts';
-export type { CompiledOverrides } from './overrides.ts';
-export { compileOverrides } from './overrides.ts';
+export type { CompiledAccess, CompiledOverrides } from './overrides.ts';
+export { compileAccess, compileOverrides } from './overrides.ts';
 export { isPrincipal } from './principal.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
 export { authenticateMark, checkRoutes, reportRoute } from './route-report.ts';
+export { holdReply } from './signing/intercept.ts';
+export type { OutgoingReply, ResponseSigner, SignedReply } from './signing/response.ts';
+export { createResponseSigner } from './signing/response.ts';

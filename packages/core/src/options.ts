@@ -5,6 +5,7 @@ import { type CompiledRules, compileRules, needsRequest } from './claims/compile
 import { compileIssuers, type IssuerMatcher, type IssuerRule } from './claims/issuers.ts';
 import type { RegisteredClaimsPolicy } from './claims/registered.ts';
 import type { Rules } from './claims/rules.ts';
+import { type Clock, readClock } from './clock.ts';
 import { type Carrier, readTokenFrom, type TokenFinder } from './credentials/find.ts';
 import { type Duration, parseDuration } from './duration.ts';
 import { ConfigError } from './errors.ts';
@@ -17,12 +18,6 @@ import type { SecretStore } from './secrets/store.ts';
 
 /** What becomes of a request without a good token: see `AuthenticatorOptions`. */
 export type AuthenticationMode = 'strict' | 'optional' | 'permissive';
-
-/** A wall clock. */
-export interface Clock {
-  /** Milliseconds since the epoch. */
-  now(): number;
-}
 
 /** Whom a service trusts, and what a token must be. */
 export interface AuthenticatorOptions {
@@ -254,13 +249,4 @@ function readStore(value: unknown, path: string): SecretStore | undefined {
     throw new ConfigError(path, 'expected a secret store, with read()');
   }
   return value as SecretStore;
-}
-
-function readClock(value: unknown): Clock {
-  if (value === undefined) return Date;
-  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
-  if (!isObject || !('now' in value) || typeof value.now !== 'function' || !Number.isFinite(value.now())) {
-    throw new ConfigError('clock', 'expected an object with now(), in milliseconds');
-  }
-  return value as Clock;
 }

@@ -1,6 +1,9 @@
 // What a route says instead of the options: checked once, like options.
-import { readObject } from './checks.ts';
+import { isPlainObject, readObject } from './checks.ts';
+import { type CompiledRules, compileRules } from './claims/compile.ts';
 import { compileIssuers, type IssuerMatcher, type IssuerRule } from './claims/issuers.ts';
+import type { Rules } from './claims/rules.ts';
+import { ConfigError } from './errors.ts';
 import { type AuthenticationMode, readMode } from './options.ts';
 
 /** What a route may say for itself. What it does not say, the options say. */
@@ -15,6 +18,19 @@ export interface CompiledOverrides {
   readonly [COMPILED]: true;
   readonly mode: AuthenticationMode | undefined;
   readonly welcomes: IssuerMatcher | undefined;
+}
+
+/** What a route asks of a request, as data: for frameworks whose routes carry some, and for descriptors. */
+export interface RouteAccess extends AuthenticateOverrides {
+  /** What the principal must be: 403 if it is not. Even empty rules ask for a principal. */
+  readonly claims?: Rules | CompiledRules | undefined;
+}
+
+/** A route's access, ready to be asked. */
+export interface CompiledAccess {
+  readonly overrides: CompiledOverrides;
+  /** Undefined: nothing is asked, not even that there is a principal where the mode lets others in. */
+  readonly claims: CompiledRules | undefined;
 }
 
 const COMPILED: unique symbol = Symbol('compiled overrides');
@@ -34,4 +50,25 @@ export function compileOverrides(
     mode: readMode(mode, `${path}.mode`),
     welcomes: compileIssuers(issuers, `${path}.issuers`),
   });
+}
+
+// By the object, which frameworks hand on as it is.
+const compiledAccess = new WeakMap<object, CompiledAccess>();
+
+/**
+ * Checks what a route asks, and makes it ready: once for each object, however often it is asked.
+ * @throws ConfigError
+ */
+export function compileAccess(access: RouteAccess, path: string): CompiledAccess {
+  const given: unknown = access;
+  if (!isPlainObject(given)) throw new ConfigError(path, 'expected claims, issuers or mode; or false');
+  const known = compiledAccess.get(access);
+  if (known !== undefined) return known;
+  const { claims: rules, ...overrides } = access;
+  const compiled = Object.freeze<CompiledAccess>({
+    claims: rules === undefined ? undefined : compileRules(rules, `${path}.claims`),
+    overrides: compileOverrides(overrides, path),
+  });
+  compiledAccess.set(access, compiled);
+  return compiled;
 }

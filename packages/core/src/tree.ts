@@ -24,7 +24,8 @@ export interface RequestTree<T = unknown> {
    * @throws AuthError
    */
   authenticate(request: RequestView, overrides?: AuthenticateOverrides | CompiledOverrides): Promise<T>;
-  conceal(request: ConcealableRequest, response: ResponseView): void;
+  /** See `Authenticator.conceal`. */
+  conceal(request: ConcealableRequest, response: ResponseView, parsed?: unknown): void;
 }
 
 /** What a source gives. */
@@ -99,8 +100,8 @@ function treeOf<T>(
         }),
       );
     },
-    conceal(request: ConcealableRequest, response: ResponseView) {
-      for (const { leaf } of leaves) leaf.conceal(request, response);
+    conceal(request: ConcealableRequest, response: ResponseView, parsed?: unknown) {
+      for (const { leaf } of leaves) leaf.conceal(request, response, parsed);
     },
   });
 }

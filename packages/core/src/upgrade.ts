@@ -11,7 +11,7 @@ import type { Principal } from './principal.ts';
 /** What `authenticateUpgrade` asks: an authenticator, or a tree of them. */
 export interface UpgradeAuthenticator<T> {
   authenticate(request: RequestView, overrides?: AuthenticateOverrides | CompiledOverrides): Promise<T>;
-  conceal(request: ConcealableRequest, response: ResponseView): void;
+  conceal(request: ConcealableRequest, response: ResponseView, parsed?: unknown): void;
 }
 
 /** An upgrade that may go on. */

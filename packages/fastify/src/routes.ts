@@ -3,20 +3,11 @@ import { subscribe } from 'node:diagnostics_channel';
 import * as core from '@latchkey/core';
 import type { FastifyInstance, RouteOptions } from 'fastify';
 
-/** What a route asks of a request, instead of what the plugin's options say. */
-export interface RouteAuth extends core.AuthenticateOverrides {
-  /** What the principal must be: 403 if it is not. */
-  readonly claims?: core.Rules | core.CompiledRules | undefined;
-}
-
 /** The part of a route's `config` that is Latchkey's. */
 export interface RouteConfig {
   /** `false`: the route is for everybody. Left out: a token, as the plugin's options say. */
-  readonly auth?: RouteAuth | false | undefined;
+  readonly auth?: core.RouteAccess | false | undefined;
 }
-
-/** A `config.auth`, ready to be asked. */
-type CompiledAuth = { overrides: core.CompiledOverrides; claims: core.CompiledRules | undefined };
 
 /** One registration of the plugin: where, and what it asks. */
 type Registration = { scope: FastifyInstance; authenticator: Pick<core.Authenticator, 'mode'> };
@@ -26,9 +17,7 @@ export const REGISTRATION: unique symbol = Symbol('latchkey');
 /** The rules of hooks that `requireClaims` made. */
 export const requirements = new WeakMap<object, core.CompiledRules>();
 
-// By the object, which Fastify hands on as it is.
-const compiled = new WeakMap<object, CompiledAuth>();
-const NOTHING_SAID: RouteAuth = {};
+const NOTHING_SAID: core.RouteAccess = {};
 
 type SeenRoute = { readonly scope: FastifyInstance; readonly options: RouteOptions };
 // By the server, which all scopes of an application share. Fastify announces each application before anything can be added to it, so
@@ -70,18 +59,9 @@ export function checkApplication(app: FastifyInstance, failOnUndecided: boolean)
  * Checks what a route says for itself.
  * @throws ConfigError
  */
-export function compileAuth(config: object = {}, path = 'config.auth'): CompiledAuth | false {
+export function compileAuth(config: object = {}, path = 'config.auth'): core.CompiledAccess | false {
   const { auth = NOTHING_SAID }: RouteConfig = config;
-  if (auth === false) return false;
-  if (Object(auth) !== auth) throw new core.ConfigError(path, 'expected claims, issuers or mode; or false');
-  const known = compiled.get(auth);
-  if (known !== undefined) return known;
-  const { claims: rules, ...overrides } = auth;
-  // No rules ask for nothing; but even empty rules ask for a principal.
-  const claims = rules === undefined ? undefined : core.compileRules(rules, `${path}.claims`);
-  const asked = { overrides: core.compileOverrides(overrides, path), claims };
-  compiled.set(auth, asked);
-  return asked;
+  return auth === false ? false : core.compileAccess(auth, path);
 }
 
 function marksOf({ scope, options }: SeenRoute, root: FastifyInstance): readonly core.PassedMark[] {

@@ -69,12 +69,8 @@ export class LatchkeyGuard implements CanActivate {
 
   #conceal({ response }: Call, request: FrameworkRequest): void {
     const { raw = request, query } = request;
-    const { url } = raw;
-    this.#authenticator.conceal(raw, { setHeader: (name, value) => writeHeader(response, name, value) });
-    if (raw.url === url || typeof query !== 'object' || query === null) return;
-    // Fastify has read the query before.
-    const kept = new URLSearchParams(raw.url?.split('?')[1]);
-    for (const name of Object.keys(query)) if (!kept.has(name)) Reflect.deleteProperty(query, name);
+    const view = { setHeader: (name: string, value: string) => writeHeader(response, name, value) };
+    this.#authenticator.conceal(raw, view, query);
   }
 }
 Inject(LATCHKEY_AUTHENTICATOR)(LatchkeyGuard, undefined, 0);

@@ -39,11 +39,13 @@ export function bodyReader(name: string): CarrierReader {
 /**
  * Takes these parameters out of the URL that handlers and loggers see, and keeps the answer out of caches and referrers
  * (RFC 6750 §2.3). Does nothing to a request that has none of them.
+ * @param parsed what the framework has made of the query already
  */
 export function concealQuery(
   request: ConcealableRequest,
   response: ResponseView,
   names: readonly string[],
+  parsed?: unknown,
 ): void {
   if (!names.some((name) => queryOf(request.url).has(name))) return;
   if (response.headersSent !== true) {
@@ -51,6 +53,7 @@ export function concealQuery(
     response.setHeader('Referrer-Policy', 'no-referrer');
   }
   if (!concealed.has(request)) concealed.set(request, request.url ?? '');
+  for (const name of names) Reflect.deleteProperty(Object(parsed), name);
   request.url = withoutParameters(request.url, names);
   if (typeof request.originalUrl === 'string') {
     request.originalUrl = withoutParameters(request.originalUrl, names);

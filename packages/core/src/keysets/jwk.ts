@@ -107,11 +107,11 @@ function readKid(jwk: JsonObject): string | undefined | null {
 /** The key's own "alg", else the keyset's, else the defaults of its type; never one that the keyset does not allow. */
 function bindAlgorithms(
   jwk: JsonObject,
-  { allowed, legacy, matchFamily }: KeyPolicy,
+  { origin, allowed, legacy, matchFamily }: KeyPolicy,
 ): readonly SignatureAlgorithm[] {
   const kty = member(jwk, 'kty');
   const crv = Object.hasOwn(jwk, 'crv') ? member(jwk, 'crv') : undefined;
-  checkUse(jwk);
+  checkUse(jwk, origin);
   const bound = namedAlgorithms(jwk, kty, crv, allowed)
     .flatMap((algorithm) => (matchFamily === true ? familyOf(algorithm) : [algorithm]))
     .filter((algorithm) => allowed === undefined || allowed.has(algorithm.name));
@@ -143,11 +143,18 @@ function namedAlgorithms(
 }
 
 /** RFC 7517 §4.2 and §4.3: a key that is meant for something else is not used to verify. */
-function checkUse(jwk: JsonObject): void {
+function checkUse(jwk: JsonObject, origin: KeyPolicy['origin']): void {
   if (Object.hasOwn(jwk, 'use') && jwk.use !== 'sig') throw new UnusableKey('use is not "sig"');
   if (!Object.hasOwn(jwk, 'key_ops')) return;
   const operations = jwk.key_ops;
-  if (!Array.isArray(operations) || !operations.includes('verify')) {
+  // A private key is for "sign" alone, as WebCrypto exports it. It is its public half that verifies, which would be for "verify".
+  const fitting = origin === 'secret' && isPrivate(jwk) ? ['verify', 'sign'] : ['verify'];
+  if (!Array.isArray(operations) || !fitting.some((operation) => operations.includes(operation))) {
     throw new UnusableKey('key_ops does not have "verify"');
   }
+}
+
+/** RFC 7518 §6.2.2 and §6.3.2, RFC 8037 §2, and AKP: the member that no private key is without. */
+function isPrivate(jwk: JsonObject): boolean {
+  return jwk.kty !== 'oct' && Object.hasOwn(jwk, jwk.kty === 'AKP' ? 'priv' : 'd');
 }

@@ -1,5 +1,12 @@
 // From a JWK's members to a key: what is weak, odd or exposed is refused here, with a constant reason, and never later.
-import { createHash, createPublicKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto';
 import type { SignatureAlgorithm } from '../token/algorithms.ts';
 import type { JsonObject } from '../token/json.ts';
 import { isAnotherKey } from './another-key.ts';
@@ -64,6 +71,20 @@ export function importMaterial(jwk: JsonObject, algorithms: readonly SignatureAl
   } catch {
     // OpenSSL refuses points that are not on the curve, and key types that it does not know.
     throw new UnusableKey('not a valid public key');
+  }
+}
+
+/**
+ * Makes the private half of a key whose public half `importMaterial` took. Whether the two belong together is not asked here.
+ * @throws UnusableKey
+ */
+export function importPrivateHalf(jwk: JsonObject): KeyObject {
+  if (!Object.hasOwn(jwk, jwk.kty === 'AKP' ? 'priv' : 'd')) throw new UnusableKey('not a private key');
+  if (Object.hasOwn(jwk, 'oth')) throw new UnusableKey('RSA keys of more than two primes are not supported');
+  try {
+    return createPrivateKey({ key: { ...jwk } as JsonWebKey, format: 'jwk' });
+  } catch {
+    throw new UnusableKey('not a valid private key');
   }
 }
 

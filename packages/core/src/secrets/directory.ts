@@ -2,7 +2,8 @@
 import { constants, watch } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { checkSecretName, type SecretStore } from './store.ts';
+import { checkSecretName, type SecretReference, type SecretStore } from './store.ts';
+import { codeOf, refuseLink, writePrivateFile } from './write-file.ts';
 
 /** Larger files are no secret of ours. */
 const MAX_BYTES = 512 * 1024;
@@ -10,15 +11,25 @@ const MAX_BYTES = 512 * 1024;
 /**
  * Makes a store over a directory. Names and keys are single path segments. Symbolic links are followed, since Kubernetes swaps
  * a whole secret by one; what they lead to must be a regular file of at most 512 KiB.
+ *
+ * What it writes is for the owner of this process alone, files 0600 and new directories 0700. It does not write where a symbolic
+ * link stands, nor what it would not read.
  */
 export function createDirectoryStore(directory: string): SecretStore {
   const root = resolve(directory);
+  const directoryOf = ({ name }: SecretReference) => join(root, checkSecretName(name, 'name'));
+  const fileOf = (reference: SecretReference) =>
+    join(directoryOf(reference), checkSecretName(reference.key, 'key'));
   return {
     description: 'directory',
-    async read({ name, key }, signal) {
-      return readSecretFile(join(root, checkSecretName(name, 'name'), checkSecretName(key, 'key')), signal);
+    read: async (reference, signal) => readSecretFile(fileOf(reference), signal),
+    watch: (reference, changed) => watchPath(directoryOf(reference), changed),
+    async write(reference, value, signal) {
+      const file = fileOf(reference);
+      if (value.length > MAX_BYTES) throw new Error(`more than ${MAX_BYTES} bytes would not be read`);
+      await refuseLink(directoryOf(reference));
+      await writePrivateFile(file, value, signal);
     },
-    watch: ({ name }, changed) => watchPath(join(root, checkSecretName(name, 'name')), changed),
   };
 }
 
@@ -64,8 +75,4 @@ export function watchPath(path: string, changed: () => void, names?: ReadonlySet
   } catch {
     return () => {};
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }

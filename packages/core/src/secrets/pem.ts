@@ -1,6 +1,6 @@
 // PEM in, JWK out: PKCS#8 and SubjectPublicKeyInfo, PKCS#1, SEC 1 (RFC 7468, RFC 8017, RFC 5915). What the key is worth is judged
 // where JWKs are imported.
-import { createPublicKey, type JsonWebKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 
 const PUBLIC_LABELS = ['PUBLIC KEY', 'RSA PUBLIC KEY'] as const;
 const PRIVATE_LABELS = ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'] as const;
@@ -14,18 +14,27 @@ export function publicJwkFromPem(pem: string): JsonWebKey {
   if (!PUBLIC_LABELS.some((known) => known === label)) {
     throw new TypeError('expected PEM with "BEGIN PUBLIC KEY" or "BEGIN RSA PUBLIC KEY"');
   }
-  return toJwk(block);
+  return toJwk(createPublicKey, block);
 }
 
 /** The public half of a private key, which this never gives away. @throws TypeError with a constant text */
 export function publicJwkOfPrivatePem(pem: string): JsonWebKey {
+  return toJwk(createPublicKey, readPrivatePem(pem));
+}
+
+/** Reads a private key whole: what this returns is a secret. @throws TypeError with a constant text */
+export function privateJwkFromPem(pem: string): JsonWebKey {
+  return toJwk(createPrivateKey, readPrivatePem(pem));
+}
+
+function readPrivatePem(pem: string): string {
   const { label, block } = readPem(pem);
   if (!PRIVATE_LABELS.some((known) => known === label)) {
     throw new TypeError(
       'expected PEM with "BEGIN PRIVATE KEY", "BEGIN RSA PRIVATE KEY" or "BEGIN EC PRIVATE KEY"',
     );
   }
-  return toJwk(block);
+  return block;
 }
 
 function readPem(pem: string): { readonly label: string; readonly block: string } {
@@ -41,9 +50,9 @@ function readPem(pem: string): { readonly label: string; readonly block: string 
   return { label, block };
 }
 
-function toJwk(block: string): JsonWebKey {
+function toJwk(read: (block: string) => KeyObject, block: string): JsonWebKey {
   try {
-    return createPublicKey(block).export({ format: 'jwk' });
+    return read(block).export({ format: 'jwk' });
   } catch {
     throw new TypeError('not a key of a type that is supported');
   }

@@ -23,6 +23,12 @@ export interface SecretStore {
    * @returns ends the watching
    */
   watch?(reference: SecretReference, changed: () => void): () => void;
+  /**
+   * Puts an entry in place whole: whoever reads meanwhile gets the old or the new bytes, never a part. A store without it cannot
+   * be written.
+   * @param signal aborted when nobody waits any more; what is not in place by then is not put there
+   */
+  write?(reference: SecretReference, value: Uint8Array, signal: AbortSignal): Promise<void>;
   /** Lets go of connections. */
   close?(): Promise<void>;
 }
@@ -42,9 +48,14 @@ export function createMemoryStore(
   for (const [name, keys] of Object.entries(secrets)) {
     for (const [key, value] of Object.entries(keys)) entries.set(entryId({ name, key }), bytesOf(value));
   }
-  return {
+  const store: MemoryStore = {
     description: 'memory',
     read: async (reference) => entries.get(entryId(reference)),
+    async write(reference, value, signal) {
+      signal.throwIfAborted();
+      // A copy: whoever wipes the bytes afterwards does not wipe the entry.
+      store.set(reference, Uint8Array.from(value));
+    },
     watch(reference, changed) {
       const id = entryId(reference);
       const set = watchers.get(id) ?? new Set();
@@ -58,6 +69,7 @@ export function createMemoryStore(
       for (const changed of watchers.get(id) ?? []) changed();
     },
   };
+  return store;
 }
 
 /** What the environment store reads from. */

@@ -1,5 +1,5 @@
 // JWK in, verification key out: which members of a JWK Set are refused and why, and which algorithms a key is bound to.
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, sign, webcrypto } from 'node:crypto';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { importJwk, importJwks, type KeyPolicy, type VerificationKey } from '../../src/keysets/jwk.ts';
@@ -8,6 +8,12 @@ import { type AlgorithmName, algorithmNames } from '../../src/token/algorithms.t
 import type { JsonObject } from '../../src/token/json.ts';
 
 const PUBLIC: KeyPolicy = { origin: 'public' };
+
+const { subtle } = webcrypto;
+type WebCryptoAlgorithm =
+  | { readonly name: string }
+  | webcrypto.EcKeyGenParams
+  | webcrypto.RsaHashedKeyGenParams;
 
 type Family = 'rsa' | 'p256' | 'p384' | 'p521' | 'ed25519';
 
@@ -407,6 +413,81 @@ describe('a key at the edge of what is fit', () => {
     ],
   ])('%s', (_, make) => {
     expect(importJwk(make(), PUBLIC)).not.toHaveProperty('reason');
+  });
+});
+
+describe('a private key in a secret', () => {
+  const SECRET_ORIGIN: KeyPolicy = { origin: 'secret' };
+
+  /** As WebCrypto exports it, "key_ops" included. */
+  async function exported(algorithm: WebCryptoAlgorithm) {
+    const pair = (await subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+    const privateJwk = (await subtle.exportKey('jwk', pair.privateKey)) as JsonObject;
+    const publicJwk = (await subtle.exportKey('jwk', pair.publicKey)) as JsonObject;
+    return { privateKey: pair.privateKey, privateJwk, publicJwk };
+  }
+
+  it.each<[title: AlgorithmName, algorithm: WebCryptoAlgorithm]>([
+    ['ES256', { name: 'ECDSA', namedCurve: 'P-256' }],
+    ['EdDSA', { name: 'Ed25519' }],
+    [
+      'RS256',
+      {
+        name: 'RSASSA-PKCS1-v1_5',
+        hash: 'SHA-256',
+        modulusLength: 2048,
+        publicExponent: Uint8Array.of(1, 0, 1),
+      },
+    ],
+    ['ML-DSA-44', { name: 'ML-DSA-44' }],
+  ])('AK-22: of %s, exported by WebCrypto, is verified with', async (name, algorithm) => {
+    const { privateKey, privateJwk, publicJwk } = await exported(algorithm);
+    expect([privateJwk.key_ops, publicJwk.key_ops]).toEqual([['sign'], ['verify']]);
+    const key = importJwk(privateJwk, SECRET_ORIGIN);
+    if ('reason' in key) throw new Error(`refused: ${key.reason}`);
+    const input = Buffer.from('signing input');
+    const how = 'namedCurve' in algorithm ? { name: 'ECDSA', hash: 'SHA-256' } : { name: algorithm.name };
+    const signature = new Uint8Array(await subtle.sign(how, privateKey, input));
+    expect(key.verifiers.get(name)?.(input, signature)).toBe(true);
+    expect(key.verifiers.get(name)?.(Buffer.from('another input'), signature)).toBe(false);
+    // Published, it is lost, whatever it is for.
+    expect(importJwk(privateJwk, PUBLIC)).toEqual({ kid: undefined, reason: SECRET });
+  });
+
+  const d = base64url(randomBytes(32));
+  it.each<[title: string, change: (good: JsonObject) => JsonObject, reason: string]>([
+    ['a private key for something else', (good) => ({ ...good, d, key_ops: ['deriveBits'] }), NO_VERIFY],
+    ['a private key for nothing', (good) => ({ ...good, d, key_ops: [] }), NO_VERIFY],
+    ['a private key with key_ops that is no array', (good) => ({ ...good, d, key_ops: 'sign' }), NO_VERIFY],
+    ['a private key for encryption', (good) => ({ ...good, d, use: 'enc', key_ops: ['sign'] }), NOT_SIG],
+    ['a public key that says it signs', (good) => ({ ...good, key_ops: ['sign'] }), NO_VERIFY],
+    [
+      'an inherited private member',
+      (good) => Object.assign(Object.create({ d }), good, { key_ops: ['sign'] }),
+      NO_VERIFY,
+    ],
+    [
+      'a private member of another type of key',
+      (good) => ({ ...good, priv: d, k: d, key_ops: ['sign'] }),
+      NO_VERIFY,
+    ],
+    [
+      'a symmetric key that only signs',
+      () => ({ kty: 'oct', alg: 'HS256', k: d, d, key_ops: ['sign'] }),
+      NO_VERIFY,
+    ],
+  ])('T-128: %s is refused', (_, change, reason) => {
+    expect(importJwk(without(change(bare('p256')), 'kid'), SECRET_ORIGIN)).toEqual({
+      kid: undefined,
+      reason,
+    });
+  });
+
+  it('T-128: with "verify" is verified with, as a public one is', () => {
+    for (const jwk of [bare('p256'), { ...bare('p256'), d }]) {
+      expect(importJwk({ ...jwk, key_ops: ['verify'] }, SECRET_ORIGIN)).not.toHaveProperty('reason');
+      expect(importJwk({ ...jwk, key_ops: ['sign', 'verify'] }, SECRET_ORIGIN)).not.toHaveProperty('reason');
+    }
   });
 });
 

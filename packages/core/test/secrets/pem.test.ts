@@ -1,6 +1,7 @@
 // PEM as people have it: every label that AK-41 names, for every type of key, and what is refused instead of guessed at.
 // The keys are made and written by node:crypto.
 import {
+  createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
   type JsonWebKey,
@@ -9,7 +10,7 @@ import {
 } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { importPem } from '../../src/keysets/public-keys.ts';
-import { publicJwkFromPem, publicJwkOfPrivatePem } from '../../src/secrets/pem.ts';
+import { privateJwkFromPem, publicJwkFromPem, publicJwkOfPrivatePem } from '../../src/secrets/pem.ts';
 import { type AlgorithmName, algorithmNames } from '../../src/token/algorithms.ts';
 
 type Pair = KeyPairKeyObjectResult;
@@ -74,14 +75,14 @@ describe('public keys', () => {
   });
 });
 
-describe('the public half of private keys', () => {
-  const rows: readonly (readonly [label: string, type: Type, pem: string])[] = [
-    ...types.map((type) => ['PRIVATE KEY', type, pkcs8(TYPES[type])] as const),
-    ['RSA PRIVATE KEY', 'RSA', pkcs1Private()],
-    ...curves.map((type) => ['EC PRIVATE KEY', type, sec1(TYPES[type])] as const),
-  ];
+const privateRows: readonly (readonly [label: string, type: Type, pem: string])[] = [
+  ...types.map((type) => ['PRIVATE KEY', type, pkcs8(TYPES[type])] as const),
+  ['RSA PRIVATE KEY', 'RSA', pkcs1Private()],
+  ...curves.map((type) => ['EC PRIVATE KEY', type, sec1(TYPES[type])] as const),
+];
 
-  it.each(rows)('AK-41, AK-40: BEGIN %s, %s', (expected, type, pem) => {
+describe('the public half of private keys', () => {
+  it.each(privateRows)('AK-41, AK-40: BEGIN %s, %s', (expected, type, pem) => {
     expect(label(pem)).toBe(expected);
     const jwk = publicJwkOfPrivatePem(pem);
     expect(jwk).toEqual(publicJwk(TYPES[type].publicKey));
@@ -93,6 +94,23 @@ describe('the public half of private keys', () => {
     expect(label(pem)).toBe('EC PARAMETERS');
     expect(publicJwkOfPrivatePem(pem)).toEqual(publicJwk(TYPES[type].publicKey));
     expect(publicJwkOfPrivatePem(pem.replaceAll('\n', '\r\n'))).toEqual(publicJwk(TYPES[type].publicKey));
+  });
+});
+
+describe('private keys', () => {
+  it.each(privateRows)('AK-41: BEGIN %s, %s, is read whole', (expected, type, pem) => {
+    expect(label(pem)).toBe(expected);
+    const jwk = privateJwkFromPem(pem);
+    expect(jwk).toEqual(TYPES[type].privateKey.export({ format: 'jwk' }));
+    expect(jwk).toMatchObject(publicJwk(TYPES[type].publicKey));
+    expect(createPrivateKey({ key: jwk, format: 'jwk' }).equals(TYPES[type].privateKey)).toBe(true);
+  });
+
+  it.each(curves)('AK-41, S19: BEGIN EC PRIVATE KEY after BEGIN EC PARAMETERS, %s', (type) => {
+    const pem = `${PARAMETERS[type]}${sec1(TYPES[type])}`;
+    const jwk = TYPES[type].privateKey.export({ format: 'jwk' });
+    expect(privateJwkFromPem(pem)).toEqual(jwk);
+    expect(privateJwkFromPem(pem.replaceAll('\n', '\r\n'))).toEqual(jwk);
   });
 });
 
@@ -203,7 +221,12 @@ describe('what is refused', () => {
     ),
   ];
 
-  it.each(rows)('AK-41: $title', ({ read, pem, reason }) => {
+  // Whatever is no private key has neither half of one.
+  const whole = rows
+    .filter(({ read }) => read === publicJwkOfPrivatePem)
+    .map((row) => ({ ...row, title: `${row.title}, read whole`, read: privateJwkFromPem }));
+
+  it.each([...rows, ...whole])('AK-41: $title', ({ read, pem, reason }) => {
     let thrown: unknown;
     try {
       read(pem);

@@ -68,9 +68,40 @@ describe('memory', () => {
     expect(told).toEqual(['first', 'second', 'second']);
     expect(await textOf(store, JWKS)).toBeUndefined();
   });
+
+  it('AK-9, AK-22: is written, and tells those that watch', async () => {
+    const store = createMemoryStore({ internal: { 'jwks.json': 'old' } });
+    const told: string[] = [];
+    store.watch?.(JWKS, () => told.push('told'));
+    await store.write?.(JWKS, Buffer.from('new'), signal);
+    expect(await textOf(store, JWKS)).toBe('new');
+    expect(told).toEqual(['told']);
+  });
+
+  it('D18: keeps what was written, also when its owner wipes the bytes', async () => {
+    const store = createMemoryStore();
+    const bytes = Buffer.from('new');
+    await store.write?.(JWKS, bytes, signal);
+    bytes.fill(0);
+    expect(await textOf(store, JWKS)).toBe('new');
+  });
+
+  it('is not written when nobody waits any more', async () => {
+    const store = createMemoryStore({ internal: { 'jwks.json': 'old' } });
+    const told: string[] = [];
+    store.watch?.(JWKS, () => told.push('told'));
+    const reason = new Error('nobody waits');
+    await expect(store.write?.(JWKS, Buffer.from('new'), AbortSignal.abort(reason))).rejects.toBe(reason);
+    expect(await textOf(store, JWKS)).toBe('old');
+    expect(told).toEqual([]);
+  });
 });
 
 describe('environment', () => {
+  it('AK-22: cannot be written', () => {
+    expect(createEnvironmentStore()).not.toHaveProperty('write');
+  });
+
   it.each<[reference: SecretReference, prefix: string | undefined, variable: string]>([
     [JWKS, undefined, 'INTERNAL_JWKS_JSON'],
     [{ name: 'internal-jwks', key: 'jwks.json' }, undefined, 'INTERNAL_JWKS_JWKS_JSON'],

@@ -1,0 +1,191 @@
+// Object capabilities: one token per object, minted for one caller, and good only beside that caller's own token. The relation between the
+// two is declared once, and both sides, who mints and who requires, are made of the same declaration.
+import { createAuthenticator } from './authenticator.ts';
+import { readObject, readText } from './checks.ts';
+import type { Clock } from './clock.ts';
+import type { Duration } from './duration.ts';
+import { AuthError, ConfigError } from './errors.ts';
+import type { KeysetOptions } from './keysets/options.ts';
+import { contextOf, isPrincipal, type Principal } from './principal.ts';
+import type { SecretStore } from './secrets/store.ts';
+import type { ClaimsToSign } from './signing/claims.ts';
+import type { SignerOptions } from './signing/options.ts';
+import { createSigner, type Signer } from './signing/signer.ts';
+
+/** What the tokens of one kind of capability are, and how they belong to who may use them. Plain data, for both sides. */
+export interface Capability {
+  /** A type of its own, such as `friend+jwt`: never taken for an access token, nor one for it (RFC 8725 §3.11). */
+  readonly typ: string;
+  readonly issuer: string;
+  readonly audience: string;
+  /**
+   * Claim of the capability, by the caller's claim that it equals: `{ friendOf: 'sub' }`. Beside `sub`, which is unique within its
+   * issuer only (RFC 7519 §4.1.2), the caller's issuer has to be the same too: it is kept as `friendOf_iss`.
+   */
+  readonly relation: { readonly [claim: string]: string };
+}
+
+/** Hands out capabilities. */
+export interface CapabilityMint {
+  /**
+   * Signs a capability for this caller.
+   * @param principal who may use it: the principal that an authenticator made
+   * @param claims what it is for, such as `{ sub: 'bob' }`; the relation's claims are not among them
+   * @throws TypeError if the caller has not the claims that the relation names, or for claims that cannot be signed
+   */
+  mintFor(principal: Principal, claims: ClaimsToSign): Promise<string>;
+  readonly signer: Signer;
+}
+
+/** Requires capabilities. */
+export interface CapabilityCheck {
+  /**
+   * Verifies a capability, and that it was minted for this caller.
+   * @param token from wherever the request carries it; anything that is no string is refused
+   * @returns what the capability is for
+   * @throws AuthError as `verify` does, and `claims_insufficient` if it was minted for somebody else
+   */
+  requireCapability(token: unknown, principal: Principal | undefined): Promise<Principal>;
+  ready(): Promise<void>;
+  close(): Promise<void>;
+}
+
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+/** How a mint signs: a source of keys and what belongs to it. What the capability says is not said again. */
+export type CapabilityMintOptions = Without<SignerOptions, 'issuer' | 'audience' | 'typ' | 'requireExp'>;
+
+/** Whose signature a capability has: one source of keys. */
+export type CapabilityCheckOptions = {
+  readonly keySet: Without<KeysetOptions, 'issuer'> | KeysetOptions;
+  readonly secrets?: SecretStore | undefined;
+  readonly externalSecrets?: SecretStore | undefined;
+  readonly clockSkew?: Duration | undefined;
+  readonly clock?: Clock | undefined;
+};
+
+/** Claims that no relation is over: they say something else already. */
+const TAKEN = ['iss', 'aud', 'exp', 'nbf', 'iat', 'jti'];
+
+/**
+ * Makes the side that hands out capabilities. They live for `expiresIn`, 10 minutes if nothing is said.
+ * @throws ConfigError
+ */
+export function mintCapabilities(capability: Capability, options: CapabilityMintOptions): CapabilityMint {
+  const { typ, issuer, audience, relation } = readCapability(capability);
+  const signer = createSigner({ expiresIn: '10m', ...options, typ, issuer, audience } as SignerOptions);
+  return Object.freeze<CapabilityMint>({
+    signer,
+    async mintFor(principal, claims) {
+      refuseImitation(principal);
+      const related = relatedClaims(relation, principal);
+      if (related === undefined)
+        throw new TypeError('mintFor: the caller has not the claims of the relation');
+      for (const name of Object.keys(related)) {
+        if (Object.hasOwn(claims, name)) throw new TypeError(`mintFor: ${name} is for the relation to say`);
+      }
+      return signer.sign({ ...claims, ...related });
+    },
+  });
+}
+
+/**
+ * Makes the side that requires capabilities. Only tokens of this type, issuer and audience pass.
+ * @throws ConfigError
+ */
+export function requireCapabilities(
+  capability: Capability,
+  options: CapabilityCheckOptions,
+): CapabilityCheck {
+  const { typ, issuer, audience, relation } = readCapability(capability);
+  const { keySet, ...rest } = readObject(
+    options,
+    ['keySet', 'secrets', 'externalSecrets', 'clockSkew', 'clock'],
+    '',
+  ) as unknown as CapabilityCheckOptions;
+  const authenticator = createAuthenticator({
+    ...rest,
+    keySets: [{ ...keySet, issuer } as KeysetOptions],
+    audience,
+    typ,
+  });
+  return Object.freeze<CapabilityCheck>({
+    async requireCapability(token, principal) {
+      if (principal === undefined) throw new AuthError('credentials_missing');
+      refuseImitation(principal);
+      const verified = await authenticator.verify(token as string);
+      const related = relatedClaims(relation, principal);
+      const names = claimNames(relation);
+      if (related !== undefined && names.every((name) => isSame(verified.claims, related, name)))
+        return verified;
+      throw new AuthError('claims_insufficient', {
+        detail: 'the capability was minted for another caller',
+        realm: contextOf(principal)?.realm,
+      });
+    },
+    ready: authenticator.ready,
+    close: authenticator.close,
+  });
+}
+
+function readCapability(capability: Capability): Capability {
+  const { typ, issuer, audience, relation } = readObject(
+    capability,
+    ['typ', 'issuer', 'audience', 'relation'],
+    'capability',
+  );
+  const entries = Object.entries(readObject(relation, Object.keys(Object(relation)), 'capability.relation'));
+  if (entries.length === 0) throw new ConfigError('capability.relation', 'expected at least one claim');
+  for (const [claim] of entries) {
+    if (TAKEN.includes(claim))
+      throw new ConfigError(`capability.relation.${claim}`, 'is not free for a relation');
+  }
+  return {
+    typ: readText(typ, 'capability.typ'),
+    issuer: readText(issuer, 'capability.issuer'),
+    audience: readText(audience, 'capability.audience'),
+    relation: Object.fromEntries(
+      entries.map(([claim, of]) => [claim, readText(of, `capability.relation.${claim}`)]),
+    ),
+  };
+}
+
+/** The claims of a capability that the relation is over, those of the callers' issuers included. */
+function claimNames(relation: Capability['relation']): readonly string[] {
+  return Object.entries(relation).flatMap(([claim, of]) =>
+    of === 'sub' ? [claim, issuerClaim(claim)] : [claim],
+  );
+}
+
+function issuerClaim(claim: string): string {
+  return `${claim}_iss`;
+}
+
+/** What the relation's claims are for this caller; undefined for a caller that cannot stand in it. */
+function relatedClaims(
+  relation: Capability['relation'],
+  { claims, issuer }: Principal,
+): { readonly [claim: string]: string | number } | undefined {
+  const related: Record<string, string | number> = {};
+  for (const [claim, of] of Object.entries(relation)) {
+    const value = Object.hasOwn(claims, of) ? claims[of] : undefined;
+    // A list or an object has no one meaning of being the same, and nothing is nobody's.
+    if ((typeof value !== 'string' || value === '') && typeof value !== 'number') return undefined;
+    related[claim] = value;
+    if (of === 'sub' && issuer !== undefined) related[issuerClaim(claim)] = issuer;
+  }
+  return related;
+}
+
+/** The caller is whoever an authenticator says it is, and nobody else. */
+function refuseImitation(principal: Principal): void {
+  if (!isPrincipal(principal)) throw new TypeError('not a principal that an authenticator made');
+}
+
+/** Equal in type and value, or absent from both: only the issuer of a caller without one is. */
+function isSame(claims: object, related: object, name: string): boolean {
+  const has = Object.hasOwn(claims, name);
+  return (
+    has === Object.hasOwn(related, name) && (!has || Reflect.get(claims, name) === Reflect.get(related, name))
+  );
+}

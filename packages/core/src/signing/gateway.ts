@@ -1,0 +1,105 @@
+// The gateway's own signer configuration, read as it stands in its file: two namespaces, two spellings, one meaning.
+import {
+  isPlainObject,
+  readBoolean,
+  readList,
+  readObject,
+  readText,
+  type UncheckedOptions,
+} from '../checks.ts';
+import { ConfigError } from '../errors.ts';
+
+/** The options of the gateway's signer, in the spelling of today. With dashes, `jwk-url` and `keys-to-sign` are the same. */
+export interface GatewaySigner {
+  readonly alg: string;
+  readonly kid: string;
+  readonly jwk_url?: string | undefined;
+  readonly 'jwk-url'?: string | undefined;
+  readonly keys_to_sign?: readonly string[] | undefined;
+  readonly 'keys-to-sign'?: readonly string[] | undefined;
+  /** As `full: true`: the JWS JSON Serialization, as text. */
+  readonly full?: boolean | undefined;
+  /** Permits plain HTTP for `jwk_url`, as `allowHttp` does. Does *not* turn the checks of certificates off, as the gateway's does. */
+  readonly disable_jwk_security?: boolean | undefined;
+  /** SHA-256 of public keys (SubjectPublicKeyInfo), base64. */
+  readonly jwk_fingerprints?: readonly string[] | undefined;
+  /** IANA numbers. 5 and 10, RC4 and 3DES, are refused: OpenSSL 3 does not have them. */
+  readonly cipher_suites?: readonly number[] | undefined;
+  /** The path of a CA certificate, PEM. */
+  readonly jwk_local_ca?: string | undefined;
+  readonly typ?: string | undefined;
+}
+
+/** The signer's configuration by itself, in its namespace, in `extra_config`, or in the endpoint that it stands in. */
+export type GatewaySignerOptions =
+  | GatewaySigner
+  | { readonly 'github.com/devopsfaith/krakend-jose/signer': GatewaySigner }
+  | { readonly 'auth/signer': GatewaySigner }
+  | { readonly extra_config: { readonly [namespace: string]: unknown } };
+
+const NAMESPACES = ['github.com/devopsfaith/krakend-jose/signer', 'auth/signer'] as const;
+/** Two spellings of one name: the documentation's, and the gateway's of today. */
+const SPELLINGS = ['jwk-url', 'jwk_url', 'keys-to-sign', 'keys_to_sign'] as const;
+const NAMES = [
+  ...SPELLINGS,
+  'alg',
+  'kid',
+  'full',
+  'disable_jwk_security',
+  'jwk_fingerprints',
+  'cipher_suites',
+  'jwk_local_ca',
+  'typ',
+] as const;
+
+/**
+ * The options that say the same as the gateway's.
+ * @returns undefined for what is not in the gateway's form
+ * @throws ConfigError
+ */
+export function readGatewaySigner(value: unknown): UncheckedOptions | undefined {
+  const found = findConfiguration(value);
+  if (found === undefined) return undefined;
+  const given = readObject(found.configuration, NAMES, found.path);
+  const at = (name: string) => (found.path === '' ? name : `${found.path}.${name}`);
+  const one = (first: string, second: string): unknown => {
+    if (given[first] !== undefined && given[second] !== undefined)
+      throw new ConfigError(at(first), `stands beside ${second}, which is the same`);
+    return given[first] ?? given[second];
+  };
+  const { alg, kid, full, typ, jwk_fingerprints, cipher_suites, jwk_local_ca, disable_jwk_security } = given;
+  const tls = {
+    ...(jwk_fingerprints === undefined ? {} : { fingerprints: jwk_fingerprints }),
+    ...(cipher_suites === undefined ? {} : { cipherSuites: cipher_suites }),
+    ...(jwk_local_ca === undefined ? {} : { ca: { file: readText(jwk_local_ca, at('jwk_local_ca')) } }),
+  };
+  return {
+    alg: readText(alg, at('alg')),
+    kid: readText(kid, at('kid')),
+    jwkUrl: readText(one('jwk-url', 'jwk_url'), at('jwk_url')),
+    keysToSign: readList(one('keys-to-sign', 'keys_to_sign'), readText, at('keys_to_sign')),
+    full: readBoolean(full, false, at('full')),
+    allowHttp: readBoolean(disable_jwk_security, false, at('disable_jwk_security')),
+    ...(typ === undefined ? {} : { typ }),
+    ...(Object.keys(tls).length === 0 ? {} : { tls }),
+  };
+}
+
+function findConfiguration(
+  value: unknown,
+): { readonly configuration: unknown; readonly path: string } | undefined {
+  if (!isPlainObject(value)) return undefined;
+  // An endpoint's other members, and other components' configuration, are not ours to judge.
+  const inside = value.extra_config === undefined ? value : readNamespaces(value.extra_config);
+  const [namespace, other] = NAMESPACES.filter((name) => inside[name] !== undefined);
+  if (other !== undefined) throw new ConfigError(other, 'stands beside the other namespace of the signer');
+  if (namespace !== undefined) return { configuration: inside[namespace], path: namespace };
+  if (value.extra_config !== undefined)
+    throw new ConfigError('extra_config', `has no signer; expected ${NAMESPACES.join(' or ')}`);
+  return SPELLINGS.some((name) => value[name] !== undefined) ? { configuration: value, path: '' } : undefined;
+}
+
+function readNamespaces(value: unknown): UncheckedOptions {
+  if (!isPlainObject(value)) throw new ConfigError('extra_config', 'expected an object');
+  return value;
+}

@@ -1,0 +1,214 @@
+// Signing fields of a reply: which replies, which fields, and what leaves instead. How a framework hands the reply over is the adapter's.
+import { isUtf8 } from 'node:buffer';
+import {
+  isPlainObject,
+  readBoolean,
+  readChoice,
+  readList,
+  readObject,
+  readText,
+  type UncheckedOptions,
+} from '../checks.ts';
+import { ConfigError } from '../errors.ts';
+import { warn } from '../events.ts';
+import { type GatewaySignerOptions, readGatewaySigner } from './gateway.ts';
+import type { SignerOptions } from './options.ts';
+import { signerOptionNames } from './read.ts';
+import { createSigner, type Signer } from './signer.ts';
+
+interface SignedFields {
+  /** The members of the reply's JSON object that are signed, each an object of claims. */
+  readonly keysToSign: readonly string[];
+  /**
+   * True writes a flattened JWS JSON Serialization (RFC 7515 §7.2.2) as text where a compact one would stand, as the gateway does;
+   * `object` writes it as an object. Default false.
+   */
+  readonly full?: boolean | 'object' | undefined;
+  /** What a reply without one of the members is: `skip`, fine; `error`, a 500. Default `skip`. */
+  readonly onMissing?: 'skip' | 'error' | undefined;
+}
+
+/**
+ * Which fields are signed, and by whom: a signer made before, or the options of one; or the gateway's own configuration, as it stands
+ * in its file.
+ */
+export type SignResponseOptions =
+  | (SignedFields & { readonly signer: Signer })
+  | (SignedFields & SignerOptions)
+  | GatewaySignerOptions;
+
+/** A reply that is about to leave. */
+export interface OutgoingReply {
+  readonly status: number;
+  /** A header by its lower-case name. */
+  readonly header: (name: string) => unknown;
+  /** What the framework was given: an object, text, bytes or a stream of bytes. */
+  readonly body: unknown;
+}
+
+/** What leaves instead. */
+export interface SignedReply {
+  /** The reply's object with its fields signed, and everything else as it was. */
+  readonly object: unknown;
+  /** The same as text. */
+  readonly body: string;
+  readonly headers: { readonly [name: string]: string };
+  /** Headers that spoke of the body as it was. */
+  readonly without: readonly string[];
+}
+
+/** Signs the replies of one route. */
+export interface ResponseSigner {
+  readonly signer: Signer;
+  /**
+   * Signs a reply's fields.
+   * @returns undefined for a reply that leaves as it is: it is no 2xx, no JSON object, or has none of the fields
+   * @throws Error if a field is there and cannot be signed: nothing may leave then. Nothing of the body is in its message
+   */
+  sign(reply: OutgoingReply): Promise<SignedReply | undefined>;
+}
+
+/** A reply with tokens is small. */
+export const MAX_REPLY_BYTES = 1024 * 1024;
+
+/** RFC 6749 §5.1: no cache keeps tokens. */
+const HEADERS = {
+  'Content-Type': 'application/json; charset=utf-8',
+  'Cache-Control': 'no-store',
+  Pragma: 'no-cache',
+} as const;
+const NO_LONGER_TRUE = ['Content-Length', 'ETag', 'Last-Modified', 'Content-MD5', 'Digest', 'Content-Digest'];
+
+/**
+ * Makes the signer of a route's replies, and begins to load its keys.
+ * @throws ConfigError
+ */
+export function createResponseSigner(options: SignResponseOptions): ResponseSigner {
+  const own = readGatewaySigner(options) ?? options;
+  const { keysToSign, full, onMissing, ...rest } = readObject(
+    own,
+    ['keysToSign', 'full', 'onMissing', 'signer', ...signerOptionNames],
+    '',
+  );
+  const names = readList(keysToSign, readText, 'keysToSign');
+  const form = full === 'object' ? full : readBoolean(full, false, 'full') ? 'text' : 'compact';
+  const mustHaveAll = readChoice(onMissing, ['skip', 'error'], 'onMissing') === 'error';
+  const signer = readSigner(rest);
+
+  async function signField(name: string, claims: unknown): Promise<unknown> {
+    if (!isPlainObject(claims)) throw new Error(`signResponse: ${name} is not an object`);
+    const token = await signer.sign(claims);
+    if (form === 'compact') return token;
+    const [header, payload, signature] = token.split('.');
+    const flattened = { payload, protected: header, signature };
+    return form === 'object' ? flattened : JSON.stringify(flattened);
+  }
+
+  return Object.freeze<ResponseSigner>({
+    signer,
+    async sign({ status, header, body }) {
+      if (status < 200 || status > 299) return undefined;
+      const type = header('content-type');
+      const isJson = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(String(type ?? ''));
+      if (isStream(body) && !isJson) return undefined;
+      const encoding = header('content-encoding') ?? 'identity';
+      if (encoding !== 'identity') throw new Error('signResponse: the reply is compressed already');
+      const text = await textOf(body);
+      const reply = parse(text, isJson);
+      const present = isPlainObject(reply) ? names.filter((name) => Object.hasOwn(reply, name)) : [];
+      if (mustHaveAll && present.length < names.length)
+        throw new Error('signResponse: a field to sign is missing');
+      if (!isPlainObject(reply) || present.length === 0) {
+        // A stream has been read, and cannot be sent any more.
+        return isStream(body) ? { object: reply, body: text, headers: {}, without: [] } : undefined;
+      }
+      // Beside a type that is not JSON's, nobody can say how it would be read.
+      if (!isJson && type !== undefined)
+        throw new Error('signResponse: the reply has a field to sign, and is not declared as JSON');
+      const signed = new Map<string, unknown>();
+      for (const name of present) signed.set(name, await signField(name, reply[name]));
+      // Parsed again, so that numbers longer than a double stay as they were written.
+      const members = Object.entries(JSON.parse(text, keepDigits) as Record<string, unknown>);
+      const object = Object.fromEntries(
+        members.map(([name, value]) => [name, signed.has(name) ? signed.get(name) : value]),
+      );
+      return { object, body: JSON.stringify(object), headers: HEADERS, without: NO_LONGER_TRUE };
+    },
+  });
+}
+
+function readSigner({ signer, ...options }: UncheckedOptions): Signer {
+  if (signer === undefined) {
+    const made = createSigner(options as unknown as SignerOptions);
+    made.ready().catch((error: Error) => {
+      warn('LATCHKEY_UNAVAILABLE', `signResponse: nothing can be signed yet: ${error.message}`);
+    });
+    return made;
+  }
+  const [other] = Object.keys(options);
+  if (other !== undefined) throw new ConfigError(other, 'stands beside a signer that was made before');
+  if (typeof (signer as Partial<Signer> | null)?.sign !== 'function')
+    throw new ConfigError('signer', 'expected what createSigner makes');
+  return signer as Signer;
+}
+
+/** @returns undefined for text that is no JSON, and does not say that it is */
+function parse(text: string, isJson: boolean): unknown {
+  if (text === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    if (isJson) throw new Error('signResponse: the reply says that it is JSON, and is not');
+    return undefined;
+  }
+}
+
+/** The body as the framework would write it. */
+async function textOf(body: unknown): Promise<string> {
+  if (body === undefined || body === null) return '';
+  if (typeof body === 'string') return body;
+  if (body instanceof Uint8Array) return decode(body);
+  if (isStream(body)) return decode(await collect(body));
+  if (isSealed(body)) throw new Error('signResponse: a reply of this kind cannot be read');
+  return JSON.stringify(body) ?? '';
+}
+
+function decode(bytes: Uint8Array): string {
+  // What is not UTF-8 is not JSON (RFC 8259 §8.1).
+  return isUtf8(bytes)
+    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+    : '\uFFFD';
+}
+
+async function collect(stream: AsyncIterable<unknown>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    const bytes = chunk instanceof Uint8Array ? Buffer.from(chunk) : Buffer.from(String(chunk));
+    size += bytes.length;
+    if (size > MAX_REPLY_BYTES)
+      throw new Error(`signResponse: the reply is longer than ${MAX_REPLY_BYTES} bytes`);
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+/** Node's streams and the web's. */
+function isStream(body: unknown): body is AsyncIterable<unknown> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+}
+
+/** A Response, a Blob, Nest's StreamableFile: what they hold is not in their members. */
+function isSealed(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && ('arrayBuffer' in body || 'getStream' in body);
+}
+
+/** ECMAScript 2026: the text of a number is at hand while JSON is parsed, and can be written as it was. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
+function keepDigits(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const source = context?.source;
+  return typeof value === 'number' && source !== undefined && source !== String(value)
+    ? rawJSON(source)
+    : value;
+}

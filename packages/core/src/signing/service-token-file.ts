@@ -1,0 +1,191 @@
+// One service token and the file that it comes from: when it is read, and which token is at hand. Makes no calls, and verifies
+// nothing: what the token says of itself serves only to tell when to read again, and not to send it to the wrong place.
+import { basename, dirname } from 'node:path';
+import type { Clock } from '../clock.ts';
+import { asError, isAuthError } from '../errors.ts';
+import { publish, warn } from '../events.ts';
+import { withDeadline } from '../keysets/deadline.ts';
+import { readSecretFile, watchPath } from '../secrets/directory.ts';
+import type { JsonObject, JsonValue } from '../token/json.ts';
+import { parseToken } from '../token/parse.ts';
+
+/** One service token's options, checked. */
+export interface ServiceTokenSettings {
+  /** Where it stands in the options: `tokens[0]`. */
+  readonly name: string;
+  /** Absolute. */
+  readonly file: string;
+  /** Null: `aud` is not looked at. */
+  readonly audience: string | null;
+  /** Undefined: `sub` is not looked at. */
+  readonly subject: string | undefined;
+  /** The wall clock, milliseconds since the epoch. */
+  readonly clock: Clock;
+}
+
+/** A service token, as current as its file. */
+export interface ServiceTokenFile {
+  /**
+   * Gives the token, and reads the file first if that is due.
+   * @throws Error whose message is made of constants, if there is none or it has expired
+   */
+  current(): Promise<string>;
+  /** Reads the file if that is due, and warns of a token that has expired, will within 24 h, or never does. @throws Error */
+  ready(): Promise<void>;
+  /** Forgets the token and watches nothing any more. */
+  close(): void;
+}
+
+interface HeldToken {
+  readonly token: string;
+  readonly exp: number | undefined;
+  /** Milliseconds since the epoch; Infinity without exp. */
+  readonly expiresAtMs: number;
+}
+
+const DEADLINE_MS = 5_000;
+/** Between two readings, counted from the attempt, whatever came of it. */
+const COOLDOWN_MS = 1_000;
+/** Some mounts tell nobody of a change. There this has to do. */
+const REREAD_MS = 60_000;
+/** With less left than this the file is read as often as the cooldown allows. */
+const NEAR_EXPIRY_MS = 60_000;
+const WARN_AHEAD_MS = 86_400_000;
+/** As verifiers have by default, for a clock that is behind the issuer's. Not for exp: nobody waits for a token to end. */
+const CLOCK_SKEW_MS = 5_000;
+/** Longer headers are refused by Node's own servers. */
+const MAX_TOKEN_BYTES = 16 * 1024;
+// The year 2242, as where tokens are verified.
+const MAX_NUMERIC_DATE = 2 ** 33;
+const EXPIRED = 'the token has expired';
+
+/**
+ * Makes a service token of a file. Reads nothing before it is asked; then at the next question after the file has changed, after
+ * a failure, once a minute, and in the token's last minute, but never twice within a second. What cannot be read, or is refused,
+ * leaves the token that was there before in use until that expires.
+ */
+export function createServiceTokenFile(settings: ServiceTokenSettings): ServiceTokenFile {
+  const { name, file, audience, clock } = settings;
+  const about = { serviceToken: name, audience };
+  const stopping = new AbortController();
+  let held: HeldToken | undefined;
+  let lastError: Error | undefined;
+  let attemptedAt = Number.NEGATIVE_INFINITY;
+  let changed = false;
+  let reading: Promise<void> | undefined;
+  let unwatch = () => {};
+
+  // A clock that gives no number makes nothing usable.
+  const isUsable = (token: HeldToken | undefined) => token !== undefined && clock.now() < token.expiresAtMs;
+
+  function isDue(): boolean {
+    const agoMs = performance.now() - attemptedAt;
+    if (agoMs < COOLDOWN_MS) return false;
+    const leftMs = held === undefined ? 0 : held.expiresAtMs - clock.now();
+    return changed || lastError !== undefined || agoMs >= REREAD_MS || !(leftMs > NEAR_EXPIRY_MS);
+  }
+
+  /** One reading, shared by all who ask while it runs. Never rejects. */
+  function refresh(): Promise<void> | undefined {
+    if (reading === undefined && !stopping.signal.aborted && isDue()) {
+      reading = attempt().finally(() => {
+        reading = undefined;
+      });
+    }
+    return reading;
+  }
+
+  async function attempt(): Promise<void> {
+    attemptedAt = performance.now();
+    changed = false;
+    // Watched anew each time, and before it is read: the folder may be another one by now, or not have been there.
+    unwatch();
+    unwatch = watchPath(dirname(file), () => (changed = true), new Set([basename(file)]));
+    try {
+      accept(await readToken(settings, stopping.signal));
+      lastError = undefined;
+    } catch (thrown) {
+      if (stopping.signal.aborted) return;
+      lastError = asError(thrown);
+      publish('latchkey:service-token:failed', { ...about, error: lastError });
+    }
+  }
+
+  function accept(next: HeldToken): void {
+    stopping.signal.throwIfAborted();
+    const isNew = next.token !== held?.token;
+    if (isUsable(next) || !isUsable(held)) held = next;
+    if (!isUsable(next)) throw new Error(EXPIRED);
+    if (isNew) publish('latchkey:service-token:refreshed', { ...about, expiresAt: next.exp });
+  }
+
+  function unusable(): Error {
+    const why = stopping.signal.aborted ? 'closed' : (lastError?.message ?? EXPIRED);
+    return new Error(`service token ${name}: ${why}`);
+  }
+
+  return {
+    async current() {
+      await refresh();
+      if (held === undefined || !isUsable(held)) throw unusable();
+      return held.token;
+    },
+    async ready() {
+      await refresh();
+      if (held === undefined) throw unusable();
+      const leftMs = held.expiresAtMs - clock.now();
+      if (held.exp === undefined) warn('LATCHKEY_UNSAFE', `service token ${name}: never expires`);
+      else if (!(leftMs > 0)) warn('LATCHKEY_EXPIRY', `service token ${name}: has expired`);
+      else if (leftMs <= WARN_AHEAD_MS)
+        warn('LATCHKEY_EXPIRY', `service token ${name}: expires within 24 hours`);
+    },
+    close() {
+      stopping.abort();
+      unwatch();
+      held = undefined;
+    },
+  };
+}
+
+async function readToken(settings: ServiceTokenSettings, signal: AbortSignal): Promise<HeldToken> {
+  const { file, audience, subject, clock } = settings;
+  const bytes = await withDeadline(DEADLINE_MS, signal, (inner) => readSecretFile(file, inner));
+  if (bytes === undefined) throw new Error('the file is not there');
+  const token = Buffer.from(bytes)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
+  const claims = claimsOf(token);
+  const exp = readTime(claims, 'exp');
+  const nbf = readTime(claims, 'nbf');
+  const aud = own(claims, 'aud');
+  if (audience !== null && !(Array.isArray(aud) ? aud.includes(audience) : aud === audience))
+    throw new Error('the token is for another audience');
+  if (subject !== undefined && own(claims, 'sub') !== subject)
+    throw new Error('the token is of another subject');
+  // Sent too early it would be refused, while the one before may still be good.
+  if (nbf !== undefined && clock.now() < nbf * 1000 - CLOCK_SKEW_MS)
+    throw new Error('the token is not valid yet');
+  return { token, exp, expiresAtMs: exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000 };
+}
+
+function claimsOf(token: string): JsonObject {
+  try {
+    return parseToken(token, MAX_TOKEN_BYTES).claims;
+  } catch (error) {
+    // Not as an AuthError: it is no request to this service that is at fault.
+    throw new Error(`not a compact JWS: ${isAuthError(error) ? error.detail : 'cannot be read'}`);
+  }
+}
+
+/** NumericDate, RFC 7519 §2: seconds, possibly with a fraction. */
+function readTime(claims: JsonObject, name: 'exp' | 'nbf'): number | undefined {
+  const value = own(claims, name);
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || !(value >= 0 && value < MAX_NUMERIC_DATE))
+    throw new Error(`${name} is not a time in seconds`);
+  return value;
+}
+
+function own(claims: JsonObject, name: string): JsonValue | undefined {
+  return Object.hasOwn(claims, name) ? claims[name] : undefined;
+}

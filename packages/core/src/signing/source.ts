@@ -1,0 +1,145 @@
+// Where signing keys come from: a secret, a URL, the options, the deprecated list. Each gives the keys that fit, and what is public of them.
+import { createJsonFetcher } from '../keysets/https.ts';
+import { importJwk } from '../keysets/jwk.ts';
+import type { LegacyKeySettings } from '../keysets/legacy-keys.ts';
+import type { Loaded, Source } from '../keysets/refresh.ts';
+import { findSecret, readSecret, watching } from '../keysets/secret.ts';
+import { publicJwk } from '../secrets/generate.ts';
+import { privateJwkFromPem } from '../secrets/pem.ts';
+import { symmetricJwk } from '../secrets/raw.ts';
+import type { SecretReference, SecretStore } from '../secrets/store.ts';
+import { findAlgorithm } from '../token/algorithms.ts';
+import { isJsonObject, type JsonObject, parseJsonObject } from '../token/json.ts';
+import type { SecretFormat } from './options.ts';
+import type { SignerSettings } from './read.ts';
+import { importSigningKey, type RefusedKey, type SigningKey } from './signing-key.ts';
+
+/** What a source gives: at least one key that signs. */
+export interface SigningKeys extends Loaded {
+  /** In the source's order. */
+  readonly keys: readonly SigningKey[];
+  /** The public halves of all keys at the source, also of those that sign no more. */
+  readonly published: readonly JsonObject[];
+}
+
+type Wanted = Pick<SignerSettings, 'algorithm' | 'kid' | 'typ'>;
+
+/** Makes the source that the options name. Stores belong to the application: closing the signer does not close them. */
+export function createSigningSource(settings: SignerSettings): Source<SigningKeys> {
+  switch (settings.source) {
+    case 'jwks': {
+      const loaded = importSet(settings.jwks, settings);
+      return { description: 'jwks', load: () => Promise.resolve(loaded), close: () => Promise.resolve() };
+    }
+    case 'secret':
+    case 'externalSecret': {
+      const { reference, store } = settings;
+      return {
+        description: `${settings.source === 'secret' ? 'secret' : 'external-secret'}: ${reference.name}`,
+        load: async (signal) =>
+          importSet(readEntry(await readSecret(store, reference, signal), settings.format, settings), {
+            ...settings,
+            nameByThumbprint: settings.format === 'pem',
+          }),
+        ...watching(store, [reference]),
+        close: () => Promise.resolve(),
+      };
+    }
+    case 'jwkUrl': {
+      const fetcher = createJsonFetcher(settings);
+      const { url } = settings;
+      return {
+        // Without the query, where some servers want a key.
+        description: `${url.origin}${url.pathname}`,
+        async load(signal) {
+          const { json, lifetimeMs } = await fetcher.fetch(url, signal);
+          return { ...importSet(json, settings), lifetimeMs };
+        },
+        close: () => fetcher.close(),
+      };
+    }
+    case 'keys': {
+      const { keys, store } = settings;
+      return {
+        description: 'keys (deprecated)',
+        load: (signal) => loadLegacy(keys, store, settings, signal),
+        ...watching(store, keys.map(entryOf)),
+        close: () => Promise.resolve(),
+      };
+    }
+  }
+}
+
+/** @throws Error with a constant text, if no key can sign */
+function importSet(document: unknown, wanted: Wanted & { readonly nameByThumbprint?: boolean }): SigningKeys {
+  if (!isJsonObject(document) || !Object.hasOwn(document, 'keys') || !Array.isArray(document.keys))
+    throw new Error('not a JWK Set');
+  const members = document.keys.filter(isJsonObject);
+  const named = wanted.kid === undefined ? members : members.filter(({ kid }) => kid === wanted.kid);
+  return {
+    keys: usable(named.map((jwk) => importSigningKey(jwk, wanted))),
+    published: members.flatMap(published),
+    lifetimeMs: undefined,
+  };
+}
+
+function usable(imported: readonly (SigningKey | RefusedKey)[]): readonly SigningKey[] {
+  const keys = imported.filter((key): key is SigningKey => !('reason' in key));
+  if (keys.length > 0) return keys;
+  const reasons = imported.flatMap((key) => ('reason' in key ? [key.reason] : []));
+  throw new Error(`no key that signs${reasons.length === 0 ? '' : `: ${[...new Set(reasons)].join('; ')}`}`);
+}
+
+/** The public half, if verifiers would take it. */
+function published(jwk: JsonObject): readonly JsonObject[] {
+  const half = publicJwk(jwk);
+  return half === undefined || 'reason' in importJwk(half, { origin: 'public' }) ? [] : [half];
+}
+
+/** An entry as a JWK Set, however it is written. */
+function readEntry(bytes: Uint8Array, format: SecretFormat, { kid, algorithm: alg }: Wanted): unknown {
+  if (format === 'jwks') return parseJsonObject(bytes);
+  const jwk = format === 'pem' ? privateJwkFromPem(Buffer.from(bytes).toString('utf8')) : symmetricJwk(bytes);
+  return { keys: [{ ...jwk, alg, ...(kid === undefined ? {} : { kid }) }] };
+}
+
+/** The entry of a legacy secret that signs: the secret itself, or a private key. A public key alone only verifies. */
+function entryOf({ algorithm, secretName }: LegacyKeySettings): SecretReference {
+  return { name: secretName, key: findAlgorithm(algorithm)?.kty === 'oct' ? 'secret.key' : 'private.key' };
+}
+
+async function loadLegacy(
+  keys: readonly LegacyKeySettings[],
+  store: SecretStore,
+  { algorithm, kid, typ }: Wanted,
+  signal: AbortSignal,
+): Promise<SigningKeys> {
+  const wanted = keys.filter(
+    (key) =>
+      (kid === undefined || key.keyId === kid) && (algorithm === undefined || key.algorithm === algorithm),
+  );
+  const jwks = await Promise.all(wanted.map((key) => legacyJwk(key, store, signal)));
+  const found = wanted.flatMap(({ issuer }, index) => {
+    const jwk = jwks[index];
+    return jwk === undefined ? [] : [{ jwk, issuer }];
+  });
+  return {
+    keys: usable(found.map(({ jwk, issuer }) => importSigningKey(jwk, { algorithm, typ, issuer }))),
+    published: found.flatMap(({ jwk }) => published(jwk)),
+    lifetimeMs: undefined,
+  };
+}
+
+/** @returns undefined for a secret that only verifies */
+async function legacyJwk(
+  key: LegacyKeySettings,
+  store: SecretStore,
+  signal: AbortSignal,
+): Promise<JsonObject | undefined> {
+  const entry = entryOf(key);
+  const bytes = await findSecret(store, entry, signal);
+  if (bytes === undefined) return undefined;
+  const jwk =
+    entry.key === 'secret.key' ? symmetricJwk(bytes) : privateJwkFromPem(Buffer.from(bytes).toString('utf8'));
+  return { ...(jwk as JsonObject), kid: key.keyId, alg: key.algorithm };
+}
