@@ -12,9 +12,13 @@ import {
   compileOverrides,
   compileRules,
   createAuthenticator,
+  createResponseSigner,
+  holdReply,
   type Principal,
   type RequestTree,
   type Rules,
+  type Signer,
+  type SignResponseOptions,
 } from '@latchkey/core';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { mark } from './routes.ts';
@@ -81,6 +85,27 @@ export function requireClaims<const R extends Rules>(
     const { auth } = request as Request & { auth?: Principal };
     authorize(auth, compiled, request);
     return handler === undefined ? next() : handler(Object.assign(request, { auth }), response, next);
+  });
+}
+
+/**
+ * Signs fields of what the handlers behind it reply, however they write it, before any of it leaves. What cannot be signed goes to the
+ * application's error handling, and leaves nothing. Put compression before it, not behind.
+ * @throws ConfigError for wrong options, at once
+ */
+export function signResponse(options: SignResponseOptions): RequestHandler {
+  const { sign } = createResponseSigner(options);
+  return (_request, response, next) => {
+    holdReply(response, sign, next);
+    next();
+  };
+}
+
+/** Answers with the public JWK Set of a signer, for everybody. Put it before `authenticate`. */
+export function publishKeys(signer: Signer): RequestHandler {
+  return mark({ kind: 'public' }, async (_request, response) => {
+    const { headers, body } = await signer.publish();
+    response.set(headers).send(body);
   });
 }
 

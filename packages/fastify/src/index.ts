@@ -1,17 +1,17 @@
 // Latchkey for Fastify: hand over the request, hang up the principal, hand over the error. What is decided, core decides.
 import * as core from '@latchkey/core';
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type * as fastify from 'fastify';
 import plugin from 'fastify-plugin';
 import { checkApplication, compileAuth, REGISTRATION, type RouteConfig, requirements } from './routes.ts';
 
 export * from '@latchkey/core';
-export { type RouteAuth, type RouteConfig, routes } from './routes.ts';
+export { type RouteConfig, routes } from './routes.ts';
 
 /** A hook that lets a request pass whose principal satisfies rules. */
-export type RequirementHook = (request: FastifyRequest) => Promise<void>;
+export type RequirementHook = (request: fastify.FastifyRequest) => Promise<void>;
 
 /** A request that has been authenticated. */
-export type AuthenticatedRequest<C extends core.Claims = core.Claims> = FastifyRequest & {
+export type AuthenticatedRequest<C extends core.Claims = core.Claims> = fastify.FastifyRequest & {
   /** Who the verified token says the caller is. Its claims are typed by the rules that they satisfied. */
   readonly auth: core.Principal<C>;
 };
@@ -41,8 +41,8 @@ export type LatchkeyOptions = {
  * Refusals go to the application's error handling as an `AuthError`; Fastify's own answers with its status and headers.
  * @throws ConfigError for wrong options, while Fastify loads it; for a wrong `config.auth`, when the route is added
  */
-export const latchkey: FastifyPluginAsync<LatchkeyOptions> = plugin(
-  async (scope: FastifyInstance, { failOnUndecided = false, notFound, ...rest }: LatchkeyOptions) => {
+export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
+  async (scope: fastify.FastifyInstance, { failOnUndecided = false, notFound, ...rest }: LatchkeyOptions) => {
     const authenticator = rest.authenticator === undefined ? createFor(scope, rest) : rest.authenticator;
     const registration = { scope, authenticator };
     compileAuth({ auth: notFound }, 'notFound');
@@ -92,7 +92,7 @@ export function requireClaims<const R extends core.Rules>(rules: R | core.Compil
  * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`, `claims_insufficient`
  */
 export function getAuth<const R extends core.Rules = Record<never, never>>(
-  request: FastifyRequest,
+  request: fastify.FastifyRequest,
   rules?: core.CompiledRules<R>,
 ): core.Principal<core.ClaimsOf<R>> {
   const judged = request as Partial<AuthenticatedRequest<core.ClaimsOf<R>>> & core.RequestParameters;
@@ -101,8 +101,33 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
   return auth;
 }
 
+/**
+ * Makes an `onSend` hook that signs fields of what a route replies: `app.post('/token', { onSend: signResponse(…) }, handler)`. What does
+ * not leave through Fastify (`reply.hijack()`, `reply.raw`) passes it by, and what another hook has compressed before is a 500.
+ * @throws ConfigError for wrong options, at once
+ */
+export function signResponse(options: core.SignResponseOptions): fastify.onSendAsyncHookHandler {
+  const { sign } = core.createResponseSigner(options);
+  return async (_request, reply, body) => {
+    const header = (name: string) => reply.getHeader(name);
+    const signed = await sign({ status: reply.statusCode, header, body });
+    if (signed === undefined) return body;
+    for (const name of signed.without) reply.removeHeader(name);
+    reply.headers(signed.headers);
+    return signed.body;
+  };
+}
+
+/** Makes a handler that answers with the public JWK Set of a signer. For everybody: give its route `config: { auth: false }`. */
+export function publishKeys(signer: core.Signer): fastify.RouteHandlerMethod {
+  return async (_request, reply) => {
+    const { headers, body } = await signer.publish();
+    return reply.headers(headers).send(body);
+  };
+}
+
 /** What was made here ends with the application. */
-function createFor(scope: FastifyInstance, options: core.AuthenticatorOptions): core.Authenticator {
+function createFor(scope: fastify.FastifyInstance, options: core.AuthenticatorOptions): core.Authenticator {
   const authenticator = core.createAuthenticator(options);
   if (options.tokenFrom?.some((carrier) => 'body' in carrier))
     throw new core.ConfigError('tokenFrom', 'a body comes too late: it is read after authentication');
@@ -110,7 +135,7 @@ function createFor(scope: FastifyInstance, options: core.AuthenticatorOptions): 
   return authenticator;
 }
 
-function askedOf({ is404, routeOptions }: FastifyRequest, notFound: RouteConfig['auth']) {
+function askedOf({ is404, routeOptions }: fastify.FastifyRequest, notFound: RouteConfig['auth']) {
   const { config, handler } = routeOptions;
   if (!is404) return compileAuth(config);
   // Fastify's own handler by its name; an application's is always bound, and has another.
@@ -118,15 +143,10 @@ function askedOf({ is404, routeOptions }: FastifyRequest, notFound: RouteConfig[
 }
 
 /** Takes a token in the query out of everything that Fastify made of the URL before any hook. */
-function conceal(authenticator: Asked, request: FastifyRequest, reply: FastifyReply): void {
+function conceal(authenticator: Asked, request: fastify.FastifyRequest, reply: fastify.FastifyReply): void {
   const { raw, query, url: before } = request;
-  authenticator.conceal(raw, { setHeader: (name, value) => reply.header(name, value) });
+  authenticator.conceal(raw, { setHeader: (name, value) => reply.header(name, value) }, query);
   if (raw.url === before) return;
-  const kept = parametersIn(raw.url);
-  for (const name of parametersIn(before).keys())
-    if (!kept.has(name)) Reflect.deleteProperty(Object(query), name);
   // Fastify keeps what it was when somebody first looked.
   Object.defineProperty(request, 'originalUrl', { value: Reflect.get(raw, 'originalUrl') ?? raw.url });
 }
-
-const parametersIn = (url = '') => new URLSearchParams(url.slice(url.indexOf('?') + 1));

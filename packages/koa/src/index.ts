@@ -1,22 +1,5 @@
 // Latchkey for Koa: hand over the request, hang up the principal, hand over the error. What is decided, core decides.
-import {
-  type AuthenticateOverrides,
-  type Authenticator,
-  type AuthenticatorOptions,
-  asError,
-  authenticateMark,
-  authorize,
-  type Claims,
-  type ClaimsOf,
-  claimNames,
-  compileOverrides,
-  compileRules,
-  createAuthenticator,
-  type Principal,
-  type RequestTree,
-  type RequestView,
-  type Rules,
-} from '@latchkey/core';
+import * as core from '@latchkey/core';
 import type { Middleware, ParameterizedContext } from 'koa';
 import { mark } from './routes.ts';
 
@@ -24,13 +7,15 @@ export * from '@latchkey/core';
 export { type ApplicationView, type RouterView, routes } from './routes.ts';
 
 /** The state of a request that has been authenticated. */
-export interface AuthState<T = Principal | undefined> {
+export interface AuthState<T = core.Principal | undefined> {
   /** Who the verified token says the caller is. Behind `requireClaims`, its claims are typed by the rules that they satisfied. */
   readonly auth: T;
 }
 
 /** A middleware behind `requireClaims`. */
-export type AuthenticatedMiddleware<C extends Claims = Claims> = Middleware<AuthState<Principal<C>>>;
+export type AuthenticatedMiddleware<C extends core.Claims = core.Claims> = Middleware<
+  AuthState<core.Principal<C>>
+>;
 
 /**
  * Authenticates every request that passes through it, and sets `ctx.state.auth`: the principal, or for a tree of `requireAll` and
@@ -45,13 +30,13 @@ export type AuthenticatedMiddleware<C extends Claims = Claims> = Middleware<Auth
  * @param overrides what the route says instead of the options
  * @throws ConfigError for wrong options, at once
  */
-export function authenticate<T = Principal | undefined>(
-  options: AuthenticatorOptions | Authenticator | RequestTree<T>,
-  overrides: AuthenticateOverrides = {},
+export function authenticate<T = core.Principal | undefined>(
+  options: core.AuthenticatorOptions | core.Authenticator | core.RequestTree<T>,
+  overrides: core.AuthenticateOverrides = {},
 ): Middleware<AuthState<T>> {
-  const authenticator = 'authenticate' in options ? options : createAuthenticator(options);
-  const compiled = compileOverrides(overrides);
-  return mark(authenticateMark(authenticator, compiled), async (ctx, next) => {
+  const authenticator = 'authenticate' in options ? options : core.createAuthenticator(options);
+  const compiled = core.compileOverrides(overrides);
+  return mark(core.authenticateMark(authenticator, compiled), async (ctx, next) => {
     // Nobody else's value may be taken for ours, least of all when the token is refused.
     Reflect.deleteProperty(ctx.state, 'auth');
     let auth: unknown;
@@ -61,7 +46,7 @@ export function authenticate<T = Principal | undefined>(
       auth = await authenticated;
     } catch (error) {
       // Koa answers nothing at all to a rejection with null or undefined.
-      throw asError(error);
+      throw core.asError(error);
     }
     Object.assign(ctx.state, { auth });
     return next();
@@ -74,15 +59,47 @@ export function authenticate<T = Principal | undefined>(
  * several on one way, each has to hold.
  * @throws ConfigError for wrong rules, at once
  */
-export function requireClaims<const R extends Rules>(
+export function requireClaims<const R extends core.Rules>(
   rules: R,
-  handler?: AuthenticatedMiddleware<ClaimsOf<R>>,
-): AuthenticatedMiddleware<ClaimsOf<R>> {
-  const compiled = compileRules(rules);
-  return mark({ kind: 'claims', claims: claimNames(compiled) }, async (ctx, next) => {
+  handler?: AuthenticatedMiddleware<core.ClaimsOf<R>>,
+): AuthenticatedMiddleware<core.ClaimsOf<R>> {
+  const compiled = core.compileRules(rules);
+  return mark({ kind: 'claims', claims: core.claimNames(compiled) }, async (ctx, next) => {
     const { method, headers, params = {} } = ctx;
-    authorize(ctx.state.auth, compiled, { method, headers, params });
+    core.authorize(ctx.state.auth, compiled, { method, headers, params });
     return handler === undefined ? next() : handler(ctx, next);
+  });
+}
+
+/**
+ * Signs fields of what the handlers behind it reply, before any of it leaves. What cannot be signed is thrown, as by a handler, and leaves
+ * nothing. What does not leave through Koa (`ctx.respond = false`) passes it by. Put compression before it, not behind.
+ * @throws ConfigError for wrong options, at once
+ */
+export function signResponse(options: core.SignResponseOptions): Middleware {
+  const { sign } = core.createResponseSigner(options);
+  return async (ctx, next) => {
+    await next();
+    const { status, body, response } = ctx;
+    const header = (name: string) => response.get(name) || undefined;
+    const signed = await sign({ status, header, body }).catch((error: unknown) => {
+      // An error handler before us may set a status only, and no body of its own.
+      ctx.body = null;
+      throw error;
+    });
+    if (signed === undefined) return;
+    ctx.body = signed.body;
+    for (const name of signed.without) ctx.remove(name);
+    ctx.set(signed.headers);
+  };
+}
+
+/** Answers with the public JWK Set of a signer, for everybody. Put it before `authenticate`. */
+export function publishKeys(signer: core.Signer): Middleware {
+  return mark({ kind: 'public' }, async (ctx) => {
+    const { headers, body } = await signer.publish();
+    ctx.body = body;
+    ctx.set(headers);
   });
 }
 
@@ -95,13 +112,13 @@ export function publicRoute(): Middleware {
  * The raw request, with what Koa keeps beside it hung on it: cheaper than a view for every request, and `refusalOf(ctx.req)` finds the
  * request that core saw. A body is there only if its parser ran before.
  */
-function viewOf({ req, request, params }: ParameterizedContext): RequestView {
+function viewOf({ req, request, params }: ParameterizedContext): core.RequestView {
   if ('body' in request) Object.assign(req, { body: request.body });
   return params === undefined ? req : Object.assign(req, { params });
 }
 
 /** Koa keeps the first URL beside the raw request's own: in two places, and in a third once somebody has asked for `ctx.URL`. */
-function concealToken(authenticator: Pick<RequestTree, 'conceal'>, ctx: ParameterizedContext): void {
+function concealToken(authenticator: Pick<core.RequestTree, 'conceal'>, ctx: ParameterizedContext): void {
   // Koa's own way of setting a header does nothing where the head has been sent; Node's throws.
   const response = { setHeader: (name: string, value: string) => ctx.set(name, value) };
   const first = { url: ctx.originalUrl };
