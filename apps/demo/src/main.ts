@@ -87,6 +87,7 @@ curl -i ${url}/friends
 curl -i ${url}/friends -H 'Authorization: Bearer ${tokens.alice}'
 curl -i ${url}/admin -H 'Authorization: Bearer ${tokens.alice}'
 curl -i ${url}/admin -H 'Authorization: Bearer ${tokens.bob}'
+curl -i ${url}/token -H 'Content-Type: application/json' -d '{"user":"john","pass":"doe"}'
 curl -i ${url}/messages -H 'Authorization: Bearer ${tokens.alice}' -H 'Content-Type: application/json' -d '${message}'`);
   }
   console.log(`

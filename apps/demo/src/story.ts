@@ -29,6 +29,8 @@ export interface Cast extends Tokens {
   readonly provider: DemoProvider;
   /** Asks the service for a caller's friends. */
   readonly friendsOf: (token: string) => Promise<readonly { name: string; friendToken: string }[]>;
+  /** Logs in at the service as John. */
+  readonly logIn: () => Promise<{ access_token: string; refresh_token: string }>;
 }
 
 /** Gets the tokens. */
@@ -43,6 +45,8 @@ export async function getTokens(provider: DemoProvider): Promise<Tokens> {
   return { alice, bob, aliceWithoutScope, forAnotherService };
 }
 
+const john = { user: 'john', pass: 'doe' } as const;
+
 /** Sets the scene at one service. */
 export function createCast(provider: DemoProvider, tokens: Tokens, serviceUrl: string): Cast {
   return {
@@ -54,9 +58,19 @@ export function createCast(provider: DemoProvider, tokens: Tokens, serviceUrl: s
       });
       return ((await response.json()) as { friends: { name: string; friendToken: string }[] }).friends;
     },
+    async logIn() {
+      const response = await fetch(`${serviceUrl}/token`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(john),
+      });
+      return (await response.json()) as { access_token: string; refresh_token: string };
+    },
   };
 }
 
+const token = { method: 'POST', path: '/token' } as const;
+const refresh = { method: 'POST', path: '/token/refresh' } as const;
 const friends = { method: 'GET', path: '/friends' } as const;
 const admin = { method: 'GET', path: '/admin' } as const;
 const messages = { method: 'POST', path: '/messages' } as const;
@@ -112,6 +126,37 @@ export const story: readonly Step[] = [
     expected: 400,
     token: ({ alice }) => alice,
     body: async () => ({ text: 'Hello' }),
+  },
+  { title: 'a login', ...token, expected: 200, body: async () => john },
+  {
+    title: 'a login with a wrong password',
+    ...token,
+    expected: 401,
+    body: async () => ({ ...john, pass: 'dove' }),
+  },
+  {
+    title: "the login's own access token",
+    ...friends,
+    expected: 200,
+    token: async ({ logIn }) => (await logIn()).access_token,
+  },
+  {
+    title: "the login's refresh token, as an access token",
+    ...friends,
+    expected: 401,
+    token: async ({ logIn }) => (await logIn()).refresh_token,
+  },
+  {
+    title: 'its refresh token, where it belongs',
+    ...refresh,
+    expected: 200,
+    body: async ({ logIn }) => ({ refresh_token: (await logIn()).refresh_token }),
+  },
+  {
+    title: 'its access token, to refresh with',
+    ...refresh,
+    expected: 401,
+    body: async ({ logIn }) => ({ refresh_token: (await logIn()).access_token }),
   },
   {
     title: 'keys rotated at the provider, new key',

@@ -1,35 +1,44 @@
 // Friends and messages: the routes, what each asks of a token, and how errors are worded. No process, no port.
 import {
-  type AuthenticatedRequest,
-  type Authenticator,
   authenticate,
   isAuthError,
   present,
+  publishKeys,
   requireClaims,
+  signResponse,
 } from '@latchkey/express';
-import { createFriends, readMessage } from '@latchkey-apps/friends';
+import { keysToSign, readMessage, type Sample } from '@latchkey-apps/friends';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 
 /** Builds the service. Tokens are whatever the authenticator says. */
-export async function createApp(authenticator: Authenticator): Promise<Express> {
-  const friends = await createFriends();
+export async function createApp({ authenticator, friends, login, signer }: Sample): Promise<Express> {
   const app = express();
+  const json = express.json({ limit: '10kb' });
   app.disable('x-powered-by');
 
   app.get('/health', (_request, response) => {
     response.json({ status: 'ok' });
   });
-  app.get('/.well-known/jwks.json', (_request, response) => {
-    response.set('Cache-Control', 'public, max-age=300').json(friends.jwks);
+  app.get('/.well-known/jwks.json', publishKeys(signer));
+
+  // What these reply is plain JSON, of which two fields leave as tokens.
+  const signing = signResponse({ signer, keysToSign });
+  app.post('/token', json, signing, (request, response) => {
+    const answer = login.issue(request.body);
+    response.status(answer === undefined ? 401 : 200).json(answer ?? { message: 'Unknown user or password' });
+  });
+  app.post('/token/refresh', json, signing, async (request, response) => {
+    const answer = await login.refresh(request.body);
+    response.status(answer === undefined ? 401 : 200).json(answer ?? { message: 'Not a refresh token' });
   });
 
   // From here on a token is needed. Bodies are read after it, so that nobody unknown makes us read one.
-  app.use(authenticate(authenticator), express.json({ limit: '10kb' }));
+  app.use(authenticate(authenticator), json);
 
   app.get(
     '/friends',
     requireClaims({ scope: 'friends:read', sub: present() }, async (request, response) => {
-      response.json({ friends: await friends.of(callerOf(request)) });
+      response.json({ friends: await friends.of(request.auth) });
     }),
   );
 
@@ -43,8 +52,8 @@ export async function createApp(authenticator: Authenticator): Promise<Express> 
           .json({ message: 'Expected {"friendToken": …, "text": …}, text of 1 to 1000 characters' });
         return;
       }
-      const friend = await friends.tokens.verify(message.friendToken, { friendOf: callerOf(request) });
-      response.status(201).json({ to: friend.subject, from: callerOf(request), text: message.text });
+      const friend = await friends.requireCapability(message.friendToken, request.auth);
+      response.status(201).json({ to: friend.subject, from: request.auth.subject, text: message.text });
     }),
   );
 
@@ -57,11 +66,6 @@ export async function createApp(authenticator: Authenticator): Promise<Express> 
 
   app.use(answerError);
   return app;
-}
-
-function callerOf({ auth }: AuthenticatedRequest): string {
-  if (auth.subject === undefined) throw new Error('a token without sub passed the rules');
-  return auth.subject;
 }
 
 /** JSON for every refusal. Status and headers are the error's; only the wording of the body is the application's. */

@@ -1,14 +1,11 @@
 // Friends and messages on Express: a port, and a graceful stop.
-import { createAuthenticator } from '@latchkey/express';
-import { onStop, readSettings } from '@latchkey-apps/friends';
+import { createSample, onStop, readSettings } from '@latchkey-apps/friends';
 import { createApp } from './app.ts';
 
-const { options, host, port } = readSettings();
-const authenticator = createAuthenticator(options);
-// The service starts all the same, and answers 503 until its issuer can be reached.
-authenticator.ready().catch((error: Error) => console.error(`keys are not there yet: ${error.message}`));
-
-const app = await createApp(authenticator);
+const settings = readSettings();
+const { host, port } = settings;
+const sample = await createSample(settings);
+const app = await createApp(sample);
 const server = app.listen(port, host, () => {
   const address = server.address();
   console.log(`listening on http://${host}:${typeof address === 'object' ? address?.port : port}`);
@@ -20,5 +17,5 @@ onStop(async () => {
     server.close(resolve);
     server.closeIdleConnections();
   });
-  await authenticator.close();
+  await sample.authenticator.close();
 });

@@ -1,13 +1,13 @@
 // Friends and messages: the routes, what each asks of a token, and how errors are worded. No process, no port.
 import latchkey, {
-  type Authenticator,
   compileRules,
   getAuth,
   isAuthError,
-  type Principal,
   present,
+  publishKeys,
+  signResponse,
 } from '@latchkey/fastify';
-import { createFriends, readMessage } from '@latchkey-apps/friends';
+import { keysToSign, readMessage, type Sample } from '@latchkey-apps/friends';
 import fastify, { type FastifyInstance } from 'fastify';
 
 const reader = compileRules({ scope: 'friends:read', sub: present() });
@@ -15,8 +15,7 @@ const writer = compileRules({ scope: 'messages:write', sub: present() });
 const staff = compileRules({ roles: ['admin', 'dev'] });
 
 /** Builds the service. Tokens are whatever the authenticator says. */
-export async function createApp(authenticator: Authenticator): Promise<FastifyInstance> {
-  const friends = await createFriends();
+export async function createApp({ authenticator, friends, login, signer }: Sample): Promise<FastifyInstance> {
   const app = fastify({ bodyLimit: 10 * 1024 });
 
   // A token is needed for every route that does not say otherwise. Bodies are read after it.
@@ -25,13 +24,23 @@ export async function createApp(authenticator: Authenticator): Promise<FastifyIn
   answerErrors(app);
 
   app.get('/health', { config: { auth: false } }, async () => ({ status: 'ok' }));
-  app.get('/.well-known/jwks.json', { config: { auth: false } }, async (_request, reply) => {
-    reply.header('Cache-Control', 'public, max-age=300');
-    return friends.jwks;
+  app.get('/.well-known/jwks.json', { config: { auth: false } }, publishKeys(signer));
+
+  // What these reply is plain JSON, of which two fields leave as tokens.
+  const signed = { config: { auth: false }, onSend: signResponse({ signer, keysToSign }) } as const;
+  app.post('/token', signed, async ({ body }, reply) => {
+    const answer = login.issue(body);
+    reply.code(answer === undefined ? 401 : 200);
+    return answer ?? { message: 'Unknown user or password' };
+  });
+  app.post('/token/refresh', signed, async ({ body }, reply) => {
+    const answer = await login.refresh(body);
+    reply.code(answer === undefined ? 401 : 200);
+    return answer ?? { message: 'Not a refresh token' };
   });
 
   app.get('/friends', { config: { auth: { claims: reader } } }, async (request) => ({
-    friends: await friends.of(callerOf(getAuth(request))),
+    friends: await friends.of(getAuth(request)),
   }));
 
   app.post('/messages', { config: { auth: { claims: writer } } }, async (request, reply) => {
@@ -40,10 +49,10 @@ export async function createApp(authenticator: Authenticator): Promise<FastifyIn
       reply.code(400);
       return { message: 'Expected {"friendToken": …, "text": …}, text of 1 to 1000 characters' };
     }
-    const from = callerOf(getAuth(request));
-    const friend = await friends.tokens.verify(message.friendToken, { friendOf: from });
+    const auth = getAuth(request);
+    const friend = await friends.requireCapability(message.friendToken, auth);
     reply.code(201);
-    return { to: friend.subject, from, text: message.text };
+    return { to: friend.subject, from: auth.subject, text: message.text };
   });
 
   app.get('/admin', { config: { auth: { claims: staff } } }, async (request) => ({
@@ -56,11 +65,6 @@ export async function createApp(authenticator: Authenticator): Promise<FastifyIn
     return { message: 'Nothing is here' };
   });
   return app;
-}
-
-function callerOf({ subject }: Principal): string {
-  if (subject === undefined) throw new Error('a token without sub passed the rules');
-  return subject;
 }
 
 /** Objects and arrays. A body of any other type is left unread, and is no message. */

@@ -1,15 +1,25 @@
-// Who is whose friend, and the tokens that say so: object capabilities, one token per friend, signed by this service.
-import { type Authenticator, createAuthenticator, type JwkSet } from '@latchkey/core';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+// Who is whose friend, and the tokens that say so: object capabilities, one token per friend.
+import {
+  type Capability,
+  type CapabilityCheck,
+  mintCapabilities,
+  type Principal,
+  requireCapabilities,
+} from '@latchkey/core';
+import type { OwnKeys } from './keys.ts';
 
-const ISSUER = 'urn:friends-and-messages';
-const AUDIENCE = 'urn:friends-and-messages:messages';
-// A type of its own: such a token is never taken for an access token, nor an access token for it (RFC 8725 §3.11).
-const TYPE = 'friend+jwt';
+/** Whoever has such a token may write to its subject, if they are whom it was minted for: the caller that `friendOf` names. */
+const FRIENDSHIP: Capability = {
+  typ: 'friend+jwt',
+  issuer: 'urn:friends-and-messages:friends',
+  audience: 'urn:friends-and-messages:messages',
+  relation: { friendOf: 'sub' },
+};
 
-const friendships: ReadonlyMap<string, readonly string[]> = new Map([
+const friendships: ReadonlyMap<string | undefined, readonly string[]> = new Map([
   ['alice', ['bob', 'carol']],
   ['bob', ['alice']],
+  ['john', ['alice']],
 ]);
 
 /** A friend, and the token with which the caller may write to them. */
@@ -20,35 +30,24 @@ export interface Friend {
 
 /** What the service does with friendships. */
 export interface Friends {
-  /** The friends of a user, each with a token that says `friendOf: user`. */
-  of(user: string): Promise<readonly Friend[]>;
-  /** Verifies friend tokens, and nothing else. */
-  readonly tokens: Authenticator;
-  /** The public half of the key that signs friend tokens. */
-  readonly jwks: JwkSet;
+  /** The friends of a caller, each with a token for them alone. */
+  of(caller: Principal): Promise<readonly Friend[]>;
+  /** Whom this caller may write to by this token. */
+  readonly requireCapability: CapabilityCheck['requireCapability'];
 }
 
-/** Makes a signing key that lives as long as the process. */
-export async function createFriends(): Promise<Friends> {
-  const { publicKey, privateKey } = await generateKeyPair('ES256');
-  const { kty = '', crv = '', x = '', y = '' } = await exportJWK(publicKey);
-  const jwks = { keys: [{ kty, crv, x, y, kid: 'friends-1', alg: 'ES256', use: 'sig' }] };
+/** Makes both sides of the capability: this service mints it, and requires it. */
+export function createFriends({ secrets, secret, alg }: OwnKeys): Friends {
+  const { mintFor } = mintCapabilities(FRIENDSHIP, { secret, secrets, alg });
+  const { requireCapability } = requireCapabilities(FRIENDSHIP, { keySet: { secret }, secrets });
   return {
-    of: (user) =>
+    of: (caller) =>
       Promise.all(
-        (friendships.get(user) ?? []).map(async (name) => ({
+        (friendships.get(caller.subject) ?? []).map(async (name) => ({
           name,
-          friendToken: await new SignJWT({ friendOf: user })
-            .setProtectedHeader({ alg: 'ES256', kid: 'friends-1', typ: TYPE })
-            .setIssuer(ISSUER)
-            .setAudience(AUDIENCE)
-            .setSubject(name)
-            .setIssuedAt()
-            .setExpirationTime('10m')
-            .sign(privateKey),
+          friendToken: await mintFor(caller, { sub: name }),
         })),
       ),
-    tokens: createAuthenticator({ keySets: [{ issuer: ISSUER, jwks }], audience: AUDIENCE, typ: TYPE }),
-    jwks,
+    requireCapability,
   };
 }

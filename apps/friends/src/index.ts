@@ -1,8 +1,11 @@
-// What the sample services have in common, whatever their framework: friends, messages, and settings from the environment.
+// What the sample services have in common, whatever their framework: friends, messages, a login, and settings from the environment.
 export type { Friend, Friends } from './friends.ts';
-export { createFriends } from './friends.ts';
+export type { Login, LoginAnswer } from './login.ts';
+export { keysToSign } from './login.ts';
 export type { Message } from './message.ts';
 export { readMessage } from './message.ts';
+export type { Sample } from './sample.ts';
+export { createSample } from './sample.ts';
 export type { ServiceSettings } from './settings.ts';
 export { readSettings } from './settings.ts';
 export { onStop } from './stop.ts';

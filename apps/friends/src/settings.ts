@@ -1,9 +1,11 @@
 // Settings of a sample service, from the environment: whom it trusts, who it is, and where it listens.
-import type { AuthenticatorOptions } from '@latchkey/core';
+import type { KeysetOptions } from '@latchkey/core';
 
 /** What the environment says. */
 export interface ServiceSettings {
-  readonly options: AuthenticatorOptions;
+  readonly keySets: readonly KeysetOptions[];
+  readonly audience: string;
+  readonly realm: string;
   readonly host: string;
   readonly port: number;
 }
@@ -16,11 +18,9 @@ export function readSettings(): ServiceSettings {
     process.exit(2);
   }
   return {
-    options: {
-      keySets: [{ issuer: ISSUER, useOidcDiscovery: true, allowHttp: ALLOW_HTTP_ISSUER === 'true' }],
-      audience: AUDIENCE,
-      realm: 'friends-and-messages',
-    },
+    keySets: [{ issuer: ISSUER, useOidcDiscovery: true, allowHttp: ALLOW_HTTP_ISSUER === 'true' }],
+    audience: AUDIENCE,
+    realm: 'friends-and-messages',
     host: HOST,
     port: Number(PORT),
   };

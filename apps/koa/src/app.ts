@@ -1,42 +1,45 @@
 // Friends and messages: the routes, what each asks of a token, and how errors are worded. No process, no port.
 import { bodyParser } from '@koa/bodyparser';
 import Router from '@koa/router';
-import {
-  type Authenticator,
-  authenticate,
-  isAuthError,
-  type Principal,
-  present,
-  requireClaims,
-} from '@latchkey/koa';
-import { createFriends, readMessage } from '@latchkey-apps/friends';
+import { authenticate, isAuthError, present, publishKeys, requireClaims, signResponse } from '@latchkey/koa';
+import { keysToSign, readMessage, type Sample } from '@latchkey-apps/friends';
 import Koa, { type Middleware } from 'koa';
 
 /** Builds the service. Tokens are whatever the authenticator says. */
-export async function createApp(authenticator: Authenticator): Promise<Koa> {
-  const friends = await createFriends();
+export async function createApp({ authenticator, friends, login, signer }: Sample): Promise<Koa> {
   const app = new Koa();
+  const json = bodyParser({ enableTypes: ['json'], jsonLimit: '10kb', onError: refuseBody });
   app.use(answerErrors);
 
   const open = new Router();
   open.get('/health', (ctx) => {
     ctx.body = { status: 'ok' };
   });
-  open.get('/.well-known/jwks.json', (ctx) => {
-    ctx.set('Cache-Control', 'public, max-age=300');
-    ctx.body = friends.jwks;
+  open.get('/.well-known/jwks.json', publishKeys(signer));
+
+  // What these reply is plain JSON, of which two fields leave as tokens.
+  const signing = signResponse({ signer, keysToSign });
+  open.post('/token', json, signing, (ctx) => {
+    const answer = login.issue(ctx.request.body);
+    ctx.status = answer === undefined ? 401 : 200;
+    ctx.body = answer ?? { message: 'Unknown user or password' };
+  });
+  open.post('/token/refresh', json, signing, async (ctx) => {
+    const answer = await login.refresh(ctx.request.body);
+    ctx.status = answer === undefined ? 401 : 200;
+    ctx.body = answer ?? { message: 'Not a refresh token' };
   });
   app.use(open.routes());
 
   // From here on a token is needed. Bodies are read after it, so that nobody unknown makes us read one.
   app.use(authenticate(authenticator));
-  app.use(bodyParser({ enableTypes: ['json'], jsonLimit: '10kb', onError: refuseBody }));
+  app.use(json);
 
   const router = new Router();
   router.get(
     '/friends',
     requireClaims({ scope: 'friends:read', sub: present() }, async (ctx) => {
-      ctx.body = { friends: await friends.of(callerOf(ctx.state.auth)) };
+      ctx.body = { friends: await friends.of(ctx.state.auth) };
     }),
   );
   router.post(
@@ -48,10 +51,10 @@ export async function createApp(authenticator: Authenticator): Promise<Koa> {
         ctx.body = { message: 'Expected {"friendToken": …, "text": …}, text of 1 to 1000 characters' };
         return;
       }
-      const caller = callerOf(ctx.state.auth);
-      const friend = await friends.tokens.verify(message.friendToken, { friendOf: caller });
+      const { auth } = ctx.state;
+      const friend = await friends.requireCapability(message.friendToken, auth);
       ctx.status = 201;
-      ctx.body = { to: friend.subject, from: caller, text: message.text };
+      ctx.body = { to: friend.subject, from: auth.subject, text: message.text };
     }),
   );
   router.get(
@@ -62,11 +65,6 @@ export async function createApp(authenticator: Authenticator): Promise<Koa> {
   );
   app.use(router.routes());
   return app;
-}
-
-function callerOf({ subject }: Principal): string {
-  if (subject === undefined) throw new Error('a token without sub passed the rules');
-  return subject;
 }
 
 /** The body parser's errors hold the body, and their messages may quote it: they go no further. */

@@ -1,14 +1,23 @@
 // What the service is made of. LatchkeyModule puts the guard before every route of it.
-import { LatchkeyModule } from '@latchkey/nestjs';
-import { createFriends, readSettings } from '@latchkey-apps/friends';
-import { Module } from '@nestjs/common';
+import { LatchkeyModule, publishKeys } from '@latchkey/nestjs';
+import type { Sample } from '@latchkey-apps/friends';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { FriendsController } from './friends.controller.ts';
-import { PublicController } from './public.controller.ts';
-import { FRIENDS } from './tokens.ts';
+import { HealthController } from './health.controller.ts';
+import { loginController } from './login.controller.ts';
+import { FRIENDS, LOGIN } from './tokens.ts';
 
-@Module({
-  imports: [LatchkeyModule.forRootAsync({ useFactory: () => readSettings().options })],
-  controllers: [PublicController, FriendsController],
-  providers: [{ provide: FRIENDS, useFactory: createFriends }],
-})
-export class AppModule {}
+@Module({})
+class AppModule {}
+
+export function createAppModule({ authenticator, friends, login, signer }: Sample): DynamicModule {
+  return {
+    module: AppModule,
+    imports: [LatchkeyModule.forRoot(authenticator)],
+    controllers: [HealthController, publishKeys(signer), loginController(signer), FriendsController],
+    providers: [
+      { provide: FRIENDS, useValue: friends },
+      { provide: LOGIN, useValue: login },
+    ],
+  };
+}

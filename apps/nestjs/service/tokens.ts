@@ -2,3 +2,6 @@
 
 /** Friendships, and the tokens that say so. */
 export const FRIENDS = Symbol('FRIENDS');
+
+/** Logins, and what they answer with. */
+export const LOGIN = Symbol('LOGIN');

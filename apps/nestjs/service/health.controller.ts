@@ -1,0 +1,12 @@
+// Whether the service is there: for everybody.
+import { Public } from '@latchkey/nestjs';
+import { Controller, Get } from '@nestjs/common';
+
+@Public()
+@Controller()
+export class HealthController {
+  @Get('health')
+  health() {
+    return { status: 'ok' };
+  }
+}
