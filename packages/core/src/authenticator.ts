@@ -6,15 +6,17 @@ import type { ClaimsOf } from './claims/types.ts';
 import { type ConcealableRequest, concealQuery, type ResponseView } from './credentials/query.ts';
 import type { RequestView } from './credentials/request.ts';
 import { AuthError, isAuthError } from './errors.ts';
+import { warn } from './events.ts';
+import { createGroups, type GroupSourceReport } from './groups/groups.ts';
 import { createKeysets } from './keysets/create.ts';
-import type { KeySnapshot, Keyset, KeysetReport } from './keysets/keyset.ts';
-import { selectKeys } from './keysets/select.ts';
-import { type AuthenticationMode, type AuthenticatorOptions, normalizeType, readOptions } from './options.ts';
+import type { KeysetReport } from './keysets/keyset.ts';
+import { type VerifiedClaims, verifyByKeys } from './keysets/verify.ts';
+import { type AuthenticationMode, type AuthenticatorOptions, readOptions, type Settings } from './options.ts';
 import { type AuthenticateOverrides, type CompiledOverrides, compileOverrides } from './overrides.ts';
 import { contextOf, createPrincipal, type Principal } from './principal.ts';
-import { type AlgorithmName, findAlgorithm } from './token/algorithms.ts';
+import { createRemoteEndpoint, type RemoteReport } from './remote/endpoint.ts';
+import { validateRemotely } from './remote/validate.ts';
 import type { JsonObject } from './token/json.ts';
-import { parseToken, type UnverifiedToken } from './token/parse.ts';
 
 /** Options brought to life. Made once, when a service starts, and used by every request. */
 export interface Authenticator {
@@ -44,10 +46,17 @@ export interface Authenticator {
   conceal(request: ConcealableRequest, response: ResponseView, parsed?: unknown): void;
   /** Resolves when every keyset without `skipValidation` has keys. Rejects with the first that has none after one attempt. */
   ready(): Promise<void>;
-  /** How each keyset fares. */
-  report(): { readonly keysets: readonly KeysetReport[] };
+  /** How each keyset fares, and what else is asked over the network. */
+  report(): AuthenticatorReport;
   /** Stops all background work and lets go of connections. */
   close(): Promise<void>;
+}
+
+/** How an authenticator fares. Holds no key and no token. */
+export interface AuthenticatorReport {
+  readonly keysets: readonly KeysetReport[];
+  readonly remote: RemoteReport | undefined;
+  readonly groups: readonly GroupSourceReport[];
 }
 
 const NONE = compileOverrides();
@@ -66,43 +75,33 @@ export function refusalOf(request: object): AuthError | undefined {
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const settings = readOptions(options);
-  const { keysets, index } = createKeysets(settings);
+  const { keysets, index, system } = createKeysets(settings);
   const { realm, delimiter } = settings;
   const context = Object.freeze({ realm, delimiter });
+  const verification = { ...settings, index };
+  const remote =
+    settings.remote === undefined
+      ? undefined
+      : createRemoteEndpoint({ ...settings.remote, ...settings, store: settings.stores.secret });
+  const groups = settings.groups === undefined ? undefined : createGroups(settings.groups);
+  if (settings.remote?.onReject === 'next')
+    warn('LATCHKEY_UNSAFE', 'remote.onReject: a token that the endpoint refuses may still pass by its key');
 
-  async function verifyToken(token: string): Promise<Principal> {
-    const unverified = parseToken(token, settings.maxTokenBytes);
-    const { alg, typ } = unverified.header;
-    if (!settings.types.has(typ === undefined ? undefined : normalizeType(typ))) {
-      throw new AuthError('token_type_refused');
-    }
-    const algorithm = findAlgorithm(alg);
-    if (algorithm === undefined) throw new AuthError('token_algorithm_refused');
-    const claims = await verifySignature(
-      unverified,
-      algorithm.name,
-      candidates(unverified.claims, algorithm.name),
-    );
-    checkRegisteredClaims(claims, settings.registered, settings.clock.now());
-    const failed = firstFailure(settings.claims, claims, { delimiter });
-    if (failed !== undefined) {
-      throw new AuthError('token_claims_invalid', { detail: `the rule on ${failed.claim} does not hold` });
-    }
-    return createPrincipal(claims, context);
+  /** From a token to claims that can be believed: by the keysets, by the remote endpoint, or by the one and then the other. */
+  function verifyClaims(token: string): Promise<VerifiedClaims> {
+    const byKeys = (it: string) => verifyByKeys(it, verification);
+    return remote === undefined || settings.remote === undefined
+      ? byKeys(token)
+      : validateRemotely(token, remote, { ...settings.remote, ...settings }, byKeys);
   }
 
-  /** The keysets that may speak for this issuer. The claim is unverified: it only narrows. */
-  function candidates(unverifiedClaims: JsonObject, algorithm: AlgorithmName): readonly Keyset[] {
-    const issuer = Object.hasOwn(unverifiedClaims, 'iss') ? unverifiedClaims.iss : undefined;
-    if (issuer !== undefined && (typeof issuer !== 'string' || issuer === '')) {
-      throw new AuthError('token_issuer_untrusted', { detail: 'iss is not a string' });
-    }
-    const found = index.forIssuer(issuer);
-    if (found.length === 0 || settings.issuers?.(issuer) === false)
-      throw new AuthError('token_issuer_untrusted');
-    const allowing = found.filter(({ allowed }) => allowed === undefined || allowed.has(algorithm));
-    if (allowing.length === 0) throw new AuthError('token_algorithm_refused');
-    return allowing;
+  async function verifyToken(token: string): Promise<Principal> {
+    const { claims, keyset } = await verifyClaims(token);
+    const isSystem = keyset !== undefined && system.has(keyset);
+    judgeClaims(claims, keyset === undefined, isSystem, settings);
+    if (groups === undefined) return createPrincipal(claims, context);
+    const { iss: issuer, sub: subject } = claims as { readonly [name in 'iss' | 'sub']?: string };
+    return createPrincipal(claims, context, await groups.of({ claims, issuer, subject, isSystem }));
   }
 
   /** Answers in the protection space of this authenticator. What is no AuthError passes on as it is. */
@@ -155,11 +154,48 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     ready: async () => {
       await Promise.all(keysets.map((keyset) => keyset.ready()));
     },
-    report: () => ({ keysets: keysets.map((keyset) => keyset.report()) }),
+    report: () => ({
+      keysets: keysets.map((keyset) => keyset.report()),
+      remote: remote?.report(),
+      groups: groups?.report() ?? [],
+    }),
     close: async () => {
-      await Promise.all(keysets.map((keyset) => keyset.close()));
+      await Promise.all([...keysets, remote, groups].map((part) => part?.close()));
     },
   });
+}
+
+/**
+ * What has to hold for every token, before anybody is asked for groups.
+ * @throws AuthError
+ */
+function judgeClaims(
+  claims: JsonObject,
+  isRemote: boolean,
+  isSystem: boolean,
+  { registered, issuers, systemSubject, claims: rules, delimiter, clock }: Settings,
+): void {
+  // What an endpoint answers need not have an end or an audience; what it has is judged.
+  const policy = isRemote
+    ? {
+        ...registered,
+        requireExp: false,
+        audience: Object.hasOwn(claims, 'aud') ? registered.audience : null,
+      }
+    : registered;
+  checkRegisteredClaims(claims, policy, clock.now());
+  if (isRemote && Object.hasOwn(claims, 'iss')) {
+    if (typeof claims.iss !== 'string' || issuers?.(claims.iss) === false)
+      throw new AuthError('token_issuer_untrusted');
+  }
+  // Whoever is called so by another issuer is somebody else.
+  if (systemSubject !== undefined && claims.sub === systemSubject && !isSystem)
+    throw new AuthError('token_claims_invalid', {
+      detail: 'the subject is the system, and the issuer is not',
+    });
+  const failed = firstFailure(rules, claims, { delimiter });
+  if (failed !== undefined)
+    throw new AuthError('token_claims_invalid', { detail: `the rule on ${failed.claim} does not hold` });
 }
 
 /**
@@ -177,53 +213,12 @@ export function authorize<const R extends Rules>(
   if (principal === undefined) throw new AuthError('credentials_missing');
   const context = contextOf(principal);
   if (context === undefined) throw new TypeError('authorize: not a principal that an authenticator made');
-  const { realm, delimiter } = context;
-  const failed = firstFailure(compileRules(rules), principal.claims as JsonObject, { delimiter, request });
+  const { realm, delimiter, judged } = context;
+  const failed = firstFailure(compileRules(rules), judged, { delimiter, request });
   if (failed === undefined) return;
   throw new AuthError(failed.isScope ? 'scope_insufficient' : 'claims_insufficient', {
     detail: `the rule on ${failed.claim} does not hold`,
     realm,
     scope: failed.scope,
   });
-}
-
-/**
- * Finds a key that signed the token: first among the keys at hand, then, if no candidate knows the kid, after one more look at
- * the sources.
- * @returns the claims, verified from here on
- */
-async function verifySignature(
-  { header, claims, signingInput, signature }: UnverifiedToken,
-  algorithm: AlgorithmName,
-  keysets: readonly Keyset[],
-): Promise<JsonObject> {
-  let unavailable: unknown;
-  let known = false;
-  let tried = false;
-  for (const look of ['keys', 'refetch'] as const) {
-    for (const keyset of keysets) {
-      let snapshot: KeySnapshot;
-      try {
-        const found = keyset[look](header);
-        // Not awaited unless it has to be: most requests find their key at hand.
-        snapshot = found instanceof Promise ? await found : found;
-      } catch (error) {
-        if (!isAuthError(error)) throw error;
-        unavailable = error;
-        continue;
-      }
-      const selected = selectKeys(snapshot, keyset.selection, algorithm, header.kid);
-      known ||= selected.known;
-      for (const key of selected.candidates) {
-        tried = true;
-        if (key.verifiers.get(algorithm)?.(signingInput, signature) === true) return claims;
-      }
-      if (selected.final) throw new AuthError('token_signature_invalid');
-    }
-    if (known) break;
-  }
-  // While one of the candidates cannot be asked, nobody can say that the token is bad.
-  if (unavailable !== undefined) throw unavailable;
-  if (tried) throw new AuthError('token_signature_invalid');
-  throw new AuthError(known ? 'token_algorithm_refused' : 'token_key_unknown');
 }

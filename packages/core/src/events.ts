@@ -62,6 +62,7 @@ export interface LatchkeyEvents {
 const WARNING_TYPES = {
   LATCHKEY_DEPRECATED: 'DeprecationWarning',
   LATCHKEY_EXPIRY: 'Warning',
+  LATCHKEY_GENERATED: 'Warning',
   LATCHKEY_UNAVAILABLE: 'Warning',
   LATCHKEY_UNSAFE: 'SecurityWarning',
 } as const satisfies Record<string, string>;

@@ -2,7 +2,7 @@
 
 // For applications.
 
-export type { Authenticator } from './authenticator.ts';
+export type { Authenticator, AuthenticatorReport } from './authenticator.ts';
 export { authorize, createAuthenticator, refusalOf } from './authenticator.ts';
 export type {
   Capability,
@@ -48,11 +48,24 @@ export type { StandardSchema } from './claims/schema.ts';
 export type { ClaimsOf } from './claims/types.ts';
 export type { Clock } from './clock.ts';
 export type { BodyCarrier, Carrier, CookieCarrier, HeaderCarrier, QueryCarrier } from './credentials/find.ts';
+export type { AuthDirectory, AuthDirectoryOptions, SavedToken } from './descriptor/auth-directory.ts';
+export {
+  createUserToken,
+  initAuthDirectory,
+  openAuthDirectory,
+  userTokenFile,
+} from './descriptor/auth-directory.ts';
 export { interpolate } from './descriptor/interpolate.ts';
+export type { LoadedSettings, SettingsOptions } from './descriptor/settings.ts';
+export { loadSettings } from './descriptor/settings.ts';
 export type { Duration } from './duration.ts';
 export type { AuthErrorCode, AuthErrorContext } from './errors.ts';
 export { AuthError, ConfigError, isAuthError } from './errors.ts';
 export type { LatchkeyEvents } from './events.ts';
+export type { GroupEndpointOptions } from './groups/endpoint.ts';
+export type { GroupSourceReport } from './groups/groups.ts';
+export type { GroupSource, GroupsOptions, GroupTrust } from './groups/options.ts';
+export type { GroupResolver, GroupSubject } from './groups/resolver.ts';
 export type { JwkSet } from './keysets/jwk.ts';
 export type { KeysetReport } from './keysets/keyset.ts';
 export type {
@@ -71,6 +84,8 @@ export type { TlsOptions } from './keysets/tls.ts';
 export type { AuthenticationMode, AuthenticatorOptions } from './options.ts';
 export type { AuthenticateOverrides, RouteAccess } from './overrides.ts';
 export type { Claims, Principal } from './principal.ts';
+export type { RemoteReport } from './remote/endpoint.ts';
+export type { IntrospectionRemoteOptions, RemoteOptions, SubjectRemoteOptions } from './remote/options.ts';
 export type { RouteReport, RoutesOptions } from './route-report.ts';
 export { createDirectoryStore } from './secrets/directory.ts';
 export { generateJwk, publicJwk } from './secrets/generate.ts';

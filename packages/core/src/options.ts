@@ -1,7 +1,7 @@
 // AuthenticatorOptions: checked once, defaulted, frozen. What is wrong is a ConfigError that names the path and the mend.
 import { isHeaderText } from './challenge.ts';
 import { readBoolean, readChoice, readList, readObject, readText } from './checks.ts';
-import { type CompiledRules, compileRules, needsRequest } from './claims/compile.ts';
+import { type CompiledRules, claimNames, compileRules, needsRequest } from './claims/compile.ts';
 import { compileIssuers, type IssuerMatcher, type IssuerRule } from './claims/issuers.ts';
 import type { RegisteredClaimsPolicy } from './claims/registered.ts';
 import type { Rules } from './claims/rules.ts';
@@ -9,19 +9,22 @@ import { type Clock, readClock } from './clock.ts';
 import { type Carrier, readTokenFrom, type TokenFinder } from './credentials/find.ts';
 import { type Duration, parseDuration } from './duration.ts';
 import { ConfigError } from './errors.ts';
+import { type GroupsOptions, type GroupsSettings, readGroups } from './groups/options.ts';
 import type { KeysetSettings, SecretStores } from './keysets/create.ts';
 import type { LegacyKeySettings } from './keysets/legacy-keys.ts';
 import type { KeysetOptions, LegacyKeyOptions } from './keysets/options.ts';
 import { readKeyset } from './keysets/read.ts';
 import { readLegacyKeys } from './keysets/read-legacy-keys.ts';
+import { type RemoteOptions, type RemoteSettings, readRemote } from './remote/options.ts';
 import type { SecretStore } from './secrets/store.ts';
+import { normalizeType } from './token/parse.ts';
 
 /** What becomes of a request without a good token: see `AuthenticatorOptions`. */
 export type AuthenticationMode = 'strict' | 'optional' | 'permissive';
 
 /** Whom a service trusts, and what a token must be. */
 export interface AuthenticatorOptions {
-  /** Several may be of one issuer; they are asked in this order. At least one, unless there are `keys`. */
+  /** Several may be of one issuer; they are asked in this order. At least one, unless there are `keys` or `remote` decides alone. */
   readonly keySets: readonly KeysetOptions[];
   /**
    * Raw keys in secrets, found by issuer and then by key id; a token without an issuer may be verified by any of them.
@@ -34,6 +37,15 @@ export interface AuthenticatorOptions {
   readonly externalSecrets?: SecretStore | undefined;
   /** Lets a token without `iss` be verified by every keyset, and not only by those without an issuer. Warns. Default: not. */
   readonly unsafeMissingIssuer?: 'all-keysets' | undefined;
+  /** An endpoint that validates tokens: alone, or before the keysets. */
+  readonly remote?: RemoteOptions | undefined;
+  /** Where the groups of a principal come from. Default: the `groups` claim. */
+  readonly groups?: GroupsOptions | undefined;
+  /**
+   * The subject of this system's own tokens, which services call each other with: `okera`, say. A token of this subject is good only from
+   * a keyset that says `system: true`; whoever is called so by another issuer is refused. Default: no subject is special.
+   */
+  readonly systemSubject?: string | undefined;
   /** The audience of this service, or several. Null says aloud that `aud` is not checked. */
   readonly audience: string | readonly string[] | null;
   /** `all`: the token has to name each of the audiences. Default `any`. */
@@ -88,6 +100,9 @@ export interface Settings {
   readonly keys: readonly LegacyKeySettings[];
   readonly stores: SecretStores;
   readonly missingIssuerReachesAll: boolean;
+  readonly remote: RemoteSettings | undefined;
+  readonly groups: GroupsSettings | undefined;
+  readonly systemSubject: string | undefined;
   readonly registered: RegisteredClaimsPolicy;
   readonly tokens: TokenFinder;
   readonly claims: CompiledRules;
@@ -107,6 +122,9 @@ const OPTION_NAMES = [
   'secrets',
   'externalSecrets',
   'unsafeMissingIssuer',
+  'remote',
+  'groups',
+  'systemSubject',
   'audience',
   'audMatch',
   'issuers',
@@ -139,7 +157,14 @@ export function readOptions(value: AuthenticatorOptions): Settings {
   const options = readObject(value, OPTION_NAMES, '');
   const keys = options.keys === undefined ? [] : readLegacyKeys(options.keys);
   const keysets = readKeysets(options.keySets);
-  if (keysets.length + keys.length === 0) throw new ConfigError('keySets', 'expected at least one keyset');
+  const alone = keysets.length + keys.length === 0;
+  if (alone && options.remote === undefined) throw new ConfigError('keySets', 'expected at least one keyset');
+  const delimiter =
+    options.nestedClaimDelimiter === undefined ? undefined : readDelimiter(options.nestedClaimDelimiter);
+  const groups = readGroups(options.groups, delimiter);
+  const claims = readClaims(options.claims);
+  if (groups !== undefined && claimNames(claims).includes('groups'))
+    throw new ConfigError('claims.groups', 'groups are found after this; put the rule on routes');
   const profile = readChoice(options.profile, ['at+jwt'], 'profile');
   if (profile !== undefined && options.typ !== undefined)
     throw new ConfigError('typ', 'is what profile says; leave it out');
@@ -154,6 +179,10 @@ export function readOptions(value: AuthenticatorOptions): Settings {
     },
     missingIssuerReachesAll:
       readChoice(options.unsafeMissingIssuer, ['all-keysets'], 'unsafeMissingIssuer') === 'all-keysets',
+    remote: readRemote(options.remote, alone),
+    groups,
+    systemSubject:
+      options.systemSubject === undefined ? undefined : readText(options.systemSubject, 'systemSubject'),
     registered: Object.freeze({
       audience: readAudience(options.audience),
       audienceMatch: readChoice(options.audMatch, ['any', 'all'], 'audMatch') ?? 'any',
@@ -170,10 +199,9 @@ export function readOptions(value: AuthenticatorOptions): Settings {
       ),
     }),
     tokens: readTokenFrom(options.tokenFrom),
-    claims: readClaims(options.claims),
+    claims,
     issuers: compileIssuers(options.issuers, 'issuers'),
-    delimiter:
-      options.nestedClaimDelimiter === undefined ? undefined : readDelimiter(options.nestedClaimDelimiter),
+    delimiter,
     mode: readMode(options.mode, 'mode') ?? 'strict',
     types: profile === undefined ? readTypes(options.typ) : new Set([profile]),
     maxTokenBytes: readMaxTokenBytes(options.maxTokenBytes),
@@ -221,11 +249,6 @@ function readTypes(value: unknown): ReadonlySet<string | undefined> {
   if (value === undefined) return new Set([undefined, 'jwt', 'at+jwt']);
   const types = Array.isArray(value) ? readList(value, readText, 'typ') : [readText(value, 'typ')];
   return new Set(types.map(normalizeType));
-}
-
-/** RFC 7515 §4.1.9: media types are compared without case, and `application/` may be left out. */
-export function normalizeType(type: string): string {
-  return type.toLowerCase().replace(/^application\//, '');
 }
 
 function readMaxTokenBytes(value: unknown): number {

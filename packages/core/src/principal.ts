@@ -14,7 +14,7 @@ export interface Principal<C extends Claims = Claims> {
   readonly subject: string | undefined;
   /** The items of `scope`, or of `scp`. */
   readonly scopes: readonly string[];
-  /** The `groups` claim. */
+  /** All groups, from where the options say they come; without such options, the `groups` claim. A rule on `groups` is judged by these. */
   readonly groups: readonly string[];
   readonly claims: C;
 }
@@ -24,6 +24,8 @@ export interface PrincipalContext {
   readonly realm: string | undefined;
   /** The authenticator's `nestedClaimDelimiter`. */
   readonly delimiter: string | undefined;
+  /** What rules are judged by: the claims, and in the place of `groups` those that were found. */
+  readonly judged: JsonObject;
 }
 
 // Tells a principal from anything that merely looks like one. A symbol, because what arrives as JSON cannot have one.
@@ -31,20 +33,28 @@ const CONTEXT: unique symbol = Symbol.for('@latchkey/Principal') as never;
 
 /**
  * Makes a principal of claims that have been verified and judged.
+ * @param groups found elsewhere; undefined where the claim is all that there is
  * @throws AuthError `token_claims_invalid` if `scope`, `scp` or `groups` is not what its name promises
  */
-export function createPrincipal(claims: JsonObject, context: PrincipalContext): Principal {
+export function createPrincipal(
+  claims: JsonObject,
+  context: Omit<PrincipalContext, 'judged'>,
+  groups?: readonly string[],
+): Principal {
   const scope = own(claims, 'scope') ?? own(claims, 'scp');
   const principal = {
     issuer: own(claims, 'iss') as string | undefined,
     subject: own(claims, 'sub') as string | undefined,
     scopes: typeof scope === 'string' ? splitList(scope) : readStrings(scope, 'scope'),
-    groups: readStrings(own(claims, 'groups'), 'groups'),
+    groups: groups ?? readStrings(own(claims, 'groups'), 'groups'),
     claims: deepFreeze(claims),
   };
   Object.freeze(principal.scopes);
   Object.freeze(principal.groups);
-  return Object.freeze(Object.defineProperty(principal, CONTEXT, { value: context }));
+  const judged = groups === undefined ? claims : Object.freeze({ ...claims, groups });
+  return Object.freeze(
+    Object.defineProperty(principal, CONTEXT, { value: Object.freeze({ ...context, judged }) }),
+  );
 }
 
 /** True for what an authenticator made; false for anything else that stands in the same place. */

@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { createAuthenticator } from '../src/authenticator.ts';
 import { firstFailure } from '../src/claims/compile.ts';
 import { ConfigError } from '../src/errors.ts';
-import { type AuthenticatorOptions, normalizeType, readOptions } from '../src/options.ts';
+import { type AuthenticatorOptions, readOptions } from '../src/options.ts';
+import { normalizeType } from '../src/token/parse.ts';
 
 const JWKS_URL = 'https://issuer.example/jwks.json';
 const ISSUER = 'https://issuer.example';

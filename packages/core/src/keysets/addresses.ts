@@ -58,3 +58,8 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
     }
   });
 };
+
+/** True for the host names of a URL that are this machine's own: what is sent there does not leave it. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname);
+}

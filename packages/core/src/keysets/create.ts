@@ -29,6 +29,8 @@ interface CommonSettings {
   readonly selection: KeySelection;
   readonly refresh: RefreshPolicy;
   readonly skipValidation: boolean;
+  /** Its tokens may be of the system's subject, and say every group. */
+  readonly isSystem: boolean;
 }
 
 /** One keyset, checked. */
@@ -69,18 +71,20 @@ export interface KeysetsSettings {
 
 /**
  * Makes all keysets, and warns of what is dangerous or deprecated in them. Reads nothing yet.
- * @returns those that are loaded and closed, and the index of those that are asked
+ * @returns those that are loaded and closed, the index of those that are asked, and those that speak for the system
  * @throws ConfigError for an inline set that cannot be used, and for a secret without a store
  */
 export function createKeysets(settings: KeysetsSettings): {
   readonly keysets: readonly Keyset[];
   readonly index: KeysetIndex;
+  readonly system: ReadonlySet<Keyset>;
 } {
   const { keys, stores, missingIssuerReachesAll } = settings;
   warnOf(settings);
   const keysets = settings.keysets.map((keyset) => createKeyset(keyset, stores));
   const forMissing = missingIssuerReachesAll ? keysets : keysets.filter(({ issuer }) => issuer === undefined);
-  if (keys.length === 0) return { keysets, index: indexKeysets(keysets, forMissing) };
+  const system = new Set(keysets.filter((_, index) => settings.keysets[index]?.isSystem === true));
+  if (keys.length === 0) return { keysets, index: indexKeysets(keysets, forMissing), system };
   const legacy = createLegacyKeysets({
     keys,
     store: requireStore(stores, 'secret', 'keys'),
@@ -88,6 +92,7 @@ export function createKeysets(settings: KeysetsSettings): {
   });
   return {
     keysets: [...keysets, legacy.all],
+    system,
     index: indexKeysets([...keysets, ...legacy.byIssuer], [...forMissing, legacy.all]),
   };
 }

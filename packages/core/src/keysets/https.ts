@@ -49,7 +49,7 @@ export function createJsonFetcher({ tls, publicOnly = false }: FetcherSettings):
           throw new Error('the host is at an address that is not public');
         }
         const response = await follow(url, agent, signal);
-        const json = parseJsonObject(await readBounded(response));
+        const json = parseJsonObject(await readBounded(response, MAX_BYTES));
         return { json, lifetimeMs: cacheLifetimeMs(response.headers, Date.now()) };
       }),
     close: () => agent.destroy(),
@@ -122,12 +122,12 @@ async function follow(start: URL, agent: Agent, signal: AbortSignal): Promise<Re
 }
 
 /** Reads the body as it is decoded, and stops at the limit: a small answer may unpack to a large one. */
-async function readBounded(response: Response): Promise<Buffer> {
+export async function readBounded(response: Response, maxBytes: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.byteLength;
-    if (size > MAX_BYTES) throw new Error(`answered with more than ${MAX_BYTES} bytes`);
+    if (size > maxBytes) throw new Error(`answered with more than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, size);

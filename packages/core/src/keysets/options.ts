@@ -18,6 +18,8 @@ interface KeysetCommon {
   readonly kidless?: 'first' | 'try-all' | 'refuse' | undefined;
   /** A key also verifies the other hash sizes of its own algorithm, RS512 for RS256. For migrations. Default: exactly its own. */
   readonly unsafeAlgorithmMatch?: 'family' | undefined;
+  /** Its keys are this system's own: its tokens may be of the `systemSubject`, and say reserved groups. Default false. */
+  readonly system?: boolean | undefined;
 }
 
 /** What a keyset that is read from somewhere may say. */

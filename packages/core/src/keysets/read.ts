@@ -24,7 +24,7 @@ const SOURCES = [
   'publicKeys',
 ] as const satisfies readonly SourceName[];
 
-const COMMON = ['issuer', 'allowedAlgorithms', 'kidless', 'unsafeAlgorithmMatch'] as const;
+const COMMON = ['issuer', 'allowedAlgorithms', 'kidless', 'unsafeAlgorithmMatch', 'system'] as const;
 const READ = [...COMMON, 'refreshInterval', 'maxStale', 'skipValidation'] as const;
 const FETCHED = [...READ, 'allowHttp', 'tls'] as const;
 const SECRET = [...READ, 'unsafeLegacyAlgorithms'] as const;
@@ -63,6 +63,7 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
       kidless: readChoice(options.kidless, ['first', 'try-all', 'refuse'], `${name}.kidless`) ?? 'first',
       unnamed: source === 'publicKeys',
     },
+    isSystem: readBoolean(options.system, false, `${name}.system`),
     refresh: readRefresh(options, name),
     skipValidation: readBoolean(options.skipValidation, false, `${name}.skipValidation`),
   };

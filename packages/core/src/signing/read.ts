@@ -3,6 +3,7 @@ import { readBoolean, readChoice, readList, readObject, readText, type Unchecked
 import { type Clock, readClock } from '../clock.ts';
 import { type Duration, parseDuration } from '../duration.ts';
 import { ConfigError } from '../errors.ts';
+import { isLoopback } from '../keysets/addresses.ts';
 import { refuseUrl } from '../keysets/https.ts';
 import type { LegacyKeySettings } from '../keysets/legacy-keys.ts';
 import { isLegacyName, readAlgorithm } from '../keysets/read-algorithms.ts';
@@ -138,17 +139,13 @@ function readKeyUrl(options: UncheckedOptions): URL {
   const url = new URL(text);
   const refusal = refuseUrl(url, readBoolean(options.allowHttp, false, 'allowHttp'));
   if (refusal !== undefined) throw new ConfigError('jwkUrl', refusal);
-  if (url.protocol === 'http:' && !isLoopback(url) && refusesHttpKeys()) {
+  if (url.protocol === 'http:' && !isLoopback(url.hostname) && refusesHttpKeys()) {
     throw new ConfigError(
       'jwkUrl',
       'private keys over plain HTTP in production; use https, or set LATCHKEY_ALLOW_HTTP_KEYS=true',
     );
   }
   return url;
-}
-
-function isLoopback({ hostname }: URL): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname);
 }
 
 function readSigningAlgorithm(value: unknown): AlgorithmName | undefined {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { readBoolean, readList, readObject, readText } from '../checks.ts';
 import { type Clock, readClock } from '../clock.ts';
 import { asError, ConfigError } from '../errors.ts';
+import { isLoopback } from '../keysets/addresses.ts';
 import {
   createServiceTokenFile,
   type ServiceTokenFile,
@@ -146,6 +147,3 @@ function readHost(value: unknown, path: string): string {
 }
 
 // As the URL parser spells them, whatever was written.
-function isLoopback(hostname: string): boolean {
-  return /^(?:localhost|\[::1\]|127\.\d+\.\d+\.\d+)$/.test(hostname);
-}

@@ -43,6 +43,11 @@ export function parseToken(token: string, maxBytes: number): UnverifiedToken {
   };
 }
 
+/** RFC 7515 §4.1.9: media types are compared without case, and `application/` may be left out. */
+export function normalizeType(type: string): string {
+  return type.toLowerCase().replace(/^application\//, '');
+}
+
 function readHeader(header: JsonObject): UnverifiedHeader {
   for (const name of REFUSED_PARAMETERS) {
     if (Object.hasOwn(header, name)) throw malformed(`the header parameter ${name} is not supported`);

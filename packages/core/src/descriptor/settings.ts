@@ -1,0 +1,197 @@
+// The zero-configuration start: five settings, from the environment or a file of `KEY: value` lines, and the options that they mean.
+
+import { readFile } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { isPlainObject, readObject } from '../checks.ts';
+import { present } from '../claims/rules.ts';
+import type { Clock } from '../clock.ts';
+import { ConfigError } from '../errors.ts';
+import { warn } from '../events.ts';
+import type { KeysetOptions } from '../keysets/options.ts';
+import { importPem } from '../keysets/public-keys.ts';
+import type { AuthenticatorOptions } from '../options.ts';
+import { codeOf } from '../secrets/write-file.ts';
+import type { AlgorithmName } from '../token/algorithms.ts';
+import { parseToken } from '../token/parse.ts';
+import { AUTH_ALGORITHM, openAuthDirectory, SYSTEM_GROUP, SYSTEM_SUBJECT } from './auth-directory.ts';
+
+/** Where settings come from. */
+export interface SettingsOptions {
+  /** A file of `KEY: value` lines; others' settings in it are not looked at. Default: the environment. */
+  readonly file?: string | undefined;
+  /** Default `process.env`. Not looked at where there is a file. */
+  readonly environment?: { readonly [name: string]: string | undefined } | undefined;
+  /** Where keys are made, if any are. Default `.auth` in the current directory. */
+  readonly directory?: string | undefined;
+  /** Who this service is. The settings have no word for it: default null, `aud` is not checked. */
+  readonly audience?: string | readonly string[] | null | undefined;
+  /** Default `okera`. */
+  readonly systemSubject?: string | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/** What settings mean. */
+export interface LoadedSettings {
+  /** For `createAuthenticator`, or any adapter's `authenticate`. */
+  readonly options: AuthenticatorOptions;
+  /** The path of the system token, for `createServiceFetch`; undefined where there is none. */
+  readonly systemToken: string | undefined;
+  /** The files that were made, because nothing but `ENABLE_JWT` was said. */
+  readonly made: readonly string[];
+}
+
+const NAMES = [
+  'ENABLE_JWT',
+  'JWT_PUBLIC_KEY',
+  'JWT_ALGORITHM',
+  'JWT_AUTHENTICATION_SERVER_URL',
+  'JWT_AUTHENTICATION_SERVER_ALLOW_HTTP',
+  'SYSTEM_TOKEN',
+] as const;
+type Values = { readonly [Name in (typeof NAMES)[number]]?: string };
+
+const MAX_TOKEN_BYTES = 16 * 1024;
+
+/**
+ * Reads settings. With `ENABLE_JWT: true` alone, a key pair (RS512) and a system token are made, once, and used from then on; what was made
+ * is named by a warning of Node's, in the log. A token needs a `sub`; the group `root` and the system's subject are for the system alone.
+ * @throws ConfigError for settings that cannot be right, and where JWT is not switched on by any
+ */
+export async function loadSettings(options: SettingsOptions = {}): Promise<LoadedSettings> {
+  const { file, environment = process.env, directory, audience = null, systemSubject, clock } = options;
+  readObject(options, ['file', 'environment', 'directory', 'audience', 'systemSubject', 'clock'], '');
+  const values = file === undefined ? pick(environment) : await readSettingsFile(file);
+  const own = ['JWT_PUBLIC_KEY', 'JWT_ALGORITHM', 'JWT_AUTHENTICATION_SERVER_URL', 'SYSTEM_TOKEN'] as const;
+  const hasOwn = own.some((name) => values[name] !== undefined);
+  refuseUnlessEnabled(values.ENABLE_JWT, hasOwn);
+  const made = hasOwn ? undefined : await openAuthDirectory({ directory, systemSubject, clock });
+  if (made !== undefined && made.made.length > 0)
+    warn('LATCHKEY_GENERATED', `ENABLE_JWT alone: made ${made.made.join(', ')}`);
+  const keys =
+    made === undefined ? readKeys(values) : [{ file: made.publicKey, algorithm: AUTH_ALGORITHM } as const];
+  const systemToken = made?.systemToken ?? readPath(values.SYSTEM_TOKEN, 'SYSTEM_TOKEN');
+  if (systemToken === undefined)
+    warn('LATCHKEY_UNAVAILABLE', 'SYSTEM_TOKEN is not set: calls to other services carry no token');
+  const system = systemToken === undefined ? undefined : await findSystemKey(systemToken, keys);
+  const keySets = keys.map(
+    (key): KeysetOptions => ({ publicKeys: [key], ...(key === system ? { system: true } : {}) }),
+  );
+  return {
+    options: {
+      keySets,
+      ...readRemote(values, keys.length > 0),
+      audience,
+      claims: { sub: present() },
+      groups: { reserved: [SYSTEM_GROUP] },
+      systemSubject: systemSubject ?? SYSTEM_SUBJECT,
+      ...(clock === undefined ? {} : { clock }),
+    },
+    systemToken,
+    made: made?.made ?? [],
+  };
+}
+
+interface PublicKeyFile {
+  readonly file: string;
+  readonly algorithm: AlgorithmName;
+}
+
+function refuseUnlessEnabled(enabled: string | undefined, hasOwn: boolean): void {
+  if (enabled === undefined && hasOwn) return;
+  if (enabled === undefined)
+    throw new ConfigError('ENABLE_JWT', 'nothing switches JWT on; set it to true, or the other settings');
+  if (!/^true$/i.test(enabled)) throw new ConfigError('ENABLE_JWT', 'is not true: JWT is switched off');
+}
+
+async function readSettingsFile(file: string): Promise<Values> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError('file', `cannot be read: ${codeOf(error)}`);
+  }
+  let document: unknown;
+  try {
+    // As text, whatever it looks like: `true` and `1` are what was written.
+    document = parse(text, { schema: 'failsafe' });
+  } catch (cause) {
+    throw new ConfigError('file', 'is not made of KEY: value lines', { cause });
+  }
+  if (!isPlainObject(document)) throw new ConfigError('file', 'is not made of KEY: value lines');
+  return pick(document);
+}
+
+function pick(source: { readonly [name: string]: unknown }): Values {
+  return Object.fromEntries(
+    NAMES.flatMap((name) => {
+      const value = Object.hasOwn(source, name) ? source[name] : undefined;
+      if (value === undefined || value === '') return [];
+      if (typeof value !== 'string') throw new ConfigError(name, 'expected one value on its line');
+      return [[name, value.trim()]];
+    }),
+  );
+}
+
+function readKeys({ JWT_PUBLIC_KEY, JWT_ALGORITHM }: Values): readonly PublicKeyFile[] {
+  if (JWT_PUBLIC_KEY === undefined) {
+    if (JWT_ALGORITHM !== undefined)
+      throw new ConfigError('JWT_ALGORITHM', 'stands without JWT_PUBLIC_KEY, whose algorithm it is');
+    return [];
+  }
+  const files = JWT_PUBLIC_KEY.split(',').map((item) => readPath(item.trim(), 'JWT_PUBLIC_KEY') ?? '');
+  const algorithms = JWT_ALGORITHM?.split(',').map((item) => readAlgorithm(item.trim()));
+  if (algorithms !== undefined && algorithms.length !== files.length)
+    throw new ConfigError('JWT_ALGORITHM', `names ${algorithms.length} algorithms for ${files.length} keys`);
+  return files.map((file, index) => ({ file, algorithm: algorithms?.[index] ?? AUTH_ALGORITHM }));
+}
+
+function readAlgorithm(name: string): AlgorithmName {
+  if (name === 'RSA256' || name === 'RS256') return 'RS256';
+  if (name === 'RSA512' || name === 'RS512') return 'RS512';
+  throw new ConfigError('JWT_ALGORITHM', 'expected RSA256 or RSA512 for each key');
+}
+
+function readPath(value: string | undefined, name: string): string | undefined {
+  if (value === undefined) return undefined;
+  try {
+    const path = value.startsWith('file:') ? fileURLToPath(value) : value;
+    if (isAbsolute(path)) return path;
+  } catch {
+    // What is no file URL is no path either.
+  }
+  throw new ConfigError(name, 'expected a full path, or file:///…');
+}
+
+function readRemote(values: Values, hasKeys: boolean): Pick<AuthenticatorOptions, 'remote'> {
+  const url = values.JWT_AUTHENTICATION_SERVER_URL;
+  if (url === undefined) return {};
+  const allowHttp = values.JWT_AUTHENTICATION_SERVER_ALLOW_HTTP === 'true';
+  return { remote: { url, allowHttp, ...(hasKeys ? { onReject: 'next', onError: 'next' } : {}) } };
+}
+
+/** The key that has signed the system token is the system's. Expired or not: this is about the key. */
+async function findSystemKey(
+  file: string,
+  keys: readonly PublicKeyFile[],
+): Promise<PublicKeyFile | undefined> {
+  try {
+    const token = parseToken((await readFile(file, 'utf8')).trim(), MAX_TOKEN_BYTES);
+    for (const key of keys) {
+      const imported = importPem(await readFile(key.file, 'utf8'), key.algorithm, { origin: 'public' });
+      const verifier =
+        'reason' in imported || token.header.alg !== key.algorithm
+          ? undefined
+          : imported.verifiers.get(key.algorithm);
+      if (verifier?.(token.signingInput, token.signature) === true) return key;
+    }
+  } catch {
+    // Below.
+  }
+  warn(
+    'LATCHKEY_UNAVAILABLE',
+    'SYSTEM_TOKEN: no key here verifies it, so nobody is the system to this service',
+  );
+  return undefined;
+}

@@ -1,0 +1,103 @@
+// A group resolver over HTTP: GET with the subject in the URL, a JSON object with the groups back.
+import { readObject, readText } from '../checks.ts';
+import type { Duration } from '../duration.ts';
+import { ConfigError } from '../errors.ts';
+import { readSecret } from '../keysets/secret.ts';
+import { readTls, type TlsOptions } from '../keysets/tls.ts';
+import { createJsonCaller } from '../remote/call.ts';
+import { readEndpointUrl, readTimeout } from '../remote/options.ts';
+import { checkSecretName, type SecretStore } from '../secrets/store.ts';
+import type { GroupResolver } from './resolver.ts';
+
+/** An endpoint that knows groups. */
+export interface GroupEndpointOptions {
+  /**
+   * Https, or http to loopback, with `{sub}` once in its path or query: `https://people.internal/users/{sub}/groups`. A subject is escaped
+   * to be one segment or one value, whatever it holds. A 200 with `{ "groups": ["…"] }` has all groups; a 404 does not know the subject.
+   */
+  readonly url: string;
+  /** A bearer token for the endpoint: an entry of a store. Default: none. */
+  readonly token?: { readonly name: string; readonly key: string; readonly secrets: SecretStore } | undefined;
+  /** For a whole call. Default 2s. */
+  readonly timeout?: Duration | undefined;
+  /** Permits plain HTTP to other machines. Default false. */
+  readonly allowHttp?: boolean | undefined;
+  readonly tls?: TlsOptions | undefined;
+}
+
+const PLACEHOLDER = '{sub}';
+/** Nobody is called longer. */
+const MAX_SUBJECT_LENGTH = 1024;
+
+/** Makes a resolver. @throws ConfigError */
+export function createGroupEndpoint(options: GroupEndpointOptions): GroupResolver {
+  const { url, token, timeout, allowHttp, tls } = readObject(
+    options,
+    ['url', 'token', 'timeout', 'allowHttp', 'tls'],
+    'groups.endpoint',
+  );
+  const template = readTemplate(url, allowHttp);
+  const bearer = token === undefined ? undefined : readToken(token);
+  const caller = createJsonCaller({
+    tls: readTls(tls, 'groups.endpoint.tls'),
+    timeoutMs: readTimeout(timeout, 'groups.endpoint.timeout'),
+  });
+  return Object.freeze<GroupResolver>({
+    description: 'endpoint',
+    async resolve({ subject }, signal) {
+      const escaped = escapeSubject(subject);
+      if (escaped === undefined) return undefined;
+      const headers = bearer === undefined ? {} : { authorization: `Bearer ${await bearer(signal)}` };
+      const asked = new URL(template.replace(PLACEHOLDER, () => escaped));
+      const { status, json } = await caller.call(asked, { method: 'GET', headers }, signal);
+      if (status === 404) return undefined;
+      const groups: unknown = json !== undefined && Object.hasOwn(json, 'groups') ? json.groups : undefined;
+      if (!Array.isArray(groups) || !groups.every((group) => typeof group === 'string'))
+        throw new Error(`answered with status ${status} and no list of groups`);
+      return groups;
+    },
+    close: () => caller.close(),
+  });
+}
+
+/** @returns undefined for what nobody is called: dots alone are a path of their own, however they are escaped */
+function escapeSubject(subject: string): string | undefined {
+  if (
+    subject === '' ||
+    subject.length > MAX_SUBJECT_LENGTH ||
+    /^\.+$/.test(subject) ||
+    !subject.isWellFormed()
+  )
+    return undefined;
+  return encodeURIComponent(subject).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+function readTemplate(value: unknown, allowHttp: unknown): string {
+  const path = 'groups.endpoint.url';
+  const text = readText(value, path);
+  if (text.split(PLACEHOLDER).length !== 2)
+    throw new ConfigError(path, `expected ${PLACEHOLDER} once, where the subject stands`);
+  const at = (subject: string) => readEndpointUrl(text.replace(PLACEHOLDER, subject), allowHttp, path);
+  const [one, other] = [at('a'), at('b')];
+  if (one.origin !== other.origin || `${one.pathname}${one.search}` === `${other.pathname}${other.search}`)
+    throw new ConfigError(path, `${PLACEHOLDER} stands in the path or the query, and nowhere else`);
+  return text;
+}
+
+function readToken(value: unknown): (signal: AbortSignal) => Promise<string> {
+  const path = 'groups.endpoint.token';
+  const { name, key, secrets } = readObject(value, ['name', 'key', 'secrets'], path);
+  const reference = {
+    name: checkSecretName(readText(name, `${path}.name`), `${path}.name`),
+    key: checkSecretName(readText(key, `${path}.key`), `${path}.key`),
+  };
+  const store = secrets as SecretStore | undefined;
+  if (typeof store?.read !== 'function') throw new ConfigError(`${path}.secrets`, 'expected a secret store');
+  return async (signal) =>
+    Buffer.from(await readSecret(store, reference, signal))
+      .toString('latin1')
+      .trim();
+}

@@ -1,0 +1,98 @@
+// From a token to claims that somebody trusted has signed: form, type, algorithm, issuer, key, signature, in this order.
+import { AuthError, isAuthError } from '../errors.ts';
+import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
+import type { JsonObject } from '../token/json.ts';
+import { normalizeType, parseToken, type UnverifiedToken } from '../token/parse.ts';
+import type { KeySnapshot, Keyset } from './keyset.ts';
+import { type KeysetIndex, selectKeys } from './select.ts';
+
+/** Claims that can be believed, and whose word they are. */
+export interface VerifiedClaims {
+  readonly claims: JsonObject;
+  /** The keyset whose key signed them; undefined where no key did: a remote endpoint has accepted them. */
+  readonly keyset: Keyset | undefined;
+}
+
+/** What verifying takes. */
+export interface VerificationSettings {
+  readonly index: KeysetIndex;
+  /** The issuers that are welcome, beside having keys; undefined where all are. */
+  readonly issuers: ((issuer: string | undefined) => boolean) | undefined;
+  /** Lower case, without `application/`. Undefined in the set: no typ at all. */
+  readonly types: ReadonlySet<string | undefined>;
+  readonly maxTokenBytes: number;
+}
+
+/**
+ * Verifies a token by the keys of its issuer. Does *not* look at times, audience or any rule.
+ * @throws AuthError
+ */
+export async function verifyByKeys(token: string, settings: VerificationSettings): Promise<VerifiedClaims> {
+  const unverified = parseToken(token, settings.maxTokenBytes);
+  const { alg, typ } = unverified.header;
+  if (!settings.types.has(typ === undefined ? undefined : normalizeType(typ))) {
+    throw new AuthError('token_type_refused');
+  }
+  const algorithm = findAlgorithm(alg);
+  if (algorithm === undefined) throw new AuthError('token_algorithm_refused');
+  const keysets = candidates(unverified.claims, algorithm.name, settings);
+  return verifySignature(unverified, algorithm.name, keysets);
+}
+
+/** The keysets that may speak for this issuer. The claim is unverified: it only narrows. */
+function candidates(
+  unverifiedClaims: JsonObject,
+  algorithm: AlgorithmName,
+  { index, issuers }: VerificationSettings,
+): readonly Keyset[] {
+  const issuer = Object.hasOwn(unverifiedClaims, 'iss') ? unverifiedClaims.iss : undefined;
+  if (issuer !== undefined && (typeof issuer !== 'string' || issuer === '')) {
+    throw new AuthError('token_issuer_untrusted', { detail: 'iss is not a string' });
+  }
+  const found = index.forIssuer(issuer);
+  if (found.length === 0 || issuers?.(issuer) === false) throw new AuthError('token_issuer_untrusted');
+  const allowing = found.filter(({ allowed }) => allowed === undefined || allowed.has(algorithm));
+  if (allowing.length === 0) throw new AuthError('token_algorithm_refused');
+  return allowing;
+}
+
+/**
+ * Finds a key that signed the token: first among the keys at hand, then, if no candidate knows the kid, after one more look at
+ * the sources.
+ * @returns the claims, verified from here on, and whose key it was
+ */
+async function verifySignature(
+  { header, claims, signingInput, signature }: UnverifiedToken,
+  algorithm: AlgorithmName,
+  keysets: readonly Keyset[],
+): Promise<VerifiedClaims> {
+  let unavailable: unknown;
+  let known = false;
+  let tried = false;
+  for (const look of ['keys', 'refetch'] as const) {
+    for (const keyset of keysets) {
+      let snapshot: KeySnapshot;
+      try {
+        const found = keyset[look](header);
+        // Not awaited unless it has to be: most requests find their key at hand.
+        snapshot = found instanceof Promise ? await found : found;
+      } catch (error) {
+        if (!isAuthError(error)) throw error;
+        unavailable = error;
+        continue;
+      }
+      const selected = selectKeys(snapshot, keyset.selection, algorithm, header.kid);
+      known ||= selected.known;
+      for (const key of selected.candidates) {
+        tried = true;
+        if (key.verifiers.get(algorithm)?.(signingInput, signature) === true) return { claims, keyset };
+      }
+      if (selected.final) throw new AuthError('token_signature_invalid');
+    }
+    if (known) break;
+  }
+  // While one of the candidates cannot be asked, nobody can say that the token is bad.
+  if (unavailable !== undefined) throw unavailable;
+  if (tried) throw new AuthError('token_signature_invalid');
+  throw new AuthError(known ? 'token_algorithm_refused' : 'token_key_unknown');
+}

@@ -1,0 +1,51 @@
+// A breaker before anything that answers slowly or not at all: few failures are waited for, and then few are asked for.
+
+/** Guards one place that is asked over the network. */
+export interface Breaker {
+  /** Does the work, unless the place is known to be down or too much is under way there: then it rejects at once. */
+  run<T>(work: () => Promise<T>): Promise<T>;
+  /** Failures in a row. */
+  readonly failures: number;
+  /** `closed`: everybody asks. `open`: one asks a second, and the others are told at once. */
+  readonly state: 'closed' | 'open';
+}
+
+const MAX_FAILURES = 5;
+const PROBE_MS = 1_000;
+/** While a place hangs, what waits for it must not grow without bound. */
+const MAX_UNDER_WAY = 256;
+
+/** Makes a breaker that opens after five failures in a row, and closes with the first success. Time is monotonic. */
+export function createBreaker(): Breaker {
+  let failures = 0;
+  let probedAt = 0;
+  let underWay = 0;
+  return {
+    async run(work) {
+      if (underWay >= MAX_UNDER_WAY) throw new Error('too much is under way already');
+      if (failures >= MAX_FAILURES) {
+        const now = performance.now();
+        if (now - probedAt < PROBE_MS) throw new Error('down, and asked once a second');
+        probedAt = now;
+      }
+      underWay++;
+      try {
+        const result = await work();
+        failures = 0;
+        return result;
+      } catch (error) {
+        failures++;
+        probedAt = Math.max(probedAt, performance.now());
+        throw error;
+      } finally {
+        underWay--;
+      }
+    },
+    get failures() {
+      return failures;
+    },
+    get state() {
+      return failures >= MAX_FAILURES ? 'open' : 'closed';
+    },
+  };
+}

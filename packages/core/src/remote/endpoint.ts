@@ -1,0 +1,191 @@
+// Validation by a remote endpoint: one exact contract of what accepts a token, a clear denial, and everything else is no answer.
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../clock.ts';
+import { AuthError, ConfigError } from '../errors.ts';
+import { readSecret } from '../keysets/secret.ts';
+import type { SecretStore } from '../secrets/store.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../token/json.ts';
+import { parseToken } from '../token/parse.ts';
+import { createBreaker } from './breaker.ts';
+import { createJsonCaller, type JsonAnswer, type JsonCall } from './call.ts';
+import type { RemoteSettings } from './options.ts';
+
+/** How the endpoint fares. */
+export interface RemoteReport {
+  /** Without the query, where some endpoints want a key. */
+  readonly url: string;
+  /** `open`: it has failed five times in a row, and is asked once a second. */
+  readonly state: 'closed' | 'open';
+  readonly failures: number;
+}
+
+/** A remote endpoint, to be asked about tokens. */
+export interface RemoteEndpoint {
+  /**
+   * Asks about a token.
+   * @returns the claims that it has; undefined if the endpoint refuses it
+   * @throws AuthError `remote_unavailable` if the endpoint cannot say
+   */
+  validate(token: string): Promise<JsonObject | undefined>;
+  report(): RemoteReport;
+  close(): Promise<void>;
+}
+
+/** What an endpoint is made of, beside its options. */
+export interface RemoteEndpointSettings extends RemoteSettings {
+  readonly store: SecretStore | undefined;
+  readonly clock: Clock;
+  readonly maxTokenBytes: number;
+}
+
+const MAX_CACHED = 10_000;
+
+/** Makes an endpoint. @throws ConfigError if its client's secret has no store */
+export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEndpoint {
+  const { url, client, store, issuer, cacheForMs, clock } = settings;
+  if (client !== undefined && store === undefined)
+    throw new ConfigError('remote.client', 'needs a store for its secret; give one in secrets');
+  const caller = createJsonCaller(settings);
+  const breaker = createBreaker();
+  const stopping = new AbortController();
+  // By digest: what lies in memory must not be a token (RFC 8725 has no word for it, heap dumps do).
+  const accepted = new LRUCache<string, JsonObject>({ max: MAX_CACHED });
+  const asking = new Map<string, Promise<JsonObject | undefined>>();
+
+  async function ask(token: string): Promise<JsonObject | undefined> {
+    const call = client === undefined ? asBearer(token) : await asIntrospection(token, client, settings);
+    const answer = await breaker.run(async () => {
+      const given = await caller.call(url, call, stopping.signal);
+      // Down, or asked too often. What is merely odd may be about this token, and must not close the door to all others.
+      if (given.status >= 500 || given.status === 429)
+        throw new Error(`answered with status ${given.status}`);
+      return given;
+    });
+    // RFC 6750 §3.1: what refuses a token, and nothing else does.
+    if (client === undefined && (answer.status === 401 || answer.status === 403)) return undefined;
+    const claims = client === undefined ? acceptSubject(answer) : acceptIntrospection(answer);
+    if (claims !== undefined && issuer !== undefined && (claims.iss ?? issuer) !== issuer)
+      throw new Error('the endpoint speaks for another issuer');
+    return claims;
+  }
+
+  async function validate(token: string, digest: string): Promise<JsonObject | undefined> {
+    let claims: JsonObject | undefined;
+    try {
+      claims = await ask(token);
+    } catch (cause) {
+      throw new AuthError('remote_unavailable', {
+        detail: 'the remote endpoint did not say',
+        cause,
+        retryAfterSeconds: 1,
+      });
+    }
+    if (claims === undefined) return undefined;
+    const own = unverifiedClaims(token, settings.maxTokenBytes);
+    const complete = completeClaims(claims, own, issuer);
+    const ends = [complete.exp, own?.exp].filter((exp) => typeof exp === 'number');
+    const ttl = Math.min(cacheForMs, ...ends.map((exp) => exp * 1000 - clock.now()));
+    if (ttl >= 1) accepted.set(digest, complete, { ttl });
+    return complete;
+  }
+
+  return {
+    validate(token) {
+      const digest = createHash('sha256').update(token).digest('base64');
+      const known = accepted.get(digest);
+      if (known !== undefined) return Promise.resolve(known);
+      // Asked once for all that carry the same token at the same time.
+      const pending = asking.get(digest) ?? validate(token, digest).finally(() => asking.delete(digest));
+      asking.set(digest, pending);
+      return pending;
+    },
+    report: () => ({ url: `${url.origin}${url.pathname}`, state: breaker.state, failures: breaker.failures }),
+    async close() {
+      stopping.abort();
+      accepted.clear();
+      await caller.close();
+    },
+  };
+}
+
+function asBearer(token: string): JsonCall {
+  return { method: 'POST', headers: { authorization: `Bearer ${token}` } };
+}
+
+/** RFC 7662 §2.1, the client by HTTP Basic (RFC 6749 §2.3.1). */
+async function asIntrospection(
+  token: string,
+  { id, secret }: NonNullable<RemoteSettings['client']>,
+  { store }: RemoteEndpointSettings,
+): Promise<JsonCall> {
+  if (store === undefined) throw new Error('no store');
+  const bytes = await readSecret(store, secret, new AbortController().signal);
+  const password = Buffer.from(bytes)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
+  const credentials = Buffer.from(`${formEncode(id)}:${formEncode(password)}`).toString('base64');
+  return {
+    method: 'POST',
+    headers: {
+      authorization: `Basic ${credentials}`,
+      'content-type': 'application/x-www-form-urlencoded',
+    },
+    body: new URLSearchParams({ token, token_type_hint: 'access_token' }).toString(),
+  };
+}
+
+function formEncode(text: string): string {
+  return new URLSearchParams([['', text]]).toString().slice(1);
+}
+
+/** A JSON object with a string `sub`, and nothing less. */
+function acceptSubject({ status, json }: JsonAnswer): JsonObject {
+  if (json === undefined) throw new Error(`answered with status ${status} and no JSON object`);
+  const { sub } = own(json);
+  if (typeof sub !== 'string' || sub === '') throw new Error('answered without a sub');
+  return json;
+}
+
+/** RFC 7662 §2.2. True and false, as JSON has them: no other value says anything. */
+function acceptIntrospection({ status, json }: JsonAnswer): JsonObject | undefined {
+  if (json === undefined) throw new Error(`answered with status ${status} and no JSON object`);
+  const { active, ...claims } = own(json);
+  if (active === true) return claims;
+  if (active === false) return undefined;
+  throw new Error('answered without active');
+}
+
+/**
+ * The answer's members are the claims. What the token says of itself is not verified here, and only adds what narrows: its end, and its
+ * groups, which the endpoint has accepted with it, if it is of the same subject.
+ */
+function completeClaims(
+  claims: JsonObject,
+  token: JsonObject | undefined,
+  issuer: string | undefined,
+): JsonObject {
+  const isSame = token !== undefined && token.sub !== undefined && token.sub === claims.sub;
+  const groups = isSame && !Object.hasOwn(claims, 'groups') ? token.groups : undefined;
+  const exp = Object.hasOwn(claims, 'exp') ? undefined : token?.exp;
+  return {
+    ...claims,
+    ...(issuer === undefined ? {} : { iss: issuer }),
+    ...(groups === undefined ? {} : { groups }),
+    ...(exp === undefined ? {} : { exp }),
+  };
+}
+
+/** What the token says of itself, if it is a JWT at all: it need not be. */
+function unverifiedClaims(token: string, maxBytes: number): JsonObject | undefined {
+  try {
+    return own(parseToken(token, maxBytes).claims);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Own members only: "__proto__" and its kin are data. */
+function own(json: JsonObject): { readonly [name: string]: JsonValue | undefined } & JsonObject {
+  return isJsonObject(json) ? Object.assign(Object.create(null), json) : {};
+}
