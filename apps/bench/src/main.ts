@@ -1,8 +1,12 @@
 // `pnpm bench NAME`: finds the bench, runs it, prints its table. Measures nothing itself.
 import { keysets } from './keysets/run.ts';
+import { signing } from './signing/run.ts';
 import { type Figure, formatTable } from './table.ts';
 
-const benches: ReadonlyMap<string, () => Promise<readonly Figure[]>> = new Map([['keysets', keysets]]);
+const benches: ReadonlyMap<string, () => Promise<readonly Figure[]>> = new Map([
+  ['keysets', keysets],
+  ['signing', signing],
+]);
 
 const bench = benches.get(process.argv[2] ?? '');
 if (bench === undefined) {

@@ -24,7 +24,7 @@ else await tell(services, tokens, provider);
 
 async function tell(services: readonly DemoService[], tokens: Tokens, provider: DemoProvider): Promise<void> {
   console.log('Telling the story …');
-  const casts = services.map(({ url }) => createCast(provider, tokens, url));
+  const casts = services.map((service) => createCast(provider, tokens, service));
   const outcomes: { readonly step: Step; readonly got: readonly (number | string)[] }[] = [];
   for (const step of story) {
     await step.before?.(provider);
@@ -76,8 +76,9 @@ async function serve(
   tokens: Tokens,
   provider: DemoProvider,
 ): Promise<void> {
-  for (const { framework, url } of services) {
-    const { friendsOf } = createCast(provider, tokens, url);
+  for (const service of services) {
+    const { framework, url } = service;
+    const { friendsOf } = createCast(provider, tokens, service);
     const bob = (await friendsOf(tokens.alice)).find(({ name }) => name === 'bob');
     const message = JSON.stringify({ friendToken: bob?.friendToken, text: 'Hello, Bob' });
     console.log(`

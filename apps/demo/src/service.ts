@@ -1,6 +1,9 @@
 // Runs a sample service as its users would: a process of its own, told whom to trust by its environment.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -11,21 +14,40 @@ export const frameworks = ['express', 'koa', 'fastify', 'nestjs'] as const;
 export interface DemoService {
   readonly framework: (typeof frameworks)[number];
   readonly url: string;
+  /** The token that services call each other with. */
+  systemToken(): Promise<string>;
   /** Sends SIGTERM and resolves with the exit code. */
   stop(): Promise<number | null>;
+}
+
+/** Whom a service trusts, and who it is. */
+export interface DemoSettings {
+  readonly issuer: string;
+  readonly audience: string;
+  /** Where the system's token is. Default: in a directory of its own, which goes with the service. */
+  readonly authDirectory?: string;
 }
 
 /** Starts the sample service of one framework, and waits until it listens. */
 export async function startService(
   framework: DemoService['framework'],
-  { issuer, audience }: { readonly issuer: string; readonly audience: string },
+  { issuer, audience, authDirectory }: DemoSettings,
 ): Promise<DemoService> {
+  const own = await mkdtemp(join(tmpdir(), 'latchkey-sample-'));
+  const directory = authDirectory ?? join(own, '.auth');
   const main = fileURLToPath(import.meta.resolve(`@latchkey-apps/${framework}/main`));
   const child = spawn(
     process.execPath,
     ['--conditions=source', '--disable-warning=ExperimentalWarning', main],
     {
-      env: { ...process.env, ISSUER: issuer, AUDIENCE: audience, ALLOW_HTTP_ISSUER: 'true', PORT: '0' },
+      env: {
+        ...process.env,
+        ISSUER: issuer,
+        AUDIENCE: audience,
+        ALLOW_HTTP_ISSUER: 'true',
+        AUTH_DIRECTORY: directory,
+        PORT: '0',
+      },
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
@@ -33,9 +55,11 @@ export async function startService(
   return {
     framework,
     url,
+    systemToken: async () => (await readFile(join(directory, 'system.token'), 'utf8')).trim(),
     async stop() {
       child.kill('SIGTERM');
       if (child.exitCode === null) await once(child, 'exit');
+      await rm(own, { recursive: true });
       return child.exitCode;
     },
   };

@@ -2,6 +2,7 @@
 import { createHmac, createPublicKey } from 'node:crypto';
 import { forge, generateSigningKey, mint } from '@latchkey/testing';
 import { audience, type DemoProvider, otherAudience } from './provider.ts';
+import type { DemoService } from './service.ts';
 
 /** One step: a request and the status that it must be answered with. */
 export interface Step {
@@ -31,6 +32,8 @@ export interface Cast extends Tokens {
   readonly friendsOf: (token: string) => Promise<readonly { name: string; friendToken: string }[]>;
   /** Logs in at the service as John. */
   readonly logIn: () => Promise<{ access_token: string; refresh_token: string }>;
+  /** The token that services call each other with. */
+  readonly systemToken: () => Promise<string>;
 }
 
 /** Gets the tokens. */
@@ -48,9 +51,14 @@ export async function getTokens(provider: DemoProvider): Promise<Tokens> {
 const john = { user: 'john', pass: 'doe' } as const;
 
 /** Sets the scene at one service. */
-export function createCast(provider: DemoProvider, tokens: Tokens, serviceUrl: string): Cast {
+export function createCast(
+  provider: DemoProvider,
+  tokens: Tokens,
+  { url: serviceUrl, systemToken }: Pick<DemoService, 'url' | 'systemToken'>,
+): Cast {
   return {
     provider,
+    systemToken,
     ...tokens,
     async friendsOf(token) {
       const response = await fetch(`${serviceUrl}/friends`, {
@@ -69,6 +77,7 @@ export function createCast(provider: DemoProvider, tokens: Tokens, serviceUrl: s
   };
 }
 
+const internal = { method: 'GET', path: '/internal/friends/alice' } as const;
 const token = { method: 'POST', path: '/token' } as const;
 const refresh = { method: 'POST', path: '/token/refresh' } as const;
 const friends = { method: 'GET', path: '/friends' } as const;
@@ -159,6 +168,19 @@ export const story: readonly Step[] = [
     body: async ({ logIn }) => ({ refresh_token: (await logIn()).access_token }),
   },
   {
+    title: "the system's token, of another service",
+    ...internal,
+    expected: 200,
+    token: ({ systemToken }) => systemToken(),
+  },
+  {
+    title: "a user's token, at a route for services",
+    ...internal,
+    expected: 403,
+    token: ({ alice }) => alice,
+  },
+  { title: 'a user who is called as the system is', ...friends, expected: 401, token: calledLikeTheSystem },
+  {
     title: 'keys rotated at the provider, new key',
     ...friends,
     expected: 200,
@@ -203,6 +225,20 @@ async function byAStranger({ alice, provider }: Cast): Promise<string> {
 function expired({ alice, provider }: Cast): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   const claims = { ...payloadOf(alice), aud: audience, iat: now - 900, exp: now - 600 };
+  return mint(provider.key(), claims, { typ: 'at+jwt' });
+}
+
+/** Signed by the provider's own key, and of a subject that is not its to give. */
+function calledLikeTheSystem({ alice, provider }: Cast): Promise<string> {
+  const now = Math.floor(Date.now() / 1000);
+  const claims = {
+    ...payloadOf(alice),
+    sub: 'okera',
+    groups: ['root'],
+    aud: audience,
+    iat: now,
+    exp: now + 60,
+  };
   return mint(provider.key(), claims, { typ: 'at+jwt' });
 }
 

@@ -1,7 +1,30 @@
 // The sample services over HTTP, each as a process of its own: what the demo does not tell, which is mostly what must not work.
-import { createIssuer, type TestIssuer } from '@latchkey/testing';
+import { createAuthenticator, type JsonObject } from '@latchkey/core';
+import { createIssuer, forge, generateSigningKey, mint, type TestIssuer } from '@latchkey/testing';
+import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DemoService, frameworks, startService } from '../src/service.ts';
+
+/** Who the login's tokens are from, and whom its refresh tokens are for. */
+const LOGIN = 'urn:friends-and-messages:login';
+const REFRESH = 'urn:friends-and-messages:refresh';
+/** The seed's. */
+const JOHN = '{"user":"john","pass":"doe"}';
+
+/** What a login answers with. */
+interface Pair {
+  readonly access_token: string;
+  readonly refresh_token: string;
+  readonly exp: number;
+}
+
+function payload(token: string): JsonObject {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+}
+
+function header(token: string): JsonObject {
+  return JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString());
+}
 
 describe.each(frameworks)('%s', (framework) => {
   let issuer: TestIssuer;
@@ -31,6 +54,21 @@ describe.each(frameworks)('%s', (framework) => {
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body,
     });
+
+  const send = (path: string, body?: string, headers: Readonly<Record<string, string>> = {}) =>
+    fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      body: body ?? null,
+    });
+
+  const logIn = async () => (await (await send('/token', JOHN)).json()) as Pair;
+
+  const refresh = (refreshToken: unknown) =>
+    send('/token/refresh', JSON.stringify({ refresh_token: refreshToken }));
+
+  const publishedKeys = async () =>
+    (await (await get('/.well-known/jwks.json')).json()) as { keys: JsonObject[] };
 
   const friendTokenFor = async (token: string, name: string): Promise<string> => {
     const { friends } = (await (await get('/friends', token)).json()) as {
@@ -111,6 +149,220 @@ describe.each(frameworks)('%s', (framework) => {
         code: 'claims_insufficient',
         message: 'The token lacks a claim that this request needs',
       });
+    });
+  });
+
+  describe('KD-3: a login that answers with signed tokens', () => {
+    it('KD-5: each of the two fields is one compact token, in place', async () => {
+      const response = await send('/token', JOHN);
+      expect(response.status).toBe(200);
+      const answer = (await response.json()) as Pair;
+      expect(Object.keys(answer).sort()).toEqual(['access_token', 'exp', 'refresh_token']);
+      for (const token of [answer.access_token, answer.refresh_token])
+        expect(token).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
+    });
+
+    it('KD-4: what stands beside them is as it was', async () => {
+      const { access_token, exp } = await logIn();
+      expect(exp).toBeTypeOf('number');
+      expect(payload(access_token).exp).toBe(exp);
+    });
+
+    it('KD-18: the claims are those of the login, with iat and jti', async () => {
+      const { access_token, refresh_token } = await logIn();
+      expect(payload(access_token)).toMatchObject({
+        iss: LOGIN,
+        aud: issuer.audience,
+        sub: 'john',
+        roles: ['role_a', 'role_b'],
+        iat: expect.any(Number),
+        jti: expect.any(String),
+      });
+      expect(payload(refresh_token)).toMatchObject({ iss: LOGIN, aud: REFRESH, sub: 'john' });
+    });
+
+    it('RFC 6749 §5.1: no cache keeps the answer, and it says once what it is', async () => {
+      const { headers } = await send('/token', JOHN);
+      expect(headers.get('cache-control')).toBe('no-store');
+      expect(headers.get('pragma')).toBe('no-cache');
+      expect(headers.get('content-type')).toBe('application/json; charset=utf-8');
+    });
+
+    it('jose verifies both by the published keys', async () => {
+      const { access_token, refresh_token } = await logIn();
+      const keys = createRemoteJWKSet(new URL(`${url}/.well-known/jwks.json`));
+      const access = await jwtVerify(access_token, keys, {
+        issuer: LOGIN,
+        audience: issuer.audience,
+        algorithms: ['ES256'],
+        typ: 'JWT',
+        requiredClaims: ['exp', 'iat', 'jti', 'sub'],
+      });
+      expect(access.payload.sub).toBe('john');
+      const { payload: claims } = await jwtVerify(refresh_token, keys, { issuer: LOGIN, audience: REFRESH });
+      expect(claims.sub).toBe('john');
+      await expect(jwtVerify(refresh_token, keys, { audience: issuer.audience })).rejects.toThrow('"aud"');
+    });
+
+    it('another service with @latchkey/core verifies both by the published keys', async () => {
+      const { access_token, refresh_token } = await logIn();
+      const trusting = (audience: string) =>
+        createAuthenticator({
+          keySets: [{ issuer: LOGIN, jwksUrl: `${url}/.well-known/jwks.json`, allowHttp: true }],
+          audience,
+        });
+      const [access, refreshing] = [trusting(issuer.audience), trusting(REFRESH)];
+      expect((await access.verify(access_token, { roles: ['role_a', 'role_b'] })).subject).toBe('john');
+      expect((await refreshing.verify(refresh_token)).subject).toBe('john');
+      await expect(access.verify(refresh_token)).rejects.toMatchObject({ code: 'token_audience_mismatch' });
+      await Promise.all([access.close(), refreshing.close()]);
+    });
+
+    it('a bad bearer token beside the password does not matter', async () => {
+      expect((await send('/token', JOHN, { authorization: 'Bearer x.y.z' })).status).toBe(200);
+    });
+
+    it.each([
+      ['a wrong password', '{"user":"john","pass":"dove"}', 401],
+      ['a password that begins right', '{"user":"john","pass":"do"}', 401],
+      ['a password that is no string', '{"user":"john","pass":["doe"]}', 401],
+      ['no password', '{"user":"john"}', 401],
+      ['an unknown user', '{"user":"jane","pass":"doe"}', 401],
+      ['a user that is no string', '{"user":["john"],"pass":"doe"}', 401],
+      ['a user whom every object has', '{"user":"constructor","pass":"doe"}', 401],
+      ['an empty object', '{}', 401],
+      ['a list', '[{"user":"john","pass":"doe"}]', 401],
+      ['no body', undefined, 401],
+      ['no JSON', '{"user":"john","pass":', 400],
+      ['a body over the limit', JSON.stringify({ user: 'john', pass: 'doe', more: 'x'.repeat(20_000) }), 413],
+    ])('%s gets no token', async (_name, body, status) => {
+      const response = await send('/token', body);
+      expect(response.status).toBe(status);
+      const text = await response.text();
+      expect(JSON.parse(text)).toMatchObject({ message: expect.stringMatching(/^[A-Z]/) });
+      expect(text).not.toMatch(/token"|john|doe|eyJ/);
+    });
+
+    it('a body that does not say that it is JSON is left unread', async () => {
+      expect((await send('/token', JOHN, { 'content-type': 'text/plain' })).status).toBe(401);
+    });
+  });
+
+  describe('KD-3: what the tokens of a login open', () => {
+    it('the access token opens what its scope names', async () => {
+      const { access_token } = await logIn();
+      const response = await get('/friends', access_token);
+      expect(response.status).toBe(200);
+      expect(await response.json()).toMatchObject({ friends: [{ name: 'alice' }] });
+      expect((await get('/admin', access_token)).status).toBe(403);
+    });
+
+    it("AK-3: a friend token for it is nobody else's: not of the same sub at the provider", async () => {
+      const { access_token } = await logIn();
+      const friendToken = await friendTokenFor(access_token, 'alice');
+      const body = JSON.stringify({ friendToken, text: 'Hi' });
+      expect((await post(body, access_token)).status).toBe(201);
+      const namesake = await issuer.mint({ sub: 'john', scope: 'messages:write' });
+      expect((await post(body, namesake)).status).toBe(403);
+    });
+
+    it('the refresh token opens nothing', async () => {
+      const { refresh_token } = await logIn();
+      for (const path of ['/friends', '/admin']) {
+        const response = await get(path, refresh_token);
+        expect(response.status).toBe(401);
+        expect(response.headers.get('www-authenticate')).toContain('error="invalid_token"');
+      }
+    });
+
+    it('the refresh token gets a new pair, each token with a name of its own', async () => {
+      const first = await logIn();
+      const response = await refresh(first.refresh_token);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('cache-control')).toBe('no-store');
+      expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+      const second = (await response.json()) as Pair;
+      expect(Object.keys(second).sort()).toEqual(['access_token', 'exp', 'refresh_token']);
+      const tokens = [first, second].flatMap(({ access_token, refresh_token }) => [
+        access_token,
+        refresh_token,
+      ]);
+      expect(new Set(tokens.map((token) => payload(token).jti)).size).toBe(4);
+      expect((await get('/friends', second.access_token)).status).toBe(200);
+      expect((await refresh(second.refresh_token)).status).toBe(200);
+    });
+
+    it('the access token does not refresh', async () => {
+      const { access_token } = await logIn();
+      expect((await refresh(access_token)).status).toBe(401);
+    });
+
+    it('tokens that are not of the login do not refresh', async () => {
+      for (const token of [
+        alice,
+        await issuer.mint({ aud: REFRESH }),
+        await issuer.mint({ iss: LOGIN, aud: REFRESH }),
+        await friendTokenFor(alice, 'bob'),
+      ])
+        expect((await refresh(token)).status).toBe(401);
+    });
+
+    it('a forged refresh token is a 401', async () => {
+      const { refresh_token } = await logIn();
+      const [head, , signature] = refresh_token.split('.');
+      const claims = payload(refresh_token);
+      const stranger = await generateSigningKey('ES256', String(header(refresh_token).kid));
+      const changed = Buffer.from(JSON.stringify({ ...claims, sub: 'alice' })).toString('base64url');
+      for (const forged of [
+        `${head}.${changed}.${signature}`,
+        await mint(stranger, claims),
+        forge({ header: { alg: 'none', typ: 'JWT' }, payload: claims }),
+        `${refresh_token.slice(0, refresh_token.lastIndexOf('.'))}.`,
+      ]) {
+        const response = await refresh(forged);
+        expect(response.status).toBe(401);
+        expect(await response.text()).not.toContain(changed);
+      }
+    });
+
+    it.each([
+      ['an empty text', '{"refresh_token":""}', 401],
+      ['a number', '{"refresh_token":5}', 401],
+      ['an object', '{"refresh_token":{"sub":"john"}}', 401],
+      ['null', '{"refresh_token":null}', 401],
+      ['nothing', '{}', 401],
+      ['no body', undefined, 401],
+      ['no JSON', '{"refresh_token":', 400],
+      ['a body over the limit', JSON.stringify({ refresh_token: 'x'.repeat(20_000) }), 413],
+    ])('%s does not refresh', async (_name, body, status) => {
+      const response = await send('/token/refresh', body);
+      expect(response.status).toBe(status);
+      expect(await response.json()).toMatchObject({ message: expect.stringMatching(/^[A-Z]/) });
+    });
+  });
+
+  describe('AK-7: the published keys', () => {
+    it('RFC 7517 §8.5.2: are a JWK Set by their content type, for a while', async () => {
+      const { status, headers } = await get('/.well-known/jwks.json');
+      expect(status).toBe(200);
+      // Some frameworks add a charset, which JSON has no need of.
+      expect(headers.get('content-type')).toMatch(/^application\/jwk-set\+json(?:; charset=utf-8)?$/);
+      expect(headers.get('cache-control')).toMatch(/^public, max-age=[1-9]\d*$/);
+    });
+
+    it('T-046: have no private member, and name the key that signs', async () => {
+      const { keys } = await publishedKeys();
+      const { access_token } = await logIn();
+      expect(keys.map(({ kid }) => kid)).toEqual([header(access_token).kid]);
+      for (const key of keys) {
+        expect(key).toMatchObject({ alg: 'ES256', use: 'sig' });
+        for (const name of ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'priv'])
+          expect(key).not.toHaveProperty(name);
+      }
+    });
+
+    it('are for everybody, whatever bearer token stands beside', async () => {
+      expect((await get('/.well-known/jwks.json', 'x.y.z')).status).toBe(200);
     });
   });
 });

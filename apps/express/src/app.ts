@@ -7,11 +7,17 @@ import {
   requireClaims,
   signResponse,
 } from '@latchkey/express';
-import { keysToSign, readMessage, type Sample } from '@latchkey-apps/friends';
+import { keysToSign, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 
 /** Builds the service. Tokens are whatever the authenticator says. */
-export async function createApp({ authenticator, friends, login, signer }: Sample): Promise<Express> {
+export async function createApp({
+  authenticator,
+  friends,
+  login,
+  messages,
+  signer,
+}: Sample): Promise<Express> {
   const app = express();
   const json = express.json({ limit: '10kb' });
   app.disable('x-powered-by');
@@ -53,7 +59,16 @@ export async function createApp({ authenticator, friends, login, signer }: Sampl
         return;
       }
       const friend = await friends.requireCapability(message.friendToken, request.auth);
-      response.status(201).json({ to: friend.subject, from: request.auth.subject, text: message.text });
+      const sent = await messages.send(request.auth, friend, message.text);
+      response.status(sent === undefined ? 409 : 201).json(sent ?? { message: 'You are friends no longer' });
+    }),
+  );
+
+  // For other services of the system, with the system's token.
+  app.get(
+    '/internal/friends/:user',
+    requireClaims(systemOnly, (request, response) => {
+      response.json({ friends: friends.namesOf(String(request.params.user)) });
     }),
   );
 

@@ -8,7 +8,7 @@ const sample = await createSample(settings);
 const app = await createApp(sample);
 const server = app.listen(port, host, () => {
   const address = server.address();
-  console.log(`listening on http://${host}:${typeof address === 'object' ? address?.port : port}`);
+  sample.listening(`http://${host}:${typeof address === 'object' ? address?.port : port}`);
 });
 
 onStop(async () => {
@@ -17,5 +17,5 @@ onStop(async () => {
     server.close(resolve);
     server.closeIdleConnections();
   });
-  await sample.authenticator.close();
+  await sample.close();
 });

@@ -7,15 +7,22 @@ import latchkey, {
   publishKeys,
   signResponse,
 } from '@latchkey/fastify';
-import { keysToSign, readMessage, type Sample } from '@latchkey-apps/friends';
+import { keysToSign, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
 import fastify, { type FastifyInstance } from 'fastify';
 
 const reader = compileRules({ scope: 'friends:read', sub: present() });
 const writer = compileRules({ scope: 'messages:write', sub: present() });
 const staff = compileRules({ roles: ['admin', 'dev'] });
+const system = compileRules(systemOnly);
 
 /** Builds the service. Tokens are whatever the authenticator says. */
-export async function createApp({ authenticator, friends, login, signer }: Sample): Promise<FastifyInstance> {
+export async function createApp({
+  authenticator,
+  friends,
+  login,
+  messages,
+  signer,
+}: Sample): Promise<FastifyInstance> {
   const app = fastify({ bodyLimit: 10 * 1024 });
 
   // A token is needed for every route that does not say otherwise. Bodies are read after it.
@@ -51,9 +58,17 @@ export async function createApp({ authenticator, friends, login, signer }: Sampl
     }
     const auth = getAuth(request);
     const friend = await friends.requireCapability(message.friendToken, auth);
-    reply.code(201);
-    return { to: friend.subject, from: auth.subject, text: message.text };
+    const sent = await messages.send(auth, friend, message.text);
+    reply.code(sent === undefined ? 409 : 201);
+    return sent ?? { message: 'You are friends no longer' };
   });
+
+  // For other services of the system, with the system's token.
+  app.get<{ Params: { user: string } }>(
+    '/internal/friends/:user',
+    { config: { auth: { claims: system } } },
+    async ({ params }) => ({ friends: friends.namesOf(params.user) }),
+  );
 
   app.get('/admin', { config: { auth: { claims: staff } } }, async (request) => ({
     welcome: getAuth(request).subject,

@@ -7,10 +7,10 @@ const { host, port } = settings;
 const sample = await createSample(settings);
 const app = await createApp(sample);
 await app.listen({ host, port });
-console.log(`listening on ${app.listeningOrigin}`);
+sample.listening(app.listeningOrigin);
 
 onStop(async () => {
   // Requests under way are answered; connections that only wait are let go.
   await app.close();
-  await sample.authenticator.close();
+  await sample.close();
 });

@@ -32,6 +32,8 @@ export interface Friend {
 export interface Friends {
   /** The friends of a caller, each with a token for them alone. */
   of(caller: Principal): Promise<readonly Friend[]>;
+  /** The names of a user's friends: for services, which ask about anybody. */
+  namesOf(user: string): readonly string[];
   /** Whom this caller may write to by this token. */
   readonly requireCapability: CapabilityCheck['requireCapability'];
 }
@@ -48,6 +50,7 @@ export function createFriends({ secrets, secret, alg }: OwnKeys): Friends {
           friendToken: await mintFor(caller, { sub: name }),
         })),
       ),
+    namesOf: (user) => friendships.get(user) ?? [],
     requireCapability,
   };
 }

@@ -2,11 +2,11 @@
 import { bodyParser } from '@koa/bodyparser';
 import Router from '@koa/router';
 import { authenticate, isAuthError, present, publishKeys, requireClaims, signResponse } from '@latchkey/koa';
-import { keysToSign, readMessage, type Sample } from '@latchkey-apps/friends';
+import { keysToSign, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
 import Koa, { type Middleware } from 'koa';
 
 /** Builds the service. Tokens are whatever the authenticator says. */
-export async function createApp({ authenticator, friends, login, signer }: Sample): Promise<Koa> {
+export async function createApp({ authenticator, friends, login, messages, signer }: Sample): Promise<Koa> {
   const app = new Koa();
   const json = bodyParser({ enableTypes: ['json'], jsonLimit: '10kb', onError: refuseBody });
   app.use(answerErrors);
@@ -53,8 +53,16 @@ export async function createApp({ authenticator, friends, login, signer }: Sampl
       }
       const { auth } = ctx.state;
       const friend = await friends.requireCapability(message.friendToken, auth);
-      ctx.status = 201;
-      ctx.body = { to: friend.subject, from: auth.subject, text: message.text };
+      const sent = await messages.send(auth, friend, message.text);
+      ctx.status = sent === undefined ? 409 : 201;
+      ctx.body = sent ?? { message: 'You are friends no longer' };
+    }),
+  );
+  // For other services of the system, with the system's token.
+  router.get(
+    '/internal/friends/:user',
+    requireClaims(systemOnly, (ctx) => {
+      ctx.body = { friends: friends.namesOf(String(ctx.params.user)) };
     }),
   );
   router.get(

@@ -1,13 +1,26 @@
 // Friends and messages: the routes that need a token, and what each asks of it.
 import { Auth, type Principal, present, RequireClaims } from '@latchkey/nestjs';
-import { type Friends, readMessage } from '@latchkey-apps/friends';
-import { BadRequestException, Body, Controller, Get, Inject, Post, UseInterceptors } from '@nestjs/common';
+import { type Friends, type Messages, readMessage, systemOnly } from '@latchkey-apps/friends';
+import {
+  BadRequestException,
+  Body,
+  ConflictException,
+  Controller,
+  Get,
+  Inject,
+  Param,
+  Post,
+  UseInterceptors,
+} from '@nestjs/common';
 import { JsonBody } from './json-body.interceptor.ts';
-import { FRIENDS } from './tokens.ts';
+import { FRIENDS, MESSAGES } from './tokens.ts';
 
 @Controller()
 export class FriendsController {
-  constructor(@Inject(FRIENDS) private readonly friends: Friends) {}
+  constructor(
+    @Inject(FRIENDS) private readonly friends: Friends,
+    @Inject(MESSAGES) private readonly messages: Messages,
+  ) {}
 
   @RequireClaims({ scope: 'friends:read', sub: present() })
   @Get('friends')
@@ -24,7 +37,16 @@ export class FriendsController {
       throw new BadRequestException('Expected {"friendToken": …, "text": …}, text of 1 to 1000 characters');
     }
     const friend = await this.friends.requireCapability(message.friendToken, auth);
-    return { to: friend.subject, from: auth.subject, text: message.text };
+    const sent = await this.messages.send(auth, friend, message.text);
+    if (sent === undefined) throw new ConflictException('You are friends no longer');
+    return sent;
+  }
+
+  /** For other services of the system, with the system's token. */
+  @RequireClaims(systemOnly)
+  @Get('internal/friends/:user')
+  namesOf(@Param('user') user: string) {
+    return { friends: this.friends.namesOf(user) };
   }
 
   @RequireClaims({ roles: ['admin', 'dev'] })

@@ -16,10 +16,10 @@ app.disable('x-powered-by');
 
 await app.listen(port, host);
 const address = app.getHttpServer().address();
-console.log(`listening on http://${host}:${typeof address === 'object' ? address?.port : port}`);
+sample.listening(`http://${host}:${typeof address === 'object' ? address?.port : port}`);
 
 onStop(async () => {
   // Requests under way are answered; connections that only wait are let go.
   await app.close();
-  await sample.authenticator.close();
+  await sample.close();
 });

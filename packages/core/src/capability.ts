@@ -1,7 +1,7 @@
 // Object capabilities: one token per object, minted for one caller, and good only beside that caller's own token. The relation between the
 // two is declared once, and both sides, who mints and who requires, are made of the same declaration.
 import { createAuthenticator } from './authenticator.ts';
-import { readObject, readText } from './checks.ts';
+import { isPlainObject, readObject, readText } from './checks.ts';
 import type { Clock } from './clock.ts';
 import type { Duration } from './duration.ts';
 import { AuthError, ConfigError } from './errors.ts';
@@ -10,7 +10,9 @@ import { contextOf, isPrincipal, type Principal } from './principal.ts';
 import type { SecretStore } from './secrets/store.ts';
 import type { ClaimsToSign } from './signing/claims.ts';
 import type { SignerOptions } from './signing/options.ts';
+import { signerOptionNames } from './signing/read.ts';
 import { createSigner, type Signer } from './signing/signer.ts';
+import { normalizeType } from './token/parse.ts';
 
 /** What the tokens of one kind of capability are, and how they belong to who may use them. Plain data, for both sides. */
 export interface Capability {
@@ -57,15 +59,21 @@ export type CapabilityMintOptions = Without<SignerOptions, 'issuer' | 'audience'
 
 /** Whose signature a capability has: one source of keys. */
 export type CapabilityCheckOptions = {
-  readonly keySet: Without<KeysetOptions, 'issuer'> | KeysetOptions;
+  readonly keySet: Without<KeysetOptions, 'issuer'>;
   readonly secrets?: SecretStore | undefined;
   readonly externalSecrets?: SecretStore | undefined;
   readonly clockSkew?: Duration | undefined;
   readonly clock?: Clock | undefined;
 };
 
-/** Claims that no relation is over: they say something else already. */
-const TAKEN = ['iss', 'aud', 'exp', 'nbf', 'iat', 'jti'];
+/** Claims that no relation is over: they say something else already, or are no claims of their own in JavaScript. */
+const TAKEN = ['iss', 'aud', 'exp', 'nbf', 'iat', 'jti', '__proto__'];
+/** What access tokens are called, and tokens that are not called anything: no type of a capability's own. */
+const COMMON_TYPES = ['jwt', 'at+jwt'];
+/** What a capability says itself is not for its options to say. */
+const mintOptionNames = signerOptionNames.filter(
+  (name) => !['issuer', 'audience', 'typ', 'requireExp'].includes(name),
+);
 
 /**
  * Makes the side that hands out capabilities. They live for `expiresIn`, 10 minutes if nothing is said.
@@ -73,7 +81,8 @@ const TAKEN = ['iss', 'aud', 'exp', 'nbf', 'iat', 'jti'];
  */
 export function mintCapabilities(capability: Capability, options: CapabilityMintOptions): CapabilityMint {
   const { typ, issuer, audience, relation } = readCapability(capability);
-  const signer = createSigner({ expiresIn: '10m', ...options, typ, issuer, audience } as SignerOptions);
+  const { expiresIn = '10m', ...rest } = readObject(options, mintOptionNames, '');
+  const signer = createSigner({ ...rest, expiresIn, typ, issuer, audience } as unknown as SignerOptions);
   return Object.freeze<CapabilityMint>({
     signer,
     async mintFor(principal, claims) {
@@ -81,7 +90,8 @@ export function mintCapabilities(capability: Capability, options: CapabilityMint
       const related = relatedClaims(relation, principal);
       if (related === undefined)
         throw new TypeError('mintFor: the caller has not the claims of the relation');
-      for (const name of Object.keys(related)) {
+      if (!isPlainObject(claims)) throw new TypeError('mintFor: expected an object of claims');
+      for (const name of claimNames(relation)) {
         if (Object.hasOwn(claims, name)) throw new TypeError(`mintFor: ${name} is for the relation to say`);
       }
       return signer.sign({ ...claims, ...related });
@@ -103,12 +113,11 @@ export function requireCapabilities(
     ['keySet', 'secrets', 'externalSecrets', 'clockSkew', 'clock'],
     '',
   ) as unknown as CapabilityCheckOptions;
-  const authenticator = createAuthenticator({
-    ...rest,
-    keySets: [{ ...keySet, issuer } as KeysetOptions],
-    audience,
-    typ,
-  });
+  if (Object.hasOwn(Object(keySet), 'issuer'))
+    throw new ConfigError('keySet.issuer', 'is what the capability says');
+  const authenticator = inTermsOfKeySet(() =>
+    createAuthenticator({ ...rest, keySets: [{ ...keySet, issuer } as KeysetOptions], audience, typ }),
+  );
   return Object.freeze<CapabilityCheck>({
     async requireCapability(token, principal) {
       if (principal === undefined) throw new AuthError('credentials_missing');
@@ -140,14 +149,36 @@ function readCapability(capability: Capability): Capability {
     if (TAKEN.includes(claim))
       throw new ConfigError(`capability.relation.${claim}`, 'is not free for a relation');
   }
+  const relationOf = Object.fromEntries(
+    entries.map(([claim, of]) => [claim, readText(of, `capability.relation.${claim}`)]),
+  );
+  const names = claimNames(relationOf);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined)
+    throw new ConfigError(`capability.relation.${twice}`, 'is where another claim keeps its issuer');
+  const type = readText(typ, 'capability.typ');
+  if (COMMON_TYPES.includes(normalizeType(type)))
+    throw new ConfigError(
+      'capability.typ',
+      'is that of other tokens; expected one of its own, like friend+jwt',
+    );
   return {
-    typ: readText(typ, 'capability.typ'),
+    typ: type,
     issuer: readText(issuer, 'capability.issuer'),
     audience: readText(audience, 'capability.audience'),
-    relation: Object.fromEntries(
-      entries.map(([claim, of]) => [claim, readText(of, `capability.relation.${claim}`)]),
-    ),
+    relation: relationOf,
   };
+}
+
+/** An error of the keyset, by the name that it was given under. */
+function inTermsOfKeySet<T>(build: () => T): T {
+  try {
+    return build();
+  } catch (error) {
+    if (!(error instanceof ConfigError) || !error.path.startsWith('keySets[0]')) throw error;
+    const problem = error.message.slice(error.path.length + 2);
+    throw new ConfigError(error.path.replace('keySets[0]', 'keySet'), problem, { cause: error });
+  }
 }
 
 /** The claims of a capability that the relation is over, those of the callers' issuers included. */

@@ -59,12 +59,15 @@ export function createPrincipal(
 
 /** True for what an authenticator made; false for anything else that stands in the same place. */
 export function isPrincipal(value: unknown): value is Principal {
-  return typeof value === 'object' && value !== null && CONTEXT in value;
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, CONTEXT);
 }
 
 /** What the authenticator gave it along; undefined for what no authenticator made. */
 export function contextOf(principal: object): PrincipalContext | undefined {
-  return (principal as { readonly [CONTEXT]?: PrincipalContext })[CONTEXT];
+  // What only inherits from a principal may say other things of itself.
+  return isPrincipal(principal)
+    ? (principal as { readonly [CONTEXT]?: PrincipalContext })[CONTEXT]
+    : undefined;
 }
 
 function readStrings(value: JsonValue | undefined, name: string): readonly string[] {

@@ -109,12 +109,14 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
 export function signResponse(options: core.SignResponseOptions): fastify.onSendAsyncHookHandler {
   const { sign } = core.createResponseSigner(options);
   return async (_request, reply, body) => {
-    const header = (name: string) => reply.getHeader(name);
-    const signed = await sign({ status: reply.statusCode, header, body });
-    if (signed === undefined) return body;
-    for (const name of signed.without) reply.removeHeader(name);
-    reply.headers(signed.headers);
-    return signed.body;
+    const signed = await sign({
+      status: reply.statusCode,
+      body,
+      getHeader: (name) => reply.getHeader(name),
+      setHeader: (name, value) => reply.header(name, value),
+      removeHeader: (name) => reply.removeHeader(name),
+    });
+    return signed === undefined ? body : signed.body;
   };
 }
 

@@ -79,18 +79,23 @@ export function requireClaims<const R extends core.Rules>(
 export function signResponse(options: core.SignResponseOptions): Middleware {
   const { sign } = core.createResponseSigner(options);
   return async (ctx, next) => {
-    await next();
-    const { status, body, response } = ctx;
-    const header = (name: string) => response.get(name) || undefined;
-    const signed = await sign({ status, header, body }).catch((error: unknown) => {
-      // An error handler before us may set a status only, and no body of its own.
+    try {
+      await next();
+      const { status, body, response } = ctx;
+      const signed = await sign({
+        status,
+        body,
+        getHeader: (name) => response.get(name) || undefined,
+        setHeader: (name, value) => ctx.set(name, value),
+        removeHeader: (name) => ctx.remove(name),
+      });
+      if (signed !== undefined) ctx.body = signed.body;
+    } catch (error) {
+      // An error handler before us may set a status only, or nothing at all. Without a type, Koa lets go of the body.
+      ctx.remove('Content-Type');
       ctx.body = null;
       throw error;
-    });
-    if (signed === undefined) return;
-    ctx.body = signed.body;
-    for (const name of signed.without) ctx.remove(name);
-    ctx.set(signed.headers);
+    }
   };
 }
 

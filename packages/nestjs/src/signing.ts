@@ -10,7 +10,7 @@ import {
   type Type,
   UseInterceptors,
 } from '@nestjs/common';
-import { mergeMap, type Observable } from 'rxjs';
+import { concatMap, type Observable } from 'rxjs';
 import { Public } from './decorators.ts';
 
 /** Of Express's response and Fastify's reply, what both have. */
@@ -38,13 +38,16 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
       refuseSending(context);
       const reply = context.switchToHttp().getResponse<Reply>();
       return next.handle().pipe(
-        mergeMap(async (body: unknown) => {
-          const header = (name: string) => reply.getHeader(name);
-          const signed = await sign({ status: reply.statusCode, header, body });
-          if (signed === undefined) return body;
-          for (const name of signed.without) reply.removeHeader(name);
-          for (const [name, value] of Object.entries(signed.headers)) reply.header(name, value);
-          return signed.object;
+        // In their order: the last is what is sent.
+        concatMap(async (body: unknown) => {
+          const signed = await sign({
+            status: reply.statusCode,
+            body,
+            getHeader: (name) => reply.getHeader(name),
+            setHeader: (name, value) => reply.header(name, value),
+            removeHeader: (name) => reply.removeHeader(name),
+          });
+          return signed === undefined ? body : signed.object;
         }),
       );
     },
@@ -70,11 +73,20 @@ export function publishKeys(signer: Signer, path = '.well-known/jwks.json'): Typ
 }
 
 function refuseSending(context: ExecutionContext): void {
-  const [type, method] = [context.getClass(), context.getHandler().name];
+  const type = context.getClass();
+  const method = nameOf(context.getHandler(), type.prototype);
+  const kinds = method === undefined ? ['1:'] : Object.keys(Object(getMetadata?.(ARGUMENTS, type, method)));
   // The kinds of parameters: 1 is the response, 2 is next.
-  const sends = Object.keys(Object(getMetadata?.(ARGUMENTS, type, method))).some((kind) =>
-    /^[12]:/.test(kind),
-  );
-  if (sends && getMetadata?.(PASSTHROUGH, type, method) !== true)
+  const sends = kinds.some((kind) => /^[12]:/.test(kind));
+  if (sends && (method === undefined || getMetadata?.(PASSTHROUGH, type, method) !== true))
     throw new ConfigError(`${type.name}.${method}`, 'sends by itself, with @Res() or @Next(), and is signed');
+}
+
+/** By what its class calls it: a decorator may have put a function of another name, or of none, in its place. */
+function nameOf(handler: object, prototype: object | null): string | undefined {
+  for (let at = prototype; at !== null; at = Object.getPrototypeOf(at)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at)))
+      if (value === handler) return name;
+  }
+  return undefined;
 }

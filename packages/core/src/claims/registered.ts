@@ -21,8 +21,8 @@ export interface RegisteredClaimsPolicy {
   readonly acceptSenderConstrained?: boolean | undefined;
 }
 
-// The year 2242. A larger number is no time in seconds: most likely milliseconds were written.
-const MAX_NUMERIC_DATE = 2 ** 33;
+/** The year 2242. A larger number is no time in seconds: most likely milliseconds were written. */
+export const MAX_NUMERIC_DATE = 2 ** 33;
 
 /**
  * Judges exp, nbf, iat, sub and aud, in that order.
@@ -98,12 +98,15 @@ function readNumericDate(claims: JsonObject, name: string): number | undefined {
   return value;
 }
 
-/** Identifiers end up in logs, directories and headers: blank ones and control characters are nobody's. */
 function checkIdentifier(claims: JsonObject, name: string): void {
   const value = own(claims, name);
-  if (value !== undefined && (typeof value !== 'string' || value.trim() === '' || /\p{Cc}/u.test(value))) {
+  if (value !== undefined && !isIdentifier(value))
     throw invalid(`${name} is not a string that names somebody`);
-  }
+}
+
+/** Identifiers end up in logs, directories and headers: blank ones and control characters are nobody's. */
+export function isIdentifier(value: unknown): boolean {
+  return typeof value === 'string' && value.trim() !== '' && !/\p{Cc}/u.test(value);
 }
 
 function own(claims: JsonObject, name: string): JsonValue | undefined {

@@ -27,6 +27,8 @@ export interface AuthDirectoryOptions {
   readonly directory?: string | undefined;
   /** The `iss` of tokens. Default: this machine's name. */
   readonly issuer?: string | undefined;
+  /** The `aud` of tokens. Default: none. */
+  readonly audience?: string | readonly string[] | undefined;
   /** The `sub` of the system token. Default `okera`. */
   readonly systemSubject?: string | undefined;
   /** For `exp`. Default `Date`. */
@@ -179,6 +181,7 @@ async function sign(path: string, claims: object, options: AuthDirectoryOptions)
     jwks: { keys: [privateJwkFromPem(pem) as JsonObject] },
     alg: AUTH_ALGORITHM,
     issuer: options.issuer ?? hostname(),
+    audience: options.audience,
     expiresIn: `${LIFETIME_DAYS}d`,
     clock: options.clock,
   });

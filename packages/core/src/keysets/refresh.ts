@@ -103,7 +103,6 @@ export function createRefreshed<L extends Loaded, T extends object>(
 
   /** One attempt, shared by all who ask while it runs. Never rejects. */
   function load(): Promise<void> {
-    unwatch ??= source.watch?.(() => void changed()) ?? (() => {});
     loading ??= attempt().finally(() => {
       loading = undefined;
     });
@@ -121,6 +120,9 @@ export function createRefreshed<L extends Loaded, T extends object>(
 
   async function attempt(): Promise<void> {
     clearTimeout(timer);
+    // Anew each time, and before it is read: what is watched may be another one by now, or not have been there.
+    unwatch?.();
+    unwatch = source.watch?.(() => void changed());
     try {
       accept(await source.load(stopping.signal));
     } catch (error) {

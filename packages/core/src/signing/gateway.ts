@@ -85,6 +85,26 @@ export function readGatewaySigner(value: unknown): UncheckedOptions | undefined 
   };
 }
 
+/** Our names, and what the file calls them. */
+const TERMS = [
+  ['tls.cipherSuites', 'cipher_suites'],
+  ['tls.fingerprints', 'jwk_fingerprints'],
+  ['tls.ca', 'jwk_local_ca'],
+  ['keysToSign', 'keys_to_sign'],
+  ['allowHttp', 'disable_jwk_security'],
+  ['jwkUrl', 'jwk_url'],
+] as const;
+
+/** An error of options as the gateway's file has them. */
+export function inGatewayTerms(error: unknown): unknown {
+  if (!(error instanceof ConfigError)) return error;
+  const term = TERMS.find(([ours]) => error.path.startsWith(ours));
+  if (term === undefined) return error;
+  const path = error.path.replace(term[0], term[1]);
+  const problem = error.message.slice(error.path.length + 2).replace('allowHttp', 'disable_jwk_security');
+  return new ConfigError(path, problem, { cause: error });
+}
+
 function findConfiguration(
   value: unknown,
 ): { readonly configuration: unknown; readonly path: string } | undefined {

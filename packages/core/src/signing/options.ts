@@ -43,7 +43,7 @@ interface ReadSignerCommon extends SignerCommon {
   readonly maxStale?: Duration | undefined;
   /**
    * How long before it signs a key is published by `rotate()`. Verifiers are told to look again after a third of it, so that all have
-   * the key when its first token comes. Default 15m.
+   * the key when its first token comes. At least 10s, and 3m with a store that tells of no changes. Default 15m.
    */
   readonly publishAhead?: Duration | undefined;
 }

@@ -54,6 +54,7 @@ const COMMON = [
   'clock',
 ] as const;
 const READ = [...COMMON, 'refreshInterval', 'maxStale'] as const;
+const MIN_PUBLISH_AHEAD_MS = 180_000;
 /** What may stand beside each source. */
 const NAMES = {
   secret: [...READ, 'secrets', 'publishAhead'],
@@ -76,16 +77,23 @@ export function readSignerOptions(value: unknown): SignerSettings {
     throw new ConfigError('signer', `exactly one source is needed: ${SOURCES.join(', ')}`);
   const options = readObject(value, [source, ...NAMES[source]], '');
   const publishAheadMs = readDuration(options, 'publishAhead', '15m');
-  const refreshInterval = source === 'jwkUrl' || source === 'keys' ? 3_600_000 : publishAheadMs / 3;
+  const rotates = source === 'secret' || source === 'externalSecret';
+  const refreshIntervalMs = readDuration(
+    options,
+    'refreshInterval',
+    `${rotates ? publishAheadMs / 3 : 3_600_000}ms`,
+  );
+  const from = readSource(source, options);
+  if (rotates && 'store' in from) checkPublishAhead(publishAheadMs, refreshIntervalMs, from.store);
   return {
-    ...readSource(source, options),
+    ...from,
     algorithm: readSigningAlgorithm(options.alg),
     kid: options.kid === undefined ? undefined : readText(options.kid, 'kid'),
-    typ: options.typ === null ? null : options.typ === undefined ? 'JWT' : readText(options.typ, 'typ'),
+    typ: readTyp(options.typ),
     claims: readClaimsPolicy(options),
     maxTokenBytes: readBytes(options.maxTokenBytes),
     clock: readClock(options.clock),
-    refreshIntervalMs: readDuration(options, 'refreshInterval', `${refreshInterval}ms`),
+    refreshIntervalMs,
     maxStaleMs: readDuration(options, 'maxStale', '24h'),
     publishAheadMs,
   };
@@ -179,6 +187,25 @@ function readClaimsPolicy(options: UncheckedOptions): ClaimsPolicy {
   };
 }
 
+/** Every process has to have seen the next key, and every verifier, before it signs. */
+function checkPublishAhead(publishAheadMs: number, refreshIntervalMs: number, store: SecretStore): void {
+  // Verifiers look for a kid that they do not know once in ten seconds.
+  if (publishAheadMs < 10_000) throw new ConfigError('publishAhead', 'expected at least 10s');
+  // A store that tells of changes is read at once; any other at most once a minute.
+  if (store.watch !== undefined) return;
+  if (publishAheadMs < MIN_PUBLISH_AHEAD_MS)
+    throw new ConfigError('publishAhead', 'expected at least 3m with a store that tells of no changes');
+  if (refreshIntervalMs > publishAheadMs / 2)
+    throw new ConfigError('refreshInterval', 'expected at most half of publishAhead');
+}
+
+function readTyp(value: unknown): string | null {
+  if (value === null) return null;
+  const typ = value === undefined ? 'JWT' : readText(value, 'typ');
+  if (!/^[\x21-\x7e]+$/.test(typ)) throw new ConfigError('typ', 'expected a media type, such as at+jwt');
+  return typ;
+}
+
 /** How long a token lives. @returns whole seconds @throws ConfigError */
 export function readLifetime(value: unknown, path: string): number {
   const seconds = Math.floor(parseDuration(value, path) / 1000);
@@ -192,6 +219,6 @@ function readDuration(options: UncheckedOptions, name: string, fallback: Duratio
 
 function readBytes(value: unknown): number {
   if (value === undefined) return 8192;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 256) return value;
-  throw new ConfigError('maxTokenBytes', 'expected a whole number of at least 256');
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 256 && value <= 65_536) return value;
+  throw new ConfigError('maxTokenBytes', 'expected a whole number of bytes from 256 to 65536');
 }

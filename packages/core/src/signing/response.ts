@@ -11,7 +11,7 @@ import {
 } from '../checks.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
-import { type GatewaySignerOptions, readGatewaySigner } from './gateway.ts';
+import { type GatewaySignerOptions, inGatewayTerms, readGatewaySigner } from './gateway.ts';
 import type { SignerOptions } from './options.ts';
 import { signerOptionNames } from './read.ts';
 import { createSigner, type Signer } from './signer.ts';
@@ -40,28 +40,26 @@ export type SignResponseOptions =
 /** A reply that is about to leave. */
 export interface OutgoingReply {
   readonly status: number;
-  /** A header by its lower-case name. */
-  readonly header: (name: string) => unknown;
   /** What the framework was given: an object, text, bytes or a stream of bytes. */
   readonly body: unknown;
+  getHeader(name: string): unknown;
+  setHeader(name: string, value: string): unknown;
+  removeHeader(name: string): unknown;
 }
 
 /** What leaves instead. */
 export interface SignedReply {
   /** The reply's object with its fields signed, and everything else as it was. */
   readonly object: unknown;
-  /** The same as text. */
-  readonly body: string;
-  readonly headers: { readonly [name: string]: string };
-  /** Headers that spoke of the body as it was. */
-  readonly without: readonly string[];
+  /** The same as text; or of a stream that has nothing to sign, what was read of it. */
+  readonly body: string | Buffer;
 }
 
 /** Signs the replies of one route. */
 export interface ResponseSigner {
   readonly signer: Signer;
   /**
-   * Signs a reply's fields.
+   * Signs a reply's fields, and puts its headers right: those of a reply with tokens, or after a failure, none that spoke of its body.
    * @returns undefined for a reply that leaves as it is: it is no 2xx, no JSON object, or has none of the fields
    * @throws Error if a field is there and cannot be signed: nothing may leave then. Nothing of the body is in its message
    */
@@ -77,16 +75,35 @@ const HEADERS = {
   'Cache-Control': 'no-store',
   Pragma: 'no-cache',
 } as const;
-const NO_LONGER_TRUE = ['Content-Length', 'ETag', 'Last-Modified', 'Content-MD5', 'Digest', 'Content-Digest'];
+/** What speaks of the body as it was. */
+const NO_LONGER_TRUE = [
+  'Content-Length',
+  'ETag',
+  'Last-Modified',
+  'Content-MD5',
+  'Digest',
+  'Content-Digest',
+  'Repr-Digest',
+] as const;
+/** What is about a body that does not leave at all. */
+const OF_A_BODY = [...NO_LONGER_TRUE, 'Content-Type', 'Content-Encoding', 'Cache-Control'] as const;
 
 /**
  * Makes the signer of a route's replies, and begins to load its keys.
  * @throws ConfigError
  */
 export function createResponseSigner(options: SignResponseOptions): ResponseSigner {
-  const own = readGatewaySigner(options) ?? options;
+  const gateway = readGatewaySigner(options);
+  try {
+    return create(gateway ?? options);
+  } catch (error) {
+    throw gateway === undefined ? error : inGatewayTerms(error);
+  }
+}
+
+function create(options: unknown): ResponseSigner {
   const { keysToSign, full, onMissing, ...rest } = readObject(
-    own,
+    options,
     ['keysToSign', 'full', 'onMissing', 'signer', ...signerOptionNames],
     '',
   );
@@ -104,35 +121,52 @@ export function createResponseSigner(options: SignResponseOptions): ResponseSign
     return form === 'object' ? flattened : JSON.stringify(flattened);
   }
 
+  async function signReply({ getHeader, body }: OutgoingReply): Promise<SignedReply | undefined> {
+    const type = getHeader('content-type');
+    const isJson = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(String(type ?? ''));
+    // JSONP: by a parameter of its URL, whoever asks would get the object in a script.
+    if (/javascript/i.test(String(type ?? ''))) throw new Error('signResponse: the reply is a script');
+    if ((getHeader('content-encoding') ?? 'identity') !== 'identity')
+      throw new Error('signResponse: the reply is compressed already');
+    const given = isStream(body) ? await collect(body) : body;
+    const text = textOf(given);
+    const reply = parse(text, isJson);
+    const present = isPlainObject(reply) ? names.filter((name) => Object.hasOwn(reply, name)) : [];
+    if (mustHaveAll && present.length < names.length)
+      throw new Error('signResponse: a field to sign is missing');
+    if (!isPlainObject(reply) || present.length === 0) {
+      // A stream has been read, and cannot be sent any more.
+      return Buffer.isBuffer(given) && given !== body ? { object: reply, body: given } : undefined;
+    }
+    // Beside a type that is not JSON's, nobody can say how it would be read.
+    if (!isJson && type !== undefined)
+      throw new Error('signResponse: the reply has a field to sign, and is not declared as JSON');
+    const signed = new Map<string, unknown>();
+    for (const name of present) signed.set(name, await signField(name, reply[name]));
+    // Parsed again, so that numbers longer than a double stay as they were written.
+    const members = Object.entries(JSON.parse(text, keepDigits) as Record<string, unknown>);
+    const object = Object.fromEntries(
+      members.map(([name, value]) => [name, signed.has(name) ? signed.get(name) : value]),
+    );
+    return { object, body: JSON.stringify(object) };
+  }
+
   return Object.freeze<ResponseSigner>({
     signer,
-    async sign({ status, header, body }) {
-      if (status < 200 || status > 299) return undefined;
-      const type = header('content-type');
-      const isJson = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(String(type ?? ''));
-      if (isStream(body) && !isJson) return undefined;
-      const encoding = header('content-encoding') ?? 'identity';
-      if (encoding !== 'identity') throw new Error('signResponse: the reply is compressed already');
-      const text = await textOf(body);
-      const reply = parse(text, isJson);
-      const present = isPlainObject(reply) ? names.filter((name) => Object.hasOwn(reply, name)) : [];
-      if (mustHaveAll && present.length < names.length)
-        throw new Error('signResponse: a field to sign is missing');
-      if (!isPlainObject(reply) || present.length === 0) {
-        // A stream has been read, and cannot be sent any more.
-        return isStream(body) ? { object: reply, body: text, headers: {}, without: [] } : undefined;
+    async sign(reply) {
+      if (reply.status < 200 || reply.status > 299) return undefined;
+      let signed: SignedReply | undefined;
+      try {
+        signed = await signReply(reply);
+      } catch (error) {
+        for (const name of OF_A_BODY) reply.removeHeader(name);
+        throw error;
       }
-      // Beside a type that is not JSON's, nobody can say how it would be read.
-      if (!isJson && type !== undefined)
-        throw new Error('signResponse: the reply has a field to sign, and is not declared as JSON');
-      const signed = new Map<string, unknown>();
-      for (const name of present) signed.set(name, await signField(name, reply[name]));
-      // Parsed again, so that numbers longer than a double stay as they were written.
-      const members = Object.entries(JSON.parse(text, keepDigits) as Record<string, unknown>);
-      const object = Object.fromEntries(
-        members.map(([name, value]) => [name, signed.has(name) ? signed.get(name) : value]),
-      );
-      return { object, body: JSON.stringify(object), headers: HEADERS, without: NO_LONGER_TRUE };
+      if (typeof signed?.body === 'string') {
+        for (const name of NO_LONGER_TRUE) reply.removeHeader(name);
+        for (const [name, value] of Object.entries(HEADERS)) reply.setHeader(name, value);
+      }
+      return signed;
     },
   });
 }
@@ -141,7 +175,8 @@ function readSigner({ signer, ...options }: UncheckedOptions): Signer {
   if (signer === undefined) {
     const made = createSigner(options as unknown as SignerOptions);
     made.ready().catch((error: Error) => {
-      warn('LATCHKEY_UNAVAILABLE', `signResponse: nothing can be signed yet: ${error.message}`);
+      const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+      warn('LATCHKEY_UNAVAILABLE', `signResponse: nothing can be signed yet: ${error.message}${cause}`);
     });
     return made;
   }
@@ -163,14 +198,18 @@ function parse(text: string, isJson: boolean): unknown {
   }
 }
 
-/** The body as the framework would write it. */
-async function textOf(body: unknown): Promise<string> {
+/** The body as the framework would write it. A byte order mark is nothing that a reader would keep. */
+function textOf(body: unknown): string {
   if (body === undefined || body === null) return '';
-  if (typeof body === 'string') return body;
-  if (body instanceof Uint8Array) return decode(body);
-  if (isStream(body)) return decode(await collect(body));
   if (isSealed(body)) throw new Error('signResponse: a reply of this kind cannot be read');
-  return JSON.stringify(body) ?? '';
+  const text =
+    typeof body === 'string'
+      ? body
+      : body instanceof Uint8Array
+        ? decode(body)
+        : (JSON.stringify(body) ?? '');
+  if (text.length > MAX_REPLY_BYTES) throw tooLong();
+  return text.replace(/^\uFEFF/, '');
 }
 
 function decode(bytes: Uint8Array): string {
@@ -180,22 +219,33 @@ function decode(bytes: Uint8Array): string {
     : '\uFFFD';
 }
 
-async function collect(stream: AsyncIterable<unknown>): Promise<Buffer> {
+async function collect(stream: object): Promise<Buffer> {
+  if (!(Symbol.asyncIterator in stream)) throw new Error('signResponse: a reply of this kind cannot be read');
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of stream) {
+  for await (const chunk of stream as AsyncIterable<unknown>) {
     const bytes = chunk instanceof Uint8Array ? Buffer.from(chunk) : Buffer.from(String(chunk));
     size += bytes.length;
-    if (size > MAX_REPLY_BYTES)
-      throw new Error(`signResponse: the reply is longer than ${MAX_REPLY_BYTES} bytes`);
+    if (size > MAX_REPLY_BYTES) throw tooLong();
     chunks.push(bytes);
   }
   return Buffer.concat(chunks, size);
 }
 
-/** Node's streams and the web's. */
-function isStream(body: unknown): body is AsyncIterable<unknown> {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+/** Why a reply that nobody could hold back does not leave. */
+export function tooLong(): Error {
+  return new Error(`signResponse: the reply is longer than ${MAX_REPLY_BYTES} bytes`);
+}
+
+/** Node's streams, old and new, and the web's. */
+function isStream(body: unknown): body is object {
+  return (
+    typeof body === 'object' &&
+    body !== null &&
+    (Symbol.asyncIterator in body ||
+      'getReader' in body ||
+      ('pipe' in body && typeof body.pipe === 'function'))
+  );
 }
 
 /** A Response, a Blob, Nest's StreamableFile: what they hold is not in their members. */

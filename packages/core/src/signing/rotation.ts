@@ -1,16 +1,18 @@
 // Rotation of own keys: the next key is published before it signs, the old one stays until its last token has expired. All state is in the
 // JWK Set itself: a key's `nbf` says from when it signs, its `exp` when it can be dropped. So a rotation that stops anywhere goes on.
 import { ConfigError } from '../errors.ts';
+import { withDeadline } from '../keysets/deadline.ts';
 import { findSecret } from '../keysets/secret.ts';
 import { generateJwk } from '../secrets/generate.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
-import { isJsonObject, type JsonObject, type JsonValue, parseJsonObject } from '../token/json.ts';
+import { isJsonObject, type JsonObject, parseJsonObject } from '../token/json.ts';
 import type { SignerSettings } from './read.ts';
+import { importSigningKey, type SigningKey } from './signing-key.ts';
 
 /** The key that signs next. */
 export interface RotatedKey {
-  readonly kid: string;
+  readonly kid: string | undefined;
   /** NumericDate; undefined for the first key, which signs at once. */
   readonly signsFrom: number | undefined;
 }
@@ -18,7 +20,7 @@ export interface RotatedKey {
 /** What became of keys that sign no more. */
 export interface RetiredKeys {
   /** The kids of those that are gone. */
-  readonly dropped: readonly string[];
+  readonly dropped: readonly (string | undefined)[];
   /** The others, and the NumericDate from which each is safe to drop: the greatest `exp` of its tokens. */
   readonly kept: readonly { readonly kid: string | undefined; readonly safeToDropAt: number }[];
 }
@@ -35,6 +37,13 @@ interface Place {
   readonly write: NonNullable<SecretStore['write']>;
 }
 
+/** A member of the set, and the key that it is to this signer; undefined for others' keys, which are left as they are. */
+interface Member {
+  readonly jwk: JsonObject;
+  readonly own: SigningKey | undefined;
+}
+
+const DEADLINE_MS = 5_000;
 /** Other machines' clocks may be behind when keys take turns. */
 const CLOCK_SKEW_SECONDS = 60;
 
@@ -63,24 +72,27 @@ export function createRotation(
 
 async function rotate(settings: SignerSettings): Promise<RotatedKey> {
   const place = placeOf(settings);
-  const document = await readDocument(place);
   const now = settings.clock.now() / 1000;
-  const waiting = nextKey(document, now);
+  const before = nextOf(membersOf(await readDocument(place), settings), now);
+  if (before !== undefined) return before;
+  // Made before the set is read again: it takes its time, and whoever writes meanwhile is not to be overwritten.
+  const jwk = await generateJwk(await algorithmOf(place, settings));
+  const document = await readDocument(place);
+  const members = membersOf(document, settings);
+  const waiting = nextOf(members, now);
   if (waiting !== undefined) return waiting;
-  const signing = keysOf(document).filter(isPrivate);
-  const current = currentKey(signing, now);
-  const signsFrom = signing.length === 0 ? undefined : Math.ceil(now + settings.publishAheadMs / 1000);
-  const jwk = await generateJwk(settings.algorithm ?? algorithmOf(signing));
+  const current = currentOf(members, now);
+  const signsFrom = current === undefined ? undefined : Math.ceil(now + settings.publishAheadMs / 1000);
   const next = signsFrom === undefined ? jwk : { ...jwk, nbf: signsFrom };
-  await writeDocument(place, {
-    ...document,
-    keys: [...keysOf(document).map((key) => retiring(key, key === current, signsFrom, settings)), next],
-  });
+  await writeKeys(place, document, [
+    ...members.map((member) => retiring(member, member === current, signsFrom, settings)),
+    next,
+  ]);
   // Whoever wrote last has the say, also for this process.
-  const kid = String(jwk.kid);
-  const written = keysOf(await readDocument(place));
-  if (written.some((key) => key.kid === kid)) return { kid, signsFrom };
-  const theirs = nextKey({ keys: written }, now);
+  const written = membersOf(await readDocument(place), settings);
+  if (written.some((member) => member.jwk.kid === jwk.kid)) return { kid: String(jwk.kid), signsFrom };
+  const theirs =
+    nextOf(written, now) ?? (signsFrom === undefined ? turnOf(currentOf(written, now)) : undefined);
   if (theirs === undefined)
     throw new Error('rotate: another process changed the secret meanwhile; try again');
   return theirs;
@@ -93,20 +105,27 @@ async function retire(
   const place = placeOf(settings);
   const document = await readDocument(place);
   const now = settings.clock.now() / 1000;
-  const safeToDropAt = (key: JsonObject): number | undefined => {
-    const exp = readDate(key, 'exp');
-    return exp === undefined ? undefined : Math.max(exp, greatestExps.get(kidOf(key)) ?? 0);
-  };
-  const isDue = (key: JsonObject) => (safeToDropAt(key) ?? Number.POSITIVE_INFINITY) <= now;
-  const keys = keysOf(document);
-  const due = keys.filter(isDue);
-  if (due.length > 0) await writeDocument(place, { ...document, keys: keys.filter((key) => !isDue(key)) });
+  const members = membersOf(document, settings).map((member) => ({
+    ...member,
+    safeToDropAt:
+      member.own?.signedUntil === undefined
+        ? Number.POSITIVE_INFINITY
+        : Math.max(member.own.signedUntil, greatestExps.get(member.own.kid) ?? 0),
+  }));
+  const [due, kept] = [true, false].map((isDue) =>
+    members.filter(({ safeToDropAt }) => safeToDropAt <= now === isDue),
+  ) as [typeof members, typeof members];
+  if (due.length > 0)
+    await writeKeys(
+      place,
+      document,
+      kept.map(({ jwk }) => jwk),
+    );
   return {
-    dropped: due.map((key) => String(key.kid)),
-    kept: keys.flatMap((key) => {
-      const at = safeToDropAt(key);
-      return at === undefined || isDue(key) ? [] : [{ kid: kidOf(key), safeToDropAt: at }];
-    }),
+    dropped: due.map(({ own }) => own?.kid),
+    kept: kept.flatMap(({ own, safeToDropAt }) =>
+      own?.signedUntil === undefined ? [] : [{ kid: own.kid, safeToDropAt }],
+    ),
   };
 }
 
@@ -122,43 +141,55 @@ function placeOf(settings: SignerSettings): Place {
     throw new ConfigError(`${settings.source}.format`, 'only a JWK Set can hold two keys at a time');
   if (settings.kid !== undefined)
     throw new ConfigError('kid', 'pins the signer to one key; leave it out to rotate');
-  if (store.write === undefined) throw new ConfigError('secrets', 'this store cannot be written');
+  if (store.write === undefined) throw new ConfigError(`${settings.source}s`, 'this store cannot be written');
   return { store, reference, write: store.write.bind(store) };
 }
 
 /** @returns an empty set where there is no entry yet */
 async function readDocument({ store, reference }: Place): Promise<JsonObject> {
   const bytes = await findSecret(store, reference, new AbortController().signal);
-  if (bytes === undefined) return { keys: [] };
-  const document = parseJsonObject(bytes);
+  const document = bytes === undefined ? { keys: [] } : parseJsonObject(bytes);
   if (!Array.isArray(document.keys) || !document.keys.every(isJsonObject))
     throw new Error('rotate: the secret is no JWK Set');
   return document;
 }
 
-async function writeDocument({ reference, write }: Place, document: JsonObject): Promise<void> {
-  const bytes = Buffer.from(`${JSON.stringify(document, undefined, 2)}\n`);
-  await write(reference, bytes, new AbortController().signal);
+async function writeKeys(
+  { reference, write }: Place,
+  document: JsonObject,
+  keys: readonly JsonObject[],
+): Promise<void> {
+  const bytes = Buffer.from(`${JSON.stringify({ ...document, keys }, undefined, 2)}\n`);
+  await withDeadline(DEADLINE_MS, new AbortController().signal, (signal) => write(reference, bytes, signal));
+}
+
+function membersOf({ keys }: JsonObject, settings: SignerSettings): readonly Member[] {
+  return (keys as readonly JsonObject[]).map((jwk) => {
+    const key = importSigningKey(jwk, settings);
+    return { jwk, own: 'reason' in key ? undefined : key };
+  });
 }
 
 /** The key whose time has not come, if there is one. */
-function nextKey(document: JsonObject, now: number): RotatedKey | undefined {
-  for (const key of keysOf(document)) {
-    const signsFrom = readDate(key, 'nbf');
-    if (signsFrom !== undefined && signsFrom > now) return { kid: String(key.kid), signsFrom };
-  }
-  return undefined;
+function nextOf(members: readonly Member[], now: number): RotatedKey | undefined {
+  const next = members.find(({ own }) => own !== undefined && own.signsFrom > now);
+  return turnOf(next);
+}
+
+function turnOf(member: Member | undefined): RotatedKey | undefined {
+  if (member?.own === undefined) return undefined;
+  const { kid, signsFrom } = member.own;
+  return { kid, signsFrom: Number.isFinite(signsFrom) ? signsFrom : undefined };
 }
 
 /** The key that signs now. */
-function currentKey(keys: readonly JsonObject[], now: number): JsonObject | undefined {
-  const startOf = (key: JsonObject) => readDate(key, 'nbf') ?? Number.NEGATIVE_INFINITY;
-  return keys
-    .filter((key) => startOf(key) <= now)
-    .reduce<JsonObject | undefined>(
-      (latest, key) => (latest === undefined || startOf(key) > startOf(latest) ? key : latest),
-      undefined,
-    );
+function currentOf(members: readonly Member[], now: number): Member | undefined {
+  let current: Member | undefined;
+  for (const member of members) {
+    const from = member.own?.signsFrom ?? Number.POSITIVE_INFINITY;
+    if (from <= now && (current?.own === undefined || from > current.own.signsFrom)) current = member;
+  }
+  return current;
 }
 
 /**
@@ -166,42 +197,25 @@ function currentKey(keys: readonly JsonObject[], now: number): JsonObject | unde
  * meanwhile, and lives as long as any may.
  */
 function retiring(
-  key: JsonObject,
+  { jwk, own }: Member,
   isCurrent: boolean,
   signsFrom: number | undefined,
-  { claims, maxStaleMs }: SignerSettings,
+  { claims, maxStaleMs, refreshIntervalMs }: SignerSettings,
 ): JsonObject {
-  if (signsFrom === undefined || !isPrivate(key)) return key;
+  if (signsFrom === undefined || own === undefined) return jwk;
   // A next key that somebody took away has left its date on the one that went on signing.
-  if (readDate(key, 'exp') !== undefined && !isCurrent) return key;
+  if (own.signedUntil !== undefined && !isCurrent) return jwk;
   // A token that never expires may need its key for ever.
-  if (!claims.requireExp) return key;
-  return {
-    ...key,
-    exp: Math.ceil(signsFrom + maxStaleMs / 1000 + claims.maxLifetimeSeconds + CLOCK_SKEW_SECONDS),
-  };
+  if (!claims.requireExp) return jwk;
+  const missedSeconds = Math.max(maxStaleMs, refreshIntervalMs) / 1000;
+  const end = Math.ceil(signsFrom + missedSeconds + claims.maxLifetimeSeconds + CLOCK_SKEW_SECONDS);
+  return { ...jwk, exp: Math.max(end, own.signedUntil ?? 0) };
 }
 
 /** The next key is of the last one's kind. */
-function algorithmOf(keys: readonly JsonObject[]): AlgorithmName {
-  const alg = keys.at(-1)?.alg;
-  if (typeof alg !== 'string') throw new ConfigError('alg', 'is needed to make a key');
-  return alg as AlgorithmName;
-}
-
-function keysOf({ keys }: JsonObject): readonly JsonObject[] {
-  return Array.isArray(keys) ? (keys as readonly JsonValue[]).filter(isJsonObject) : [];
-}
-
-function isPrivate(key: JsonObject): boolean {
-  return ['d', 'k', 'priv'].some((name) => Object.hasOwn(key, name));
-}
-
-function kidOf(key: JsonObject): string | undefined {
-  return typeof key.kid === 'string' ? key.kid : undefined;
-}
-
-function readDate(key: JsonObject, name: 'nbf' | 'exp'): number | undefined {
-  const value = Object.hasOwn(key, name) ? key[name] : undefined;
-  return typeof value === 'number' ? value : undefined;
+async function algorithmOf(place: Place, settings: SignerSettings): Promise<AlgorithmName> {
+  const members = membersOf(await readDocument(place), settings);
+  const algorithm = settings.algorithm ?? members.findLast(({ own }) => own !== undefined)?.own?.algorithm;
+  if (algorithm === undefined) throw new ConfigError('alg', 'is needed to make the first key');
+  return algorithm;
 }

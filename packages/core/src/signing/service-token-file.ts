@@ -1,6 +1,7 @@
 // One service token and the file that it comes from: when it is read, and which token is at hand. Makes no calls, and verifies
 // nothing: what the token says of itself serves only to tell when to read again, and not to send it to the wrong place.
 import { basename, dirname } from 'node:path';
+import { MAX_NUMERIC_DATE } from '../claims/registered.ts';
 import type { Clock } from '../clock.ts';
 import { asError, isAuthError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
@@ -55,8 +56,6 @@ const WARN_AHEAD_MS = 86_400_000;
 const CLOCK_SKEW_MS = 5_000;
 /** Longer headers are refused by Node's own servers. */
 const MAX_TOKEN_BYTES = 16 * 1024;
-// The year 2242, as where tokens are verified.
-const MAX_NUMERIC_DATE = 2 ** 33;
 const EXPIRED = 'the token has expired';
 
 /**

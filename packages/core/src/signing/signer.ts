@@ -105,8 +105,7 @@ export function createSigner(options: SignerOptions): Signer {
       const { iss, exp, json } = completeClaims(claims, settings.claims, seconds, nowMs);
       const found = refreshed.current();
       // Not awaited unless it has to be: keys are at hand, but for the first time.
-      const { keys } = found instanceof Promise ? await found : found;
-      const key = selectSigningKey(keys, iss, nowMs / 1000);
+      const key = selectSigningKey(found instanceof Promise ? await found : found, iss, nowMs / 1000);
       if (key === undefined) throw new Error('signer: no key for this issuer at this time');
       // When a key is dropped is written beside it, and whoever reads it there relies on that.
       if (key.signedUntil !== undefined && (exp === undefined || exp > key.signedUntil))
@@ -142,7 +141,12 @@ export function createSigner(options: SignerOptions): Signer {
       if (retired.dropped.length > 0) await refreshed.reload();
       return retired;
     },
-    ready: refreshed.ready,
+    async ready() {
+      await refreshed.ready();
+      const now = settings.clock.now() / 1000;
+      if (refreshed.report().value?.keys.some(({ signsFrom }) => signsFrom <= now) !== true)
+        throw new Error('signer: the time of its keys has not come');
+    },
     report() {
       const { value, ...state } = refreshed.report();
       return {
@@ -166,14 +170,14 @@ export function createSigner(options: SignerOptions): Signer {
  * first. For claims without an issuer all are candidates.
  */
 function selectSigningKey(
-  keys: readonly SigningKey[],
+  { keys, pinned }: SigningKeys,
   issuer: string | undefined,
   now: number,
 ): SigningKey | undefined {
-  const pinned = issuer !== undefined && keys.some((key) => key.issuer === issuer) ? issuer : undefined;
+  const pin = issuer !== undefined && pinned.has(issuer) ? issuer : undefined;
   let selected: SigningKey | undefined;
   for (const key of keys) {
-    if (issuer !== undefined && key.issuer !== pinned) continue;
+    if (issuer !== undefined && key.issuer !== pin) continue;
     if (key.signsFrom <= now && (selected === undefined || key.signsFrom > selected.signsFrom))
       selected = key;
   }
@@ -197,8 +201,13 @@ function sourceOf(settings: SignerSettings): ReturnType<typeof createSigningSour
 }
 
 function readCall(options: SignOptions): number | undefined {
-  const { expiresIn } = readObject(options, ['expiresIn'], 'sign');
-  return expiresIn === undefined ? undefined : readLifetime(expiresIn, 'sign.expiresIn');
+  try {
+    const { expiresIn } = readObject(options, ['expiresIn'], 'sign');
+    return expiresIn === undefined ? undefined : readLifetime(expiresIn, 'sign.expiresIn');
+  } catch (error) {
+    // A ConfigError is for what is built once.
+    throw error instanceof ConfigError ? new TypeError(error.message) : error;
+  }
 }
 
 function remember(greatest: Map<string | undefined, number>, kid: string | undefined, exp: number): void {

@@ -1,5 +1,6 @@
 // From a private or symmetric JWK to a key that signs, bound to one algorithm; or the reason why not.
 import { importMaterial, importPrivateHalf, member, UnusableKey } from '../keysets/material.ts';
+import { publicJwk } from '../secrets/generate.ts';
 import {
   type AlgorithmName,
   defaultAlgorithms,
@@ -24,6 +25,8 @@ export interface SigningKey {
   /** The encoded JOSE header and its dot. */
   readonly header: string;
   readonly sign: SignatureMaker;
+  /** As verifiers need it, under the very `kid` and `alg` of its tokens; undefined for a symmetric key. */
+  readonly publicJwk: JsonObject | undefined;
 }
 
 /** What is asked of a signing key. */
@@ -69,6 +72,7 @@ export function importSigningKey(jwk: unknown, policy: SigningPolicy): SigningKe
       signedUntil: readDate(jwk, 'exp'),
       header: encodeHeader(algorithm.name, kid, policy.typ),
       sign,
+      publicJwk: publicJwk({ ...jwk, alg: algorithm.name, ...(kid === undefined ? {} : { kid }) }),
     });
   } catch (error) {
     if (error instanceof UnusableKey) return { kid, reason: error.message };
@@ -76,10 +80,15 @@ export function importSigningKey(jwk: unknown, policy: SigningPolicy): SigningKe
   }
 }
 
+/** True for a JWK that has more than a public half. */
+export function isPrivate(jwk: JsonObject): boolean {
+  return ['d', 'k', 'priv'].some((name) => Object.hasOwn(jwk, name));
+}
+
 function readKid(jwk: JsonObject): string | undefined {
   if (!Object.hasOwn(jwk, 'kid')) return undefined;
   const { kid } = jwk;
-  if (typeof kid === 'string' && kid !== '' && kid.length <= MAX_KID_LENGTH) return kid;
+  if (typeof kid === 'string' && kid !== '' && kid.length <= MAX_KID_LENGTH && kid.isWellFormed()) return kid;
   throw new UnusableKey('kid is not a string of 1 to 256 characters');
 }
 

@@ -9,17 +9,19 @@ import { privateJwkFromPem } from '../secrets/pem.ts';
 import { symmetricJwk } from '../secrets/raw.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { findAlgorithm } from '../token/algorithms.ts';
-import { isJsonObject, type JsonObject, parseJsonObject } from '../token/json.ts';
+import { deepFreeze, isJsonObject, type JsonObject, parseJsonObject } from '../token/json.ts';
 import type { SecretFormat } from './options.ts';
 import type { SignerSettings } from './read.ts';
-import { importSigningKey, type RefusedKey, type SigningKey } from './signing-key.ts';
+import { importSigningKey, isPrivate, type RefusedKey, type SigningKey } from './signing-key.ts';
 
 /** What a source gives: at least one key that signs. */
 export interface SigningKeys extends Loaded {
   /** In the source's order. */
   readonly keys: readonly SigningKey[];
-  /** The public halves of all keys at the source, also of those that sign no more. */
+  /** The public halves of these, and the public keys beside them: those that sign no more. */
   readonly published: readonly JsonObject[];
+  /** The issuers that keys are pinned to, also by keys that do not sign here: they never sign with another's. */
+  readonly pinned: ReadonlySet<string>;
 }
 
 type Wanted = Pick<SignerSettings, 'algorithm' | 'kid' | 'typ'>;
@@ -76,9 +78,25 @@ function importSet(document: unknown, wanted: Wanted & { readonly nameByThumbpri
     throw new Error('not a JWK Set');
   const members = document.keys.filter(isJsonObject);
   const named = wanted.kid === undefined ? members : members.filter(({ kid }) => kid === wanted.kid);
+  return loadedOf(
+    named.map((jwk) => importSigningKey(jwk, wanted)),
+    // Another signer's private key in the set is not published as one of this signer's.
+    members.filter((jwk) => !isPrivate(jwk)).flatMap(published),
+  );
+}
+
+/** @throws Error with a constant text, if no key can sign */
+function loadedOf(
+  imported: readonly (SigningKey | RefusedKey)[],
+  others: readonly JsonObject[],
+  pinned: readonly (string | undefined)[] = [],
+): SigningKeys {
+  const keys = usable(imported);
+  const own = keys.flatMap(({ publicJwk: half }) => (half === undefined ? [] : [half]));
   return {
-    keys: usable(named.map((jwk) => importSigningKey(jwk, wanted))),
-    published: members.flatMap(published),
+    keys,
+    published: deepFreeze([...own, ...others]),
+    pinned: new Set(pinned.filter((issuer) => issuer !== undefined)),
     lifetimeMs: undefined,
   };
 }
@@ -90,7 +108,7 @@ function usable(imported: readonly (SigningKey | RefusedKey)[]): readonly Signin
   throw new Error(`no key that signs${reasons.length === 0 ? '' : `: ${[...new Set(reasons)].join('; ')}`}`);
 }
 
-/** The public half, if verifiers would take it. */
+/** A public key, if verifiers would take it. */
 function published(jwk: JsonObject): readonly JsonObject[] {
   const half = publicJwk(jwk);
   return half === undefined || 'reason' in importJwk(half, { origin: 'public' }) ? [] : [half];
@@ -119,15 +137,20 @@ async function loadLegacy(
       (kid === undefined || key.keyId === kid) && (algorithm === undefined || key.algorithm === algorithm),
   );
   const jwks = await Promise.all(wanted.map((key) => legacyJwk(key, store, signal)));
-  const found = wanted.flatMap(({ issuer }, index) => {
+  const imported = wanted.flatMap(({ issuer }, index) => {
     const jwk = jwks[index];
-    return jwk === undefined ? [] : [{ jwk, issuer }];
+    if (jwk === undefined) return [];
+    return [isRefused(jwk) ? jwk : importSigningKey(jwk, { algorithm, typ, issuer })];
   });
-  return {
-    keys: usable(found.map(({ jwk, issuer }) => importSigningKey(jwk, { algorithm, typ, issuer }))),
-    published: found.flatMap(({ jwk }) => published(jwk)),
-    lifetimeMs: undefined,
-  };
+  return loadedOf(
+    imported,
+    [],
+    keys.map(({ issuer }) => issuer),
+  );
+}
+
+function isRefused(jwk: JsonObject | RefusedKey): jwk is RefusedKey {
+  return 'reason' in jwk;
 }
 
 /** @returns undefined for a secret that only verifies */
@@ -135,11 +158,17 @@ async function legacyJwk(
   key: LegacyKeySettings,
   store: SecretStore,
   signal: AbortSignal,
-): Promise<JsonObject | undefined> {
+): Promise<JsonObject | RefusedKey | undefined> {
   const entry = entryOf(key);
   const bytes = await findSecret(store, entry, signal);
   if (bytes === undefined) return undefined;
-  const jwk =
-    entry.key === 'secret.key' ? symmetricJwk(bytes) : privateJwkFromPem(Buffer.from(bytes).toString('utf8'));
-  return { ...(jwk as JsonObject), kid: key.keyId, alg: key.algorithm };
+  const named = { kid: key.keyId, alg: key.algorithm };
+  if (entry.key === 'secret.key') return { ...symmetricJwk(bytes), ...named };
+  try {
+    return { ...(privateJwkFromPem(Buffer.from(bytes).toString('utf8')) as JsonObject), ...named };
+  } catch (error) {
+    // One that cannot be read does not take the others with it.
+    if (error instanceof TypeError) return { kid: key.keyId, reason: error.message };
+    throw error;
+  }
 }

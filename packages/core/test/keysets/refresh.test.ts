@@ -8,6 +8,7 @@ import { isAuthError } from '../../src/errors.ts';
 import type { LatchkeyEvents } from '../../src/events.ts';
 import { importJwks, type KeyPolicy } from '../../src/keysets/jwk.ts';
 import type { KeySnapshot, Keyset } from '../../src/keysets/keyset.ts';
+import { createRefreshed, type Refreshed, type RefreshSettings } from '../../src/keysets/refresh.ts';
 import {
   createRefreshedKeyset,
   type KeySource,
@@ -907,5 +908,204 @@ describe('hygiene', () => {
     await pass(10 * SECOND);
     await keyset.refetch(HEADER);
     expect(source.attempts).toHaveLength(3);
+  });
+});
+
+/** What the engine holds here: which reading of the source it was. */
+interface Reading {
+  readonly attempt: number;
+  readonly lifetimeMs: number | undefined;
+}
+
+const engines: Refreshed<Reading>[] = [];
+
+afterEach(async () => {
+  await Promise.all(engines.splice(0).map((engine) => engine.close()));
+});
+
+/** The engine itself, over a source that answers each load as told. */
+function engineOf(
+  answer: (attempt: number, signal: AbortSignal) => Reading | Promise<Reading>,
+  settings: Partial<RefreshSettings<Reading, Reading>> = {},
+): { readonly engine: Refreshed<Reading>; readonly attempts: number[] } {
+  const attempts: number[] = [];
+  const engine = createRefreshed<Reading, Reading>({
+    source: {
+      description: 'a test source',
+      async load(signal) {
+        attempts.push(performance.now());
+        return answer(attempts.length, signal);
+      },
+      close: async () => {},
+    },
+    refreshIntervalMs: HOUR,
+    maxStaleMs: 24 * HOUR,
+    accept: (loaded) => loaded,
+    refreshed: () => {},
+    failed: () => {},
+    stale: () => {},
+    unavailable: ({ cause }) => new Error('nothing to use', { cause }),
+    ...settings,
+  });
+  engines.push(engine);
+  return { engine, attempts };
+}
+
+const reading = (attempt: number): Reading => ({ attempt, lifetimeMs: undefined });
+
+describe('reload', () => {
+  it('looks again at once, whatever the cooldown', async () => {
+    const { engine, attempts } = engineOf(reading);
+    await engine.ready();
+    for (const attempt of [2, 3, 4]) expect(await engine.reload()).toEqual(reading(attempt));
+    expect(engine.current()).toEqual(reading(4));
+    await engine.refetch();
+    expect(await engine.reload()).toEqual(reading(6));
+    expect(attempts).toHaveLength(6);
+  });
+
+  it('is no look for an unknown kid: the cooldown is as it was', async () => {
+    const { engine, attempts } = engineOf(reading);
+    await engine.ready();
+    await engine.reload();
+    await engine.refetch();
+    expect(attempts).toHaveLength(3);
+    await engine.reload();
+    await engine.refetch();
+    expect(attempts).toHaveLength(4);
+  });
+
+  it('is a first look too', async () => {
+    const { engine, attempts } = engineOf(reading);
+    expect(await engine.reload()).toEqual(reading(1));
+    expect(attempts).toHaveLength(1);
+  });
+
+  it('a load that is under way may have read too early: it looks once more when that has ended', async () => {
+    let content = 'before';
+    const read: string[] = [];
+    const { engine } = engineOf(async (attempt) => {
+      read.push(content);
+      await after(SECOND, () => undefined);
+      return reading(attempt);
+    });
+    const first = engine.current();
+    content = 'after';
+    const reloaded = engine.reload();
+    await pass(SECOND);
+    expect(await first).toEqual(reading(1));
+    expect(read).toEqual(['before', 'after']);
+    await pass(SECOND);
+    expect(await reloaded).toEqual(reading(2));
+  });
+
+  it('many at once share one look, begun after all of them asked', async () => {
+    const { engine, attempts } = engineOf((attempt, signal) => after(SECOND, () => reading(attempt), signal));
+    const ready = engine.ready();
+    const early = Array.from({ length: 100 }, () => engine.reload());
+    await pass(500);
+    const late = Array.from({ length: 100 }, () => engine.reload());
+    await pass(500);
+    await ready;
+    expect(attempts).toHaveLength(2);
+    await pass(SECOND);
+    expect(new Set((await Promise.all([...early, ...late])).map(({ attempt }) => attempt))).toEqual(
+      new Set([2]),
+    );
+    expect(attempts).toHaveLength(2);
+  });
+
+  it('one that fails gives what is in force, and is retried on its own time', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(1);
+    let down = false;
+    const { engine, attempts } = engineOf((attempt) => (down ? outage() : reading(attempt)));
+    await engine.ready();
+    down = true;
+    expect(await engine.reload()).toEqual(reading(1));
+    expect(engine.report()).toMatchObject({ state: 'fresh', failures: 1 });
+    await pass(SECOND);
+    expect(attempts).toHaveLength(3);
+    down = false;
+    await pass(2 * SECOND);
+    expect(engine.report()).toMatchObject({ value: reading(4), failures: 0 });
+  });
+
+  it('looks although the source has failed, and ends the outage', async () => {
+    let down = true;
+    const { engine, attempts } = engineOf((attempt) => (down ? outage() : reading(attempt)));
+    await expect(engine.ready()).rejects.toThrow('nothing to use');
+    expect(() => engine.current()).toThrow('nothing to use');
+    await expect(engine.reload()).rejects.toThrow('nothing to use');
+    expect(attempts).toHaveLength(2);
+    down = false;
+    expect(await engine.reload()).toEqual(reading(3));
+    expect(engine.current()).toEqual(reading(3));
+    expect(engine.report().failures).toBe(0);
+    // One timer, for the next refresh: the retry is not made any more.
+    expect(vi.getTimerCount()).toBe(1);
+    await pass(0.8 * HOUR - 1);
+    expect(attempts).toHaveLength(3);
+  });
+
+  it('leaves one timer, however often', async () => {
+    const { engine, attempts } = engineOf(reading);
+    for (let round = 0; round < 20; round++) await engine.reload();
+    expect(vi.getTimerCount()).toBe(1);
+    await pass(0.8 * HOUR);
+    expect(attempts).toHaveLength(21);
+  });
+
+  it('together with a change that the source tells: no more than one look each', async () => {
+    let tell = () => {};
+    const attempts: number[] = [];
+    const { engine } = engineOf(reading, {
+      source: {
+        description: 'a watched source',
+        async load() {
+          attempts.push(performance.now());
+          return reading(attempts.length);
+        },
+        watch(changed) {
+          tell = changed;
+          return () => {};
+        },
+        close: async () => {},
+      },
+    });
+    await engine.ready();
+    tell();
+    const reloaded = engine.reload();
+    tell();
+    await settle();
+    expect((await reloaded).attempt).toBeGreaterThan(1);
+    expect(attempts.length).toBeGreaterThan(1);
+    expect(attempts.length).toBeLessThanOrEqual(3);
+    expect(engine.current()).toEqual(reading(attempts.length));
+  });
+
+  it('R19: after close() nothing is read any more', async () => {
+    const { engine, attempts } = engineOf(reading);
+    await engine.ready();
+    await engine.close();
+    await engine.reload().catch(() => {});
+    await pass(HOUR);
+    expect(attempts).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+    const { engine: never, attempts: none } = engineOf(reading);
+    await never.close();
+    await expect(never.reload()).rejects.toThrow('nothing to use');
+    expect(none).toHaveLength(0);
+  });
+
+  it('R19: close() while it waits ends it', async () => {
+    const { engine, attempts } = engineOf((attempt, signal) => after(SECOND, () => reading(attempt), signal));
+    const waiting = engine.reload().catch((error: unknown) => error);
+    const second = engine.reload().catch((error: unknown) => error);
+    await settle();
+    await engine.close();
+    expect(await waiting).toBeInstanceOf(Error);
+    expect(await second).toBeInstanceOf(Error);
+    expect(attempts).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -1,4 +1,5 @@
-// Signatures: what jose signs verifies, what is off by a bit or a byte does not, and no signature makes the verifier throw.
+// Signatures: what jose signs verifies, what is off by a bit or a byte does not, and no signature makes the verifier throw. What is made
+// here is what Node and the verifier take, to the byte.
 import {
   constants,
   createHmac,
@@ -13,7 +14,11 @@ import {
 import { forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type AlgorithmName, algorithmNames, findAlgorithm } from '../../src/token/algorithms.ts';
-import { createSignatureVerifier, type SignatureVerifier } from '../../src/token/signature.ts';
+import {
+  createSignatureMaker,
+  createSignatureVerifier,
+  type SignatureVerifier,
+} from '../../src/token/signature.ts';
 
 interface Case {
   readonly key: SigningKey;
@@ -361,5 +366,104 @@ describe('plain bytes', () => {
       const { verifier, input, signature } = caseOf(name);
       expect([name, verifier(new Uint8Array(input), new Uint8Array(signature))]).toEqual([name, true]);
     }
+  });
+});
+
+describe.each(algorithmNames)('a maker of %s', (name) => {
+  const algorithm = findAlgorithm(name)!;
+  const makerOf = ({ key }: Case) => createSignatureMaker(algorithm, key.privateKey);
+
+  it(`RFC 7515 §5.1: ${name} makes signatures that its verifier takes, for its own bytes only`, () => {
+    const tried = caseOf(name);
+    const make = makerOf(tried);
+    for (const input of [Buffer.alloc(0), Buffer.from('a.b'), tried.input, randomBytes(100_000)]) {
+      const signature = make(input);
+      expect(signature).toHaveLength(tried.signature.length);
+      expect(tried.verifier(input, signature)).toBe(true);
+      expect(tried.verifier(Buffer.concat([input, Buffer.from('.')]), signature)).toBe(false);
+      expect(tried.verifier(input, flip(signature, 9))).toBe(false);
+    }
+  });
+
+  it(`RFC 7515 §5.1: ${name} signs a Uint8Array like a Buffer, and leaves it as it is`, () => {
+    const tried = caseOf(name);
+    const input = new Uint8Array(tried.input);
+    expect(tried.verifier(tried.input, makerOf(tried)(input))).toBe(true);
+    expect(Buffer.from(input).equals(tried.input)).toBe(true);
+  });
+
+  it(`RFC 7515 §5.1: ${name} signs nothing with a public key`, () => {
+    const tried = caseOf(name);
+    if (tried.publicKey.type !== 'public') return;
+    expect(() => createSignatureMaker(algorithm, tried.publicKey)(tried.input)).toThrow();
+  });
+});
+
+describe('signatures without a grain of chance', () => {
+  it.each(['RS256', 'RS384', 'RS512', 'HS256', 'HS384', 'HS512', 'EdDSA', 'Ed25519'] as const)(
+    'RFC 7515 Appendix A: %s makes what jose makes, byte by byte',
+    (name) => {
+      const { key, input, signature } = caseOf(name);
+      expect(createSignatureMaker(findAlgorithm(name)!, key.privateKey)(input).equals(signature)).toBe(true);
+    },
+  );
+});
+
+describe.each(CURVES)('a maker of %s over %s', (name, namedCurve, length) => {
+  const algorithm = findAlgorithm(name)!;
+  const hash = 'hash' in algorithm ? algorithm.hash : null;
+
+  it(`RFC 7518 §3.4: ${name} makes 500 signatures in a row that node takes as ieee-p1363`, () => {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve });
+    const make = createSignatureMaker(algorithm, privateKey);
+    const verifier = verifierOf(name, publicKey);
+    for (let round = 0; round < 500; round++) {
+      const input = randomBytes(1 + (round % 64));
+      const signature = make(input);
+      expect(signature).toHaveLength(2 * length);
+      expect(verify(hash, input, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature)).toBe(true);
+      expect(verifier(input, signature)).toBe(true);
+    }
+  });
+
+  it(`RFC 7518 §3.4: ${name} fills a short r or s up with zeros`, () => {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve });
+    const make = createSignatureMaker(algorithm, privateKey);
+    // r and s of P-521 have a top byte of 0 or 1: there the second byte tells.
+    const top = name === 'ES512' ? 2 : 1;
+    const zeros = (part: Buffer) => part.subarray(0, top).every((byte) => byte === 0);
+    const input = randomBytes(32);
+    const found = { r: 0, s: 0 };
+    for (let round = 0; round < 20_000 && (found.r < 2 || found.s < 2); round++) {
+      const signature = make(input);
+      const [r, s] = [signature.subarray(0, length), signature.subarray(length)];
+      if (!zeros(r) && !zeros(s)) continue;
+      if (zeros(r)) found.r++;
+      if (zeros(s)) found.s++;
+      expect(verify(hash, input, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature)).toBe(true);
+    }
+    expect([found.r > 0, found.s > 0]).toEqual([true, true]);
+  });
+});
+
+describe.each(['PS256', 'PS384', 'PS512'] as const)('a maker of %s', (name) => {
+  it(`RFC 7518 §3.5: ${name} has a salt as long as its hash, and no other`, () => {
+    const { key, publicKey, input } = caseOf(name);
+    const signature = createSignatureMaker(findAlgorithm(name)!, key.privateKey)(input);
+    const size = { PS256: 32, PS384: 48, PS512: 64 }[name];
+    const takes = (saltLength: number) =>
+      verify(
+        `sha${name.slice(2)}`,
+        input,
+        { key: publicKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength },
+        signature,
+      );
+    expect([takes(size), takes(size - 1), takes(size + 1), takes(0), takes(20)]).toEqual([
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
   });
 });

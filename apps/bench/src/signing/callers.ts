@@ -1,0 +1,125 @@
+// Who uses the services: logins at the signers in turn, and requests with their tokens, fresh and older. Keeps count of all of it.
+import { createSamples, type Samples, startLoad } from '../load.ts';
+import type { Answer, Service } from './service.ts';
+import type { LoginReply } from './terms.ts';
+
+/** The tokens of one key that one signer made. Times are milliseconds since the epoch. */
+export interface KeyUse {
+  readonly kid: string;
+  readonly signer: number;
+  tokens: number;
+  /** When the first one was signed at the latest. */
+  firstEnded: number;
+  /** When the last one was begun to be signed at the earliest. */
+  lastBegan: number;
+}
+
+/** What came of it. */
+export interface Count {
+  readonly logins: number;
+  readonly requests: number;
+  /** Requests with a token a second. */
+  readonly perSecond: number;
+  readonly failed: number;
+  /** `2 verifier 401 token_key_unknown at 23.1 s`, and so on; empty if nothing failed. */
+  readonly failures: string;
+  readonly uses: readonly KeyUse[];
+  /** From a request with a token to its answer. */
+  readonly times: Samples;
+}
+
+/** Callers that are at work. */
+export interface Callers {
+  stop(): Promise<Count>;
+}
+
+const LOGINS_PER_SECOND = 250;
+/** Beside the request that follows each login at once. */
+const LATER_PER_SECOND = 750;
+/** Tokens are used that long; they live a little longer. */
+const USED_FOR_MS = 8_000;
+
+/** Starts the load: a thousand requests a second with a token, of which a quarter with a token that has just been signed. */
+export async function startCallers(signers: readonly Service[], verifier: Service): Promise<Callers> {
+  const startedAt = Date.now();
+  const failures = new Map<string, { count: number; readonly at: number }>();
+  const uses = new Map<string, KeyUse>();
+  const times = createSamples(300_000);
+  const tokens: { readonly token: string; readonly at: number }[] = [];
+  let logins = 0;
+  let requests = 0;
+
+  async function logIn(): Promise<string> {
+    const signer = logins++ % signers.length;
+    const answer = await asked('signer', signers[signer]?.post('/token', { user: 'john', pass: 'doe' }));
+    const reply = answer.body as LoginReply;
+    note(signer, reply);
+    const { access_token: token, ended: at } = reply;
+    if (tokens.push({ token, at }) > (LOGINS_PER_SECOND * USED_FOR_MS) / 1000) tokens.shift();
+    return token;
+  }
+
+  async function use(token: string): Promise<void> {
+    requests++;
+    const began = performance.now();
+    await asked('verifier', verifier.get('/friends', token));
+    times.add(performance.now() - began);
+  }
+
+  /** One of the last seconds' tokens. */
+  function older(): string {
+    const picked = tokens[Math.floor(Math.random() * tokens.length)];
+    const young = picked !== undefined && Date.now() - picked.at < USED_FOR_MS;
+    return (young ? picked : tokens.at(-1))?.token ?? '';
+  }
+
+  async function asked(who: string, answer: Promise<Answer> | undefined): Promise<Answer> {
+    let reason: string;
+    try {
+      const { status, body } = (await answer) ?? { status: 0, body: undefined };
+      if (status === 200) return { status, body };
+      reason = `${who} ${status} ${(body as { readonly code?: string } | undefined)?.code}`;
+    } catch (error) {
+      reason = `${who} ${error instanceof Error ? error.message : error}`;
+    }
+    const failure = failures.get(reason) ?? { count: 0, at: Date.now() - startedAt };
+    failure.count++;
+    failures.set(reason, failure);
+    throw new Error(reason);
+  }
+
+  function note(signer: number, { access_token, began, ended }: LoginReply): void {
+    const kid = kidOf(access_token);
+    const id = `${kid} ${signer}`;
+    const known = uses.get(id) ?? { kid, signer, tokens: 0, firstEnded: ended, lastBegan: began };
+    known.tokens++;
+    known.firstEnded = Math.min(known.firstEnded, ended);
+    known.lastBegan = Math.max(known.lastBegan, began);
+    uses.set(id, known);
+  }
+
+  await logIn();
+  const fresh = startLoad([{ call: async () => use(await logIn()) }], LOGINS_PER_SECOND);
+  const later = startLoad([{ call: () => use(older()) }], LATER_PER_SECOND);
+  return {
+    async stop() {
+      const loads = await Promise.all([fresh.stop(), later.stop()]);
+      return {
+        logins,
+        requests,
+        perSecond: loads.reduce((sum, { perSecond }) => sum + perSecond, 0),
+        failed: loads.reduce((sum, { tally }) => sum + tally.failed, 0),
+        failures: [...failures]
+          .map(([reason, { count, at }]) => `${count} ${reason}, first at ${(at / 1000).toFixed(1)} s`)
+          .join('; '),
+        uses: [...uses.values()],
+        times,
+      };
+    },
+  };
+}
+
+function kidOf(token: string): string {
+  const header = Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString();
+  return (JSON.parse(header) as { readonly kid: string }).kid;
+}
