@@ -15,7 +15,8 @@ export interface GroupResolver {
   /**
    * Looks up all groups.
    * @returns the groups, complete; undefined if the source can say that there is no such subject. Rejects if it cannot say, also where
-   * it has a part of the answer only: an error may carry a `retryAfterMs` (milliseconds)
+   * it has a part of the answer only. Five errors in a row, and it is asked once a second: an error that is about one subject, and
+   * says nothing of others, is made by `oddAnswer` and does not count
    * @param signal aborted when nobody waits any more; the resolver stops then
    */
   resolve(subject: GroupSubject, signal: AbortSignal): Promise<readonly string[] | undefined>;

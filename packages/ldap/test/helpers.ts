@@ -1,0 +1,65 @@
+// What the tests have in common. Holds no test.
+import { inspect } from 'node:util';
+import { createMemoryStore } from '@latchkey/core';
+import { expect } from 'vitest';
+import { createLdapGroups, type LdapGroups, type LdapGroupsOptions } from '../src/index.ts';
+import { GROUPS, PEOPLE } from './directory.ts';
+import { PASSWORD, READER } from './slapd.ts';
+
+/** As a file holds it. */
+export const secrets = createMemoryStore({ ldap: { password: `${PASSWORD}\n`, empty: '', blank: '\n' } });
+
+export const waiting = () => new AbortController().signal;
+
+const made = new Set<LdapGroups>();
+
+/** A resolver for the test directory. */
+export function create(url: string, options: Partial<LdapGroupsOptions> = {}): LdapGroups {
+  const groups = createLdapGroups({
+    url,
+    bind: { dn: READER, password: { name: 'ldap', key: 'password' } },
+    secrets,
+    users: { base: PEOPLE },
+    groups: { base: GROUPS },
+    // The machine of a test may be busy.
+    timeout: '15s',
+    ...options,
+  });
+  made.add(groups);
+  return groups;
+}
+
+/** Ends what `create` made. */
+export async function closeAll(): Promise<void> {
+  await Promise.all([...made].map((groups) => groups.close()));
+  made.clear();
+}
+
+export function resolve(
+  groups: LdapGroups,
+  subject: string,
+  signal: AbortSignal = waiting(),
+): Promise<readonly string[] | undefined> {
+  return groups.resolve({ subject, issuer: 'https://issuer.example' }, signal);
+}
+
+/** The error that it ends with: one that holds nothing of what anybody said. */
+export async function failureOf(
+  asked: Promise<unknown>,
+): Promise<Error & { readonly retryAfterMs?: number }> {
+  const error: unknown = await asked.then(
+    (value) => expect.unreachable(`there was an answer: ${inspect(value)}`),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof Error)) throw new Error('not an Error');
+  for (const text of [
+    inspect(error, { depth: 20, showHidden: true }),
+    JSON.stringify(error),
+    String(error.stack),
+  ]) {
+    expect(text).not.toContain('canary');
+    expect(text).not.toContain('dc=example');
+  }
+  expect(error.cause).toBeUndefined();
+  return error;
+}

@@ -1,0 +1,389 @@
+// Connections over time: a directory that is killed, frozen or cut off, callers that leave, and a process that ends.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createAuthority } from './certificate.ts';
+import { ENTRIES, GROUPS, INJECTIONS, PEOPLE } from './directory.ts';
+import { answerWith, type FakeDirectory, isProbe, result, type SeenRequest, startFake } from './fake.ts';
+import { closeAll, create, failureOf, resolve } from './helpers.ts';
+import { hasSlapd, type Slapd, startSlapd } from './slapd.ts';
+
+const RIGHT = answerWith(
+  [`cn=alice,${PEOPLE}`, { uid: ['alice'] }],
+  [[`cn=staff,${GROUPS}`, { cn: ['staff'] }]],
+);
+const cleartext = { unsafeAllowCleartext: true, groups: { base: GROUPS, nested: false } } as const;
+const isUserSearch = ({ filter }: SeenRequest) => filter.includes('uid=alice)');
+const authority = createAuthority('Latchkey test authority');
+const tls = { ca: { pem: authority.cert } };
+
+beforeEach(() => {
+  vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await closeAll();
+});
+
+describe.skipIf(!hasSlapd)('row 161 R18 a real OpenLDAP that comes and goes', () => {
+  let slapd: Slapd;
+
+  beforeAll(async () => {
+    const entries = ENTRIES.slice(0, 60);
+    slapd = await startSlapd({ entries, tls: { ...authority.issue('localhost'), ca: authority.cert } });
+  });
+
+  afterAll(() => slapd?.close());
+
+  it.each([
+    ['ldaps', false],
+    ['StartTLS', true],
+  ])(
+    '%s: killed ten times under load: no wrong groups, and back within 2 s',
+    { timeout: 60_000 },
+    async (_, startTls) => {
+      const groups = create(startTls ? slapd.url : slapd.secureUrl, { tls, startTls, timeout: '2s' });
+      await groups.ready();
+      const seen = { right: 0, wrong: 0, failed: 0 };
+      let ending = false;
+      const load = Promise.all(
+        Array.from({ length: 6 }, async (_, worker) => {
+          for (let turn = worker; !ending; turn++) {
+            const subject = turn % 3 === 0 ? (INJECTIONS[turn % INJECTIONS.length] ?? '') : 'alice';
+            const expected = subject === 'alice' ? 'staff,company,everybody' : undefined;
+            try {
+              const answer = await resolve(groups, subject);
+              if (answer?.join() !== expected) seen.wrong++;
+              // Some of the others are known to be nobody without asking.
+              else if (subject === 'alice') seen.right++;
+            } catch {
+              seen.failed++;
+              await new Promise((done) => setImmediate(done));
+            }
+          }
+        }),
+      );
+      try {
+        for (let round = 0; round < 10; round++) {
+          const before = seen.right;
+          await vi.waitFor(() => expect(seen.right).toBeGreaterThan(before + 20), {
+            timeout: 2_000,
+            interval: 5,
+          });
+          await slapd.kill(round % 3 === 0 ? 'SIGTERM' : 'SIGKILL');
+          const failed = seen.failed;
+          await vi.waitFor(() => expect(seen.failed).toBeGreaterThan(failed), {
+            timeout: 2_000,
+            interval: 5,
+          });
+          await slapd.start();
+        }
+        const before = seen.right;
+        await vi.waitFor(() => expect(seen.right).toBeGreaterThan(before), { timeout: 2_000, interval: 5 });
+      } finally {
+        ending = true;
+        await load;
+      }
+      expect(seen.wrong).toBe(0);
+      expect(groups.report()).toMatchObject({ busy: 0, waiting: 0, failures: 0 });
+    },
+  );
+
+  it('one that answers nothing is an error in time, and right again when it does', async () => {
+    const groups = create(slapd.secureUrl, { tls, timeout: '300ms' });
+    await groups.ready();
+    slapd.freeze();
+    try {
+      const started = performance.now();
+      const failures = await Promise.all(
+        Array.from({ length: 12 }, () => failureOf(resolve(groups, 'alice'))),
+      );
+      expect(performance.now() - started).toBeLessThan(2_000);
+      expect(new Set(failures.map(({ message }) => message))).toEqual(
+        new Set(['the directory gave no answer within 300 ms']),
+      );
+    } finally {
+      slapd.thaw();
+    }
+    await vi.waitFor(async () => expect(await resolve(groups, 'alice')).toHaveLength(3), {
+      timeout: 2_000,
+      interval: 10,
+    });
+  });
+
+  it('what was right before it was killed is asked anew', async () => {
+    const groups = create(slapd.secureUrl, { tls });
+    expect(await resolve(groups, 'alice')).toHaveLength(3);
+    await slapd.kill();
+    await failureOf(resolve(groups, 'alice'));
+    await slapd.start();
+    await vi.waitFor(async () => expect(await resolve(groups, 'alice')).toHaveLength(3), { timeout: 2_000 });
+  });
+});
+
+describe('row 161 connections', () => {
+  let fake: FakeDirectory;
+
+  beforeAll(async () => {
+    fake = await startFake(RIGHT);
+  });
+
+  beforeEach(() => {
+    fake.answer = RIGHT;
+    fake.requests.length = 0;
+    fake.connections = 0;
+  });
+
+  afterAll(() => fake.close());
+
+  it('a reset of one that nobody uses harms nobody', async () => {
+    const groups = create(fake.url, cleartext);
+    for (let round = 0; round < 5; round++) {
+      expect(await resolve(groups, 'alice')).toEqual(['staff']);
+      for (const socket of fake.sockets) socket.resetAndDestroy();
+      await vi.waitFor(() => expect(groups.report().open).toBe(0));
+    }
+    expect(groups.report()).toMatchObject({ failures: 0, lastFailure: undefined });
+  });
+
+  it('one that was cut while it waited is replaced in the same lookup', async () => {
+    const groups = create(fake.url, { ...cleartext, connections: 2 });
+    let holding: (() => void) | undefined;
+    fake.answer = (request, socket) => {
+      if (!isUserSearch(request)) return RIGHT(request, socket);
+      // Two at a time, so that there are two connections.
+      if (holding === undefined) {
+        holding = () => socket.write(Buffer.concat([...(RIGHT(request, socket) ?? [])]));
+        return undefined;
+      }
+      holding();
+      return RIGHT(request, socket);
+    };
+    await Promise.all([resolve(groups, 'alice'), resolve(groups, 'alice')]);
+    expect(groups.report()).toMatchObject({ open: 2, busy: 0 });
+    const old = new Set(fake.sockets);
+    fake.answer = (request, socket) => {
+      if (![...old].some(({ remotePort }) => remotePort === socket.remotePort)) return RIGHT(request, socket);
+      socket.resetAndDestroy();
+      return undefined;
+    };
+    expect(await resolve(groups, 'alice')).toEqual(['staff']);
+    expect(fake.connections).toBe(3);
+  });
+
+  it('one that is new and cut is an error: nobody goes on for ever', async () => {
+    fake.answer = (request, socket) => {
+      if (!isUserSearch(request)) return RIGHT(request, socket);
+      socket.resetAndDestroy();
+      return undefined;
+    };
+    const groups = create(fake.url, cleartext);
+    expect((await failureOf(resolve(groups, 'alice'))).message).toMatch(
+      /^the directory (?:cannot be reached: ECONNRESET|closed the connection before its answer was whole)$/,
+    );
+    expect(fake.connections).toBe(1);
+  });
+
+  it('a directory that is not there is left alone for a moment, and the error says how long', async () => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    server.close();
+    await once(server, 'close');
+    const groups = create(`ldap://127.0.0.1:${port}`, cleartext);
+    const first = await failureOf(resolve(groups, 'alice'));
+    expect(first.message).toBe('the directory cannot be reached: ECONNREFUSED');
+    const second = await failureOf(resolve(groups, 'alice'));
+    expect(second.message).toBe(first.message);
+    expect(second.retryAfterMs).toBeGreaterThan(0);
+    expect(second.retryAfterMs).toBeLessThanOrEqual(100);
+    await vi.waitFor(
+      async () => {
+        const { retryAfterMs = 0 } = await failureOf(resolve(groups, 'alice'));
+        expect(groups.report().failures).toBeGreaterThan(5);
+        expect(retryAfterMs).toBeLessThanOrEqual(1_000);
+      },
+      { timeout: 10_000, interval: 20 },
+    );
+    expect(groups.report()).toMatchObject({ open: 0, busy: 0, lastFailure: first.message });
+  });
+
+  it('there are never more than the limit, and whoever waits gets one', async () => {
+    const groups = create(fake.url, { ...cleartext, connections: 2 });
+    const answers = await Promise.all(Array.from({ length: 50 }, () => resolve(groups, 'alice')));
+    expect(answers).toEqual(Array.from({ length: 50 }, () => ['staff']));
+    expect(fake.connections).toBe(2);
+    expect(fake.requests.filter(({ operation }) => operation === 'bind')).toHaveLength(2);
+  });
+
+  it('whoever waits for one gives up in time', async () => {
+    fake.answer = (request, socket) => (isUserSearch(request) ? undefined : RIGHT(request, socket));
+    const groups = create(fake.url, { ...cleartext, connections: 1, timeout: '200ms' });
+    const failed = await Promise.all([1, 2, 3].map(() => failureOf(resolve(groups, 'alice'))));
+    for (const { message } of failed) expect(message).toBe('the directory gave no answer within 200 ms');
+    await vi.waitFor(() => expect(groups.report()).toMatchObject({ open: 0, busy: 0, waiting: 0 }));
+  });
+});
+
+describe('a caller that leaves', () => {
+  let fake: FakeDirectory;
+
+  beforeAll(async () => {
+    fake = await startFake(RIGHT);
+  });
+
+  afterAll(() => fake.close());
+
+  const reason = new Error('nobody waits');
+
+  it('before it has asked: nobody is asked', async () => {
+    const groups = create(fake.url, cleartext);
+    await expect(resolve(groups, 'alice', AbortSignal.abort(reason))).rejects.toBe(reason);
+    expect(groups.report().open).toBe(0);
+  });
+
+  it.each<[string, (request: SeenRequest) => boolean]>([
+    ['the bind', ({ operation }) => operation === 'bind'],
+    ['the probe', (request) => request.operation === 'search' && isProbe(request)],
+    ['the search', isUserSearch],
+  ])('during %s: the connection ends, and it is no failure of the directory', async (_, matches) => {
+    fake.answer = (request, socket) => (matches(request) ? undefined : RIGHT(request, socket));
+    const groups = create(fake.url, cleartext);
+    const caller = new AbortController();
+    const asked = fake.asked(matches);
+    const left = expect(resolve(groups, 'alice', caller.signal)).rejects.toBe(reason);
+    await asked;
+    caller.abort(reason);
+    await left;
+    await vi.waitFor(() => expect(fake.sockets.size).toBe(0));
+    expect(groups.report()).toMatchObject({ open: 0, busy: 0, failures: 0, lastFailure: undefined });
+    fake.answer = RIGHT;
+    expect(await resolve(groups, 'alice')).toEqual(['staff']);
+  });
+
+  it('while it waits for a connection: the others get theirs', async () => {
+    let release: (() => void) | undefined;
+    fake.answer = (request, socket) => {
+      if (!isUserSearch(request) || release !== undefined) return RIGHT(request, socket);
+      release = () => socket.write(Buffer.concat([...(RIGHT(request, socket) ?? [])]));
+      return undefined;
+    };
+    const groups = create(fake.url, { ...cleartext, connections: 1 });
+    const caller = new AbortController();
+    const asked = fake.asked(isUserSearch);
+    const first = resolve(groups, 'alice');
+    await asked;
+    const second = expect(resolve(groups, 'alice', caller.signal)).rejects.toBe(reason);
+    const third = resolve(groups, 'alice');
+    expect(groups.report()).toMatchObject({ open: 1, busy: 1, waiting: 2 });
+    caller.abort(reason);
+    await second;
+    release?.();
+    expect(await first).toEqual(['staff']);
+    expect(await third).toEqual(['staff']);
+  });
+});
+
+describe('R19 the end', () => {
+  let fake: FakeDirectory;
+
+  beforeAll(async () => {
+    fake = await startFake(RIGHT);
+  });
+
+  beforeEach(() => {
+    fake.answer = RIGHT;
+  });
+
+  afterAll(() => fake.close());
+
+  it('close() ends connections politely, and what comes later', async () => {
+    const groups = create(fake.url, cleartext);
+    await resolve(groups, 'alice');
+    const unbound = fake.asked(({ operation }) => operation === 'unbind');
+    await groups.close();
+    await unbound;
+    await vi.waitFor(() => expect(fake.sockets.size).toBe(0));
+    expect(groups.report()).toMatchObject({ open: 0, busy: 0, waiting: 0 });
+    expect((await failureOf(resolve(groups, 'alice'))).message).toBe('the LDAP resolver is closed');
+    expect((await failureOf(groups.ready())).message).toBe('the LDAP resolver is closed');
+    await groups.close();
+  });
+
+  it.each<[string, (request: SeenRequest) => boolean]>([
+    ['opened', ({ operation }) => operation === 'bind'],
+    ['used', isUserSearch],
+  ])('close() ends a connection that is being %s, and whoever waits for it', async (_, matches) => {
+    fake.answer = (request, socket) => (matches(request) ? undefined : RIGHT(request, socket));
+    const groups = create(fake.url, { ...cleartext, connections: 1 });
+    const asked = fake.asked(matches);
+    const lookups = Promise.all([1, 2].map(() => failureOf(resolve(groups, 'alice'))));
+    await asked;
+    const started = performance.now();
+    await groups.close();
+    expect(performance.now() - started).toBeLessThan(1_000);
+    for (const { message } of await lookups) expect(message).toBe('the LDAP resolver is closed');
+    await vi.waitFor(() => expect(fake.sockets.size).toBe(0));
+  });
+
+  it('leaves no timer and no listener behind', async () => {
+    const groups = create(fake.url, cleartext);
+    const { signal } = new AbortController();
+    const add = vi.spyOn(signal, 'addEventListener');
+    const remove = vi.spyOn(signal, 'removeEventListener');
+    const started = vi.spyOn(globalThis, 'setTimeout');
+    const cleared = vi.spyOn(globalThis, 'clearTimeout');
+    for (let turn = 0; turn < 20; turn++) await resolve(groups, 'alice', signal);
+    fake.answer = ({ id, operation }) => (operation === 'bind' ? undefined : [result(id, 'search', 51)]);
+    for (let turn = 0; turn < 20; turn++) await failureOf(resolve(groups, 'alice', signal));
+    const timers = started.mock.results.map(({ value }) => value);
+    expect(timers).toHaveLength(40);
+    expect(cleared.mock.calls.map(([timer]) => timer)).toEqual(timers);
+    expect(remove).toHaveBeenCalledTimes(add.mock.calls.length);
+  });
+
+  it.each([
+    ['in the clear', false],
+    ['through StartTLS', true],
+  ])('a connection %s that waits does not keep a process, and no close() is needed', async (_, startTls) => {
+    const certified = startTls ? authority.issue('localhost') : undefined;
+    const directory = await startFake(RIGHT, certified);
+    try {
+      const code = `
+        import { createMemoryStore } from '@latchkey/core';
+        import { createLdapGroups } from '@latchkey/ldap';
+        const groups = createLdapGroups({
+          url: ${JSON.stringify(directory.url)},
+          ...${JSON.stringify(startTls ? { startTls, tls } : { unsafeAllowCleartext: true })},
+          bind: { dn: 'cn=reader', password: { name: 'ldap', key: 'password' } },
+          secrets: createMemoryStore({ ldap: { password: 'x' } }),
+          users: { base: ${JSON.stringify(PEOPLE)} },
+          groups: { base: ${JSON.stringify(GROUPS)}, nested: false },
+          timeout: '10s',
+        });
+        const signal = new AbortController().signal;
+        console.log(await groups.resolve({ subject: 'alice', issuer: undefined }, signal), groups.report().open);`;
+      const child = spawn(
+        process.execPath,
+        ['--conditions=source', '--no-warnings', '--input-type=module', '-e', code],
+        {
+          // Where packages are found by their names, its own among them.
+          cwd: new URL('..', import.meta.url),
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      );
+      const output: string[] = [];
+      child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text));
+      child.stderr.setEncoding('utf8').on('data', (text: string) => output.push(text));
+      const [exitCode] = await once(child, 'close', { signal: AbortSignal.timeout(15_000) });
+      expect(output.join('')).toBe("[ 'staff' ] 1\n");
+      expect(exitCode).toBe(0);
+    } finally {
+      await directory.close();
+    }
+  });
+});
