@@ -1,22 +1,15 @@
 // createAuthenticator(): from a request, or a token, to a principal, in the order of checks that never changes.
-import { type CompiledRules, compileRules, firstFailure } from './claims/compile.ts';
-import { checkRegisteredClaims } from './claims/registered.ts';
-import type { RequestParameters, Rules } from './claims/rules.ts';
+import { authorize } from './authorize.ts';
+import { type CompiledRules, compileRules } from './claims/compile.ts';
+import type { Rules } from './claims/rules.ts';
 import type { ClaimsOf } from './claims/types.ts';
 import { type ConcealableRequest, concealQuery, type ResponseView } from './credentials/query.ts';
 import type { RequestView } from './credentials/request.ts';
 import { AuthError, isAuthError } from './errors.ts';
-import { warn } from './events.ts';
-import { createGroups, type GroupSourceReport } from './groups/groups.ts';
-import { createKeysets } from './keysets/create.ts';
-import type { KeysetReport } from './keysets/keyset.ts';
-import { type VerifiedClaims, verifyByKeys } from './keysets/verify.ts';
-import { type AuthenticationMode, type AuthenticatorOptions, readOptions, type Settings } from './options.ts';
+import { type AuthenticationMode, type AuthenticatorOptions, readOptions } from './options.ts';
 import { type AuthenticateOverrides, type CompiledOverrides, compileOverrides } from './overrides.ts';
-import { contextOf, createPrincipal, type Principal } from './principal.ts';
-import { createRemoteEndpoint, type RemoteReport } from './remote/endpoint.ts';
-import { validateRemotely } from './remote/validate.ts';
-import type { JsonObject } from './token/json.ts';
+import type { Principal } from './principal.ts';
+import { type AuthenticatorReport, createVerification } from './verification.ts';
 
 /** Options brought to life. Made once, when a service starts, and used by every request. */
 export interface Authenticator {
@@ -52,17 +45,11 @@ export interface Authenticator {
   close(): Promise<void>;
 }
 
-/** How an authenticator fares. Holds no key and no token. */
-export interface AuthenticatorReport {
-  readonly keysets: readonly KeysetReport[];
-  readonly remote: RemoteReport | undefined;
-  readonly groups: readonly GroupSourceReport[];
-}
-
 const NONE = compileOverrides();
 
 // Why a permissive authenticator let a request pass without a principal. Held as long as the request.
 const refusals = new WeakMap<object, AuthError>();
+let refusalsMade = false;
 
 /** Why a request with a bad token was let pass by `mode: 'permissive'`; undefined if it was not. For logs: it grants nothing. */
 export function refusalOf(request: object): AuthError | undefined {
@@ -75,34 +62,8 @@ export function refusalOf(request: object): AuthError | undefined {
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const settings = readOptions(options);
-  const { keysets, index, system } = createKeysets(settings);
-  const { realm, delimiter } = settings;
-  const context = Object.freeze({ realm, delimiter });
-  const verification = { ...settings, index };
-  const remote =
-    settings.remote === undefined
-      ? undefined
-      : createRemoteEndpoint({ ...settings.remote, ...settings, store: settings.stores.secret });
-  const groups = settings.groups === undefined ? undefined : createGroups(settings.groups);
-  if (settings.remote?.onReject === 'next')
-    warn('LATCHKEY_UNSAFE', 'remote.onReject: a token that the endpoint refuses may still pass by its key');
-
-  /** From a token to claims that can be believed: by the keysets, by the remote endpoint, or by the one and then the other. */
-  function verifyClaims(token: string): Promise<VerifiedClaims> {
-    const byKeys = (it: string) => verifyByKeys(it, verification);
-    return remote === undefined || settings.remote === undefined
-      ? byKeys(token)
-      : validateRemotely(token, remote, { ...settings.remote, ...settings }, byKeys);
-  }
-
-  async function verifyToken(token: string): Promise<Principal> {
-    const { claims, keyset } = await verifyClaims(token);
-    const isSystem = keyset !== undefined && system.has(keyset);
-    judgeClaims(claims, keyset === undefined, isSystem, settings);
-    if (groups === undefined) return createPrincipal(claims, context);
-    const { iss: issuer, sub: subject } = claims as { readonly [name in 'iss' | 'sub']?: string };
-    return createPrincipal(claims, context, await groups.of({ claims, issuer, subject, isSystem }));
-  }
+  const { realm } = settings;
+  const { recall, verify, ready, report, close } = createVerification(settings);
 
   /** Answers in the protection space of this authenticator. What is no AuthError passes on as it is. */
   async function answer<T>(decision: () => Promise<T>): Promise<T> {
@@ -113,35 +74,56 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     }
   }
 
+  async function admit(token: string | undefined, mode: AuthenticationMode): Promise<Principal | undefined> {
+    if (token !== undefined) return verify(token);
+    if (mode === 'strict') throw new AuthError('credentials_missing');
+    return undefined;
+  }
+
+  /** What becomes of a request, by its mode and by who is welcome. */
+  function decide(
+    request: RequestView,
+    { mode = settings.mode, welcomes }: CompiledOverrides,
+    find: (mode: AuthenticationMode) => Promise<Principal | undefined>,
+  ): Promise<Principal | undefined> {
+    return answer(async () => {
+      try {
+        const principal = await find(mode);
+        if (principal !== undefined && welcomes?.(principal.issuer) === false)
+          throw new AuthError('token_issuer_untrusted');
+        return principal;
+      } catch (error) {
+        // What cannot be decided is not for a mode to decide.
+        if (mode !== 'permissive' || !isAuthError(error) || error.status === 503) throw error;
+        refusalsMade = true;
+        refusals.set(request, error);
+        return undefined;
+      }
+    });
+  }
+
   return Object.freeze<Authenticator>({
     mode: settings.mode,
-    authenticate: (request, overrides) =>
-      answer(async () => {
-        const { mode = settings.mode, welcomes } =
-          overrides === undefined ? NONE : compileOverrides(overrides);
-        refusals.delete(request);
-        try {
-          const token = settings.tokens.find(request);
-          if (token === undefined) {
-            if (mode === 'strict') throw new AuthError('credentials_missing');
-            return undefined;
-          }
-          const principal = await verifyToken(token);
-          if (welcomes !== undefined && !welcomes(principal.issuer))
-            throw new AuthError('token_issuer_untrusted');
-          return principal;
-        } catch (error) {
-          // What cannot be decided is not for a mode to decide.
-          if (mode !== 'permissive' || !isAuthError(error) || error.status === 503) throw error;
-          refusals.set(request, error);
-          return undefined;
-        }
-      }),
+    authenticate(request, overrides) {
+      // Most requests carry a token that was seen before: for them nothing is awaited, and nothing made.
+      if (refusalsMade) refusals.delete(request);
+      let token: string | undefined;
+      let asked: CompiledOverrides | undefined;
+      try {
+        asked = overrides === undefined ? NONE : compileOverrides(overrides);
+        token = settings.tokens.find(request);
+        const principal = token === undefined || asked.welcomes !== undefined ? undefined : recall(token);
+        if (principal !== undefined) return principal;
+      } catch (error) {
+        return decide(request, asked ?? NONE, () => Promise.reject(error));
+      }
+      return decide(request, asked, (mode) => admit(token, mode));
+    },
     verify: async (token, rules) => {
       const compiled = compileRules(rules ?? {});
       const principal = await answer(async () => {
         if (typeof token !== 'string') throw new AuthError('token_malformed', { detail: 'not a string' });
-        return verifyToken(token);
+        return verify(token);
       });
       authorize(principal, compiled);
       // What the rules guarantee, they have just been seen to.
@@ -151,74 +133,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       const { queryNames } = settings.tokens;
       if (queryNames.length > 0) concealQuery(request, response, queryNames, parsed);
     },
-    ready: async () => {
-      await Promise.all(keysets.map((keyset) => keyset.ready()));
-    },
-    report: () => ({
-      keysets: keysets.map((keyset) => keyset.report()),
-      remote: remote?.report(),
-      groups: groups?.report() ?? [],
-    }),
-    close: async () => {
-      await Promise.all([...keysets, remote, groups].map((part) => part?.close()));
-    },
-  });
-}
-
-/**
- * What has to hold for every token, before anybody is asked for groups.
- * @throws AuthError
- */
-function judgeClaims(
-  claims: JsonObject,
-  isRemote: boolean,
-  isSystem: boolean,
-  { registered, issuers, systemSubject, claims: rules, delimiter, clock }: Settings,
-): void {
-  // What an endpoint answers need not have an end or an audience; what it has is judged.
-  const policy = isRemote
-    ? {
-        ...registered,
-        requireExp: false,
-        audience: Object.hasOwn(claims, 'aud') ? registered.audience : null,
-      }
-    : registered;
-  checkRegisteredClaims(claims, policy, clock.now());
-  if (isRemote && Object.hasOwn(claims, 'iss')) {
-    if (typeof claims.iss !== 'string' || issuers?.(claims.iss) === false)
-      throw new AuthError('token_issuer_untrusted');
-  }
-  // Whoever is called so by another issuer is somebody else.
-  if (systemSubject !== undefined && claims.sub === systemSubject && !isSystem)
-    throw new AuthError('token_claims_invalid', {
-      detail: 'the subject is the system, and the issuer is not',
-    });
-  const failed = firstFailure(rules, claims, { delimiter });
-  if (failed !== undefined)
-    throw new AuthError('token_claims_invalid', { detail: `the rule on ${failed.claim} does not hold` });
-}
-
-/**
- * Judges a principal by a route's rules. Verifies nothing: the principal must come from an authenticator.
- * @param principal undefined for an anonymous request
- * @param request for `fromRequest` rules
- * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`, `claims_insufficient`
- * @throws TypeError for anything that only looks like a principal
- */
-export function authorize<const R extends Rules>(
-  principal: Principal | undefined,
-  rules: R | CompiledRules<R>,
-  request?: RequestParameters,
-): asserts principal is Principal<ClaimsOf<R>> {
-  if (principal === undefined) throw new AuthError('credentials_missing');
-  const context = contextOf(principal);
-  if (context === undefined) throw new TypeError('authorize: not a principal that an authenticator made');
-  const { realm, delimiter, judged } = context;
-  const failed = firstFailure(compileRules(rules), judged, { delimiter, request });
-  if (failed === undefined) return;
-  throw new AuthError(failed.isScope ? 'scope_insufficient' : 'claims_insufficient', {
-    detail: `the rule on ${failed.claim} does not hold`,
-    realm,
-    scope: failed.scope,
+    ready,
+    report,
+    close,
   });
 }

@@ -2,8 +2,9 @@
 
 // For applications.
 
-export type { Authenticator, AuthenticatorReport } from './authenticator.ts';
-export { authorize, createAuthenticator, refusalOf } from './authenticator.ts';
+export type { Authenticator } from './authenticator.ts';
+export { createAuthenticator, refusalOf } from './authenticator.ts';
+export { authorize } from './authorize.ts';
 export type {
   Capability,
   CapabilityCheck,
@@ -116,6 +117,8 @@ export { requireAll, requireAny } from './tree.ts';
 export type { AcceptedUpgrade, UpgradeAuthenticator } from './upgrade.ts';
 export { authenticateUpgrade, whenExpired } from './upgrade.ts';
 
+export type { AuthenticatorReport } from './verification.ts';
+
 // For authors of adapters and stores. A third party's needs no more than this.
 
 export type { CompiledRules } from './claims/compile.ts';
@@ -126,6 +129,7 @@ export { asError, authErrorCodes } from './errors.ts';
 export type { CompiledAccess, CompiledOverrides } from './overrides.ts';
 export { compileAccess, compileOverrides } from './overrides.ts';
 export { isPrincipal } from './principal.ts';
+export { oddAnswer } from './remote/breaker.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
 export { authenticateMark, checkRoutes, reportRoute } from './route-report.ts';
 export { holdReply } from './signing/intercept.ts';

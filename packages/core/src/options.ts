@@ -17,6 +17,7 @@ import { readKeyset } from './keysets/read.ts';
 import { readLegacyKeys } from './keysets/read-legacy-keys.ts';
 import { type RemoteOptions, type RemoteSettings, readRemote } from './remote/options.ts';
 import type { SecretStore } from './secrets/store.ts';
+import type { CacheLimits } from './token/cache.ts';
 import { normalizeType } from './token/parse.ts';
 
 /** What becomes of a request without a good token: see `AuthenticatorOptions`. */
@@ -86,6 +87,14 @@ export interface AuthenticatorOptions {
   readonly profile?: 'at+jwt' | undefined;
   /** Accepts tokens bound to a key (`cnf`: DPoP, mutual TLS) from whoever presents them. Default: they are refused. */
   readonly unsafeAcceptSenderConstrained?: boolean | undefined;
+  /**
+   * Tokens that verified are kept, and not verified again while their times and their key are good; rules are judged each time. By
+   * number, default 10000, and by bytes, default 16777216 (16 MiB). False keeps none.
+   */
+  readonly cache?:
+    | { readonly tokens?: number | undefined; readonly bytes?: number | undefined }
+    | false
+    | undefined;
   /** Longer tokens are refused unread. Bytes, 256 to 65536. Default 8192. */
   readonly maxTokenBytes?: number | undefined;
   /** The protection space that challenges name. Printable ASCII. Default: challenges name none. */
@@ -112,6 +121,7 @@ export interface Settings {
   /** Lower case, without `application/`. Undefined in the set: no typ at all. */
   readonly types: ReadonlySet<string | undefined>;
   readonly maxTokenBytes: number;
+  readonly cache: CacheLimits | undefined;
   readonly realm: string | undefined;
   readonly clock: Clock;
 }
@@ -140,6 +150,7 @@ const OPTION_NAMES = [
   'profile',
   'unsafeAcceptSenderConstrained',
   'maxTokenBytes',
+  'cache',
   'realm',
   'clock',
 ] as const satisfies readonly (keyof AuthenticatorOptions)[];
@@ -205,6 +216,7 @@ export function readOptions(value: AuthenticatorOptions): Settings {
     mode: readMode(options.mode, 'mode') ?? 'strict',
     types: profile === undefined ? readTypes(options.typ) : new Set([profile]),
     maxTokenBytes: readMaxTokenBytes(options.maxTokenBytes),
+    cache: readCache(options.cache),
     realm: readRealm(options.realm),
     clock: readClock(options.clock),
   });
@@ -257,6 +269,16 @@ function readMaxTokenBytes(value: unknown): number {
     throw new ConfigError('maxTokenBytes', 'expected a whole number of bytes from 256 to 65536');
   }
   return value;
+}
+
+function readCache(value: unknown): CacheLimits | undefined {
+  if (value === false) return undefined;
+  const { tokens = 10_000, bytes = 16 * 1024 * 1024 } =
+    value === undefined ? {} : readObject(value, ['tokens', 'bytes'], 'cache');
+  for (const [name, number] of Object.entries({ tokens, bytes }))
+    if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < 1)
+      throw new ConfigError(`cache.${name}`, 'expected a whole number; cache: false keeps nothing');
+  return { tokens: Number(tokens), bytes: Number(bytes) };
 }
 
 function readRealm(value: unknown): string | undefined {

@@ -24,8 +24,6 @@ export interface PrincipalContext {
   readonly realm: string | undefined;
   /** The authenticator's `nestedClaimDelimiter`. */
   readonly delimiter: string | undefined;
-  /** What rules are judged by: the claims, and in the place of `groups` those that were found. */
-  readonly judged: JsonObject;
 }
 
 // Tells a principal from anything that merely looks like one. A symbol, because what arrives as JSON cannot have one.
@@ -38,7 +36,7 @@ const CONTEXT: unique symbol = Symbol.for('@latchkey/Principal') as never;
  */
 export function createPrincipal(
   claims: JsonObject,
-  context: Omit<PrincipalContext, 'judged'>,
+  context: PrincipalContext,
   groups?: readonly string[],
 ): Principal {
   const scope = own(claims, 'scope') ?? own(claims, 'scp');
@@ -47,14 +45,12 @@ export function createPrincipal(
     subject: own(claims, 'sub') as string | undefined,
     scopes: typeof scope === 'string' ? splitList(scope) : readStrings(scope, 'scope'),
     groups: groups ?? readStrings(own(claims, 'groups'), 'groups'),
-    claims: deepFreeze(claims),
+    // A claim that is not believed must not be read by whoever believes the rule on it.
+    claims: deepFreeze(groups === undefined ? claims : { ...claims, groups }),
   };
   Object.freeze(principal.scopes);
   Object.freeze(principal.groups);
-  const judged = groups === undefined ? claims : Object.freeze({ ...claims, groups });
-  return Object.freeze(
-    Object.defineProperty(principal, CONTEXT, { value: Object.freeze({ ...context, judged }) }),
-  );
+  return Object.freeze(Object.defineProperty(principal, CONTEXT, { value: context }));
 }
 
 /** True for what an authenticator made; false for anything else that stands in the same place. */

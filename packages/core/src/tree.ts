@@ -1,5 +1,6 @@
 // Several tokens on one request: all of them, or any, as a tree. Each leaf is an authenticator with its own places and keysets.
-import { type Authenticator, authorize } from './authenticator.ts';
+import type { Authenticator } from './authenticator.ts';
+import { authorize } from './authorize.ts';
 import { type CompiledRules, compileRules } from './claims/compile.ts';
 import type { RequestParameters, Rules } from './claims/rules.ts';
 import type { ConcealableRequest, ResponseView } from './credentials/query.ts';

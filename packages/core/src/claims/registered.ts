@@ -71,6 +71,24 @@ export function checkRegisteredClaims(
   if (audience !== null) checkAudience(own(claims, 'aud'), audience, policy.audienceMatch ?? 'any');
 }
 
+/** When claims that were judged before are to be judged anew. Milliseconds since the epoch. */
+export interface Validity {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/** The times between which `checkRegisteredClaims` says of these claims, which it has accepted, what it said then. */
+export function validityOf(
+  claims: JsonObject,
+  { clockSkewMs, maxTokenAgeMs = Number.POSITIVE_INFINITY }: RegisteredClaimsPolicy,
+): Validity {
+  const [exp, nbf, iat] = (['exp', 'nbf', 'iat'] as const).map((name) => readNumericDate(claims, name));
+  const notBefore = Math.max(nbf ?? 0, iat ?? 0) * 1000;
+  const expiry = exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000;
+  const tooOld = iat === undefined ? Number.POSITIVE_INFINITY : iat * 1000 + maxTokenAgeMs;
+  return { fromMs: notBefore - clockSkewMs, untilMs: Math.min(expiry, tooOld) + clockSkewMs };
+}
+
 /** §4.1.3: audiences of the token that are ours, compared by code points. */
 function checkAudience(
   aud: JsonValue | undefined,

@@ -1,16 +1,21 @@
 // The directory of a service that makes its own keys: id_rsa, id_rsa.pub, and tokens signed with them. Private to its owner, and made once.
-import { createPrivateKey, createPublicKey, type JsonWebKey } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { createPrivateKey, createPublicKey, type JsonWebKey, randomUUID } from 'node:crypto';
+import { link, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { isIdentifier } from '../claims/registered.ts';
 import type { Clock } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
+import { importPem } from '../keysets/public-keys.ts';
+import { readSecretFile } from '../secrets/directory.ts';
 import { generateJwk } from '../secrets/generate.ts';
 import { privateJwkFromPem } from '../secrets/pem.ts';
-import { codeOf, writePrivateFile } from '../secrets/write-file.ts';
+import { codeOf, refuseLink, writePrivateFile } from '../secrets/write-file.ts';
 import { createSigner } from '../signing/signer.ts';
+import type { AlgorithmName } from '../token/algorithms.ts';
 import type { JsonObject } from '../token/json.ts';
+import { parseToken } from '../token/parse.ts';
 
 /** Where the files are. All paths are absolute. */
 export interface AuthDirectory {
@@ -20,6 +25,8 @@ export interface AuthDirectory {
   /** The paths that were made by this call. */
   readonly made: readonly string[];
 }
+
+type Files = Omit<AuthDirectory, 'made'>;
 
 /** How a directory and its tokens are made. */
 export interface AuthDirectoryOptions {
@@ -48,10 +55,12 @@ export const SYSTEM_SUBJECT = 'okera';
 /** The group that the system token is of. */
 export const SYSTEM_GROUP = 'root';
 
+const IGNORE_ALL = '*\n';
 const LIFETIME_DAYS = 100;
 /** A system token with less left is made anew at the next start. */
 const RENEW_DAYS = 10;
 const DAY_MS = 86_400_000;
+const MAX_TOKEN_BYTES = 16 * 1024;
 const NO_SIGNAL = new AbortController().signal;
 
 /**
@@ -60,25 +69,19 @@ const NO_SIGNAL = new AbortController().signal;
  */
 export async function openAuthDirectory(options: AuthDirectoryOptions = {}): Promise<AuthDirectory> {
   const path = pathOf(options);
+  const files = filesIn(path);
+  if (!(await exists(path)) && (await makeWhole(path, options)))
+    return { ...files, made: Object.values(files) };
   const made: string[] = [];
-  if (!(await exists(join(path, 'id_rsa')))) {
-    if (await makeWhole(path, options)) made.push('id_rsa', 'id_rsa.pub', 'system.token');
+  if (!(await exists(files.privateKey)) && (await makeKey(files))) made.push(files.privateKey);
+  await warnIfShared(files.privateKey);
+  if (!(await exists(files.publicKey)) && (await putNew(files.publicKey, await publicPem(files))))
+    made.push(files.publicKey);
+  if (await isDue(files, options)) {
+    await saveSystemToken(files, options);
+    made.push(files.systemToken);
   }
-  await refuseIfShared(path);
-  if (!(await exists(join(path, 'id_rsa.pub')))) {
-    await writePrivateFile(join(path, 'id_rsa.pub'), await publicPem(path), NO_SIGNAL);
-    made.push('id_rsa.pub');
-  }
-  if (await isDue(join(path, 'system.token'), options.clock ?? Date)) {
-    await saveSystemToken(path, options);
-    made.push('system.token');
-  }
-  return {
-    privateKey: join(path, 'id_rsa'),
-    publicKey: join(path, 'id_rsa.pub'),
-    systemToken: join(path, 'system.token'),
-    made: made.map((name) => join(path, name)),
-  };
+  return { ...files, made };
 }
 
 /**
@@ -89,15 +92,14 @@ export async function openAuthDirectory(options: AuthDirectoryOptions = {}): Pro
 export async function initAuthDirectory(
   options: AuthDirectoryOptions & { readonly force?: boolean | undefined } = {},
 ): Promise<AuthDirectory> {
-  const path = pathOf(options);
-  if (await exists(join(path, 'id_rsa'))) {
-    if (options.force !== true)
-      throw new ConfigError('directory', 'has a key pair already; its tokens would be good no more');
-    await writeKeys(path);
-    await saveSystemToken(path, options);
-  }
-  const { made, ...files } = await openAuthDirectory(options);
-  return { ...files, made: made.length > 0 ? made : Object.values(files) };
+  const files = filesIn(pathOf(options));
+  if (!(await exists(files.privateKey))) return openAuthDirectory(options);
+  if (options.force !== true)
+    throw new ConfigError('directory', 'has a key pair already; its tokens would be good no more');
+  await write(files.privateKey, await newKey());
+  await write(files.publicKey, await publicPem(files));
+  await saveSystemToken(files, options);
+  return { ...files, made: Object.values(files) };
 }
 
 /**
@@ -110,8 +112,12 @@ export async function createUserToken(
   options: AuthDirectoryOptions = {},
 ): Promise<SavedToken> {
   const file = userTokenFile(username, options);
-  const token = await sign(pathOf(options), { sub: username, groups }, options);
-  await writePrivateFile(file, Buffer.from(`${token}\n`), NO_SIGNAL);
+  if (!Array.isArray(groups) || !groups.every((group) => typeof group === 'string'))
+    throw new ConfigError('groups', 'expected a list of names');
+  if (groups.includes(SYSTEM_GROUP))
+    throw new ConfigError('groups', `${SYSTEM_GROUP} is for the system alone`);
+  const token = await sign(filesIn(pathOf(options)), { sub: username, groups }, options);
+  await write(file, `${token}\n`);
   return { file, token };
 }
 
@@ -121,64 +127,75 @@ export function userTokenFile(username: string, options: AuthDirectoryOptions = 
     throw new ConfigError('username', 'is the system; nobody else is called so');
   // One path segment, whatever it holds: a name of its own, and no hidden file.
   const name = encodeURIComponent(username.isWellFormed() ? username : '').replace(/^\./, '%2E');
-  if (name === '' || name.length > 200 || /[\p{Cc}]/u.test(username))
+  if (name === '' || name.length > 200 || !isIdentifier(username))
     throw new ConfigError('username', 'expected a name of 1 to 200 characters');
   return join(pathOf(options), `${name}.token`);
 }
 
-/** @returns false if another process was faster */
+/** A directory with all that belongs in it, in place at once. @returns false if another process was faster */
 async function makeWhole(path: string, options: AuthDirectoryOptions): Promise<boolean> {
-  if (await exists(path)) {
-    // Somebody's directory, with files of theirs.
-    await writeKeys(path);
-    await saveSystemToken(path, options);
-    return true;
-  }
-  const draft = `${path}.${process.pid}.${crypto.randomUUID()}`;
+  const draft = `${path}.${randomUUID()}`;
+  const files = filesIn(draft);
   try {
-    await writeKeys(draft);
-    await saveSystemToken(draft, options);
+    // First of all: from then on, nothing of it gets into a repository.
+    await write(join(draft, '.gitignore'), IGNORE_ALL);
+    await write(files.privateKey, await newKey());
+    await write(files.publicKey, await publicPem(files));
+    await saveSystemToken(files, options);
     await rename(draft, path);
     return true;
   } catch (error) {
-    if (await exists(join(path, 'id_rsa'))) return false;
+    if (await exists(path)) return false;
     throw new Error(`the keys cannot be written: ${codeOf(error)}`);
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
 }
 
-async function writeKeys(path: string): Promise<void> {
+/** A key in somebody's directory, beside files of theirs. @returns false if another process was faster */
+async function makeKey({ privateKey, publicKey }: Files): Promise<boolean> {
+  if (await exists(publicKey))
+    throw new ConfigError('directory', 'has a public key without its private key; put that beside it');
+  await putNew(join(dirname(privateKey), '.gitignore'), IGNORE_ALL);
+  return putNew(privateKey, await newKey());
+}
+
+/** Puts a whole file where there is none. @returns false where there is one: of several at once, one puts its own */
+async function putNew(file: string, text: string): Promise<boolean> {
+  await refuseLink(file);
+  const draft = join(dirname(file), `.${randomUUID()}.tmp`);
+  try {
+    await write(draft, text);
+    await link(draft, file);
+    return true;
+  } catch (error) {
+    if (await exists(file)) return false;
+    throw new Error(`the file cannot be written: ${codeOf(error)}`);
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+async function newKey(): Promise<string> {
   const jwk = await generateJwk(AUTH_ALGORITHM);
   const key = createPrivateKey({ key: { ...jwk } as JsonWebKey, format: 'jwk' });
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  // First of all: from then on, nothing of it gets into a repository.
-  await writePrivateFile(join(path, '.gitignore'), Buffer.from('*\n'), NO_SIGNAL);
-  const pem = key.export({ type: 'pkcs8', format: 'pem' });
-  await writePrivateFile(join(path, 'id_rsa'), Buffer.from(pem), NO_SIGNAL);
-  await writePrivateFile(join(path, 'id_rsa.pub'), await publicPem(path), NO_SIGNAL);
+  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-async function publicPem(path: string): Promise<Buffer> {
-  const key = createPublicKey(await readFile(join(path, 'id_rsa'), 'utf8'));
-  return Buffer.from(key.export({ type: 'spki', format: 'pem' }));
+async function publicPem({ privateKey }: Files): Promise<string> {
+  return createPublicKey(await readPem(privateKey))
+    .export({ type: 'spki', format: 'pem' })
+    .toString();
 }
 
-async function saveSystemToken(path: string, options: AuthDirectoryOptions): Promise<void> {
+async function saveSystemToken(files: Files, options: AuthDirectoryOptions): Promise<void> {
   const claims = { sub: options.systemSubject ?? SYSTEM_SUBJECT, groups: [SYSTEM_GROUP] };
-  const token = await sign(path, claims, options);
-  await writePrivateFile(join(path, 'system.token'), Buffer.from(`${token}\n`), NO_SIGNAL);
+  await write(files.systemToken, `${await sign(files, claims, options)}\n`);
 }
 
-async function sign(path: string, claims: object, options: AuthDirectoryOptions): Promise<string> {
-  let pem: string;
-  try {
-    pem = await readFile(join(path, 'id_rsa'), 'utf8');
-  } catch (error) {
-    throw new ConfigError('directory', `has no private key that can be read: ${codeOf(error)}`);
-  }
+async function sign({ privateKey }: Files, claims: object, options: AuthDirectoryOptions): Promise<string> {
   const signer = createSigner({
-    jwks: { keys: [privateJwkFromPem(pem) as JsonObject] },
+    jwks: { keys: [privateJwkFromPem(await readPem(privateKey)) as JsonObject] },
     alg: AUTH_ALGORITHM,
     issuer: options.issuer ?? hostname(),
     audience: options.audience,
@@ -188,26 +205,47 @@ async function sign(path: string, claims: object, options: AuthDirectoryOptions)
   return signer.sign({ ...claims });
 }
 
+async function readPem(file: string): Promise<string> {
+  const bytes = await readSecretFile(file, NO_SIGNAL).catch(() => undefined);
+  if (bytes === undefined) throw new ConfigError('directory', 'has no private key that can be read');
+  return Buffer.from(bytes).toString('utf8');
+}
+
+function write(file: string, text: string): Promise<void> {
+  return writePrivateFile(file, Buffer.from(text), NO_SIGNAL);
+}
+
 /** A key that others of this machine can read is a key of theirs. */
-async function refuseIfShared(path: string): Promise<void> {
-  const { mode } = await stat(join(path, 'id_rsa'));
+async function warnIfShared(file: string): Promise<void> {
+  const { mode } = await stat(file);
   if ((mode & 0o077) !== 0)
     warn('LATCHKEY_UNSAFE', 'the private key can be read by others of this machine; chmod 600 it');
 }
 
-/** What the token says of itself is not verified: this service has made it. */
-async function isDue(file: string, clock: Clock): Promise<boolean> {
-  let text: string;
+/** A token that is missing, of another key or another subject, or near its end. */
+async function isDue({ systemToken, publicKey }: Files, options: AuthDirectoryOptions): Promise<boolean> {
+  const [token, pem] = await Promise.all(
+    [systemToken, publicKey].map(async (file) => {
+      const bytes = await readSecretFile(file, NO_SIGNAL).catch(() => undefined);
+      return bytes === undefined ? '' : Buffer.from(bytes).toString('utf8').trim();
+    }),
+  );
+  const subject = options.systemSubject ?? SYSTEM_SUBJECT;
+  if (!isSignedBy(token ?? '', pem ?? '', AUTH_ALGORITHM, subject)) return true;
+  const { exp } = parseToken(token ?? '', MAX_TOKEN_BYTES).claims;
+  const nowMs = (options.clock ?? Date).now();
+  return typeof exp === 'number' && exp * 1000 - nowMs < RENEW_DAYS * DAY_MS;
+}
+
+/** True for a token of this subject that this key has signed, expired or not. */
+export function isSignedBy(token: string, pem: string, algorithm: AlgorithmName, subject: string): boolean {
   try {
-    text = await readFile(file, 'utf8');
+    const { header, claims, signingInput, signature } = parseToken(token, MAX_TOKEN_BYTES);
+    const key = importPem(pem, algorithm, { origin: 'public' });
+    if ('reason' in key || header.alg !== algorithm || claims.sub !== subject) return false;
+    return key.verifiers.get(algorithm)?.(signingInput, signature) === true;
   } catch {
-    return true;
-  }
-  try {
-    const { exp } = JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString('utf8'));
-    return typeof exp === 'number' && exp * 1000 - clock.now() < RENEW_DAYS * DAY_MS;
-  } catch {
-    return true;
+    return false;
   }
 }
 
@@ -216,6 +254,14 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+function filesIn(path: string): Files {
+  return {
+    privateKey: join(path, 'id_rsa'),
+    publicKey: join(path, 'id_rsa.pub'),
+    systemToken: join(path, 'system.token'),
+  };
 }
 
 function pathOf({ directory = '.auth' }: AuthDirectoryOptions): string {

@@ -1,21 +1,26 @@
 // The zero-configuration start: five settings, from the environment or a file of `KEY: value` lines, and the options that they mean.
 
-import { readFile } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parse } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { isPlainObject, readObject } from '../checks.ts';
 import { present } from '../claims/rules.ts';
 import type { Clock } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import type { KeysetOptions } from '../keysets/options.ts';
-import { importPem } from '../keysets/public-keys.ts';
 import type { AuthenticatorOptions } from '../options.ts';
+import { readSecretFile } from '../secrets/directory.ts';
 import { codeOf } from '../secrets/write-file.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
-import { parseToken } from '../token/parse.ts';
-import { AUTH_ALGORITHM, openAuthDirectory, SYSTEM_GROUP, SYSTEM_SUBJECT } from './auth-directory.ts';
+import {
+  AUTH_ALGORITHM,
+  isSignedBy,
+  openAuthDirectory,
+  SYSTEM_GROUP,
+  SYSTEM_SUBJECT,
+} from './auth-directory.ts';
 
 /** Where settings come from. */
 export interface SettingsOptions {
@@ -52,8 +57,6 @@ const NAMES = [
 ] as const;
 type Values = { readonly [Name in (typeof NAMES)[number]]?: string };
 
-const MAX_TOKEN_BYTES = 16 * 1024;
-
 /**
  * Reads settings. With `ENABLE_JWT: true` alone, a key pair (RS512) and a system token are made, once, and used from then on; what was made
  * is named by a warning of Node's, in the log. A token needs a `sub`; the group `root` and the system's subject are for the system alone.
@@ -74,7 +77,8 @@ export async function loadSettings(options: SettingsOptions = {}): Promise<Loade
   const systemToken = made?.systemToken ?? readPath(values.SYSTEM_TOKEN, 'SYSTEM_TOKEN');
   if (systemToken === undefined)
     warn('LATCHKEY_UNAVAILABLE', 'SYSTEM_TOKEN is not set: calls to other services carry no token');
-  const system = systemToken === undefined ? undefined : await findSystemKey(systemToken, keys);
+  const subject = systemSubject ?? SYSTEM_SUBJECT;
+  const system = systemToken === undefined ? undefined : await findSystemKey(systemToken, subject, keys);
   const keySets = keys.map(
     (key): KeysetOptions => ({ publicKeys: [key], ...(key === system ? { system: true } : {}) }),
   );
@@ -85,7 +89,7 @@ export async function loadSettings(options: SettingsOptions = {}): Promise<Loade
       audience,
       claims: { sub: present() },
       groups: { reserved: [SYSTEM_GROUP] },
-      systemSubject: systemSubject ?? SYSTEM_SUBJECT,
+      systemSubject: subject,
       ...(clock === undefined ? {} : { clock }),
     },
     systemToken,
@@ -106,21 +110,18 @@ function refuseUnlessEnabled(enabled: string | undefined, hasOwn: boolean): void
 }
 
 async function readSettingsFile(file: string): Promise<Values> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw new ConfigError('file', `cannot be read: ${codeOf(error)}`);
-  }
-  let document: unknown;
-  try {
-    // As text, whatever it looks like: `true` and `1` are what was written.
-    document = parse(text, { schema: 'failsafe' });
-  } catch (cause) {
-    throw new ConfigError('file', 'is not made of KEY: value lines', { cause });
-  }
-  if (!isPlainObject(document)) throw new ConfigError('file', 'is not made of KEY: value lines');
-  return pick(document);
+  const text = await readText(file);
+  if (text === undefined) throw new ConfigError('file', `cannot be read: ${await whyNot(file)}`);
+  // As text, whatever it looks like: `true` and `1` are what was written. Silent: others' secrets may stand in the file.
+  const [document, another] = parseAllDocuments(text, {
+    schema: 'failsafe',
+    logLevel: 'silent',
+    prettyErrors: false,
+  });
+  const isOne = another === undefined && document?.errors.length === 0;
+  const values: unknown = isOne ? document.toJS() : undefined;
+  if (!isPlainObject(values)) throw new ConfigError('file', 'is not made of KEY: value lines');
+  return pick(values);
 }
 
 function pick(source: { readonly [name: string]: unknown }): Values {
@@ -156,7 +157,7 @@ function readAlgorithm(name: string): AlgorithmName {
 function readPath(value: string | undefined, name: string): string | undefined {
   if (value === undefined) return undefined;
   try {
-    const path = value.startsWith('file:') ? fileURLToPath(value) : value;
+    const path = value.startsWith('file:/') ? fileURLToPath(value) : value;
     if (isAbsolute(path)) return path;
   } catch {
     // What is no file URL is no path either.
@@ -168,30 +169,39 @@ function readRemote(values: Values, hasKeys: boolean): Pick<AuthenticatorOptions
   const url = values.JWT_AUTHENTICATION_SERVER_URL;
   if (url === undefined) return {};
   const allowHttp = values.JWT_AUTHENTICATION_SERVER_ALLOW_HTTP === 'true';
-  return { remote: { url, allowHttp, ...(hasKeys ? { onReject: 'next', onError: 'next' } : {}) } };
+  return {
+    remote: { url, allowHttp, ...(hasKeys ? { onReject: 'next', onError: 'next' } : {}) },
+  };
 }
 
 /** The key that has signed the system token is the system's. Expired or not: this is about the key. */
 async function findSystemKey(
   file: string,
+  subject: string,
   keys: readonly PublicKeyFile[],
 ): Promise<PublicKeyFile | undefined> {
-  try {
-    const token = parseToken((await readFile(file, 'utf8')).trim(), MAX_TOKEN_BYTES);
-    for (const key of keys) {
-      const imported = importPem(await readFile(key.file, 'utf8'), key.algorithm, { origin: 'public' });
-      const verifier =
-        'reason' in imported || token.header.alg !== key.algorithm
-          ? undefined
-          : imported.verifiers.get(key.algorithm);
-      if (verifier?.(token.signingInput, token.signature) === true) return key;
-    }
-  } catch {
-    // Below.
+  const token = (await readText(file))?.trim() ?? '';
+  for (const key of keys) {
+    if (isSignedBy(token, (await readText(key.file)) ?? '', key.algorithm, subject)) return key;
   }
-  warn(
-    'LATCHKEY_UNAVAILABLE',
-    'SYSTEM_TOKEN: no key here verifies it, so nobody is the system to this service',
-  );
+  if (keys.length > 0)
+    warn(
+      'LATCHKEY_UNAVAILABLE',
+      'SYSTEM_TOKEN: no key here verifies it as the system, so nobody is the system to this service',
+    );
   return undefined;
+}
+
+async function whyNot(file: string): Promise<string> {
+  return access(file, constants.R_OK).then(() => 'not a small file', codeOf);
+}
+
+/** @returns undefined for what is no small file that can be read */
+async function readText(file: string): Promise<string | undefined> {
+  try {
+    const bytes = await readSecretFile(file, new AbortController().signal);
+    return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
+  } catch {
+    return undefined;
+  }
 }

@@ -4,6 +4,7 @@ import type { Duration } from '../duration.ts';
 import { ConfigError } from '../errors.ts';
 import { readSecret } from '../keysets/secret.ts';
 import { readTls, type TlsOptions } from '../keysets/tls.ts';
+import { oddAnswer } from '../remote/breaker.ts';
 import { createJsonCaller } from '../remote/call.ts';
 import { readEndpointUrl, readTimeout } from '../remote/options.ts';
 import { checkSecretName, type SecretStore } from '../secrets/store.ts';
@@ -51,9 +52,10 @@ export function createGroupEndpoint(options: GroupEndpointOptions): GroupResolve
       const asked = new URL(template.replace(PLACEHOLDER, () => escaped));
       const { status, json } = await caller.call(asked, { method: 'GET', headers }, signal);
       if (status === 404) return undefined;
+      if (status >= 500 || status === 429) throw new Error(`answered with status ${status}`);
       const groups: unknown = json !== undefined && Object.hasOwn(json, 'groups') ? json.groups : undefined;
       if (!Array.isArray(groups) || !groups.every((group) => typeof group === 'string'))
-        throw new Error(`answered with status ${status} and no list of groups`);
+        throw oddAnswer(`answered with status ${status} and no list of groups`);
       return groups;
     },
     close: () => caller.close(),
@@ -96,8 +98,11 @@ function readToken(value: unknown): (signal: AbortSignal) => Promise<string> {
   };
   const store = secrets as SecretStore | undefined;
   if (typeof store?.read !== 'function') throw new ConfigError(`${path}.secrets`, 'expected a secret store');
-  return async (signal) =>
-    Buffer.from(await readSecret(store, reference, signal))
-      .toString('latin1')
-      .trim();
+  return async (signal) => {
+    const bytes = await readSecret(store, reference, signal);
+    const bearer = Buffer.from(bytes).toString('latin1').trim();
+    // Said here: what no header can hold would be quoted in the error that refuses it.
+    if (!/^[\x21-\x7e]+$/.test(bearer)) throw new Error(`the secret ${reference.name} is no bearer token`);
+    return bearer;
+  };
 }

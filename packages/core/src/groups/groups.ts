@@ -98,38 +98,43 @@ export function createGroups(settings: GroupsSettings): Groups {
   }
 
   /** @returns undefined where the token says nothing of groups that would be believed */
-  function claimed({ claims, issuer, isSystem }: GroupsQuery): readonly string[] | undefined {
+  function claimed({ claims, issuer, isSystem }: GroupsQuery): readonly string[] | 'elsewhere' | undefined {
     const trust = trustIn(issuer, isSystem, settings);
     if (trust === 'none') return undefined;
     const value = claimAt(claims, settings.path) ?? undefined;
+    if (areElsewhere(claims, settings.path, value === undefined)) return 'elsewhere';
     if (value === undefined) return undefined;
     if (!isListOfStrings(value))
       throw new AuthError('token_claims_invalid', { detail: 'the groups are no list of strings' });
-    const { only, prefix = '' } = trust === 'all' ? {} : trust;
+    const { only: named, prefix = '' } = trust === 'all' ? {} : trust;
+    const only = named === undefined ? undefined : fold(named);
     const granted = fold(
-      value.filter((group) => only === undefined || only.includes(group)).map((group) => `${prefix}${group}`),
+      fold(value)
+        .filter((group) => only === undefined || only.includes(group))
+        .map((group) => `${prefix}${group}`),
     );
     return isSystem ? granted : granted.filter((group) => !settings.reserved.has(group));
   }
 
   return {
     async of(query) {
+      let elsewhere = false;
       for (const source of order) {
         if (source === 'claim') {
           const groups = claimed(query);
-          if (groups !== undefined) return groups;
+          if (groups === 'elsewhere') elsewhere = true;
+          else if (groups !== undefined) return groups;
           continue;
         }
         const { subject, issuer } = query;
         const groups = subject === undefined ? undefined : await lookUp(source, { subject, issuer });
         if (groups !== undefined) return groups;
-        if (onUnknown === 'none') return [];
         if (onUnknown === 'deny')
           throw new AuthError('token_rejected', { detail: `${source} does not know the subject` });
+        if (onUnknown === 'none') break;
       }
       // Groups that did not fit into the token are not no groups.
-      if (order.at(-1) === 'claim' && areElsewhere(query.claims, settings.path))
-        throw new AuthError('groups_unavailable', { detail: 'the groups are not in the token' });
+      if (elsewhere) throw new AuthError('groups_unavailable', { detail: 'the groups are not in the token' });
       return [];
     },
     report: () =>
@@ -151,12 +156,14 @@ function trustIn(issuer: string | undefined, isSystem: boolean, { trust }: Group
   return (issuer === undefined ? undefined : trust.get(issuer)) ?? 'none';
 }
 
-/** Where a provider has more groups than it puts into a token, it says so (OpenID Connect Core 1.0 §5.6.2). */
-function areElsewhere(claims: JsonObject, path: readonly string[]): boolean {
-  const names = claimAt(claims, ['_claim_names', ...path]);
-  return names !== undefined || claimAt(claims, ['hasgroups']) === true;
+/** Where a provider has more groups than it puts into a token, it says so (OpenID Connect Core 1.0 §5.6.2), by the claim's own name. */
+function areElsewhere(claims: JsonObject, path: readonly string[], isAbsent: boolean): boolean {
+  const names =
+    claimAt(claims, ['_claim_names', path[0] ?? '']) ?? claimAt(claims, ['_claim_names', ...path]);
+  return names !== undefined || (isAbsent && claimAt(claims, ['hasgroups']) === true);
 }
 
 function isListOfStrings(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+  // Array.from, because every passes over holes.
+  return Array.isArray(value) && Array.from(value).every((item) => typeof item === 'string');
 }

@@ -133,6 +133,8 @@ function readTrust(value: unknown): ReadonlyMap<string, GroupTrust> {
 function readTrustIn(value: unknown, path: string): GroupTrust {
   if (typeof value === 'string') return readChoice(value, ['all', 'none'], path) ?? 'none';
   const { only, prefix } = readObject(value, ['only', 'prefix'], path);
+  if (only === undefined && prefix === undefined)
+    throw new ConfigError(path, "expected only or prefix; or 'all', or 'none'");
   return {
     only: only === undefined ? undefined : readList(only, readText, `${path}.only`),
     prefix: prefix === undefined ? undefined : readText(prefix, `${path}.prefix`),

@@ -10,17 +10,20 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   outer.throwIfAborted();
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(new Error(`no whole answer within ${limitMs} ms`)), limitMs);
-  const signal = AbortSignal.any([outer, deadline.signal]);
+  // One that nothing is bound to: what AbortSignal.any makes lives as long as its sources, if anybody listens to it.
+  const inner = new AbortController();
+  const stop = () => inner.abort(outer.reason);
+  const timer = setTimeout(() => inner.abort(new Error(`no whole answer within ${limitMs} ms`)), limitMs);
+  outer.addEventListener('abort', stop);
   try {
     return await Promise.race([
-      work(signal),
+      work(inner.signal),
       new Promise<never>((_, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+        inner.signal.addEventListener('abort', () => reject(inner.signal.reason), { once: true });
       }),
     ]);
   } finally {
     clearTimeout(timer);
+    outer.removeEventListener('abort', stop);
   }
 }

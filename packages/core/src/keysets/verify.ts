@@ -2,15 +2,25 @@
 import { AuthError, isAuthError } from '../errors.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
 import type { JsonObject } from '../token/json.ts';
-import { normalizeType, parseToken, type UnverifiedToken } from '../token/parse.ts';
+import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken } from '../token/parse.ts';
+import type { VerificationKey } from './jwk.ts';
 import type { KeySnapshot, Keyset } from './keyset.ts';
 import { type KeysetIndex, selectKeys } from './select.ts';
+
+/** The key that signed a token, and where it was found. */
+export interface VerifiedBy {
+  readonly keyset: Keyset;
+  readonly key: VerificationKey;
+  /** The keys that were in force. */
+  readonly snapshot: KeySnapshot;
+  readonly header: UnverifiedHeader;
+}
 
 /** Claims that can be believed, and whose word they are. */
 export interface VerifiedClaims {
   readonly claims: JsonObject;
-  /** The keyset whose key signed them; undefined where no key did: a remote endpoint has accepted them. */
-  readonly keyset: Keyset | undefined;
+  /** Undefined where no key signed them: a remote endpoint has accepted them. */
+  readonly by: VerifiedBy | undefined;
 }
 
 /** What verifying takes. */
@@ -85,7 +95,8 @@ async function verifySignature(
       known ||= selected.known;
       for (const key of selected.candidates) {
         tried = true;
-        if (key.verifiers.get(algorithm)?.(signingInput, signature) === true) return { claims, keyset };
+        if (key.verifiers.get(algorithm)?.(signingInput, signature) === true)
+          return { claims, by: { keyset, key, snapshot, header } };
       }
       if (selected.final) throw new AuthError('token_signature_invalid');
     }

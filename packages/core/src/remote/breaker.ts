@@ -10,6 +10,21 @@ export interface Breaker {
   readonly state: 'closed' | 'open';
 }
 
+// Errors of an answer that came. A symbol of our own: no other code's error is taken for one.
+const ODD: unique symbol = Symbol('odd answer');
+
+/**
+ * An answer that says nothing that could be used. It may be about what was asked, so it is no failure of the place: whoever can ask odd
+ * questions must not shut it for all others.
+ */
+export function oddAnswer(message: string): Error {
+  return Object.assign(new Error(message), { [ODD]: true });
+}
+
+function isOddAnswer(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && ODD in error;
+}
+
 const MAX_FAILURES = 5;
 const PROBE_MS = 1_000;
 /** While a place hangs, what waits for it must not grow without bound. */
@@ -34,8 +49,12 @@ export function createBreaker(): Breaker {
         failures = 0;
         return result;
       } catch (error) {
-        failures++;
-        probedAt = Math.max(probedAt, performance.now());
+        if (isOddAnswer(error)) {
+          failures = 0;
+        } else {
+          failures++;
+          probedAt = Math.max(probedAt, performance.now());
+        }
         throw error;
       } finally {
         underWay--;

@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { AuthError, ConfigError } from '../errors.ts';
+import { withDeadline } from '../keysets/deadline.ts';
 import { readSecret } from '../keysets/secret.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../token/json.ts';
 import { parseToken } from '../token/parse.ts';
-import { createBreaker } from './breaker.ts';
+import { createBreaker, oddAnswer } from './breaker.ts';
 import { createJsonCaller, type JsonAnswer, type JsonCall } from './call.ts';
 import type { RemoteSettings } from './options.ts';
 
@@ -39,6 +40,13 @@ export interface RemoteEndpointSettings extends RemoteSettings {
   readonly maxTokenBytes: number;
 }
 
+/** Where the client's secret is, and how long it may take to be read. */
+interface Credentials {
+  readonly store: SecretStore | undefined;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
 const MAX_CACHED = 10_000;
 
 /** Makes an endpoint. @throws ConfigError if its client's secret has no store */
@@ -49,31 +57,28 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
   const caller = createJsonCaller(settings);
   const breaker = createBreaker();
   const stopping = new AbortController();
+  const credentials = { store, timeoutMs: settings.timeoutMs, signal: stopping.signal };
   // By digest: what lies in memory must not be a token (RFC 8725 has no word for it, heap dumps do).
   const accepted = new LRUCache<string, JsonObject>({ max: MAX_CACHED });
   const asking = new Map<string, Promise<JsonObject | undefined>>();
 
   async function ask(token: string): Promise<JsonObject | undefined> {
-    const call = client === undefined ? asBearer(token) : await asIntrospection(token, client, settings);
-    const answer = await breaker.run(async () => {
-      const given = await caller.call(url, call, stopping.signal);
-      // Down, or asked too often. What is merely odd may be about this token, and must not close the door to all others.
-      if (given.status >= 500 || given.status === 429)
-        throw new Error(`answered with status ${given.status}`);
-      return given;
-    });
+    const call = client === undefined ? asBearer(token) : await asIntrospection(token, client, credentials);
+    const answer = await caller.call(url, call, stopping.signal);
+    if (answer.status >= 500 || answer.status === 429)
+      throw new Error(`answered with status ${answer.status}`);
     // RFC 6750 §3.1: what refuses a token, and nothing else does.
     if (client === undefined && (answer.status === 401 || answer.status === 403)) return undefined;
     const claims = client === undefined ? acceptSubject(answer) : acceptIntrospection(answer);
     if (claims !== undefined && issuer !== undefined && (claims.iss ?? issuer) !== issuer)
-      throw new Error('the endpoint speaks for another issuer');
+      throw oddAnswer('the endpoint speaks for another issuer');
     return claims;
   }
 
   async function validate(token: string, digest: string): Promise<JsonObject | undefined> {
     let claims: JsonObject | undefined;
     try {
-      claims = await ask(token);
+      claims = await breaker.run(() => ask(token));
     } catch (cause) {
       throw new AuthError('remote_unavailable', {
         detail: 'the remote endpoint did not say',
@@ -84,8 +89,8 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
     if (claims === undefined) return undefined;
     const own = unverifiedClaims(token, settings.maxTokenBytes);
     const complete = completeClaims(claims, own, issuer);
-    const ends = [complete.exp, own?.exp].filter((exp) => typeof exp === 'number');
-    const ttl = Math.min(cacheForMs, ...ends.map((exp) => exp * 1000 - clock.now()));
+    const endMs = typeof complete.exp === 'number' ? complete.exp * 1000 : Number.POSITIVE_INFINITY;
+    const ttl = Math.min(cacheForMs, endMs - clock.now());
     if (ttl >= 1) accepted.set(digest, complete, { ttl });
     return complete;
   }
@@ -117,10 +122,10 @@ function asBearer(token: string): JsonCall {
 async function asIntrospection(
   token: string,
   { id, secret }: NonNullable<RemoteSettings['client']>,
-  { store }: RemoteEndpointSettings,
+  { store, timeoutMs, signal }: Credentials,
 ): Promise<JsonCall> {
   if (store === undefined) throw new Error('no store');
-  const bytes = await readSecret(store, secret, new AbortController().signal);
+  const bytes = await withDeadline(timeoutMs, signal, (inner) => readSecret(store, secret, inner));
   const password = Buffer.from(bytes)
     .toString('utf8')
     .replace(/\r?\n$/, '');
@@ -141,39 +146,41 @@ function formEncode(text: string): string {
 
 /** A JSON object with a string `sub`, and nothing less. */
 function acceptSubject({ status, json }: JsonAnswer): JsonObject {
-  if (json === undefined) throw new Error(`answered with status ${status} and no JSON object`);
+  if (json === undefined) throw oddAnswer(`answered with status ${status} and no JSON object`);
   const { sub } = own(json);
-  if (typeof sub !== 'string' || sub === '') throw new Error('answered without a sub');
+  if (typeof sub !== 'string' || sub === '') throw oddAnswer('answered without a sub');
   return json;
 }
 
 /** RFC 7662 §2.2. True and false, as JSON has them: no other value says anything. */
 function acceptIntrospection({ status, json }: JsonAnswer): JsonObject | undefined {
-  if (json === undefined) throw new Error(`answered with status ${status} and no JSON object`);
+  if (json === undefined) throw oddAnswer(`answered with status ${status} and no JSON object`);
   const { active, ...claims } = own(json);
   if (active === true) return claims;
   if (active === false) return undefined;
-  throw new Error('answered without active');
+  throw oddAnswer('answered without active');
 }
 
 /**
- * The answer's members are the claims. What the token says of itself is not verified here, and only adds what narrows: its end, and its
- * groups, which the endpoint has accepted with it, if it is of the same subject.
+ * The answer's members are the claims. What the token says of itself is not verified here, and only adds what narrows: its end, and
+ * that it is bound to a key; and its groups, which the endpoint has accepted with it, if it is of the same subject.
  */
 function completeClaims(
   claims: JsonObject,
   token: JsonObject | undefined,
   issuer: string | undefined,
 ): JsonObject {
-  const isSame = token !== undefined && token.sub !== undefined && token.sub === claims.sub;
-  const groups = isSame && !Object.hasOwn(claims, 'groups') ? token.groups : undefined;
-  const exp = Object.hasOwn(claims, 'exp') ? undefined : token?.exp;
-  return {
-    ...claims,
-    ...(issuer === undefined ? {} : { iss: issuer }),
-    ...(groups === undefined ? {} : { groups }),
-    ...(exp === undefined ? {} : { exp }),
-  };
+  const complete: Record<string, JsonValue> = { ...claims };
+  if (issuer !== undefined) complete.iss = issuer;
+  if (token === undefined) return complete;
+  const isSame = token.sub !== undefined && token.sub === claims.sub;
+  for (const name of ['exp', 'cnf', ...(isSame ? ['groups'] : [])]) {
+    const value = token[name];
+    if (value !== undefined && !Object.hasOwn(claims, name)) complete[name] = value;
+  }
+  const { exp } = complete;
+  if (typeof exp === 'number' && typeof token.exp === 'number') complete.exp = Math.min(exp, token.exp);
+  return complete;
 }
 
 /** What the token says of itself, if it is a JWT at all: it need not be. */

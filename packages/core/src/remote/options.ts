@@ -26,6 +26,8 @@ interface RemoteCommon {
   readonly cacheFor?: Duration | undefined;
   /** Whom the endpoint speaks for: an answer with another `iss` is no answer. Default: the answer says. */
   readonly issuer?: string | undefined;
+  /** It may speak for the `systemSubject`, and say reserved groups. Default false: only a keyset's key makes somebody the system. */
+  readonly system?: boolean | undefined;
   /** Permits plain HTTP to other machines: tokens in clear on the wire. Default false. */
   readonly allowHttp?: boolean | undefined;
   readonly tls?: TlsOptions | undefined;
@@ -56,6 +58,7 @@ export interface RemoteSettings {
   readonly timeoutMs: number;
   readonly cacheForMs: number;
   readonly issuer: string | undefined;
+  readonly isSystem: boolean;
   readonly tls: TlsSettings;
 }
 
@@ -68,6 +71,7 @@ const NAMES = [
   'timeout',
   'cacheFor',
   'issuer',
+  'system',
   'allowHttp',
   'tls',
 ] as const;
@@ -91,6 +95,7 @@ export function readRemote(value: unknown, alone: boolean): RemoteSettings | und
     timeoutMs: readTimeout(options.timeout, 'remote.timeout'),
     cacheForMs: parseDuration(options.cacheFor ?? '0s', 'remote.cacheFor'),
     issuer: options.issuer === undefined ? undefined : readText(options.issuer, 'remote.issuer'),
+    isSystem: readBoolean(options.system, false, 'remote.system'),
     tls: readTls(options.tls, 'remote.tls'),
   });
 }

@@ -34,7 +34,7 @@ export async function validateRemotely(
     if (onError === 'deny') throw error;
     unavailable = error;
   }
-  if (claims !== undefined) return { claims, keyset: undefined };
+  if (claims !== undefined) return { claims, by: undefined };
   if (unavailable === undefined && onReject === 'deny') throw new AuthError('token_rejected');
   try {
     return await byKeys(token);

@@ -61,7 +61,7 @@ export function readGatewaySigner(value: unknown): UncheckedOptions | undefined 
   const found = findConfiguration(value);
   if (found === undefined) return undefined;
   const given = readObject(found.configuration, NAMES, found.path);
-  const at = (name: string) => (found.path === '' ? name : `${found.path}.${name}`);
+  const at = (name: string) => asWritten(name, found);
   const one = (first: string, second: string): unknown => {
     if (given[first] !== undefined && given[second] !== undefined)
       throw new ConfigError(at(first), `stands beside ${second}, which is the same`);
@@ -95,19 +95,32 @@ const TERMS = [
   ['jwkUrl', 'jwk_url'],
 ] as const;
 
-/** An error of options as the gateway's file has them. */
-export function inGatewayTerms(error: unknown): unknown {
-  if (!(error instanceof ConfigError)) return error;
-  const term = TERMS.find(([ours]) => error.path.startsWith(ours));
-  if (term === undefined) return error;
-  const path = error.path.replace(term[0], term[1]);
-  const problem = error.message.slice(error.path.length + 2).replace('allowHttp', 'disable_jwk_security');
+/** An error of the options that `readGatewaySigner` made, as the gateway's file has them. */
+export function inGatewayTerms(error: unknown, value: unknown): unknown {
+  const found = findConfiguration(value);
+  if (!(error instanceof ConfigError) || found === undefined) return error;
+  const [ours, theirs] = TERMS.find(([name]) => error.path.startsWith(name)) ?? [error.path, error.path];
+  const path = asWritten(theirs, found) + error.path.slice(ours.length);
+  const problem = error.message
+    .slice(error.path.length + 2)
+    .replace('allowHttp', 'disable_jwk_security')
+    .replace('cipherSuites', 'cipher_suites');
   return new ConfigError(path, problem, { cause: error });
 }
 
-function findConfiguration(
-  value: unknown,
-): { readonly configuration: unknown; readonly path: string } | undefined {
+/** Where an option stands in the file, in the spelling that it has there. */
+function asWritten(name: string, { configuration, path }: Found): string {
+  const dashed = name.replaceAll('_', '-');
+  const written = isPlainObject(configuration) && configuration[dashed] !== undefined ? dashed : name;
+  return path === '' ? written : `${path}.${written}`;
+}
+
+interface Found {
+  readonly configuration: unknown;
+  readonly path: string;
+}
+
+function findConfiguration(value: unknown): Found | undefined {
   if (!isPlainObject(value)) return undefined;
   // An endpoint's other members, and other components' configuration, are not ours to judge.
   const inside = value.extra_config === undefined ? value : readNamespaces(value.extra_config);

@@ -3,164 +3,250 @@ import type { ServerResponse } from 'node:http';
 import { asError } from '../errors.ts';
 import { MAX_REPLY_BYTES, type OutgoingReply, type SignedReply, tooLong } from './response.ts';
 
-/** What the wrapped methods do: hold a reply back, wait for its signing, or hand on to Node. */
-type State = 'holding' | 'signing' | 'open';
+/** What the wrapped methods do: hold a reply back, let one pass that is no 2xx, wait for a signing, or hand on what came of it. */
+type State = 'holding' | 'passing' | 'signing' | 'open';
 
 /**
  * Holds a reply back until it has ended, and lets go of what `sign` makes of it, or of the reply itself where that makes nothing. A reply
  * that is no 2xx passes as it is written, and what was held before it is dropped: a handler that failed midway. Nothing has left when
- * `fail` is called, and the framework may answer with an error; a 2xx that comes after it is held again.
+ * `fail` is called, and the framework may answer with an error. A 2xx that comes after it is held again, and a bare 500 if that cannot
+ * be signed either.
  */
 export function holdReply(
   response: ServerResponse,
   sign: (reply: OutgoingReply) => Promise<SignedReply | undefined>,
   fail: (error: Error) => void,
 ): void {
-  // Its head is all that there is.
-  if (response.req?.method === 'HEAD') return;
-  const own = { writeHead: response.writeHead, write: response.write, end: response.end } as const;
-  const { flushHeaders } = response;
+  // A HEAD: its head is all that there is. Node's word for it, because a middleware may have changed the request's method.
+  if (Reflect.get(response, '_hasBody') === false) return;
+  const { writeHead, flushHeaders, write, end } = response;
+  const own = { writeHead, flushHeaders, write, end } as const;
   let state: State = 'holding';
   let chunks: Buffer[] = [];
   let size = 0;
   /** The head as it was when it would have left: what is set afterwards would not have counted. */
   let head: Head | undefined;
-  let swallows = false;
+  /** Something that was held does not leave: whoever wrote it may write on. */
+  let isDropped = false;
+  let isTooLong = false;
+  let hasFailed = false;
+
+  const wrapped = {
+    writeHead(status: number, ...rest: unknown[]) {
+      if (passes(status)) return handOn('writeHead', [status, ...rest]);
+      if (state === 'signing') return response;
+      response.statusCode = status;
+      if (typeof rest[0] === 'string') response.statusMessage = rest[0];
+      const headers = rest.findLast((value) => typeof value === 'object' && value !== null);
+      setHeaders(response, headers);
+      if (isBegunAnew()) drop();
+      head = headOf(response);
+      return response;
+    },
+    flushHeaders() {
+      if (passes()) handOn('flushHeaders', []);
+    },
+    write(...given: unknown[]) {
+      const isPassing = passes();
+      if (isPassing ? isDropped && response.writableEnded : state === 'signing' || isTooLong)
+        return swallow(given);
+      if (isPassing) return handOn('write', given);
+      if (!hold(given[0], given[1])) return swallow(given);
+      callBack(given);
+      return true;
+    },
+    end(...given: unknown[]) {
+      const isPassing = passes();
+      if (isPassing ? isDropped && response.writableEnded : state === 'signing') {
+        swallow(given);
+        return response;
+      }
+      if (isPassing) return handOn('end', given);
+      // As Node calls it: when a reply has been sent, whichever that is.
+      const callback = callbackOf(given);
+      if (callback !== undefined) response.once('finish', callback);
+      if (isTooLong) refuse();
+      else if (hold(typeof given[0] === 'function' ? undefined : given[0], given[1])) void finish();
+      return response;
+    },
+  };
 
   function handOn(name: keyof typeof own, given: readonly unknown[]): unknown {
     return Reflect.apply(own[name], response, given);
   }
 
-  function hold(chunk: unknown, encoding: unknown): void {
-    const bytes =
-      chunk instanceof Uint8Array
-        ? Buffer.from(chunk)
-        : Buffer.from(String(chunk), typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
-    size += bytes.length;
-    chunks.push(bytes);
-    if (size <= MAX_REPLY_BYTES) return;
-    // Whoever writes on is not listened to any more: only an error may still be answered with.
-    swallows = true;
-    giveUp(tooLong());
+  function hasLeft(): boolean {
+    return Reflect.get(Object.getPrototypeOf(response), 'headersSent', response);
   }
 
-  function giveUp(error: unknown): void {
-    state = 'holding';
+  /** A refusal or a redirect has nothing to be signed, and may be a stream. */
+  function passes(status = response.statusCode): boolean {
+    if (state === 'signing') return false;
+    // Until its head has left, Node may refuse it: what is answered then is another reply.
+    if (state === 'open' || (state === 'passing' && hasLeft())) return true;
+    state = status >= 200 && status <= 299 ? 'holding' : 'passing';
+    if (state === 'passing') drop();
+    return state === 'passing';
+  }
+
+  /** Of what was held, another reply says something else: whoever began it has failed. Node would refuse that. */
+  function isBegunAnew(): boolean {
+    if (head === undefined || chunks.length === 0) return false;
+    const { status, headers } = head;
+    const isOther = (name: string) => String(headers.get(name)?.value) !== String(response.getHeader(name));
+    return status !== response.statusCode || isOther('content-type') || isOther('content-length');
+  }
+
+  /** Drops what is held, and of its head what nobody has set anew. */
+  function drop(): void {
+    if (head === undefined) return;
+    for (const [name, { value }] of head.headers)
+      if (OF_ITS_BYTES.test(name) && response.getHeader(name) === value) response.removeHeader(name);
+    isDropped ||= chunks.length > 0;
+    forget();
+  }
+
+  function forget(): void {
     chunks = [];
     size = 0;
     head = undefined;
-    for (const name of response.getHeaderNames())
-      if (/^(?:content-|etag$|last-modified$|cache-control$|transfer-encoding$)/.test(name))
-        response.removeHeader(name);
+  }
+
+  /** @returns false for what is too long: it has been given up */
+  function hold(chunk: unknown, encoding: unknown): boolean {
+    if (isBegunAnew()) drop();
+    head ??= headOf(response);
+    if (!chunk) return true;
+    const bytes =
+      chunk instanceof Uint8Array
+        ? Buffer.from(chunk)
+        : Buffer.from(chunk as string, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
+    size += bytes.length;
+    chunks.push(bytes);
+    if (size <= MAX_REPLY_BYTES) return true;
+    // Whoever writes on is not listened to any more: only an error may still be answered with.
+    isTooLong = true;
+    giveUp(tooLong());
+    return false;
+  }
+
+  /** Nobody is to fail by what does not leave, nor to be faster than Node would let him. */
+  function swallow(given: readonly unknown[]): false {
+    callBack(given);
+    setImmediate(() => response.emit('drain'));
+    return false;
+  }
+
+  async function finish(): Promise<void> {
+    state = 'signing';
+    const body = Buffer.concat(chunks);
+    const held = head ?? headOf(response);
+    const { status, headers } = held;
+    forget();
     try {
-      fail(asError(error));
+      const signed = await sign({
+        status,
+        body,
+        getHeader: (name) => headers.get(name.toLowerCase())?.value,
+        setHeader: (name, value) => headers.set(name.toLowerCase(), { name, value }),
+        removeHeader: (name) => headers.delete(name.toLowerCase()),
+      });
+      const left = signed?.body ?? body;
+      if (signed !== undefined) {
+        headers.delete('transfer-encoding');
+        headers.set('content-length', { name: 'Content-Length', value: Buffer.byteLength(left) });
+      }
+      restore(response, held);
+      state = 'open';
+      handOn('end', left.length === 0 ? [] : [left]);
+    } catch (error) {
+      giveUp(error);
+    }
+  }
+
+  function giveUp(error: unknown): void {
+    const isFirst = !hasFailed;
+    state = 'holding';
+    isDropped = true;
+    hasFailed = true;
+    forget();
+    // Who wrapped the response behind has seen his end, and might let no other pass: what compresses.
+    Object.assign(response, wrapped);
+    try {
+      // Half a reply: a head that left before, or what a wrapper around this made of it.
+      if (hasLeft()) response.destroy();
+      else clear(response);
+      if (isFirst) fail(asError(error));
+      else refuse();
     } catch {
       response.destroy();
     }
   }
 
-  async function finish(): Promise<void> {
-    const body = Buffer.concat(chunks);
+  /** The answer where nobody has one that can be sent. */
+  function refuse(): void {
+    state = 'open';
     try {
-      const reply = {
-        status: response.statusCode,
-        body,
-        getHeader: (name: string) => response.getHeader(name),
-        setHeader: (name: string, value: string) => response.setHeader(name, value),
-        removeHeader: (name: string) => response.removeHeader(name),
-      };
-      const signed = await sign(reply);
-      if (signed === undefined) restore(response, head);
-      else response.statusCode = head?.status ?? 200;
-      const left = signed?.body ?? body;
-      if (signed !== undefined) response.setHeader('Content-Length', Buffer.byteLength(left));
-      state = 'open';
-      handOn('end', [left]);
-    } catch (error) {
-      // What Node refuses to send, as a status message with a line end, it would refuse again.
-      Reflect.deleteProperty(response, 'statusMessage');
-      giveUp(error);
+      clear(response);
+      response.statusCode = 500;
+      handOn('end', []);
+    } catch {
+      response.destroy();
     }
   }
 
-  /** A refusal or a redirect has nothing to be signed, and may be a stream. */
-  function passes(): boolean {
-    if (state === 'open') return true;
-    if (state === 'signing' || (response.statusCode >= 200 && response.statusCode <= 299)) return false;
-    state = 'open';
-    chunks = [];
-    return true;
-  }
-
-  Object.assign(response, {
-    writeHead(status: number, ...rest: unknown[]) {
-      if (state === 'open') return handOn('writeHead', [status, ...rest]);
-      if (state === 'signing') return response;
-      response.statusCode = status;
-      if (typeof rest[0] === 'string') response.statusMessage = rest[0];
-      setHeaders(
-        response,
-        rest.findLast((value) => typeof value === 'object' && value !== null),
-      );
-      head = headOf(response);
-      return response;
-    },
-    flushHeaders() {
-      if (state === 'open') Reflect.apply(flushHeaders, response, []);
-    },
-    write(...given: unknown[]) {
-      if (passes()) return swallows && response.writableEnded ? true : handOn('write', given);
-      const callback = callbackOf(given);
-      if (callback !== undefined) queueMicrotask(callback);
-      if (state === 'signing' || swallows) return true;
-      head ??= headOf(response);
-      hold(given[0], given[1]);
-      return true;
-    },
-    end(...given: unknown[]) {
-      if (passes()) return swallows && response.writableEnded ? response : handOn('end', given);
-      if (state === 'signing' || swallows) return response;
-      const callback = callbackOf(given);
-      // As Node calls it: when a reply has been sent, whichever that is.
-      if (callback !== undefined) response.once('finish', callback);
-      head ??= headOf(response);
-      const [chunk, encoding] = given;
-      if (chunk !== undefined && chunk !== null && typeof chunk !== 'function') hold(chunk, encoding);
-      if (swallows) return response;
-      state = 'signing';
-      void finish();
-      return response;
-    },
-  });
-  // So that whoever asks before answering again is told: a head that is held is as good as sent.
+  Object.assign(response, wrapped);
+  // So that nobody answers what has been answered. Until then anybody may: nothing has left.
   Object.defineProperty(response, 'headersSent', {
     configurable: true,
-    get: () =>
-      state === 'open'
-        ? Reflect.get(Object.getPrototypeOf(response), 'headersSent', response)
-        : head !== undefined,
+    get: () => state === 'signing' || hasLeft(),
   });
+}
+
+/** What is about the bytes of a body, and no others. */
+const OF_ITS_BYTES =
+  /^(?:content-(?:length|encoding|range|md5|digest)|etag|last-modified|(?:repr-)?digest|transfer-encoding|trailer)$/;
+/** What is about a body at all. */
+const OF_A_BODY = /^(?:content-(?!security-policy)|cache-control$)/;
+
+/** Takes everything out of a head that spoke of a body. */
+function clear(response: ServerResponse): void {
+  for (const name of response.getHeaderNames())
+    if (OF_ITS_BYTES.test(name) || OF_A_BODY.test(name)) response.removeHeader(name);
+  // It was of the status, and perhaps what Node does not send.
+  Reflect.deleteProperty(response, 'statusMessage');
 }
 
 interface Head {
   readonly status: number;
-  readonly headers: ReturnType<ServerResponse['getHeaders']>;
+  readonly message: string;
+  /** By names in lower case. */
+  readonly headers: Map<string, { readonly name: string; readonly value: number | string | string[] }>;
 }
 
 function headOf(response: ServerResponse): Head {
-  return { status: response.statusCode, headers: { ...response.getHeaders() } };
+  const headers: Head['headers'] = new Map();
+  for (const [name, value] of Object.entries(response.getHeaders()))
+    if (value !== undefined) headers.set(name, { name, value });
+  return { status: response.statusCode, message: response.statusMessage, headers };
 }
 
-function restore(response: ServerResponse, head: Head | undefined): void {
-  if (head === undefined) return;
-  response.statusCode = head.status;
-  for (const name of response.getHeaderNames()) response.removeHeader(name);
-  for (const [name, value] of Object.entries(head.headers))
-    if (value !== undefined) response.setHeader(name, value);
+function restore(response: ServerResponse, { status, message, headers }: Head): void {
+  for (const name of response.getHeaderNames()) if (!headers.has(name)) response.removeHeader(name);
+  // What has not changed keeps its name as it was written.
+  for (const { name, value } of headers.values())
+    if (response.getHeader(name) !== value) response.setHeader(name, value);
+  Object.assign(response, { statusCode: status, statusMessage: message });
 }
 
 function callbackOf(values: readonly unknown[]): (() => void) | undefined {
   return values.find((value): value is () => void => typeof value === 'function');
+}
+
+/** Later, as Node does, and not before others have had their turn. */
+function callBack(values: readonly unknown[]): void {
+  const callback = callbackOf(values);
+  if (callback !== undefined) setImmediate(callback);
 }
 
 /** What `writeHead` takes: an object, a flat list, or a list of pairs. A name that is repeated there has several values. */

@@ -49,7 +49,7 @@ export interface OutgoingReply {
 
 /** What leaves instead. */
 export interface SignedReply {
-  /** The reply's object with its fields signed, and everything else as it was. */
+  /** The reply's object with its fields signed, and everything else as it was; or of a stream that is no JSON, its bytes. */
   readonly object: unknown;
   /** The same as text; or of a stream that has nothing to sign, what was read of it. */
   readonly body: string | Buffer;
@@ -97,7 +97,7 @@ export function createResponseSigner(options: SignResponseOptions): ResponseSign
   try {
     return create(gateway ?? options);
   } catch (error) {
-    throw gateway === undefined ? error : inGatewayTerms(error);
+    throw gateway === undefined ? error : inGatewayTerms(error, options);
   }
 }
 
@@ -136,7 +136,9 @@ function create(options: unknown): ResponseSigner {
       throw new Error('signResponse: a field to sign is missing');
     if (!isPlainObject(reply) || present.length === 0) {
       // A stream has been read, and cannot be sent any more.
-      return Buffer.isBuffer(given) && given !== body ? { object: reply, body: given } : undefined;
+      return Buffer.isBuffer(given) && given !== body
+        ? { object: isJson ? reply : given, body: given }
+        : undefined;
     }
     // Beside a type that is not JSON's, nobody can say how it would be read.
     if (!isJson && type !== undefined)

@@ -10,9 +10,10 @@ export function createSignatureVerifier(algorithm: SignatureAlgorithm, key: KeyO
   switch (algorithm.kty) {
     case 'RSA': {
       const { hash } = algorithm;
+      // A key by itself is PKCS #1, and does not have to be taken out of an object at every call.
       const input =
         algorithm.padding === 'pkcs1'
-          ? { key, padding: constants.RSA_PKCS1_PADDING }
+          ? key
           : {
               key,
               padding: constants.RSA_PKCS1_PSS_PADDING,
@@ -26,11 +27,10 @@ export function createSignatureVerifier(algorithm: SignatureAlgorithm, key: KeyO
     }
     case 'EC': {
       const { hash, coordinateBytes } = algorithm;
-      const input = { key, dsaEncoding: 'der' } as const;
       return (signingInput, signature) =>
         // RFC 7518 §3.4: the signature is r and s at full length, and nothing else.
         signature.length === 2 * coordinateBytes &&
-        check(hash, signingInput, input, toDer(signature, coordinateBytes));
+        check(hash, signingInput, key, toDer(signature, coordinateBytes));
     }
     case 'oct': {
       const { hash } = algorithm;

@@ -133,7 +133,9 @@ describe('exp', () => {
     ['a life longer than maxLifetime', NOW + HOUR + 1],
     ['a fraction beyond maxLifetime', NOW + HOUR + 0.001],
   ])('row 165: in %s is refused', (_, exp) => {
-    expect(refusal({ exp })).toMatch(/^exp: (?:a longer life than maxLifetime allows|expected seconds since 1970)/);
+    expect(refusal({ exp })).toMatch(
+      /^exp: (?:a longer life than maxLifetime allows|expected seconds since 1970)/,
+    );
     expect(refusal({ exp }, { requireExp: false })).toMatch(/^exp: /);
   });
 

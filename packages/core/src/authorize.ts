@@ -1,0 +1,32 @@
+// From a principal and rules to nothing, or to a refusal. Verifies nothing.
+import { type CompiledRules, compileRules, firstFailure } from './claims/compile.ts';
+import type { RequestParameters, Rules } from './claims/rules.ts';
+import type { ClaimsOf } from './claims/types.ts';
+import { AuthError } from './errors.ts';
+import { contextOf, type Principal } from './principal.ts';
+import type { JsonObject } from './token/json.ts';
+
+/**
+ * Judges a principal by a route's rules. Verifies nothing: the principal must come from an authenticator.
+ * @param principal undefined for an anonymous request
+ * @param request for `fromRequest` rules
+ * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`, `claims_insufficient`
+ * @throws TypeError for anything that only looks like a principal
+ */
+export function authorize<const R extends Rules>(
+  principal: Principal | undefined,
+  rules: R | CompiledRules<R>,
+  request?: RequestParameters,
+): asserts principal is Principal<ClaimsOf<R>> {
+  if (principal === undefined) throw new AuthError('credentials_missing');
+  const context = contextOf(principal);
+  if (context === undefined) throw new TypeError('authorize: not a principal that an authenticator made');
+  const { realm, delimiter } = context;
+  const failed = firstFailure(compileRules(rules), principal.claims as JsonObject, { delimiter, request });
+  if (failed === undefined) return;
+  throw new AuthError(failed.isScope ? 'scope_insufficient' : 'claims_insufficient', {
+    detail: `the rule on ${failed.claim} does not hold`,
+    realm,
+    scope: failed.scope,
+  });
+}

@@ -1,0 +1,153 @@
+// From a token to a principal, in the order of checks that never changes: claims that can be believed, what holds for every token, groups.
+
+import { firstFailure } from './claims/compile.ts';
+import { checkRegisteredClaims, validityOf } from './claims/registered.ts';
+import { AuthError, isAuthError } from './errors.ts';
+import { warn } from './events.ts';
+import { createGroups, type GroupSourceReport } from './groups/groups.ts';
+import { createKeysets } from './keysets/create.ts';
+import type { KeysetReport } from './keysets/keyset.ts';
+import { createVerifiedTokens } from './keysets/verified.ts';
+import { type VerifiedBy, type VerifiedClaims, verifyByKeys } from './keysets/verify.ts';
+import type { Settings } from './options.ts';
+import { createPrincipal, type Principal } from './principal.ts';
+import { createRemoteEndpoint, type RemoteReport } from './remote/endpoint.ts';
+import { validateRemotely } from './remote/validate.ts';
+import type { JsonObject } from './token/json.ts';
+
+/** How an authenticator fares. Holds no key and no token. */
+export interface AuthenticatorReport {
+  readonly keysets: readonly KeysetReport[];
+  readonly remote: RemoteReport | undefined;
+  readonly groups: readonly GroupSourceReport[];
+}
+
+/** Verifies tokens. Knows no requests, modes or routes. */
+export interface Verification {
+  /** The principal of a token that verified before and is still good; undefined for any other. Makes nothing. */
+  recall(token: string): Promise<Principal> | undefined;
+  /** @throws AuthError with every `token_` code, and those of 503 */
+  verify(token: string): Promise<Principal>;
+  /** Resolves when every keyset without `skipValidation` has keys. */
+  ready(): Promise<void>;
+  report(): AuthenticatorReport;
+  close(): Promise<void>;
+}
+
+/** Makes everything that verifying takes. Fetches nothing before `ready()` or the first token. @throws ConfigError */
+export function createVerification(settings: Settings): Verification {
+  const { keysets, index, system } = createKeysets(settings);
+  const { realm, delimiter } = settings;
+  const context = Object.freeze({ realm, delimiter });
+  const byKeys = (token: string) => verifyByKeys(token, { ...settings, index });
+  const stage = settings.remote === undefined ? undefined : { ...settings.remote, ...settings };
+  const remote =
+    stage === undefined ? undefined : createRemoteEndpoint({ ...stage, store: settings.stores.secret });
+  const groups = settings.groups === undefined ? undefined : createGroups(settings.groups);
+  if (stage?.onReject === 'next')
+    warn('LATCHKEY_UNSAFE', 'remote.onReject: a token that the endpoint refuses may still pass by its key');
+  // An endpoint keeps what it may itself: a token is not good for longer than it says.
+  const known =
+    settings.cache === undefined || remote !== undefined
+      ? undefined
+      : createVerifiedTokens<Promise<Principal>>(settings.cache, settings.clock);
+  // Where others are asked for groups, a principal is made anew each time: they keep what they may themselves.
+  const isFinal = settings.groups === undefined || settings.groups.resolvers.size === 0;
+
+  /** By the keysets, by the remote endpoint, or by the one and then the other. */
+  async function verifyClaims(token: string): Promise<VerifiedClaims> {
+    if (remote === undefined || stage === undefined) return byKeys(token);
+    const verified = await validateRemotely(token, remote, stage, byKeys);
+    const { systemSubject } = settings;
+    if (verified.by !== undefined || stage.isSystem || systemSubject === undefined) return verified;
+    if (verified.claims.sub !== systemSubject) return verified;
+    // Whatever the endpoint says, only a key makes somebody the system.
+    try {
+      const signed = await byKeys(token);
+      if (signed.claims.sub === systemSubject) return signed;
+    } catch (error) {
+      if (!isAuthError(error) || error.status !== 401) throw error;
+    }
+    throw notTheSystem();
+  }
+
+  async function verifyAnew(token: string): Promise<Principal> {
+    const verified = await verifyClaims(token);
+    const { claims, by } = verified;
+    judgeClaims(claims, by === undefined, isSystem(by), settings);
+    const principal = await principalOf(verified);
+    if (by !== undefined && known !== undefined) {
+      const made = isFinal ? Promise.resolve(principal) : undefined;
+      known.remember(token, { claims, by, made }, validityOf(claims, settings.registered));
+    }
+    return principal;
+  }
+
+  function isSystem(by: VerifiedBy | undefined): boolean {
+    return by === undefined ? stage?.isSystem === true : system.has(by.keyset);
+  }
+
+  async function principalOf({ claims, by }: VerifiedClaims): Promise<Principal> {
+    if (groups === undefined) return createPrincipal(claims, context);
+    const { iss: issuer, sub: subject } = claims as { readonly [name in 'iss' | 'sub']?: string };
+    const found = await groups.of({ claims, issuer, subject, isSystem: isSystem(by) });
+    return createPrincipal(claims, context, found);
+  }
+
+  return {
+    recall: (token) => known?.recall(token)?.made,
+    verify(token) {
+      const verified = known?.recall(token);
+      return verified === undefined ? verifyAnew(token) : (verified.made ?? principalOf(verified));
+    },
+    ready: async () => {
+      await Promise.all(keysets.map((keyset) => keyset.ready()));
+    },
+    report: () => ({
+      keysets: keysets.map((keyset) => keyset.report()),
+      remote: remote?.report(),
+      groups: groups?.report() ?? [],
+    }),
+    close: async () => {
+      known?.clear();
+      await Promise.all([...keysets, remote, groups].map((part) => part?.close()));
+    },
+  };
+}
+
+/**
+ * What has to hold for every token, before anybody is asked for groups.
+ * @throws AuthError
+ */
+function judgeClaims(
+  claims: JsonObject,
+  isRemote: boolean,
+  isSystem: boolean,
+  { registered, issuers, systemSubject, claims: rules, delimiter, clock }: Settings,
+): void {
+  // What an endpoint answers need not have an end or an audience; what it has is judged.
+  const policy = isRemote
+    ? {
+        ...registered,
+        requireExp: false,
+        audience: Object.hasOwn(claims, 'aud') ? registered.audience : null,
+      }
+    : registered;
+  checkRegisteredClaims(claims, policy, clock.now());
+  if (isRemote) {
+    const issuer = Object.hasOwn(claims, 'iss') ? claims.iss : undefined;
+    if ((issuer !== undefined && typeof issuer !== 'string') || issuers?.(issuer) === false)
+      throw new AuthError('token_issuer_untrusted');
+  }
+  // Whoever is called so by another issuer is somebody else.
+  if (systemSubject !== undefined && claims.sub === systemSubject && !isSystem) throw notTheSystem();
+  const failed = firstFailure(rules, claims, { delimiter });
+  if (failed !== undefined)
+    throw new AuthError('token_claims_invalid', { detail: `the rule on ${failed.claim} does not hold` });
+}
+
+function notTheSystem(): AuthError {
+  return new AuthError('token_claims_invalid', {
+    detail: 'the subject is the system, and whoever says so is not',
+  });
+}

@@ -1,0 +1,574 @@
+// The directory of a service that makes its own keys: what is made, once, for whom to read, and what is left alone.
+import { execFile } from 'node:child_process';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import {
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { inspect, promisify } from 'node:util';
+import { createClock } from '@latchkey/testing';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
+import {
+  type AuthDirectoryOptions,
+  createUserToken,
+  initAuthDirectory,
+  openAuthDirectory,
+  userTokenFile,
+} from '../../src/descriptor/auth-directory.ts';
+import { ConfigError } from '../../src/errors.ts';
+
+const DAY_MS = 86_400_000;
+const NOW = 1_800_000_000_000;
+const clock = createClock(NOW);
+/** An own pair, and another one; smaller than ours, for the sake of time. */
+const own = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const other = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const pkcs8 = ({ privateKey }: typeof own) => privateKey.export({ type: 'pkcs8', format: 'pem' });
+const spki = ({ publicKey }: typeof own) => publicKey.export({ type: 'spki', format: 'pem' }).toString();
+
+let root: string;
+/** Made once, and copied by whoever changes it. */
+let made: string;
+let warnings: string[];
+const opened: Authenticator[] = [];
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'latchkey-auth-'));
+  made = join(root, 'made', '.auth');
+  await mkdir(dirname(made));
+  await openAuthDirectory({ directory: made, clock });
+});
+
+afterAll(() => rm(root, { recursive: true }));
+
+beforeEach(() => {
+  warnings = [];
+  vi.spyOn(process, 'emitWarning').mockImplementation((message) => void warnings.push(String(message)));
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await Promise.all(opened.splice(0).map((one) => one.close()));
+});
+
+/** A directory of its own, with a copy of what was made, or with these files. */
+async function directoryWith(files?: Readonly<Record<string, string | Buffer>>): Promise<string> {
+  const parent = await mkdtemp(join(root, 'd-'));
+  const directory = join(parent, '.auth');
+  if (files === undefined) {
+    await cp(made, directory, { recursive: true });
+  } else {
+    await mkdir(directory, { mode: 0o700 });
+    for (const [name, content] of Object.entries(files))
+      await writeFile(join(directory, name), content, { mode: 0o600 });
+  }
+  return directory;
+}
+
+const ownPair = () => ({ id_rsa: pkcs8(own), 'id_rsa.pub': spki(own) });
+
+const textOf = (directory: string, name: string) => readFile(join(directory, name), 'utf8');
+
+async function contents(directory: string): Promise<Record<string, string>> {
+  const entries = await Promise.all(
+    (await readdir(directory)).sort().map(async (name) => [name, await textOf(directory, name)] as const),
+  );
+  return Object.fromEntries(entries);
+}
+
+const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
+
+/** Verifies a token by what lies in a directory, at the time of the clock. */
+async function verify(directory: string, token: string, at = clock): Promise<string | undefined> {
+  const authenticator = createAuthenticator({
+    keySets: [{ publicKeys: [{ file: join(directory, 'id_rsa.pub'), algorithm: 'RS512' }] }],
+    audience: null,
+    clock: at,
+  });
+  opened.push(authenticator);
+  return (await authenticator.verify(token.trim())).subject;
+}
+
+describe('OK-7: a directory that is not there', () => {
+  it('gets a key pair and a system token, private to their owner, and out of any repository', async () => {
+    expect((await readdir(made)).sort()).toEqual(['.gitignore', 'id_rsa', 'id_rsa.pub', 'system.token']);
+    expect(await modeOf(made)).toBe('700');
+    for (const name of ['id_rsa', 'id_rsa.pub', 'system.token'])
+      expect(await modeOf(join(made, name)), name).toBe('600');
+    expect(await textOf(made, '.gitignore')).toBe('*\n');
+    expect(await textOf(made, 'id_rsa')).toMatch(
+      /^-----BEGIN PRIVATE KEY-----\n[^-]+-----END PRIVATE KEY-----\n$/,
+    );
+    expect(await textOf(made, 'id_rsa.pub')).toMatch(
+      /^-----BEGIN PUBLIC KEY-----\n[^-]+-----END PUBLIC KEY-----\n$/,
+    );
+    // No draft is left beside it.
+    expect(await readdir(dirname(made))).toEqual(['.auth']);
+  });
+
+  it('has a pair of 3072 bits that belongs together', async () => {
+    const publicKey = createPublicKey(await textOf(made, 'id_rsa'));
+    expect(publicKey.asymmetricKeyDetails).toMatchObject({ modulusLength: 3072 });
+    expect(publicKey.export({ type: 'spki', format: 'pem' })).toBe(await textOf(made, 'id_rsa.pub'));
+  });
+
+  it('has a system token: RS512, okera, root, 100 days', async () => {
+    const token = (await textOf(made, 'system.token')).trim();
+    expect(decodeProtectedHeader(token)).toMatchObject({ alg: 'RS512', typ: 'JWT' });
+    expect(decodeJwt(token)).toMatchObject({
+      sub: 'okera',
+      groups: ['root'],
+      iss: hostname(),
+      exp: (NOW + 100 * DAY_MS) / 1000,
+    });
+    await expect(verify(made, token)).resolves.toBe('okera');
+  });
+
+  it('says what was made, by full paths', async () => {
+    const directory = join(await mkdtemp(join(root, 'd-')), 'deep', 'er', '.auth');
+    const paths = await openAuthDirectory({ directory: relative(process.cwd(), directory), clock });
+    const [privateKey, publicKey, systemToken] = ['id_rsa', 'id_rsa.pub', 'system.token'].map((name) =>
+      join(directory, name),
+    );
+    expect(paths).toEqual({ privateKey, publicKey, systemToken, made: [privateKey, publicKey, systemToken] });
+  });
+
+  it('has its own subject and issuer, where the options say so', async () => {
+    const directory = await directoryWith(ownPair());
+    await openAuthDirectory({ directory, clock, systemSubject: 'sys', issuer: 'https://us' });
+    expect(decodeJwt(await textOf(directory, 'system.token'))).toMatchObject({
+      sub: 'sys',
+      iss: 'https://us',
+    });
+  });
+
+  it('cannot be made where nothing can be made: the error has no key', async () => {
+    const file = join(await mkdtemp(join(root, 'd-')), 'file');
+    await writeFile(file, '');
+    const error = await openAuthDirectory({ directory: join(file, '.auth'), clock }).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(Error);
+    expect(inspect(error, { depth: 10 })).not.toContain('PRIVATE KEY');
+    expect(await readdir(dirname(file))).toEqual(['file']);
+  });
+});
+
+describe('a directory that is there', () => {
+  it('the second start makes nothing, and changes nothing', async () => {
+    const before = await contents(made);
+    const stats = await stat(join(made, 'id_rsa'));
+    for (let count = 0; count < 3; count++)
+      expect((await openAuthDirectory({ directory: made, clock })).made).toEqual([]);
+    expect(await contents(made)).toEqual(before);
+    expect((await stat(join(made, 'id_rsa'))).ino).toBe(stats.ino);
+    expect(warnings).toEqual([]);
+  });
+
+  it('OK-18: an own pair is kept, and signs the system token', async () => {
+    const directory = await directoryWith(ownPair());
+    const paths = await openAuthDirectory({ directory, clock });
+    expect(paths.made).toEqual([join(directory, 'system.token')]);
+    expect(await contents(directory)).toMatchObject(ownPair());
+    const token = await textOf(directory, 'system.token');
+    expect(decodeJwt(token)).toMatchObject({ sub: 'okera', groups: ['root'] });
+    await expect(verify(directory, token)).resolves.toBe('okera');
+    expect(await modeOf(join(directory, 'system.token'))).toBe('600');
+  });
+
+  it.each([
+    ['PKCS#8', () => pkcs8(own)],
+    ['PKCS#1', () => own.privateKey.export({ type: 'pkcs1', format: 'pem' })],
+  ])('OK-18: an own private key alone gets its public half: %s', async (_, pem) => {
+    const directory = await directoryWith({ id_rsa: pem() });
+    const paths = await openAuthDirectory({ directory, clock });
+    expect(paths.made).toEqual(['id_rsa.pub', 'system.token'].map((name) => join(directory, name)));
+    expect(await textOf(directory, 'id_rsa.pub')).toBe(spki(own));
+    expect(await textOf(directory, 'id_rsa')).toBe(pem());
+  });
+
+  it('OK-18: an own pair need not be SubjectPublicKeyInfo', async () => {
+    const pem = own.publicKey.export({ type: 'pkcs1', format: 'pem' });
+    const directory = await directoryWith({ id_rsa: pkcs8(own), 'id_rsa.pub': pem });
+    await openAuthDirectory({ directory, clock });
+    await expect(verify(directory, await textOf(directory, 'system.token'))).resolves.toBe('okera');
+    expect(await textOf(directory, 'id_rsa.pub')).toBe(pem);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['text', 'hunter2'],
+    ['OpenSSH', '-----BEGIN OPENSSH PRIVATE KEY-----\naHVudGVyMg==\n-----END OPENSSH PRIVATE KEY-----\n'],
+    [
+      'an encrypted key',
+      own.privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'hunter2' }),
+    ],
+    ['a public key', spki(own)],
+    ['two keys', `${pkcs8(own)}${pkcs8(other)}`],
+    [
+      'a key of another kind',
+      generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    ],
+  ])('what is no private RSA key signs nothing, and is in no error: %s', async (_, pem) => {
+    for (const files of [{ id_rsa: pem }, { id_rsa: pem, 'id_rsa.pub': spki(own) }]) {
+      const directory = await directoryWith(files);
+      const error = await openAuthDirectory({ directory, clock }).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(Error);
+      const told = inspect(error, { depth: 10 });
+      for (const secret of [
+        'hunter2',
+        'aHVudGVyMg',
+        'PRIVATE KEY-----\nMI',
+        pkcs8(own).toString().slice(100, 140),
+      ])
+        expect(told).not.toContain(secret);
+      expect(await textOf(directory, 'id_rsa')).toBe(pem);
+      expect(await readdir(directory)).not.toContain('system.token');
+    }
+  });
+
+  it.each([0o644, 0o640, 0o604, 0o660, 0o622])(
+    'a private key that others can reach is warned of: %o',
+    async (mode) => {
+      const directory = await directoryWith();
+      await chmod(join(directory, 'id_rsa'), mode);
+      await openAuthDirectory({ directory, clock });
+      expect(warnings).toEqual([expect.stringMatching(/^the private key can be read by others .*chmod 600/)]);
+    },
+  );
+
+  it.each([0o600, 0o400, 0o700])('one that they cannot is not: %o', async (mode) => {
+    const directory = await directoryWith();
+    await chmod(join(directory, 'id_rsa'), mode);
+    await openAuthDirectory({ directory, clock });
+    expect(warnings).toEqual([]);
+  });
+
+  it('a link in the place of a file is not written through', async () => {
+    const target = join(await mkdtemp(join(root, 'd-')), 'target');
+    for (const name of ['system.token', 'id_rsa.pub']) {
+      await writeFile(target, 'precious');
+      const directory = await directoryWith();
+      await unlink(join(directory, name));
+      await symlink(`${target}${name === 'id_rsa.pub' ? '-gone' : ''}`, join(directory, name));
+      await expect(openAuthDirectory({ directory, clock })).rejects.toThrow('a symbolic link is not written');
+      expect(await readFile(target, 'utf8')).toBe('precious');
+    }
+  });
+
+  it('a private key that cannot be reached is not made anew', async () => {
+    const directory = await directoryWith({});
+    await symlink('/nowhere/id_rsa', join(directory, 'id_rsa'));
+    await expect(openAuthDirectory({ directory, clock })).rejects.toThrow();
+    expect(await readdir(directory)).not.toContain('system.token');
+  });
+
+  it('OK-18: a public key whose private half is kept elsewhere is not written over', async () => {
+    const directory = await directoryWith({ 'id_rsa.pub': spki(own) });
+    await openAuthDirectory({ directory, clock }).catch(() => {});
+    expect(await textOf(directory, 'id_rsa.pub')).toBe(spki(own));
+  });
+
+  it('a .gitignore that is there is not written over', async () => {
+    const directory = await directoryWith({ '.gitignore': 'node_modules\n' });
+    await openAuthDirectory({ directory, clock });
+    expect(await textOf(directory, '.gitignore')).toContain('node_modules');
+  });
+});
+
+describe('the system token', () => {
+  it.each([
+    [0, false],
+    [89, false],
+    [90, false],
+    [91, true],
+    [100, true],
+    [1_000, true],
+  ])('after %d days: made anew %s', async (days, isAnew) => {
+    const directory = await directoryWith();
+    const before = await contents(directory);
+    const later = createClock(NOW + days * DAY_MS);
+    const paths = await openAuthDirectory({ directory, clock: later });
+    expect(paths.made).toEqual(isAnew ? [join(directory, 'system.token')] : []);
+    const { 'system.token': token = '', ...others } = await contents(directory);
+    expect({ ...others, 'system.token': before['system.token'] }).toEqual(before);
+    expect(token !== before['system.token']).toBe(isAnew);
+    await expect(verify(directory, token, later)).resolves.toBe('okera');
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['text', 'hunter2'],
+    ['half a token', 'eyJhbGciOiJSUzUxMiJ9'],
+    ['null', 'a.bnVsbA.c'],
+    ['no JSON', 'a.e30x.c'],
+  ])('that is none is made anew: %s', async (_, text) => {
+    const directory = await directoryWith({ ...ownPair(), 'system.token': text });
+    expect((await openAuthDirectory({ directory, clock })).made).toEqual([join(directory, 'system.token')]);
+    await expect(verify(directory, await textOf(directory, 'system.token'))).resolves.toBe('okera');
+  });
+
+  it('that is no token, but has JSON in it, is made anew', async () => {
+    const directory = await directoryWith({ ...ownPair(), 'system.token': 'a.NQ.c' });
+    expect((await openAuthDirectory({ directory, clock })).made).toEqual([join(directory, 'system.token')]);
+  });
+
+  it('that is missing is made, and the key is kept', async () => {
+    const directory = await directoryWith();
+    const key = await textOf(directory, 'id_rsa');
+    await unlink(join(directory, 'system.token'));
+    expect((await openAuthDirectory({ directory, clock })).made).toEqual([join(directory, 'system.token')]);
+    expect(await textOf(directory, 'id_rsa')).toBe(key);
+  });
+
+  it('OK-18: of another key is made anew', async () => {
+    const directory = await directoryWith();
+    await writeFile(join(directory, 'id_rsa'), pkcs8(own));
+    await writeFile(join(directory, 'id_rsa.pub'), spki(own));
+    await openAuthDirectory({ directory, clock });
+    await expect(verify(directory, await textOf(directory, 'system.token'))).resolves.toBe('okera');
+  });
+
+  it('of another subject is made anew', async () => {
+    const directory = await directoryWith();
+    await openAuthDirectory({ directory, clock, systemSubject: 'sys' });
+    expect(decodeJwt(await textOf(directory, 'system.token')).sub).toBe('sys');
+  });
+});
+
+describe('starts at the same time', () => {
+  it('ten in one process make one pair, and agree', async () => {
+    const directory = join(await mkdtemp(join(root, 'd-')), '.auth');
+    const starts = await Promise.all(
+      Array.from({ length: 10 }, () => openAuthDirectory({ directory, clock })),
+    );
+    expect(starts.filter((start) => start.made.length > 0)).toHaveLength(1);
+    expect(new Set(starts.map(({ made: _, ...paths }) => JSON.stringify(paths))).size).toBe(1);
+    await expect(verify(directory, await textOf(directory, 'system.token'))).resolves.toBe('okera');
+    expect(await readdir(dirname(directory))).toEqual(['.auth']);
+    expect((await readdir(directory)).sort()).toEqual(['.gitignore', 'id_rsa', 'id_rsa.pub', 'system.token']);
+  });
+
+  it('ten processes make one pair, and agree', { timeout: 120_000 }, async () => {
+    const directory = join(await mkdtemp(join(root, 'd-')), '.auth');
+    const module = new URL('../../src/descriptor/auth-directory.ts', import.meta.url).href;
+    const program = `
+      const { openAuthDirectory } = await import(${JSON.stringify(module)});
+      const { createHash } = await import('node:crypto');
+      const { readFileSync } = await import('node:fs');
+      const { made, privateKey, publicKey, systemToken } = await openAuthDirectory({ directory: process.argv[1] });
+      const files = [privateKey, publicKey, systemToken].map((file) => readFileSync(file));
+      console.log(JSON.stringify({ made: made.length, seen: createHash('sha256').update(Buffer.concat(files)).digest('hex') }));
+    `;
+    const run = promisify(execFile);
+    const starts = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program, directory]);
+        return JSON.parse(stdout) as { readonly made: number; readonly seen: string };
+      }),
+    );
+    expect(starts.map(({ made: count }) => count).sort()).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 3]);
+    expect(new Set(starts.map(({ seen }) => seen)).size).toBe(1);
+    expect(await readdir(dirname(directory))).toEqual(['.auth']);
+  });
+
+  it('in a directory that is there already they make one pair, too', async () => {
+    const directory = await directoryWith({});
+    const starts = await Promise.all(
+      Array.from({ length: 4 }, () => openAuthDirectory({ directory, clock })),
+    );
+    const pairs = starts.filter((start) => start.made.includes(join(directory, 'id_rsa')));
+    expect(pairs).toHaveLength(1);
+  });
+
+  it('ten beside an own pair leave it alone', async () => {
+    const directory = await directoryWith({ id_rsa: pkcs8(own) });
+    await Promise.all(Array.from({ length: 10 }, () => openAuthDirectory({ directory, clock })));
+    expect(await contents(directory)).toMatchObject(ownPair());
+    await expect(verify(directory, await textOf(directory, 'system.token'))).resolves.toBe('okera');
+    expect((await readdir(directory)).sort()).toEqual(['id_rsa', 'id_rsa.pub', 'system.token']);
+  });
+});
+
+describe('S55: initAuthDirectory', () => {
+  it('makes everything where nothing is', async () => {
+    const directory = join(await mkdtemp(join(root, 'd-')), '.auth');
+    const paths = await initAuthDirectory({ directory, clock });
+    expect(paths.made).toEqual(['id_rsa', 'id_rsa.pub', 'system.token'].map((name) => join(directory, name)));
+    await expect(verify(directory, await textOf(directory, 'system.token'))).resolves.toBe('okera');
+  });
+
+  it('refuses over a pair that is there, and changes nothing', async () => {
+    for (const files of [undefined, ownPair(), { id_rsa: pkcs8(own) }]) {
+      const directory = await directoryWith(files);
+      const before = await contents(directory);
+      for (const force of [undefined, false]) {
+        const error = await initAuthDirectory({ directory, clock, force }).catch((thrown: unknown) => thrown);
+        expect(error).toBeInstanceOf(ConfigError);
+        expect(error).toMatchObject({ path: 'directory' });
+      }
+      expect(await contents(directory)).toEqual(before);
+    }
+  });
+
+  it('with force: a new pair and a new token, and the old token is good no more', async () => {
+    const directory = await directoryWith();
+    const before = await contents(directory);
+    const paths = await initAuthDirectory({ directory, clock, force: true });
+    expect(paths.made).toEqual(['id_rsa', 'id_rsa.pub', 'system.token'].map((name) => join(directory, name)));
+    const after = await contents(directory);
+    for (const name of ['id_rsa', 'id_rsa.pub', 'system.token']) expect(after[name]).not.toBe(before[name]);
+    await expect(verify(directory, after['system.token'] as string)).resolves.toBe('okera');
+    await expect(verify(directory, before['system.token'] as string)).rejects.toMatchObject({
+      code: 'token_signature_invalid',
+    });
+    for (const name of ['id_rsa', 'id_rsa.pub', 'system.token'])
+      expect(await modeOf(join(directory, name))).toBe('600');
+  });
+});
+
+describe('OK-16: createUserToken', () => {
+  const claimsOf = async (directory: string, username: string, groups: readonly string[] = []) => {
+    const saved = await createUserToken(username, groups, { directory, clock });
+    expect(await readFile(saved.file, 'utf8')).toBe(`${saved.token}\n`);
+    expect(await modeOf(saved.file)).toBe('600');
+    return { ...saved, claims: decodeJwt(saved.token) };
+  };
+
+  it('is as in the seed: analyst', async () => {
+    const directory = await directoryWith();
+    const { file, token, claims } = await claimsOf(directory, 'analyst', ['analyst_group']);
+    expect(file).toBe(join(directory, 'analyst.token'));
+    expect(decodeProtectedHeader(token)).toMatchObject({ alg: 'RS512', typ: 'JWT' });
+    expect(claims).toMatchObject({
+      sub: 'analyst',
+      groups: ['analyst_group'],
+      iss: hostname(),
+      exp: (NOW + 100 * DAY_MS) / 1000,
+    });
+    await expect(verify(directory, token)).resolves.toBe('analyst');
+  });
+
+  it.each([
+    ['alice@example.com', 'alice%40example.com.token'],
+    ['a/b', 'a%2Fb.token'],
+    ['../id_rsa', '%2E.%2Fid_rsa.token'],
+    ['../../etc/cron.d/x', '%2E.%2F..%2Fetc%2Fcron.d%2Fx.token'],
+    ['/etc/passwd', '%2Fetc%2Fpasswd.token'],
+    ['..\\x', '%2E.%5Cx.token'],
+    ['..', '%2E..token'],
+    ['.', '%2E.token'],
+    ['.gitignore', '%2Egitignore.token'],
+    ['id_rsa', 'id_rsa.token'],
+    ['id_rsa.pub', 'id_rsa.pub.token'],
+    ['John Doe', 'John%20Doe.token'],
+    ['%2e%2e', '%252e%252e.token'],
+    ['Zoë', 'Zo%C3%AB.token'],
+    ['用户', '%E7%94%A8%E6%88%B7.token'],
+    ['-rf', '-rf.token'],
+    ['~root', '~root.token'],
+    ['a:b|c<d>e"f?g*h', 'a%3Ab%7Cc%3Cd%3Ee%22f%3Fg*h.token'],
+    ['__proto__', '__proto__.token'],
+    ['system.token', 'system.token.token'],
+    ['systems', 'systems.token'],
+    ['Okera', 'Okera.token'],
+    ['a'.repeat(200), `${'a'.repeat(200)}.token`],
+  ])('%j is one file in the directory: %s', async (username, name) => {
+    const directory = await directoryWith(ownPair());
+    const { file, claims, token } = await claimsOf(directory, username);
+    expect(relative(directory, file)).toBe(name);
+    expect(dirname(resolve(file))).toBe(directory);
+    expect((await readdir(directory)).sort()).toEqual(['id_rsa', 'id_rsa.pub', basename(file)].sort());
+    expect(claims.sub).toBe(username);
+    expect(userTokenFile(username, { directory })).toBe(file);
+    await expect(verify(directory, token)).resolves.toBe(username);
+  });
+
+  it.each([
+    'okera',
+    'system',
+    'System',
+    'SYSTEM',
+    '',
+    'a\nb',
+    'a\0b',
+    'a\tb',
+    '\u0085',
+    '\ud800',
+    'a'.repeat(201),
+    'a'.repeat(300),
+    '用'.repeat(300),
+  ])('%j is refused, and nothing is made', async (username) => {
+    const directory = await directoryWith(ownPair());
+    for (const make of [
+      () => createUserToken(username, [], { directory, clock }),
+      async () => userTokenFile(username, { directory }),
+    ]) {
+      const error = await make().catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(ConfigError);
+      expect(error).toMatchObject({ path: 'username' });
+    }
+    expect((await readdir(directory)).sort()).toEqual(['id_rsa', 'id_rsa.pub']);
+  });
+
+  it('the system is called as the options say', async () => {
+    const directory = await directoryWith(ownPair());
+    const options: AuthDirectoryOptions = { directory, clock, systemSubject: 'sys' };
+    await expect(createUserToken('sys', [], options)).rejects.toThrow(ConfigError);
+    await expect(createUserToken('okera', [], options)).resolves.toBeDefined();
+  });
+
+  it('a token that is there is replaced', async () => {
+    const directory = await directoryWith(ownPair());
+    const first = await claimsOf(directory, 'alice', ['a']);
+    const second = await claimsOf(directory, 'alice', ['b']);
+    expect(second.file).toBe(first.file);
+    expect(second.claims.groups).toEqual(['b']);
+  });
+
+  it('a link in its place is not written through', async () => {
+    const directory = await directoryWith(ownPair());
+    const target = join(dirname(directory), 'target');
+    await writeFile(target, 'precious');
+    await symlink(target, join(directory, 'alice.token'));
+    await expect(createUserToken('alice', [], { directory, clock })).rejects.toThrow('symbolic link');
+    expect(await readFile(target, 'utf8')).toBe('precious');
+  });
+
+  it('without a key there is none', async () => {
+    const directory = join(await mkdtemp(join(root, 'd-')), '.auth');
+    const error = await createUserToken('alice', [], { directory, clock }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error).toMatchObject({ path: 'directory' });
+    await expect(stat(directory)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('a name of white space is refused', async () => {
+    const directory = await directoryWith(ownPair());
+    await expect(createUserToken(' ', [], { directory, clock })).rejects.toThrow(ConfigError);
+  });
+
+  it.each([['admins'], [[5]], [[null]], [{ 0: 'a' }]])(
+    'groups that are no list of strings are refused: %j',
+    async (groups) => {
+      const directory = await directoryWith(ownPair());
+      await expect(createUserToken('alice', groups as never, { directory, clock })).rejects.toThrow();
+    },
+  );
+
+  it('D17: nobody but the system is of the group root', async () => {
+    const directory = await directoryWith(ownPair());
+    await expect(createUserToken('alice', ['root'], { directory, clock })).rejects.toThrow(ConfigError);
+  });
+});

@@ -1,0 +1,787 @@
+// The zero-configuration start, end to end: settings from the environment and from the seed's file, the options that they mean, and who is
+// accepted by a service that is made of them.
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { channel } from 'node:diagnostics_channel';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { inspect, promisify } from 'node:util';
+import { createClock } from '@latchkey/testing';
+import { SignJWT } from 'jose';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
+import { createUserToken } from '../../src/descriptor/auth-directory.ts';
+import { type LoadedSettings, loadSettings, type SettingsOptions } from '../../src/descriptor/settings.ts';
+import { ConfigError, isAuthError } from '../../src/errors.ts';
+
+const NOW = 1_800_000_000_000;
+const clock = createClock(NOW);
+
+interface Pair {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
+const pair = (): Pair => generateKeyPairSync('rsa', { modulusLength: 2048 });
+const [users, partners, system, stranger] = [pair(), pair(), pair(), pair()];
+
+let root: string;
+/** A directory that was made by ENABLE_JWT alone. */
+let made: string;
+let warnings: string[];
+/** Full paths of what the settings name. */
+let paths: Readonly<Record<'users' | 'partners' | 'system' | 'stranger' | 'token', string>>;
+
+function sign(
+  by: Pair,
+  claims: { readonly [name: string]: unknown },
+  alg = 'RS512',
+  header: { readonly [name: string]: string } = {},
+): Promise<string> {
+  return new SignJWT({ exp: NOW / 1000 + 3600, ...claims } as never)
+    .setProtectedHeader({ alg, typ: 'JWT', ...header })
+    .sign(by.privateKey);
+}
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'latchkey-settings-'));
+  made = join(root, 'made', '.auth');
+  await mkdir(join(root, 'made'));
+  vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  await loadSettings({ environment: { ENABLE_JWT: 'true' }, directory: made, clock });
+  vi.restoreAllMocks();
+  const of = (name: string) => join(root, name);
+  paths = {
+    users: of('users.pem'),
+    partners: of('partners.pem'),
+    system: of('system.pem'),
+    stranger: of('stranger.pem'),
+    token: of('system.token'),
+  };
+  const spki = ({ publicKey }: Pair) => publicKey.export({ type: 'spki', format: 'pem' });
+  await Promise.all([
+    writeFile(paths.users, spki(users)),
+    writeFile(paths.partners, spki(partners)),
+    writeFile(paths.system, spki(system)),
+    writeFile(paths.stranger, spki(stranger)),
+    writeFile(paths.token, `${await sign(system, { sub: 'okera', groups: ['root'] })}\n`),
+  ]);
+});
+
+afterAll(() => rm(root, { recursive: true }));
+
+beforeEach(() => {
+  warnings = [];
+  vi.spyOn(process, 'emitWarning').mockImplementation((warning) => void warnings.push(String(warning)));
+});
+
+const opened: { close(): Promise<unknown> }[] = [];
+const servers: Server[] = [];
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await Promise.all(opened.splice(0).map((one) => one.close()));
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+type Environment = NonNullable<SettingsOptions['environment']>;
+const nowhere = async () => join(await mkdtemp(join(root, 'd-')), '.auth');
+
+async function load(environment: Environment, options: SettingsOptions = {}): Promise<LoadedSettings> {
+  return loadSettings({ environment, directory: await nowhere(), clock, ...options });
+}
+
+async function loadFile(text: string, options: SettingsOptions = {}): Promise<LoadedSettings> {
+  const file = join(await mkdtemp(join(root, 'f-')), 'okera.yaml');
+  await writeFile(file, text);
+  return loadSettings({ file, environment: {}, directory: await nowhere(), clock, ...options });
+}
+
+/** What a service that is made of settings says to a token. */
+function service({ options }: LoadedSettings): (token: string) => Promise<string> {
+  const authenticator: Authenticator = createAuthenticator(options);
+  opened.push(authenticator);
+  return async (token) => {
+    try {
+      const { subject, groups } = await authenticator.verify(token.trim());
+      return `${subject}: ${groups.join(' ')}`;
+    } catch (error) {
+      if (isAuthError(error)) return `${error.status} ${error.code}`;
+      throw error;
+    }
+  };
+}
+
+/** The path of the ConfigError that comes of it. */
+async function complaint(loading: Promise<unknown>): Promise<string> {
+  const error = await loading.then(
+    () => new Error('nothing came of it'),
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof ConfigError)) throw error;
+  expect(error.message.startsWith(`${error.path}: `)).toBe(true);
+  return error.path;
+}
+
+const own = () => ({ JWT_PUBLIC_KEY: paths.users, SYSTEM_TOKEN: paths.token });
+
+describe('OK-6, OK-8: what switches JWT on', () => {
+  it.each<[title: string, environment: Environment]>([
+    ['nothing', {}],
+    ['others’ settings', { PATH: '/bin', JWT_SECRET: 'x', ENABLE_jwt: 'true' }],
+    ['empty ones', { ENABLE_JWT: '', JWT_PUBLIC_KEY: '', SYSTEM_TOKEN: '' }],
+    ['undefined ones', { ENABLE_JWT: undefined, JWT_PUBLIC_KEY: undefined }],
+    ['only leave for plain http', { JWT_AUTHENTICATION_SERVER_ALLOW_HTTP: 'true' }],
+  ])('%s does not, and nothing is made', async (_, environment) => {
+    const directory = await nowhere();
+    expect(await complaint(load(environment, { directory }))).toBe('ENABLE_JWT');
+    await expect(stat(directory)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it.each(['false', 'False', '0', '1', 'yes', 'on', 'no', 'null', 'tru', 'truetrue', ' '])(
+    'ENABLE_JWT=%s does not, whatever else is there',
+    async (ENABLE_JWT) => {
+      const directory = await nowhere();
+      expect(await complaint(load({ ENABLE_JWT }, { directory }))).toBe('ENABLE_JWT');
+      expect(await complaint(load({ ENABLE_JWT, ...own() }, { directory }))).toBe('ENABLE_JWT');
+      await expect(stat(directory)).rejects.toMatchObject({ code: 'ENOENT' });
+    },
+  );
+
+  it.each([undefined, 'true', 'True', 'TRUE', ' true '])(
+    'own values do, with ENABLE_JWT=%s, and nothing is made',
+    async (ENABLE_JWT) => {
+      const directory = await nowhere();
+      const loaded = await load({ ENABLE_JWT, ...own() }, { directory });
+      expect(loaded.made).toEqual([]);
+      expect(loaded.options.keySets).toEqual([{ publicKeys: [{ file: paths.users, algorithm: 'RS512' }] }]);
+      await expect(stat(directory)).rejects.toMatchObject({ code: 'ENOENT' });
+    },
+  );
+
+  it.each([['JWT_PUBLIC_KEY'], ['JWT_AUTHENTICATION_SERVER_URL'], ['SYSTEM_TOKEN']])(
+    '%s alone is a value of one’s own: nothing is made',
+    async (name) => {
+      const directory = await nowhere();
+      const value = {
+        JWT_PUBLIC_KEY: paths.users,
+        JWT_AUTHENTICATION_SERVER_URL: 'https://x/',
+        SYSTEM_TOKEN: paths.token,
+      };
+      await load({ ENABLE_JWT: 'true', [name]: value[name as keyof typeof value] }, { directory });
+      await expect(stat(directory)).rejects.toMatchObject({ code: 'ENOENT' });
+    },
+  );
+
+  it('SYSTEM_TOKEN alone trusts nobody: no service can be made of it', async () => {
+    const loaded = await load({ SYSTEM_TOKEN: paths.token });
+    expect(() => createAuthenticator(loaded.options)).toThrow(ConfigError);
+  });
+
+  it.each([undefined, 'true'])('JWT_ALGORITHM alone is of no key, with ENABLE_JWT=%s', async (ENABLE_JWT) => {
+    const directory = await nowhere();
+    expect(await complaint(load({ ENABLE_JWT, JWT_ALGORITHM: 'RSA512' }, { directory }))).toBe(
+      'JWT_ALGORITHM',
+    );
+    await expect(stat(directory)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('the environment of the process is the default, and is not looked at beside a file', async () => {
+    vi.stubEnv('ENABLE_JWT', 'false');
+    try {
+      expect(await complaint(loadSettings({ directory: await nowhere(), clock }))).toBe('ENABLE_JWT');
+      const file = join(await mkdtemp(join(root, 'f-')), 'settings');
+      await writeFile(file, `JWT_PUBLIC_KEY: ${paths.users}\n`);
+      await expect(loadSettings({ file, clock })).resolves.toMatchObject({ made: [] });
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  it.each<[options: object, path: string]>([
+    [{ path: 'x' }, 'path'],
+    [{ File: 'x' }, 'File'],
+  ])('unknown options are refused: %j', async (options, path) => {
+    expect(await complaint(load(own(), options))).toBe(path);
+  });
+});
+
+describe('OK-9: keys', () => {
+  it('one, by full path or by file URL', async () => {
+    await cp(paths.users, join(root, 'a key.pem'));
+    for (const JWT_PUBLIC_KEY of [
+      paths.users,
+      ` ${paths.users} `,
+      pathToFileURL(paths.users).href,
+      `file:${paths.users}`,
+      `file://localhost${paths.users}`,
+      pathToFileURL(join(root, 'a key.pem')).href,
+    ]) {
+      const says = service(await load({ ...own(), JWT_PUBLIC_KEY }));
+      expect(await says(await sign(users, { sub: 'alice', groups: ['dev'] }))).toBe('alice: dev');
+      expect(await says(await sign(stranger, { sub: 'alice' }))).toBe('401 token_signature_invalid');
+    }
+  });
+
+  it.each([
+    'users.pem',
+    './users.pem',
+    '../users.pem',
+    '~/users.pem',
+    'file://other.example/etc/users.pem',
+    'file:///etc/%2Fusers.pem',
+    'http://example.com/users.pem',
+    'https://example.com/users.pem',
+    'data:text/plain,x',
+    ',',
+    '/etc/a.pem,',
+    ',/etc/a.pem',
+    '/etc/a.pem,,/etc/b.pem',
+    '/etc/a.pem,b.pem',
+    '-----BEGIN PUBLIC KEY-----',
+    ' ',
+  ])('%s is no full path', async (JWT_PUBLIC_KEY) => {
+    expect(await complaint(load({ JWT_PUBLIC_KEY }))).toBe('JWT_PUBLIC_KEY');
+    if (JWT_PUBLIC_KEY.includes(',')) return;
+    expect(await complaint(load({ JWT_PUBLIC_KEY: paths.users, SYSTEM_TOKEN: JWT_PUBLIC_KEY }))).toBe(
+      'SYSTEM_TOKEN',
+    );
+  });
+
+  it.each(['file:users.pem', 'file:./users.pem', 'file:../users.pem'])(
+    '%s is no full path either',
+    async (JWT_PUBLIC_KEY) => {
+      expect(await complaint(load({ JWT_PUBLIC_KEY }))).toBe('JWT_PUBLIC_KEY');
+    },
+  );
+
+  it('a key that is not there: nobody is accepted, and nobody refused', async () => {
+    const says = service(await load({ JWT_PUBLIC_KEY: join(root, 'gone.pem'), SYSTEM_TOKEN: paths.token }));
+    expect(await says(await sign(users, { sub: 'alice' }))).toBe('503 keyset_unavailable');
+  });
+
+  it('a private key, and text, are no public keys', async () => {
+    const wrong = join(root, 'wrong.pem');
+    for (const text of [users.privateKey.export({ type: 'pkcs8', format: 'pem' }), 'hunter2', '']) {
+      await writeFile(wrong, text);
+      const says = service(await load({ JWT_PUBLIC_KEY: wrong, SYSTEM_TOKEN: paths.token }));
+      expect(await says(await sign(users, { sub: 'alice' }))).toBe('503 keyset_unavailable');
+      expect(warnings.join()).not.toContain('hunter2');
+    }
+  });
+});
+
+describe('OK-10, OK-11, S49: several keys', () => {
+  const two = () => ({ SYSTEM_TOKEN: paths.token, JWT_PUBLIC_KEY: `${paths.users},${paths.partners}` });
+
+  it('each is tried, in any order', async () => {
+    const says = service(await load(two()));
+    expect(await says(await sign(users, { sub: 'alice' }))).toBe('alice: ');
+    expect(await says(await sign(partners, { sub: 'bob' }))).toBe('bob: ');
+    expect(await says(await sign(stranger, { sub: 'eve' }))).toBe('401 token_signature_invalid');
+    expect(await says(await sign(partners, { sub: 'bob' }, 'RS512', { kid: 'whatever' }))).toBe('bob: ');
+    expect(await says(await sign(partners, { sub: 'bob', iss: 'https://whoever' }))).toBe('bob: ');
+  });
+
+  it.each([
+    ['RSA256, RSA512', 'RS256', 'RS512'],
+    ['RSA512,RSA256', 'RS512', 'RS256'],
+    ['RS256,RSA256', 'RS256', 'RS256'],
+    [' RSA512 , RS512 ', 'RS512', 'RS512'],
+  ])('%s: each key has its own algorithm, and exactly that', async (JWT_ALGORITHM, first, second) => {
+    const says = service(await load({ ...two(), JWT_ALGORITHM }));
+    for (const [by, algorithm] of [
+      [users, first],
+      [partners, second],
+    ] as const) {
+      for (const alg of ['RS256', 'RS384', 'RS512', 'PS256', 'PS512'])
+        expect(await says(await sign(by, { sub: 'alice' }, alg)), alg).toEqual(
+          alg === algorithm ? 'alice: ' : expect.stringMatching(/^401 token_/),
+        );
+    }
+  });
+
+  it('JWT_ALGORITHM missing: RSA512 for all', async () => {
+    const says = service(await load(two()));
+    expect(await says(await sign(users, { sub: 'alice' }, 'RS256'))).toMatch(/^401 /);
+    expect(await says(await sign(partners, { sub: 'bob' }, 'RS256'))).toMatch(/^401 /);
+  });
+
+  it.each(['RSA256', 'RSA256,RSA512,RSA256', 'RSA256,', ',RSA256', ',', 'RSA256 RSA512', 'RSA256;RSA512'])(
+    'as many algorithms as keys, and not %j',
+    async (JWT_ALGORITHM) => {
+      expect(await complaint(load({ ...two(), JWT_ALGORITHM }))).toBe('JWT_ALGORITHM');
+    },
+  );
+
+  it.each(['HS256', 'none', 'rsa256', 'RS384', 'RSA384', 'ES256', 'PS256', 'RSA', 'RSA256x', '256'])(
+    '%s is none',
+    async (JWT_ALGORITHM) => {
+      expect(await complaint(load({ ...own(), JWT_ALGORITHM }))).toBe('JWT_ALGORITHM');
+    },
+  );
+
+  it('twelve keys are as good as two', async () => {
+    const JWT_PUBLIC_KEY = [...Array(11).fill(paths.users), paths.partners].join(',');
+    const says = service(await load({ ...own(), JWT_PUBLIC_KEY }));
+    expect(await says(await sign(partners, { sub: 'bob' }))).toBe('bob: ');
+  });
+
+  it('one that is not there does not keep the others from speaking', async () => {
+    const JWT_PUBLIC_KEY = `${join(root, 'gone.pem')},${paths.partners}`;
+    const says = service(await load({ ...own(), JWT_PUBLIC_KEY }));
+    expect(await says(await sign(partners, { sub: 'bob' }))).toBe('bob: ');
+    // It may be of the one that is not there.
+    expect(await says(await sign(users, { sub: 'alice' }))).toBe('503 keyset_unavailable');
+  });
+});
+
+describe('OK-3: the claims', () => {
+  it.each<[title: string, claims: { readonly [name: string]: unknown }, expected: string]>([
+    ['no sub', {}, '401 token_claims_invalid'],
+    ['an empty sub', { sub: '' }, '401 token_claims_invalid'],
+    ['sub is null', { sub: null }, '401 token_claims_invalid'],
+    ['sub is a number', { sub: 5 }, '401 token_claims_invalid'],
+    ['no exp', { sub: 'alice', exp: undefined }, '401 token_claims_invalid'],
+    ['expired', { sub: 'alice', exp: NOW / 1000 - 60 }, '401 token_expired'],
+    ['not yet', { sub: 'alice', nbf: NOW / 1000 + 60 }, '401 token_not_yet_valid'],
+    ['groups are a word', { sub: 'alice', groups: 'root' }, '401 token_claims_invalid'],
+    ['no groups', { sub: 'alice' }, 'alice: '],
+    ['groups', { sub: 'alice', groups: ['a', 'b'] }, 'alice: a b'],
+    ['another audience', { sub: 'alice', aud: 'https://other' }, 'alice: '],
+  ])('%s', async (_, claims, expected) => {
+    const says = service(await load(own()));
+    expect(await says(await sign(users, claims))).toBe(expected);
+  });
+
+  it('an audience is checked where the options name one', async () => {
+    const says = service(await load(own(), { audience: 'https://me' }));
+    expect(await says(await sign(users, { sub: 'alice', aud: 'https://me' }))).toBe('alice: ');
+    expect(await says(await sign(users, { sub: 'alice', aud: 'https://other' }))).toBe(
+      '401 token_audience_mismatch',
+    );
+    expect(await says(await sign(users, { sub: 'alice' }))).toBe('401 token_audience_mismatch');
+  });
+
+  it('OK-16: the token of the seed has expired in 2019', async () => {
+    const seed = { sub: 'analyst', iss: '192.168.10.8', groups: ['analyst_group'], exp: 1_575_983_826 };
+    const says = service(await load(own()));
+    expect(await says(await sign(users, seed))).toBe('401 token_expired');
+  });
+});
+
+describe('D16, D17, OK-14: the system', () => {
+  const both = () => ({ SYSTEM_TOKEN: paths.token, JWT_PUBLIC_KEY: `${paths.users},${paths.system}` });
+
+  it('is whoever has signed the system token, and nobody else', async () => {
+    const loaded = await load(both());
+    expect(loaded.systemToken).toBe(paths.token);
+    expect(loaded.options.keySets.map(({ system: isSystem }) => isSystem === true)).toEqual([false, true]);
+    const says = service(loaded);
+    expect(await says(await readFile(paths.token, 'utf8'))).toBe('okera: root');
+    expect(await says(await sign(users, { sub: 'okera', groups: ['root'] }))).toBe(
+      '401 token_claims_invalid',
+    );
+    expect(await says(await sign(users, { sub: 'alice', groups: ['root', 'dev'] }))).toBe('alice: dev');
+    expect(await says(await sign(system, { sub: 'worker', groups: ['root', 'dev'] }))).toBe(
+      'worker: root dev',
+    );
+    expect(warnings).toEqual([]);
+  });
+
+  it('is called as the options say', async () => {
+    await writeFile(join(root, 'sys.token'), await sign(system, { sub: 'sys', groups: ['root'] }));
+    const loaded = await load({ ...both(), SYSTEM_TOKEN: join(root, 'sys.token') }, { systemSubject: 'sys' });
+    const says = service(loaded);
+    expect(await says(await sign(users, { sub: 'sys' }))).toBe('401 token_claims_invalid');
+    expect(await says(await sign(users, { sub: 'okera' }))).toBe('okera: ');
+    expect(await says(await sign(system, { sub: 'sys', groups: ['root'] }))).toBe('sys: root');
+  });
+
+  it('an expired system token still says whose key it is', async () => {
+    const file = join(root, 'expired.token');
+    await writeFile(file, await sign(system, { sub: 'okera', exp: 1_500_000_000 }));
+    const says = service(await load({ ...both(), SYSTEM_TOKEN: file }));
+    expect(await says(await sign(system, { sub: 'okera', groups: ['root'] }))).toBe('okera: root');
+    expect(await says(await readFile(file, 'utf8'))).toBe('401 token_expired');
+  });
+
+  it.each<[title: string, content: () => Promise<string | undefined>]>([
+    ['of another key', () => sign(stranger, { sub: 'okera' })],
+    ['with another algorithm', () => sign(system, { sub: 'okera' }, 'RS256')],
+    [
+      'changed',
+      async () =>
+        (await sign(system, { sub: 'okera' })).replace(
+          /\.[^.]*\./,
+          `.${Buffer.from('{"sub":"okera","x":1}').toString('base64url')}.`,
+        ),
+    ],
+    ['unsigned', async () => `${(await sign(system, { sub: 'okera' })).split('.').slice(0, 2).join('.')}.`],
+    ['no token', async () => 'hunter2'],
+    ['empty', async () => ''],
+    ['missing', async () => undefined],
+    ['too long', async () => 'a'.repeat(100_000)],
+    [
+      'two tokens',
+      async () => `${await sign(system, { sub: 'okera' })}\n${await sign(system, { sub: 'okera' })}`,
+    ],
+  ])('a system token that is %s makes nobody the system, and is warned of', async (_, content) => {
+    const file = join(await mkdtemp(join(root, 's-')), 'system.token');
+    const text = await content();
+    if (text !== undefined) await writeFile(file, text);
+    const loaded = await load({ ...both(), SYSTEM_TOKEN: file });
+    expect(loaded.options.keySets.some((keyset) => keyset.system === true)).toBe(false);
+    expect(warnings).toEqual([expect.stringMatching(/^SYSTEM_TOKEN: no key here verifies it/)]);
+    expect(warnings.join()).not.toContain(text === undefined || text === '' ? 'hunter2' : text.slice(0, 40));
+    const says = service(loaded);
+    for (const by of [users, system]) {
+      expect(await says(await sign(by, { sub: 'okera', groups: ['root'] }))).toBe('401 token_claims_invalid');
+      expect(await says(await sign(by, { sub: 'alice', groups: ['root'] }))).toBe('alice: ');
+    }
+  });
+
+  it('no system token: warned of, and nobody is the system', async () => {
+    const loaded = await load({ JWT_PUBLIC_KEY: paths.users });
+    expect(loaded.systemToken).toBeUndefined();
+    expect(warnings).toEqual([expect.stringMatching(/^SYSTEM_TOKEN is not set/)]);
+    const says = service(loaded);
+    expect(await says(await sign(users, { sub: 'okera', groups: ['root'] }))).toBe(
+      '401 token_claims_invalid',
+    );
+  });
+
+  it('S56: a system token of somebody else makes no key the system’s', async () => {
+    const file = join(root, 'alice.token');
+    await writeFile(file, await sign(users, { sub: 'alice' }));
+    const loaded = await load({ ...both(), SYSTEM_TOKEN: file }).catch(() => undefined);
+    if (loaded === undefined) return;
+    const says = service(loaded);
+    expect(await says(await sign(users, { sub: 'okera', groups: ['root'] }))).toBe(
+      '401 token_claims_invalid',
+    );
+  });
+
+  it('the same key twice is the system’s once, and its tokens are', async () => {
+    const loaded = await load({ ...own(), JWT_PUBLIC_KEY: `${paths.system},${paths.system}` });
+    const says = service(loaded);
+    expect(await says(await sign(system, { sub: 'okera', groups: ['root'] }))).toBe('okera: root');
+  });
+});
+
+describe('OK-7: ENABLE_JWT alone', () => {
+  it('makes a directory once, says so, and works end to end', async () => {
+    const directory = join(await mkdtemp(join(root, 'd-')), '.auth');
+    const loaded = await load({ ENABLE_JWT: 'true' }, { directory });
+    const names = ['id_rsa', 'id_rsa.pub', 'system.token'].map((name) => join(directory, name));
+    expect(loaded.made).toEqual(names);
+    expect(loaded.systemToken).toBe(names[2]);
+    expect(warnings).toEqual([`ENABLE_JWT alone: made ${names.join(', ')}`]);
+    expect((await stat(directory)).mode & 0o777).toBe(0o700);
+    expect((await stat(join(directory, 'id_rsa'))).mode & 0o777).toBe(0o600);
+    const before = await readFile(join(directory, 'id_rsa'), 'utf8');
+
+    warnings.length = 0;
+    const again = await load({ ENABLE_JWT: 'true' }, { directory });
+    expect(again.made).toEqual([]);
+    expect(again.options).toEqual(loaded.options);
+    expect(warnings).toEqual([]);
+    expect(await readFile(join(directory, 'id_rsa'), 'utf8')).toBe(before);
+  });
+
+  it('the system token is accepted, a user’s is, and nobody else’s', async () => {
+    const directory = await nowhere();
+    await cp(made, directory, { recursive: true });
+    const says = service(await load({ ENABLE_JWT: 'true' }, { directory }));
+    expect(await says(await readFile(join(directory, 'system.token'), 'utf8'))).toBe('okera: root');
+    const { token } = await createUserToken('analyst', ['analyst_group'], { directory, clock });
+    expect(await says(token)).toBe('analyst: analyst_group');
+    for (const claims of [{ sub: 'okera', groups: ['root'] }, { sub: 'alice' }])
+      expect(await says(await sign(stranger, claims))).toBe('401 token_signature_invalid');
+    await expect(createUserToken('okera', ['root'], { directory, clock })).rejects.toThrow(ConfigError);
+  });
+
+  it('it expires after 100 days', async () => {
+    const later = createClock(NOW + 100 * 86_400_000 + 5_000);
+    const token = await readFile(join(made, 'system.token'), 'utf8');
+    const directory = await nowhere();
+    await cp(made, directory, { recursive: true });
+    const says = service(await load({ ENABLE_JWT: 'true' }, { directory, clock: later }));
+    expect(await says(token)).toBe('401 token_expired');
+    expect(await says(await readFile(join(directory, 'system.token'), 'utf8'))).toBe('okera: root');
+  });
+
+  it('OK-18: an own pair is used', async () => {
+    const directory = await nowhere();
+    await mkdir(directory);
+    await writeFile(join(directory, 'id_rsa'), users.privateKey.export({ type: 'pkcs8', format: 'pem' }), {
+      mode: 0o600,
+    });
+    const loaded = await load({ ENABLE_JWT: 'true' }, { directory });
+    expect(loaded.made).toEqual(['id_rsa.pub', 'system.token'].map((name) => join(directory, name)));
+    const says = service(loaded);
+    expect(await says(await sign(users, { sub: 'alice', groups: ['dev'] }))).toBe('alice: dev');
+  });
+
+  it('a key that others can read is warned of', async () => {
+    const directory = await nowhere();
+    await cp(made, directory, { recursive: true });
+    await chmod(join(directory, 'id_rsa'), 0o644);
+    await load({ ENABLE_JWT: 'true' }, { directory });
+    expect(warnings).toEqual([expect.stringContaining('chmod 600')]);
+  });
+
+  it('is in .auth of the current directory, by default', { timeout: 60_000 }, async () => {
+    const cwd = await mkdtemp(join(root, 'cwd-'));
+    const program = `
+      const { loadSettings } = await import(${JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)});
+      const { made } = await loadSettings();
+      console.log(JSON.stringify(made));
+    `;
+    const { stdout, stderr } = await promisify(execFile)(
+      process.execPath,
+      ['--input-type=module', '-e', program],
+      { cwd, env: { PATH: process.env.PATH, ENABLE_JWT: 'true' } },
+    );
+    expect(JSON.parse(stdout)).toEqual(
+      ['id_rsa', 'id_rsa.pub', 'system.token'].map((name) => join(cwd, '.auth', name)),
+    );
+    expect(await readdir(cwd)).toEqual(['.auth']);
+    expect(stderr).toContain('LATCHKEY_GENERATED');
+    const key = await readFile(join(cwd, '.auth', 'id_rsa'), 'utf8');
+    const token = await readFile(join(cwd, '.auth', 'system.token'), 'utf8');
+    for (const secret of [key.split('\n')[1] as string, token.trim(), 'PRIVATE KEY'])
+      expect(`${stdout}${stderr}`).not.toContain(secret);
+  });
+});
+
+describe('OK-6: a file', () => {
+  it('has KEY: value lines, comments, and others’ settings beside ours', async () => {
+    const loaded = await loadFile(
+      [
+        '# Okera, cluster configuration',
+        '---',
+        'CLUSTER_NAME: demo',
+        'LDAP_PORT: 389',
+        'FLAGS: [a, b]',
+        'NESTED:',
+        '  JWT_PUBLIC_KEY: /etc/evil.pem',
+        '',
+        'ENABLE_JWT: true   # as it should be',
+        `JWT_PUBLIC_KEY: ${pathToFileURL(paths.users).href},${pathToFileURL(paths.system).href}`,
+        'JWT_ALGORITHM: RSA256, RSA512',
+        `SYSTEM_TOKEN: "${pathToFileURL(paths.token).href}"`,
+        '',
+      ].join('\n'),
+    );
+    expect(loaded.options.keySets).toEqual([
+      { publicKeys: [{ file: paths.users, algorithm: 'RS256' }] },
+      { publicKeys: [{ file: paths.system, algorithm: 'RS512' }], system: true },
+    ]);
+    expect(loaded.systemToken).toBe(paths.token);
+    const says = service(loaded);
+    expect(await says(await sign(users, { sub: 'alice' }, 'RS256'))).toBe('alice: ');
+    expect(await says(await readFile(paths.token, 'utf8'))).toBe('okera: root');
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([
+    ['carriage returns', (text: string) => text.replaceAll('\n', '\r\n')],
+    ['a byte order mark', (text: string) => `\ufeff${text}`],
+    ['no newline at its end', (text: string) => text.trimEnd()],
+    ['quotes', (text: string) => text.replace(/: (.*)/g, ": '$1'")],
+    [
+      'JSON',
+      () => JSON.stringify({ ENABLE_JWT: true, JWT_PUBLIC_KEY: paths.users, SYSTEM_TOKEN: paths.token }),
+    ],
+  ])('may have %s', async (_, write) => {
+    const text = `ENABLE_JWT: true\nJWT_PUBLIC_KEY: ${paths.users}\nSYSTEM_TOKEN: ${paths.token}\n`;
+    const { options } = await loadFile(write(text));
+    expect(options.keySets).toEqual([{ publicKeys: [{ file: paths.users, algorithm: 'RS512' }] }]);
+  });
+
+  it.each<[title: string, text: string, path: string]>([
+    ['nothing', '', 'file'],
+    ['comments only', '# ENABLE_JWT: true\n', 'file'],
+    ['text', 'ENABLE_JWT', 'file'],
+    ['a list', '- ENABLE_JWT: true\n', 'file'],
+    ['no YAML', 'ENABLE_JWT: "true\n', 'file'],
+    ['a setting twice', 'ENABLE_JWT: true\nENABLE_JWT: false\n', 'file'],
+    ['two documents', 'ENABLE_JWT: true\n---\nENABLE_JWT: false\n', 'file'],
+    ['a list of values', 'ENABLE_JWT: [true]\n', 'ENABLE_JWT'],
+    ['an object', 'JWT_PUBLIC_KEY:\n  file: /etc/a.pem\n', 'JWT_PUBLIC_KEY'],
+    ['others only', 'CLUSTER_NAME: demo\n', 'ENABLE_JWT'],
+    ['an empty value', 'ENABLE_JWT:\n', 'ENABLE_JWT'],
+    ['false', 'ENABLE_JWT: false\n', 'ENABLE_JWT'],
+    ['another case', 'enable_jwt: true\n', 'ENABLE_JWT'],
+    ['inherited', '__proto__:\n  ENABLE_JWT: "true"\n', 'ENABLE_JWT'],
+  ])('%s', async (_, text, path) => {
+    const directory = await nowhere();
+    expect(await complaint(loadFile(text, { directory }))).toBe(path);
+    await expect(stat(directory)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('that cannot be read is said so, with the code and no more', async () => {
+    const error = await loadSettings({ file: join(root, 'gone'), clock }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ path: 'file', message: 'file: cannot be read: ENOENT' });
+    expect(await complaint(loadSettings({ file: root, clock }))).toBe('file');
+  });
+
+  it.each(['true', 'TRUE', 'True', '"true"', "'true'"])('ENABLE_JWT: %s', async (written) => {
+    const directory = await nowhere();
+    await cp(made, directory, { recursive: true });
+    await expect(loadFile(`ENABLE_JWT: ${written}\n`, { directory })).resolves.toMatchObject({ made: [] });
+  });
+
+  it('others’ settings are in no error', async () => {
+    const text = `ENABLE_JWT: true\nDB_PASSWORD: hunter2: x\n`;
+    const error = await loadFile(text).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(inspect(error, { depth: 10 })).not.toContain('hunter2');
+  });
+
+  it('nor in a warning', async () => {
+    const text = `JWT_PUBLIC_KEY: ${paths.users}\nSYSTEM_TOKEN: ${paths.token}\nDB_PASSWORD: !secret hunter2\n`;
+    await loadFile(text);
+    expect(warnings.join()).not.toContain('hunter2');
+  });
+});
+
+describe('OK-5, OK-13: an endpoint', () => {
+  async function serve(
+    answer: (authorization: string) => number | string,
+  ): Promise<{ url: string; asked: string[] }> {
+    const asked: string[] = [];
+    const server = createServer(({ headers }, response) => {
+      asked.push(headers.authorization ?? '');
+      const said = answer(headers.authorization ?? '');
+      if (typeof said === 'number') response.writeHead(said).end();
+      else response.writeHead(200, { 'content-type': 'application/json' }).end(said);
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/validate`, asked };
+  }
+
+  it('alone: what it accepts', async () => {
+    const { url, asked } = await serve((bearer) => (bearer === 'Bearer good' ? '{"sub":"alice"}' : 401));
+    const says = service(await load({ JWT_AUTHENTICATION_SERVER_URL: url }));
+    expect(await says('good')).toBe('alice: ');
+    expect(await says('bad')).toBe('401 token_rejected');
+    expect(await says(await sign(users, { sub: 'alice' }))).toBe('401 token_rejected');
+    expect(asked).toHaveLength(3);
+  });
+
+  it('both: it first, and then the keys, whatever it says', async () => {
+    let answer: number | string = '{"sub":"remote"}';
+    const { url, asked } = await serve(() => answer);
+    const says = service(await load({ ...own(), JWT_AUTHENTICATION_SERVER_URL: url }));
+    const token = await sign(users, { sub: 'alice' });
+    expect(await says(token)).toBe('remote: ');
+    for (const said of [401, 403, 404, 500, '{}', '[]', 'hello', '{"sub":5}']) {
+      answer = said;
+      expect(await says(token), String(said)).toBe('alice: ');
+    }
+    expect(asked).toHaveLength(9);
+    answer = 401;
+    expect(await says('opaque')).toBe('401 token_malformed');
+    answer = 500;
+    expect(await says('opaque')).toBe('503 remote_unavailable');
+    expect(warnings).toContainEqual(expect.stringContaining('remote.onReject'));
+  });
+
+  it('D16, D17: it cannot make anybody the system, nor grant its group', async () => {
+    let answer = '{"sub":"okera"}';
+    const { url } = await serve(() => answer);
+    for (const environment of [{}, own(), { ...own(), JWT_PUBLIC_KEY: paths.system }]) {
+      const says = service(await load({ ...environment, JWT_AUTHENTICATION_SERVER_URL: url }));
+      answer = '{"sub":"okera"}';
+      expect(await says(await sign(stranger, { sub: 'okera' }))).toBe('401 token_claims_invalid');
+      answer = '{"sub":"alice","groups":["root","dev"]}';
+      expect(await says('t')).toBe('alice: dev');
+      answer = '{"sub":"alice"}';
+      expect(await says(await sign(stranger, { sub: 'alice', groups: ['root', 'dev'] }))).toBe('alice: dev');
+    }
+  });
+
+  // BUG, fails closed: the endpoint is asked first, of the system's own token too; where it knows that, its word counts, which may not be
+  // okera's. Beside an endpoint alone there is no key at all that the system token could be good by, and OK-5 wants one for either approach.
+  it('OK-5: the system token is good beside an endpoint that accepts it', async () => {
+    const { url } = await serve(() => '{"sub":"okera","groups":["root"]}');
+    const says = service(
+      await load({ ...own(), JWT_PUBLIC_KEY: paths.system, JWT_AUTHENTICATION_SERVER_URL: url }),
+    );
+    expect(await says(await readFile(paths.token, 'utf8'))).toBe('okera: root');
+  });
+
+  it.each([
+    ['http://login.example.com/validate', undefined],
+    ['http://login.example.com/validate', 'false'],
+    ['http://login.example.com/validate', 'yes'],
+    ['http://10.0.0.1:5000/x', undefined],
+    ['https://user:hunter2@login.example.com/', 'true'],
+    ['ftp://login.example.com/', 'true'],
+    ['login.example.com', undefined],
+  ])('D15: %s (allow http: %s) is refused', async (JWT_AUTHENTICATION_SERVER_URL, allow) => {
+    const loaded = await load({
+      ...own(),
+      JWT_AUTHENTICATION_SERVER_URL,
+      JWT_AUTHENTICATION_SERVER_ALLOW_HTTP: allow,
+    });
+    expect(() => createAuthenticator(loaded.options)).toThrow(ConfigError);
+    try {
+      createAuthenticator(loaded.options);
+    } catch (error) {
+      expect(inspect(error, { depth: 10 })).not.toContain('hunter2');
+    }
+  });
+
+  it('D15: JWT_AUTHENTICATION_SERVER_ALLOW_HTTP: true permits it', async () => {
+    const loaded = await loadFile(
+      `JWT_AUTHENTICATION_SERVER_URL: http://login.example.com/validate\nJWT_AUTHENTICATION_SERVER_ALLOW_HTTP: true\n`,
+    );
+    expect(() => opened.push(createAuthenticator(loaded.options))).not.toThrow();
+  });
+});
+
+describe('D18: what is told', () => {
+  it('no key and no token is in a warning, an event, a report or an error', async () => {
+    const directory = await nowhere();
+    await cp(made, directory, { recursive: true });
+    await chmod(join(directory, 'id_rsa'), 0o644);
+    await rm(join(directory, 'system.token'));
+    const events: unknown[] = [];
+    const names = ['refreshed', 'failed', 'stale', 'key-added', 'key-removed', 'key-skipped'];
+    const listener = (event: unknown) => void events.push(event);
+    for (const name of names) channel(`latchkey:keyset:${name}`).subscribe(listener);
+    try {
+      const loaded = await load({ ENABLE_JWT: 'true' }, { directory });
+      const authenticator = createAuthenticator(loaded.options);
+      opened.push(authenticator);
+      const token = (await readFile(join(directory, 'system.token'), 'utf8')).trim();
+      await authenticator.verify(token);
+      const error = await authenticator
+        .verify(`${token.slice(0, -4)}AAAA`)
+        .catch((thrown: unknown) => thrown);
+      expect(isAuthError(error)).toBe(true);
+      const key = await readFile(join(directory, 'id_rsa'), 'utf8');
+      const told = inspect([warnings, events, authenticator.report(), error, loaded], { depth: 10 });
+      expect(events.length).toBeGreaterThan(0);
+      expect(warnings).toHaveLength(2);
+      for (const secret of [
+        ...key.split('\n').slice(1, -2),
+        token,
+        token.split('.')[1] as string,
+        'PRIVATE KEY',
+      ])
+        expect(told).not.toContain(secret);
+    } finally {
+      for (const name of names) channel(`latchkey:keyset:${name}`).unsubscribe(listener);
+    }
+  });
+});
