@@ -4,6 +4,7 @@ import type { ConformanceCase } from './cases/case.ts';
 import { pathCases } from './cases/paths.ts';
 import { routeCases } from './cases/routes.ts';
 import { ruleCases } from './cases/rules.ts';
+import { signingCases } from './cases/signing.ts';
 import { tokenCases } from './cases/tokens.ts';
 
 export type { ConformanceCase, Expectation, Variant } from './cases/case.ts';
@@ -15,4 +16,5 @@ export const cases: readonly ConformanceCase[] = [
   ...ruleCases,
   ...routeCases,
   ...pathCases,
+  ...signingCases,
 ];

@@ -12,7 +12,14 @@ import {
   pattern,
   present,
   type Rules,
+  type SignResponseOptions,
 } from '@latchkey/core';
+
+/** What a handler says of its reply beside the body. */
+export interface ReplyHead {
+  readonly status?: number;
+  readonly headers?: { readonly [name: string]: string };
+}
 
 /** One route. An adapter serves it in its framework's own manner. */
 export interface Route {
@@ -21,11 +28,15 @@ export interface Route {
   /** `public`: outside authentication. Otherwise: the rules of the route, and what it says instead of the options. */
   readonly access: 'public' | ({ readonly claims?: Rules } & AuthenticateOverrides);
   /**
-   * What the handler does with the principal: returns what is to be sent as JSON, with status 200, or throws. The adapter lets
-   * what is thrown go where its framework sends any handler's error.
+   * What the handler does with the principal: returns what is to be sent, or throws. The adapter sends a text as it is and anything
+   * else as JSON, in its framework's usual way, and lets what is thrown go where its framework sends any handler's error.
    * @param url the URL as the framework shows it to handlers
    */
   readonly handle: (principal: Principal | undefined, url: string) => unknown;
+  /** Default: status 200, and the headers that the framework sets. */
+  readonly reply?: ReplyHead;
+  /** Which fields of the reply are signed, and by whom. Default: none. */
+  readonly sign?: SignResponseOptions;
 }
 
 const whoami = (principal: Principal | undefined): unknown => ({
@@ -34,7 +45,7 @@ const whoami = (principal: Principal | undefined): unknown => ({
   claims: principal?.claims ?? null,
 });
 
-/** All routes, by path. */
+/** All routes whose replies leave as they are, by path. */
 export const routes: readonly Route[] = [
   { method: 'GET', path: '/public', access: 'public', handle: () => ({ public: true }) },
   { method: 'GET', path: '/token', access: {}, handle: whoami },

@@ -6,6 +6,8 @@ import { type ConformanceCase, cases, type Expectation, type Variant } from './c
 import { type Exchange, exchange, headerValues } from './exchange.ts';
 import { type Route, routes } from './routes.ts';
 import { type Served, serve } from './serve.ts';
+import { expectOneOfEach, expectSigned, signedMember } from './signed.ts';
+import { type PublishedKeys, publishedKeys, signingRoutes } from './signing-routes.ts';
 import { canary, createWorld, type TokenName, tokens, type World } from './tokens.ts';
 import { authenticatorFor, REALM, VARIANTS } from './variants.ts';
 
@@ -14,6 +16,8 @@ export interface Harness {
   readonly authenticator: Authenticator;
   /** Public routes come first: an adapter that authenticates what follows can serve them in this order. */
   readonly routes: readonly Route[];
+  /** Where keys are published, for everybody. */
+  readonly published: readonly PublishedKeys[];
 }
 
 /** Builds an application of one framework that serves the harness, and gives its Node request listener. */
@@ -33,21 +37,30 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
     const served = new Map<Variant, Served>();
     const closers: (() => Promise<void>)[] = [];
     const noteFault = (fault: unknown) => faults.push(fault);
-    const observed = routes.map((route) => ({
+    const observe = (route: Route): Route => ({
       ...route,
-      handle: (...args: Parameters<Route['handle']>) => {
+      handle: (...args) => {
         handled.push(route.path);
         return route.handle(...args);
       },
-    }));
+    });
+    let offered: Omit<Harness, 'authenticator'>;
+    /** Takes what the routes sign. */
+    let verifier: Authenticator;
 
     beforeAll(async () => {
       process.on('unhandledRejection', noteFault);
       world = await createWorld();
+      const { signers, trusted } = world;
+      offered = {
+        routes: [...signingRoutes(signers, trusted.audience), ...routes].map(observe),
+        published: publishedKeys(signers),
+      };
       for (const variant of Object.keys(VARIANTS) as Variant[]) {
         const authenticator = authenticatorFor(world, variant);
-        const server = await serve(await build({ authenticator, routes: observed }));
+        const server = await serve(await build({ authenticator, ...offered }));
         served.set(variant, server);
+        if (variant === 'strict') verifier = authenticator;
         closers.push(server.close, () => authenticator.close());
       }
     });
@@ -70,6 +83,8 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
         const used = new Map<string, string>();
         const answer = await send(testCase, served, world, used);
         judge(testCase, answer, handled, [...used.values()]);
+        expectOneOfEach(answer, testCase.method !== 'HEAD');
+        if ('status' in testCase.expect) await expectSigned(answer, testCase.expect, verifier);
         expect(faults, 'unhandled rejections').toEqual([]);
       });
     }
@@ -86,7 +101,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
           ...authenticatorFor(world, 'strict'),
           authenticate: () => Promise.reject(reason),
         };
-        const server = await serve(await build({ authenticator, routes: observed }));
+        const server = await serve(await build({ authenticator, ...offered }));
         const answer = await exchange({ port: server.port, method: 'GET', path: '/token', headers: [] });
         await server.openRequests();
         expect(handled, 'handlers that ran').toEqual([]);
@@ -105,6 +120,34 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
         }),
       );
       expect(subjects).toEqual(Array.from({ length: 200 }, (_, index) => `user-${index}`));
+    });
+
+    it('T-102: tokens of concurrent replies do not cross', async () => {
+      const port = served.get('strict')?.port ?? 0;
+      const subjects = await Promise.all(
+        Array.from({ length: 100 }, async (_, index) => {
+          const path = `/sign/echo?user=user-${index}`;
+          const answer = await exchange({ port, method: 'POST', path, headers: [] });
+          return (await verifier.verify(signedMember(answer, 'access_token'))).subject;
+        }),
+      );
+      expect(subjects).toEqual(Array.from({ length: 100 }, (_, index) => `user-${index}`));
+    });
+
+    it('KD-1: what a reply was signed for opens a route of the application', async () => {
+      const port = served.get('strict')?.port ?? 0;
+      const login = await exchange({ port, method: 'POST', path: '/sign/both', headers: [] });
+      const headers = [['Authorization', `Bearer ${signedMember(login, 'access_token')}`]] as const;
+      const answer = await exchange({ port, method: 'GET', path: '/token', headers });
+      expect(JSON.parse(answer.body)).toMatchObject({ subject: 'alice' });
+    });
+
+    it('KD-15: what is published is the public half, and nothing else', async () => {
+      const port = served.get('strict')?.port ?? 0;
+      const answer = await exchange({ port, method: 'GET', path: '/keys/login.json', headers: [] });
+      expect(JSON.parse(answer.body)).toEqual(world.signers.jwks);
+      const members = world.signers.jwks.keys.map((key) => Object.keys(key).toSorted());
+      expect(members).toEqual([['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']]);
     });
   });
 }
@@ -152,7 +195,15 @@ function judge(
     for (const [header, value] of Object.entries(expected.headers ?? {})) {
       expect(headerValues(answer, header), header).toEqual([value]);
     }
-    if (expected.body !== undefined) expect(JSON.parse(answer.body)).toMatchObject(expected.body);
+    for (const header of expected.without ?? []) expect(headerValues(answer, header), header).toEqual([]);
+    if (expected.mediaType !== undefined)
+      expect(headerValues(answer, 'content-type').map((value) => value.split(';')[0])).toEqual([
+        expected.mediaType,
+      ]);
+    const text = Buffer.from(answer.body, 'latin1').toString('utf8');
+    if (expected.text !== undefined) expect(text).toBe(expected.text);
+    if (expected.ends !== undefined) expect(text.slice(-expected.ends.length)).toBe(expected.ends);
+    if (expected.body !== undefined) expect(JSON.parse(text)).toMatchObject(expected.body);
   }
 }
 

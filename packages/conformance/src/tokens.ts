@@ -9,12 +9,14 @@ import {
   type SigningKey,
   type TestIssuer,
 } from '@latchkey/testing';
+import { createSigners, type Signers } from './signers.ts';
 
-/** What tokens are made from: a trusted issuer, one that cannot be reached, and a key that nobody trusts. */
+/** What tokens are made from: a trusted issuer, one that cannot be reached, a key that nobody trusts, and what signs replies. */
 export interface World {
   readonly trusted: TestIssuer;
   readonly down: TestIssuer;
   readonly stranger: SigningKey;
+  readonly signers: Signers;
   readonly close: () => Promise<void>;
 }
 
@@ -27,12 +29,14 @@ export async function createWorld(): Promise<World> {
   const down = await createIssuer({ clock: createClock() });
   down.fail({ kind: 'status', status: 503 });
   const stranger = await generateSigningKey('RS256', trusted.key.kid);
+  const signers = await createSigners();
   return {
     trusted,
     down,
     stranger,
+    signers,
     close: async () => {
-      await Promise.all([trusted.close(), down.close()]);
+      await Promise.all([trusted.close(), down.close(), signers.close()]);
     },
   };
 }

@@ -1,6 +1,8 @@
-// The authenticators that cases ask: one trusted issuer, one that cannot be reached, and what each variant says beside.
+// The authenticators that cases ask: one trusted issuer, one that cannot be reached, what signs replies, and what each variant says
+// beside.
 import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from '@latchkey/core';
 import type { Variant } from './cases.ts';
+import { LOGIN_ISSUER } from './signers.ts';
 import type { World } from './tokens.ts';
 
 /** Needs quoting in a challenge. */
@@ -26,11 +28,12 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
 };
 
 /** Makes one. */
-export function authenticatorFor({ trusted, down }: World, variant: Variant): Authenticator {
+export function authenticatorFor({ trusted, down, signers }: World, variant: Variant): Authenticator {
   return createAuthenticator({
     keySets: [
       { issuer: trusted.issuer, useOidcDiscovery: true, allowHttp: true },
       { issuer: down.issuer, jwksUrl: down.jwksUrl, allowHttp: true },
+      { issuer: LOGIN_ISSUER, jwks: signers.jwks },
     ],
     audience: trusted.audience,
     ...VARIANTS[variant],

@@ -46,6 +46,7 @@ export interface Authenticator {
 }
 
 const NONE = compileOverrides();
+const NO_RULES = compileRules({});
 
 // Why a permissive authenticator let a request pass without a principal. Held as long as the request.
 const refusals = new WeakMap<object, AuthError>();
@@ -65,13 +66,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const { realm } = settings;
   const { recall, verify, ready, report, close } = createVerification(settings);
 
-  /** Answers in the protection space of this authenticator. What is no AuthError passes on as it is. */
-  async function answer<T>(decision: () => Promise<T>): Promise<T> {
-    try {
-      return await decision();
-    } catch (error) {
-      throw realm !== undefined && isAuthError(error) ? error.inRealm(realm) : error;
-    }
+  /** In the protection space of this authenticator. What is no AuthError passes on as it is. */
+  function inRealm(error: unknown): unknown {
+    return realm !== undefined && isAuthError(error) ? error.inRealm(realm) : error;
   }
 
   async function admit(token: string | undefined, mode: AuthenticationMode): Promise<Principal | undefined> {
@@ -81,25 +78,24 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   }
 
   /** What becomes of a request, by its mode and by who is welcome. */
-  function decide(
+  async function decide(
     request: RequestView,
     { mode = settings.mode, welcomes }: CompiledOverrides,
     find: (mode: AuthenticationMode) => Promise<Principal | undefined>,
   ): Promise<Principal | undefined> {
-    return answer(async () => {
-      try {
-        const principal = await find(mode);
-        if (principal !== undefined && welcomes?.(principal.issuer) === false)
-          throw new AuthError('token_issuer_untrusted');
-        return principal;
-      } catch (error) {
-        // What cannot be decided is not for a mode to decide.
-        if (mode !== 'permissive' || !isAuthError(error) || error.status === 503) throw error;
-        refusalsMade = true;
-        refusals.set(request, error);
-        return undefined;
-      }
-    });
+    try {
+      const principal = await find(mode);
+      if (principal !== undefined && welcomes?.(principal.issuer) === false)
+        throw new AuthError('token_issuer_untrusted');
+      return principal;
+    } catch (thrown) {
+      const error = inRealm(thrown);
+      // What cannot be decided is not for a mode to decide.
+      if (mode !== 'permissive' || !isAuthError(error) || error.status === 503) throw error;
+      refusalsMade = true;
+      refusals.set(request, error);
+      return undefined;
+    }
   }
 
   return Object.freeze<Authenticator>({
@@ -119,12 +115,15 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       }
       return decide(request, asked, (mode) => admit(token, mode));
     },
-    verify: async (token, rules) => {
-      const compiled = compileRules(rules ?? {});
-      const principal = await answer(async () => {
+    async verify(token, rules) {
+      const compiled = rules === undefined ? NO_RULES : compileRules(rules);
+      let principal: Principal;
+      try {
         if (typeof token !== 'string') throw new AuthError('token_malformed', { detail: 'not a string' });
-        return verify(token);
-      });
+        principal = await verify(token);
+      } catch (error) {
+        throw inRealm(error);
+      }
       authorize(principal, compiled);
       // What the rules guarantee, they have just been seen to.
       return principal as Principal<never>;

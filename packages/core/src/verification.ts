@@ -39,7 +39,8 @@ export function createVerification(settings: Settings): Verification {
   const { keysets, index, system } = createKeysets(settings);
   const { realm, delimiter } = settings;
   const context = Object.freeze({ realm, delimiter });
-  const byKeys = (token: string) => verifyByKeys(token, { ...settings, index });
+  const verifying = { ...settings, index, headers: new Map() };
+  const byKeys = async (token: string) => verifyByKeys(token, verifying);
   const stage = settings.remote === undefined ? undefined : { ...settings.remote, ...settings };
   const remote =
     stage === undefined ? undefined : createRemoteEndpoint({ ...stage, store: settings.stores.secret });
@@ -72,10 +73,12 @@ export function createVerification(settings: Settings): Verification {
   }
 
   async function verifyAnew(token: string): Promise<Principal> {
-    const verified = await verifyClaims(token);
+    // Not awaited unless it has to be: keys are at hand for most tokens.
+    const found = remote === undefined ? verifyByKeys(token, verifying) : verifyClaims(token);
+    const verified = found instanceof Promise ? await found : found;
     const { claims, by } = verified;
     judgeClaims(claims, by === undefined, isSystem(by), settings);
-    const principal = await principalOf(verified);
+    const principal = groups === undefined ? createPrincipal(claims, context) : await principalOf(verified);
     if (by !== undefined && known !== undefined) {
       const made = isFinal ? Promise.resolve(principal) : undefined;
       known.remember(token, { claims, by, made }, validityOf(claims, settings.registered));

@@ -2,23 +2,28 @@
 import { describeAdapter, type Harness } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';
 import express, { type Request, type RequestHandler } from 'express';
-import { authenticate, publicRoute, requireClaims } from '../src/index.ts';
+import { authenticate, publicRoute, publishKeys, requireClaims, signResponse } from '../src/index.ts';
 
-describeAdapter('express', ({ authenticator, routes }: Harness) => {
+describeAdapter('express', ({ authenticator, routes, published }: Harness) => {
   const app = express();
   app.set('env', 'test');
-  for (const { method, path, access, handle } of routes) {
+  for (const { path, signer } of published) app.get(path, publishKeys(signer));
+  for (const { method, path, access, handle, reply, sign } of routes) {
     const handler: RequestHandler = (request, response) => {
       const { auth, originalUrl } = request as Request & { auth?: Principal };
-      response.json(handle(auth, originalUrl));
+      const body = handle(auth, originalUrl);
+      response.status(reply?.status ?? 200).set(reply?.headers ?? {});
+      if (typeof body === 'string') response.send(body);
+      else response.json(body);
     };
     const { claims, ...overrides } = access === 'public' ? {} : access;
     const guards =
       access === 'public'
         ? [publicRoute()]
         : [authenticate(authenticator, overrides), ...(claims === undefined ? [] : [requireClaims(claims)])];
-    if (method === 'GET') app.get(path, ...guards, handler);
-    else app.post(path, ...guards, handler);
+    const handlers = sign === undefined ? [handler] : [signResponse(sign), handler];
+    if (method === 'GET') app.get(path, ...guards, ...handlers);
+    else app.post(path, ...guards, ...handlers);
     if (access !== 'public') app.options(path, ...guards);
   }
   return app;

@@ -2,19 +2,24 @@
 import { describeAdapter, type Harness } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';
 import fastify, { type FastifyRequest } from 'fastify';
-import latchkey from '../src/index.ts';
+import latchkey, { publishKeys, signResponse } from '../src/index.ts';
 
-describeAdapter('fastify', async ({ authenticator, routes }: Harness) => {
+describeAdapter('fastify', async ({ authenticator, routes, published }: Harness) => {
   const app = fastify();
   await app.register(latchkey, { authenticator });
-  for (const { method, path, access, handle } of routes) {
+  for (const { path, signer } of published) app.get(path, { config: { auth: false } }, publishKeys(signer));
+  for (const { method, path, access, handle, reply: head, sign } of routes) {
     app.route({
       // Nothing is exempt by method.
       method: access === 'public' ? method : [method, ...(method === 'GET' ? (['OPTIONS'] as const) : [])],
       url: path,
       config: { auth: access === 'public' ? false : access },
-      handler: async (request: FastifyRequest & { readonly auth?: Principal | null }) =>
-        handle(request.auth ?? undefined, request.originalUrl),
+      ...(sign === undefined ? {} : { onSend: signResponse(sign) }),
+      handler: async (request: FastifyRequest & { readonly auth?: Principal | null }, reply) => {
+        const body = handle(request.auth ?? undefined, request.originalUrl);
+        reply.code(head?.status ?? 200).headers(head?.headers ?? {});
+        return body;
+      },
     });
   }
   await app.ready();

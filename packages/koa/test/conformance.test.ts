@@ -2,23 +2,28 @@
 import Router from '@koa/router';
 import { describeAdapter, type Harness } from '@latchkey/conformance';
 import Koa, { type Middleware } from 'koa';
-import { authenticate, publicRoute, requireClaims } from '../src/index.ts';
+import { authenticate, publicRoute, publishKeys, requireClaims, signResponse } from '../src/index.ts';
 
-describeAdapter('koa', ({ authenticator, routes }: Harness) => {
+describeAdapter('koa', ({ authenticator, routes, published }: Harness) => {
   const app = new Koa();
   app.silent = true;
   const router = new Router();
-  for (const { method, path, access, handle } of routes) {
+  for (const { path, signer } of published) router.get(path, publishKeys(signer));
+  for (const { method, path, access, handle, reply, sign } of routes) {
     const handler: Middleware = (ctx) => {
-      ctx.body = handle(ctx.state.auth, ctx.originalUrl);
+      const body = handle(ctx.state.auth, ctx.originalUrl);
+      ctx.status = reply?.status ?? 200;
+      ctx.set(reply?.headers ?? {});
+      ctx.body = body;
     };
     const { claims, ...overrides } = access === 'public' ? {} : access;
     const guards =
       access === 'public'
         ? [publicRoute()]
         : [authenticate(authenticator, overrides), ...(claims === undefined ? [] : [requireClaims(claims)])];
-    if (method === 'GET') router.get(path, ...guards, handler);
-    else router.post(path, ...guards, handler);
+    const handlers = sign === undefined ? [handler] : [signResponse(sign), handler];
+    if (method === 'GET') router.get(path, ...guards, ...handlers);
+    else router.post(path, ...guards, ...handlers);
     if (access !== 'public') router.options(path, ...guards);
   }
   app.use(router.routes());

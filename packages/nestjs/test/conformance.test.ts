@@ -2,13 +2,22 @@
 import type { RequestListener } from 'node:http';
 import { describeAdapter, type Harness, type Route } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';
-import { Controller, Get, HttpCode, Module, Options, Post, Req, type Type } from '@nestjs/common';
+import { Controller, Get, Header, HttpCode, Module, Options, Post, Req, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Auth, Authenticate, LatchkeyModule, Public, RequireClaims } from '../src/index.ts';
+import {
+  Auth,
+  Authenticate,
+  LatchkeyModule,
+  Public,
+  publishKeys,
+  RequireClaims,
+  SignResponse,
+} from '../src/index.ts';
 
-function controllerFor({ method, path, access, handle }: Route, index: number, all: readonly Route[]): Type {
+function controllerFor(route: Route, index: number, all: readonly Route[]): Type {
+  const { method, path, access, handle, reply, sign } = route;
   class RouteController {
     answer(auth: Principal | undefined, request: { readonly originalUrl: string }) {
       return handle(auth, request.originalUrl);
@@ -21,12 +30,14 @@ function controllerFor({ method, path, access, handle }: Route, index: number, a
   };
   Auth()(RouteController.prototype, 'answer', 0);
   Req()(RouteController.prototype, 'answer', 1);
-  decorate('answer', method === 'GET' ? Get(path) : Post(path), HttpCode(200));
+  decorate('answer', method === 'GET' ? Get(path) : Post(path), HttpCode(reply?.status ?? 200));
+  for (const [name, value] of Object.entries(reply?.headers ?? {})) decorate('answer', Header(name, value));
+  if (sign !== undefined) decorate('answer', SignResponse(sign));
   if (access === 'public') {
     Public()(RouteController);
   } else {
     // Fastify has one handler of a method at a path.
-    if (all.findIndex((route) => route.path === path) === index) decorate('options', Options(path));
+    if (all.findIndex((other) => other.path === path) === index) decorate('options', Options(path));
     const { claims, ...overrides } = access;
     Authenticate(overrides)(RouteController);
     if (claims !== undefined) RequireClaims(claims)(RouteController);
@@ -35,11 +46,15 @@ function controllerFor({ method, path, access, handle }: Route, index: number, a
   return RouteController;
 }
 
-function moduleFor({ authenticator, routes }: Harness): Type {
+function moduleFor({ authenticator, routes, published }: Harness): Type {
   class AppModule {}
-  Module({ imports: [LatchkeyModule.forRoot(authenticator)], controllers: routes.map(controllerFor) })(
-    AppModule,
-  );
+  Module({
+    imports: [LatchkeyModule.forRoot(authenticator)],
+    controllers: [
+      ...published.map(({ path, signer }) => publishKeys(signer, path)),
+      ...routes.map(controllerFor),
+    ],
+  })(AppModule);
   return AppModule;
 }
 

@@ -30,8 +30,22 @@ export type Expectation =
       readonly body?: { readonly [name: string]: JsonValue };
       /** Headers that the answer must have, by lower-case name. */
       readonly headers?: { readonly [name: string]: string };
+      /** Headers that the answer must not have. */
+      readonly without?: readonly string[];
+      /** Of the Content-Type, what stands before its parameters. */
+      readonly mediaType?: string;
+      /** The whole body. */
+      readonly text?: string;
+      /** The end of the body. */
+      readonly ends?: string;
       /** Whether the handler ran. Default: it did. */
       readonly handled?: boolean;
+      /** Members of the JSON body that must be tokens, and claims that they must have. Nothing that they hold stands there in clear. */
+      readonly signed?: { readonly [member: string]: { readonly [claim: string]: JsonValue } };
+      /** How `signed` members are written: a compact JWS, or a flattened one as text or as an object. Default `compact`. */
+      readonly form?: 'compact' | 'text' | 'object';
+      /** Nothing of what the handler replied has left. */
+      readonly conceals?: boolean;
     };
 
 /** The header that carries a token. */

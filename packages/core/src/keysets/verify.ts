@@ -2,7 +2,13 @@
 import { AuthError, isAuthError } from '../errors.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
 import type { JsonObject } from '../token/json.ts';
-import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken } from '../token/parse.ts';
+import {
+  headerOf,
+  normalizeType,
+  parseToken,
+  type UnverifiedHeader,
+  type UnverifiedToken,
+} from '../token/parse.ts';
 import type { VerificationKey } from './jwk.ts';
 import type { KeySnapshot, Keyset } from './keyset.ts';
 import { type KeysetIndex, selectKeys } from './select.ts';
@@ -31,14 +37,23 @@ export interface VerificationSettings {
   /** Lower case, without `application/`. Undefined in the set: no typ at all. */
   readonly types: ReadonlySet<string | undefined>;
   readonly maxTokenBytes: number;
+  /** JOSE headers of tokens that verified, by how they are encoded. Kept up here. */
+  readonly headers: Map<string, UnverifiedHeader>;
 }
 
+/** Issuers write a handful of headers, one for each of their keys. */
+const MAX_HEADERS = 64;
+
 /**
- * Verifies a token by the keys of its issuer. Does *not* look at times, audience or any rule.
- * @throws AuthError
+ * Verifies a token by the keys of its issuer: at once where they are at hand. Does *not* look at times, audience or any rule.
+ * @throws AuthError, or rejects with it
  */
-export async function verifyByKeys(token: string, settings: VerificationSettings): Promise<VerifiedClaims> {
-  const unverified = parseToken(token, settings.maxTokenBytes);
+export function verifyByKeys(
+  token: string,
+  settings: VerificationSettings,
+): VerifiedClaims | Promise<VerifiedClaims> {
+  const { headers } = settings;
+  const unverified = parseToken(token, settings.maxTokenBytes, headers);
   const { alg, typ } = unverified.header;
   if (!settings.types.has(typ === undefined ? undefined : normalizeType(typ))) {
     throw new AuthError('token_type_refused');
@@ -46,7 +61,11 @@ export async function verifyByKeys(token: string, settings: VerificationSettings
   const algorithm = findAlgorithm(alg);
   if (algorithm === undefined) throw new AuthError('token_algorithm_refused');
   const keysets = candidates(unverified.claims, algorithm.name, settings);
-  return verifySignature(unverified, algorithm.name, keysets);
+  const verified = verifyAtHand(unverified, algorithm.name, keysets);
+  if (verified === undefined) return verifySignature(unverified, algorithm.name, keysets);
+  // Only a header that somebody trusted has signed: nobody else can fill the place.
+  if (headers.size < MAX_HEADERS) headers.set(headerOf(token), unverified.header);
+  return verified;
 }
 
 /** The keysets that may speak for this issuer. The claim is unverified: it only narrows. */
@@ -64,6 +83,40 @@ function candidates(
   const allowing = found.filter(({ allowed }) => allowed === undefined || allowed.has(algorithm));
   if (allowing.length === 0) throw new AuthError('token_algorithm_refused');
   return allowing;
+}
+
+/**
+ * Finds a key that signed the token, where all that may be asked is at hand. Most requests are done with this.
+ * @returns undefined where a source has to be waited for, or looked at again
+ */
+function verifyAtHand(
+  { header, claims, signingInput, signature }: UnverifiedToken,
+  algorithm: AlgorithmName,
+  keysets: readonly Keyset[],
+): VerifiedClaims | undefined {
+  let tried = false;
+  for (const keyset of keysets) {
+    let snapshot: KeySnapshot | Promise<KeySnapshot>;
+    try {
+      snapshot = keyset.keys(header);
+    } catch {
+      return undefined;
+    }
+    if (snapshot instanceof Promise) {
+      // Asked again below, and heard of there.
+      snapshot.catch(() => {});
+      return undefined;
+    }
+    const selected = selectKeys(snapshot, keyset.selection, algorithm, header.kid);
+    for (const key of selected.candidates) {
+      if (key.verifiers.get(algorithm)?.(signingInput, signature) === true)
+        return { claims, by: { keyset, key, snapshot, header } };
+    }
+    tried ||= selected.candidates.length > 0;
+    if (selected.final) break;
+  }
+  if (tried) throw new AuthError('token_signature_invalid');
+  return undefined;
 }
 
 /**

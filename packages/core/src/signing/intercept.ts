@@ -1,6 +1,7 @@
 // Holding back a reply that is written straight to Node's response, however it is written, until its fields are signed.
 import type { ServerResponse } from 'node:http';
 import { asError } from '../errors.ts';
+import { clear, type Head, headOf, OF_ITS_BYTES, restore, setHeaders } from './head.ts';
 import { MAX_REPLY_BYTES, type OutgoingReply, type SignedReply, tooLong } from './response.ts';
 
 /** What the wrapped methods do: hold a reply back, let one pass that is no 2xx, wait for a signing, or hand on what came of it. */
@@ -33,8 +34,9 @@ export function holdReply(
 
   const wrapped = {
     writeHead(status: number, ...rest: unknown[]) {
-      if (passes(status)) return handOn('writeHead', [status, ...rest]);
-      if (state === 'signing') return response;
+      const isPassing = passes(status);
+      if (isPassing ? isOver() : state === 'signing') return response;
+      if (isPassing) return handOn('writeHead', [status, ...rest]);
       response.statusCode = status;
       if (typeof rest[0] === 'string') response.statusMessage = rest[0];
       const headers = rest.findLast((value) => typeof value === 'object' && value !== null);
@@ -48,8 +50,7 @@ export function holdReply(
     },
     write(...given: unknown[]) {
       const isPassing = passes();
-      if (isPassing ? isDropped && response.writableEnded : state === 'signing' || isTooLong)
-        return swallow(given);
+      if (isPassing ? isOver() : state === 'signing' || isTooLong) return swallow(given);
       if (isPassing) return handOn('write', given);
       if (!hold(given[0], given[1])) return swallow(given);
       callBack(given);
@@ -57,7 +58,7 @@ export function holdReply(
     },
     end(...given: unknown[]) {
       const isPassing = passes();
-      if (isPassing ? isDropped && response.writableEnded : state === 'signing') {
+      if (isPassing ? isOver() : state === 'signing') {
         swallow(given);
         return response;
       }
@@ -86,7 +87,12 @@ export function holdReply(
     if (state === 'open' || (state === 'passing' && hasLeft())) return true;
     state = status >= 200 && status <= 299 ? 'holding' : 'passing';
     if (state === 'passing') drop();
-    return state === 'passing';
+    return state !== 'holding';
+  }
+
+  /** Another has answered, and what was dropped is still being written. */
+  function isOver(): boolean {
+    return isDropped && response.writableEnded;
   }
 
   /** Of what was held, another reply says something else: whoever began it has failed. Node would refuse that. */
@@ -102,8 +108,11 @@ export function holdReply(
     if (head === undefined) return;
     for (const [name, { value }] of head.headers)
       if (OF_ITS_BYTES.test(name) && response.getHeader(name) === value) response.removeHeader(name);
-    isDropped ||= chunks.length > 0;
+    const isCompressed = (head.headers.get('content-encoding')?.value ?? 'identity') !== 'identity';
+    isDropped ||= isCompressed || chunks.length > 0;
     forget();
+    // What compresses behind may still have some of it, and would send it along.
+    if (isCompressed) refuse();
   }
 
   function forget(): void {
@@ -112,9 +121,10 @@ export function holdReply(
     head = undefined;
   }
 
-  /** @returns false for what is too long: it has been given up */
+  /** @returns false for what does not leave: it has been given up */
   function hold(chunk: unknown, encoding: unknown): boolean {
     if (isBegunAnew()) drop();
+    if (state === 'open') return false;
     head ??= headOf(response);
     if (!chunk) return true;
     const bytes =
@@ -203,42 +213,6 @@ export function holdReply(
   });
 }
 
-/** What is about the bytes of a body, and no others. */
-const OF_ITS_BYTES =
-  /^(?:content-(?:length|encoding|range|md5|digest)|etag|last-modified|(?:repr-)?digest|transfer-encoding|trailer)$/;
-/** What is about a body at all. */
-const OF_A_BODY = /^(?:content-(?!security-policy)|cache-control$)/;
-
-/** Takes everything out of a head that spoke of a body. */
-function clear(response: ServerResponse): void {
-  for (const name of response.getHeaderNames())
-    if (OF_ITS_BYTES.test(name) || OF_A_BODY.test(name)) response.removeHeader(name);
-  // It was of the status, and perhaps what Node does not send.
-  Reflect.deleteProperty(response, 'statusMessage');
-}
-
-interface Head {
-  readonly status: number;
-  readonly message: string;
-  /** By names in lower case. */
-  readonly headers: Map<string, { readonly name: string; readonly value: number | string | string[] }>;
-}
-
-function headOf(response: ServerResponse): Head {
-  const headers: Head['headers'] = new Map();
-  for (const [name, value] of Object.entries(response.getHeaders()))
-    if (value !== undefined) headers.set(name, { name, value });
-  return { status: response.statusCode, message: response.statusMessage, headers };
-}
-
-function restore(response: ServerResponse, { status, message, headers }: Head): void {
-  for (const name of response.getHeaderNames()) if (!headers.has(name)) response.removeHeader(name);
-  // What has not changed keeps its name as it was written.
-  for (const { name, value } of headers.values())
-    if (response.getHeader(name) !== value) response.setHeader(name, value);
-  Object.assign(response, { statusCode: status, statusMessage: message });
-}
-
 function callbackOf(values: readonly unknown[]): (() => void) | undefined {
   return values.find((value): value is () => void => typeof value === 'function');
 }
@@ -247,23 +221,4 @@ function callbackOf(values: readonly unknown[]): (() => void) | undefined {
 function callBack(values: readonly unknown[]): void {
   const callback = callbackOf(values);
   if (callback !== undefined) setImmediate(callback);
-}
-
-/** What `writeHead` takes: an object, a flat list, or a list of pairs. A name that is repeated there has several values. */
-function setHeaders(response: ServerResponse, headers: unknown): void {
-  if (typeof headers !== 'object' || headers === null) return;
-  if (!Array.isArray(headers)) {
-    for (const [name, value] of Object.entries(headers))
-      if (value !== undefined) response.setHeader(name, value);
-    return;
-  }
-  const pairs: readonly (readonly [string, string])[] = headers.every(Array.isArray)
-    ? (headers as [string, string][])
-    : Array.from({ length: headers.length / 2 }, (_, index) => [headers[2 * index], headers[2 * index + 1]]);
-  const seen = new Set<string>();
-  for (const [name, value] of pairs) {
-    if (seen.has(name.toLowerCase())) response.appendHeader(name, value);
-    else response.setHeader(name, value);
-    seen.add(name.toLowerCase());
-  }
 }

@@ -192,7 +192,7 @@ describe.each(STORES)('a secret %s', (_, createStore) => {
     ];
     let tokens: string[] = [];
     const signedBy = new Set<unknown>();
-    const dropped: { readonly kid: string; readonly at: number }[] = [];
+    const dropped: { readonly kid: string | undefined; readonly at: number }[] = [];
     let next: string | undefined;
     // Two rotations, the second while the first one's old key is still there.
     const moves = new Map<number, () => Promise<void>>([
@@ -736,7 +736,7 @@ describe('retire()', () => {
     const { signer, secrets } = await withOldKey();
     const kids: string[] = [];
     for (let round = 0; round < 4; round++) {
-      kids.push((await signer.rotate()).kid);
+      kids.push((await signer.rotate()).kid!);
       pass(20 * MINUTE);
     }
     expect((await signer.retire()).kept.map(({ kid }) => kid)).toEqual(['old', ...kids.slice(0, 3)]);

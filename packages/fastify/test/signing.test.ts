@@ -1,0 +1,349 @@
+// What is Fastify's own about signed replies: the kinds of payloads, serializers, other hooks, and the error handler.
+import type { AddressInfo } from 'node:net';
+import { PassThrough, Readable, Stream } from 'node:stream';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import {
+  canary,
+  createSigners,
+  exchange,
+  headerValues,
+  LOGIN_ISSUER,
+  type Signers,
+} from '@latchkey/conformance';
+import { type Authenticator, createAuthenticator } from '@latchkey/core';
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type onSendAsyncHookHandler,
+  type RouteHandlerMethod,
+} from 'fastify';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { publishKeys, signResponse } from '../src/index.ts';
+
+let signers: Signers;
+let authenticator: Authenticator;
+
+beforeAll(async () => {
+  signers = await createSigners();
+  authenticator = createAuthenticator({
+    keySets: [{ issuer: LOGIN_ISSUER, jwks: signers.jwks }],
+    audience: null,
+  });
+});
+
+afterAll(() => signers.close());
+
+const apps: FastifyInstance[] = [];
+afterEach(async () => {
+  for (const app of apps.splice(0)) await app.close();
+});
+
+const claims = (more: object = {}) => ({
+  iss: LOGIN_ISSUER,
+  sub: 'alice',
+  canary,
+  exp: Math.floor(Date.now() / 1000) + 300,
+  ...more,
+});
+const reply = () => ({ access_token: claims(), token_type: 'Bearer' });
+const text = () => JSON.stringify(reply());
+/** Cannot be signed. */
+const unsignable = () => ({ access_token: claims({ exp: undefined }) });
+
+const signing = () => signResponse({ signer: signers.login, keysToSign: ['access_token'] });
+
+function application(): FastifyInstance {
+  const app = fastify({ forceCloseConnections: true });
+  apps.push(app);
+  return app;
+}
+
+const portOf = (app: FastifyInstance) => (app.server.address() as AddressInfo).port;
+
+async function ask(app: FastifyInstance, path = '/token', method = 'POST') {
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  return exchange({ port: portOf(app), method, path, headers: [] });
+}
+
+/** Asks a handler whose reply is signed. */
+function askSigned(handler: (reply: FastifyReply) => unknown) {
+  const app = application();
+  app.post('/token', { onSend: signing() }, (_request, reply) => handler(reply));
+  return ask(app);
+}
+
+async function expectSigned(body: string): Promise<void> {
+  const { access_token, ...rest } = JSON.parse(body);
+  expect(rest).toEqual({ token_type: 'Bearer' });
+  expect((await authenticator.verify(access_token)).claims).toMatchObject({ sub: 'alice', canary });
+}
+
+/** A stream of Node's first kind: it pipes, and cannot be iterated over. */
+function legacyStream(content: string): Stream {
+  const stream = new Stream();
+  stream.pipe = (destination) => {
+    (destination as NodeJS.WritableStream).end(content);
+    return destination;
+  };
+  return stream;
+}
+
+describe('KD-5: the kinds of payloads', () => {
+  const json = 'application/json';
+  const returned: RouteHandlerMethod = async () => reply();
+
+  it.each<[string, (reply: FastifyReply) => unknown]>([
+    ['an object', (sent) => sent.send(reply())],
+    ['a text', (sent) => sent.type(json).send(text())],
+    ['bytes', (sent) => sent.type(json).send(Buffer.from(text()))],
+    ['a typed array', (sent) => sent.type(json).send(new Uint8Array(Buffer.from(text())))],
+    ['a stream', (sent) => sent.type(json).send(Readable.from([text()]))],
+    ['a web stream', (sent) => sent.type(json).send(new Response(text()).body)],
+    ['a status of its own', (sent) => sent.code(299).send(reply())],
+    ['a type with +json', (sent) => sent.type('application/token+json').send(reply())],
+    ['a serializer of its own', (sent) => sent.type(json).serializer(JSON.stringify).send(reply())],
+  ])('KD-5: %s', async (_, handler) => {
+    const answer = await askSigned(handler);
+    expect(answer.status).toBeLessThan(300);
+    expect(answer.raw).not.toContain(canary);
+    expect(headerValues(answer, 'content-type')).toEqual(['application/json; charset=utf-8']);
+    expect(headerValues(answer, 'cache-control')).toEqual(['no-store']);
+    expect(headerValues(answer, 'content-length')).toEqual([String(answer.body.length)]);
+    await expectSigned(answer.body);
+  });
+
+  it('KD-5: what a handler returns, behind hooks of the whole application', async () => {
+    const app = application();
+    app.addHook('onSend', signing());
+    app.addHook('preSerialization', async (_request, _reply, payload) => ({
+      ...(payload as object),
+      token_type: 'Bearer',
+    }));
+    app.post('/token', returned);
+    await expectSigned((await ask(app)).body);
+  });
+
+  it('KD-4: a response schema that says what leaves', async () => {
+    const app = application();
+    const schema = {
+      response: {
+        200: {
+          type: 'object',
+          properties: {
+            access_token: { type: 'object', additionalProperties: true },
+            token_type: { type: 'string' },
+          },
+        },
+      },
+    };
+    app.post('/token', { schema, onSend: signing() }, async () => ({ ...reply(), password: canary }));
+    const answer = await ask(app);
+    expect(answer.raw).not.toContain(canary);
+    await expectSigned(answer.body);
+  });
+
+  it.each<[string, (reply: FastifyReply) => unknown]>([
+    ['a text that is not declared as JSON', (sent) => sent.send(text())],
+    ['bytes that are not declared as JSON', (sent) => sent.send(Buffer.from(text()))],
+    ['a Response', (sent) => sent.send(Response.json(reply()))],
+    [
+      'what a serializer writes otherwise',
+      (sent) =>
+        sent
+          .type(json)
+          .serializer(() => `${text()};`)
+          .send({}),
+    ],
+    [
+      'a stream that fails',
+      (sent) => {
+        const pieces = [text().slice(0, 9), text().slice(9)];
+        const failing = new Readable({
+          read() {
+            const piece = pieces.shift();
+            if (piece === undefined) this.destroy(new Error('the stream failed'));
+            else this.push(piece);
+          },
+        });
+        return sent.type(json).send(failing);
+      },
+    ],
+    [
+      'a stream without end',
+      (sent) => {
+        const endless = Readable.from(
+          (function* () {
+            yield text();
+            for (;;) yield ' '.repeat(65_536);
+          })(),
+        );
+        return sent.type(json).send(endless);
+      },
+    ],
+    [
+      'a compressed stream',
+      (sent) =>
+        sent
+          .type(json)
+          .header('Content-Encoding', 'gzip')
+          .send(Readable.from([gzipSync(text())])),
+    ],
+  ])('S42: %s does not leave', async (_, handler) => {
+    const answer = await askSigned(handler);
+    expect(answer.status).toBe(500);
+    expect(answer.raw).not.toContain(canary);
+    expect(headerValues(answer, 'content-type')).toEqual(['application/json; charset=utf-8']);
+    expect(JSON.parse(answer.body)).toMatchObject({ statusCode: 500, error: 'Internal Server Error' });
+  });
+
+  it('KD-5: a stream of JSON that has no type does not leave unsigned', async () => {
+    expect((await askSigned((sent) => sent.send(Readable.from([text()])))).raw).not.toContain(canary);
+  });
+
+  it('KD-5: a stream that pipes but cannot be iterated over does not leave unsigned', async () => {
+    const answer = await askSigned((sent) => sent.type(json).send(legacyStream(text())));
+    expect(answer.raw).not.toContain(canary);
+  });
+
+  it('S42: a stream of JSON with nothing to sign leaves whole', async () => {
+    const content = '[{"access_token":"of no concern"},12345678901234567890]';
+    const answer = await askSigned((sent) => sent.type(json).send(Readable.from([content])));
+    expect([answer.status, answer.body]).toEqual([200, content]);
+    expect(headerValues(answer, 'cache-control')).toEqual([]);
+  });
+
+  it('D24: a stream of another type leaves whole', async () => {
+    const answer = await askSigned((sent) =>
+      sent
+        .type('text/html')
+        .header('Cache-Control', 'public')
+        .send(Readable.from(['<p>', 'Zoe</p>'])),
+    );
+    expect([answer.status, answer.body]).toEqual([200, '<p>Zoe</p>']);
+    expect(headerValues(answer, 'content-type')).toEqual(['text/html']);
+    expect(headerValues(answer, 'cache-control')).toEqual(['public']);
+  });
+
+  it('D24: a refusal that is a stream leaves while it is written', async () => {
+    const stream = new PassThrough();
+    const app = application();
+    app.get('/page', { onSend: signing() }, (_request, sent) =>
+      sent.code(401).type('text/html').send(stream),
+    );
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    stream.write('first');
+    const answer = await fetch(`http://127.0.0.1:${portOf(app)}/page`);
+    const reader = answer.body!.getReader();
+    expect(Buffer.from((await reader.read()).value!).toString()).toBe('first');
+    stream.end('last');
+    expect(Buffer.from((await reader.read()).value!).toString()).toBe('last');
+    expect((await reader.read()).done).toBe(true);
+  });
+
+  it('D24: 204, 304, and HEAD of a route that Fastify adds by itself', async () => {
+    const app = application();
+    app.get('/nothing', { onSend: signing() }, (_request, sent) => sent.code(204).send());
+    app.get('/same', { onSend: signing() }, (_request, sent) => sent.code(304).send());
+    app.get('/read', { onSend: signing() }, returned);
+    expect((await ask(app, '/nothing', 'GET')).status).toBe(204);
+    const port = portOf(app);
+    expect((await exchange({ port, method: 'GET', path: '/same', headers: [] })).status).toBe(304);
+    const head = await exchange({ port, method: 'HEAD', path: '/read', headers: [] });
+    const get = await exchange({ port, method: 'GET', path: '/read', headers: [] });
+    expect([head.status, head.body]).toEqual([200, '']);
+    expect(headerValues(head, 'content-length')).toEqual(headerValues(get, 'content-length'));
+    expect(headerValues(head, 'cache-control')).toEqual(['no-store']);
+  });
+});
+
+describe('S42: what cannot be signed', () => {
+  it('S42: reaches the error handler, and leaves nothing', async () => {
+    const seen: unknown[] = [];
+    const app = application();
+    app.setErrorHandler((error, _request, sent) => {
+      seen.push(error);
+      return sent.code(502).send({ message: 'no' });
+    });
+    app.post('/token', { onSend: signing() }, (_request, sent) => {
+      sent.headers({ 'Content-Length': 5, ETag: `"${canary}"` });
+      return sent.send(unsignable());
+    });
+    const answer = await ask(app);
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([502, { message: 'no' }]);
+    expect(headerValues(answer, 'content-length')).toEqual([String(answer.body.length)]);
+    expect(answer.body).not.toContain(canary);
+    expect(seen).toEqual([expect.objectContaining({ name: 'TypeError' })]);
+  });
+
+  it('S42: an error handler that answers with what cannot be signed either does not go round', async () => {
+    const app = application();
+    app.setErrorHandler((_error, _request, sent) => sent.code(200).send(unsignable()));
+    app.post('/token', { onSend: signing() }, async () => unsignable());
+    const answer = await ask(app);
+    expect(answer.status).toBe(500);
+    expect(answer.raw).not.toContain(canary);
+  });
+
+  it('S42: an error handler that answers with what can be signed', async () => {
+    const app = application();
+    app.setErrorHandler((_error, _request, sent) => sent.code(200).send(reply()));
+    app.post('/token', { onSend: signing() }, async () => unsignable());
+    const answer = await ask(app);
+    expect(answer.status).toBe(200);
+    await expectSigned(answer.body);
+  });
+});
+
+describe('D24: other hooks', () => {
+  const compress: onSendAsyncHookHandler = async (_request, sent, payload) => {
+    sent.header('Content-Encoding', 'gzip').removeHeader('Content-Length');
+    return typeof payload === 'string' ? gzipSync(payload) : payload;
+  };
+
+  it('D24: a hook of the application that compresses before is a 500', async () => {
+    const app = application();
+    app.addHook('onSend', async (request, sent, payload) =>
+      sent.statusCode === 200 ? compress.call(app, request, sent, payload) : payload,
+    );
+    app.post('/token', { onSend: signing() }, async () => reply());
+    const answer = await ask(app);
+    expect(answer.status).toBe(500);
+    expect(answer.raw).not.toContain(canary);
+    expect(JSON.parse(answer.body)).toMatchObject({ statusCode: 500 });
+  });
+
+  it('D24: a hook of the route that compresses behind compresses the tokens', async () => {
+    const app = application();
+    app.post('/token', { onSend: [signing(), compress] }, async () => reply());
+    const answer = await ask(app);
+    expect(headerValues(answer, 'content-encoding')).toEqual(['gzip']);
+    await expectSigned(gunzipSync(Buffer.from(answer.body, 'latin1')).toString());
+  });
+
+  it('D24: a hook of the application that adds claims before has them signed', async () => {
+    const app = application();
+    app.addHook('onSend', async (_request, _sent, payload) =>
+      JSON.stringify({ ...JSON.parse(payload as string), access_token: claims() }),
+    );
+    app.post('/token', { onSend: signing() }, async () => ({ token_type: 'Bearer' }));
+    await expectSigned((await ask(app)).body);
+  });
+
+  it('S42: two that sign the same field: nothing leaves', async () => {
+    const app = application();
+    app.post('/token', { onSend: [signing(), signing()] }, async () => reply());
+    expect((await ask(app)).status).toBe(500);
+  });
+});
+
+describe('KD-15: publishKeys', () => {
+  it('KD-15: an error goes to the error handler', async () => {
+    const app = application();
+    app.setErrorHandler((error, _request, sent) =>
+      sent.code(503).send({ code: (error as { code?: string }).code }),
+    );
+    app.get('/keys', publishKeys(signers.down));
+    const answer = await ask(app, '/keys', 'GET');
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([503, { code: 'keyset_unavailable' }]);
+  });
+});

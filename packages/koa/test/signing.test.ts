@@ -1,0 +1,378 @@
+// What is Koa's own about signed replies: the kinds of bodies, who catches what cannot be signed, and middlewares around.
+import { PassThrough, Readable, Stream } from 'node:stream';
+import { createGzip, gunzipSync, gzipSync } from 'node:zlib';
+import Router from '@koa/router';
+import {
+  canary,
+  createSigners,
+  exchange,
+  headerValues,
+  LOGIN_ISSUER,
+  type Served,
+  type Signers,
+  serve,
+} from '@latchkey/conformance';
+import { type Authenticator, createAuthenticator } from '@latchkey/core';
+import Koa, { type Context, type Middleware } from 'koa';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { publishKeys, signResponse } from '../src/index.ts';
+
+let signers: Signers;
+let authenticator: Authenticator;
+
+beforeAll(async () => {
+  signers = await createSigners();
+  authenticator = createAuthenticator({
+    keySets: [{ issuer: LOGIN_ISSUER, jwks: signers.jwks }],
+    audience: null,
+  });
+});
+
+afterAll(() => signers.close());
+
+const servers: Served[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+});
+
+const claims = (more: object = {}) => ({
+  iss: LOGIN_ISSUER,
+  sub: 'alice',
+  canary,
+  exp: Math.floor(Date.now() / 1000) + 300,
+  ...more,
+});
+const reply = () => ({ access_token: claims(), token_type: 'Bearer' });
+const text = () => JSON.stringify(reply());
+/** Cannot be signed. */
+const unsignable = () => ({ access_token: claims({ exp: undefined }) });
+
+const signing = () => signResponse({ signer: signers.login, keysToSign: ['access_token'] });
+
+interface Asked {
+  readonly method?: string;
+  readonly path?: string;
+}
+
+/** Asks an application of these middlewares. */
+async function ask(middlewares: readonly Middleware[], { method = 'POST', path = '/' }: Asked = {}) {
+  const app = new Koa();
+  const errors: unknown[] = [];
+  app.on('error', (error) => errors.push(error));
+  for (const middleware of middlewares) app.use(middleware);
+  const server = await serve(app.callback());
+  servers.push(server);
+  return { ...(await exchange({ port: server.port, method, path, headers: [] })), errors };
+}
+
+/** Asks a handler behind `signResponse`. */
+const askSigned = (handler: (ctx: Context) => unknown, asked?: Asked) =>
+  ask([signing(), (ctx) => void handler(ctx)], asked);
+
+async function expectSigned(body: string): Promise<void> {
+  const { access_token, ...rest } = JSON.parse(body);
+  expect(rest).toEqual({ token_type: 'Bearer' });
+  expect((await authenticator.verify(access_token)).claims).toMatchObject({ sub: 'alice', canary });
+}
+
+/** A stream of Node's first kind: it pipes, and cannot be iterated over. */
+function legacyStream(content: string): Stream {
+  const stream = new Stream();
+  stream.pipe = (destination) => {
+    (destination as NodeJS.WritableStream).end(content);
+    return destination;
+  };
+  return stream;
+}
+
+describe('KD-5: the kinds of bodies', () => {
+  const json = 'application/json';
+  class Login {
+    readonly #kept = reply();
+    get access_token() {
+      return this.#kept.access_token;
+    }
+    toJSON() {
+      return this.#kept;
+    }
+  }
+  it.each<[string, (ctx: Context) => void]>([
+    ['an object', (ctx) => Object.assign(ctx, { body: reply() })],
+    ['an instance', (ctx) => Object.assign(ctx, { body: new Login() })],
+    ['a text', (ctx) => Object.assign(ctx, { type: json, body: text() })],
+    ['bytes', (ctx) => Object.assign(ctx, { type: json, body: Buffer.from(text()) })],
+    ['a stream', (ctx) => Object.assign(ctx, { type: json, body: Readable.from([text()]) })],
+    [
+      'a stream of bytes',
+      (ctx) => Object.assign(ctx, { type: json, body: Readable.from(Buffer.from(text())) }),
+    ],
+    ['a web stream', (ctx) => Object.assign(ctx, { type: json, body: new Response(text()).body })],
+    ['a status of its own', (ctx) => Object.assign(ctx, { status: 299, body: reply() })],
+  ])('KD-5: %s', async (_, handler) => {
+    const answer = await askSigned(handler);
+    expect(answer.status).toBeLessThan(300);
+    expect(answer.raw).not.toContain(canary);
+    expect(headerValues(answer, 'content-type')).toEqual(['application/json; charset=utf-8']);
+    expect(headerValues(answer, 'cache-control')).toEqual(['no-store']);
+    await expectSigned(answer.body);
+  });
+
+  it.each<[string, (ctx: Context) => void]>([
+    ['a text that is not declared as JSON', (ctx) => Object.assign(ctx, { body: text() })],
+    ['bytes that are not declared as JSON', (ctx) => Object.assign(ctx, { body: Buffer.from(text()) })],
+    ['a Response', (ctx) => Object.assign(ctx, { body: Response.json(reply()) })],
+    ['a Blob', (ctx) => Object.assign(ctx, { body: new Blob([text()], { type: json }) })],
+    [
+      'a stream that fails',
+      (ctx) => {
+        const pieces = [text().slice(0, 9), text().slice(9)];
+        const failing = new Readable({
+          read() {
+            const piece = pieces.shift();
+            if (piece === undefined) this.destroy(new Error('the stream failed'));
+            else this.push(piece);
+          },
+        });
+        Object.assign(ctx, { type: json, body: failing });
+      },
+    ],
+    [
+      'a stream without end',
+      (ctx) => {
+        const endless = Readable.from(
+          (function* () {
+            yield text();
+            for (;;) yield ' '.repeat(65_536);
+          })(),
+        );
+        Object.assign(ctx, { type: json, body: endless });
+      },
+    ],
+    [
+      'a compressed stream',
+      (ctx) => {
+        ctx.set('Content-Encoding', 'gzip');
+        Object.assign(ctx, { type: json, body: Readable.from([gzipSync(text())]) });
+      },
+    ],
+  ])('S42: %s does not leave', async (_, handler) => {
+    const answer = await askSigned(handler);
+    expect(answer.status).toBe(500);
+    expect(answer.raw).not.toContain(canary);
+    expect(answer.body).toBe('Internal Server Error');
+    expect(answer.errors).toHaveLength(1);
+  });
+
+  it('KD-5: a stream of JSON that has no type does not leave unsigned', async () => {
+    const answer = await askSigned((ctx) => Object.assign(ctx, { body: Readable.from([text()]) }));
+    expect(answer.raw).not.toContain(canary);
+  });
+
+  it('KD-5: a stream that pipes but cannot be iterated over does not leave unsigned', async () => {
+    const answer = await askSigned((ctx) => Object.assign(ctx, { type: json, body: legacyStream(text()) }));
+    expect(answer.raw).not.toContain(canary);
+  });
+
+  it('S42: a stream of JSON with nothing to sign leaves whole', async () => {
+    const content = '[{"access_token":"of no concern"},12345678901234567890]';
+    const answer = await askSigned((ctx) => {
+      ctx.length = content.length;
+      Object.assign(ctx, { type: json, body: Readable.from([content.slice(0, 9), content.slice(9)]) });
+    });
+    expect([answer.status, answer.body]).toEqual([200, content]);
+    expect(headerValues(answer, 'cache-control')).toEqual([]);
+  });
+
+  it('D24: a stream of another type leaves whole', async () => {
+    const answer = await askSigned((ctx) => {
+      ctx.set({ 'Cache-Control': 'public', ETag: '"e"' });
+      Object.assign(ctx, { type: 'text/html', body: Readable.from(['<p>', 'Zoe</p>']) });
+    });
+    expect([answer.status, answer.body]).toEqual([200, '<p>Zoe</p>']);
+    expect(headerValues(answer, 'content-type')).toEqual(['text/html; charset=utf-8']);
+    expect(headerValues(answer, 'cache-control')).toEqual(['public']);
+    expect(headerValues(answer, 'etag')).toEqual(['"e"']);
+  });
+
+  it('D24: a refusal that is a stream leaves while it is written', async () => {
+    const stream = new PassThrough();
+    const app = new Koa();
+    app.use(signing());
+    app.use((ctx) => Object.assign(ctx, { status: 401, type: 'text/html', body: stream }));
+    const server = await serve(app.callback());
+    servers.push(server);
+    stream.write('first');
+    const answer = await fetch(`http://127.0.0.1:${server.port}`);
+    const reader = answer.body!.getReader();
+    expect(Buffer.from((await reader.read()).value!).toString()).toBe('first');
+    stream.end('last');
+    expect(Buffer.from((await reader.read()).value!).toString()).toBe('last');
+    expect((await reader.read()).done).toBe(true);
+  });
+
+  it('D24: no body, 204, 304 and HEAD', async () => {
+    expect((await askSigned(() => {})).status).toBe(404);
+    expect((await askSigned((ctx) => Object.assign(ctx, { body: null }))).status).toBe(204);
+    expect((await askSigned((ctx) => Object.assign(ctx, { status: 304 }))).status).toBe(304);
+    const head = await askSigned((ctx) => Object.assign(ctx, { body: reply() }), { method: 'HEAD' });
+    expect([head.status, head.body]).toEqual([200, '']);
+    expect(head.raw).not.toContain(canary);
+  });
+});
+
+describe('S42: who catches what cannot be signed', () => {
+  it('S42: Koa itself: a 500, and the application is told', async () => {
+    const answer = await askSigned((ctx) => {
+      ctx.set({ ETag: `"${canary}"`, 'Content-Language': 'en' });
+      Object.assign(ctx, { body: unsignable() });
+    });
+    expect([answer.status, answer.body]).toEqual([500, 'Internal Server Error']);
+    expect(answer.raw).not.toContain(canary);
+    expect(answer.errors).toEqual([expect.objectContaining({ name: 'TypeError' })]);
+  });
+
+  const bodies: readonly (readonly [string, (ctx: Context) => void])[] = [
+    ['an object', (ctx) => Object.assign(ctx, { body: unsignable() })],
+    [
+      'a stream',
+      (ctx) => Object.assign(ctx, { type: 'json', body: Readable.from([JSON.stringify(unsignable())]) }),
+    ],
+    ['a text that is not declared as JSON', (ctx) => Object.assign(ctx, { body: text() })],
+  ];
+
+  it.each(bodies)('S42: a middleware that sets a status only: %s', async (_, handler) => {
+    const catches: Middleware = async (ctx, next) => {
+      try {
+        await next();
+      } catch {
+        ctx.status = 500;
+      }
+    };
+    const answer = await ask([catches, signing(), (ctx) => void handler(ctx)]);
+    expect(answer.status).toBe(500);
+    expect(answer.raw).not.toContain(canary);
+    const [length] = headerValues(answer, 'content-length');
+    expect(length ?? String(answer.body.length)).toBe(String(answer.body.length));
+  });
+
+  // Koa keeps the Content-Length of a body of the type application/json that is set to null, and the client waits for the rest.
+  it('S42: a middleware that sets a status only: a text, and the length is that of what leaves', async () => {
+    const catches: Middleware = async (ctx, next) => {
+      try {
+        await next();
+      } catch {
+        ctx.status = 500;
+      }
+    };
+    const handler: Middleware = (ctx) =>
+      void Object.assign(ctx, { type: 'application/json', body: JSON.stringify(unsignable()) });
+    const answer = await ask([catches, signing(), handler]);
+    expect(answer.status).toBe(500);
+    expect(headerValues(answer, 'content-length')).toEqual([String(answer.body.length)]);
+  });
+
+  it.each(bodies)('S42: a middleware that says nothing at all: %s', async (_, handler) => {
+    const swallows: Middleware = (_ctx, next) => next().catch(() => {});
+    const answer = await ask([swallows, signing(), (ctx) => void handler(ctx)]);
+    expect(answer.raw).not.toContain(canary);
+  });
+
+  it('S42: a middleware that answers', async () => {
+    const answers: Middleware = async (ctx, next) => {
+      try {
+        await next();
+      } catch (error) {
+        ctx.status = 502;
+        ctx.body = { error: (error as Error).message };
+      }
+    };
+    const answer = await ask([answers, signing(), (ctx) => void Object.assign(ctx, { body: unsignable() })]);
+    expect(answer.status).toBe(502);
+    expect(answer.raw).not.toContain(canary);
+    expect(headerValues(answer, 'content-length')).toEqual([String(answer.body.length)]);
+  });
+
+  it.each<[string, Middleware]>([
+    [
+      'a status only',
+      async (ctx, next) => {
+        try {
+          await next();
+        } catch {
+          ctx.status = 500;
+        }
+      },
+    ],
+    ['nothing at all', (_ctx, next) => next().catch(() => {})],
+  ])(
+    'S42: what a handler that throws has put into the body does not leave unsigned: %s',
+    async (_, catches) => {
+      const handler: Middleware = async (ctx) => {
+        ctx.body = reply();
+        // The record of the login cannot be written, say.
+        throw new Error('the handler failed');
+      };
+      expect((await ask([catches, signing(), handler])).raw).not.toContain(canary);
+    },
+  );
+
+  it('T-099: what the handler throws stays what it is, and nothing of its body leaves', async () => {
+    const answer = await askSigned((ctx) => {
+      ctx.body = reply();
+      ctx.throw(409, 'already there');
+    });
+    expect([answer.status, answer.body]).toEqual([409, 'already there']);
+    expect(answer.raw).not.toContain(canary);
+  });
+});
+
+describe('D24: middlewares around', () => {
+  const compress: Middleware = async (ctx, next) => {
+    await next();
+    if (ctx.body === null || ctx.body === undefined) return;
+    const gzip = createGzip();
+    const { body } = ctx;
+    ctx.set('Content-Encoding', 'gzip');
+    ctx.body = gzip;
+    gzip.end(typeof body === 'string' ? body : JSON.stringify(body));
+  };
+
+  it('D24: compression before it compresses the tokens', async () => {
+    const answer = await ask([compress, signing(), (ctx) => void Object.assign(ctx, { body: reply() })]);
+    expect(headerValues(answer, 'content-encoding')).toEqual(['gzip']);
+    await expectSigned(gunzipSync(Buffer.from(answer.body, 'latin1')).toString());
+  });
+
+  it('D24: compression behind it is a 500', async () => {
+    const answer = await ask([signing(), compress, (ctx) => void Object.assign(ctx, { body: reply() })]);
+    expect(answer.status).toBe(500);
+    expect(headerValues(answer, 'content-encoding')).toEqual([]);
+  });
+
+  it('KD-5: every route of a router behind it', async () => {
+    const router = new Router();
+    router.use(signing());
+    router.post('/', (ctx) => void Object.assign(ctx, { body: reply() }));
+    await expectSigned((await ask([router.routes() as Middleware])).body);
+  });
+
+  it('S42: two that sign the same field: nothing leaves', async () => {
+    const answer = await ask([signing(), signing(), (ctx) => void Object.assign(ctx, { body: reply() })]);
+    expect(answer.status).toBe(500);
+  });
+});
+
+describe('KD-15: publishKeys', () => {
+  it('KD-15: an error is thrown, as by a handler', async () => {
+    const seen: unknown[] = [];
+    const catches: Middleware = (_ctx, next) =>
+      next().catch((error: unknown) => {
+        seen.push(error);
+        throw error;
+      });
+    const answer = await ask([catches, publishKeys(signers.down)], { method: 'GET' });
+    expect(answer.status).toBe(503);
+    expect(headerValues(answer, 'retry-after')).toEqual(['5']);
+    expect(seen).toEqual([expect.objectContaining({ code: 'keyset_unavailable' })]);
+  });
+});

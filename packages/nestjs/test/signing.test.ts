@@ -1,0 +1,377 @@
+// What is Nest's own about signed replies, on each of its platforms: what handlers return, what sends by itself, filters, and other
+// interceptors.
+import 'reflect-metadata';
+import { Readable } from 'node:stream';
+import {
+  canary,
+  createSigners,
+  type Exchange,
+  exchange,
+  headerValues,
+  LOGIN_ISSUER,
+  type Signers,
+} from '@latchkey/conformance';
+import { type Authenticator, createAuthenticator } from '@latchkey/core';
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  type ExceptionFilter,
+  Get,
+  Header,
+  HttpCode,
+  HttpException,
+  type INestApplication,
+  type NestInterceptor,
+  Next,
+  Post,
+  Redirect,
+  Req,
+  Res,
+  StreamableFile,
+  type Type,
+  UseFilters,
+  UseInterceptors,
+} from '@nestjs/common';
+import { map, of, throwError } from 'rxjs';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { LatchkeyModule, Public, publishKeys, SignResponse } from '../src/index.ts';
+import { create, listen, onMethod, platforms } from './application.ts';
+
+let signers: Signers;
+let authenticator: Authenticator;
+
+beforeAll(async () => {
+  signers = await createSigners();
+  authenticator = createAuthenticator({
+    keySets: [{ issuer: LOGIN_ISSUER, jwks: signers.jwks }],
+    audience: null,
+  });
+});
+
+afterAll(() => signers.close());
+
+const apps: INestApplication[] = [];
+afterEach(async () => {
+  for (const app of apps.splice(0)) await app.close();
+});
+
+const claims = (more: object = {}) => ({
+  iss: LOGIN_ISSUER,
+  sub: 'alice',
+  canary,
+  exp: Math.floor(Date.now() / 1000) + 300,
+  ...more,
+});
+const reply = () => ({ access_token: claims(), token_type: 'Bearer' });
+const text = () => JSON.stringify(reply());
+/** Cannot be signed. */
+const unsignable = () => ({ access_token: claims({ exp: undefined }) });
+
+const signing = () => SignResponse({ signer: signers.login, keysToSign: ['access_token'] });
+
+type Platform = (typeof platforms)[number];
+
+/** Asks a controller. */
+async function ask(
+  controller: Type,
+  platform: Platform,
+  path = '/token',
+  method = 'POST',
+): Promise<Exchange> {
+  Controller()(controller);
+  const app = await create({ controllers: [controller] }, platform);
+  apps.push(app);
+  const { port } = new URL(await listen(app));
+  return exchange({ port: Number(port), method, path, headers: [] });
+}
+
+/** A controller with one handler, which is signed. */
+function controllerOf(
+  handler: (...given: never[]) => unknown,
+  ...decorators: readonly MethodDecorator[]
+): Type<{ token(): unknown }> {
+  class TokenController {
+    token(...given: never[]): unknown {
+      return handler(...given);
+    }
+  }
+  onMethod(TokenController, 'token', Post('token'), signing(), ...decorators);
+  return TokenController;
+}
+
+/** Decorates a parameter, as in front of it. */
+const parameter = (type: Type, index: number, decorator: ParameterDecorator) =>
+  decorator(type.prototype, 'token', index);
+
+async function expectSigned(body: string): Promise<void> {
+  const { access_token, ...rest } = JSON.parse(body);
+  expect(rest).toEqual({ token_type: 'Bearer' });
+  expect((await authenticator.verify(access_token)).claims).toMatchObject({ sub: 'alice', canary });
+}
+
+describe.each(platforms)('on %s', (platform) => {
+  describe('KD-5: what handlers return', () => {
+    class Login {
+      readonly #kept = reply();
+      toJSON() {
+        return this.#kept;
+      }
+    }
+
+    it.each<[string, () => unknown, ...MethodDecorator[]]>([
+      ['an object', reply],
+      ['a promise', async () => reply()],
+      ['an observable', () => of(reply())],
+      ['an instance', () => new Login()],
+      ['a text', text, Header('Content-Type', 'application/json')],
+      ['a status of its own', reply, HttpCode(202)],
+    ])('KD-5: %s', async (_, handler, ...decorators) => {
+      const answer = await ask(controllerOf(handler, ...decorators), platform);
+      expect(answer.status).toBe(decorators.length > 0 && handler === reply ? 202 : 201);
+      expect(answer.raw).not.toContain(canary);
+      expect(headerValues(answer, 'content-type')).toEqual(['application/json; charset=utf-8']);
+      expect(headerValues(answer, 'cache-control')).toEqual(['no-store']);
+      await expectSigned(answer.body);
+    });
+
+    it('KD-5: every handler of a class', async () => {
+      class LoginController {
+        token() {
+          return reply();
+        }
+        refresh() {
+          return Promise.resolve(reply());
+        }
+        page() {
+          return '<p>hello</p>';
+        }
+      }
+      onMethod(LoginController, 'token', Post('token'));
+      onMethod(LoginController, 'refresh', Post('refresh'));
+      onMethod(LoginController, 'page', Get('page'), Header('Content-Type', 'text/html'));
+      SignResponse({ signer: signers.login, keysToSign: ['access_token'] })(LoginController);
+      Controller()(LoginController);
+      const app = await create({ controllers: [LoginController] }, platform);
+      apps.push(app);
+      const port = Number(new URL(await listen(app)).port);
+      const of = (method: string, path: string) => exchange({ port, method, path, headers: [] });
+      await expectSigned((await of('POST', '/token')).body);
+      await expectSigned((await of('POST', '/refresh')).body);
+      expect((await of('GET', '/page')).body).toBe('<p>hello</p>');
+    });
+
+    it('KD-5: signed for the class: what an interceptor of the handler makes of it', async () => {
+      class LoginController {
+        token(): object {
+          return { token_type: 'Bearer' };
+        }
+      }
+      const adds: NestInterceptor = {
+        intercept: (_context, next) =>
+          next.handle().pipe(map((body: object) => ({ ...body, access_token: claims() }))),
+      };
+      onMethod(LoginController, 'token', Post('token'), UseInterceptors(adds));
+      SignResponse({ signer: signers.login, keysToSign: ['access_token'] })(LoginController);
+      await expectSigned((await ask(LoginController, platform)).body);
+    });
+
+    // Nest on Express writes a stream that is no StreamableFile as JSON, signed or not.
+    it.runIf(platform === 'fastify')('D24: a stream that is no JSON leaves whole', async () => {
+      const page = () => Readable.from(['<p>', 'Zoe</p>']);
+      const answer = await ask(controllerOf(page, Header('Content-Type', 'text/html')), platform);
+      expect([answer.status, answer.body]).toEqual([201, '<p>Zoe</p>']);
+    });
+
+    it('KD-5: nothing, and a redirect', async () => {
+      expect(
+        (
+          await ask(
+            controllerOf(() => undefined),
+            platform,
+          )
+        ).status,
+      ).toBe(201);
+      const redirect = controllerOf(() => ({ url: '/elsewhere', statusCode: 303 }), Redirect());
+      const answer = await ask(redirect, platform);
+      expect([answer.status, headerValues(answer, 'location')]).toEqual([303, ['/elsewhere']]);
+    });
+
+    it('D24: @HttpCode that is no 2xx leaves as it is', async () => {
+      const answer = await ask(controllerOf(reply, HttpCode(401)), platform);
+      expect(answer.status).toBe(401);
+      expect(JSON.parse(answer.body)).toEqual(reply());
+    });
+
+    it('KD-5: the last of several values is the reply', async () => {
+      const answer = await ask(
+        controllerOf(() => of(reply(), { token_type: 'last' })),
+        platform,
+      );
+      expect(answer.raw).not.toContain(canary);
+    });
+
+    it('KD-5: the last of several values is the reply, although signing the first takes longer', async () => {
+      const answer = await ask(
+        controllerOf(() => of(reply(), { token_type: 'last' })),
+        platform,
+      );
+      expect(JSON.parse(answer.body)).toEqual({ token_type: 'last' });
+    });
+  });
+
+  describe('S42: what does not leave', () => {
+    it.each<[string, () => unknown, ...MethodDecorator[]]>([
+      ['claims that cannot be signed', unsignable],
+      ['claims that cannot be signed, later', () => of(unsignable())],
+      ['a StreamableFile', () => new StreamableFile(Buffer.from(text()), { type: 'application/json' })],
+      ['a Response', () => Response.json(reply())],
+      ['a text that is declared as something else', text, Header('Content-Type', 'text/plain')],
+      [
+        'a stream of JSON that cannot be signed',
+        () => Readable.from([JSON.stringify(unsignable())]),
+        Header('Content-Type', 'application/json'),
+      ],
+    ])('S42: %s', async (_, handler, ...decorators) => {
+      const answer = await ask(controllerOf(handler, ...decorators), platform);
+      expect(answer.status).toBe(500);
+      expect(answer.raw).not.toContain(canary);
+    });
+
+    it('T-099: what a handler throws', async () => {
+      const conflict = new HttpException('already there', 409);
+      const thrown = [
+        () => {
+          throw conflict;
+        },
+        () => Promise.reject(conflict),
+        () => throwError(() => conflict),
+      ];
+      for (const handler of thrown) expect((await ask(controllerOf(handler), platform)).status).toBe(409);
+    });
+
+    it('S42: a filter sees the error, and answers', async () => {
+      const seen: unknown[] = [];
+      const filter: ExceptionFilter = {
+        catch(error: unknown, host: ArgumentsHost) {
+          seen.push(error);
+          const response = host.switchToHttp().getResponse();
+          response.status(502).send('no');
+        },
+      };
+      class CatchAll {
+        readonly catch = filter.catch;
+      }
+      Catch()(CatchAll);
+      const answer = await ask(controllerOf(unsignable, UseFilters(new CatchAll())), platform);
+      expect([answer.status, answer.body]).toEqual([502, 'no']);
+      expect(seen).toEqual([expect.objectContaining({ name: 'TypeError' })]);
+    });
+  });
+
+  describe('S42: handlers that send by themselves', () => {
+    interface Sending {
+      send(body: unknown): unknown;
+      status(status: number): unknown;
+    }
+
+    it.each<[string, readonly ParameterDecorator[]]>([
+      ['@Res()', [Res()]],
+      ['@Next()', [Next()]],
+      ['@Res() behind @Req()', [Req(), Res()]],
+    ])('S42: %s is refused before it runs', async (_, decorators) => {
+      let ran = false;
+      const controller = controllerOf((...given: unknown[]) => {
+        ran = true;
+        const sending = given.find((one): one is Sending => typeof Object(one).send === 'function');
+        sending?.send(reply());
+      });
+      for (const [index, decorator] of decorators.entries()) parameter(controller, index, decorator);
+      const answer = await ask(controller, platform);
+      expect(answer.status).toBe(500);
+      expect(answer.raw).not.toContain(canary);
+      expect(ran).toBe(false);
+    });
+
+    it('S42: @Res({ passthrough: true }) is not', async () => {
+      const controller = controllerOf((response: Sending) => {
+        response.status(203);
+        return reply();
+      });
+      parameter(controller, 0, Res({ passthrough: true }));
+      const answer = await ask(controller, platform);
+      // Nest writes the status of a POST.
+      expect(answer.status).toBeLessThan(300);
+      await expectSigned(answer.body);
+    });
+
+    it('S42: @Res() of a handler that a class inherits', async () => {
+      const controller = controllerOf((response: Sending) => response.send(reply()));
+      parameter(controller, 0, Res());
+      class Inheriting extends controller {}
+      expect((await ask(Inheriting, platform)).status).toBe(500);
+    });
+
+    it('S42: @Res() of a handler that another decorator has wrapped is refused', async () => {
+      class TokenController {
+        token(response: Sending): unknown {
+          return response.send(reply());
+        }
+      }
+      parameter(TokenController, 0, Res());
+      // What decorators do that log, trace or cache: the function that Nest calls has no name.
+      const { token } = TokenController.prototype;
+      TokenController.prototype.token = function (...given) {
+        return token.apply(this, given);
+      };
+      onMethod(TokenController, 'token', Post('token'), signing());
+      const answer = await ask(TokenController, platform);
+      expect(answer.raw).not.toContain(canary);
+    });
+  });
+
+  describe('KD-15: publishKeys', () => {
+    const askKeys = async (controller: Type, path: string) => {
+      const imports = [LatchkeyModule.forRoot(authenticator)];
+      const app = await create({ imports, controllers: [controller] }, platform);
+      apps.push(app);
+      const port = Number(new URL(await listen(app)).port);
+      return exchange({ port, method: 'GET', path, headers: [] });
+    };
+
+    it('KD-15: at its well-known place, for everybody', async () => {
+      const answer = await askKeys(publishKeys(signers.login), '/.well-known/jwks.json');
+      expect(answer.status).toBe(200);
+      expect(JSON.parse(answer.body)).toEqual(signers.jwks);
+    });
+
+    it('KD-15: of two signers at two places', async () => {
+      const answers = await Promise.all(
+        ['a', 'b'].map((path) => askKeys(publishKeys(signers.login, path), `/${path}`)),
+      );
+      expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    });
+  });
+
+  it('KD-3: a public login beside routes that ask for a token', async () => {
+    class LoginController {
+      token() {
+        return reply();
+      }
+      friends() {
+        return ['bob'];
+      }
+    }
+    onMethod(LoginController, 'token', Public(), signing(), Post('token'));
+    onMethod(LoginController, 'friends', Get('friends'));
+    Controller()(LoginController);
+    const imports = [LatchkeyModule.forRoot(authenticator)];
+    const app = await create({ imports, controllers: [LoginController] }, platform);
+    apps.push(app);
+    const port = Number(new URL(await listen(app)).port);
+    const login = await exchange({ port, method: 'POST', path: '/token', headers: [] });
+    const headers = [['Authorization', `Bearer ${JSON.parse(login.body).access_token}`]] as const;
+    expect((await exchange({ port, method: 'GET', path: '/friends', headers: [] })).status).toBe(401);
+    expect((await exchange({ port, method: 'GET', path: '/friends', headers })).status).toBe(200);
+  });
+});
