@@ -276,8 +276,11 @@ function readCache(value: unknown): CacheLimits | undefined {
   const { tokens = 10_000, bytes = 16 * 1024 * 1024 } =
     value === undefined ? {} : readObject(value, ['tokens', 'bytes'], 'cache');
   for (const [name, number] of Object.entries({ tokens, bytes }))
-    if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < 1)
-      throw new ConfigError(`cache.${name}`, 'expected a whole number; cache: false keeps nothing');
+    if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < 1 || number >= 2 ** 32)
+      throw new ConfigError(
+        `cache.${name}`,
+        'expected a whole number under 2^32; cache: false keeps nothing',
+      );
   return { tokens: Number(tokens), bytes: Number(bytes) };
 }
 

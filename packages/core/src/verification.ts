@@ -6,9 +6,9 @@ import { AuthError, isAuthError } from './errors.ts';
 import { warn } from './events.ts';
 import { createGroups, type GroupSourceReport } from './groups/groups.ts';
 import { createKeysets } from './keysets/create.ts';
-import type { KeysetReport } from './keysets/keyset.ts';
-import { createVerifiedTokens } from './keysets/verified.ts';
-import { type VerifiedBy, type VerifiedClaims, verifyByKeys } from './keysets/verify.ts';
+import type { Keyset, KeysetReport } from './keysets/keyset.ts';
+import { createVerifiedTokens, type VerifiedToken } from './keysets/verified.ts';
+import { type VerifiedClaims, verifyByKeys } from './keysets/verify.ts';
 import type { Settings } from './options.ts';
 import { createPrincipal, type Principal } from './principal.ts';
 import { createRemoteEndpoint, type RemoteReport } from './remote/endpoint.ts';
@@ -32,6 +32,12 @@ export interface Verification {
   ready(): Promise<void>;
   report(): AuthenticatorReport;
   close(): Promise<void>;
+}
+
+/** Claims that can be believed, and whose key signed them; undefined where no key did. */
+interface SignedClaims {
+  readonly claims: JsonObject;
+  readonly keyset: Keyset | undefined;
 }
 
 /** Makes everything that verifying takes. Fetches nothing before `ready()` or the first token. @throws ConfigError */
@@ -72,13 +78,24 @@ export function createVerification(settings: Settings): Verification {
     throw notTheSystem();
   }
 
+  /** Rules are judged each time: a schema is the application's code, and may say something else today. */
+  function recall(token: string): VerifiedToken<Promise<Principal>> | undefined {
+    const verified = known?.recall(token);
+    if (verified === undefined || firstFailure(settings.claims, verified.claims, context) !== undefined)
+      return undefined;
+    return verified;
+  }
+
   async function verifyAnew(token: string): Promise<Principal> {
     // Not awaited unless it has to be: keys are at hand for most tokens.
     const found = remote === undefined ? verifyByKeys(token, verifying) : verifyClaims(token);
     const verified = found instanceof Promise ? await found : found;
     const { claims, by } = verified;
-    judgeClaims(claims, by === undefined, isSystem(by), settings);
-    const principal = groups === undefined ? createPrincipal(claims, context) : await principalOf(verified);
+    judgeClaims(claims, by === undefined, isSystem(by?.keyset), settings);
+    const principal =
+      groups === undefined
+        ? createPrincipal(claims, context)
+        : await principalOf({ claims, keyset: by?.keyset });
     if (by !== undefined && known !== undefined) {
       const made = isFinal ? Promise.resolve(principal) : undefined;
       known.remember(token, { claims, by, made }, validityOf(claims, settings.registered));
@@ -86,21 +103,21 @@ export function createVerification(settings: Settings): Verification {
     return principal;
   }
 
-  function isSystem(by: VerifiedBy | undefined): boolean {
-    return by === undefined ? stage?.isSystem === true : system.has(by.keyset);
+  function isSystem(keyset: Keyset | undefined): boolean {
+    return keyset === undefined ? stage?.isSystem === true : system.has(keyset);
   }
 
-  async function principalOf({ claims, by }: VerifiedClaims): Promise<Principal> {
+  async function principalOf({ claims, keyset }: SignedClaims): Promise<Principal> {
     if (groups === undefined) return createPrincipal(claims, context);
     const { iss: issuer, sub: subject } = claims as { readonly [name in 'iss' | 'sub']?: string };
-    const found = await groups.of({ claims, issuer, subject, isSystem: isSystem(by) });
+    const found = await groups.of({ claims, issuer, subject, isSystem: isSystem(keyset) });
     return createPrincipal(claims, context, found);
   }
 
   return {
-    recall: (token) => known?.recall(token)?.made,
+    recall: (token) => recall(token)?.made,
     verify(token) {
-      const verified = known?.recall(token);
+      const verified = recall(token);
       return verified === undefined ? verifyAnew(token) : (verified.made ?? principalOf(verified));
     },
     ready: async () => {

@@ -3,7 +3,6 @@
 import { access, constants } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
 import { isPlainObject, readObject } from '../checks.ts';
 import { present } from '../claims/rules.ts';
 import type { Clock } from '../clock.ts';
@@ -113,6 +112,7 @@ async function readSettingsFile(file: string): Promise<Values> {
   const text = await readText(file);
   if (text === undefined) throw new ConfigError('file', `cannot be read: ${await whyNot(file)}`);
   // As text, whatever it looks like: `true` and `1` are what was written. Silent: others' secrets may stand in the file.
+  const { parseAllDocuments } = await import('yaml');
   const [document, another] = parseAllDocuments(text, {
     schema: 'failsafe',
     logLevel: 'silent',

@@ -1,6 +1,6 @@
 // Fetching JSON for keysets: whole-fetch deadline, size limit, redirects, cache headers. Knows nothing of keys.
 import { isIP } from 'node:net';
-import { Agent, fetch, type Headers, type Response } from 'undici';
+import type { Agent, fetch, Headers, Response } from 'undici';
 import { type JsonObject, parseJsonObject } from '../token/json.ts';
 import { isPublicAddress, lookupPublic } from './addresses.ts';
 import { withDeadline } from './deadline.ts';
@@ -35,7 +35,7 @@ const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /** Makes a fetcher. Its URLs must have passed `refuseUrl`. */
 export function createJsonFetcher({ tls, publicOnly = false }: FetcherSettings): JsonFetcher {
-  const agent = new Agent({
+  const connections = createConnections({
     connect: { ...tls, timeout: DEADLINE_MS, ...(publicOnly ? { lookup: lookupPublic } : {}) },
     keepAliveTimeout: 4_000,
   });
@@ -48,11 +48,32 @@ export function createJsonFetcher({ tls, publicOnly = false }: FetcherSettings):
         if (publicOnly && isIP(host) !== 0 && !isPublicAddress(host)) {
           throw new Error('the host is at an address that is not public');
         }
-        const response = await follow(url, agent, signal);
+        const response = await follow(url, await connections.open(), signal);
         const json = parseJsonObject(await readBounded(response, MAX_BYTES));
         return { json, lifetimeMs: cacheLifetimeMs(response.headers, Date.now()) };
       }),
-    close: () => agent.destroy(),
+    close: connections.close,
+  };
+}
+
+/** Connections to somewhere, and what fetches over them. */
+export interface Connections {
+  open(): Promise<{ readonly agent: Agent; readonly fetch: typeof fetch }>;
+  close(): Promise<void>;
+}
+
+/** Makes connections. The library is loaded with the first: it takes longer than all else here, and many services fetch nothing. */
+export function createConnections(options: Agent.Options): Connections {
+  let opened: ReturnType<Connections['open']> | undefined;
+  return {
+    open() {
+      opened ??= import('undici').then((undici) => ({
+        agent: new undici.Agent(options),
+        fetch: undici.fetch,
+      }));
+      return opened;
+    },
+    close: async () => (await opened)?.agent.destroy(),
   };
 }
 
@@ -96,10 +117,14 @@ function readSeconds(text: string | undefined): number {
 }
 
 /** Follows redirects on the same host and scheme only: anywhere else is somewhere that the options did not name. */
-async function follow(start: URL, agent: Agent, signal: AbortSignal): Promise<Response> {
+async function follow(
+  start: URL,
+  { agent, fetch: fetchOver }: Awaited<ReturnType<Connections['open']>>,
+  signal: AbortSignal,
+): Promise<Response> {
   let url = start;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-    const response = await fetch(url, {
+    const response = await fetchOver(url, {
       dispatcher: agent,
       signal,
       redirect: 'manual',

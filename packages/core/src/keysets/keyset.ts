@@ -6,6 +6,8 @@ import type { ImportedJwks, VerificationKey } from './jwk.ts';
 
 /** The keys of one issuer at one moment. Replaced whole, never changed. */
 export interface KeySnapshot {
+  /** Its own: to know it again without holding it. */
+  readonly id: number;
   /** In the source's order. */
   readonly keys: readonly VerificationKey[];
   readonly byKid: ReadonlyMap<string, readonly VerificationKey[]>;
@@ -62,6 +64,8 @@ export interface Keyset {
   close(): Promise<void>;
 }
 
+let snapshots = 0;
+
 /** Makes a snapshot of imported keys. */
 export function createSnapshot(keys: readonly VerificationKey[]): KeySnapshot {
   const byKid = new Map<string, VerificationKey[]>();
@@ -75,7 +79,7 @@ export function createSnapshot(keys: readonly VerificationKey[]): KeySnapshot {
     if (same === undefined) byKid.set(key.kid, [key]);
     else same.push(key);
   }
-  return Object.freeze({ keys: Object.freeze([...keys]), byKid, firstFor });
+  return Object.freeze({ id: snapshots++, keys: Object.freeze([...keys]), byKid, firstFor });
 }
 
 /** Tells what changed between two states of a keyset. */

@@ -17,9 +17,16 @@ import { type KeysetIndex, selectKeys } from './select.ts';
 export interface VerifiedBy {
   readonly keyset: Keyset;
   readonly key: VerificationKey;
-  /** The keys that were in force. */
-  readonly snapshot: KeySnapshot;
   readonly header: UnverifiedHeader;
+  readonly algorithm: AlgorithmName;
+  /** The keys that were in force, after those of the keysets that were asked before; undefined where one of these could not be asked. */
+  readonly snapshots: readonly AskedKeyset[] | undefined;
+}
+
+/** A keyset, and the keys that it had when it was asked. */
+export interface AskedKeyset {
+  readonly keyset: Keyset;
+  readonly snapshotId: number;
 }
 
 /** Claims that can be believed, and whose word they are. */
@@ -95,6 +102,7 @@ function verifyAtHand(
   keysets: readonly Keyset[],
 ): VerifiedClaims | undefined {
   let tried = false;
+  const snapshots: AskedKeyset[] = [];
   for (const keyset of keysets) {
     let snapshot: KeySnapshot | Promise<KeySnapshot>;
     try {
@@ -107,10 +115,11 @@ function verifyAtHand(
       snapshot.catch(() => {});
       return undefined;
     }
+    snapshots.push({ keyset, snapshotId: snapshot.id });
     const selected = selectKeys(snapshot, keyset.selection, algorithm, header.kid);
     for (const key of selected.candidates) {
       if (key.verifiers.get(algorithm)?.(signingInput, signature) === true)
-        return { claims, by: { keyset, key, snapshot, header } };
+        return { claims, by: { keyset, key, header, algorithm, snapshots } };
     }
     tried ||= selected.candidates.length > 0;
     if (selected.final) break;
@@ -133,6 +142,7 @@ async function verifySignature(
   let known = false;
   let tried = false;
   for (const look of ['keys', 'refetch'] as const) {
+    let snapshots: AskedKeyset[] | undefined = [];
     for (const keyset of keysets) {
       let snapshot: KeySnapshot;
       try {
@@ -142,14 +152,16 @@ async function verifySignature(
       } catch (error) {
         if (!isAuthError(error)) throw error;
         unavailable = error;
+        snapshots = undefined;
         continue;
       }
+      snapshots?.push({ keyset, snapshotId: snapshot.id });
       const selected = selectKeys(snapshot, keyset.selection, algorithm, header.kid);
       known ||= selected.known;
       for (const key of selected.candidates) {
         tried = true;
         if (key.verifiers.get(algorithm)?.(signingInput, signature) === true)
-          return { claims, by: { keyset, key, snapshot, header } };
+          return { claims, by: { keyset, key, header, algorithm, snapshots } };
       }
       if (selected.final) throw new AuthError('token_signature_invalid');
     }

@@ -35,6 +35,21 @@ export function createBreaker(): Breaker {
   let failures = 0;
   let probedAt = 0;
   let underWay = 0;
+  /** Changes with every opening and closing: what was begun before says nothing of the time after. */
+  let epoch = 0;
+
+  function succeeded(begun: number): void {
+    if (begun !== epoch) return;
+    if (failures >= MAX_FAILURES) epoch++;
+    failures = 0;
+  }
+
+  function failed(begun: number): void {
+    if (begun !== epoch || ++failures !== MAX_FAILURES) return;
+    epoch++;
+    probedAt = performance.now();
+  }
+
   return {
     async run(work) {
       if (underWay >= MAX_UNDER_WAY) throw new Error('too much is under way already');
@@ -43,18 +58,15 @@ export function createBreaker(): Breaker {
         if (now - probedAt < PROBE_MS) throw new Error('down, and asked once a second');
         probedAt = now;
       }
+      const begun = epoch;
       underWay++;
       try {
         const result = await work();
-        failures = 0;
+        succeeded(begun);
         return result;
       } catch (error) {
-        if (isOddAnswer(error)) {
-          failures = 0;
-        } else {
-          failures++;
-          probedAt = Math.max(probedAt, performance.now());
-        }
+        if (isOddAnswer(error)) succeeded(begun);
+        else failed(begun);
         throw error;
       } finally {
         underWay--;

@@ -1,7 +1,6 @@
 // Calling somebody else's endpoint for a JSON object: one deadline, few bytes, no redirects. What the answer means is the caller's.
-import { Agent, fetch } from 'undici';
 import { withDeadline } from '../keysets/deadline.ts';
-import { readBounded } from '../keysets/https.ts';
+import { createConnections, readBounded } from '../keysets/https.ts';
 import type { TlsSettings } from '../keysets/tls.ts';
 import { type JsonObject, parseJsonObject } from '../token/json.ts';
 
@@ -37,7 +36,7 @@ export function createJsonCaller({
   readonly tls: TlsSettings;
   readonly timeoutMs: number;
 }): JsonCaller {
-  const agent = new Agent({
+  const connections = createConnections({
     connect: { ...tls, timeout: timeoutMs },
     connections: MAX_CONNECTIONS,
     keepAliveTimeout: 4_000,
@@ -45,6 +44,7 @@ export function createJsonCaller({
   return {
     call: (url, { method, headers, body }, outer) =>
       withDeadline(timeoutMs, outer, async (signal) => {
+        const { agent, fetch } = await connections.open();
         const response = await fetch(url, {
           dispatcher: agent,
           signal,
@@ -61,7 +61,7 @@ export function createJsonCaller({
         }
         return { status: response.status, json: parse(await readBounded(response, MAX_BYTES)) };
       }),
-    close: () => agent.destroy(),
+    close: connections.close,
   };
 }
 

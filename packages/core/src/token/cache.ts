@@ -13,7 +13,8 @@ export interface CacheLimits {
 export interface TokenCache<T extends object> {
   /** @returns what is kept for exactly this token */
   find(token: string): T | undefined;
-  keep(token: string, entry: T): void;
+  /** @param bytes an estimate of what the entry holds, the token aside */
+  keep(token: string, entry: T, bytes: number): void;
   drop(token: string): void;
   clear(): void;
 }
@@ -22,14 +23,14 @@ export interface TokenCache<T extends object> {
 const KEY_LENGTH = 32;
 /** A longer token is rare, and would push out many. */
 const MAX_TOKEN_LENGTH = 4096;
-/** Claims take about three times their encoded length, and an entry has its own. */
-const BYTES_PER_CHARACTER = 4;
+/** What an entry takes whatever it holds. */
 const BYTES_PER_ENTRY = 600;
 
 /** Makes a cache. */
 export function createTokenCache<T extends object>({ tokens, bytes }: CacheLimits): TokenCache<T> {
   const entries = new LRUCache<string, { readonly token: string; readonly kept: T }>({
-    max: tokens,
+    // The cache makes room for all at once: for no more than can fit.
+    max: Math.max(1, Math.min(tokens, Math.ceil(bytes / BYTES_PER_ENTRY))),
     maxSize: bytes,
   });
   return {
@@ -38,10 +39,11 @@ export function createTokenCache<T extends object>({ tokens, bytes }: CacheLimit
       // Two tokens may end alike: by who made them, never by who found them.
       return entry !== undefined && entry.token === token ? entry.kept : undefined;
     },
-    keep(token, kept) {
-      if (token.length > MAX_TOKEN_LENGTH) return;
-      const size = BYTES_PER_ENTRY + BYTES_PER_CHARACTER * token.length;
-      entries.set(token.slice(-KEY_LENGTH), { token, kept }, { size });
+    keep(given, kept, size) {
+      if (given.length > MAX_TOKEN_LENGTH) return;
+      // A copy: to V8 a token is a part of the header that it came in, and would keep all of that.
+      const token = Buffer.from(given, 'latin1').toString('latin1');
+      entries.set(token.slice(-KEY_LENGTH), { token, kept }, { size: BYTES_PER_ENTRY + token.length + size });
     },
     drop: (token) => void entries.delete(token.slice(-KEY_LENGTH)),
     clear: () => entries.clear(),

@@ -127,10 +127,26 @@ describe('R17: open after five failures', () => {
     nowMs += 500;
     probe.ends.reject(DOWN);
     await outcomes;
-    nowMs += 900;
+    // A second since the last probe began, whatever came of that.
+    nowMs += 400;
     await expect(breaker.run(works)).rejects.toThrow('down, and asked once a second');
     nowMs += 100;
     await expect(breaker.run(works)).resolves.toBe('said');
+  });
+
+  it('what was begun before it opened says nothing of the time after', async () => {
+    const breaker = createBreaker();
+    const [good, bad] = [held(), held()];
+    const early = [breaker.run(good.work), breaker.run(bad.work)];
+    for (let index = 0; index < 5; index++) await breaker.run(() => Promise.reject(DOWN)).catch(() => {});
+    good.ends.resolve('said');
+    await early[0];
+    expect(breaker.state).toBe('open');
+    nowMs += 1_000;
+    await breaker.run(works);
+    bad.ends.reject(DOWN);
+    await early[1]?.catch(() => {});
+    expect(breaker).toMatchObject({ state: 'closed', failures: 0 });
   });
 
   it('closes with the first success, for everybody', async () => {
