@@ -12,6 +12,7 @@ const steps: readonly (readonly [name: string, script: string])[] = [
   ['build', 'build'],
   ['packages', 'packages'],
   ['demo', 'demo'],
+  ['speed, by ratios', 'guard'],
 ];
 
 let passed = 0;

@@ -1,0 +1,7 @@
+// What is counted: so many verifications of tokens seen before, and everything that comes before them.
+import { createScene } from './scene.ts';
+
+const times = Number(process.argv[2]);
+const { tokens, cached } = await createScene();
+for (const token of tokens) await cached.verify(token);
+for (let index = 0; index < times; index++) await cached.verify(tokens[index % tokens.length] ?? '');

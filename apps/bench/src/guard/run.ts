@@ -1,0 +1,52 @@
+// `pnpm guard`: whether the hot path has become slower, by ratios within one run that a busy machine does not move, and by instructions
+// where the processor counts them. A part of `pnpm check`; the goals themselves are for `pnpm bench speed`.
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { freshCopies, inTurn, race } from '../speed/rounds.ts';
+import type { Figure } from '../table.ts';
+import { countInstructions } from './instructions.ts';
+import { createScene } from './scene.ts';
+
+/** Half of what was measured when this was written, so that it fails for a regression and not for a neighbour. */
+const LEAST = { cached: 2.5, fresh: 0.12, malformed: 0.4 } as const;
+
+/** Runs in seconds. */
+export async function guard(): Promise<readonly Figure[]> {
+  const { key, tokens, cached, fresh } = await createScene();
+  const bytes = tokens.map((token) => {
+    const end = token.lastIndexOf('.');
+    return {
+      input: Buffer.from(token.slice(0, end)),
+      signature: Buffer.from(token.slice(end + 1), 'base64url'),
+    };
+  });
+  let next = 0;
+  const paces = await race(
+    [
+      inTurn('node:crypto', freshCopies(tokens), async () => {
+        const one = bytes[next++ % bytes.length];
+        if (one === undefined) return;
+        timingSafeEqual(createHmac('sha256', key).update(one.input).digest(), one.signature);
+      }),
+      inTurn('cached', freshCopies(tokens), (token) => cached.verify(token)),
+      inTurn('fresh', freshCopies(tokens), (token) => fresh.verify(token)),
+      inTurn('malformed', freshCopies(['abc.def']), (token) => fresh.verify(token).catch(() => {})),
+    ],
+    { rounds: 15, sliceMs: 25 },
+  );
+  const figure = (id: keyof typeof LEAST, what: string): Figure => {
+    const ratio = paces.ratio(id, 'node:crypto');
+    return {
+      id: `guard ${id}`,
+      goal: `${what}, by node:crypto's own HMAC-SHA256 of the same token`,
+      figure: `>= ${LEAST[id]} x`,
+      measured: `${ratio.toFixed(2)} x (${paces.of(id).us.toFixed(2)} us)`,
+      met: ratio >= LEAST[id],
+    };
+  };
+  return [
+    figure('cached', 'a token seen before'),
+    figure('fresh', 'a new HS256 token'),
+    figure('malformed', 'a malformed token'),
+    await countInstructions(),
+  ];
+}

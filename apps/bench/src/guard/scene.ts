@@ -1,0 +1,47 @@
+// One symmetric key, a thousand tokens of it, and the same authenticator with and without its cache.
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import {
+  type Authenticator,
+  createAuthenticator,
+  createMemoryStore,
+  createSigner,
+  generateJwk,
+} from '@latchkey/core';
+
+/** What the guard works with. */
+export interface Scene {
+  readonly key: KeyObject;
+  readonly tokens: readonly string[];
+  readonly cached: Authenticator;
+  readonly fresh: Authenticator;
+}
+
+const ISSUER = 'https://issuer.example';
+const AUDIENCE = 'https://api.example';
+
+/** Sets it. HS256, whose signature costs least: what is around it weighs most. */
+export async function createScene(): Promise<Scene> {
+  const jwk = await generateJwk('HS256', 'bench');
+  const secrets = createMemoryStore({ bench: { 'jwks.json': JSON.stringify({ keys: [jwk] }) } });
+  const signer = createSigner({
+    secret: { name: 'bench' },
+    secrets,
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    expiresIn: '1h',
+  });
+  const tokens = await Promise.all(
+    Array.from({ length: 1_000 }, (_, index) =>
+      signer.sign({ sub: `user-${index}`, scope: 'friends:read messages:write', roles: ['admin', 'dev'] }),
+    ),
+  );
+  const options = {
+    keySets: [{ issuer: ISSUER, secret: { name: 'bench' } }],
+    secrets,
+    audience: AUDIENCE,
+  } as const;
+  const cached = createAuthenticator(options);
+  const fresh = createAuthenticator({ ...options, cache: false });
+  await Promise.all([cached.ready(), fresh.ready()]);
+  return { key: createSecretKey(Buffer.from(String(jwk.k), 'base64url')), tokens, cached, fresh };
+}

@@ -1,0 +1,173 @@
+// R18: a directory is killed and started a hundred times under load, and then asked for names that are none.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isAuthError } from '@latchkey/core';
+import { INJECTIONS, ODD } from '../../../../packages/ldap/test/directory.ts';
+import { median, startLoad } from '../load.ts';
+import type { Progress } from '../progress.ts';
+import { duration, type Figure } from '../table.ts';
+import { type Asker, type Askers, createAskers, type Find } from './askers.ts';
+import { type Companion, startCompanion } from './companion.ts';
+import type { DirectoryMoves } from './directory-process.ts';
+import type { Vitals } from './vitals.ts';
+
+const KILLS = 100;
+/** Every so often it stays down, until everybody has given up on it for as long as they do. */
+const LONG_EVERY = 20;
+const LONG_MS = 2_500;
+/** How long it is up at least: killed at any moment of it. */
+const UP_MS = [50, 300] as const;
+const SERVICE_PER_SECOND = 200;
+const RESOLVER_PER_SECOND = 50;
+const MAX_RECOVERY_MS = 2_000;
+const GIVE_UP_MS = 10_000;
+
+/** From when the directory took connections to the first right groups, kill by kill. */
+interface Recoveries {
+  readonly service: number[];
+  readonly resolver: number[];
+}
+
+/** Runs for about two minutes. */
+export async function directoryOutages(progress: Progress, vitals: Vitals): Promise<readonly Figure[]> {
+  const directory = startCompanion<DirectoryMoves>('directory-process.ts');
+  try {
+    const askers = await createAskers(await directory.call('create'));
+    try {
+      const killed = await kills(directory, askers, progress, vitals);
+      progress.phase('R18 injections');
+      return [...killed, await injections(askers)];
+    } finally {
+      await askers.close();
+    }
+  } finally {
+    await directory.stop();
+  }
+}
+
+async function kills(
+  directory: Companion<DirectoryMoves>,
+  { service, resolver }: Askers,
+  progress: Progress,
+  vitals: Vitals,
+): Promise<readonly Figure[]> {
+  const recoveries: Recoveries = { service: [], resolver: [] };
+  const uncaughtBefore = vitals.uncaught;
+  const began = performance.now();
+  const loads = [
+    startLoad([{ call: service.ask }], SERVICE_PER_SECOND),
+    startLoad([{ call: resolver.ask }], RESOLVER_PER_SECOND),
+  ];
+  await sleep(1_000);
+  for (let kill = 1; kill <= KILLS; kill++) {
+    await sleep(UP_MS[0] + Math.random() * (UP_MS[1] - UP_MS[0]));
+    await directory.call('kill');
+    const next = [service.nextRight(), resolver.nextRight()] as const;
+    if (kill % LONG_EVERY === 0) await sleep(LONG_MS);
+    const up = await directory.call('start');
+    const [byService, byResolver] = await Promise.all(next.map((right) => recovered(right, up)));
+    recoveries.service.push(byService ?? Number.NaN);
+    recoveries.resolver.push(byResolver ?? Number.NaN);
+    if (kill % 10 === 0) progress.note(`R18: killed ${kill} times`);
+  }
+  const lastedMs = performance.now() - began;
+  for (const load of loads) await load.stop();
+  const both = [service, resolver];
+  return [
+    survival(both, vitals.uncaught - uncaughtBefore, lastedMs),
+    correctness(both),
+    recovery(recoveries),
+  ];
+}
+
+async function recovered(right: { readonly at: number | undefined }, up: number): Promise<number> {
+  const limit = performance.now() + GIVE_UP_MS;
+  while (right.at === undefined && performance.now() < limit) await sleep(2);
+  return right.at === undefined ? Number.POSITIVE_INFINITY : Math.max(0, right.at - up);
+}
+
+function survival(askers: readonly Asker[], uncaught: number, lastedMs: number): Figure {
+  const odd = askers.flatMap(({ answers }) => answers.odd);
+  return {
+    id: 'R18',
+    goal: 'LDAP: the process',
+    figure: 'server killed 100 x: 0 crashes, 0 unhandled rejections',
+    measured: `${uncaught} uncaught errors and unhandled rejections, ${odd.length} errors of another kind than groups_unavailable${odd.length === 0 ? '' : ` (${odd.slice(0, 3).join('; ')})`}; a real slapd over ldaps, SIGKILL ${KILLS} times in ${duration(lastedMs)}, started again at once, every ${LONG_EVERY}th time after ${duration(LONG_MS)}`,
+    met: uncaught === 0 && odd.length === 0,
+  };
+}
+
+function correctness(askers: readonly Asker[]): Figure {
+  const wrong = askers.flatMap(({ answers }) => answers.wrong);
+  return {
+    id: 'R18',
+    goal: 'LDAP: groups',
+    figure: '0 wrong groups: each answer exactly right, or groups_unavailable',
+    measured: `${wrong.length} wrong${wrong.length === 0 ? '' : ` (${wrong.slice(0, 3).join('; ')})`}; ${askers.map(({ name, answers: { right, unavailable, slowestMs } }) => `${name}: ${right} right, ${unavailable} unavailable, slowest ${duration(slowestMs)}`).join('; ')}; 50 subjects in none to 34 groups, nested and in pages, and 10 that are nobody; ${SERVICE_PER_SECOND}/s through authenticate() with cacheFor 0s, ${RESOLVER_PER_SECOND}/s at a resolver of its own`,
+    met: wrong.length === 0 && askers.every(({ answers }) => answers.right > 0 && answers.unavailable > 0),
+  };
+}
+
+function recovery({ service, resolver }: Recoveries): Figure {
+  const text = (times: readonly number[]) =>
+    `median ${duration(median(times))}, max ${duration(Math.max(...times))}`;
+  const slow = [...service, ...resolver].filter((ms) => !(ms <= MAX_RECOVERY_MS)).length;
+  const isLong = (_: number, index: number) => (index + 1) % LONG_EVERY === 0;
+  return {
+    id: 'R18',
+    goal: 'LDAP: recovery',
+    figure: '<= 2 s from accepted connections to right groups, each time',
+    measured: `service: ${text(service)} (of those that stayed down: ${text(service.filter(isLong))}); resolver alone: ${text(resolver)} (${text(resolver.filter(isLong))}); ${slow} of ${service.length + resolver.length} slower than ${duration(MAX_RECOVERY_MS)}`,
+    met: slow === 0,
+  };
+}
+
+async function injections({ service, resolver }: Askers): Promise<Figure> {
+  const results: {
+    readonly name: string;
+    readonly hits: number;
+    readonly unsaid: number;
+    readonly found: number;
+    readonly people: number;
+  }[] = [];
+  for (const { name, find } of [service, resolver]) {
+    const outcomes: string[] = [];
+    for (const subject of INJECTIONS) outcomes.push(await outcomeOf(find, subject));
+    // Otherwise it could be that nobody is found at all.
+    const own: boolean[] = [];
+    for (const [index, subject] of ODD.entries()) {
+      // Such a subject is none to core, whatever a directory has.
+      if (!/\p{Cc}/u.test(subject)) own.push((await outcomeOf(find, subject)) === `odd-${index}`);
+    }
+    results.push({
+      name,
+      hits: outcomes.filter((outcome) => outcome !== NOBODY && outcome !== UNSAID).length,
+      unsaid: outcomes.filter((outcome) => outcome === UNSAID).length,
+      found: own.filter((is) => is).length,
+      people: own.length,
+    });
+  }
+  return {
+    id: 'R18',
+    goal: 'LDAP: injection',
+    figure: '0 hits from the injection list',
+    measured: results
+      .map(
+        ({ name, hits, unsaid, found, people }) =>
+          `${name}: ${hits} hits and ${unsaid} errors for ${INJECTIONS.length} subjects, and ${found} of ${people} people with odd names found, with their own group and no other`,
+      )
+      .join('; '),
+    met: results.every(({ hits, unsaid, found, people }) => hits === 0 && unsaid === 0 && found === people),
+  };
+}
+
+const NOBODY = 'nobody';
+const UNSAID = 'unsaid';
+
+async function outcomeOf(find: Find, subject: string): Promise<string> {
+  try {
+    return (await find(subject))?.join() ?? NOBODY;
+  } catch (error) {
+    // A token that is too long, or no text, does not get as far as the directory.
+    return isAuthError(error) && error.status === 401 ? NOBODY : UNSAID;
+  }
+}

@@ -1,0 +1,77 @@
+// Who is in the directory of the outages, and which groups are right for each. Asks nobody.
+import { GROUPS, group, PEOPLE, person } from '../../../../packages/ldap/test/directory.ts';
+import type { LdifEntry } from '../../../../packages/ldap/test/slapd.ts';
+
+/** Somebody whose groups are known. */
+export interface Person {
+  readonly subject: string;
+  /** Sorted. */
+  readonly groups: readonly string[];
+}
+
+/** So many that their groups come in several pages, which a connection may end between. */
+const MANY = 30;
+
+/** Fifty: in groups, in groups of groups, every tenth in many, and every tenth in none. */
+export const PERSONS: readonly Person[] = Array.from({ length: 50 }, (_, index) => ({
+  subject: `bench-${index}`,
+  groups: groupsOf(index),
+}));
+
+/** Those whom nobody knows. */
+export const STRANGERS: readonly string[] = Array.from({ length: 10 }, (_, index) => `stranger-${index}`);
+
+/** The entries of all of them, beside those of the tests. */
+export const PERSON_ENTRIES: readonly LdifEntry[] = [
+  ...PERSONS.map(({ subject }) => person(subject)),
+  ...[0, 1, 2, 3, 4].map((team) =>
+    group(
+      `team-${team}`,
+      members((index) => index % 5 === team),
+    ),
+  ),
+  ...[0, 1, 2].map((floor) =>
+    group(
+      `floor-${floor}`,
+      members((index) => index % 3 === floor),
+    ),
+  ),
+  ...[0, 1].map((division) =>
+    group(
+      `division-${division}`,
+      [0, 1, 2, 3, 4].filter((team) => team % 2 === division).map((team) => dnOf(`team-${team}`)),
+    ),
+  ),
+  group('bench-company', [dnOf('division-0'), dnOf('division-1')]),
+  ...Array.from({ length: MANY }, (_, list) =>
+    group(
+      `list-${list}`,
+      members((index) => index % 10 === 3),
+    ),
+  ),
+];
+
+function groupsOf(index: number): readonly string[] {
+  if (isInNone(index)) return [];
+  const team = index % 5;
+  const lists = index % 10 === 3 ? Array.from({ length: MANY }, (_, list) => `list-${list}`) : [];
+  return [`team-${team}`, `floor-${index % 3}`, `division-${team % 2}`, 'bench-company', ...lists].sort();
+}
+
+function isInNone(index: number): boolean {
+  return index % 10 === 9;
+}
+
+function members(are: (index: number) => boolean): readonly string[] {
+  return PERSONS.flatMap(({ subject }, index) =>
+    are(index) && !isInNone(index) ? [`cn=${escaped(subject)},${PEOPLE}`] : [],
+  );
+}
+
+function dnOf(name: string): string {
+  return `cn=${escaped(name)},${GROUPS}`;
+}
+
+function escaped(name: string): string {
+  return name.replaceAll('-', '\\2d');
+}

@@ -1,0 +1,25 @@
+// `pnpm bench outages`: what runs when. The one after the other: both want the whole machine.
+import { hasSlapd } from '../../../../packages/ldap/test/slapd.ts';
+import { startProgress } from '../progress.ts';
+import type { Figure } from '../table.ts';
+import { directoryOutages } from './directory.ts';
+import { remoteOutages } from './remote.ts';
+import { startVitals } from './vitals.ts';
+
+/** Runs all scenarios, in about three minutes. Rejects only if the run itself breaks. */
+export async function outages(): Promise<readonly Figure[]> {
+  const progress = startProgress();
+  const vitals = startVitals();
+  try {
+    const remote = await remoteOutages(progress, vitals);
+    if (!hasSlapd) {
+      console.log('R18 is left out: there is no /usr/sbin/slapd here');
+      return remote;
+    }
+    progress.phase('R18 a directory that is killed');
+    return [...remote, ...(await directoryOutages(progress, vitals))];
+  } finally {
+    vitals.stop();
+    progress.stop();
+  }
+}

@@ -1,0 +1,77 @@
+// Tokens as requests bring them: those that an endpoint is told to know, and all kinds that it does not. Verifies nothing.
+import type { RequestView } from '@latchkey/core';
+import { forge, mint, type SigningKey } from '@latchkey/testing';
+
+/** Whose tokens they are, and whom they are for. */
+export const ISSUER = 'urn:bench:login';
+export const AUDIENCE = 'urn:bench:api';
+
+/** A token, and the request that brings it. */
+export interface Presented {
+  readonly token: string;
+  readonly request: RequestView;
+}
+
+/** Tokens without end. */
+export interface Tokens {
+  /** Those that the endpoint is to know. */
+  readonly known: readonly string[];
+  /** One of these, in turn. */
+  valid(): Presented;
+  /** One that it must not accept, each of another kind than the one before, and hardly ever the same twice. */
+  forged(): Presented;
+}
+
+/** Signs tokens with a key that the authenticator's keyset has: by their key all of them are good. */
+export async function createTokens(key: SigningKey, count: number): Promise<Tokens> {
+  const known = await mintMany(key, count);
+  // Revoked, say: a keyset would accept them, and the endpoint is there so that nobody does.
+  const revoked = await mintMany(key, count);
+  const kinds: readonly ((good: string, salt: string) => string)[] = [
+    (_, salt) => revoked[Number.parseInt(salt, 36) % revoked.length] ?? '',
+    (good, salt) => good.replace(/\.[^.]*$/, `.${salt.padEnd(86, 'A')}`),
+    (good, salt) => `${header({ alg: key.alg, kid: salt, typ: 'JWT' })}${good.slice(good.indexOf('.'))}`,
+    (good, salt) =>
+      `${header({ alg: 'none', jti: salt })}${good.slice(good.indexOf('.')).replace(/[^.]*$/, '')}`,
+    (good, salt) => {
+      const payload = { iss: ISSUER, aud: AUDIENCE, sub: 'admin', jti: salt, exp: 4_102_444_800 };
+      return forge({
+        header: { alg: key.alg, kid: key.kid },
+        payload,
+        signature: Buffer.from(good.slice(-86), 'base64url'),
+      });
+    },
+    (good) => `${good}=`,
+    (good, salt) => `${good}.${salt}`,
+    (_, salt) => salt,
+  ];
+  let turn = 0;
+  return {
+    known,
+    valid: () => presented(known[turn++ % known.length] ?? ''),
+    forged() {
+      const salt = Math.random().toString(36).slice(2, 12).padEnd(10, '0');
+      const good = known[turn++ % known.length] ?? '';
+      return presented(kinds[turn % kinds.length]?.(good, salt) ?? salt);
+    },
+  };
+}
+
+/** A request with this token. */
+export function presented(token: string): Presented {
+  const authorization = `Bearer ${token}`;
+  return { token, request: { headers: { authorization }, rawHeaders: ['Authorization', authorization] } };
+}
+
+function mintMany(key: SigningKey, count: number): Promise<string[]> {
+  const exp = Math.floor(Date.now() / 1000) + 3_600;
+  return Promise.all(
+    Array.from({ length: count }, (_, index) =>
+      mint(key, { iss: ISSUER, aud: AUDIENCE, sub: `user-${index}`, exp, jti: crypto.randomUUID() }),
+    ),
+  );
+}
+
+function header(members: { readonly [name: string]: string }): string {
+  return Buffer.from(JSON.stringify(members)).toString('base64url');
+}

@@ -1,0 +1,45 @@
+// The report of a run as Markdown. Only text.
+import { type Figure, formatTable } from '../table.ts';
+import type { Machine } from './machine.ts';
+import type { SpeedOptions } from './options.ts';
+import type { Measurements } from './outcome.ts';
+
+/** Lays everything out: where it was measured, the goals, and all numbers. */
+export function formatReport(
+  figures: readonly Figure[],
+  measurements: readonly Measurements[],
+  machine: Machine,
+  { pace, parts }: SpeedOptions,
+): string {
+  const { cpu, cores, memoryGiB, node, openssl, packages } = machine;
+  const kind =
+    pace === 'full'
+      ? ''
+      : `\n\n**A ${pace} run: its measurements are ${pace === 'quick' ? 'short' : 'worth nothing'}.**`;
+  const command = `pnpm bench speed ${[...parts, ...(pace === 'full' ? [] : [`--${pace}`])].join(' ')} --write`;
+  const missed = figures.filter(({ met }) => !met).length;
+  return `# Speed
+
+Written by \`${command}\`, ${new Date().toISOString().slice(0, 10)}.${kind}
+
+- ${cpu}, ${cores} cores, ${memoryGiB} GiB
+- Node.js ${node}, OpenSSL ${openssl}
+- ${packages.join(', ')}
+
+## Goals
+
+${figures.length - missed} met, ${missed} missed. Each ratio is of one run: the contestants take turns.
+
+${formatTable(figures)}
+${measurements.map(section).join('')}`;
+}
+
+/** The same for a terminal. */
+export function formatMeasurements(measurements: readonly Measurements[]): string {
+  return measurements.map(section).join('');
+}
+
+function section({ title, about, head, rows }: Measurements): string {
+  const table = [head, head.map((_, column) => (column === 0 ? '---' : '--:')), ...rows];
+  return `\n## ${title}\n\n${about}\n\n${table.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n`;
+}

@@ -1,0 +1,77 @@
+// `pnpm bench speed`: what runs when. The one after the other: all want the whole machine.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { startProgress } from '../progress.ts';
+import type { Figure } from '../table.ts';
+import { drawChart } from './chart.ts';
+import { scalingOut } from './cluster.ts';
+import { createDeck, type Deck } from './deck.ts';
+import { overHttp } from './http/run.ts';
+import { describeMachine } from './machine.ts';
+import { formatMeasurements, formatReport } from './markdown.ts';
+import { remembering } from './memory.ts';
+import { type Part, readSpeedOptions } from './options.ts';
+import type { BarGroup, Measurements, Outcome } from './outcome.ts';
+import { rejecting } from './rejected.ts';
+import { judging } from './rules.ts';
+import { selecting } from './selection.ts';
+import { starting } from './start.ts';
+import type { Algorithm } from './terms.ts';
+import { verifying } from './verify.ts';
+
+/** What the figures of a part are called. */
+const LETTERS: Readonly<Record<Part, string>> = {
+  http: 'H',
+  verify: 'V',
+  rejected: 'B',
+  rules: 'R',
+  selection: 'S',
+  memory: 'M',
+  start: 'I',
+  cluster: 'C',
+};
+
+/** Runs the parts that are asked for. Rejects only if the run itself breaks, or nobody knows what is asked for. */
+export async function speed(given: readonly string[]): Promise<readonly Figure[]> {
+  const options = readSpeedOptions(given);
+  const progress = startProgress();
+  // Signing thousands of tokens takes its time: parts share them.
+  const decks = new Map<Algorithm, Deck>();
+  const deckOf = (algorithm: Algorithm) => {
+    const deck = decks.get(algorithm) ?? createDeck(algorithm);
+    decks.set(algorithm, deck);
+    return deck;
+  };
+  const parts: Readonly<Record<Part, () => Promise<Outcome>>> = {
+    http: () => overHttp(options, progress, deckOf),
+    verify: () => verifying(options, progress, deckOf),
+    rejected: () => rejecting(options, progress, deckOf),
+    rules: () => judging(options, progress, deckOf),
+    selection: () => selecting(options, progress),
+    memory: () => remembering(options, progress),
+    start: () => starting(options, progress),
+    cluster: () => scalingOut(options, progress),
+  };
+  const figures: Figure[] = [];
+  const measurements: Measurements[] = [];
+  const bars: BarGroup[] = [];
+  try {
+    for (const part of options.parts) {
+      const outcome = await parts[part]();
+      for (const [index, finding] of outcome.findings.entries())
+        figures.push({ id: `${LETTERS[part]}${index + 1}`, ...finding });
+      measurements.push(...outcome.measurements);
+      bars.push(...(outcome.bars ?? []));
+    }
+  } finally {
+    progress.stop();
+  }
+  console.log(formatMeasurements(measurements));
+  if (options.write) {
+    const machine = describeMachine();
+    const results = new URL('../../results/', import.meta.url);
+    mkdirSync(results, { recursive: true });
+    writeFileSync(new URL('speed.md', results), formatReport(figures, measurements, machine, options));
+    if (bars.length > 0) writeFileSync(new URL('speed.svg', results), drawChart(bars, machine, options));
+  }
+  return figures;
+}
