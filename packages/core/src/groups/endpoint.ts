@@ -26,7 +26,7 @@ export interface GroupEndpointOptions {
   readonly tls?: TlsOptions | undefined;
 }
 
-const PLACEHOLDER = '{sub}';
+const SUBJECT_HERE = '{sub}';
 /** Nobody is called longer. */
 const MAX_SUBJECT_LENGTH = 1024;
 
@@ -49,7 +49,7 @@ export function createGroupEndpoint(options: GroupEndpointOptions): GroupResolve
       const escaped = escapeSubject(subject);
       if (escaped === undefined) return undefined;
       const headers = bearer === undefined ? {} : { authorization: `Bearer ${await bearer(signal)}` };
-      const asked = new URL(template.replace(PLACEHOLDER, () => escaped));
+      const asked = new URL(template.replace(SUBJECT_HERE, () => escaped));
       const { status, json } = await caller.call(asked, { method: 'GET', headers }, signal);
       if (status === 404) return undefined;
       if (status >= 500 || status === 429) throw new Error(`answered with status ${status}`);
@@ -80,12 +80,12 @@ function escapeSubject(subject: string): string | undefined {
 function readTemplate(value: unknown, allowHttp: unknown): string {
   const path = 'groups.endpoint.url';
   const text = readText(value, path);
-  if (text.split(PLACEHOLDER).length !== 2)
-    throw new ConfigError(path, `expected ${PLACEHOLDER} once, where the subject stands`);
-  const at = (subject: string) => readEndpointUrl(text.replace(PLACEHOLDER, subject), allowHttp, path);
+  if (text.split(SUBJECT_HERE).length !== 2)
+    throw new ConfigError(path, `expected ${SUBJECT_HERE} once, where the subject stands`);
+  const at = (subject: string) => readEndpointUrl(text.replace(SUBJECT_HERE, subject), allowHttp, path);
   const [one, other] = [at('a'), at('b')];
   if (one.origin !== other.origin || `${one.pathname}${one.search}` === `${other.pathname}${other.search}`)
-    throw new ConfigError(path, `${PLACEHOLDER} stands in the path or the query, and nowhere else`);
+    throw new ConfigError(path, `${SUBJECT_HERE} stands in the path or the query, and nowhere else`);
   return text;
 }
 
