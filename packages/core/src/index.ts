@@ -133,5 +133,5 @@ export { oddAnswer } from './remote/breaker.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
 export { authenticateMark, checkRoutes, reportRoute } from './route-report.ts';
 export { holdReply } from './signing/intercept.ts';
-export type { OutgoingReply, ResponseSigner, SignedReply } from './signing/response.ts';
-export { createResponseSigner } from './signing/response.ts';
+export type { HeaderAccess, OutgoingReply, ResponseSigner, SignedReply } from './signing/response.ts';
+export { createResponseSigner, headersOf } from './signing/response.ts';

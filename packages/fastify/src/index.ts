@@ -109,13 +109,7 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
 export function signResponse(options: core.SignResponseOptions): fastify.onSendAsyncHookHandler {
   const { sign } = core.createResponseSigner(options);
   return async (_request, reply, body) => {
-    const signed = await sign({
-      status: reply.statusCode,
-      body,
-      getHeader: (name) => reply.getHeader(name),
-      setHeader: (name, value) => reply.header(name, value),
-      removeHeader: (name) => reply.removeHeader(name),
-    });
+    const signed = await sign({ status: reply.statusCode, body, ...core.headersOf(reply) });
     return signed === undefined ? body : signed.body;
   };
 }

@@ -81,14 +81,8 @@ export function signResponse(options: core.SignResponseOptions): Middleware {
   return async (ctx, next) => {
     try {
       await next();
-      const { status, body, response } = ctx;
-      const signed = await sign({
-        status,
-        body,
-        getHeader: (name) => response.get(name) || undefined,
-        setHeader: (name, value) => ctx.set(name, value),
-        removeHeader: (name) => ctx.remove(name),
-      });
+      const { status, body, res } = ctx;
+      const signed = await sign({ status, body, ...core.headersOf(res) });
       if (signed !== undefined) ctx.body = signed.body;
     } catch (error) {
       // An error handler before us may set a status only, or nothing at all. Without a type, Koa lets go of the body.

@@ -1,5 +1,11 @@
 // Signing what handlers return, and publishing the keys: an interceptor and a controller.
-import { ConfigError, createResponseSigner, type Signer, type SignResponseOptions } from '@latchkey/core';
+import {
+  ConfigError,
+  createResponseSigner,
+  headersOf,
+  type Signer,
+  type SignResponseOptions,
+} from '@latchkey/core';
 import {
   type CallHandler,
   Controller,
@@ -40,13 +46,7 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
       return next.handle().pipe(
         // In their order: the last is what is sent.
         concatMap(async (body: unknown) => {
-          const signed = await sign({
-            status: reply.statusCode,
-            body,
-            getHeader: (name) => reply.getHeader(name),
-            setHeader: (name, value) => reply.header(name, value),
-            removeHeader: (name) => reply.removeHeader(name),
-          });
+          const signed = await sign({ status: reply.statusCode, body, ...headersOf(reply) });
           return signed === undefined ? body : signed.object;
         }),
       );

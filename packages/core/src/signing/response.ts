@@ -47,6 +47,26 @@ export interface OutgoingReply {
   removeHeader(name: string): unknown;
 }
 
+/** A response whose headers can be read and written: Node's, and those of frameworks that call writing one `header`. */
+export interface HeaderAccess {
+  getHeader(name: string): unknown;
+  removeHeader(name: string): unknown;
+  setHeader?(name: string, value: string): unknown;
+  header?(name: string, value: string): unknown;
+}
+
+/** The headers of a reply, for `sign`. */
+export function headersOf(
+  response: HeaderAccess,
+): Pick<OutgoingReply, 'getHeader' | 'setHeader' | 'removeHeader'> {
+  return {
+    getHeader: (name) => response.getHeader(name),
+    setHeader: (name, value) =>
+      response.setHeader === undefined ? response.header?.(name, value) : response.setHeader(name, value),
+    removeHeader: (name) => response.removeHeader(name),
+  };
+}
+
 /** What leaves instead. */
 export interface SignedReply {
   /** The reply's object with its fields signed, and everything else as it was; or of a stream that is no JSON, its bytes. */
