@@ -1,7 +1,6 @@
 // AuthenticatorOptions: checked once, defaulted, frozen. What is wrong is a ConfigError that names the path and the mend.
-import { isHeaderText } from './challenge.ts';
-import { readBoolean, readChoice, readList, readObject, readText } from './checks.ts';
-import { type CompiledRules, claimNames, compileRules, needsRequest } from './claims/compile.ts';
+import { readBoolean, readChoice, readMaxTokenBytes, readObject, readText } from './checks.ts';
+import { type CompiledRules, claimNames } from './claims/compile.ts';
 import { compileIssuers, type IssuerMatcher, type IssuerRule } from './claims/issuers.ts';
 import type { RegisteredClaimsPolicy } from './claims/registered.ts';
 import type { Rules } from './claims/rules.ts';
@@ -13,12 +12,20 @@ import { type GroupsOptions, type GroupsSettings, readGroups } from './groups/op
 import type { KeysetSettings, SecretStores } from './keysets/create.ts';
 import type { LegacyKeySettings } from './keysets/legacy-keys.ts';
 import type { KeysetOptions, LegacyKeyOptions } from './keysets/options.ts';
-import { readKeyset } from './keysets/read.ts';
 import { readLegacyKeys } from './keysets/read-legacy-keys.ts';
+import {
+  readAudience,
+  readCache,
+  readClaims,
+  readDelimiter,
+  readKeysets,
+  readMode,
+  readRealm,
+  readTypes,
+} from './read-options.ts';
 import { type RemoteOptions, type RemoteSettings, readRemote } from './remote/options.ts';
-import type { SecretStore } from './secrets/store.ts';
+import { readStore, type SecretStore } from './secrets/store.ts';
 import type { CacheLimits } from './token/cache.ts';
-import { normalizeType } from './token/parse.ts';
 
 /** What becomes of a request without a good token: see `AuthenticatorOptions`. */
 export type AuthenticationMode = 'strict' | 'optional' | 'permissive';
@@ -185,8 +192,11 @@ export function readOptions(value: AuthenticatorOptions): Settings {
     keysets,
     keys,
     stores: {
-      secret: readStore(options.secrets, 'secrets'),
-      externalSecret: readStore(options.externalSecrets, 'externalSecrets'),
+      secret: options.secrets === undefined ? undefined : readStore(options.secrets, 'secrets'),
+      externalSecret:
+        options.externalSecrets === undefined
+          ? undefined
+          : readStore(options.externalSecrets, 'externalSecrets'),
     },
     missingIssuerReachesAll:
       readChoice(options.unsafeMissingIssuer, ['all-keysets'], 'unsafeMissingIssuer') === 'all-keysets',
@@ -220,81 +230,4 @@ export function readOptions(value: AuthenticatorOptions): Settings {
     realm: readRealm(options.realm),
     clock: readClock(options.clock),
   });
-}
-
-function readClaims(value: unknown): CompiledRules {
-  const claims = compileRules((value === undefined ? {} : value) as Rules, 'claims');
-  if (needsRequest(claims)) throw new ConfigError('claims', 'fromRequest is for the rules of a route');
-  return claims;
-}
-
-function readKeysets(value: unknown): readonly KeysetSettings[] {
-  if (!Array.isArray(value)) throw new ConfigError('keySets', 'expected at least one keyset');
-  return Object.freeze(
-    Array.from(value, (keyset, index) => Object.freeze(readKeyset(keyset, `keySets[${index}]`))),
-  );
-}
-
-function readAudience(value: unknown): ReadonlySet<string> | null {
-  if (value === null) return null;
-  if (value === undefined) {
-    throw new ConfigError('audience', 'is needed; null says aloud that aud is not checked');
-  }
-  return new Set(
-    Array.isArray(value) ? readList(value, readText, 'audience') : [readText(value, 'audience')],
-  );
-}
-
-/** Reads a mode. @throws ConfigError */
-export function readMode(value: unknown, path: string): AuthenticationMode | undefined {
-  return readChoice(value, ['strict', 'optional', 'permissive'], path);
-}
-
-function readDelimiter(value: unknown): string {
-  const delimiter = readText(value, 'nestedClaimDelimiter');
-  if (delimiter.includes('\\'))
-    throw new ConfigError('nestedClaimDelimiter', 'must not have a backslash, which escapes it');
-  return delimiter;
-}
-
-function readTypes(value: unknown): ReadonlySet<string | undefined> {
-  if (value === undefined) return new Set([undefined, 'jwt', 'at+jwt']);
-  const types = Array.isArray(value) ? readList(value, readText, 'typ') : [readText(value, 'typ')];
-  return new Set(types.map(normalizeType));
-}
-
-function readMaxTokenBytes(value: unknown): number {
-  if (value === undefined) return 8192;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 256 || value > 65_536) {
-    throw new ConfigError('maxTokenBytes', 'expected a whole number of bytes from 256 to 65536');
-  }
-  return value;
-}
-
-function readCache(value: unknown): CacheLimits | undefined {
-  if (value === false) return undefined;
-  const { tokens = 10_000, bytes = 16 * 1024 * 1024 } =
-    value === undefined ? {} : readObject(value, ['tokens', 'bytes'], 'cache');
-  for (const [name, number] of Object.entries({ tokens, bytes }))
-    if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < 1 || number >= 2 ** 32)
-      throw new ConfigError(
-        `cache.${name}`,
-        'expected a whole number under 2^32; cache: false keeps nothing',
-      );
-  return { tokens: Number(tokens), bytes: Number(bytes) };
-}
-
-function readRealm(value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  const realm = readText(value, 'realm');
-  if (!isHeaderText(realm)) throw new ConfigError('realm', 'expected printable ASCII');
-  return realm;
-}
-
-function readStore(value: unknown, path: string): SecretStore | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'object' || value === null || !('read' in value) || typeof value.read !== 'function') {
-    throw new ConfigError(path, 'expected a secret store, with read()');
-  }
-  return value as SecretStore;
 }

@@ -4,7 +4,8 @@ import { type CompiledRules, compileRules } from './claims/compile.ts';
 import { compileIssuers, type IssuerMatcher, type IssuerRule } from './claims/issuers.ts';
 import type { Rules } from './claims/rules.ts';
 import { ConfigError } from './errors.ts';
-import { type AuthenticationMode, readMode } from './options.ts';
+import type { AuthenticationMode } from './options.ts';
+import { readMode } from './read-options.ts';
 
 /** What a route may say for itself. What it does not say, the options say. */
 export interface AuthenticateOverrides {

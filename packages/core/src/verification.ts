@@ -1,5 +1,4 @@
 // From a token to a principal, in the order of checks that never changes: claims that can be believed, what holds for every token, groups.
-
 import { firstFailure } from './claims/compile.ts';
 import { checkRegisteredClaims, validityOf } from './claims/registered.ts';
 import { AuthError, isAuthError } from './errors.ts';

@@ -7,7 +7,7 @@ import { readTls, type TlsOptions } from '../keysets/tls.ts';
 import { oddAnswer } from '../remote/breaker.ts';
 import { createJsonCaller } from '../remote/call.ts';
 import { readEndpointUrl, readTimeout } from '../remote/options.ts';
-import { checkSecretName, type SecretStore } from '../secrets/store.ts';
+import { checkSecretName, readStore, type SecretStore } from '../secrets/store.ts';
 import type { GroupResolver } from './resolver.ts';
 
 /** An endpoint that knows groups. */
@@ -96,8 +96,7 @@ function readToken(value: unknown): (signal: AbortSignal) => Promise<string> {
     name: checkSecretName(readText(name, `${path}.name`), `${path}.name`),
     key: checkSecretName(readText(key, `${path}.key`), `${path}.key`),
   };
-  const store = secrets as SecretStore | undefined;
-  if (typeof store?.read !== 'function') throw new ConfigError(`${path}.secrets`, 'expected a secret store');
+  const store = readStore(secrets, `${path}.secrets`);
   return async (signal) => {
     const bytes = await readSecret(store, reference, signal);
     const bearer = Buffer.from(bytes).toString('latin1').trim();

@@ -109,6 +109,13 @@ export function checkSecretName(value: string, path: string): string {
   return value;
 }
 
+/** A store, as options give one. @throws ConfigError */
+export function readStore(value: unknown, path: string): SecretStore {
+  if (typeof value !== 'object' || value === null || !('read' in value) || typeof value.read !== 'function')
+    throw new ConfigError(path, 'expected a secret store, with read()');
+  return value as SecretStore;
+}
+
 function entryId({ name, key }: SecretReference): string {
   return JSON.stringify([name, key]);
 }

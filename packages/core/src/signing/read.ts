@@ -1,5 +1,13 @@
 // Reading signer options: what is wrong is a ConfigError with the path and the mend.
-import { readBoolean, readChoice, readList, readObject, readText, type UncheckedOptions } from '../checks.ts';
+import {
+  readBoolean,
+  readChoice,
+  readList,
+  readMaxTokenBytes,
+  readObject,
+  readText,
+  type UncheckedOptions,
+} from '../checks.ts';
 import { type Clock, readClock } from '../clock.ts';
 import { type Duration, parseDuration } from '../duration.ts';
 import { ConfigError } from '../errors.ts';
@@ -10,7 +18,7 @@ import { isLegacyName, readAlgorithm } from '../keysets/read-algorithms.ts';
 import { readLegacyKeys } from '../keysets/read-legacy-keys.ts';
 import { readTls, type TlsSettings } from '../keysets/tls.ts';
 import { refusesHttpKeys } from '../secrets/production.ts';
-import { checkSecretName, type SecretReference, type SecretStore } from '../secrets/store.ts';
+import { checkSecretName, readStore, type SecretReference, type SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { ClaimsPolicy } from './claims.ts';
 import type { SecretFormat, SignerSourceName } from './options.ts';
@@ -91,7 +99,7 @@ export function readSignerOptions(value: unknown): SignerSettings {
     kid: options.kid === undefined ? undefined : readText(options.kid, 'kid'),
     typ: readTyp(options.typ),
     claims: readClaimsPolicy(options),
-    maxTokenBytes: readBytes(options.maxTokenBytes),
+    maxTokenBytes: readMaxTokenBytes(options.maxTokenBytes),
     clock: readClock(options.clock),
     refreshIntervalMs,
     maxStaleMs: readDuration(options, 'maxStale', '24h'),
@@ -104,13 +112,17 @@ function readSource(source: SignerSourceName, options: UncheckedOptions): Signer
     case 'jwks':
       return { source, jwks: options.jwks };
     case 'secret':
-      return { source, ...readSecret(options, source), store: readStore(options, 'secrets') };
+      return { source, ...readSecret(options, source), store: readStore(options.secrets, 'secrets') };
     case 'externalSecret':
-      return { source, ...readSecret(options, source), store: readStore(options, 'externalSecrets') };
+      return {
+        source,
+        ...readSecret(options, source),
+        store: readStore(options.externalSecrets, 'externalSecrets'),
+      };
     case 'jwkUrl':
       return { source, url: readKeyUrl(options), tls: readTls(options.tls, 'tls') };
     case 'keys':
-      return { source, keys: readLegacyKeys(options.keys), store: readStore(options, 'secrets') };
+      return { source, keys: readLegacyKeys(options.keys), store: readStore(options.secrets, 'secrets') };
   }
 }
 
@@ -130,12 +142,6 @@ function readSecret(
 function formatOf(key: string): SecretFormat {
   if (key === 'secret.key') return 'symmetric';
   return key === 'private.key' || key.endsWith('.pem') ? 'pem' : 'jwks';
-}
-
-function readStore(options: UncheckedOptions, name: 'secrets' | 'externalSecrets'): SecretStore {
-  const store = options[name] as Partial<SecretStore> | null | undefined;
-  if (typeof store?.read !== 'function') throw new ConfigError(name, 'expected a secret store');
-  return store as SecretStore;
 }
 
 /** Whoever reads along on the way has the keys: https, or what says aloud that it is not. */
@@ -215,10 +221,4 @@ export function readLifetime(value: unknown, path: string): number {
 
 function readDuration(options: UncheckedOptions, name: string, fallback: Duration): number {
   return parseDuration(options[name] === undefined ? fallback : options[name], name);
-}
-
-function readBytes(value: unknown): number {
-  if (value === undefined) return 8192;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 256 && value <= 65_536) return value;
-  throw new ConfigError('maxTokenBytes', 'expected a whole number of bytes from 256 to 65536');
 }
