@@ -1,11 +1,15 @@
 // createAuthenticator(): from a request, or a token, to a principal, in the order of checks that never changes.
 import { authorize } from './authorize.ts';
+import { isPlainObject } from './checks.ts';
 import { type CompiledRules, compileRules } from './claims/compile.ts';
 import type { Rules } from './claims/rules.ts';
 import type { ClaimsOf } from './claims/types.ts';
 import { type ConcealableRequest, concealQuery, type ResponseView } from './credentials/query.ts';
 import type { RequestView } from './credentials/request.ts';
+import { type DescribedAuthenticator, followDescriptor } from './descriptor/follow.ts';
+import type { DescriptorOptions } from './descriptor/load.ts';
 import { AuthError, isAuthError } from './errors.ts';
+import { type Explanation, explain } from './explain/explain.ts';
 import { type AuthenticationMode, type AuthenticatorOptions, readOptions } from './options.ts';
 import { type AuthenticateOverrides, type CompiledOverrides, compileOverrides } from './overrides.ts';
 import type { Principal } from './principal.ts';
@@ -37,6 +41,12 @@ export interface Authenticator {
    * adapters: call it when `authenticate` has been called, whatever comes of it.
    */
   conceal(request: ConcealableRequest, response: ResponseView, parsed?: unknown): void;
+  /**
+   * Every check of the decision on a token, or on a request, and what comes of it: on a route with these rules, or with those of none.
+   * It is decided for this like for any request: keys may be fetched, and endpoints asked. For people who run the service: never
+   * write it into a response.
+   */
+  explain(subject: string | RequestView, rules?: Rules | CompiledRules | undefined): Promise<Explanation>;
   /** Resolves when every keyset without `skipValidation` has keys. Rejects with the first that has none after one attempt. */
   ready(): Promise<void>;
   /** How each keyset fares, and what else is asked over the network. */
@@ -58,13 +68,23 @@ export function refusalOf(request: object): AuthError | undefined {
 }
 
 /**
- * Brings options to life. Fetches nothing before `ready()` or the first token.
+ * Brings options to life: those given, or those in a file, whose changes are followed. Fetches nothing before `ready()` or the first token.
  * @throws ConfigError
  */
-export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+export function createAuthenticator(options: DescriptorOptions): DescribedAuthenticator;
+export function createAuthenticator(options: AuthenticatorOptions | DescriptorOptions): Authenticator;
+export function createAuthenticator(options: AuthenticatorOptions | DescriptorOptions): Authenticator {
+  return isDescribed(options) ? followDescriptor(options, create) : create(options);
+}
+
+function isDescribed(options: AuthenticatorOptions | DescriptorOptions): options is DescriptorOptions {
+  return isPlainObject(options) && 'descriptor' in options;
+}
+
+function create(options: AuthenticatorOptions): Authenticator {
   const settings = readOptions(options);
   const { realm } = settings;
-  const { recall, verify, ready, report, close } = createVerification(settings);
+  const { recall, verify, ready, report, close, parts } = createVerification(settings);
 
   /** In the protection space of this authenticator. What is no AuthError passes on as it is. */
   function inRealm(error: unknown): unknown {
@@ -98,7 +118,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     }
   }
 
-  return Object.freeze<Authenticator>({
+  const authenticator: Authenticator = Object.freeze<Authenticator>({
     mode: settings.mode,
     authenticate(request, overrides) {
       // Most requests carry a token that was seen before: for them nothing is awaited, and nothing made.
@@ -132,8 +152,16 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       const { queryNames } = settings.tokens;
       if (queryNames.length > 0) concealQuery(request, response, queryNames, parsed);
     },
+    explain: (subject, rules) =>
+      explain(subject, rules === undefined ? undefined : compileRules(rules), {
+        settings,
+        ...parts,
+        authenticate: authenticator.authenticate,
+        verify: (token) => authenticator.verify(token),
+      }),
     ready,
     report,
     close,
   });
+  return authenticator;
 }

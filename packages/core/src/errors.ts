@@ -163,15 +163,30 @@ export function asError(thrown: unknown): Error {
     : new Error('something was thrown that is no error', { cause: thrown });
 }
 
+/** A place in a file, for people and editors. Lines and columns count from 1. */
+export interface FilePlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
 /** Options that cannot be used. Thrown while building, never during a request. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   /** Where the fault is, as written: `keySets[1].jwksUrl`. */
   readonly path: string;
+  /** What is wrong there, and the mend. */
+  readonly problem: string;
+  /** Where that stands, for options from a file. */
+  readonly place: FilePlace | undefined;
 
-  constructor(path: string, problem: string, options?: ErrorOptions) {
-    super(`${path}: ${problem}`, options);
+  constructor(path: string, problem: string, options: ErrorOptions & { readonly place?: FilePlace } = {}) {
+    const { place, ...rest } = options;
+    const from = place === undefined ? [] : [`${place.file}:${place.line}:${place.column}`];
+    super([...from, path, problem].filter((part) => part !== '').join(': '), rest);
     this.path = path;
+    this.problem = problem;
+    this.place = place;
   }
 }
 

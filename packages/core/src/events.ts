@@ -53,6 +53,10 @@ export interface LatchkeyEvents {
   };
   /** A signer's keys are older than their lifetime, because their source fails. Once per outage. */
   'latchkey:signer:stale': SignerEvent & { readonly ageMs: number };
+  /** A changed descriptor is in use. */
+  'latchkey:descriptor:applied': { readonly file: string };
+  /** A changed descriptor cannot be followed. What was in use before stays in use. */
+  'latchkey:descriptor:refused': { readonly file: string; readonly error: Error };
   /** A file held another service token than before, and it is in use. `expiresAt` is its exp: seconds since the epoch. */
   'latchkey:service-token:refreshed': ServiceTokenEvent & { readonly expiresAt: number | undefined };
   /** A service token could not be read, or was refused. The one before stays in use until it expires. */

@@ -13,6 +13,7 @@ export type {
   CapabilityMintOptions,
 } from './capability.ts';
 export { mintCapabilities, requireCapabilities } from './capability.ts';
+export { route } from './claims/compile.ts';
 export type { IssuerRule } from './claims/issuers.ts';
 export type {
   AllOfRule,
@@ -56,13 +57,18 @@ export {
   openAuthDirectory,
   userTokenFile,
 } from './descriptor/auth-directory.ts';
+export type { DescribedAuthenticator, DescriptorReport } from './descriptor/follow.ts';
 export { interpolate } from './descriptor/interpolate.ts';
+export type { DescriptorOptions, LoadedDescriptor } from './descriptor/load.ts';
+export { loadDescriptor } from './descriptor/load.ts';
 export type { LoadedSettings, SettingsOptions } from './descriptor/settings.ts';
 export { loadSettings } from './descriptor/settings.ts';
 export type { Duration } from './duration.ts';
-export type { AuthErrorCode, AuthErrorContext } from './errors.ts';
+export type { AuthErrorCode, AuthErrorContext, FilePlace } from './errors.ts';
 export { AuthError, ConfigError, isAuthError } from './errors.ts';
 export type { LatchkeyEvents } from './events.ts';
+export type { ExplainedCheck } from './explain/check.ts';
+export type { Explanation } from './explain/explain.ts';
 export type { GroupEndpointOptions } from './groups/endpoint.ts';
 export type { GroupSourceReport } from './groups/groups.ts';
 export type { GroupSource, GroupsOptions, GroupTrust } from './groups/options.ts';
@@ -82,6 +88,7 @@ export type {
   SecretKeysetOptions,
 } from './keysets/options.ts';
 export type { TlsOptions } from './keysets/tls.ts';
+export type { NamedRoute } from './named-routes.ts';
 export type { AuthenticationMode, AuthenticatorOptions } from './options.ts';
 export type { AuthenticateOverrides, RouteAccess } from './overrides.ts';
 export type { Claims, Principal } from './principal.ts';

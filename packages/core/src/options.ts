@@ -13,6 +13,7 @@ import type { KeysetSettings, SecretStores } from './keysets/create.ts';
 import type { LegacyKeySettings } from './keysets/legacy-keys.ts';
 import type { KeysetOptions, LegacyKeyOptions } from './keysets/options.ts';
 import { readLegacyKeys } from './keysets/read-legacy-keys.ts';
+import { type NamedRoute, type NamedRoutes, readRoutes } from './named-routes.ts';
 import {
   readAudience,
   readCache,
@@ -64,6 +65,8 @@ export interface AuthenticatorOptions {
   readonly tokenFrom?: readonly Carrier[] | undefined;
   /** For every token. What does not hold makes the token invalid: 401. */
   readonly claims?: Rules | undefined;
+  /** What routes ask, by name, for `requireClaims(route('admin'))`: so that a file says it, and code only where. Default: none. */
+  readonly routes?: { readonly [name: string]: NamedRoute } | undefined;
   /** Leeway for `exp`, `nbf` and `iat`, 0s to 60s. Default 5s. */
   readonly clockSkew?: Duration | undefined;
   /**
@@ -121,9 +124,12 @@ export interface Settings {
   readonly systemSubject: string | undefined;
   readonly registered: RegisteredClaimsPolicy;
   readonly tokens: TokenFinder;
+  /** What `tokens` was made of, for `explain`. */
+  readonly carriers: readonly Carrier[];
   readonly claims: CompiledRules;
   readonly issuers: IssuerMatcher | undefined;
   readonly delimiter: string | undefined;
+  readonly routes: NamedRoutes;
   readonly mode: AuthenticationMode;
   /** Lower case, without `application/`. Undefined in the set: no typ at all. */
   readonly types: ReadonlySet<string | undefined>;
@@ -147,6 +153,7 @@ const OPTION_NAMES = [
   'issuers',
   'tokenFrom',
   'claims',
+  'routes',
   'nestedClaimDelimiter',
   'clockSkew',
   'mode',
@@ -220,9 +227,12 @@ export function readOptions(value: AuthenticatorOptions): Settings {
       ),
     }),
     tokens: readTokenFrom(options.tokenFrom),
+    // They are what has just been checked.
+    carriers: (options.tokenFrom as readonly Carrier[] | undefined) ?? [{ header: 'Authorization' }],
     claims,
     issuers: compileIssuers(options.issuers, 'issuers'),
     delimiter,
+    routes: readRoutes(options.routes),
     mode: readMode(options.mode, 'mode') ?? 'strict',
     types: profile === undefined ? readTypes(options.typ) : new Set([profile]),
     maxTokenBytes: readMaxTokenBytes(options.maxTokenBytes),

@@ -1,6 +1,7 @@
 // Principal: who a verified token says the caller is, and its making from claims.
 import { splitList } from './claims/compile.ts';
 import { AuthError } from './errors.ts';
+import type { NamedRoutes } from './named-routes.ts';
 import { deepFreeze, type JsonObject, type JsonValue } from './token/json.ts';
 
 /** The JWT Claims Set of a verified token, by claim name. JSON values, of which rules say more: see `ClaimsOf`. */
@@ -24,6 +25,8 @@ export interface PrincipalContext {
   readonly realm: string | undefined;
   /** The authenticator's `nestedClaimDelimiter`. */
   readonly delimiter: string | undefined;
+  /** The authenticator's `routes`. */
+  readonly routes: NamedRoutes;
 }
 
 // Tells a principal from anything that merely looks like one. A symbol, because what arrives as JSON cannot have one.

@@ -13,6 +13,7 @@ import { normalizeType } from './token/parse.ts';
 /** `claims`. @throws ConfigError */
 export function readClaims(value: unknown): CompiledRules {
   const claims = compileRules((value === undefined ? {} : value) as Rules, 'claims');
+  if (claims.route !== undefined) throw new ConfigError('claims', 'a named route is for routes');
   if (needsRequest(claims)) throw new ConfigError('claims', 'fromRequest is for the rules of a route');
   return claims;
 }

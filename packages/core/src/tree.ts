@@ -2,9 +2,9 @@
 import type { Authenticator } from './authenticator.ts';
 import { authorize } from './authorize.ts';
 import { type CompiledRules, compileRules } from './claims/compile.ts';
-import type { RequestParameters, Rules } from './claims/rules.ts';
+import type { Rules } from './claims/rules.ts';
 import type { ConcealableRequest, ResponseView } from './credentials/query.ts';
-import type { RequestView } from './credentials/request.ts';
+import { parametersOf, type RequestView } from './credentials/request.ts';
 import { AuthError, asError, ConfigError, isAuthError } from './errors.ts';
 import type { AuthenticateOverrides, CompiledOverrides } from './overrides.ts';
 import { compileOverrides } from './overrides.ts';
@@ -13,7 +13,7 @@ import type { Principal } from './principal.ts';
 /** Where one of the tokens comes from, and what it has to be. */
 export type TokenSource =
   | Authenticator
-  | { readonly from: Authenticator; readonly claims: Rules }
+  | { readonly from: Authenticator; readonly claims: Rules | CompiledRules }
   | RequestTree<unknown>;
 
 /** A tree of tokens, to be asked like an authenticator. */
@@ -125,9 +125,4 @@ function strict(authenticator: Authenticator, rules: CompiledRules | undefined):
     },
     conceal: authenticator.conceal,
   };
-}
-
-function parametersOf({ method, headers, params }: RequestView): RequestParameters {
-  const isObject = typeof params === 'object' && params !== null;
-  return { method, headers, params: (isObject ? params : {}) as RequestParameters['params'] };
 }

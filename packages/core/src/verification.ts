@@ -1,8 +1,10 @@
 // From a token to a principal, in the order of checks that never changes: claims that can be believed, what holds for every token, groups.
 import { firstFailure } from './claims/compile.ts';
 import { checkRegisteredClaims, validityOf } from './claims/registered.ts';
+import type { DescriptorReport } from './descriptor/follow.ts';
 import { AuthError, isAuthError } from './errors.ts';
 import { warn } from './events.ts';
+import type { Explained } from './explain/explain.ts';
 import { createGroups, type GroupSourceReport } from './groups/groups.ts';
 import { createKeysets } from './keysets/create.ts';
 import type { Keyset, KeysetReport } from './keysets/keyset.ts';
@@ -16,6 +18,8 @@ import type { JsonObject } from './token/json.ts';
 
 /** How an authenticator fares. Holds no key and no token. */
 export interface AuthenticatorReport {
+  /** Where the options come from a file. */
+  readonly descriptor?: DescriptorReport | undefined;
   readonly keysets: readonly KeysetReport[];
   readonly remote: RemoteReport | undefined;
   readonly groups: readonly GroupSourceReport[];
@@ -31,6 +35,8 @@ export interface Verification {
   ready(): Promise<void>;
   report(): AuthenticatorReport;
   close(): Promise<void>;
+  /** What it is made of, for `explain`. */
+  readonly parts: Pick<Explained, 'keys' | 'systemKeysets' | 'askRemote'>;
 }
 
 /** Claims that can be believed, and whose key signed them; undefined where no key did. */
@@ -42,8 +48,8 @@ interface SignedClaims {
 /** Makes everything that verifying takes. Fetches nothing before `ready()` or the first token. @throws ConfigError */
 export function createVerification(settings: Settings): Verification {
   const { keysets, index, system } = createKeysets(settings);
-  const { realm, delimiter } = settings;
-  const context = Object.freeze({ realm, delimiter });
+  const { realm, delimiter, routes } = settings;
+  const context = Object.freeze({ realm, delimiter, routes });
   const verifying = { ...settings, index, headers: new Map() };
   const byKeys = async (token: string) => verifyByKeys(token, verifying);
   const stage = settings.remote === undefined ? undefined : { ...settings.remote, ...settings };
@@ -130,6 +136,11 @@ export function createVerification(settings: Settings): Verification {
     close: async () => {
       known?.clear();
       await Promise.all([...keysets, remote, groups].map((part) => part?.close()));
+    },
+    parts: {
+      keys: { keysets, index },
+      systemKeysets: system,
+      askRemote: remote === undefined ? undefined : (token) => remote.validate(token),
     },
   };
 }

@@ -4,7 +4,7 @@ import { AuthError } from '../src/errors.ts';
 import { contextOf, createPrincipal, isPrincipal } from '../src/principal.ts';
 import type { JsonObject } from '../src/token/json.ts';
 
-const CONTEXT = { realm: undefined, delimiter: undefined };
+const CONTEXT = { realm: undefined, delimiter: undefined, routes: new Map() };
 
 const CLAIMS = { iss: 'https://issuer.example', sub: 'alice', exp: 1 };
 

@@ -21,12 +21,16 @@ export interface ClaimCheck {
   readonly scope: string | undefined;
   /** It compares with something on the request. */
   readonly needsRequest: boolean;
+  /** As it was given, for `explain`. */
+  readonly rule: unknown;
   readonly holds: Holds;
 }
 
 /** Rules brought to life by `compileRules`. `R` remembers what they say, for types only. */
 export interface CompiledRules<R = Rules> {
   readonly [COMPILED]: readonly ClaimCheck[];
+  /** Not these, but those that the authenticator's options have under this name: see `route`. */
+  readonly route?: string | undefined;
   readonly '~rules'?: R;
 }
 
@@ -55,6 +59,18 @@ export function compileRules<const R extends Rules>(
   return Object.freeze({ [COMPILED]: Object.freeze(readRules(rules, path)) });
 }
 
+/**
+ * The rules that stand in the options' `routes`, under this name: for whatever takes rules. They are judged as the options of the
+ * authenticator say whose principal it is, at that moment; a name that those do not have is a TypeError, and lets nobody pass.
+ */
+export function route(name: string): CompiledRules {
+  const holds: Holds = () => {
+    throw new TypeError(`route ${name}: the rules of a route are for authorize to find`);
+  };
+  const check = checkOf(`route ${name}`, [], { holds, rule: name });
+  return Object.freeze({ [COMPILED]: Object.freeze([check]), route: name });
+}
+
 /** The first check that does not hold; undefined if all do. */
 export function firstFailure(
   rules: CompiledRules<unknown>,
@@ -65,6 +81,11 @@ export function firstFailure(
     if (!check.holds(claimAt(claims, check.path(delimiter)), request)) return check;
   }
   return undefined;
+}
+
+/** The rules one by one, for `explain`. */
+export function checksIn(rules: CompiledRules<unknown>): readonly ClaimCheck[] {
+  return rules[COMPILED];
 }
 
 /** The claims that rules ask for, for people. */
@@ -87,7 +108,7 @@ function isCompiled<R>(rules: R | CompiledRules<R>): rules is CompiledRules<R> {
 }
 
 function readRules(rules: unknown, path: string): readonly ClaimCheck[] {
-  if (isSchema(rules)) return [checkOf('', [], { holds: compileSchema(rules, path) })];
+  if (isSchema(rules)) return [checkOf('', [], { holds: compileSchema(rules, path), rule: rules })];
   if (Array.isArray(rules)) return readRuleList(rules, path);
   if (!isPlainObject(rules)) throw new ConfigError(path, 'expected rules by claim name');
   return Object.entries(rules).map(([claim, rule]) => compileByName(claim, rule, `${path}.${claim}`));
@@ -105,7 +126,7 @@ function readRuleList(rules: readonly unknown[], path: string): readonly ClaimCh
       const row = compileRow(entry, at);
       if (rows.has(row.name)) throw new ConfigError(`${at}.name`, `${row.name} has a row already`);
       rows.add(row.name);
-      return checkOf(row.name, [row.name], row, row.name);
+      return checkOf(row.name, [row.name], { ...row, rule: entry }, row.name);
     }
     if (Array.isArray(entry.path) && Object.keys(entry).length === 2 && 'rule' in entry) {
       return compileByPath(entry.path, entry.rule, at);
@@ -116,7 +137,7 @@ function readRuleList(rules: readonly unknown[], path: string): readonly ClaimCh
 
 function compileByName(claim: string, rule: unknown, path: string): ClaimCheck {
   if (claim === 'iss') throw new ConfigError(path, 'use issuers: a rule on iss does not choose keys');
-  return checkOf(claim, [claim], compileOptional(rule, path, LIST_CLAIMS.has(claim)), claim);
+  return checkOf(claim, [claim], { ...compileOptional(rule, path, LIST_CLAIMS.has(claim)), rule }, claim);
 }
 
 function compileByPath(names: readonly unknown[], rule: unknown, path: string): ClaimCheck {
@@ -125,11 +146,8 @@ function compileByPath(names: readonly unknown[], rule: unknown, path: string): 
   }
   const place = names.map(String);
   const claim = place.join('.');
-  return checkOf(
-    claim,
-    place,
-    compileOptional(rule, `${path}.rule`, place.length === 1 && LIST_CLAIMS.has(claim)),
-  );
+  const requirement = compileOptional(rule, `${path}.rule`, place.length === 1 && LIST_CLAIMS.has(claim));
+  return checkOf(claim, place, { ...requirement, rule });
 }
 
 /**
@@ -144,7 +162,8 @@ function checkOf(
     names = [],
     excludes,
     needsRequest: looksAtRequest,
-  }: Partial<Requirement> & Pick<Requirement, 'holds'>,
+    rule,
+  }: Partial<Requirement> & Pick<Requirement, 'holds'> & Pick<ClaimCheck, 'rule'>,
   name?: string,
 ): ClaimCheck {
   const top = place.length === 1 ? claim : '';
@@ -170,6 +189,7 @@ function checkOf(
     isScope,
     scope: scopes.length > 0 ? scopes.join(' ') : undefined,
     needsRequest: looksAtRequest === true,
+    rule,
   });
 }
 

@@ -1,11 +1,11 @@
 // Which issuers are welcome, beside the question of whose keys are known: by name, or by pattern.
-import { readList } from '../checks.ts';
+import { isPlainObject, readList, readObject } from '../checks.ts';
 import { ConfigError } from '../errors.ts';
 import { compilePattern } from './pattern.ts';
 import type { PatternRule } from './rules.ts';
 
 /** An issuer: exactly this one, or those whose whole name matches. */
-export type IssuerRule = string | RegExp | PatternRule;
+export type IssuerRule = string | RegExp | Pick<PatternRule, 'pattern'>;
 
 /** Answers whether an issuer is welcome. A token without one never is. */
 export type IssuerMatcher = (issuer: string | undefined) => boolean;
@@ -20,8 +20,8 @@ export function compileIssuers(value: unknown, path: string): IssuerMatcher | un
 function compileIssuer(value: unknown, path: string): (issuer: string) => boolean {
   if (typeof value === 'string' && value !== '') return (issuer) => issuer === value;
   if (value instanceof RegExp) return compilePattern(value, path);
-  const source: unknown =
-    typeof value === 'object' && value !== null ? Reflect.get(value, 'pattern') : undefined;
-  if (typeof source === 'string' || source instanceof RegExp) return compilePattern(source, path);
-  throw new ConfigError(path, 'expected an issuer or a pattern');
+  if (!isPlainObject(value)) throw new ConfigError(path, 'expected an issuer or a pattern');
+  const { pattern } = readObject(value, ['pattern'], path);
+  if (typeof pattern === 'string' || pattern instanceof RegExp) return compilePattern(pattern, path);
+  throw new ConfigError(`${path}.pattern`, 'expected a pattern');
 }

@@ -1,5 +1,6 @@
 // The part of a request that core reads. All frameworks here stand on Node's IncomingMessage, which satisfies it.
 import type { IncomingHttpHeaders } from 'node:http';
+import type { RequestParameters } from '../claims/rules.ts';
 
 /** What core reads of a request. Node's IncomingMessage satisfies it. */
 export interface RequestView {
@@ -11,6 +12,12 @@ export interface RequestView {
   readonly body?: unknown;
   /** Path parameters, where the framework has matched a route: for `fromRequest` rules. */
   readonly params?: unknown;
+}
+
+/** What rules may look at. */
+export function parametersOf({ method, headers, params }: RequestView): RequestParameters {
+  const isObject = typeof params === 'object' && params !== null;
+  return { method, headers, params: (isObject ? params : {}) as RequestParameters['params'] };
 }
 
 /** The methods that change nothing at the server, RFC 9110 §9.2.1. */

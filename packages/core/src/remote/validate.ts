@@ -13,6 +13,11 @@ export interface RemoteStage extends Pick<RemoteSettings, 'onReject' | 'onError'
 // RFC 6750 §2.1. Anything else would be another request than was meant.
 const BEARER_TOKEN = /^[\w.~+/-]+=*$/;
 
+/** True for what an endpoint can be asked about. */
+export function isBearerToken(token: string, maxTokenBytes: number): boolean {
+  return token.length <= maxTokenBytes && BEARER_TOKEN.test(token);
+}
+
 /**
  * Asks the endpoint, and where the options say so, the keysets next.
  * @param byKeys verifies the token by the keysets
@@ -24,7 +29,7 @@ export async function validateRemotely(
   { onReject, onError, maxTokenBytes }: RemoteStage,
   byKeys: (token: string) => Promise<VerifiedClaims>,
 ): Promise<VerifiedClaims> {
-  if (token.length > maxTokenBytes || !BEARER_TOKEN.test(token))
+  if (!isBearerToken(token, maxTokenBytes))
     throw new AuthError('token_malformed', { detail: 'not a bearer token, or too long' });
   let claims: JsonObject | undefined;
   let unavailable: unknown;

@@ -154,9 +154,9 @@ describe('T-056: what is no list of issuers', () => {
     ['a name that is undefined', [undefined], 'issuers[0]'],
     ['a hole', new Array(1), 'issuers[0]'],
     ['a number', [5], 'issuers[0]'],
-    ['another rule', [{ anyOf: ['a'] }], 'issuers[0]'],
+    ['another rule', [{ anyOf: ['a'] }], 'issuers[0].anyOf'],
     ['a broken pattern', [pattern('(')], 'issuers[0]'],
-    ['a pattern of nothing', [{ pattern: undefined }], 'issuers[0]'],
+    ['a pattern of nothing', [{ pattern: undefined }], 'issuers[0].pattern'],
     ['a RegExp with flag m', [/a/m], 'issuers[0]'],
   ])('T-056: %s', async (_, issuers, path) => {
     const build = () => create({ issuers: issuers as never });

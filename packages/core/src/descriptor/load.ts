@@ -1,0 +1,214 @@
+// From a descriptor's file to options: variables put in, paths made whole, what only code can give put beside. Follows no changes.
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { isPlainObject, readObject, type UncheckedOptions } from '../checks.ts';
+import type { Clock } from '../clock.ts';
+import { ConfigError } from '../errors.ts';
+import { warn } from '../events.ts';
+import type { GroupResolver } from '../groups/resolver.ts';
+import { type AuthenticatorOptions, readOptions } from '../options.ts';
+import { createDirectoryStore } from '../secrets/directory.ts';
+import type { SecretStore } from '../secrets/store.ts';
+import { codeOf } from '../secrets/write-file.ts';
+import type { SignerOptions } from '../signing/options.ts';
+import { readSignerOptions } from '../signing/read.ts';
+import type { SignResponseOptions } from '../signing/response.ts';
+import { type DescriptorDocument, MAX_DESCRIPTOR_BYTES, parseDescriptor, placed } from './document.ts';
+import { interpolate } from './interpolate.ts';
+
+/** A file that says whom to trust, and what no file can say. */
+export interface DescriptorOptions {
+  /** The path of a YAML or JSON file. Its `service.jwt` is the options, in the same shape as in code. */
+  readonly descriptor: string;
+  /** Where the secrets are that it names. Default: the directory `secrets` beside it. */
+  readonly secrets?: SecretStore | undefined;
+  readonly externalSecrets?: SecretStore | undefined;
+  /** The `directory` of its `groups`, such as `createLdapGroups` of `@latchkey/ldap`. */
+  readonly directory?: GroupResolver | undefined;
+  /** The audience of this service, where the file says none. Where neither does, `aud` is not checked, and that warns. */
+  readonly audience?: string | readonly string[] | null | undefined;
+  /** What `${NAME}` stands for. Default `process.env`. */
+  readonly environment?: { readonly [name: string]: string | undefined } | undefined;
+  /** For tests. Default: the system's. */
+  readonly clock?: Clock | undefined;
+}
+
+/** What a descriptor says. */
+export interface LoadedDescriptor {
+  /** The service that it says it describes. */
+  readonly name: string | undefined;
+  /** For `createAuthenticator`. */
+  readonly options: AuthenticatorOptions;
+  /** For `createSigner`; undefined where it has no `signing`. */
+  readonly signing: SignerOptions | undefined;
+  /** For `signResponse`; undefined where its `signing` has no `keysToSign`. */
+  readonly signResponse: SignResponseOptions | undefined;
+}
+
+const OPTION_NAMES = [
+  'descriptor',
+  'secrets',
+  'externalSecrets',
+  'directory',
+  'audience',
+  'environment',
+  'clock',
+] as const satisfies readonly (keyof DescriptorOptions)[];
+
+/** Options that are no data. */
+const OF_CODE = ['secrets', 'externalSecrets', 'clock'] as const;
+
+/**
+ * Reads a descriptor, once. Whoever hands its path to `createAuthenticator`, as `{ descriptor: 'service.yaml' }`, has its changes too.
+ * @throws ConfigError with the file, line and column, for what cannot be right
+ */
+export function loadDescriptor(from: string | DescriptorOptions): LoadedDescriptor {
+  const options = readDescriptorOptions(typeof from === 'string' ? { descriptor: from } : from);
+  return loadText(readDescriptorFile(options.descriptor), options);
+}
+
+/** Checks what stands beside a descriptor. @throws ConfigError */
+export function readDescriptorOptions(value: DescriptorOptions): DescriptorOptions {
+  const options = readObject(value, OPTION_NAMES, '');
+  if (typeof options.descriptor !== 'string' || options.descriptor === '')
+    throw new ConfigError('descriptor', 'expected the path of a file');
+  return value;
+}
+
+/** What a descriptor's text means. @throws ConfigError */
+export function loadText(text: string, options: DescriptorOptions): LoadedDescriptor {
+  const document = parseDescriptor(text, options.descriptor);
+  try {
+    return load(document, options);
+  } catch (error) {
+    throw placed(error, document);
+  }
+}
+
+/** Reads a small regular file, at once: a service starts with it. @throws ConfigError */
+export function readDescriptorFile(path: string): string {
+  let file: number;
+  try {
+    // Without blocking: a FIFO in the file's place must not stop anybody.
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    throw new ConfigError('descriptor', `${path} cannot be read: ${codeOf(error)}`);
+  }
+  try {
+    const stats = fstatSync(file);
+    if (!stats.isFile() || stats.size > MAX_DESCRIPTOR_BYTES)
+      throw new ConfigError('descriptor', `${path} is no file of at most ${MAX_DESCRIPTOR_BYTES} bytes`);
+    const bytes = Buffer.alloc(MAX_DESCRIPTOR_BYTES);
+    return bytes.toString('utf8', 0, readSync(file, bytes, 0, bytes.length, 0));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function load({ name, jwt }: DescriptorDocument, beside: DescriptorOptions): LoadedDescriptor {
+  for (const option of OF_CODE) {
+    if (Object.hasOwn(jwt, option)) throw new ConfigError(option, 'is for code to give, beside descriptor');
+  }
+  const { signing, ...written } = interpolate(jwt, beside.environment);
+  const base = dirname(resolve(beside.descriptor));
+  const secrets = beside.secrets ?? createDirectoryStore(join(base, 'secrets'));
+  const stores = { secrets, ...given('externalSecrets', beside.externalSecrets) };
+  const audience = written.audience === undefined ? beside.audience : written.audience;
+  if (audience === undefined)
+    warn('LATCHKEY_UNSAFE', `${beside.descriptor}: no audience, so tokens for other services are accepted`);
+  const options = {
+    ...written,
+    ...stores,
+    ...given('clock', beside.clock),
+    ...given('groups', readGroupsIn(written.groups, beside.directory, secrets, base)),
+    ...given('remote', withCa(written.remote, base)),
+    keySets: readKeysetsIn(written.keySets, base),
+    audience: audience === undefined ? null : audience,
+    // What it is, is checked now.
+  } as unknown as AuthenticatorOptions;
+  readOptions(options);
+  return { name, options, ...loadSigning(withCa(signing, base), stores, beside.clock) };
+}
+
+/** Only that source's store stands beside it, as a signer's options have it. */
+function loadSigning(
+  signing: unknown,
+  stores: { readonly secrets: SecretStore; readonly externalSecrets?: SecretStore },
+  clock: Clock | undefined,
+): Pick<LoadedDescriptor, 'signing' | 'signResponse'> {
+  if (signing === undefined) return { signing: undefined, signResponse: undefined };
+  if (!isPlainObject(signing)) throw new ConfigError('signing', 'expected the options of a signer');
+  const { keysToSign, full, onMissing, ...source } = signing;
+  const store =
+    source.externalSecret !== undefined
+      ? given('externalSecrets', stores.externalSecrets)
+      : source.secret !== undefined || source.keys !== undefined
+        ? { secrets: stores.secrets }
+        : {};
+  const signer = { ...source, ...store, ...given('clock', clock) };
+  try {
+    readSignerOptions(signer);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(`signing.${error.path}`, error.problem, { cause: error });
+  }
+  if (keysToSign === undefined && (full !== undefined || onMissing !== undefined))
+    throw new ConfigError('signing', 'full and onMissing are about keysToSign, which is not there');
+  const fields = {
+    ...given('keysToSign', keysToSign),
+    ...given('full', full),
+    ...given('onMissing', onMissing),
+  };
+  return {
+    signing: signer as unknown as SignerOptions,
+    signResponse:
+      keysToSign === undefined ? undefined : ({ ...signer, ...fields } as unknown as SignResponseOptions),
+  };
+}
+
+/** With the resolver of code, and the store of the token that its endpoint wants. */
+function readGroupsIn(
+  groups: unknown,
+  directory: GroupResolver | undefined,
+  secrets: SecretStore,
+  base: string,
+): unknown {
+  if (groups !== undefined && !isPlainObject(groups)) return groups;
+  if (groups?.directory !== undefined)
+    throw new ConfigError('groups.directory', 'is for code to give, beside descriptor');
+  const endpoint = withCa(groups?.endpoint, base);
+  const token: unknown = isPlainObject(endpoint) ? endpoint.token : undefined;
+  const withStore =
+    isPlainObject(endpoint) && isPlainObject(token)
+      ? { ...endpoint, token: { ...readObject(token, ['name', 'key'], 'groups.endpoint.token'), secrets } }
+      : endpoint;
+  const made = { ...groups, ...given('endpoint', withStore), ...given('directory', directory) };
+  return Object.keys(made).length === 0 && groups === undefined ? undefined : made;
+}
+
+/** Files that keysets name are found from where the descriptor stands, wherever the process was started. */
+function readKeysetsIn(keySets: unknown, base: string): unknown {
+  // A descriptor with `keys` or `remote` alone need not have any.
+  if (keySets === undefined || keySets === null) return [];
+  if (!Array.isArray(keySets)) return keySets;
+  return keySets.map((keyset: unknown) => {
+    const made = withCa(keyset, base);
+    if (!isPlainObject(made) || !Array.isArray(made.publicKeys)) return made;
+    return { ...made, publicKeys: made.publicKeys.map((key: unknown) => inBase(key, base)) };
+  });
+}
+
+function withCa(options: unknown, base: string): unknown {
+  if (!isPlainObject(options) || !isPlainObject(options.tls)) return options;
+  return { ...options, tls: { ...options.tls, ...given('ca', inBase(options.tls.ca, base)) } };
+}
+
+function inBase(named: unknown, base: string): unknown {
+  return isPlainObject(named) && typeof named.file === 'string'
+    ? { ...named, file: resolve(base, named.file) }
+    : named;
+}
+
+function given(name: string, value: unknown): UncheckedOptions {
+  return value === undefined ? {} : { [name]: value };
+}

@@ -1,0 +1,170 @@
+// Which keysets speak for a token and which do not, which of their keys was tried, and whether one of them has signed it.
+import { AuthError } from '../errors.ts';
+import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
+import { type KeysetIndex, type SelectedKeys, selectKeys } from '../keysets/select.ts';
+import type { Settings } from '../options.ts';
+import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
+import type { UnverifiedToken } from '../token/parse.ts';
+import { attempt, type ExplainedCheck, refusalIn, textOf } from './check.ts';
+
+/** The keysets of an authenticator. */
+export interface KeysAsked {
+  readonly keysets: readonly Keyset[];
+  readonly index: KeysetIndex;
+}
+
+/** What the keys say. */
+export interface ExplainedKeys {
+  /** Whose key has signed the token; undefined where none has. */
+  readonly keyset: Keyset | undefined;
+  readonly checks: readonly ExplainedCheck[];
+}
+
+/** Explains the algorithm, the issuer and the keys of a token. */
+export async function explainKeys(
+  token: UnverifiedToken,
+  { issuers }: Pick<Settings, 'issuers'>,
+  { keysets, index }: KeysAsked,
+): Promise<ExplainedKeys> {
+  const { alg } = token.header;
+  const issuer = Object.hasOwn(token.claims, 'iss') ? token.claims.iss : undefined;
+  const isName = issuer === undefined || (typeof issuer === 'string' && issuer !== '');
+  const candidates = isName ? index.forIssuer(issuer) : [];
+  const algorithm = findAlgorithm(alg)?.name;
+  const checks = [
+    attempt({ check: 'algorithm', about: 'alg', actual: textOf(alg) }, () => {
+      if (algorithm === undefined)
+        throw new AuthError('token_algorithm_refused', { detail: 'no algorithm of ours' });
+    }),
+    attempt(
+      { check: 'issuer', about: 'iss', actual: textOf(issuer), expected: 'one that a keyset is for' },
+      () => {
+        if (!isName) throw new AuthError('token_issuer_untrusted', { detail: 'iss is not a string' });
+        if (candidates.length === 0)
+          throw new AuthError('token_issuer_untrusted', { detail: 'no keyset is for it' });
+        if (issuers?.(issuer) === false)
+          throw new AuthError('token_issuer_untrusted', { detail: 'it is not one of issuers' });
+      },
+    ),
+  ];
+  const asked: ExplainedCheck[] = [];
+  let found: Keyset | undefined;
+  let known = false;
+  let isOver = algorithm === undefined;
+  for (const keyset of new Set([...keysets, ...candidates])) {
+    const why = whyOut(keyset, candidates, issuer, algorithm);
+    if (why !== undefined) {
+      asked.push({ check: 'keys', about: keyset.name, outcome: 'out', detail: why });
+      continue;
+    }
+    if (isOver || algorithm === undefined) {
+      asked.push({ check: 'keys', about: keyset.name, outcome: 'out', detail: 'one before it has decided' });
+      continue;
+    }
+    const { selected, check, signed } = await askKeyset(keyset, token, algorithm);
+    asked.push(check);
+    known ||= selected?.known === true;
+    if (signed) found = keyset;
+    isOver = signed || selected?.final === true;
+  }
+  return {
+    keyset: found,
+    checks: [...checks, ...(isName && candidates.length > 0 ? [summary(asked, found, known)] : [])],
+  };
+}
+
+/** Why a keyset is not asked; undefined for one that is. */
+function whyOut(
+  keyset: Keyset,
+  candidates: readonly Keyset[],
+  issuer: unknown,
+  algorithm: AlgorithmName | undefined,
+): string | undefined {
+  if (!candidates.includes(keyset)) {
+    if (keyset.issuer !== undefined) return `is for tokens of ${textOf(keyset.issuer)} alone`;
+    return issuer === undefined
+      ? 'is not for tokens without iss'
+      : 'is for tokens whose iss no other keyset names';
+  }
+  if (algorithm === undefined) return 'is not asked about such an algorithm';
+  if (keyset.allowed === undefined || keyset.allowed.has(algorithm)) return undefined;
+  return `its allowedAlgorithms are ${[...keyset.allowed].join(', ')}`;
+}
+
+async function askKeyset(
+  keyset: Keyset,
+  token: UnverifiedToken,
+  algorithm: AlgorithmName,
+): Promise<{ readonly selected?: SelectedKeys; readonly check: ExplainedCheck; readonly signed: boolean }> {
+  const { header, signingInput, signature } = token;
+  const about = { check: 'keys', about: keyset.name, actual: `kid ${textOf(header.kid)}` } as const;
+  let snapshot: KeySnapshot;
+  let selected: SelectedKeys;
+  try {
+    snapshot = await keyset.keys(header);
+    selected = selectKeys(snapshot, keyset.selection, algorithm, header.kid);
+    if (!selected.known) {
+      // As for any request with a kid that is not known: once per cooldown.
+      snapshot = await keyset.refetch(header);
+      selected = selectKeys(snapshot, keyset.selection, algorithm, header.kid);
+    }
+  } catch (error) {
+    return { check: { ...about, ...refusalIn(error) }, signed: false };
+  }
+  const checks = selected.candidates.map((key): ExplainedCheck => {
+    const verify = key.verifiers.get(algorithm);
+    const isGood = verify?.(signingInput, signature) === true;
+    const detail =
+      verify === undefined ? `is not for ${algorithm}` : isGood ? 'has signed it' : 'has not signed it';
+    return {
+      check: 'keys',
+      about: `key ${key.kid ?? key.thumbprint}`,
+      outcome: isGood ? 'passed' : 'failed',
+      detail,
+    };
+  });
+  const signed = checks.some(({ outcome }) => outcome === 'passed');
+  const kids = snapshot.keys.map(({ kid }) => kid ?? 'a key without a kid');
+  const expected = `${keyset.report().source}, with ${kids.length === 0 ? 'no keys' : kids.join(', ')}`;
+  const detail =
+    checks.length > 0 ? undefined : selected.known ? `none is for ${algorithm}` : 'has no such key';
+  return {
+    selected,
+    signed,
+    check: { ...about, expected, outcome: signed ? 'passed' : 'failed', detail, checks },
+  };
+}
+
+/** What the keysets say together, as the pipeline has it. */
+function summary(
+  asked: readonly ExplainedCheck[],
+  found: Keyset | undefined,
+  known: boolean,
+): ExplainedCheck {
+  const about = {
+    check: 'keys',
+    about: 'the signature',
+    expected: 'that of a key of this issuer',
+    checks: asked,
+  } as const;
+  if (found !== undefined) return { ...about, outcome: 'passed', actual: `signed by ${found.name}` };
+  if (asked.every(({ outcome }) => outcome === 'out'))
+    return {
+      ...about,
+      outcome: 'failed',
+      code: 'token_algorithm_refused',
+      detail: 'no keyset takes its algorithm',
+    };
+  const tried = asked.some(({ checks = [] }) => checks.length > 0);
+  const unavailable = asked.find(({ outcome }) => outcome === 'unknown');
+  if (unavailable !== undefined)
+    return { ...about, outcome: 'unknown', code: 'keyset_unavailable', detail: unavailable.detail };
+  if (tried)
+    return { ...about, outcome: 'failed', code: 'token_signature_invalid', detail: 'no key has signed it' };
+  return {
+    ...about,
+    outcome: 'failed',
+    code: known ? 'token_algorithm_refused' : 'token_key_unknown',
+    detail: known ? 'no key takes its algorithm' : 'no key fits',
+  };
+}
