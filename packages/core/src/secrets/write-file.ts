@@ -1,5 +1,5 @@
-// Private files, put in place whole: for whoever reads, the old one or the new one, also after a crash. Who may write what is not
-// settled here.
+// Files, private ones above all, put in place whole: for whoever reads, the old one or the new one, also after a crash. Who may write what
+// is not settled here.
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -16,7 +16,17 @@ const NOT_FLUSHED: ReadonlySet<string> = new Set(['EACCES', 'EBADF', 'EINVAL', '
  * @throws Error with no more of the path and the bytes than the code of what failed (EACCES, EROFS, ENOSPC); the reason of the
  * signal
  */
-export async function writePrivateFile(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+export function writePrivateFile(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  return writeWhole(path, bytes, signal, 0o600);
+}
+
+/** The same with the mode that the file in its place has; 0644 where there is none. For what is nobody's secret, such as a descriptor. */
+export async function replaceFile(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  const before = await lstat(path).catch(() => undefined);
+  await writeWhole(path, bytes, signal, before === undefined ? 0o644 : before.mode & 0o777);
+}
+
+async function writeWhole(path: string, bytes: Uint8Array, signal: AbortSignal, mode: number): Promise<void> {
   const directory = dirname(path);
   // A dot, and nothing of the target's name: that may start with another, which would make it a swap to whoever watches.
   const temporary = join(directory, `.${randomUUID()}.tmp`);
@@ -24,7 +34,7 @@ export async function writePrivateFile(path: string, bytes: Uint8Array, signal: 
   await refuseLink(path);
   await attempt(mkdir(directory, { recursive: true, mode: 0o700 }));
   try {
-    await attempt(writeNew(temporary, bytes));
+    await attempt(writeNew(temporary, bytes, mode));
     signal.throwIfAborted();
     await attempt(rename(temporary, path));
   } catch (error) {
@@ -50,10 +60,12 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }
 
-async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
+async function writeNew(path: string, bytes: Uint8Array, mode: number): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
     await file.writeFile(bytes);
+    // Not by open: a umask would take bits away that the file before had.
+    if (mode !== 0o600) await file.chmod(mode);
     // Before the rename: after a crash, a name must not lead to bytes that never came to the disk.
     await file.sync();
   } finally {

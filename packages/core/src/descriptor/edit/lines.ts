@@ -1,0 +1,185 @@
+// Changes in the lines of a YAML text, for what is laid out one option to a line, as people write it. Everything else of the text stays, byte
+// for byte. What is laid out otherwise is left to edit.ts, which also checks what comes of it.
+import type * as yaml from 'yaml';
+import type { JsonValue } from '../../token/json.ts';
+import { type DescriptorDocument, loadYaml } from '../document.ts';
+import { columnOf, cut, endOf, endOfBlock, endOfLine, insert, startOf, startOfLine } from './text.ts';
+
+type Path = readonly (string | number)[];
+
+/** Adds an item at the end of a list, which may be missing or empty. @returns undefined where it is laid out otherwise */
+export function appendItem(document: DescriptorDocument, path: Path, item: JsonValue): string | undefined {
+  const { text, yaml: tree } = document;
+  const { isSeq } = loadYaml();
+  const list = tree.getIn(path, true);
+  if (isSeq(list) && list.items.length > 0) {
+    if (list.flow === true) return undefined;
+    const column = columnOf(text, startOf(list));
+    const { isTight, spaced } = styleOf(document, path, column);
+    const end = endOfBlock(text, endOf(list), column + 1);
+    return insert(text, end, [...(spaced ? [''] : []), ...itemLines(item, column, isTight)]);
+  }
+  const parent = blockMapAt(tree, path.slice(0, -1));
+  if (parent === undefined) return undefined;
+  const name = String(path.at(-1));
+  const column = columnOf(text, startOf(parent));
+  const isTight = !isIndented(document);
+  const lines = itemLines(item, isTight ? column : column + 2, isTight);
+  const pair = pairOf(parent, name);
+  if (pair === undefined) {
+    const end = endOfBlock(text, endOf(parent), column + 1);
+    return insert(text, end, [`${' '.repeat(column)}${name}:`, ...lines]);
+  }
+  // `[]`, `~` or nothing gives way; a comment after it stays.
+  const { value } = pair;
+  const [from, to] = [startOf(value), endOf(value)];
+  const emptied = text.slice(0, from).replace(from === to ? '' : / +$/, '') + text.slice(to);
+  return insert(emptied, endOfLine(emptied, emptied.length - (text.length - to)), lines);
+}
+
+/** Takes an item of a list away; of the last, `[]` stays. @returns undefined where it is laid out otherwise */
+export function removeItem(
+  { text, yaml: tree }: DescriptorDocument,
+  path: Path,
+  index: number,
+): string | undefined {
+  const { isSeq } = loadYaml();
+  const list = tree.getIn(path, true);
+  const parent = blockMapAt(tree, path.slice(0, -1));
+  if (!isSeq(list) || list.flow === true || parent === undefined) return undefined;
+  const column = columnOf(text, startOf(list));
+  const item = list.items[index];
+  const from = startOfLine(text, startOf(item));
+  const to = endOfBlock(text, endOf(item), column + 1);
+  if (list.items.length > 1) return cut(text, from, to);
+  const key = pairOf(parent, String(path.at(-1)))?.key;
+  const colon = text.indexOf(':', endOf(key));
+  const rest = cut(text, from, to);
+  return `${rest.slice(0, colon + 1)} []${rest.slice(colon + 1)}`;
+}
+
+/** Takes a member of a map away. @returns undefined where it is laid out otherwise */
+export function removeMember(
+  { text, yaml: tree }: DescriptorDocument,
+  path: Path,
+  name: string,
+): string | undefined {
+  const map = blockMapAt(tree, path);
+  const pair = map === undefined ? undefined : pairOf(map, name);
+  if (map === undefined || pair === undefined || map.items.length < 2) return undefined;
+  const start = startOf(pair.key);
+  const end = endOfBlock(text, endOf(pair), columnOf(text, start) + 1);
+  // The first after a dash: the next one moves up to it.
+  const next = map.items[map.items.indexOf(pair) + 1];
+  if (map.items[0] === pair && next !== undefined && /\S/.test(text.slice(startOfLine(text, start), start))) {
+    if (text.slice(end, startOfLine(text, startOf(next.key))).includes('#')) return undefined;
+    return text.slice(0, start) + text.slice(startOf(next.key));
+  }
+  return cut(text, startOfLine(text, start), end);
+}
+
+/** Gives a member of a map a value. @returns undefined where it is laid out otherwise */
+export function setMember(
+  document: DescriptorDocument,
+  path: Path,
+  name: string,
+  value: JsonValue,
+): string | undefined {
+  const { text, yaml: tree } = document;
+  const { isScalar, isSeq, isNode } = loadYaml();
+  const map = blockMapAt(tree, path);
+  if (map === undefined) return undefined;
+  const column = columnOf(text, startOf(map));
+  const isTight = !isIndented(document);
+  const before = pairOf(map, name)?.value;
+  if (before === undefined) {
+    const end = endOfBlock(text, endOf(map), column);
+    return insert(text, end, indented({ [name]: value }, column, isTight));
+  }
+  if (!isNode(before)) return undefined;
+  const [from, to] = [startOf(before), endOf(before)];
+  if (isScalar(before) && !Array.isArray(value)) {
+    if (before.type?.startsWith('BLOCK') === true || from === to) return undefined;
+    return text.slice(0, from) + scalarText(value, before.type) + text.slice(to);
+  }
+  if (!isSeq(before) || !Array.isArray(value)) return undefined;
+  if (before.flow === true) {
+    const padding = /^\[\s/.test(text.slice(from)) ? ' ' : '';
+    const items = value.map((item) => scalarText(item));
+    return `${text.slice(0, from)}[${padding}${items.join(', ')}${padding}]${text.slice(to)}`;
+  }
+  // What stays keeps its line, and what is said about it there.
+  const dash = columnOf(text, from);
+  const lineOf = (item: JsonValue) => {
+    const kept = before.items.find((known) => isScalar(known) && known.value === item);
+    const shown =
+      kept === undefined ? scalarText(item) : text.slice(startOf(kept), endOfLine(text, endOf(kept)));
+    return `${' '.repeat(dash)}- ${shown.trimEnd()}`;
+  };
+  const cleared = cut(text, startOfLine(text, from), endOfBlock(text, to, dash + 1));
+  return insert(cleared, startOfLine(text, from), value.map(lineOf));
+}
+
+/** The lines of a list's item. */
+function itemLines(item: JsonValue, column: number, isTight: boolean): readonly string[] {
+  const [first = '', ...others] = indented(item, column + 2, isTight);
+  return [`${' '.repeat(column)}- ${first.slice(column + 2)}`, ...others];
+}
+
+function indented(value: JsonValue, column: number, isTight: boolean): readonly string[] {
+  const written = loadYaml().stringify(value, { lineWidth: 0, indentSeq: !isTight });
+  return written
+    .trimEnd()
+    .split('\n')
+    .map((line) => ' '.repeat(column) + line);
+}
+
+/** With the quotes that the one before had. */
+function scalarText(value: JsonValue, type?: yaml.Scalar.Type | null): string {
+  const { Document, Scalar } = loadYaml();
+  const scalar = new Scalar(value);
+  if (typeof value === 'string' && type !== undefined && type !== null) scalar.type = type;
+  return new Document(scalar).toString({ lineWidth: 0 }).trimEnd();
+}
+
+/** How the list at a path is laid out: its dashes under its name or further in, and with empty lines between or without. */
+function styleOf(
+  { text, yaml: tree }: DescriptorDocument,
+  path: Path,
+  column: number,
+): { readonly isTight: boolean; readonly spaced: boolean } {
+  const { isSeq } = loadYaml();
+  const parent = tree.getIn(path.slice(0, -1), true);
+  const list = tree.getIn(path, true);
+  const [first, second] = isSeq(list) ? list.items : [];
+  const between = second === undefined ? '' : text.slice(endOfLine(text, endOf(first)), startOf(second));
+  return {
+    isTight: column <= columnOf(text, startOf(parent)),
+    spaced: /^[^\S\n]*\r?\n/.test(between),
+  };
+}
+
+/** True if some list of the file stands further in than its name. */
+function isIndented({ text, yaml: tree }: DescriptorDocument): boolean {
+  const { isSeq, isNode, visit } = loadYaml();
+  let found = false;
+  visit(tree, {
+    Pair(_, { key, value }) {
+      if (!isSeq(value) || value.flow === true || !isNode(key)) return undefined;
+      found ||= columnOf(text, startOf(value)) > columnOf(text, startOf(key));
+      return undefined;
+    },
+  });
+  return found;
+}
+
+function blockMapAt(tree: yaml.Document, path: Path): yaml.YAMLMap | undefined {
+  const { isMap } = loadYaml();
+  const map = tree.getIn(path, true);
+  return isMap(map) && map.flow !== true && map.items.length > 0 ? map : undefined;
+}
+
+function pairOf(map: yaml.YAMLMap, name: string): yaml.Pair | undefined {
+  const { isScalar } = loadYaml();
+  return map.items.find(({ key }) => isScalar(key) && key.value === name);
+}

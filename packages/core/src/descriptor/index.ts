@@ -1,0 +1,28 @@
+// What tools do with descriptors: read, change, check and compare them. Services need none of it: they have `createAuthenticator`.
+import { replaceFile } from '../secrets/write-file.ts';
+
+export { readKeyset } from '../keysets/read.ts';
+export { readLegacyKeys } from '../keysets/read-legacy-keys.ts';
+export { readOptions } from '../options.ts';
+export { readSignerOptions } from '../signing/read.ts';
+export { type DescriptorDocument, parseDescriptor } from './document.ts';
+export { addKey, addKeyset, type KeysetChanges, removeKeys, removeKeyset, updateKeyset } from './edit.ts';
+export { checkKeyPair, checkSymmetricSecret, extractPublicKey, type KeyPairText } from './key-files.ts';
+export type { Finding, Severity } from './lint/rule.ts';
+export { type LintContext, lintDescriptor } from './lint.ts';
+export { type LegacyKey, readLegacyKey } from './migrate/keys.ts';
+export {
+  finishMigration,
+  type MigratedKeyset,
+  type Migration,
+  type MigrationOptions,
+  planMigration,
+} from './migrate.ts';
+export type { Effect } from './plan/judge.ts';
+export { type Change, planChange } from './plan.ts';
+export { readUnverifiedToken, type UnverifiedTokenText } from './unverified.ts';
+
+/** Puts a descriptor in its place whole, with the mode that it had. A symbolic link is refused. @throws Error with the code of what failed */
+export function writeDescriptor(path: string, text: string): Promise<void> {
+  return replaceFile(path, Buffer.from(text), new AbortController().signal);
+}

@@ -1,0 +1,96 @@
+// What lint finds in the keys of a keyset itself: those that nobody can use, and kinds that do not belong together. Where they lie stands elsewhere.
+import { isPlainObject, type UncheckedOptions } from '../../checks.ts';
+import { type ImportedJwks, importJwks, type KeyPolicy } from '../../keysets/jwk.ts';
+import { readKeyset } from '../../keysets/read.ts';
+import { parseJsonObject } from '../../token/json.ts';
+import { type Finding, itemsOf, keysetsOf, membersOf, type Part } from './rule.ts';
+
+/** A finding without its place in the file. */
+export type UnplacedFinding = Omit<Finding, 'place'>;
+
+/** What a finding says whatever it is about. */
+export type FindingKind = Pick<Finding, 'rule' | 'severity' | 'message' | 'mend'>;
+
+const RULES = {
+  noKeys: {
+    rule: 'secret-without-keys',
+    severity: 'error',
+    message: 'this secret is no JWK Set with a key that this keyset could use',
+    mend: 'put a JWK Set there, or name the algorithm of its keys in allowedAlgorithms',
+  },
+  keySkipped: {
+    rule: 'key-unusable',
+    severity: 'warning',
+    message: 'a key of this keyset cannot be used',
+    mend: 'put a good key in its place, or take it out',
+  },
+  mixed: {
+    rule: 'keys-mixed',
+    severity: 'warning',
+    message: 'secrets and public keys are in one set, so that a mistake may take the one for the other',
+    mend: 'keep them in two secrets, with a keyset for each',
+  },
+} as const satisfies Record<string, FindingKind>;
+
+/** A secret that no key can be taken from. */
+export const NO_KEYS: FindingKind = RULES.noKeys;
+
+/** The keys of inline sets: they need no directory. */
+export function lintInlineKeys(jwt: UncheckedOptions): readonly UnplacedFinding[] {
+  return keysetsOf(jwt).flatMap((keyset) =>
+    keyset.value.jwks === undefined ? [] : lintSet(keyset, keyset.value.jwks, `${keyset.path}.jwks`),
+  );
+}
+
+/** The keys of a set, as a keyset would use them. */
+export function lintSet({ path, value }: Part, set: unknown, at: string): readonly UnplacedFinding[] {
+  const policy = policyOf(value, path);
+  // What is wrong with the keyset itself, core says; and of an inline set, that it has no key or an exposed one.
+  if (policy === undefined) return [];
+  const { keys, skipped } = imported(set, policy);
+  if (keys.length === 0) {
+    const reasons = [...new Set(skipped.map(({ reason }) => reason))].join('; ');
+    return policy.origin === 'secret'
+      ? [foundBy(RULES.noKeys, at, reasons === '' ? undefined : reasons)]
+      : [];
+  }
+  const kinds = new Set(itemsOf(membersOf(set).keys).map((key) => membersOf(key).kty === 'oct'));
+  return [
+    ...skipped.map(({ kid, reason }) =>
+      foundBy(RULES.keySkipped, at, `${kid === undefined ? '' : `${kid}: `}${reason}`),
+    ),
+    ...(kinds.size > 1 ? [foundBy(RULES.mixed, at)] : []),
+  ];
+}
+
+function policyOf(keyset: UncheckedOptions, path: string): KeyPolicy | undefined {
+  try {
+    return readKeyset(keyset, path).policy;
+  } catch {
+    return undefined;
+  }
+}
+
+function imported(set: unknown, policy: KeyPolicy): ImportedJwks {
+  try {
+    return importJwks(set, policy);
+  } catch {
+    // No JWK Set at all.
+    return { keys: [], skipped: [] };
+  }
+}
+
+/** A JWK Set, perhaps; undefined for what is no JSON object. */
+export function setOf(text: string): UncheckedOptions | undefined {
+  try {
+    const set: unknown = parseJsonObject(Buffer.from(text));
+    return isPlainObject(set) ? set : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A finding of this kind. @param about which of several; never a secret */
+export function foundBy(rule: FindingKind, path: string, about?: string): UnplacedFinding {
+  return { ...rule, path, message: about === undefined ? rule.message : `${about}: ${rule.message}` };
+}

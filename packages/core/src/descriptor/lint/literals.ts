@@ -1,0 +1,103 @@
+// What lint finds in the text of a descriptor itself: secrets that stand in it, and variables. Nothing of a secret gets into a finding.
+import type { UncheckedOptions } from '../../checks.ts';
+import { EXPOSED, refuseExposed } from '../../keysets/material.ts';
+import { isJsonObject } from '../../token/json.ts';
+import { itemsOf, keysetsOf, type LintRule, membersOf, type Spot, spotIf, textsIn } from './rule.ts';
+
+/** The rules about what is written, before any variable is put in. */
+export const literalRules: readonly LintRule[] = [
+  {
+    id: 'private-key-in-descriptor',
+    severity: 'error',
+    message: 'a private or symmetric key stands in the descriptor: whoever reads the file can sign',
+    mend: 'make a new key with `latchkey jwks generate`, which keeps it in a secret; take this one out of use',
+    find: (jwt) => [
+      ...jwksOf(jwt).flatMap(({ path, keys }) =>
+        keys.flatMap((key, index) => spotIf(isExposed(key), `${path}.keys[${index}]`)),
+      ),
+      ...textSpots(jwt, (text) => /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(text)),
+    ],
+  },
+  {
+    id: 'token-in-descriptor',
+    severity: 'error',
+    message: 'a token stands in the descriptor: whoever reads the file can use it',
+    mend: 'keep it in a secret; have its issuer take this one back',
+    find: (jwt) =>
+      textSpots(jwt, (text) =>
+        /(?:^|\s)eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*(?:$|\s)/.test(text),
+      ),
+  },
+  {
+    id: 'password-in-url',
+    severity: 'error',
+    message: 'a name and password, or a key, stand in a URL: it ends up in logs',
+    mend: 'take it out; keep what the endpoint asks for in a secret, or in a variable of the environment',
+    find: (jwt) => textSpots(jwt, hasCredentials),
+  },
+  {
+    id: 'secret-in-descriptor',
+    severity: 'error',
+    message: 'what looks like a secret stands in the descriptor itself',
+    mend: 'write `secret: { name: …, key: … }`, and put it there with `latchkey secrets create`',
+    find: (jwt) => [...secretLiterals(jwt, '')],
+  },
+];
+
+/** The variables that are named, and where. */
+export function variablesIn(
+  jwt: UncheckedOptions,
+): readonly { readonly path: string; readonly name: string }[] {
+  return [...textsIn(jwt)].flatMap(({ path, text }) =>
+    [...text.matchAll(/\$\{([A-Z_][A-Z0-9_]*)\}/g)].flatMap(([, name]) =>
+      name === undefined ? [] : [{ path, name }],
+    ),
+  );
+}
+
+/** True for a JWK that nobody but its owner may see. */
+export function isExposed(jwk: unknown): boolean {
+  if (!isJsonObject(jwk)) return false;
+  try {
+    refuseExposed(jwk);
+    return false;
+  } catch (error) {
+    return error instanceof Error && error.message === EXPOSED;
+  }
+}
+
+function jwksOf(
+  jwt: UncheckedOptions,
+): readonly { readonly path: string; readonly keys: readonly unknown[] }[] {
+  return [
+    ...keysetsOf(jwt).map(({ path, value }) => ({ path: `${path}.jwks`, jwks: value.jwks })),
+    { path: 'signing.jwks', jwks: membersOf(jwt.signing).jwks },
+  ].map(({ path, jwks }) => ({ path, keys: itemsOf(membersOf(jwks).keys) }));
+}
+
+function textSpots(jwt: UncheckedOptions, is: (text: string) => boolean): readonly Spot[] {
+  return [...textsIn(jwt)].filter(({ text }) => is(text)).map(({ path }) => ({ path }));
+}
+
+function hasCredentials(text: string): boolean {
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
+  const { username, password, searchParams } = new URL(text);
+  const secret = /^(?:.*[-_])?(?:key|apikey|token|secret|password|sig|code)$/i;
+  return (
+    username !== '' ||
+    password !== '' ||
+    [...searchParams].some(([name, value]) => secret.test(name) && value !== '' && !/\{[A-Za-z_]/.test(value))
+  );
+}
+
+/** Members that are called like a secret, and are a text of their own. Claims and routes have names of others. */
+function* secretLiterals(value: unknown, path: string): Generator<Spot> {
+  for (const [index, item] of itemsOf(value).entries()) yield* secretLiterals(item, `${path}[${index}]`);
+  for (const [name, member] of Object.entries(membersOf(value))) {
+    const at = path === '' ? name : `${path}.${name}`;
+    if (path === '' && (name === 'claims' || name === 'routes')) continue;
+    const isSecret = /^(?:(?:client_?)?secret|password|passphrase|api_?key|(?:bearer_?)?token)$/i.test(name);
+    if (isSecret && typeof member === 'string' && member !== '' && !member.includes('${')) yield { path: at };
+    else yield* secretLiterals(member, at);
+  }
+}

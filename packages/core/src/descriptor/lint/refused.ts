@@ -1,0 +1,124 @@
+// What core itself refuses in a descriptor, all of it and not only the first: each part is read by its own reader. Makes and fetches nothing.
+import {
+  isPlainObject,
+  readBoolean,
+  readChoice,
+  readList,
+  readText,
+  type UncheckedOptions,
+} from '../../checks.ts';
+import { ConfigError } from '../../errors.ts';
+import type { GroupResolver } from '../../groups/resolver.ts';
+import { createInlineKeyset } from '../../keysets/inline.ts';
+import { readKeyset } from '../../keysets/read.ts';
+import { type AuthenticatorOptions, readOptions } from '../../options.ts';
+import type { SecretStore } from '../../secrets/store.ts';
+import { readSignerOptions } from '../../signing/read.ts';
+import { itemsOf, membersOf } from './rule.ts';
+
+/** A store that has whatever is asked for, and tells of changes: which secrets there are is looked at elsewhere. */
+const STORE: SecretStore = {
+  description: 'lint',
+  read: () => Promise.resolve(new Uint8Array()),
+  watch: () => () => {},
+};
+const STORES = { secrets: STORE, externalSecrets: STORE };
+const DIRECTORY: GroupResolver = { description: 'lint', resolve: () => Promise.resolve([]) };
+/** Beside which a single option is read. */
+const GOOD = {
+  audience: null,
+  keySets: [{ issuer: 'https://issuer.example', jwksUrl: 'https://issuer.example/jwks' }],
+};
+const OF_CODE = ['secrets', 'externalSecrets', 'clock'] as const;
+
+/** Reads every part of the options by itself, and all of them together if each is good. */
+export function refusalsOf(jwt: UncheckedOptions): readonly ConfigError[] {
+  const { signing, ...options } = withWhatCodeGives(jwt);
+  const { keySets = [], ...others } = options;
+  const hasKeysets = itemsOf(keySets).length > 0 || others.keys !== undefined;
+  const refusals = [
+    ...OF_CODE.flatMap((name) =>
+      Object.hasOwn(jwt, name) ? [new ConfigError(name, 'is for code to give, beside the descriptor')] : [],
+    ),
+    ...(membersOf(jwt.groups).directory === undefined
+      ? []
+      : [new ConfigError('groups.directory', 'is for code to give, beside the descriptor')]),
+    ...itemsOf(keySets).flatMap((keyset, index) => attempt(() => tryKeyset(keyset, `keySets[${index}]`))),
+    ...Object.entries(others).flatMap(([name, value]) =>
+      attempt(() =>
+        tryOptions({
+          ...GOOD,
+          ...(name === 'remote' && !hasKeysets ? { keySets: [] } : {}),
+          ...STORES,
+          [name]: value,
+        }),
+      ),
+    ),
+    ...(signing === undefined ? [] : attempt(() => trySigning(signing))),
+  ];
+  if (refusals.length > 0) return refusals;
+  return attempt(() => tryOptions({ ...options, keySets, audience: options.audience ?? null, ...STORES }));
+}
+
+function tryOptions(options: UncheckedOptions): void {
+  // Whether they are, is what is tried.
+  readOptions(options as unknown as AuthenticatorOptions);
+}
+
+function tryKeyset(keyset: unknown, name: string): void {
+  const settings = readKeyset(keyset, name);
+  if (settings.source === 'jwks') createInlineKeyset(settings);
+}
+
+function trySigning(signing: unknown): void {
+  if (!isPlainObject(signing)) throw new ConfigError('signing', 'expected the options of a signer');
+  const { keysToSign, full, onMissing, ...signer } = signing;
+  const store =
+    signer.externalSecret !== undefined
+      ? { externalSecrets: STORE }
+      : signer.secret !== undefined || signer.keys !== undefined
+        ? { secrets: STORE }
+        : {};
+  try {
+    readSignerOptions({ ...signer, ...store });
+    if (keysToSign !== undefined) readList(keysToSign, readText, 'keysToSign');
+    else if (full !== undefined || onMissing !== undefined)
+      throw new ConfigError('keysToSign', 'is needed with full and onMissing');
+    if (full !== 'object') readBoolean(full, false, 'full');
+    readChoice(onMissing, ['skip', 'error'], 'onMissing');
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const path = error.path === 'signer' ? 'signing' : `signing.${error.path}`;
+    throw new ConfigError(path, error.problem, { cause: error });
+  }
+}
+
+/** What an application gives beside a descriptor: stores, and a directory if one is named. */
+function withWhatCodeGives(jwt: UncheckedOptions): UncheckedOptions {
+  const { secrets: _secrets, externalSecrets: _externalSecrets, clock: _clock, ...rest } = jwt;
+  // An empty `keySets:` is none.
+  const options = rest.keySets === null ? { ...rest, keySets: [] } : rest;
+  const { groups } = options;
+  if (!isPlainObject(groups)) return options;
+  const { directory: _directory, ...given } = groups;
+  const endpoint = membersOf(groups.endpoint);
+  const { token } = endpoint;
+  return {
+    ...options,
+    groups: {
+      ...given,
+      ...(itemsOf(groups.order).includes('directory') ? { directory: DIRECTORY } : {}),
+      ...(isPlainObject(token) ? { endpoint: { ...endpoint, token: { ...token, secrets: STORE } } } : {}),
+    },
+  };
+}
+
+function attempt(read: () => void): readonly ConfigError[] {
+  try {
+    read();
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return [error];
+    throw error;
+  }
+}

@@ -1,0 +1,162 @@
+// What lint finds in the directory of secrets: what is missing, who can read it, and whether it is keys that can be used. Reads, and never writes.
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { UncheckedOptions } from '../../checks.ts';
+import { readSecretFile } from '../../secrets/directory.ts';
+import { checkSecretName } from '../../secrets/store.ts';
+import { codeOf } from '../../secrets/write-file.ts';
+import { findAlgorithm } from '../../token/algorithms.ts';
+import { type FindingKind, foundBy, lintSet, NO_KEYS, setOf, type UnplacedFinding } from './jwks.ts';
+import { isExposed } from './literals.ts';
+import { itemsOf, keysetsOf, keysOf, membersOf, type Part, partsIn } from './rule.ts';
+
+interface Reference {
+  readonly path: string;
+  readonly name: string;
+  /** Entries of which one has to be there. */
+  readonly keys: readonly string[];
+}
+
+const RULES = {
+  missing: {
+    rule: 'secret-missing',
+    severity: 'error',
+    message: 'this secret is not there',
+    mend: 'make it with `latchkey secrets create` or `latchkey jwks generate`, or name one that is there',
+  },
+  readable: {
+    rule: 'secret-readable-by-others',
+    severity: 'error',
+    message: 'this file holds a private key or a secret, and others of this machine can read or change it',
+    mend: 'chmod 600 it, and its directory 700',
+  },
+  unreadable: {
+    rule: 'secret-unreadable',
+    severity: 'error',
+    message: 'this secret cannot be read',
+    mend: 'put a regular file there, that this user can read',
+  },
+} as const satisfies Record<string, FindingKind>;
+
+const NO_SIGNAL = new AbortController().signal;
+
+/** Looks at every secret that a descriptor names, and at all files of these secrets. */
+export async function lintSecrets(
+  jwt: UncheckedOptions,
+  directory: string,
+): Promise<readonly UnplacedFinding[]> {
+  const references = referencesIn(jwt);
+  const found = await Promise.all([
+    ...references.map((reference) => lintPresence(reference, directory)),
+    ...firstOfEach(references).map((reference) => lintModes(reference, directory)),
+    ...keysetsOf(jwt).map((keyset) => lintKeys(keyset, directory)),
+  ]);
+  return found.flat();
+}
+
+function referencesIn(jwt: UncheckedOptions): readonly Reference[] {
+  const signing = membersOf(jwt.signing);
+  const of = (value: unknown, path: string, keys?: readonly string[]): readonly Reference[] => {
+    const { name, key = 'jwks.json' } = membersOf(value);
+    const named = keys ?? [key];
+    return [name, ...named].every(isName) ? [{ path, name: String(name), keys: named.map(String) }] : [];
+  };
+  const legacy = ({ path, value }: Part, verifies: boolean) =>
+    of(value.secret, `${path}.secret`, entriesOf(value.algorithm, verifies));
+  return [
+    ...keysetsOf(jwt).flatMap(({ path, value }) => of(value.secret, `${path}.secret`)),
+    ...keysOf(jwt).flatMap((key) => legacy(key, true)),
+    ...of(membersOf(membersOf(jwt.remote).client).secret, 'remote.client.secret'),
+    ...of(membersOf(membersOf(jwt.groups).endpoint).token, 'groups.endpoint.token'),
+    ...of(signing.secret, 'signing.secret'),
+    ...partsIn(signing.keys, 'signing.keys').flatMap((key) => legacy(key, false)),
+  ];
+}
+
+function entriesOf(algorithm: unknown, verifies: boolean): readonly string[] {
+  const isSymmetric = typeof algorithm === 'string' && findAlgorithm(algorithm)?.kty === 'oct';
+  if (isSymmetric) return ['secret.key'];
+  return verifies ? ['public.key', 'private.key'] : ['private.key'];
+}
+
+/** What is no name is refused elsewhere, and leads to no file. */
+function isName(value: unknown): boolean {
+  try {
+    return typeof value === 'string' && checkSecretName(value, '') !== '';
+  } catch {
+    return false;
+  }
+}
+
+function firstOfEach(references: readonly Reference[]): readonly Reference[] {
+  return references.filter(
+    ({ name }, index) => references.findIndex((other) => other.name === name) === index,
+  );
+}
+
+async function lintPresence(
+  { path, name, keys }: Reference,
+  directory: string,
+): Promise<readonly UnplacedFinding[]> {
+  const reasons = await Promise.all(keys.map((key) => whyNot(join(directory, name, key))));
+  if (reasons.includes(undefined)) return [];
+  const other = reasons.find((reason) => reason !== 'ENOENT' && reason !== 'ENOTDIR');
+  const about = `${name}/${keys.join(' or ')}`;
+  return other === undefined
+    ? [foundBy(RULES.missing, path, about)]
+    : [foundBy(RULES.unreadable, path, `${about}: ${other}`)];
+}
+
+async function whyNot(file: string): Promise<string | undefined> {
+  try {
+    return (await stat(file)).isFile() ? undefined : 'no regular file';
+  } catch (error) {
+    return codeOf(error);
+  }
+}
+
+async function lintModes({ path, name }: Reference, directory: string): Promise<readonly UnplacedFinding[]> {
+  // Modes say nothing there.
+  if (process.platform === 'win32') return [];
+  const entries = await readdir(join(directory, name)).catch(() => []);
+  const found = await Promise.all(
+    entries.sort().map(async (entry) => {
+      const file = join(directory, name, entry);
+      const stats = await stat(file).catch(() => undefined);
+      if (stats?.isFile() !== true || (stats.mode & 0o077) === 0 || !(await isPrivate(file, entry)))
+        return [];
+      return [foundBy(RULES.readable, path, `${name}/${entry}`)];
+    }),
+  );
+  return found.flat();
+}
+
+/** Everything is, but public keys. What cannot be read here may be a secret all the same. */
+async function isPrivate(file: string, entry: string): Promise<boolean> {
+  const text = await readText(file);
+  if (text === undefined) return entry !== 'public.key';
+  if (/^\s*-----BEGIN (?:RSA )?PUBLIC KEY-----[^-]*-----END (?:RSA )?PUBLIC KEY-----\s*$/.test(text))
+    return false;
+  const set = setOf(text);
+  return set === undefined || itemsOf(set.keys).length === 0 || itemsOf(set.keys).some(isExposed);
+}
+
+async function lintKeys(keyset: Part, directory: string): Promise<readonly UnplacedFinding[]> {
+  const { name, key = 'jwks.json' } = membersOf(keyset.value.secret);
+  if (!isName(name) || !isName(key)) return [];
+  const text = await readText(join(directory, String(name), String(key)));
+  // That it is missing has been said.
+  if (text === undefined) return [];
+  const path = `${keyset.path}.secret`;
+  const set = setOf(text);
+  return set === undefined ? [foundBy(NO_KEYS, path)] : lintSet(keyset, set, path);
+}
+
+async function readText(file: string): Promise<string | undefined> {
+  try {
+    const bytes = await readSecretFile(file, NO_SIGNAL);
+    return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
+  } catch {
+    return undefined;
+  }
+}

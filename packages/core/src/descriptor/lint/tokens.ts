@@ -1,0 +1,185 @@
+// What lint finds in what a token has to be: audience, times, places, rules. Whose keys verify it stands elsewhere.
+import type { UncheckedOptions } from '../../checks.ts';
+import {
+  isLonger,
+  itemsOf,
+  keysetsOf,
+  type LintRule,
+  membersOf,
+  partsIn,
+  ruleSetsOf,
+  type Spot,
+  spotIf,
+} from './rule.ts';
+
+const WIDE_SKEW_MS = 30_000;
+
+/** The rules about tokens, and where they stand. */
+export const tokenRules: readonly LintRule[] = [
+  {
+    id: 'audience-unset',
+    severity: 'warning',
+    message:
+      'there is no audience: unless the application says one, tokens that were made for other services are accepted',
+    mend: 'add `audience:` with what issuers call this service in aud',
+    find: (jwt) => spotIf(jwt.audience === undefined, ''),
+  },
+  {
+    id: 'audience-null',
+    severity: 'warning',
+    message: 'aud is not looked at: tokens that were made for other services are accepted',
+    mend: 'write what issuers call this service in aud',
+    find: (jwt) => spotIf(jwt.audience === null, 'audience'),
+  },
+  {
+    id: 'clock-skew-wide',
+    severity: 'warning',
+    message: 'tokens are good for more than 30s after they have expired',
+    mend: 'write 5s, which is the default, and keep clocks right by NTP',
+    find: (jwt) => spotIf(isLonger(jwt.clockSkew, WIDE_SKEW_MS), 'clockSkew'),
+  },
+  {
+    id: 'mode-permissive',
+    severity: 'warning',
+    message: 'a request with a bad token goes on as an anonymous one',
+    mend: 'write strict once all callers have good tokens; until then, let no handler rely on the mode',
+    find: (jwt) => spotIf(jwt.mode === 'permissive', 'mode'),
+  },
+  {
+    id: 'mode-optional',
+    severity: 'warning',
+    message: 'a request without a token goes on as an anonymous one, wherever no rule asks for more',
+    mend: 'write strict, and let only those routes be optional that are for everybody',
+    find: (jwt) => spotIf(jwt.mode === 'optional', 'mode'),
+  },
+  {
+    id: 'exp-not-required',
+    severity: 'warning',
+    message: 'a token that never expires is accepted for ever',
+    mend: 'take requireExp out; or add maxTokenAge, which bounds tokens without exp',
+    find: (jwt) => spotIf(jwt.requireExp === false && jwt.maxTokenAge === undefined, 'requireExp'),
+  },
+  {
+    id: 'unsafe-sender-constrained',
+    severity: 'warning',
+    message: 'tokens that are bound to a key of their sender are accepted from whoever has got hold of them',
+    mend: 'take it out, and let the gateway in front check the binding',
+    find: (jwt) => spotIf(jwt.unsafeAcceptSenderConstrained === true, 'unsafeAcceptSenderConstrained'),
+  },
+  {
+    id: 'token-in-query',
+    severity: 'warning',
+    message: 'a token in a URL ends up in logs, histories and referrers',
+    mend: 'have clients send Authorization: Bearer, and take this place out',
+    find: (jwt) => carriers(jwt, 'query', () => true),
+  },
+  {
+    id: 'cookie-without-host-prefix',
+    severity: 'warning',
+    message: 'a neighbouring host of the domain can plant this cookie',
+    mend: 'give it a name that begins with __Host-, which browsers bind to this host and to https',
+    find: (jwt) => carriers(jwt, 'cookie', (name) => !name.startsWith('__Host-')),
+  },
+  {
+    id: 'cookie-origin-in-clear',
+    severity: 'warning',
+    message:
+      'pages of an http origin, which anybody on the way can write, may send requests that change something',
+    mend: 'name its https origin',
+    find: (jwt) =>
+      partsIn(jwt.tokenFrom, 'tokenFrom').flatMap(({ path, value }) =>
+        itemsOf(value.allowedOrigins).flatMap((origin, index) =>
+          spotIf(
+            typeof origin === 'string' && /^http:\/\/(?!localhost(?::|$)|127\.|\[::1\])/i.test(origin),
+            `${path}.allowedOrigins[${index}]`,
+          ),
+        ),
+      ),
+  },
+  {
+    id: 'pattern-unanchored',
+    severity: 'warning',
+    message: 'a claim that merely has a matching part in it passes',
+    mend: 'take `match: search` out, so that the whole claim has to match; or begin the pattern with ^ and end it with $',
+    find: (jwt) =>
+      patternsOf(jwt)
+        .filter(({ search, source }) => search && !isAnchored(source))
+        .map(({ path }) => ({ path })),
+  },
+  {
+    id: 'pattern-matches-all',
+    severity: 'warning',
+    message: 'every text matches this pattern',
+    mend: 'write what the claim looks like; or `present: true`, if it only has to be there',
+    find: (jwt) =>
+      patternsOf(jwt)
+        .filter(({ source }) => /^\^?\(?\.[*+]\)?\$?$/.test(source))
+        .map(({ path }) => ({ path })),
+  },
+  {
+    id: 'system-without-keys',
+    severity: 'warning',
+    message: 'no keyset is system: true, so that nobody can be the system, and its own calls are refused',
+    mend: "add `system: true` to the keyset of the system's own tokens",
+    find: (jwt) =>
+      spotIf(
+        jwt.systemSubject !== undefined &&
+          membersOf(jwt.remote).system !== true &&
+          !keysetsOf(jwt).some(({ value }) => value.system === true),
+        'systemSubject',
+      ),
+  },
+];
+
+function carriers(
+  jwt: UncheckedOptions,
+  kind: 'query' | 'cookie',
+  is: (name: string) => boolean,
+): readonly Spot[] {
+  return partsIn(jwt.tokenFrom, 'tokenFrom').flatMap(({ path, value }) => {
+    const name = value[kind];
+    return spotIf(typeof name === 'string' && is(name), `${path}.${kind}`);
+  });
+}
+
+interface Pattern {
+  readonly path: string;
+  readonly source: string;
+  readonly search: boolean;
+}
+
+/** Every pattern of rules and of issuers. */
+function patternsOf(jwt: UncheckedOptions): readonly Pattern[] {
+  const routes = Object.entries(membersOf(jwt.routes)).map(([name, asked]) => ({
+    path: `routes.${name}.issuers`,
+    rules: membersOf(asked).issuers,
+  }));
+  return [...ruleSetsOf(jwt), { path: 'issuers', rules: jwt.issuers }, ...routes].flatMap(({ path, rules }) =>
+    patternsIn(rules, path),
+  );
+}
+
+/** A pattern is a member of that name, or the value of a row of type REGEX, however deep. */
+function patternsIn(value: unknown, path: string): readonly Pattern[] {
+  if (Array.isArray(value)) return value.flatMap((item, index) => patternsIn(item, `${path}[${index}]`));
+  const members = membersOf(value);
+  const { pattern, match, type, value: row } = members;
+  if (typeof pattern === 'string')
+    return [{ path: `${path}.pattern`, source: pattern, search: match === 'search' }];
+  if (typeof type === 'string' && /^regex$/i.test(type) && typeof row === 'string')
+    return [{ path: `${path}.value`, source: row, search: false }];
+  return Object.entries(members).flatMap(([name, member]) => patternsIn(member, `${path}.${name}`));
+}
+
+/** Begins with ^ and ends with $, and no alternative outside of brackets does without. */
+function isAnchored(source: string): boolean {
+  const bare = source.replace(/\\./g, 'x').replace(/\[[^\]]*\]/g, 'x');
+  const flat = withoutGroups(bare);
+  return flat.startsWith('^') && flat.endsWith('$') && !flat.includes('|');
+}
+
+/** Takes groups out, from the inside. */
+function withoutGroups(source: string): string {
+  const less = source.replace(/\([^()]*\)/g, 'x');
+  return less === source ? source : withoutGroups(less);
+}

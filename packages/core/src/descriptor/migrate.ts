@@ -1,0 +1,159 @@
+// From the deprecated `keys` list to keysets: what is to be written, and whether what has been written is the same. Writes nothing itself.
+import { isDeepStrictEqual } from 'node:util';
+import { isPlainObject } from '../checks.ts';
+import { ConfigError } from '../errors.ts';
+import { importJwks } from '../keysets/jwk.ts';
+import { readKeyset } from '../keysets/read.ts';
+import { findSecret } from '../keysets/secret.ts';
+import type { SecretReference, SecretStore } from '../secrets/store.ts';
+import { parseJsonObject } from '../token/json.ts';
+import { type DescriptorDocument, parseDescriptor, placed } from './document.ts';
+import { addKeyset, removeKeys } from './edit.ts';
+import { interpolate } from './interpolate.ts';
+import { identityOf } from './migrate/keys.ts';
+import {
+  bytesOf,
+  type MigratedKeyset,
+  type MigrationOptions,
+  type PlannedEntry,
+  type PlannedKeyset,
+  planKeysets,
+  SIGNING_ENTRY,
+} from './migrate/keysets.ts';
+
+export type { MigratedKeyset, MigrationOptions } from './migrate/keysets.ts';
+
+/** What is to be written, in this order; whatever a run that was stopped has written already is left out. */
+export interface Migration {
+  readonly keySets: readonly MigratedKeyset[];
+  readonly secrets: readonly { readonly reference: SecretReference; readonly bytes: Uint8Array }[];
+  /** The descriptor with the keysets, and with `keys` still in it. */
+  readonly text: string;
+  /** What is decided otherwise from then on, and what is left to do. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Works out a migration. Keys of one issuer become one keyset with one secret, in their order; keys without an issuer become one without.
+ * Private halves come along, for signers.
+ * @returns undefined for a descriptor without `keys`
+ * @throws ConfigError for a key that cannot be moved as it is, and for names that are taken
+ */
+export async function planMigration(
+  document: DescriptorDocument,
+  options: MigrationOptions,
+): Promise<Migration | undefined> {
+  if (document.jwt.keys === undefined) return undefined;
+  return at(document, async () => {
+    const plan = await planKeysets(document, options);
+    const entries = plan.flatMap((planned) => planned.entries);
+    const isThere = await Promise.all(entries.map((entry) => isInPlace(entry, options.store)));
+    const withKeysets = plan.reduce(withKeyset, document);
+    // Nothing is begun that cannot be ended: a text may be laid out so that keys cannot be taken out of it.
+    removeKeys(withKeysets);
+    return {
+      keySets: plan.map(({ migrated }) => migrated),
+      secrets: entries
+        .filter((_, index) => isThere[index] === false)
+        .map(({ reference, jwks }) => ({ reference, bytes: bytesOf(jwks) })),
+      text: withKeysets.text,
+      notes: notesOf(plan, document),
+    };
+  });
+}
+
+/**
+ * Compares what the descriptor and the store say now with the list, key by key.
+ * @param document as it was read back, after everything of the plan was written
+ * @returns the descriptor's text without `keys`
+ * @throws ConfigError if anything is not as planned
+ */
+export async function finishMigration(
+  document: DescriptorDocument,
+  { store, environment, prefix }: MigrationOptions,
+): Promise<string> {
+  return at(document, async () => {
+    const plan = await planKeysets(document, { store, environment, prefix });
+    const { signal } = new AbortController();
+    for (const { keyset, identities, entries } of plan) {
+      const found = findKeyset(document, keyset);
+      const bytes = await findSecret(store, keyset.secret, signal);
+      const isThere = await Promise.all(entries.map((entry) => isInPlace(entry, store)));
+      if (found === undefined || bytes === undefined || isThere.includes(false))
+        throw new ConfigError('keys', `are not in ${keyset.secret.name} yet; nothing was taken away`);
+      const { policy } = readKeyset(interpolate(found, environment), 'keySets');
+      if (!isDeepStrictEqual(importJwks(parseJsonObject(bytes), policy).keys.map(identityOf), identities))
+        throw new ConfigError('keys', `are not what ${keyset.secret.name} holds; nothing was taken away`);
+    }
+    return removeKeys(document);
+  });
+}
+
+function withKeyset(document: DescriptorDocument, { keyset }: PlannedKeyset): DescriptorDocument {
+  if (findKeyset(document, keyset) !== undefined) return document;
+  return parseDescriptor(addKeyset(document, keyset), document.file);
+}
+
+/**
+ * Finds the keyset that a run before this one has added.
+ * @throws ConfigError for another keyset of the same secret
+ */
+function findKeyset({ jwt }: DescriptorDocument, { secret, ...rest }: PlannedKeyset['keyset']): unknown {
+  const keySets: readonly unknown[] = Array.isArray(jwt.keySets) ? jwt.keySets : [];
+  const index = keySets.findIndex(
+    (other) => isPlainObject(other) && isPlainObject(other.secret) && other.secret.name === secret.name,
+  );
+  const found = keySets[index];
+  if (found === undefined || isDeepStrictEqual(found, { secret, ...rest })) return found;
+  const path = `keySets[${index}].secret`;
+  throw new ConfigError(
+    path,
+    `${secret.name} is in use already; --secret-prefix gives new secrets other names`,
+  );
+}
+
+/** @returns false where nothing is @throws ConfigError where something else is */
+async function isInPlace({ reference, jwks }: PlannedEntry, store: SecretStore): Promise<boolean> {
+  const bytes = await findSecret(store, reference, new AbortController().signal);
+  if (bytes === undefined) return false;
+  if (isSame(bytes, jwks)) return true;
+  throw new ConfigError(
+    'keys',
+    `the secret ${reference.name} has another ${reference.key}; --secret-prefix gives new secrets other names`,
+  );
+}
+
+function isSame(bytes: Uint8Array, jwks: PlannedEntry['jwks']): boolean {
+  try {
+    return isDeepStrictEqual(parseJsonObject(bytes), parseJsonObject(bytesOf(jwks)));
+  } catch {
+    return false;
+  }
+}
+
+function notesOf(plan: readonly PlannedKeyset[], { jwt }: DescriptorDocument): readonly string[] {
+  const pinned = plan.filter(({ migrated }) => migrated.issuer !== undefined);
+  const others = pinned.length < plan.length ? 'those without one' : 'no keyset';
+  const noIssuer =
+    jwt.unsafeMissingIssuer === undefined
+      ? [`a token without an issuer was verified by any of the keys; now by ${others} of these`]
+      : ['a token without an issuer is still verified by all; without a key id, by the first of each keyset'];
+  return [
+    ...(pinned.length === 0 ? [] : noIssuer),
+    ...plan.flatMap(({ migrated: { secretName, signingKeyIds } }) =>
+      signingKeyIds.map(
+        (keyId) => `${keyId} only signs: it is in ${SIGNING_ENTRY} of ${secretName}, where no keyset looks`,
+      ),
+    ),
+    'the secrets of the old keys are still there; remove them when nobody signs with them any more',
+  ];
+}
+
+/** Faults with their place in the file. */
+async function at<T>(document: DescriptorDocument, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw placed(error, document);
+  }
+}

@@ -1,0 +1,161 @@
+// The keysets that the deprecated `keys` list becomes: which keys go together, under which names, and what is in their secrets.
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { isPlainObject } from '../../checks.ts';
+import { ConfigError } from '../../errors.ts';
+import { importJwks } from '../../keysets/jwk.ts';
+import { readKeyset } from '../../keysets/read.ts';
+import { readLegacyKeys } from '../../keysets/read-legacy-keys.ts';
+import { checkSecretName, type SecretReference, type SecretStore } from '../../secrets/store.ts';
+import type { JsonObject } from '../../token/json.ts';
+import type { DescriptorDocument } from '../document.ts';
+import { interpolate } from '../interpolate.ts';
+import { identityOf, type LegacyKey, readLegacyKey } from './keys.ts';
+
+/** Where secrets are, and what those of a migration are called. */
+export interface MigrationOptions {
+  readonly store: SecretStore;
+  /** What the names of new secrets begin with: the name of the service. */
+  readonly prefix: string;
+  /** What `${NAME}` in a descriptor stands for. Default `process.env`. */
+  readonly environment?: { readonly [name: string]: string | undefined } | undefined;
+}
+
+/** The keys of one issuer, as a keyset. */
+export interface MigratedKeyset {
+  /** Undefined: the keys without one. */
+  readonly issuer: string | undefined;
+  readonly secretName: string;
+  /** In the order of the list. */
+  readonly keyIds: readonly string[];
+  /** Those of them that only sign. They are in an entry of their own, so that they verify nothing, as before. */
+  readonly signingKeyIds: readonly string[];
+}
+
+/** A keyset, as it is to stand in the descriptor, and the entries of its secret. */
+export interface PlannedKeyset {
+  readonly migrated: MigratedKeyset;
+  readonly keyset: ReturnType<typeof keysetOf>;
+  readonly entries: readonly PlannedEntry[];
+  /** What the list verifies by these keys. */
+  readonly identities: readonly string[];
+}
+
+/** An entry of a secret. */
+export interface PlannedEntry {
+  readonly reference: SecretReference;
+  readonly jwks: { readonly keys: readonly JsonObject[] };
+}
+
+/** The entry of the keys that only sign. */
+export const SIGNING_ENTRY = 'signing.json';
+
+const JWKS_ENTRY = 'jwks.json';
+/** What a secret can hold, and a JWK Set. */
+const MAX_BYTES = 512 * 1024;
+const MAX_KEYS = 200;
+const MAX_SLUG_LENGTH = 60;
+/** Of keys without an issuer. */
+const NO_ISSUER = 'any-issuer';
+
+/**
+ * Works out the keysets, in the order in which their issuers come in the list, and proves in advance that they hold the very keys of it.
+ * @throws ConfigError for a key that cannot be moved as it is
+ */
+export async function planKeysets(
+  { jwt }: DescriptorDocument,
+  { store, prefix, environment }: MigrationOptions,
+): Promise<readonly PlannedKeyset[]> {
+  const settings = readLegacyKeys(interpolate({ keys: jwt.keys }, environment).keys);
+  const { signal } = new AbortController();
+  const keys: LegacyKey[] = [];
+  // One after the other: of several faults, the first is told.
+  for (const [index, key] of settings.entries())
+    keys.push(await readLegacyKey(key, `keys[${index}]`, store, signal));
+  const groups = Map.groupBy(keys, (key) => key.settings.issuer);
+  const plan = [...groups].map(([issuer, group]) => {
+    const index = keys.findIndex((key) => key.settings.issuer === issuer);
+    const written = issuerAsWritten(jwt.keys, index) ?? issuer;
+    return planKeyset(group, issuer, keysetOf(written, nameOf(prefix, written), group), environment);
+  });
+  const names = plan.map(({ migrated }) => migrated.secretName);
+  if (new Set(names).size < names.length)
+    throw new ConfigError('keys', 'two issuers are too much alike for secrets of their own; migrate by hand');
+  return plan;
+}
+
+/** As JSON: for comparing, and for writing. */
+export function bytesOf(jwks: PlannedEntry['jwks']): Uint8Array {
+  return Buffer.from(`${JSON.stringify(jwks, null, 2)}\n`);
+}
+
+function planKeyset(
+  group: readonly LegacyKey[],
+  issuer: string | undefined,
+  keyset: ReturnType<typeof keysetOf>,
+  environment: MigrationOptions['environment'],
+): PlannedKeyset {
+  const { name } = keyset.secret;
+  const verifying = group.filter(({ identity }) => identity !== undefined);
+  const signing = group.filter(({ identity }) => identity === undefined);
+  // Also an empty set: no other keyset may speak for an issuer that the list has pinned.
+  const sets = [entryOf(name, JWKS_ENTRY, verifying), entryOf(name, SIGNING_ENTRY, signing)];
+  const entries = sets.filter(({ reference, jwks }) => reference.key === JWKS_ENTRY || jwks.keys.length > 0);
+  const identities = verifying.flatMap(({ identity }) => identity ?? []);
+  if (entries.some(({ jwks }) => jwks.keys.length > MAX_KEYS || bytesOf(jwks).length > MAX_BYTES))
+    throw new ConfigError('keys', 'one issuer has more keys than a secret holds');
+  const { policy } = readKeyset(interpolate(keyset, environment), 'keys');
+  if (
+    !isDeepStrictEqual(
+      importJwks({ keys: verifying.map(({ jwk }) => jwk) }, policy).keys.map(identityOf),
+      identities,
+    )
+  )
+    throw new ConfigError('keys', `the keyset of ${name} would not verify what they verify; migrate by hand`);
+  const idsOf = (keys: readonly LegacyKey[]) => keys.map(({ settings }) => settings.keyId);
+  return {
+    migrated: { issuer, secretName: name, keyIds: idsOf(group), signingKeyIds: idsOf(signing) },
+    keyset,
+    entries,
+    identities,
+  };
+}
+
+function keysetOf(issuer: string | undefined, name: string, group: readonly LegacyKey[]) {
+  const algorithms = new Set(group.map(({ settings }) => settings.algorithm));
+  const legacy = new Set(group.flatMap(({ settings }) => [...settings.legacy]));
+  return {
+    ...(issuer === undefined ? {} : { issuer }),
+    secret: { name, key: JWKS_ENTRY },
+    allowedAlgorithms: [...algorithms],
+    ...(legacy.size === 0 ? {} : { unsafeLegacyAlgorithms: [...legacy] }),
+  };
+}
+
+function entryOf(name: string, key: string, keys: readonly LegacyKey[]): PlannedEntry {
+  return { reference: { name, key }, jwks: { keys: keys.map(({ jwk }) => jwk) } };
+}
+
+/** A variable goes on being one. */
+function issuerAsWritten(keys: unknown, index: number): string | undefined {
+  const key: unknown = Array.isArray(keys) ? keys[index] : undefined;
+  return isPlainObject(key) && typeof key.issuer === 'string' ? key.issuer : undefined;
+}
+
+/**
+ * The same name for the same issuer at every run, whatever other issuers there are. What is lost of an issuer on the way to a name is made up
+ * for by a hash of it.
+ */
+function nameOf(prefix: string, issuer: string | undefined): string {
+  if (issuer === undefined) return checkSecretName(`${prefix}-${NO_ISSUER}`, 'keys');
+  const slug = issuer
+    .toLowerCase()
+    .replace(/^https?:\/\//, '')
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, MAX_SLUG_LENGTH)
+    .replace(/^-|-$/g, '');
+  const isWhole = slug === issuer && slug !== NO_ISSUER && !/-[0-9a-f]{8}$/.test(slug);
+  const hash = createHash('sha256').update(issuer).digest('hex').slice(0, 8);
+  const parts = [prefix, ...(slug === '' ? [] : [slug]), ...(isWhole ? [] : [hash])];
+  return checkSecretName(parts.join('-'), 'keys');
+}

@@ -1,0 +1,142 @@
+// Plan: what a change of a descriptor opens and closes, told from the two files alone. How single values compare stands in plan-*.ts.
+import type { UncheckedOptions } from '../checks.ts';
+import type { FilePlace } from '../errors.ts';
+import { normalizeType } from '../token/parse.ts';
+import type { DescriptorDocument } from './document.ts';
+import { carriersJudge, groupsJudge, remoteJudge, signingJudge } from './plan/endpoints.ts';
+import {
+  type Effect,
+  flag,
+  type Judge,
+  lasting,
+  listed,
+  listOf,
+  members,
+  named,
+  nameOf,
+  other,
+  ranked,
+  sized,
+  verdict,
+} from './plan/judge.ts';
+import { keysetsJudge, keysJudge } from './plan/keysets.ts';
+import { rulesJudge } from './plan/rules.ts';
+
+/** One thing that is otherwise. */
+export interface Change {
+  /** `opens`: requests pass that did not. `closes`: requests are refused that were not. `changes`: anything else, and what cannot be told. */
+  readonly effect: Effect;
+  /** Where in `service.jwt`. */
+  readonly path: string;
+  /** For people. Holds no secret; may hold what the descriptors say. */
+  readonly message: string;
+  /** Where it stands; for what is gone, where it stood. */
+  readonly place: FilePlace;
+}
+
+const issuersJudge = listed({ more: 'opens', given: 'closes', thing: 'issuer' });
+
+/** Every option, and how it is compared. One that is not here is told as something that nobody knows. */
+const OPTIONS: { readonly [name: string]: Judge } = {
+  keySets: keysetsJudge,
+  keys: keysJudge,
+  unsafeMissingIssuer: (before, after) => [
+    verdict(
+      after === undefined ? 'closes' : before === undefined ? 'opens' : 'changes',
+      after === undefined
+        ? 'a token without iss is verified by keysets without an issuer only'
+        : 'a token without iss may be verified by any keyset',
+      after,
+    ),
+  ],
+  remote: remoteJudge,
+  groups: groupsJudge,
+  systemSubject: (before, after) => [
+    verdict(
+      before === undefined ? 'closes' : after === undefined ? 'opens' : 'changes',
+      `the subject of the system: ${nameOf(before, 'nobody')} → ${nameOf(after, 'nobody')}`,
+      after,
+    ),
+  ],
+  issuers: issuersJudge,
+  tokenFrom: carriersJudge,
+  claims: rulesJudge,
+  nestedClaimDelimiter: other('names in rules are read otherwise'),
+  clockSkew: lasting('opens', 'clocks may differ by', '5s'),
+  mode: ranked(['strict', 'optional', 'permissive'], 'mode', 'strict'),
+  typ: (before, after) => listed({ more: 'opens', thing: 'typ' })(typesOf(before), typesOf(after)),
+  requireExp: flag('closes', 'a token has to have an end', true),
+  treatIatAsNbf: flag('closes', 'iat has to be there, and counts as nbf'),
+  maxTokenAge: lasting('opens', 'tokens may be as old as'),
+  profile: (before, after) => [
+    verdict(
+      before === undefined ? 'closes' : after === undefined ? 'opens' : 'changes',
+      after === undefined ? 'tokens need not be of a profile any more' : `tokens have to be ${nameOf(after)}`,
+      after,
+    ),
+  ],
+  unsafeAcceptSenderConstrained: flag('opens', 'tokens of a key are accepted from anybody'),
+  cache: other('verified tokens are remembered otherwise'),
+  maxTokenBytes: sized('opens', 'longest token', 8192),
+  realm: other('refusals name another realm'),
+  routes: named(
+    { added: 'closes', thing: 'what the route asks' },
+    members({ claims: rulesJudge, issuers: issuersJudge }),
+  ),
+  signing: signingJudge,
+};
+
+/**
+ * Compares two descriptors. Variables are compared by name, and secrets not at all. What means the same is no change, however it is written.
+ * @returns what is otherwise: what opens first, then what closes, then the rest
+ */
+export function planChange(before: DescriptorDocument, after: DescriptorDocument): readonly Change[] {
+  const judges = { ...OPTIONS, ...audienceJudges(before.jwt, after.jwt) };
+  return Object.freeze(
+    members(judges)(before.jwt, after.jwt)
+      .map(({ effect, says, at, side }): Change => {
+        const path = at.replace(/^\./, '');
+        const document = side === 'before' ? before : after;
+        return Object.freeze({ effect, path, message: says, place: document.placeOf(path) });
+      })
+      .sort((a, b) => EFFECTS.indexOf(a.effect) - EFFECTS.indexOf(b.effect)),
+  );
+}
+
+const EFFECTS: readonly Effect[] = ['opens', 'closes', 'changes'];
+
+/** What one audience more does depends on whether any of them is enough, or all are needed. */
+function audienceJudges(
+  before: UncheckedOptions,
+  after: UncheckedOptions,
+): { readonly [name: string]: Judge } {
+  const [was, is] = [before, after].map(({ audMatch = 'any' }) => audMatch);
+  const more: Effect = was !== is ? 'changes' : is === 'all' ? 'closes' : 'opens';
+  const isChecked = (audience: unknown) => audience !== null && audience !== undefined;
+  return {
+    audMatch: ranked(['all', 'any'], 'how many of the audiences a token has to name', 'any'),
+    audience: (old, current) => {
+      if (isChecked(old) && isChecked(current)) return listed({ more, thing: 'audience' })(old, current);
+      if (isChecked(old) === isChecked(current))
+        return [verdict('changes', 'aud is not looked at, unless the application says an audience', current)];
+      const effect: Effect = isChecked(current) ? 'closes' : 'opens';
+      return [
+        verdict(
+          effect,
+          isChecked(current)
+            ? `aud has to be ${listOf(current)
+                .map((name) => nameOf(name))
+                .join(', ')}`
+            : 'aud is not looked at',
+          current,
+        ),
+      ];
+    },
+  };
+}
+
+/** The types that are accepted, with the word for none. */
+function typesOf(value: unknown): readonly unknown[] {
+  if (value === undefined) return ['no typ', 'jwt', 'at+jwt'];
+  return listOf(value).map((type) => (typeof type === 'string' ? normalizeType(type) : type));
+}

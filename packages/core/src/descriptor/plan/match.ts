@@ -1,0 +1,94 @@
+// Which item of a list is which item of the list as it was: by the strongest likeness that there is. Symmetric, so that the way back says the same.
+import { isDeepStrictEqual } from 'node:util';
+import type { UncheckedOptions } from '../../checks.ts';
+import { type Part, partsIn } from '../lint/rule.ts';
+import { inverse, type Judge, type Verdict, verdict, within } from './judge.ts';
+
+/** How lists of objects are compared. */
+export interface MatchRules {
+  /** What an object is to be like, from the strongest likeness to the weakest. Undefined: it is like none. */
+  readonly likeness: readonly ((value: UncheckedOptions) => unknown)[];
+  /** What one more does. */
+  readonly added: 'opens' | 'closes';
+  /** What it is called, for people: never a secret. */
+  readonly name: (value: UncheckedOptions) => string;
+  /** What the order means; undefined: nothing. */
+  readonly order?: string | undefined;
+  readonly judge: Judge;
+}
+
+interface Pair {
+  readonly before: Part;
+  readonly after: Part;
+}
+
+/** Lists of objects: those that came, those that went, and those that are otherwise now. */
+export function matched({ likeness, added, name, order, judge }: MatchRules): Judge {
+  return (before, after) => {
+    if (!isListOfObjects(before) || !isListOfObjects(after))
+      return [verdict('changes', 'is written otherwise', after)];
+    const [old, current] = [partsIn(before ?? [], ''), partsIn(after ?? [], '')];
+    const pairs = pair(old, current, [(value) => value, ...likeness]);
+    const gone = old.filter((part) => !pairs.some((one) => one.before === part));
+    const fresh = current.filter((part) => !pairs.some((one) => one.after === part));
+    const positions = pairs.toSorted((a, b) => old.indexOf(a.before) - old.indexOf(b.before));
+    const isMoved = positions.some(
+      ({ after: part }, index) =>
+        index > 0 && current.indexOf(part) < current.indexOf(positions[index - 1]?.after ?? part),
+    );
+    return [
+      ...fresh.map(
+        ({ path, value }): Verdict => ({
+          effect: added,
+          says: `${name(value)} is new`,
+          at: path,
+          side: 'after',
+        }),
+      ),
+      ...gone.map(
+        ({ path, value }): Verdict => ({
+          effect: inverse(added),
+          says: `${name(value)} is gone`,
+          at: path,
+          side: 'before',
+        }),
+      ),
+      ...pairs.flatMap((one) => judgePair(one, judge, name)),
+      ...(order !== undefined && isMoved ? [verdict('changes', order, after)] : []),
+    ];
+  };
+}
+
+function judgePair({ before, after }: Pair, judge: Judge, name: MatchRules['name']): readonly Verdict[] {
+  if (isDeepStrictEqual(before.value, after.value)) return [];
+  return judge(before.value, after.value).flatMap((one) =>
+    within(one.side === 'before' ? before.path : after.path, [
+      { ...one, says: `${name(after.value)}: ${one.says}` },
+    ]),
+  );
+}
+
+/** By each likeness in turn, the first with the first. */
+function pair(
+  before: readonly Part[],
+  after: readonly Part[],
+  likeness: MatchRules['likeness'],
+): readonly Pair[] {
+  const pairs: Pair[] = [];
+  for (const of of likeness) {
+    for (const old of before) {
+      const key = of(old.value);
+      if (key === undefined || pairs.some((one) => one.before === old)) continue;
+      const found = after.find(
+        (part) => !pairs.some((one) => one.after === part) && isDeepStrictEqual(of(part.value), key),
+      );
+      if (found !== undefined) pairs.push({ before: old, after: found });
+    }
+  }
+  return pairs;
+}
+
+function isListOfObjects(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  return Array.isArray(value) && partsIn(value, '').length === value.length;
+}
