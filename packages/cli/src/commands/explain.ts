@@ -1,0 +1,81 @@
+// `latchkey explain`: every check of a decision, as a tree.
+import type { ExplainedCheck, Explanation } from '@latchkey/core';
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { type Context, command, type FormatOptions, withFile, withFormat } from '../context.ts';
+import { type DecidingOptions, openDeciding, readRequest, readToken, withDeciding } from '../deciding.ts';
+import { Failure } from '../failure.ts';
+import { type Output, plain } from '../output.ts';
+
+const MARKS = {
+  passed: ['green', '✓'],
+  failed: ['red', '✗'],
+  out: ['dim', '–'],
+  unknown: ['yellow', '?'],
+} as const satisfies Record<ExplainedCheck['outcome'], readonly [string, string]>;
+
+/** Makes the command. */
+export function explain(context: Context): Command {
+  const made = command(
+    'explain',
+    'Explains what becomes of a token, or of a request: every check, and why.',
+    [
+      'latchkey explain --route admin < token.txt',
+      'latchkey explain --request request.txt -o json',
+      'curl -sv https://api.example.com/ 2>&1 | grep "^>" | latchkey explain --request -',
+    ],
+  )
+    .argument('[token]', 'the token; none, or -, reads it from stdin')
+    .addOption(
+      new Option('--request <file>', 'a request instead: its head, as HTTP/1.1 writes it; - reads stdin'),
+    );
+  return withFormat(withDeciding(withFile(made))).action(
+    async (
+      token: string | undefined,
+      options: DecidingOptions & FormatOptions & { readonly request?: string },
+    ) => {
+      const subject =
+        options.request === undefined
+          ? await readToken(context, token)
+          : await readRequest(context, options.request);
+      const { authenticator, rules } = await openDeciding(context, options);
+      try {
+        const explanation = await context.output.waitFor('deciding', authenticator.explain(subject, rules));
+        context.output.result(options.output, () => format(explanation, context.output), explanation);
+        if (!explanation.allowed) throw new Failure(explanation.status === 503 ? 3 : 1, '');
+      } finally {
+        await authenticator.close();
+      }
+    },
+  );
+}
+
+function format(explanation: Explanation, output: Output): string {
+  const { allowed, status, code, detail, verified, checks } = explanation;
+  const outcome = allowed
+    ? output.style('green', 'allowed')
+    : output.style('red', `refused: ${status} ${code}`);
+  const why = detail === undefined ? '' : ` (${plain(detail)})`;
+  return [
+    ...checks.flatMap((check) => formatCheck(check, '', output)),
+    '',
+    ...(verified ? [] : ['The claims above are UNVERIFIED: nobody who is trusted stands for them.']),
+    `${outcome}${why}`,
+  ].join('\n');
+}
+
+function formatCheck(check: ExplainedCheck, indent: string, output: Output): readonly string[] {
+  const [style, mark] = MARKS[check.outcome];
+  const { about, expected, actual, detail, code } = check;
+  const parts = [
+    actual === undefined ? undefined : plain(actual),
+    expected === undefined ? undefined : `expected: ${plain(expected)}`,
+    detail === undefined ? undefined : plain(detail),
+    code === undefined ? undefined : output.style(style, code),
+  ].filter((part) => part !== undefined);
+  const name = indent === '' ? `${check.check}: ${plain(about)}` : plain(about);
+  return [
+    `${indent}${output.style(style, mark)} ${[name, ...parts].join('  ·  ')}`,
+    ...(check.checks ?? []).flatMap((inner) => formatCheck(inner, `${indent}    `, output)),
+  ];
+}

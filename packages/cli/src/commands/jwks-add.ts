@@ -1,0 +1,137 @@
+// latchkey jwks add: a keyset, validated before it is written.
+import { isDeepStrictEqual } from 'node:util';
+import { createDirectoryStore, type JsonObject } from '@latchkey/core';
+import { addKeyset } from '@latchkey/core/descriptor';
+import type { Command } from 'commander';
+import { type Context, command, type FileOptions, withFile } from '../context.ts';
+import { misused } from '../failure.ts';
+import type { DescriptorFile } from '../files.ts';
+import { checkOptions, checkSource } from '../keyset-check.ts';
+import { listIn, sourceOf, textIn } from '../keyset-source.ts';
+import { openOrBegin } from '../new-files.ts';
+import { plain } from '../output.ts';
+import { readNames } from '../read-names.ts';
+
+interface AddOptions extends FileOptions {
+  readonly oidcDiscovery?: true;
+  readonly jwksUrl?: string;
+  readonly secret?: string;
+  readonly externalSecret?: string;
+  readonly issuer?: string;
+  readonly secretKey?: string;
+  readonly allowedAlgorithms?: readonly string[];
+  readonly refreshInterval?: string;
+  readonly skipValidation?: true;
+  readonly allowHttp?: true;
+  readonly externalSecrets?: string;
+}
+
+/** `jwks add`. */
+export function add(context: Context): Command {
+  return withFile(
+    command('add', 'Add a keyset, of exactly one source, once its keys could be read.', [
+      'latchkey jwks add my-service --oidc-discovery --issuer https://accounts.google.com',
+      'latchkey jwks add my-service --jwks-url https://example.com/.well-known/jwks.json --issuer https://example.com',
+      'latchkey jwks add my-service --secret my-jwks-secret --issuer my-issuer',
+    ]),
+  )
+    .argument('[service]', 'the name of the service')
+    .option('--oidc-discovery', 'keys where the OpenID metadata of the issuer say')
+    .option('--jwks-url <url>', 'keys at this URL, https')
+    .option('--secret <name>', 'keys in this secret')
+    .option('--external-secret <name>', 'keys in this secret of an external store, such as a vault')
+    .option('--issuer <issuer>', 'whose tokens these are; needed with --oidc-discovery')
+    .option('--secret-key <key>', 'the entry of the secret that holds the keys (default: jwks.json)')
+    .option(
+      '--allowed-algorithms <names>',
+      'the only algorithms that are accepted; a list with commas, or several times',
+      readNames,
+    )
+    .option('--refresh-interval <duration>', 'how long keys are used at most, such as 30m (default: 1h)')
+    .option(
+      '--skip-validation',
+      'adds it unseen, and writes skipValidation: true: the service does not wait for it at its start either',
+    )
+    .option('--allow-http', 'permits http, and writes allowHttp: true: for loopback and tests')
+    .option('--external-secrets <directory>', 'where external secrets are mounted, to validate against')
+    .action((service: string | undefined, options: AddOptions) => run(context, service, options));
+}
+
+async function run(context: Context, service: string | undefined, options: AddOptions): Promise<void> {
+  const { output } = context;
+  const keyset = keysetOf(options);
+  const file = await openOrBegin(context, options, service);
+  const keysets = listIn(file.document, 'keySets');
+  const name = `keySets[${keysets.length}]`;
+  checkOptions(context, keyset, name);
+  const same = keysets.findIndex((known) => isDeepStrictEqual(known, keyset));
+  if (same !== -1) throw misused(`keyset ${same + 1} is the same`);
+  // Before anything is read over the network: a file that cannot be changed is found first.
+  const text = addKeyset(file.document, keyset);
+  warnOf(context, keyset, options);
+  await validate(context, keyset, name, options, file);
+  await file.save(text);
+  const issuer = textIn(keyset, 'issuer');
+  if (issuer !== undefined && keysets.some((known) => textIn(known, 'issuer') === issuer))
+    output.note(`another keyset has this issuer too; they are asked in their order`);
+  output.note(`added keyset ${keysets.length + 1} to ${file.name}: ${plain(sourceOf(keyset))}`);
+}
+
+function keysetOf(options: AddOptions): JsonObject {
+  const { oidcDiscovery, jwksUrl, secret, externalSecret, secretKey = 'jwks.json', issuer } = options;
+  const sources: JsonObject[] = [
+    ...(oidcDiscovery === undefined ? [] : [{ useOidcDiscovery: true }]),
+    ...(jwksUrl === undefined ? [] : [{ jwksUrl }]),
+    ...(secret === undefined ? [] : [{ secret: { name: secret, key: secretKey } }]),
+    ...(externalSecret === undefined ? [] : [{ externalSecret: { name: externalSecret, key: secretKey } }]),
+  ];
+  const [source, another] = sources;
+  if (source === undefined || another !== undefined)
+    throw misused('exactly one of --oidc-discovery, --jwks-url, --secret and --external-secret is needed');
+  const isFetched = oidcDiscovery !== undefined || jwksUrl !== undefined;
+  if (isFetched && options.secretKey !== undefined)
+    throw misused('--secret-key goes with --secret or --external-secret');
+  if (!isFetched && options.allowHttp === true)
+    throw misused('--allow-http goes with --oidc-discovery or --jwks-url');
+  if (externalSecret === undefined && options.externalSecrets !== undefined)
+    throw misused('--external-secrets goes with --external-secret');
+  if (oidcDiscovery === true && issuer === undefined) throw misused('--oidc-discovery needs --issuer');
+  return {
+    ...(issuer === undefined ? {} : { issuer }),
+    ...source,
+    ...(options.allowedAlgorithms === undefined ? {} : { allowedAlgorithms: options.allowedAlgorithms }),
+    ...(options.refreshInterval === undefined ? {} : { refreshInterval: options.refreshInterval }),
+    ...(options.skipValidation === undefined ? {} : { skipValidation: true }),
+    ...(options.allowHttp === undefined ? {} : { allowHttp: true }),
+  };
+}
+
+function warnOf({ output }: Context, { issuer }: JsonObject, { allowHttp }: AddOptions): void {
+  if (issuer === undefined)
+    output.warn('without --issuer, it is for tokens of every issuer that no other keyset names');
+  if (allowHttp === true)
+    output.warn('over http, anybody on the way can put in keys of his own; not for production');
+}
+
+async function validate(
+  context: Context,
+  keyset: JsonObject,
+  name: string,
+  { skipValidation, externalSecret, externalSecrets }: AddOptions,
+  { store }: DescriptorFile,
+): Promise<void> {
+  const { output, pathOf } = context;
+  if (skipValidation === true) {
+    output.note('not validated, as asked');
+    return;
+  }
+  if (externalSecret !== undefined && externalSecrets === undefined) {
+    output.note('not validated: --external-secrets says where external secrets are mounted');
+    return;
+  }
+  await checkSource(context, keyset, name, {
+    secrets: store,
+    externalSecrets:
+      externalSecrets === undefined ? undefined : createDirectoryStore(pathOf(externalSecrets)),
+  });
+}

@@ -1,0 +1,32 @@
+// latchkey jwks list: the keysets of a descriptor, in its order. Reads no key.
+import type { Command } from 'commander';
+import {
+  type Context,
+  command,
+  type FileOptions,
+  type FormatOptions,
+  withFile,
+  withFormat,
+} from '../context.ts';
+import { openDescriptorFile } from '../files.ts';
+import { listIn, sourceOf, textIn } from '../keyset-source.ts';
+import { formatTable } from '../output.ts';
+
+/** `jwks list`. */
+export function list(context: Context): Command {
+  return withFormat(
+    withFile(
+      command('list', 'List keysets. The first is number 1.', [
+        'latchkey jwks list my-service',
+        'latchkey jwks list -o json',
+      ]),
+    ),
+  )
+    .argument('[service]', 'the name of the service')
+    .action(async (service: string | undefined, options: FileOptions & FormatOptions) => {
+      const { document } = await openDescriptorFile(context, options, service);
+      const keysets = listIn(document, 'keySets');
+      const rows = () => keysets.map((keyset) => [textIn(keyset, 'issuer') ?? '-', sourceOf(keyset)]);
+      context.output.result(options.output, () => formatTable(['ISSUER', 'SOURCE'], rows()), keysets);
+    });
+}

@@ -1,0 +1,115 @@
+// latchkey jwks update: changes a keyset where it stands. Its kind of source stays what it is.
+import type { JsonValue } from '@latchkey/core';
+import { type KeysetChanges, updateKeyset } from '@latchkey/core/descriptor';
+import type { Command } from 'commander';
+import { type Context, command, type FileOptions, withFile } from '../context.ts';
+import { misused } from '../failure.ts';
+import { openDescriptorFile } from '../files.ts';
+import { checkOptions, checkSource } from '../keyset-check.ts';
+import { type Selection, selectKeyset, withSelection } from '../keyset-select.ts';
+import { type Data, textIn } from '../keyset-source.ts';
+import { readNames } from '../read-names.ts';
+
+interface UpdateOptions extends FileOptions, Selection {
+  readonly newIssuer?: string;
+  readonly allowedAlgorithms?: readonly string[];
+  readonly clearAllowedAlgorithms?: true;
+  readonly refreshInterval?: string;
+  readonly clearRefreshInterval?: true;
+  readonly jwksUrl?: string;
+  readonly skipValidation?: true;
+  readonly allowHttp?: true;
+}
+
+/** `jwks update`. */
+export function update(context: Context): Command {
+  return withSelection(
+    withFile(
+      command('update', 'Change a keyset. To change its kind of source, remove it and add another.', [
+        'latchkey jwks update my-service --issuer https://accounts.google.com --refresh-interval 30m',
+        'latchkey jwks update my-service --index 2 --allowed-algorithms RS256 --allowed-algorithms ES256',
+        'latchkey jwks update my-service --index 1 --jwks-url https://example.com/new-jwks.json',
+      ]),
+    ),
+  )
+    .argument('[service]', 'the name of the service')
+    .option('--new-issuer <issuer>', 'another issuer')
+    .option(
+      '--allowed-algorithms <names>',
+      'the only algorithms that are accepted, instead of those before; a list with commas, or several times',
+      readNames,
+    )
+    .option('--clear-allowed-algorithms', 'no restriction of algorithms')
+    .option('--refresh-interval <duration>', 'how long keys are used at most, such as 30m')
+    .option('--clear-refresh-interval', 'the default again, 1h')
+    .option('--jwks-url <url>', 'another URL, of a keyset that has one')
+    .option(
+      '--skip-validation',
+      'does not read the keys at what is new, and writes skipValidation: true: the service does not wait for them at its start either',
+    )
+    .option('--allow-http', 'permits http, and writes allowHttp: true: for loopback and tests')
+    .action((service: string | undefined, options: UpdateOptions) => run(context, service, options));
+}
+
+async function run(context: Context, service: string | undefined, options: UpdateOptions): Promise<void> {
+  const { output } = context;
+  const file = await openDescriptorFile(context, options, service);
+  const { keyset, index } = selectKeyset(context, file.document, options);
+  const changes = changesOf(options, keyset);
+  const name = `keySets[${index}]`;
+  const changed = withChanges(keyset, changes);
+  checkOptions(context, changed, name);
+  const text = updateKeyset(file.document, index, changes);
+  if (options.allowHttp === true)
+    output.warn('over http, anybody on the way can put in keys of his own; not for production');
+  if (movesSource(options, keyset)) {
+    if (options.skipValidation === true) output.note('not validated, as asked');
+    else await checkSource(context, changed, name, { secrets: file.store, externalSecrets: undefined });
+  }
+  await file.save(text);
+  output.note(
+    text === file.document.text ? 'nothing was to change' : `changed keyset ${index + 1} of ${file.name}`,
+  );
+}
+
+function changesOf(options: UpdateOptions, keyset: Data): KeysetChanges {
+  const { newIssuer, allowedAlgorithms, refreshInterval, jwksUrl, skipValidation, allowHttp } = options;
+  refuseBoth(options);
+  if (jwksUrl !== undefined && textIn(keyset, 'jwksUrl') === undefined)
+    throw misused('--jwks-url is for keysets that have a URL; remove this one and add another');
+  if ((skipValidation === true || allowHttp === true) && !movesSource(options, keyset))
+    throw misused(
+      '--skip-validation and --allow-http go with --jwks-url, or with --new-issuer of an oidc-discovery keyset',
+    );
+  const changes: Record<string, JsonValue | undefined> = {
+    ...(newIssuer === undefined ? {} : { issuer: newIssuer }),
+    ...(jwksUrl === undefined ? {} : { jwksUrl }),
+    ...(allowedAlgorithms === undefined ? {} : { allowedAlgorithms }),
+    ...(options.clearAllowedAlgorithms === true ? { allowedAlgorithms: undefined } : {}),
+    ...(refreshInterval === undefined ? {} : { refreshInterval }),
+    ...(options.clearRefreshInterval === true ? { refreshInterval: undefined } : {}),
+    ...(skipValidation === true ? { skipValidation } : {}),
+    ...(allowHttp === true ? { allowHttp } : {}),
+  };
+  if (Object.keys(changes).length === 0)
+    throw misused('nothing to change was named; --help says what can be');
+  return changes;
+}
+
+function refuseBoth(options: UpdateOptions): void {
+  if (options.allowedAlgorithms !== undefined && options.clearAllowedAlgorithms === true)
+    throw misused('--allowed-algorithms and --clear-allowed-algorithms exclude each other');
+  if (options.refreshInterval !== undefined && options.clearRefreshInterval === true)
+    throw misused('--refresh-interval and --clear-refresh-interval exclude each other');
+}
+
+/** Whether keys are looked for somewhere else afterwards. */
+function movesSource({ jwksUrl, newIssuer }: UpdateOptions, { useOidcDiscovery }: Data): boolean {
+  return jwksUrl !== undefined || (newIssuer !== undefined && useOidcDiscovery === true);
+}
+
+function withChanges(keyset: Data, changes: KeysetChanges): Data {
+  return Object.fromEntries(
+    Object.entries({ ...keyset, ...changes }).filter(([, value]) => value !== undefined),
+  );
+}

@@ -1,0 +1,56 @@
+// latchkey plan: what a change of a descriptor opens and closes, before it is made. How that is told, core says.
+import { type Change, planChange } from '@latchkey/core/descriptor';
+import type { Command } from 'commander';
+import { type Context, command, type FormatOptions, withFormat } from '../context.ts';
+import { refused } from '../failure.ts';
+import { openDescriptorFile } from '../files.ts';
+import { plain } from '../output.ts';
+
+interface PlanOptions extends FormatOptions {
+  readonly failOnOpen?: boolean | undefined;
+}
+
+const MARKS = { opens: '+', closes: '-', changes: '~' } as const;
+const COLOURS = { opens: 'red', closes: 'green', changes: 'yellow' } as const;
+
+/** Makes `plan`. It ends with 0 whatever it finds; with `--fail-on-open`, with 1 if anything opens. */
+export function plan(context: Context): Command {
+  const made = command('plan', 'Say what a change of a descriptor opens and closes.', [
+    'latchkey plan service.yaml changed.yaml',
+    'latchkey plan service.yaml changed.yaml --fail-on-open',
+  ]);
+  return withFormat(made)
+    .argument('<old>', 'the descriptor as it is')
+    .argument('<new>', 'the descriptor as it would be')
+    .option('--fail-on-open', 'end with 1 if anything opens')
+    .action((before: string, after: string, options: PlanOptions) => run(context, before, after, options));
+}
+
+async function run(context: Context, before: string, after: string, options: PlanOptions): Promise<void> {
+  const { output } = context;
+  const [{ document: old }, { document: current }] = [
+    await openDescriptorFile(context, { file: before }),
+    await openDescriptorFile(context, { file: after }),
+  ];
+  if (old.name !== current.name)
+    output.warn(`these describe ${plain(old.name ?? 'no name')} and ${plain(current.name ?? 'no name')}`);
+  const changes = planChange(old, current);
+  const count = (effect: Change['effect']) => changes.filter((change) => change.effect === effect).length;
+  const [opens, closes, others] = [count('opens'), count('closes'), count('changes')];
+  const summary = `opens ${opens}, closes ${closes}, changes ${others} otherwise`;
+  output.result(
+    options.output,
+    () =>
+      changes.length === 0
+        ? 'nothing opens, closes or changes'
+        : [...changes.map((change) => format(context, change)), '', summary].join('\n'),
+    { changes, opens, closes, others },
+  );
+  if (options.failOnOpen === true && opens > 0) throw refused(`${opens} of the changes open something`);
+}
+
+function format({ output }: Context, { effect, path, message, place }: Change): string {
+  const at = plain(`${place.file}:${place.line}:${place.column}`);
+  const what = `${MARKS[effect]} ${effect} ${plain(path === '' ? message : `${path}: ${message}`)}`;
+  return `${output.style(COLOURS[effect], what)} ${output.style('dim', `(${at})`)}`;
+}

@@ -1,0 +1,140 @@
+// `secrets create symmetric` and `secrets create asymmetric`: keys that the user has, checked, and put into a secret.
+import { checkKeyPair, checkSymmetricSecret, extractPublicKey } from '@latchkey/core/descriptor';
+import { type Command, Option } from 'commander';
+import {
+  type Context,
+  command,
+  type FileOptions,
+  type FormatOptions,
+  withFile,
+  withFormat,
+} from '../context.ts';
+import { misused } from '../failure.ts';
+import { makeSecret, secretsDirectory } from '../new-secret.ts';
+import { inputName, readKeyInput } from './secrets-files.ts';
+
+/** The entries that raw keys have in a secret. */
+type KeyEntry = 'secret.key' | 'private.key' | 'public.key';
+
+interface CreateOptions extends FileOptions, FormatOptions {
+  readonly force?: boolean | undefined;
+}
+
+interface SymmetricOptions extends CreateOptions {
+  readonly secretKeyLiteral?: string | undefined;
+  readonly secretKey?: string | undefined;
+}
+
+interface AsymmetricOptions extends CreateOptions {
+  readonly privateKey?: string | undefined;
+  readonly publicKey?: string | undefined;
+  readonly extractPublicKey?: boolean | undefined;
+}
+
+/** `secrets create symmetric NAME`. */
+export function createSymmetric(context: Context): Command {
+  const made = command('symmetric', 'A secret that issuer and verifier share.', [
+    'openssl rand -base64 48 | latchkey secrets create symmetric my-secret --secret-key -',
+    'latchkey secrets create symmetric my-secret --secret-key secret.key',
+    'latchkey secrets create symmetric my-secret --secret-key-literal "<some-secret-text>"',
+  ]).argument('<name>', 'the name of the secret');
+  return withCreate(made)
+    .addOption(
+      new Option('--secret-key-literal <text>', 'the secret itself; others can see arguments').conflicts(
+        'secretKey',
+      ),
+    )
+    .addOption(new Option('--secret-key <path>', 'a file with the secret; - is standard input'))
+    .action(async (name: string, options: SymmetricOptions) => {
+      const { secretKeyLiteral: literal, secretKey: path } = options;
+      if (literal !== undefined)
+        context.output.warn(
+          'the secret stood in the arguments: other processes and the history of the shell have it; --secret-key - reads it instead',
+        );
+      else if (path === undefined) throw misused('either --secret-key or --secret-key-literal is needed');
+      const bytes = literal === undefined ? await readKeyInput(context, path ?? '-') : Buffer.from(literal);
+      judge('the secret', 'make one with: openssl rand -base64 48', () => checkSymmetricSecret(bytes));
+      await put(context, name, { 'secret.key': bytes }, options);
+    });
+}
+
+/** `secrets create asymmetric NAME`. */
+export function createAsymmetric(context: Context): Command {
+  const made = command('asymmetric', 'A key pair, or one half of it: PEM, RSA, ECDSA or Ed25519.', [
+    'latchkey secrets create asymmetric my-secret --private-key private.key --public-key public.key',
+    'latchkey secrets create asymmetric my-secret --private-key private.key --extract-public-key',
+  ]).argument('<name>', 'the name of the secret');
+  return withCreate(made)
+    .addOption(new Option('--private-key <path>', 'a file with the private key; - is standard input'))
+    .addOption(
+      new Option('--public-key <path>', 'a file with the public key; - is standard input').conflicts(
+        'extractPublicKey',
+      ),
+    )
+    .addOption(new Option('--extract-public-key', 'take the public key out of the private one'))
+    .action(async (name: string, options: AsymmetricOptions) => {
+      const { privateKey: privatePath, publicKey: publicPath } = options;
+      if (privatePath === undefined && (publicPath === undefined || options.extractPublicKey === true))
+        throw misused(
+          '--private-key is needed, with --public-key or --extract-public-key if it is to verify',
+        );
+      if (privatePath === '-' && publicPath === '-') throw misused('standard input is one file, not two');
+      const privateKey = await readPem(context, privatePath);
+      const given = await readPem(context, publicPath);
+      for (const [path, pair] of [
+        [privatePath, { privateKey }],
+        [publicPath, { publicKey: given }],
+      ] as const)
+        if (path !== undefined) judge(inputName(path), MEND, () => checkKeyPair(pair));
+      judge('the key pair', 'give two halves of one', () => checkKeyPair({ privateKey, publicKey: given }));
+      const extract = options.extractPublicKey === true && privateKey !== undefined;
+      const publicKey = extract ? extractPublicKey(privateKey) : given;
+      await put(
+        context,
+        name,
+        { ...entry('private.key', privateKey), ...entry('public.key', publicKey) },
+        options,
+      );
+      if (publicKey === undefined) context.output.note('It only signs: there is no public key with it.');
+    });
+}
+
+const MEND = 'make one with: openssl genpkey -algorithm ed25519';
+
+function withCreate(made: Command): Command {
+  return withFormat(withFile(made)).addOption(
+    new Option('--force', 'put it in the place of a secret that is there'),
+  );
+}
+
+async function readPem(context: Context, path: string | undefined): Promise<string | undefined> {
+  return path === undefined ? undefined : Buffer.from(await readKeyInput(context, path)).toString('utf8');
+}
+
+function entry(key: KeyEntry, pem: string | undefined): Readonly<Record<string, Uint8Array>> {
+  return pem === undefined ? {} : { [key]: Buffer.from(pem) };
+}
+
+/** What is wrong with a key is for whoever has it, with what to do. */
+function judge(what: string, mend: string, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw misused(`${what} cannot be used: ${error.message}; ${mend}`);
+  }
+}
+
+async function put(
+  context: Context,
+  name: string,
+  entries: Readonly<Record<string, Uint8Array>>,
+  options: CreateOptions,
+): Promise<void> {
+  await makeSecret(secretsDirectory(context, options), name, entries, options.force === true);
+  const names = Object.keys(entries);
+  context.output.result(options.output, () => `Secret ${name} created: ${names.join(', ')}`, {
+    name,
+    entries: names,
+  });
+}

@@ -1,0 +1,53 @@
+// Keys as the user hands them over: from a file, or on standard input. What a key is worth is not judged here.
+import { createReadStream } from 'node:fs';
+import type { Context } from '../context.ts';
+import { misused } from '../failure.ts';
+import { plain } from '../output.ts';
+
+/** What a secret holds at the most. */
+const MAX_BYTES = 512 * 1024;
+
+/** Reads a key from a file or, for `-`, from standard input. @throws Failure */
+export async function readKeyInput(context: Context, path: string): Promise<Uint8Array> {
+  const bytes = path === '-' ? await readStdin(context) : await readKeyFile(context.pathOf(path), path);
+  if (bytes.length === 0) throw misused(`${inputName(path)} is empty`);
+  if (bytes.length > MAX_BYTES) throw misused(`${inputName(path)} is larger than any key`);
+  return bytes;
+}
+
+/** What an input is called in messages. */
+export function inputName(path: string): string {
+  return path === '-' ? 'standard input' : plain(path);
+}
+
+/** All of standard input, up to what no input of ours is longer than. */
+export async function readStdin({ terminal, output }: Context): Promise<Uint8Array> {
+  if (terminal.stdin.isTTY === true) output.note('Reading standard input; end it with Ctrl-D.');
+  return collect(terminal.stdin);
+}
+
+/** No more than is too much, whatever it is: a pipe has no size. */
+async function collect(chunks: AsyncIterable<Uint8Array | string>): Promise<Uint8Array> {
+  const collected: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    collected.push(bytes);
+    length += bytes.length;
+    if (length > MAX_BYTES) break;
+  }
+  return Buffer.concat(collected);
+}
+
+async function readKeyFile(path: string, name: string): Promise<Uint8Array> {
+  try {
+    return await collect(createReadStream(path));
+  } catch (error) {
+    throw misused(`${plain(name)} cannot be read: ${codeOf(error) ?? 'unknown'}`);
+  }
+}
+
+/** Of a system error: its message holds the path. */
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}

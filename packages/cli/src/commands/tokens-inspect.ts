@@ -1,0 +1,81 @@
+// `tokens inspect`: what somebody has written in a token. It says nothing of whether that is true: `tokens verify` does.
+import type { JsonObject } from '@latchkey/core';
+import { readUnverifiedToken } from '@latchkey/core/descriptor';
+import type { Command } from 'commander';
+import { type Context, command, type FormatOptions, withFormat } from '../context.ts';
+import { plain } from '../output.ts';
+import { readStdin } from './secrets-files.ts';
+
+const LABEL = 'UNVERIFIED: anybody can have written this; the signature was not looked at.';
+/** Claims that are NumericDates: RFC 7519 §4.1, OpenID Connect Core 1.0 §2 and §5.1. */
+const DATES: ReadonlySet<string> = new Set(['exp', 'nbf', 'iat', 'auth_time', 'updated_at']);
+const UNITS = [
+  ['year', 31_557_600],
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+] as const;
+
+interface WrittenTime {
+  readonly time: string;
+  readonly relative: string;
+}
+
+/** `tokens inspect [TOKEN]`. */
+export function inspect(context: Context): Command {
+  const made = command('inspect', 'What is written in a token, UNVERIFIED.', [
+    'latchkey tokens inspect < token.txt',
+    'pbpaste | latchkey tokens inspect --output json',
+  ]).argument('[token]', 'the token; - or none reads it from standard input, where nobody else sees it');
+  return withFormat(made).action(async (given: string | undefined, { output: format }: FormatOptions) => {
+    if (given !== undefined && given !== '-')
+      context.output.warn(
+        'the token stood in the arguments: other processes and the history of the shell have it; - reads it instead',
+      );
+    const text =
+      given === undefined || given === '-' ? Buffer.from(await readStdin(context)).toString('utf8') : given;
+    const { header, claims } = readUnverifiedToken(text.trim());
+    const times = timesOf(claims, Date.now());
+    const value = { verified: false, header, claims, times: Object.fromEntries(times) };
+    context.output.result(format, () => formatted(context, header, claims, times), value);
+  });
+}
+
+function formatted(
+  { output }: Context,
+  header: JsonObject,
+  claims: JsonObject,
+  times: ReadonlyMap<string, WrittenTime>,
+): string {
+  const label = output.style(['bold', 'yellow'], LABEL);
+  return [label, 'JOSE header', ...rowsOf(header), 'Claims', ...rowsOf(claims, times), label].join('\n');
+}
+
+/** Indented, and one line each: no claim can look like a line of ours. */
+function rowsOf(members: JsonObject, times?: ReadonlyMap<string, WrittenTime>): readonly string[] {
+  const rows = Object.entries(members).map(
+    ([name, value]) => [plain(name), value, times?.get(name)] as const,
+  );
+  const width = Math.max(0, ...rows.map(([name]) => name.length));
+  return rows.map(([name, value, time]) => {
+    const about = time === undefined ? '' : `   ${time.time}, ${time.relative}`;
+    return `  ${name.padEnd(width)}   ${plain(JSON.stringify(value))}${about}`;
+  });
+}
+
+function timesOf(claims: JsonObject, nowMs: number): ReadonlyMap<string, WrittenTime> {
+  return new Map(
+    Object.entries(claims).flatMap(([name, value]) => {
+      if (!DATES.has(name) || typeof value !== 'number') return [];
+      const date = new Date(value * 1000);
+      if (Number.isNaN(date.getTime())) return [];
+      return [[name, { time: date.toISOString(), relative: relativeTime(value - nowMs / 1000) }] as const];
+    }),
+  );
+}
+
+function relativeTime(seconds: number): string {
+  const [unit, length] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ['second', 1];
+  return new Intl.RelativeTimeFormat('en').format(Math.trunc(seconds / length), unit);
+}

@@ -1,0 +1,42 @@
+// `latchkey tokens verify`: whether a token is good by the descriptor, and whose it is.
+import { authorize, type Principal } from '@latchkey/core';
+import type { Command } from 'commander';
+import { type Context, command, type FormatOptions, withFile, withFormat } from '../context.ts';
+import { type DecidingOptions, openDeciding, readToken, withDeciding } from '../deciding.ts';
+import { plain } from '../output.ts';
+
+/** Makes the command. */
+export function verify(context: Context): Command {
+  const made = command(
+    'verify',
+    'Verifies a token by the descriptor, and the rules of a route. Exit code 1: it is refused.',
+    ['latchkey tokens verify < token.txt', 'latchkey tokens verify --route admin -o json < token.txt'],
+  ).argument('[token]', 'the token; none, or -, reads it from stdin');
+  return withFormat(withDeciding(withFile(made))).action(
+    async (given: string | undefined, options: DecidingOptions & FormatOptions) => {
+      const token = await readToken(context, given);
+      const { authenticator, rules } = await openDeciding(context, options);
+      try {
+        const principal = await context.output.waitFor('verifying', authenticator.verify(token));
+        if (rules !== undefined) authorize(principal, rules);
+        context.output.result(options.output, () => format(principal), { verified: true, ...principal });
+      } finally {
+        await authenticator.close();
+      }
+    },
+  );
+}
+
+function format({ issuer, subject, scopes, groups, claims }: Principal): string {
+  const rows = {
+    issuer: issuer ?? '(none)',
+    subject: subject ?? '(none)',
+    scopes: scopes.join(' '),
+    groups: groups.join(', '),
+    claims: JSON.stringify(claims),
+  };
+  return [
+    'The token is good.',
+    ...Object.entries(rows).map(([name, text]) => `${name.padEnd(8)} ${plain(text)}`),
+  ].join('\n');
+}

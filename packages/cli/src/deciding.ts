@@ -1,0 +1,122 @@
+// What `explain` and `tokens verify` share: the token, the route, and an authenticator that decides by the descriptor as a service would.
+import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import {
+  type Authenticator,
+  type CompiledRules,
+  compileRules,
+  createAuthenticator,
+  createDirectoryStore,
+  loadDescriptor,
+  type RequestView,
+  type Rules,
+  route,
+} from '@latchkey/core';
+import { type Command, Option } from 'commander';
+import type { Context, FileOptions } from './context.ts';
+import { misused } from './failure.ts';
+import { openDescriptorFile } from './files.ts';
+
+/** What is decided by. */
+export interface DecidingOptions extends FileOptions {
+  readonly externalSecrets?: string | undefined;
+  /** A route of the descriptor. */
+  readonly route?: string | undefined;
+  /** Rules as JSON. */
+  readonly claims?: string | undefined;
+  /** When it is decided. */
+  readonly at?: string | undefined;
+}
+
+/** The options of commands that decide. */
+export function withDeciding(to: Command): Command {
+  return to
+    .addOption(new Option('--route <name>', 'a route of the descriptor, whose rules have to hold too'))
+    .addOption(new Option('--claims <json>', 'rules that have to hold too').conflicts('route'))
+    .addOption(
+      new Option('--at <time>', 'decides as at this time, such as 2026-01-31T12:00:00Z (default: now)'),
+    )
+    .addOption(new Option('--external-secrets <directory>', 'where external secrets are'));
+}
+
+/** An authenticator by the descriptor, and the rules of the route. Close it. @throws Failure, ConfigError */
+export async function openDeciding(
+  context: Context,
+  options: DecidingOptions,
+): Promise<{ readonly authenticator: Authenticator; readonly rules: CompiledRules | undefined }> {
+  const { store } = await openDescriptorFile(context, options);
+  const { options: loaded } = loadDescriptor({
+    descriptor: context.pathOf(options.file),
+    secrets: store,
+    environment: context.terminal.env,
+    ...(options.externalSecrets === undefined
+      ? {}
+      : { externalSecrets: createDirectoryStore(context.pathOf(options.externalSecrets)) }),
+    ...(options.at === undefined ? {} : { clock: clockAt(options.at) }),
+  });
+  const rules = rulesOf(options, Object.keys(loaded.routes ?? {}));
+  return { authenticator: createAuthenticator(loaded), rules };
+}
+
+/** The token of an argument, or of stdin: where nobody sees it in a list of processes. @throws Failure if there is none */
+export async function readToken({ terminal }: Context, given: string | undefined): Promise<string> {
+  const token = given === undefined || given === '-' ? (await readAll(terminal.stdin)).trim() : given.trim();
+  if (token === '') throw misused('expected a token, as an argument or on stdin');
+  return token;
+}
+
+/** The head of a request, as HTTP/1.1 writes it: a request line, and a line for each header. @throws Failure */
+export async function readRequest({ terminal, pathOf }: Context, file: string): Promise<RequestView> {
+  const text =
+    file === '-' ? await readAll(terminal.stdin) : await readFile(pathOf(file), 'utf8').catch(() => '');
+  const [first = '', ...lines] = (text.split(/\r?\n\r?\n/)[0] ?? '').trimEnd().split(/\r?\n/);
+  // As `curl -v` shows it, too.
+  const [method, url, ...rest] = first.replace(/^> /, '').split(' ');
+  if (method === undefined || url === undefined || rest.length > 1)
+    throw misused(`${file} is no request: expected GET /path HTTP/1.1, and a line for each header`);
+  const rawHeaders = lines.flatMap((line) => {
+    const found = /^(?:> )?([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$/.exec(line);
+    if (found === null) throw misused(`${file} is no request: a line is no header`);
+    return [found[1] ?? '', found[2] ?? ''];
+  });
+  return { method, url, headers: headersOf(rawHeaders), rawHeaders };
+}
+
+/** As Node makes them of the raw ones: the first of those that may come once, all cookies. */
+function headersOf(raw: readonly string[]): RequestView['headers'] {
+  const headers: Record<string, string> = {};
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = (raw[index] ?? '').toLowerCase();
+    const value = raw[index + 1] ?? '';
+    if (name === 'cookie' && headers[name] !== undefined) headers[name] = `${headers[name]}; ${value}`;
+    else headers[name] ??= value;
+  }
+  return headers;
+}
+
+function rulesOf(
+  { route: name, claims }: DecidingOptions,
+  names: readonly string[],
+): CompiledRules | undefined {
+  if (name !== undefined) {
+    if (names.includes(name)) return route(name);
+    throw misused(
+      `the descriptor has no route ${name}${names.length === 0 ? '' : `; it has ${names.join(', ')}`}`,
+    );
+  }
+  if (claims === undefined) return undefined;
+  let rules: unknown;
+  try {
+    rules = JSON.parse(claims);
+  } catch {
+    throw misused('--claims is not JSON');
+  }
+  // What is no rule is refused in there.
+  return compileRules(rules as Rules);
+}
+
+function clockAt(time: string): { now(): number } {
+  const nowMs = Date.parse(time);
+  if (Number.isNaN(nowMs)) throw misused('--at: expected a time, such as 2026-01-31T12:00:00Z');
+  return { now: () => nowMs };
+}

@@ -1,0 +1,66 @@
+// The files that commands work on: a descriptor that is read, changed and put back whole, and the directory of its secrets.
+import { readFile, realpath } from 'node:fs/promises';
+import { createDirectoryStore, type SecretStore } from '@latchkey/core';
+import { type DescriptorDocument, parseDescriptor, writeDescriptor } from '@latchkey/core/descriptor';
+import type { Context, FileOptions } from './context.ts';
+import { misused } from './failure.ts';
+import { secretsDirectory } from './new-secret.ts';
+
+/** A descriptor as it was when it was read. */
+export interface DescriptorFile {
+  /** As it was given: for messages. */
+  readonly name: string;
+  readonly document: DescriptorDocument;
+  /** Where secrets are. */
+  readonly directory: string;
+  readonly store: SecretStore;
+  /**
+   * Puts a changed text in its place, at once and with the mode that it had.
+   * @throws Failure if the file is not what was read any more
+   */
+  save(text: string): Promise<void>;
+}
+
+/**
+ * Reads a descriptor.
+ * @param service what the user called it; has to be its name, if both say one
+ * @throws Failure, ConfigError
+ */
+export async function openDescriptorFile(
+  context: Context,
+  options: FileOptions,
+  service?: string,
+): Promise<DescriptorFile> {
+  const { file } = options;
+  const path = context.pathOf(file);
+  const text = await readText(path, file);
+  const document = parseDescriptor(text, file);
+  if (service !== undefined && document.name !== undefined && service !== document.name)
+    throw misused(`${file} describes ${document.name}, not ${service}`);
+  const directory = secretsDirectory(context, options);
+  return {
+    name: file,
+    document,
+    directory,
+    store: createDirectoryStore(directory),
+    async save(changed) {
+      if (changed === text) return;
+      // Never a descriptor that cannot be read again.
+      parseDescriptor(changed, file);
+      if ((await readText(path, file)) !== text) throw misused(`${file} has changed meanwhile; try again`);
+      // A link stays a link: what it leads to is changed.
+      await writeDescriptor(await realpath(path), changed);
+    },
+  };
+}
+
+async function readText(path: string, name: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    throw misused(
+      code === 'ENOENT' ? `${name} is not there; --file says where` : `${name} cannot be read: ${code}`,
+    );
+  }
+}

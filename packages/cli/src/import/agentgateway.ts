@@ -1,0 +1,202 @@
+// agentgateway: a policy's JWT section, as Kubernetes or the standalone file has it, and the rules beside it.
+//
+// Decided the same: issuers, audiences, keys by kid, mode, exp. Safer: a mode that nobody said is strict; keys come by https; where
+// providers differ in audiences, all tokens need what all providers take.
+import { isDeepStrictEqual } from 'node:util';
+import { putProviderKeys } from './agentgateway-keys.ts';
+import { putAuthorization, putRbac, putRules, requiredClaims } from './agentgateway-rules.ts';
+import { type Draft, noteLeft, type PathRule } from './draft.ts';
+import { createSecretNames } from './secret-names.ts';
+import type { SourceNode } from './source.ts';
+
+const KINDS = [
+  'AgentgatewayPolicy',
+  'EnterpriseAgentgatewayPolicy',
+  'TrafficPolicy',
+  'GlooTrafficPolicy',
+  'GatewayExtension',
+];
+const BLOCKS = ['jwtAuthentication', 'jwtAuth', 'jwt'];
+const AUTHORIZATIONS = ['authorization', 'rbac'];
+
+/** True for what looks like agentgateway's. */
+export function isAgentgateway(root: SourceNode): boolean {
+  if (!root.isObject()) return false;
+  const kind = root.member('kind')?.value;
+  return (
+    KINDS.some((known) => known === kind) ||
+    ['binds', 'jwtAuthentication', 'jwtAuth'].some((name) => root.member(name) !== undefined)
+  );
+}
+
+/** Says in a draft what the policies of a file say. @throws Failure with the place */
+export function importAgentgateway(draft: Draft, documents: readonly SourceNode[]): void {
+  const policies = documents.filter(isAgentgateway).flatMap(policiesIn);
+  const [first, ...others] = policies;
+  if (first === undefined) {
+    documents[0]?.refuse('has no jwtAuthentication and no jwtAuth');
+    return;
+  }
+  for (const other of others)
+    if (!isDeepStrictEqual(decisiveOf(other), decisiveOf(first)))
+      other.jwt.refuse('is another policy than the one before; import them one by one');
+  putPolicy(draft, first);
+  // Rules that stand elsewhere than the policy whose tokens they are about.
+  for (const around of documents.filter(isAgentgateway).flatMap(surroundingsIn)) {
+    const apart = around.oneOf(...BLOCKS) === undefined ? around.oneOf(...AUTHORIZATIONS) : undefined;
+    if (apart !== undefined)
+      draft.note(
+        'no-equivalent',
+        [],
+        apart,
+        'this was a restriction: put these rules beside the JWT policy, and import again',
+      );
+  }
+}
+
+/** What decides about tokens. */
+function decisiveOf({ jwt, around }: Policy): unknown {
+  return [jwt.value, around.oneOf(...AUTHORIZATIONS)?.value];
+}
+
+interface Policy {
+  readonly jwt: SourceNode;
+  /** The object that it stands in, with the rules beside it. */
+  readonly around: SourceNode;
+  readonly isKubernetes: boolean;
+}
+
+function policiesIn(root: SourceNode): readonly Policy[] {
+  const isKubernetes = root.member('kind') !== undefined || root.member('jwtAuthentication') !== undefined;
+  return surroundingsIn(root).flatMap((around) => {
+    const jwt = around.oneOf(...BLOCKS);
+    return jwt === undefined ? [] : [{ jwt, around, isKubernetes }];
+  });
+}
+
+/** The objects that a policy may stand in. */
+function surroundingsIn(root: SourceNode): readonly SourceNode[] {
+  if (root.member('kind') !== undefined) {
+    const spec = root.member('spec') ?? root.refuse('expected spec');
+    const traffic = spec.member('traffic');
+    return traffic === undefined ? [spec] : [traffic, spec];
+  }
+  const binds = root.member('binds');
+  if (binds === undefined) return [root];
+  const listeners = binds.items().flatMap((bind) => bind.member('listeners')?.items() ?? []);
+  const routes = listeners.flatMap((listener) => listener.member('routes')?.items() ?? []);
+  return [...listeners, ...routes].flatMap((node) => node.member('policies') ?? []);
+}
+
+function putPolicy(draft: Draft, { jwt, around, isKubernetes }: Policy): void {
+  const listed = jwt.member('providers');
+  const providers =
+    listed === undefined
+      ? [jwt]
+      : listed.isObject()
+        ? listed.members().map(([, one]) => one)
+        : listed.items();
+  if (providers.length === 0) jwt.refuse('expected at least one provider');
+  const names = createSecretNames();
+  for (const [index, provider] of providers.entries())
+    putProvider(draft, index, provider, isKubernetes, names);
+  putAudience(draft, providers);
+  putMode(draft, jwt, isKubernetes);
+  const rules: PathRule[] = [];
+  for (const node of new Set([jwt, ...providers])) rules.push(...requiredClaims(node));
+  const authorization = around.oneOf(...AUTHORIZATIONS);
+  if (authorization !== undefined)
+    rules.push(
+      ...(authorization.member('policies') === undefined
+        ? putAuthorization(draft, authorization)
+        : putRbac(draft, authorization)),
+    );
+  putRules(draft, rules, authorization ?? jwt);
+  for (const name of [
+    'mcpAuthorization',
+    'mcpAuthentication',
+    'extAuthz',
+    'extAuth',
+    'apiKeyAuth',
+    'apiKeyAuthentication',
+    'basicAuth',
+    'basicAuthentication',
+  ]) {
+    const member = around.member(name);
+    if (member !== undefined)
+      draft.note(
+        'no-equivalent',
+        [],
+        member,
+        `this was a restriction: ${name} is for the gateway, or for a handler`,
+      );
+  }
+  for (const node of new Set([jwt, ...providers])) noteLeft(draft, [], node, 'a JWT policy');
+}
+
+function putProvider(
+  draft: Draft,
+  index: number,
+  provider: SourceNode,
+  isKubernetes: boolean,
+  names: (hint: string) => string,
+): void {
+  const at = ['keySets', index] as const;
+  provider.member('name');
+  const issuer = provider.member('issuer') ?? provider.refuse('expected an issuer');
+  draft.set([...at, 'issuer'], issuer.text(), issuer);
+  draft.comesFrom(at, provider);
+  putProviderKeys(draft, at, provider, { issuer: issuer.text(), isKubernetes, names });
+  // The key is found by the kid of the token, and there is none without.
+  draft.set([...at, 'kidless'], 'refuse', provider);
+}
+
+/** Any of the audiences will do, and only those that every provider takes. */
+function putAudience(draft: Draft, providers: readonly SourceNode[]): void {
+  const lists = providers.flatMap((provider) => {
+    const node = provider.member('audiences');
+    const audiences = node?.texts() ?? [];
+    return node === undefined || audiences.length === 0 ? [] : [{ node, audiences }];
+  });
+  const [first] = lists;
+  const [provider] = providers;
+  if (provider === undefined) return;
+  if (first === undefined) {
+    draft.set(['audience'], null, provider);
+    draft.note('check', ['audience'], provider, 'the gateway did not check aud; say who this service is');
+    return;
+  }
+  const common = first.audiences.filter((audience) =>
+    lists.every(({ audiences }) => audiences.includes(audience)),
+  );
+  const differ = lists.find(({ audiences }) => audiences.some((audience) => !common.includes(audience)));
+  if (common.length === 0)
+    (differ?.node ?? first.node).refuse(
+      'has no audience in common with the other providers; import them one by one',
+    );
+  draft.set(['audience'], common, first.node);
+  const unchecked = providers.find((one) => lists.every(({ node }) => node !== one.member('audiences')));
+  const safer = differ?.node ?? unchecked;
+  if (safer !== undefined)
+    draft.note(
+      'safer',
+      ['audience'],
+      safer,
+      'providers differ in their audiences; here a token of any needs what all of them take',
+    );
+}
+
+function putMode(draft: Draft, jwt: SourceNode, isKubernetes: boolean): void {
+  const mode = jwt.member('mode');
+  const said = mode?.text().toLowerCase();
+  if (said !== undefined && !['strict', 'optional', 'permissive'].includes(said))
+    mode?.refuse('expected Strict, Optional or Permissive');
+  draft.set(['mode'], said ?? 'strict', mode ?? jwt);
+  if (said === undefined && !isKubernetes)
+    draft.note(
+      'safer',
+      ['mode'],
+      jwt,
+      'without a mode the standalone gateway lets requests without a token pass; optional brings that back',
+    );
+}

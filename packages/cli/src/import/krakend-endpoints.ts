@@ -1,0 +1,136 @@
+// Several KrakenD validators in one descriptor: what all say goes to the top, rules, audiences and issuers that differ go to routes, and what
+// cannot differ is refused. One validator is read in krakend-validator.ts.
+import { isDeepStrictEqual } from 'node:util';
+import { type Draft, type PathRule, quoted } from './draft.ts';
+import { putMade } from './krakend-source.ts';
+import type { Validator } from './krakend-validator.ts';
+
+/** Says in a draft what validators ask, together. @throws Failure with the place of the one that cannot be said beside the others */
+export function putValidators(draft: Draft, validators: readonly Validator[]): void {
+  const [first] = validators;
+  if (first === undefined) return;
+  const keysets = differentKeysets(validators);
+  for (const [index, { keyset, keysetNotes, node }] of keysets.entries()) {
+    const [secret, from] = keyset.get('secret') ?? [];
+    const alike = keysets
+      .slice(0, index)
+      .find((one) => isDeepStrictEqual(one.keyset.get('secret')?.[0], secret));
+    if (secret !== undefined && alike !== undefined)
+      from?.refuse(
+        `would be in the secret of ${alike.node.path}; give the file another name, or import that endpoint by itself`,
+      );
+    putMade(draft, ['keySets', index], keyset);
+    draft.comesFrom(['keySets', index], node);
+    for (const [kind, member, from, text] of keysetNotes)
+      draft.note(kind, member === '' ? ['keySets', index] : ['keySets', index, member], from, text);
+  }
+  const sameAudience = validators.every(({ audience }) => isDeepStrictEqual(audience, first.audience));
+  putAudience(draft, validators, sameAudience);
+  putShared(draft, validators, 'tokenFrom', 'auth_header_name and cookie_key');
+  putShared(draft, validators, 'clockSkew', 'leeway');
+  const sameRules = validators.every(({ rules }) => isDeepStrictEqual(rules, first.rules));
+  if (sameRules && sameAudience && keysets.length === 1) {
+    if (first.rules.length > 0) {
+      draft.set(['claims'], rulesOf(first.rules), first.node);
+      draft.note(
+        'check',
+        ['claims'],
+        first.node,
+        'a token that does not fit is answered with 401 here, where KrakenD said 403; as rules of routes they say 403',
+      );
+    }
+  } else putRoutes(draft, validators, sameAudience, keysets.length > 1);
+  const said = new Set<string>();
+  for (const { notes } of validators)
+    for (const note of notes) {
+      // Once for each place in the descriptor: the same is said of every endpoint.
+      const key = JSON.stringify([note[1], note[3]]);
+      if (!said.has(key)) draft.note(...note);
+      said.add(key);
+    }
+  draft.note(
+    'safer',
+    [],
+    first.node,
+    'tokens without exp are refused, where KrakenD took them; requireExp: false brings that back',
+  );
+}
+
+/** Keys of one issuer are one keyset. Others beside it would be keys for every endpoint. */
+function differentKeysets(validators: readonly Validator[]): readonly Validator[] {
+  const found: Validator[] = [];
+  for (const validator of validators) {
+    const issuer = validator.keyset.get('issuer')?.[0];
+    const known = found.find(({ keyset }) => keyset.get('issuer')?.[0] === issuer);
+    if (known === undefined) {
+      if (found.length > 0 && (issuer === undefined || found[0]?.keyset.get('issuer') === undefined))
+        validator.node.refuse(
+          `has other keys than ${found[0]?.node.path ?? 'another'}, and one of them names no issuer; import that endpoint by itself`,
+        );
+      found.push(validator);
+    } else if (!isDeepStrictEqual(valuesOf(known), valuesOf(validator)))
+      validator.node.refuse(
+        `has the issuer of ${known.node.path} and other keys, or another algorithm or cache; import that endpoint by itself`,
+      );
+  }
+  return found;
+}
+
+function valuesOf({ keyset }: Validator): unknown {
+  return [...keyset].map(([name, [value]]) => [name, value]);
+}
+
+/** All audiences of an endpoint have to be named. Where endpoints differ, any of them lets a token in, and the route asks for its own. */
+function putAudience(draft: Draft, validators: readonly Validator[], same: boolean): void {
+  const [first] = validators;
+  if (first === undefined) return;
+  const from = first.node.member('audience') ?? first.node;
+  if (validators.some(({ audience }) => audience === undefined)) {
+    draft.set(['audience'], null, from);
+    draft.note('check', ['audience'], from, 'the gateway did not check aud; say who this service is');
+  } else {
+    const all = [...new Set(validators.flatMap(({ audience }) => audience ?? []))];
+    draft.set(['audience'], all, from);
+    if (same && all.length > 1) draft.set(['audMatch'], 'all', from);
+  }
+}
+
+function putShared(
+  draft: Draft,
+  validators: readonly Validator[],
+  option: 'tokenFrom' | 'clockSkew',
+  what: string,
+): void {
+  const [first, ...others] = validators;
+  if (first === undefined) return;
+  for (const other of others)
+    if (!isDeepStrictEqual(other[option], first[option]))
+      other.node.refuse(`differs from ${first.node.path} in ${what}; import that endpoint by itself`);
+  if (first[option] !== undefined) draft.set([option], first[option], first.node);
+}
+
+function putRoutes(
+  draft: Draft,
+  validators: readonly Validator[],
+  sameAudience: boolean,
+  severalIssuers: boolean,
+): void {
+  const seen = new Set<string>();
+  for (const { endpoint = '', node, rules, audience, keyset } of validators) {
+    if (seen.has(endpoint)) node.refuse(`${quoted(endpoint)} has a validator already`);
+    seen.add(endpoint);
+    const own: readonly PathRule[] =
+      sameAudience || audience === undefined ? [] : [{ path: ['aud'], rule: { values: audience } }];
+    draft.set(['routes', endpoint, 'claims'], rulesOf([...own, ...rules]), node);
+    if (severalIssuers) draft.set(['routes', endpoint, 'issuers'], [keyset.get('issuer')?.[0]], node);
+    draft.comesFrom(['routes', endpoint], node);
+  }
+}
+
+/** By name, which is easier to read, where no rule goes into a claim and none is asked of the same claim as another. */
+function rulesOf(rules: readonly PathRule[]): unknown {
+  const names = new Set(rules.map(({ path }) => path[0]));
+  const simple = rules.every(({ path }) => path.length === 1 && path[0] !== '__proto__' && path[0] !== 'iss');
+  if (!simple || names.size !== rules.length) return rules;
+  return Object.fromEntries(rules.map(({ path, rule }) => [path[0], rule]));
+}

@@ -1,0 +1,120 @@
+// KrakenD: a whole krakend.json, an endpoint, or an extra_config, with validators and signers. One descriptor is one service: what all
+// endpoints say goes to the top, roles, scopes, audiences and issuers that differ go to routes, and what cannot differ is refused.
+import { isDeepStrictEqual } from 'node:util';
+import { type Draft, quoted } from './draft.ts';
+import { putValidators } from './krakend-endpoints.ts';
+import { putSigner } from './krakend-signer.ts';
+import { readValidator, type Validator } from './krakend-validator.ts';
+import type { SourceNode } from './source.ts';
+
+const VALIDATORS = ['github.com/devopsfaith/krakend-jose/validator', 'auth/validator'] as const;
+const SIGNERS = ['github.com/devopsfaith/krakend-jose/signer', 'auth/signer'] as const;
+/** Components beside a validator that restrict who gets in. */
+const RESTRICTIONS: ReadonlyMap<string, string> = new Map([
+  ['auth/revoker', 'revoked tokens pass without it; validate remotely, or keep tokens short-lived'],
+  [
+    'github_com/devopsfaith/bloomfilter',
+    'revoked tokens pass without it; validate remotely, or keep tokens short-lived',
+  ],
+  ['validation/cel', 'say in rules what it asks of claims'],
+  ['github.com/devopsfaith/krakend-cel', 'say in rules what it asks of claims'],
+  ['auth/api-keys', 'API keys are no tokens; check them in a handler'],
+  ['auth/basic', 'passwords are no tokens; check them in a handler'],
+]);
+
+/** True for what looks like KrakenD's. */
+export function isKrakend(root: SourceNode): boolean {
+  if (!root.isObject()) return false;
+  const names = root.members().map(([name]) => name);
+  return names.some((name) =>
+    ['endpoints', 'endpoint', 'extra_config', ...VALIDATORS, ...SIGNERS].includes(name),
+  );
+}
+
+/** Says in a draft what KrakenD's configuration says. @throws Failure with the place */
+export function importKrakend(draft: Draft, root: SourceNode): void {
+  const name = root.member('name');
+  if (name !== undefined && root.member('endpoints') !== undefined) draft.name = name.text();
+  const service = root.member('endpoints') === undefined ? undefined : root.member('extra_config');
+  if (service !== undefined) noteRestrictions(draft, service);
+  const validators: Validator[] = [];
+  const signers: SourceNode[] = [];
+  const open: Place[] = [];
+  for (const place of placesIn(root)) {
+    const { endpoint, configuration } = place;
+    const validator = configuration?.oneOf(...VALIDATORS);
+    const signer = configuration?.oneOf(...SIGNERS);
+    if (validator === undefined) open.push(place);
+    else validators.push(readValidator(validator, endpoint));
+    if (signer !== undefined) signers.push(signer);
+    if (configuration !== undefined && (validator ?? signer) !== undefined)
+      noteRestrictions(draft, configuration);
+  }
+  if (validators.length > 0) {
+    for (const { endpoint, node } of open)
+      if (endpoint !== undefined) draft.note('safer', [], node, openHere(endpoint));
+  }
+  const [first] = signers;
+  if (validators.length === 0 && first === undefined)
+    root.refuse('has neither a validator nor a signer in an extra_config');
+  putValidators(draft, validators);
+  if (first === undefined) return;
+  for (const other of signers.slice(1))
+    if (!isDeepStrictEqual(other.value, first.value))
+      other.refuse(`is another signer than ${first.path}; import that endpoint by itself`);
+  if (validators.length === 0) putSomebody(draft, first);
+  putSigner(draft, first);
+}
+
+/** A descriptor says whom a service trusts, and a signer does not: until somebody says it, no service starts with this one. */
+function putSomebody(draft: Draft, signer: SourceNode): void {
+  draft.variables.set('ISSUER', 'https://issuer.invalid');
+  draft.set(['keySets'], [{ issuer: `\${ISSUER}`, useOidcDiscovery: true }], signer);
+  draft.note(
+    'check',
+    ['keySets', 0],
+    signer,
+    'there is no validator: set ISSUER to whom the service trusts, or say other keys',
+  );
+  draft.set(['audience'], null, signer);
+  draft.note('check', ['audience'], signer, 'say who this service is');
+}
+
+function openHere(endpoint: string): string {
+  return `${quoted(endpoint)} has no validator and is open at the gateway; here a route is open where the code says so`;
+}
+
+interface Place {
+  readonly node: SourceNode;
+  readonly endpoint: string | undefined;
+  readonly configuration: SourceNode | undefined;
+}
+
+function placesIn(root: SourceNode): readonly Place[] {
+  const endpoints = root.member('endpoints');
+  if (endpoints !== undefined) {
+    const service = root.member('extra_config');
+    const misplaced = service?.oneOf(...VALIDATORS) ?? service?.oneOf(...SIGNERS);
+    misplaced?.refuse('does nothing here: KrakenD looks for it at endpoints');
+    return endpoints.items().map(placeOf);
+  }
+  if (root.member('endpoint') !== undefined) return [placeOf(root)];
+  return [{ node: root, endpoint: undefined, configuration: root.member('extra_config') ?? root }];
+}
+
+function placeOf(node: SourceNode): Place {
+  const path = (node.member('endpoint') ?? node.refuse('expected an endpoint')).text();
+  const method = node.member('method')?.text() ?? 'GET';
+  return {
+    node,
+    endpoint: `${method.toUpperCase()} ${path}`,
+    configuration: node.member('extra_config'),
+  };
+}
+
+function noteRestrictions(draft: Draft, configuration: SourceNode): void {
+  for (const [name, text] of RESTRICTIONS) {
+    const member = configuration.member(name);
+    if (member !== undefined) draft.note('no-equivalent', [], member, `this was a restriction: ${text}`);
+  }
+}

@@ -1,0 +1,172 @@
+// Okera's settings, as `KEY: value` lines. What they mean is settled by core, which reads them for services too: the descriptor says that.
+//
+// Safer: an endpoint that gets tokens in clear is asked by https.
+import { ConfigError, loadSettings } from '@latchkey/core';
+import { misused } from '../failure.ts';
+import { plain } from '../output.ts';
+import { type Draft, quoted } from './draft.ts';
+import { parseSource, type Source, type SourceNode } from './source.ts';
+
+const NAMES = [
+  'ENABLE_JWT',
+  'JWT_PUBLIC_KEY',
+  'JWT_ALGORITHM',
+  'JWT_AUTHENTICATION_SERVER_URL',
+  'JWT_AUTHENTICATION_SERVER_ALLOW_HTTP',
+  'SYSTEM_TOKEN',
+] as const;
+/** With none of these, a service makes keys of its own. */
+const OWN = ['JWT_PUBLIC_KEY', 'JWT_ALGORITHM', 'JWT_AUTHENTICATION_SERVER_URL', 'SYSTEM_TOKEN'] as const;
+const URL_NAME = 'JWT_AUTHENTICATION_SERVER_URL';
+
+/** True for what looks like Okera's. */
+export function isOkera(root: SourceNode): boolean {
+  return root.isObject() && NAMES.some((name) => root.member(name) !== undefined);
+}
+
+/**
+ * Says in a draft what settings say. Files that they name are looked at if they are here: which key is the system's shows in them alone.
+ * @param directory where the settings are applied
+ * @throws Failure with the place
+ */
+export async function importOkera(draft: Draft, source: Source, directory: string): Promise<void> {
+  // Anew, with every value as the text that it is: `true` and `1` are what was written.
+  const [root, another] = parseSource(source.text, source.name, 'failsafe').documents;
+  if (root === undefined || another !== undefined) throw misused(`${source.name}: expected one document`);
+  const environment = Object.fromEntries(
+    NAMES.flatMap((name) => {
+      const node = root.member(name);
+      if (node === undefined || node.value === '') return [];
+      return [[name, node.text().trim()]];
+    }),
+  );
+  if (OWN.some((name) => environment[name] !== undefined)) await putSettings(draft, root, environment);
+  else putOwn(draft, root, environment.ENABLE_JWT, directory);
+  noteGroups(draft, root);
+}
+
+async function putSettings(
+  draft: Draft,
+  root: SourceNode,
+  environment: Readonly<Record<string, string>>,
+): Promise<void> {
+  const nodeOf = (name: string) => root.member(name) ?? root;
+  const { options, systemToken } = await load(root, environment);
+  const keys = nodeOf('JWT_PUBLIC_KEY');
+  draft.set(['keySets'], options.keySets, keys);
+  const { remote } = options;
+  if (remote !== undefined) putRemote(draft, nodeOf(URL_NAME), remote, options.keySets.length > 0);
+  putRest(draft, root, options);
+  if (systemToken === undefined) return;
+  const token = nodeOf('SYSTEM_TOKEN');
+  draft.note(
+    'no-equivalent',
+    [],
+    token,
+    `this service calls others with the token in ${quoted(systemToken)}: createServiceFetch sends it`,
+  );
+  if (options.keySets.length > 0 && !options.keySets.some(({ system }) => system === true))
+    draft.note(
+      'check',
+      ['keySets'],
+      token,
+      'say system: true on the keyset whose key signs the system token: it, or the keys, could not be read here',
+    );
+}
+
+async function load(
+  root: SourceNode,
+  environment: Readonly<Record<string, string>>,
+): ReturnType<typeof loadSettings> {
+  try {
+    return await loadSettings({ environment });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return (root.member(error.path) ?? root).refuse(plain(error.problem));
+  }
+}
+
+type Remote = NonNullable<Awaited<ReturnType<typeof loadSettings>>['options']['remote']>;
+
+function putRemote(draft: Draft, node: SourceNode, remote: Remote, hasKeys: boolean): void {
+  const { allowHttp, url, ...rest } = remote;
+  const isClear = URL.canParse(url) && new URL(url).protocol === 'http:';
+  const isHere = isClear && /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
+  const mended = isClear && !isHere && allowHttp !== true;
+  draft.set(['remote', 'url'], mended ? url.replace(/^http:/i, 'https:') : url, node);
+  if (mended)
+    draft.note(
+      'safer',
+      ['remote', 'url'],
+      node,
+      'was plain HTTP, by which every token goes over the wire in clear; the old URL and allowHttp: true bring that back',
+    );
+  else if (allowHttp === true) {
+    draft.set(['remote', 'allowHttp'], true, node);
+    draft.note('check', ['remote', 'allowHttp'], node, 'every token goes over the wire in clear');
+  }
+  for (const [name, value] of Object.entries(rest)) draft.set(['remote', name], value, node);
+  if (hasKeys)
+    draft.note(
+      'check',
+      ['remote', 'onReject'],
+      node,
+      'a token that the endpoint refuses still passes by its key, as it did; deny refuses it',
+    );
+}
+
+function putRest(
+  draft: Draft,
+  root: SourceNode,
+  { audience, claims, groups, systemSubject }: Awaited<ReturnType<typeof loadSettings>>['options'],
+): void {
+  draft.set(['audience'], audience, root);
+  draft.note('check', ['audience'], root, 'the settings have no word for aud; say who this service is');
+  draft.set(['claims'], claims, root);
+  draft.set(['groups'], groups, root);
+  draft.set(['systemSubject'], systemSubject, root);
+  draft.note(
+    'safer',
+    ['systemSubject'],
+    root,
+    'only a keyset with system: true speaks for this subject and grants reserved groups',
+  );
+  draft.note('safer', [], root, 'tokens without exp are refused; requireExp: false takes them');
+}
+
+/** Keys that the service makes by itself: here they are made before, and the descriptor names them. */
+function putOwn(draft: Draft, root: SourceNode, enabled: string | undefined, directory: string): void {
+  const node = root.member('ENABLE_JWT') ?? root;
+  if (enabled === undefined || !/^true$/i.test(enabled))
+    node.refuse('does not switch JWT on; there is nothing to import');
+  const file = `${directory.replace(/\/$/, '')}/.auth/id_rsa.pub`;
+  draft.set(['keySets'], [{ publicKeys: [{ file, algorithm: 'RS512' }], system: true }], node);
+  draft.note(
+    'check',
+    ['keySets'],
+    node,
+    'nothing has been made here: latchkey tokens init makes the keys and the system token',
+  );
+  putRest(draft, root, {
+    keySets: [],
+    audience: null,
+    claims: { sub: { present: true } },
+    groups: { reserved: ['root'] },
+    systemSubject: 'okera',
+  });
+}
+
+/** Resolvers of groups are given in code, since they have connections. Their settings may hold passwords: only the names are said. */
+function noteGroups(draft: Draft, root: SourceNode): void {
+  for (const [name, node] of root.left()) {
+    if (!/LDAP|ACTIVE_DIRECTORY|^AD_|GROUP/i.test(name)) continue;
+    draft.note(
+      'no-equivalent',
+      ['groups'],
+      node,
+      /LDAP|ACTIVE_DIRECTORY|^AD_/i.test(name)
+        ? 'groups of a directory are given in code: groups.directory, with createLdapGroups of @latchkey/ldap'
+        : 'groups of an endpoint are groups.endpoint, with {sub} in its url',
+    );
+  }
+}

@@ -1,0 +1,26 @@
+// Runs a command line. What each command does stands in commands/.
+
+import { createContext } from './context.ts';
+import { type ExitCode, failureOf } from './failure.ts';
+import { plain, type Terminal } from './output.ts';
+import { createProgram } from './program.ts';
+
+export type { ExitCode } from './failure.ts';
+export type { OutputStream, Terminal } from './output.ts';
+
+/**
+ * Runs one command line, such as `['jwks', 'list']`. Prints to the terminal that it is given, and never ends the process.
+ * @returns 0 done, 1 the answer is no, 2 misused or a configuration that cannot be used, 3 a source cannot be reached
+ */
+export async function run(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const context = createContext(terminal);
+  try {
+    await createProgram(context).parseAsync([...argv], { from: 'user' });
+    return 0;
+  } catch (error) {
+    const failure = failureOf(error);
+    if (failure === undefined) return 0;
+    if (failure.message !== '') context.output.fail(plain(failure.message));
+    return failure.exitCode;
+  }
+}

@@ -1,0 +1,50 @@
+// Where the keys of a keyset come from, in the words of `jwks list`. Looks at what a descriptor says, sound or not; reads no key.
+import type { DescriptorDocument } from '@latchkey/core/descriptor';
+import { misused } from './failure.ts';
+
+/** An object of a descriptor: nothing is known of its values. */
+export type Data = Readonly<Record<string, unknown>>;
+
+/** True for an object, neither null nor a list. */
+export function isData(value: unknown): value is Data {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What a list of the descriptor holds; empty where there is no such list. @throws Failure where something else stands there */
+export function listIn(document: DescriptorDocument, name: 'keySets' | 'keys'): readonly Data[] {
+  const list = document.jwt[name] ?? [];
+  if (Array.isArray(list) && list.every(isData)) return list;
+  const { file, line, column } = document.placeOf(name);
+  throw misused(`${file}:${line}:${column}: ${name}: expected a list of objects`);
+}
+
+/** A value of the descriptor, where it is a text. */
+export function textIn(data: Data, name: string): string | undefined {
+  const value = data[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The source of a keyset: `oidc-discovery`, a URL without its query, `secret: NAME` and the like. */
+export function sourceOf(keyset: Data): string {
+  const url = textIn(keyset, 'jwksUrl');
+  if (keyset.useOidcDiscovery === true) return 'oidc-discovery';
+  // Where some servers want a key.
+  if (url !== undefined) return url.replace(/[?#].*$/su, '');
+  if (isData(keyset.secret)) return `secret: ${textIn(keyset.secret, 'name') ?? '?'}`;
+  if (isData(keyset.externalSecret))
+    return `external-secret: ${textIn(keyset.externalSecret, 'name') ?? '?'}`;
+  if (Array.isArray(keyset.jwksHosts)) return `jwks-hosts: ${keyset.jwksHosts.join(', ')}`;
+  if (Array.isArray(keyset.publicKeys))
+    return `public-keys: ${keyset.publicKeys.map(publicKeyOf).join(', ')}`;
+  if (isData(keyset.jwks)) return `inline: ${countOf(keyset.jwks.keys)}`;
+  return '?';
+}
+
+function publicKeyOf(key: unknown): string {
+  return (isData(key) ? textIn(key, 'file') : undefined) ?? 'inline';
+}
+
+function countOf(keys: unknown): string {
+  const count = Array.isArray(keys) ? keys.length : 0;
+  return count === 1 ? '1 key' : `${count} keys`;
+}

@@ -1,0 +1,49 @@
+// A descriptor where there is none yet: it comes with the first thing that is put into it.
+import { stat } from 'node:fs/promises';
+import { createDirectoryStore } from '@latchkey/core';
+import { parseDescriptor, writeDescriptor } from '@latchkey/core/descriptor';
+import { stringify } from 'yaml';
+import type { Context, FileOptions } from './context.ts';
+import { misused } from './failure.ts';
+import { type DescriptorFile, openDescriptorFile } from './files.ts';
+import { secretsDirectory } from './new-secret.ts';
+
+/**
+ * Reads a descriptor, or begins one where there is no such file: it is written with the first `save`.
+ * @throws Failure, ConfigError
+ */
+export async function openOrBegin(
+  context: Context,
+  options: FileOptions,
+  service?: string,
+): Promise<DescriptorFile> {
+  const { file } = options;
+  const path = context.pathOf(file);
+  if (await exists(path)) return openDescriptorFile(context, options, service);
+  const begun = { ...(service === undefined ? {} : { name: service }), service: { jwt: { keySets: [] } } };
+  const text = file.endsWith('.json') ? `${JSON.stringify(begun, null, 2)}\n` : stringify(begun);
+  const directory = secretsDirectory(context, options);
+  return {
+    name: file,
+    document: parseDescriptor(text, file),
+    directory,
+    store: createDirectoryStore(directory),
+    async save(changed) {
+      parseDescriptor(changed, file);
+      if (await exists(path)) throw misused(`${file} has been made meanwhile; try again`);
+      await writeDescriptor(path, changed);
+      context.output.note(`made ${file}; say in it which audience its tokens have to name`);
+    },
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: unknown) => codeOf(error) !== 'ENOENT',
+  );
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+}

@@ -1,0 +1,83 @@
+// Making a secret: all of its entries at once, for its owner alone, and never in the place of one that is there unless that was said.
+import { randomUUID } from 'node:crypto';
+import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createDirectoryStore } from '@latchkey/core';
+import type { Context, FileOptions } from './context.ts';
+import { misused } from './failure.ts';
+
+/** The entries of a secret that holds a raw key. */
+const RAW_KEYS: readonly string[] = ['secret.key', 'private.key', 'public.key'];
+/** How a directory is refused the place of a directory with something in it, of a file, or of a link. */
+const OCCUPIED: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR']);
+
+type Entries = Readonly<Record<string, Uint8Array>>;
+
+/** Where the secrets are. The descriptor need not be there. */
+export function secretsDirectory({ pathOf }: Context, { file, secrets }: FileOptions): string {
+  return secrets === undefined ? join(dirname(pathOf(file)), 'secrets') : pathOf(secrets);
+}
+
+/**
+ * Makes a secret.
+ * @param isForced puts it in the place of one that is there: of a raw key, nothing stays; other entries do
+ * @returns takes it away again, if it is new
+ * @throws Failure if there is such a secret and it is not forced, and for what cannot be written
+ */
+export async function makeSecret(
+  directory: string,
+  name: string,
+  entries: Entries,
+  isForced: boolean,
+): Promise<() => Promise<void>> {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/.test(name))
+    throw misused('a secret is called by letters, digits, ".", "_" and "-", a letter or digit first');
+  const path = join(directory, name);
+  try {
+    await makeDirectory(directory);
+    if (await putNew(directory, name, entries)) return () => rm(path, { recursive: true, force: true });
+    if (!isForced) throw misused(`the secret ${name} is there already; --force puts this one in its place`);
+    if ((await lstat(path)).isSymbolicLink())
+      throw misused(`the secret ${name} is a symbolic link: it belongs to a mount`);
+    await write(directory, name, entries);
+    // Half of an old pair must not be left beside half of a new one.
+    if (RAW_KEYS.some((key) => Object.hasOwn(entries, key)))
+      for (const key of RAW_KEYS.filter((raw) => !Object.hasOwn(entries, raw)))
+        await rm(join(path, key), { force: true });
+    return async () => {};
+  } catch (error) {
+    throw codeOf(error) === undefined ? error : misused(`the secret cannot be written: ${codeOf(error)}`);
+  }
+}
+
+/** A secret as a whole, where there is none. @returns false where there is one: of several at once, one puts its own */
+async function putNew(directory: string, name: string, entries: Entries): Promise<boolean> {
+  const draft = `.${randomUUID()}.tmp`;
+  try {
+    await write(directory, draft, entries);
+    await rename(join(directory, draft), join(directory, name));
+    return true;
+  } catch (error) {
+    if (OCCUPIED.has(codeOf(error) ?? '')) return false;
+    throw error;
+  } finally {
+    await rm(join(directory, draft), { recursive: true, force: true });
+  }
+}
+
+async function write(directory: string, name: string, entries: Entries): Promise<void> {
+  const store = createDirectoryStore(directory);
+  for (const [key, bytes] of Object.entries(entries))
+    await store.write?.({ name, key }, bytes, new AbortController().signal);
+}
+
+/** Secrets get into no repository: a new directory of them says so. */
+async function makeDirectory(directory: string): Promise<void> {
+  if ((await mkdir(directory, { recursive: true, mode: 0o700 })) === undefined) return;
+  await writeFile(join(directory, '.gitignore'), '*\n', { mode: 0o600, flag: 'wx' });
+}
+
+/** Of a system error: its message holds the path. */
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}

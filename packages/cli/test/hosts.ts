@@ -1,0 +1,57 @@
+// Hosts of the internet, for tests: TLS servers on loopback with certificates for their names, of an authority that is trusted meanwhile.
+// Connections to these names lead there; connections to any other name are refused.
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import tls, { createSecureContext, getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { vi } from 'vitest';
+import { createAuthority } from '../../ldap/test/certificate.ts';
+
+/** What each host answers, by path: JSON, with status 200. Everything else is a 404. */
+export type Hosts = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** Hosts that can be reached. */
+export interface RunningHosts {
+  /** The URLs that were asked for, in their order. */
+  readonly requests: readonly string[];
+  /** Ends the servers, and puts names and certificates back. */
+  close(): Promise<void>;
+}
+
+/** Starts hosts. */
+export async function startHosts(hosts: Hosts): Promise<RunningHosts> {
+  const authority = createAuthority('Latchkey test authority');
+  const contexts = new Map(
+    Object.keys(hosts).map((host) => [host, createSecureContext(authority.issue(host))]),
+  );
+  const requests: string[] = [];
+  const server = createServer(
+    { SNICallback: (name, answer) => answer(null, contexts.get(name)) },
+    (request, response) => {
+      const host = request.headers.host ?? '';
+      requests.push(`https://${host}${request.url}`);
+      const body = hosts[host]?.[request.url ?? ''];
+      response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' });
+      response.end(body === undefined ? '' : JSON.stringify(body));
+    },
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const trusted = getCACertificates('default');
+  setDefaultCACertificates([...trusted, authority.cert]);
+  const connect = tls.connect.bind(tls) as (options: tls.ConnectionOptions) => tls.TLSSocket;
+  const leading = vi.spyOn(tls, 'connect').mockImplementation(((options: tls.ConnectionOptions) => {
+    if (!contexts.has(options.host ?? '')) throw new Error(`${options.host} is no host of this test`);
+    return connect({ ...options, host: '127.0.0.1', port });
+  }) as typeof tls.connect);
+  return {
+    requests,
+    async close() {
+      leading.mockRestore();
+      setDefaultCACertificates(trusted);
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+    },
+  };
+}

@@ -1,0 +1,5 @@
+// The command line from source, for tests that want a process of their own.
+import process from 'node:process';
+import { run } from '../src/index.ts';
+
+process.exitCode = await run(process.argv.slice(2), process);

@@ -1,0 +1,280 @@
+// The manners of the program, held against every command that there is: the tree of commands is walked, not listed.
+import { spawn, spawnSync } from 'node:child_process';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { createContext } from '../src/context.ts';
+import { run } from '../src/index.ts';
+import { createProgram } from '../src/program.ts';
+import { createTerminal, type TerminalOptions } from './terminal.ts';
+
+interface Walked {
+  readonly path: readonly string[];
+  readonly command: Command;
+}
+
+/** Made by the library of completions for its own scripts, and seen by nobody. */
+const INTERNAL: ReadonlySet<string> = new Set(['complete']);
+
+function walk(command: Command, path: readonly string[] = []): readonly Walked[] {
+  const own: readonly Walked[] = path.length === 0 ? [] : [{ path, command }];
+  const below = command.commands.filter((child) => !INTERNAL.has(child.name()));
+  return [...own, ...below.flatMap((child) => walk(child, [...path, child.name()]))];
+}
+
+const program = createProgram(createContext(createTerminal({ cwd: '/' }).terminal));
+const walked = walk(program);
+const all = walked.map(({ path, command }) => [path.join(' '), path, command] as const);
+const groups = all.filter(([, , command]) => command.commands.length > 0);
+const leaves = all.filter(([, , command]) => command.commands.length === 0);
+
+async function latchkey(argv: readonly string[], options: Partial<TerminalOptions> = {}) {
+  const { terminal, stdout, stderr } = createTerminal({ cwd: tmpdir(), ...options });
+  const code = await run(argv, terminal);
+  return { code, stdout: stdout(), stderr: stderr() };
+}
+
+it('the walk finds what the seeds name', () => {
+  const names = all.map(([name]) => name);
+  for (const name of [
+    'jwks migrate',
+    'secrets create symmetric',
+    'secrets create asymmetric',
+    'tokens init',
+    'tokens create',
+    'tokens show',
+    'tokens inspect',
+    'service jwks migrate',
+  ])
+    expect(names).toContain(name);
+});
+
+describe('help', () => {
+  it.each(all)('%s: says what it is for, with examples, on stdout', async (_name, path, command) => {
+    const { code, stdout, stderr } = await latchkey([...path, '--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(command.description()).toMatch(/^\S.{9,}/);
+    expect(stdout).toContain(command.description().split(/\s/, 1)[0]);
+    // Of the framework's making: it says which shells there are.
+    if (command.name() === 'completion') return;
+    expect(
+      stdout.split('\n').filter((line) => /^ {2}\$ \S/.test(line)).length,
+      stdout,
+    ).toBeGreaterThanOrEqual(2);
+  });
+
+  it.each(leaves)('%s: every option and argument is described', (_name, _path, command) => {
+    for (const option of command.options) expect(option.description, option.flags).not.toBe('');
+    for (const argument of command.registeredArguments)
+      expect(argument.description, argument.name()).not.toBe('');
+  });
+
+  it('the program itself, with its exit codes', async () => {
+    const { code, stdout } = await latchkey(['--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Exit codes: 0 .* 1 .* 2 .* 3 /);
+  });
+
+  it('has no colour in a pipe', async () => {
+    expect((await latchkey(['jwks', '--help'])).stdout).not.toContain('\u001b');
+  });
+});
+
+describe('misuse', () => {
+  it.each(all)('%s: an unknown option is 2, on stderr', async (_name, path) => {
+    const { code, stdout, stderr } = await latchkey([...path, '--no-such-option']);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^error: /);
+  });
+
+  it.each(groups)('%s: an unknown command is 2, on stderr', async (_name, path) => {
+    const { code, stdout, stderr } = await latchkey([...path, 'no-such-command']);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^error: /);
+  });
+
+  it.each([[[]], [['nonsense']], [['--nonsense']]])('latchkey %j is 2, on stderr', async (argv) => {
+    const { code, stdout, stderr } = await latchkey(argv);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).not.toBe('');
+  });
+
+  it.each(leaves.filter(([, , { options }]) => options.some(({ long }) => long === '--output')))(
+    '%s: -o takes text and json, and nothing else',
+    async (_name, path) => {
+      expect((await latchkey([...path, '-o', 'yaml'])).code).toBe(2);
+    },
+  );
+});
+
+describe('T-167 nothing secret is printed', () => {
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const symmetric = randomBytes(48).toString('base64');
+  const jwk = { ...pair.privateKey.export({ format: 'jwk' }), kid: 'k', alg: 'ES256' };
+  const pem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const hidden = [
+    symmetric,
+    Buffer.from(symmetric).toString('base64url'),
+    String(jwk.d),
+    pem.split('\n')[1] ?? '',
+  ];
+
+  function setUp(): string {
+    const cwd = mkdtempSync(join(tmpdir(), 'latchkey-manners-'));
+    const files = {
+      'service.yaml': `name: shop
+service:
+  jwt:
+    audience: shop
+    keySets:
+      - issuer: me
+        secret: { name: own, key: jwks.json }
+    keys:
+      - keyId: old
+        issuer: partner
+        algorithm: HS256
+        secret: { name: thing }
+      - keyId: pair
+        algorithm: ES256
+        secret: { name: pair }
+`,
+      'secrets/own/jwks.json': JSON.stringify({ keys: [jwk] }),
+      'secrets/thing/secret.key': symmetric,
+      'secrets/pair/private.key': pem,
+      'secrets/pair/public.key': pair.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    };
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(cwd, path)), { recursive: true, mode: 0o700 });
+      writeFileSync(join(cwd, path), text, { mode: 0o600 });
+    }
+    return cwd;
+  }
+
+  /** What is private in all files that are there now: the command may have made some. */
+  function madeIn(cwd: string): readonly string[] {
+    return readdirSync(cwd, { recursive: true, withFileTypes: true })
+      .filter((file) => file.isFile())
+      .flatMap(({ parentPath, name }) => {
+        const text = readFileSync(join(parentPath, name), 'utf8');
+        const members = [...text.matchAll(/"(?:d|k|p|q)": ?"([^"]+)"/g)].map(([, value]) => value ?? '');
+        const block = /PRIVATE KEY-----\n(.+)\n/.exec(text)?.[1];
+        return [
+          ...members,
+          ...(block === undefined ? [] : [block]),
+          ...(name === 'secret.key' ? [text.trim()] : []),
+        ];
+      });
+  }
+
+  it.each(leaves)('%s', async (name, path, command) => {
+    const needed = command.registeredArguments.filter(({ required }) => required).map(() => 'thing');
+    const hasOutput = command.options.some(({ long }) => long === '--output');
+    // The seed wants this one to: D14.
+    const prints = /(?:^| )keys list$/.test(name);
+    for (const argv of [[], needed, ...(hasOutput && !prints ? [[...needed, '-o', 'json']] : [])]) {
+      const cwd = setUp();
+      // What is handed in by standard input is not handed out again.
+      const { stdout, stderr } = await latchkey([...path, ...argv], { cwd, stdin: symmetric });
+      for (const secret of [...hidden, ...madeIn(cwd)]) expect(stdout + stderr).not.toContain(secret);
+    }
+  });
+});
+
+const at = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+describe('completion', () => {
+  const source = ['--conditions=source', at('latchkey.ts')];
+  const complete = (...words: readonly string[]) => {
+    const { stdout, status } = spawnSync(process.execPath, [...source, 'complete', '--', ...words], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(0);
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith(':'))
+      .map((line) => line.split('\t')[0]);
+  };
+  const visible = (name: string) =>
+    program.createHelp().visibleCommands(program.commands.find((child) => child.name() === name) ?? program);
+  const named = (name: string) => visible(name).map((child) => child.name());
+
+  it('has all commands', () => {
+    expect(complete('')).toEqual(
+      expect.arrayContaining(['jwks', 'keys', 'secrets', 'tokens', 'explain', 'lint', 'plan', 'import']),
+    );
+  });
+
+  it.each(['jwks', 'secrets', 'tokens'])('has the commands of %s', (name) => {
+    const completions = complete(name, '');
+    expect(completions.length).toBeGreaterThan(0);
+    expect(named(name)).toEqual(expect.arrayContaining(completions as never));
+    expect(completions).toEqual(expect.arrayContaining(named(name).filter((child) => child !== 'help')));
+  });
+
+  it('has options, and their values', () => {
+    expect(complete('jwks', 'migrate', '--se')).toEqual(['--secrets', '--secret-prefix']);
+    expect(complete('jwks', 'migrate', '--output', '')).toEqual(['text', 'json']);
+  });
+
+  it('bash takes the script, and gives what it is asked for', () => {
+    // What the script expects of the package bash-completion, in short.
+    const script = `
+      _get_comp_words_by_ref() { words=("\${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur="\${words[cword]}"; prev="\${words[cword-1]}"; }
+      latchkey() { "$NODE" --conditions=source "$PROGRAM" "$@"; }
+      source <(latchkey completion bash)
+      COMP_WORDS=(latchkey secrets create ''); COMP_CWORD=3; __latchkey_complete
+      printf '%s\\n' "\${COMPREPLY[@]}"
+      complete -p latchkey`;
+    const { stdout } = spawnSync('bash', ['--norc', '-c', script], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE: process.execPath, PROGRAM: at('latchkey.ts') },
+    });
+    expect(stdout.trim().split('\n')).toEqual([
+      'symmetric',
+      'asymmetric',
+      'help',
+      'complete -F __latchkey_complete latchkey',
+    ]);
+  });
+
+  it('zsh has a script that asks the program', () => {
+    const { stdout, status } = spawnSync(process.execPath, [...source, 'completion', 'zsh'], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^#compdef latchkey\n/);
+    expect(stdout).toContain('latchkey complete --');
+  });
+
+  it('no other shell is taken for one', async () => {
+    expect((await latchkey(['completion', 'tcsh'])).code).toBe(2);
+  });
+});
+
+describe('a reader that stops early', () => {
+  it.each(['stdout', 'stderr'] as const)(
+    'on %s is no crash: the exit code is the command’s own',
+    async (stream) => {
+      const argv = stream === 'stdout' ? ['--help'] : ['no-such-command'];
+      const child = spawn(process.execPath, [
+        '--conditions=source',
+        '--import',
+        at('bin-from-source.ts'),
+        at('../bin/latchkey.js'),
+        ...argv,
+      ]);
+      child[stream].destroy();
+      let other = '';
+      child[stream === 'stdout' ? 'stderr' : 'stdout'].on('data', (chunk) => {
+        other += chunk;
+      });
+      const [code] = await once(child, 'close');
+      expect({ code, other }).toEqual({ code: stream === 'stdout' ? 0 : 2, other: '' });
+    },
+  );
+});
