@@ -121,6 +121,7 @@ export type { AuthenticatorReport } from './verification.ts';
 
 // For authors of adapters and stores. A third party's needs no more than this.
 
+export { settle } from './authenticator.ts';
 export type { CompiledRules } from './claims/compile.ts';
 export { claimNames, compileRules } from './claims/compile.ts';
 export type { ConcealableRequest, ResponseView } from './credentials/query.ts';
