@@ -13,7 +13,7 @@ import { type Explanation, explain } from './explain/explain.ts';
 import { type AuthenticationMode, type AuthenticatorOptions, readOptions } from './options.ts';
 import { type AuthenticateOverrides, type CompiledOverrides, compileOverrides } from './overrides.ts';
 import type { Principal } from './principal.ts';
-import { type AuthenticatorReport, createVerification } from './verification.ts';
+import { type AuthenticatorReport, createVerification, recalled } from './verification.ts';
 
 /** Options brought to life. Made once, when a service starts, and used by every request. */
 export interface Authenticator {
@@ -127,9 +127,12 @@ function create(options: AuthenticatorOptions): Authenticator {
       let asked: CompiledOverrides | undefined;
       try {
         asked = overrides === undefined ? NONE : compileOverrides(overrides);
+        const seen = settings.tokens.peek(request);
+        const known = seen === undefined ? undefined : recall(seen);
+        if (known !== undefined && isWelcome(known, asked)) return known;
         token = settings.tokens.find(request);
-        const principal = token === undefined || asked.welcomes !== undefined ? undefined : recall(token);
-        if (principal !== undefined) return principal;
+        const found = token === undefined || token === seen ? undefined : recall(token);
+        if (found !== undefined && isWelcome(found, asked)) return found;
       } catch (error) {
         return decide(request, asked ?? NONE, () => Promise.reject(error));
       }
@@ -164,4 +167,8 @@ function create(options: AuthenticatorOptions): Authenticator {
     close,
   });
   return authenticator;
+}
+
+function isWelcome(known: Promise<Principal>, { welcomes }: CompiledOverrides): boolean {
+  return welcomes === undefined || welcomes(recalled(known)?.issuer);
 }

@@ -139,6 +139,7 @@ export { isPrincipal } from './principal.ts';
 export { oddAnswer } from './remote/breaker.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
 export { authenticateMark, checkRoutes, reportRoute } from './route-report.ts';
+export { settle } from './settle.ts';
 export { holdReply } from './signing/intercept.ts';
 export type { HeaderAccess, OutgoingReply, ResponseSigner, SignedReply } from './signing/response.ts';
 export { createResponseSigner, headersOf } from './signing/response.ts';

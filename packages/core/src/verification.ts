@@ -102,7 +102,7 @@ export function createVerification(settings: Settings): Verification {
         ? createPrincipal(claims, context)
         : await principalOf({ claims, keyset: by?.keyset });
     if (by !== undefined && known !== undefined) {
-      const made = isFinal ? Promise.resolve(principal) : undefined;
+      const made = isFinal ? recallable(principal) : undefined;
       known.remember(token, { claims, by, made }, validityOf(claims, settings.registered));
     }
     return principal;
@@ -143,6 +143,19 @@ export function createVerification(settings: Settings): Verification {
       askRemote: remote === undefined ? undefined : (token) => remote.validate(token),
     },
   };
+}
+
+// On the promise itself: a table beside it would cost a look-up for every request.
+const RECALLED: unique symbol = Symbol('recalled principal');
+type Recallable = Promise<unknown> & { readonly [RECALLED]?: Principal };
+
+function recallable(principal: Principal): Promise<Principal> {
+  return Object.defineProperty(Promise.resolve(principal), RECALLED, { value: principal });
+}
+
+/** What a promise of `recall` resolves with. Undefined for any other promise. */
+export function recalled(authenticated: Promise<unknown>): Principal | undefined {
+  return (authenticated as Recallable)[RECALLED];
 }
 
 /**

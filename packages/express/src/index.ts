@@ -3,7 +3,6 @@ import {
   type AuthenticateOverrides,
   type Authenticator,
   type AuthenticatorOptions,
-  asError,
   authenticateMark,
   authorize,
   type Claims,
@@ -19,6 +18,7 @@ import {
   type Rules,
   type Signer,
   type SignResponseOptions,
+  settle,
 } from '@latchkey/core';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { mark } from './routes.ts';
@@ -56,18 +56,16 @@ export function authenticate(
 ): RequestHandler {
   const authenticator = 'authenticate' in options ? options : createAuthenticator(options);
   const compiled = compileOverrides(overrides);
-  return mark(authenticateMark(authenticator, compiled), async (request, response, next) => {
+  return mark(authenticateMark(authenticator, compiled), (request, response, next) => {
     // Nobody else's value may be taken for ours, least of all when the token is refused.
     setAuth(request, undefined);
-    try {
-      const authenticated = authenticator.authenticate(request, compiled);
-      authenticator.conceal(request, response);
-      setAuth(request, await authenticated);
-    } catch (error) {
-      // Express takes nothing, and the word "route", for leave to go on.
-      throw asError(error);
-    }
-    next();
+    const ask = () => authenticator.authenticate(request, compiled);
+    const hide = () => authenticator.conceal(request, response);
+    // What is thrown is an Error: Express takes nothing, and the word "route", for leave to go on.
+    return settle<unknown, void>(ask, hide, (auth) => {
+      setAuth(request, auth);
+      next();
+    });
   });
 }
 
@@ -82,9 +80,9 @@ export function requireClaims<const R extends Rules>(
 ): RequestHandler {
   const compiled = compileRules(rules);
   return mark({ kind: 'claims', claims: claimNames(compiled) }, (request, response, next) => {
-    const { auth } = request as Request & { auth?: Principal };
-    authorize(auth, compiled, request);
-    return handler === undefined ? next() : handler(Object.assign(request, { auth }), response, next);
+    const judged = request as AuthenticatedRequest<ClaimsOf<R>>;
+    authorize(judged.auth, compiled, request);
+    return handler === undefined ? next() : handler(judged, response, next);
   });
 }
 

@@ -16,6 +16,8 @@ export type AuthenticatedRequest<C extends core.Claims = core.Claims> = fastify.
   readonly auth: core.Principal<C>;
 };
 
+type Judged = fastify.FastifyRequest & { rawHeaders: readonly string[]; auth: unknown };
+
 type Asked = core.Authenticator | core.RequestTree;
 
 /** Whom to trust, or an authenticator made before; and what is Fastify's own. */
@@ -49,23 +51,26 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
     // Null, never an object: that would be shared by all requests.
     if (!scope.hasDecorator(REGISTRATION)) scope.decorateRequest('auth', null);
     scope.decorate(REGISTRATION, registration);
-    scope.addHook(
-      'onRoute',
-      ({ config, method, url }) => void compileAuth(config, `${method} ${url} config.auth`),
-    );
+    scope.addHook('onRoute', ({ config, method, url }) => {
+      compileAuth(config, `${method} ${url} config.auth`);
+    });
     scope.addHook('onReady', async () => checkApplication(scope, failOnUndecided));
-    scope.addHook('onRequest', async (request, reply) => {
+    scope.addHook('onRequest', (given, reply, done) => {
+      const request = given as Judged;
       // A nearer registration decides.
-      if (Reflect.get(request.server, REGISTRATION) !== registration) return;
+      if ((request.server as { [REGISTRATION]?: unknown })[REGISTRATION] !== registration) return done();
       // Nobody else's value may be taken for ours, least of all when the token is refused.
-      Reflect.set(request, 'auth', null);
+      request.auth = null;
+      request.rawHeaders = request.raw.rawHeaders;
       const asked = askedOf(request, notFound);
-      const view = Object.assign(request, { rawHeaders: request.raw.rawHeaders });
-      const authenticated = asked && authenticator.authenticate(view, asked.overrides);
-      conceal(authenticator, request, reply);
-      if (asked === false) return;
-      Reflect.set(request, 'auth', (await authenticated) ?? null);
-      if (asked.claims !== undefined) getAuth(request, asked.claims);
+      const hide = () => conceal(authenticator, request, reply);
+      if (asked === false) return done(void hide());
+      const ask = (): Promise<unknown> => authenticator.authenticate(request, asked.overrides);
+      const take = (auth: unknown) => {
+        request.auth = auth ?? null;
+        if (asked.claims !== undefined) getAuth(request, asked.claims);
+      };
+      return core.settle(ask, hide, take) ?? done();
     });
   },
   { fastify: '5.x', name: '@latchkey/fastify' },
@@ -142,7 +147,7 @@ function askedOf({ is404, routeOptions }: fastify.FastifyRequest, notFound: Rout
 function conceal(authenticator: Asked, request: fastify.FastifyRequest, reply: fastify.FastifyReply): void {
   const { raw, query, url: before } = request;
   authenticator.conceal(raw, { setHeader: (name, value) => reply.header(name, value) }, query);
-  if (raw.url === before) return;
   // Fastify keeps what it was when somebody first looked.
-  Object.defineProperty(request, 'originalUrl', { value: Reflect.get(raw, 'originalUrl') ?? raw.url });
+  if (raw.url !== before)
+    Object.defineProperty(request, 'originalUrl', { value: Reflect.get(raw, 'originalUrl') ?? raw.url });
 }

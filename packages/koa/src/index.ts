@@ -36,20 +36,16 @@ export function authenticate<T = core.Principal | undefined>(
 ): Middleware<AuthState<T>> {
   const authenticator = 'authenticate' in options ? options : core.createAuthenticator(options);
   const compiled = core.compileOverrides(overrides);
-  return mark(core.authenticateMark(authenticator, compiled), async (ctx, next) => {
+  return mark(core.authenticateMark(authenticator, compiled), (ctx, next) => {
     // Nobody else's value may be taken for ours, least of all when the token is refused.
-    Reflect.deleteProperty(ctx.state, 'auth');
-    let auth: unknown;
-    try {
-      const authenticated = authenticator.authenticate(viewOf(ctx), compiled);
-      concealToken(authenticator, ctx);
-      auth = await authenticated;
-    } catch (error) {
-      // Koa answers nothing at all to a rejection with null or undefined.
-      throw core.asError(error);
-    }
-    Object.assign(ctx.state, { auth });
-    return next();
+    if ('auth' in ctx.state) Reflect.deleteProperty(ctx.state, 'auth');
+    const ask = () => authenticator.authenticate(viewOf(ctx), compiled);
+    const hide = () => concealToken(authenticator, ctx);
+    // What is thrown is an Error: Koa answers nothing at all to a rejection with null or undefined.
+    return core.settle<unknown, unknown>(ask, hide, (auth) => {
+      (ctx.state as { auth: unknown }).auth = auth;
+      return next();
+    });
   });
 }
 
@@ -64,7 +60,7 @@ export function requireClaims<const R extends core.Rules>(
   handler?: AuthenticatedMiddleware<core.ClaimsOf<R>>,
 ): AuthenticatedMiddleware<core.ClaimsOf<R>> {
   const compiled = core.compileRules(rules);
-  return mark({ kind: 'claims', claims: core.claimNames(compiled) }, async (ctx, next) => {
+  return mark({ kind: 'claims', claims: core.claimNames(compiled) }, (ctx, next) => {
     const { method, headers, params = {} } = ctx;
     core.authorize(ctx.state.auth, compiled, { method, headers, params });
     return handler === undefined ? next() : handler(ctx, next);

@@ -25,18 +25,30 @@ export const OverridesOf = Reflector.createDecorator<CompiledOverrides>();
 const GATEWAY = 'websockets:is_gateway';
 
 const reflector = new Reflector();
+type Noted = Parameters<Reflector['get']>[1];
+
+// By the handler and by the class, which may have inherited it: what is noted is noted before either is called.
+const known = new WeakMap<object, WeakMap<object, Access>>();
 
 /** Reads what the method says, and what it does not say, its class does. Nothing said is a token needed. */
 export function accessOf(context: ExecutionContext): Access {
-  const targets = [context.getHandler(), context.getClass()];
-  return {
+  const handler = context.getHandler();
+  const type = context.getClass();
+  const before = known.get(handler)?.get(type);
+  if (before !== undefined) return before;
+  const targets = [handler, type];
+  const access = Object.freeze({
     isPublic: reflector.getAllAndOverride(IsPublic, targets) === true,
     rules: reflector.getAllAndOverride(RulesOf, targets),
     overrides: reflector.getAllAndOverride(OverridesOf, targets),
-  };
+  });
+  const classes = known.get(handler) ?? new WeakMap<object, Access>();
+  known.set(handler, classes.set(type, access));
+  return access;
 }
 
-/** True if a class is a gateway, and does not say that it is public. */
-export function isGuardedGateway(type: Parameters<Reflector['get']>[1]): boolean {
-  return reflector.get<boolean>(GATEWAY, type) === true && reflector.get(IsPublic, type) !== true;
-}
+/** True if a class is a gateway. */
+export const isGateway = (type: Noted): boolean => reflector.get<boolean>(GATEWAY, type) === true;
+
+/** True if a class says that it is public. */
+export const isPublicClass = (type: Noted): boolean => reflector.get(IsPublic, type) === true;

@@ -1,6 +1,6 @@
 // What of a Nest execution context is read, for the kinds that we know.
 import type { ConcealableRequest, RequestParameters, RequestView } from '@latchkey/core';
-import type { ExecutionContext } from '@nestjs/common';
+import type { ArgumentsHost } from '@nestjs/common';
 
 type NodeRequest = RequestView & ConcealableRequest;
 
@@ -28,7 +28,7 @@ export interface Call {
 type GraphqlContext = { [name in 'res' | 'reply']?: FrameworkResponse } & { req?: FrameworkRequest };
 
 /** Reads a context. Undefined for a kind that nobody taught us, and for one without what its kind has. */
-export function callOf(context: ExecutionContext): Call | undefined {
+export function callOf(context: ArgumentsHost): Call | undefined {
   const type = context.getType<string>();
   const first = context.getArgByIndex<FrameworkRequest | undefined>(0);
   if (type === 'ws') return first && { type, key: first };

@@ -1,6 +1,6 @@
 // The guard: authenticates, then authorizes, and returns true or throws. There is no third way out of it.
 import type { CompiledOverrides, CompiledRules, RequestView, UpgradeAuthenticator } from '@latchkey/core';
-import { AuthError, asError, authorize, isPrincipal } from '@latchkey/core';
+import { AuthError, asError, authorize, isPrincipal, settle } from '@latchkey/core';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { accessOf, LATCHKEY_AUTHENTICATOR } from './access.ts';
 import { type Call, callOf, type FrameworkRequest, writeHeader } from './context.ts';
@@ -8,14 +8,20 @@ import { exceptionOf } from './refusal.ts';
 import { type Handshake, handshakes, principalsIn } from './websocket.ts';
 
 interface Attempt {
+  /** Whose it is: not that of what was copied, or inherits, from it. */
+  readonly of: object;
   /** Not another application's: one may be mounted in the other, and trust other issuers. */
   readonly by: UpgradeAuthenticator<unknown>;
+  readonly overrides: CompiledOverrides | undefined;
   readonly authenticated: Promise<unknown>;
   auth?: unknown;
+  readonly before: Attempt | undefined;
 }
 
-// A handler may have several guards, and a GraphQL operation many fields: a token is verified once for all that ask the same.
-const attempts = new WeakMap<object, Map<CompiledOverrides | undefined, Attempt>>();
+// A handler may have several guards, and a GraphQL operation many fields: a token is verified once for all that ask the same. On the
+// request itself: a table beside it would cost every request as much as all else here.
+const LATEST: unique symbol = Symbol('attempts');
+type Attempted = { [LATEST]?: Attempt | undefined };
 
 /**
  * Denies by default: what no decorator speaks for needs a token. In a context that is neither HTTP nor GraphQL nor a message of a
@@ -29,48 +35,54 @@ export class LatchkeyGuard implements CanActivate {
   }
 
   /** @throws HttpException, for a message WsException, with the AuthError as its `cause`; any other error as it is */
-  async canActivate(context: ExecutionContext): Promise<true> {
+  canActivate(context: ExecutionContext): true | Promise<true> {
+    const refuse = async (error: unknown) => Promise.reject(await exceptionOf(asError(error), context));
     try {
-      await this.#decide(context);
-      return true;
+      const decided = this.#decide(context);
+      return decided === true || decided.catch(refuse);
     } catch (error) {
       // A filter need not be ready for a rejection with nothing.
-      throw await exceptionOf(asError(error), context);
+      return refuse(error);
     }
   }
 
-  async #decide(context: ExecutionContext): Promise<void> {
+  #decide(context: ExecutionContext): true | Promise<true> {
     const call = callOf(context);
     if (call === undefined) throw missing(`in a context of the type ${context.getType<string>()}`);
     const { isPublic, rules, overrides } = accessOf(context);
     const { type, key, request } = call;
     // Nobody else's value may be taken for ours, least of all when the token is refused.
     if (type === 'http' && request !== undefined) request.auth = undefined;
-    if (isPublic) return;
+    if (isPublic) return true;
     if (request === undefined) return judge(admit(key, overrides), rules);
     const attempt = this.#attempt(call, request, overrides);
-    attempt.auth = await attempt.authenticated;
-    judge({ auth: attempt.auth, request }, rules);
-    if (type === 'http') request.auth = attempt.auth;
+    const take = (auth: unknown) => {
+      attempt.auth = auth;
+      judge({ auth, request }, rules);
+      if (type === 'http') request.auth = auth;
+      return true as const;
+    };
+    const hide = () => this.#conceal(call, request);
+    return settle(() => attempt.authenticated, hide, take);
   }
 
   #attempt(call: Call, request: FrameworkRequest, overrides: CompiledOverrides | undefined): Attempt {
-    const made = attempts.get(call.key) ?? new Map<CompiledOverrides | undefined, Attempt>();
-    attempts.set(call.key, made);
-    let attempt = made.get(overrides);
+    const { key }: { readonly key: Attempted } = call;
+    let attempt = latestOf(key, overrides);
     if (attempt?.by !== this.#authenticator) {
       const by = this.#authenticator;
-      attempt = { by, authenticated: by.authenticate(viewOf(call, request), overrides) };
-      made.set(overrides, attempt);
+      const authenticated = by.authenticate(viewOf(call, request), overrides);
+      attempt = { of: key, by, overrides, authenticated, auth: undefined, before: key[LATEST] };
+      key[LATEST] = attempt;
     }
-    this.#conceal(call, request);
     return attempt;
   }
 
   #conceal({ response }: Call, request: FrameworkRequest): void {
-    const { raw = request, query } = request;
+    const { raw = request } = request;
     const view = { setHeader: (name: string, value: string) => writeHeader(response, name, value) };
-    this.#authenticator.conceal(raw, view, query);
+    // Express parses a query each time that it is asked for.
+    this.#authenticator.conceal(raw, view, raw.url?.includes('?') ? request.query : undefined);
   }
 }
 Inject(LATCHKEY_AUTHENTICATOR)(LatchkeyGuard, undefined, 0);
@@ -81,7 +93,14 @@ export function principalOf(context: ExecutionContext): unknown {
   const { isPublic, overrides } = accessOf(context);
   const call = callOf(context);
   if (isPublic || call === undefined) return undefined;
-  return call.type === 'ws' ? handshakes.get(call.key)?.auth : attempts.get(call.key)?.get(overrides)?.auth;
+  return call.type === 'ws' ? handshakes.get(call.key)?.auth : latestOf(call.key, overrides)?.auth;
+}
+
+function latestOf(key: Attempted, overrides: CompiledOverrides | undefined): Attempt | undefined {
+  let attempt = key[LATEST];
+  while (attempt !== undefined && (attempt.of !== key || attempt.overrides !== overrides))
+    attempt = attempt.before;
+  return attempt;
 }
 
 /** A GraphQL subscription comes with the request of its upgrade: a GET, yet any page may have sent it with the cookies of its host. */
@@ -102,11 +121,12 @@ function admit(client: object, overrides: CompiledOverrides | undefined): Handsh
   return handshake;
 }
 
-function judge({ auth, request }: Handshake, rules: CompiledRules | undefined): void {
-  if (rules === undefined) return;
+function judge({ auth, request }: Handshake, rules: CompiledRules | undefined): true {
+  if (rules === undefined) return true;
   if (auth !== undefined && !isPrincipal(auth))
     throw new TypeError('@RequireClaims: not a principal; a tree of tokens has its rules at its leaves');
   authorize(auth, rules, request);
+  return true;
 }
 
 function missing(detail: string): AuthError {

@@ -3,10 +3,10 @@ import type { Authenticator, AuthenticatorOptions, RequestTree } from '@latchkey
 import { ConfigError, createAuthenticator } from '@latchkey/core';
 import type { DynamicModule, FactoryProvider, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import { Inject, Module, type ModuleMetadata, type Provider } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR, ModulesContainer } from '@nestjs/core';
-import { isGuardedGateway, LATCHKEY_AUTHENTICATOR } from './access.ts';
+import { APP_FILTER, APP_GUARD, ModulesContainer } from '@nestjs/core';
+import { isGateway, isPublicClass, LATCHKEY_AUTHENTICATOR } from './access.ts';
 import { LatchkeyGuard } from './guard.ts';
-import { RefusalInterceptor } from './refusal.ts';
+import { answerRefusals, RefusalFilter } from './refusal.ts';
 import { handshaking } from './websocket.ts';
 
 /** Options; or an authenticator or a tree of them made before, which whoever made it closes. */
@@ -33,6 +33,9 @@ export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
     this.#authenticator = authenticator;
     this.#options = options;
     this.#modules = all;
+    // Before gateways are connected, which is before any hook.
+    for (const { metatype } of providersOf(all))
+      if (metatype && isGateway(metatype)) answerRefusals(metatype);
   }
 
   /** @throws ConfigError for wrong options, when the application is created */
@@ -52,8 +55,8 @@ export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
     if (all.filter(({ metatype }) => metatype === LatchkeyModule).length > 1)
       throw new ConfigError('LatchkeyModule', 'imported with several options objects: make it one of them');
     if (handshaking.has(this.#authenticator)) return;
-    for (const { metatype } of all.flatMap(({ providers }) => [...providers.values()])) {
-      if (!metatype || !isGuardedGateway(metatype)) continue;
+    for (const { metatype } of providersOf(this.#modules)) {
+      if (!metatype || !isGateway(metatype) || isPublicClass(metatype)) continue;
       const mend = 'call app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app)))';
       throw new ConfigError(metatype.name, `a gateway whose handshakes nothing authenticates: ${mend}`);
     }
@@ -70,6 +73,10 @@ Inject(OPTIONS)(LatchkeyModule, undefined, 1);
 Inject(ModulesContainer)(LatchkeyModule, undefined, 2);
 Module({})(LatchkeyModule);
 
+function providersOf(modules: ModulesContainer) {
+  return [...modules.values()].flatMap(({ providers }) => [...providers.values()]);
+}
+
 /** The same module for the same options: Nest tells modules apart by their object. */
 function moduleFor(key: object, options: Provider, imports: ModuleMetadata['imports'] = []): DynamicModule {
   const authenticator: Provider = {
@@ -78,8 +85,8 @@ function moduleFor(key: object, options: Provider, imports: ModuleMetadata['impo
     useFactory: (read: LatchkeyOptions) => ('authenticate' in read ? read : createAuthenticator(read)),
   };
   const guard: Provider = { provide: APP_GUARD, useClass: LatchkeyGuard };
-  const interceptor: Provider = { provide: APP_INTERCEPTOR, useClass: RefusalInterceptor };
-  const providers = [options, authenticator, guard, interceptor];
+  const filter: Provider = { provide: APP_FILTER, useClass: RefusalFilter };
+  const providers = [options, authenticator, guard, filter];
   const exports = [LATCHKEY_AUTHENTICATOR];
   const made = modules.get(key) ?? { module: LatchkeyModule, global: true, imports, providers, exports };
   modules.set(key, made);

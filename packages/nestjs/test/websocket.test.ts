@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import {
   Auth,
+  AuthError,
   Authenticate,
   type AuthenticateOverrides,
   authenticateWebSockets,
@@ -38,6 +39,9 @@ class Gateway {
   strict() {
     return { event: 'answer', data: 'strict' };
   }
+  refuses() {
+    throw new AuthError('token_expired');
+  }
 }
 Auth()(Gateway.prototype, 'whoami', 0);
 onMethod(Gateway, 'anyone', SubscribeMessage('anyone'), Public());
@@ -50,6 +54,7 @@ onMethod(
   Authenticate({ issuers: ['https://issuer.example'] }),
 );
 onMethod(Gateway, 'strict', SubscribeMessage('strict'), Authenticate({ mode: 'strict' }));
+onMethod(Gateway, 'refuses', SubscribeMessage('refuses'));
 WebSocketGateway()(Gateway);
 
 let issuer: TestIssuer;
@@ -193,6 +198,12 @@ describe('T-093: messages', () => {
     });
     const admin = await connected(url, await bearer({ roles: ['admin'] }));
     expect(await ask(admin, 'admin')).toEqual({ event: 'answer', data: 'admin' });
+  });
+
+  it('a refusal that a handler throws is told to the client', async () => {
+    const client = await connected(await start(), await bearer());
+    const data = { status: 'error', code: 'token_expired', message: 'The token has expired' };
+    expect(await ask(client, 'refuses')).toEqual({ event: 'exception', data });
   });
 
   it('an issuer that a handler does not welcome', async () => {

@@ -2,7 +2,7 @@
 import { readList, readObject, readText } from '../checks.ts';
 import { AuthError, ConfigError } from '../errors.ts';
 import { checkOrigin, cookieReader } from './cookie.ts';
-import { type CarrierReader, headerReader } from './header.ts';
+import { type CarrierReader, headerPeeker, headerReader } from './header.ts';
 import { bodyReader, queryReader } from './query.ts';
 import type { RequestView } from './request.ts';
 
@@ -40,12 +40,15 @@ export interface TokenFinder {
    * @throws AuthError `credentials_malformed`, `credentials_ambiguous`, `origin_refused`
    */
   find(request: RequestView): string | undefined;
+  /** What `find` would find if all is as usual; undefined where it has to look. Unchecked: good for `recall`, and for nothing else. */
+  peek(request: RequestView): string | undefined;
   /** The query parameters that may hold a token. */
   readonly queryNames: readonly string[];
 }
 
 interface CheckedCarrier {
   readonly read: CarrierReader;
+  readonly peek?: CarrierReader;
   readonly allowedOrigins?: ReadonlySet<string>;
   readonly queryName?: string;
 }
@@ -62,7 +65,10 @@ export function readTokenFrom(value: unknown): TokenFinder {
     value === undefined
       ? [readCarrier({ header: 'Authorization' }, 'tokenFrom')]
       : readList(value, readCarrier, 'tokenFrom');
+  const [only, ...others] = carriers;
   return {
+    // Where a token may stand in several places, all of them have to be looked at.
+    peek: (others.length === 0 && only?.peek) || (() => undefined),
     queryNames: carriers.flatMap(({ queryName }) => queryName ?? []),
     find(request) {
       let found: string | undefined;
@@ -96,7 +102,8 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
   }
   if (header !== undefined) {
     const name = readName(header, `${path}.header`).toLowerCase();
-    return { read: headerReader(name, readScheme(scheme, name, `${path}.scheme`)) };
+    const before = readScheme(scheme, name, `${path}.scheme`);
+    return { read: headerReader(name, before), peek: headerPeeker(name, before) };
   }
   if (cookie !== undefined) {
     const origins =

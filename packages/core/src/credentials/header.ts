@@ -23,6 +23,19 @@ export function headerReader(name: string, scheme: string | undefined): CarrierR
   };
 }
 
+/**
+ * Makes a reader that takes a token from where it usually stands, and leaves everything else to `headerReader`: what it gives is neither
+ * checked nor refused, and only good for looking up a token that has been read, and verified, before.
+ */
+export function headerPeeker(name: string, scheme: string | undefined): CarrierReader {
+  const before = scheme === undefined ? '' : `${scheme} `;
+  return (request) => {
+    const value = request.headers[name];
+    const isUsual = typeof value === 'string' && value.startsWith(before) && countHeader(request, name) <= 1;
+    return isUsual ? value.slice(before.length) : undefined;
+  };
+}
+
 // b64token, RFC 6750 §2.1.
 const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
 
