@@ -46,7 +46,7 @@ export function createPrincipal(
     scopes: typeof scope === 'string' ? splitList(scope) : readStrings(scope, 'scope'),
     groups: groups ?? readStrings(own(claims, 'groups'), 'groups'),
     // A claim that is not believed must not be read by whoever believes the rule on it.
-    claims: deepFreeze(groups === undefined ? claims : { ...claims, groups }),
+    claims: groups === undefined ? frozen(claims) : deepFreeze({ ...claims, groups }),
   };
   Object.freeze(principal.scopes);
   Object.freeze(principal.groups);
@@ -64,6 +64,11 @@ export function contextOf(principal: object): PrincipalContext | undefined {
   return isPrincipal(principal)
     ? (principal as { readonly [CONTEXT]?: PrincipalContext })[CONTEXT]
     : undefined;
+}
+
+/** Claims that were parsed are frozen to their leaves already, and need no second walk. */
+function frozen(claims: JsonObject): JsonObject {
+  return Object.isFrozen(claims) ? claims : deepFreeze(claims);
 }
 
 function readStrings(value: JsonValue | undefined, name: string): readonly string[] {
