@@ -2,13 +2,7 @@
 import { AuthError, isAuthError } from '../errors.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
 import type { JsonObject } from '../token/json.ts';
-import {
-  headerOf,
-  normalizeType,
-  parseToken,
-  type UnverifiedHeader,
-  type UnverifiedToken,
-} from '../token/parse.ts';
+import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken } from '../token/parse.ts';
 import type { VerificationKey } from './jwk.ts';
 import type { KeySnapshot, Keyset } from './keyset.ts';
 import { type KeysetIndex, selectKeys } from './select.ts';
@@ -70,8 +64,10 @@ export function verifyByKeys(
   const keysets = candidates(unverified.claims, algorithm.name, settings);
   const verified = verifyAtHand(unverified, algorithm.name, keysets);
   if (verified === undefined) return verifySignature(unverified, algorithm.name, keysets);
-  // Only a header that somebody trusted has signed: nobody else can fill the place.
-  if (headers.size < MAX_HEADERS) headers.set(headerOf(token), unverified.header);
+  // Only a header that somebody trusted has signed: nobody else can fill the place. A copy, which does not hold on to the token.
+  const { newHeader } = unverified;
+  if (newHeader !== undefined && headers.size < MAX_HEADERS)
+    headers.set(Buffer.from(newHeader, 'latin1').toString('latin1'), unverified.header);
   return verified;
 }
 

@@ -56,8 +56,15 @@ function parse(text: string): JsonValue {
   }
 }
 
-/** Counts the colons outside strings: one for each member as written. Runs before the parser, so depth is bounded first. */
+/** The characters that a JSON value, or the white space before one, begins with. */
+const BEGINS_JSON = /^[{[" \t\r\n\d\-tfn]/;
+
+/**
+ * Counts the colons outside strings: one for each member as written. Runs before the parser, so depth is bounded first. What is plainly no
+ * JSON is refused here, because the parser's own error is dear.
+ */
 function countWrittenMembers(text: string): number {
+  if (!BEGINS_JSON.test(text)) throw new SyntaxError('not JSON');
   let members = 0;
   let depth = 0;
   for (let index = 0; index < text.length; index++) {
@@ -78,6 +85,7 @@ function countWrittenMembers(text: string): number {
         break;
     }
   }
+  if (depth !== 0) throw new SyntaxError('not JSON');
   return members;
 }
 
@@ -89,7 +97,7 @@ function closingQuote(text: string, opening: number): number {
     if (backslashes % 2 === 0) return quote;
     quote = text.indexOf('"', quote + 1);
   }
-  return text.length;
+  throw new SyntaxError('not JSON');
 }
 
 /** Freezes what the parser made, counts the members that it kept, and refuses the values that no claim may have: in one walk. */

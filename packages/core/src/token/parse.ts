@@ -18,10 +18,14 @@ export interface UnverifiedToken {
   /** What was signed: the encoded header, a dot, the encoded payload (RFC 7515 §5.2). */
   readonly signingInput: Buffer;
   readonly signature: Buffer;
+  /** The header as it is encoded, if it is none of those that were known. */
+  readonly newHeader: string | undefined;
 }
 
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const MAX_KID_LENGTH = 256;
+// For headers and payloads on their way to being parsed: no memory has to be had for each.
+const SCRATCH = Buffer.allocUnsafeSlow(8192);
 // Each of these changes what the payload is or how it is read, and none is supported (RFC 7515 §4.1.11, RFC 7797, RFC 7516).
 const REFUSED_PARAMETERS = ['crit', 'b64', 'zip', 'enc'] as const;
 
@@ -38,19 +42,17 @@ export function parseToken(
 ): UnverifiedToken {
   if (token.length > maxBytes) throw malformed('the token is too long');
   if (!COMPACT.test(token)) throw malformed('not three base64url segments');
-  const encodedHeader = headerOf(token);
-  const end = token.lastIndexOf('.');
+  const start = token.indexOf('.');
+  const end = token.indexOf('.', start + 1);
+  const encodedHeader = token.slice(0, start);
+  const known = knownHeaders?.get(encodedHeader);
   return {
-    header: knownHeaders?.get(encodedHeader) ?? readHeader(decodeObject(encodedHeader, 'the JOSE header')),
-    claims: decodeObject(token.slice(encodedHeader.length + 1, end), 'the payload'),
+    header: known ?? readHeader(decodeObject(encodedHeader, 'the JOSE header')),
+    claims: decodeObject(token.slice(start + 1, end), 'the payload'),
     signingInput: Buffer.from(token.slice(0, end), 'latin1'),
-    signature: decodeBase64url(token.slice(end + 1), 'the signature'),
+    signature: Buffer.from(canonical(token.slice(end + 1), 'the signature'), 'base64url'),
+    newHeader: known === undefined ? encodedHeader : undefined,
   };
-}
-
-/** The first segment, as it is encoded. */
-export function headerOf(token: string): string {
-  return token.slice(0, token.indexOf('.'));
 }
 
 /** RFC 7515 §4.1.9: media types are compared without case, and `application/` may be left out. */
@@ -80,7 +82,12 @@ function readString(header: JsonObject, name: string): string | undefined {
 }
 
 function decodeObject(segment: string, what: string): JsonObject {
-  const bytes = decodeBase64url(segment, what);
+  const encoded = canonical(segment, what);
+  // A view of bytes that are read before anything else is decoded, and then no more: what is parsed holds copies.
+  const bytes =
+    encoded.length > SCRATCH.length
+      ? Buffer.from(encoded, 'base64url')
+      : SCRATCH.subarray(0, SCRATCH.write(encoded, 'base64url'));
   // The engine's own error would note where it was made, which costs more than all the rest, and goes no further than this.
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
@@ -93,14 +100,14 @@ function decodeObject(segment: string, what: string): JsonObject {
   }
 }
 
-/** Decodes base64url of which the alphabet has been checked. One byte string has one spelling (RFC 4648 §3.5). */
-function decodeBase64url(segment: string, what: string): Buffer {
+/** Base64url of which the alphabet has been checked, as it is. One byte string has one spelling (RFC 4648 §3.5). */
+function canonical(segment: string, what: string): string {
   const trailing = segment.length % 4;
   const spare = trailing === 2 ? 0b1111 : trailing === 3 ? 0b11 : 0;
   if (trailing === 1 || (spare !== 0 && (sextet(segment.charCodeAt(segment.length - 1)) & spare) !== 0)) {
     throw malformed(`${what} is not canonical base64url`);
   }
-  return Buffer.from(segment, 'base64url');
+  return segment;
 }
 
 /** The value of one base64url character. */
