@@ -42,8 +42,9 @@ export interface VerificationSettings {
   readonly headers: Map<string, UnverifiedHeader>;
 }
 
-/** Issuers write a handful of headers, one for each of their keys. */
-const MAX_HEADERS = 64;
+/** Issuers write a handful of headers, one for each of their keys. Together they take less than half a megabyte. */
+const MAX_HEADERS = 256;
+const MAX_HEADER_LENGTH = 512;
 
 /**
  * Verifies a token by the keys of its issuer: at once where they are at hand. Does *not* look at times, audience or any rule.
@@ -66,7 +67,7 @@ export function verifyByKeys(
   if (verified === undefined) return verifySignature(unverified, algorithm.name, keysets);
   // Only a header that somebody trusted has signed: nobody else can fill the place. A copy, which does not hold on to the token.
   const { newHeader } = unverified;
-  if (newHeader !== undefined && headers.size < MAX_HEADERS)
+  if (newHeader !== undefined && newHeader.length <= MAX_HEADER_LENGTH && headers.size < MAX_HEADERS)
     headers.set(Buffer.from(newHeader, 'latin1').toString('latin1'), unverified.header);
   return verified;
 }

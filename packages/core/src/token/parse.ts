@@ -22,7 +22,6 @@ export interface UnverifiedToken {
   readonly newHeader: string | undefined;
 }
 
-const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const MAX_KID_LENGTH = 256;
 // For headers and payloads on their way to being parsed: no memory has to be had for each.
 const SCRATCH = Buffer.allocUnsafeSlow(8192);
@@ -41,16 +40,17 @@ export function parseToken(
   knownHeaders?: ReadonlyMap<string, UnverifiedHeader>,
 ): UnverifiedToken {
   if (token.length > maxBytes) throw malformed('the token is too long');
-  if (!COMPACT.test(token)) throw malformed('not three base64url segments');
   const start = token.indexOf('.');
   const end = token.indexOf('.', start + 1);
+  // A further dot stands in the last segment, which is no base64url then.
+  if (end === -1 || !isPlainText(token)) throw malformed('not three base64url segments');
   const encodedHeader = token.slice(0, start);
   const known = knownHeaders?.get(encodedHeader);
   return {
     header: known ?? readHeader(decodeObject(encodedHeader, 'the JOSE header')),
     claims: decodeObject(token.slice(start + 1, end), 'the payload'),
     signingInput: Buffer.from(token.slice(0, end), 'latin1'),
-    signature: Buffer.from(canonical(token.slice(end + 1), 'the signature'), 'base64url'),
+    signature: decodeBase64url(token.slice(end + 1), 'the signature'),
     newHeader: known === undefined ? encodedHeader : undefined,
   };
 }
@@ -82,12 +82,7 @@ function readString(header: JsonObject, name: string): string | undefined {
 }
 
 function decodeObject(segment: string, what: string): JsonObject {
-  const encoded = canonical(segment, what);
-  // A view of bytes that are read before anything else is decoded, and then no more: what is parsed holds copies.
-  const bytes =
-    encoded.length > SCRATCH.length
-      ? Buffer.from(encoded, 'base64url')
-      : SCRATCH.subarray(0, SCRATCH.write(encoded, 'base64url'));
+  const bytes = decodeBase64url(segment, what, SCRATCH);
   // The engine's own error would note where it was made, which costs more than all the rest, and goes no further than this.
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
@@ -100,14 +95,33 @@ function decodeObject(segment: string, what: string): JsonObject {
   }
 }
 
-/** Base64url of which the alphabet has been checked, as it is. One byte string has one spelling (RFC 4648 §3.5). */
-function canonical(segment: string, what: string): string {
+/**
+ * True for what Node's decoder may be given: ASCII, because of other characters it may take a part for a letter, and nothing of the other
+ * base64 alphabet, which it takes as well.
+ */
+function isPlainText(token: string): boolean {
+  return Buffer.byteLength(token, 'utf8') === token.length && !token.includes('+') && !token.includes('/');
+}
+
+/**
+ * Decodes base64url, of plain text, that has one spelling for each byte string (RFC 4648 §3.5).
+ * @param into is used where there is room for it: for bytes that are read before the next are decoded, and not kept
+ */
+function decodeBase64url(segment: string, what: string, into?: Buffer): Buffer {
   const trailing = segment.length % 4;
+  const bytes =
+    into !== undefined && segment.length <= into.length
+      ? into.subarray(0, into.write(segment, 'base64url'))
+      : Buffer.from(segment, 'base64url');
+  // The decoder passes over what is not of the alphabet, and is short of a byte then at least.
+  if (segment === '' || trailing === 1 || bytes.length !== Math.floor((segment.length * 3) / 4)) {
+    throw malformed(`${what} is not base64url`);
+  }
   const spare = trailing === 2 ? 0b1111 : trailing === 3 ? 0b11 : 0;
-  if (trailing === 1 || (spare !== 0 && (sextet(segment.charCodeAt(segment.length - 1)) & spare) !== 0)) {
+  if (spare !== 0 && (sextet(segment.charCodeAt(segment.length - 1)) & spare) !== 0) {
     throw malformed(`${what} is not canonical base64url`);
   }
-  return segment;
+  return bytes;
 }
 
 /** The value of one base64url character. */
