@@ -22,8 +22,10 @@ export interface UnverifiedToken {
   readonly newHeader: string | undefined;
 }
 
+const HEADER = 'the JOSE header';
+const NO_FORM = 'not three base64url segments';
 const MAX_KID_LENGTH = 256;
-// For headers and payloads on their way to being parsed: no memory has to be had for each.
+// For payloads on their way to being parsed: no memory has to be had for each.
 const SCRATCH = Buffer.allocUnsafeSlow(8192);
 // Each of these changes what the payload is or how it is read, and none is supported (RFC 7515 §4.1.11, RFC 7797, RFC 7516).
 const REFUSED_PARAMETERS = ['crit', 'b64', 'zip', 'enc'] as const;
@@ -43,14 +45,17 @@ export function parseToken(
   const start = token.indexOf('.');
   const end = token.indexOf('.', start + 1);
   // A further dot stands in the last segment, which is no base64url then.
-  if (end === -1 || !isPlainText(token)) throw malformed('not three base64url segments');
+  if (end === -1 || !isPlainText(token)) throw malformed(NO_FORM);
   const encodedHeader = token.slice(0, start);
   const known = knownHeaders?.get(encodedHeader);
+  // The form of all three comes before what any of them says.
+  const signature = decodeBase64url(token.slice(end + 1), 'the signature');
+  const payload = decodeBase64url(token.slice(start + 1, end), 'the payload', SCRATCH);
   return {
-    header: known ?? readHeader(decodeObject(encodedHeader, 'the JOSE header')),
-    claims: decodeObject(token.slice(start + 1, end), 'the payload'),
+    header: known ?? readHeader(parseObject(decodeBase64url(encodedHeader, HEADER), HEADER)),
+    claims: parseObject(payload, 'the payload'),
     signingInput: Buffer.from(token.slice(0, end), 'latin1'),
-    signature: decodeBase64url(token.slice(end + 1), 'the signature'),
+    signature,
     newHeader: known === undefined ? encodedHeader : undefined,
   };
 }
@@ -81,8 +86,7 @@ function readString(header: JsonObject, name: string): string | undefined {
   return value;
 }
 
-function decodeObject(segment: string, what: string): JsonObject {
-  const bytes = decodeBase64url(segment, what, SCRATCH);
+function parseObject(bytes: Buffer, what: string): JsonObject {
   // The engine's own error would note where it was made, which costs more than all the rest, and goes no further than this.
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
@@ -105,7 +109,7 @@ function isPlainText(token: string): boolean {
 
 /**
  * Decodes base64url, of plain text, that has one spelling for each byte string (RFC 4648 §3.5).
- * @param into is used where there is room for it: for bytes that are read before the next are decoded, and not kept
+ * @param into is used where there is room for it: for bytes that are read before anything else is decoded into it, and not kept
  */
 function decodeBase64url(segment: string, what: string, into?: Buffer): Buffer {
   const trailing = segment.length % 4;
@@ -115,7 +119,7 @@ function decodeBase64url(segment: string, what: string, into?: Buffer): Buffer {
       : Buffer.from(segment, 'base64url');
   // The decoder passes over what is not of the alphabet, and is short of a byte then at least.
   if (segment === '' || trailing === 1 || bytes.length !== Math.floor((segment.length * 3) / 4)) {
-    throw malformed(`${what} is not base64url`);
+    throw malformed(NO_FORM);
   }
   const spare = trailing === 2 ? 0b1111 : trailing === 3 ? 0b11 : 0;
   if (spare !== 0 && (sextet(segment.charCodeAt(segment.length - 1)) & spare) !== 0) {
