@@ -29,6 +29,8 @@ export interface PrincipalContext {
 // Tells a principal from anything that merely looks like one. A symbol, because what arrives as JSON cannot have one.
 const CONTEXT: unique symbol = Symbol.for('@latchkey/Principal') as never;
 
+const NONE: readonly string[] = Object.freeze([]);
+
 /**
  * Makes a principal of claims that have been verified and judged.
  * @param groups found elsewhere; undefined where the claim is all that there is
@@ -72,7 +74,7 @@ function frozen(claims: JsonObject): JsonObject {
 }
 
 function readStrings(value: JsonValue | undefined, name: string): readonly string[] {
-  if (value === undefined || value === null) return [];
+  if (value === undefined || value === null) return NONE;
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.slice();
   throw new AuthError('token_claims_invalid', { detail: `${name} is not a list of strings` });
 }
