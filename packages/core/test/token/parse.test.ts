@@ -387,6 +387,14 @@ describe('T-010: header and payload are strict JSON objects', () => {
     expect(codeOf(token(HEADER, token()))).toBe('token_malformed');
   });
 
+  it('leaves the stacks of others as long as they were, whatever it refuses', () => {
+    const limit = Error.stackTraceLimit;
+    for (const payload of ['{"a":oops}', 'oops', '{"a":1,"a":2}', '{']) {
+      expect(codeOf(token(HEADER, payload))).toBe('token_malformed');
+      expect(Error.stackTraceLimit).toBe(limit);
+    }
+  });
+
   it('T-011: names the part and the reason in the detail, and nothing of the token', () => {
     const error = refusal(token(HEADER, '{"canary-5f1d7c":1,"canary-5f1d7c":2}'));
     expect(error?.detail).toBe('the payload is not strict JSON: a member is repeated');
