@@ -190,7 +190,22 @@ export class ConfigError extends Error {
   }
 }
 
+// Most refusals say nothing but their code, and whoever sends bad tokens sends many. Frozen, and so shared.
+const PLAIN_HEADERS: ReadonlyMap<AuthErrorCode, Readonly<Record<string, string>>> = new Map(
+  authErrorCodes.map((code) => [code, makeHeaders(code, REFUSALS[code], {})]),
+);
+
 function answerHeaders(
+  code: AuthErrorCode,
+  refusal: Refusal,
+  context: AuthErrorContext,
+): Readonly<Record<string, string>> {
+  const { realm, scope, retryAfterSeconds } = context;
+  const isPlain = realm === undefined && scope === undefined && retryAfterSeconds === undefined;
+  return (isPlain ? PLAIN_HEADERS.get(code) : undefined) ?? makeHeaders(code, refusal, context);
+}
+
+function makeHeaders(
   code: AuthErrorCode,
   refusal: Refusal,
   context: AuthErrorContext,

@@ -98,7 +98,7 @@ export interface AuthenticatorOptions {
   /** Accepts tokens bound to a key (`cnf`: DPoP, mutual TLS) from whoever presents them. Default: they are refused. */
   readonly unsafeAcceptSenderConstrained?: boolean | undefined;
   /**
-   * Tokens that verified are kept, and not verified again while their times and their key are good; rules are judged each time. By
+   * Tokens that verified twice are kept, and not verified again while their times and their key are good; rules are judged each time. By
    * number, default 10000, and by bytes, default 16777216 (16 MiB). False keeps none.
    */
   readonly cache?:

@@ -32,6 +32,8 @@ export interface PrincipalContext {
 // Tells a principal from anything that merely looks like one. A symbol, because what arrives as JSON cannot have one.
 const CONTEXT: unique symbol = Symbol.for('@latchkey/Principal') as never;
 
+const NONE: readonly string[] = Object.freeze([]);
+
 /**
  * Makes a principal of claims that have been verified and judged.
  * @param groups found elsewhere; undefined where the claim is all that there is
@@ -49,7 +51,7 @@ export function createPrincipal(
     scopes: typeof scope === 'string' ? splitList(scope) : readStrings(scope, 'scope'),
     groups: groups ?? readStrings(own(claims, 'groups'), 'groups'),
     // A claim that is not believed must not be read by whoever believes the rule on it.
-    claims: deepFreeze(groups === undefined ? claims : { ...claims, groups }),
+    claims: groups === undefined ? frozen(claims) : deepFreeze({ ...claims, groups }),
   };
   Object.freeze(principal.scopes);
   Object.freeze(principal.groups);
@@ -69,8 +71,13 @@ export function contextOf(principal: object): PrincipalContext | undefined {
     : undefined;
 }
 
+/** Claims that were parsed are frozen to their leaves already, and need no second walk. */
+function frozen(claims: JsonObject): JsonObject {
+  return Object.isFrozen(claims) ? claims : deepFreeze(claims);
+}
+
 function readStrings(value: JsonValue | undefined, name: string): readonly string[] {
-  if (value === undefined || value === null) return [];
+  if (value === undefined || value === null) return NONE;
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.slice();
   throw new AuthError('token_claims_invalid', { detail: `${name} is not a list of strings` });
 }

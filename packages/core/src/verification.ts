@@ -101,7 +101,7 @@ export function createVerification(settings: Settings): Verification {
       groups === undefined
         ? createPrincipal(claims, context)
         : await principalOf({ claims, keyset: by?.keyset });
-    if (by !== undefined && known !== undefined) {
+    if (by !== undefined && known?.admits(token) === true) {
       const made = isFinal ? recallable(principal) : undefined;
       known.remember(token, { claims, by, made }, validityOf(claims, settings.registered));
     }

@@ -112,12 +112,13 @@ function noneOfForm(items: unknown, path: string): Requirement {
 
 function exactlyForm(items: unknown, path: string): Requirement {
   const names = readLiterals(items, path);
+  const named: readonly unknown[] = names;
   return {
     names,
     holds: (value) =>
       Array.isArray(value) &&
       names.every((name) => value.includes(name)) &&
-      value.every((item: unknown) => names.some((name) => name === item)),
+      value.every((item) => named.includes(item)),
   };
 }
 

@@ -26,9 +26,9 @@ export function compilePattern(pattern: string | RegExp, path: string, search = 
     engineFlags,
     path,
   );
-  // `find` looks for a part of the string, `matches` at the whole of it.
+  // `test` looks for a part of the string, `matches` at the whole of it.
   const matches: PatternMatcher = search
-    ? (value) => compiled.matcher(value).find()
+    ? (value) => compiled.test(value)
     : (value) => compiled.matches(value);
   if (!foldsCase) return matches;
   if (!isAscii(source))

@@ -99,10 +99,11 @@ function checkAudience(
   if (values.length === 0 || !values.every((value) => typeof value === 'string' && value !== '')) {
     throw new AuthError('token_audience_mismatch', { detail: 'aud is missing or no list of strings' });
   }
-  const named = new Set(values);
-  const ours = [...audience];
+  const named: ReadonlySet<unknown> = audience;
   const holds =
-    match === 'all' ? ours.every((value) => named.has(value)) : ours.some((value) => named.has(value));
+    match === 'all'
+      ? new Set(values.filter((value) => named.has(value))).size === audience.size
+      : values.some((value) => named.has(value));
   if (!holds) throw new AuthError('token_audience_mismatch');
 }
 
@@ -122,9 +123,13 @@ function checkIdentifier(claims: JsonObject, name: string): void {
     throw invalid(`${name} is not a string that names somebody`);
 }
 
+/** Printable ASCII, with no blank in it. */
+const PLAIN = /^[\x21-\x7e]+$/;
+
 /** Identifiers end up in logs, directories and headers: blank ones and control characters are nobody's. */
 export function isIdentifier(value: unknown): boolean {
-  return typeof value === 'string' && value.trim() !== '' && !/\p{Cc}/u.test(value);
+  if (typeof value !== 'string') return false;
+  return PLAIN.test(value) || (value.trim() !== '' && !/\p{Cc}/u.test(value));
 }
 
 function own(claims: JsonObject, name: string): JsonValue | undefined {

@@ -40,6 +40,8 @@ export interface SelectedKeys {
   readonly final?: true;
 }
 
+const UNKNOWN: SelectedKeys = Object.freeze({ known: false, candidates: Object.freeze([]) });
+
 /**
  * The keys to try for a token, and whether the set knows its kid at all.
  * @param kid the token's, unverified: it finds a key, and no more
@@ -53,7 +55,7 @@ export function selectKeys(
   const same = kid === undefined ? undefined : byKid.get(kid);
   if (same !== undefined) return { known: true, candidates: taking(same, algorithm, MAX_CANDIDATES) };
   if (unnamed) return { known: true, candidates: taking(keys, algorithm, keys.length) };
-  if (kid !== undefined || kidless === 'refuse') return { known: false, candidates: [] };
+  if (kid !== undefined || kidless === 'refuse') return UNKNOWN;
   if (kidless === 'try-all')
     return { known: keys.length > 0, candidates: taking(keys, algorithm, MAX_KIDLESS) };
   // Without a kid the first key that fits is the one, and only that.
@@ -68,5 +70,7 @@ function taking(
   algorithm: AlgorithmName,
   most: number,
 ): readonly VerificationKey[] {
+  // Most kids are of one key.
+  if (keys.length === 1) return keys[0]?.verifiers.has(algorithm) === true ? keys : [];
   return keys.filter(({ verifiers }) => verifiers.has(algorithm)).slice(0, most);
 }

@@ -4,6 +4,7 @@ import type { Validity } from '../claims/registered.ts';
 import type { Clock } from '../clock.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { type CacheLimits, createTokenCache } from '../token/cache.ts';
+import { createDoorkeeper } from '../token/doorkeeper.ts';
 import type { JsonObject, JsonValue } from '../token/json.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
 import type { KeySnapshot, Keyset } from './keyset.ts';
@@ -23,6 +24,8 @@ export interface VerifiedToken<T> {
 export interface VerifiedTokens<T> {
   /** @returns undefined for a token that has to be verified anew, and then says why it is refused */
   recall(token: string): VerifiedToken<T> | undefined;
+  /** Whether a token that has just verified is to be remembered: from the second time on, and it is asked once each time. */
+  admits(token: string): boolean;
   remember(token: string, verified: Verified<T>, validity: Validity): void;
   clear(): void;
 }
@@ -50,7 +53,9 @@ interface Entry<T> extends VerifiedToken<T> {
 /** Makes an empty one. */
 export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): VerifiedTokens<T> {
   const cache = createTokenCache<Entry<T>>(limits);
+  const { admits } = createDoorkeeper(cache.most);
   return {
+    admits,
     recall(token) {
       const entry = cache.find(token);
       if (entry === undefined) return undefined;

@@ -11,6 +11,8 @@ export interface CacheLimits {
 
 /** Keeps one thing for each of the tokens that were used last. */
 export interface TokenCache<T extends object> {
+  /** No more than so many are kept at a time, whatever they hold. */
+  readonly most: number;
   /** @returns what is kept for exactly this token */
   find(token: string): T | undefined;
   /** @param bytes an estimate of what the entry holds, the token aside */
@@ -28,12 +30,14 @@ const BYTES_PER_ENTRY = 600;
 
 /** Makes a cache. */
 export function createTokenCache<T extends object>({ tokens, bytes }: CacheLimits): TokenCache<T> {
+  // The cache makes room for all at once: for no more than can fit.
+  const most = Math.max(1, Math.min(tokens, Math.ceil(bytes / BYTES_PER_ENTRY)));
   const entries = new LRUCache<string, { readonly token: string; readonly kept: T }>({
-    // The cache makes room for all at once: for no more than can fit.
-    max: Math.max(1, Math.min(tokens, Math.ceil(bytes / BYTES_PER_ENTRY))),
+    max: most,
     maxSize: bytes,
   });
   return {
+    most,
     find(token) {
       const entry = entries.get(token.slice(-KEY_LENGTH));
       // Two tokens may end alike: by who made them, never by who found them.

@@ -9,19 +9,21 @@ export type JsonValue = string | number | boolean | null | readonly JsonValue[] 
 const MAX_DEPTH = 32;
 
 /**
- * Parses one JSON object from bytes. Refuses what makes two readers disagree: invalid UTF-8 and a byte order mark
+ * Parses one JSON object from bytes, and freezes it to its leaves. Refuses what makes two readers disagree: invalid UTF-8 and a byte order mark
  * (RFC 8259 §8.1), repeated members (RFC 7515 §4, RFC 7519 §4), lone surrogates (RFC 8259 §8.2), numbers beyond a double,
  * and nesting deeper than 32.
  * @throws SyntaxError whose message holds nothing of the input
  */
 export function parseJsonObject(bytes: Uint8Array): JsonObject {
   if (!isUtf8(bytes)) throw new SyntaxError('not UTF-8');
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const text = (
+    bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  ).toString('utf8');
   const written = countWrittenMembers(text);
   const value = parse(text);
   if (!isJsonObject(value)) throw new SyntaxError('not a JSON object');
   // A repeated member, however it is escaped, is written twice and kept once.
-  if (countKeptMembers(value, text.includes('\\u')) !== written) {
+  if (freezeMembers(value, text.includes('\\u')) !== written) {
     throw new SyntaxError('a member is repeated');
   }
   return value;
@@ -54,8 +56,15 @@ function parse(text: string): JsonValue {
   }
 }
 
-/** Counts the colons outside strings: one for each member as written. Runs before the parser, so depth is bounded first. */
+/** The characters that a JSON value, or the white space before one, begins with. */
+const BEGINS_JSON = /^[{[" \t\r\n\d\-tfn]/;
+
+/**
+ * Counts the colons outside strings: one for each member as written. Runs before the parser, so depth is bounded first. What is plainly no
+ * JSON is refused here, because the parser's own error is dear.
+ */
 function countWrittenMembers(text: string): number {
+  if (!BEGINS_JSON.test(text)) throw new SyntaxError('not JSON');
   let members = 0;
   let depth = 0;
   for (let index = 0; index < text.length; index++) {
@@ -76,6 +85,7 @@ function countWrittenMembers(text: string): number {
         break;
     }
   }
+  if (depth !== 0) throw new SyntaxError('not JSON');
   return members;
 }
 
@@ -87,11 +97,11 @@ function closingQuote(text: string, opening: number): number {
     if (backslashes % 2 === 0) return quote;
     quote = text.indexOf('"', quote + 1);
   }
-  return text.length;
+  throw new SyntaxError('not JSON');
 }
 
-/** Counts the members that the parser kept, and refuses the values that no claim may have. */
-function countKeptMembers(value: JsonValue, mayHoldSurrogates: boolean): number {
+/** Freezes what the parser made, counts the members that it kept, and refuses the values that no claim may have: in one walk. */
+function freezeMembers(value: JsonValue, mayHoldSurrogates: boolean): number {
   if (typeof value === 'string') {
     // Bytes that are UTF-8 hold no lone surrogate; only an escape can bring one in.
     if (mayHoldSurrogates && !value.isWellFormed()) throw new SyntaxError('a lone surrogate');
@@ -104,18 +114,19 @@ function countKeptMembers(value: JsonValue, mayHoldSurrogates: boolean): number 
   if (typeof value !== 'object' || value === null) return 0;
   let members = 0;
   if (Array.isArray(value)) {
-    for (const item of value) members += countKeptMembers(item, mayHoldSurrogates);
-    return members;
+    for (const item of value) members += freezeMembers(item, mayHoldSurrogates);
+  } else {
+    const object = value as JsonObject;
+    for (const name of Object.keys(object)) {
+      if (mayHoldSurrogates && !name.isWellFormed()) throw new SyntaxError('a lone surrogate');
+      const member = object[name];
+      // Most claims are short texts: they need no call.
+      members +=
+        typeof member === 'string' && !mayHoldSurrogates
+          ? 1
+          : 1 + freezeMembers(member ?? null, mayHoldSurrogates);
+    }
   }
-  const object = value as JsonObject;
-  for (const name of Object.keys(object)) {
-    if (mayHoldSurrogates && !name.isWellFormed()) throw new SyntaxError('a lone surrogate');
-    const member = object[name];
-    // Most claims are short texts: they need no call.
-    members +=
-      typeof member === 'string' && !mayHoldSurrogates
-        ? 1
-        : 1 + countKeptMembers(member ?? null, mayHoldSurrogates);
-  }
+  Object.freeze(value);
   return members;
 }

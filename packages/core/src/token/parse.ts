@@ -18,10 +18,15 @@ export interface UnverifiedToken {
   /** What was signed: the encoded header, a dot, the encoded payload (RFC 7515 §5.2). */
   readonly signingInput: Buffer;
   readonly signature: Buffer;
+  /** The header as it is encoded, if it is none of those that were known. */
+  readonly newHeader: string | undefined;
 }
 
-const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+const HEADER = 'the JOSE header';
+const NO_FORM = 'not three base64url segments';
 const MAX_KID_LENGTH = 256;
+// For payloads on their way to being parsed: no memory has to be had for each.
+const SCRATCH = Buffer.allocUnsafeSlow(8192);
 // Each of these changes what the payload is or how it is read, and none is supported (RFC 7515 §4.1.11, RFC 7797, RFC 7516).
 const REFUSED_PARAMETERS = ['crit', 'b64', 'zip', 'enc'] as const;
 
@@ -37,20 +42,22 @@ export function parseToken(
   knownHeaders?: ReadonlyMap<string, UnverifiedHeader>,
 ): UnverifiedToken {
   if (token.length > maxBytes) throw malformed('the token is too long');
-  if (!COMPACT.test(token)) throw malformed('not three base64url segments');
-  const encodedHeader = headerOf(token);
-  const end = token.lastIndexOf('.');
+  const start = token.indexOf('.');
+  const end = token.indexOf('.', start + 1);
+  // A further dot stands in the last segment, which is no base64url then.
+  if (end === -1 || !isPlainText(token)) throw malformed(NO_FORM);
+  const encodedHeader = token.slice(0, start);
+  const known = knownHeaders?.get(encodedHeader);
+  // The form of all three comes before what any of them says.
+  const signature = decodeBase64url(token.slice(end + 1), 'the signature');
+  const payload = decodeBase64url(token.slice(start + 1, end), 'the payload', SCRATCH);
   return {
-    header: knownHeaders?.get(encodedHeader) ?? readHeader(decodeObject(encodedHeader, 'the JOSE header')),
-    claims: decodeObject(token.slice(encodedHeader.length + 1, end), 'the payload'),
+    header: known ?? readHeader(parseObject(decodeBase64url(encodedHeader, HEADER), HEADER)),
+    claims: parseObject(payload, 'the payload'),
     signingInput: Buffer.from(token.slice(0, end), 'latin1'),
-    signature: decodeBase64url(token.slice(end + 1), 'the signature'),
+    signature,
+    newHeader: known === undefined ? encodedHeader : undefined,
   };
-}
-
-/** The first segment, as it is encoded. */
-export function headerOf(token: string): string {
-  return token.slice(0, token.indexOf('.'));
 }
 
 /** RFC 7515 §4.1.9: media types are compared without case, and `application/` may be left out. */
@@ -79,23 +86,46 @@ function readString(header: JsonObject, name: string): string | undefined {
   return value;
 }
 
-function decodeObject(segment: string, what: string): JsonObject {
-  const bytes = decodeBase64url(segment, what);
+function parseObject(bytes: Buffer, what: string): JsonObject {
+  // The engine's own error would note where it was made, which costs more than all the rest, and goes no further than this.
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
   try {
     return parseJsonObject(bytes);
   } catch (cause) {
     throw malformed(`${what} is not strict JSON: ${(cause as SyntaxError).message}`);
+  } finally {
+    Error.stackTraceLimit = limit;
   }
 }
 
-/** Decodes base64url of which the alphabet has been checked. One byte string has one spelling (RFC 4648 §3.5). */
-function decodeBase64url(segment: string, what: string): Buffer {
+/**
+ * True for what Node's decoder may be given: ASCII, because of other characters it may take a part for a letter, and nothing of the other
+ * base64 alphabet, which it takes as well.
+ */
+function isPlainText(token: string): boolean {
+  return Buffer.byteLength(token, 'utf8') === token.length && !token.includes('+') && !token.includes('/');
+}
+
+/**
+ * Decodes base64url, of plain text, that has one spelling for each byte string (RFC 4648 §3.5).
+ * @param into is used where there is room for it: for bytes that are read before anything else is decoded into it, and not kept
+ */
+function decodeBase64url(segment: string, what: string, into?: Buffer): Buffer {
   const trailing = segment.length % 4;
+  const bytes =
+    into !== undefined && segment.length <= into.length
+      ? into.subarray(0, into.write(segment, 'base64url'))
+      : Buffer.from(segment, 'base64url');
+  // The decoder passes over what is not of the alphabet, and is short of a byte then at least.
+  if (segment === '' || trailing === 1 || bytes.length !== Math.floor((segment.length * 3) / 4)) {
+    throw malformed(NO_FORM);
+  }
   const spare = trailing === 2 ? 0b1111 : trailing === 3 ? 0b11 : 0;
-  if (trailing === 1 || (spare !== 0 && (sextet(segment.charCodeAt(segment.length - 1)) & spare) !== 0)) {
+  if (spare !== 0 && (sextet(segment.charCodeAt(segment.length - 1)) & spare) !== 0) {
     throw malformed(`${what} is not canonical base64url`);
   }
-  return Buffer.from(segment, 'base64url');
+  return bytes;
 }
 
 /** The value of one base64url character. */

@@ -392,6 +392,16 @@ describe('isJsonObject', () => {
 });
 
 describe('deepFreeze', () => {
+  it('T-107: what was parsed is frozen to the leaves already', () => {
+    const value = parse('{"a":[{"b":[1]},[]],"c":{"d":{"e":"\\u00e9"}},"__proto__":{"x":[]}}');
+    const frozen = (node: unknown): boolean =>
+      typeof node !== 'object' ||
+      node === null ||
+      (Object.isFrozen(node) && Reflect.ownKeys(node).every((name) => frozen(Reflect.get(node, name))));
+    expect(frozen(value)).toBe(true);
+    expect(frozen(Object.getOwnPropertyDescriptor(value, '__proto__')?.value)).toBe(true);
+  });
+
   it('T-107: freezes to the leaves, and returns what it was given', () => {
     const value = parse('{"a":[{"b":[1]}],"c":{"d":{"e":"f"}},"__proto__":{"x":[]}}');
     expect(deepFreeze(value)).toBe(value);

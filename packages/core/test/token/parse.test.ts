@@ -152,6 +152,71 @@ describe('T-003: alphabet', () => {
     }
   });
 
+  it('T-003: refuses characters of which the lower byte is a letter, in segments of any length', () => {
+    for (let length = 2; length < 140; length += length < 12 ? 1 : 31) {
+      for (const letter of [...ALPHABET, '.']) {
+        const lookalike = String.fromCharCode(letter.charCodeAt(0) + 0x100);
+        for (const at of [0, length >> 1, length]) {
+          const signature = 'A'.repeat(at) + lookalike + 'A'.repeat(length - at);
+          expect(codeOf(`${segments[0]}.${segments[1]}.${signature}`)).toBe('token_malformed');
+        }
+      }
+    }
+  });
+
+  it('T-003: lets in what is written by the rule, of any text around it, and nothing else', () => {
+    const rule = /^[A-Za-z0-9_-]+$/;
+    const isGood = (signature: string) =>
+      rule.test(signature) && Buffer.from(signature, 'base64url').toString('base64url') === signature;
+    const others = [
+      ...'+/=.\n\r\t ~*%',
+      '\0',
+      '\u007f',
+      '\u0080',
+      '\u00e9',
+      '\u0141',
+      '\u2028',
+      '\ud800',
+      '😀',
+    ];
+    let state = 1;
+    const below = (count: number) => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+      return (state >>> 8) % count;
+    };
+    let good = 0;
+    for (let round = 0; round < 20_000; round++) {
+      const characters = Array.from({ length: below(90) }, () => ALPHABET[below(64)] ?? '');
+      for (let wrong = below(4); wrong > 0; wrong--)
+        characters.splice(below(characters.length + 1), below(2), others[below(others.length)] ?? '');
+      const signature = characters.join('');
+      const isLetIn = codeOf(`${segments[0]}.${segments[1]}.${signature}`) === undefined;
+      expect([signature, isLetIn]).toEqual([signature, isGood(signature)]);
+      if (isLetIn) good++;
+    }
+    expect(good).toBeGreaterThan(1_000);
+  });
+
+  it('T-003: a token that is a part of a text of two bytes a character is read as any other', () => {
+    const text = `\u20ac${token()}`.slice(1);
+    expect(codeOf(text)).toBeUndefined();
+    expect(parseToken(text, MAX)).toEqual(parseToken(token(), MAX));
+  });
+
+  it('T-003: what was decoded of one token is not changed by the next', () => {
+    const one = parseToken(token(HEADER, { ...CLAIMS, sub: 'alice' }), MAX);
+    const two = parseToken(token(HEADER, { ...CLAIMS, sub: 'mallory' }), MAX);
+    expect([one.claims.sub, two.claims.sub]).toEqual(['alice', 'mallory']);
+    expect(one.signingInput.equals(two.signingInput)).toBe(false);
+  });
+
+  it('T-003: a payload of any length is read alike', () => {
+    for (let length = 6_000; length < 12_500; length += 61) {
+      const text = token(HEADER, { ...CLAIMS, pad: 'x'.repeat(length) });
+      expect(String(parseToken(text, 65_536).claims.pad)).toHaveLength(length);
+    }
+  });
+
   it('T-003: refuses the base64 alphabet', () => {
     const bytes = Buffer.alloc(48, 0xfb);
     expect(bytes.toString('base64')).toMatch(/[+/]/);
@@ -320,6 +385,14 @@ describe('T-010: header and payload are strict JSON objects', () => {
 
   it('T-047: refuses a payload that is another token', () => {
     expect(codeOf(token(HEADER, token()))).toBe('token_malformed');
+  });
+
+  it('leaves the stacks of others as long as they were, whatever it refuses', () => {
+    const limit = Error.stackTraceLimit;
+    for (const payload of ['{"a":oops}', 'oops', '{"a":1,"a":2}', '{']) {
+      expect(codeOf(token(HEADER, payload))).toBe('token_malformed');
+      expect(Error.stackTraceLimit).toBe(limit);
+    }
   });
 
   it('T-011: names the part and the reason in the detail, and nothing of the token', () => {
