@@ -1,4 +1,5 @@
 // `pnpm bench NAME`: finds the bench, runs it, prints its table. Measures nothing itself.
+import { descriptor } from './descriptor/run.ts';
 import { guard } from './guard/run.ts';
 import { keysets } from './keysets/run.ts';
 import { outages } from './outages/run.ts';
@@ -7,6 +8,7 @@ import { speed } from './speed/run.ts';
 import { type Figure, formatTable } from './table.ts';
 
 const benches: ReadonlyMap<string, () => Promise<readonly Figure[]>> = new Map([
+  ['descriptor', descriptor],
   ['guard', guard],
   ['keysets', keysets],
   ['outages', outages],

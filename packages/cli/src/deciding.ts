@@ -69,13 +69,14 @@ export async function readToken({ terminal }: Context, given: string | undefined
 export async function readRequest({ terminal, pathOf }: Context, file: string): Promise<RequestView> {
   const text =
     file === '-' ? await readAll(terminal.stdin) : await readFile(pathOf(file), 'utf8').catch(() => '');
-  const [first = '', ...lines] = (text.split(/\r?\n\r?\n/)[0] ?? '').trimEnd().split(/\r?\n/);
-  // As `curl -v` shows it, too.
-  const [method, url, ...rest] = first.replace(/^> /, '').split(' ');
+  // As `curl -v` shows it, too; and no further than the head.
+  const head = text.replaceAll(/^> ?/gm, '').split(/\r?\n\r?\n/)[0] ?? '';
+  const [first = '', ...lines] = head.trimEnd().split(/\r?\n/);
+  const [method, url, ...rest] = first.split(' ');
   if (method === undefined || url === undefined || rest.length > 1)
     throw misused(`${file} is no request: expected GET /path HTTP/1.1, and a line for each header`);
   const rawHeaders = lines.flatMap((line) => {
-    const found = /^(?:> )?([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$/.exec(line);
+    const found = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$/.exec(line);
     if (found === null) throw misused(`${file} is no request: a line is no header`);
     return [found[1] ?? '', found[2] ?? ''];
   });

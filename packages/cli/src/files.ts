@@ -1,7 +1,13 @@
 // The files that commands work on: a descriptor that is read, changed and put back whole, and the directory of its secrets.
-import { readFile, realpath } from 'node:fs/promises';
-import { createDirectoryStore, type SecretStore } from '@latchkey/core';
-import { type DescriptorDocument, parseDescriptor, writeDescriptor } from '@latchkey/core/descriptor';
+import { existsSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { ConfigError, createDirectoryStore, type SecretStore } from '@latchkey/core';
+import {
+  type DescriptorDocument,
+  parseDescriptor,
+  readDescriptorFile,
+  writeDescriptor,
+} from '@latchkey/core/descriptor';
 import type { Context, FileOptions } from './context.ts';
 import { misused } from './failure.ts';
 import { secretsDirectory } from './new-secret.ts';
@@ -55,12 +61,10 @@ export async function openDescriptorFile(
 }
 
 async function readText(path: string, name: string): Promise<string> {
+  if (!existsSync(path)) throw misused(`${name} is not there; --file says where`);
   try {
-    return await readFile(path, 'utf8');
+    return readDescriptorFile(path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    throw misused(
-      code === 'ENOENT' ? `${name} is not there; --file says where` : `${name} cannot be read: ${code}`,
-    );
+    throw error instanceof ConfigError ? misused(error.problem.replace(path, name)) : error;
   }
 }

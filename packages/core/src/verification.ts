@@ -4,7 +4,7 @@ import { checkRegisteredClaims, validityOf } from './claims/registered.ts';
 import type { DescriptorReport } from './descriptor/follow.ts';
 import { AuthError, isAuthError } from './errors.ts';
 import { warn } from './events.ts';
-import type { Explained } from './explain/explain.ts';
+import type { Explained } from './explain/decided.ts';
 import { createGroups, type GroupSourceReport } from './groups/groups.ts';
 import { createKeysets } from './keysets/create.ts';
 import type { Keyset, KeysetReport } from './keysets/keyset.ts';

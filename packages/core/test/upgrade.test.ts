@@ -535,7 +535,8 @@ describe('T-093: a client that goes away while its token is looked at', () => {
   it.each<[what: string, decide: () => Promise<Principal>, result: object]>([
     [
       'and it would have been accepted',
-      async () => createPrincipal({ sub: 'alice' }, { realm: undefined, delimiter: undefined, routes: new Map() }),
+      async () =>
+        createPrincipal({ sub: 'alice' }, { realm: undefined, delimiter: undefined, routes: new Map() }),
       { status: 'fulfilled', value: { auth: { subject: 'alice' } } },
     ],
     [
@@ -642,7 +643,11 @@ describe('T-093: whenExpired()', () => {
   const NOW = 1_800_000_000;
   const DAY = 86_400;
   const principal = (exp?: number): Principal =>
-    createPrincipal(exp === undefined ? {} : { exp }, { realm: undefined, delimiter: undefined, routes: new Map() });
+    createPrincipal(exp === undefined ? {} : { exp }, {
+      realm: undefined,
+      delimiter: undefined,
+      routes: new Map(),
+    });
 
   beforeEach(() => {
     vi.useFakeTimers({ now: NOW * 1000 });

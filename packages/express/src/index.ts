@@ -7,11 +7,13 @@ import {
   authorize,
   type Claims,
   type ClaimsOf,
+  type CompiledRules,
   claimNames,
   compileOverrides,
   compileRules,
   createAuthenticator,
   createResponseSigner,
+  type DescriptorOptions,
   holdReply,
   type Principal,
   type RequestTree,
@@ -51,7 +53,7 @@ export type AuthenticatedHandler<C extends Claims = Claims> = (
  * @throws ConfigError for wrong options, at once
  */
 export function authenticate(
-  options: AuthenticatorOptions | Authenticator | RequestTree,
+  options: AuthenticatorOptions | DescriptorOptions | Authenticator | RequestTree,
   overrides: AuthenticateOverrides = {},
 ): RequestHandler {
   const authenticator = 'authenticate' in options ? options : createAuthenticator(options);
@@ -75,7 +77,7 @@ export function authenticate(
  * @throws ConfigError for wrong rules, at once
  */
 export function requireClaims<const R extends Rules>(
-  rules: R,
+  rules: R | CompiledRules<R>,
   handler?: AuthenticatedHandler<ClaimsOf<R>>,
 ): RequestHandler {
   const compiled = compileRules(rules);

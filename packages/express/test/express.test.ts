@@ -129,7 +129,7 @@ describe('T-098: falsy rejections', () => {
     for (const place of ['application', 'route'] as const) {
       const handled: string[] = [];
       const seen: unknown[] = [];
-      const broken = authenticate({ ...authenticator, authenticate: () => Promise.reject(reason) });
+      const broken = authenticate({ ...authenticator, authenticate: () => Promise.reject<never>(reason) });
       const app = express();
       if (place === 'application') app.use(broken);
       app.get('/x', ...(place === 'route' ? [broken] : []), (_request, response) => {

@@ -18,7 +18,8 @@ export type AuthenticatedRequest<C extends core.Claims = core.Claims> = fastify.
 
 type Judged = fastify.FastifyRequest & { rawHeaders: readonly string[]; auth: unknown };
 
-type Asked = core.Authenticator | core.RequestTree;
+type Concealing = Pick<core.RequestTree, 'conceal'>;
+type Given = core.AuthenticatorOptions | core.DescriptorOptions;
 
 /** Whom to trust, or an authenticator made before; and what is Fastify's own. */
 export type LatchkeyOptions = {
@@ -30,8 +31,8 @@ export type LatchkeyOptions = {
    */
   readonly notFound?: RouteConfig['auth'];
 } & (
-  | (core.AuthenticatorOptions & { readonly authenticator?: undefined })
-  | { readonly authenticator: Asked }
+  | (Given & { readonly authenticator?: undefined })
+  | { readonly authenticator: core.Authenticator | core.RequestTree }
 );
 
 /**
@@ -63,14 +64,13 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
       request.auth = null;
       request.rawHeaders = request.raw.rawHeaders;
       const asked = askedOf(request, notFound);
-      const hide = () => conceal(authenticator, request, reply);
-      if (asked === false) return done(void hide());
+      if (asked === false) return done(void conceal(authenticator, request, reply));
       const ask = (): Promise<unknown> => authenticator.authenticate(request, asked.overrides);
       const take = (auth: unknown) => {
         request.auth = auth ?? null;
         if (asked.claims !== undefined) getAuth(request, asked.claims);
       };
-      return core.settle(ask, hide, take) ?? done();
+      return core.settle(ask, () => conceal(authenticator, request, reply), take) ?? done();
     });
   },
   { fastify: '5.x', name: '@latchkey/fastify' },
@@ -114,8 +114,7 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
 export function signResponse(options: core.SignResponseOptions): fastify.onSendAsyncHookHandler {
   const { sign } = core.createResponseSigner(options);
   return async (_request, reply, body) => {
-    const signed = await sign({ status: reply.statusCode, body, ...core.headersOf(reply) });
-    return signed === undefined ? body : signed.body;
+    return (await sign({ status: reply.statusCode, body, ...core.headersOf(reply) }))?.body ?? body;
   };
 }
 
@@ -128,9 +127,10 @@ export function publishKeys(signer: core.Signer): fastify.RouteHandlerMethod {
 }
 
 /** What was made here ends with the application. */
-function createFor(scope: fastify.FastifyInstance, options: core.AuthenticatorOptions): core.Authenticator {
+function createFor(scope: fastify.FastifyInstance, options: Given): core.Authenticator {
+  const { tokenFrom } = 'descriptor' in options ? core.loadDescriptor(options).options : options;
   const authenticator = core.createAuthenticator(options);
-  if (options.tokenFrom?.some((carrier) => 'body' in carrier))
+  if (tokenFrom?.some((carrier) => 'body' in carrier))
     throw new core.ConfigError('tokenFrom', 'a body comes too late: it is read after authentication');
   scope.addHook('onClose', () => authenticator.close());
   return authenticator;
@@ -144,9 +144,9 @@ function askedOf({ is404, routeOptions }: fastify.FastifyRequest, notFound: Rout
 }
 
 /** Takes a token in the query out of everything that Fastify made of the URL before any hook. */
-function conceal(authenticator: Asked, request: fastify.FastifyRequest, reply: fastify.FastifyReply): void {
+function conceal(by: Concealing, request: Judged, reply: fastify.FastifyReply): void {
   const { raw, query, url: before } = request;
-  authenticator.conceal(raw, { setHeader: (name, value) => reply.header(name, value) }, query);
+  by.conceal(raw, { setHeader: (name, value) => reply.header(name, value) }, query);
   // Fastify keeps what it was when somebody first looked.
   if (raw.url !== before)
     Object.defineProperty(request, 'originalUrl', { value: Reflect.get(raw, 'originalUrl') ?? raw.url });

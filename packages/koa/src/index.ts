@@ -31,7 +31,7 @@ export type AuthenticatedMiddleware<C extends core.Claims = core.Claims> = Middl
  * @throws ConfigError for wrong options, at once
  */
 export function authenticate<T = core.Principal | undefined>(
-  options: core.AuthenticatorOptions | core.Authenticator | core.RequestTree<T>,
+  options: core.AuthenticatorOptions | core.DescriptorOptions | core.Authenticator | core.RequestTree<T>,
   overrides: core.AuthenticateOverrides = {},
 ): Middleware<AuthState<T>> {
   const authenticator = 'authenticate' in options ? options : core.createAuthenticator(options);
@@ -56,7 +56,7 @@ export function authenticate<T = core.Principal | undefined>(
  * @throws ConfigError for wrong rules, at once
  */
 export function requireClaims<const R extends core.Rules>(
-  rules: R,
+  rules: R | core.CompiledRules<R>,
   handler?: AuthenticatedMiddleware<core.ClaimsOf<R>>,
 ): AuthenticatedMiddleware<core.ClaimsOf<R>> {
   const compiled = core.compileRules(rules);

@@ -1,5 +1,5 @@
 // The decorators. They note what a handler asks for, and see to it that the guard stands before it; the guard decides.
-import type { AuthenticateOverrides, Rules } from '@latchkey/core';
+import type { AuthenticateOverrides, CompiledRules, Rules } from '@latchkey/core';
 import { ConfigError, compileOverrides, compileRules } from '@latchkey/core';
 import { applyDecorators, createParamDecorator, UseGuards } from '@nestjs/common';
 import { IsPublic, OverridesOf, RulesOf } from './access.ts';
@@ -21,7 +21,7 @@ export function Public(): ClassDecorator & MethodDecorator {
  * along, so that it holds where Nest runs no global guard: on the message handlers of a gateway.
  * @throws ConfigError for wrong rules, at once; and beside `@Public`
  */
-export function RequireClaims(rules: Rules): ClassDecorator & MethodDecorator {
+export function RequireClaims(rules: Rules | CompiledRules): ClassDecorator & MethodDecorator {
   return state(false, RulesOf(compileRules(rules)));
 }
 

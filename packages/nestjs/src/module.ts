@@ -1,5 +1,5 @@
 // The module: one authenticator for the application, the guard before everything, and gateways that nobody forgot.
-import type { Authenticator, AuthenticatorOptions, RequestTree } from '@latchkey/core';
+import type { Authenticator, AuthenticatorOptions, DescriptorOptions, RequestTree } from '@latchkey/core';
 import { ConfigError, createAuthenticator } from '@latchkey/core';
 import type { DynamicModule, FactoryProvider, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import { Inject, Module, type ModuleMetadata, type Provider } from '@nestjs/common';
@@ -10,7 +10,7 @@ import { answerRefusals, RefusalFilter } from './refusal.ts';
 import { handshaking } from './websocket.ts';
 
 /** Options; or an authenticator or a tree of them made before, which whoever made it closes. */
-export type LatchkeyOptions = AuthenticatorOptions | Authenticator | RequestTree;
+export type LatchkeyOptions = AuthenticatorOptions | DescriptorOptions | Authenticator | RequestTree;
 
 /** Where options come from that are not there yet. */
 export type LatchkeyAsyncOptions = Pick<ModuleMetadata, 'imports'> &

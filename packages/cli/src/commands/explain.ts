@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { type Context, command, type FormatOptions, withFile, withFormat } from '../context.ts';
 import { type DecidingOptions, openDeciding, readRequest, readToken, withDeciding } from '../deciding.ts';
-import { Failure } from '../failure.ts';
+import { Failure, misused } from '../failure.ts';
 import { type Output, plain } from '../output.ts';
 
 const MARKS = {
@@ -34,6 +34,8 @@ export function explain(context: Context): Command {
       token: string | undefined,
       options: DecidingOptions & FormatOptions & { readonly request?: string },
     ) => {
+      if (options.request !== undefined && token !== undefined)
+        throw misused('expected a token, or a request that has one');
       const subject =
         options.request === undefined
           ? await readToken(context, token)

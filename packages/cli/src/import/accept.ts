@@ -1,16 +1,13 @@
 // Whether core accepts a draft: its own readers are asked, so that no descriptor leaves here that no service would start with. What they
 // refuse is a fault of the source, and said at its place there.
 import { ConfigError, createAuthenticator, createMemoryStore, interpolate } from '@latchkey/core';
-import { parseDescriptor, readOptions, readSignerOptions } from '@latchkey/core/descriptor';
+import { parseDescriptor, readOptions, readSigning } from '@latchkey/core/descriptor';
 import { misused } from '../failure.ts';
 import { plain } from '../output.ts';
 import type { Draft } from './draft.ts';
 import type { SourceNode } from './source.ts';
 
 type Members = Readonly<Record<string, unknown>>;
-
-/** What a signing block says beside its signer's options. */
-const ABOUT_REPLIES: readonly string[] = ['keysToSign', 'full', 'onMissing'];
 
 /**
  * Asks core about a draft. Nothing is fetched, and no file is read: those that it names are not on this machine.
@@ -20,11 +17,11 @@ const ABOUT_REPLIES: readonly string[] = ['keysToSign', 'full', 'onMissing'];
 export async function refuseUnusable(draft: Draft, text: string, source: string): Promise<void> {
   const { signing, ...options } = readable(draft, source);
   const secrets = createMemoryStore();
-  await ask(draft, source, '', () => readOptions({ ...options, secrets } as never));
+  await ask(draft, source, () => readOptions({ ...options, secrets } as never));
   // The keys in place are only read when they are brought to life.
   for (const [index, keyset] of listOf(options.keySets).entries()) {
     if (!isMembers(keyset) || keyset.jwks === undefined) continue;
-    await ask(draft, source, '', async () => {
+    await ask(draft, source, async () => {
       try {
         await createAuthenticator({ keySets: [keyset], audience: null } as never).close();
       } catch (error) {
@@ -34,15 +31,7 @@ export async function refuseUnusable(draft: Draft, text: string, source: string)
       }
     });
   }
-  if (isMembers(signing)) {
-    const signer = Object.entries(signing).filter(([name]) => !ABOUT_REPLIES.includes(name));
-    await ask(draft, source, 'signing', () =>
-      readSignerOptions({
-        ...Object.fromEntries(signer),
-        ...(signing.secret === undefined ? {} : { secrets }),
-      }),
-    );
-  }
+  await ask(draft, source, () => readSigning(signing, { secrets }, undefined));
   const { jwt } = parseDescriptor(text, source);
   if (JSON.stringify(jwt) !== JSON.stringify(draft.jwt))
     throw misused(`${source}: cannot be written as YAML so that it says the same`);
@@ -73,13 +62,12 @@ function withoutCa(value: unknown): unknown {
   return { ...value, tls };
 }
 
-async function ask({ origins }: Draft, source: string, prefix: string, check: () => unknown): Promise<void> {
+async function ask({ origins }: Draft, source: string, check: () => unknown): Promise<void> {
   try {
     await check();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const path = [prefix, error.path].filter((part) => part !== '' && part !== 'options').join('.');
-    refuseAt(origins, path, plain(error.problem), source);
+    refuseAt(origins, error.path === 'options' ? '' : error.path, plain(error.problem), source);
   }
 }
 

@@ -29,6 +29,8 @@ export interface ClaimCheck {
 /** Rules brought to life by `compileRules`. `R` remembers what they say, for types only. */
 export interface CompiledRules<R = Rules> {
   readonly [COMPILED]: readonly ClaimCheck[];
+  /** The object itself: a copy that something was added to is no compiled rules. */
+  readonly [ITSELF]: unknown;
   /** Not these, but those that the authenticator's options have under this name: see `route`. */
   readonly route?: string | undefined;
   readonly '~rules'?: R;
@@ -42,6 +44,7 @@ export interface EvaluationContext {
 }
 
 const COMPILED: unique symbol = Symbol('compiled rules');
+const ITSELF: unique symbol = Symbol('itself');
 
 /** Claims whose string is a space-delimited list (RFC 6749 §3.3, and what identity providers make of it). */
 const LIST_CLAIMS: ReadonlySet<string> = new Set(['scope', 'scp', 'permissions']);
@@ -56,7 +59,13 @@ export function compileRules<const R extends Rules>(
   path = 'claims',
 ): CompiledRules<R> {
   if (isCompiled(rules)) return rules;
-  return Object.freeze({ [COMPILED]: Object.freeze(readRules(rules, path)) });
+  return made(readRules(rules, path));
+}
+
+function made<R>(checks: readonly ClaimCheck[], name?: string): CompiledRules<R> {
+  const rules = { [COMPILED]: Object.freeze(checks), [ITSELF]: undefined as unknown, route: name };
+  rules[ITSELF] = rules;
+  return Object.freeze(rules);
 }
 
 /**
@@ -67,8 +76,7 @@ export function route(name: string): CompiledRules {
   const holds: Holds = () => {
     throw new TypeError(`route ${name}: the rules of a route are for authorize to find`);
   };
-  const check = checkOf(`route ${name}`, [], { holds, rule: name });
-  return Object.freeze({ [COMPILED]: Object.freeze([check]), route: name });
+  return made([checkOf(`route ${name}`, [], { holds, rule: name })], name);
 }
 
 /** The first check that does not hold; undefined if all do. */
@@ -104,10 +112,17 @@ export function splitList(text: string): readonly string[] {
 }
 
 function isCompiled<R>(rules: R | CompiledRules<R>): rules is CompiledRules<R> {
-  return typeof rules === 'object' && rules !== null && COMPILED in rules;
+  return typeof rules === 'object' && rules !== null && ITSELF in rules && rules[ITSELF] === rules;
+}
+
+/** Beside other rules, or under them: what they ask stands under no name, and would be read as nothing. */
+function refuseCompiled(value: unknown, path: string): void {
+  if (typeof value === 'object' && value !== null && COMPILED in value)
+    throw new ConfigError(path, 'compiled rules, and those of a route, stand by themselves');
 }
 
 function readRules(rules: unknown, path: string): readonly ClaimCheck[] {
+  refuseCompiled(rules, path);
   if (isSchema(rules)) return [checkOf('', [], { holds: compileSchema(rules, path), rule: rules })];
   if (Array.isArray(rules)) return readRuleList(rules, path);
   if (!isPlainObject(rules)) throw new ConfigError(path, 'expected rules by claim name');

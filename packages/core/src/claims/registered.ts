@@ -108,7 +108,7 @@ function checkAudience(
 }
 
 /** NumericDate, RFC 7519 §2: seconds, possibly with a fraction. */
-function readNumericDate(claims: JsonObject, name: string): number | undefined {
+export function readNumericDate(claims: JsonObject, name: string): number | undefined {
   const value = own(claims, name);
   if (value === undefined) return undefined;
   if (typeof value !== 'number' || !(value >= 0 && value < MAX_NUMERIC_DATE)) {

@@ -14,6 +14,8 @@ export interface DescriptorDocument {
   readonly jwt: UncheckedOptions;
   /** Where an option stands, by its path in the block: `keySets[1].jwksUrl`. Where it does not stand: what is around it. */
   placeOf(path: string): FilePlace;
+  /** True for a member of the block with nothing after its name, which YAML has for null. */
+  isBlank(name: string): boolean;
   /** The whole text, as it was read. */
   readonly text: string;
   /** The document as the YAML library has it, with its comments and where they stand in the text. */
@@ -35,7 +37,12 @@ export function parseDescriptor(text: string, file: string): DescriptorDocument 
   const { LineCounter, parseAllDocuments, isMap, isNode, isScalar, isSeq } = loadYaml();
   const lines = new LineCounter();
   // Silent and plain: what the library says of a fault may hold a part of the text.
-  const parsed = parseAllDocuments(text, { lineCounter: lines, logLevel: 'silent', prettyErrors: false });
+  const parsed = parseAllDocuments(text, {
+    lineCounter: lines,
+    logLevel: 'silent',
+    prettyErrors: false,
+    uniqueKeys: false,
+  });
   const at = (offset: number): FilePlace => {
     const { line, col } = lines.linePos(offset);
     return { file, line: Math.max(1, line), column: Math.max(1, col) };
@@ -69,11 +76,17 @@ export function parseDescriptor(text: string, file: string): DescriptorDocument 
     if (named === undefined || !isNode(named.key)) return undefined;
     return offsetOf(named.value, rest.slice(named.name.length)) ?? named.key.range?.[0];
   }
+  refuseOddities(document, at);
+  const isBlank = (member: string) => {
+    const node: unknown = document.getIn([...BLOCK, member], true);
+    return isScalar(node) && node.value === null && node.source === '';
+  };
   const { name, service } = plainOf(document, at(0));
   const jwt = isPlainObject(service) ? service.jwt : undefined;
   if (!isPlainObject(jwt))
     throw new ConfigError(BLOCK.join('.'), 'expected the options, such as keySets', { place: placeOf('') });
-  return { file, name: typeof name === 'string' ? name : undefined, jwt, placeOf, text, yaml: document };
+  const named = typeof name === 'string' ? name : undefined;
+  return { file, name: named, jwt, placeOf, isBlank, text, yaml: document };
 }
 
 /** The same fault, at its place in the file. What is no fault of the options passes as it is. */
@@ -82,12 +95,37 @@ export function placed(error: unknown, { placeOf }: Pick<DescriptorDocument, 'pl
   return new ConfigError(error.path, error.problem, { place: placeOf(error.path), cause: error.cause });
 }
 
+/** What the library takes, and reads otherwise than it is written. */
+function refuseOddities(document: yaml.Document.Parsed, at: (offset: number) => FilePlace): void {
+  const { isScalar, visit } = loadYaml();
+  const odd = document.warnings[0];
+  if (odd !== undefined)
+    throw new ConfigError('', `is not plain YAML: ${odd.code.toLowerCase().replaceAll('_', ' ')}`, {
+      place: at(odd.pos[0]),
+    });
+  visit(document, {
+    Map(_key, { items, range }) {
+      const names = new Set<string>();
+      for (const { key } of items) {
+        const place = at((isScalar(key) ? key.range?.[0] : range?.[0]) ?? 0);
+        if (!isScalar(key)) throw new ConfigError('', 'has a member whose name is no text', { place });
+        // 1 and "1" are two names to YAML, and one to everybody else.
+        const name = String(key.value);
+        if (names.has(name)) throw new ConfigError('', 'has a member twice', { place });
+        names.add(name);
+      }
+    },
+  });
+}
+
 function plainOf(document: yaml.Document, place: FilePlace): UncheckedOptions {
   let value: unknown;
   try {
     value = document.toJS();
+    // Walked once: an alias of what it stands in has no end.
+    JSON.stringify(value);
   } catch {
-    throw new ConfigError('', 'has too many aliases, or one that leads nowhere', { place });
+    throw new ConfigError('', 'has too many aliases, or one that leads nowhere or in a circle', { place });
   }
   if (!isPlainObject(value)) throw new ConfigError('', 'expected name: and service:', { place });
   return value;

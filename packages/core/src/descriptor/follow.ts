@@ -2,8 +2,9 @@
 
 import { basename, dirname, resolve } from 'node:path';
 import type { Authenticator } from '../authenticator.ts';
-import { asError, ConfigError } from '../errors.ts';
+import { asError, ConfigError, isAuthError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
+import type { GroupResolver } from '../groups/resolver.ts';
 import type { AuthenticatorOptions } from '../options.ts';
 import { watchPath } from '../secrets/directory.ts';
 import { parseDescriptor, placed } from './document.ts';
@@ -44,19 +45,22 @@ export function followDescriptor(
   create: (options: AuthenticatorOptions) => Authenticator,
 ): DescribedAuthenticator {
   const options = readDescriptorOptions(value);
-  const file = options.descriptor;
+  const { descriptor: file, directory } = options;
+  // One after the other uses it: none of them closes it.
+  const kept = directory === undefined ? options : { ...options, directory: unclosed(directory) };
   const path = resolve(file);
   let isClosed = false;
   const retired = new Map<Authenticator, NodeJS.Timeout>();
   /** What is done, and what was last seen to be impossible. */
   let text = readDescriptorFile(file);
   let current = build(text);
-  let refusal: { readonly text: string; readonly error: Error } | undefined;
+  let refusal: { readonly text: string | undefined; readonly problem: string } | undefined;
+  let candidate: Authenticator | undefined;
   let reloading: Promise<void> | undefined;
   let settling: NodeJS.Timeout | undefined;
 
   function build(of: string): Authenticator {
-    const { options: loaded } = loadText(of, options);
+    const { options: loaded } = loadText(of, kept);
     try {
       return create(loaded);
     } catch (error) {
@@ -83,18 +87,20 @@ export function followDescriptor(
       refusal = undefined;
     } catch (thrown) {
       const error = asError(thrown);
-      // Said once for each text.
+      const problem = problemOf(error);
+      // Said once for each text, and once for none.
       if (refusal === undefined || refusal.text !== seen) {
-        warn('LATCHKEY_UNAVAILABLE', `${file} has changed and cannot be followed: ${error.message}`);
+        warn('LATCHKEY_UNAVAILABLE', `${file} has changed and cannot be followed: ${problem}`);
         publish('latchkey:descriptor:refused', { file, error });
       }
-      refusal = { text: seen ?? '', error };
+      refusal = { text: seen, problem };
       throw error;
     }
   }
 
   async function replace(seen: string): Promise<void> {
     const next = build(seen);
+    candidate = next;
     try {
       // Nobody is to wait for keys that the one before had at hand.
       await next.ready();
@@ -104,6 +110,8 @@ export function followDescriptor(
     } catch (error) {
       await next.close();
       throw error;
+    } finally {
+      candidate = undefined;
     }
     retire(current);
     current = next;
@@ -151,7 +159,7 @@ export function followDescriptor(
       descriptor: {
         file,
         state: refusal === undefined ? 'applied' : 'refused',
-        problem: refusal?.error.message,
+        problem: refusal?.problem,
       },
     }),
     reload,
@@ -161,7 +169,22 @@ export function followDescriptor(
       clearTimeout(settling);
       clearInterval(polling);
       for (const timer of retired.values()) clearTimeout(timer);
-      await Promise.all([current, ...retired.keys()].map((each) => each.close()));
+      await Promise.all([current, candidate, ...retired.keys()].map((each) => each?.close()));
+      await options.directory?.close?.();
     },
   });
+}
+
+function unclosed(directory: GroupResolver): GroupResolver {
+  return {
+    description: directory.description,
+    resolve: (subject, signal) => directory.resolve(subject, signal),
+  };
+}
+
+/** Of a refusal, what it says to those who run the service. */
+function problemOf(error: Error): string {
+  return isAuthError(error) && error.detail !== undefined
+    ? `${error.message}: ${error.detail}`
+    : error.message;
 }

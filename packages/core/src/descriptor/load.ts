@@ -12,7 +12,7 @@ import type { SecretStore } from '../secrets/store.ts';
 import { codeOf } from '../secrets/write-file.ts';
 import type { SignerOptions } from '../signing/options.ts';
 import { readSignerOptions } from '../signing/read.ts';
-import type { SignResponseOptions } from '../signing/response.ts';
+import { readSignedFields, type SignResponseOptions } from '../signing/response.ts';
 import { type DescriptorDocument, MAX_DESCRIPTOR_BYTES, parseDescriptor, placed } from './document.ts';
 import { interpolate } from './interpolate.ts';
 
@@ -105,17 +105,17 @@ export function readDescriptorFile(path: string): string {
   }
 }
 
-function load({ name, jwt }: DescriptorDocument, beside: DescriptorOptions): LoadedDescriptor {
+function load({ name, jwt, isBlank }: DescriptorDocument, beside: DescriptorOptions): LoadedDescriptor {
   for (const option of OF_CODE) {
     if (Object.hasOwn(jwt, option)) throw new ConfigError(option, 'is for code to give, beside descriptor');
   }
+  if (isBlank('audience'))
+    throw new ConfigError('audience', 'is blank; null says aloud that aud is not checked');
   const { signing, ...written } = interpolate(jwt, beside.environment);
   const base = dirname(resolve(beside.descriptor));
   const secrets = beside.secrets ?? createDirectoryStore(join(base, 'secrets'));
   const stores = { secrets, ...given('externalSecrets', beside.externalSecrets) };
   const audience = written.audience === undefined ? beside.audience : written.audience;
-  if (audience === undefined)
-    warn('LATCHKEY_UNSAFE', `${beside.descriptor}: no audience, so tokens for other services are accepted`);
   const options = {
     ...written,
     ...stores,
@@ -127,17 +127,27 @@ function load({ name, jwt }: DescriptorDocument, beside: DescriptorOptions): Loa
     // What it is, is checked now.
   } as unknown as AuthenticatorOptions;
   readOptions(options);
-  return { name, options, ...loadSigning(withCa(signing, base), stores, beside.clock) };
+  const signed = readSigning(withCa(signing, base), stores, beside.clock);
+  if (audience === undefined)
+    warn('LATCHKEY_UNSAFE', `${beside.descriptor}: no audience, so tokens for other services are accepted`);
+  return { name, options, ...signed };
 }
 
-/** Only that source's store stands beside it, as a signer's options have it. */
-function loadSigning(
+/**
+ * Checks `signing`, and puts its store beside it: only that of its source, as a signer's options have it.
+ * @throws ConfigError
+ */
+export function readSigning(
   signing: unknown,
   stores: { readonly secrets: SecretStore; readonly externalSecrets?: SecretStore },
   clock: Clock | undefined,
 ): Pick<LoadedDescriptor, 'signing' | 'signResponse'> {
   if (signing === undefined) return { signing: undefined, signResponse: undefined };
   if (!isPlainObject(signing)) throw new ConfigError('signing', 'expected the options of a signer');
+  for (const option of OF_CODE) {
+    if (Object.hasOwn(signing, option))
+      throw new ConfigError(`signing.${option}`, 'is for code to give, beside descriptor');
+  }
   const { keysToSign, full, onMissing, ...source } = signing;
   const store =
     source.externalSecret !== undefined
@@ -148,9 +158,11 @@ function loadSigning(
   const signer = { ...source, ...store, ...given('clock', clock) };
   try {
     readSignerOptions(signer);
+    if (keysToSign !== undefined) readSignedFields({ keysToSign, full, onMissing });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new ConfigError(`signing.${error.path}`, error.problem, { cause: error });
+    const path = error.path === 'signer' ? 'signing' : `signing.${error.path}`;
+    throw new ConfigError(path, error.problem, { cause: error });
   }
   if (keysToSign === undefined && (full !== undefined || onMissing !== undefined))
     throw new ConfigError('signing', 'full and onMissing are about keysToSign, which is not there');

@@ -57,6 +57,13 @@ export function refusalIn(error: unknown): Pick<ExplainedCheck, 'outcome' | 'cod
   };
 }
 
+/** The same checks, where they are not what a request is refused for. */
+export function withoutCodes(checks: readonly ExplainedCheck[]): readonly ExplainedCheck[] {
+  return checks.map(({ code: _code, ...check }) =>
+    check.checks === undefined ? check : { ...check, checks: withoutCodes(check.checks) },
+  );
+}
+
 /** A JSON value, as text. */
 export function textOf(value: unknown): string {
   if (value === undefined) return 'absent';

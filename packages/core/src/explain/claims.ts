@@ -1,7 +1,7 @@
 // What holds for the claims of a token, one by one: the registered ones, the rules, the system's subject.
 import { type CompiledRules, checksIn } from '../claims/compile.ts';
 import { claimAt } from '../claims/path.ts';
-import { checkRegisteredClaims, type RegisteredClaimsPolicy } from '../claims/registered.ts';
+import { checkRegisteredClaims, type RegisteredClaimsPolicy, readNumericDate } from '../claims/registered.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import { AuthError } from '../errors.ts';
 import type { Settings } from '../options.ts';
@@ -37,6 +37,19 @@ export function explainRegistered(
     attempt({ check: 'registered claims', about, expected, actual }, () =>
       checkRegisteredClaims(pick(claims, names), { ...NOTHING, ...policy }, nowMs),
     );
+  // What is no time is found before any of them is judged.
+  const times = ['exp', 'nbf', 'iat'].map((about) =>
+    attempt(
+      {
+        check: 'registered claims',
+        about,
+        expected: 'a time in seconds',
+        actual: textOf(own(claims, about)),
+      },
+      () => void readNumericDate(claims, about),
+    ),
+  );
+  const wrong = times.filter(({ outcome }) => outcome === 'failed');
   const checks = [
     judge(
       'exp',
@@ -102,7 +115,8 @@ export function explainRegistered(
         `${registered.audienceMatch === 'all' ? 'all' : 'one'} of ${textOf([...audience])}`,
       ),
     );
-  return checks;
+  const isTime = ({ about }: ExplainedCheck) => !wrong.some((time) => time.about === about);
+  return [...wrong, ...checks.filter(isTime)];
 }
 
 /** Explains who may be the system. @param isSystem the token is from a source that may say so */
@@ -120,6 +134,21 @@ export function explainSystem(
           throw new AuthError('token_claims_invalid', { detail: 'the keyset is not the system’s' });
       },
     ),
+  ];
+}
+
+/** Explains whether an issuer is welcome that an endpoint has accepted: of signed tokens it is asked before the keys. */
+export function explainIssuer(
+  claims: JsonObject,
+  { issuers }: Pick<Settings, 'issuers'>,
+): readonly ExplainedCheck[] {
+  const issuer = own(claims, 'iss');
+  const about = { check: 'issuer', about: 'iss', actual: textOf(issuer) } as const;
+  return [
+    attempt({ ...about, expected: issuers === undefined ? 'a text, if there' : 'one of issuers' }, () => {
+      const isName = issuer === undefined || typeof issuer === 'string';
+      if (!isName || issuers?.(issuer) === false) throw new AuthError('token_issuer_untrusted');
+    }),
   ];
 }
 

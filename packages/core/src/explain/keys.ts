@@ -1,7 +1,8 @@
 // Which keysets speak for a token and which do not, which of their keys was tried, and whether one of them has signed it.
 import { AuthError } from '../errors.ts';
+import type { VerificationKey } from '../keysets/jwk.ts';
 import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
-import { type KeysetIndex, type SelectedKeys, selectKeys } from '../keysets/select.ts';
+import { type KeysetIndex, selectKeys } from '../keysets/select.ts';
 import type { Settings } from '../options.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
 import type { UnverifiedToken } from '../token/parse.ts';
@@ -47,30 +48,38 @@ export async function explainKeys(
       },
     ),
   ];
-  const asked: ExplainedCheck[] = [];
-  let found: Keyset | undefined;
-  let known = false;
-  let isOver = algorithm === undefined;
-  for (const keyset of new Set([...keysets, ...candidates])) {
-    const why = whyOut(keyset, candidates, issuer, algorithm);
-    if (why !== undefined) {
-      asked.push({ check: 'keys', about: keyset.name, outcome: 'out', detail: why });
-      continue;
+  const every = [...new Set([...keysets, ...candidates])];
+  const answers = new Map<Keyset, Answer>();
+  // Twice, as for any request: what they have, and where none knows the kid, after another look at the sources.
+  for (const look of ['keys', 'refetch'] as const) {
+    for (const keyset of every) {
+      if (algorithm === undefined || whyOut(keyset, candidates, issuer, algorithm) !== undefined) continue;
+      const answer = await askKeyset(keyset, look, token, algorithm);
+      answers.set(keyset, answer);
+      if (answer.isLast) break;
     }
-    if (isOver || algorithm === undefined) {
-      asked.push({ check: 'keys', about: keyset.name, outcome: 'out', detail: 'one before it has decided' });
-      continue;
-    }
-    const { selected, check, signed } = await askKeyset(keyset, token, algorithm);
-    asked.push(check);
-    known ||= selected?.known === true;
-    if (signed) found = keyset;
-    isOver = signed || selected?.final === true;
+    const given = [...answers.values()];
+    if (given.some(({ isLast, isKnown }) => isLast || isKnown)) break;
   }
+  const asked = every.map((keyset): ExplainedCheck => {
+    const detail = whyOut(keyset, candidates, issuer, algorithm) ?? 'one before it has decided';
+    return answers.get(keyset)?.check ?? { check: 'keys', about: keyset.name, outcome: 'out', detail };
+  });
+  const found = [...answers].find(([, { check }]) => check.outcome === 'passed')?.[0];
+  const isKnown = [...answers.values()].some((answer) => answer.isKnown);
   return {
     keyset: found,
-    checks: [...checks, ...(isName && candidates.length > 0 ? [summary(asked, found, known)] : [])],
+    checks: [...checks, ...(isName && candidates.length > 0 ? [summary(asked, found, isKnown)] : [])],
   };
+}
+
+/** What one keyset says. */
+interface Answer {
+  readonly check: ExplainedCheck;
+  /** It knows the token's kid. */
+  readonly isKnown: boolean;
+  /** No keyset is asked after it. */
+  readonly isLast: boolean;
 }
 
 /** Why a keyset is not asked; undefined for one that is. */
@@ -93,46 +102,40 @@ function whyOut(
 
 async function askKeyset(
   keyset: Keyset,
+  look: 'keys' | 'refetch',
   token: UnverifiedToken,
   algorithm: AlgorithmName,
-): Promise<{ readonly selected?: SelectedKeys; readonly check: ExplainedCheck; readonly signed: boolean }> {
+): Promise<Answer> {
   const { header, signingInput, signature } = token;
   const about = { check: 'keys', about: keyset.name, actual: `kid ${textOf(header.kid)}` } as const;
   let snapshot: KeySnapshot;
-  let selected: SelectedKeys;
   try {
-    snapshot = await keyset.keys(header);
-    selected = selectKeys(snapshot, keyset.selection, algorithm, header.kid);
-    if (!selected.known) {
-      // As for any request with a kid that is not known: once per cooldown.
-      snapshot = await keyset.refetch(header);
-      selected = selectKeys(snapshot, keyset.selection, algorithm, header.kid);
-    }
+    snapshot = await keyset[look](header);
   } catch (error) {
-    return { check: { ...about, ...refusalIn(error) }, signed: false };
+    return { check: { ...about, ...refusalIn(error) }, isKnown: false, isLast: false };
   }
-  const checks = selected.candidates.map((key): ExplainedCheck => {
+  const { candidates, known, final } = selectKeys(snapshot, keyset.selection, algorithm, header.kid);
+  const checks = candidates.map((key): ExplainedCheck => {
     const verify = key.verifiers.get(algorithm);
     const isGood = verify?.(signingInput, signature) === true;
     const detail =
       verify === undefined ? `is not for ${algorithm}` : isGood ? 'has signed it' : 'has not signed it';
-    return {
-      check: 'keys',
-      about: `key ${key.kid ?? key.thumbprint}`,
-      outcome: isGood ? 'passed' : 'failed',
-      detail,
-    };
+    return { check: 'keys', about: nameOf(key), outcome: isGood ? 'passed' : 'failed', detail };
   });
-  const signed = checks.some(({ outcome }) => outcome === 'passed');
-  const kids = snapshot.keys.map(({ kid }) => kid ?? 'a key without a kid');
-  const expected = `${keyset.report().source}, with ${kids.length === 0 ? 'no keys' : kids.join(', ')}`;
-  const detail =
-    checks.length > 0 ? undefined : selected.known ? `none is for ${algorithm}` : 'has no such key';
+  const isSigned = checks.some(({ outcome }) => outcome === 'passed');
+  const names = snapshot.keys.map(nameOf);
+  const expected = `${keyset.report().source}, with ${names.length === 0 ? 'no keys' : names.join(', ')}`;
+  const detail = checks.length > 0 ? undefined : known ? `none is for ${algorithm}` : 'has no such key';
   return {
-    selected,
-    signed,
-    check: { ...about, expected, outcome: signed ? 'passed' : 'failed', detail, checks },
+    check: { ...about, expected, outcome: isSigned ? 'passed' : 'failed', detail, checks },
+    isKnown: known,
+    isLast: isSigned || final === true,
   };
+}
+
+/** Never by its thumbprint: that of a symmetric key is a digest of the secret (RFC 7638 §7). */
+function nameOf({ kid }: VerificationKey): string {
+  return kid === undefined ? 'a key without a kid' : `key ${kid}`;
 }
 
 /** What the keysets say together, as the pipeline has it. */

@@ -162,7 +162,8 @@ async function verifySignature(
         if (key.verifiers.get(algorithm)?.(signingInput, signature) === true)
           return { claims, by: { keyset, key, header, algorithm, snapshots } };
       }
-      if (selected.final) throw new AuthError('token_signature_invalid');
+      // Unless the first that fits may be in a set that cannot be asked.
+      if (selected.final) throw unavailable ?? new AuthError('token_signature_invalid');
     }
     if (known) break;
   }

@@ -121,15 +121,26 @@ export function createResponseSigner(options: SignResponseOptions): ResponseSign
   }
 }
 
+/** Checks which fields are signed, and how. @throws ConfigError */
+export function readSignedFields({ keysToSign, full, onMissing }: UncheckedOptions): {
+  readonly names: readonly string[];
+  readonly form: 'compact' | 'text' | 'object';
+  readonly mustHaveAll: boolean;
+} {
+  return {
+    names: readList(keysToSign, readText, 'keysToSign'),
+    form: full === 'object' ? full : readBoolean(full, false, 'full') ? 'text' : 'compact',
+    mustHaveAll: readChoice(onMissing, ['skip', 'error'], 'onMissing') === 'error',
+  };
+}
+
 function create(options: unknown): ResponseSigner {
   const { keysToSign, full, onMissing, ...rest } = readObject(
     options,
     ['keysToSign', 'full', 'onMissing', 'signer', ...signerOptionNames],
     '',
   );
-  const names = readList(keysToSign, readText, 'keysToSign');
-  const form = full === 'object' ? full : readBoolean(full, false, 'full') ? 'text' : 'compact';
-  const mustHaveAll = readChoice(onMissing, ['skip', 'error'], 'onMissing') === 'error';
+  const { names, form, mustHaveAll } = readSignedFields({ keysToSign, full, onMissing });
   const signer = readSigner(rest);
 
   async function signField(name: string, claims: unknown): Promise<unknown> {

@@ -1,19 +1,12 @@
 // What core itself refuses in a descriptor, all of it and not only the first: each part is read by its own reader. Makes and fetches nothing.
-import {
-  isPlainObject,
-  readBoolean,
-  readChoice,
-  readList,
-  readText,
-  type UncheckedOptions,
-} from '../../checks.ts';
+import { isPlainObject, type UncheckedOptions } from '../../checks.ts';
 import { ConfigError } from '../../errors.ts';
 import type { GroupResolver } from '../../groups/resolver.ts';
 import { createInlineKeyset } from '../../keysets/inline.ts';
 import { readKeyset } from '../../keysets/read.ts';
 import { type AuthenticatorOptions, readOptions } from '../../options.ts';
 import type { SecretStore } from '../../secrets/store.ts';
-import { readSignerOptions } from '../../signing/read.ts';
+import { readSigning } from '../load.ts';
 import { itemsOf, membersOf } from './rule.ts';
 
 /** A store that has whatever is asked for, and tells of changes: which secrets there are is looked at elsewhere. */
@@ -54,7 +47,7 @@ export function refusalsOf(jwt: UncheckedOptions): readonly ConfigError[] {
         }),
       ),
     ),
-    ...(signing === undefined ? [] : attempt(() => trySigning(signing))),
+    ...(signing === undefined ? [] : attempt(() => void readSigning(signing, STORES, undefined))),
   ];
   if (refusals.length > 0) return refusals;
   return attempt(() => tryOptions({ ...options, keySets, audience: options.audience ?? null, ...STORES }));
@@ -68,29 +61,6 @@ function tryOptions(options: UncheckedOptions): void {
 function tryKeyset(keyset: unknown, name: string): void {
   const settings = readKeyset(keyset, name);
   if (settings.source === 'jwks') createInlineKeyset(settings);
-}
-
-function trySigning(signing: unknown): void {
-  if (!isPlainObject(signing)) throw new ConfigError('signing', 'expected the options of a signer');
-  const { keysToSign, full, onMissing, ...signer } = signing;
-  const store =
-    signer.externalSecret !== undefined
-      ? { externalSecrets: STORE }
-      : signer.secret !== undefined || signer.keys !== undefined
-        ? { secrets: STORE }
-        : {};
-  try {
-    readSignerOptions({ ...signer, ...store });
-    if (keysToSign !== undefined) readList(keysToSign, readText, 'keysToSign');
-    else if (full !== undefined || onMissing !== undefined)
-      throw new ConfigError('keysToSign', 'is needed with full and onMissing');
-    if (full !== 'object') readBoolean(full, false, 'full');
-    readChoice(onMissing, ['skip', 'error'], 'onMissing');
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const path = error.path === 'signer' ? 'signing' : `signing.${error.path}`;
-    throw new ConfigError(path, error.problem, { cause: error });
-  }
 }
 
 /** What an application gives beside a descriptor: stores, and a directory if one is named. */

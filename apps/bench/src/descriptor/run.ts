@@ -1,0 +1,168 @@
+// `pnpm bench descriptor`: R20. A service that follows its descriptor, under load, while that changes: a hundred times well, and then badly.
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { generateSigningKey, mint } from '@latchkey/testing';
+import { startIssuerHost } from '../issuer-handle.ts';
+import { createSamples, failedText, type Samples, startLoad } from '../load.ts';
+import { type Progress, startProgress } from '../progress.ts';
+import { duration, type Figure } from '../table.ts';
+import { Refused, type Service, startService } from './service.ts';
+import { descriptorOf, invalidTexts, ROUTE, type Trusted, until, versionName } from './terms.ts';
+
+const RATE = 1_000;
+const RELOADS = 100;
+/** Two bad texts of each kind. */
+const ROUNDS_OF_BAD = 2;
+const QUIET_MS = 8_000;
+/** A change is taken 100 ms after the last word of it, and a source that cannot be reached has 5 s to answer. */
+const NOTICED_MS = 15_000;
+const TOKENS = 100;
+
+/** What a scenario is given. */
+interface Stage {
+  readonly service: Service;
+  readonly trusted: Trusted;
+  readonly progress: Progress;
+  token(): string;
+  /** Puts a text in the descriptor's place at once. */
+  put(text: string): Promise<void>;
+}
+
+/** Runs it, in about a minute. Rejects only if the run itself breaks. */
+export async function descriptor(): Promise<readonly Figure[]> {
+  const progress = startProgress();
+  const issuers = startIssuerHost();
+  const directory = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
+  const file = join(directory, 'service.yaml');
+  try {
+    const [remote, key] = await Promise.all([issuers.create(), generateSigningKey('ES256', 'inline')]);
+    const trusted: Trusted = { remote, inline: { issuer: 'urn:inline', keys: [key.publicJwk] } };
+    const put = async (text: string) => {
+      await writeFile(`${file}.next`, text);
+      await rename(`${file}.next`, file);
+    };
+    await put(descriptorOf(trusted, 0));
+    const service = await startService(file);
+    try {
+      const exp = Math.floor(Date.now() / 1000) + 600;
+      const claims = { iss: 'urn:inline', aud: remote.audience, sub: 'alice', exp };
+      const tokens = [
+        ...(await remote.mint(TOKENS)),
+        ...(await Promise.all(
+          Array.from({ length: TOKENS }, (_, index) => mint(key, { ...claims, jti: `${index}` })),
+        )),
+      ];
+      let next = 0;
+      const token = () => tokens[next++ % tokens.length] ?? '';
+      const stage: Stage = { service, trusted, progress, token, put };
+      progress.phase('R20 warming up, and the load without a change');
+      const quietMs = await quiet(stage);
+      progress.phase(`R20 ${RELOADS} reloads under load`);
+      const reloads = await reloading(stage, quietMs);
+      progress.phase('R20 descriptors that cannot be followed, under load');
+      return [reloads, await refusing(stage)];
+    } finally {
+      await service.stop();
+    }
+  } finally {
+    progress.stop();
+    await issuers.close();
+    await rm(directory, { recursive: true });
+  }
+}
+
+function load({ service, token }: Stage, times: Samples) {
+  return startLoad([{ call: () => service.get(`/${ROUTE}`, token()), times }], RATE);
+}
+
+/** The 99th percentile while nothing changes. */
+async function quiet(stage: Stage): Promise<number> {
+  const times = createSamples(QUIET_MS * 2);
+  const running = load(stage, times);
+  await sleep(QUIET_MS / 2);
+  times.take(0);
+  await sleep(QUIET_MS / 2);
+  await running.stop();
+  return times.take(0.99);
+}
+
+async function reloading(stage: Stage, quietMs: number): Promise<Figure> {
+  const { service, trusted, progress, put } = stage;
+  const times = createSamples(200_000);
+  const applying: number[] = [];
+  const running = load(stage, times);
+  const began = performance.now();
+  let inForce = 0;
+  for (let version = 1; version <= RELOADS; version++) {
+    const before = service.counts.applied;
+    const at = performance.now();
+    await put(descriptorOf(trusted, version));
+    if (!(await until(() => service.counts.applied > before, NOTICED_MS))) break;
+    applying.push(performance.now() - at);
+    if ((await realmOf(service)) === versionName(version)) inForce++;
+    if (version % 25 === 0) progress.note(`${version} applied`);
+    await sleep(100);
+  }
+  const seconds = (performance.now() - began) / 1000;
+  const { tally, perSecond } = await running.stop();
+  const { broke } = service.counts;
+  return {
+    id: 'R20',
+    goal: 'reload',
+    figure: '100 config reloads at 1 000 req/s: 0 failed valid requests',
+    measured: `${failedText(tally)} over HTTP through Express, at ${perSecond.toFixed(0)} req/s for ${seconds.toFixed(0)} s; ${applying.length} reloads applied by themselves, ${inForce} seen in force at once, the slowest ${duration(Math.max(...applying))} after the file was there; p99 ${duration(times.take(0.99))}, without reloads ${duration(quietMs)}; half of the tokens by keys that each version has to fetch; ${broke.length} unhandled`,
+    met:
+      tally.failed === 0 &&
+      applying.length === RELOADS &&
+      inForce === RELOADS &&
+      // As fast as it was asked for, or it was another test.
+      perSecond >= RATE * 0.98 &&
+      broke.length === 0,
+  };
+}
+
+async function refusing(stage: Stage): Promise<Figure> {
+  const { service, trusted, put } = stage;
+  const texts = Array.from({ length: ROUNDS_OF_BAD }, () => invalidTexts(trusted)).flat();
+  const { applied } = service.counts;
+  const running = load(stage, createSamples(0));
+  let refused = 0;
+  let kept = 0;
+  for (const text of texts) {
+    const before = service.counts.refused;
+    await put(text);
+    if (await until(() => service.counts.refused > before, NOTICED_MS)) refused++;
+    if ((await realmOf(service)) === versionName(RELOADS)) kept++;
+  }
+  const appliedMeanwhile = service.counts.applied - applied;
+  await put(descriptorOf(trusted, RELOADS + 1));
+  const recovered = await until(() => service.counts.applied > applied + appliedMeanwhile, NOTICED_MS);
+  const inForce = (await realmOf(service)) === versionName(RELOADS + 1);
+  const { tally, perSecond } = await running.stop();
+  return {
+    id: 'R20',
+    goal: 'invalid config',
+    figure: 'leaves the old one running',
+    measured: `${refused} of ${texts.length} invalid descriptors refused and said so, ${appliedMeanwhile} applied, the old one in force after ${kept} of them; ${failedText(tally)} meanwhile at ${perSecond.toFixed(0)} req/s; a good one after them is ${recovered && inForce ? 'applied' : 'NOT applied'}`,
+    met:
+      refused === texts.length &&
+      kept === texts.length &&
+      appliedMeanwhile === 0 &&
+      tally.failed === 0 &&
+      recovered &&
+      inForce &&
+      service.counts.broke.length === 0,
+  };
+}
+
+/** The version in force, as a challenge has it; undefined where none came. */
+async function realmOf({ get }: Service): Promise<string | undefined> {
+  try {
+    await get(`/${ROUTE}`, 'no.good.token');
+    return undefined;
+  } catch (error) {
+    return error instanceof Refused ? /realm="([^"]*)"/.exec(error.challenge)?.[1] : undefined;
+  }
+}
