@@ -73,6 +73,27 @@ function tryInstalled(
   console.log('both import and require() work');
   tryQuickStart(project);
   tryNest(project);
+  tryCommandLine(project);
+}
+
+/** The command as npm puts it into a project, on a descriptor that a service then starts with. */
+function tryCommandLine(project: string): void {
+  const latchkey = (...args: readonly string[]) =>
+    execFileSync('npx', ['--no-install', 'latchkey', ...args], { cwd: project, encoding: 'utf8' });
+  latchkey('jwks', 'generate', 'my-service', '--issuer', 'internal', '--key-id', 'k1');
+  const listed = latchkey('service', 'jwks', 'list', 'my-service');
+  if (listed !== 'ISSUER     SOURCE\ninternal   secret: k1\n') throw new Error(`jwks list printed ${listed}`);
+  const code = `
+    import { createAuthenticator } from '@latchkey/core';
+    import schema from '@latchkey/core/descriptor.schema.json' with { type: 'json' };
+    const authenticator = createAuthenticator({ descriptor: 'service.yaml', audience: 'me' });
+    await authenticator.ready();
+    const { keysets } = authenticator.report();
+    if (keysets[0].kids[0] !== 'k1' || schema.properties.service === undefined) throw new Error('not what was written');
+    await authenticator.close();`;
+  writeFileSync(join(project, 'described.mjs'), code);
+  run('node', ['described.mjs'], project);
+  console.log('the command line works');
 }
 
 /** A NestJS application in CommonJS, as its command line makes them: decorators are called as TypeScript calls them. */
