@@ -194,9 +194,11 @@ function checkOf(
     paths.set(delimiter, split);
     return split;
   };
-  const holds: Holds = LIST_CLAIMS.has(top)
-    ? (value, request) => judge(typeof value === 'string' ? splitList(value) : value, request)
-    : judge;
+  const split = LIST_CLAIMS.has(top) ? rememberingSplit() : undefined;
+  const holds: Holds =
+    split === undefined
+      ? judge
+      : (value, request) => judge(typeof value === 'string' ? split(value) : value, request);
   return Object.freeze({
     claim,
     path,
@@ -206,6 +208,19 @@ function checkOf(
     needsRequest: looksAtRequest === true,
     rule,
   });
+}
+
+/** Of a service's tokens, most say the same list, one after the other. */
+function rememberingSplit(): (text: string) => readonly string[] {
+  let last = '';
+  let items: readonly string[] = [];
+  return (text) => {
+    if (text !== last) {
+      items = splitList(text);
+      last = text;
+    }
+    return items;
+  };
 }
 
 function compileOptional(rule: unknown, path: string, isList: boolean): Requirement {
