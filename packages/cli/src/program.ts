@@ -1,4 +1,5 @@
 // All commands, as one program.
+import { createRequire } from 'node:module';
 import tab from '@bomb.sh/tab/commander';
 import { Command } from 'commander';
 import { explain } from './commands/explain.ts';
@@ -11,6 +12,8 @@ import { secrets } from './commands/secrets.ts';
 import { tokens } from './commands/tokens.ts';
 import { type Context, command } from './context.ts';
 
+const { version }: { readonly version: string } = createRequire(import.meta.url)('../package.json');
+
 /** Makes the program. Nothing has run yet. */
 export function createProgram(context: Context): Command {
   const { stdout, stderr } = context.terminal;
@@ -20,6 +23,7 @@ export function createProgram(context: Context): Command {
       'after',
       '\nExit codes: 0 done, 1 the answer is no, 2 misuse or configuration, 3 a source cannot be reached.',
     )
+    .version(version, '--version', 'what version this is')
     .showHelpAfterError('(--help says more)');
   // Before its commands: they take these over.
   program.exitOverride().configureOutput({

@@ -1,6 +1,7 @@
 // What every adapter must answer, as data: a request, and what comes of it. `{name}` in a request stands for that token.
 import { carriageCases } from './cases/carriage.ts';
 import type { ConformanceCase } from './cases/case.ts';
+import { descriptorCases } from './cases/descriptor.ts';
 import { pathCases } from './cases/paths.ts';
 import { routeCases } from './cases/routes.ts';
 import { ruleCases } from './cases/rules.ts';
@@ -15,6 +16,7 @@ export const cases: readonly ConformanceCase[] = [
   ...tokenCases,
   ...ruleCases,
   ...routeCases,
+  ...descriptorCases,
   ...pathCases,
   ...signingCases,
 ];

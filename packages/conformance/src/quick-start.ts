@@ -1,30 +1,60 @@
-// Runs the quick start of a package's README as it stands there, but for its last line, which listens.
+// Runs the programs of a package's README as they stand there, but for the line that listens.
 import { execFile } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+
+/** The line of a README that listens, and the same for a free port, as an expression that gives the URL; and what stops it. */
+export interface ListenLine {
+  readonly line: string;
+  readonly url: string;
+  readonly stop: string;
+}
 
 /**
  * Takes the first JavaScript of the README of the package that a test belongs to, lets it listen on a free port and asks it once with
  * and once without need of a token.
  * @param test the test's `import.meta.url`, in the package's `test` folder
- * @param listen the line of the README that listens, and the same for a free port, as an expression that gives the URL
- * @param stop the line that stops it
  * @param guarded a path that needs a token
  * @returns status and challenge of `/health` and of that path
  */
-export async function runQuickStart(
+export function runQuickStart(test: string, listen: ListenLine, guarded = '/friends'): Promise<string> {
+  return runProgram(test, codeIn(readmeOf(test), 'js'), listen, ['/health', guarded]);
+}
+
+/**
+ * The same for what stands under `## Options in a file`, beside the `service.yaml` that stands there.
+ * @returns status and challenge of `/health` and of `/admin`
+ */
+export async function runDescriptorExample(test: string, listen: ListenLine): Promise<string> {
+  const section = descriptorSection(test);
+  const directory = mkdtempSync(join(tmpdir(), 'latchkey-readme-'));
+  try {
+    writeFileSync(join(directory, 'service.yaml'), codeIn(section, 'yaml'));
+    return await runProgram(test, codeIn(section, 'js'), listen, ['/health', '/admin'], directory);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** The descriptor that a README shows under `## Options in a file`. */
+export function descriptorExample(test: string): string {
+  return codeIn(descriptorSection(test), 'yaml');
+}
+
+async function runProgram(
   test: string,
-  listen: { readonly line: string; readonly url: string; readonly stop: string },
-  guarded = '/friends',
+  code: string,
+  listen: ListenLine,
+  paths: readonly string[],
+  directory = process.cwd(),
 ): Promise<string> {
-  const readme = readFileSync(new URL('../README.md', test), 'utf8');
-  const code = /```js\n([\s\S]*?)```/.exec(readme)?.[1];
-  if (code?.includes(listen.line) !== true)
-    throw new Error(`the README has no quick start with ${listen.line}`);
+  if (!code.includes(listen.line)) throw new Error(`the README has no program with ${listen.line}`);
   const ask = `
 const url = ${listen.url};
-const answers = await Promise.all(['/health', '${guarded}'].map((path) => fetch(url + path)));
+const answers = await Promise.all(${JSON.stringify(paths)}.map((path) => fetch(url + path)));
 console.log(answers.map(({ status, headers }) => status + ' ' + headers.get('www-authenticate')).join(', '));
 ${listen.stop}`;
   // In the package, so that its imports resolve.
@@ -32,10 +62,29 @@ ${listen.stop}`;
   writeFileSync(file, code.replace(listen.line, ask));
   try {
     const run = await promisify(execFile)(process.execPath, ['--conditions=source', file], {
+      cwd: directory,
       env: { ...process.env, NODE_ENV: 'test' },
     });
     return run.stdout.trim();
   } finally {
     rmSync(file, { force: true });
   }
+}
+
+function readmeOf(test: string): string {
+  return readFileSync(new URL('../README.md', test), 'utf8');
+}
+
+function descriptorSection(test: string): string {
+  const section = readmeOf(test)
+    .split(/^## /m)
+    .find((each) => each.startsWith('Options in a file\n'));
+  if (section === undefined) throw new Error('the README does not show options in a file');
+  return section;
+}
+
+function codeIn(text: string, language: 'js' | 'yaml'): string {
+  const [, code] = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(text) ?? [];
+  if (code === undefined) throw new Error(`the README has no ${language} there`);
+  return code;
 }

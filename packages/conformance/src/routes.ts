@@ -4,6 +4,7 @@ import {
   allOf,
   anyOf,
   at,
+  type CompiledRules,
   exactly,
   fromRequest,
   noneOf,
@@ -12,6 +13,7 @@ import {
   pattern,
   present,
   type Rules,
+  route as routeNamed,
   type SignResponseOptions,
 } from '@latchkey/core';
 
@@ -26,7 +28,7 @@ export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   /** `public`: outside authentication. Otherwise: the rules of the route, and what it says instead of the options. */
-  readonly access: 'public' | ({ readonly claims?: Rules } & AuthenticateOverrides);
+  readonly access: 'public' | ({ readonly claims?: Rules | CompiledRules } & AuthenticateOverrides);
   /**
    * What the handler does with the principal: returns what is to be sent, or throws. The adapter sends a text as it is and anything
    * else as JSON, in its framework's usual way, and lets what is thrown go where its framework sends any handler's error.
@@ -69,6 +71,17 @@ export const routes: readonly Route[] = [
     { name: 'bldg', validate: true, type: 'INTEGER', value: 4 },
   ]),
   route('/tenants/:tenant', { tenant: fromRequest('params.tenant') }),
+  route('/named/admin', routeNamed('admin')),
+  route('/named/writers', routeNamed('writers')),
+  route('/named/partner', routeNamed('partner')),
+  route('/named/tenants/:tenant', routeNamed('tenant')),
+  route('/named/nobody', routeNamed('nobody')),
+  {
+    method: 'GET',
+    path: '/named/may-be-anonymous',
+    access: { mode: 'optional', claims: routeNamed('admin') },
+    handle: whoami,
+  },
   { method: 'GET', path: '/issuers', access: { issuers: ['https://issuer.example'] }, handle: whoami },
   { method: 'GET', path: '/may-be-anonymous', access: { mode: 'optional' }, handle: whoami },
   { method: 'GET', path: '/may-be-bad', access: { mode: 'permissive' }, handle: whoami },
@@ -104,6 +117,6 @@ export const routes: readonly Route[] = [
   },
 ];
 
-function route(path: string, claims: Rules): Route {
+function route(path: string, claims: Rules | CompiledRules): Route {
   return { method: 'GET', path, access: { claims }, handle: whoami };
 }

@@ -182,7 +182,7 @@ function judge(
   used: readonly string[],
 ): void {
   if ('code' in expected) {
-    const realm = authenticator === 'realm' ? REALM : undefined;
+    const realm = authenticator === 'realm' || authenticator === 'described' ? REALM : undefined;
     expectRefusal(answer, new AuthError(expected.code, { realm, scope: expected.scope }));
     expect(handled, 'handlers that ran').toEqual([]);
     expectNoTokenData(answer, used);

@@ -1,5 +1,8 @@
 // The tokens that cases name: each right or wrong in one way. Made anew for every run, by issuers that listen.
 import { createHmac, createPublicKey, sign } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   createClock,
   createIssuer,
@@ -11,12 +14,14 @@ import {
 } from '@latchkey/testing';
 import { createSigners, type Signers } from './signers.ts';
 
-/** What tokens are made from: a trusted issuer, one that cannot be reached, a key that nobody trusts, and what signs replies. */
+/** What tokens are made from: a trusted issuer, one that cannot be reached, a key that nobody trusts, what signs replies; and a place. */
 export interface World {
   readonly trusted: TestIssuer;
   readonly down: TestIssuer;
   readonly stranger: SigningKey;
   readonly signers: Signers;
+  /** For files. Goes with the world. */
+  readonly directory: string;
   readonly close: () => Promise<void>;
 }
 
@@ -30,13 +35,16 @@ export async function createWorld(): Promise<World> {
   down.fail({ kind: 'status', status: 503 });
   const stranger = await generateSigningKey('RS256', trusted.key.kid);
   const signers = await createSigners();
+  const directory = await mkdtemp(join(tmpdir(), 'latchkey-conformance-'));
   return {
     trusted,
     down,
     stranger,
     signers,
+    directory,
     close: async () => {
       await Promise.all([trusted.close(), down.close(), signers.close()]);
+      await rm(directory, { recursive: true });
     },
   };
 }

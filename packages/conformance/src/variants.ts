@@ -1,5 +1,7 @@
 // The authenticators that cases ask: one trusted issuer, one that cannot be reached, what signs replies, and what each variant says
-// beside.
+// beside. One of them has all that from a file.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from '@latchkey/core';
 import type { Variant } from './cases.ts';
 import { LOGIN_ISSUER } from './signers.ts';
@@ -25,11 +27,30 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
   },
   nested: { nestedClaimDelimiter: '.' },
   profile: { profile: 'at+jwt' },
+  described: {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a variable of the file.
+    realm: '${REALM}',
+    routes: {
+      admin: { claims: { roles: { anyOf: ['admin', 'root'] } } },
+      writers: { claims: { scope: 'friends:write' } },
+      partner: { claims: { roles: ['root'] }, issuers: ['https://partner.example'] },
+      tenant: { claims: { tenant: { fromRequest: 'params.tenant' } } },
+    },
+  },
 };
 
 /** Makes one. */
-export function authenticatorFor({ trusted, down, signers }: World, variant: Variant): Authenticator {
-  return createAuthenticator({
+export function authenticatorFor(world: World, variant: Variant): Authenticator {
+  const options = optionsFor(world, variant);
+  if (variant !== 'described') return createAuthenticator(options);
+  // JSON is YAML, and the options are the descriptor's, in the same shape.
+  const descriptor = join(world.directory, 'service.yaml');
+  writeFileSync(descriptor, JSON.stringify({ service: { jwt: options } }, null, 2));
+  return createAuthenticator({ descriptor, environment: { REALM } });
+}
+
+function optionsFor({ trusted, down, signers }: World, variant: Variant): AuthenticatorOptions {
+  return {
     keySets: [
       { issuer: trusted.issuer, useOidcDiscovery: true, allowHttp: true },
       { issuer: down.issuer, jwksUrl: down.jwksUrl, allowHttp: true },
@@ -37,5 +58,5 @@ export function authenticatorFor({ trusted, down, signers }: World, variant: Var
     ],
     audience: trusted.audience,
     ...VARIANTS[variant],
-  });
+  };
 }

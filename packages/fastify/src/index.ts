@@ -129,9 +129,9 @@ export function publishKeys(signer: core.Signer): fastify.RouteHandlerMethod {
 /** What was made here ends with the application. */
 function createFor(scope: fastify.FastifyInstance, options: Given): core.Authenticator {
   const { tokenFrom } = 'descriptor' in options ? core.loadDescriptor(options).options : options;
-  const authenticator = core.createAuthenticator(options);
   if (tokenFrom?.some((carrier) => 'body' in carrier))
     throw new core.ConfigError('tokenFrom', 'a body comes too late: it is read after authentication');
+  const authenticator = core.createAuthenticator(options);
   scope.addHook('onClose', () => authenticator.close());
   return authenticator;
 }

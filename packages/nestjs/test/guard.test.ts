@@ -210,6 +210,34 @@ describe.each(platforms)('on %s', (platform) => {
   });
 
   it.each([
+    ['of everything', [], { own: 'keyset_unavailable' }],
+    ['of HttpException', [HttpException], { statusCode: 503, code: 'keyset_unavailable' }],
+  ] as const)(
+    'a refusal that a handler throws goes to a filter %s first, as it is',
+    async (_, types, body) => {
+      class Subject {
+        read() {
+          throw new AuthError('keyset_unavailable');
+        }
+      }
+      onMethod(Subject, 'read', Get(), Public());
+      Controller()(Subject);
+      class Filter {
+        catch(error: unknown, host: ArgumentsHost) {
+          if (!isAuthError(error)) throw error;
+          host.switchToHttp().getResponse().status(error.status).send({ own: error.code });
+        }
+      }
+      Catch(...types)(Filter);
+      const app = await start([Subject], platform);
+      app.useGlobalFilters(new Filter());
+      const response = await get(await listen(app));
+      expect(response.status).toBe(503);
+      expect(await response.json()).toMatchObject(body);
+    },
+  );
+
+  it.each([
     ['an error of its own', new TypeError('no network')],
     ['undefined', undefined],
     ['null', null],

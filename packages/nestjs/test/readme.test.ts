@@ -4,6 +4,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { descriptorExample } from '@latchkey/conformance';
+import { loadDescriptor } from '@latchkey/core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 const home = fileURLToPath(new URL('..', import.meta.url));
@@ -55,4 +57,12 @@ it('the quick start works', async () => {
     200, 401, 401,
   ]);
   child.kill();
+});
+
+it('the descriptor is one', () => {
+  const descriptor = join(folder, 'service.yaml');
+  writeFileSync(descriptor, descriptorExample(import.meta.url));
+  const { options } = loadDescriptor(descriptor);
+  expect(Object.keys(options.routes ?? {})).toEqual(['admin']);
+  expect(options.audience).toBe('https://api.example.com');
 });

@@ -61,7 +61,9 @@ function format(explanation: Explanation, output: Output): string {
   return [
     ...checks.flatMap((check) => formatCheck(check, '', output)),
     '',
-    ...(verified ? [] : ['The claims above are UNVERIFIED: nobody who is trusted stands for them.']),
+    ...(verified || !checks.some(({ check }) => check === 'registered claims')
+      ? []
+      : ['The claims above are UNVERIFIED: nobody who is trusted stands for them.']),
     `${outcome}${why}`,
   ].join('\n');
 }

@@ -2,8 +2,16 @@
 import type { AuthErrorCode, JsonValue } from '@latchkey/core';
 import type { TokenName } from '../tokens.ts';
 
-/** The authenticators that cases ask; suite.ts has their options. */
-export type Variant = 'strict' | 'optional' | 'permissive' | 'realm' | 'carriers' | 'nested' | 'profile';
+/** The authenticators that cases ask; variants.ts has their options. */
+export type Variant =
+  | 'strict'
+  | 'optional'
+  | 'permissive'
+  | 'realm'
+  | 'carriers'
+  | 'nested'
+  | 'profile'
+  | 'described';
 
 /** One case. */
 export interface ConformanceCase {

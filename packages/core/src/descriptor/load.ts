@@ -31,6 +31,8 @@ export interface DescriptorOptions {
   readonly environment?: { readonly [name: string]: string | undefined } | undefined;
   /** For tests. Default: the system's. */
   readonly clock?: Clock | undefined;
+  /** The file has them. */
+  readonly keySets?: never;
 }
 
 /** What a descriptor says. */
@@ -53,7 +55,7 @@ const OPTION_NAMES = [
   'audience',
   'environment',
   'clock',
-] as const satisfies readonly (keyof DescriptorOptions)[];
+] as const satisfies readonly Exclude<keyof DescriptorOptions, 'keySets'>[];
 
 /** Options that are no data. */
 const OF_CODE = ['secrets', 'externalSecrets', 'clock'] as const;

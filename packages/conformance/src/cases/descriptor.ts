@@ -1,0 +1,87 @@
+// An authenticator that does what a file says, and routes whose rules stand in that file. variants.ts writes it.
+import { bearer, type ConformanceCase, type Expectation, missing, ok } from './case.ts';
+
+const described = (
+  name: string,
+  path: string,
+  headers: ConformanceCase['headers'],
+  expect: Expectation,
+): ConformanceCase => ({ name, authenticator: 'described', path, headers, expect });
+
+/** A fault of the application: nobody is let in, and nobody is told that it was the token. */
+const broken = { status: 500, handled: false, without: ['www-authenticate'] } as const;
+
+/** What a descriptor says, and what its named routes ask. */
+export const descriptorCases: readonly ConformanceCase[] = [
+  described('AK-7: what the file trusts is let in', '/token', bearer('good'), ok),
+  described('AK-7: no token', '/token', [], missing),
+  described('AK-7: another issuer', '/token', bearer('other issuer'), { code: 'token_issuer_untrusted' }),
+  described('AK-7: another audience', '/token', bearer('other audience'), {
+    code: 'token_audience_mismatch',
+  }),
+  described('AK-7: keys that cannot be had', '/token', bearer('issuer down'), { code: 'keyset_unavailable' }),
+  described('S33: the realm of a variable is in the challenge', '/token', bearer('expired'), {
+    code: 'token_expired',
+  }),
+  described('Rules in code stand beside those of the file', '/roles', bearer('good'), {
+    code: 'claims_insufficient',
+  }),
+
+  // Routes by name.
+  ...(['good, admin and dev', 'good, admin only'] as const).map((token) =>
+    described(`AK-42: a named route, ${token}`, '/named/admin', bearer(token), ok),
+  ),
+  ...(['good', 'good, roles as text', 'good, banned'] as const).map((token) =>
+    described(`AK-42: a named route, claims_insufficient: ${token}`, '/named/admin', bearer(token), {
+      code: 'claims_insufficient',
+    }),
+  ),
+  described('AK-42: a named route asks for a token', '/named/admin', [], missing),
+  described('AK-42: a named route and a bad token', '/named/admin', bearer('expired'), {
+    code: 'token_expired',
+  }),
+  // Of an authenticator without a realm: who is anonymous has none to name.
+  {
+    name: 'AK-42: nobody is anonymous on a named route',
+    path: '/named/may-be-anonymous',
+    expect: missing,
+  },
+  described('AK-42: a named route where anonymous is welcome', '/named/may-be-anonymous', bearer('good'), {
+    code: 'claims_insufficient',
+  }),
+  described('AK-42: a named route names its scope', '/named/writers', bearer('good, friends:read'), {
+    code: 'scope_insufficient',
+    scope: 'friends:write',
+  }),
+  described(
+    'AK-42: a named route, and its scope',
+    '/named/writers',
+    bearer('good, friends:read and friends:write'),
+    ok,
+  ),
+  described('AK-42: an issuer that a named route does not welcome', '/named/partner', bearer('good'), {
+    code: 'token_issuer_untrusted',
+  }),
+  described('AK-42: the issuer is asked before the claims', '/named/partner', bearer('good, admin only'), {
+    code: 'token_issuer_untrusted',
+  }),
+  described(
+    'S32: a named route compares with the request',
+    '/named/tenants/acme',
+    bearer('good, tenant acme'),
+    ok,
+  ),
+  described('S32: a named route, and another tenant', '/named/tenants/other', bearer('good, tenant acme'), {
+    code: 'claims_insufficient',
+  }),
+
+  // A name that the options do not have.
+  described('T-056: a name that the file does not have', '/named/nobody', bearer('good, admin only'), broken),
+  described('T-056: a name that the file does not have, no token', '/named/nobody', [], missing),
+  {
+    name: 'T-056: a name, and options without routes',
+    path: '/named/admin',
+    headers: bearer('good, admin only'),
+    expect: broken,
+  },
+];
