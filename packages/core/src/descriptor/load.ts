@@ -31,8 +31,6 @@ export interface DescriptorOptions {
   readonly environment?: { readonly [name: string]: string | undefined } | undefined;
   /** For tests. Default: the system's. */
   readonly clock?: Clock | undefined;
-  /** The file has them. */
-  readonly keySets?: never;
 }
 
 /** What a descriptor says. */
@@ -55,7 +53,7 @@ const OPTION_NAMES = [
   'audience',
   'environment',
   'clock',
-] as const satisfies readonly Exclude<keyof DescriptorOptions, 'keySets'>[];
+] as const satisfies readonly (keyof DescriptorOptions)[];
 
 /** Options that are no data. */
 const OF_CODE = ['secrets', 'externalSecrets', 'clock'] as const;
