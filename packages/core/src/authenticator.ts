@@ -9,7 +9,7 @@ import type { RequestView } from './credentials/request.ts';
 import { type DescribedAuthenticator, followDescriptor } from './descriptor/follow.ts';
 import type { DescriptorOptions } from './descriptor/load.ts';
 import { AuthError, isAuthError } from './errors.ts';
-import { type Explanation, explain } from './explain/explain.ts';
+import type { Explanation } from './explain/explain.ts';
 import { type AuthenticationMode, type AuthenticatorOptions, readOptions } from './options.ts';
 import { type AuthenticateOverrides, type CompiledOverrides, compileOverrides } from './overrides.ts';
 import type { Principal } from './principal.ts';
@@ -155,13 +155,18 @@ function create(options: AuthenticatorOptions): Authenticator {
       const { queryNames } = settings.tokens;
       if (queryNames.length > 0) concealQuery(request, response, queryNames, parsed);
     },
-    explain: (subject, rules) =>
-      explain(subject, rules === undefined ? undefined : compileRules(rules), {
+    async explain(subject, rules) {
+      const compiled = rules === undefined ? undefined : compileRules(rules);
+      const { authenticate, verify: verifyToken } = authenticator;
+      // Few ever ask.
+      const { explain } = await import('./explain/explain.ts');
+      return explain(subject, compiled, {
         settings,
         ...parts,
-        authenticate: authenticator.authenticate,
-        verify: (token) => authenticator.verify(token),
-      }),
+        authenticate,
+        verify: (token) => verifyToken(token),
+      });
+    },
     ready,
     report,
     close,

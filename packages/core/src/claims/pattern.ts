@@ -1,5 +1,6 @@
 // Linear-time patterns. The engine is RE2's, so that no pattern and no claim together can stall the process.
-import { RE2JS } from 're2js';
+import { createRequire } from 'node:module';
+import type * as re2js from 're2js';
 import { ConfigError } from '../errors.ts';
 
 /** Answers whether the whole of a string matches. Keeps no state between calls. */
@@ -20,6 +21,7 @@ export function compilePattern(pattern: string | RegExp, path: string, search = 
   refuseDifferences(source, path);
   if (typeof pattern !== 'string') refuseForeignSyntax(pattern, path);
   const foldsCase = flags.includes('i');
+  const { RE2JS } = loadEngine();
   const engineFlags = (foldsCase ? RE2JS.CASE_INSENSITIVE : 0) | (flags.includes('s') ? RE2JS.DOTALL : 0);
   const compiled = compile(
     typeof pattern === 'string' ? source : RE2JS.translateRegExp(source),
@@ -68,13 +70,18 @@ function refuseForeignSyntax({ source, flags }: RegExp, path: string): void {
   }
 }
 
-function compile(source: string, flags: number, path: string): RE2JS {
+function compile(source: string, flags: number, path: string): re2js.RE2JS {
   try {
-    return RE2JS.compile(source, flags);
+    return loadEngine().RE2JS.compile(source, flags);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : 'not a pattern';
     throw new ConfigError(path, `cannot be matched in linear time: ${reason}`, { cause });
   }
+}
+
+/** With the first pattern, and at once: most services have none, and would wait for it when they start. */
+function loadEngine(): typeof re2js {
+  return createRequire(import.meta.url)('re2js');
 }
 
 function isAscii(text: string): boolean {

@@ -24,6 +24,8 @@ export interface UnverifiedToken {
 
 const HEADER = 'the JOSE header';
 const NO_FORM = 'not three base64url segments';
+/** A brace, or white space before it (RFC 8259 §2). */
+const BEGINS_OBJECT: ReadonlySet<number | undefined> = new Set([0x7b, 0x20, 0x09, 0x0a, 0x0d]);
 const MAX_KID_LENGTH = 256;
 // For payloads on their way to being parsed: no memory has to be had for each.
 const SCRATCH = Buffer.allocUnsafeSlow(8192);
@@ -87,6 +89,8 @@ function readString(header: JsonObject, name: string): string | undefined {
 }
 
 function parseObject(bytes: Buffer, what: string): JsonObject {
+  // What begins otherwise is no object, and needs no parser to say so.
+  if (!BEGINS_OBJECT.has(bytes[0])) throw malformed(`${what} is not strict JSON: not a JSON object`);
   // The engine's own error would note where it was made, which costs more than all the rest, and goes no further than this.
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;

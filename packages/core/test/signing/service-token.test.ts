@@ -657,7 +657,7 @@ describe('the token file', () => {
     [
       'with a payload that is no JSON',
       `${encode({ alg: 'RS512' })}.${encode(secret)}.c2ln`,
-      'not a compact JWS: the payload is not strict JSON: not JSON',
+      'not a compact JWS: the payload is not strict JSON: not a JSON object',
     ],
     [
       'with a token of 17 KiB',
