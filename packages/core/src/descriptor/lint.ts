@@ -1,4 +1,4 @@
-// Lint: the dangers in a descriptor, each with its mend. Here they are put together; what each rule looks at stands in lint-*.ts.
+// Lint: the dangers in a descriptor, each with its mend. Here they are put together; what each rule looks at stands in lint/.
 import type { UncheckedOptions } from '../checks.ts';
 import type { DescriptorDocument } from './document.ts';
 import { interpolate } from './interpolate.ts';

@@ -1,4 +1,4 @@
-// Plan: what a change of a descriptor opens and closes, told from the two files alone. How single values compare stands in plan-*.ts.
+// Plan: what a change of a descriptor opens and closes, told from the two files alone. How single values compare stands in plan/.
 import type { UncheckedOptions } from '../checks.ts';
 import type { FilePlace } from '../errors.ts';
 import { normalizeType } from '../token/parse.ts';
