@@ -2,8 +2,8 @@
 import { inspect } from 'node:util';
 import { ConfigError, type SecretReference } from '@latchkey/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createAuthority } from '../../ldap/test/certificate.ts';
 import { type AzureKeyVaultStoreOptions, createAzureKeyVaultStore } from '../src/index.ts';
-import { createAuthority } from './certificate.ts';
 import {
   type Answer,
   createAgent,

@@ -10,9 +10,10 @@ import { type AuthenticatorOptions, readOptions } from '../options.ts';
 import { createDirectoryStore } from '../secrets/directory.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { codeOf } from '../secrets/write-file.ts';
+import { readSignedFields } from '../signing/fields.ts';
 import type { SignerOptions } from '../signing/options.ts';
 import { readSignerOptions } from '../signing/read.ts';
-import { readSignedFields, type SignResponseOptions } from '../signing/response.ts';
+import type { SignResponseOptions } from '../signing/response.ts';
 import { type DescriptorDocument, MAX_DESCRIPTOR_BYTES, parseDescriptor, placed } from './document.ts';
 import { interpolate } from './interpolate.ts';
 

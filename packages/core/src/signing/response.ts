@@ -1,32 +1,13 @@
 // Signing fields of a reply: which replies, which fields, and what leaves instead. How a framework hands the reply over is the adapter's.
 import { isUtf8 } from 'node:buffer';
-import {
-  isPlainObject,
-  readBoolean,
-  readChoice,
-  readList,
-  readObject,
-  readText,
-  type UncheckedOptions,
-} from '../checks.ts';
+import { isPlainObject, readObject, type UncheckedOptions } from '../checks.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
+import { readSignedFields, type SignedFields } from './fields.ts';
 import { type GatewaySignerOptions, inGatewayTerms, readGatewaySigner } from './gateway.ts';
 import type { SignerOptions } from './options.ts';
 import { signerOptionNames } from './read.ts';
 import { createSigner, type Signer } from './signer.ts';
-
-interface SignedFields {
-  /** The members of the reply's JSON object that are signed, each an object of claims. */
-  readonly keysToSign: readonly string[];
-  /**
-   * True writes a flattened JWS JSON Serialization (RFC 7515 §7.2.2) as text where a compact one would stand, as the gateway does;
-   * `object` writes it as an object. Default false.
-   */
-  readonly full?: boolean | 'object' | undefined;
-  /** What a reply without one of the members is: `skip`, fine; `error`, a 500. Default `skip`. */
-  readonly onMissing?: 'skip' | 'error' | undefined;
-}
 
 /**
  * Which fields are signed, and by whom: a signer made before, or the options of one; or the gateway's own configuration, as it stands
@@ -119,19 +100,6 @@ export function createResponseSigner(options: SignResponseOptions): ResponseSign
   } catch (error) {
     throw gateway === undefined ? error : inGatewayTerms(error, options);
   }
-}
-
-/** Checks which fields are signed, and how. @throws ConfigError */
-export function readSignedFields({ keysToSign, full, onMissing }: UncheckedOptions): {
-  readonly names: readonly string[];
-  readonly form: 'compact' | 'text' | 'object';
-  readonly mustHaveAll: boolean;
-} {
-  return {
-    names: readList(keysToSign, readText, 'keysToSign'),
-    form: full === 'object' ? full : readBoolean(full, false, 'full') ? 'text' : 'compact',
-    mustHaveAll: readChoice(onMissing, ['skip', 'error'], 'onMissing') === 'error',
-  };
 }
 
 function create(options: unknown): ResponseSigner {

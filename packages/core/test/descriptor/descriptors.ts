@@ -1,10 +1,7 @@
 // Descriptors for tests: those that people have, and one with everything in it.
 
-/** The examples of the keyset documentation, as they stand there. */
-export const SEEDS: readonly (readonly [name: string, text: string])[] = [
-  [
-    'OIDC discovery',
-    `name: my-service
+// The examples of the keyset documentation, as they stand there.
+export const DISCOVERY = `name: my-service
 service:
   image: my-image:latest
   jwt:
@@ -13,11 +10,8 @@ service:
       useOidcDiscovery: true
     - issuer: https://my-org.auth0.com/
       useOidcDiscovery: true
-`,
-  ],
-  [
-    'JWKS URL',
-    `name: my-service
+`;
+export const JWKS_URL = `name: my-service
 service:
   image: my-image:latest
   jwt:
@@ -25,11 +19,8 @@ service:
     - issuer: https://example.com
       jwksUrl: https://example.com/.well-known/jwks.json
       refreshInterval: 30m
-`,
-  ],
-  [
-    'Secret',
-    `name: my-service
+`;
+export const SECRET = `name: my-service
 service:
   image: my-image:latest
   jwt:
@@ -38,11 +29,8 @@ service:
       secret:
         name: my-jwks-secret
         key: jwks.json
-`,
-  ],
-  [
-    'Multiple keysets',
-    `name: my-service
+`;
+export const MULTIPLE = `name: my-service
 service:
   image: my-image:latest
   jwt:
@@ -57,8 +45,14 @@ service:
         key: jwks.json
       allowedAlgorithms:
       - RS256
-`,
-  ],
+`;
+
+/** All of them, by what they are about. */
+export const SEEDS: readonly (readonly [name: string, text: string])[] = [
+  ['OIDC discovery', DISCOVERY],
+  ['JWKS URL', JWKS_URL],
+  ['Secret', SECRET],
+  ['Multiple keysets', MULTIPLE],
 ];
 
 /** A descriptor with every option, and every form of it. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseDescriptor } from '../../src/descriptor/document.ts';
 import { addKey, addKeyset, removeKeys, removeKeyset, updateKeyset } from '../../src/descriptor/edit.ts';
 import { ConfigError } from '../../src/errors.ts';
+import { MULTIPLE } from './descriptors.ts';
 
 const FILE = 'service.yaml';
 const parse = (text: string) => parseDescriptor(text, FILE);
@@ -12,23 +13,6 @@ const PARTNER = {
   secret: { name: 'partner', key: 'jwks.json' },
   allowedAlgorithms: ['ES256'],
 };
-
-const SEED = `name: my-service
-service:
-  image: my-image:latest
-  jwt:
-    keySets:
-    - issuer: https://accounts.google.com
-      useOidcDiscovery: true
-    - issuer: https://example.com
-      jwksUrl: https://example.com/.well-known/jwks.json
-    - issuer: internal-issuer
-      secret:
-        name: internal-jwks
-        key: jwks.json
-      allowedAlgorithms:
-      - RS256
-`;
 
 const COMMENTED = `# Who may call us.
 name: my-service   # as deployed
@@ -64,7 +48,7 @@ service:
 
 describe('adding', () => {
   it('AK-29 puts a keyset at the end of the list, as the seed lays it out', () => {
-    expect(addKeyset(parse(SEED), PARTNER)).toBe(`${SEED}    - issuer: partner
+    expect(addKeyset(parse(MULTIPLE), PARTNER)).toBe(`${MULTIPLE}    - issuer: partner
       secret:
         name: partner
         key: jwks.json
@@ -151,7 +135,7 @@ describe('adding', () => {
       ' ',
       '\u2028',
     ])
-      expect(jwtOf(addKeyset(parse(SEED), { issuer })).keySets).toContainEqual({ issuer });
+      expect(jwtOf(addKeyset(parse(MULTIPLE), { issuer })).keySets).toContainEqual({ issuer });
   });
 
   it('AK-37 puts a key at the end of the deprecated list, which is made where there is none', () => {
@@ -160,13 +144,15 @@ describe('adding', () => {
       { keyId: 'a', algorithm: 'HS256', secret: { name: 'a' } },
       key,
     ]);
-    expect(addKey(parse(SEED), key)).toBe(
-      `${SEED}    keys:\n    - keyId: k\n      algorithm: HS256\n      secret:\n        name: k\n`,
+    expect(addKey(parse(MULTIPLE), key)).toBe(
+      `${MULTIPLE}    keys:\n    - keyId: k\n      algorithm: HS256\n      secret:\n        name: k\n`,
     );
   });
 
   it('keeps a byte order mark where it is', () => {
-    expect(addKeyset(parse(`\uFEFF${SEED}`), PARTNER)).toBe(`\uFEFF${addKeyset(parse(SEED), PARTNER)}`);
+    expect(addKeyset(parse(`\uFEFF${MULTIPLE}`), PARTNER)).toBe(
+      `\uFEFF${addKeyset(parse(MULTIPLE), PARTNER)}`,
+    );
   });
 
   it('refuses what is no list, and names the place', () => {
@@ -190,33 +176,33 @@ describe('updating', () => {
   });
 
   it('puts a new option after the others, and takes one away with its line', () => {
-    const longer = updateKeyset(parse(SEED), 0, { refreshInterval: '30m', allowedAlgorithms: ['RS256'] });
+    const longer = updateKeyset(parse(MULTIPLE), 0, { refreshInterval: '30m', allowedAlgorithms: ['RS256'] });
     expect(longer).toBe(
-      SEED.replace(
+      MULTIPLE.replace(
         'useOidcDiscovery: true\n',
         'useOidcDiscovery: true\n      refreshInterval: 30m\n      allowedAlgorithms:\n      - RS256\n',
       ),
     );
     expect(updateKeyset(parse(longer), 0, { refreshInterval: undefined, allowedAlgorithms: undefined })).toBe(
-      SEED,
+      MULTIPLE,
     );
   });
 
   it('takes the first option away, which stands beside the dash', () => {
-    const text = updateKeyset(parse(SEED), 0, { issuer: undefined });
-    expect(text).toBe(SEED.replace('- issuer: https://accounts.google.com\n      useOidc', '- useOidc'));
+    const text = updateKeyset(parse(MULTIPLE), 0, { issuer: undefined });
+    expect(text).toBe(MULTIPLE.replace('- issuer: https://accounts.google.com\n      useOidc', '- useOidc'));
   });
 
   it('keeps what is said beside an algorithm that stays', () => {
-    const before = SEED.replace('- RS256\n', '- RS256 # until May\n      - ES256\n');
+    const before = MULTIPLE.replace('- RS256\n', '- RS256 # until May\n      - ES256\n');
     expect(updateKeyset(parse(before), 2, { allowedAlgorithms: ['EdDSA', 'RS256'] })).toBe(
-      SEED.replace('- RS256\n', '- EdDSA\n      - RS256 # until May\n'),
+      MULTIPLE.replace('- RS256\n', '- EdDSA\n      - RS256 # until May\n'),
     );
   });
 
   it('changes nothing where nothing is new, and refuses a keyset that is not there', () => {
     expect(updateKeyset(parse(COMMENTED), 1, { issuer: 'b', maxStale: undefined })).toBe(COMMENTED);
-    expect(() => updateKeyset(parse(SEED), 3, { issuer: 'x' })).toThrow(ConfigError);
+    expect(() => updateKeyset(parse(MULTIPLE), 3, { issuer: 'x' })).toThrow(ConfigError);
   });
 });
 
@@ -228,7 +214,7 @@ describe('removing', () => {
         '',
       ),
     );
-    expect(jwtOf(removeKeyset(parse(SEED), 2)).keySets).toHaveLength(2);
+    expect(jwtOf(removeKeyset(parse(MULTIPLE), 2)).keySets).toHaveLength(2);
   });
 
   it('leaves an empty list where the last keyset goes', () => {
@@ -250,7 +236,7 @@ describe('removing', () => {
         '',
       ),
     );
-    expect(removeKeys(parse(SEED))).toBe(SEED);
+    expect(removeKeys(parse(MULTIPLE))).toBe(MULTIPLE);
     expect(jwtOf(removeKeys(parse('service:\n  jwt:\n    keys:\n    - keyId: a\n')))).toEqual({});
   });
 

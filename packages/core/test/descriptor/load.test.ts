@@ -22,6 +22,7 @@ import {
   loadDescriptor,
   route,
 } from '../../src/index.ts';
+import { DISCOVERY, JWKS_URL, MULTIPLE, SECRET } from './descriptors.ts';
 
 const FILE = 'service.yaml';
 const KEYSET = 'keySets: [{ issuer: https://i.example, useOidcDiscovery: true }]';
@@ -74,51 +75,6 @@ function faultOf(load: () => unknown): ConfigError {
   throw new Error('it was loaded');
 }
 
-const DISCOVERY = `name: my-service
-service:
-  image: my-image:latest
-  jwt:
-    keySets:
-    - issuer: https://accounts.google.com
-      useOidcDiscovery: true
-    - issuer: https://my-org.auth0.com/
-      useOidcDiscovery: true
-`;
-const JWKS_URL = `name: my-service
-service:
-  image: my-image:latest
-  jwt:
-    keySets:
-    - issuer: https://example.com
-      jwksUrl: https://example.com/.well-known/jwks.json
-      refreshInterval: 30m
-`;
-const SECRET = `name: my-service
-service:
-  image: my-image:latest
-  jwt:
-    keySets:
-    - issuer: my-issuer
-      secret:
-        name: my-jwks-secret
-        key: jwks.json
-`;
-const MULTIPLE = `name: my-service
-service:
-  image: my-image:latest
-  jwt:
-    keySets:
-    - issuer: https://accounts.google.com
-      useOidcDiscovery: true
-    - issuer: https://example.com
-      jwksUrl: https://example.com/.well-known/jwks.json
-    - issuer: internal-issuer
-      secret:
-        name: internal-jwks
-        key: jwks.json
-      allowedAlgorithms:
-      - RS256
-`;
 /** As `keys` stood before there were keysets. */
 const KEYS = `name: my-service
 service:
