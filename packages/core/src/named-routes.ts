@@ -31,8 +31,8 @@ export function readRoutes(value: unknown): NamedRoutes {
       const { claims, issuers } = readObject(asked, ['claims', 'issuers'], path);
       if (claims === undefined && issuers === undefined)
         throw new ConfigError(path, 'asks nothing; expected claims or issuers');
-      // What is no rule is refused in there.
-      const compiled = compileRules((claims ?? {}) as Rules, `${path}.claims`);
+      // What is no rule is refused in there, null too: `claims:` with nothing after it is no leave to ask nothing.
+      const compiled = compileRules((claims === undefined ? {} : claims) as Rules, `${path}.claims`);
       if (compiled.route !== undefined) throw new ConfigError(`${path}.claims`, 'is another route');
       return [
         name,

@@ -85,13 +85,16 @@ export function readGroups(value: unknown, delimiter: string | undefined): Group
   const reserved =
     options.reserved === undefined ? [] : readList(options.reserved, readText, 'groups.reserved');
   return Object.freeze<GroupsSettings>({
-    path: splitPath(readText(options.claim ?? 'groups', 'groups.claim'), delimiter),
+    path: splitPath(
+      readText(options.claim === undefined ? 'groups' : options.claim, 'groups.claim'),
+      delimiter,
+    ),
     order: readOrder(options.order, resolvers),
     resolvers,
     trust: options.trust === undefined ? undefined : readTrust(options.trust),
     reserved: new Set(ignoreCase ? reserved.map((group) => group.toLowerCase()) : reserved),
     onUnknown: readChoice(options.onUnknown, ['deny', 'next', 'none'], 'groups.onUnknown') ?? 'deny',
-    cacheForMs: parseDuration(options.cacheFor ?? '60s', 'groups.cacheFor'),
+    cacheForMs: parseDuration(options.cacheFor === undefined ? '60s' : options.cacheFor, 'groups.cacheFor'),
     timeoutMs: readTimeout(options.timeout, 'groups.timeout'),
     ignoreCase,
   });

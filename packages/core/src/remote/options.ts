@@ -93,7 +93,7 @@ export function readRemote(value: unknown, alone: boolean): RemoteSettings | und
     onReject: readNext(options.onReject, alone, 'remote.onReject'),
     onError: readNext(options.onError, alone, 'remote.onError'),
     timeoutMs: readTimeout(options.timeout, 'remote.timeout'),
-    cacheForMs: parseDuration(options.cacheFor ?? '0s', 'remote.cacheFor'),
+    cacheForMs: parseDuration(options.cacheFor === undefined ? '0s' : options.cacheFor, 'remote.cacheFor'),
     issuer: options.issuer === undefined ? undefined : readText(options.issuer, 'remote.issuer'),
     isSystem: readBoolean(options.system, false, 'remote.system'),
     tls: readTls(options.tls, 'remote.tls'),
@@ -114,7 +114,7 @@ export function readEndpointUrl(value: unknown, allowHttp: unknown, path: string
 
 /** How long one call may take. @throws ConfigError */
 export function readTimeout(value: unknown, path: string): number {
-  const timeoutMs = parseDuration(value ?? '2s', path);
+  const timeoutMs = parseDuration(value === undefined ? '2s' : value, path);
   if (timeoutMs < 1 || timeoutMs > 30_000) throw new ConfigError(path, 'expected 1ms to 30s');
   return timeoutMs;
 }

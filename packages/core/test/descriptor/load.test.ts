@@ -461,6 +461,70 @@ describe('faults', () => {
   });
 });
 
+describe('what is left blank', () => {
+  // To YAML it is null: nothing that was meant to be asked may be asked no more.
+  it.each([
+    ...[
+      'claims',
+      'routes',
+      'issuers',
+      'mode',
+      'groups',
+      'remote',
+      'tokenFrom',
+      'signing',
+      'typ',
+      'requireExp',
+      'keys',
+    ],
+    ...[
+      'clockSkew',
+      'maxTokenAge',
+      'cache',
+      'realm',
+      'profile',
+      'systemSubject',
+      'audMatch',
+      'treatIatAsNbf',
+    ],
+    ...['nestedClaimDelimiter', 'maxTokenBytes', 'unsafeMissingIssuer', 'unsafeAcceptSenderConstrained'],
+    ...['routes.admin', 'routes.admin.claims', 'routes.admin.issuers', 'claims.dept'],
+    ...[
+      'trust',
+      'reserved',
+      'claim',
+      'onUnknown',
+      'order',
+      'groupCase',
+      'endpoint',
+      'cacheFor',
+      'timeout',
+    ].map((name) => `groups.${name}`),
+    ...[
+      'url',
+      'onReject',
+      'onError',
+      'timeout',
+      'cacheFor',
+      'issuer',
+      'system',
+      'allowHttp',
+      'tls',
+      'contract',
+    ].map((name) => `remote.${name}`),
+  ])('%s: is refused, at its place', (path) => {
+    const names = path.split('.');
+    const lines = names.map((name, depth) => `${'  '.repeat(depth)}${name}:`);
+    // What has to stand beside it.
+    const remote = { url: 'https://r.example', onReject: 'deny', onError: 'deny' };
+    const beside = names[0] === 'remote' && names.length > 1 ? Object.entries(remote) : [];
+    const others = beside.filter(([name]) => name !== names[1]).map(([name, value]) => `  ${name}: ${value}`);
+    const error = faultOf(() => written(block(KEYSET, 'audience: a', ...lines, ...others)));
+    expect(error.place).toBeDefined();
+    expect(error.path.startsWith(path)).toBe(true);
+  });
+});
+
 describe('the file', () => {
   const mkfifo = ['/usr/bin/mkfifo', '/bin/mkfifo'].find((path) => existsSync(path));
   it.each<[title: string, make: (path: string) => unknown]>([
