@@ -1,6 +1,5 @@
 // createAuthenticator(): from a request, or a token, to a principal, in the order of checks that never changes.
 import { authorize } from './authorize.ts';
-import { isPlainObject } from './checks.ts';
 import { type CompiledRules, compileRules } from './claims/compile.ts';
 import type { Rules } from './claims/rules.ts';
 import type { ClaimsOf } from './claims/types.ts';
@@ -13,6 +12,7 @@ import type { Explanation } from './explain/explain.ts';
 import { type AuthenticationMode, type AuthenticatorOptions, readOptions } from './options.ts';
 import { type AuthenticateOverrides, type CompiledOverrides, compileOverrides } from './overrides.ts';
 import type { Principal } from './principal.ts';
+import { isPlainObject } from './values/readers.ts';
 import { type AuthenticatorReport, createVerification, recalled } from './verification.ts';
 
 /** Options brought to life. Made once, when a service starts, and used by every request. */

@@ -4,7 +4,7 @@ import type { RequestParameters, Rules } from './claims/rules.ts';
 import type { ClaimsOf } from './claims/types.ts';
 import { AuthError } from './errors.ts';
 import { contextOf, type Principal, type PrincipalContext } from './principal.ts';
-import type { JsonObject } from './token/json.ts';
+import type { JsonObject } from './values/json.ts';
 
 /**
  * Judges a principal by a route's rules. Verifies nothing: the principal must come from an authenticator.

@@ -48,7 +48,6 @@ export {
 } from './claims/rules.ts';
 export type { StandardSchema } from './claims/schema.ts';
 export type { ClaimsOf } from './claims/types.ts';
-export type { Clock } from './clock.ts';
 export type { BodyCarrier, Carrier, CookieCarrier, HeaderCarrier, QueryCarrier } from './credentials/find.ts';
 export type { AuthDirectory, AuthDirectoryOptions, SavedToken } from './descriptor/auth-directory.ts';
 export {
@@ -63,7 +62,6 @@ export type { DescriptorOptions, LoadedDescriptor } from './descriptor/load.ts';
 export { loadDescriptor } from './descriptor/load.ts';
 export type { LoadedSettings, SettingsOptions } from './descriptor/settings.ts';
 export { loadSettings } from './descriptor/settings.ts';
-export type { Duration } from './duration.ts';
 export type { AuthErrorCode, AuthErrorContext, FilePlace } from './errors.ts';
 export { AuthError, ConfigError, isAuthError } from './errors.ts';
 export type { LatchkeyEvents } from './events.ts';
@@ -118,11 +116,13 @@ export { createServiceFetch } from './signing/service-token.ts';
 export type { PublishedKeys, Signer, SignerReport, SignOptions } from './signing/signer.ts';
 export { createSigner } from './signing/signer.ts';
 export type { AlgorithmName, LegacyAlgorithmName } from './token/algorithms.ts';
-export type { JsonObject, JsonValue } from './token/json.ts';
 export type { RequestTree, TokenSource } from './tree.ts';
 export { requireAll, requireAny } from './tree.ts';
 export type { AcceptedUpgrade, UpgradeAuthenticator } from './upgrade.ts';
 export { authenticateUpgrade, whenExpired } from './upgrade.ts';
+export type { Clock } from './values/clock.ts';
+export type { Duration } from './values/duration.ts';
+export type { JsonObject, JsonValue } from './values/json.ts';
 
 export type { AuthenticatorReport } from './verification.ts';
 

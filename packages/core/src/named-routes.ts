@@ -1,10 +1,11 @@
 // `routes` of the options: what a route asks of a principal, by a name that code refers to. Which request is on which route is the
 // framework's to know: nothing here matches a path.
-import { isPlainObject, readObject } from './checks.ts';
+
 import { type CompiledRules, compileRules } from './claims/compile.ts';
 import { compileIssuers, type IssuerMatcher, type IssuerRule } from './claims/issuers.ts';
 import type { Rules } from './claims/rules.ts';
 import { ConfigError } from './errors.ts';
+import { isPlainObject, readObject } from './values/readers.ts';
 
 /** What a named route asks of a principal. That nobody is anonymous there goes without saying. */
 export interface NamedRoute {

@@ -1,12 +1,10 @@
 // AuthenticatorOptions: checked once, defaulted, frozen. What is wrong is a ConfigError that names the path and the mend.
-import { readBoolean, readChoice, readMaxTokenBytes, readObject, readText } from './checks.ts';
+
 import { type CompiledRules, claimNames } from './claims/compile.ts';
 import { compileIssuers, type IssuerMatcher, type IssuerRule } from './claims/issuers.ts';
 import type { RegisteredClaimsPolicy } from './claims/registered.ts';
 import type { Rules } from './claims/rules.ts';
-import { type Clock, readClock } from './clock.ts';
 import { type Carrier, readTokenFrom, type TokenFinder } from './credentials/find.ts';
-import { type Duration, parseDuration } from './duration.ts';
 import { ConfigError } from './errors.ts';
 import { type GroupsOptions, type GroupsSettings, readGroups } from './groups/options.ts';
 import type { KeysetSettings, SecretStores } from './keysets/create.ts';
@@ -27,6 +25,9 @@ import {
 import { type RemoteOptions, type RemoteSettings, readRemote } from './remote/options.ts';
 import { readStore, type SecretStore } from './secrets/store.ts';
 import type { CacheLimits } from './token/cache.ts';
+import { type Clock, readClock } from './values/clock.ts';
+import { type Duration, parseDuration } from './values/duration.ts';
+import { readBoolean, readChoice, readMaxTokenBytes, readObject, readText } from './values/readers.ts';
 
 /** What becomes of a request without a good token: see `AuthenticatorOptions`. */
 export type AuthenticationMode = 'strict' | 'optional' | 'permissive';

@@ -1,11 +1,12 @@
 // What a route says instead of the options: checked once, like options.
-import { isPlainObject, readObject } from './checks.ts';
+
 import { type CompiledRules, compileRules } from './claims/compile.ts';
 import { compileIssuers, type IssuerMatcher, type IssuerRule } from './claims/issuers.ts';
 import type { Rules } from './claims/rules.ts';
 import { ConfigError } from './errors.ts';
 import type { AuthenticationMode } from './options.ts';
 import { readMode } from './read-options.ts';
+import { isPlainObject, readObject } from './values/readers.ts';
 
 /** What a route may say for itself. What it does not say, the options say. */
 export interface AuthenticateOverrides {

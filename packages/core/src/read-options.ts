@@ -1,6 +1,5 @@
 // Reading single options of an authenticator, each by itself. How they belong together stands in options.ts.
 import { isHeaderText } from './challenge.ts';
-import { readChoice, readList, readObject, readText } from './checks.ts';
 import { type CompiledRules, compileRules, needsRequest } from './claims/compile.ts';
 import type { Rules } from './claims/rules.ts';
 import { ConfigError } from './errors.ts';
@@ -9,6 +8,7 @@ import { readKeyset } from './keysets/read.ts';
 import type { AuthenticationMode } from './options.ts';
 import type { CacheLimits } from './token/cache.ts';
 import { normalizeType } from './token/parse.ts';
+import { readChoice, readList, readObject, readText } from './values/readers.ts';
 
 /** `claims`. @throws ConfigError */
 export function readClaims(value: unknown): CompiledRules {

@@ -14,7 +14,7 @@ import type { Settings } from './options.ts';
 import { createPrincipal, type Principal } from './principal.ts';
 import { createRemoteEndpoint, type RemoteReport } from './remote/endpoint.ts';
 import { validateRemotely } from './remote/validate.ts';
-import type { JsonObject } from './token/json.ts';
+import type { JsonObject } from './values/json.ts';
 
 /** How an authenticator fares. Holds no key and no token. */
 export interface AuthenticatorReport {

@@ -12,7 +12,7 @@ import { compileRules } from '../src/claims/compile.ts';
 import { ConfigError, isAuthError } from '../src/errors.ts';
 import type { KeysetOptions } from '../src/keysets/options.ts';
 import type { AuthenticatorOptions } from '../src/options.ts';
-import type { JsonValue } from '../src/token/json.ts';
+import type { JsonValue } from '../src/values/json.ts';
 
 const AUDIENCE = 'https://api.example.com';
 

@@ -26,7 +26,7 @@ import { generateJwk, publicJwk } from '../src/secrets/generate.ts';
 import { createMemoryStore } from '../src/secrets/store.ts';
 import type { ClaimsToSign } from '../src/signing/claims.ts';
 import { createSigner, type Signer } from '../src/signing/signer.ts';
-import type { JsonObject } from '../src/token/json.ts';
+import type { JsonObject } from '../src/values/json.ts';
 
 const HOME = 'https://login.example.com';
 const ELSEWHERE = 'https://login.example.org';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { AuthError } from '../src/errors.ts';
 import { contextOf, createPrincipal, isPrincipal } from '../src/principal.ts';
-import type { JsonObject } from '../src/token/json.ts';
+import type { JsonObject } from '../src/values/json.ts';
 
 const CONTEXT = { realm: undefined, delimiter: undefined, routes: new Map() };
 

@@ -11,7 +11,7 @@ import {
   type KeysetOptions,
   refusalOf,
 } from '../src/index.ts';
-import type { JsonValue } from '../src/token/json.ts';
+import type { JsonValue } from '../src/values/json.ts';
 
 const SYSTEM = 'https://system.example';
 const USERS = 'https://users.example';

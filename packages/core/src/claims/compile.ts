@@ -1,8 +1,8 @@
 // Rules to checks: once, when a service starts. Evaluated on every request.
 import { isScopeToken } from '../challenge.ts';
-import { isPlainObject } from '../checks.ts';
 import { ConfigError } from '../errors.ts';
-import type { JsonObject } from '../token/json.ts';
+import type { JsonObject } from '../values/json.ts';
+import { isPlainObject } from '../values/readers.ts';
 import { compileForm, type Holds, type Requirement } from './forms.ts';
 import { claimAt, splitPath } from './path.ts';
 import { compileRow, isRow } from './rows.ts';

@@ -1,7 +1,8 @@
 // What each form of a rule asks of a claim: from data to a function. Which claim that is, compile.ts says.
-import { isPlainObject, type UncheckedOptions } from '../checks.ts';
+
 import { ConfigError } from '../errors.ts';
-import type { JsonValue } from '../token/json.ts';
+import type { JsonValue } from '../values/json.ts';
+import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
 import { compilePattern } from './pattern.ts';
 import type { Literal, RequestParameters } from './rules.ts';
 import { callForeign, compileSchema, isSchema } from './schema.ts';

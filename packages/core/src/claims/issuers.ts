@@ -1,6 +1,7 @@
 // Which issuers are welcome, beside the question of whose keys are known: by name, or by pattern.
-import { isPlainObject, readList, readObject } from '../checks.ts';
+
 import { ConfigError } from '../errors.ts';
+import { isPlainObject, readList, readObject } from '../values/readers.ts';
 import { compilePattern } from './pattern.ts';
 import type { PatternRule } from './rules.ts';
 

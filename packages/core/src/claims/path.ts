@@ -1,5 +1,5 @@
 // Where a claim stands: a name of the claims, or a way into them. Own members only, so that no name finds what every object inherits.
-import { isJsonObject, type JsonObject, type JsonValue } from '../token/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../values/json.ts';
 
 /** Finds a claim; undefined if it is absent. */
 export function claimAt(claims: JsonObject, path: readonly string[]): JsonValue | undefined {

@@ -1,6 +1,6 @@
 // The registered claims, RFC 7519 §4.1: what time, audience and identity have to say. Runs only after the signature is good.
 import { AuthError } from '../errors.ts';
-import type { JsonObject, JsonValue } from '../token/json.ts';
+import type { JsonObject, JsonValue } from '../values/json.ts';
 
 /** How the registered claims are judged. */
 export interface RegisteredClaimsPolicy {

@@ -1,6 +1,7 @@
 // Claims as API gateways configure them: rows of a name, two switches, a type and a value. From rows to rules.
-import { readBoolean, readObject, readText, type UncheckedOptions } from '../checks.ts';
+
 import { ConfigError } from '../errors.ts';
+import { readBoolean, readObject, readText, type UncheckedOptions } from '../values/readers.ts';
 import type { Holds } from './forms.ts';
 import { compileForm } from './forms.ts';
 import type { Literal } from './rules.ts';

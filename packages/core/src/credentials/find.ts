@@ -1,6 +1,7 @@
 // Where a request may carry its token, and finding it there. One token in one place: anything else is nobody's guess.
-import { readList, readObject, readText } from '../checks.ts';
+
 import { AuthError, ConfigError } from '../errors.ts';
+import { readList, readObject, readText } from '../values/readers.ts';
 import { checkOrigin, cookieReader } from './cookie.ts';
 import { type CarrierReader, headerPeeker, headerReader } from './header.ts';
 import { bodyReader, queryReader } from './query.ts';

@@ -4,7 +4,6 @@ import { link, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { isIdentifier } from '../claims/registered.ts';
-import type { Clock } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { importPem } from '../keysets/public-keys.ts';
@@ -14,8 +13,9 @@ import { privateJwkFromPem } from '../secrets/pem.ts';
 import { codeOf, refuseLink, writePrivateFile } from '../secrets/write-file.ts';
 import { createSigner } from '../signing/signer.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
-import type { JsonObject } from '../token/json.ts';
 import { parseToken } from '../token/parse.ts';
+import type { Clock } from '../values/clock.ts';
+import type { JsonObject } from '../values/json.ts';
 
 /** Where the files are. All paths are absolute. */
 export interface AuthDirectory {

@@ -1,8 +1,8 @@
 // A descriptor as it is written: a YAML or JSON file, its `service.jwt`, and where in the file each thing stands. What it means is not read here.
 import { createRequire } from 'node:module';
 import type * as yaml from 'yaml';
-import { isPlainObject, type UncheckedOptions } from '../checks.ts';
 import { ConfigError, type FilePlace } from '../errors.ts';
+import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
 
 /** A descriptor that could be read. Nothing in it has been checked but that it is YAML, and has the block. */
 export interface DescriptorDocument {

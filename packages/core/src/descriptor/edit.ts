@@ -2,9 +2,9 @@
 // keyset may be is not judged here.
 import { isDeepStrictEqual } from 'node:util';
 import type * as yaml from 'yaml';
-import { isPlainObject, type UncheckedOptions } from '../checks.ts';
 import { ConfigError } from '../errors.ts';
-import type { JsonObject, JsonValue } from '../token/json.ts';
+import type { JsonObject, JsonValue } from '../values/json.ts';
+import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
 import { BLOCK, type DescriptorDocument, parseDescriptor, placed } from './document.ts';
 import { appendItem, removeItem, removeMember, setMember } from './edit/lines.ts';
 

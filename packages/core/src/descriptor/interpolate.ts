@@ -1,6 +1,7 @@
 // Environment variables in configuration: `${NAME}` in any text of options, issuers and rules included.
-import { isPlainObject } from '../checks.ts';
+
 import { ConfigError } from '../errors.ts';
+import { isPlainObject } from '../values/readers.ts';
 
 const VARIABLE = /\$\{([A-Z_][A-Z0-9_]*)\}/g;
 

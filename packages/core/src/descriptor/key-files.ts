@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { importJwk } from '../keysets/jwk.ts';
 import { privateJwkFromPem, publicJwkFromPem } from '../secrets/pem.ts';
 import { symmetricJwk } from '../secrets/raw.ts';
-import { isJsonObject, type JsonObject } from '../token/json.ts';
+import { isJsonObject, type JsonObject } from '../values/json.ts';
 
 /** A key pair, or one half of one: PEM, each half in a text of its own. */
 export interface KeyPairText {

@@ -1,5 +1,5 @@
 // Lint: the dangers in a descriptor, each with its mend. Here they are put together; what each rule looks at stands in lint/.
-import type { UncheckedOptions } from '../checks.ts';
+import type { UncheckedOptions } from '../values/readers.ts';
 import type { DescriptorDocument } from './document.ts';
 import { interpolate } from './interpolate.ts';
 import { algorithmRules } from './lint/algorithms.ts';

@@ -1,8 +1,6 @@
 // From a descriptor's file to options: variables put in, paths made whole, what only code can give put beside. Follows no changes.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { isPlainObject, readObject, type UncheckedOptions } from '../checks.ts';
-import type { Clock } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
@@ -14,6 +12,8 @@ import { readSignedFields } from '../signing/fields.ts';
 import type { SignerOptions } from '../signing/options.ts';
 import { readSignerOptions } from '../signing/read.ts';
 import type { SignResponseOptions } from '../signing/response.ts';
+import type { Clock } from '../values/clock.ts';
+import { isPlainObject, readObject, type UncheckedOptions } from '../values/readers.ts';
 import { type DescriptorDocument, MAX_DESCRIPTOR_BYTES, parseDescriptor, placed } from './document.ts';
 import { interpolate } from './interpolate.ts';
 

@@ -1,12 +1,12 @@
 // From the deprecated `keys` list to keysets: what is to be written, and whether what has been written is the same. Writes nothing itself.
 import { isDeepStrictEqual } from 'node:util';
-import { isPlainObject } from '../checks.ts';
 import { ConfigError } from '../errors.ts';
 import { importJwks } from '../keysets/jwk.ts';
 import { readKeyset } from '../keysets/read.ts';
 import { findSecret } from '../keysets/secret.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
-import { parseJsonObject } from '../token/json.ts';
+import { parseJsonObject } from '../values/json.ts';
+import { isPlainObject } from '../values/readers.ts';
 import { type DescriptorDocument, parseDescriptor, placed } from './document.ts';
 import { addKeyset, removeKeys } from './edit.ts';
 import { interpolate } from './interpolate.ts';

@@ -3,9 +3,7 @@
 import { access, constants } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isPlainObject, readObject } from '../checks.ts';
 import { present } from '../claims/rules.ts';
-import type { Clock } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import type { KeysetOptions } from '../keysets/options.ts';
@@ -13,6 +11,8 @@ import type { AuthenticatorOptions } from '../options.ts';
 import { readSecretFile } from '../secrets/directory.ts';
 import { codeOf } from '../secrets/write-file.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
+import type { Clock } from '../values/clock.ts';
+import { isPlainObject, readObject } from '../values/readers.ts';
 import {
   AUTH_ALGORITHM,
   isSignedBy,

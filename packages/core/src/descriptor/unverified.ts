@@ -1,6 +1,7 @@
 // A token taken apart for people to look at. Nothing here has been verified, and nothing may be decided by it.
-import { type JsonObject, parseJsonObject } from '../token/json.ts';
+
 import { parseToken } from '../token/parse.ts';
+import { type JsonObject, parseJsonObject } from '../values/json.ts';
 
 /** What somebody has written in a token. */
 export interface UnverifiedTokenText {

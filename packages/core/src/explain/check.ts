@@ -1,7 +1,8 @@
 // One check of an explanation, and how its texts are written. Judges nothing.
-import { isPlainObject } from '../checks.ts';
+
 import { isSchema } from '../claims/schema.ts';
 import { type AuthErrorCode, isAuthError } from '../errors.ts';
+import { isPlainObject } from '../values/readers.ts';
 
 /** One check. Its texts may hold claims of the token, and nothing of its signature or of a key. */
 export interface ExplainedCheck {

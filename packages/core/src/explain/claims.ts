@@ -5,7 +5,7 @@ import { checkRegisteredClaims, type RegisteredClaimsPolicy, readNumericDate } f
 import type { RequestParameters } from '../claims/rules.ts';
 import { AuthError } from '../errors.ts';
 import type { Settings } from '../options.ts';
-import type { JsonObject } from '../token/json.ts';
+import type { JsonObject } from '../values/json.ts';
 import { attempt, type ExplainedCheck, ruleText, textOf, timeText } from './check.ts';
 
 /** Judges nothing: what is asked of one claim is put beside it. */

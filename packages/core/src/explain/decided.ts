@@ -5,7 +5,7 @@ import { parametersOf, type RequestView } from '../credentials/request.ts';
 import { AuthError, type AuthErrorCode, isAuthError } from '../errors.ts';
 import type { Settings } from '../options.ts';
 import type { Principal } from '../principal.ts';
-import type { JsonObject } from '../token/json.ts';
+import type { JsonObject } from '../values/json.ts';
 import type { KeysAsked } from './keys.ts';
 
 /** The pipeline, and what it is made of. */

@@ -4,7 +4,7 @@ import type { CompiledRules } from '../claims/compile.ts';
 import { parametersOf, type RequestView } from '../credentials/request.ts';
 import { AuthError } from '../errors.ts';
 import type { Settings } from '../options.ts';
-import type { JsonObject } from '../token/json.ts';
+import type { JsonObject } from '../values/json.ts';
 import { attempt, type ExplainedCheck, textOf, withoutCodes } from './check.ts';
 import { explainRules } from './claims.ts';
 import { type Decided, decide, type Explained, type Outcome, rulesOf } from './decided.ts';

@@ -2,8 +2,8 @@
 import { AuthError } from '../errors.ts';
 import type { Settings } from '../options.ts';
 import { isBearerToken } from '../remote/validate.ts';
-import type { JsonObject } from '../token/json.ts';
 import { normalizeType, parseToken, type UnverifiedToken } from '../token/parse.ts';
+import type { JsonObject } from '../values/json.ts';
 import { attempt, type ExplainedCheck, refusalIn, textOf, withoutCodes } from './check.ts';
 import { explainIssuer, explainRegistered, explainRules, explainSystem } from './claims.ts';
 import type { Decided, Explained } from './decided.ts';

@@ -1,6 +1,5 @@
 // A group resolver over HTTP: GET with the subject in the URL, a JSON object with the groups back.
-import { readObject, readText } from '../checks.ts';
-import type { Duration } from '../duration.ts';
+
 import { ConfigError } from '../errors.ts';
 import { readSecret } from '../keysets/secret.ts';
 import { readTls, type TlsOptions } from '../keysets/tls.ts';
@@ -8,6 +7,8 @@ import { oddAnswer } from '../remote/breaker.ts';
 import { createJsonCaller } from '../remote/call.ts';
 import { readEndpointUrl, readTimeout } from '../remote/options.ts';
 import { checkSecretName, readStore, type SecretStore } from '../secrets/store.ts';
+import type { Duration } from '../values/duration.ts';
+import { readObject, readText } from '../values/readers.ts';
 import type { GroupResolver } from './resolver.ts';
 
 /** An endpoint that knows groups. */

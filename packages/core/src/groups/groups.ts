@@ -4,7 +4,7 @@ import { claimAt } from '../claims/path.ts';
 import { AuthError } from '../errors.ts';
 import { withDeadline } from '../keysets/deadline.ts';
 import { type Breaker, createBreaker } from '../remote/breaker.ts';
-import type { JsonObject } from '../token/json.ts';
+import type { JsonObject } from '../values/json.ts';
 import type { GroupSource, GroupsSettings, GroupTrust } from './options.ts';
 import type { GroupResolver, GroupSubject } from './resolver.ts';
 

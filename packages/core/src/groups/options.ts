@@ -1,9 +1,10 @@
 // Options of groups, and their reading: which sources there are, which is asked first, and whose word counts.
-import { isPlainObject, readChoice, readList, readObject, readText } from '../checks.ts';
+
 import { splitPath } from '../claims/path.ts';
-import { type Duration, parseDuration } from '../duration.ts';
 import { ConfigError } from '../errors.ts';
 import { readTimeout } from '../remote/options.ts';
+import { type Duration, parseDuration } from '../values/duration.ts';
+import { isPlainObject, readChoice, readList, readObject, readText } from '../values/readers.ts';
 import { createGroupEndpoint, type GroupEndpointOptions } from './endpoint.ts';
 import type { GroupResolver } from './resolver.ts';
 

@@ -1,7 +1,7 @@
 // Fetching JSON for keysets: whole-fetch deadline, size limit, redirects, cache headers. Knows nothing of keys.
 import { isIP } from 'node:net';
 import type { Agent, fetch, Headers, Response } from 'undici';
-import { type JsonObject, parseJsonObject } from '../token/json.ts';
+import { type JsonObject, parseJsonObject } from '../values/json.ts';
 import { isPublicAddress, lookupPublic } from './addresses.ts';
 import { withDeadline } from './deadline.ts';
 import type { TlsSettings } from './tls.ts';

@@ -8,8 +8,8 @@ import {
   isLegacy,
   type SignatureAlgorithm,
 } from '../token/algorithms.ts';
-import { isJsonObject, type JsonObject } from '../token/json.ts';
 import { createSignatureVerifier, type SignatureVerifier } from '../token/signature.ts';
+import { isJsonObject, type JsonObject } from '../values/json.ts';
 import { importMaterial, member, refuseExposed, UnusableKey } from './material.ts';
 
 /** A key that is fit to verify with, and the algorithms that it is bound to. */

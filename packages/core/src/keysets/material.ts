@@ -8,7 +8,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import type { SignatureAlgorithm } from '../token/algorithms.ts';
-import type { JsonObject } from '../token/json.ts';
+import type { JsonObject } from '../values/json.ts';
 import { isAnotherKey } from './another-key.ts';
 import { hasRocaFingerprint } from './roca.ts';
 

@@ -1,7 +1,8 @@
 // Reading the options that name algorithms, of keysets and of single keys.
-import { readList } from '../checks.ts';
+
 import { ConfigError } from '../errors.ts';
 import { type AlgorithmName, algorithmNames, findAlgorithm, isLegacy } from '../token/algorithms.ts';
+import { readList } from '../values/readers.ts';
 
 /** `allowedAlgorithms`. @throws ConfigError for one that no key of this source could ever be for */
 export function readAllowed(

@@ -1,7 +1,8 @@
 // Reading the deprecated `keys` list.
-import { readList, readObject, readText } from '../checks.ts';
+
 import { ConfigError } from '../errors.ts';
 import { checkSecretName } from '../secrets/store.ts';
+import { readList, readObject, readText } from '../values/readers.ts';
 import type { LegacyKeySettings } from './legacy-keys.ts';
 import { isLegacyName, readAlgorithm, readLegacy } from './read-algorithms.ts';
 

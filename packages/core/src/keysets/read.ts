@@ -1,10 +1,18 @@
 // Reading keyset options: what is wrong is a ConfigError with the path and the mend.
-import { readBoolean, readChoice, readList, readObject, readText, type UncheckedOptions } from '../checks.ts';
-import { type Duration, parseDuration } from '../duration.ts';
+
 import { ConfigError } from '../errors.ts';
 import { publicJwkFromPem } from '../secrets/pem.ts';
 import { checkSecretName, type SecretReference } from '../secrets/store.ts';
 import { findAlgorithm } from '../token/algorithms.ts';
+import { type Duration, parseDuration } from '../values/duration.ts';
+import {
+  readBoolean,
+  readChoice,
+  readList,
+  readObject,
+  readText,
+  type UncheckedOptions,
+} from '../values/readers.ts';
 import type { KeysetSettings, RefreshPolicy } from './create.ts';
 import { refuseUrl } from './https.ts';
 import type { JwksHost } from './jku.ts';

@@ -1,6 +1,6 @@
 // A JWK Set kept in a secret store. It may hold private keys, of which the public half verifies, and symmetric ones.
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
-import { parseJsonObject } from '../token/json.ts';
+import { parseJsonObject } from '../values/json.ts';
 import { withDeadline } from './deadline.ts';
 import { importJwks, type KeyPolicy } from './jwk.ts';
 import type { KeySource } from './refreshed-keyset.ts';

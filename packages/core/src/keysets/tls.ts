@@ -7,8 +7,8 @@ import {
   type DetailedPeerCertificate,
   type PeerCertificate,
 } from 'node:tls';
-import { readObject } from '../checks.ts';
 import { ConfigError } from '../errors.ts';
+import { readObject } from '../values/readers.ts';
 
 /** How the connection to a keyset's source is secured, beyond the system's CAs. */
 export interface TlsOptions {

@@ -1,12 +1,12 @@
 // Tokens that verified before. One that is found again is good only while its times say so and its key is still in its keyset, so a key that
 // left is dead here at once too. Only verified tokens get in: nobody can place an entry.
 import type { Validity } from '../claims/registered.ts';
-import type { Clock } from '../clock.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { type CacheLimits, createTokenCache } from '../token/cache.ts';
 import { createDoorkeeper } from '../token/doorkeeper.ts';
-import type { JsonObject, JsonValue } from '../token/json.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
+import type { Clock } from '../values/clock.ts';
+import type { JsonObject, JsonValue } from '../values/json.ts';
 import type { KeySnapshot, Keyset } from './keyset.ts';
 import { selectKeys } from './select.ts';
 import type { AskedKeyset, VerifiedBy } from './verify.ts';

@@ -2,7 +2,7 @@
 import { withDeadline } from '../keysets/deadline.ts';
 import { createConnections, readBounded } from '../keysets/https.ts';
 import type { TlsSettings } from '../keysets/tls.ts';
-import { type JsonObject, parseJsonObject } from '../token/json.ts';
+import { type JsonObject, parseJsonObject } from '../values/json.ts';
 
 /** What is asked. */
 export interface JsonCall {

@@ -1,13 +1,13 @@
 // Validation by a remote endpoint: one exact contract of what accepts a token, a clear denial, and everything else is no answer.
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../clock.ts';
 import { AuthError, ConfigError } from '../errors.ts';
 import { withDeadline } from '../keysets/deadline.ts';
 import { readSecret } from '../keysets/secret.ts';
 import type { SecretStore } from '../secrets/store.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../token/json.ts';
 import { parseToken } from '../token/parse.ts';
+import type { Clock } from '../values/clock.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../values/json.ts';
 import { createBreaker, oddAnswer } from './breaker.ts';
 import { createJsonCaller, type JsonAnswer, type JsonCall } from './call.ts';
 import type { RemoteSettings } from './options.ts';

@@ -1,11 +1,12 @@
 // Options of remote validation, and their reading.
-import { readBoolean, readChoice, readObject, readText, type UncheckedOptions } from '../checks.ts';
-import { type Duration, parseDuration } from '../duration.ts';
+
 import { ConfigError } from '../errors.ts';
 import { isLoopback } from '../keysets/addresses.ts';
 import { refuseUrl } from '../keysets/https.ts';
 import { readTls, type TlsOptions, type TlsSettings } from '../keysets/tls.ts';
 import { checkSecretName, type SecretReference } from '../secrets/store.ts';
+import { type Duration, parseDuration } from '../values/duration.ts';
+import { readBoolean, readChoice, readObject, readText, type UncheckedOptions } from '../values/readers.ts';
 
 interface RemoteCommon {
   /** Https, or http to loopback. Gets every token: one that you own. */

@@ -2,7 +2,7 @@
 import { generateKeyPair, type KeyPairKeyObjectResult, randomBytes, randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { type AlgorithmName, findAlgorithm, isLegacy, type SignatureAlgorithm } from '../token/algorithms.ts';
-import { isJsonObject, type JsonObject } from '../token/json.ts';
+import { isJsonObject, type JsonObject } from '../values/json.ts';
 
 const RSA_BITS = 3072;
 const MAX_KID_LENGTH = 256;

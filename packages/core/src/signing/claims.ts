@@ -1,7 +1,7 @@
 // Claims before they are signed: what a verifier would read otherwise than it was meant is refused here. Adds what is due.
 import { randomUUID } from 'node:crypto';
-import { isPlainObject } from '../checks.ts';
 import { isIdentifier, MAX_NUMERIC_DATE } from '../claims/registered.ts';
+import { isPlainObject } from '../values/readers.ts';
 
 /** Claims to sign: JSON values by name. */
 export type ClaimsToSign = { readonly [name: string]: unknown };

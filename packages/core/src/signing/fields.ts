@@ -1,5 +1,5 @@
 // Which members of a reply are signed, and how they are written then. Shapes, and their reading.
-import { readBoolean, readChoice, readList, readText, type UncheckedOptions } from '../checks.ts';
+import { readBoolean, readChoice, readList, readText, type UncheckedOptions } from '../values/readers.ts';
 
 /** Which members of a reply are signed, and how. */
 export interface SignedFields {

@@ -1,4 +1,6 @@
 // The gateway's own signer configuration, read as it stands in its file: two namespaces, two spellings, one meaning.
+
+import { ConfigError } from '../errors.ts';
 import {
   isPlainObject,
   readBoolean,
@@ -6,8 +8,7 @@ import {
   readObject,
   readText,
   type UncheckedOptions,
-} from '../checks.ts';
-import { ConfigError } from '../errors.ts';
+} from '../values/readers.ts';
 
 /** The options of the gateway's signer, in the spelling of today. With dashes, `jwk-url` and `keys-to-sign` are the same. */
 export interface GatewaySigner {

@@ -1,11 +1,12 @@
 // Signer options, one shape per source of keys. Only shapes: what is checked and how stands in read.ts.
-import type { Clock } from '../clock.ts';
-import type { Duration } from '../duration.ts';
+
 import type { JwkSet } from '../keysets/jwk.ts';
 import type { LegacyKeyOptions } from '../keysets/options.ts';
 import type { TlsOptions } from '../keysets/tls.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
+import type { Clock } from '../values/clock.ts';
+import type { Duration } from '../values/duration.ts';
 
 /** An algorithm that tokens are signed with: all that are verified, but the legacy ones. */
 export type SigningAlgorithm = Exclude<AlgorithmName, LegacyAlgorithmName>;

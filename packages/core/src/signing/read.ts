@@ -1,15 +1,5 @@
 // Reading signer options: what is wrong is a ConfigError with the path and the mend.
-import {
-  readBoolean,
-  readChoice,
-  readList,
-  readMaxTokenBytes,
-  readObject,
-  readText,
-  type UncheckedOptions,
-} from '../checks.ts';
-import { type Clock, readClock } from '../clock.ts';
-import { type Duration, parseDuration } from '../duration.ts';
+
 import { ConfigError } from '../errors.ts';
 import { isLoopback } from '../keysets/addresses.ts';
 import { refuseUrl } from '../keysets/https.ts';
@@ -20,6 +10,17 @@ import { readTls, type TlsSettings } from '../keysets/tls.ts';
 import { refusesHttpKeys } from '../secrets/production.ts';
 import { checkSecretName, readStore, type SecretReference, type SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
+import { type Clock, readClock } from '../values/clock.ts';
+import { type Duration, parseDuration } from '../values/duration.ts';
+import {
+  readBoolean,
+  readChoice,
+  readList,
+  readMaxTokenBytes,
+  readObject,
+  readText,
+  type UncheckedOptions,
+} from '../values/readers.ts';
 import type { ClaimsPolicy } from './claims.ts';
 import type { SecretFormat, SignerSourceName } from './options.ts';
 

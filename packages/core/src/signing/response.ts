@@ -1,8 +1,8 @@
 // Signing fields of a reply: which replies, which fields, and what leaves instead. How a framework hands the reply over is the adapter's.
 import { isUtf8 } from 'node:buffer';
-import { isPlainObject, readObject, type UncheckedOptions } from '../checks.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
+import { isPlainObject, readObject, type UncheckedOptions } from '../values/readers.ts';
 import { readSignedFields, type SignedFields } from './fields.ts';
 import { type GatewaySignerOptions, inGatewayTerms, readGatewaySigner } from './gateway.ts';
 import type { SignerOptions } from './options.ts';

@@ -6,7 +6,7 @@ import { findSecret } from '../keysets/secret.ts';
 import { generateJwk } from '../secrets/generate.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
-import { isJsonObject, type JsonObject, parseJsonObject } from '../token/json.ts';
+import { isJsonObject, type JsonObject, parseJsonObject } from '../values/json.ts';
 import type { SignerSettings } from './read.ts';
 import { importSigningKey, type SigningKey } from './signing-key.ts';
 

@@ -2,13 +2,13 @@
 // nothing: what the token says of itself serves only to tell when to read again, and not to send it to the wrong place.
 import { basename, dirname } from 'node:path';
 import { MAX_NUMERIC_DATE } from '../claims/registered.ts';
-import type { Clock } from '../clock.ts';
 import { asError, isAuthError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
 import { withDeadline } from '../keysets/deadline.ts';
 import { readSecretFile, watchPath } from '../secrets/directory.ts';
-import type { JsonObject, JsonValue } from '../token/json.ts';
 import { parseToken } from '../token/parse.ts';
+import type { Clock } from '../values/clock.ts';
+import type { JsonObject, JsonValue } from '../values/json.ts';
 
 /** One service token's options, checked. */
 export interface ServiceTokenSettings {

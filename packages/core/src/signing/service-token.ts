@@ -1,10 +1,10 @@
 // Calls to other services: which of them carries which service token. When a token's file is read is the matter of
 // service-token-file.ts.
 import { resolve } from 'node:path';
-import { readBoolean, readList, readObject, readText } from '../checks.ts';
-import { type Clock, readClock } from '../clock.ts';
 import { asError, ConfigError } from '../errors.ts';
 import { isLoopback } from '../keysets/addresses.ts';
+import { type Clock, readClock } from '../values/clock.ts';
+import { readBoolean, readList, readObject, readText } from '../values/readers.ts';
 import {
   createServiceTokenFile,
   type ServiceTokenFile,

@@ -1,10 +1,11 @@
 // The signer: keys brought to life, made once. Chooses the key, completes the claims, signs. Where keys come from lies beside it.
-import { readObject } from '../checks.ts';
-import type { Duration } from '../duration.ts';
+
 import { AuthError, ConfigError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
 import { createRefreshed } from '../keysets/refresh.ts';
-import type { JsonObject } from '../token/json.ts';
+import type { Duration } from '../values/duration.ts';
+import type { JsonObject } from '../values/json.ts';
+import { readObject } from '../values/readers.ts';
 import { type ClaimsToSign, completeClaims } from './claims.ts';
 import type { SignerOptions } from './options.ts';
 import { readLifetime, readSignerOptions, type SignerSettings } from './read.ts';

@@ -9,8 +9,8 @@ import {
   isLegacy,
   type SignatureAlgorithm,
 } from '../token/algorithms.ts';
-import { isJsonObject, type JsonObject } from '../token/json.ts';
 import { createSignatureMaker, createSignatureVerifier, type SignatureMaker } from '../token/signature.ts';
+import { isJsonObject, type JsonObject } from '../values/json.ts';
 
 /** A key that signs, with the one algorithm that it signs with. */
 export interface SigningKey {

@@ -9,7 +9,7 @@ import { privateJwkFromPem } from '../secrets/pem.ts';
 import { symmetricJwk } from '../secrets/raw.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { findAlgorithm } from '../token/algorithms.ts';
-import { deepFreeze, isJsonObject, type JsonObject, parseJsonObject } from '../token/json.ts';
+import { deepFreeze, isJsonObject, type JsonObject, parseJsonObject } from '../values/json.ts';
 import type { SecretFormat } from './options.ts';
 import type { SignerSettings } from './read.ts';
 import { importSigningKey, isPrivate, type RefusedKey, type SigningKey } from './signing-key.ts';

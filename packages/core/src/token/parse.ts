@@ -1,6 +1,6 @@
 // Strict compact JWS (RFC 7515 §7.1): form and JOSE header. Nothing that leaves here has been verified.
 import { AuthError } from '../errors.ts';
-import { type JsonObject, parseJsonObject } from './json.ts';
+import { type JsonObject, parseJsonObject } from '../values/json.ts';
 
 /** The JOSE header parameters that are read (RFC 7515 §4.1). Others are ignored; `jwk`, `x5u` and `x5c` always are. */
 export interface UnverifiedHeader {

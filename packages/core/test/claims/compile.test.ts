@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { compileRules, firstFailure, splitList } from '../../src/claims/compile.ts';
 import { allOf, anyOf, optional, pattern, present, type Rule, type Rules } from '../../src/claims/rules.ts';
 import { ConfigError } from '../../src/errors.ts';
-import type { JsonObject, JsonValue } from '../../src/token/json.ts';
+import type { JsonObject, JsonValue } from '../../src/values/json.ts';
 
 /** Does the rule on claim `c` hold for this value? Undefined: the claim is absent. */
 function holds(rule: Rule, value: unknown, claim = 'c'): boolean {

@@ -16,7 +16,7 @@ import {
   type Rules,
 } from '../../src/claims/rules.ts';
 import { ConfigError } from '../../src/errors.ts';
-import type { JsonObject } from '../../src/token/json.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const REQUEST: RequestParameters = { method: 'GET', headers: {}, params: { c: 'a' } };
 

@@ -7,7 +7,7 @@ import { compileRules, firstFailure } from '../../src/claims/compile.ts';
 import { claimAt, splitPath } from '../../src/claims/path.ts';
 import { allOf, at, optional, present, type Rules } from '../../src/claims/rules.ts';
 import { ConfigError } from '../../src/errors.ts';
-import type { JsonObject } from '../../src/token/json.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 /** Is the claim of this name x, under the delimiter? */
 const isX = (name: string, claims: string, delimiter?: string): boolean =>

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkRegisteredClaims, type RegisteredClaimsPolicy } from '../../src/claims/registered.ts';
 import { AuthError } from '../../src/errors.ts';
-import type { JsonObject } from '../../src/token/json.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const NOW = 1_800_000_000;
 const AUDIENCE = 'https://api.example.com';

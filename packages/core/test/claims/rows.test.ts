@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { compileRules, firstFailure } from '../../src/claims/compile.ts';
 import type { Rules } from '../../src/claims/rules.ts';
 import { ConfigError } from '../../src/errors.ts';
-import type { JsonObject, JsonValue } from '../../src/token/json.ts';
+import type { JsonObject, JsonValue } from '../../src/values/json.ts';
 
 type Row = { readonly [member: string]: unknown };
 

@@ -9,7 +9,7 @@ import { compileRules, firstFailure } from '../../src/claims/compile.ts';
 import { at, optional, type Rules } from '../../src/claims/rules.ts';
 import type { StandardSchema } from '../../src/claims/schema.ts';
 import { ConfigError } from '../../src/errors.ts';
-import type { JsonObject, JsonValue } from '../../src/token/json.ts';
+import type { JsonObject, JsonValue } from '../../src/values/json.ts';
 
 const holds = (schema: unknown, value: unknown): boolean =>
   firstFailure(compileRules({ c: schema } as Rules), value === undefined ? {} : { c: value as JsonValue }) ===

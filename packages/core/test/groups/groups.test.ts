@@ -23,7 +23,7 @@ import {
   present,
   type Rules,
 } from '../../src/index.ts';
-import type { JsonValue } from '../../src/token/json.ts';
+import type { JsonValue } from '../../src/values/json.ts';
 
 const ISSUER = 'https://issuer.example';
 const PARTNER = 'https://partner.example';

@@ -12,7 +12,7 @@ import { ConfigError, isAuthError } from '../../src/errors.ts';
 import type { LatchkeyEvents } from '../../src/events.ts';
 import { metadataUrl } from '../../src/keysets/discovery.ts';
 import type { DiscoveryKeysetOptions } from '../../src/keysets/options.ts';
-import type { JsonObject } from '../../src/token/json.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const WELL_KNOWN = '/.well-known/openid-configuration';

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { importJwk, importJwks, type KeyPolicy, type VerificationKey } from '../../src/keysets/jwk.ts';
 import { createSnapshot } from '../../src/keysets/keyset.ts';
 import { type AlgorithmName, algorithmNames } from '../../src/token/algorithms.ts';
-import type { JsonObject } from '../../src/token/json.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const PUBLIC: KeyPolicy = { origin: 'public' };
 

@@ -15,8 +15,8 @@ import {
   type LoadedKeys,
   type RefreshedKeysetSettings,
 } from '../../src/keysets/refreshed-keyset.ts';
-import type { JsonObject } from '../../src/token/json.ts';
 import type { UnverifiedHeader } from '../../src/token/parse.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const PUBLIC: KeyPolicy = { origin: 'public' };
 /** The engine does not look at it. */

@@ -24,7 +24,7 @@ import type { AuthenticatorOptions } from '../../src/options.ts';
 import { createDirectoryStore } from '../../src/secrets/directory.ts';
 import { createMemoryStore, type SecretReference, type SecretStore } from '../../src/secrets/store.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
-import type { JsonObject } from '../../src/token/json.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const ISSUER = 'internal';

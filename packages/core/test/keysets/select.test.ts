@@ -5,7 +5,7 @@ import { createAuthenticator } from '../../src/authenticator.ts';
 import { isAuthError } from '../../src/errors.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
-import type { JsonObject } from '../../src/token/json.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const A = 'https://a.example';
 const B = 'https://b.example';

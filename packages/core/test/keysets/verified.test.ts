@@ -21,8 +21,8 @@ import {
 import { selectKeys } from '../../src/keysets/select.ts';
 import { createVerifiedTokens, type VerifiedToken, type VerifiedTokens } from '../../src/keysets/verified.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
-import type { JsonObject } from '../../src/token/json.ts';
 import type { UnverifiedHeader } from '../../src/token/parse.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;

@@ -20,7 +20,7 @@ import { withDeadline } from '../../src/keysets/deadline.ts';
 import type { AuthenticatorOptions } from '../../src/options.ts';
 import type { RemoteOptions } from '../../src/remote/options.ts';
 import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts';
-import type { JsonValue } from '../../src/token/json.ts';
+import type { JsonValue } from '../../src/values/json.ts';
 
 const NOW = 1_700_000_000;
 const SECRET_KEY = { name: 'idp', key: 'client-secret' };

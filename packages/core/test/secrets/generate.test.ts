@@ -6,7 +6,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { importJwk, type KeyPolicy } from '../../src/keysets/jwk.ts';
 import { generateJwk, publicJwk } from '../../src/secrets/generate.ts';
 import { type AlgorithmName, algorithmNames } from '../../src/token/algorithms.ts';
-import { type JsonObject, parseJsonObject } from '../../src/token/json.ts';
+import { type JsonObject, parseJsonObject } from '../../src/values/json.ts';
 
 const LEGACY: readonly AlgorithmName[] = ['HMD5', 'HS224'];
 const MADE = algorithmNames.filter((name) => !LEGACY.includes(name));

@@ -6,7 +6,7 @@ import { generateJwk } from '../../src/secrets/generate.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
 import { type ClaimsPolicy, type ClaimsToSign, completeClaims } from '../../src/signing/claims.ts';
 import { createSigner } from '../../src/signing/signer.ts';
-import type { JsonObject, JsonValue } from '../../src/token/json.ts';
+import type { JsonObject, JsonValue } from '../../src/values/json.ts';
 
 const NOW = 1_800_000_000;
 const HOUR = 3_600;

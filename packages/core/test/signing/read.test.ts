@@ -7,7 +7,7 @@ import { createMemoryStore } from '../../src/secrets/store.ts';
 import type { SignerOptions } from '../../src/signing/options.ts';
 import { readLifetime, readSignerOptions, signerOptionNames } from '../../src/signing/read.ts';
 import { createSigner } from '../../src/signing/signer.ts';
-import type { JsonObject } from '../../src/token/json.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const URL_OF_KEYS = 'https://keys.example/private.json';
 const secrets = createMemoryStore();

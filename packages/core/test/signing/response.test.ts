@@ -17,7 +17,7 @@ import {
   type SignResponseOptions,
 } from '../../src/signing/response.ts';
 import { createSigner, type Signer } from '../../src/signing/signer.ts';
-import type { JsonObject } from '../../src/token/json.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const NOW = 1_700_000_000;
 const EXP = NOW + 300;

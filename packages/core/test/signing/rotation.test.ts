@@ -17,7 +17,7 @@ import { generateJwk } from '../../src/secrets/generate.ts';
 import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts';
 import type { SignerOptions } from '../../src/signing/options.ts';
 import { createSigner, type Signer } from '../../src/signing/signer.ts';
-import type { JsonObject } from '../../src/token/json.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const START = 1_800_000_000;
 const SECOND = 1_000;

@@ -19,7 +19,7 @@ import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts'
 import type { SignerOptions, SigningAlgorithm } from '../../src/signing/options.ts';
 import { createSigner, type Signer, type SignOptions } from '../../src/signing/signer.ts';
 import { type AlgorithmName, algorithmNames } from '../../src/token/algorithms.ts';
-import type { JsonObject } from '../../src/token/json.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const SIGNED = algorithmNames.filter((name): name is SigningAlgorithm => name !== 'HMD5' && name !== 'HS224');
 const SYMMETRIC = SIGNED.filter((name) => name.startsWith('HS'));

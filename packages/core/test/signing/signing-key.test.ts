@@ -19,8 +19,8 @@ import {
   type SigningPolicy,
 } from '../../src/signing/signing-key.ts';
 import { type AlgorithmName, algorithmNames, findAlgorithm } from '../../src/token/algorithms.ts';
-import type { JsonObject } from '../../src/token/json.ts';
 import { createSignatureVerifier } from '../../src/token/signature.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const SIGNED = algorithmNames.filter((name) => name !== 'HMD5' && name !== 'HS224');
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'priv'];

@@ -26,7 +26,7 @@ import { generateJwk, publicJwk } from '../../src/secrets/generate.ts';
 import { createMemoryStore, type MemoryStore, type SecretStore } from '../../src/secrets/store.ts';
 import type { SignerOptions } from '../../src/signing/options.ts';
 import { createSigner, type Signer } from '../../src/signing/signer.ts';
-import type { JsonObject } from '../../src/token/json.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -11,7 +11,7 @@ import { isAuthError } from '../../src/errors.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
-import type { JsonObject } from '../../src/token/json.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const ISSUER = 'internal';

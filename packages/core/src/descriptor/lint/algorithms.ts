@@ -1,6 +1,7 @@
 // What lint finds in the algorithms of keysets and keys, and in how a key is chosen for a token.
-import type { UncheckedOptions } from '../../checks.ts';
+
 import { findAlgorithm } from '../../token/algorithms.ts';
+import type { UncheckedOptions } from '../../values/readers.ts';
 import { itemsOf, keysetsOf, keysOf, type LintRule, type Part, type Spot, spotIf } from './rule.ts';
 
 const MANY_ALGORITHMS = 4;

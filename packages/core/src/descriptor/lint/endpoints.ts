@@ -1,6 +1,7 @@
 // What lint finds in what a service asks over the network beside keys, in groups and who may give them, and in what it signs.
-import type { UncheckedOptions } from '../../checks.ts';
+
 import { isLoopback } from '../../keysets/addresses.ts';
+import type { UncheckedOptions } from '../../values/readers.ts';
 import {
   isLonger,
   itemsOf,

@@ -1,8 +1,9 @@
 // What lint finds in the keys of a keyset itself: those that nobody can use, and kinds that do not belong together. Where they lie stands elsewhere.
-import { isPlainObject, type UncheckedOptions } from '../../checks.ts';
+
 import { type ImportedJwks, importJwks, type KeyPolicy } from '../../keysets/jwk.ts';
 import { readKeyset } from '../../keysets/read.ts';
-import { parseJsonObject } from '../../token/json.ts';
+import { parseJsonObject } from '../../values/json.ts';
+import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 import { type Finding, itemsOf, keysetsOf, membersOf, type Part } from './rule.ts';
 
 /** A finding without its place in the file. */

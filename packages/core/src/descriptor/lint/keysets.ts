@@ -1,6 +1,7 @@
 // What lint finds in keysets and in the deprecated keys: whose they are, and where they come from. Algorithms have a file of their own.
-import type { UncheckedOptions } from '../../checks.ts';
+
 import { isLoopback } from '../../keysets/addresses.ts';
+import type { UncheckedOptions } from '../../values/readers.ts';
 import {
   isLonger,
   itemsOf,

@@ -1,7 +1,8 @@
 // What lint finds in the text of a descriptor itself: secrets that stand in it, and variables. Nothing of a secret gets into a finding.
-import type { UncheckedOptions } from '../../checks.ts';
+
 import { EXPOSED, refuseExposed } from '../../keysets/material.ts';
-import { isJsonObject } from '../../token/json.ts';
+import { isJsonObject } from '../../values/json.ts';
+import type { UncheckedOptions } from '../../values/readers.ts';
 import { itemsOf, keysetsOf, type LintRule, membersOf, type Spot, spotIf, textsIn } from './rule.ts';
 
 /** The rules about what is written, before any variable is put in. */

@@ -1,7 +1,8 @@
 // What a rule of lint is, what it finds, and how rules get at the parts of a descriptor that nobody has checked. The rules are beside it.
-import { isPlainObject, type UncheckedOptions } from '../../checks.ts';
-import { parseDuration } from '../../duration.ts';
+
 import type { FilePlace } from '../../errors.ts';
+import { parseDuration } from '../../values/duration.ts';
+import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 
 /** `error`: core refuses it, or a secret lies open. `warning`: it works, and is dangerous. */
 export type Severity = 'error' | 'warning';

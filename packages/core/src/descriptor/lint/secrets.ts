@@ -1,11 +1,11 @@
 // What lint finds in the directory of secrets: what is missing, who can read it, and whether it is keys that can be used. Reads, and never writes.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { UncheckedOptions } from '../../checks.ts';
 import { readSecretFile } from '../../secrets/directory.ts';
 import { checkSecretName } from '../../secrets/store.ts';
 import { codeOf } from '../../secrets/write-file.ts';
 import { findAlgorithm } from '../../token/algorithms.ts';
+import type { UncheckedOptions } from '../../values/readers.ts';
 import { type FindingKind, foundBy, lintSet, NO_KEYS, setOf, type UnplacedFinding } from './jwks.ts';
 import { isExposed } from './literals.ts';
 import { itemsOf, keysetsOf, keysOf, membersOf, type Part, partsIn } from './rule.ts';

@@ -6,7 +6,7 @@ import { findSecret } from '../../keysets/secret.ts';
 import { symmetricJwk } from '../../secrets/raw.ts';
 import type { SecretStore } from '../../secrets/store.ts';
 import { findAlgorithm } from '../../token/algorithms.ts';
-import type { JsonObject } from '../../token/json.ts';
+import type { JsonObject } from '../../values/json.ts';
 import { privateJwkOf, publicJwkOf } from '../key-files.ts';
 
 /** One key of the list, with what is in its secret. */

@@ -1,13 +1,13 @@
 // The keysets that the deprecated `keys` list becomes: which keys go together, under which names, and what is in their secrets.
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { isPlainObject } from '../../checks.ts';
 import { ConfigError } from '../../errors.ts';
 import { importJwks } from '../../keysets/jwk.ts';
 import { readKeyset } from '../../keysets/read.ts';
 import { readLegacyKeys } from '../../keysets/read-legacy-keys.ts';
 import { checkSecretName, type SecretReference, type SecretStore } from '../../secrets/store.ts';
-import type { JsonObject } from '../../token/json.ts';
+import type { JsonObject } from '../../values/json.ts';
+import { isPlainObject } from '../../values/readers.ts';
 import type { DescriptorDocument } from '../document.ts';
 import { interpolate } from '../interpolate.ts';
 import { identityOf, type LegacyKey, readLegacyKey } from './keys.ts';

@@ -1,6 +1,6 @@
 // What a change of remote validation, of groups, of the places of tokens and of signing does.
 import { isDeepStrictEqual } from 'node:util';
-import { isPlainObject } from '../../checks.ts';
+import { isPlainObject } from '../../values/readers.ts';
 import {
   flag,
   type Judge,

@@ -1,7 +1,7 @@
 // How two values of a descriptor are compared: small judges, each of which says what a change opens, closes, or merely changes.
 import { isDeepStrictEqual } from 'node:util';
-import { isPlainObject, type UncheckedOptions } from '../../checks.ts';
-import { parseDuration } from '../../duration.ts';
+import { parseDuration } from '../../values/duration.ts';
+import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 
 /** `opens`: more may pass than before. `closes`: less may. `changes`: something else, or what cannot be told. */
 export type Effect = 'opens' | 'closes' | 'changes';

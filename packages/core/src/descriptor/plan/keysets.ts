@@ -1,6 +1,6 @@
 // What a change of keysets and of the deprecated keys does: whose tokens are accepted, by which keys and algorithms, and for how long.
 import { isDeepStrictEqual } from 'node:util';
-import { isPlainObject, type UncheckedOptions } from '../../checks.ts';
+import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 import {
   flag,
   type Judge,

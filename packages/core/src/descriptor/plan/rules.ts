@@ -1,6 +1,6 @@
 // What a change of claim rules does: a rule is narrower than another if whatever satisfies it satisfies the other, too.
 import { isDeepStrictEqual } from 'node:util';
-import { isPlainObject, type UncheckedOptions } from '../../checks.ts';
+import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 import { type Judge, listOf, type Verdict, verdict } from './judge.ts';
 
 type Form = 'any' | 'all' | 'values' | 'exactly' | 'none' | 'pattern' | 'present' | 'fromRequest' | 'unknown';

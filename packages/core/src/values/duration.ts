@@ -1,5 +1,5 @@
 // Durations as they are written in options and descriptors: a number with a unit. Nothing here reads a clock.
-import { ConfigError } from './errors.ts';
+import { ConfigError } from '../errors.ts';
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 

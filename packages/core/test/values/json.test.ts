@@ -1,6 +1,6 @@
 // Strict JSON: encoding, repeated members, nesting, numbers and surrogates, and what a parsed object is made of.
 import { describe, expect, it } from 'vitest';
-import { deepFreeze, isJsonObject, type JsonObject, parseJsonObject } from '../../src/token/json.ts';
+import { deepFreeze, isJsonObject, type JsonObject, parseJsonObject } from '../../src/values/json.ts';
 
 const parse = (text: string): JsonObject => parseJsonObject(Buffer.from(text, 'utf8'));
 const bytes = (...parts: readonly (string | readonly number[])[]): Buffer =>

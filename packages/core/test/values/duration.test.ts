@@ -1,7 +1,7 @@
 // Durations: a number with a unit, as Go writes them, and nothing else.
 import { describe, expect, it } from 'vitest';
-import { parseDuration } from '../src/duration.ts';
-import { ConfigError } from '../src/errors.ts';
+import { ConfigError } from '../../src/errors.ts';
+import { parseDuration } from '../../src/values/duration.ts';
 
 function configError(value: unknown): ConfigError | undefined {
   try {

@@ -1,5 +1,5 @@
 // Small readers for options that come from anywhere: each gives a checked value, or a ConfigError that names the path.
-import { ConfigError } from './errors.ts';
+import { ConfigError } from '../errors.ts';
 
 /** Options as they come: nothing is known of their values. */
 export type UncheckedOptions = Readonly<Record<string, unknown>>;
