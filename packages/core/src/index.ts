@@ -85,8 +85,8 @@ export type {
   PublicKeysKeysetOptions,
   SecretKeysetOptions,
 } from './keysets/options.ts';
-export type { TlsOptions } from './keysets/tls.ts';
 export type { NamedRoute } from './named-routes.ts';
+export type { TlsOptions } from './net/tls.ts';
 export type { AuthenticationMode, AuthenticatorOptions } from './options.ts';
 export type { AuthenticateOverrides, RouteAccess } from './overrides.ts';
 export type { Claims, Principal } from './principal.ts';
@@ -133,10 +133,10 @@ export { claimNames, compileRules } from './claims/compile.ts';
 export type { ConcealableRequest, ResponseView } from './credentials/query.ts';
 export type { RequestView } from './credentials/request.ts';
 export { asError, authErrorCodes } from './errors.ts';
+export { oddAnswer } from './net/breaker.ts';
 export type { CompiledAccess, CompiledOverrides } from './overrides.ts';
 export { compileAccess, compileOverrides } from './overrides.ts';
 export { isPrincipal } from './principal.ts';
-export { oddAnswer } from './remote/breaker.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
 export { authenticateMark, checkRoutes, reportRoute } from './route-report.ts';
 export { settle } from './settle.ts';

@@ -2,9 +2,9 @@
 
 import { ConfigError } from '../errors.ts';
 import { readSecret } from '../keysets/secret.ts';
-import { readTls, type TlsOptions } from '../keysets/tls.ts';
-import { oddAnswer } from '../remote/breaker.ts';
-import { createJsonCaller } from '../remote/call.ts';
+import { oddAnswer } from '../net/breaker.ts';
+import { createJsonCaller } from '../net/json-call.ts';
+import { readTls, type TlsOptions } from '../net/tls.ts';
 import { readEndpointUrl, readTimeout } from '../remote/options.ts';
 import { checkSecretName, readStore, type SecretStore } from '../secrets/store.ts';
 import type { Duration } from '../values/duration.ts';

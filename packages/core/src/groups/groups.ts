@@ -2,8 +2,8 @@
 import { LRUCache } from 'lru-cache';
 import { claimAt } from '../claims/path.ts';
 import { AuthError } from '../errors.ts';
-import { withDeadline } from '../keysets/deadline.ts';
-import { type Breaker, createBreaker } from '../remote/breaker.ts';
+import { type Breaker, createBreaker } from '../net/breaker.ts';
+import { withDeadline } from '../net/deadline.ts';
 import type { JsonObject } from '../values/json.ts';
 import type { GroupSource, GroupsSettings, GroupTrust } from './options.ts';
 import type { GroupResolver, GroupSubject } from './resolver.ts';

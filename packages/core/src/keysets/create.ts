@@ -1,9 +1,10 @@
 // From a keyset's settings to a keyset: which source, and how it is kept current.
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
+import { createJsonFetcher } from '../net/https.ts';
+import type { TlsSettings } from '../net/tls.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { createDiscoverySource } from './discovery.ts';
-import { createJsonFetcher } from './https.ts';
 import { createInlineKeyset } from './inline.ts';
 import { createJkuKeyset, type JwksHost } from './jku.ts';
 import type { JwkSet, KeyPolicy } from './jwk.ts';
@@ -14,7 +15,6 @@ import { createPublicKeysSource, type PublicKeySettings } from './public-keys.ts
 import { createRefreshedKeyset, type KeySource } from './refreshed-keyset.ts';
 import { createSecretSource } from './secret.ts';
 import { indexKeysets, type KeysetIndex } from './select.ts';
-import type { TlsSettings } from './tls.ts';
 
 /** How a keyset that is read from somewhere is kept current. */
 export interface RefreshPolicy {

@@ -1,6 +1,6 @@
 // OpenID Connect Discovery 1.0 §4: from an issuer to its JWK Set. The metadata's other members are not used, above all not
 // its lists of algorithms, which may never widen what is accepted.
-import { type JsonFetcher, refuseUrl } from './https.ts';
+import { type JsonFetcher, refuseUrl } from '../net/https.ts';
 import type { KeyPolicy } from './jwk.ts';
 import { loadJwks } from './jwks-url.ts';
 import type { KeySource } from './refreshed-keyset.ts';

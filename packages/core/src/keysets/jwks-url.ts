@@ -1,5 +1,5 @@
 // A JWK Set behind a URL.
-import type { JsonFetcher } from './https.ts';
+import type { JsonFetcher } from '../net/https.ts';
 import { importJwks, type KeyPolicy } from './jwk.ts';
 import type { KeySource, LoadedKeys } from './refreshed-keyset.ts';
 

@@ -1,9 +1,9 @@
 // Public keys given as PEM, one algorithm each: a primary key and its backup. They have no kid, so each is tried for any token.
 import { basename, dirname } from 'node:path';
+import { withDeadline } from '../net/deadline.ts';
 import { readSecretFile, watchPath } from '../secrets/directory.ts';
 import { publicJwkFromPem } from '../secrets/pem.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
-import { withDeadline } from './deadline.ts';
 import {
   type ImportedJwks,
   importJwk,

@@ -1,6 +1,8 @@
 // Reading keyset options: what is wrong is a ConfigError with the path and the mend.
 
 import { ConfigError } from '../errors.ts';
+import { refuseUrl } from '../net/https.ts';
+import { readTls } from '../net/tls.ts';
 import { publicJwkFromPem } from '../secrets/pem.ts';
 import { checkSecretName, type SecretReference } from '../secrets/store.ts';
 import { findAlgorithm } from '../token/algorithms.ts';
@@ -14,13 +16,11 @@ import {
   type UncheckedOptions,
 } from '../values/readers.ts';
 import type { KeysetSettings, RefreshPolicy } from './create.ts';
-import { refuseUrl } from './https.ts';
 import type { JwksHost } from './jku.ts';
 import type { JwkSet } from './jwk.ts';
 import type { SourceName } from './options.ts';
 import type { PublicKeySettings } from './public-keys.ts';
 import { readAlgorithm, readAllowed, readLegacy } from './read-algorithms.ts';
-import { readTls } from './tls.ts';
 
 const SOURCES = [
   'useOidcDiscovery',

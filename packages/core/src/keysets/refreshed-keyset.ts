@@ -1,6 +1,7 @@
 // A keyset over a source of keys: what the refresh engine holds for it is a snapshot of verification keys.
 import { AuthError } from '../errors.ts';
 import { publish } from '../events.ts';
+import { createRefreshed, type Loaded, type Source } from '../net/refresh.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { ImportedJwks } from './jwk.ts';
 import {
@@ -10,7 +11,6 @@ import {
   type Keyset,
   publishChanges,
 } from './keyset.ts';
-import { createRefreshed, type Loaded, type Source } from './refresh.ts';
 
 /** What a source of keys gives: a whole, validated set, and how long it may be used. */
 export interface LoadedKeys extends ImportedJwks, Loaded {}

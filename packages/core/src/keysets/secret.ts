@@ -1,7 +1,8 @@
 // A JWK Set kept in a secret store. It may hold private keys, of which the public half verifies, and symmetric ones.
+
+import { withDeadline } from '../net/deadline.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { parseJsonObject } from '../values/json.ts';
-import { withDeadline } from './deadline.ts';
 import { importJwks, type KeyPolicy } from './jwk.ts';
 import type { KeySource } from './refreshed-keyset.ts';
 

@@ -2,14 +2,14 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { AuthError, ConfigError } from '../errors.ts';
-import { withDeadline } from '../keysets/deadline.ts';
 import { readSecret } from '../keysets/secret.ts';
+import { createBreaker, oddAnswer } from '../net/breaker.ts';
+import { withDeadline } from '../net/deadline.ts';
+import { createJsonCaller, type JsonAnswer, type JsonCall } from '../net/json-call.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { parseToken } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../values/json.ts';
-import { createBreaker, oddAnswer } from './breaker.ts';
-import { createJsonCaller, type JsonAnswer, type JsonCall } from './call.ts';
 import type { RemoteSettings } from './options.ts';
 
 /** How the endpoint fares. */

@@ -1,9 +1,9 @@
 // Options of remote validation, and their reading.
 
 import { ConfigError } from '../errors.ts';
-import { isLoopback } from '../keysets/addresses.ts';
-import { refuseUrl } from '../keysets/https.ts';
-import { readTls, type TlsOptions, type TlsSettings } from '../keysets/tls.ts';
+import { isLoopback } from '../net/addresses.ts';
+import { refuseUrl } from '../net/https.ts';
+import { readTls, type TlsOptions, type TlsSettings } from '../net/tls.ts';
 import { checkSecretName, type SecretReference } from '../secrets/store.ts';
 import { type Duration, parseDuration } from '../values/duration.ts';
 import { readBoolean, readChoice, readObject, readText, type UncheckedOptions } from '../values/readers.ts';

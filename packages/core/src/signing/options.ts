@@ -2,7 +2,7 @@
 
 import type { JwkSet } from '../keysets/jwk.ts';
 import type { LegacyKeyOptions } from '../keysets/options.ts';
-import type { TlsOptions } from '../keysets/tls.ts';
+import type { TlsOptions } from '../net/tls.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
 import type { Clock } from '../values/clock.ts';

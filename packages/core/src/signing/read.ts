@@ -1,12 +1,12 @@
 // Reading signer options: what is wrong is a ConfigError with the path and the mend.
 
 import { ConfigError } from '../errors.ts';
-import { isLoopback } from '../keysets/addresses.ts';
-import { refuseUrl } from '../keysets/https.ts';
 import type { LegacyKeySettings } from '../keysets/legacy-keys.ts';
 import { isLegacyName, readAlgorithm } from '../keysets/read-algorithms.ts';
 import { readLegacyKeys } from '../keysets/read-legacy-keys.ts';
-import { readTls, type TlsSettings } from '../keysets/tls.ts';
+import { isLoopback } from '../net/addresses.ts';
+import { refuseUrl } from '../net/https.ts';
+import { readTls, type TlsSettings } from '../net/tls.ts';
 import { refusesHttpKeys } from '../secrets/production.ts';
 import { checkSecretName, readStore, type SecretReference, type SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';

@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path';
 import { MAX_NUMERIC_DATE } from '../claims/registered.ts';
 import { asError, isAuthError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
-import { withDeadline } from '../keysets/deadline.ts';
+import { withDeadline } from '../net/deadline.ts';
 import { readSecretFile, watchPath } from '../secrets/directory.ts';
 import { parseToken } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';

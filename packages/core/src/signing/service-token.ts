@@ -2,7 +2,7 @@
 // service-token-file.ts.
 import { resolve } from 'node:path';
 import { asError, ConfigError } from '../errors.ts';
-import { isLoopback } from '../keysets/addresses.ts';
+import { isLoopback } from '../net/addresses.ts';
 import { type Clock, readClock } from '../values/clock.ts';
 import { readBoolean, readList, readObject, readText } from '../values/readers.ts';
 import {

@@ -2,7 +2,7 @@
 
 import { AuthError, ConfigError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
-import { createRefreshed } from '../keysets/refresh.ts';
+import { createRefreshed } from '../net/refresh.ts';
 import type { Duration } from '../values/duration.ts';
 import type { JsonObject } from '../values/json.ts';
 import { readObject } from '../values/readers.ts';

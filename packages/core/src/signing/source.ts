@@ -1,9 +1,10 @@
 // Where signing keys come from: a secret, a URL, the options, the deprecated list. Each gives the keys that fit, and what is public of them.
-import { createJsonFetcher } from '../keysets/https.ts';
+
 import { importJwk } from '../keysets/jwk.ts';
 import type { LegacyKeySettings } from '../keysets/legacy-keys.ts';
-import type { Loaded, Source } from '../keysets/refresh.ts';
 import { findSecret, readSecret, watching } from '../keysets/secret.ts';
+import { createJsonFetcher } from '../net/https.ts';
+import type { Loaded, Source } from '../net/refresh.ts';
 import { publicJwk } from '../secrets/generate.ts';
 import { privateJwkFromPem } from '../secrets/pem.ts';
 import { symmetricJwk } from '../secrets/raw.ts';

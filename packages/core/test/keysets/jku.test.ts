@@ -6,8 +6,8 @@ import { createIssuer, generateSigningKey, mint, type SigningKey } from '@latchk
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
 import { isAuthError } from '../../src/errors.ts';
-import { isPublicAddress, lookupPublic } from '../../src/keysets/addresses.ts';
 import type { JkuKeysetOptions, KeysetOptions } from '../../src/keysets/options.ts';
+import { isPublicAddress, lookupPublic } from '../../src/net/addresses.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
 
 const AUDIENCE = 'https://api.example.com';

@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
 import { authorize } from '../../src/authorize.ts';
 import { isAuthError } from '../../src/errors.ts';
-import { withDeadline } from '../../src/keysets/deadline.ts';
+import { withDeadline } from '../../src/net/deadline.ts';
 import type { AuthenticatorOptions } from '../../src/options.ts';
 import type { RemoteOptions } from '../../src/remote/options.ts';
 import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts';

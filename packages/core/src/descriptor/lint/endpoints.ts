@@ -1,6 +1,6 @@
 // What lint finds in what a service asks over the network beside keys, in groups and who may give them, and in what it signs.
 
-import { isLoopback } from '../../keysets/addresses.ts';
+import { isLoopback } from '../../net/addresses.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
 import {
   isLonger,

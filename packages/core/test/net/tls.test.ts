@@ -12,7 +12,7 @@ import { generate } from 'selfsigned';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
-import { readTls, type TlsOptions } from '../../src/keysets/tls.ts';
+import { readTls, type TlsOptions } from '../../src/net/tls.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const ISSUER = 'https://issuer.example';

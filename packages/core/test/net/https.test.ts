@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { createIssuer, type Fault } from '@latchkey/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { cacheLifetimeMs, createJsonFetcher, type JsonFetcher, refuseUrl } from '../../src/keysets/https.ts';
+import { cacheLifetimeMs, createJsonFetcher, type JsonFetcher, refuseUrl } from '../../src/net/https.ts';
 
 const LIMIT = 512 * 1024;
 const TOO_MUCH = `answered with more than ${LIMIT} bytes`;

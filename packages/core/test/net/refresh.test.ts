@@ -8,13 +8,13 @@ import { isAuthError } from '../../src/errors.ts';
 import type { LatchkeyEvents } from '../../src/events.ts';
 import { importJwks, type KeyPolicy } from '../../src/keysets/jwk.ts';
 import type { KeySnapshot, Keyset } from '../../src/keysets/keyset.ts';
-import { createRefreshed, type Refreshed, type RefreshSettings } from '../../src/keysets/refresh.ts';
 import {
   createRefreshedKeyset,
   type KeySource,
   type LoadedKeys,
   type RefreshedKeysetSettings,
 } from '../../src/keysets/refreshed-keyset.ts';
+import { createRefreshed, type Refreshed, type RefreshSettings } from '../../src/net/refresh.ts';
 import type { UnverifiedHeader } from '../../src/token/parse.ts';
 import type { JsonObject } from '../../src/values/json.ts';
 

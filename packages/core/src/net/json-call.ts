@@ -1,8 +1,9 @@
 // Calling somebody else's endpoint for a JSON object: one deadline, few bytes, no redirects. What the answer means is the caller's.
-import { withDeadline } from '../keysets/deadline.ts';
-import { createConnections, readBounded } from '../keysets/https.ts';
-import type { TlsSettings } from '../keysets/tls.ts';
+
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
+import { withDeadline } from './deadline.ts';
+import { createConnections, readBounded } from './https.ts';
+import type { TlsSettings } from './tls.ts';
 
 /** What is asked. */
 export interface JsonCall {
