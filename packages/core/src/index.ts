@@ -71,7 +71,8 @@ export type { GroupEndpointOptions } from './groups/endpoint.ts';
 export type { GroupSourceReport } from './groups/groups.ts';
 export type { GroupSource, GroupsOptions, GroupTrust } from './groups/options.ts';
 export type { GroupResolver, GroupSubject } from './groups/resolver.ts';
-export type { JwkSet } from './keysets/jwk.ts';
+export { generateJwk, publicJwk } from './jwk/generate.ts';
+export type { JwkSet } from './jwk/import-jwks.ts';
 export type { KeysetReport } from './keysets/keyset.ts';
 export type {
   DiscoveryKeysetOptions,
@@ -94,7 +95,6 @@ export type { RemoteReport } from './remote/endpoint.ts';
 export type { IntrospectionRemoteOptions, RemoteOptions, SubjectRemoteOptions } from './remote/options.ts';
 export type { RouteReport, RoutesOptions } from './route-report.ts';
 export { createDirectoryStore } from './secrets/directory.ts';
-export { generateJwk, publicJwk } from './secrets/generate.ts';
 export type { EnvironmentStoreOptions, MemoryStore, SecretReference, SecretStore } from './secrets/store.ts';
 export { createEnvironmentStore, createMemoryStore } from './secrets/store.ts';
 export type { ClaimsToSign } from './signing/claims.ts';

@@ -20,9 +20,9 @@ import {
   requireCapabilities,
 } from '../src/capability.ts';
 import { ConfigError, isAuthError } from '../src/errors.ts';
+import { generateJwk, publicJwk } from '../src/jwk/generate.ts';
 import type { Principal } from '../src/principal.ts';
 import { createDirectoryStore } from '../src/secrets/directory.ts';
-import { generateJwk, publicJwk } from '../src/secrets/generate.ts';
 import { createMemoryStore } from '../src/secrets/store.ts';
 import type { ClaimsToSign } from '../src/signing/claims.ts';
 import { createSigner, type Signer } from '../src/signing/signer.ts';

@@ -1,8 +1,8 @@
 // Raw keys as people have them in files: a key pair in PEM, the bytes of a symmetric secret. Judged here, before they become secrets.
 import { createPrivateKey, createPublicKey } from 'node:crypto';
-import { importJwk } from '../keysets/jwk.ts';
+import { importJwk } from '../jwk/import-jwks.ts';
 import { privateJwkFromPem, publicJwkFromPem } from '../secrets/pem.ts';
-import { symmetricJwk } from '../secrets/raw.ts';
+import { symmetricJwk } from '../secrets/symmetric.ts';
 import { isJsonObject, type JsonObject } from '../values/json.ts';
 
 /** A key pair, or one half of one: PEM, each half in a text of its own. */

@@ -1,7 +1,7 @@
 // From the deprecated `keys` list to keysets: what is to be written, and whether what has been written is the same. Writes nothing itself.
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../errors.ts';
-import { importJwks } from '../keysets/jwk.ts';
+import { importJwks } from '../jwk/import-jwks.ts';
 import { readKeyset } from '../keysets/read.ts';
 import { findSecret } from '../keysets/secret.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';

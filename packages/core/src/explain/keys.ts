@@ -1,6 +1,6 @@
 // Which keysets speak for a token and which do not, which of their keys was tried, and whether one of them has signed it.
 import { AuthError } from '../errors.ts';
-import type { VerificationKey } from '../keysets/jwk.ts';
+import type { VerificationKey } from '../jwk/import-jwks.ts';
 import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
 import { type KeysetIndex, selectKeys } from '../keysets/select.ts';
 import type { Settings } from '../options.ts';

@@ -1,13 +1,13 @@
 // From a keyset's settings to a keyset: which source, and how it is kept current.
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
+import type { JwkSet, KeyPolicy } from '../jwk/import-jwks.ts';
 import { createJsonFetcher } from '../net/https.ts';
 import type { TlsSettings } from '../net/tls.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { createDiscoverySource } from './discovery.ts';
 import { createInlineKeyset } from './inline.ts';
 import { createJkuKeyset, type JwksHost } from './jku.ts';
-import type { JwkSet, KeyPolicy } from './jwk.ts';
 import { createJwksUrlSource } from './jwks-url.ts';
 import type { KeySelection, Keyset } from './keyset.ts';
 import { createLegacyKeysets, type LegacyKeySettings } from './legacy-keys.ts';

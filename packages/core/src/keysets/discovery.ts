@@ -1,7 +1,8 @@
 // OpenID Connect Discovery 1.0 §4: from an issuer to its JWK Set. The metadata's other members are not used, above all not
 // its lists of algorithms, which may never widen what is accepted.
+
+import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
-import type { KeyPolicy } from './jwk.ts';
 import { loadJwks } from './jwks-url.ts';
 import type { KeySource } from './refreshed-keyset.ts';
 

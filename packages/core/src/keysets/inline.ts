@@ -1,8 +1,8 @@
 // A JWK Set that stands in the options. It never changes and is never fetched.
 import { ConfigError } from '../errors.ts';
-import { type ImportedJwks, importJwks, type JwkSet, type KeyPolicy } from './jwk.ts';
+import { type ImportedJwks, importJwks, type JwkSet, type KeyPolicy } from '../jwk/import-jwks.ts';
+import { EXPOSED } from '../jwk/import-key.ts';
 import { createSnapshot, type KeySelection, type Keyset, publishChanges } from './keyset.ts';
-import { EXPOSED } from './material.ts';
 
 /** What an inline keyset is made of. */
 export interface InlineKeysetSettings {

@@ -1,9 +1,9 @@
 // Keys from where the token's own "jku" (JWK Set URL) Header Parameter says (RFC 7515 §4.1.2), if that is a host that the options
 // list. The URL is the sender's: it is held to the list, to public addresses, and to a bounded number of fetches.
 import { AuthError } from '../errors.ts';
+import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
-import type { KeyPolicy } from './jwk.ts';
 import { loadJwks } from './jwks-url.ts';
 import { createSnapshot, type KeySelection, type KeySnapshot, type Keyset } from './keyset.ts';
 import { createRefreshedKeyset } from './refreshed-keyset.ts';

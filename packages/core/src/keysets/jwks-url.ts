@@ -1,6 +1,7 @@
 // A JWK Set behind a URL.
+
+import { importJwks, type KeyPolicy } from '../jwk/import-jwks.ts';
 import type { JsonFetcher } from '../net/https.ts';
-import { importJwks, type KeyPolicy } from './jwk.ts';
 import type { KeySource, LoadedKeys } from './refreshed-keyset.ts';
 
 /** What reading a JWK Set over HTTP takes. */

@@ -1,8 +1,8 @@
 // What a keyset is to the rest of core, and the set of keys that it holds at one moment. Sources and refreshing lie beside it.
 import { publish } from '../events.ts';
+import type { ImportedJwks, VerificationKey } from '../jwk/import-jwks.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
-import type { ImportedJwks, VerificationKey } from './jwk.ts';
 
 /** The keys of one issuer at one moment. Replaced whole, never changed. */
 export interface KeySnapshot {

@@ -1,9 +1,9 @@
 // Keyset options, one shape per source. Only shapes: what is checked and how stands in read.ts.
 
+import type { JwkSet } from '../jwk/import-jwks.ts';
 import type { TlsOptions } from '../net/tls.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
 import type { Duration } from '../values/duration.ts';
-import type { JwkSet } from './jwk.ts';
 
 /** What every keyset may say beside its source. */
 interface KeysetCommon {

@@ -1,16 +1,16 @@
 // Public keys given as PEM, one algorithm each: a primary key and its backup. They have no kid, so each is tried for any token.
 import { basename, dirname } from 'node:path';
-import { withDeadline } from '../net/deadline.ts';
-import { readSecretFile, watchPath } from '../secrets/directory.ts';
-import { publicJwkFromPem } from '../secrets/pem.ts';
-import type { AlgorithmName } from '../token/algorithms.ts';
 import {
   type ImportedJwks,
   importJwk,
   type KeyPolicy,
   type SkippedKey,
   type VerificationKey,
-} from './jwk.ts';
+} from '../jwk/import-jwks.ts';
+import { withDeadline } from '../net/deadline.ts';
+import { readSecretFile, watchPath } from '../secrets/directory.ts';
+import { publicJwkFromPem } from '../secrets/pem.ts';
+import type { AlgorithmName } from '../token/algorithms.ts';
 import type { KeySource } from './refreshed-keyset.ts';
 
 /** One key, checked. */

@@ -1,6 +1,7 @@
 // Reading keyset options: what is wrong is a ConfigError with the path and the mend.
 
 import { ConfigError } from '../errors.ts';
+import type { JwkSet } from '../jwk/import-jwks.ts';
 import { refuseUrl } from '../net/https.ts';
 import { readTls } from '../net/tls.ts';
 import { publicJwkFromPem } from '../secrets/pem.ts';
@@ -17,7 +18,6 @@ import {
 } from '../values/readers.ts';
 import type { KeysetSettings, RefreshPolicy } from './create.ts';
 import type { JwksHost } from './jku.ts';
-import type { JwkSet } from './jwk.ts';
 import type { SourceName } from './options.ts';
 import type { PublicKeySettings } from './public-keys.ts';
 import { readAlgorithm, readAllowed, readLegacy } from './read-algorithms.ts';

@@ -1,9 +1,9 @@
 // A keyset over a source of keys: what the refresh engine holds for it is a snapshot of verification keys.
 import { AuthError } from '../errors.ts';
 import { publish } from '../events.ts';
+import type { ImportedJwks } from '../jwk/import-jwks.ts';
 import { createRefreshed, type Loaded, type Source } from '../net/refresh.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
-import type { ImportedJwks } from './jwk.ts';
 import {
   createSnapshot,
   type KeySelection,

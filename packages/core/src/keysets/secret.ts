@@ -1,9 +1,9 @@
 // A JWK Set kept in a secret store. It may hold private keys, of which the public half verifies, and symmetric ones.
 
+import { importJwks, type KeyPolicy } from '../jwk/import-jwks.ts';
 import { withDeadline } from '../net/deadline.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { parseJsonObject } from '../values/json.ts';
-import { importJwks, type KeyPolicy } from './jwk.ts';
 import type { KeySource } from './refreshed-keyset.ts';
 
 /** What a keyset in a secret is made of. */

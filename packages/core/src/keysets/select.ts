@@ -1,6 +1,7 @@
 // Which keysets may speak for a token, and which of their keys may have signed it.
+
+import type { VerificationKey } from '../jwk/import-jwks.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
-import type { VerificationKey } from './jwk.ts';
 import type { KeySelection, KeySnapshot, Keyset } from './keyset.ts';
 
 /** Finds keysets by issuer, in time that does not depend on how many there are. */

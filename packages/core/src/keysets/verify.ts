@@ -1,9 +1,9 @@
 // From a token to claims that somebody trusted has signed: form, type, algorithm, issuer, key, signature, in this order.
 import { AuthError, isAuthError } from '../errors.ts';
+import type { VerificationKey } from '../jwk/import-jwks.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
 import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken } from '../token/parse.ts';
 import type { JsonObject } from '../values/json.ts';
-import type { VerificationKey } from './jwk.ts';
 import type { KeySnapshot, Keyset } from './keyset.ts';
 import { type KeysetIndex, selectKeys } from './select.ts';
 

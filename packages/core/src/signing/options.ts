@@ -1,6 +1,6 @@
 // Signer options, one shape per source of keys. Only shapes: what is checked and how stands in read.ts.
 
-import type { JwkSet } from '../keysets/jwk.ts';
+import type { JwkSet } from '../jwk/import-jwks.ts';
 import type { LegacyKeyOptions } from '../keysets/options.ts';
 import type { TlsOptions } from '../net/tls.ts';
 import type { SecretStore } from '../secrets/store.ts';

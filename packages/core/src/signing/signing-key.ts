@@ -1,6 +1,7 @@
 // From a private or symmetric JWK to a key that signs, bound to one algorithm; or the reason why not.
-import { importMaterial, importPrivateHalf, member, UnusableKey } from '../keysets/material.ts';
-import { publicJwk } from '../secrets/generate.ts';
+
+import { publicJwk } from '../jwk/generate.ts';
+import { importMaterial, importPrivateHalf, member, UnusableKey } from '../jwk/import-key.ts';
 import {
   type AlgorithmName,
   defaultAlgorithms,

@@ -1,14 +1,14 @@
 // Where signing keys come from: a secret, a URL, the options, the deprecated list. Each gives the keys that fit, and what is public of them.
 
-import { importJwk } from '../keysets/jwk.ts';
+import { publicJwk } from '../jwk/generate.ts';
+import { importJwk } from '../jwk/import-jwks.ts';
 import type { LegacyKeySettings } from '../keysets/legacy-keys.ts';
 import { findSecret, readSecret, watching } from '../keysets/secret.ts';
 import { createJsonFetcher } from '../net/https.ts';
 import type { Loaded, Source } from '../net/refresh.ts';
-import { publicJwk } from '../secrets/generate.ts';
 import { privateJwkFromPem } from '../secrets/pem.ts';
-import { symmetricJwk } from '../secrets/raw.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
+import { symmetricJwk } from '../secrets/symmetric.ts';
 import { findAlgorithm } from '../token/algorithms.ts';
 import { deepFreeze, isJsonObject, type JsonObject, parseJsonObject } from '../values/json.ts';
 import type { SecretFormat } from './options.ts';

@@ -11,7 +11,7 @@ import {
   validityOf,
 } from '../../src/claims/registered.ts';
 import { AuthError } from '../../src/errors.ts';
-import type { VerificationKey } from '../../src/keysets/jwk.ts';
+import type { VerificationKey } from '../../src/jwk/import-jwks.ts';
 import {
   createSnapshot,
   type KeySelection,

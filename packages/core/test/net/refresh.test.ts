@@ -6,7 +6,7 @@ import { generateSigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isAuthError } from '../../src/errors.ts';
 import type { LatchkeyEvents } from '../../src/events.ts';
-import { importJwks, type KeyPolicy } from '../../src/keysets/jwk.ts';
+import { importJwks, type KeyPolicy } from '../../src/jwk/import-jwks.ts';
 import type { KeySnapshot, Keyset } from '../../src/keysets/keyset.ts';
 import {
   createRefreshedKeyset,

@@ -2,7 +2,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createAuthenticator } from '../../src/authenticator.ts';
-import { generateJwk } from '../../src/secrets/generate.ts';
+import { generateJwk } from '../../src/jwk/generate.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
 import { type ClaimsPolicy, type ClaimsToSign, completeClaims } from '../../src/signing/claims.ts';
 import { createSigner } from '../../src/signing/signer.ts';

@@ -2,7 +2,7 @@
 import { inspect } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
-import { generateJwk } from '../../src/secrets/generate.ts';
+import { generateJwk } from '../../src/jwk/generate.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
 import type { SignerOptions } from '../../src/signing/options.ts';
 import { readLifetime, readSignerOptions, signerOptionNames } from '../../src/signing/read.ts';

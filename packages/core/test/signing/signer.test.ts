@@ -14,7 +14,7 @@ import { createLocalJWKSet, decodeProtectedHeader, type JWK, jwtVerify } from 'j
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
-import { generateJwk, publicJwk } from '../../src/secrets/generate.ts';
+import { generateJwk, publicJwk } from '../../src/jwk/generate.ts';
 import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts';
 import type { SignerOptions, SigningAlgorithm } from '../../src/signing/options.ts';
 import { createSigner, type Signer, type SignOptions } from '../../src/signing/signer.ts';

@@ -10,7 +10,7 @@ import { inspect } from 'node:util';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
-import { generateJwk, publicJwk } from '../../src/secrets/generate.ts';
+import { generateJwk, publicJwk } from '../../src/jwk/generate.ts';
 import { createSigner } from '../../src/signing/signer.ts';
 import {
   importSigningKey,

@@ -1,6 +1,6 @@
 // What lint finds in the text of a descriptor itself: secrets that stand in it, and variables. Nothing of a secret gets into a finding.
 
-import { EXPOSED, refuseExposed } from '../../keysets/material.ts';
+import { EXPOSED, refuseExposed } from '../../jwk/import-key.ts';
 import { isJsonObject } from '../../values/json.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
 import { itemsOf, keysetsOf, type LintRule, membersOf, type Spot, spotIf, textsIn } from './rule.ts';

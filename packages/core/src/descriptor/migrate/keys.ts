@@ -1,10 +1,10 @@
 // What migration knows of one key of the deprecated `keys` list: its JWK, and whom it verifies. Reads secrets, and writes nothing.
 import { ConfigError } from '../../errors.ts';
-import { importJwk, type SkippedKey, type VerificationKey } from '../../keysets/jwk.ts';
+import { importJwk, type SkippedKey, type VerificationKey } from '../../jwk/import-jwks.ts';
 import type { LegacyKeySettings } from '../../keysets/legacy-keys.ts';
 import { findSecret } from '../../keysets/secret.ts';
-import { symmetricJwk } from '../../secrets/raw.ts';
 import type { SecretStore } from '../../secrets/store.ts';
+import { symmetricJwk } from '../../secrets/symmetric.ts';
 import { findAlgorithm } from '../../token/algorithms.ts';
 import type { JsonObject } from '../../values/json.ts';
 import { privateJwkOf, publicJwkOf } from '../key-files.ts';

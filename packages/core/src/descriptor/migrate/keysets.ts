@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../../errors.ts';
-import { importJwks } from '../../keysets/jwk.ts';
+import { importJwks } from '../../jwk/import-jwks.ts';
 import { readKeyset } from '../../keysets/read.ts';
 import { readLegacyKeys } from '../../keysets/read-legacy-keys.ts';
 import { checkSecretName, type SecretReference, type SecretStore } from '../../secrets/store.ts';

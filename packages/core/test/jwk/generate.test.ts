@@ -3,8 +3,8 @@
 import { createPrivateKey, randomBytes } from 'node:crypto';
 import { CompactSign, importJWK, type JWK } from 'jose';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { importJwk, type KeyPolicy } from '../../src/keysets/jwk.ts';
-import { generateJwk, publicJwk } from '../../src/secrets/generate.ts';
+import { generateJwk, publicJwk } from '../../src/jwk/generate.ts';
+import { importJwk, type KeyPolicy } from '../../src/jwk/import-jwks.ts';
 import { type AlgorithmName, algorithmNames } from '../../src/token/algorithms.ts';
 import { type JsonObject, parseJsonObject } from '../../src/values/json.ts';
 
@@ -152,7 +152,7 @@ describe('a Node.js without ML-DSA', () => {
         throw Object.assign(new TypeError('must be a supported key type'), { code: 'ERR_INVALID_ARG_VALUE' });
       },
     }));
-    const without = await import('../../src/secrets/generate.ts');
+    const without = await import('../../src/jwk/generate.ts');
     await expect(without.generateJwk('ML-DSA-65')).rejects.toThrow(
       new Error('this Node.js cannot make a key for ML-DSA-65: it takes 24.6 or later with OpenSSL 3.5'),
     );

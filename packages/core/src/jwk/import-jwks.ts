@@ -10,7 +10,7 @@ import {
 } from '../token/algorithms.ts';
 import { createSignatureVerifier, type SignatureVerifier } from '../token/signature.ts';
 import { isJsonObject, type JsonObject } from '../values/json.ts';
-import { importMaterial, member, refuseExposed, UnusableKey } from './material.ts';
+import { importMaterial, member, refuseExposed, UnusableKey } from './import-key.ts';
 
 /** A key that is fit to verify with, and the algorithms that it is bound to. */
 export interface VerificationKey {

@@ -2,7 +2,7 @@
 import { generateKeyPairSync, randomBytes, sign, webcrypto } from 'node:crypto';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { importJwk, importJwks, type KeyPolicy, type VerificationKey } from '../../src/keysets/jwk.ts';
+import { importJwk, importJwks, type KeyPolicy, type VerificationKey } from '../../src/jwk/import-jwks.ts';
 import { createSnapshot } from '../../src/keysets/keyset.ts';
 import { type AlgorithmName, algorithmNames } from '../../src/token/algorithms.ts';
 import type { JsonObject } from '../../src/values/json.ts';

@@ -1,7 +1,7 @@
 // Bytes that are some key's own form, in every dress that is known, and random ones that are not.
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { isAnotherKey } from '../../src/keysets/another-key.ts';
+import { isAnotherKey } from '../../src/jwk/key-encodings.ts';
 
 function formsOf(publicKey: KeyObject): readonly (readonly [form: string, bytes: Buffer])[] {
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();

@@ -1,8 +1,8 @@
 // CVE-2017-15361: moduli as the flawed generator makes them are recognised, and others are not.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { importJwk } from '../../src/keysets/jwk.ts';
-import { hasRocaFingerprint } from '../../src/keysets/roca.ts';
+import { importJwk } from '../../src/jwk/import-jwks.ts';
+import { hasRocaFingerprint } from '../../src/jwk/weak-keys.ts';
 
 // The published generator: p = k * M + (65537^a mod M), with M the product of the first primes; how many depends on the size.
 const PRIMES = primesUpTo(1500);

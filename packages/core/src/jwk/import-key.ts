@@ -9,8 +9,8 @@ import {
 } from 'node:crypto';
 import type { SignatureAlgorithm } from '../token/algorithms.ts';
 import type { JsonObject } from '../values/json.ts';
-import { isAnotherKey } from './another-key.ts';
-import { hasRocaFingerprint } from './roca.ts';
+import { isAnotherKey } from './key-encodings.ts';
+import { hasRocaFingerprint } from './weak-keys.ts';
 
 /** Why a key cannot be used. The message is constant; nothing of the key is in it. */
 export class UnusableKey extends Error {}
