@@ -1,9 +1,9 @@
 // Object capabilities: one token per object, minted for one caller, and good only beside that caller's own token. The relation between the
 // two is declared once, and both sides, who mints and who requires, are made of the same declaration.
-import { createAuthenticator } from './authenticator.ts';
+import { createAuthenticator } from './decision/authenticator.ts';
+import { contextOf, isPrincipal, type Principal } from './decision/principal.ts';
 import { AuthError, ConfigError } from './errors.ts';
 import type { KeysetOptions } from './keysets/options.ts';
-import { contextOf, isPrincipal, type Principal } from './principal.ts';
 import type { SecretStore } from './secrets/store.ts';
 import type { ClaimsToSign } from './signing/claims.ts';
 import type { SignerOptions } from './signing/options.ts';

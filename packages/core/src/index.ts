@@ -2,9 +2,6 @@
 
 // For applications.
 
-export type { Authenticator } from './authenticator.ts';
-export { createAuthenticator, refusalOf } from './authenticator.ts';
-export { authorize } from './authorize.ts';
 export type {
   Capability,
   CapabilityCheck,
@@ -49,6 +46,20 @@ export {
 export type { StandardSchema } from './claims/schema.ts';
 export type { ClaimsOf } from './claims/types.ts';
 export type { BodyCarrier, Carrier, CookieCarrier, HeaderCarrier, QueryCarrier } from './credentials/find.ts';
+export type { AuthenticateOverrides, RouteAccess } from './decision/access.ts';
+export type { Authenticator } from './decision/authenticator.ts';
+export { createAuthenticator, refusalOf } from './decision/authenticator.ts';
+export { authorize } from './decision/authorize.ts';
+export type { RequestTree, TokenSource } from './decision/combine.ts';
+export { requireAll, requireAny } from './decision/combine.ts';
+export type { ExplainedCheck } from './decision/explain/check.ts';
+export type { Explanation } from './decision/explain/explain.ts';
+export type { NamedRoute } from './decision/named-routes.ts';
+export type { AuthenticationMode, AuthenticatorOptions } from './decision/options.ts';
+export type { Claims, Principal } from './decision/principal.ts';
+export type { AcceptedUpgrade, UpgradeAuthenticator } from './decision/upgrade.ts';
+export { authenticateUpgrade, whenExpired } from './decision/upgrade.ts';
+export type { AuthenticatorReport } from './decision/verification.ts';
 export type { AuthDirectory, AuthDirectoryOptions, SavedToken } from './descriptor/auth-directory.ts';
 export {
   createUserToken,
@@ -65,8 +76,6 @@ export { loadSettings } from './descriptor/settings.ts';
 export type { AuthErrorCode, AuthErrorContext, FilePlace } from './errors.ts';
 export { AuthError, ConfigError, isAuthError } from './errors.ts';
 export type { LatchkeyEvents } from './events.ts';
-export type { ExplainedCheck } from './explain/check.ts';
-export type { Explanation } from './explain/explain.ts';
 export type { GroupEndpointOptions } from './groups/endpoint.ts';
 export type { GroupSourceReport } from './groups/groups.ts';
 export type { GroupSource, GroupsOptions, GroupTrust } from './groups/options.ts';
@@ -86,11 +95,7 @@ export type {
   PublicKeysKeysetOptions,
   SecretKeysetOptions,
 } from './keysets/options.ts';
-export type { NamedRoute } from './named-routes.ts';
 export type { TlsOptions } from './net/tls.ts';
-export type { AuthenticationMode, AuthenticatorOptions } from './options.ts';
-export type { AuthenticateOverrides, RouteAccess } from './overrides.ts';
-export type { Claims, Principal } from './principal.ts';
 export type { RemoteReport } from './remote/endpoint.ts';
 export type { IntrospectionRemoteOptions, RemoteOptions, SubjectRemoteOptions } from './remote/options.ts';
 export type { RouteReport, RoutesOptions } from './route-report.ts';
@@ -116,15 +121,9 @@ export { createServiceFetch } from './signing/service-token.ts';
 export type { PublishedKeys, Signer, SignerReport, SignOptions } from './signing/signer.ts';
 export { createSigner } from './signing/signer.ts';
 export type { AlgorithmName, LegacyAlgorithmName } from './token/algorithms.ts';
-export type { RequestTree, TokenSource } from './tree.ts';
-export { requireAll, requireAny } from './tree.ts';
-export type { AcceptedUpgrade, UpgradeAuthenticator } from './upgrade.ts';
-export { authenticateUpgrade, whenExpired } from './upgrade.ts';
 export type { Clock } from './values/clock.ts';
 export type { Duration } from './values/duration.ts';
 export type { JsonObject, JsonValue } from './values/json.ts';
-
-export type { AuthenticatorReport } from './verification.ts';
 
 // For authors of adapters and stores. A third party's needs no more than this.
 
@@ -132,14 +131,14 @@ export type { CompiledRules } from './claims/compile.ts';
 export { claimNames, compileRules } from './claims/compile.ts';
 export type { ConcealableRequest, ResponseView } from './credentials/query.ts';
 export type { RequestView } from './credentials/request.ts';
+export type { CompiledAccess, CompiledOverrides } from './decision/access.ts';
+export { compileAccess, compileOverrides } from './decision/access.ts';
+export { isPrincipal } from './decision/principal.ts';
+export { settle } from './decision/settle.ts';
 export { asError, authErrorCodes } from './errors.ts';
 export { oddAnswer } from './net/breaker.ts';
-export type { CompiledAccess, CompiledOverrides } from './overrides.ts';
-export { compileAccess, compileOverrides } from './overrides.ts';
-export { isPrincipal } from './principal.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
 export { authenticateMark, checkRoutes, reportRoute } from './route-report.ts';
-export { settle } from './settle.ts';
 export { holdReply } from './signing/intercept.ts';
 export type { HeaderAccess, OutgoingReply, ResponseSigner, SignedReply } from './signing/response.ts';
 export { createResponseSigner, headersOf } from './signing/response.ts';

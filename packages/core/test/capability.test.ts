@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { createClock, forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createAuthenticator } from '../src/authenticator.ts';
 import {
   type Capability,
   type CapabilityCheck,
@@ -19,9 +18,10 @@ import {
   mintCapabilities,
   requireCapabilities,
 } from '../src/capability.ts';
+import { createAuthenticator } from '../src/decision/authenticator.ts';
+import type { Principal } from '../src/decision/principal.ts';
 import { ConfigError, isAuthError } from '../src/errors.ts';
 import { generateJwk, publicJwk } from '../src/jwk/generate.ts';
-import type { Principal } from '../src/principal.ts';
 import { createDirectoryStore } from '../src/secrets/directory.ts';
 import { createMemoryStore } from '../src/secrets/store.ts';
 import type { ClaimsToSign } from '../src/signing/claims.ts';

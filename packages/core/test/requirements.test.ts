@@ -1,7 +1,7 @@
 // Requirements that are about the whole way of a token, end to end over a real issuer.
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../src/authenticator.ts';
+import { type Authenticator, createAuthenticator } from '../src/decision/authenticator.ts';
 import { AuthError, authErrorCodes, ConfigError } from '../src/errors.ts';
 import type { KeysetOptions } from '../src/keysets/options.ts';
 

@@ -2,10 +2,11 @@
 // than it is, nor an undecided one as decided.
 import { generateSigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../src/authenticator.ts';
+import { compileOverrides } from '../src/decision/access.ts';
+import { type Authenticator, createAuthenticator } from '../src/decision/authenticator.ts';
+import { requireAll, requireAny } from '../src/decision/combine.ts';
+import type { AuthenticationMode } from '../src/decision/options.ts';
 import { ConfigError } from '../src/errors.ts';
-import type { AuthenticationMode } from '../src/options.ts';
-import { compileOverrides } from '../src/overrides.ts';
 import {
   authenticateMark,
   checkRoutes,
@@ -14,7 +15,6 @@ import {
   type RouteReport,
   reportRoute,
 } from '../src/route-report.ts';
-import { requireAll, requireAny } from '../src/tree.ts';
 
 type Name = 'strict' | 'optional' | 'permissive' | 'claims' | 'public';
 type From = PassedMark['from'];

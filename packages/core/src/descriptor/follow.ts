@@ -1,11 +1,11 @@
 // An authenticator that does what a file says: a changed file is taken whole, when all that it needs is at hand, or not at all.
 
 import { basename, dirname, resolve } from 'node:path';
-import type { Authenticator } from '../authenticator.ts';
+import type { Authenticator } from '../decision/authenticator.ts';
+import type { AuthenticatorOptions } from '../decision/options.ts';
 import { asError, ConfigError, isAuthError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
-import type { AuthenticatorOptions } from '../options.ts';
 import { watchPath } from '../secrets/directory.ts';
 import { parseDescriptor, placed } from './document.ts';
 import { type DescriptorOptions, loadText, readDescriptorFile, readDescriptorOptions } from './load.ts';

@@ -1,9 +1,9 @@
 // What tools do with descriptors: read, change, check and compare them. Services need none of it: they have `createAuthenticator`.
 import { replaceFile } from '../secrets/write-file.ts';
 
+export { readOptions } from '../decision/options.ts';
 export { readKeyset } from '../keysets/read.ts';
 export { readLegacyKeys } from '../keysets/read-legacy-keys.ts';
-export { readOptions } from '../options.ts';
 export { type DescriptorDocument, parseDescriptor } from './document.ts';
 export { addKey, addKeyset, type KeysetChanges, removeKeys, removeKeyset, updateKeyset } from './edit.ts';
 export { checkKeyPair, checkSymmetricSecret, extractPublicKey, type KeyPairText } from './key-files.ts';

@@ -1,10 +1,10 @@
 // From a descriptor's file to options: variables put in, paths made whole, what only code can give put beside. Follows no changes.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { type AuthenticatorOptions, readOptions } from '../decision/options.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
-import { type AuthenticatorOptions, readOptions } from '../options.ts';
 import { createDirectoryStore } from '../secrets/directory.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { codeOf } from '../secrets/write-file.ts';

@@ -1,6 +1,7 @@
 // The remote endpoint before the keysets, or alone: who is asked next, and what it means when nobody can say.
+
+import type { VerifiedClaims } from '../decision/verify.ts';
 import { AuthError, isAuthError } from '../errors.ts';
-import type { VerifiedClaims } from '../keysets/verify.ts';
 import type { JsonObject } from '../values/json.ts';
 import type { RemoteEndpoint } from './endpoint.ts';
 import type { RemoteSettings } from './options.ts';

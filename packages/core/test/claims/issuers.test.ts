@@ -1,12 +1,12 @@
 // Which issuers are welcome: by name, by pattern, as an option and as an override of one route. S4 and AM-15.
 import { createClock, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createAuthenticator } from '../../src/authenticator.ts';
 import { compileIssuers } from '../../src/claims/issuers.ts';
 import { pattern } from '../../src/claims/rules.ts';
+import type { AuthenticateOverrides } from '../../src/decision/access.ts';
+import { createAuthenticator } from '../../src/decision/authenticator.ts';
+import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
-import type { AuthenticatorOptions } from '../../src/options.ts';
-import type { AuthenticateOverrides } from '../../src/overrides.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const NOW = 1_700_000_000;

@@ -1,11 +1,11 @@
 // Nested claims: only by a delimiter or a path, own members of objects only, never into arrays, with escapes.
 import { createClock, generateSigningKey, mint } from '@latchkey/testing';
 import { describe, expect, it } from 'vitest';
-import { createAuthenticator } from '../../src/authenticator.ts';
-import { authorize } from '../../src/authorize.ts';
 import { compileRules, firstFailure } from '../../src/claims/compile.ts';
 import { claimAt, splitPath } from '../../src/claims/path.ts';
 import { allOf, at, optional, present, type Rules } from '../../src/claims/rules.ts';
+import { createAuthenticator } from '../../src/decision/authenticator.ts';
+import { authorize } from '../../src/decision/authorize.ts';
 import { ConfigError } from '../../src/errors.ts';
 import type { JsonObject } from '../../src/values/json.ts';
 

@@ -4,10 +4,10 @@ import { type } from 'arktype';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createAuthenticator } from '../../src/authenticator.ts';
 import { compileRules, firstFailure } from '../../src/claims/compile.ts';
 import { at, optional, type Rules } from '../../src/claims/rules.ts';
 import type { StandardSchema } from '../../src/claims/schema.ts';
+import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError } from '../../src/errors.ts';
 import type { JsonObject, JsonValue } from '../../src/values/json.ts';
 

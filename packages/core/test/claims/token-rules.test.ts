@@ -1,10 +1,10 @@
 // What options ask of every token beside rules of a route: times, age, audiences, profile, cnf and rules for every token.
 import { createClock, generateSigningKey, type MintClaims, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createAuthenticator } from '../../src/authenticator.ts';
 import type { Rules } from '../../src/claims/rules.ts';
+import { createAuthenticator } from '../../src/decision/authenticator.ts';
+import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import { AuthError, isAuthError } from '../../src/errors.ts';
-import type { AuthenticatorOptions } from '../../src/options.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const ISSUER = 'https://issuer.example';

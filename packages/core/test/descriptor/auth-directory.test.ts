@@ -20,7 +20,7 @@ import { inspect, promisify } from 'node:util';
 import { createClock } from '@latchkey/testing';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import {
   type AuthDirectoryOptions,
   createUserToken,

@@ -1,7 +1,7 @@
 // S33: variables of the environment in options, in values and in issuers.
 import { generateSigningKey, mint } from '@latchkey/testing';
 import { describe, expect, it } from 'vitest';
-import { createAuthenticator } from '../../src/authenticator.ts';
+import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import { interpolate } from '../../src/descriptor/interpolate.ts';
 import { ConfigError } from '../../src/errors.ts';
 

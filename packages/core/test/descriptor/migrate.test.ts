@@ -2,7 +2,7 @@
 import { createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign as signBytes } from 'node:crypto';
 import { forge } from '@latchkey/testing';
 import { describe, expect, it } from 'vitest';
-import { createAuthenticator } from '../../src/authenticator.ts';
+import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import { parseDescriptor } from '../../src/descriptor/document.ts';
 import { loadText } from '../../src/descriptor/load.ts';
 import { finishMigration, type Migration, planMigration } from '../../src/descriptor/migrate.ts';

@@ -13,7 +13,7 @@ import { inspect, promisify } from 'node:util';
 import { createClock } from '@latchkey/testing';
 import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { createUserToken } from '../../src/descriptor/auth-directory.ts';
 import { type LoadedSettings, loadSettings, type SettingsOptions } from '../../src/descriptor/settings.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';

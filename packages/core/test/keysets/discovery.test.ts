@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { createIssuer, generateSigningKey, mint, type SigningKey, type TestIssuer } from '@latchkey/testing';
 import { type JWK, Provider } from 'oidc-provider';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 import type { LatchkeyEvents } from '../../src/events.ts';
 import { metadataUrl } from '../../src/keysets/discovery.ts';

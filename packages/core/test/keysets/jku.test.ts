@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createIssuer, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { isAuthError } from '../../src/errors.ts';
 import type { JkuKeysetOptions, KeysetOptions } from '../../src/keysets/options.ts';
 import { isPublicAddress, lookupPublic } from '../../src/net/addresses.ts';

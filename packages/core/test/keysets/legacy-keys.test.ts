@@ -12,11 +12,11 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { forge } from '@latchkey/testing';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
+import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 import type { LatchkeyEvents } from '../../src/events.ts';
 import type { LegacyKeyOptions } from '../../src/keysets/options.ts';
-import type { AuthenticatorOptions } from '../../src/options.ts';
 import { createMemoryStore, type MemoryStore } from '../../src/secrets/store.ts';
 
 const AUDIENCE = 'https://api.example.com';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { mint, type SigningKey } from '@latchkey/testing';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 import type { LatchkeyEvents } from '../../src/events.ts';
 import type { PublicKeyOptions, PublicKeysKeysetOptions } from '../../src/keysets/options.ts';

@@ -1,7 +1,7 @@
 // Which keyset may speak for a token and which of its keys: issuers that are pinned, issuers that are not, kids that collide.
 import { forge, generateSigningKey, type MintClaims, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createAuthenticator } from '../../src/authenticator.ts';
+import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import { isAuthError } from '../../src/errors.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';

@@ -10,7 +10,7 @@ import { connect, getCiphers, type TLSSocket } from 'node:tls';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { generate } from 'selfsigned';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 import { readTls, type TlsOptions } from '../../src/net/tls.ts';
 

@@ -13,11 +13,11 @@ import { createClock, createIssuer, forge, type TestClock } from '@latchkey/test
 import { LRUCache } from 'lru-cache';
 import { generate } from 'selfsigned';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
-import { authorize } from '../../src/authorize.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
+import { authorize } from '../../src/decision/authorize.ts';
+import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import { isAuthError } from '../../src/errors.ts';
 import { withDeadline } from '../../src/net/deadline.ts';
-import type { AuthenticatorOptions } from '../../src/options.ts';
 import type { RemoteOptions } from '../../src/remote/options.ts';
 import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts';
 import type { JsonValue } from '../../src/values/json.ts';

@@ -4,10 +4,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Authenticator, createAuthenticator, refusalOf } from '../../src/authenticator.ts';
+import { type Authenticator, createAuthenticator, refusalOf } from '../../src/decision/authenticator.ts';
+import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import { isAuthError } from '../../src/errors.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
-import type { AuthenticatorOptions } from '../../src/options.ts';
 import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts';
 
 const ISSUER = 'https://issuer.example';

@@ -1,7 +1,7 @@
 // Claims before they are signed: what is added, what is refused, and that what is signed is what was said. The verifier is the judge.
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { createAuthenticator } from '../../src/authenticator.ts';
+import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import { generateJwk } from '../../src/jwk/generate.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
 import { type ClaimsPolicy, type ClaimsToSign, completeClaims } from '../../src/signing/claims.ts';

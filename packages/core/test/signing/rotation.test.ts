@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createClock, mint, type TestClock } from '@latchkey/testing';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 import { generateJwk } from '../../src/jwk/generate.ts';
 import { createDirectoryStore } from '../../src/secrets/directory.ts';

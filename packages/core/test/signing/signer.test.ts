@@ -12,7 +12,7 @@ import { inspect } from 'node:util';
 import { createClock } from '@latchkey/testing';
 import { createLocalJWKSet, decodeProtectedHeader, type JWK, jwtVerify } from 'jose';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 import { generateJwk, publicJwk } from '../../src/jwk/generate.ts';
 import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts';

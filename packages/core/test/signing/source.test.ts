@@ -19,7 +19,7 @@ import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { generate } from 'selfsigned';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { generateJwk, publicJwk } from '../../src/jwk/generate.ts';
 import type { LegacyKeyOptions } from '../../src/keysets/options.ts';

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../../src/authenticator.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { isAuthError } from '../../src/errors.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';

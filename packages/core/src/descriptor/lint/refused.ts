@@ -1,10 +1,10 @@
 // What core itself refuses in a descriptor, all of it and not only the first: each part is read by its own reader. Makes and fetches nothing.
 
+import { type AuthenticatorOptions, readOptions } from '../../decision/options.ts';
 import { ConfigError } from '../../errors.ts';
 import type { GroupResolver } from '../../groups/resolver.ts';
 import { createInlineKeyset } from '../../keysets/inline.ts';
 import { readKeyset } from '../../keysets/read.ts';
-import { type AuthenticatorOptions, readOptions } from '../../options.ts';
 import type { SecretStore } from '../../secrets/store.ts';
 import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 import { readSigning } from '../load.ts';

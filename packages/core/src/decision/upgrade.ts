@@ -1,0 +1,82 @@
+// Sockets: an HTTP upgrade authenticated before it is answered, and a connection that ends with its token. No WebSocket library.
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { noteUpgrade } from '../credentials/cookie.ts';
+import type { ConcealableRequest, ResponseView } from '../credentials/query.ts';
+import type { RequestView } from '../credentials/request.ts';
+import { isAuthError } from '../errors.ts';
+import type { AuthenticateOverrides, CompiledOverrides } from './access.ts';
+import type { Principal } from './principal.ts';
+
+/** What `authenticateUpgrade` asks: an authenticator, or a tree of them. */
+export interface UpgradeAuthenticator<T> {
+  authenticate(request: RequestView, overrides?: AuthenticateOverrides | CompiledOverrides): Promise<T>;
+  conceal(request: ConcealableRequest, response: ResponseView, parsed?: unknown): void;
+}
+
+/** An upgrade that may go on. */
+export interface AcceptedUpgrade<T> {
+  /** What `authenticate` gave: undefined for an anonymous request, which `mode: 'strict'` never lets pass. */
+  readonly auth: T;
+}
+
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Authenticates an upgrade (RFC 9110 §7.8): call it in the server's `upgrade` event, before the WebSocket library gets the socket. A
+ * refusal is answered on the socket, as it would be to a request, and the socket is closed. A browser lets any page open a WebSocket
+ * with the cookies of its host, so a cookie token brings the origin check although the method is GET.
+ * @returns undefined if the upgrade was refused and answered
+ * @throws what is no AuthError; the socket has then been answered with 500
+ */
+export async function authenticateUpgrade<T>(
+  authenticator: UpgradeAuthenticator<T>,
+  request: RequestView & ConcealableRequest,
+  socket: Duplex,
+  overrides?: AuthenticateOverrides | CompiledOverrides,
+): Promise<AcceptedUpgrade<T> | undefined> {
+  // A client that goes away meanwhile must not take the process with it.
+  const ignore = () => {};
+  socket.on('error', ignore);
+  try {
+    noteUpgrade(request);
+    const authenticated = authenticator.authenticate(request, overrides);
+    authenticator.conceal(request, { setHeader: ignore });
+    return Object.freeze({ auth: await authenticated });
+  } catch (error) {
+    if (!isAuthError(error)) {
+      answer(socket, 500, {});
+      throw error;
+    }
+    answer(socket, error.status, error.headers);
+    return undefined;
+  } finally {
+    socket.off('error', ignore);
+  }
+}
+
+/**
+ * Calls back when the principal's token has expired, once: to close a socket or end a stream that it opened. A token without `exp` never
+ * expires. The timer does not keep the process alive.
+ * @returns forgets it: call it when the connection has ended by itself
+ */
+export function whenExpired({ claims: { exp } }: Principal, callback: () => void): () => void {
+  if (typeof exp !== 'number') return () => {};
+  let timer: NodeJS.Timeout;
+  const wait = () => {
+    const leftMs = exp * 1000 - Date.now();
+    // Longer than a timer can be set: look again then.
+    timer = setTimeout(leftMs > 0 ? wait : callback, Math.min(Math.max(leftMs, 0), MAX_TIMER_MS));
+    timer.unref();
+  };
+  wait();
+  return () => clearTimeout(timer);
+}
+
+function answer(socket: Duplex, status: number, headers: Readonly<Record<string, string>>): void {
+  // The listener that swallowed errors so far is about to go.
+  socket.on('error', () => {});
+  const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': '0' });
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n`, () => socket.destroy());
+}
