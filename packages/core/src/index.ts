@@ -2,14 +2,6 @@
 
 // For applications.
 
-export type {
-  Capability,
-  CapabilityCheck,
-  CapabilityCheckOptions,
-  CapabilityMint,
-  CapabilityMintOptions,
-} from './capability.ts';
-export { mintCapabilities, requireCapabilities } from './capability.ts';
 export { route } from './claims/compile.ts';
 export type { IssuerRule } from './claims/issuers.ts';
 export type {
@@ -102,6 +94,14 @@ export type { RouteReport, RoutesOptions } from './route-report.ts';
 export { createDirectoryStore } from './secrets/directory.ts';
 export type { EnvironmentStoreOptions, MemoryStore, SecretReference, SecretStore } from './secrets/store.ts';
 export { createEnvironmentStore, createMemoryStore } from './secrets/store.ts';
+export type {
+  Capability,
+  CapabilityCheck,
+  CapabilityCheckOptions,
+  CapabilityMint,
+  CapabilityMintOptions,
+} from './signing/capability.ts';
+export { mintCapabilities, requireCapabilities } from './signing/capability.ts';
 export type { ClaimsToSign } from './signing/claims.ts';
 export type { GatewaySigner, GatewaySignerOptions } from './signing/gateway.ts';
 export type {
@@ -116,8 +116,8 @@ export type {
 } from './signing/options.ts';
 export type { SignResponseOptions } from './signing/response.ts';
 export type { RetiredKeys, RotatedKey } from './signing/rotation.ts';
-export type { ServiceFetch, ServiceFetchOptions, ServiceTokenOptions } from './signing/service-token.ts';
-export { createServiceFetch } from './signing/service-token.ts';
+export type { ServiceFetch, ServiceFetchOptions, ServiceTokenOptions } from './signing/service-fetch.ts';
+export { createServiceFetch } from './signing/service-fetch.ts';
 export type { PublishedKeys, Signer, SignerReport, SignOptions } from './signing/signer.ts';
 export { createSigner } from './signing/signer.ts';
 export type { AlgorithmName, LegacyAlgorithmName } from './token/algorithms.ts';

@@ -1,18 +1,18 @@
 // Object capabilities: one token per object, minted for one caller, and good only beside that caller's own token. The relation between the
 // two is declared once, and both sides, who mints and who requires, are made of the same declaration.
-import { createAuthenticator } from './decision/authenticator.ts';
-import { contextOf, isPrincipal, type Principal } from './decision/principal.ts';
-import { AuthError, ConfigError } from './errors.ts';
-import type { KeysetOptions } from './keysets/options.ts';
-import type { SecretStore } from './secrets/store.ts';
-import type { ClaimsToSign } from './signing/claims.ts';
-import type { SignerOptions } from './signing/options.ts';
-import { signerOptionNames } from './signing/read.ts';
-import { createSigner, type Signer } from './signing/signer.ts';
-import { normalizeType } from './token/parse.ts';
-import type { Clock } from './values/clock.ts';
-import type { Duration } from './values/duration.ts';
-import { isPlainObject, readObject, readText } from './values/readers.ts';
+import { createAuthenticator } from '../decision/authenticator.ts';
+import { contextOf, isPrincipal, type Principal } from '../decision/principal.ts';
+import { AuthError, ConfigError } from '../errors.ts';
+import type { KeysetOptions } from '../keysets/options.ts';
+import type { SecretStore } from '../secrets/store.ts';
+import { normalizeType } from '../token/parse.ts';
+import type { Clock } from '../values/clock.ts';
+import type { Duration } from '../values/duration.ts';
+import { isPlainObject, readObject, readText } from '../values/readers.ts';
+import type { ClaimsToSign } from './claims.ts';
+import type { SignerOptions } from './options.ts';
+import { signerOptionNames } from './read.ts';
+import { createSigner, type Signer } from './signer.ts';
 
 /** What the tokens of one kind of capability are, and how they belong to who may use them. Plain data, for both sides. */
 export interface Capability {

@@ -23,7 +23,7 @@ import {
   type ServiceFetch,
   type ServiceFetchOptions,
   type ServiceTokenOptions,
-} from '../../src/signing/service-token.ts';
+} from '../../src/signing/service-fetch.ts';
 
 /** How many watchers there are that nobody has stopped, and what the latest calls back. */
 const live = vi.hoisted(() => ({ watchers: 0, tell: () => {} }));
@@ -1106,7 +1106,7 @@ describe('the end', () => {
   it('OK-14: a process ends though nobody has closed', async () => {
     await put('token', FIRST);
     const script = `
-      import { createServiceFetch } from ${JSON.stringify(new URL('../../src/signing/service-token.ts', import.meta.url).href)};
+      import { createServiceFetch } from ${JSON.stringify(new URL('../../src/signing/service-fetch.ts', import.meta.url).href)};
       const calls = createServiceFetch({ tokens: [
         { file: ${JSON.stringify(at('token'))}, audience: ${JSON.stringify(FRIENDS)}, hosts: ['friends.internal'] },
       ] });

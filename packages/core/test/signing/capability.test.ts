@@ -9,6 +9,12 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { createClock, forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createAuthenticator } from '../../src/decision/authenticator.ts';
+import type { Principal } from '../../src/decision/principal.ts';
+import { ConfigError, isAuthError } from '../../src/errors.ts';
+import { generateJwk, publicJwk } from '../../src/jwk/generate.ts';
+import { createDirectoryStore } from '../../src/secrets/directory.ts';
+import { createMemoryStore } from '../../src/secrets/store.ts';
 import {
   type Capability,
   type CapabilityCheck,
@@ -17,16 +23,10 @@ import {
   type CapabilityMintOptions,
   mintCapabilities,
   requireCapabilities,
-} from '../src/capability.ts';
-import { createAuthenticator } from '../src/decision/authenticator.ts';
-import type { Principal } from '../src/decision/principal.ts';
-import { ConfigError, isAuthError } from '../src/errors.ts';
-import { generateJwk, publicJwk } from '../src/jwk/generate.ts';
-import { createDirectoryStore } from '../src/secrets/directory.ts';
-import { createMemoryStore } from '../src/secrets/store.ts';
-import type { ClaimsToSign } from '../src/signing/claims.ts';
-import { createSigner, type Signer } from '../src/signing/signer.ts';
-import type { JsonObject } from '../src/values/json.ts';
+} from '../../src/signing/capability.ts';
+import type { ClaimsToSign } from '../../src/signing/claims.ts';
+import { createSigner, type Signer } from '../../src/signing/signer.ts';
+import type { JsonObject } from '../../src/values/json.ts';
 
 const HOME = 'https://login.example.com';
 const ELSEWHERE = 'https://login.example.org';
