@@ -2,6 +2,7 @@
 
 // For applications.
 
+export type { RouteReport, RoutesOptions } from './adapter/route-report.ts';
 export { route } from './claims/compile.ts';
 export type { IssuerRule } from './claims/issuers.ts';
 export type {
@@ -90,7 +91,6 @@ export type {
 export type { TlsOptions } from './net/tls.ts';
 export type { RemoteReport } from './remote/endpoint.ts';
 export type { IntrospectionRemoteOptions, RemoteOptions, SubjectRemoteOptions } from './remote/options.ts';
-export type { RouteReport, RoutesOptions } from './route-report.ts';
 export { createDirectoryStore } from './secrets/directory.ts';
 export type { EnvironmentStoreOptions, MemoryStore, SecretReference, SecretStore } from './secrets/store.ts';
 export { createEnvironmentStore, createMemoryStore } from './secrets/store.ts';
@@ -127,6 +127,9 @@ export type { JsonObject, JsonValue } from './values/json.ts';
 
 // For authors of adapters and stores. A third party's needs no more than this.
 
+export { holdReply } from './adapter/hold-reply.ts';
+export type { PassedMark, RouteMark } from './adapter/route-report.ts';
+export { authenticateMark, checkRoutes, reportRoute } from './adapter/route-report.ts';
 export type { CompiledRules } from './claims/compile.ts';
 export { claimNames, compileRules } from './claims/compile.ts';
 export type { ConcealableRequest, ResponseView } from './credentials/query.ts';
@@ -137,8 +140,5 @@ export { isPrincipal } from './decision/principal.ts';
 export { settle } from './decision/settle.ts';
 export { asError, authErrorCodes } from './errors.ts';
 export { oddAnswer } from './net/breaker.ts';
-export type { PassedMark, RouteMark } from './route-report.ts';
-export { authenticateMark, checkRoutes, reportRoute } from './route-report.ts';
-export { holdReply } from './signing/intercept.ts';
 export type { HeaderAccess, OutgoingReply, ResponseSigner, SignedReply } from './signing/response.ts';
 export { createResponseSigner, headersOf } from './signing/response.ts';

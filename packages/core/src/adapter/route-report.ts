@@ -1,10 +1,10 @@
 // The route report: what each route of an application asks for, and whether anybody said. Adapters walk their framework's routes and
 // note what stands on the way; what that comes to is decided here, so that all say the same.
 
-import type { CompiledOverrides } from './decision/access.ts';
-import type { Authenticator } from './decision/authenticator.ts';
-import type { AuthenticationMode } from './decision/options.ts';
-import { ConfigError } from './errors.ts';
+import type { CompiledOverrides } from '../decision/access.ts';
+import type { Authenticator } from '../decision/authenticator.ts';
+import type { AuthenticationMode } from '../decision/options.ts';
+import { ConfigError } from '../errors.ts';
 
 /** What one handler, hook or decorator does. */
 export type RouteMark =

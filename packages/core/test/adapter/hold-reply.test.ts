@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { holdReply } from '../../src/signing/intercept.ts';
+import { holdReply } from '../../src/adapter/hold-reply.ts';
 import { MAX_REPLY_BYTES, type OutgoingReply, type SignedReply } from '../../src/signing/response.ts';
 
 const CANARY = 'canary-5f1d7c';

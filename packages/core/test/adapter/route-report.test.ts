@@ -2,11 +2,6 @@
 // than it is, nor an undecided one as decided.
 import { generateSigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { compileOverrides } from '../src/decision/access.ts';
-import { type Authenticator, createAuthenticator } from '../src/decision/authenticator.ts';
-import { requireAll, requireAny } from '../src/decision/combine.ts';
-import type { AuthenticationMode } from '../src/decision/options.ts';
-import { ConfigError } from '../src/errors.ts';
 import {
   authenticateMark,
   checkRoutes,
@@ -14,7 +9,12 @@ import {
   type RouteMark,
   type RouteReport,
   reportRoute,
-} from '../src/route-report.ts';
+} from '../../src/adapter/route-report.ts';
+import { compileOverrides } from '../../src/decision/access.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
+import { requireAll, requireAny } from '../../src/decision/combine.ts';
+import type { AuthenticationMode } from '../../src/decision/options.ts';
+import { ConfigError } from '../../src/errors.ts';
 
 type Name = 'strict' | 'optional' | 'permissive' | 'claims' | 'public';
 type From = PassedMark['from'];

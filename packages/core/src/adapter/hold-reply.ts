@@ -1,8 +1,8 @@
 // Holding back a reply that is written straight to Node's response, however it is written, until its fields are signed.
 import type { ServerResponse } from 'node:http';
 import { asError } from '../errors.ts';
+import { MAX_REPLY_BYTES, type OutgoingReply, type SignedReply, tooLong } from '../signing/response.ts';
 import { clear, type Head, headOf, OF_ITS_BYTES, restore, setHeaders } from './head.ts';
-import { MAX_REPLY_BYTES, type OutgoingReply, type SignedReply, tooLong } from './response.ts';
 
 /** What the wrapped methods do: hold a reply back, let one pass that is no 2xx, wait for a signing, or hand on what came of it. */
 type State = 'holding' | 'passing' | 'signing' | 'open';
