@@ -53,19 +53,10 @@ export type { Claims, Principal } from './decision/principal.ts';
 export type { AcceptedUpgrade, UpgradeAuthenticator } from './decision/upgrade.ts';
 export { authenticateUpgrade, whenExpired } from './decision/upgrade.ts';
 export type { AuthenticatorReport } from './decision/verification.ts';
-export type { AuthDirectory, AuthDirectoryOptions, SavedToken } from './descriptor/auth-directory.ts';
-export {
-  createUserToken,
-  initAuthDirectory,
-  openAuthDirectory,
-  userTokenFile,
-} from './descriptor/auth-directory.ts';
 export type { DescribedAuthenticator, DescriptorReport } from './descriptor/follow.ts';
 export { interpolate } from './descriptor/interpolate.ts';
 export type { DescriptorOptions, LoadedDescriptor } from './descriptor/load.ts';
 export { loadDescriptor } from './descriptor/load.ts';
-export type { LoadedSettings, SettingsOptions } from './descriptor/settings.ts';
-export { loadSettings } from './descriptor/settings.ts';
 export type { AuthErrorCode, AuthErrorContext, FilePlace } from './errors.ts';
 export { AuthError, ConfigError, isAuthError } from './errors.ts';
 export type { LatchkeyEvents } from './events.ts';
@@ -89,6 +80,15 @@ export type {
   SecretKeysetOptions,
 } from './keysets/options.ts';
 export type { TlsOptions } from './net/tls.ts';
+export type { AuthDirectory, AuthDirectoryOptions, SavedToken } from './own-keys/auth-directory.ts';
+export {
+  createUserToken,
+  initAuthDirectory,
+  openAuthDirectory,
+  userTokenFile,
+} from './own-keys/auth-directory.ts';
+export type { LoadedSettings, SettingsOptions } from './own-keys/environment-start.ts';
+export { loadSettings } from './own-keys/environment-start.ts';
 export type { RemoteReport } from './remote/endpoint.ts';
 export type { IntrospectionRemoteOptions, RemoteOptions, SubjectRemoteOptions } from './remote/options.ts';
 export { createDirectoryStore } from './secrets/directory.ts';

@@ -21,14 +21,14 @@ import { createClock } from '@latchkey/testing';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
+import { ConfigError } from '../../src/errors.ts';
 import {
   type AuthDirectoryOptions,
   createUserToken,
   initAuthDirectory,
   openAuthDirectory,
   userTokenFile,
-} from '../../src/descriptor/auth-directory.ts';
-import { ConfigError } from '../../src/errors.ts';
+} from '../../src/own-keys/auth-directory.ts';
 
 const DAY_MS = 86_400_000;
 const NOW = 1_800_000_000_000;
@@ -362,7 +362,7 @@ describe('starts at the same time', () => {
 
   it('ten processes make one pair, and agree', { timeout: 120_000 }, async () => {
     const directory = join(await mkdtemp(join(root, 'd-')), '.auth');
-    const module = new URL('../../src/descriptor/auth-directory.ts', import.meta.url).href;
+    const module = new URL('../../src/own-keys/auth-directory.ts', import.meta.url).href;
     const program = `
       const { openAuthDirectory } = await import(${JSON.stringify(module)});
       const { createHash } = await import('node:crypto');

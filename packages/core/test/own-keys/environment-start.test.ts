@@ -14,9 +14,13 @@ import { createClock } from '@latchkey/testing';
 import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
-import { createUserToken } from '../../src/descriptor/auth-directory.ts';
-import { type LoadedSettings, loadSettings, type SettingsOptions } from '../../src/descriptor/settings.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
+import { createUserToken } from '../../src/own-keys/auth-directory.ts';
+import {
+  type LoadedSettings,
+  loadSettings,
+  type SettingsOptions,
+} from '../../src/own-keys/environment-start.ts';
 
 const NOW = 1_800_000_000_000;
 const clock = createClock(NOW);
