@@ -7,7 +7,7 @@ import {
   parseDescriptor,
   readDescriptorFile,
   writeDescriptor,
-} from '@latchkey/core/descriptor';
+} from '@latchkey/core/tools';
 import type { Context, FileOptions } from './context.ts';
 import { misused } from './failure.ts';
 import { secretsDirectory } from './new-secret.ts';

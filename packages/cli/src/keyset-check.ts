@@ -8,7 +8,7 @@ import {
   type KeysetOptions,
   type SecretStore,
 } from '@latchkey/core';
-import { readKeyset } from '@latchkey/core/descriptor';
+import { readKeyset } from '@latchkey/core/tools';
 import type { Context } from './context.ts';
 import { misused, unreachable } from './failure.ts';
 import { type Data, isData, sourceOf, textIn } from './keyset-source.ts';

@@ -1,5 +1,5 @@
 // Where the keys of a keyset come from, in the words of `jwks list`. Looks at what a descriptor says, sound or not; reads no key.
-import type { DescriptorDocument } from '@latchkey/core/descriptor';
+import type { DescriptorDocument } from '@latchkey/core/tools';
 import { misused } from './failure.ts';
 
 /** An object of a descriptor: nothing is known of its values. */

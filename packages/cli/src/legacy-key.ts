@@ -1,6 +1,6 @@
 // One key of the deprecated list, as options of a command line say it.
 import { type AlgorithmName, ConfigError, type JsonObject } from '@latchkey/core';
-import { type DescriptorDocument, readLegacyKeys } from '@latchkey/core/descriptor';
+import { type DescriptorDocument, readLegacyKeys } from '@latchkey/core/tools';
 import { type Command, Option } from 'commander';
 import type { FileOptions } from './context.ts';
 import { misused } from './failure.ts';

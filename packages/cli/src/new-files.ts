@@ -1,7 +1,7 @@
 // A descriptor where there is none yet: it comes with the first thing that is put into it.
 import { stat } from 'node:fs/promises';
 import { createDirectoryStore } from '@latchkey/core';
-import { parseDescriptor, writeDescriptor } from '@latchkey/core/descriptor';
+import { parseDescriptor, writeDescriptor } from '@latchkey/core/tools';
 import { stringify } from 'yaml';
 import type { Context, FileOptions } from './context.ts';
 import { misused } from './failure.ts';

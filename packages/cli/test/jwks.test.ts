@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createAuthenticator, createDirectoryStore, createSigner } from '@latchkey/core';
-import { parseDescriptor } from '@latchkey/core/descriptor';
+import { parseDescriptor } from '@latchkey/core/tools';
 import { createIssuer, generateSigningKey } from '@latchkey/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createAuthority } from '../../ldap/test/certificate.ts';

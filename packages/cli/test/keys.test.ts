@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { createAuthenticator, createDirectoryStore, type LegacyKeyOptions } from '@latchkey/core';
-import { parseDescriptor } from '@latchkey/core/descriptor';
+import { parseDescriptor } from '@latchkey/core/tools';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../src/index.ts';
 import { createTerminal } from './terminal.ts';

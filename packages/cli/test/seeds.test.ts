@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parseDescriptor } from '@latchkey/core/descriptor';
+import { parseDescriptor } from '@latchkey/core/tools';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../src/index.ts';
 import { type RunningHosts, startHosts } from './hosts.ts';

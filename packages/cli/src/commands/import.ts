@@ -1,6 +1,6 @@
 // latchkey import: what a gateway is configured with, as the descriptor that decides the same. What each format means stands in ../import.
 import { open, readFile, rm } from 'node:fs/promises';
-import { writeDescriptor } from '@latchkey/core/descriptor';
+import { writeDescriptor } from '@latchkey/core/tools';
 import { type Command, Option } from 'commander';
 import { type Context, command, type FileOptions, type FormatOptions, withFormat } from '../context.ts';
 import { misused } from '../failure.ts';

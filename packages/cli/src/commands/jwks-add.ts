@@ -1,7 +1,7 @@
 // latchkey jwks add: a keyset, validated before it is written.
 import { isDeepStrictEqual } from 'node:util';
 import { createDirectoryStore, type JsonObject } from '@latchkey/core';
-import { addKeyset } from '@latchkey/core/descriptor';
+import { addKeyset } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, type FileOptions, withFile } from '../context.ts';
 import { misused } from '../failure.ts';

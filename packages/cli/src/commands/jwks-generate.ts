@@ -9,7 +9,7 @@ import {
   type JsonObject,
   publicJwk,
 } from '@latchkey/core';
-import { addKeyset } from '@latchkey/core/descriptor';
+import { addKeyset } from '@latchkey/core/tools';
 import { type Command, Option } from 'commander';
 import {
   type Context,

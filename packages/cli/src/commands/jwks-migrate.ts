@@ -1,5 +1,5 @@
 // `jwks migrate`: the way out of the deprecated keys. Safe to stop anywhere, and to run again.
-import { finishMigration, type Migration, planMigration } from '@latchkey/core/descriptor';
+import { finishMigration, type Migration, planMigration } from '@latchkey/core/tools';
 import { type Command, Option } from 'commander';
 import {
   type Context,

@@ -1,5 +1,5 @@
 // latchkey jwks remove: takes a keyset out of a descriptor. Its secret, if it has one, stays.
-import { removeKeyset } from '@latchkey/core/descriptor';
+import { removeKeyset } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, type FileOptions, withFile } from '../context.ts';
 import { openDescriptorFile } from '../files.ts';

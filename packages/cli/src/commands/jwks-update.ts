@@ -1,6 +1,6 @@
 // latchkey jwks update: changes a keyset where it stands. Its kind of source stays what it is.
 import type { JsonValue } from '@latchkey/core';
-import { type KeysetChanges, updateKeyset } from '@latchkey/core/descriptor';
+import { type KeysetChanges, updateKeyset } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, type FileOptions, withFile } from '../context.ts';
 import { misused } from '../failure.ts';

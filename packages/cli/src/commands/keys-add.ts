@@ -1,6 +1,6 @@
 // latchkey keys add: a key of the deprecated list, whose secret is there already and fits.
 import { ConfigError, type JsonObject, type SecretStore } from '@latchkey/core';
-import { addKey, readLegacyKey, readLegacyKeys } from '@latchkey/core/descriptor';
+import { addKey, readLegacyKey, readLegacyKeys } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, withFile } from '../context.ts';
 import { misused } from '../failure.ts';

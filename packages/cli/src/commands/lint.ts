@@ -1,6 +1,6 @@
 // latchkey lint: the dangers in a descriptor, for people and for CI. What is dangerous, core says.
 import { stat } from 'node:fs/promises';
-import { type Finding, lintDescriptor, type Severity } from '@latchkey/core/descriptor';
+import { type Finding, lintDescriptor, type Severity } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import {
   type Context,

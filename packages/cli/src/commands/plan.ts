@@ -1,5 +1,5 @@
 // latchkey plan: what a change of a descriptor opens and closes, before it is made. How that is told, core says.
-import { type Change, planChange } from '@latchkey/core/descriptor';
+import { type Change, planChange } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, type FormatOptions, withFormat } from '../context.ts';
 import { refused } from '../failure.ts';

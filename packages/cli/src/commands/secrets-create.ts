@@ -1,5 +1,5 @@
 // `secrets create symmetric` and `secrets create asymmetric`: keys that the user has, checked, and put into a secret.
-import { checkKeyPair, checkSymmetricSecret, extractPublicKey } from '@latchkey/core/descriptor';
+import { checkKeyPair, checkSymmetricSecret, extractPublicKey } from '@latchkey/core/tools';
 import { type Command, Option } from 'commander';
 import {
   type Context,

@@ -1,6 +1,6 @@
 // `tokens inspect`: what somebody has written in a token. It says nothing of whether that is true: `tokens verify` does.
 import type { JsonObject } from '@latchkey/core';
-import { readUnverifiedToken } from '@latchkey/core/descriptor';
+import { readUnverifiedToken } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, type FormatOptions, withFormat } from '../context.ts';
 import { plain } from '../output.ts';

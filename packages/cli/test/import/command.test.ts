@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { parseDescriptor } from '@latchkey/core/descriptor';
+import { parseDescriptor } from '@latchkey/core/tools';
 import { describe, expect, it } from 'vitest';
 import { run } from '../../src/index.ts';
 import { createTerminal } from '../terminal.ts';

@@ -10,7 +10,7 @@ import {
   loadDescriptor,
   route,
 } from '@latchkey/core';
-import { parseDescriptor } from '@latchkey/core/descriptor';
+import { parseDescriptor } from '@latchkey/core/tools';
 import type { Note } from '../../src/import/draft.ts';
 import { run } from '../../src/index.ts';
 import { createTerminal } from '../terminal.ts';

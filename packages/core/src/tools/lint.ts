@@ -1,7 +1,8 @@
 // Lint: the dangers in a descriptor, each with its mend. Here they are put together; what each rule looks at stands in lint/.
+
+import type { DescriptorDocument } from '../descriptor/document.ts';
+import { interpolate } from '../descriptor/interpolate.ts';
 import type { UncheckedOptions } from '../values/readers.ts';
-import type { DescriptorDocument } from './document.ts';
-import { interpolate } from './interpolate.ts';
 import { algorithmRules } from './lint/algorithms.ts';
 import { endpointRules } from './lint/endpoints.ts';
 import { lintInlineKeys, type UnplacedFinding } from './lint/jwks.ts';

@@ -1,5 +1,7 @@
 // From the deprecated `keys` list to keysets: what is to be written, and whether what has been written is the same. Writes nothing itself.
 import { isDeepStrictEqual } from 'node:util';
+import { type DescriptorDocument, parseDescriptor, placed } from '../descriptor/document.ts';
+import { interpolate } from '../descriptor/interpolate.ts';
 import { ConfigError } from '../errors.ts';
 import { importJwks } from '../jwk/import-jwks.ts';
 import { readKeyset } from '../keysets/read.ts';
@@ -7,9 +9,7 @@ import { findSecret } from '../keysets/secret.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { parseJsonObject } from '../values/json.ts';
 import { isPlainObject } from '../values/readers.ts';
-import { type DescriptorDocument, parseDescriptor, placed } from './document.ts';
 import { addKeyset, removeKeys } from './edit.ts';
-import { interpolate } from './interpolate.ts';
 import { identityOf } from './migrate/keys.ts';
 import {
   bytesOf,

@@ -1,13 +1,13 @@
 // What core itself refuses in a descriptor, all of it and not only the first: each part is read by its own reader. Makes and fetches nothing.
 
 import { type AuthenticatorOptions, readOptions } from '../../decision/options.ts';
+import { readSigning } from '../../descriptor/load.ts';
 import { ConfigError } from '../../errors.ts';
 import type { GroupResolver } from '../../groups/resolver.ts';
 import { createInlineKeyset } from '../../keysets/inline.ts';
 import { readKeyset } from '../../keysets/read.ts';
 import type { SecretStore } from '../../secrets/store.ts';
 import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
-import { readSigning } from '../load.ts';
 import { itemsOf, membersOf } from './rule.ts';
 
 /** A store that has whatever is asked for, and tells of changes: which secrets there are is looked at elsewhere. */

@@ -1,8 +1,8 @@
 // Changes in the lines of a YAML text, for what is laid out one option to a line, as people write it. Everything else of the text stays, byte
 // for byte. What is laid out otherwise is left to edit.ts, which also checks what comes of it.
 import type * as yaml from 'yaml';
+import { type DescriptorDocument, loadYaml } from '../../descriptor/document.ts';
 import type { JsonValue } from '../../values/json.ts';
-import { type DescriptorDocument, loadYaml } from '../document.ts';
 import { columnOf, cut, endOf, endOfBlock, endOfLine, insert, startOf, startOfLine } from './text.ts';
 
 type Path = readonly (string | number)[];

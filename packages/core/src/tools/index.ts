@@ -2,14 +2,14 @@
 import { replaceFile } from '../secrets/write-file.ts';
 
 export { readOptions } from '../decision/options.ts';
+export { type DescriptorDocument, parseDescriptor } from '../descriptor/document.ts';
+export { readDescriptorFile, readSigning } from '../descriptor/load.ts';
 export { readKeyset } from '../keysets/read.ts';
 export { readLegacyKeys } from '../keysets/read-legacy-keys.ts';
-export { type DescriptorDocument, parseDescriptor } from './document.ts';
 export { addKey, addKeyset, type KeysetChanges, removeKeys, removeKeyset, updateKeyset } from './edit.ts';
 export { checkKeyPair, checkSymmetricSecret, extractPublicKey, type KeyPairText } from './key-files.ts';
 export type { Finding, Severity } from './lint/rule.ts';
 export { type LintContext, lintDescriptor } from './lint.ts';
-export { readDescriptorFile, readSigning } from './load.ts';
 export { type LegacyKey, readLegacyKey } from './migrate/keys.ts';
 export {
   finishMigration,

@@ -2,10 +2,10 @@
 // keyset may be is not judged here.
 import { isDeepStrictEqual } from 'node:util';
 import type * as yaml from 'yaml';
+import { BLOCK, type DescriptorDocument, parseDescriptor, placed } from '../descriptor/document.ts';
 import { ConfigError } from '../errors.ts';
 import type { JsonObject, JsonValue } from '../values/json.ts';
 import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
-import { BLOCK, type DescriptorDocument, parseDescriptor, placed } from './document.ts';
 import { appendItem, removeItem, removeMember, setMember } from './edit/lines.ts';
 
 /** What an option of a keyset becomes; undefined takes it away. */

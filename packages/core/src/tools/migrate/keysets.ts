@@ -1,6 +1,8 @@
 // The keysets that the deprecated `keys` list becomes: which keys go together, under which names, and what is in their secrets.
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import type { DescriptorDocument } from '../../descriptor/document.ts';
+import { interpolate } from '../../descriptor/interpolate.ts';
 import { ConfigError } from '../../errors.ts';
 import { importJwks } from '../../jwk/import-jwks.ts';
 import { readKeyset } from '../../keysets/read.ts';
@@ -8,8 +10,6 @@ import { readLegacyKeys } from '../../keysets/read-legacy-keys.ts';
 import { checkSecretName, type SecretReference, type SecretStore } from '../../secrets/store.ts';
 import type { JsonObject } from '../../values/json.ts';
 import { isPlainObject } from '../../values/readers.ts';
-import type { DescriptorDocument } from '../document.ts';
-import { interpolate } from '../interpolate.ts';
 import { identityOf, type LegacyKey, readLegacyKey } from './keys.ts';
 
 /** Where secrets are, and what those of a migration are called. */

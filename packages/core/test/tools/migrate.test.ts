@@ -5,11 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import { parseDescriptor } from '../../src/descriptor/document.ts';
 import { loadText } from '../../src/descriptor/load.ts';
-import { finishMigration, type Migration, planMigration } from '../../src/descriptor/migrate.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 import { createMemoryStore, type MemoryStore } from '../../src/secrets/store.ts';
 import { createSigner } from '../../src/signing/signer.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
+import { finishMigration, type Migration, planMigration } from '../../src/tools/migrate.ts';
 
 const FILE = 'service.yaml';
 const ENVIRONMENT = { ISSUER_A: 'https://a.example' };

@@ -6,9 +6,9 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { parseDescriptor } from '../../src/descriptor/document.ts';
-import type { Finding } from '../../src/descriptor/lint/rule.ts';
-import { type LintContext, lintDescriptor, lintRules } from '../../src/descriptor/lint.ts';
-import { BIG, SEEDS } from './descriptors.ts';
+import type { Finding } from '../../src/tools/lint/rule.ts';
+import { type LintContext, lintDescriptor, lintRules } from '../../src/tools/lint.ts';
+import { BIG, SEEDS } from '../descriptor/descriptors.ts';
 
 type Block = { readonly [name: string]: unknown };
 

@@ -5,8 +5,8 @@ import { stringify } from 'yaml';
 import { compileRules, firstFailure } from '../../src/claims/compile.ts';
 import type { Rules } from '../../src/claims/rules.ts';
 import { parseDescriptor } from '../../src/descriptor/document.ts';
-import { type Change, planChange } from '../../src/descriptor/plan.ts';
-import { BIG, SEEDS } from './descriptors.ts';
+import { type Change, planChange } from '../../src/tools/plan.ts';
+import { BIG, SEEDS } from '../descriptor/descriptors.ts';
 
 type Block = { readonly [name: string]: unknown };
 

@@ -1,9 +1,9 @@
 // Changes to descriptors: what comes out says what was asked, and all else of the text is as it was.
 import { describe, expect, it } from 'vitest';
 import { parseDescriptor } from '../../src/descriptor/document.ts';
-import { addKey, addKeyset, removeKeys, removeKeyset, updateKeyset } from '../../src/descriptor/edit.ts';
 import { ConfigError } from '../../src/errors.ts';
-import { MULTIPLE } from './descriptors.ts';
+import { addKey, addKeyset, removeKeys, removeKeyset, updateKeyset } from '../../src/tools/edit.ts';
+import { MULTIPLE } from '../descriptor/descriptors.ts';
 
 const FILE = 'service.yaml';
 const parse = (text: string) => parseDescriptor(text, FILE);

@@ -1,5 +1,5 @@
 // Places in the text of a YAML document, and whole lines put in and taken out of it. What is to be changed is not known here.
-import { loadYaml } from '../document.ts';
+import { loadYaml } from '../../descriptor/document.ts';
 
 /** Where a node begins, its comments not counted. @throws TypeError for what does not stand in the text */
 export function startOf(node: unknown): number {

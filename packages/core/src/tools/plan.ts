@@ -1,9 +1,9 @@
 // Plan: what a change of a descriptor opens and closes, told from the two files alone. How single values compare stands in plan/.
 
+import type { DescriptorDocument } from '../descriptor/document.ts';
 import type { FilePlace } from '../errors.ts';
 import { normalizeType } from '../token/parse.ts';
 import type { UncheckedOptions } from '../values/readers.ts';
-import type { DescriptorDocument } from './document.ts';
 import { carriersJudge, groupsJudge, remoteJudge, signingJudge } from './plan/endpoints.ts';
 import {
   type Effect,
