@@ -1,6 +1,5 @@
 // The routes that every adapter under test serves, as data, and what their handlers do.
 import {
-  type AuthenticateOverrides,
   allOf,
   anyOf,
   at,
@@ -12,6 +11,7 @@ import {
   type Principal,
   pattern,
   present,
+  type RouteAccess,
   type Rules,
   route as routeNamed,
   type SignResponseOptions,
@@ -28,7 +28,7 @@ export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   /** `public`: outside authentication. Otherwise: the rules of the route, and what it says instead of the options. */
-  readonly access: 'public' | ({ readonly claims?: Rules | CompiledRules } & AuthenticateOverrides);
+  readonly access: 'public' | ({ readonly claims?: Rules | CompiledRules } & RouteAccess);
   /**
    * What the handler does with the principal: returns what is to be sent, or throws. The adapter sends a text as it is and anything
    * else as JSON, in its framework's usual way, and lets what is thrown go where its framework sends any handler's error.

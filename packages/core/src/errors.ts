@@ -154,6 +154,12 @@ export function isAuthError(value: unknown): value is AuthError {
   return typeof value === 'object' && value !== null && BRAND in value;
 }
 
+/** The refusal that was thrown. @throws anything else that was thrown, as it is */
+export function refusalIn(thrown: unknown): AuthError {
+  if (isAuthError(thrown)) return thrown;
+  throw thrown;
+}
+
 /**
  * What was thrown, as an Error. Frameworks take a rejection with nothing, or with a word of theirs, for leave to go on.
  */

@@ -39,21 +39,24 @@ export {
 export type { StandardSchema } from './claims/schema.ts';
 export type { ClaimsOf } from './claims/types.ts';
 export type { BodyCarrier, Carrier, CookieCarrier, HeaderCarrier, QueryCarrier } from './credentials/find.ts';
-export type { AuthenticateOverrides, RouteAccess } from './decision/access.ts';
-export type { Authenticator } from './decision/authenticator.ts';
-export { createAuthenticator, refusalOf } from './decision/authenticator.ts';
+export type { AuthenticationMode, NamedRoute, RouteAccess } from './decision/access.ts';
+export type { Authenticator, AuthenticatorReport } from './decision/authenticator.ts';
 export { authorize } from './decision/authorize.ts';
-export type { RequestTree, TokenSource } from './decision/combine.ts';
+export type { CombinedAuthenticator, TokenSource } from './decision/combine.ts';
 export { requireAll, requireAny } from './decision/combine.ts';
-export type { ExplainedCheck } from './decision/explain/check.ts';
-export type { Explanation } from './decision/explain/explain.ts';
-export type { NamedRoute } from './decision/named-routes.ts';
-export type { AuthenticationMode, AuthenticatorOptions } from './decision/options.ts';
+export type { Explanation } from './decision/explain.ts';
+export type { ExplainedCheck } from './decision/explain-texts.ts';
+export type { AuthenticatorOptions } from './decision/options.ts';
+export { refusalOf } from './decision/pipeline.ts';
 export type { Claims, Principal } from './decision/principal.ts';
 export type { AcceptedUpgrade, UpgradeAuthenticator } from './decision/upgrade.ts';
 export { authenticateUpgrade, whenExpired } from './decision/upgrade.ts';
-export type { AuthenticatorReport } from './decision/verification.ts';
-export type { DescribedAuthenticator, DescriptorReport } from './descriptor/follow.ts';
+export { createAuthenticator } from './descriptor/create.ts';
+export type {
+  DescribedAuthenticator,
+  DescribedAuthenticatorReport,
+  DescriptorReport,
+} from './descriptor/follow.ts';
 export { interpolate } from './descriptor/interpolate.ts';
 export type { DescriptorOptions, LoadedDescriptor } from './descriptor/load.ts';
 export { loadDescriptor } from './descriptor/load.ts';
@@ -127,17 +130,28 @@ export type { JsonObject, JsonValue } from './values/json.ts';
 
 // For authors of adapters and stores. A third party's needs no more than this.
 
+export type { AuthenticationSource, PreparedAuthentication } from './adapter/decide.ts';
+export {
+  concealmentOf,
+  decide,
+  prepareAuthentication,
+  requestViewOf,
+  toAuthenticator,
+  toResponse,
+  whenDecided,
+} from './adapter/decide.ts';
 export { holdReply } from './adapter/hold-reply.ts';
 export type { PassedMark, RouteMark } from './adapter/route-report.ts';
-export { authenticateMark, checkRoutes, reportRoute } from './adapter/route-report.ts';
+export { authenticateMarks, checkOnce, checkRoutes, reportRoute } from './adapter/route-report.ts';
 export type { CompiledRules } from './claims/compile.ts';
 export { claimNames, compileRules } from './claims/compile.ts';
-export type { ConcealableRequest, ResponseView } from './credentials/query.ts';
+export type { Concealment } from './credentials/query.ts';
 export type { RequestView } from './credentials/request.ts';
-export type { CompiledAccess, CompiledOverrides } from './decision/access.ts';
-export { compileAccess, compileOverrides } from './decision/access.ts';
+export type { CompiledAccess } from './decision/access.ts';
+export { compileAccess } from './decision/access.ts';
+export { checkCombinedAccess } from './decision/combine.ts';
+export type { Decision } from './decision/pipeline.ts';
 export { isPrincipal } from './decision/principal.ts';
-export { settle } from './decision/settle.ts';
 export { asError, authErrorCodes } from './errors.ts';
 export { oddAnswer } from './net/breaker.ts';
 export type { HeaderAccess, OutgoingReply, ResponseSigner, SignedReply } from './signing/response.ts';

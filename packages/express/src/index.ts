@@ -1,32 +1,31 @@
-// Latchkey for Express: hand over the request, hang up the principal, hand over the error. What is decided, core decides.
+// Maps Express to core: passes the request in, sets `req.auth`, passes errors to `next`. No decision is made here.
 import {
-  type AuthenticateOverrides,
-  type Authenticator,
-  type AuthenticatorOptions,
-  authenticateMark,
+  type AuthenticationSource,
   authorize,
   type Claims,
   type ClaimsOf,
   type CompiledRules,
+  type Concealment,
+  checkOnce,
   claimNames,
-  compileOverrides,
   compileRules,
-  createAuthenticator,
+  concealmentOf,
   createResponseSigner,
-  type DescriptorOptions,
+  decide,
   holdReply,
   type Principal,
-  type RequestTree,
+  prepareAuthentication,
+  type RouteAccess,
   type Rules,
   type Signer,
   type SignResponseOptions,
-  settle,
+  whenDecided,
 } from '@latchkey/core';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { mark } from './routes.ts';
+import { mark, routes } from './routes.ts';
 
 export * from '@latchkey/core';
-export { routes } from './routes.ts';
+export { routes };
 
 /** A request that has been authenticated and authorized. */
 export type AuthenticatedRequest<C extends Claims = Claims> = Request & {
@@ -42,29 +41,25 @@ export type AuthenticatedHandler<C extends Claims = Claims> = (
 ) => unknown;
 
 /**
- * Authenticates every request that passes through it, and sets `req.auth`: the principal, or for a tree of `requireAll` and
- * `requireAny` its principals by name. Does *not* look at any route's rules: see `requireClaims`. In the modes `optional` and
+ * Authenticates every request that passes through it, and sets `req.auth`: the principal, or for `requireAll` and
+ * `requireAny` the principals by name. With `access.claims` it also judges the rules of the route, in one step; without, see `requireClaims`. In the modes `optional` and
  * `permissive` an anonymous request passes with `req.auth` undefined.
  *
  * Refusals go to the application's error handling as an `AuthError`; Express's own answers with its status and headers.
  * Put it before body parsers, so that nobody unknown makes the service read a body. What stands before it, and what is marked with
  * `publicRoute`, is public; another `authenticate` on a router or a route decides anew for what is behind it.
- * @param overrides what the route says instead of the options
+ * @param access what the route asks: rules, issuers, and a mode instead of that of the options
  * @throws ConfigError for wrong options, at once
  */
-export function authenticate(
-  options: AuthenticatorOptions | DescriptorOptions | Authenticator | RequestTree,
-  overrides: AuthenticateOverrides = {},
-): RequestHandler {
-  const authenticator = 'authenticate' in options ? options : createAuthenticator(options);
-  const compiled = compileOverrides(overrides);
-  return mark(authenticateMark(authenticator, compiled), (request, response, next) => {
-    // Nobody else's value may be taken for ours, least of all when the token is refused.
+export function authenticate(source: AuthenticationSource, access: RouteAccess = {}): RequestHandler {
+  const { authenticator, access: asked, marks } = prepareAuthentication(source, access);
+  return mark(marks, (request, response, next) => {
+    checkOnce(request.app, routes);
+    // A value that something else has set must not be taken for ours, least of all on a refusal.
     setAuth(request, undefined);
-    const ask = () => authenticator.authenticate(request, compiled);
-    const hide = () => authenticator.conceal(request, response);
-    // What is thrown is an Error: Express takes nothing, and the word "route", for leave to go on.
-    return settle<unknown, void>(ask, hide, (auth) => {
+    const decision = decide<unknown>(authenticator, request, asked);
+    concealToken(concealmentOf(authenticator, request, request.originalUrl), request, response);
+    return whenDecided<unknown, void>(decision, (auth) => {
       setAuth(request, auth);
       next();
     });
@@ -81,7 +76,7 @@ export function requireClaims<const R extends Rules>(
   handler?: AuthenticatedHandler<ClaimsOf<R>>,
 ): RequestHandler {
   const compiled = compileRules(rules);
-  return mark({ kind: 'claims', claims: claimNames(compiled) }, (request, response, next) => {
+  return mark([{ kind: 'claims', claims: claimNames(compiled) }], (request, response, next) => {
     const judged = request as AuthenticatedRequest<ClaimsOf<R>>;
     authorize(judged.auth, compiled, request);
     return handler === undefined ? next() : handler(judged, response, next);
@@ -103,7 +98,7 @@ export function signResponse(options: SignResponseOptions): RequestHandler {
 
 /** Answers with the public JWK Set of a signer, for everybody. Put it before `authenticate`. */
 export function publishKeys(signer: Signer): RequestHandler {
-  return mark({ kind: 'public' }, async (_request, response) => {
+  return mark([{ kind: 'public' }], async (_request, response) => {
     const { headers, body } = await signer.publish();
     response.set(headers).send(body);
   });
@@ -111,9 +106,17 @@ export function publishKeys(signer: Signer): RequestHandler {
 
 /** Says aloud that a route is for everybody. Changes nothing about a request: it is for `routes`, and for readers. */
 export function publicRoute(): RequestHandler {
-  return mark({ kind: 'public' }, (_request, _response, next) => next());
+  return mark([{ kind: 'public' }], (_request, _response, next) => next());
 }
 
 function setAuth(request: Request, auth: unknown): void {
   (request as Request & { auth?: unknown }).auth = auth;
+}
+
+/** Takes a token in the query out of the URL, in both places where Express keeps it. */
+function concealToken(concealment: Concealment | undefined, request: Request, response: Response): void {
+  if (concealment === undefined) return;
+  request.url = concealment.strip(request.url);
+  request.originalUrl = concealment.strip(request.originalUrl);
+  if (!response.headersSent) response.set(concealment.headers);
 }

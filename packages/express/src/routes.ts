@@ -21,10 +21,10 @@ interface Layer {
   readonly rawPath?: unknown;
 }
 
-const marks = new WeakMap<object, RouteMark>();
+const marks = new WeakMap<object, readonly RouteMark[]>();
 
 /** Notes what a handler does. */
-export function mark(what: RouteMark, handler: RequestHandler): RequestHandler {
+export function mark(what: readonly RouteMark[], handler: RequestHandler): RequestHandler {
   marks.set(handler, what);
   return handler;
 }
@@ -49,8 +49,8 @@ function walk(
   const passed = [...before];
   return stack.flatMap((layer) => {
     if (layer.route !== undefined) return reportsOf(layer.route, prefix, passed);
-    const found = marks.get(layer.handle);
-    if (found !== undefined && layer.slash === true) passed.push({ mark: found, from });
+    const found = layer.slash === true ? (marks.get(layer.handle) ?? []) : [];
+    passed.push(...found.map((one): PassedMark => ({ mark: one, from })));
     const inner = layer.handle.stack;
     return inner === undefined ? [] : walk(inner, prefix + mountPath(layer), passed, 'router');
   });

@@ -2,7 +2,7 @@
 import { describeAdapter, type Harness } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';
 import express, { type Request, type RequestHandler } from 'express';
-import { authenticate, publicRoute, publishKeys, requireClaims, signResponse } from '../src/index.ts';
+import { authenticate, publicRoute, publishKeys, signResponse } from '../src/index.ts';
 
 describeAdapter('express', ({ authenticator, routes, published }: Harness) => {
   const app = express();
@@ -16,11 +16,7 @@ describeAdapter('express', ({ authenticator, routes, published }: Harness) => {
       if (typeof body === 'string') response.send(body);
       else response.json(body);
     };
-    const { claims, ...overrides } = access === 'public' ? {} : access;
-    const guards =
-      access === 'public'
-        ? [publicRoute()]
-        : [authenticate(authenticator, overrides), ...(claims === undefined ? [] : [requireClaims(claims)])];
+    const guards = [access === 'public' ? publicRoute() : authenticate(authenticator, access)];
     const handlers = sign === undefined ? [handler] : [signResponse(sign), handler];
     if (method === 'GET') app.get(path, ...guards, ...handlers);
     else app.post(path, ...guards, ...handlers);

@@ -11,7 +11,7 @@ import {
 import { createClock, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import express, { type ErrorRequestHandler, type Express, type Request, Router } from 'express';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { authenticate, requireClaims } from '../src/index.ts';
+import { authenticate, requireClaims, routes } from '../src/index.ts';
 
 const NOW = 1_700_000_000;
 let key: SigningKey;
@@ -129,7 +129,7 @@ describe('T-098: falsy rejections', () => {
     for (const place of ['application', 'route'] as const) {
       const handled: string[] = [];
       const seen: unknown[] = [];
-      const broken = authenticate({ ...authenticator, authenticate: () => Promise.reject<never>(reason) });
+      const broken = authenticate({ ...authenticator, decide: () => Promise.reject<never>(reason) });
       const app = express();
       if (place === 'application') app.use(broken);
       app.get('/x', ...(place === 'route' ? [broken] : []), (_request, response) => {
@@ -144,6 +144,19 @@ describe('T-098: falsy rejections', () => {
 });
 
 describe('D11, T-083: a token in the query', () => {
+  it('T-083: is gone from the first URL also where the other was rewritten', async () => {
+    const app = express();
+    app.use((request, _response, next) => {
+      request.url = '/rewritten';
+      next();
+    });
+    app.use(authenticate(queried, { mode: 'optional' }));
+    app.use((request, response) => void response.send(request.originalUrl));
+    const answer = await ask(app, `/x?a=1&access_token=${good}`);
+    expect(answer.text).toBe('/x?a=1');
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+  });
+
   it.each<[string, () => string, number]>([
     ['good', () => good, 200],
     ['bad', () => expired, 401],
@@ -182,6 +195,31 @@ describe('D11, T-083: a token in the query', () => {
 });
 
 describe('S37: overrides of a route', () => {
+  it.each(['optional', 'permissive'] as const)(
+    'S37: mode %s behind the same strict authenticator is refused, with what to do',
+    async (mode) => {
+      const app = express();
+      app.use(authenticate(authenticator));
+      app.get('/x', authenticate(authenticator, { mode }), (_request, response) => {
+        response.sendStatus(204);
+      });
+      expect(() => routes(app)).toThrow(`GET /x: mode '${mode}' has no effect`);
+      const seen: unknown[] = [];
+      app.use(report(seen));
+      expect((await ask(app, '/x', bearer(good))).status).toBe(500);
+      expect((await ask(app, '/x')).status).toBe(500);
+    },
+  );
+
+  it('S37: another authenticator may be optional behind a strict one', async () => {
+    const app = express();
+    app.use(authenticate(authenticator));
+    app.get('/x', authenticate(queried, { mode: 'optional' }), (_request, response) => {
+      response.sendStatus(204);
+    });
+    expect((await ask(app, '/x', bearer(good))).status).toBe(204);
+  });
+
   it('S37, T-079: the nearest decides for its own routes, and nothing else', async () => {
     const app = express();
     const subject = (request: Request) =>

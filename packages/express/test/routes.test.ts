@@ -103,11 +103,6 @@ const cases: readonly (readonly [string, (app: Express) => void, readonly Expect
     (app) => app.use(optionally()).get('/x', publicRoute(), ok),
     [{ line: 'GET /x: optional token [] application', url: '/x' }],
   ],
-  [
-    'strict on the application, optional on the route',
-    (app) => app.use(guard).get('/x', optionally(), ok),
-    [{ line: 'GET /x: token [] application', url: '/x' }],
-  ],
   ['app.all', (app) => app.all('/x', guard, ok), [{ line: 'ALL /x: token [] route', url: '/x' }]],
   [
     'optional on the route',

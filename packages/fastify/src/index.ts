@@ -1,4 +1,4 @@
-// Latchkey for Fastify: hand over the request, hang up the principal, hand over the error. What is decided, core decides.
+// Maps Fastify to core: passes the request in, sets `request.auth`, throws errors. No decision is made here.
 import * as core from '@latchkey/core';
 import type * as fastify from 'fastify';
 import plugin from 'fastify-plugin';
@@ -18,7 +18,7 @@ export type AuthenticatedRequest<C extends core.Claims = core.Claims> = fastify.
 
 type Judged = fastify.FastifyRequest & { rawHeaders: readonly string[]; auth: unknown };
 
-type Concealing = Pick<core.RequestTree, 'conceal'>;
+type Concealing = Pick<core.CombinedAuthenticator, 'conceal'>;
 type Given = core.AuthenticatorOptions | core.DescriptorOptions;
 
 /** Whom to trust, or an authenticator made before; and what is Fastify's own. */
@@ -32,12 +32,12 @@ export type LatchkeyOptions = {
   readonly notFound?: RouteConfig['auth'];
 } & (
   | (Given & { readonly authenticator?: undefined })
-  | { readonly authenticator: core.Authenticator | core.RequestTree }
+  | { readonly authenticator: core.Authenticator | core.CombinedAuthenticator }
 );
 
 /**
  * Authenticates every request to the scope that it is registered in, and to the scopes in that, before the body is read, and sets
- * `request.auth`: the principal, null for an anonymous request, or for a tree of `requireAll` and `requireAny` its principals by name.
+ * `request.auth`: the principal, null for an anonymous request, or for `requireAll` and `requireAny` the principals by name.
  * A route says in `config.auth` what it asks for instead, or `false`; one that says nothing needs a token. Does *not* cover sibling
  * scopes or the scopes around: `routes` reports them. Registered again in an inner scope, the inner registration decides there.
  *
@@ -53,7 +53,8 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
     if (!scope.hasDecorator(REGISTRATION)) scope.decorateRequest('auth', null);
     scope.decorate(REGISTRATION, registration);
     scope.addHook('onRoute', ({ config, method, url }) => {
-      compileAuth(config, `${method} ${url} config.auth`);
+      const asked = compileAuth(config, `${method} ${url} config.auth`);
+      if (asked !== false && authenticator.kind === 'combined') core.checkCombinedAccess(asked);
     });
     scope.addHook('onReady', async () => checkApplication(scope, failOnUndecided));
     scope.addHook('onRequest', (given, reply, done) => {
@@ -65,12 +66,12 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
       request.rawHeaders = request.raw.rawHeaders;
       const asked = askedOf(request, notFound);
       if (asked === false) return done(void conceal(authenticator, request, reply));
-      const ask = (): Promise<unknown> => authenticator.authenticate(request, asked.overrides);
-      const take = (auth: unknown) => {
+      const decision = core.decide<unknown>(authenticator, request, asked);
+      conceal(authenticator, request, reply);
+      const take = (auth: unknown): void => {
         request.auth = auth ?? null;
-        if (asked.claims !== undefined) getAuth(request, asked.claims);
       };
-      return core.settle(ask, () => conceal(authenticator, request, reply), take) ?? done();
+      return core.whenDecided<unknown, void>(decision, take) ?? done();
     });
   },
   { fastify: '5.x', name: '@latchkey/fastify' },
@@ -145,9 +146,14 @@ function askedOf({ is404, routeOptions }: fastify.FastifyRequest, notFound: Rout
 
 /** Takes a token in the query out of everything that Fastify made of the URL before any hook. */
 function conceal(by: Concealing, request: Judged, reply: fastify.FastifyReply): void {
-  const { raw, query, url: before } = request;
-  by.conceal(raw, { setHeader: (name, value) => reply.header(name, value) }, query);
-  // Fastify keeps what it was when somebody first looked.
-  if (raw.url !== before)
-    Object.defineProperty(request, 'originalUrl', { value: Reflect.get(raw, 'originalUrl') ?? raw.url });
+  const raw = request.raw as typeof request.raw & { originalUrl?: string };
+  const concealment = core.concealmentOf(by, request, raw.originalUrl);
+  if (concealment === undefined) return;
+  const { names, strip, headers } = concealment;
+  for (const name of names) Reflect.deleteProperty(Object(request.query), name);
+  raw.url = strip(raw.url ?? '');
+  if (raw.originalUrl !== undefined) raw.originalUrl = strip(raw.originalUrl);
+  // Fastify keeps what the URL was when it was first read.
+  Object.defineProperty(request, 'originalUrl', { value: raw.originalUrl ?? raw.url });
+  reply.headers(headers);
 }

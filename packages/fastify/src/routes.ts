@@ -10,7 +10,10 @@ export interface RouteConfig {
 }
 
 /** One registration of the plugin: where, and what it asks. */
-type Registration = { scope: FastifyInstance; authenticator: Pick<core.Authenticator, 'mode'> };
+type Registration = {
+  scope: FastifyInstance;
+  authenticator: core.Authenticator | core.CombinedAuthenticator;
+};
 
 /** Under which a scope has its registration. A scope in it inherits that, as it inherits everything. */
 export const REGISTRATION: unique symbol = Symbol('latchkey');
@@ -73,10 +76,10 @@ function marksOf({ scope, options }: SeenRoute, root: FastifyInstance): readonly
   const registration: Registration | undefined = Reflect.get(scope, REGISTRATION);
   if (registration === undefined) return required;
   const asked = compileAuth(config, `${method} ${url} config.auth`) || undefined;
-  const mark = core.authenticateMark(registration.authenticator, asked?.overrides ?? { mode: undefined });
   const around = registration.scope === root ? 'application' : 'router';
-  const own = asked?.claims === undefined ? [] : [claimsMark(asked.claims)];
-  return [{ mark, from: auth === undefined ? around : 'route' }, ...own, ...required];
+  const from = auth === undefined ? around : 'route';
+  const marks = core.authenticateMarks(registration.authenticator, asked || core.compileAccess({}));
+  return [...marks.map((mark) => ({ mark, from }) as const), ...required];
 }
 
 function claimsMark(rules: core.CompiledRules): core.PassedMark {

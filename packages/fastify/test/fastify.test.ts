@@ -12,6 +12,7 @@ import latchkey, {
   type Authenticator,
   type AuthenticatorOptions,
   allOf,
+  type CombinedAuthenticator,
   ConfigError,
   compileRules,
   createAuthenticator,
@@ -21,7 +22,6 @@ import latchkey, {
   latchkey as named,
   optional,
   type Principal,
-  type RequestTree,
   type RouteConfig,
   refusalOf,
   requireAll,
@@ -447,8 +447,8 @@ describe('requests', () => {
       const app = createApp();
       const falsy = {
         ...authenticator,
-        authenticate: () => Promise.reject(reason),
-        conceal: () => {},
+        decide: () => Promise.reject(reason),
+        conceal: () => undefined,
       };
       await app.register(latchkey, { authenticator: falsy });
       let handled = 0;
@@ -657,7 +657,7 @@ describe('types', () => {
     expectTypeOf<{ auth: true }>().not.toExtend<RouteConfig>();
     expectTypeOf<AuthenticatorOptions>().toExtend<LatchkeyOptions>();
     expectTypeOf<{ authenticator: Authenticator }>().toExtend<LatchkeyOptions>();
-    expectTypeOf<{ authenticator: RequestTree }>().toExtend<LatchkeyOptions>();
+    expectTypeOf<{ authenticator: CombinedAuthenticator }>().toExtend<LatchkeyOptions>();
     expectTypeOf<{ failOnUndecided: true }>().not.toExtend<LatchkeyOptions>();
     // @ts-expect-error a misspelled option
     ({ auth: { claim: {} } }) satisfies RouteConfig;

@@ -1,10 +1,11 @@
-// Latchkey for Koa: hand over the request, hang up the principal, hand over the error. What is decided, core decides.
+// Maps Koa to core: passes the request in, sets `ctx.state.auth`, throws errors. No decision is made here.
 import * as core from '@latchkey/core';
 import type { Middleware, ParameterizedContext } from 'koa';
-import { mark } from './routes.ts';
+import { mark, routes } from './routes.ts';
 
 export * from '@latchkey/core';
-export { type ApplicationView, type RouterView, routes } from './routes.ts';
+export type { ApplicationView, RouterView } from './routes.ts';
+export { routes };
 
 /** The state of a request that has been authenticated. */
 export interface AuthState<T = core.Principal | undefined> {
@@ -18,31 +19,31 @@ export type AuthenticatedMiddleware<C extends core.Claims = core.Claims> = Middl
 >;
 
 /**
- * Authenticates every request that passes through it, and sets `ctx.state.auth`: the principal, or for a tree of `requireAll` and
- * `requireAny` its principals by name. Does *not* look at any route's rules: see `requireClaims`. In the modes `optional` and
+ * Authenticates every request that passes through it, and sets `ctx.state.auth`: the principal, or for `requireAll` and
+ * `requireAny` the principals by name. With `access.claims` it also judges the rules of the route, in one step; without, see `requireClaims`. In the modes `optional` and
  * `permissive` an anonymous request passes with `ctx.state.auth` undefined.
  *
  * Refusals go to the application's error handling as an `AuthError`; Koa's own answers with its status, headers and message.
  * Put it on the application, before body parsers, so that nobody unknown makes the service read a body, or on a route; what
  * `router.use` registers on a router with a prefix can be passed by. What stands before it, and what is marked with `publicRoute`, is
  * public; another `authenticate` on a route decides anew.
- * @param options options, an authenticator made before, or a tree of them
- * @param overrides what the route says instead of the options
+ * @param source options, an authenticator made before, or several combined
+ * @param access what the route asks: rules, issuers, and a mode instead of that of the options
  * @throws ConfigError for wrong options, at once
  */
 export function authenticate<T = core.Principal | undefined>(
-  options: core.AuthenticatorOptions | core.DescriptorOptions | core.Authenticator | core.RequestTree<T>,
-  overrides: core.AuthenticateOverrides = {},
+  source: core.AuthenticationSource<T>,
+  access: core.RouteAccess = {},
 ): Middleware<AuthState<T>> {
-  const authenticator = 'authenticate' in options ? options : core.createAuthenticator(options);
-  const compiled = core.compileOverrides(overrides);
-  return mark(core.authenticateMark(authenticator, compiled), (ctx, next) => {
-    // Nobody else's value may be taken for ours, least of all when the token is refused.
+  const { authenticator, access: asked, marks } = core.prepareAuthentication(source, access);
+  return mark(marks, (ctx, next) => {
+    core.checkOnce(ctx.app, routes);
+    // A value that something else has set must not be taken for ours, least of all on a refusal.
     if ('auth' in ctx.state) Reflect.deleteProperty(ctx.state, 'auth');
-    const ask = () => authenticator.authenticate(viewOf(ctx), compiled);
-    const hide = () => concealToken(authenticator, ctx);
-    // What is thrown is an Error: Koa answers nothing at all to a rejection with null or undefined.
-    return core.settle<unknown, unknown>(ask, hide, (auth) => {
+    const view = viewOf(ctx);
+    const decision = core.decide<unknown>(authenticator, view, asked);
+    concealToken(core.concealmentOf(authenticator, view, ctx.originalUrl), ctx);
+    return core.whenDecided<unknown, unknown>(decision, (auth) => {
       (ctx.state as { auth: unknown }).auth = auth;
       return next();
     });
@@ -60,7 +61,7 @@ export function requireClaims<const R extends core.Rules>(
   handler?: AuthenticatedMiddleware<core.ClaimsOf<R>>,
 ): AuthenticatedMiddleware<core.ClaimsOf<R>> {
   const compiled = core.compileRules(rules);
-  return mark({ kind: 'claims', claims: core.claimNames(compiled) }, (ctx, next) => {
+  return mark([{ kind: 'claims', claims: core.claimNames(compiled) }], (ctx, next) => {
     const { method, headers, params = {} } = ctx;
     core.authorize(ctx.state.auth, compiled, { method, headers, params });
     return handler === undefined ? next() : handler(ctx, next);
@@ -91,7 +92,7 @@ export function signResponse(options: core.SignResponseOptions): Middleware {
 
 /** Answers with the public JWK Set of a signer, for everybody. Put it before `authenticate`. */
 export function publishKeys(signer: core.Signer): Middleware {
-  return mark({ kind: 'public' }, async (ctx) => {
+  return mark([{ kind: 'public' }], async (ctx) => {
     const { headers, body } = await signer.publish();
     ctx.body = body;
     ctx.set(headers);
@@ -100,7 +101,7 @@ export function publishKeys(signer: core.Signer): Middleware {
 
 /** Says aloud that a route is for everybody. Changes nothing about a request: it is for `routes`, and for readers. */
 export function publicRoute(): Middleware {
-  return mark({ kind: 'public' }, (_ctx, next) => next());
+  return mark([{ kind: 'public' }], (_ctx, next) => next());
 }
 
 /**
@@ -112,15 +113,13 @@ function viewOf({ req, request, params }: ParameterizedContext): core.RequestVie
   return params === undefined ? req : Object.assign(req, { params });
 }
 
-/** Koa keeps the first URL beside the raw request's own: in two places, and in a third once somebody has asked for `ctx.URL`. */
-function concealToken(authenticator: Pick<core.RequestTree, 'conceal'>, ctx: ParameterizedContext): void {
-  // Koa's own way of setting a header does nothing where the head has been sent; Node's throws.
-  const response = { setHeader: (name: string, value: string) => ctx.set(name, value) };
-  const first = { url: ctx.originalUrl };
-  authenticator.conceal(ctx.req, response);
-  authenticator.conceal(first, response);
-  if (first.url === ctx.originalUrl) return;
-  ctx.originalUrl = first.url;
-  ctx.request.originalUrl = first.url;
+/** Koa keeps the first URL in two more places, and in a third once `ctx.URL` was read. */
+function concealToken(concealment: core.Concealment | undefined, ctx: ParameterizedContext): void {
+  if (concealment === undefined) return;
+  ctx.req.url = concealment.strip(ctx.req.url ?? '');
+  ctx.originalUrl = concealment.strip(ctx.originalUrl);
+  ctx.request.originalUrl = ctx.originalUrl;
   Reflect.deleteProperty(ctx.request, 'memoizedURL');
+  // Koa ignores headers that come after the head was sent.
+  ctx.set(concealment.headers);
 }

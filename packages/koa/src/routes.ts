@@ -30,10 +30,10 @@ export interface RouterView {
 // a prefix by case although routes are not: `router.use` then does not stand before all of the routes beside it.
 const EVERY_PATH = String.raw`(?:\/|$)`;
 
-const marks = new WeakMap<object, RouteMark>();
+const marks = new WeakMap<object, readonly RouteMark[]>();
 
 /** Notes what a middleware does. */
-export function mark<M extends object>(what: RouteMark, middleware: M): M {
+export function mark<M extends object>(what: readonly RouteMark[], middleware: M): M {
   marks.set(middleware, what);
   return middleware;
 }
@@ -78,10 +78,7 @@ function leading(handlers: readonly object[]): readonly object[] {
 }
 
 function marksOf(handlers: readonly object[], from: PassedMark['from']): readonly PassedMark[] {
-  return handlers.flatMap((handler) => {
-    const found = marks.get(handler);
-    return found === undefined ? [] : { mark: found, from };
-  });
+  return handlers.flatMap((handler) => (marks.get(handler) ?? []).map((mark) => ({ mark, from })));
 }
 
 /** @koa/router writes `all` as every method that Node knows, and a HEAD beside every GET. */

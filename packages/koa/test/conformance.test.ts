@@ -2,7 +2,7 @@
 import Router from '@koa/router';
 import { describeAdapter, type Harness } from '@latchkey/conformance';
 import Koa, { type Middleware } from 'koa';
-import { authenticate, publicRoute, publishKeys, requireClaims, signResponse } from '../src/index.ts';
+import { authenticate, publicRoute, publishKeys, signResponse } from '../src/index.ts';
 
 describeAdapter('koa', ({ authenticator, routes, published }: Harness) => {
   const app = new Koa();
@@ -16,11 +16,7 @@ describeAdapter('koa', ({ authenticator, routes, published }: Harness) => {
       ctx.set(reply?.headers ?? {});
       ctx.body = body;
     };
-    const { claims, ...overrides } = access === 'public' ? {} : access;
-    const guards =
-      access === 'public'
-        ? [publicRoute()]
-        : [authenticate(authenticator, overrides), ...(claims === undefined ? [] : [requireClaims(claims)])];
+    const guards = [access === 'public' ? publicRoute() : authenticate(authenticator, access)];
     const handlers = sign === undefined ? [handler] : [signResponse(sign), handler];
     if (method === 'GET') router.get(path, ...guards, ...handlers);
     else router.post(path, ...guards, ...handlers);

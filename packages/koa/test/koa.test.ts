@@ -12,13 +12,13 @@ import {
   type AuthenticatorOptions,
   allOf,
   authenticate,
+  type CombinedAuthenticator,
   ConfigError,
   createAuthenticator,
   fromRequest,
   optional,
   type Principal,
   publicRoute,
-  type RequestTree,
   refusalOf,
   requireAll,
   requireClaims,
@@ -109,10 +109,12 @@ function counted(...before: Koa.Middleware[]): { app: Koa; handled: unknown[] } 
   return { app, handled };
 }
 
-const rejecting = (reason: unknown): RequestTree<Principal> => ({
+const rejecting = (reason: unknown): CombinedAuthenticator<Principal> => ({
+  kind: 'combined',
   mode: 'strict',
   authenticate: () => Promise.reject(reason),
-  conceal: () => {},
+  decide: () => Promise.reject(reason),
+  conceal: () => undefined,
 });
 
 describe('T-098, T-100: a rejection that is no error', () => {
@@ -131,12 +133,11 @@ describe('T-098, T-100: a rejection that is no error', () => {
   );
 
   it('thrown at once it is a 500 just the same', async () => {
-    const throwing: RequestTree<Principal> = {
-      mode: 'strict',
-      authenticate: () => {
+    const throwing: CombinedAuthenticator<Principal> = {
+      ...rejecting(undefined),
+      decide: () => {
         throw undefined;
       },
-      conceal: () => {},
     };
     const { app, handled } = counted(authenticate(throwing));
     expect((await (await serve(app))('/')).status).toBe(500);
@@ -247,11 +248,13 @@ describe('T-083: a token in the query', () => {
 
   it('is out of sight while keys are still being fetched', async () => {
     let release = () => {};
-    const slow: RequestTree<undefined> = {
+    const slow: CombinedAuthenticator<undefined> = {
+      kind: 'combined',
       mode: 'strict',
-      authenticate: () =>
+      authenticate: () => Promise.reject(new Error('not asked')),
+      decide: () =>
         new Promise((resolve) => {
-          release = () => resolve(undefined);
+          release = () => resolve({ ok: true, principal: undefined });
         }),
       conceal: inQuery.conceal,
     };

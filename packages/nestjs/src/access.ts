@@ -1,5 +1,5 @@
 // What decorators note on classes and methods, and how it is read: the nearest note of each kind counts.
-import type { CompiledOverrides, CompiledRules } from '@latchkey/core';
+import type { CompiledAccess, CompiledRules } from '@latchkey/core';
 import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 
@@ -13,13 +13,13 @@ export const LATCHKEY_AUTHENTICATOR: unique symbol = Symbol('LATCHKEY_AUTHENTICA
 export interface Access {
   readonly isPublic: boolean;
   readonly rules: CompiledRules | undefined;
-  readonly overrides: CompiledOverrides | undefined;
+  readonly access: CompiledAccess | undefined;
 }
 
 /** True of what is public; false of what says anything else, so that it counts against a class that is public. */
 export const IsPublic = Reflector.createDecorator<boolean>();
 export const RulesOf = Reflector.createDecorator<CompiledRules>();
-export const OverridesOf = Reflector.createDecorator<CompiledOverrides>();
+export const AccessNote = Reflector.createDecorator<CompiledAccess>();
 
 // What `@WebSocketGateway` notes, by the name that it has noted it by for long: importing it would need the package.
 const GATEWAY = 'websockets:is_gateway';
@@ -40,7 +40,7 @@ export function accessOf(context: ExecutionContext): Access {
   const access = Object.freeze({
     isPublic: reflector.getAllAndOverride(IsPublic, targets) === true,
     rules: reflector.getAllAndOverride(RulesOf, targets),
-    overrides: reflector.getAllAndOverride(OverridesOf, targets),
+    access: reflector.getAllAndOverride(AccessNote, targets),
   });
   const classes = known.get(handler) ?? new WeakMap<object, Access>();
   known.set(handler, classes.set(type, access));

@@ -1,8 +1,8 @@
 // What of a Nest execution context is read, for the kinds that we know.
-import type { ConcealableRequest, RequestParameters, RequestView } from '@latchkey/core';
+import type { RequestParameters, RequestView } from '@latchkey/core';
 import type { ArgumentsHost } from '@nestjs/common';
 
-type NodeRequest = RequestView & ConcealableRequest;
+type NodeRequest = RequestView & { url?: string | undefined; originalUrl?: string | undefined };
 
 /** Express's request, or Fastify's, which keeps Node's in `raw`. */
 export type FrameworkRequest = NodeRequest &

@@ -1,8 +1,8 @@
 // The decorators. They note what a handler asks for, and see to it that the guard stands before it; the guard decides.
-import type { AuthenticateOverrides, CompiledRules, Rules } from '@latchkey/core';
-import { ConfigError, compileOverrides, compileRules } from '@latchkey/core';
+import type { CompiledRules, RouteAccess, Rules } from '@latchkey/core';
+import { ConfigError, compileAccess, compileRules } from '@latchkey/core';
 import { applyDecorators, createParamDecorator, UseGuards } from '@nestjs/common';
-import { IsPublic, OverridesOf, RulesOf } from './access.ts';
+import { AccessNote, IsPublic, RulesOf } from './access.ts';
 import { LatchkeyGuard, principalOf } from './guard.ts';
 
 const stated = new WeakMap<object, boolean>();
@@ -26,12 +26,14 @@ export function RequireClaims(rules: Rules | CompiledRules): ClassDecorator & Me
 }
 
 /**
- * Says what a handler, or every handler of a class, wants instead of what the options say: a mode, or the issuers that are welcome.
- * On a method it replaces `@Authenticate` on its class as a whole. Rules of the class stay.
- * @throws ConfigError for wrong overrides, at once; and beside `@Public`
+ * Says what a handler, or every handler of a class, asks instead of what the options say: a mode, the issuers that are welcome, and
+ * rules, as `@RequireClaims` does. On a method it replaces `@Authenticate` on its class as a whole; without rules, those of the class stay.
+ * @throws ConfigError for wrong access, at once; and together with `@Public`
  */
-export function Authenticate(overrides: AuthenticateOverrides = {}): ClassDecorator & MethodDecorator {
-  return state(false, OverridesOf(compileOverrides(overrides)));
+export function Authenticate(access: RouteAccess = {}): ClassDecorator & MethodDecorator {
+  const { claims, ...asked } = access;
+  const rules = claims === undefined ? [] : [RulesOf(compileRules(claims))];
+  return state(false, AccessNote(compileAccess(asked)), ...rules);
 }
 
 /**

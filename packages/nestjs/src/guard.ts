@@ -1,6 +1,20 @@
 // The guard: authenticates, then authorizes, and returns true or throws. There is no third way out of it.
-import type { CompiledOverrides, CompiledRules, RequestView, UpgradeAuthenticator } from '@latchkey/core';
-import { AuthError, asError, authorize, isPrincipal, settle } from '@latchkey/core';
+import type {
+  CompiledAccess,
+  CompiledRules,
+  Decision,
+  RequestView,
+  UpgradeAuthenticator,
+} from '@latchkey/core';
+import {
+  AuthError,
+  asError,
+  authorize,
+  concealmentOf,
+  decide,
+  isPrincipal,
+  whenDecided,
+} from '@latchkey/core';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { accessOf, LATCHKEY_AUTHENTICATOR } from './access.ts';
 import { type Call, callOf, type FrameworkRequest, writeHeader } from './context.ts';
@@ -12,8 +26,8 @@ interface Attempt {
   readonly of: object;
   /** Not another application's: one may be mounted in the other, and trust other issuers. */
   readonly by: UpgradeAuthenticator<unknown>;
-  readonly overrides: CompiledOverrides | undefined;
-  readonly authenticated: Promise<unknown>;
+  readonly access: CompiledAccess | undefined;
+  readonly decision: Decision<unknown> | Promise<Decision<unknown>>;
   auth?: unknown;
   readonly before: Attempt | undefined;
 }
@@ -49,40 +63,45 @@ export class LatchkeyGuard implements CanActivate {
   #decide(context: ExecutionContext): true | Promise<true> {
     const call = callOf(context);
     if (call === undefined) throw missing(`in a context of the type ${context.getType<string>()}`);
-    const { isPublic, rules, overrides } = accessOf(context);
+    const { isPublic, rules, access } = accessOf(context);
     const { type, key, request } = call;
     // Nobody else's value may be taken for ours, least of all when the token is refused.
     if (type === 'http' && request !== undefined) request.auth = undefined;
     if (isPublic) return true;
-    if (request === undefined) return judge(admit(key, overrides), rules);
-    const attempt = this.#attempt(call, request, overrides);
+    if (request === undefined) return judge(admit(key, access), rules);
+    const attempt = this.#attempt(call, request, access);
     const take = (auth: unknown) => {
       attempt.auth = auth;
       judge({ auth, request }, rules);
       if (type === 'http') request.auth = auth;
       return true as const;
     };
-    const hide = () => this.#conceal(call, request);
-    return settle(() => attempt.authenticated, hide, take);
+    this.#conceal(call, request);
+    return whenDecided(attempt.decision, take);
   }
 
-  #attempt(call: Call, request: FrameworkRequest, overrides: CompiledOverrides | undefined): Attempt {
+  #attempt(call: Call, request: FrameworkRequest, access: CompiledAccess | undefined): Attempt {
     const { key }: { readonly key: Attempted } = call;
-    let attempt = latestOf(key, overrides);
+    let attempt = latestOf(key, access);
     if (attempt?.by !== this.#authenticator) {
       const by = this.#authenticator;
-      const authenticated = by.authenticate(viewOf(call, request), overrides);
-      attempt = { of: key, by, overrides, authenticated, auth: undefined, before: key[LATEST] };
+      const decision = decide(by, viewOf(call, request), access);
+      attempt = { of: key, by, access, decision, auth: undefined, before: key[LATEST] };
       key[LATEST] = attempt;
     }
     return attempt;
   }
 
   #conceal({ response }: Call, request: FrameworkRequest): void {
+    // Express's request is Node's own; Fastify's keeps that in `raw`, and a parsed query of its own.
     const { raw = request } = request;
-    const view = { setHeader: (name: string, value: string) => writeHeader(response, name, value) };
-    // Express parses a query each time that it is asked for.
-    this.#authenticator.conceal(raw, view, raw.url?.includes('?') ? request.query : undefined);
+    const concealment = concealmentOf(this.#authenticator, request, raw.originalUrl);
+    if (concealment === undefined) return;
+    const { names, strip, headers } = concealment;
+    for (const name of names) Reflect.deleteProperty(Object(request.query), name);
+    raw.url = strip(raw.url ?? '');
+    if (raw.originalUrl !== undefined) raw.originalUrl = strip(raw.originalUrl);
+    for (const [name, value] of Object.entries(headers)) writeHeader(response, name, value);
   }
 }
 Inject(LATCHKEY_AUTHENTICATOR)(LatchkeyGuard, undefined, 0);
@@ -90,16 +109,15 @@ Injectable()(LatchkeyGuard);
 
 /** Whose call it is, as the guard found; undefined for what is public, whoever calls. */
 export function principalOf(context: ExecutionContext): unknown {
-  const { isPublic, overrides } = accessOf(context);
+  const { isPublic, access } = accessOf(context);
   const call = callOf(context);
   if (isPublic || call === undefined) return undefined;
-  return call.type === 'ws' ? handshakes.get(call.key)?.auth : latestOf(call.key, overrides)?.auth;
+  return call.type === 'ws' ? handshakes.get(call.key)?.auth : latestOf(call.key, access)?.auth;
 }
 
-function latestOf(key: Attempted, overrides: CompiledOverrides | undefined): Attempt | undefined {
+function latestOf(key: Attempted, access: CompiledAccess | undefined): Attempt | undefined {
   let attempt = key[LATEST];
-  while (attempt !== undefined && (attempt.of !== key || attempt.overrides !== overrides))
-    attempt = attempt.before;
+  while (attempt !== undefined && (attempt.of !== key || attempt.access !== access)) attempt = attempt.before;
   return attempt;
 }
 
@@ -107,14 +125,14 @@ function latestOf(key: Attempted, overrides: CompiledOverrides | undefined): Att
 function viewOf({ type }: Call, request: FrameworkRequest): RequestView {
   const { url, headers, rawHeaders } = request;
   const isUpgrade = type === 'graphql' && headers.upgrade !== undefined;
-  return isUpgrade ? { method: 'UPGRADE', url, headers, rawHeaders } : request;
+  return isUpgrade ? { key: request, method: 'UPGRADE', url, headers, rawHeaders } : request;
 }
 
 /** Whom a handshake let in, if what the handler says instead of the options does not keep them out. */
-function admit(client: object, overrides: CompiledOverrides | undefined): Handshake {
+function admit(client: object, access: CompiledAccess | undefined): Handshake {
   const handshake = handshakes.get(client);
   if (handshake === undefined) throw missing('the handshake was not authenticated, or its token has expired');
-  const { mode, welcomes } = overrides ?? {};
+  const { mode, welcomes } = access ?? {};
   if (handshake.auth === undefined && mode === 'strict') throw missing('the handshake was anonymous');
   if (welcomes !== undefined && !principalsIn(handshake.auth).every(({ issuer }) => welcomes(issuer)))
     throw new AuthError('token_issuer_untrusted');

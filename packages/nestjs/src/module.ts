@@ -1,6 +1,11 @@
 // The module: one authenticator for the application, the guard before everything, and gateways that nobody forgot.
-import type { Authenticator, AuthenticatorOptions, DescriptorOptions, RequestTree } from '@latchkey/core';
-import { ConfigError, createAuthenticator } from '@latchkey/core';
+import type {
+  Authenticator,
+  AuthenticatorOptions,
+  CombinedAuthenticator,
+  DescriptorOptions,
+} from '@latchkey/core';
+import { ConfigError, toAuthenticator } from '@latchkey/core';
 import type { DynamicModule, FactoryProvider, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import { Inject, Module, type ModuleMetadata, type Provider } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, ModulesContainer } from '@nestjs/core';
@@ -10,7 +15,11 @@ import { answerRefusals, RefusalFilter } from './refusal.ts';
 import { handshaking } from './websocket.ts';
 
 /** Options; or an authenticator or a tree of them made before, which whoever made it closes. */
-export type LatchkeyOptions = AuthenticatorOptions | DescriptorOptions | Authenticator | RequestTree;
+export type LatchkeyOptions =
+  | AuthenticatorOptions
+  | DescriptorOptions
+  | Authenticator
+  | CombinedAuthenticator;
 
 /** Where options come from that are not there yet. */
 export type LatchkeyAsyncOptions = Pick<ModuleMetadata, 'imports'> &
@@ -25,11 +34,15 @@ const modules = new WeakMap<object, DynamicModule>();
  * as often as you like with the same options object, which is the same module and the same authenticator.
  */
 export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
-  readonly #authenticator: Authenticator | RequestTree;
+  readonly #authenticator: Authenticator | CombinedAuthenticator;
   readonly #options: LatchkeyOptions;
   readonly #modules: ModulesContainer;
 
-  constructor(authenticator: Authenticator | RequestTree, options: LatchkeyOptions, all: ModulesContainer) {
+  constructor(
+    authenticator: Authenticator | CombinedAuthenticator,
+    options: LatchkeyOptions,
+    all: ModulesContainer,
+  ) {
     this.#authenticator = authenticator;
     this.#options = options;
     this.#modules = all;
@@ -82,7 +95,7 @@ function moduleFor(key: object, options: Provider, imports: ModuleMetadata['impo
   const authenticator: Provider = {
     provide: LATCHKEY_AUTHENTICATOR,
     inject: [OPTIONS],
-    useFactory: (read: LatchkeyOptions) => ('authenticate' in read ? read : createAuthenticator(read)),
+    useFactory: (read: LatchkeyOptions) => toAuthenticator(read),
   };
   const guard: Provider = { provide: APP_GUARD, useClass: LatchkeyGuard };
   const filter: Provider = { provide: APP_FILTER, useClass: RefusalFilter };

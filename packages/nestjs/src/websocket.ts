@@ -1,12 +1,7 @@
 // WebSockets: Nest runs no guard at the handshake, so it is decided at the upgrade, and a connection ends with its token.
 import type { IncomingMessage } from 'node:http';
-import type {
-  AuthenticateOverrides,
-  Principal,
-  RequestParameters,
-  UpgradeAuthenticator,
-} from '@latchkey/core';
-import { authenticateUpgrade, ConfigError, compileOverrides, isPrincipal, whenExpired } from '@latchkey/core';
+import type { Principal, RequestParameters, RouteAccess, UpgradeAuthenticator } from '@latchkey/core';
+import { authenticateUpgrade, ConfigError, compileAccess, isPrincipal, whenExpired } from '@latchkey/core';
 import { type INestApplicationContext, Logger, type WebSocketAdapter } from '@nestjs/common';
 import { LATCHKEY_AUTHENTICATOR } from './access.ts';
 
@@ -43,17 +38,17 @@ export const handshaking = new WeakSet<object>();
  * Rules on message handlers are judged by what the handshake brought, by `@RequireClaims`; a handler without decorators is for all who
  * are connected.
  * @param adapter Nest's `WsAdapter`, or another one over the `ws` package
- * @param overrides what handshakes say instead of the options
+ * @param access what handshakes ask instead of what the options say
  * @returns the adapter
  * @throws ConfigError when a gateway starts that is not served by `ws`, or brings a `verifyClient` of its own
  */
 export function authenticateWebSockets<A extends WebSocketAdapter>(
   app: INestApplicationContext,
   adapter: A,
-  overrides: AuthenticateOverrides = {},
+  access: RouteAccess = {},
 ): A {
   const authenticator = app.get<UpgradeAuthenticator<unknown>>(LATCHKEY_AUTHENTICATOR);
-  const compiled = compileOverrides(overrides);
+  const compiled = compileAccess(access);
   const decide = async (request: IncomingMessage, accept: (verified: true) => void) => {
     const upgrade = await authenticateUpgrade(authenticator, request, request.socket, compiled);
     // Otherwise the answer has been given.

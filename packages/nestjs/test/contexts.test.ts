@@ -29,9 +29,9 @@ beforeAll(async () => {
   });
   verified = 0;
   guard = new LatchkeyGuard({
-    authenticate(request, overrides) {
+    decide(request, access) {
       verified++;
-      return authenticator.authenticate(request, overrides);
+      return authenticator.decide(request, access);
     },
     conceal: authenticator.conceal,
   });

@@ -10,7 +10,6 @@ import {
   Auth,
   AuthError,
   Authenticate,
-  type AuthenticateOverrides,
   authenticateWebSockets,
   ConfigError,
   createAuthenticator,
@@ -19,6 +18,7 @@ import {
   type Principal,
   Public,
   RequireClaims,
+  type RouteAccess,
   requireAll,
 } from '../src/index.ts';
 import { create, listen, onMethod, platforms } from './application.ts';
@@ -80,7 +80,7 @@ const optionsFor = ({ issuer: name, jwksUrl, audience }: TestIssuer) =>
 async function start(
   platform: (typeof platforms)[number] = 'express',
   options: LatchkeyOptions = optionsFor(issuer),
-  overrides?: AuthenticateOverrides,
+  overrides?: RouteAccess,
 ): Promise<string> {
   app = await create({ imports: [LatchkeyModule.forRoot(options)], providers: [Gateway] }, platform);
   app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app), overrides));
@@ -162,7 +162,9 @@ describe('T-093: handshakes', () => {
 
   it('a fault that is no refusal: 500, and the process lives', async () => {
     const fault = new TypeError('a fault');
-    const tree = { mode: 'strict', authenticate: () => Promise.reject(fault), conceal() {} } as const;
+    const reject = () => Promise.reject(fault);
+    const conceal = () => undefined;
+    const tree = { kind: 'combined', mode: 'strict', authenticate: reject, decide: reject, conceal } as const;
     expect((await refused(await start('express', tree))).statusCode).toBe(500);
   });
 

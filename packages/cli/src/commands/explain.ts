@@ -10,7 +10,7 @@ import { type Output, plain } from '../output.ts';
 const MARKS = {
   passed: ['green', '✓'],
   failed: ['red', '✗'],
-  out: ['dim', '–'],
+  skipped: ['dim', '–'],
   unknown: ['yellow', '?'],
 } as const satisfies Record<ExplainedCheck['outcome'], readonly [string, string]>;
 

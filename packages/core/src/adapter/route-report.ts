@@ -1,24 +1,35 @@
 // The route report: what each route of an application asks for, and whether anybody said. Adapters walk their framework's routes and
 // note what stands on the way; what that comes to is decided here, so that all say the same.
 
-import type { CompiledOverrides } from '../decision/access.ts';
+import { claimNames } from '../claims/compile.ts';
+import type { AuthenticationMode, CompiledAccess } from '../decision/access.ts';
 import type { Authenticator } from '../decision/authenticator.ts';
-import type { AuthenticationMode } from '../decision/options.ts';
+import type { CombinedAuthenticator } from '../decision/combine.ts';
 import { ConfigError } from '../errors.ts';
 
 /** What one handler, hook or decorator does. */
 export type RouteMark =
-  | { readonly kind: 'authenticate'; readonly mode: AuthenticationMode }
+  | {
+      readonly kind: 'authenticate';
+      readonly mode: AuthenticationMode;
+      /** The authenticator that is asked. */
+      readonly by?: object;
+    }
   | { readonly kind: 'claims'; readonly claims: readonly string[] }
   | { readonly kind: 'public' };
 
-/** The mark of authentication. A tree needs each of its tokens, whatever an override says. */
-export function authenticateMark(
-  authenticator: Pick<Authenticator, 'mode'>,
-  { mode }: Pick<CompiledOverrides, 'mode'>,
-): RouteMark {
-  const isTree = !('verify' in authenticator);
-  return { kind: 'authenticate', mode: isTree ? authenticator.mode : (mode ?? authenticator.mode) };
+/**
+ * The marks of authentication, and of the rules that it judges in the same step. A combined
+ * authenticator needs each of its tokens, whatever the route's mode is.
+ */
+export function authenticateMarks(
+  authenticator: Pick<Authenticator | CombinedAuthenticator, 'kind' | 'mode'>,
+  { mode: asked, claims }: Pick<CompiledAccess, 'mode' | 'claims'>,
+): readonly RouteMark[] {
+  const mode = authenticator.kind === 'combined' ? authenticator.mode : (asked ?? authenticator.mode);
+  const marks: RouteMark[] = [{ kind: 'authenticate', mode, by: authenticator }];
+  if (claims !== undefined) marks.push({ kind: 'claims', claims: claimNames(claims) });
+  return marks;
 }
 
 /** A mark, and where on the way to the route it stands. */
@@ -47,11 +58,39 @@ export interface RoutesOptions {
   readonly failOnUndecided?: boolean;
 }
 
+/**
+ * Refuses a route whose mode has no effect: the same authenticator has refused the request before it
+ * gets there, where Fastify and NestJS would let the route decide.
+ * @throws ConfigError
+ */
+function refuseUnreachable(route: Pick<RouteReport, 'method' | 'path'>, passed: readonly PassedMark[]): void {
+  const strict = new Set<object>();
+  for (const { mark } of passed) {
+    if (mark.kind !== 'authenticate' || mark.by === undefined) continue;
+    if (mark.mode === 'strict') strict.add(mark.by);
+    else if (strict.has(mark.by))
+      throw new ConfigError(
+        `${route.method} ${route.path}`,
+        `mode '${mark.mode}' has no effect after a strict authenticate; move the route before it`,
+      );
+  }
+}
+
+const checked = new WeakSet<object>();
+
+/** Reports an application's routes when its first request comes: what the report refuses is refused then. */
+export function checkOnce<A extends object>(application: A, routes: (application: A) => unknown): void {
+  if (checked.has(application)) return;
+  routes(application);
+  checked.add(application);
+}
+
 /** What the marks on the way to a route come to. Whatever refuses anonymous requests somewhere on the way refuses them. */
 export function reportRoute(
   { method, path }: Pick<RouteReport, 'method' | 'path'>,
   passed: readonly PassedMark[],
 ): RouteReport {
+  refuseUnreachable({ method, path }, passed);
   const claims = passed.flatMap(({ mark }) => (mark.kind === 'claims' ? mark.claims : []));
   const authenticating = passed.filter(({ mark }) => mark.kind === 'authenticate');
   const strict = authenticating.findLast(

@@ -1,9 +1,12 @@
 // A token in a cookie. Browsers send cookies unasked, so an unsafe method has to come from an origin that may send it.
 import { AuthError } from '../errors.ts';
 import type { CarrierReader } from './header.ts';
-import { isSafeMethod, type RequestView } from './request.ts';
+import { isSafeMethod, keyOf, type RequestView } from './request.ts';
 
-/** Makes a reader of one cookie. The same value twice is one; two values are a planted cookie, or a quarrel of domains. */
+/**
+ * Makes a reader of one cookie. Repeated cookies with equal values count once; different values are
+ * refused, since another subdomain may have planted one of them.
+ */
 export function cookieReader(name: string): CarrierReader {
   return ({ headers }) => {
     let found: string | undefined;
@@ -23,19 +26,19 @@ export function cookieReader(name: string): CarrierReader {
 
 const upgrades = new WeakSet<object>();
 
-/** Notes that a request asks for an upgrade: a GET, yet what it opens does more than reading. */
-export function noteUpgrade(request: object): void {
-  upgrades.add(request);
+/** Notes that a request asks for an upgrade: its method is GET, but the socket does more than read. */
+export function noteUpgrade(request: RequestView): void {
+  upgrades.add(keyOf(request));
 }
 
 /**
- * Refuses an unsafe request whose cookie a page of another origin may have sent (row 81): by Sec-Fetch-Site where the browser says
- * it, by Origin where not, and if neither is there too.
+ * Refuses an unsafe request whose cookie a page of another origin may have sent. It judges by
+ * Sec-Fetch-Site where the browser sends it, else by Origin, and refuses where neither is sent.
  * @throws AuthError `origin_refused`
  */
 export function checkOrigin(request: RequestView, allowedOrigins: ReadonlySet<string>): void {
   const { method, headers } = request;
-  if (isSafeMethod(method) && !upgrades.has(request)) return;
+  if (isSafeMethod(method) && !upgrades.has(keyOf(request))) return;
   const { origin } = headers;
   if (origin !== undefined && allowedOrigins.has(origin)) return;
   const site = headers['sec-fetch-site'];

@@ -1,9 +1,9 @@
-// Where a request may carry its token, and finding it there. One token in one place: anything else is nobody's guess.
+// Where a request may carry its token, and finding it there. More than one token is refused.
 
-import { AuthError, ConfigError } from '../errors.ts';
+import { AuthError, ConfigError, isAuthError } from '../errors.ts';
 import { readList, readObject, readText } from '../values/readers.ts';
 import { checkOrigin, cookieReader } from './cookie.ts';
-import { type CarrierReader, headerPeeker, headerReader } from './header.ts';
+import { type CarrierReader, checkB64Token, headerReader } from './header.ts';
 import { bodyReader, queryReader } from './query.ts';
 import type { RequestView } from './request.ts';
 
@@ -37,19 +37,27 @@ export type Carrier = HeaderCarrier | CookieCarrier | QueryCarrier | BodyCarrier
 /** Finds tokens. */
 export interface TokenFinder {
   /**
-   * @returns the token, not looked into; undefined if there is none
+   * Does *not* look into the token. Where the token comes from a header and can be nowhere else, its
+   * form is not checked either: see `check`.
+   * @param note called for each place; where it is given, a place that cannot be read does not end the search
+   * @returns the token; undefined if there is none
    * @throws AuthError `credentials_malformed`, `credentials_ambiguous`, `origin_refused`
    */
-  find(request: RequestView): string | undefined;
-  /** What `find` would find if all is as usual; undefined where it has to look. Unchecked: good for `recall`, and for nothing else. */
-  peek(request: RequestView): string | undefined;
+  find(request: RequestView, note?: NotePlace): string | undefined;
+  /** Checks what `find` left open, which a token that verified before need not go through. @throws AuthError `credentials_malformed` */
+  check(token: string): void;
   /** The query parameters that may hold a token. */
   readonly queryNames: readonly string[];
 }
 
+/** Hears what one place has. */
+export type NotePlace = (place: string, token: string | undefined, refusal: AuthError | undefined) => void;
+
 interface CheckedCarrier {
+  /** For people: `header Authorization`. */
+  readonly place: string;
   readonly read: CarrierReader;
-  readonly peek?: CarrierReader;
+  readonly check?: (token: string) => void;
   readonly allowedOrigins?: ReadonlySet<string>;
   readonly queryName?: string;
 }
@@ -67,24 +75,47 @@ export function readTokenFrom(value: unknown): TokenFinder {
       ? [readCarrier({ header: 'Authorization' }, 'tokenFrom')]
       : readList(value, readCarrier, 'tokenFrom');
   const [only, ...others] = carriers;
-  return {
-    // Where a token may stand in several places, all of them have to be looked at.
-    peek: (others.length === 0 && only?.peek) || (() => undefined),
-    queryNames: carriers.flatMap(({ queryName }) => queryName ?? []),
-    find(request) {
-      let found: string | undefined;
-      for (const { read, allowedOrigins } of carriers) {
-        const token = read(request);
-        if (token === undefined) continue;
-        // RFC 6750 §2: one method per request. Which of two tokens is meant is not for us to say.
+  const queryNames = carriers.flatMap(({ queryName }) => queryName ?? []);
+  if (only?.check !== undefined && others.length === 0) {
+    const { place, read, check } = only;
+    return {
+      queryNames,
+      check,
+      find: (request, note) =>
+        note === undefined ? read(request) : find([{ place, read, check }], request, note),
+    };
+  }
+  return { queryNames, check: () => {}, find: (request, note) => find(carriers, request, note) };
+}
+
+function find(
+  carriers: readonly CheckedCarrier[],
+  request: RequestView,
+  note: NotePlace | undefined,
+): string | undefined {
+  let found: string | undefined;
+  let refusal: AuthError | undefined;
+  for (const carrier of carriers) {
+    const { place, read, check, allowedOrigins } = carrier;
+    try {
+      const token = read(request);
+      if (token !== undefined) {
+        check?.(token);
+        // RFC 6750 §2: one method per request. More than one token is ambiguous.
         if (found !== undefined)
           throw new AuthError('credentials_ambiguous', { detail: 'tokens in several places' });
         if (allowedOrigins !== undefined) checkOrigin(request, allowedOrigins);
         found = token;
       }
-      return found;
-    },
-  };
+      note?.(place, token, undefined);
+    } catch (error) {
+      if (note === undefined || !isAuthError(error)) throw error;
+      note(place, undefined, error);
+      refusal ??= error;
+    }
+  }
+  if (refusal !== undefined) throw refusal;
+  return found;
 }
 
 function readCarrier(value: unknown, path: string): CheckedCarrier {
@@ -104,18 +135,19 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
   if (header !== undefined) {
     const name = readName(header, `${path}.header`).toLowerCase();
     const before = readScheme(scheme, name, `${path}.scheme`);
-    return { read: headerReader(name, before), peek: headerPeeker(name, before) };
+    return { place: `header ${header}`, read: headerReader(name, before), check: checkB64Token };
   }
   if (cookie !== undefined) {
     const origins =
       allowedOrigins === undefined ? [] : readList(allowedOrigins, readOrigin, `${path}.allowedOrigins`);
-    return { read: cookieReader(readName(cookie, `${path}.cookie`)), allowedOrigins: new Set(origins) };
+    const read = cookieReader(readName(cookie, `${path}.cookie`));
+    return { place: `cookie ${cookie}`, read, allowedOrigins: new Set(origins) };
   }
   if (query !== undefined) {
     const queryName = readText(query, `${path}.query`);
-    return { read: queryReader(queryName), queryName };
+    return { place: `query ${queryName}`, read: queryReader(queryName), queryName };
   }
-  return { read: bodyReader(readText(body, `${path}.body`)) };
+  return { place: `body ${body}`, read: bodyReader(readText(body, `${path}.body`)) };
 }
 
 function readName(value: unknown, path: string): string {

@@ -2,59 +2,70 @@
 import { AuthError } from '../errors.ts';
 import { countHeader, type RequestView } from './request.ts';
 
-/** Reads one place on a request. Undefined: no token stands there. @throws AuthError for one that cannot be read */
+/** Reads one place on a request. Undefined: no token is there. @throws AuthError for one that cannot be read */
 export type CarrierReader = (request: RequestView) => string | undefined;
 
+// b64token, RFC 6750 §2.1.
+const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
+// One character of a token, RFC 9110 §5.6.2.
+const TOKEN_CHARACTER = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]/;
+
 /**
- * Makes a reader of a header.
+ * Makes a reader of a header. It does *not* check the form of the token: see `checkB64Token`.
  * @param name the header, lower case
- * @param scheme the authentication scheme before the token, compared without case; undefined: the token stands alone
+ * @param scheme the authentication scheme before the token, compared without case; undefined: the token is alone
  */
 export function headerReader(name: string, scheme: string | undefined): CarrierReader {
   const read = scheme === undefined ? readBare : schemeReader(scheme);
   return (request) => {
     const value = request.headers[name];
     if (value === undefined) return undefined;
-    // Another hop may have kept another one than Node did.
-    if (typeof value !== 'string' || countHeader(request, name) > 1) {
-      throw new AuthError('credentials_ambiguous', { detail: `several ${name} headers` });
-    }
+    // A proxy may have used a different duplicate than Node, so duplicates are refused.
+    if (typeof value !== 'string' || countHeader(request, name) > 1) throw several(name);
+    if (request.rawHeaders === undefined && isJoined(value, scheme)) throw several(name);
     return value === '' ? undefined : read(value);
   };
 }
 
-/**
- * Makes a reader that takes a token from where it usually stands, and leaves everything else to `headerReader`: what it gives is neither
- * checked nor refused, and only good for looking up a token that has been read, and verified, before.
- */
-export function headerPeeker(name: string, scheme: string | undefined): CarrierReader {
-  const before = scheme === undefined ? '' : `${scheme} `;
-  return (request) => {
-    const value = request.headers[name];
-    const isUsual = typeof value === 'string' && value.startsWith(before) && countHeader(request, name) <= 1;
-    return isUsual ? value.slice(before.length) : undefined;
-  };
+/** Refuses what is not one b64token. @throws AuthError `credentials_malformed` */
+export function checkB64Token(token: string): void {
+  if (!B64TOKEN.test(token)) throw malformed();
 }
 
-// b64token, RFC 6750 §2.1.
-const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
-
 function readBare(value: string): string {
-  if (!B64TOKEN.test(value)) throw malformed();
   return value;
 }
 
 function schemeReader(scheme: string): (value: string) => string | undefined {
+  const usual = `${scheme} `;
   const wanted = scheme.toLowerCase();
   return (value) => {
-    if (value.slice(0, wanted.length).toLowerCase() !== wanted) return undefined;
-    // One more character of a token (RFC 9110 §5.6.2) makes it another scheme.
-    if (/^[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(value.slice(wanted.length))) return undefined;
-    // Between the two stands SP and nothing else that is white (RFC 9110 §11.4).
-    const token = /^ +(\S+)$/.exec(value.slice(wanted.length))?.[1];
-    if (token === undefined) throw malformed();
-    return readBare(token);
+    if (!value.startsWith(usual)) {
+      if (value.slice(0, wanted.length).toLowerCase() !== wanted) return undefined;
+      // One more character of a token makes it another scheme.
+      if (TOKEN_CHARACTER.test(value.slice(wanted.length))) return undefined;
+    }
+    // Only SP may separate the scheme from the token (RFC 9110 §11.4).
+    let start = wanted.length;
+    while (value.charCodeAt(start) === 0x20) start++;
+    if (start === wanted.length || start === value.length) throw malformed();
+    return value.slice(start);
   };
+}
+
+/**
+ * Without the headers as they were sent, duplicates can only be seen where they were joined: a comma
+ * is not part of a token, and another scheme may have commas of its own.
+ */
+function isJoined(value: string, scheme: string | undefined): boolean {
+  const parts = value.split(',');
+  if (parts.length === 1) return false;
+  const start = scheme?.toLowerCase() ?? '';
+  return parts.some((part) => part.trim().toLowerCase().startsWith(start));
+}
+
+function several(name: string): AuthError {
+  return new AuthError('credentials_ambiguous', { detail: `several ${name} headers` });
 }
 
 function malformed(): AuthError {

@@ -1,27 +1,27 @@
-// A token in the query or in a form (RFC 6750 §2.3, §2.2). RFC 9700 §4.3.2 forbids the first; it is here for those who cannot yet.
+// A token in the query or in a form (RFC 6750 §2.3, §2.2). RFC 9700 §4.3.2 forbids the first; it is
+// here for services that cannot do without it yet.
 import { AuthError } from '../errors.ts';
 import type { CarrierReader } from './header.ts';
-import { isSafeMethod } from './request.ts';
+import { isSafeMethod, keyOf, type RequestView } from './request.ts';
 
-/** A request whose URL can be written. Frameworks keep the first URL beside the one that they rewrite. */
-export interface ConcealableRequest {
-  url?: string | undefined;
-  originalUrl?: string | undefined;
+/** How a request's URL is kept from handlers and loggers, and its reply from caches. */
+export interface Concealment {
+  /** The parameters that may hold a token. */
+  readonly names: readonly string[];
+  /** The same URL without those parameters. */
+  strip(url: string): string;
+  /** Set them on the reply: no cache keeps it, and no page tells the URL (RFC 6750 §2.3). */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
-/** A response whose headers can be written. Node's ServerResponse satisfies it. */
-export interface ResponseView {
-  /** Nothing can be set any more. */
-  readonly headersSent?: boolean | undefined;
-  setHeader(name: string, value: string): unknown;
-}
+const CONCEALING_HEADERS = Object.freeze({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' });
 
-// What stood in the query of a request before it was concealed: another authenticator behind may have to read it too.
+// The URL of a request before its token was taken out: a second authenticator may have to read it too.
 const concealed = new WeakMap<object, string>();
 
 /** Makes a reader of one query parameter. */
 export function queryReader(name: string): CarrierReader {
-  return (request) => single(queryOf(concealed.get(request) ?? request.url).getAll(name), name);
+  return (request) => single(queryOf(concealed.get(keyOf(request)) ?? request.url).getAll(name), name);
 }
 
 /** Makes a reader of one parameter of a parsed form. Only of a form, and only where a method carries one. */
@@ -37,32 +37,20 @@ export function bodyReader(name: string): CarrierReader {
 }
 
 /**
- * Takes these parameters out of the URL that handlers and loggers see, and keeps the answer out of caches and referrers
- * (RFC 6750 §2.3). Does nothing to a request that has none of them.
- * @param parsed what the framework has made of the query already
+ * Remembers the URL of a request that has one of these parameters, so that they can be taken out of it.
+ * @returns undefined for a request that has none of them
  */
-export function concealQuery(
-  request: ConcealableRequest,
-  response: ResponseView,
-  names: readonly string[],
-  parsed?: unknown,
-): void {
-  if (!names.some((name) => queryOf(request.url).has(name))) return;
-  if (response.headersSent !== true) {
-    response.setHeader('Cache-Control', 'no-store');
-    response.setHeader('Referrer-Policy', 'no-referrer');
-  }
-  if (!concealed.has(request)) concealed.set(request, request.url ?? '');
-  for (const name of names) Reflect.deleteProperty(Object(parsed), name);
-  request.url = withoutParameters(request.url, names);
-  if (typeof request.originalUrl === 'string') {
-    request.originalUrl = withoutParameters(request.originalUrl, names);
-  }
+export function concealQuery(request: RequestView, names: readonly string[]): Concealment | undefined {
+  if (names.length === 0 || !names.some((name) => queryOf(request.url).has(name))) return undefined;
+  const key = keyOf(request);
+  if (!concealed.has(key)) concealed.set(key, request.url ?? '');
+  return { names, headers: CONCEALING_HEADERS, strip: (url) => withoutParameters(url, names) };
 }
 
-function withoutParameters(url: string | undefined, names: readonly string[]): string {
-  const [path = '', query = ''] = splitUrl(url);
-  // Only what is taken out changes; the rest stays as it was written.
+function withoutParameters(url: string, names: readonly string[]): string {
+  const [path, query] = splitUrl(url);
+  if (path === url) return url;
+  // Only the parameters go; the rest stays as it was written.
   const kept = query.split('&').filter((pair) => !names.some((name) => parse(pair).has(name)));
   return kept.length === 0 ? path : `${path}?${kept.join('&')}`;
 }
@@ -71,7 +59,7 @@ function queryOf(url: string | undefined): URLSearchParams {
   return parse(splitUrl(url)[1]);
 }
 
-/** Behind an ampersand, because URLSearchParams drops a question mark that stands first. */
+/** Behind an ampersand, because URLSearchParams drops a question mark that comes first. */
 function parse(query: string): URLSearchParams {
   return new URLSearchParams(`&${query}`);
 }

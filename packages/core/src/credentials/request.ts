@@ -1,17 +1,31 @@
-// The part of a request that core reads. All frameworks here stand on Node's IncomingMessage, which satisfies it.
+// The part of a request that core reads. Node's IncomingMessage satisfies it as it is.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RequestParameters } from '../claims/rules.ts';
 
-/** What core reads of a request. Node's IncomingMessage satisfies it. */
+/** What core reads of a request. Node's IncomingMessage satisfies it; see `requestViewOf` for the web's. */
 export interface RequestView {
+  /**
+   * The framework's own request object, the same one for as long as the request lives. What core
+   * remembers of a request is kept under it. Default: the view itself.
+   */
+  readonly key?: object | undefined;
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
-  readonly rawHeaders: readonly string[];
+  /**
+   * Names and values in turn, as they were sent. Undefined where the platform does not tell: a
+   * header that looks like joined duplicates is then ambiguous.
+   */
+  readonly rawHeaders?: readonly string[] | undefined;
   /** The parsed body, where a body parser has been at work: read only if `tokenFrom` names a body parameter. */
   readonly body?: unknown;
   /** Path parameters, where the framework has matched a route: for `fromRequest` rules. */
   readonly params?: unknown;
+}
+
+/** What core remembers of a request is kept under this. */
+export function keyOf(request: { readonly key?: object | undefined }): object {
+  return request.key ?? request;
 }
 
 /** What rules may look at. */
@@ -25,8 +39,8 @@ export function isSafeMethod(method: string | undefined): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE';
 }
 
-/** How often a header was sent, as written: Node keeps the first of several and says nothing. */
-export function countHeader({ rawHeaders }: RequestView, name: string): number {
+/** How often a header was sent, where that is known: Node keeps the first of several and says nothing. */
+export function countHeader({ rawHeaders = [] }: RequestView, name: string): number {
   let count = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const raw = rawHeaders[index];

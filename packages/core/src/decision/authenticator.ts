@@ -1,34 +1,38 @@
-// createAuthenticator(): from a request, or a token, to a principal, in the order of checks that never changes.
-
+// The authenticator: the pipeline, and all that it asks, brought to life from checked options.
 import { type CompiledRules, compileRules } from '../claims/compile.ts';
 import type { Rules } from '../claims/rules.ts';
 import type { ClaimsOf } from '../claims/types.ts';
-import { type ConcealableRequest, concealQuery, type ResponseView } from '../credentials/query.ts';
+import { type Concealment, concealQuery } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
-import { type DescribedAuthenticator, followDescriptor } from '../descriptor/follow.ts';
-import type { DescriptorOptions } from '../descriptor/load.ts';
-import { AuthError, isAuthError } from '../errors.ts';
-import { isPlainObject } from '../values/readers.ts';
-import { type AuthenticateOverrides, type CompiledOverrides, compileOverrides } from './access.ts';
-import { authorize } from './authorize.ts';
-import type { Explanation } from './explain/explain.ts';
-import { type AuthenticationMode, type AuthenticatorOptions, readOptions } from './options.ts';
+import { AuthError } from '../errors.ts';
+import { warn } from '../events.ts';
+import { createGroups, type GroupSourceReport } from '../groups/groups.ts';
+import { createKeysets } from '../keysets/create.ts';
+import type { KeysetReport } from '../keysets/keyset.ts';
+import { createRemoteEndpoint, type RemoteReport } from '../remote/endpoint.ts';
+import { type AuthenticationMode, type CompiledAccess, compileAccess, type RouteAccess } from './access.ts';
+import type { Explanation } from './explain.ts';
+import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } from './options.ts';
+import { createPipeline, type Decision } from './pipeline.ts';
 import type { Principal } from './principal.ts';
-import { type AuthenticatorReport, createVerification, recalled } from './verification.ts';
 
-/** Options brought to life. Made once, when a service starts, and used by every request. */
+/** Decides on requests. Made once, when a service starts, and used by every request. */
 export interface Authenticator {
+  readonly kind: 'authenticator';
   /** What the options say. */
   readonly mode: AuthenticationMode;
   /**
-   * Finds the token of a request and verifies it. Does *not* look at any route's rules: see `authorize`.
-   * @returns the principal; undefined for an anonymous request, which `mode: 'strict'` never lets pass
-   * @throws AuthError with every code but `scope_insufficient` and `claims_insufficient`
+   * Finds the token of a request, verifies it, and judges what a route asks.
+   * @param access what the route says; without `claims`, no rules of a route are judged
+   * @returns the principal; undefined for an anonymous request, which `mode: 'strict'` refuses
+   * @throws AuthError with every code; `scope_insufficient` and `claims_insufficient` only where `access` has `claims`
    */
-  authenticate(
-    request: RequestView,
-    overrides?: AuthenticateOverrides | CompiledOverrides,
-  ): Promise<Principal | undefined>;
+  authenticate(request: RequestView, access?: RouteAccess | CompiledAccess): Promise<Principal | undefined>;
+  /**
+   * The same, for adapters: a refusal is a value, and the decision is synchronous when everything is at
+   * hand. Never throws; rejects, with an Error, only with faults that are not refusals.
+   */
+  decide(request: RequestView, access?: RouteAccess | CompiledAccess): Decision | Promise<Decision>;
   /**
    * Verifies a token that did not come as the bearer token of a request, and authorizes it.
    * @throws AuthError with every `token_` code, `keyset_unavailable`, and those of `authorize`
@@ -38,143 +42,101 @@ export interface Authenticator {
     rules?: R | CompiledRules<R>,
   ): Promise<Principal<ClaimsOf<R>>>;
   /**
-   * Takes a token in the query out of the URL that handlers and loggers see, and keeps the answer out of caches and referrers. For
-   * adapters: call it when `authenticate` has been called, whatever comes of it.
+   * Tells an adapter how to take a token in the query out of the URL that handlers and loggers see. Call
+   * it after `decide`, whatever that gives.
+   * @returns undefined for a request without a token in the query
    */
-  conceal(request: ConcealableRequest, response: ResponseView, parsed?: unknown): void;
+  conceal(request: RequestView): Concealment | undefined;
   /**
-   * Every check of the decision on a token, or on a request, and what comes of it: on a route with these rules, or with those of none.
-   * It is decided for this like for any request: keys may be fetched, and endpoints asked. For people who run the service: never
-   * write it into a response.
+   * Every check of the decision on a token, or on a request, and what comes of it: on a route with these
+   * rules, or with none. It is decided for this like for any request: keys may be fetched, and endpoints
+   * asked. For people who run the service: never write it into a response.
    */
   explain(subject: string | RequestView, rules?: Rules | CompiledRules | undefined): Promise<Explanation>;
   /** Resolves when every keyset without `skipValidation` has keys. Rejects with the first that has none after one attempt. */
   ready(): Promise<void>;
   /** How each keyset fares, and what else is asked over the network. */
   report(): AuthenticatorReport;
-  /** Stops all background work and lets go of connections. */
+  /** Stops all background work and closes all connections. */
   close(): Promise<void>;
 }
 
-const NONE = compileOverrides();
-const NO_RULES = compileRules({});
-
-// Why a permissive authenticator let a request pass without a principal. Held as long as the request.
-const refusals = new WeakMap<object, AuthError>();
-let refusalsMade = false;
-
-/** Why a request with a bad token was let pass by `mode: 'permissive'`; undefined if it was not. For logs: it grants nothing. */
-export function refusalOf(request: object): AuthError | undefined {
-  return refusals.get(request);
+/** How an authenticator fares. Holds no key and no token. */
+export interface AuthenticatorReport {
+  readonly keysets: readonly KeysetReport[];
+  readonly remote: RemoteReport | undefined;
+  readonly groups: readonly GroupSourceReport[];
 }
 
-/**
- * Brings options to life: those given, or those in a file, whose changes are followed. Fetches nothing before `ready()` or the first token.
- * @throws ConfigError
- */
-export function createAuthenticator(options: DescriptorOptions): DescribedAuthenticator;
-export function createAuthenticator(options: AuthenticatorOptions | DescriptorOptions): Authenticator;
-export function createAuthenticator(options: AuthenticatorOptions | DescriptorOptions): Authenticator {
-  return isDescribed(options) ? followDescriptor(options, create) : create(options);
+const NOTHING_ASKED = compileAccess({});
+
+/** Checks options and makes an authenticator of them. Fetches nothing before `ready()` or the first token. @throws ConfigError */
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  return authenticatorOf(readOptions(options));
 }
 
-function isDescribed(options: AuthenticatorOptions | DescriptorOptions): options is DescriptorOptions {
-  return isPlainObject(options) && 'descriptor' in options;
-}
+/** Makes an authenticator of checked options. @throws ConfigError for a secret without a store */
+export function authenticatorOf(settings: AuthenticatorSettings): Authenticator {
+  const { keysets, index, system } = createKeysets(settings);
+  const store = settings.stores.secret;
+  const remote =
+    settings.remote === undefined
+      ? undefined
+      : createRemoteEndpoint({ ...settings.remote, ...settings, store });
+  const groups = settings.groups === undefined ? undefined : createGroups(settings.groups);
+  if (settings.remote?.onReject === 'next')
+    warn('LATCHKEY_UNSAFE', 'remote.onReject: a token that the endpoint refuses may still pass by its key');
+  const pipeline = createPipeline(settings, { keysets, index, system, remote, groups });
 
-function create(options: AuthenticatorOptions): Authenticator {
-  const settings = readOptions(options);
-  const { realm } = settings;
-  const { recall, verify, ready, report, close, parts } = createVerification(settings);
-
-  /** In the protection space of this authenticator. What is no AuthError passes on as it is. */
-  function inRealm(error: unknown): unknown {
-    return realm !== undefined && isAuthError(error) ? error.inRealm(realm) : error;
-  }
-
-  async function admit(token: string | undefined, mode: AuthenticationMode): Promise<Principal | undefined> {
-    if (token !== undefined) return verify(token);
-    if (mode === 'strict') throw new AuthError('credentials_missing');
-    return undefined;
-  }
-
-  /** What becomes of a request, by its mode and by who is welcome. */
-  async function decide(
-    request: RequestView,
-    { mode = settings.mode, welcomes }: CompiledOverrides,
-    find: (mode: AuthenticationMode) => Promise<Principal | undefined>,
-  ): Promise<Principal | undefined> {
+  function decide(request: RequestView, access?: RouteAccess | CompiledAccess): Decision | Promise<Decision> {
     try {
-      const principal = await find(mode);
-      if (principal !== undefined && welcomes?.(principal.issuer) === false)
-        throw new AuthError('token_issuer_untrusted');
-      return principal;
-    } catch (thrown) {
-      const error = inRealm(thrown);
-      // What cannot be decided is not for a mode to decide.
-      if (mode !== 'permissive' || !isAuthError(error) || error.status === 503) throw error;
-      refusalsMade = true;
-      refusals.set(request, error);
-      return undefined;
+      return pipeline.decide(request, access === undefined ? NOTHING_ASKED : compileAccess(access));
+    } catch (fault) {
+      return Promise.reject(fault);
     }
   }
 
-  const authenticator: Authenticator = Object.freeze<Authenticator>({
+  return Object.freeze<Authenticator>({
+    kind: 'authenticator',
     mode: settings.mode,
-    authenticate(request, overrides) {
-      // Most requests carry a token that was seen before: for them nothing is awaited, and nothing made.
-      if (refusalsMade) refusals.delete(request);
-      let token: string | undefined;
-      let asked: CompiledOverrides | undefined;
-      try {
-        asked = overrides === undefined ? NONE : compileOverrides(overrides);
-        const seen = settings.tokens.peek(request);
-        const known = seen === undefined ? undefined : recall(seen);
-        if (known !== undefined && isWelcome(known, asked)) return known;
-        token = settings.tokens.find(request);
-        const found = token === undefined || token === seen ? undefined : recall(token);
-        if (found !== undefined && isWelcome(found, asked)) return found;
-      } catch (error) {
-        return decide(request, asked ?? NONE, () => Promise.reject(error));
-      }
-      return decide(request, asked, (mode) => admit(token, mode));
-    },
+    decide,
+    authenticate: async (request, access) => principalOf(await decide(request, access)),
     async verify(token, rules) {
-      const compiled = rules === undefined ? NO_RULES : compileRules(rules);
-      let principal: Principal;
-      try {
-        if (typeof token !== 'string') throw new AuthError('token_malformed', { detail: 'not a string' });
-        principal = await verify(token);
-      } catch (error) {
-        throw inRealm(error);
-      }
-      authorize(principal, compiled);
-      // What the rules guarantee, they have just been seen to.
+      const compiled = rules === undefined ? undefined : compileRules(rules);
+      if (typeof token !== 'string') throw malformed(settings.realm);
+      const decision = pipeline.decideOnToken(token, compiled);
+      const principal = principalOf(decision instanceof Promise ? await decision : decision);
+      // What the rules guarantee has just been checked.
       return principal as Principal<never>;
     },
-    conceal: (request, response, parsed) => {
-      const { queryNames } = settings.tokens;
-      if (queryNames.length > 0) concealQuery(request, response, queryNames, parsed);
-    },
+    conceal: (request) => concealQuery(request, settings.tokens.queryNames),
     async explain(subject, rules) {
       const compiled = rules === undefined ? undefined : compileRules(rules);
-      const { authenticate, verify: verifyToken } = authenticator;
-      // Few ever ask.
-      const { explain } = await import('./explain/explain.ts');
-      return explain(subject, compiled, {
-        settings,
-        ...parts,
-        authenticate,
-        verify: (token) => verifyToken(token),
-      });
+      // Loaded when it is first called: a service that runs rarely does.
+      const { explain } = await import('./explain.ts');
+      return explain(subject, compiled, settings, pipeline);
     },
-    ready,
-    report,
-    close,
+    ready: async () => {
+      await Promise.all(keysets.map((keyset) => keyset.ready()));
+    },
+    report: () => ({
+      keysets: keysets.map((keyset) => keyset.report()),
+      remote: remote?.report(),
+      groups: groups?.report() ?? [],
+    }),
+    close: async () => {
+      pipeline.clear();
+      await Promise.all([...keysets, remote, groups].map((part) => part?.close()));
+    },
   });
-  return authenticator;
 }
 
-function isWelcome(known: Promise<Principal>, { welcomes }: CompiledOverrides): boolean {
-  return welcomes === undefined || welcomes(recalled(known)?.issuer);
+/** The principal of a decision. @throws AuthError the refusal */
+export function principalOf<T>(decision: Decision<T>): T {
+  if (decision.ok) return decision.principal;
+  throw decision.error;
+}
+
+function malformed(realm: string | undefined): AuthError {
+  return new AuthError('token_malformed', { detail: 'not a string', realm });
 }

@@ -1,10 +1,19 @@
-// From a principal and rules to nothing, or to a refusal. Verifies nothing.
-import { type CompiledRules, compileRules, firstFailure } from '../claims/compile.ts';
+// From a principal and what a route asks to nothing, or to a refusal. It verifies nothing.
+import {
+  type ClaimCheck,
+  type CompiledRules,
+  checksIn,
+  compileRules,
+  firstFailure,
+} from '../claims/compile.ts';
+import { claimAt } from '../claims/path.ts';
 import type { RequestParameters, Rules } from '../claims/rules.ts';
 import type { ClaimsOf } from '../claims/types.ts';
 import { AuthError } from '../errors.ts';
 import type { JsonObject } from '../values/json.ts';
-import { contextOf, type Principal, type PrincipalContext } from './principal.ts';
+import type { NamedRoutes } from './access.ts';
+import { contextOf, type Principal } from './principal.ts';
+import type { Trace } from './trace.ts';
 
 /**
  * Judges a principal by a route's rules. Verifies nothing: the principal must come from an authenticator.
@@ -19,29 +28,91 @@ export function authorize<const R extends Rules>(
   rules: R | CompiledRules<R>,
   request?: RequestParameters,
 ): asserts principal is Principal<ClaimsOf<R>> {
-  if (principal === undefined) throw new AuthError('credentials_missing');
-  const context = contextOf(principal);
-  if (context === undefined) throw new TypeError('authorize: not a principal that an authenticator made');
-  const { realm, delimiter } = context;
-  const compiled = rulesOf(compileRules(rules), principal, context);
-  const failed = firstFailure(compiled, principal.claims as JsonObject, { delimiter, request });
-  if (failed === undefined) return;
-  throw new AuthError(failed.isScope ? 'scope_insufficient' : 'claims_insufficient', {
-    detail: `the rule on ${failed.claim} does not hold`,
-    realm,
-    scope: failed.scope,
-  });
+  const refusal = judgeRoute(principal, compileRules(rules), request);
+  if (refusal !== undefined) throw refusal;
 }
 
-/** The rules themselves, where they are a route's: as the options of the principal's own authenticator say. */
-function rulesOf(
+/**
+ * Why a principal is refused on a route; undefined if it is not.
+ * @throws TypeError as `authorize` does
+ */
+export function judgeRoute(
+  principal: Principal | undefined,
   rules: CompiledRules<unknown>,
-  principal: Principal,
-  { routes, realm }: PrincipalContext,
-): CompiledRules<unknown> {
-  if (rules.route === undefined) return rules;
-  const route = routes.get(rules.route);
-  if (route === undefined) throw new TypeError(`authorize: the options have no route ${rules.route}`);
-  if (route.welcomes?.(principal.issuer) === false) throw new AuthError('token_issuer_untrusted', { realm });
-  return route.claims;
+  request: RequestParameters | undefined,
+  trace?: Trace,
+): AuthError | undefined {
+  if (principal === undefined) {
+    const refusal = new AuthError('credentials_missing');
+    trace?.({ stage: 'route caller', refusal });
+    return refusal;
+  }
+  const context = contextOf(principal);
+  if (context === undefined) throw new TypeError('authorize: not a principal that an authenticator made');
+  const { realm, delimiter, routes } = context;
+  const { issuer, claims } = principal;
+  const asked = { issuer, claims: claims as JsonObject, delimiter, request, routes, realm };
+  return judgeRules(rules, asked, trace);
+}
+
+/** Claims that a route's rules are judged by, and what surrounds them. */
+export interface AskedClaims {
+  readonly issuer: string | undefined;
+  readonly claims: JsonObject;
+  readonly delimiter: string | undefined;
+  readonly request: RequestParameters | undefined;
+  readonly routes: NamedRoutes;
+  readonly realm: string | undefined;
+}
+
+/** Judges claims by a route's rules; a named route's are those of the authenticator's options. */
+export function judgeRules(
+  rules: CompiledRules<unknown>,
+  { issuer, claims, delimiter, request, routes, realm }: AskedClaims,
+  trace?: Trace,
+): AuthError | undefined {
+  const route = rules.route === undefined ? undefined : routes.get(rules.route);
+  if (rules.route !== undefined && route === undefined)
+    throw new TypeError(`authorize: the options have no route ${rules.route}`);
+  let refusal: AuthError | undefined;
+  if (route?.welcomes !== undefined) {
+    if (!route.welcomes(issuer)) refusal = new AuthError('token_issuer_untrusted', { realm });
+    trace?.({ stage: 'route issuer', issuer, refusal });
+    if (refusal !== undefined && trace === undefined) return refusal;
+  }
+  const refuse = (check: ClaimCheck, holds: boolean | undefined) => insufficient(check, realm, holds);
+  const judge = trace === undefined ? firstFailure : traceRules('route', refuse, trace);
+  const failed = judge(route?.claims ?? rules, claims, { delimiter, request });
+  if (refusal !== undefined || failed === undefined) return refusal;
+  return refuse(failed, failed.needsRequest && request === undefined ? undefined : false);
+}
+
+/** Judges rules like `firstFailure`, but all of them, and tells the trace what each finds. */
+export function traceRules(
+  stage: 'claims' | 'route',
+  refuse: (check: ClaimCheck, holds: boolean | undefined) => AuthError,
+  trace: Trace,
+): typeof firstFailure {
+  return (rules, claims, { delimiter, request } = {}) => {
+    let first: ClaimCheck | undefined;
+    for (const check of checksIn(rules)) {
+      const value = claimAt(claims, check.path(delimiter));
+      const holds = check.needsRequest && request === undefined ? undefined : check.holds(value, request);
+      if (holds !== true) first ??= check;
+      trace({ stage, check, value, holds, refusal: holds === true ? undefined : refuse(check, holds) });
+    }
+    return first;
+  };
+}
+
+function insufficient(
+  { claim, isScope, scope }: ClaimCheck,
+  realm: string | undefined,
+  holds: boolean | undefined,
+): AuthError {
+  const detail =
+    holds === undefined
+      ? 'a rule compares with the request, and there is none'
+      : `the rule on ${claim} does not hold`;
+  return new AuthError(isScope ? 'scope_insufficient' : 'claims_insufficient', { detail, realm, scope });
 }

@@ -1,129 +1,170 @@
-// Several tokens on one request: all of them, or any, as a tree. Each leaf is an authenticator with its own places and keysets.
-
+// Several tokens on one request: all of them, or any. Each source is an authenticator with its own
+// places and keysets, or another combination.
 import { type CompiledRules, compileRules } from '../claims/compile.ts';
 import type { Rules } from '../claims/rules.ts';
-import type { ConcealableRequest, ResponseView } from '../credentials/query.ts';
-import { parametersOf, type RequestView } from '../credentials/request.ts';
-import { AuthError, asError, ConfigError, isAuthError } from '../errors.ts';
-import type { AuthenticateOverrides, CompiledOverrides } from './access.ts';
-import { compileOverrides } from './access.ts';
-import type { Authenticator } from './authenticator.ts';
-import { authorize } from './authorize.ts';
+import type { Concealment } from '../credentials/query.ts';
+import type { RequestView } from '../credentials/request.ts';
+import { AuthError, ConfigError } from '../errors.ts';
+import { type CompiledAccess, compileAccess, type RouteAccess } from './access.ts';
+import { type Authenticator, principalOf } from './authenticator.ts';
+import type { Decision } from './pipeline.ts';
 import type { Principal } from './principal.ts';
 
 /** Where one of the tokens comes from, and what it has to be. */
 export type TokenSource =
   | Authenticator
   | { readonly from: Authenticator; readonly claims: Rules | CompiledRules }
-  | RequestTree<unknown>;
+  | CombinedAuthenticator<unknown>;
 
-/** A tree of tokens, to be asked like an authenticator. */
-export interface RequestTree<T = unknown> {
-  /** Always: each token that the tree needs has to be there and good. */
+/** Several authenticators, to be asked like one. */
+export interface CombinedAuthenticator<T = unknown> {
+  readonly kind: 'combined';
+  /** Always: each token that the combination needs has to be there and good. */
   readonly mode: 'strict';
   /**
-   * Authenticates a request by the whole tree. Neither the authenticators' modes nor an override's are asked.
+   * Authenticates a request by the whole combination, whatever the modes of the authenticators are.
+   * @param access what the route says; its `mode` does not count, and `claims` belong to the sources
    * @throws AuthError
    */
-  authenticate(request: RequestView, overrides?: AuthenticateOverrides | CompiledOverrides): Promise<T>;
+  authenticate(request: RequestView, access?: RouteAccess | CompiledAccess): Promise<T>;
+  /** See `Authenticator.decide`. */
+  decide(request: RequestView, access?: RouteAccess | CompiledAccess): Decision<T> | Promise<Decision<T>>;
   /** See `Authenticator.conceal`. */
-  conceal(request: ConcealableRequest, response: ResponseView, parsed?: unknown): void;
+  conceal(request: RequestView): Concealment | undefined;
 }
 
 /** What a source gives. */
-type Given<S> = S extends RequestTree<infer T> ? (S extends Authenticator ? Principal : T) : Principal;
+type Given<S> = S extends CombinedAuthenticator<infer T> ? T : Principal;
 
 /** All of these tokens have to be there, and good. @returns the principals, by name. @throws ConfigError if none is named */
 export function requireAll<const S extends { readonly [name: string]: TokenSource }>(
   sources: S,
-): RequestTree<{ readonly [Name in keyof S]: Given<S[Name]> }> {
-  return treeOf(sources, (outcomes) => {
-    // The first that is missing or bad is the answer, whatever the others are.
-    for (const { outcome } of outcomes) if (outcome.status === 'rejected') throw asError(outcome.reason);
-    return Object.freeze(
-      Object.fromEntries(
-        outcomes.map(({ name, outcome }) => [
-          name,
-          outcome.status === 'fulfilled' ? outcome.value : undefined,
-        ]),
-      ),
-    ) as { readonly [Name in keyof S]: Given<S[Name]> };
+): CombinedAuthenticator<{ readonly [Name in keyof S]: Given<S[Name]> }> {
+  return combine(sources, (decisions) => {
+    const principals: [name: string, principal: unknown][] = [];
+    for (const { name, decision } of decisions) {
+      // The first that is missing or bad is the answer, whatever the others are.
+      if (!decision.ok) return decision;
+      principals.push([name, decision.principal]);
+    }
+    const all = Object.freeze(Object.fromEntries(principals));
+    return { ok: true, principal: all as { readonly [Name in keyof S]: Given<S[Name]> } };
   });
 }
 
 /**
- * One of these tokens has to be there and good; the first that is, counts, and a bad one beside it does not.
+ * One of these tokens has to be there and good. The first good one counts; bad ones next to it do not.
  * @returns that principal, by its name
- * @throws AuthError if none is: 503 before all others, then the first refusal that is not about a missing token
+ * @throws AuthError if none is good: 503 before all others, then the first refusal that is not about a missing token
  * @throws ConfigError if none is named
  */
 export function requireAny<const S extends { readonly [name: string]: TokenSource }>(
   sources: S,
-): RequestTree<{ readonly [Name in keyof S]?: Given<S[Name]> }> {
-  return treeOf(sources, (outcomes) => {
+): CombinedAuthenticator<{ readonly [Name in keyof S]?: Given<S[Name]> }> {
+  return combine(sources, (decisions) => {
     const refusals: AuthError[] = [];
-    for (const { name, outcome } of outcomes) {
-      if (outcome.status === 'fulfilled') {
-        return Object.freeze({ [name]: outcome.value }) as { readonly [Name in keyof S]?: Given<S[Name]> };
+    for (const { name, decision } of decisions) {
+      if (!decision.ok) refusals.push(decision.error);
+      else {
+        const one = Object.freeze({ [name]: decision.principal });
+        return { ok: true, principal: one as { readonly [Name in keyof S]?: Given<S[Name]> } };
       }
-      if (!isAuthError(outcome.reason)) throw asError(outcome.reason);
-      refusals.push(outcome.reason);
     }
-    throw (
+    const error =
       refusals.find(({ status }) => status === 503) ??
-      refusals.find(({ code }) => code !== 'credentials_missing') ??
-      new AuthError('credentials_missing')
-    );
+      refusals.find(({ code }) => code !== 'credentials_missing');
+    return { ok: false, error: error ?? new AuthError('credentials_missing') };
   });
 }
 
-interface Outcome {
+interface NamedDecision {
   readonly name: string;
-  readonly outcome: PromiseSettledResult<unknown>;
+  readonly decision: Decision<unknown>;
 }
 
-function treeOf<T>(
+function combine<T>(
   sources: { readonly [name: string]: TokenSource },
-  decide: (outcomes: readonly Outcome[]) => T,
-): RequestTree<T> {
-  const leaves = Object.entries(sources).map(([name, source]) => ({ name, leaf: leafOf(source) }));
-  if (leaves.length === 0) throw new ConfigError('sources', 'expected at least one');
-  return Object.freeze({
-    mode: 'strict' as const,
-    async authenticate(request: RequestView, overrides?: AuthenticateOverrides | CompiledOverrides) {
-      // All at once: each finds its token before anybody takes one out of the URL.
-      const settled = await Promise.allSettled(
-        leaves.map(({ leaf }) => leaf.authenticate(request, overrides)),
+  join: (decisions: readonly NamedDecision[]) => Decision<T>,
+): CombinedAuthenticator<T> {
+  const parts = Object.entries(sources).map(([name, source]) => ({ name, ...partOf(source) }));
+  if (parts.length === 0) throw new ConfigError('sources', 'expected at least one');
+
+  function decide(
+    request: RequestView,
+    access: RouteAccess | CompiledAccess = {},
+  ): Decision<T> | Promise<Decision<T>> {
+    let compiled: CompiledAccess;
+    try {
+      compiled = compileAccess(access);
+      checkCombinedAccess(compiled);
+    } catch (fault) {
+      return Promise.reject(fault);
+    }
+    // All at once: each finds its token before the adapter takes one out of the URL.
+    const asked = parts.map(({ name, authenticator, claims }) => ({
+      name,
+      decision: authenticator.decide(request, { ...compiled, mode: 'strict', claims }),
+    }));
+    return asked.every(isDecided) ? join(asked) : joinLater(asked, join);
+  }
+
+  return Object.freeze<CombinedAuthenticator<T>>({
+    kind: 'combined',
+    mode: 'strict',
+    decide,
+    authenticate: async (request, access) => principalOf(await decide(request, access)),
+    conceal(request) {
+      const found = parts.flatMap(({ authenticator }) => authenticator.conceal(request) ?? []);
+      const [first] = found;
+      return (
+        first && {
+          headers: first.headers,
+          names: found.flatMap(({ names }) => names),
+          strip: (url) => found.reduce((stripped, { strip }) => strip(stripped), url),
+        }
       );
-      return decide(
-        leaves.flatMap(({ name }, index) => {
-          const outcome = settled[index];
-          return outcome === undefined ? [] : { name, outcome };
-        }),
-      );
-    },
-    conceal(request: ConcealableRequest, response: ResponseView, parsed?: unknown) {
-      for (const { leaf } of leaves) leaf.conceal(request, response, parsed);
     },
   });
 }
 
-function leafOf(source: TokenSource): RequestTree {
-  if ('from' in source) return strict(source.from, compileRules(source.claims));
-  return 'verify' in source ? strict(source, undefined) : source;
+/** A combination gives several principals: rules are for its sources. @throws ConfigError */
+export function checkCombinedAccess({ claims }: CompiledAccess): void {
+  if (claims !== undefined)
+    throw new ConfigError('access.claims', 'give the rules to the sources: { from: authenticator, claims }');
 }
 
-function strict(authenticator: Authenticator, rules: CompiledRules | undefined): RequestTree {
-  return {
-    mode: 'strict',
-    async authenticate(request, overrides) {
-      const principal = await authenticator.authenticate(request, {
-        ...compileOverrides(overrides),
-        mode: 'strict',
-      });
-      if (rules !== undefined) authorize(principal, rules, parametersOf(request));
-      return principal;
-    },
-    conceal: authenticator.conceal,
-  };
+function partOf(source: TokenSource): {
+  readonly authenticator: Authenticator | CombinedAuthenticator;
+  readonly claims: CompiledRules | undefined;
+} {
+  return 'from' in source
+    ? { authenticator: source.from, claims: compileRules(source.claims) }
+    : { authenticator: source, claims: undefined };
+}
+
+interface Asked {
+  readonly name: string;
+  readonly decision: Decision<unknown> | Promise<Decision<unknown>>;
+}
+
+function isDecided(asked: Asked): asked is NamedDecision {
+  return !(asked.decision instanceof Promise);
+}
+
+/** The order of the sources decides, also about a fault: a source that comes first may have refused already. */
+async function joinLater<T>(
+  asked: readonly Asked[],
+  join: (decisions: readonly NamedDecision[]) => Decision<T>,
+): Promise<Decision<T>> {
+  const settled = await Promise.allSettled(asked.map(({ decision }) => decision));
+  return join(
+    asked.map(({ name }, index) => ({
+      name,
+      get decision() {
+        const outcome = settled[index];
+        if (outcome?.status !== 'fulfilled') throw outcome?.reason;
+        return outcome.value;
+      },
+    })),
+  );
 }

@@ -1,5 +1,5 @@
-// Who has been here before: a token is worth keeping from the second time on that it verifies, because most that come once never come again.
-// Holds a bit for each and nothing of the token. Whether a token is good is never asked here.
+// The admission filter of the token cache (a TinyLFU "doorkeeper"): a token is cached when it verifies
+// the second time, so that tokens that come once evict nothing. It keeps a bit for each, and nothing else.
 import { randomBytes } from 'node:crypto';
 
 /** Remembers, for a while, that tokens verified. */

@@ -16,21 +16,23 @@ import { readStore, type SecretStore } from '../secrets/store.ts';
 import { type Clock, readClock } from '../values/clock.ts';
 import { type Duration, parseDuration } from '../values/duration.ts';
 import { readBoolean, readChoice, readMaxTokenBytes, readObject, readText } from '../values/readers.ts';
-import { type NamedRoute, type NamedRoutes, readRoutes } from './named-routes.ts';
+import {
+  type AuthenticationMode,
+  type NamedRoute,
+  type NamedRoutes,
+  readMode,
+  readRoutes,
+} from './access.ts';
 import {
   readAudience,
   readCache,
   readClaims,
   readDelimiter,
   readKeysets,
-  readMode,
   readRealm,
   readTypes,
 } from './read-options.ts';
 import type { CacheLimits } from './token-cache.ts';
-
-/** What becomes of a request without a good token: see `AuthenticatorOptions`. */
-export type AuthenticationMode = 'strict' | 'optional' | 'permissive';
 
 /** Whom a service trusts, and what a token must be. */
 export interface AuthenticatorOptions {
@@ -115,7 +117,7 @@ export interface AuthenticatorOptions {
 }
 
 /** Options, checked and complete. */
-export interface Settings {
+export interface AuthenticatorSettings {
   readonly keysets: readonly KeysetSettings[];
   readonly keys: readonly LegacyKeySettings[];
   readonly stores: SecretStores;
@@ -125,8 +127,6 @@ export interface Settings {
   readonly systemSubject: string | undefined;
   readonly registered: RegisteredClaimsPolicy;
   readonly tokens: TokenFinder;
-  /** What `tokens` was made of, for `explain`. */
-  readonly carriers: readonly Carrier[];
   readonly claims: CompiledRules;
   readonly issuers: IssuerMatcher | undefined;
   readonly delimiter: string | undefined;
@@ -179,7 +179,7 @@ const MAX_CLOCK_SKEW_MS = 60_000;
  * Checks options. The result is a snapshot: later changes to the object have no effect.
  * @throws ConfigError
  */
-export function readOptions(value: AuthenticatorOptions): Settings {
+export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings {
   const options = readObject(value, OPTION_NAMES, '');
   const keys = options.keys === undefined ? [] : readLegacyKeys(options.keys);
   const keysets = readKeysets(options.keySets);
@@ -228,8 +228,6 @@ export function readOptions(value: AuthenticatorOptions): Settings {
       ),
     }),
     tokens: readTokenFrom(options.tokenFrom),
-    // They are what has just been checked.
-    carriers: (options.tokenFrom as readonly Carrier[] | undefined) ?? [{ header: 'Authorization' }],
     claims,
     issuers: compileIssuers(options.issuers, 'issuers'),
     delimiter,

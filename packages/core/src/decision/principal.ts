@@ -2,7 +2,7 @@
 import { splitList } from '../claims/compile.ts';
 import { AuthError } from '../errors.ts';
 import { deepFreeze, type JsonObject, type JsonValue } from '../values/json.ts';
-import type { NamedRoutes } from './named-routes.ts';
+import type { NamedRoutes } from './access.ts';
 
 /** The JWT Claims Set of a verified token, by claim name. JSON values, of which rules say more: see `ClaimsOf`. */
 export type Claims = { readonly [name: string]: unknown };

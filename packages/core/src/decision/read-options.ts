@@ -6,8 +6,7 @@ import { ConfigError } from '../errors.ts';
 import type { KeysetSettings } from '../keysets/create.ts';
 import { readKeyset } from '../keysets/read.ts';
 import { normalizeType } from '../token/parse.ts';
-import { readChoice, readList, readObject, readText } from '../values/readers.ts';
-import type { AuthenticationMode } from './options.ts';
+import { readList, readObject, readText } from '../values/readers.ts';
 import type { CacheLimits } from './token-cache.ts';
 
 /** `claims`. @throws ConfigError */
@@ -35,11 +34,6 @@ export function readAudience(value: unknown): ReadonlySet<string> | null {
   return new Set(
     Array.isArray(value) ? readList(value, readText, 'audience') : [readText(value, 'audience')],
   );
-}
-
-/** Reads a mode. @throws ConfigError */
-export function readMode(value: unknown, path: string): AuthenticationMode | undefined {
-  return readChoice(value, ['strict', 'optional', 'permissive'], path);
 }
 
 /** `nestedClaimDelimiter`. @throws ConfigError */

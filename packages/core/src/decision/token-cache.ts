@@ -14,10 +14,10 @@ export interface TokenCache<T extends object> {
   /** No more than so many are kept at a time, whatever they hold. */
   readonly most: number;
   /** @returns what is kept for exactly this token */
-  find(token: string): T | undefined;
+  get(token: string): T | undefined;
   /** @param bytes an estimate of what the entry holds, the token aside */
-  keep(token: string, entry: T, bytes: number): void;
-  drop(token: string): void;
+  set(token: string, entry: T, bytes: number): void;
+  delete(token: string): void;
   clear(): void;
 }
 
@@ -38,18 +38,18 @@ export function createTokenCache<T extends object>({ tokens, bytes }: CacheLimit
   });
   return {
     most,
-    find(token) {
+    get(token) {
       const entry = entries.get(token.slice(-KEY_LENGTH));
-      // Two tokens may end alike: by who made them, never by who found them.
+      // Two tokens share the last 32 characters only if their signer arranged it; compare all of it.
       return entry !== undefined && entry.token === token ? entry.kept : undefined;
     },
-    keep(given, kept, size) {
+    set(given, kept, size) {
       if (given.length > MAX_TOKEN_LENGTH) return;
       // A copy: to V8 a token is a part of the header that it came in, and would keep all of that.
       const token = Buffer.from(given, 'latin1').toString('latin1');
       entries.set(token.slice(-KEY_LENGTH), { token, kept }, { size: BYTES_PER_ENTRY + token.length + size });
     },
-    drop: (token) => void entries.delete(token.slice(-KEY_LENGTH)),
+    delete: (token) => void entries.delete(token.slice(-KEY_LENGTH)),
     clear: () => entries.clear(),
   };
 }

@@ -2,16 +2,17 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { noteUpgrade } from '../credentials/cookie.ts';
-import type { ConcealableRequest, ResponseView } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { isAuthError } from '../errors.ts';
-import type { AuthenticateOverrides, CompiledOverrides } from './access.ts';
+import type { CompiledAccess, RouteAccess } from './access.ts';
+import { principalOf } from './authenticator.ts';
+import type { CombinedAuthenticator } from './combine.ts';
+import type { Decision } from './pipeline.ts';
 import type { Principal } from './principal.ts';
 
-/** What `authenticateUpgrade` asks: an authenticator, or a tree of them. */
-export interface UpgradeAuthenticator<T> {
-  authenticate(request: RequestView, overrides?: AuthenticateOverrides | CompiledOverrides): Promise<T>;
-  conceal(request: ConcealableRequest, response: ResponseView, parsed?: unknown): void;
+/** What `authenticateUpgrade` asks: an authenticator, or several combined. */
+export interface UpgradeAuthenticator<T> extends Pick<CombinedAuthenticator<T>, 'conceal'> {
+  decide(request: RequestView, access?: RouteAccess | CompiledAccess): Decision<T> | Promise<Decision<T>>;
 }
 
 /** An upgrade that may go on. */
@@ -27,22 +28,23 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  * refusal is answered on the socket, as it would be to a request, and the socket is closed. A browser lets any page open a WebSocket
  * with the cookies of its host, so a cookie token brings the origin check although the method is GET.
  * @returns undefined if the upgrade was refused and answered
- * @throws what is no AuthError; the socket has then been answered with 500
+ * @throws faults that are not refusals; the socket has then been answered with 500
  */
 export async function authenticateUpgrade<T>(
   authenticator: UpgradeAuthenticator<T>,
-  request: RequestView & ConcealableRequest,
+  request: RequestView & { url?: string | undefined },
   socket: Duplex,
-  overrides?: AuthenticateOverrides | CompiledOverrides,
+  access?: RouteAccess | CompiledAccess,
 ): Promise<AcceptedUpgrade<T> | undefined> {
   // A client that goes away meanwhile must not take the process with it.
   const ignore = () => {};
   socket.on('error', ignore);
   try {
     noteUpgrade(request);
-    const authenticated = authenticator.authenticate(request, overrides);
-    authenticator.conceal(request, { setHeader: ignore });
-    return Object.freeze({ auth: await authenticated });
+    const decision = authenticator.decide(request, access);
+    const concealment = authenticator.conceal(request);
+    if (concealment !== undefined) request.url = concealment.strip(request.url ?? '');
+    return Object.freeze({ auth: principalOf(await decision) });
   } catch (error) {
     if (!isAuthError(error)) {
       answer(socket, 500, {});

@@ -1,5 +1,5 @@
-// Tokens that verified before. One that is found again is good only while its times say so and its key is still in its keyset, so a key that
-// left is dead here at once too. Only verified tokens get in: nobody can place an entry.
+// The cache of verified tokens. An entry counts only while its times say so and its key is still the
+// one that would be found, so a removed key is dead here at once. Only verified tokens get in.
 import type { Validity } from '../claims/registered.ts';
 import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
 import { selectKeys } from '../keysets/select.ts';
@@ -8,36 +8,35 @@ import type { UnverifiedHeader } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
 import type { JsonObject, JsonValue } from '../values/json.ts';
 import { createDoorkeeper } from './doorkeeper.ts';
+import type { AskedKeyset, SignedBy } from './signing-key.ts';
 import { type CacheLimits, createTokenCache } from './token-cache.ts';
-import type { AskedKeyset, VerifiedBy } from './verify.ts';
 
 /** What is known of a token that verified. */
 export interface VerifiedToken<T> {
   readonly claims: JsonObject;
   /** The keyset whose key signed it. */
   readonly keyset: Keyset;
-  /** What was made of it, where that does not change. */
+  /** What was made of the token, where that does not change. */
   readonly made: T | undefined;
-}
-
-/** The tokens of one authenticator that verified. */
-export interface VerifiedTokens<T> {
-  /** @returns undefined for a token that has to be verified anew, and then says why it is refused */
-  recall(token: string): VerifiedToken<T> | undefined;
-  /** Whether a token that has just verified is to be remembered: from the second time on, and it is asked once each time. */
-  admits(token: string): boolean;
-  remember(token: string, verified: Verified<T>, validity: Validity): void;
-  clear(): void;
 }
 
 /** A token that has just verified. */
 export interface Verified<T> {
   readonly claims: JsonObject;
-  readonly by: VerifiedBy;
+  readonly by: SignedBy;
   readonly made: T | undefined;
 }
 
-/** Holds no key and no set of keys: they may be replaced while nobody sends the token again. */
+/** The verified tokens of one authenticator. */
+export interface VerifiedTokens<T> {
+  /** @returns undefined for a token that has to be verified anew, which then tells why it is refused */
+  get(token: string): VerifiedToken<T> | undefined;
+  /** Keeps a token that has just verified, from the second time on that it does. */
+  set(token: string, verified: Verified<T>, validity: Validity): void;
+  clear(): void;
+}
+
+/** Holds no key and no set of keys, which may be replaced while the token is not sent. */
 interface Entry<T> extends VerifiedToken<T> {
   readonly kid: string | undefined;
   readonly thumbprint: string;
@@ -46,26 +45,26 @@ interface Entry<T> extends VerifiedToken<T> {
   /** The keysets that were asked before its own. */
   readonly before: readonly AskedKeyset[];
   readonly validity: Validity;
-  /** The keys in force when it was last looked at. */
+  /** The keys in force when the entry was last looked at. */
   snapshotId: number;
 }
 
-/** Makes an empty one. */
+/** Makes an empty cache. */
 export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): VerifiedTokens<T> {
   const cache = createTokenCache<Entry<T>>(limits);
   const { admits } = createDoorkeeper(cache.most);
   return {
-    admits,
-    recall(token) {
-      const entry = cache.find(token);
+    get(token) {
+      const entry = cache.get(token);
       if (entry === undefined) return undefined;
       const now = clock.now();
       const isInTime = Number.isFinite(now) && now >= entry.validity.fromMs && now < entry.validity.untilMs;
       if (isInTime && isInForce(entry)) return entry;
-      cache.drop(token);
+      cache.delete(token);
       return undefined;
     },
-    remember(token, { claims, by, made }, validity) {
+    set(token, { claims, by, made }, validity) {
+      if (!admits(token)) return;
       const snapshotId = by.snapshots?.at(-1)?.snapshotId;
       // A keyset that could not be asked may have had another key for it.
       if (by.snapshots === undefined || snapshotId === undefined) return;
@@ -84,13 +83,13 @@ export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): Veri
         validity,
         snapshotId,
       };
-      cache.keep(token, entry, weigh(claims));
+      cache.set(token, entry, weigh(claims));
     },
     clear: cache.clear,
   };
 }
 
-/** True while its key is one that would be found for it again, and no other would be before. */
+/** True while its key would be found for it again, and no other key before that. */
 function isInForce(entry: Entry<unknown>): boolean {
   const { keyset, header, kid, thumbprint, algorithm } = entry;
   for (const { keyset: other, snapshotId } of entry.before)
@@ -104,15 +103,15 @@ function isInForce(entry: Entry<unknown>): boolean {
   return isThere && candidates.every((key) => key.verifiers.has(algorithm));
 }
 
-/** @returns undefined where they would have to be waited for, or cannot be had */
+/** @returns undefined where the keys would have to be waited for, or cannot be had */
 function keysNow(keyset: Keyset, header: UnverifiedHeader): KeySnapshot | undefined {
   try {
     const keys = keyset.keys(header);
     if (!(keys instanceof Promise)) return keys;
-    // Whoever verifies anew waits for the same, and hears of its failure.
+    // Verifying anew waits for the same keys, and tells of their failure.
     keys.catch(() => {});
   } catch {
-    // As well.
+    // Verifying anew tells of this, too.
   }
   return undefined;
 }

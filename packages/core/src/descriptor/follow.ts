@@ -1,8 +1,11 @@
 // An authenticator that does what a file says: a changed file is taken whole, when all that it needs is at hand, or not at all.
 
 import { basename, dirname, resolve } from 'node:path';
-import type { Authenticator } from '../decision/authenticator.ts';
-import type { AuthenticatorOptions } from '../decision/options.ts';
+import {
+  type Authenticator,
+  type AuthenticatorReport,
+  createAuthenticator,
+} from '../decision/authenticator.ts';
 import { asError, ConfigError, isAuthError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
@@ -19,8 +22,14 @@ export interface DescriptorReport {
   readonly problem: string | undefined;
 }
 
+/** How an authenticator fares, and the file that it follows. */
+export interface DescribedAuthenticatorReport extends AuthenticatorReport {
+  readonly descriptor: DescriptorReport;
+}
+
 /** An authenticator that follows a descriptor. */
 export interface DescribedAuthenticator extends Authenticator {
+  report(): DescribedAuthenticatorReport;
   /**
    * Looks at the file now, as it does by itself whenever the file changes.
    * @throws ConfigError, AuthError if what it says cannot be followed; what was done before is done on
@@ -35,15 +44,8 @@ const LOOK_AGAIN_MS = 30_000;
 /** What was begun with the options before is ended with them. Longer than any deadline of theirs. */
 const RETIRE_MS = 35_000;
 
-/**
- * Follows a descriptor. Reads it at once, and fetches nothing.
- * @param create makes an authenticator of options
- * @throws ConfigError
- */
-export function followDescriptor(
-  value: DescriptorOptions,
-  create: (options: AuthenticatorOptions) => Authenticator,
-): DescribedAuthenticator {
+/** Follows a descriptor. Reads it at once, and fetches nothing. @throws ConfigError */
+export function followDescriptor(value: DescriptorOptions): DescribedAuthenticator {
   const options = readDescriptorOptions(value);
   const { descriptor: file, directory } = options;
   // One after the other uses it: none of them closes it.
@@ -62,7 +64,7 @@ export function followDescriptor(
   function build(of: string): Authenticator {
     const { options: loaded } = loadText(of, kept);
     try {
-      return create(loaded);
+      return createAuthenticator(loaded);
     } catch (error) {
       throw placed(error, parseDescriptor(of, file));
     }
@@ -146,13 +148,15 @@ export function followDescriptor(
   const polling = setInterval(lookAgain, LOOK_AGAIN_MS).unref();
 
   return Object.freeze<DescribedAuthenticator>({
+    kind: 'authenticator',
     get mode() {
       return current.mode;
     },
-    authenticate: (request, overrides) => current.authenticate(request, overrides),
+    authenticate: (request, access) => current.authenticate(request, access),
+    decide: (request, access) => current.decide(request, access),
     verify: (token, rules) => current.verify(token, rules),
     explain: (subject, rules) => current.explain(subject, rules),
-    conceal: (request, response, parsed) => current.conceal(request, response, parsed),
+    conceal: (request) => current.conceal(request),
     ready: () => current.ready(),
     report: () => ({
       ...current.report(),

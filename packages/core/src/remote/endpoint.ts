@@ -40,6 +40,14 @@ export interface RemoteEndpointSettings extends RemoteSettings {
   readonly maxTokenBytes: number;
 }
 
+// RFC 6750 §2.1. Anything else would make another request than was meant.
+const BEARER_TOKEN = /^[\w.~+/-]+=*$/;
+
+/** True for what an endpoint can be asked about. */
+export function isBearerToken(token: string, maxTokenBytes: number): boolean {
+  return token.length <= maxTokenBytes && BEARER_TOKEN.test(token);
+}
+
 /** Where the client's secret is, and how long it may take to be read. */
 interface Credentials {
   readonly store: SecretStore | undefined;

@@ -34,6 +34,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** An own member of a JSON object: a name never finds what every object inherits. */
+export function own(json: JsonObject, name: string): JsonValue | undefined {
+  return Object.hasOwn(json, name) ? json[name] : undefined;
+}
+
 /** Freezes a parsed value to its leaves, and returns it. */
 export function deepFreeze<T extends JsonValue>(value: T): T {
   if (typeof value === 'object' && value !== null) {

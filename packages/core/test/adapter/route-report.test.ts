@@ -3,17 +3,17 @@
 import { generateSigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
-  authenticateMark,
+  authenticateMarks,
   checkRoutes,
   type PassedMark,
   type RouteMark,
   type RouteReport,
   reportRoute,
 } from '../../src/adapter/route-report.ts';
-import { compileOverrides } from '../../src/decision/access.ts';
+import type { AuthenticationMode } from '../../src/decision/access.ts';
+import { compileAccess } from '../../src/decision/access.ts';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { requireAll, requireAny } from '../../src/decision/combine.ts';
-import type { AuthenticationMode } from '../../src/decision/options.ts';
 import { ConfigError } from '../../src/errors.ts';
 
 type Name = 'strict' | 'optional' | 'permissive' | 'claims' | 'public';
@@ -214,7 +214,7 @@ describe('T-095, route report: checkRoutes()', () => {
   });
 });
 
-describe('T-095, route report: authenticateMark()', () => {
+describe('T-095, route report: authenticateMarks()', () => {
   const MODES = ['strict', 'optional', 'permissive'] as const satisfies readonly AuthenticationMode[];
   let create: (mode?: AuthenticationMode) => Authenticator;
 
@@ -233,10 +233,9 @@ describe('T-095, route report: authenticateMark()', () => {
       [undefined, ...MODES].map((override) => [mode, override, override ?? mode ?? 'strict'] as const),
     ),
   )('T-095: an authenticator of mode %s, overridden by %s: %s', (mode, override, expected) => {
-    expect(authenticateMark(create(mode), compileOverrides({ mode: override }))).toEqual({
-      kind: 'authenticate',
-      mode: expected,
-    });
+    expect(authenticateMarks(create(mode), compileAccess({ mode: override }))).toEqual([
+      { kind: 'authenticate', mode: expected, by: expect.anything() },
+    ]);
   });
 
   it.each(
@@ -249,7 +248,9 @@ describe('T-095, route report: authenticateMark()', () => {
       requireAny({ a: create(mode), b: requireAll({ c: create(mode) }) }),
     ];
     for (const tree of trees) {
-      expect(authenticateMark(tree, compileOverrides({ mode: override }))).toEqual(MARKS.strict);
+      expect(authenticateMarks(tree, compileAccess({ mode: override }))).toEqual([
+        { ...MARKS.strict, by: tree },
+      ]);
     }
   });
 });

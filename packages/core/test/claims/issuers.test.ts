@@ -3,7 +3,7 @@ import { createClock, generateSigningKey, mint, type SigningKey } from '@latchke
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compileIssuers } from '../../src/claims/issuers.ts';
 import { pattern } from '../../src/claims/rules.ts';
-import type { AuthenticateOverrides } from '../../src/decision/access.ts';
+import type { RouteAccess } from '../../src/decision/access.ts';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
@@ -38,7 +38,7 @@ async function outcome(decision: Promise<unknown>): Promise<string> {
   }
 }
 
-const asked = (options: Partial<AuthenticatorOptions>, token: string, overrides?: AuthenticateOverrides) =>
+const asked = (options: Partial<AuthenticatorOptions>, token: string, overrides?: RouteAccess) =>
   outcome(
     create(options).authenticate(
       { headers: { authorization: `Bearer ${token}` }, rawHeaders: ['Authorization', `Bearer ${token}`] },

@@ -1,6 +1,7 @@
 // tokenFrom: one token in one place, in all combinations of places, and what is no place.
 import { describe, expect, it } from 'vitest';
-import { type Carrier, readTokenFrom } from '../../src/credentials/find.ts';
+import { type Carrier, readTokenFrom, type TokenFinder } from '../../src/credentials/find.ts';
+import type { RequestView } from '../../src/credentials/request.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 
 const HEADER = { header: 'Authorization' };
@@ -13,6 +14,13 @@ const combinations = Array.from({ length: 16 }, (_, bits) =>
   ['header', 'cookie', 'query', 'body'].filter((_, index) => (bits >> index) & 1),
 );
 
+/** Finds, and checks what finding leaves open. */
+function found(finder: TokenFinder, request: RequestView): string | undefined {
+  const token = finder.find(request);
+  if (token !== undefined) finder.check(token);
+  return token;
+}
+
 function find(carriers: readonly Carrier[], places: readonly string[], same: boolean): string | undefined {
   const token = (place: string) => (same ? 'token' : place);
   const headers = {
@@ -23,7 +31,7 @@ function find(carriers: readonly Carrier[], places: readonly string[], same: boo
     ...(places.includes('cookie') ? { cookie: `t=${token('cookie')}` } : {}),
   };
   try {
-    return readTokenFrom(carriers).find({
+    return found(readTokenFrom(carriers), {
       method: 'POST',
       url: places.includes('query') ? `/?access_token=${token('query')}` : '/',
       headers,
@@ -101,7 +109,7 @@ describe('T-085, S35: headers of any name', () => {
   ])('T-085: %j on %j: %j', (carrier, headers, expected) => {
     const seen = (() => {
       try {
-        return readTokenFrom([carrier]).find({
+        return found(readTokenFrom([carrier]), {
           method: 'GET',
           headers: Object.assign(Object.create(null), headers),
           rawHeaders: [],

@@ -1,11 +1,19 @@
 // The bearer token in the Authorization header: scheme, separators, form, and more than one of them.
 import type { IncomingHttpHeaders } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { headerReader } from '../../src/credentials/header.ts';
+import { checkB64Token, headerReader } from '../../src/credentials/header.ts';
+import type { RequestView } from '../../src/credentials/request.ts';
 import { AuthError } from '../../src/errors.ts';
 
-const bearerToken = headerReader('authorization', 'Bearer');
+const readBearer = headerReader('authorization', 'Bearer');
 const TOKEN = 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln';
+
+/** The reader, then the check of what it reads: the decision skips that for a token that it knows. */
+function bearerToken(view: RequestView): string | undefined {
+  const token = readBearer(view);
+  if (token !== undefined) checkB64Token(token);
+  return token;
+}
 
 /** What Node makes of raw headers: of several Authorization headers it keeps the first. */
 function request(...rawHeaders: string[]) {

@@ -1,8 +1,10 @@
 // Modes: what becomes of a request without a token, with a bad one, and with one that nobody can judge at the moment.
 import { createIssuer, forge, type TestIssuer } from '@latchkey/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAuthenticator, refusalOf } from '../../src/decision/authenticator.ts';
-import type { AuthenticationMode, AuthenticatorOptions } from '../../src/decision/options.ts';
+import type { AuthenticationMode } from '../../src/decision/access.ts';
+import { createAuthenticator } from '../../src/decision/authenticator.ts';
+import type { AuthenticatorOptions } from '../../src/decision/options.ts';
+import { refusalOf } from '../../src/decision/pipeline.ts';
 import { isPrincipal } from '../../src/decision/principal.ts';
 import { isAuthError } from '../../src/errors.ts';
 

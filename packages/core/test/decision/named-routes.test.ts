@@ -1,7 +1,7 @@
 // Routes by name: what they ask stands in the options, and code says only where. A name that nobody has lets nobody pass.
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { readRoutes } from '../../src/decision/named-routes.ts';
+import { readRoutes } from '../../src/decision/access.ts';
 import {
   type Authenticator,
   type AuthenticatorOptions,

@@ -26,16 +26,16 @@ function tokenOf(name: string, length = 200): string {
 
 /** Which of these tokens are kept, of those whose entry is their own name. */
 function keptOf(cache: TokenCache<Kept>, names: readonly string[], length = 200): readonly string[] {
-  return names.filter((name) => cache.find(tokenOf(name, length))?.is === name);
+  return names.filter((name) => cache.get(tokenOf(name, length))?.is === name);
 }
 
 describe('T-142: which entry is found', () => {
   it('T-142: is found by exactly the token that it was kept for, and is the same object', () => {
     const cache = create();
     const kept = { is: 'a' };
-    cache.keep(tokenOf('a'), kept, 3 * tokenOf('a').length);
-    expect(cache.find(tokenOf('a'))).toBe(kept);
-    expect(cache.find(tokenOf('b'))).toBeUndefined();
+    cache.set(tokenOf('a'), kept, 3 * tokenOf('a').length);
+    expect(cache.get(tokenOf('a'))).toBe(kept);
+    expect(cache.get(tokenOf('b'))).toBeUndefined();
   });
 
   const tail = 'T'.repeat(32);
@@ -56,40 +56,40 @@ describe('T-142: which entry is found', () => {
     ['nothing', ''],
   ])('T-142: %s: finds nothing, and takes nothing away', (_, other) => {
     const cache = create();
-    cache.keep(kept, { is: 'the one' }, 3 * kept.length);
-    expect(cache.find(other)).toBeUndefined();
-    expect(cache.find(kept)).toEqual({ is: 'the one' });
+    cache.set(kept, { is: 'the one' }, 3 * kept.length);
+    expect(cache.get(other)).toBeUndefined();
+    expect(cache.get(kept)).toEqual({ is: 'the one' });
   });
 
   it('T-142: of two that end alike the later one is kept, and neither is ever taken for the other', () => {
     const cache = create();
     const [one, two] = [`one.${tail}`, `two.${tail}`];
-    cache.keep(one, { is: 'one' }, 3 * one.length);
-    cache.keep(two, { is: 'two' }, 3 * two.length);
-    expect([cache.find(one), cache.find(two)]).toEqual([undefined, { is: 'two' }]);
-    cache.keep(one, { is: 'one' }, 3 * one.length);
-    expect([cache.find(one), cache.find(two)]).toEqual([{ is: 'one' }, undefined]);
+    cache.set(one, { is: 'one' }, 3 * one.length);
+    cache.set(two, { is: 'two' }, 3 * two.length);
+    expect([cache.get(one), cache.get(two)]).toEqual([undefined, { is: 'two' }]);
+    cache.set(one, { is: 'one' }, 3 * one.length);
+    expect([cache.get(one), cache.get(two)]).toEqual([{ is: 'one' }, undefined]);
   });
 
   it.each(['__proto__', 'constructor', 'toString', ''])(
     'T-014: a token that is "%s" is any other',
     (token) => {
       const cache = create();
-      expect(cache.find(token)).toBeUndefined();
-      cache.keep(token, { is: 'it' }, 3 * token.length);
-      expect(cache.find(token)).toEqual({ is: 'it' });
-      cache.drop(token);
-      expect(cache.find(token)).toBeUndefined();
+      expect(cache.get(token)).toBeUndefined();
+      cache.set(token, { is: 'it' }, 3 * token.length);
+      expect(cache.get(token)).toEqual({ is: 'it' });
+      cache.delete(token);
+      expect(cache.get(token)).toBeUndefined();
     },
   );
 
   it('a token is kept anew, dropped, and all are cleared', () => {
     const cache = create();
-    for (const name of ['a', 'b', 'c']) cache.keep(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
-    cache.keep(tokenOf('a'), { is: 'another' }, 3 * tokenOf('a').length);
-    expect(cache.find(tokenOf('a'))).toEqual({ is: 'another' });
-    cache.drop(tokenOf('a'));
-    cache.drop(tokenOf('never kept'));
+    for (const name of ['a', 'b', 'c']) cache.set(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
+    cache.set(tokenOf('a'), { is: 'another' }, 3 * tokenOf('a').length);
+    expect(cache.get(tokenOf('a'))).toEqual({ is: 'another' });
+    cache.delete(tokenOf('a'));
+    cache.delete(tokenOf('never kept'));
     expect(keptOf(cache, ['a', 'b', 'c'])).toEqual(['b', 'c']);
     cache.clear();
     expect(keptOf(cache, ['a', 'b', 'c'])).toEqual([]);
@@ -97,9 +97,9 @@ describe('T-142: which entry is found', () => {
 
   it('T-149: two caches share nothing', () => {
     const [one, two] = [create(), create()];
-    one.keep(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
-    expect(two.find(tokenOf('a'))).toBeUndefined();
-    two.keep(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
+    one.set(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
+    expect(two.get(tokenOf('a'))).toBeUndefined();
+    two.set(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
     two.clear();
     expect(keptOf(one, ['a'])).toEqual(['a']);
   });
@@ -108,15 +108,15 @@ describe('T-142: which entry is found', () => {
 describe('T-148: how much is kept', () => {
   it('T-148: no more than so many, and those that were used last', () => {
     const cache = create({ ...PLENTY, tokens: 3 });
-    for (const name of ['a', 'b', 'c']) cache.keep(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
-    expect(cache.find(tokenOf('a'))).toBeDefined();
-    cache.keep(tokenOf('d'), { is: 'd' }, 3 * tokenOf('d').length);
+    for (const name of ['a', 'b', 'c']) cache.set(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
+    expect(cache.get(tokenOf('a'))).toBeDefined();
+    cache.set(tokenOf('d'), { is: 'd' }, 3 * tokenOf('d').length);
     expect(keptOf(cache, ['a', 'b', 'c', 'd'])).toEqual(['a', 'c', 'd']);
   });
 
   it('T-148: one is enough to be one', () => {
     const cache = create({ ...PLENTY, tokens: 1 });
-    for (const name of ['a', 'b']) cache.keep(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
+    for (const name of ['a', 'b']) cache.set(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
     expect(keptOf(cache, ['a', 'b'])).toEqual(['b']);
   });
 
@@ -128,34 +128,33 @@ describe('T-148: how much is kept', () => {
     [1, []],
   ])('T-148: within %d bytes: %j', (bytes, expected) => {
     const cache = create({ ...PLENTY, bytes });
-    for (const name of ['a', 'b', 'c', 'd'])
-      cache.keep(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
+    for (const name of ['a', 'b', 'c', 'd']) cache.set(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
     expect(keptOf(cache, ['a', 'b', 'c', 'd'])).toEqual(expected);
   });
 
   it('T-148: a long one counts for many', () => {
     const cache = create({ ...PLENTY, bytes: 10 * sizeOf(200) });
     const names = Array.from({ length: 10 }, (_, index) => `n${index}`);
-    for (const name of names) cache.keep(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
+    for (const name of names) cache.set(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
     expect(keptOf(cache, names)).toHaveLength(10);
-    cache.keep(tokenOf('long', 1_600), { is: 'long' }, 3 * tokenOf('long', 1_600).length);
+    cache.set(tokenOf('long', 1_600), { is: 'long' }, 3 * tokenOf('long', 1_600).length);
     expect(keptOf(cache, ['long'], 1_600)).toEqual(['long']);
     expect(keptOf(cache, names)).toEqual(['n5', 'n6', 'n7', 'n8', 'n9']);
   });
 
   it('T-148: one that is kept anew counts once', () => {
     const cache = create({ ...PLENTY, bytes: 2 * sizeOf(200) });
-    cache.keep(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
-    for (let round = 0; round < 10; round++) cache.keep(tokenOf('b'), { is: 'b' }, 3 * tokenOf('b').length);
+    cache.set(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
+    for (let round = 0; round < 10; round++) cache.set(tokenOf('b'), { is: 'b' }, 3 * tokenOf('b').length);
     expect(keptOf(cache, ['a', 'b'])).toEqual(['a', 'b']);
   });
 
   it('T-148: what was dropped counts no more', () => {
     const cache = create({ ...PLENTY, bytes: 2 * sizeOf(200) });
-    cache.keep(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
-    cache.keep(tokenOf('b'), { is: 'b' }, 3 * tokenOf('b').length);
-    cache.drop(tokenOf('b'));
-    cache.keep(tokenOf('c'), { is: 'c' }, 3 * tokenOf('c').length);
+    cache.set(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
+    cache.set(tokenOf('b'), { is: 'b' }, 3 * tokenOf('b').length);
+    cache.delete(tokenOf('b'));
+    cache.set(tokenOf('c'), { is: 'c' }, 3 * tokenOf('c').length);
     expect(keptOf(cache, ['a', 'b', 'c'])).toEqual(['a', 'c']);
   });
 
@@ -166,21 +165,21 @@ describe('T-148: how much is kept', () => {
     [65_536, []],
   ])('T-148: a token of %d characters: %j', (length, expected) => {
     const cache = create();
-    cache.keep(tokenOf('a', length), { is: 'a' }, 3 * tokenOf('a', length).length);
+    cache.set(tokenOf('a', length), { is: 'a' }, 3 * tokenOf('a', length).length);
     expect(keptOf(cache, ['a'], length)).toEqual(expected);
   });
 
   it('T-148: one that is too long pushes nothing out', () => {
     const cache = create({ tokens: 1, bytes: sizeOf(4_096) });
-    cache.keep(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
-    cache.keep(tokenOf('b', 4_097), { is: 'b' }, 3 * tokenOf('b', 4_097).length);
+    cache.set(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
+    cache.set(tokenOf('b', 4_097), { is: 'b' }, 3 * tokenOf('b', 4_097).length);
     expect(keptOf(cache, ['a'])).toEqual(['a']);
   });
 
   it('T-148: a hundred thousand finds of others take nothing away', () => {
     const cache = create({ tokens: 2, bytes: 2 * sizeOf(200) });
-    for (const name of ['a', 'b']) cache.keep(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
-    for (let index = 0; index < 100_000; index++) cache.find(tokenOf(`n${index}`));
+    for (const name of ['a', 'b']) cache.set(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
+    for (let index = 0; index < 100_000; index++) cache.get(tokenOf(`n${index}`));
     expect(keptOf(cache, ['a', 'b'])).toEqual(['a', 'b']);
   });
 });
@@ -202,10 +201,10 @@ describe('R13: what an entry holds on to', () => {
       // What a header is: one string, of which the token is a piece.
       const header = Buffer.from(`${'c'.repeat(around)}; t=${tokenOf(`n${index}`)}`).toString('latin1');
       const token = header.slice(-200);
-      cache.keep(token, { is: 'kept' }, 3 * token.length);
+      cache.set(token, { is: 'kept' }, 3 * token.length);
     }
     const grown = (await heapUsed()) - before;
-    expect(cache.find(tokenOf(`n${count - 1}`))).toBeDefined();
+    expect(cache.get(tokenOf(`n${count - 1}`))).toBeDefined();
     return grown;
   }
 

@@ -10,10 +10,11 @@ import { promisify } from 'node:util';
 import { createIssuer, generateSigningKey, mint, type TestIssuer } from '@latchkey/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type AuthenticateOverrides, compileOverrides } from '../../src/decision/access.ts';
-import { type Authenticator, createAuthenticator, refusalOf } from '../../src/decision/authenticator.ts';
+import { compileAccess, type RouteAccess } from '../../src/decision/access.ts';
+import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { requireAll } from '../../src/decision/combine.ts';
 import type { AuthenticatorOptions } from '../../src/decision/options.ts';
+import { refusalOf } from '../../src/decision/pipeline.ts';
 import { createPrincipal, isPrincipal, type Principal } from '../../src/decision/principal.ts';
 import { authenticateUpgrade, type UpgradeAuthenticator, whenExpired } from '../../src/decision/upgrade.ts';
 import { AuthError } from '../../src/errors.ts';
@@ -305,7 +306,7 @@ describe('T-093: an upgrade with a good token', () => {
     [
       what: string,
       mode: AuthenticatorOptions['mode'],
-      overrides: AuthenticateOverrides | undefined,
+      overrides: RouteAccess | undefined,
       token: () => string | undefined,
       expected: string | number,
     ]
@@ -328,7 +329,7 @@ describe('T-093: an upgrade with a good token', () => {
     const authenticator = create({ mode });
     const presented = token();
     const headers = presented === undefined ? {} : { authorization: `Bearer ${presented}` };
-    for (const given of [overrides, overrides && compileOverrides(overrides)]) {
+    for (const given of [overrides, overrides && compileAccess(overrides)]) {
       const { port } = await serve(authenticator, { overrides: given });
       expect(await dial(port, headers)).toBe(expected);
     }
@@ -511,7 +512,7 @@ describe('T-093: what is no refusal', () => {
   it.each(WAYS.flatMap(([how, act]) => THROWN.map(([what, thrown]) => [how, what, act, thrown] as const)))(
     'T-093: an authenticator that %s %s: 500, and it passes on',
     async (_, __, act, thrown) => {
-      const { port, next } = await serve({ authenticate: () => act(thrown), conceal: () => {} });
+      const { port, next } = await serve({ decide: () => act(thrown), conceal: () => undefined });
       const decided = next();
       const { text } = await answerTo(port, [bearer(good)]);
       expect(text).toBe(
@@ -527,7 +528,7 @@ describe('T-093: what is no refusal', () => {
     const { port, next } = await serve(create(), { overrides: { mode: 'none' } as never });
     const decided = next();
     expect((await answerTo(port, [bearer(good)])).status).toBe(500);
-    expect((await decided).result).toMatchObject({ status: 'rejected', reason: { path: 'overrides.mode' } });
+    expect((await decided).result).toMatchObject({ status: 'rejected', reason: { path: 'access.mode' } });
   });
 });
 
@@ -555,12 +556,12 @@ describe('T-093: a client that goes away while its token is looked at', () => {
     let connections = 0;
     const { port, sockets, next } = await serve<Principal>(
       {
-        authenticate: async () => {
+        decide: async () => {
           ask();
           await gate;
-          return decide();
+          return { ok: true, principal: await decide() };
         },
-        conceal: () => {},
+        conceal: () => undefined,
       },
       { connected: () => connections++ },
     );
@@ -594,7 +595,7 @@ describe('T-093: a client that goes away while its token is looked at', () => {
       write: (chunk) => void written.push(String(chunk).slice(0, 9)),
     });
     const failed = new Promise((resolve) => socket.once(errorMonitor, resolve));
-    const authenticator = { authenticate: () => Promise.reject(thrown), conceal: () => {} };
+    const authenticator = { decide: () => Promise.reject(thrown), conceal: () => undefined };
     await Promise.allSettled([authenticateUpgrade(authenticator, { headers: {}, rawHeaders: [] }, socket)]);
     socket.destroy(new Error('ECONNRESET'));
     expect(await failed).toMatchObject({ message: 'ECONNRESET' });

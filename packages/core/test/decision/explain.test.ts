@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { createIssuer, forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ExplainedCheck, Explanation } from '../../../src/index.ts';
+import type { ExplainedCheck, Explanation } from '../../src/index.ts';
 import {
   type Authenticator,
   type AuthenticatorOptions,
@@ -20,7 +20,7 @@ import {
   type RequestView,
   type Rules,
   route,
-} from '../../../src/index.ts';
+} from '../../src/index.ts';
 
 type Claims = { readonly [name: string]: JsonValue | undefined };
 
@@ -450,9 +450,9 @@ describe('requests', () => {
       about: 'the request',
       outcome: 'passed',
       checks: [
-        { about: 'header Authorization', outcome: 'out' },
+        { about: 'header Authorization', outcome: 'skipped' },
         { about: 'cookie token', outcome: 'passed' },
-        { about: 'query token', outcome: 'out' },
+        { about: 'query token', outcome: 'skipped' },
       ],
     });
     const two = await start(places).explain(requestOf([['Cookie', `token=${token}`]], { url: `/?token=x` }));
@@ -623,16 +623,20 @@ describe('keys', () => {
     ];
     const { checks } = await agreed(start({ keySets }), await tokenOf());
     expect(checks.find(({ check }) => check === 'keys')?.checks).toMatchObject([
-      { about: 'keySets[0]', outcome: 'out', detail: 'is for tokens of "other" alone' },
-      { about: 'keySets[1]', outcome: 'out', detail: 'its allowedAlgorithms are RS256' },
+      { about: 'keySets[0]', outcome: 'skipped', detail: 'is for tokens of "other" alone' },
+      { about: 'keySets[1]', outcome: 'skipped', detail: 'its allowedAlgorithms are RS256' },
       { about: 'keySets[2]', outcome: 'passed', checks: [{ about: 'key one', outcome: 'passed' }] },
-      { about: 'keySets[3]', outcome: 'out', detail: 'one before it has decided' },
-      { about: 'keySets[4]', outcome: 'out', detail: 'is for tokens whose iss no other keyset names' },
+      { about: 'keySets[3]', outcome: 'skipped', detail: 'one before it has decided' },
+      { about: 'keySets[4]', outcome: 'skipped', detail: 'is for tokens whose iss no other keyset names' },
     ]);
     const missing = start({ keySets: [inline(key), inline(rsa, { issuer: undefined })] });
     const without = await agreed(missing, await tokenOf({ iss: undefined }));
     expect(flat(without.checks)).toContainEqual(
-      expect.objectContaining({ about: 'keySets[0]', outcome: 'out', detail: 'is for tokens of "i" alone' }),
+      expect.objectContaining({
+        about: 'keySets[0]',
+        outcome: 'skipped',
+        detail: 'is for tokens of "i" alone',
+      }),
     );
     const odd = forge({
       header: { alg: 'XX1', kid: 'one' },
@@ -685,5 +689,33 @@ describe('keys', () => {
     expect((await authenticator.explain(await two.mint({ iss: 'shared' }))).allowed).toBe(true);
     await one.rotate();
     expect((await decide(authenticator, await one.mint({ iss: 'shared' }), undefined)).code).toBeUndefined();
+  });
+});
+
+describe('what explaining costs', () => {
+  it('a remote endpoint is asked once, and what it says is what is explained', async () => {
+    let calls = 0;
+    const counting = createServer((_, response) => {
+      calls++;
+      response.writeHead(200, { 'content-type': 'application/json' }).end(`{"sub":"alice-${calls}"}`);
+    });
+    await new Promise<void>((resolve) => counting.listen(0, '127.0.0.1', resolve));
+    closers.push(() => new Promise((resolve) => counting.close(resolve)));
+    const { port } = counting.address() as AddressInfo;
+    const authenticator = start({ keySets: [], remote: { url: `http://127.0.0.1:${port}/` } });
+    const { allowed, checks } = await authenticator.explain('opaque', { sub: 'alice-1' });
+    expect(allowed).toBe(true);
+    expect(checks.at(-1)).toMatchObject({ about: 'sub', actual: '"alice-1"', outcome: 'passed' });
+    expect(calls).toBe(1);
+    await authenticator.close();
+  });
+
+  it('groups are resolved once', async () => {
+    let calls = 0;
+    const resolve = async () => [`ops-${++calls}`];
+    const directory = { description: 'test', resolve };
+    const authenticator = start({ groups: { order: ['directory'], directory, cacheFor: '0s' } });
+    const { allowed } = await authenticator.explain(await tokenOf(), { groups: ['ops-1'] });
+    expect([allowed, calls]).toEqual([true, 1]);
   });
 });

@@ -1,8 +1,8 @@
-// One check of an explanation, and how its texts are written. Judges nothing.
+// One check of an explanation, and how its texts are written. It judges nothing.
 
-import { isSchema } from '../../claims/schema.ts';
-import { type AuthErrorCode, isAuthError } from '../../errors.ts';
-import { isPlainObject } from '../../values/readers.ts';
+import { isSchema } from '../claims/schema.ts';
+import type { AuthError, AuthErrorCode } from '../errors.ts';
+import { isPlainObject } from '../values/readers.ts';
 
 /** One check. Its texts may hold claims of the token, and nothing of its signature or of a key. */
 export interface ExplainedCheck {
@@ -21,8 +21,8 @@ export interface ExplainedCheck {
     | 'route';
   /** What of it: `keySets[0]`, `exp`, `dept`. */
   readonly about: string;
-  /** `out`: has no say here. `unknown`: it could not be found out. */
-  readonly outcome: 'passed' | 'failed' | 'out' | 'unknown';
+  /** `skipped`: it does not count here. `unknown`: it could not be found out. */
+  readonly outcome: 'passed' | 'failed' | 'skipped' | 'unknown';
   readonly expected?: string | undefined;
   readonly actual?: string | undefined;
   readonly detail?: string | undefined;
@@ -35,27 +35,16 @@ export interface ExplainedCheck {
 /** A longer text is cut: an explanation is read by people. */
 const MAX_TEXT = 300;
 
-/** Runs one check that throws where it does not hold. What is no refusal passes on as it is. */
-export function attempt(
-  about: Pick<ExplainedCheck, 'check' | 'about' | 'expected' | 'actual'>,
-  judge: () => void,
-): ExplainedCheck {
-  try {
-    judge();
-    return { ...about, outcome: 'passed' };
-  } catch (error) {
-    return { ...about, ...refusalIn(error) };
-  }
+/** What a refusal says. */
+export function refusalText({ status, code, detail, message }: AuthError) {
+  return { outcome: status === 503 ? 'unknown' : 'failed', code, detail: detail ?? message } as const;
 }
 
-/** What a refusal says. @throws what is none */
-export function refusalIn(error: unknown): Pick<ExplainedCheck, 'outcome' | 'code' | 'detail'> {
-  if (!isAuthError(error)) throw error;
-  return {
-    outcome: error.status === 503 ? 'unknown' : 'failed',
-    code: error.code,
-    detail: error.detail ?? error.message,
-  };
+/** Passed, or what the refusal says. */
+export function outcomeOf(
+  refusal: AuthError | undefined,
+): Pick<ExplainedCheck, 'outcome' | 'code' | 'detail'> {
+  return refusal === undefined ? { outcome: 'passed' } : refusalText(refusal);
 }
 
 /** The same checks, where they are not what a request is refused for. */

@@ -1,9 +1,10 @@
-// What adapters call: at once for a token that was seen before, and never for one that would be refused.
+// What adapters call: at once for a token that was seen before, and never for one that is refused.
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AuthenticateOverrides } from '../../src/decision/access.ts';
+import { decide, whenDecided } from '../../src/adapter/decide.ts';
+import type { RouteAccess } from '../../src/decision/access.ts';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
-import { settle } from '../../src/decision/settle.ts';
+import type { Principal } from '../../src/decision/principal.ts';
 
 let issuer: TestIssuer;
 let authenticator: Authenticator;
@@ -24,32 +25,47 @@ function requestOf(authorization: string, rawHeaders = ['Authorization', authori
   return { method: 'GET', url: '/', headers: { authorization }, rawHeaders };
 }
 
-/** What `take` was called with before `settle` returned, and what it returned. */
-function ask(request: ReturnType<typeof requestOf>, overrides?: AuthenticateOverrides) {
+/** What `take` was called with before `whenDecided` returned, and what it gave. */
+function ask(request: ReturnType<typeof requestOf>, access?: RouteAccess) {
   const taken: unknown[] = [];
-  const given = settle(
-    () => authenticator.authenticate(request, overrides),
-    () => {},
-    (principal) => {
-      taken.push(principal?.subject);
-      return 'taken';
-    },
-  );
+  const take = (principal: Principal | undefined) => {
+    taken.push(principal?.subject);
+    return 'taken';
+  };
+  // A refusal may be there at once too; it is thrown then.
+  let given: Promise<string>;
+  try {
+    given = Promise.resolve(whenDecided(authenticator.decide(request, access), take));
+  } catch (error) {
+    given = Promise.reject(error);
+  }
   return { taken: [...taken], given };
 }
 
-describe('settle', () => {
+describe('whenDecided', () => {
   it.each([
     ['as usual', () => `Bearer ${token}`],
     ['in another spelling', () => `bearer   ${token}`],
-  ])('a token that was seen before, %s: at once', (_name, authorization) => {
-    expect(ask(requestOf(authorization()))).toEqual({ taken: ['alice'], given: 'taken' });
+  ])('a token that was seen before, %s: at once', async (_name, authorization) => {
+    const { taken, given } = ask(requestOf(authorization()));
+    expect(taken).toEqual(['alice']);
+    expect(await given).toBe('taken');
   });
 
-  it('a token that was not: later', async () => {
-    const { taken, given } = ask(requestOf(`Bearer ${await issuer.mint()}`));
-    expect(taken).toEqual([]);
+  it('a token that was not: at once too, where its keys are at hand', async () => {
+    const { taken, given } = ask(requestOf(`Bearer ${await issuer.mint({ sub: 'bob' })}`));
+    expect(taken).toEqual(['bob']);
     expect(await given).toBe('taken');
+  });
+
+  it('a token whose keys have to be fetched: later', async () => {
+    const { issuer: name, jwksUrl, audience } = issuer;
+    const keySets = [{ issuer: name, jwksUrl, allowHttp: true }];
+    const fresh = createAuthenticator({ keySets, audience });
+    const decision = fresh.decide(requestOf(`Bearer ${token}`));
+    expect(decision).toBeInstanceOf(Promise);
+    expect(await whenDecided(decision, (principal) => principal?.subject)).toBe('alice');
+    await fresh.close();
   });
 
   it.each([
@@ -81,14 +97,13 @@ describe('settle', () => {
       const fail = () => {
         throw thrown;
       };
-      const good = () => authenticator.authenticate(requestOf(`Bearer ${token}`));
-      const hide = () => {};
+      const good = () => authenticator.decide(requestOf(`Bearer ${token}`));
       const take = () => 'taken';
-      expect(() => settle(fail, hide, take)).toThrow(Error);
-      expect(() => settle(good, fail, take)).toThrow(Error);
-      expect(() => settle(good, hide, fail)).toThrow(Error);
-      await expect(settle(() => Promise.reject(thrown), hide, take)).rejects.toThrow(Error);
-      await expect(settle(async () => 'given', hide, fail)).rejects.toThrow(Error);
+      const broken = { decide: fail, conceal: () => undefined };
+      await expect(decide(broken, requestOf(''), undefined)).rejects.toThrow(Error);
+      expect(() => whenDecided(good(), fail)).toThrow(Error);
+      await expect(whenDecided(Promise.reject(thrown), take)).rejects.toThrow(Error);
+      await expect(whenDecided(Promise.resolve(good()), fail)).rejects.toThrow(Error);
     },
   );
 });

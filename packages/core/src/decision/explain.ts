@@ -1,0 +1,302 @@
+// `explain`: a decision that is traced, and each of its checks as text. It judges nothing itself.
+import type { CompiledRules } from '../claims/compile.ts';
+import type { RequestView } from '../credentials/request.ts';
+import type { AuthErrorCode } from '../errors.ts';
+import type { VerificationKey } from '../jwk/import-jwks.ts';
+import type { Keyset } from '../keysets/keyset.ts';
+import { compileAccess } from './access.ts';
+import {
+  type ExplainedCheck,
+  outcomeOf,
+  refusalText,
+  ruleText,
+  textOf,
+  timeText,
+  withoutCodes,
+} from './explain-texts.ts';
+import type { AuthenticatorSettings } from './options.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { Trace, TraceEvent } from './trace.ts';
+
+/** A decision, and how it comes about. For people who run the service: never for the sender of the request. */
+export interface Explanation {
+  readonly allowed: boolean;
+  /** 200, or what the request is answered with. */
+  readonly status: number;
+  /** Undefined where it is allowed. */
+  readonly code: AuthErrorCode | undefined;
+  readonly detail: string | undefined;
+  /** Whether a key or an endpoint that is trusted vouches for the claims that the checks show. */
+  readonly verified: boolean;
+  /** In the order of the decision. Those after one that failed say what they would have been. */
+  readonly checks: readonly ExplainedCheck[];
+}
+
+/** Decides on a token, or on a request, on a route with these rules, and tells each check. */
+export async function explain(
+  subject: string | RequestView,
+  rules: CompiledRules | undefined,
+  settings: AuthenticatorSettings,
+  pipeline: Pipeline,
+): Promise<Explanation> {
+  const recorder = createRecorder(settings);
+  const decision = await (typeof subject === 'string'
+    ? pipeline.decideOnToken(subject, rules, recorder.trace)
+    : pipeline.decide(subject, compileAccess(rules === undefined ? {} : { claims: rules }), recorder.trace));
+  const { code, status, detail } = decision.ok
+    ? { code: undefined, status: 200, detail: undefined }
+    : decision.error;
+  return {
+    allowed: decision.ok,
+    status,
+    code,
+    detail,
+    verified: recorder.isVerified(),
+    checks: recorder.checks(),
+  };
+}
+
+type Event<Stage extends TraceEvent['stage']> = Extract<TraceEvent, { readonly stage: Stage }>;
+
+function createRecorder(settings: AuthenticatorSettings) {
+  let checks: ExplainedCheck[] = [];
+  const places: ExplainedCheck[] = [];
+  const keysets = new Map<Keyset, ExplainedCheck>();
+  /** Registered claims that are not of their type: nothing else is said of them. */
+  const misshapen = new Set<string>();
+  let isVerified = false;
+
+  const write: {
+    readonly [S in TraceEvent['stage']]: (event: Event<S> & Pick<TraceEvent, 'refusal'>) => void;
+  } = {
+    place: ({ place, hasToken, refusal }) => {
+      const found = hasToken
+        ? ({ outcome: 'passed', detail: 'a token is here' } as const)
+        : ({ outcome: 'skipped', detail: 'no token here' } as const);
+      const outcome = refusal === undefined ? found : refusalText(refusal);
+      places.push({ check: 'credentials', about: place, ...outcome });
+    },
+    credentials: ({ refusal }) => {
+      const about = {
+        check: 'credentials',
+        about: 'the request',
+        expected: 'one token in one place',
+      } as const;
+      const isMissing = refusal?.code === 'credentials_missing';
+      const outcome = isMissing
+        ? ({ outcome: 'failed', code: refusal.code, actual: 'none' } as const)
+        : outcomeOf(refusal);
+      checks.push({ ...about, checks: places, ...outcome });
+    },
+    anonymous: ({ mode }) => {
+      // The request is let pass without a principal, so it is not refused for any of these.
+      checks = [...withoutCodes(checks)];
+      const detail = `anonymous, which mode ${mode} lets pass`;
+      checks.push({ check: 'credentials', about: 'the caller', outcome: 'passed', detail });
+    },
+    remote: ({ outcome, detail, refusal }) => {
+      const { url } = settings.remote ?? { url: undefined };
+      const about = { check: 'remote', about: `${url?.origin}${url?.pathname}` } as const;
+      const texts = {
+        'not asked': 'is not asked about what is not a bearer token',
+        accepted: 'the endpoint accepts it',
+        rejected: 'the endpoint refuses it',
+        unavailable: detail ?? 'the endpoint did not answer',
+      } as const;
+      const without = outcome === 'accepted' ? 'passed' : 'skipped';
+      const said = refusal === undefined ? ({ outcome: without } as const) : refusalText(refusal);
+      checks.push({ ...about, ...said, detail: texts[outcome] });
+    },
+    'remote undecided': ({ refusal }) => {
+      checks = checks.map((check) =>
+        check.check === 'remote' ? { ...check, ...outcomeOf(refusal) } : check,
+      );
+    },
+    'remote system': ({ refusal }) => {
+      // A key that cannot be asked is the reason, and has been told.
+      if (refusal?.status === 503) return;
+      checks = [...withoutCodes(checks)];
+      checks.push({ check: 'claims', about: 'sub', ...outcomeOf(refusal) });
+    },
+    form: ({ refusal }) => {
+      const expected = 'a compact JWS of strict JSON';
+      checks.push({ check: 'form', about: 'the token', expected, ...outcomeOf(refusal) });
+    },
+    typ: ({ typ, refusal }) => {
+      const expected = [...settings.types].map((type) => type ?? 'absent').join(' or ');
+      checks.push({ check: 'type', about: 'typ', expected, actual: textOf(typ), ...outcomeOf(refusal) });
+    },
+    algorithm: ({ alg, refusal }) => {
+      const detail = refusal && { detail: 'unsupported algorithm' };
+      checks.push({
+        check: 'algorithm',
+        about: 'alg',
+        actual: textOf(alg),
+        ...outcomeOf(refusal),
+        ...detail,
+      });
+    },
+    issuer: ({ issuer, vouchedBy, refusal }) => {
+      const byEndpoint = settings.issuers === undefined ? 'a text, if there' : 'one of issuers';
+      const expected = vouchedBy === 'key' ? 'one that a keyset is for' : byEndpoint;
+      checks.push({ check: 'issuer', about: 'iss', actual: textOf(issuer), expected, ...outcomeOf(refusal) });
+    },
+    keyset: (event) => void keysets.set(event.keyset, keysetCheck(event)),
+    signature: (event) => {
+      const { candidates, refusal, signedBy } = event;
+      // An issuer without keysets has been refused for that.
+      if (candidates.length === 0) return;
+      const asked = [...new Set([...event.keysets, ...candidates])].map(
+        (keyset): ExplainedCheck =>
+          keysets.get(keyset) ?? {
+            check: 'keys',
+            about: keyset.name,
+            outcome: 'skipped',
+            detail: whySkipped(keyset, event) ?? 'one before it has decided',
+          },
+      );
+      const about = {
+        check: 'keys',
+        about: 'the signature',
+        expected: 'that of a key of this issuer',
+      } as const;
+      const actual = signedBy && { actual: `signed by ${signedBy.name}` };
+      const detail = refusal && { detail: SIGNATURE_TEXTS.get(refusal.code) ?? refusal.detail };
+      checks.push({ ...about, checks: asked, ...actual, ...outcomeOf(refusal), ...detail });
+    },
+    'claims set': (event) => {
+      isVerified = event.isVerified;
+    },
+    'registered claim': (event) => {
+      const { check, claims, refusal } = event;
+      const { claim, shown } = check;
+      if (misshapen.has(claim) || (shown === 'if failed' && refusal === undefined)) return;
+      if (shown === 'if present' && !Object.hasOwn(claims, claim)) return;
+      if (shown === 'if failed') misshapen.add(claim);
+      checks.push({ check: 'registered claims', about: claim, ...registeredTexts(event, settings) });
+    },
+    'system subject': ({ refusal }) => {
+      const expected = 'signed by a keyset with system: true';
+      checks.push({ check: 'claims', about: 'sub', expected, ...outcomeOf(refusal) });
+    },
+    claims: (event) => void checks.push(ruleCheck(event)),
+    route: (event) => void checks.push(ruleCheck(event)),
+    groups: ({ principal, refusal }) => {
+      const about = {
+        check: 'groups',
+        about: settings.groups?.order.join(', ') ?? 'scope and groups',
+      } as const;
+      if (refusal !== undefined) checks.push({ ...about, ...refusalText(refusal) });
+      else if (settings.groups !== undefined)
+        checks.push(
+          principal === undefined
+            ? { ...about, outcome: 'skipped', detail: 'groups are not looked up for a token that is refused' }
+            : { ...about, outcome: 'passed', actual: textOf(principal.groups) },
+        );
+    },
+    'route caller': ({ refusal }) => {
+      const texts = { expected: 'a principal', actual: 'anonymous' } as const;
+      checks.push({ check: 'route', about: 'the caller', ...texts, outcome: 'failed', code: refusal?.code });
+    },
+    'route issuer': ({ issuer, refusal }) => {
+      const texts = { expected: 'one of its issuers', actual: textOf(issuer) } as const;
+      checks.push({ check: 'route', about: 'iss', ...texts, ...outcomeOf(refusal) });
+    },
+  };
+
+  const trace: Trace = (event) => (write[event.stage] as (event: TraceEvent) => void)(event);
+  return { trace, checks: () => checks, isVerified: () => isVerified };
+}
+
+const SIGNATURE_TEXTS: ReadonlyMap<AuthErrorCode, string> = new Map<AuthErrorCode, string>([
+  ['token_signature_invalid', 'no key has signed it'],
+  ['token_key_unknown', 'no key fits'],
+]);
+
+function keysetCheck({
+  keyset,
+  kid,
+  snapshot,
+  tried,
+  known,
+  refusal,
+}: Event<'keyset'> & Pick<TraceEvent, 'refusal'>): ExplainedCheck {
+  const about = { check: 'keys', about: keyset.name, actual: `kid ${textOf(kid)}` } as const;
+  if (refusal !== undefined) return { ...about, ...refusalText(refusal) };
+  const names = snapshot?.keys.map(nameOf) ?? [];
+  const checks = tried.map(
+    ({ key, hasSigned }): ExplainedCheck => ({
+      check: 'keys',
+      about: nameOf(key),
+      outcome: hasSigned ? 'passed' : 'failed',
+      detail: hasSigned ? 'has signed it' : 'has not signed it',
+    }),
+  );
+  return {
+    ...about,
+    expected: `${keyset.report().source}, with ${names.length === 0 ? 'no keys' : names.join(', ')}`,
+    outcome: tried.some(({ hasSigned }) => hasSigned) ? 'passed' : 'failed',
+    detail: tried.length > 0 ? undefined : known ? 'none takes its algorithm' : 'has no such key',
+    checks,
+  };
+}
+
+/** Why a keyset is not asked; undefined for one that may be. */
+function whySkipped(
+  keyset: Keyset,
+  { candidates, issuer, algorithm }: Event<'signature'>,
+): string | undefined {
+  if (!candidates.includes(keyset)) {
+    if (keyset.issuer !== undefined) return `is for tokens of ${textOf(keyset.issuer)} alone`;
+    return issuer === undefined
+      ? 'is not for tokens without iss'
+      : 'is for tokens whose iss no other keyset names';
+  }
+  if (algorithm === undefined) return 'is not asked about such an algorithm';
+  if (keyset.allowed === undefined || keyset.allowed.has(algorithm)) return undefined;
+  return `its allowedAlgorithms are ${[...keyset.allowed].join(', ')}`;
+}
+
+/** Never by its thumbprint: that of a symmetric key is a digest of the secret (RFC 7638 §7). */
+function nameOf({ kid }: VerificationKey): string {
+  return kid === undefined ? 'a key without a kid' : `key ${kid}`;
+}
+
+const TIMES: ReadonlySet<string> = new Set(['exp', 'nbf', 'iat']);
+
+function registeredTexts(
+  { check, claims, nowMs, isRemote, refusal }: Event<'registered claim'> & Pick<TraceEvent, 'refusal'>,
+  { registered }: AuthenticatorSettings,
+): Pick<ExplainedCheck, 'outcome' | 'expected' | 'actual' | 'detail' | 'code'> {
+  const { claim } = check;
+  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
+  if (claim === 'aud' && (registered.audience === null || (isRemote && value === undefined)))
+    return { outcome: 'skipped', actual: textOf(value), detail: 'the audience is not checked' };
+  const actual = claim === 'cnf' ? 'there' : TIMES.has(claim) ? timeText(value) : textOf(value);
+  return { expected: check.expected(new Date(nowMs).toISOString()), actual, ...outcomeOf(refusal) };
+}
+
+function ruleCheck({
+  stage,
+  check,
+  value,
+  holds,
+  refusal,
+}: Event<'claims' | 'route'> & Pick<TraceEvent, 'refusal'>): ExplainedCheck {
+  const about = {
+    check: stage,
+    about: check.claim === '' ? 'all claims' : check.claim,
+    expected: ruleText(check.rule),
+    actual: textOf(value),
+  };
+  if (holds === undefined)
+    return {
+      ...about,
+      outcome: 'unknown',
+      code: refusal?.code,
+      detail: 'compares with the request, and there is none',
+    };
+  return refusal === undefined
+    ? { ...about, outcome: 'passed' }
+    : { ...about, outcome: 'failed', code: refusal.code };
+}

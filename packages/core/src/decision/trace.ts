@@ -1,0 +1,75 @@
+// What a decision tells while it is made: one event for each check. `explain` is a listener.
+// A trace changes nothing about a decision, except that a refusal does not end it.
+import type { ClaimCheck } from '../claims/compile.ts';
+import type { RegisteredCheck } from '../claims/registered.ts';
+import type { AuthError } from '../errors.ts';
+import type { VerificationKey } from '../jwk/import-jwks.ts';
+import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
+import type { AlgorithmName } from '../token/algorithms.ts';
+import type { JsonObject, JsonValue } from '../values/json.ts';
+import type { AuthenticationMode } from './access.ts';
+import type { Principal } from './principal.ts';
+
+/** One check, and why it refuses: `refusal` is undefined for a check that passed. */
+export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
+  | { readonly stage: 'place'; readonly place: string; readonly hasToken: boolean }
+  | { readonly stage: 'credentials'; readonly hasToken: boolean }
+  | {
+      readonly stage: 'remote';
+      readonly outcome: 'not asked' | 'accepted' | 'rejected' | 'unavailable';
+      readonly detail?: string | undefined;
+    }
+  /** The endpoint was unavailable, and the keysets do not accept the token: its refusal counts. */
+  | { readonly stage: 'remote undecided' }
+  /** The endpoint speaks for the system subject, which only a key of the system may. */
+  | { readonly stage: 'remote system' }
+  | { readonly stage: 'form' }
+  | { readonly stage: 'typ'; readonly typ: string | undefined }
+  | { readonly stage: 'algorithm'; readonly alg: string }
+  | {
+      readonly stage: 'issuer';
+      readonly issuer: JsonValue | undefined;
+      readonly vouchedBy: 'endpoint' | 'key';
+    }
+  | {
+      readonly stage: 'keyset';
+      readonly keyset: Keyset;
+      readonly kid: string | undefined;
+      readonly snapshot?: KeySnapshot;
+      readonly tried: readonly { readonly key: VerificationKey; readonly hasSigned: boolean }[];
+      /** The keyset knows the token's `kid`. */
+      readonly known: boolean;
+    }
+  | {
+      readonly stage: 'signature';
+      readonly keysets: readonly Keyset[];
+      readonly candidates: readonly Keyset[];
+      readonly issuer: JsonValue | undefined;
+      readonly algorithm: AlgorithmName | undefined;
+      readonly signedBy: Keyset | undefined;
+    }
+  /** From here on, the claims are judged. */
+  | { readonly stage: 'claims set'; readonly claims: JsonObject; readonly isVerified: boolean }
+  | {
+      readonly stage: 'registered claim';
+      readonly check: RegisteredCheck;
+      readonly claims: JsonObject;
+      readonly nowMs: number;
+      readonly isRemote: boolean;
+    }
+  | { readonly stage: 'system subject' }
+  | {
+      readonly stage: 'claims' | 'route';
+      readonly check: ClaimCheck;
+      readonly value: JsonValue | undefined;
+      /** Undefined: the rule compares with the request, and there is none. */
+      readonly holds: boolean | undefined;
+    }
+  | { readonly stage: 'groups'; readonly principal: Principal | undefined }
+  | { readonly stage: 'anonymous'; readonly mode: AuthenticationMode }
+  | { readonly stage: 'route caller' }
+  | { readonly stage: 'route issuer'; readonly issuer: string | undefined }
+);
+
+/** Hears every check of one decision, in order. Must not throw. */
+export type Trace = (event: TraceEvent) => void;

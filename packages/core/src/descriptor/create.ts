@@ -1,0 +1,21 @@
+// createAuthenticator: from options in code, or from a descriptor that is followed.
+import { type Authenticator, createAuthenticator as createOf } from '../decision/authenticator.ts';
+import type { AuthenticatorOptions } from '../decision/options.ts';
+import { isPlainObject } from '../values/readers.ts';
+import { type DescribedAuthenticator, followDescriptor } from './follow.ts';
+import type { DescriptorOptions } from './load.ts';
+
+/**
+ * Makes an authenticator of options, or of those in a file, whose changes are followed. Fetches
+ * nothing before `ready()` or the first token.
+ * @throws ConfigError
+ */
+export function createAuthenticator(options: DescriptorOptions): DescribedAuthenticator;
+export function createAuthenticator(options: AuthenticatorOptions | DescriptorOptions): Authenticator;
+export function createAuthenticator(options: AuthenticatorOptions | DescriptorOptions): Authenticator {
+  return isDescribed(options) ? followDescriptor(options) : createOf(options);
+}
+
+function isDescribed(options: AuthenticatorOptions | DescriptorOptions): options is DescriptorOptions {
+  return isPlainObject(options) && 'descriptor' in options;
+}
