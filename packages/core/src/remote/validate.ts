@@ -1,6 +1,5 @@
 // The remote endpoint before the keysets, or alone: who is asked next, and what it means when nobody can say.
 
-import type { VerifiedClaims } from '../decision/verify.ts';
 import { AuthError, isAuthError } from '../errors.ts';
 import type { JsonObject } from '../values/json.ts';
 import type { RemoteEndpoint } from './endpoint.ts';
@@ -24,12 +23,12 @@ export function isBearerToken(token: string, maxTokenBytes: number): boolean {
  * @param byKeys verifies the token by the keysets
  * @throws AuthError `token_malformed`, `token_rejected`, `remote_unavailable`, or what the keysets say
  */
-export async function validateRemotely(
+export async function validateRemotely<Verified>(
   token: string,
   endpoint: RemoteEndpoint,
   { onReject, onError, maxTokenBytes }: RemoteStage,
-  byKeys: (token: string) => Promise<VerifiedClaims>,
-): Promise<VerifiedClaims> {
+  byKeys: (token: string) => Promise<Verified>,
+): Promise<Verified | { readonly claims: JsonObject; readonly by: undefined }> {
   if (!isBearerToken(token, maxTokenBytes))
     throw new AuthError('token_malformed', { detail: 'not a bearer token, or too long' });
   let claims: JsonObject | undefined;
