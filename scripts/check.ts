@@ -8,6 +8,7 @@ const REPORT = 'reports/tests.json';
 const steps: readonly (readonly [name: string, script: string])[] = [
   ['format and lint', 'lint'],
   ['types', 'types'],
+  ['layers', 'layers'],
   ['conformance', 'conformance'],
   ['build', 'build'],
   ['packages', 'packages'],

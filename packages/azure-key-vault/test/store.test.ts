@@ -1,8 +1,8 @@
 // The store through the real SDK, against a vault of our own over TLS. No Azure, no sleeping.
 import { inspect } from 'node:util';
 import { ConfigError, type SecretReference } from '@latchkey/core';
+import { createAuthority } from '@latchkey/test-kit/certificate';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createAuthority } from '../../ldap/test/certificate.ts';
 import { type AzureKeyVaultStoreOptions, createAzureKeyVaultStore } from '../src/index.ts';
 import {
   type Answer,

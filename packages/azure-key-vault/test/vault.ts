@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent, createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { AccessToken, TokenCredential } from '@azure/core-auth';
-import { createAuthority } from '../../ldap/test/certificate.ts';
+import { createAuthority } from '@latchkey/test-kit/certificate';
 
 /** What the vault was asked. */
 export interface SeenRequest {

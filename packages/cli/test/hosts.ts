@@ -3,8 +3,8 @@
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import tls, { createSecureContext, getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { createAuthority } from '@latchkey/test-kit/certificate';
 import { vi } from 'vitest';
-import { createAuthority } from '../../ldap/test/certificate.ts';
 
 /** What each host answers, by path: JSON, with status 200. Everything else is a 404. */
 export type Hosts = Readonly<Record<string, Readonly<Record<string, unknown>>>>;

@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
+import type { Certified } from '@latchkey/test-kit/certificate';
 import { BerReader, BerWriter, PagedResultsControl, PresenceFilter, SearchRequest } from 'ldapts';
-import type { Certified } from './certificate.ts';
 
 export type Attributes = { readonly [type: string]: readonly string[] };
 

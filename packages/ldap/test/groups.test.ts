@@ -1,12 +1,12 @@
 // Groups of a real OpenLDAP: who has which, and what nobody gets by asking oddly.
 import { ConfigError, createAuthenticator } from '@latchkey/core';
+import { ENTRIES, GROUPS, INJECTIONS, ODD, PEOPLE, person, unit } from '@latchkey/test-kit/directory';
+import { hasSlapd, type LdifEntry, READER, type Slapd, SUFFIX, startSlapd } from '@latchkey/test-kit/slapd';
 import { createIssuer, type MintClaims } from '@latchkey/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { keyOf, parseDn } from '../src/dn.ts';
 import type { LdapGroupsOptions } from '../src/index.ts';
-import { ENTRIES, GROUPS, INJECTIONS, ODD, PEOPLE, person, unit } from './directory.ts';
 import { closeAll, create, failureOf, resolve, waiting } from './helpers.ts';
-import { hasSlapd, type LdifEntry, READER, type Slapd, SUFFIX, startSlapd } from './slapd.ts';
 
 const MANY = Array.from({ length: 1_500 }, (_, index) => `many-${index}`);
 

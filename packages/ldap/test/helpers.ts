@@ -1,10 +1,10 @@
 // What the tests have in common. Holds no test.
 import { inspect } from 'node:util';
 import { createMemoryStore } from '@latchkey/core';
+import { GROUPS, PEOPLE } from '@latchkey/test-kit/directory';
+import { PASSWORD, READER } from '@latchkey/test-kit/slapd';
 import { expect } from 'vitest';
 import { createLdapGroups, type LdapGroups, type LdapGroupsOptions } from '../src/index.ts';
-import { GROUPS, PEOPLE } from './directory.ts';
-import { PASSWORD, READER } from './slapd.ts';
 
 /** As a file holds it. */
 export const secrets = createMemoryStore({ ldap: { password: `${PASSWORD}\n`, empty: '', blank: '\n' } });

@@ -2,12 +2,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { createAuthority } from '@latchkey/test-kit/certificate';
+import { ENTRIES, GROUPS, INJECTIONS, PEOPLE } from '@latchkey/test-kit/directory';
+import { hasSlapd, type Slapd, startSlapd } from '@latchkey/test-kit/slapd';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createAuthority } from './certificate.ts';
-import { ENTRIES, GROUPS, INJECTIONS, PEOPLE } from './directory.ts';
 import { answerWith, type FakeDirectory, isProbe, result, type SeenRequest, startFake } from './fake.ts';
 import { closeAll, create, failureOf, resolve } from './helpers.ts';
-import { hasSlapd, type Slapd, startSlapd } from './slapd.ts';
 
 const RIGHT = answerWith(
   [`cn=alice,${PEOPLE}`, { uid: ['alice'] }],

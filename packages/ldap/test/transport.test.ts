@@ -2,10 +2,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { createAuthority } from '@latchkey/test-kit/certificate';
+import { ENTRIES, GROUPS, PEOPLE } from '@latchkey/test-kit/directory';
+import { hasSlapd, PASSWORD, READER, type Slapd, startSlapd } from '@latchkey/test-kit/slapd';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LdapGroupsOptions } from '../src/index.ts';
-import { createAuthority } from './certificate.ts';
-import { ENTRIES, GROUPS, PEOPLE } from './directory.ts';
 import {
   answerWith,
   entry,
@@ -18,7 +19,6 @@ import {
   startFake,
 } from './fake.ts';
 import { closeAll, create, failureOf, resolve, secrets } from './helpers.ts';
-import { hasSlapd, PASSWORD, READER, type Slapd, startSlapd } from './slapd.ts';
 
 const DAY_MS = 86_400_000;
 const ALICE = `cn=alice,${PEOPLE}`;

@@ -1,9 +1,9 @@
 // Who asks for groups while the directory comes and goes, and whether each answer is exactly right. Makes no load.
 import { type Authenticator, createAuthenticator, createMemoryStore, isAuthError } from '@latchkey/core';
 import { createLdapGroups, type LdapGroups } from '@latchkey/ldap';
+import { GROUPS, PEOPLE } from '@latchkey/test-kit/directory';
+import { PASSWORD, READER } from '@latchkey/test-kit/slapd';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
-import { GROUPS, PEOPLE } from '../../../../packages/ldap/test/directory.ts';
-import { PASSWORD, READER } from '../../../../packages/ldap/test/slapd.ts';
 import { sharedNow } from './companion.ts';
 import { PERSONS, STRANGERS } from './people.ts';
 import { AUDIENCE, ISSUER, presented } from './tokens.ts';

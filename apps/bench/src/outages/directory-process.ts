@@ -1,7 +1,7 @@
 // The other process: a real slapd, its child, killed and started as it is told. It reads what slapd logs, so that nobody else has to.
-import { createAuthority } from '../../../../packages/ldap/test/certificate.ts';
-import { ENTRIES } from '../../../../packages/ldap/test/directory.ts';
-import { type Slapd, startSlapd } from '../../../../packages/ldap/test/slapd.ts';
+import { createAuthority } from '@latchkey/test-kit/certificate';
+import { ENTRIES } from '@latchkey/test-kit/directory';
+import { type Slapd, startSlapd } from '@latchkey/test-kit/slapd';
 import { serve, sharedNow } from './companion.ts';
 import { PERSON_ENTRIES } from './people.ts';
 

@@ -1,7 +1,7 @@
 // R18: a directory is killed and started a hundred times under load, and then asked for names that are none.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAuthError } from '@latchkey/core';
-import { INJECTIONS, ODD } from '../../../../packages/ldap/test/directory.ts';
+import { INJECTIONS, ODD } from '@latchkey/test-kit/directory';
 import { median, startLoad } from '../load.ts';
 import type { Progress } from '../progress.ts';
 import { duration, type Figure } from '../table.ts';

@@ -1,6 +1,6 @@
 // Who is in the directory of the outages, and which groups are right for each. Asks nobody.
-import { GROUPS, group, PEOPLE, person } from '../../../../packages/ldap/test/directory.ts';
-import type { LdifEntry } from '../../../../packages/ldap/test/slapd.ts';
+import { GROUPS, group, PEOPLE, person } from '@latchkey/test-kit/directory';
+import type { LdifEntry } from '@latchkey/test-kit/slapd';
 
 /** Somebody whose groups are known. */
 export interface Person {

@@ -1,5 +1,5 @@
 // `pnpm bench outages`: what runs when. The one after the other: both want the whole machine.
-import { hasSlapd } from '../../../../packages/ldap/test/slapd.ts';
+import { hasSlapd } from '@latchkey/test-kit/slapd';
 import { startProgress } from '../progress.ts';
 import type { Figure } from '../table.ts';
 import { directoryOutages } from './directory.ts';

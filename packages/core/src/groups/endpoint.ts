@@ -1,11 +1,11 @@
 // A group resolver over HTTP: GET with the subject in the URL, a JSON object with the groups back.
 
 import { ConfigError } from '../errors.ts';
-import { readSecret } from '../keysets/secret.ts';
 import { oddAnswer } from '../net/breaker.ts';
 import { createJsonCaller } from '../net/json-call.ts';
 import { readTls, type TlsOptions } from '../net/tls.ts';
 import { readEndpointUrl, readTimeout } from '../remote/options.ts';
+import { readSecret } from '../secrets/read.ts';
 import { checkSecretName, readStore, type SecretStore } from '../secrets/store.ts';
 import type { Duration } from '../values/duration.ts';
 import { readObject, readText } from '../values/readers.ts';

@@ -1,13 +1,14 @@
 // The deprecated `keys` list: raw keys in secrets, found by issuer first and by key id then. Kept so that it can be left in peace.
 
 import { importJwk, type SkippedKey, type VerificationKey } from '../jwk/import-jwks.ts';
+import { findSecret, readSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { symmetricJwk } from '../secrets/symmetric.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
 import { createSnapshot, type KeySnapshot, type Keyset } from './keyset.ts';
 import { importPem } from './public-keys.ts';
 import { createRefreshedKeyset, type KeySource } from './refreshed-keyset.ts';
-import { findSecret, readSecret, watching } from './secret.ts';
+import { watching } from './secret.ts';
 
 /** One key of the list, checked. */
 export interface LegacyKeySettings {

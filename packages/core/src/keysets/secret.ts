@@ -1,7 +1,7 @@
 // A JWK Set kept in a secret store. It may hold private keys, of which the public half verifies, and symmetric ones.
 
 import { importJwks, type KeyPolicy } from '../jwk/import-jwks.ts';
-import { withDeadline } from '../net/deadline.ts';
+import { readSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { parseJsonObject } from '../values/json.ts';
 import type { KeySource } from './refreshed-keyset.ts';
@@ -15,9 +15,6 @@ export interface SecretSettings {
   readonly policy: KeyPolicy;
 }
 
-const DEADLINE_MS = 5_000;
-const MAX_BYTES = 512 * 1024;
-
 /** Makes a source of one secret. The store belongs to the application: closing the keyset does not close it. */
 export function createSecretSource({ kind, store, reference, policy }: SecretSettings): KeySource {
   return {
@@ -29,37 +26,6 @@ export function createSecretSource({ kind, store, reference, policy }: SecretSet
     ...watching(store, [reference]),
     close: () => Promise.resolve(),
   };
-}
-
-/** Reads one entry that has to be there: see `findSecret`. */
-export async function readSecret(
-  store: SecretStore,
-  reference: SecretReference,
-  signal: AbortSignal,
-): Promise<Uint8Array> {
-  const bytes = await findSecret(store, reference, signal);
-  if (bytes === undefined) throw new Error(`the secret ${reference.name} has no entry ${reference.key}`);
-  return bytes;
-}
-
-/**
- * Reads one entry, within five seconds whatever the store does. A store is somebody else's code: what it returns is checked like
- * configuration.
- * @returns undefined if the store says that there is no such entry
- */
-export async function findSecret(
-  store: SecretStore,
-  reference: SecretReference,
-  signal: AbortSignal,
-): Promise<Uint8Array | undefined> {
-  const bytes: unknown = await withDeadline(DEADLINE_MS, signal, (inner) => store.read(reference, inner));
-  if (bytes === undefined) return undefined;
-  const what = `the secret ${reference.name} has`;
-  if (!(bytes instanceof Uint8Array))
-    throw new Error(`${what} something else than bytes in ${reference.key}`);
-  if (bytes.length === 0) throw new Error(`${what} nothing in ${reference.key}`);
-  if (bytes.length > MAX_BYTES) throw new Error(`${what} more than ${MAX_BYTES} bytes in ${reference.key}`);
-  return bytes;
 }
 
 /** The `watch` of a source over entries of a store, where the store has one. */

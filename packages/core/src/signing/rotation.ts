@@ -2,8 +2,8 @@
 // JWK Set itself: a key's `nbf` says from when it signs, its `exp` when it can be dropped. So a rotation that stops anywhere goes on.
 import { ConfigError } from '../errors.ts';
 import { generateJwk } from '../jwk/generate.ts';
-import { findSecret } from '../keysets/secret.ts';
 import { withDeadline } from '../net/deadline.ts';
+import { findSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { isJsonObject, type JsonObject, parseJsonObject } from '../values/json.ts';

@@ -3,10 +3,11 @@
 import { publicJwk } from '../jwk/generate.ts';
 import { importJwk } from '../jwk/import-jwks.ts';
 import type { LegacyKeySettings } from '../keysets/legacy-keys.ts';
-import { findSecret, readSecret, watching } from '../keysets/secret.ts';
+import { watching } from '../keysets/secret.ts';
 import { createJsonFetcher } from '../net/https.ts';
 import type { Loaded, Source } from '../net/refresh.ts';
 import { privateJwkFromPem } from '../secrets/pem.ts';
+import { findSecret, readSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { symmetricJwk } from '../secrets/symmetric.ts';
 import { findAlgorithm } from '../token/algorithms.ts';

@@ -5,7 +5,7 @@ import { interpolate } from '../descriptor/interpolate.ts';
 import { ConfigError } from '../errors.ts';
 import { importJwks } from '../jwk/import-jwks.ts';
 import { readKeyset } from '../keysets/read.ts';
-import { findSecret } from '../keysets/secret.ts';
+import { findSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { parseJsonObject } from '../values/json.ts';
 import { isPlainObject } from '../values/readers.ts';

@@ -1,35 +1,29 @@
 // Replies held back on a real server, however they are written, and what is on the wire then.
-import { Agent, createServer, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { Agent, createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { holdReply } from '../../src/adapter/hold-reply.ts';
 import { MAX_REPLY_BYTES, type OutgoingReply, type SignedReply } from '../../src/signing/response.ts';
+import { listen } from '../support/servers.ts';
 
 const CANARY = 'canary-5f1d7c';
 const SIGNED = { object: { signed: true }, body: '{"signed":true}' } as const satisfies SignedReply;
 
-const servers: Server[] = [];
 const restores: (() => void)[] = [];
 afterEach(async () => {
   for (const restore of restores.splice(0)) restore();
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
 });
 
 type Listener = (response: ServerResponse, request: IncomingMessage) => unknown;
 type Sign = (reply: OutgoingReply) => Promise<SignedReply | undefined>;
 
-async function listen(
+async function serve(
   listener: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<number> {
   const server = createServer(listener);
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return (server.address() as AddressInfo).port;
+  return listen(server);
 }
 
 interface Answer {
@@ -73,7 +67,7 @@ interface Settings {
 async function ask(handler: Listener, { sign = signs, fail, method }: Settings = {}): Promise<Asked> {
   const given: Asked['given'] = [];
   const failures: Error[] = [];
-  const port = await listen((request, response) => {
+  const port = await serve((request, response) => {
     holdReply(
       response,
       (reply) => {
@@ -348,7 +342,7 @@ describe('D24: what leaves as it is', () => {
   it.each([300, 302, 401, 404, 500])('D24: a %i leaves while it is written', async (status) => {
     const failed = vi.fn();
     const stream = new PassThrough();
-    const port = await listen((_request, response) => {
+    const port = await serve((_request, response) => {
       holdReply(response, refuse, failed);
       stream.pipe(response.writeHead(status, { 'X-A': 'a' }));
     });
@@ -554,7 +548,7 @@ describe('S42: how much is held', () => {
   it('S42: a stream without end is an error as soon as it is too long', async () => {
     const failed = vi.fn();
     await new Promise<void>((resolve) => {
-      void listen((_request, response) => {
+      void serve((_request, response) => {
         holdReply(response, leave, failed);
         for (let piece = 0; piece < 100; piece++) response.write(mebibyte);
         setImmediate(resolve);
@@ -568,7 +562,7 @@ describe('KD-5: around it', () => {
   it('KD-5: a connection that is kept serves one reply after the other', async () => {
     const all = [signs, refuse, leave, signs];
     const sockets = new Set<unknown>();
-    const port = await listen((request, response) => {
+    const port = await serve((request, response) => {
       sockets.add(request.socket);
       holdReply(response, all.shift() ?? refuse, () => response.writeHead(500).end('failed'));
       response.end('as it was');
@@ -586,7 +580,7 @@ describe('KD-5: around it', () => {
 
   it('KD-5: requests that are pipelined are answered in order', async () => {
     let count = 0;
-    const port = await listen((_request, response) => {
+    const port = await serve((_request, response) => {
       const mine = ++count;
       // The first takes longest.
       const sign: Sign = () =>
@@ -610,7 +604,7 @@ describe('KD-5: around it', () => {
 
   it('KD-5: a client that leaves before the end', async () => {
     const left = new Promise<string>((resolve) => {
-      void listen((request, response) => {
+      void serve((request, response) => {
         holdReply(response, signs, () => resolve('failed'));
         response.write('first');
         response.on('close', () => {
@@ -633,7 +627,7 @@ describe('KD-5: around it', () => {
         return Reflect.apply(end, response, given);
       }) as ServerResponse['end'];
     };
-    const port = await listen((_request, response) => {
+    const port = await serve((_request, response) => {
       wrap(response, 'before');
       holdReply(response, signs, () => {});
       wrap(response, 'behind');
@@ -853,7 +847,7 @@ describe('S42: no reply hangs', () => {
   });
 
   it('S42: a head that has left before is no reply to hold: the connection is torn down', async () => {
-    const port = await listen((_request, response) => {
+    const port = await serve((_request, response) => {
       response.flushHeaders();
       holdReply(response, signs, () => {});
       response.end(CANARY);
@@ -882,7 +876,7 @@ describe('S42: no reply hangs', () => {
     const done = new Promise<void>((resolve) => {
       settled = resolve;
     });
-    const port = await listen((request, response) => {
+    const port = await serve((request, response) => {
       const waits: Sign = async (reply) => {
         await released;
         setImmediate(() => setImmediate(settled));
@@ -921,7 +915,7 @@ describe('S42: what others do meanwhile', () => {
   });
 
   it('S42: what another calls a HEAD is none', async () => {
-    const port = await listen((request, response) => {
+    const port = await serve((request, response) => {
       // As those do that let a header say the method.
       request.method = 'HEAD';
       holdReply(response, signs, () => {});
@@ -1005,7 +999,7 @@ describe('S42: what others do meanwhile', () => {
 describe('S42: what Node does not take', () => {
   const askOdd = async (head: (response: ServerResponse) => unknown) => {
     const escaped = escapes();
-    const port = await listen((_request, response) => {
+    const port = await serve((_request, response) => {
       holdReply(response, signs, () => response.writeHead(500, 'no').end('failed'));
       try {
         head(response);

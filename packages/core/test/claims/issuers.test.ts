@@ -6,7 +6,8 @@ import { pattern } from '../../src/claims/rules.ts';
 import type { RouteAccess } from '../../src/decision/access.ts';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import type { AuthenticatorOptions } from '../../src/decision/options.ts';
-import { ConfigError, isAuthError } from '../../src/errors.ts';
+import { ConfigError } from '../../src/errors.ts';
+import { outcome } from '../support/outcome.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const NOW = 1_700_000_000;
@@ -27,16 +28,6 @@ function create(options: Partial<AuthenticatorOptions> = {}) {
 
 const tokenOf = (iss: unknown) =>
   mint(key, { iss: iss as string, aud: AUDIENCE, sub: 'alice', exp: NOW + 300 });
-
-async function outcome(decision: Promise<unknown>): Promise<string> {
-  try {
-    await decision;
-    return 'accepted';
-  } catch (error) {
-    if (!isAuthError(error)) throw error;
-    return error.code;
-  }
-}
 
 const asked = (options: Partial<AuthenticatorOptions>, token: string, overrides?: RouteAccess) =>
   outcome(

@@ -1,7 +1,7 @@
 // A group resolver over HTTP, against real servers on loopback: what goes over the wire for any subject, byte by byte, and what an answer
 // means.
-import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { createIssuer, type Fault, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
@@ -9,17 +9,13 @@ import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 import { createGroupEndpoint, type GroupEndpointOptions } from '../../src/groups/endpoint.ts';
 import { createAuthenticator, createMemoryStore, type SecretStore } from '../../src/index.ts';
+import { close, listen } from '../support/servers.ts';
 
 const closers: (() => Promise<unknown>)[] = [];
-const servers: Server[] = [];
 afterEach(async () => {
   vi.useRealTimers();
   vi.restoreAllMocks();
   for (const close of closers.splice(0)) await close();
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
 });
 
 let key: SigningKey;
@@ -27,11 +23,9 @@ beforeAll(async () => {
   key = await generateSigningKey();
 });
 
-async function listen(listener: RequestListener): Promise<string> {
+async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${await listen(server)}`;
 }
 
 interface Asked {
@@ -43,7 +37,7 @@ interface Asked {
 /** A server that knows everybody, as a member of `dev`. */
 async function people(): Promise<{ readonly origin: string; readonly asked: Asked[] }> {
   const asked: Asked[] = [];
-  const origin = await listen(({ method, url, headers }, response) => {
+  const origin = await serve(({ method, url, headers }, response) => {
     asked.push({ method, url, headers });
     response.writeHead(200, { 'content-type': 'application/json' }).end('{"groups":["dev"]}');
   });
@@ -93,13 +87,12 @@ async function requestLine(template: string, subject: string): Promise<string | 
       );
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   try {
     await ask({ url: `http://127.0.0.1:${port}${template}` }, subject);
     return line;
   } finally {
-    await new Promise((resolve) => server.close(resolve));
+    await close(server);
   }
 }
 
@@ -220,7 +213,7 @@ describe('row 164: a subject is one segment, whatever it holds', () => {
 describe('the answer', () => {
   type Answer = readonly [status: number, body: string, type?: string];
   async function answering([status, body, type = 'application/json']: Answer) {
-    const origin = await listen((_, response) => {
+    const origin = await serve((_, response) => {
       response
         .writeHead(status, { 'content-type': type })
         .end([204, 304].includes(status) ? undefined : body);
@@ -293,7 +286,7 @@ describe('the answer', () => {
     'row 164: %d is not followed, and no bearer token arrives there',
     async (status) => {
       const there = await people();
-      const here = await listen((_, response) => {
+      const here = await serve((_, response) => {
         response.writeHead(status, { location: `${there.origin}/users/root` }).end();
       });
       const secrets = createMemoryStore({ people: { token: 's3cret' } });
@@ -306,7 +299,7 @@ describe('the answer', () => {
   it('ends when nobody waits any more', async () => {
     const asked = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<void>();
-    const origin = await listen((_, response) => {
+    const origin = await serve((_, response) => {
       response.on('close', () => closed.resolve());
       asked.resolve();
     });
@@ -325,7 +318,7 @@ describe('the answer', () => {
 describe('through an authenticator', () => {
   async function start(says: (url: string) => number) {
     const asked: string[] = [];
-    const origin = await listen(({ url = '' }, response) => {
+    const origin = await serve(({ url = '' }, response) => {
       asked.push(url);
       const status = says(url);
       response.writeHead(status, { 'content-type': 'application/json' }).end('{"groups":["dev"]}');
@@ -437,7 +430,7 @@ describe('a bearer token', () => {
   });
 
   it('is in no error', async () => {
-    const origin = await listen((_, response) => void response.writeHead(500).end());
+    const origin = await serve((_, response) => void response.writeHead(500).end());
     const token = { name: 'people', key: 'token', secrets };
     const error = await ask({ url: `${origin}/{sub}`, token }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(Error);

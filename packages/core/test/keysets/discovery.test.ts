@@ -2,8 +2,7 @@
 // whose metadata are wrong, move, or are not there.
 import { generateKeyPairSync } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type RequestListener } from 'node:http';
 import { createIssuer, generateSigningKey, mint, type SigningKey, type TestIssuer } from '@latchkey/testing';
 import { type JWK, Provider } from 'oidc-provider';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -13,11 +12,11 @@ import type { LatchkeyEvents } from '../../src/events.ts';
 import { metadataUrl } from '../../src/keysets/discovery.ts';
 import type { DiscoveryKeysetOptions } from '../../src/keysets/options.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { listen } from '../support/servers.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const WELL_KNOWN = '/.well-known/openid-configuration';
 
-const servers: Server[] = [];
 const issuers: TestIssuer[] = [];
 const authenticators: Authenticator[] = [];
 
@@ -31,18 +30,12 @@ afterEach(async () => {
   vi.restoreAllMocks();
   await Promise.all(authenticators.splice(0).map((authenticator) => authenticator.close()));
   await Promise.all(issuers.splice(0).map((issuer) => issuer.close()));
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
 });
 
 /** Starts a server on loopback, and returns its origin. The listener may be chosen once the origin is known. */
-async function serve(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+async function serve(listener: RequestListener, connected = () => {}): Promise<string> {
+  const server = createServer(listener).on('connection', connected);
+  return `http://127.0.0.1:${await listen(server)}`;
 }
 
 async function start(): Promise<TestIssuer> {
@@ -74,6 +67,7 @@ async function failure(authenticator: Authenticator): Promise<string> {
 /** An issuer whose documents are given by path. */
 async function documents(
   make: (origin: string) => Readonly<Record<string, JsonObject>>,
+  connected?: () => void,
 ): Promise<{ readonly origin: string; readonly asked: string[] }> {
   const asked: string[] = [];
   const origin = await serve((request, response) => {
@@ -82,7 +76,7 @@ async function documents(
     const path = request.url ?? '';
     if (!Object.hasOwn(found, path)) response.writeHead(404).end();
     else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(found[path]));
-  });
+  }, connected);
   return { origin, asked };
 }
 
@@ -552,11 +546,13 @@ describe('an issuer that nobody named', () => {
   it('T-053: is not asked, nor is anybody else', async () => {
     let connections = 0;
     const attacker: SigningKey = await generateSigningKey();
-    const { origin } = await documents((here) => ({
-      [WELL_KNOWN]: { issuer: here, jwks_uri: `${here}/keys` },
-      '/keys': { keys: [attacker.publicJwk] },
-    }));
-    servers.at(-1)!.on('connection', () => connections++);
+    const { origin } = await documents(
+      (here) => ({
+        [WELL_KNOWN]: { issuer: here, jwks_uri: `${here}/keys` },
+        '/keys': { keys: [attacker.publicJwk] },
+      }),
+      () => connections++,
+    );
     const issuer = await start();
     const authenticator = trust(issuer.issuer);
     for (const iss of [

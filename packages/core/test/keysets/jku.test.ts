@@ -1,14 +1,14 @@
 // Keys from where the token's own "jku" says, against real servers on loopback: only listed hosts, only public addresses unless
 // the options say otherwise, and a bounded number of fetches. What is refused causes no connection.
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage } from 'node:http';
 import { createIssuer, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
-import { isAuthError } from '../../src/errors.ts';
 import type { JkuKeysetOptions, KeysetOptions } from '../../src/keysets/options.ts';
 import { isPublicAddress, lookupPublic } from '../../src/net/addresses.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
+import { outcome as settled } from '../support/outcome.ts';
+import { close, listen } from '../support/servers.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const ISSUER = 'https://issuer.example';
@@ -22,15 +22,10 @@ beforeAll(async () => {
 });
 
 const authenticators: Authenticator[] = [];
-const servers: Server[] = [];
 
 afterEach(async () => {
   vi.useRealTimers();
   await Promise.all(authenticators.splice(0).map((authenticator) => authenticator.close()));
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
 });
 
 interface Listening {
@@ -39,12 +34,13 @@ interface Listening {
   readonly port: number;
   /** Connections that came about. */
   readonly connections: () => number;
+  readonly close: () => Promise<void>;
   /** The paths that were asked for. */
   readonly paths: string[];
 }
 
 /** Serves a JWK Set on every path that starts with `/keys` or `/tenants/`; others are 404. */
-async function listen(
+async function serveKeys(
   keysOf: (request: IncomingMessage) => readonly object[] = () => [key.publicJwk],
 ): Promise<Listening> {
   const paths: string[] = [];
@@ -59,10 +55,14 @@ async function listen(
     response.end(JSON.stringify({ keys: keysOf(request) }));
   });
   server.on('connection', () => connections++);
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return { host: `127.0.0.1:${port}`, port, connections: () => connections, paths };
+  const port = await listen(server);
+  return {
+    host: `127.0.0.1:${port}`,
+    port,
+    connections: () => connections,
+    close: () => close(server),
+    paths,
+  };
 }
 
 function create(keyset: KeysetOptions, stored: object = {}): Authenticator {
@@ -84,16 +84,6 @@ async function outcome(authenticator: Authenticator, jku: string | undefined, si
   return settled(authenticator.verify(await mint(signer, CLAIMS, { jku })));
 }
 
-async function settled(decision: Promise<unknown>): Promise<string> {
-  try {
-    await decision;
-    return 'accepted';
-  } catch (error) {
-    if (!isAuthError(error)) throw error;
-    return error.code;
-  }
-}
-
 describe('a listed host', () => {
   it.each<[title: string, list: (host: string) => string, path: string]>([
     ['any path', (host) => host, '/keys'],
@@ -101,7 +91,7 @@ describe('a listed host', () => {
     ['a path under a prefix', (host) => `${host}/tenants/`, '/tenants/a/keys'],
     ['a query', (host) => host, '/keys?tenant=a'],
   ])('AM-4: is asked for keys: %s', async (_, list, path) => {
-    const server = await listen();
+    const server = await serveKeys();
     const authenticator = create(local([list(server.host)]));
     expect(server.connections()).toBe(0);
     expect(await outcome(authenticator, `http://${server.host}${path}`)).toBe('accepted');
@@ -110,13 +100,13 @@ describe('a listed host', () => {
   });
 
   it('AM-4: one of several, by a name too', async () => {
-    const server = await listen();
+    const server = await serveKeys();
     const authenticator = create(local(['keys.example.com', `localhost:${server.port}`]));
     expect(await outcome(authenticator, `http://localhost:${server.port}/keys`)).toBe('accepted');
   });
 
   it('AM-4: each URL has keys of its own', async () => {
-    const server = await listen(({ url }) => [url === '/keys/other' ? other.publicJwk : key.publicJwk]);
+    const server = await serveKeys(({ url }) => [url === '/keys/other' ? other.publicJwk : key.publicJwk]);
     const authenticator = create(local([server.host]));
     const [ours, theirs] = [`http://${server.host}/keys`, `http://${server.host}/keys/other`];
     expect(await outcome(authenticator, ours, key)).toBe('accepted');
@@ -136,37 +126,34 @@ describe('a listed host', () => {
       alg: 'HS256',
     };
     const exposed = { ...key.privateKey.export({ format: 'jwk' }), kid: 'k', alg: 'ES256' };
-    const server = await listen(() => [secret, exposed]);
+    const server = await serveKeys(() => [secret, exposed]);
     expect(await outcome(create(local([server.host])), `http://${server.host}/keys`)).toBe(
       'token_key_unknown',
     );
   });
 
   it('T-118: a redirect off the host is not followed', async () => {
-    const target = await listen();
+    const target = await serveKeys();
     const server = createServer((_, response) => {
       response.writeHead(302, { location: `http://${target.host}/keys` }).end();
     });
-    servers.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const host = `127.0.0.1:${await listen(server)}`;
     const authenticator = create(local([host, target.host]));
     expect(await outcome(authenticator, `http://${host}/keys`)).toBe('keyset_unavailable');
     expect(target.connections()).toBe(0);
   });
 
   it('AM-4: a host that is down is 503, and the others go on', async () => {
-    const server = await listen();
-    const gone = await listen();
-    const closed = servers.pop();
-    await new Promise((resolve) => closed?.close(resolve));
+    const server = await serveKeys();
+    const gone = await serveKeys();
+    await gone.close();
     const authenticator = create(local([server.host, gone.host]));
     expect(await outcome(authenticator, `http://${gone.host}/keys`)).toBe('keyset_unavailable');
     expect(await outcome(authenticator, `http://${server.host}/keys`)).toBe('accepted');
   });
 
   it('AK-18: ready() waits for nothing, and asks nobody', async () => {
-    const server = await listen();
+    const server = await serveKeys();
     await create(local([server.host])).ready();
     expect(server.connections()).toBe(0);
   });
@@ -202,7 +189,7 @@ describe('what is not listed', () => {
     ['no URL', () => 'keys'],
     ['more than 2048 characters', ({ host }) => `http://${host}/tenants/${'a'.repeat(2048)}`],
   ])('S38, T-119: %s: no connection', async (_, jku) => {
-    const server = await listen();
+    const server = await serveKeys();
     const authenticator = create(local([`${server.host}/tenants/`]));
     expect(await outcome(authenticator, jku(server))).toBe('token_key_unknown');
     expect(server.connections()).toBe(0);
@@ -211,7 +198,7 @@ describe('what is not listed', () => {
   });
 
   it('S38, T-119: plain HTTP without allowHttp: no connection', async () => {
-    const server = await listen();
+    const server = await serveKeys();
     const authenticator = create({
       issuer: ISSUER,
       jwksHosts: [server.host],
@@ -226,7 +213,7 @@ describe('what is not listed', () => {
     ['localhost', 'localhost'],
     ['an IPv6 address with the IPv4 one in it', '[::ffff:7f00:1]'],
   ])('D10, T-119: %s, without unsafeAllowPrivateAddresses: no connection', async (_, name) => {
-    const server = await listen();
+    const server = await serveKeys();
     const host = `${name}:${server.port}`;
     const authenticator = create({ issuer: ISSUER, jwksHosts: [host], allowHttp: true });
     expect(await outcome(authenticator, `http://${host}/keys`)).toBe('keyset_unavailable');
@@ -236,7 +223,7 @@ describe('what is not listed', () => {
   });
 
   it('T-037: every other kind of keyset ignores the jku', async () => {
-    const attacker = await listen(() => [other.publicJwk]);
+    const attacker = await serveKeys(() => [other.publicJwk]);
     const issuer = await createIssuer({ audience: AUDIENCE });
     try {
       const jku = `http://${attacker.host}/keys`;
@@ -265,7 +252,7 @@ describe('what is not listed', () => {
   });
 
   it('T-036, T-037: a token of an issuer that nobody names causes no connection', async () => {
-    const server = await listen();
+    const server = await serveKeys();
     const authenticator = create(local([server.host]));
     const token = await mint(
       key,
@@ -303,7 +290,7 @@ describe('a flood of URLs', () => {
   }
 
   it('D10: 1,000 new paths are at most four fetches in ten seconds, and a known URL stays usable', async () => {
-    const server = await listen();
+    const server = await serveKeys();
     const authenticator = create(local([server.host]));
     const known = `http://${server.host}/keys`;
     expect(await outcome(authenticator, known)).toBe('accepted');
@@ -325,7 +312,7 @@ describe('a flood of URLs', () => {
   });
 
   it('D10: paths that give nothing are at most four at a time, and the known URL keeps its keys through many of them', async () => {
-    const server = await listen(({ url }) => (url === '/keys' ? [key.publicJwk] : []));
+    const server = await serveKeys(({ url }) => (url === '/keys' ? [key.publicJwk] : []));
     const authenticator = create(local([server.host]));
     const known = `http://${server.host}/keys`;
     expect(await outcome(authenticator, known)).toBe('accepted');
@@ -342,7 +329,7 @@ describe('a flood of URLs', () => {
   });
 
   it('D10: a refusal says when a new URL may be asked for', async () => {
-    const server = await listen();
+    const server = await serveKeys();
     const authenticator = create(local([server.host]));
     await flood(authenticator, server.host, 5);
     vi.advanceTimersByTime(4_000);

@@ -14,10 +14,11 @@ import { forge } from '@latchkey/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import type { AuthenticatorOptions } from '../../src/decision/options.ts';
-import { ConfigError, isAuthError } from '../../src/errors.ts';
+import { ConfigError } from '../../src/errors.ts';
 import type { LatchkeyEvents } from '../../src/events.ts';
 import type { LegacyKeyOptions } from '../../src/keysets/options.ts';
 import { createMemoryStore, type MemoryStore } from '../../src/secrets/store.ts';
+import { outcome as settled } from '../support/outcome.ts';
 
 const AUDIENCE = 'https://api.example.com';
 
@@ -90,13 +91,7 @@ function token(
 
 /** What came of it: `accepted`, or the code of the refusal. */
 async function outcome(authenticator: Authenticator, text: string): Promise<string> {
-  try {
-    await authenticator.verify(text);
-    return 'accepted';
-  } catch (error) {
-    if (!isAuthError(error)) throw error;
-    return error.code;
-  }
+  return settled(authenticator.verify(text));
 }
 
 /** The warnings that this causes, as `CODE: message`. */

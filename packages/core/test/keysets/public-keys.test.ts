@@ -9,10 +9,11 @@ import { mint, type SigningKey } from '@latchkey/testing';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
-import { ConfigError, isAuthError } from '../../src/errors.ts';
+import { ConfigError } from '../../src/errors.ts';
 import type { LatchkeyEvents } from '../../src/events.ts';
 import type { PublicKeyOptions, PublicKeysKeysetOptions } from '../../src/keysets/options.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
+import { outcome as settled } from '../support/outcome.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const ISSUER = 'partner';
@@ -71,13 +72,7 @@ async function outcome(
 ): Promise<string> {
   const key: SigningKey = { alg, kid: '', privateKey, publicJwk: {} };
   const claims = { iss: ISSUER, aud: AUDIENCE, sub: 'alice', exp: 4_000_000_000 };
-  try {
-    await authenticator.verify(await mint(key, claims, { kid }));
-    return 'accepted';
-  } catch (error) {
-    if (!isAuthError(error)) throw error;
-    return error.code;
-  }
+  return settled(authenticator.verify(await mint(key, claims, { kid })));
 }
 
 /** Resolves at the next event of this name. */

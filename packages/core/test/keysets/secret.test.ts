@@ -18,13 +18,14 @@ import { generate } from 'selfsigned';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import type { AuthenticatorOptions } from '../../src/decision/options.ts';
-import { ConfigError, isAuthError } from '../../src/errors.ts';
+import { ConfigError } from '../../src/errors.ts';
 import type { LatchkeyEvents } from '../../src/events.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
 import { createDirectoryStore } from '../../src/secrets/directory.ts';
 import { createMemoryStore, type SecretReference, type SecretStore } from '../../src/secrets/store.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { outcome } from '../support/outcome.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const ISSUER = 'internal';
@@ -94,17 +95,6 @@ function symmetric(alg: AlgorithmName, bytes: Uint8Array, kid = 'shared') {
 /** The reasons for which keys were skipped, each once: a set may be read more than once. */
 function reasons(): readonly string[] {
   return [...new Set(skipped.map(({ kid, reason }) => `${kid}: ${reason}`))];
-}
-
-/** What came of it: `accepted`, or the code of the refusal. */
-async function outcome(decision: Promise<unknown>): Promise<string> {
-  try {
-    await decision;
-    return 'accepted';
-  } catch (error) {
-    if (!isAuthError(error)) throw error;
-    return error.code;
-  }
 }
 
 async function verified(authenticator: Authenticator, key: SigningKey, header = {}): Promise<string> {

@@ -2,10 +2,10 @@
 import { forge, generateSigningKey, type MintClaims, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
-import { isAuthError } from '../../src/errors.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { outcome as settled } from '../support/outcome.ts';
 
 const A = 'https://a.example';
 const B = 'https://b.example';
@@ -47,13 +47,7 @@ async function outcome(
   keySets: readonly KeysetOptions[],
   presented: string | Promise<string>,
 ): Promise<string> {
-  try {
-    await createAuthenticator({ keySets, audience: null }).verify(await presented);
-    return 'accepted';
-  } catch (error) {
-    if (!isAuthError(error)) throw error;
-    return error.code;
-  }
+  return settled(createAuthenticator({ keySets, audience: null }).verify(await presented));
 }
 
 describe('a token whose issuer no keyset names', () => {

@@ -1,17 +1,16 @@
 // Fetching JSON from real servers on loopback that misbehave: every fault ends as a rejection, soon and in bounded space.
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { createIssuer, type Fault } from '@latchkey/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cacheLifetimeMs, createJsonFetcher, type JsonFetcher, refuseUrl } from '../../src/net/https.ts';
+import { listen } from '../support/servers.ts';
 
 const LIMIT = 512 * 1024;
 const TOO_MUCH = `answered with more than ${LIMIT} bytes`;
 
 let fetcher: JsonFetcher;
-const servers: Server[] = [];
 
 beforeEach(() => {
   fetcher = createJsonFetcher({ tls: {} });
@@ -20,18 +19,12 @@ beforeEach(() => {
 afterEach(async () => {
   vi.useRealTimers();
   await fetcher.close();
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
 });
 
 /** Starts a server on loopback, and returns where. */
-async function serve(listener: RequestListener): Promise<URL> {
-  const server = createServer(listener);
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`);
+async function serve(listener: RequestListener, connected = () => {}): Promise<URL> {
+  const server = createServer(listener).on('connection', connected);
+  return new URL(`http://127.0.0.1:${await listen(server)}/keys`);
 }
 
 function get(url: URL, signal = new AbortController().signal): ReturnType<JsonFetcher['fetch']> {
@@ -262,8 +255,10 @@ describe('a redirect', () => {
     ['credentials on the same origin', (here) => `http://user:secret@${here.host}/moved`],
   ])('T-118: to %s is refused', async (_, location) => {
     let connections = 0;
-    const there = await serve((_request, response) => answer(response, '{"keys":[]}'));
-    servers.at(-1)!.on('connection', () => connections++);
+    const there = await serve(
+      (_request, response) => answer(response, '{"keys":[]}'),
+      () => connections++,
+    );
     const here = await serve((request, response) => {
       if (request.url === '/moved') answer(response, '{"keys":[]}');
       else response.writeHead(302, { location: location(here, there) }).end();

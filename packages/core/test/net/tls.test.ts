@@ -3,7 +3,6 @@
 import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type ServerOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, getCiphers, type TLSSocket } from 'node:tls';
@@ -13,6 +12,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 import { readTls, type TlsOptions } from '../../src/net/tls.ts';
+import { listen } from '../support/servers.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const ISSUER = 'https://issuer.example';
@@ -78,19 +78,15 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const servers: Server[] = [];
 const authenticators: Authenticator[] = [];
 
 afterEach(async () => {
   vi.unstubAllEnvs();
   await Promise.all(authenticators.splice(0).map((authenticator) => authenticator.close()));
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
 });
 
 interface Served {
+  readonly server: Server;
   readonly url: string;
   readonly port: number;
   /** Whole requests that arrived. */
@@ -111,10 +107,8 @@ async function serve(certified: Certified, options: ServerOptions = {}): Promise
   server.on('secureConnection', (socket: TLSSocket) =>
     connections.push({ protocol: socket.getProtocol(), cipher: socket.getCipher().name }),
   );
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return { url: `https://localhost:${port}/jwks.json`, port, requests: () => requests, connections };
+  const port = await listen(server);
+  return { server, url: `https://localhost:${port}/jwks.json`, port, requests: () => requests, connections };
 }
 
 function create(
@@ -268,8 +262,8 @@ describe('whom it trusts', () => {
     const served = await serve(leaf);
     const authenticator = create(served.url, { ca: { pem: ca.cert } });
     expect(await outcome(authenticator)).toBe('accepted');
-    servers[0]?.setSecureContext(await certify({}));
-    servers[0]?.closeAllConnections();
+    served.server.setSecureContext(await certify({}));
+    served.server.closeAllConnections();
     const unknown = await mint(
       { ...signing, kid: 'unknown' },
       { iss: ISSUER, aud: AUDIENCE, exp: 4_000_000_000 },

@@ -4,8 +4,7 @@ import { execFile } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { channel } from 'node:diagnostics_channel';
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -21,6 +20,7 @@ import {
   loadSettings,
   type SettingsOptions,
 } from '../../src/own-keys/environment-start.ts';
+import { listen } from '../support/servers.ts';
 
 const NOW = 1_800_000_000_000;
 const clock = createClock(NOW);
@@ -83,14 +83,9 @@ beforeEach(() => {
 });
 
 const opened: { close(): Promise<unknown> }[] = [];
-const servers: Server[] = [];
 afterEach(async () => {
   vi.restoreAllMocks();
   await Promise.all(opened.splice(0).map((one) => one.close()));
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
 });
 
 type Environment = NonNullable<SettingsOptions['environment']>;
@@ -667,9 +662,7 @@ describe('OK-5, OK-13: an endpoint', () => {
       if (typeof said === 'number') response.writeHead(said).end();
       else response.writeHead(200, { 'content-type': 'application/json' }).end(said);
     });
-    servers.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/validate`, asked };
+    return { url: `http://127.0.0.1:${await listen(server)}/validate`, asked };
   }
 
   it('alone: what it accepts', async () => {

@@ -1,13 +1,10 @@
 // A remote endpoint, over real HTTP on loopback: one exact contract accepts a token, a clear denial refuses it, and everything else is a
 // 503. What it sends, what it keeps, and how long.
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { createClock, createIssuer, forge, type TestClock } from '@latchkey/testing';
 import { LRUCache } from 'lru-cache';
@@ -21,6 +18,8 @@ import { withDeadline } from '../../src/net/deadline.ts';
 import type { RemoteOptions } from '../../src/remote/options.ts';
 import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts';
 import type { JsonValue } from '../../src/values/json.ts';
+import { collectGarbage } from '../support/garbage.ts';
+import { listen } from '../support/servers.ts';
 
 const NOW = 1_700_000_000;
 const SECRET_KEY = { name: 'idp', key: 'client-secret' };
@@ -31,15 +30,10 @@ beforeEach(() => {
 });
 
 const closers: (() => Promise<unknown>)[] = [];
-const servers: Server[] = [];
 afterEach(async () => {
   vi.useRealTimers();
   vi.restoreAllMocks();
   for (const close of closers.splice(0)) await close();
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
 });
 
 interface Asked {
@@ -64,18 +58,16 @@ interface Endpoint {
   says: Answer | ((asked: Asked) => Answer | Promise<Answer>);
 }
 
-async function listen(listener: RequestListener): Promise<string> {
+async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${await listen(server)}`;
 }
 
 /** Starts an endpoint that accepts every token as alice's, until it is told otherwise. */
 async function endpoint(): Promise<Endpoint> {
   const asked: Asked[] = [];
   const made: Endpoint = { url: '', asked, says: { body: { sub: 'alice' } } };
-  const origin = await listen(async (request, response) => {
+  const origin = await serve(async (request, response) => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of request) chunks.push(chunk as Uint8Array);
     const { method, url, headers } = request;
@@ -190,9 +182,7 @@ describe('OK-12: the question', () => {
       asked++;
       response.writeHead(200, { 'content-type': 'application/json' }).end('{"sub":"alice"}');
     });
-    servers.push(server);
-    await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
-    const url = `https://localhost:${(server.address() as AddressInfo).port}/`;
+    const url = `https://localhost:${await listen(server, 'localhost')}/`;
     await expect(codeOf(alone(url).verify('t'))).resolves.toBe(UNAVAILABLE);
     expect(asked).toBe(0);
     await expect(alone({ url, tls: { ca: { pem: cert } } }).verify('t')).resolves.toMatchObject({
@@ -359,7 +349,7 @@ describe('row 151: what says nothing', () => {
   it('a gigabyte is let go at 64 KiB', async () => {
     let sent = 0;
     const closed = Promise.withResolvers<void>();
-    const url = await listen((_, response) => {
+    const url = await serve((_, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': String(2 ** 30) });
       const chunk = Buffer.alloc(16 * 1024, 0x20);
       const pump = () => {
@@ -388,7 +378,7 @@ describe('row 151: what says nothing', () => {
     const authenticator = alone(remote.url);
     remote.says = { headers: { 'content-encoding': 'gzip' }, body: '{"sub":"root"}' };
     await expect(codeOf(authenticator.verify('t'))).resolves.toBe(UNAVAILABLE);
-    const url = await listen((_, response) => {
+    const url = await serve((_, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
       response.write('{"sub":"root"}', () => response.destroy());
     });
@@ -399,7 +389,7 @@ describe('row 151: what says nothing', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const asked = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<void>();
-    const url = await listen((_, response) => {
+    const url = await serve((_, response) => {
       response.on('close', () => closed.resolve());
       asked.resolve();
     });
@@ -418,7 +408,7 @@ describe('row 151: what says nothing', () => {
 
   it('R19: close() ends what is under way, and nothing passes after it', async () => {
     const asked = Promise.withResolvers<void>();
-    const url = await listen(() => asked.resolve());
+    const url = await serve(() => asked.resolve());
     const authenticator = alone(url);
     const verdict = codeOf(authenticator.verify('t'));
     await asked.promise;
@@ -1068,7 +1058,7 @@ describe('row 153: the cache', () => {
 describe('R17: an endpoint that is down', () => {
   it('ten thousand requests against one that hangs: none passes, each is a 503', async () => {
     let asked = 0;
-    const url = await listen(() => {
+    const url = await serve(() => {
       asked++;
     });
     const authenticator = alone({ url, timeout: '200ms' });
@@ -1134,9 +1124,6 @@ describe('R17: an endpoint that is down', () => {
 });
 
 describe('R13: what a call leaves behind', () => {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-
   /** How many of the signals that were handed out are still held after everybody has let go of them. */
   async function leftOver(
     call: (handedOut: (signal: AbortSignal) => void) => Promise<void>,
@@ -1145,7 +1132,7 @@ describe('R13: what a call leaves behind', () => {
     for (let index = 0; index < 500; index++) await call((signal) => void signals.push(new WeakRef(signal)));
     for (let turn = 0; turn < 3; turn++) {
       await nextTurn();
-      collect();
+      collectGarbage();
     }
     expect(signals).toHaveLength(500);
     return signals.filter((signal) => signal.deref() !== undefined).length;

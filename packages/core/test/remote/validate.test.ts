@@ -1,7 +1,6 @@
 // Who is asked next, and what it means when nobody can say: every combination of options, endpoint and keysets. And tokens that nobody
 // should be asked about at all.
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import { forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
@@ -10,6 +9,7 @@ import { refusalOf } from '../../src/decision/pipeline.ts';
 import { isAuthError } from '../../src/errors.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
 import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts';
+import { listen } from '../support/servers.ts';
 
 const ISSUER = 'https://issuer.example';
 
@@ -29,7 +29,6 @@ beforeAll(async () => {
 });
 
 let url: string;
-let server: Server;
 let asked: string[];
 let remote: Remote;
 const closers: (() => Promise<unknown>)[] = [];
@@ -38,7 +37,7 @@ beforeEach(async () => {
   vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
   asked = [];
   remote = 'accepts';
-  server = createServer((request, response) => {
+  const server = createServer((request, response) => {
     asked.push(request.headers.authorization ?? '');
     const json = { 'content-type': 'application/json' };
     if (remote === 'accepts') response.writeHead(200, json).end('{"sub":"alice-remotely"}');
@@ -46,15 +45,12 @@ beforeEach(async () => {
     else if (remote === 'is odd') response.writeHead(200, json).end('{}');
     else response.writeHead(503).end();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/validate`;
+  url = `http://127.0.0.1:${await listen(server)}/validate`;
 });
 
 afterEach(async () => {
   vi.restoreAllMocks();
   for (const close of closers.splice(0)) await close();
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
 });
 
 function start(options: Partial<AuthenticatorOptions>): Authenticator {

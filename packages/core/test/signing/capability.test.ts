@@ -11,7 +11,7 @@ import { createClock, forge, generateSigningKey, mint, type SigningKey } from '@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import type { Principal } from '../../src/decision/principal.ts';
-import { ConfigError, isAuthError } from '../../src/errors.ts';
+import { ConfigError } from '../../src/errors.ts';
 import { generateJwk, publicJwk } from '../../src/jwk/generate.ts';
 import { createDirectoryStore } from '../../src/secrets/directory.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
@@ -27,6 +27,7 @@ import {
 import type { ClaimsToSign } from '../../src/signing/claims.ts';
 import { createSigner, type Signer } from '../../src/signing/signer.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { outcome } from '../support/outcome.ts';
 
 const HOME = 'https://login.example.com';
 const ELSEWHERE = 'https://login.example.org';
@@ -101,17 +102,6 @@ function publicKeys(): { keys: JsonObject[] } {
 
 function related(relation: Readonly<Record<string, string>>): Capability {
   return { ...FRIENDSHIP, relation };
-}
-
-/** What came of it: `accepted`, or the code of the refusal. Anything else than an AuthError is a crash. */
-async function outcome(decision: Promise<unknown>): Promise<string> {
-  try {
-    await decision;
-    return 'accepted';
-  } catch (error) {
-    if (!isAuthError(error)) throw error;
-    return error.code;
-  }
 }
 
 async function failure(work: Promise<unknown>): Promise<Error> {

@@ -7,6 +7,7 @@ import { createMemoryStore } from '../../src/secrets/store.ts';
 import { type ClaimsPolicy, type ClaimsToSign, completeClaims } from '../../src/signing/claims.ts';
 import { createSigner } from '../../src/signing/signer.ts';
 import type { JsonObject, JsonValue } from '../../src/values/json.ts';
+import { seeded } from '../support/random.ts';
 
 const NOW = 1_800_000_000;
 const HOUR = 3_600;
@@ -417,15 +418,10 @@ describe('names that mean something elsewhere', () => {
   });
 });
 
-/** Numbers that look random and are the same in every run (mulberry32). */
+/** Whole numbers that are the same in every run. */
 function createRandom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
+  const next = seeded(seed);
+  return (below) => (next() * 2 ** 32) % below;
 }
 
 const LEAVES: readonly JsonValue[] = [

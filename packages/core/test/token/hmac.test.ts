@@ -1,31 +1,26 @@
 // Every algorithm of the seed and those beyond it, end to end: signed by jose, or by node:crypto where jose knows none of it, and
 // verified by an authenticator. The legacy ones only where the keyset says so.
 import { createHmac, createSecretKey, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
-import { isAuthError } from '../../src/errors.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { outcome as settled } from '../support/outcome.ts';
+import { listen } from '../support/servers.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const ISSUER = 'internal';
 const CLAIMS = { iss: ISSUER, aud: AUDIENCE, sub: 'alice', exp: 4_000_000_000 };
 
 const authenticators: Authenticator[] = [];
-const servers: Server[] = [];
 
 afterEach(async () => {
   await Promise.all(authenticators.splice(0).map((authenticator) => authenticator.close()));
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
 });
 
 function create(keyset: KeysetOptions, keys: readonly JsonObject[] = []): Authenticator {
@@ -43,13 +38,7 @@ function create(keyset: KeysetOptions, keys: readonly JsonObject[] = []): Authen
 
 /** What came of it: `accepted`, or the code of the refusal. */
 async function outcome(authenticator: Authenticator, token: string): Promise<string> {
-  try {
-    await authenticator.verify(token);
-    return 'accepted';
-  } catch (error) {
-    if (!isAuthError(error)) throw error;
-    return error.code;
-  }
+  return settled(authenticator.verify(token));
 }
 
 /** A token with one bit of its signature turned over. */
@@ -303,9 +292,7 @@ describe.each(LEGACY)('%s', (alg, hash, length, row) => {
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify({ keys: [jwk, { ...jwk, kid: 'good' }, good.publicJwk] }));
     });
-    servers.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const jwksUrl = `http://127.0.0.1:${await listen(server)}/`;
     const authenticator = create({ issuer: ISSUER, jwksUrl, allowHttp: true });
     for (const kid of ['k', 'good', null]) {
       expect(await outcome(authenticator, forgeHmac(alg, hash, bytes, kid))).toMatch(
@@ -342,9 +329,7 @@ describe('symmetric keys behind a URL', () => {
   it.each(['HS256', 'HS384', 'HS512'] as const)('T-125: %s is never verified by one', async (alg) => {
     const { signing, jwk } = symmetric(alg, 64);
     const server = createServer((_, response) => void response.end(JSON.stringify({ keys: [jwk] })));
-    servers.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const jwksUrl = `http://127.0.0.1:${await listen(server)}/`;
     const token = await mint(signing, CLAIMS);
     const authenticator = create({ issuer: ISSUER, jwksUrl, allowHttp: true });
     expect(await outcome(authenticator, token)).toBe('token_key_unknown');

@@ -10,6 +10,7 @@ import { createMemoryStore, type MemoryStore } from '../../src/secrets/store.ts'
 import { createSigner } from '../../src/signing/signer.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
 import { finishMigration, type Migration, planMigration } from '../../src/tools/migrate.ts';
+import { seeded } from '../support/random.ts';
 
 const FILE = 'service.yaml';
 const ENVIRONMENT = { ISSUER_A: 'https://a.example' };
@@ -135,15 +136,9 @@ async function statusOf(
   }
 }
 
-/** The same numbers at every run: mulberry32. */
+/** The same choices at every run. */
 function randomOf(seed: number): <T>(items: readonly T[]) => T {
-  let state = seed;
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = seeded(seed);
   return (items) => items[Math.floor(next() * items.length)] as never;
 }
 

@@ -1,6 +1,7 @@
 // Strict JSON: encoding, repeated members, nesting, numbers and surrogates, and what a parsed object is made of.
 import { describe, expect, it } from 'vitest';
 import { deepFreeze, isJsonObject, type JsonObject, parseJsonObject } from '../../src/values/json.ts';
+import { seeded } from '../support/random.ts';
 
 const parse = (text: string): JsonObject => parseJsonObject(Buffer.from(text, 'utf8'));
 const bytes = (...parts: readonly (string | readonly number[])[]): Buffer =>
@@ -327,17 +328,10 @@ describe('what is a JSON object', () => {
 });
 
 describe('agreement with JSON.parse', () => {
-  /** Mulberry32: the same texts on every run. */
-  const random = (seed: number) => () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
   const ALPHABET = ['a', ':', '"', '\\', '{', '}', '[', ']', ',', '/', '\n', 'é', '😀', '\u2028', ''];
 
   it('RFC 8259 §7: any object without repeated members comes back as it was written', () => {
-    const next = random(1);
+    const next = seeded(1);
     const pick = (count: number) => Math.floor(next() * count);
     const text = () => Array.from({ length: pick(8) }, () => ALPHABET[pick(ALPHABET.length)]).join('');
     const value = (depth: number): unknown => {
@@ -358,7 +352,7 @@ describe('agreement with JSON.parse', () => {
   });
 
   it('T-010: one changed character never makes it accept what JSON.parse refuses', () => {
-    const next = random(2);
+    const next = seeded(2);
     const seed = '{"alg":"ES256","a\\"b":[1,{"c":"\\\\"}],"d":{"e":null,"f":-1.5e3},"g":"\\u00e9:"}';
     const characters = '{}[]:,"\\ aue0-';
     for (let round = 0; round < 5_000; round++) {

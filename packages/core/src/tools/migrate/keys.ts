@@ -2,7 +2,7 @@
 import { ConfigError } from '../../errors.ts';
 import { importJwk, type SkippedKey, type VerificationKey } from '../../jwk/import-jwks.ts';
 import type { LegacyKeySettings } from '../../keysets/legacy-keys.ts';
-import { findSecret } from '../../keysets/secret.ts';
+import { findSecret } from '../../secrets/read.ts';
 import type { SecretStore } from '../../secrets/store.ts';
 import { symmetricJwk } from '../../secrets/symmetric.ts';
 import { findAlgorithm } from '../../token/algorithms.ts';

@@ -1,5 +1,6 @@
-// A certificate authority and server certificates for tests, as X.509 DER written by hand: node:crypto reads certificates but makes
-// none, and the packages that do bring a dozen others. ECDSA P-256 with SHA-256 only.
+// A certificate authority and server certificates for tests, as X.509 DER written by hand: node:crypto
+// reads certificates but makes none, and the packages that do bring a dozen others. ECDSA P-256 with
+// SHA-256 only.
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 
 /** A certificate and its private key, in PEM. */

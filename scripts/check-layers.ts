@@ -1,0 +1,58 @@
+// What may import what in this workspace: the table, and the command `pnpm layers`. An import that
+// the table does not allow fails, in tests and for types too. The checks are in layers/check.ts.
+import { checkLayers, type Rules } from './layers/check.ts';
+
+const ADAPTER = ['@latchkey/core', '@latchkey/core/adapter', '@latchkey/core/signing'];
+
+/** The table. A test may import its own package by path and every package of the workspace by name. */
+export const RULES: Rules = {
+  house: 'packages/core/src',
+  lines: [
+    { errors: ['challenge'], challenge: [], events: [], values: ['errors'] },
+    { net: [], token: [], jwk: ['token'], secrets: ['net'], credentials: ['claims'], claims: [] },
+    { keysets: [], remote: [], groups: ['remote'] },
+    { decision: [] },
+    { descriptor: ['signing'], signing: [] },
+    { index: ['adapter', 'own-keys'], adapter: [], tools: [], 'own-keys': [] },
+  ],
+  packages: {
+    'packages/core': [],
+    'packages/express': ADAPTER,
+    'packages/koa': ADAPTER,
+    'packages/fastify': ADAPTER,
+    'packages/nestjs': ADAPTER,
+    'packages/ldap': ['@latchkey/core'],
+    'packages/azure-key-vault': ['@latchkey/core'],
+    'packages/cli': [
+      '@latchkey/core',
+      '@latchkey/core/tools',
+      '@latchkey/core/signing',
+      '@latchkey/core/own-keys',
+    ],
+    'packages/testing': ['@latchkey/core'],
+    'packages/test-kit': [],
+    'packages/conformance': [...ADAPTER, '@latchkey/testing'],
+    'apps/bench': ['*'],
+    'apps/demo': ['*'],
+    'apps/express': ['*'],
+    'apps/fastify': ['*'],
+    'apps/friends': ['*'],
+    'apps/koa': ['*'],
+    'apps/nestjs': ['*'],
+    scripts: [],
+  },
+  foreign: { 'packages/core': ['lru-cache', 're2js', 'undici', 'yaml', 'node:*'] },
+  pending: [
+    'packages/core/src/decision/authenticator.ts -> packages/core/src/descriptor/follow.ts',
+    'packages/core/src/decision/authenticator.ts -> packages/core/src/descriptor/load.ts',
+    'packages/core/src/decision/verification.ts -> packages/core/src/descriptor/follow.ts',
+    'packages/core/src/decision/read-options.ts -> packages/core/src/decision/options.ts',
+  ],
+};
+
+if (import.meta.main) {
+  const problems = checkLayers(process.cwd(), RULES);
+  for (const problem of problems) console.error(problem);
+  console.log(problems.length === 0 ? 'every import is allowed' : `${problems.length} not allowed`);
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}
