@@ -5,8 +5,7 @@ import { parseDescriptor, writeDescriptor } from '@latchkey/core/tools';
 import { stringify } from 'yaml';
 import type { Context, FileOptions } from './context.ts';
 import { misused } from './failure.ts';
-import { type DescriptorFile, openDescriptorFile } from './files.ts';
-import { secretsDirectory } from './new-secret.ts';
+import { type DescriptorFile, openDescriptorFile, secretsDirectory } from './files.ts';
 
 /**
  * Reads a descriptor, or begins one where there is no such file: it is written with the first `save`.

@@ -87,8 +87,8 @@ export {
   openAuthDirectory,
   userTokenFile,
 } from './own-keys/auth-directory.ts';
-export type { LoadedSettings, SettingsOptions } from './own-keys/environment-start.ts';
-export { loadSettings } from './own-keys/environment-start.ts';
+export type { EnvironmentStart, EnvironmentStartOptions } from './own-keys/environment-start.ts';
+export { loadEnvironmentStart } from './own-keys/environment-start.ts';
 export type { RemoteReport } from './remote/endpoint.ts';
 export type { IntrospectionRemoteOptions, RemoteOptions, SubjectRemoteOptions } from './remote/options.ts';
 export { createDirectoryStore } from './secrets/directory.ts';
@@ -139,6 +139,6 @@ export { compileAccess, compileOverrides } from './decision/access.ts';
 export { isPrincipal } from './decision/principal.ts';
 export { settle } from './decision/settle.ts';
 export { asError, authErrorCodes } from './errors.ts';
-export { oddAnswer } from './net/breaker.ts';
+export { inconclusive } from './net/breaker.ts';
 export type { HeaderAccess, OutgoingReply, ResponseSigner, SignedReply } from './signing/response.ts';
 export { createResponseSigner, headersOf } from './signing/response.ts';

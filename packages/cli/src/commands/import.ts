@@ -4,11 +4,11 @@ import { writeDescriptor } from '@latchkey/core/tools';
 import { type Command, Option } from 'commander';
 import { type Context, command, type FileOptions, type FormatOptions, withFormat } from '../context.ts';
 import { misused } from '../failure.ts';
-import { refuseUnusable } from '../import/accept.ts';
 import { createDraft, type Draft, type NoteKind } from '../import/draft.ts';
 import { detectFormat, FORMATS, type Format, readInto, titleOf } from '../import/formats.ts';
 import { descriptorOf, renderDraft } from '../import/render.ts';
 import { MAX_SOURCE_BYTES, parseSource } from '../import/source.ts';
+import { refuseUnusable } from '../import/validate-draft.ts';
 import { plain } from '../output.ts';
 
 interface ImportOptions extends Pick<FileOptions, 'file'>, FormatOptions {

@@ -2,7 +2,7 @@
 
 import { ConfigError } from '../errors.ts';
 import { readSecret } from '../keysets/secret.ts';
-import { oddAnswer } from '../net/breaker.ts';
+import { inconclusive } from '../net/breaker.ts';
 import { createJsonCaller } from '../net/json-call.ts';
 import { readTls, type TlsOptions } from '../net/tls.ts';
 import { readEndpointUrl, readTimeout } from '../remote/options.ts';
@@ -56,7 +56,7 @@ export function createGroupEndpoint(options: GroupEndpointOptions): GroupResolve
       if (status >= 500 || status === 429) throw new Error(`answered with status ${status}`);
       const groups: unknown = json !== undefined && Object.hasOwn(json, 'groups') ? json.groups : undefined;
       if (!Array.isArray(groups) || !groups.every((group) => typeof group === 'string'))
-        throw oddAnswer(`answered with status ${status} and no list of groups`);
+        throw inconclusive(`answered with status ${status} and no list of groups`);
       return groups;
     },
     close: () => caller.close(),

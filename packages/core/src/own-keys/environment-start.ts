@@ -22,7 +22,7 @@ import {
 } from './auth-directory.ts';
 
 /** Where settings come from. */
-export interface SettingsOptions {
+export interface EnvironmentStartOptions {
   /** A file of `KEY: value` lines; others' settings in it are not looked at. Default: the environment. */
   readonly file?: string | undefined;
   /** Default `process.env`. Not looked at where there is a file. */
@@ -37,7 +37,7 @@ export interface SettingsOptions {
 }
 
 /** What settings mean. */
-export interface LoadedSettings {
+export interface EnvironmentStart {
   /** For `createAuthenticator`, or any adapter's `authenticate`. */
   readonly options: AuthenticatorOptions;
   /** The path of the system token, for `createServiceFetch`; undefined where there is none. */
@@ -61,7 +61,7 @@ type Values = { readonly [Name in (typeof NAMES)[number]]?: string };
  * is named by a warning of Node's, in the log. A token needs a `sub`; the group `root` and the system's subject are for the system alone.
  * @throws ConfigError for settings that cannot be right, and where JWT is not switched on by any
  */
-export async function loadSettings(options: SettingsOptions = {}): Promise<LoadedSettings> {
+export async function loadEnvironmentStart(options: EnvironmentStartOptions = {}): Promise<EnvironmentStart> {
   const { file, environment = process.env, directory, audience = null, systemSubject, clock } = options;
   readObject(options, ['file', 'environment', 'directory', 'audience', 'systemSubject', 'clock'], '');
   const values = file === undefined ? pick(environment) : await readSettingsFile(file);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { AuthError, ConfigError } from '../errors.ts';
 import { readSecret } from '../keysets/secret.ts';
-import { createBreaker, oddAnswer } from '../net/breaker.ts';
+import { createBreaker, inconclusive } from '../net/breaker.ts';
 import { withDeadline } from '../net/deadline.ts';
 import { createJsonCaller, type JsonAnswer, type JsonCall } from '../net/json-call.ts';
 import type { SecretStore } from '../secrets/store.ts';
@@ -71,7 +71,7 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
     if (client === undefined && (answer.status === 401 || answer.status === 403)) return undefined;
     const claims = client === undefined ? acceptSubject(answer) : acceptIntrospection(answer);
     if (claims !== undefined && issuer !== undefined && (claims.iss ?? issuer) !== issuer)
-      throw oddAnswer('the endpoint speaks for another issuer');
+      throw inconclusive('the endpoint speaks for another issuer');
     return claims;
   }
 
@@ -146,19 +146,19 @@ function formEncode(text: string): string {
 
 /** A JSON object with a string `sub`, and nothing less. */
 function acceptSubject({ status, json }: JsonAnswer): JsonObject {
-  if (json === undefined) throw oddAnswer(`answered with status ${status} and no JSON object`);
+  if (json === undefined) throw inconclusive(`answered with status ${status} and no JSON object`);
   const { sub } = own(json);
-  if (typeof sub !== 'string' || sub === '') throw oddAnswer('answered without a sub');
+  if (typeof sub !== 'string' || sub === '') throw inconclusive('answered without a sub');
   return json;
 }
 
 /** RFC 7662 §2.2. True and false, as JSON has them: no other value says anything. */
 function acceptIntrospection({ status, json }: JsonAnswer): JsonObject | undefined {
-  if (json === undefined) throw oddAnswer(`answered with status ${status} and no JSON object`);
+  if (json === undefined) throw inconclusive(`answered with status ${status} and no JSON object`);
   const { active, ...claims } = own(json);
   if (active === true) return claims;
   if (active === false) return undefined;
-  throw oddAnswer('answered without active');
+  throw inconclusive('answered without active');
 }
 
 /**

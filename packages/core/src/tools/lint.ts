@@ -1,4 +1,4 @@
-// Lint: the dangers in a descriptor, each with its mend. Here they are put together; what each rule looks at stands in lint/.
+// Lint: the dangers in a descriptor, each with its fix. Here they are put together; what each rule looks at stands in lint/.
 
 import type { DescriptorDocument } from '../descriptor/document.ts';
 import { interpolate } from '../descriptor/interpolate.ts';
@@ -48,7 +48,7 @@ export async function lintDescriptor(
       severity: 'warning' as const,
       path,
       message: `the variable ${name} is not set here; where it is not, the service does not start`,
-      mend: 'set it where the service runs',
+      fix: 'set it where the service runs',
     })),
     ...lintInlineKeys(jwt),
     ...(secrets === undefined ? [] : await lintSecrets(jwt, secrets)),
@@ -61,7 +61,7 @@ export async function lintDescriptor(
 }
 
 function findingsOf(
-  { id, severity, message, mend, find }: LintRule,
+  { id, severity, message, fix, find }: LintRule,
   jwt: UncheckedOptions,
 ): UnplacedFinding[] {
   return find(jwt).map(({ path, about }) => ({
@@ -69,7 +69,7 @@ function findingsOf(
     severity,
     path,
     message: about === undefined ? message : `${about}: ${message}`,
-    mend,
+    fix,
   }));
 }
 
@@ -88,7 +88,7 @@ function refused(jwt: UncheckedOptions, found: readonly UnplacedFinding[]): read
       severity: 'error' as const,
       path,
       message: problem,
-      mend: 'mend it as the message says: a service does not start with this',
+      fix: 'fix it as the message says: a service does not start with this',
     }));
 }
 

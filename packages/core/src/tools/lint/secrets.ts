@@ -22,19 +22,19 @@ const RULES = {
     rule: 'secret-missing',
     severity: 'error',
     message: 'this secret is not there',
-    mend: 'make it with `latchkey secrets create` or `latchkey jwks generate`, or name one that is there',
+    fix: 'make it with `latchkey secrets create` or `latchkey jwks generate`, or name one that is there',
   },
   readable: {
     rule: 'secret-readable-by-others',
     severity: 'error',
     message: 'this file holds a private key or a secret, and others of this machine can read or change it',
-    mend: 'chmod 600 it, and its directory 700',
+    fix: 'chmod 600 it, and its directory 700',
   },
   unreadable: {
     rule: 'secret-unreadable',
     severity: 'error',
     message: 'this secret cannot be read',
-    mend: 'put a regular file there, that this user can read',
+    fix: 'put a regular file there, that this user can read',
   },
 } as const satisfies Record<string, FindingKind>;
 

@@ -32,7 +32,7 @@ export async function readLegacyKey(
     return await read(settings, store, signal);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : 'it cannot be read';
-    throw new ConfigError(path, `cannot be moved: ${reason}; mend its secret, or take the key out`, {
+    throw new ConfigError(path, `cannot be moved: ${reason}; fix its secret, or take the key out`, {
       cause,
     });
   }

@@ -1,9 +1,8 @@
 // Making a secret: all of its entries at once, for its owner alone, and never in the place of one that is there unless that was said.
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createDirectoryStore } from '@latchkey/core';
-import type { Context, FileOptions } from './context.ts';
 import { misused } from './failure.ts';
 
 /** The entries of a secret that holds a raw key. */
@@ -12,11 +11,6 @@ const RAW_KEYS: readonly string[] = ['secret.key', 'private.key', 'public.key'];
 const OCCUPIED: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR']);
 
 type Entries = Readonly<Record<string, Uint8Array>>;
-
-/** Where the secrets are. The descriptor need not be there. */
-export function secretsDirectory({ pathOf }: Context, { file, secrets }: FileOptions): string {
-  return secrets === undefined ? join(dirname(pathOf(file)), 'secrets') : pathOf(secrets);
-}
 
 /**
  * Makes a secret.
