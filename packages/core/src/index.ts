@@ -96,12 +96,12 @@ export type { EnvironmentStoreOptions, MemoryStore, SecretReference, SecretStore
 export { createEnvironmentStore, createMemoryStore } from './secrets/store.ts';
 export type {
   Capability,
-  CapabilityCheck,
-  CapabilityCheckOptions,
-  CapabilityMint,
-  CapabilityMintOptions,
+  CapabilityIssuer,
+  CapabilityIssuerOptions,
+  CapabilityVerifier,
+  CapabilityVerifierOptions,
 } from './signing/capability.ts';
-export { mintCapabilities, requireCapabilities } from './signing/capability.ts';
+export { createCapabilityIssuer, createCapabilityVerifier } from './signing/capability.ts';
 export type { ClaimsToSign } from './signing/claims.ts';
 export type { GatewaySigner, GatewaySignerOptions } from './signing/gateway.ts';
 export type {
