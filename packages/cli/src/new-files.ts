@@ -1,7 +1,7 @@
 // A descriptor where there is none yet: it comes with the first thing that is put into it.
 import { stat } from 'node:fs/promises';
 import { createDirectoryStore } from '@latchkey/core';
-import { parseDescriptor, writeDescriptor } from '@latchkey/core/tools';
+import { codeOf, parseDescriptor, writeDescriptor } from '@latchkey/core/tools';
 import { stringify } from 'yaml';
 import type { Context, FileOptions } from './context.ts';
 import { misused } from './failure.ts';
@@ -41,8 +41,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     (error: unknown) => codeOf(error) !== 'ENOENT',
   );
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }

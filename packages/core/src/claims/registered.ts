@@ -1,6 +1,6 @@
 // The registered claims, RFC 7519 §4.1: what time, audience and identity have to say. Runs only after the signature is good.
 import { AuthError } from '../errors.ts';
-import type { JsonObject, JsonValue } from '../values/json.ts';
+import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 
 /** How the registered claims are judged. */
 export interface RegisteredClaimsPolicy {
@@ -130,10 +130,6 @@ const PLAIN = /^[\x21-\x7e]+$/;
 export function isIdentifier(value: unknown): boolean {
   if (typeof value !== 'string') return false;
   return PLAIN.test(value) || (value.trim() !== '' && !/\p{Cc}/u.test(value));
-}
-
-function own(claims: JsonObject, name: string): JsonValue | undefined {
-  return Object.hasOwn(claims, name) ? claims[name] : undefined;
 }
 
 function invalid(detail: string): AuthError {

@@ -1,10 +1,12 @@
 // Sockets: an HTTP upgrade authenticated before it is answered, and a connection that ends with its token. No WebSocket library.
+
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { noteUpgrade } from '../credentials/cookie.ts';
 import type { ConcealableRequest, ResponseView } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { isAuthError } from '../errors.ts';
+import { MAX_TIMER_MS } from '../net/limits.ts';
 import type { AuthenticateOverrides, CompiledOverrides } from './access.ts';
 import type { Principal } from './principal.ts';
 
@@ -19,8 +21,6 @@ export interface AcceptedUpgrade<T> {
   /** What `authenticate` gave: undefined for an anonymous request, which `mode: 'strict'` never lets pass. */
   readonly auth: T;
 }
-
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Authenticates an upgrade (RFC 9110 §7.8): call it in the server's `upgrade` event, before the WebSocket library gets the socket. A

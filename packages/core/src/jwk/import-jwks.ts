@@ -51,7 +51,8 @@ export interface JwkSet {
   readonly keys: readonly JsonObject[];
 }
 
-const MAX_KEYS = 200;
+/** Keys of the largest JWK Set that is taken. */
+export const MAX_KEYS = 200;
 const MAX_KID_LENGTH = 256;
 
 /**

@@ -8,7 +8,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import type { SignatureAlgorithm } from '../token/algorithms.ts';
-import type { JsonObject } from '../values/json.ts';
+import { type JsonObject, own } from '../values/json.ts';
 import { isAnotherKey } from './key-encodings.ts';
 import { hasRocaFingerprint } from './weak-keys.ts';
 
@@ -155,7 +155,7 @@ function readPublicMembers(jwk: JsonObject, algorithms: readonly SignatureAlgori
 
 /** A member that has to be a string. */
 export function member(jwk: JsonObject, name: string): string {
-  const value = Object.hasOwn(jwk, name) ? jwk[name] : undefined;
+  const value = own(jwk, name);
   if (typeof value !== 'string') throw new UnusableKey(`${name} is not a string`);
   return value;
 }

@@ -1,4 +1,5 @@
 // Public keys given as PEM, one algorithm each: a primary key and its backup. They have no kid, so each is tried for any token.
+
 import { basename, dirname } from 'node:path';
 import {
   type ImportedJwks,
@@ -8,6 +9,7 @@ import {
   type VerificationKey,
 } from '../jwk/import-jwks.ts';
 import { withDeadline } from '../net/deadline.ts';
+import { DEADLINE_MS } from '../net/limits.ts';
 import { readSecretFile, watchPath } from '../secrets/directory.ts';
 import { publicJwkFromPem } from '../secrets/pem.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
@@ -18,8 +20,6 @@ export type PublicKeySettings = { readonly algorithm: AlgorithmName } & (
   | { readonly file: string }
   | { readonly pem: string }
 );
-
-const DEADLINE_MS = 5_000;
 
 /** Makes a source of PEM keys. Files are read again at each refresh, and when their folder changes. */
 export function createPublicKeysSource(keys: readonly PublicKeySettings[], policy: KeyPolicy): KeySource {

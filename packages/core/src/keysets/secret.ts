@@ -2,7 +2,8 @@
 
 import { importJwks, type KeyPolicy } from '../jwk/import-jwks.ts';
 import { withDeadline } from '../net/deadline.ts';
-import type { SecretReference, SecretStore } from '../secrets/store.ts';
+import { DEADLINE_MS } from '../net/limits.ts';
+import { MAX_SECRET_BYTES, type SecretReference, type SecretStore } from '../secrets/store.ts';
 import { parseJsonObject } from '../values/json.ts';
 import type { KeySource } from './refreshed-keyset.ts';
 
@@ -14,9 +15,6 @@ export interface SecretSettings {
   readonly reference: SecretReference;
   readonly policy: KeyPolicy;
 }
-
-const DEADLINE_MS = 5_000;
-const MAX_BYTES = 512 * 1024;
 
 /** Makes a source of one secret. The store belongs to the application: closing the keyset does not close it. */
 export function createSecretSource({ kind, store, reference, policy }: SecretSettings): KeySource {
@@ -58,7 +56,8 @@ export async function findSecret(
   if (!(bytes instanceof Uint8Array))
     throw new Error(`${what} something else than bytes in ${reference.key}`);
   if (bytes.length === 0) throw new Error(`${what} nothing in ${reference.key}`);
-  if (bytes.length > MAX_BYTES) throw new Error(`${what} more than ${MAX_BYTES} bytes in ${reference.key}`);
+  if (bytes.length > MAX_SECRET_BYTES)
+    throw new Error(`${what} more than ${MAX_SECRET_BYTES} bytes in ${reference.key}`);
   return bytes;
 }
 

@@ -1,4 +1,5 @@
 // The refresh engine: keeps one value current from one source, and never makes an outage of its own. No HTTP, no parsing.
+import { MAX_TIMER_MS } from './limits.ts';
 
 /** What a source gives says how long it may be used. */
 export interface Loaded {
@@ -78,8 +79,6 @@ const REFRESH_AHEAD = 0.8;
 const COOLDOWN_MS = 10_000;
 const MIN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
-/** Node turns a longer delay into none at all. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Keeps what a source gives. Reads nothing before the first `current()` or `ready()`. Ages are monotonic. */
 export function createRefreshed<L extends Loaded, T extends object>(

@@ -10,12 +10,13 @@ import { generateJwk } from '../jwk/generate.ts';
 import { importPem } from '../keysets/public-keys.ts';
 import { readSecretFile } from '../secrets/directory.ts';
 import { privateJwkFromPem } from '../secrets/pem.ts';
-import { codeOf, refuseLink, writePrivateFile } from '../secrets/write-file.ts';
+import { refuseLink, writePrivateFile } from '../secrets/write-file.ts';
 import { createSigner } from '../signing/signer.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { parseToken } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
 import type { JsonObject } from '../values/json.ts';
+import { codeOf } from '../values/system-error.ts';
 
 /** Where the files are. All paths are absolute. */
 export interface AuthDirectory {

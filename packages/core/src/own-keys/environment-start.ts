@@ -9,10 +9,11 @@ import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import type { KeysetOptions } from '../keysets/options.ts';
 import { readSecretFile } from '../secrets/directory.ts';
-import { codeOf } from '../secrets/write-file.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { Clock } from '../values/clock.ts';
+import { own } from '../values/json.ts';
 import { isPlainObject, readObject } from '../values/readers.ts';
+import { codeOf } from '../values/system-error.ts';
 import {
   AUTH_ALGORITHM,
   isSignedBy,
@@ -127,7 +128,7 @@ async function readSettingsFile(file: string): Promise<Values> {
 function pick(source: { readonly [name: string]: unknown }): Values {
   return Object.fromEntries(
     NAMES.flatMap((name) => {
-      const value = Object.hasOwn(source, name) ? source[name] : undefined;
+      const value = own(source, name);
       if (value === undefined || value === '') return [];
       if (typeof value !== 'string') throw new ConfigError(name, 'expected one value on its line');
       return [[name, value.trim()]];

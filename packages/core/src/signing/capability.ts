@@ -1,5 +1,6 @@
 // Object capabilities: one token per object, minted for one caller, and good only beside that caller's own token. The relation between the
 // two is declared once, and both sides, who mints and who requires, are made of the same declaration.
+
 import { createAuthenticator } from '../decision/authenticator.ts';
 import { contextOf, isPrincipal, type Principal } from '../decision/principal.ts';
 import { AuthError, ConfigError } from '../errors.ts';
@@ -8,6 +9,7 @@ import type { SecretStore } from '../secrets/store.ts';
 import { normalizeType } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
 import type { Duration } from '../values/duration.ts';
+import { own } from '../values/json.ts';
 import { isPlainObject, readObject, readText } from '../values/readers.ts';
 import type { ClaimsToSign } from './claims.ts';
 import type { SignerOptions } from './options.ts';
@@ -201,7 +203,7 @@ function relatedClaims(
 ): { readonly [claim: string]: string | number } | undefined {
   const related: Record<string, string | number> = {};
   for (const [claim, of] of Object.entries(relation)) {
-    const value = Object.hasOwn(claims, of) ? claims[of] : undefined;
+    const value = own(claims, of);
     // A list or an object has no one meaning of being the same, and nothing is nobody's.
     if ((typeof value !== 'string' || value === '') && typeof value !== 'number') return undefined;
     related[claim] = value;

@@ -6,6 +6,8 @@ export { type DescriptorDocument, parseDescriptor } from '../descriptor/document
 export { readDescriptorFile, readSigning } from '../descriptor/load.ts';
 export { readKeyset } from '../keysets/read.ts';
 export { readLegacyKeys } from '../keysets/read-legacy-keys.ts';
+export { MAX_SECRET_BYTES } from '../secrets/store.ts';
+export { codeOf } from '../values/system-error.ts';
 export { addKey, addKeyset, type KeysetChanges, removeKeys, removeKeyset, updateKeyset } from './edit.ts';
 export { checkKeyPair, checkSymmetricSecret, extractPublicKey, type KeyPairText } from './key-files.ts';
 export type { Finding, Severity } from './lint/rule.ts';

@@ -2,6 +2,7 @@
 
 import type { DescriptorDocument } from '../descriptor/document.ts';
 import { interpolate } from '../descriptor/interpolate.ts';
+import { own } from '../values/json.ts';
 import type { UncheckedOptions } from '../values/readers.ts';
 import { algorithmRules } from './lint/algorithms.ts';
 import { endpointRules } from './lint/endpoints.ts';
@@ -38,7 +39,7 @@ export async function lintDescriptor(
   document: DescriptorDocument,
   { secrets, environment = process.env }: LintContext = {},
 ): Promise<readonly Finding[]> {
-  const unset = variablesIn(document.jwt).filter(({ name }) => variableIn(environment, name) === undefined);
+  const unset = variablesIn(document.jwt).filter(({ name }) => own(environment, name) === undefined);
   const jwt = interpolate(document.jwt, knownIn(environment, unset));
   const written = new Set<LintRule>(literalRules);
   const found: readonly UnplacedFinding[] = [
@@ -98,10 +99,6 @@ function knownIn(
   unset: readonly { readonly name: string }[],
 ): NonNullable<LintContext['environment']> {
   return { ...environment, ...Object.fromEntries(unset.map(({ name }) => [name, `\${${name}}`])) };
-}
-
-function variableIn(environment: NonNullable<LintContext['environment']>, name: string): string | undefined {
-  return Object.hasOwn(environment, name) ? environment[name] : undefined;
 }
 
 /** True for the same place, and for one inside it. */

@@ -8,7 +8,7 @@ import {
 } from '../../claims/registered.ts';
 import type { RequestParameters } from '../../claims/rules.ts';
 import { AuthError } from '../../errors.ts';
-import type { JsonObject } from '../../values/json.ts';
+import { type JsonObject, own } from '../../values/json.ts';
 import type { Settings } from '../options.ts';
 import { attempt, type ExplainedCheck, ruleText, textOf, timeText } from './check.ts';
 
@@ -188,8 +188,4 @@ export function explainRules(
 
 function pick(claims: JsonObject, names: readonly string[]): JsonObject {
   return Object.fromEntries(Object.entries(claims).filter(([name]) => names.includes(name)));
-}
-
-function own(claims: JsonObject, name: string): JsonObject[string] | undefined {
-  return Object.hasOwn(claims, name) ? claims[name] : undefined;
 }
