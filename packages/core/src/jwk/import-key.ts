@@ -16,7 +16,7 @@ import { hasRocaFingerprint } from './weak-keys.ts';
 export class UnusableKey extends Error {}
 
 /** A key, and its name that nobody gave it. */
-export interface KeyMaterial {
+interface KeyMaterial {
   readonly key: KeyObject;
   /** RFC 7638, SHA-256. */
   readonly thumbprint: string;

@@ -8,11 +8,10 @@ import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { createDiscoverySource } from './discovery.ts';
 import { createInlineKeyset } from './inline.ts';
 import { createJkuKeyset, type JwksHost } from './jku.ts';
-import { createJwksUrlSource } from './jwks-url.ts';
 import type { KeySelection, Keyset } from './keyset.ts';
 import { createLegacyKeysets, type LegacyKeySettings } from './legacy-keys.ts';
 import { createPublicKeysSource, type PublicKeySettings } from './public-keys.ts';
-import { createRefreshedKeyset, type KeySource } from './refreshed-keyset.ts';
+import { createRefreshedKeyset, type KeySource, loadJwks } from './refreshed-keyset.ts';
 import { createSecretSource } from './secret.ts';
 import { indexKeysets, type KeysetIndex } from './select.ts';
 
@@ -62,7 +61,7 @@ export interface SecretStores {
 }
 
 /** What an authenticator's keysets are made of. */
-export interface KeysetsSettings {
+interface KeysetsSettings {
   readonly keysets: readonly KeysetSettings[];
   readonly keys: readonly LegacyKeySettings[];
   readonly stores: SecretStores;
@@ -141,8 +140,16 @@ function build(settings: KeysetSettings, stores: SecretStores): Keyset {
       const store = requireStore(stores, settings.source, settings.name);
       return kept(createSecretSource({ kind, store, reference: settings.reference, policy }));
     }
-    case 'jwksUrl':
-      return kept(createJwksUrlSource({ url: settings.url, policy, fetcher: createJsonFetcher(settings) }));
+    case 'jwksUrl': {
+      const { url } = settings;
+      const fetcher = createJsonFetcher(settings);
+      return kept({
+        // Without the query, where some servers want a key.
+        description: `${url.origin}${url.pathname}`,
+        load: (signal) => loadJwks({ url, policy, fetcher }, signal),
+        close: () => fetcher.close(),
+      });
+    }
     case 'useOidcDiscovery':
       return kept(createDiscoverySource({ ...settings, ...refresh, fetcher: createJsonFetcher(settings) }));
     case 'jwksHosts':

@@ -5,7 +5,7 @@ import { EXPOSED } from '../jwk/import-key.ts';
 import { createSnapshot, type KeySelection, type Keyset, publishChanges } from './keyset.ts';
 
 /** What an inline keyset is made of. */
-export interface InlineKeysetSettings {
+interface InlineKeysetSettings {
   readonly name: string;
   readonly issuer: string | undefined;
   readonly policy: KeyPolicy;

@@ -19,7 +19,7 @@ export interface LegacyKeySettings {
 }
 
 /** What the list is made of. */
-export interface LegacyKeysSettings {
+interface LegacyKeysSettings {
   readonly keys: readonly LegacyKeySettings[];
   readonly store: SecretStore;
   readonly refreshIntervalMs: number;
@@ -27,7 +27,7 @@ export interface LegacyKeysSettings {
 }
 
 /** The list, as keysets. */
-export interface LegacyKeysets {
+interface LegacyKeysets {
   /** The whole list: for tokens without an issuer. It alone is loaded and closed; the others look at it. */
   readonly all: Keyset;
   /** The keys of each issuer that the list names, and those without one. */

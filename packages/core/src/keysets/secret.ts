@@ -8,7 +8,7 @@ import { parseJsonObject } from '../values/json.ts';
 import type { KeySource } from './refreshed-keyset.ts';
 
 /** What a keyset in a secret is made of. */
-export interface SecretSettings {
+interface SecretSettings {
   /** `secret` or `external-secret`, as `jwks list` prints it. */
   readonly kind: 'secret' | 'external-secret';
   readonly store: SecretStore;

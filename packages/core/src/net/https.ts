@@ -9,7 +9,7 @@ import { DEADLINE_MS, MAX_DOCUMENT_BYTES } from './limits.ts';
 import type { TlsSettings } from './tls.ts';
 
 /** A document and how long its server says it may be used. */
-export interface FetchedJson {
+interface FetchedJson {
   readonly json: JsonObject;
   /** From Cache-Control or Expires; undefined if neither says anything. 0 if it must not be stored. */
   readonly lifetimeMs: number | undefined;
@@ -23,7 +23,7 @@ export interface JsonFetcher {
 }
 
 /** How one keyset's documents are fetched. */
-export interface FetcherSettings {
+interface FetcherSettings {
   readonly tls: TlsSettings;
   /** Refuses hosts at private, loopback and link-local addresses. For URLs that a token names. */
   readonly publicOnly?: boolean | undefined;
@@ -56,7 +56,7 @@ export function createJsonFetcher({ tls, publicOnly = false }: FetcherSettings):
 }
 
 /** Connections to somewhere, and what fetches over them. */
-export interface Connections {
+interface Connections {
   open(): Promise<{ readonly agent: Agent; readonly fetch: typeof fetch }>;
   close(): Promise<void>;
 }

@@ -20,7 +20,7 @@ export interface Source<L extends Loaded> {
 }
 
 /** Why there is nothing to use. */
-export interface Unavailable {
+interface Unavailable {
   readonly cause: unknown;
   /** Until the next attempt; undefined where none has been made. */
   readonly retryAfterSeconds: number | undefined;
@@ -46,7 +46,7 @@ export interface RefreshSettings<L extends Loaded, T> {
 }
 
 /** How an engine fares. */
-export interface RefreshReport<T> {
+interface RefreshReport<T> {
   readonly value: T | undefined;
   /** `fresh`: within its lifetime. `stale`: older, in use because the source fails. `empty`: nothing usable. */
   readonly state: 'fresh' | 'stale' | 'empty';

@@ -8,7 +8,7 @@ import type { AuthenticatorOptions } from '../decision/options.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import type { KeysetOptions } from '../keysets/options.ts';
-import { readSecretFile } from '../secrets/directory.ts';
+import { readTextFile } from '../secrets/directory.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { Clock } from '../values/clock.ts';
 import { own } from '../values/json.ts';
@@ -110,7 +110,7 @@ function refuseUnlessEnabled(enabled: string | undefined, hasOwn: boolean): void
 }
 
 async function readSettingsFile(file: string): Promise<Values> {
-  const text = await readText(file);
+  const text = await readTextFile(file);
   if (text === undefined) throw new ConfigError('file', `cannot be read: ${await whyNot(file)}`);
   // As text, whatever it looks like: `true` and `1` are what was written. Silent: others' secrets may stand in the file.
   const { parseAllDocuments } = await import('yaml');
@@ -181,9 +181,9 @@ async function findSystemKey(
   subject: string,
   keys: readonly PublicKeyFile[],
 ): Promise<PublicKeyFile | undefined> {
-  const token = (await readText(file))?.trim() ?? '';
+  const token = (await readTextFile(file))?.trim() ?? '';
   for (const key of keys) {
-    if (isSignedBy(token, (await readText(key.file)) ?? '', key.algorithm, subject)) return key;
+    if (isSignedBy(token, (await readTextFile(key.file)) ?? '', key.algorithm, subject)) return key;
   }
   if (keys.length > 0)
     warn(
@@ -195,14 +195,4 @@ async function findSystemKey(
 
 async function whyNot(file: string): Promise<string> {
   return access(file, constants.R_OK).then(() => 'not a small file', codeOf);
-}
-
-/** @returns undefined for what is no small file that can be read */
-async function readText(file: string): Promise<string | undefined> {
-  try {
-    const bytes = await readSecretFile(file, new AbortController().signal);
-    return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
-  } catch {
-    return undefined;
-  }
 }

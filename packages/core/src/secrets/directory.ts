@@ -59,6 +59,12 @@ export async function readSecretFile(path: string, signal: AbortSignal): Promise
   }
 }
 
+/** Reads one small regular file as text. @returns undefined for a file that is not there or cannot be read */
+export async function readTextFile(path: string): Promise<string | undefined> {
+  const bytes = await readSecretFile(path, new AbortController().signal).catch(() => undefined);
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
+}
+
 /**
  * Watches a path without keeping the process alive. Where it cannot be watched, the refresh interval has to do.
  * @param names in a directory, what of it counts. Kubernetes swaps a whole mount by a name that begins with two dots

@@ -17,24 +17,15 @@ export function publicJwkFromPem(pem: string): JsonWebKey {
   return toJwk(createPublicKey, block);
 }
 
-/** The public half of a private key, which this never gives away. @throws TypeError with a constant text */
-export function publicJwkOfPrivatePem(pem: string): JsonWebKey {
-  return toJwk(createPublicKey, readPrivatePem(pem));
-}
-
 /** Reads a private key whole: what this returns is a secret. @throws TypeError with a constant text */
 export function privateJwkFromPem(pem: string): JsonWebKey {
-  return toJwk(createPrivateKey, readPrivatePem(pem));
-}
-
-function readPrivatePem(pem: string): string {
   const { label, block } = readPem(pem);
   if (!PRIVATE_LABELS.some((known) => known === label)) {
     throw new TypeError(
       'expected PEM with "BEGIN PRIVATE KEY", "BEGIN RSA PRIVATE KEY" or "BEGIN EC PRIVATE KEY"',
     );
   }
-  return block;
+  return toJwk(createPrivateKey, block);
 }
 
 function readPem(pem: string): { readonly label: string; readonly block: string } {

@@ -18,7 +18,7 @@ export interface ClaimsPolicy {
 }
 
 /** Claims as they are signed. */
-export interface CompleteClaims {
+interface CompleteClaims {
   readonly iss: string | undefined;
   readonly exp: number | undefined;
   /** The payload, JSON. */

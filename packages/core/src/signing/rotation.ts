@@ -28,7 +28,7 @@ export interface RetiredKeys {
 }
 
 /** The two moves of a rotation. */
-export interface Rotation {
+interface Rotation {
   rotate(): Promise<RotatedKey>;
   retire(): Promise<RetiredKeys>;
 }

@@ -122,7 +122,7 @@ export function sized(greater: Effect, says: string, fallback: number): Judge {
 }
 
 /** How a list is compared. */
-export interface ListRules {
+interface ListRules {
   /** What one item more does. */
   readonly more: Effect;
   /** What a list does where there was none: it lets only some pass, or it lets some pass that did not. Default: the items are added to none. */
