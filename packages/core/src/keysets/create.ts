@@ -127,33 +127,43 @@ function createKeyset(settings: KeysetSettings, stores: SecretStores): Keyset {
 
 function build(settings: KeysetSettings, stores: SecretStores): Keyset {
   const { policy, refresh } = settings;
-  const kept = (source: KeySource) =>
-    createRefreshedKeyset({ ...settings, ...refresh, allowed: policy.allowed, source });
+  if (settings.source === 'jwks') return createInlineKeyset(settings);
+  if (settings.source === 'jwksHosts')
+    return createJkuKeyset({ ...settings, ...refresh, fetcher: createJsonFetcher(settings) });
+  const source = createSource(settings, stores);
+  return createRefreshedKeyset({ ...settings, ...refresh, allowed: policy.allowed, source });
+}
+
+/**
+ * Makes the source of a keyset whose keys are all read from one place. Reads nothing yet.
+ * @throws ConfigError for a secret without a store
+ */
+export function createSource(
+  settings: Exclude<KeysetSettings, { readonly source: 'jwks' } | { readonly source: 'jwksHosts' }>,
+  stores: SecretStores,
+): KeySource {
+  const { policy, refresh } = settings;
   switch (settings.source) {
-    case 'jwks':
-      return createInlineKeyset(settings);
     case 'publicKeys':
-      return kept(createPublicKeysSource(settings.publicKeys, policy));
+      return createPublicKeysSource(settings.publicKeys, policy);
     case 'secret':
     case 'externalSecret': {
       const kind = settings.source === 'secret' ? 'secret' : 'external-secret';
       const store = requireStore(stores, settings.source, settings.name);
-      return kept(createSecretSource({ kind, store, reference: settings.reference, policy }));
+      return createSecretSource({ kind, store, reference: settings.reference, policy });
     }
     case 'jwksUrl': {
       const { url } = settings;
       const fetcher = createJsonFetcher(settings);
-      return kept({
+      return {
         // Without the query, where some servers want a key.
         description: `${url.origin}${url.pathname}`,
         load: (signal) => loadJwks({ url, policy, fetcher }, signal),
         close: () => fetcher.close(),
-      });
+      };
     }
     case 'useOidcDiscovery':
-      return kept(createDiscoverySource({ ...settings, ...refresh, fetcher: createJsonFetcher(settings) }));
-    case 'jwksHosts':
-      return createJkuKeyset({ ...settings, ...refresh, fetcher: createJsonFetcher(settings) });
+      return createDiscoverySource({ ...settings, ...refresh, fetcher: createJsonFetcher(settings) });
   }
 }
 
