@@ -2,10 +2,10 @@
 import { generateKeyPair, type KeyPairKeyObjectResult, randomBytes, randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { type AlgorithmName, findAlgorithm, isLegacy, type SignatureAlgorithm } from '../token/algorithms.ts';
+import { MAX_KID_LENGTH } from '../token/parse.ts';
 import { isJsonObject, type JsonObject, own } from '../values/json.ts';
 
 const RSA_BITS = 3072;
-const MAX_KID_LENGTH = 256;
 /** By what node:crypto calls them. */
 const ML_DSA_TYPES = ['ml-dsa-44', 'ml-dsa-65', 'ml-dsa-87'] as const;
 

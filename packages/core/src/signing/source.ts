@@ -2,6 +2,7 @@
 
 import { publicJwk } from '../jwk/generate.ts';
 import { importJwk } from '../jwk/import-jwks.ts';
+import { holdsSecret } from '../jwk/import-key.ts';
 import type { LegacyKeySettings } from '../keysets/legacy-keys.ts';
 import { findSecret, readSecret, watching } from '../keysets/secret.ts';
 import { createJsonFetcher } from '../net/https.ts';
@@ -13,7 +14,7 @@ import { findAlgorithm } from '../token/algorithms.ts';
 import { deepFreeze, isJsonObject, type JsonObject, parseJsonObject } from '../values/json.ts';
 import type { SecretFormat } from './options.ts';
 import type { SignerSettings } from './read.ts';
-import { importSigningKey, isPrivate, type RefusedKey, type SigningKey } from './signing-key.ts';
+import { importSigningKey, type RefusedKey, type SigningKey } from './signing-key.ts';
 
 /** What a source gives: at least one key that signs. */
 export interface SigningKeys extends Loaded {
@@ -82,7 +83,7 @@ function importSet(document: unknown, wanted: Wanted & { readonly nameByThumbpri
   return loadedOf(
     named.map((jwk) => importSigningKey(jwk, wanted)),
     // Another signer's private key in the set is not published as one of this signer's.
-    members.filter((jwk) => !isPrivate(jwk)).flatMap(published),
+    members.filter((jwk) => !holdsSecret(jwk)).flatMap(published),
   );
 }
 

@@ -1,6 +1,6 @@
 // What lint finds in the text of a descriptor itself: secrets that stand in it, and variables. Nothing of a secret gets into a finding.
 
-import { EXPOSED, refuseExposed } from '../../jwk/import-key.ts';
+import { holdsSecret } from '../../jwk/import-key.ts';
 import { isJsonObject } from '../../values/json.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
 import { itemsOf, keysetsOf, type LintRule, membersOf, type Spot, spotIf, textsIn } from './rule.ts';
@@ -58,13 +58,7 @@ export function variablesIn(
 
 /** True for a JWK that nobody but its owner may see. */
 export function isExposed(jwk: unknown): boolean {
-  if (!isJsonObject(jwk)) return false;
-  try {
-    refuseExposed(jwk);
-    return false;
-  } catch (error) {
-    return error instanceof Error && error.message === EXPOSED;
-  }
+  return isJsonObject(jwk) && holdsSecret(jwk);
 }
 
 function jwksOf(
