@@ -103,7 +103,8 @@ export type {
 } from './signing/capability.ts';
 export { createCapabilityIssuer, createCapabilityVerifier } from './signing/capability.ts';
 export type { ClaimsToSign } from './signing/claims.ts';
-export type { GatewaySigner, GatewaySignerOptions } from './signing/gateway.ts';
+export type { KrakendConfiguration, KrakendSigner } from './signing/krakend.ts';
+export { fromKrakend } from './signing/krakend.ts';
 export type {
   ExternalSecretSignerOptions,
   JwksSignerOptions,

@@ -4,19 +4,14 @@ import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { isPlainObject, readObject, type UncheckedOptions } from '../values/readers.ts';
 import { readSignedFields, type SignedFields } from './fields.ts';
-import { type GatewaySignerOptions, inGatewayTerms, readGatewaySigner } from './gateway.ts';
 import type { SignerOptions } from './options.ts';
 import { signerOptionNames } from './read.ts';
 import { createSigner, type Signer } from './signer.ts';
 
-/**
- * Which fields are signed, and by whom: a signer made before, or the options of one; or the gateway's own configuration, as it stands
- * in its file.
- */
+/** Which fields are signed, and by whom: a signer made before, or the options of one. */
 export type SignResponseOptions =
   | (SignedFields & { readonly signer: Signer })
-  | (SignedFields & SignerOptions)
-  | GatewaySignerOptions;
+  | (SignedFields & SignerOptions);
 
 /** A reply that is about to leave. */
 export interface OutgoingReply {
@@ -94,15 +89,6 @@ const OF_A_BODY = [...NO_LONGER_TRUE, 'Content-Type', 'Content-Encoding', 'Cache
  * @throws ConfigError
  */
 export function createResponseSigner(options: SignResponseOptions): ResponseSigner {
-  const gateway = readGatewaySigner(options);
-  try {
-    return create(gateway ?? options);
-  } catch (error) {
-    throw gateway === undefined ? error : inGatewayTerms(error, options);
-  }
-}
-
-function create(options: unknown): ResponseSigner {
   const { keysToSign, full, onMissing, ...rest } = readObject(
     options,
     ['keysToSign', 'full', 'onMissing', 'signer', ...signerOptionNames],
