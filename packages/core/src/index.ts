@@ -141,5 +141,5 @@ export { isPrincipal } from './decision/principal.ts';
 export { settle } from './decision/settle.ts';
 export { asError, authErrorCodes } from './errors.ts';
 export { inconclusive } from './net/breaker.ts';
-export type { HeaderAccess, OutgoingReply, ResponseSigner, SignedReply } from './signing/response.ts';
-export { createResponseSigner, headersOf } from './signing/response.ts';
+export type { OutgoingReply, ResponseSigner, SignedReply } from './signing/response.ts';
+export { createResponseSigner } from './signing/response.ts';
