@@ -72,14 +72,15 @@ export function importJwks(document: unknown, policy: KeyPolicy): ImportedJwks {
     throw new TypeError('not a JWK Set');
   }
   if (document.keys.length > MAX_KEYS) throw new TypeError(`a JWK Set of more than ${MAX_KEYS} keys`);
-  const keys: VerificationKey[] = [];
-  const skipped: SkippedKey[] = [];
-  for (const member of document.keys) {
-    const key = importJwk(member, policy);
-    if ('reason' in key) skipped.push(key);
-    else keys.push(key);
-  }
-  return { keys, skipped };
+  return separate(document.keys.map((member) => importJwk(member, policy)));
+}
+
+/** The keys that can be used, and those that cannot. */
+export function separate(imported: readonly (VerificationKey | SkippedKey)[]): ImportedJwks {
+  return {
+    keys: imported.filter((key): key is VerificationKey => !('reason' in key)),
+    skipped: imported.filter((key): key is SkippedKey => 'reason' in key),
+  };
 }
 
 /** Imports one JWK, or says why it cannot be used to verify. */

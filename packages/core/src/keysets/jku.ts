@@ -74,9 +74,8 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
       allowed: policy.allowed,
       source: {
         description: `${url.origin}${url.pathname}`,
+        // Not closed: the connections are shared by all URLs.
         load: (signal) => loadJwks({ url, policy, fetcher }, signal),
-        // The connections are shared by all URLs.
-        close: () => Promise.resolve(),
       },
     });
     admittedAt.set(keyset, now);

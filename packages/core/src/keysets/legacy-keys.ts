@@ -1,6 +1,6 @@
 // The deprecated `keys` list: raw keys in secrets, found by issuer first and by key id then. Kept so that it can be left in peace.
 
-import { importJwk, type SkippedKey, type VerificationKey } from '../jwk/import-jwks.ts';
+import { importJwk, type SkippedKey, separate, type VerificationKey } from '../jwk/import-jwks.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { symmetricJwk } from '../secrets/symmetric.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
@@ -61,14 +61,9 @@ function createSource({ keys, store }: LegacyKeysSettings): KeySource {
       const imported = await Promise.all(
         keys.map(async (key) => importLegacy(key, await readEntry(key, store, signal))),
       );
-      return {
-        keys: imported.filter((key): key is VerificationKey => !('reason' in key)),
-        skipped: imported.filter((key): key is SkippedKey => 'reason' in key),
-        lifetimeMs: undefined,
-      };
+      return { ...separate(imported), lifetimeMs: undefined };
     },
     ...watching(store, keys.map(entryOf)),
-    close: () => Promise.resolve(),
   };
 }
 
@@ -96,7 +91,7 @@ function importLegacy(
   if (findAlgorithm(algorithm)?.kty === 'oct') {
     return importJwk({ ...symmetricJwk(bytes), kid: keyId, alg: algorithm }, { origin: 'secret', legacy });
   }
-  const imported = importPem(Buffer.from(bytes).toString('utf8'), algorithm, { origin: 'public' });
+  const imported = importPem(bytes, algorithm, { origin: 'public' });
   return { ...imported, kid: keyId };
 }
 

@@ -25,7 +25,6 @@ export function createSecretSource({ kind, store, reference, policy }: SecretSet
       return { ...importJwks(document, policy), lifetimeMs: undefined };
     },
     ...watching(store, [reference]),
-    close: () => Promise.resolve(),
   };
 }
 

@@ -15,8 +15,8 @@ export interface Source<L extends Loaded> {
   load(signal: AbortSignal): Promise<L>;
   /** Calls back when the source has changed, where it can tell. Returns what ends it. */
   watch?(changed: () => void): () => void;
-  /** Lets go of connections. */
-  close(): Promise<void>;
+  /** Lets go of connections, where the source has any. */
+  close?(): Promise<void>;
 }
 
 /** Why there is nothing to use. */
@@ -236,7 +236,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
       stopping.abort();
       clearTimeout(timer);
       unwatch?.();
-      await source.close();
+      await source.close?.();
       await loading;
     },
   });

@@ -15,7 +15,6 @@ import { createSigner } from '../signing/signer.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { parseToken } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
-import type { JsonObject } from '../values/json.ts';
 import { codeOf } from '../values/system-error.ts';
 
 /** Where the files are. All paths are absolute. */
@@ -195,7 +194,7 @@ async function saveSystemToken(files: Files, options: AuthDirectoryOptions): Pro
 
 async function sign({ privateKey }: Files, claims: object, options: AuthDirectoryOptions): Promise<string> {
   const signer = createSigner({
-    jwks: { keys: [privateJwkFromPem(await readPem(privateKey)) as JsonObject] },
+    jwks: { keys: [privateJwkFromPem(await readPem(privateKey))] },
     alg: AUTH_ALGORITHM,
     issuer: options.issuer ?? hostname(),
     audience: options.audience,

@@ -66,8 +66,13 @@ export async function loadEnvironmentStart(options: EnvironmentStartOptions = {}
   const { file, environment = process.env, directory, audience = null, systemSubject, clock } = options;
   readObject(options, ['file', 'environment', 'directory', 'audience', 'systemSubject', 'clock'], '');
   const values = file === undefined ? pick(environment) : await readSettingsFile(file);
-  const own = ['JWT_PUBLIC_KEY', 'JWT_ALGORITHM', 'JWT_AUTHENTICATION_SERVER_URL', 'SYSTEM_TOKEN'] as const;
-  const hasOwn = own.some((name) => values[name] !== undefined);
+  const ownNames = [
+    'JWT_PUBLIC_KEY',
+    'JWT_ALGORITHM',
+    'JWT_AUTHENTICATION_SERVER_URL',
+    'SYSTEM_TOKEN',
+  ] as const;
+  const hasOwn = ownNames.some((name) => values[name] !== undefined);
   refuseUnlessEnabled(values.ENABLE_JWT, hasOwn);
   const made = hasOwn ? undefined : await openAuthDirectory({ directory, systemSubject, clock });
   if (made !== undefined && made.made.length > 0)

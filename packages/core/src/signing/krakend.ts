@@ -139,16 +139,12 @@ interface Found {
 function findConfiguration(value: unknown): Found {
   if (!isPlainObject(value)) throw new ConfigError('configuration', 'expected an object');
   // An endpoint's other members, and other components' configuration, are not judged here.
-  const inside = value.extra_config === undefined ? value : readNamespaces(value.extra_config);
+  const inside = value.extra_config === undefined ? value : value.extra_config;
+  if (!isPlainObject(inside)) throw new ConfigError('extra_config', 'expected an object');
   const [namespace, other] = NAMESPACES.filter((name) => inside[name] !== undefined);
   if (other !== undefined) throw new ConfigError(other, 'stands beside the other namespace of the signer');
   if (namespace !== undefined) return { configuration: inside[namespace], path: namespace };
   if (value.extra_config !== undefined)
     throw new ConfigError('extra_config', `has no signer; expected ${NAMESPACES.join(' or ')}`);
   return { configuration: value, path: '' };
-}
-
-function readNamespaces(value: unknown): UncheckedOptions {
-  if (!isPlainObject(value)) throw new ConfigError('extra_config', 'expected an object');
-  return value;
 }

@@ -33,7 +33,7 @@ export function createSigningSource(settings: SignerSettings): Source<SigningKey
   switch (settings.source) {
     case 'jwks': {
       const loaded = importSet(settings.jwks, settings);
-      return { description: 'jwks', load: () => Promise.resolve(loaded), close: () => Promise.resolve() };
+      return { description: 'jwks', load: () => Promise.resolve(loaded) };
     }
     case 'secret':
     case 'externalSecret': {
@@ -46,7 +46,6 @@ export function createSigningSource(settings: SignerSettings): Source<SigningKey
             nameByThumbprint: settings.format === 'pem',
           }),
         ...watching(store, [reference]),
-        close: () => Promise.resolve(),
       };
     }
     case 'jwkUrl': {
@@ -68,7 +67,6 @@ export function createSigningSource(settings: SignerSettings): Source<SigningKey
         description: 'keys (deprecated)',
         load: (signal) => loadLegacy(keys, store, settings, signal),
         ...watching(store, keys.map(entryOf)),
-        close: () => Promise.resolve(),
       };
     }
   }
@@ -119,7 +117,7 @@ function published(jwk: JsonObject): readonly JsonObject[] {
 /** An entry as a JWK Set, however it is written. */
 function readEntry(bytes: Uint8Array, format: SecretFormat, { kid, algorithm: alg }: Wanted): unknown {
   if (format === 'jwks') return parseJsonObject(bytes);
-  const jwk = format === 'pem' ? privateJwkFromPem(Buffer.from(bytes).toString('utf8')) : symmetricJwk(bytes);
+  const jwk = format === 'pem' ? privateJwkFromPem(bytes) : symmetricJwk(bytes);
   return { keys: [{ ...jwk, alg, ...(kid === undefined ? {} : { kid }) }] };
 }
 
@@ -167,7 +165,7 @@ async function legacyJwk(
   const named = { kid: key.keyId, alg: key.algorithm };
   if (entry.key === 'secret.key') return { ...symmetricJwk(bytes), ...named };
   try {
-    return { ...(privateJwkFromPem(Buffer.from(bytes).toString('utf8')) as JsonObject), ...named };
+    return { ...privateJwkFromPem(bytes), ...named };
   } catch (error) {
     // One that cannot be read does not take the others with it.
     if (error instanceof TypeError) return { kid: key.keyId, reason: error.message };

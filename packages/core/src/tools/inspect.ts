@@ -64,7 +64,7 @@ export async function inspectKeyset(
   try {
     return inspected(await source.load(new AbortController().signal));
   } finally {
-    await source.close();
+    await source.close?.();
   }
 }
 

@@ -3,11 +3,11 @@ import { ConfigError } from '../../errors.ts';
 import { importJwk, type SkippedKey, type VerificationKey } from '../../jwk/import-jwks.ts';
 import type { LegacyKeySettings } from '../../keysets/legacy-keys.ts';
 import { findSecret } from '../../keysets/secret.ts';
+import { privateJwkFromPem, publicJwkFromPem } from '../../secrets/pem.ts';
 import type { SecretStore } from '../../secrets/store.ts';
 import { symmetricJwk } from '../../secrets/symmetric.ts';
 import { findAlgorithm } from '../../token/algorithms.ts';
 import type { JsonObject } from '../../values/json.ts';
-import { privateJwkOf, publicJwkOf } from '../key-files.ts';
 
 /** One key of the list, with what is in its secret. */
 export interface LegacyKey {
@@ -57,8 +57,8 @@ async function read(
     const jwk = { ...symmetricJwk(bytes), ...head };
     return { settings, jwk, identity: identityOf(usable(importJwk(jwk, { origin: 'secret', legacy }))) };
   }
-  const privateHalf = withHead(await entry('private.key'), privateJwkOf, head);
-  const publicHalf = withHead(await entry('public.key'), publicJwkOf, head);
+  const privateHalf = withHead(await entry('private.key'), privateJwkFromPem, head);
+  const publicHalf = withHead(await entry('public.key'), publicJwkFromPem, head);
   const signing = privateHalf && usable(importJwk(privateHalf, { origin: 'secret' }));
   // A private key alone only signs: that its public half could be told makes nobody trust what it has signed.
   if (publicHalf === undefined) {
@@ -73,10 +73,10 @@ async function read(
 
 function withHead(
   bytes: Uint8Array | undefined,
-  readPem: (pem: string) => JsonObject,
+  readPem: (pem: Uint8Array) => JsonObject,
   head: JsonObject,
 ): JsonObject | undefined {
-  return bytes === undefined ? undefined : { ...readPem(Buffer.from(bytes).toString('utf8')), ...head };
+  return bytes === undefined ? undefined : { ...readPem(bytes), ...head };
 }
 
 function usable(key: VerificationKey | SkippedKey): VerificationKey {
