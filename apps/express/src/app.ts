@@ -58,7 +58,7 @@ export async function createApp({
           .json({ message: 'Expected {"friendToken": …, "text": …}, text of 1 to 1000 characters' });
         return;
       }
-      const friend = await friends.requireCapability(message.friendToken, request.auth);
+      const friend = await friends.verify(message.friendToken, request.auth);
       const sent = await messages.send(request.auth, friend, message.text);
       response.status(sent === undefined ? 409 : 201).json(sent ?? { message: 'You are friends no longer' });
     }),

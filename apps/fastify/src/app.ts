@@ -57,7 +57,7 @@ export async function createApp({
       return { message: 'Expected {"friendToken": …, "text": …}, text of 1 to 1000 characters' };
     }
     const auth = getAuth(request);
-    const friend = await friends.requireCapability(message.friendToken, auth);
+    const friend = await friends.verify(message.friendToken, auth);
     const sent = await messages.send(auth, friend, message.text);
     reply.code(sent === undefined ? 409 : 201);
     return sent ?? { message: 'You are friends no longer' };

@@ -1,10 +1,10 @@
 // Who is whose friend, and the tokens that say so: object capabilities, one token per friend.
 import {
   type Capability,
-  type CapabilityCheck,
-  mintCapabilities,
+  type CapabilityVerifier,
+  createCapabilityIssuer,
+  createCapabilityVerifier,
   type Principal,
-  requireCapabilities,
 } from '@latchkey/core';
 import type { OwnKeys } from './keys.ts';
 
@@ -35,22 +35,22 @@ export interface Friends {
   /** The names of a user's friends: for services, which ask about anybody. */
   namesOf(user: string): readonly string[];
   /** Whom this caller may write to by this token. */
-  readonly requireCapability: CapabilityCheck['requireCapability'];
+  readonly verify: CapabilityVerifier['verify'];
 }
 
 /** Makes both sides of the capability: this service mints it, and requires it. */
 export function createFriends({ secrets, secret, alg }: OwnKeys): Friends {
-  const { mintFor } = mintCapabilities(FRIENDSHIP, { secret, secrets, alg });
-  const { requireCapability } = requireCapabilities(FRIENDSHIP, { keySet: { secret }, secrets });
+  const { issue } = createCapabilityIssuer(FRIENDSHIP, { secret, secrets, alg });
+  const { verify } = createCapabilityVerifier(FRIENDSHIP, { keySet: { secret }, secrets });
   return {
     of: (caller) =>
       Promise.all(
         (friendships.get(caller.subject) ?? []).map(async (name) => ({
           name,
-          friendToken: await mintFor(caller, { sub: name }),
+          friendToken: await issue(caller, { sub: name }),
         })),
       ),
     namesOf: (user) => friendships.get(user) ?? [],
-    requireCapability,
+    verify,
   };
 }

@@ -52,7 +52,7 @@ export async function createApp({ authenticator, friends, login, messages, signe
         return;
       }
       const { auth } = ctx.state;
-      const friend = await friends.requireCapability(message.friendToken, auth);
+      const friend = await friends.verify(message.friendToken, auth);
       const sent = await messages.send(auth, friend, message.text);
       ctx.status = sent === undefined ? 409 : 201;
       ctx.body = sent ?? { message: 'You are friends no longer' };

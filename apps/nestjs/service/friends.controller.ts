@@ -36,7 +36,7 @@ export class FriendsController {
     if (message === undefined) {
       throw new BadRequestException('Expected {"friendToken": …, "text": …}, text of 1 to 1000 characters');
     }
-    const friend = await this.friends.requireCapability(message.friendToken, auth);
+    const friend = await this.friends.verify(message.friendToken, auth);
     const sent = await this.messages.send(auth, friend, message.text);
     if (sent === undefined) throw new ConflictException('You are friends no longer');
     return sent;

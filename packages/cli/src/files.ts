@@ -1,6 +1,7 @@
 // The files that commands work on: a descriptor that is read, changed and put back whole, and the directory of its secrets.
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ConfigError, createDirectoryStore, type SecretStore } from '@latchkey/core';
 import {
   type DescriptorDocument,
@@ -10,7 +11,6 @@ import {
 } from '@latchkey/core/tools';
 import type { Context, FileOptions } from './context.ts';
 import { misused } from './failure.ts';
-import { secretsDirectory } from './new-secret.ts';
 
 /** A descriptor as it was when it was read. */
 export interface DescriptorFile {
@@ -58,6 +58,11 @@ export async function openDescriptorFile(
       await writeDescriptor(await realpath(path), changed);
     },
   };
+}
+
+/** Where the secrets are. The descriptor need not be there. */
+export function secretsDirectory({ pathOf }: Context, { file, secrets }: FileOptions): string {
+  return secrets === undefined ? join(dirname(pathOf(file)), 'secrets') : pathOf(secrets);
 }
 
 async function readText(path: string, name: string): Promise<string> {

@@ -1,17 +1,9 @@
 // Whether a keyset is one that a service could use: its options, and, unless that is to be skipped, what its source gives.
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import {
-  ConfigError,
-  createAuthenticator,
-  interpolate,
-  isAuthError,
-  type KeysetOptions,
-  type SecretStore,
-} from '@latchkey/core';
-import { readKeyset } from '@latchkey/core/tools';
+import { ConfigError, interpolate, type KeysetOptions, type SecretStore } from '@latchkey/core';
+import { inspectKeyset, readKeyset } from '@latchkey/core/tools';
 import type { Context } from './context.ts';
 import { misused, unreachable } from './failure.ts';
-import { type Data, isData, sourceOf, textIn } from './keyset-source.ts';
+import { type Data, isData, sourceOf } from './keyset-source.ts';
 import { plain } from './output.ts';
 
 /** Where a keyset's secrets are. */
@@ -19,8 +11,6 @@ export interface Stores {
   readonly secrets: SecretStore;
   readonly externalSecrets: SecretStore | undefined;
 }
-
-const SKIPPED = 'latchkey:keyset:key-skipped';
 
 /**
  * Checks the options of a keyset, with its variables put in.
@@ -42,39 +32,20 @@ export async function checkSource(
   stores: Stores,
 ): Promise<void> {
   const { output, terminal } = context;
-  const { skipValidation: _, ...validated } = keyset;
-  const options = withVariables(validated, terminal.env, name);
-  if (!isKeyset(options, name)) return;
+  // What is wrong with the options is thrown, whatever their type says.
+  const options = withVariables(keyset, terminal.env, name) as unknown as KeysetOptions;
   const source = plain(sourceOf(keyset));
-  // Said afterwards: meanwhile, the terminal shows what is waited for.
-  const skipped: Data[] = [];
-  const told = (message: unknown) => {
-    if (isData(message)) skipped.push(message);
-  };
-  const authenticator = createAuthenticator({ keySets: [options], audience: null, ...stores });
-  subscribe(SKIPPED, told);
   try {
-    await output.waitFor(`reading keys: ${source}`, authenticator.ready());
-    for (const key of skipped) {
-      const [kid, reason] = [textIn(key, 'kid') ?? 'without a kid', textIn(key, 'reason') ?? ''];
+    const reading = inspectKeyset(options, { ...stores, name });
+    const { keys, skipped } = await output.waitFor(`reading keys: ${source}`, reading);
+    for (const { kid = 'without a kid', reason } of skipped)
       output.warn(`the key ${plain(kid)} of ${source} is not used: ${plain(reason)}`);
-    }
-    const [report] = authenticator.report().keysets;
-    if (report?.kids.length === 0) output.warn(`${source} has no key that verifies a token`);
+    if (keys.length === 0) output.warn(`${source} has no key that verifies a token`);
   } catch (error) {
-    if (!isAuthError(error)) throw error;
+    if (error instanceof ConfigError) throw error;
     const isSecret = isData(keyset.secret) || isData(keyset.externalSecret);
-    throw (isSecret ? misused : unreachable)(`${source}: ${reasonOf(error.cause)}`);
-  } finally {
-    unsubscribe(SKIPPED, told);
-    await authenticator.close();
+    throw (isSecret ? misused : unreachable)(`${source}: ${reasonOf(error)}`);
   }
-}
-
-/** Options, checked: what is wrong with them is thrown. */
-function isKeyset(value: unknown, name: string): value is KeysetOptions {
-  readKeyset(value, name);
-  return true;
 }
 
 function withVariables(keyset: Data, environment: Context['terminal']['env'], name: string): Data {

@@ -1,12 +1,11 @@
 // A descriptor where there is none yet: it comes with the first thing that is put into it.
 import { stat } from 'node:fs/promises';
 import { createDirectoryStore } from '@latchkey/core';
-import { parseDescriptor, writeDescriptor } from '@latchkey/core/tools';
+import { codeOf, parseDescriptor, writeDescriptor } from '@latchkey/core/tools';
 import { stringify } from 'yaml';
 import type { Context, FileOptions } from './context.ts';
 import { misused } from './failure.ts';
-import { type DescriptorFile, openDescriptorFile } from './files.ts';
-import { secretsDirectory } from './new-secret.ts';
+import { type DescriptorFile, openDescriptorFile, secretsDirectory } from './files.ts';
 
 /**
  * Reads a descriptor, or begins one where there is no such file: it is written with the first `save`.
@@ -42,8 +41,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     (error: unknown) => codeOf(error) !== 'ENOENT',
   );
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }

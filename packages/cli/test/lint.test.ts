@@ -41,7 +41,7 @@ describe('latchkey lint', () => {
     expect(stdout).toBe('service.yaml: nothing found\n');
   });
 
-  it('prints where, what and the mend', async () => {
+  it('prints where, what and the fix', async () => {
     const { code, stdout, stderr } = await lint(WARNING);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^service\.yaml:8:\d+ warning clock-skew-wide clockSkew: .+\n {4}write 5s.+\n$/);
@@ -74,7 +74,7 @@ describe('latchkey lint', () => {
       path: 'clockSkew',
       place: { file: 'service.yaml', line: 8, column: expect.any(Number) },
       message: expect.any(String),
-      mend: expect.any(String),
+      fix: expect.any(String),
     });
   });
 

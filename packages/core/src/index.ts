@@ -90,8 +90,8 @@ export {
   openAuthDirectory,
   userTokenFile,
 } from './own-keys/auth-directory.ts';
-export type { LoadedSettings, SettingsOptions } from './own-keys/environment-start.ts';
-export { loadSettings } from './own-keys/environment-start.ts';
+export type { EnvironmentStart, EnvironmentStartOptions } from './own-keys/environment-start.ts';
+export { loadEnvironmentStart } from './own-keys/environment-start.ts';
 export type { RemoteReport } from './remote/endpoint.ts';
 export type { IntrospectionRemoteOptions, RemoteOptions, SubjectRemoteOptions } from './remote/options.ts';
 export { createDirectoryStore } from './secrets/directory.ts';
@@ -99,14 +99,15 @@ export type { EnvironmentStoreOptions, MemoryStore, SecretReference, SecretStore
 export { createEnvironmentStore, createMemoryStore } from './secrets/store.ts';
 export type {
   Capability,
-  CapabilityCheck,
-  CapabilityCheckOptions,
-  CapabilityMint,
-  CapabilityMintOptions,
+  CapabilityIssuer,
+  CapabilityIssuerOptions,
+  CapabilityVerifier,
+  CapabilityVerifierOptions,
 } from './signing/capability.ts';
-export { mintCapabilities, requireCapabilities } from './signing/capability.ts';
+export { createCapabilityIssuer, createCapabilityVerifier } from './signing/capability.ts';
 export type { ClaimsToSign } from './signing/claims.ts';
-export type { GatewaySigner, GatewaySignerOptions } from './signing/gateway.ts';
+export type { KrakendConfiguration, KrakendSigner } from './signing/krakend.ts';
+export { fromKrakend } from './signing/krakend.ts';
 export type {
   ExternalSecretSignerOptions,
   JwksSignerOptions,
@@ -153,6 +154,6 @@ export { checkCombinedAccess } from './decision/combine.ts';
 export type { Decision } from './decision/pipeline.ts';
 export { isPrincipal } from './decision/principal.ts';
 export { asError, authErrorCodes } from './errors.ts';
-export { oddAnswer } from './net/breaker.ts';
-export type { HeaderAccess, OutgoingReply, ResponseSigner, SignedReply } from './signing/response.ts';
-export { createResponseSigner, headersOf } from './signing/response.ts';
+export { inconclusive } from './net/breaker.ts';
+export type { OutgoingReply, ResponseSigner, SignedReply } from './signing/response.ts';
+export { createResponseSigner } from './signing/response.ts';

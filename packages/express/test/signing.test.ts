@@ -17,7 +17,7 @@ import {
   type Signers,
   serve,
 } from '@latchkey/conformance';
-import { type Authenticator, createAuthenticator } from '@latchkey/core';
+import { type Authenticator, createAuthenticator, fromKrakend } from '@latchkey/core';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { publishKeys, signResponse } from '../src/index.ts';
@@ -489,7 +489,7 @@ describe('KD-17: the gateway’s own configuration', () => {
         },
       },
     };
-    app.post('/token', signResponse(endpoint), (request, response) => {
+    app.post('/token', signResponse(fromKrakend(endpoint)), (request, response) => {
       const payload = { aud: 'https://your.krakend.io', iss: LOGIN_ISSUER, sub: request.body.user, exp: 4e9 };
       response.json({ access_token: { ...payload, exp: claims().exp }, exp: 1735689600 });
     });

@@ -115,7 +115,14 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
 export function signResponse(options: core.SignResponseOptions): fastify.onSendAsyncHookHandler {
   const { sign } = core.createResponseSigner(options);
   return async (_request, reply, body) => {
-    return (await sign({ status: reply.statusCode, body, ...core.headersOf(reply) }))?.body ?? body;
+    const signed = await sign({
+      status: reply.statusCode,
+      body,
+      getHeader: (name) => reply.getHeader(name),
+      setHeader: (name, value) => reply.header(name, value),
+      removeHeader: (name) => reply.removeHeader(name),
+    });
+    return signed?.body ?? body;
   };
 }
 

@@ -79,7 +79,13 @@ export function signResponse(options: core.SignResponseOptions): Middleware {
     try {
       await next();
       const { status, body, res } = ctx;
-      const signed = await sign({ status, body, ...core.headersOf(res) });
+      const signed = await sign({
+        status,
+        body,
+        getHeader: (name) => res.getHeader(name),
+        setHeader: (name, value) => res.setHeader(name, value),
+        removeHeader: (name) => res.removeHeader(name),
+      });
       if (signed !== undefined) ctx.body = signed.body;
     } catch (error) {
       // An error handler before us may set a status only, or nothing at all. Without a type, Koa lets go of the body.

@@ -1,5 +1,5 @@
 // What a lookup ends with when it cannot say: constant texts with a number or a code of Node's, never a word of the directory's.
-import { oddAnswer } from '@latchkey/core';
+import { inconclusive } from '@latchkey/core';
 
 /** An error as the resolver gives it. Has no `cause`: what ldapts, Node or a secret store say may hold names and more. */
 export type Failure = Error & {
@@ -91,7 +91,7 @@ export function retryAfterOf(error: unknown): number | undefined {
 
 /** About one subject: the directory is there, and may be asked about others. */
 function odd(message: string): Failure {
-  const error = oddAnswer(message);
+  const error = inconclusive(message);
   made.add(error);
   return error;
 }

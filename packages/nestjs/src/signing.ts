@@ -1,11 +1,5 @@
 // Signing what handlers return, and publishing the keys: an interceptor and a controller.
-import {
-  ConfigError,
-  createResponseSigner,
-  headersOf,
-  type Signer,
-  type SignResponseOptions,
-} from '@latchkey/core';
+import { ConfigError, createResponseSigner, type Signer, type SignResponseOptions } from '@latchkey/core';
 import {
   type CallHandler,
   Controller,
@@ -13,6 +7,7 @@ import {
   Get,
   type NestInterceptor,
   Res,
+  StreamableFile,
   type Type,
   UseInterceptors,
 } from '@nestjs/common';
@@ -46,7 +41,14 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
       return next.handle().pipe(
         // In their order: the last is what is sent.
         concatMap(async (body: unknown) => {
-          const signed = await sign({ status: reply.statusCode, body, ...headersOf(reply) });
+          const signed = await sign({
+            status: reply.statusCode,
+            // Core cannot know Nest's files. It refuses a Blob, and clears the head of what was about the body.
+            body: body instanceof StreamableFile ? new Blob([]) : body,
+            getHeader: (name) => reply.getHeader(name),
+            setHeader: (name, value) => reply.header(name, value),
+            removeHeader: (name) => reply.removeHeader(name),
+          });
           return signed === undefined ? body : signed.object;
         }),
       );

@@ -3,7 +3,13 @@ import type { ExplainedCheck, Explanation } from '@latchkey/core';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { type Context, command, type FormatOptions, withFile, withFormat } from '../context.ts';
-import { type DecidingOptions, openDeciding, readRequest, readToken, withDeciding } from '../deciding.ts';
+import {
+  type DecisionOptions,
+  openDecision,
+  readRequest,
+  readToken,
+  withDecisionOptions,
+} from '../decision-options.ts';
 import { Failure, misused } from '../failure.ts';
 import { type Output, plain } from '../output.ts';
 
@@ -29,10 +35,10 @@ export function explain(context: Context): Command {
     .addOption(
       new Option('--request <file>', 'a request instead: its head, as HTTP/1.1 writes it; - reads stdin'),
     );
-  return withFormat(withDeciding(withFile(made))).action(
+  return withFormat(withDecisionOptions(withFile(made))).action(
     async (
       token: string | undefined,
-      options: DecidingOptions & FormatOptions & { readonly request?: string },
+      options: DecisionOptions & FormatOptions & { readonly request?: string },
     ) => {
       if (options.request !== undefined && token !== undefined)
         throw misused('expected a token, or a request that has one');
@@ -40,7 +46,7 @@ export function explain(context: Context): Command {
         options.request === undefined
           ? await readToken(context, token)
           : await readRequest(context, options.request);
-      const { authenticator, rules } = await openDeciding(context, options);
+      const { authenticator, rules } = await openDecision(context, options);
       try {
         const explanation = await context.output.waitFor('deciding', authenticator.explain(subject, rules));
         context.output.result(options.output, () => format(explanation, context.output), explanation);

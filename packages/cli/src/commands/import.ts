@@ -1,14 +1,15 @@
 // latchkey import: what a gateway is configured with, as the descriptor that decides the same. What each format means stands in ../import.
+
 import { open, readFile, rm } from 'node:fs/promises';
-import { writeDescriptor } from '@latchkey/core/tools';
+import { codeOf, writeDescriptor } from '@latchkey/core/tools';
 import { type Command, Option } from 'commander';
 import { type Context, command, type FileOptions, type FormatOptions, withFormat } from '../context.ts';
 import { misused } from '../failure.ts';
-import { refuseUnusable } from '../import/accept.ts';
 import { createDraft, type Draft, type NoteKind } from '../import/draft.ts';
 import { detectFormat, FORMATS, type Format, readInto, titleOf } from '../import/formats.ts';
 import { descriptorOf, renderDraft } from '../import/render.ts';
 import { MAX_SOURCE_BYTES, parseSource } from '../import/source.ts';
+import { refuseUnusable } from '../import/validate-draft.ts';
 import { plain } from '../output.ts';
 
 interface ImportOptions extends Pick<FileOptions, 'file'>, FormatOptions {
@@ -142,8 +143,4 @@ function report({ output }: Context, { notes }: Draft): void {
       output.warn(`${text}; some of it restricted who gets in: read the comments before this is used`);
     else output.note(text);
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }

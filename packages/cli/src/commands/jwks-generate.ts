@@ -23,8 +23,8 @@ import { misused } from '../failure.ts';
 import { checkOptions, checkSource } from '../keyset-check.ts';
 import { listIn } from '../keyset-source.ts';
 import { openOrBegin } from '../new-files.ts';
-import { makeSecret } from '../new-secret.ts';
 import { formatTable, plain } from '../output.ts';
+import { makeSecret } from '../write-secret.ts';
 
 interface GenerateOptions extends FileOptions, FormatOptions {
   readonly algorithm?: (typeof ALGORITHMS)[number];

@@ -6,8 +6,8 @@ import type { Command } from 'commander';
 import { type Context, command, withFile } from '../context.ts';
 import { type KeyOptions, keyOf, withKey } from '../legacy-key.ts';
 import { openOrBegin } from '../new-files.ts';
-import { makeSecret } from '../new-secret.ts';
 import { plain } from '../output.ts';
+import { makeSecret } from '../write-secret.ts';
 
 interface GenerateOptions extends KeyOptions {
   readonly force?: true;

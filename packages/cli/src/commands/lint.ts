@@ -55,11 +55,11 @@ async function run(context: Context, service: string | undefined, options: LintO
   if (warnings.length > 0) output.note(verdict);
 }
 
-function format({ output }: Context, { rule, severity, path, place, message, mend }: Finding): string {
+function format({ output }: Context, { rule, severity, path, place, message, fix }: Finding): string {
   const colour = severity === 'error' ? 'red' : 'yellow';
   const at = plain(`${place.file}:${place.line}:${place.column}`);
   const what = path === '' ? message : `${path}: ${message}`;
-  return `${at} ${output.style(colour, severity)} ${rule} ${plain(what)}\n    ${output.style('dim', plain(mend))}`;
+  return `${at} ${output.style(colour, severity)} ${rule} ${plain(what)}\n    ${output.style('dim', plain(fix))}`;
 }
 
 function count(number: number, what: string): string {

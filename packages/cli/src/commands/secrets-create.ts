@@ -10,7 +10,8 @@ import {
   withFormat,
 } from '../context.ts';
 import { misused } from '../failure.ts';
-import { makeSecret, secretsDirectory } from '../new-secret.ts';
+import { secretsDirectory } from '../files.ts';
+import { makeSecret } from '../write-secret.ts';
 import { inputName, readKeyInput } from './secrets-files.ts';
 
 /** The entries that raw keys have in a secret. */
@@ -85,7 +86,7 @@ export function createAsymmetric(context: Context): Command {
         [privatePath, { privateKey }],
         [publicPath, { publicKey: given }],
       ] as const)
-        if (path !== undefined) judge(inputName(path), MEND, () => checkKeyPair(pair));
+        if (path !== undefined) judge(inputName(path), FIX, () => checkKeyPair(pair));
       judge('the key pair', 'give two halves of one', () => checkKeyPair({ privateKey, publicKey: given }));
       const extract = options.extractPublicKey === true && privateKey !== undefined;
       const publicKey = extract ? extractPublicKey(privateKey) : given;
@@ -99,7 +100,7 @@ export function createAsymmetric(context: Context): Command {
     });
 }
 
-const MEND = 'make one with: openssl genpkey -algorithm ed25519';
+const FIX = 'make one with: openssl genpkey -algorithm ed25519';
 
 function withCreate(made: Command): Command {
   return withFormat(withFile(made)).addOption(
@@ -116,12 +117,12 @@ function entry(key: KeyEntry, pem: string | undefined): Readonly<Record<string, 
 }
 
 /** What is wrong with a key is for whoever has it, with what to do. */
-function judge(what: string, mend: string, check: () => void): void {
+function judge(what: string, fix: string, check: () => void): void {
   try {
     check();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw misused(`${what} cannot be used: ${error.message}; ${mend}`);
+    throw misused(`${what} cannot be used: ${error.message}; ${fix}`);
   }
 }
 

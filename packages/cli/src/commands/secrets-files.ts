@@ -1,17 +1,16 @@
 // Keys as the user hands them over: from a file, or on standard input. What a key is worth is not judged here.
+
 import { createReadStream } from 'node:fs';
+import { codeOf, MAX_SECRET_BYTES } from '@latchkey/core/tools';
 import type { Context } from '../context.ts';
 import { misused } from '../failure.ts';
 import { plain } from '../output.ts';
-
-/** What a secret holds at the most. */
-const MAX_BYTES = 512 * 1024;
 
 /** Reads a key from a file or, for `-`, from standard input. @throws Failure */
 export async function readKeyInput(context: Context, path: string): Promise<Uint8Array> {
   const bytes = path === '-' ? await readStdin(context) : await readKeyFile(context.pathOf(path), path);
   if (bytes.length === 0) throw misused(`${inputName(path)} is empty`);
-  if (bytes.length > MAX_BYTES) throw misused(`${inputName(path)} is larger than any key`);
+  if (bytes.length > MAX_SECRET_BYTES) throw misused(`${inputName(path)} is larger than any key`);
   return bytes;
 }
 
@@ -34,7 +33,7 @@ async function collect(chunks: AsyncIterable<Uint8Array | string>): Promise<Uint
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     collected.push(bytes);
     length += bytes.length;
-    if (length > MAX_BYTES) break;
+    if (length > MAX_SECRET_BYTES) break;
   }
   return Buffer.concat(collected);
 }
@@ -43,11 +42,6 @@ async function readKeyFile(path: string, name: string): Promise<Uint8Array> {
   try {
     return await collect(createReadStream(path));
   } catch (error) {
-    throw misused(`${plain(name)} cannot be read: ${codeOf(error) ?? 'unknown'}`);
+    throw misused(`${plain(name)} cannot be read: ${codeOf(error)}`);
   }
-}
-
-/** Of a system error: its message holds the path. */
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }

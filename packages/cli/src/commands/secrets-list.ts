@@ -11,7 +11,7 @@ import {
   withFormat,
 } from '../context.ts';
 import { misused } from '../failure.ts';
-import { secretsDirectory } from '../new-secret.ts';
+import { secretsDirectory } from '../files.ts';
 import { formatTable } from '../output.ts';
 
 /** `secrets list`. */

@@ -2,7 +2,7 @@
 import { authorize, type Principal } from '@latchkey/core';
 import type { Command } from 'commander';
 import { type Context, command, type FormatOptions, withFile, withFormat } from '../context.ts';
-import { type DecidingOptions, openDeciding, readToken, withDeciding } from '../deciding.ts';
+import { type DecisionOptions, openDecision, readToken, withDecisionOptions } from '../decision-options.ts';
 import { plain } from '../output.ts';
 
 /** Makes the command. */
@@ -12,10 +12,10 @@ export function verify(context: Context): Command {
     'Verifies a token by the descriptor, and the rules of a route. Exit code 1: it is refused.',
     ['latchkey tokens verify < token.txt', 'latchkey tokens verify --route admin -o json < token.txt'],
   ).argument('[token]', 'the token; none, or -, reads it from stdin');
-  return withFormat(withDeciding(withFile(made))).action(
-    async (given: string | undefined, options: DecidingOptions & FormatOptions) => {
+  return withFormat(withDecisionOptions(withFile(made))).action(
+    async (given: string | undefined, options: DecisionOptions & FormatOptions) => {
       const token = await readToken(context, given);
-      const { authenticator, rules } = await openDeciding(context, options);
+      const { authenticator, rules } = await openDecision(context, options);
       try {
         const principal = await context.output.waitFor('verifying', authenticator.verify(token));
         if (rules !== undefined) authorize(principal, rules);

@@ -1,7 +1,7 @@
 // Okera's settings, as `KEY: value` lines. What they mean is settled by core, which reads them for services too: the descriptor says that.
 //
 // Safer: an endpoint that gets tokens in clear is asked by https.
-import { ConfigError, loadSettings } from '@latchkey/core';
+import { ConfigError, loadEnvironmentStart } from '@latchkey/core';
 import { misused } from '../failure.ts';
 import { plain } from '../output.ts';
 import { type Draft, quoted } from './draft.ts';
@@ -77,24 +77,24 @@ async function putSettings(
 async function load(
   root: SourceNode,
   environment: Readonly<Record<string, string>>,
-): ReturnType<typeof loadSettings> {
+): ReturnType<typeof loadEnvironmentStart> {
   try {
-    return await loadSettings({ environment });
+    return await loadEnvironmentStart({ environment });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return (root.member(error.path) ?? root).refuse(plain(error.problem));
   }
 }
 
-type Remote = NonNullable<Awaited<ReturnType<typeof loadSettings>>['options']['remote']>;
+type Remote = NonNullable<Awaited<ReturnType<typeof loadEnvironmentStart>>['options']['remote']>;
 
 function putRemote(draft: Draft, node: SourceNode, remote: Remote, hasKeys: boolean): void {
   const { allowHttp, url, ...rest } = remote;
   const isClear = URL.canParse(url) && new URL(url).protocol === 'http:';
   const isHere = isClear && /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
-  const mended = isClear && !isHere && allowHttp !== true;
-  draft.set(['remote', 'url'], mended ? url.replace(/^http:/i, 'https:') : url, node);
-  if (mended)
+  const fixed = isClear && !isHere && allowHttp !== true;
+  draft.set(['remote', 'url'], fixed ? url.replace(/^http:/i, 'https:') : url, node);
+  if (fixed)
     draft.note(
       'safer',
       ['remote', 'url'],
@@ -118,7 +118,7 @@ function putRemote(draft: Draft, node: SourceNode, remote: Remote, hasKeys: bool
 function putRest(
   draft: Draft,
   root: SourceNode,
-  { audience, claims, groups, systemSubject }: Awaited<ReturnType<typeof loadSettings>>['options'],
+  { audience, claims, groups, systemSubject }: Awaited<ReturnType<typeof loadEnvironmentStart>>['options'],
 ): void {
   draft.set(['audience'], audience, root);
   draft.note('check', ['audience'], root, 'the settings have no word for aud; say who this service is');

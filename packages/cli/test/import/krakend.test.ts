@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createResponseSigner, type JsonObject, type OutgoingReply } from '@latchkey/core';
+import { createResponseSigner, fromKrakend, type JsonObject, type OutgoingReply } from '@latchkey/core';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningHosts, startHosts } from '../hosts.ts';
@@ -313,7 +313,7 @@ describe('a signer', () => {
       removeHeader: () => {},
     };
     const mine = createResponseSigner(signResponse as never);
-    const theirs = createResponseSigner(source);
+    const theirs = createResponseSigner(fromKrakend(source));
     expect((await mine.sign(reply))?.object).toEqual((await theirs.sign(reply))?.object);
     expect((await mine.sign(reply))?.object).toMatchObject({
       exp,

@@ -4,7 +4,12 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { createAuthenticator, initAuthDirectory, type JsonObject, loadSettings } from '@latchkey/core';
+import {
+  createAuthenticator,
+  initAuthDirectory,
+  type JsonObject,
+  loadEnvironmentStart,
+} from '@latchkey/core';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -60,7 +65,7 @@ describe('public keys', () => {
 
   it('says the same as core reads from the settings', async () => {
     const settings = { ...two(), JWT_AUTHENTICATION_SERVER_URL: 'https://idp.example.com/validate' };
-    const { options } = await loadSettings({ environment: settings });
+    const { options } = await loadEnvironmentStart({ environment: settings });
     const { allowHttp: _allowHttp, ...remote } = options.remote ?? { url: '' };
     const { jwt } = await importData(lines(settings));
     expect(jwt).toEqual(JSON.parse(JSON.stringify({ ...options, remote })));
@@ -130,7 +135,7 @@ describe('ENABLE_JWT alone', () => {
     expect(existsSync(join(imported.cwd, '.auth'))).toBe(false);
     expect(imported.stdout).toContain('latchkey tokens init');
     await initAuthDirectory({ directory: join(imported.cwd, '.auth') });
-    const made = await loadSettings({
+    const made = await loadEnvironmentStart({
       environment: { ENABLE_JWT: 'true' },
       directory: join(imported.cwd, '.auth'),
     });

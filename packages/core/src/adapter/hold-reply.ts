@@ -18,7 +18,7 @@ export function holdReply(
   sign: (reply: OutgoingReply) => Promise<SignedReply | undefined>,
   fail: (error: Error) => void,
 ): void {
-  // A HEAD: its head is all that there is. Node's word for it, because a middleware may have changed the request's method.
+  // The answer to a HEAD has no body. Nothing public says so: middleware may change `response.req.method`.
   if (Reflect.get(response, '_hasBody') === false) return;
   const { writeHead, flushHeaders, write, end } = response;
   const own = { writeHead, flushHeaders, write, end } as const;

@@ -1,7 +1,7 @@
 // The registered claims (RFC 7519 §4.1): what times, audience and identifiers must say. Each check
 // is declared once, for the decision and for `explain`. They run only on claims that can be trusted.
 import { AuthError } from '../errors.ts';
-import type { JsonObject, JsonValue } from '../values/json.ts';
+import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 
 /** How the registered claims are judged. */
 export interface RegisteredClaimsPolicy {
@@ -220,10 +220,6 @@ function checkAudience(
       ? new Set(values.filter((value) => named.has(value))).size === audience.size
       : values.some((value) => named.has(value));
   return holds ? undefined : new AuthError('token_audience_mismatch');
-}
-
-function own(claims: JsonObject, name: string): JsonValue | undefined {
-  return Object.hasOwn(claims, name) ? claims[name] : undefined;
 }
 
 function invalid(detail: string): AuthError {

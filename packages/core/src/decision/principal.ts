@@ -1,7 +1,7 @@
 // Principal: who a verified token says the caller is, and its making from claims.
 import { splitList } from '../claims/compile.ts';
 import { AuthError } from '../errors.ts';
-import { deepFreeze, type JsonObject, type JsonValue } from '../values/json.ts';
+import { deepFreeze, type JsonObject, type JsonValue, own } from '../values/json.ts';
 import type { NamedRoutes } from './access.ts';
 
 /** The JWT Claims Set of a verified token, by claim name. JSON values, of which rules say more: see `ClaimsOf`. */
@@ -80,8 +80,4 @@ function readStrings(value: JsonValue | undefined, name: string): readonly strin
   if (value === undefined || value === null) return NONE;
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.slice();
   throw new AuthError('token_claims_invalid', { detail: `${name} is not a list of strings` });
-}
-
-function own(claims: JsonObject, name: string): JsonValue | undefined {
-  return Object.hasOwn(claims, name) ? claims[name] : undefined;
 }

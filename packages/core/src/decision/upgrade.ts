@@ -1,9 +1,11 @@
 // Sockets: an HTTP upgrade authenticated before it is answered, and a connection that ends with its token. No WebSocket library.
+
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { noteUpgrade } from '../credentials/cookie.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { isAuthError } from '../errors.ts';
+import { MAX_TIMER_MS } from '../net/limits.ts';
 import type { CompiledAccess, RouteAccess } from './access.ts';
 import { principalOf } from './authenticator.ts';
 import type { CombinedAuthenticator } from './combine.ts';
@@ -20,8 +22,6 @@ export interface AcceptedUpgrade<T> {
   /** What `authenticate` gave: undefined for an anonymous request, which `mode: 'strict'` never lets pass. */
   readonly auth: T;
 }
-
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Authenticates an upgrade (RFC 9110 §7.8): call it in the server's `upgrade` event, before the WebSocket library gets the socket. A

@@ -1,6 +1,7 @@
 // Environment variables in configuration: `${NAME}` in any text of options, issuers and rules included.
 
 import { ConfigError } from '../errors.ts';
+import { own } from '../values/json.ts';
 import { isPlainObject } from '../values/readers.ts';
 
 const VARIABLE = /\$\{([A-Z_][A-Z0-9_]*)\}/g;
@@ -26,7 +27,7 @@ function replaceIn(
 ): unknown {
   if (typeof value === 'string') {
     return value.replace(VARIABLE, (_written, name: string) => {
-      const found = Object.hasOwn(environment, name) ? environment[name] : undefined;
+      const found = own(environment, name);
       if (found === undefined)
         throw new ConfigError(path === '' ? 'options' : path, `the variable ${name} is not set`);
       return found;

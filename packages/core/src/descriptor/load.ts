@@ -7,13 +7,13 @@ import { warn } from '../events.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
 import { createDirectoryStore } from '../secrets/directory.ts';
 import type { SecretStore } from '../secrets/store.ts';
-import { codeOf } from '../secrets/write-file.ts';
 import { readSignedFields } from '../signing/fields.ts';
 import type { SignerOptions } from '../signing/options.ts';
 import { readSignerOptions } from '../signing/read.ts';
 import type { SignResponseOptions } from '../signing/response.ts';
 import type { Clock } from '../values/clock.ts';
 import { isPlainObject, readObject, type UncheckedOptions } from '../values/readers.ts';
+import { codeOf } from '../values/system-error.ts';
 import { type DescriptorDocument, MAX_DESCRIPTOR_BYTES, parseDescriptor, placed } from './document.ts';
 import { interpolate } from './interpolate.ts';
 

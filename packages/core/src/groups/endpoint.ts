@@ -1,13 +1,14 @@
 // A group resolver over HTTP: GET with the subject in the URL, a JSON object with the groups back.
 
 import { ConfigError } from '../errors.ts';
-import { oddAnswer } from '../net/breaker.ts';
+import { inconclusive } from '../net/breaker.ts';
 import { createJsonCaller } from '../net/json-call.ts';
 import { readTls, type TlsOptions } from '../net/tls.ts';
 import { readEndpointUrl, readTimeout } from '../remote/options.ts';
 import { readSecret } from '../secrets/read.ts';
 import { checkSecretName, readStore, type SecretStore } from '../secrets/store.ts';
 import type { Duration } from '../values/duration.ts';
+import { own } from '../values/json.ts';
 import { readObject, readText } from '../values/readers.ts';
 import type { GroupResolver } from './resolver.ts';
 
@@ -54,9 +55,9 @@ export function createGroupEndpoint(options: GroupEndpointOptions): GroupResolve
       const { status, json } = await caller.call(asked, { method: 'GET', headers }, signal);
       if (status === 404) return undefined;
       if (status >= 500 || status === 429) throw new Error(`answered with status ${status}`);
-      const groups: unknown = json !== undefined && Object.hasOwn(json, 'groups') ? json.groups : undefined;
+      const groups: unknown = json === undefined ? undefined : own(json, 'groups');
       if (!Array.isArray(groups) || !groups.every((group) => typeof group === 'string'))
-        throw oddAnswer(`answered with status ${status} and no list of groups`);
+        throw inconclusive(`answered with status ${status} and no list of groups`);
       return groups;
     },
     close: () => caller.close(),

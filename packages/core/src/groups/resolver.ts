@@ -16,7 +16,7 @@ export interface GroupResolver {
    * Looks up all groups.
    * @returns the groups, complete; undefined if the source can say that there is no such subject. Rejects if it cannot say, also where
    * it has a part of the answer only. Five errors in a row, and it is asked once a second: an error that is about one subject, and
-   * says nothing of others, is made by `oddAnswer` and does not count
+   * says nothing of others, is made by `inconclusive` and does not count
    * @param signal aborted when nobody waits any more; the resolver stops then
    */
   resolve(subject: GroupSubject, signal: AbortSignal): Promise<readonly string[] | undefined>;

@@ -2,10 +2,10 @@
 import { generateKeyPair, type KeyPairKeyObjectResult, randomBytes, randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { type AlgorithmName, findAlgorithm, isLegacy, type SignatureAlgorithm } from '../token/algorithms.ts';
-import { isJsonObject, type JsonObject } from '../values/json.ts';
+import { MAX_KID_LENGTH } from '../token/parse.ts';
+import { isJsonObject, type JsonObject, own } from '../values/json.ts';
 
 const RSA_BITS = 3072;
-const MAX_KID_LENGTH = 256;
 /** By what node:crypto calls them. */
 const ML_DSA_TYPES = ['ml-dsa-44', 'ml-dsa-65', 'ml-dsa-87'] as const;
 
@@ -50,12 +50,12 @@ export async function generateJwk(algorithm: AlgorithmName, kid: string = random
  * these members is no string or, of those that make the key, missing
  */
 export function publicJwk(jwk: JsonObject): JsonObject | undefined {
-  const kty = Object.hasOwn(jwk, 'kty') ? jwk.kty : undefined;
+  const kty = own(jwk, 'kty');
   const needed = typeof kty === 'string' ? PUBLIC_MEMBERS.get(kty) : undefined;
   if (needed === undefined) return undefined;
   const half: Record<string, string> = { use: 'sig' };
   for (const name of ['kty', 'kid', 'alg', 'use', ...needed]) {
-    const value = Object.hasOwn(jwk, name) ? jwk[name] : undefined;
+    const value = own(jwk, name);
     if (typeof value === 'string') half[name] = value;
     else if (value !== undefined || needed.includes(name)) return undefined;
   }

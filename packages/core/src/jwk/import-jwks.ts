@@ -10,7 +10,16 @@ import {
 } from '../token/algorithms.ts';
 import { createSignatureVerifier, type SignatureVerifier } from '../token/signature.ts';
 import { isJsonObject, type JsonObject } from '../values/json.ts';
-import { importMaterial, member, refuseExposed, UnusableKey } from './import-key.ts';
+import {
+  checkUse,
+  EXPOSED,
+  hasPrivateHalf,
+  holdsSecret,
+  importMaterial,
+  readKid,
+  readType,
+} from './import-key.ts';
+import { UnusableKey } from './weak-keys.ts';
 
 /** A key that is fit to verify with, and the algorithms that it is bound to. */
 export interface VerificationKey {
@@ -51,8 +60,8 @@ export interface JwkSet {
   readonly keys: readonly JsonObject[];
 }
 
-const MAX_KEYS = 200;
-const MAX_KID_LENGTH = 256;
+/** Keys of the largest JWK Set that is taken. */
+export const MAX_KEYS = 200;
 
 /**
  * Imports a JWK Set. Unusable members are skipped, each with its reason (RFC 7517 §5: ignore what is not understood).
@@ -63,23 +72,24 @@ export function importJwks(document: unknown, policy: KeyPolicy): ImportedJwks {
     throw new TypeError('not a JWK Set');
   }
   if (document.keys.length > MAX_KEYS) throw new TypeError(`a JWK Set of more than ${MAX_KEYS} keys`);
-  const keys: VerificationKey[] = [];
-  const skipped: SkippedKey[] = [];
-  for (const member of document.keys) {
-    const key = importJwk(member, policy);
-    if ('reason' in key) skipped.push(key);
-    else keys.push(key);
-  }
-  return { keys, skipped };
+  return separate(document.keys.map((member) => importJwk(member, policy)));
+}
+
+/** The keys that can be used, and those that cannot. */
+export function separate(imported: readonly (VerificationKey | SkippedKey)[]): ImportedJwks {
+  return {
+    keys: imported.filter((key): key is VerificationKey => !('reason' in key)),
+    skipped: imported.filter((key): key is SkippedKey => 'reason' in key),
+  };
 }
 
 /** Imports one JWK, or says why it cannot be used to verify. */
 export function importJwk(jwk: unknown, policy: KeyPolicy): VerificationKey | SkippedKey {
   if (!isJsonObject(jwk)) return { kid: undefined, reason: 'not a JSON object' };
-  const kid = readKid(jwk);
-  if (kid === null) return { kid: undefined, reason: 'kid is not a string of 1 to 256 characters' };
+  let kid: string | undefined;
   try {
-    if (policy.origin === 'public') refuseExposed(jwk);
+    kid = readKid(jwk);
+    if (policy.origin === 'public' && holdsSecret(jwk)) throw new UnusableKey(EXPOSED);
     const algorithms = bindAlgorithms(jwk, policy);
     if (kid === undefined && algorithms.some(isLegacy)) {
       throw new UnusableKey('a key for a legacy algorithm needs a kid');
@@ -98,21 +108,14 @@ export function importJwk(jwk: unknown, policy: KeyPolicy): VerificationKey | Sk
   }
 }
 
-function readKid(jwk: JsonObject): string | undefined | null {
-  if (!Object.hasOwn(jwk, 'kid')) return undefined;
-  const { kid } = jwk;
-  return typeof kid === 'string' && kid !== '' && kid.length <= MAX_KID_LENGTH ? kid : null;
-}
-
 /** The key's own "alg", else the keyset's, else the defaults of its type; never one that the keyset does not allow. */
 function bindAlgorithms(
   jwk: JsonObject,
   { origin, allowed, legacy, matchFamily }: KeyPolicy,
 ): readonly SignatureAlgorithm[] {
-  const kty = member(jwk, 'kty');
-  const crv = Object.hasOwn(jwk, 'crv') ? member(jwk, 'crv') : undefined;
-  checkUse(jwk, origin);
-  const bound = namedAlgorithms(jwk, kty, crv, allowed)
+  // The public half of a private key verifies, but WebCrypto exports such a key for "sign" alone.
+  checkUse(jwk, 'verify', origin === 'secret' && hasPrivateHalf(jwk) ? 'sign' : undefined);
+  const bound = namedAlgorithms(readType(jwk), allowed)
     .flatMap((algorithm) => (matchFamily === true ? familyOf(algorithm) : [algorithm]))
     .filter((algorithm) => allowed === undefined || allowed.has(algorithm.name));
   if (bound.length === 0) throw new UnusableKey('no supported and allowed algorithm fits the key');
@@ -122,13 +125,11 @@ function bindAlgorithms(
 }
 
 function namedAlgorithms(
-  jwk: JsonObject,
-  kty: string,
-  crv: string | undefined,
+  { kty, crv, alg }: ReturnType<typeof readType>,
   allowed: ReadonlySet<AlgorithmName> | undefined,
 ): readonly SignatureAlgorithm[] {
-  if (Object.hasOwn(jwk, 'alg')) {
-    const algorithm = findAlgorithm(member(jwk, 'alg'));
+  if (alg !== undefined) {
+    const algorithm = findAlgorithm(alg);
     if (algorithm === undefined) throw new UnusableKey('alg is not supported');
     if (!fitsKey(algorithm, kty, crv)) throw new UnusableKey('alg does not fit kty and crv');
     // RFC 9864 §4.1: EdDSA and Ed25519 are two names of one algorithm for such a key.
@@ -140,21 +141,4 @@ function namedAlgorithms(
     .map(findAlgorithm)
     .filter((algorithm) => algorithm !== undefined)
     .filter((algorithm) => fitsKey(algorithm, kty, crv));
-}
-
-/** RFC 7517 §4.2 and §4.3: a key that is meant for something else is not used to verify. */
-function checkUse(jwk: JsonObject, origin: KeyPolicy['origin']): void {
-  if (Object.hasOwn(jwk, 'use') && jwk.use !== 'sig') throw new UnusableKey('use is not "sig"');
-  if (!Object.hasOwn(jwk, 'key_ops')) return;
-  const operations = jwk.key_ops;
-  // A private key is for "sign" alone, as WebCrypto exports it. It is its public half that verifies, which would be for "verify".
-  const fitting = origin === 'secret' && isPrivate(jwk) ? ['verify', 'sign'] : ['verify'];
-  if (!Array.isArray(operations) || !fitting.some((operation) => operations.includes(operation))) {
-    throw new UnusableKey('key_ops does not have "verify"');
-  }
-}
-
-/** RFC 7518 §6.2.2 and §6.3.2, RFC 8037 §2, and AKP: the member that no private key is without. */
-function isPrivate(jwk: JsonObject): boolean {
-  return jwk.kty !== 'oct' && Object.hasOwn(jwk, jwk.kty === 'AKP' ? 'priv' : 'd');
 }

@@ -1,4 +1,4 @@
-// From a JWK's members to a key: what is weak, odd or exposed is refused here, with a constant reason, and never later.
+// From a JWK's members to a key, for verifying and for signing. Malformed and exposed keys are refused here, weak ones in weak-keys.ts.
 import {
   createHash,
   createPrivateKey,
@@ -8,22 +8,17 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import type { SignatureAlgorithm } from '../token/algorithms.ts';
-import type { JsonObject } from '../values/json.ts';
-import { isAnotherKey } from './key-encodings.ts';
-import { hasRocaFingerprint } from './weak-keys.ts';
-
-/** Why a key cannot be used. The message is constant; nothing of the key is in it. */
-export class UnusableKey extends Error {}
+import { MAX_KID_LENGTH } from '../token/parse.ts';
+import { type JsonObject, own } from '../values/json.ts';
+import { refuseWeakPoint, refuseWeakRsa, refuseWeakSecret, UnusableKey } from './weak-keys.ts';
 
 /** A key, and its name that nobody gave it. */
-export interface KeyMaterial {
+interface KeyMaterial {
   readonly key: KeyObject;
   /** RFC 7638, SHA-256. */
   readonly thumbprint: string;
 }
 
-const MIN_RSA_BITS = 2048;
-const MAX_RSA_BITS = 8192;
 /** The reason for skipping a published private key. */
 export const EXPOSED = 'holds a private or symmetric key';
 // RFC 7518 §6.2.2, §6.3.2, §6.4: members that only a private or symmetric key has.
@@ -33,30 +28,47 @@ const EC_COORDINATE_BYTES: ReadonlyMap<string, number> = new Map([
   ['P-384', 48],
   ['P-521', 66],
 ]);
-// The encodings of the Ed25519 points of small order: a signature by one of them proves nothing.
-const SMALL_ORDER_ED25519: ReadonlySet<string> = new Set([
-  '0000000000000000000000000000000000000000000000000000000000000000',
-  '0100000000000000000000000000000000000000000000000000000000000000',
-  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
-  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85',
-  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
-  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa',
-  '0000000000000000000000000000000000000000000000000000000000000080',
-  '0100000000000000000000000000000000000000000000000000000000000080',
-  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
-  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
-  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
-]);
+
+/** True for a JWK that has more than a public half. A published one is lost: not even its public half is used. */
+export function holdsSecret(jwk: JsonObject): boolean {
+  return SECRET_MEMBERS.some((name) => Object.hasOwn(jwk, name));
+}
+
+/** True for a JWK with the member that every private key has: RFC 7518 §6.2.2 and §6.3.2, RFC 8037 §2, and AKP. */
+export function hasPrivateHalf(jwk: JsonObject): boolean {
+  return jwk.kty !== 'oct' && Object.hasOwn(jwk, jwk.kty === 'AKP' ? 'priv' : 'd');
+}
+
+/** The key's own "kid", if it has one. @throws UnusableKey */
+export function readKid(jwk: JsonObject): string | undefined {
+  if (!Object.hasOwn(jwk, 'kid')) return undefined;
+  const { kid } = jwk;
+  if (typeof kid === 'string' && kid !== '' && kid.length <= MAX_KID_LENGTH && kid.isWellFormed()) return kid;
+  throw new UnusableKey('kid is not a string of 1 to 256 characters');
+}
 
 /**
- * Refuses a published private or symmetric key: whoever publishes it has lost it, and not even its public half is used.
+ * RFC 7517 §4.2 and §4.3: refuses a key that is meant for something else.
+ * @param operation what the key is wanted for
+ * @param or another operation that will do
  * @throws UnusableKey
  */
-export function refuseExposed(jwk: JsonObject): void {
-  if (SECRET_MEMBERS.some((name) => Object.hasOwn(jwk, name))) throw new UnusableKey(EXPOSED);
+export function checkUse(jwk: JsonObject, operation: 'sign' | 'verify', or = operation): void {
+  if (Object.hasOwn(jwk, 'use') && jwk.use !== 'sig') throw new UnusableKey('use is not "sig"');
+  if (!Object.hasOwn(jwk, 'key_ops')) return;
+  const operations = jwk.key_ops;
+  if (!Array.isArray(operations) || !(operations.includes(operation) || operations.includes(or)))
+    throw new UnusableKey(`key_ops does not have "${operation}"`);
+}
+
+/** What a key says of the algorithms that it is for. @throws UnusableKey */
+export function readType(jwk: JsonObject): {
+  readonly kty: string;
+  readonly crv: string | undefined;
+  readonly alg: string | undefined;
+} {
+  const optional = (name: string) => (Object.hasOwn(jwk, name) ? member(jwk, name) : undefined);
+  return { kty: member(jwk, 'kty'), crv: optional('crv'), alg: optional('alg') };
 }
 
 /**
@@ -79,7 +91,7 @@ export function importMaterial(jwk: JsonObject, algorithms: readonly SignatureAl
  * @throws UnusableKey
  */
 export function importPrivateHalf(jwk: JsonObject): KeyObject {
-  if (!Object.hasOwn(jwk, jwk.kty === 'AKP' ? 'priv' : 'd')) throw new UnusableKey('not a private key');
+  if (!hasPrivateHalf(jwk)) throw new UnusableKey('not a private key');
   if (Object.hasOwn(jwk, 'oth')) throw new UnusableKey('RSA keys of more than two primes are not supported');
   try {
     return createPrivateKey({ key: { ...jwk } as JsonWebKey, format: 'jwk' });
@@ -91,12 +103,8 @@ export function importPrivateHalf(jwk: JsonObject): KeyObject {
 /** A symmetric key, RFC 7518 §6.4. Its bytes are never guessed at: what looks like another key is refused. */
 function importSecret(jwk: JsonObject, algorithms: readonly SignatureAlgorithm[]): KeyMaterial {
   const bytes = octets(jwk, 'k');
-  const shortest = Math.max(
-    ...algorithms.map((algorithm) => (algorithm.kty === 'oct' ? algorithm.minKeyBytes : 0)),
-  );
-  if (bytes.length < shortest) throw new UnusableKey('the secret is shorter than its hash (RFC 7518 §3.2)');
-  if (new Set(bytes).size < 8) throw new UnusableKey('the secret is no random secret');
-  if (isAnotherKey(bytes)) throw new UnusableKey('the secret is the text of another key');
+  const lengths = algorithms.map((algorithm) => (algorithm.kty === 'oct' ? algorithm.minKeyBytes : 0));
+  refuseWeakSecret(bytes, Math.max(...lengths));
   return { key: createSecretKey(bytes), thumbprint: thumbprintOf({ k: member(jwk, 'k'), kty: 'oct' }) };
 }
 
@@ -110,16 +118,7 @@ function readPublicMembers(jwk: JsonObject, algorithms: readonly SignatureAlgori
   const kty = member(jwk, 'kty');
   switch (kty) {
     case 'RSA': {
-      const n = integer(jwk, 'n');
-      const e = integer(jwk, 'e');
-      const bits = bitLength(n);
-      if (bits < MIN_RSA_BITS) throw new UnusableKey('RSA modulus under 2048 bits (RFC 7518 §3.3)');
-      if (bits > MAX_RSA_BITS) throw new UnusableKey('RSA modulus over 8192 bits');
-      const exponent = e.length <= 5 ? Number.parseInt(e.toString('hex'), 16) : Number.POSITIVE_INFINITY;
-      if (exponent < 3 || exponent >= 2 ** 33 || exponent % 2 === 0) {
-        throw new UnusableKey('RSA exponent is not an odd number from 3 to 2^33');
-      }
-      if (hasRocaFingerprint(n)) throw new UnusableKey('RSA modulus of a broken generator (CVE-2017-15361)');
+      refuseWeakRsa(integer(jwk, 'n'), integer(jwk, 'e'));
       return { e: member(jwk, 'e'), kty, n: member(jwk, 'n') };
     }
     case 'EC': {
@@ -138,7 +137,7 @@ function readPublicMembers(jwk: JsonObject, algorithms: readonly SignatureAlgori
       if (crv !== 'Ed25519') throw new UnusableKey('crv is not supported');
       const x = octets(jwk, 'x');
       if (x.length !== 32) throw new UnusableKey('x has not the length of the curve');
-      if (SMALL_ORDER_ED25519.has(x.toString('hex'))) throw new UnusableKey('x is a point of small order');
+      refuseWeakPoint(x);
       return { crv, kty, x: member(jwk, 'x') };
     }
     case 'AKP': {
@@ -154,8 +153,8 @@ function readPublicMembers(jwk: JsonObject, algorithms: readonly SignatureAlgori
 }
 
 /** A member that has to be a string. */
-export function member(jwk: JsonObject, name: string): string {
-  const value = Object.hasOwn(jwk, name) ? jwk[name] : undefined;
+function member(jwk: JsonObject, name: string): string {
+  const value = own(jwk, name);
   if (typeof value !== 'string') throw new UnusableKey(`${name} is not a string`);
   return value;
 }
@@ -173,8 +172,4 @@ function integer(jwk: JsonObject, name: string): Buffer {
   const bytes = octets(jwk, name);
   if (bytes.length === 0 || bytes[0] === 0) throw new UnusableKey(`${name} is not a minimal integer`);
   return bytes;
-}
-
-function bitLength(integerBytes: Buffer): number {
-  return integerBytes.length * 8 - Math.clz32(integerBytes[0] ?? 0) + 24;
 }

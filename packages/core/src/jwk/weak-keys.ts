@@ -1,10 +1,64 @@
-// Recognises RSA moduli of the flawed Infineon generator (CVE-2017-15361, "ROCA"): their private keys can be computed.
+// Every refusal of a weak key: RSA of the wrong size or a broken generator, Ed25519 points of small order, and secrets that are not
+// random. The form of a JWK is checked in import-key.ts.
+import { createPublicKey, X509Certificate } from 'node:crypto';
+
+/** Why a key cannot be used. The message is constant and holds nothing of the key. */
+export class UnusableKey extends Error {}
+
+const MIN_RSA_BITS = 2048;
+const MAX_RSA_BITS = 8192;
+// The encodings of the Ed25519 points of small order: a signature by one of them proves nothing.
+const SMALL_ORDER_ED25519: ReadonlySet<string> = new Set([
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa',
+  '0000000000000000000000000000000000000000000000000000000000000080',
+  '0100000000000000000000000000000000000000000000000000000000000080',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+]);
 
 /** The generator's primes are powers of 65537 modulo the product of small primes, and so are their products. */
 const PRIMES = [
   3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107,
   109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ] as const;
+
+/** @throws UnusableKey for a modulus or an exponent that is not safe, or too large to be checked in time */
+export function refuseWeakRsa(modulus: Buffer, exponent: Buffer): void {
+  const bits = bitLength(modulus);
+  if (bits < MIN_RSA_BITS) throw new UnusableKey('RSA modulus under 2048 bits (RFC 7518 §3.3)');
+  if (bits > MAX_RSA_BITS) throw new UnusableKey('RSA modulus over 8192 bits');
+  const e = exponent.length <= 5 ? Number.parseInt(exponent.toString('hex'), 16) : Number.POSITIVE_INFINITY;
+  if (e < 3 || e >= 2 ** 33 || e % 2 === 0) {
+    throw new UnusableKey('RSA exponent is not an odd number from 3 to 2^33');
+  }
+  if (hasRocaFingerprint(modulus))
+    throw new UnusableKey('RSA modulus of a broken generator (CVE-2017-15361)');
+}
+
+/** @throws UnusableKey for an Ed25519 point that proves nothing */
+export function refuseWeakPoint(x: Buffer): void {
+  if (SMALL_ORDER_ED25519.has(x.toString('hex'))) throw new UnusableKey('x is a point of small order');
+}
+
+/** @throws UnusableKey for a secret that is too short, has few distinct bytes, or is the text of another key */
+export function refuseWeakSecret(bytes: Buffer, minBytes: number): void {
+  if (bytes.length < minBytes) throw new UnusableKey('the secret is shorter than its hash (RFC 7518 §3.2)');
+  if (new Set(bytes).size < 8) throw new UnusableKey('the secret is no random secret');
+  if (looksLikeEncodedKey(bytes)) throw new UnusableKey('the secret is the text of another key');
+}
+
+function bitLength(integerBytes: Buffer): number {
+  return integerBytes.length * 8 - Math.clz32(integerBytes[0] ?? 0) + 24;
+}
 
 const MARKS = PRIMES.map((prime) => ({ prime: BigInt(prime), powers: powersOf65537(prime) }));
 
@@ -18,4 +72,47 @@ function powersOf65537(prime: number): ReadonlySet<number> {
   const powers = new Set<number>();
   for (let power = 1; !powers.has(power); power = (power * (65537 % prime)) % prime) powers.add(power);
   return powers;
+}
+
+/**
+ * True for PEM, JWK, DER and SSH forms of a key or certificate, also in hex, in base64 and in UTF-16. As a secret, a
+ * public key would let every caller sign.
+ */
+export function looksLikeEncodedKey(bytes: Buffer): boolean {
+  return isKey(bytes) || decodings(bytes).some(isKey);
+}
+
+function isKey(bytes: Buffer): boolean {
+  // Without zeros UTF-16 reads like ASCII.
+  const text = bytes.toString('latin1').replaceAll('\0', '');
+  return (
+    /-----BEGIN |---- BEGIN /.test(text) ||
+    /"(?:kty|keys)"\s*:/.test(text) ||
+    /(?:ssh-[a-z0-9]+|ecdsa-sha2-[a-z0-9]+) AAAA/.test(text) ||
+    isDer(bytes)
+  );
+}
+
+function isDer(bytes: Buffer): boolean {
+  // SEQUENCE: how every such encoding starts.
+  if (bytes[0] !== 0x30) return false;
+  return [
+    () => createPublicKey({ key: bytes, format: 'der', type: 'spki' }),
+    () => createPublicKey({ key: bytes, format: 'der', type: 'pkcs1' }),
+    () => new X509Certificate(bytes),
+  ].some((read) => {
+    try {
+      return read() !== undefined;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function decodings(bytes: Buffer): readonly Buffer[] {
+  const text = bytes.toString('latin1').replace(/[\s\0]/g, '');
+  return [
+    ...(/^[0-9a-f]+$/i.test(text) ? [Buffer.from(text, 'hex')] : []),
+    ...(/^[A-Za-z0-9+/_-]+=*$/.test(text) ? [Buffer.from(text, 'base64')] : []),
+  ];
 }

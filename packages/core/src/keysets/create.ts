@@ -8,11 +8,10 @@ import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { createDiscoverySource } from './discovery.ts';
 import { createInlineKeyset } from './inline.ts';
 import { createJkuKeyset, type JwksHost } from './jku.ts';
-import { createJwksUrlSource } from './jwks-url.ts';
 import type { KeySelection, Keyset } from './keyset.ts';
 import { createLegacyKeysets, type LegacyKeySettings } from './legacy-keys.ts';
 import { createPublicKeysSource, type PublicKeySettings } from './public-keys.ts';
-import { createRefreshedKeyset, type KeySource } from './refreshed-keyset.ts';
+import { createRefreshedKeyset, type KeySource, loadJwks } from './refreshed-keyset.ts';
 import { createSecretSource } from './secret.ts';
 import { indexKeysets, type KeysetIndex } from './select.ts';
 
@@ -62,7 +61,7 @@ export interface SecretStores {
 }
 
 /** What an authenticator's keysets are made of. */
-export interface KeysetsSettings {
+interface KeysetsSettings {
   readonly keysets: readonly KeysetSettings[];
   readonly keys: readonly LegacyKeySettings[];
   readonly stores: SecretStores;
@@ -128,25 +127,43 @@ function createKeyset(settings: KeysetSettings, stores: SecretStores): Keyset {
 
 function build(settings: KeysetSettings, stores: SecretStores): Keyset {
   const { policy, refresh } = settings;
-  const kept = (source: KeySource) =>
-    createRefreshedKeyset({ ...settings, ...refresh, allowed: policy.allowed, source });
+  if (settings.source === 'jwks') return createInlineKeyset(settings);
+  if (settings.source === 'jwksHosts')
+    return createJkuKeyset({ ...settings, ...refresh, fetcher: createJsonFetcher(settings) });
+  const source = createSource(settings, stores);
+  return createRefreshedKeyset({ ...settings, ...refresh, allowed: policy.allowed, source });
+}
+
+/**
+ * Makes the source of a keyset whose keys are all read from one place. Reads nothing yet.
+ * @throws ConfigError for a secret without a store
+ */
+export function createSource(
+  settings: Exclude<KeysetSettings, { readonly source: 'jwks' } | { readonly source: 'jwksHosts' }>,
+  stores: SecretStores,
+): KeySource {
+  const { policy, refresh } = settings;
   switch (settings.source) {
-    case 'jwks':
-      return createInlineKeyset(settings);
     case 'publicKeys':
-      return kept(createPublicKeysSource(settings.publicKeys, policy));
+      return createPublicKeysSource(settings.publicKeys, policy);
     case 'secret':
     case 'externalSecret': {
       const kind = settings.source === 'secret' ? 'secret' : 'external-secret';
       const store = requireStore(stores, settings.source, settings.name);
-      return kept(createSecretSource({ kind, store, reference: settings.reference, policy }));
+      return createSecretSource({ kind, store, reference: settings.reference, policy });
     }
-    case 'jwksUrl':
-      return kept(createJwksUrlSource({ url: settings.url, policy, fetcher: createJsonFetcher(settings) }));
+    case 'jwksUrl': {
+      const { url } = settings;
+      const fetcher = createJsonFetcher(settings);
+      return {
+        // Without the query, where some servers want a key.
+        description: `${url.origin}${url.pathname}`,
+        load: (signal) => loadJwks({ url, policy, fetcher }, signal),
+        close: () => fetcher.close(),
+      };
+    }
     case 'useOidcDiscovery':
-      return kept(createDiscoverySource({ ...settings, ...refresh, fetcher: createJsonFetcher(settings) }));
-    case 'jwksHosts':
-      return createJkuKeyset({ ...settings, ...refresh, fetcher: createJsonFetcher(settings) });
+      return createDiscoverySource({ ...settings, ...refresh, fetcher: createJsonFetcher(settings) });
   }
 }
 

@@ -3,11 +3,10 @@
 
 import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
-import { loadJwks } from './jwks-url.ts';
-import type { KeySource } from './refreshed-keyset.ts';
+import { type KeySource, loadJwks } from './refreshed-keyset.ts';
 
 /** What discovery takes. */
-export interface DiscoverySettings {
+interface DiscoverySettings {
   readonly issuer: string;
   readonly allowHttp: boolean;
   readonly policy: KeyPolicy;

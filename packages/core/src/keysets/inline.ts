@@ -5,7 +5,7 @@ import { EXPOSED } from '../jwk/import-key.ts';
 import { createSnapshot, type KeySelection, type Keyset, publishChanges } from './keyset.ts';
 
 /** What an inline keyset is made of. */
-export interface InlineKeysetSettings {
+interface InlineKeysetSettings {
   readonly name: string;
   readonly issuer: string | undefined;
   readonly policy: KeyPolicy;
@@ -18,7 +18,7 @@ export interface InlineKeysetSettings {
  * @throws ConfigError if no key can be used, or if a private or symmetric key is among them
  */
 export function createInlineKeyset({ name, issuer, policy, selection, jwks }: InlineKeysetSettings): Keyset {
-  const imported = readInline(`${name}.jwks`, jwks, policy);
+  const imported = importInline({ name, jwks, policy });
   const snapshot = createSnapshot(imported.keys);
   const since = performance.now();
   publishChanges({ name, issuer }, undefined, imported);
@@ -43,7 +43,13 @@ export function createInlineKeyset({ name, issuer, policy, selection, jwks }: In
   });
 }
 
-function readInline(path: string, jwks: JwkSet, policy: KeyPolicy): ImportedJwks {
+/** Imports the keys of an inline keyset. @throws ConfigError as `createInlineKeyset` */
+export function importInline({
+  name,
+  jwks,
+  policy,
+}: Pick<InlineKeysetSettings, 'name' | 'jwks' | 'policy'>): ImportedJwks {
+  const path = `${name}.jwks`;
   let imported: ImportedJwks;
   try {
     imported = importJwks(jwks, policy);

@@ -4,9 +4,8 @@ import { AuthError } from '../errors.ts';
 import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
-import { loadJwks } from './jwks-url.ts';
 import { createSnapshot, type KeySelection, type KeySnapshot, type Keyset } from './keyset.ts';
-import { createRefreshedKeyset } from './refreshed-keyset.ts';
+import { createRefreshedKeyset, loadJwks } from './refreshed-keyset.ts';
 
 /** A host that may be asked for keys. */
 export interface JwksHost {
@@ -17,7 +16,7 @@ export interface JwksHost {
 }
 
 /** What a keyset by `jku` is made of. */
-export interface JkuSettings {
+interface JkuSettings {
   readonly name: string;
   readonly issuer: string | undefined;
   readonly policy: KeyPolicy;
@@ -75,9 +74,8 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
       allowed: policy.allowed,
       source: {
         description: `${url.origin}${url.pathname}`,
+        // Not closed: the connections are shared by all URLs.
         load: (signal) => loadJwks({ url, policy, fetcher }, signal),
-        // The connections are shared by all URLs.
-        close: () => Promise.resolve(),
       },
     });
     admittedAt.set(keyset, now);

@@ -1,6 +1,6 @@
 // The deprecated `keys` list: raw keys in secrets, found by issuer first and by key id then. Kept so that it can be left in peace.
 
-import { importJwk, type SkippedKey, type VerificationKey } from '../jwk/import-jwks.ts';
+import { importJwk, type SkippedKey, separate, type VerificationKey } from '../jwk/import-jwks.ts';
 import { findSecret, readSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { symmetricJwk } from '../secrets/symmetric.ts';
@@ -20,7 +20,7 @@ export interface LegacyKeySettings {
 }
 
 /** What the list is made of. */
-export interface LegacyKeysSettings {
+interface LegacyKeysSettings {
   readonly keys: readonly LegacyKeySettings[];
   readonly store: SecretStore;
   readonly refreshIntervalMs: number;
@@ -28,7 +28,7 @@ export interface LegacyKeysSettings {
 }
 
 /** The list, as keysets. */
-export interface LegacyKeysets {
+interface LegacyKeysets {
   /** The whole list: for tokens without an issuer. It alone is loaded and closed; the others look at it. */
   readonly all: Keyset;
   /** The keys of each issuer that the list names, and those without one. */
@@ -62,14 +62,9 @@ function createSource({ keys, store }: LegacyKeysSettings): KeySource {
       const imported = await Promise.all(
         keys.map(async (key) => importLegacy(key, await readEntry(key, store, signal))),
       );
-      return {
-        keys: imported.filter((key): key is VerificationKey => !('reason' in key)),
-        skipped: imported.filter((key): key is SkippedKey => 'reason' in key),
-        lifetimeMs: undefined,
-      };
+      return { ...separate(imported), lifetimeMs: undefined };
     },
     ...watching(store, keys.map(entryOf)),
-    close: () => Promise.resolve(),
   };
 }
 
@@ -97,7 +92,7 @@ function importLegacy(
   if (findAlgorithm(algorithm)?.kty === 'oct') {
     return importJwk({ ...symmetricJwk(bytes), kid: keyId, alg: algorithm }, { origin: 'secret', legacy });
   }
-  const imported = importPem(Buffer.from(bytes).toString('utf8'), algorithm, { origin: 'public' });
+  const imported = importPem(bytes, algorithm, { origin: 'public' });
   return { ...imported, kid: keyId };
 }
 

@@ -1,13 +1,15 @@
 // Public keys given as PEM, one algorithm each: a primary key and its backup. They have no kid, so each is tried for any token.
+
 import { basename, dirname } from 'node:path';
 import {
-  type ImportedJwks,
   importJwk,
   type KeyPolicy,
   type SkippedKey,
+  separate,
   type VerificationKey,
 } from '../jwk/import-jwks.ts';
 import { withDeadline } from '../net/deadline.ts';
+import { DEADLINE_MS } from '../net/limits.ts';
 import { readSecretFile, watchPath } from '../secrets/directory.ts';
 import { publicJwkFromPem } from '../secrets/pem.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
@@ -19,8 +21,6 @@ export type PublicKeySettings = { readonly algorithm: AlgorithmName } & (
   | { readonly pem: string }
 );
 
-const DEADLINE_MS = 5_000;
-
 /** Makes a source of PEM keys. Files are read again at each refresh, and when their folder changes. */
 export function createPublicKeysSource(keys: readonly PublicKeySettings[], policy: KeyPolicy): KeySource {
   const files = keys.flatMap((key) => ('file' in key ? [key.file] : []));
@@ -29,18 +29,15 @@ export function createPublicKeysSource(keys: readonly PublicKeySettings[], polic
     async load(signal) {
       const imported = await Promise.all(
         keys.map(async (key) => {
-          const pem = 'pem' in key ? key.pem : await readPemFile(key.file, signal);
+          const pem = 'pem' in key ? key.pem : await readFile(key.file, signal);
           return pem === undefined ? missing : importPem(pem, key.algorithm, policy);
         }),
       );
-      const usable = imported.filter((key): key is VerificationKey => !('reason' in key));
-      const skipped = imported.filter((key): key is SkippedKey => 'reason' in key);
+      const { keys: usable, skipped } = separate(imported);
       // A backup that is not there yet is no fault; no key at all is one.
       if (usable.length === 0)
         throw new Error(`no usable key: ${skipped.map(({ reason }) => reason).join('; ')}`);
-      return { keys: usable, skipped, lifetimeMs: undefined } satisfies ImportedJwks & {
-        lifetimeMs: undefined;
-      };
+      return { keys: usable, skipped, lifetimeMs: undefined };
     },
     ...(files.length === 0
       ? {}
@@ -55,13 +52,12 @@ export function createPublicKeysSource(keys: readonly PublicKeySettings[], polic
             };
           },
         }),
-    close: () => Promise.resolve(),
   };
 }
 
 /** Imports one PEM public key under its thumbprint. */
 export function importPem(
-  pem: string,
+  pem: string | Uint8Array,
   algorithm: AlgorithmName,
   policy: KeyPolicy,
 ): VerificationKey | SkippedKey {
@@ -76,7 +72,6 @@ export function importPem(
 
 const missing: SkippedKey = { kid: undefined, reason: 'the file is not there' };
 
-async function readPemFile(file: string, signal: AbortSignal): Promise<string | undefined> {
-  const bytes = await withDeadline(DEADLINE_MS, signal, (inner) => readSecretFile(file, inner));
-  return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
+function readFile(file: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  return withDeadline(DEADLINE_MS, signal, (inner) => readSecretFile(file, inner));
 }

@@ -1,7 +1,8 @@
 // A keyset over a source of keys: what the refresh engine holds for it is a snapshot of verification keys.
 import { AuthError } from '../errors.ts';
 import { publish } from '../events.ts';
-import type { ImportedJwks } from '../jwk/import-jwks.ts';
+import { type ImportedJwks, importJwks, type KeyPolicy } from '../jwk/import-jwks.ts';
+import type { JsonFetcher } from '../net/https.ts';
 import { createRefreshed, type Loaded, type Source } from '../net/refresh.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import {
@@ -17,6 +18,15 @@ export interface LoadedKeys extends ImportedJwks, Loaded {}
 
 /** A place that verification keys come from. */
 export type KeySource = Source<LoadedKeys>;
+
+/** Fetches and imports one JWK Set. An empty set is a set: the issuer has withdrawn all keys. */
+export async function loadJwks(
+  { url, policy, fetcher }: { readonly url: URL; readonly policy: KeyPolicy; readonly fetcher: JsonFetcher },
+  signal: AbortSignal,
+): Promise<LoadedKeys> {
+  const { json, lifetimeMs } = await fetcher.fetch(url, signal);
+  return { ...importJwks(json, policy), lifetimeMs };
+}
 
 /** What such a keyset is made of. */
 export interface RefreshedKeysetSettings {

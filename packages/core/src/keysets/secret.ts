@@ -7,7 +7,7 @@ import { parseJsonObject } from '../values/json.ts';
 import type { KeySource } from './refreshed-keyset.ts';
 
 /** What a keyset in a secret is made of. */
-export interface SecretSettings {
+interface SecretSettings {
   /** `secret` or `external-secret`, as `jwks list` prints it. */
   readonly kind: 'secret' | 'external-secret';
   readonly store: SecretStore;
@@ -24,7 +24,6 @@ export function createSecretSource({ kind, store, reference, policy }: SecretSet
       return { ...importJwks(document, policy), lifetimeMs: undefined };
     },
     ...watching(store, [reference]),
-    close: () => Promise.resolve(),
   };
 }
 

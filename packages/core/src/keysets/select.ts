@@ -33,7 +33,7 @@ export function indexKeysets(keysets: readonly Keyset[], forMissing: readonly Ke
 }
 
 /** What a set has for a token. */
-export interface SelectedKeys {
+interface SelectedKeys {
   /** The set knows the token's kid, or needs none: looking again would not help. */
   readonly known: boolean;
   readonly candidates: readonly VerificationKey[];

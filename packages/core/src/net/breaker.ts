@@ -11,18 +11,18 @@ export interface Breaker {
 }
 
 // Errors of an answer that came. A symbol of our own: no other code's error is taken for one.
-const ODD: unique symbol = Symbol('odd answer');
+const INCONCLUSIVE: unique symbol = Symbol('inconclusive');
 
 /**
- * An answer that says nothing that could be used. It may be about what was asked, so it is no failure of the place: whoever can ask odd
- * questions must not shut it for all others.
+ * Makes the error for an answer that came and cannot be used. The question may be at fault, so the breaker
+ * does not count it as a failure: one caller with odd questions must not shut the place for all.
  */
-export function oddAnswer(message: string): Error {
-  return Object.assign(new Error(message), { [ODD]: true });
+export function inconclusive(message: string): Error {
+  return Object.assign(new Error(message), { [INCONCLUSIVE]: true });
 }
 
-function isOddAnswer(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && ODD in error;
+function isInconclusive(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && INCONCLUSIVE in error;
 }
 
 const MAX_FAILURES = 5;
@@ -65,7 +65,7 @@ export function createBreaker(): Breaker {
         succeeded(begun);
         return result;
       } catch (error) {
-        if (isOddAnswer(error)) succeeded(begun);
+        if (isInconclusive(error)) succeeded(begun);
         else failed(begun);
         throw error;
       } finally {

@@ -1,13 +1,15 @@
 // Fetching JSON for keysets: whole-fetch deadline, size limit, redirects, cache headers. Knows nothing of keys.
+
 import { isIP } from 'node:net';
 import type { Agent, fetch, Headers, Response } from 'undici';
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
 import { isPublicAddress, lookupPublic } from './addresses.ts';
 import { withDeadline } from './deadline.ts';
+import { DEADLINE_MS, MAX_DOCUMENT_BYTES } from './limits.ts';
 import type { TlsSettings } from './tls.ts';
 
 /** A document and how long its server says it may be used. */
-export interface FetchedJson {
+interface FetchedJson {
   readonly json: JsonObject;
   /** From Cache-Control or Expires; undefined if neither says anything. 0 if it must not be stored. */
   readonly lifetimeMs: number | undefined;
@@ -21,15 +23,12 @@ export interface JsonFetcher {
 }
 
 /** How one keyset's documents are fetched. */
-export interface FetcherSettings {
+interface FetcherSettings {
   readonly tls: TlsSettings;
   /** Refuses hosts at private, loopback and link-local addresses. For URLs that a token names. */
   readonly publicOnly?: boolean | undefined;
 }
 
-/** A whole fetch, from the name look-up to the last byte of the body. */
-const DEADLINE_MS = 5_000;
-const MAX_BYTES = 512 * 1024;
 const MAX_REDIRECTS = 3;
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
@@ -49,7 +48,7 @@ export function createJsonFetcher({ tls, publicOnly = false }: FetcherSettings):
           throw new Error('the host is at an address that is not public');
         }
         const response = await follow(url, await connections.open(), signal);
-        const json = parseJsonObject(await readBounded(response, MAX_BYTES));
+        const json = parseJsonObject(await readBounded(response, MAX_DOCUMENT_BYTES));
         return { json, lifetimeMs: cacheLifetimeMs(response.headers, Date.now()) };
       }),
     close: connections.close,
@@ -57,7 +56,7 @@ export function createJsonFetcher({ tls, publicOnly = false }: FetcherSettings):
 }
 
 /** Connections to somewhere, and what fetches over them. */
-export interface Connections {
+interface Connections {
   open(): Promise<{ readonly agent: Agent; readonly fetch: typeof fetch }>;
   close(): Promise<void>;
 }

@@ -20,7 +20,7 @@ export interface JsonAnswer {
 }
 
 /** Calls endpoints, over connections of its own. */
-export interface JsonCaller {
+interface JsonCaller {
   /** Rejects unless an answer has come whole in time. Nothing of call or answer is in the error. */
   call(url: URL, call: JsonCall, signal: AbortSignal): Promise<JsonAnswer>;
   close(): Promise<void>;

@@ -1,4 +1,5 @@
 // The refresh engine: keeps one value current from one source, and never makes an outage of its own. No HTTP, no parsing.
+import { MAX_TIMER_MS } from './limits.ts';
 
 /** What a source gives says how long it may be used. */
 export interface Loaded {
@@ -14,12 +15,12 @@ export interface Source<L extends Loaded> {
   load(signal: AbortSignal): Promise<L>;
   /** Calls back when the source has changed, where it can tell. Returns what ends it. */
   watch?(changed: () => void): () => void;
-  /** Lets go of connections. */
-  close(): Promise<void>;
+  /** Lets go of connections, where the source has any. */
+  close?(): Promise<void>;
 }
 
 /** Why there is nothing to use. */
-export interface Unavailable {
+interface Unavailable {
   readonly cause: unknown;
   /** Until the next attempt; undefined where none has been made. */
   readonly retryAfterSeconds: number | undefined;
@@ -45,7 +46,7 @@ export interface RefreshSettings<L extends Loaded, T> {
 }
 
 /** How an engine fares. */
-export interface RefreshReport<T> {
+interface RefreshReport<T> {
   readonly value: T | undefined;
   /** `fresh`: within its lifetime. `stale`: older, in use because the source fails. `empty`: nothing usable. */
   readonly state: 'fresh' | 'stale' | 'empty';
@@ -78,8 +79,6 @@ const REFRESH_AHEAD = 0.8;
 const COOLDOWN_MS = 10_000;
 const MIN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
-/** Node turns a longer delay into none at all. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Keeps what a source gives. Reads nothing before the first `current()` or `ready()`. Ages are monotonic. */
 export function createRefreshed<L extends Loaded, T extends object>(
@@ -237,7 +236,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
       stopping.abort();
       clearTimeout(timer);
       unwatch?.();
-      await source.close();
+      await source.close?.();
       await loading;
     },
   });

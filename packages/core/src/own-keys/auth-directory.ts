@@ -8,14 +8,14 @@ import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { generateJwk } from '../jwk/generate.ts';
 import { importPem } from '../keysets/public-keys.ts';
-import { readSecretFile } from '../secrets/directory.ts';
+import { readTextFile } from '../secrets/directory.ts';
 import { privateJwkFromPem } from '../secrets/pem.ts';
-import { codeOf, refuseLink, writePrivateFile } from '../secrets/write-file.ts';
+import { refuseLink, writePrivateFile } from '../secrets/write-file.ts';
 import { createSigner } from '../signing/signer.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { parseToken } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
-import type { JsonObject } from '../values/json.ts';
+import { codeOf } from '../values/system-error.ts';
 
 /** Where the files are. All paths are absolute. */
 export interface AuthDirectory {
@@ -61,7 +61,6 @@ const LIFETIME_DAYS = 100;
 const RENEW_DAYS = 10;
 const DAY_MS = 86_400_000;
 const MAX_TOKEN_BYTES = 16 * 1024;
-const NO_SIGNAL = new AbortController().signal;
 
 /**
  * Makes whatever is missing: a directory with a key pair and a system token; beside a key pair that is there already, the token; and a new
@@ -195,7 +194,7 @@ async function saveSystemToken(files: Files, options: AuthDirectoryOptions): Pro
 
 async function sign({ privateKey }: Files, claims: object, options: AuthDirectoryOptions): Promise<string> {
   const signer = createSigner({
-    jwks: { keys: [privateJwkFromPem(await readPem(privateKey)) as JsonObject] },
+    jwks: { keys: [privateJwkFromPem(await readPem(privateKey))] },
     alg: AUTH_ALGORITHM,
     issuer: options.issuer ?? hostname(),
     audience: options.audience,
@@ -206,13 +205,13 @@ async function sign({ privateKey }: Files, claims: object, options: AuthDirector
 }
 
 async function readPem(file: string): Promise<string> {
-  const bytes = await readSecretFile(file, NO_SIGNAL).catch(() => undefined);
-  if (bytes === undefined) throw new ConfigError('directory', 'has no private key that can be read');
-  return Buffer.from(bytes).toString('utf8');
+  const text = await readTextFile(file);
+  if (text === undefined) throw new ConfigError('directory', 'has no private key that can be read');
+  return text;
 }
 
 function write(file: string, text: string): Promise<void> {
-  return writePrivateFile(file, Buffer.from(text), NO_SIGNAL);
+  return writePrivateFile(file, Buffer.from(text), new AbortController().signal);
 }
 
 /** A key that others of this machine can read is a key of theirs. */
@@ -226,8 +225,7 @@ async function warnIfShared(file: string): Promise<void> {
 async function isDue({ systemToken, publicKey }: Files, options: AuthDirectoryOptions): Promise<boolean> {
   const [token, pem] = await Promise.all(
     [systemToken, publicKey].map(async (file) => {
-      const bytes = await readSecretFile(file, NO_SIGNAL).catch(() => undefined);
-      return bytes === undefined ? '' : Buffer.from(bytes).toString('utf8').trim();
+      return (await readTextFile(file))?.trim() ?? '';
     }),
   );
   const subject = options.systemSubject ?? SYSTEM_SUBJECT;

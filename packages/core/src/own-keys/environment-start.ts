@@ -8,11 +8,12 @@ import type { AuthenticatorOptions } from '../decision/options.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import type { KeysetOptions } from '../keysets/options.ts';
-import { readSecretFile } from '../secrets/directory.ts';
-import { codeOf } from '../secrets/write-file.ts';
+import { readTextFile } from '../secrets/directory.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { Clock } from '../values/clock.ts';
+import { own } from '../values/json.ts';
 import { isPlainObject, readObject } from '../values/readers.ts';
+import { codeOf } from '../values/system-error.ts';
 import {
   AUTH_ALGORITHM,
   isSignedBy,
@@ -22,7 +23,7 @@ import {
 } from './auth-directory.ts';
 
 /** Where settings come from. */
-export interface SettingsOptions {
+export interface EnvironmentStartOptions {
   /** A file of `KEY: value` lines; others' settings in it are not looked at. Default: the environment. */
   readonly file?: string | undefined;
   /** Default `process.env`. Not looked at where there is a file. */
@@ -37,7 +38,7 @@ export interface SettingsOptions {
 }
 
 /** What settings mean. */
-export interface LoadedSettings {
+export interface EnvironmentStart {
   /** For `createAuthenticator`, or any adapter's `authenticate`. */
   readonly options: AuthenticatorOptions;
   /** The path of the system token, for `createServiceFetch`; undefined where there is none. */
@@ -61,12 +62,17 @@ type Values = { readonly [Name in (typeof NAMES)[number]]?: string };
  * is named by a warning of Node's, in the log. A token needs a `sub`; the group `root` and the system's subject are for the system alone.
  * @throws ConfigError for settings that cannot be right, and where JWT is not switched on by any
  */
-export async function loadSettings(options: SettingsOptions = {}): Promise<LoadedSettings> {
+export async function loadEnvironmentStart(options: EnvironmentStartOptions = {}): Promise<EnvironmentStart> {
   const { file, environment = process.env, directory, audience = null, systemSubject, clock } = options;
   readObject(options, ['file', 'environment', 'directory', 'audience', 'systemSubject', 'clock'], '');
   const values = file === undefined ? pick(environment) : await readSettingsFile(file);
-  const own = ['JWT_PUBLIC_KEY', 'JWT_ALGORITHM', 'JWT_AUTHENTICATION_SERVER_URL', 'SYSTEM_TOKEN'] as const;
-  const hasOwn = own.some((name) => values[name] !== undefined);
+  const ownNames = [
+    'JWT_PUBLIC_KEY',
+    'JWT_ALGORITHM',
+    'JWT_AUTHENTICATION_SERVER_URL',
+    'SYSTEM_TOKEN',
+  ] as const;
+  const hasOwn = ownNames.some((name) => values[name] !== undefined);
   refuseUnlessEnabled(values.ENABLE_JWT, hasOwn);
   const made = hasOwn ? undefined : await openAuthDirectory({ directory, systemSubject, clock });
   if (made !== undefined && made.made.length > 0)
@@ -109,7 +115,7 @@ function refuseUnlessEnabled(enabled: string | undefined, hasOwn: boolean): void
 }
 
 async function readSettingsFile(file: string): Promise<Values> {
-  const text = await readText(file);
+  const text = await readTextFile(file);
   if (text === undefined) throw new ConfigError('file', `cannot be read: ${await whyNot(file)}`);
   // As text, whatever it looks like: `true` and `1` are what was written. Silent: others' secrets may stand in the file.
   const { parseAllDocuments } = await import('yaml');
@@ -127,7 +133,7 @@ async function readSettingsFile(file: string): Promise<Values> {
 function pick(source: { readonly [name: string]: unknown }): Values {
   return Object.fromEntries(
     NAMES.flatMap((name) => {
-      const value = Object.hasOwn(source, name) ? source[name] : undefined;
+      const value = own(source, name);
       if (value === undefined || value === '') return [];
       if (typeof value !== 'string') throw new ConfigError(name, 'expected one value on its line');
       return [[name, value.trim()]];
@@ -180,9 +186,9 @@ async function findSystemKey(
   subject: string,
   keys: readonly PublicKeyFile[],
 ): Promise<PublicKeyFile | undefined> {
-  const token = (await readText(file))?.trim() ?? '';
+  const token = (await readTextFile(file))?.trim() ?? '';
   for (const key of keys) {
-    if (isSignedBy(token, (await readText(key.file)) ?? '', key.algorithm, subject)) return key;
+    if (isSignedBy(token, (await readTextFile(key.file)) ?? '', key.algorithm, subject)) return key;
   }
   if (keys.length > 0)
     warn(
@@ -194,14 +200,4 @@ async function findSystemKey(
 
 async function whyNot(file: string): Promise<string> {
   return access(file, constants.R_OK).then(() => 'not a small file', codeOf);
-}
-
-/** @returns undefined for what is no small file that can be read */
-async function readText(file: string): Promise<string | undefined> {
-  try {
-    const bytes = await readSecretFile(file, new AbortController().signal);
-    return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
-  } catch {
-    return undefined;
-  }
 }

@@ -2,14 +2,14 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { AuthError, ConfigError } from '../errors.ts';
-import { createBreaker, oddAnswer } from '../net/breaker.ts';
+import { createBreaker, inconclusive } from '../net/breaker.ts';
 import { withDeadline } from '../net/deadline.ts';
 import { createJsonCaller, type JsonAnswer, type JsonCall } from '../net/json-call.ts';
 import { readSecret } from '../secrets/read.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { parseToken } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../values/json.ts';
+import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import type { RemoteSettings } from './options.ts';
 
 /** How the endpoint fares. */
@@ -79,7 +79,7 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
     if (client === undefined && (answer.status === 401 || answer.status === 403)) return undefined;
     const claims = client === undefined ? acceptSubject(answer) : acceptIntrospection(answer);
     if (claims !== undefined && issuer !== undefined && (claims.iss ?? issuer) !== issuer)
-      throw oddAnswer('the endpoint speaks for another issuer');
+      throw inconclusive('the endpoint speaks for another issuer');
     return claims;
   }
 
@@ -154,19 +154,20 @@ function formEncode(text: string): string {
 
 /** A JSON object with a string `sub`, and nothing less. */
 function acceptSubject({ status, json }: JsonAnswer): JsonObject {
-  if (json === undefined) throw oddAnswer(`answered with status ${status} and no JSON object`);
-  const { sub } = own(json);
-  if (typeof sub !== 'string' || sub === '') throw oddAnswer('answered without a sub');
+  if (json === undefined) throw inconclusive(`answered with status ${status} and no JSON object`);
+  const sub = own(json, 'sub');
+  if (typeof sub !== 'string' || sub === '') throw inconclusive('answered without a sub');
   return json;
 }
 
 /** RFC 7662 §2.2. True and false, as JSON has them: no other value says anything. */
 function acceptIntrospection({ status, json }: JsonAnswer): JsonObject | undefined {
-  if (json === undefined) throw oddAnswer(`answered with status ${status} and no JSON object`);
-  const { active, ...claims } = own(json);
+  if (json === undefined) throw inconclusive(`answered with status ${status} and no JSON object`);
+  const { active: _, ...claims } = json;
+  const active = own(json, 'active');
   if (active === true) return claims;
   if (active === false) return undefined;
-  throw oddAnswer('answered without active');
+  throw inconclusive('answered without active');
 }
 
 /**
@@ -181,26 +182,22 @@ function completeClaims(
   const complete: Record<string, JsonValue> = { ...claims };
   if (issuer !== undefined) complete.iss = issuer;
   if (token === undefined) return complete;
-  const isSame = token.sub !== undefined && token.sub === claims.sub;
+  const subject = own(token, 'sub');
+  const isSame = subject !== undefined && subject === claims.sub;
   for (const name of ['exp', 'cnf', ...(isSame ? ['groups'] : [])]) {
-    const value = token[name];
+    const value = own(token, name);
     if (value !== undefined && !Object.hasOwn(claims, name)) complete[name] = value;
   }
-  const { exp } = complete;
-  if (typeof exp === 'number' && typeof token.exp === 'number') complete.exp = Math.min(exp, token.exp);
+  const [exp, tokenExp] = [complete.exp, own(token, 'exp')];
+  if (typeof exp === 'number' && typeof tokenExp === 'number') complete.exp = Math.min(exp, tokenExp);
   return complete;
 }
 
 /** What the token says of itself, if it is a JWT at all: it need not be. */
 function unverifiedClaims(token: string, maxBytes: number): JsonObject | undefined {
   try {
-    return own(parseToken(token, maxBytes).claims);
+    return parseToken(token, maxBytes).claims;
   } catch {
     return undefined;
   }
-}
-
-/** Own members only: "__proto__" and its kin are data. */
-function own(json: JsonObject): { readonly [name: string]: JsonValue | undefined } & JsonObject {
-  return isJsonObject(json) ? Object.assign(Object.create(null), json) : {};
 }

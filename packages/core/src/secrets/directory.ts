@@ -2,11 +2,9 @@
 import { constants, watch } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { checkSecretName, type SecretReference, type SecretStore } from './store.ts';
-import { codeOf, refuseLink, writePrivateFile } from './write-file.ts';
-
-/** Larger files are no secret of ours. */
-const MAX_BYTES = 512 * 1024;
+import { codeOf } from '../values/system-error.ts';
+import { checkSecretName, MAX_SECRET_BYTES, type SecretReference, type SecretStore } from './store.ts';
+import { refuseLink, writePrivateFile } from './write-file.ts';
 
 /**
  * Makes a store over a directory. Names and keys are single path segments. Symbolic links are followed, since Kubernetes swaps
@@ -26,7 +24,8 @@ export function createDirectoryStore(directory: string): SecretStore {
     watch: (reference, changed) => watchPath(directoryOf(reference), changed),
     async write(reference, value, signal) {
       const file = fileOf(reference);
-      if (value.length > MAX_BYTES) throw new Error(`more than ${MAX_BYTES} bytes would not be read`);
+      if (value.length > MAX_SECRET_BYTES)
+        throw new Error(`more than ${MAX_SECRET_BYTES} bytes would not be read`);
       await refuseLink(directoryOf(reference));
       await writePrivateFile(file, value, signal);
     },
@@ -49,7 +48,7 @@ export async function readSecretFile(path: string, signal: AbortSignal): Promise
   try {
     const stats = await file.stat();
     if (!stats.isFile()) throw new Error('not a regular file');
-    if (stats.size > MAX_BYTES) throw new Error(`the file is larger than ${MAX_BYTES} bytes`);
+    if (stats.size > MAX_SECRET_BYTES) throw new Error(`the file is larger than ${MAX_SECRET_BYTES} bytes`);
     signal.throwIfAborted();
     // One byte more than it said: a file that grows meanwhile is being written.
     const { buffer, bytesRead } = await file.read(Buffer.alloc(stats.size + 1), 0, stats.size + 1, 0);
@@ -58,6 +57,12 @@ export async function readSecretFile(path: string, signal: AbortSignal): Promise
   } finally {
     await file.close();
   }
+}
+
+/** Reads one small regular file as text. @returns undefined for a file that is not there or cannot be read */
+export async function readTextFile(path: string): Promise<string | undefined> {
+  const bytes = await readSecretFile(path, new AbortController().signal).catch(() => undefined);
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
 }
 
 /**

@@ -2,10 +2,8 @@
 // Does not know what the bytes are for.
 
 import { withDeadline } from '../net/deadline.ts';
-import type { SecretReference, SecretStore } from './store.ts';
-
-const DEADLINE_MS = 5_000;
-const MAX_BYTES = 512 * 1024;
+import { DEADLINE_MS } from '../net/limits.ts';
+import { MAX_SECRET_BYTES, type SecretReference, type SecretStore } from './store.ts';
 
 /** Reads one entry that has to be there: see `findSecret`. */
 export async function readSecret(
@@ -34,6 +32,7 @@ export async function findSecret(
   if (!(bytes instanceof Uint8Array))
     throw new Error(`${what} something else than bytes in ${reference.key}`);
   if (bytes.length === 0) throw new Error(`${what} nothing in ${reference.key}`);
-  if (bytes.length > MAX_BYTES) throw new Error(`${what} more than ${MAX_BYTES} bytes in ${reference.key}`);
+  if (bytes.length > MAX_SECRET_BYTES)
+    throw new Error(`${what} more than ${MAX_SECRET_BYTES} bytes in ${reference.key}`);
   return bytes;
 }

@@ -33,6 +33,9 @@ export interface SecretStore {
   close?(): Promise<void>;
 }
 
+/** Bytes of the largest entry that is read. */
+export const MAX_SECRET_BYTES = 512 * 1024;
+
 /** A store in memory. */
 export interface MemoryStore extends SecretStore {
   /** Puts an entry in place, or takes it away with undefined, and tells who watches it. */

@@ -1,8 +1,10 @@
 // Files, private ones above all, put in place whole: for whoever reads, the old one or the new one, also after a crash. Who may write what
 // is not settled here.
+
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { codeOf } from '../values/system-error.ts';
 
 /** From Windows, some file systems, and a directory that may be written but not read: there it cannot be asked for. */
 const NOT_FLUSHED: ReadonlySet<string> = new Set(['EACCES', 'EBADF', 'EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM']);
@@ -53,11 +55,6 @@ export async function refuseLink(path: string): Promise<void> {
   });
   if (stats?.isSymbolicLink() === true)
     throw new Error('a symbolic link is not written: it belongs to a mount');
-}
-
-/** The code of a system error, such as EACCES: all of it that may be repeated, since its message holds the path. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }
 
 async function writeNew(path: string, bytes: Uint8Array, mode: number): Promise<void> {

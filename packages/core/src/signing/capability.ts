@@ -1,5 +1,6 @@
 // Object capabilities: one token per object, minted for one caller, and good only beside that caller's own token. The relation between the
 // two is declared once, and both sides, who mints and who requires, are made of the same declaration.
+
 import { createAuthenticator } from '../decision/authenticator.ts';
 import { contextOf, isPrincipal, type Principal } from '../decision/principal.ts';
 import { AuthError, ConfigError } from '../errors.ts';
@@ -8,6 +9,7 @@ import type { SecretStore } from '../secrets/store.ts';
 import { normalizeType } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
 import type { Duration } from '../values/duration.ts';
+import { own } from '../values/json.ts';
 import { isPlainObject, readObject, readText } from '../values/readers.ts';
 import type { ClaimsToSign } from './claims.ts';
 import type { SignerOptions } from './options.ts';
@@ -27,38 +29,38 @@ export interface Capability {
   readonly relation: { readonly [claim: string]: string };
 }
 
-/** Hands out capabilities. */
-export interface CapabilityMint {
+/** The side that issues capabilities. */
+export interface CapabilityIssuer {
   /**
    * Signs a capability for this caller.
    * @param principal who may use it: the principal that an authenticator made
    * @param claims what it is for, such as `{ sub: 'bob' }`; the relation's claims are not among them
    * @throws TypeError if the caller has not the claims that the relation names, or for claims that cannot be signed
    */
-  mintFor(principal: Principal, claims: ClaimsToSign): Promise<string>;
+  issue(principal: Principal, claims: ClaimsToSign): Promise<string>;
   readonly signer: Signer;
 }
 
-/** Requires capabilities. */
-export interface CapabilityCheck {
+/** The side that verifies capabilities. */
+export interface CapabilityVerifier {
   /**
    * Verifies a capability, and that it was minted for this caller.
    * @param token from wherever the request carries it; anything that is no string is refused
    * @returns what the capability is for
-   * @throws AuthError as `verify` does, and `claims_insufficient` if it was minted for somebody else
+   * @throws AuthError as `Authenticator.verify` does, and `claims_insufficient` if it was minted for somebody else
    */
-  requireCapability(token: unknown, principal: Principal | undefined): Promise<Principal>;
+  verify(token: unknown, principal: Principal | undefined): Promise<Principal>;
   ready(): Promise<void>;
   close(): Promise<void>;
 }
 
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-/** How a mint signs: a source of keys and what belongs to it. What the capability says is not said again. */
-export type CapabilityMintOptions = Without<SignerOptions, 'issuer' | 'audience' | 'typ' | 'requireExp'>;
+/** How an issuer signs: a source of keys and its options. What the capability says is not repeated. */
+export type CapabilityIssuerOptions = Without<SignerOptions, 'issuer' | 'audience' | 'typ' | 'requireExp'>;
 
 /** Whose signature a capability has: one source of keys. */
-export type CapabilityCheckOptions = {
+export type CapabilityVerifierOptions = {
   readonly keySet: Without<KeysetOptions, 'issuer'>;
   readonly secrets?: SecretStore | undefined;
   readonly externalSecrets?: SecretStore | undefined;
@@ -71,28 +73,30 @@ const TAKEN = ['iss', 'aud', 'exp', 'nbf', 'iat', 'jti', '__proto__'];
 /** What access tokens are called, and tokens that are not called anything: no type of a capability's own. */
 const COMMON_TYPES = ['jwt', 'at+jwt'];
 /** What a capability says itself is not for its options to say. */
-const mintOptionNames = signerOptionNames.filter(
+const issuerOptionNames = signerOptionNames.filter(
   (name) => !['issuer', 'audience', 'typ', 'requireExp'].includes(name),
 );
 
 /**
- * Makes the side that hands out capabilities. They live for `expiresIn`, 10 minutes if nothing is said.
+ * Makes the side that issues capabilities. They live for `expiresIn`; default 10m.
  * @throws ConfigError
  */
-export function mintCapabilities(capability: Capability, options: CapabilityMintOptions): CapabilityMint {
+export function createCapabilityIssuer(
+  capability: Capability,
+  options: CapabilityIssuerOptions,
+): CapabilityIssuer {
   const { typ, issuer, audience, relation } = readCapability(capability);
-  const { expiresIn = '10m', ...rest } = readObject(options, mintOptionNames, '');
+  const { expiresIn = '10m', ...rest } = readObject(options, issuerOptionNames, '');
   const signer = createSigner({ ...rest, expiresIn, typ, issuer, audience } as unknown as SignerOptions);
-  return Object.freeze<CapabilityMint>({
+  return Object.freeze<CapabilityIssuer>({
     signer,
-    async mintFor(principal, claims) {
+    async issue(principal, claims) {
       refuseImitation(principal);
       const related = relatedClaims(relation, principal);
-      if (related === undefined)
-        throw new TypeError('mintFor: the caller has not the claims of the relation');
-      if (!isPlainObject(claims)) throw new TypeError('mintFor: expected an object of claims');
+      if (related === undefined) throw new TypeError('issue: the caller has not the claims of the relation');
+      if (!isPlainObject(claims)) throw new TypeError('issue: expected an object of claims');
       for (const name of claimNames(relation)) {
-        if (Object.hasOwn(claims, name)) throw new TypeError(`mintFor: ${name} is for the relation to say`);
+        if (Object.hasOwn(claims, name)) throw new TypeError(`issue: ${name} is for the relation to say`);
       }
       return signer.sign({ ...claims, ...related });
     },
@@ -100,26 +104,26 @@ export function mintCapabilities(capability: Capability, options: CapabilityMint
 }
 
 /**
- * Makes the side that requires capabilities. Only tokens of this type, issuer and audience pass.
+ * Makes the side that verifies capabilities. Only tokens of this type, issuer and audience pass.
  * @throws ConfigError
  */
-export function requireCapabilities(
+export function createCapabilityVerifier(
   capability: Capability,
-  options: CapabilityCheckOptions,
-): CapabilityCheck {
+  options: CapabilityVerifierOptions,
+): CapabilityVerifier {
   const { typ, issuer, audience, relation } = readCapability(capability);
   const { keySet, ...rest } = readObject(
     options,
     ['keySet', 'secrets', 'externalSecrets', 'clockSkew', 'clock'],
     '',
-  ) as unknown as CapabilityCheckOptions;
+  ) as unknown as CapabilityVerifierOptions;
   if (Object.hasOwn(Object(keySet), 'issuer'))
     throw new ConfigError('keySet.issuer', 'is what the capability says');
   const authenticator = inTermsOfKeySet(() =>
     createAuthenticator({ ...rest, keySets: [{ ...keySet, issuer } as KeysetOptions], audience, typ }),
   );
-  return Object.freeze<CapabilityCheck>({
-    async requireCapability(token, principal) {
+  return Object.freeze<CapabilityVerifier>({
+    async verify(token, principal) {
       if (principal === undefined) throw new AuthError('credentials_missing');
       refuseImitation(principal);
       const verified = await authenticator.verify(token as string);
@@ -199,7 +203,7 @@ function relatedClaims(
 ): { readonly [claim: string]: string | number } | undefined {
   const related: Record<string, string | number> = {};
   for (const [claim, of] of Object.entries(relation)) {
-    const value = Object.hasOwn(claims, of) ? claims[of] : undefined;
+    const value = own(claims, of);
     // A list or an object has no one meaning of being the same, and nothing is nobody's.
     if ((typeof value !== 'string' || value === '') && typeof value !== 'number') return undefined;
     related[claim] = value;

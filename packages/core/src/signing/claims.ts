@@ -1,6 +1,8 @@
 // Claims before they are signed: what a verifier would read otherwise than it was meant is refused here. Adds what is due.
+
 import { randomUUID } from 'node:crypto';
 import { isIdentifier, MAX_NUMERIC_DATE } from '../claims/registered.ts';
+import { own } from '../values/json.ts';
 import { isPlainObject } from '../values/readers.ts';
 
 /** Claims to sign: JSON values by name. */
@@ -16,7 +18,7 @@ export interface ClaimsPolicy {
 }
 
 /** Claims as they are signed. */
-export interface CompleteClaims {
+interface CompleteClaims {
   readonly iss: string | undefined;
   readonly exp: number | undefined;
   /** The payload, JSON. */
@@ -95,7 +97,7 @@ function isAudience(aud: unknown): boolean {
 
 /** NumericDate, RFC 7519 §2. */
 function readDate(claims: Readonly<Record<string, unknown>>, name: string): number | undefined {
-  const value = Object.hasOwn(claims, name) ? claims[name] : undefined;
+  const value = own(claims, name);
   if (value === undefined) return undefined;
   if (typeof value !== 'number' || value < EARLIEST_DATE || value >= MAX_NUMERIC_DATE)
     throw new TypeError(`${name}: expected seconds since 1970`);

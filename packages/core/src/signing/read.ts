@@ -7,7 +7,6 @@ import { readLegacyKeys } from '../keysets/read-legacy-keys.ts';
 import { isLoopback } from '../net/addresses.ts';
 import { refuseUrl } from '../net/https.ts';
 import { readTls, type TlsSettings } from '../net/tls.ts';
-import { refusesHttpKeys } from '../secrets/production.ts';
 import { checkSecretName, readStore, type SecretReference, type SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { type Clock, readClock } from '../values/clock.ts';
@@ -154,13 +153,18 @@ function readKeyUrl(options: UncheckedOptions): URL {
   const url = new URL(text);
   const refusal = refuseUrl(url, readBoolean(options.allowHttp, false, 'allowHttp'));
   if (refusal !== undefined) throw new ConfigError('jwkUrl', refusal);
-  if (url.protocol === 'http:' && !isLoopback(url.hostname) && refusesHttpKeys()) {
+  if (url.protocol === 'http:' && !isLoopback(url.hostname) && refusesHttpKeys(process.env)) {
     throw new ConfigError(
       'jwkUrl',
       'private keys over plain HTTP in production; use https, or set LATCHKEY_ALLOW_HTTP_KEYS=true',
     );
   }
   return url;
+}
+
+/** In production, private keys come over plain HTTP only where the environment permits it. */
+function refusesHttpKeys({ NODE_ENV, LATCHKEY_ALLOW_HTTP_KEYS }: NodeJS.ProcessEnv): boolean {
+  return NODE_ENV === 'production' && LATCHKEY_ALLOW_HTTP_KEYS !== 'true';
 }
 
 function readSigningAlgorithm(value: unknown): AlgorithmName | undefined {

@@ -4,48 +4,24 @@ import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { isPlainObject, readObject, type UncheckedOptions } from '../values/readers.ts';
 import { readSignedFields, type SignedFields } from './fields.ts';
-import { type GatewaySignerOptions, inGatewayTerms, readGatewaySigner } from './gateway.ts';
 import type { SignerOptions } from './options.ts';
 import { signerOptionNames } from './read.ts';
 import { createSigner, type Signer } from './signer.ts';
 
-/**
- * Which fields are signed, and by whom: a signer made before, or the options of one; or the gateway's own configuration, as it stands
- * in its file.
- */
+/** Which fields are signed, and by whom: a signer made before, or the options of one. */
 export type SignResponseOptions =
   | (SignedFields & { readonly signer: Signer })
-  | (SignedFields & SignerOptions)
-  | GatewaySignerOptions;
+  | (SignedFields & SignerOptions);
 
 /** A reply that is about to leave. */
 export interface OutgoingReply {
   readonly status: number;
-  /** What the framework was given: an object, text, bytes or a stream of bytes. */
+  /** What the framework was given: an object, text, bytes or a stream of bytes. A Blob is refused. */
   readonly body: unknown;
+  // Called without their object: an adapter passes functions of its own.
   getHeader(name: string): unknown;
   setHeader(name: string, value: string): unknown;
   removeHeader(name: string): unknown;
-}
-
-/** A response whose headers can be read and written: Node's, and those of frameworks that call writing one `header`. */
-export interface HeaderAccess {
-  getHeader(name: string): unknown;
-  removeHeader(name: string): unknown;
-  setHeader?(name: string, value: string): unknown;
-  header?(name: string, value: string): unknown;
-}
-
-/** The headers of a reply, for `sign`. */
-export function headersOf(
-  response: HeaderAccess,
-): Pick<OutgoingReply, 'getHeader' | 'setHeader' | 'removeHeader'> {
-  return {
-    getHeader: (name) => response.getHeader(name),
-    setHeader: (name, value) =>
-      response.setHeader === undefined ? response.header?.(name, value) : response.setHeader(name, value),
-    removeHeader: (name) => response.removeHeader(name),
-  };
 }
 
 /** What leaves instead. */
@@ -94,15 +70,6 @@ const OF_A_BODY = [...NO_LONGER_TRUE, 'Content-Type', 'Content-Encoding', 'Cache
  * @throws ConfigError
  */
 export function createResponseSigner(options: SignResponseOptions): ResponseSigner {
-  const gateway = readGatewaySigner(options);
-  try {
-    return create(gateway ?? options);
-  } catch (error) {
-    throw gateway === undefined ? error : inGatewayTerms(error, options);
-  }
-}
-
-function create(options: unknown): ResponseSigner {
   const { keysToSign, full, onMissing, ...rest } = readObject(
     options,
     ['keysToSign', 'full', 'onMissing', 'signer', ...signerOptionNames],
@@ -249,9 +216,9 @@ function isStream(body: unknown): body is object {
   );
 }
 
-/** A Response, a Blob, Nest's StreamableFile: what they hold is not in their members. */
+/** A Response or a Blob: what they hold is not in their members. */
 function isSealed(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && ('arrayBuffer' in body || 'getStream' in body);
+  return typeof body === 'object' && body !== null && 'arrayBuffer' in body;
 }
 
 /** ECMAScript 2026: the text of a number is at hand while JSON is parsed, and can be written as it was. */

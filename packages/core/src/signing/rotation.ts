@@ -1,8 +1,10 @@
 // Rotation of own keys: the next key is published before it signs, the old one stays until its last token has expired. All state is in the
 // JWK Set itself: a key's `nbf` says from when it signs, its `exp` when it can be dropped. So a rotation that stops anywhere goes on.
+
 import { ConfigError } from '../errors.ts';
 import { generateJwk } from '../jwk/generate.ts';
 import { withDeadline } from '../net/deadline.ts';
+import { DEADLINE_MS } from '../net/limits.ts';
 import { findSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
@@ -26,7 +28,7 @@ export interface RetiredKeys {
 }
 
 /** The two moves of a rotation. */
-export interface Rotation {
+interface Rotation {
   rotate(): Promise<RotatedKey>;
   retire(): Promise<RetiredKeys>;
 }
@@ -43,7 +45,6 @@ interface Member {
   readonly own: SigningKey | undefined;
 }
 
-const DEADLINE_MS = 5_000;
 /** Other machines' clocks may be behind when keys take turns. */
 const CLOCK_SKEW_SECONDS = 60;
 

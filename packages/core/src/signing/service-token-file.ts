@@ -1,14 +1,16 @@
 // One service token and the file that it comes from: when it is read, and which token is at hand. Makes no calls, and verifies
 // nothing: what the token says of itself serves only to tell when to read again, and not to send it to the wrong place.
+
 import { basename, dirname } from 'node:path';
 import { MAX_NUMERIC_DATE } from '../claims/registered.ts';
 import { asError, isAuthError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
 import { withDeadline } from '../net/deadline.ts';
+import { DEADLINE_MS } from '../net/limits.ts';
 import { readSecretFile, watchPath } from '../secrets/directory.ts';
 import { parseToken } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
-import type { JsonObject, JsonValue } from '../values/json.ts';
+import { type JsonObject, own } from '../values/json.ts';
 
 /** One service token's options, checked. */
 export interface ServiceTokenSettings {
@@ -44,7 +46,6 @@ interface HeldToken {
   readonly expiresAtMs: number;
 }
 
-const DEADLINE_MS = 5_000;
 /** Between two readings, counted from the attempt, whatever came of it. */
 const COOLDOWN_MS = 1_000;
 /** Some mounts tell nobody of a change. There this has to do. */
@@ -183,8 +184,4 @@ function readTime(claims: JsonObject, name: 'exp' | 'nbf'): number | undefined {
   if (typeof value !== 'number' || !(value >= 0 && value < MAX_NUMERIC_DATE))
     throw new Error(`${name} is not a time in seconds`);
   return value;
-}
-
-function own(claims: JsonObject, name: string): JsonValue | undefined {
-  return Object.hasOwn(claims, name) ? claims[name] : undefined;
 }

@@ -1,7 +1,8 @@
 // From a private or symmetric JWK to a key that signs, bound to one algorithm; or the reason why not.
 
 import { publicJwk } from '../jwk/generate.ts';
-import { importMaterial, importPrivateHalf, member, UnusableKey } from '../jwk/import-key.ts';
+import { checkUse, importMaterial, importPrivateHalf, readKid, readType } from '../jwk/import-key.ts';
+import { UnusableKey } from '../jwk/weak-keys.ts';
 import {
   type AlgorithmName,
   defaultAlgorithms,
@@ -48,7 +49,6 @@ export interface RefusedKey {
   readonly reason: string;
 }
 
-const MAX_KID_LENGTH = 256;
 const PROBE = Buffer.from('latchkey');
 
 /** Imports one JWK, or says why it cannot sign. A private half that does not fit its public half is found out here. */
@@ -57,7 +57,7 @@ export function importSigningKey(jwk: unknown, policy: SigningPolicy): SigningKe
   try {
     if (!isJsonObject(jwk)) throw new UnusableKey('not a JSON object');
     kid = readKid(jwk);
-    checkUse(jwk);
+    checkUse(jwk, 'sign');
     const algorithm = bindAlgorithm(jwk, policy.algorithm);
     const { key, thumbprint } = importMaterial(jwk, [algorithm]);
     if (policy.nameByThumbprint === true) kid ??= thumbprint;
@@ -81,32 +81,9 @@ export function importSigningKey(jwk: unknown, policy: SigningPolicy): SigningKe
   }
 }
 
-/** True for a JWK that has more than a public half. */
-export function isPrivate(jwk: JsonObject): boolean {
-  return ['d', 'k', 'priv'].some((name) => Object.hasOwn(jwk, name));
-}
-
-function readKid(jwk: JsonObject): string | undefined {
-  if (!Object.hasOwn(jwk, 'kid')) return undefined;
-  const { kid } = jwk;
-  if (typeof kid === 'string' && kid !== '' && kid.length <= MAX_KID_LENGTH && kid.isWellFormed()) return kid;
-  throw new UnusableKey('kid is not a string of 1 to 256 characters');
-}
-
-/** RFC 7517 §4.2 and §4.3: a key that is meant for something else does not sign. */
-function checkUse(jwk: JsonObject): void {
-  if (Object.hasOwn(jwk, 'use') && jwk.use !== 'sig') throw new UnusableKey('use is not "sig"');
-  if (!Object.hasOwn(jwk, 'key_ops')) return;
-  const operations = jwk.key_ops;
-  if (!Array.isArray(operations) || !operations.includes('sign'))
-    throw new UnusableKey('key_ops does not have "sign"');
-}
-
 /** The signer's algorithm, the key's own, or the only one that the key is for. Where both are named, they have to agree. */
 function bindAlgorithm(jwk: JsonObject, asked: AlgorithmName | undefined): SignatureAlgorithm {
-  const kty = member(jwk, 'kty');
-  const crv = Object.hasOwn(jwk, 'crv') ? member(jwk, 'crv') : undefined;
-  const own = Object.hasOwn(jwk, 'alg') ? member(jwk, 'alg') : undefined;
+  const { kty, crv, alg: own } = readType(jwk);
   const named = asked ?? own;
   const [first, second] = defaultAlgorithms(kty, crv);
   // EdDSA and Ed25519 are two names of one algorithm (RFC 9864 §2.2); the older is known to more verifiers.

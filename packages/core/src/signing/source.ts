@@ -2,6 +2,7 @@
 
 import { publicJwk } from '../jwk/generate.ts';
 import { importJwk } from '../jwk/import-jwks.ts';
+import { holdsSecret } from '../jwk/import-key.ts';
 import type { LegacyKeySettings } from '../keysets/legacy-keys.ts';
 import { watching } from '../keysets/secret.ts';
 import { createJsonFetcher } from '../net/https.ts';
@@ -14,7 +15,7 @@ import { findAlgorithm } from '../token/algorithms.ts';
 import { deepFreeze, isJsonObject, type JsonObject, parseJsonObject } from '../values/json.ts';
 import type { SecretFormat } from './options.ts';
 import type { SignerSettings } from './read.ts';
-import { importSigningKey, isPrivate, type RefusedKey, type SigningKey } from './signing-key.ts';
+import { importSigningKey, type RefusedKey, type SigningKey } from './signing-key.ts';
 
 /** What a source gives: at least one key that signs. */
 export interface SigningKeys extends Loaded {
@@ -33,7 +34,7 @@ export function createSigningSource(settings: SignerSettings): Source<SigningKey
   switch (settings.source) {
     case 'jwks': {
       const loaded = importSet(settings.jwks, settings);
-      return { description: 'jwks', load: () => Promise.resolve(loaded), close: () => Promise.resolve() };
+      return { description: 'jwks', load: () => Promise.resolve(loaded) };
     }
     case 'secret':
     case 'externalSecret': {
@@ -46,7 +47,6 @@ export function createSigningSource(settings: SignerSettings): Source<SigningKey
             nameByThumbprint: settings.format === 'pem',
           }),
         ...watching(store, [reference]),
-        close: () => Promise.resolve(),
       };
     }
     case 'jwkUrl': {
@@ -68,7 +68,6 @@ export function createSigningSource(settings: SignerSettings): Source<SigningKey
         description: 'keys (deprecated)',
         load: (signal) => loadLegacy(keys, store, settings, signal),
         ...watching(store, keys.map(entryOf)),
-        close: () => Promise.resolve(),
       };
     }
   }
@@ -83,7 +82,7 @@ function importSet(document: unknown, wanted: Wanted & { readonly nameByThumbpri
   return loadedOf(
     named.map((jwk) => importSigningKey(jwk, wanted)),
     // Another signer's private key in the set is not published as one of this signer's.
-    members.filter((jwk) => !isPrivate(jwk)).flatMap(published),
+    members.filter((jwk) => !holdsSecret(jwk)).flatMap(published),
   );
 }
 
@@ -119,7 +118,7 @@ function published(jwk: JsonObject): readonly JsonObject[] {
 /** An entry as a JWK Set, however it is written. */
 function readEntry(bytes: Uint8Array, format: SecretFormat, { kid, algorithm: alg }: Wanted): unknown {
   if (format === 'jwks') return parseJsonObject(bytes);
-  const jwk = format === 'pem' ? privateJwkFromPem(Buffer.from(bytes).toString('utf8')) : symmetricJwk(bytes);
+  const jwk = format === 'pem' ? privateJwkFromPem(bytes) : symmetricJwk(bytes);
   return { keys: [{ ...jwk, alg, ...(kid === undefined ? {} : { kid }) }] };
 }
 
@@ -167,7 +166,7 @@ async function legacyJwk(
   const named = { kid: key.keyId, alg: key.algorithm };
   if (entry.key === 'secret.key') return { ...symmetricJwk(bytes), ...named };
   try {
-    return { ...(privateJwkFromPem(Buffer.from(bytes).toString('utf8')) as JsonObject), ...named };
+    return { ...privateJwkFromPem(bytes), ...named };
   } catch (error) {
     // One that cannot be read does not take the others with it.
     if (error instanceof TypeError) return { kid: key.keyId, reason: error.message };

@@ -26,7 +26,8 @@ const HEADER = 'the JOSE header';
 const NO_FORM = 'not three base64url segments';
 /** A brace, or white space before it (RFC 8259 §2). */
 const BEGINS_OBJECT: ReadonlySet<number | undefined> = new Set([0x7b, 0x20, 0x09, 0x0a, 0x0d]);
-const MAX_KID_LENGTH = 256;
+/** Characters of the longest `kid`, in a token and in a key. */
+export const MAX_KID_LENGTH = 256;
 // For payloads on their way to being parsed: no memory has to be had for each.
 const SCRATCH = Buffer.allocUnsafeSlow(8192);
 // Each of these changes what the payload is or how it is read, and none is supported (RFC 7515 §4.1.11, RFC 7797, RFC 7516).

@@ -6,7 +6,16 @@ export { type DescriptorDocument, parseDescriptor } from '../descriptor/document
 export { readDescriptorFile, readSigning } from '../descriptor/load.ts';
 export { readKeyset } from '../keysets/read.ts';
 export { readLegacyKeys } from '../keysets/read-legacy-keys.ts';
+export { MAX_SECRET_BYTES } from '../secrets/store.ts';
+export { codeOf } from '../values/system-error.ts';
 export { addKey, addKeyset, type KeysetChanges, removeKeys, removeKeyset, updateKeyset } from './edit.ts';
+export {
+  type InspectedKeyset,
+  type InspectOptions,
+  inspectKeyset,
+  readUnverifiedToken,
+  type UnverifiedTokenText,
+} from './inspect.ts';
 export { checkKeyPair, checkSymmetricSecret, extractPublicKey, type KeyPairText } from './key-files.ts';
 export type { Finding, Severity } from './lint/rule.ts';
 export { type LintContext, lintDescriptor } from './lint.ts';
@@ -20,7 +29,6 @@ export {
 } from './migrate.ts';
 export type { Effect } from './plan/judge.ts';
 export { type Change, planChange } from './plan.ts';
-export { readUnverifiedToken, type UnverifiedTokenText } from './unverified.ts';
 
 /** Puts a descriptor in its place whole, with the mode that it had. A symbolic link is refused. @throws Error with the code of what failed */
 export function writeDescriptor(path: string, text: string): Promise<void> {

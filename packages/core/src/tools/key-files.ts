@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { importJwk } from '../jwk/import-jwks.ts';
 import { privateJwkFromPem, publicJwkFromPem } from '../secrets/pem.ts';
 import { symmetricJwk } from '../secrets/symmetric.ts';
-import { isJsonObject, type JsonObject } from '../values/json.ts';
+import type { JsonObject } from '../values/json.ts';
 
 /** A key pair, or one half of one: PEM, each half in a text of its own. */
 export interface KeyPairText {
@@ -18,8 +18,8 @@ export interface KeyPairText {
  */
 export function checkKeyPair({ privateKey, publicKey }: KeyPairText): void {
   const thumbprints = [
-    ...(privateKey === undefined ? [] : [usable(privateJwkOf(privateKey))]),
-    ...(publicKey === undefined ? [] : [usable(publicJwkOf(publicKey))]),
+    ...(privateKey === undefined ? [] : [usable(privateJwkFromPem(privateKey))]),
+    ...(publicKey === undefined ? [] : [usable(publicJwkFromPem(publicKey))]),
   ];
   if (thumbprints.length === 0) throw new TypeError('there is no key');
   if (new Set(thumbprints).size > 1) throw new TypeError('the public key does not belong to the private key');
@@ -35,21 +35,6 @@ export function extractPublicKey(privateKey: string): string {
 /** Checks a symmetric secret: random, and 32 bytes at the least. @throws TypeError with a constant text */
 export function checkSymmetricSecret(bytes: Uint8Array): void {
   usable({ ...symmetricJwk(bytes), alg: 'HS256' });
-}
-
-/** A private key as a JWK: a secret. @throws TypeError with a constant text */
-export function privateJwkOf(pem: string): JsonObject {
-  return jwkOf(privateJwkFromPem(pem));
-}
-
-/** A public key as a JWK. @throws TypeError with a constant text */
-export function publicJwkOf(pem: string): JsonObject {
-  return jwkOf(publicJwkFromPem(pem));
-}
-
-function jwkOf(jwk: unknown): JsonObject {
-  if (!isJsonObject(jwk)) throw new TypeError('the key has no JWK');
-  return jwk;
 }
 
 /** @returns the thumbprint */

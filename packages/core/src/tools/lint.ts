@@ -1,7 +1,8 @@
-// Lint: the dangers in a descriptor, each with its mend. Here they are put together; what each rule looks at stands in lint/.
+// Lint: the dangers in a descriptor, each with its fix. Here they are put together; what each rule looks at stands in lint/.
 
 import type { DescriptorDocument } from '../descriptor/document.ts';
 import { interpolate } from '../descriptor/interpolate.ts';
+import { own } from '../values/json.ts';
 import type { UncheckedOptions } from '../values/readers.ts';
 import { algorithmRules } from './lint/algorithms.ts';
 import { endpointRules } from './lint/endpoints.ts';
@@ -38,7 +39,7 @@ export async function lintDescriptor(
   document: DescriptorDocument,
   { secrets, environment = process.env }: LintContext = {},
 ): Promise<readonly Finding[]> {
-  const unset = variablesIn(document.jwt).filter(({ name }) => variableIn(environment, name) === undefined);
+  const unset = variablesIn(document.jwt).filter(({ name }) => own(environment, name) === undefined);
   const jwt = interpolate(document.jwt, knownIn(environment, unset));
   const written = new Set<LintRule>(literalRules);
   const found: readonly UnplacedFinding[] = [
@@ -48,7 +49,7 @@ export async function lintDescriptor(
       severity: 'warning' as const,
       path,
       message: `the variable ${name} is not set here; where it is not, the service does not start`,
-      mend: 'set it where the service runs',
+      fix: 'set it where the service runs',
     })),
     ...lintInlineKeys(jwt),
     ...(secrets === undefined ? [] : await lintSecrets(jwt, secrets)),
@@ -61,7 +62,7 @@ export async function lintDescriptor(
 }
 
 function findingsOf(
-  { id, severity, message, mend, find }: LintRule,
+  { id, severity, message, fix, find }: LintRule,
   jwt: UncheckedOptions,
 ): UnplacedFinding[] {
   return find(jwt).map(({ path, about }) => ({
@@ -69,7 +70,7 @@ function findingsOf(
     severity,
     path,
     message: about === undefined ? message : `${about}: ${message}`,
-    mend,
+    fix,
   }));
 }
 
@@ -88,7 +89,7 @@ function refused(jwt: UncheckedOptions, found: readonly UnplacedFinding[]): read
       severity: 'error' as const,
       path,
       message: problem,
-      mend: 'mend it as the message says: a service does not start with this',
+      fix: 'fix it as the message says: a service does not start with this',
     }));
 }
 
@@ -98,10 +99,6 @@ function knownIn(
   unset: readonly { readonly name: string }[],
 ): NonNullable<LintContext['environment']> {
   return { ...environment, ...Object.fromEntries(unset.map(({ name }) => [name, `\${${name}}`])) };
-}
-
-function variableIn(environment: NonNullable<LintContext['environment']>, name: string): string | undefined {
-  return Object.hasOwn(environment, name) ? environment[name] : undefined;
 }
 
 /** True for the same place, and for one inside it. */

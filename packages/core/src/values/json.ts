@@ -34,9 +34,9 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** An own member of a JSON object: a name never finds what every object inherits. */
-export function own(json: JsonObject, name: string): JsonValue | undefined {
-  return Object.hasOwn(json, name) ? json[name] : undefined;
+/** The member of that name, unless it is inherited: `__proto__` and `constructor` are data here. */
+export function own<T>(object: { readonly [name: string]: T }, name: string): T | undefined {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
 /** Freezes a parsed value to its leaves, and returns it. */

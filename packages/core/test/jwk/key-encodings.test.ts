@@ -1,7 +1,7 @@
 // Bytes that are some key's own form, in every dress that is known, and random ones that are not.
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { isAnotherKey } from '../../src/jwk/key-encodings.ts';
+import { looksLikeEncodedKey } from '../../src/jwk/weak-keys.ts';
 
 function formsOf(publicKey: KeyObject): readonly (readonly [form: string, bytes: Buffer])[] {
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
@@ -32,20 +32,20 @@ describe.each([
   ['Ed25519', generateKeyPairSync('ed25519').publicKey],
 ])('%s', (_, publicKey) => {
   it.each(formsOf(publicKey))('T-018, T-019: %s is another key', (_form, bytes) => {
-    expect(isAnotherKey(bytes)).toBe(true);
+    expect(looksLikeEncodedKey(bytes)).toBe(true);
   });
 });
 
 it('T-018: PKCS #1 in DER is another key', () => {
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  expect(isAnotherKey(publicKey.export({ type: 'pkcs1', format: 'der' }))).toBe(true);
+  expect(looksLikeEncodedKey(publicKey.export({ type: 'pkcs1', format: 'der' }))).toBe(true);
 });
 
 it('T-033: random secrets are none, in whatever text they are written', () => {
   for (let round = 0; round < 2_000; round++) {
     const secret = randomBytes(32 + (round % 64));
-    expect(isAnotherKey(secret)).toBe(false);
-    expect(isAnotherKey(Buffer.from(secret.toString('hex')))).toBe(false);
-    expect(isAnotherKey(Buffer.from(secret.toString('base64')))).toBe(false);
+    expect(looksLikeEncodedKey(secret)).toBe(false);
+    expect(looksLikeEncodedKey(Buffer.from(secret.toString('hex')))).toBe(false);
+    expect(looksLikeEncodedKey(Buffer.from(secret.toString('base64')))).toBe(false);
   }
 });

@@ -16,9 +16,9 @@ import { type Authenticator, createAuthenticator } from '../../src/decision/auth
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 import { createUserToken } from '../../src/own-keys/auth-directory.ts';
 import {
-  type LoadedSettings,
-  loadSettings,
-  type SettingsOptions,
+  type EnvironmentStart,
+  type EnvironmentStartOptions,
+  loadEnvironmentStart,
 } from '../../src/own-keys/environment-start.ts';
 import { listen } from '../support/servers.ts';
 
@@ -55,7 +55,7 @@ beforeAll(async () => {
   made = join(root, 'made', '.auth');
   await mkdir(join(root, 'made'));
   vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
-  await loadSettings({ environment: { ENABLE_JWT: 'true' }, directory: made, clock });
+  await loadEnvironmentStart({ environment: { ENABLE_JWT: 'true' }, directory: made, clock });
   vi.restoreAllMocks();
   const of = (name: string) => join(root, name);
   paths = {
@@ -88,21 +88,24 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((one) => one.close()));
 });
 
-type Environment = NonNullable<SettingsOptions['environment']>;
+type Environment = NonNullable<EnvironmentStartOptions['environment']>;
 const nowhere = async () => join(await mkdtemp(join(root, 'd-')), '.auth');
 
-async function load(environment: Environment, options: SettingsOptions = {}): Promise<LoadedSettings> {
-  return loadSettings({ environment, directory: await nowhere(), clock, ...options });
+async function load(
+  environment: Environment,
+  options: EnvironmentStartOptions = {},
+): Promise<EnvironmentStart> {
+  return loadEnvironmentStart({ environment, directory: await nowhere(), clock, ...options });
 }
 
-async function loadFile(text: string, options: SettingsOptions = {}): Promise<LoadedSettings> {
+async function loadFile(text: string, options: EnvironmentStartOptions = {}): Promise<EnvironmentStart> {
   const file = join(await mkdtemp(join(root, 'f-')), 'okera.yaml');
   await writeFile(file, text);
-  return loadSettings({ file, environment: {}, directory: await nowhere(), clock, ...options });
+  return loadEnvironmentStart({ file, environment: {}, directory: await nowhere(), clock, ...options });
 }
 
 /** What a service that is made of settings says to a token. */
-function service({ options }: LoadedSettings): (token: string) => Promise<string> {
+function service({ options }: EnvironmentStart): (token: string) => Promise<string> {
   const authenticator: Authenticator = createAuthenticator(options);
   opened.push(authenticator);
   return async (token) => {
@@ -193,10 +196,10 @@ describe('OK-6, OK-8: what switches JWT on', () => {
   it('the environment of the process is the default, and is not looked at beside a file', async () => {
     vi.stubEnv('ENABLE_JWT', 'false');
     try {
-      expect(await complaint(loadSettings({ directory: await nowhere(), clock }))).toBe('ENABLE_JWT');
+      expect(await complaint(loadEnvironmentStart({ directory: await nowhere(), clock }))).toBe('ENABLE_JWT');
       const file = join(await mkdtemp(join(root, 'f-')), 'settings');
       await writeFile(file, `JWT_PUBLIC_KEY: ${paths.users}\n`);
-      await expect(loadSettings({ file, clock })).resolves.toMatchObject({ made: [] });
+      await expect(loadEnvironmentStart({ file, clock })).resolves.toMatchObject({ made: [] });
     } finally {
       vi.unstubAllEnvs();
     }
@@ -538,8 +541,8 @@ describe('OK-7: ENABLE_JWT alone', () => {
   it('is in .auth of the current directory, by default', { timeout: 60_000 }, async () => {
     const cwd = await mkdtemp(join(root, 'cwd-'));
     const program = `
-      const { loadSettings } = await import(${JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)});
-      const { made } = await loadSettings();
+      const { loadEnvironmentStart } = await import(${JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)});
+      const { made } = await loadEnvironmentStart();
       console.log(JSON.stringify(made));
     `;
     const { stdout, stderr } = await promisify(execFile)(
@@ -626,9 +629,11 @@ describe('OK-6: a file', () => {
   });
 
   it('that cannot be read is said so, with the code and no more', async () => {
-    const error = await loadSettings({ file: join(root, 'gone'), clock }).catch((thrown: unknown) => thrown);
+    const error = await loadEnvironmentStart({ file: join(root, 'gone'), clock }).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(error).toMatchObject({ path: 'file', message: 'file: cannot be read: ENOENT' });
-    expect(await complaint(loadSettings({ file: root, clock }))).toBe('file');
+    expect(await complaint(loadEnvironmentStart({ file: root, clock }))).toBe('file');
   });
 
   it.each(['true', 'TRUE', 'True', '"true"', "'true'"])('ENABLE_JWT: %s', async (written) => {

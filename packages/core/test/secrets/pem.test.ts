@@ -10,7 +10,7 @@ import {
 } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { importPem } from '../../src/keysets/public-keys.ts';
-import { privateJwkFromPem, publicJwkFromPem, publicJwkOfPrivatePem } from '../../src/secrets/pem.ts';
+import { privateJwkFromPem, publicJwkFromPem } from '../../src/secrets/pem.ts';
 import { type AlgorithmName, algorithmNames } from '../../src/token/algorithms.ts';
 
 type Pair = KeyPairKeyObjectResult;
@@ -81,22 +81,6 @@ const privateRows: readonly (readonly [label: string, type: Type, pem: string])[
   ...curves.map((type) => ['EC PRIVATE KEY', type, sec1(TYPES[type])] as const),
 ];
 
-describe('the public half of private keys', () => {
-  it.each(privateRows)('AK-41, AK-40: BEGIN %s, %s', (expected, type, pem) => {
-    expect(label(pem)).toBe(expected);
-    const jwk = publicJwkOfPrivatePem(pem);
-    expect(jwk).toEqual(publicJwk(TYPES[type].publicKey));
-    for (const name of ['d', 'p', 'q', 'dp', 'dq', 'qi']) expect(jwk).not.toHaveProperty(name);
-  });
-
-  it.each(curves)('AK-41, S19: BEGIN EC PRIVATE KEY after BEGIN EC PARAMETERS, %s', (type) => {
-    const pem = `${PARAMETERS[type]}${sec1(TYPES[type])}`;
-    expect(label(pem)).toBe('EC PARAMETERS');
-    expect(publicJwkOfPrivatePem(pem)).toEqual(publicJwk(TYPES[type].publicKey));
-    expect(publicJwkOfPrivatePem(pem.replaceAll('\n', '\r\n'))).toEqual(publicJwk(TYPES[type].publicKey));
-  });
-});
-
 describe('private keys', () => {
   it.each(privateRows)('AK-41: BEGIN %s, %s, is read whole', (expected, type, pem) => {
     expect(label(pem)).toBe(expected);
@@ -138,7 +122,7 @@ describe('what is refused', () => {
 
   const both = (title: string, pem: string, reason: string): readonly Refused[] => [
     { title: `${title}, for a public key`, read: publicJwkFromPem, pem, reason },
-    { title: `${title}, for a private key`, read: publicJwkOfPrivatePem, pem, reason },
+    { title: `${title}, for a private key`, read: privateJwkFromPem, pem, reason },
   ];
   const asPublic = (title: string, pem: string, reason: string): Refused => ({
     title,
@@ -148,7 +132,7 @@ describe('what is refused', () => {
   });
   const asPrivate = (title: string, pem: string, reason: string): Refused => ({
     title,
-    read: publicJwkOfPrivatePem,
+    read: privateJwkFromPem,
     pem,
     reason,
   });
@@ -221,12 +205,7 @@ describe('what is refused', () => {
     ),
   ];
 
-  // Whatever is no private key has neither half of one.
-  const whole = rows
-    .filter(({ read }) => read === publicJwkOfPrivatePem)
-    .map((row) => ({ ...row, title: `${row.title}, read whole`, read: privateJwkFromPem }));
-
-  it.each([...rows, ...whole])('AK-41: $title', ({ read, pem, reason }) => {
+  it.each(rows)('AK-41: $title', ({ read, pem, reason }) => {
     let thrown: unknown;
     try {
       read(pem);

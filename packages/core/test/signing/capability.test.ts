@@ -17,12 +17,12 @@ import { createDirectoryStore } from '../../src/secrets/directory.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
 import {
   type Capability,
-  type CapabilityCheck,
-  type CapabilityCheckOptions,
-  type CapabilityMint,
-  type CapabilityMintOptions,
-  mintCapabilities,
-  requireCapabilities,
+  type CapabilityIssuer,
+  type CapabilityIssuerOptions,
+  type CapabilityVerifier,
+  type CapabilityVerifierOptions,
+  createCapabilityIssuer,
+  createCapabilityVerifier,
 } from '../../src/signing/capability.ts';
 import type { ClaimsToSign } from '../../src/signing/claims.ts';
 import { createSigner, type Signer } from '../../src/signing/signer.ts';
@@ -82,16 +82,16 @@ function seconds(ms = Date.now()): number {
 
 function minting(
   capability: Capability = FRIENDSHIP,
-  options: Partial<CapabilityMintOptions> = {},
-): CapabilityMint {
-  return mintCapabilities(capability, { jwks: { keys: [jwk] }, ...options } as CapabilityMintOptions);
+  options: Partial<CapabilityIssuerOptions> = {},
+): CapabilityIssuer {
+  return createCapabilityIssuer(capability, { jwks: { keys: [jwk] }, ...options } as CapabilityIssuerOptions);
 }
 
 function requiring(
   capability: Capability = FRIENDSHIP,
-  options: Partial<CapabilityCheckOptions> = {},
-): CapabilityCheck {
-  const check = requireCapabilities(capability, { keySet: { jwks: publicKeys() }, ...options });
+  options: Partial<CapabilityVerifierOptions> = {},
+): CapabilityVerifier {
+  const check = createCapabilityVerifier(capability, { keySet: { jwks: publicKeys() }, ...options });
   closing.push(check.close);
   return check;
 }
@@ -144,15 +144,15 @@ function signerOf(options: { readonly issuer: string; readonly typ?: string }): 
 
 describe('AK-3: one token per object, for one caller', () => {
   it('AK-3: the caller that it was minted for may use it, and learns what it is for', async () => {
-    const token = await minting().mintFor(alice, { sub: 'carol', since: 2019 });
-    const verified = await requiring().requireCapability(token, alice);
+    const token = await minting().issue(alice, { sub: 'carol', since: 2019 });
+    const verified = await requiring().verify(token, alice);
     expect(verified.subject).toBe('carol');
     expect(verified.claims).toMatchObject({ since: 2019, friendOf: 'alice', friendOf_iss: HOME });
   });
 
   it('AK-3: another caller is a 403 in the realm of that caller', async () => {
-    const token = await minting().mintFor(alice, { sub: 'carol' });
-    const error = await failure(requiring().requireCapability(token, bob));
+    const token = await minting().issue(alice, { sub: 'carol' });
+    const error = await failure(requiring().verify(token, bob));
     expect(error).toMatchObject({ code: 'claims_insufficient', status: 403 });
     expect(error).toMatchObject({
       headers: { 'WWW-Authenticate': expect.stringMatching(/realm="api".*error="insufficient_scope"/) },
@@ -160,61 +160,61 @@ describe('AK-3: one token per object, for one caller', () => {
   });
 
   it('AK-3: the subject of a capability is nobody that may use it', async () => {
-    const token = await minting().mintFor(alice, { sub: 'bob' });
-    expect(await outcome(requiring().requireCapability(token, bob))).toBe('claims_insufficient');
+    const token = await minting().issue(alice, { sub: 'bob' });
+    expect(await outcome(requiring().verify(token, bob))).toBe('claims_insufficient');
   });
 
   it('AK-3: every token is another one', async () => {
-    const { mintFor } = minting();
-    const tokens = await Promise.all([1, 2, 3].map(() => mintFor(alice, { sub: 'carol' })));
+    const { issue } = minting();
+    const tokens = await Promise.all([1, 2, 3].map(() => issue(alice, { sub: 'carol' })));
     expect(new Set(tokens.map((token) => payload(token).jti)).size).toBe(3);
   });
 
   it('says its type, issuer and audience', async () => {
-    const token = await minting().mintFor(alice, { sub: 'carol' });
+    const token = await minting().issue(alice, { sub: 'carol' });
     expect(header(token)).toMatchObject({ alg: 'ES256', kid: 'mint', typ: 'friend+jwt' });
     expect(payload(token)).toMatchObject({ iss: FRIENDSHIP.issuer, aud: FRIENDSHIP.audience });
   });
 
   it('lives for ten minutes where nothing is said', async () => {
-    const { iat, exp } = payload(await minting().mintFor(alice, { sub: 'carol' }));
+    const { iat, exp } = payload(await minting().issue(alice, { sub: 'carol' }));
     expect(Number(exp) - Number(iat)).toBe(600);
   });
 
   it('lives as long as is said', async () => {
-    const token = await minting(FRIENDSHIP, { expiresIn: '30s' }).mintFor(alice, { sub: 'carol' });
+    const token = await minting(FRIENDSHIP, { expiresIn: '30s' }).issue(alice, { sub: 'carol' });
     expect(Number(payload(token).exp) - Number(payload(token).iat)).toBe(30);
   });
 
   it('lives for ten minutes also where expiresIn is said to be undefined', async () => {
-    const token = await minting(FRIENDSHIP, { expiresIn: undefined }).mintFor(alice, { sub: 'carol' });
+    const token = await minting(FRIENDSHIP, { expiresIn: undefined }).issue(alice, { sub: 'carol' });
     expect(Number(payload(token).exp) - Number(payload(token).iat)).toBe(600);
   });
 
   it('lives shorter where the claims say so, and never longer', async () => {
-    const { mintFor } = minting();
+    const { issue } = minting();
     const exp = seconds() + 60;
-    expect(payload(await mintFor(alice, { sub: 'carol', exp }))).toMatchObject({ exp });
-    await expect(mintFor(alice, { sub: 'carol', exp: seconds() + 660 })).rejects.toThrow(TypeError);
+    expect(payload(await issue(alice, { sub: 'carol', exp }))).toMatchObject({ exp });
+    await expect(issue(alice, { sub: 'carol', exp: seconds() + 660 })).rejects.toThrow(TypeError);
   });
 
   it('is no more than it was declared to be when it was made', async () => {
     const relation = { friendOf: 'sub' };
     const check = requiring({ ...FRIENDSHIP, relation });
-    const token = await minting().mintFor(alice, { sub: 'carol' });
+    const token = await minting().issue(alice, { sub: 'carol' });
     Reflect.deleteProperty(relation, 'friendOf');
-    expect(await outcome(check.requireCapability(token, bob))).toBe('claims_insufficient');
+    expect(await outcome(check.verify(token, bob))).toBe('claims_insufficient');
   });
 
   it('both sides may read the keys from one secret', async () => {
     const secrets = createMemoryStore({ own: { 'jwks.json': JSON.stringify({ keys: [jwk] }) } });
     const secret = { name: 'own' };
-    const { mintFor, signer } = mintCapabilities(FRIENDSHIP, { secret, secrets });
+    const { issue, signer } = createCapabilityIssuer(FRIENDSHIP, { secret, secrets });
     closing.push(signer.close);
-    const { requireCapability } = requiring(FRIENDSHIP, { keySet: { secret }, secrets });
-    const token = await mintFor(alice, { sub: 'carol' });
-    expect(await outcome(requireCapability(token, alice))).toBe('accepted');
-    expect(await outcome(requireCapability(token, bob))).toBe('claims_insufficient');
+    const { verify } = requiring(FRIENDSHIP, { keySet: { secret }, secrets });
+    const token = await issue(alice, { sub: 'carol' });
+    expect(await outcome(verify(token, alice))).toBe('accepted');
+    expect(await outcome(verify(token, bob))).toBe('claims_insufficient');
   });
 });
 
@@ -224,7 +224,7 @@ describe('RFC 8725 §3.11: a type of its own', () => {
     async (typ) => {
       const { sign } = signerOf({ issuer: FRIENDSHIP.issuer, ...(typ === undefined ? {} : { typ }) });
       const token = await sign({ sub: 'carol', friendOf: 'alice', friendOf_iss: HOME });
-      expect(await outcome(requiring().requireCapability(token, alice))).toBe('token_type_refused');
+      expect(await outcome(requiring().verify(token, alice))).toBe('token_type_refused');
     },
   );
 
@@ -237,7 +237,7 @@ describe('RFC 8725 §3.11: a type of its own', () => {
       typ: null,
     });
     const token = await sign({ sub: 'carol', friendOf: 'alice', friendOf_iss: HOME });
-    expect(await outcome(requiring().requireCapability(token, alice))).toBe('token_type_refused');
+    expect(await outcome(requiring().verify(token, alice))).toBe('token_type_refused');
   });
 
   it('a capability is no access token of the same issuer, key and audience', async () => {
@@ -247,13 +247,13 @@ describe('RFC 8725 §3.11: a type of its own', () => {
     });
     const access = await signerOf({ issuer: FRIENDSHIP.issuer }).sign({ sub: 'alice' });
     expect(await outcome(authenticator.verify(access))).toBe('accepted');
-    const token = await minting().mintFor(alice, { sub: 'carol' });
+    const token = await minting().issue(alice, { sub: 'carol' });
     expect(await outcome(authenticator.verify(token))).toBe('token_type_refused');
   });
 
   it('one kind of capability is no other, be everything else the same', async () => {
-    const token = await minting({ ...FRIENDSHIP, typ: 'photo+jwt' }).mintFor(alice, { sub: 'carol' });
-    expect(await outcome(requiring().requireCapability(token, alice))).toBe('token_type_refused');
+    const token = await minting({ ...FRIENDSHIP, typ: 'photo+jwt' }).issue(alice, { sub: 'carol' });
+    expect(await outcome(requiring().verify(token, alice))).toBe('token_type_refused');
   });
 
   it.each(['JWT', 'at+jwt', 'application/at+jwt'])('%s, which access tokens have, is none', (typ) => {
@@ -263,29 +263,29 @@ describe('RFC 8725 §3.11: a type of its own', () => {
 
 describe('issuer and audience', () => {
   it('a capability of another issuer is refused, be the key the same', async () => {
-    const token = await minting({ ...FRIENDSHIP, issuer: 'urn:example:foes' }).mintFor(alice, {});
-    expect(await outcome(requiring().requireCapability(token, alice))).toBe('token_issuer_untrusted');
+    const token = await minting({ ...FRIENDSHIP, issuer: 'urn:example:foes' }).issue(alice, {});
+    expect(await outcome(requiring().verify(token, alice))).toBe('token_issuer_untrusted');
   });
 
   it('a capability for another audience is refused', async () => {
-    const token = await minting({ ...FRIENDSHIP, audience: 'urn:example:photos' }).mintFor(alice, {});
-    expect(await outcome(requiring().requireCapability(token, alice))).toBe('token_audience_mismatch');
+    const token = await minting({ ...FRIENDSHIP, audience: 'urn:example:photos' }).issue(alice, {});
+    expect(await outcome(requiring().verify(token, alice))).toBe('token_audience_mismatch');
   });
 
   it('the minter cannot make claims of another issuer', async () => {
-    await expect(minting().mintFor(alice, { iss: 'urn:example:foes' })).rejects.toThrow(/^iss: /);
+    await expect(minting().issue(alice, { iss: 'urn:example:foes' })).rejects.toThrow(/^iss: /);
   });
 
   it('a capability that was minted for a caller of one issuer is nothing to the same sub of another', async () => {
-    const token = await minting().mintFor(alice, { sub: 'carol' });
+    const token = await minting().issue(alice, { sub: 'carol' });
     const namesake = await caller({ sub: 'alice' }, ELSEWHERE);
     expect(namesake.subject).toBe(alice.subject);
-    expect(await outcome(requiring().requireCapability(token, namesake))).toBe('claims_insufficient');
+    expect(await outcome(requiring().verify(token, namesake))).toBe('claims_insufficient');
   });
 
   it('the issuer of the caller is kept beside sub, and beside nothing else', async () => {
-    const { mintFor } = minting(related({ friendOf: 'sub', tenant: 'tid' }));
-    const claims = payload(await mintFor(await caller({ sub: 'alice', tid: 't1' }), { sub: 'carol' }));
+    const { issue } = minting(related({ friendOf: 'sub', tenant: 'tid' }));
+    const claims = payload(await issue(await caller({ sub: 'alice', tid: 't1' }), { sub: 'carol' }));
     expect(claims).toMatchObject({ friendOf: 'alice', friendOf_iss: HOME, tenant: 't1' });
     expect(claims).not.toHaveProperty('tenant_iss');
   });
@@ -294,23 +294,23 @@ describe('issuer and audience', () => {
 describe('callers without an issuer', () => {
   it('one may use what was minted for them', async () => {
     const nobody = await callerOfNobody({ sub: 'alice' });
-    const token = await minting().mintFor(nobody, { sub: 'carol' });
+    const token = await minting().issue(nobody, { sub: 'carol' });
     expect(payload(token)).not.toHaveProperty('friendOf_iss');
-    expect(await outcome(requiring().requireCapability(token, nobody))).toBe('accepted');
+    expect(await outcome(requiring().verify(token, nobody))).toBe('accepted');
   });
 
   it('the same sub with an issuer is somebody else, in both directions', async () => {
     const nobody = await callerOfNobody({ sub: 'alice' });
-    const { mintFor } = minting();
-    const { requireCapability } = requiring();
-    const [forNobody, forAlice] = [await mintFor(nobody, {}), await mintFor(alice, {})];
-    expect(await outcome(requireCapability(forNobody, alice))).toBe('claims_insufficient');
-    expect(await outcome(requireCapability(forAlice, nobody))).toBe('claims_insufficient');
+    const { issue } = minting();
+    const { verify } = requiring();
+    const [forNobody, forAlice] = [await issue(nobody, {}), await issue(alice, {})];
+    expect(await outcome(verify(forNobody, alice))).toBe('claims_insufficient');
+    expect(await outcome(verify(forAlice, nobody))).toBe('claims_insufficient');
   });
 
   it('the minter cannot say for them whose they are', async () => {
     const nobody = await callerOfNobody({ sub: 'alice' });
-    await expect(minting().mintFor(nobody, { sub: 'carol', friendOf_iss: HOME })).rejects.toThrow(TypeError);
+    await expect(minting().issue(nobody, { sub: 'carol', friendOf_iss: HOME })).rejects.toThrow(TypeError);
   });
 });
 
@@ -326,31 +326,29 @@ describe('the relation', () => {
   ])('nothing is minted for, nor accepted from, a caller with %s', async (_name, claims) => {
     const capability = related({ tenant: 'tid' });
     const principal = await caller(claims);
-    const error = await failure(minting(capability).mintFor(principal, { sub: 'carol' }));
+    const error = await failure(minting(capability).issue(principal, { sub: 'carol' }));
     expect(error).toBeInstanceOf(TypeError);
-    expect(error.message).toBe('mintFor: the caller has not the claims of the relation');
-    const token = await minting(capability).mintFor(await caller({ tid: 't1' }), { sub: 'carol' });
-    expect(await outcome(requiring(capability).requireCapability(token, principal))).toBe(
-      'claims_insufficient',
-    );
+    expect(error.message).toBe('issue: the caller has not the claims of the relation');
+    const token = await minting(capability).issue(await caller({ tid: 't1' }), { sub: 'carol' });
+    expect(await outcome(requiring(capability).verify(token, principal))).toBe('claims_insufficient');
   });
 
   it('a caller without sub stands in no relation over sub', async () => {
     const principal = await caller({});
-    await expect(minting().mintFor(principal, { sub: 'carol' })).rejects.toThrow(TypeError);
-    const token = await minting().mintFor(alice, { sub: 'carol' });
-    expect(await outcome(requiring().requireCapability(token, principal))).toBe('claims_insufficient');
+    await expect(minting().issue(principal, { sub: 'carol' })).rejects.toThrow(TypeError);
+    const token = await minting().issue(alice, { sub: 'carol' });
+    expect(await outcome(requiring().verify(token, principal))).toBe('claims_insufficient');
   });
 
   it('what every object inherits is no claim of a caller', async () => {
     for (const of of ['toString', 'constructor', '__proto__', 'hasOwnProperty'])
-      await expect(minting(related({ friendOf: of })).mintFor(alice, {})).rejects.toThrow(/^mintFor: /);
+      await expect(minting(related({ friendOf: of })).issue(alice, {})).rejects.toThrow(/^issue: /);
   });
 
   it('over several claims, each has to hold', async () => {
     const capability = related({ friendOf: 'sub', tenant: 'tid', shift: 'shift' });
-    const token = await minting(capability).mintFor(await caller({ sub: 'alice', tid: 't1', shift: 2 }), {});
-    const { requireCapability } = requiring(capability);
+    const token = await minting(capability).issue(await caller({ sub: 'alice', tid: 't1', shift: 2 }), {});
+    const { verify } = requiring(capability);
     const outcomes = await Promise.all(
       [
         { sub: 'alice', tid: 't1', shift: 2 },
@@ -358,53 +356,51 @@ describe('the relation', () => {
         { sub: 'alice', tid: 't2', shift: 2 },
         { sub: 'alice', tid: 't1', shift: 3 },
         { sub: 'alice', tid: 't1' },
-      ].map(async (claims) => outcome(requireCapability(token, await caller(claims)))),
+      ].map(async (claims) => outcome(verify(token, await caller(claims)))),
     );
     expect(outcomes).toEqual(['accepted', ...Array(4).fill('claims_insufficient')]);
   });
 
   it('a number is a number', async () => {
     const capability = related({ account: 'uid' });
-    const token = await minting(capability).mintFor(await caller({ uid: 7 }), {});
+    const token = await minting(capability).issue(await caller({ uid: 7 }), {});
     expect(payload(token).account).toBe(7);
-    const { requireCapability } = requiring(capability);
-    expect(await outcome(requireCapability(token, await caller({ uid: 7 })))).toBe('accepted');
-    expect(await outcome(requireCapability(token, await caller({ uid: '7' })))).toBe('claims_insufficient');
-    expect(await outcome(requireCapability(token, await caller({ uid: 8 })))).toBe('claims_insufficient');
+    const { verify } = requiring(capability);
+    expect(await outcome(verify(token, await caller({ uid: 7 })))).toBe('accepted');
+    expect(await outcome(verify(token, await caller({ uid: '7' })))).toBe('claims_insufficient');
+    expect(await outcome(verify(token, await caller({ uid: 8 })))).toBe('claims_insufficient');
   });
 
   it('zero is a number too', async () => {
     const capability = related({ account: 'uid' });
-    const token = await minting(capability).mintFor(await caller({ uid: 0 }), {});
-    expect(await outcome(requiring(capability).requireCapability(token, await caller({ uid: 0 })))).toBe(
-      'accepted',
-    );
+    const token = await minting(capability).issue(await caller({ uid: 0 }), {});
+    expect(await outcome(requiring(capability).verify(token, await caller({ uid: 0 })))).toBe('accepted');
   });
 
   it('a capability with a list where the relation has one value is refused, be the value in it', async () => {
     const { sign } = signerOf({ issuer: FRIENDSHIP.issuer, typ: FRIENDSHIP.typ });
     const token = await sign({ friendOf: ['alice', 'bob'], friendOf_iss: HOME });
-    expect(await outcome(requiring().requireCapability(token, alice))).toBe('claims_insufficient');
+    expect(await outcome(requiring().verify(token, alice))).toBe('claims_insufficient');
   });
 
   it('a capability without the relation is refused', async () => {
     const { sign } = signerOf({ issuer: FRIENDSHIP.issuer, typ: FRIENDSHIP.typ });
-    const { requireCapability } = requiring();
+    const { verify } = requiring();
     for (const claims of [{ sub: 'alice' }, { friendOf: 'alice' }, { friendOf_iss: HOME }])
-      expect(await outcome(requireCapability(await sign(claims), alice))).toBe('claims_insufficient');
+      expect(await outcome(verify(await sign(claims), alice))).toBe('claims_insufficient');
   });
 
   it('claims compare whole: no case, no spaces, no normal form', async () => {
-    const token = await minting().mintFor(await caller({ sub: 'zo\u00eb' }), {});
-    const { requireCapability } = requiring();
+    const token = await minting().issue(await caller({ sub: 'zo\u00eb' }), {});
+    const { verify } = requiring();
     for (const sub of ['Zo\u00eb', 'zo\u00eb ', 'zoe\u0308'])
-      expect(await outcome(requireCapability(token, await caller({ sub })))).toBe('claims_insufficient');
+      expect(await outcome(verify(token, await caller({ sub })))).toBe('claims_insufficient');
   });
 
   it.each(['friendOf', 'friendOf_iss'])('the minter does not say %s', async (claim) => {
     for (const value of ['mallory', 'alice', undefined])
-      await expect(minting().mintFor(alice, { sub: 'carol', [claim]: value })).rejects.toThrow(
-        `mintFor: ${claim} is for the relation to say`,
+      await expect(minting().issue(alice, { sub: 'carol', [claim]: value })).rejects.toThrow(
+        `issue: ${claim} is for the relation to say`,
       );
   });
 
@@ -416,10 +412,10 @@ describe('the relation', () => {
 
   it('over constructor, a claim like any other, it holds for its caller alone', async () => {
     const capability = related({ constructor: 'sub' });
-    const token = await minting(capability).mintFor(alice, { sub: 'carol' });
-    const { requireCapability } = requiring(capability);
-    expect(await outcome(requireCapability(token, alice))).toBe('accepted');
-    expect(await outcome(requireCapability(token, bob))).toBe('claims_insufficient');
+    const token = await minting(capability).issue(alice, { sub: 'carol' });
+    const { verify } = requiring(capability);
+    expect(await outcome(verify(token, alice))).toBe('accepted');
+    expect(await outcome(verify(token, bob))).toBe('claims_insufficient');
   });
 });
 
@@ -441,61 +437,59 @@ describe('what is no capability', () => {
     ['two dots', '..'],
     ['the longest text that is not read', 'x'.repeat(8193)],
   ])('%s is refused as a token that is malformed', async (_name, token) => {
-    expect(await outcome(requiring().requireCapability(token, alice))).toBe('token_malformed');
+    expect(await outcome(requiring().verify(token, alice))).toBe('token_malformed');
   });
 
   it('a good token in a list or an object is no string', async () => {
-    const token = await minting().mintFor(alice, { sub: 'carol' });
+    const token = await minting().issue(alice, { sub: 'carol' });
     for (const wrapped of [[token], { token }, new String(token), Buffer.from(token)])
-      expect(await outcome(requiring().requireCapability(wrapped, alice))).toBe('token_malformed');
+      expect(await outcome(requiring().verify(wrapped, alice))).toBe('token_malformed');
   });
 
   it('a payload that was changed is refused', async () => {
-    const token = await minting().mintFor(alice, { sub: 'carol' });
+    const token = await minting().issue(alice, { sub: 'carol' });
     const [head, , signature] = token.split('.');
     const changed = Buffer.from(JSON.stringify({ ...payload(token), friendOf: 'bob' })).toString('base64url');
-    expect(await outcome(requiring().requireCapability(`${head}.${changed}.${signature}`, bob))).toBe(
+    expect(await outcome(requiring().verify(`${head}.${changed}.${signature}`, bob))).toBe(
       'token_signature_invalid',
     );
   });
 
   it('one by another key of the same name is refused', async () => {
     const stranger = await generateJwk('ES256', 'mint');
-    const forged = await mintCapabilities(FRIENDSHIP, { jwks: { keys: [stranger] } }).mintFor(alice, {});
-    expect(await outcome(requiring().requireCapability(forged, alice))).toBe('token_signature_invalid');
+    const forged = await createCapabilityIssuer(FRIENDSHIP, { jwks: { keys: [stranger] } }).issue(alice, {});
+    expect(await outcome(requiring().verify(forged, alice))).toBe('token_signature_invalid');
   });
 
   it('one by a key of another name is refused', async () => {
     const stranger = await generateJwk('ES256', 'stranger');
-    const forged = await mintCapabilities(FRIENDSHIP, { jwks: { keys: [stranger] } }).mintFor(alice, {});
-    expect(await outcome(requiring().requireCapability(forged, alice))).toBe('token_key_unknown');
+    const forged = await createCapabilityIssuer(FRIENDSHIP, { jwks: { keys: [stranger] } }).issue(alice, {});
+    expect(await outcome(requiring().verify(forged, alice))).toBe('token_key_unknown');
   });
 
   it('one that nobody signed is refused', async () => {
-    const token = await minting().mintFor(alice, { sub: 'carol' });
+    const token = await minting().issue(alice, { sub: 'carol' });
     const unsigned = forge({ header: { alg: 'none', typ: 'friend+jwt' }, payload: payload(token) });
-    expect(await outcome(requiring().requireCapability(unsigned, alice))).not.toBe('accepted');
+    expect(await outcome(requiring().verify(unsigned, alice))).not.toBe('accepted');
   });
 
   it('one that has expired is refused, and one that has not is not', async () => {
     const clock = createClock();
-    const token = await minting(FRIENDSHIP, { clock }).mintFor(alice, { sub: 'carol' });
-    const { requireCapability } = requiring(FRIENDSHIP, { clock, clockSkew: '0s' });
+    const token = await minting(FRIENDSHIP, { clock }).issue(alice, { sub: 'carol' });
+    const { verify } = requiring(FRIENDSHIP, { clock, clockSkew: '0s' });
     clock.advance(599_000);
-    expect(await outcome(requireCapability(token, alice))).toBe('accepted');
+    expect(await outcome(verify(token, alice))).toBe('accepted');
     clock.advance(1_000);
-    expect(await outcome(requireCapability(token, alice))).toBe('token_expired');
+    expect(await outcome(verify(token, alice))).toBe('token_expired');
   });
 
   it('clockSkew is how much later than that', async () => {
     const clock = createClock();
-    const token = await minting(FRIENDSHIP, { clock }).mintFor(alice, { sub: 'carol' });
+    const token = await minting(FRIENDSHIP, { clock }).issue(alice, { sub: 'carol' });
     clock.advance(620_000);
     const lenient = requiring(FRIENDSHIP, { clock, clockSkew: '30s' });
-    expect(await outcome(lenient.requireCapability(token, alice))).toBe('accepted');
-    expect(await outcome(requiring(FRIENDSHIP, { clock }).requireCapability(token, alice))).toBe(
-      'token_expired',
-    );
+    expect(await outcome(lenient.verify(token, alice))).toBe('accepted');
+    expect(await outcome(requiring(FRIENDSHIP, { clock }).verify(token, alice))).toBe('token_expired');
   });
 
   it('one without exp is refused', async () => {
@@ -507,22 +501,22 @@ describe('what is no capability', () => {
       requireExp: false,
     });
     const token = await sign({ friendOf: 'alice', friendOf_iss: HOME });
-    expect(await outcome(requiring().requireCapability(token, alice))).toBe('token_claims_invalid');
+    expect(await outcome(requiring().verify(token, alice))).toBe('token_claims_invalid');
   });
 });
 
 describe('who is no caller', () => {
   it('without a principal, credentials are missing, whatever the token', async () => {
-    const token = await minting().mintFor(alice, { sub: 'carol' });
-    const { requireCapability } = requiring();
-    expect(await outcome(requireCapability(token, undefined))).toBe('credentials_missing');
-    expect(await outcome(requireCapability(undefined, undefined))).toBe('credentials_missing');
+    const token = await minting().issue(alice, { sub: 'carol' });
+    const { verify } = requiring();
+    expect(await outcome(verify(token, undefined))).toBe('credentials_missing');
+    expect(await outcome(verify(undefined, undefined))).toBe('credentials_missing');
   });
 
   it('what imitates a principal is a fault of the program and no refusal', async () => {
-    const token = await minting().mintFor(alice, { sub: 'carol' });
-    const { requireCapability } = requiring();
-    const { mintFor } = minting();
+    const token = await minting().issue(alice, { sub: 'carol' });
+    const { verify } = requiring();
+    const { issue } = minting();
     for (const imitation of [
       {},
       null,
@@ -533,19 +527,19 @@ describe('who is no caller', () => {
       { issuer: HOME, subject: 'alice', scopes: [], groups: [], claims: { iss: HOME, sub: 'alice' } },
       alice.claims,
     ] as Principal[]) {
-      expect(await failure(requireCapability(token, imitation))).toBeInstanceOf(TypeError);
-      expect(await failure(mintFor(imitation, { sub: 'carol' }))).toBeInstanceOf(TypeError);
+      expect(await failure(verify(token, imitation))).toBeInstanceOf(TypeError);
+      expect(await failure(issue(imitation, { sub: 'carol' }))).toBeInstanceOf(TypeError);
     }
-    await expect(mintFor(undefined as never, {})).rejects.toThrow(TypeError);
+    await expect(issue(undefined as never, {})).rejects.toThrow(TypeError);
   });
 
   it('what inherits from a principal, and says otherwise, is one that imitates it', async () => {
-    const token = await minting().mintFor(alice, { sub: 'carol' });
+    const token = await minting().issue(alice, { sub: 'carol' });
     const imitation: Principal = Object.create(bob, {
       claims: { value: alice.claims },
       issuer: { value: HOME },
     });
-    expect(await failure(requiring().requireCapability(token, imitation))).toBeInstanceOf(TypeError);
+    expect(await failure(requiring().verify(token, imitation))).toBeInstanceOf(TypeError);
   });
 });
 
@@ -557,11 +551,11 @@ describe('claims of the minter', () => {
     ['NaN', Number.NaN],
     ['a lone surrogate', '\ud800'],
   ])('%s is not signed', async (_name, since) => {
-    await expect(minting().mintFor(alice, { sub: 'carol', since })).rejects.toThrow(/^since: /);
+    await expect(minting().issue(alice, { sub: 'carol', since })).rejects.toThrow(/^since: /);
   });
 
   it('no claims are fine: a capability may be for nothing but the caller', async () => {
-    const verified = await requiring().requireCapability(await minting().mintFor(alice, {}), alice);
+    const verified = await requiring().verify(await minting().issue(alice, {}), alice);
     expect(verified.subject).toBeUndefined();
   });
 
@@ -571,7 +565,7 @@ describe('claims of the minter', () => {
     ['a Map', new Map([['sub', 'carol']])],
     ['a number', 5],
   ])('%s of claims is refused, as by sign()', async (_name, claims) => {
-    await expect(minting().mintFor(alice, claims as unknown as ClaimsToSign)).rejects.toThrow(TypeError);
+    await expect(minting().issue(alice, claims as unknown as ClaimsToSign)).rejects.toThrow(TypeError);
   });
 });
 
@@ -620,8 +614,8 @@ describe('options', () => {
   });
 
   it('the mint: no source of keys, and no options at all', () => {
-    expect(complaint(() => mintCapabilities(FRIENDSHIP, {} as CapabilityMintOptions))).toBe('signer');
-    expect(complaint(() => mintCapabilities(FRIENDSHIP, undefined as never))).toBe('options');
+    expect(complaint(() => createCapabilityIssuer(FRIENDSHIP, {} as CapabilityIssuerOptions))).toBe('signer');
+    expect(complaint(() => createCapabilityIssuer(FRIENDSHIP, undefined as never))).toBe('options');
   });
 
   it.each([
@@ -634,7 +628,7 @@ describe('options', () => {
   });
 
   it('the check: no options at all', () => {
-    expect(complaint(() => requireCapabilities(FRIENDSHIP, undefined as never))).toBe('options');
+    expect(complaint(() => createCapabilityVerifier(FRIENDSHIP, undefined as never))).toBe('options');
   });
 
   it('the check: a source of keys that cannot be', () => {
@@ -667,28 +661,25 @@ describe('what messages tell', () => {
     const secret = 'hunter2-hunter2';
     const principal = await caller({ sub: secret });
     const withoutSubject = await caller({ tid: secret });
-    const { mintFor } = minting();
-    const { requireCapability } = requiring();
-    const token = await mintFor(principal, { sub: `${secret}-friend` });
+    const { issue } = minting();
+    const { verify } = requiring();
+    const token = await issue(principal, { sub: `${secret}-friend` });
     const [head = '', body = '', signature = ''] = token.split('.');
     const errors = await Promise.all(
       [
-        requireCapability(token, alice),
-        requireCapability(`${head}.${body}.${signature.slice(0, -4)}AAAA`, principal),
-        requireCapability(`${token}.${signature}`, principal),
-        requireCapability({ token }, principal),
-        requireCapability(token, { ...principal }),
-        requiring({ ...FRIENDSHIP, typ: 'photo+jwt' }).requireCapability(token, principal),
-        requiring({ ...FRIENDSHIP, issuer: 'urn:a' }).requireCapability(token, principal),
-        requiring({ ...FRIENDSHIP, audience: 'urn:a' }).requireCapability(token, principal),
-        requiring(FRIENDSHIP, { clock: { now: () => Date.now() + 3_600_000 } }).requireCapability(
-          token,
-          principal,
-        ),
-        mintFor(principal, { friendOf: secret }),
-        mintFor(principal, { sub: secret, exp: 5 }),
-        mintFor(principal, { sub: secret, iss: secret }),
-        mintFor(withoutSubject, { sub: secret }),
+        verify(token, alice),
+        verify(`${head}.${body}.${signature.slice(0, -4)}AAAA`, principal),
+        verify(`${token}.${signature}`, principal),
+        verify({ token }, principal),
+        verify(token, { ...principal }),
+        requiring({ ...FRIENDSHIP, typ: 'photo+jwt' }).verify(token, principal),
+        requiring({ ...FRIENDSHIP, issuer: 'urn:a' }).verify(token, principal),
+        requiring({ ...FRIENDSHIP, audience: 'urn:a' }).verify(token, principal),
+        requiring(FRIENDSHIP, { clock: { now: () => Date.now() + 3_600_000 } }).verify(token, principal),
+        issue(principal, { friendOf: secret }),
+        issue(principal, { sub: secret, exp: 5 }),
+        issue(principal, { sub: secret, iss: secret }),
+        issue(withoutSubject, { sub: secret }),
       ].map(failure),
     );
     for (const error of errors) {
@@ -740,7 +731,7 @@ describe('several services', () => {
   ])(
     'AK-3: one mints from keys in %s, another requires by the URL of the public halves',
     async (_name, store) => {
-      const { mintFor, signer } = mintCapabilities(FRIENDSHIP, {
+      const { issue, signer } = createCapabilityIssuer(FRIENDSHIP, {
         secret,
         secrets: await store(),
         alg: 'ES256',
@@ -750,17 +741,17 @@ describe('several services', () => {
       const { jwksUrl, asked } = await publishing(signer);
       const check = requiring(FRIENDSHIP, { keySet: { jwksUrl, allowHttp: true } });
       await check.ready();
-      const token = await mintFor(alice, { sub: 'carol' });
+      const token = await issue(alice, { sub: 'carol' });
       expect(header(token).kid).toBe(kid);
-      expect((await check.requireCapability(token, alice)).subject).toBe('carol');
-      expect(await outcome(check.requireCapability(token, bob))).toBe('claims_insufficient');
+      expect((await check.verify(token, alice)).subject).toBe('carol');
+      expect(await outcome(check.verify(token, bob))).toBe('claims_insufficient');
       expect(asked()).toBe(1);
     },
   );
 
   it('a key that was published ahead signs when its time has come, and nobody has to ask again', async () => {
     const clock = createClock();
-    const { mintFor, signer } = mintCapabilities(FRIENDSHIP, {
+    const { issue, signer } = createCapabilityIssuer(FRIENDSHIP, {
       secret,
       secrets: createDirectoryStore(await temporaryDirectory()),
       alg: 'EdDSA',
@@ -771,15 +762,15 @@ describe('several services', () => {
     const first = await signer.rotate();
     const next = await signer.rotate();
     const { jwksUrl, asked } = await publishing(signer);
-    const { requireCapability } = requiring(FRIENDSHIP, { keySet: { jwksUrl, allowHttp: true }, clock });
-    const before = await mintFor(alice, { sub: 'carol' });
+    const { verify } = requiring(FRIENDSHIP, { keySet: { jwksUrl, allowHttp: true }, clock });
+    const before = await issue(alice, { sub: 'carol' });
     clock.advance(3_601_000);
-    const after = await mintFor(alice, { sub: 'carol' });
+    const after = await issue(alice, { sub: 'carol' });
     expect([before, after].map((token) => header(token).kid)).toEqual([first.kid, next.kid]);
-    expect(await outcome(requireCapability(after, alice))).toBe('accepted');
-    expect(await outcome(requireCapability(after, bob))).toBe('claims_insufficient');
+    expect(await outcome(verify(after, alice))).toBe('accepted');
+    expect(await outcome(verify(after, bob))).toBe('claims_insufficient');
     // The other one is as old as the clock is now ahead, and has expired; nothing is wrong with its key.
-    expect(await outcome(requireCapability(before, alice))).toBe('token_expired');
+    expect(await outcome(verify(before, alice))).toBe('token_expired');
     expect(asked()).toBe(1);
   });
 
@@ -788,7 +779,7 @@ describe('several services', () => {
     const secrets = createDirectoryStore(await temporaryDirectory());
     const clock = createClock();
     const mint = () =>
-      mintCapabilities(FRIENDSHIP, { secret, secrets, alg: 'ES256', clock, publishAhead: '1h' }).signer;
+      createCapabilityIssuer(FRIENDSHIP, { secret, secrets, alg: 'ES256', clock, publishAhead: '1h' }).signer;
     const [one, other] = [mint(), mint()];
     closing.push(one.close, other.close);
     if (askedTooEarly) await expect(other.ready()).rejects.toThrow('no usable keys');
@@ -809,19 +800,19 @@ describe('several services', () => {
     publishesWhatAnotherMakes({ askedTooEarly: true }));
 
   it('while the minting side cannot be asked, nobody says that a capability is bad', async () => {
-    const token = await minting().mintFor(alice, { sub: 'carol' });
-    const { requireCapability } = requiring(FRIENDSHIP, {
+    const token = await minting().issue(alice, { sub: 'carol' });
+    const { verify } = requiring(FRIENDSHIP, {
       keySet: { jwksUrl: 'http://127.0.0.1:1/jwks.json', allowHttp: true },
     });
-    expect(await outcome(requireCapability(token, alice))).toBe('keyset_unavailable');
+    expect(await outcome(verify(token, alice))).toBe('keyset_unavailable');
   });
 
   it('the requiring side has nothing to mint with', async () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const { signer } = mintCapabilities(FRIENDSHIP, {
+    const { signer } = createCapabilityIssuer(FRIENDSHIP, {
       jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'mint' } as JsonObject] },
     });
     const { keys } = (await signer.publish()).jwks;
-    expect(complaint(() => mintCapabilities(FRIENDSHIP, { jwks: { keys } }))).toBe('jwks');
+    expect(complaint(() => createCapabilityIssuer(FRIENDSHIP, { jwks: { keys } }))).toBe('jwks');
   });
 });

@@ -424,13 +424,13 @@ describe('the rules', () => {
     },
   );
 
-  it('each has a case, a name of its own and a mend', () => {
+  it('each has a case, a name of its own and a fix', () => {
     expect(new Set(CASES.map(({ rule }) => rule))).toEqual(new Set(lintRules.map(({ id }) => id)));
     expect(new Set(lintRules.map(({ id }) => id)).size).toBe(lintRules.length);
-    for (const { id, message, mend } of lintRules) {
+    for (const { id, message, fix } of lintRules) {
       expect(id).toMatch(/^[a-z0-9]+(?:-[a-z0-9]+)*$/);
       expect(message).not.toBe('');
-      expect(mend).not.toBe('');
+      expect(fix).not.toBe('');
     }
   });
 

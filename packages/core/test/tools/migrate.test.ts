@@ -390,7 +390,7 @@ describe('stops, with everything as it was', () => {
     const { text, store } = setUp([one]);
     change(store);
     expect(await reasonOf(text, store)).toMatch(reason);
-    expect(await reasonOf(text, store)).toMatch(/^service\.yaml:\d+:\d+: keys\[0\]: .*mend its secret/);
+    expect(await reasonOf(text, store)).toMatch(/^service\.yaml:\d+:\d+: keys\[0\]: .*fix its secret/);
   });
 
   it('S18 at one key id with two keys', async () => {

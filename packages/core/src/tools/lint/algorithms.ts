@@ -13,28 +13,28 @@ export const algorithmRules: readonly LintRule[] = [
     id: 'unsafe-algorithm-match',
     severity: 'warning',
     message: 'keys verify more algorithms than their own',
-    mend: 'take it out, and name the algorithms of the keys in allowedAlgorithms',
+    fix: 'take it out, and name the algorithms of the keys in allowedAlgorithms',
     find: (jwt) => having(keysetsOf(jwt), 'unsafeAlgorithmMatch'),
   },
   {
     id: 'hmd5-accepted',
     severity: 'warning',
     message: 'HMAC with MD5 is broken, and is gone from systems that follow FIPS',
-    mend: 'have the issuer sign with HS256, or with ES256 where it need not share its key; then take HMD5 out',
+    fix: 'have the issuer sign with HS256, or with ES256 where it need not share its key; then take HMD5 out',
     find: (jwt) => legacy(jwt, 'HMD5'),
   },
   {
     id: 'hs224-accepted',
     severity: 'warning',
     message: 'HS224 is registered nowhere, so nobody reviews it',
-    mend: 'have the issuer sign with HS256; then take HS224 out',
+    fix: 'have the issuer sign with HS256; then take HS224 out',
     find: (jwt) => legacy(jwt, 'HS224'),
   },
   {
     id: 'symmetric-on-public-source',
     severity: 'error',
     message: 'takes a secret, and the keys of this source are public: whoever reads them could sign',
-    mend: 'name algorithms with public keys, such as ES256; or keep the key in a secret, and use `secret:`',
+    fix: 'name algorithms with public keys, such as ES256; or keep the key in a secret, and use `secret:`',
     find: (jwt) =>
       keysetsOf(jwt)
         .filter(({ value }) => SECRET_SOURCES.every((source) => value[source] === undefined))
@@ -44,7 +44,7 @@ export const algorithmRules: readonly LintRule[] = [
     id: 'algorithms-mixed',
     severity: 'warning',
     message: 'allows algorithms with secrets and with public keys, side by side',
-    mend: 'make two keysets of it, one for each kind',
+    fix: 'make two keysets of it, one for each kind',
     find: (jwt) =>
       keysetsOf(jwt).flatMap((keyset) => {
         const kinds = new Set(algorithmsOf(keyset).map(({ about }) => isSymmetric(about)));
@@ -55,7 +55,7 @@ export const algorithmRules: readonly LintRule[] = [
     id: 'algorithms-wide',
     severity: 'warning',
     message: 'allows more algorithms than one issuer uses',
-    mend: 'leave the one or two that its tokens say in alg',
+    fix: 'leave the one or two that its tokens say in alg',
     find: (jwt) =>
       keysetsOf(jwt).flatMap((keyset) =>
         spotIf(algorithmsOf(keyset).length > MANY_ALGORITHMS, `${keyset.path}.allowedAlgorithms`),
@@ -65,7 +65,7 @@ export const algorithmRules: readonly LintRule[] = [
     id: 'kidless-try-all',
     severity: 'warning',
     message: 'a token without a key id is tried with several keys, and each try costs a verification',
-    mend: 'have the issuer write kid, and take kidless out',
+    fix: 'have the issuer write kid, and take kidless out',
     find: (jwt) =>
       keysetsOf(jwt).flatMap(({ path, value }) => spotIf(value.kidless === 'try-all', `${path}.kidless`)),
   },

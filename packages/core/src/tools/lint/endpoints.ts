@@ -26,35 +26,35 @@ export const endpointRules: readonly LintRule[] = [
     id: 'remote-reject-next',
     severity: 'warning',
     message: 'a token that the endpoint refuses, since it was revoked there, say, still passes by its key',
-    mend: 'write `onReject: deny`',
+    fix: 'write `onReject: deny`',
     find: (jwt) => spotIf(membersOf(jwt.remote).onReject === 'next', 'remote.onReject'),
   },
   {
     id: 'remote-in-clear',
     severity: 'warning',
     message: 'every token is sent over plain http to another machine',
-    mend: 'use https, and take allowHttp out',
+    fix: 'use https, and take allowHttp out',
     find: (jwt) => inClear(membersOf(jwt.remote), 'url', 'remote'),
   },
   {
     id: 'remote-cache-long',
     severity: 'warning',
     message: 'a token that was revoked is accepted for more than five minutes',
-    mend: 'write 1m or less, or take it out: each token is then asked about each time',
+    fix: 'write 1m or less, or take it out: each token is then asked about each time',
     find: (jwt) => spotIf(isLonger(membersOf(jwt.remote).cacheFor, 5 * MINUTE_MS), 'remote.cacheFor'),
   },
   {
     id: 'remote-system',
     severity: 'warning',
     message: 'whoever answers at this endpoint can make anybody the system',
-    mend: 'take it out, and add `system: true` to the keyset of the system instead',
+    fix: 'take it out, and add `system: true` to the keyset of the system instead',
     find: (jwt) => spotIf(membersOf(jwt.remote).system === true, 'remote.system'),
   },
   {
     id: 'groups-trust-unset',
     severity: 'warning',
     message: 'there are several issuers, and each of them can say any group of anybody',
-    mend: 'add `groups.trust:` with each issuer that may: all, or only: […]; others have none then',
+    fix: 'add `groups.trust:` with each issuer that may: all, or only: […]; others have none then',
     find: (jwt) =>
       spotIf(
         asksForGroups(jwt) &&
@@ -67,14 +67,14 @@ export const endpointRules: readonly LintRule[] = [
     id: 'groups-trust-stranger',
     severity: 'warning',
     message: 'no keyset has this issuer',
-    mend: 'write the issuer as its keyset has it, letter by letter, or take it out',
+    fix: 'write the issuer as its keyset has it, letter by letter, or take it out',
     find: strangers,
   },
   {
     id: 'reserved-groups-unset',
     severity: 'warning',
     message: "the system has a subject of its own, but any issuer may put its users into the system's groups",
-    mend: 'add `groups: { reserved: [root] }`, with the groups that only the system is of',
+    fix: 'add `groups: { reserved: [root] }`, with the groups that only the system is of',
     find: (jwt) =>
       spotIf(
         jwt.systemSubject !== undefined && membersOf(jwt.groups).reserved === undefined,
@@ -85,28 +85,28 @@ export const endpointRules: readonly LintRule[] = [
     id: 'groups-in-clear',
     severity: 'warning',
     message: 'groups come over plain http from another machine: whoever is on the way can give them',
-    mend: 'use https, and take allowHttp out',
+    fix: 'use https, and take allowHttp out',
     find: (jwt) => inClear(membersOf(membersOf(jwt.groups).endpoint), 'url', 'groups.endpoint'),
   },
   {
     id: 'groups-cache-long',
     severity: 'warning',
     message: 'a group that was taken from somebody counts for more than an hour',
-    mend: 'write 60s, which is the default, or a few minutes',
+    fix: 'write 60s, which is the default, or a few minutes',
     find: (jwt) => spotIf(isLonger(membersOf(jwt.groups).cacheFor, 60 * MINUTE_MS), 'groups.cacheFor'),
   },
   {
     id: 'signing-without-exp',
     severity: 'warning',
     message: 'tokens are signed that never expire, and that nobody can take back',
-    mend: 'take requireExp out, and add `expiresIn:`',
+    fix: 'take requireExp out, and add `expiresIn:`',
     find: (jwt) => spotIf(membersOf(jwt.signing).requireExp === false, 'signing.requireExp'),
   },
   {
     id: 'signing-lifetime-open',
     severity: 'warning',
     message: 'nothing bounds how long tokens live but the 366 days of the default',
-    mend: 'add `maxLifetime:` with the longest that is needed',
+    fix: 'add `maxLifetime:` with the longest that is needed',
     find: ({ signing }) =>
       spotIf(
         signing !== undefined &&
@@ -119,7 +119,7 @@ export const endpointRules: readonly LintRule[] = [
     id: 'signing-lifetime-long',
     severity: 'warning',
     message: 'tokens may live for more than 90 days',
-    mend: 'write hours for access tokens, and days for those that refresh them',
+    fix: 'write hours for access tokens, and days for those that refresh them',
     find: ({ signing }) =>
       ['expiresIn', 'maxLifetime'].flatMap((name) =>
         spotIf((millisecondsOf(membersOf(signing)[name]) ?? 0) > 90 * DAY_MS, `signing.${name}`),
@@ -129,21 +129,21 @@ export const endpointRules: readonly LintRule[] = [
     id: 'signing-keys-in-clear',
     severity: 'warning',
     message: 'private keys come over plain http from another machine: whoever is on the way has them',
-    mend: 'use https, and take allowHttp out; or keep the keys in a secret',
+    fix: 'use https, and take allowHttp out; or keep the keys in a secret',
     find: (jwt) => inClear(membersOf(jwt.signing), 'jwkUrl', 'signing'),
   },
   {
     id: 'signing-keys-deprecated',
     severity: 'warning',
     message: 'the list of single keys is deprecated',
-    mend: 'keep the key as a JWK Set in a secret, and use `secret:`',
+    fix: 'keep the key as a JWK Set in a secret, and use `secret:`',
     find: (jwt) => spotIf(membersOf(jwt.signing).keys !== undefined, 'signing.keys'),
   },
   {
     id: 'tls-without-forward-secrecy',
     severity: 'warning',
     message: 'whoever gets the key of the server later reads connections that were recorded with this suite',
-    mend: 'take cipherSuites out, or leave those that begin with ECDHE or TLS',
+    fix: 'take cipherSuites out, or leave those that begin with ECDHE or TLS',
     find: (jwt) =>
       tlsOf(jwt).flatMap(({ path, tls }) =>
         itemsOf(membersOf(tls).cipherSuites).flatMap((suite, index) =>

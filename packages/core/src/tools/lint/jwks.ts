@@ -10,26 +10,26 @@ import { type Finding, itemsOf, keysetsOf, membersOf, type Part } from './rule.t
 export type UnplacedFinding = Omit<Finding, 'place'>;
 
 /** What a finding says whatever it is about. */
-export type FindingKind = Pick<Finding, 'rule' | 'severity' | 'message' | 'mend'>;
+export type FindingKind = Pick<Finding, 'rule' | 'severity' | 'message' | 'fix'>;
 
 const RULES = {
   noKeys: {
     rule: 'secret-without-keys',
     severity: 'error',
     message: 'this secret is no JWK Set with a key that this keyset could use',
-    mend: 'put a JWK Set there, or name the algorithm of its keys in allowedAlgorithms',
+    fix: 'put a JWK Set there, or name the algorithm of its keys in allowedAlgorithms',
   },
   keySkipped: {
     rule: 'key-unusable',
     severity: 'warning',
     message: 'a key of this keyset cannot be used',
-    mend: 'put a good key in its place, or take it out',
+    fix: 'put a good key in its place, or take it out',
   },
   mixed: {
     rule: 'keys-mixed',
     severity: 'warning',
     message: 'secrets and public keys are in one set, so that a mistake may take the one for the other',
-    mend: 'keep them in two secrets, with a keyset for each',
+    fix: 'keep them in two secrets, with a keyset for each',
   },
 } as const satisfies Record<string, FindingKind>;
 

@@ -22,7 +22,7 @@ export const keysetRules: readonly LintRule[] = [
     id: 'keys-deprecated',
     severity: 'warning',
     message: 'the list of single keys is deprecated',
-    mend: 'run `latchkey jwks migrate`, which makes keysets of it',
+    fix: 'run `latchkey jwks migrate`, which makes keysets of it',
     find: (jwt) => spotIf(jwt.keys !== undefined, 'keys'),
   },
   {
@@ -30,14 +30,14 @@ export const keysetRules: readonly LintRule[] = [
     severity: 'warning',
     message:
       'this keyset stands beside others and has no issuer: it may verify tokens of every issuer that the others do not name',
-    mend: 'add `issuer:` with the iss of its tokens',
+    fix: 'add `issuer:` with the iss of its tokens',
     find: (jwt) => (keysetsOf(jwt).length + keysOf(jwt).length > 1 ? withoutIssuer(keysetsOf(jwt)) : []),
   },
   {
     id: 'issuer-open',
     severity: 'warning',
     message: 'the only keyset has no issuer: whatever a token says in iss is accepted',
-    mend: 'add `issuer:` with the iss of its tokens, or `issuers:` with those that are welcome',
+    fix: 'add `issuer:` with the iss of its tokens, or `issuers:` with those that are welcome',
     find: (jwt) =>
       keysetsOf(jwt).length + keysOf(jwt).length === 1 && jwt.issuers === undefined
         ? withoutIssuer(keysetsOf(jwt))
@@ -47,7 +47,7 @@ export const keysetRules: readonly LintRule[] = [
     id: 'issuerless-token-reaches-keys',
     severity: 'warning',
     message: 'a token without iss may be verified by any key of the list, also by those that have an issuer',
-    mend: 'run `latchkey jwks migrate`: keysets with an issuer take no token without one',
+    fix: 'run `latchkey jwks migrate`: keysets with an issuer take no token without one',
     find: (jwt) =>
       spotIf(
         keysOf(jwt).some(({ value }) => value.issuer !== undefined),
@@ -58,28 +58,28 @@ export const keysetRules: readonly LintRule[] = [
     id: 'issuer-duplicate',
     severity: 'warning',
     message: 'another keyset has this issuer, too: tokens are verified by the keys of both',
-    mend: 'leave one of them, unless one source is about to replace the other',
+    fix: 'leave one of them, unless one source is about to replace the other',
     find: (jwt) => seenBefore(keysetsOf(jwt), (issuer) => issuer),
   },
   {
     id: 'issuer-look-alike',
     severity: 'warning',
     message: 'differs from the issuer of another keyset only by case or a slash at its end',
-    mend: 'write the issuer exactly as it stands in iss, and take the other one out',
+    fix: 'write the issuer exactly as it stands in iss, and take the other one out',
     find: (jwt) => seenBefore(distinct(keysetsOf(jwt)), (issuer) => issuer.toLowerCase().replace(/\/$/, '')),
   },
   {
     id: 'unsafe-missing-issuer',
     severity: 'warning',
     message: 'a token without iss may be verified by any keyset',
-    mend: 'take it out, and have issuers write iss into their tokens',
+    fix: 'take it out, and have issuers write iss into their tokens',
     find: (jwt) => spotIf(jwt.unsafeMissingIssuer !== undefined, 'unsafeMissingIssuer'),
   },
   {
     id: 'unsafe-private-addresses',
     severity: 'warning',
     message: 'a token may make this service ask machines of its own network',
-    mend: 'take it out, or use jwksUrl instead of jwksHosts',
+    fix: 'take it out, or use jwksUrl instead of jwksHosts',
     find: (jwt) =>
       keysetsOf(jwt).flatMap(({ path, value }) =>
         spotIf(value.unsafeAllowPrivateAddresses === true, `${path}.unsafeAllowPrivateAddresses`),
@@ -89,7 +89,7 @@ export const keysetRules: readonly LintRule[] = [
     id: 'jku-host-whole',
     severity: 'warning',
     message: 'keys from anywhere on this host count, also where others can put files',
-    mend: 'write the path that keys are under, as in keys.example.com/tenants/; or use jwksUrl',
+    fix: 'write the path that keys are under, as in keys.example.com/tenants/; or use jwksUrl',
     find: (jwt) =>
       keysetsOf(jwt).flatMap(({ path, value }) =>
         itemsOf(value.jwksHosts).flatMap((host, index) =>
@@ -105,7 +105,7 @@ export const keysetRules: readonly LintRule[] = [
     id: 'keys-in-clear',
     severity: 'warning',
     message: 'keys may come over plain http from another machine: whoever is on the way can put in his own',
-    mend: 'use https, and take allowHttp out',
+    fix: 'use https, and take allowHttp out',
     find: (jwt) =>
       keysetsOf(jwt).flatMap(({ path, value }) =>
         spotIf(value.allowHttp === true && !staysHere(value), `${path}.allowHttp`),
@@ -115,21 +115,21 @@ export const keysetRules: readonly LintRule[] = [
     id: 'refresh-slow',
     severity: 'warning',
     message: 'a key that its issuer has taken back is used for more than a day',
-    mend: 'write 1h, which is the default, or less',
+    fix: 'write 1h, which is the default, or less',
     find: (jwt) => longer(jwt, 'refreshInterval', DAY_MS),
   },
   {
     id: 'stale-long',
     severity: 'warning',
     message: 'while the source cannot be read, keys are used for more than a week',
-    mend: 'write 24h, which is the default, or less',
+    fix: 'write 24h, which is the default, or less',
     find: (jwt) => longer(jwt, 'maxStale', 7 * DAY_MS),
   },
   {
     id: 'system-issuerless',
     severity: 'warning',
     message: 'speaks for the system whatever its tokens say in iss',
-    mend: "add `issuer:` with the iss of the system's own tokens",
+    fix: "add `issuer:` with the iss of the system's own tokens",
     find: (jwt) => withoutIssuer(keysetsOf(jwt).filter(({ value }) => value.system === true)),
   },
 ];

@@ -1,6 +1,6 @@
 // What lint finds in the text of a descriptor itself: secrets that stand in it, and variables. Nothing of a secret gets into a finding.
 
-import { EXPOSED, refuseExposed } from '../../jwk/import-key.ts';
+import { holdsSecret } from '../../jwk/import-key.ts';
 import { isJsonObject } from '../../values/json.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
 import { itemsOf, keysetsOf, type LintRule, membersOf, type Spot, spotIf, textsIn } from './rule.ts';
@@ -11,7 +11,7 @@ export const literalRules: readonly LintRule[] = [
     id: 'private-key-in-descriptor',
     severity: 'error',
     message: 'a private or symmetric key stands in the descriptor: whoever reads the file can sign',
-    mend: 'make a new key with `latchkey jwks generate`, which keeps it in a secret; take this one out of use',
+    fix: 'make a new key with `latchkey jwks generate`, which keeps it in a secret; take this one out of use',
     find: (jwt) => [
       ...jwksOf(jwt).flatMap(({ path, keys }) =>
         keys.flatMap((key, index) => spotIf(isExposed(key), `${path}.keys[${index}]`)),
@@ -23,7 +23,7 @@ export const literalRules: readonly LintRule[] = [
     id: 'token-in-descriptor',
     severity: 'error',
     message: 'a token stands in the descriptor: whoever reads the file can use it',
-    mend: 'keep it in a secret; have its issuer take this one back',
+    fix: 'keep it in a secret; have its issuer take this one back',
     find: (jwt) =>
       textSpots(jwt, (text) =>
         /(?:^|\s)eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*(?:$|\s)/.test(text),
@@ -33,14 +33,14 @@ export const literalRules: readonly LintRule[] = [
     id: 'password-in-url',
     severity: 'error',
     message: 'a name and password, or a key, stand in a URL: it ends up in logs',
-    mend: 'take it out; keep what the endpoint asks for in a secret, or in a variable of the environment',
+    fix: 'take it out; keep what the endpoint asks for in a secret, or in a variable of the environment',
     find: (jwt) => textSpots(jwt, hasCredentials),
   },
   {
     id: 'secret-in-descriptor',
     severity: 'error',
     message: 'what looks like a secret stands in the descriptor itself',
-    mend: 'write `secret: { name: …, key: … }`, and put it there with `latchkey secrets create`',
+    fix: 'write `secret: { name: …, key: … }`, and put it there with `latchkey secrets create`',
     find: (jwt) => [...secretLiterals(jwt, '')],
   },
 ];
@@ -58,13 +58,7 @@ export function variablesIn(
 
 /** True for a JWK that nobody but its owner may see. */
 export function isExposed(jwk: unknown): boolean {
-  if (!isJsonObject(jwk)) return false;
-  try {
-    refuseExposed(jwk);
-    return false;
-  } catch (error) {
-    return error instanceof Error && error.message === EXPOSED;
-  }
+  return isJsonObject(jwk) && holdsSecret(jwk);
 }
 
 function jwksOf(

@@ -17,7 +17,7 @@ export interface Finding {
   readonly place: FilePlace;
   readonly message: string;
   /** What to write instead. */
-  readonly mend: string;
+  readonly fix: string;
 }
 
 /** A place that a rule points to. */
@@ -32,7 +32,7 @@ export interface LintRule {
   readonly id: string;
   readonly severity: Severity;
   readonly message: string;
-  readonly mend: string;
+  readonly fix: string;
   /** @param jwt the block, with those variables put in that are set */
   find(jwt: UncheckedOptions): readonly Spot[];
 }

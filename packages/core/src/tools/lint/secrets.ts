@@ -1,11 +1,11 @@
 // What lint finds in the directory of secrets: what is missing, who can read it, and whether it is keys that can be used. Reads, and never writes.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readSecretFile } from '../../secrets/directory.ts';
+import { readTextFile } from '../../secrets/directory.ts';
 import { checkSecretName } from '../../secrets/store.ts';
-import { codeOf } from '../../secrets/write-file.ts';
 import { findAlgorithm } from '../../token/algorithms.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
+import { codeOf } from '../../values/system-error.ts';
 import { type FindingKind, foundBy, lintSet, NO_KEYS, setOf, type UnplacedFinding } from './jwks.ts';
 import { isExposed } from './literals.ts';
 import { itemsOf, keysetsOf, keysOf, membersOf, type Part, partsIn } from './rule.ts';
@@ -22,23 +22,21 @@ const RULES = {
     rule: 'secret-missing',
     severity: 'error',
     message: 'this secret is not there',
-    mend: 'make it with `latchkey secrets create` or `latchkey jwks generate`, or name one that is there',
+    fix: 'make it with `latchkey secrets create` or `latchkey jwks generate`, or name one that is there',
   },
   readable: {
     rule: 'secret-readable-by-others',
     severity: 'error',
     message: 'this file holds a private key or a secret, and others of this machine can read or change it',
-    mend: 'chmod 600 it, and its directory 700',
+    fix: 'chmod 600 it, and its directory 700',
   },
   unreadable: {
     rule: 'secret-unreadable',
     severity: 'error',
     message: 'this secret cannot be read',
-    mend: 'put a regular file there, that this user can read',
+    fix: 'put a regular file there, that this user can read',
   },
 } as const satisfies Record<string, FindingKind>;
-
-const NO_SIGNAL = new AbortController().signal;
 
 /** Looks at every secret that a descriptor names, and at all files of these secrets. */
 export async function lintSecrets(
@@ -133,7 +131,7 @@ async function lintModes({ path, name }: Reference, directory: string): Promise<
 
 /** Everything is, but public keys. What cannot be read here may be a secret all the same. */
 async function isPrivate(file: string, entry: string): Promise<boolean> {
-  const text = await readText(file);
+  const text = await readTextFile(file);
   if (text === undefined) return entry !== 'public.key';
   if (/^\s*-----BEGIN (?:RSA )?PUBLIC KEY-----[^-]*-----END (?:RSA )?PUBLIC KEY-----\s*$/.test(text))
     return false;
@@ -144,19 +142,10 @@ async function isPrivate(file: string, entry: string): Promise<boolean> {
 async function lintKeys(keyset: Part, directory: string): Promise<readonly UnplacedFinding[]> {
   const { name, key = 'jwks.json' } = membersOf(keyset.value.secret);
   if (!isName(name) || !isName(key)) return [];
-  const text = await readText(join(directory, String(name), String(key)));
+  const text = await readTextFile(join(directory, String(name), String(key)));
   // That it is missing has been said.
   if (text === undefined) return [];
   const path = `${keyset.path}.secret`;
   const set = setOf(text);
   return set === undefined ? [foundBy(NO_KEYS, path)] : lintSet(keyset, set, path);
-}
-
-async function readText(file: string): Promise<string | undefined> {
-  try {
-    const bytes = await readSecretFile(file, NO_SIGNAL);
-    return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
-  } catch {
-    return undefined;
-  }
 }

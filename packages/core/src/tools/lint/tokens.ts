@@ -21,63 +21,63 @@ export const tokenRules: readonly LintRule[] = [
     severity: 'warning',
     message:
       'there is no audience: unless the application says one, tokens that were made for other services are accepted',
-    mend: 'add `audience:` with what issuers call this service in aud',
+    fix: 'add `audience:` with what issuers call this service in aud',
     find: (jwt) => spotIf(jwt.audience === undefined, ''),
   },
   {
     id: 'audience-null',
     severity: 'warning',
     message: 'aud is not looked at: tokens that were made for other services are accepted',
-    mend: 'write what issuers call this service in aud',
+    fix: 'write what issuers call this service in aud',
     find: (jwt) => spotIf(jwt.audience === null, 'audience'),
   },
   {
     id: 'clock-skew-wide',
     severity: 'warning',
     message: 'tokens are good for more than 30s after they have expired',
-    mend: 'write 5s, which is the default, and keep clocks right by NTP',
+    fix: 'write 5s, which is the default, and keep clocks right by NTP',
     find: (jwt) => spotIf(isLonger(jwt.clockSkew, WIDE_SKEW_MS), 'clockSkew'),
   },
   {
     id: 'mode-permissive',
     severity: 'warning',
     message: 'a request with a bad token goes on as an anonymous one',
-    mend: 'write strict once all callers have good tokens; until then, let no handler rely on the mode',
+    fix: 'write strict once all callers have good tokens; until then, let no handler rely on the mode',
     find: (jwt) => spotIf(jwt.mode === 'permissive', 'mode'),
   },
   {
     id: 'mode-optional',
     severity: 'warning',
     message: 'a request without a token goes on as an anonymous one, wherever no rule asks for more',
-    mend: 'write strict, and let only those routes be optional that are for everybody',
+    fix: 'write strict, and let only those routes be optional that are for everybody',
     find: (jwt) => spotIf(jwt.mode === 'optional', 'mode'),
   },
   {
     id: 'exp-not-required',
     severity: 'warning',
     message: 'a token that never expires is accepted for ever',
-    mend: 'take requireExp out; or add maxTokenAge, which bounds tokens without exp',
+    fix: 'take requireExp out; or add maxTokenAge, which bounds tokens without exp',
     find: (jwt) => spotIf(jwt.requireExp === false && jwt.maxTokenAge === undefined, 'requireExp'),
   },
   {
     id: 'unsafe-sender-constrained',
     severity: 'warning',
     message: 'tokens that are bound to a key of their sender are accepted from whoever has got hold of them',
-    mend: 'take it out, and let the gateway in front check the binding',
+    fix: 'take it out, and let the gateway in front check the binding',
     find: (jwt) => spotIf(jwt.unsafeAcceptSenderConstrained === true, 'unsafeAcceptSenderConstrained'),
   },
   {
     id: 'token-in-query',
     severity: 'warning',
     message: 'a token in a URL ends up in logs, histories and referrers',
-    mend: 'have clients send Authorization: Bearer, and take this place out',
+    fix: 'have clients send Authorization: Bearer, and take this place out',
     find: (jwt) => carriers(jwt, 'query', () => true),
   },
   {
     id: 'cookie-without-host-prefix',
     severity: 'warning',
     message: 'a neighbouring host of the domain can plant this cookie',
-    mend: 'give it a name that begins with __Host-, which browsers bind to this host and to https',
+    fix: 'give it a name that begins with __Host-, which browsers bind to this host and to https',
     find: (jwt) => carriers(jwt, 'cookie', (name) => !name.startsWith('__Host-')),
   },
   {
@@ -85,7 +85,7 @@ export const tokenRules: readonly LintRule[] = [
     severity: 'warning',
     message:
       'pages of an http origin, which anybody on the way can write, may send requests that change something',
-    mend: 'name its https origin',
+    fix: 'name its https origin',
     find: (jwt) =>
       partsIn(jwt.tokenFrom, 'tokenFrom').flatMap(({ path, value }) =>
         itemsOf(value.allowedOrigins).flatMap((origin, index) =>
@@ -100,7 +100,7 @@ export const tokenRules: readonly LintRule[] = [
     id: 'pattern-unanchored',
     severity: 'warning',
     message: 'a claim that merely has a matching part in it passes',
-    mend: 'take `match: search` out, so that the whole claim has to match; or begin the pattern with ^ and end it with $',
+    fix: 'take `match: search` out, so that the whole claim has to match; or begin the pattern with ^ and end it with $',
     find: (jwt) =>
       patternsOf(jwt)
         .filter(({ search, source }) => search && !isAnchored(source))
@@ -110,7 +110,7 @@ export const tokenRules: readonly LintRule[] = [
     id: 'pattern-matches-all',
     severity: 'warning',
     message: 'every text matches this pattern',
-    mend: 'write what the claim looks like; or `present: true`, if it only has to be there',
+    fix: 'write what the claim looks like; or `present: true`, if it only has to be there',
     find: (jwt) =>
       patternsOf(jwt)
         .filter(({ source }) => /^\^?\(?\.[*+]\)?\$?$/.test(source))
@@ -120,7 +120,7 @@ export const tokenRules: readonly LintRule[] = [
     id: 'system-without-keys',
     severity: 'warning',
     message: 'no keyset is system: true, so that nobody can be the system, and its own calls are refused',
-    mend: "add `system: true` to the keyset of the system's own tokens",
+    fix: "add `system: true` to the keyset of the system's own tokens",
     find: (jwt) =>
       spotIf(
         jwt.systemSubject !== undefined &&

@@ -2,12 +2,12 @@
 import { ConfigError } from '../../errors.ts';
 import { importJwk, type SkippedKey, type VerificationKey } from '../../jwk/import-jwks.ts';
 import type { LegacyKeySettings } from '../../keysets/legacy-keys.ts';
+import { privateJwkFromPem, publicJwkFromPem } from '../../secrets/pem.ts';
 import { findSecret } from '../../secrets/read.ts';
 import type { SecretStore } from '../../secrets/store.ts';
 import { symmetricJwk } from '../../secrets/symmetric.ts';
 import { findAlgorithm } from '../../token/algorithms.ts';
 import type { JsonObject } from '../../values/json.ts';
-import { privateJwkOf, publicJwkOf } from '../key-files.ts';
 
 /** One key of the list, with what is in its secret. */
 export interface LegacyKey {
@@ -32,7 +32,7 @@ export async function readLegacyKey(
     return await read(settings, store, signal);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : 'it cannot be read';
-    throw new ConfigError(path, `cannot be moved: ${reason}; mend its secret, or take the key out`, {
+    throw new ConfigError(path, `cannot be moved: ${reason}; fix its secret, or take the key out`, {
       cause,
     });
   }
@@ -57,8 +57,8 @@ async function read(
     const jwk = { ...symmetricJwk(bytes), ...head };
     return { settings, jwk, identity: identityOf(usable(importJwk(jwk, { origin: 'secret', legacy }))) };
   }
-  const privateHalf = withHead(await entry('private.key'), privateJwkOf, head);
-  const publicHalf = withHead(await entry('public.key'), publicJwkOf, head);
+  const privateHalf = withHead(await entry('private.key'), privateJwkFromPem, head);
+  const publicHalf = withHead(await entry('public.key'), publicJwkFromPem, head);
   const signing = privateHalf && usable(importJwk(privateHalf, { origin: 'secret' }));
   // A private key alone only signs: that its public half could be told makes nobody trust what it has signed.
   if (publicHalf === undefined) {
@@ -73,10 +73,10 @@ async function read(
 
 function withHead(
   bytes: Uint8Array | undefined,
-  readPem: (pem: string) => JsonObject,
+  readPem: (pem: Uint8Array) => JsonObject,
   head: JsonObject,
 ): JsonObject | undefined {
-  return bytes === undefined ? undefined : { ...readPem(Buffer.from(bytes).toString('utf8')), ...head };
+  return bytes === undefined ? undefined : { ...readPem(bytes), ...head };
 }
 
 function usable(key: VerificationKey | SkippedKey): VerificationKey {

@@ -1,13 +1,19 @@
 // The keysets that the deprecated `keys` list becomes: which keys go together, under which names, and what is in their secrets.
+
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { DescriptorDocument } from '../../descriptor/document.ts';
 import { interpolate } from '../../descriptor/interpolate.ts';
 import { ConfigError } from '../../errors.ts';
-import { importJwks } from '../../jwk/import-jwks.ts';
+import { importJwks, MAX_KEYS } from '../../jwk/import-jwks.ts';
 import { readKeyset } from '../../keysets/read.ts';
 import { readLegacyKeys } from '../../keysets/read-legacy-keys.ts';
-import { checkSecretName, type SecretReference, type SecretStore } from '../../secrets/store.ts';
+import {
+  checkSecretName,
+  MAX_SECRET_BYTES,
+  type SecretReference,
+  type SecretStore,
+} from '../../secrets/store.ts';
 import type { JsonObject } from '../../values/json.ts';
 import { isPlainObject } from '../../values/readers.ts';
 import { identityOf, type LegacyKey, readLegacyKey } from './keys.ts';
@@ -51,9 +57,6 @@ export interface PlannedEntry {
 export const SIGNING_ENTRY = 'signing.json';
 
 const JWKS_ENTRY = 'jwks.json';
-/** What a secret can hold, and a JWK Set. */
-const MAX_BYTES = 512 * 1024;
-const MAX_KEYS = 200;
 const MAX_SLUG_LENGTH = 60;
 /** Of keys without an issuer. */
 const NO_ISSUER = 'any-issuer';
@@ -102,7 +105,7 @@ function planKeyset(
   const sets = [entryOf(name, JWKS_ENTRY, verifying), entryOf(name, SIGNING_ENTRY, signing)];
   const entries = sets.filter(({ reference, jwks }) => reference.key === JWKS_ENTRY || jwks.keys.length > 0);
   const identities = verifying.flatMap(({ identity }) => identity ?? []);
-  if (entries.some(({ jwks }) => jwks.keys.length > MAX_KEYS || bytesOf(jwks).length > MAX_BYTES))
+  if (entries.some(({ jwks }) => jwks.keys.length > MAX_KEYS || bytesOf(jwks).length > MAX_SECRET_BYTES))
     throw new ConfigError('keys', 'one issuer has more keys than a secret holds');
   const { policy } = readKeyset(interpolate(keyset, environment), 'keys');
   if (

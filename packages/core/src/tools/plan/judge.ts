@@ -1,6 +1,8 @@
 // How two values of a descriptor are compared: small judges, each of which says what a change opens, closes, or merely changes.
+
 import { isDeepStrictEqual } from 'node:util';
 import { parseDuration } from '../../values/duration.ts';
+import { own } from '../../values/json.ts';
 import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 
 /** `opens`: more may pass than before. `closes`: less may. `changes`: something else, or what cannot be told. */
@@ -47,9 +49,9 @@ export function members(judges: { readonly [name: string]: Judge }): Judge {
       return [verdict('changes', 'is written otherwise', after)];
     const names = new Set([...Object.keys(old), ...Object.keys(current)]);
     return [...names].flatMap((name) => {
-      const [was, is] = [ownOf(old, name), ownOf(current, name)];
+      const [was, is] = [own(old, name), own(current, name)];
       if (isDeepStrictEqual(was, is)) return [];
-      const judge = Object.hasOwn(judges, name) ? judges[name] : undefined;
+      const judge = own(judges, name);
       return within(`.${name}`, (judge ?? other('is something else now'))(was, is));
     });
   };
@@ -63,7 +65,7 @@ export function named(says: { readonly added: Effect; readonly thing: string }, 
       return [verdict('changes', 'is written otherwise', after)];
     const names = new Set([...Object.keys(old), ...Object.keys(current)]);
     return [...names].flatMap((name) => {
-      const [was, is] = [ownOf(old, name), ownOf(current, name)];
+      const [was, is] = [own(old, name), own(current, name)];
       if (isDeepStrictEqual(was, is)) return [];
       if (was === undefined || is === undefined) {
         const effect = was === undefined ? says.added : inverse(says.added);
@@ -120,7 +122,7 @@ export function sized(greater: Effect, says: string, fallback: number): Judge {
 }
 
 /** How a list is compared. */
-export interface ListRules {
+interface ListRules {
   /** What one item more does. */
   readonly more: Effect;
   /** What a list does where there was none: it lets only some pass, or it lets some pass that did not. Default: the items are added to none. */
@@ -190,8 +192,4 @@ function lengthOf(value: unknown): number | undefined {
 function objectOf(value: unknown): UncheckedOptions | undefined {
   if (value === undefined || value === null) return {};
   return isPlainObject(value) ? value : undefined;
-}
-
-function ownOf(value: UncheckedOptions, name: string): unknown {
-  return Object.hasOwn(value, name) ? value[name] : undefined;
 }

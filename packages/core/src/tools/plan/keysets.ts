@@ -1,5 +1,7 @@
 // What a change of keysets and of the deprecated keys does: whose tokens are accepted, by which keys and algorithms, and for how long.
+
 import { isDeepStrictEqual } from 'node:util';
+import { own } from '../../values/json.ts';
 import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 import {
   flag,
@@ -186,7 +188,7 @@ function nameOfKeyset({ issuer, ...keyset }: UncheckedOptions): string {
 }
 
 function memberOf(value: unknown, name: string): unknown {
-  return isPlainObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+  return isPlainObject(value) ? own(value, name) : undefined;
 }
 
 function hasPinned(keys: unknown): boolean {

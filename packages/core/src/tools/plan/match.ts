@@ -5,7 +5,7 @@ import { type Part, partsIn } from '../lint/rule.ts';
 import { inverse, type Judge, type Verdict, verdict, within } from './judge.ts';
 
 /** How lists of objects are compared. */
-export interface MatchRules {
+interface MatchRules {
   /** What an object is to be like, from the strongest likeness to the weakest. Undefined: it is like none. */
   readonly likeness: readonly ((value: UncheckedOptions) => unknown)[];
   /** What one more does. */

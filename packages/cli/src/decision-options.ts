@@ -18,7 +18,7 @@ import { misused } from './failure.ts';
 import { openDescriptorFile } from './files.ts';
 
 /** What is decided by. */
-export interface DecidingOptions extends FileOptions {
+export interface DecisionOptions extends FileOptions {
   readonly externalSecrets?: string | undefined;
   /** A route of the descriptor. */
   readonly route?: string | undefined;
@@ -29,7 +29,7 @@ export interface DecidingOptions extends FileOptions {
 }
 
 /** The options of commands that decide. */
-export function withDeciding(to: Command): Command {
+export function withDecisionOptions(to: Command): Command {
   return to
     .addOption(new Option('--route <name>', 'a route of the descriptor, whose rules have to hold too'))
     .addOption(new Option('--claims <json>', 'rules that have to hold too').conflicts('route'))
@@ -40,9 +40,9 @@ export function withDeciding(to: Command): Command {
 }
 
 /** An authenticator by the descriptor, and the rules of the route. Close it. @throws Failure, ConfigError */
-export async function openDeciding(
+export async function openDecision(
   context: Context,
-  options: DecidingOptions,
+  options: DecisionOptions,
 ): Promise<{ readonly authenticator: Authenticator; readonly rules: CompiledRules | undefined }> {
   const { store } = await openDescriptorFile(context, options);
   const { options: loaded } = loadDescriptor({
@@ -96,7 +96,7 @@ function headersOf(raw: readonly string[]): RequestView['headers'] {
 }
 
 function rulesOf(
-  { route: name, claims }: DecidingOptions,
+  { route: name, claims }: DecisionOptions,
   names: readonly string[],
 ): CompiledRules | undefined {
   if (name !== undefined) {

@@ -1,9 +1,10 @@
 // Making a secret: all of its entries at once, for its owner alone, and never in the place of one that is there unless that was said.
+
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createDirectoryStore } from '@latchkey/core';
-import type { Context, FileOptions } from './context.ts';
+import { codeOf } from '@latchkey/core/tools';
 import { misused } from './failure.ts';
 
 /** The entries of a secret that holds a raw key. */
@@ -12,11 +13,6 @@ const RAW_KEYS: readonly string[] = ['secret.key', 'private.key', 'public.key'];
 const OCCUPIED: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR']);
 
 type Entries = Readonly<Record<string, Uint8Array>>;
-
-/** Where the secrets are. The descriptor need not be there. */
-export function secretsDirectory({ pathOf }: Context, { file, secrets }: FileOptions): string {
-  return secrets === undefined ? join(dirname(pathOf(file)), 'secrets') : pathOf(secrets);
-}
 
 /**
  * Makes a secret.
@@ -46,7 +42,8 @@ export async function makeSecret(
         await rm(join(path, key), { force: true });
     return async () => {};
   } catch (error) {
-    throw codeOf(error) === undefined ? error : misused(`the secret cannot be written: ${codeOf(error)}`);
+    const code = codeOf(error);
+    throw code === 'unknown' ? error : misused(`the secret cannot be written: ${code}`);
   }
 }
 
@@ -58,7 +55,7 @@ async function putNew(directory: string, name: string, entries: Entries): Promis
     await rename(join(directory, draft), join(directory, name));
     return true;
   } catch (error) {
-    if (OCCUPIED.has(codeOf(error) ?? '')) return false;
+    if (OCCUPIED.has(codeOf(error))) return false;
     throw error;
   } finally {
     await rm(join(directory, draft), { recursive: true, force: true });
@@ -75,9 +72,4 @@ async function write(directory: string, name: string, entries: Entries): Promise
 async function makeDirectory(directory: string): Promise<void> {
   if ((await mkdir(directory, { recursive: true, mode: 0o700 })) === undefined) return;
   await writeFile(join(directory, '.gitignore'), '*\n', { mode: 0o600, flag: 'wx' });
-}
-
-/** Of a system error: its message holds the path. */
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }

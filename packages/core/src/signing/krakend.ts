@@ -1,4 +1,4 @@
-// The gateway's own signer configuration, read as it stands in its file: two namespaces, two spellings, one meaning.
+// The signer configuration of KrakenD, read as it is in KrakenD's file: two namespaces, two spellings, one meaning. Nothing is signed here.
 
 import { ConfigError } from '../errors.ts';
 import {
@@ -9,9 +9,12 @@ import {
   readText,
   type UncheckedOptions,
 } from '../values/readers.ts';
+import { readSignedFields } from './fields.ts';
+import { readSignerOptions } from './read.ts';
+import type { SignResponseOptions } from './response.ts';
 
-/** The options of the gateway's signer, in the spelling of today. With dashes, `jwk-url` and `keys-to-sign` are the same. */
-export interface GatewaySigner {
+/** The options of KrakenD's signer in today's spelling. `jwk-url` and `keys-to-sign` are the older one. */
+export interface KrakendSigner {
   readonly alg: string;
   readonly kid: string;
   readonly jwk_url?: string | undefined;
@@ -20,7 +23,7 @@ export interface GatewaySigner {
   readonly 'keys-to-sign'?: readonly string[] | undefined;
   /** As `full: true`: the JWS JSON Serialization, as text. */
   readonly full?: boolean | undefined;
-  /** Permits plain HTTP for `jwk_url`, as `allowHttp` does. Does *not* turn the checks of certificates off, as the gateway's does. */
+  /** Permits plain HTTP for `jwk_url`, as `allowHttp` does. Does *not* turn the checks of certificates off, as KrakenD's does. */
   readonly disable_jwk_security?: boolean | undefined;
   /** SHA-256 of public keys (SubjectPublicKeyInfo), base64. */
   readonly jwk_fingerprints?: readonly string[] | undefined;
@@ -31,18 +34,19 @@ export interface GatewaySigner {
   readonly typ?: string | undefined;
 }
 
-/** The signer's configuration by itself, in its namespace, in `extra_config`, or in the endpoint that it stands in. */
-export type GatewaySignerOptions =
-  | GatewaySigner
-  | { readonly 'github.com/devopsfaith/krakend-jose/signer': GatewaySigner }
-  | { readonly 'auth/signer': GatewaySigner }
+/** The signer's configuration by itself, in its namespace, in `extra_config`, or in the whole endpoint. */
+export type KrakendConfiguration =
+  | KrakendSigner
+  | { readonly 'github.com/devopsfaith/krakend-jose/signer': KrakendSigner }
+  | { readonly 'auth/signer': KrakendSigner }
   | { readonly extra_config: { readonly [namespace: string]: unknown } };
 
 const NAMESPACES = ['github.com/devopsfaith/krakend-jose/signer', 'auth/signer'] as const;
-/** Two spellings of one name: the documentation's, and the gateway's of today. */
-const SPELLINGS = ['jwk-url', 'jwk_url', 'keys-to-sign', 'keys_to_sign'] as const;
 const NAMES = [
-  ...SPELLINGS,
+  'jwk-url',
+  'jwk_url',
+  'keys-to-sign',
+  'keys_to_sign',
   'alg',
   'kid',
   'full',
@@ -54,13 +58,27 @@ const NAMES = [
 ] as const;
 
 /**
- * The options that say the same as the gateway's.
- * @returns undefined for what is not in the gateway's form
- * @throws ConfigError
+ * Reads the configuration of KrakenD's signer into options for `signResponse`. An endpoint's other members are ignored.
+ * @throws ConfigError for everything that `signResponse` would refuse, under the names of KrakenD's file
+ * @example
+ * signResponse(fromKrakend({ extra_config: { 'auth/signer': { alg, kid, jwk_url, keys_to_sign } } }))
  */
-export function readGatewaySigner(value: unknown): UncheckedOptions | undefined {
-  const found = findConfiguration(value);
-  if (found === undefined) return undefined;
+export function fromKrakend(configuration: KrakendConfiguration): SignResponseOptions {
+  const found = findConfiguration(configuration);
+  const options = translate(found);
+  const { keysToSign, full, ...signer } = options;
+  try {
+    readSignedFields({ keysToSign, full });
+    readSignerOptions(signer);
+  } catch (error) {
+    throw error instanceof ConfigError ? inKrakendTerms(error, found) : error;
+  }
+  // They have just been checked.
+  return options as unknown as SignResponseOptions;
+}
+
+/** The options that say the same as KrakenD's. @throws ConfigError */
+function translate(found: Found): UncheckedOptions {
   const given = readObject(found.configuration, NAMES, found.path);
   const at = (name: string) => asWritten(name, found);
   const one = (first: string, second: string): unknown => {
@@ -86,7 +104,7 @@ export function readGatewaySigner(value: unknown): UncheckedOptions | undefined 
   };
 }
 
-/** Our names, and what the file calls them. */
+/** Our names, and KrakenD's. */
 const TERMS = [
   ['tls.cipherSuites', 'cipher_suites'],
   ['tls.fingerprints', 'jwk_fingerprints'],
@@ -96,14 +114,11 @@ const TERMS = [
   ['jwkUrl', 'jwk_url'],
 ] as const;
 
-/** An error of the options that `readGatewaySigner` made, as the gateway's file has them. */
-export function inGatewayTerms(error: unknown, value: unknown): unknown {
-  const found = findConfiguration(value);
-  if (!(error instanceof ConfigError) || found === undefined) return error;
+/** An error of the translated options, under the names of KrakenD's file. */
+function inKrakendTerms(error: ConfigError, found: Found): ConfigError {
   const [ours, theirs] = TERMS.find(([name]) => error.path.startsWith(name)) ?? [error.path, error.path];
   const path = asWritten(theirs, found) + error.path.slice(ours.length);
-  const problem = error.message
-    .slice(error.path.length + 2)
+  const problem = error.problem
     .replace('allowHttp', 'disable_jwk_security')
     .replace('cipherSuites', 'cipher_suites');
   return new ConfigError(path, problem, { cause: error });
@@ -121,19 +136,15 @@ interface Found {
   readonly path: string;
 }
 
-function findConfiguration(value: unknown): Found | undefined {
-  if (!isPlainObject(value)) return undefined;
-  // An endpoint's other members, and other components' configuration, are not ours to judge.
-  const inside = value.extra_config === undefined ? value : readNamespaces(value.extra_config);
+function findConfiguration(value: unknown): Found {
+  if (!isPlainObject(value)) throw new ConfigError('configuration', 'expected an object');
+  // An endpoint's other members, and other components' configuration, are not judged here.
+  const inside = value.extra_config === undefined ? value : value.extra_config;
+  if (!isPlainObject(inside)) throw new ConfigError('extra_config', 'expected an object');
   const [namespace, other] = NAMESPACES.filter((name) => inside[name] !== undefined);
   if (other !== undefined) throw new ConfigError(other, 'stands beside the other namespace of the signer');
   if (namespace !== undefined) return { configuration: inside[namespace], path: namespace };
   if (value.extra_config !== undefined)
     throw new ConfigError('extra_config', `has no signer; expected ${NAMESPACES.join(' or ')}`);
-  return SPELLINGS.some((name) => value[name] !== undefined) ? { configuration: value, path: '' } : undefined;
-}
-
-function readNamespaces(value: unknown): UncheckedOptions {
-  if (!isPlainObject(value)) throw new ConfigError('extra_config', 'expected an object');
-  return value;
+  return { configuration: value, path: '' };
 }

@@ -1,7 +1,7 @@
 // Whether core accepts a draft: its own readers are asked, so that no descriptor leaves here that no service would start with. What they
 // refuse is a fault of the source, and said at its place there.
-import { ConfigError, createAuthenticator, createMemoryStore, interpolate } from '@latchkey/core';
-import { parseDescriptor, readOptions, readSigning } from '@latchkey/core/tools';
+import { ConfigError, createMemoryStore, interpolate } from '@latchkey/core';
+import { inspectKeyset, parseDescriptor, readOptions, readSigning } from '@latchkey/core/tools';
 import { misused } from '../failure.ts';
 import { plain } from '../output.ts';
 import type { Draft } from './draft.ts';
@@ -21,15 +21,7 @@ export async function refuseUnusable(draft: Draft, text: string, source: string)
   // The keys in place are only read when they are brought to life.
   for (const [index, keyset] of listOf(options.keySets).entries()) {
     if (!isMembers(keyset) || keyset.jwks === undefined) continue;
-    await ask(draft, source, async () => {
-      try {
-        await createAuthenticator({ keySets: [keyset], audience: null } as never).close();
-      } catch (error) {
-        throw error instanceof ConfigError
-          ? new ConfigError(error.path.replace('keySets[0]', `keySets[${index}]`), error.problem)
-          : error;
-      }
-    });
+    await ask(draft, source, () => inspectKeyset(keyset as never, { name: `keySets[${index}]` }));
   }
   await ask(draft, source, () => readSigning(signing, { secrets }, undefined));
   const { jwt } = parseDescriptor(text, source);

@@ -22,7 +22,7 @@ import {
   vi,
 } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
-import { readGatewaySigner } from '../../src/signing/gateway.ts';
+import { fromKrakend, type KrakendConfiguration } from '../../src/signing/krakend.ts';
 import {
   createResponseSigner,
   type OutgoingReply,
@@ -156,8 +156,12 @@ async function serve(certified?: Certified): Promise<Served> {
   return { url, requests: () => requests, ciphers };
 }
 
+function read(configuration: object): SignResponseOptions {
+  return fromKrakend(configuration as KrakendConfiguration);
+}
+
 function make(options: object): ResponseSigner {
-  const signer = createResponseSigner(options as SignResponseOptions);
+  const signer = createResponseSigner(read(options));
   made.push(signer);
   return signer;
 }
@@ -218,12 +222,12 @@ describe('KD-17, S40: where it stands', () => {
 
   for (const [spelling, configuration] of Object.entries(spellings)) {
     it(`S40: by itself, ${spelling}`, () => {
-      expect(readGatewaySigner(configuration)).toEqual(expected);
+      expect(read(configuration)).toEqual(expected);
     });
 
     it.each(NAMESPACES)(`S40: in %s, ${spelling}`, (namespace) => {
-      expect(readGatewaySigner({ [namespace]: configuration })).toEqual(expected);
-      expect(readGatewaySigner({ extra_config: { [namespace]: configuration } })).toEqual(expected);
+      expect(read({ [namespace]: configuration })).toEqual(expected);
+      expect(read({ extra_config: { [namespace]: configuration } })).toEqual(expected);
     });
   }
 
@@ -234,19 +238,17 @@ describe('KD-17, S40: where it stands', () => {
       backend: [{ host: ['https://backend'], url_pattern: '/token-issuer', extra_config: {} }],
       extra_config: { 'qos/ratelimit/router': { max_rate: 5 }, [OLD]: BASIC },
     };
-    expect(readGatewaySigner(endpoint)).toEqual(expected);
+    expect(read(endpoint)).toEqual(expected);
   });
 
   it('KD-17: as it stands in a file', () => {
-    expect(readGatewaySigner(JSON.parse(JSON.stringify({ extra_config: { [OLD]: BASIC } })))).toEqual(
-      expected,
-    );
+    expect(read(JSON.parse(JSON.stringify({ extra_config: { [OLD]: BASIC } })))).toEqual(expected);
   });
 
   it.each([undefined, null, 5, 'x', [], {}, { keysToSign: ['a'], jwkUrl: 'https://a.example' }, new Map()])(
     'S40: %j is not the gateway’s',
     (options) => {
-      expect(readGatewaySigner(options)).toBeUndefined();
+      expect(() => fromKrakend(options as never)).toThrow(ConfigError);
     },
   );
 
@@ -553,7 +555,7 @@ describe('KD-17: the example with every option', () => {
 
   it('KD-17: and is taken without both', () => {
     const { jwk_fingerprints: _, cipher_suites: __, ...signer } = FULL.extra_config[OLD];
-    expect(readGatewaySigner({ ...FULL, extra_config: { [OLD]: signer } })).toEqual({
+    expect(read({ ...FULL, extra_config: { [OLD]: signer } })).toEqual({
       alg: 'HS256',
       kid: 'sim2',
       jwkUrl: 'http://your-backend/jwk/symmetric.json',
