@@ -3,12 +3,11 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
   ConfigError,
   createAuthenticator,
-  interpolate,
   isAuthError,
   type KeysetOptions,
   type SecretStore,
 } from '@latchkey/core';
-import { readKeyset } from '@latchkey/core/tools';
+import { interpolate, readKeyset } from '@latchkey/core/tools';
 import type { Context } from './context.ts';
 import { misused, unreachable } from './failure.ts';
 import { type Data, isData, sourceOf, textIn } from './keyset-source.ts';

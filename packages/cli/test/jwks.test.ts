@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createAuthenticator, createDirectoryStore, createSigner } from '@latchkey/core';
+import { createAuthenticator, createDirectoryStore } from '@latchkey/core';
+import { createSigner } from '@latchkey/core/signing';
 import { parseDescriptor } from '@latchkey/core/tools';
 import { createIssuer, generateSigningKey } from '@latchkey/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

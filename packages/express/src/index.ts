@@ -3,25 +3,26 @@ import {
   type AuthenticateOverrides,
   type Authenticator,
   type AuthenticatorOptions,
-  authenticateMark,
   authorize,
   type Claims,
   type ClaimsOf,
+  createAuthenticator,
+  type DescriptorOptions,
+  type Principal,
+  type RequestTree,
+  type Rules,
+} from '@latchkey/core';
+import {
+  authenticateMark,
   type CompiledRules,
   claimNames,
   compileOverrides,
   compileRules,
-  createAuthenticator,
   createResponseSigner,
-  type DescriptorOptions,
   holdReply,
-  type Principal,
-  type RequestTree,
-  type Rules,
-  type Signer,
-  type SignResponseOptions,
   settle,
-} from '@latchkey/core';
+} from '@latchkey/core/adapter';
+import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { mark } from './routes.ts';
 

@@ -1,13 +1,7 @@
 // The route report of an Express application, read off its own stack. Decides nothing.
 import { METHODS } from 'node:http';
-import {
-  checkRoutes,
-  type PassedMark,
-  type RouteMark,
-  type RouteReport,
-  type RoutesOptions,
-  reportRoute,
-} from '@latchkey/core';
+import type { RouteReport, RoutesOptions } from '@latchkey/core';
+import { checkRoutes, type PassedMark, type RouteMark, reportRoute } from '@latchkey/core/adapter';
 import type { Express, RequestHandler, Router } from 'express';
 
 interface Layer {

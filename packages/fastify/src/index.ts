@@ -1,10 +1,13 @@
 // Latchkey for Fastify: hand over the request, hang up the principal, hand over the error. What is decided, core decides.
 import * as core from '@latchkey/core';
+import * as adapter from '@latchkey/core/adapter';
+import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import type * as fastify from 'fastify';
 import plugin from 'fastify-plugin';
 import { checkApplication, compileAuth, REGISTRATION, type RouteConfig, requirements } from './routes.ts';
 
 export * from '@latchkey/core';
+export { type CompiledRules, compileRules } from '@latchkey/core/adapter';
 export { type RouteConfig, routes } from './routes.ts';
 
 /** A hook that lets a request pass whose principal satisfies rules. */
@@ -70,7 +73,7 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
         request.auth = auth ?? null;
         if (asked.claims !== undefined) getAuth(request, asked.claims);
       };
-      return core.settle(ask, () => conceal(authenticator, request, reply), take) ?? done();
+      return adapter.settle(ask, () => conceal(authenticator, request, reply), take) ?? done();
     });
   },
   { fastify: '5.x', name: '@latchkey/fastify' },
@@ -84,8 +87,10 @@ export default latchkey;
  * set by the plugin, so it lets no anonymous request pass. Of several on one way, each has to hold, beside the route's `config.auth`.
  * @throws ConfigError for wrong rules, at once
  */
-export function requireClaims<const R extends core.Rules>(rules: R | core.CompiledRules<R>): RequirementHook {
-  const compiled = core.compileRules(rules);
+export function requireClaims<const R extends core.Rules>(
+  rules: R | adapter.CompiledRules<R>,
+): RequirementHook {
+  const compiled = adapter.compileRules(rules);
   const hook: RequirementHook = async (request) => void getAuth(request, compiled);
   requirements.set(hook, compiled);
   return hook;
@@ -98,11 +103,11 @@ export function requireClaims<const R extends core.Rules>(rules: R | core.Compil
  */
 export function getAuth<const R extends core.Rules = Record<never, never>>(
   request: fastify.FastifyRequest,
-  rules?: core.CompiledRules<R>,
+  rules?: adapter.CompiledRules<R>,
 ): core.Principal<core.ClaimsOf<R>> {
-  const judged = request as Partial<AuthenticatedRequest<core.ClaimsOf<R>>> & core.RequestParameters;
+  const judged = request as Partial<AuthenticatedRequest<core.ClaimsOf<R>>> & adapter.RequestParameters;
   const auth = judged.auth ?? undefined;
-  core.authorize(auth, rules ?? core.compileRules({}), judged);
+  core.authorize(auth, rules ?? adapter.compileRules({}), judged);
   return auth;
 }
 
@@ -111,15 +116,15 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
  * not leave through Fastify (`reply.hijack()`, `reply.raw`) passes it by, and what another hook has compressed before is a 500.
  * @throws ConfigError for wrong options, at once
  */
-export function signResponse(options: core.SignResponseOptions): fastify.onSendAsyncHookHandler {
-  const { sign } = core.createResponseSigner(options);
+export function signResponse(options: SignResponseOptions): fastify.onSendAsyncHookHandler {
+  const { sign } = adapter.createResponseSigner(options);
   return async (_request, reply, body) => {
-    return (await sign({ status: reply.statusCode, body, ...core.headersOf(reply) }))?.body ?? body;
+    return (await sign({ status: reply.statusCode, body, ...adapter.headersOf(reply) }))?.body ?? body;
   };
 }
 
 /** Makes a handler that answers with the public JWK Set of a signer. For everybody: give its route `config: { auth: false }`. */
-export function publishKeys(signer: core.Signer): fastify.RouteHandlerMethod {
+export function publishKeys(signer: Signer): fastify.RouteHandlerMethod {
   return async (_request, reply) => {
     const { headers, body } = await signer.publish();
     return reply.headers(headers).send(body);

@@ -1,5 +1,7 @@
 // Latchkey for Koa: hand over the request, hang up the principal, hand over the error. What is decided, core decides.
 import * as core from '@latchkey/core';
+import * as adapter from '@latchkey/core/adapter';
+import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import type { Middleware, ParameterizedContext } from 'koa';
 import { mark } from './routes.ts';
 
@@ -35,14 +37,14 @@ export function authenticate<T = core.Principal | undefined>(
   overrides: core.AuthenticateOverrides = {},
 ): Middleware<AuthState<T>> {
   const authenticator = 'authenticate' in options ? options : core.createAuthenticator(options);
-  const compiled = core.compileOverrides(overrides);
-  return mark(core.authenticateMark(authenticator, compiled), (ctx, next) => {
+  const compiled = adapter.compileOverrides(overrides);
+  return mark(adapter.authenticateMark(authenticator, compiled), (ctx, next) => {
     // Nobody else's value may be taken for ours, least of all when the token is refused.
     if ('auth' in ctx.state) Reflect.deleteProperty(ctx.state, 'auth');
     const ask = () => authenticator.authenticate(viewOf(ctx), compiled);
     const hide = () => concealToken(authenticator, ctx);
     // What is thrown is an Error: Koa answers nothing at all to a rejection with null or undefined.
-    return core.settle<unknown, unknown>(ask, hide, (auth) => {
+    return adapter.settle<unknown, unknown>(ask, hide, (auth) => {
       (ctx.state as { auth: unknown }).auth = auth;
       return next();
     });
@@ -56,11 +58,11 @@ export function authenticate<T = core.Principal | undefined>(
  * @throws ConfigError for wrong rules, at once
  */
 export function requireClaims<const R extends core.Rules>(
-  rules: R | core.CompiledRules<R>,
+  rules: R | adapter.CompiledRules<R>,
   handler?: AuthenticatedMiddleware<core.ClaimsOf<R>>,
 ): AuthenticatedMiddleware<core.ClaimsOf<R>> {
-  const compiled = core.compileRules(rules);
-  return mark({ kind: 'claims', claims: core.claimNames(compiled) }, (ctx, next) => {
+  const compiled = adapter.compileRules(rules);
+  return mark({ kind: 'claims', claims: adapter.claimNames(compiled) }, (ctx, next) => {
     const { method, headers, params = {} } = ctx;
     core.authorize(ctx.state.auth, compiled, { method, headers, params });
     return handler === undefined ? next() : handler(ctx, next);
@@ -72,13 +74,13 @@ export function requireClaims<const R extends core.Rules>(
  * nothing. What does not leave through Koa (`ctx.respond = false`) passes it by. Put compression before it, not behind.
  * @throws ConfigError for wrong options, at once
  */
-export function signResponse(options: core.SignResponseOptions): Middleware {
-  const { sign } = core.createResponseSigner(options);
+export function signResponse(options: SignResponseOptions): Middleware {
+  const { sign } = adapter.createResponseSigner(options);
   return async (ctx, next) => {
     try {
       await next();
       const { status, body, res } = ctx;
-      const signed = await sign({ status, body, ...core.headersOf(res) });
+      const signed = await sign({ status, body, ...adapter.headersOf(res) });
       if (signed !== undefined) ctx.body = signed.body;
     } catch (error) {
       // An error handler before us may set a status only, or nothing at all. Without a type, Koa lets go of the body.
@@ -90,7 +92,7 @@ export function signResponse(options: core.SignResponseOptions): Middleware {
 }
 
 /** Answers with the public JWK Set of a signer, for everybody. Put it before `authenticate`. */
-export function publishKeys(signer: core.Signer): Middleware {
+export function publishKeys(signer: Signer): Middleware {
   return mark({ kind: 'public' }, async (ctx) => {
     const { headers, body } = await signer.publish();
     ctx.body = body;
@@ -107,7 +109,7 @@ export function publicRoute(): Middleware {
  * The raw request, with what Koa keeps beside it hung on it: cheaper than a view for every request, and `refusalOf(ctx.req)` finds the
  * request that core saw. A body is there only if its parser ran before.
  */
-function viewOf({ req, request, params }: ParameterizedContext): core.RequestView {
+function viewOf({ req, request, params }: ParameterizedContext): adapter.RequestView {
   if ('body' in request) Object.assign(req, { body: request.body });
   return params === undefined ? req : Object.assign(req, { params });
 }

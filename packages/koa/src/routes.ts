@@ -1,13 +1,7 @@
 // The route report of a Koa application, read off its middleware and the stacks of its @koa/router routers. Decides nothing.
 import { METHODS } from 'node:http';
-import {
-  checkRoutes,
-  type PassedMark,
-  type RouteMark,
-  type RouteReport,
-  type RoutesOptions,
-  reportRoute,
-} from '@latchkey/core';
+import type { RouteReport, RoutesOptions } from '@latchkey/core';
+import { checkRoutes, type PassedMark, type RouteMark, reportRoute } from '@latchkey/core/adapter';
 
 /** What is read of an application. */
 export interface ApplicationView {

@@ -1,5 +1,5 @@
 // What of a Nest execution context is read, for the kinds that we know.
-import type { ConcealableRequest, RequestParameters, RequestView } from '@latchkey/core';
+import type { ConcealableRequest, RequestParameters, RequestView } from '@latchkey/core/adapter';
 import type { ArgumentsHost } from '@nestjs/common';
 
 type NodeRequest = RequestView & ConcealableRequest;

@@ -1,6 +1,8 @@
 // The decorators. They note what a handler asks for, and see to it that the guard stands before it; the guard decides.
-import type { AuthenticateOverrides, CompiledRules, Rules } from '@latchkey/core';
-import { ConfigError, compileOverrides, compileRules } from '@latchkey/core';
+import type { AuthenticateOverrides, Rules } from '@latchkey/core';
+import { ConfigError } from '@latchkey/core';
+import type { CompiledRules } from '@latchkey/core/adapter';
+import { compileOverrides, compileRules } from '@latchkey/core/adapter';
 import { applyDecorators, createParamDecorator, UseGuards } from '@nestjs/common';
 import { IsPublic, OverridesOf, RulesOf } from './access.ts';
 import { LatchkeyGuard, principalOf } from './guard.ts';

@@ -1,11 +1,7 @@
 // Signing what handlers return, and publishing the keys: an interceptor and a controller.
-import {
-  ConfigError,
-  createResponseSigner,
-  headersOf,
-  type Signer,
-  type SignResponseOptions,
-} from '@latchkey/core';
+import { ConfigError } from '@latchkey/core';
+import { createResponseSigner, headersOf } from '@latchkey/core/adapter';
+import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import {
   type CallHandler,
   Controller,

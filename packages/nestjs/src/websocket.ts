@@ -1,12 +1,9 @@
 // WebSockets: Nest runs no guard at the handshake, so it is decided at the upgrade, and a connection ends with its token.
 import type { IncomingMessage } from 'node:http';
-import type {
-  AuthenticateOverrides,
-  Principal,
-  RequestParameters,
-  UpgradeAuthenticator,
-} from '@latchkey/core';
-import { authenticateUpgrade, ConfigError, compileOverrides, isPrincipal, whenExpired } from '@latchkey/core';
+import type { AuthenticateOverrides, Principal, UpgradeAuthenticator } from '@latchkey/core';
+import { authenticateUpgrade, ConfigError, whenExpired } from '@latchkey/core';
+import type { RequestParameters } from '@latchkey/core/adapter';
+import { compileOverrides, isPrincipal } from '@latchkey/core/adapter';
 import { type INestApplicationContext, Logger, type WebSocketAdapter } from '@nestjs/common';
 import { LATCHKEY_AUTHENTICATOR } from './access.ts';
 

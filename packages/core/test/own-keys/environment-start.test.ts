@@ -543,7 +543,7 @@ describe('OK-7: ENABLE_JWT alone', () => {
   it('is in .auth of the current directory, by default', { timeout: 60_000 }, async () => {
     const cwd = await mkdtemp(join(root, 'cwd-'));
     const program = `
-      const { loadSettings } = await import(${JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)});
+      const { loadSettings } = await import(${JSON.stringify(new URL('../../src/own-keys/index.ts', import.meta.url).href)});
       const { made } = await loadSettings();
       console.log(JSON.stringify(made));
     `;

@@ -1,0 +1,19 @@
+// '@latchkey/core/signing': what applications use to sign, to publish keys and to send tokens. How an adapter signs a reply is in
+// '../adapter'.
+export { generateJwk, publicJwk } from '../jwk/generate.ts';
+export type {
+  Capability,
+  CapabilityCheck,
+  CapabilityCheckOptions,
+  CapabilityMint,
+  CapabilityMintOptions,
+} from './capability.ts';
+export { mintCapabilities, requireCapabilities } from './capability.ts';
+export type { ClaimsToSign } from './claims.ts';
+export type { SignerOptions, SigningAlgorithm } from './options.ts';
+export type { SignResponseOptions } from './response.ts';
+export type { RetiredKeys, RotatedKey } from './rotation.ts';
+export type { ServiceFetch, ServiceFetchOptions } from './service-fetch.ts';
+export { createServiceFetch } from './service-fetch.ts';
+export type { PublishedKeys, Signer, SignerReport, SignOptions } from './signer.ts';
+export { createSigner } from './signer.ts';
