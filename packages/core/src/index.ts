@@ -46,7 +46,7 @@ export type { AuthenticatorReport } from './decision/verification.ts';
 export type { DescribedAuthenticator, DescriptorReport } from './descriptor/follow.ts';
 export type { DescriptorOptions, LoadedDescriptor } from './descriptor/load.ts';
 export { loadDescriptor } from './descriptor/load.ts';
-export type { AuthErrorCode, FilePlace } from './errors.ts';
+export type { AuthErrorCode, AuthErrorCodes, FilePlace } from './errors.ts';
 export { AuthError, ConfigError, isAuthError } from './errors.ts';
 export type { LatchkeyEvents } from './events.ts';
 export type { GroupSourceReport } from './groups/groups.ts';
