@@ -150,7 +150,18 @@ export class AuthError extends Error {
   }
 }
 
-/** True for an AuthError, also for one that another copy of this package made. */
+/**
+ * True for an AuthError, also for one that another copy of this package made.
+ * @example
+ * ```ts
+ * try {
+ *   await authenticator.authenticate(request);
+ * } catch (error) {
+ *   if (!isAuthError(error)) throw error;
+ *   response.writeHead(error.status, error.headers).end(JSON.stringify(error));
+ * }
+ * ```
+ */
 export function isAuthError(value: unknown): value is AuthError {
   return typeof value === 'object' && value !== null && BRAND in value;
 }

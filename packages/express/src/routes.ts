@@ -28,6 +28,10 @@ export function mark(what: RouteMark, handler: RequestHandler): RequestHandler {
  * but the routers below them: whether a request passes them depends on how its path is spelled. A mounted application is not looked
  * into; list its routes by themselves. On a route, what stands behind another handler does not count either.
  * @throws ConfigError with `failOnUndecided`
+ * @example
+ * ```ts
+ * console.table(routes(app, { failOnUndecided: true }));
+ * ```
  */
 export function routes(app: Express | Router, options: RoutesOptions = {}): readonly RouteReport[] {
   const { stack } = ('router' in app ? app.router : app) as unknown as { readonly stack: readonly Layer[] };

@@ -46,6 +46,14 @@ export type LatchkeyOptions = {
  *
  * Refusals go to the application's error handling as an `AuthError`; Fastify's own answers with its status and headers.
  * @throws ConfigError for wrong options, while Fastify loads it; for a wrong `config.auth`, when the route is added
+ * @example
+ * ```ts
+ * await app.register(latchkey, {
+ *   keySets: [{ issuer: 'https://accounts.google.com', useOidcDiscovery: true }],
+ *   audience: 'https://api.example.com',
+ * });
+ * app.get('/health', { config: { auth: false } }, async () => 'ok');
+ * ```
  */
 export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
   async (scope: fastify.FastifyInstance, { failOnUndecided = false, notFound, ...rest }: LatchkeyOptions) => {
@@ -86,6 +94,10 @@ export default latchkey;
  * Makes a hook, for `onRequest` or later, that lets a request pass whose principal satisfies the rules. The principal must have been
  * set by the plugin, so it lets no anonymous request pass. Of several on one way, each has to hold, beside the route's `config.auth`.
  * @throws ConfigError for wrong rules, at once
+ * @example
+ * ```ts
+ * app.get('/admin', { onRequest: requireClaims({ roles: allOf('admin') }) }, async () => 'hello');
+ * ```
  */
 export function requireClaims<const R extends core.Rules>(
   rules: R | adapter.CompiledRules<R>,
@@ -100,6 +112,13 @@ export function requireClaims<const R extends core.Rules>(
  * The principal of a request, its claims typed by the rules that it satisfies: rules of `compileRules`, the same that stand in
  * `config.auth` or others. Not for the principals of a tree: those are `request.auth`.
  * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`, `claims_insufficient`
+ * @example
+ * ```ts
+ * const admin = compileRules({ roles: allOf('admin') });
+ * app.get('/admin', { config: { auth: { claims: admin } } }, async (request) => {
+ *   return getAuth(request, admin).claims.roles;
+ * });
+ * ```
  */
 export function getAuth<const R extends core.Rules = Record<never, never>>(
   request: fastify.FastifyRequest,
@@ -115,6 +134,13 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
  * Makes an `onSend` hook that signs fields of what a route replies: `app.post('/token', { onSend: signResponse(…) }, handler)`. What does
  * not leave through Fastify (`reply.hijack()`, `reply.raw`) passes it by, and what another hook has compressed before is a 500.
  * @throws ConfigError for wrong options, at once
+ * @example
+ * ```ts
+ * const onSend = signResponse({ signer, keysToSign: ['access_token'] });
+ * app.post('/token', { config: { auth: false }, onSend }, async () => ({
+ *   access_token: { sub: 'alice', exp: Math.floor(Date.now() / 1000) + 300 },
+ * }));
+ * ```
  */
 export function signResponse(options: SignResponseOptions): fastify.onSendAsyncHookHandler {
   const { sign } = adapter.createResponseSigner(options);
@@ -123,7 +149,13 @@ export function signResponse(options: SignResponseOptions): fastify.onSendAsyncH
   };
 }
 
-/** Makes a handler that answers with the public JWK Set of a signer. For everybody: give its route `config: { auth: false }`. */
+/**
+ * Makes a handler that answers with the public JWK Set of a signer. For everybody: give its route `config: { auth: false }`.
+ * @example
+ * ```ts
+ * app.get('/.well-known/jwks.json', { config: { auth: false } }, publishKeys(signer));
+ * ```
+ */
 export function publishKeys(signer: Signer): fastify.RouteHandlerMethod {
   return async (_request, reply) => {
     const { headers, body } = await signer.publish();

@@ -38,6 +38,11 @@ subscribe('fastify.initialization', (message) => {
  * `await app.ready()`. Hooks that `requireClaims` made are listed where they stand on a route, not where they stand on a scope.
  * @param app the application, or any scope of it
  * @throws ConfigError with `failOnUndecided`, and for an application that was made before this package was loaded
+ * @example
+ * ```ts
+ * await app.ready();
+ * console.table(routes(app, { failOnUndecided: true }));
+ * ```
  */
 export function routes(app: FastifyInstance, options: core.RoutesOptions = {}): readonly core.RouteReport[] {
   const application = applications.get(app.server);

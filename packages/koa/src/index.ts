@@ -31,6 +31,15 @@ export type AuthenticatedMiddleware<C extends core.Claims = core.Claims> = Middl
  * @param options options, an authenticator made before, or a tree of them
  * @param overrides what the route says instead of the options
  * @throws ConfigError for wrong options, at once
+ * @example
+ * ```ts
+ * app.use(
+ *   authenticate({
+ *     keySets: [{ issuer: 'https://accounts.google.com', useOidcDiscovery: true }],
+ *     audience: 'https://api.example.com',
+ *   }),
+ * );
+ * ```
  */
 export function authenticate<T = core.Principal | undefined>(
   options: core.AuthenticatorOptions | core.DescriptorOptions | core.Authenticator | core.RequestTree<T>,
@@ -56,6 +65,15 @@ export function authenticate<T = core.Principal | undefined>(
  * calls it with `ctx.state.auth` typed by the rules; without one, goes on to the next middleware, and types the state for it. Of
  * several on one way, each has to hold.
  * @throws ConfigError for wrong rules, at once
+ * @example
+ * ```ts
+ * router.get(
+ *   '/admin',
+ *   requireClaims({ roles: allOf('admin') }, (ctx) => {
+ *     ctx.body = ctx.state.auth.claims.roles;
+ *   }),
+ * );
+ * ```
  */
 export function requireClaims<const R extends core.Rules>(
   rules: R | adapter.CompiledRules<R>,
@@ -73,6 +91,12 @@ export function requireClaims<const R extends core.Rules>(
  * Signs fields of what the handlers behind it reply, before any of it leaves. What cannot be signed is thrown, as by a handler, and leaves
  * nothing. What does not leave through Koa (`ctx.respond = false`) passes it by. Put compression before it, not behind.
  * @throws ConfigError for wrong options, at once
+ * @example
+ * ```ts
+ * router.post('/token', signResponse({ signer, keysToSign: ['access_token'] }), (ctx) => {
+ *   ctx.body = { access_token: { sub: 'alice', exp: Math.floor(Date.now() / 1000) + 300 } };
+ * });
+ * ```
  */
 export function signResponse(options: SignResponseOptions): Middleware {
   const { sign } = adapter.createResponseSigner(options);
@@ -91,7 +115,13 @@ export function signResponse(options: SignResponseOptions): Middleware {
   };
 }
 
-/** Answers with the public JWK Set of a signer, for everybody. Put it before `authenticate`. */
+/**
+ * Answers with the public JWK Set of a signer, for everybody. Put it before `authenticate`.
+ * @example
+ * ```ts
+ * router.get('/.well-known/jwks.json', publishKeys(signer));
+ * ```
+ */
 export function publishKeys(signer: Signer): Middleware {
   return mark({ kind: 'public' }, async (ctx) => {
     const { headers, body } = await signer.publish();
@@ -100,7 +130,15 @@ export function publishKeys(signer: Signer): Middleware {
   });
 }
 
-/** Says aloud that a route is for everybody. Changes nothing about a request: it is for `routes`, and for readers. */
+/**
+ * Says aloud that a route is for everybody. Changes nothing about a request: it is for `routes`, and for readers.
+ * @example
+ * ```ts
+ * router.get('/health', publicRoute(), (ctx) => {
+ *   ctx.body = 'ok';
+ * });
+ * ```
+ */
 export function publicRoute(): Middleware {
   return mark({ kind: 'public' }, (_ctx, next) => next());
 }

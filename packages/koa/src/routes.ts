@@ -38,6 +38,10 @@ export function mark<M extends object>(what: RouteMark, middleware: M): M {
  * `exclusive` router nothing that it mounts; on a route, neither does what stands behind another handler. What other middleware wraps
  * (koa-mount, koa-compose) is not looked into.
  * @throws ConfigError with `failOnUndecided`
+ * @example
+ * ```ts
+ * console.table(routes(app, { failOnUndecided: true }));
+ * ```
  */
 export function routes(
   from: ApplicationView | RouterView,

@@ -13,6 +13,12 @@ const stated = new WeakMap<object, boolean>();
  * Says that a handler, or every handler of a class, is for everybody: no token is looked at, and `@Auth()` is undefined. On a method it
  * counts against what its class says. On a gateway it does not open the handshake: see `authenticateWebSockets`.
  * @throws ConfigError beside `@RequireClaims` or `@Authenticate` on the same method or class
+ * @example
+ * ```ts
+ * @Public()
+ * @Controller('health')
+ * class HealthController {}
+ * ```
  */
 export function Public(): ClassDecorator & MethodDecorator {
   return state(true);
@@ -22,6 +28,12 @@ export function Public(): ClassDecorator & MethodDecorator {
  * Lets only those in whose token satisfies the rules. On a method it replaces what `@RequireClaims` on its class says. Brings the guard
  * along, so that it holds where Nest runs no global guard: on the message handlers of a gateway.
  * @throws ConfigError for wrong rules, at once; and beside `@Public`
+ * @example
+ * ```ts
+ * @RequireClaims({ roles: allOf('admin') })
+ * @Controller('admin')
+ * class AdminController {}
+ * ```
  */
 export function RequireClaims(rules: Rules | CompiledRules): ClassDecorator & MethodDecorator {
   return state(false, RulesOf(compileRules(rules)));
@@ -31,6 +43,12 @@ export function RequireClaims(rules: Rules | CompiledRules): ClassDecorator & Me
  * Says what a handler, or every handler of a class, wants instead of what the options say: a mode, or the issuers that are welcome.
  * On a method it replaces `@Authenticate` on its class as a whole. Rules of the class stay.
  * @throws ConfigError for wrong overrides, at once; and beside `@Public`
+ * @example
+ * ```ts
+ * @Authenticate({ mode: 'optional' })
+ * @Controller('news')
+ * class NewsController {}
+ * ```
  */
 export function Authenticate(overrides: AuthenticateOverrides = {}): ClassDecorator & MethodDecorator {
   return state(false, OverridesOf(compileOverrides(overrides)));
@@ -39,6 +57,16 @@ export function Authenticate(overrides: AuthenticateOverrides = {}): ClassDecora
 /**
  * Gives a parameter the principal; for a tree of `requireAll` and `requireAny`, its principals by name. Undefined for an anonymous
  * caller, which only `@Public` and the modes `optional` and `permissive` let pass. Its type is yours to say: `Principal<ClaimsOf<…>>`.
+ * @example
+ * ```ts
+ * @Controller('me')
+ * class MeController {
+ *   @Get()
+ *   me(@Auth() auth: Principal) {
+ *     return auth.subject;
+ *   }
+ * }
+ * ```
  */
 export const Auth: () => ParameterDecorator = createParamDecorator<undefined>((_data, context) =>
   principalOf(context),

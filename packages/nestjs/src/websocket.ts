@@ -43,6 +43,10 @@ export const handshaking = new WeakSet<object>();
  * @param overrides what handshakes say instead of the options
  * @returns the adapter
  * @throws ConfigError when a gateway starts that is not served by `ws`, or brings a `verifyClient` of its own
+ * @example
+ * ```ts
+ * app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app)));
+ * ```
  */
 export function authenticateWebSockets<A extends WebSocketAdapter>(
   app: INestApplicationContext,

@@ -63,7 +63,14 @@ const NO_RULES = compileRules({});
 const refusals = new WeakMap<object, AuthError>();
 let refusalsMade = false;
 
-/** Why a request with a bad token was let pass by `mode: 'permissive'`; undefined if it was not. For logs: it grants nothing. */
+/**
+ * Why a request with a bad token was let pass by `mode: 'permissive'`; undefined if it was not. For logs: it grants nothing.
+ * @example
+ * ```ts
+ * const principal = await authenticator.authenticate(request); // mode: 'permissive'
+ * if (principal === undefined) console.warn(refusalOf(request)?.code);
+ * ```
+ */
 export function refusalOf(request: object): AuthError | undefined {
   return refusals.get(request);
 }
@@ -71,6 +78,14 @@ export function refusalOf(request: object): AuthError | undefined {
 /**
  * Brings options to life: those given, or those in a file, whose changes are followed. Fetches nothing before `ready()` or the first token.
  * @throws ConfigError
+ * @example
+ * ```ts
+ * const authenticator = createAuthenticator({
+ *   keySets: [{ issuer: 'https://accounts.google.com', useOidcDiscovery: true }],
+ *   audience: 'https://api.example.com',
+ * });
+ * const principal = await authenticator.verify(token, { roles: ['admin', 'dev'] });
+ * ```
  */
 export function createAuthenticator(options: DescriptorOptions): DescribedAuthenticator;
 export function createAuthenticator(options: AuthenticatorOptions | DescriptorOptions): Authenticator;

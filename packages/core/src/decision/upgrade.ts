@@ -28,6 +28,13 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  * with the cookies of its host, so a cookie token brings the origin check although the method is GET.
  * @returns undefined if the upgrade was refused and answered
  * @throws what is no AuthError; the socket has then been answered with 500
+ * @example
+ * ```ts
+ * server.on('upgrade', async (request, socket, head) => {
+ *   const accepted = await authenticateUpgrade(authenticator, request, socket);
+ *   if (accepted !== undefined) acceptWebSocket(request, socket, head);
+ * });
+ * ```
  */
 export async function authenticateUpgrade<T>(
   authenticator: UpgradeAuthenticator<T>,
@@ -59,6 +66,11 @@ export async function authenticateUpgrade<T>(
  * Calls back when the principal's token has expired, once: to close a socket or end a stream that it opened. A token without `exp` never
  * expires. The timer does not keep the process alive.
  * @returns forgets it: call it when the connection has ended by itself
+ * @example
+ * ```ts
+ * const forget = whenExpired(principal, () => socket.end());
+ * socket.on('close', forget);
+ * ```
  */
 export function whenExpired({ claims: { exp } }: Principal, callback: () => void): () => void {
   if (typeof exp !== 'number') return () => {};

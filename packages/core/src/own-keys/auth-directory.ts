@@ -66,6 +66,10 @@ const NO_SIGNAL = new AbortController().signal;
 /**
  * Makes whatever is missing: a directory with a key pair and a system token; beside a key pair that is there already, the token; and a new
  * token in the place of one that has expired, or will within ten days. Two processes that start at once get the same.
+ * @example
+ * ```ts
+ * const { publicKey, systemToken } = await openAuthDirectory({ directory: '/var/lib/service/.auth' });
+ * ```
  */
 export async function openAuthDirectory(options: AuthDirectoryOptions = {}): Promise<AuthDirectory> {
   const path = pathOf(options);
@@ -88,6 +92,10 @@ export async function openAuthDirectory(options: AuthDirectoryOptions = {}): Pro
  * Makes a key pair and a system token in any case.
  * @param force puts them in the place of a pair that is there: no token of that is good any more
  * @throws ConfigError if there is a pair, without `force`
+ * @example
+ * ```ts
+ * const { made } = await initAuthDirectory({ force: true });
+ * ```
  */
 export async function initAuthDirectory(
   options: AuthDirectoryOptions & { readonly force?: boolean | undefined } = {},
@@ -105,6 +113,10 @@ export async function initAuthDirectory(
 /**
  * Makes a token for a user, good for 100 days, and saves it beside the key.
  * @throws ConfigError for a name that is the system's, or that no file can have
+ * @example
+ * ```ts
+ * const { file, token } = await createUserToken('alice', ['readers']);
+ * ```
  */
 export async function createUserToken(
   username: string,
@@ -121,7 +133,14 @@ export async function createUserToken(
   return { file, token };
 }
 
-/** Where the token of a user is saved. @throws ConfigError */
+/**
+ * Where the token of a user is saved.
+ * @throws ConfigError
+ * @example
+ * ```ts
+ * const file = userTokenFile('alice'); // <current directory>/.auth/…
+ * ```
+ */
 export function userTokenFile(username: string, options: AuthDirectoryOptions = {}): string {
   if (username === (options.systemSubject ?? SYSTEM_SUBJECT) || username.toLowerCase() === 'system')
     throw new ConfigError('username', 'is the system; nobody else is called so');

@@ -78,6 +78,17 @@ const mintOptionNames = signerOptionNames.filter(
 /**
  * Makes the side that hands out capabilities. They live for `expiresIn`, 10 minutes if nothing is said.
  * @throws ConfigError
+ * @example
+ * ```ts
+ * const friendship = {
+ *   typ: 'friend+jwt',
+ *   issuer: 'https://friends.example.com',
+ *   audience: 'https://messages.example.com',
+ *   relation: { friendOf: 'sub' },
+ * };
+ * const { mintFor } = mintCapabilities(friendship, { secret: { name: 'signing' }, secrets, alg: 'ES256' });
+ * const friendToken = await mintFor(principal, { sub: 'bob' });
+ * ```
  */
 export function mintCapabilities(capability: Capability, options: CapabilityMintOptions): CapabilityMint {
   const { typ, issuer, audience, relation } = readCapability(capability);
@@ -102,6 +113,13 @@ export function mintCapabilities(capability: Capability, options: CapabilityMint
 /**
  * Makes the side that requires capabilities. Only tokens of this type, issuer and audience pass.
  * @throws ConfigError
+ * @example
+ * ```ts
+ * const { requireCapability } = requireCapabilities(friendship, {
+ *   keySet: { jwksUrl: 'https://friends.example.com/.well-known/jwks.json' },
+ * });
+ * const friend = await requireCapability(friendToken, principal);
+ * ```
  */
 export function requireCapabilities(
   capability: Capability,
