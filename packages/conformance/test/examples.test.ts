@@ -93,8 +93,8 @@ const cacheOf = (home: string) => join(home, 'node_modules/.cache/latchkey-examp
 
 afterAll(() => {
   for (const name of Object.keys(PACKAGES))
-    rmSync(cacheOf(join(root, 'packages', name)), { recursive: true });
-  rmSync(cacheOf(root), { recursive: true });
+    rmSync(cacheOf(join(root, 'packages', name)), { recursive: true, force: true });
+  rmSync(cacheOf(root), { recursive: true, force: true });
 });
 
 describe.each(Object.keys(PACKAGES).filter((name) => name !== 'core'))('@latchkey/%s', (name) => {
