@@ -1,17 +1,19 @@
-// The `@example`s in the comments: every function that users call has one, and all of them compile. They are not run.
+// The examples in comments: every function that users call has one, and all of them compile. They are
+// not run.
 import { execFileSync } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 
-/** The entry points whose functions users call; and what the examples of a package have without saying so. */
+/** The entry points whose functions users call, and the declarations that the examples assume. */
 interface Package {
   readonly entries: readonly string[];
   readonly around: string;
 }
 
-const TOKENS = `
+/** What the examples of core assume. */
+const ASSUMED = `
   import type { IncomingMessage, Server, ServerResponse } from 'node:http';
   import type { Duplex } from 'node:stream';
   declare const request: IncomingMessage;
@@ -34,7 +36,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
     around: `
       import type { Authenticator, JsonObject, Principal, SecretStore } from '@latchkey/core';
       import type { Capability } from '@latchkey/core/signing';
-      ${TOKENS}`,
+      ${ASSUMED}`,
   },
   express: {
     entries: ['index'],
@@ -152,7 +154,7 @@ function withoutExample(name: string, exported: Readonly<Record<string, unknown>
     .filter((exportedName) => exportedName !== 'default' && !there.has(exportedName));
 }
 
-/** Puts the examples of a package into one file, each in a function of its own, with everything that the package exports around. */
+/** Writes the examples of a package to one file, each in a function, after an import of all exports. */
 async function writeExamples(name: string): Promise<string> {
   const home = join(root, 'packages', name);
   const folder = cacheOf(home);

@@ -1,6 +1,7 @@
-// What applications use, and nothing else. Signing, the parts of an adapter, the tools for descriptors and a service's own keys
-// are subpaths: './signing', './adapter', './tools' and './own-keys'.
+// '@latchkey/core': what applications use, and nothing else. The rest is in the subpaths './signing',
+// './adapter', './tools' and './own-keys'.
 export type { RouteReport, RoutesOptions } from './adapter/route-report.ts';
+export type { CompiledRules } from './claims/compile.ts';
 export { route } from './claims/compile.ts';
 // A file that exports a rule needs the name of its type for its own declarations.
 export type {

@@ -1,4 +1,4 @@
-// Every name that this package exports. A new one is a decision: what is exported is hard to take back.
+// Every name that this package exports. A new one is a decision: it is hard to take back.
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import * as adapter from '../src/adapter/index.ts';
@@ -58,6 +58,7 @@ it('the root exports these types', () => {
     'Carrier',
     'Claims',
     'ClaimsOf',
+    'CompiledRules',
     'Clock',
     'DescribedAuthenticator',
     'DescriptorOptions',

@@ -7,7 +7,7 @@ import plugin from 'fastify-plugin';
 import { checkApplication, compileAuth, REGISTRATION, type RouteConfig, requirements } from './routes.ts';
 
 export * from '@latchkey/core';
-export { type CompiledRules, compileRules } from '@latchkey/core/adapter';
+export { compileRules } from '@latchkey/core/adapter';
 export { type RouteConfig, routes } from './routes.ts';
 
 /** A hook that lets a request pass whose principal satisfies rules. */

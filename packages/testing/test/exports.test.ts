@@ -1,4 +1,4 @@
-// Every name that this package exports. A new one is a decision: what is exported is hard to take back.
+// Every name that this package exports. A new one is a decision: it is hard to take back.
 import { expect, it } from 'vitest';
 import * as all from '../src/index.ts';
 

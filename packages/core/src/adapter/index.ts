@@ -1,4 +1,4 @@
-// '@latchkey/core/adapter': what adapters, stores and group resolvers need. Applications need none of it.
+// '@latchkey/core/adapter': what adapters, stores and group resolvers need. Applications need none.
 export type { CompiledRules } from '../claims/compile.ts';
 export { claimNames, compileRules } from '../claims/compile.ts';
 export type { RequestParameters } from '../claims/rules.ts';

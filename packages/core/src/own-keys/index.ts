@@ -1,4 +1,5 @@
-// '@latchkey/core/own-keys': a service that makes its own keys and tokens, and the start that needs no configuration.
+// '@latchkey/core/own-keys': keys and tokens that a service makes for itself, and the start that needs
+// no configuration. Other signers are in '../signing'.
 export type { AuthDirectory, AuthDirectoryOptions, SavedToken } from './auth-directory.ts';
 export { createUserToken, initAuthDirectory, openAuthDirectory, userTokenFile } from './auth-directory.ts';
 export type { LoadedSettings, SettingsOptions } from './environment-start.ts';
