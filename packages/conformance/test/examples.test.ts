@@ -1,5 +1,5 @@
-// The examples in comments: every function that users call has one, and all of them compile. They are
-// not run.
+// The examples in comments: every function that users call has one, and all of them compile. None
+// is run.
 import { execFileSync } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -154,7 +154,7 @@ function withoutExample(name: string, exported: Readonly<Record<string, unknown>
     .filter((exportedName) => exportedName !== 'default' && !there.has(exportedName));
 }
 
-/** Writes the examples of a package to one file, each in a function, after an import of all exports. */
+/** Writes the examples of a package to one file, each in a function, after an import of it all. */
 async function writeExamples(name: string): Promise<string> {
   const home = join(root, 'packages', name);
   const folder = cacheOf(home);

@@ -1,7 +1,7 @@
 // The two errors of the library, and the one table that says how a refusal is answered. Nothing here decides.
 import { bearerChallenge } from './challenge.ts';
 
-/** Every reason for which a request can be refused, with the status of its answer. The list is closed. */
+/** Every reason for which a request can be refused, with the status of its answer. A closed list. */
 export interface AuthErrorCodes {
   /** The request has no token, and the route needs one. */
   readonly credentials_missing: 401;
@@ -27,7 +27,7 @@ export interface AuthErrorCodes {
   readonly token_expired: 401;
   /** The time in `nbf` or `iat` is in the future. */
   readonly token_not_yet_valid: 401;
-  /** A registered claim is missing or of the wrong type, or a rule for every token is not satisfied. */
+  /** A registered claim is missing or malformed, or a rule for every token is not satisfied. */
   readonly token_claims_invalid: 401;
   /** The remote endpoint refused the token, or a source of groups does not know its subject. */
   readonly token_rejected: 401;

@@ -1,4 +1,4 @@
-// '@latchkey/core': what applications use, and nothing else. The rest is in the subpaths './signing',
+// '@latchkey/core': what applications use, and nothing else. The rest is in subpaths: './signing',
 // './adapter', './tools' and './own-keys'.
 export type { RouteReport, RoutesOptions } from './adapter/route-report.ts';
 export type { CompiledRules } from './claims/compile.ts';

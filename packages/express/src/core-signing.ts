@@ -1,2 +1,2 @@
-// '@latchkey/express/signing': the signing of core, for applications that install this package alone.
+// '@latchkey/express/signing': the signing of core, for applications that have this package alone.
 export * from '@latchkey/core/signing';

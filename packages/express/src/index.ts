@@ -141,7 +141,7 @@ export function publishKeys(signer: Signer): RequestHandler {
 }
 
 /**
- * Says aloud that a route is for everybody. Changes nothing about a request: it is for `routes`, and for readers.
+ * Marks a route as public. Changes nothing about a request: it is for `routes`, and for readers.
  * @example
  * ```ts
  * app.get('/health', publicRoute(), (_req, res) => {

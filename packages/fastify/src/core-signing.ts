@@ -1,2 +1,2 @@
-// '@latchkey/fastify/signing': the signing of core, for applications that install this package alone.
+// '@latchkey/fastify/signing': the signing of core, for applications that have this package alone.
 export * from '@latchkey/core/signing';

@@ -131,7 +131,7 @@ export function publishKeys(signer: Signer): Middleware {
 }
 
 /**
- * Says aloud that a route is for everybody. Changes nothing about a request: it is for `routes`, and for readers.
+ * Marks a route as public. Changes nothing about a request: it is for `routes`, and for readers.
  * @example
  * ```ts
  * router.get('/health', publicRoute(), (ctx) => {

@@ -63,7 +63,7 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
 }
 
 /**
- * Makes a controller that answers with the public JWK Set of a signer, for everybody: `controllers: [publishKeys(signer)]`.
+ * Makes a public controller that answers with the public JWK Set of a signer.
  * @example
  * ```ts
  * @Module({ controllers: [publishKeys(signer)] })

@@ -55,7 +55,7 @@ export interface TestIssuer {
  * @example
  * ```ts
  * const issuer = await createIssuer();
- * // keySets: [{ issuer: issuer.issuer, useOidcDiscovery: true, allowHttp: true }], audience: issuer.audience
+ * const keySets = [{ issuer: issuer.issuer, useOidcDiscovery: true, allowHttp: true }];
  * const token = await issuer.mint({ sub: 'alice', scope: 'friends:read' });
  * await issuer.close();
  * ```

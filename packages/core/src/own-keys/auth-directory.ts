@@ -68,7 +68,7 @@ const NO_SIGNAL = new AbortController().signal;
  * token in the place of one that has expired, or will within ten days. Two processes that start at once get the same.
  * @example
  * ```ts
- * const { publicKey, systemToken } = await openAuthDirectory({ directory: '/var/lib/service/.auth' });
+ * const { publicKey, systemToken } = await openAuthDirectory({ directory: '/var/lib/me/.auth' });
  * ```
  */
 export async function openAuthDirectory(options: AuthDirectoryOptions = {}): Promise<AuthDirectory> {

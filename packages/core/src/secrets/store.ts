@@ -40,7 +40,7 @@ export interface MemoryStore extends SecretStore {
 }
 
 /**
- * Makes a store in memory: for tests, and for secrets that the application gets in a way of its own.
+ * Makes a store in memory: for tests, and for secrets that the application gets in its own way.
  * @example
  * ```ts
  * const secrets = createMemoryStore({ partner: { 'jwks.json': JSON.stringify({ keys: [] }) } });

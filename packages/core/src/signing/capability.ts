@@ -86,7 +86,8 @@ const mintOptionNames = signerOptionNames.filter(
  *   audience: 'https://messages.example.com',
  *   relation: { friendOf: 'sub' },
  * };
- * const { mintFor } = mintCapabilities(friendship, { secret: { name: 'signing' }, secrets, alg: 'ES256' });
+ * const signing = { secret: { name: 'signing' }, secrets, alg: 'ES256' } as const;
+ * const { mintFor } = mintCapabilities(friendship, signing);
  * const friendToken = await mintFor(principal, { sub: 'bob' });
  * ```
  */

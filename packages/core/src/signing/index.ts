@@ -1,5 +1,5 @@
-// '@latchkey/core/signing': what applications use to sign, to publish keys and to send tokens. How an
-// adapter signs a reply is in '../adapter'.
+// '@latchkey/core/signing': what applications use to sign, to publish keys and to send tokens. The
+// signing of replies is in '../adapter'.
 export { generateJwk, publicJwk } from '../jwk/generate.ts';
 export type {
   Capability,
