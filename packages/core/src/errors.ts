@@ -1,7 +1,7 @@
 // The two errors of the library, and the one table that says how a refusal is answered. Nothing here decides.
 import { bearerChallenge } from './challenge.ts';
 
-/** Every reason for which a request can be refused, with the status of its answer. A closed list. */
+/** Every reason for which a request is refused, with the status of the answer. A closed list. */
 export interface AuthErrorCodes {
   /** The request has no token, and the route needs one. */
   readonly credentials_missing: 401;
@@ -45,7 +45,7 @@ export interface AuthErrorCodes {
   readonly groups_unavailable: 503;
 }
 
-/** Why a request was refused. What each code means is the text of its member in `AuthErrorCodes`. */
+/** Why a request was refused. What each code means is said at its member in `AuthErrorCodes`. */
 export type AuthErrorCode = keyof AuthErrorCodes;
 
 interface Refusal<Status extends number = AuthErrorCodes[AuthErrorCode]> {

@@ -150,8 +150,8 @@ export function signResponse(options: SignResponseOptions): fastify.onSendAsyncH
 }
 
 /**
- * Makes a handler that answers with the public JWK Set of a signer, which is for everybody: give its
- * route `config: { auth: false }`.
+ * Makes a handler that answers with the public JWK Set of a signer, which is for everybody: give
+ * its route `config: { auth: false }`.
  * @example
  * ```ts
  * app.get('/.well-known/jwks.json', { config: { auth: false } }, publishKeys(signer));

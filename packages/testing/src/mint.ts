@@ -7,8 +7,8 @@ import type { SigningKey } from './keys.ts';
 export type MintClaims = { readonly [name: string]: JsonValue | undefined };
 
 /**
- * Signs claims as they are: no defaults are added. The header has `alg`, `kid`, `typ: 'JWT'`, and the
- * members of `header`.
+ * Signs claims as they are: no defaults are added. The header has `alg`, `kid`, `typ: 'JWT'`, unless
+ * `header` replaces them, and the other members of `header`.
  * @example
  * ```ts
  * const key = await generateSigningKey();

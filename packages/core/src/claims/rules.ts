@@ -187,8 +187,8 @@ export function optional<const R extends RequiredRule>(rule: R): OptionalRule<R>
  * @example
  * ```ts
  * const principal = await authenticator.authenticate(request);
- * const { headers } = request;
- * authorize(principal, { sub: fromRequest('params.user') }, { headers, params: { user: 'alice' } });
+ * const parameters = { headers: request.headers, params: { user: 'alice' } };
+ * authorize(principal, { sub: fromRequest('params.user') }, parameters);
  * ```
  */
 export function fromRequest(read: string | ((request: RequestParameters) => unknown)): FromRequestRule {

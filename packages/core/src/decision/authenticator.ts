@@ -64,8 +64,8 @@ const refusals = new WeakMap<object, AuthError>();
 let refusalsMade = false;
 
 /**
- * Why `mode: 'permissive'` let a request with a bad token pass; undefined if it did not. For logs: it
- * grants nothing.
+ * Why `mode: 'permissive'` let a request with a bad token pass; undefined if it did not. For logs:
+ * it grants nothing.
  * @example
  * ```ts
  * const principal = await authenticator.authenticate(request); // mode: 'permissive'
