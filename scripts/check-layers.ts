@@ -21,10 +21,11 @@ export const RULES: Rules = {
     'packages/koa': ADAPTER,
     'packages/fastify': ADAPTER,
     'packages/nestjs': ADAPTER,
-    'packages/ldap': ['@latchkey/core'],
+    'packages/ldap': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/azure-key-vault': ['@latchkey/core'],
     'packages/cli': [
       '@latchkey/core',
+      '@latchkey/core/adapter',
       '@latchkey/core/tools',
       '@latchkey/core/signing',
       '@latchkey/core/own-keys',
@@ -42,12 +43,7 @@ export const RULES: Rules = {
     scripts: [],
   },
   foreign: { 'packages/core': ['lru-cache', 're2js', 'undici', 'yaml', 'node:*'] },
-  pending: [
-    'packages/core/src/decision/authenticator.ts -> packages/core/src/descriptor/follow.ts',
-    'packages/core/src/decision/authenticator.ts -> packages/core/src/descriptor/load.ts',
-    'packages/core/src/decision/verification.ts -> packages/core/src/descriptor/follow.ts',
-    'packages/core/src/decision/read-options.ts -> packages/core/src/decision/options.ts',
-  ],
+  pending: [],
 };
 
 if (import.meta.main) {

@@ -1,13 +1,17 @@
 // What a user gets: each published package is packed, examined by publint and attw, and installed into an empty project by npm,
-// where it has to work by import and by require(), and the README's quick start with it.
+// where each of its entry points has to work by import and by require(), and the README's quick start with it.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+type Exports = Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+
 interface Manifest {
   readonly name: string;
   readonly private?: boolean;
+  readonly exports: Exports;
+  readonly publishConfig?: { readonly exports: Exports };
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
@@ -24,23 +28,46 @@ try {
     }))
     .filter(({ manifest }) => manifest.private !== true);
   const tarballs: Record<string, string> = {};
+  const modules: string[] = [];
   const peers: Record<string, string> = {};
   for (const { path, manifest } of packages) {
     console.log(`-- ${manifest.name}`);
+    checkExports(manifest);
     const tarball = join(folder, `${manifest.name.replace(/\W+/g, '-')}.tgz`);
     run('pnpm', ['pack', '--out', tarball], path);
     run('publint', ['run', tarball, '--strict']);
-    run('attw', [tarball, '--profile', 'esm-only']);
+    // All resolutions, node10 too. require() of an ES module works on every Node that we support.
+    run('attw', [tarball, '--ignore-rules', 'cjs-resolves-to-esm']);
     tarballs[manifest.name] = `file:${tarball}`;
+    modules.push(...modulesOf(manifest));
     Object.assign(peers, manifest.peerDependencies);
   }
-  tryInstalled(tarballs, peers);
+  tryInstalled(tarballs, modules, peers);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
+/** What is published is what the workspace has, but for the sources. */
+function checkExports({ name, exports, publishConfig }: Manifest): void {
+  const published = Object.entries(exports).map(([path, target]) => {
+    if (typeof target === 'string') return [path, target];
+    const { source: _source, ...rest } = target;
+    return [path, rest];
+  });
+  if (JSON.stringify(Object.fromEntries(published)) !== JSON.stringify(publishConfig?.exports))
+    throw new Error(`${name}: publishConfig.exports differs from exports`);
+}
+
+/** The entry points with code: `@latchkey/core`, `@latchkey/core/signing` and so on. */
+function modulesOf({ name, exports }: Manifest): readonly string[] {
+  return Object.keys(exports)
+    .filter((path) => !path.endsWith('.json'))
+    .map((path) => name + path.slice(1));
+}
+
 function tryInstalled(
   tarballs: Readonly<Record<string, string>>,
+  modules: readonly string[],
   peers: Readonly<Record<string, string>>,
 ): void {
   console.log('-- installed by npm into an empty project');
@@ -50,7 +77,7 @@ function tryInstalled(
   const manifest = { private: true, dependencies: { ...peers, ...nest, ...tarballs }, overrides: tarballs };
   writeFileSync(join(project, 'package.json'), JSON.stringify(manifest));
   run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], project);
-  const names = JSON.stringify(Object.keys(tarballs));
+  const names = JSON.stringify(modules);
   const exported = `if (Object.keys(module).length === 0) throw new Error(name + ' exports nothing');`;
   run(
     'node',

@@ -1,11 +1,11 @@
 // Who is whose friend, and the tokens that say so: object capabilities, one token per friend.
+import type { Principal } from '@latchkey/core';
 import {
   type Capability,
   type CapabilityVerifier,
   createCapabilityIssuer,
   createCapabilityVerifier,
-  type Principal,
-} from '@latchkey/core';
+} from '@latchkey/core/signing';
 import type { OwnKeys } from './keys.ts';
 
 /** Whoever has such a token may write to its subject, if they are whom it was minted for: the caller that `friendOf` names. */

@@ -1,5 +1,6 @@
 // The service's own keys. Here they live as long as the process; with a directory or a vault for a store they would outlive it.
-import { createMemoryStore, createSigner, type Signer, type SigningAlgorithm } from '@latchkey/core';
+import { createMemoryStore } from '@latchkey/core';
+import { createSigner, type Signer, type SigningAlgorithm } from '@latchkey/core/signing';
 
 /** Where the keys are, and who signs with them. */
 export interface OwnKeys {

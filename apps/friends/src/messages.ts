@@ -1,5 +1,6 @@
 // Messages, as a service of their own: it asks the friends service, wherever that is, with the system token.
-import { createServiceFetch, type Principal, type ServiceFetch } from '@latchkey/core';
+import type { Principal } from '@latchkey/core';
+import { createServiceFetch, type ServiceFetch } from '@latchkey/core/signing';
 import { SYSTEM_SUBJECT } from './system.ts';
 
 /** What was sent. */

@@ -1,5 +1,6 @@
 // What a sample service is made of besides its framework: its own keys, its login, its friends and messages, and whom it trusts.
-import { type Authenticator, createAuthenticator, type Signer } from '@latchkey/core';
+import { type Authenticator, createAuthenticator } from '@latchkey/core';
+import type { Signer } from '@latchkey/core/signing';
 import { createFriends, type Friends } from './friends.ts';
 import { createOwnKeys } from './keys.ts';
 import { createLogin, type Login } from './login.ts';

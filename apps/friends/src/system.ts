@@ -1,5 +1,6 @@
 // The system's own token, with which services call each other: made once, in a directory that they share.
-import { type AuthDirectory, type KeysetOptions, openAuthDirectory } from '@latchkey/core';
+import type { KeysetOptions } from '@latchkey/core';
+import { type AuthDirectory, openAuthDirectory } from '@latchkey/core/own-keys';
 
 /** Whom the system's tokens are from, and who they are. No user can be called so. */
 const ISSUER = 'urn:friends-and-messages:system';

@@ -1,5 +1,6 @@
 // The login. What its handlers return is plain JSON, of which two fields leave as tokens.
-import { Public, type Signer, SignResponse } from '@latchkey/nestjs';
+import { Public, SignResponse } from '@latchkey/nestjs';
+import type { Signer } from '@latchkey/nestjs/signing';
 import { keysToSign, type Login } from '@latchkey-apps/friends';
 import {
   Body,

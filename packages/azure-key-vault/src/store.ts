@@ -49,6 +49,14 @@ const HINTS: { readonly [status: number]: string | { readonly [name in Action['n
  * read does, and for what would not be read: bytes that are no UTF-8 text, none at all, and an entry that is pinned to a version. A
  * write that was left without an answer may have been made all the same.
  * @throws ConfigError
+ * @example
+ * ```ts
+ * const externalSecrets = createAzureKeyVaultStore({
+ *   vaultUrl: 'https://my-vault.vault.azure.net',
+ *   credential: new DefaultAzureCredential(),
+ *   objects: { partner: { 'keys.json': { secretName: 'partner-keys' } } },
+ * });
+ * ```
  */
 export function createAzureKeyVaultStore(options: AzureKeyVaultStoreOptions): SecretStore {
   const settings = readOptions(options);

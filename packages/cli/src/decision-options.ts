@@ -3,15 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import {
   type Authenticator,
-  type CompiledRules,
-  compileRules,
   createAuthenticator,
   createDirectoryStore,
   loadDescriptor,
-  type RequestView,
   type Rules,
   route,
 } from '@latchkey/core';
+import { type CompiledRules, compileRules, type RequestView } from '@latchkey/core/adapter';
 import { type Command, Option } from 'commander';
 import type { Context, FileOptions } from './context.ts';
 import { misused } from './failure.ts';

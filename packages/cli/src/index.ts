@@ -11,6 +11,10 @@ export type { OutputStream, Terminal } from './output.ts';
 /**
  * Runs one command line, such as `['jwks', 'list']`. Prints to the terminal that it is given, and never ends the process.
  * @returns 0 done, 1 the answer is no, 2 misused or a configuration that cannot be used, 3 a source cannot be reached
+ * @example
+ * ```ts
+ * process.exitCode = await run(process.argv.slice(2), terminal);
+ * ```
  */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const context = createContext(terminal);

@@ -1,6 +1,6 @@
 // Whether a keyset is one that a service could use: its options, and, unless that is to be skipped, what its source gives.
-import { ConfigError, interpolate, type KeysetOptions, type SecretStore } from '@latchkey/core';
-import { inspectKeyset, readKeyset } from '@latchkey/core/tools';
+import { ConfigError, type KeysetOptions, type SecretStore } from '@latchkey/core';
+import { inspectKeyset, interpolate, readKeyset } from '@latchkey/core/tools';
 import type { Context } from './context.ts';
 import { misused, unreachable } from './failure.ts';
 import { type Data, isData, sourceOf } from './keyset-source.ts';

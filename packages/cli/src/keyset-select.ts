@@ -1,6 +1,7 @@
 // Which keyset of a descriptor is meant: by its issuer, by its position in the list, or by both, if they agree.
-import { ConfigError, interpolate } from '@latchkey/core';
+import { ConfigError } from '@latchkey/core';
 import type { DescriptorDocument } from '@latchkey/core/tools';
+import { interpolate } from '@latchkey/core/tools';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Context } from './context.ts';
 import { misused } from './failure.ts';

@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createAuthenticator, createDirectoryStore, createSigner } from '@latchkey/core';
+import { createAuthenticator, createDirectoryStore } from '@latchkey/core';
+import { createSigner } from '@latchkey/core/signing';
 import { parseDescriptor } from '@latchkey/core/tools';
 import { createAuthority } from '@latchkey/test-kit/certificate';
 import { createIssuer, generateSigningKey } from '@latchkey/testing';

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { createAuthenticator, createDirectoryStore, type LegacyKeyOptions } from '@latchkey/core';
+import { type AuthenticatorOptions, createAuthenticator, createDirectoryStore } from '@latchkey/core';
 import { parseDescriptor } from '@latchkey/core/tools';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../src/index.ts';
@@ -24,7 +24,8 @@ const put = (path: string, text: string | Uint8Array) => {
   writeFileSync(join(cwd, path), text);
 };
 const read = (path = 'service.yaml') => readFileSync(join(cwd, path), 'utf8');
-const keys = () => parseDescriptor(read(), 'service.yaml').jwt.keys as LegacyKeyOptions[];
+const keys = () =>
+  parseDescriptor(read(), 'service.yaml').jwt.keys as NonNullable<AuthenticatorOptions['keys']>;
 
 async function latchkey(line: string) {
   const { terminal, stdout, stderr } = createTerminal({ cwd });

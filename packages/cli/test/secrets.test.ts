@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createAuthenticator, createDirectoryStore, createSigner } from '@latchkey/core';
+import { createAuthenticator, createDirectoryStore } from '@latchkey/core';
+import { createSigner } from '@latchkey/core/signing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../src/index.ts';
 import { createTerminal } from './terminal.ts';

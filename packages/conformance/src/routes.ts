@@ -3,7 +3,6 @@ import {
   allOf,
   anyOf,
   at,
-  type CompiledRules,
   exactly,
   fromRequest,
   noneOf,
@@ -14,8 +13,9 @@ import {
   type RouteAccess,
   type Rules,
   route as routeNamed,
-  type SignResponseOptions,
 } from '@latchkey/core';
+import type { CompiledRules } from '@latchkey/core/adapter';
+import type { SignResponseOptions } from '@latchkey/core/signing';
 
 /** What a handler says of its reply beside the body. */
 export interface ReplyHead {

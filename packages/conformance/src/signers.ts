@@ -1,6 +1,7 @@
 // The signers that routes under test sign with: one that works, one whose keys cannot be read, and one whose keys are symmetric.
 import { randomBytes } from 'node:crypto';
-import { createSigner, type JsonObject, type JwkSet, type Signer } from '@latchkey/core';
+import type { JsonObject, JwkSet } from '@latchkey/core';
+import { createSigner, type Signer } from '@latchkey/core/signing';
 import { generateSigningKey } from '@latchkey/testing';
 
 /** What signs, and whom its tokens are from. */

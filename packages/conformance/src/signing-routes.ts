@@ -1,5 +1,5 @@
 // The routes whose replies are signed, and the paths where keys are published, as data.
-import type { Signer } from '@latchkey/core';
+import type { Signer } from '@latchkey/core/signing';
 import type { Route } from './routes.ts';
 import { LOGIN_ISSUER, type Signers } from './signers.ts';
 import { canary } from './tokens.ts';

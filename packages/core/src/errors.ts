@@ -1,87 +1,88 @@
 // The two errors of the library, and the one table that says how a refusal is answered. Nothing here decides.
 import { bearerChallenge } from './challenge.ts';
 
-interface Refusal {
-  readonly status: 400 | 401 | 403 | 503;
+/** Every reason for which a request is refused, with the status of the answer. A closed list. */
+export interface AuthErrorCodes {
+  /** The request has no token, and the route needs one. */
+  readonly credentials_missing: 401;
+  /** The place for the token has something else in it, such as a scheme without a token. */
+  readonly credentials_malformed: 400;
+  /** The request has several tokens, or the same header, cookie or parameter twice. */
+  readonly credentials_ambiguous: 400;
+  /** The token is not a signed JWT in the compact form, or it is longer than `maxTokenBytes`. */
+  readonly token_malformed: 401;
+  /** The token names an algorithm that we do not know, or that its key or keyset does not allow. */
+  readonly token_algorithm_refused: 401;
+  /** The header `typ` of the token is not one that the options allow. */
+  readonly token_type_refused: 401;
+  /** No keyset is for the issuer of the token, or the route does not accept that issuer. */
+  readonly token_issuer_untrusted: 401;
+  /** The keysets of the issuer have no key that the token could be signed with. */
+  readonly token_key_unknown: 401;
+  /** The token was changed after it was signed, or it was signed with another key. */
+  readonly token_signature_invalid: 401;
+  /** The claim `aud` does not name this service. */
+  readonly token_audience_mismatch: 401;
+  /** The time in `exp` has passed, or the token is older than `maxTokenAge`. */
+  readonly token_expired: 401;
+  /** The time in `nbf` or `iat` is in the future. */
+  readonly token_not_yet_valid: 401;
+  /** A registered claim is missing or malformed, or a rule for every token is not satisfied. */
+  readonly token_claims_invalid: 401;
+  /** The remote endpoint refused the token, or a source of groups does not know its subject. */
+  readonly token_rejected: 401;
+  /** The token is valid, and lacks a scope that the route asks for. */
+  readonly scope_insufficient: 403;
+  /** The token is valid, and another claim does not satisfy the rules of the route. */
+  readonly claims_insufficient: 403;
+  /** The token was in a cookie, and a page of another origin may have sent the request. */
+  readonly origin_refused: 403;
+  /** The keys of the issuer could not be fetched, so the token could not be checked. */
+  readonly keyset_unavailable: 503;
+  /** The remote endpoint did not say whether the token is valid. */
+  readonly remote_unavailable: 503;
+  /** A source of groups did not say which groups the subject has. */
+  readonly groups_unavailable: 503;
+}
+
+/** Why a request was refused. What each code means is said at its member in `AuthErrorCodes`. */
+export type AuthErrorCode = keyof AuthErrorCodes;
+
+interface Refusal<Status extends number = AuthErrorCodes[AuthErrorCode]> {
+  readonly status: Status;
   /** The OAuth error code, RFC 6750 §3.1; absent where the RFC wants none or no challenge is due. */
   readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope';
   /** Constant, so that it can leak nothing. */
   readonly message: string;
 }
 
-const REFUSALS = {
-  credentials_missing: { status: 401, message: 'A bearer token is required' },
-  credentials_malformed: {
-    status: 400,
-    error: 'invalid_request',
-    message: 'The credentials are malformed',
-  },
-  credentials_ambiguous: {
-    status: 400,
-    error: 'invalid_request',
-    message: 'More than one credential was presented',
-  },
-  token_malformed: { status: 401, error: 'invalid_token', message: 'The token is malformed' },
-  token_algorithm_refused: {
-    status: 401,
-    error: 'invalid_token',
-    message: 'The token is signed with an algorithm that is not accepted',
-  },
-  token_type_refused: {
-    status: 401,
-    error: 'invalid_token',
-    message: 'The token is of a type that is not accepted',
-  },
-  token_issuer_untrusted: {
-    status: 401,
-    error: 'invalid_token',
-    message: 'The token is from an issuer that is not trusted',
-  },
-  token_key_unknown: {
-    status: 401,
-    error: 'invalid_token',
-    message: 'The token is signed with a key that is not known',
-  },
-  token_signature_invalid: {
-    status: 401,
-    error: 'invalid_token',
-    message: 'The signature of the token is not valid',
-  },
-  token_audience_mismatch: {
-    status: 401,
-    error: 'invalid_token',
-    message: 'The token is for another audience',
-  },
-  token_expired: { status: 401, error: 'invalid_token', message: 'The token has expired' },
-  token_not_yet_valid: {
-    status: 401,
-    error: 'invalid_token',
-    message: 'The token is not valid yet',
-  },
-  token_claims_invalid: {
-    status: 401,
-    error: 'invalid_token',
-    message: 'The claims of the token are not acceptable',
-  },
-  token_rejected: { status: 401, error: 'invalid_token', message: 'The token was rejected' },
-  scope_insufficient: {
-    status: 403,
-    error: 'insufficient_scope',
-    message: 'The token lacks a scope that this request needs',
-  },
-  claims_insufficient: {
-    status: 403,
-    error: 'insufficient_scope',
-    message: 'The token lacks a claim that this request needs',
-  },
-  origin_refused: { status: 403, message: 'The request came from another origin' },
-  keyset_unavailable: { status: 503, message: 'The token cannot be checked at the moment' },
-  remote_unavailable: { status: 503, message: 'The token cannot be checked at the moment' },
-  groups_unavailable: { status: 503, message: 'The token cannot be checked at the moment' },
-} as const satisfies Record<string, Refusal>;
+const badRequest = (message: string) => ({ status: 400, error: 'invalid_request', message }) as const;
+const badToken = (message: string) => ({ status: 401, error: 'invalid_token', message }) as const;
+const forbidden = (message: string) => ({ status: 403, error: 'insufficient_scope', message }) as const;
+const UNAVAILABLE = { status: 503, message: 'The token cannot be checked at the moment' } as const;
 
-/** Every reason for which a request can be refused. The list is closed. */
-export type AuthErrorCode = keyof typeof REFUSALS;
+const REFUSALS: { readonly [Code in AuthErrorCode]: Refusal<AuthErrorCodes[Code]> } = {
+  credentials_missing: { status: 401, message: 'A bearer token is required' },
+  credentials_malformed: badRequest('The credentials are malformed'),
+  credentials_ambiguous: badRequest('More than one credential was presented'),
+  token_malformed: badToken('The token is malformed'),
+  token_algorithm_refused: badToken('The token is signed with an algorithm that is not accepted'),
+  token_type_refused: badToken('The token is of a type that is not accepted'),
+  token_issuer_untrusted: badToken('The token is from an issuer that is not trusted'),
+  token_key_unknown: badToken('The token is signed with a key that is not known'),
+  token_signature_invalid: badToken('The signature of the token is not valid'),
+  token_audience_mismatch: badToken('The token is for another audience'),
+  token_expired: badToken('The token has expired'),
+  token_not_yet_valid: badToken('The token is not valid yet'),
+  token_claims_invalid: badToken('The claims of the token are not acceptable'),
+  token_rejected: badToken('The token was rejected'),
+  scope_insufficient: forbidden('The token lacks a scope that this request needs'),
+  claims_insufficient: forbidden('The token lacks a claim that this request needs'),
+  origin_refused: { status: 403, message: 'The request came from another origin' },
+  keyset_unavailable: UNAVAILABLE,
+  remote_unavailable: UNAVAILABLE,
+  groups_unavailable: UNAVAILABLE,
+};
 
 /** All codes, for tests and tables. */
 export const authErrorCodes: readonly AuthErrorCode[] = Object.freeze(
@@ -149,7 +150,18 @@ export class AuthError extends Error {
   }
 }
 
-/** True for an AuthError, also for one that another copy of this package made. */
+/**
+ * True for an AuthError, also for one that another copy of this package made.
+ * @example
+ * ```ts
+ * try {
+ *   await authenticator.authenticate(request);
+ * } catch (error) {
+ *   if (!isAuthError(error)) throw error;
+ *   response.writeHead(error.status, error.headers).end(JSON.stringify(error));
+ * }
+ * ```
+ */
 export function isAuthError(value: unknown): value is AuthError {
   return typeof value === 'object' && value !== null && BRAND in value;
 }

@@ -2,16 +2,16 @@
 import { createClock, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
+import { compileRules } from '../src/adapter/index.ts';
+import type { ClaimRow } from '../src/claims/rules.ts';
 import {
   type AuthenticatorOptions,
   allOf,
   anyOf,
   at,
   authorize,
-  type ClaimRow,
   type ClaimsOf,
   ConfigError,
-  compileRules,
   createAuthenticator,
   exactly,
   fromRequest,

@@ -1,10 +1,15 @@
 // Maps Express to core: passes the request in, sets `req.auth`, passes errors to `next`. No decision is made here.
 import {
-  type AuthenticationSource,
   authorize,
   type Claims,
   type ClaimsOf,
   type CompiledRules,
+  type Principal,
+  type RouteAccess,
+  type Rules,
+} from '@latchkey/core';
+import {
+  type AuthenticationSource,
   type Concealment,
   checkOnce,
   claimNames,
@@ -13,14 +18,10 @@ import {
   createResponseSigner,
   decide,
   holdReply,
-  type Principal,
   prepareAuthentication,
-  type RouteAccess,
-  type Rules,
-  type Signer,
-  type SignResponseOptions,
   whenDecided,
-} from '@latchkey/core';
+} from '@latchkey/core/adapter';
+import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { mark, routes } from './routes.ts';
 
@@ -50,6 +51,15 @@ export type AuthenticatedHandler<C extends Claims = Claims> = (
  * `publicRoute`, is public; another `authenticate` on a router or a route decides anew for what is behind it.
  * @param access what the route asks: rules, issuers, and a mode instead of that of the options
  * @throws ConfigError for wrong options, at once
+ * @example
+ * ```ts
+ * app.use(
+ *   authenticate({
+ *     keySets: [{ issuer: 'https://accounts.google.com', useOidcDiscovery: true }],
+ *     audience: 'https://api.example.com',
+ *   }),
+ * );
+ * ```
  */
 export function authenticate(source: AuthenticationSource, access: RouteAccess = {}): RequestHandler {
   const { authenticator, access: asked, marks } = prepareAuthentication(source, access);
@@ -70,6 +80,15 @@ export function authenticate(source: AuthenticationSource, access: RouteAccess =
  * Lets a request pass whose principal satisfies the rules; the principal must have been set by `authenticate`. Given a handler,
  * calls it with `req.auth` typed by the rules; without one, goes on to the next handler. Of several on one way, each has to hold.
  * @throws ConfigError for wrong rules, at once
+ * @example
+ * ```ts
+ * app.get(
+ *   '/admin',
+ *   requireClaims({ roles: allOf('admin') }, (req, res) => {
+ *     res.json(req.auth.claims.roles);
+ *   }),
+ * );
+ * ```
  */
 export function requireClaims<const R extends Rules>(
   rules: R | CompiledRules<R>,
@@ -87,6 +106,12 @@ export function requireClaims<const R extends Rules>(
  * Signs fields of what the handlers behind it reply, however they write it, before any of it leaves. What cannot be signed goes to the
  * application's error handling, and leaves nothing. Put compression before it, not behind.
  * @throws ConfigError for wrong options, at once
+ * @example
+ * ```ts
+ * app.post('/token', signResponse({ signer, keysToSign: ['access_token'] }), (_req, res) => {
+ *   res.json({ access_token: { sub: 'alice', exp: Math.floor(Date.now() / 1000) + 300 } });
+ * });
+ * ```
  */
 export function signResponse(options: SignResponseOptions): RequestHandler {
   const { sign } = createResponseSigner(options);
@@ -96,7 +121,13 @@ export function signResponse(options: SignResponseOptions): RequestHandler {
   };
 }
 
-/** Answers with the public JWK Set of a signer, for everybody. Put it before `authenticate`. */
+/**
+ * Answers with the public JWK Set of a signer, for everybody. Put it before `authenticate`.
+ * @example
+ * ```ts
+ * app.get('/.well-known/jwks.json', publishKeys(signer));
+ * ```
+ */
 export function publishKeys(signer: Signer): RequestHandler {
   return mark([{ kind: 'public' }], async (_request, response) => {
     const { headers, body } = await signer.publish();
@@ -104,7 +135,15 @@ export function publishKeys(signer: Signer): RequestHandler {
   });
 }
 
-/** Says aloud that a route is for everybody. Changes nothing about a request: it is for `routes`, and for readers. */
+/**
+ * Marks a route as public. Changes nothing about a request: it is for `routes`, and for readers.
+ * @example
+ * ```ts
+ * app.get('/health', publicRoute(), (_req, res) => {
+ *   res.send('ok');
+ * });
+ * ```
+ */
 export function publicRoute(): RequestHandler {
   return mark([{ kind: 'public' }], (_request, _response, next) => next());
 }

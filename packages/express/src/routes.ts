@@ -1,13 +1,7 @@
 // The route report of an Express application, read off its own stack. Decides nothing.
 import { METHODS } from 'node:http';
-import {
-  checkRoutes,
-  type PassedMark,
-  type RouteMark,
-  type RouteReport,
-  type RoutesOptions,
-  reportRoute,
-} from '@latchkey/core';
+import type { RouteReport, RoutesOptions } from '@latchkey/core';
+import { checkRoutes, type PassedMark, type RouteMark, reportRoute } from '@latchkey/core/adapter';
 import type { Express, RequestHandler, Router } from 'express';
 
 interface Layer {
@@ -34,6 +28,10 @@ export function mark(what: readonly RouteMark[], handler: RequestHandler): Reque
  * but the routers below them: whether a request passes them depends on how its path is spelled. A mounted application is not looked
  * into; list its routes by themselves. On a route, what stands behind another handler does not count either.
  * @throws ConfigError with `failOnUndecided`
+ * @example
+ * ```ts
+ * console.table(routes(app, { failOnUndecided: true }));
+ * ```
  */
 export function routes(app: Express | Router, options: RoutesOptions = {}): readonly RouteReport[] {
   const { stack } = ('router' in app ? app.router : app) as unknown as { readonly stack: readonly Layer[] };

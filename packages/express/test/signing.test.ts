@@ -17,7 +17,8 @@ import {
   type Signers,
   serve,
 } from '@latchkey/conformance';
-import { type Authenticator, createAuthenticator, fromKrakend } from '@latchkey/core';
+import { type Authenticator, createAuthenticator } from '@latchkey/core';
+import { fromKrakend } from '@latchkey/core/signing';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { publishKeys, signResponse } from '../src/index.ts';

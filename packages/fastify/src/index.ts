@@ -1,10 +1,13 @@
 // Maps Fastify to core: passes the request in, sets `request.auth`, throws errors. No decision is made here.
 import * as core from '@latchkey/core';
+import * as adapter from '@latchkey/core/adapter';
+import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import type * as fastify from 'fastify';
 import plugin from 'fastify-plugin';
 import { checkApplication, compileAuth, REGISTRATION, type RouteConfig, requirements } from './routes.ts';
 
 export * from '@latchkey/core';
+export { compileRules } from '@latchkey/core/adapter';
 export { type RouteConfig, routes } from './routes.ts';
 
 /** A hook that lets a request pass whose principal satisfies rules. */
@@ -43,6 +46,14 @@ export type LatchkeyOptions = {
  *
  * Refusals go to the application's error handling as an `AuthError`; Fastify's own answers with its status and headers.
  * @throws ConfigError for wrong options, while Fastify loads it; for a wrong `config.auth`, when the route is added
+ * @example
+ * ```ts
+ * await app.register(latchkey, {
+ *   keySets: [{ issuer: 'https://accounts.google.com', useOidcDiscovery: true }],
+ *   audience: 'https://api.example.com',
+ * });
+ * app.get('/health', { config: { auth: false } }, async () => 'ok');
+ * ```
  */
 export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
   async (scope: fastify.FastifyInstance, { failOnUndecided = false, notFound, ...rest }: LatchkeyOptions) => {
@@ -54,7 +65,7 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
     scope.decorate(REGISTRATION, registration);
     scope.addHook('onRoute', ({ config, method, url }) => {
       const asked = compileAuth(config, `${method} ${url} config.auth`);
-      if (asked !== false && authenticator.kind === 'combined') core.checkCombinedAccess(asked);
+      if (asked !== false && authenticator.kind === 'combined') adapter.checkCombinedAccess(asked);
     });
     scope.addHook('onReady', async () => checkApplication(scope, failOnUndecided));
     scope.addHook('onRequest', (given, reply, done) => {
@@ -66,12 +77,12 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
       request.rawHeaders = request.raw.rawHeaders;
       const asked = askedOf(request, notFound);
       if (asked === false) return done(void conceal(authenticator, request, reply));
-      const decision = core.decide<unknown>(authenticator, request, asked);
+      const decision = adapter.decide<unknown>(authenticator, request, asked);
       conceal(authenticator, request, reply);
       const take = (auth: unknown): void => {
         request.auth = auth ?? null;
       };
-      return core.whenDecided<unknown, void>(decision, take) ?? done();
+      return adapter.whenDecided<unknown, void>(decision, take) ?? done();
     });
   },
   { fastify: '5.x', name: '@latchkey/fastify' },
@@ -84,9 +95,15 @@ export default latchkey;
  * Makes a hook, for `onRequest` or later, that lets a request pass whose principal satisfies the rules. The principal must have been
  * set by the plugin, so it lets no anonymous request pass. Of several on one way, each has to hold, beside the route's `config.auth`.
  * @throws ConfigError for wrong rules, at once
+ * @example
+ * ```ts
+ * app.get('/admin', { onRequest: requireClaims({ roles: allOf('admin') }) }, async () => 'hello');
+ * ```
  */
-export function requireClaims<const R extends core.Rules>(rules: R | core.CompiledRules<R>): RequirementHook {
-  const compiled = core.compileRules(rules);
+export function requireClaims<const R extends core.Rules>(
+  rules: R | adapter.CompiledRules<R>,
+): RequirementHook {
+  const compiled = adapter.compileRules(rules);
   const hook: RequirementHook = async (request) => void getAuth(request, compiled);
   requirements.set(hook, compiled);
   return hook;
@@ -96,14 +113,21 @@ export function requireClaims<const R extends core.Rules>(rules: R | core.Compil
  * The principal of a request, its claims typed by the rules that it satisfies: rules of `compileRules`, the same that stand in
  * `config.auth` or others. Not for the principals of a tree: those are `request.auth`.
  * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`, `claims_insufficient`
+ * @example
+ * ```ts
+ * const admin = compileRules({ roles: allOf('admin') });
+ * app.get('/admin', { config: { auth: { claims: admin } } }, async (request) => {
+ *   return getAuth(request, admin).claims.roles;
+ * });
+ * ```
  */
 export function getAuth<const R extends core.Rules = Record<never, never>>(
   request: fastify.FastifyRequest,
-  rules?: core.CompiledRules<R>,
+  rules?: adapter.CompiledRules<R>,
 ): core.Principal<core.ClaimsOf<R>> {
-  const judged = request as Partial<AuthenticatedRequest<core.ClaimsOf<R>>> & core.RequestParameters;
+  const judged = request as Partial<AuthenticatedRequest<core.ClaimsOf<R>>> & adapter.RequestParameters;
   const auth = judged.auth ?? undefined;
-  core.authorize(auth, rules ?? core.compileRules({}), judged);
+  core.authorize(auth, rules ?? adapter.compileRules({}), judged);
   return auth;
 }
 
@@ -111,9 +135,16 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
  * Makes an `onSend` hook that signs fields of what a route replies: `app.post('/token', { onSend: signResponse(…) }, handler)`. What does
  * not leave through Fastify (`reply.hijack()`, `reply.raw`) passes it by, and what another hook has compressed before is a 500.
  * @throws ConfigError for wrong options, at once
+ * @example
+ * ```ts
+ * const onSend = signResponse({ signer, keysToSign: ['access_token'] });
+ * app.post('/token', { config: { auth: false }, onSend }, async () => ({
+ *   access_token: { sub: 'alice', exp: Math.floor(Date.now() / 1000) + 300 },
+ * }));
+ * ```
  */
-export function signResponse(options: core.SignResponseOptions): fastify.onSendAsyncHookHandler {
-  const { sign } = core.createResponseSigner(options);
+export function signResponse(options: SignResponseOptions): fastify.onSendAsyncHookHandler {
+  const { sign } = adapter.createResponseSigner(options);
   return async (_request, reply, body) => {
     const signed = await sign({
       status: reply.statusCode,
@@ -126,8 +157,15 @@ export function signResponse(options: core.SignResponseOptions): fastify.onSendA
   };
 }
 
-/** Makes a handler that answers with the public JWK Set of a signer. For everybody: give its route `config: { auth: false }`. */
-export function publishKeys(signer: core.Signer): fastify.RouteHandlerMethod {
+/**
+ * Makes a handler that answers with the public JWK Set of a signer, which is for everybody: give
+ * its route `config: { auth: false }`.
+ * @example
+ * ```ts
+ * app.get('/.well-known/jwks.json', { config: { auth: false } }, publishKeys(signer));
+ * ```
+ */
+export function publishKeys(signer: Signer): fastify.RouteHandlerMethod {
   return async (_request, reply) => {
     const { headers, body } = await signer.publish();
     return reply.headers(headers).send(body);
@@ -154,7 +192,7 @@ function askedOf({ is404, routeOptions }: fastify.FastifyRequest, notFound: Rout
 /** Takes a token in the query out of everything that Fastify made of the URL before any hook. */
 function conceal(by: Concealing, request: Judged, reply: fastify.FastifyReply): void {
   const raw = request.raw as typeof request.raw & { originalUrl?: string };
-  const concealment = core.concealmentOf(by, request, raw.originalUrl);
+  const concealment = adapter.concealmentOf(by, request, raw.originalUrl);
   if (concealment === undefined) return;
   const { names, strip, headers } = concealment;
   for (const name of names) Reflect.deleteProperty(Object(request.query), name);

@@ -1,6 +1,7 @@
 // What routes say in `config.auth`, compiled once; and the route report of an application, in all its scopes.
 import { subscribe } from 'node:diagnostics_channel';
 import * as core from '@latchkey/core';
+import * as adapter from '@latchkey/core/adapter';
 import type { FastifyInstance, RouteOptions } from 'fastify';
 
 /** The part of a route's `config` that is Latchkey's. */
@@ -18,7 +19,7 @@ type Registration = {
 /** Under which a scope has its registration. A scope in it inherits that, as it inherits everything. */
 export const REGISTRATION: unique symbol = Symbol('latchkey');
 /** The rules of hooks that `requireClaims` made. */
-export const requirements = new WeakMap<object, core.CompiledRules>();
+export const requirements = new WeakMap<object, adapter.CompiledRules>();
 
 const NOTHING_SAID: core.RouteAccess = {};
 
@@ -40,6 +41,11 @@ subscribe('fastify.initialization', (message) => {
  * `await app.ready()`. Hooks that `requireClaims` made are listed where they stand on a route, not where they stand on a scope.
  * @param app the application, or any scope of it
  * @throws ConfigError with `failOnUndecided`, and for an application that was made before this package was loaded
+ * @example
+ * ```ts
+ * await app.ready();
+ * console.table(routes(app, { failOnUndecided: true }));
+ * ```
  */
 export function routes(app: FastifyInstance, options: core.RoutesOptions = {}): readonly core.RouteReport[] {
   const application = applications.get(app.server);
@@ -48,9 +54,9 @@ export function routes(app: FastifyInstance, options: core.RoutesOptions = {}): 
   const { root, seen } = application;
   const reports = seen.flatMap((route) => {
     const { url: path, method } = route.options;
-    return [method].flat().map((name) => core.reportRoute({ method: name, path }, marksOf(route, root)));
+    return [method].flat().map((name) => adapter.reportRoute({ method: name, path }, marksOf(route, root)));
   });
-  return core.checkRoutes(reports, options);
+  return adapter.checkRoutes(reports, options);
 }
 
 /** Refuses what is wrong on routes that were added before the plugin, and if asked to, routes that are undecided. */
@@ -62,12 +68,12 @@ export function checkApplication(app: FastifyInstance, failOnUndecided: boolean)
  * Checks what a route says for itself.
  * @throws ConfigError
  */
-export function compileAuth(config: object = {}, path = 'config.auth'): core.CompiledAccess | false {
+export function compileAuth(config: object = {}, path = 'config.auth'): adapter.CompiledAccess | false {
   const { auth = NOTHING_SAID }: RouteConfig = config;
-  return auth === false ? false : core.compileAccess(auth, path);
+  return auth === false ? false : adapter.compileAccess(auth, path);
 }
 
-function marksOf({ scope, options }: SeenRoute, root: FastifyInstance): readonly core.PassedMark[] {
+function marksOf({ scope, options }: SeenRoute, root: FastifyInstance): readonly adapter.PassedMark[] {
   const { config = {}, method, url, onRequest, preParsing, preValidation, preHandler } = options;
   const { auth }: RouteConfig = config;
   if (auth === false) return [{ mark: { kind: 'public' }, from: 'route' }];
@@ -78,10 +84,10 @@ function marksOf({ scope, options }: SeenRoute, root: FastifyInstance): readonly
   const asked = compileAuth(config, `${method} ${url} config.auth`) || undefined;
   const around = registration.scope === root ? 'application' : 'router';
   const from = auth === undefined ? around : 'route';
-  const marks = core.authenticateMarks(registration.authenticator, asked || core.compileAccess({}));
+  const marks = adapter.authenticateMarks(registration.authenticator, asked || adapter.compileAccess({}));
   return [...marks.map((mark) => ({ mark, from }) as const), ...required];
 }
 
-function claimsMark(rules: core.CompiledRules): core.PassedMark {
-  return { mark: { kind: 'claims', claims: core.claimNames(rules) }, from: 'route' };
+function claimsMark(rules: adapter.CompiledRules): adapter.PassedMark {
+  return { mark: { kind: 'claims', claims: adapter.claimNames(rules) }, from: 'route' };
 }

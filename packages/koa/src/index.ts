@@ -1,5 +1,7 @@
 // Maps Koa to core: passes the request in, sets `ctx.state.auth`, throws errors. No decision is made here.
 import * as core from '@latchkey/core';
+import * as adapter from '@latchkey/core/adapter';
+import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import type { Middleware, ParameterizedContext } from 'koa';
 import { mark, routes } from './routes.ts';
 
@@ -30,20 +32,29 @@ export type AuthenticatedMiddleware<C extends core.Claims = core.Claims> = Middl
  * @param source options, an authenticator made before, or several combined
  * @param access what the route asks: rules, issuers, and a mode instead of that of the options
  * @throws ConfigError for wrong options, at once
+ * @example
+ * ```ts
+ * app.use(
+ *   authenticate({
+ *     keySets: [{ issuer: 'https://accounts.google.com', useOidcDiscovery: true }],
+ *     audience: 'https://api.example.com',
+ *   }),
+ * );
+ * ```
  */
 export function authenticate<T = core.Principal | undefined>(
-  source: core.AuthenticationSource<T>,
+  source: adapter.AuthenticationSource<T>,
   access: core.RouteAccess = {},
 ): Middleware<AuthState<T>> {
-  const { authenticator, access: asked, marks } = core.prepareAuthentication(source, access);
+  const { authenticator, access: asked, marks } = adapter.prepareAuthentication(source, access);
   return mark(marks, (ctx, next) => {
-    core.checkOnce(ctx.app, routes);
+    adapter.checkOnce(ctx.app, routes);
     // A value that something else has set must not be taken for ours, least of all on a refusal.
     if ('auth' in ctx.state) Reflect.deleteProperty(ctx.state, 'auth');
     const view = viewOf(ctx);
-    const decision = core.decide<unknown>(authenticator, view, asked);
-    concealToken(core.concealmentOf(authenticator, view, ctx.originalUrl), ctx);
-    return core.whenDecided<unknown, unknown>(decision, (auth) => {
+    const decision = adapter.decide<unknown>(authenticator, view, asked);
+    concealToken(adapter.concealmentOf(authenticator, view, ctx.originalUrl), ctx);
+    return adapter.whenDecided<unknown, unknown>(decision, (auth) => {
       (ctx.state as { auth: unknown }).auth = auth;
       return next();
     });
@@ -55,13 +66,22 @@ export function authenticate<T = core.Principal | undefined>(
  * calls it with `ctx.state.auth` typed by the rules; without one, goes on to the next middleware, and types the state for it. Of
  * several on one way, each has to hold.
  * @throws ConfigError for wrong rules, at once
+ * @example
+ * ```ts
+ * router.get(
+ *   '/admin',
+ *   requireClaims({ roles: allOf('admin') }, (ctx) => {
+ *     ctx.body = ctx.state.auth.claims.roles;
+ *   }),
+ * );
+ * ```
  */
 export function requireClaims<const R extends core.Rules>(
-  rules: R | core.CompiledRules<R>,
+  rules: R | adapter.CompiledRules<R>,
   handler?: AuthenticatedMiddleware<core.ClaimsOf<R>>,
 ): AuthenticatedMiddleware<core.ClaimsOf<R>> {
-  const compiled = core.compileRules(rules);
-  return mark([{ kind: 'claims', claims: core.claimNames(compiled) }], (ctx, next) => {
+  const compiled = adapter.compileRules(rules);
+  return mark([{ kind: 'claims', claims: adapter.claimNames(compiled) }], (ctx, next) => {
     const { method, headers, params = {} } = ctx;
     core.authorize(ctx.state.auth, compiled, { method, headers, params });
     return handler === undefined ? next() : handler(ctx, next);
@@ -72,9 +92,15 @@ export function requireClaims<const R extends core.Rules>(
  * Signs fields of what the handlers behind it reply, before any of it leaves. What cannot be signed is thrown, as by a handler, and leaves
  * nothing. What does not leave through Koa (`ctx.respond = false`) passes it by. Put compression before it, not behind.
  * @throws ConfigError for wrong options, at once
+ * @example
+ * ```ts
+ * router.post('/token', signResponse({ signer, keysToSign: ['access_token'] }), (ctx) => {
+ *   ctx.body = { access_token: { sub: 'alice', exp: Math.floor(Date.now() / 1000) + 300 } };
+ * });
+ * ```
  */
-export function signResponse(options: core.SignResponseOptions): Middleware {
-  const { sign } = core.createResponseSigner(options);
+export function signResponse(options: SignResponseOptions): Middleware {
+  const { sign } = adapter.createResponseSigner(options);
   return async (ctx, next) => {
     try {
       await next();
@@ -96,8 +122,14 @@ export function signResponse(options: core.SignResponseOptions): Middleware {
   };
 }
 
-/** Answers with the public JWK Set of a signer, for everybody. Put it before `authenticate`. */
-export function publishKeys(signer: core.Signer): Middleware {
+/**
+ * Answers with the public JWK Set of a signer, for everybody. Put it before `authenticate`.
+ * @example
+ * ```ts
+ * router.get('/.well-known/jwks.json', publishKeys(signer));
+ * ```
+ */
+export function publishKeys(signer: Signer): Middleware {
   return mark([{ kind: 'public' }], async (ctx) => {
     const { headers, body } = await signer.publish();
     ctx.body = body;
@@ -105,7 +137,15 @@ export function publishKeys(signer: core.Signer): Middleware {
   });
 }
 
-/** Says aloud that a route is for everybody. Changes nothing about a request: it is for `routes`, and for readers. */
+/**
+ * Marks a route as public. Changes nothing about a request: it is for `routes`, and for readers.
+ * @example
+ * ```ts
+ * router.get('/health', publicRoute(), (ctx) => {
+ *   ctx.body = 'ok';
+ * });
+ * ```
+ */
 export function publicRoute(): Middleware {
   return mark([{ kind: 'public' }], (_ctx, next) => next());
 }
@@ -114,13 +154,13 @@ export function publicRoute(): Middleware {
  * The raw request, with what Koa keeps beside it hung on it: cheaper than a view for every request, and `refusalOf(ctx.req)` finds the
  * request that core saw. A body is there only if its parser ran before.
  */
-function viewOf({ req, request, params }: ParameterizedContext): core.RequestView {
+function viewOf({ req, request, params }: ParameterizedContext): adapter.RequestView {
   if ('body' in request) Object.assign(req, { body: request.body });
   return params === undefined ? req : Object.assign(req, { params });
 }
 
 /** Koa keeps the first URL in two more places, and in a third once `ctx.URL` was read. */
-function concealToken(concealment: core.Concealment | undefined, ctx: ParameterizedContext): void {
+function concealToken(concealment: adapter.Concealment | undefined, ctx: ParameterizedContext): void {
   if (concealment === undefined) return;
   ctx.req.url = concealment.strip(ctx.req.url ?? '');
   ctx.originalUrl = concealment.strip(ctx.originalUrl);

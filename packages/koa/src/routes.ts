@@ -1,13 +1,7 @@
 // The route report of a Koa application, read off its middleware and the stacks of its @koa/router routers. Decides nothing.
 import { METHODS } from 'node:http';
-import {
-  checkRoutes,
-  type PassedMark,
-  type RouteMark,
-  type RouteReport,
-  type RoutesOptions,
-  reportRoute,
-} from '@latchkey/core';
+import type { RouteReport, RoutesOptions } from '@latchkey/core';
+import { checkRoutes, type PassedMark, type RouteMark, reportRoute } from '@latchkey/core/adapter';
 
 /** What is read of an application. */
 export interface ApplicationView {
@@ -44,6 +38,10 @@ export function mark<M extends object>(what: readonly RouteMark[], middleware: M
  * `exclusive` router nothing that it mounts; on a route, neither does what stands behind another handler. What other middleware wraps
  * (koa-mount, koa-compose) is not looked into.
  * @throws ConfigError with `failOnUndecided`
+ * @example
+ * ```ts
+ * console.table(routes(app, { failOnUndecided: true }));
+ * ```
  */
 export function routes(
   from: ApplicationView | RouterView,

@@ -1,9 +1,10 @@
 // Options in a file, and routes by name, by Koa's own means.
 import Router from '@koa/router';
 import { describeDescriptor } from '@latchkey/conformance';
+import type { CompiledRules } from '@latchkey/core/adapter';
 import Koa from 'koa';
 import { expect, expectTypeOf, it } from 'vitest';
-import { authenticate, type CompiledRules, requireClaims, route } from '../src/index.ts';
+import { authenticate, requireClaims, route } from '../src/index.ts';
 
 function application(): Koa {
   const app = new Koa();

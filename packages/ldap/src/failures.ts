@@ -1,5 +1,5 @@
 // What a lookup ends with when it cannot say: constant texts with a number or a code of Node's, never a word of the directory's.
-import { inconclusive } from '@latchkey/core';
+import { inconclusive } from '@latchkey/core/adapter';
 
 /** An error as the resolver gives it. Has no `cause`: what ldapts, Node or a secret store say may hold names and more. */
 export type Failure = Error & {

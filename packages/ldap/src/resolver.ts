@@ -44,6 +44,16 @@ const MAX_SUBJECT_BYTES = 1_024;
  * other case, also where it has a part of the answer: with a constant text, in which there is no name, password or word of the
  * directory, and with `retryAfterMs` (milliseconds) while the directory is left alone after a failure.
  * @throws ConfigError
+ * @example
+ * ```ts
+ * const directory = createLdapGroups({
+ *   url: 'ldaps://ldap.example.com',
+ *   bind: { dn: 'cn=reader,dc=example,dc=com', password: { name: 'ldap', key: 'password' } },
+ *   secrets: createDirectoryStore('/run/secrets'),
+ *   users: { base: 'ou=people,dc=example,dc=com' },
+ *   groups: { base: 'ou=groups,dc=example,dc=com' },
+ * });
+ * ```
  */
 export function createLdapGroups(options: LdapGroupsOptions): LdapGroups {
   const settings = readOptions(options);

@@ -1,5 +1,5 @@
 // What decorators note on classes and methods, and how it is read: the nearest note of each kind counts.
-import type { CompiledAccess, CompiledRules } from '@latchkey/core';
+import type { CompiledAccess, CompiledRules } from '@latchkey/core/adapter';
 import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 

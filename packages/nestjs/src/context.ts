@@ -1,5 +1,5 @@
 // What of a Nest execution context is read, for the kinds that we know.
-import type { RequestParameters, RequestView } from '@latchkey/core';
+import type { RequestParameters, RequestView } from '@latchkey/core/adapter';
 import type { ArgumentsHost } from '@nestjs/common';
 
 type NodeRequest = RequestView & { url?: string | undefined; originalUrl?: string | undefined };

@@ -1,20 +1,8 @@
 // The guard: authenticates, then authorizes, and returns true or throws. There is no third way out of it.
-import type {
-  CompiledAccess,
-  CompiledRules,
-  Decision,
-  RequestView,
-  UpgradeAuthenticator,
-} from '@latchkey/core';
-import {
-  AuthError,
-  asError,
-  authorize,
-  concealmentOf,
-  decide,
-  isPrincipal,
-  whenDecided,
-} from '@latchkey/core';
+import type { UpgradeAuthenticator } from '@latchkey/core';
+import { AuthError, authorize } from '@latchkey/core';
+import type { CompiledAccess, CompiledRules, Decision, RequestView } from '@latchkey/core/adapter';
+import { asError, concealmentOf, decide, isPrincipal, whenDecided } from '@latchkey/core/adapter';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { accessOf, LATCHKEY_AUTHENTICATOR } from './access.ts';
 import { type Call, callOf, type FrameworkRequest, writeHeader } from './context.ts';

@@ -5,7 +5,8 @@ import type {
   CombinedAuthenticator,
   DescriptorOptions,
 } from '@latchkey/core';
-import { ConfigError, toAuthenticator } from '@latchkey/core';
+import { ConfigError } from '@latchkey/core';
+import { toAuthenticator } from '@latchkey/core/adapter';
 import type { DynamicModule, FactoryProvider, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import { Inject, Module, type ModuleMetadata, type Provider } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, ModulesContainer } from '@nestjs/core';
@@ -32,6 +33,18 @@ const modules = new WeakMap<object, DynamicModule>();
 /**
  * Puts the guard before every HTTP handler and GraphQL resolver, and the authenticator into every module's reach. Import it once; or
  * as often as you like with the same options object, which is the same module and the same authenticator.
+ * @example
+ * ```ts
+ * @Module({
+ *   imports: [
+ *     LatchkeyModule.forRoot({
+ *       keySets: [{ issuer: 'https://accounts.google.com', useOidcDiscovery: true }],
+ *       audience: 'https://api.example.com',
+ *     }),
+ *   ],
+ * })
+ * class AppModule {}
+ * ```
  */
 export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
   readonly #authenticator: Authenticator | CombinedAuthenticator;

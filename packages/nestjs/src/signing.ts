@@ -1,5 +1,7 @@
 // Signing what handlers return, and publishing the keys: an interceptor and a controller.
-import { ConfigError, createResponseSigner, type Signer, type SignResponseOptions } from '@latchkey/core';
+import { ConfigError } from '@latchkey/core';
+import { createResponseSigner } from '@latchkey/core/adapter';
+import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import {
   type CallHandler,
   Controller,
@@ -31,6 +33,17 @@ const PASSTHROUGH = '__responsePassthrough__';
  * Signs fields of what a handler returns, or every handler of a class. What cannot be signed is thrown, as by the handler. What a handler
  * sends by itself cannot be held back, so one with `@Res()` or `@Next()`, but for `{ passthrough: true }`, is refused before it runs.
  * @throws ConfigError for wrong options, at once
+ * @example
+ * ```ts
+ * @Controller('token')
+ * class TokenController {
+ *   @SignResponse({ signer, keysToSign: ['access_token'] })
+ *   @Post()
+ *   issue() {
+ *     return { access_token: { sub: 'alice', exp: Math.floor(Date.now() / 1000) + 300 } };
+ *   }
+ * }
+ * ```
  */
 export function SignResponse(options: SignResponseOptions): ClassDecorator & MethodDecorator {
   const { sign } = createResponseSigner(options);
@@ -57,7 +70,14 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
   return UseInterceptors(interceptor);
 }
 
-/** Makes a controller that answers with the public JWK Set of a signer, for everybody: `controllers: [publishKeys(signer)]`. */
+/**
+ * Makes a public controller that answers with the public JWK Set of a signer.
+ * @example
+ * ```ts
+ * @Module({ controllers: [publishKeys(signer)] })
+ * class KeysModule {}
+ * ```
+ */
 export function publishKeys(signer: Signer, path = '.well-known/jwks.json'): Type {
   class KeysController {
     async keys(reply: Reply): Promise<unknown> {

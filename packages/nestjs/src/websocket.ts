@@ -1,7 +1,9 @@
 // WebSockets: Nest runs no guard at the handshake, so it is decided at the upgrade, and a connection ends with its token.
 import type { IncomingMessage } from 'node:http';
-import type { Principal, RequestParameters, RouteAccess, UpgradeAuthenticator } from '@latchkey/core';
-import { authenticateUpgrade, ConfigError, compileAccess, isPrincipal, whenExpired } from '@latchkey/core';
+import type { Principal, RouteAccess, UpgradeAuthenticator } from '@latchkey/core';
+import { authenticateUpgrade, ConfigError, whenExpired } from '@latchkey/core';
+import type { RequestParameters } from '@latchkey/core/adapter';
+import { compileAccess, isPrincipal } from '@latchkey/core/adapter';
 import { type INestApplicationContext, Logger, type WebSocketAdapter } from '@nestjs/common';
 import { LATCHKEY_AUTHENTICATOR } from './access.ts';
 
@@ -41,6 +43,10 @@ export const handshaking = new WeakSet<object>();
  * @param access what handshakes ask instead of what the options say
  * @returns the adapter
  * @throws ConfigError when a gateway starts that is not served by `ws`, or brings a `verifyClient` of its own
+ * @example
+ * ```ts
+ * app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app)));
+ * ```
  */
 export function authenticateWebSockets<A extends WebSocketAdapter>(
   app: INestApplicationContext,

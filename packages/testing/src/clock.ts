@@ -9,7 +9,15 @@ export interface TestClock extends Clock {
   set(ms: number): void;
 }
 
-/** Makes a clock. Hand it to `createAuthenticator({ clock })` and to `createIssuer({ clock })`. */
+/**
+ * Makes a clock. Hand it to `createAuthenticator({ clock })` and to `createIssuer({ clock })`.
+ * @example
+ * ```ts
+ * const clock = createClock();
+ * const issuer = await createIssuer({ clock });
+ * clock.advance(60_000);
+ * ```
+ */
 export function createClock(startMs: number = Date.now()): TestClock {
   let nowMs = startMs;
   return {

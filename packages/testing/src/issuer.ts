@@ -50,7 +50,16 @@ export interface TestIssuer {
   close(): Promise<void>;
 }
 
-/** Starts an issuer on a free port of 127.0.0.1. */
+/**
+ * Starts an issuer on a free port of 127.0.0.1.
+ * @example
+ * ```ts
+ * const issuer = await createIssuer();
+ * const keySets = [{ issuer: issuer.issuer, useOidcDiscovery: true, allowHttp: true }];
+ * const token = await issuer.mint({ sub: 'alice', scope: 'friends:read' });
+ * await issuer.close();
+ * ```
+ */
 export async function createIssuer(options: IssuerOptions = {}): Promise<TestIssuer> {
   const { algorithm, audience = 'https://api.example.com', clock = Date, cacheControl, tls } = options;
   let key = await generateSigningKey(algorithm);

@@ -12,7 +12,14 @@ export interface SigningKey {
   readonly publicJwk: JsonObject;
 }
 
-/** Makes a key pair. Default algorithm ES256: the fastest to generate. */
+/**
+ * Makes a key pair. Default algorithm ES256: the fastest to generate.
+ * @example
+ * ```ts
+ * const key = await generateSigningKey('RS256');
+ * const keySets = [{ issuer: 'partner', jwks: { keys: [key.publicJwk] } }];
+ * ```
+ */
 export async function generateSigningKey(
   alg: AlgorithmName = 'ES256',
   kid: string = randomUUID(),

@@ -6,7 +6,15 @@ import type { SigningKey } from './keys.ts';
 /** Claims to sign. A claim that is undefined is left out, also where it has a default. */
 export type MintClaims = { readonly [name: string]: JsonValue | undefined };
 
-/** Signs claims as they are: no defaults are added. The header has `alg`, `kid`, `typ: 'JWT'`, and what `header` says otherwise. */
+/**
+ * Signs claims as they are: no defaults are added. The header has `alg`, `kid`, `typ: 'JWT'`, unless
+ * `header` replaces them, and the other members of `header`.
+ * @example
+ * ```ts
+ * const key = await generateSigningKey();
+ * const token = await mint(key, { iss: 'partner', sub: 'alice' }, { typ: 'at+jwt' });
+ * ```
+ */
 export function mint(
   key: SigningKey,
   claims: MintClaims,
@@ -29,7 +37,13 @@ export interface ForgedParts {
   readonly signature?: Uint8Array | ((signingInput: Buffer) => Uint8Array) | undefined;
 }
 
-/** Puts a compact JWS together without asking whether it makes sense. */
+/**
+ * Puts a compact JWS together without asking whether it makes sense.
+ * @example
+ * ```ts
+ * const unsigned = forge({ header: { alg: 'none' }, payload: { sub: 'alice' } });
+ * ```
+ */
 export function forge({ header, payload, signature }: ForgedParts): string {
   const input = `${encode(header)}.${encode(payload)}`;
   const bytes = typeof signature === 'function' ? signature(Buffer.from(input)) : signature;

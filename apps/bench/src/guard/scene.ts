@@ -1,12 +1,7 @@
 // One symmetric key, a thousand tokens of it, and the same authenticator with and without its cache.
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import {
-  type Authenticator,
-  createAuthenticator,
-  createMemoryStore,
-  createSigner,
-  generateJwk,
-} from '@latchkey/core';
+import { type Authenticator, createAuthenticator, createMemoryStore } from '@latchkey/core';
+import { createSigner, generateJwk } from '@latchkey/core/signing';
 
 /** What the guard works with. */
 export interface Scene {

@@ -1,5 +1,5 @@
 // Tokens as requests bring them: those that an endpoint is told to know, and all kinds that it does not. Verifies nothing.
-import type { RequestView } from '@latchkey/core';
+import type { RequestView } from '@latchkey/core/adapter';
 import { forge, mint, type SigningKey } from '@latchkey/testing';
 
 /** Whose tokens they are, and whom they are for. */

@@ -1,6 +1,7 @@
 // A signing service, a process of its own: a login, the public keys, and the two moves of a rotation. Several share one directory.
 import { createServer, type IncomingMessage } from 'node:http';
-import { createDirectoryStore, createSigner } from '@latchkey/core';
+import { createDirectoryStore } from '@latchkey/core';
+import { createSigner } from '@latchkey/core/signing';
 import { listen } from './listen.ts';
 import {
   AUDIENCE,

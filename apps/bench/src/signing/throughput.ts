@@ -1,7 +1,8 @@
 // S1 to S4: how many tokens a signer makes, beside what node:crypto alone does with the same key, and beside jose.
 
 import { createHmac, createPrivateKey, createSecretKey, randomUUID, sign, webcrypto } from 'node:crypto';
-import { createSigner, generateJwk, type JsonObject, type SigningAlgorithm } from '@latchkey/core';
+import type { JsonObject } from '@latchkey/core';
+import { createSigner, generateJwk, type SigningAlgorithm } from '@latchkey/core/signing';
 import { importJWK, SignJWT } from 'jose';
 import type { Progress } from '../progress.ts';
 import type { Figure } from '../table.ts';

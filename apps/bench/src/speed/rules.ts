@@ -3,7 +3,6 @@ import {
   allOf,
   anyOf,
   authorize,
-  compileRules,
   exactly,
   noneOf,
   optional,
@@ -11,6 +10,7 @@ import {
   present,
   type Rules,
 } from '@latchkey/core';
+import { compileRules } from '@latchkey/core/adapter';
 import type { Progress } from '../progress.ts';
 import type { Deck } from './deck.ts';
 import type { SpeedOptions } from './options.ts';

@@ -2,13 +2,8 @@
 
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import {
-  type AlgorithmName,
-  createMemoryStore,
-  generateJwk,
-  type JsonObject,
-  publicJwk,
-} from '@latchkey/core';
+import { type AlgorithmName, createMemoryStore, type JsonObject } from '@latchkey/core';
+import { generateJwk, publicJwk } from '@latchkey/core/signing';
 import { addKeyset } from '@latchkey/core/tools';
 import { type Command, Option } from 'commander';
 import {

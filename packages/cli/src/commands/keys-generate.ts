@@ -1,6 +1,7 @@
 // latchkey keys generate: a key of the deprecated list, in a new secret. The key is never printed.
 import { createPrivateKey, createPublicKey, type JsonWebKey, randomBytes } from 'node:crypto';
-import { type AlgorithmName, generateJwk } from '@latchkey/core';
+import type { AlgorithmName } from '@latchkey/core';
+import { generateJwk } from '@latchkey/core/signing';
 import { addKey } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, withFile } from '../context.ts';

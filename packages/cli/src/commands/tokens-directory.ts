@@ -1,13 +1,13 @@
 // `tokens init`, `tokens create`, `tokens show`: a key pair of one's own in `.auth`, and the tokens that are signed with it.
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
+import { ConfigError } from '@latchkey/core';
 import {
   type AuthDirectoryOptions,
-  ConfigError,
   createUserToken,
   initAuthDirectory,
   userTokenFile,
-} from '@latchkey/core';
+} from '@latchkey/core/own-keys';
 import { type Command, Option } from 'commander';
 import { type Context, command, type FormatOptions, withFormat } from '../context.ts';
 import { misused } from '../failure.ts';

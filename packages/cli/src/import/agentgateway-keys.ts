@@ -1,5 +1,5 @@
 // The keys of an agentgateway provider: in place, behind a URL, behind a backend of the cluster, or in a file.
-import { publicJwk } from '@latchkey/core';
+import { publicJwk } from '@latchkey/core/signing';
 import { type Draft, quoted } from './draft.ts';
 import { parseSource, type SourceNode } from './source.ts';
 

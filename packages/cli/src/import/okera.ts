@@ -1,7 +1,8 @@
 // Okera's settings, as `KEY: value` lines. What they mean is settled by core, which reads them for services too: the descriptor says that.
 //
 // Safer: an endpoint that gets tokens in clear is asked by https.
-import { ConfigError, loadEnvironmentStart } from '@latchkey/core';
+import { ConfigError } from '@latchkey/core';
+import { loadEnvironmentStart } from '@latchkey/core/own-keys';
 import { misused } from '../failure.ts';
 import { plain } from '../output.ts';
 import { type Draft, quoted } from './draft.ts';

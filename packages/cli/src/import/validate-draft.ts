@@ -1,7 +1,7 @@
 // Whether core accepts a draft: its own readers are asked, so that no descriptor leaves here that no service would start with. What they
 // refuse is a fault of the source, and said at its place there.
-import { ConfigError, createMemoryStore, interpolate } from '@latchkey/core';
-import { inspectKeyset, parseDescriptor, readOptions, readSigning } from '@latchkey/core/tools';
+import { ConfigError, createMemoryStore } from '@latchkey/core';
+import { inspectKeyset, interpolate, parseDescriptor, readOptions, readSigning } from '@latchkey/core/tools';
 import { misused } from '../failure.ts';
 import { plain } from '../output.ts';
 import type { Draft } from './draft.ts';

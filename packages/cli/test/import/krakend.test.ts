@@ -2,7 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createResponseSigner, fromKrakend, type JsonObject, type OutgoingReply } from '@latchkey/core';
+import type { JsonObject } from '@latchkey/core';
+import { createResponseSigner, type OutgoingReply } from '@latchkey/core/adapter';
+import { fromKrakend } from '@latchkey/core/signing';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningHosts, startHosts } from '../hosts.ts';
@@ -203,7 +205,7 @@ describe('a validator', () => {
     expect(imported.stdout).toContain('secrets/idp-example-com-symmetric/jwks.json');
     const jwks = { keys: [{ kty: 'oct', kid: 's', alg: 'HS256', k }] };
     const { authenticator } = load(imported, { secrets: { 'idp-example-com-symmetric': jwks } });
-    const { createSigner } = await import('@latchkey/core');
+    const { createSigner } = await import('@latchkey/core/signing');
     const signer = createSigner({ jwks });
     expect(await decides(authenticator, await signer.sign({ sub: 'john', ...hour() }))).toBe(200);
     expect(await decides(authenticator, await token())).toBe(401);

@@ -4,12 +4,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import {
-  createAuthenticator,
-  initAuthDirectory,
-  type JsonObject,
-  loadEnvironmentStart,
-} from '@latchkey/core';
+import { createAuthenticator, type JsonObject } from '@latchkey/core';
+import { initAuthDirectory, loadEnvironmentStart } from '@latchkey/core/own-keys';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';

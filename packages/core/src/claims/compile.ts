@@ -71,6 +71,12 @@ function made<R>(checks: readonly ClaimCheck[], name?: string): CompiledRules<R>
 /**
  * The rules that stand in the options' `routes`, under this name: for whatever takes rules. They are judged as the options of the
  * authenticator say whose principal it is, at that moment; a name that those do not have is a TypeError, and lets nobody pass.
+ * @example
+ * ```ts
+ * // service.yaml has: routes: { admin: { claims: { roles: [admin] } } }
+ * const authenticator = createAuthenticator({ descriptor: 'service.yaml' });
+ * authorize(await authenticator.authenticate(request), route('admin'));
+ * ```
  */
 export function route(name: string): CompiledRules {
   const holds: Holds = () => {

@@ -104,37 +104,79 @@ export type RulesByClaim = { readonly [claim: string]: Rule };
 /** Rules by claim name; or a list of those, of paths and of rows; or a schema of all claims. All must hold. */
 export type Rules = RulesByClaim | readonly (RulesByClaim | PathRule | ClaimRow)[] | StandardSchema;
 
-/** All of these must be in the claim. */
+/**
+ * All of these must be in the claim.
+ * @example
+ * ```ts
+ * await authenticator.verify(token, { roles: allOf('admin', 'dev') });
+ * ```
+ */
 export function allOf<const T extends readonly Literal[]>(...items: T): AllOfRule<T[number]> {
   return Object.freeze({ allOf: Object.freeze([...items]) });
 }
 
-/** One of these must be the claim, or in it. */
+/**
+ * One of these must be the claim, or in it.
+ * @example
+ * ```ts
+ * await authenticator.verify(token, { roles: anyOf('admin', 'dev') });
+ * ```
+ */
 export function anyOf<const T extends readonly Literal[]>(...items: T): AnyOfRule<T[number]> {
   return Object.freeze({ anyOf: Object.freeze([...items]) });
 }
 
-/** The claim must be there, and none of these be it or in it. */
+/**
+ * The claim must be there, and none of these be it or in it.
+ * @example
+ * ```ts
+ * await authenticator.verify(token, { groups: noneOf('suspended') });
+ * ```
+ */
 export function noneOf<const T extends readonly Literal[]>(...items: T): NoneOfRule<T[number]> {
   return Object.freeze({ noneOf: Object.freeze([...items]) });
 }
 
-/** The claim must have these items and no others. */
+/**
+ * The claim must have these items and no others.
+ * @example
+ * ```ts
+ * await authenticator.verify(token, { roles: exactly('reader') });
+ * ```
+ */
 export function exactly<const T extends readonly Literal[]>(...items: T): ExactlyRule<T[number]> {
   return Object.freeze({ exactly: Object.freeze([...items]) });
 }
 
-/** The whole of the claim must match. A string is RE2's syntax: no back-references, no look-around. */
+/**
+ * The whole of the claim must match. A string is RE2's syntax: no back-references, no look-around.
+ * @example
+ * ```ts
+ * await authenticator.verify(token, { email: pattern(/[^@]+@example\.com/) });
+ * ```
+ */
 export function pattern(source: string | RegExp): PatternRule {
   return Object.freeze({ pattern: source });
 }
 
-/** The claim must be there, and not null. */
+/**
+ * The claim must be there, and not null.
+ * @example
+ * ```ts
+ * await authenticator.verify(token, { sub: present() });
+ * ```
+ */
 export function present(): PresentRule {
   return Object.freeze({ present: true });
 }
 
-/** If the claim is there, it must satisfy the rule. */
+/**
+ * If the claim is there, it must satisfy the rule.
+ * @example
+ * ```ts
+ * await authenticator.verify(token, { department: optional(anyOf('sales', 'it')) });
+ * ```
+ */
 export function optional<const R extends RequiredRule>(rule: R): OptionalRule<R> {
   return Object.freeze({ optional: rule });
 }
@@ -142,12 +184,24 @@ export function optional<const R extends RequiredRule>(rule: R): OptionalRule<R>
 /**
  * The claim must be equal to something on the request, or be an array that has it. What is undefined equals nothing.
  * @param read a function, or `params.NAME` or `headers.NAME`
+ * @example
+ * ```ts
+ * const principal = await authenticator.authenticate(request);
+ * const parameters = { headers: request.headers, params: { user: 'alice' } };
+ * authorize(principal, { sub: fromRequest('params.user') }, parameters);
+ * ```
  */
 export function fromRequest(read: string | ((request: RequestParameters) => unknown)): FromRequestRule {
   return Object.freeze({ fromRequest: read });
 }
 
-/** A rule on a claim inside other claims: `at(['realm_access', 'roles'], allOf('admin'))`. */
+/**
+ * A rule on a claim inside other claims: `at(['realm_access', 'roles'], allOf('admin'))`.
+ * @example
+ * ```ts
+ * await authenticator.verify(token, [at(['realm_access', 'roles'], allOf('admin'))]);
+ * ```
+ */
 export function at<const R extends Rule>(path: readonly string[], rule: R): PathRule & { readonly rule: R } {
   return Object.freeze({ path: Object.freeze([...path]), rule });
 }

@@ -22,6 +22,12 @@ import type { Trace } from './trace.ts';
  * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`, `claims_insufficient`; for a named route also
  * `token_issuer_untrusted`
  * @throws TypeError for anything that only looks like a principal, and for a named route that its authenticator does not have
+ * @example
+ * ```ts
+ * const principal = await authenticator.authenticate(request);
+ * authorize(principal, { scope: 'friends:read' });
+ * console.log(principal.claims.scope);
+ * ```
  */
 export function authorize<const R extends Rules>(
   principal: Principal | undefined,

@@ -36,7 +36,16 @@ export interface CombinedAuthenticator<T = unknown> {
 /** What a source gives. */
 type Given<S> = S extends CombinedAuthenticator<infer T> ? T : Principal;
 
-/** All of these tokens have to be there, and good. @returns the principals, by name. @throws ConfigError if none is named */
+/**
+ * All of these tokens have to be there, and good.
+ * @returns the principals, by name.
+ * @throws ConfigError if none is named
+ * @example
+ * ```ts
+ * const both = requireAll({ user: users, device: devices });
+ * const { user, device } = await both.authenticate(request);
+ * ```
+ */
 export function requireAll<const S extends { readonly [name: string]: TokenSource }>(
   sources: S,
 ): CombinedAuthenticator<{ readonly [Name in keyof S]: Given<S[Name]> }> {
@@ -57,6 +66,11 @@ export function requireAll<const S extends { readonly [name: string]: TokenSourc
  * @returns that principal, by its name
  * @throws AuthError if none is good: 503 before all others, then the first refusal that is not about a missing token
  * @throws ConfigError if none is named
+ * @example
+ * ```ts
+ * const either = requireAny({ user: users, service: services });
+ * const { user, service } = await either.authenticate(request);
+ * ```
  */
 export function requireAny<const S extends { readonly [name: string]: TokenSource }>(
   sources: S,

@@ -86,7 +86,16 @@ const MAX_HEADER_LENGTH = 512;
 const refusals = new WeakMap<object, AuthError>();
 let hasRefusals = false;
 
-/** Why a request with a bad token was let pass by `mode: 'permissive'`; undefined if it was not. For logs: it grants nothing. */
+/**
+ * Why `mode: 'permissive'` let a request with a bad token pass; undefined if it did not. For logs:
+ * it grants nothing.
+ * @param request the framework's own request object
+ * @example
+ * ```ts
+ * const principal = await authenticator.authenticate(request); // mode: 'permissive'
+ * if (principal === undefined) console.warn(refusalOf(request)?.code);
+ * ```
+ */
 export function refusalOf(request: object): AuthError | undefined {
   return refusals.get(request);
 }

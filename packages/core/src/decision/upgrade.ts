@@ -29,6 +29,13 @@ export interface AcceptedUpgrade<T> {
  * with the cookies of its host, so a cookie token brings the origin check although the method is GET.
  * @returns undefined if the upgrade was refused and answered
  * @throws faults that are not refusals; the socket has then been answered with 500
+ * @example
+ * ```ts
+ * server.on('upgrade', async (request, socket, head) => {
+ *   const accepted = await authenticateUpgrade(authenticator, request, socket);
+ *   if (accepted !== undefined) acceptWebSocket(request, socket, head);
+ * });
+ * ```
  */
 export async function authenticateUpgrade<T>(
   authenticator: UpgradeAuthenticator<T>,
@@ -61,6 +68,11 @@ export async function authenticateUpgrade<T>(
  * Calls back when the principal's token has expired, once: to close a socket or end a stream that it opened. A token without `exp` never
  * expires. The timer does not keep the process alive.
  * @returns forgets it: call it when the connection has ended by itself
+ * @example
+ * ```ts
+ * const forget = whenExpired(principal, () => socket.end());
+ * socket.on('close', forget);
+ * ```
  */
 export function whenExpired({ claims: { exp } }: Principal, callback: () => void): () => void {
   if (typeof exp !== 'number') return () => {};

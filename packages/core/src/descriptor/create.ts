@@ -9,6 +9,14 @@ import type { DescriptorOptions } from './load.ts';
  * Makes an authenticator of options, or of those in a file, whose changes are followed. Fetches
  * nothing before `ready()` or the first token.
  * @throws ConfigError
+ * @example
+ * ```ts
+ * const authenticator = createAuthenticator({
+ *   keySets: [{ issuer: 'https://accounts.google.com', useOidcDiscovery: true }],
+ *   audience: 'https://api.example.com',
+ * });
+ * const principal = await authenticator.verify(token, { roles: ['admin', 'dev'] });
+ * ```
  */
 export function createAuthenticator(options: DescriptorOptions): DescribedAuthenticator;
 export function createAuthenticator(options: AuthenticatorOptions | DescriptorOptions): Authenticator;

@@ -62,6 +62,12 @@ const OF_CODE = ['secrets', 'externalSecrets', 'clock'] as const;
 /**
  * Reads a descriptor, once. Whoever hands its path to `createAuthenticator`, as `{ descriptor: 'service.yaml' }`, has its changes too.
  * @throws ConfigError with the file, line and column, for what cannot be right
+ * @example
+ * ```ts
+ * const { options, signing } = loadDescriptor('service.yaml');
+ * const authenticator = createAuthenticator(options);
+ * const signer = signing && createSigner(signing);
+ * ```
  */
 export function loadDescriptor(from: string | DescriptorOptions): LoadedDescriptor {
   const options = readDescriptorOptions(typeof from === 'string' ? { descriptor: from } : from);

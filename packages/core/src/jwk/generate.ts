@@ -29,6 +29,11 @@ const generate = promisify(generateKeyPair);
  * @param kid 1 to 256 characters. Default: a random UUID
  * @throws TypeError for HMD5 and HS224, which are never made anew, and for a kid that no keyset would take
  * @throws Error for ML-DSA on a Node.js without it
+ * @example
+ * ```ts
+ * const jwk = await generateJwk('ES256');
+ * const jwks = JSON.stringify({ keys: [jwk] }); // a secret
+ * ```
  */
 export async function generateJwk(algorithm: AlgorithmName, kid: string = randomUUID()): Promise<JsonObject> {
   const row = findAlgorithm(algorithm);
@@ -48,6 +53,11 @@ export async function generateJwk(algorithm: AlgorithmName, kid: string = random
  * stays behind, known or not. Does not judge whether the key is any good.
  * @returns undefined for a symmetric key, which has no such half, and where it cannot be told: the type is not known, or one of
  * these members is no string or, of those that make the key, missing
+ * @example
+ * ```ts
+ * const jwk = await generateJwk('ES256');
+ * const published = { keys: [publicJwk(jwk)] };
+ * ```
  */
 export function publicJwk(jwk: JsonObject): JsonObject | undefined {
   const kty = own(jwk, 'kty');

@@ -65,6 +65,10 @@ const MAX_TOKEN_BYTES = 16 * 1024;
 /**
  * Makes whatever is missing: a directory with a key pair and a system token; beside a key pair that is there already, the token; and a new
  * token in the place of one that has expired, or will within ten days. Two processes that start at once get the same.
+ * @example
+ * ```ts
+ * const { publicKey, systemToken } = await openAuthDirectory({ directory: '/var/lib/me/.auth' });
+ * ```
  */
 export async function openAuthDirectory(options: AuthDirectoryOptions = {}): Promise<AuthDirectory> {
   const path = pathOf(options);
@@ -87,6 +91,10 @@ export async function openAuthDirectory(options: AuthDirectoryOptions = {}): Pro
  * Makes a key pair and a system token in any case.
  * @param force puts them in the place of a pair that is there: no token of that is good any more
  * @throws ConfigError if there is a pair, without `force`
+ * @example
+ * ```ts
+ * const { made } = await initAuthDirectory({ force: true });
+ * ```
  */
 export async function initAuthDirectory(
   options: AuthDirectoryOptions & { readonly force?: boolean | undefined } = {},
@@ -104,6 +112,10 @@ export async function initAuthDirectory(
 /**
  * Makes a token for a user, good for 100 days, and saves it beside the key.
  * @throws ConfigError for a name that is the system's, or that no file can have
+ * @example
+ * ```ts
+ * const { file, token } = await createUserToken('alice', ['readers']);
+ * ```
  */
 export async function createUserToken(
   username: string,
@@ -120,7 +132,14 @@ export async function createUserToken(
   return { file, token };
 }
 
-/** Where the token of a user is saved. @throws ConfigError */
+/**
+ * Where the token of a user is saved.
+ * @throws ConfigError
+ * @example
+ * ```ts
+ * const file = userTokenFile('alice'); // <current directory>/.auth/…
+ * ```
+ */
 export function userTokenFile(username: string, options: AuthDirectoryOptions = {}): string {
   if (username === (options.systemSubject ?? SYSTEM_SUBJECT) || username.toLowerCase() === 'system')
     throw new ConfigError('username', 'is the system; nobody else is called so');

@@ -61,6 +61,11 @@ type Values = { readonly [Name in (typeof NAMES)[number]]?: string };
  * Reads settings. With `ENABLE_JWT: true` alone, a key pair (RS512) and a system token are made, once, and used from then on; what was made
  * is named by a warning of Node's, in the log. A token needs a `sub`; the group `root` and the system's subject are for the system alone.
  * @throws ConfigError for settings that cannot be right, and where JWT is not switched on by any
+ * @example
+ * ```ts
+ * const { options } = await loadEnvironmentStart(); // ENABLE_JWT=true
+ * const authenticator = createAuthenticator(options);
+ * ```
  */
 export async function loadEnvironmentStart(options: EnvironmentStartOptions = {}): Promise<EnvironmentStart> {
   const { file, environment = process.env, directory, audience = null, systemSubject, clock } = options;

@@ -12,6 +12,14 @@ import { refuseLink, writePrivateFile } from './write-file.ts';
  *
  * What it writes is for the owner of this process alone, files 0600 and new directories 0700. It does not write where a symbolic
  * link stands, nor what it would not read.
+ * @example
+ * ```ts
+ * const authenticator = createAuthenticator({
+ *   keySets: [{ issuer: 'partner', secret: { name: 'partner', key: 'jwks.json' } }],
+ *   secrets: createDirectoryStore('/run/secrets'), // reads /run/secrets/partner/jwks.json
+ *   audience: 'https://api.example.com',
+ * });
+ * ```
  */
 export function createDirectoryStore(directory: string): SecretStore {
   const root = resolve(directory);

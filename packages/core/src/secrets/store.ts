@@ -42,7 +42,14 @@ export interface MemoryStore extends SecretStore {
   set(reference: SecretReference, value: string | Uint8Array | undefined): void;
 }
 
-/** Makes a store in memory: for tests, and for secrets that the application gets in a way of its own. */
+/**
+ * Makes a store in memory: for tests, and for secrets that the application gets in its own way.
+ * @example
+ * ```ts
+ * const secrets = createMemoryStore({ partner: { 'jwks.json': JSON.stringify({ keys: [] }) } });
+ * secrets.set({ name: 'partner', key: 'jwks.json' }, JSON.stringify({ keys: [jwk] }));
+ * ```
+ */
 export function createMemoryStore(
   secrets: { readonly [name: string]: { readonly [key: string]: string | Uint8Array } } = {},
 ): MemoryStore {
@@ -86,6 +93,12 @@ export interface EnvironmentStoreOptions {
 /**
  * Makes a store over environment variables. The entry `{ name: 'internal-jwks', key: 'jwks.json' }` is the variable
  * `INTERNAL_JWKS_JWKS_JSON`: name and key in upper case, everything that is no letter or digit as `_`.
+ * @example
+ * ```ts
+ * const secrets = createEnvironmentStore({ prefix: 'APP_' });
+ * // The variable APP_PARTNER_JWKS_JSON:
+ * await secrets.read({ name: 'partner', key: 'jwks.json' }, AbortSignal.timeout(1000));
+ * ```
  */
 export function createEnvironmentStore({
   prefix = '',

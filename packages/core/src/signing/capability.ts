@@ -80,6 +80,18 @@ const issuerOptionNames = signerOptionNames.filter(
 /**
  * Makes the side that issues capabilities. They live for `expiresIn`; default 10m.
  * @throws ConfigError
+ * @example
+ * ```ts
+ * const friendship = {
+ *   typ: 'friend+jwt',
+ *   issuer: 'https://friends.example.com',
+ *   audience: 'https://messages.example.com',
+ *   relation: { friendOf: 'sub' },
+ * };
+ * const signing = { secret: { name: 'signing' }, secrets, alg: 'ES256' } as const;
+ * const { issue } = createCapabilityIssuer(friendship, signing);
+ * const friendToken = await issue(principal, { sub: 'bob' });
+ * ```
  */
 export function createCapabilityIssuer(
   capability: Capability,
@@ -106,6 +118,13 @@ export function createCapabilityIssuer(
 /**
  * Makes the side that verifies capabilities. Only tokens of this type, issuer and audience pass.
  * @throws ConfigError
+ * @example
+ * ```ts
+ * const { verify } = createCapabilityVerifier(friendship, {
+ *   keySet: { jwksUrl: 'https://friends.example.com/.well-known/jwks.json' },
+ * });
+ * const friend = await verify(friendToken, principal);
+ * ```
  */
 export function createCapabilityVerifier(
   capability: Capability,

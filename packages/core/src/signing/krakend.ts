@@ -61,7 +61,16 @@ const NAMES = [
  * Reads the configuration of KrakenD's signer into options for `signResponse`. An endpoint's other members are ignored.
  * @throws ConfigError for everything that `signResponse` would refuse, under the names of KrakenD's file
  * @example
- * signResponse(fromKrakend({ extra_config: { 'auth/signer': { alg, kid, jwk_url, keys_to_sign } } }))
+ * ```ts
+ * const options = fromKrakend({
+ *   'auth/signer': {
+ *     alg: 'RS256',
+ *     kid: 'sim2',
+ *     jwk_url: 'https://keys.example.com/jwks.json',
+ *     keys_to_sign: ['access_token'],
+ *   },
+ * }); // for signResponse
+ * ```
  */
 export function fromKrakend(configuration: KrakendConfiguration): SignResponseOptions {
   const found = findConfiguration(configuration);

@@ -63,6 +63,13 @@ export interface ServiceFetch {
  *
  * Channels: `latchkey:service-token:refreshed`, `latchkey:service-token:failed`.
  * @throws ConfigError
+ * @example
+ * ```ts
+ * const friends = createServiceFetch({
+ *   tokens: [{ file: '/run/tokens/friends', audience: 'friends', hosts: ['friends.internal'] }],
+ * });
+ * const response = await friends.fetch('https://friends.internal/friends');
+ * ```
  */
 export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
   const given = readObject(options, ['tokens', 'allowHttp', 'clock'], '');

@@ -78,6 +78,17 @@ export interface Signer {
 /**
  * Makes a signer. Reads no secret and no URL before the first `sign()`, `publish()` or `ready()`.
  * @throws ConfigError for options that cannot be right, and for `jwks` without a key that signs
+ * @example
+ * ```ts
+ * const signer = createSigner({
+ *   secret: { name: 'signing' }, // /run/secrets/signing/jwks.json
+ *   secrets: createDirectoryStore('/run/secrets'),
+ *   alg: 'ES256',
+ *   issuer: 'https://login.example.com',
+ *   expiresIn: '10m',
+ * });
+ * const token = await signer.sign({ sub: 'alice', aud: 'https://api.example.com' });
+ * ```
  */
 export function createSigner(options: SignerOptions): Signer {
   const settings = readSignerOptions(options);

@@ -3,6 +3,7 @@ import { replaceFile } from '../secrets/write-file.ts';
 
 export { readOptions } from '../decision/options.ts';
 export { type DescriptorDocument, parseDescriptor } from '../descriptor/document.ts';
+export { interpolate } from '../descriptor/interpolate.ts';
 export { readDescriptorFile, readSigning } from '../descriptor/load.ts';
 export { readKeyset } from '../keysets/read.ts';
 export { readLegacyKeys } from '../keysets/read-legacy-keys.ts';

@@ -20,6 +20,7 @@ import {
 } from '@latchkey/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import type { RequestView } from '../../src/adapter/index.ts';
 import { readOptions } from '../../src/decision/options.ts';
 import {
   type Authenticator,
@@ -34,13 +35,12 @@ import {
   type JsonObject,
   type KeysetOptions,
   type LatchkeyEvents,
-  type LegacyKeyOptions,
   type MemoryStore,
   type Principal,
-  type RequestView,
   refusalOf,
   type SecretStore,
 } from '../../src/index.ts';
+import type { LegacyKeyOptions } from '../../src/keysets/options.ts';
 
 const work = vi.hoisted(() => ({ verified: 0, parsed: 0 }));
 

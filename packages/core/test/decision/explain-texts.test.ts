@@ -4,14 +4,13 @@ import { createClock, generateSigningKey, mint, type SigningKey } from '@latchke
 import { SignJWT } from 'jose';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import { compileRules, type RequestView } from '../../src/adapter/index.ts';
 import { ruleText, textOf, timeText } from '../../src/decision/explain-texts.ts';
 import {
   type Authenticator,
   type AuthenticatorOptions,
-  compileRules,
   createAuthenticator,
   createMemoryStore,
-  type RequestView,
 } from '../../src/index.ts';
 
 let key: SigningKey;

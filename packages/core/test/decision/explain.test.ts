@@ -5,19 +5,17 @@ import type { AddressInfo } from 'node:net';
 import { createIssuer, forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type CompiledRules, compileRules, type RequestView } from '../../src/adapter/index.ts';
 import type { ExplainedCheck, Explanation } from '../../src/index.ts';
 import {
   type Authenticator,
   type AuthenticatorOptions,
   authorize,
-  type CompiledRules,
-  compileRules,
   createAuthenticator,
   createMemoryStore,
   isAuthError,
   type JsonValue,
   type KeysetOptions,
-  type RequestView,
   type Rules,
   route,
 } from '../../src/index.ts';

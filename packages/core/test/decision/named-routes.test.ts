@@ -1,17 +1,19 @@
 // Routes by name: what they ask stands in the options, and code says only where. A name that nobody has lets nobody pass.
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  type CompiledRules,
+  compileAccess,
+  compileRules,
+  type RequestView,
+} from '../../src/adapter/index.ts';
 import { readRoutes } from '../../src/decision/access.ts';
 import {
   type Authenticator,
   type AuthenticatorOptions,
   authorize,
-  type CompiledRules,
   ConfigError,
-  compileAccess,
-  compileRules,
   createAuthenticator,
-  type RequestView,
   type Rules,
   requireAll,
   requireAny,

@@ -7,15 +7,9 @@ import { join } from 'node:path';
 import { createIssuer } from '@latchkey/testing';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  ConfigError,
-  createAuthenticator,
-  createSigner,
-  createUserToken,
-  generateJwk,
-  initAuthDirectory,
-  userTokenFile,
-} from '../../src/index.ts';
+import { ConfigError, createAuthenticator } from '../../src/index.ts';
+import { createUserToken, initAuthDirectory, userTokenFile } from '../../src/own-keys/index.ts';
+import { createSigner, generateJwk } from '../../src/signing/index.ts';
 
 let directory: string;
 let server: Server;

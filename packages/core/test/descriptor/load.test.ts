@@ -8,6 +8,7 @@ import { join, relative } from 'node:path';
 import { createClock, createIssuer, generateSigningKey, mint, type TestIssuer } from '@latchkey/testing';
 import { decodeJwt, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createResponseSigner } from '../../src/adapter/index.ts';
 import { MAX_DESCRIPTOR_BYTES } from '../../src/descriptor/document.ts';
 import { loadText } from '../../src/descriptor/load.ts';
 import {
@@ -15,13 +16,11 @@ import {
   ConfigError,
   createAuthenticator,
   createMemoryStore,
-  createResponseSigner,
-  createSigner,
   type DescriptorOptions,
-  generateJwk,
   loadDescriptor,
   route,
 } from '../../src/index.ts';
+import { createSigner, generateJwk } from '../../src/signing/index.ts';
 import { DISCOVERY, JWKS_URL, MULTIPLE, SECRET } from './descriptors.ts';
 
 const FILE = 'service.yaml';

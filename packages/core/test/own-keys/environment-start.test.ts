@@ -541,7 +541,7 @@ describe('OK-7: ENABLE_JWT alone', () => {
   it('is in .auth of the current directory, by default', { timeout: 60_000 }, async () => {
     const cwd = await mkdtemp(join(root, 'cwd-'));
     const program = `
-      const { loadEnvironmentStart } = await import(${JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)});
+      const { loadEnvironmentStart } = await import(${JSON.stringify(new URL('../../src/own-keys/index.ts', import.meta.url).href)});
       const { made } = await loadEnvironmentStart();
       console.log(JSON.stringify(made));
     `;

@@ -6,12 +6,14 @@ import {
   type AuthenticatorOptions,
   createAuthenticator,
   createMemoryStore,
-  type IntrospectionRemoteOptions,
   type JsonObject,
   type RemoteOptions,
-  type SubjectRemoteOptions,
 } from '../../src/index.ts';
-import { readRemote } from '../../src/remote/options.ts';
+import {
+  type IntrospectionRemoteOptions,
+  readRemote,
+  type SubjectRemoteOptions,
+} from '../../src/remote/options.ts';
 
 const URL_OF_IT = 'https://login.example.com/validate';
 const CLIENT = { id: 'me', secret: { name: 'idp', key: 'secret' } };

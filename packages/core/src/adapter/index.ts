@@ -1,0 +1,29 @@
+// '@latchkey/core/adapter': what adapters, stores and group resolvers need. Applications need none.
+export type { CompiledRules } from '../claims/compile.ts';
+export { claimNames, compileRules } from '../claims/compile.ts';
+export type { RequestParameters } from '../claims/rules.ts';
+export type { Concealment } from '../credentials/query.ts';
+export type { RequestView } from '../credentials/request.ts';
+export type { CompiledAccess } from '../decision/access.ts';
+export { compileAccess } from '../decision/access.ts';
+export { checkCombinedAccess } from '../decision/combine.ts';
+export type { Decision } from '../decision/pipeline.ts';
+export { isPrincipal } from '../decision/principal.ts';
+export type { AuthErrorContext } from '../errors.ts';
+export { asError, authErrorCodes } from '../errors.ts';
+export { inconclusive } from '../net/breaker.ts';
+export type { OutgoingReply, ResponseSigner, SignedReply } from '../signing/response.ts';
+export { createResponseSigner } from '../signing/response.ts';
+export type { AuthenticationSource, PreparedAuthentication, WebRequestExtras } from './decide.ts';
+export {
+  concealmentOf,
+  decide,
+  prepareAuthentication,
+  requestViewOf,
+  toAuthenticator,
+  toResponse,
+  whenDecided,
+} from './decide.ts';
+export { holdReply } from './hold-reply.ts';
+export type { PassedMark, RouteMark } from './route-report.ts';
+export { authenticateMarks, checkOnce, checkRoutes, reportRoute } from './route-report.ts';

@@ -1,0 +1,21 @@
+// '@latchkey/core/signing': what applications use to sign, to publish keys and to send tokens. The
+// signing of replies is in '../adapter'.
+export { generateJwk, publicJwk } from '../jwk/generate.ts';
+export type {
+  Capability,
+  CapabilityIssuer,
+  CapabilityIssuerOptions,
+  CapabilityVerifier,
+  CapabilityVerifierOptions,
+} from './capability.ts';
+export { createCapabilityIssuer, createCapabilityVerifier } from './capability.ts';
+export type { ClaimsToSign } from './claims.ts';
+export type { KrakendConfiguration, KrakendSigner } from './krakend.ts';
+export { fromKrakend } from './krakend.ts';
+export type { SignerOptions, SigningAlgorithm } from './options.ts';
+export type { SignResponseOptions } from './response.ts';
+export type { RetiredKeys, RotatedKey } from './rotation.ts';
+export type { ServiceFetch, ServiceFetchOptions } from './service-fetch.ts';
+export { createServiceFetch } from './service-fetch.ts';
+export type { PublishedKeys, Signer, SignerReport, SignOptions } from './signer.ts';
+export { createSigner } from './signer.ts';

@@ -1,0 +1,23 @@
+// Every name that this package exports. A new one is a decision: it is hard to take back.
+import * as core from '@latchkey/core';
+import * as signingOfCore from '@latchkey/core/signing';
+import { expect, it } from 'vitest';
+import * as signing from '../src/core-signing.ts';
+import * as adapter from '../src/index.ts';
+
+it('exports what core exports at its root, and these values', () => {
+  const own = Object.keys(adapter).filter((name) => !Object.hasOwn(core, name));
+  expect({ ...adapter }).toMatchObject({ ...core });
+  expect(own.sort()).toEqual([
+    'authenticate',
+    'publicRoute',
+    'publishKeys',
+    'requireClaims',
+    'routes',
+    'signResponse',
+  ]);
+});
+
+it('./signing exports what core exports there', () => {
+  expect({ ...signing }).toEqual({ ...signingOfCore });
+});

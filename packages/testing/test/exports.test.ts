@@ -1,0 +1,13 @@
+// Every name that this package exports. A new one is a decision: it is hard to take back.
+import { expect, it } from 'vitest';
+import * as all from '../src/index.ts';
+
+it('exports these values', () => {
+  expect(Object.keys(all).sort()).toEqual([
+    'createClock',
+    'createIssuer',
+    'forge',
+    'generateSigningKey',
+    'mint',
+  ]);
+});
