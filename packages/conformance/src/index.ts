@@ -1,11 +1,10 @@
-// The conformance suite, and what it is made of that an adapter's own tests need too: for the adapters of this workspace.
+// The conformance suite, and what it is made of that an adapter's own tests need too.
 export type { ConformanceCase, Expectation } from './cases.ts';
 export { cases } from './cases.ts';
 export type { BuildDescribed, Described } from './described.ts';
 export { describeDescriptor } from './described.ts';
 export type { Exchange, ExchangeRequest } from './exchange.ts';
 export { exchange, headerValues } from './exchange.ts';
-export { descriptorExample, runDescriptorExample, runQuickStart } from './quick-start.ts';
 export type { ReplyHead, Route } from './routes.ts';
 export { routes } from './routes.ts';
 export type { Served } from './serve.ts';

@@ -99,7 +99,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       async (reason) => {
         const authenticator = {
           ...authenticatorFor(world, 'strict'),
-          authenticate: () => Promise.reject(reason),
+          decide: () => Promise.reject(reason),
         };
         const server = await serve(await build({ authenticator, ...offered }));
         const answer = await exchange({ port: server.port, method: 'GET', path: '/token', headers: [] });

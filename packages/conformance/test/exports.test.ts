@@ -10,12 +10,9 @@ it('exports these values', () => {
     'createSigners',
     'describeAdapter',
     'describeDescriptor',
-    'descriptorExample',
     'exchange',
     'headerValues',
     'routes',
-    'runDescriptorExample',
-    'runQuickStart',
     'serve',
   ]);
 });

@@ -1,5 +1,5 @@
 // The programs of the README, run as they stand there but for their port.
-import { runDescriptorExample, runQuickStart } from '@latchkey/conformance';
+import { runDescriptorExample, runQuickStart } from '@latchkey/test-kit/quick-start';
 import { expect, it } from 'vitest';
 
 const listen = {

@@ -4,8 +4,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { descriptorExample } from '@latchkey/conformance';
 import { loadDescriptor } from '@latchkey/core';
+import { descriptorExample } from '@latchkey/test-kit/quick-start';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 const home = fileURLToPath(new URL('..', import.meta.url));

@@ -49,8 +49,8 @@ export function toAuthenticator(source: AuthenticationSource): Authenticator | C
 }
 
 /**
- * Asks an authenticator for its decision. What an authenticator throws at once, against its contract, is
- * a fault like any other: Express would read some values as "go on".
+ * Asks an authenticator for its decision. Never throws, and rejects only with an Error, whatever an
+ * authenticator does against its contract: frameworks read some other values as "go on".
  */
 export function decide<T>(
   authenticator: UpgradeAuthenticator<T>,
@@ -58,10 +58,15 @@ export function decide<T>(
   access: CompiledAccess | undefined,
 ): Decision<T> | Promise<Decision<T>> {
   try {
-    return authenticator.decide(view, access);
+    const decision = authenticator.decide(view, access);
+    return decision instanceof Promise ? decision.catch(fail) : decision;
   } catch (fault) {
-    return Promise.reject(asError(fault));
+    return fail(fault);
   }
+}
+
+function fail(fault: unknown): Promise<never> {
+  return Promise.reject(asError(fault));
 }
 
 /**
