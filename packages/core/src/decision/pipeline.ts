@@ -1,6 +1,6 @@
-// The decision: every check that can refuse a request, in its order, from top to bottom.
-// What depends on the token alone is judged once and cached; what depends on the request, each time.
-// A refusal is a value here; it is thrown at the public edge.
+// The decision, in the order of its checks: the credentials of a request; who vouches for its token
+// (vouch.ts); the claims; groups and the principal; then, each time anew, the mode and what the route
+// asks. A refusal is a value here; it is thrown at the public edge.
 import { type ClaimCheck, type CompiledRules, firstFailure } from '../claims/compile.ts';
 import { judgeRegisteredClaims, registeredChecks, validityOf } from '../claims/registered.ts';
 import type { RequestParameters } from '../claims/rules.ts';
@@ -8,19 +8,22 @@ import { keyOf, parametersOf, type RequestView } from '../credentials/request.ts
 import { AuthError, asError, refusalIn } from '../errors.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { Keyset } from '../keysets/keyset.ts';
-import type { KeysetIndex } from '../keysets/select.ts';
-import { isBearerToken, type RemoteEndpoint } from '../remote/endpoint.ts';
-import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
-import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken } from '../token/parse.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import type { CompiledAccess } from './access.ts';
 import { judgeRoute, judgeRules, traceRules } from './authorize.ts';
 import type { AuthenticatorSettings } from './options.ts';
 import { createPrincipal, type Principal } from './principal.ts';
-import { findSigningKey, type SignedBy } from './signing-key.ts';
-import { run, type Steps, wait } from './steps.ts';
 import type { Trace } from './trace.ts';
 import { createVerifiedTokens } from './verified-tokens.ts';
+import {
+  createVouch,
+  ends,
+  isIssuer,
+  notTheSystem,
+  type Verdict,
+  type Vouched,
+  type VouchingParts,
+} from './vouch.ts';
 
 /** What a request comes to. */
 export type Decision<T = Principal | undefined> =
@@ -28,13 +31,9 @@ export type Decision<T = Principal | undefined> =
   | { readonly ok: false; readonly error: AuthError };
 
 /** What decisions ask, made by the authenticator. */
-export interface PipelineParts {
-  readonly index: KeysetIndex;
-  /** All keysets, for a trace. */
-  readonly keysets: readonly Keyset[];
+export interface PipelineParts extends VouchingParts {
   /** Those whose tokens may be of the system's subject, and name every group. */
   readonly system: ReadonlySet<Keyset>;
-  readonly remote: RemoteEndpoint | undefined;
   readonly groups: Groups | undefined;
 }
 
@@ -64,24 +63,7 @@ interface Refused {
   readonly error: AuthError;
 }
 
-/** Claims, and who stands behind them: a key, an endpoint, or, in a trace only, neither. */
-interface Vouched {
-  readonly claims: JsonObject;
-  readonly by: SignedBy | undefined;
-  readonly isRemote: boolean;
-}
-
-/** Collects the first refusal, which decides. Without a trace it also ends the decision. */
-interface Verdict {
-  readonly trace: Trace | undefined;
-  refusal: AuthError | undefined;
-}
-
 const ANONYMOUS: Decision<undefined> = Object.freeze({ ok: true, principal: undefined });
-/** Issuers write a handful of headers, one for each key. Together they take less than half a megabyte. */
-const MAX_HEADERS = 256;
-const MAX_HEADER_LENGTH = 512;
-
 // Why a permissive authenticator let a request pass without a principal, by the request's key.
 const refusals = new WeakMap<object, AuthError>();
 let hasRefusals = false;
@@ -102,21 +84,10 @@ export function refusalOf(request: object): AuthError | undefined {
 
 /** Makes a pipeline. Fetches nothing before the first token. */
 export function createPipeline(settings: AuthenticatorSettings, parts: PipelineParts): Pipeline {
-  const {
-    tokens,
-    types,
-    maxTokenBytes,
-    issuers,
-    registered,
-    systemSubject,
-    clock,
-    delimiter,
-    realm,
-    routes,
-  } = settings;
-  const { keysets, index, system, remote, groups } = parts;
+  const { tokens, issuers, registered, systemSubject, clock, delimiter, realm, routes } = settings;
+  const { system, remote, groups } = parts;
+  const vouch = createVouch(settings, parts);
   const context = Object.freeze({ realm, delimiter, routes });
-  const knownHeaders = new Map<string, UnverifiedHeader>();
   // A remote endpoint can revoke a token, so only its own cache (`cacheFor`) may remember one.
   const cache =
     settings.cache === undefined || remote !== undefined
@@ -164,7 +135,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     }
     if (token !== undefined) {
       trace?.({ stage: 'credentials', hasToken: true });
-      return run(tokenSteps(token, trace));
+      return judgeToken(token, trace);
     }
     const refusal = new AuthError('credentials_missing');
     trace?.({ stage: 'credentials', hasToken: false, refusal });
@@ -222,7 +193,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     trace?: Trace,
   ): Decision<Principal> | Promise<Decision<Principal>> {
     const known = trace === undefined ? recall(token) : undefined;
-    const judged = known ?? run(tokenSteps(token, trace));
+    const judged = known ?? judgeToken(token, trace);
     return judged instanceof Promise
       ? judged.then((decision) => judgeAccess(decision, rules, undefined, trace))
       : judgeAccess(judged, rules, undefined, trace);
@@ -233,161 +204,46 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const verified = cache?.get(token);
     if (verified === undefined || firstFailure(settings.claims, verified.claims, context) !== undefined)
       return undefined;
-    return verified.made ?? run(principalSteps(verified.claims, system.has(verified.keyset)));
+    return verified.made ?? decidePrincipal(verified.claims, system.has(verified.keyset));
   }
 
-  function* tokenSteps(token: string, trace: Trace | undefined): Steps<TokenDecision> {
+  function judgeToken(token: string, trace: Trace | undefined): TokenDecision | Promise<TokenDecision> {
     const verdict: Verdict = { trace, refusal: undefined };
-    const vouched = yield* remote === undefined
-      ? signatureSteps(token, verdict)
-      : remoteSteps(remote, token, verdict);
-    if (vouched !== undefined) {
-      const { claims, by, isRemote } = vouched;
-      const isSystem =
-        by === undefined ? isRemote && settings.remote?.isSystem === true : system.has(by.keyset);
-      trace?.({ stage: 'claims set', claims, isVerified: isRemote || by !== undefined });
-      judgeClaims(vouched, isSystem, verdict);
-      if (verdict.refusal === undefined) {
-        const decision = yield* principalSteps(claims, isSystem, trace);
-        if (decision.ok && by !== undefined && trace === undefined)
-          cache?.set(
-            token,
-            { claims, by, made: isFinal ? decision : undefined },
-            validityOf(claims, registered),
-          );
-        return decision;
-      }
-      trace?.({ stage: 'groups', principal: undefined });
-    }
-    return { ...refused(verdict.refusal ?? new AuthError('token_rejected')), claims: vouched?.claims };
+    const vouched = vouch(token, verdict);
+    return vouched instanceof Promise
+      ? vouched.then((found) => judgeVouched(token, found, verdict))
+      : judgeVouched(token, vouched, verdict);
   }
 
-  /** The endpoint, and, where the options or the system's subject say so, the keysets after it. */
-  function* remoteSteps(
-    endpoint: RemoteEndpoint,
+  function judgeVouched(
     token: string,
+    vouched: Vouched | undefined,
     verdict: Verdict,
-  ): Steps<Vouched | undefined> {
+  ): TokenDecision | Promise<TokenDecision> {
     const { trace } = verdict;
-    // What is not a bearer token is not a token for the keysets either, and is refused there.
-    if (!isBearerToken(token, maxTokenBytes)) {
-      trace?.({ stage: 'remote', outcome: 'not asked' });
-      return yield* signatureSteps(token, verdict);
+    // Without a trace, a refusal has ended the decision.
+    if (vouched === undefined || ends(verdict, undefined)) return refuse(verdict, vouched?.claims);
+    const { claims, by, isRemote } = vouched;
+    const isSystem =
+      by === undefined ? isRemote && settings.remote?.isSystem === true : system.has(by.keyset);
+    trace?.({ stage: 'claims set', claims, isVerified: isRemote || by !== undefined });
+    judgeClaims(vouched, isSystem, verdict);
+    if (verdict.refusal !== undefined) {
+      trace?.({ stage: 'groups', principal: undefined });
+      return refuse(verdict, claims);
     }
-    let claims: JsonObject | undefined;
-    let unavailable: AuthError | undefined;
-    try {
-      claims = yield* wait(endpoint.validate(token));
-    } catch (error) {
-      unavailable = refusalIn(error);
-    }
-    const outcome =
-      claims !== undefined ? 'accepted' : unavailable !== undefined ? 'unavailable' : 'rejected';
-    const next = outcome === 'unavailable' ? settings.remote?.onError : settings.remote?.onReject;
-    const isLast = outcome !== 'accepted' && next !== 'next';
-    const refusal = isLast ? (unavailable ?? new AuthError('token_rejected')) : undefined;
-    trace?.({ stage: 'remote', outcome, detail: unavailable?.detail, refusal });
-    if (ends(verdict, refusal)) return undefined;
-    const mayNotSpeak =
-      systemSubject !== undefined &&
-      settings.remote?.isSystem !== true &&
-      own(claims ?? {}, 'sub') === systemSubject;
-    if (claims !== undefined && !mayNotSpeak) return { claims, by: undefined, isRemote: true };
-    const keyed: Verdict = { trace, refusal: undefined };
-    const signed = yield* signatureSteps(token, keyed);
-    if (claims !== undefined) {
-      // Whatever the endpoint says, only a key of the system speaks for the system.
-      if (keyed.refusal === undefined && signed?.claims.sub === systemSubject) return signed;
-      const undecided = keyed.refusal?.status === 401 ? undefined : keyed.refusal;
-      trace?.({ stage: 'remote system', refusal: undecided ?? notTheSystem() });
-      ends(verdict, undecided ?? notTheSystem());
-      return trace === undefined ? undefined : { claims, by: undefined, isRemote: true };
-    }
-    // Only the endpoint may know the token: while it does not answer, the token may be good.
-    const isUndecided = unavailable !== undefined && keyed.refusal?.status === 401;
-    if (isUndecided) trace?.({ stage: 'remote undecided', refusal: unavailable });
-    ends(verdict, isUndecided ? unavailable : keyed.refusal);
-    return signed;
+    const keep = (decision: TokenDecision): TokenDecision => {
+      if (!decision.ok || by === undefined || trace !== undefined) return decision;
+      const made = isFinal ? decision : undefined;
+      cache?.set(token, { claims, by, made }, validityOf(claims, registered));
+      return decision;
+    };
+    const decision = decidePrincipal(claims, isSystem, trace);
+    return decision instanceof Promise ? decision.then(keep) : keep(decision);
   }
 
-  /** The token's form, type, algorithm, issuer and signature. */
-  function* signatureSteps(token: string, verdict: Verdict): Steps<Vouched | undefined> {
-    const { trace } = verdict;
-    let unverified: UnverifiedToken;
-    try {
-      unverified = parseToken(token, maxTokenBytes, knownHeaders);
-    } catch (error) {
-      const refusal = refusalIn(error);
-      trace?.({ stage: 'form', refusal });
-      ends(verdict, refusal);
-      return undefined;
-    }
-    trace?.({ stage: 'form' });
-    const { header, claims, newHeader } = unverified;
-
-    const isAccepted = types.has(header.typ === undefined ? undefined : normalizeType(header.typ));
-    const typeRefusal = isAccepted ? undefined : new AuthError('token_type_refused');
-    trace?.({ stage: 'typ', typ: header.typ, refusal: typeRefusal });
-    if (ends(verdict, typeRefusal)) return undefined;
-
-    const algorithm = findAlgorithm(header.alg)?.name;
-    const algorithmRefusal = algorithm === undefined ? new AuthError('token_algorithm_refused') : undefined;
-    trace?.({ stage: 'algorithm', alg: header.alg, refusal: algorithmRefusal });
-    if (ends(verdict, algorithmRefusal)) return undefined;
-
-    // The claim is unverified: it only narrows which keysets are asked.
-    const issuer = own(claims, 'iss');
-    const candidates = isIssuer(issuer) ? index.forIssuer(issuer) : [];
-    const issuerRefusal = judgeIssuer(issuer, candidates);
-    trace?.({ stage: 'issuer', issuer, vouchedBy: 'key', refusal: issuerRefusal });
-    if (ends(verdict, issuerRefusal)) return undefined;
-
-    const signed = yield* judgeSignature(unverified, algorithm, candidates, trace);
-    const signatureRefusal = signed instanceof AuthError ? signed : undefined;
-    const by = signed instanceof AuthError ? undefined : signed;
-    trace?.({
-      stage: 'signature',
-      keysets,
-      candidates,
-      issuer,
-      algorithm,
-      signedBy: by?.keyset,
-      refusal: signatureRefusal,
-    });
-    if (ends(verdict, signatureRefusal)) return undefined;
-    // A copy, which does not hold on to the token. Only headers that a trusted key signed fill the room.
-    if (
-      by !== undefined &&
-      newHeader !== undefined &&
-      newHeader.length <= MAX_HEADER_LENGTH &&
-      knownHeaders.size < MAX_HEADERS
-    )
-      knownHeaders.set(Buffer.from(newHeader, 'latin1').toString('latin1'), header);
-    return { claims, by, isRemote: false };
-  }
-
-  function judgeIssuer(issuer: unknown, candidates: readonly Keyset[]): AuthError | undefined {
-    if (!isIssuer(issuer)) return new AuthError('token_issuer_untrusted', { detail: 'iss is not a string' });
-    if (candidates.length === 0)
-      return new AuthError('token_issuer_untrusted', { detail: 'no keyset is for it' });
-    if (issuers?.(issuer) === false)
-      return new AuthError('token_issuer_untrusted', { detail: 'it is not one of issuers' });
-    return undefined;
-  }
-
-  function* judgeSignature(
-    token: UnverifiedToken,
-    algorithm: AlgorithmName | undefined,
-    candidates: readonly Keyset[],
-    trace: Trace | undefined,
-  ): Steps<SignedBy | AuthError> {
-    const allows = ({ allowed }: Keyset) =>
-      algorithm !== undefined && (allowed === undefined || allowed.has(algorithm));
-    // Nearly always all do.
-    const asked = candidates.every(allows) ? candidates : candidates.filter(allows);
-    if (algorithm === undefined || asked.length === 0)
-      return new AuthError('token_algorithm_refused', { detail: 'no keyset takes its algorithm' });
-    return yield* findSigningKey(token, algorithm, asked, trace);
+  function refuse({ refusal }: Verdict, claims: JsonObject | undefined): TokenDecision {
+    return { ...refused(refusal ?? new AuthError('token_rejected')), claims };
   }
 
   /** What must hold for every token: the registered claims, the issuer of an endpoint's answer, the system's subject, rules. */
@@ -422,28 +278,34 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     ends(verdict, failed === undefined ? undefined : ruleFailed(failed));
   }
 
-  function* principalSteps(claims: JsonObject, isSystem: boolean, trace?: Trace): Steps<TokenDecision> {
-    try {
-      const { iss: issuer, sub: subject } = claims as { readonly [name in 'iss' | 'sub']?: string };
-      const found =
-        groups === undefined ? undefined : yield* wait(groups.of({ claims, issuer, subject, isSystem }));
-      const principal = createPrincipal(claims, context, found);
-      trace?.({ stage: 'groups', principal });
-      return Object.freeze({ ok: true, principal });
-    } catch (error) {
+  /** Finds the groups of a subject, and makes the principal. */
+  function decidePrincipal(
+    claims: JsonObject,
+    isSystem: boolean,
+    trace?: Trace,
+  ): TokenDecision | Promise<TokenDecision> {
+    const refuseFor = (error: unknown): TokenDecision => {
       const refusal = refusalIn(error);
       trace?.({ stage: 'groups', principal: undefined, refusal });
       return { ...refused(refusal), claims };
-    }
+    };
+    const make = (found: readonly string[] | undefined): TokenDecision => {
+      try {
+        const principal = createPrincipal(claims, context, found);
+        trace?.({ stage: 'groups', principal });
+        return Object.freeze({ ok: true, principal });
+      } catch (error) {
+        return refuseFor(error);
+      }
+    };
+    if (groups === undefined) return make(undefined);
+    // Both are texts, or absent: that has been checked.
+    const issuer = own(claims, 'iss') as string | undefined;
+    const subject = own(claims, 'sub') as string | undefined;
+    return groups.of({ claims, issuer, subject, isSystem }).then(make, refuseFor);
   }
 
   return { decide, decideOnToken, clear: () => cache?.clear() };
-}
-
-/** Notes a refusal, if there is one. True: the decision ends with it. */
-function ends(verdict: Verdict, refusal: AuthError | undefined): boolean {
-  verdict.refusal ??= refusal;
-  return verdict.refusal !== undefined && verdict.trace === undefined;
 }
 
 function fail(fault: unknown): Promise<never> {
@@ -453,16 +315,6 @@ function fail(fault: unknown): Promise<never> {
 function placesOf(trace: Trace) {
   return (place: string, token: string | undefined, refusal: AuthError | undefined): void =>
     trace({ stage: 'place', place, hasToken: token !== undefined, refusal });
-}
-
-function isIssuer(issuer: unknown): issuer is string | undefined {
-  return issuer === undefined || (typeof issuer === 'string' && issuer !== '');
-}
-
-function notTheSystem(): AuthError {
-  return new AuthError('token_claims_invalid', {
-    detail: '`sub` is the systemSubject, but the token is not signed by a `system: true` keyset',
-  });
 }
 
 function ruleFailed({ claim }: ClaimCheck): AuthError {

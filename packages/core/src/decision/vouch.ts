@@ -1,0 +1,178 @@
+// Who vouches for the claims of a token: a key of its issuer, or the remote endpoint. Here are the
+// checks of form, type, algorithm, issuer and signature, in this order. No claim is judged.
+import { AuthError, refusalIn } from '../errors.ts';
+import type { Keyset } from '../keysets/keyset.ts';
+import type { KeysetIndex } from '../keysets/select.ts';
+import { isBearerToken, type RemoteEndpoint } from '../remote/endpoint.ts';
+import { findAlgorithm } from '../token/algorithms.ts';
+import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken } from '../token/parse.ts';
+import { type JsonObject, own } from '../values/json.ts';
+import type { AuthenticatorSettings } from './options.ts';
+import { findSigningKey, type SignedBy } from './signing-key.ts';
+import { run } from './steps.ts';
+import type { Trace } from './trace.ts';
+
+/** Claims, and who vouches for them: a key, an endpoint, or, in a trace only, neither. */
+export interface Vouched {
+  readonly claims: JsonObject;
+  readonly by: SignedBy | undefined;
+  readonly isRemote: boolean;
+}
+
+/** Collects the first refusal, which decides. Without a trace it also ends the decision. */
+export interface Verdict {
+  readonly trace: Trace | undefined;
+  refusal: AuthError | undefined;
+}
+
+/** Notes a refusal, if there is one. True: the decision ends with it. */
+export function ends(verdict: Verdict, refusal: AuthError | undefined): boolean {
+  verdict.refusal ??= refusal;
+  return verdict.refusal !== undefined && verdict.trace === undefined;
+}
+
+/** What is asked about a token. */
+export interface VouchingParts {
+  readonly index: KeysetIndex;
+  /** All keysets, for a trace. */
+  readonly keysets: readonly Keyset[];
+  readonly remote: RemoteEndpoint | undefined;
+}
+
+/** Answers who vouches for a token. @returns undefined where the verdict has the refusal, and the claims could not be read or do not matter */
+export type Vouch = (token: string, verdict: Verdict) => Vouched | undefined | Promise<Vouched | undefined>;
+
+/** Issuers write a handful of headers, one for each key. Together they take less than half a megabyte. */
+const MAX_HEADERS = 256;
+const MAX_HEADER_LENGTH = 512;
+
+/** Makes what asks the keysets, or the remote endpoint and then, where options say so, the keysets. */
+export function createVouch(
+  { types, maxTokenBytes, issuers, systemSubject, remote: remoteSettings }: AuthenticatorSettings,
+  { index, keysets, remote }: VouchingParts,
+): Vouch {
+  const knownHeaders = new Map<string, UnverifiedHeader>();
+
+  function byKey(token: string, verdict: Verdict): Vouched | undefined | Promise<Vouched | undefined> {
+    const { trace } = verdict;
+    let unverified: UnverifiedToken;
+    try {
+      unverified = parseToken(token, maxTokenBytes, knownHeaders);
+    } catch (error) {
+      const refusal = refusalIn(error);
+      trace?.({ stage: 'form', refusal });
+      ends(verdict, refusal);
+      return undefined;
+    }
+    trace?.({ stage: 'form' });
+    const { header, claims, newHeader } = unverified;
+
+    const isAccepted = types.has(header.typ === undefined ? undefined : normalizeType(header.typ));
+    const typeRefusal = isAccepted ? undefined : new AuthError('token_type_refused');
+    trace?.({ stage: 'typ', typ: header.typ, refusal: typeRefusal });
+    if (ends(verdict, typeRefusal)) return undefined;
+
+    const algorithm = findAlgorithm(header.alg)?.name;
+    const algorithmRefusal = algorithm === undefined ? new AuthError('token_algorithm_refused') : undefined;
+    trace?.({ stage: 'algorithm', alg: header.alg, refusal: algorithmRefusal });
+    if (ends(verdict, algorithmRefusal)) return undefined;
+
+    // The claim is unverified: it only narrows which keysets are asked.
+    const issuer = own(claims, 'iss');
+    const candidates = isIssuer(issuer) ? index.forIssuer(issuer) : [];
+    const issuerRefusal = judgeIssuer(issuer, candidates);
+    trace?.({ stage: 'issuer', issuer, vouchedBy: 'key', refusal: issuerRefusal });
+    if (ends(verdict, issuerRefusal)) return undefined;
+
+    const allows = ({ allowed }: Keyset) =>
+      algorithm !== undefined && (allowed === undefined || allowed.has(algorithm));
+    // Nearly always all do.
+    const asked = candidates.every(allows) ? candidates : candidates.filter(allows);
+    const conclude = (signed: SignedBy | AuthError): Vouched | undefined => {
+      const refusal = signed instanceof AuthError ? signed : undefined;
+      const by = signed instanceof AuthError ? undefined : signed;
+      const keyset = by?.keyset;
+      trace?.({ stage: 'signature', keysets, candidates, issuer, algorithm, signedBy: keyset, refusal });
+      if (ends(verdict, refusal)) return undefined;
+      if (by !== undefined && newHeader !== undefined) rememberHeader(newHeader, header);
+      return { claims, by, isRemote: false };
+    };
+    if (algorithm === undefined || asked.length === 0)
+      return conclude(new AuthError('token_algorithm_refused', { detail: 'no keyset takes its algorithm' }));
+    const signed = run(findSigningKey(unverified, algorithm, asked, trace));
+    return signed instanceof Promise ? signed.then(conclude) : conclude(signed);
+  }
+
+  function judgeIssuer(issuer: unknown, candidates: readonly Keyset[]): AuthError | undefined {
+    const untrusted = (detail: string) => new AuthError('token_issuer_untrusted', { detail });
+    if (!isIssuer(issuer)) return untrusted('iss is not a string');
+    if (candidates.length === 0) return untrusted('no keyset is for it');
+    return issuers?.(issuer) === false ? untrusted('it is not one of issuers') : undefined;
+  }
+
+  /** Only headers that a trusted key signed fill the room. A copy, which does not hold on to the token. */
+  function rememberHeader(encoded: string, header: UnverifiedHeader): void {
+    if (encoded.length > MAX_HEADER_LENGTH || knownHeaders.size >= MAX_HEADERS) return;
+    knownHeaders.set(Buffer.from(encoded, 'latin1').toString('latin1'), header);
+  }
+
+  /** The endpoint, and, where the options or the system's subject say so, the keysets after it. */
+  async function byEndpoint(
+    endpoint: RemoteEndpoint,
+    token: string,
+    verdict: Verdict,
+  ): Promise<Vouched | undefined> {
+    const { trace } = verdict;
+    // What is not a bearer token is not a token for the keysets either, and is refused there.
+    if (!isBearerToken(token, maxTokenBytes)) {
+      trace?.({ stage: 'remote', outcome: 'not asked' });
+      return byKey(token, verdict);
+    }
+    let claims: JsonObject | undefined;
+    let unavailable: AuthError | undefined;
+    try {
+      claims = await endpoint.validate(token);
+    } catch (error) {
+      unavailable = refusalIn(error);
+    }
+    const outcome = claims === undefined ? (unavailable ? 'unavailable' : 'rejected') : 'accepted';
+    const next = unavailable === undefined ? remoteSettings?.onReject : remoteSettings?.onError;
+    const isLast = claims === undefined && next !== 'next';
+    const refusal = isLast ? (unavailable ?? new AuthError('token_rejected')) : undefined;
+    trace?.({ stage: 'remote', outcome, detail: unavailable?.detail, refusal });
+    if (ends(verdict, refusal)) return undefined;
+    const isOfSystem = (of: JsonObject = {}) =>
+      systemSubject !== undefined && own(of, 'sub') === systemSubject;
+    if (claims !== undefined && (remoteSettings?.isSystem === true || !isOfSystem(claims)))
+      return { claims, by: undefined, isRemote: true };
+    const keyed: Verdict = { trace, refusal: undefined };
+    const signed = await byKey(token, keyed);
+    if (claims !== undefined) {
+      // Whatever the endpoint says, only a key of the system speaks for the system.
+      if (keyed.refusal === undefined && isOfSystem(signed?.claims)) return signed;
+      const impostor = keyed.refusal?.status === 503 ? keyed.refusal : notTheSystem();
+      trace?.({ stage: 'remote system', refusal: impostor });
+      ends(verdict, impostor);
+      return { claims, by: undefined, isRemote: true };
+    }
+    // Only the endpoint may know the token: while it does not answer, the token may be good.
+    const isUndecided = unavailable !== undefined && keyed.refusal?.status === 401;
+    if (isUndecided) trace?.({ stage: 'remote undecided', refusal: unavailable });
+    ends(verdict, isUndecided ? unavailable : keyed.refusal);
+    return signed;
+  }
+
+  return remote === undefined ? byKey : (token, verdict) => byEndpoint(remote, token, verdict);
+}
+
+/** True for an issuer that keysets can be found by. */
+export function isIssuer(issuer: unknown): issuer is string | undefined {
+  return issuer === undefined || (typeof issuer === 'string' && issuer !== '');
+}
+
+/** Why a token of the system's subject is refused that no keyset of the system has signed. */
+export function notTheSystem(): AuthError {
+  return new AuthError('token_claims_invalid', {
+    detail: '`sub` is the systemSubject, but the token is not signed by a `system: true` keyset',
+  });
+}
