@@ -40,7 +40,7 @@ export const RULES: Rules = {
     'apps/friends': ['*'],
     'apps/koa': ['*'],
     'apps/nestjs': ['*'],
-    scripts: [],
+    scripts: ['@latchkey/core/tools'],
   },
   foreign: { 'packages/core': ['lru-cache', 're2js', 'undici', 'yaml', 'node:*'] },
   pending: [],

@@ -5,10 +5,11 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 
 const REPORT = 'reports/tests.json';
 
-const steps: readonly (readonly [name: string, script: string])[] = [
+const steps: readonly (readonly [name: string, script: string, ...args: string[]])[] = [
   ['format and lint', 'lint'],
   ['types', 'types'],
   ['layers', 'layers'],
+  ['tables', 'tables', '--check'],
   ['conformance', 'conformance'],
   ['build', 'build'],
   ['packages', 'packages'],
@@ -28,13 +29,13 @@ if (!process.argv.includes('--after-tests')) {
   count(run('tests', 'test'));
 }
 countTests();
-for (const [name, script] of steps) count(run(name, script));
+for (const [name, script, ...args] of steps) count(run(name, script, args));
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-function run(name: string, script: string): boolean {
+function run(name: string, script: string, args: readonly string[] = []): boolean {
   console.log(`\n== ${name}`);
-  const { status } = spawnSync('pnpm', ['run', script], {
+  const { status } = spawnSync('pnpm', ['run', script, ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' },
   });

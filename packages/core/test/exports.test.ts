@@ -167,6 +167,8 @@ it('./tools exports these values', () => {
     'readUnverifiedToken',
     'removeKeys',
     'removeKeyset',
+    'ruleFormRows',
+    'ruleFormSchema',
     'updateKeyset',
     'writeDescriptor',
   ]);

@@ -2,12 +2,11 @@
 import { isScopeToken } from '../challenge.ts';
 import { ConfigError } from '../errors.ts';
 import type { JsonObject } from '../values/json.ts';
-import { isPlainObject } from '../values/readers.ts';
-import { compileForm, type Holds, type Requirement } from './forms.ts';
+import type { Holds, NormalRule } from './form.ts';
+import { NOTHING } from './forms.ts';
+import { checkOfRule, entriesOf, type RuleEntry } from './normalize.ts';
 import { claimAt, splitPath } from './path.ts';
-import { compileRow, isRow } from './rows.ts';
-import type { Literal, RequestParameters, Rules } from './rules.ts';
-import { compileSchema, isSchema } from './schema.ts';
+import type { RequestParameters, Rules } from './rules.ts';
 
 /** One claim's rule, ready to be evaluated. */
 export interface ClaimCheck {
@@ -21,8 +20,8 @@ export interface ClaimCheck {
   readonly scope: string | undefined;
   /** It compares with something on the request. */
   readonly needsRequest: boolean;
-  /** As it was given, for `explain`. */
-  readonly rule: unknown;
+  /** For `explain`: see `ruleText`. */
+  readonly rule: NormalRule;
   readonly holds: Holds;
 }
 
@@ -59,7 +58,13 @@ export function compileRules<const R extends Rules>(
   path = 'claims',
 ): CompiledRules<R> {
   if (isCompiled(rules)) return rules;
-  return made(readRules(rules, path));
+  refuseCompiled(rules, path);
+  if (Array.isArray(rules)) {
+    if (rules.length === 0) throw new ConfigError(path, 'expected at least one rule');
+    rules.forEach((entry, index) => void refuseCompiled(entry, `${path}[${index}]`));
+  }
+  const rows = new Set<string>();
+  return made(entriesOf(rules, path).map((entry) => compileEntry(entry, rows)));
 }
 
 function made<R>(checks: readonly ClaimCheck[], name?: string): CompiledRules<R> {
@@ -82,7 +87,14 @@ export function route(name: string): CompiledRules {
   const holds: Holds = () => {
     throw new TypeError(`route ${name}: the rules of a route are for authorize to find`);
   };
-  return made([checkOf(`route ${name}`, [], { holds, rule: name })], name);
+  const check = {
+    claim: `route ${name}`,
+    path: () => [],
+    isScope: false,
+    scope: undefined,
+    needsRequest: false,
+  };
+  return made([Object.freeze({ ...check, rule: NOTHING, holds })], name);
 }
 
 /** The first check that does not hold; undefined if all do. */
@@ -127,93 +139,47 @@ function refuseCompiled(value: unknown, path: string): void {
     throw new ConfigError(path, 'compiled rules, and those of a route, stand by themselves');
 }
 
-function readRules(rules: unknown, path: string): readonly ClaimCheck[] {
-  refuseCompiled(rules, path);
-  if (isSchema(rules)) return [checkOf('', [], { holds: compileSchema(rules, path), rule: rules })];
-  if (Array.isArray(rules)) return readRuleList(rules, path);
-  if (!isPlainObject(rules)) throw new ConfigError(path, 'expected rules by claim name');
-  return Object.entries(rules).map(([claim, rule]) => compileByName(claim, rule, `${path}.${claim}`));
-}
-
-function readRuleList(rules: readonly unknown[], path: string): readonly ClaimCheck[] {
-  if (rules.length === 0) throw new ConfigError(path, 'expected at least one rule');
-  const rows = new Set<string>();
-  return Array.from(rules, (entry, index) => {
-    const at = `${path}[${index}]`;
-    if (!isPlainObject(entry)) {
-      throw new ConfigError(at, 'expected rules by claim name, a path with a rule, or a row');
-    }
-    if (isRow(entry, at)) {
-      const row = compileRow(entry, at);
-      if (rows.has(row.name)) throw new ConfigError(`${at}.name`, `${row.name} has a row already`);
-      rows.add(row.name);
-      return checkOf(row.name, [row.name], { ...row, rule: entry }, row.name);
-    }
-    if (Array.isArray(entry.path) && Object.keys(entry).length === 2 && 'rule' in entry) {
-      return compileByPath(entry.path, entry.rule, at);
-    }
-    return readRules(entry, at);
-  }).flat();
-}
-
-function compileByName(claim: string, rule: unknown, path: string): ClaimCheck {
-  if (claim === 'iss') throw new ConfigError(path, 'use issuers: a rule on iss does not choose keys');
-  return checkOf(claim, [claim], { ...compileOptional(rule, path, LIST_CLAIMS.has(claim)), rule }, claim);
-}
-
-function compileByPath(names: readonly unknown[], rule: unknown, path: string): ClaimCheck {
-  if (names.length === 0 || !names.every((name) => typeof name === 'string' && name !== '')) {
-    throw new ConfigError(`${path}.path`, 'expected names');
-  }
-  const place = names.map(String);
+function compileEntry({ place, kind, path: at, normalize }: RuleEntry, rows: Set<string>): ClaimCheck {
+  const rule = normalize();
   const claim = place.join('.');
-  const requirement = compileOptional(rule, `${path}.rule`, place.length === 1 && LIST_CLAIMS.has(claim));
-  return checkOf(claim, place, { ...requirement, rule });
-}
-
-/**
- * @param place the way to the claim
- * @param name what is to be read as a way where the options have a delimiter; undefined where the way is given
- */
-function checkOf(
-  claim: string,
-  place: readonly string[],
-  {
-    holds: judge,
-    names = [],
-    excludes,
-    needsRequest: looksAtRequest,
-    rule,
-  }: Partial<Requirement> & Pick<Requirement, 'holds'> & Pick<ClaimCheck, 'rule'>,
-  name?: string,
-): ClaimCheck {
   const top = place.length === 1 ? claim : '';
+  const isList = LIST_CLAIMS.has(top);
+  if (kind === 'row') {
+    if (rows.has(claim)) throw new ConfigError(`${at}.name`, `${claim} has a row already`);
+    rows.add(claim);
+  } else if (isList) {
+    refuseSpaces(rule, kind === 'path' ? `${at}.rule` : at);
+  }
   const isScope = SCOPE_CLAIMS.has(top);
   const scopes =
-    isScope && !excludes ? names.filter((item) => typeof item === 'string').filter(isScopeToken) : [];
-  // An application has one delimiter, or a few: each is split by once.
-  const paths = new Map<string | undefined, readonly string[]>([[undefined, Object.freeze([...place])]]);
-  const path: ClaimCheck['path'] = (delimiter) => {
-    const known = paths.get(name === undefined ? undefined : delimiter);
-    if (known !== undefined) return known;
-    const split = splitPath(name ?? claim, delimiter);
-    paths.set(delimiter, split);
-    return split;
-  };
-  const split = LIST_CLAIMS.has(top) ? rememberingSplit() : undefined;
-  const holds: Holds =
-    split === undefined
-      ? judge
-      : (value, request) => judge(typeof value === 'string' ? split(value) : value, request);
+    isScope && rule.form !== 'noneOf'
+      ? rule.names.filter((item) => typeof item === 'string').filter(isScopeToken)
+      : [];
+  const judge = checkOfRule(rule);
+  const split = rememberingSplit();
   return Object.freeze({
     claim,
-    path,
-    holds,
+    path: kind === 'name' || kind === 'row' ? pathsOf(claim) : () => place,
     isScope,
     scope: scopes.length > 0 ? scopes.join(' ') : undefined,
-    needsRequest: looksAtRequest === true,
+    needsRequest: rule.form === 'fromRequest',
     rule,
+    holds: isList
+      ? (value, request) => judge(typeof value === 'string' ? split(value) : value, request)
+      : judge,
   });
+}
+
+/** The way to a claim by its name. An application has one delimiter, or a few: the name is split once by each. */
+function pathsOf(name: string): ClaimCheck['path'] {
+  const paths = new Map<string | undefined, readonly string[]>();
+  return (delimiter) => {
+    const known = paths.get(delimiter);
+    if (known !== undefined) return known;
+    const path = Object.freeze(splitPath(name, delimiter));
+    paths.set(delimiter, path);
+    return path;
+  };
 }
 
 /** Of a service's tokens, most say the same list, one after the other. */
@@ -229,24 +195,10 @@ function rememberingSplit(): (text: string) => readonly string[] {
   };
 }
 
-function compileOptional(rule: unknown, path: string, isList: boolean): Requirement {
-  const isOptional = isPlainObject(rule) && Object.hasOwn(rule, 'optional') && Object.keys(rule).length === 1;
-  const requirement = compileForm(isOptional ? rule.optional : rule, path);
-  if (isList) refuseSpaces(requirement.names, path);
-  if (!isOptional) return requirement;
-  return {
-    ...requirement,
-    holds: (value, request) => value === undefined || requirement.holds(value, request),
-  };
-}
-
-function refuseSpaces(names: readonly Literal[], path: string): void {
-  for (const name of names) {
-    if (typeof name === 'string' && (name === '' || name.includes(' '))) {
-      throw new ConfigError(
-        path,
-        `can never hold, or never fail: the claim is a list, so name each item, like ['a', 'b']`,
-      );
-    }
-  }
+function refuseSpaces({ names }: NormalRule, path: string): void {
+  if (names.some((name) => typeof name === 'string' && (name === '' || name.includes(' '))))
+    throw new ConfigError(
+      path,
+      `can never hold, or never fail: the claim is a list, so name each item, like ['a', 'b']`,
+    );
 }

@@ -1,190 +1,204 @@
-// What each form of a rule asks of a claim: from data to a function. Which claim that is, compile.ts says.
-
+// The table of rule forms. One entry is everything that a form is: how it is read, evaluated, explained, compared and
+// documented. How rules are written around the forms is in normalize.ts.
+import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../errors.ts';
 import type { JsonValue } from '../values/json.ts';
-import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
+import { textOf } from '../values/text.ts';
+import { defineForm, isLiteral, LIST, type NormalRule, type RuleForm, readLiterals } from './form.ts';
 import { compilePattern } from './pattern.ts';
-import type { Literal, RequestParameters } from './rules.ts';
-import { callForeign, compileSchema, isSchema } from './schema.ts';
+import type { FromRequestRule, Literal, RequestParameters } from './rules.ts';
+import { callForeign, compileSchema, type StandardSchema } from './schema.ts';
 
-/**
- * Judges a claim.
- * @param value undefined: the claim is absent
- * @param request for rules that look at it
- */
-export type Holds = (value: JsonValue | undefined, request: RequestParameters | undefined) => boolean;
+export const allOf = defineForm({
+  ...LIST,
+  name: 'allOf',
+  doc: 'The claim is an array, and has every one of these.',
+  example: "roles: { allOf: ['admin', 'dev'] }",
+  holds: (items) => (claim) => Array.isArray(claim) && items.every((item) => claim.includes(item)),
+  text: (items) => `has all of ${textOf(items)}`,
+  implies: allOfImplies,
+});
 
-/** One form, ready to be evaluated. */
-export interface Requirement {
-  readonly holds: Holds;
-  /** The literals that it names. */
-  readonly names: readonly Literal[];
-  /** None of the names would satisfy it. */
-  readonly excludes?: true;
-  /** It compares with something on the request. */
-  readonly needsRequest?: true;
-}
+export const anyOf = defineForm({
+  ...LIST,
+  name: 'anyOf',
+  doc: 'The claim is one of these, or an array in which one of them is.',
+  example: "dept: { anyOf: ['IT', 'HR'] }",
+  holds: (items) => {
+    const [first] = items;
+    return first !== undefined && items.length === 1
+      ? (claim) => hasItem(claim, first)
+      : (claim) => items.some((item) => hasItem(claim, item));
+  },
+  text: (items) => (items.length === 1 ? textOf(items[0]) : `is or has one of ${textOf(items)}`),
+  implies: (items, { form, names }) => form === 'anyOf' && includesAll(names, items),
+});
 
-type FormCompiler = (value: unknown, path: string, options: UncheckedOptions) => Requirement;
-
-const FORMS: ReadonlyMap<string, FormCompiler> = new Map<string, FormCompiler>([
-  ['allOf', allOfForm],
-  ['anyOf', anyOfForm],
-  ['noneOf', noneOfForm],
-  ['exactly', exactlyForm],
-  ['values', valuesForm],
-  ['pattern', patternForm],
-  ['present', presentForm],
-  ['fromRequest', fromRequestForm],
-]);
-/** What may stand beside a form. */
-const MODIFIERS: ReadonlyMap<string, readonly string[]> = new Map([
-  ['allOf', ['split']],
-  ['anyOf', ['split']],
-  ['noneOf', ['split']],
-  ['exactly', ['split']],
-  ['values', ['split']],
-  ['pattern', ['split', 'match']],
-]);
-const FORM_NAMES = [...FORMS.keys(), 'optional'].join(', ');
-
-/**
- * Compiles one rule that is not optional.
- * @throws ConfigError for what is no rule, and for one that could never fail or never hold
- */
-export function compileForm(rule: unknown, path: string): Requirement {
-  if (isLiteral(rule)) return { names: [rule], holds: (value) => hasItem(value, rule) };
-  if (Array.isArray(rule)) return allOfForm(rule, path);
-  if (rule instanceof RegExp) return patternForm(rule, path, {});
-  if (isSchema(rule)) return { names: [], holds: compileSchema(rule, path) };
-  if (!isPlainObject(rule)) throw new ConfigError(path, 'expected a rule');
-  const [form, ...others] = Object.keys(rule).filter((name) => name !== 'split' && name !== 'match');
-  if (form === undefined || others.length > 0) throw new ConfigError(path, `expected one of ${FORM_NAMES}`);
-  if (form === 'optional') throw new ConfigError(path, 'optional cannot stand inside optional');
-  const compile = FORMS.get(form);
-  if (compile === undefined)
-    throw new ConfigError(`${path}.${form}`, `unknown rule; expected one of ${FORM_NAMES}`);
-  for (const modifier of ['split', 'match']) {
-    if (rule[modifier] !== undefined && MODIFIERS.get(form)?.includes(modifier) !== true) {
-      throw new ConfigError(`${path}.${modifier}`, `does not go with ${form}`);
-    }
-  }
-  const requirement = compile(rule[form], `${path}.${form}`, rule);
-  return rule.split === undefined ? requirement : splitting(requirement, rule.split, `${path}.split`);
-}
-
-/** Equal by type and value, alone or among the items: 4 is not "4", and true is not "true". */
-export function hasItem(value: JsonValue | undefined, literal: Literal): boolean {
-  return Array.isArray(value) ? value.includes(literal) : value === literal;
-}
-
-/** Reads a list of literals with at least one in it. @throws ConfigError */
-export function readLiterals(items: unknown, path: string): readonly Literal[] {
-  if (!Array.isArray(items) || items.length === 0) throw new ConfigError(path, 'expected at least one value');
-  // Array.from, because map passes over holes.
-  return Array.from(items, (item, index) => {
-    if (!isLiteral(item)) throw new ConfigError(`${path}[${index}]`, 'expected a string, number or boolean');
-    return item;
-  });
-}
-
-function allOfForm(items: unknown, path: string): Requirement {
-  const names = readLiterals(items, path);
-  return { names, holds: (value) => Array.isArray(value) && names.every((name) => value.includes(name)) };
-}
-
-function anyOfForm(items: unknown, path: string): Requirement {
-  const names = readLiterals(items, path);
-  return { names, holds: (value) => names.some((name) => hasItem(value, name)) };
-}
-
-function noneOfForm(items: unknown, path: string): Requirement {
-  const names = readLiterals(items, path);
-  const types = new Set(names.map((name) => typeof name));
-  const isOther = (value: JsonValue | undefined) =>
-    isLiteral(value) && types.has(typeof value) && !names.includes(value);
-  return {
-    names,
-    excludes: true,
+const noneOf = defineForm({
+  ...LIST,
+  name: 'noneOf',
+  doc: 'The claim is there and is comparable to these, but none of them is it, or is in it.',
+  example: "groups: { noneOf: ['banned'] }",
+  holds: (items) => {
+    const types = typesOf(items);
+    const isOther = (claim: JsonValue | undefined) =>
+      isLiteral(claim) && types.has(typeof claim) && !items.includes(claim);
     // What cannot be compared has not been cleared.
-    holds: (value) => (Array.isArray(value) ? value.every(isOther) : isOther(value)),
-  };
-}
+    return (claim) => (Array.isArray(claim) ? claim.every(isOther) : isOther(claim));
+  },
+  text: (items) => `is there, and neither is nor has one of ${textOf(items)}`,
+  implies: (items, { form, names }) => {
+    const types = typesOf(items);
+    return (
+      form === 'noneOf' &&
+      includesAll([...typesOf(names)], [...types]) &&
+      // No claim of another type satisfies this rule, so that what the other rule excludes of it does not count.
+      includesAll(
+        items,
+        names.filter((name) => types.has(typeof name)),
+      )
+    );
+  },
+});
 
-function exactlyForm(items: unknown, path: string): Requirement {
-  const names = readLiterals(items, path);
-  const named: readonly unknown[] = names;
-  return {
-    names,
-    holds: (value) =>
-      Array.isArray(value) &&
-      names.every((name) => value.includes(name)) &&
-      value.every((item) => named.includes(item)),
-  };
-}
+const exactly = defineForm({
+  ...LIST,
+  name: 'exactly',
+  doc: 'The claim is an array of these, in any order, and of nothing else.',
+  example: "groups: { exactly: ['finance', 'staff'] }",
+  holds: (items) => (claim) => Array.isArray(claim) && includesAll(claim, items) && includesAll(items, claim),
+  text: (items) => `has ${textOf(items)} and no others`,
+  implies: (items, other) =>
+    allOfImplies(items, other) ||
+    (other.form === 'exactly' && includesAll(items, other.names) && includesAll(other.names, items)),
+});
 
-function valuesForm(items: unknown, path: string): Requirement {
-  const names = readLiterals(items, path);
-  return { names, holds: (value) => names.every((name) => hasItem(value, name)) };
-}
+const values: RuleForm = {
+  ...allOf,
+  name: 'values',
+  doc: 'The claim, as a single value or as an array, has every one of these.',
+  example: "roles: { values: ['admin'] }",
+  // A single value is never two values, so that several of them are allOf.
+  normalize: (written, path) => {
+    const items = [...new Set(readLiterals(written, path))];
+    return (items.length === 1 ? anyOf : allOf).normalize(items, path);
+  },
+};
 
-function patternForm(source: unknown, path: string, { match }: UncheckedOptions): Requirement {
-  if (typeof source !== 'string' && !(source instanceof RegExp))
-    throw new ConfigError(path, 'expected a pattern');
-  if (match !== undefined && match !== 'search') throw new ConfigError(path, `match: expected 'search'`);
-  const matches = compilePattern(source, path, match === 'search');
-  const matchesItem = (item: JsonValue) => typeof item === 'string' && matches(item);
-  return {
-    names: [],
-    holds: (value) =>
-      value !== undefined && (Array.isArray(value) ? value.some(matchesItem) : matchesItem(value)),
-  };
-}
+export const pattern = defineForm<{ readonly source: string | RegExp; readonly search: boolean }>({
+  name: 'pattern',
+  modifiers: ['split', 'match'],
+  schema: { $ref: '#/$defs/text' },
+  doc: 'A regular expression in the syntax of RE2. It has to match the claim as a whole.',
+  example: "email: { pattern: '[^@]+@example[.]com' }",
+  read: (source, path, { match }) => {
+    if (typeof source !== 'string' && !(source instanceof RegExp))
+      throw new ConfigError(path, 'expected a pattern');
+    if (match !== undefined && match !== 'search') throw new ConfigError(path, `match: expected 'search'`);
+    return { source, search: match === 'search' };
+  },
+  holds: ({ source, search }, path) => {
+    const matches = compilePattern(source, path, search);
+    const matchesItem = (item: JsonValue) => typeof item === 'string' && matches(item);
+    return (claim) =>
+      claim !== undefined && (Array.isArray(claim) ? claim.some(matchesItem) : matchesItem(claim));
+  },
+  text: ({ source, search }) =>
+    `matches ${source instanceof RegExp ? String(source) : textOf(source)}${search ? ', in any part of it' : ''}`,
+  implies: ({ source }, { form, value }) =>
+    form === 'pattern' && isDeepStrictEqual(value, { source, search: true }),
+});
 
-function presentForm(value: unknown, path: string): Requirement {
-  if (value !== true) throw new ConfigError(path, 'expected true');
-  return { names: [], holds: (claim) => claim !== undefined && claim !== null };
-}
+const present = defineForm<true>({
+  name: 'present',
+  modifiers: [],
+  schema: { const: true },
+  doc: 'The claim is there and is not null; its value does not matter.',
+  example: 'email: { present: true }',
+  read: (written, path) => {
+    if (written !== true) throw new ConfigError(path, 'expected true');
+    return written;
+  },
+  holds: () => (claim) => claim !== undefined && claim !== null,
+  text: () => 'is there',
+});
 
-function fromRequestForm(read: unknown, path: string): Requirement {
-  const get =
-    typeof read === 'function'
-      ? (request: RequestParameters): unknown => read(request)
-      : readPlace(read, path);
-  return {
-    names: [],
-    needsRequest: true,
-    holds: (value, request) => {
+const EXPECTED_PLACE = 'expected a function, params.NAME or headers.NAME';
+
+const fromRequest = defineForm<FromRequestRule['fromRequest']>({
+  name: 'fromRequest',
+  modifiers: [],
+  schema: { type: 'string', pattern: '^(?:params|headers)\\..+|\\$\\{[A-Z_][A-Z0-9_]*\\}' },
+  doc: 'The claim is equal to a path parameter or a header of the request. For rules of routes.',
+  example: "tenant: { fromRequest: 'params.tenant' }",
+  read: (read, path) => {
+    if (typeof read === 'string') return read;
+    if (typeof read !== 'function') throw new ConfigError(path, EXPECTED_PLACE);
+    return (request) => read(request);
+  },
+  holds: (read, path) => {
+    const get = typeof read === 'string' ? readPlace(read, path) : read;
+    return (claim, request) => {
       if (request === undefined) throw new TypeError(`${path}: there is no request to compare with`);
       const wanted = callForeign(() => get(request), path);
-      return isLiteral(wanted) && hasItem(value, wanted);
-    },
+      return isLiteral(wanted) && hasItem(claim, wanted);
+    };
+  },
+  text: (read) => `is ${typeof read === 'string' ? read : 'what a function says'} of the request`,
+});
+
+/** Each form that is written under its name, in the order of messages and documentation. */
+export const FORMS: ReadonlyMap<string, RuleForm> = new Map(
+  [allOf, anyOf, noneOf, exactly, values, pattern, present, fromRequest].map((form) => [form.name, form]),
+);
+
+/** The form of a Standard Schema, which is written without a name. */
+export function schemaRule(schema: StandardSchema, path: string): NormalRule {
+  return {
+    form: 'schema',
+    value: schema,
+    names: [],
+    text: 'what a schema accepts',
+    compile: () => compileSchema(schema, path),
+    implies: ({ value }) => value === schema,
   };
 }
 
-function readPlace(place: unknown, path: string): (request: RequestParameters) => unknown {
-  const found = typeof place === 'string' ? /^(params|headers)\.(.+)$/.exec(place) : null;
-  if (found === null) throw new ConfigError(path, 'expected a function, params.NAME or headers.NAME');
+/** A rule that every claim satisfies: a row that neither requires nor validates its claim. */
+export const NOTHING: NormalRule = {
+  form: 'nothing',
+  value: undefined,
+  names: [],
+  text: 'may be absent',
+  compile: () => () => true,
+  implies: ({ form }) => form === 'nothing',
+};
+
+/** Equal by type and value, alone or among the items: 4 is not "4", and true is not "true". */
+function hasItem(claim: JsonValue | undefined, literal: Literal): boolean {
+  return Array.isArray(claim) ? claim.includes(literal) : claim === literal;
+}
+
+function includesAll(list: readonly unknown[], items: readonly unknown[]): boolean {
+  return items.every((item) => list.includes(item));
+}
+
+function allOfImplies(items: readonly Literal[], { form, names }: NormalRule): boolean {
+  if (form === 'anyOf') return names.some((name) => items.includes(name));
+  return form === 'allOf' && includesAll(items, names);
+}
+
+function typesOf(items: readonly Literal[]): ReadonlySet<string> {
+  return new Set(items.map((item) => typeof item));
+}
+
+function readPlace(place: string, path: string): (request: RequestParameters) => unknown {
+  const found = /^(params|headers)\.(.+)$/.exec(place);
+  if (found === null) throw new ConfigError(path, EXPECTED_PLACE);
   const [, part, name = ''] = found;
   return ({ params, headers }) => {
     const values: object = part === 'params' ? params : headers;
     const key = part === 'params' ? name : name.toLowerCase();
     return Object.hasOwn(values, key) ? Reflect.get(values, key) : undefined;
   };
-}
-
-function splitting(requirement: Requirement, separator: unknown, path: string): Requirement {
-  if (typeof separator !== 'string' || separator === '') throw new ConfigError(path, 'expected a text');
-  return {
-    ...requirement,
-    holds: (value, request) =>
-      requirement.holds(
-        typeof value === 'string' ? value.split(separator).filter((item) => item !== '') : value,
-        request,
-      ),
-  };
-}
-
-function isLiteral(value: unknown): value is Literal {
-  return typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
 }

@@ -53,22 +53,18 @@ type ClaimType<Claim, R> = Claim extends ListClaim
       ? R | readonly unknown[]
       : R extends Literal
         ? R
-        : R extends readonly (infer T)[]
+        : R extends readonly (infer T)[] | AllOfRule<infer T> | ExactlyRule<infer T>
           ? List<T>
-          : R extends AllOfRule<infer T>
-            ? List<T>
-            : R extends ExactlyRule<infer T>
-              ? List<T>
-              : R extends AnyOfRule<infer T>
-                ? T | readonly unknown[]
-                : R extends ValuesRule<infer T>
-                  ? T | List<T>
-                  : R extends NoneOfRule<infer T>
-                    ? Widened<T> | List<T>
-                    : R extends PatternRule | RegExp
-                      ? string | readonly unknown[]
-                      : R extends PresentRule
-                        ? NonNullable<unknown>
-                        : unknown;
+          : R extends AnyOfRule<infer T>
+            ? T | readonly unknown[]
+            : R extends ValuesRule<infer T>
+              ? T | List<T>
+              : R extends NoneOfRule<infer T>
+                ? Widened<T> | List<T>
+                : R extends PatternRule | RegExp
+                  ? string | readonly unknown[]
+                  : R extends PresentRule
+                    ? NonNullable<unknown>
+                    : unknown;
 
 type Widened<T> = T extends string ? string : T extends number ? number : T extends boolean ? boolean : T;

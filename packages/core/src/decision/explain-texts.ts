@@ -1,8 +1,16 @@
 // One check of an explanation, and how its texts are written. It judges nothing.
 
-import { isSchema } from '../claims/schema.ts';
+import { ruleText } from '../claims/normalize.ts';
 import type { AuthError, AuthErrorCode } from '../errors.ts';
-import { isPlainObject } from '../values/readers.ts';
+import type { VerificationKey } from '../jwk/import-jwks.ts';
+import type { Keyset } from '../keysets/keyset.ts';
+import { textOf } from '../values/text.ts';
+import type { AuthenticatorSettings } from './options.ts';
+import type { TraceEvent } from './trace.ts';
+
+/** An event of one stage. */
+export type StageEvent<Stage extends TraceEvent['stage']> = Extract<TraceEvent, { readonly stage: Stage }> &
+  Pick<TraceEvent, 'refusal'>;
 
 /** One check. Its texts may hold claims of the token, and nothing of its signature or of a key. */
 export interface ExplainedCheck {
@@ -32,9 +40,6 @@ export interface ExplainedCheck {
   readonly checks?: readonly ExplainedCheck[] | undefined;
 }
 
-/** A longer text is cut: an explanation is read by people. */
-const MAX_TEXT = 300;
-
 /** What a refusal says. */
 export function refusalText({ status, code, detail, message }: AuthError) {
   return { outcome: status === 503 ? 'unknown' : 'failed', code, detail: detail ?? message } as const;
@@ -54,55 +59,99 @@ export function withoutCodes(checks: readonly ExplainedCheck[]): readonly Explai
   );
 }
 
-/** A JSON value, as text. */
-export function textOf(value: unknown): string {
-  if (value === undefined) return 'absent';
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
-}
-
 /** A time of a claim, which is seconds, as people read it. */
 export function timeText(value: unknown): string {
   const isTime = typeof value === 'number' && Math.abs(value) < 8.64e12;
   return isTime ? `${value} (${new Date(value * 1000).toISOString()})` : textOf(value);
 }
 
-/** What a rule asks, as a sentence without its subject. */
-export function ruleText(rule: unknown): string {
-  if (rule instanceof RegExp) return `matches ${String(rule)}`;
-  if (isSchema(rule)) return 'what a schema accepts';
-  if (Array.isArray(rule)) return `has all of ${textOf(rule)}`;
-  if (!isPlainObject(rule)) return textOf(rule);
-  if ('name' in rule || 'path' in rule) return rowText(rule);
-  const [form = '', value] =
-    Object.entries(rule).find(([name]) => name !== 'split' && name !== 'match') ?? [];
-  const sentence = FORMS.get(form)?.(value) ?? textOf(rule);
-  return [sentence, ...partsOf(rule)].join(', ');
+/** What one keyset has for the token. */
+export function keysetCheck({
+  keyset,
+  kid,
+  snapshot,
+  tried,
+  known,
+  refusal,
+}: StageEvent<'keyset'>): ExplainedCheck {
+  const about = { check: 'keys', about: keyset.name, actual: `kid ${textOf(kid)}` } as const;
+  if (refusal !== undefined) return { ...about, ...refusalText(refusal) };
+  const names = snapshot?.keys.map(nameOf) ?? [];
+  const checks = tried.map(
+    ({ key, hasSigned }): ExplainedCheck => ({
+      check: 'keys',
+      about: nameOf(key),
+      outcome: hasSigned ? 'passed' : 'failed',
+      detail: hasSigned ? 'has signed it' : 'has not signed it',
+    }),
+  );
+  return {
+    ...about,
+    expected: `${keyset.report().source}, with ${names.length === 0 ? 'no keys' : names.join(', ')}`,
+    outcome: tried.some(({ hasSigned }) => hasSigned) ? 'passed' : 'failed',
+    detail: tried.length > 0 ? undefined : known ? 'none takes its algorithm' : 'has no such key',
+    checks,
+  };
 }
 
-const FORMS: ReadonlyMap<string, (value: unknown) => string> = new Map<string, (value: unknown) => string>([
-  ['allOf', (value) => `has all of ${textOf(value)}`],
-  ['values', (value) => `has all of ${textOf(value)}`],
-  ['anyOf', (value) => `is or has one of ${textOf(value)}`],
-  ['noneOf', (value) => `is there, and neither is nor has one of ${textOf(value)}`],
-  ['exactly', (value) => `has ${textOf(value)} and no others`],
-  ['pattern', (value) => `matches ${value instanceof RegExp ? String(value) : textOf(value)}`],
-  ['present', () => 'is there'],
-  ['optional', (value) => `is absent, or ${ruleText(value)}`],
-  [
-    'fromRequest',
-    (value) => `is ${typeof value === 'string' ? value : 'what a function says'} of the request`,
-  ],
-]);
-
-function partsOf({ split, match }: Readonly<Record<string, unknown>>): readonly string[] {
-  const parts = [];
-  if (split !== undefined) parts.push(`split at ${textOf(split)}`);
-  if (match !== undefined) parts.push('in any part of it');
-  return parts;
+/** Why a keyset is not asked; undefined for one that may be. */
+export function whySkipped(
+  keyset: Keyset,
+  { candidates, issuer, algorithm }: StageEvent<'signature'>,
+): string | undefined {
+  if (!candidates.includes(keyset)) {
+    if (keyset.issuer !== undefined) return `is for tokens of ${textOf(keyset.issuer)} alone`;
+    return issuer === undefined
+      ? 'is not for tokens without iss'
+      : 'is for tokens whose iss no other keyset names';
+  }
+  if (algorithm === undefined) return 'is not asked about such an algorithm';
+  if (keyset.allowed === undefined || keyset.allowed.has(algorithm)) return undefined;
+  return `its allowedAlgorithms are ${[...keyset.allowed].join(', ')}`;
 }
 
-function rowText({ required, validate, type = 'STRING', value }: Readonly<Record<string, unknown>>): string {
-  const presence = required === true ? 'is there' : 'may be absent';
-  return validate === true ? `${presence}; ${String(type)} ${textOf(value)}` : presence;
+/** Never by its thumbprint: that of a symmetric key is a digest of the secret (RFC 7638 §7). */
+function nameOf({ kid }: VerificationKey): string {
+  return kid === undefined ? 'a key without a kid' : `key ${kid}`;
+}
+
+const TIMES: ReadonlySet<string> = new Set(['exp', 'nbf', 'iat']);
+
+/** What a check of a registered claim says. */
+export function registeredTexts(
+  { check, claims, nowMs, isRemote, refusal }: StageEvent<'registered claim'>,
+  { registered }: AuthenticatorSettings,
+): Pick<ExplainedCheck, 'outcome' | 'expected' | 'actual' | 'detail' | 'code'> {
+  const { claim } = check;
+  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
+  if (claim === 'aud' && (registered.audience === null || (isRemote && value === undefined)))
+    return { outcome: 'skipped', actual: textOf(value), detail: 'the audience is not checked' };
+  const actual = claim === 'cnf' ? 'there' : TIMES.has(claim) ? timeText(value) : textOf(value);
+  return { expected: check.expected(new Date(nowMs).toISOString()), actual, ...outcomeOf(refusal) };
+}
+
+/** What a rule says of a claim. */
+export function ruleCheck({
+  stage,
+  check,
+  value,
+  holds,
+  refusal,
+}: StageEvent<'claims' | 'route'>): ExplainedCheck {
+  const about = {
+    check: stage,
+    about: check.claim === '' ? 'all claims' : check.claim,
+    expected: ruleText(check.rule),
+    actual: textOf(value),
+  };
+  if (holds === undefined)
+    return {
+      ...about,
+      outcome: 'unknown',
+      code: refusal?.code,
+      detail: 'compares with the request, and there is none',
+    };
+  return refusal === undefined
+    ? { ...about, outcome: 'passed' }
+    : { ...about, outcome: 'failed', code: refusal.code };
 }

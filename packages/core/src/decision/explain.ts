@@ -2,16 +2,18 @@
 import type { CompiledRules } from '../claims/compile.ts';
 import type { RequestView } from '../credentials/request.ts';
 import type { AuthErrorCode } from '../errors.ts';
-import type { VerificationKey } from '../jwk/import-jwks.ts';
 import type { Keyset } from '../keysets/keyset.ts';
+import { textOf } from '../values/text.ts';
 import { compileAccess } from './access.ts';
 import {
   type ExplainedCheck,
+  keysetCheck,
   outcomeOf,
   refusalText,
-  ruleText,
-  textOf,
-  timeText,
+  registeredTexts,
+  ruleCheck,
+  type StageEvent,
+  whySkipped,
   withoutCodes,
 } from './explain-texts.ts';
 import type { AuthenticatorSettings } from './options.ts';
@@ -56,8 +58,6 @@ export async function explain(
   };
 }
 
-type Event<Stage extends TraceEvent['stage']> = Extract<TraceEvent, { readonly stage: Stage }>;
-
 function createRecorder(settings: AuthenticatorSettings) {
   let checks: ExplainedCheck[] = [];
   const places: ExplainedCheck[] = [];
@@ -67,7 +67,7 @@ function createRecorder(settings: AuthenticatorSettings) {
   let isVerified = false;
 
   const write: {
-    readonly [S in TraceEvent['stage']]: (event: Event<S> & Pick<TraceEvent, 'refusal'>) => void;
+    readonly [S in TraceEvent['stage']]: (event: StageEvent<S>) => void;
   } = {
     place: ({ place, hasToken, refusal }) => {
       const found = hasToken
@@ -212,91 +212,3 @@ const SIGNATURE_TEXTS: ReadonlyMap<AuthErrorCode, string> = new Map<AuthErrorCod
   ['token_signature_invalid', 'no key has signed it'],
   ['token_key_unknown', 'no key fits'],
 ]);
-
-function keysetCheck({
-  keyset,
-  kid,
-  snapshot,
-  tried,
-  known,
-  refusal,
-}: Event<'keyset'> & Pick<TraceEvent, 'refusal'>): ExplainedCheck {
-  const about = { check: 'keys', about: keyset.name, actual: `kid ${textOf(kid)}` } as const;
-  if (refusal !== undefined) return { ...about, ...refusalText(refusal) };
-  const names = snapshot?.keys.map(nameOf) ?? [];
-  const checks = tried.map(
-    ({ key, hasSigned }): ExplainedCheck => ({
-      check: 'keys',
-      about: nameOf(key),
-      outcome: hasSigned ? 'passed' : 'failed',
-      detail: hasSigned ? 'has signed it' : 'has not signed it',
-    }),
-  );
-  return {
-    ...about,
-    expected: `${keyset.report().source}, with ${names.length === 0 ? 'no keys' : names.join(', ')}`,
-    outcome: tried.some(({ hasSigned }) => hasSigned) ? 'passed' : 'failed',
-    detail: tried.length > 0 ? undefined : known ? 'none takes its algorithm' : 'has no such key',
-    checks,
-  };
-}
-
-/** Why a keyset is not asked; undefined for one that may be. */
-function whySkipped(
-  keyset: Keyset,
-  { candidates, issuer, algorithm }: Event<'signature'>,
-): string | undefined {
-  if (!candidates.includes(keyset)) {
-    if (keyset.issuer !== undefined) return `is for tokens of ${textOf(keyset.issuer)} alone`;
-    return issuer === undefined
-      ? 'is not for tokens without iss'
-      : 'is for tokens whose iss no other keyset names';
-  }
-  if (algorithm === undefined) return 'is not asked about such an algorithm';
-  if (keyset.allowed === undefined || keyset.allowed.has(algorithm)) return undefined;
-  return `its allowedAlgorithms are ${[...keyset.allowed].join(', ')}`;
-}
-
-/** Never by its thumbprint: that of a symmetric key is a digest of the secret (RFC 7638 §7). */
-function nameOf({ kid }: VerificationKey): string {
-  return kid === undefined ? 'a key without a kid' : `key ${kid}`;
-}
-
-const TIMES: ReadonlySet<string> = new Set(['exp', 'nbf', 'iat']);
-
-function registeredTexts(
-  { check, claims, nowMs, isRemote, refusal }: Event<'registered claim'> & Pick<TraceEvent, 'refusal'>,
-  { registered }: AuthenticatorSettings,
-): Pick<ExplainedCheck, 'outcome' | 'expected' | 'actual' | 'detail' | 'code'> {
-  const { claim } = check;
-  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
-  if (claim === 'aud' && (registered.audience === null || (isRemote && value === undefined)))
-    return { outcome: 'skipped', actual: textOf(value), detail: 'the audience is not checked' };
-  const actual = claim === 'cnf' ? 'there' : TIMES.has(claim) ? timeText(value) : textOf(value);
-  return { expected: check.expected(new Date(nowMs).toISOString()), actual, ...outcomeOf(refusal) };
-}
-
-function ruleCheck({
-  stage,
-  check,
-  value,
-  holds,
-  refusal,
-}: Event<'claims' | 'route'> & Pick<TraceEvent, 'refusal'>): ExplainedCheck {
-  const about = {
-    check: stage,
-    about: check.claim === '' ? 'all claims' : check.claim,
-    expected: ruleText(check.rule),
-    actual: textOf(value),
-  };
-  if (holds === undefined)
-    return {
-      ...about,
-      outcome: 'unknown',
-      code: refusal?.code,
-      detail: 'compares with the request, and there is none',
-    };
-  return refusal === undefined
-    ? { ...about, outcome: 'passed' }
-    : { ...about, outcome: 'failed', code: refusal.code };
-}

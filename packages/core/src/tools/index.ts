@@ -35,3 +35,4 @@ export { type Change, planChange } from './plan.ts';
 export function writeDescriptor(path: string, text: string): Promise<void> {
   return replaceFile(path, Buffer.from(text), new AbortController().signal);
 }
+export { ruleFormRows, ruleFormSchema } from '../claims/rules-schema.ts';

@@ -5,7 +5,7 @@ import { Ajv2020, type AnySchema } from 'ajv/dist/2020.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { compileRules } from '../../src/claims/compile.ts';
-import { compileForm } from '../../src/claims/forms.ts';
+import { normalizeRule } from '../../src/claims/normalize.ts';
 import { readTokenFrom } from '../../src/credentials/find.ts';
 import { readRoutes } from '../../src/decision/access.ts';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
@@ -365,7 +365,7 @@ describe('the names of options', () => {
     expect(known()).toEqual(without(namesIn(read)));
   });
 
-  const forms = namesIn(() => compileForm(X, 'rule'));
+  const forms = namesIn(() => normalizeRule(X, 'rule'));
   it('rules: the schema knows every form', () => {
     const known = without(propertiesOf('ruleForm'), ['split', 'match']);
     expect([...known, 'optional'].sort()).toEqual(forms);

@@ -1,27 +1,14 @@
 // What a change of claim rules does: a rule is narrower than another if whatever satisfies it satisfies the other, too.
+// Rules are read by claims/normalize.ts, with variables as they are written.
 import { isDeepStrictEqual } from 'node:util';
-import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
-import { type Judge, listOf, type Verdict, verdict } from './judge.ts';
+import type { NormalRule } from '../../claims/form.ts';
+import { entriesOf, implies, type RuleEntry } from '../../claims/normalize.ts';
+import { ConfigError } from '../../errors.ts';
+import { type Effect, type Judge, type Verdict, verdict } from './judge.ts';
 
-type Form = 'any' | 'all' | 'values' | 'exactly' | 'none' | 'pattern' | 'present' | 'fromRequest' | 'unknown';
-
-/** A rule, in one form for all ways in which it can be written. */
-interface Normal {
-  readonly form: Form;
-  /** The literals; of a pattern, and of what is not known, what is written. */
-  readonly items: readonly unknown[];
-  readonly split: unknown;
-  /** A part of the claim is enough for the pattern. */
-  readonly search: boolean;
-  /** An absent claim passes. */
-  readonly optional: boolean;
-}
-
-interface Entry {
-  /** What it is on: a name, or a path. */
-  readonly claim: string;
-  readonly at: string;
-  readonly rule: Normal;
+interface Entry extends RuleEntry {
+  /** Undefined: a rule that cannot be read, which is compared as it is written. */
+  readonly rule: NormalRule | undefined;
 }
 
 /** Rules on claims, in any of their shapes. */
@@ -29,9 +16,9 @@ export const rulesJudge: Judge = (before, after) => {
   const [old, current] = [entriesIn(before ?? {}), entriesIn(after ?? {})];
   if (old === undefined || current === undefined)
     return [verdict('changes', 'rules are written otherwise', after)];
-  const claims = new Set([...old, ...current].map(({ claim }) => claim));
-  return [...claims].flatMap((claim) => {
-    const of = (entries: readonly Entry[]) => entries.filter((entry) => entry.claim === claim);
+  const nameOf = ({ place }: Entry) => place.join(' > ');
+  return [...new Set([...old, ...current].map(nameOf))].flatMap((claim) => {
+    const of = (entries: readonly Entry[]) => entries.filter((entry) => nameOf(entry) === claim);
     return judgeClaim(claim, of(old), of(current));
   });
 };
@@ -43,160 +30,54 @@ function judgeClaim(claim: string, before: readonly Entry[], after: readonly Ent
   const [old] = gone;
   const [current] = fresh;
   if (old !== undefined && current !== undefined && gone.length === 1 && fresh.length === 1)
-    return compare(claim, old, current);
+    return [compare(claim, old, current)];
+  const tell = (effect: Effect, what: string, side: Verdict['side']) => (entry: Entry) =>
+    ({ effect, says: `${claim}: ${what}`, at: entry.path, side }) satisfies Verdict;
   return [
-    ...fresh.map(
-      ({ at }): Verdict => ({ effect: 'closes', says: `${claim}: there is a rule now`, at, side: 'after' }),
-    ),
-    ...gone.map(
-      ({ at }): Verdict => ({ effect: 'opens', says: `${claim}: the rule is gone`, at, side: 'before' }),
-    ),
+    ...fresh.map(tell('closes', 'there is a rule now', 'after')),
+    ...gone.map(tell('opens', 'the rule is gone', 'before')),
   ];
 }
 
-function compare(claim: string, before: Entry, after: Entry): readonly Verdict[] {
-  const narrower = implies(after.rule, before.rule);
-  const wider = implies(before.rule, after.rule);
-  if (narrower && wider) return [];
-  const [effect, says] = narrower
+function compare(claim: string, before: Entry, after: Entry): Verdict {
+  const [effect, says] = isNarrower(after, before)
     ? (['closes', 'the rule asks for more'] as const)
-    : wider
+    : isNarrower(before, after)
       ? (['opens', 'the rule asks for less'] as const)
       : (['changes', 'the rule asks for something else'] as const);
-  return [{ effect, says: `${claim}: ${says}`, at: after.at, side: 'after' }];
+  return { effect, says: `${claim}: ${says}`, at: after.path, side: 'after' };
 }
 
-/** As often as it is there, each of the others takes one away. */
+/** As often as it is there, each of the others takes one away that asks the same. */
 function without(entries: readonly Entry[], others: readonly Entry[]): readonly Entry[] {
   const left = [...others];
-  return entries.filter(({ rule }) => {
-    const index = left.findIndex((other) => isDeepStrictEqual(other.rule, rule));
+  return entries.filter((entry) => {
+    const index = left.findIndex((other) => isNarrower(entry, other) && isNarrower(other, entry));
     if (index === -1) return true;
     left.splice(index, 1);
     return false;
   });
 }
 
-/** True if every claim that satisfies `a` satisfies `b`. False where that cannot be told. */
-function implies(a: Normal, b: Normal): boolean {
-  if (a.optional && !b.optional) return false;
-  if (b.form === 'present') return a.form !== 'unknown';
-  if (!isDeepStrictEqual(a.split, b.split)) return false;
-  const [s, t] = [a.items, b.items];
-  const has = (list: readonly unknown[], item: unknown) => list.includes(item);
-  const meets = () => s.some((item) => has(t, item));
-  const covers = () => t.every((item) => has(s, item));
-  switch (`${a.form} ${b.form}`) {
-    case 'any any':
-      return s.every((item) => has(t, item));
-    case 'all any':
-    case 'values any':
-    case 'exactly any':
-      return meets();
-    case 'all all':
-    case 'all values':
-    case 'exactly all':
-    case 'exactly values':
-    case 'values values':
-      return covers();
-    case 'exactly exactly':
-      return covers() && s.every((item) => has(t, item));
-    case 'none none':
-      // Other types would let other claims be compared.
-      return covers() && isDeepStrictEqual(typesOf(s), typesOf(t));
-    case 'pattern pattern':
-      return isDeepStrictEqual(s, t) && (!a.search || b.search);
-    default:
-      return a.form === b.form && isDeepStrictEqual(s, t);
-  }
+/** True if whatever satisfies `a` satisfies `b`. */
+function isNarrower(a: Entry, b: Entry): boolean {
+  return a.rule === undefined || b.rule === undefined
+    ? isDeepStrictEqual(a.written, b.written)
+    : implies(a.rule, b.rule);
 }
 
-function typesOf(items: readonly unknown[]): ReadonlySet<string> {
-  return new Set(items.map((item) => typeof item));
-}
-
-/** @returns undefined for what are no rules */
+/** @returns undefined for what is not a list of rules. Rules that ask nothing are left out. */
 function entriesIn(rules: unknown): readonly Entry[] | undefined {
-  if (isPlainObject(rules))
-    return Object.entries(rules).map(([claim, rule]) => ({ claim, at: `.${claim}`, rule: normalize(rule) }));
-  if (!Array.isArray(rules)) return undefined;
-  const lists = rules.map((entry: unknown, index) => entriesOf(entry, `[${index}]`));
-  return lists.some((list) => list === undefined) ? undefined : lists.flatMap((list) => list ?? []);
+  return readable(() => entriesOf(rules, ''))
+    ?.map((entry) => ({ ...entry, rule: readable(entry.normalize) }))
+    .filter(({ rule }) => rule?.form !== 'nothing');
 }
 
-function entriesOf(entry: unknown, at: string): readonly Entry[] | undefined {
-  if (!isPlainObject(entry)) return undefined;
-  if (typeof entry.name === 'string' && ('required' in entry || 'validate' in entry)) {
-    const rule = normalizeRow(entry);
-    return rule === undefined ? [] : [{ claim: entry.name, at, rule }];
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined;
+    throw error;
   }
-  if (Array.isArray(entry.path) && 'rule' in entry && Object.keys(entry).length === 2) {
-    const claim = entry.path.length === 1 ? String(entry.path[0]) : entry.path.join(' > ');
-    return [{ claim, at, rule: normalize(entry.rule) }];
-  }
-  return entriesIn(entry)?.map((one) => ({ ...one, at: `${at}${one.at}` }));
-}
-
-function normalize(rule: unknown): Normal {
-  if (isPlainObject(rule) && Object.hasOwn(rule, 'optional') && Object.keys(rule).length === 1)
-    return { ...normalize(rule.optional), optional: true };
-  if (Array.isArray(rule)) return normal('all', rule);
-  if (!isPlainObject(rule)) return normal('any', [rule]);
-  const { split, match, ...form } = rule;
-  const [[name, value] = ['', undefined], ...others] = Object.entries(form);
-  const made = others.length > 0 ? undefined : normalForm(name, value);
-  return { ...(made ?? normal('unknown', [rule])), split, search: match === 'search' };
-}
-
-function normalForm(name: string, value: unknown): Normal | undefined {
-  switch (name) {
-    case 'anyOf':
-      return normal('any', listOf(value));
-    case 'allOf':
-      return normal('all', listOf(value));
-    case 'values':
-      // Of one value, both mean the same.
-      return normal(listOf(value).length === 1 ? 'any' : 'values', listOf(value));
-    case 'exactly':
-      return normal('exactly', listOf(value));
-    case 'noneOf':
-      return normal('none', listOf(value));
-    case 'pattern':
-    case 'fromRequest':
-      return normal(name, [value]);
-    case 'present':
-      return value === true ? normal('present', []) : undefined;
-    default:
-      return undefined;
-  }
-}
-
-/** @returns undefined for a row that asks nothing */
-function normalizeRow(row: UncheckedOptions): Normal | undefined {
-  const { name, type, required, validate, value } = row;
-  const optional = required !== true;
-  if (validate !== true) return optional ? undefined : normal('present', []);
-  const kind = typeof type === 'string' ? type.toUpperCase() : name === 'aud' ? 'ARRAY' : 'STRING';
-  return { ...(name === 'aud' ? normal('any', listOf(value)) : rowForm(kind, value, row)), optional };
-}
-
-function rowForm(kind: string, value: unknown, row: UncheckedOptions): Normal {
-  switch (kind) {
-    case 'ARRAY':
-      return normal('all', listOf(value));
-    case 'REGEX':
-      return normal('pattern', [value]);
-    case 'INTEGER':
-      return normal('any', [typeof value === 'string' ? Number(value) : value]);
-    case 'BOOLEAN':
-      return normal('any', [String(value) === 'true']);
-    default:
-      return kind === 'STRING' && typeof value === 'string'
-        ? normal('any', [value])
-        : normal('unknown', [row]);
-  }
-}
-
-function normal(form: Form, items: readonly unknown[]): Normal {
-  return { form, items, split: undefined, search: false, optional: false };
 }

@@ -1,0 +1,126 @@
+// From rules as they are written to normal rules, one by one: names, paths, rows, shorthands and modifiers.
+// `compile`, `explain` and `plan` all read rules here. What a form asks of a claim is in forms.ts.
+import { ConfigError } from '../errors.ts';
+import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
+import { type Holds, isLiteral, type NormalRule } from './form.ts';
+import { allOf, anyOf, FORMS, NOTHING, pattern, schemaRule } from './forms.ts';
+import { isRow, ruleOfRow } from './rows.ts';
+import { isSchema } from './schema.ts';
+
+/** A rule on one claim, where it is written. */
+export interface RuleEntry {
+  /** The way to the claim. Empty: all claims. */
+  readonly place: readonly string[];
+  /** `name`: the place is one name, which a delimiter may split. */
+  readonly kind: 'name' | 'path' | 'row' | 'all';
+  readonly path: string;
+  /** The rule or the row, as it is written. */
+  readonly written: unknown;
+  /** @throws ConfigError for what is not a rule */
+  readonly normalize: () => NormalRule;
+}
+
+const FORM_NAMES = [...FORMS.keys(), 'optional'].join(', ');
+
+/**
+ * Lists rules. Each rule is read by its own `normalize`, so that one that cannot be read hides no other.
+ * @throws ConfigError for what is not a list of rules
+ */
+export function entriesOf(rules: unknown, path: string): readonly RuleEntry[] {
+  if (!Array.isArray(rules)) return entriesByName(rules, path);
+  // Array.from, because map passes over holes.
+  return Array.from(rules, (entry: unknown, index) => {
+    const at = `${path}[${index}]`;
+    if (!isPlainObject(entry))
+      throw new ConfigError(at, 'expected rules by claim name, a path with a rule, or a row');
+    if (isRow(entry)) return [rowEntry(entry, at)];
+    if (Array.isArray(entry.path) && Object.keys(entry).length === 2 && 'rule' in entry)
+      return [pathEntry(entry.path, entry.rule, at)];
+    return entriesByName(entry, at);
+  }).flat();
+}
+
+function entriesByName(rules: unknown, path: string): readonly RuleEntry[] {
+  if (isSchema(rules))
+    return [{ place: [], kind: 'all', path, written: rules, normalize: () => schemaRule(rules, path) }];
+  if (!isPlainObject(rules)) throw new ConfigError(path, 'expected rules by claim name');
+  return Object.entries(rules).map(([claim, rule]): RuleEntry => {
+    const at = `${path}.${claim}`;
+    const normalize = () => {
+      if (claim === 'iss') throw new ConfigError(at, 'use issuers: a rule on iss does not choose keys');
+      return normalizeRule(rule, at);
+    };
+    return { place: [claim], kind: 'name', path: at, written: rule, normalize };
+  });
+}
+
+function pathEntry(names: readonly unknown[], rule: unknown, path: string): RuleEntry {
+  const normalize = () => {
+    if (names.length === 0 || !names.every((name) => typeof name === 'string' && name !== ''))
+      throw new ConfigError(`${path}.path`, 'expected names');
+    return normalizeRule(rule, `${path}.rule`);
+  };
+  return { place: names.map(String), kind: 'path', path, written: rule, normalize };
+}
+
+function rowEntry(row: UncheckedOptions, path: string): RuleEntry {
+  const normalize = () => {
+    const rule = ruleOfRow(row, path);
+    return rule === undefined ? NOTHING : normalizeRule(rule, `${path}.value`);
+  };
+  return { place: [String(row.name)], kind: 'row', path, written: row, normalize };
+}
+
+/** Reads one rule. @throws ConfigError for what is not a rule */
+export function normalizeRule(rule: unknown, path: string): NormalRule {
+  const isOptional = isPlainObject(rule) && Object.hasOwn(rule, 'optional') && Object.keys(rule).length === 1;
+  return isOptional ? { ...normalizeForm(rule.optional, path), optional: true } : normalizeForm(rule, path);
+}
+
+function normalizeForm(rule: unknown, path: string): NormalRule {
+  if (isLiteral(rule)) return anyOf.normalize([rule], path);
+  if (Array.isArray(rule)) return allOf.normalize(rule, path);
+  if (rule instanceof RegExp) return pattern.normalize(rule, path);
+  if (isSchema(rule)) return schemaRule(rule, path);
+  if (!isPlainObject(rule)) throw new ConfigError(path, 'expected a rule');
+  const [name, ...others] = Object.keys(rule).filter((member) => member !== 'split' && member !== 'match');
+  if (name === undefined || others.length > 0) throw new ConfigError(path, `expected one of ${FORM_NAMES}`);
+  if (name === 'optional') throw new ConfigError(path, 'optional cannot stand inside optional');
+  const form = FORMS.get(name);
+  if (form === undefined)
+    throw new ConfigError(`${path}.${name}`, `unknown rule; expected one of ${FORM_NAMES}`);
+  for (const modifier of ['split', 'match'] as const) {
+    if (rule[modifier] !== undefined && !form.modifiers.includes(modifier))
+      throw new ConfigError(`${path}.${modifier}`, `does not go with ${name}`);
+  }
+  const normal = form.normalize(rule[name], `${path}.${name}`, rule);
+  const { split } = rule;
+  if (split === undefined) return normal;
+  if (typeof split !== 'string' || split === '') throw new ConfigError(`${path}.split`, 'expected a text');
+  return { ...normal, split };
+}
+
+/** Makes the check of a rule. @throws ConfigError */
+export function checkOfRule({ compile, split, optional }: NormalRule): Holds {
+  const form = compile();
+  const holds: Holds =
+    split === undefined
+      ? form
+      : (value, request) =>
+          form(typeof value === 'string' ? value.split(split).filter((item) => item !== '') : value, request);
+  return optional === true ? (value, request) => value === undefined || holds(value, request) : holds;
+}
+
+/** What a rule asks, as a sentence without its subject. */
+export function ruleText({ text, split, optional }: NormalRule): string {
+  const sentence = split === undefined ? text : `${text}, split at ${JSON.stringify(split)}`;
+  return optional === true ? `is absent, or ${sentence}` : sentence;
+}
+
+/** True if each claim that satisfies `a` satisfies `b`. False also where that cannot be told. */
+export function implies(a: NormalRule, b: NormalRule): boolean {
+  if (a.optional === true && b.optional !== true) return false;
+  // Every form but these fails for a claim that is absent or null.
+  if (b.form === 'present') return a.form !== 'nothing' && a.form !== 'schema';
+  return a.split === b.split && a.implies(b);
+}

@@ -1,0 +1,67 @@
+// Writes what is generated from the tables of the code: the rule forms in the descriptor's JSON Schema,
+// and docs/rules.md. `pnpm tables` writes; `pnpm tables --check` fails if a file differs.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { ruleFormRows, ruleFormSchema } from '@latchkey/core/tools';
+
+const SCHEMA = 'packages/core/descriptor.schema.json';
+
+const files: Readonly<Record<string, string>> = { [SCHEMA]: schema(), 'docs/rules.md': rules() };
+const differing = Object.entries(files).filter(
+  ([file, text]) => !existsSync(file) || !isSame(file, readFileSync(file, 'utf8'), text),
+);
+for (const [file, text] of differing) {
+  if (process.argv.includes('--check')) {
+    console.log(`${file} differs from the tables of the code; run pnpm tables`);
+    process.exitCode = 1;
+  } else {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+    console.log(`${file} written`);
+  }
+}
+
+/** The formatter may break the lines of JSON elsewhere. */
+function isSame(file: string, old: string, text: string): boolean {
+  return file.endsWith('.json')
+    ? JSON.stringify(JSON.parse(old)) === JSON.stringify(JSON.parse(text))
+    : old === text;
+}
+
+function schema(): string {
+  const document = JSON.parse(readFileSync(SCHEMA, 'utf8')) as { readonly $defs: Record<string, unknown> };
+  return `${JSON.stringify({ ...document, $defs: { ...document.$defs, ruleForm: ruleFormSchema() } }, null, 2)}\n`;
+}
+
+function rules(): string {
+  const rows = ruleFormRows().map(
+    ({ form, meaning, example }) => `| \`${form}\` | ${meaning} | \`${example}\` |`,
+  );
+  return `# Rules on claims
+
+A rule says what one claim of a token must be. Rules are plain data, the same in code and in a
+descriptor, by claim name: \`claims: { roles: { anyOf: ['admin', 'dev'] }, dept: 'IT' }\`. All rules must
+hold.
+
+| form | the claim passes if | example |
+| --- | --- | --- |
+${rows.join('\n')}
+
+Shorthands: a value is \`anyOf\` with that value; a list is \`allOf\`; a \`RegExp\` is \`pattern\`. A
+[Standard Schema](https://standardschema.dev) judges one claim, or all of them in place of the rules.
+
+- \`optional: rule\` lets an absent claim pass; a present one must satisfy the rule. \`null\` is present.
+- \`split: ','\` next to a list form or a pattern splits a claim that is a text. \`scope\`, \`scp\` and
+  \`permissions\` are split at spaces anyway.
+- \`match: 'search'\` next to \`pattern\` lets the pattern match a part of the claim.
+- \`{ path: ['realm_access', 'roles'], rule }\` in a list of rules, or \`at(path, rule)\`, is a rule on a
+  claim inside other claims. \`nestedClaimDelimiter\` makes a path of a name.
+- A row \`{ name, required, validate, type, value }\` in a list of rules is a claim as API gateways
+  configure it. Types: \`STRING\` (default), \`INTEGER\`, \`BOOLEAN\`, \`REGEX\`, \`ARRAY\` (default for \`aud\`).
+- A rule on \`iss\` is refused: say \`issuers\`, which chooses keys, too.
+
+Constructors of the same names check the types of their arguments: \`allOf('admin', 'dev')\`,
+\`noneOf('banned')\`, \`present()\`, \`optional(anyOf('a'))\`, \`at(path, rule)\`, \`fromRequest('params.id')\`.
+Patterns use the syntax of RE2, which runs in linear time: no back-references, no look-around.
+`;
+}
