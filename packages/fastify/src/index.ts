@@ -174,10 +174,7 @@ export function publishKeys(signer: Signer): fastify.RouteHandlerMethod {
 
 /** What was made here ends with the application. */
 function createFor(scope: fastify.FastifyInstance, options: Given): core.Authenticator {
-  const { tokenFrom } = 'descriptor' in options ? core.loadDescriptor(options).options : options;
-  if (tokenFrom?.some((carrier) => 'body' in carrier))
-    throw new core.ConfigError('tokenFrom', 'a body comes too late: it is read after authentication');
-  const authenticator = core.createAuthenticator(options);
+  const authenticator = core.createAuthenticator(options, { bodies: 'never' });
   scope.addHook('onClose', () => authenticator.close());
   return authenticator;
 }

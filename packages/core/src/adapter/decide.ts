@@ -4,7 +4,7 @@
 import type { Concealment } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { type CompiledAccess, compileAccess, type RouteAccess } from '../decision/access.ts';
-import { type Authenticator, principalOf } from '../decision/authenticator.ts';
+import { type Authenticator, type AuthenticatorLimits, principalOf } from '../decision/authenticator.ts';
 import { type CombinedAuthenticator, checkCombinedAccess } from '../decision/combine.ts';
 import type { AuthenticatorOptions } from '../decision/options.ts';
 import type { Decision } from '../decision/pipeline.ts';
@@ -43,9 +43,16 @@ export function prepareAuthentication(
   return { authenticator, access: compiled, marks: authenticateMarks(authenticator, compiled) };
 }
 
-/** The authenticator that is given, or one that is made of the options. @throws ConfigError */
-export function toAuthenticator(source: AuthenticationSource): Authenticator | CombinedAuthenticator {
-  return 'kind' in source ? source : createAuthenticator(source);
+/**
+ * The authenticator that is given, or one that is made of the options.
+ * @param limits what the framework cannot do
+ * @throws ConfigError
+ */
+export function toAuthenticator(
+  source: AuthenticationSource,
+  limits?: AuthenticatorLimits,
+): Authenticator | CombinedAuthenticator {
+  return 'kind' in source ? source : createAuthenticator(source, limits);
 }
 
 /**

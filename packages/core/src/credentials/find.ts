@@ -48,6 +48,8 @@ export interface TokenFinder {
   check(token: string): void;
   /** The query parameters that may hold a token. */
   readonly queryNames: readonly string[];
+  /** A token may be in a parsed form, which is there only if a body parser ran before. */
+  readonly readsBody: boolean;
 }
 
 /** Hears what one place has. */
@@ -60,6 +62,7 @@ interface CheckedCarrier {
   readonly check?: (token: string) => void;
   readonly allowedOrigins?: ReadonlySet<string>;
   readonly queryName?: string;
+  readonly isBody?: true;
 }
 
 // RFC 9110 §5.6.2: what a header, a scheme and a cookie may be called.
@@ -80,12 +83,14 @@ export function readTokenFrom(value: unknown): TokenFinder {
     const { place, read, check } = only;
     return {
       queryNames,
+      readsBody: false,
       check,
       find: (request, note) =>
         note === undefined ? read(request) : find([{ place, read, check }], request, note),
     };
   }
-  return { queryNames, check: () => {}, find: (request, note) => find(carriers, request, note) };
+  const readsBody = carriers.some((carrier) => carrier.isBody === true);
+  return { queryNames, readsBody, check: () => {}, find: (request, note) => find(carriers, request, note) };
 }
 
 function find(
@@ -147,7 +152,7 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
     const queryName = readText(query, `${path}.query`);
     return { place: `query ${queryName}`, read: queryReader(queryName), queryName };
   }
-  return { place: `body ${body}`, read: bodyReader(readText(body, `${path}.body`)) };
+  return { place: `body ${body}`, read: bodyReader(readText(body, `${path}.body`)), isBody: true };
 }
 
 function readName(value: unknown, path: string): string {

@@ -4,7 +4,7 @@ import type { Rules } from '../claims/rules.ts';
 import type { ClaimsOf } from '../claims/types.ts';
 import { type Concealment, concealQuery } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
-import { AuthError } from '../errors.ts';
+import { AuthError, ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { createGroups, type GroupSourceReport } from '../groups/groups.ts';
 import { createKeysets } from '../keysets/create.ts';
@@ -70,13 +70,27 @@ export interface AuthenticatorReport {
 
 const NOTHING_ASKED = compileAccess({});
 
+/** What a framework cannot do. */
+export interface AuthenticatorLimits {
+  /** `never`: the body is read after authentication, so no token can be in it. */
+  readonly bodies?: 'never' | undefined;
+}
+
 /** Checks options and makes an authenticator of them. Fetches nothing before `ready()` or the first token. @throws ConfigError */
-export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
-  return authenticatorOf(readOptions(options));
+export function createAuthenticator(
+  options: AuthenticatorOptions,
+  limits?: AuthenticatorLimits,
+): Authenticator {
+  return authenticatorOf(readOptions(options), limits);
 }
 
 /** Makes an authenticator of checked options. @throws ConfigError for a secret without a store */
-export function authenticatorOf(settings: AuthenticatorSettings): Authenticator {
+export function authenticatorOf(
+  settings: AuthenticatorSettings,
+  { bodies }: AuthenticatorLimits = {},
+): Authenticator {
+  if (bodies === 'never' && settings.tokens.readsBody)
+    throw new ConfigError('tokenFrom', 'a body comes too late: it is read after authentication');
   const { keysets, index, system } = createKeysets(settings);
   const store = settings.stores.secret;
   const remote =

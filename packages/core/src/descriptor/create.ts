@@ -1,5 +1,9 @@
 // createAuthenticator: from options in code, or from a descriptor that is followed.
-import { type Authenticator, createAuthenticator as createOf } from '../decision/authenticator.ts';
+import {
+  type Authenticator,
+  type AuthenticatorLimits,
+  createAuthenticator as createOf,
+} from '../decision/authenticator.ts';
 import type { AuthenticatorOptions } from '../decision/options.ts';
 import { isPlainObject } from '../values/readers.ts';
 import { type DescribedAuthenticator, followDescriptor } from './follow.ts';
@@ -8,6 +12,7 @@ import type { DescriptorOptions } from './load.ts';
 /**
  * Makes an authenticator of options, or of those in a file, whose changes are followed. Fetches
  * nothing before `ready()` or the first token.
+ * @param limits for adapters: what their framework cannot do, which also holds for a changed file
  * @throws ConfigError
  * @example
  * ```ts
@@ -18,10 +23,19 @@ import type { DescriptorOptions } from './load.ts';
  * const principal = await authenticator.verify(token, { roles: ['admin', 'dev'] });
  * ```
  */
-export function createAuthenticator(options: DescriptorOptions): DescribedAuthenticator;
-export function createAuthenticator(options: AuthenticatorOptions | DescriptorOptions): Authenticator;
-export function createAuthenticator(options: AuthenticatorOptions | DescriptorOptions): Authenticator {
-  return isDescribed(options) ? followDescriptor(options) : createOf(options);
+export function createAuthenticator(
+  options: DescriptorOptions,
+  limits?: AuthenticatorLimits,
+): DescribedAuthenticator;
+export function createAuthenticator(
+  options: AuthenticatorOptions | DescriptorOptions,
+  limits?: AuthenticatorLimits,
+): Authenticator;
+export function createAuthenticator(
+  options: AuthenticatorOptions | DescriptorOptions,
+  limits?: AuthenticatorLimits,
+): Authenticator {
+  return isDescribed(options) ? followDescriptor(options, limits) : createOf(options, limits);
 }
 
 function isDescribed(options: AuthenticatorOptions | DescriptorOptions): options is DescriptorOptions {

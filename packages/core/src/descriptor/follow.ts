@@ -3,8 +3,9 @@
 import { basename, dirname, resolve } from 'node:path';
 import {
   type Authenticator,
+  type AuthenticatorLimits,
   type AuthenticatorReport,
-  createAuthenticator,
+  authenticatorOf,
 } from '../decision/authenticator.ts';
 import { asError, ConfigError, isAuthError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
@@ -45,7 +46,10 @@ const LOOK_AGAIN_MS = 30_000;
 const RETIRE_MS = 35_000;
 
 /** Follows a descriptor. Reads it at once, and fetches nothing. @throws ConfigError */
-export function followDescriptor(value: DescriptorOptions): DescribedAuthenticator {
+export function followDescriptor(
+  value: DescriptorOptions,
+  limits?: AuthenticatorLimits,
+): DescribedAuthenticator {
   const options = readDescriptorOptions(value);
   const { descriptor: file, directory } = options;
   // One after the other uses it: none of them closes it.
@@ -62,9 +66,9 @@ export function followDescriptor(value: DescriptorOptions): DescribedAuthenticat
   let settling: NodeJS.Timeout | undefined;
 
   function build(of: string): Authenticator {
-    const { options: loaded } = loadText(of, kept);
+    const { settings } = loadText(of, kept);
     try {
-      return createAuthenticator(loaded);
+      return authenticatorOf(settings, limits);
     } catch (error) {
       throw placed(error, parseDescriptor(of, file));
     }

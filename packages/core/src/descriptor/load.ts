@@ -1,7 +1,7 @@
 // From a descriptor's file to options: variables put in, paths made whole, what only code can give put beside. Follows no changes.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { type AuthenticatorOptions, readOptions } from '../decision/options.ts';
+import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } from '../decision/options.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
@@ -71,7 +71,7 @@ const OF_CODE = ['secrets', 'externalSecrets', 'clock'] as const;
  */
 export function loadDescriptor(from: string | DescriptorOptions): LoadedDescriptor {
   const options = readDescriptorOptions(typeof from === 'string' ? { descriptor: from } : from);
-  return loadText(readDescriptorFile(options.descriptor), options);
+  return loadText(readDescriptorFile(options.descriptor), options).loaded;
 }
 
 /** Checks what stands beside a descriptor. @throws ConfigError */
@@ -82,8 +82,14 @@ export function readDescriptorOptions(value: DescriptorOptions): DescriptorOptio
   return value;
 }
 
-/** What a descriptor's text means. @throws ConfigError */
-export function loadText(text: string, options: DescriptorOptions): LoadedDescriptor {
+/** A descriptor, and its options once they are checked. */
+interface CheckedDescriptor {
+  readonly loaded: LoadedDescriptor;
+  readonly settings: AuthenticatorSettings;
+}
+
+/** What a descriptor's text means. Its options are read once. @throws ConfigError */
+export function loadText(text: string, options: DescriptorOptions): CheckedDescriptor {
   const document = parseDescriptor(text, options.descriptor);
   try {
     return load(document, options);
@@ -112,7 +118,7 @@ export function readDescriptorFile(path: string): string {
   }
 }
 
-function load({ name, jwt, isBlank }: DescriptorDocument, beside: DescriptorOptions): LoadedDescriptor {
+function load({ name, jwt, isBlank }: DescriptorDocument, beside: DescriptorOptions): CheckedDescriptor {
   for (const option of OF_CODE) {
     if (Object.hasOwn(jwt, option)) throw new ConfigError(option, 'is for code to give, beside descriptor');
   }
@@ -131,13 +137,13 @@ function load({ name, jwt, isBlank }: DescriptorDocument, beside: DescriptorOpti
     ...given('remote', withCa(written.remote, base)),
     keySets: readKeysetsIn(written.keySets, base),
     audience: audience === undefined ? null : audience,
-    // What it is, is checked now.
+    // Checked next.
   } as unknown as AuthenticatorOptions;
-  readOptions(options);
+  const settings = readOptions(options);
   const signed = readSigning(withCa(signing, base), stores, beside.clock);
   if (audience === undefined)
     warn('LATCHKEY_UNSAFE', `${beside.descriptor}: no audience, so tokens for other services are accepted`);
-  return { name, options, ...signed };
+  return { loaded: { name, options, ...signed }, settings };
 }
 
 /**

@@ -3,10 +3,10 @@
 import { ConfigError } from '../errors.ts';
 import { inconclusive } from '../net/breaker.ts';
 import { createJsonCaller } from '../net/json-call.ts';
-import { readTls, type TlsOptions } from '../net/tls.ts';
+import { readTls, type TlsOptions, type TlsSettings } from '../net/tls.ts';
 import { readEndpointUrl, readTimeout } from '../remote/options.ts';
 import { readSecret } from '../secrets/read.ts';
-import { checkSecretName, readStore, type SecretStore } from '../secrets/store.ts';
+import { checkSecretName, readStore, type SecretReference, type SecretStore } from '../secrets/store.ts';
 import type { Duration } from '../values/duration.ts';
 import { own } from '../values/json.ts';
 import { readObject, readText } from '../values/readers.ts';
@@ -32,25 +32,44 @@ const SUBJECT_HERE = '{sub}';
 /** Nobody is called longer. */
 const MAX_SUBJECT_LENGTH = 1024;
 
-/** Makes a resolver. @throws ConfigError */
-export function createGroupEndpoint(options: GroupEndpointOptions): GroupResolver {
+/** A group endpoint, checked. */
+export interface GroupEndpointSettings {
+  /** The URL, with `{sub}` where the subject goes. */
+  readonly template: string;
+  readonly token: { readonly reference: SecretReference; readonly store: SecretStore } | undefined;
+  readonly tls: TlsSettings;
+  readonly timeoutMs: number;
+}
+
+/** Checks the options of an endpoint. Makes nothing that can call it. @throws ConfigError */
+export function readGroupEndpoint(options: unknown): GroupEndpointSettings {
   const { url, token, timeout, allowHttp, tls } = readObject(
     options,
     ['url', 'token', 'timeout', 'allowHttp', 'tls'],
     'groups.endpoint',
   );
-  const template = readTemplate(url, allowHttp);
-  const bearer = token === undefined ? undefined : readToken(token);
-  const caller = createJsonCaller({
+  return Object.freeze<GroupEndpointSettings>({
+    template: readTemplate(url, allowHttp),
+    token: token === undefined ? undefined : readToken(token),
     tls: readTls(tls, 'groups.endpoint.tls'),
     timeoutMs: readTimeout(timeout, 'groups.endpoint.timeout'),
   });
+}
+
+/** Makes a resolver. Its first call opens a connection. */
+export function createGroupEndpoint({
+  template,
+  token,
+  tls,
+  timeoutMs,
+}: GroupEndpointSettings): GroupResolver {
+  const caller = createJsonCaller({ tls, timeoutMs });
   return Object.freeze<GroupResolver>({
     description: 'endpoint',
     async resolve({ subject }, signal) {
       const escaped = escapeSubject(subject);
       if (escaped === undefined) return undefined;
-      const headers = bearer === undefined ? {} : { authorization: `Bearer ${await bearer(signal)}` };
+      const headers = token === undefined ? {} : { authorization: `Bearer ${await bearerOf(token, signal)}` };
       const asked = new URL(template.replace(SUBJECT_HERE, () => escaped));
       const { status, json } = await caller.call(asked, { method: 'GET', headers }, signal);
       if (status === 404) return undefined;
@@ -91,19 +110,23 @@ function readTemplate(value: unknown, allowHttp: unknown): string {
   return text;
 }
 
-function readToken(value: unknown): (signal: AbortSignal) => Promise<string> {
+function readToken(value: unknown): NonNullable<GroupEndpointSettings['token']> {
   const path = 'groups.endpoint.token';
   const { name, key, secrets } = readObject(value, ['name', 'key', 'secrets'], path);
   const reference = {
     name: checkSecretName(readText(name, `${path}.name`), `${path}.name`),
     key: checkSecretName(readText(key, `${path}.key`), `${path}.key`),
   };
-  const store = readStore(secrets, `${path}.secrets`);
-  return async (signal) => {
-    const bytes = await readSecret(store, reference, signal);
-    const bearer = Buffer.from(bytes).toString('latin1').trim();
-    // Said here: what no header can hold would be quoted in the error that refuses it.
-    if (!/^[\x21-\x7e]+$/.test(bearer)) throw new Error(`the secret ${reference.name} is no bearer token`);
-    return bearer;
-  };
+  return { reference, store: readStore(secrets, `${path}.secrets`) };
+}
+
+async function bearerOf(
+  { reference, store }: NonNullable<GroupEndpointSettings['token']>,
+  signal: AbortSignal,
+): Promise<string> {
+  const bytes = await readSecret(store, reference, signal);
+  const bearer = Buffer.from(bytes).toString('latin1').trim();
+  // Checked here: the error of a header that cannot hold it would quote it.
+  if (!/^[\x21-\x7e]+$/.test(bearer)) throw new Error(`the secret ${reference.name} is no bearer token`);
+  return bearer;
 }

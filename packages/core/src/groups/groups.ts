@@ -5,6 +5,7 @@ import { AuthError } from '../errors.ts';
 import { type Breaker, createBreaker } from '../net/breaker.ts';
 import { withDeadline } from '../net/deadline.ts';
 import type { JsonObject } from '../values/json.ts';
+import { createGroupEndpoint } from './endpoint.ts';
 import type { GroupSource, GroupsSettings, GroupTrust } from './options.ts';
 import type { GroupResolver, GroupSubject } from './resolver.ts';
 
@@ -53,7 +54,8 @@ export function createGroups(settings: GroupsSettings): Groups {
   const { order, resolvers, onUnknown, ignoreCase, cacheForMs, timeoutMs } = settings;
   const stopping = new AbortController();
   const places = new Map<GroupSource, Place>();
-  for (const [source, resolver] of resolvers) {
+  for (const [source, given] of resolvers) {
+    const resolver = 'resolve' in given ? given : createGroupEndpoint(given);
     const known = new LRUCache<string, readonly string[]>({ max: MAX_CACHED, ttl: Math.max(1, cacheForMs) });
     places.set(source, { resolver, breaker: createBreaker(), known, asking: new Map() });
   }

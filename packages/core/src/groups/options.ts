@@ -5,7 +5,7 @@ import { ConfigError } from '../errors.ts';
 import { readTimeout } from '../remote/options.ts';
 import { type Duration, parseDuration } from '../values/duration.ts';
 import { isPlainObject, readChoice, readList, readObject, readText } from '../values/readers.ts';
-import { createGroupEndpoint, type GroupEndpointOptions } from './endpoint.ts';
+import { type GroupEndpointOptions, type GroupEndpointSettings, readGroupEndpoint } from './endpoint.ts';
 import type { GroupResolver } from './resolver.ts';
 
 /** A source of groups, in the order in which they are asked. */
@@ -50,7 +50,8 @@ export interface GroupsOptions {
 export interface GroupsSettings {
   readonly path: readonly string[];
   readonly order: readonly GroupSource[];
-  readonly resolvers: ReadonlyMap<GroupSource, GroupResolver>;
+  /** What the application gave, or an endpoint that `createGroups` brings to life. */
+  readonly resolvers: ReadonlyMap<GroupSource, GroupResolver | GroupEndpointSettings>;
   readonly trust: ReadonlyMap<string, GroupTrust> | undefined;
   readonly reserved: ReadonlySet<string>;
   readonly onUnknown: 'deny' | 'next' | 'none';
@@ -77,7 +78,7 @@ const NAMES = [
 export function readGroups(value: unknown, delimiter: string | undefined): GroupsSettings | undefined {
   if (value === undefined) return undefined;
   const options = readObject(value, NAMES, 'groups');
-  const resolvers = new Map<GroupSource, GroupResolver>();
+  const resolvers = new Map<GroupSource, GroupResolver | GroupEndpointSettings>();
   if (options.directory !== undefined)
     resolvers.set('directory', readResolver(options.directory, 'groups.directory'));
   if (options.endpoint !== undefined) resolvers.set('endpoint', readEndpoint(options.endpoint));
@@ -101,10 +102,7 @@ export function readGroups(value: unknown, delimiter: string | undefined): Group
   });
 }
 
-function readOrder(
-  value: unknown,
-  resolvers: ReadonlyMap<GroupSource, GroupResolver>,
-): readonly GroupSource[] {
+function readOrder(value: unknown, resolvers: ReadonlyMap<GroupSource, unknown>): readonly GroupSource[] {
   const there = SOURCES.filter((source) => source === 'claim' || resolvers.has(source));
   if (value === undefined) return there;
   const order = readList(
@@ -145,8 +143,8 @@ function readTrustIn(value: unknown, path: string): GroupTrust {
   };
 }
 
-function readEndpoint(value: unknown): GroupResolver {
-  return isResolver(value) ? value : createGroupEndpoint(value as GroupEndpointOptions);
+function readEndpoint(value: unknown): GroupResolver | GroupEndpointSettings {
+  return isResolver(value) ? value : readGroupEndpoint(value);
 }
 
 function readResolver(value: unknown, path: string): GroupResolver {

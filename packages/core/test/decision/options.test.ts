@@ -1,7 +1,7 @@
 // Options: what is wrong is a ConfigError that names the path and the mend, what is left out has its default, and what was
 // read is a snapshot.
 import { createClock, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { firstFailure } from '../../src/claims/compile.ts';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import { type AuthenticatorOptions, readOptions } from '../../src/decision/options.ts';
@@ -561,5 +561,28 @@ describe('a snapshot', () => {
       headers: { 'WWW-Authenticate': 'Bearer realm="api"' },
     });
     await authenticator.close();
+  });
+});
+
+describe('reading', () => {
+  it('makes nothing that can call the network, open a file or start a timer', () => {
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    const intervals = vi.spyOn(globalThis, 'setInterval');
+    const settings = readOptions({
+      keySets: [{ issuer: 'https://a.example', useOidcDiscovery: true }],
+      audience: 'me',
+      remote: { url: 'https://b.example/validate', onReject: 'deny', onError: 'deny' },
+      groups: { endpoint: { url: 'https://c.example/{sub}' } },
+    });
+    expect(timers).not.toHaveBeenCalled();
+    expect(intervals).not.toHaveBeenCalled();
+    // Checked, and not brought to life: nothing in it can be called.
+    const endpoint = settings.groups?.resolvers.get('endpoint');
+    expect(endpoint).toMatchObject({ template: 'https://c.example/{sub}', timeoutMs: 2_000 });
+    const members = [endpoint, settings.remote, settings.keysets[0]].flatMap((part) =>
+      Object.values(part ?? {}),
+    );
+    expect(members.filter((member) => typeof member === 'function')).toEqual([]);
+    vi.restoreAllMocks();
   });
 });

@@ -318,6 +318,19 @@ describe('under load', () => {
 });
 
 describe('what cannot be followed', () => {
+  it('a place of tokens that the framework cannot read, at the start and in a changed file', async () => {
+    const body = textOf({ tokenFrom: [{ header: 'Authorization' }, { body: 'access_token' }] });
+    await writeFile(file, body);
+    expect(() => createAuthenticator({ descriptor: file }, { bodies: 'never' })).toThrow('tokenFrom');
+    await writeFile(file, textOf({}));
+    const authenticator = createAuthenticator({ descriptor: file }, { bodies: 'never' });
+    closers.push(authenticator.close);
+    await writeFile(file, body);
+    await expect(authenticator.reload()).rejects.toThrow('a body comes too late');
+    expect(authenticator.report().descriptor.state).toBe('refused');
+    expect(await codeOf(authenticator.verify(await tokenOf(key)))).toBe('good');
+  });
+
   it.each<[title: string, text: () => string, place: string]>([
     ['an unknown option', () => textOf({ audiance: 'x' }), ':23:7: audiance'],
     ['no YAML', () => 'service: [', ':1:11'],

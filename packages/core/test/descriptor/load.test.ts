@@ -56,7 +56,7 @@ async function save(jwt: unknown, name = FILE): Promise<string> {
 
 /** The options, without what stands for stores. */
 const written = (text: string, more: Partial<DescriptorOptions> = {}) => {
-  const { secrets, ...options } = loadText(text, { descriptor: FILE, ...more }).options;
+  const { secrets, ...options } = loadText(text, { descriptor: FILE, ...more }).loaded.options;
   return { hasSecrets: secrets !== undefined, ...options };
 };
 
@@ -729,7 +729,7 @@ describe('signing', () => {
   ])('from %s: with the store that goes with it, and no other', (_, signing) => {
     const externalSecrets = createMemoryStore();
     const text = textOf({ ...jwt, signing });
-    const loaded = loadText(text, { descriptor: FILE, externalSecrets }).signing;
+    const loaded = loadText(text, { descriptor: FILE, externalSecrets }).loaded.signing;
     expect(loaded).toMatchObject(signing as object);
     const stores = Object.keys(loaded ?? {}).filter((name) => /secrets$/i.test(name));
     const [source = ''] = Object.keys(signing as object);

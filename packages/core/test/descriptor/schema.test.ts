@@ -13,7 +13,7 @@ import { readOptions } from '../../src/decision/options.ts';
 import { readCache } from '../../src/decision/read-options.ts';
 import { loadText } from '../../src/descriptor/load.ts';
 import { ConfigError } from '../../src/errors.ts';
-import { createGroupEndpoint } from '../../src/groups/endpoint.ts';
+import { readGroupEndpoint } from '../../src/groups/endpoint.ts';
 import { readGroups } from '../../src/groups/options.ts';
 import { readKeyset } from '../../src/keysets/read.ts';
 import { readAlgorithm } from '../../src/keysets/read-algorithms.ts';
@@ -54,14 +54,14 @@ const store = { ...createMemoryStore(), watch: () => () => {} };
 /** What core says against it: the path, or nothing. */
 function refusal(descriptorText: string): string | undefined {
   try {
-    const { options } = loadText(descriptorText, {
+    const { loaded } = loadText(descriptorText, {
       descriptor: '/nowhere/service.yaml',
       secrets: store,
       externalSecrets: store,
       environment: ENV,
     });
     // Some of it is seen only when it is brought to life.
-    void createAuthenticator(options).close();
+    void createAuthenticator(loaded.options).close();
     return undefined;
   } catch (error) {
     if (error instanceof ConfigError) return error.path === '' ? 'service' : error.path;
@@ -323,12 +323,12 @@ describe('the names of options', () => {
     ['groups', () => readGroups(X, undefined), () => propertiesOf('groups')],
     [
       'groups.endpoint',
-      () => createGroupEndpoint(X as never),
+      () => readGroupEndpoint(X as never),
       () => Object.keys(nested(schema.$defs.groups, 'endpoint').properties ?? {}).sort(),
     ],
     [
       'groups.endpoint.token',
-      () => createGroupEndpoint({ url: 'https://a.example/{sub}', token: X } as never),
+      () => readGroupEndpoint({ url: 'https://a.example/{sub}', token: X } as never),
       () => Object.keys(nested(schema.$defs.groups, 'endpoint', 'token').properties ?? {}).sort(),
     ],
     [

@@ -7,7 +7,11 @@ import { inspect } from 'node:util';
 import { createIssuer, type Fault, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
-import { createGroupEndpoint, type GroupEndpointOptions } from '../../src/groups/endpoint.ts';
+import {
+  createGroupEndpoint,
+  type GroupEndpointOptions,
+  readGroupEndpoint,
+} from '../../src/groups/endpoint.ts';
 import { createAuthenticator, createMemoryStore, type SecretStore } from '../../src/index.ts';
 import { close, listen } from '../support/servers.ts';
 
@@ -47,7 +51,7 @@ async function people(): Promise<{ readonly origin: string; readonly asked: Aske
 const NO_SIGNAL = new AbortController().signal;
 
 function ask(options: GroupEndpointOptions, subject = 'alice'): Promise<readonly string[] | undefined> {
-  const resolver = createGroupEndpoint(options);
+  const resolver = createGroupEndpoint(readGroupEndpoint(options));
   closers.push(async () => resolver.close?.());
   return resolver.resolve({ subject, issuer: 'https://issuer.example' }, NO_SIGNAL);
 }
@@ -303,7 +307,7 @@ describe('the answer', () => {
       response.on('close', () => closed.resolve());
       asked.resolve();
     });
-    const resolver = createGroupEndpoint({ url: `${origin}/{sub}` });
+    const resolver = createGroupEndpoint(readGroupEndpoint({ url: `${origin}/{sub}` }));
     closers.push(async () => resolver.close?.());
     const stopping = new AbortController();
     const answer = resolver.resolve({ subject: 'alice', issuer: undefined }, stopping.signal);
@@ -373,10 +377,12 @@ describe('a bearer token', () => {
   it('is read from the store each time: a new one is used at once', async () => {
     const { origin, asked } = await people();
     const store = createMemoryStore({ people: { token: 'old\n' } });
-    const resolver = createGroupEndpoint({
-      url: `${origin}/{sub}`,
-      token: { name: 'people', key: 'token', secrets: store },
-    });
+    const resolver = createGroupEndpoint(
+      readGroupEndpoint({
+        url: `${origin}/{sub}`,
+        token: { name: 'people', key: 'token', secrets: store },
+      }),
+    );
     closers.push(async () => resolver.close?.());
     const subject = { subject: 'alice', issuer: undefined };
     await resolver.resolve(subject, NO_SIGNAL);
@@ -454,7 +460,7 @@ describe('a bearer token', () => {
 describe('options', () => {
   function complaint(options: unknown): string | undefined {
     try {
-      createGroupEndpoint(options as GroupEndpointOptions);
+      readGroupEndpoint(options);
       return undefined;
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;

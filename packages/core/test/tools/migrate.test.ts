@@ -104,7 +104,7 @@ async function migrate(
 
 function authenticatorOf(text: string, store: MemoryStore) {
   return createAuthenticator(
-    loadText(text, { descriptor: FILE, secrets: store, environment: ENVIRONMENT }).options,
+    loadText(text, { descriptor: FILE, secrets: store, environment: ENVIRONMENT }).loaded.options,
   );
 }
 
