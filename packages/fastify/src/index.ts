@@ -111,7 +111,7 @@ export function requireClaims<const R extends core.Rules>(
 
 /**
  * The principal of a request, its claims typed by the rules that it satisfies: rules of `compileRules`, the same that stand in
- * `config.auth` or others. Not for the principals of a tree: those are `request.auth`.
+ * `config.auth` or others. Not for the principals of `requireAll`: those are `request.auth`.
  * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`, `claims_insufficient`
  * @example
  * ```ts

@@ -57,7 +57,7 @@ export function Authenticate(access: RouteAccess = {}): ClassDecorator & MethodD
 }
 
 /**
- * Gives a parameter the principal; for a tree of `requireAll` and `requireAny`, its principals by name. Undefined for an anonymous
+ * Gives a parameter the principal; for `requireAll` and `requireAny`, the principals by name. Undefined for an anonymous
  * caller, which only `@Public` and the modes `optional` and `permissive` let pass. Its type is yours to say: `Principal<ClaimsOf<…>>`.
  * @example
  * ```ts

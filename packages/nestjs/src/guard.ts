@@ -130,7 +130,9 @@ function admit(client: object, access: CompiledAccess | undefined): Handshake {
 function judge({ auth, request }: Handshake, rules: CompiledRules | undefined): true {
   if (rules === undefined) return true;
   if (auth !== undefined && !isPrincipal(auth))
-    throw new TypeError('@RequireClaims: not a principal; a tree of tokens has its rules at its leaves');
+    throw new TypeError(
+      '@RequireClaims: not a principal; with requireAll and requireAny, give the rules to the sources',
+    );
   authorize(auth, rules, request);
   return true;
 }

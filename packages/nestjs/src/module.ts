@@ -15,7 +15,7 @@ import { LatchkeyGuard } from './guard.ts';
 import { answerRefusals, RefusalFilter } from './refusal.ts';
 import { handshaking } from './websocket.ts';
 
-/** Options; or an authenticator or a tree of them made before, which whoever made it closes. */
+/** Options; or an authenticator, or several combined, made before: close it where you made it. */
 export type LatchkeyOptions =
   | AuthenticatorOptions
   | DescriptorOptions

@@ -81,7 +81,7 @@ export function authenticateWebSockets<A extends WebSocketAdapter>(
   return adapter;
 }
 
-/** The principals that an authenticator or a tree gave. */
+/** The principals that an authenticator, or several combined, gave. */
 export function principalsIn(auth: unknown): readonly Principal[] {
   if (isPrincipal(auth)) return [auth];
   return typeof auth === 'object' && auth !== null ? Object.values(auth).flatMap(principalsIn) : [];
