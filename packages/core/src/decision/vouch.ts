@@ -153,7 +153,7 @@ export function createVouch(
       const impostor = keyed.refusal?.status === 503 ? keyed.refusal : notTheSystem();
       trace?.({ stage: 'remote system', refusal: impostor });
       ends(verdict, impostor);
-      return { claims, by: undefined, isRemote: true };
+      return impostor === keyed.refusal ? signed : { claims, by: undefined, isRemote: true };
     }
     // Only the endpoint may know the token: while it does not answer, the token may be good.
     const isUndecided = unavailable !== undefined && keyed.refusal?.status === 401;

@@ -549,6 +549,15 @@ describe('the system', () => {
     await agreed(start(options({ remote: { url, onReject: 'deny', onError: 'deny' } })), 'opaque');
   });
 
+  it('by an endpoint that may not, while its keys cannot be asked: unverified', async () => {
+    remote = { status: 200, body: { sub: 'okera' } };
+    const down: KeysetOptions = { issuer: 'i', jwksUrl: 'http://127.0.0.1:1/', allowHttp: true };
+    const endpoint = { url, onReject: 'deny', onError: 'deny' } as const;
+    const authenticator = start({ systemSubject: 'okera', keySets: [down], remote: endpoint });
+    const explanation = await agreed(authenticator, await tokenOf({ sub: 'okera' }));
+    expect(explanation).toMatchObject({ code: 'keyset_unavailable', verified: false });
+  });
+
   it('by an endpoint that may not, with a token that would never end', async () => {
     remote = { status: 200, body: { sub: 'okera' } };
     const authenticator = start(options({ remote: { url, onReject: 'deny', onError: 'deny' } }));
