@@ -1,12 +1,16 @@
-// Writes what is generated from the tables of the code: the rule forms in the descriptor's JSON Schema,
+// Writes what is generated from the tables of the code: the JSON Schema of descriptors, docs/options.md
 // and docs/rules.md. `pnpm tables` writes; `pnpm tables --check` fails if a file differs.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ruleFormRows, ruleFormSchema } from '@latchkey/core/tools';
+import { descriptorSchema, optionTables, ruleFormRows } from '@latchkey/core/tools';
 
 const SCHEMA = 'packages/core/descriptor.schema.json';
 
-const files: Readonly<Record<string, string>> = { [SCHEMA]: schema(), 'docs/rules.md': rules() };
+const files: Readonly<Record<string, string>> = {
+  [SCHEMA]: schema(),
+  'docs/options.md': options(),
+  'docs/rules.md': rules(),
+};
 const differing = Object.entries(files).filter(
   ([file, text]) => !existsSync(file) || !isSame(file, readFileSync(file, 'utf8'), text),
 );
@@ -29,8 +33,21 @@ function isSame(file: string, old: string, text: string): boolean {
 }
 
 function schema(): string {
-  const document = JSON.parse(readFileSync(SCHEMA, 'utf8')) as { readonly $defs: Record<string, unknown> };
-  return `${JSON.stringify({ ...document, $defs: { ...document.$defs, ruleForm: ruleFormSchema() } }, null, 2)}\n`;
+  return `${JSON.stringify(descriptorSchema(), null, 2)}\n`;
+}
+
+/** A table for each group of options. */
+function options(): string {
+  const tables = optionTables().map(
+    ({ title, rows }) =>
+      `## ${title}\n\n| option | default | what it does |\n| --- | --- | --- |\n${rows
+        .map(
+          ({ name, fallback, doc }) =>
+            `| \`${name}\` | ${fallback === undefined ? '' : `\`${fallback}\``} | ${doc} |`,
+        )
+        .join('\n')}\n`,
+  );
+  return `# Options\n\nThe options of code and of a descriptor are the same. A type in your editor says more of each.\n\n${tables.join('\n')}`;
 }
 
 function rules(): string {

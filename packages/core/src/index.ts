@@ -29,7 +29,7 @@ export {
   present,
 } from './claims/rules.ts';
 export type { ClaimsOf } from './claims/types.ts';
-export type { Carrier } from './credentials/find.ts';
+export type { Carrier } from './credentials/options.ts';
 export type { AuthenticationMode, NamedRoute, RouteAccess } from './decision/access.ts';
 export type { Authenticator, AuthenticatorReport } from './decision/authenticator.ts';
 export { authorize } from './decision/authorize.ts';

@@ -1,6 +1,7 @@
 // What the table of rule forms says to editors and to readers: the JSON Schema of a form, and a row of
 // documentation for each. Nothing here reads a rule.
 import { FORMS } from './forms.ts';
+import { ROW_TYPES, TIMES } from './rows.ts';
 
 /** The JSON Schema of one form and what may be written next to it: `$defs/ruleForm` of a descriptor's schema. */
 export function ruleFormSchema(): object {
@@ -30,6 +31,131 @@ export function ruleFormSchema(): object {
     ),
   };
 }
+
+/** The `$defs` of rules: how rules are written around the forms. */
+export function rulesSchema(): { readonly [def: string]: object } {
+  return {
+    ruleForm: ruleFormSchema(),
+    literal: {
+      description: 'A value that a claim is compared with, by type and value.',
+      type: ['string', 'number', 'boolean'],
+    },
+    literals: {
+      description: 'Values that an array has to have, all of them.',
+      type: 'array',
+      minItems: 1,
+      items: { $ref: '#/$defs/literal' },
+    },
+    rules: {
+      description:
+        'Rules by the name of the claim, or a list of such, of paths with rules, and of rows. All of them have to hold.',
+      type: ['object', 'array'],
+      if: { type: 'array' },
+      then: {
+        minItems: 1,
+        items: {
+          type: 'object',
+          if: { required: ['name'], anyOf: [{ required: ['required'] }, { required: ['validate'] }] },
+          then: { $ref: '#/$defs/row' },
+          else: {
+            if: { required: ['path', 'rule'], maxProperties: 2, properties: { path: { type: 'array' } } },
+            then: { $ref: '#/$defs/pathRule' },
+            else: { $ref: '#/$defs/rulesByClaim' },
+          },
+        },
+      },
+      else: { $ref: '#/$defs/rulesByClaim' },
+    },
+    rulesByClaim: {
+      description: 'A rule for each claim.',
+      type: 'object',
+      properties: { iss: false },
+      additionalProperties: { $ref: '#/$defs/rule' },
+    },
+    pathRule: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        path: {
+          description: 'The way to the claim, from the outside in.',
+          type: 'array',
+          minItems: 1,
+          items: { type: 'string', minLength: 1 },
+        },
+        rule: { $ref: '#/$defs/rule' },
+      },
+      description: 'A rule on a claim inside other claims.',
+      required: ['path', 'rule'],
+    },
+    rule: {
+      description:
+        'A value that the claim is or has in it; a list that the claim has all of; or one of the forms.',
+      type: ['string', 'number', 'boolean', 'array', 'object'],
+      if: { type: 'object' },
+      then: {
+        if: { required: ['optional'] },
+        then: {
+          type: 'object',
+          additionalProperties: false,
+          properties: {
+            optional: {
+              description: 'The rule counts only if the claim is there.',
+              $ref: '#/$defs/requiredRule',
+            },
+          },
+          required: ['optional'],
+        },
+        else: { $ref: '#/$defs/ruleForm' },
+      },
+      else: { if: { type: 'array' }, then: { $ref: '#/$defs/literals' } },
+    },
+    requiredRule: {
+      description: 'A value, a list or a form, but not optional once more.',
+      type: ['string', 'number', 'boolean', 'array', 'object'],
+      if: { type: 'object' },
+      then: { $ref: '#/$defs/ruleForm' },
+      else: { if: { type: 'array' }, then: { $ref: '#/$defs/literals' } },
+    },
+    row: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        name: { description: 'The name of the claim.', type: 'string', pattern: '\\S' },
+        type: {
+          description: 'What the value is. Default: STRING; for aud, ARRAY.',
+          type: 'string',
+          pattern: ROW_TYPE_PATTERN,
+          examples: [...ROW_TYPES],
+        },
+        required: { description: 'Whether the claim has to be there.', type: 'boolean', default: false },
+        validate: {
+          description: 'Whether a claim that is there has to have the value.',
+          type: 'boolean',
+          default: false,
+        },
+        value: {
+          description: 'The value, or for an ARRAY all that has to be in the claim.',
+          anyOf: [
+            { $ref: '#/$defs/literal' },
+            { type: 'array', minItems: 1, items: { $ref: '#/$defs/literal' } },
+          ],
+        },
+      },
+      description: 'A claim as API gateways configure it.',
+      required: ['name'],
+      if: {
+        properties: { validate: { const: true } },
+        required: ['validate'],
+        not: { properties: { name: { enum: [...TIMES] } } },
+      },
+      then: { required: ['value'] },
+      else: { properties: { value: false } },
+    },
+  };
+}
+
+/** The types of a row, in any case. */
+const ROW_TYPE_PATTERN = `^(?:${ROW_TYPES.map((type) => type.replace(/[A-Z]/g, (letter) => `[${letter.toLowerCase()}${letter}]`)).join('|')})$`;
 
 /** A row of documentation for each form. */
 export function ruleFormRows(): readonly {

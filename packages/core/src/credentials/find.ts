@@ -1,38 +1,12 @@
 // Where a request may carry its token, and finding it there. More than one token is refused.
 
 import { AuthError, ConfigError, isAuthError } from '../errors.ts';
-import { readList, readObject, readText } from '../values/readers.ts';
+import { readList } from '../values/readers.ts';
 import { checkOrigin, cookieReader } from './cookie.ts';
 import { type CarrierReader, checkB64Token, headerReader } from './header.ts';
+import { carrierOptions } from './options.ts';
 import { bodyReader, queryReader } from './query.ts';
 import type { RequestView } from './request.ts';
-
-/** A token in a header. */
-export interface HeaderCarrier {
-  readonly header: string;
-  /** Before the token, compared without case. Default: `Bearer` in `Authorization`, and none in any other header. Null: none. */
-  readonly scheme?: string | null | undefined;
-}
-
-/** A token in a cookie. Name it `__Host-…`, so that no other subdomain can plant one. */
-export interface CookieCarrier {
-  readonly cookie: string;
-  /** Origins, beside the service's own, whose pages may send unsafe requests: `https://app.example.com`. Default: none. */
-  readonly allowedOrigins?: readonly string[] | undefined;
-}
-
-/** A token in the query. It ends up in logs, histories and referrers (RFC 9700 §4.3.2): the header is the place for it. */
-export interface QueryCarrier {
-  readonly query: string;
-}
-
-/** A token in a form (RFC 6750 §2.2). Needs a body parser before authentication, which then works for anybody. */
-export interface BodyCarrier {
-  readonly body: string;
-}
-
-/** One place where a token may stand. */
-export type Carrier = HeaderCarrier | CookieCarrier | QueryCarrier | BodyCarrier;
 
 /** Finds tokens. */
 export interface TokenFinder {
@@ -64,9 +38,6 @@ interface CheckedCarrier {
   readonly queryName?: string;
   readonly isBody?: true;
 }
-
-// RFC 9110 §5.6.2: what a header, a scheme and a cookie may be called.
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /**
  * Checks `tokenFrom` and makes a finder.
@@ -124,11 +95,7 @@ function find(
 }
 
 function readCarrier(value: unknown, path: string): CheckedCarrier {
-  const { header, scheme, cookie, allowedOrigins, query, body } = readObject(
-    value,
-    ['header', 'scheme', 'cookie', 'allowedOrigins', 'query', 'body'],
-    path,
-  );
+  const { header, scheme, cookie, allowedOrigins, query, body } = carrierOptions.read(value, path);
   const given = [header, cookie, query, body].filter((place) => place !== undefined);
   if (given.length !== 1)
     throw new ConfigError(path, 'exactly one place is needed: header, cookie, query, body');
@@ -138,39 +105,12 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
     throw new ConfigError(`${path}.allowedOrigins`, 'goes with cookie only');
   }
   if (header !== undefined) {
-    const name = readName(header, `${path}.header`).toLowerCase();
-    const before = readScheme(scheme, name, `${path}.scheme`);
+    const name = header.toLowerCase();
+    const before = (scheme === undefined && name === 'authorization' ? 'Bearer' : scheme) ?? undefined;
     return { place: `header ${header}`, read: headerReader(name, before), check: checkB64Token };
   }
-  if (cookie !== undefined) {
-    const origins =
-      allowedOrigins === undefined ? [] : readList(allowedOrigins, readOrigin, `${path}.allowedOrigins`);
-    const read = cookieReader(readName(cookie, `${path}.cookie`));
-    return { place: `cookie ${cookie}`, read, allowedOrigins: new Set(origins) };
-  }
-  if (query !== undefined) {
-    const queryName = readText(query, `${path}.query`);
-    return { place: `query ${queryName}`, read: queryReader(queryName), queryName };
-  }
-  return { place: `body ${body}`, read: bodyReader(readText(body, `${path}.body`)), isBody: true };
-}
-
-function readName(value: unknown, path: string): string {
-  const name = readText(value, path);
-  if (!NAME.test(name)) throw new ConfigError(path, 'expected a name of letters, digits and -');
-  return name;
-}
-
-function readScheme(value: unknown, header: string, path: string): string | undefined {
-  if (value === null) return undefined;
-  if (value === undefined) return header === 'authorization' ? 'Bearer' : undefined;
-  return readName(value, path);
-}
-
-function readOrigin(value: unknown, path: string): string {
-  const origin = readText(value, path);
-  if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
-    throw new ConfigError(path, 'expected an origin, like https://app.example.com');
-  }
-  return origin;
+  if (cookie !== undefined)
+    return { place: `cookie ${cookie}`, read: cookieReader(cookie), allowedOrigins: new Set(allowedOrigins) };
+  if (query !== undefined) return { place: `query ${query}`, read: queryReader(query), queryName: query };
+  return { place: `body ${body}`, read: bodyReader(body ?? ''), isBody: true };
 }

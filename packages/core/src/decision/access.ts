@@ -4,7 +4,20 @@ import { type CompiledRules, compileRules } from '../claims/compile.ts';
 import { compileIssuers, type IssuerMatcher, type IssuerRule } from '../claims/issuers.ts';
 import type { Rules } from '../claims/rules.ts';
 import { ConfigError } from '../errors.ts';
-import { isPlainObject, readChoice, readObject } from '../values/readers.ts';
+import { listed } from '../values/judge.ts';
+import {
+  byName,
+  choice,
+  type Kind,
+  needed,
+  object,
+  optional,
+  refined,
+  shared,
+  type TableOf,
+  text,
+} from '../values/option.ts';
+import { readObject } from '../values/readers.ts';
 
 /** What happens to a request without a good token: see `AuthenticatorOptions`. */
 export type AuthenticationMode = 'strict' | 'optional' | 'permissive';
@@ -54,43 +67,78 @@ export function compileAccess(access: RouteAccess | CompiledAccess, path = 'acce
   if (isCompiledAccess(access)) return access;
   const known = compiledAccess.get(Object(access));
   if (known !== undefined) return known;
-  const { claims, issuers, mode } = readObject(access, ['claims', 'issuers', 'mode'], path);
+  const given = readObject(access, ['claims', 'issuers', 'mode'], path);
+  const { claims } = given;
   const compiled = Object.freeze<CompiledAccess>({
     [COMPILED]: true,
-    mode: readMode(mode, `${path}.mode`),
-    welcomes: compileIssuers(issuers, `${path}.issuers`),
+    mode: given.mode === undefined ? undefined : mode.read(given.mode, `${path}.mode`),
+    welcomes: compileIssuers(given.issuers, `${path}.issuers`),
     claims: claims === undefined ? undefined : compileRules(claims as Rules, `${path}.claims`),
   });
   compiledAccess.set(access, compiled);
   return compiled;
 }
 
-/** Checks `routes`. @throws ConfigError */
-export function readRoutes(value: unknown): NamedRoutes {
-  if (value === undefined) return new Map();
-  if (!isPlainObject(value))
-    throw new ConfigError('routes', 'expected what is asked, by the name of a route');
-  return new Map(
-    Object.entries(value).map(([name, asked]) => {
-      const path = `routes.${name}`;
-      const { claims, issuers } = readObject(asked, ['claims', 'issuers'], path);
-      if (claims === undefined && issuers === undefined)
-        throw new ConfigError(path, 'asks nothing; expected claims or issuers');
-      // `claims:` with nothing after it is null, which compileRules refuses.
-      const compiled = compileRules((claims === undefined ? {} : claims) as Rules, `${path}.claims`);
-      if (compiled.route !== undefined) throw new ConfigError(`${path}.claims`, 'is another route');
-      return [
-        name,
-        Object.freeze({ claims: compiled, welcomes: compileIssuers(issuers, `${path}.issuers`) }),
-      ];
-    }),
-  );
-}
+/** `mode`. */
+export const mode: Kind<AuthenticationMode> = choice('strict', 'optional', 'permissive');
 
-/** Reads a mode. @throws ConfigError */
-export function readMode(value: unknown, path: string): AuthenticationMode | undefined {
-  return readChoice(value, ['strict', 'optional', 'permissive'], path);
-}
+/** A list of issuers, by name or by pattern. */
+export const issuers: Kind<IssuerMatcher | undefined> = {
+  read: compileIssuers,
+  schema: shared('issuers', {
+    description: 'The only issuers that are welcome, by name or by pattern, besides having keys here.',
+    type: 'array',
+    minItems: 1,
+    items: {
+      anyOf: [
+        { description: 'The name of an issuer.', type: 'string', minLength: 1 },
+        {
+          ...object({
+            pattern: needed(text, 'A regular expression in the syntax of RE2, for the whole name.'),
+          }).schema,
+          description: 'All issuers whose whole name matches.',
+        },
+      ],
+    },
+  }),
+};
+
+/** What a change of a list of issuers does. */
+export const issuersJudge = listed({ more: 'opens', given: 'closes', thing: 'issuer' });
+
+/** The options of one named route. */
+export const routeOptions = object(
+  {
+    claims: optional(
+      {
+        read(value, path) {
+          // What is not a rule is refused here, null too: an empty `claims:` must not mean that nothing is asked.
+          const compiled = compileRules(value as Rules, path);
+          if (compiled.route !== undefined) throw new ConfigError(path, 'is another route');
+          return compiled;
+        },
+        schema: { $ref: '#/$defs/rules' },
+      },
+      'What a token has to say here. If it does not, the answer is 403.',
+    ),
+    issuers: optional(issuers, 'The only issuers that are welcome here.', issuersJudge),
+  } satisfies TableOf<NamedRoute>,
+  { anyOf: [{ required: ['claims'] }, { required: ['issuers'] }] },
+);
+
+/** `routes`. */
+export const routes: Kind<NamedRoutes> = byName(
+  refined(
+    routeOptions,
+    ({ claims, issuers: welcomes }, path) => {
+      if (claims === undefined && welcomes === undefined)
+        throw new ConfigError(path, 'asks nothing; expected claims or issuers');
+      return Object.freeze({ claims: claims ?? compileRules({}, `${path}.claims`), welcomes });
+    },
+    shared('route', { ...routeOptions.schema, description: 'What one route asks, beyond what all do.' }),
+  ),
+  'expected what is asked, by the name of a route',
+);
 
 function isCompiledAccess(value: RouteAccess | CompiledAccess): value is CompiledAccess {
   return typeof value === 'object' && value !== null && COMPILED in value;

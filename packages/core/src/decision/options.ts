@@ -1,37 +1,51 @@
-// AuthenticatorOptions: checked once, defaulted, frozen. What is wrong is a ConfigError that names the path and the mend.
-
-import { type CompiledRules, claimNames } from '../claims/compile.ts';
-import { compileIssuers, type IssuerMatcher, type IssuerRule } from '../claims/issuers.ts';
+// Options of an authenticator: their type, the checked settings, and the table that reads them.
+import { isHeaderText } from '../challenge.ts';
+import { type CompiledRules, claimNames, compileRules, needsRequest } from '../claims/compile.ts';
+import type { IssuerMatcher, IssuerRule } from '../claims/issuers.ts';
 import type { RegisteredClaimsPolicy } from '../claims/registered.ts';
 import type { Rules } from '../claims/rules.ts';
-import { type Carrier, readTokenFrom, type TokenFinder } from '../credentials/find.ts';
+import { readTokenFrom, type TokenFinder } from '../credentials/find.ts';
+import { type Carrier, carrierOptions } from '../credentials/options.ts';
 import { ConfigError } from '../errors.ts';
-import { type GroupsOptions, type GroupsSettings, readGroups } from '../groups/options.ts';
-import type { KeysetSettings, SecretStores } from '../keysets/create.ts';
-import type { LegacyKeySettings } from '../keysets/legacy-keys.ts';
-import type { KeysetOptions, LegacyKeyOptions } from '../keysets/options.ts';
-import { readLegacyKeys } from '../keysets/read-legacy-keys.ts';
-import { type RemoteOptions, type RemoteSettings, readRemote } from '../remote/options.ts';
-import { readStore, type SecretStore } from '../secrets/store.ts';
+import { completeGroups, type GroupsOptions, type GroupsSettings, groupsOptions } from '../groups/options.ts';
+import { type LegacyKeyOptions, type LegacyKeySettings, legacyKeys } from '../keysets/legacy-options.ts';
+import { type KeysetOptions, type KeysetSettings, keyset, type SecretStores } from '../keysets/options.ts';
+import { completeRemote, type RemoteOptions, type RemoteSettings, remoteOptions } from '../remote/options.ts';
+import { store } from '../secrets/options.ts';
+import type { SecretStore } from '../secrets/store.ts';
+import { normalizeType } from '../token/parse.ts';
 import { type Clock, readClock } from '../values/clock.ts';
-import { type Duration, parseDuration } from '../values/duration.ts';
-import { readBoolean, readChoice, readMaxTokenBytes, readObject, readText } from '../values/readers.ts';
+import type { Duration } from '../values/duration.ts';
+import { coming, flag, lasting, nameOf, other, ranked, verdict } from '../values/judge.ts';
+import {
+  boolean,
+  choice,
+  defaulted,
+  duration,
+  durationFrom,
+  fromCode,
+  type Kind,
+  maxTokenBytes,
+  needed,
+  object,
+  oneOrMany,
+  optional,
+  orNull,
+  refined,
+  shared,
+  type TableOf,
+  text,
+  whole,
+} from '../values/option.ts';
 import {
   type AuthenticationMode,
+  issuers,
+  issuersJudge,
+  mode,
   type NamedRoute,
   type NamedRoutes,
-  readMode,
-  readRoutes,
+  routes,
 } from './access.ts';
-import {
-  readAudience,
-  readCache,
-  readClaims,
-  readDelimiter,
-  readKeysets,
-  readRealm,
-  readTypes,
-} from './read-options.ts';
 import type { CacheLimits } from './token-cache.ts';
 
 /** Whom a service trusts, and what a token must be. */
@@ -140,103 +154,270 @@ export interface AuthenticatorSettings {
   readonly clock: Clock;
 }
 
-const OPTION_NAMES = [
-  'keySets',
-  'keys',
-  'secrets',
-  'externalSecrets',
-  'unsafeMissingIssuer',
-  'remote',
-  'groups',
-  'systemSubject',
-  'audience',
-  'audMatch',
-  'issuers',
-  'tokenFrom',
-  'claims',
-  'routes',
-  'nestedClaimDelimiter',
-  'clockSkew',
-  'mode',
-  'typ',
-  'requireExp',
-  'treatIatAsNbf',
-  'maxTokenAge',
-  'profile',
-  'unsafeAcceptSenderConstrained',
-  'maxTokenBytes',
-  'cache',
-  'realm',
-  'clock',
-] as const satisfies readonly (keyof AuthenticatorOptions)[];
-
 // RFC 9068 §2.2.
 const AT_JWT_CLAIMS = ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'] as const;
 
-const MAX_CLOCK_SKEW_MS = 60_000;
+const audience: Kind<ReadonlySet<string> | null> = {
+  ...orNull(oneOrMany(text)),
+  read(value, path) {
+    if (value === null) return null;
+    if (value === undefined)
+      throw new ConfigError(path, 'is needed; null says aloud that aud is not checked');
+    return new Set([oneOrMany(text).read(value, path)].flat());
+  },
+};
+
+/** Rules for every token. */
+const claims: Kind<CompiledRules> = {
+  read(value, path) {
+    // What is not a rule is refused by compileRules.
+    const compiled = compileRules(value as Rules, path);
+    if (compiled.route !== undefined) throw new ConfigError(path, 'a named route is for routes');
+    if (needsRequest(compiled)) throw new ConfigError(path, 'fromRequest is for the rules of a route');
+    return compiled;
+  },
+  schema: { $ref: '#/$defs/rules' },
+};
+
+const limit = (fallback: number, doc: string) =>
+  defaulted(
+    whole(1, 2 ** 32 - 1, 'expected a whole number under 2^32; cache: false keeps nothing'),
+    fallback,
+    doc,
+  );
+
+/** The options of `cache`. */
+export const cacheOptions = object({
+  tokens: limit(10_000, 'The largest number of tokens.'),
+  bytes: limit(16 * 1024 * 1024, 'The largest sum of their sizes, in bytes.'),
+});
+
+/** The options of an authenticator, `signing` of a descriptor apart. */
+export const authenticatorOptions = object(
+  {
+    keySets: needed(
+      {
+        // May be empty: whether it may depends on the others.
+        read(value, path): readonly KeysetSettings[] {
+          if (!Array.isArray(value)) throw new ConfigError(path, 'expected at least one keyset');
+          const read = (one: unknown, index: number) => Object.freeze(keyset.read(one, `${path}[${index}]`));
+          return Object.freeze(Array.from(value, read));
+        },
+        schema: { type: ['array', 'null'], items: keyset.schema, default: [] },
+      },
+      'Whose tokens are accepted: one keyset for each source of keys. They are asked in this order.',
+    ),
+    keys: optional(
+      { ...legacyKeys, schema: { ...legacyKeys.schema, deprecated: true } },
+      'Single keys in secrets, found by issuer and key id. latchkey jwks migrate makes keysets of them.',
+    ),
+    secrets: optional(store, 'Where keysets with secret, and keys, find their secrets.'),
+    externalSecrets: optional(store, 'Where keysets with externalSecret find theirs.'),
+    unsafeMissingIssuer: optional(
+      choice('all-keysets'),
+      'all-keysets: a token that names no issuer may be verified by the keys of any keyset.',
+      coming(
+        ['opens', 'a token without iss may be verified by any keyset'],
+        ['closes', 'a token without iss is verified by keysets without an issuer only'],
+        other('a token without iss may be verified by any keyset'),
+      ),
+    ),
+    remote: optional(
+      { ...remoteOptions, schema: shared('remote', remoteOptions.schema ?? {}) },
+      'An endpoint that validates tokens: on its own, or before the keysets.',
+    ),
+    groups: optional(
+      { ...groupsOptions, schema: shared('groups', groupsOptions.schema ?? {}) },
+      'Where the groups of a subject come from. Default: the groups claim.',
+    ),
+    systemSubject: optional(
+      text,
+      'The sub of the tokens with which services of this system call each other. Only keysets with system: true may vouch for it.',
+      (before, after) => [
+        verdict(
+          before === undefined ? 'closes' : after === undefined ? 'opens' : 'changes',
+          `the subject of the system: ${nameOf(before, 'none')} → ${nameOf(after, 'none')}`,
+          after,
+        ),
+      ],
+    ),
+    audience: needed(
+      audience,
+      'What this service is called in aud, or several names of it. null: aud is deliberately not checked.',
+    ),
+    audMatch: defaulted(
+      choice('any', 'all'),
+      'any',
+      'any: one of the audiences is enough. all: a token has to name each of them.',
+      ranked(['all', 'any'], 'how many of the audiences a token has to name'),
+    ),
+    issuers: optional(
+      issuers,
+      'The only issuers that are welcome, by name or by pattern, besides having keys here. Default: all.',
+      issuersJudge,
+    ),
+    tokenFrom: defaulted(
+      {
+        read: readTokenFrom,
+        schema: {
+          type: 'array',
+          minItems: 1,
+          items: shared('carrier', { ...carrierOptions.schema, description: 'One place of a token.' }),
+        },
+      },
+      [{ header: 'Authorization' }],
+      'The places where a request may carry its token.',
+    ),
+    claims: optional(claims, 'What every token has to say. A token that does not is answered with 401.'),
+    routes: optional(
+      routes,
+      'What single routes ask of a token, by a name that the application uses, such as admin or GET /admin.',
+    ),
+    nestedClaimDelimiter: optional(
+      refined(
+        text,
+        (delimiter, path) => {
+          if (!delimiter.includes('\\')) return delimiter;
+          throw new ConfigError(path, 'must not have a backslash, which escapes it');
+        },
+        { type: 'string', pattern: '^[^\\\\]*\\S[^\\\\]*$' },
+      ),
+      'Makes a path of a claim name: with ".", a rule on realm_access.roles is about roles inside realm_access.',
+      other('names in rules are read otherwise'),
+    ),
+    clockSkew: defaulted(
+      durationFrom('0s', '60s'),
+      '5s',
+      'How far the clocks of issuers may differ from the clock of this service. At most 60s.',
+      lasting('opens', 'clocks may differ by'),
+    ),
+    mode: defaulted(
+      mode,
+      'strict',
+      'strict: a good token is needed. optional: a request without a token is anonymous. permissive: so is one with a bad token.',
+      ranked(['strict', 'optional', 'permissive'], 'mode'),
+    ),
+    typ: optional(
+      refined(
+        oneOrMany(text),
+        (types): ReadonlySet<string | undefined> => new Set([types].flat().map(normalizeType)),
+      ),
+      'The typ values of accepted tokens; one of them has to be there. Default: no typ, JWT or at+jwt.',
+    ),
+    requireExp: defaulted(
+      boolean,
+      true,
+      'Whether a token has to have an expiry.',
+      flag('closes', 'a token has to have an end'),
+    ),
+    treatIatAsNbf: defaulted(
+      boolean,
+      false,
+      'Whether iat has to be there, and no token is accepted before it.',
+      flag('closes', 'iat has to be there, and counts as nbf'),
+    ),
+    maxTokenAge: optional(
+      duration,
+      'How old a token may be, by its iat, which it then needs.',
+      lasting('opens', 'tokens may be as old as'),
+    ),
+    profile: optional(
+      choice('at+jwt'),
+      'at+jwt: tokens are OAuth access tokens by RFC 9068, with all claims that it asks for.',
+      coming(
+        ['closes', 'tokens have to be at+jwt'],
+        ['opens', 'tokens need not be of a profile any more'],
+        other('tokens have to be of another profile'),
+      ),
+    ),
+    unsafeAcceptSenderConstrained: defaulted(
+      boolean,
+      false,
+      'Whether tokens that are bound to a key of their sender are accepted from any sender.',
+      flag('opens', 'tokens of a key are accepted from anybody'),
+    ),
+    cache: {
+      ...optional(
+        { read: readCache, schema: { anyOf: [{ const: false }, cacheOptions.schema] } },
+        'How many verified tokens are remembered, by number and by bytes. false: none.',
+        other('verified tokens are remembered otherwise'),
+      ),
+      read: readCache,
+    },
+    maxTokenBytes: maxTokenBytes('A longer token is refused before it is read. In bytes.'),
+    realm: optional(
+      refined(text, (realm, path) => {
+        if (!isHeaderText(realm)) throw new ConfigError(path, 'expected printable ASCII');
+        return realm;
+      }),
+      'The realm that refusals name to clients. Printable ASCII.',
+      other('refusals name another realm'),
+    ),
+    clock: needed(fromCode<Clock>(readClock), 'A clock for tests. Default: that of the system.'),
+  } satisfies TableOf<AuthenticatorOptions>,
+  {
+    anyOf: [
+      { required: ['keySets'], properties: { keySets: { type: 'array', minItems: 1 } } },
+      { required: ['keys'] },
+      { required: ['remote'] },
+    ],
+    dependentSchemas: { profile: { properties: { typ: false } } },
+  },
+);
 
 /**
- * Checks options. The result is a snapshot: later changes to the object have no effect.
+ * Checks options. The result is a snapshot: later changes to the object have no effect. Makes nothing that could
+ * call the network or start a timer.
  * @throws ConfigError
  */
 export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings {
-  const options = readObject(value, OPTION_NAMES, '');
-  const keys = options.keys === undefined ? [] : readLegacyKeys(options.keys);
-  const keysets = readKeysets(options.keySets);
+  const read = authenticatorOptions.read(value, '');
+  const { keys = [], keySets: keysets, nestedClaimDelimiter: delimiter, profile } = read;
   const alone = keysets.length + keys.length === 0;
-  if (alone && options.remote === undefined) throw new ConfigError('keySets', 'expected at least one keyset');
-  const delimiter =
-    options.nestedClaimDelimiter === undefined ? undefined : readDelimiter(options.nestedClaimDelimiter);
-  const groups = readGroups(options.groups, delimiter);
-  const claims = readClaims(options.claims);
-  if (groups !== undefined && claimNames(claims).includes('groups'))
+  if (alone && read.remote === undefined) throw new ConfigError('keySets', 'expected at least one keyset');
+  const rules = read.claims ?? compileRules({}, 'claims');
+  if (read.groups !== undefined && claimNames(rules).includes('groups'))
     throw new ConfigError('claims.groups', 'groups are found after this; put the rule on routes');
-  const profile = readChoice(options.profile, ['at+jwt'], 'profile');
-  if (profile !== undefined && options.typ !== undefined)
+  if (profile !== undefined && read.typ !== undefined)
     throw new ConfigError('typ', 'is what profile says; leave it out');
-  const clockSkewMs = options.clockSkew === undefined ? 5_000 : parseDuration(options.clockSkew, 'clockSkew');
-  if (clockSkewMs > MAX_CLOCK_SKEW_MS) throw new ConfigError('clockSkew', 'expected 0s to 60s');
-  return Object.freeze({
+  return Object.freeze<AuthenticatorSettings>({
     keysets,
     keys,
-    stores: {
-      secret: options.secrets === undefined ? undefined : readStore(options.secrets, 'secrets'),
-      externalSecret:
-        options.externalSecrets === undefined
-          ? undefined
-          : readStore(options.externalSecrets, 'externalSecrets'),
-    },
-    missingIssuerReachesAll:
-      readChoice(options.unsafeMissingIssuer, ['all-keysets'], 'unsafeMissingIssuer') === 'all-keysets',
-    remote: readRemote(options.remote, alone),
-    groups,
-    systemSubject:
-      options.systemSubject === undefined ? undefined : readText(options.systemSubject, 'systemSubject'),
+    stores: { secret: read.secrets, externalSecret: read.externalSecrets },
+    missingIssuerReachesAll: read.unsafeMissingIssuer === 'all-keysets',
+    remote: read.remote && completeRemote(read.remote, alone),
+    groups: read.groups && completeGroups(read.groups, delimiter),
+    systemSubject: read.systemSubject,
     registered: Object.freeze({
-      audience: readAudience(options.audience),
-      audienceMatch: readChoice(options.audMatch, ['any', 'all'], 'audMatch') ?? 'any',
-      clockSkewMs,
-      requireExp: readBoolean(options.requireExp, true, 'requireExp'),
-      treatIatAsNbf: readBoolean(options.treatIatAsNbf, false, 'treatIatAsNbf'),
-      maxTokenAgeMs:
-        options.maxTokenAge === undefined ? undefined : parseDuration(options.maxTokenAge, 'maxTokenAge'),
+      audience: read.audience,
+      audienceMatch: read.audMatch,
+      clockSkewMs: read.clockSkew,
+      requireExp: read.requireExp,
+      treatIatAsNbf: read.treatIatAsNbf,
+      maxTokenAgeMs: read.maxTokenAge,
       required: profile === undefined ? [] : AT_JWT_CLAIMS,
-      acceptSenderConstrained: readBoolean(
-        options.unsafeAcceptSenderConstrained,
-        false,
-        'unsafeAcceptSenderConstrained',
-      ),
+      acceptSenderConstrained: read.unsafeAcceptSenderConstrained,
     }),
-    tokens: readTokenFrom(options.tokenFrom),
-    claims,
-    issuers: compileIssuers(options.issuers, 'issuers'),
+    tokens: read.tokenFrom,
+    claims: rules,
+    issuers: read.issuers,
     delimiter,
-    routes: readRoutes(options.routes),
-    mode: readMode(options.mode, 'mode') ?? 'strict',
-    types: profile === undefined ? readTypes(options.typ) : new Set([profile]),
-    maxTokenBytes: readMaxTokenBytes(options.maxTokenBytes),
-    cache: readCache(options.cache),
-    realm: readRealm(options.realm),
-    clock: readClock(options.clock),
+    routes: read.routes ?? new Map(),
+    mode: read.mode,
+    types: profile === undefined ? (read.typ ?? new Set([undefined, 'jwt', 'at+jwt'])) : new Set([profile]),
+    maxTokenBytes: read.maxTokenBytes,
+    cache: read.cache,
+    realm: read.realm,
+    clock: read.clock,
   });
+}
+
+/** Reads the mode of a route. @throws ConfigError */
+export function readMode(value: unknown, path: string): AuthenticationMode | undefined {
+  return value === undefined ? undefined : mode.read(value, path);
+}
+
+/** `cache`; undefined where no tokens are kept. */
+function readCache(value: unknown, path: string): CacheLimits | undefined {
+  return value === false ? undefined : cacheOptions.read(value === undefined ? {} : value, path);
 }

@@ -6,7 +6,7 @@ import { type Breaker, createBreaker } from '../net/breaker.ts';
 import { withDeadline } from '../net/deadline.ts';
 import type { JsonObject } from '../values/json.ts';
 import { createGroupEndpoint } from './endpoint.ts';
-import type { GroupSource, GroupsSettings, GroupTrust } from './options.ts';
+import { type GroupSource, type GroupsSettings, type GroupTrust, isResolver } from './options.ts';
 import type { GroupResolver, GroupSubject } from './resolver.ts';
 
 /** How a source of groups fares. */
@@ -55,7 +55,7 @@ export function createGroups(settings: GroupsSettings): Groups {
   const stopping = new AbortController();
   const places = new Map<GroupSource, Place>();
   for (const [source, given] of resolvers) {
-    const resolver = 'resolve' in given ? given : createGroupEndpoint(given);
+    const resolver = isResolver(given) ? given : createGroupEndpoint(given);
     const known = new LRUCache<string, readonly string[]>({ max: MAX_CACHED, ttl: Math.max(1, cacheForMs) });
     places.set(source, { resolver, breaker: createBreaker(), known, asking: new Map() });
   }

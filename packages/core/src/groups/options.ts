@@ -1,11 +1,32 @@
-// Options of groups, and their reading: which sources there are, which is asked first, and whose word counts.
-
+// Options of groups: their types, the checked settings, and the tables that read them. Nothing is made here that
+// could ask for groups.
 import { splitPath } from '../claims/path.ts';
 import { ConfigError } from '../errors.ts';
-import { readTimeout } from '../remote/options.ts';
-import { type Duration, parseDuration } from '../values/duration.ts';
-import { isPlainObject, readChoice, readList, readObject, readText } from '../values/readers.ts';
-import { type GroupEndpointOptions, type GroupEndpointSettings, readGroupEndpoint } from './endpoint.ts';
+import { allowHttp, checkEndpointUrl, timeout } from '../net/options.ts';
+import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
+import { key, name, store } from '../secrets/options.ts';
+import type { SecretReference, SecretStore } from '../secrets/store.ts';
+import type { Duration } from '../values/duration.ts';
+import { coming, exchanged, lasting, listed, nameOf, other, verdict } from '../values/judge.ts';
+import {
+  byName,
+  choice,
+  defaulted,
+  duration,
+  fromCode,
+  type Kind,
+  list,
+  needed,
+  object,
+  optional,
+  patternSchema,
+  type ReadBy,
+  refined,
+  shared,
+  type TableOf,
+  text,
+  wordSchemas,
+} from '../values/option.ts';
 import type { GroupResolver } from './resolver.ts';
 
 /** A source of groups, in the order in which they are asked. */
@@ -46,11 +67,27 @@ export interface GroupsOptions {
   readonly groupCase?: 'sensitive' | 'insensitive' | undefined;
 }
 
+/** An endpoint that knows groups. */
+export interface GroupEndpointOptions {
+  /**
+   * Https, or http to loopback, with `{sub}` once in its path or query: `https://people.internal/users/{sub}/groups`. A subject is escaped
+   * to be one segment or one value, whatever it holds. A 200 with `{ "groups": ["…"] }` has all groups; a 404 does not know the subject.
+   */
+  readonly url: string;
+  /** A bearer token for the endpoint: an entry of a store. Default: none. */
+  readonly token?: { readonly name: string; readonly key: string; readonly secrets: SecretStore } | undefined;
+  /** For a whole call. Default 2s. */
+  readonly timeout?: Duration | undefined;
+  /** Permits plain HTTP to other machines. Default false. */
+  readonly allowHttp?: boolean | undefined;
+  readonly tls?: TlsOptions | undefined;
+}
+
 /** Groups, checked. */
 export interface GroupsSettings {
   readonly path: readonly string[];
   readonly order: readonly GroupSource[];
-  /** What the application gave, or an endpoint that `createGroups` brings to life. */
+  /** Those that look groups up. An endpoint is made into a resolver by `createGroups`. */
   readonly resolvers: ReadonlyMap<GroupSource, GroupResolver | GroupEndpointSettings>;
   readonly trust: ReadonlyMap<string, GroupTrust> | undefined;
   readonly reserved: ReadonlySet<string>;
@@ -60,56 +97,157 @@ export interface GroupsSettings {
   readonly ignoreCase: boolean;
 }
 
+/** An endpoint of groups, checked. */
+export interface GroupEndpointSettings {
+  /** The URL with `{sub}` in it. */
+  readonly template: string;
+  readonly token: { readonly reference: SecretReference; readonly store: SecretStore } | undefined;
+  readonly timeoutMs: number;
+  readonly tls: TlsSettings;
+}
+
+/** What is replaced by the subject in the URL of an endpoint. */
+export const SUBJECT_HERE = '{sub}';
+
+/** The options of `groups.endpoint`. */
+export const endpointOptions = object({
+  url: needed(
+    refined(
+      text,
+      (template, path) => {
+        if (template.split(SUBJECT_HERE).length === 2) return template;
+        throw new ConfigError(path, `expected ${SUBJECT_HERE} once, where the subject stands`);
+      },
+      patternSchema('^[^{]*(?:\\$\\{[^}]*\\}[^{]*)*\\{sub\\}'),
+    ),
+    'With {sub} once, in the path or in the query. Https, or http to this machine.',
+    exchanged('groups come from elsewhere'),
+  ),
+  token: optional(
+    object({ name, key, secrets: needed(store, 'The store of the secret.') }),
+    'The secret with a bearer token for the endpoint.',
+    other('the endpoint is asked with another token'),
+  ),
+  timeout: timeout('For one whole call.', 'the endpoint has another time to answer'),
+  allowHttp,
+  tls,
+} satisfies TableOf<GroupEndpointOptions>);
+
+const trustOptions = object(
+  {
+    only: optional(
+      list(text),
+      'The groups that count; others are dropped.',
+      listed({ more: 'opens', thing: 'group that counts' }),
+    ),
+    prefix: optional(text, 'What is put before the name of each group.'),
+  } satisfies TableOf<Exclude<GroupTrust, string>>,
+  { minProperties: 1 },
+);
+
+const wholeTrust = choice('all', 'none');
+const trust: Kind<GroupTrust> = {
+  read(value, path) {
+    if (typeof value === 'string') return wholeTrust.read(value, path);
+    const read = trustOptions.read(value, path);
+    if (read.only === undefined && read.prefix === undefined)
+      throw new ConfigError(path, "expected only or prefix; or 'all', or 'none'");
+    return read;
+  },
+  schema: shared('groupTrust', {
+    description: 'all, none, or which groups, and what is put before each.',
+    anyOf: [...wordSchemas('all', 'none'), trustOptions.schema],
+  }),
+};
+
 const SOURCES = ['claim', 'directory', 'endpoint'] as const satisfies readonly GroupSource[];
-const NAMES = [
-  'claim',
-  'order',
-  'trust',
-  'reserved',
-  'directory',
-  'endpoint',
-  'onUnknown',
-  'cacheFor',
-  'timeout',
-  'groupCase',
-] as const;
+
+/** The options of `groups`. */
+export const groupsOptions = object({
+  claim: defaulted(text, 'groups', 'The claim that lists groups.', exchanged('groups are in another claim')),
+  order: optional(
+    list(choice(...SOURCES), { uniqueItems: true }),
+    'Which source is asked first. The first that knows the subject gives all of its groups. Default: claim, directory, endpoint.',
+    other('sources of groups are asked in another order'),
+  ),
+  trust: optional(
+    byName(trust, 'expected an object, by issuer'),
+    'Whose claim of groups counts, by issuer. An issuer that is missing here has none. Default: the claims of all count.',
+  ),
+  reserved: optional(
+    list(text),
+    'Groups that no claim can give, unless its keyset is system.',
+    listed({ more: 'closes', thing: 'reserved group' }),
+  ),
+  directory: optional(fromCode(readResolver), 'A resolver, such as createLdapGroups of @latchkey/ldap.'),
+  endpoint: optional(
+    { read: readEndpoint, schema: endpointOptions.schema },
+    'An endpoint that knows groups.',
+    coming(
+      ['opens', 'an endpoint gives groups'],
+      ['closes', 'an endpoint gives no groups any more'],
+      endpointOptions.judge,
+    ),
+  ),
+  onUnknown: defaulted(
+    choice('deny', 'next', 'none'),
+    'deny',
+    'A subject that a source does not know: deny refuses it, next asks the next source, none leaves it without groups.',
+    (before = 'deny', after = 'deny') => {
+      if (before === after) return [];
+      const effect = before === 'deny' ? 'opens' : after === 'deny' ? 'closes' : 'changes';
+      return [verdict(effect, `a subject that nobody knows: ${nameOf(before)} → ${nameOf(after)}`, after)];
+    },
+  ),
+  cacheFor: defaulted(
+    duration,
+    '60s',
+    'How long groups that were looked up are used again.',
+    lasting('opens', 'groups count for'),
+  ),
+  timeout: timeout('For one look-up.', 'look-ups have another time'),
+  groupCase: defaulted(
+    choice('sensitive', 'insensitive'),
+    'sensitive',
+    'insensitive: all groups are in lower case here.',
+    other('groups are compared otherwise'),
+  ),
+} satisfies TableOf<GroupsOptions>);
 
 /** Checks group options. @throws ConfigError */
 export function readGroups(value: unknown, delimiter: string | undefined): GroupsSettings | undefined {
-  if (value === undefined) return undefined;
-  const options = readObject(value, NAMES, 'groups');
+  return value === undefined ? undefined : completeGroups(groupsOptions.read(value, 'groups'), delimiter);
+}
+
+/** Checks how options belong together that have been read one by one. @throws ConfigError */
+export function completeGroups(
+  read: ReadBy<typeof groupsOptions.table>,
+  delimiter: string | undefined,
+): GroupsSettings {
   const resolvers = new Map<GroupSource, GroupResolver | GroupEndpointSettings>();
-  if (options.directory !== undefined)
-    resolvers.set('directory', readResolver(options.directory, 'groups.directory'));
-  if (options.endpoint !== undefined) resolvers.set('endpoint', readEndpoint(options.endpoint));
-  const ignoreCase =
-    readChoice(options.groupCase, ['sensitive', 'insensitive'], 'groups.groupCase') === 'insensitive';
-  const reserved =
-    options.reserved === undefined ? [] : readList(options.reserved, readText, 'groups.reserved');
+  if (read.directory !== undefined) resolvers.set('directory', read.directory);
+  if (read.endpoint !== undefined) resolvers.set('endpoint', read.endpoint);
+  const ignoreCase = read.groupCase === 'insensitive';
+  const reserved = read.reserved ?? [];
   return Object.freeze<GroupsSettings>({
-    path: splitPath(
-      readText(options.claim === undefined ? 'groups' : options.claim, 'groups.claim'),
-      delimiter,
-    ),
-    order: readOrder(options.order, resolvers),
+    path: splitPath(read.claim, delimiter),
+    order: orderOf(read.order, resolvers),
     resolvers,
-    trust: options.trust === undefined ? undefined : readTrust(options.trust),
+    trust: read.trust,
     reserved: new Set(ignoreCase ? reserved.map((group) => group.toLowerCase()) : reserved),
-    onUnknown: readChoice(options.onUnknown, ['deny', 'next', 'none'], 'groups.onUnknown') ?? 'deny',
-    cacheForMs: parseDuration(options.cacheFor === undefined ? '60s' : options.cacheFor, 'groups.cacheFor'),
-    timeoutMs: readTimeout(options.timeout, 'groups.timeout'),
+    onUnknown: read.onUnknown,
+    cacheForMs: read.cacheFor,
+    timeoutMs: read.timeout,
     ignoreCase,
   });
 }
 
-function readOrder(value: unknown, resolvers: ReadonlyMap<GroupSource, unknown>): readonly GroupSource[] {
+function orderOf(
+  order: readonly GroupSource[] | undefined,
+  resolvers: GroupsSettings['resolvers'],
+): readonly GroupSource[] {
   const there = SOURCES.filter((source) => source === 'claim' || resolvers.has(source));
-  if (value === undefined) return there;
-  const order = readList(
-    value,
-    (item, path) => readChoice(item, SOURCES, path) ?? missing(path),
-    'groups.order',
-  );
+  if (order === undefined) return there;
   if (new Set(order).size !== order.length) throw new ConfigError('groups.order', 'names a source twice');
   for (const [index, source] of order.entries()) {
     if (!there.includes(source)) throw new ConfigError(`groups.order[${index}]`, `there is no ${source}`);
@@ -121,30 +259,30 @@ function readOrder(value: unknown, resolvers: ReadonlyMap<GroupSource, unknown>)
   return order;
 }
 
-function missing(path: string): never {
-  throw new ConfigError(path, `expected ${SOURCES.join(' or ')}`);
-}
-
-function readTrust(value: unknown): ReadonlyMap<string, GroupTrust> {
-  if (!isPlainObject(value)) throw new ConfigError('groups.trust', 'expected an object, by issuer');
-  return new Map(
-    Object.entries(value).map(([issuer, trust]) => [issuer, readTrustIn(trust, `groups.trust.${issuer}`)]),
-  );
-}
-
-function readTrustIn(value: unknown, path: string): GroupTrust {
-  if (typeof value === 'string') return readChoice(value, ['all', 'none'], path) ?? 'none';
-  const { only, prefix } = readObject(value, ['only', 'prefix'], path);
-  if (only === undefined && prefix === undefined)
-    throw new ConfigError(path, "expected only or prefix; or 'all', or 'none'");
-  return {
-    only: only === undefined ? undefined : readList(only, readText, `${path}.only`),
-    prefix: prefix === undefined ? undefined : readText(prefix, `${path}.prefix`),
+/** Checks the options of an endpoint. @throws ConfigError */
+export function readGroupEndpoint(value: unknown, path: string): GroupEndpointSettings {
+  const { url: template, token, ...read } = endpointOptions.read(value, path);
+  const at = (subject: string) => {
+    const text = template.replace(SUBJECT_HERE, subject);
+    if (!URL.canParse(text)) throw new ConfigError(`${path}.url`, 'expected a URL');
+    return checkEndpointUrl(new URL(text), read.allowHttp, `${path}.url`);
   };
+  const [one, another] = [at('a'), at('b')];
+  if (
+    one.origin !== another.origin ||
+    `${one.pathname}${one.search}` === `${another.pathname}${another.search}`
+  )
+    throw new ConfigError(`${path}.url`, `${SUBJECT_HERE} stands in the path or the query, and nowhere else`);
+  return Object.freeze<GroupEndpointSettings>({
+    template,
+    token: token && { reference: { name: token.name, key: token.key }, store: token.secrets },
+    timeoutMs: read.timeout,
+    tls: read.tls,
+  });
 }
 
-function readEndpoint(value: unknown): GroupResolver | GroupEndpointSettings {
-  return isResolver(value) ? value : readGroupEndpoint(value);
+function readEndpoint(value: unknown, path: string): GroupResolver | GroupEndpointSettings {
+  return isResolver(value) ? value : readGroupEndpoint(value, path);
 }
 
 function readResolver(value: unknown, path: string): GroupResolver {
@@ -152,7 +290,8 @@ function readResolver(value: unknown, path: string): GroupResolver {
   return value;
 }
 
-function isResolver(value: unknown): value is GroupResolver {
+/** True for a resolver, which an application may give instead of the options of an endpoint. */
+export function isResolver(value: unknown): value is GroupResolver {
   return (
     typeof value === 'object' && value !== null && 'resolve' in value && typeof value.resolve === 'function'
   );

@@ -1,72 +1,18 @@
 // From a keyset's settings to a keyset: which source, and how it is kept current.
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
-import type { JwkSet, KeyPolicy } from '../jwk/import-jwks.ts';
 import { createJsonFetcher } from '../net/https.ts';
-import type { TlsSettings } from '../net/tls.ts';
-import type { SecretReference, SecretStore } from '../secrets/store.ts';
+import type { SecretStore } from '../secrets/store.ts';
 import { createDiscoverySource } from './discovery.ts';
 import { createInlineKeyset } from './inline.ts';
-import { createJkuKeyset, type JwksHost } from './jku.ts';
-import type { KeySelection, Keyset } from './keyset.ts';
-import { createLegacyKeysets, type LegacyKeySettings } from './legacy-keys.ts';
-import { createPublicKeysSource, type PublicKeySettings } from './public-keys.ts';
+import { createJkuKeyset } from './jku.ts';
+import type { Keyset } from './keyset.ts';
+import { createLegacyKeysets } from './legacy-keys.ts';
+import type { KeysetSettings, KeysetsSettings, RefreshPolicy, SecretStores } from './options.ts';
+import { createPublicKeysSource } from './public-keys.ts';
 import { createRefreshedKeyset, type KeySource, loadJwks } from './refreshed-keyset.ts';
 import { createSecretSource } from './secret.ts';
 import { indexKeysets, type KeysetIndex } from './select.ts';
-
-/** How a keyset that is read from somewhere is kept current. */
-export interface RefreshPolicy {
-  readonly refreshIntervalMs: number;
-  readonly maxStaleMs: number;
-}
-
-interface CommonSettings {
-  readonly name: string;
-  readonly issuer: string | undefined;
-  readonly policy: KeyPolicy;
-  readonly selection: KeySelection;
-  readonly refresh: RefreshPolicy;
-  readonly skipValidation: boolean;
-  /** Its tokens may be of the system's subject, and say every group. */
-  readonly isSystem: boolean;
-}
-
-/** One keyset, checked. */
-export type KeysetSettings = CommonSettings &
-  (
-    | { readonly source: 'jwks'; readonly jwks: JwkSet }
-    | { readonly source: 'publicKeys'; readonly publicKeys: readonly PublicKeySettings[] }
-    | { readonly source: 'secret' | 'externalSecret'; readonly reference: SecretReference }
-    | { readonly source: 'jwksUrl'; readonly url: URL; readonly tls: TlsSettings }
-    | {
-        readonly source: 'useOidcDiscovery';
-        readonly issuer: string;
-        readonly allowHttp: boolean;
-        readonly tls: TlsSettings;
-      }
-    | {
-        readonly source: 'jwksHosts';
-        readonly hosts: readonly JwksHost[];
-        readonly allowHttp: boolean;
-        readonly tls: TlsSettings;
-        readonly publicOnly: boolean;
-      }
-  );
-
-/** The secret stores of the authenticator. */
-export interface SecretStores {
-  readonly secret: SecretStore | undefined;
-  readonly externalSecret: SecretStore | undefined;
-}
-
-/** What an authenticator's keysets are made of. */
-interface KeysetsSettings {
-  readonly keysets: readonly KeysetSettings[];
-  readonly keys: readonly LegacyKeySettings[];
-  readonly stores: SecretStores;
-  readonly missingIssuerReachesAll: boolean;
-}
 
 /**
  * Makes all keysets, and warns of what is dangerous or deprecated in them. Reads nothing yet.

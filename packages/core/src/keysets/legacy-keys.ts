@@ -4,20 +4,12 @@ import { importJwk, type SkippedKey, separate, type VerificationKey } from '../j
 import { findSecret, readSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { symmetricJwk } from '../secrets/symmetric.ts';
-import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
+import { findAlgorithm } from '../token/algorithms.ts';
 import { createSnapshot, type KeySnapshot, type Keyset } from './keyset.ts';
+import type { LegacyKeySettings } from './legacy-options.ts';
 import { importPem } from './public-keys.ts';
 import { createRefreshedKeyset, type KeySource } from './refreshed-keyset.ts';
 import { watching } from './secret.ts';
-
-/** One key of the list, checked. */
-export interface LegacyKeySettings {
-  readonly keyId: string;
-  readonly issuer: string | undefined;
-  readonly algorithm: AlgorithmName;
-  readonly secretName: string;
-  readonly legacy: ReadonlySet<AlgorithmName>;
-}
 
 /** What the list is made of. */
 interface LegacyKeysSettings {

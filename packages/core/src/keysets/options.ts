@@ -1,9 +1,41 @@
-// Keyset options, one shape per source. Only shapes: what is checked and how stands in read.ts.
-
-import type { JwkSet } from '../jwk/import-jwks.ts';
-import type { TlsOptions } from '../net/tls.ts';
+// Options of keysets, one shape for each source: their types, the checked settings, and the table that reads them.
+// Each source by itself is in source-options.ts, the deprecated `keys` list in legacy-options.ts.
+import { ConfigError } from '../errors.ts';
+import type { JwkSet, KeyPolicy } from '../jwk/import-jwks.ts';
+import { checkUrl, httpsUnlessAllowed, url } from '../net/options.ts';
+import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
+import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
 import type { Duration } from '../values/duration.ts';
+import { coming, flag, lasting, listed, other, ranked } from '../values/judge.ts';
+import {
+  boolean,
+  choice,
+  defaulted,
+  duration,
+  type Kind,
+  list,
+  oneSourceOf,
+  optional,
+  readTable,
+  shared,
+  type TableOf,
+  text,
+} from '../values/option.ts';
+import {
+  algorithm,
+  checkLegacy,
+  completeAllowed,
+  legacyOption,
+  publicAlgorithmSchema,
+} from './algorithm-options.ts';
+import type { JwksHost } from './jku.ts';
+import type { KeySelection } from './keyset.ts';
+import type { LegacyKeySettings } from './legacy-options.ts';
+import type { PublicKeySettings } from './public-keys.ts';
+import { type PublicKeyOptions, reference, SOURCES, type SourceName } from './source-options.ts';
+
+export type { PublicKeyOptions } from './source-options.ts';
 
 /** What every keyset may say beside its source. */
 interface KeysetCommon {
@@ -98,12 +130,6 @@ export interface PublicKeysKeysetOptions extends ReadKeysetCommon, Only<'publicK
   readonly publicKeys: readonly PublicKeyOptions[];
 }
 
-/** One public key, in a file or in place, and the one algorithm that it is for. `RSA256` and `RSA512` are other names of RS256 and RS512. */
-export type PublicKeyOptions = { readonly algorithm: AlgorithmName | 'RSA256' | 'RSA512' } & (
-  | { readonly file: string; readonly pem?: never }
-  | { readonly pem: string; readonly file?: never }
-);
-
 /** One issuer's keys: exactly one source. */
 export type KeysetOptions =
   | DiscoveryKeysetOptions
@@ -114,25 +140,205 @@ export type KeysetOptions =
   | InlineKeysetOptions
   | PublicKeysKeysetOptions;
 
-/** One key of the deprecated `keys` list. */
-export interface LegacyKeyOptions {
-  /** Unique in the list. */
-  readonly keyId: string;
-  /** A token of this issuer is verified by its keys only. */
-  readonly issuer?: string | undefined;
-  readonly algorithm: AlgorithmName;
-  /** Its entry `secret.key` (symmetric) or `public.key` (PEM). */
-  readonly secret: { readonly name: string };
-  /** See `SecretKeysetOptions`. Needs `issuer`. */
-  readonly unsafeLegacyAlgorithms?: readonly LegacyAlgorithmName[] | undefined;
+/** How a keyset that is read from somewhere is kept current. */
+export interface RefreshPolicy {
+  readonly refreshIntervalMs: number;
+  readonly maxStaleMs: number;
 }
 
-/** The name of a source. */
-export type SourceName =
-  | 'useOidcDiscovery'
-  | 'jwksUrl'
-  | 'jwksHosts'
-  | 'secret'
-  | 'externalSecret'
-  | 'jwks'
-  | 'publicKeys';
+interface CommonSettings {
+  readonly name: string;
+  readonly issuer: string | undefined;
+  readonly policy: KeyPolicy;
+  readonly selection: KeySelection;
+  readonly refresh: RefreshPolicy;
+  readonly skipValidation: boolean;
+  /** Its tokens may be of the system's subject, and say every group. */
+  readonly isSystem: boolean;
+}
+
+/** One keyset, checked. */
+export type KeysetSettings = CommonSettings &
+  (
+    | { readonly source: 'jwks'; readonly jwks: JwkSet }
+    | { readonly source: 'publicKeys'; readonly publicKeys: readonly PublicKeySettings[] }
+    | { readonly source: 'secret' | 'externalSecret'; readonly reference: SecretReference }
+    | { readonly source: 'jwksUrl'; readonly url: URL; readonly tls: TlsSettings }
+    | {
+        readonly source: 'useOidcDiscovery';
+        readonly issuer: string;
+        readonly allowHttp: boolean;
+        readonly tls: TlsSettings;
+      }
+    | {
+        readonly source: 'jwksHosts';
+        readonly hosts: readonly JwksHost[];
+        readonly allowHttp: boolean;
+        readonly tls: TlsSettings;
+        readonly publicOnly: boolean;
+      }
+  );
+
+/** The secret stores of the authenticator. */
+export interface SecretStores {
+  readonly secret: SecretStore | undefined;
+  readonly externalSecret: SecretStore | undefined;
+}
+
+/** What an authenticator's keysets are made of. */
+export interface KeysetsSettings {
+  readonly keysets: readonly KeysetSettings[];
+  readonly keys: readonly LegacyKeySettings[];
+  readonly stores: SecretStores;
+  readonly missingIssuerReachesAll: boolean;
+}
+
+const OTHERS = {
+  issuer: optional(
+    text,
+    'The iss of its tokens, letter by letter. Default: tokens whose issuer no other keyset names, and those without one.',
+    () => [],
+  ),
+  allowedAlgorithms: optional(
+    list(algorithm),
+    'The algorithms that are accepted from this keyset. Default: those that its keys are for.',
+    listed({ more: 'opens', given: 'closes', thing: 'algorithm' }),
+  ),
+  kidless: defaulted(
+    choice('first', 'try-all', 'refuse'),
+    'first',
+    'A token without a key id: first tries the first key that fits it, try-all up to four, refuse none.',
+    ranked(['refuse', 'first', 'try-all'], 'a token without a key id'),
+  ),
+  unsafeAlgorithmMatch: optional(
+    choice('family'),
+    'family: a key for RS256 verifies RS512 as well, and the like.',
+    coming(
+      ['opens', 'keys verify all algorithms of their family'],
+      ['closes', 'keys verify their own algorithm'],
+      other('keys verify their own algorithm'),
+    ),
+  ),
+  system: defaulted(
+    boolean,
+    false,
+    "Whether these are this system's own keys, which may vouch for systemSubject and for reserved groups.",
+    flag('opens', 'speaks for the system'),
+  ),
+  refreshInterval: defaulted(
+    duration,
+    '1h',
+    'The longest time between two readings of the keys. The source may ask for a shorter one.',
+    lasting('opens', 'keys are read again after'),
+  ),
+  maxStale: defaulted(
+    duration,
+    '24h',
+    'How long keys are used while their source cannot be read.',
+    lasting('opens', 'keys are used without their source for'),
+  ),
+  skipValidation: defaulted(
+    boolean,
+    false,
+    'Whether the service starts without having read these keys once.',
+    other('the start of the service waits for these keys, or does not'),
+  ),
+  allowHttp: defaulted(
+    boolean,
+    false,
+    'Whether plain http is allowed. Anyone on the network path can then put in keys.',
+    flag('opens', 'plain http will do'),
+  ),
+  tls,
+  unsafeLegacyAlgorithms: legacyOption(
+    'Broken or unregistered algorithms that are accepted from keys that name them. Needs an issuer.',
+  ),
+  unsafeAllowPrivateAddresses: defaulted(
+    boolean,
+    false,
+    'Whether hosts at private or loopback addresses are asked for keys, too.',
+    flag('opens', 'hosts at private addresses are asked'),
+  ),
+} satisfies Omit<TableOf<KeysetOptions>, SourceName>;
+
+const COMMON = ['issuer', 'allowedAlgorithms', 'kidless', 'unsafeAlgorithmMatch', 'system'] as const;
+const READ = [...COMMON, 'refreshInterval', 'maxStale', 'skipValidation'] as const;
+const FETCHED = [...READ, 'allowHttp', 'tls'] as const;
+const SECRET = [...READ, 'unsafeLegacyAlgorithms'] as const;
+
+/** The options of a keyset, and which of them may be next to each source. */
+export const keysetOptions = oneSourceOf(SOURCES satisfies Pick<TableOf<KeysetOptions>, SourceName>, OTHERS, {
+  useOidcDiscovery: FETCHED,
+  jwksUrl: FETCHED,
+  jwksHosts: [...FETCHED, 'unsafeAllowPrivateAddresses'],
+  secret: SECRET,
+  externalSecret: SECRET,
+  jwks: COMMON,
+  publicKeys: READ,
+});
+
+/** One keyset. */
+export const keyset: Kind<KeysetSettings> = {
+  read: readKeyset,
+  schema: shared('keySet', {
+    ...keysetOptions.schema({
+      dependentRequired: { useOidcDiscovery: ['issuer'], unsafeLegacyAlgorithms: ['issuer'] },
+      dependentSchemas: {
+        useOidcDiscovery: httpsUnlessAllowed('issuer'),
+        jwksUrl: httpsUnlessAllowed('jwksUrl'),
+      },
+      if: { anyOf: [{ required: ['secret'] }, { required: ['externalSecret'] }] },
+      else: { properties: { allowedAlgorithms: { items: publicAlgorithmSchema } } },
+    }),
+    description: 'The keys of one issuer, from exactly one source.',
+  }),
+};
+
+/** Checks one keyset. @throws ConfigError */
+export function readKeyset(value: unknown, name: string): KeysetSettings {
+  const { source, options } = keysetOptions.open(value, name);
+  const read = readTable(OTHERS, options, name);
+  const { issuer, allowHttp, tls } = read;
+  const origin = source === 'secret' || source === 'externalSecret' ? 'secret' : 'public';
+  const legacy = checkLegacy(read.unsafeLegacyAlgorithms, issuer, name);
+  const common = {
+    name,
+    issuer,
+    policy: {
+      origin,
+      allowed: completeAllowed(read.allowedAlgorithms, origin, legacy, `${name}.allowedAlgorithms`),
+      legacy,
+      matchFamily: read.unsafeAlgorithmMatch === 'family',
+    },
+    selection: { kidless: read.kidless, unnamed: source === 'publicKeys' },
+    isSystem: read.system,
+    refresh: { refreshIntervalMs: read.refreshInterval, maxStaleMs: read.maxStale },
+    skipValidation: read.skipValidation,
+  } as const;
+  const given = options[source];
+  const path = `${name}.${source}`;
+  switch (source) {
+    case 'jwks':
+      return { ...common, source, jwks: SOURCES.jwks.read(given, path) };
+    case 'publicKeys':
+      return { ...common, source, publicKeys: SOURCES.publicKeys.read(given, path) };
+    case 'secret':
+    case 'externalSecret':
+      return { ...common, source, reference: reference.read(given, path) };
+    case 'jwksHosts': {
+      const hosts = SOURCES.jwksHosts.read(given, path);
+      return { ...common, source, hosts, allowHttp, tls, publicOnly: !read.unsafeAllowPrivateAddresses };
+    }
+    case 'jwksUrl':
+      return { ...common, source, url: checkUrl(SOURCES.jwksUrl.read(given, path), allowHttp, path), tls };
+    case 'useOidcDiscovery': {
+      SOURCES.useOidcDiscovery.read(given, path);
+      const at = `${name}.issuer`;
+      if (issuer === undefined) throw new ConfigError(at, 'is needed with useOidcDiscovery');
+      // OpenID Connect Core 1.0 §2: an issuer has neither query nor fragment.
+      const { search, hash } = checkUrl(url.read(issuer, at), allowHttp, at);
+      if (search !== '' || hash !== '') throw new ConfigError(at, 'must not have a query or a fragment');
+      return { ...common, issuer, source, allowHttp, tls };
+    }
+  }
+}

@@ -8,6 +8,16 @@ import {
   type PeerCertificate,
 } from 'node:tls';
 import { ConfigError } from '../errors.ts';
+import { coming, listed, verdict } from '../values/judge.ts';
+import {
+  type Option,
+  object,
+  optional,
+  patternSchema,
+  shared,
+  type TableOf,
+  text,
+} from '../values/option.ts';
 import { readObject } from '../values/readers.ts';
 
 /** How the connection to a keyset's source is secured, beyond the system's CAs. */
@@ -70,21 +80,68 @@ const CIPHER_SUITES: ReadonlyMap<number, CipherSuite> = new Map([
 
 const FINGERPRINT_BYTES = 32;
 
+const TABLE = {
+  ca: optional(
+    {
+      read: readCa,
+      schema: object(
+        { file: optional(text, 'A PEM file.'), pem: optional(text, 'The PEM itself.') },
+        { oneOf: [{ required: ['file'] }, { required: ['pem'] }] },
+      ).schema,
+    },
+    'The only CA certificates that are trusted.',
+    coming(
+      ['closes', 'one CA is trusted, and no other'],
+      ['opens', 'every CA of the system is trusted'],
+      (_, after) => [verdict('changes', 'another CA is trusted', after)],
+    ),
+  ),
+  fingerprints: optional(
+    {
+      read: pinning,
+      schema: { type: 'array', minItems: 1, items: patternSchema('^[A-Za-z0-9+/_-]{43}=?$') },
+    },
+    'SHA-256 of public keys, base64: one certificate of the server has to have one of them.',
+    listed({ more: 'opens', given: 'closes', thing: 'fingerprint' }),
+  ),
+  cipherSuites: optional(
+    {
+      read: ciphers,
+      schema: {
+        type: 'array',
+        minItems: 1,
+        items: {
+          enum: [...CIPHER_SUITES].flatMap(([number, { openssl }]) => (openssl === undefined ? [] : number)),
+        },
+      },
+    },
+    'The only cipher suites that are offered, by their IANA numbers.',
+    listed({ more: 'opens', given: 'closes', thing: 'cipher suite' }),
+  ),
+} satisfies TableOf<TlsOptions>;
+
+/** The options of `tls`. */
+export const tlsOptions = object(TABLE);
+
+/** `tls`. */
+export const tls: Option<TlsSettings> = {
+  ...optional(
+    { ...tlsOptions, schema: shared('tls', tlsOptions.schema ?? {}) },
+    'How the connection is secured, beyond the CAs that the system trusts.',
+  ),
+  read: readTls,
+};
+
 /**
  * Checks TLS options, and reads the CA file.
  * @throws ConfigError
  */
 export function readTls(value: unknown, path: string): TlsSettings {
-  // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not take the ground from under every key.
+  // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0 has no effect here.
   const base = { rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const;
   if (value === undefined) return base;
-  const options = readObject(value, ['ca', 'fingerprints', 'cipherSuites'], path);
-  return {
-    ...base,
-    ...(options.ca === undefined ? {} : { ca: readCa(options.ca, `${path}.ca`) }),
-    ...(options.fingerprints === undefined ? {} : pinning(options.fingerprints, `${path}.fingerprints`)),
-    ...(options.cipherSuites === undefined ? {} : ciphers(options.cipherSuites, `${path}.cipherSuites`)),
-  };
+  const { ca, fingerprints, cipherSuites } = tlsOptions.read(value, path);
+  return { ...base, ...(ca === undefined ? {} : { ca }), ...fingerprints, ...cipherSuites };
 }
 
 function readCa(value: unknown, path: string): string {

@@ -1,12 +1,23 @@
-// Options of remote validation, and their reading.
-
+// Options of remote validation: their types, the checked settings, and the table that reads them.
 import { ConfigError } from '../errors.ts';
-import { isLoopback } from '../net/addresses.ts';
-import { refuseUrl } from '../net/https.ts';
-import { readTls, type TlsOptions, type TlsSettings } from '../net/tls.ts';
-import { checkSecretName, type SecretReference } from '../secrets/store.ts';
-import { type Duration, parseDuration } from '../values/duration.ts';
-import { readBoolean, readChoice, readObject, readText, type UncheckedOptions } from '../values/readers.ts';
+import { allowHttp, checkEndpointUrl, timeout, url } from '../net/options.ts';
+import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
+import { key, name } from '../secrets/options.ts';
+import type { SecretReference } from '../secrets/store.ts';
+import type { Duration } from '../values/duration.ts';
+import { exchanged, flag, lasting, nameOf, other, ranked, verdict } from '../values/judge.ts';
+import {
+  boolean,
+  choice,
+  defaulted,
+  duration,
+  needed,
+  object,
+  optional,
+  type ReadBy,
+  type TableOf,
+  text,
+} from '../values/option.ts';
 
 interface RemoteCommon {
   /** Https, or http to loopback. Gets every token: one that you own. */
@@ -63,80 +74,100 @@ export interface RemoteSettings {
   readonly tls: TlsSettings;
 }
 
-const NAMES = [
-  'url',
-  'contract',
-  'client',
-  'onReject',
-  'onError',
-  'timeout',
-  'cacheFor',
-  'issuer',
-  'system',
-  'allowHttp',
-  'tls',
-] as const;
+const client = object({
+  id: needed(text, 'The id of the client.'),
+  secret: needed(object({ name, key }), 'Which secret, and which entry of it.'),
+});
+
+/** The options of `remote`. */
+export const remoteOptions = object(
+  {
+    url: needed(
+      url,
+      'Where tokens are sent to. Https, or http to this machine.',
+      exchanged('tokens are sent elsewhere'),
+    ),
+    contract: defaulted(
+      choice('subject', 'introspection'),
+      'subject',
+      'subject: a 200 with a sub accepts the token. introspection: RFC 7662, and client says who asks.',
+      other('the endpoint is asked in another way'),
+    ),
+    client: optional(client, 'Who asks, at an introspection endpoint.', other('another client asks')),
+    onReject: optional(
+      choice('next', 'deny'),
+      'A token that the endpoint refuses: deny refuses it, next asks the keysets.',
+      ranked(['deny', 'next'], 'a token that the endpoint refuses'),
+    ),
+    onError: optional(
+      choice('next', 'deny'),
+      'A token that the endpoint does not answer for: deny answers 503, next asks the keysets.',
+      ranked(['deny', 'next'], 'a token that the endpoint says nothing of'),
+    ),
+    timeout: timeout('For one whole call.', 'the endpoint has another time to answer'),
+    cacheFor: defaulted(
+      duration,
+      '0s',
+      'How long a positive answer of the endpoint is used again.',
+      lasting('opens', 'a yes counts for'),
+    ),
+    issuer: optional(text, 'The only iss that the endpoint may answer with.', (before, after) =>
+      before !== undefined && after !== undefined
+        ? exchanged('issuer of the endpoint')(before, after)
+        : [
+            after === undefined
+              ? verdict('opens', 'any issuer of the endpoint will do', after)
+              : verdict('closes', `only one issuer of the endpoint will do: ${nameOf(after)}`, after),
+          ],
+    ),
+    system: defaulted(
+      boolean,
+      false,
+      'Whether the endpoint may vouch for systemSubject and for reserved groups.',
+      flag('opens', 'the endpoint speaks for the system'),
+    ),
+    allowHttp,
+    tls,
+  } satisfies TableOf<RemoteOptions>,
+  {
+    if: { properties: { contract: { const: 'introspection' } }, required: ['contract'] },
+    then: { required: ['client'] },
+    else: { properties: { client: false } },
+  },
+);
 
 /**
  * Checks remote options.
- * @param alone no keyset is there to be asked next
+ * @param alone there is no keyset that could be asked next
  * @throws ConfigError
  */
 export function readRemote(value: unknown, alone: boolean): RemoteSettings | undefined {
-  if (value === undefined) return undefined;
-  const options = readObject(value, NAMES, 'remote');
-  const introspects = readChoice(options.contract, ['subject', 'introspection'], 'remote.contract');
-  if ((introspects === 'introspection') !== (options.client !== undefined))
+  return value === undefined ? undefined : completeRemote(remoteOptions.read(value, 'remote'), alone);
+}
+
+/** Checks how options belong together that have been read one by one. @throws ConfigError */
+export function completeRemote(
+  { contract, ...read }: ReadBy<typeof remoteOptions.table>,
+  alone: boolean,
+): RemoteSettings {
+  if ((contract === 'introspection') !== (read.client !== undefined))
     throw new ConfigError('remote.client', "stands beside contract: 'introspection', and nowhere else");
-  return Object.freeze({
-    url: readEndpointUrl(options.url, options.allowHttp, 'remote.url'),
-    client: options.client === undefined ? undefined : readClient(options.client),
-    onReject: readNext(options.onReject, alone, 'remote.onReject'),
-    onError: readNext(options.onError, alone, 'remote.onError'),
-    timeoutMs: readTimeout(options.timeout, 'remote.timeout'),
-    cacheForMs: parseDuration(options.cacheFor === undefined ? '0s' : options.cacheFor, 'remote.cacheFor'),
-    issuer: options.issuer === undefined ? undefined : readText(options.issuer, 'remote.issuer'),
-    isSystem: readBoolean(options.system, false, 'remote.system'),
-    tls: readTls(options.tls, 'remote.tls'),
+  return Object.freeze<RemoteSettings>({
+    url: checkEndpointUrl(read.url, read.allowHttp, 'remote.url'),
+    client: read.client,
+    onReject: nextOf(read.onReject, alone, 'remote.onReject'),
+    onError: nextOf(read.onError, alone, 'remote.onError'),
+    timeoutMs: read.timeout,
+    cacheForMs: read.cacheFor,
+    issuer: read.issuer,
+    isSystem: read.system,
+    tls: read.tls,
   });
 }
 
-/** The URL of an endpoint: https, or loopback, or what says aloud that it is neither. @throws ConfigError */
-export function readEndpointUrl(value: unknown, allowHttp: unknown, path: string): URL {
-  const text = readText(value, path);
-  if (!URL.canParse(text)) throw new ConfigError(path, 'expected a URL');
-  const url = new URL(text);
-  const inClear =
-    readBoolean(allowHttp, false, `${path.replace(/url$/, '')}allowHttp`) || isLoopback(url.hostname);
-  const refusal = refuseUrl(url, inClear);
-  if (refusal !== undefined) throw new ConfigError(path, refusal);
-  return url;
-}
-
-/** How long one call may take. @throws ConfigError */
-export function readTimeout(value: unknown, path: string): number {
-  const timeoutMs = parseDuration(value === undefined ? '2s' : value, path);
-  if (timeoutMs < 1 || timeoutMs > 30_000) throw new ConfigError(path, 'expected 1ms to 30s');
-  return timeoutMs;
-}
-
-function readNext(value: unknown, alone: boolean, path: string): 'next' | 'deny' {
-  const choice = readChoice(value, ['next', 'deny'], path);
+function nextOf(choice: 'next' | 'deny' | undefined, alone: boolean, path: string): 'next' | 'deny' {
   if (alone && choice === 'next') throw new ConfigError(path, 'there is no keyset to be asked next');
   if (!alone && choice === undefined)
     throw new ConfigError(path, "is needed where there are keysets: 'deny', or 'next' to ask them");
   return choice ?? 'deny';
-}
-
-function readClient(value: unknown): RemoteSettings['client'] {
-  const { id, secret } = readObject(value, ['id', 'secret'], 'remote.client');
-  const { name, key }: UncheckedOptions = readObject(secret, ['name', 'key'], 'remote.client.secret');
-  const entry = (text: unknown, path: string) => checkSecretName(readText(text, path), path);
-  return {
-    id: readText(id, 'remote.client.id'),
-    secret: {
-      name: entry(name, 'remote.client.secret.name'),
-      key: entry(key, 'remote.client.secret.key'),
-    },
-  };
 }

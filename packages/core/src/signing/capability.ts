@@ -13,7 +13,7 @@ import { own } from '../values/json.ts';
 import { isPlainObject, readObject, readText } from '../values/readers.ts';
 import type { ClaimsToSign } from './claims.ts';
 import type { SignerOptions } from './options.ts';
-import { signerOptionNames } from './read.ts';
+import { signerOptionNames } from './options.ts';
 import { createSigner, type Signer } from './signer.ts';
 
 /** What the tokens of one kind of capability are, and how they belong to who may use them. Plain data, for both sides. */

@@ -9,8 +9,7 @@ import {
   readText,
   type UncheckedOptions,
 } from '../values/readers.ts';
-import { readSignedFields } from './fields.ts';
-import { readSignerOptions } from './read.ts';
+import { readSignedFields, readSignerOptions } from './options.ts';
 import type { SignResponseOptions } from './response.ts';
 
 /** The options of KrakenD's signer in today's spelling. `jwk-url` and `keys-to-sign` are the older one. */

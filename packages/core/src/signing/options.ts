@@ -1,12 +1,43 @@
-// Signer options, one shape per source of keys. Only shapes: what is checked and how stands in read.ts.
-
+// Options of signers and of the members of replies that are signed: their types, the checked settings, and the tables
+// that read them.
+import { ConfigError } from '../errors.ts';
 import type { JwkSet } from '../jwk/import-jwks.ts';
-import type { LegacyKeyOptions } from '../keysets/options.ts';
-import type { TlsOptions } from '../net/tls.ts';
-import type { SecretStore } from '../secrets/store.ts';
+import { algorithm, isLegacyName, safeNames } from '../keysets/algorithm-options.ts';
+import { type LegacyKeyOptions, type LegacyKeySettings, legacyKeys } from '../keysets/legacy-options.ts';
+import { isLoopback } from '../net/addresses.ts';
+import { checkUrl, httpsUnlessAllowed, url } from '../net/options.ts';
+import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
+import { name, secretName, store } from '../secrets/options.ts';
+import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
-import type { Clock } from '../values/clock.ts';
-import type { Duration } from '../values/duration.ts';
+import { type Clock, readClock } from '../values/clock.ts';
+import { type Duration, parseDuration } from '../values/duration.ts';
+import { exchanged, flag, lasting, listed, other, ranked } from '../values/judge.ts';
+import {
+  boolean,
+  choice,
+  defaulted,
+  duration,
+  fromCode,
+  list,
+  maxTokenBytes,
+  needed,
+  object,
+  oneOrMany,
+  oneSourceOf,
+  optional,
+  orNull,
+  type ReadBy,
+  readTable,
+  refined,
+  type Schema,
+  shared,
+  type TableOf,
+  text,
+  wordSchemas,
+} from '../values/option.ts';
+import type { UncheckedOptions } from '../values/readers.ts';
+import type { ClaimsPolicy } from './claims.ts';
 
 /** An algorithm that tokens are signed with: all that are verified, but the legacy ones. */
 export type SigningAlgorithm = Exclude<AlgorithmName, LegacyAlgorithmName>;
@@ -115,3 +146,356 @@ export type SignerOptions =
 
 /** The name of a source. */
 export type SignerSourceName = 'secret' | 'externalSecret' | 'jwkUrl' | 'jwks' | 'keys';
+
+/** Which members of a reply are signed, and how. */
+export interface SignedFields {
+  /** The members of the reply's JSON object that are signed, each an object of claims. */
+  readonly keysToSign: readonly string[];
+  /**
+   * True writes a flattened JWS JSON Serialization (RFC 7515 §7.2.2) as text where a compact one would stand, as the gateway does;
+   * `object` writes it as an object. Default false.
+   */
+  readonly full?: boolean | 'object' | undefined;
+  /** What a reply without one of the members is: `skip`, fine; `error`, a 500. Default `skip`. */
+  readonly onMissing?: 'skip' | 'error' | undefined;
+}
+
+/** Where a signer's keys come from, checked. */
+export type SignerSource =
+  | { readonly source: 'jwks'; readonly jwks: unknown }
+  | {
+      readonly source: 'secret' | 'externalSecret';
+      readonly reference: SecretReference;
+      readonly format: SecretFormat;
+      readonly store: SecretStore;
+    }
+  | { readonly source: 'jwkUrl'; readonly url: URL; readonly tls: TlsSettings }
+  | { readonly source: 'keys'; readonly keys: readonly LegacyKeySettings[]; readonly store: SecretStore };
+
+/** A signer's options, checked. */
+export type SignerSettings = SignerSource & {
+  readonly algorithm: AlgorithmName | undefined;
+  readonly kid: string | undefined;
+  readonly typ: string | null;
+  readonly claims: ClaimsPolicy;
+  readonly maxTokenBytes: number;
+  readonly clock: Clock;
+  readonly refreshIntervalMs: number;
+  readonly maxStaleMs: number;
+  readonly publishAheadMs: number;
+};
+
+const MIN_PUBLISH_AHEAD_MS = 180_000;
+const anotherKey = other('another key signs');
+
+const secret = object({
+  name,
+  key: defaulted(secretName, 'jwks.json', 'The entry in the secret.'),
+  format: optional(
+    choice('jwks', 'pem', 'symmetric'),
+    'How the entry is written. Default: pem for private.key and *.pem, symmetric for secret.key, else jwks.',
+  ),
+} satisfies TableOf<SigningSecret>);
+const sharedSecret = {
+  ...secret,
+  schema: shared('signingSecret', { ...secret.schema, description: 'A secret with keys that sign.' }),
+};
+
+const SOURCES = {
+  secret: needed(sharedSecret, 'Signing keys are in a secret of the service.', anotherKey),
+  externalSecret: needed(sharedSecret, 'Signing keys are in a secret of an external store.', anotherKey),
+  jwkUrl: needed(
+    url,
+    'Signing keys are behind this URL, on a machine of your own. Needs kid.',
+    exchanged('another key signs'),
+  ),
+  jwks: needed(
+    { read: (value): unknown => value, schema: jwksSchema() },
+    'Signing keys in place. Private keys do not belong in a file that is shared: use secret.',
+    anotherKey,
+  ),
+  keys: needed(
+    { ...legacyKeys, schema: { ...legacyKeys.schema, deprecated: true } },
+    'The deprecated list: private.key or secret.key of its secrets signs.',
+  ),
+} satisfies Pick<TableOf<SignerOptions>, SignerSourceName>;
+
+const lifetime = { read: readLifetime, schema: duration.schema };
+
+const OTHERS = {
+  alg: optional(
+    refined(
+      algorithm,
+      (read, path) => {
+        if (isLegacyName(read)) throw new ConfigError(path, `nothing is signed with ${read}`);
+        return read;
+      },
+      { anyOf: wordSchemas(...safeNames) },
+    ),
+    'The algorithm. Needed where the key does not say it.',
+    exchanged('algorithm'),
+  ),
+  kid: optional(
+    text,
+    'The id of the key that signs. Default: the active one.',
+    exchanged('another key signs'),
+  ),
+  issuer: optional(text, 'The iss of all tokens.', exchanged('iss of signed tokens')),
+  audience: optional(
+    oneOrMany(text),
+    'The aud of tokens that have none.',
+    other('signed tokens are for other services'),
+  ),
+  expiresIn: optional(
+    lifetime,
+    'The lifetime of tokens whose claims do not say it.',
+    lasting('opens', 'signed tokens live for'),
+  ),
+  maxLifetime: optional(
+    lifetime,
+    'Claims with a longer lifetime are refused. Default: expiresIn, or else 366d.',
+    lasting('opens', 'signed tokens live at most for'),
+  ),
+  requireExp: defaulted(
+    boolean,
+    true,
+    'Whether only tokens are signed that expire.',
+    flag('closes', 'signed tokens have to expire'),
+  ),
+  typ: defaulted(
+    orNull(
+      refined(
+        text,
+        (typ, path) => {
+          if (!/^[\x21-\x7e]+$/.test(typ))
+            throw new ConfigError(path, 'expected a media type, such as at+jwt');
+          return typ;
+        },
+        { type: 'string', pattern: '^[\\x21-\\x7e]+$' },
+      ),
+    ),
+    'JWT',
+    'The typ of the header. null: none.',
+    exchanged('typ of signed tokens'),
+  ),
+  maxTokenBytes: maxTokenBytes('Longer tokens are not made. In bytes.'),
+  clock: needed(fromCode(readClock), 'A clock for tests. Default: that of the system.'),
+  refreshInterval: optional(
+    duration,
+    'The longest time between two readings of the keys. Default: a third of publishAhead; for a URL 1h.',
+    lasting('opens', 'keys are read again after'),
+  ),
+  maxStale: defaulted(
+    duration,
+    '24h',
+    'How long keys are used while their source cannot be read.',
+    lasting('opens', 'keys are used without their source for'),
+  ),
+  secrets: optional(
+    fromCode((value) => value),
+    'The store of secret, and of keys.',
+  ),
+  externalSecrets: optional(
+    fromCode((value) => value),
+    'The store of externalSecret.',
+  ),
+  publishAhead: defaulted(
+    duration,
+    '15m',
+    'How long a new key is published before it signs.',
+    other('keys are published at another time before they sign'),
+  ),
+  allowHttp: defaulted(
+    boolean,
+    false,
+    'Whether plain http is allowed: private keys in clear on the wire.',
+    flag('opens', 'plain http to other machines will do'),
+  ),
+  tls,
+} satisfies Omit<TableOf<SignerOptions>, SignerSourceName>;
+
+const COMMON = [
+  'alg',
+  'kid',
+  'issuer',
+  'audience',
+  'expiresIn',
+  'maxLifetime',
+  'requireExp',
+  'typ',
+  'maxTokenBytes',
+  'clock',
+] as const;
+const READ = [...COMMON, 'refreshInterval', 'maxStale'] as const;
+/** Which options may be next to each source. */
+const BESIDES = {
+  secret: [...READ, 'secrets', 'publishAhead'],
+  externalSecret: [...READ, 'externalSecrets', 'publishAhead'],
+  jwkUrl: [...READ, 'allowHttp', 'tls'],
+  jwks: COMMON,
+  keys: [...READ, 'secrets'],
+} as const satisfies Record<SignerSourceName, readonly (keyof typeof OTHERS)[]>;
+
+/** The options of a signer. */
+export const signerOptions = oneSourceOf(SOURCES, OTHERS, BESIDES);
+
+/** The names of a signer's options. */
+export const signerOptionNames: readonly string[] = Object.keys(signerOptions.table);
+
+/** The options of signed members. */
+export const signedFieldsOptions = object({
+  keysToSign: needed(
+    list(text),
+    'The members of replies that are signed, each of them an object of claims.',
+    listed({ more: 'opens', thing: 'signed member of replies' }),
+  ),
+  full: defaulted(
+    {
+      read: (value, path) => (value === 'object' ? value : boolean.read(value, path)),
+      schema: { enum: [true, false, 'object'] },
+    },
+    false,
+    'true: the JSON serialization of JWS, as a string. object: the same as an object.',
+    other('signed members are written otherwise'),
+  ),
+  onMissing: defaulted(
+    choice('skip', 'error'),
+    'skip',
+    'A reply without one of the members: skip lets it pass, error answers 500.',
+    ranked(['error', 'skip'], 'a reply without one of the members'),
+  ),
+} satisfies TableOf<SignedFields>);
+
+/** `signing` of a descriptor: a signer, and what of replies it signs. */
+export const signingOptions = oneSourceOf(
+  SOURCES,
+  { ...OTHERS, ...signedFieldsOptions.table },
+  {
+    secret: [...BESIDES.secret, 'keysToSign', 'full', 'onMissing'],
+    externalSecret: [...BESIDES.externalSecret, 'keysToSign', 'full', 'onMissing'],
+    jwkUrl: [...BESIDES.jwkUrl, 'keysToSign', 'full', 'onMissing'],
+    jwks: [...BESIDES.jwks, 'keysToSign', 'full', 'onMissing'],
+    keys: [...BESIDES.keys, 'keysToSign', 'full', 'onMissing'],
+  },
+);
+
+/** The schema of `signing`. */
+export const signingSchema: Schema = shared('signing', {
+  ...signingOptions.schema({
+    dependentRequired: { jwkUrl: ['kid'], full: ['keysToSign'], onMissing: ['keysToSign'] },
+    dependentSchemas: { jwkUrl: httpsUnlessAllowed('jwkUrl') },
+  }),
+  description: 'The tokens that the service signs, with keys from exactly one source.',
+});
+
+/** Checks a signer's options. @throws ConfigError */
+export function readSignerOptions(value: unknown): SignerSettings {
+  const { source, options } = signerOptions.open(value, '');
+  const read = readTable(OTHERS, options, '');
+  const rotates = source === 'secret' || source === 'externalSecret';
+  const { publishAhead: publishAheadMs, refreshInterval = rotates ? publishAheadMs / 3 : 3_600_000 } = read;
+  const from = readSource(source, options, read);
+  if (rotates && 'store' in from) checkPublishAhead(publishAheadMs, refreshInterval, from.store);
+  return {
+    ...from,
+    algorithm: read.alg,
+    kid: read.kid,
+    typ: read.typ,
+    claims: claimsPolicyOf(read),
+    maxTokenBytes: read.maxTokenBytes,
+    clock: read.clock,
+    refreshIntervalMs: refreshInterval,
+    maxStaleMs: read.maxStale,
+    publishAheadMs,
+  };
+}
+
+type Read = ReadBy<typeof OTHERS>;
+
+function readSource(source: SignerSourceName, options: UncheckedOptions, read: Read): SignerSource {
+  const given = options[source];
+  switch (source) {
+    case 'jwks':
+      return { source, jwks: given };
+    case 'secret':
+    case 'externalSecret': {
+      const { name, key, format = formatOf(key) } = secret.read(given, source);
+      if (format !== 'jwks' && read.alg === undefined)
+        throw new ConfigError('alg', `is needed with a key that is no JWK (${source}.format is '${format}')`);
+      const stores = `${source}s` as const;
+      return { source, reference: { name, key }, format, store: store.read(options[stores], stores) };
+    }
+    case 'jwkUrl':
+      return { source, url: checkKeyUrl(SOURCES.jwkUrl.read(given, source), read), tls: read.tls };
+    case 'keys':
+      return { source, keys: legacyKeys.read(given, source), store: store.read(options.secrets, 'secrets') };
+  }
+}
+
+function formatOf(key: string): SecretFormat {
+  if (key === 'secret.key') return 'symmetric';
+  return key === 'private.key' || key.endsWith('.pem') ? 'pem' : 'jwks';
+}
+
+/** The keys themselves are transferred: https, unless `allowHttp` permits otherwise. */
+function checkKeyUrl(checked: URL, { kid, allowHttp }: Read): URL {
+  if (kid === undefined) throw new ConfigError('kid', 'is needed with jwkUrl: the set may hold other keys');
+  checkUrl(checked, allowHttp, 'jwkUrl');
+  if (checked.protocol === 'http:' && !isLoopback(checked.hostname) && refusesHttpKeys(process.env)) {
+    throw new ConfigError(
+      'jwkUrl',
+      'private keys over plain HTTP in production; use https, or set LATCHKEY_ALLOW_HTTP_KEYS=true',
+    );
+  }
+  return checked;
+}
+
+function claimsPolicyOf({ issuer, audience, expiresIn, maxLifetime, requireExp }: Read): ClaimsPolicy {
+  const maxLifetimeSeconds = maxLifetime ?? expiresIn ?? readLifetime('366d', 'maxLifetime');
+  if (expiresIn !== undefined && expiresIn > maxLifetimeSeconds)
+    throw new ConfigError('expiresIn', 'is longer than maxLifetime');
+  return { issuer, audience, lifetimeSeconds: expiresIn, maxLifetimeSeconds, requireExp };
+}
+
+/** Every process has to have seen the next key, and every verifier, before it signs. */
+function checkPublishAhead(publishAheadMs: number, refreshIntervalMs: number, store: SecretStore): void {
+  // Verifiers look for a kid that they do not know once in ten seconds.
+  if (publishAheadMs < 10_000) throw new ConfigError('publishAhead', 'expected at least 10s');
+  // A store that tells of changes is read at once; any other at most once a minute.
+  if (store.watch !== undefined) return;
+  if (publishAheadMs < MIN_PUBLISH_AHEAD_MS)
+    throw new ConfigError('publishAhead', 'expected at least 3m with a store that tells of no changes');
+  if (refreshIntervalMs > publishAheadMs / 2)
+    throw new ConfigError('refreshInterval', 'expected at most half of publishAhead');
+}
+
+/** How long a token lives. @returns whole seconds @throws ConfigError */
+export function readLifetime(value: unknown, path: string): number {
+  const seconds = Math.floor(parseDuration(value, path) / 1000);
+  if (seconds < 1) throw new ConfigError(path, 'expected at least one second');
+  return seconds;
+}
+
+/** Checks which members of a reply are signed, and how. @throws ConfigError */
+export function readSignedFields(given: UncheckedOptions): {
+  readonly names: readonly string[];
+  readonly form: 'compact' | 'text' | 'object';
+  readonly mustHaveAll: boolean;
+} {
+  const { keysToSign, full, onMissing } = readTable(signedFieldsOptions.table, given, '');
+  return {
+    names: keysToSign,
+    form: full === 'object' ? full : full ? 'text' : 'compact',
+    mustHaveAll: onMissing === 'error',
+  };
+}
+
+function jwksSchema(): Schema {
+  const keys = { description: 'The keys.', type: 'array', minItems: 1, items: { type: 'object' } };
+  return { type: 'object', required: ['keys'], properties: { keys }, deprecated: true };
+}
+
+/** In production, private keys come over plain HTTP only where the environment permits it. */
+function refusesHttpKeys({ NODE_ENV, LATCHKEY_ALLOW_HTTP_KEYS }: NodeJS.ProcessEnv): boolean {
+  return NODE_ENV === 'production' && LATCHKEY_ALLOW_HTTP_KEYS !== 'true';
+}

@@ -3,9 +3,8 @@ import { isUtf8 } from 'node:buffer';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { isPlainObject, readObject, type UncheckedOptions } from '../values/readers.ts';
-import { readSignedFields, type SignedFields } from './fields.ts';
 import type { SignerOptions } from './options.ts';
-import { signerOptionNames } from './read.ts';
+import { readSignedFields, type SignedFields, signerOptionNames } from './options.ts';
 import { createSigner, type Signer } from './signer.ts';
 
 /** Which fields are signed, and by whom: a signer made before, or the options of one. */

@@ -9,7 +9,7 @@ import { findSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { isJsonObject, type JsonObject, parseJsonObject } from '../values/json.ts';
-import type { SignerSettings } from './read.ts';
+import type { SignerSettings } from './options.ts';
 import { importSigningKey, type SigningKey } from './signing-key.ts';
 
 /** The key that signs next. */

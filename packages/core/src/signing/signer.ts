@@ -8,7 +8,7 @@ import type { JsonObject } from '../values/json.ts';
 import { readObject } from '../values/readers.ts';
 import { type ClaimsToSign, completeClaims } from './claims.ts';
 import type { SignerOptions } from './options.ts';
-import { readLifetime, readSignerOptions, type SignerSettings } from './read.ts';
+import { readLifetime, readSignerOptions, type SignerSettings } from './options.ts';
 import { createRotation, type RetiredKeys, type RotatedKey } from './rotation.ts';
 import type { SigningKey } from './signing-key.ts';
 import { createSigningSource, type SigningKeys } from './source.ts';

@@ -3,7 +3,7 @@
 import { publicJwk } from '../jwk/generate.ts';
 import { importJwk } from '../jwk/import-jwks.ts';
 import { holdsSecret } from '../jwk/import-key.ts';
-import type { LegacyKeySettings } from '../keysets/legacy-keys.ts';
+import type { LegacyKeySettings } from '../keysets/legacy-options.ts';
 import { watching } from '../keysets/secret.ts';
 import { createJsonFetcher } from '../net/https.ts';
 import type { Loaded, Source } from '../net/refresh.ts';
@@ -13,8 +13,7 @@ import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { symmetricJwk } from '../secrets/symmetric.ts';
 import { findAlgorithm } from '../token/algorithms.ts';
 import { deepFreeze, isJsonObject, type JsonObject, parseJsonObject } from '../values/json.ts';
-import type { SecretFormat } from './options.ts';
-import type { SignerSettings } from './read.ts';
+import type { SecretFormat, SignerSettings } from './options.ts';
 import { importSigningKey, type RefusedKey, type SigningKey } from './signing-key.ts';
 
 /** What a source gives: at least one key that signs. */

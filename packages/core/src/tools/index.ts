@@ -5,9 +5,10 @@ export { readOptions } from '../decision/options.ts';
 export { type DescriptorDocument, parseDescriptor } from '../descriptor/document.ts';
 export { interpolate } from '../descriptor/interpolate.ts';
 export { readDescriptorFile, readSigning } from '../descriptor/load.ts';
-export { readKeyset } from '../keysets/read.ts';
-export { readLegacyKeys } from '../keysets/read-legacy-keys.ts';
+export { readLegacyKeys } from '../keysets/legacy-options.ts';
+export { readKeyset } from '../keysets/options.ts';
 export { MAX_SECRET_BYTES } from '../secrets/store.ts';
+export type { Effect } from '../values/judge.ts';
 export { codeOf } from '../values/system-error.ts';
 export { addKey, addKeyset, type KeysetChanges, removeKeys, removeKeyset, updateKeyset } from './edit.ts';
 export {
@@ -28,11 +29,11 @@ export {
   type MigrationOptions,
   planMigration,
 } from './migrate.ts';
-export type { Effect } from './plan/judge.ts';
 export { type Change, planChange } from './plan.ts';
 
 /** Puts a descriptor in its place whole, with the mode that it had. A symbolic link is refused. @throws Error with the code of what failed */
 export function writeDescriptor(path: string, text: string): Promise<void> {
   return replaceFile(path, Buffer.from(text), new AbortController().signal);
 }
-export { ruleFormRows, ruleFormSchema } from '../claims/rules-schema.ts';
+export { ruleFormRows } from '../claims/rules-schema.ts';
+export { descriptorSchema, optionTables } from './schema.ts';

@@ -4,7 +4,7 @@ import type { SkippedKey, VerificationKey } from '../jwk/import-jwks.ts';
 import { createSource } from '../keysets/create.ts';
 import { importInline } from '../keysets/inline.ts';
 import type { KeysetOptions } from '../keysets/options.ts';
-import { readKeyset } from '../keysets/read.ts';
+import { readKeyset } from '../keysets/options.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { parseToken } from '../token/parse.ts';

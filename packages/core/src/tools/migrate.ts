@@ -4,7 +4,7 @@ import { type DescriptorDocument, parseDescriptor, placed } from '../descriptor/
 import { interpolate } from '../descriptor/interpolate.ts';
 import { ConfigError } from '../errors.ts';
 import { importJwks } from '../jwk/import-jwks.ts';
-import { readKeyset } from '../keysets/read.ts';
+import { readKeyset } from '../keysets/options.ts';
 import { findSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { parseJsonObject } from '../values/json.ts';

@@ -1,25 +1,14 @@
 // Plan: what a change of a descriptor opens and closes, told from the two files alone. How single values compare stands in plan/.
 
+import { routeOptions } from '../decision/access.ts';
+import { authenticatorOptions } from '../decision/options.ts';
 import type { DescriptorDocument } from '../descriptor/document.ts';
 import type { FilePlace } from '../errors.ts';
 import { normalizeType } from '../token/parse.ts';
+import { type Effect, type Judge, listed, listOf, members, named, nameOf, verdict } from '../values/judge.ts';
+import { judgesOf } from '../values/option.ts';
 import type { UncheckedOptions } from '../values/readers.ts';
 import { carriersJudge, groupsJudge, remoteJudge, signingJudge } from './plan/endpoints.ts';
-import {
-  type Effect,
-  flag,
-  type Judge,
-  lasting,
-  listed,
-  listOf,
-  members,
-  named,
-  nameOf,
-  other,
-  ranked,
-  sized,
-  verdict,
-} from './plan/judge.ts';
 import { keysetsJudge, keysJudge } from './plan/keysets.ts';
 import { rulesJudge } from './plan/rules.ts';
 
@@ -35,54 +24,19 @@ export interface Change {
   readonly place: FilePlace;
 }
 
-const issuersJudge = listed({ more: 'opens', given: 'closes', thing: 'issuer' });
-
-/** Every option, and how it is compared. One that is not here is told as something that nobody knows. */
+/** Every option as its table judges it, but for those whose parts have to be matched first. */
 const OPTIONS: { readonly [name: string]: Judge } = {
+  ...judgesOf(authenticatorOptions.table),
   keySets: keysetsJudge,
   keys: keysJudge,
-  unsafeMissingIssuer: (before, after) => [
-    verdict(
-      after === undefined ? 'closes' : before === undefined ? 'opens' : 'changes',
-      after === undefined
-        ? 'a token without iss is verified by keysets without an issuer only'
-        : 'a token without iss may be verified by any keyset',
-      after,
-    ),
-  ],
   remote: remoteJudge,
   groups: groupsJudge,
-  systemSubject: (before, after) => [
-    verdict(
-      before === undefined ? 'closes' : after === undefined ? 'opens' : 'changes',
-      `the subject of the system: ${nameOf(before, 'nobody')} → ${nameOf(after, 'nobody')}`,
-      after,
-    ),
-  ],
-  issuers: issuersJudge,
   tokenFrom: carriersJudge,
   claims: rulesJudge,
-  nestedClaimDelimiter: other('names in rules are read otherwise'),
-  clockSkew: lasting('opens', 'clocks may differ by', '5s'),
-  mode: ranked(['strict', 'optional', 'permissive'], 'mode', 'strict'),
   typ: (before, after) => listed({ more: 'opens', thing: 'typ' })(typesOf(before), typesOf(after)),
-  requireExp: flag('closes', 'a token has to have an end', true),
-  treatIatAsNbf: flag('closes', 'iat has to be there, and counts as nbf'),
-  maxTokenAge: lasting('opens', 'tokens may be as old as'),
-  profile: (before, after) => [
-    verdict(
-      before === undefined ? 'closes' : after === undefined ? 'opens' : 'changes',
-      after === undefined ? 'tokens need not be of a profile any more' : `tokens have to be ${nameOf(after)}`,
-      after,
-    ),
-  ],
-  unsafeAcceptSenderConstrained: flag('opens', 'tokens of a key are accepted from anybody'),
-  cache: other('verified tokens are remembered otherwise'),
-  maxTokenBytes: sized('opens', 'longest token', 8192),
-  realm: other('refusals name another realm'),
   routes: named(
     { added: 'closes', thing: 'what the route asks' },
-    members({ claims: rulesJudge, issuers: issuersJudge }),
+    members({ ...judgesOf(routeOptions.table), claims: rulesJudge }),
   ),
   signing: signingJudge,
 };
@@ -115,7 +69,6 @@ function audienceJudges(
   const more: Effect = was !== is ? 'changes' : is === 'all' ? 'closes' : 'opens';
   const isChecked = (audience: unknown) => audience !== null && audience !== undefined;
   return {
-    audMatch: ranked(['all', 'any'], 'how many of the audiences a token has to name', 'any'),
     audience: (old, current) => {
       if (isChecked(old) && isChecked(current)) return listed({ more, thing: 'audience' })(old, current);
       if (isChecked(old) === isChecked(current))

@@ -71,10 +71,3 @@ export function readList<T>(
   // Array.from, because map passes over holes.
   return Array.from(value, (item, index) => readItem(item, `${path}[${index}]`));
 }
-
-/** How long a token may be. Default 8192, which Node's own servers take beside other headers. */
-export function readMaxTokenBytes(value: unknown): number {
-  if (value === undefined) return 8192;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 256 && value <= 65_536) return value;
-  throw new ConfigError('maxTokenBytes', 'expected a whole number of bytes from 256 to 65536');
-}

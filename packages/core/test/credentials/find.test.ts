@@ -1,6 +1,7 @@
 // tokenFrom: one token in one place, in all combinations of places, and what is no place.
 import { describe, expect, it } from 'vitest';
-import { type Carrier, readTokenFrom, type TokenFinder } from '../../src/credentials/find.ts';
+import { readTokenFrom, type TokenFinder } from '../../src/credentials/find.ts';
+import type { Carrier } from '../../src/credentials/options.ts';
 import type { RequestView } from '../../src/credentials/request.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 

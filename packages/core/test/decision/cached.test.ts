@@ -40,7 +40,7 @@ import {
   refusalOf,
   type SecretStore,
 } from '../../src/index.ts';
-import type { LegacyKeyOptions } from '../../src/keysets/options.ts';
+import type { LegacyKeyOptions } from '../../src/keysets/legacy-options.ts';
 
 const work = vi.hoisted(() => ({ verified: 0, parsed: 0 }));
 

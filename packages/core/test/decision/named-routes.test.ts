@@ -7,7 +7,7 @@ import {
   compileRules,
   type RequestView,
 } from '../../src/adapter/index.ts';
-import { readRoutes } from '../../src/decision/access.ts';
+import { routes } from '../../src/decision/access.ts';
 import {
   type Authenticator,
   type AuthenticatorOptions,
@@ -201,10 +201,10 @@ describe('options', () => {
     ['a rule on iss', { a: { claims: { iss: 'x' } } }, 'routes.a.claims.iss'],
     ['another route', { a: { claims: route('b') } }, 'routes.a.claims'],
     ['itself', { a: { claims: route('a') } }, 'routes.a.claims'],
-  ])('%s is no route: a ConfigError with its path', (_, routes, path) => {
-    expect(() => readRoutes(routes)).toThrow(ConfigError);
-    expect(() => readRoutes(routes)).toThrow(expect.objectContaining({ path }));
-    expect(() => start({ routes: routes as never })).toThrow(ConfigError);
+  ])('%s is no route: a ConfigError with its path', (_, given, path) => {
+    expect(() => routes.read(given, 'routes')).toThrow(ConfigError);
+    expect(() => routes.read(given, 'routes')).toThrow(expect.objectContaining({ path }));
+    expect(() => start({ routes: given as never })).toThrow(ConfigError);
   });
 
   it('a named route is not for every token', () => {

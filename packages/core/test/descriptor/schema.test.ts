@@ -7,21 +7,19 @@ import { parse } from 'yaml';
 import { compileRules } from '../../src/claims/compile.ts';
 import { normalizeRule } from '../../src/claims/normalize.ts';
 import { readTokenFrom } from '../../src/credentials/find.ts';
-import { readRoutes } from '../../src/decision/access.ts';
+import { routes } from '../../src/decision/access.ts';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
-import { readOptions } from '../../src/decision/options.ts';
-import { readCache } from '../../src/decision/read-options.ts';
+import { cacheOptions, readOptions } from '../../src/decision/options.ts';
 import { loadText } from '../../src/descriptor/load.ts';
 import { ConfigError } from '../../src/errors.ts';
-import { readGroupEndpoint } from '../../src/groups/endpoint.ts';
-import { readGroups } from '../../src/groups/options.ts';
-import { readKeyset } from '../../src/keysets/read.ts';
-import { readAlgorithm } from '../../src/keysets/read-algorithms.ts';
-import { readLegacyKeys } from '../../src/keysets/read-legacy-keys.ts';
+import { readGroupEndpoint, readGroups } from '../../src/groups/options.ts';
+import { readAlgorithm } from '../../src/keysets/algorithm-options.ts';
+import { readLegacyKeys } from '../../src/keysets/legacy-options.ts';
+import { readKeyset } from '../../src/keysets/options.ts';
 import { readTls } from '../../src/net/tls.ts';
 import { readRemote } from '../../src/remote/options.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
-import { readSignerOptions } from '../../src/signing/read.ts';
+import { readSignerOptions } from '../../src/signing/options.ts';
 import { createResponseSigner } from '../../src/signing/response.ts';
 import { BIG, SEEDS } from './descriptors.ts';
 
@@ -323,12 +321,12 @@ describe('the names of options', () => {
     ['groups', () => readGroups(X, undefined), () => propertiesOf('groups')],
     [
       'groups.endpoint',
-      () => readGroupEndpoint(X as never),
+      () => readGroupEndpoint(X, 'groups.endpoint'),
       () => Object.keys(nested(schema.$defs.groups, 'endpoint').properties ?? {}).sort(),
     ],
     [
       'groups.endpoint.token',
-      () => readGroupEndpoint({ url: 'https://a.example/{sub}', token: X } as never),
+      () => readGroupEndpoint({ url: 'https://a.example/{sub}', token: X }, 'groups.endpoint'),
       () => Object.keys(nested(schema.$defs.groups, 'endpoint', 'token').properties ?? {}).sort(),
     ],
     [
@@ -342,14 +340,14 @@ describe('the names of options', () => {
     ],
     [
       'cache',
-      () => readCache(X),
+      () => cacheOptions.read(X, 'cache'),
       () =>
         Object.keys(
           nested(schema.$defs.jwt, 'cache').anyOf?.find(({ properties }) => properties !== undefined)
             ?.properties ?? {},
         ).sort(),
     ],
-    ['route', () => readRoutes({ a: X }), () => propertiesOf('route')],
+    ['route', () => routes.read({ a: X }, 'routes'), () => propertiesOf('route')],
     ['row', () => compileRules([{ name: 'a', required: true, ...X }] as never), () => propertiesOf('row')],
     [
       'signing',

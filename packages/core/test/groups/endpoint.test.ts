@@ -7,13 +7,12 @@ import { inspect } from 'node:util';
 import { createIssuer, type Fault, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
-import {
-  createGroupEndpoint,
-  type GroupEndpointOptions,
-  readGroupEndpoint,
-} from '../../src/groups/endpoint.ts';
+import { createGroupEndpoint } from '../../src/groups/endpoint.ts';
+import { type GroupEndpointOptions, readGroupEndpoint } from '../../src/groups/options.ts';
 import { createAuthenticator, createMemoryStore, type SecretStore } from '../../src/index.ts';
 import { close, listen } from '../support/servers.ts';
+
+const readEndpoint = (options: unknown) => readGroupEndpoint(options, 'groups.endpoint');
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -51,7 +50,7 @@ async function people(): Promise<{ readonly origin: string; readonly asked: Aske
 const NO_SIGNAL = new AbortController().signal;
 
 function ask(options: GroupEndpointOptions, subject = 'alice'): Promise<readonly string[] | undefined> {
-  const resolver = createGroupEndpoint(readGroupEndpoint(options));
+  const resolver = createGroupEndpoint(readEndpoint(options));
   closers.push(async () => resolver.close?.());
   return resolver.resolve({ subject, issuer: 'https://issuer.example' }, NO_SIGNAL);
 }
@@ -307,7 +306,7 @@ describe('the answer', () => {
       response.on('close', () => closed.resolve());
       asked.resolve();
     });
-    const resolver = createGroupEndpoint(readGroupEndpoint({ url: `${origin}/{sub}` }));
+    const resolver = createGroupEndpoint(readEndpoint({ url: `${origin}/{sub}` }));
     closers.push(async () => resolver.close?.());
     const stopping = new AbortController();
     const answer = resolver.resolve({ subject: 'alice', issuer: undefined }, stopping.signal);
@@ -378,7 +377,7 @@ describe('a bearer token', () => {
     const { origin, asked } = await people();
     const store = createMemoryStore({ people: { token: 'old\n' } });
     const resolver = createGroupEndpoint(
-      readGroupEndpoint({
+      readEndpoint({
         url: `${origin}/{sub}`,
         token: { name: 'people', key: 'token', secrets: store },
       }),
@@ -460,7 +459,7 @@ describe('a bearer token', () => {
 describe('options', () => {
   function complaint(options: unknown): string | undefined {
     try {
-      readGroupEndpoint(options);
+      readEndpoint(options);
       return undefined;
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;

@@ -16,7 +16,7 @@ import { type Authenticator, createAuthenticator } from '../../src/decision/auth
 import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import { ConfigError } from '../../src/errors.ts';
 import type { LatchkeyEvents } from '../../src/events.ts';
-import type { LegacyKeyOptions } from '../../src/keysets/options.ts';
+import type { LegacyKeyOptions } from '../../src/keysets/legacy-options.ts';
 import { createMemoryStore, type MemoryStore } from '../../src/secrets/store.ts';
 import { outcome as settled } from '../support/outcome.ts';
 

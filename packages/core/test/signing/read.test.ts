@@ -5,7 +5,7 @@ import { ConfigError } from '../../src/errors.ts';
 import { generateJwk } from '../../src/jwk/generate.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
 import type { SignerOptions } from '../../src/signing/options.ts';
-import { readLifetime, readSignerOptions, signerOptionNames } from '../../src/signing/read.ts';
+import { readLifetime, readSignerOptions, signerOptionNames } from '../../src/signing/options.ts';
 import { createSigner } from '../../src/signing/signer.ts';
 import type { JsonObject } from '../../src/values/json.ts';
 

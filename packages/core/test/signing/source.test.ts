@@ -22,7 +22,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { generateJwk, publicJwk } from '../../src/jwk/generate.ts';
-import type { LegacyKeyOptions } from '../../src/keysets/options.ts';
+import type { LegacyKeyOptions } from '../../src/keysets/legacy-options.ts';
 import { createMemoryStore, type MemoryStore, type SecretStore } from '../../src/secrets/store.ts';
 import type { SignerOptions } from '../../src/signing/options.ts';
 import { createSigner, type Signer } from '../../src/signing/signer.ts';

@@ -1,7 +1,7 @@
 // What lint finds in the keys of a keyset itself: those that nobody can use, and kinds that do not belong together. Where they lie stands elsewhere.
 
 import { type ImportedJwks, importJwks, type KeyPolicy } from '../../jwk/import-jwks.ts';
-import { readKeyset } from '../../keysets/read.ts';
+import { readKeyset } from '../../keysets/options.ts';
 import { parseJsonObject } from '../../values/json.ts';
 import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 import { type Finding, itemsOf, keysetsOf, membersOf, type Part } from './rule.ts';

@@ -5,7 +5,7 @@ import { readSigning } from '../../descriptor/load.ts';
 import { ConfigError } from '../../errors.ts';
 import type { GroupResolver } from '../../groups/resolver.ts';
 import { createInlineKeyset } from '../../keysets/inline.ts';
-import { readKeyset } from '../../keysets/read.ts';
+import { readKeyset } from '../../keysets/options.ts';
 import type { SecretStore } from '../../secrets/store.ts';
 import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 import { itemsOf, membersOf } from './rule.ts';

@@ -1,7 +1,7 @@
 // What migration knows of one key of the deprecated `keys` list: its JWK, and whom it verifies. Reads secrets, and writes nothing.
 import { ConfigError } from '../../errors.ts';
 import { importJwk, type SkippedKey, type VerificationKey } from '../../jwk/import-jwks.ts';
-import type { LegacyKeySettings } from '../../keysets/legacy-keys.ts';
+import type { LegacyKeySettings } from '../../keysets/legacy-options.ts';
 import { privateJwkFromPem, publicJwkFromPem } from '../../secrets/pem.ts';
 import { findSecret } from '../../secrets/read.ts';
 import type { SecretStore } from '../../secrets/store.ts';

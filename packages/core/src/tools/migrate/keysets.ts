@@ -6,8 +6,8 @@ import type { DescriptorDocument } from '../../descriptor/document.ts';
 import { interpolate } from '../../descriptor/interpolate.ts';
 import { ConfigError } from '../../errors.ts';
 import { importJwks, MAX_KEYS } from '../../jwk/import-jwks.ts';
-import { readKeyset } from '../../keysets/read.ts';
-import { readLegacyKeys } from '../../keysets/read-legacy-keys.ts';
+import { readLegacyKeys } from '../../keysets/legacy-options.ts';
+import { readKeyset } from '../../keysets/options.ts';
 import {
   checkSecretName,
   MAX_SECRET_BYTES,

@@ -1,46 +1,18 @@
 // What a change of remote validation, of groups, of the places of tokens and of signing does.
 import { isDeepStrictEqual } from 'node:util';
+import { carrierOptions } from '../../credentials/options.ts';
+import { groupsOptions } from '../../groups/options.ts';
+import { remoteOptions } from '../../remote/options.ts';
+import { signingOptions } from '../../signing/options.ts';
+import { type Judge, listed, members, named, nameOf, verdict } from '../../values/judge.ts';
+import { judgesOf } from '../../values/option.ts';
 import { isPlainObject } from '../../values/readers.ts';
-import {
-  flag,
-  type Judge,
-  lasting,
-  listed,
-  members,
-  named,
-  nameOf,
-  nameOfUrl,
-  other,
-  ranked,
-  sized,
-  type Verdict,
-  verdict,
-} from './judge.ts';
-import { keysJudge, tlsJudge } from './keysets.ts';
+import { keysJudge } from './keysets.ts';
 import { matched } from './match.ts';
-
-const allowHttp = flag('opens', 'plain http to other machines will do');
-const elsewhere =
-  (what: string): Judge =>
-  (before, after) => [verdict('changes', `${what}: ${nameOfUrl(before)} → ${nameOfUrl(after)}`, after)];
-
-const remoteMembers = members({
-  url: elsewhere('tokens are sent elsewhere'),
-  contract: other('the endpoint is asked in another way'),
-  client: other('another client asks'),
-  onReject: ranked(['deny', 'next'], 'a token that the endpoint refuses'),
-  onError: ranked(['deny', 'next'], 'a token that the endpoint says nothing of'),
-  timeout: other('the endpoint has another time to answer'),
-  cacheFor: lasting('opens', 'a yes counts for', '0s'),
-  issuer: one('issuer of the endpoint'),
-  system: flag('opens', 'the endpoint speaks for the system'),
-  allowHttp,
-  tls: tlsJudge,
-});
 
 /** `remote`. An endpoint vouches for tokens; one that denies also stands before all keysets. */
 export const remoteJudge: Judge = (before, after) => {
-  if (isPlainObject(before) && isPlainObject(after)) return remoteMembers(before, after);
+  if (isPlainObject(before) && isPlainObject(after)) return remoteOptions.judge(before, after);
   const given = after ?? before;
   const denies = isPlainObject(given) && given.onReject !== 'next';
   return after === undefined || after === null
@@ -75,8 +47,7 @@ function prefixOf(trust: unknown): unknown {
 }
 
 const groupsMembers = members({
-  claim: elsewhere('groups are in another claim'),
-  order: other('sources of groups are asked in another order'),
+  ...judgesOf(groupsOptions.table),
   trust: (before, after) => {
     if (before !== undefined && after !== undefined)
       return named({ added: 'opens', thing: 'the claim of groups of this issuer' }, trustJudge)(
@@ -87,28 +58,6 @@ const groupsMembers = members({
       ? [verdict('opens', 'the claim of groups of every issuer counts', after)]
       : [verdict('closes', 'only the claim of groups of these issuers counts', after)];
   },
-  reserved: listed({ more: 'closes', thing: 'reserved group' }),
-  endpoint: (before, after) => {
-    if (before !== undefined && after !== undefined)
-      return members({
-        url: elsewhere('groups come from elsewhere'),
-        token: other('the endpoint is asked with another token'),
-        timeout: other('the endpoint has another time to answer'),
-        allowHttp,
-        tls: tlsJudge,
-      })(before, after);
-    return after === undefined
-      ? [verdict('closes', 'an endpoint gives no groups any more', after)]
-      : [verdict('opens', 'an endpoint gives groups', after)];
-  },
-  onUnknown: (before = 'deny', after = 'deny') => {
-    if (before === after) return [];
-    const effect = before === 'deny' ? 'opens' : after === 'deny' ? 'closes' : 'changes';
-    return [verdict(effect, `a subject that nobody knows: ${nameOf(before)} → ${nameOf(after)}`, after)];
-  },
-  cacheFor: lasting('opens', 'groups count for', '60s'),
-  timeout: other('look-ups have another time'),
-  groupCase: other('groups are compared otherwise'),
 });
 
 /** `groups`. Without the block, there is only the claim, and nobody looks whose it is. */
@@ -134,39 +83,12 @@ export const carriersJudge: Judge = (before, after) =>
       Object.entries({ header, cookie, query, body })
         .flatMap(([kind, name]) => (name === undefined ? [] : [`a token in the ${kind} ${nameOf(name)}`]))
         .join(', '),
-    judge: members({
-      header: () => [],
-      scheme: other('another scheme stands before the token'),
-      allowedOrigins: listed({ more: 'opens', thing: 'origin' }),
-    }),
+    judge: carrierOptions.judge,
   })(before ?? DEFAULT_CARRIERS, after ?? DEFAULT_CARRIERS);
 
 const DEFAULT_CARRIERS = [{ header: 'Authorization' }];
 
-const signingMembers = members({
-  secret: other('another key signs'),
-  externalSecret: other('another key signs'),
-  jwkUrl: elsewhere('another key signs'),
-  jwks: other('another key signs'),
-  keys: keysJudge,
-  alg: elsewhere('algorithm'),
-  kid: elsewhere('another key signs'),
-  issuer: elsewhere('iss of signed tokens'),
-  audience: other('signed tokens are for other services'),
-  expiresIn: lasting('opens', 'signed tokens live for'),
-  maxLifetime: lasting('opens', 'signed tokens live at most for'),
-  requireExp: flag('closes', 'signed tokens have to expire', true),
-  typ: elsewhere('typ of signed tokens'),
-  maxTokenBytes: sized('opens', 'longest token', 8192),
-  refreshInterval: lasting('opens', 'keys are read again after'),
-  maxStale: lasting('opens', 'keys are used without their source for', '24h'),
-  publishAhead: other('keys are published at another time before they sign'),
-  allowHttp,
-  tls: tlsJudge,
-  keysToSign: listed({ more: 'opens', thing: 'signed member of replies' }),
-  full: other('signed members are written otherwise'),
-  onMissing: ranked(['error', 'skip'], 'a reply without one of the members', 'skip'),
-});
+const signingMembers = members({ ...judgesOf(signingOptions.table), keys: keysJudge });
 
 /** `signing`. */
 export const signingJudge: Judge = (before, after) => {
@@ -175,12 +97,3 @@ export const signingJudge: Judge = (before, after) => {
     ? [verdict('closes', 'the service signs no tokens any more', after)]
     : [verdict('opens', 'the service signs tokens', after)];
 };
-
-/** One value that is asked for: none asks for nothing. */
-function one(what: string): Judge {
-  return (before, after): readonly Verdict[] => {
-    if (after === undefined) return [verdict('opens', `any ${what} will do`, after)];
-    if (before === undefined) return [verdict('closes', `only one ${what} will do: ${nameOf(after)}`, after)];
-    return [verdict('changes', `${what}: ${nameOf(before)} → ${nameOf(after)}`, after)];
-  };
-}

@@ -1,46 +1,15 @@
 // What a change of keysets and of the deprecated keys does: whose tokens are accepted, by which keys and algorithms, and for how long.
 
 import { isDeepStrictEqual } from 'node:util';
+import { legacyKeyOptions } from '../../keysets/legacy-options.ts';
+import { keysetOptions } from '../../keysets/options.ts';
 import { own } from '../../values/json.ts';
+import { type Judge, members, nameOf, type Verdict, verdict, within } from '../../values/judge.ts';
+import { judgesOf } from '../../values/option.ts';
 import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
-import {
-  flag,
-  type Judge,
-  lasting,
-  listed,
-  members,
-  nameOf,
-  nameOfUrl,
-  other,
-  ranked,
-  type Verdict,
-  verdict,
-  within,
-} from './judge.ts';
 import { matched } from './match.ts';
 
-const SOURCES = [
-  'useOidcDiscovery',
-  'jwksUrl',
-  'jwksHosts',
-  'secret',
-  'externalSecret',
-  'jwks',
-  'publicKeys',
-] as const;
-
-/** How a connection is secured: what trusts less closes. */
-export const tlsJudge: Judge = members({
-  ca: (before, after) => {
-    if (before !== undefined && after !== undefined)
-      return [verdict('changes', 'another CA is trusted', after)];
-    return before === undefined
-      ? [verdict('closes', 'one CA is trusted, and no other', after)]
-      : [verdict('opens', 'every CA of the system is trusted', after)];
-  },
-  fingerprints: listed({ more: 'opens', given: 'closes', thing: 'fingerprint' }),
-  cipherSuites: listed({ more: 'opens', given: 'closes', thing: 'cipher suite' }),
-});
+const { sources, table } = keysetOptions;
 
 /** `keySets`. */
 export const keysetsJudge: Judge = matched({
@@ -72,49 +41,18 @@ export const keysJudge: Judge = (before, after) => [
       ]),
 ];
 
-const legacyAlgorithms = listed({ more: 'opens', thing: 'unsafe algorithm' });
-
 const eachKey = matched({
   likeness: [({ keyId }) => keyId],
   added: 'opens',
   name: ({ keyId, issuer }) => `key ${nameOf(keyId)} of ${nameOf(issuer, 'any issuer')}`,
   order: 'keys stand in another order: a token without a key id may get another one',
-  judge: (before, after) => [
-    ...issuerChange(before, after),
-    ...members({
-      issuer: () => [],
-      keyId: other('has another key id'),
-      algorithm: (was, is) => [verdict('changes', `algorithm: ${nameOf(was)} → ${nameOf(is)}`, is)],
-      secret: other('is in another secret'),
-      unsafeLegacyAlgorithms: legacyAlgorithms,
-    })(before, after),
-  ],
+  judge: (before, after) => [...issuerChange(before, after), ...legacyKeyOptions.judge(before, after)],
 });
 
 /** What is neither the issuer nor the source. */
-const restJudges: { readonly [name: string]: Judge } = {
-  allowedAlgorithms: listed({ more: 'opens', given: 'closes', thing: 'algorithm' }),
-  kidless: ranked(['refuse', 'first', 'try-all'], 'a token without a key id', 'first'),
-  unsafeAlgorithmMatch: (before, after) => [
-    before === undefined
-      ? verdict('opens', 'keys verify all algorithms of their family', after)
-      : verdict(after === undefined ? 'closes' : 'changes', 'keys verify their own algorithm', after),
-  ],
-  system: flag('opens', 'speaks for the system'),
-  refreshInterval: lasting('opens', 'keys are read again after', '1h'),
-  maxStale: lasting('opens', 'keys are used without their source for', '24h'),
-  skipValidation: other('the start of the service waits for these keys, or does not'),
-  allowHttp: flag('opens', 'plain http will do'),
-  tls: tlsJudge,
-  unsafeLegacyAlgorithms: legacyAlgorithms,
-  unsafeAllowPrivateAddresses: flag('opens', 'hosts at private addresses are asked'),
-};
-
 function rest(before: unknown, after: unknown): readonly Verdict[] {
-  const silent = Object.fromEntries(
-    ['issuer', ...SOURCES].map((name) => [name, (): readonly Verdict[] => []]),
-  );
-  return members({ ...restJudges, ...silent })(before, after);
+  const silent = Object.fromEntries(sources.map((name) => [name, (): readonly Verdict[] => []]));
+  return members({ ...judgesOf(table), ...silent })(before, after);
 }
 
 function issuerChange(before: unknown, after: unknown): readonly Verdict[] {
@@ -143,43 +81,13 @@ function sourceChange(before: unknown, after: unknown): readonly Verdict[] {
         side: 'after',
       },
     ];
-  return within(`.${is}`, sourceJudge(is)(old[was], current[is]));
+  const judge = own(judgesOf(table), is);
+  return judge === undefined ? [] : within(`.${is}`, judge(old[was], current[is]));
 }
-
-function sourceJudge(source: string): Judge {
-  switch (source) {
-    case 'jwksHosts':
-      return listed({ more: 'opens', thing: 'host' });
-    case 'publicKeys':
-      return listed({
-        more: 'opens',
-        thing: 'public key',
-        name: (key) => nameOf(memberOf(key, 'file'), 'in place'),
-      });
-    case 'jwks':
-      return members({ keys: inOrder });
-    case 'jwksUrl':
-      return (before, after) => [
-        verdict('changes', `keys come from elsewhere: ${nameOfUrl(before)} → ${nameOfUrl(after)}`, after),
-      ];
-    default:
-      return other('keys come from elsewhere');
-  }
-}
-
-/** Keys of a set. Their order decides which one a token without a key id gets. */
-const inOrder: Judge = (before, after) => {
-  const found = listed({
-    more: 'opens',
-    thing: 'key',
-    name: (key) => nameOf(memberOf(key, 'kid'), 'without a key id'),
-  })(before, after);
-  return found.length > 0 ? found : [verdict('changes', 'keys stand in another order', after)];
-};
 
 function sourceOf(keyset: unknown): UncheckedOptions {
   return Object.fromEntries(
-    SOURCES.flatMap((name) => (memberOf(keyset, name) === undefined ? [] : [[name, memberOf(keyset, name)]])),
+    sources.flatMap((name) => (memberOf(keyset, name) === undefined ? [] : [[name, memberOf(keyset, name)]])),
   );
 }
 

@@ -1,8 +1,8 @@
 // Which item of a list is which item of the list as it was: by the strongest likeness that there is. Symmetric, so that the way back says the same.
 import { isDeepStrictEqual } from 'node:util';
+import { inverse, type Judge, type Verdict, verdict, within } from '../../values/judge.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
 import { type Part, partsIn } from '../lint/rule.ts';
-import { inverse, type Judge, type Verdict, verdict, within } from './judge.ts';
 
 /** How lists of objects are compared. */
 interface MatchRules {

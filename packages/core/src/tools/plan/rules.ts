@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { NormalRule } from '../../claims/form.ts';
 import { entriesOf, implies, type RuleEntry } from '../../claims/normalize.ts';
 import { ConfigError } from '../../errors.ts';
-import { type Effect, type Judge, type Verdict, verdict } from './judge.ts';
+import { type Effect, type Judge, type Verdict, verdict } from '../../values/judge.ts';
 
 interface Entry extends RuleEntry {
   /** Undefined: a rule that cannot be read, which is compared as it is written. */

@@ -1,9 +1,9 @@
-// How two values of a descriptor are compared: small judges, each of which says what a change opens, closes, or merely changes.
-
+// How two values of a descriptor are compared: small judges, each of which says what a change opens, closes,
+// or merely changes. Which option has which judge is in the tables of options.
 import { isDeepStrictEqual } from 'node:util';
-import { parseDuration } from '../../values/duration.ts';
-import { own } from '../../values/json.ts';
-import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
+import { parseDuration } from './duration.ts';
+import { own } from './json.ts';
+import { isPlainObject, type UncheckedOptions } from './readers.ts';
 
 /** `opens`: more may pass than before. `closes`: less may. `changes`: something else, or what cannot be told. */
 export type Effect = 'opens' | 'closes' | 'changes';
@@ -18,8 +18,11 @@ export interface Verdict {
   readonly side: 'before' | 'after';
 }
 
-/** Compares a value with what it was. Undefined: it was, or is, not there. The same values are never asked about. */
-export type Judge = (before: unknown, after: unknown) => readonly Verdict[];
+/**
+ * Compares a value with what it was. Undefined: it was, or is, not there; `fallback` is what counts then. Two
+ * equal values are not compared.
+ */
+export type Judge = (before: unknown, after: unknown, fallback?: unknown) => readonly Verdict[];
 
 /** A verdict about the value itself, at the place where it stands now, or last stood. */
 export function verdict(effect: Effect, says: string, after: unknown): Verdict {
@@ -77,47 +80,66 @@ export function named(says: { readonly added: Effect; readonly thing: string }, 
   };
 }
 
-/** A switch. `on` says what true does. */
-export function flag(on: Effect, says: string, fallback = false): Judge {
-  return (before = fallback, after = fallback) => {
-    if (typeof before !== 'boolean' || typeof after !== 'boolean')
-      return [verdict('changes', `${says}: is written otherwise`, after)];
-    if (before === after) return [];
-    return [verdict(after ? on : inverse(on), `${says}: ${after ? 'yes' : 'no'}`, after)];
+/** A switch. `on` says what true does. Without a default, what is absent is off. */
+export function flag(on: Effect, says: string): Judge {
+  return (before, after, fallback = false) => {
+    const [was, is] = [before === undefined ? fallback : before, after === undefined ? fallback : after];
+    if (typeof was !== 'boolean' || typeof is !== 'boolean')
+      return [verdict('changes', `${says}: is written otherwise`, is)];
+    if (was === is) return [];
+    return [verdict(is ? on : inverse(on), `${says}: ${is ? 'yes' : 'no'}`, is)];
   };
 }
 
 /** A word of several, from the strictest to the most open. */
-export function ranked(words: readonly string[], says: string, fallback?: string): Judge {
-  return (before = fallback, after = fallback) => {
-    const [was, is] = [words.indexOf(String(before)), words.indexOf(String(after))];
-    if (was === is && was !== -1) return [];
-    const effect = was === -1 || is === -1 ? 'changes' : is > was ? 'opens' : 'closes';
-    return [verdict(effect, `${says}: ${nameOf(before)} → ${nameOf(after)}`, after)];
-  };
+export function ranked(words: readonly string[], says: string): Judge {
+  const rank = (value: unknown) => (words.includes(String(value)) ? words.indexOf(String(value)) : undefined);
+  return measured(rank, 'opens', says);
 }
 
-/** A duration. `longer` says what a longer one does. Not there, and without a default: for ever. */
-export function lasting(longer: Effect, says: string, fallback?: string): Judge {
-  return (before = fallback, after = fallback) => {
-    const [was, is] = [lengthOf(before), lengthOf(after)];
-    if (was === is && was !== undefined) return [];
-    const effect = was === undefined || is === undefined ? 'changes' : is > was ? longer : inverse(longer);
-    return [verdict(effect, `${says}: ${nameOf(before, 'no limit')} → ${nameOf(after, 'no limit')}`, after)];
-  };
+/** A duration. `longer` says what a longer one does. Absent, and without a default: for ever. */
+export function lasting(longer: Effect, says: string): Judge {
+  return measured(lengthOf, longer, says, 'no limit');
 }
 
 /** A number. `greater` says what a greater one does. */
-export function sized(greater: Effect, says: string, fallback: number): Judge {
-  return (before = fallback, after = fallback) => {
-    if (before === after) return [];
-    const effect =
-      typeof before !== 'number' || typeof after !== 'number'
-        ? 'changes'
-        : after > before
-          ? greater
-          : inverse(greater);
-    return [verdict(effect, `${says}: ${nameOf(before)} → ${nameOf(after)}`, after)];
+export function sized(greater: Effect, says: string): Judge {
+  return measured((value) => (typeof value === 'number' ? value : undefined), greater, says);
+}
+
+/** A value that can be measured; one of which `measure` says nothing merely changes. */
+function measured(
+  measure: (value: unknown) => number | undefined,
+  more: Effect,
+  says: string,
+  none?: string,
+): Judge {
+  return (before, after, fallback) => {
+    const [old, current] = [before === undefined ? fallback : before, after === undefined ? fallback : after];
+    const [was, is] = [measure(old), measure(current)];
+    if (was === is && was !== undefined) return [];
+    const effect = was === undefined || is === undefined ? 'changes' : is > was ? more : inverse(more);
+    return [verdict(effect, `${says}: ${nameOf(old, none)} → ${nameOf(current, none)}`, current)];
+  };
+}
+
+/** Something that was changed for something else, of which nothing can be said. */
+export function exchanged(says: string): Judge {
+  return (before, after) => [
+    verdict('changes', `${says}: ${nameOfUrl(before)} → ${nameOfUrl(after)}`, after),
+  ];
+}
+
+/** What comes or goes as a whole, and is compared member by member while it is there. */
+export function coming(
+  came: readonly [Effect, string],
+  went: readonly [Effect, string],
+  judge: Judge,
+): Judge {
+  return (before, after) => {
+    if (before !== undefined && after !== undefined) return judge(before, after);
+    const [effect, says] = after === undefined ? went : came;
+    return [verdict(effect, says, after)];
   };
 }
 

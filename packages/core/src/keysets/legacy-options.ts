@@ -1,0 +1,86 @@
+// Options of the deprecated `keys` list: their type, the checked settings, and the table that reads them.
+import { ConfigError } from '../errors.ts';
+import { name } from '../secrets/options.ts';
+import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
+import { nameOf, other, verdict } from '../values/judge.ts';
+import {
+  type Kind,
+  list,
+  needed,
+  object,
+  optional,
+  refined,
+  shared,
+  type TableOf,
+  text,
+} from '../values/option.ts';
+import { algorithm, checkLegacy, checkPermitted, legacyOption } from './algorithm-options.ts';
+
+/** One key of the deprecated `keys` list. */
+export interface LegacyKeyOptions {
+  /** Unique in the list. */
+  readonly keyId: string;
+  /** A token of this issuer is verified by its keys only. */
+  readonly issuer?: string | undefined;
+  readonly algorithm: AlgorithmName;
+  /** Its entry `secret.key` (symmetric) or `public.key` (PEM). */
+  readonly secret: { readonly name: string };
+  /** See `SecretKeysetOptions`. Needs `issuer`. */
+  readonly unsafeLegacyAlgorithms?: readonly LegacyAlgorithmName[] | undefined;
+}
+
+/** One key of the list, checked. */
+export interface LegacyKeySettings {
+  readonly keyId: string;
+  readonly issuer: string | undefined;
+  readonly algorithm: AlgorithmName;
+  readonly secretName: string;
+  readonly legacy: ReadonlySet<AlgorithmName>;
+}
+
+/** The options of one key. */
+export const legacyKeyOptions = object(
+  {
+    keyId: needed(text, 'The kid of its tokens. No two keys have the same.', other('has another key id')),
+    issuer: optional(text, 'A token of this issuer is verified by the keys of this issuer only.', () => []),
+    algorithm: needed(algorithm, 'The algorithm of its tokens.', (before, after) => [
+      verdict('changes', `algorithm: ${nameOf(before)} → ${nameOf(after)}`, after),
+    ]),
+    secret: needed(
+      object({ name }),
+      'The secret with secret.key or public.key in it.',
+      other('is in another secret'),
+    ),
+    unsafeLegacyAlgorithms: legacyOption('Names the algorithm again, if it is a broken or unregistered one.'),
+  } satisfies TableOf<LegacyKeyOptions>,
+  {
+    dependentRequired: { unsafeLegacyAlgorithms: ['issuer'] },
+    if: { properties: { algorithm: { enum: ['HMD5', 'HS224'] } } },
+    then: { required: ['unsafeLegacyAlgorithms'] },
+  },
+);
+
+const legacyKey: Kind<LegacyKeySettings> = refined(
+  legacyKeyOptions,
+  ({ secret, unsafeLegacyAlgorithms, ...read }, path) => {
+    const legacy = checkLegacy(unsafeLegacyAlgorithms, read.issuer, path);
+    checkPermitted(read.algorithm, legacy, `${path}.algorithm`);
+    return { ...read, secretName: secret.name, legacy };
+  },
+  shared('legacyKey', { ...legacyKeyOptions.schema, description: 'One key of the deprecated list.' }),
+);
+
+/** The deprecated `keys` list. */
+export const legacyKeys: Kind<readonly LegacyKeySettings[]> = refined(list(legacyKey), (keys, path) => {
+  for (const [index, { keyId }] of keys.entries()) {
+    const first = keys.findIndex((key) => key.keyId === keyId);
+    if (first !== index)
+      throw new ConfigError(`${path}[${index}].keyId`, `is the same as that of ${path}[${first}]`);
+  }
+  return keys;
+});
+
+/** Checks the deprecated `keys` list. @throws ConfigError */
+export function readLegacyKeys(value: unknown): readonly LegacyKeySettings[] {
+  return legacyKeys.read(value, 'keys');
+}

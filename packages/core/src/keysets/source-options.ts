@@ -1,0 +1,187 @@
+// Where the keys of a keyset are: how each source is read by itself. What may be next to it is in options.ts.
+import { ConfigError } from '../errors.ts';
+import type { JwkSet } from '../jwk/import-jwks.ts';
+import { url } from '../net/options.ts';
+import { name, secretName } from '../secrets/options.ts';
+import { publicJwkFromPem } from '../secrets/pem.ts';
+import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
+import { exchanged, type Judge, listed, members, nameOf, other, verdict } from '../values/judge.ts';
+import {
+  defaulted,
+  type Kind,
+  list,
+  needed,
+  object,
+  optional,
+  patternSchema,
+  refined,
+  type Schema,
+  shared,
+  type TableOf,
+  text,
+  wordSchemas,
+} from '../values/option.ts';
+import { readText } from '../values/readers.ts';
+import { publicNames, readAlgorithm } from './algorithm-options.ts';
+import type { JwksHost } from './jku.ts';
+import type { PublicKeySettings } from './public-keys.ts';
+
+/** The name of a source. */
+export type SourceName =
+  | 'useOidcDiscovery'
+  | 'jwksUrl'
+  | 'jwksHosts'
+  | 'secret'
+  | 'externalSecret'
+  | 'jwks'
+  | 'publicKeys';
+
+/** One public key, in a file or in place, and the one algorithm that it is for. `RSA256` and `RSA512` are other names of RS256 and RS512. */
+export type PublicKeyOptions = { readonly algorithm: AlgorithmName | 'RSA256' | 'RSA512' } & (
+  | { readonly file: string; readonly pem?: never }
+  | { readonly pem: string; readonly file?: never }
+);
+
+const MAX_PUBLIC_KEYS = 10;
+
+/** The options of one public key. */
+export const publicKeyOptions = object(
+  {
+    algorithm: needed(
+      {
+        read(value, path): AlgorithmName {
+          const renamed = value === 'RSA256' ? 'RS256' : value === 'RSA512' ? 'RS512' : value;
+          const read = readAlgorithm(renamed, path);
+          if (findAlgorithm(read)?.kty === 'oct') throw new ConfigError(path, 'is not for public keys');
+          return read;
+        },
+        schema: { anyOf: wordSchemas(...publicNames, 'RSA256', 'RSA512') },
+      },
+      'The one algorithm that the key is for.',
+    ),
+    file: optional(text, 'A PEM file.'),
+    pem: optional(
+      refined(text, checkPem, patternSchema('-----BEGIN (?:RSA )?PUBLIC KEY-----')),
+      'The PEM itself.',
+    ),
+  } satisfies TableOf<PublicKeyOptions>,
+  { oneOf: [{ required: ['file'] }, { required: ['pem'] }] },
+);
+
+const publicKey: Kind<PublicKeySettings> = refined(
+  publicKeyOptions,
+  ({ file, pem, algorithm }, path) => {
+    if (file !== undefined && pem === undefined) return { file, algorithm };
+    if (file === undefined && pem !== undefined) return { pem, algorithm };
+    throw new ConfigError(path, 'expected either file or pem');
+  },
+  shared('publicKey', { ...publicKeyOptions.schema, description: 'A public key, from a file or in place.' }),
+);
+
+/** Which secret, and which entry of it. */
+export const reference = object({
+  name,
+  key: defaulted(secretName, 'jwks.json', 'The entry in the secret.'),
+});
+const elsewhere = other('keys come from elsewhere');
+
+/** Each source of a keyset. */
+export const SOURCES = {
+  useOidcDiscovery: needed(
+    { read: readTrue, schema: { const: true } },
+    'Keys are found by the metadata of the issuer (OpenID Connect Discovery).',
+    elsewhere,
+  ),
+  jwksUrl: needed(url, 'Keys are behind this URL, as a JWK Set.', exchanged('keys come from elsewhere')),
+  jwksHosts: needed(
+    list({ read: readHost, schema: text.schema }),
+    'Keys are where the jku of a token points, if that is on one of these hosts: keys.example.com, with a port and a /path/ if needed.',
+    listed({ more: 'opens', thing: 'host' }),
+  ),
+  secret: needed(reference, 'Keys are in this secret, as a JWK Set.', elsewhere),
+  externalSecret: needed(
+    reference,
+    'Keys are in this secret of the external store, as a JWK Set.',
+    elsewhere,
+  ),
+  jwks: needed(
+    { read: copyOf, schema: shared('jwks', jwksSchema()) },
+    'Public keys in place, as a JWK Set.',
+    members({ keys: inOrder }),
+  ),
+  publicKeys: needed(
+    refined(list(publicKey, { maxItems: MAX_PUBLIC_KEYS }), (keys, path) => {
+      if (keys.length <= MAX_PUBLIC_KEYS) return keys;
+      throw new ConfigError(path, `expected at most ${MAX_PUBLIC_KEYS} keys`);
+    }),
+    'Public keys as PEM, a primary one and its backups, each with its algorithm.',
+    listed({
+      more: 'opens',
+      thing: 'public key',
+      name: (key) => nameOf(Reflect.get(Object(key), 'file'), 'in place'),
+    }),
+  ),
+};
+
+function readTrue(value: unknown, path: string): true {
+  if (value !== true) throw new ConfigError(path, 'expected true');
+  return value;
+}
+
+function readHost(value: unknown, path: string): JwksHost {
+  const text = readText(value, path);
+  const url = URL.canParse(`https://${text}`) ? new URL(`https://${text}`) : undefined;
+  // What the parser would change or take away is not what was meant.
+  if (url === undefined || ![url.host, `${url.host}${url.pathname}`].includes(text) || /[*?#@]/.test(text)) {
+    throw new ConfigError(
+      path,
+      'expected a host in lower case, like keys.example.com, :port and /path/ if needed',
+    );
+  }
+  if (!url.pathname.endsWith('/')) throw new ConfigError(path, 'a path has to end with /');
+  return { host: url.host, pathPrefix: url.pathname };
+}
+
+function checkPem(pem: string, path: string): string {
+  try {
+    publicJwkFromPem(pem);
+    return pem;
+  } catch (cause) {
+    throw new ConfigError(path, cause instanceof Error ? cause.message : 'expected PEM', { cause });
+  }
+}
+
+/** A snapshot: what the application does to its object afterwards has no effect. */
+function copyOf(jwks: unknown, path: string): JwkSet {
+  try {
+    return structuredClone(jwks) as JwkSet;
+  } catch (cause) {
+    throw new ConfigError(path, 'expected a JWK Set: { keys: [ … ] }', { cause });
+  }
+}
+
+function jwksSchema(): Schema {
+  const secret = ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'priv'];
+  const key = {
+    description: 'A public JWK. Private and symmetric keys belong in a secret.',
+    type: 'object',
+    required: ['kty'],
+    properties: {
+      kty: { description: 'The type of the key.', enum: ['RSA', 'EC', 'OKP', 'AKP'] },
+      ...Object.fromEntries(secret.map((member) => [member, false])),
+    },
+  };
+  return {
+    description: 'A JWK Set with public keys only.',
+    type: 'object',
+    required: ['keys'],
+    properties: { keys: { description: 'The keys.', type: 'array', minItems: 1, items: key } },
+  };
+}
+
+/** Keys of a set. Their order decides which one a token without a key id gets. */
+function inOrder(before: unknown, after: unknown): ReturnType<Judge> {
+  const name = (key: unknown) => nameOf(Reflect.get(Object(key), 'kid'), 'without a key id');
+  const found = listed({ more: 'opens', thing: 'key', name })(before, after);
+  return found.length > 0 ? found : [verdict('changes', 'keys stand in another order', after)];
+}

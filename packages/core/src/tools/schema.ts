@@ -1,0 +1,79 @@
+// The JSON Schema of a descriptor and the rows of documentation, from the tables of options. `pnpm
+// tables` writes them. The shapes around rule forms are in claims/rules-schema.ts.
+import { rulesSchema } from '../claims/rules-schema.ts';
+import { carrierOptions } from '../credentials/options.ts';
+import { routeOptions } from '../decision/access.ts';
+import { authenticatorOptions, cacheOptions } from '../decision/options.ts';
+import { endpointOptions, groupsOptions } from '../groups/options.ts';
+import { keysetOptions } from '../keysets/options.ts';
+import { tlsOptions } from '../net/tls.ts';
+import { remoteOptions } from '../remote/options.ts';
+import { signingOptions, signingSchema } from '../signing/options.ts';
+import type { Schema, Table } from '../values/option.ts';
+
+/** What a descriptor may say, as JSON Schema 2020-12. Named parts are under `$defs`. */
+export function descriptorSchema(): Schema {
+  const defs: Record<string, unknown> = {};
+  const resolve = (schema: unknown): unknown => {
+    if (Array.isArray(schema)) return schema.map(resolve);
+    if (typeof schema !== 'object' || schema === null) return schema;
+    const { $def, is, ...rest } = schema as Schema;
+    const others = Object.fromEntries(Object.entries(rest).map(([name, part]) => [name, resolve(part)]));
+    if (typeof $def !== 'string') return others;
+    defs[$def] ??= resolve(is);
+    return { ...others, $ref: `#/$defs/${$def}` };
+  };
+  // `audience` may come from code, and `keySets` from `keys` or `remote`: neither is required in a file.
+  const { required: _required, properties, ...options } = authenticatorOptions.schema ?? {};
+  const jwt = resolve({ ...options, properties: { ...(properties as Schema), signing: signingSchema } });
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Latchkey service descriptor',
+    description:
+      'A service and, at service.jwt, the tokens that it accepts. ${NAME} in any text is an environment variable.',
+    type: 'object',
+    required: ['service'],
+    properties: {
+      name: { description: 'What the service is called.', type: 'string' },
+      service: {
+        description: 'The service. Only jwt is read here; other members belong to others.',
+        type: 'object',
+        required: ['jwt'],
+        properties: { jwt: { description: 'The tokens that the service accepts.', $ref: '#/$defs/jwt' } },
+      },
+    },
+    $defs: { jwt, ...defs, ...rulesSchema() },
+  };
+}
+
+/** A row of documentation for one option. */
+interface OptionRow {
+  readonly name: string;
+  /** As it is written in a descriptor. */
+  readonly fallback: string | undefined;
+  readonly doc: string;
+}
+
+/** The tables of options, for documentation. */
+export function optionTables(): readonly { readonly title: string; readonly rows: readonly OptionRow[] }[] {
+  const tables: readonly (readonly [title: string, table: Table])[] = [
+    ['An authenticator', authenticatorOptions.table],
+    ['A keyset: `keySets`', keysetOptions.table],
+    ['TLS: `tls`', tlsOptions.table],
+    ['Places of a token: `tokenFrom`', carrierOptions.table],
+    ['Remote validation: `remote`', remoteOptions.table],
+    ['Groups: `groups`', groupsOptions.table],
+    ['An endpoint of groups: `groups.endpoint`', endpointOptions.table],
+    ['The token cache: `cache`', cacheOptions.table],
+    ['A named route: `routes`', routeOptions.table],
+    ['Signing: `createSigner`, `signing`', signingOptions.table],
+  ];
+  return tables.map(([title, table]) => ({
+    title,
+    rows: Object.entries(table).map(([name, { fallback, doc }]) => ({
+      name,
+      fallback: fallback === undefined ? undefined : JSON.stringify(fallback),
+      doc,
+    })),
+  }));
+}

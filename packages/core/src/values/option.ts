@@ -1,0 +1,332 @@
+// Options, each declared once: how it is read, its JSON Schema, how `plan` judges a change of it, and one
+// sentence for the documentation. The tables of options are in the rooms that have them.
+import { ConfigError } from '../errors.ts';
+import { parseDuration } from './duration.ts';
+import { type Judge, members, other, sized } from './judge.ts';
+import type { UncheckedOptions } from './readers.ts';
+import { isPlainObject, readBoolean, readChoice, readList, readObject, readText } from './readers.ts';
+
+/** JSON Schema, 2020-12. A part of it may be named: see `shared`. */
+export type Schema = { readonly [keyword: string]: unknown };
+
+/** What a value has to be, wherever it is used. */
+export interface Kind<out T> {
+  /** Checks a value. @throws ConfigError with this path */
+  readonly read: (value: unknown, path: string) => T;
+  /** What a descriptor may say. Undefined: only code can give it. */
+  readonly schema: Schema | undefined;
+  /** What a change does, where the kind knows. */
+  readonly judge?: Judge | undefined;
+}
+
+/** One option. */
+export interface Option<out T> extends Kind<T> {
+  /** Checks a value, which may be absent. @throws ConfigError with this path */
+  readonly read: (value: unknown, path: string) => T;
+  readonly judge: Judge;
+  /** What it does: for the schema, and for the table of the documentation. The default is told apart. */
+  readonly doc: string;
+  readonly isNeeded: boolean;
+  /** What counts where it is absent, as it would be written. */
+  readonly fallback: unknown;
+}
+
+/** Options by name. */
+export type Table = { readonly [name: string]: Option<unknown> };
+
+/** The table of an options type: `satisfies` it, and neither has a name that the other lacks. */
+export type TableOf<Options> = { readonly [Name in NamesOf<Options>]: Option<unknown> };
+type NamesOf<Options> = Options extends unknown ? keyof Options : never;
+
+/** What a table reads. */
+export type ReadBy<T extends Table> = {
+  readonly [Name in keyof T]: T[Name] extends Option<infer Value> ? Value : never;
+};
+
+const CHANGED = other('is something else now');
+
+interface Declared {
+  readonly judge?: Judge | undefined;
+  readonly isNeeded?: boolean;
+  readonly fallback?: unknown;
+}
+
+function declare<T>(
+  { schema, judge: known }: Kind<unknown>,
+  read: Kind<T>['read'],
+  doc: string,
+  { judge = known ?? CHANGED, isNeeded = false, fallback }: Declared,
+): Option<T> {
+  return {
+    read,
+    schema:
+      schema === undefined
+        ? undefined
+        : { description: doc, ...schema, ...(fallback === undefined ? {} : { default: fallback }) },
+    judge: (before, after) => judge(before, after, fallback),
+    doc,
+    isNeeded,
+    fallback,
+  };
+}
+
+/** An option that may be left out. */
+export function optional<T>(kind: Kind<T>, doc: string, judge = kind.judge): Option<T | undefined> {
+  const read = (value: unknown, path: string) => (value === undefined ? undefined : kind.read(value, path));
+  return declare(kind, read, doc, { judge });
+}
+
+/** An option with a default, written as in a descriptor. */
+export function defaulted<T>(kind: Kind<T>, fallback: unknown, doc: string, judge = kind.judge): Option<T> {
+  const read = (value: unknown, path: string) => kind.read(value === undefined ? fallback : value, path);
+  return declare(kind, read, doc, { judge, fallback });
+}
+
+/** An option that has to be there: its kind refuses undefined. */
+export function needed<T>(kind: Kind<T>, doc: string, judge = kind.judge): Option<T> {
+  return declare(kind, kind.read, doc, { judge, isNeeded: true });
+}
+
+/** A kind that only code can give: a store, a function. */
+export function fromCode<T>(read: Kind<T>['read']): Kind<T> {
+  return { read, schema: undefined };
+}
+
+/** A kind that is checked further, or made into something else. */
+export function refined<T, U>(
+  kind: Kind<T>,
+  refine: (value: T, path: string) => U,
+  schema: Schema | undefined = kind.schema,
+): Kind<U> {
+  return { read: (value, path) => refine(kind.read(value, path), path), schema, judge: kind.judge };
+}
+
+/** A schema with a name of its own, among the `$defs`. What stands next to `$def` stays at the place of use. */
+export function shared(name: string, schema: Schema): Schema {
+  return { $def: name, is: schema };
+}
+
+/** What a text that holds an environment variable looks like. */
+export const VARIABLE = '\\$\\{[A-Z_][A-Z0-9_]*\\}';
+const variable = shared('variable', {
+  description: 'A text with an environment variable in it.',
+  type: 'string',
+  pattern: VARIABLE,
+});
+
+/** A text that is not empty. */
+export const text: Kind<string> = {
+  read: readText,
+  schema: shared('text', { description: 'A text that is not empty.', type: 'string', pattern: '\\S' }),
+};
+
+/** A text that matches a pattern, or has a variable in it. For schemas only: what is wrong is said by a reader. */
+export function patternSchema(pattern: string): Schema {
+  return { type: 'string', pattern: `${pattern}|${VARIABLE}` };
+}
+
+/** A duration, in milliseconds. */
+export const duration: Kind<number> = {
+  read: parseDuration,
+  schema: shared('duration', {
+    description: 'A number with its unit, or several: 30s, 5m, 1h30m. Units: ms, s, m, h, d.',
+    ...patternSchema('^(?:\\d+(?:\\.\\d+)?(?:ms|s|m|h|d))+$'),
+    examples: ['30s', '5m', '1h30m'],
+  }),
+};
+
+/** A duration from `least` to `most`, in milliseconds. */
+export function durationFrom(least: string, most: string): Kind<number> {
+  const [leastMs, mostMs] = [parseDuration(least, ''), parseDuration(most, '')];
+  return refined(duration, (lengthMs, path) => {
+    if (lengthMs < leastMs || lengthMs > mostMs) throw new ConfigError(path, `expected ${least} to ${most}`);
+    return lengthMs;
+  });
+}
+
+/** True or false. */
+export const boolean: Kind<boolean> = {
+  read: (value, path) => readBoolean(value, false, path),
+  schema: { type: 'boolean' },
+};
+
+/** One of a few words. */
+export function choice<const T extends string>(...words: readonly T[]): Kind<T> {
+  return {
+    read: (value, path) => readChoice(value, words, path) ?? refuseWords(words, path),
+    schema: { anyOf: wordSchemas(...words) },
+  };
+}
+
+/** The alternatives of a schema: one of these words, or a text with a variable. */
+export function wordSchemas(...words: readonly string[]): readonly Schema[] {
+  return [{ enum: words }, variable];
+}
+
+function refuseWords(words: readonly string[], path: string): never {
+  throw new ConfigError(path, `expected ${words.map((word) => `'${word}'`).join(' or ')}`);
+}
+
+/** A list with at least one item. */
+export function list<T>(item: Kind<T>, more: Schema = {}): Kind<readonly T[]> {
+  return {
+    read: (value, path) => readList(value, item.read, path),
+    schema: { type: 'array', minItems: 1, items: item.schema, ...more },
+  };
+}
+
+/** One, or a list with at least one. */
+export function oneOrMany<T>(item: Kind<T>): Kind<T | readonly T[]> {
+  const many = list(item);
+  return {
+    read: (value, path) => (Array.isArray(value) ? many : item).read(value, path),
+    schema: { anyOf: [item.schema, many.schema] },
+  };
+}
+
+/** Null, or something. */
+export function orNull<T>(kind: Kind<T>): Kind<T | null> {
+  const { anyOf } = kind.schema ?? {};
+  return {
+    read: (value, path) => (value === null ? null : kind.read(value, path)),
+    schema: { anyOf: [...(Array.isArray(anyOf) ? anyOf : [kind.schema]), { type: 'null' }] },
+  };
+}
+
+/** A whole number within limits. */
+export function whole(minimum: number, maximum: number, problem: string): Kind<number> {
+  return {
+    read(value, path) {
+      if (typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum)
+        return value;
+      throw new ConfigError(path, problem);
+    },
+    schema: { type: 'integer', minimum, maximum },
+  };
+}
+
+/** `maxTokenBytes`. The default is what Node's own servers take next to other headers. */
+export function maxTokenBytes(doc: string): Option<number> {
+  const kind = whole(256, 65_536, 'expected a whole number of bytes from 256 to 65536');
+  return defaulted(kind, 8192, doc, sized('opens', 'longest token'));
+}
+
+/** Values of one kind, by names that are not known before. */
+export function byName<T>(kind: Kind<T>, problem: string): Kind<ReadonlyMap<string, T>> {
+  return {
+    read(value, path) {
+      if (!isPlainObject(value)) throw new ConfigError(path, problem);
+      return new Map(Object.entries(value).map(([name, one]) => [name, kind.read(one, `${path}.${name}`)]));
+    },
+    schema: { type: 'object', additionalProperties: kind.schema },
+  };
+}
+
+/** An object with the options of a table, and no others. */
+export interface ObjectKind<T extends Table> extends Kind<ReadBy<T>> {
+  readonly table: T;
+  readonly judge: Judge;
+}
+
+/** An object of options. `more` is what the schema says of how they belong together. */
+export function object<const T extends Table>(table: T, more: Schema = {}): ObjectKind<T> {
+  const names = Object.keys(table);
+  const required = names.filter((name) => table[name]?.isNeeded && table[name].schema !== undefined);
+  return {
+    table,
+    read: (value, path) => readTable(table, readObject(value, names, path), path),
+    schema: {
+      ...objectSchema(table),
+      ...(required.length === 0 ? {} : { required }),
+      ...more,
+    },
+    judge: members(judgesOf(table)),
+  };
+}
+
+/** Reads each option of a table. Does not look for names that are not in it. @throws ConfigError */
+export function readTable<T extends Table>(table: T, options: UncheckedOptions, path: string): ReadBy<T> {
+  const at = (name: string) => (path === '' ? name : `${path}.${name}`);
+  const read = Object.entries(table).map(([name, option]) => [name, option.read(options[name], at(name))]);
+  return Object.fromEntries(read) as ReadBy<T>;
+}
+
+/** How a change of each option of a table is judged. */
+export function judgesOf(table: Table): { readonly [name: string]: Judge } {
+  return Object.fromEntries(Object.entries(table).map(([name, { judge }]) => [name, judge]));
+}
+
+/** The options of a table that no descriptor can have. */
+export function namesFromCode(table: Table): readonly string[] {
+  return Object.keys(table).filter((name) => table[name]?.schema === undefined);
+}
+
+function objectSchema(table: Table): Schema {
+  const written = Object.entries(table).filter(([, { schema }]) => schema !== undefined);
+  return {
+    type: 'object',
+    additionalProperties: false,
+    properties: Object.fromEntries(written.map(([name, { schema }]) => [name, schema])),
+  };
+}
+
+/** Objects that have exactly one of several sources, each with the options that may be next to it. */
+export interface SourceKind<S extends Table, T extends Table> {
+  readonly table: S & T;
+  readonly sources: readonly (keyof S & string)[];
+  /** Which source there is, and all that was given. Refuses what may not be next to it. @throws ConfigError */
+  open(
+    value: unknown,
+    path: string,
+  ): { readonly source: keyof S & string; readonly options: UncheckedOptions };
+  schema(more?: Schema): Schema;
+}
+
+/** Declares objects that have exactly one of several sources. `problemAt` is the path of an error about the sources. */
+export function oneSourceOf<const S extends Table, const T extends Table>(
+  sources: S,
+  others: T,
+  besides: { readonly [Source in keyof S]: readonly (keyof T & string)[] },
+): SourceKind<S, T> {
+  const names: readonly (keyof S & string)[] = Object.keys(sources);
+  const table = { ...sources, ...others };
+  return {
+    table,
+    sources: names,
+    open(value, path) {
+      const given = typeof value === 'object' && value !== null ? (value as UncheckedOptions) : {};
+      const [source, ...more] = names.filter((name) => given[name] !== undefined);
+      if (source === undefined || more.length > 0)
+        throw new ConfigError(
+          path === '' ? 'signer' : path,
+          `exactly one source is needed: ${names.join(', ')}`,
+        );
+      return { source, options: readObject(value, [source, ...besides[source]], path) };
+    },
+    schema: ({ dependentSchemas = {}, ...more } = {}) => ({
+      ...objectSchema(table),
+      oneOf: names.map((name) => ({ required: [name] })),
+      dependentSchemas: {
+        ...(dependentSchemas as Schema),
+        ...Object.fromEntries(
+          names.map((name) => [
+            name,
+            {
+              ...shut(others, besides[name]),
+              ...(dependentSchemas as { readonly [name: string]: Schema })[name],
+            },
+          ]),
+        ),
+      },
+      ...more,
+    }),
+  };
+}
+
+/** What may not be next to a source. */
+function shut(others: Table, allowed: readonly string[]): Schema {
+  const names = Object.keys(others).filter(
+    (name) => others[name]?.schema !== undefined && !allowed.includes(name),
+  );
+  return names.length === 0 ? {} : { properties: Object.fromEntries(names.map((name) => [name, false])) };
+}
