@@ -574,4 +574,11 @@ describe('S28: lists, however the rule is written', () => {
     const compiled = compileRules({ scope: { noneOf: ['a'] } });
     expect(firstFailure(compiled, scope)?.scope).toBeUndefined();
   });
+
+  it('RFC 6750 §3: a scope that a row asks for is one that the challenge asks for', () => {
+    const compiled = compileRules([
+      { name: 'scope', required: true, validate: true, type: 'ARRAY', value: ['a', 'b'] },
+    ]);
+    expect(firstFailure(compiled, { scope: 'a' })?.scope).toBe('a b');
+  });
 });

@@ -208,6 +208,13 @@ const CASES: readonly (readonly [name: string, before: Block, after: Block, chan
     [`${O} claims.dept`],
   ],
   [
+    'fewer in none, of a type that is gone',
+    claims({ noneOf: ['a', 1] }),
+    claims({ noneOf: ['a'] }),
+    [`${C} claims.dept`],
+  ],
+  ['fewer in none', claims({ noneOf: ['a', 'b'] }), claims({ noneOf: ['a'] }), [`${O} claims.dept`]],
+  [
     'a literal more exactly',
     claims({ exactly: ['a'] }),
     claims({ exactly: ['a', 'b'] }),
@@ -272,6 +279,25 @@ const CASES: readonly (readonly [name: string, before: Block, after: Block, chan
     [`${C} claims[1].dept`],
   ],
   ['rules that are none', claims('a'), { claims: 'a' }, [`${X} claims`]],
+  [
+    'another variable for a number',
+    { claims: [{ name: 'dept', validate: true, type: 'INTEGER', value: '${ONE}' }] },
+    { claims: [{ name: 'dept', validate: true, type: 'INTEGER', value: '${OTHER}' }] },
+    [`${X} claims[0]`],
+  ],
+  [
+    'another variable for a switch',
+    { claims: [{ name: 'dept', validate: true, type: 'BOOLEAN', value: '${ONE}' }] },
+    { claims: [{ name: 'dept', validate: true, type: 'BOOLEAN', value: '${OTHER}' }] },
+    [`${X} claims[0]`],
+  ],
+  ['a rule that cannot be read', claims({ oneOf: ['a'] }), claims({ oneOf: ['b'] }), [`${X} claims.dept`]],
+  [
+    'a rule next to one that cannot be read',
+    { claims: { dept: 'a', team: { oneOf: ['a'] } } },
+    { claims: { dept: { anyOf: ['a', 'b'] }, team: { oneOf: ['a'] } } },
+    [`${O} claims.dept`],
+  ],
 
   ['a route', {}, { routes: { admin: { claims: { a: 'b' } } } }, [`${C} routes.admin`]],
   [
