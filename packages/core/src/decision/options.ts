@@ -412,11 +412,6 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
   });
 }
 
-/** Reads the mode of a route. @throws ConfigError */
-export function readMode(value: unknown, path: string): AuthenticationMode | undefined {
-  return value === undefined ? undefined : mode.read(value, path);
-}
-
 /** `cache`; undefined where no tokens are kept. */
 function readCache(value: unknown, path: string): CacheLimits | undefined {
   return value === false ? undefined : cacheOptions.read(value === undefined ? {} : value, path);

@@ -256,11 +256,6 @@ export function judgesOf(table: Table): { readonly [name: string]: Judge } {
   return Object.fromEntries(Object.entries(table).map(([name, { judge }]) => [name, judge]));
 }
 
-/** The options of a table that no descriptor can have. */
-export function namesFromCode(table: Table): readonly string[] {
-  return Object.keys(table).filter((name) => table[name]?.schema === undefined);
-}
-
 function objectSchema(table: Table): Schema {
   const written = Object.entries(table).filter(([, { schema }]) => schema !== undefined);
   return {
