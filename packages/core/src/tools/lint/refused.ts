@@ -1,13 +1,16 @@
 // What core itself refuses in a descriptor, all of it and not only the first: each part is read by its own reader. Makes and fetches nothing.
 
-import { type AuthenticatorOptions, readOptions } from '../../decision/options.ts';
+import { type AuthenticatorOptions, authenticatorOptions, readOptions } from '../../decision/options.ts';
 import { readSigning } from '../../descriptor/load.ts';
 import { ConfigError } from '../../errors.ts';
+import { readGroups } from '../../groups/options.ts';
 import type { GroupResolver } from '../../groups/resolver.ts';
 import { createInlineKeyset } from '../../keysets/inline.ts';
 import { readKeyset } from '../../keysets/options.ts';
+import { readRemote } from '../../remote/options.ts';
 import type { SecretStore } from '../../secrets/store.ts';
-import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
+import type { Table } from '../../values/option.ts';
+import { isPlainObject, readObject, type UncheckedOptions } from '../../values/readers.ts';
 import { itemsOf, membersOf } from './rule.ts';
 
 /** A store that has whatever is asked for, and tells of changes: which secrets there are is looked at elsewhere. */
@@ -18,11 +21,6 @@ const STORE: SecretStore = {
 };
 const STORES = { secrets: STORE, externalSecrets: STORE };
 const DIRECTORY: GroupResolver = { description: 'lint', resolve: () => Promise.resolve([]) };
-/** Beside which a single option is read. */
-const GOOD = {
-  audience: null,
-  keySets: [{ issuer: 'https://issuer.example', jwksUrl: 'https://issuer.example/jwks' }],
-};
 const OF_CODE = ['secrets', 'externalSecrets', 'clock'] as const;
 
 /** Reads every part of the options by itself, and all of them together if each is good. */
@@ -38,25 +36,22 @@ export function refusalsOf(jwt: UncheckedOptions): readonly ConfigError[] {
       ? []
       : [new ConfigError('groups.directory', 'is for code to give, beside the descriptor')]),
     ...itemsOf(keySets).flatMap((keyset, index) => attempt(() => tryKeyset(keyset, `keySets[${index}]`))),
-    ...Object.entries(others).flatMap(([name, value]) =>
-      attempt(() =>
-        tryOptions({
-          ...GOOD,
-          ...(name === 'remote' && !hasKeysets ? { keySets: [] } : {}),
-          ...STORES,
-          [name]: value,
-        }),
-      ),
-    ),
+    ...Object.entries(others).flatMap(([name, value]) => attempt(() => tryOption(name, value, !hasKeysets))),
     ...(signing === undefined ? [] : attempt(() => void readSigning(signing, STORES, undefined))),
   ];
   if (refusals.length > 0) return refusals;
-  return attempt(() => tryOptions({ ...options, keySets, audience: options.audience ?? null, ...STORES }));
+  const all = { ...options, keySets, audience: options.audience ?? null, ...STORES };
+  // Whether they are options is what is tried.
+  return attempt(() => void readOptions(all as unknown as AuthenticatorOptions));
 }
 
-function tryOptions(options: UncheckedOptions): void {
-  // Whether they are, is what is tried.
-  readOptions(options as unknown as AuthenticatorOptions);
+/** Reads one option as its table does, and those whose parts belong together with all their parts. */
+function tryOption(name: string, value: unknown, alone: boolean): void {
+  const table: Table = authenticatorOptions.table;
+  readObject({ [name]: value }, Object.keys(table), '');
+  if (name === 'remote') readRemote(value, alone);
+  else if (name === 'groups') readGroups(value, undefined);
+  else table[name]?.read(value, name);
 }
 
 function tryKeyset(keyset: unknown, name: string): void {
