@@ -9,8 +9,8 @@ const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf
 
 describe('the table of rule forms', () => {
   it('is what the JSON Schema of descriptors has: pnpm tables writes it', () => {
-    const { $defs } = JSON.parse(read('../../descriptor.schema.json')) as { $defs: object };
-    expect($defs).toMatchObject(rulesSchema());
+    const { $defs } = JSON.parse(read('../../descriptor.schema.json')) as { $defs: Record<string, unknown> };
+    for (const [name, written] of Object.entries(rulesSchema())) expect($defs[name], name).toEqual(written);
   });
 
   it('is what docs/rules.md has', () => {
