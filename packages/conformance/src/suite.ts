@@ -110,6 +110,43 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       },
     );
 
+    it.each([{ key: {} }, { key: 'a text' }, { key: null }])(
+      'T-102: what an application keeps on its requests joins no two of them: %j',
+      async (kept) => {
+        const authenticator = authenticatorFor(world, 'carriers');
+        const listener = await build({ authenticator, ...offered });
+        const server = await serve((request, response) => listener(Object.assign(request, kept), response));
+        const statusOf = async (path: string) =>
+          (await exchange({ port: server.port, method: 'GET', path, headers: [] })).status;
+        const token = await world.trusted.mint({ sub: 'alice' });
+        expect(await statusOf(`/token?access_token=${token}`)).toBe(200);
+        expect(await statusOf('/token')).toBe(401);
+        await server.close();
+        await authenticator.close();
+      },
+    );
+
+    it('T-098: another Promise in the place of the global one lets nobody in', async () => {
+      const authenticator = authenticatorFor(world, 'strict');
+      const server = await serve(await build({ authenticator, ...offered }));
+      const statusOf = async (token: string) => {
+        const headers = [['Authorization', `Bearer ${token}`]] as const;
+        return (await exchange({ port: server.port, method: 'GET', path: '/token', headers })).status;
+      };
+      const original = globalThis.Promise;
+      globalThis.Promise = class Other<T> extends original<T> {} as PromiseConstructor;
+      try {
+        // Keys have to be fetched for the first, which is refused only then.
+        expect(await statusOf(await tokens.expired(world))).toBe(401);
+        expect(handled, 'handlers that ran').toEqual([]);
+        expect(await statusOf(await world.trusted.mint({ sub: 'alice' }))).toBe(200);
+      } finally {
+        globalThis.Promise = original;
+      }
+      await server.close();
+      await authenticator.close();
+    });
+
     it('T-102: principals of concurrent requests do not cross', async () => {
       const port = served.get('strict')?.port ?? 0;
       const subjects = await Promise.all(

@@ -67,6 +67,7 @@ const WARNING_TYPES = {
   LATCHKEY_DEPRECATED: 'DeprecationWarning',
   LATCHKEY_EXPIRY: 'Warning',
   LATCHKEY_GENERATED: 'Warning',
+  LATCHKEY_ROUTES: 'Warning',
   LATCHKEY_UNAVAILABLE: 'Warning',
   LATCHKEY_UNSAFE: 'SecurityWarning',
 } as const satisfies Record<string, string>;

@@ -1,18 +1,33 @@
 // The route report of an Express application, read off its own stack. Decides nothing.
 import { METHODS } from 'node:http';
-import type { RouteReport, RoutesOptions } from '@latchkey/core';
-import { checkRoutes, type PassedMark, type RouteMark, reportRoute } from '@latchkey/core/adapter';
+import { ConfigError, type RouteReport, type RoutesOptions } from '@latchkey/core';
+import {
+  checkRoutes,
+  countRoutes,
+  type PassedMark,
+  type RouteMark,
+  reportRoute,
+} from '@latchkey/core/adapter';
 import type { Express, RequestHandler, Router } from 'express';
 
+/** What is read of a layer. Express writes it; what libraries put among the layers may look otherwise. */
 interface Layer {
   readonly handle: RequestHandler & { readonly stack?: readonly Layer[] };
-  readonly route?: {
-    readonly path: unknown;
-    readonly stack: readonly (Layer & { readonly method?: string })[];
-  };
+  readonly route?: Route;
   /** Mounted at `/`, so that every path goes through it. */
   readonly slash?: boolean;
   readonly rawPath?: unknown;
+}
+
+interface Route {
+  readonly path: unknown;
+  readonly stack: readonly (Layer & { readonly method?: string })[];
+}
+
+/** One walk: the layers of the routers that it is in, and what counts its routes. */
+interface Walk {
+  readonly inside: readonly (readonly Layer[])[];
+  readonly count: () => void;
 }
 
 const marks = new WeakMap<object, readonly RouteMark[]>();
@@ -34,8 +49,10 @@ export function mark(what: readonly RouteMark[], handler: RequestHandler): Reque
  * ```
  */
 export function routes(app: Express | Router, options: RoutesOptions = {}): readonly RouteReport[] {
-  const { stack } = ('router' in app ? app.router : app) as unknown as { readonly stack: readonly Layer[] };
-  return checkRoutes(walk(stack, '', [], 'application'), options);
+  const stack = layersOf('router' in app ? app.router : app);
+  if (stack === undefined)
+    throw new ConfigError('routes', 'expected an application or a router of Express 5');
+  return checkRoutes(walk(stack, '', [], 'application', { inside: [stack], count: countRoutes() }), options);
 }
 
 function walk(
@@ -43,19 +60,29 @@ function walk(
   prefix: string,
   before: readonly PassedMark[],
   from: PassedMark['from'],
+  { inside, count }: Walk,
 ): readonly RouteReport[] {
   const passed = [...before];
   return stack.flatMap((layer) => {
-    if (layer.route !== undefined) return reportsOf(layer.route, prefix, passed);
-    const found = layer.slash === true ? (marks.get(layer.handle) ?? []) : [];
+    count();
+    const { route, handle } = layer;
+    if (layersOf(route) !== undefined) return reportsOf(route as Route, prefix, passed);
+    const found = layer.slash === true ? (marks.get(handle) ?? []) : [];
     passed.push(...found.map((one): PassedMark => ({ mark: one, from })));
-    const inner = layer.handle.stack;
-    return inner === undefined ? [] : walk(inner, prefix + mountPath(layer), passed, 'router');
+    const inner = layersOf(handle);
+    // A router that is mounted in itself brings no route that is not listed.
+    if (inner === undefined || inside.includes(inner)) return [];
+    return walk(inner, prefix + mountPath(layer), passed, 'router', { inside: [...inside, inner], count });
   });
 }
 
+function layersOf(holder: unknown): readonly Layer[] | undefined {
+  const stack: unknown = Reflect.get(Object(holder), 'stack');
+  return Array.isArray(stack) ? stack : undefined;
+}
+
 function reportsOf(
-  { path, stack }: NonNullable<Layer['route']>,
+  { path, stack }: Route,
   prefix: string,
   before: readonly PassedMark[],
 ): readonly RouteReport[] {

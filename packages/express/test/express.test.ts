@@ -10,7 +10,7 @@ import {
 } from '@latchkey/core';
 import { createClock, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import express, { type ErrorRequestHandler, type Express, type Request, Router } from 'express';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { authenticate, requireClaims, routes } from '../src/index.ts';
 
 const NOW = 1_700_000_000;
@@ -196,7 +196,7 @@ describe('D11, T-083: a token in the query', () => {
 
 describe('S37: overrides of a route', () => {
   it.each(['optional', 'permissive'] as const)(
-    'S37: mode %s behind the same strict authenticator is refused, with what to do',
+    'S37: mode %s behind the same strict authenticator is reported, and changes no decision',
     async (mode) => {
       const app = express();
       app.use(authenticate(authenticator));
@@ -206,8 +206,16 @@ describe('S37: overrides of a route', () => {
       expect(() => routes(app)).toThrow(`GET /x: mode '${mode}' has no effect`);
       const seen: unknown[] = [];
       app.use(report(seen));
-      expect((await ask(app, '/x', bearer(good))).status).toBe(500);
-      expect((await ask(app, '/x')).status).toBe(500);
+      const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+      expect((await ask(app, '/x', bearer(good))).status).toBe(204);
+      expect((await ask(app, '/x')).status).toBe(401);
+      expect(warned.mock.calls).toEqual([
+        [
+          expect.stringContaining('has no effect after a strict authenticate'),
+          { type: 'Warning', code: 'LATCHKEY_ROUTES' },
+        ],
+      ]);
+      warned.mockRestore();
     },
   );
 

@@ -1,8 +1,10 @@
 // The route report: what each route asks for, and that requests get what it says.
-import { type Authenticator, ConfigError, createAuthenticator, present } from '@latchkey/core';
+import { createServer } from 'node:http';
+import { type Authenticator, ConfigError, createAuthenticator, isAuthError, present } from '@latchkey/core';
+import { checkOnce } from '@latchkey/core/adapter';
 import { generateSigningKey } from '@latchkey/testing';
-import express, { type Express, type RequestHandler, Router } from 'express';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import express, { type Express, type Request, type RequestHandler, type Response, Router } from 'express';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { authenticate, publicRoute, requireClaims, routes } from '../src/index.ts';
 
 let authenticator: Authenticator;
@@ -227,6 +229,60 @@ describe('AK-42, T-097: the report', () => {
   it('AK-42: an application without routes', () => {
     expect(routes(express())).toEqual([]);
     expect(routes(express(), { failOnUndecided: true })).toEqual([]);
+  });
+});
+
+describe('T-095: what the walk cannot read refuses no request', () => {
+  const layer = (more: object) => ({ slash: true, match: () => false, ...more });
+  it.each<[string, (app: Express) => void]>([
+    [
+      'layers whose route is a text, as connect writes them',
+      (app) => void app.router.stack.push(layer({ route: '', handle: ok }) as never),
+    ],
+    [
+      'a handler whose stack is a text',
+      (app) => void app.use(Object.assign(((_q, _s, next) => next()) as RequestHandler, { stack: 'x' })),
+    ],
+    ['a layer without a handler', (app) => void app.router.stack.push(layer({ handle: null }) as never)],
+    ['a layer that is null', (app) => void app.router.stack.push(null as never)],
+    [
+      'a router that is mounted in itself',
+      (app) => {
+        const router = Router();
+        app.use('/never', router.use(router));
+      },
+    ],
+    [
+      'routers that multiply',
+      (app) => {
+        let router = Router().get('/x', ok);
+        for (let depth = 0; depth < 24; depth++) router = Router().use('/a', router).use('/b', router);
+        app.use('/never', router);
+      },
+    ],
+  ])('%s', async (name, spoil) => {
+    const app = express();
+    app.use(guard).get('/x', ok);
+    spoil(app);
+    vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    // Express itself reads each layer, so that no request passes one that is null.
+    if (name !== 'a layer that is null') expect(await statusOf(app, 'GET', '/x')).toBe(401);
+    else expect(() => checkOnce(app, routes)).not.toThrow();
+    vi.restoreAllMocks();
+  });
+
+  it('a router without an application', async () => {
+    const router = Router().use(guard);
+    const server = createServer((request, response) => {
+      router(request as Request, response as Response, (error: unknown) => {
+        response.statusCode = isAuthError(error) ? error.status : 500;
+        response.end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closers.push(() => server.close());
+    const { port } = server.address() as { port: number };
+    expect((await fetch(`http://127.0.0.1:${port}/x`)).status).toBe(401);
   });
 });
 

@@ -4,7 +4,14 @@ import * as adapter from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import type * as fastify from 'fastify';
 import plugin from 'fastify-plugin';
-import { checkApplication, compileAuth, REGISTRATION, type RouteConfig, requirements } from './routes.ts';
+import {
+  checkApplication,
+  checkAuth,
+  compileAuth,
+  REGISTRATION,
+  type RouteConfig,
+  requirements,
+} from './routes.ts';
 
 export * from '@latchkey/core';
 export { compileRules } from '@latchkey/core/adapter';
@@ -59,13 +66,13 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
   async (scope: fastify.FastifyInstance, { failOnUndecided = false, notFound, ...rest }: LatchkeyOptions) => {
     const authenticator = rest.authenticator === undefined ? createFor(scope, rest) : rest.authenticator;
     const registration = { scope, authenticator };
-    compileAuth({ auth: notFound }, 'notFound');
+    checkAuth(compileAuth({ auth: notFound }, 'notFound'), authenticator, 'notFound');
     // Null, never an object: that would be shared by all requests.
     if (!scope.hasDecorator(REGISTRATION)) scope.decorateRequest('auth', null);
     scope.decorate(REGISTRATION, registration);
     scope.addHook('onRoute', ({ config, method, url }) => {
-      const asked = compileAuth(config, `${method} ${url} config.auth`);
-      if (asked !== false && authenticator.kind === 'combined') adapter.checkCombinedAccess(asked);
+      const path = `${method} ${url} config.auth`;
+      checkAuth(compileAuth(config, path), authenticator, path);
     });
     scope.addHook('onReady', async () => checkApplication(scope, failOnUndecided));
     scope.addHook('onRequest', (given, reply, done) => {

@@ -64,13 +64,30 @@ export function checkApplication(app: FastifyInstance, failOnUndecided: boolean)
   if (failOnUndecided || applications.has(app.server)) routes(app, { failOnUndecided });
 }
 
+// By the object that a route says, which Fastify hands to each request as it is.
+const compiledAuth = new WeakMap<object, adapter.CompiledAccess>();
+
 /**
- * Checks what a route says for itself.
+ * Checks what a route says for itself: once for each object. It must not change after that.
  * @throws ConfigError
  */
 export function compileAuth(config: object = {}, path = 'config.auth'): adapter.CompiledAccess | false {
   const { auth = NOTHING_SAID }: RouteConfig = config;
-  return auth === false ? false : adapter.compileAccess(auth, path);
+  if (auth === false) return false;
+  const known = compiledAuth.get(Object(auth));
+  if (known !== undefined) return known;
+  const compiled = adapter.compileAccess(auth, path);
+  compiledAuth.set(auth, compiled);
+  return compiled;
+}
+
+/** Rules are for the sources of a combined authenticator. @throws ConfigError */
+export function checkAuth(
+  asked: adapter.CompiledAccess | false | undefined,
+  { kind }: Registration['authenticator'],
+  path: string,
+): void {
+  if (asked && kind === 'combined') adapter.checkCombinedAccess(asked, path);
 }
 
 function marksOf({ scope, options }: SeenRoute, root: FastifyInstance): readonly adapter.PassedMark[] {
@@ -81,7 +98,9 @@ function marksOf({ scope, options }: SeenRoute, root: FastifyInstance): readonly
   const required = hooks.flatMap((hook) => requirements.get(Object(hook)) ?? []).map(claimsMark);
   const registration: Registration | undefined = Reflect.get(scope, REGISTRATION);
   if (registration === undefined) return required;
-  const asked = compileAuth(config, `${method} ${url} config.auth`) || undefined;
+  const path = `${method} ${url} config.auth`;
+  const asked = compileAuth(config, path) || undefined;
+  checkAuth(asked, registration.authenticator, path);
   const around = registration.scope === root ? 'application' : 'router';
   const from = auth === undefined ? around : 'route';
   const marks = adapter.authenticateMarks(registration.authenticator, asked || adapter.compileAccess({}));

@@ -192,6 +192,18 @@ describe('what is wrong is refused at boot', () => {
     expect(() => app.get('/wrong', { config: { auth } }, whoami)).toThrow('GET /wrong config.auth');
   });
 
+  it.each(['notFound', 'GET /early config.auth'])(
+    'T-056: rules on a combined authenticator: %s',
+    async (place) => {
+      const app = createApp();
+      const auth = { claims: { roles: ['admin'] } };
+      if (place !== 'notFound') app.get('/early', { config: { auth } }, whoami);
+      const notFound = place === 'notFound' ? { notFound: auth } : {};
+      app.register(latchkey, { authenticator: requireAll({ authenticator }), ...notFound });
+      await expect(app.ready()).rejects.toThrow(`${place}.claims`);
+    },
+  );
+
   it('config.auth of a route that was added before the plugin', async () => {
     const app = createApp();
     app.get('/wrong', { config: { auth: { mode: 'Strict' } } }, whoami);

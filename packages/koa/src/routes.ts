@@ -1,7 +1,13 @@
 // The route report of a Koa application, read off its middleware and the stacks of its @koa/router routers. Decides nothing.
 import { METHODS } from 'node:http';
 import type { RouteReport, RoutesOptions } from '@latchkey/core';
-import { checkRoutes, type PassedMark, type RouteMark, reportRoute } from '@latchkey/core/adapter';
+import {
+  checkRoutes,
+  countRoutes,
+  type PassedMark,
+  type RouteMark,
+  reportRoute,
+} from '@latchkey/core/adapter';
 
 /** What is read of an application. */
 export interface ApplicationView {
@@ -47,20 +53,26 @@ export function routes(
   from: ApplicationView | RouterView,
   options: RoutesOptions = {},
 ): readonly RouteReport[] {
-  return checkRoutes('stack' in from ? ofRouter(from, []) : ofApplication(from), options);
+  return checkRoutes(isRouter(from) ? ofRouter(from, [], countRoutes()) : ofApplication(from), options);
 }
 
 function ofApplication({ middleware }: ApplicationView): readonly RouteReport[] {
   const passed: PassedMark[] = [];
+  const count = countRoutes();
   return middleware.flatMap((handler) => {
     passed.push(...marksOf([handler], 'application'));
-    return 'router' in handler && isRouter(handler.router) ? ofRouter(handler.router, passed) : [];
+    return 'router' in handler && isRouter(handler.router) ? ofRouter(handler.router, passed, count) : [];
   });
 }
 
-function ofRouter({ stack, exclusive }: RouterView, before: readonly PassedMark[]): readonly RouteReport[] {
+function ofRouter(
+  { stack, exclusive }: RouterView,
+  before: readonly PassedMark[],
+  count: () => void,
+): readonly RouteReport[] {
   const passed = [...before];
   return stack.flatMap(({ path, methods, stack: handlers }) => {
+    count();
     if (methods.length === 0 && path === EVERY_PATH && !exclusive)
       passed.push(...marksOf(handlers, 'router'));
     return namesOf(methods).map((method) =>
@@ -86,5 +98,11 @@ function namesOf(methods: readonly string[]): readonly string[] {
 }
 
 function isRouter(value: unknown): value is RouterView {
-  return typeof value === 'object' && value !== null && 'stack' in value;
+  if (typeof value !== 'object' || value === null || !('stack' in value)) return false;
+  return Array.isArray(value.stack) && value.stack.every(isLayer);
+}
+
+function isLayer(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Array.isArray(Reflect.get(value, 'methods')) && Array.isArray(Reflect.get(value, 'stack'));
 }

@@ -632,6 +632,20 @@ describe('routes', () => {
     expect(() => routes(app, { failOnUndecided: true })).toThrow(/POST \/forgotten, GET \/early/);
   });
 
+  it.each([
+    ['null', null],
+    ['a text', 'router'],
+    ['a stack that is a text', { stack: 'x' }],
+    ['a stack of other layers', { stack: [{ path: '/x' }, null] }],
+  ])('T-095: a router that is %s refuses no request', async (_name, router) => {
+    const app = application().use(authenticate(authenticator));
+    app.use(Object.assign((_ctx: unknown, next: Koa.Next) => next(), { router }));
+    app.use(handler);
+    const ask = await serve(app);
+    expect((await ask('/')).status).toBe(401);
+    expect((await ask('/', { token: alice })).status).toBe(200);
+  });
+
   it('T-097: counts nothing that stands behind another handler of a route', () => {
     const router = new Router()
       .param('id', (_id, _ctx, next) => next())

@@ -2,7 +2,7 @@
 import type { UpgradeAuthenticator } from '@latchkey/core';
 import { AuthError, authorize } from '@latchkey/core';
 import type { CompiledAccess, CompiledRules, Decision, RequestView } from '@latchkey/core/adapter';
-import { asError, concealmentOf, decide, isPrincipal, whenDecided } from '@latchkey/core/adapter';
+import { asError, concealmentOf, decide, isPrincipal, keyedView, whenDecided } from '@latchkey/core/adapter';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { accessOf, LATCHKEY_AUTHENTICATOR } from './access.ts';
 import { type Call, callOf, type FrameworkRequest, writeHeader } from './context.ts';
@@ -113,7 +113,7 @@ function latestOf(key: Attempted, access: CompiledAccess | undefined): Attempt |
 function viewOf({ type }: Call, request: FrameworkRequest): RequestView {
   const { url, headers, rawHeaders } = request;
   const isUpgrade = type === 'graphql' && headers.upgrade !== undefined;
-  return isUpgrade ? { key: request, method: 'UPGRADE', url, headers, rawHeaders } : request;
+  return isUpgrade ? keyedView({ method: 'UPGRADE', url, headers, rawHeaders }, request) : request;
 }
 
 /** Whom a handshake let in, if what the handler says instead of the options does not keep them out. */

@@ -2,7 +2,7 @@
 // web's Request as core reads it, and a decision handed on. It decides nothing.
 
 import type { Concealment } from '../credentials/query.ts';
-import type { RequestView } from '../credentials/request.ts';
+import { keyedView, type RequestView } from '../credentials/request.ts';
 import { type CompiledAccess, compileAccess, type RouteAccess } from '../decision/access.ts';
 import { type Authenticator, type AuthenticatorLimits, principalOf } from '../decision/authenticator.ts';
 import { type CombinedAuthenticator, checkCombinedAccess } from '../decision/combine.ts';
@@ -12,6 +12,7 @@ import type { UpgradeAuthenticator } from '../decision/upgrade.ts';
 import { createAuthenticator } from '../descriptor/create.ts';
 import type { DescriptorOptions } from '../descriptor/load.ts';
 import { type AuthError, asError } from '../errors.ts';
+import { isPromise } from '../values/promise.ts';
 import { authenticateMarks, type RouteMark } from './route-report.ts';
 
 /** What an application gives an adapter: options, a descriptor, or authenticators made before. */
@@ -52,7 +53,10 @@ export function toAuthenticator(
   source: AuthenticationSource,
   limits?: AuthenticatorLimits,
 ): Authenticator | CombinedAuthenticator {
-  return 'kind' in source ? source : createAuthenticator(source, limits);
+  // Not by `kind`: options may have a property of that name, by mistake.
+  return 'decide' in source && typeof source.decide === 'function'
+    ? source
+    : createAuthenticator(source as AuthenticatorOptions | DescriptorOptions, limits);
 }
 
 /**
@@ -66,7 +70,11 @@ export function decide<T>(
 ): Decision<T> | Promise<Decision<T>> {
   try {
     const decision = authenticator.decide(view, access);
-    return decision instanceof Promise ? decision.catch(fail) : decision;
+    if (!isPromise(decision)) return decision;
+    const guarded = Promise.resolve(decision).catch(fail);
+    // Who asked may fail before it waits: the rejection must not take the process with it.
+    guarded.catch(() => {});
+    return guarded;
   } catch (fault) {
     return fail(fault);
   }
@@ -86,7 +94,7 @@ export function whenDecided<T, R>(
   decision: Decision<T> | Promise<Decision<T>>,
   take: (auth: T) => R,
 ): R | Promise<Awaited<R>> {
-  if (decision instanceof Promise) return takeLater(decision, take);
+  if (isPromise(decision)) return takeLater(decision, take);
   try {
     return take(principalOf(decision));
   } catch (error) {
@@ -137,7 +145,7 @@ export function requestViewOf(
 ): RequestView {
   const { host, pathname, search } = new URL(request.url);
   const headers = { host, ...Object.fromEntries(request.headers) };
-  return { key, method: request.method, url: `${pathname}${search}`, headers, params };
+  return keyedView({ method: request.method, url: `${pathname}${search}`, headers, params }, key);
 }
 
 /** A refusal as a web-standard `Response`: its status, its headers, and `{ code, status, message }` as JSON. */

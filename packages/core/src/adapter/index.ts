@@ -4,6 +4,7 @@ export { claimNames, compileRules } from '../claims/compile.ts';
 export type { RequestParameters } from '../claims/rules.ts';
 export type { Concealment } from '../credentials/query.ts';
 export type { RequestView } from '../credentials/request.ts';
+export { keyedView } from '../credentials/request.ts';
 export type { CompiledAccess } from '../decision/access.ts';
 export { compileAccess } from '../decision/access.ts';
 export { checkCombinedAccess } from '../decision/combine.ts';
@@ -26,4 +27,4 @@ export {
 } from './decide.ts';
 export { holdReply } from './hold-reply.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
-export { authenticateMarks, checkOnce, checkRoutes, reportRoute } from './route-report.ts';
+export { authenticateMarks, checkOnce, checkRoutes, countRoutes, reportRoute } from './route-report.ts';

@@ -6,6 +6,7 @@ import type { AuthenticationMode, CompiledAccess } from '../decision/access.ts';
 import type { Authenticator } from '../decision/authenticator.ts';
 import type { CombinedAuthenticator } from '../decision/combine.ts';
 import { ConfigError } from '../errors.ts';
+import { warn } from '../events.ts';
 
 /** What one handler, hook or decorator does. */
 export type RouteMark =
@@ -59,7 +60,7 @@ export interface RoutesOptions {
 }
 
 /**
- * Refuses a route whose mode has no effect: the same authenticator has refused the request before it
+ * Refuses to report a route whose mode has no effect: the same authenticator has refused the request before it
  * gets there, where Fastify and NestJS would let the route decide.
  * @throws ConfigError
  */
@@ -78,11 +79,35 @@ function refuseUnreachable(route: Pick<RouteReport, 'method' | 'path'>, passed: 
 
 const checked = new WeakSet<object>();
 
-/** Reports an application's routes when its first request comes: what the report refuses is refused then. */
-export function checkOnce<A extends object>(application: A, routes: (application: A) => unknown): void {
-  if (checked.has(application)) return;
-  routes(application);
+/**
+ * Reports an application's routes when its first request comes, and warns of what the report refuses.
+ * Refuses no request: each `authenticate` still decides, whatever the report makes of the routes.
+ * @param application undefined where a router runs without one
+ */
+export function checkOnce<A extends object>(
+  application: A | undefined,
+  routes: (application: A) => unknown,
+): void {
+  if (application === undefined || checked.has(application)) return;
   checked.add(application);
+  try {
+    routes(application);
+  } catch (error) {
+    // Anything else is a fault of the walk: other libraries keep what they like among the routes.
+    if (error instanceof ConfigError) warn('LATCHKEY_ROUTES', error.message);
+  }
+}
+
+/** More than any application has. Routers in routers can multiply without end. */
+const MAX_ROUTES = 20_000;
+
+/** Counts the routes of one walk. @throws ConfigError beyond the bound */
+export function countRoutes(): () => void {
+  let count = 0;
+  return () => {
+    if (++count > MAX_ROUTES)
+      throw new ConfigError('routes', `more than ${MAX_ROUTES}; list the routes of each router by itself`);
+  };
 }
 
 /** What the marks on the way to a route come to. Whatever refuses anonymous requests somewhere on the way refuses them. */

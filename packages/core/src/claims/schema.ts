@@ -1,5 +1,6 @@
 // Standard Schema (standardschema.dev), version 1: the one interface of Zod, Valibot, ArkType and others. Only its shape and its use.
-import { asError, ConfigError } from '../errors.ts';
+import { asError, ConfigError, isAuthError } from '../errors.ts';
+import { isPromise } from '../values/promise.ts';
 
 /** A schema of any library that follows Standard Schema. It has to validate synchronously. */
 export interface StandardSchema<Input = unknown, Output = Input> {
@@ -52,11 +53,13 @@ export function callForeign(call: () => unknown, path: string): unknown {
   try {
     result = call();
   } catch (error) {
+    // A refusal that other code made is a fault here: it must not pass for the decision's own.
+    if (isAuthError(error)) throw new Error(`${path}: threw an AuthError; answer false`, { cause: error });
     throw asError(error);
   }
-  if (result instanceof Promise) {
+  if (isPromise(result)) {
     // It is nobody's any more, and must not take the process with it.
-    result.catch(() => {});
+    Promise.resolve(result).catch(() => {});
     throw new TypeError(`${path}: has to answer at once, and not with a promise`);
   }
   return result;

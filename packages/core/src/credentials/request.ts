@@ -4,11 +4,6 @@ import type { RequestParameters } from '../claims/rules.ts';
 
 /** What core reads of a request. Node's IncomingMessage satisfies it; see `requestViewOf` for the web's. */
 export interface RequestView {
-  /**
-   * The framework's own request object, the same one for as long as the request lives. What core
-   * remembers of a request is kept under it. Default: the view itself.
-   */
-  readonly key?: object | undefined;
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
@@ -23,9 +18,21 @@ export interface RequestView {
   readonly params?: unknown;
 }
 
-/** What core remembers of a request is kept under this. */
-export function keyOf(request: { readonly key?: object | undefined }): object {
-  return request.key ?? request;
+// A symbol: applications set properties of their own on the requests that core reads.
+const KEY: unique symbol = Symbol('request');
+interface KeyedView extends RequestView {
+  readonly [KEY]?: object;
+}
+
+/** Makes a view of a request that is not the view itself. What core remembers is kept under `key`. */
+export function keyedView(view: RequestView, key: object): RequestView {
+  const keyed: KeyedView = { ...view, [KEY]: key };
+  return keyed;
+}
+
+/** What core remembers of a request is kept under this: the framework's own request object. */
+export function keyOf(request: KeyedView): object {
+  return request[KEY] ?? request;
 }
 
 /** What rules may look at. */

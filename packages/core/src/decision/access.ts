@@ -33,7 +33,7 @@ export interface RouteAccess {
 
 /** A route's access, ready to be asked: made by `compileAccess`. */
 export interface CompiledAccess {
-  readonly [COMPILED]: true;
+  readonly [COMPILED]: unknown;
   readonly mode: AuthenticationMode | undefined;
   readonly welcomes: IssuerMatcher | undefined;
   /** Undefined: nothing is asked, not even that there is a principal where the mode lets others in. */
@@ -56,27 +56,35 @@ export type NamedRoutes = ReadonlyMap<
 
 const COMPILED: unique symbol = Symbol('compiled access');
 
-// By the object, which frameworks hand on as it is.
-const compiledAccess = new WeakMap<object, CompiledAccess>();
-
 /**
- * Checks what a route asks, and makes it ready: once for each object. Compiled access is returned as it is.
+ * Checks what a route asks, and makes it ready. Compiled access is returned as it is; what is not
+ * compiled is read anew at each call, since it may have changed. Compile it once where it is constant.
  * @throws ConfigError
  */
 export function compileAccess(access: RouteAccess | CompiledAccess, path = 'access'): CompiledAccess {
   if (isCompiledAccess(access)) return access;
-  const known = compiledAccess.get(Object(access));
-  if (known !== undefined) return known;
   const given = readObject(access, ['claims', 'issuers', 'mode'], path);
   const { claims } = given;
-  const compiled = Object.freeze<CompiledAccess>({
-    [COMPILED]: true,
+  return made({
     mode: given.mode === undefined ? undefined : mode.read(given.mode, `${path}.mode`),
     welcomes: compileIssuers(given.issuers, `${path}.issuers`),
     claims: claims === undefined ? undefined : compileRules(claims as Rules, `${path}.claims`),
   });
-  compiledAccess.set(access, compiled);
-  return compiled;
+}
+
+/** The same access for one source of a combination: its token is always needed, and its rules are its own. */
+export function accessOfSource(
+  { welcomes }: CompiledAccess,
+  claims: CompiledRules | undefined,
+): CompiledAccess {
+  return made({ mode: 'strict', welcomes, claims });
+}
+
+function made(parts: Omit<CompiledAccess, typeof COMPILED>): CompiledAccess {
+  const compiled = { ...parts, [COMPILED]: undefined as unknown };
+  // The object itself: a copy that something was added to is not compiled access.
+  compiled[COMPILED] = compiled;
+  return Object.freeze<CompiledAccess>(compiled);
 }
 
 /** `mode`. */
@@ -141,5 +149,5 @@ export const routes: Kind<NamedRoutes> = byName(
 );
 
 function isCompiledAccess(value: RouteAccess | CompiledAccess): value is CompiledAccess {
-  return typeof value === 'object' && value !== null && COMPILED in value;
+  return typeof value === 'object' && value !== null && COMPILED in value && value[COMPILED] === value;
 }

@@ -4,12 +4,13 @@ import type { Rules } from '../claims/rules.ts';
 import type { ClaimsOf } from '../claims/types.ts';
 import { type Concealment, concealQuery } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
-import { AuthError, ConfigError } from '../errors.ts';
+import { AuthError, asError, ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { createGroups, type GroupSourceReport } from '../groups/groups.ts';
 import { createKeysets } from '../keysets/create.ts';
 import type { KeysetReport } from '../keysets/keyset.ts';
 import { createRemoteEndpoint, type RemoteReport } from '../remote/endpoint.ts';
+import { isPromise } from '../values/promise.ts';
 import { type AuthenticationMode, type CompiledAccess, compileAccess, type RouteAccess } from './access.ts';
 import type { Explanation } from './explain.ts';
 import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } from './options.ts';
@@ -106,7 +107,7 @@ export function authenticatorOf(
     try {
       return pipeline.decide(request, access === undefined ? NOTHING_ASKED : compileAccess(access));
     } catch (fault) {
-      return Promise.reject(fault);
+      return Promise.reject(asError(fault));
     }
   }
 
@@ -119,7 +120,7 @@ export function authenticatorOf(
       const compiled = rules === undefined ? undefined : compileRules(rules);
       if (typeof token !== 'string') throw malformed(settings.realm);
       const decision = pipeline.decideOnToken(token, compiled);
-      const principal = principalOf(decision instanceof Promise ? await decision : decision);
+      const principal = principalOf(isPromise(decision) ? await decision : decision);
       // What the rules guarantee has just been checked.
       return principal as Principal<never>;
     },
@@ -147,8 +148,9 @@ export function authenticatorOf(
 
 /** The principal of a decision. @throws AuthError the refusal */
 export function principalOf<T>(decision: Decision<T>): T {
-  if (decision.ok) return decision.principal;
-  throw decision.error;
+  // Exactly true: what a wrong authenticator gives must not be taken for a decision.
+  if (decision.ok === true) return decision.principal;
+  throw asError(decision.error);
 }
 
 function malformed(realm: string | undefined): AuthError {

@@ -4,8 +4,9 @@ import { type CompiledRules, compileRules } from '../claims/compile.ts';
 import type { Rules } from '../claims/rules.ts';
 import type { Concealment } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
-import { AuthError, ConfigError } from '../errors.ts';
-import { type CompiledAccess, compileAccess, type RouteAccess } from './access.ts';
+import { AuthError, asError, ConfigError } from '../errors.ts';
+import { isPromise } from '../values/promise.ts';
+import { accessOfSource, type CompiledAccess, compileAccess, type RouteAccess } from './access.ts';
 import { type Authenticator, principalOf } from './authenticator.ts';
 import type { Decision } from './pipeline.ts';
 import type { Principal } from './principal.ts';
@@ -53,7 +54,7 @@ export function requireAll<const S extends { readonly [name: string]: TokenSourc
     const principals: [name: string, principal: unknown][] = [];
     for (const { name, decision } of decisions) {
       // The first that is missing or bad is the answer, whatever the others are.
-      if (!decision.ok) return decision;
+      if (decision.ok !== true) return decision;
       principals.push([name, decision.principal]);
     }
     const all = Object.freeze(Object.fromEntries(principals));
@@ -78,7 +79,7 @@ export function requireAny<const S extends { readonly [name: string]: TokenSourc
   return combine(sources, (decisions) => {
     const refusals: AuthError[] = [];
     for (const { name, decision } of decisions) {
-      if (!decision.ok) refusals.push(decision.error);
+      if (decision.ok !== true) refusals.push(decision.error);
       else {
         const one = Object.freeze({ [name]: decision.principal });
         return { ok: true, principal: one as { readonly [Name in keyof S]?: Given<S[Name]> } };
@@ -112,12 +113,12 @@ function combine<T>(
       compiled = compileAccess(access);
       checkCombinedAccess(compiled);
     } catch (fault) {
-      return Promise.reject(fault);
+      return Promise.reject(asError(fault));
     }
     // All at once: each finds its token before the adapter takes one out of the URL.
     const asked = parts.map(({ name, authenticator, claims }) => ({
       name,
-      decision: authenticator.decide(request, { ...compiled, mode: 'strict', claims }),
+      decision: authenticator.decide(request, accessOfSource(compiled, claims)),
     }));
     return asked.every(isDecided) ? join(asked) : joinLater(asked, join);
   }
@@ -142,9 +143,9 @@ function combine<T>(
 }
 
 /** A combination gives several principals: rules are for its sources. @throws ConfigError */
-export function checkCombinedAccess({ claims }: CompiledAccess): void {
+export function checkCombinedAccess({ claims }: CompiledAccess, path = 'access'): void {
   if (claims !== undefined)
-    throw new ConfigError('access.claims', 'give the rules to the sources: { from: authenticator, claims }');
+    throw new ConfigError(`${path}.claims`, 'give the rules to the sources: { from: authenticator, claims }');
 }
 
 function partOf(source: TokenSource): {
@@ -162,7 +163,7 @@ interface Asked {
 }
 
 function isDecided(asked: Asked): asked is NamedDecision {
-  return !(asked.decision instanceof Promise);
+  return !isPromise(asked.decision);
 }
 
 /** The order of the sources decides, also about a fault: a source that comes first may have refused already. */

@@ -9,6 +9,7 @@ import { AuthError, asError, refusalIn } from '../errors.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import { type JsonObject, own } from '../values/json.ts';
+import { isPromise } from '../values/promise.ts';
 import type { CompiledAccess } from './access.ts';
 import { judgeRoute, judgeRules, traceRules } from './authorize.ts';
 import type { AuthenticatorSettings } from './options.ts';
@@ -110,7 +111,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     if (hasRefusals) refusals.delete(keyOf(request));
     try {
       const judged = judgeCredentials(request, access, trace);
-      if (!(judged instanceof Promise)) return admit(judged, request, access, trace);
+      if (!isPromise(judged)) return admit(judged, request, access, trace);
       return judged.then((decision) => admit(decision, request, access, trace)).catch(fail);
     } catch (fault) {
       return fail(fault);
@@ -176,11 +177,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const { claims } = decision;
     if (trace !== undefined && claims !== undefined) {
       const issuer = own(claims, 'iss');
-      judgeRules(
-        rules,
-        { ...context, claims, request, issuer: isIssuer(issuer) ? issuer : undefined },
-        trace,
-      );
+      const asked = { ...context, claims, request, issuer: isIssuer(issuer) ? issuer : undefined };
+      orFault(decision.error, () => judgeRules(rules, asked, trace));
     }
     return decision;
   }
@@ -194,7 +192,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   ): Decision<Principal> | Promise<Decision<Principal>> {
     const known = trace === undefined ? recall(token) : undefined;
     const judged = known ?? judgeToken(token, trace);
-    return judged instanceof Promise
+    return isPromise(judged)
       ? judged.then((decision) => judgeAccess(decision, rules, undefined, trace))
       : judgeAccess(judged, rules, undefined, trace);
   }
@@ -210,7 +208,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   function judgeToken(token: string, trace: Trace | undefined): TokenDecision | Promise<TokenDecision> {
     const verdict: Verdict = { trace, refusal: undefined };
     const vouched = vouch(token, verdict);
-    return vouched instanceof Promise
+    return isPromise(vouched)
       ? vouched.then((found) => judgeVouched(token, found, verdict))
       : judgeVouched(token, vouched, verdict);
   }
@@ -239,11 +237,12 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       return decision;
     };
     const decision = decidePrincipal(claims, isSystem, trace);
-    return decision instanceof Promise ? decision.then(keep) : keep(decision);
+    return isPromise(decision) ? decision.then(keep) : keep(decision);
   }
 
-  function refuse({ refusal }: Verdict, claims: JsonObject | undefined): TokenDecision {
-    return { ...refused(refusal ?? new AuthError('token_rejected')), claims };
+  function refuse({ refusal, trace }: Verdict, claims: JsonObject | undefined): TokenDecision {
+    const decision = refused(refusal ?? new AuthError('token_rejected'));
+    return trace === undefined ? decision : { ...decision, claims };
   }
 
   /** What must hold for every token: the registered claims, the issuer of an endpoint's answer, the system's subject, rules. */
@@ -274,7 +273,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       if (ends(verdict, impostor)) return;
     }
     const judge = trace === undefined ? firstFailure : traceRules('claims', ruleFailed, trace);
-    const failed = judge(settings.claims, claims, { delimiter });
+    const failed = orFault(verdict.refusal, () => judge(settings.claims, claims, { delimiter }));
     ends(verdict, failed === undefined ? undefined : ruleFailed(failed));
   }
 
@@ -287,7 +286,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const refuseFor = (error: unknown): TokenDecision => {
       const refusal = refusalIn(error);
       trace?.({ stage: 'groups', principal: undefined, refusal });
-      return { ...refused(refusal), claims };
+      return refuse({ refusal, trace }, claims);
     };
     const make = (found: readonly string[] | undefined): TokenDecision => {
       try {
@@ -306,6 +305,16 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   }
 
   return { decide, decideOnToken, clear: () => cache?.clear() };
+}
+
+/** Judges. With a trace, judging goes on after a refusal, and a fault must not take its place. */
+function orFault<T>(refusal: AuthError | undefined, judge: () => T): T | undefined {
+  try {
+    return judge();
+  } catch (fault) {
+    if (refusal === undefined) throw fault;
+    return undefined;
+  }
 }
 
 function fail(fault: unknown): Promise<never> {

@@ -6,6 +6,7 @@ import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
 import { selectKeys } from '../keysets/select.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { UnverifiedHeader, UnverifiedToken } from '../token/parse.ts';
+import { isPromise } from '../values/promise.ts';
 import { type Steps, wait } from './steps.ts';
 import type { Trace } from './trace.ts';
 
@@ -51,7 +52,7 @@ export function* findSigningKey(
       let snapshot: KeySnapshot;
       try {
         const keys = keyset[look](header);
-        snapshot = keys instanceof Promise ? yield* wait(keys) : keys;
+        snapshot = isPromise(keys) ? yield* wait(keys) : keys;
       } catch (error) {
         if (!isAuthError(error)) throw error;
         unavailable = error;

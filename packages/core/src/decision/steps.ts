@@ -1,12 +1,13 @@
 // Synchronous first: a function written as a generator runs without a promise for as long as
 // nothing has to be waited for. It knows nothing of tokens.
+import { isPromise } from '../values/promise.ts';
 
 /** Steps that give a `T`, and yield each promise that has to be waited for. */
 export type Steps<T> = Generator<Promise<unknown>, T, unknown>;
 
 /** Inside steps: the value, waited for only if it is a promise. */
 export function* wait<T>(value: T | Promise<T>): Steps<T> {
-  return value instanceof Promise ? ((yield value) as T) : value;
+  return isPromise(value) ? ((yield value) as T) : value;
 }
 
 /** Runs steps: at once to the end if they yield nothing, else with a promise of what they give. */

@@ -7,6 +7,7 @@ import type { AlgorithmName } from '../token/algorithms.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
 import type { JsonObject, JsonValue } from '../values/json.ts';
+import { isPromise } from '../values/promise.ts';
 import { createDoorkeeper } from './doorkeeper.ts';
 import type { AskedKeyset, SignedBy } from './signing-key.ts';
 import { type CacheLimits, createTokenCache } from './token-cache.ts';
@@ -107,7 +108,7 @@ function isInForce(entry: Entry<unknown>): boolean {
 function keysNow(keyset: Keyset, header: UnverifiedHeader): KeySnapshot | undefined {
   try {
     const keys = keyset.keys(header);
-    if (!(keys instanceof Promise)) return keys;
+    if (!isPromise(keys)) return keys;
     // Verifying anew waits for the same keys, and tells of their failure.
     keys.catch(() => {});
   } catch {

@@ -7,6 +7,7 @@ import { isBearerToken, type RemoteEndpoint } from '../remote/endpoint.ts';
 import { findAlgorithm } from '../token/algorithms.ts';
 import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken } from '../token/parse.ts';
 import { type JsonObject, own } from '../values/json.ts';
+import { isPromise } from '../values/promise.ts';
 import type { AuthenticatorSettings } from './options.ts';
 import { findSigningKey, type SignedBy } from './signing-key.ts';
 import { run } from './steps.ts';
@@ -100,7 +101,7 @@ export function createVouch(
     if (algorithm === undefined || asked.length === 0)
       return conclude(new AuthError('token_algorithm_refused', { detail: 'no keyset takes its algorithm' }));
     const signed = run(findSigningKey(unverified, algorithm, asked, trace));
-    return signed instanceof Promise ? signed.then(conclude) : conclude(signed);
+    return isPromise(signed) ? signed.then(conclude) : conclude(signed);
   }
 
   function judgeIssuer(issuer: unknown, candidates: readonly Keyset[]): AuthError | undefined {

@@ -5,6 +5,7 @@ import { findSecret, readSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { symmetricJwk } from '../secrets/symmetric.ts';
 import { findAlgorithm } from '../token/algorithms.ts';
+import { isPromise } from '../values/promise.ts';
 import { createSnapshot, type KeySnapshot, type Keyset } from './keyset.ts';
 import type { LegacyKeySettings } from './legacy-options.ts';
 import { importPem } from './public-keys.ts';
@@ -100,7 +101,7 @@ function viewOf(all: Keyset, issuer: string | undefined, keys: readonly LegacyKe
     return made;
   };
   const through = (found: KeySnapshot | Promise<KeySnapshot>) =>
-    found instanceof Promise ? found.then(view) : view(found);
+    isPromise(found) ? found.then(view) : view(found);
   return Object.freeze<Keyset>({
     ...all,
     issuer,

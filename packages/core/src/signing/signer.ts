@@ -5,6 +5,7 @@ import { publish, warn } from '../events.ts';
 import { createRefreshed } from '../net/refresh.ts';
 import type { Duration } from '../values/duration.ts';
 import type { JsonObject } from '../values/json.ts';
+import { isPromise } from '../values/promise.ts';
 import { readObject } from '../values/readers.ts';
 import { type ClaimsToSign, completeClaims } from './claims.ts';
 import type { SignerOptions } from './options.ts';
@@ -117,7 +118,7 @@ export function createSigner(options: SignerOptions): Signer {
       const { iss, exp, json } = completeClaims(claims, settings.claims, seconds, nowMs);
       const found = refreshed.current();
       // Not awaited unless it has to be: keys are at hand, but for the first time.
-      const key = selectSigningKey(found instanceof Promise ? await found : found, iss, nowMs / 1000);
+      const key = selectSigningKey(isPromise(found) ? await found : found, iss, nowMs / 1000);
       if (key === undefined) throw new Error('signer: no key for this issuer at this time');
       // When a key is dropped is written beside it, and whoever reads it there relies on that.
       if (key.signedUntil !== undefined && (exp === undefined || exp > key.signedUntil))

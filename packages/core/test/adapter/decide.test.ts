@@ -1,10 +1,12 @@
 // What adapters call: at once for a token that was seen before, and never for one that is refused.
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decide, whenDecided } from '../../src/adapter/decide.ts';
+import { decide, prepareAuthentication, whenDecided } from '../../src/adapter/decide.ts';
 import type { RouteAccess } from '../../src/decision/access.ts';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
+import { requireAll, requireAny } from '../../src/decision/combine.ts';
 import type { Principal } from '../../src/decision/principal.ts';
+import { ConfigError } from '../../src/errors.ts';
 
 let issuer: TestIssuer;
 let authenticator: Authenticator;
@@ -41,6 +43,44 @@ function ask(request: ReturnType<typeof requestOf>, access?: RouteAccess) {
   }
   return { taken: [...taken], given };
 }
+
+describe('toAuthenticator', () => {
+  it('options that have a kind, by mistake, are refused at once', () => {
+    const options = { kind: 'authenticator', keySets: [{ jwks: { keys: [] } }], audience: null };
+    expect(() => prepareAuthentication(options as never)).toThrow(ConfigError);
+    expect(() => prepareAuthentication({ kind: 'combined', decide: 'text' } as never)).toThrow(ConfigError);
+  });
+});
+
+describe('decide', () => {
+  it('a rejection that is not waited for does not end the process', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    const broken = { decide: () => Promise.reject(new Error('broken')), conceal: () => undefined };
+    void decide(broken, requestOf(''), undefined);
+    // Node reports a rejection that nothing handles after the microtasks of this turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  });
+
+  it.each([{}, { ok: 'true' }, { ok: 1, principal: {} }, 'ok', undefined])(
+    'T-098: %j is not a decision, and lets nobody in',
+    async (given) => {
+      const wrong = { decide: () => given as never, conceal: () => undefined };
+      const taken: unknown[] = [];
+      const ask = async () =>
+        whenDecided(await decide(wrong, requestOf(''), undefined), (auth) => taken.push(auth));
+      await expect(ask()).rejects.toThrow(Error);
+      expect(taken).toEqual([]);
+      const both = requireAll({ wrong: { ...authenticator, ...wrong } });
+      const either = requireAny({ wrong: { ...authenticator, ...wrong } });
+      for (const combined of [both, either])
+        await expect(combined.authenticate(requestOf(''))).rejects.toThrow(Error);
+    },
+  );
+});
 
 describe('whenDecided', () => {
   it.each([

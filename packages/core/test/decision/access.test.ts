@@ -3,6 +3,7 @@ import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compileAccess, type RouteAccess } from '../../src/decision/access.ts';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
+import { requireAll } from '../../src/decision/combine.ts';
 import { ConfigError } from '../../src/errors.ts';
 
 const WRONG: readonly (readonly [what: string, overrides: unknown, path: string])[] = [
@@ -57,5 +58,37 @@ describe('T-056: overrides', () => {
       false,
       false,
     ]);
+  });
+
+  it('T-056: a copy of compiled access that something was added to is refused', () => {
+    const copy = { ...compileAccess({ mode: 'optional' }), issuers: ['a'] };
+    expect(() => compileAccess(copy)).toThrow(ConfigError);
+  });
+
+  it('T-056: what a route asks is read at each request: a change counts at once', async () => {
+    const authenticator = createAuthenticator({
+      keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],
+      audience: issuer.audience,
+    });
+    const authorization = `Bearer ${await issuer.mint({ sub: 'alice', roles: ['dev'] })}`;
+    const request = { headers: { authorization }, rawHeaders: ['Authorization', authorization] };
+    const issuers = [issuer.issuer];
+    const claims: Record<string, string[]> = {};
+    const access: { issuers: string[]; claims: Record<string, string[]>; mode?: 'optional' } = {
+      issuers,
+      claims,
+    };
+    const both = requireAll({ one: authenticator });
+    expect(await authenticator.authenticate(request, access)).toMatchObject({ subject: 'alice' });
+    expect(await both.authenticate(request, { issuers })).toMatchObject({ one: { subject: 'alice' } });
+    claims.roles = ['admin'];
+    await expect(authenticator.authenticate(request, access)).rejects.toMatchObject({
+      code: 'claims_insufficient',
+    });
+    issuers[0] = 'https://elsewhere.example.com';
+    const untrusted = { code: 'token_issuer_untrusted' };
+    await expect(authenticator.authenticate(request, access)).rejects.toMatchObject(untrusted);
+    await expect(both.authenticate(request, { issuers })).rejects.toMatchObject(untrusted);
+    await authenticator.close();
   });
 });

@@ -105,6 +105,52 @@ async function decide(
   }
 }
 
+describe('faults of the application', () => {
+  /** A schema that throws. */
+  const throwing = (thrown: unknown) =>
+    schemaOf(() => {
+      throw thrown;
+    });
+
+  it('S53: a rule that throws does not hide why a token is refused', async () => {
+    const authenticator = start({ claims: { roles: throwing(new TypeError('no roles')) } });
+    const expired = await tokenOf({ exp: now() - 300 });
+    for (const rules of [undefined, { scope: throwing(new TypeError('no scope')) }, route('none')]) {
+      const { allowed, checks } = await authenticator.explain(expired, rules);
+      expect([allowed, firstCode({ checks } as Explanation)]).toEqual([false, 'token_expired']);
+    }
+  });
+
+  it.each(['the options', 'the route'])(
+    'T-071: a refusal that a schema of %s throws is a fault, whether the token was seen before or not',
+    async (place) => {
+      const wanted = start();
+      const refusal = await wanted.verify('a.b.c').catch((error: unknown) => error);
+      let isThrowing = false;
+      const claims = {
+        sub: schemaOf((value) => {
+          if (isThrowing) throw refusal;
+          return { value };
+        }),
+      };
+      const authenticator = start(place === 'the options' ? { claims } : {});
+      const rules = place === 'the route' ? claims : undefined;
+      const token = await tokenOf();
+      for (let time = 0; time < 3; time++) await authenticator.verify(token, rules);
+      isThrowing = true;
+      for (const asked of [token, await tokenOf({ jti: 'new' })]) {
+        const fault = await authenticator.verify(asked, rules).catch((error: unknown) => error);
+        expect(isAuthError(fault)).toBe(false);
+        expect(fault).toMatchObject({ cause: refusal });
+      }
+    },
+  );
+});
+
+function schemaOf(validate: (value: unknown) => unknown) {
+  return { '~standard': { version: 1, vendor: 'test', validate } } as never;
+}
+
 const firstCode = ({ checks }: Explanation) =>
   checks.find(({ outcome, code }) => (outcome === 'failed' || outcome === 'unknown') && code !== undefined)
     ?.code;
