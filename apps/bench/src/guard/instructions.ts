@@ -2,7 +2,7 @@
 // machine that lets it count; most virtual ones do not.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Figure } from '../table.ts';
+import type { Figure } from '@latchkey/test-kit/figures';
 
 /** So many verifications are counted, beside a run with none. */
 const TIMES = 400_000;

@@ -1,8 +1,8 @@
 // `pnpm guard`: whether the hot path has become slower, by ratios within one run that a busy machine does not move, and by instructions
 // where the processor counts them. A part of `pnpm check`; the goals themselves are for `pnpm bench speed`.
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Figure } from '@latchkey/test-kit/figures';
 import { freshCopies, inTurn, race } from '../speed/rounds.ts';
-import type { Figure } from '../table.ts';
 import { countInstructions } from './instructions.ts';
 import { createScene } from './scene.ts';
 

@@ -1,5 +1,5 @@
 // Who uses the services: logins at the signers in turn, and requests with their tokens, fresh and older. Keeps count of all of it.
-import { createSamples, type Samples, startLoad } from '../load.ts';
+import { createSamples, type Samples, startLoad } from '@latchkey/test-kit/load';
 import type { Answer, Service } from './service.ts';
 import type { LoginReply } from './terms.ts';
 

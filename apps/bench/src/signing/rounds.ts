@@ -1,6 +1,6 @@
 // Throughput side by side: contestants in turn, round by round, so that the machine's noise hits all. Knows nothing of signing.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { median } from '../load.ts';
+import { median } from '@latchkey/test-kit/load';
 
 /** Somebody who does the same work as the others. */
 export interface Contestant {

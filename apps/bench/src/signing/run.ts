@@ -1,6 +1,7 @@
 // `pnpm bench signing`: what runs when. The one after the other: both want the whole machine.
-import { startProgress } from '../progress.ts';
-import type { Figure } from '../table.ts';
+
+import type { Figure } from '@latchkey/test-kit/figures';
+import { startProgress } from '@latchkey/test-kit/progress';
 import { rotationUnderLoad } from './rotation.ts';
 import { throughput } from './throughput.ts';
 

@@ -3,9 +3,9 @@
 import { createHmac, createPrivateKey, createSecretKey, randomUUID, sign, webcrypto } from 'node:crypto';
 import type { JsonObject } from '@latchkey/core';
 import { createSigner, generateJwk, type SigningAlgorithm } from '@latchkey/core/signing';
+import type { Figure } from '@latchkey/test-kit/figures';
+import type { Progress } from '@latchkey/test-kit/progress';
 import { importJWK, SignJWT } from 'jose';
-import type { Progress } from '../progress.ts';
-import type { Figure } from '../table.ts';
 import { type Contestant, type Pace, ROUNDS, race } from './rounds.ts';
 
 const ALGORITHMS = ['RS256', 'ES256', 'EdDSA', 'HS256'] as const satisfies SigningAlgorithm[];

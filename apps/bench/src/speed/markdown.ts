@@ -1,5 +1,5 @@
 // The report of a run as Markdown. Only text.
-import { type Figure, formatTable } from '../table.ts';
+import { type Figure, formatTable } from '@latchkey/test-kit/figures';
 import type { Machine } from './machine.ts';
 import type { SpeedOptions } from './options.ts';
 import type { Measurements } from './outcome.ts';

@@ -1,7 +1,7 @@
 // The part `memory`: what is left on the heap of a process that has met a million good tokens and a million bad ones.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '@latchkey/test-kit/progress';
 import type { Grown } from './memory-process.ts';
 import type { SpeedOptions } from './options.ts';
 import type { Outcome } from './outcome.ts';

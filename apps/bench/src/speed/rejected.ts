@@ -1,6 +1,6 @@
 // The part `rejected`: what it costs to refuse a token, beside accepting a new one. Each kind of bad token in as many copies as there are good.
 import { isAuthError } from '@latchkey/core';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '@latchkey/test-kit/progress';
 import { type Deck, withWrongSignature } from './deck.ts';
 import type { SpeedOptions } from './options.ts';
 import type { Finding, Outcome } from './outcome.ts';

@@ -1,6 +1,6 @@
 // Work side by side in this process: contestants in turn, round by round, so that the machine's noise hits all. Knows nothing of tokens.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { median } from '../load.ts';
+import { median } from '@latchkey/test-kit/load';
 import type { SpeedOptions } from './options.ts';
 
 /** Somebody who does something many times. */

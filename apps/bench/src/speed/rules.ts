@@ -11,7 +11,7 @@ import {
   type Rules,
 } from '@latchkey/core';
 import { compileRules } from '@latchkey/core/adapter';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '@latchkey/test-kit/progress';
 import type { Deck } from './deck.ts';
 import type { SpeedOptions } from './options.ts';
 import type { Outcome } from './outcome.ts';

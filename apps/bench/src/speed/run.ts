@@ -1,7 +1,7 @@
 // `pnpm bench speed`: what runs when. The one after the other: all want the whole machine.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { startProgress } from '../progress.ts';
-import type { Figure } from '../table.ts';
+import type { Figure } from '@latchkey/test-kit/figures';
+import { startProgress } from '@latchkey/test-kit/progress';
 import { drawChart } from './chart.ts';
 import { scalingOut } from './cluster.ts';
 import { createDeck, type Deck } from './deck.ts';

@@ -1,7 +1,7 @@
 // The part `selection`: whether many keys, keysets or issuers make a token dearer. By HMAC, the cheapest signature, and without the cache.
 import { createHmac, randomBytes } from 'node:crypto';
 import { createAuthenticator, createMemoryStore, type JsonObject, type KeysetOptions } from '@latchkey/core';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '@latchkey/test-kit/progress';
 import type { SpeedOptions } from './options.ts';
 import type { Outcome } from './outcome.ts';
 import { type Contestant, freshCopies, inTurn, race } from './rounds.ts';

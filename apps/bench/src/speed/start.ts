@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { median } from '../load.ts';
-import type { Progress } from '../progress.ts';
+import { median } from '@latchkey/test-kit/load';
+import type { Progress } from '@latchkey/test-kit/progress';
 import type { SpeedOptions } from './options.ts';
 import type { Finding, Outcome } from './outcome.ts';
 

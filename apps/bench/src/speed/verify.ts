@@ -1,5 +1,5 @@
 // The part `verify`: what a token costs in this process, one that was seen before and one that is new, beside everybody else.
-import type { Progress } from '../progress.ts';
+import type { Progress } from '@latchkey/test-kit/progress';
 import type { Deck } from './deck.ts';
 import type { SpeedOptions } from './options.ts';
 import type { Finding, Measurements, Outcome } from './outcome.ts';

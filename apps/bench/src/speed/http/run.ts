@@ -1,7 +1,8 @@
 // The part `http`: every framework, every contestant on it, in turn, round by round, so that the machine's noise hits all.
+
+import { median } from '@latchkey/test-kit/load';
+import type { Progress } from '@latchkey/test-kit/progress';
 import { createIssuer } from '@latchkey/testing';
-import { median } from '../../load.ts';
-import type { Progress } from '../../progress.ts';
 import { createDeck, type Deck, withWrongSignature } from '../deck.ts';
 import type { SpeedOptions } from '../options.ts';
 import type { BarGroup, Finding, Measurements, Outcome } from '../outcome.ts';

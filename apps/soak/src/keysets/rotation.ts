@@ -1,7 +1,7 @@
 // Keys that come and go while the issuer is well: R1, R2, R3. Faults of the issuer lie beside it.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf, failedText, startLoad, type Tally } from '../load.ts';
-import { duration, type Figure } from '../table.ts';
+import { duration, type Figure } from '@latchkey/test-kit/figures';
+import { codeOf, failedText, startLoad, type Tally } from '@latchkey/test-kit/load';
 import { authenticatorOf, inTurn, type Stage } from './subject.ts';
 
 /** The engine looks for an unknown kid once in 10 s: rotations that are to be found at once are a little further apart. */

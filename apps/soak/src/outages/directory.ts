@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAuthError } from '@latchkey/core';
 import { INJECTIONS, ODD } from '@latchkey/test-kit/directory';
-import { median, startLoad } from '../load.ts';
-import type { Progress } from '../progress.ts';
-import { duration, type Figure } from '../table.ts';
+import { duration, type Figure } from '@latchkey/test-kit/figures';
+import { median, startLoad } from '@latchkey/test-kit/load';
+import type { Progress } from '@latchkey/test-kit/progress';
 import { type Asker, type Askers, createAskers, type Find } from './askers.ts';
 import { type Companion, startCompanion } from './companion.ts';
 import type { DirectoryMoves } from './directory-process.ts';

@@ -8,7 +8,7 @@ import { PERSON_ENTRIES } from './people.ts';
 let slapd: Slapd | undefined;
 
 const moves = {
-  /** Starts it for the first time, with the entries of the tests and those of this bench. */
+  /** Starts it for the first time, with the entries of the tests and those of this application. */
   async create(): Promise<{ readonly url: string; readonly ca: string }> {
     const authority = createAuthority('Latchkey bench authority');
     const tls = { ...authority.issue('localhost'), ca: authority.cert };

@@ -5,9 +5,9 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Authenticator } from '@latchkey/core';
+import { duration, type Figure } from '@latchkey/test-kit/figures';
+import { codeOf } from '@latchkey/test-kit/load';
 import type { RemoteIssuer } from '../issuer-handle.ts';
-import { codeOf } from '../load.ts';
-import { duration, type Figure } from '../table.ts';
 import { authenticatorOf, inTurn, type Stage, watchAttempts } from './subject.ts';
 
 /** R9: ten thousand requests before the first key is there. */

@@ -1,6 +1,7 @@
 // Latency side by side: calls that should not differ, made in turn in the same milliseconds, so that the machine's noise hits all.
-import { createSamples, median, type Samples, startLoad } from '../load.ts';
-import type { Figure } from '../table.ts';
+
+import type { Figure } from '@latchkey/test-kit/figures';
+import { createSamples, median, type Samples, startLoad } from '@latchkey/test-kit/load';
 
 /** A scenario whose latency is compared with that of an authenticator over an issuer that nothing is wrong with. */
 export interface Contestant {

@@ -7,8 +7,8 @@ import {
   createAuthenticator,
   type KeysetOptions,
 } from '@latchkey/core';
+import type { Progress } from '@latchkey/test-kit/progress';
 import type { IssuerHost, RemoteIssuer } from '../issuer-handle.ts';
-import type { Progress } from '../progress.ts';
 
 /** What a scenario is given. */
 export interface Stage {

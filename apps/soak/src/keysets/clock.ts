@@ -1,7 +1,7 @@
 // Time that passes: R9's second half, keys that reach the end of their lifetime, and R22, a wall clock that jumps.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startLoad } from '../load.ts';
-import { duration, type Figure } from '../table.ts';
+import { duration, type Figure } from '@latchkey/test-kit/figures';
+import { startLoad } from '@latchkey/test-kit/load';
 import { authenticatorOf, inTurn, type Stage, watchAttempts } from './subject.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,8 +1,8 @@
 // Tokens with kids that nobody has: R6 with the issuer up, R7 with it down, R8 with a real rotation in the middle.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Authenticator } from '@latchkey/core';
-import { codeOf, createSamples, failedText, median, startLoad } from '../load.ts';
-import { duration, type Figure } from '../table.ts';
+import { duration, type Figure } from '@latchkey/test-kit/figures';
+import { codeOf, createSamples, failedText, median, startLoad } from '@latchkey/test-kit/load';
 import {
   type Attempt,
   authenticatorOf,

@@ -40,7 +40,7 @@ export function startCompanion<M extends Moves>(file: string): Companion<M> {
         waiting.set(seq, (reply) => {
           waiting.delete(seq);
           if ('error' in reply) reject(new Error(reply.error));
-          // Both ends are this bench: what a move gives is what its type says.
+          // Both ends are this application: what a move gives is what its type says.
           else resolve(reply.result as never);
         });
         child.send({ seq, name, given }, (error) => {

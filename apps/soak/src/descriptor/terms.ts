@@ -1,4 +1,4 @@
-// What the descriptors of this bench say. Each version differs in what it asks, and all of them take the same tokens.
+// What the descriptors of this application say. Each version differs in what it asks, and all of them take the same tokens.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@latchkey/core';
 import type { RemoteIssuer } from '../issuer-handle.ts';

@@ -3,8 +3,8 @@ import type { RequestView } from '@latchkey/core/adapter';
 import { forge, mint, type SigningKey } from '@latchkey/testing';
 
 /** Whose tokens they are, and whom they are for. */
-export const ISSUER = 'urn:bench:login';
-export const AUDIENCE = 'urn:bench:api';
+export const ISSUER = 'urn:soak:login';
+export const AUDIENCE = 'urn:soak:api';
 
 /** A token, and the request that brings it. */
 export interface Presented {

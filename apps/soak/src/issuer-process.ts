@@ -55,7 +55,7 @@ async function obey(issuers: TestIssuer[], command: Command): Promise<unknown> {
   }
 }
 
-/** Both ends are this bench: the shape of the envelope is all that has to be sure. */
+/** Both ends are this application: the shape of the envelope is all that has to be sure. */
 function isRequest(message: unknown): message is Command & { readonly seq: number } {
   return (
     typeof message === 'object' &&

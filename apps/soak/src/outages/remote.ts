@@ -1,10 +1,10 @@
 // R17: an endpoint that validates tokens fails in every way it can, under load, and comes back after each. Judges no figure.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AuthenticatorOptions, createAuthenticator } from '@latchkey/core';
+import type { Figure } from '@latchkey/test-kit/figures';
+import { type Load, startLoad } from '@latchkey/test-kit/load';
+import type { Progress } from '@latchkey/test-kit/progress';
 import { generateSigningKey } from '@latchkey/testing';
-import { type Load, startLoad } from '../load.ts';
-import type { Progress } from '../progress.ts';
-import type { Figure } from '../table.ts';
 import { type Calls, watchCalls } from './calls.ts';
 import { type Companion, sharedNow, startCompanion } from './companion.ts';
 import type { Arrival, EndpointMoves } from './endpoint-process.ts';

@@ -1,8 +1,8 @@
-// `pnpm bench keysets`: what runs when. Scenarios share a phase only if none of them disturbs what another one measures.
+// `pnpm soak keysets`: what runs when. Scenarios share a phase only if none of them disturbs what another one measures.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Figure } from '@latchkey/test-kit/figures';
+import { startProgress } from '@latchkey/test-kit/progress';
 import { startIssuerHost } from '../issuer-handle.ts';
-import { startProgress } from '../progress.ts';
-import type { Figure } from '../table.ts';
 import { clockJumps } from './clock.ts';
 import { startComparison } from './comparison.ts';
 import { floodWhileDown, floodWhileUp } from './flood.ts';

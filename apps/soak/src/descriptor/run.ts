@@ -1,13 +1,13 @@
-// `pnpm bench descriptor`: R20. A service that follows its descriptor, under load, while that changes: a hundred times well, and then badly.
+// `pnpm soak descriptor`: R20. A service that follows its descriptor, under load, while that changes: a hundred times well, and then badly.
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { duration, type Figure } from '@latchkey/test-kit/figures';
+import { createSamples, failedText, type Samples, startLoad } from '@latchkey/test-kit/load';
+import { type Progress, startProgress } from '@latchkey/test-kit/progress';
 import { generateSigningKey, mint } from '@latchkey/testing';
 import { startIssuerHost } from '../issuer-handle.ts';
-import { createSamples, failedText, type Samples, startLoad } from '../load.ts';
-import { type Progress, startProgress } from '../progress.ts';
-import { duration, type Figure } from '../table.ts';
 import { Refused, type Service, startService } from './service.ts';
 import { descriptorOf, invalidTexts, ROUTE, type Trusted, until, versionName } from './terms.ts';
 
@@ -34,7 +34,7 @@ interface Stage {
 export async function descriptor(): Promise<readonly Figure[]> {
   const progress = startProgress();
   const issuers = startIssuerHost();
-  const directory = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
+  const directory = await mkdtemp(join(tmpdir(), 'latchkey-soak-'));
   const file = join(directory, 'service.yaml');
   try {
     const [remote, key] = await Promise.all([issuers.create(), generateSigningKey('ES256', 'inline')]);

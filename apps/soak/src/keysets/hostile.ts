@@ -3,11 +3,11 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createAuthenticator } from '@latchkey/core';
+import { duration, type Figure } from '@latchkey/test-kit/figures';
+import { codeOf, startLoad } from '@latchkey/test-kit/load';
 import type { Fault } from '@latchkey/testing';
 import type { Growth } from '../huge-process.ts';
 import type { RemoteIssuer } from '../issuer-handle.ts';
-import { codeOf, startLoad } from '../load.ts';
-import { duration, type Figure } from '../table.ts';
 import { type Contestant, ratioText } from './comparison.ts';
 import { authenticatorOf, inTurn, keysetOf, type Stage, watchAttempts, withRandomKids } from './subject.ts';
 

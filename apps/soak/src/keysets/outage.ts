@@ -1,7 +1,7 @@
 // An issuer that is down: R4 with keys at hand, R5 without.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf, createSamples, type Outcome, startLoad } from '../load.ts';
-import { duration, type Figure } from '../table.ts';
+import { duration, type Figure } from '@latchkey/test-kit/figures';
+import { codeOf, createSamples, type Outcome, startLoad } from '@latchkey/test-kit/load';
 import { type Contestant, ratioText } from './comparison.ts';
 import { authenticatorOf, inTurn, type Stage, until, watchAttempts, withRandomKids } from './subject.ts';
 

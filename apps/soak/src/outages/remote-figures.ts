@@ -1,5 +1,5 @@
 // What the outages of a remote endpoint came to: the figures of R17. Measures nothing.
-import { duration, type Figure } from '../table.ts';
+import { duration, type Figure } from '@latchkey/test-kit/figures';
 import type { Verdicts } from './judge.ts';
 import type { Fault } from './misbehave.ts';
 import type { Vital } from './vitals.ts';

@@ -40,7 +40,7 @@ export async function startService(descriptor: string): Promise<Service> {
   const url = await new Promise<string>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`the service ended, exit code ${code}`)));
     child.on('message', (message) => {
-      // Both ends are this bench.
+      // Both ends are this application.
       const told = message as Told;
       if (told.kind === 'listens') resolve(told.url);
       else if (told.kind === 'broke') counts.broke.push(told.message);

@@ -1,7 +1,8 @@
-// `pnpm bench outages`: what runs when. The one after the other: both want the whole machine.
+// `pnpm soak outages`: what runs when. The one after the other: both want the whole machine.
+
+import type { Figure } from '@latchkey/test-kit/figures';
+import { startProgress } from '@latchkey/test-kit/progress';
 import { hasSlapd } from '@latchkey/test-kit/slapd';
-import { startProgress } from '../progress.ts';
-import type { Figure } from '../table.ts';
 import { directoryOutages } from './directory.ts';
 import { remoteOutages } from './remote.ts';
 import { startVitals } from './vitals.ts';

@@ -1,0 +1,16 @@
+// `pnpm soak NAME`: runs that take minutes or an hour, for the figures R1 to R22. Measures nothing itself.
+import { runFigures } from '@latchkey/test-kit/run-figures';
+import { descriptor } from './descriptor/run.ts';
+import { hour } from './hour/run.ts';
+import { keysets } from './keysets/run.ts';
+import { outages } from './outages/run.ts';
+
+await runFigures(
+  'pnpm soak',
+  new Map([
+    ['descriptor', descriptor],
+    ['hour', hour],
+    ['keysets', keysets],
+    ['outages', outages],
+  ]),
+);
