@@ -10,7 +10,6 @@ const steps: readonly (readonly [name: string, script: string, ...args: string[]
   ['types', 'types'],
   ['layers', 'layers'],
   ['tables', 'tables', '--check'],
-  ['conformance', 'conformance'],
   ['build', 'build'],
   ['packages', 'packages'],
   ['demo', 'demo'],
