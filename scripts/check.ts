@@ -9,6 +9,7 @@ const steps: readonly (readonly [name: string, script: string, ...args: string[]
   ['format and lint', 'lint'],
   ['types', 'types'],
   ['layers', 'layers'],
+  ['unused', 'unused'],
   ['tables', 'tables', '--check'],
   ['build', 'build'],
   ['packages', 'packages'],

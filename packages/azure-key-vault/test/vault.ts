@@ -45,7 +45,7 @@ export interface TestVault {
   close(): Promise<void>;
 }
 
-export const HOST = 'latchkey-test.vault.azure.net';
+const HOST = 'latchkey-test.vault.azure.net';
 export const TENANT = '11111111-2222-3333-4444-555555555555';
 export const TOKEN = 'canary-token-4f1d';
 

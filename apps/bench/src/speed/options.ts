@@ -2,16 +2,7 @@
 import { parseArgs } from 'node:util';
 
 /** The parts, in the order in which they run. */
-export const PARTS = [
-  'http',
-  'verify',
-  'rejected',
-  'rules',
-  'selection',
-  'memory',
-  'start',
-  'cluster',
-] as const;
+const PARTS = ['http', 'verify', 'rejected', 'rules', 'selection', 'memory', 'start', 'cluster'] as const;
 export type Part = (typeof PARTS)[number];
 
 /** How a run is made. */

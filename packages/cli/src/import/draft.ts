@@ -69,7 +69,7 @@ export function createDraft(): Draft {
 }
 
 /** A place as errors of the core have it: `keySets[1].jwksUrl`. */
-export function formatPlace(at: Place): string {
+function formatPlace(at: Place): string {
   return at
     .map((name, index) => (typeof name === 'number' ? `[${name}]` : `${index === 0 ? '' : '.'}${name}`))
     .join('');

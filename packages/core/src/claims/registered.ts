@@ -151,7 +151,7 @@ export function validityOf(
 }
 
 /** NumericDate, RFC 7519 §2: seconds, possibly with a fraction. */
-export function isNumericDate(value: unknown): value is number {
+function isNumericDate(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value < MAX_NUMERIC_DATE;
 }
 

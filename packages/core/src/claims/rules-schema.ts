@@ -4,7 +4,7 @@ import { FORMS } from './forms.ts';
 import { ROW_TYPES, TIMES } from './rows.ts';
 
 /** The JSON Schema of one form and what may be written next to it: `$defs/ruleForm` of a descriptor's schema. */
-export function ruleFormSchema(): object {
+function ruleFormSchema(): object {
   const forms = [...FORMS.values()];
   const without = (modifier: 'split' | 'match') =>
     forms.filter(({ modifiers }) => !modifiers.includes(modifier));

@@ -45,7 +45,7 @@ export type PublicKeyOptions = { readonly algorithm: AlgorithmName | 'RSA256' | 
 const MAX_PUBLIC_KEYS = 10;
 
 /** The options of one public key. */
-export const publicKeyOptions = object(
+const publicKeyOptions = object(
   {
     algorithm: needed(
       {

@@ -337,13 +337,13 @@ const BESIDES = {
 } as const satisfies Record<SignerSourceName, readonly (keyof typeof OTHERS)[]>;
 
 /** The options of a signer. */
-export const signerOptions = oneSourceOf(SOURCES, OTHERS, BESIDES);
+const signerOptions = oneSourceOf(SOURCES, OTHERS, BESIDES);
 
 /** The names of a signer's options. */
 export const signerOptionNames: readonly string[] = Object.keys(signerOptions.table);
 
 /** The options of signed members. */
-export const signedFieldsOptions = object({
+const signedFieldsOptions = object({
   keysToSign: needed(
     list(text),
     'The members of replies that are signed, each of them an object of claims.',

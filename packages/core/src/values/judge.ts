@@ -190,7 +190,7 @@ export function nameOf(value: unknown, none = 'not given'): string {
 }
 
 /** A URL for people, without what may be a secret: a name and password, a query. */
-export function nameOfUrl(value: unknown): string {
+function nameOfUrl(value: unknown): string {
   return nameOf(value)
     .replace(/[?#].*$/s, '')
     .replace(/\/\/[^/@]*@/, '//');

@@ -107,7 +107,7 @@ export function shared(name: string, schema: Schema): Schema {
 }
 
 /** What a text that holds an environment variable looks like. */
-export const VARIABLE = '\\$\\{[A-Z_][A-Z0-9_]*\\}';
+const VARIABLE = '\\$\\{[A-Z_][A-Z0-9_]*\\}';
 const variable = shared('variable', {
   description: 'A text with an environment variable in it.',
   type: 'string',
