@@ -1,5 +1,5 @@
-// The main job, end to end: a real provider, a real service per framework, right and wrong tokens, and a table of what came of them.
-// `--serve` keeps all of them up and prints curl lines instead.
+// The main job, end to end: a real provider, a real service per framework, right and wrong tokens,
+// and a table of what came of them. `--serve` keeps all of them up and prints curl lines instead.
 import { audience, type DemoProvider, startProvider } from './provider.ts';
 import { type DemoService, frameworks, startService } from './service.ts';
 import { type Cast, createCast, getTokens, type Step, story, type Tokens } from './story.ts';

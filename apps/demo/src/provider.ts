@@ -1,4 +1,5 @@
-// A real OpenID provider on loopback: the npm package oidc-provider, with three clients and two resource servers.
+// A real OpenID provider on loopback: the npm package oidc-provider, with three clients and two
+// resource servers.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { generateSigningKey, type SigningKey } from '@latchkey/testing';

@@ -1,4 +1,5 @@
-// Runs a sample service as its users would: a process of its own, told whom to trust by its environment.
+// Runs a sample service as its users would: a process of its own, told whom to trust by its
+// environment.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -24,7 +25,9 @@ export interface DemoService {
 export interface DemoSettings {
   readonly issuer: string;
   readonly audience: string;
-  /** Where the system's token is. Default: in a directory of its own, which goes with the service. */
+  /**
+   * Where the system's token is. Default: in a directory of its own, which goes with the service.
+   */
   readonly authDirectory?: string;
 }
 

@@ -1,4 +1,5 @@
-// The sample services over HTTP, each as a process of its own: what the demo does not tell, which is mostly what must not work.
+// The sample services over HTTP, each as a process of its own: what the demo does not tell, which
+// is mostly what must not work.
 import { createAuthenticator, type JsonObject } from '@latchkey/core';
 import { createIssuer, forge, generateSigningKey, mint, type TestIssuer } from '@latchkey/testing';
 import { createRemoteJWKSet, jwtVerify } from 'jose';

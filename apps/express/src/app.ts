@@ -1,4 +1,5 @@
-// Friends and messages: the routes, what each asks of a token, and how errors are worded. No process, no port.
+// Friends and messages: the routes, what each asks of a token, and how errors are worded. No
+// process, no port.
 import {
   authenticate,
   isAuthError,
@@ -38,7 +39,8 @@ export async function createApp({
     response.status(answer === undefined ? 401 : 200).json(answer ?? { message: 'Not a refresh token' });
   });
 
-  // From here on a token is needed. Bodies are read after it, so that nobody unknown makes us read one.
+  // From here on a token is needed. Bodies are read after it, so that nobody unknown makes us read
+  // one.
   app.use(authenticate(authenticator), json);
 
   app.get(
@@ -83,7 +85,10 @@ export async function createApp({
   return app;
 }
 
-/** JSON for every refusal. Status and headers are the error's; only the wording of the body is the application's. */
+/**
+ * JSON for every refusal. Status and headers are the error's; only the wording of the body is the
+ * application's.
+ */
 const answerError: ErrorRequestHandler = (error, _request, response, next) => {
   if (response.headersSent) {
     next(error);

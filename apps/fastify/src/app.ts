@@ -1,4 +1,5 @@
-// Friends and messages: the routes, what each asks of a token, and how errors are worded. No process, no port.
+// Friends and messages: the routes, what each asks of a token, and how errors are worded. No
+// process, no port.
 import latchkey, {
   compileRules,
   getAuth,
@@ -100,7 +101,10 @@ function acceptJsonOnly(app: FastifyInstance): void {
   app.addContentTypeParser('*', async () => undefined);
 }
 
-/** JSON for every refusal. Status and headers are the error's; only the wording of the body is the application's. */
+/**
+ * JSON for every refusal. Status and headers are the error's; only the wording of the body is the
+ * application's.
+ */
 function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler(async (error: Error & { readonly statusCode?: number }, request, reply) => {
     if (isAuthError(error)) {

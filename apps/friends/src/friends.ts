@@ -8,7 +8,10 @@ import {
 } from '@latchkey/core/signing';
 import type { OwnKeys } from './keys.ts';
 
-/** Whoever has such a token may write to its subject, if they are whom it was minted for: the caller that `friendOf` names. */
+/**
+ * Whoever has such a token may write to its subject, if they are whom it was minted for: the caller
+ * that `friendOf` names.
+ */
 const FRIENDSHIP: Capability = {
   typ: 'friend+jwt',
   issuer: 'urn:friends-and-messages:friends',

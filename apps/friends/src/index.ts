@@ -1,4 +1,5 @@
-// What the sample services have in common, whatever their framework: friends, messages, a login, and settings from the environment.
+// What the sample services have in common, whatever their framework: friends, messages, a login,
+// and settings from the environment.
 export type { Friend, Friends } from './friends.ts';
 export type { Login, LoginAnswer } from './login.ts';
 export { keysToSign } from './login.ts';

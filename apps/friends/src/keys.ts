@@ -1,4 +1,5 @@
-// The service's own keys. Here they live as long as the process; with a directory or a vault for a store they would outlive it.
+// The service's own keys. Here they live as long as the process; with a directory or a vault for a
+// store they would outlive it.
 import { createMemoryStore } from '@latchkey/core';
 import { createSigner, type Signer, type SigningAlgorithm } from '@latchkey/core/signing';
 

@@ -1,4 +1,5 @@
-// A login that knows nothing of signing: it answers with plain JSON, and `signResponse` makes tokens of the fields that are named here.
+// A login that knows nothing of signing: it answers with plain JSON, and `signResponse` makes
+// tokens of the fields that are named here.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createAuthenticator, isAuthError, type KeysetOptions } from '@latchkey/core';
 import type { OwnKeys } from './keys.ts';
@@ -71,7 +72,10 @@ function answerFor(sub: string, aud: string): LoginAnswer {
   };
 }
 
-/** Takes the same time for every wrong password. A real service keeps no passwords, only what scrypt makes of them. */
+/**
+ * Takes the same time for every wrong password. A real service keeps no passwords, only what scrypt
+ * makes of them.
+ */
 function isSame(given: unknown, expected: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return typeof given === 'string' && timingSafeEqual(digest(given), digest(expected));

@@ -6,7 +6,10 @@ export interface Message {
   readonly text: string;
 }
 
-/** Reads a body. @returns undefined if it is no message: text of 1 to 1000 characters, and a friend token */
+/**
+ * Reads a body.
+ * @returns undefined if it is no message: text of 1 to 1000 characters, and a friend token
+ */
 export function readMessage(body: unknown): Message | undefined {
   if (typeof body !== 'object' || body === null) return undefined;
   const { friendToken, text } = body as { friendToken?: unknown; text?: unknown };

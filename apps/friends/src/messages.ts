@@ -1,4 +1,5 @@
-// Messages, as a service of their own: it asks the friends service, wherever that is, with the system token.
+// Messages, as a service of their own: it asks the friends service, wherever that is, with the
+// system token.
 import type { Principal } from '@latchkey/core';
 import { createServiceFetch, type ServiceFetch } from '@latchkey/core/signing';
 import { SYSTEM_SUBJECT } from './system.ts';
@@ -14,12 +15,18 @@ export interface SentMessage {
 export interface Messages {
   /** Says where the friends service is. */
   connect(friendsUrl: string): void;
-  /** Sends a message, if the friends service says that the two are still friends. @returns undefined if they are not */
+  /**
+   * Sends a message, if the friends service says that the two are still friends.
+   * @returns undefined if they are not
+   */
   send(from: Principal, to: Principal, text: string): Promise<SentMessage | undefined>;
   close(): void;
 }
 
-/** Makes the service. Its calls carry the token in this file, to the friends service and to nobody else. */
+/**
+ * Makes the service. Its calls carry the token in this file, to the friends service and to nobody
+ * else.
+ */
 export function createMessages({
   systemToken,
   audience,

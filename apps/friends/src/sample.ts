@@ -1,4 +1,5 @@
-// What a sample service is made of besides its framework: its own keys, its login, its friends and messages, and whom it trusts.
+// What a sample service is made of besides its framework: its own keys, its login, its friends and
+// messages, and whom it trusts.
 import { type Authenticator, createAuthenticator } from '@latchkey/core';
 import type { Signer } from '@latchkey/core/signing';
 import { createFriends, type Friends } from './friends.ts';
@@ -16,7 +17,10 @@ export interface Sample {
   readonly login: Login;
   readonly friends: Friends;
   readonly messages: Messages;
-  /** To be called when the service listens: it is its own friends service, unless the settings name another. */
+  /**
+   * To be called when the service listens: it is its own friends service, unless the settings name
+   * another.
+   */
   listening(url: string): void;
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
-// Settings of a sample service, from the environment: whom it trusts, who it is, and where it listens.
+// Settings of a sample service, from the environment: whom it trusts, who it is, and where it
+// listens.
 import type { KeysetOptions } from '@latchkey/core';
 
 /** What the environment says. */
@@ -14,7 +15,10 @@ export interface ServiceSettings {
   readonly port: number;
 }
 
-/** Reads ISSUER, AUDIENCE, ALLOW_HTTP_ISSUER, AUTH_DIRECTORY, FRIENDS_URL, HOST and PORT. Ends the process with 2 if one is missing. */
+/**
+ * Reads ISSUER, AUDIENCE, ALLOW_HTTP_ISSUER, AUTH_DIRECTORY, FRIENDS_URL, HOST and PORT. Ends the
+ * process with 2 if one is missing.
+ */
 export function readSettings(): ServiceSettings {
   const { ISSUER, AUDIENCE, ALLOW_HTTP_ISSUER, AUTH_DIRECTORY = '.auth', FRIENDS_URL } = process.env;
   const { PORT = '3000', HOST = '127.0.0.1' } = process.env;

@@ -1,4 +1,5 @@
-// The system's own token, with which services call each other: made once, in a directory that they share.
+// The system's own token, with which services call each other: made once, in a directory that they
+// share.
 import type { KeysetOptions } from '@latchkey/core';
 import { type AuthDirectory, openAuthDirectory } from '@latchkey/core/own-keys';
 

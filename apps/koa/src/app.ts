@@ -1,4 +1,5 @@
-// Friends and messages: the routes, what each asks of a token, and how errors are worded. No process, no port.
+// Friends and messages: the routes, what each asks of a token, and how errors are worded. No
+// process, no port.
 import { bodyParser } from '@koa/bodyparser';
 import Router from '@koa/router';
 import { authenticate, isAuthError, present, publishKeys, requireClaims, signResponse } from '@latchkey/koa';
@@ -31,7 +32,8 @@ export async function createApp({ authenticator, friends, login, messages, signe
   });
   app.use(open.routes());
 
-  // From here on a token is needed. Bodies are read after it, so that nobody unknown makes us read one.
+  // From here on a token is needed. Bodies are read after it, so that nobody unknown makes us read
+  // one.
   app.use(authenticate(authenticator));
   app.use(json);
 
@@ -81,7 +83,10 @@ function refuseBody(error: Error, ctx: Koa.Context): never {
   ctx.throw(tooLarge ? 413 : 400, tooLarge ? 'The body is too large' : 'The body is not JSON');
 }
 
-/** JSON for every refusal. Status and headers are the error's; only the wording of the body is the application's. */
+/**
+ * JSON for every refusal. Status and headers are the error's; only the wording of the body is the
+ * application's.
+ */
 const answerErrors: Middleware = async (ctx, next) => {
   try {
     await next();

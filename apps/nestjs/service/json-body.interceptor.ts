@@ -1,4 +1,5 @@
-// Reads a JSON body when the guard has let the request pass. Nest's own parser reads it before, of anybody.
+// Reads a JSON body when the guard has let the request pass. Nest's own parser reads it before, of
+// anybody.
 import {
   BadRequestException,
   type CallHandler,

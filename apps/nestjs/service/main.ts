@@ -8,7 +8,8 @@ const settings = readSettings();
 const { host, port } = settings;
 const sample = await createSample(settings);
 const app = await NestFactory.create<NestExpressApplication>(createAppModule(sample), {
-  // Bodies are read by the routes that have one, behind the guard: nobody unknown makes us read one.
+  // Bodies are read by the routes that have one, behind the guard: nobody unknown makes us read
+  // one.
   bodyParser: false,
   logger: ['error', 'warn'],
 });

@@ -1,4 +1,5 @@
-// Compiles the service and runs it: Node strips types by itself, and knows no decorators. Nothing else is written here.
+// Compiles the service and runs it: Node strips types by itself, and knows no decorators. Nothing
+// else is written here.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,5 @@
-// The sample service is compiled without a look at its types when it starts. Here they are looked at.
+// The sample service is compiled without a look at its types when it starts. Here they are looked
+// at.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';

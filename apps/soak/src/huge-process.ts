@@ -1,4 +1,5 @@
-// The process whose size R11 measures: warms up, waits for the word, meets an answer that is too large, and tells how it grew.
+// The process whose size R11 measures: warms up, waits for the word, meets an answer that is too
+// large, and tells how it grew.
 import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,5 @@
-// The other process: issuers on loopback, told what to do by messages. It keeps their work out of the measured process.
+// The other process: issuers on loopback, told what to do by messages. It keeps their work out of
+// the measured process.
 import { createIssuer, type Fault, type TestIssuer } from '@latchkey/testing';
 
 /** What the measured process asks for. `seq` comes back with the answer; `id` is an issuer's. */

@@ -1,4 +1,5 @@
-// `pnpm soak NAME`: runs that take minutes or an hour, for the figures R1 to R22. Measures nothing itself.
+// `pnpm soak NAME`: runs that take minutes or an hour, for the figures R1 to R22. Measures nothing
+// itself.
 import { runFigures } from '@latchkey/test-kit/run-figures';
 import { descriptor } from './descriptor/run.ts';
 import { hour } from './hour/run.ts';

@@ -7,11 +7,17 @@ import { ConfigError, type SecretReference } from '@latchkey/core';
 export interface VaultObject {
   /** 1 to 127 ASCII letters, digits and `-`. */
   readonly secretName: string;
-  /** The 32 letters and digits that the vault gave a version: pinned, so a rotation is not seen, and nothing is written. Default: the current version. */
+  /**
+   * The 32 letters and digits that the vault gave a version: pinned, so a rotation is not seen, and
+   * nothing is written. Default: the current version.
+   */
   readonly version?: string | undefined;
 }
 
-/** The way to the vault, as the SDK's own options of these names. What else the SDK has is set by the store. */
+/**
+ * The way to the vault, as the SDK's own options of these names. What else the SDK has is set by
+ * the store.
+ */
 export type AzureKeyVaultClientOptions = Readonly<
   Pick<SecretClientOptions, 'agent' | 'tlsOptions' | 'proxyOptions' | 'disableChallengeResourceVerification'>
 >;
@@ -20,18 +26,22 @@ export type AzureKeyVaultClientOptions = Readonly<
 export interface AzureKeyVaultStoreOptions {
   /** `https://NAME.vault.azure.net`. Https only, and nothing after the host but a port. */
   readonly vaultUrl: string;
-  /** Who asks: `new DefaultAzureCredential()` of `@azure/identity`, for example. Asked for a token at every read and write. */
+  /**
+   * Who asks: `new DefaultAzureCredential()` of `@azure/identity`, for example. Asked for a token
+   * at every read and write.
+   */
   readonly credential: TokenCredential;
   /**
-   * Where entries are kept: by name, then key. Default for each: the current version of the secret `NAME-KEY`, with `-` for every
-   * character that the name of a vault's secret cannot have.
+   * Where entries are kept: by name, then key. Default for each: the current version of the secret
+   * `NAME-KEY`, with `-` for every character that the name of a vault's secret cannot have.
    */
   readonly objects?: { readonly [name: string]: { readonly [key: string]: VaultObject } } | undefined;
   /**
-   * `agent` and `tlsOptions` (`ca`, for a private certificate authority), `proxyOptions` (default: `HTTPS_PROXY` and `NO_PROXY` of
-   * the environment; an agent goes before a proxy, and a proxy makes the SDK ignore `tlsOptions`), and
-   * `disableChallengeResourceVerification` (default false), which is dangerous: whoever answers at `vaultUrl` then chooses what
-   * the token is for. Default: none.
+   * `agent` and `tlsOptions` (`ca`, for a private certificate authority), `proxyOptions` (default:
+   * `HTTPS_PROXY` and `NO_PROXY` of the environment; an agent goes before a proxy, and a proxy
+   * makes the SDK ignore `tlsOptions`), and `disableChallengeResourceVerification` (default false),
+   * which is dangerous: whoever answers at `vaultUrl` then chooses what the token is for. Default:
+   * none.
    */
   readonly clientOptions?: AzureKeyVaultClientOptions | undefined;
 }
@@ -114,7 +124,9 @@ function pathOf(name: string, key: string): string {
   return `objects[${JSON.stringify(name)}][${JSON.stringify(key)}]`;
 }
 
-/** An object with no other members than the known ones. The empty path is the options themselves. */
+/**
+ * An object with no other members than the known ones. The empty path is the options themselves.
+ */
 function readObject(
   value: unknown,
   path: string,

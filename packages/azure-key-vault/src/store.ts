@@ -1,5 +1,5 @@
-// Reads and writes secrets of one vault through the official SDK. Keeps nothing, tries once, and tells nothing of what the vault
-// answered.
+// Reads and writes secrets of one vault through the official SDK. Keeps nothing, tries once, and
+// tells nothing of what the vault answered.
 import { isUtf8 } from 'node:buffer';
 import type { TokenCredential } from '@azure/core-auth';
 import { isRestError } from '@azure/core-rest-pipeline';
@@ -10,7 +10,10 @@ import { type AzureKeyVaultStoreOptions, readOptions, type Settings } from './op
 const DEADLINE_MS = 5_000;
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
-/** What is looked at of an answer that is no secret. The SDK's error does not say it when the body is empty. */
+/**
+ * What is looked at of an answer that is no secret. The SDK's error does not say it when the body
+ * is empty.
+ */
 interface Answer {
   readonly status: number;
   readonly headers: { get(name: string): string | undefined };
@@ -25,7 +28,10 @@ interface Action {
   ): Promise<KeyVaultSecret>;
 }
 
-/** What a status is likely to mean. Constants, like all messages here: an answer's own words may hold anything. */
+/**
+ * What a status is likely to mean. Constants, like all messages here: an answer's own words may
+ * hold anything.
+ */
 const HINTS: { readonly [status: number]: string | { readonly [name in Action['name']]?: string } } = {
   401: ': the token was not accepted',
   403: {
@@ -37,17 +43,19 @@ const HINTS: { readonly [status: number]: string | { readonly [name in Action['n
 };
 
 /**
- * Makes a store over one Azure Key Vault. A read asks the vault anew and tries once; it gives the UTF-8 bytes of the secret's
- * value, or undefined if the vault says SecretNotFound. It does not cache, retry, follow redirects or watch: the refresh of a
- * keyset does the first two.
+ * Makes a store over one Azure Key Vault. A read asks the vault anew and tries once; it gives the
+ * UTF-8 bytes of the secret's value, or undefined if the vault says SecretNotFound. It does not
+ * cache, retry, follow redirects or watch: the refresh of a keyset does the first two.
  *
- * A read rejects for every other status (for 429 and 503 with `retryAfterMs`, milliseconds, at most 1 h, if the vault sent a
- * Retry-After that can be read), for a secret that is empty, disabled, expired or not valid yet, when the credential gives no
- * token, when its signal is aborted, and after 5 s in any case. No error holds a secret, a token or words of an answer.
+ * A read rejects for every other status (for 429 and 503 with `retryAfterMs`, milliseconds, at most
+ * 1 h, if the vault sent a Retry-After that can be read), for a secret that is empty, disabled,
+ * expired or not valid yet, when the credential gives no token, when its signal is aborted, and
+ * after 5 s in any case. No error holds a secret, a token or words of an answer.
  *
- * A write makes a new version of the secret, which is the current one from then on; old versions stay in the vault. It rejects as a
- * read does, and for what would not be read: bytes that are no UTF-8 text, none at all, and an entry that is pinned to a version. A
- * write that was left without an answer may have been made all the same.
+ * A write makes a new version of the secret, which is the current one from then on; old versions
+ * stay in the vault. It rejects as a read does, and for what would not be read: bytes that are no
+ * UTF-8 text, none at all, and an entry that is pinned to a version. A write that was left without
+ * an answer may have been made all the same.
  * @throws ConfigError
  * @example
  * ```ts
@@ -127,8 +135,9 @@ async function perform(
   };
   let answer: Answer | undefined;
   try {
-    // A client for each call, so that nothing outlives it. One for all calls asks for its next token in the background, for
-    // minutes if that fails, and with @azure/keyvault-common 2.1.0 such a failure is an unhandled rejection.
+    // A client for each call, so that nothing outlives it. One for all calls asks for its next
+    // token in the background, for minutes if that fails, and with @azure/keyvault-common 2.1.0
+    // such a failure is an unhandled rejection.
     const client = new SecretClient(vaultUrl, watched, {
       ...clientOptions,
       retryOptions: { maxRetries: 0 },
@@ -164,10 +173,12 @@ function bytesOf({ value, properties: { enabled, notBefore, expiresOn } }: KeyVa
   return Buffer.from(value, 'utf8');
 }
 
-// Errors of our own. The SDK's are not even a cause: they hold answers, and a body that cannot be parsed stands in their message.
+// Errors of our own. The SDK's are not even a cause: they hold answers, and a body that cannot be
+// parsed stands in their message.
 
 function unanswered(code: string | undefined): Error {
-  // Node's code, such as ECONNREFUSED or SELF_SIGNED_CERT_IN_CHAIN. Whatever else it might be is not repeated.
+  // Node's code, such as ECONNREFUSED or SELF_SIGNED_CERT_IN_CHAIN. Whatever else it might be is
+  // not repeated.
   const known = code !== undefined && /^[A-Z][A-Z0-9_]+$/.test(code) ? `: ${code}` : '';
   return new Error(`Azure Key Vault gave no answer${known}`);
 }

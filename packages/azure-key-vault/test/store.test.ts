@@ -58,7 +58,10 @@ async function readText(store = createStore(), reference = ENTRY): Promise<strin
   return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
 }
 
-/** The error that a read ends with: one of ours, which holds nothing of what the vault and the credential know. */
+/**
+ * The error that a read ends with: one of ours, which holds nothing of what the vault and the
+ * credential know.
+ */
 async function failureOf(read: Promise<unknown>): Promise<Error & { readonly retryAfterMs?: number }> {
   const error: unknown = await read.then(
     () => expect.unreachable('the read gave something'),

@@ -1,4 +1,5 @@
-// A vault on a free port that speaks as much of the Key Vault REST contract as a store needs, over TLS. Holds no test.
+// A vault on a free port that speaks as much of the Key Vault REST contract as a store needs, over
+// TLS. Holds no test.
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent, createServer } from 'node:https';
@@ -26,7 +27,10 @@ export interface StoredSecret {
 export type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
 export interface TestVault {
-  /** A name under vault.azure.net, so that the SDK's check of the challenge is on. Found by `agent` only. */
+  /**
+   * A name under vault.azure.net, so that the SDK's check of the challenge is on. Found by `agent`
+   * only.
+   */
   readonly url: string;
   /** The same server as `localhost`. */
   readonly localUrl: string;

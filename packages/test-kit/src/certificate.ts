@@ -1,6 +1,6 @@
-// A certificate authority and server certificates for tests, as X.509 DER written by hand: node:crypto
-// reads certificates but makes none, and the packages that do bring a dozen others. ECDSA P-256 with
-// SHA-256 only.
+// A certificate authority and server certificates for tests, as X.509 DER written by hand:
+// node:crypto reads certificates but makes none, and the packages that do bring a dozen others.
+// ECDSA P-256 with SHA-256 only.
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 
 /** A certificate and its private key, in PEM. */
@@ -9,7 +9,10 @@ export interface Certified {
   readonly key: string;
 }
 
-/** An authority, and the certificates it gives: for a host, valid for a day around now, or around `aroundMs`. */
+/**
+ * An authority, and the certificates it gives: for a host, valid for a day around now, or around
+ * `aroundMs`.
+ */
 export interface Authority extends Certified {
   issue(host: string, aroundMs?: number): Certified;
 }

@@ -166,7 +166,8 @@ export const ENTRIES: readonly LdifEntry[] = [
   person('twice'),
   person('twice', `ou=contractors,${PEOPLE}`),
   ...ODD.map((uid) => person(uid)),
-  // Nested three deep: alice is in staff, staff in company, company in everybody, and everybody in staff again.
+  // Nested three deep: alice is in staff, staff in company, company in everybody, and everybody in
+  // staff again.
   group('staff', [`cn=alice,${PEOPLE}`, `cn=bob,${PEOPLE}`, `cn=everybody,${GROUPS}`]),
   group('company', [`CN=Staff, OU=Groups, ${SUFFIX}`]),
   group('everybody', [`cn=company,${GROUPS}`]),

@@ -1,4 +1,5 @@
-// The load generator: so many calls a second in this process, how they ended, and how long they took. Knows nothing of tokens.
+// The load generator: so many calls a second in this process, how they ended, and how long they
+// took. Knows nothing of tokens.
 import { isAuthError } from '@latchkey/core';
 
 /** One kind of call that a load makes. */
@@ -36,10 +37,14 @@ export interface Load {
   stop(): Promise<{ readonly tally: Tally; readonly perSecond: number }>;
 }
 
-/** Makes each stream's call so many times a second, as far as the machine can. Streams are called in any order. */
+/**
+ * Makes each stream's call so many times a second, as far as the machine can. Streams are called in
+ * any order.
+ */
 export function startLoad(streams: readonly Stream[], perSecond: number): Load {
   const codes = new Map<string, number>();
-  // What could not be made in time is made up for within a tenth of a second's worth; the rest is left out and shows in the rate.
+  // What could not be made in time is made up for within a tenth of a second's worth; the rest is
+  // left out and shows in the rate.
   const most = Math.max(1, Math.ceil(perSecond / 10));
   let runningMs = 0;
   let ticked = performance.now();
@@ -77,7 +82,8 @@ export function startLoad(streams: readonly Stream[], perSecond: number): Load {
       for (const stream of shuffled(streams)) {
         made++;
         pending++;
-        // Each call a turn of its own of the event loop, as requests are: none runs in the middle of another.
+        // Each call a turn of its own of the event loop, as requests are: none runs in the middle
+        // of another.
         setImmediate(() => void make(stream, now));
       }
     }
@@ -118,7 +124,10 @@ export function codeOf(error: unknown): string {
 /** Times, kept outside the heap so that heap figures do not show them. */
 export interface Samples {
   add(ms: number): void;
-  /** The value that this part of the samples is at or below; then forgets them all. NaN of no samples. */
+  /**
+   * The value that this part of the samples is at or below; then forgets them all. NaN of no
+   * samples.
+   */
   take(quantile: number): number;
 }
 

@@ -1,4 +1,5 @@
-// A line at least every two seconds, so that nobody takes a long run for a hanging one. Knows nothing of what runs.
+// A line at least every two seconds, so that nobody takes a long run for a hanging one. Knows
+// nothing of what runs.
 
 /** What is told while a bench runs. */
 export interface Progress {

@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** The line of a README that listens, and the same for a free port, as an expression that gives the URL; and what stops it. */
+/**
+ * The line of a README that listens, and the same for a free port, as an expression that gives the
+ * URL; and what stops it.
+ */
 export interface ListenLine {
   readonly line: string;
   readonly url: string;
@@ -14,8 +17,8 @@ export interface ListenLine {
 }
 
 /**
- * Takes the first JavaScript of the README of the package that a test belongs to, lets it listen on a free port and asks it once with
- * and once without need of a token.
+ * Takes the first JavaScript of the README of the package that a test belongs to, lets it listen on
+ * a free port and asks it once with and once without need of a token.
  * @param test the test's `import.meta.url`, in the package's `test` folder
  * @param guarded a path that needs a token
  * @returns status and challenge of `/health` and of that path
@@ -25,7 +28,8 @@ export function runQuickStart(test: string, listen: ListenLine, guarded = '/frie
 }
 
 /**
- * The same for what stands under `## Options in a file`, beside the `service.yaml` that stands there.
+ * The same for what stands under `## Options in a file`, beside the `service.yaml` that stands
+ * there.
  * @returns status and challenge of `/health` and of `/admin`
  */
 export async function runDescriptorExample(test: string, listen: ListenLine): Promise<string> {

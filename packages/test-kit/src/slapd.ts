@@ -1,4 +1,5 @@
-// A real OpenLDAP server on free loopback ports, with its own configuration, data and certificate. Holds no test.
+// A real OpenLDAP server on free loopback ports, with its own configuration, data and certificate.
+// Holds no test.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +15,9 @@ const SLAPADD = '/usr/sbin/slapadd';
 const SCHEMA = '/etc/ldap/schema';
 const MODULES = '/usr/lib/ldap';
 
-/** False where Debian's package `slapd` cannot be used: tests of a real directory are skipped there. */
+/**
+ * False where Debian's package `slapd` cannot be used: tests of a real directory are skipped there.
+ */
 export const hasSlapd = canRun();
 if (!hasSlapd) console.warn(`no ${SLAPD} that can be used here: tests of a real OpenLDAP are skipped`);
 
@@ -174,7 +177,9 @@ function ldifOf([dn, attributes]: LdifEntry): string {
   return [line('dn', dn), ...lines, ''].join('\n');
 }
 
-/** Not where it is missing, and not where it is kept from reading files of ours, as AppArmor does. */
+/**
+ * Not where it is missing, and not where it is kept from reading files of ours, as AppArmor does.
+ */
 function canRun(): boolean {
   if (![SLAPD, SLAPADD, SCHEMA, MODULES].every((path) => existsSync(path))) return false;
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-slapd-'));

@@ -1,4 +1,5 @@
-// An issuer on loopback: OpenID metadata and a JWK Set over real HTTP, tokens to match, and faults on demand.
+// An issuer on loopback: OpenID metadata and a JWK Set over real HTTP, tokens to match, and faults
+// on demand.
 import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -30,7 +31,10 @@ export interface RequestCounts {
 
 /** An issuer that listens. */
 export interface TestIssuer {
-  /** The issuer identifier: its own URL, `http://127.0.0.1:PORT`, or with `tls` `https://localhost:PORT`. */
+  /**
+   * The issuer identifier: its own URL, `http://127.0.0.1:PORT`, or with `tls`
+   * `https://localhost:PORT`.
+   */
   readonly issuer: string;
   readonly jwksUrl: string;
   readonly audience: string;
@@ -39,7 +43,10 @@ export interface TestIssuer {
   /** The JWK Set as it is published now. */
   readonly jwks: { readonly keys: readonly JsonObject[] };
   readonly requests: RequestCounts;
-  /** Signs claims. Defaults: `iss`, `aud`, `sub`, `iat`, `exp` in five minutes, `jti`; a claim given as undefined is left out. */
+  /**
+   * Signs claims. Defaults: `iss`, `aud`, `sub`, `iat`, `exp` in five minutes, `jti`; a claim given
+   * as undefined is left out.
+   */
   mint(claims?: MintClaims, header?: { readonly [name: string]: JsonValue | undefined }): Promise<string>;
   /** Signs with a new key from now on. The old one stays published unless `keepOld` is false. */
   rotate(options?: { readonly keepOld?: boolean }): Promise<SigningKey>;

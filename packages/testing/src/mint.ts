@@ -1,4 +1,5 @@
-// Tokens, right and wrong. `mint` signs with jose; `forge` puts together whatever bytes a test wants to see refused.
+// Tokens, right and wrong. `mint` signs with jose; `forge` puts together whatever bytes a test
+// wants to see refused.
 import type { JsonValue } from '@latchkey/core';
 import { CompactSign } from 'jose';
 import type { SigningKey } from './keys.ts';
@@ -7,8 +8,8 @@ import type { SigningKey } from './keys.ts';
 export type MintClaims = { readonly [name: string]: JsonValue | undefined };
 
 /**
- * Signs claims as they are: no defaults are added. The header has `alg`, `kid`, `typ: 'JWT'`, unless
- * `header` replaces them, and the other members of `header`.
+ * Signs claims as they are: no defaults are added. The header has `alg`, `kid`, `typ: 'JWT'`,
+ * unless `header` replaces them, and the other members of `header`.
  * @example
  * ```ts
  * const key = await generateSigningKey();

@@ -1,4 +1,5 @@
-// What is counted: so many verifications of tokens seen before, and everything that comes before them.
+// What is counted: so many verifications of tokens seen before, and everything that comes before
+// them.
 import { createScene } from './scene.ts';
 
 const times = Number(process.argv[2]);

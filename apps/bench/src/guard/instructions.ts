@@ -1,12 +1,14 @@
-// Instructions of one cached verification, counted by the processor: the same on a busy machine as on a quiet one. Needs Linux's perf, and a
-// machine that lets it count; most virtual ones do not.
+// Instructions of one cached verification, counted by the processor: the same on a busy machine as
+// on a quiet one. Needs Linux's perf, and a machine that lets it count; most virtual ones do not.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Figure } from '@latchkey/test-kit/figures';
 
 /** So many verifications are counted, beside a run with none. */
 const TIMES = 400_000;
-/** What was counted when this was written was not: this is what a hit may cost at most, generously. */
+/**
+ * What was counted when this was written was not: this is what a hit may cost at most, generously.
+ */
 const MOST = 20_000;
 
 /** Counts. Where nobody can, that is said, and is no failure. */

@@ -1,12 +1,16 @@
-// `pnpm guard`: whether the hot path has become slower, by ratios within one run that a busy machine does not move, and by instructions
-// where the processor counts them. A part of `pnpm check`; the goals themselves are for `pnpm bench speed`.
+// `pnpm guard`: whether the hot path has become slower, by ratios within one run that a busy
+// machine does not move, and by instructions where the processor counts them. A part of `pnpm
+// check`; the goals themselves are for `pnpm bench speed`.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Figure } from '@latchkey/test-kit/figures';
 import { freshCopies, inTurn, race } from '../speed/rounds.ts';
 import { countInstructions } from './instructions.ts';
 import { createScene } from './scene.ts';
 
-/** Half of what was measured when this was written, so that it fails for a regression and not for a neighbour. */
+/**
+ * Half of what was measured when this was written, so that it fails for a regression and not for a
+ * neighbour.
+ */
 const LEAST = { cached: 2.5, fresh: 0.12, malformed: 0.4 } as const;
 
 /** Runs in seconds. */

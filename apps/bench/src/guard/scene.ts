@@ -1,4 +1,5 @@
-// One symmetric key, a thousand tokens of it, and the same authenticator with and without its cache.
+// One symmetric key, a thousand tokens of it, and the same authenticator with and without its
+// cache.
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { type Authenticator, createAuthenticator, createMemoryStore } from '@latchkey/core';
 import { createSigner, generateJwk } from '@latchkey/core/signing';

@@ -1,4 +1,5 @@
-// Who uses the services: logins at the signers in turn, and requests with their tokens, fresh and older. Keeps count of all of it.
+// Who uses the services: logins at the signers in turn, and requests with their tokens, fresh and
+// older. Keeps count of all of it.
 import { createSamples, type Samples, startLoad } from '@latchkey/test-kit/load';
 import type { Answer, Service } from './service.ts';
 import type { LoginReply } from './terms.ts';
@@ -39,7 +40,10 @@ const LATER_PER_SECOND = 750;
 /** Tokens are used that long; they live a little longer. */
 const USED_FOR_MS = 8_000;
 
-/** Starts the load: a thousand requests a second with a token, of which a quarter with a token that has just been signed. */
+/**
+ * Starts the load: a thousand requests a second with a token, of which a quarter with a token that
+ * has just been signed.
+ */
 export async function startCallers(signers: readonly Service[], verifier: Service): Promise<Callers> {
   const startedAt = Date.now();
   const failures = new Map<string, { count: number; readonly at: number }>();

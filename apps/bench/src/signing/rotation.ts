@@ -1,4 +1,5 @@
-// S5 to S7: two rotations and a retirement while a thousand requests a second are served. Two signers over one directory, one verifier.
+// S5 to S7: two rotations and a retirement while a thousand requests a second are served. Two
+// signers over one directory, one verifier.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,11 +12,17 @@ import { type KeyUse, startCallers } from './callers.ts';
 import { type Service, startService } from './service.ts';
 import { AUDIENCE, ISSUER, SECRET } from './terms.ts';
 
-/** The first switch falls where the verifier has not looked again since; the second one where it has. */
+/**
+ * The first switch falls where the verifier has not looked again since; the second one where it
+ * has.
+ */
 const ROTATE_AT_MS = [3_000, 60_000] as const;
 /** Too early: it is then that the signer says when it can be. */
 const RETIRE_AT_MS = 85_000;
-/** A verifier looks again after 48 s at the latest, where it is told to keep keys for a shorter time than the 60 s that it does. */
+/**
+ * A verifier looks again after 48 s at the latest, where it is told to keep keys for a shorter time
+ * than the 60 s that it does.
+ */
 const REFUSED_WITHIN_MS = 60_000;
 
 interface Scene {
@@ -42,7 +49,8 @@ export async function rotationUnderLoad(progress: Progress): Promise<readonly Fi
   try {
     const rotating = await start('signing-process.ts', directory);
     const first = await move<RotatedKey>(rotating, 'rotate');
-    // The verifier asks the signer that does not rotate: what one has written, the other has to publish.
+    // The verifier asks the signer that does not rotate: what one has written, the other has to
+    // publish.
     const following = await start('signing-process.ts', directory);
     const verifier = await start('verifying-process.ts', `${following.url}/.well-known/jwks.json`);
     return await run({ directory, first, rotating, following, verifier, progress });

@@ -1,4 +1,5 @@
-// Throughput side by side: contestants in turn, round by round, so that the machine's noise hits all. Knows nothing of signing.
+// Throughput side by side: contestants in turn, round by round, so that the machine's noise hits
+// all. Knows nothing of signing.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { median } from '@latchkey/test-kit/load';
 

@@ -1,4 +1,5 @@
-// A signing service, a process of its own: a login, the public keys, and the two moves of a rotation. Several share one directory.
+// A signing service, a process of its own: a login, the public keys, and the two moves of a
+// rotation. Several share one directory.
 import { createServer, type IncomingMessage } from 'node:http';
 import { createDirectoryStore } from '@latchkey/core';
 import { createSigner } from '@latchkey/core/signing';

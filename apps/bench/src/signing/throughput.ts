@@ -1,4 +1,5 @@
-// S1 to S4: how many tokens a signer makes, beside what node:crypto alone does with the same key, and beside jose.
+// S1 to S4: how many tokens a signer makes, beside what node:crypto alone does with the same key,
+// and beside jose.
 
 import { createHmac, createPrivateKey, createSecretKey, randomUUID, sign, webcrypto } from 'node:crypto';
 import type { JsonObject } from '@latchkey/core';
@@ -18,7 +19,10 @@ const CLAIMS = {
   roles: ['role_a', 'role_b'],
   scope: 'friends:read messages:write',
 };
-/** Of jose's throughput. Where the key's own work is nearly all of it, the two are the same but for the machine's noise. */
+/**
+ * Of jose's throughput. Where the key's own work is nearly all of it, the two are the same but for
+ * the machine's noise.
+ */
 const LEAST = 0.95;
 /** So many are under way at a time where the work is done by other threads. */
 const AT_A_TIME = 16;

@@ -1,4 +1,5 @@
-// The chart of a run: requests a second, a bar for each service, all on one scale. SVG, written by hand.
+// The chart of a run: requests a second, a bar for each service, all on one scale. SVG, written by
+// hand.
 import type { Machine } from './machine.ts';
 import type { SpeedOptions } from './options.ts';
 import type { Bar, BarGroup } from './outcome.ts';

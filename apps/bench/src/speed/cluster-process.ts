@@ -1,4 +1,5 @@
-// A service of several workers over one port, as node:cluster makes it. The first process only starts them and tells where they listen.
+// A service of several workers over one port, as node:cluster makes it. The first process only
+// starts them and tells where they listen.
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
 import { createAuthenticator, isAuthError } from '@latchkey/core';

@@ -1,4 +1,5 @@
-// The part `cluster`: one worker beside two, under the same load. What each fetches, and what the second one adds.
+// The part `cluster`: one worker beside two, under the same load. What each fetches, and what the
+// second one adds.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';

@@ -1,4 +1,5 @@
-// One key and tokens by it, made here by node:crypto: thousands in seconds, all with the same claims but for their id.
+// One key and tokens by it, made here by node:crypto: thousands in seconds, all with the same
+// claims but for their id.
 import {
   createHmac,
   createPublicKey,

@@ -1,4 +1,5 @@
-// The process whose heap is measured: a service meets so many tokens that it has never seen, good ones and bad ones, and tells how it grew.
+// The process whose heap is measured: a service meets so many tokens that it has never seen, good
+// ones and bad ones, and tells how it grew.
 import { createHmac, randomBytes } from 'node:crypto';
 import { createAuthenticator, createMemoryStore, isAuthError } from '@latchkey/core';
 import { AUDIENCE, ISSUER } from './terms.ts';

@@ -1,4 +1,5 @@
-// The part `memory`: what is left on the heap of a process that has met a million good tokens and a million bad ones.
+// The part `memory`: what is left on the heap of a process that has met a million good tokens and a
+// million bad ones.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Progress } from '@latchkey/test-kit/progress';

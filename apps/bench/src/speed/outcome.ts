@@ -1,4 +1,5 @@
-// What a part of the run hands back: figures against the goals, everything that was measured, and bars for the chart.
+// What a part of the run hands back: figures against the goals, everything that was measured, and
+// bars for the chart.
 import type { Figure } from '@latchkey/test-kit/figures';
 
 /** Everything that was measured of one kind, for the report. */

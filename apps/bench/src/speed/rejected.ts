@@ -1,4 +1,5 @@
-// The part `rejected`: what it costs to refuse a token, beside accepting a new one. Each kind of bad token in as many copies as there are good.
+// The part `rejected`: what it costs to refuse a token, beside accepting a new one. Each kind of
+// bad token in as many copies as there are good.
 import { isAuthError } from '@latchkey/core';
 import type { Progress } from '@latchkey/test-kit/progress';
 import { type Deck, withWrongSignature } from './deck.ts';

@@ -1,4 +1,5 @@
-// Work side by side in this process: contestants in turn, round by round, so that the machine's noise hits all. Knows nothing of tokens.
+// Work side by side in this process: contestants in turn, round by round, so that the machine's
+// noise hits all. Knows nothing of tokens.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { median } from '@latchkey/test-kit/load';
 import type { SpeedOptions } from './options.ts';
@@ -74,7 +75,10 @@ async function slice({ prepare }: Contestant, sliceMs: number): Promise<number> 
   return (ms / times) * 1000;
 }
 
-/** Gives copies of texts in turn. A token that arrives is a string that nobody has seen: V8 has not hashed it, and it is nobody's same. */
+/**
+ * Gives copies of texts in turn. A token that arrives is a string that nobody has seen: V8 has not
+ * hashed it, and it is nobody's same.
+ */
 export function freshCopies(texts: readonly string[]): (count: number) => string[] {
   const bytes = texts.map((text) => Buffer.from(text, 'latin1'));
   let next = 0;

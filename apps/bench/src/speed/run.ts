@@ -30,7 +30,10 @@ const LETTERS: Readonly<Record<Part, string>> = {
   cluster: 'C',
 };
 
-/** Runs the parts that are asked for. Rejects only if the run itself breaks, or nobody knows what is asked for. */
+/**
+ * Runs the parts that are asked for. Rejects only if the run itself breaks, or nobody knows what is
+ * asked for.
+ */
 export async function speed(given: readonly string[]): Promise<readonly Figure[]> {
   const options = readSpeedOptions(given);
   const progress = startProgress();

@@ -1,4 +1,5 @@
-// The part `selection`: whether many keys, keysets or issuers make a token dearer. By HMAC, the cheapest signature, and without the cache.
+// The part `selection`: whether many keys, keysets or issuers make a token dearer. By HMAC, the
+// cheapest signature, and without the cache.
 import { createHmac, randomBytes } from 'node:crypto';
 import { createAuthenticator, createMemoryStore, type JsonObject, type KeysetOptions } from '@latchkey/core';
 import type { Progress } from '@latchkey/test-kit/progress';
@@ -30,7 +31,10 @@ const SHAPES: readonly Shape[] = [
 ];
 /** So many tokens are in rotation, by as many keys as there are. */
 const TOKENS = 1_000;
-/** Of the time that a token takes by the only key of the only keyset. What differs are caches of the processor. */
+/**
+ * Of the time that a token takes by the only key of the only keyset. What differs are caches of the
+ * processor.
+ */
 const MOST = 1.25;
 const UNCACHED = { cache: false } as const;
 
@@ -96,7 +100,8 @@ function tokenOf(key: Key | undefined, number: number): string {
   if (key === undefined) throw new Error('no key');
   const now = Math.floor(Date.now() / 1000);
   const claims = { iss: key.issuer, aud: AUDIENCE, sub: 'alice', iat: now, exp: now + 86_400 };
-  // With one key too, each token has a header of its own: what it saves to know a header again is not to be measured.
+  // With one key too, each token has a header of its own: what it saves to know a header again is
+  // not to be measured.
   const header = { alg: 'HS256', typ: 'JWT', kid: key.kid, number };
   const input = [header, claims]
     .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))

@@ -1,4 +1,5 @@
-// The part `start`: what an adapter adds to the start of a service, and to its disk. Of the packages as they are published, installed by npm.
+// The part `start`: what an adapter adds to the start of a service, and to its disk. Of the
+// packages as they are published, installed by npm.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,7 +50,10 @@ interface Installed {
 const WORKSPACE = fileURLToPath(new URL('../../../..', import.meta.url));
 const execute = promisify(execFile);
 
-/** Measures all adapters. Without a package registry nothing can be installed: that is missed, and said. */
+/**
+ * Measures all adapters. Without a package registry nothing can be installed: that is missed, and
+ * said.
+ */
 export async function starting(options: SpeedOptions, progress: Progress): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'));
   const findings: Finding[] = [];

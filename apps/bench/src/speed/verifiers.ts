@@ -1,4 +1,5 @@
-// Who verifies a token in this process: Latchkey, node:crypto alone, and the packages beside it, each in its fastest form with the same checks.
+// Who verifies a token in this process: Latchkey, node:crypto alone, and the packages beside it,
+// each in its fastest form with the same checks.
 import { createHmac, timingSafeEqual, verify, webcrypto } from 'node:crypto';
 import { type Authenticator, createAuthenticator, createMemoryStore } from '@latchkey/core';
 import { JwtVerifier } from 'aws-jwt-verify';
@@ -37,7 +38,10 @@ export function latchkey(authenticator: Authenticator, copies: Copies): Contesta
   return inTurn(LATCHKEY, copies, (token) => authenticator.verify(token));
 }
 
-/** fast-jwt with its cache: of hashes as it comes, and by the tokens themselves, which its README warns of. */
+/**
+ * fast-jwt with its cache: of hashes as it comes, and by the tokens themselves, which its README
+ * warns of.
+ */
 export function cachedExisting(deck: Deck, copies: Copies): readonly Contestant[] {
   const hashed = createVerifier({ ...fastJwtOptions(deck), cache: true });
   const whole = createVerifier({ ...fastJwtOptions(deck), cache: true, cacheKeyBuilder: (token) => token });
@@ -47,7 +51,10 @@ export function cachedExisting(deck: Deck, copies: Copies): readonly Contestant[
   ];
 }
 
-/** What node:crypto alone takes for the signature, twice to tell the noise: bytes and key are ready, and nothing else is looked at. */
+/**
+ * What node:crypto alone takes for the signature, twice to tell the noise: bytes and key are ready,
+ * and nothing else is looked at.
+ */
 export function nodeAlone({ algorithm, key }: Deck, tokens: readonly string[]): readonly Contestant[] {
   const signed = tokens.map((token) => {
     const at = token.lastIndexOf('.');

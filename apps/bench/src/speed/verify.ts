@@ -1,4 +1,5 @@
-// The part `verify`: what a token costs in this process, one that was seen before and one that is new, beside everybody else.
+// The part `verify`: what a token costs in this process, one that was seen before and one that is
+// new, beside everybody else.
 import type { Progress } from '@latchkey/test-kit/progress';
 import type { Deck } from './deck.ts';
 import type { SpeedOptions } from './options.ts';

@@ -1,4 +1,5 @@
-// `pnpm soak descriptor`: R20. A service that follows its descriptor, under load, while that changes: a hundred times well, and then badly.
+// `pnpm soak descriptor`: R20. A service that follows its descriptor, under load, while that
+// changes: a hundred times well, and then badly.
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +17,10 @@ const RELOADS = 100;
 /** Two bad texts of each kind. */
 const ROUNDS_OF_BAD = 2;
 const QUIET_MS = 8_000;
-/** A change is taken 100 ms after the last word of it, and a source that cannot be reached has 5 s to answer. */
+/**
+ * A change is taken 100 ms after the last word of it, and a source that cannot be reached has 5 s
+ * to answer.
+ */
 const NOTICED_MS = 15_000;
 const TOKENS = 100;
 

@@ -1,4 +1,5 @@
-// A service that follows a descriptor, a process of its own: tells its parent where it listens, and what comes of each change.
+// A service that follows a descriptor, a process of its own: tells its parent where it listens, and
+// what comes of each change.
 import { subscribe } from 'node:diagnostics_channel';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,5 @@
-// The load's end of the service: starts it, asks it over HTTP, and counts what it tells of its descriptor.
+// The load's end of the service: starts it, asks it over HTTP, and counts what it tells of its
+// descriptor.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';

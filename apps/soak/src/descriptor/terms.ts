@@ -1,4 +1,5 @@
-// What the descriptors of this application say. Each version differs in what it asks, and all of them take the same tokens.
+// What the descriptors of this application say. Each version differs in what it asks, and all of
+// them take the same tokens.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@latchkey/core';
 import type { RemoteIssuer } from '../issuer-handle.ts';
@@ -14,7 +15,10 @@ export interface Trusted {
   readonly inline: { readonly issuer: string; readonly keys: readonly JsonObject[] };
 }
 
-/** A version: the order of keysets, a keyset that comes and goes, rules and the realm change from one to the next. */
+/**
+ * A version: the order of keysets, a keyset that comes and goes, rules and the realm change from
+ * one to the next.
+ */
 export function descriptorOf({ remote, inline }: Trusted, version: number): string {
   const keySets = [
     { issuer: remote.issuer, jwksUrl: remote.jwksUrl, allowHttp: true },
@@ -34,7 +38,10 @@ export function descriptorOf({ remote, inline }: Trusted, version: number): stri
 /** What challenges call the version that is in force. */
 export const versionName = (version: number): string => `version-${version}`;
 
-/** Texts that nobody can follow: no YAML, half of one, an unknown option, no keys, a source that is not there, and no text at all. */
+/**
+ * Texts that nobody can follow: no YAML, half of one, an unknown option, no keys, a source that is
+ * not there, and no text at all.
+ */
 export function invalidTexts(trusted: Trusted): readonly string[] {
   const whole = descriptorOf(trusted, 0);
   const closedPort = { issuer: 'urn:down', jwksUrl: 'http://127.0.0.1:1/jwks.json', allowHttp: true };

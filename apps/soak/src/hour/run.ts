@@ -1,5 +1,6 @@
-// `pnpm soak hour [--minutes=60]`: R21. Most of a processor's time for an hour, keys that rotate, and
-// one hostile request in ten. A wrong decision of either kind counts, and how the latency drifts.
+// `pnpm soak hour [--minutes=60]`: R21. Most of a processor's time for an hour, keys that rotate,
+// and one hostile request in ten. A wrong decision of either kind counts, and how the latency
+// drifts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Authenticator } from '@latchkey/core';
@@ -16,7 +17,10 @@ const ROTATE_EVERY_MS = 300_000;
 const PUBLISHED_AHEAD_MS = 12_000;
 /** The hour in parts, each with a latency of its own: the first and the last are compared. */
 const PARTS = 20;
-/** Ten times as many as the cache keeps: half of the requests have a token that has to be verified anew. */
+/**
+ * Ten times as many as the cache keeps: half of the requests have a token that has to be verified
+ * anew.
+ */
 const TOKENS = 5_000;
 const OFTEN = 100;
 const KEPT = 500;
@@ -33,7 +37,10 @@ interface Supply {
   hostile: () => string;
 }
 
-/** Runs it. Rejects only if the run itself breaks, or for an argument that is not a number of minutes. */
+/**
+ * Runs it. Rejects only if the run itself breaks, or for an argument that is not a number of
+ * minutes.
+ */
 export async function hour(given: readonly string[]): Promise<readonly Figure[]> {
   const minutes = readMinutes(given);
   const progress = startProgress();
@@ -157,7 +164,10 @@ async function supplyOf(issuer: RemoteIssuer): Promise<Supply> {
   return { good, hostile: () => (forging++ % 6 === 0 ? randomKid() : forged()) };
 }
 
-/** The rate at which the load takes its share of the processor, found in steps: each corrects the last. */
+/**
+ * The rate at which the load takes its share of the processor, found in steps: each corrects the
+ * last.
+ */
 async function rateFor(authenticator: Authenticator, supply: Supply): Promise<number> {
   let rate = 2_000;
   for (let step = 0; step < CALIBRATIONS; step++) {

@@ -1,4 +1,5 @@
-// Time that passes: R9's second half, keys that reach the end of their lifetime, and R22, a wall clock that jumps.
+// Time that passes: R9's second half, keys that reach the end of their lifetime, and R22, a wall
+// clock that jumps.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { duration, type Figure } from '@latchkey/test-kit/figures';
 import { startLoad } from '@latchkey/test-kit/load';
@@ -6,7 +7,10 @@ import { authenticatorOf, inTurn, type Stage, watchAttempts } from './subject.ts
 
 const HOUR_MS = 3_600_000;
 
-/** R22, and R9's second half: one authenticator's clock jumps, the other's does not, and the refresh at 48 s comes to both. */
+/**
+ * R22, and R9's second half: one authenticator's clock jumps, the other's does not, and the refresh
+ * at 48 s comes to both.
+ */
 export async function clockJumps({ issuers }: Stage): Promise<readonly Figure[]> {
   const cacheControl = 'max-age=60';
   const [jumping, steady] = await Promise.all([
@@ -26,7 +30,8 @@ export async function clockJumps({ issuers }: Stage): Promise<readonly Figure[]>
       {
         call: () => {
           let settled = false;
-          // A request that has its key at hand is answered before the event loop takes its next turn.
+          // A request that has its key at hand is answered before the event loop takes its next
+          // turn.
           setImmediate(() => {
             if (!settled) waited++;
           });

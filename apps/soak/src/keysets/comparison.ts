@@ -1,9 +1,13 @@
-// Latency side by side: calls that should not differ, made in turn in the same milliseconds, so that the machine's noise hits all.
+// Latency side by side: calls that should not differ, made in turn in the same milliseconds, so
+// that the machine's noise hits all.
 
 import type { Figure } from '@latchkey/test-kit/figures';
 import { createSamples, median, type Samples, startLoad } from '@latchkey/test-kit/load';
 
-/** A scenario whose latency is compared with that of an authenticator over an issuer that nothing is wrong with. */
+/**
+ * A scenario whose latency is compared with that of an authenticator over an issuer that nothing is
+ * wrong with.
+ */
 export interface Contestant {
   readonly call: () => Promise<unknown>;
   /** Brings the fault about. */
@@ -34,7 +38,10 @@ export interface Comparison {
 
 const ROUND_MS = 5_000;
 
-/** Starts calling everybody in turn, the baseline twice. The result is in the order of the contestants. */
+/**
+ * Starts calling everybody in turn, the baseline twice. The result is in the order of the
+ * contestants.
+ */
 export function startComparison(
   baseline: () => Promise<unknown>,
   contestants: readonly Contestant[],

@@ -1,4 +1,5 @@
-// Tokens with kids that nobody has: R6 with the issuer up, R7 with it down, R8 with a real rotation in the middle.
+// Tokens with kids that nobody has: R6 with the issuer up, R7 with it down, R8 with a real rotation
+// in the middle.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Authenticator } from '@latchkey/core';
 import { duration, type Figure } from '@latchkey/test-kit/figures';
@@ -15,15 +16,17 @@ import {
 const FLOOD_PER_SECOND = 10_000;
 const MINUTE_MS = 60_000;
 const ROUNDS = 10;
-/** What one p99 is taken over: the same everywhere, so that a hiccup of the machine weighs the same. */
+/**
+ * What one p99 is taken over: the same everywhere, so that a hiccup of the machine weighs the same.
+ */
 const SLICE_MS = 750;
 const FLOOD_SLICES = 8;
 /** The rounds in which the issuer rotates. */
 const ROTATING = [2, 6];
 
 /**
- * R6 and R8, in rounds, so that all parts see the same machine: no flood; as many tokens that are refused for their issuer, which
- * shows what any such flood costs a process; the flood of kids.
+ * R6 and R8, in rounds, so that all parts see the same machine: no flood; as many tokens that are
+ * refused for their issuer, which shows what any such flood costs a process; the flood of kids.
  */
 export async function floodWhileUp({ issuers, progress }: Stage): Promise<readonly Figure[]> {
   const issuer = await issuers.create();

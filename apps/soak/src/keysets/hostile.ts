@@ -85,7 +85,10 @@ export async function isolation({ issuers }: Stage, healthy: RemoteIssuer): Prom
   };
 }
 
-/** R11: three answers that are too large, each met by a process of its own, for the sake of its size. */
+/**
+ * R11: three answers that are too large, each met by a process of its own, for the sake of its
+ * size.
+ */
 export async function hugeAnswers({ issuers }: Stage): Promise<readonly Figure[]> {
   const faults: readonly (readonly [name: string, fault: Fault])[] = [
     ['endless', { kind: 'endless' }],

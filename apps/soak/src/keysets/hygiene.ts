@@ -128,7 +128,10 @@ async function timeOf(work: Promise<unknown>): Promise<number> {
   return performance.now() - began;
 }
 
-/** Every socket that this process holds, also those that would not keep it alive. Linux; elsewhere 0. */
+/**
+ * Every socket that this process holds, also those that would not keep it alive. Linux; elsewhere
+ * 0.
+ */
 function openSockets(): number {
   if (process.platform !== 'linux') return 0;
   return readdirSync('/proc/self/fd').filter((fd) => {

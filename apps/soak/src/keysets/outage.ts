@@ -11,7 +11,10 @@ const MAX_BACKOFF_MS = 30_000;
 const DEADLINE_MS = 5_000;
 const MAX_REFUSAL_MS = 50;
 
-/** R4: the issuer goes down just after its keys were read, and stays down beyond their lifetime of 60 s. */
+/**
+ * R4: the issuer goes down just after its keys were read, and stays down beyond their lifetime of
+ * 60 s.
+ */
 export async function warmOutage({ issuers }: Stage): Promise<Contestant> {
   const issuer = await issuers.create({ cacheControl: 'max-age=60' });
   const authenticator = authenticatorOf(issuer);
@@ -38,7 +41,8 @@ export async function warmOutage({ issuers }: Stage): Promise<Contestant> {
       await authenticator.close();
       const last = watch.attempts.at(-1);
       const nextInMs = (last?.endedAt ?? 0) + (last?.retryInMs ?? 0) - began;
-      // The cap is jittered by a tenth either way, which an hour evens out; anything else is taken as it is.
+      // The cap is jittered by a tenth either way, which an hour evens out; anything else is taken
+      // as it is.
       const waitMs = last?.retryInMs ?? 0;
       const spacingMs = Math.abs(waitMs - MAX_BACKOFF_MS) <= MAX_BACKOFF_MS / 10 ? MAX_BACKOFF_MS : waitMs;
       const perHour = attempts + 1 + (HOUR_MS - nextInMs) / spacingMs;
@@ -55,7 +59,10 @@ export async function warmOutage({ issuers }: Stage): Promise<Contestant> {
   };
 }
 
-/** R5: the issuer hangs when the service starts, then refuses, and comes back when the engine waits longest. */
+/**
+ * R5: the issuer hangs when the service starts, then refuses, and comes back when the engine waits
+ * longest.
+ */
 export async function coldOutage({ issuers, progress }: Stage): Promise<readonly Figure[]> {
   const issuer = await issuers.create();
   const token = inTurn(await issuer.mint(100));

@@ -4,12 +4,18 @@ import { duration, type Figure } from '@latchkey/test-kit/figures';
 import { codeOf, failedText, startLoad, type Tally } from '@latchkey/test-kit/load';
 import { authenticatorOf, inTurn, type Stage } from './subject.ts';
 
-/** The engine looks for an unknown kid once in 10 s: rotations that are to be found at once are a little further apart. */
+/**
+ * The engine looks for an unknown kid once in 10 s: rotations that are to be found at once are a
+ * little further apart.
+ */
 const BETWEEN_ROTATIONS_MS = 10_500;
 const TOKENS = 100;
 const LIFETIME_MS = 60_000;
 
-/** R1: the new key is published before it signs. Two keysets, so that ten rotations fit into a minute. */
+/**
+ * R1: the new key is published before it signs. Two keysets, so that ten rotations fit into a
+ * minute.
+ */
 export async function rotationWithOverlap(stage: Stage): Promise<readonly Figure[]> {
   const runs = await Promise.all([overlapping(stage, 5, 500), overlapping(stage, 5, 500)]);
   const failed = runs.reduce((sum, { tally }) => sum + tally.failed, 0);

@@ -1,4 +1,5 @@
-// `pnpm soak keysets`: what runs when. Scenarios share a phase only if none of them disturbs what another one measures.
+// `pnpm soak keysets`: what runs when. Scenarios share a phase only if none of them disturbs what
+// another one measures.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Figure } from '@latchkey/test-kit/figures';
 import { startProgress } from '@latchkey/test-kit/progress';

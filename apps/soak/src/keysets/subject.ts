@@ -1,4 +1,5 @@
-// What every keyset scenario needs: an authenticator for a remote issuer, tokens in turn, forged kids, and what the engine tells.
+// What every keyset scenario needs: an authenticator for a remote issuer, tokens in turn, forged
+// kids, and what the engine tells.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -23,7 +24,10 @@ export function keysetOf({ issuer, jwksUrl }: RemoteIssuer): KeysetOptions {
   return { issuer, jwksUrl, allowHttp: true };
 }
 
-/** An authenticator for one issuer, by its JWK Set URL unless the options say otherwise. Has read nothing yet. */
+/**
+ * An authenticator for one issuer, by its JWK Set URL unless the options say otherwise. Has read
+ * nothing yet.
+ */
 export function authenticatorOf(
   issuer: RemoteIssuer,
   options: Partial<AuthenticatorOptions> = {},

@@ -1,4 +1,5 @@
-// What an endpoint's acceptance of one token looks like, and whether a principal comes of exactly that. Knows no endpoint.
+// What an endpoint's acceptance of one token looks like, and whether a principal comes of exactly
+// that. Knows no endpoint.
 import { createHash } from 'node:crypto';
 import type { Principal } from '@latchkey/core';
 

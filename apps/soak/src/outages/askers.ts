@@ -1,4 +1,5 @@
-// Who asks for groups while the directory comes and goes, and whether each answer is exactly right. Makes no load.
+// Who asks for groups while the directory comes and goes, and whether each answer is exactly right.
+// Makes no load.
 import { type Authenticator, createAuthenticator, createMemoryStore, isAuthError } from '@latchkey/core';
 import { createLdapGroups, type LdapGroups } from '@latchkey/ldap';
 import { GROUPS, PEOPLE } from '@latchkey/test-kit/directory';
@@ -36,7 +37,10 @@ export interface Asker {
 
 /** Both ways, each over connections of its own. */
 export interface Askers {
-  /** As a service does: a request, its token, and then groups, behind the breaker that sources of groups have. */
+  /**
+   * As a service does: a request, its token, and then groups, behind the breaker that sources of
+   * groups have.
+   */
   readonly service: Asker;
   /** The resolver, and nothing around it. */
   readonly resolver: Asker;

@@ -1,4 +1,5 @@
-// Calls to a port as undici begins them: what a breaker lets through, also where nobody listens who could count. Changes nothing.
+// Calls to a port as undici begins them: what a breaker lets through, also where nobody listens who
+// could count. Changes nothing.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { sharedNow } from './companion.ts';
 

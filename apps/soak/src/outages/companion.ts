@@ -1,4 +1,5 @@
-// A process beside the measured one, told what to do by name: both ends of the pipe. Knows nothing of what is done.
+// A process beside the measured one, told what to do by name: both ends of the pipe. Knows nothing
+// of what is done.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -55,7 +56,10 @@ export function startCompanion<M extends Moves>(file: string): Companion<M> {
   };
 }
 
-/** A companion's end. When the measured process ends, however it does, `end` is called and then this one ends. */
+/**
+ * A companion's end. When the measured process ends, however it does, `end` is called and then this
+ * one ends.
+ */
 export function serve(moves: Moves, end: () => unknown = () => {}): void {
   process.on('message', async (message) => {
     const { seq, name, given } = message as Request;

@@ -1,4 +1,5 @@
-// The other process: a real slapd, its child, killed and started as it is told. It reads what slapd logs, so that nobody else has to.
+// The other process: a real slapd, its child, killed and started as it is told. It reads what slapd
+// logs, so that nobody else has to.
 import { createAuthority } from '@latchkey/test-kit/certificate';
 import { ENTRIES } from '@latchkey/test-kit/directory';
 import { type Slapd, startSlapd } from '@latchkey/test-kit/slapd';

@@ -1,4 +1,5 @@
-// R18: a directory is killed and started a hundred times under load, and then asked for names that are none.
+// R18: a directory is killed and started a hundred times under load, and then asked for names that
+// are none.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAuthError } from '@latchkey/core';
 import { INJECTIONS, ODD } from '@latchkey/test-kit/directory';

@@ -1,4 +1,5 @@
-// The other process: remote endpoints on loopback that accept the tokens they know, or misbehave, and keep count of who came when.
+// The other process: remote endpoints on loopback that accept the tokens they know, or misbehave,
+// and keep count of who came when.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -66,7 +67,10 @@ const moves = {
   know(id: number, tokens: readonly string[]): void {
     for (const token of tokens) endpointOf(id).known.add(token);
   },
-  /** Misbehaves on every request until called without a fault. @returns since when, by `sharedNow()` */
+  /**
+   * Misbehaves on every request until called without a fault.
+   * @returns since when, by `sharedNow()`
+   */
   async behave(id: number, fault?: Fault): Promise<number> {
     const endpoint = endpointOf(id);
     const { server, port } = endpoint;
@@ -104,7 +108,8 @@ function endpointOf(id: number): Endpoint {
 }
 
 async function listen(server: Server, port: number): Promise<number> {
-  // Longer than a run: a connection that is closed as it is used again would count as a failure of ours.
+  // Longer than a run: a connection that is closed as it is used again would count as a failure of
+  // ours.
   server.keepAliveTimeout = 600_000;
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');

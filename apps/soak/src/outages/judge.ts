@@ -1,4 +1,5 @@
-// Judges what comes of every token that is presented, by what the endpoint was able to say at that time. Makes no load.
+// Judges what comes of every token that is presented, by what the endpoint was able to say at that
+// time. Makes no load.
 import { type Authenticator, isAuthError } from '@latchkey/core';
 import { isOfAcceptance } from './acceptance.ts';
 import { sharedNow } from './companion.ts';
@@ -11,7 +12,9 @@ export type Era = 'says' | 'changes' | 'mute';
 export interface Verdicts {
   readonly requests: number;
   readonly principals: number;
-  /** Principals of tokens that the endpoint did not accept, and requests that passed without any. */
+  /**
+   * Principals of tokens that the endpoint did not accept, and requests that passed without any.
+   */
   readonly failOpen: number;
   /** Answers that are wrong in another way, by what they were: `401 token_rejected while mute`. */
   readonly odd: ReadonlyMap<string, number>;
@@ -26,7 +29,10 @@ export interface Judge {
   /** Presents a token. Never rejects. */
   present(kind: 'valid' | 'forged'): Promise<void>;
   era(era: Era): void;
-  /** When the call began that made the endpoint be asked about this token at this time, by `sharedNow()`. Known until it can say again. */
+  /**
+   * When the call began that made the endpoint be asked about this token at this time, by
+   * `sharedNow()`. Known until it can say again.
+   */
   begunAt(token: string, asked: number): number | undefined;
   /** When the first principal came since the era began, by `sharedNow()`. */
   readonly firstPrincipal: number | undefined;

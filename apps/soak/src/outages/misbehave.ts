@@ -1,9 +1,13 @@
-// Ways in which a remote endpoint cannot say. Whatever looks like an acceptance would be one of the very token that was asked about.
+// Ways in which a remote endpoint cannot say. Whatever looks like an acceptance would be one of the
+// very token that was asked about.
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 
-/** What an endpoint does instead of answering. Each has several forms, which take turns; `down` is not listening. */
+/**
+ * What an endpoint does instead of answering. Each has several forms, which take turns; `down` is
+ * not listening.
+ */
 export type Fault = 'hang' | 'error' | 'lie' | 'redirect' | 'flood' | 'reset' | 'down';
 
 /** One form of a fault. */

@@ -12,7 +12,10 @@ export interface Course {
   readonly slowestMs: number;
   /** Whether the breaker was seen open. */
   readonly opened: boolean;
-  /** How often it was closed while nobody could say: an answer that was under way from before does that. */
+  /**
+   * How often it was closed while nobody could say: an answer that was under way from before does
+   * that.
+   */
   readonly closings: number;
   /** From then, or from the beginning of the outage if it was not, to its end. */
   readonly lastedMs: number;

@@ -1,4 +1,5 @@
-// R17: an endpoint that validates tokens fails in every way it can, under load, and comes back after each. Judges no figure.
+// R17: an endpoint that validates tokens fails in every way it can, under load, and comes back
+// after each. Judges no figure.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AuthenticatorOptions, createAuthenticator } from '@latchkey/core';
 import type { Figure } from '@latchkey/test-kit/figures';
@@ -24,7 +25,8 @@ interface Outage {
 const OUTAGES: readonly Outage[] = [
   { fault: 'hang', lastsMs: 6_000, perSecond: 2_000 },
   { fault: 'error', lastsMs: 4_500, perSecond: 2_000 },
-  // These are odd and no failures: everybody goes on asking, and both processes have work with that.
+  // These are odd and no failures: everybody goes on asking, and both processes have work with
+  // that.
   { fault: 'lie', lastsMs: 5_000, perSecond: 400 },
   { fault: 'redirect', lastsMs: 3_000, perSecond: 400 },
   { fault: 'flood', lastsMs: 6_000, perSecond: 2_000 },
@@ -108,7 +110,10 @@ async function createSides(endpoints: Companion<EndpointMoves>): Promise<readonl
   ];
 }
 
-/** One outage at both endpoints, at the one a little after the other: what waits for both is not to be dealt with at the same time. */
+/**
+ * One outage at both endpoints, at the one a little after the other: what waits for both is not to
+ * be dealt with at the same time.
+ */
 async function strike(scene: Scene, outage: Outage): Promise<readonly Course[]> {
   scene.vitals.take();
   const courses = await Promise.all(
@@ -166,7 +171,10 @@ async function firstPrincipal(judge: Judge): Promise<number | undefined> {
   return judge.firstPrincipal;
 }
 
-/** When its breaker was first seen open, within two milliseconds, by `sharedNow()`, and how often it was closed after that. */
+/**
+ * When its breaker was first seen open, within two milliseconds, by `sharedNow()`, and how often it
+ * was closed after that.
+ */
 function watchBreaker({ authenticator }: Judge): {
   stop(): { readonly opened: number | undefined; readonly closings: number };
 } {

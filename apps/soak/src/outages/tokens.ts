@@ -1,4 +1,5 @@
-// Tokens as requests bring them: those that an endpoint is told to know, and all kinds that it does not. Verifies nothing.
+// Tokens as requests bring them: those that an endpoint is told to know, and all kinds that it does
+// not. Verifies nothing.
 import type { RequestView } from '@latchkey/core/adapter';
 import { forge, mint, type SigningKey } from '@latchkey/testing';
 
@@ -18,11 +19,16 @@ export interface Tokens {
   readonly known: readonly string[];
   /** One of these, in turn. */
   valid(): Presented;
-  /** One that it must not accept, each of another kind than the one before, and hardly ever the same twice. */
+  /**
+   * One that it must not accept, each of another kind than the one before, and hardly ever the same
+   * twice.
+   */
   forged(): Presented;
 }
 
-/** Signs tokens with a key that the authenticator's keyset has: by their key all of them are good. */
+/**
+ * Signs tokens with a key that the authenticator's keyset has: by their key all of them are good.
+ */
 export async function createTokens(key: SigningKey, count: number): Promise<Tokens> {
   const known = await mintMany(key, count);
   // Revoked, say: a keyset would accept them, and the endpoint is there so that nobody does.

@@ -1,12 +1,22 @@
-// What a run does to its own process: how long the event loop stood still, memory, and errors that nobody caught.
+// What a run does to its own process: how long the event loop stood still, memory, and errors that
+// nobody caught.
 
 /** What was seen since this was last asked. */
 export interface Vital {
-  /** The longest that the event loop stood still. Where others want the machine too, this is theirs as well. */
+  /**
+   * The longest that the event loop stood still. Where others want the machine too, this is theirs
+   * as well.
+   */
   readonly stillMs: number;
-  /** The same, less the time for which this thread was not at work: no more than that is its own doing. */
+  /**
+   * The same, less the time for which this thread was not at work: no more than that is its own
+   * doing.
+   */
   readonly heldMs: number;
-  /** How much more memory there was at most than at its beginning, and how much of it was buffers at most. */
+  /**
+   * How much more memory there was at most than at its beginning, and how much of it was buffers at
+   * most.
+   */
   readonly grownMiB: number;
   readonly buffersMiB: number;
 }

@@ -1,4 +1,5 @@
-// The load client: as many requests as the server takes, from a process of its own, over 32 connections. Knows nothing of who is asked.
+// The load client: as many requests as the server takes, from a process of its own, over 32
+// connections. Knows nothing of who is asked.
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// Who is compared on which framework. Only names: each framework's own file knows how they are set up.
+// Who is compared on which framework. Only names: each framework's own file knows how they are set
+// up.
 
 /** A service on a framework. */
 export interface Contestant {

@@ -23,7 +23,8 @@ export const starters: Starters<FastifyInstance> = {
     }));
   },
 
-  // As the README of get-jwks has it. The path of the JWK Set is said, because this one's is another.
+  // As the README of get-jwks has it. The path of the JWK Set is said, because this one's is
+  // another.
   'fastify-jwt-jwks'(terms) {
     const { origin, pathname } = new URL(terms.jwksUrl);
     const getJwks = buildGetJwks({ jwksPath: pathname });

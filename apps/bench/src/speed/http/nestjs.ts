@@ -1,4 +1,5 @@
-// NestJS on Express: one route, and the guard before it. Each is set up as its README says; decorators are called as TypeScript calls them.
+// NestJS on Express: one route, and the guard before it. Each is set up as its README says;
+// decorators are called as TypeScript calls them.
 import 'reflect-metadata';
 import { Auth, LatchkeyModule, RequireClaims } from '@latchkey/nestjs';
 import {

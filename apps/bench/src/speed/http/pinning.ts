@@ -1,4 +1,5 @@
-// Which process runs on which core: servers on one, their client on another, where the machine lets us say so.
+// Which process runs on which core: servers on one, their client on another, where the machine lets
+// us say so.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 

@@ -1,4 +1,5 @@
-// The part `http`: every framework, every contestant on it, in turn, round by round, so that the machine's noise hits all.
+// The part `http`: every framework, every contestant on it, in turn, round by round, so that the
+// machine's noise hits all.
 
 import { median } from '@latchkey/test-kit/load';
 import type { Progress } from '@latchkey/test-kit/progress';
@@ -13,7 +14,10 @@ import { type Contestant, FRAMEWORKS, type Framework } from './contestants.ts';
 import { createPinning, type Pinning } from './pinning.ts';
 import { type Server, startServer } from './server.ts';
 
-/** A contestant that listens, and what came of its turns: requests a second, by the tokens that were sent. */
+/**
+ * A contestant that listens, and what came of its turns: requests a second, by the tokens that were
+ * sent.
+ */
 interface Lane {
   readonly contestant: Contestant;
   readonly server: Server;

@@ -1,4 +1,5 @@
-// One contestant's service, a process of its own: listens, tells its parent where, and ends with it.
+// One contestant's service, a process of its own: listens, tells its parent where, and ends with
+// it.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Terms } from '../terms.ts';
