@@ -306,7 +306,7 @@ describe('add', () => {
 });
 
 describe('generate', () => {
-  it('AK-21 AK-22 makes a key that signs, and a keyset that verifies', async () => {
+  it('AK-6 AK-21 AK-22 makes a key that signs, and a keyset that verifies', async () => {
     const { code, stdout, stderr } = await latchkey(
       'jwks generate my-service --key-id k --issuer https://me',
     );
@@ -377,7 +377,7 @@ describe('generate', () => {
     expect(existsSync(join(cwd, 'secrets/k'))).toBe(false);
   });
 
-  it('S12 makes HMAC keys only when told that they are symmetric', async () => {
+  it('AK-6 S12 makes HMAC keys only when told that they are symmetric', async () => {
     expect(await latchkey('jwks generate --algorithm HS256 --issuer i')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('--symmetric'),

@@ -54,7 +54,7 @@ async function started(metadata: Parameters<typeof create>[0]): Promise<string> 
 const get = async (url: string) =>
   (await fetch(url, { headers: { authorization: `Bearer ${await issuer.mint()}` } })).status;
 
-describe('AK-6: one engine', () => {
+describe('one authenticator for the same options', () => {
   it('the same options in several modules, once or twice each, are fetched for once', async () => {
     const options = optionsFor(issuer);
     const feature = (path: string) =>
