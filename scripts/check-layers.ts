@@ -41,7 +41,7 @@ export const RULES: Rules = {
     'apps/koa': ['*'],
     'apps/nestjs': ['*'],
     'apps/soak': ['*'],
-    scripts: ['@latchkey/core/tools'],
+    scripts: ['@latchkey/core', '@latchkey/core/adapter', '@latchkey/core/tools'],
   },
   foreign: { 'packages/core': ['lru-cache', 're2js', 'undici', 'yaml', 'node:*'] },
   pending: [],

@@ -1,47 +1,110 @@
 // The two errors of the library, and the one table that says how a refusal is answered. Nothing here decides.
 import { bearerChallenge } from './challenge.ts';
 
-/** Every reason for which a request is refused, with the status of the answer. A closed list. */
+/**
+ * Every reason for which a request is refused, with the status of the answer. A closed list. Each says what
+ * it means and, as remarks, what who runs the service does next: docs/errors.md is made of it.
+ */
 export interface AuthErrorCodes {
-  /** The request has no token, and the route needs one. */
+  /**
+   * The request has no token, and the route needs one.
+   * @remarks The client has to send a token. If many do not, look for a proxy that drops the header, and at `tokenFrom`.
+   */
   readonly credentials_missing: 401;
-  /** The place for the token has something else in it, such as a scheme without a token. */
+  /**
+   * The place for the token has something else in it, such as a scheme without a token.
+   * @remarks Look at how the client builds the header: `Bearer`, one space, one token.
+   */
   readonly credentials_malformed: 400;
-  /** The request has several tokens, or the same header, cookie or parameter twice. */
+  /**
+   * The request has several tokens, or the same header, cookie or parameter twice.
+   * @remarks Look for a proxy or a client that adds a second header, cookie or parameter.
+   */
   readonly credentials_ambiguous: 400;
-  /** The token is not a signed JWT in the compact form, or it is longer than `maxTokenBytes`. */
+  /**
+   * The token is not a signed JWT in the compact form, or it is longer than `maxTokenBytes`.
+   * @remarks Look at what the client sends: an opaque or encrypted token, or one that was cut off.
+   */
   readonly token_malformed: 401;
-  /** The token names an algorithm that we do not know, or that its key or keyset does not allow. */
+  /**
+   * The token names an algorithm that we do not know, or that its key or keyset does not allow.
+   * @remarks Compare `alg` of the token with `allowedAlgorithms` and with `alg` of the key.
+   */
   readonly token_algorithm_refused: 401;
-  /** The header `typ` of the token is not one that the options allow. */
+  /**
+   * The header `typ` of the token is not one that the options allow.
+   * @remarks If tokens of this type are meant for the service, name the type in `typ`.
+   */
   readonly token_type_refused: 401;
-  /** No keyset is for the issuer of the token, or the route does not accept that issuer. */
+  /**
+   * No keyset is for the issuer of the token, or the route does not accept that issuer.
+   * @remarks Compare `iss` with `issuer` of the keysets, letter by letter.
+   */
   readonly token_issuer_untrusted: 401;
-  /** The keysets of the issuer have no key that the token could be signed with. */
+  /**
+   * The keysets of the issuer have no key that the token could be signed with.
+   * @remarks Check that the issuer publishes the key that it signs with; `report()` has the known key ids.
+   */
   readonly token_key_unknown: 401;
-  /** The token was changed after it was signed, or it was signed with another key. */
+  /**
+   * The token was changed after it was signed, or it was signed with another key.
+   * @remarks Check that issuer and keys are of one environment. Many at once may be an attack.
+   */
   readonly token_signature_invalid: 401;
-  /** The claim `aud` does not name this service. */
+  /**
+   * The claim `aud` does not name this service.
+   * @remarks Compare `aud` with `audience`: the client may have a token for another service.
+   */
   readonly token_audience_mismatch: 401;
-  /** The time in `exp` has passed, or the token is older than `maxTokenAge`. */
+  /**
+   * The time in `exp` has passed, or the token is older than `maxTokenAge`.
+   * @remarks The client has to get a new token. If new tokens are refused too, compare the clocks.
+   */
   readonly token_expired: 401;
-  /** The time in `nbf` or `iat` is in the future. */
+  /**
+   * The time in `nbf` or `iat` is in the future.
+   * @remarks Compare the clocks of issuer and service; `clockSkew` allows for up to 60s.
+   */
   readonly token_not_yet_valid: 401;
-  /** A registered claim is missing or malformed, or a rule for every token is not satisfied. */
+  /**
+   * A registered claim is missing or malformed, or a rule for every token is not satisfied.
+   * @remarks `detail` names the claim. Ask the issuer for it, or change the option or the rule.
+   */
   readonly token_claims_invalid: 401;
-  /** The remote endpoint refused the token, or a source of groups does not know its subject. */
+  /**
+   * The remote endpoint refused the token, or a source of groups does not know its subject.
+   * @remarks Look in the log of the endpoint, or of the source of groups that `detail` names.
+   */
   readonly token_rejected: 401;
-  /** The token is valid, and lacks a scope that the route asks for. */
+  /**
+   * The token is valid, and lacks a scope that the route asks for.
+   * @remarks The client has to ask its issuer for the scopes that the challenge names.
+   */
   readonly scope_insufficient: 403;
-  /** The token is valid, and another claim does not satisfy the rules of the route. */
+  /**
+   * The token is valid, and another claim does not satisfy the rules of the route.
+   * @remarks `latchkey explain` shows each rule and what the token has. Grant the claim, or change the rule.
+   */
   readonly claims_insufficient: 403;
-  /** The token was in a cookie, and a page of another origin may have sent the request. */
+  /**
+   * The token was in a cookie, and a page of another origin may have sent the request.
+   * @remarks If the page is yours, add its origin to `allowedOrigins`.
+   */
   readonly origin_refused: 403;
-  /** The keys of the issuer could not be fetched, so the token could not be checked. */
+  /**
+   * The keys of the issuer could not be fetched, so the token could not be checked.
+   * @remarks Look at the source of the keys; the event `latchkey:keyset:failed` has the cause.
+   */
   readonly keyset_unavailable: 503;
-  /** The remote endpoint did not say whether the token is valid. */
+  /**
+   * The remote endpoint did not say whether the token is valid.
+   * @remarks Look at the endpoint; `cause` says how it failed. After five failures it is asked once a second.
+   */
   readonly remote_unavailable: 503;
-  /** A source of groups did not say which groups the subject has. */
+  /**
+   * A source of groups did not say which groups the subject has.
+   * @remarks Look at the source of groups that `detail` names; `cause` says how it failed.
+   */
   readonly groups_unavailable: 503;
 }
 

@@ -4,14 +4,15 @@ import { channel } from 'node:diagnostics_channel';
 
 /** Fields that every keyset event carries. */
 interface KeysetEvent {
-  /** Where the keyset stands in the options: `keySets[0]`. */
+  /** The place of the keyset in the options: `keySets[0]`. */
   readonly keyset: string;
+  /** The `issuer` of the keyset. */
   readonly issuer: string | undefined;
 }
 
 /** Fields that every service token event carries. */
 interface ServiceTokenEvent {
-  /** Where the token stands in the options of `createServiceFetch`: `tokens[0]`. */
+  /** The place of the token in the options of `createServiceFetch`: `tokens[0]`. */
   readonly serviceToken: string;
   /** The audience that its hosts are mapped to, as in the options. */
   readonly audience: string | null;
@@ -35,6 +36,7 @@ export interface LatchkeyEvents {
   };
   /** Keys older than their lifetime are in use, because their source fails. Once per outage. */
   'latchkey:keyset:stale': KeysetEvent & { readonly ageMs: number };
+  /** A key came into its set. */
   'latchkey:keyset:key-added': KeysetEvent & { readonly kid: string | undefined };
   /** A key left its set. It verifies nothing any more. */
   'latchkey:keyset:key-removed': KeysetEvent & { readonly kid: string | undefined };
@@ -63,12 +65,37 @@ export interface LatchkeyEvents {
   'latchkey:service-token:failed': ServiceTokenEvent & { readonly error: Error };
 }
 
+/** The codes of process warnings, and their types. Remarks say what who runs the service does next. */
 const WARNING_TYPES = {
+  /**
+   * An option that works for now, and will be removed.
+   * @remarks Use what the message names. `latchkey jwks migrate` makes keysets of `keys`.
+   */
   LATCHKEY_DEPRECATED: 'DeprecationWarning',
+  /**
+   * A service token has expired, or expires within 24 hours.
+   * @remarks Put a new token into its file. It is read without a restart.
+   */
   LATCHKEY_EXPIRY: 'Warning',
+  /**
+   * `ENABLE_JWT` alone made a key pair or a system token.
+   * @remarks Keep the files that the message names, or set keys of your own.
+   */
   LATCHKEY_GENERATED: 'Warning',
+  /**
+   * The mode of a route has no effect, or the routes of an application cannot be reported.
+   * @remarks Change the route that the message names. Requests are decided all the same.
+   */
   LATCHKEY_ROUTES: 'Warning',
+  /**
+   * Something is missing or cannot be used: a changed descriptor, the keys of a signer, the system token.
+   * @remarks Fix what the message names. The service runs on with what it has.
+   */
   LATCHKEY_UNAVAILABLE: 'Warning',
+  /**
+   * An option is dangerous, or others can read a private file.
+   * @remarks Remove what the message names. `latchkey lint` lists what is dangerous in a descriptor.
+   */
   LATCHKEY_UNSAFE: 'SecurityWarning',
 } as const satisfies Record<string, string>;
 

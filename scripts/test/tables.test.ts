@@ -1,0 +1,77 @@
+// The reader of declarations that docs/errors.md is made with, and the page itself.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { authErrorCodes } from '@latchkey/core/adapter';
+import { describe, expect, it } from 'vitest';
+import { membersOf } from '../tables/members.ts';
+
+const TEXT = `
+interface Common {
+  /** Where it is. */
+  readonly place: string;
+}
+export interface Events {
+  /** A thing came. */
+  'a:came': Common & { readonly count: number | undefined };
+  plain: 401;
+}
+const WORDS = {
+  /**
+   * Meaning in
+   * two lines.
+   * @remarks Do this. Then that.
+   * @see elsewhere
+   */
+  FIRST: 'Warning',
+} as const satisfies Record<string, string>;`;
+
+const none = { meaning: '', remarks: '', fields: [] };
+
+describe('the members of a declaration', () => {
+  it('are those of an interface, each with the fields of its type', () => {
+    expect(membersOf(TEXT, 'Events')).toEqual([
+      {
+        name: 'a:came',
+        meaning: 'A thing came.',
+        remarks: '',
+        written: 'Common & { readonly count: number | undefined }',
+        fields: [
+          { ...none, name: 'place', meaning: 'Where it is.', written: 'string' },
+          { ...none, name: 'count', written: 'number | undefined' },
+        ],
+      },
+      { ...none, name: 'plain', written: '401' },
+    ]);
+  });
+
+  it('are those of a constant object, with their remarks', () => {
+    expect(membersOf(TEXT, 'WORDS')).toEqual([
+      {
+        ...none,
+        name: 'FIRST',
+        meaning: 'Meaning in two lines.',
+        remarks: 'Do this. Then that.',
+        written: "'Warning'",
+      },
+    ]);
+  });
+
+  it('refuses a name that is not declared', () => {
+    expect(() => membersOf(TEXT, 'Nothing')).toThrow('there is no interface or object Nothing');
+  });
+});
+
+describe('docs/errors.md', () => {
+  const read = (path: string) =>
+    readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
+  const page = read('docs/errors.md');
+  const events = read('packages/core/src/events.ts');
+
+  it.each([
+    ...authErrorCodes,
+    ...membersOf(events, 'WARNING_TYPES').map(({ name }) => name),
+    ...membersOf(events, 'LatchkeyEvents').map(({ name }) => name),
+  ])('has one row for %s', (name) => {
+    expect(page.split('\n').filter((line) => line.startsWith(`| \`${name}\` |`))).toHaveLength(1);
+  });
+});
