@@ -1,0 +1,23 @@
+// The adapter in CONTRIBUTING.md is a whole one: it passes every case, as it is on the page.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
+
+const page = readFileSync(new URL('../../../CONTRIBUTING.md', import.meta.url), 'utf8');
+const folder = fileURLToPath(new URL('./.contributing/', import.meta.url));
+
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder);
+for (const name of ['adapter.js', 'conformance.test.js']) writeFileSync(`${folder}${name}`, programOf(name));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+// It declares the suite.
+await import(`${folder}conformance.test.js`);
+
+/** The program whose first line is a comment with its name. */
+function programOf(name: string): string {
+  const programs = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, program = '']) => program);
+  const found = programs.find((program) => program.startsWith(`// ${name}`));
+  if (found === undefined) throw new Error(`CONTRIBUTING.md has no program ${name}`);
+  return found;
+}

@@ -1,0 +1,49 @@
+// The documents of the repository name what is there: links, paths, commands and options of the code.
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+const documents = globSync(['*.md', 'docs/**/*.md', 'packages/*/README.md'], { cwd: root }).toSorted();
+const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Record<string, string> };
+
+describe.each(documents)('%s', (document) => {
+  const text = read(document);
+
+  it('links to files and headings that are there', () => {
+    const links = [...text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, link = '']) => link);
+    expect(links.filter((link) => !leads(document, link))).toEqual([]);
+  });
+
+  it('names commands of pnpm that are there', () => {
+    const commands = [...text.matchAll(/`(?:npx )?pnpm(?:@12)? ([a-z]+)/g)].map(([, name = '']) => name);
+    expect(commands.filter((name) => name !== 'install' && scripts[name] === undefined)).toEqual([]);
+  });
+});
+
+it.each(['CONTRIBUTING.md', 'SECURITY.md'])('%s names files that are there', (document) => {
+  const named = [...read(document).matchAll(/`([\w.@-]+(?:\/[\w.@-]+)+)`/g)].map(([, path = '']) => path);
+  const isThere = (path: string) =>
+    [path, `packages/core/src/${path}`].some((at) => existsSync(join(root, at)));
+  expect(named.filter((path) => !path.startsWith('@latchkey/') && !isThere(path))).toEqual([]);
+});
+
+/** True if a link leads somewhere: to a file or folder, and to a heading where it names one. */
+function leads(document: string, link: string): boolean {
+  const [path = '', anchor] = link.split('#');
+  const target = path === '' ? document : join(dirname(document), path);
+  if (!existsSync(join(root, target))) return false;
+  return anchor === undefined || headingsOf(read(target)).includes(anchor);
+}
+
+/** The anchors that GitHub makes of headings. */
+function headingsOf(text: string): readonly string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
