@@ -1,4 +1,5 @@
-// One run for every package and app, straight from source: the "source" export condition finds the TypeScript files.
+// One run for every package and app, straight from source: the "source" export condition finds the
+// TypeScript files.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

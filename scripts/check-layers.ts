@@ -4,7 +4,9 @@ import { checkLayers, type Rules } from './layers/check.ts';
 
 const ADAPTER = ['@latchkey/core', '@latchkey/core/adapter', '@latchkey/core/signing'];
 
-/** The table. A test may import its own package by path and every package of the workspace by name. */
+/**
+ * The table. A test may import its own package by path and every package of the workspace by name.
+ */
 export const RULES: Rules = {
   house: 'packages/core/src',
   lines: [

@@ -1,5 +1,6 @@
-// What a user gets: each published package is packed, examined by publint and attw, and installed into an empty project by npm,
-// where each of its entry points has to work by import and by require(), and the README's quick start with it.
+// What a user gets: each published package is packed, examined by publint and attw, and installed
+// into an empty project by npm, where each of its entry points has to work by import and by
+// require(), and the README's quick start with it.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -72,7 +73,7 @@ function tryInstalled(
 ): void {
   console.log('-- installed by npm into an empty project');
   const project = mkdtempSync(join(folder, 'project-'));
-  // What an application on Nest has beside the packages that we ask for.
+  // What an application on Nest has next to the packages that we ask for.
   const nest = { '@nestjs/platform-express': '^12.0.0', 'reflect-metadata': '^0.2.2' };
   const manifest = { private: true, dependencies: { ...peers, ...nest, ...tarballs }, overrides: tarballs };
   writeFileSync(join(project, 'package.json'), JSON.stringify(manifest));
@@ -123,7 +124,10 @@ function tryCommandLine(project: string): void {
   console.log('the command line works');
 }
 
-/** A NestJS application in CommonJS, as its command line makes them: decorators are called as TypeScript calls them. */
+/**
+ * A NestJS application in CommonJS, as its command line makes them: decorators are called as
+ * TypeScript calls them.
+ */
 function tryNest(project: string): void {
   const code = `
     require('reflect-metadata');
@@ -150,7 +154,7 @@ function tryNest(project: string): void {
   console.log('NestJS in CommonJS works');
 }
 
-/** The README's quick start as it stands there, but for its port. */
+/** The README's quick start as it is written, but for its port. */
 function tryQuickStart(project: string): void {
   const readme = readFileSync('README.md', 'utf8');
   const code = /```js\n\/\/ server\.mjs\n([\s\S]*?)```/.exec(readme)?.[1];

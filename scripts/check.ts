@@ -1,5 +1,6 @@
-// All that is asked of a change, in one command: `pnpm check`. Its last line is the count that CI reads.
-// `--after-tests` takes the report of a test run that has just ended instead of running the tests.
+// All that is asked of a change, in one command: `pnpm check`. Its last line is the count that CI
+// reads. `--after-tests` takes the report of a test run that has just ended instead of running the
+// tests.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 
@@ -10,6 +11,7 @@ const steps: readonly (readonly [name: string, script: string, ...args: string[]
   ['types', 'types'],
   ['layers', 'layers'],
   ['unused', 'unused'],
+  ['English', 'english'],
   ['tables', 'tables', '--check'],
   ['build', 'build'],
   ['packages', 'packages'],

@@ -1,5 +1,6 @@
-// Writes what is generated from the tables of the code: the JSON Schema of descriptors, docs/options.md,
-// docs/rules.md and docs/errors.md. `pnpm tables` writes; `pnpm tables --check` fails if a file differs.
+// Writes what is generated from the tables of the code: the JSON Schema of descriptors,
+// docs/options.md, docs/rules.md and docs/errors.md. `pnpm tables` writes; `pnpm tables --check`
+// fails if a file differs.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { descriptorSchema, optionTables, ruleFormRows } from '@latchkey/core/tools';
@@ -59,28 +60,32 @@ function rules(): string {
   return `# Rules on claims
 
 A rule says what one claim of a token must be. Rules are plain data, the same in code and in a
-descriptor, by claim name: \`claims: { roles: { anyOf: ['admin', 'dev'] }, dept: 'IT' }\`. All rules must
-hold.
+descriptor, by claim name: \`claims: { roles: { anyOf: ['admin', 'dev'] }, dept: 'IT' }\`. All rules
+must hold.
 
 | form | the claim passes if | example |
 | --- | --- | --- |
 ${rows.join('\n')}
 
 Shorthands: a value is \`anyOf\` with that value; a list is \`allOf\`; a \`RegExp\` is \`pattern\`. A
-[Standard Schema](https://standardschema.dev) judges one claim, or all of them in place of the rules.
+[Standard Schema](https://standardschema.dev) judges one claim, or all of them in place of the
+rules.
 
-- \`optional: rule\` lets an absent claim pass; a present one must satisfy the rule. \`null\` is present.
+- \`optional: rule\` lets an absent claim pass; a present one must satisfy the rule. \`null\` is
+  present.
 - \`split: ','\` next to a list form or a pattern splits a claim that is a text. \`scope\`, \`scp\` and
   \`permissions\` are split at spaces anyway.
 - \`match: 'search'\` next to \`pattern\` lets the pattern match a part of the claim.
-- \`{ path: ['realm_access', 'roles'], rule }\` in a list of rules, or \`at(path, rule)\`, is a rule on a
-  claim inside other claims. \`nestedClaimDelimiter\` makes a path of a name.
+- \`{ path: ['realm_access', 'roles'], rule }\` in a list of rules, or \`at(path, rule)\`, is a rule on
+  a claim inside other claims. \`nestedClaimDelimiter\` makes a path of a name.
 - A row \`{ name, required, validate, type, value }\` in a list of rules is a claim as API gateways
-  configure it. Types: \`STRING\` (default), \`INTEGER\`, \`BOOLEAN\`, \`REGEX\`, \`ARRAY\` (default for \`aud\`).
+  configure it. Types: \`STRING\` (default), \`INTEGER\`, \`BOOLEAN\`, \`REGEX\`, \`ARRAY\` (default for
+  \`aud\`).
 - A rule on \`iss\` is refused: say \`issuers\`, which chooses keys, too.
 
 Constructors of the same names check the types of their arguments: \`allOf('admin', 'dev')\`,
-\`noneOf('banned')\`, \`present()\`, \`optional(anyOf('a'))\`, \`at(path, rule)\`, \`fromRequest('params.id')\`.
-Patterns use the syntax of RE2, which runs in linear time: no back-references, no look-around.
+\`noneOf('banned')\`, \`present()\`, \`optional(anyOf('a'))\`, \`at(path, rule)\`,
+\`fromRequest('params.id')\`. Patterns use the syntax of RE2, which runs in linear time: no
+back-references, no look-around.
 `;
 }

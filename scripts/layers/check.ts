@@ -6,7 +6,10 @@ import { type Import, importsOf } from './imports.ts';
 
 /** What may import what. */
 export interface Rules {
-  /** The folder whose top-level folders and files are rooms. A file is a room by its name without `.ts`. */
+  /**
+   * The folder whose top-level folders and files are rooms. A file is a room by its name without
+   * `.ts`.
+   */
   readonly house: string;
   /**
    * The rooms in lines, lowest first. A room may import from itself, from every room of a lower

@@ -1,4 +1,5 @@
-// docs/errors.md: every refusal, warning and event, with the meaning that its declaration in core has.
+// docs/errors.md: every refusal, warning and event, with the meaning that its declaration in core
+// has.
 import { readFileSync } from 'node:fs';
 import { AuthError } from '@latchkey/core';
 import { authErrorCodes } from '@latchkey/core/adapter';
@@ -17,10 +18,11 @@ export function errorsPage(): string {
 
 ## Refusals: \`AuthError\`
 
-Why a request was refused, as \`error.code\`. The client gets the status, the message, \`Cache-Control: no-store\`
-and a \`WWW-Authenticate\` challenge with the OAuth error (RFC 6750). A 503 has \`Retry-After\` instead of a challenge,
-and \`origin_refused\` has neither. The message is the same for every request; \`error.detail\` and \`error.cause\` are for
-logs, and hold no token and no key. For one token, \`latchkey explain\` shows every check.
+Why a request was refused, as \`error.code\`. The client gets the status, the message, \`Cache-Control:
+no-store\` and a \`WWW-Authenticate\` challenge with the OAuth error (RFC 6750). A 503 has
+\`Retry-After\` instead of a challenge, and \`origin_refused\` has neither. The message is the same for
+every request; \`error.detail\` and \`error.cause\` are for logs, and hold no token and no key. For one
+token, \`latchkey explain\` shows every check.
 
 ${table(
   ['code', 'status', 'OAuth error', 'message', 'meaning', 'what to do next'],
@@ -29,13 +31,14 @@ ${table(
 
 ## Errors at start: \`ConfigError\`
 
-Options that cannot be right are refused when they are read, never at a request. \`error.path\` is the option as you
-wrote it (\`keySets[1].jwksUrl\`), \`error.problem\` says what is wrong, and \`error.place\` has file, line and column for
-options from a descriptor.
+Options that cannot be right are refused when they are read, never at a request. \`error.path\` is the
+option as you wrote it (\`keySets[1].jwksUrl\`), \`error.problem\` says what is wrong, and \`error.place\`
+has file, line and column for options from a descriptor.
 
 ## Process warnings
 
-Node writes them to standard error; \`process.on('warning', (warning) => …)\` gets them too, with \`warning.code\`.
+Node writes them to standard error; \`process.on('warning', (warning) => …)\` gets them too, with
+\`warning.code\`.
 
 ${table(
   ['code', 'type', 'meaning', 'what to do next'],
@@ -47,8 +50,8 @@ ${table(
 
 ## Events
 
-Channels of \`node:diagnostics_channel\`: \`subscribe('latchkey:keyset:failed', (event) => …)\`. The types are in
-\`LatchkeyEvents\`. No event holds a token or a key.
+Channels of \`node:diagnostics_channel\`: \`subscribe('latchkey:keyset:failed', (event) => …)\`. The
+types are in \`LatchkeyEvents\`. No event holds a token or a key.
 
 ${table(
   ['channel', 'meaning', 'payload'],

@@ -11,7 +11,10 @@ export interface Member {
   readonly remarks: string;
   /** The type of a member of an interface, or the value of a member of an object, as written. */
   readonly written: string;
-  /** The members of its type, where that is an object type: those of the interfaces in it come first. */
+  /**
+   * The members of its type, where that is an object type: those of the interfaces in it come
+   * first.
+   */
   readonly fields: readonly Member[];
 }
 

@@ -12,7 +12,9 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-/** Checks a workspace of these files. `packages/core/` and `packages/koa/` have their package.json. */
+/**
+ * Checks a workspace of these files. `packages/core/` and `packages/koa/` have their package.json.
+ */
 function check(files: { readonly [path: string]: string }, rules: Partial<Rules> = {}): readonly string[] {
   const root = mkdtempSync(join(tmpdir(), 'latchkey-layers-'));
   folders.push(root);

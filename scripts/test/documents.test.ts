@@ -1,4 +1,5 @@
-// The documents of the repository name what is there: links, paths, commands and options of the code.
+// The documents of the repository name what is there: links, paths, commands and options of the
+// code.
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

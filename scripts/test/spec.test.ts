@@ -1,5 +1,5 @@
-// The documents in docs/spec and the tests agree: every id that a test names is one line there, and a
-// line says truly whether a test names it.
+// The documents in docs/spec and the tests agree: every id that a test names is one line there, and
+// a line says truly whether a test names it.
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
