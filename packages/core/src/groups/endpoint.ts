@@ -2,6 +2,7 @@
 
 import { inconclusive } from '../net/breaker.ts';
 import { createJsonCaller } from '../net/json-call.ts';
+import { leavesSegment } from '../net/paths.ts';
 import { readSecret } from '../secrets/read.ts';
 import { own } from '../values/json.ts';
 import { type GroupEndpointSettings, SUBJECT_HERE } from './options.ts';
@@ -37,12 +38,12 @@ export function createGroupEndpoint({
   });
 }
 
-/** @returns undefined for what nobody is called: dots alone are a path of their own, however they are escaped */
+/** @returns undefined for what cannot be one segment: dots are a path of their own, and some servers decode before they resolve */
 function escapeSubject(subject: string): string | undefined {
   if (
     subject === '' ||
     subject.length > MAX_SUBJECT_LENGTH ||
-    /^\.+$/.test(subject) ||
+    leavesSegment(subject) ||
     !subject.isWellFormed()
   )
     return undefined;

@@ -5,7 +5,7 @@ import { createJsonFetcher } from '../net/https.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { createDiscoverySource } from './discovery.ts';
 import { createInlineKeyset } from './inline.ts';
-import { createJkuKeyset } from './jku.ts';
+import { createJkuKeyset, isListed } from './jku.ts';
 import type { Keyset } from './keyset.ts';
 import { createLegacyKeysets } from './legacy-keys.ts';
 import type { KeysetSettings, KeysetsSettings, RefreshPolicy, SecretStores } from './options.ts';
@@ -74,8 +74,10 @@ function createKeyset(settings: KeysetSettings, stores: SecretStores): Keyset {
 function build(settings: KeysetSettings, stores: SecretStores): Keyset {
   const { policy, refresh } = settings;
   if (settings.source === 'jwks') return createInlineKeyset(settings);
-  if (settings.source === 'jwksHosts')
-    return createJkuKeyset({ ...settings, ...refresh, fetcher: createJsonFetcher(settings) });
+  if (settings.source === 'jwksHosts') {
+    const permits = (url: URL) => isListed(url, settings.hosts);
+    return createJkuKeyset({ ...settings, ...refresh, fetcher: createJsonFetcher({ ...settings, permits }) });
+  }
   const source = createSource(settings, stores);
   return createRefreshedKeyset({ ...settings, ...refresh, allowed: policy.allowed, source });
 }

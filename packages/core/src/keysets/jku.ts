@@ -3,6 +3,7 @@
 import { AuthError } from '../errors.ts';
 import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
+import { decodedPath } from '../net/paths.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
 import { createSnapshot, type KeySelection, type KeySnapshot, type Keyset } from './keyset.ts';
 import { createRefreshedKeyset, loadJwks } from './refreshed-keyset.ts';
@@ -11,7 +12,7 @@ import { createRefreshedKeyset, loadJwks } from './refreshed-keyset.ts';
 export interface JwksHost {
   /** With its port, if it is not 443. Compared exactly. */
   readonly host: string;
-  /** What the path has to start with: `/` for any. */
+  /** What the path has to start with, decoded: `/` for any. */
   readonly pathPrefix: string;
 }
 
@@ -134,7 +135,13 @@ function acceptUrl(jku: string, hosts: readonly JwksHost[], allowHttp: boolean):
   if (jku.length > MAX_URL_LENGTH || !URL.canParse(jku)) return undefined;
   const url = new URL(jku);
   if (refuseUrl(url, allowHttp) !== undefined || url.hash !== '') return undefined;
-  return hosts.some(({ host, pathPrefix }) => url.host === host && url.pathname.startsWith(pathPrefix))
-    ? url
-    : undefined;
+  return isListed(url, hosts) ? url : undefined;
+}
+
+/** True for a URL of a listed host, under its prefix for a server that decodes the path and for one that does not. */
+export function isListed({ host, pathname }: URL, hosts: readonly JwksHost[]): boolean {
+  const path = decodedPath(pathname);
+  return (
+    path !== undefined && hosts.some((listed) => listed.host === host && path.startsWith(listed.pathPrefix))
+  );
 }

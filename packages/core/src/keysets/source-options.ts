@@ -2,6 +2,7 @@
 import { ConfigError } from '../errors.ts';
 import type { JwkSet } from '../jwk/import-jwks.ts';
 import { url } from '../net/options.ts';
+import { decodedPath } from '../net/paths.ts';
 import { name, secretName } from '../secrets/options.ts';
 import { publicJwkFromPem } from '../secrets/pem.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
@@ -139,7 +140,11 @@ function readHost(value: unknown, path: string): JwksHost {
     );
   }
   if (!url.pathname.endsWith('/')) throw new ConfigError(path, 'a path has to end with /');
-  return { host: url.host, pathPrefix: url.pathname };
+  const pathPrefix = decodedPath(url.pathname);
+  if (pathPrefix === undefined) {
+    throw new ConfigError(path, 'expected a path of ASCII without encoded separators, dots, ; or %');
+  }
+  return { host: url.host, pathPrefix };
 }
 
 function checkPem(pem: string, path: string): string {

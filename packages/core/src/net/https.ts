@@ -27,13 +27,16 @@ interface FetcherSettings {
   readonly tls: TlsSettings;
   /** Refuses hosts at private, loopback and link-local addresses. For URLs that a token names. */
   readonly publicOnly?: boolean | undefined;
+  /** Which URLs a redirect may lead to, besides being on the same host. Default: any there. */
+  readonly permits?: (url: URL) => boolean;
 }
 
 const MAX_REDIRECTS = 3;
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /** Makes a fetcher. Its URLs must have passed `refuseUrl`. */
-export function createJsonFetcher({ tls, publicOnly = false }: FetcherSettings): JsonFetcher {
+export function createJsonFetcher(settings: FetcherSettings): JsonFetcher {
+  const { tls, publicOnly = false, permits = () => true } = settings;
   const connections = createConnections({
     connect: { ...tls, timeout: DEADLINE_MS, ...(publicOnly ? { lookup: lookupPublic } : {}) },
     keepAliveTimeout: 4_000,
@@ -47,7 +50,7 @@ export function createJsonFetcher({ tls, publicOnly = false }: FetcherSettings):
         if (publicOnly && isIP(host) !== 0 && !isPublicAddress(host)) {
           throw new Error('the host is at an address that is not public');
         }
-        const response = await follow(url, await connections.open(), signal);
+        const response = await follow(url, await connections.open(), permits, signal);
         const json = parseJsonObject(await readBounded(response, MAX_DOCUMENT_BYTES));
         return { json, lifetimeMs: cacheLifetimeMs(response.headers, Date.now()) };
       }),
@@ -119,6 +122,7 @@ function readSeconds(text: string | undefined): number {
 async function follow(
   start: URL,
   { agent, fetch: fetchOver }: Awaited<ReturnType<Connections['open']>>,
+  permits: (url: URL) => boolean,
   signal: AbortSignal,
 ): Promise<Response> {
   let url = start;
@@ -141,6 +145,7 @@ async function follow(
     if (url.origin !== start.origin || url.username !== '' || url.password !== '') {
       throw new Error('redirects to another origin');
     }
+    if (!permits(url)) throw new Error('redirects to a path that the options do not list');
   }
   throw new Error('redirects too often');
 }

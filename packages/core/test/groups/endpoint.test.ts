@@ -103,10 +103,9 @@ describe('row 164: a subject is one segment, whatever it holds', () => {
   it.each<[subject: string, segment: string]>([
     ['alice', 'alice'],
     ['alice@example.com', 'alice%40example.com'],
-    ['../admin', '..%2Fadmin'],
-    ['../../../etc/passwd', '..%2F..%2F..%2Fetc%2Fpasswd'],
-    ['..\\admin', '..%5Cadmin'],
     ['a/b', 'a%2Fb'],
+    ['spiffe://example.org/ns/a', 'spiffe%3A%2F%2Fexample.org%2Fns%2Fa'],
+    ['a/..b', 'a%2F..b'],
     ['/a', '%2Fa'],
     ['//evil.example/', '%2F%2Fevil.example%2F'],
     ['\\\\evil.example', '%5C%5Cevil.example'],
@@ -114,17 +113,12 @@ describe('row 164: a subject is one segment, whatever it holds', () => {
     ['a#b', 'a%23b'],
     ['@evil.example', '%40evil.example'],
     [':8080', '%3A8080'],
-    ['%2e', '%252e'],
-    ['%2e%2e', '%252e%252e'],
-    ['%2E%2e/', '%252E%252e%2F'],
     ['%2f', '%252f'],
-    ['.%2e', '.%252e'],
     ['%', '%25'],
     ['%zz', '%25zz'],
     ['%00', '%2500'],
     ['.a', '.a'],
     ['a..', 'a..'],
-    ['..;', '..%3B'],
     ['a;b=c', 'a%3Bb%3Dc'],
     ['a b', 'a%20b'],
     ['a+b', 'a%2Bb'],
@@ -163,15 +157,38 @@ describe('row 164: a subject is one segment, whatever it holds', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it.each(['', '.', '..', '...', '.'.repeat(100), '\ud800', 'a\udfff', '\ud800/../admin'])(
-    '%j is what nobody is called: it is not known, and nobody is asked',
-    async (subject) => {
-      const { origin, asked } = await people();
-      for (const template of ['/users/{sub}/groups', '/{sub}', '/?user={sub}'])
-        expect(await ask({ url: `${origin}${template}` }, subject)).toBeUndefined();
-      expect(asked).toEqual([]);
-    },
-  );
+  it.each([
+    '',
+    '.',
+    '..',
+    '...',
+    '.'.repeat(100),
+    '\ud800',
+    'a\udfff',
+    '\ud800/../admin',
+    // Another user at a server that decodes a segment before it resolves dots.
+    '../admin',
+    'a/../admin',
+    'a/..',
+    'a/.',
+    '../../../etc/passwd',
+    '..\\admin',
+    'a\\..\\admin',
+    '%2e',
+    '%2e%2e',
+    '%2E%2e/',
+    '.%2e',
+    'a%2f..%2fadmin',
+    'a%252f%252e%252e%252fadmin',
+    '..;',
+    'a/..;b/admin',
+    'a/.. /admin',
+  ])('%j cannot be one segment: the subject is not known, and the endpoint is not asked', async (subject) => {
+    const { origin, asked } = await people();
+    for (const template of ['/users/{sub}/groups', '/{sub}', '/?user={sub}'])
+      expect(await ask({ url: `${origin}${template}` }, subject)).toBeUndefined();
+    expect(asked).toEqual([]);
+  });
 
   it.each(['%2e', '..', '.', '../x', '/', '\\', '?', '#', '@', 'evil.example', ':1', '%2f..'])(
     '%j stays where the template has it',
@@ -203,12 +220,14 @@ describe('row 164: a subject is one segment, whatever it holds', () => {
     });
     closers.push(authenticator.close);
     const exp = Math.floor(Date.now() / 1000) + 300;
-    const { groups } = await authenticator.verify(await mint(key, { iss: 'i', sub: '../admin?x#y', exp }));
+    const { groups } = await authenticator.verify(await mint(key, { iss: 'i', sub: 'a/admin?x#y', exp }));
     expect(groups).toEqual(['dev']);
-    expect(asked.map(({ url }) => url)).toEqual(['/users/..%2Fadmin%3Fx%23y/groups']);
-    await expect(authenticator.verify(await mint(key, { iss: 'i', sub: '..', exp }))).rejects.toMatchObject({
-      code: 'token_rejected',
-    });
+    expect(asked.map(({ url }) => url)).toEqual(['/users/a%2Fadmin%3Fx%23y/groups']);
+    for (const sub of ['..', 'x/../admin']) {
+      await expect(authenticator.verify(await mint(key, { iss: 'i', sub, exp }))).rejects.toMatchObject({
+        code: 'token_rejected',
+      });
+    }
     expect(asked).toHaveLength(1);
   });
 });

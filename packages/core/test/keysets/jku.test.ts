@@ -143,6 +143,37 @@ describe('a listed host', () => {
     expect(target.connections()).toBe(0);
   });
 
+  it.each([
+    ['out of the prefix', '/keys'],
+    ['to another tenant', '/tenants/b/keys'],
+    ['by an encoded slash', '/tenants/a/..%2fb/keys'],
+    ['by encoded dots', '/tenants/a/%2e%2e/b/keys'],
+    ['relative', '../b/keys'],
+  ])('T-118: a redirect %s is not followed', async (_, location) => {
+    const paths: string[] = [];
+    const server = createServer(({ url }, response) => {
+      paths.push(url ?? '');
+      if (url === '/tenants/a/keys') response.writeHead(302, { location }).end();
+      else if (url === '/tenants/a/moved') response.writeHead(302, { location: 'new' }).end();
+      else response.end(JSON.stringify({ keys: [key.publicJwk] }));
+    });
+    const host = `127.0.0.1:${await listen(server)}`;
+    const authenticator = create(local([`${host}/tenants/a/`]));
+    expect(await outcome(authenticator, `http://${host}/tenants/a/keys`)).toBe('keyset_unavailable');
+    expect(new Set(paths.splice(0))).toEqual(new Set(['/tenants/a/keys']));
+    // Within the prefix it is followed.
+    expect(await outcome(authenticator, `http://${host}/tenants/a/moved`)).toBe('accepted');
+    expect(paths).toEqual(['/tenants/a/moved', '/tenants/a/new']);
+  });
+
+  it('AM-4: a path is compared as it is after decoding', async () => {
+    const server = await serveKeys();
+    const authenticator = create(local([`${server.host}/tenants/a%20b/`]));
+    expect(await outcome(authenticator, `http://${server.host}/tenants/a b/keys`)).toBe('accepted');
+    expect(await outcome(authenticator, `http://${server.host}/tenants/%61%20b/keys?x=1`)).toBe('accepted');
+    expect(await outcome(authenticator, `http://${server.host}/tenants/a/keys`)).toBe('token_key_unknown');
+  });
+
   it('AM-4: a host that is down is 503, and the others go on', async () => {
     const server = await serveKeys();
     const gone = await serveKeys();
@@ -180,6 +211,21 @@ describe('what is not listed', () => {
     ['dots out of the prefix', ({ host }) => `http://${host}/tenants/../keys`],
     ['encoded dots out of the prefix', ({ host }) => `http://${host}/tenants/%2e%2e/keys`],
     ['a backslash out of the prefix', ({ host }) => `http://${host}/tenants/..\\keys`],
+    ['an encoded slash after dots', ({ host }) => `http://${host}/tenants/..%2fkeys`],
+    ['an encoded slash in upper case', ({ host }) => `http://${host}/tenants/..%2Fkeys`],
+    ['an encoded slash without dots', ({ host }) => `http://${host}/tenants/a%2fkeys`],
+    ['an encoded backslash', ({ host }) => `http://${host}/tenants/..%5ckeys`],
+    ['dots that are encoded twice', ({ host }) => `http://${host}/tenants/%252e%252e/keys`],
+    ['a slash that is encoded twice', ({ host }) => `http://${host}/tenants/..%252fkeys`],
+    ['dots with a path parameter', ({ host }) => `http://${host}/tenants/..;/keys`],
+    ['dots with an encoded path parameter', ({ host }) => `http://${host}/tenants/..%3ba/keys`],
+    ['dots and a space', ({ host }) => `http://${host}/tenants/..%20/keys`],
+    ['three dots', ({ host }) => `http://${host}/tenants/.../keys`],
+    ['overlong dots', ({ host }) => `http://${host}/tenants/%c0%ae%c0%ae/keys`],
+    ['wide dots', ({ host }) => `http://${host}/tenants/．．/keys`],
+    ['an encoded NUL', ({ host }) => `http://${host}/tenants/..%00/keys`],
+    ['an encoded question mark', ({ host }) => `http://${host}/tenants/a%3f/keys`],
+    ['a percent sign alone', ({ host }) => `http://${host}/tenants/%/keys`],
     ['a query in the place of a path', ({ host }) => `http://${host}?/tenants/keys`],
     ['file', () => 'file:///tenants/keys'],
     ['data', () => 'data:application/json,{"keys":[]}'],
@@ -436,6 +482,10 @@ describe('options', () => {
     ['a path without a slash at its end', 'keys.example.com/tenants'],
     ['a path with dots in it', 'keys.example.com/tenants/../'],
     ['encoded dots', 'keys.example.com/%2e%2e/tenants/'],
+    ['an encoded slash', 'keys.example.com/a%2fb/'],
+    ['a percent sign that is encoded', 'keys.example.com/a%25/'],
+    ['a path parameter', 'keys.example.com/a;b/'],
+    ['letters in the path that are none of ASCII', 'keys.example.com/m%C3%BCnchen/'],
     ['a query', 'keys.example.com/?a/'],
     ['a fragment', 'keys.example.com/#/'],
     ['the default port', 'keys.example.com:443'],
