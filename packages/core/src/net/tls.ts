@@ -1,12 +1,7 @@
-// TLS as a keyset may ask for it: an own CA, pinned certificates, cipher suites by number. Options in, connect options out.
-import { createHash, X509Certificate } from 'node:crypto';
+// TLS as a keyset may ask for it: an own CA, pinned certificates (pins.ts), cipher suites by number. Options in, connect options out.
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import {
-  type ConnectionOptions,
-  checkServerIdentity,
-  type DetailedPeerCertificate,
-  type PeerCertificate,
-} from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import { ConfigError } from '../errors.ts';
 import { coming, listed, verdict } from '../values/judge.ts';
 import {
@@ -19,6 +14,7 @@ import {
   text,
 } from '../values/option.ts';
 import { readObject } from '../values/readers.ts';
+import { pinning } from './pins.ts';
 
 /** How the connection to a keyset's source is secured, beyond the system's CAs. */
 export interface TlsOptions {
@@ -26,7 +22,7 @@ export interface TlsOptions {
   readonly ca?: { readonly file: string } | { readonly pem: string } | undefined;
   /**
    * Pins: SHA-256 of the public key (SubjectPublicKeyInfo, DER) of some certificate in the chain, base64 or base64url. The chain is
-   * verified all the same.
+   * verified all the same, and a certificate that the server adds to it without a part in it does not count.
    */
   readonly fingerprints?: readonly string[] | undefined;
   /** The only cipher suites that are offered, by their IANA numbers: 4865 is TLS_AES_128_GCM_SHA256. */
@@ -77,8 +73,6 @@ const CIPHER_SUITES: ReadonlyMap<number, CipherSuite> = new Map([
   [4866, suite('TLS_AES_256_GCM_SHA384', 'TLS_AES_256_GCM_SHA384')],
   [4867, suite('TLS_CHACHA20_POLY1305_SHA256', 'TLS_CHACHA20_POLY1305_SHA256')],
 ]);
-
-const FINGERPRINT_BYTES = 32;
 
 const TABLE = {
   ca: optional(
@@ -158,57 +152,6 @@ function readCa(value: unknown, path: string): string {
   } catch (cause) {
     throw new ConfigError(path, 'expected CA certificates, PEM', { cause });
   }
-}
-
-function pinning(value: unknown, path: string): Pick<TlsSettings, 'checkServerIdentity'> {
-  if (!Array.isArray(value) || value.length === 0)
-    throw new ConfigError(path, 'expected at least one fingerprint');
-  const pins = new Set(value.map((fingerprint, index) => readFingerprint(fingerprint, `${path}[${index}]`)));
-  return {
-    checkServerIdentity(hostname, certificate) {
-      const refusal = checkServerIdentity(hostname, certificate);
-      if (refusal !== undefined) return refusal;
-      return chainOf(certificate).some((link) => pins.has(publicKeyFingerprint(link)))
-        ? undefined
-        : new Error('no certificate of the chain has a pinned fingerprint');
-    },
-  };
-}
-
-/** Both alphabets of base64, 32 bytes; as base64url without padding. */
-function readFingerprint(value: unknown, path: string): string {
-  if (typeof value !== 'string' || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(value)) {
-    throw new ConfigError(path, 'expected the SHA-256 of a public key, base64');
-  }
-  const bytes = Buffer.from(value, 'base64');
-  if (bytes.length !== FINGERPRINT_BYTES) {
-    const hint = /^[\x20-\x7e]+$/.test(bytes.toString('latin1')) ? ', which read as a text' : '';
-    throw new ConfigError(
-      path,
-      `expected the SHA-256 of a public key: ${FINGERPRINT_BYTES} bytes, not ${bytes.length}${hint}`,
-    );
-  }
-  return bytes.toString('base64url');
-}
-
-/** SHA-256 of a certificate's SubjectPublicKeyInfo, base64url. */
-function publicKeyFingerprint(certificate: PeerCertificate): string {
-  const spki = new X509Certificate(certificate.raw).publicKey.export({ type: 'spki', format: 'der' });
-  return createHash('sha256').update(spki).digest('base64url');
-}
-
-function chainOf(leaf: PeerCertificate): readonly PeerCertificate[] {
-  const chain = new Set<PeerCertificate>();
-  // The root is its own issuer.
-  for (
-    let link: Partial<DetailedPeerCertificate> | undefined = leaf;
-    link !== undefined;
-    link = link.issuerCertificate
-  ) {
-    if (chain.has(link as PeerCertificate)) break;
-    chain.add(link as PeerCertificate);
-  }
-  return [...chain];
 }
 
 function ciphers(value: unknown, path: string): Pick<TlsSettings, 'ciphers' | 'minVersion' | 'maxVersion'> {

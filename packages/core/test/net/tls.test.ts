@@ -32,6 +32,8 @@ interface Wanted {
   readonly authority?: boolean;
   readonly fromMs?: number;
   readonly untilMs?: number;
+  /** Default: new ones. */
+  readonly keys?: { readonly privateKey: string; readonly publicKey: string };
 }
 
 async function certify(wanted: Wanted): Promise<Certified> {
@@ -51,6 +53,7 @@ async function certify(wanted: Wanted): Promise<Certified> {
           { name: 'subjectAltName', altNames: [{ type: 2, value: name }] },
         ],
     ...(by === undefined ? {} : { ca: by }),
+    ...(wanted.keys === undefined ? {} : { keyPair: wanted.keys }),
   });
   return { cert: `${cert}\n`, key };
 }
@@ -339,6 +342,51 @@ describe('what it pins', () => {
       'keyset_unavailable: no certificate of the chain has a pinned fingerprint',
     );
     expect(served.requests()).toBe(0);
+  });
+
+  it.each<[title: string, wanted: Wanted]>([
+    ['with the name of the CA', { name: 'Latchkey test CA', authority: true }],
+    ['with the name of the CA, that is not one', { name: 'Latchkey test CA' }],
+    ['with another name', { name: 'Pinned CA', authority: true }],
+  ])('S43: a certificate %s that the server sends along does not count', async (_, wanted) => {
+    const added = await certify(wanted);
+    const pinned = { ...own(), fingerprints: [pinOf(added).toString('base64')] };
+    for (const chain of [leaf.cert + added.cert, leaf.cert + added.cert + ca.cert]) {
+      const served = await serve({ cert: chain, key: leaf.key });
+      expect(await outcome(create(served.url, pinned))).toBe(
+        'keyset_unavailable: no certificate of the chain has a pinned fingerprint',
+      );
+      expect(served.requests()).toBe(0);
+    }
+  });
+
+  it.each<[title: string, wanted: Wanted, expected: string]>([
+    ['that signed the CA', { authority: true }, 'accepted'],
+    [
+      'that signed the CA and has expired',
+      { authority: true, fromMs: -2 * DAY, untilMs: -DAY },
+      'keyset_unavailable: no certificate of the chain has a pinned fingerprint',
+    ],
+    [
+      'that signed the CA without being one',
+      {},
+      'keyset_unavailable: no certificate of the chain has a pinned fingerprint',
+    ],
+  ])('S43: a certificate %s, next to a CA that is trusted itself', async (_, wanted, expected) => {
+    const above = await certify({ name: 'Above', ...wanted });
+    const { publicKey } = new X509Certificate(ca.cert);
+    const cross = await certify({
+      name: 'Latchkey test CA',
+      authority: true,
+      by: above,
+      keys: {
+        privateKey: ca.key,
+        publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+      },
+    });
+    const served = await serve({ cert: leaf.cert + cross.cert + above.cert, key: leaf.key });
+    const pinned = { ...own(), fingerprints: [pinOf(above).toString('base64')] };
+    expect(await outcome(create(served.url, pinned))).toBe(expected);
   });
 
   it('KD-12: the chain is verified all the same, and the host too', async () => {
