@@ -3,7 +3,9 @@
 import { AuthError, refusalIn } from '../errors.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import type { KeysetIndex } from '../keysets/select.ts';
+import { isOverloaded } from '../net/breaker.ts';
 import { isBearerToken, type RemoteEndpoint } from '../remote/endpoint.ts';
+import { createRefusals } from '../remote/refusals.ts';
 import { findAlgorithm } from '../token/algorithms.ts';
 import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken } from '../token/parse.ts';
 import { type JsonObject, own } from '../values/json.ts';
@@ -49,10 +51,15 @@ const MAX_HEADER_LENGTH = 512;
 
 /** Makes what asks the keysets, or the remote endpoint and then, where options say so, the keysets. */
 export function createVouch(
-  { types, maxTokenBytes, issuers, systemSubject, remote: remoteSettings }: AuthenticatorSettings,
+  settings: AuthenticatorSettings,
   { index, keysets, remote }: VouchingParts,
 ): Vouch {
+  const { types, maxTokenBytes, issuers, systemSubject, remote: remoteSettings, registered } = settings;
   const knownHeaders = new Map<string, UnverifiedHeader>();
+  const refusals =
+    remoteSettings?.onReject === 'deny' && remoteSettings.onError === 'next'
+      ? createRefusals(settings.clock, registered.clockSkewMs)
+      : undefined;
 
   function byKey(token: string, verdict: Verdict): Vouched | undefined | Promise<Vouched | undefined> {
     const { trace } = verdict;
@@ -131,13 +138,20 @@ export function createVouch(
     }
     let claims: JsonObject | undefined;
     let unavailable: AuthError | undefined;
+    const ours = remoteSettings?.onError === 'next' ? claimsByKey(token) : undefined;
     try {
-      claims = await endpoint.validate(token);
+      claims = await endpoint.validate(token, isAtHand(ours) ? 'signed' : 'any');
     } catch (error) {
       unavailable = refusalIn(error);
     }
+    if (claims !== undefined) refusals?.remove(token);
+    else if (unavailable === undefined) void rememberRefusal(token, ours);
+    // It has said so while it answered.
+    else if (refusals?.has(token) === true) unavailable = undefined;
     const outcome = claims === undefined ? (unavailable ? 'unavailable' : 'rejected') : 'accepted';
-    const next = unavailable === undefined ? remoteSettings?.onReject : remoteSettings?.onError;
+    // That this process does too much is no failure of the endpoint.
+    const onError = isOverloaded(unavailable?.cause) ? 'deny' : remoteSettings?.onError;
+    const next = unavailable === undefined ? remoteSettings?.onReject : onError;
     const isLast = claims === undefined && next !== 'next';
     const refusal = isLast ? (unavailable ?? new AuthError('token_rejected')) : undefined;
     trace?.({ stage: 'remote', outcome, detail: unavailable?.detail, refusal });
@@ -163,7 +177,34 @@ export function createVouch(
     return signed;
   }
 
+  /** The claims of a token that a key signed and that has not expired, at once where that key is at hand. Never throws or rejects. */
+  function claimsByKey(token: string): JsonObject | undefined | Promise<JsonObject | undefined> {
+    const verdict: Verdict = { trace: undefined, refusal: undefined };
+    const alive = (vouched: Vouched | undefined): JsonObject | undefined => {
+      const exp = vouched === undefined ? undefined : own(vouched.claims, 'exp');
+      return Number(exp ?? Number.POSITIVE_INFINITY) * 1000 > settings.clock.now()
+        ? vouched?.claims
+        : undefined;
+    };
+    try {
+      const vouched = byKey(token, verdict);
+      return vouched instanceof Promise ? vouched.then(alive, () => undefined) : alive(vouched);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async function rememberRefusal(token: string, ours: ReturnType<typeof claimsByKey>): Promise<void> {
+    if (refusals === undefined) return;
+    const claims = isAtHand(ours) ? ours : await ours;
+    if (claims !== undefined) refusals.add(token, claims);
+  }
+
   return remote === undefined ? byKey : (token, verdict) => byEndpoint(remote, token, verdict);
+}
+
+function isAtHand(claims: JsonObject | undefined | Promise<JsonObject | undefined>): claims is JsonObject {
+  return claims !== undefined && !(claims instanceof Promise);
 }
 
 /** True for an issuer that keysets can be found by. */

@@ -1,6 +1,6 @@
 // A group resolver over HTTP: GET with the subject in the URL, a JSON object with the groups back.
 
-import { inconclusive } from '../net/breaker.ts';
+import { answeredFailure, inconclusive } from '../net/breaker.ts';
 import { createJsonCaller } from '../net/json-call.ts';
 import { leavesSegment } from '../net/paths.ts';
 import { readSecret } from '../secrets/read.ts';
@@ -28,7 +28,7 @@ export function createGroupEndpoint({
       const asked = new URL(template.replace(SUBJECT_HERE, () => escaped));
       const { status, json } = await caller.call(asked, { method: 'GET', headers }, signal);
       if (status === 404) return undefined;
-      if (status >= 500 || status === 429) throw new Error(`answered with status ${status}`);
+      if (status >= 500 || status === 429) throw answeredFailure(`answered with status ${status}`);
       const groups: unknown = json === undefined ? undefined : own(json, 'groups');
       if (!Array.isArray(groups) || !groups.every((group) => typeof group === 'string'))
         throw inconclusive(`answered with status ${status} and no list of groups`);

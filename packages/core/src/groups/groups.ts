@@ -67,7 +67,7 @@ export function createGroups(settings: GroupsSettings): Groups {
     const key = JSON.stringify([subject.issuer ?? null, subject.subject]);
     const known = place.known.get(key);
     if (known !== undefined) return known;
-    const pending = place.asking.get(key) ?? ask(place, subject).finally(() => place.asking.delete(key));
+    const pending = place.asking.get(key) ?? ask(place, subject, key).finally(() => place.asking.delete(key));
     place.asking.set(key, pending);
     const groups = await pending;
     if (groups !== undefined && cacheForMs > 0) place.known.set(key, groups);
@@ -77,10 +77,12 @@ export function createGroups(settings: GroupsSettings): Groups {
   async function ask(
     { resolver, breaker }: Place,
     subject: GroupSubject,
+    key: string,
   ): Promise<readonly string[] | undefined> {
     try {
-      const groups: unknown = await breaker.run(() =>
-        withDeadline(timeoutMs, stopping.signal, (signal) => resolver.resolve(subject, signal)),
+      const groups: unknown = await breaker.run(
+        () => withDeadline(timeoutMs, stopping.signal, (signal) => resolver.resolve(subject, signal)),
+        key,
       );
       if (groups === undefined) return undefined;
       // A resolver is somebody else's code.

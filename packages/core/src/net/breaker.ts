@@ -1,17 +1,23 @@
-// A breaker before anything that answers slowly or not at all: few failures are waited for, and then few are asked for.
+// A breaker before a place that answers slowly or not at all: few failures are waited for, and then the place is asked rarely.
 
 /** Guards one place that is asked over the network. */
 export interface Breaker {
-  /** Does the work, unless the place is known to be down or too much is under way there: then it rejects at once. */
-  run<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * Does the work, unless the place is known to be down or too much is under way there: then it rejects at once.
+   * @param about what is asked about: an answer that is a failure counts once for each, so that one odd token or
+   * subject does not make the place down for all
+   */
+  run<T>(work: () => Promise<T>, about?: string): Promise<T>;
   /** Failures in a row. */
   readonly failures: number;
-  /** `closed`: everybody asks. `open`: one asks a second, and the others are told at once. */
+  /** `closed`: each request asks. `open`: one asks a second, and the others are told at once. */
   readonly state: 'closed' | 'open';
 }
 
-// Errors of an answer that came. A symbol of our own: no other code's error is taken for one.
+// Marks on errors. Symbols of this module: no other code's error is taken for one.
 const INCONCLUSIVE: unique symbol = Symbol('inconclusive');
+const ANSWERED: unique symbol = Symbol('answered');
+const OVERLOADED: unique symbol = Symbol('overloaded');
 
 /**
  * Makes the error for an answer that came and cannot be used. The question may be at fault, so the breaker
@@ -21,14 +27,24 @@ export function inconclusive(message: string): Error {
   return Object.assign(new Error(message), { [INCONCLUSIVE]: true });
 }
 
-function isInconclusive(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && INCONCLUSIVE in error;
+/** Makes the error for an answer that says that the place fails. It may be about this one question only. */
+export function answeredFailure(message: string): Error {
+  return Object.assign(new Error(message), { [ANSWERED]: true });
+}
+
+/** True for the error of work that did not begin, since too much is under way already: it says nothing of the place. */
+export function isOverloaded(error: unknown): boolean {
+  return isMarked(error, OVERLOADED);
+}
+
+function isMarked(error: unknown, mark: symbol): boolean {
+  return typeof error === 'object' && error !== null && mark in error;
 }
 
 const MAX_FAILURES = 5;
 const PROBE_MS = 1_000;
 /** While a place hangs, what waits for it must not grow without bound. */
-const MAX_UNDER_WAY = 256;
+export const MAX_UNDER_WAY = 256;
 
 /** Makes a breaker that opens after five failures in a row, and closes with the first success. Time is monotonic. */
 export function createBreaker(): Breaker {
@@ -37,22 +53,29 @@ export function createBreaker(): Breaker {
   let underWay = 0;
   /** Changes with every opening and closing: what was begun before says nothing of the time after. */
   let epoch = 0;
+  /** What answers that were failures were about, since the last success. */
+  const about = new Set<string>();
 
   function succeeded(begun: number): void {
     if (begun !== epoch) return;
     if (failures >= MAX_FAILURES) epoch++;
     failures = 0;
+    about.clear();
   }
 
-  function failed(begun: number): void {
-    if (begun !== epoch || ++failures !== MAX_FAILURES) return;
+  function failed(begun: number, subject: string | undefined): void {
+    if (begun !== epoch || (subject !== undefined && about.has(subject))) return;
+    if (subject !== undefined && failures < MAX_FAILURES) about.add(subject);
+    if (++failures !== MAX_FAILURES) return;
     epoch++;
     probedAt = performance.now();
   }
 
   return {
-    async run(work) {
-      if (underWay >= MAX_UNDER_WAY) throw new Error('too much is under way already');
+    async run(work, subject) {
+      if (underWay >= MAX_UNDER_WAY) {
+        throw Object.assign(new Error('too much is under way already'), { [OVERLOADED]: true });
+      }
       if (failures >= MAX_FAILURES) {
         const now = performance.now();
         if (now - probedAt < PROBE_MS) throw new Error('down, and asked once a second');
@@ -65,8 +88,8 @@ export function createBreaker(): Breaker {
         succeeded(begun);
         return result;
       } catch (error) {
-        if (isInconclusive(error)) succeeded(begun);
-        else failed(begun);
+        if (isMarked(error, INCONCLUSIVE)) succeeded(begun);
+        else failed(begun, isMarked(error, ANSWERED) ? subject : undefined);
         throw error;
       } finally {
         underWay--;

@@ -1,6 +1,7 @@
 // Calling somebody else's endpoint for a JSON object: one deadline, few bytes, no redirects. What the answer means is the caller's.
 
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
+import { MAX_UNDER_WAY } from './breaker.ts';
 import { withDeadline } from './deadline.ts';
 import { createConnections, readBounded } from './https.ts';
 import type { TlsSettings } from './tls.ts';
@@ -26,8 +27,8 @@ interface JsonCaller {
   close(): Promise<void>;
 }
 
-const MAX_BYTES = 64 * 1024;
-const MAX_CONNECTIONS = 64;
+/** Bytes of one answer. */
+export const MAX_ANSWER_BYTES = 64 * 1024;
 
 /** Makes a caller. Its URLs must have passed `refuseUrl`. */
 export function createJsonCaller({
@@ -39,7 +40,8 @@ export function createJsonCaller({
 }): JsonCaller {
   const connections = createConnections({
     connect: { ...tls, timeout: timeoutMs },
-    connections: MAX_CONNECTIONS,
+    // As many as the breaker lets through: a call that waits for a connection looks like a server that is slow.
+    connections: MAX_UNDER_WAY,
     keepAliveTimeout: 4_000,
   });
   return {
@@ -60,7 +62,7 @@ export function createJsonCaller({
           await response.body?.cancel();
           return { status: response.status, json: undefined };
         }
-        return { status: response.status, json: parse(await readBounded(response, MAX_BYTES)) };
+        return { status: response.status, json: parse(await readBounded(response, MAX_ANSWER_BYTES)) };
       }),
     close: connections.close,
   };

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { AuthError, ConfigError } from '../errors.ts';
-import { createBreaker, inconclusive } from '../net/breaker.ts';
+import { answeredFailure, createBreaker, inconclusive } from '../net/breaker.ts';
 import { withDeadline } from '../net/deadline.ts';
 import { createJsonCaller, type JsonAnswer, type JsonCall } from '../net/json-call.ts';
 import { readSecret } from '../secrets/read.ts';
@@ -11,6 +11,9 @@ import { parseToken } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import type { RemoteSettings } from './options.ts';
+
+/** What calls have their own breaker and connections. */
+export type RemoteLane = 'signed' | 'any';
 
 /** How the endpoint fares. */
 export interface RemoteReport {
@@ -25,10 +28,12 @@ export interface RemoteReport {
 export interface RemoteEndpoint {
   /**
    * Asks about a token.
+   * @param lane `signed` for a token that a key has verified. Whatever becomes of the calls of the others, which
+   * anybody can make up, has no effect on these
    * @returns the claims that it has; undefined if the endpoint refuses it
-   * @throws AuthError `remote_unavailable` if the endpoint cannot say
+   * @throws AuthError `remote_unavailable` if the endpoint cannot say; its cause is why
    */
-  validate(token: string): Promise<JsonObject | undefined>;
+  validate(token: string, lane: RemoteLane): Promise<JsonObject | undefined>;
   report(): RemoteReport;
   close(): Promise<void>;
 }
@@ -62,19 +67,19 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
   const { url, client, store, issuer, cacheForMs, clock } = settings;
   if (client !== undefined && store === undefined)
     throw new ConfigError('remote.client', 'needs a store for its secret; give one in secrets');
-  const caller = createJsonCaller(settings);
-  const breaker = createBreaker();
+  const lane = () => ({ caller: createJsonCaller(settings), breaker: createBreaker() });
+  const lanes = { signed: lane(), any: lane() };
   const stopping = new AbortController();
   const credentials = { store, timeoutMs: settings.timeoutMs, signal: stopping.signal };
   // By digest: what lies in memory must not be a token (RFC 8725 has no word for it, heap dumps do).
   const accepted = new LRUCache<string, JsonObject>({ max: MAX_CACHED });
   const asking = new Map<string, Promise<JsonObject | undefined>>();
 
-  async function ask(token: string): Promise<JsonObject | undefined> {
+  async function ask(token: string, { caller }: (typeof lanes)[RemoteLane]): Promise<JsonObject | undefined> {
     const call = client === undefined ? asBearer(token) : await asIntrospection(token, client, credentials);
     const answer = await caller.call(url, call, stopping.signal);
     if (answer.status >= 500 || answer.status === 429)
-      throw new Error(`answered with status ${answer.status}`);
+      throw answeredFailure(`answered with status ${answer.status}`);
     // RFC 6750 §3.1: what refuses a token, and nothing else does.
     if (client === undefined && (answer.status === 401 || answer.status === 403)) return undefined;
     const claims = client === undefined ? acceptSubject(answer) : acceptIntrospection(answer);
@@ -83,10 +88,14 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
     return claims;
   }
 
-  async function validate(token: string, digest: string): Promise<JsonObject | undefined> {
+  async function validate(
+    token: string,
+    digest: string,
+    lane: (typeof lanes)[RemoteLane],
+  ): Promise<JsonObject | undefined> {
     let claims: JsonObject | undefined;
     try {
-      claims = await breaker.run(() => ask(token));
+      claims = await lane.breaker.run(() => ask(token, lane), digest);
     } catch (cause) {
       throw new AuthError('remote_unavailable', {
         detail: 'the remote endpoint did not say',
@@ -104,20 +113,25 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
   }
 
   return {
-    validate(token) {
+    validate(token, lane) {
       const digest = createHash('sha256').update(token).digest('base64');
       const known = accepted.get(digest);
       if (known !== undefined) return Promise.resolve(known);
       // Asked once for all that carry the same token at the same time.
-      const pending = asking.get(digest) ?? validate(token, digest).finally(() => asking.delete(digest));
+      const pending =
+        asking.get(digest) ?? validate(token, digest, lanes[lane]).finally(() => asking.delete(digest));
       asking.set(digest, pending);
       return pending;
     },
-    report: () => ({ url: `${url.origin}${url.pathname}`, state: breaker.state, failures: breaker.failures }),
+    report() {
+      const [{ breaker: signed }, { breaker: any }] = [lanes.signed, lanes.any];
+      const { state, failures } = signed.failures >= any.failures ? signed : any;
+      return { url: `${url.origin}${url.pathname}`, state, failures };
+    },
     async close() {
       stopping.abort();
       accepted.clear();
-      await caller.close();
+      await Promise.all([lanes.signed.caller.close(), lanes.any.caller.close()]);
     },
   };
 }

@@ -29,7 +29,7 @@ interface RemoteCommon {
   readonly onReject?: 'next' | 'deny' | undefined;
   /**
    * What becomes of a token that the endpoint says nothing of, since it is down, slow or odd: `deny`, a 503; `next`, the keysets are
-   * asked. Needed where there are keysets.
+   * asked, but for a token that the endpoint refused before in this process. Needed where there are keysets.
    */
   readonly onError?: 'next' | 'deny' | undefined;
   /** For a whole call. Default 2s. */

@@ -316,9 +316,21 @@ describe('row 151: what says nothing', () => {
     const authenticator = alone(remote.url);
     remote.says = { status, body: { sub: 'root' } };
     for (let count = 0; count < 8; count++)
-      await expect(codeOf(authenticator.verify('t'))).resolves.toBe(UNAVAILABLE);
+      await expect(codeOf(authenticator.verify(`t${count}`))).resolves.toBe(UNAVAILABLE);
     expect(remote.asked).toHaveLength(5);
     expect(authenticator.report().remote).toMatchObject({ state: 'open', failures: 5 });
+  });
+
+  it('a status of failure for one token, again and again, does not shut out the others', async () => {
+    const remote = await endpoint();
+    const authenticator = alone(remote.url);
+    remote.says = ({ headers }) =>
+      headers.authorization === 'Bearer odd' ? { status: 500 } : { body: { sub: 'alice' } };
+    for (let count = 0; count < 20; count++)
+      await expect(codeOf(authenticator.verify('odd'))).resolves.toBe(UNAVAILABLE);
+    expect(remote.asked).toHaveLength(20);
+    expect(authenticator.report().remote).toMatchObject({ state: 'closed', failures: 1 });
+    await expect(codeOf(authenticator.verify('t'))).resolves.toBe('accepted');
   });
 
   it('nobody listens', async () => {
@@ -1106,7 +1118,8 @@ describe('R17: an endpoint that is down', () => {
     const remote = await endpoint();
     remote.says = { status: 500 };
     const authenticator = alone(remote.url);
-    for (let index = 0; index < 6; index++) await codeOf(authenticator.verify('t'));
+    for (let index = 0; index < 6; index++) await codeOf(authenticator.verify(`t${index}`));
+    expect(authenticator.report().remote).toMatchObject({ state: 'open' });
     advance(1_000);
     remote.says = { status: 401 };
     await expect(codeOf(authenticator.verify('t'))).resolves.toBe('401 token_rejected');

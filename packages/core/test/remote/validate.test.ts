@@ -1,13 +1,15 @@
 // Who is asked next, and what it means when nobody can say: every combination of options, endpoint and keysets. And tokens that nobody
 // should be asked about at all.
-import { createServer } from 'node:http';
-import { forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
+import { createServer, type ServerResponse } from 'node:http';
+import { createClock, forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
+import { LRUCache } from 'lru-cache';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import { refusalOf } from '../../src/decision/pipeline.ts';
 import { isAuthError } from '../../src/errors.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
+import { createRefusals, MAX_REFUSALS } from '../../src/remote/refusals.ts';
 import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts';
 import { listen } from '../support/servers.ts';
 
@@ -23,7 +25,10 @@ let good: string;
 let forged: string;
 
 beforeAll(async () => {
-  [trusted, stranger] = await Promise.all([generateSigningKey(), generateSigningKey('ES256', 'stranger')]);
+  [trusted, stranger] = await Promise.all([
+    generateSigningKey('ES256', 'trusted'),
+    generateSigningKey('ES256', 'stranger'),
+  ]);
   const claims = { iss: ISSUER, sub: 'alice-by-key', exp: Math.floor(Date.now() / 1000) + 300 };
   [good, forged] = await Promise.all([mint(trusted, claims), mint(stranger, claims)]);
 });
@@ -85,6 +90,25 @@ async function outcome(
     if (isAuthError(error)) return `${error.status} ${error.code}`;
     throw error;
   }
+}
+
+/** A token that a key of the keyset signed. */
+const ours = (jti: string) =>
+  mint(trusted, { iss: ISSUER, sub: 'alice-by-key', jti, exp: Math.floor(Date.now() / 1000) + 300 });
+
+/** A token of the trusted key's name that the key did not sign. */
+function forgedOf(index: number): string {
+  return `${good.slice(0, good.lastIndexOf('.'))}.${Buffer.alloc(64, index + 1).toString('base64url')}`;
+}
+
+/** The same token: of an ECDSA signature (r, s), (r, n - s) is one too. */
+function otherSignature(token: string): string {
+  const order = BigInt('0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551');
+  const at = token.lastIndexOf('.') + 1;
+  const bytes = Buffer.from(token.slice(at), 'base64url');
+  const s = BigInt(`0x${bytes.subarray(32).toString('hex')}`);
+  const twin = (order - s).toString(16).padStart(64, '0');
+  return `${token.slice(0, at)}${Buffer.concat([bytes.subarray(0, 32), Buffer.from(twin, 'hex')]).toString('base64url')}`;
 }
 
 const REMOTELY = 'alice-remotely';
@@ -181,13 +205,16 @@ describe('row 155: while the endpoint is down', () => {
   it('the breaker is open: the same answers, and nobody is asked', async () => {
     remote = 'is down';
     const authenticator = before('accept', 'next', 'next');
-    for (let count = 0; count < 5; count++) expect(await outcome(authenticator.verify(good))).toBe(BY_KEY);
+    for (let count = 0; count < 5; count++)
+      expect(await outcome(authenticator.verify(await ours(`${count}`)))).toBe(BY_KEY);
+    for (let count = 0; count < 5; count++)
+      expect(await outcome(authenticator.verify(`opaque-${count}`))).toBe(REMOTE_DOWN);
     expect(authenticator.report().remote).toMatchObject({ state: 'open' });
     for (let count = 0; count < 50; count++) {
       expect(await outcome(authenticator.verify(good))).toBe(BY_KEY);
       expect(await outcome(authenticator.verify(forged))).toBe(REMOTE_DOWN);
     }
-    expect(asked.length).toBeLessThan(10);
+    expect(asked.length).toBeLessThan(20);
   });
 
   it.each(['strict', 'optional', 'permissive'] as const)('mode %s lets nobody pass', async (mode) => {
@@ -201,6 +228,128 @@ describe('row 155: while the endpoint is down', () => {
     expect(await outcome(authenticator.authenticate(request))).toBe(
       mode === 'permissive' ? 'anonymous' : REJECTED,
     );
+  });
+});
+
+describe("row 155: a revoked token, with onReject: 'deny' and onError: 'next'", () => {
+  /** An endpoint that refuses `good`, and says of others what the test has it say. */
+  let onOthers: (response: ServerResponse) => void;
+  let revoking: Authenticator;
+
+  beforeEach(async () => {
+    onOthers = (response) => response.writeHead(500).end();
+    const server = createServer(({ headers }, response) => {
+      asked.push(headers.authorization ?? '');
+      if (remote === 'is down') response.writeHead(503).end();
+      else if (headers.authorization === `Bearer ${good}`) response.writeHead(401).end();
+      else onOthers(response);
+    });
+    url = `http://127.0.0.1:${await listen(server)}/validate`;
+    revoking = before('accept', 'deny', 'next');
+  });
+
+  it('stays refused while the endpoint is down, once it was refused', async () => {
+    expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+    remote = 'is down';
+    for (let count = 0; count < 20; count++) expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+    // A token that was not refused is judged by the keysets.
+    expect(await outcome(revoking.verify(await ours('another')))).toBe(BY_KEY);
+  });
+
+  it('stays refused with its signature written in another way', async () => {
+    expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+    remote = 'is down';
+    const twin = otherSignature(good);
+    expect(twin).not.toBe(good);
+    // It verifies: an authenticator that has not heard of the refusal accepts it.
+    expect(await outcome(before('accept', 'deny', 'next').verify(twin))).toBe(BY_KEY);
+    expect(await outcome(revoking.verify(twin))).toBe(REJECTED);
+  });
+
+  it('is accepted again when the endpoint accepts it again', async () => {
+    expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+    const token = await ours('restored');
+    onOthers = (response) => response.writeHead(401).end();
+    expect(await outcome(revoking.verify(token))).toBe(REJECTED);
+    onOthers = (response) =>
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{"sub":"alice-remotely"}');
+    expect(await outcome(revoking.verify(token))).toBe(REMOTELY);
+    remote = 'is down';
+    expect(await outcome(revoking.verify(token))).toBe(BY_KEY);
+    expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+  });
+
+  it.each<[title: string, token: (index: number) => string]>([
+    ['opaque tokens', (index) => `made-up-${index}`],
+    ['tokens with another signature', (index) => forgedOf(index)],
+  ])('stays refused after 500s for made-up tokens: %s', async (_, token) => {
+    for (let index = 0; index < 20; index++)
+      expect(await outcome(revoking.verify(token(index)))).toBe(REMOTE_DOWN);
+    expect(revoking.report().remote).toMatchObject({ state: 'open' });
+    expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+  });
+
+  it('stays refused while a crowd of made-up tokens is answered slowly', async () => {
+    const held: ServerResponse[] = [];
+    const crowded = Promise.withResolvers<void>();
+    onOthers = (response) => {
+      if (held.push(response) === 256) crowded.resolve();
+    };
+    revoking = start({
+      keySets: [inline()],
+      remote: { url, onReject: 'deny', onError: 'next', timeout: '30s' },
+    });
+    const crowd = Array.from({ length: 300 }, (_, index) => outcome(revoking.verify(`made-up-${index}`)));
+    await crowded.promise;
+    expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+    for (const response of held) response.writeHead(500).end();
+    expect(new Set(await Promise.all(crowd))).toEqual(new Set([REMOTE_DOWN]));
+  });
+
+  it('is a 503 while too many good tokens are asked about: that is no failure of the endpoint', async () => {
+    const held: ServerResponse[] = [];
+    const crowded = Promise.withResolvers<void>();
+    onOthers = (response) => {
+      if (held.push(response) === 256) crowded.resolve();
+    };
+    revoking = start({
+      keySets: [inline()],
+      remote: { url, onReject: 'deny', onError: 'next', timeout: '30s' },
+    });
+    const tokens = await Promise.all(Array.from({ length: 256 }, (_, index) => ours(`${index}`)));
+    const crowd = tokens.map((token) => outcome(revoking.verify(token)));
+    await crowded.promise;
+    expect(await outcome(revoking.verify(good))).toBe(REMOTE_DOWN);
+    for (const response of held) response.writeHead(401).end();
+    expect(new Set(await Promise.all(crowd))).toEqual(new Set([REJECTED]));
+    expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+  });
+
+  it('is remembered through more refusals of made-up tokens than are remembered', () => {
+    const clock = createClock(1_700_000_000_000);
+    const refusals = createRefusals(clock, 5_000);
+    refusals.add('h.one.s', { exp: 1_700_000_100 });
+    for (let index = 1; index < MAX_REFUSALS; index++) refusals.add(`h.${index}.s`, {});
+    expect(refusals.has('h.one.s')).toBe(true);
+    // One more, and the one that was used longest ago goes.
+    refusals.add('h.more.s', {});
+    expect([refusals.has('h.1.s'), refusals.has('h.one.s'), refusals.has('h.2.s')]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    clock.advance(105_000);
+    expect(refusals.has('h.one.s')).toBe(false);
+  });
+
+  it('only tokens that a key verifies are remembered', async () => {
+    const adding = vi.spyOn(LRUCache.prototype, 'set');
+    onOthers = (response) => response.writeHead(401).end();
+    for (let index = 0; index < 20; index++)
+      expect(await outcome(revoking.verify(forgedOf(index)))).toBe(REJECTED);
+    expect(adding).not.toHaveBeenCalled();
+    expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+    expect(adding).toHaveBeenCalledTimes(1);
   });
 });
 
