@@ -101,6 +101,8 @@ export function authenticatorOf(
   const groups = settings.groups === undefined ? undefined : createGroups(settings.groups);
   if (settings.remote?.onReject === 'next')
     warn('LATCHKEY_UNSAFE', 'remote.onReject: a token that the endpoint refuses may still pass by its key');
+  if (settings.remote?.ignoresToken === true)
+    warn('LATCHKEY_UNSAFE', 'remote.unsafeIgnoreTokenClaims: tokens of other APIs may be accepted');
   const pipeline = createPipeline(settings, { keysets, index, system, remote, groups });
 
   function decide(request: RequestView, access?: RouteAccess | CompiledAccess): Decision | Promise<Decision> {

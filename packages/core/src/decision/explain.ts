@@ -175,6 +175,10 @@ function createRecorder(settings: AuthenticatorSettings) {
       if (shown === 'if failed') misshapen.add(claim);
       checks.push({ check: 'registered claims', about: claim, ...registeredTexts(event, settings) });
     },
+    'token itself': ({ claim, value, refusal }) => {
+      const about = { check: 'registered claims', about: `${claim} of the token itself` } as const;
+      checks.push({ ...about, actual: textOf(value), ...outcomeOf(refusal) });
+    },
     'system subject': ({ refusal }) => {
       const expected = 'signed by a keyset with system: true';
       checks.push({ check: 'claims', about: 'sub', expected, ...outcomeOf(refusal) });

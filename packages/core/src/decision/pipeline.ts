@@ -101,6 +101,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   const remoteChecks = registeredChecks({ ...registered, requireExp: false });
   const remoteChecksWithoutAudience = registeredChecks({ ...registered, requireExp: false, audience: null });
 
+  const audienceChecks = ownChecks.filter(({ claim }) => claim === 'aud');
+
   function refused(error: AuthError): Refused {
     return { ok: false, error: realm === undefined ? error : error.inRealm(realm) };
   }
@@ -246,7 +248,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   }
 
   /** What must hold for every token: the registered claims, the issuer of an endpoint's answer, the system's subject, rules. */
-  function judgeClaims({ claims, isRemote }: Vouched, isSystem: boolean, verdict: Verdict): void {
+  function judgeClaims({ claims, isRemote, token }: Vouched, isSystem: boolean, verdict: Verdict): void {
     const { trace } = verdict;
     const nowMs = clock.now();
     const remotely = Object.hasOwn(claims, 'aud') ? remoteChecks : remoteChecksWithoutAudience;
@@ -266,6 +268,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       const untrusted = isWelcome ? undefined : new AuthError('token_issuer_untrusted');
       trace?.({ stage: 'issuer', issuer, vouchedBy: 'endpoint', refusal: untrusted });
       if (ends(verdict, untrusted)) return;
+      if (token !== undefined && ends(verdict, judgeTokenItself(token, claims, nowMs, trace))) return;
     }
     if (systemSubject !== undefined && own(claims, 'sub') === systemSubject) {
       const impostor = isSystem ? undefined : notTheSystem();
@@ -275,6 +278,33 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const judge = trace === undefined ? firstFailure : traceRules('claims', ruleFailed, trace);
     const failed = orFault(verdict.refusal, () => judge(settings.claims, claims, { delimiter }));
     ends(verdict, failed === undefined ? undefined : ruleFailed(failed));
+  }
+
+  /** What a JWT says of itself only narrows: one of another API or issuer is refused, whatever the endpoint says. */
+  function judgeTokenItself(
+    token: JsonObject,
+    claims: JsonObject,
+    nowMs: number,
+    trace: Trace | undefined,
+  ): AuthError | undefined {
+    const audience = Object.hasOwn(token, 'aud')
+      ? judgeRegisteredClaims(audienceChecks, token, nowMs)
+      : undefined;
+    const [issuer, expected] = [own(token, 'iss'), own(claims, 'iss')];
+    const isTrusted =
+      issuer === undefined ||
+      (typeof issuer === 'string' &&
+        (expected === undefined || issuer === expected) &&
+        issuers?.(issuer) !== false);
+    const untrusted = isTrusted ? undefined : new AuthError('token_issuer_untrusted');
+    for (const [claim, refusal] of [
+      ['aud', audience],
+      ['iss', untrusted],
+    ] as const) {
+      if (Object.hasOwn(token, claim))
+        trace?.({ stage: 'token itself', claim, value: own(token, claim), refusal });
+    }
+    return audience ?? untrusted;
   }
 
   /** Finds the groups of a subject, and makes the principal. */

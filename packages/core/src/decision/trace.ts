@@ -57,6 +57,8 @@ export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
       readonly nowMs: number;
       readonly isRemote: boolean;
     }
+  /** What a JWT that the endpoint accepted says of itself. */
+  | { readonly stage: 'token itself'; readonly claim: 'aud' | 'iss'; readonly value: JsonValue | undefined }
   | { readonly stage: 'system subject' }
   | {
       readonly stage: 'claims' | 'route';

@@ -4,7 +4,7 @@ import { AuthError, refusalIn } from '../errors.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import type { KeysetIndex } from '../keysets/select.ts';
 import { isOverloaded } from '../net/breaker.ts';
-import { isBearerToken, type RemoteEndpoint } from '../remote/endpoint.ts';
+import { isBearerToken, type RemoteEndpoint, unverifiedClaims } from '../remote/endpoint.ts';
 import { createRefusals } from '../remote/refusals.ts';
 import { findAlgorithm } from '../token/algorithms.ts';
 import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken } from '../token/parse.ts';
@@ -20,6 +20,8 @@ export interface Vouched {
   readonly claims: JsonObject;
   readonly by: SignedBy | undefined;
   readonly isRemote: boolean;
+  /** What a token that the endpoint vouches for says of itself, where it is a JWT, and where that counts. */
+  readonly token?: JsonObject | undefined;
 }
 
 /** Collects the first refusal, which decides. Without a trace it also ends the decision. */
@@ -158,8 +160,9 @@ export function createVouch(
     if (ends(verdict, refusal)) return undefined;
     const isOfSystem = (of: JsonObject = {}) =>
       systemSubject !== undefined && own(of, 'sub') === systemSubject;
+    const itself = remoteSettings?.ignoresToken === true ? undefined : unverifiedClaims(token, maxTokenBytes);
     if (claims !== undefined && (remoteSettings?.isSystem === true || !isOfSystem(claims)))
-      return { claims, by: undefined, isRemote: true };
+      return { claims, by: undefined, isRemote: true, token: itself };
     const keyed: Verdict = { trace, refusal: undefined };
     const signed = await byKey(token, keyed);
     if (claims !== undefined) {
@@ -168,7 +171,7 @@ export function createVouch(
       const impostor = keyed.refusal?.status === 503 ? keyed.refusal : notTheSystem();
       trace?.({ stage: 'remote system', refusal: impostor });
       ends(verdict, impostor);
-      return impostor === keyed.refusal ? signed : { claims, by: undefined, isRemote: true };
+      return impostor === keyed.refusal ? signed : { claims, by: undefined, isRemote: true, token: itself };
     }
     // Only the endpoint may know the token: while it does not answer, the token may be good.
     const isUndecided = unavailable !== undefined && keyed.refusal?.status === 401;

@@ -207,8 +207,8 @@ function completeClaims(
   return complete;
 }
 
-/** What the token says of itself, if it is a JWT at all: it need not be. */
-function unverifiedClaims(token: string, maxBytes: number): JsonObject | undefined {
+/** What the token says of itself, if it is a JWT at all: it need not be. Not verified here. */
+export function unverifiedClaims(token: string, maxBytes: number): JsonObject | undefined {
   try {
     return parseToken(token, maxBytes).claims;
   } catch {

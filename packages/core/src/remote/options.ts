@@ -40,6 +40,11 @@ interface RemoteCommon {
   readonly issuer?: string | undefined;
   /** It may speak for the `systemSubject`, and say reserved groups. Default false: only a keyset's key makes somebody the system. */
   readonly system?: boolean | undefined;
+  /**
+   * The endpoint vouches for tokens of other APIs and issuers too (warns): the `aud` and `iss` of a token that is a JWT are not looked at.
+   * Default false: where the token has them, they are judged as well as those of the answer.
+   */
+  readonly unsafeIgnoreTokenClaims?: boolean | undefined;
   /** Permits plain HTTP to other machines: tokens in clear on the wire. Default false. */
   readonly allowHttp?: boolean | undefined;
   readonly tls?: TlsOptions | undefined;
@@ -71,6 +76,7 @@ export interface RemoteSettings {
   readonly cacheForMs: number;
   readonly issuer: string | undefined;
   readonly isSystem: boolean;
+  readonly ignoresToken: boolean;
   readonly tls: TlsSettings;
 }
 
@@ -126,6 +132,12 @@ export const remoteOptions = object(
       'Whether the endpoint may vouch for systemSubject and for reserved groups.',
       flag('opens', 'the endpoint speaks for the system'),
     ),
+    unsafeIgnoreTokenClaims: defaulted(
+      boolean,
+      false,
+      'Whether aud and iss of the token itself are ignored, so that the endpoint vouches for tokens of other APIs.',
+      flag('opens', 'the endpoint vouches for tokens of other APIs'),
+    ),
     allowHttp,
     tls,
   } satisfies TableOf<RemoteOptions>,
@@ -161,6 +173,7 @@ export function completeRemote(
     cacheForMs: read.cacheFor,
     issuer: read.issuer,
     isSystem: read.system,
+    ignoresToken: read.unsafeIgnoreTokenClaims,
     tls: read.tls,
   });
 }

@@ -116,6 +116,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
           cacheFor: '30s',
           issuer: 'https://a.example/',
           system: false,
+          unsafeIgnoreTokenClaims: false,
           allowHttp: false,
           tls: {},
         },

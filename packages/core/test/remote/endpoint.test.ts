@@ -689,7 +689,7 @@ describe('S51: the claims', () => {
     remote.says = { body: { sub: 'alice', dept: 'IT', iss: 'https://idp' } };
     const token = jwt({
       sub: 'alice',
-      iss: 'https://evil',
+      iss: 'https://idp',
       dept: 'HR',
       role: 'admin',
       scope: 'all',
@@ -821,7 +821,7 @@ describe('whose word it is', () => {
   it('issuer: names whom the endpoint speaks for', async () => {
     const remote = await endpoint();
     const authenticator = alone({ url: remote.url, issuer: 'https://idp' });
-    const token = jwt({ sub: 'alice', iss: 'https://evil' });
+    const token = jwt({ sub: 'alice' });
     await expect(authenticator.verify(token)).resolves.toMatchObject({
       issuer: 'https://idp',
       claims: { sub: 'alice', iss: 'https://idp' },
@@ -899,6 +899,83 @@ describe('whose word it is', () => {
   ])('%s asks for what an answer of a sub does not have', async (_, others) => {
     const remote = await endpoint();
     await expect(codeOf(alone(remote.url, others).verify('t'))).resolves.toBe('401 token_claims_invalid');
+  });
+});
+
+describe('row 152: a token that is a JWT', () => {
+  const API = 'https://api.example.com';
+  const itself = (claims: { readonly [name: string]: JsonValue }) => jwt({ sub: 'alice', ...claims });
+
+  it.each<[title: string, claims: { readonly [name: string]: JsonValue }, expected: string]>([
+    ['of this API', { aud: API }, 'accepted'],
+    ['of this API and another', { aud: ['https://other.example', API] }, 'accepted'],
+    ['without an audience', {}, 'accepted'],
+    ['of another API', { aud: 'https://other.example' }, '401 token_audience_mismatch'],
+    ['of several others', { aud: ['a', 'b'] }, '401 token_audience_mismatch'],
+    ['of an API that is no text', { aud: 5 }, '401 token_audience_mismatch'],
+    ['of no API', { aud: [] }, '401 token_audience_mismatch'],
+    ['of the issuer of the endpoint', { iss: 'https://idp' }, 'accepted'],
+    ['of another issuer', { iss: 'https://other' }, '401 token_issuer_untrusted'],
+    ['of an issuer that is no text', { iss: null }, '401 token_issuer_untrusted'],
+  ])('%s: %s', async (_, claims, expected) => {
+    const remote = await endpoint();
+    for (const body of [{ sub: 'alice' }, { sub: 'alice', aud: API }]) {
+      remote.says = { body };
+      const options = { url: remote.url, issuer: 'https://idp', cacheFor: '1m' };
+      const authenticator = alone(options, { audience: API });
+      const token = itself(claims);
+      expect(await codeOf(authenticator.verify(token))).toBe(expected);
+      // From the cache of answers too.
+      expect(await codeOf(authenticator.verify(token))).toBe(expected);
+    }
+  });
+
+  it('has to be of an issuer that is welcome, and of the one that the answer names', async () => {
+    const remote = await endpoint();
+    const welcome = alone(remote.url, { issuers: ['https://idp', 'https://second'] });
+    remote.says = { body: { sub: 'alice', iss: 'https://idp' } };
+    expect(await codeOf(welcome.verify(itself({ iss: 'https://idp' })))).toBe('accepted');
+    for (const iss of ['https://second', 'https://other'])
+      expect(await codeOf(welcome.verify(itself({ iss })))).toBe('401 token_issuer_untrusted');
+  });
+
+  it('only narrows: an audience of its own does not stand in for that of the answer', async () => {
+    const remote = await endpoint();
+    remote.says = { body: { sub: 'alice', aud: 'https://other.example' } };
+    const authenticator = alone(remote.url, { audience: API });
+    expect(await codeOf(authenticator.verify(itself({ aud: API })))).toBe('401 token_audience_mismatch');
+    remote.says = { body: { sub: 'alice' } };
+    const principal = await authenticator.verify(itself({ aud: API, iss: 'https://idp' }));
+    expect([principal.issuer, principal.claims]).toEqual([undefined, { sub: 'alice' }]);
+  });
+
+  it('is not looked at where the options say so loudly', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const remote = await endpoint();
+    const options = { url: remote.url, issuer: 'https://idp', unsafeIgnoreTokenClaims: true };
+    const token = itself({ aud: 'https://other.example', iss: 'https://other' });
+    expect(await codeOf(alone(options, { audience: API }).verify(token))).toBe('accepted');
+    expect(warned.mock.calls.flat()).toContain(
+      'remote.unsafeIgnoreTokenClaims: tokens of other APIs may be accepted',
+    );
+  });
+
+  it('explain says which of its claims refuses it', async () => {
+    const remote = await endpoint();
+    const authenticator = alone({ url: remote.url, issuer: 'https://idp' }, { audience: API });
+    const { checks } = await authenticator.explain(
+      itself({ aud: 'https://other.example', iss: 'https://idp' }),
+    );
+    expect(checks).toContainEqual(
+      expect.objectContaining({
+        about: 'aud of the token itself',
+        outcome: 'failed',
+        code: 'token_audience_mismatch',
+      }),
+    );
+    expect(checks).toContainEqual(
+      expect.objectContaining({ about: 'iss of the token itself', outcome: 'passed' }),
+    );
   });
 });
 

@@ -290,6 +290,16 @@ const CASES: readonly Case[] = [
     good: {},
   },
   {
+    rule: 'remote-other-audiences',
+    bad: {
+      remote: { url: 'https://r.example', unsafeIgnoreTokenClaims: true, onReject: 'deny', onError: 'deny' },
+    },
+    at: ['remote.unsafeIgnoreTokenClaims'],
+    good: {
+      remote: { url: 'https://r.example', unsafeIgnoreTokenClaims: false, onReject: 'deny', onError: 'deny' },
+    },
+  },
+  {
     rule: 'groups-trust-unset',
     bad: { keySets: [A, B], groups: { reserved: ['root'] } },
     at: ['groups'],

@@ -346,6 +346,12 @@ const CASES: readonly (readonly [name: string, before: Block, after: Block, chan
   ],
   ['another endpoint', { remote: { url: 'r' } }, { remote: { url: 's' } }, [`${X} remote.url`]],
   [
+    'tokens of other APIs at an endpoint',
+    { remote: { url: 'r' } },
+    { remote: { url: 'r', unsafeIgnoreTokenClaims: true } },
+    [`${O} remote.unsafeIgnoreTokenClaims`],
+  ],
+  [
     'another contract',
     { remote: { url: 'r' } },
     { remote: { url: 'r', contract: 'introspection' } },
@@ -519,6 +525,7 @@ describe('properties', () => {
       '-keySets[0].allowHttp',
       '-keySets[1].tls',
       '-remote.system',
+      '-remote.unsafeIgnoreTokenClaims',
       '-remote.allowHttp',
       '-remote.tls',
       '-groups.endpoint.allowHttp',

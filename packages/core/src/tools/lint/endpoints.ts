@@ -51,6 +51,14 @@ export const endpointRules: readonly LintRule[] = [
     find: (jwt) => spotIf(membersOf(jwt.remote).system === true, 'remote.system'),
   },
   {
+    id: 'remote-other-audiences',
+    severity: 'warning',
+    message: 'a token for another API is accepted if the endpoint knows its subject',
+    fix: 'take `unsafeIgnoreTokenClaims` out',
+    find: (jwt) =>
+      spotIf(membersOf(jwt.remote).unsafeIgnoreTokenClaims === true, 'remote.unsafeIgnoreTokenClaims'),
+  },
+  {
     id: 'groups-trust-unset',
     severity: 'warning',
     message: 'there are several issuers, and each of them can say any group of anybody',
