@@ -131,6 +131,7 @@ it('./adapter exports these values', () => {
     'countRoutes',
     'createResponseSigner',
     'decide',
+    'foldCase',
     'holdReply',
     'inconclusive',
     'isPrincipal',

@@ -1,4 +1,5 @@
 // One lookup over one connection: the entry of a subject, and its groups. All of them, or an error; nothing is built from text.
+import { foldCase } from '@latchkey/core/adapter';
 import type { Connection, Query } from './connection.ts';
 import { type DistinguishedName, isWithin, keyOf, parseDn } from './dn.ts';
 import { failures } from './failures.ts';
@@ -66,7 +67,7 @@ async function findUser({ search, settings, signal }: Context, subject: string):
   if (user === undefined) return undefined;
   const values = valuesOf(user, attribute);
   if (values.length === 0) throw failures.userHidden();
-  const fold = (text: string) => (ignoreCase ? text.toLowerCase() : text);
+  const fold = (text: string) => (ignoreCase ? foldCase(text) : text);
   const wanted = fold(subject);
   return values.some((value) => fold(value.toString('utf8')) === wanted) ? user : undefined;
 }

@@ -10,6 +10,8 @@ import { closeAll, create, failureOf, resolve, waiting } from './helpers.ts';
 
 const MANY = Array.from({ length: 1_500 }, (_, index) => `many-${index}`);
 
+const KELVIN = person('kelvin');
+
 const sorted = (names: readonly string[] | undefined) => names && [...names].sort();
 
 beforeEach(() => {
@@ -25,7 +27,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
   let slapd: Slapd;
 
   beforeAll(async () => {
-    slapd = await startSlapd({ entries: withMemberOf([...ENTRIES, ...REFERRALS]) });
+    slapd = await startSlapd({ entries: withMemberOf([...ENTRIES, ...REFERRALS, KELVIN]) });
   });
 
   afterAll(() => slapd?.close());
@@ -154,6 +156,15 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       for (const subject of ['ALICE', 'Alice', 'alice'])
         expect(await resolve(groups, subject)).toHaveLength(3);
       for (const subject of [' alice', 'ａｌｉｃｅ', 'al\u00adice', 'alice\0']) {
+        expect(await resolve(groups, subject)).toBeUndefined();
+      }
+    });
+
+    it('a sign that folds to a letter is not that letter, though the directory finds the entry', async () => {
+      const groups = make({ users: { base: PEOPLE, ignoreCase: true } });
+      expect(await resolve(groups, 'KELVIN')).toEqual([]);
+      // KELVIN SIGN.
+      for (const subject of ['\u212aelvin', '\u212aELVIN']) {
         expect(await resolve(groups, subject)).toBeUndefined();
       }
     });

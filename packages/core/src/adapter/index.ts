@@ -15,6 +15,7 @@ export { asError, authErrorCodes } from '../errors.ts';
 export { inconclusive } from '../net/breaker.ts';
 export type { OutgoingReply, ResponseSigner, SignedReply } from '../signing/response.ts';
 export { createResponseSigner } from '../signing/response.ts';
+export { foldCase } from '../values/fold.ts';
 export type { AuthenticationSource, PreparedAuthentication, WebRequestExtras } from './decide.ts';
 export {
   concealmentOf,

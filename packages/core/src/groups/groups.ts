@@ -4,6 +4,7 @@ import { claimAt } from '../claims/path.ts';
 import { AuthError } from '../errors.ts';
 import { type Breaker, createBreaker } from '../net/breaker.ts';
 import { withDeadline } from '../net/deadline.ts';
+import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import { createGroupEndpoint } from './endpoint.ts';
 import { type GroupSource, type GroupsSettings, type GroupTrust, isResolver } from './options.ts';
@@ -98,7 +99,7 @@ export function createGroups(settings: GroupsSettings): Groups {
   }
 
   function fold(groups: readonly string[]): readonly string[] {
-    return ignoreCase ? [...new Set(groups.map((group) => group.toLowerCase()))] : [...groups];
+    return ignoreCase ? [...new Set(groups.map(foldCase))] : [...groups];
   }
 
   /** @returns undefined where the token says nothing of groups that would be believed */

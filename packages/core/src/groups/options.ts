@@ -7,6 +7,7 @@ import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
 import { key, name, store } from '../secrets/options.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { Duration } from '../values/duration.ts';
+import { foldCase } from '../values/fold.ts';
 import { coming, exchanged, lasting, listed, nameOf, other, verdict } from '../values/judge.ts';
 import {
   byName,
@@ -63,7 +64,10 @@ export interface GroupsOptions {
   readonly cacheFor?: Duration | undefined;
   /** For one look-up in one source. Default 2s. */
   readonly timeout?: Duration | undefined;
-  /** `insensitive`: groups are in lower case here, whatever their source; write rules so. Default `sensitive`. */
+  /**
+   * `insensitive`: groups are in lower case here, whatever their source; write rules so. A letter and its other case are one, character for
+   * character: `ß` is not `SS`, and a sign that only looks like a letter stays what it is. Default `sensitive`.
+   */
   readonly groupCase?: 'sensitive' | 'insensitive' | undefined;
 }
 
@@ -234,7 +238,7 @@ export function completeGroups(
     order: orderOf(read.order, resolvers),
     resolvers,
     trust: read.trust,
-    reserved: new Set(ignoreCase ? reserved.map((group) => group.toLowerCase()) : reserved),
+    reserved: new Set(ignoreCase ? reserved.map(foldCase) : reserved),
     onUnknown: read.onUnknown,
     cacheForMs: read.cacheFor,
     timeoutMs: read.timeout,

@@ -1,5 +1,6 @@
 // Strict compact JWS (RFC 7515 §7.1): form and JOSE header. Nothing that leaves here has been verified.
 import { AuthError } from '../errors.ts';
+import { foldCase } from '../values/fold.ts';
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
 
 /** The JOSE header parameters that are read (RFC 7515 §4.1). Others are ignored; `jwk`, `x5u` and `x5c` always are. */
@@ -65,7 +66,7 @@ export function parseToken(
 
 /** RFC 7515 §4.1.9: media types are compared without case, and `application/` may be left out. */
 export function normalizeType(type: string): string {
-  return type.toLowerCase().replace(/^application\//, '');
+  return foldCase(type).replace(/^application\//, '');
 }
 
 function readHeader(header: JsonObject): UnverifiedHeader {

@@ -737,6 +737,31 @@ describe('S53: groupCase', () => {
   });
 });
 
+describe('S53: what only looks like a letter', () => {
+  it.each([
+    ['KELVIN SIGN', 'tas\u212as', 'tasks'],
+    ['LATIN SMALL LETTER LONG S', 'task\u017f', 'tasks'],
+    ['LATIN CAPITAL LETTER SHARP S', 'stra\u1e9ee', 'straße'],
+    ['OHM SIGN', '\u2126mega', 'ωmega'],
+    ['LATIN CAPITAL LETTER I WITH DOT ABOVE', 'adm\u0130n', 'admin'],
+    ['LATIN SMALL LETTER DOTLESS I', 'adm\u0131n', 'admin'],
+  ])('%s is not that letter', async (_, lookalike, group) => {
+    const options = { groupCase: 'insensitive' } as const;
+    expect(await groupsOf(start(options), { groups: [lookalike] })).not.toContain(group);
+    const looked = start({ ...options, directory: source([lookalike]), order: ['directory'] });
+    expect(await groupsOf(looked)).not.toContain(group);
+    const trusting = start({ ...options, trust: { [ISSUER]: { only: [group] } } });
+    expect(await groupsOf(trusting, { groups: [lookalike] })).toEqual([]);
+  });
+
+  it('letters beyond ASCII have two cases too', async () => {
+    const authenticator = start({ groupCase: 'insensitive', reserved: ['Ärzte'] });
+    expect(await groupsOf(authenticator, { groups: ['ÄRZTE', 'ärzte', 'ΩMEGA', 'Ωmega'] })).toEqual([
+      'ωmega',
+    ]);
+  });
+});
+
 describe('a rule on groups', () => {
   const judge = (principal: Principal, rules: Rules) => {
     try {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { forge } from '@latchkey/testing';
 import { describe, expect, it } from 'vitest';
 import { AuthError } from '../../src/errors.ts';
-import { parseToken } from '../../src/token/parse.ts';
+import { normalizeType, parseToken } from '../../src/token/parse.ts';
 
 const MAX = 8192;
 const HEADER = { alg: 'ES256', kid: 'k1', typ: 'JWT' };
@@ -450,6 +450,17 @@ describe('T-042 to T-045: header parameters that change what a token is', () => 
       expect(codeOf(token({ ...HEADER, [name]: ['x'] }))).toBeUndefined();
     },
   );
+});
+
+describe('normalizeType()', () => {
+  it.each([
+    ['JWT', 'jwt'],
+    ['application/at+JWT', 'at+jwt'],
+    ['APPLICATION/kb+jwt', 'kb+jwt'],
+    // KELVIN SIGN is not a k.
+    ['\u212ab+jwt', '\u212ab+jwt'],
+    ['application/\u212ab+jwt', '\u212ab+jwt'],
+  ])('%j is %j', (type, normal) => expect(normalizeType(type)).toBe(normal));
 });
 
 describe('types of header parameters', () => {
