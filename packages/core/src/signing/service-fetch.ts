@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { asError, ConfigError } from '../errors.ts';
 import { isLoopback } from '../net/addresses.ts';
+import { isProxied } from '../net/proxy.ts';
 import { type Clock, readClock } from '../values/clock.ts';
 import { readBoolean, readList, readObject, readText } from '../values/readers.ts';
 import {
@@ -43,7 +44,7 @@ export interface ServiceFetch {
    * says, and a redirect to a mapped host does not get one. It does *not* verify a token, nor ask again when one is refused.
    *
    * Rejects with an Error, before anything is sent, if a mapped host's token is missing, refused or expired, or would go over
-   * plain HTTP. What the global `fetch` rejects with is passed on unchanged.
+   * plain HTTP to another machine or to a proxy. What the global `fetch` rejects with is passed on unchanged.
    */
   readonly fetch: typeof globalThis.fetch;
   /**
@@ -94,11 +95,17 @@ export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
     async fetch(input, init) {
       // Made once, and looked at and sent as the same: what the caller changes meanwhile has no effect.
       const request = new Request(input, init);
-      const { protocol, host, hostname } = new URL(request.url);
+      const url = new URL(request.url);
+      const { protocol, host, hostname } = url;
       const file = byHost.get(host);
       if (file !== undefined && !request.headers.has('authorization')) {
         if (protocol !== 'https:' && !(protocol === 'http:' && (allowHttp || isLoopback(hostname))))
           throw new Error('a service token is sent over https only (allowHttp permits http)');
+        // A proxy reads what goes over plain HTTP, and what goes to loopback would leave the machine by it.
+        if (protocol === 'http:' && isProxied(url, process.env))
+          throw new Error(
+            'a service token is not sent over http by a proxy; use https, or name the host in NO_PROXY',
+          );
         request.headers.set('authorization', `Bearer ${await file.current()}`);
       }
       return globalThis.fetch(request);

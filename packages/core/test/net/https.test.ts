@@ -3,8 +3,10 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { createIssuer, type Fault } from '@latchkey/testing';
+import { EnvHttpProxyAgent, getGlobalDispatcher, setGlobalDispatcher } from 'undici';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cacheLifetimeMs, createJsonFetcher, type JsonFetcher, refuseUrl } from '../../src/net/https.ts';
+import { createJsonCaller } from '../../src/net/json-call.ts';
 import { listen } from '../support/servers.ts';
 
 const LIMIT = 512 * 1024;
@@ -89,6 +91,41 @@ describe('a whole answer', () => {
   it('T-117: may be of 512 KiB', async () => {
     const url = await serve((_, response) => answer(response, '{"keys":[]}'.padEnd(LIMIT)));
     expect((await get(url)).json).toEqual({ keys: [] });
+  });
+});
+
+describe('a proxy', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('is never asked: not by a global dispatcher, and not by the variables', async () => {
+    let asked = 0;
+    const proxy = createServer((_, response) => {
+      asked++;
+      response.end();
+    }).on('connect', (_, socket) => {
+      asked++;
+      socket.destroy();
+    });
+    const proxyUrl = `http://127.0.0.1:${await listen(proxy)}`;
+    vi.stubEnv('HTTP_PROXY', proxyUrl);
+    vi.stubEnv('HTTPS_PROXY', proxyUrl);
+    vi.stubEnv('NODE_USE_ENV_PROXY', '1');
+    const before = getGlobalDispatcher();
+    const agent = new EnvHttpProxyAgent();
+    setGlobalDispatcher(agent);
+    const caller = createJsonCaller({ tls: {}, timeoutMs: 2_000 });
+    try {
+      const url = await serve((_, response) => answer(response, '{"keys":[]}'));
+      expect((await get(url)).json).toEqual({ keys: [] });
+      const call = { method: 'POST', headers: { authorization: 'Bearer t' } } as const;
+      expect(await caller.call(url, call, new AbortController().signal)).toMatchObject({ status: 200 });
+      // By the dispatcher, it would have been.
+      await fetch(url).catch(() => {});
+      expect(asked).toBe(1);
+    } finally {
+      setGlobalDispatcher(before);
+      await Promise.all([caller.close(), agent.destroy()]);
+    }
   });
 });
 

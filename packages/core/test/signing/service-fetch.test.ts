@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { inspect, promisify } from 'node:util';
 import { createClock, generateSigningKey, mint, type TestClock } from '@latchkey/testing';
 import { generate } from 'selfsigned';
-import { Agent, Dispatcher1Wrapper } from 'undici';
+import { Agent, Dispatcher1Wrapper, getGlobalDispatcher, ProxyAgent, setGlobalDispatcher } from 'undici';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
 import type { LatchkeyEvents } from '../../src/events.ts';
@@ -341,6 +341,89 @@ describe('plain HTTP', () => {
     const [, port = ''] = server.host.split(':');
     await mapped(port, true).fetch(`http://friends.internal:${port}/`, resolvingAll());
     expect(server.arrived).toMatchObject([{ authorization: `Bearer ${FIRST}` }]);
+  });
+
+  /** A proxy that answers everything itself, and remembers what it could read. */
+  async function proxy(): Promise<{ readonly url: string; readonly read: (string | undefined)[] }> {
+    const read: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      read.push(`${request.url} ${request.headers.authorization}`);
+      response.end('by the proxy');
+    });
+    server.on('connect', (request, socket) => {
+      read.push(`CONNECT ${request.url}`);
+      socket.on('data', (bytes) => read.push(bytes.toString('latin1')));
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, read };
+  }
+
+  const BY_A_PROXY =
+    'a service token is not sent over http by a proxy; use https, or name the host in NO_PROXY';
+
+  it.each<[title: string, arguments_: readonly string[], noProxy: string, expected: 'refused' | 'direct']>([
+    ['the variables of Node', [], '', 'refused'],
+    ['the flag of Node', ['--use-env-proxy'], '', 'refused'],
+    ['the variables, and another host without', [], 'friends.internal', 'refused'],
+    ['the variables, and a part of the host without', [], '0.0.1', 'refused'],
+    ['the variables, and this host without', [], 'a.example, 127.0.0.1', 'direct'],
+    ['the variables, and all hosts without', [], '*', 'direct'],
+  ])('OK-2: loopback, by %s: %s', async (_, flags, noProxy, expected) => {
+    await put('token', tokenOf({ exp: Math.floor(Date.now() / 1000) + LIFE }));
+    const [server, reading] = [await serve(), await proxy()];
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [
+        '--conditions=source',
+        ...flags,
+        '--input-type=module',
+        '-e',
+        `import { createServiceFetch } from ${JSON.stringify(new URL('../../src/signing/service-fetch.ts', import.meta.url).href)};
+         const calls = createServiceFetch({
+           tokens: [{ file: ${JSON.stringify(at('token'))}, audience: ${JSON.stringify(FRIENDS)}, hosts: [${JSON.stringify(server.host)}] }],
+         });
+         for (let round = 0; round < 2; round++) {
+           console.log(await calls.fetch('${server.url}').then((answer) => 'direct ' + answer.status, (error) => error.message));
+         }
+         calls.close();`,
+      ],
+      {
+        env: {
+          HTTP_PROXY: reading.url,
+          NO_PROXY: noProxy,
+          ...(flags.length === 0 ? { NODE_USE_ENV_PROXY: '1' } : {}),
+        },
+      },
+    );
+    const line = expected === 'refused' ? BY_A_PROXY : 'direct 200';
+    expect(stdout.trim().split('\n')).toEqual([line, line]);
+    expect(reading.read).toEqual([]);
+    expect(server.arrived).toHaveLength(expected === 'refused' ? 0 : 2);
+  });
+
+  it.each([undefined, true])('OK-2: not by a dispatcher with a proxy, allowHttp %s', async (allowHttp) => {
+    await put('token', FIRST);
+    const [server, reading] = [await serve(), await proxy()];
+    const before = getGlobalDispatcher();
+    const agent = new ProxyAgent(reading.url);
+    setGlobalDispatcher(agent);
+    try {
+      const calls = create({
+        tokens: [{ file: at('token'), audience: FRIENDS, hosts: [server.host, 'friends.internal'] }],
+        allowHttp,
+      });
+      expect((await refusal(calls.fetch(server.url))).message).toBe(BY_A_PROXY);
+      if (allowHttp === true)
+        expect((await refusal(calls.fetch('http://friends.internal/'))).message).toBe(BY_A_PROXY);
+      // Without a token, a call is the application's own.
+      expect(reading.read).toEqual([]);
+    } finally {
+      setGlobalDispatcher(before);
+      await agent.close();
+    }
+    expect(server.arrived).toEqual([]);
   });
 
   it.each(['127.0.0.1', '127.1.2.3', 'localhost', '[::1]'])(
