@@ -6,8 +6,9 @@ import { selectKeys } from '../keysets/select.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
-import type { JsonObject, JsonValue } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
+import type { JsonObject } from '../values/json.ts';
+import { weigh } from '../values/weigh.ts';
 import { createDoorkeeper } from './doorkeeper.ts';
 import type { AskedKeyset, SignedBy } from './signing-key.ts';
 import { type CacheLimits, createTokenCache } from './token-cache.ts';
@@ -115,13 +116,4 @@ function keysNow(keyset: Keyset, header: UnverifiedHeader): KeySnapshot | undefi
     // Verifying anew tells of this, too.
   }
   return undefined;
-}
-
-/** About the bytes that claims take. Objects and lists have a price of their own, however little is in them. */
-function weigh(value: JsonValue): number {
-  if (typeof value === 'string') return 24 + value.length;
-  if (typeof value !== 'object' || value === null) return 16;
-  let bytes = 80;
-  for (const [name, member] of Object.entries(value)) bytes += 16 + name.length + weigh(member);
-  return bytes;
 }

@@ -4,8 +4,10 @@ import { claimAt } from '../claims/path.ts';
 import { AuthError } from '../errors.ts';
 import { type Breaker, createBreaker } from '../net/breaker.ts';
 import { withDeadline } from '../net/deadline.ts';
+import { MAX_CACHED_ANSWERS, MAX_CACHED_BYTES } from '../net/limits.ts';
 import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
+import { weigh } from '../values/weigh.ts';
 import { createGroupEndpoint } from './endpoint.ts';
 import { type GroupSource, type GroupsSettings, type GroupTrust, isResolver } from './options.ts';
 import type { GroupResolver, GroupSubject } from './resolver.ts';
@@ -46,7 +48,8 @@ interface Place {
   readonly asking: Map<string, Promise<readonly string[] | undefined>>;
 }
 
-const MAX_CACHED = 10_000;
+/** What an entry takes whatever it holds. */
+const BYTES_PER_ENTRY = 200;
 /** More is not a list of groups, and every request would pay for it. */
 const MAX_GROUPS = 10_000;
 
@@ -57,7 +60,12 @@ export function createGroups(settings: GroupsSettings): Groups {
   const places = new Map<GroupSource, Place>();
   for (const [source, given] of resolvers) {
     const resolver = isResolver(given) ? given : createGroupEndpoint(given);
-    const known = new LRUCache<string, readonly string[]>({ max: MAX_CACHED, ttl: Math.max(1, cacheForMs) });
+    const known = new LRUCache<string, readonly string[]>({
+      max: MAX_CACHED_ANSWERS,
+      maxSize: MAX_CACHED_BYTES,
+      sizeCalculation: (groups, subject) => BYTES_PER_ENTRY + subject.length + weigh(groups),
+      ttl: Math.max(1, cacheForMs),
+    });
     places.set(source, { resolver, breaker: createBreaker(), known, asking: new Map() });
   }
 

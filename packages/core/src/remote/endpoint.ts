@@ -5,11 +5,13 @@ import { AuthError, ConfigError } from '../errors.ts';
 import { answeredFailure, createBreaker, inconclusive } from '../net/breaker.ts';
 import { withDeadline } from '../net/deadline.ts';
 import { createJsonCaller, type JsonAnswer, type JsonCall } from '../net/json-call.ts';
+import { MAX_CACHED_ANSWERS, MAX_CACHED_BYTES } from '../net/limits.ts';
 import { readSecret } from '../secrets/read.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { parseToken } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
+import { weigh } from '../values/weigh.ts';
 import type { RemoteSettings } from './options.ts';
 
 /** What calls have their own breaker and connections. */
@@ -60,7 +62,8 @@ interface Credentials {
   readonly signal: AbortSignal;
 }
 
-const MAX_CACHED = 10_000;
+/** What an entry takes whatever it holds: its digest, and its place in the cache. */
+const BYTES_PER_ENTRY = 300;
 
 /** Makes an endpoint. @throws ConfigError if its client's secret has no store */
 export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEndpoint {
@@ -72,7 +75,11 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
   const stopping = new AbortController();
   const credentials = { store, timeoutMs: settings.timeoutMs, signal: stopping.signal };
   // By digest: what lies in memory must not be a token (RFC 8725 has no word for it, heap dumps do).
-  const accepted = new LRUCache<string, JsonObject>({ max: MAX_CACHED });
+  const accepted = new LRUCache<string, JsonObject>({
+    max: MAX_CACHED_ANSWERS,
+    maxSize: MAX_CACHED_BYTES,
+    sizeCalculation: (claims) => BYTES_PER_ENTRY + weigh(claims),
+  });
   const asking = new Map<string, Promise<JsonObject | undefined>>();
 
   async function ask(token: string, { caller }: (typeof lanes)[RemoteLane]): Promise<JsonObject | undefined> {

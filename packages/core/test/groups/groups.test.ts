@@ -1,5 +1,6 @@
 // Groups through an authenticator: the first source that is defined says all of them, nothing is merged, and what cannot be said is a 503
 // and never "no groups".
+import { createServer } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
@@ -24,6 +25,7 @@ import {
   type Rules,
 } from '../../src/index.ts';
 import type { JsonValue } from '../../src/values/json.ts';
+import { listen } from '../support/servers.ts';
 
 const ISSUER = 'https://issuer.example';
 const PARTNER = 'https://partner.example';
@@ -390,6 +392,19 @@ describe('row 163: a source that cannot say is a 503, and never "no groups"', ()
     expect(codes).toEqual(new Set(['groups_unavailable']));
   });
 
+  it('an endpoint that fails for one subject does not shut out the others', async () => {
+    const server = createServer(({ url }, response) => {
+      if (url === '/odd') response.writeHead(500).end();
+      else response.writeHead(200, { 'content-type': 'application/json' }).end('{"groups":["dev"]}');
+    });
+    const url = `http://127.0.0.1:${await listen(server)}/{sub}`;
+    const authenticator = start({ endpoint: { url } });
+    for (let count = 0; count < 20; count++)
+      expect(await groupsOf(authenticator, { sub: 'odd' })).toBe(UNAVAILABLE);
+    expect(authenticator.report().groups).toEqual([{ source: 'endpoint', state: 'closed', failures: 1 }]);
+    expect(await groupsOf(authenticator, { sub: 'alice' })).toEqual(['dev']);
+  });
+
   it('one source that is down does not open the other', async () => {
     const directory = source(() => Promise.reject(new Error('gone')));
     const endpoint = source(['e'], 'endpoint');
@@ -507,6 +522,19 @@ describe('row 163: groups that did not fit into the token', () => {
 });
 
 describe('the cache', () => {
+  it('R13: is bounded by bytes: the longest lists are not all kept', async () => {
+    const names = Array.from({ length: 5_000 }, (_, index) => `a-group-with-a-rather-long-name-${index}`);
+    const directory = source(async ({ subject }: GroupSubject) => [subject, ...names]);
+    const authenticator = start({ directory, cacheFor: '1h' });
+    const ask = async (index: number) => void (await groupsOf(authenticator, { sub: `s${index}` }));
+    for (let index = 0; index < 100; index++) await ask(index);
+    expect(directory.resolve).toHaveBeenCalledTimes(100);
+    await ask(99);
+    expect(directory.resolve).toHaveBeenCalledTimes(100);
+    await ask(0);
+    expect(directory.resolve).toHaveBeenCalledTimes(101);
+  });
+
   it('row 162: is by issuer and subject', async () => {
     const directory = source(async ({ issuer, subject }: GroupSubject) => [`${issuer}|${subject}`]);
     const authenticator = start({ directory });

@@ -18,6 +18,7 @@ import { withDeadline } from '../../src/net/deadline.ts';
 import type { RemoteOptions } from '../../src/remote/options.ts';
 import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts';
 import type { JsonValue } from '../../src/values/json.ts';
+import { weigh } from '../../src/values/weigh.ts';
 import { collectGarbage } from '../support/garbage.ts';
 import { listen } from '../support/servers.ts';
 
@@ -1102,6 +1103,33 @@ describe('row 153: the cache', () => {
     const remote = await endpoint();
     await alone({ url: remote.url, cacheFor: '1h' }).verify('t');
     expect(set.mock.contexts.map((cache) => (cache as LRUCache<string, object>).max)).toEqual([10_000]);
+  });
+
+  it('R13: is bounded by bytes too: 600 answers of 49 KiB do not stay', async () => {
+    const remote = await endpoint();
+    const text = 'x'.repeat(49 * 1024);
+    let count = 0;
+    remote.says = () => ({ body: { sub: 'alice', text: `${count++}${text}` } });
+    const authenticator = alone({ url: remote.url, cacheFor: '1h' });
+    const ask = async (index: number) => void (await authenticator.verify(`t${index}`));
+    await ask(0);
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    for (let index = 1; index < 600; index++) await ask(index);
+    await nextTurn();
+    collectGarbage();
+    // As many would take 29 MB.
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(22 * 1024 * 1024);
+    // The one used last is there, the one used longest ago is not.
+    await ask(599);
+    expect(remote.asked).toHaveLength(600);
+    await ask(0);
+    expect(remote.asked).toHaveLength(601);
+  });
+
+  it('an answer of many small members weighs as much as they take', () => {
+    const parts = JSON.parse(`[${'{},'.repeat(9_999)}{}]`) as JsonValue;
+    expect(weigh(parts)).toBeGreaterThan(10_000 * 64);
   });
 
   it('is asked once by all that carry the same token at the same time', async () => {
