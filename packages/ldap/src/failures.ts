@@ -40,6 +40,7 @@ export const failures = {
   late: (timeoutMs: number) => failure(`the directory gave no answer within ${timeoutMs} ms`),
   lost: () => failure('the directory closed the connection before its answer was whole'),
   unreadable: () => failure('the directory gave an answer that cannot be read'),
+  tooLarge: () => odd('the directory gave an answer that is too large'),
   closed: () => failure('the LDAP resolver is closed'),
   startTlsRefused: (code: number) => failure(`the directory refused StartTLS: ${resultOf(code)}`),
   startTlsFollowed: () => failure('something followed the answer to StartTLS that TLS does not protect'),

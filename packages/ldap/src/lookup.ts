@@ -194,6 +194,7 @@ function add({ groups, maxGroups }: Settings, entry: Entry, { names, seen }: Fou
   const own = groups.name === undefined ? [dn.text] : valuesOf(entry, groups.name).map(decodeText);
   if (own.length === 0) throw failures.groupUnnamed();
   for (const name of own) names.add(name);
+  if (names.size > maxGroups) throw failures.tooMany(maxGroups);
   const key = keyOf(dn);
   if (seen.has(key)) return false;
   seen.add(key);

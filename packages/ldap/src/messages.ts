@@ -16,7 +16,11 @@ export interface Entry {
 }
 
 /** A message, as far as it is looked at. */
-export type Message = { readonly id: number } & (
+export type Message = {
+  readonly id: number;
+  /** Bytes of the whole message, which an entry of it holds on to. */
+  readonly size: number;
+} & (
   | { readonly kind: 'entry'; readonly entry: Entry }
   | { readonly kind: 'reference' }
   | {
@@ -42,7 +46,9 @@ export const RESPONSES = { bind: 0x61, search: 0x65, extended: 0x78 } as const;
 
 const PAGED_RESULTS = '1.2.840.113556.1.4.319';
 /** A user's entry with every group in `memberOf` is long; nothing else that is asked for is. */
-const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** Elements of one message. An entry of 10,000 groups has as many values; more only make work. */
+export const MAX_ELEMENTS = 20_000;
 const TAGS = {
   boolean: 0x01,
   integer: 0x02,
@@ -97,20 +103,26 @@ function sizeOf(bytes: Buffer): number | undefined {
   if (bytes.length > 0 && bytes[0] !== TAGS.sequence) throw failures.unreadable();
   const header = readHeader(bytes, 0);
   if (header === undefined) return undefined;
-  if (header.end > MAX_MESSAGE_BYTES) throw failures.unreadable();
+  if (header.end > MAX_MESSAGE_BYTES) throw failures.tooLarge();
   return header.end;
 }
 
 function readMessage(bytes: Buffer): Message {
+  const readElements = createElementReader();
   const [whole] = readElements(bytes);
   const [id, operation, controls] = readElements(contentOf(whole, TAGS.sequence));
   const messageId = readNumber(id, TAGS.integer);
   if (operation === undefined) throw failures.unreadable();
   switch (operation.tag) {
     case TAGS.entry:
-      return { id: messageId, kind: 'entry', entry: readEntry(operation.content) };
+      return {
+        id: messageId,
+        size: bytes.length,
+        kind: 'entry',
+        entry: readEntry(operation.content, readElements),
+      };
     case TAGS.reference:
-      return { id: messageId, kind: 'reference' };
+      return { id: messageId, size: bytes.length, kind: 'reference' };
     case RESPONSES.bind:
     case RESPONSES.search:
     case RESPONSES.extended: {
@@ -119,10 +131,11 @@ function readMessage(bytes: Buffer): Message {
       contentOf(diagnostics, TAGS.octets);
       return {
         id: messageId,
+        size: bytes.length,
         kind: 'result',
         response: operation.tag,
         code: readNumber(code, TAGS.enumerated),
-        cookie: controls?.tag === TAGS.controls ? readCookie(controls.content) : undefined,
+        cookie: controls?.tag === TAGS.controls ? readCookie(controls.content, readElements) : undefined,
       };
     }
     default:
@@ -131,7 +144,7 @@ function readMessage(bytes: Buffer): Message {
 }
 
 /** RFC 4511 §4.5.2, SearchResultEntry. */
-function readEntry(content: Buffer): Entry {
+function readEntry(content: Buffer, readElements: ElementReader): Entry {
   const [dn, list] = readElements(content);
   const attributes = readElements(contentOf(list, TAGS.sequence)).map((attribute): Attribute => {
     const [type, values] = readElements(contentOf(attribute, TAGS.sequence));
@@ -144,7 +157,7 @@ function readEntry(content: Buffer): Entry {
 }
 
 /** RFC 2696 §2, realSearchControlValue. */
-function readCookie(controls: Buffer): Buffer | undefined {
+function readCookie(controls: Buffer, readElements: ElementReader): Buffer | undefined {
   for (const control of readElements(controls)) {
     const [type, ...rest] = readElements(contentOf(control, TAGS.sequence));
     if (contentOf(type, TAGS.octets).toString('latin1') !== PAGED_RESULTS) continue;
@@ -182,16 +195,23 @@ function readHeader(
   return { tag, start, end: start + bytes.readUIntBE(at + 2, count) };
 }
 
-/** Elements side by side that fill the bytes exactly. */
-function readElements(bytes: Buffer): readonly Element[] {
-  const elements: Element[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const header = readHeader(bytes, at);
-    if (header === undefined || header.end > bytes.length) throw failures.unreadable();
-    elements.push({ tag: header.tag, content: bytes.subarray(header.start, header.end) });
-    at = header.end;
-  }
-  return elements;
+/** Reads elements side by side that fill the bytes exactly. */
+type ElementReader = (bytes: Buffer) => readonly Element[];
+
+/** Reads those of one message, up to a number of them: the smallest take two bytes, and a hundred times that in memory. */
+function createElementReader(): ElementReader {
+  let count = 0;
+  return (bytes) => {
+    const elements: Element[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const header = readHeader(bytes, at);
+      if (header === undefined || header.end > bytes.length) throw failures.unreadable();
+      if (++count > MAX_ELEMENTS) throw failures.tooLarge();
+      elements.push({ tag: header.tag, content: bytes.subarray(header.start, header.end) });
+      at = header.end;
+    }
+    return elements;
+  };
 }
 
 function contentOf(element: Element | undefined, tag: number): Buffer {

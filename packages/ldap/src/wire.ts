@@ -50,6 +50,9 @@ interface Asked {
   reject(error: unknown): void;
 }
 
+/** Bytes that are read until all requests of a connection are answered. 10,000 groups take a few megabytes. */
+export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
 /** Speaks LDAP over an open socket. */
 export function createWire(socket: Socket): Wire {
   const reader = createMessageReader();
@@ -57,6 +60,7 @@ export function createWire(socket: Socket): Wire {
   let failure: { readonly error: unknown } | undefined;
   let lost = false;
   let lastId = 0;
+  let received = 0;
   let closed: (() => void) | undefined;
 
   const fail = (error: unknown) => {
@@ -92,6 +96,8 @@ export function createWire(socket: Socket): Wire {
       loseWith(failures.lost());
       return;
     }
+    received += message.size;
+    if (received > MAX_ANSWER_BYTES) throw failures.tooLarge();
     const { expected, entries } = waiting;
     if (message.kind === 'entry') {
       if (expected.entries === undefined) throw failures.unreadable();
@@ -103,6 +109,7 @@ export function createWire(socket: Socket): Wire {
       throw failures.unreadable();
     } else {
       asked.delete(message.id);
+      if (asked.size === 0) received = 0;
       waiting.resolve({ code: message.code, entries, cookie: message.cookie });
     }
   }

@@ -124,6 +124,54 @@ describe('OK-19 Active Directory', () => {
   });
 });
 
+describe('row 163 an answer that is too large', () => {
+  const TOO_LARGE = 'the directory gave an answer that is too large';
+  const MANY_NAMES = 'the subject has more than 5000 groups';
+
+  it.each<[title: string, found: (id: number) => readonly Buffer[], message: string]>([
+    [
+      'of entries that are 16 MiB together',
+      (id) =>
+        Array.from({ length: 9 }, (_, index) =>
+          entry(id, `CN=${index},OU=Groups,${DOMAIN}`, { sAMAccountName: ['x'.repeat(2 * 1024 * 1024)] }),
+        ),
+      TOO_LARGE,
+    ],
+    [
+      'of a group with more names than a subject may have groups',
+      (id) => [
+        entry(id, `CN=a,OU=Groups,${DOMAIN}`, {
+          sAMAccountName: Array.from({ length: 5_001 }, (_, index) => `n${index}`),
+        }),
+      ],
+      MANY_NAMES,
+    ],
+  ])('%s is an error about that subject', async (_, found, message) => {
+    const groups = make();
+    fake.answer = (request, socket) =>
+      request.page === undefined
+        ? answer(request, socket)
+        : [...found(request.id), result(request.id, 'search', 0, '')];
+    expect((await failureOf(resolve(groups, 'alice'))).message).toBe(message);
+    fake.answer = answer;
+    expect(await resolve(groups, 'alice')).toEqual(['Staff', 'Admins']);
+  });
+
+  it('is counted for each lookup, and not for the connection', async () => {
+    const groups = make();
+    const name = 'x'.repeat(2 * 1024 * 1024);
+    pages = { '': [[name], ''] };
+    fake.answer = (request, socket) =>
+      request.page === undefined
+        ? answer(request, socket)
+        : [
+            entry(request.id, `CN=a,OU=Groups,${DOMAIN}`, { sAMAccountName: [name] }),
+            result(request.id, 'search', 0, ''),
+          ];
+    for (let round = 0; round < 10; round++) expect(await resolve(groups, 'alice')).toEqual([name]);
+  });
+});
+
 describe('row 163 long attributes of Active Directory', () => {
   const RANGES: { readonly [attribute: string]: Attributes } = {
     'memberOf;range=2-*': { 'memberOf;range=2-3': [`CN=three,${DOMAIN}`, `CN=four,${DOMAIN}`] },

@@ -1,6 +1,6 @@
 // The strict reader of what a directory sends.
-import { describe, expect, it } from 'vitest';
-import { createMessageReader } from '../src/messages.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { createMessageReader, MAX_ELEMENTS } from '../src/messages.ts';
 import { entry, message, reference, result } from './fake.ts';
 
 const read = (...chunks: readonly Uint8Array[]) => {
@@ -72,6 +72,7 @@ describe('row 163 an answer is read whole or not at all', () => {
     expect(read(bytes)).toEqual([
       {
         id: 7,
+        size: bytes.length,
         kind: 'entry',
         entry: { dn: 'cn=a', attributes: [{ type: 'cn', values: [Buffer.from([0xff, 0])] }] },
       },
@@ -83,8 +84,6 @@ describe('row 163 an answer is read whole or not at all', () => {
     ['TLS', hex('15 03 03 00 02 02 28')],
     ['an indefinite length', hex('30 80 02 01 01')],
     ['a length of five bytes', hex('30 85 00 00 00 00 05')],
-    ['4 GiB', hex('30 84 ff ff ff ff')],
-    ['4 MiB and more', hex('30 84 00 40 00 01')],
     ['nothing inside', hex('30 00')],
     ['no operation', hex('30 03 02 01 05')],
     ['a negative id', hex('30 0c 02 01 ff 61 07 0a 01 00 04 00 04 00')],
@@ -110,6 +109,30 @@ describe('row 163 an answer is read whole or not at all', () => {
     refuses(bytes);
   });
 
+  it.each([
+    ['4 GiB', '30 84 ff ff ff ff'],
+    ['4 MiB and a byte', '30 83 40 00 00'],
+  ])('%s is refused before it has come', (_, header) => {
+    expect(() => read(hex(header))).toThrow('the directory gave an answer that is too large');
+  });
+
+  it('a message of many tiny elements is refused before they are built', () => {
+    const values = (count: number) => entry(2, 'cn=a', { memberOf: Array.from({ length: count }, () => '') });
+    // Eight elements are around the values.
+    const [most, more] = [values(MAX_ELEMENTS - 8), values(MAX_ELEMENTS - 7)];
+    expect(read(most)).toHaveLength(1);
+    expect(() => read(more)).toThrow('the directory gave an answer that is too large');
+    const hostile = values(1_900_000);
+    expect(hostile.length).toBeGreaterThan(3.6 * 1024 * 1024);
+    const cutting = vi.spyOn(Buffer.prototype, 'subarray');
+    try {
+      expect(() => read(hostile)).toThrow('the directory gave an answer that is too large');
+      expect(cutting.mock.calls.length).toBeLessThan(MAX_ELEMENTS + 10);
+    } finally {
+      cutting.mockRestore();
+    }
+  });
+
   it('twenty thousand mutated streams are read or refused, and none goes on for ever', () => {
     let seed = 42;
     const random = (below: number) => {
@@ -123,7 +146,9 @@ describe('row 163 an answer is read whole or not at all', () => {
       try {
         read(bytes);
       } catch (error) {
-        expect((error as Error).message).toBe('the directory gave an answer that cannot be read');
+        expect((error as Error).message).toMatch(
+          /^the directory gave an answer that (?:cannot be read|is too large)$/,
+        );
         refused++;
       }
     }

@@ -9,7 +9,8 @@ import {
   type SignatureAlgorithm,
 } from '../token/algorithms.ts';
 import { createSignatureVerifier, type SignatureVerifier } from '../token/signature.ts';
-import { isJsonObject, type JsonObject } from '../values/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../values/json.ts';
+import { mapInTurns } from '../values/turns.ts';
 import {
   checkUse,
   EXPOSED,
@@ -62,17 +63,34 @@ export interface JwkSet {
 
 /** Keys of the largest JWK Set that is taken. */
 export const MAX_KEYS = 200;
+/** Keys that are imported in one turn of the event loop. An RSA key takes up to a millisecond. */
+export const KEYS_PER_TURN = 8;
 
 /**
  * Imports a JWK Set. Unusable members are skipped, each with its reason (RFC 7517 §5: ignore what is not understood).
  * @throws TypeError if the document is no JWK Set at all
  */
 export function importJwks(document: unknown, policy: KeyPolicy): ImportedJwks {
+  return separate(membersOf(document).map((member) => importJwk(member, policy)));
+}
+
+/** The same, a few keys at a time: for sets that come while requests are answered. Rejects as `importJwks` throws. */
+export async function importJwksInTurns(
+  document: unknown,
+  policy: KeyPolicy,
+  signal: AbortSignal,
+): Promise<ImportedJwks> {
+  const members = membersOf(document);
+  return separate(await mapInTurns(members, KEYS_PER_TURN, (member) => importJwk(member, policy), signal));
+}
+
+/** The members of a JWK Set. @throws TypeError */
+export function membersOf(document: unknown): readonly JsonValue[] {
   if (!isJsonObject(document) || !Object.hasOwn(document, 'keys') || !Array.isArray(document.keys)) {
     throw new TypeError('not a JWK Set');
   }
   if (document.keys.length > MAX_KEYS) throw new TypeError(`a JWK Set of more than ${MAX_KEYS} keys`);
-  return separate(document.keys.map((member) => importJwk(member, policy)));
+  return document.keys;
 }
 
 /** The keys that can be used, and those that cannot. */

@@ -1,7 +1,7 @@
 // A keyset over a source of keys: what the refresh engine holds for it is a snapshot of verification keys.
 import { AuthError } from '../errors.ts';
 import { publish } from '../events.ts';
-import { type ImportedJwks, importJwks, type KeyPolicy } from '../jwk/import-jwks.ts';
+import { type ImportedJwks, importJwksInTurns, type KeyPolicy } from '../jwk/import-jwks.ts';
 import type { JsonFetcher } from '../net/https.ts';
 import { createRefreshed, type Loaded, type Source } from '../net/refresh.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
@@ -25,7 +25,7 @@ export async function loadJwks(
   signal: AbortSignal,
 ): Promise<LoadedKeys> {
   const { json, lifetimeMs } = await fetcher.fetch(url, signal);
-  return { ...importJwks(json, policy), lifetimeMs };
+  return { ...(await importJwksInTurns(json, policy, signal)), lifetimeMs };
 }
 
 /** What such a keyset is made of. */

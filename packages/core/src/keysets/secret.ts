@@ -1,6 +1,6 @@
 // A JWK Set kept in a secret store. It may hold private keys, of which the public half verifies, and symmetric ones.
 
-import { importJwks, type KeyPolicy } from '../jwk/import-jwks.ts';
+import { importJwksInTurns, type KeyPolicy } from '../jwk/import-jwks.ts';
 import { readSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { parseJsonObject } from '../values/json.ts';
@@ -21,7 +21,7 @@ export function createSecretSource({ kind, store, reference, policy }: SecretSet
     description: `${kind}: ${reference.name}`,
     async load(signal) {
       const document = parseJsonObject(await readSecret(store, reference, signal));
-      return { ...importJwks(document, policy), lifetimeMs: undefined };
+      return { ...(await importJwksInTurns(document, policy, signal)), lifetimeMs: undefined };
     },
     ...watching(store, [reference]),
   };

@@ -1,7 +1,7 @@
 // Where signing keys come from: a secret, a URL, the options, the deprecated list. Each gives the keys that fit, and what is public of them.
 
 import { publicJwk } from '../jwk/generate.ts';
-import { importJwk } from '../jwk/import-jwks.ts';
+import { importJwk, KEYS_PER_TURN, membersOf } from '../jwk/import-jwks.ts';
 import { holdsSecret } from '../jwk/import-key.ts';
 import type { LegacyKeySettings } from '../keysets/legacy-options.ts';
 import { watching } from '../keysets/secret.ts';
@@ -13,6 +13,7 @@ import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { symmetricJwk } from '../secrets/symmetric.ts';
 import { findAlgorithm } from '../token/algorithms.ts';
 import { deepFreeze, isJsonObject, type JsonObject, parseJsonObject } from '../values/json.ts';
+import { mapInTurns } from '../values/turns.ts';
 import type { SecretFormat, SignerSettings } from './options.ts';
 import { importSigningKey, type RefusedKey, type SigningKey } from './signing-key.ts';
 
@@ -41,10 +42,11 @@ export function createSigningSource(settings: SignerSettings): Source<SigningKey
       return {
         description: `${settings.source === 'secret' ? 'secret' : 'external-secret'}: ${reference.name}`,
         load: async (signal) =>
-          importSet(readEntry(await readSecret(store, reference, signal), settings.format, settings), {
-            ...settings,
-            nameByThumbprint: settings.format === 'pem',
-          }),
+          importSetInTurns(
+            readEntry(await readSecret(store, reference, signal), settings.format, settings),
+            { ...settings, nameByThumbprint: settings.format === 'pem' },
+            signal,
+          ),
         ...watching(store, [reference]),
       };
     }
@@ -56,7 +58,7 @@ export function createSigningSource(settings: SignerSettings): Source<SigningKey
         description: `${url.origin}${url.pathname}`,
         async load(signal) {
           const { json, lifetimeMs } = await fetcher.fetch(url, signal);
-          return { ...importSet(json, settings), lifetimeMs };
+          return { ...(await importSetInTurns(json, settings, signal)), lifetimeMs };
         },
         close: () => fetcher.close(),
       };
@@ -72,17 +74,39 @@ export function createSigningSource(settings: SignerSettings): Source<SigningKey
   }
 }
 
+type WantedSet = Wanted & { readonly nameByThumbprint?: boolean };
+
 /** @throws Error with a constant text, if no key can sign */
-function importSet(document: unknown, wanted: Wanted & { readonly nameByThumbprint?: boolean }): SigningKeys {
-  if (!isJsonObject(document) || !Object.hasOwn(document, 'keys') || !Array.isArray(document.keys))
-    throw new Error('not a JWK Set');
-  const members = document.keys.filter(isJsonObject);
-  const named = wanted.kid === undefined ? members : members.filter(({ kid }) => kid === wanted.kid);
+function importSet(document: unknown, wanted: WantedSet): SigningKeys {
+  const { named, others } = partsOf(document, wanted);
   return loadedOf(
     named.map((jwk) => importSigningKey(jwk, wanted)),
-    // Another signer's private key in the set is not published as one of this signer's.
-    members.filter((jwk) => !holdsSecret(jwk)).flatMap(published),
+    others.flatMap(published),
   );
+}
+
+/** The same, a few keys at a time. Rejects as `importSet` throws. */
+async function importSetInTurns(
+  document: unknown,
+  wanted: WantedSet,
+  signal: AbortSignal,
+): Promise<SigningKeys> {
+  const { named, others } = partsOf(document, wanted);
+  const imported = await mapInTurns(named, KEYS_PER_TURN, (jwk) => importSigningKey(jwk, wanted), signal);
+  const halves = await mapInTurns(others, KEYS_PER_TURN, published, signal);
+  return loadedOf(imported, halves.flat());
+}
+
+function partsOf(
+  document: unknown,
+  { kid: wanted }: Wanted,
+): { readonly named: readonly JsonObject[]; readonly others: readonly JsonObject[] } {
+  const members = membersOf(document).filter(isJsonObject);
+  return {
+    named: wanted === undefined ? members : members.filter(({ kid }) => kid === wanted),
+    // Another signer's private key in the set is not published as one of this signer's.
+    others: members.filter((jwk) => !holdsSecret(jwk)),
+  };
 }
 
 /** @throws Error with a constant text, if no key can sign */

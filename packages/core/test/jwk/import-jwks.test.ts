@@ -2,7 +2,14 @@
 import { generateKeyPairSync, randomBytes, sign, webcrypto } from 'node:crypto';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { importJwk, importJwks, type KeyPolicy, type VerificationKey } from '../../src/jwk/import-jwks.ts';
+import {
+  importJwk,
+  importJwks,
+  importJwksInTurns,
+  KEYS_PER_TURN,
+  type KeyPolicy,
+  type VerificationKey,
+} from '../../src/jwk/import-jwks.ts';
 import { createSnapshot } from '../../src/keysets/keyset.ts';
 import { type AlgorithmName, algorithmNames } from '../../src/token/algorithms.ts';
 import type { JsonObject } from '../../src/values/json.ts';
@@ -523,6 +530,29 @@ describe('a JWK Set', () => {
 
   it('T-123: an empty set is a set', () => {
     expect(importJwks({ keys: [] }, PUBLIC)).toEqual({ keys: [], skipped: [] });
+  });
+
+  it('T-117: 200 RSA keys do not hold the event loop', async () => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const jwk = publicKey.export({ format: 'jwk' });
+    const keys = Array.from({ length: 200 }, (_, index) => ({ ...jwk, kid: `k${index}`, alg: 'RS256' }));
+    let [turns, isDone] = [0, false];
+    const turn = () => {
+      turns++;
+      if (!isDone) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const imported = await importJwksInTurns({ keys }, PUBLIC, new AbortController().signal);
+    isDone = true;
+    expect(imported).toEqual({ keys: expect.any(Array), skipped: [] });
+    expect(imported.keys.map(({ kid }) => kid)).toEqual(keys.map(({ kid }) => kid));
+    expect(turns).toBeGreaterThanOrEqual(200 / KEYS_PER_TURN - 1);
+    await expect(importJwksInTurns({ keys: [...keys, jwk] }, PUBLIC, AbortSignal.abort())).rejects.toThrow(
+      new TypeError('a JWK Set of more than 200 keys'),
+    );
+    await expect(importJwksInTurns({ keys }, PUBLIC, AbortSignal.abort(new Error('closed')))).rejects.toThrow(
+      'closed',
+    );
   });
 
   it('T-117: 200 keys are read, 201 are none', () => {

@@ -101,6 +101,27 @@ async function trouble(signer: Signer): Promise<string> {
 const stored = (key: string, value: string | Uint8Array): MemoryStore =>
   createMemoryStore({ s: { [key]: value } });
 
+it('T-117: a set of 200 keys is read a few keys at a time, and one of 201 is none', async () => {
+  const key = (kid: number) => privateJwk(ec, { kid: `k${kid}`, alg: 'ES256' });
+  const sizes = [200, 201].map((size) => setOf(...Array.from({ length: size }, (_, index) => key(index))));
+  const store = createMemoryStore({
+    good: { 'jwks.json': sizes[0] ?? '' },
+    bad: { 'jwks.json': sizes[1] ?? '' },
+  });
+  let [turns, isDone] = [0, false];
+  const turn = () => {
+    turns++;
+    if (!isDone) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await signerOf({ secret: { name: 'good' }, secrets: store }).ready();
+  isDone = true;
+  expect(turns).toBeGreaterThanOrEqual(24);
+  await expect(signerOf({ secret: { name: 'bad' }, secrets: store }).ready()).rejects.toMatchObject({
+    cause: { message: 'a JWK Set of more than 200 keys' },
+  });
+});
+
 describe('a secret', () => {
   it.each([
     ['PKCS#8 RSA', 'RS256', pkcs8(rsa), rsa.publicKey],
