@@ -6,6 +6,7 @@ import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
 import { selectKeys } from '../keysets/select.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { UnverifiedHeader, UnverifiedToken } from '../token/parse.ts';
+import { own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import { type Steps, wait } from './steps.ts';
 import type { Trace } from './trace.ts';
@@ -32,17 +33,19 @@ export interface AskedKeyset {
 const LOOKS = ['keys', 'refetch'] as const;
 
 /**
- * Finds the key that signed a token. It does *not* look at any claim.
+ * Finds the key that signed a token. It judges no claim; the issuer finds keys.
  * @param keysets those that may speak for the token and take its algorithm
  * @returns why the token is refused, where no key has signed it: 503 while a keyset cannot be asked
  */
 export function* findSigningKey(
-  { header, signingInput, signature }: UnverifiedToken,
+  { header, claims, signingInput, signature }: UnverifiedToken,
   algorithm: AlgorithmName,
   keysets: readonly Keyset[],
   trace?: Trace,
 ): Steps<SignedBy | AuthError> {
   const { kid } = header;
+  const iss = own(claims, 'iss');
+  const issuer = typeof iss === 'string' ? iss : undefined;
   let unavailable: AuthError | undefined;
   let isKnown = false;
   let isTried = false;
@@ -51,7 +54,7 @@ export function* findSigningKey(
     for (const keyset of keysets) {
       let snapshot: KeySnapshot;
       try {
-        const keys = keyset[look](header);
+        const keys = keyset[look](header, issuer);
         snapshot = isPromise(keys) ? yield* wait(keys) : keys;
       } catch (error) {
         if (!isAuthError(error)) throw error;
@@ -69,7 +72,10 @@ export function* findSigningKey(
         const tried = candidates.slice(0, until).map((one) => ({ key: one, hasSigned: one === key }));
         trace({ stage: 'keyset', keyset, kid, snapshot, tried, known });
       }
-      if (key !== undefined) return { keyset, key, header, algorithm, snapshots };
+      if (key !== undefined) {
+        keyset.confirm?.(header, issuer);
+        return { keyset, key, header, algorithm, snapshots };
+      }
       // Without a kid, the first key that fits decides; unless that may be in a set that cannot be asked.
       if (final) return unavailable ?? new AuthError('token_signature_invalid');
       isTried ||= candidates.length > 0;

@@ -5,6 +5,7 @@ import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
 import { decodedPath } from '../net/paths.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
+import { createAdmission, WINDOW_MS } from './jku-admission.ts';
 import { createSnapshot, type KeySelection, type KeySnapshot, type Keyset } from './keyset.ts';
 import { createRefreshedKeyset, loadJwks } from './refreshed-keyset.ts';
 
@@ -29,12 +30,9 @@ interface JkuSettings {
   readonly maxStaleMs: number;
 }
 
-const MAX_URL_LENGTH = 2048;
+export const MAX_URL_LENGTH = 2048;
 /** URLs whose keys are kept at a time. */
-const MAX_URLS = 32;
-/** URLs not seen before that are fetched within one window. Those that are known are never held up by them. */
-const MAX_NEW_URLS = 4;
-const WINDOW_MS = 10_000;
+export const MAX_URLS = 32;
 const EMPTY = createSnapshot([]);
 
 /** Makes a keyset that asks the listed hosts. A token without a `jku`, or with one of another host, finds no key in it. */
@@ -44,31 +42,26 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
   const keysets = new Map<string, Keyset>();
   /** When each was first asked: what has just been read is not read again for an unknown kid. */
   const admittedAt = new WeakMap<Keyset, number>();
-  let windowStart = Number.NEGATIVE_INFINITY;
-  let admitted = 0;
+  const admission = createAdmission();
 
-  function find(jku: string | undefined): Keyset | undefined {
+  function find(jku: string | undefined, issuer: string | undefined): Keyset | undefined {
     const url = jku === undefined ? undefined : acceptUrl(jku, hosts, allowHttp);
     if (url === undefined) return undefined;
-    const found = keysets.get(url.href) ?? admit(url);
+    const found = keysets.get(url.href) ?? admit(url, issuer);
     keysets.delete(url.href);
     keysets.set(url.href, found);
     return found;
   }
 
-  function admit(url: URL): Keyset {
+  function admit(url: URL, ofToken: string | undefined): Keyset {
     const now = performance.now();
-    if (now - windowStart >= WINDOW_MS) {
-      windowStart = now;
-      admitted = 0;
-    }
-    if (admitted >= MAX_NEW_URLS) {
+    const waitMs = admission.ask(url.href, ofToken);
+    if (waitMs !== undefined) {
       throw new AuthError('keyset_unavailable', {
         detail: `${name}: too many key URLs that were not seen before`,
-        retryAfterSeconds: (windowStart + WINDOW_MS - now) / 1000,
+        retryAfterSeconds: waitMs / 1000,
       });
     }
-    admitted++;
     if (keysets.size >= MAX_URLS) evict();
     const keyset = createRefreshedKeyset({
       ...settings,
@@ -82,23 +75,28 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
     admittedAt.set(keyset, now);
     // A URL that gives nothing is not tried again on its own: it may be nobody's but the sender's.
     keyset.ready().catch(() => {
+      admission.failed(url.href);
       if (keysets.get(url.href) === keyset) keysets.delete(url.href);
       return keyset.close();
     });
     return keyset;
   }
 
-  function refetch(header: UnverifiedHeader): KeySnapshot | Promise<KeySnapshot> {
-    const keyset = find(header.jku);
+  function refetch(header: UnverifiedHeader, ofToken?: string): KeySnapshot | Promise<KeySnapshot> {
+    const keyset = find(header.jku, ofToken);
     if (keyset === undefined) return EMPTY;
     const isNew = performance.now() - (admittedAt.get(keyset) ?? 0) < WINDOW_MS;
     return isNew ? keyset.keys(header) : keyset.refetch(header);
   }
 
-  /** A URL that never gave a key goes first: it may be nobody's but the sender's. */
+  /** URLs that never gave a key go first, then those whose keys never verified a token: they may be nobody's but the sender's. */
   function evict(): void {
     const entries = [...keysets];
-    const [url, keyset] = entries.find(([, { report }]) => report().kids.length === 0) ?? entries[0] ?? [];
+    const [url, keyset] =
+      entries.find(([, { report }]) => report().kids.length === 0) ??
+      entries.find(([href]) => !admission.isConfirmed(href)) ??
+      entries[0] ??
+      [];
     if (url !== undefined) keysets.delete(url);
     void keyset?.close();
   }
@@ -108,8 +106,12 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
     issuer,
     allowed: policy.allowed,
     selection,
-    keys: (header) => find(header.jku)?.keys(header) ?? EMPTY,
+    keys: (header, ofToken) => find(header.jku, ofToken)?.keys(header) ?? EMPTY,
     refetch,
+    confirm({ jku }, ofToken) {
+      const url = jku === undefined ? undefined : acceptUrl(jku, hosts, allowHttp);
+      if (url !== undefined) admission.confirm(url.href, ofToken);
+    },
     ready: () => Promise.resolve(),
     report() {
       const reports = [...keysets.values()].map(({ report }) => report());

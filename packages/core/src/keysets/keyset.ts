@@ -52,11 +52,14 @@ export interface Keyset {
   /**
    * The keys in force: at once if they are at hand, else when the first load has ended.
    * @param header unverified; only a keyset with `jwksHosts` looks at it
+   * @param issuer of the token, unverified: the same
    * @throws AuthError `keyset_unavailable` (rejects with it, if it had to wait)
    */
-  keys(header: UnverifiedHeader): KeySnapshot | Promise<KeySnapshot>;
+  keys(header: UnverifiedHeader, issuer?: string): KeySnapshot | Promise<KeySnapshot>;
   /** The keys after another look at the source, at most one per cooldown. Never worse than `keys()`. */
-  refetch(header: UnverifiedHeader): KeySnapshot | Promise<KeySnapshot>;
+  refetch(header: UnverifiedHeader, issuer?: string): KeySnapshot | Promise<KeySnapshot>;
+  /** Told that a key of this keyset has verified a token, where the keyset wants to know. */
+  confirm?(header: UnverifiedHeader, issuer: string | undefined): void;
   /** Resolves when keys are in force. Rejects with the first attempt's error. */
   ready(): Promise<void>;
   report(): KeysetReport;

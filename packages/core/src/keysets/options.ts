@@ -99,7 +99,11 @@ export interface JwksUrlKeysetOptions extends FetchedKeysetCommon, Only<'jwksUrl
 /** Keys from where the token's `jku` says, on listed hosts only. */
 export interface JkuKeysetOptions extends FetchedKeysetCommon, Only<'jwksHosts'> {
   readonly issuer?: string | undefined;
-  /** `keys.example.com`, with a port if it is not 443, and with a path if keys may only be under it: `keys.example.com/tenants/`. */
+  /**
+   * `keys.example.com`, with a port if it is not 443, and with a path if keys may only be under it: `keys.example.com/tenants/`. The path is
+   * compared after decoding; a query may be anything. Few new URLs are fetched at a time: 4 in ten seconds, and 4 that were asked for
+   * most before, for each issuer whose tokens have verified, and as many for all others together. Beyond them a token is a 503.
+   */
   readonly jwksHosts: readonly string[];
   /** Also asks listed hosts that are at private, loopback or link-local addresses. Default false. */
   readonly unsafeAllowPrivateAddresses?: boolean | undefined;

@@ -4,6 +4,12 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { createIssuer, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
+import {
+  createAdmission,
+  MAX_CONFIRMED_ISSUERS,
+  MAX_CONFIRMED_URLS,
+  MAX_NEW_URLS,
+} from '../../src/keysets/jku-admission.ts';
 import type { JkuKeysetOptions, KeysetOptions } from '../../src/keysets/options.ts';
 import { isPublicAddress, lookupPublic } from '../../src/net/addresses.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
@@ -160,7 +166,7 @@ describe('a listed host', () => {
     const host = `127.0.0.1:${await listen(server)}`;
     const authenticator = create(local([`${host}/tenants/a/`]));
     expect(await outcome(authenticator, `http://${host}/tenants/a/keys`)).toBe('keyset_unavailable');
-    expect(new Set(paths.splice(0))).toEqual(new Set(['/tenants/a/keys']));
+    expect(paths.splice(0)).toEqual(['/tenants/a/keys']);
     // Within the prefix it is followed.
     expect(await outcome(authenticator, `http://${host}/tenants/a/moved`)).toBe('accepted');
     expect(paths).toEqual(['/tenants/a/moved', '/tenants/a/new']);
@@ -320,12 +326,13 @@ describe('a flood of URLs', () => {
     host: string,
     size: number,
     round = 0,
+    iss = ISSUER,
   ): Promise<Set<string>> {
-    const token = await mint(key, CLAIMS);
+    const token = await mint(key, { ...CLAIMS, iss });
     const payload = token.split('.')[1];
     const results = await Promise.all(
       Array.from({ length: size }, (_, index) => {
-        const jku = `http://${host}/keys/${round}/${index}`;
+        const jku = `http://${host}/keys/${round}/${index}?${encodeURIComponent(iss)}`;
         const header = Buffer.from(JSON.stringify({ alg: 'ES256', kid: 'k', jku })).toString('base64url');
         return settled(
           authenticator.verify(`${header}.${payload}.${Buffer.alloc(64, 1).toString('base64url')}`),
@@ -372,6 +379,97 @@ describe('a flood of URLs', () => {
     expect(await outcome(authenticator, known)).toBe('accepted');
     expect(server.paths.filter((path) => path === '/keys')).toHaveLength(1);
     expect(authenticator.report().keysets).toMatchObject([{ kids: ['k'] }]);
+  });
+
+  it('D10: a good URL that was not read before is read in spite of it, when it is asked for again', async () => {
+    const server = await serveKeys();
+    const authenticator = create(local([server.host]));
+    const good = `http://${server.host}/keys/of-a-new-tenant`;
+    for (let round = 1; ; round++) {
+      // Without a key at all, and always first.
+      await flood(authenticator, server.host, 1_000, round);
+      const results: string[] = [];
+      for (let count = 0; count < 5; count++) results.push(await outcome(authenticator, good));
+      expect(server.paths.length).toBeLessThanOrEqual(8 * round);
+      if (results.includes('accepted')) {
+        expect(round).toBe(2);
+        break;
+      }
+      expect(new Set(results)).toEqual(new Set(['keyset_unavailable']));
+      expect(round).toBeLessThan(2);
+      vi.advanceTimersByTime(10_000);
+    }
+    expect(await outcome(authenticator, good)).toBe('accepted');
+  });
+
+  it('D10: tokens of one issuer do not use up what those of another may cause', async () => {
+    const server = await serveKeys();
+    const authenticator = create({
+      jwksHosts: [server.host],
+      allowHttp: true,
+      unsafeAllowPrivateAddresses: true,
+    });
+    const of = async (iss: string, path: string) =>
+      settled(
+        authenticator.verify(
+          await mint(key, { ...CLAIMS, iss }, { jku: `http://${server.host}/keys/${path}` }),
+        ),
+      );
+    expect(await of('https://a.example', 'a1')).toBe('accepted');
+    expect(await of('https://b.example', 'b1')).toBe('accepted');
+    vi.advanceTimersByTime(10_000);
+    // Made up: of an issuer whose tokens have verified, and of one whose tokens never did.
+    for (const iss of ['https://a.example', 'https://evil.example'])
+      expect(await flood(authenticator, server.host, 100, 1, iss)).toContain('keyset_unavailable');
+    expect(await of('https://b.example', 'b2')).toBe('accepted');
+    expect(await of('https://a.example', 'a2')).toBe('keyset_unavailable');
+    expect(await of('https://new.example', 'n1')).toBe('keyset_unavailable');
+  });
+
+  it('D10: a URL whose keys have verified a token is read again at once, though others came since', async () => {
+    const server = await serveKeys();
+    const authenticator = create(local([server.host]));
+    const urls = Array.from({ length: 40 }, (_, index) => `http://${server.host}/keys/${index}`);
+    for (const url of urls) {
+      expect(await outcome(authenticator, url)).toBe('accepted');
+      vi.advanceTimersByTime(3_000);
+    }
+    await flood(authenticator, server.host, 100, 99);
+    server.paths.length = 0;
+    // It made room for those that came after it.
+    expect(await outcome(authenticator, urls[0])).toBe('accepted');
+    expect(server.paths).toEqual(['/keys/0']);
+  });
+
+  it('D10: a URL that gave nothing is not read again within ten seconds', async () => {
+    const server = await serveKeys();
+    const authenticator = create(local([server.host]));
+    const bad = `http://${server.host}/nothing`;
+    for (let count = 0; count < 20; count++)
+      expect(await outcome(authenticator, bad)).toBe('keyset_unavailable');
+    expect(server.paths).toEqual(['/nothing']);
+    // It has used up one fetch, and no more.
+    for (let count = 0; count < 3; count++)
+      expect(await outcome(authenticator, `http://${server.host}/keys/${count}`)).toBe('accepted');
+    vi.advanceTimersByTime(10_000);
+    expect(await outcome(authenticator, bad)).toBe('keyset_unavailable');
+    expect(server.paths.filter((path) => path === '/nothing')).toHaveLength(2);
+  });
+
+  it('D10: what is remembered of URLs and issuers is bounded', () => {
+    const admission = createAdmission();
+    for (let index = 0; index <= MAX_CONFIRMED_URLS; index++)
+      admission.confirm(`https://a/${index}`, `https://issuer/${index}`);
+    expect(admission.isConfirmed('https://a/0')).toBe(false);
+    expect(admission.isConfirmed('https://a/1')).toBe(true);
+    // Each of the last 32 issuers has four fetches of its own; the others share four.
+    const fetched = (issuer: number) =>
+      Array.from({ length: 10 }, (_, url) =>
+        admission.ask(`https://b/${issuer}/${url}`, `https://issuer/${issuer}`),
+      ).filter((wait) => wait === undefined).length;
+    const all = Array.from({ length: MAX_CONFIRMED_URLS + 1 }, (_, issuer) => fetched(issuer));
+    expect(all.reduce((sum, count) => sum + count, 0)).toBe((MAX_CONFIRMED_ISSUERS + 1) * MAX_NEW_URLS);
+    expect(all.slice(-MAX_CONFIRMED_ISSUERS)).toEqual(Array(MAX_CONFIRMED_ISSUERS).fill(MAX_NEW_URLS));
   });
 
   it('D10: a refusal says when a new URL may be asked for', async () => {
