@@ -1,9 +1,10 @@
 // Writes what is generated from the tables of the code: the JSON Schema of descriptors,
-// docs/options.md, docs/rules.md and docs/errors.md. `pnpm tables` writes; `pnpm tables --check`
-// fails if a file differs.
+// docs/options.md, docs/rules.md, docs/errors.md and docs/limits.md. `pnpm tables` writes;
+// `pnpm tables --check` fails if a file differs.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { descriptorSchema, optionTables, ruleFormRows } from '@latchkey/core/tools';
+import { limitsPage } from './limits/page.ts';
 import { errorsPage } from './tables/errors.ts';
 
 const SCHEMA = 'packages/core/descriptor.schema.json';
@@ -13,6 +14,7 @@ const files: Readonly<Record<string, string>> = {
   'docs/options.md': options(),
   'docs/rules.md': rules(),
   'docs/errors.md': errorsPage(),
+  'docs/limits.md': limitsPage('.'),
 };
 const differing = Object.entries(files).filter(
   ([file, text]) => !existsSync(file) || !isSame(file, readFileSync(file, 'utf8'), text),

@@ -191,7 +191,7 @@ export function createVouch(
     };
     try {
       const vouched = byKey(token, verdict);
-      return vouched instanceof Promise ? vouched.then(alive, () => undefined) : alive(vouched);
+      return isPromise(vouched) ? vouched.then(alive, () => undefined) : alive(vouched);
     } catch {
       return undefined;
     }
@@ -207,7 +207,7 @@ export function createVouch(
 }
 
 function isAtHand(claims: JsonObject | undefined | Promise<JsonObject | undefined>): claims is JsonObject {
-  return claims !== undefined && !(claims instanceof Promise);
+  return claims !== undefined && !isPromise(claims);
 }
 
 /** True for an issuer that keysets can be found by. */

@@ -27,7 +27,7 @@ export const MAX_FAVOURED_URLS = 4;
 export const MAX_CONFIRMED_URLS = 128;
 export const MAX_CONFIRMED_ISSUERS = 32;
 /** URLs that gave nothing, and when. */
-const MAX_FAILED_URLS = 256;
+export const MAX_FAILED_URLS = 256;
 const COUNTERS = 2 ** 16;
 
 /** What the tokens of one confirmed issuer, or of all others together, may cause. */

@@ -8,7 +8,9 @@ import {
   createAdmission,
   MAX_CONFIRMED_ISSUERS,
   MAX_CONFIRMED_URLS,
+  MAX_FAILED_URLS,
   MAX_NEW_URLS,
+  WINDOW_MS,
 } from '../../src/keysets/jku-admission.ts';
 import type { JkuKeysetOptions, KeysetOptions } from '../../src/keysets/options.ts';
 import { isPublicAddress, lookupPublic } from '../../src/net/addresses.ts';
@@ -470,6 +472,12 @@ describe('a flood of URLs', () => {
     const all = Array.from({ length: MAX_CONFIRMED_URLS + 1 }, (_, issuer) => fetched(issuer));
     expect(all.reduce((sum, count) => sum + count, 0)).toBe((MAX_CONFIRMED_ISSUERS + 1) * MAX_NEW_URLS);
     expect(all.slice(-MAX_CONFIRMED_ISSUERS)).toEqual(Array(MAX_CONFIRMED_ISSUERS).fill(MAX_NEW_URLS));
+    // A confirmed URL that gave nothing is left alone, and the oldest of many such is forgotten.
+    for (let index = 0; index <= MAX_FAILED_URLS; index++)
+      admission.failed(index === 0 ? 'https://a/1' : `https://c/${index}`);
+    expect(admission.ask('https://a/1', undefined)).toBeUndefined();
+    admission.failed('https://a/1');
+    expect(admission.ask('https://a/1', undefined)).toBe(WINDOW_MS);
   });
 
   it('D10: a refusal says when a new URL may be asked for', async () => {

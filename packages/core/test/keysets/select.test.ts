@@ -245,6 +245,16 @@ describe('a token without a kid', () => {
     expect(await outcome([keyset(A, rsa)], kidless(key))).toBe('token_algorithm_refused');
   });
 
+  it('AK-15: try-all tries four keys, and not a fifth', async () => {
+    const fifth = await generateSigningKey('ES256', 'fifth');
+    const all = keyset(A, key, other, third, fourth, fifth);
+    const keySets = [{ ...all, kidless: 'try-all' } as KeysetOptions];
+    const outcomes: string[] = [];
+    for (const signer of [key, other, third, fourth, fifth])
+      outcomes.push(await outcome(keySets, kidless(signer)));
+    expect(outcomes).toEqual(['accepted', 'accepted', 'accepted', 'accepted', 'token_signature_invalid']);
+  });
+
   it('T-049: is not verified by another issuer that has only one key', async () => {
     const keySets = [keyset(A, key), keyset(B, other)];
     expect(await outcome(keySets, kidless(other))).toBe('token_signature_invalid');

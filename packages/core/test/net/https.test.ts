@@ -173,6 +173,11 @@ describe('an issuer that misbehaves', () => {
 });
 
 describe('a status that is not 200', () => {
+  it('a longer Retry-After counts as an hour', async () => {
+    const url = await serve((_, response) => response.writeHead(503, { 'retry-after': '3601' }).end());
+    await expect(get(url)).rejects.toMatchObject({ retryAfterMs: 3_600_000 });
+  });
+
   it.each([201, 202, 203, 204, 205, 206, 300, 301, 304, 400, 401, 403, 404, 410, 429, 500, 503])(
     'T-121: %d is a failure, whatever the body',
     async (status) => {

@@ -324,6 +324,11 @@ describe('the system token', () => {
     expect((await openAuthDirectory({ directory, clock })).made).toEqual([join(directory, 'system.token')]);
   });
 
+  it('that is longer than any is made anew', async () => {
+    const directory = await directoryWith({ ...ownPair(), 'system.token': 'a'.repeat(16 * 1024 + 1) });
+    expect((await openAuthDirectory({ directory, clock })).made).toEqual([join(directory, 'system.token')]);
+  });
+
   it('that is missing is made, and the key is kept', async () => {
     const directory = await directoryWith();
     const key = await textOf(directory, 'id_rsa');

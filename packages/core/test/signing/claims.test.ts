@@ -261,6 +261,7 @@ describe('what JSON would leave out, round or rename', () => {
     ['a sparse array', ['a', , 'b']],
     ['an empty array of length 3', new Array(3)],
     ['a cycle', cycle()],
+    ['more values than a token holds', Array.from({ length: 20_001 }, () => 0)],
     ['a nesting too deep', nested(31)],
     ['a list nested too deep', nested(31, 'array')],
     ['a nesting a hundred thousand deep', nested(100_000)],

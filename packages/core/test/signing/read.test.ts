@@ -318,6 +318,11 @@ describe('defaults', () => {
     });
     expect(readSignerOptions(secret({ publishAhead: '3h' })).refreshIntervalMs).toBe(3_600_000);
     expect(() => readSignerOptions(secret({ publishAhead: '100ms' }))).toThrow('publishAhead');
+    const untold = { secrets: { description: 'test', read: async () => undefined, write: async () => {} } };
+    expect(() => readSignerOptions(secret({ ...untold, publishAhead: '179s' }))).toThrow(
+      'publishAhead: expected at least 3m with a store that tells of no changes',
+    );
+    expect(() => readSignerOptions(secret({ ...untold, publishAhead: '180s' }))).not.toThrow();
     expect(readSignerOptions({ jwkUrl: URL_OF_KEYS, kid: 'k' }).refreshIntervalMs).toBe(3_600_000);
     expect(readSignerOptions(LEGACY).refreshIntervalMs).toBe(3_600_000);
   });
