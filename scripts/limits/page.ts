@@ -13,8 +13,9 @@ export function limitsPage(root: string): string {
   );
   return `# Limits
 
-Every bound of the product: how much of something there may be, and what happens beyond. The amounts are read from the code by
-\`pnpm tables\`, and each has a test that goes over it (\`scripts/limits/rows.ts\` names it). What has no option is fixed.
+Every bound of the product: how much of something there may be, and what happens beyond. The amounts
+are read from the code by \`pnpm tables\`, and each has a test that goes over it
+(\`scripts/limits/rows.ts\` names it). What has no option is fixed.
 
 ${tables.join('\n')}`;
 }
@@ -27,7 +28,7 @@ function lineOf(row: LimitRow, constants: readonly NumericConstant[]): string {
 }
 
 /** The amount of a row. @throws Error for a constant that is not in the code */
-export function howMuch({ at, unit }: LimitRow, constants: readonly NumericConstant[]): string {
+function howMuch({ at, unit }: LimitRow, constants: readonly NumericConstant[]): string {
   if (!at.includes('#')) return unit;
   const found = constants.find(({ file, name }) => `${file}#${name}` === at);
   if (found === undefined) throw new Error(`expected a numeric constant at ${at}`);

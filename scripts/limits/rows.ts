@@ -1,10 +1,14 @@
-// The bounds of the product, one row each. The amounts are those of the code: docs/limits.md is written from here, and a test
-// holds every row to a constant or a line of the code, and to a test that goes over the bound.
+// The bounds of the product, one row each. The amounts are those of the code: docs/limits.md is
+// written from here, and a test holds every row to a constant or a line of the code, and to a test
+// that goes over the bound.
 
 /** One bound. */
 export interface LimitRow {
   readonly what: string;
-  /** The constant that holds it: its file, `#`, its name. Or its file, `:`, and the code that holds it, parts with ` … ` between. */
+  /**
+   * The constant that holds it: its file, `#`, its name. Or its file, `:`, and the code that holds
+   * it, parts with ` … ` between.
+   */
   readonly at: string;
   /** The unit of the constant: `ms`, `bytes`, or a word. Of a line of code, the amount itself. */
   readonly unit: string;

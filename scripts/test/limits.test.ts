@@ -20,7 +20,8 @@ describe('docs/limits.md', () => {
   it('has every numeric constant of the code that bounds something', () => {
     const known = new Set([...rows.map(({ at }) => at), ...Object.keys(NO_BOUNDS)]);
     const missing = constants.map(({ file, name }) => `${file}#${name}`).filter((at) => !known.has(at));
-    // A new one: add a row to scripts/limits/rows.ts with the test that goes over it, or say there that it bounds nothing.
+    // A new one: add a row to scripts/limits/rows.ts with the test that goes over it, or say there
+    // that it bounds nothing.
     expect(missing).toEqual([]);
   });
 

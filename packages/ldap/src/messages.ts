@@ -46,7 +46,7 @@ export const RESPONSES = { bind: 0x61, search: 0x65, extended: 0x78 } as const;
 
 const PAGED_RESULTS = '1.2.840.113556.1.4.319';
 /** A user's entry with every group in `memberOf` is long; nothing else that is asked for is. */
-export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Elements of one message. An entry of 10,000 groups has as many values; more only make work. */
 export const MAX_ELEMENTS = 20_000;
 const TAGS = {

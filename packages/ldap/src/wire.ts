@@ -51,7 +51,7 @@ interface Asked {
 }
 
 /** Bytes that are read until all requests of a connection are answered. 10,000 groups take a few megabytes. */
-export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** Speaks LDAP over an open socket. */
 export function createWire(socket: Socket): Wire {

@@ -22,7 +22,7 @@ export const WINDOW_MS = 10_000;
 /** New URLs that are fetched within one window for one share, whichever come first. */
 export const MAX_NEW_URLS = 4;
 /** And those that were asked for most in the window before, and were not fetched. */
-export const MAX_FAVOURED_URLS = 4;
+const MAX_FAVOURED_URLS = 4;
 /** URLs and issuers that are known to be good. */
 export const MAX_CONFIRMED_URLS = 128;
 export const MAX_CONFIRMED_ISSUERS = 32;

@@ -30,9 +30,9 @@ interface JkuSettings {
   readonly maxStaleMs: number;
 }
 
-export const MAX_URL_LENGTH = 2048;
+const MAX_URL_LENGTH = 2048;
 /** URLs whose keys are kept at a time. */
-export const MAX_URLS = 32;
+const MAX_URLS = 32;
 const EMPTY = createSnapshot([]);
 
 /** Makes a keyset that asks the listed hosts. A token without a `jku`, or with one of another host, finds no key in it. */
