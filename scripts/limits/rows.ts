@@ -556,6 +556,13 @@ export const LIMITS: readonly LimitTable[] = [
     title: 'Files and tools',
     rows: [
       {
+        what: 'layers and routes of an Express or Koa application that a route report reads',
+        at: `${core}/adapter/route-report.ts#MAX_ROUTES`,
+        unit: 'routes',
+        beyond: '`routes` throws a ConfigError; requests are decided all the same',
+        test: `packages/express/test/routes.test.ts:routers that multiply`,
+      },
+      {
         what: 'a descriptor',
         at: `${core}/descriptor/document.ts#MAX_DESCRIPTOR_BYTES`,
         unit: 'bytes',
