@@ -1,3 +1,3 @@
-// The public surface: one store, and its options. Nothing is decided here.
+// The public exports: one store and its options. No code is here.
 export type { AzureKeyVaultClientOptions, AzureKeyVaultStoreOptions, VaultObject } from './options.ts';
 export { createAzureKeyVaultStore } from './store.ts';

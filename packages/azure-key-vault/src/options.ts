@@ -1,57 +1,58 @@
-// What a store is told, and its checking: once, when the store is made. Asks no vault.
+// The options of a store, and the check of them when the store is created. No request is made here.
 import type { TokenCredential } from '@azure/core-auth';
 import type { SecretClientOptions } from '@azure/keyvault-secrets';
 import { ConfigError, type SecretReference } from '@latchkey/core';
 
-/** Where a vault keeps an entry. */
+/** The secret of the vault that holds an entry. */
 export interface VaultObject {
   /** 1 to 127 ASCII letters, digits and `-`. */
   readonly secretName: string;
   /**
-   * The 32 letters and digits that the vault gave a version: pinned, so a rotation is not seen, and
-   * nothing is written. Default: the current version.
+   * The id of a version: 32 letters and digits. It pins the entry: reads do not see a rotation, and
+   * writes are refused. Default: the current version.
    */
   readonly version?: string | undefined;
 }
 
 /**
- * The way to the vault, as the SDK's own options of these names. What else the SDK has is set by
- * the store.
+ * The connection to the vault: four options of the SDK, under the SDK's names. The store sets the
+ * SDK's other options itself.
  */
 export type AzureKeyVaultClientOptions = Readonly<
   Pick<SecretClientOptions, 'agent' | 'tlsOptions' | 'proxyOptions' | 'disableChallengeResourceVerification'>
 >;
 
-/** Which vault it is, who asks it, and which of its secrets are which entries. */
+/** The vault, the credential that reads it, and the secrets that hold the entries. */
 export interface AzureKeyVaultStoreOptions {
-  /** `https://NAME.vault.azure.net`. Https only, and nothing after the host but a port. */
+  /** `https://NAME.vault.azure.net`. Only https; after the host, only a port is allowed. */
   readonly vaultUrl: string;
   /**
-   * Who asks: `new DefaultAzureCredential()` of `@azure/identity`, for example. Asked for a token
-   * at every read and write.
+   * For example `new DefaultAzureCredential()` of `@azure/identity`. Every read and write asks it
+   * for a token.
    */
   readonly credential: TokenCredential;
   /**
-   * Where entries are kept: by name, then key. Default for each: the current version of the secret
-   * `NAME-KEY`, with `-` for every character that the name of a vault's secret cannot have.
+   * The secret that holds each entry, by name, then key. Default for each entry: the current
+   * version of the secret `NAME-KEY`, where `-` replaces every character that Azure does not allow
+   * in a secret name.
    */
   readonly objects?: { readonly [name: string]: { readonly [key: string]: VaultObject } } | undefined;
   /**
    * `agent` and `tlsOptions` (`ca`, for a private certificate authority), `proxyOptions` (default:
-   * `HTTPS_PROXY` and `NO_PROXY` of the environment; an agent goes before a proxy, and a proxy
-   * makes the SDK ignore `tlsOptions`), and `disableChallengeResourceVerification` (default false),
-   * which is dangerous: whoever answers at `vaultUrl` then chooses what the token is for. Default:
-   * none.
+   * `HTTPS_PROXY` and `NO_PROXY` of the environment; the SDK prefers an agent to a proxy, and
+   * ignores `tlsOptions` with a proxy), and `disableChallengeResourceVerification` (default false),
+   * which is dangerous: the server at `vaultUrl` then chooses for which resource the credential
+   * issues a token. Default: none of them.
    */
   readonly clientOptions?: AzureKeyVaultClientOptions | undefined;
 }
 
-/** Options, checked. */
+/** The options after the check. */
 export interface Settings {
   readonly vaultUrl: string;
   readonly credential: TokenCredential;
   readonly clientOptions: AzureKeyVaultClientOptions;
-  /** @throws ConfigError if the name that an unlisted entry would have is too long */
+  /** @throws ConfigError if the default name of an unlisted entry is too long */
   readonly locate: (reference: SecretReference) => VaultObject;
 }
 
@@ -60,7 +61,7 @@ const VERSION = /^[0-9a-zA-Z]{32}$/;
 
 /**
  * Checks options. The result is a snapshot: later changes to the object have no effect.
- * @throws ConfigError
+ * @throws ConfigError for the first option that is wrong
  */
 export function readOptions(options: AzureKeyVaultStoreOptions): Settings {
   readObject(options, '', ['vaultUrl', 'credential', 'objects', 'clientOptions']);
@@ -82,21 +83,26 @@ export function readOptions(options: AzureKeyVaultStoreOptions): Settings {
       const secretName = `${name}-${key}`.replace(/[^0-9a-zA-Z-]/gu, '-');
       const object = objects.get(path) ?? { secretName };
       if (SECRET_NAME.test(object.secretName)) return object;
-      throw new ConfigError(path, 'is needed: the default name would be longer than 127 characters');
+      throw new ConfigError(
+        path,
+        'expected an entry, because the default secret name has more than 127 characters',
+      );
     },
   };
 }
 
 function readVaultUrl(value: unknown): string {
   const url = typeof value === 'string' ? URL.parse(value) : null;
-  // A URL that has credentials, a path, a query or a fragment is more than its origin.
+  // `href` is longer than the origin if the URL has credentials, a path, a query or a fragment.
   if (url?.protocol !== 'https:' || url.href !== `${url.origin}/`) {
     throw new ConfigError('vaultUrl', 'expected https://NAME.vault.azure.net');
   }
   return url.origin;
 }
 
-/** By path: a map, so that no name finds what every object inherits. */
+/**
+ * The secrets by path. A Map, because a plain object would find inherited names like `toString`.
+ */
 function readObjects(value: unknown): ReadonlyMap<string, VaultObject> {
   const objects = new Map<string, VaultObject>();
   for (const [name, keys] of Object.entries(readObject(value, 'objects'))) {
@@ -124,9 +130,7 @@ function pathOf(name: string, key: string): string {
   return `objects[${JSON.stringify(name)}][${JSON.stringify(key)}]`;
 }
 
-/**
- * An object with no other members than the known ones. The empty path is the options themselves.
- */
+/** Reads an object that has only known members. An empty path means the options object itself. */
 function readObject(
   value: unknown,
   path: string,

@@ -1,5 +1,5 @@
-// Reads and writes secrets of one vault through the official SDK. Keeps nothing, tries once, and
-// tells nothing of what the vault answered.
+// Reads and writes the secrets of one vault through the official SDK. It does not cache or retry,
+// and its errors repeat nothing from the vault's answers.
 import { isUtf8 } from 'node:buffer';
 import type { TokenCredential } from '@azure/core-auth';
 import { isRestError } from '@azure/core-rest-pipeline';
@@ -11,15 +11,15 @@ const DEADLINE_MS = 5_000;
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /**
- * What is looked at of an answer that is no secret. The SDK's error does not say it when the body
- * is empty.
+ * The parts of an error answer that the store uses. They come from `onResponse`, because the SDK's
+ * error lacks them when the body is empty.
  */
 interface Answer {
   readonly status: number;
   readonly headers: { get(name: string): string | undefined };
 }
 
-/** What the vault is asked to do. */
+/** One operation on the vault, as a call of the SDK. */
 interface Action {
   readonly name: 'read' | 'write';
   ask(
@@ -29,8 +29,8 @@ interface Action {
 }
 
 /**
- * What a status is likely to mean. Constants, like all messages here: an answer's own words may
- * hold anything.
+ * The likely meaning of a status. All messages here are constant, because the text of an answer may
+ * contain secrets.
  */
 const HINTS: { readonly [status: number]: string | { readonly [name in Action['name']]?: string } } = {
   401: ': the token was not accepted',
@@ -38,25 +38,26 @@ const HINTS: { readonly [status: number]: string | { readonly [name in Action['n
     read: ': the identity may not read this secret, the vault does not admit this network, or the secret is disabled',
     write: ': the identity may not write this secret, or the vault does not admit this network',
   },
-  404: ', but not for want of the secret: is vaultUrl a vault?',
-  409: { write: ': a deleted secret of this name can still be recovered, or somebody else is writing it' },
+  404: ', and not because the secret is missing; check that vaultUrl is a vault',
+  409: { write: ': a deleted secret of this name can still be recovered, or another client is writing it' },
 };
 
 /**
- * Makes a store over one Azure Key Vault. A read asks the vault anew and tries once; it gives the
- * UTF-8 bytes of the secret's value, or undefined if the vault says SecretNotFound. It does not
- * cache, retry, follow redirects or watch: the refresh of a keyset does the first two.
+ * Creates a store for one Azure Key Vault. A read sends one request and returns the UTF-8 bytes of
+ * the secret's value, or undefined if the vault answers SecretNotFound. The store does not cache,
+ * retry, follow redirects or watch; the refresh of a keyset caches and retries.
  *
- * A read rejects for every other status (for 429 and 503 with `retryAfterMs`, milliseconds, at most
- * 1 h, if the vault sent a Retry-After that can be read), for a secret that is empty, disabled,
- * expired or not valid yet, when the credential gives no token, when its signal is aborted, and
- * after 5 s in any case. No error holds a secret, a token or words of an answer.
+ * A read rejects for every other error status; for 429 and 503 the error has `retryAfterMs`
+ * (milliseconds, at most 1 h) if the vault sent a valid Retry-After. A read also rejects if the
+ * secret is empty, disabled, expired or not valid yet, if the credential gives no token, if the
+ * caller aborts the signal, and after 5 s. No error contains a secret, a token or text of an
+ * answer.
  *
- * A write makes a new version of the secret, which is the current one from then on; old versions
- * stay in the vault. It rejects as a read does, and for what would not be read: bytes that are no
- * UTF-8 text, none at all, and an entry that is pinned to a version. A write that was left without
- * an answer may have been made all the same.
- * @throws ConfigError
+ * A write creates a new version of the secret, which becomes the current one; old versions stay in
+ * the vault. A write rejects in the same cases as a read, and also for an empty value, for bytes
+ * that are not UTF-8, and for an entry that is pinned to a version, because a read could not return
+ * such a value. A write that gets no answer may still have succeeded.
+ * @throws ConfigError for options that cannot be used
  * @example
  * ```ts
  * const externalSecrets = createAzureKeyVaultStore({
@@ -85,7 +86,7 @@ export function createAzureKeyVaultStore(options: AzureKeyVaultStoreOptions): Se
       signal.throwIfAborted();
       const { secretName, version } = settings.locate(reference);
       if (version !== undefined)
-        throw new Error('the entry is pinned to a version, so a new one would not be read');
+        throw new Error('expected an entry without a version: a pinned entry would not read the new value');
       const text = textOf(value);
       await withinDeadline(signal, (abortSignal) =>
         perform(settings, abortSignal, {
@@ -104,7 +105,7 @@ async function withinDeadline<T>(signal: AbortSignal, run: (inner: AbortSignal) 
   const timer = setTimeout(late, DEADLINE_MS);
   signal.addEventListener('abort', stop);
   try {
-    // Neither every credential nor every broken answer ends with the signal. The waiting does.
+    // Some credentials and some broken answers ignore the signal. The race ends the wait anyway.
     return await Promise.race([whenAborted(stopping.signal), run(stopping.signal)]);
   } finally {
     clearTimeout(timer);
@@ -118,7 +119,7 @@ function whenAborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** @returns what the vault answered; undefined if there is no such secret to read */
+/** @returns the vault's answer, or undefined if the secret to read does not exist */
 async function perform(
   { vaultUrl, credential, clientOptions }: Settings,
   abortSignal: AbortSignal,
@@ -135,9 +136,9 @@ async function perform(
   };
   let answer: Answer | undefined;
   try {
-    // A client for each call, so that nothing outlives it. One for all calls asks for its next
-    // token in the background, for minutes if that fails, and with @azure/keyvault-common 2.1.0
-    // such a failure is an unhandled rejection.
+    // Each call has its own client. A shared client refreshes its token in the background and, if
+    // that fails, retries for minutes; with @azure/keyvault-common 2.1.0 that failure is an
+    // unhandled rejection.
     const client = new SecretClient(vaultUrl, watched, {
       ...clientOptions,
       retryOptions: { maxRetries: 0 },
@@ -155,17 +156,19 @@ async function perform(
   }
 }
 
-/** A vault keeps text, and what is empty would not be read. */
+/** The text to store. A vault stores only text, and a read refuses an empty value. */
 function textOf(value: Uint8Array): string {
-  if (value.length === 0) throw new Error('the value is empty');
-  if (!isUtf8(value)) throw new Error('the value is not UTF-8 text, and a vault keeps nothing else');
+  if (value.length === 0) throw new Error('expected a value that is not empty');
+  if (!isUtf8(value)) throw new Error('expected UTF-8 text; a vault stores nothing else');
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
 }
 
-/** The vault gives out expired secrets and ones that are not valid yet. */
+/**
+ * The value to use. The checks are here, because a vault also returns secrets out of their times.
+ */
 function bytesOf({ value, properties: { enabled, notBefore, expiresOn } }: KeyVaultSecret): Uint8Array {
   const nowMs = Date.now();
-  // Said the way round that refuses what is no time, too: the SDK passes on what it was sent.
+  // The comparisons are negated, so that NaN is refused too: the SDK does not check the times.
   if ((enabled ?? true) !== true) throw new Error('the secret is disabled');
   if (!(Number(notBefore ?? 0) <= nowMs)) throw new Error('the secret is not valid yet');
   if (!(Number(expiresOn ?? Number.POSITIVE_INFINITY) > nowMs)) throw new Error('the secret has expired');
@@ -173,12 +176,11 @@ function bytesOf({ value, properties: { enabled, notBefore, expiresOn } }: KeyVa
   return Buffer.from(value, 'utf8');
 }
 
-// Errors of our own. The SDK's are not even a cause: they hold answers, and a body that cannot be
-// parsed stands in their message.
+// The store makes its own errors. An SDK error is not used even as a cause: it contains the answer,
+// and its message contains a body that cannot be parsed.
 
 function unanswered(code: string | undefined): Error {
-  // Node's code, such as ECONNREFUSED or SELF_SIGNED_CERT_IN_CHAIN. Whatever else it might be is
-  // not repeated.
+  // Only a code of Node, such as ECONNREFUSED or SELF_SIGNED_CERT_IN_CHAIN, goes into the message.
   const known = code !== undefined && /^[A-Z][A-Z0-9_]+$/.test(code) ? `: ${code}` : '';
   return new Error(`Azure Key Vault gave no answer${known}`);
 }
@@ -193,7 +195,7 @@ function refused({ status, headers }: Answer, action: Action['name']): Error {
   return retryAfterMs === undefined ? error : Object.assign(error, { retryAfterMs });
 }
 
-/** RFC 9110 §10.2.3: seconds, or a date as in §5.6.7. Undefined if it is neither. */
+/** RFC 9110 §10.2.3: seconds, or a date as in §5.6.7. Other text gives undefined. */
 function readRetryAfter(text: string | undefined, nowMs: number): number | undefined {
   if (text === undefined || !/^\d+$|^[A-Z][a-z]+, .* GMT$/.test(text)) return undefined;
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;

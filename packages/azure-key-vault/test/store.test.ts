@@ -1,4 +1,4 @@
-// The store through the real SDK, against a vault of our own over TLS. No Azure, no sleeping.
+// Tests of the store with the real SDK and a local vault over TLS. They do not use Azure.
 import { inspect } from 'node:util';
 import { ConfigError, type SecretReference } from '@latchkey/core';
 import { createAuthority } from '@latchkey/test-kit/certificate';
@@ -59,12 +59,12 @@ async function readText(store = createStore(), reference = ENTRY): Promise<strin
 }
 
 /**
- * The error that a read ends with: one of ours, which holds nothing of what the vault and the
- * credential know.
+ * The error of a read. It must be the store's own error, without text of the vault or the
+ * credential.
  */
 async function failureOf(read: Promise<unknown>): Promise<Error & { readonly retryAfterMs?: number }> {
   const error: unknown = await read.then(
-    () => expect.unreachable('the read gave something'),
+    () => expect.unreachable('the read succeeded'),
     (reason: unknown) => reason,
   );
   if (!(error instanceof Error)) throw new Error('not an Error');
@@ -117,7 +117,7 @@ describe('AK-8 AK-15 an entry is a secret of the vault', () => {
     expect(await readText(createStore({ objects: { other: {} } }), { name, key })).toBe('found');
   });
 
-  it('refuses an entry whose default name no secret can have, and asks nobody', async () => {
+  it('refuses an entry whose default name is too long, and sends no request', async () => {
     const read = createStore().read({ name: 'n'.repeat(100), key: 'k'.repeat(27) }, waiting());
     expect(await failureOf(read)).toBeInstanceOf(ConfigError);
     expect(vault.requests).toEqual([]);
@@ -141,11 +141,11 @@ describe('AK-8 AK-15 an entry is a secret of the vault', () => {
     expect(await readText(store)).toBe('new');
   });
 
-  it('says undefined when there is no such secret', async () => {
+  it('gives undefined when the secret does not exist', async () => {
     expect(await readText()).toBeUndefined();
   });
 
-  it('says of itself nothing but what it is', () => {
+  it('has a description that names only the kind of store', () => {
     expect(createStore().description).toBe('azure-key-vault');
   });
 
@@ -169,7 +169,7 @@ describe('T-139 a vault that does not give the secret', () => {
     };
 
   it.each([400, 401, 403, 409, 429, 500, 502, 503])(
-    'status %d: rejects with a constant message, having tried once',
+    'status %d: rejects with a constant message after one try',
     async (status) => {
       vault.answer = refusal(status);
       const error = await failureOf(createStore().read(ENTRY, waiting()));
@@ -183,12 +183,15 @@ describe('T-139 a vault that does not give the secret', () => {
     ['another code', (response) => sendError(response, 404, 'canary', 'canary')],
     ['no body', (response) => response.writeHead(404).end()],
     ['a page', (response) => response.writeHead(404, { 'Content-Type': 'text/html' }).end('<p>canary')],
-  ] satisfies [string, Answer][])('404 with %s is not the absence of a secret', async (_, answer) => {
-    vault.answer = answer;
-    expect((await failureOf(createStore().read(ENTRY, waiting()))).message).toMatch(/status 404/);
-  });
+  ] satisfies [string, Answer][])(
+    '404 with %s does not mean that the secret is missing',
+    async (_, answer) => {
+      vault.answer = answer;
+      expect((await failureOf(createStore().read(ENTRY, waiting()))).message).toMatch(/status 404/);
+    },
+  );
 
-  it('follows no redirect', async () => {
+  it('does not follow a redirect', async () => {
     vault.secrets.set('elsewhere', [{ value: CANARY, version: V1 }]);
     vault.answer = (response) =>
       response.writeHead(307, { Location: `${vault.url}/secrets/elsewhere/` }).end();
@@ -196,7 +199,7 @@ describe('T-139 a vault that does not give the secret', () => {
     expect(vault.requests).toHaveLength(2);
   });
 
-  it.each([429, 503])('status %d: says when to ask again', async (status) => {
+  it.each([429, 503])('status %d: gives the time to wait before the next try', async (status) => {
     const at = Date.UTC(2026, 4, 1, 12);
     vi.useFakeTimers({ toFake: ['Date'], now: at });
     const retryAfterMs = async (value: string) => {
@@ -215,7 +218,7 @@ describe('T-139 a vault that does not give the secret', () => {
     }
   });
 
-  it('says when to ask again if the body is empty', async () => {
+  it('gives the time to wait also if the body is empty', async () => {
     vault.answer = (response) => response.writeHead(503, { 'Retry-After': '30' }).end();
     const error = await failureOf(createStore().read(ENTRY, waiting()));
     expect(error).toMatchObject({
@@ -225,10 +228,10 @@ describe('T-139 a vault that does not give the secret', () => {
   });
 
   it.each([
-    ['no JSON', `{"value":"${CANARY}"`],
-    ['nothing', ''],
-    ['no object', 'null'],
-    ['no id', JSON.stringify({ value: CANARY, attributes: {} })],
+    ['not JSON', `{"value":"${CANARY}"`],
+    ['empty', ''],
+    ['not an object', 'null'],
+    ['without an id', JSON.stringify({ value: CANARY, attributes: {} })],
   ])('rejects an answer that is %s', async (_, body) => {
     vault.answer = (response) => response.writeHead(200, { 'Content-Type': 'application/json' }).end(body);
     const error = await failureOf(createStore().read(ENTRY, waiting()));
@@ -246,7 +249,7 @@ describe('T-139 a vault that does not give the secret', () => {
   });
 });
 
-describe('T-139 a secret that is not to be used', () => {
+describe('T-139 a secret that must not be used', () => {
   const soon = () => Math.floor(Date.now() / 1000) + 600;
   const past = () => Math.floor(Date.now() / 1000) - 600;
   const attempt = (value: unknown, attributes = {}) => {
@@ -267,13 +270,13 @@ describe('T-139 a secret that is not to be used', () => {
   });
 
   it.each([[''], [null], [undefined], [0], [7], [true], [{ keys: CANARY }], [[CANARY]]])(
-    'is no text: %o',
+    'is not a text: %o',
     async (value) => {
       expect((await failureOf(attempt(value))).message).toBe('the secret is empty');
     },
   );
 
-  it('but is used within its times', async () => {
+  it('is used between nbf and exp', async () => {
     await expect(attempt('x', { enabled: true, nbf: past(), exp: soon() })).resolves.toEqual(
       Buffer.from('x'),
     );
@@ -295,28 +298,28 @@ describe('T-139 a vault or credential that hangs', () => {
     ['an answer', hang],
     ['the rest of an answer', drip],
     ['the rest of a compressed answer', dripGzip],
-  ])('is left when the caller stops waiting for %s', async (_, answer) => {
+  ])('is disconnected when the caller stops waiting for %s', async (_, answer) => {
     vault.answer = answer;
     const asked = vault.nextRequest();
     const caller = new AbortController();
     const failure = failureOf(createStore().read(ENTRY, caller.signal));
     const request = await asked;
     const closed = new Promise((resolve) => request.socket.once('close', resolve));
-    caller.abort(new Error('nobody waits'));
-    expect((await failure).message).toBe('nobody waits');
+    caller.abort(new Error('the caller stopped'));
+    expect((await failure).message).toBe('the caller stopped');
     await closed;
   });
 
   it('is not asked when the caller has stopped already', async () => {
-    const read = createStore().read(ENTRY, AbortSignal.abort(new Error('nobody waits')));
-    expect((await failureOf(read)).message).toBe('nobody waits');
+    const read = createStore().read(ENTRY, AbortSignal.abort(new Error('the caller stopped')));
+    expect((await failureOf(read)).message).toBe('the caller stopped');
     expect(vault.requests).toEqual([]);
   });
 
   it.each([
     ['an answer', hang],
     ['the rest of an answer', drip],
-  ])('is left after 5 s without %s', async (_, answer) => {
+  ])('is disconnected after 5 s without %s', async (_, answer) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     vault.answer = answer;
     const asked = vault.nextRequest();
@@ -334,7 +337,7 @@ describe('T-139 a vault or credential that hangs', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('leaves a credential that hangs and heeds no signal, and asks it anew at the next read', async () => {
+  it('stops waiting for a credential that ignores the signal, and asks it again at the next read', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     vault.secrets.set(SECRET, [{ value: 'found', version: V1 }]);
     const { getToken } = createCredential();
@@ -344,7 +347,7 @@ describe('T-139 a vault or credential that hangs', () => {
     });
     const answers = [() => new Promise<never>(asked), getToken];
     const credential = { getToken: (scopes: string | string[]) => (answers.shift() ?? getToken)(scopes) };
-    // The first never settles: its executor only tells that it was asked.
+    // The first promise never settles: its executor only reports that the credential was asked.
     const store = createStore({ credential });
     const failure = failureOf(store.read(ENTRY, waiting()));
     await first;
@@ -353,7 +356,7 @@ describe('T-139 a vault or credential that hangs', () => {
     expect(await readText(store)).toBe('found');
   });
 
-  it('leaves no timer and no listener behind', async () => {
+  it('removes its timer and its listener', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     vault.secrets.set(SECRET, [{ value: 'found', version: V1 }]);
     const { signal } = new AbortController();
@@ -370,9 +373,9 @@ describe('T-139 a vault or credential that hangs', () => {
 describe('T-139 a credential', () => {
   it.each([
     ['throws', () => Promise.reject(new Error(`canary: ${TOKEN}`))],
-    ['throws nothing', () => Promise.reject()],
+    ['rejects with undefined', () => Promise.reject()],
     [
-      'throws what looks like an answer of the vault',
+      'throws an error that looks like an answer of the vault',
       () =>
         Promise.reject(
           Object.assign(new Error('canary'), { name: 'RestError', statusCode: 404, code: 'SecretNotFound' }),
@@ -385,7 +388,7 @@ describe('T-139 a credential', () => {
     expect(vault.requests).toHaveLength(1);
   });
 
-  it('is asked at every read, so that the SDK never refreshes a token behind our back', async () => {
+  it('is asked at every read, so that the SDK never refreshes a token in the background', async () => {
     vault.secrets.set(SECRET, [{ value: 'found', version: V1 }]);
     const { getToken, asked } = createCredential();
     const brief = async (scopes: string | string[]) => {
@@ -407,7 +410,7 @@ describe('AK-8 AK-22 an entry that is written', () => {
     await store.write?.(reference, Buffer.from(text), waiting());
   }
 
-  it('is a secret, and its next version, and is read back', async () => {
+  it('creates a secret, then its next version, and is read back', async () => {
     const store = createStore();
     await writeText('{"keys":["ключ"]}', store);
     expect(await readText(store)).toBe('{"keys":["ключ"]}');
@@ -416,7 +419,7 @@ describe('AK-8 AK-22 an entry that is written', () => {
     expect(vault.secrets.get(SECRET)?.map(({ value }) => value)).toEqual(['{"keys":["ключ"]}', '\uFEFFtwo']);
   });
 
-  it('is the secret that is listed for it', async () => {
+  it('goes to the secret that is listed for it', async () => {
     const store = createStore({
       objects: { partner: { 'jwks.json': { secretName: 'Keys-of-the-partner' } } },
     });
@@ -424,7 +427,7 @@ describe('AK-8 AK-22 an entry that is written', () => {
     expect([...vault.secrets.keys()]).toEqual(['Keys-of-the-partner']);
   });
 
-  it('goes to who has answered the challenge, and not before', async () => {
+  it('is sent only after the challenge, with the token', async () => {
     const credential = createCredential();
     await writeText(CANARY, createStore({ credential }));
     expect(credential.asked).toEqual([{ scopes: ['https://vault.azure.net/.default'], tenantId: TENANT }]);
@@ -437,25 +440,27 @@ describe('AK-8 AK-22 an entry that is written', () => {
   });
 
   it.each<[string, string | Uint8Array, string]>([
-    ['nothing', '', 'the value is empty'],
+    ['an empty value', '', 'expected a value that is not empty'],
     [
-      'bytes that are no UTF-8',
+      'bytes that are not UTF-8',
       Buffer.from([0x6b, 0xff]),
-      'the value is not UTF-8 text, and a vault keeps nothing else',
+      'expected UTF-8 text; a vault stores nothing else',
     ],
-  ])('is not %s, and asks nobody', async (_, value, message) => {
+  ])('cannot be %s; no request is sent', async (_, value, message) => {
     expect((await failureOf(writeText(value))).message).toBe(message);
     expect(vault.requests).toEqual([]);
   });
 
-  it('is not pinned to a version', async () => {
+  it('cannot be pinned to a version', async () => {
     const objects = { [ENTRY.name]: { [ENTRY.key]: { secretName: 'pinned', version: V1 } } };
     const error = await failureOf(writeText(CANARY, createStore({ objects })));
-    expect(error.message).toBe('the entry is pinned to a version, so a new one would not be read');
+    expect(error.message).toBe(
+      'expected an entry without a version: a pinned entry would not read the new value',
+    );
     expect(vault.requests).toEqual([]);
   });
 
-  it('is not one whose default name no secret can have', async () => {
+  it('cannot have a default name that is too long', async () => {
     const reference = { name: 'n'.repeat(100), key: 'k'.repeat(27) };
     expect(await failureOf(writeText(CANARY, createStore(), reference))).toBeInstanceOf(ConfigError);
     expect(vault.requests).toEqual([]);
@@ -465,10 +470,10 @@ describe('AK-8 AK-22 an entry that is written', () => {
     [400, ''],
     [401, ': the token was not accepted'],
     [403, ': the identity may not write this secret, or the vault does not admit this network'],
-    [404, ', but not for want of the secret: is vaultUrl a vault?'],
-    [409, ': a deleted secret of this name can still be recovered, or somebody else is writing it'],
+    [404, ', and not because the secret is missing; check that vaultUrl is a vault'],
+    [409, ': a deleted secret of this name can still be recovered, or another client is writing it'],
     [500, ''],
-  ])('T-139: status %d rejects with a constant message, having tried once', async (status, hint) => {
+  ])('T-139: status %d rejects with a constant message after one try', async (status, hint) => {
     vault.answer = (response) =>
       sendError(response, status, status === 404 ? 'SecretNotFound' : 'canary', `canary: ${CANARY}`);
     const error = await failureOf(writeText(CANARY));
@@ -476,26 +481,26 @@ describe('AK-8 AK-22 an entry that is written', () => {
     expect(vault.requests).toHaveLength(2);
   });
 
-  it('T-139: says when to ask again', async () => {
+  it('T-139: gives the time to wait before the next try', async () => {
     vault.answer = (response) => response.writeHead(429, { 'Retry-After': '7' }).end();
     expect((await failureOf(writeText(CANARY))).retryAfterMs).toBe(7_000);
   });
 
-  it('T-139: is told of an answer that cannot be read', async () => {
+  it('T-139: rejects if the answer cannot be read', async () => {
     vault.answer = (response) => response.writeHead(200).end(CANARY);
     expect((await failureOf(writeText(CANARY))).message).toBe(
       'Azure Key Vault gave an answer that cannot be read',
     );
   });
 
-  it('T-139: is told of a credential that gives no token', async () => {
+  it('T-139: rejects if the credential gives no token', async () => {
     const credential = { getToken: () => Promise.reject(new Error(`canary: ${TOKEN}`)) };
     expect((await failureOf(writeText(CANARY, createStore({ credential })))).message).toBe(
       'the credential gave no token for Azure Key Vault',
     );
   });
 
-  it('T-139: is left when the caller stops waiting, and not begun when it has stopped already', async () => {
+  it('T-139: ends when the caller stops waiting, and does not begin when the caller has stopped', async () => {
     vault.answer = () => {};
     const asked = vault.nextRequest();
     const caller = new AbortController();
@@ -504,16 +509,16 @@ describe('AK-8 AK-22 an entry that is written', () => {
     );
     const request = await asked;
     const closed = new Promise((resolve) => request.socket.once('close', resolve));
-    caller.abort(new Error('nobody waits'));
-    expect((await failure).message).toBe('nobody waits');
+    caller.abort(new Error('the caller stopped'));
+    expect((await failure).message).toBe('the caller stopped');
     await closed;
     const before = vault.requests.length;
     const again = Promise.resolve(createStore().write?.(ENTRY, Buffer.from(CANARY), caller.signal));
-    expect((await failureOf(again)).message).toBe('nobody waits');
+    expect((await failureOf(again)).message).toBe('the caller stopped');
     expect(vault.requests).toHaveLength(before);
   });
 
-  it('T-139: is left after 5 s without an answer', async () => {
+  it('T-139: ends after 5 s without an answer', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     vault.answer = () => {};
     const asked = vault.nextRequest();
@@ -525,7 +530,7 @@ describe('AK-8 AK-22 an entry that is written', () => {
   });
 });
 
-describe('somebody who is not the vault', () => {
+describe('a server that is not the vault', () => {
   it('is refused for a certificate of another authority, before a token is asked for', async () => {
     const credential = createCredential();
     const agent = createAgent(createAuthority('Another authority').cert);
@@ -539,7 +544,7 @@ describe('somebody who is not the vault', () => {
     expect(vault.requests).toEqual([]);
   });
 
-  it('is given no token for another resource', async () => {
+  it('gets no token for another resource', async () => {
     vault.resource = 'https://canary.example';
     const credential = createCredential();
     await failureOf(createStore({ credential }).read(ENTRY, waiting()));
@@ -547,7 +552,7 @@ describe('somebody who is not the vault', () => {
   });
 });
 
-describe('options that cannot be used', () => {
+describe('options that are refused', () => {
   const good = { vaultUrl: 'https://name.vault.azure.net', credential: createCredential() };
   const listing = (object: unknown) => ({ ...good, objects: { 'my.name': { 'a.key': object } } });
   const listed = 'objects["my.name"]["a.key"]';
@@ -595,7 +600,7 @@ describe('options that cannot be used', () => {
     expect(String(thrown)).not.toContain('canary');
   });
 
-  it('are read once: what is changed later has no effect', async () => {
+  it('are read once: later changes have no effect', async () => {
     vault.secrets.set('before', [{ value: 'before', version: V1 }]);
     const object = { secretName: 'before' };
     const store = createStore({ objects: { [ENTRY.name]: { [ENTRY.key]: object } } });

@@ -1,5 +1,5 @@
-// A vault on a free port that speaks as much of the Key Vault REST contract as a store needs, over
-// TLS. Holds no test.
+// A TLS server on a free port that implements the part of the Key Vault REST API that the store
+// uses. No test is here.
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent, createServer } from 'node:https';
@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import type { AccessToken, TokenCredential } from '@azure/core-auth';
 import { createAuthority } from '@latchkey/test-kit/certificate';
 
-/** What the vault was asked. */
+/** A request that the vault received. */
 export interface SeenRequest {
   readonly method: string | undefined;
   readonly path: string;
@@ -16,7 +16,7 @@ export interface SeenRequest {
   body: string;
 }
 
-/** One version of a secret, as the vault's JSON has it. */
+/** One version of a secret, with the field names of the vault's JSON. */
 export interface StoredSecret {
   readonly value: unknown;
   readonly version: string;
@@ -28,23 +28,23 @@ export type Answer = (response: ServerResponse, request: IncomingMessage) => voi
 
 export interface TestVault {
   /**
-   * A name under vault.azure.net, so that the SDK's check of the challenge is on. Found by `agent`
-   * only.
+   * A host under vault.azure.net, so that the SDK's check of the challenge is on. Only `agent`
+   * resolves it.
    */
   readonly url: string;
   /** The same server as `localhost`. */
   readonly localUrl: string;
   readonly ca: string;
-  /** Trusts the vault's authority and finds the vault's name on loopback. */
+  /** Trusts the vault's authority and resolves the vault's host to loopback. */
   readonly agent: Agent;
   readonly requests: SeenRequest[];
-  /** By name: all versions, the current one last. */
+  /** All versions of each secret, by name; the current version is last. */
   readonly secrets: Map<string, StoredSecret[]>;
-  /** In place of the secrets, if set. */
+  /** If set, it answers instead of the secrets. */
   answer: Answer | undefined;
   /** The resource that the challenge names. */
   resource: string;
-  /** Resolves as soon as a request with a token has come, to what closes with it. */
+  /** Resolves to the next request that has a token, when it arrives. */
   nextRequest(): Promise<IncomingMessage>;
   close(): Promise<void>;
 }
@@ -103,7 +103,7 @@ export async function startVault(): Promise<TestVault> {
   return vault;
 }
 
-/** An agent that trusts one authority and finds every host on loopback. */
+/** An agent that trusts one authority and resolves every host to loopback. */
 export function createAgent(ca: string): Agent {
   return new Agent({
     ca,
@@ -111,7 +111,7 @@ export function createAgent(ca: string): Agent {
   });
 }
 
-/** A credential that gives the vault's token, and how it was asked. */
+/** A credential that gives the vault's token and records the requests for it. */
 export function createCredential(): TokenCredential & {
   readonly asked: { readonly scopes: string | string[]; readonly tenantId: string | undefined }[];
 } {
@@ -125,13 +125,13 @@ export function createCredential(): TokenCredential & {
   };
 }
 
-/** An error as the vault says it. */
+/** Sends an error in the vault's format. */
 export function sendError(response: ServerResponse, status: number, code: string, message: string): void {
   response.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8' });
   response.end(JSON.stringify({ error: { code, message } }));
 }
 
-/** A secret as the vault says it. */
+/** Sends a secret in the vault's format. */
 export function sendBundle(response: ServerResponse, name: string, secret: StoredSecret): void {
   const { value, version, attributes } = secret;
   const id = `https://${HOST}/secrets/${name}/${version}`;
