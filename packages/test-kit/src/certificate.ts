@@ -1,6 +1,6 @@
-// A certificate authority and server certificates for tests, as X.509 DER written by hand:
-// node:crypto reads certificates but makes none, and the packages that do bring a dozen others.
-// ECDSA P-256 with SHA-256 only.
+// A certificate authority and server certificates for tests. The X.509 DER is written by hand,
+// because node:crypto cannot create certificates, and packages that can have a dozen dependencies.
+// Only ECDSA P-256 with SHA-256.
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 
 /** A certificate and its private key, in PEM. */
@@ -10,14 +10,14 @@ export interface Certified {
 }
 
 /**
- * An authority, and the certificates it gives: for a host, valid for a day around now, or around
- * `aroundMs`.
+ * An authority. `issue` creates a certificate for a host, valid from one day before to one day
+ * after `aroundMs`. Default: now.
  */
 export interface Authority extends Certified {
   issue(host: string, aroundMs?: number): Certified;
 }
 
-/** Makes an authority of its own name and key. */
+/** Creates an authority with this name and a new key. */
 export function createAuthority(name: string): Authority {
   const authority = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const certify = (

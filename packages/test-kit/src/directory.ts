@@ -1,10 +1,10 @@
-// The people and groups of the test directory, and the injection list. Holds no test.
+// The people and groups of the test directory, and the list of injections. No test is here.
 import { type LdifEntry, SUFFIX } from './slapd.ts';
 
 export const PEOPLE = `ou=people,${SUFFIX}`;
 export const GROUPS = `ou=groups,${SUFFIX}`;
 
-/** RFC 4514 §2.4, the long way: every byte that is no letter or digit. */
+/** RFC 4514 §2.4, in hexadecimal: escapes every byte that is not a letter or a digit. */
 export const escapeRdn = (value: string) =>
   [...Buffer.from(value, 'utf8')]
     .map((byte) => {
@@ -28,7 +28,7 @@ export const unit = (name: string, parent = SUFFIX): LdifEntry => [
   { objectClass: 'organizationalUnit', ou: name },
 ];
 
-/** People whose names are odd, each in a group of its own: `odd-0`, `odd-1` and so on. */
+/** People with unusual names. Each is in one group: `odd-0`, `odd-1` and so on. */
 export const ODD = [
   'Smith, John',
   'C++ "Guru"',
@@ -60,7 +60,7 @@ export const ODD = [
   'cn=alice,ou=people,dc=example,dc=com',
 ] as const;
 
-/** What nobody here is called. */
+/** Names that no person in the directory has. */
 export const INJECTIONS: readonly string[] = [
   'a*',
   '**',
@@ -100,7 +100,7 @@ export const INJECTIONS: readonly string[] = [
   'alice;id',
   '|(uid=alice)',
   '&(uid=alice)',
-  '!(uid=nobody)',
+  '!(uid=absent)',
   '(uid=alice)',
   '()',
   '(',
@@ -150,7 +150,7 @@ export const INJECTIONS: readonly string[] = [
   ')('.repeat(32_768),
 ];
 
-/** The tree: see the tests for who is where. */
+/** The directory's tree. */
 export const ENTRIES: readonly LdifEntry[] = [
   unit('people'),
   unit('contractors', PEOPLE),
@@ -166,13 +166,13 @@ export const ENTRIES: readonly LdifEntry[] = [
   person('twice'),
   person('twice', `ou=contractors,${PEOPLE}`),
   ...ODD.map((uid) => person(uid)),
-  // Nested three deep: alice is in staff, staff in company, company in everybody, and everybody in
-  // staff again.
+  // Nested groups with a circle: alice is in staff, staff in company, company in everybody, and
+  // everybody in staff.
   group('staff', [`cn=alice,${PEOPLE}`, `cn=bob,${PEOPLE}`, `cn=everybody,${GROUPS}`]),
   group('company', [`CN=Staff, OU=Groups, ${SUFFIX}`]),
   group('everybody', [`cn=company,${GROUPS}`]),
   group('itself', [`cn=itself,${GROUPS}`, `cn=bob,${PEOPLE}`]),
-  // The same name three times: in the base, further down, and in another tree.
+  // Three groups with the same name: in the base, below the base, and in another tree.
   group('admins', [`cn=bob,${PEOPLE}`]),
   group('admins', [`cn=bob,${PEOPLE}`], `ou=emea,${GROUPS}`),
   group('admins', [`cn=alice,${PEOPLE}`], `ou=elsewhere,${SUFFIX}`),

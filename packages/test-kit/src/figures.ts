@@ -1,18 +1,18 @@
-// What a bench finds out, and how it is printed: a Markdown table. Decides nothing.
+// The results of a bench or a soak, and their Markdown table. Nothing is measured or judged here.
 
-/** One figure of the specification, and what came of measuring it. */
+/** One figure of the specification and its measurement. */
 export interface Figure {
-  /** As in the specification: `R1`. */
+  /** The id in the specification: `R1`. */
   readonly id: string;
   readonly goal: string;
-  /** What is to be reached. */
+  /** The value to reach. */
   readonly figure: string;
-  /** What was measured, under which load, for how long. */
+  /** The measured value, with load and duration. */
   readonly measured: string;
   readonly met: boolean;
 }
 
-/** Lays figures out as a Markdown table. What was missed is in capitals. */
+/** Formats figures as a Markdown table. A missed figure says MISSED. */
 export function formatTable(figures: readonly Figure[]): string {
   const rows = [
     ['id', 'goal', 'figure', 'measured', 'result'],
@@ -24,7 +24,7 @@ export function formatTable(figures: readonly Figure[]): string {
       met ? 'met' : 'MISSED',
     ]),
   ].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
-  // Only the short columns are aligned: what was measured is a sentence.
+  // Only the short columns are aligned; the others hold sentences.
   const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map(
     (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`,
@@ -32,7 +32,7 @@ export function formatTable(figures: readonly Figure[]): string {
   return [...lines.slice(0, 1), '|---|---|---|---|---|', ...lines.slice(1)].join('\n');
 }
 
-/** `1.23 ms`, `5.02 s`, `52.1 s`: as many digits as mean something. */
+/** `1.23 ms`, `5.02 s`, `52.1 s`: only the significant digits. */
 export function duration(ms: number): string {
   if (ms >= 100_000) return `${(ms / 1000).toFixed(0)} s`;
   if (ms >= 1_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;

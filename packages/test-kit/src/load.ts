@@ -1,50 +1,50 @@
-// The load generator: so many calls a second in this process, how they ended, and how long they
-// took. Knows nothing of tokens.
+// A load generator: makes calls at a fixed rate in this process, and records results and durations.
+// It does not know tokens.
 import { isAuthError } from '@latchkey/core';
 
 /** One kind of call that a load makes. */
 export interface Stream {
   readonly call: () => Promise<unknown>;
-  /** From the call to its answer, milliseconds. Undefined: not kept. */
+  /** Milliseconds from the call to its answer. Undefined: not recorded. */
   readonly times?: Samples | undefined;
-  /** The same, and the time that the call stood in this process's queue behind others. */
+  /** The same, plus the time that the call waited in this process's queue. */
   readonly queuedTimes?: Samples | undefined;
   readonly outcome?: ((outcome: Outcome) => void) | undefined;
 }
 
 /** How one call ended. */
 export interface Outcome {
-  /** `ok`, the code of the refusal, or `error` for anything else. */
+  /** `ok`, the code of the AuthError, or `error` for any other error. */
   readonly code: string;
-  /** When it was made, by `performance.now()`. */
+  /** The time of the call, by `performance.now()`. */
   readonly at: number;
   readonly ms: number;
 }
 
-/** How often each outcome came about. */
+/** The number of calls per outcome. */
 export interface Tally {
   readonly total: number;
   readonly failed: number;
-  /** `12 token_key_unknown`, and so on; empty if nothing failed. */
+  /** For example `12 token_key_unknown`; empty if no call failed. */
   readonly failures: string;
 }
 
-/** A load that is running. */
+/** A running load. */
 export interface Load {
-  /** While false no calls are made, and none are made up for. */
+  /** While paused, no calls are made. They are not made later either. */
   pause(paused: boolean): void;
-  /** Stops, waits for what is under way, and tells how it went. */
+  /** Stops, waits for the calls in progress, and returns the result. */
   stop(): Promise<{ readonly tally: Tally; readonly perSecond: number }>;
 }
 
 /**
- * Makes each stream's call so many times a second, as far as the machine can. Streams are called in
- * any order.
+ * Makes each stream's call `perSecond` times a second, if the machine can. The order of the streams
+ * is random.
  */
 export function startLoad(streams: readonly Stream[], perSecond: number): Load {
   const codes = new Map<string, number>();
-  // What could not be made in time is made up for within a tenth of a second's worth; the rest is
-  // left out and shows in the rate.
+  // Late calls are made later, but at most a tenth of a second's worth. The others are dropped,
+  // which lowers the reported rate.
   const most = Math.max(1, Math.ceil(perSecond / 10));
   let runningMs = 0;
   let ticked = performance.now();
@@ -82,8 +82,7 @@ export function startLoad(streams: readonly Stream[], perSecond: number): Load {
       for (const stream of shuffled(streams)) {
         made++;
         pending++;
-        // Each call a turn of its own of the event loop, as requests are: none runs in the middle
-        // of another.
+        // Each call has its own turn of the event loop, as requests have.
         setImmediate(() => void make(stream, now));
       }
     }
@@ -107,7 +106,7 @@ export function startLoad(streams: readonly Stream[], perSecond: number): Load {
   };
 }
 
-/** After an idle moment the first call is the slowest: no stream is to be always that one. */
+/** The first call after an idle moment is the slowest, so no stream must always be first. */
 function shuffled<T>(values: readonly T[]): readonly T[] {
   if (values.length < 2) return values;
   return values
@@ -116,22 +115,19 @@ function shuffled<T>(values: readonly T[]): readonly T[] {
     .map(({ value }) => value);
 }
 
-/** The code of a refusal, or `error` for what is none. */
+/** The code of an AuthError, or `error` for any other error. */
 export function codeOf(error: unknown): string {
   return isAuthError(error) ? error.code : 'error';
 }
 
-/** Times, kept outside the heap so that heap figures do not show them. */
+/** Durations. They are outside the heap, so that they do not change heap figures. */
 export interface Samples {
   add(ms: number): void;
-  /**
-   * The value that this part of the samples is at or below; then forgets them all. NaN of no
-   * samples.
-   */
+  /** Returns this quantile of the samples and removes all samples. NaN if there are no samples. */
   take(quantile: number): number;
 }
 
-/** Makes room for samples. What is beyond it is not kept. */
+/** Creates room for this many samples. More samples are ignored. */
 export function createSamples(capacity: number): Samples {
   const values = new Float64Array(capacity);
   let count = 0;
@@ -147,12 +143,12 @@ export function createSamples(capacity: number): Samples {
   };
 }
 
-/** The middle one. NaN of nothing. */
+/** The median. NaN for an empty list. */
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-/** `0 of 5000 failed`, and with what if any did. */
+/** `0 of 5000 failed`, with the codes if any failed. */
 export function failedText({ total, failed, failures }: Tally): string {
   return `${failed} of ${total} failed${failed === 0 ? '' : ` (${failures})`}`;
 }

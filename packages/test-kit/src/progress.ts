@@ -1,16 +1,16 @@
-// A line at least every two seconds, so that nobody takes a long run for a hanging one. Knows
-// nothing of what runs.
+// Prints a line at least every two seconds, so that a long run does not look like a hang. It
+// measures nothing.
 
-/** What is told while a bench runs. */
+/** Reports the progress of a bench. */
 export interface Progress {
-  /** Names what runs from now on, and says it at once. */
+  /** Starts a phase and prints its name. */
   phase(name: string): void;
-  /** Says one thing that has just happened. */
+  /** Prints one event. */
   note(text: string): void;
   stop(): void;
 }
 
-/** Starts telling. */
+/** Starts the progress report. */
 export function startProgress(): Progress {
   const began = performance.now();
   let phase = '';
@@ -19,7 +19,7 @@ export function startProgress(): Progress {
     saidAt = performance.now();
     console.log(`[${((saidAt - began) / 1000).toFixed(0).padStart(3)} s] ${text}`);
   };
-  // Under load a timer is late: asked often, it still speaks in time.
+  // Timers are late under load; a short interval still prints in time.
   const timer = setInterval(() => {
     if (performance.now() - saidAt >= 1_500) say(`${phase} …`);
   }, 250);

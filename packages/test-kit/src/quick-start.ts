@@ -1,4 +1,4 @@
-// Runs the programs of a package's README as they stand there, but for the line that listens.
+// Runs the programs of a package's README unchanged, except for the line that listens.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 /**
- * The line of a README that listens, and the same for a free port, as an expression that gives the
- * URL; and what stops it.
+ * `line` is the line of the README that listens. `url` is an expression that listens on a free port
+ * and gives the URL. `stop` is the code that stops the server.
  */
 export interface ListenLine {
   readonly line: string;
@@ -17,19 +17,19 @@ export interface ListenLine {
 }
 
 /**
- * Takes the first JavaScript of the README of the package that a test belongs to, lets it listen on
- * a free port and asks it once with and once without need of a token.
+ * Runs the first JavaScript of the README of the test's package on a free port, and requests one
+ * path that needs no token and one that needs a token.
  * @param test the test's `import.meta.url`, in the package's `test` folder
  * @param guarded a path that needs a token
- * @returns status and challenge of `/health` and of that path
+ * @returns status and challenge of `/health` and of the guarded path
  */
 export function runQuickStart(test: string, listen: ListenLine, guarded = '/friends'): Promise<string> {
   return runProgram(test, codeIn(readmeOf(test), 'js'), listen, ['/health', guarded]);
 }
 
 /**
- * The same for what stands under `## Options in a file`, beside the `service.yaml` that stands
- * there.
+ * Runs the program of the section `## Options in a file`, next to the `service.yaml` of that
+ * section.
  * @returns status and challenge of `/health` and of `/admin`
  */
 export async function runDescriptorExample(test: string, listen: ListenLine): Promise<string> {
@@ -55,13 +55,13 @@ async function runProgram(
   paths: readonly string[],
   directory = process.cwd(),
 ): Promise<string> {
-  if (!code.includes(listen.line)) throw new Error(`the README has no program with ${listen.line}`);
+  if (!code.includes(listen.line)) throw new Error(`expected a program with ${listen.line} in the README`);
   const ask = `
 const url = ${listen.url};
 const answers = await Promise.all(${JSON.stringify(paths)}.map((path) => fetch(url + path)));
 console.log(answers.map(({ status, headers }) => status + ' ' + headers.get('www-authenticate')).join(', '));
 ${listen.stop}`;
-  // In the package, so that its imports resolve.
+  // The file is in the package, so that its imports resolve.
   const file = fileURLToPath(new URL('./.quick-start.mjs', test));
   writeFileSync(file, code.replace(listen.line, ask));
   try {
@@ -83,12 +83,12 @@ function descriptorSection(test: string): string {
   const section = readmeOf(test)
     .split(/^## /m)
     .find((each) => each.startsWith('Options in a file\n'));
-  if (section === undefined) throw new Error('the README does not show options in a file');
+  if (section === undefined) throw new Error('expected a section "Options in a file" in the README');
   return section;
 }
 
 function codeIn(text: string, language: 'js' | 'yaml'): string {
   const [, code] = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(text) ?? [];
-  if (code === undefined) throw new Error(`the README has no ${language} there`);
+  if (code === undefined) throw new Error(`expected a code block of ${language} in the README`);
   return code;
 }

@@ -1,14 +1,15 @@
-// The command of a bench or a soak: finds the part that is asked for, runs it and prints its table.
+// The command of a bench or a soak: runs the part that the arguments name and prints its table.
+// Nothing is measured here.
 import { type Figure, formatTable } from './figures.ts';
 
-/** The parts of a command, by name. Each is given the arguments after its name. */
+/** The parts of a command, by name. Each gets the arguments after its name. */
 export type Parts = ReadonlyMap<string, (given: readonly string[]) => Promise<readonly Figure[]>>;
 
 /**
- * Runs the part that the arguments name. Sets exit code 2 for a name that is not there; a run that
- * breaks ends the process with 1. A goal that is missed is a result, not a failure.
+ * Runs the part that the arguments name. An unknown name sets exit code 2; a part that throws ends
+ * the process with 1. A missed goal does not change the exit code.
  * @param command how the user called it: `pnpm bench`
- * @returns how many goals were missed, or undefined where nothing ran
+ * @returns the number of missed goals, or undefined if no part ran
  */
 export async function runFigures(command: string, parts: Parts): Promise<number | undefined> {
   const [name = '', ...given] = process.argv.slice(2);
@@ -27,8 +28,8 @@ export async function runFigures(command: string, parts: Parts): Promise<number 
     console.log(`${figures.length - missed} met, ${missed === 0 ? 'none' : missed} MISSED, in ${seconds} s`);
     return missed;
   } catch (error) {
-    console.error('The run itself broke:', error);
-    // Other scenarios may still run.
+    console.error('The run failed:', error);
+    // `exit` ends scenarios that may still run.
     process.exit(1);
   }
 }

@@ -1,5 +1,5 @@
 // A real OpenLDAP server on free loopback ports, with its own configuration, data and certificate.
-// Holds no test.
+// No test is here.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,17 +15,15 @@ const SLAPADD = '/usr/sbin/slapadd';
 const SCHEMA = '/etc/ldap/schema';
 const MODULES = '/usr/lib/ldap';
 
-/**
- * False where Debian's package `slapd` cannot be used: tests of a real directory are skipped there.
- */
+/** False if Debian's package `slapd` cannot be used. Tests of a real directory are skipped then. */
 export const hasSlapd = canRun();
-if (!hasSlapd) console.warn(`no ${SLAPD} that can be used here: tests of a real OpenLDAP are skipped`);
+if (!hasSlapd) console.warn(`${SLAPD} cannot be used here: tests of a real OpenLDAP are skipped`);
 
 export const SUFFIX = 'dc=example,dc=com';
 export const READER = `cn=reader,${SUFFIX}`;
 export const PASSWORD = 'canary-password-77c1';
 
-/** An entry, as its DN and its attributes. */
+/** An entry: its DN and its attributes. */
 export type LdifEntry = readonly [
   dn: string,
   attributes: { readonly [name: string]: string | readonly string[] },
@@ -33,11 +31,11 @@ export type LdifEntry = readonly [
 
 export interface SlapdOptions {
   readonly entries: readonly LdifEntry[];
-  /** Directives before the database's. */
+  /** Directives before those of the database. */
   readonly global?: string;
-  /** Directives of the database. Default: the reader may read everything, others nothing. */
+  /** Directives of the database. Default: the reader may read everything, other users nothing. */
   readonly database?: string;
-  /** For ldaps and StartTLS, and the authority's certificate. Default: neither. */
+  /** The certificate for ldaps and StartTLS, and that of the authority. Default: no TLS. */
   readonly tls?: Certified & { readonly ca: string };
 }
 
@@ -47,18 +45,18 @@ export interface Slapd {
   /** `ldaps://localhost:PORT`. */
   readonly secureUrl: string;
   readonly port: number;
-  /** What it was asked, as it logs it: `conn=1000 op=1 SRCH base="…"`. */
+  /** The server's log of operations: `conn=1000 op=1 SRCH base="…"`. */
   readonly log: readonly string[];
-  /** Resolves to the first line from now on that has this in it. */
+  /** Resolves to the next log line that contains this text. */
   logged(text: string): Promise<string>;
-  /** Starts it again. */
+  /** Starts the server again. */
   start(): Promise<void>;
-  /** Ends the process, and resolves when it has ended. Default: SIGKILL. */
+  /** Ends the process and waits until it has ended. Default: SIGKILL. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Stops or continues the process: it holds its connections and answers nothing. */
+  /** Stops the process: it keeps its connections and does not answer. `thaw` continues it. */
   freeze(): void;
   thaw(): void;
-  /** Ends it and takes its files away. */
+  /** Ends the process and deletes its files. */
   close(): Promise<void>;
 }
 
@@ -139,7 +137,7 @@ ${database ?? access}
       });
       ended.catch(() => {});
       await Promise.race([started, ended]);
-      // It says so shortly before it listens.
+      // slapd logs "starting" shortly before it listens.
       while (!(await listens(port))) await Promise.race([delay(5), ended]);
     },
     async kill(signal = 'SIGKILL') {
@@ -177,9 +175,7 @@ function ldifOf([dn, attributes]: LdifEntry): string {
   return [line('dn', dn), ...lines, ''].join('\n');
 }
 
-/**
- * Not where it is missing, and not where it is kept from reading files of ours, as AppArmor does.
- */
+/** False if slapd is missing, or if it cannot read our files, for example because of AppArmor. */
 function canRun(): boolean {
   if (![SLAPD, SLAPADD, SCHEMA, MODULES].every((path) => existsSync(path))) return false;
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-slapd-'));

@@ -1,16 +1,16 @@
-// A wall clock that a test moves by hand.
+// A wall clock that only a test moves. Timers are not replaced.
 import type { Clock } from '@latchkey/core';
 
-/** A clock that stands still until it is told otherwise. */
+/** A clock that moves only when a test moves it. */
 export interface TestClock extends Clock {
-  /** Moves the clock. Milliseconds; negative goes back. */
+  /** Moves the clock. Milliseconds; a negative value goes back. */
   advance(ms: number): void;
-  /** Milliseconds since the epoch. */
+  /** Sets the time. Milliseconds since the epoch. */
   set(ms: number): void;
 }
 
 /**
- * Makes a clock. Hand it to `createAuthenticator({ clock })` and to `createIssuer({ clock })`.
+ * Creates a clock. Pass it to `createAuthenticator({ clock })` and to `createIssuer({ clock })`.
  * @example
  * ```ts
  * const clock = createClock();

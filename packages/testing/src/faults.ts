@@ -1,18 +1,18 @@
-// Ways in which a key source misbehaves. Each takes over one response; nothing here knows of keys.
+// Faults of a key source. Each fault answers one request; no key is used here.
 import type { ServerResponse } from 'node:http';
 import { constants, createGzip } from 'node:zlib';
 
-/** What an issuer does instead of answering. */
+/** A fault that an issuer shows instead of its answer. */
 export type Fault =
   /** Answers with this status and an HTML page. */
   | { readonly kind: 'status'; readonly status: number }
-  /** Tears the connection down. */
+  /** Resets the connection. */
   | { readonly kind: 'reset' }
-  /** Accepts the request and says nothing. */
+  /** Accepts the request and never answers. */
   | { readonly kind: 'hang' }
   /** Sends the headers, then one byte per interval (milliseconds), without end. */
   | { readonly kind: 'drip'; readonly intervalMs: number }
-  /** Sends bytes without end, as fast as they are taken. */
+  /** Sends bytes without end, as fast as the client reads them. */
   | { readonly kind: 'endless' }
   /** Sends a small body that unpacks to this many bytes. */
   | { readonly kind: 'gzip-bomb'; readonly bytes: number }
@@ -20,7 +20,7 @@ export type Fault =
   /** Answers 200 with this body. */
   | { readonly kind: 'body'; readonly body: string; readonly contentType?: string };
 
-/** Carries a fault out on a response. */
+/** Answers with a fault. */
 export function misbehave(response: ServerResponse, fault: Fault): void {
   switch (fault.kind) {
     case 'status':

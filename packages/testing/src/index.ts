@@ -1,4 +1,4 @@
-// The public surface of @latchkey/testing.
+// The public exports of @latchkey/testing. No code is here.
 export type { TestClock } from './clock.ts';
 export { createClock } from './clock.ts';
 export type { Fault } from './faults.ts';

@@ -1,5 +1,5 @@
-// An issuer on loopback: OpenID metadata and a JWK Set over real HTTP, tokens to match, and faults
-// on demand.
+// An issuer on loopback: OpenID metadata and a JWK Set over real HTTP, tokens that it signs, and
+// faults on demand. It has no authorization endpoint.
 import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -9,27 +9,29 @@ import { type Fault, misbehave } from './faults.ts';
 import { generateSigningKey, type SigningKey } from './keys.ts';
 import { type MintClaims, mint } from './mint.ts';
 
-/** What a test issuer is made of. */
+/** The options of a test issuer. */
 export interface IssuerOptions {
   /** Default ES256. */
   readonly algorithm?: AlgorithmName;
-  /** The `aud` of minted tokens that name none. Default `https://api.example.com`. */
+  /**
+   * The `aud` of minted tokens, unless `mint` gets another one. Default `https://api.example.com`.
+   */
   readonly audience?: string;
-  /** For `iat` and `exp`. Default: the system's. */
+  /** The clock for `iat` and `exp`. Default: the system clock. */
   readonly clock?: Clock;
-  /** Sent with the JWK Set. Default: no Cache-Control. */
+  /** The Cache-Control header of the answers. Default: no such header. */
   readonly cacheControl?: string;
-  /** Serves https with this certificate, good or bad, PEM. Default: plain http. */
+  /** Serves https with this certificate, valid or not, in PEM. Default: plain http. */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
 
-/** How many requests have arrived, also those that met a fault. */
+/** The number of requests that arrived, including those answered with a fault. */
 export interface RequestCounts {
   readonly metadata: number;
   readonly jwks: number;
 }
 
-/** An issuer that listens. */
+/** A running issuer. */
 export interface TestIssuer {
   /**
    * The issuer identifier: its own URL, `http://127.0.0.1:PORT`, or with `tls`
@@ -38,9 +40,9 @@ export interface TestIssuer {
   readonly issuer: string;
   readonly jwksUrl: string;
   readonly audience: string;
-  /** The key that signs now. */
+  /** The current signing key. */
   readonly key: SigningKey;
-  /** The JWK Set as it is published now. */
+  /** The JWK Set that is published now. */
   readonly jwks: { readonly keys: readonly JsonObject[] };
   readonly requests: RequestCounts;
   /**
@@ -50,9 +52,9 @@ export interface TestIssuer {
   mint(claims?: MintClaims, header?: { readonly [name: string]: JsonValue | undefined }): Promise<string>;
   /** Signs with a new key from now on. The old one stays published unless `keepOld` is false. */
   rotate(options?: { readonly keepOld?: boolean }): Promise<SigningKey>;
-  /** Publishes these keys instead. */
+  /** Publishes these keys instead of the current ones. */
   publish(keys: readonly JsonObject[]): void;
-  /** Misbehaves on every request until called without a fault. */
+  /** Answers every request with this fault. Call it without a fault to end that. */
   fail(fault?: Fault): void;
   close(): Promise<void>;
 }

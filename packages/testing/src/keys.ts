@@ -1,19 +1,19 @@
-// Key pairs for tests. The private halves live in this process only.
+// Key pairs for tests. Private keys stay in this process.
 import { KeyObject, randomUUID } from 'node:crypto';
 import type { AlgorithmName, JsonObject } from '@latchkey/core';
 import { exportJWK, generateKeyPair } from 'jose';
 
-/** A key pair with the name and the algorithm that it is published under. */
+/** A key pair with its `kid` and its algorithm. */
 export interface SigningKey {
   readonly alg: AlgorithmName;
   readonly kid: string;
   readonly privateKey: KeyObject;
-  /** The public half as a member of a JWK Set: with `kid`, `alg` and `use`. */
+  /** The public key as a member of a JWK Set: with `kid`, `alg` and `use`. */
   readonly publicJwk: JsonObject;
 }
 
 /**
- * Makes a key pair. Default algorithm ES256: the fastest to generate.
+ * Generates a key pair. Default algorithm: ES256, the fastest to generate.
  * @example
  * ```ts
  * const key = await generateSigningKey('RS256');

@@ -1,15 +1,14 @@
-// Tokens, right and wrong. `mint` signs with jose; `forge` puts together whatever bytes a test
-// wants to see refused.
+// Valid and invalid tokens. `mint` signs with jose; `forge` joins any bytes for tests of refusals.
 import type { JsonValue } from '@latchkey/core';
 import { CompactSign } from 'jose';
 import type { SigningKey } from './keys.ts';
 
-/** Claims to sign. A claim that is undefined is left out, also where it has a default. */
+/** Claims to sign. A claim that is undefined is left out, even if it has a default. */
 export type MintClaims = { readonly [name: string]: JsonValue | undefined };
 
 /**
- * Signs claims as they are: no defaults are added. The header has `alg`, `kid`, `typ: 'JWT'`,
- * unless `header` replaces them, and the other members of `header`.
+ * Signs claims without adding defaults. The token's header has `alg`, `kid` and `typ: 'JWT'`; the
+ * members of `header` are added and replace these.
  * @example
  * ```ts
  * const key = await generateSigningKey();
@@ -30,7 +29,7 @@ export function mint(
     .sign(key.privateKey);
 }
 
-/** The parts of a compact JWS, each to be given as JSON, as text, or as bytes. */
+/** The parts of a compact JWS, each as JSON, text or bytes. */
 export interface ForgedParts {
   readonly header: unknown;
   readonly payload: unknown;
@@ -39,7 +38,7 @@ export interface ForgedParts {
 }
 
 /**
- * Puts a compact JWS together without asking whether it makes sense.
+ * Joins the parts to a compact JWS without checking them.
  * @example
  * ```ts
  * const unsigned = forge({ header: { alg: 'none' }, payload: { sub: 'alice' } });

@@ -1,4 +1,4 @@
-// Every name that this package exports. A new one is a decision: it is hard to take back.
+// Every name that this package exports. Add a name only on purpose: removing it later breaks users.
 import { expect, it } from 'vitest';
 import * as all from '../src/index.ts';
 

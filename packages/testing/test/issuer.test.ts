@@ -1,4 +1,4 @@
-// The test issuer, asked by a plain client and by the authenticator that it is for.
+// Tests of the issuer with a plain HTTP client, with jose and with an authenticator.
 import { type Authenticator, createAuthenticator } from '@latchkey/core';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { generate } from 'selfsigned';
@@ -28,7 +28,7 @@ function trust(issuer: TestIssuer, tls?: { readonly ca: { readonly pem: string }
 const sizeOf = async (url: string) => (await (await fetch(url)).arrayBuffer()).byteLength;
 
 describe('an issuer', () => {
-  it('AK-11: publishes metadata and keys that jose takes too', async () => {
+  it('AK-11: publishes metadata and keys that jose accepts', async () => {
     const issuer = await start({ algorithm: 'RS256' });
     const metadata = (await (
       await fetch(`${issuer.issuer}/.well-known/openid-configuration`)
@@ -41,7 +41,7 @@ describe('an issuer', () => {
     expect((await fetch(`${issuer.issuer}/other`)).status).toBe(404);
   });
 
-  it('mints with defaults by its clock, and leaves out what is undefined', async () => {
+  it('mints with default claims by its clock, and leaves out claims that are undefined', async () => {
     const clock = createClock(1_700_000_000_000);
     const issuer = await start({ clock, audience: 'urn:me' });
     const read = async (token: Promise<string>) => JSON.parse(atob((await token).split('.')[1] ?? ''));
@@ -87,7 +87,7 @@ describe('an issuer', () => {
       async ({ jwksUrl }) =>
         expect((await fetch(jwksUrl, { redirect: 'manual' })).headers.get('location')).toBe('/elsewhere'),
     ],
-  ])('T-113: fails with %o, counts it, and is well again', async (fault, check) => {
+  ])('T-113: answers with %o, counts the request, and recovers', async (fault, check) => {
     const issuer = await start();
     issuer.fail(fault);
     await check(issuer);
@@ -97,14 +97,14 @@ describe('an issuer', () => {
   });
 
   it.each<Fault>([{ kind: 'hang' }, { kind: 'drip', intervalMs: 5 }, { kind: 'endless' }])(
-    'T-116, T-117: %o goes on until the client goes away, and does not keep close() waiting',
+    'T-116, T-117: %o lasts until the client disconnects, and does not delay close()',
     async (fault) => {
       const issuer = await start();
       issuer.fail(fault);
       const away = new AbortController();
       const asked = fetch(issuer.jwksUrl, { signal: away.signal });
       if (fault.kind === 'hang') {
-        // The request has arrived when the next one has been answered.
+        // The first request has arrived when the second one is answered.
         await expect(Promise.race([asked, fetch(`${issuer.issuer}/other`)])).resolves.toMatchObject({
           status: 404,
         });
@@ -118,7 +118,7 @@ describe('an issuer', () => {
     },
   );
 
-  it('T-120: serves https with whatever certificate it is given', async () => {
+  it('T-120: serves https with the certificate that it gets', async () => {
     const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
       algorithm: 'sha256',
       extensions: [
