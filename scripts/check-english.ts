@@ -1,5 +1,5 @@
-// What comments and documents must not have: lines over 100 columns, and words that make a reader
-// read twice. `pnpm english` prints each place. It does not judge sentences; readers do that.
+// Checks comments and documents for lines over 100 columns and for words that are hard to read.
+// `pnpm english` prints each place. It does not judge sentences; readers do that.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
@@ -21,12 +21,13 @@ export const WORDS: Readonly<Record<string, string>> = {
   whoever: 'the caller, the application',
 };
 
-/** Files that have not been rewritten yet, by the start of their path. One that needs no entry fails. */
+/**
+ * Files that are not rewritten yet, by the start of their path. An entry that is not needed fails.
+ */
 const PENDING: readonly string[] = [
   '.changeset/',
   'README.md',
   'apps/',
-  'packages/azure-key-vault/',
   'packages/cli/',
   'packages/conformance/',
   'packages/core/',
@@ -40,15 +41,15 @@ const PENDING: readonly string[] = [
   'scripts/limits/rows.ts',
 ];
 
-/** They name the words. */
+/** These files contain the words as data. */
 const EXEMPT = ['scripts/check-english.ts', 'scripts/test/check-english.test.ts'];
 
-/** Written by a program from what was measured. */
+/** The bench writes these files. */
 const GENERATED = 'apps/bench/results/';
 
 const FORBIDDEN = new RegExp(`\\b(?:${Object.keys(WORDS).join('|')})\\b`, 'gi');
 
-/** What is wrong with a text, a line for each place. */
+/** Finds the problems of a text; returns one line for each. */
 export function problemsIn(file: string, text: string): readonly string[] {
   const isMarkdown = file.endsWith('.md');
   let isFenced = false;
@@ -64,12 +65,12 @@ export function problemsIn(file: string, text: string): readonly string[] {
   });
 }
 
-/** A line of a comment that stands by itself; a comment behind code has the width of code. */
+/** True for a line that is only a comment. A comment after code may have the width of code. */
 function isComment(line: string): boolean {
   return /^\s*(?:\/\/|\*|\/\*)/.test(line) && !/^\s*\/\/ (?:biome-ignore|@ts-expect-error)/.test(line);
 }
 
-/** A row of a table, an image, or a link that fills its line. */
+/** True for a row of a table, an image, or a link that fills its line. */
 function isUnbreakable(line: string): boolean {
   return /^\s*\|/.test(line) || /^\s*(?:[-*] )?!?\[[^\]]*\]\(\S+\)[.,]?$/.test(line);
 }
@@ -87,8 +88,11 @@ if (import.meta.main) {
     found.flatMap(({ file, problems: those }) => (those.length > 0 ? (pendingFor(file) ?? []) : [])),
   );
   for (const start of PENDING)
-    if (!needed.has(start)) problems.push(`pending, and no longer needed: ${start}`);
+    if (!needed.has(start))
+      problems.push(`expected a path with problems in PENDING, got ${start}; remove it`);
   for (const problem of problems) console.error(problem);
-  console.log(problems.length === 0 ? 'the English is as agreed' : `${problems.length} places`);
+  console.log(
+    problems.length === 0 ? 'no problems in the English' : `${problems.length} problems in the English`,
+  );
   process.exitCode = problems.length === 0 ? 0 : 1;
 }

@@ -1,11 +1,11 @@
-// What may import what in this workspace: the table, and the command `pnpm layers`. An import that
-// the table does not allow fails, in tests and for types too. The checks are in layers/check.ts.
+// The table of allowed imports in this workspace, and the command `pnpm layers`. Every other import
+// fails, also in tests and for types. The checks are in layers/check.ts.
 import { checkLayers, type Rules } from './layers/check.ts';
 
 const ADAPTER = ['@latchkey/core', '@latchkey/core/adapter', '@latchkey/core/signing'];
 
 /**
- * The table. A test may import its own package by path and every package of the workspace by name.
+ * The table. A test may import its own package by path and each package of the workspace by name.
  */
 export const RULES: Rules = {
   house: 'packages/core/src',
@@ -52,6 +52,6 @@ export const RULES: Rules = {
 if (import.meta.main) {
   const problems = checkLayers(process.cwd(), RULES);
   for (const problem of problems) console.error(problem);
-  console.log(problems.length === 0 ? 'every import is allowed' : `${problems.length} not allowed`);
+  console.log(problems.length === 0 ? 'every import is allowed' : `${problems.length} problems with imports`);
   process.exitCode = problems.length === 0 ? 0 : 1;
 }

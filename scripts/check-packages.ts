@@ -1,6 +1,6 @@
-// What a user gets: each published package is packed, examined by publint and attw, and installed
-// into an empty project by npm, where each of its entry points has to work by import and by
-// require(), and the README's quick start with it.
+// Checks each published package as a user gets it: packs it, runs publint and attw on it, and
+// installs it with npm into an empty project. There each entry point must work by import and by
+// require(), and the README's quick start must run. The tests of the workspace are not run here.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -37,7 +37,8 @@ try {
     const tarball = join(folder, `${manifest.name.replace(/\W+/g, '-')}.tgz`);
     run('pnpm', ['pack', '--out', tarball], path);
     run('publint', ['run', tarball, '--strict']);
-    // All resolutions, node10 too. require() of an ES module works on every Node that we support.
+    // Checks all resolutions, including node10. The rule is ignored because require() of an ES
+    // module works on every supported Node.
     run('attw', [tarball, '--ignore-rules', 'cjs-resolves-to-esm']);
     tarballs[manifest.name] = `file:${tarball}`;
     modules.push(...modulesOf(manifest));
@@ -48,7 +49,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** What is published is what the workspace has, but for the sources. */
+/** Checks that `publishConfig.exports` equals `exports` without the sources. */
 function checkExports({ name, exports, publishConfig }: Manifest): void {
   const published = Object.entries(exports).map(([path, target]) => {
     if (typeof target === 'string') return [path, target];
@@ -56,7 +57,7 @@ function checkExports({ name, exports, publishConfig }: Manifest): void {
     return [path, rest];
   });
   if (JSON.stringify(Object.fromEntries(published)) !== JSON.stringify(publishConfig?.exports))
-    throw new Error(`${name}: publishConfig.exports differs from exports`);
+    throw new Error(`${name}: expected publishConfig.exports to equal exports without "source"`);
 }
 
 /** The entry points with code: `@latchkey/core`, `@latchkey/core/signing` and so on. */
@@ -71,9 +72,9 @@ function tryInstalled(
   modules: readonly string[],
   peers: Readonly<Record<string, string>>,
 ): void {
-  console.log('-- installed by npm into an empty project');
+  console.log('-- npm installs all packages into an empty project');
   const project = mkdtempSync(join(folder, 'project-'));
-  // What an application on Nest has next to the packages that we ask for.
+  // Packages that a Nest application has in addition to our peer dependencies.
   const nest = { '@nestjs/platform-express': '^12.0.0', 'reflect-metadata': '^0.2.2' };
   const manifest = { private: true, dependencies: { ...peers, ...nest, ...tarballs }, overrides: tarballs };
   writeFileSync(join(project, 'package.json'), JSON.stringify(manifest));
@@ -104,7 +105,7 @@ function tryInstalled(
   tryCommandLine(project);
 }
 
-/** The command as npm puts it into a project, on a descriptor that a service then starts with. */
+/** Runs the installed command on a descriptor, then starts a service with that descriptor. */
 function tryCommandLine(project: string): void {
   const latchkey = (...args: readonly string[]) =>
     execFileSync('npx', ['--no-install', 'latchkey', ...args], { cwd: project, encoding: 'utf8' });
@@ -117,7 +118,7 @@ function tryCommandLine(project: string): void {
     const authenticator = createAuthenticator({ descriptor: 'service.yaml', audience: 'me' });
     await authenticator.ready();
     const { keysets } = authenticator.report();
-    if (keysets[0].kids[0] !== 'k1' || schema.properties.service === undefined) throw new Error('not what was written');
+    if (keysets[0].kids[0] !== 'k1' || schema.properties.service === undefined) throw new Error('expected the key and the schema that were written');
     await authenticator.close();`;
   writeFileSync(join(project, 'described.mjs'), code);
   run('node', ['described.mjs'], project);
@@ -125,8 +126,8 @@ function tryCommandLine(project: string): void {
 }
 
 /**
- * A NestJS application in CommonJS, as its command line makes them: decorators are called as
- * TypeScript calls them.
+ * Runs a NestJS application in CommonJS, the format of Nest's own templates. It calls decorators as
+ * compiled TypeScript does.
  */
 function tryNest(project: string): void {
   const code = `
@@ -154,11 +155,12 @@ function tryNest(project: string): void {
   console.log('NestJS in CommonJS works');
 }
 
-/** The README's quick start as it is written, but for its port. */
+/** Runs the README's quick start unchanged, except for its port. */
 function tryQuickStart(project: string): void {
   const readme = readFileSync('README.md', 'utf8');
   const code = /```js\n\/\/ server\.mjs\n([\s\S]*?)```/.exec(readme)?.[1];
-  if (code === undefined) throw new Error('the README has no quick start');
+  if (code === undefined)
+    throw new Error('expected a quick start, a code block that begins with // server.mjs, in the README');
   const check = `
     const server = app.listen(0, '127.0.0.1', async () => {
       const url = 'http://127.0.0.1:' + server.address().port;

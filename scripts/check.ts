@@ -1,6 +1,5 @@
-// All that is asked of a change, in one command: `pnpm check`. Its last line is the count that CI
-// reads. `--after-tests` takes the report of a test run that has just ended instead of running the
-// tests.
+// Runs every check that a change must pass: `pnpm check`. CI reads the counts in the last line.
+// `--after-tests` reads the report of the last test run instead of running the tests.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 
@@ -45,7 +44,7 @@ function run(name: string, script: string, args: readonly string[] = []): boolea
   return status === 0;
 }
 
-/** A run without a report, or without a test, has failed. */
+/** Counts the tests of the report. A missing report or a report without tests is a failure. */
 function countTests(): void {
   if (!existsSync(REPORT)) {
     console.log('no test report: the tests did not run');

@@ -1,6 +1,6 @@
-// Writes what is generated from the tables of the code: the JSON Schema of descriptors,
-// docs/options.md, docs/rules.md, docs/errors.md and docs/limits.md. `pnpm tables` writes;
-// `pnpm tables --check` fails if a file differs.
+// Generates the JSON Schema of descriptors, docs/options.md, docs/rules.md, docs/errors.md and
+// docs/limits.md from the tables of the code. `pnpm tables` writes the files; `pnpm tables --check`
+// fails if a file differs.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { descriptorSchema, optionTables, ruleFormRows } from '@latchkey/core/tools';
@@ -30,7 +30,7 @@ for (const [file, text] of differing) {
   }
 }
 
-/** The formatter may break the lines of JSON elsewhere. */
+/** Compares JSON by value, because the formatter may break lines differently. */
 function isSame(file: string, old: string, text: string): boolean {
   return file.endsWith('.json')
     ? JSON.stringify(JSON.parse(old)) === JSON.stringify(JSON.parse(text))

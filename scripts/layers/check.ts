@@ -1,34 +1,34 @@
-// Judges every import of the workspace by a table of what may import what.
-// The table is in scripts/check-layers.ts; how imports are found is in imports.ts.
+// Checks every import of the workspace against the table of allowed imports. The table is in
+// scripts/check-layers.ts; how imports are found is in imports.ts.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path/posix';
 import { type Import, importsOf } from './imports.ts';
 
-/** What may import what. */
+/** The table of allowed imports. */
 export interface Rules {
   /**
-   * The folder whose top-level folders and files are rooms. A file is a room by its name without
+   * The folder whose top-level folders and files are rooms. The room of a file is its name without
    * `.ts`.
    */
   readonly house: string;
   /**
    * The rooms in lines, lowest first. A room may import from itself, from every room of a lower
-   * line, and from the rooms of its own line that are named after it.
+   * line, and from the rooms of its own line that its entry lists.
    */
   readonly lines: readonly { readonly [room: string]: readonly string[] }[];
   /**
-   * For each folder with a package: which packages of the workspace its sources may import, by
-   * specifier. `*` allows all.
+   * For each folder with a package: the specifiers of the workspace that its sources may import.
+   * `*` allows all.
    */
   readonly packages: { readonly [folder: string]: readonly string[] };
   /**
-   * Folders whose sources may import these other packages only; `node:*` means all modules of
-   * Node. A folder that is not here may import what its package.json declares.
+   * Folders whose sources may import only these other packages; `node:*` means all modules of Node.
+   * A folder without an entry may import every package that its package.json declares.
    */
   readonly foreign: { readonly [folder: string]: readonly string[] };
   /**
-   * Imports that are not allowed and still there, as `file -> file`. An entry that is no longer
-   * needed fails.
+   * Imports that are not allowed but still exist, as `file -> file`. An entry that is not needed
+   * fails.
    */
   readonly pending: readonly string[];
 }
@@ -42,7 +42,7 @@ interface Arrow extends Import {
 /**
  * Checks the TypeScript files of a workspace: sources, tests and scripts.
  * @param root the folder that holds `packages`, `apps` and `scripts`
- * @returns one line for each violation; none if all is well
+ * @returns one line for each violation
  */
 export function checkLayers(root: string, rules: Rules): readonly string[] {
   const files = ['packages', 'apps', 'scripts'].flatMap((folder) => filesIn(root, folder));
@@ -72,12 +72,13 @@ export function checkLayers(root: string, rules: Rules): readonly string[] {
     const [from = '', to = ''] = name.split(' -> ');
     const closes = () =>
       arrows.some((arrow) => arrow.from === from && arrow.to === to) && reaches(to, from, next);
-    if (!needed.has(name) && !closes()) problems.push(`pending, and no longer needed: ${name}`);
+    if (!needed.has(name) && !closes())
+      problems.push(`expected an import that is not allowed in pending, got ${name}; remove it`);
   }
   return problems;
 }
 
-/** Why an import is not allowed; undefined where it is. */
+/** The reason why an import is not allowed; undefined if it is allowed. */
 function judge({ from, to, specifier, isUrl }: Arrow, rules: Rules, names: ReadonlySet<string>) {
   const home = packageOf(from, rules);
   if (home === undefined) return undefined;
@@ -85,7 +86,7 @@ function judge({ from, to, specifier, isUrl }: Arrow, rules: Rules, names: Reado
   if (to !== undefined) {
     const target = packageOf(to, rules);
     if (target !== home) {
-      // A URL may name the root of the workspace, or a text in it.
+      // A URL may name the root of the workspace, or a file there that is not in a package.
       if (isUrl && target === undefined) return undefined;
       return `by path it may import only its own package, ${home}`;
     }
@@ -93,7 +94,7 @@ function judge({ from, to, specifier, isUrl }: Arrow, rules: Rules, names: Reado
     return judgeRoom(from, to, rules);
   }
   if (specifier === undefined)
-    return home.startsWith('packages/') && isSource ? 'a name has to be written out' : undefined;
+    return home.startsWith('packages/') && isSource ? 'expected a literal name' : undefined;
   const name = nameOf(specifier);
   if (names.has(name)) {
     const allowed = rules.packages[home] ?? [];
@@ -117,7 +118,10 @@ function judgeRoom(from: string, to: string, { house, lines }: Rules): string | 
   return allowed.includes(target) ? undefined : `${room} may import: ${list(allowed)}`;
 }
 
-/** The table itself: what a room may import from its own line is in that line, without a circle. */
+/**
+ * Checks the table itself: each room that an entry lists is in the same line, and there is no
+ * circle.
+ */
 function checkLines({ lines }: Rules): string[] {
   const problems: string[] = [];
   for (const rooms of lines) {
@@ -131,7 +135,7 @@ function checkLines({ lines }: Rules): string[] {
   return problems;
 }
 
-/** Every file belongs to a package and, in the house, to a room that are in the table. */
+/** Checks that the package of each file, and its room in the house, are in the table. */
 function checkHomes(files: readonly string[], rules: Rules): string[] {
   const rooms = new Set(rules.lines.flatMap((line) => Object.keys(line)));
   const unknown = new Set<string>();
@@ -163,7 +167,7 @@ function reaches(start: string, end: string, next: Next, seen = new Set<string>(
   return next(start).some((node) => reaches(node, end, next, seen));
 }
 
-/** One circle for each arrow that closes one, found depth first. */
+/** Finds circles depth first: one for each import that closes a circle. */
 function circles(nodes: readonly string[], next: Next): readonly string[][] {
   const found: string[][] = [];
   const done = new Set<string>();

@@ -1,13 +1,13 @@
-// Finds what one TypeScript file imports, in every form that a module can be named in.
-// Does not judge the imports: see check.ts.
+// Finds every import of one TypeScript file, in each form that can name a module. It does not judge
+// the imports: see check.ts.
 import { parse } from '@babel/parser';
 
 /** One place where a file names another module. */
 export interface Import {
-  /** As it is written; undefined where the name is computed at run time. */
+  /** The name as written; undefined if it is computed at run time. */
   readonly specifier: string | undefined;
   readonly line: number;
-  /** True for `new URL('...', import.meta.url)`, which may name a folder or a text as well. */
+  /** True for `new URL('...', import.meta.url)`, which may also name a folder or a text file. */
   readonly isUrl: boolean;
 }
 
@@ -27,8 +27,8 @@ const LOADERS: ReadonlySet<string> = new Set([
 
 /**
  * Finds static imports, `export from`, dynamic imports, types by `import('...')`, `require`,
- * `declare module '...'`, `vi.mock` and its kind, and `new URL('...', import.meta.url)`.
- * Type imports count like the others.
+ * `declare module '...'`, `vi.mock` and similar functions, and `new URL('...', import.meta.url)`.
+ * Type imports are included.
  * @throws SyntaxError for a text that is not TypeScript
  */
 export function importsOf(text: string): readonly Import[] {
@@ -52,7 +52,7 @@ export function importsOf(text: string): readonly Import[] {
   }
 }
 
-/** The node that names a module in this one. A computed name counts for `import()` only. */
+/** The child node that names a module. A computed name is reported only for `import()`. */
 function moduleNamedBy(node: Node): Node | undefined {
   switch (node.type) {
     case 'ImportDeclaration':

@@ -1,18 +1,19 @@
-// Reads the ids of docs/spec: the lines that define them, and the places in tests that name them.
+// Reads the ids of docs/spec: the lines that define them, and the names of them in tests. It does
+// not read files.
 
-/** One line of a document in docs/spec. */
+/** A line that defines an id, in a document in docs/spec. */
 export interface SpecLine {
   readonly id: string;
-  /** False for a line that says `no test`. */
+  /** False if the line says `no test`. */
   readonly isTested: boolean;
 }
 
 const LINE = /^\| ((?:AK|AG|KD|AM|OK|T)-\d+|[ADRS]\d+) \| .* \|$/;
-// A0 to A5 count only before a colon: A and a digit are often something else.
+// A0 to A5 count only before a colon, because A and a digit often mean something else.
 const ID = String.raw`(?:(?:AK|AG|KD|AM|OK|T)-\d+|[DRS]\d{1,2}|A\d(?=:)|settlement \d+|row \d+)`;
 const NAMED = new RegExp(String.raw`(?<![\w%.-])(${ID})(?: to (${ID}))?(?!\w)`, 'g');
 
-/** The lines of a document that define an id, in its order. */
+/** The lines of a document that define an id, in the document's order. */
 export function specLines(markdown: string): readonly SpecLine[] {
   return markdown.split('\n').flatMap((line) => {
     const id = LINE.exec(line)?.[1];

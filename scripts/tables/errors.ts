@@ -1,5 +1,5 @@
-// docs/errors.md: every refusal, warning and event, with the meaning that its declaration in core
-// has.
+// Builds docs/errors.md: every refusal, warning and event, with the text of its TSDoc in core. It
+// does not write the file.
 import { readFileSync } from 'node:fs';
 import { AuthError } from '@latchkey/core';
 import { authErrorCodes } from '@latchkey/core/adapter';
@@ -8,7 +8,7 @@ import { type Member, membersOf } from './members.ts';
 const ERRORS = 'packages/core/src/errors.ts';
 const EVENTS = 'packages/core/src/events.ts';
 
-/** The page. @throws Error for a code or an event whose TSDoc does not say what it means */
+/** Builds the page. @throws Error if the TSDoc of a code or an event has no meaning */
 export function errorsPage(): string {
   const [errors, events] = [ERRORS, EVENTS].map((file) => readFileSync(file, 'utf8'));
   const codes = membersOf(errors ?? '', 'AuthErrorCodes');
@@ -80,7 +80,7 @@ function refusalRow(member: Member): readonly string[] {
   ];
 }
 
-/** The fields whose meaning their names do not say, each once. */
+/** The fields that have TSDoc, each once. */
 function fieldRows(channels: readonly Member[]): readonly (readonly string[])[] {
   const meanings = new Map(
     channels.flatMap(({ fields }) => fields).map(({ name, meaning }) => [name, meaning]),
@@ -92,13 +92,13 @@ function fieldRows(channels: readonly Member[]): readonly (readonly string[])[] 
 
 function found(members: readonly Member[], name: string): Member {
   const member = members.find((each) => each.name === name);
-  if (member === undefined) throw new Error(`${name} is not declared`);
+  if (member === undefined) throw new Error(`expected a declaration of ${name}`);
   return member;
 }
 
 function documented(member: Member, parts: readonly ('meaning' | 'remarks')[]): Member {
   for (const part of parts)
-    if (member[part] === '') throw new Error(`${member.name}: the TSDoc has no ${part}; write it`);
+    if (member[part] === '') throw new Error(`${member.name}: expected a ${part} in the TSDoc; write it`);
   return member;
 }
 

@@ -1,19 +1,19 @@
 // Reads the members of an interface or of a constant object in a TypeScript file, with their TSDoc.
-// Knows the forms that the tables of core have, and no more.
+// It supports only the forms that the tables of core use.
 import { parse } from '@babel/parser';
 
-/** One member, as it is declared. */
+/** A declared member. */
 export interface Member {
   readonly name: string;
-  /** What the TSDoc says before its first tag, on one line. Empty without one. */
+  /** The text of the TSDoc before its first tag, on one line. Empty without TSDoc. */
   readonly meaning: string;
-  /** What follows `@remarks`. */
+  /** The text after `@remarks`. Empty without that tag. */
   readonly remarks: string;
   /** The type of a member of an interface, or the value of a member of an object, as written. */
   readonly written: string;
   /**
-   * The members of its type, where that is an object type: those of the interfaces in it come
-   * first.
+   * The members of the member's type, if that is an object type. Members of an intersection are in
+   * the order of its parts.
    */
   readonly fields: readonly Member[];
 }
@@ -27,8 +27,8 @@ interface Node {
 }
 
 /**
- * The members of what a file declares under a name.
- * @throws Error if it declares no such interface or object
+ * Reads the members of the interface or object of this name.
+ * @throws Error if the file declares no such interface or object
  */
 export function membersOf(text: string, name: string): readonly Member[] {
   const { program } = parse(text, { sourceType: 'module', plugins: ['typescript'] });
@@ -80,7 +80,7 @@ function docOf({ leadingComments = [] }: Node): Pick<Member, 'meaning' | 'remark
   return { meaning: meaning.trim(), remarks: remarks.slice('remarks '.length).trim() };
 }
 
-/** The object behind `as const` and `satisfies`. */
+/** The expression inside `as const` and `satisfies`. */
 function unwrap(node: Node | null): Node | null {
   return node !== null && isNode(node.expression) ? unwrap(node.expression) : node;
 }

@@ -1,4 +1,4 @@
-// What the English check finds, and what it leaves alone.
+// Tests of the English check: what it reports and what it ignores.
 import { expect, it } from 'vitest';
 import { problemsIn } from '../check-english.ts';
 
@@ -26,6 +26,6 @@ it.each([
   ['a.md', `| ${WIDE} | cell |`],
   ['a.md', ['```sh', WIDE, '```'].join('\n')],
   ['a.md', `[a link](${'x'.repeat(100)})`],
-])('%s: %j is left alone', (file, text) => {
+])('%s: %j has no problem', (file, text) => {
   expect(problemsIn(file, text)).toEqual([]);
 });

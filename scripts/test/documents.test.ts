@@ -1,5 +1,5 @@
-// The documents of the repository name what is there: links, paths, commands and options of the
-// code.
+// Checks that links, file paths and pnpm commands in the documents of the repository exist. It does
+// not read the prose.
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,25 +13,25 @@ const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Reco
 describe.each(documents)('%s', (document) => {
   const text = read(document);
 
-  it('links to files and headings that are there', () => {
+  it('links only to files and headings that exist', () => {
     const links = [...text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, link = '']) => link);
     expect(links.filter((link) => !leads(document, link))).toEqual([]);
   });
 
-  it('names commands of pnpm that are there', () => {
+  it('names only pnpm commands that exist', () => {
     const commands = [...text.matchAll(/`(?:npx )?pnpm(?:@12)? ([a-z]+)/g)].map(([, name = '']) => name);
     expect(commands.filter((name) => name !== 'install' && scripts[name] === undefined)).toEqual([]);
   });
 });
 
-it.each(['CONTRIBUTING.md', 'SECURITY.md'])('%s names files that are there', (document) => {
+it.each(['CONTRIBUTING.md', 'SECURITY.md'])('%s names only files that exist', (document) => {
   const named = [...read(document).matchAll(/`([\w.@-]+(?:\/[\w.@-]+)+)`/g)].map(([, path = '']) => path);
   const isThere = (path: string) =>
     [path, `packages/core/src/${path}`].some((at) => existsSync(join(root, at)));
   expect(named.filter((path) => !path.startsWith('@latchkey/') && !isThere(path))).toEqual([]);
 });
 
-/** True if a link leads somewhere: to a file or folder, and to a heading where it names one. */
+/** True if the link's file or folder exists, and its heading if it names one. */
 function leads(document: string, link: string): boolean {
   const [path = '', anchor] = link.split('#');
   const target = path === '' ? document : join(dirname(document), path);
@@ -39,7 +39,7 @@ function leads(document: string, link: string): boolean {
   return anchor === undefined || headingsOf(read(target)).includes(anchor);
 }
 
-/** The anchors that GitHub makes of headings. */
+/** The anchors that GitHub makes from headings. */
 function headingsOf(text: string): readonly string[] {
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading

@@ -1,5 +1,5 @@
-// The documents in docs/spec and the tests agree: every id that a test names is one line there, and
-// a line says truly whether a test names it.
+// Checks that docs/spec and the tests agree: each id in a test has one line in docs/spec, and the
+// line is right about whether a test names the id. It does not check that the test fits the line.
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ const find = (...patterns: string[]) =>
 const documents = find('docs/spec/*.md');
 const lines = documents.flatMap((document) => specLines(read(document)));
 const ids = lines.map(({ id }) => id);
-/** Each id, and the first file that names it. */
+/** The first file that names each id. */
 const named = new Map<string, string>();
 for (const file of find('packages/*/test/**/*.ts', 'apps/*/test/**/*.ts', 'packages/conformance/src/**/*.ts'))
   for (const id of namedIds(read(file))) if (!named.has(id)) named.set(id, file);
@@ -24,7 +24,7 @@ describe('docs/spec', () => {
     expect([...named].filter(([id]) => !ids.includes(id))).toEqual([]);
   });
 
-  it('defines no id twice', () => {
+  it('defines each id once', () => {
     expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
   });
 
@@ -32,7 +32,7 @@ describe('docs/spec', () => {
     expect(lines.filter(({ id, isTested }) => isTested && !named.has(id))).toEqual([]);
   });
 
-  it('says "no test" at no id that a test names', () => {
+  it('does not say "no test" at an id that a test names', () => {
     const wrong = lines.filter(({ id, isTested }) => !isTested && named.has(id));
     expect(wrong.map(({ id }) => [id, named.get(id)])).toEqual([]);
   });
@@ -65,7 +65,7 @@ describe('ids', () => {
     expect([...namedIds(text)]).toEqual(expected);
   });
 
-  it('reads the lines of a table, and which of them have a test', () => {
+  it('are read from the lines of a table, with whether they have a test', () => {
     const text = '| id | |\n| --- | --- |\n| T-001 | a | |\n| R21 | b | `x` | no test |\nT-002';
     expect(specLines(text)).toEqual([
       { id: 'T-001', isTested: true },

@@ -1,4 +1,4 @@
-// The reader of declarations that docs/errors.md is made with, and the page itself.
+// Tests of the reader of declarations, and of docs/errors.md, which is generated with it.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { authErrorCodes } from '@latchkey/core/adapter';
@@ -27,8 +27,8 @@ const WORDS = {
 
 const none = { meaning: '', remarks: '', fields: [] };
 
-describe('the members of a declaration', () => {
-  it('are those of an interface, each with the fields of its type', () => {
+describe('membersOf', () => {
+  it('reads an interface, each member with the fields of its type', () => {
     expect(membersOf(TEXT, 'Events')).toEqual([
       {
         name: 'a:came',
@@ -44,7 +44,7 @@ describe('the members of a declaration', () => {
     ]);
   });
 
-  it('are those of a constant object, with their remarks', () => {
+  it('reads a constant object, with remarks', () => {
     expect(membersOf(TEXT, 'WORDS')).toEqual([
       {
         ...none,
