@@ -1,5 +1,5 @@
-// The main job, end to end: a real provider, a real service per framework, right and wrong tokens,
-// and a table of what came of them. `--serve` keeps all of them up and prints curl lines instead.
+// The demo end to end: a real provider, a service per framework, valid and invalid tokens, and a
+// table of the answers. `--serve` keeps the servers running and prints curl commands instead.
 import { audience, type DemoProvider, startProvider } from './provider.ts';
 import { type DemoService, frameworks, startService } from './service.ts';
 import { type Cast, createCast, getTokens, type Step, story, type Tokens } from './story.ts';
@@ -7,12 +7,12 @@ import { printTable } from './table.ts';
 
 console.log('Starting an OpenID provider (oidc-provider) …');
 const provider = await startProvider();
-console.log(`  it is at ${provider.issuer}`);
+console.log(`  the provider runs at ${provider.issuer}`);
 const services = await Promise.all(
   frameworks.map(async (framework) => {
     console.log(`Starting the ${framework} service …`);
     const service = await startService(framework, { issuer: provider.issuer, audience });
-    console.log(`  ${framework} is at ${service.url}`);
+    console.log(`  the ${framework} service runs at ${service.url}`);
     return service;
   }),
 );
@@ -23,7 +23,7 @@ if (process.argv.includes('--serve')) await serve(services, tokens, provider);
 else await tell(services, tokens, provider);
 
 async function tell(services: readonly DemoService[], tokens: Tokens, provider: DemoProvider): Promise<void> {
-  console.log('Telling the story …');
+  console.log('Sending the requests …');
   const casts = services.map((service) => createCast(provider, tokens, service));
   const outcomes: { readonly step: Step; readonly got: readonly (number | string)[] }[] = [];
   for (const step of story) {
@@ -92,10 +92,10 @@ curl -i ${url}/token -H 'Content-Type: application/json' -d '{"user":"john","pas
 curl -i ${url}/messages -H 'Authorization: Bearer ${tokens.alice}' -H 'Content-Type: application/json' -d '${message}'`);
   }
   console.log(`
-# A new token; these are good for five minutes
+# A new token; tokens are valid for five minutes
 curl -s ${provider.issuer}/token -u alice:alice-secret -d grant_type=client_credentials -d 'scope=friends:read messages:write'
 
-All stay up until Ctrl-C.`);
+The servers run until you press Ctrl-C.`);
   await new Promise((resolve) => {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);

@@ -1,11 +1,11 @@
-// A real OpenID provider on loopback: the npm package oidc-provider, with three clients and two
-// resource servers.
+// A real OpenID provider on loopback: the npm package oidc-provider, with two clients and two
+// resource servers. It keeps everything in memory.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { generateSigningKey, type SigningKey } from '@latchkey/testing';
 import Provider from 'oidc-provider';
 
-/** The service that the demo protects, and another one of the same provider. */
+/** The audiences of the demo's service and of another service of the same provider. */
 export const audience = 'https://friends.example.com';
 export const otherAudience = 'https://calendar.example.com';
 
@@ -16,13 +16,13 @@ const ROLES: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 const CLIENTS = ['alice', 'bob'] as const;
 
-/** A client of the provider. Its subject is its name. */
+/** A client of the provider. The subject of its tokens is its name. */
 export type ClientName = (typeof CLIENTS)[number];
 
-/** A provider that listens. */
+/** A running provider. */
 export interface DemoProvider {
   readonly issuer: string;
-  /** The key that signs now. */
+  /** The current signing key. */
   key(): SigningKey;
   /** An access token by the client-credentials grant (RFC 6749 §4.4) for a resource (RFC 8707). */
   token(client: ClientName, scope: string, resource?: string): Promise<string>;
@@ -50,7 +50,8 @@ export async function startProvider(): Promise<DemoProvider> {
         body: new URLSearchParams({ grant_type: 'client_credentials', scope, resource }),
       });
       const body = (await response.json()) as { access_token?: string };
-      if (body.access_token === undefined) throw new Error(`the provider gave no token: ${response.status}`);
+      if (body.access_token === undefined)
+        throw new Error(`expected a token from the provider, got status ${response.status}`);
       return body.access_token;
     },
     async rotate() {

@@ -1,5 +1,5 @@
-// Runs a sample service as its users would: a process of its own, told whom to trust by its
-// environment.
+// Runs a sample service as a user would: in its own process, configured by environment variables.
+// It sends no requests.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** The sample services, a framework each. */
+/** The frameworks; each has one sample service. */
 export const frameworks = ['express', 'koa', 'fastify', 'nestjs'] as const;
 
-/** A service that listens. */
+/** A running service. */
 export interface DemoService {
   readonly framework: (typeof frameworks)[number];
   readonly url: string;
@@ -21,13 +21,11 @@ export interface DemoService {
   stop(): Promise<number | null>;
 }
 
-/** Whom a service trusts, and who it is. */
+/** The issuer that a service trusts, and the service's audience. */
 export interface DemoSettings {
   readonly issuer: string;
   readonly audience: string;
-  /**
-   * Where the system's token is. Default: in a directory of its own, which goes with the service.
-   */
+  /** The directory of the system token. Default: a temporary directory, which `stop` deletes. */
   readonly authDirectory?: string;
 }
 
@@ -70,7 +68,7 @@ export async function startService(
 
 async function listening({ stdout }: ChildProcess): Promise<string> {
   if (stdout === null) throw new Error('the service has no output');
-  // Read on to its end: a service whose pipe is closed would end with it.
+  // Reads the output to its end, because a closed pipe would end the service.
   const lines = createInterface({ input: stdout });
   return new Promise((resolve, reject) => {
     lines.on('line', (line) => {

@@ -1,23 +1,24 @@
-// The story as data: who asks for what, with which token, and what has to come of it.
+// The steps of the demo as data: each request, its token and the expected status. Nothing is sent
+// here.
 import { createHmac, createPublicKey } from 'node:crypto';
 import { forge, generateSigningKey, mint } from '@latchkey/testing';
 import { audience, type DemoProvider, otherAudience } from './provider.ts';
 import type { DemoService } from './service.ts';
 
-/** One step: a request and the status that it must be answered with. */
+/** One step: a request and the expected status of the answer. */
 export interface Step {
   readonly title: string;
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly expected: number;
-  /** What happens at the provider before the request. */
+  /** Changes the provider before the request. */
   readonly before?: (provider: DemoProvider) => Promise<void>;
   /** The bearer token; undefined for none. */
   readonly token?: (cast: Cast) => string | Promise<string>;
   readonly body?: (cast: Cast) => Promise<unknown>;
 }
 
-/** The tokens that the provider gave before the story began. */
+/** The tokens that the provider issued before the first step. */
 export interface Tokens {
   readonly alice: string;
   readonly bob: string;
@@ -25,10 +26,10 @@ export interface Tokens {
   readonly forAnotherService: string;
 }
 
-/** What steps draw on, for one service. */
+/** The tokens and actions that the steps use, for one service. */
 export interface Cast extends Tokens {
   readonly provider: DemoProvider;
-  /** Asks the service for a caller's friends. */
+  /** Requests the caller's friends from the service. */
   readonly friendsOf: (token: string) => Promise<readonly { name: string; friendToken: string }[]>;
   /** Logs in at the service as John. */
   readonly logIn: () => Promise<{ access_token: string; refresh_token: string }>;
@@ -50,7 +51,7 @@ export async function getTokens(provider: DemoProvider): Promise<Tokens> {
 
 const john = { user: 'john', pass: 'doe' } as const;
 
-/** Sets the scene at one service. */
+/** Creates the cast for one service. */
 export function createCast(
   provider: DemoProvider,
   tokens: Tokens,
@@ -84,7 +85,7 @@ const friends = { method: 'GET', path: '/friends' } as const;
 const admin = { method: 'GET', path: '/admin' } as const;
 const messages = { method: 'POST', path: '/messages' } as const;
 
-/** Alice's token for writing to Bob, as she would send it. */
+/** The body of a message from Alice to Bob, with Alice's friend token for Bob. */
 const messageToBob = async ({ friendsOf, alice }: Cast) => ({
   friendToken: (await friendsOf(alice)).find(({ name }) => name === 'bob')?.friendToken,
   text: 'Hello, Bob',
@@ -156,19 +157,19 @@ export const story: readonly Step[] = [
     token: async ({ logIn }) => (await logIn()).refresh_token,
   },
   {
-    title: 'its refresh token, where it belongs',
+    title: "the login's refresh token, to refresh",
     ...refresh,
     expected: 200,
     body: async ({ logIn }) => ({ refresh_token: (await logIn()).refresh_token }),
   },
   {
-    title: 'its access token, to refresh with',
+    title: "the login's access token, to refresh",
     ...refresh,
     expected: 401,
     body: async ({ logIn }) => ({ refresh_token: (await logIn()).access_token }),
   },
   {
-    title: "the system's token, of another service",
+    title: "the system's token, from another service",
     ...internal,
     expected: 200,
     token: ({ systemToken }) => systemToken(),
@@ -179,7 +180,12 @@ export const story: readonly Step[] = [
     expected: 403,
     token: ({ alice }) => alice,
   },
-  { title: 'a user who is called as the system is', ...friends, expected: 401, token: calledLikeTheSystem },
+  {
+    title: "a user's token with the system's subject",
+    ...friends,
+    expected: 401,
+    token: calledLikeTheSystem,
+  },
   {
     title: 'keys rotated at the provider, new key',
     ...friends,
@@ -205,7 +211,7 @@ function withoutSignature(token: string): string {
   });
 }
 
-/** The classic: the public key, which everybody has, as the secret of an HMAC. */
+/** The classic attack: an HMAC with the public key, which is not secret. */
 function hmacWithPublicKey({ alice, provider }: Cast): string {
   const { kid, privateKey } = provider.key();
   const pem = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' });
@@ -221,14 +227,14 @@ async function byAStranger({ alice, provider }: Cast): Promise<string> {
   return mint(stranger, payloadOf(alice), { typ: 'at+jwt' });
 }
 
-/** Signed by the provider's own key: nothing is wrong with it but its age. */
+/** Signed by the provider's own key; only `exp` is wrong. */
 function expired({ alice, provider }: Cast): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   const claims = { ...payloadOf(alice), aud: audience, iat: now - 900, exp: now - 600 };
   return mint(provider.key(), claims, { typ: 'at+jwt' });
 }
 
-/** Signed by the provider's own key, and of a subject that is not its to give. */
+/** Signed by the provider's own key, with a subject that only the system's keyset may use. */
 function calledLikeTheSystem({ alice, provider }: Cast): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   const claims = {

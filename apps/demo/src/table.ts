@@ -1,6 +1,6 @@
-// A table for the terminal.
+// Prints a table to the terminal. It does not compute anything.
 
-/** Prints rows under a head, each column as wide as its widest cell. */
+/** Prints a head and rows. Each column is as wide as its widest cell. */
 export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]) =>

@@ -1,18 +1,18 @@
-// The sample services over HTTP, each as a process of its own: what the demo does not tell, which
-// is mostly what must not work.
+// Tests of the sample services over HTTP, each in its own process: cases that are not in the demo,
+// mostly refusals.
 import { createAuthenticator, type JsonObject } from '@latchkey/core';
 import { createIssuer, forge, generateSigningKey, mint, type TestIssuer } from '@latchkey/testing';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DemoService, frameworks, startService } from '../src/service.ts';
 
-/** Who the login's tokens are from, and whom its refresh tokens are for. */
+/** The issuer of the login's tokens, and the audience of its refresh tokens. */
 const LOGIN = 'urn:friends-and-messages:login';
 const REFRESH = 'urn:friends-and-messages:refresh';
-/** The seed's. */
+/** A user of the sample. */
 const JOHN = '{"user":"john","pass":"doe"}';
 
-/** What a login answers with. */
+/** The answer of a login. */
 interface Pair {
   readonly access_token: string;
   readonly refresh_token: string;
@@ -95,12 +95,12 @@ describe.each(frameworks)('%s', (framework) => {
       expect(await response.json()).toMatchObject({ code: 'claims_insufficient' });
     });
 
-    it('T-046: a friend token is no access token', async () => {
+    it('T-046: a friend token is not an access token', async () => {
       const response = await get('/friends', await friendTokenFor(alice, 'bob'));
       expect(response.status).toBe(401);
     });
 
-    it('T-046: an access token is no friend token', async () => {
+    it('T-046: an access token is not a friend token', async () => {
       const response = await post(JSON.stringify({ friendToken: alice, text: 'Hi' }));
       expect(response.status).toBe(401);
     });
@@ -110,7 +110,7 @@ describe.each(frameworks)('%s', (framework) => {
       expect(response.status).toBe(403);
     });
 
-    it('AK-7: it publishes the public half of its own key, and only that', async () => {
+    it('AK-7: it publishes its own public key and no private member', async () => {
       const response = await get('/.well-known/jwks.json');
       const { keys } = (await response.json()) as { keys: object[] };
       expect(keys).toHaveLength(1);
@@ -120,8 +120,8 @@ describe.each(frameworks)('%s', (framework) => {
 
   describe('bad input', () => {
     it.each([
-      ['no JSON', '{"friendToken":', 400],
-      ['no object', '"text"', 400],
+      ['not JSON', '{"friendToken":', 400],
+      ['not an object', '"text"', 400],
       ['null', 'null', 400],
       ['a number for the token', '{"friendToken":5,"text":"Hi"}', 400],
       ['no text', '{"friendToken":"a.b.c"}', 400],
@@ -137,7 +137,7 @@ describe.each(frameworks)('%s', (framework) => {
       expect(JSON.stringify(answer)).not.toContain('a.b.c');
     });
 
-    it('T-084: nobody unknown makes the service read a body', async () => {
+    it('T-084: the service does not read the body of an unauthenticated request', async () => {
       const response = await post('{"friendToken":', 'x.y.z');
       expect(response.status).toBe(401);
     });
@@ -163,7 +163,7 @@ describe.each(frameworks)('%s', (framework) => {
         expect(token).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
     });
 
-    it('KD-4: what stands beside them is as it was', async () => {
+    it('KD-4: the other fields are unchanged', async () => {
       const { access_token, exp } = await logIn();
       expect(exp).toBeTypeOf('number');
       expect(payload(access_token).exp).toBe(exp);
@@ -182,7 +182,7 @@ describe.each(frameworks)('%s', (framework) => {
       expect(payload(refresh_token)).toMatchObject({ iss: LOGIN, aud: REFRESH, sub: 'john' });
     });
 
-    it('RFC 6749 §5.1: no cache keeps the answer, and it says once what it is', async () => {
+    it('RFC 6749 §5.1: the answer is not cached and has one content type', async () => {
       const { headers } = await send('/token', JOHN);
       expect(headers.get('cache-control')).toBe('no-store');
       expect(headers.get('pragma')).toBe('no-cache');
@@ -219,22 +219,22 @@ describe.each(frameworks)('%s', (framework) => {
       await Promise.all([access.close(), refreshing.close()]);
     });
 
-    it('a bad bearer token beside the password does not matter', async () => {
+    it('a bad bearer token in addition to the password does not matter', async () => {
       expect((await send('/token', JOHN, { authorization: 'Bearer x.y.z' })).status).toBe(200);
     });
 
     it.each([
       ['a wrong password', '{"user":"john","pass":"dove"}', 401],
-      ['a password that begins right', '{"user":"john","pass":"do"}', 401],
-      ['a password that is no string', '{"user":"john","pass":["doe"]}', 401],
+      ['a prefix of the password', '{"user":"john","pass":"do"}', 401],
+      ['a password that is not a string', '{"user":"john","pass":["doe"]}', 401],
       ['no password', '{"user":"john"}', 401],
       ['an unknown user', '{"user":"jane","pass":"doe"}', 401],
-      ['a user that is no string', '{"user":["john"],"pass":"doe"}', 401],
-      ['a user whom every object has', '{"user":"constructor","pass":"doe"}', 401],
+      ['a user that is not a string', '{"user":["john"],"pass":"doe"}', 401],
+      ['a user with the name of an inherited property', '{"user":"constructor","pass":"doe"}', 401],
       ['an empty object', '{}', 401],
       ['a list', '[{"user":"john","pass":"doe"}]', 401],
       ['no body', undefined, 401],
-      ['no JSON', '{"user":"john","pass":', 400],
+      ['not JSON', '{"user":"john","pass":', 400],
       ['a body over the limit', JSON.stringify({ user: 'john', pass: 'doe', more: 'x'.repeat(20_000) }), 413],
     ])('%s gets no token', async (_name, body, status) => {
       const response = await send('/token', body);
@@ -244,13 +244,13 @@ describe.each(frameworks)('%s', (framework) => {
       expect(text).not.toMatch(/token"|john|doe|eyJ/);
     });
 
-    it('a body that does not say that it is JSON is left unread', async () => {
+    it('a body without the content type of JSON is not read', async () => {
       expect((await send('/token', JOHN, { 'content-type': 'text/plain' })).status).toBe(401);
     });
   });
 
-  describe('KD-3: what the tokens of a login open', () => {
-    it('the access token opens what its scope names', async () => {
+  describe('KD-3: the routes that tokens of a login open', () => {
+    it('the access token opens the routes of its scope', async () => {
       const { access_token } = await logIn();
       const response = await get('/friends', access_token);
       expect(response.status).toBe(200);
@@ -258,7 +258,7 @@ describe.each(frameworks)('%s', (framework) => {
       expect((await get('/admin', access_token)).status).toBe(403);
     });
 
-    it("AK-3: a friend token for it is nobody else's: not of the same sub at the provider", async () => {
+    it('AK-3: a friend token for it does not work for the same sub of the provider', async () => {
       const { access_token } = await logIn();
       const friendToken = await friendTokenFor(access_token, 'alice');
       const body = JSON.stringify({ friendToken, text: 'Hi' });
@@ -276,7 +276,7 @@ describe.each(frameworks)('%s', (framework) => {
       }
     });
 
-    it('the refresh token gets a new pair, each token with a name of its own', async () => {
+    it('the refresh token gets a new pair, and each token has its own jti', async () => {
       const first = await logIn();
       const response = await refresh(first.refresh_token);
       expect(response.status).toBe(200);
@@ -298,7 +298,7 @@ describe.each(frameworks)('%s', (framework) => {
       expect((await refresh(access_token)).status).toBe(401);
     });
 
-    it('tokens that are not of the login do not refresh', async () => {
+    it('tokens that the login did not issue do not refresh', async () => {
       for (const token of [
         alice,
         await issuer.mint({ aud: REFRESH }),
@@ -331,9 +331,9 @@ describe.each(frameworks)('%s', (framework) => {
       ['a number', '{"refresh_token":5}', 401],
       ['an object', '{"refresh_token":{"sub":"john"}}', 401],
       ['null', '{"refresh_token":null}', 401],
-      ['nothing', '{}', 401],
+      ['an empty object', '{}', 401],
       ['no body', undefined, 401],
-      ['no JSON', '{"refresh_token":', 400],
+      ['not JSON', '{"refresh_token":', 400],
       ['a body over the limit', JSON.stringify({ refresh_token: 'x'.repeat(20_000) }), 413],
     ])('%s does not refresh', async (_name, body, status) => {
       const response = await send('/token/refresh', body);
@@ -343,15 +343,15 @@ describe.each(frameworks)('%s', (framework) => {
   });
 
   describe('AK-7: the published keys', () => {
-    it('RFC 7517 §8.5.2: are a JWK Set by their content type, for a while', async () => {
+    it('RFC 7517 §8.5.2: have the content type of a JWK Set and may be cached', async () => {
       const { status, headers } = await get('/.well-known/jwks.json');
       expect(status).toBe(200);
-      // Some frameworks add a charset, which JSON has no need of.
+      // Some frameworks add a charset, which JSON does not need.
       expect(headers.get('content-type')).toMatch(/^application\/jwk-set\+json(?:; charset=utf-8)?$/);
       expect(headers.get('cache-control')).toMatch(/^public, max-age=[1-9]\d*$/);
     });
 
-    it('T-046: have no private member, and name the key that signs', async () => {
+    it('T-046: have no private member, and include the signing key', async () => {
       const { keys } = await publishedKeys();
       const { access_token } = await logIn();
       expect(keys.map(({ kid }) => kid)).toEqual([header(access_token).kid]);
@@ -362,7 +362,7 @@ describe.each(frameworks)('%s', (framework) => {
       }
     });
 
-    it('are for everybody, whatever bearer token stands beside', async () => {
+    it('are public, even with a bad bearer token', async () => {
       expect((await get('/.well-known/jwks.json', 'x.y.z')).status).toBe(200);
     });
   });

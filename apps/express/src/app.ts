@@ -1,5 +1,5 @@
-// Friends and messages: the routes, what each asks of a token, and how errors are worded. No
-// process, no port.
+// The friends and messages service on Express: routes, their rules for tokens, and error bodies. It
+// does not listen.
 import {
   authenticate,
   isAuthError,
@@ -11,7 +11,7 @@ import {
 import { keysToSign, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 
-/** Builds the service. Tokens are whatever the authenticator says. */
+/** Builds the service. The authenticator decides which tokens are valid. */
 export async function createApp({
   authenticator,
   friends,
@@ -28,7 +28,7 @@ export async function createApp({
   });
   app.get('/.well-known/jwks.json', publishKeys(signer));
 
-  // What these reply is plain JSON, of which two fields leave as tokens.
+  // The handlers answer with plain JSON; `signResponse` replaces two of its fields by tokens.
   const signing = signResponse({ signer, keysToSign });
   app.post('/token', json, signing, (request, response) => {
     const answer = login.issue(request.body);
@@ -39,8 +39,8 @@ export async function createApp({
     response.status(answer === undefined ? 401 : 200).json(answer ?? { message: 'Not a refresh token' });
   });
 
-  // From here on a token is needed. Bodies are read after it, so that nobody unknown makes us read
-  // one.
+  // All later routes need a token. Bodies are read after that check, so that the service reads no
+  // body of an unauthenticated request.
   app.use(authenticate(authenticator), json);
 
   app.get(
@@ -62,11 +62,11 @@ export async function createApp({
       }
       const friend = await friends.verify(message.friendToken, request.auth);
       const sent = await messages.send(request.auth, friend, message.text);
-      response.status(sent === undefined ? 409 : 201).json(sent ?? { message: 'You are friends no longer' });
+      response.status(sent === undefined ? 409 : 201).json(sent ?? { message: 'You are no longer friends' });
     }),
   );
 
-  // For other services of the system, with the system's token.
+  // Only for other services, which send the system token.
   app.get(
     '/internal/friends/:user',
     requireClaims(systemOnly, (request, response) => {
@@ -86,8 +86,8 @@ export async function createApp({
 }
 
 /**
- * JSON for every refusal. Status and headers are the error's; only the wording of the body is the
- * application's.
+ * Answers every refusal with JSON. Status and headers come from the error; the application chooses
+ * only the body.
  */
 const answerError: ErrorRequestHandler = (error, _request, response, next) => {
   if (response.headersSent) {
@@ -95,7 +95,8 @@ const answerError: ErrorRequestHandler = (error, _request, response, next) => {
   } else if (isAuthError(error)) {
     response.status(error.status).set(error.headers).json(error);
   } else if (error instanceof Error && 'status' in error && Number(error.status) < 500) {
-    // The body parser's: a body that is too large, or no JSON. Its message may quote the body.
+    // An error of the body parser: the body is too large or not JSON. Its message may quote the
+    // body.
     const status = error.status === 413 ? 413 : 400;
     response
       .status(status)

@@ -1,4 +1,5 @@
-// Friends and messages on Express: a port, and a graceful stop.
+// Starts the friends and messages service on Express and stops it gracefully. The routes are in
+// app.ts.
 import { createSample, onStop, readSettings } from '@latchkey-apps/friends';
 import { createApp } from './app.ts';
 
@@ -12,7 +13,7 @@ const server = app.listen(port, host, () => {
 });
 
 onStop(async () => {
-  // Requests under way are answered; connections that only wait are let go.
+  // Requests in progress are answered; idle connections are closed.
   await new Promise((resolve) => {
     server.close(resolve);
     server.closeIdleConnections();

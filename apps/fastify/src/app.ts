@@ -1,5 +1,5 @@
-// Friends and messages: the routes, what each asks of a token, and how errors are worded. No
-// process, no port.
+// The friends and messages service on Fastify: routes, their rules for tokens, and error bodies. It
+// does not listen.
 import latchkey, {
   compileRules,
   getAuth,
@@ -16,7 +16,7 @@ const writer = compileRules({ scope: 'messages:write', sub: present() });
 const staff = compileRules({ roles: ['admin', 'dev'] });
 const system = compileRules(systemOnly);
 
-/** Builds the service. Tokens are whatever the authenticator says. */
+/** Builds the service. The authenticator decides which tokens are valid. */
 export async function createApp({
   authenticator,
   friends,
@@ -26,7 +26,7 @@ export async function createApp({
 }: Sample): Promise<FastifyInstance> {
   const app = fastify({ bodyLimit: 10 * 1024 });
 
-  // A token is needed for every route that does not say otherwise. Bodies are read after it.
+  // Every route needs a token unless its config says otherwise. Bodies are read after that check.
   await app.register(latchkey, { authenticator });
   acceptJsonOnly(app);
   answerErrors(app);
@@ -34,7 +34,7 @@ export async function createApp({
   app.get('/health', { config: { auth: false } }, async () => ({ status: 'ok' }));
   app.get('/.well-known/jwks.json', { config: { auth: false } }, publishKeys(signer));
 
-  // What these reply is plain JSON, of which two fields leave as tokens.
+  // The handlers answer with plain JSON; `signResponse` replaces two of its fields by tokens.
   const signed = { config: { auth: false }, onSend: signResponse({ signer, keysToSign }) } as const;
   app.post('/token', signed, async ({ body }, reply) => {
     const answer = login.issue(body);
@@ -61,10 +61,10 @@ export async function createApp({
     const friend = await friends.verify(message.friendToken, auth);
     const sent = await messages.send(auth, friend, message.text);
     reply.code(sent === undefined ? 409 : 201);
-    return sent ?? { message: 'You are friends no longer' };
+    return sent ?? { message: 'You are no longer friends' };
   });
 
-  // For other services of the system, with the system's token.
+  // Only for other services, which send the system token.
   app.get<{ Params: { user: string } }>(
     '/internal/friends/:user',
     { config: { auth: { claims: system } } },
@@ -75,7 +75,7 @@ export async function createApp({
     welcome: getAuth(request).subject,
   }));
 
-  // Covered like a route: unknown paths are nobody's business who is not known.
+  // The plugin protects this handler too: without a token, an unknown path answers 401, not 404.
   app.setNotFoundHandler(async (_request, reply) => {
     reply.code(404);
     return { message: 'Nothing is here' };
@@ -83,7 +83,10 @@ export async function createApp({
   return app;
 }
 
-/** Objects and arrays. A body of any other type is left unread, and is no message. */
+/**
+ * Parses JSON objects and arrays. A body of another content type is not parsed and reads as
+ * undefined.
+ */
 function acceptJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -95,15 +98,15 @@ function acceptJsonOnly(app: FastifyInstance): void {
         const parsed: unknown = JSON.parse(body);
         if (typeof parsed === 'object' && parsed !== null) return parsed;
       } catch {}
-      throw Object.assign(new Error('neither an object nor an array'), { statusCode: 400 });
+      throw Object.assign(new Error('expected an object or an array'), { statusCode: 400 });
     },
   );
   app.addContentTypeParser('*', async () => undefined);
 }
 
 /**
- * JSON for every refusal. Status and headers are the error's; only the wording of the body is the
- * application's.
+ * Answers every refusal with JSON. Status and headers come from the error; the application chooses
+ * only the body.
  */
 function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler(async (error: Error & { readonly statusCode?: number }, request, reply) => {
@@ -116,7 +119,8 @@ function answerErrors(app: FastifyInstance): void {
       reply.code(500);
       return { message: 'Something went wrong' };
     }
-    // The body parser's: a body that is too large, or no JSON. Its message may quote the body.
+    // An error of the body parser: the body is too large or not JSON. Its message may quote the
+    // body.
     const status = error.statusCode === 413 ? 413 : 400;
     reply.code(status);
     return { message: status === 413 ? 'The body is too large' : 'The body is not JSON' };

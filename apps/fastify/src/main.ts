@@ -1,4 +1,5 @@
-// Friends and messages on Fastify: a port, and a graceful stop.
+// Starts the friends and messages service on Fastify and stops it gracefully. The routes are in
+// app.ts.
 import { createSample, onStop, readSettings } from '@latchkey-apps/friends';
 import { createApp } from './app.ts';
 
@@ -10,7 +11,7 @@ await app.listen({ host, port });
 sample.listening(app.listeningOrigin);
 
 onStop(async () => {
-  // Requests under way are answered; connections that only wait are let go.
+  // Requests in progress are answered; idle connections are closed.
   await app.close();
   await sample.close();
 });

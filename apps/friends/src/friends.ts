@@ -1,4 +1,5 @@
-// Who is whose friend, and the tokens that say so: object capabilities, one token per friend.
+// Friends and friend tokens: object capabilities, one token per friend. Messages are in
+// messages.ts.
 import type { Principal } from '@latchkey/core';
 import {
   type Capability,
@@ -9,8 +10,8 @@ import {
 import type { OwnKeys } from './keys.ts';
 
 /**
- * Whoever has such a token may write to its subject, if they are whom it was minted for: the caller
- * that `friendOf` names.
+ * A friend token allows one caller to write to the token's subject. `friendOf` names that caller,
+ * so the token works for no other one.
  */
 const FRIENDSHIP: Capability = {
   typ: 'friend+jwt',
@@ -25,23 +26,23 @@ const friendships: ReadonlyMap<string | undefined, readonly string[]> = new Map(
   ['john', ['alice']],
 ]);
 
-/** A friend, and the token with which the caller may write to them. */
+/** A friend, and the token that allows the caller to write to that friend. */
 export interface Friend {
   readonly name: string;
   readonly friendToken: string;
 }
 
-/** What the service does with friendships. */
+/** The friends part of the service. */
 export interface Friends {
-  /** The friends of a caller, each with a token for them alone. */
+  /** The friends of a caller, each with its own friend token. */
   of(caller: Principal): Promise<readonly Friend[]>;
-  /** The names of a user's friends: for services, which ask about anybody. */
+  /** The names of a user's friends. For services, which may ask about every user. */
   namesOf(user: string): readonly string[];
-  /** Whom this caller may write to by this token. */
+  /** Verifies a friend token: its subject is the friend that this caller may write to. */
   readonly verify: CapabilityVerifier['verify'];
 }
 
-/** Makes both sides of the capability: this service mints it, and requires it. */
+/** Creates the friends part. It both issues and verifies friend tokens. */
 export function createFriends({ secrets, secret, alg }: OwnKeys): Friends {
   const { issue } = createCapabilityIssuer(FRIENDSHIP, { secret, secrets, alg });
   const { verify } = createCapabilityVerifier(FRIENDSHIP, { keySet: { secret }, secrets });

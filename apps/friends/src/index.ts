@@ -1,5 +1,5 @@
-// What the sample services have in common, whatever their framework: friends, messages, a login,
-// and settings from the environment.
+// The exports that the sample services of all frameworks share: friends, messages, a login, and
+// settings. No code is here.
 export type { Friend, Friends } from './friends.ts';
 export type { Login, LoginAnswer } from './login.ts';
 export { keysToSign } from './login.ts';

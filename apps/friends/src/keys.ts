@@ -1,18 +1,18 @@
-// The service's own keys. Here they live as long as the process; with a directory or a vault for a
-// store they would outlive it.
+// The service's own keys. They are in memory and end with the process; a directory store or a vault
+// would keep them.
 import { createMemoryStore } from '@latchkey/core';
 import { createSigner, type Signer, type SigningAlgorithm } from '@latchkey/core/signing';
 
-/** Where the keys are, and who signs with them. */
+/** The store of the keys, and the signer. */
 export interface OwnKeys {
   readonly secrets: ReturnType<typeof createMemoryStore>;
   readonly secret: { readonly name: string };
   readonly alg: SigningAlgorithm;
-  /** Signs what a login gives out. */
+  /** Signs the tokens of a login. */
   readonly signer: Signer;
 }
 
-/** Makes the first key. */
+/** Creates the store, the signer and the first key. */
 export async function createOwnKeys(): Promise<OwnKeys> {
   const secrets = createMemoryStore();
   const secret = { name: 'signing' };

@@ -1,36 +1,36 @@
-// A login that knows nothing of signing: it answers with plain JSON, and `signResponse` makes
-// tokens of the fields that are named here.
+// A login that answers with plain JSON. It does not sign: `signResponse` replaces the fields in
+// `keysToSign` by tokens.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createAuthenticator, isAuthError, type KeysetOptions } from '@latchkey/core';
 import type { OwnKeys } from './keys.ts';
 
-/** Who the tokens of this login are from. */
+/** The `iss` of this login's tokens. */
 const ISSUER = 'urn:friends-and-messages:login';
-/** Whom a refresh token is for: the login itself, and no route besides. */
+/** The `aud` of refresh tokens. Only the login accepts it; no other route does. */
 const REFRESH_AUDIENCE = 'urn:friends-and-messages:refresh';
 const ACCESS_SECONDS = 300;
 const REFRESH_SECONDS = 3600;
 
-/** The fields of a login's answer that are signed. */
+/** The fields of the answer that `signResponse` signs. */
 export const keysToSign = ['access_token', 'refresh_token'] as const;
 
-/** Claims, not yet signed. */
+/** Claims that are not signed yet. */
 type Unsigned = { readonly [claim: string]: unknown };
 
-/** What a login answers with. */
+/** The answer of a login. */
 export interface LoginAnswer {
   readonly access_token: Unsigned;
   readonly refresh_token: Unsigned;
   readonly exp: number;
 }
 
-/** What the service does with logins. */
+/** The login part of the service. */
 export interface Login {
-  /** Reads `{"user", "pass"}`. @returns undefined for anybody else */
+  /** Reads `{"user", "pass"}`. @returns undefined for an unknown user or a wrong password */
   issue(body: unknown): LoginAnswer | undefined;
-  /** Reads `{"refresh_token"}`. @returns undefined if it is none of ours */
+  /** Reads `{"refresh_token"}`. @returns undefined if the login did not issue the token */
   refresh(body: unknown): Promise<LoginAnswer | undefined>;
-  /** What the service has to trust besides its provider: its own login. */
+  /** The keyset of this login, which the service trusts in addition to its provider. */
   readonly keySet: KeysetOptions;
 }
 
@@ -38,7 +38,7 @@ const users: ReadonlyMap<unknown, { readonly pass: string; readonly roles: reado
   ['john', { pass: 'doe', roles: ['role_a', 'role_b'] }],
 ]);
 
-/** Makes the login. Its access tokens are for this audience. */
+/** Creates the login. Its access tokens have this audience. */
 export function createLogin(audience: string, { secrets, secret }: OwnKeys): Login {
   const keySet: KeysetOptions = { issuer: ISSUER, secret };
   const refreshTokens = createAuthenticator({ keySets: [keySet], secrets, audience: REFRESH_AUDIENCE });
@@ -73,8 +73,8 @@ function answerFor(sub: string, aud: string): LoginAnswer {
 }
 
 /**
- * Takes the same time for every wrong password. A real service keeps no passwords, only what scrypt
- * makes of them.
+ * Takes the same time for every wrong password. A real service does not store passwords, only their
+ * scrypt hashes.
  */
 function isSame(given: unknown, expected: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();

@@ -1,6 +1,7 @@
-// A message as it is sent. What comes in a body is nobody's but the sender's word.
+// Reads a message from a request body. It checks only the shape; the friend token is not verified
+// here.
 
-/** A text for a friend, and the token that says that they are one. */
+/** A text for a friend, and the friend token. */
 export interface Message {
   readonly friendToken: string;
   readonly text: string;
@@ -8,7 +9,7 @@ export interface Message {
 
 /**
  * Reads a body.
- * @returns undefined if it is no message: text of 1 to 1000 characters, and a friend token
+ * @returns undefined unless the body has a text of 1 to 1000 characters and a friend token
  */
 export function readMessage(body: unknown): Message | undefined {
   if (typeof body !== 'object' || body === null) return undefined;

@@ -1,32 +1,29 @@
-// Messages, as a service of their own: it asks the friends service, wherever that is, with the
-// system token.
+// Sends messages. It asks the friends service over HTTP, with the system token, whether two users
+// are friends. Messages are not stored.
 import type { Principal } from '@latchkey/core';
 import { createServiceFetch, type ServiceFetch } from '@latchkey/core/signing';
 import { SYSTEM_SUBJECT } from './system.ts';
 
-/** What was sent. */
+/** A message that was sent. */
 export interface SentMessage {
   readonly to: string | undefined;
   readonly from: string | undefined;
   readonly text: string;
 }
 
-/** What the service does with messages. */
+/** The messages part of the service. */
 export interface Messages {
-  /** Says where the friends service is. */
+  /** Sets the URL of the friends service. */
   connect(friendsUrl: string): void;
   /**
-   * Sends a message, if the friends service says that the two are still friends.
+   * Sends a message if the friends service says that the two users are still friends.
    * @returns undefined if they are not
    */
   send(from: Principal, to: Principal, text: string): Promise<SentMessage | undefined>;
   close(): void;
 }
 
-/**
- * Makes the service. Its calls carry the token in this file, to the friends service and to nobody
- * else.
- */
+/** Creates the messages part. Its calls send the token of the file only to the friends service. */
 export function createMessages({
   systemToken,
   audience,
@@ -45,7 +42,7 @@ export function createMessages({
       });
     },
     async send(from, to, text) {
-      if (calls === undefined) throw new Error('not connected to a friends service');
+      if (calls === undefined) throw new Error('expected connect() to be called before send()');
       const path = `/internal/friends/${encodeURIComponent(from.subject ?? '')}`;
       const response = await calls.fetch(new URL(path, friendsUrl), { signal: AbortSignal.timeout(5_000) });
       if (!response.ok) throw new Error(`the friends service answered with status ${response.status}`);

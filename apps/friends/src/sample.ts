@@ -1,5 +1,5 @@
-// What a sample service is made of besides its framework: its own keys, its login, its friends and
-// messages, and whom it trusts.
+// Creates the parts of a sample service: keys, login, friends, messages, and an authenticator. The
+// framework is not here.
 import { type Authenticator, createAuthenticator } from '@latchkey/core';
 import type { Signer } from '@latchkey/core/signing';
 import { createFriends, type Friends } from './friends.ts';
@@ -11,21 +11,21 @@ import { openSystem, SYSTEM_SUBJECT } from './system.ts';
 
 /** The parts of a sample service. */
 export interface Sample {
-  /** Trusts the provider that the settings name, the service's own login, and the system. */
+  /** Trusts the provider of the settings, the service's own login, and the system. */
   readonly authenticator: Authenticator;
   readonly signer: Signer;
   readonly login: Login;
   readonly friends: Friends;
   readonly messages: Messages;
   /**
-   * To be called when the service listens: it is its own friends service, unless the settings name
-   * another.
+   * Call this when the service listens. The service is its own friends service, unless the settings
+   * name another one.
    */
   listening(url: string): void;
   close(): Promise<void>;
 }
 
-/** Makes all parts. */
+/** Creates all parts. */
 export async function createSample(settings: ServiceSettings): Promise<Sample> {
   const { audience, keySets, realm } = settings;
   const own = await createOwnKeys();
@@ -40,8 +40,10 @@ export async function createSample(settings: ServiceSettings): Promise<Sample> {
     systemSubject: SYSTEM_SUBJECT,
     groups: { reserved: ['root'] },
   });
-  // The service starts all the same, and answers 503 until its issuer can be reached.
-  authenticator.ready().catch((error: Error) => console.error(`keys are not there yet: ${error.message}`));
+  // The service starts even if its issuer cannot be reached, and answers 503 until then.
+  authenticator
+    .ready()
+    .catch((error: Error) => console.error(`the keys are not loaded yet: ${error.message}`));
   const messages = createMessages({ systemToken: system.files.systemToken, audience });
   return {
     authenticator,

@@ -1,13 +1,12 @@
-// Settings of a sample service, from the environment: whom it trusts, who it is, and where it
-// listens.
+// Reads the settings of a sample service from environment variables. Nothing is created here.
 import type { KeysetOptions } from '@latchkey/core';
 
-/** What the environment says. */
+/** The settings from the environment. */
 export interface ServiceSettings {
   readonly keySets: readonly KeysetOptions[];
   readonly audience: string;
   readonly realm: string;
-  /** Where the system's token is, and is made if there is none. */
+  /** The directory of the system token, which is created if it is missing. */
   readonly authDirectory: string;
   /** Undefined: this service is its own friends service. */
   readonly friendsUrl: string | undefined;
@@ -17,13 +16,15 @@ export interface ServiceSettings {
 
 /**
  * Reads ISSUER, AUDIENCE, ALLOW_HTTP_ISSUER, AUTH_DIRECTORY, FRIENDS_URL, HOST and PORT. Ends the
- * process with 2 if one is missing.
+ * process with exit code 2 if ISSUER or AUDIENCE is missing.
  */
 export function readSettings(): ServiceSettings {
   const { ISSUER, AUDIENCE, ALLOW_HTTP_ISSUER, AUTH_DIRECTORY = '.auth', FRIENDS_URL } = process.env;
   const { PORT = '3000', HOST = '127.0.0.1' } = process.env;
   if (ISSUER === undefined || AUDIENCE === undefined) {
-    console.error('ISSUER and AUDIENCE are needed: whom to trust, and who this service is.');
+    console.error(
+      'expected ISSUER (the trusted issuer) and AUDIENCE (the audience of this service) in the environment',
+    );
     process.exit(2);
   }
   return {

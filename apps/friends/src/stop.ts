@@ -1,8 +1,9 @@
-// A graceful stop: requests under way are answered, connections that only wait are let go.
+// Runs a graceful stop when the process gets a signal. The stop itself is in each service's
+// main.ts.
 
 /**
- * Runs once, at the first SIGTERM or SIGINT, and says when it has ended. The process ends by itself
- * when nothing is left to do.
+ * Calls `stop` once, at the first SIGTERM or SIGINT, and prints when it has ended. The process then
+ * ends by itself.
  */
 export function onStop(stop: () => Promise<unknown>): void {
   let stopping = false;

@@ -1,21 +1,21 @@
-// The system's own token, with which services call each other: made once, in a directory that they
-// share.
+// The system token, with which services call each other. It is created once, in a directory that
+// the services share.
 import type { KeysetOptions } from '@latchkey/core';
 import { type AuthDirectory, openAuthDirectory } from '@latchkey/core/own-keys';
 
-/** Whom the system's tokens are from, and who they are. No user can be called so. */
+/** The issuer and the subject of the system token. No user can have this subject. */
 const ISSUER = 'urn:friends-and-messages:system';
 export const SYSTEM_SUBJECT = 'okera';
-/** What a route for services asks. */
+/** The rules of a route for services. */
 export const systemOnly = { sub: SYSTEM_SUBJECT, groups: 'root' } as const;
 
-/** The system's files, and the keyset that trusts them. */
+/** The files of the system, and the keyset that trusts its token. */
 export interface System {
   readonly files: AuthDirectory;
   readonly keySet: KeysetOptions;
 }
 
-/** Opens the directory, and makes what is missing in it. */
+/** Opens the directory and creates its missing files. */
 export async function openSystem(directory: string, audience: string): Promise<System> {
   const files = await openAuthDirectory({
     directory,

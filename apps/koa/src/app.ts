@@ -1,12 +1,12 @@
-// Friends and messages: the routes, what each asks of a token, and how errors are worded. No
-// process, no port.
+// The friends and messages service on Koa: routes, their rules for tokens, and error bodies. It
+// does not listen.
 import { bodyParser } from '@koa/bodyparser';
 import Router from '@koa/router';
 import { authenticate, isAuthError, present, publishKeys, requireClaims, signResponse } from '@latchkey/koa';
 import { keysToSign, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
 import Koa, { type Middleware } from 'koa';
 
-/** Builds the service. Tokens are whatever the authenticator says. */
+/** Builds the service. The authenticator decides which tokens are valid. */
 export async function createApp({ authenticator, friends, login, messages, signer }: Sample): Promise<Koa> {
   const app = new Koa();
   const json = bodyParser({ enableTypes: ['json'], jsonLimit: '10kb', onError: refuseBody });
@@ -18,7 +18,7 @@ export async function createApp({ authenticator, friends, login, messages, signe
   });
   open.get('/.well-known/jwks.json', publishKeys(signer));
 
-  // What these reply is plain JSON, of which two fields leave as tokens.
+  // The handlers answer with plain JSON; `signResponse` replaces two of its fields by tokens.
   const signing = signResponse({ signer, keysToSign });
   open.post('/token', json, signing, (ctx) => {
     const answer = login.issue(ctx.request.body);
@@ -32,8 +32,8 @@ export async function createApp({ authenticator, friends, login, messages, signe
   });
   app.use(open.routes());
 
-  // From here on a token is needed. Bodies are read after it, so that nobody unknown makes us read
-  // one.
+  // All later routes need a token. Bodies are read after that check, so that the service reads no
+  // body of an unauthenticated request.
   app.use(authenticate(authenticator));
   app.use(json);
 
@@ -57,10 +57,10 @@ export async function createApp({ authenticator, friends, login, messages, signe
       const friend = await friends.verify(message.friendToken, auth);
       const sent = await messages.send(auth, friend, message.text);
       ctx.status = sent === undefined ? 409 : 201;
-      ctx.body = sent ?? { message: 'You are friends no longer' };
+      ctx.body = sent ?? { message: 'You are no longer friends' };
     }),
   );
-  // For other services of the system, with the system's token.
+  // Only for other services, which send the system token.
   router.get(
     '/internal/friends/:user',
     requireClaims(systemOnly, (ctx) => {
@@ -77,15 +77,18 @@ export async function createApp({ authenticator, friends, login, messages, signe
   return app;
 }
 
-/** The body parser's errors hold the body, and their messages may quote it: they go no further. */
+/**
+ * Replaces errors of the body parser, because they contain the body and their messages may quote
+ * it.
+ */
 function refuseBody(error: Error, ctx: Koa.Context): never {
   const tooLarge = 'status' in error && error.status === 413;
   ctx.throw(tooLarge ? 413 : 400, tooLarge ? 'The body is too large' : 'The body is not JSON');
 }
 
 /**
- * JSON for every refusal. Status and headers are the error's; only the wording of the body is the
- * application's.
+ * Answers every refusal with JSON. Status and headers come from the error; the application chooses
+ * only the body.
  */
 const answerErrors: Middleware = async (ctx, next) => {
   try {

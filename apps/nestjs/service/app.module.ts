@@ -1,4 +1,4 @@
-// What the service is made of. LatchkeyModule puts the guard before every route of it.
+// The module of the service. LatchkeyModule guards every route. The routes are in the controllers.
 import { LatchkeyModule, publishKeys } from '@latchkey/nestjs';
 import type { Sample } from '@latchkey-apps/friends';
 import { type DynamicModule, Module } from '@nestjs/common';

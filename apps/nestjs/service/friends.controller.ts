@@ -1,4 +1,5 @@
-// Friends and messages: the routes that need a token, and what each asks of it.
+// The routes for friends and messages, which need a token, and their rules for it. The login is in
+// login.controller.ts.
 import { Auth, type Principal, present, RequireClaims } from '@latchkey/nestjs';
 import { type Friends, type Messages, readMessage, systemOnly } from '@latchkey-apps/friends';
 import {
@@ -38,11 +39,11 @@ export class FriendsController {
     }
     const friend = await this.friends.verify(message.friendToken, auth);
     const sent = await this.messages.send(auth, friend, message.text);
-    if (sent === undefined) throw new ConflictException('You are friends no longer');
+    if (sent === undefined) throw new ConflictException('You are no longer friends');
     return sent;
   }
 
-  /** For other services of the system, with the system's token. */
+  /** Only for other services, which send the system token. */
   @RequireClaims(systemOnly)
   @Get('internal/friends/:user')
   namesOf(@Param('user') user: string) {

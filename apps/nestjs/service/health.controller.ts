@@ -1,4 +1,4 @@
-// Whether the service is there: for everybody.
+// The public health check. It does not check the issuer.
 import { Public } from '@latchkey/nestjs';
 import { Controller, Get } from '@nestjs/common';
 

@@ -1,5 +1,5 @@
-// Reads a JSON body when the guard has let the request pass. Nest's own parser reads it before, of
-// anybody.
+// Reads a JSON body after the guard has accepted the request. Nest's own parser runs before the
+// guard, so it reads bodies of unauthenticated requests.
 import {
   BadRequestException,
   type CallHandler,

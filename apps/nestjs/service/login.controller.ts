@@ -1,4 +1,4 @@
-// The login. What its handlers return is plain JSON, of which two fields leave as tokens.
+// The login. Its handlers return plain JSON; `SignResponse` replaces two of its fields by tokens.
 import { Public, SignResponse } from '@latchkey/nestjs';
 import type { Signer } from '@latchkey/nestjs/signing';
 import { keysToSign, type Login } from '@latchkey-apps/friends';
@@ -15,7 +15,10 @@ import {
 import { JsonBody } from './json-body.interceptor.ts';
 import { LOGIN } from './tokens.ts';
 
-/** Makes the controller: a decorator needs its signer before anything is injected. */
+/**
+ * Creates the controller. It is a function, because the decorator needs the signer before Nest
+ * injects anything.
+ */
 export function loginController(signer: Signer): Type {
   @Public()
   @SignResponse({ signer, keysToSign })

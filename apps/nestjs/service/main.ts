@@ -1,4 +1,5 @@
-// Friends and messages on Nest: a port, and a graceful stop.
+// Starts the friends and messages service on Nest and stops it gracefully. The routes are in the
+// controllers.
 import { createSample, onStop, readSettings } from '@latchkey-apps/friends';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -8,8 +9,8 @@ const settings = readSettings();
 const { host, port } = settings;
 const sample = await createSample(settings);
 const app = await NestFactory.create<NestExpressApplication>(createAppModule(sample), {
-  // Bodies are read by the routes that have one, behind the guard: nobody unknown makes us read
-  // one.
+  // JsonBody reads bodies after the guard, so that the service reads no body of an unauthenticated
+  // request.
   bodyParser: false,
   logger: ['error', 'warn'],
 });
@@ -20,7 +21,7 @@ const address = app.getHttpServer().address();
 sample.listening(`http://${host}:${typeof address === 'object' ? address?.port : port}`);
 
 onStop(async () => {
-  // Requests under way are answered; connections that only wait are let go.
+  // Requests in progress are answered; idle connections are closed.
   await app.close();
   await sample.close();
 });

@@ -1,10 +1,11 @@
-// What is injected by name: no metadata of types is needed anywhere.
+// Injection tokens. With them, Nest needs no type metadata. The services themselves are in
+// apps/friends.
 
-/** Friendships, and the tokens that say so. */
+/** The friends and their friend tokens. */
 export const FRIENDS = Symbol('FRIENDS');
 
-/** Messages, sent if the friends service agrees. */
+/** Sends messages between friends. */
 export const MESSAGES = Symbol('MESSAGES');
 
-/** Logins, and what they answer with. */
+/** Answers logins and refreshes. */
 export const LOGIN = Symbol('LOGIN');

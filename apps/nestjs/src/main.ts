@@ -1,12 +1,12 @@
-// Compiles the service and runs it: Node strips types by itself, and knows no decorators. Nothing
-// else is written here.
+// Compiles the service and runs it, because Node strips types but does not support decorators. The
+// service is in ../service.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const home = fileURLToPath(new URL('..', import.meta.url));
 const compiler = join(dirname(fileURLToPath(import.meta.resolve('typescript/package.json'))), 'bin/tsc');
-// Each file by itself, which takes a moment; types are checked by the tests.
+// Compiles each file alone, which is fast; a test checks the types.
 const transpile = ['--noEmit', 'false', '--noCheck', '--noResolve', '--rootDir', 'service'];
 
 console.log('compiling …');
