@@ -1,4 +1,4 @@
-// `pnpm bench NAME`: speed, as ratios within one run. Measures nothing itself.
+// `pnpm bench NAME`: measures speed, as ratios within one run. No measurement is here.
 import { runFigures } from '@latchkey/test-kit/run-figures';
 import { guard } from './guard/run.ts';
 import { signing } from './signing/run.ts';
@@ -13,5 +13,5 @@ const missed = await runFigures(
     ['--quick', (given: readonly string[]) => speed(['--quick', ...given])],
   ]),
 );
-// The guard is a check: there, a missed goal is a failure.
+// The guard is a check, so a missed goal sets the exit code.
 if (process.argv[2] === 'guard' && missed !== 0) process.exitCode = 1;

@@ -1,17 +1,19 @@
-// Instructions of one cached verification, counted by the processor: the same on a busy machine as
-// on a quiet one. Needs Linux's perf, and a machine that lets it count; most virtual ones do not.
+// Counts the processor's instructions of one cached verification. Other load on the machine does
+// not change this number. Needs Linux's perf and a machine with counters; most virtual machines
+// have none.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Figure } from '@latchkey/test-kit/figures';
 
-/** So many verifications are counted, beside a run with none. */
+/** The number of verifications to count. A run with none is subtracted. */
 const TIMES = 400_000;
 /**
- * What was counted when this was written was not: this is what a hit may cost at most, generously.
+ * A generous maximum for one cache hit. It does not come from a measurement, because the machine on
+ * which this was written could not count.
  */
 const MOST = 20_000;
 
-/** Counts. Where nobody can, that is said, and is no failure. */
+/** Counts the instructions. If the machine cannot count, the figure says so and is met. */
 export async function countInstructions(): Promise<Figure> {
   const [goal, figure] = ['instructions of one verification of a token seen before', `<= ${MOST}`];
   const [none, many] = [count(0), count(TIMES)];

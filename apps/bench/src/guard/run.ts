@@ -1,6 +1,6 @@
-// `pnpm guard`: whether the hot path has become slower, by ratios within one run that a busy
-// machine does not move, and by instructions where the processor counts them. A part of `pnpm
-// check`; the goals themselves are for `pnpm bench speed`.
+// `pnpm guard`: checks that the hot path has not become slower. It uses ratios within one run,
+// which other load on the machine does not change, and instructions if the processor can count
+// them. It is a part of `pnpm check`; `pnpm bench speed` checks the goals.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Figure } from '@latchkey/test-kit/figures';
 import { freshCopies, inTurn, race } from '../speed/rounds.ts';
@@ -8,12 +8,12 @@ import { countInstructions } from './instructions.ts';
 import { createScene } from './scene.ts';
 
 /**
- * Half of what was measured when this was written, so that it fails for a regression and not for a
- * neighbour.
+ * The least ratios: half of the values measured when this was written, so that a regression fails
+ * but other load on the machine does not.
  */
 const LEAST = { cached: 2.5, fresh: 0.12, malformed: 0.4 } as const;
 
-/** Runs in seconds. */
+/** Runs the guard, which takes seconds. */
 export async function guard(): Promise<readonly Figure[]> {
   const { key, tokens, cached, fresh } = await createScene();
   const bytes = tokens.map((token) => {
@@ -41,7 +41,7 @@ export async function guard(): Promise<readonly Figure[]> {
     const ratio = paces.ratio(id, 'node:crypto');
     return {
       id: `guard ${id}`,
-      goal: `${what}, by node:crypto's own HMAC-SHA256 of the same token`,
+      goal: `${what}, compared with node:crypto's own HMAC-SHA256 of the same token`,
       figure: `>= ${LEAST[id]} x`,
       measured: `${ratio.toFixed(2)} x (${paces.of(id).us.toFixed(2)} us)`,
       met: ratio >= LEAST[id],

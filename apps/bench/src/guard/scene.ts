@@ -1,10 +1,10 @@
-// One symmetric key, a thousand tokens of it, and the same authenticator with and without its
-// cache.
+// The input of the guard: one symmetric key, a thousand tokens, and an authenticator with and
+// without its cache. Nothing is measured here.
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { type Authenticator, createAuthenticator, createMemoryStore } from '@latchkey/core';
 import { createSigner, generateJwk } from '@latchkey/core/signing';
 
-/** What the guard works with. */
+/** The input of the guard. */
 export interface Scene {
   readonly key: KeyObject;
   readonly tokens: readonly string[];
@@ -15,7 +15,10 @@ export interface Scene {
 const ISSUER = 'https://issuer.example';
 const AUDIENCE = 'https://api.example';
 
-/** Sets it. HS256, whose signature costs least: what is around it weighs most. */
+/**
+ * Creates the input. HS256 has the cheapest signature, so the rest of the verification has the
+ * largest share.
+ */
 export async function createScene(): Promise<Scene> {
   const jwk = await generateJwk('HS256', 'bench');
   const secrets = createMemoryStore({ bench: { 'jwks.json': JSON.stringify({ keys: [jwk] }) } });

@@ -1,47 +1,47 @@
-// Who uses the services: logins at the signers in turn, and requests with their tokens, fresh and
-// older. Keeps count of all of it.
+// The clients of the services: they log in at each signer in turn, send requests with new and older
+// tokens, and count the results. They judge no figure.
 import { createSamples, type Samples, startLoad } from '@latchkey/test-kit/load';
 import type { Answer, Service } from './service.ts';
 import type { LoginReply } from './terms.ts';
 
-/** The tokens of one key that one signer made. Times are milliseconds since the epoch. */
+/** The tokens that one signer signed with one key. Times are milliseconds since the epoch. */
 export interface KeyUse {
   readonly kid: string;
   readonly signer: number;
   tokens: number;
-  /** When the first one was signed at the latest. */
+  /** The latest time at which the first token was signed. */
   firstEnded: number;
-  /** When the last one was begun to be signed at the earliest. */
+  /** The earliest time at which signing the last token began. */
   lastBegan: number;
 }
 
-/** What came of it. */
+/** The results. */
 export interface Count {
   readonly logins: number;
   readonly requests: number;
-  /** Requests with a token a second. */
+  /** Requests with a token per second. */
   readonly perSecond: number;
   readonly failed: number;
-  /** `2 verifier 401 token_key_unknown at 23.1 s`, and so on; empty if nothing failed. */
+  /** `2 verifier 401 token_key_unknown at 23.1 s`, and so on; empty if no request failed. */
   readonly failures: string;
   readonly uses: readonly KeyUse[];
-  /** From a request with a token to its answer. */
+  /** The times from a request with a token to its answer. */
   readonly times: Samples;
 }
 
-/** Callers that are at work. */
+/** Running callers. */
 export interface Callers {
   stop(): Promise<Count>;
 }
 
 const LOGINS_PER_SECOND = 250;
-/** Beside the request that follows each login at once. */
+/** Requests with older tokens, in addition to the request right after each login. */
 const LATER_PER_SECOND = 750;
-/** Tokens are used that long; they live a little longer. */
+/** Tokens are used for this time, which is a little shorter than their lifetime. */
 const USED_FOR_MS = 8_000;
 
 /**
- * Starts the load: a thousand requests a second with a token, of which a quarter with a token that
+ * Starts the load: a thousand requests per second with a token. A quarter of them use a token that
  * has just been signed.
  */
 export async function startCallers(signers: readonly Service[], verifier: Service): Promise<Callers> {
@@ -70,7 +70,7 @@ export async function startCallers(signers: readonly Service[], verifier: Servic
     times.add(performance.now() - began);
   }
 
-  /** One of the last seconds' tokens. */
+  /** A token of the last seconds. */
   function older(): string {
     const picked = tokens[Math.floor(Math.random() * tokens.length)];
     const young = picked !== undefined && Date.now() - picked.at < USED_FOR_MS;

@@ -1,5 +1,5 @@
-// S5 to S7: two rotations and a retirement while a thousand requests a second are served. Two
-// signers over one directory, one verifier.
+// S5 to S7: two rotations and a retirement at a thousand requests per second. Two signers share one
+// directory; one verifier. The load is in callers.ts.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,16 +12,16 @@ import { type KeyUse, startCallers } from './callers.ts';
 import { type Service, startService } from './service.ts';
 import { AUDIENCE, ISSUER, SECRET } from './terms.ts';
 
-/**
- * The first switch falls where the verifier has not looked again since; the second one where it
- * has.
- */
+/** The first key change comes before the verifier's next refresh; the second one comes after it. */
 const ROTATE_AT_MS = [3_000, 60_000] as const;
-/** Too early: it is then that the signer says when it can be. */
+/**
+ * The time of the first retirement, which is too early; the signer then answers when it is
+ * possible.
+ */
 const RETIRE_AT_MS = 85_000;
 /**
- * A verifier looks again after 48 s at the latest, where it is told to keep keys for a shorter time
- * than the 60 s that it does.
+ * A verifier refreshes after 48 s at the latest if the source asks for a lifetime below its minimum
+ * of 60 s.
  */
 const REFUSED_WITHIN_MS = 60_000;
 
@@ -31,13 +31,13 @@ interface Scene {
   readonly first: RotatedKey;
   /** The signer that rotates. */
   readonly rotating: Service;
-  /** The signer that does not, and that the verifier asks for keys. */
+  /** The signer that does not rotate. The verifier gets its keys from this one. */
   readonly following: Service;
   readonly verifier: Service;
   readonly progress: Progress;
 }
 
-/** Runs for about two minutes, by the real clock. */
+/** Runs for about two minutes, on the real clock. */
 export async function rotationUnderLoad(progress: Progress): Promise<readonly Figure[]> {
   const directory = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
   const services: Service[] = [];
@@ -49,8 +49,8 @@ export async function rotationUnderLoad(progress: Progress): Promise<readonly Fi
   try {
     const rotating = await start('signing-process.ts', directory);
     const first = await move<RotatedKey>(rotating, 'rotate');
-    // The verifier asks the signer that does not rotate: what one has written, the other has to
-    // publish.
+    // The verifier asks the signer that does not rotate, so that this signer must publish the keys
+    // that the other one writes.
     const following = await start('signing-process.ts', directory);
     const verifier = await start('verifying-process.ts', `${following.url}/.well-known/jwks.json`);
     return await run({ directory, first, rotating, following, verifier, progress });
@@ -77,25 +77,27 @@ async function run({
     await until(ms);
     const key = await move<RotatedKey>(rotating, 'rotate');
     keys.push(key);
-    progress.note(`rotated: ${key.kid} signs from ${at((key.signsFrom ?? 0) * 1000)}`);
+    progress.note(`rotated: key ${key.kid} signs from ${at((key.signsFrom ?? 0) * 1000)}`);
   }
   await until(RETIRE_AT_MS);
   const early = await move<RetiredKeys>(rotating, 'retire');
   const safeAt = 1000 * (early.kept.find(({ kid }) => kid === first.kid)?.safeToDropAt ?? Number.NaN);
-  progress.note(`retired too early: dropped ${early.dropped.length}; the first key can be at ${at(safeAt)}`);
+  progress.note(
+    `retired too early: dropped ${early.dropped.length}; the first key can be dropped at ${at(safeAt)}`,
+  );
   await until(safeAt - began + 1_000);
   const oldToken = await signedByOldKey(directory, first.kid ?? '');
   const before = await verifier.get('/friends', oldToken);
   const retired = await move<RetiredKeys>(rotating, 'retire');
   const retiredAt = Date.now();
-  progress.note(`retired: dropped ${retired.dropped.join(', ')}; the verifier looks again within 48 s`);
+  progress.note(`retired: dropped ${retired.dropped.join(', ')}; the verifier refreshes within 48 s`);
   let after = before;
   while (after.status === 200 && Date.now() - retiredAt < REFUSED_WITHIN_MS) {
     await sleep(100);
     after = await verifier.get('/friends', oldToken);
   }
   const refusedAfterMs = Date.now() - retiredAt;
-  // New tokens have to pass after that, too.
+  // New tokens must still pass after that.
   await sleep(2_000);
   const count = await callers.stop();
   const fetches = [rotating, following].map(
@@ -116,15 +118,15 @@ async function run({
     {
       id: 'S5',
       goal: 'rotation under load',
-      figure: '0 failed in two rotations and a retirement, by 2 signers over one directory',
+      figure: '0 failures in two rotations and a retirement, with 2 signers over one directory',
       measured: `${count.failed} of ${count.requests} requests and ${count.logins} logins failed${count.failed === 0 ? '' : ` (${count.failures})`}; ${count.perSecond.toFixed(0)} requests/s for ${at(Date.now())}, p99 ${duration(p99)}; published 20 s ahead; ${asked.length + astray.length} fetches of the JWK Set by the verifier, at ${asked.map(at).join(', ')}, from the signer that does not rotate (the last is for the key that was dropped)`,
       met: count.failed === 0,
     },
     {
       id: 'S6',
-      goal: 'keys take turns',
-      figure: 'every signer over the secret at the same moment: 0 tokens out of turn',
-      measured: `${outside.length} of ${count.uses.length} uses of a key by a signer out of turn; first tokens of the new keys ${lates.map((ms) => ms.map((late) => `${late} ms`).join(' and ')).join(', then ')} after their time; tokens by key and signer: ${keys
+      goal: 'change of keys',
+      figure: 'all signers over the secret change keys at the same time: 0 tokens of a wrong key',
+      measured: `${outside.length} of ${count.uses.length} uses of a key by a signer at a wrong time; first tokens of the new keys ${lates.map((ms) => ms.map((late) => `${late} ms`).join(' and ')).join(', then ')} after their time; tokens by key and signer: ${keys
         .map(({ kid }) =>
           count.uses
             .filter((use) => use.kid === kid)
@@ -137,7 +139,7 @@ async function run({
     {
       id: 'S7',
       goal: 'retirement',
-      figure: 'the old key is refused when its last token has expired; others pass',
+      figure: 'the old key is refused when its last token has expired; other keys pass',
       measured: `token of the first key, signed anew: ${before.status} before retire(), ${after.status} ${code} ${duration(refusedAfterMs)} after it, by the verifier's own refresh; dropped ${early.dropped.length} too early, then ${retired.dropped.length}, kept ${retired.kept.length} until later; ${count.failed} others failed`,
       met:
         before.status === 200 &&
@@ -157,7 +159,7 @@ async function move<T>(signer: Service, name: 'rotate' | 'retire'): Promise<T> {
   return body as T;
 }
 
-/** What somebody can still make who took a copy of the key. */
+/** A token that an attacker with a copy of the old key could sign. */
 async function signedByOldKey(directory: string, kid: RotatedKey['kid']): Promise<string> {
   const { keys } = JSON.parse(await readFile(join(directory, SECRET.name, SECRET.key), 'utf8')) as JwkSet;
   const copy = keys.filter((key) => key.kid === kid).map(({ exp: _, ...key }) => key);
@@ -165,7 +167,7 @@ async function signedByOldKey(directory: string, kid: RotatedKey['kid']): Promis
   return thief.sign({ sub: 'mallory' });
 }
 
-/** Uses of a key before its time, or after that of the next one. */
+/** The uses of a key before its own time or after the time of the next key. */
 function outOfTurn(
   uses: readonly KeyUse[],
   key: RotatedKey,

@@ -1,33 +1,39 @@
-// Throughput side by side: contestants in turn, round by round, so that the machine's noise hits
-// all. Knows nothing of signing.
+// Compares throughput: contestants run in turn, round by round, so that the machine's noise affects
+// all of them. It does not know signing.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { median } from '@latchkey/test-kit/load';
 
-/** Somebody who does the same work as the others. */
+/** One of the implementations that do the same work. */
 export interface Contestant {
   readonly name: string;
-  /** Does it so many times. */
+  /** Does the work this many times. */
   run(times: number): unknown;
 }
 
-/** How a contestant fared. */
+/** The result of a contestant. */
 export interface Pace {
   readonly perSecond: number;
-  /** Its throughput by that of the first contestant in the same round: the median of the rounds. */
+  /**
+   * Its throughput divided by that of the first contestant in the same round: the median of the
+   * rounds.
+   */
   readonly ratio: number;
 }
 
-/** How often each has its turn. */
+/** The number of turns of each contestant. */
 export const ROUNDS = 15;
 const SLICE_MS = 100;
 
-/** Lets all run in turn. @returns what tells how one of them fared, by name */
+/**
+ * Runs all contestants in turn.
+ * @returns a function that gives a contestant's result by its name
+ */
 export async function race(contestants: readonly Contestant[]): Promise<(name: string) => Pace> {
   const lanes: { readonly contestant: Contestant; readonly times: number; readonly paces: number[] }[] = [];
   for (const contestant of contestants)
     lanes.push({ contestant, times: await timesIn(contestant), paces: [] });
   for (let round = 0; round < ROUNDS; round++) {
-    // Nobody is always the one after the slowest.
+    // The order changes, so that no contestant always runs after the slowest one.
     for (let turn = 0; turn < lanes.length; turn++) {
       const lane = lanes[(round + turn) % lanes.length];
       lane?.paces.push(await pace(lane.contestant, lane.times));
@@ -41,7 +47,7 @@ export async function race(contestants: readonly Contestant[]): Promise<(name: s
   };
 }
 
-/** How often it fits into a slice, once it is warm. */
+/** How many times the work fits into a slice after warming up. */
 async function timesIn(contestant: Contestant): Promise<number> {
   for (let times = 16; ; times *= 2) {
     const perSecond = await pace(contestant, times);
@@ -51,7 +57,7 @@ async function timesIn(contestant: Contestant): Promise<number> {
 }
 
 async function pace({ run }: Contestant, times: number): Promise<number> {
-  // What the one before has left behind is not this one's.
+  // Collects the garbage of the previous contestant first.
   globalThis.gc?.();
   await nextTurn();
   const began = performance.now();

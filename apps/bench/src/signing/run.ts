@@ -1,11 +1,12 @@
-// `pnpm bench signing`: what runs when. The one after the other: both want the whole machine.
+// `pnpm bench signing`: runs the scenarios one after the other, because each needs the whole
+// machine. No measurement is here.
 
 import type { Figure } from '@latchkey/test-kit/figures';
 import { startProgress } from '@latchkey/test-kit/progress';
 import { rotationUnderLoad } from './rotation.ts';
 import { throughput } from './throughput.ts';
 
-/** Runs all scenarios, in about three minutes. Rejects only if the run itself breaks. */
+/** Runs all scenarios, in about three minutes. Rejects only if a scenario cannot run. */
 export async function signing(): Promise<readonly Figure[]> {
   const progress = startProgress();
   try {

@@ -1,16 +1,17 @@
-// The measured process's end of a service: starts it, asks it, ends it.
+// Controls a service from the measuring process: starts it, sends requests, ends it. The service
+// itself runs in another process.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
-/** What a service answers with. */
+/** The answer of a service. */
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
 }
 
-/** A service that listens. */
+/** A running service. */
 export interface Service {
   readonly url: string;
   get(path: string, token?: string): Promise<Answer>;

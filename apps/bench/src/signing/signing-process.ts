@@ -1,5 +1,5 @@
-// A signing service, a process of its own: a login, the public keys, and the two moves of a
-// rotation. Several share one directory.
+// A signing service in its own process: a login, the public keys, and routes that rotate and retire
+// keys. Several such services share one directory.
 import { createServer, type IncomingMessage } from 'node:http';
 import { createDirectoryStore } from '@latchkey/core';
 import { createSigner } from '@latchkey/core/signing';
@@ -25,7 +25,7 @@ const signer = createSigner({
   publishAhead: PUBLISH_AHEAD,
   maxStale: MAX_STALE,
 });
-/** When somebody asked for the public keys: milliseconds since the epoch. */
+/** The times of requests for the public keys, in milliseconds since the epoch. */
 const fetches: number[] = [];
 
 const routes = new Map<string, (request: IncomingMessage) => Promise<unknown>>([

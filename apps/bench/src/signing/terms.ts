@@ -1,6 +1,6 @@
-// What the services of the rotation have agreed on, and how long things take in it.
+// The names and durations that the services of the rotation share. No code is here.
 
-/** Whose tokens they are, and whom they are for. */
+/** The issuer and the audience of the tokens. */
 export const ISSUER = 'urn:bench:login';
 export const AUDIENCE = 'urn:bench:friends';
 
@@ -10,10 +10,13 @@ export const SECRET = { name: 'signing', key: 'jwks.json' } as const;
 /** How long a key is published before it signs. */
 export const PUBLISH_AHEAD = '20s';
 export const TOKEN_LIFETIME = '10s';
-/** Short, because a key is kept that much longer. */
+/** Short, because a key is kept longer by this time. */
 export const MAX_STALE = '1s';
 
-/** What a login answers with. Times are milliseconds since the epoch, around the signing. */
+/**
+ * The answer of a login. The times are before and after the signing, in milliseconds since the
+ * epoch.
+ */
 export interface LoginReply {
   readonly access_token: string;
   readonly began: number;

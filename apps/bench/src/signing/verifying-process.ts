@@ -1,5 +1,5 @@
-// A service that takes the tokens, a process of its own: it knows no more of the signers than the
-// URL of their public keys.
+// A service that verifies the tokens, in its own process. It knows only the URL of the signers'
+// public keys.
 import { createServer } from 'node:http';
 import { createAuthenticator, isAuthError } from '@latchkey/core';
 import { listen } from './listen.ts';

@@ -1,5 +1,5 @@
-// The chart of a run: requests a second, a bar for each service, all on one scale. SVG, written by
-// hand.
+// Draws the chart of a run as SVG: requests per second, one bar for each service, all on one scale.
+// Nothing is measured here.
 import type { Machine } from './machine.ts';
 import type { SpeedOptions } from './options.ts';
 import type { Bar, BarGroup } from './outcome.ts';
@@ -16,7 +16,7 @@ const COLOURS = {
   existing: { seen: '#5b7fb9', unseen: '#adc0de' },
 } as const satisfies Record<Bar['kind'], Record<'seen' | 'unseen', string>>;
 
-/** Draws it. Titles say what is not to be seen from bars. */
+/** Draws the chart. The titles say what the bars do not show. */
 export function drawChart(
   groups: readonly BarGroup[],
   { cpu, cores, node, packages }: Machine,
@@ -31,12 +31,12 @@ export function drawChart(
     lines.push(`<text x="${x}" y="${y}" ${style}>${escaped(value)}</text>`);
 
   y += 12;
-  text(MARGIN, 'class="title"', `Requests a second, RS256${pace === 'full' ? '' : ` (a ${pace} run)`}`);
+  text(MARGIN, 'class="title"', `Requests per second, RS256${pace === 'full' ? '' : ` (a ${pace} run)`}`);
   y += ROW;
   text(
     MARGIN,
     'class="note"',
-    'One server process each; bare: a middleware that does nothing. Tokens seen before; pale: never seen, where that makes a difference.',
+    'One server process each; bare: a middleware that does nothing. Dark: tokens seen before; pale: new tokens, if that makes a difference.',
   );
   y += 12;
   for (const { title, rows } of drawn) {
@@ -61,7 +61,7 @@ export function drawChart(
     y += 15;
   }
   const height = y + MARGIN - 15;
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Requests a second, by framework">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Requests per second, by framework">
 <style>
 text { font: 13px system-ui, sans-serif; fill: #24292f }
 .title { font-size: 17px; font-weight: 600 }

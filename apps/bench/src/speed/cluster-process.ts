@@ -1,10 +1,10 @@
-// A service of several workers over one port, as node:cluster makes it. The first process only
-// starts them and tells where they listen.
+// A service of several workers on one port, with node:cluster. The primary process only starts the
+// workers and sends their URL to its parent.
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
 import { createAuthenticator, isAuthError } from '@latchkey/core';
 
-/** What it is told. */
+/** The settings of the service. */
 export interface ClusterTerms {
   readonly audience: string;
   readonly keySets: readonly { readonly issuer: string; readonly jwksUrl: string }[];
@@ -42,6 +42,6 @@ function serve({ audience, keySets }: ClusterTerms): void {
     }
   });
   server.keepAliveTimeout = 600_000;
-  // The same port for all: node:cluster sees to that.
+  // node:cluster gives all workers the same port.
   server.listen(0, '127.0.0.1');
 }

@@ -1,5 +1,5 @@
-// The part `cluster`: one worker beside two, under the same load. What each fetches, and what the
-// second one adds.
+// The part `cluster`: compares one worker with two under the same load: the key fetches of each
+// worker, and the throughput that the second one adds.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
@@ -16,17 +16,18 @@ import { AUDIENCE, ROUTE } from './terms.ts';
 
 const ISSUERS = ['https://a.example.com/', 'https://b.example.com/', 'https://c.example.com/'];
 const WORKERS = [1, 2] as const;
-/** The load client takes its part of the cores as well. */
+/** The least gain. It is below 2 because the load client uses the same cores. */
 const LEAST = 1.3;
 
 /** Measures one worker and two in turn. */
 export async function scalingOut(options: SpeedOptions, progress: Progress): Promise<Outcome> {
   progress.phase('cluster: tokens');
   const decks = ISSUERS.map((issuer) => createDeck('ES256', { issuer }));
-  // As many of each issuer: every worker has its own cache, and sees its part of them only.
+  // The same number of tokens for each issuer. Every worker has its own cache and sees only its
+  // part of the tokens.
   const lists = await Promise.all(decks.map((deck) => deck.tokens(options.newTokens)));
   const client = createClient((command) => command);
-  // New ones: what a worker does is to be more than what the client does.
+  // New tokens, so that a worker has more work than the client.
   const rotation = client.rotation(
     lists[0]?.flatMap((_, index) => lists.map((list) => list[index] ?? '')) ?? [],
   );
@@ -43,7 +44,7 @@ export async function scalingOut(options: SpeedOptions, progress: Progress): Pro
           options.httpSeconds,
         );
         one.at += requests + 64;
-        // The first is to warm up.
+        // The first round only warms up.
         if (round >= 0) one.paces.push(perSecond);
       }
     }
@@ -55,13 +56,13 @@ export async function scalingOut(options: SpeedOptions, progress: Progress): Pro
       findings: [
         {
           goal: 'scaling out: key fetches',
-          figure: 'each JWK Set is fetched once per worker and no more',
+          figure: 'each worker fetches each JWK Set exactly once',
           measured: `${fetches.join('; ')} fetches of the JWK Sets of ${ISSUERS.length} issuers, under load over all workers`,
           met: clusters.every(({ workers, fetched }) => fetched().every((count) => count === workers)),
         },
         {
           goal: 'scaling out: throughput',
-          figure: `grows with the workers: two do >= ${LEAST} x of one`,
+          figure: `grows with the workers: two workers do >= ${LEAST} x of one`,
           measured: `${ratio.toFixed(2)} x: ${clusters.map(({ workers, paces }) => `${workers} worker(s) ${Math.round(median(paces))}/s`).join(', ')}; ES256, new tokens, plain node:http, ${client.name} on the same ${availableParallelism()} cores; medians of ${options.httpRounds} rounds of ${options.httpSeconds} s in turn`,
           met: ratio >= LEAST,
         },
@@ -78,9 +79,9 @@ interface Cluster {
   readonly workers: number;
   readonly origin: string;
   readonly paces: number[];
-  /** The token to go on with. */
+  /** The index of the next token. */
   at: number;
-  /** How often each JWK Set was asked for. */
+  /** The number of requests for each JWK Set. */
   fetched(): readonly number[];
   stop(): Promise<void>;
 }

@@ -1,5 +1,5 @@
-// One key and tokens by it, made here by node:crypto: thousands in seconds, all with the same
-// claims but for their id.
+// One key and its tokens, signed by node:crypto: thousands in seconds, with the same claims except
+// `jti`. Nothing is verified here.
 import {
   createHmac,
   createPublicKey,
@@ -17,15 +17,15 @@ import { type Algorithm, AUDIENCE, ISSUER, SCOPE } from './terms.ts';
 export interface Deck {
   readonly algorithm: Algorithm;
   readonly kid: string;
-  /** What a JWK Set has of the key; of a symmetric key all of it. */
+  /** The key as in a JWK Set. A symmetric key is complete. */
   readonly jwk: JsonObject;
-  /** What verifies: the public key, or the secret. */
+  /** The key that verifies: the public key or the secret. */
   readonly key: KeyObject;
-  /** PEM; of a symmetric key the secret as text. */
+  /** The public key in PEM, or the symmetric secret as text. */
   readonly text: string;
-  /** Good for a day. The first so many: asked again, the same ones. */
+  /** The first `count` tokens, valid for a day. Every call gives the same ones. */
   tokens(count: number): Promise<readonly string[]>;
-  /** As many as asked for, made anew, with these claims instead. */
+  /** Signs `count` new tokens with these claims in place of the defaults. */
   mint(count: number, claims: JsonObject): Promise<readonly string[]>;
 }
 
@@ -33,15 +33,15 @@ type Sign = (input: Buffer) => Promise<Buffer>;
 
 const DAY = 86_400;
 
-/** What makes a deck another one. */
+/** The options of a deck. */
 export interface DeckOptions {
-  /** Default: that of the terms. */
+  /** Default: the issuer of the terms. */
   readonly issuer?: string;
   /** Default: a random one. */
   readonly kid?: string;
 }
 
-/** Makes a key. RSA has 2048 bits, as nearly every provider's has. */
+/** Creates a key. RSA keys have 2048 bits, as at nearly every provider. */
 export function createDeck(
   algorithm: Algorithm,
   { issuer = ISSUER, kid = randomUUID() }: DeckOptions = {},
@@ -58,7 +58,7 @@ export function createDeck(
       const input = `${header}.${encode(all)}`;
       tokens.push(`${input}.${(await signBytes(Buffer.from(input))).toString('base64url')}`);
     };
-    // As many at a time as the thread pool has use for.
+    // Signs as many tokens concurrently as the thread pool can use.
     let left = count;
     const worker = async () => {
       while (left-- > 0) await one();
@@ -81,7 +81,7 @@ export function createDeck(
   };
 }
 
-/** What an access token of a provider usually says. */
+/** The usual claims of a provider's access token. */
 function commonClaims(issuer: string): JsonObject {
   return {
     iss: issuer,
@@ -93,7 +93,7 @@ function commonClaims(issuer: string): JsonObject {
   };
 }
 
-/** Makes one character of the signature another one, and keeps it canonical. */
+/** Changes one character of the signature, which stays canonical base64url. */
 export function withWrongSignature(token: string): string {
   const at = token.lastIndexOf('.') + 20;
   return `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`;

@@ -1,9 +1,10 @@
-// Where a run was made, and of what: figures without it say nothing.
+// Describes the machine and the versions of a run, without which its figures mean nothing. It
+// measures nothing.
 import { readFileSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 
-/** The machine, and the versions that ran on it. */
+/** The machine and the versions that ran on it. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -37,7 +38,7 @@ const PACKAGES = [
   'autocannon',
 ];
 
-/** Looks at this machine. */
+/** Describes this machine. */
 export function describeMachine(): Machine {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',

@@ -1,10 +1,10 @@
-// The report of a run as Markdown. Only text.
+// Formats the report of a run as Markdown. It does not write files.
 import { type Figure, formatTable } from '@latchkey/test-kit/figures';
 import type { Machine } from './machine.ts';
 import type { SpeedOptions } from './options.ts';
 import type { Measurements } from './outcome.ts';
 
-/** Lays everything out: where it was measured, the goals, and all numbers. */
+/** Formats the whole report: the machine, the goals, and all numbers. */
 export function formatReport(
   figures: readonly Figure[],
   measurements: readonly Measurements[],
@@ -15,7 +15,7 @@ export function formatReport(
   const kind =
     pace === 'full'
       ? ''
-      : `\n\n**A ${pace} run: its measurements are ${pace === 'quick' ? 'short' : 'worth nothing'}.**`;
+      : `\n\n**A ${pace} run: its measurements are ${pace === 'quick' ? 'short' : 'meaningless'}.**`;
   const command = `pnpm bench speed ${[...parts, ...(pace === 'full' ? [] : [`--${pace}`])].join(' ')} --write`;
   const missed = figures.filter(({ met }) => !met).length;
   return `# Speed
@@ -28,13 +28,13 @@ Written by \`${command}\`, ${new Date().toISOString().slice(0, 10)}.${kind}
 
 ## Goals
 
-${figures.length - missed} met, ${missed} missed. Each ratio is of one run: the contestants take turns.
+${figures.length - missed} met, ${missed} missed. Both values of a ratio are from the same run, in which the contestants take turns.
 
 ${formatTable(figures)}
 ${measurements.map(section).join('')}`;
 }
 
-/** The same for a terminal. */
+/** Formats the measurements for a terminal. */
 export function formatMeasurements(measurements: readonly Measurements[]): string {
   return measurements.map(section).join('');
 }

@@ -1,10 +1,10 @@
-// The process whose heap is measured: a service meets so many tokens that it has never seen, good
-// ones and bad ones, and tells how it grew.
+// The process whose heap is measured: it verifies many new tokens, valid and invalid, and reports
+// the growth of its heap. The goal is in memory.ts.
 import { createHmac, randomBytes } from 'node:crypto';
 import { createAuthenticator, createMemoryStore, isAuthError } from '@latchkey/core';
 import { AUDIENCE, ISSUER } from './terms.ts';
 
-/** What it tells. MiB, after collection. */
+/** The report of the process. MiB, after garbage collection. */
 export interface Grown {
   readonly baseline: number;
   readonly afterValid: number;
@@ -24,7 +24,10 @@ const now = Math.floor(Date.now() / 1000);
 const good = { iss: ISSUER, aud: AUDIENCE, sub: 'alice', iat: now, exp: now + 86_400, roles: ['role_a'] };
 const header = { alg: 'HS256', typ: 'JWT', kid: 'key' };
 
-/** Bad tokens, no two alike, in each part that might be kept. */
+/**
+ * Kinds of invalid tokens. Each differs in a part that the service might keep; no two tokens are
+ * equal.
+ */
 const BAD: readonly ((id: string) => string)[] = [
   (id) => token(header, { ...good, jti: id }, randomBytes(32)),
   (id) => token(header, { ...good, jti: id, exp: now - 3_600 }),
@@ -53,7 +56,7 @@ process.disconnect?.();
 async function meet(times: number, from: number): Promise<void> {
   for (let number = from; number < from + times; number++) {
     const one = token(header, { ...good, jti: `valid-${number}` });
-    // Kept the second time.
+    // The cache keeps a token from its second verification on.
     await authenticator.verify(one);
     await authenticator.verify(one);
   }
@@ -82,7 +85,7 @@ function encode(part: object): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url');
 }
 
-/** Collected twice, with time between for what is let go of late. */
+/** Collects garbage twice, with a pause for objects that are released late. */
 async function heap(): Promise<number> {
   for (let round = 0; round < 2; round++) {
     globalThis.gc?.();

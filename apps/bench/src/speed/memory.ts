@@ -1,5 +1,5 @@
-// The part `memory`: what is left on the heap of a process that has met a million good tokens and a
-// million bad ones.
+// The part `memory`: the heap of a process after a million valid and a million invalid tokens. The
+// process is in memory-process.ts.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Progress } from '@latchkey/test-kit/progress';
@@ -11,7 +11,7 @@ const MOST_MIB = 32;
 
 /** Measures one process. */
 export async function remembering({ memoryTokens }: SpeedOptions, progress: Progress): Promise<Outcome> {
-  progress.phase(`memory: ${memoryTokens} good tokens and ${memoryTokens} bad ones`);
+  progress.phase(`memory: ${memoryTokens} valid and ${memoryTokens} invalid tokens`);
   const { baseline, afterValid, afterInvalid, rss } = await grow(memoryTokens);
   const most = Math.max(afterValid, afterInvalid) - baseline;
   return {
@@ -19,7 +19,7 @@ export async function remembering({ memoryTokens }: SpeedOptions, progress: Prog
       {
         goal: 'memory (R13)',
         figure: `${memoryTokens} unique valid and as many unique invalid tokens: heap after collection <= baseline + ${MOST_MIB} MB`,
-        measured: `${mib(afterValid - baseline)} more than the baseline of ${baseline.toFixed(1)} MiB after the valid ones, ${mib(afterInvalid - baseline)} after the invalid ones too (nine kinds); resident ${rss.toFixed(0)} MiB`,
+        measured: `${mib(afterValid - baseline)} more than the baseline of ${baseline.toFixed(1)} MiB after the valid ones, ${mib(afterInvalid - baseline)} after the invalid ones as well (nine kinds); resident ${rss.toFixed(0)} MiB`,
         met: most <= MOST_MIB,
       },
     ],

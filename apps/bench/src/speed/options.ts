@@ -1,31 +1,32 @@
-// What `pnpm bench speed` is asked for, and how long each measurement then takes. Runs nothing.
+// Reads the arguments of `pnpm bench speed` and sets the length of each measurement. Nothing runs
+// here.
 import { parseArgs } from 'node:util';
 
 /** The parts, in the order in which they run. */
 const PARTS = ['http', 'verify', 'rejected', 'rules', 'selection', 'memory', 'start', 'cluster'] as const;
 export type Part = (typeof PARTS)[number];
 
-/** How a run is made. */
+/** The options of a run. */
 export interface SpeedOptions {
   readonly parts: readonly Part[];
   readonly pace: 'full' | 'quick' | 'smoke';
-  /** Leaves the report and the chart in `results`. */
+  /** Writes the report and the chart to `results`. */
   readonly write: boolean;
-  /** How often everybody has a turn under HTTP load, and for how many whole seconds. */
+  /** The number of turns of each contestant under HTTP load, and the whole seconds of a turn. */
   readonly httpRounds: number;
   readonly httpSeconds: number;
-  /** How often everybody has a turn in this process, and for how long. */
+  /** The number of turns of each contestant in this process, and the milliseconds of a turn. */
   readonly rounds: number;
   readonly sliceMs: number;
-  /** So many tokens are in rotation that nobody has seen before: more than any cache keeps. */
+  /** The number of new tokens in rotation. It is larger than every cache. */
   readonly newTokens: number;
-  /** How many tokens the memory is measured over, of each kind. */
+  /** The number of tokens for the memory, valid and invalid each. */
   readonly memoryTokens: number;
-  /** How many fresh processes import each adapter. */
+  /** The number of new processes that import each adapter. */
   readonly starts: number;
 }
 
-/** Within two minutes. */
+/** These parts take two minutes. */
 const QUICK_PARTS: readonly Part[] = ['http', 'verify', 'rules'];
 
 const PACES = {
@@ -47,7 +48,7 @@ const PACES = {
     memoryTokens: 100_000,
     starts: 5,
   },
-  // Whether everything runs. What is measured means nothing.
+  // Only checks that everything runs. The measurements mean nothing.
   smoke: {
     httpRounds: 1,
     httpSeconds: 1,
@@ -61,7 +62,7 @@ const PACES = {
 
 const USAGE = `pnpm bench speed [PART…] [--quick | --smoke] [--rounds=N] [--write], where PART is one of: ${PARTS.join(', ')}`;
 
-/** Reads what stands after the name of the bench. @throws Error for anything else */
+/** Reads the arguments after the name of the bench. @throws Error for an unknown argument */
 export function readSpeedOptions(given: readonly string[]): SpeedOptions {
   const { values, positionals } = parseArgs({
     args: [...given],

@@ -1,11 +1,11 @@
-// What a part of the run hands back: figures against the goals, everything that was measured, and
-// bars for the chart.
+// The types of a part's result: figures for the goals, all measurements, and bars for the chart. No
+// code is here.
 import type { Figure } from '@latchkey/test-kit/figures';
 
-/** Everything that was measured of one kind, for the report. */
+/** All measurements of one kind, for the report. */
 export interface Measurements {
   readonly title: string;
-  /** What was done, in a sentence. */
+  /** The method, in a sentence. */
   readonly about: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -17,19 +17,19 @@ export interface BarGroup {
   readonly bars: readonly Bar[];
 }
 
-/** One service's bar: requests a second. */
+/** The bar of one service: requests per second. */
 export interface Bar {
   readonly label: string;
   readonly kind: 'bare' | 'latchkey' | 'existing';
   readonly seen: number;
-  /** Undefined where it was not measured, or makes no difference. */
+  /** Undefined if it was not measured or makes no difference. */
   readonly unseen: number | undefined;
 }
 
-/** A figure that has no number yet. */
+/** A figure that has no id yet. */
 export type Finding = Omit<Figure, 'id'>;
 
-/** What a part found out. */
+/** The result of a part. */
 export interface Outcome {
   readonly findings: readonly Finding[];
   readonly measurements: readonly Measurements[];

@@ -1,5 +1,5 @@
-// The part `rejected`: what it costs to refuse a token, beside accepting a new one. Each kind of
-// bad token in as many copies as there are good.
+// The part `rejected`: the cost of refusing a token, compared with accepting a new one. There are
+// as many tokens of each invalid kind as valid ones.
 import { isAuthError } from '@latchkey/core';
 import type { Progress } from '@latchkey/test-kit/progress';
 import { type Deck, withWrongSignature } from './deck.ts';
@@ -11,17 +11,17 @@ import { authenticatorOf, LATCHKEY, latchkey } from './verifiers.ts';
 
 const WRONG_SIGNATURE = 'wrong signature';
 const EXPIRED = 'expired';
-/** What is not a token, by what it is. Each is made of a good one. */
+/** Kinds of malformed tokens. Each is made from a valid token. */
 const MALFORMED: readonly (readonly [what: string, make: (token: string) => string])[] = [
   ['one part', (token) => token.replaceAll('.', '')],
   ['two parts', (token) => token.slice(0, token.lastIndexOf('.'))],
-  ['no base64url', (token) => token.replace(/.\./g, '*.')],
-  ['a header that is no JSON', (token) => token.slice(4)],
-  ['a payload that is no JSON', (token) => token.replace(/\..{4}/, '.')],
+  ['not base64url', (token) => token.replace(/.\./g, '*.')],
+  ['a header that is not JSON', (token) => token.slice(4)],
+  ['a payload that is not JSON', (token) => token.replace(/\..{4}/, '.')],
   ['too long', (token) => token.padEnd(9_000, 'A')],
 ];
 const MALFORMED_US = 5;
-/** Two measurements of the same thing differ by as much. */
+/** Two measurements of the same work differ by this factor. */
 const NOISE = 1.03;
 
 /** Measures RS256 and ES256. */
@@ -41,7 +41,7 @@ export async function rejecting(
       malformedFinding(algorithm, paces, rounds),
     );
     for (const name of [LATCHKEY, WRONG_SIGNATURE, EXPIRED, ...MALFORMED.map(([what]) => what)])
-      rows.push([algorithm, name === LATCHKEY ? 'good, and new' : name, paces.of(name).us.toFixed(2)]);
+      rows.push([algorithm, name === LATCHKEY ? 'valid and new' : name, paces.of(name).us.toFixed(2)]);
   }
   return {
     findings,
@@ -64,7 +64,7 @@ async function measure(deck: Deck, options: SpeedOptions): Promise<Paces> {
       }
       throw new Error(`accepted: ${name}`);
     });
-  // An hour ago: beyond any leeway.
+  // `exp` is an hour ago, which is beyond every leeway.
   const expired = await deck.mint(Math.min(2_000, tokens.length), {
     exp: Math.floor(Date.now() / 1000) - 3_600,
   });
@@ -85,7 +85,7 @@ function findingOf(algorithm: Algorithm, kind: string, paces: Paces, rounds: str
   const cost = 1 / paces.ratio(kind, LATCHKEY);
   return {
     goal: `a rejected token, ${algorithm}: ${kind}`,
-    figure: `costs no more than an accepted new one (<= ${NOISE} x, for the noise)`,
+    figure: `costs no more than accepting a new token (<= ${NOISE} x, for the noise)`,
     measured: `${cost.toFixed(2)} x: ${paces.of(kind).us.toFixed(1)} us, accepted ${paces.of(LATCHKEY).us.toFixed(1)} us; ${rounds}`,
     met: cost <= NOISE,
   };
@@ -96,7 +96,7 @@ function malformedFinding(algorithm: Algorithm, paces: Paces, rounds: string): F
   const most = Math.max(...costs.map(({ us }) => us));
   return {
     goal: `a rejected token, ${algorithm}: malformed`,
-    figure: `<= ${MALFORMED_US} us, and no more than an accepted new one`,
+    figure: `<= ${MALFORMED_US} us, and no more than accepting a new token`,
     measured: `${costs.map(({ what, us }) => `${what} ${us.toFixed(2)} us`).join(', ')}; accepted ${paces.of(LATCHKEY).us.toFixed(1)} us; ${rounds}`,
     met: most <= Math.min(MALFORMED_US, paces.of(LATCHKEY).us),
   };

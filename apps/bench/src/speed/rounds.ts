@@ -1,35 +1,41 @@
-// Work side by side in this process: contestants in turn, round by round, so that the machine's
-// noise hits all. Knows nothing of tokens.
+// Compares work in this process: contestants run in turn, round by round, so that the machine's
+// noise affects all of them. It does not know tokens.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { median } from '@latchkey/test-kit/load';
 import type { SpeedOptions } from './options.ts';
 
-/** Somebody who does something many times. */
+/** One of the implementations that do the same work. */
 export interface Contestant {
   readonly name: string;
-  /** Makes ready what is not to be timed. @returns what is timed: does it so many times */
+  /**
+   * Prepares without being timed.
+   * @returns the timed function, which does the work `times` times
+   */
   prepare(times: number): () => unknown;
 }
 
-/** How a contestant fared. */
+/** The result of a contestant. */
 export interface Pace {
-  /** Microseconds for one: the median of the rounds. */
+  /** Microseconds per operation: the median of the rounds. */
   readonly us: number;
-  /** Microseconds for one, round by round. */
+  /** Microseconds per operation in each round. */
   readonly rounds: readonly number[];
 }
 
-/** How all fared, by name. */
+/** The results of all contestants, by name. */
 export interface Paces {
   of(name: string): Pace;
-  /** How many times as fast one is as the other in the same round: the median of the rounds. */
+  /**
+   * The speed of a contestant divided by that of the other in the same round: the median of the
+   * rounds.
+   */
   ratio(name: string, other: string): number;
 }
 
-/** So many at a time: between two looks at the clock, and between two turns of the event loop. */
+/** The number of operations between two readings of the clock and two turns of the event loop. */
 const BATCH = 500;
 
-/** Lets all run in turn. */
+/** Runs all contestants in turn. */
 export async function race(
   contestants: readonly Contestant[],
   { rounds, sliceMs }: Pick<SpeedOptions, 'rounds' | 'sliceMs'>,
@@ -37,18 +43,18 @@ export async function race(
   const paces = new Map(contestants.map(({ name }) => [name, [] as number[]]));
   for (const contestant of contestants) await slice(contestant, sliceMs);
   for (let round = 0; round < rounds; round++) {
-    // Nobody is always the one after the slowest.
+    // The order changes, so that no contestant always runs after the slowest one.
     for (let turn = 0; turn < contestants.length; turn++) {
       const contestant = contestants[(round + turn) % contestants.length];
       if (contestant === undefined) continue;
-      // What the one before has left behind is not this one's.
+      // Collects the garbage of the previous contestant first.
       globalThis.gc?.();
       paces.get(contestant.name)?.push(await slice(contestant, sliceMs));
     }
   }
   const of = (name: string): Pace => {
     const all = paces.get(name);
-    if (all === undefined) throw new Error(`nobody is called ${name}`);
+    if (all === undefined) throw new Error(`expected the name of a contestant, got ${name}`);
     return { us: median(all), rounds: all };
   };
   return {
@@ -60,7 +66,7 @@ export async function race(
   };
 }
 
-/** Microseconds for one. */
+/** Runs a contestant for a slice. Returns microseconds per operation. */
 async function slice({ prepare }: Contestant, sliceMs: number): Promise<number> {
   let ms = 0;
   let times = 0;
@@ -76,8 +82,8 @@ async function slice({ prepare }: Contestant, sliceMs: number): Promise<number> 
 }
 
 /**
- * Gives copies of texts in turn. A token that arrives is a string that nobody has seen: V8 has not
- * hashed it, and it is nobody's same.
+ * Gives copies of texts in turn. The token of a real request is a new string: V8 has not hashed it,
+ * and it is not identical to a cached string.
  */
 export function freshCopies(texts: readonly string[]): (count: number) => string[] {
   const bytes = texts.map((text) => Buffer.from(text, 'latin1'));
@@ -86,7 +92,7 @@ export function freshCopies(texts: readonly string[]): (count: number) => string
     Array.from({ length: count }, () => (bytes[next++ % bytes.length] ?? Buffer.alloc(0)).toString('latin1'));
 }
 
-/** Something that is done at once. */
+/** A contestant with synchronous work. */
 export function atOnce(
   name: string,
   copies: (count: number) => string[],
@@ -103,7 +109,7 @@ export function atOnce(
   };
 }
 
-/** Something that is waited for, one after the other. */
+/** A contestant with asynchronous work, one operation after the other. */
 export function inTurn(
   name: string,
   copies: (count: number) => string[],

@@ -1,4 +1,5 @@
-// The part `rules`: what the rules of a route cost, judged over a principal that is there already.
+// The part `rules`: the cost of the rules of a route for an existing principal. No token is
+// verified.
 import {
   allOf,
   anyOf,
@@ -48,7 +49,7 @@ const RULES: Readonly<Record<string, Rules>> = {
   'ten claims': TEN,
   'ten claims, one of them a pattern': { ...TEN, email: pattern('[^@]+@example\\.com') },
 };
-/** One takes less than the clock can tell. */
+/** One operation is shorter than the clock can measure. */
 const AT_A_TIME = 100;
 
 /** Measures `authorize`. */

@@ -1,4 +1,5 @@
-// `pnpm bench speed`: what runs when. The one after the other: all want the whole machine.
+// `pnpm bench speed`: runs the parts one after the other, because each needs the whole machine. No
+// measurement is here.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Figure } from '@latchkey/test-kit/figures';
 import { startProgress } from '@latchkey/test-kit/progress';
@@ -18,7 +19,7 @@ import { starting } from './start.ts';
 import type { Algorithm } from './terms.ts';
 import { verifying } from './verify.ts';
 
-/** What the figures of a part are called. */
+/** The first letter of the ids of each part's figures. */
 const LETTERS: Readonly<Record<Part, string>> = {
   http: 'H',
   verify: 'V',
@@ -31,13 +32,13 @@ const LETTERS: Readonly<Record<Part, string>> = {
 };
 
 /**
- * Runs the parts that are asked for. Rejects only if the run itself breaks, or nobody knows what is
- * asked for.
+ * Runs the parts that the arguments name. Rejects only if a part cannot run or an argument is
+ * unknown.
  */
 export async function speed(given: readonly string[]): Promise<readonly Figure[]> {
   const options = readSpeedOptions(given);
   const progress = startProgress();
-  // Signing thousands of tokens takes its time: parts share them.
+  // The parts share tokens, because signing thousands takes long.
   const decks = new Map<Algorithm, Deck>();
   const deckOf = (algorithm: Algorithm) => {
     const deck = decks.get(algorithm) ?? createDeck(algorithm);

@@ -1,5 +1,5 @@
-// The part `selection`: whether many keys, keysets or issuers make a token dearer. By HMAC, the
-// cheapest signature, and without the cache.
+// The part `selection`: checks that many keys, keysets or issuers do not make a verification
+// slower. It uses HMAC, the cheapest signature, and no cache.
 import { createHmac, randomBytes } from 'node:crypto';
 import { createAuthenticator, createMemoryStore, type JsonObject, type KeysetOptions } from '@latchkey/core';
 import type { Progress } from '@latchkey/test-kit/progress';
@@ -8,7 +8,7 @@ import type { Outcome } from './outcome.ts';
 import { type Contestant, freshCopies, inTurn, race } from './rounds.ts';
 import { AUDIENCE, ISSUER } from './terms.ts';
 
-/** One way of having keys. */
+/** A number of issuers, keysets and keys. */
 interface Shape {
   readonly name: string;
   readonly issuers: number;
@@ -29,11 +29,11 @@ const SHAPES: readonly Shape[] = [
   { name: '100 keysets of 100 issuers', issuers: 100, keysetsOfEach: 1, keysOfEach: 1 },
   { name: '10 000 keysets of 10 000 issuers', issuers: 10_000, keysetsOfEach: 1, keysOfEach: 1 },
 ];
-/** So many tokens are in rotation, by as many keys as there are. */
+/** The number of tokens in rotation. They use keys spread over all of them. */
 const TOKENS = 1_000;
 /**
- * Of the time that a token takes by the only key of the only keyset. What differs are caches of the
- * processor.
+ * The most time that a token may take, as a multiple of the time with one key in one keyset. The
+ * processor's caches cause a difference.
  */
 const MOST = 1.25;
 const UNCACHED = { cache: false } as const;
@@ -54,7 +54,7 @@ export async function selecting(options: SpeedOptions, progress: Progress): Prom
       const cost = 1 / paces.ratio(name, ONE.name);
       return {
         goal: `selection of key and keyset: ${name}`,
-        figure: `stays constant: <= ${MOST} x of one key's`,
+        figure: `stays constant: <= ${MOST} x of the time with one key`,
         measured: `${cost.toFixed(2)} x: ${paces.of(name).us.toFixed(2)} us a token, with one key ${paces.of(ONE.name).us.toFixed(2)} us; ${rounds}`,
         met: cost <= MOST,
       };
@@ -81,7 +81,7 @@ async function stageOf(shape: Shape): Promise<{ readonly contestant: Contestant;
   }
   const store = createMemoryStore(secrets);
   const authenticator = createAuthenticator({ keySets, secrets: store, audience: AUDIENCE, ...UNCACHED });
-  // The last one always is among them.
+  // The last key is always among those used.
   const tokens = Array.from({ length: TOKENS }, (_, index) =>
     tokenOf(keys[keys.length - 1 - Math.floor((index * keys.length) / TOKENS)], index),
   );
@@ -100,8 +100,8 @@ function tokenOf(key: Key | undefined, number: number): string {
   if (key === undefined) throw new Error('no key');
   const now = Math.floor(Date.now() / 1000);
   const claims = { iss: key.issuer, aud: AUDIENCE, sub: 'alice', iat: now, exp: now + 86_400 };
-  // With one key too, each token has a header of its own: what it saves to know a header again is
-  // not to be measured.
+  // Each token has its own header, also with one key, so that caching of headers does not change
+  // the measurement.
   const header = { alg: 'HS256', typ: 'JWT', kid: key.kid, number };
   const input = [header, claims]
     .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))

@@ -1,5 +1,5 @@
-// The part `start`: what an adapter adds to the start of a service, and to its disk. Of the
-// packages as they are published, installed by npm.
+// The part `start`: the time and the disk space that an adapter adds to a service. It uses the
+// packed packages, installed by npm, not the sources.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,9 +17,9 @@ const MOST_MB = 12;
 
 interface Adapter {
   readonly name: string;
-  /** What is installed beside it. */
+  /** The packages installed with the adapter. */
   readonly peers: Readonly<Record<string, string>>;
-  /** What a service on the framework imports anyway. */
+  /** The imports of a service that does not use Latchkey. */
   readonly framework: readonly string[];
 }
 
@@ -40,7 +40,7 @@ const ADAPTERS: readonly Adapter[] = [
   },
 ];
 
-/** What an installed adapter brings along. */
+/** The packages that an adapter adds. */
 interface Installed {
   readonly packages: readonly string[];
   readonly megabytes: number;
@@ -51,8 +51,8 @@ const WORKSPACE = fileURLToPath(new URL('../../../..', import.meta.url));
 const execute = promisify(execFile);
 
 /**
- * Measures all adapters. Without a package registry nothing can be installed: that is missed, and
- * said.
+ * Measures all adapters. Without a package registry nothing can be installed; the figures then say
+ * so and are missed.
  */
 export async function starting(options: SpeedOptions, progress: Progress): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'));
@@ -106,7 +106,7 @@ async function measure(
     return [
       {
         ...time,
-        measured: `${adds.toFixed(1)} ms, after ${median(times.map((one) => one.framework)).toFixed(1)} ms for ${adapter.framework.join(', ')}; medians of ${starts} fresh processes`,
+        measured: `${adds.toFixed(1)} ms, after ${median(times.map((one) => one.framework)).toFixed(1)} ms for ${adapter.framework.join(', ')}; medians of ${starts} new processes`,
         met: adds <= MOST_MS,
       },
       {
@@ -124,7 +124,7 @@ async function measure(
   }
 }
 
-/** Installs an adapter into an empty project. Peers are only those that are named. */
+/** Installs an adapter into an empty project, with only the peers that are named. */
 async function install(
   name: string,
   peers: Readonly<Record<string, string>>,
@@ -163,7 +163,7 @@ function bytesUnder(folder: string): number {
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }
 
-/** In a fresh process: the framework first, and then what the adapter adds. */
+/** Measures the import times in a new process: first the framework, then the adapter. */
 async function importTimes(
   { name, framework }: Adapter,
   project: string,

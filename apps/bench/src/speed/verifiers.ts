@@ -1,5 +1,5 @@
-// Who verifies a token in this process: Latchkey, node:crypto alone, and the packages beside it,
-// each in its fastest form with the same checks.
+// The contestants that verify a token in this process: Latchkey, node:crypto alone, and other
+// packages, each in its fastest form with the same checks. Nothing is measured here.
 import { createHmac, timingSafeEqual, verify, webcrypto } from 'node:crypto';
 import { type Authenticator, createAuthenticator, createMemoryStore } from '@latchkey/core';
 import { JwtVerifier } from 'aws-jwt-verify';
@@ -17,7 +17,7 @@ export const NODE = 'node:crypto';
 export const FAST_JWT = 'fast-jwt';
 export const FAST_JWT_CACHED = 'fast-jwt, cache on';
 
-/** An authenticator for one key, that has it. */
+/** Creates an authenticator for one key and loads the key. */
 export async function authenticatorOf({ algorithm, jwk }: Deck): Promise<Authenticator> {
   const jwks = { keys: [jwk] };
   const common = { issuer: ISSUER, allowedAlgorithms: [algorithm] };
@@ -33,27 +33,27 @@ export async function authenticatorOf({ algorithm, jwk }: Deck): Promise<Authent
   return authenticator;
 }
 
-/** Latchkey, over tokens that are new to it or not. */
+/** Latchkey, with new tokens or with cached ones. */
 export function latchkey(authenticator: Authenticator, copies: Copies): Contestant {
   return inTurn(LATCHKEY, copies, (token) => authenticator.verify(token));
 }
 
 /**
- * fast-jwt with its cache: of hashes as it comes, and by the tokens themselves, which its README
- * warns of.
+ * fast-jwt with its cache: with hashes as cache keys, which is the default, and with the tokens as
+ * cache keys, which its README warns about.
  */
 export function cachedExisting(deck: Deck, copies: Copies): readonly Contestant[] {
   const hashed = createVerifier({ ...fastJwtOptions(deck), cache: true });
   const whole = createVerifier({ ...fastJwtOptions(deck), cache: true, cacheKeyBuilder: (token) => token });
   return [
     atOnce(FAST_JWT_CACHED, copies, (token) => hashed(token)),
-    atOnce(`${FAST_JWT_CACHED}, tokens themselves as its keys`, copies, (token) => whole(token)),
+    atOnce(`${FAST_JWT_CACHED}, tokens as cache keys`, copies, (token) => whole(token)),
   ];
 }
 
 /**
- * What node:crypto alone takes for the signature, twice to tell the noise: bytes and key are ready,
- * and nothing else is looked at.
+ * node:crypto alone, which checks only the signature; bytes and key are ready. It runs twice to
+ * show the noise.
  */
 export function nodeAlone({ algorithm, key }: Deck, tokens: readonly string[]): readonly Contestant[] {
   const signed = tokens.map((token) => {
@@ -61,7 +61,7 @@ export function nodeAlone({ algorithm, key }: Deck, tokens: readonly string[]): 
     const signature = Buffer.from(token.slice(at + 1), 'base64url');
     return {
       input: Buffer.from(token.slice(0, at)),
-      // What OpenSSL takes, and Node would make anew of the other form at each call.
+      // OpenSSL needs DER; Node would convert the other form at each call.
       signature: algorithm === 'ES256' ? toDer(signature) : signature,
     };
   });
@@ -86,7 +86,7 @@ export function nodeAlone({ algorithm, key }: Deck, tokens: readonly string[]): 
   return [named(NODE), named(`${NODE} again`)];
 }
 
-/** The packages without a cache, as far as they have the algorithm. */
+/** The packages without a cache that support the algorithm. */
 export async function existing(deck: Deck, copies: Copies): Promise<readonly Contestant[]> {
   const { algorithm, key, jwk } = deck;
   const fastJwt = createVerifier(fastJwtOptions(deck));
@@ -111,7 +111,7 @@ export async function existing(deck: Deck, copies: Copies): Promise<readonly Con
   return contestants;
 }
 
-/** As a CryptoKey, which jose need not make of anything else. */
+/** jose gets a CryptoKey, so that it need not convert another form. */
 function importSecret({ text }: Deck): Promise<webcrypto.CryptoKey> {
   const hmac = { name: 'HMAC', hash: 'SHA-256' };
   return webcrypto.subtle.importKey('raw', Buffer.from(text), hmac, false, ['verify']);
@@ -121,13 +121,13 @@ function fastJwtOptions({ algorithm, text }: Deck) {
   return { key: text, algorithms: [algorithm], allowedIss: ISSUER, allowedAud: AUDIENCE };
 }
 
-/** ECDSA P-256: two numbers of 32 bytes, as DER has them. */
+/** Converts an ECDSA P-256 signature, two numbers of 32 bytes, to DER. */
 function toDer(signature: Buffer): Buffer {
   const integers = [signature.subarray(0, 32), signature.subarray(32)].map((number) => {
     let first = 0;
     while (first < 31 && number[first] === 0) first++;
     const digits = number.subarray(first);
-    // A number that would look negative has a zero before it.
+    // DER adds a zero byte before a number that would look negative.
     const value = (digits[0] ?? 0) > 127 ? Buffer.concat([Buffer.from([0]), digits]) : digits;
     return Buffer.concat([Buffer.from([0x02, value.length]), value]);
   });

@@ -1,5 +1,5 @@
-// The part `verify`: what a token costs in this process, one that was seen before and one that is
-// new, beside everybody else.
+// The part `verify`: the cost of a cached and of a new token in this process, compared with other
+// packages. HTTP is not measured.
 import type { Progress } from '@latchkey/test-kit/progress';
 import type { Deck } from './deck.ts';
 import type { SpeedOptions } from './options.ts';
@@ -24,14 +24,14 @@ interface Result {
   readonly names: readonly string[];
 }
 
-/** Of the speed of node:crypto's own verify, and of fast-jwt without its cache. */
+/** The least ratios to the speed of node:crypto's own verify and of fast-jwt without its cache. */
 const GOALS: Readonly<Record<Algorithm, { readonly node: number; readonly fastJwt?: number }>> = {
   RS256: { node: 0.85, fastJwt: 1.6 },
   ES256: { node: 0.9, fastJwt: 1.3 },
   EdDSA: { node: 0.93 },
   HS256: { node: 0.45, fastJwt: 1 },
 };
-/** Of the speed of fast-jwt's cache. */
+/** The least ratio to the speed of fast-jwt's cache. */
 const CACHED_GOAL = 2;
 
 /** Measures all algorithms. */
@@ -60,7 +60,7 @@ export async function verifying(
       table('A token seen before: microseconds', `${SEEN_TOKENS} tokens in rotation; ${rounds}.`, seen),
       table(
         'A new token: microseconds',
-        `${options.newTokens} tokens in rotation; ${rounds}. Latchkey, jose and the others check issuer, audience, expiry and algorithm; node:crypto only the signature, of bytes that are ready.`,
+        `${options.newTokens} tokens in rotation; ${rounds}. Latchkey, jose and the others check issuer, audience, expiry and algorithm; node:crypto checks only the signature, over bytes that are ready.`,
         fresh,
       ),
     ],
@@ -71,7 +71,7 @@ async function ofSeen(deck: Deck, tokens: readonly string[], options: SpeedOptio
   const authenticator = await authenticatorOf(deck);
   const copies = freshCopies(tokens);
   const contestants = [latchkey(authenticator, copies), ...cachedExisting(deck, copies)];
-  // Everybody has seen all of them before anybody is timed.
+  // Every contestant sees all tokens before the first timing.
   for (const { prepare } of contestants) await prepare(tokens.length)();
   const paces = await race(contestants, options);
   await authenticator.close();
@@ -80,7 +80,8 @@ async function ofSeen(deck: Deck, tokens: readonly string[], options: SpeedOptio
 
 async function ofNew(deck: Deck, tokens: readonly string[], options: SpeedOptions): Promise<Result> {
   const authenticator = await authenticatorOf(deck);
-  // Everybody goes round on its own: a token is new again only when all others have been there.
+  // Each contestant has its own rotation: a token comes again only after all other tokens, so
+  // caches have dropped it.
   const contestants = [
     latchkey(authenticator, freshCopies(tokens)),
     ...nodeAlone(deck, tokens),
@@ -94,7 +95,7 @@ async function ofNew(deck: Deck, tokens: readonly string[], options: SpeedOption
 function cachedFinding({ algorithm, paces, names }: Result, rounds: string): Finding {
   const ratio = paces.ratio(LATCHKEY, FAST_JWT_CACHED);
   return {
-    goal: `verify of a cached token, ${algorithm}, beside fast-jwt's cache`,
+    goal: `verify of a cached token, ${algorithm}, compared with fast-jwt's cache`,
     figure: `>= ${CACHED_GOAL} x`,
     measured: `${ratio.toFixed(2)} x: ${listed(names, paces)}; ${SEEN_TOKENS} tokens in rotation, ${rounds}`,
     met: ratio >= CACHED_GOAL,
@@ -108,7 +109,7 @@ function newFindings({ algorithm, paces, names }: Result, rounds: string): reado
   const find = (other: string, least: number): Finding => {
     const ratio = paces.ratio(LATCHKEY, other);
     return {
-      goal: `verify of a new token, ${algorithm}, beside ${other === NODE ? 'node:crypto alone' : `${other} without its cache`}`,
+      goal: `verify of a new token, ${algorithm}, compared with ${other === NODE ? 'node:crypto alone' : `${other} without its cache`}`,
       figure: `>= ${least} x`,
       measured: `${ratio.toFixed(2)} x: ${measured}`,
       met: ratio >= least,

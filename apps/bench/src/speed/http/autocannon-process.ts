@@ -1,5 +1,5 @@
-// The load client where wrk is not installed: autocannon in a process of its own, each connection
-// with its share of the tokens.
+// The load client if wrk is not installed: autocannon in its own process. Each connection sends its
+// share of the tokens.
 import { readFileSync } from 'node:fs';
 import autocannon from 'autocannon';
 

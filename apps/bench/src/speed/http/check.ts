@@ -1,13 +1,14 @@
-// Nobody is timed who does not do the job: what each service answers is looked at before.
+// Checks the answers of each service before it is timed, so that only correct services are
+// compared. Nothing is timed here.
 import { ROUTE } from '../terms.ts';
 
-/** The tokens that are tried. */
+/** The tokens for the check. */
 export interface Trial {
   readonly good: string;
   readonly bad: Readonly<Record<string, string>>;
 }
 
-/** @throws Error that says who answered what */
+/** Checks a service. @throws Error that names the service and the wrong answer */
 export async function checkAnswers(
   who: string,
   origin: string,
@@ -16,7 +17,7 @@ export async function checkAnswers(
 ): Promise<void> {
   const expected: (readonly [what: string, token: string | undefined, status: number])[] = [
     ['a good token', trial.good, 200],
-    ['the same again', trial.good, 200],
+    ['the same token again', trial.good, 200],
     ['no token', undefined, checks ? 401 : 200],
     ...Object.entries(trial.bad).map(([what, token]) => [what, token, checks ? 401 : 200] as const),
   ];

@@ -1,5 +1,5 @@
-// The load client: as many requests as the server takes, from a process of its own, over 32
-// connections. Knows nothing of who is asked.
+// The load client: sends as many requests as the server can answer, from its own process, over 32
+// connections. It does not know the contestants.
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,9 +21,9 @@ export interface Client {
   rotation(tokens: readonly string[]): Rotation;
   /**
    * Sends requests for whole seconds.
-   * @param start the token to begin with
-   * @returns how many were answered: none where the machine had no time for it
-   * @throws Error if any was answered with an error
+   * @param start the index of the first token
+   * @returns the number of answers: 0 if the machine had no time for the client
+   * @throws Error if a request failed or was answered with an error
    */
   run(
     url: string,
@@ -31,14 +31,14 @@ export interface Client {
     start: number,
     seconds: number,
   ): Promise<{ requests: number; perSecond: number }>;
-  /** Takes the files away. */
+  /** Deletes the files. */
   close(): void;
 }
 
 const CONNECTIONS = 32;
 const execute = promisify(execFile);
 
-/** Takes wrk if it is there, otherwise autocannon. */
+/** Uses wrk if it is installed, otherwise autocannon. */
 export function createClient(place: (command: Command) => Command): Client {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'));
   const version = wrkVersion();
@@ -65,7 +65,7 @@ export function createClient(place: (command: Command) => Command): Client {
   };
 }
 
-/** `wrk debian/4.1.0`: it says so before its usage, and ends as if that were a failure. */
+/** `wrk debian/4.1.0`: wrk prints this before its usage and exits with an error code. */
 function wrkVersion(): string | undefined {
   const { error, stdout } = spawnSync('wrk', ['--version'], { encoding: 'utf8' });
   return error === undefined ? (/^wrk \S+/.exec(stdout)?.[0] ?? 'wrk') : undefined;

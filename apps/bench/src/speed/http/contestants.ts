@@ -1,9 +1,8 @@
-// Who is compared on which framework. Only names: each framework's own file knows how they are set
-// up.
+// The contestants on each framework. Only names are here; each framework's file has the setup.
 
 /** A service on a framework. */
 export interface Contestant {
-  /** As its framework's file calls it. */
+  /** The name in the framework's file. */
   readonly name: string;
   readonly label: string;
   /** `bare`: a middleware, hook or guard that does nothing. */
@@ -14,11 +13,11 @@ export interface Contestant {
   readonly thorough?: true;
 }
 
-/** A framework, and what its own package is called. */
+/** A framework and its contestants. */
 export interface Framework {
   readonly name: 'express' | 'koa' | 'fastify' | 'nestjs';
   readonly label: string;
-  /** What the goals ask for beside the fastest existing package, RS256, tokens seen before. */
+  /** The least ratio to the fastest existing package, for RS256 and tokens seen before. */
   readonly goal: number;
   readonly contestants: readonly Contestant[];
 }
@@ -26,7 +25,7 @@ export interface Framework {
 const BARE: Contestant = { name: 'bare', label: 'bare', kind: 'bare' };
 const LATCHKEY: Contestant = { name: 'latchkey', label: 'Latchkey', kind: 'latchkey', cached: true };
 
-/** All of them. The first is bare, the second is Latchkey. */
+/** All frameworks. The first contestant is bare, the second is Latchkey. */
 export const FRAMEWORKS: readonly Framework[] = [
   {
     name: 'express',

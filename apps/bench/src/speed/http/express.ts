@@ -1,4 +1,5 @@
-// Express: one route, and whoever stands before it. Each is set up as its README says.
+// The contestants on Express: one route behind each middleware, set up as its README says. Nothing
+// is measured here.
 import { createRequire } from 'node:module';
 import { authenticate, requireClaims } from '@latchkey/express';
 import express, { type Express, type RequestHandler } from 'express';
@@ -13,15 +14,16 @@ interface OAuth2JwtBearer {
   auth(options: Readonly<Record<string, string>>): RequestHandler;
 }
 
-// Its types would give every request of this workspace an `auth` of its own.
+// Loaded without its types, because they would add another `auth` to every request of this
+// workspace.
 const { auth }: OAuth2JwtBearer = createRequire(import.meta.url)('express-oauth2-jwt-bearer');
 
-/** By the contestant's name. */
+/** The starters, by the contestant's name. */
 export const starters: Starters<Express> = {
   bare() {
     const app = express();
     app.use((_request, _response, next) => next());
-    return app.get(ROUTE, (_request, response) => void response.json({ of: 'nobody' }));
+    return app.get(ROUTE, (_request, response) => void response.json({ of: 'public' }));
   },
 
   latchkey({ issuer, audience, jwksUrl, algorithm }) {
@@ -73,7 +75,7 @@ export const starters: Starters<Express> = {
   },
 };
 
-/** As the README of jwks-rsa has it. */
+/** The setup in the README of jwks-rsa. */
 function remoteKeys(jwksUri: Terms['jwksUrl']) {
   return { jwksUri, cache: true, rateLimit: true, jwksRequestsPerMinute: 5 } as const;
 }

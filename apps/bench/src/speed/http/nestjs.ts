@@ -1,5 +1,5 @@
-// NestJS on Express: one route, and the guard before it. Each is set up as its README says;
-// decorators are called as TypeScript calls them.
+// The contestants on NestJS with Express: one route behind each guard, set up as its README says.
+// Decorators are called as compiled TypeScript does.
 import 'reflect-metadata';
 import { Auth, LatchkeyModule, RequireClaims } from '@latchkey/nestjs';
 import {
@@ -30,7 +30,7 @@ interface WithUser {
   readonly headers: { readonly authorization?: string };
 }
 
-/** By the contestant's name. */
+/** The starters, by the contestant's name. */
 export const starters: Starters<NestExpressApplication> = {
   bare() {
     class Guard implements CanActivate {
@@ -40,7 +40,7 @@ export const starters: Starters<NestExpressApplication> = {
     }
     class Friends {
       of(_request: unknown) {
-        return { of: 'nobody' };
+        return { of: 'public' };
       }
     }
     return createApplication(Friends, { providers: [{ provide: APP_GUARD, useClass: Guard }] });
@@ -96,7 +96,7 @@ async function keyOf(token: string, client: JwksClient): Promise<string> {
   return (await client.getSigningKey(decoded?.header.kid)).getPublicKey();
 }
 
-/** The guard of Nest's own documentation. */
+/** The guard in Nest's own documentation. */
 function guardedByService(options: JwtModuleOptions): Promise<NestExpressApplication> {
   class Guard implements CanActivate {
     readonly #service: JwtService;

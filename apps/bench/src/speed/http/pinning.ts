@@ -1,22 +1,22 @@
-// Which process runs on which core: servers on one, their client on another, where the machine lets
-// us say so.
+// Pins servers to one core and the client to another, if the machine allows it. No process is
+// started here.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** A command that may have been put on a core. */
+/** A command, possibly pinned to a core. */
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
 }
 
-/** Puts commands on cores, or leaves them as they are. */
+/** Pins commands to cores, or leaves them unchanged. */
 export interface Pinning {
   readonly description: string;
   server(command: Command): Command;
   client(command: Command): Command;
 }
 
-/** Finds out what can be done here. */
+/** Detects whether this machine can pin processes. */
 export function createPinning(): Pinning {
   const [server, client] = usableCores();
   const isThere = spawnSync('taskset', ['--version']).error === undefined;
@@ -35,7 +35,7 @@ export function createPinning(): Pinning {
   };
 }
 
-/** Linux says which of its cores this process may use: `0-1,4`. */
+/** The cores that this process may use. Linux gives them as `0-1,4`. */
 function usableCores(): readonly number[] {
   try {
     const status = readFileSync('/proc/self/status', 'utf8');

@@ -1,4 +1,5 @@
--- wrk's part: requests with the tokens of a file, one after the other, from a given one on. Made before, so that they cost nothing here.
+-- The script for wrk: sends the tokens of a file one after the other, from a given index on.
+-- It formats the requests at start, so that they cost nothing during the run.
 local requests = {}
 local at = 0
 

@@ -1,5 +1,5 @@
-// The part `http`: every framework, every contestant on it, in turn, round by round, so that the
-// machine's noise hits all.
+// The part `http`: all contestants on each framework in turn, round by round, so that the machine's
+// noise affects all of them. The setups are in the frameworks' files.
 
 import { median } from '@latchkey/test-kit/load';
 import type { Progress } from '@latchkey/test-kit/progress';
@@ -15,21 +15,20 @@ import { createPinning, type Pinning } from './pinning.ts';
 import { type Server, startServer } from './server.ts';
 
 /**
- * A contestant that listens, and what came of its turns: requests a second, by the tokens that were
- * sent.
+ * A running contestant and the results of its turns: requests per second, by the kind of tokens.
  */
 interface Lane {
   readonly contestant: Contestant;
   readonly server: Server;
   readonly paces: { readonly [Kind in Tokens]: number[] };
-  /** The token to go on with. */
+  /** The index of the next token. */
   at: number;
 }
 
-/** Seen before by the service, or new to it. */
+/** Tokens that the service has seen before, or new tokens. */
 type Tokens = 'seen' | 'unseen';
 
-/** What a group of contestants is measured with. */
+/** The tools for measuring a group of contestants. */
 interface Stage {
   readonly options: SpeedOptions;
   readonly progress: Progress;
@@ -37,14 +36,14 @@ interface Stage {
   readonly client: Client;
 }
 
-/** What came of one framework and one algorithm. */
+/** The results for one framework and one algorithm. */
 interface Result {
   readonly framework: Framework;
   readonly algorithm: Terms['algorithm'];
   readonly lanes: readonly Lane[];
 }
 
-/** On a busy machine a turn may come to nothing. */
+/** On a busy machine a turn may get no answers and is repeated. */
 const ATTEMPTS = 3;
 
 /** Measures all frameworks. */
@@ -109,12 +108,13 @@ async function race(
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const url = lane.server.origin + ROUTE;
       const { requests, perSecond } = await client.run(url, rotations[tokens], lane.at, seconds);
-      // Those that were under way at the end have been seen as well.
+      // Skips the requests in progress at the end too, because the service may have seen their
+      // tokens.
       lane.at += requests + 64;
       if (requests > 0) return perSecond;
-      progress.note(`${lane.contestant.label} was given no time by this machine: again`);
+      progress.note(`${lane.contestant.label} got no answers in this turn; the turn is repeated`);
     }
-    throw new Error(`${lane.contestant.label} on ${name} answers nothing`);
+    throw new Error(`${lane.contestant.label} on ${name} does not answer`);
   };
   try {
     const trial = await trialOf(deck);
@@ -128,10 +128,10 @@ async function race(
     for (const lane of lanes) await turn(lane, 'seen', Math.min(2, options.httpSeconds));
     const kinds: readonly Tokens[] = options.pace === 'quick' ? ['seen'] : ['seen', 'unseen'];
     for (const tokens of kinds) {
-      // A service that does not look at tokens is as fast with any.
+      // A bare service ignores tokens, so one kind of tokens is enough.
       const taking = lanes.filter(({ contestant }) => tokens === 'seen' || contestant.kind !== 'bare');
       for (let round = 0; round < options.httpRounds; round++) {
-        // Nobody is always the one after the slowest.
+        // The order changes, so that no contestant always runs after the slowest one.
         for (let index = 0; index < taking.length; index++) {
           const lane = taking[(round + index) % taking.length];
           lane?.paces[tokens].push(await turn(lane, tokens, options.httpSeconds));
@@ -163,7 +163,7 @@ async function trialOf(deck: Deck): Promise<Trial> {
       'a forged token': forged,
       'an expired token': await one({ exp: 1_000_000_000 }),
       'a token of another issuer': await one({ iss: 'https://elsewhere.example.com/' }),
-      'a token for somebody else': await one({ aud: 'https://elsewhere.example.com' }),
+      'a token of another audience': await one({ aud: 'https://elsewhere.example.com' }),
     },
   };
 }
@@ -180,19 +180,19 @@ function findingsOf({ framework, algorithm, lanes }: Result, how: string): reado
     findings.push({
       goal: `${where}: ${goal}`,
       figure: `>= ${figure} x`,
-      measured: `${ratio.toFixed(2)} x: ${pace(own, tokens)} beside ${other.contestant.label} ${pace(other, tokens)}${others(lanes, other, tokens)}; ${how}`,
+      measured: `${ratio.toFixed(2)} x: ${pace(own, tokens)}, compared with ${other.contestant.label} ${pace(other, tokens)}${others(lanes, other, tokens)}; ${how}`,
       met: ratio >= figure,
     });
   };
-  find('a token seen before, beside one that does nothing', 0.93, 'seen', bare);
+  find('a token seen before, compared with the bare service', 0.93, 'seen', bare);
   if (algorithm === 'RS256')
     find(
-      'a token seen before, beside the fastest existing package',
+      'a token seen before, compared with the fastest existing package',
       framework.goal,
       'seen',
       fastest(lanes, 'seen'),
     );
-  find('a token never seen, beside the fastest existing package', 1.25, 'unseen', fastest(lanes, 'unseen'));
+  find('a new token, compared with the fastest existing package', 1.25, 'unseen', fastest(lanes, 'unseen'));
   return findings;
 }
 
@@ -233,10 +233,10 @@ function measurementsOf(
         name: `${algorithm}, ${tokens === 'seen' ? 'seen before' : 'new'}`,
       })),
   );
-  const inRotation = `In rotation are ${SEEN_TOKENS} tokens that were seen before${columns.some(({ tokens }) => tokens === 'unseen') ? `, or ${options.newTokens} new ones` : ''}`;
+  const inRotation = `${SEEN_TOKENS} tokens that were seen before${columns.some(({ tokens }) => tokens === 'unseen') ? `, or ${options.newTokens} new ones` : ''} are in rotation`;
   return {
-    title: `${framework.label}: requests a second`,
-    about: `One route; ${how}. ${inRotation}. Latchkey judges a scope rule as well, which the others do not.`,
+    title: `${framework.label}: requests per second`,
+    about: `One route; ${how}. ${inRotation}. Latchkey also checks a scope rule, which the others do not.`,
     head: ['', ...columns.map(({ name }) => name)],
     rows: (own[0]?.lanes ?? []).map(({ contestant }) => [
       contestant.label,

@@ -1,5 +1,5 @@
-// One contestant's service, a process of its own: listens, tells its parent where, and ends with
-// it.
+// The service of one contestant in its own process: it listens, sends its URL to its parent, and
+// ends with the parent.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Terms } from '../terms.ts';
@@ -10,7 +10,8 @@ const terms: Terms = JSON.parse(given);
 
 process.on('disconnect', () => process.exit());
 const server = await listen();
-// Longer than a run: a connection that is closed as it is used again would count as a failure.
+// Longer than a run, because closing a connection while the client reuses it would count as a
+// failure.
 server.keepAliveTimeout = 600_000;
 process.send?.((server.address() as AddressInfo).port);
 
@@ -35,7 +36,7 @@ async function listen(): Promise<Server> {
       return app.getHttpServer();
     }
     default:
-      throw new Error(`no framework ${framework}`);
+      throw new Error(`expected the name of a framework, got ${framework}`);
   }
 }
 

@@ -1,11 +1,12 @@
-// The measuring process's end of a contestant's service: starts it and ends it.
+// Starts and ends a contestant's service from the measuring process. The service is in
+// server-process.ts.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Terms } from '../terms.ts';
 import type { Pinning } from './pinning.ts';
 
-/** A service that listens. */
+/** A running service. */
 export interface Server {
   readonly origin: string;
   stop(): Promise<void>;
@@ -13,7 +14,7 @@ export interface Server {
 
 const MAIN = fileURLToPath(import.meta.resolve('./server-process.ts'));
 
-/** Starts a service, as one runs in production. Resolves when it listens. */
+/** Starts a service with the settings of production. Resolves when it listens. */
 export async function startServer(
   framework: string,
   contestant: string,
@@ -26,7 +27,7 @@ export async function startServer(
     env: { ...process.env, NODE_ENV: 'production', LATCHKEY_ALLOW_HTTP_KEYS: 'true' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  // Refusals are logged there by some: only the end is kept, and told if the service ends.
+  // Some packages log refusals here. Only the end is kept, for the error if the service ends.
   let said = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-2_000);

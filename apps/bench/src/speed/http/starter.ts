@@ -1,7 +1,7 @@
-// What the files of the frameworks hand out. Only types.
+// The types that the frameworks' files share. No code is here.
 import type { Terms } from '../terms.ts';
 
-/** Makes an application that does not listen yet. */
+/** Creates an application that does not listen yet. */
 export type Starter<App> = (terms: Terms) => App | Promise<App>;
 
 /** The contestants on one framework. */
