@@ -76,7 +76,7 @@ function moduleNamedBy(node: Node): Node | undefined {
   }
 }
 
-/** `vi.mock` of the node of `vi.mock`; empty for what is not a chain of names. */
+/** The text of a chain of names, such as `vi.mock`; empty for other nodes. */
 function nameOf(value: unknown): string {
   const node = nodeOf(value);
   if (node?.type === 'Identifier') return String(node.name);

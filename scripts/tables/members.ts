@@ -65,7 +65,7 @@ export function membersOf(text: string, name: string): readonly Member[] {
   }
 
   const members = declared.get(name);
-  if (members === undefined) throw new Error(`there is no interface or object ${name}`);
+  if (members === undefined) throw new Error(`expected an interface or object with the name ${name}`);
   return members.map(memberOf);
 }
 

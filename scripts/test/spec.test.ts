@@ -65,7 +65,7 @@ describe('ids', () => {
     expect([...namedIds(text)]).toEqual(expected);
   });
 
-  it('are read from the lines of a table, with whether they have a test', () => {
+  it('are read from the lines of a table, which also say whether a test exists', () => {
     const text = '| id | |\n| --- | --- |\n| T-001 | a | |\n| R21 | b | `x` | no test |\nT-002';
     expect(specLines(text)).toEqual([
       { id: 'T-001', isTested: true },

@@ -57,7 +57,7 @@ describe('membersOf', () => {
   });
 
   it('refuses a name that is not declared', () => {
-    expect(() => membersOf(TEXT, 'Nothing')).toThrow('there is no interface or object Nothing');
+    expect(() => membersOf(TEXT, 'Nothing')).toThrow('expected an interface or object with the name Nothing');
   });
 });
 

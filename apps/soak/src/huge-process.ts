@@ -1,11 +1,11 @@
-// The process whose size R11 measures: warms up, waits for the word, meets an answer that is too
-// large, and tells how it grew.
+// The process whose memory R11 measures: it warms up, waits for a message, reads an answer that is
+// too large, and reports its growth. The goal is in keysets/hostile.ts.
 import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthenticator, isAuthError } from '@latchkey/core';
 
-/** What it tells. */
+/** The report of the process. */
 export interface Growth {
   readonly rssMiB: number;
   readonly failedAttempts: number;
@@ -17,7 +17,7 @@ const create = (url: string) =>
   createAuthenticator({ keySets: [{ issuer, jwksUrl: url, allowHttp: true }], audience });
 const accepts = (candidate: string) => authenticator.verify(candidate).then(() => true, refused);
 
-// Everything that a fetch and a failed fetch load is loaded before the size is taken.
+// One good and one failed fetch load all code before the memory is measured.
 for (const url of [jwksUrl, `${jwksUrl}/nowhere`]) {
   const warmUp = create(url);
   await warmUp.verify(token).catch(refused);
@@ -41,7 +41,7 @@ const timer = setInterval(() => {
   most = Math.max(most, process.memoryUsage.rss());
 }, 2);
 await accepts(unknownKid);
-// Room for retries after one and three seconds.
+// Waits for the retries after one and three seconds.
 await sleep(3_500);
 clearInterval(timer);
 const oldKeysKept = await accepts(token);

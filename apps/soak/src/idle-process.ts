@@ -1,5 +1,5 @@
-// A service that verifies one token and then has nothing more to do. It must come to an end by
-// itself: it closes nothing.
+// A service that verifies one token and then has no work. It does not call close() and must end by
+// itself.
 import { createAuthenticator } from '@latchkey/core';
 
 const [issuer = '', jwksUrl = '', audience = '', token = ''] = process.argv.slice(2);

@@ -1,28 +1,29 @@
-// The measured process's end of the issuer process: each message a method. Issues nothing itself.
+// Controls the issuer process from the measured process: one method for each message. No token is
+// issued here.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Fault, RequestCounts } from '@latchkey/testing';
 import type { Command, Reply } from './issuer-process.ts';
 
-/** An issuer in the other process. Its methods resolve when it has done what it was told. */
+/** An issuer in the other process. A method resolves when the issuer has done the work. */
 export interface RemoteIssuer {
   readonly issuer: string;
   readonly jwksUrl: string;
   readonly audience: string;
-  /** Tokens by the key that signs now, each with an id of its own, good for five minutes. */
+  /** Signs tokens with the current key, each with its own `jti`, valid for five minutes. */
   mint(count: number): Promise<readonly string[]>;
-  /** Publishes a new key, which signs from now on. Resolves with its kid. */
+  /** Publishes a new key, which becomes the signing key. Resolves with its kid. */
   rotate(options: { readonly keepOld: boolean }): Promise<string>;
-  /** Misbehaves on every request until called without a fault. */
+  /** Answers every request with this fault. Call it without a fault to end that. */
   fail(fault?: Fault): Promise<void>;
-  /** Requests that have arrived so far. */
+  /** The number of requests that have arrived. */
   counts(): Promise<RequestCounts>;
-  /** Closes its port. */
+  /** Closes the issuer's port. */
   close(): Promise<void>;
 }
 
-/** The process that issuers live in. */
+/** The process that runs issuers. */
 export interface IssuerHost {
   create(options?: { readonly cacheControl?: string }): Promise<RemoteIssuer>;
   close(): Promise<void>;
@@ -79,7 +80,8 @@ function createAsk(child: ChildProcess): (command: Command) => Promise<unknown> 
 }
 
 function read<T>(value: unknown, is: (value: unknown) => value is T): T {
-  if (!is(value)) throw new Error('the issuer process answered something else than was asked');
+  if (!is(value))
+    throw new Error('expected the answer to the command, got another message from the issuer process');
   return value;
 }
 

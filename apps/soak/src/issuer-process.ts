@@ -1,8 +1,8 @@
-// The other process: issuers on loopback, told what to do by messages. It keeps their work out of
-// the measured process.
+// Runs issuers on loopback, controlled by messages. It is a process of its own, so that the work of
+// the issuers is not measured.
 import { createIssuer, type Fault, type TestIssuer } from '@latchkey/testing';
 
-/** What the measured process asks for. `seq` comes back with the answer; `id` is an issuer's. */
+/** A command of the measured process. The reply has the same `seq`; `id` is the id of an issuer. */
 export type Command =
   | { readonly op: 'create'; readonly cacheControl?: string | undefined }
   | { readonly op: 'mint'; readonly id: number; readonly count: number }
@@ -11,7 +11,7 @@ export type Command =
   | { readonly op: 'counts'; readonly id: number }
   | { readonly op: 'close'; readonly id: number };
 
-/** What comes back. */
+/** The reply to a command. */
 export type Reply = { readonly seq: number } & ({ readonly result: unknown } | { readonly error: string });
 
 if (process.send !== undefined) serve((reply) => process.send?.(reply));
@@ -19,7 +19,7 @@ if (process.send !== undefined) serve((reply) => process.send?.(reply));
 function serve(send: (reply: Reply) => void): void {
   const issuers: TestIssuer[] = [];
   process.on('message', (message: unknown) => {
-    if (!isRequest(message)) throw new Error('not a request');
+    if (!isRequest(message)) throw new Error('expected a command');
     const { seq } = message;
     obey(issuers, message).then(
       (result) => send({ seq, result: result ?? null }),
@@ -33,7 +33,7 @@ async function obey(issuers: TestIssuer[], command: Command): Promise<unknown> {
   if (command.op === 'create') {
     const { cacheControl } = command;
     const issuer = await createIssuer({
-      // What most providers sign with.
+      // The algorithm of most providers.
       algorithm: 'RS256',
       ...(cacheControl === undefined ? {} : { cacheControl }),
     });
@@ -41,7 +41,7 @@ async function obey(issuers: TestIssuer[], command: Command): Promise<unknown> {
     return { id, issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, audience: issuer.audience };
   }
   const issuer = issuers[command.id];
-  if (issuer === undefined) throw new Error(`no issuer ${command.id}`);
+  if (issuer === undefined) throw new Error(`expected the id of an issuer, got ${command.id}`);
   switch (command.op) {
     case 'mint':
       return Promise.all(Array.from({ length: command.count }, () => issuer.mint()));
@@ -56,7 +56,7 @@ async function obey(issuers: TestIssuer[], command: Command): Promise<unknown> {
   }
 }
 
-/** Both ends are this application: the shape of the envelope is all that has to be sure. */
+/** Checks only the outer form, because this application also sends the commands. */
 function isRequest(message: unknown): message is Command & { readonly seq: number } {
   return (
     typeof message === 'object' &&

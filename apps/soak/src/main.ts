@@ -1,5 +1,4 @@
-// `pnpm soak NAME`: runs that take minutes or an hour, for the figures R1 to R22. Measures nothing
-// itself.
+// `pnpm soak NAME`: runs of minutes or an hour, for the figures R1 to R22. No measurement is here.
 import { runFigures } from '@latchkey/test-kit/run-figures';
 import { descriptor } from './descriptor/run.ts';
 import { hour } from './hour/run.ts';

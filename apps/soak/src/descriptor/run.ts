@@ -1,5 +1,5 @@
-// `pnpm soak descriptor`: R20. A service that follows its descriptor, under load, while that
-// changes: a hundred times well, and then badly.
+// `pnpm soak descriptor`: R20. A service follows its descriptor under load. The descriptor gets a
+// hundred valid changes and then invalid ones. The service is in service-process.ts.
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,27 +14,27 @@ import { descriptorOf, invalidTexts, ROUTE, type Trusted, until, versionName } f
 
 const RATE = 1_000;
 const RELOADS = 100;
-/** Two bad texts of each kind. */
+/** Each kind of invalid text is used twice. */
 const ROUNDS_OF_BAD = 2;
 const QUIET_MS = 8_000;
 /**
- * A change is taken 100 ms after the last word of it, and a source that cannot be reached has 5 s
- * to answer.
+ * The most time until a change is applied or refused. The service reads a file 100 ms after its
+ * last change, and a source that cannot be reached has 5 s to answer.
  */
 const NOTICED_MS = 15_000;
 const TOKENS = 100;
 
-/** What a scenario is given. */
+/** The input of a scenario. */
 interface Stage {
   readonly service: Service;
   readonly trusted: Trusted;
   readonly progress: Progress;
   token(): string;
-  /** Puts a text in the descriptor's place at once. */
+  /** Replaces the descriptor by a text, atomically. */
   put(text: string): Promise<void>;
 }
 
-/** Runs it, in about a minute. Rejects only if the run itself breaks. */
+/** Runs R20, in about a minute. Rejects only if the scenario cannot run. */
 export async function descriptor(): Promise<readonly Figure[]> {
   const progress = startProgress();
   const issuers = startIssuerHost();
@@ -61,11 +61,11 @@ export async function descriptor(): Promise<readonly Figure[]> {
       let next = 0;
       const token = () => tokens[next++ % tokens.length] ?? '';
       const stage: Stage = { service, trusted, progress, token, put };
-      progress.phase('R20 warming up, and the load without a change');
+      progress.phase('R20 warm-up, and the load without a change');
       const quietMs = await quiet(stage);
       progress.phase(`R20 ${RELOADS} reloads under load`);
       const reloads = await reloading(stage, quietMs);
-      progress.phase('R20 descriptors that cannot be followed, under load');
+      progress.phase('R20 invalid descriptors under load');
       return [reloads, await refusing(stage)];
     } finally {
       await service.stop();
@@ -81,7 +81,7 @@ function load({ service, token }: Stage, times: Samples) {
   return startLoad([{ call: () => service.get(`/${ROUTE}`, token()), times }], RATE);
 }
 
-/** The 99th percentile while nothing changes. */
+/** The 99th percentile without changes of the descriptor. */
 async function quiet(stage: Stage): Promise<number> {
   const times = createSamples(QUIET_MS * 2);
   const running = load(stage, times);
@@ -116,12 +116,12 @@ async function reloading(stage: Stage, quietMs: number): Promise<Figure> {
     id: 'R20',
     goal: 'reload',
     figure: '100 config reloads at 1 000 req/s: 0 failed valid requests',
-    measured: `${failedText(tally)} over HTTP through Express, at ${perSecond.toFixed(0)} req/s for ${seconds.toFixed(0)} s; ${applying.length} reloads applied by themselves, ${inForce} seen in force at once, the slowest ${duration(Math.max(...applying))} after the file was there; p99 ${duration(times.take(0.99))}, without reloads ${duration(quietMs)}; half of the tokens by keys that each version has to fetch; ${broke.length} unhandled`,
+    measured: `${failedText(tally)} over HTTP through Express, at ${perSecond.toFixed(0)} req/s for ${seconds.toFixed(0)} s; ${applying.length} reloads applied one by one, ${inForce} active right after that, the slowest ${duration(Math.max(...applying))} after the file changed; p99 ${duration(times.take(0.99))}, without reloads ${duration(quietMs)}; half of the tokens are signed by keys that each version has to fetch; ${broke.length} unhandled`,
     met:
       tally.failed === 0 &&
       applying.length === RELOADS &&
       inForce === RELOADS &&
-      // As fast as it was asked for, or it was another test.
+      // A lower rate would be another test.
       perSecond >= RATE * 0.98 &&
       broke.length === 0,
   };
@@ -149,7 +149,7 @@ async function refusing(stage: Stage): Promise<Figure> {
     id: 'R20',
     goal: 'invalid config',
     figure: 'leaves the old one running',
-    measured: `${refused} of ${texts.length} invalid descriptors refused and said so, ${appliedMeanwhile} applied, the old one in force after ${kept} of them; ${failedText(tally)} meanwhile at ${perSecond.toFixed(0)} req/s; a good one after them is ${recovered && inForce ? 'applied' : 'NOT applied'}`,
+    measured: `${refused} of ${texts.length} invalid descriptors refused with an event, ${appliedMeanwhile} applied, the old one active after ${kept} of them; ${failedText(tally)} meanwhile at ${perSecond.toFixed(0)} req/s; a valid one after them is ${recovered && inForce ? 'applied' : 'NOT applied'}`,
     met:
       refused === texts.length &&
       kept === texts.length &&
@@ -161,7 +161,7 @@ async function refusing(stage: Stage): Promise<Figure> {
   };
 }
 
-/** The version in force, as a challenge has it; undefined where none came. */
+/** The active version, from the realm of a challenge; undefined without a challenge. */
 async function realmOf({ get }: Service): Promise<string | undefined> {
   try {
     await get(`/${ROUTE}`, 'no.good.token');

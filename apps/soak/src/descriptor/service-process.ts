@@ -1,5 +1,5 @@
-// A service that follows a descriptor, a process of its own: tells its parent where it listens, and
-// what comes of each change.
+// A service that follows a descriptor, in its own process. It sends its parent its URL and the
+// result of each change.
 import { subscribe } from 'node:diagnostics_channel';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,11 +8,11 @@ import { type AuthenticatedRequest, authenticate } from '@latchkey/express';
 import express, { type ErrorRequestHandler, type Request } from 'express';
 import { ROUTE } from './terms.ts';
 
-/** What it tells. */
+/** A message to the parent. */
 export type Told =
   | { readonly kind: 'listens'; readonly url: string }
   | { readonly kind: 'applied' | 'refused' }
-  /** Something that no request should bring about. */
+  /** An unhandled error, which no request should cause. */
   | { readonly kind: 'broke'; readonly message: string };
 
 const [descriptor = ''] = process.argv.slice(2);
@@ -45,5 +45,6 @@ app.use(answerError);
 const server: Server = app.listen(0, '127.0.0.1', () =>
   tell({ kind: 'listens', url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }),
 );
-// Longer than a run: a connection that is closed as it is used again would count as a failure.
+// Longer than a run, because closing a connection while the client reuses it would count as a
+// failure.
 server.keepAliveTimeout = 600_000;

@@ -1,12 +1,12 @@
-// The load's end of the service: starts it, asks it over HTTP, and counts what it tells of its
-// descriptor.
+// Controls the service: starts it, sends requests, and counts its messages about the descriptor.
+// The service runs in another process.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import type { Told } from './service-process.ts';
 
-/** What a service has told so far. */
+/** The messages of the service so far. */
 export interface Counts {
   readonly applied: number;
   readonly refused: number;
@@ -16,7 +16,7 @@ export interface Counts {
 /** A service that follows a descriptor. */
 export interface Service {
   readonly counts: Counts;
-  /** One request. @throws Refused for all that is not 200 */
+  /** Sends a request. @throws Refused for every status but 200 */
   get(path: string, token: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -32,16 +32,17 @@ export class Refused extends Error {
   }
 }
 
-/** Starts it with a descriptor. Resolves when it listens. */
+/** Starts the service with a descriptor. Resolves when it listens. */
 export async function startService(descriptor: string): Promise<Service> {
-  // It warns of each text that it refuses, as it should; here that is counted.
+  // The service warns about each text that it refuses. The warnings are off, because the refusals
+  // are counted.
   const env = { ...process.env, NODE_NO_WARNINGS: '1' };
   const child = fork(fileURLToPath(import.meta.resolve('./service-process.ts')), [descriptor], { env });
   const counts = { applied: 0, refused: 0, broke: [] as string[] };
   const url = await new Promise<string>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`the service ended, exit code ${code}`)));
     child.on('message', (message) => {
-      // Both ends are this application.
+      // This application also sends the message.
       const told = message as Told;
       if (told.kind === 'listens') resolve(told.url);
       else if (told.kind === 'broke') counts.broke.push(told.message);

@@ -1,23 +1,23 @@
-// What the descriptors of this application say. Each version differs in what it asks, and all of
-// them take the same tokens.
+// The descriptors of this soak. Each version has other keysets, rules and realm, and all of them
+// accept the same tokens. No service is here.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@latchkey/core';
 import type { RemoteIssuer } from '../issuer-handle.ts';
 
-/** The route that is asked, in the path and in the descriptor. */
+/** The name of the route, in the path and in the descriptor. */
 export const ROUTE = 'orders';
 
-/** Whose tokens are good in every version. */
+/** The issuers whose tokens are valid in every version. */
 export interface Trusted {
-  /** Keys behind a URL: each version has to fetch them before it is applied. */
+  /** Keys at a URL. Each version has to fetch them before it is applied. */
   readonly remote: RemoteIssuer;
-  /** Keys that stand in the descriptor. */
+  /** Keys in the descriptor. */
   readonly inline: { readonly issuer: string; readonly keys: readonly JsonObject[] };
 }
 
 /**
- * A version: the order of keysets, a keyset that comes and goes, rules and the realm change from
- * one to the next.
+ * The text of a version. From one version to the next, the order of keysets, an extra keyset, rules
+ * and the realm change.
  */
 export function descriptorOf({ remote, inline }: Trusted, version: number): string {
   const keySets = [
@@ -35,12 +35,12 @@ export function descriptorOf({ remote, inline }: Trusted, version: number): stri
   return JSON.stringify({ name: 'bench', service: { jwt } }, null, 2);
 }
 
-/** What challenges call the version that is in force. */
+/** The realm of challenges while this version is active. */
 export const versionName = (version: number): string => `version-${version}`;
 
 /**
- * Texts that nobody can follow: no YAML, half of one, an unknown option, no keys, a source that is
- * not there, and no text at all.
+ * Invalid texts: not YAML, incomplete YAML, an unknown option, no keys, a source that cannot be
+ * reached, and an empty text.
  */
 export function invalidTexts(trusted: Trusted): readonly string[] {
   const whole = descriptorOf(trusted, 0);
@@ -55,7 +55,7 @@ export function invalidTexts(trusted: Trusted): readonly string[] {
   ];
 }
 
-/** Asks again until it is so. */
+/** Repeats the check until it is true. @returns false after `limitMs` */
 export async function until(isSo: () => boolean, limitMs: number): Promise<boolean> {
   const limit = performance.now() + limitMs;
   while (!isSo()) {

@@ -1,6 +1,6 @@
-// `pnpm soak hour [--minutes=60]`: R21. Most of a processor's time for an hour, keys that rotate,
-// and one hostile request in ten. A wrong decision of either kind counts, and how the latency
-// drifts.
+// `pnpm soak hour [--minutes=60]`: R21. A load of 70 % of a processor for an hour, with rotating
+// keys and one hostile request in ten. It counts wrong decisions of both kinds and measures the
+// drift of the latency.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Authenticator } from '@latchkey/core';
@@ -10,35 +10,39 @@ import { startProgress } from '@latchkey/test-kit/progress';
 import { type RemoteIssuer, startIssuerHost } from '../issuer-handle.ts';
 import { authenticatorOf, inTurn, withRandomKids } from '../keysets/subject.ts';
 
-/** The share of the processor that the load is to take. */
+/** The share of the processor that the load should use. */
 const SHARE = 0.7;
 const ROTATE_EVERY_MS = 300_000;
-/** A flood of unknown kids uses up the one look in 10 s that a keyset takes at its source. */
+/**
+ * Longer than 10 s, because a keyset refetches for an unknown kid only once in 10 s, and hostile
+ * kids use that fetch.
+ */
 const PUBLISHED_AHEAD_MS = 12_000;
-/** The hour in parts, each with a latency of its own: the first and the last are compared. */
+/**
+ * The hour has 20 parts with their own latency. The drift compares the second part with the last.
+ */
 const PARTS = 20;
 /**
- * Ten times as many as the cache keeps: half of the requests have a token that has to be verified
- * anew.
+ * Ten times the size of the cache, so that half of the requests have a token that is not cached.
  */
 const TOKENS = 5_000;
 const OFTEN = 100;
 const KEPT = 500;
-/** How often, and how long each time, the pace is measured before the load starts. */
+/** The number and the length of the measurements that set the rate of the load. */
 const CALIBRATIONS = 3;
 const CALIBRATION_MS = 4_000;
 
-/** Wrong decisions, by what should have come and what came. */
+/** The number of wrong decisions, by the expected and the actual result. */
 type Wrong = Map<string, number>;
 
-/** What a request sends now; rotation replaces both. */
+/** The tokens that requests send. A rotation replaces both. */
 interface Supply {
   good: () => string;
   hostile: () => string;
 }
 
 /**
- * Runs it. Rejects only if the run itself breaks, or for an argument that is not a number of
+ * Runs R21. Rejects only if the scenario cannot run, or for an argument that is not a number of
  * minutes.
  */
 export async function hour(given: readonly string[]): Promise<readonly Figure[]> {
@@ -46,14 +50,14 @@ export async function hour(given: readonly string[]): Promise<readonly Figure[]>
   const progress = startProgress();
   const issuers = startIssuerHost();
   try {
-    // A source that may be kept for a minute: a removed key is found gone within that.
+    // The keys may be cached for a minute, so the service drops a removed key within that time.
     const issuer = await issuers.create({ cacheControl: 'max-age=60' });
     const authenticator = authenticatorOf(issuer, { cache: { tokens: KEPT } });
     await authenticator.ready();
     const supply = await supplyOf(issuer);
-    progress.phase('R21 how many requests take that share of the processor');
+    progress.phase('R21 finding the rate that uses 70 % of the processor');
     const rate = await rateFor(authenticator, supply);
-    progress.phase(`R21 ${minutes} minutes at ${rate} requests a second`);
+    progress.phase(`R21 ${minutes} minutes at ${rate} requests per second`);
     const figure = await soaking({ authenticator, issuer, supply, rate, minutes });
     await authenticator.close();
     return [figure];
@@ -89,7 +93,8 @@ async function soaking({ authenticator, issuer, supply, rate, minutes }: Soak): 
       rotatedAt = performance.now();
       await issuer.rotate({ keepOld: true });
     }
-    // Tokens live five minutes, and a part at most three.
+    // New tokens for each part, because tokens are valid for five minutes and a part takes at most
+    // three.
     const next = await supplyOf(issuer);
     if (rotates) await sleep(PUBLISHED_AHEAD_MS);
     Object.assign(supply, next);
@@ -99,7 +104,7 @@ async function soaking({ authenticator, issuer, supply, rate, minutes }: Soak): 
   const { tally, perSecond } = await load.stop();
   const { user, system } = process.cpuUsage(began);
   const share = (user + system) / 1000 / (performance.now() - startedAt);
-  // The first part warms up; the second is the measure.
+  // The first part warms up; the drift is relative to the second.
   const [, first = Number.NaN] = p99s;
   const last = p99s.at(-1) ?? Number.NaN;
   const drift = last / first - 1;
@@ -114,7 +119,7 @@ async function soaking({ authenticator, issuer, supply, rate, minutes }: Soak): 
   };
 }
 
-/** Nine good requests in ten, and a hostile one. */
+/** Nine streams of valid requests and one of hostile requests. */
 function streamsOf(
   authenticator: Authenticator,
   supply: Supply,
@@ -122,7 +127,7 @@ function streamsOf(
   times: Samples,
 ): readonly Stream[] {
   const note = (expected: string, got: string) => {
-    const kind = `${expected} that came to ${got}`;
+    const kind = `${expected} answered with ${got}`;
     wrong.set(kind, (wrong.get(kind) ?? 0) + 1);
   };
   const good: Stream = {
@@ -133,17 +138,17 @@ function streamsOf(
     },
   };
   const hostile: Stream = {
-    // A refusal is what should come; a load counts what throws as failed.
+    // Catches the refusal, which is expected, because a load counts every throw as a failure.
     call: async () => {
       const code = await authenticator.verify(supply.hostile()).then(() => 'ok', codeOf);
-      // An unknown kid may bring a 503 while its source cannot be asked; nothing else may.
+      // Every token must be refused with a token_ code; a 503 would also count as wrong.
       if (!code.startsWith('token_')) note('hostile', code);
     },
   };
   return [...Array.from({ length: 9 }, () => good), hostile];
 }
 
-/** Tokens by the key that signs now, and what is made of them: none of it may be accepted. */
+/** Creates tokens of the current key, and forged tokens from them, which must all be refused. */
 async function supplyOf(issuer: RemoteIssuer): Promise<Supply> {
   const tokens = await issuer.mint(TOKENS);
   const [one = '', other = ''] = tokens;
@@ -165,8 +170,8 @@ async function supplyOf(issuer: RemoteIssuer): Promise<Supply> {
 }
 
 /**
- * The rate at which the load takes its share of the processor, found in steps: each corrects the
- * last.
+ * Finds the rate at which the load uses its share of the processor. Each step corrects the previous
+ * one.
  */
 async function rateFor(authenticator: Authenticator, supply: Supply): Promise<number> {
   let rate = 2_000;
@@ -183,7 +188,7 @@ async function rateFor(authenticator: Authenticator, supply: Supply): Promise<nu
   return rate;
 }
 
-/** @throws Error for what is not a number of minutes */
+/** @throws Error if the argument is not a number of minutes */
 function readMinutes(given: readonly string[]): number {
   const { values } = parseArgs({ args: [...given], options: { minutes: { type: 'string' } } });
   const minutes = Number(values.minutes ?? 60);

@@ -1,4 +1,4 @@
-// Time that passes: R9's second half, keys that reach the end of their lifetime, and R22, a wall
+// Scenarios with time: R9's second half, keys that reach the end of their lifetime, and R22, a wall
 // clock that jumps.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { duration, type Figure } from '@latchkey/test-kit/figures';
@@ -8,8 +8,8 @@ import { authenticatorOf, inTurn, type Stage, watchAttempts } from './subject.ts
 const HOUR_MS = 3_600_000;
 
 /**
- * R22, and R9's second half: one authenticator's clock jumps, the other's does not, and the refresh
- * at 48 s comes to both.
+ * R22 and R9's second half. The clock of one authenticator jumps, that of the other does not; both
+ * refresh at 48 s.
  */
 export async function clockJumps({ issuers }: Stage): Promise<readonly Figure[]> {
   const cacheControl = 'max-age=60';
@@ -30,8 +30,7 @@ export async function clockJumps({ issuers }: Stage): Promise<readonly Figure[]>
       {
         call: () => {
           let settled = false;
-          // A request that has its key at hand is answered before the event loop takes its next
-          // turn.
+          // A request whose key is cached is answered before the next turn of the event loop.
           setImmediate(() => {
             if (!settled) waited++;
           });

@@ -1,37 +1,36 @@
-// Latency side by side: calls that should not differ, made in turn in the same milliseconds, so
-// that the machine's noise hits all.
+// Compares the latency of calls that should not differ. They are made in turn within the same
+// milliseconds, so that the machine's noise affects all of them. It does not know the faults.
 
 import type { Figure } from '@latchkey/test-kit/figures';
 import { createSamples, median, type Samples, startLoad } from '@latchkey/test-kit/load';
 
 /**
- * A scenario whose latency is compared with that of an authenticator over an issuer that nothing is
- * wrong with.
+ * A scenario whose latency is compared with the baseline: an authenticator for a healthy issuer.
  */
 export interface Contestant {
   readonly call: () => Promise<unknown>;
-  /** Brings the fault about. */
+  /** Starts the fault. */
   begin(): Promise<void>;
   finish(compared: Compared): Promise<readonly Figure[]>;
 }
 
-/** How a contestant fared. */
+/** The result of a contestant. */
 export interface Compared {
-  /** Its p99 over the baselines' mean: the median of the rounds. */
+  /** The contestant's p99 divided by the baselines' mean: the median of the rounds. */
   readonly ratio: number;
-  /** One baseline's p99 over the other's: what the machine alone makes of it. */
+  /** One baseline's p99 divided by the other's, which shows the machine's noise. */
   readonly noise: number;
   readonly baselineMs: number;
   readonly calls: number;
   readonly failed: number;
-  /** Calls a second, of each contestant. */
+  /** Calls per second of each contestant. */
   readonly perSecond: number;
   readonly rounds: number;
 }
 
-/** A comparison that runs. */
+/** A running comparison. */
 export interface Comparison {
-  /** Forgets what was measured so far. */
+  /** Deletes all measurements so far. */
   reset(): void;
   stop(): Promise<readonly Compared[]>;
 }
@@ -39,8 +38,8 @@ export interface Comparison {
 const ROUND_MS = 5_000;
 
 /**
- * Starts calling everybody in turn, the baseline twice. The result is in the order of the
- * contestants.
+ * Starts the calls of all contestants in turn, with the baseline twice. The results are in the
+ * order of the contestants.
  */
 export function startComparison(
   baseline: () => Promise<unknown>,
@@ -113,7 +112,7 @@ function createLane(call: () => Promise<unknown>): Lane {
   };
 }
 
-/** The latency's part of what was measured, for the table. */
+/** The text about latency for the table. */
 export function ratioText({ ratio, noise, baselineMs, rounds }: Compared): string {
   return `p99 ${ratio.toFixed(3)} x of ${(baselineMs * 1000).toFixed(0)} us, median of ${rounds} rounds of 5 s, call by call in turn with it (noise: two baselines differ by ${noise.toFixed(3)} x)`;
 }

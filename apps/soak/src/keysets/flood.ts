@@ -1,5 +1,5 @@
-// Tokens with kids that nobody has: R6 with the issuer up, R7 with it down, R8 with a real rotation
-// in the middle.
+// Floods of tokens with unknown kids: R6 while the issuer is up, R7 while it is down, R8 with a
+// real rotation during the flood.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Authenticator } from '@latchkey/core';
 import { duration, type Figure } from '@latchkey/test-kit/figures';
@@ -17,7 +17,8 @@ const FLOOD_PER_SECOND = 10_000;
 const MINUTE_MS = 60_000;
 const ROUNDS = 10;
 /**
- * What one p99 is taken over: the same everywhere, so that a hiccup of the machine weighs the same.
+ * The time over which each p99 is taken. It is the same everywhere, so that a delay of the machine
+ * has the same weight.
  */
 const SLICE_MS = 750;
 const FLOOD_SLICES = 8;
@@ -25,8 +26,9 @@ const FLOOD_SLICES = 8;
 const ROTATING = [2, 6];
 
 /**
- * R6 and R8, in rounds, so that all parts see the same machine: no flood; as many tokens that are
- * refused for their issuer, which shows what any such flood costs a process; the flood of kids.
+ * R6 and R8. Each round has three parts, so that all see the same machine: no flood; a flood of
+ * tokens that are refused for their issuer, which shows the cost of any flood; the flood of unknown
+ * kids.
  */
 export async function floodWhileUp({ issuers, progress }: Stage): Promise<readonly Figure[]> {
   const issuer = await issuers.create();
@@ -98,7 +100,7 @@ export async function floodWhileUp({ issuers, progress }: Stage): Promise<readon
       id: 'R6',
       goal: 'kid flood, endpoint up',
       figure: '<= 7 fetches in 60 s; valid traffic 0 failures, p99 <= 1.2 x; heap after GC <= +5 MB',
-      measured: `${fetches} fetches in the worst 60 s; valid: ${failedText(tally)}, p99 of verify() ${ratio.toFixed(3)} x of ${(quietMs * 1000).toFixed(0)} us; p99 with the wait for this one process's turn (not judged) ${queueing} without a flood / with one of untrusted issuers / with this one; medians of ${ROUNDS} rounds of 1, 1 and ${FLOOD_SLICES} slices of ${SLICE_MS / 1000} s; heap ${signed(heapGrowth)} MB; flood of ${flooded.perSecond.toFixed(0)}/s (${flooded.tally.failures}) for ${(ROUNDS * FLOOD_SLICES * SLICE_MS) / 1000} s within ${duration(lastedMs)}, valid ${perSecond.toFixed(0)}/s`,
+      measured: `${fetches} fetches in the worst 60 s; valid: ${failedText(tally)}, p99 of verify() ${ratio.toFixed(3)} x of ${(quietMs * 1000).toFixed(0)} us; p99 including the wait in this process's queue (not judged) ${queueing} without a flood / with a flood of untrusted issuers / with this flood; medians of ${ROUNDS} rounds of 1, 1 and ${FLOOD_SLICES} slices of ${SLICE_MS / 1000} s; heap ${signed(heapGrowth)} MB; flood of ${flooded.perSecond.toFixed(0)}/s (${flooded.tally.failures}) for ${(ROUNDS * FLOOD_SLICES * SLICE_MS) / 1000} s within ${duration(lastedMs)}, valid ${perSecond.toFixed(0)}/s`,
       met: fetches <= 7 && tally.failed === 0 && ratio <= 1.2 && heapGrowth <= 5,
     },
     {
@@ -112,9 +114,9 @@ export async function floodWhileUp({ issuers, progress }: Stage): Promise<readon
 }
 
 interface P99s {
-  /** Of the call alone. */
+  /** The time of the call alone. */
   readonly own: number;
-  /** With the time in the queue before it. */
+  /** The time of the call plus its time in the queue. */
   readonly queued: number;
 }
 
@@ -122,7 +124,7 @@ function medians(p99s: readonly P99s[]): P99s {
   return { own: median(p99s.map(({ own }) => own)), queued: median(p99s.map(({ queued }) => queued)) };
 }
 
-/** R7: the issuer is down, keys are at hand. */
+/** R7: the issuer is down, and its keys are cached. */
 export async function floodWhileDown({ issuers }: Stage): Promise<readonly Figure[]> {
   const issuer = await issuers.create();
   const authenticator = authenticatorOf(issuer);
@@ -136,7 +138,7 @@ export async function floodWhileDown({ issuers }: Stage): Promise<readonly Figur
   const began = performance.now();
   const valid = startLoad([{ call: () => authenticator.verify(token()) }], 200);
   const flood = startLoad([{ call: () => authenticator.verify(forged()) }], FLOOD_PER_SECOND);
-  // The sixth attempt comes at 34 s at the latest; of the seventh the engine then says when.
+  // The sixth attempt comes at 34 s at the latest. Then the engine reports the time of the seventh.
   await sleep(36_000);
   const lastedMs = performance.now() - began;
   const flooded = await flood.stop();
@@ -146,7 +148,7 @@ export async function floodWhileDown({ issuers }: Stage): Promise<readonly Figur
   await authenticator.close();
   const last = watch.attempts.at(-1);
   const next = (last?.endedAt ?? 0) + (last?.retryInMs ?? 0) - began;
-  // After the seventh, 27 s at least.
+  // The eighth attempt comes at least 27 s after the seventh, so it is never within the minute.
   const inAMinute = fetches + (next <= MINUTE_MS ? 1 : 0);
   return [
     {
@@ -176,7 +178,7 @@ function mostInAMinute(attempts: readonly Attempt[]): number {
 }
 
 function heapAfterGc(): number {
-  if (globalThis.gc === undefined) throw new Error('needs node --expose-gc');
+  if (globalThis.gc === undefined) throw new Error('expected globalThis.gc; run node with --expose-gc');
   globalThis.gc();
   globalThis.gc();
   return process.memoryUsage().heapUsed;

@@ -1,4 +1,5 @@
-// An issuer that answers badly: R10 drips, R11 never ends, R12 hangs.
+// Issuers with bad answers: a slow one (R10), answers that are too large (R11), one that hangs
+// (R12).
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +14,7 @@ import { authenticatorOf, inTurn, keysetOf, type Stage, watchAttempts, withRando
 
 const MIB = 1024 * 1024;
 
-/** R10: a byte a second, again at every retry. */
+/** R10: every attempt gets one byte per second. */
 export async function drip({ issuers }: Stage): Promise<Contestant> {
   const issuer = await issuers.create();
   const authenticator = authenticatorOf(issuer);
@@ -52,7 +53,7 @@ export async function drip({ issuers }: Stage): Promise<Contestant> {
   };
 }
 
-/** R12: the keyset beside hangs, and tokens for it keep coming. */
+/** R12: another keyset of the same authenticator hangs and still gets tokens. */
 export async function isolation({ issuers }: Stage, healthy: RemoteIssuer): Promise<Contestant> {
   const hanging = await issuers.create();
   const hopeless = inTurn(await hanging.mint(50));
@@ -70,14 +71,14 @@ export async function isolation({ issuers }: Stage, healthy: RemoteIssuer): Prom
       load = startLoad([{ call: () => authenticator.verify(hopeless()) }], 50);
     },
     async finish(compared) {
-      const beside = await load?.stop();
+      const hanging = await load?.stop();
       await authenticator.close();
       return [
         {
           id: 'R12',
           goal: 'isolation',
           figure: 'issuer A hanging: issuer B p99 <= 1.05 x, 0 failures',
-          measured: `${compared.failed} of ${compared.calls} failed; ${ratioText(compared)}; ${compared.perSecond.toFixed(0)} verifies/s for B, ${beside?.perSecond.toFixed(0)}/s for A in the same authenticator (${beside?.tally.failures})`,
+          measured: `${compared.failed} of ${compared.calls} failed; ${ratioText(compared)}; ${compared.perSecond.toFixed(0)} verifies/s for B, ${hanging?.perSecond.toFixed(0)}/s for A in the same authenticator (${hanging?.tally.failures})`,
           met: compared.failed === 0 && compared.ratio <= 1.05,
         },
       ];
@@ -86,8 +87,8 @@ export async function isolation({ issuers }: Stage, healthy: RemoteIssuer): Prom
 }
 
 /**
- * R11: three answers that are too large, each met by a process of its own, for the sake of its
- * size.
+ * R11: three answers that are too large. Each is read by its own process, so that its memory can be
+ * measured.
  */
 export async function hugeAnswers({ issuers }: Stage): Promise<readonly Figure[]> {
   const faults: readonly (readonly [name: string, fault: Fault])[] = [
@@ -108,7 +109,7 @@ export async function hugeAnswers({ issuers }: Stage): Promise<readonly Figure[]
           ({ name, growth: { rssMiB, failedAttempts, oldKeysKept } }) =>
             `${name}: RSS +${rssMiB.toFixed(1)} MiB at most over ${failedAttempts} failed attempts, old keys ${oldKeysKept ? 'kept' : 'LOST'}`,
         )
-        .join('; ')}; each in a process of its own, RSS read every 2 ms`,
+        .join('; ')}; each in its own process, RSS read every 2 ms`,
       met: growths.every(
         ({ growth: { rssMiB, failedAttempts, oldKeysKept } }) =>
           rssMiB <= 20 && failedAttempts >= 2 && oldKeysKept,
@@ -127,7 +128,7 @@ async function meet(issuer: RemoteIssuer, fault: Fault): Promise<Growth> {
     withRandomKids(token)(),
   ]);
   const broken = once(child, 'exit').then(([code]): never => {
-    throw new Error(`R11: its process ended, exit code ${code}`);
+    throw new Error(`R11: the process ended, exit code ${code}`);
   });
   const message = async (): Promise<unknown> => (await Promise.race([once(child, 'message'), broken]))[0];
   await message();
@@ -136,7 +137,8 @@ async function meet(issuer: RemoteIssuer, fault: Fault): Promise<Growth> {
   const growth = await message();
   broken.catch(() => {});
   await issuer.close();
-  if (!isGrowth(growth)) throw new Error('R11: its process told something else than how it grew');
+  if (!isGrowth(growth))
+    throw new Error('R11: expected a report of growth from the process, got another message');
   return growth;
 }
 

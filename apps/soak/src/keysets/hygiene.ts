@@ -1,4 +1,5 @@
-// What a process goes through: R9 a cold start under load, R19 failures, idleness and closing.
+// The state of a process: R9 after a cold start under load, R19 after failures, idle time and
+// closing.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
@@ -10,7 +11,7 @@ import { codeOf } from '@latchkey/test-kit/load';
 import type { RemoteIssuer } from '../issuer-handle.ts';
 import { authenticatorOf, inTurn, type Stage, watchAttempts } from './subject.ts';
 
-/** R9: ten thousand requests before the first key is there. */
+/** R9: ten thousand requests before the first key is loaded. */
 export async function herd({ issuers }: Stage): Promise<readonly Figure[]> {
   const issuer = await issuers.create();
   const token = inTurn(await issuer.mint(100));
@@ -36,7 +37,7 @@ export async function herd({ issuers }: Stage): Promise<readonly Figure[]> {
   ];
 }
 
-/** R19: failures, closing and idleness, and what is left of them. */
+/** R19: sockets, timers and rejections that are left after failures, closing and idle time. */
 export async function hygiene({ issuers, unhandledRejections }: Stage): Promise<readonly Figure[]> {
   const healthy = await issuers.create();
   const failing = await issuers.create();
@@ -58,14 +59,14 @@ export async function hygiene({ issuers, unhandledRejections }: Stage): Promise<
     rejected += outcomes.filter(({ status }) => status === 'rejected').length;
     authenticators.push(...some);
   }
-  // Everybody retries once after a second, with nobody waiting for it.
+  // Each authenticator retries once after a second, without a waiting request.
   await sleep(1_300);
   const closings = await Promise.all(authenticators.map((authenticator) => timeOf(authenticator.close())));
   const attempts = failures.flatMap((watch) => watch.attempts).length;
   for (const watch of failures) watch.stop();
   closings.push(...(await closeWhileFetching(failing)));
 
-  // Retries that were left behind would come 2 s after the failures.
+  // Retries that survived close() would come 2 s after the failures.
   const watches = [failing, refusing].map(({ issuer }) => watchAttempts(issuer));
   await sleep(2_500);
   const late = watches.flatMap(({ attempts }) => attempts).length;
@@ -101,7 +102,10 @@ async function closeWhileFetching(issuer: RemoteIssuer): Promise<readonly number
   return closings;
 }
 
-/** Milliseconds from its last piece of work to its end; undefined if it had to be killed. */
+/**
+ * Runs the idle process.
+ * @returns milliseconds from its verification to its end; undefined if it had to be killed
+ */
 async function idleProcess(issuer: RemoteIssuer): Promise<number | undefined> {
   const [token = ''] = await issuer.mint(1);
   const main = fileURLToPath(import.meta.resolve('../idle-process.ts'));
@@ -129,8 +133,8 @@ async function timeOf(work: Promise<unknown>): Promise<number> {
 }
 
 /**
- * Every socket that this process holds, also those that would not keep it alive. Linux; elsewhere
- * 0.
+ * The number of open sockets of this process, including those that do not keep it alive. Only on
+ * Linux; elsewhere 0.
  */
 function openSockets(): number {
   if (process.platform !== 'linux') return 0;
@@ -138,7 +142,7 @@ function openSockets(): number {
     try {
       return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
     } catch {
-      // The descriptor of the listing itself.
+      // The file descriptor of the listing itself is already closed.
       return false;
     }
   }).length;

@@ -1,4 +1,4 @@
-// An issuer that is down: R4 with keys at hand, R5 without.
+// Scenarios with an issuer that is down: R4 with cached keys, R5 without keys.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { duration, type Figure } from '@latchkey/test-kit/figures';
 import { codeOf, createSamples, type Outcome, startLoad } from '@latchkey/test-kit/load';
@@ -7,13 +7,13 @@ import { authenticatorOf, inTurn, type Stage, until, watchAttempts, withRandomKi
 
 const HOUR_MS = 3_600_000;
 const MAX_BACKOFF_MS = 30_000;
-/** The first deadline of a fetch, and what a 503 may take after it. */
+/** The first deadline of a fetch, and the time that a 503 may take after it. */
 const DEADLINE_MS = 5_000;
 const MAX_REFUSAL_MS = 50;
 
 /**
- * R4: the issuer goes down just after its keys were read, and stays down beyond their lifetime of
- * 60 s.
+ * R4: the issuer goes down just after its keys were fetched, and stays down longer than their
+ * lifetime of 60 s.
  */
 export async function warmOutage({ issuers }: Stage): Promise<Contestant> {
   const issuer = await issuers.create({ cacheControl: 'max-age=60' });
@@ -30,7 +30,7 @@ export async function warmOutage({ issuers }: Stage): Promise<Contestant> {
       await issuer.fail({ kind: 'reset' });
       before = (await issuer.counts()).jwks;
       began = performance.now();
-      // Otherwise nothing would be fetched before 48 s.
+      // An unknown kid starts a fetch; without it, the first fetch would come at 48 s.
       await authenticator.verify(withRandomKids(tokens[0] ?? '')()).catch(codeOf);
     },
     async finish(compared) {
@@ -41,8 +41,8 @@ export async function warmOutage({ issuers }: Stage): Promise<Contestant> {
       await authenticator.close();
       const last = watch.attempts.at(-1);
       const nextInMs = (last?.endedAt ?? 0) + (last?.retryInMs ?? 0) - began;
-      // The cap is jittered by a tenth either way, which an hour evens out; anything else is taken
-      // as it is.
+      // The jitter of the cap is a tenth in both directions, which cancels out in an hour. Other
+      // waits are used unchanged.
       const waitMs = last?.retryInMs ?? 0;
       const spacingMs = Math.abs(waitMs - MAX_BACKOFF_MS) <= MAX_BACKOFF_MS / 10 ? MAX_BACKOFF_MS : waitMs;
       const perHour = attempts + 1 + (HOUR_MS - nextInMs) / spacingMs;
@@ -60,8 +60,8 @@ export async function warmOutage({ issuers }: Stage): Promise<Contestant> {
 }
 
 /**
- * R5: the issuer hangs when the service starts, then refuses, and comes back when the engine waits
- * longest.
+ * R5: the issuer hangs when the service starts, then refuses connections, and comes back when the
+ * engine's wait is longest.
  */
 export async function coldOutage({ issuers, progress }: Stage): Promise<readonly Figure[]> {
   const issuer = await issuers.create();
@@ -88,7 +88,7 @@ export async function coldOutage({ issuers, progress }: Stage): Promise<readonly
   await until(longest, 45_000);
   await issuer.fail();
   const returned = performance.now();
-  progress.note('R5: the issuer is back, the next attempt is up to 33 s away');
+  progress.note('R5: the issuer is back; the next attempt comes within 33 s');
   await until(() => firstSuccess !== undefined, 45_000);
   await sleep(500);
   const { tally, perSecond } = await load.stop();
@@ -103,7 +103,7 @@ export async function coldOutage({ issuers, progress }: Stage): Promise<readonly
       goal: 'outage, cold',
       figure:
         'every request 503 <= 50 ms after the first deadline; first success <= 2 s + backoff cap (32 s) after return',
-      measured: `those before the deadline ended after ${duration(firstEndedMs)}, slowest 503 later ${duration(slowestMs)}, ${unexpected} unexpected answers; first success ${duration(recoveredInMs)} after the return; down for ${duration(returned - began)}, back just after an attempt had failed; ${perSecond.toFixed(0)} verifies/s, ${tally.total} in all, process stayed up`,
+      measured: `requests before the deadline ended after ${duration(firstEndedMs)}, slowest 503 later ${duration(slowestMs)}, ${unexpected} unexpected answers; first success ${duration(recoveredInMs)} after the return; down for ${duration(returned - began)}, back just after an attempt had failed; ${perSecond.toFixed(0)} verifies/s, ${tally.total} in all, the process kept running`,
       met:
         firstEndedMs <= DEADLINE_MS + MAX_REFUSAL_MS &&
         slowestMs <= MAX_REFUSAL_MS &&

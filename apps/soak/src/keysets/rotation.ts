@@ -1,20 +1,21 @@
-// Keys that come and go while the issuer is well: R1, R2, R3. Faults of the issuer lie beside it.
+// Rotations and revocation at a healthy issuer: R1, R2, R3. Faults of the issuer are in the other
+// files.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { duration, type Figure } from '@latchkey/test-kit/figures';
 import { codeOf, failedText, startLoad, type Tally } from '@latchkey/test-kit/load';
 import { authenticatorOf, inTurn, type Stage } from './subject.ts';
 
 /**
- * The engine looks for an unknown kid once in 10 s: rotations that are to be found at once are a
- * little further apart.
+ * A little more than 10 s, because the engine refetches for an unknown kid only once in 10 s, and
+ * each rotation must be found at once.
  */
 const BETWEEN_ROTATIONS_MS = 10_500;
 const TOKENS = 100;
 const LIFETIME_MS = 60_000;
 
 /**
- * R1: the new key is published before it signs. Two keysets, so that ten rotations fit into a
- * minute.
+ * R1: a new key is published before it signs. There are two keysets, so that ten rotations fit into
+ * a minute.
  */
 export async function rotationWithOverlap(stage: Stage): Promise<readonly Figure[]> {
   const runs = await Promise.all([overlapping(stage, 5, 500), overlapping(stage, 5, 500)]);
@@ -27,7 +28,7 @@ export async function rotationWithOverlap(stage: Stage): Promise<readonly Figure
       id: 'R1',
       goal: 'rotation with overlap',
       figure: '0 failed valid requests, <= 1 extra fetch per rotation',
-      measured: `${runs.map(({ tally }) => failedText(tally)).join(' and ')}; ${most} fetches at most per rotation; ${fetches.length} rotations over 2 keysets, 10.5 s apart, published 1.2 s before use, ${perSecond.toFixed(0)} verifies/s in all, half of them by older keys`,
+      measured: `${runs.map(({ tally }) => failedText(tally)).join(' and ')}; ${most} fetches at most per rotation; ${fetches.length} rotations over 2 keysets, 10.5 s apart, published 1.2 s before use, ${perSecond.toFixed(0)} verifies/s in all, half of them with older keys`,
       met: failed === 0 && most <= 1,
     },
   ];
@@ -64,7 +65,7 @@ async function overlapping(
   return { ...result, fetches };
 }
 
-/** R2: the new key signs as soon as it is published, and the old one is gone. */
+/** R2: a new key signs as soon as it is published, and the old key is removed at that time. */
 export async function rotationWithoutOverlap({ issuers }: Stage): Promise<readonly Figure[]> {
   const issuer = await issuers.create();
   const authenticator = authenticatorOf(issuer);
@@ -93,7 +94,7 @@ export async function rotationWithoutOverlap({ issuers }: Stage): Promise<readon
   const rotations = 3;
   for (let rotation = 0; rotation < rotations; rotation++) {
     await rotate();
-    // The last one is followed by another before the 10 s are over.
+    // The next rotation comes before the 10 s after the last one are over.
     await sleep(rotation < rotations - 1 ? BETWEEN_ROTATIONS_MS : 3_000);
   }
   const atOnce = failures;
@@ -117,7 +118,9 @@ export async function rotationWithoutOverlap({ issuers }: Stage): Promise<readon
   ];
 }
 
-/** R3: a key is taken from the set just after the set was read, and nobody uses the new one. */
+/**
+ * R3: a key is removed from the set just after the set was fetched, and no token uses the new key.
+ */
 export async function revocation({ issuers }: Stage): Promise<readonly Figure[]> {
   const issuer = await issuers.create({ cacheControl: 'max-age=60' });
   const authenticator = authenticatorOf(issuer);

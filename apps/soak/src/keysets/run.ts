@@ -1,5 +1,5 @@
-// `pnpm soak keysets`: what runs when. Scenarios share a phase only if none of them disturbs what
-// another one measures.
+// `pnpm soak keysets`: runs the scenarios. Scenarios share a phase only if none of them disturbs
+// the measurement of another. No measurement is here.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Figure } from '@latchkey/test-kit/figures';
 import { startProgress } from '@latchkey/test-kit/progress';
@@ -13,10 +13,10 @@ import { coldOutage, warmOutage } from './outage.ts';
 import { revocation, rotationWithOverlap, rotationWithoutOverlap } from './rotation.ts';
 import { authenticatorOf, inTurn, type Stage } from './subject.ts';
 
-/** Long enough for keys with the shortest lifetime, 60 s, to pass it. */
+/** Longer than the shortest lifetime of keys, 60 s. */
 const COMPARISON_MS = 63_000;
 
-/** Runs all scenarios, in about three minutes. Rejects only if the run itself breaks. */
+/** Runs all scenarios, in about three minutes. Rejects only if a scenario cannot run. */
 export async function keysets(): Promise<readonly Figure[]> {
   let rejections = 0;
   const count = (error: unknown) => {
@@ -32,7 +32,7 @@ export async function keysets(): Promise<readonly Figure[]> {
     const size = await hugeAnswers(stage);
     progress.phase('R9 ten thousand cold requests');
     const cold = await herd(stage);
-    progress.phase('R4 R10 R12 side by side; R1 R2 R3 R5 R22 in the background');
+    progress.phase('R4 R10 R12 compared; R1 R2 R3 R5 R22 in the background');
     const minute = await Promise.all([
       sideBySide(stage),
       rotationWithOverlap(stage),
@@ -55,7 +55,7 @@ export async function keysets(): Promise<readonly Figure[]> {
   }
 }
 
-/** The scenarios whose latency is compared, and the baseline that they share. */
+/** Runs the scenarios whose latency is compared, with one common baseline. */
 async function sideBySide(stage: Stage): Promise<readonly Figure[]> {
   const healthy = await stage.issuers.create();
   const baseline = authenticatorOf(healthy);
@@ -63,7 +63,7 @@ async function sideBySide(stage: Stage): Promise<readonly Figure[]> {
   const token = inTurn(await healthy.mint(200));
   const contestants = [await warmOutage(stage), await drip(stage), await isolation(stage, healthy)];
   const comparison = startComparison(() => baseline.verify(token()), contestants, 1_000);
-  // The others start at the same time: what comes of that is not to be measured.
+  // Waits first, so that the start of the other scenarios is not measured.
   await sleep(2_000);
   await Promise.all(contestants.map((contestant) => contestant.begin()));
   comparison.reset();

@@ -1,5 +1,5 @@
-// What every keyset scenario needs: an authenticator for a remote issuer, tokens in turn, forged
-// kids, and what the engine tells.
+// Helpers of all keyset scenarios: an authenticator for a remote issuer, tokens in turn, random
+// kids, and the engine's events. No scenario is here.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -11,11 +11,11 @@ import {
 import type { Progress } from '@latchkey/test-kit/progress';
 import type { IssuerHost, RemoteIssuer } from '../issuer-handle.ts';
 
-/** What a scenario is given. */
+/** The input of a scenario. */
 export interface Stage {
   readonly issuers: IssuerHost;
   readonly progress: Progress;
-  /** How many there were in this process since the run began. */
+  /** The number of unhandled rejections in this process since the run began. */
   unhandledRejections(): number;
 }
 
@@ -25,8 +25,8 @@ export function keysetOf({ issuer, jwksUrl }: RemoteIssuer): KeysetOptions {
 }
 
 /**
- * An authenticator for one issuer, by its JWK Set URL unless the options say otherwise. Has read
- * nothing yet.
+ * Creates an authenticator for one issuer, by its JWK Set URL unless the options say otherwise. It
+ * has fetched no keys yet.
  */
 export function authenticatorOf(
   issuer: RemoteIssuer,
@@ -35,13 +35,13 @@ export function authenticatorOf(
   return createAuthenticator({ keySets: [keysetOf(issuer)], audience: issuer.audience, ...options });
 }
 
-/** Gives the tokens in turn, for ever. */
+/** Returns a function that gives the tokens in turn, without end. */
 export function inTurn(tokens: readonly string[]): () => string {
   let next = 0;
   return () => tokens[next++ % tokens.length] ?? '';
 }
 
-/** Gives copies of a token that each name another key, which nobody has. */
+/** Returns a function that gives copies of a token, each with a new random kid. */
 export function withRandomKids(token: string): () => string {
   const [, payload, signature] = token.split('.');
   const rest = `.${payload}.${signature}`;
@@ -53,20 +53,20 @@ export function withRandomKids(token: string): () => string {
   };
 }
 
-/** One attempt of the engine to read its source. Times by `performance.now()`. */
+/** One attempt of the engine to fetch from its source. Times by `performance.now()`. */
 export interface Attempt {
   readonly endedAt: number;
   /** Undefined if it succeeded. */
   readonly retryInMs: number | undefined;
 }
 
-/** What the engine tells of one issuer. Only for an issuer that a single authenticator knows. */
+/** The engine's events for one issuer. It works only if a single authenticator uses the issuer. */
 export interface Watch {
   readonly attempts: readonly Attempt[];
   stop(): void;
 }
 
-/** Listens to the engine from now on. */
+/** Starts to record the engine's events. */
 export function watchAttempts(issuer: string): Watch {
   const attempts: Attempt[] = [];
   const listener = (event: unknown) => {
@@ -86,7 +86,7 @@ export function watchAttempts(issuer: string): Watch {
   };
 }
 
-/** Asks again every few milliseconds until it is so. */
+/** Repeats the check every few milliseconds until it is true. @returns false after `limitMs` */
 export async function until(condition: () => boolean, limitMs: number, everyMs = 20): Promise<boolean> {
   const limit = performance.now() + limitMs;
   while (!condition()) {

@@ -1,5 +1,5 @@
-// What an endpoint's acceptance of one token looks like, and whether a principal comes of exactly
-// that. Knows no endpoint.
+// The endpoint's answer that accepts one token, and the check that a principal comes from exactly
+// that answer. No request is made here.
 import { createHash } from 'node:crypto';
 import type { Principal } from '@latchkey/core';
 
@@ -9,7 +9,7 @@ export function acceptanceOf(token: string): { readonly sub: string; readonly pr
   return { sub: `user-${proof.slice(0, 6)}`, proof };
 }
 
-/** True if the endpoint's word was for this token. */
+/** True if the principal comes from the endpoint's acceptance of this token. */
 export function isOfAcceptance({ subject, claims }: Principal, token: string): boolean {
   const { sub, proof } = acceptanceOf(token);
   return subject === sub && claims.proof === proof;

@@ -1,5 +1,5 @@
-// Who asks for groups while the directory comes and goes, and whether each answer is exactly right.
-// Makes no load.
+// Looks groups up while the directory stops and starts, and checks that each answer is exactly
+// right. The load is in directory.ts.
 import { type Authenticator, createAuthenticator, createMemoryStore, isAuthError } from '@latchkey/core';
 import { createLdapGroups, type LdapGroups } from '@latchkey/ldap';
 import { GROUPS, PEOPLE } from '@latchkey/test-kit/directory';
@@ -9,48 +9,51 @@ import { sharedNow } from './companion.ts';
 import { PERSONS, STRANGERS } from './people.ts';
 import { AUDIENCE, ISSUER, presented } from './tokens.ts';
 
-/** The groups of a subject; undefined for nobody. Rejects if nobody can say. */
+/**
+ * Finds the groups of a subject; undefined for an unknown subject. Rejects if the directory is
+ * unavailable.
+ */
 export type Find = (subject: string) => Promise<readonly string[] | undefined>;
 
-/** What came of all lookups so far. */
+/** The results of all lookups so far. */
 export interface Answers {
   readonly right: number;
-  /** Other groups than the right ones, nobody for somebody, and somebody for nobody. */
+  /** Wrong groups, no groups for a known subject, and groups for an unknown subject. */
   readonly wrong: readonly string[];
-  /** Those that said that nobody can say. */
+  /** The number of errors that say that the directory is unavailable. */
   readonly unavailable: number;
   /** Errors of other kinds. */
   readonly odd: readonly string[];
   readonly slowestMs: number;
 }
 
-/** One way to ask. */
+/** One way to look groups up. */
 export interface Asker {
   readonly name: string;
   readonly find: Find;
-  /** Asks for the next subject, and judges the answer. Never rejects. */
+  /** Looks up the next subject and judges the answer. Never rejects. */
   ask(): Promise<void>;
-  /** The time of the first right groups from now on, by `sharedNow()`: when there are some. */
+  /** The time of the next right groups, by `sharedNow()`; undefined until then. */
   nextRight(): { readonly at: number | undefined };
   readonly answers: Answers;
 }
 
-/** Both ways, each over connections of its own. */
+/** Both ways, each with its own connections. */
 export interface Askers {
   /**
-   * As a service does: a request, its token, and then groups, behind the breaker that sources of
-   * groups have.
+   * As a service does it: a request with a token, then the groups, behind the breaker of the groups
+   * source.
    */
   readonly service: Asker;
-  /** The resolver, and nothing around it. */
+  /** The resolver alone. */
   readonly resolver: Asker;
   close(): Promise<void>;
 }
 
-/** Pages so small that the groups of those who have many come in several. */
+/** Small, so that the groups of some subjects need several pages. */
 const PAGE_SIZE = 8;
 
-/** Makes both for a directory. Nothing is cached. */
+/** Creates both for a directory. Nothing is cached. */
 export async function createAskers({
   url,
   ca,
@@ -72,7 +75,7 @@ export async function createAskers({
   const authenticator = createAuthenticator({
     keySets: [{ issuer: ISSUER, jwks: { keys: [key.publicJwk] } }],
     audience: AUDIENCE,
-    // Groups that tokens say are not looked at.
+    // `groups` claims of tokens are ignored.
     groups: { order: ['directory'], directory: make(), cacheFor: '0s' },
   });
   const groups = make();
@@ -95,11 +98,12 @@ function createAsker(name: string, find: Find): Asker {
   async function judge(subject: string, expected: readonly string[] | undefined): Promise<void> {
     const found = await find(subject);
     if (textOf(found) !== textOf(expected)) {
-      wrong.push(`${subject}: ${textOf(found)} and not ${textOf(expected)}`);
+      wrong.push(`${subject}: ${textOf(found)} instead of ${textOf(expected)}`);
       return;
     }
     right++;
-    // That somebody is unknown could be said without asking.
+    // Counts only known subjects, because an answer for an unknown one could come without the
+    // directory.
     if (expected !== undefined) waiting.at ??= sharedNow();
   }
 
@@ -138,7 +142,7 @@ function findByRequest(authenticator: Authenticator, key: SigningKey): Find {
     tokens.set(subject, token);
     try {
       const principal = await authenticator.authenticate(presented(await token).request);
-      return principal?.groups ?? ['let pass without a principal'];
+      return principal?.groups ?? ['passed without a principal'];
     } catch (error) {
       if (isAuthError(error) && error.code === 'token_rejected') return undefined;
       throw error;
@@ -150,7 +154,7 @@ function findByResolver(groups: LdapGroups): Find {
   return (subject) => groups.resolve({ subject, issuer: ISSUER }, new AbortController().signal);
 }
 
-/** The one answer that is no answer, and not for an error of ours. */
+/** True for an error that says that the directory is unavailable, and not for an internal error. */
 function isUnavailable(error: unknown): boolean {
   const cause = isAuthError(error) ? error.cause : error;
   const isExpected = cause instanceof Error && !/please report/.test(cause.message);
@@ -158,5 +162,5 @@ function isUnavailable(error: unknown): boolean {
 }
 
 function textOf(groups: readonly string[] | undefined): string {
-  return groups === undefined ? 'nobody' : `[${[...groups].sort().join(' ')}]`;
+  return groups === undefined ? 'unknown' : `[${[...groups].sort().join(' ')}]`;
 }

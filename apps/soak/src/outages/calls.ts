@@ -1,18 +1,18 @@
-// Calls to a port as undici begins them: what a breaker lets through, also where nobody listens who
-// could count. Changes nothing.
+// Counts the calls to a port when undici starts them, so it also counts calls to a port where no
+// server listens. It does not change calls.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { sharedNow } from './companion.ts';
 
-/** Calls, from the beginning on. */
+/** The recorded calls. */
 export interface Calls {
-  /** When those since this was last asked began, by `sharedNow()`. */
+  /** The start times of the calls since the last `take`, by `sharedNow()`. */
   take(port: number): readonly number[];
   stop(): void;
 }
 
 const CHANNEL = 'undici:request:create';
 
-/** Begins to count. */
+/** Starts to count. */
 export function watchCalls(): Calls {
   const byPort = new Map<number, number[]>();
   const listener = (event: unknown) => {

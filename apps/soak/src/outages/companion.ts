@@ -1,15 +1,15 @@
-// A process beside the measured one, told what to do by name: both ends of the pipe. Knows nothing
-// of what is done.
+// A second process that the measured process calls by function name: both ends of the pipe. The
+// functions are in other files.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** What a companion can be told to do. */
+/** The functions of a companion. */
 export type Moves = { readonly [name: string]: (...given: never[]) => unknown };
 
-/** The measured process's end. */
+/** The end in the measured process. */
 export interface Companion<M extends Moves> {
-  /** Resolves when it has been done, with what came of it. */
+  /** Calls a function in the companion. Resolves with its result. */
   call<N extends keyof M & string>(name: N, ...given: Parameters<M[N]>): Promise<Awaited<ReturnType<M[N]>>>;
   stop(): Promise<void>;
 }
@@ -17,7 +17,7 @@ export interface Companion<M extends Moves> {
 type Request = { readonly seq: number; readonly name: string; readonly given: never[] };
 type Reply = { readonly seq: number } & ({ readonly result: unknown } | { readonly error: string });
 
-/** Milliseconds that both processes can compare: monotonic, from one wall clock. */
+/** A time in milliseconds that both processes can compare: monotonic, based on one wall clock. */
 export function sharedNow(): number {
   return performance.timeOrigin + performance.now();
 }
@@ -41,7 +41,7 @@ export function startCompanion<M extends Moves>(file: string): Companion<M> {
         waiting.set(seq, (reply) => {
           waiting.delete(seq);
           if ('error' in reply) reject(new Error(reply.error));
-          // Both ends are this application: what a move gives is what its type says.
+          // This application has both ends, so the result has the type of the function.
           else resolve(reply.result as never);
         });
         child.send({ seq, name, given }, (error) => {
@@ -57,8 +57,8 @@ export function startCompanion<M extends Moves>(file: string): Companion<M> {
 }
 
 /**
- * A companion's end. When the measured process ends, however it does, `end` is called and then this
- * one ends.
+ * The end in the companion. When the measured process ends for any reason, the companion calls
+ * `end` and exits.
  */
 export function serve(moves: Moves, end: () => unknown = () => {}): void {
   process.on('message', async (message) => {

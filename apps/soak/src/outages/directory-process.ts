@@ -1,5 +1,5 @@
-// The other process: a real slapd, its child, killed and started as it is told. It reads what slapd
-// logs, so that nobody else has to.
+// Runs a real slapd as a child and kills and starts it on command. It is a process of its own,
+// because reading slapd's log would disturb the measured process.
 import { createAuthority } from '@latchkey/test-kit/certificate';
 import { ENTRIES } from '@latchkey/test-kit/directory';
 import { type Slapd, startSlapd } from '@latchkey/test-kit/slapd';
@@ -9,25 +9,25 @@ import { PERSON_ENTRIES } from './people.ts';
 let slapd: Slapd | undefined;
 
 const moves = {
-  /** Starts it for the first time, with the entries of the tests and those of this application. */
+  /** Starts slapd for the first time, with the entries of the tests and of this soak. */
   async create(): Promise<{ readonly url: string; readonly ca: string }> {
     const authority = createAuthority('Latchkey bench authority');
     const tls = { ...authority.issue('localhost'), ca: authority.cert };
     slapd = await startSlapd({ entries: [...ENTRIES, ...PERSON_ENTRIES], tls });
     return { url: slapd.secureUrl, ca: authority.cert };
   },
-  /** Resolves when the process is gone. */
+  /** Kills slapd. Resolves when it has ended. */
   async kill(): Promise<void> {
     await slapd?.kill('SIGKILL');
   },
-  /** @returns when it took connections, by `sharedNow()` */
+  /** Starts slapd again. @returns the time at which it accepted connections, by `sharedNow()` */
   async start(): Promise<number> {
     await slapd?.start();
     return sharedNow();
   },
 };
 
-/** What this process can be told to do. */
+/** The functions of this process. */
 export type DirectoryMoves = typeof moves;
 
 serve(moves, () => slapd?.close());

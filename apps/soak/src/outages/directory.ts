@@ -1,5 +1,5 @@
-// R18: a directory is killed and started a hundred times under load, and then asked for names that
-// are none.
+// R18: a directory is killed and started a hundred times under load, and then gets lookups of
+// injection strings. The lookups are in askers.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAuthError } from '@latchkey/core';
 import { INJECTIONS, ODD } from '@latchkey/test-kit/directory';
@@ -12,17 +12,20 @@ import type { DirectoryMoves } from './directory-process.ts';
 import type { Vitals } from './vitals.ts';
 
 const KILLS = 100;
-/** Every so often it stays down, until everybody has given up on it for as long as they do. */
+/**
+ * Every 20th time the directory stays down for LONG_MS, until the service and the resolver wait as
+ * long between attempts as they ever do.
+ */
 const LONG_EVERY = 20;
 const LONG_MS = 2_500;
-/** How long it is up at least: killed at any moment of it. */
+/** The range of the time that it is up before the next kill, in milliseconds. */
 const UP_MS = [50, 300] as const;
 const SERVICE_PER_SECOND = 200;
 const RESOLVER_PER_SECOND = 50;
 const MAX_RECOVERY_MS = 2_000;
 const GIVE_UP_MS = 10_000;
 
-/** From when the directory took connections to the first right groups, kill by kill. */
+/** The times from accepted connections to the first right groups, for each kill. */
 interface Recoveries {
   readonly service: number[];
   readonly resolver: number[];
@@ -92,7 +95,7 @@ function survival(askers: readonly Asker[], uncaught: number, lastedMs: number):
     id: 'R18',
     goal: 'LDAP: the process',
     figure: 'server killed 100 x: 0 crashes, 0 unhandled rejections',
-    measured: `${uncaught} uncaught errors and unhandled rejections, ${odd.length} errors of another kind than groups_unavailable${odd.length === 0 ? '' : ` (${odd.slice(0, 3).join('; ')})`}; a real slapd over ldaps, SIGKILL ${KILLS} times in ${duration(lastedMs)}, started again at once, every ${LONG_EVERY}th time after ${duration(LONG_MS)}`,
+    measured: `${uncaught} uncaught errors and unhandled rejections, ${odd.length} errors other than groups_unavailable${odd.length === 0 ? '' : ` (${odd.slice(0, 3).join('; ')})`}; a real slapd over ldaps, SIGKILL ${KILLS} times in ${duration(lastedMs)}, started again at once, every ${LONG_EVERY}th time after ${duration(LONG_MS)}`,
     met: uncaught === 0 && odd.length === 0,
   };
 }
@@ -103,7 +106,7 @@ function correctness(askers: readonly Asker[]): Figure {
     id: 'R18',
     goal: 'LDAP: groups',
     figure: '0 wrong groups: each answer exactly right, or groups_unavailable',
-    measured: `${wrong.length} wrong${wrong.length === 0 ? '' : ` (${wrong.slice(0, 3).join('; ')})`}; ${askers.map(({ name, answers: { right, unavailable, slowestMs } }) => `${name}: ${right} right, ${unavailable} unavailable, slowest ${duration(slowestMs)}`).join('; ')}; 50 subjects in none to 34 groups, nested and in pages, and 10 that are nobody; ${SERVICE_PER_SECOND}/s through authenticate() with cacheFor 0s, ${RESOLVER_PER_SECOND}/s at a resolver of its own`,
+    measured: `${wrong.length} wrong${wrong.length === 0 ? '' : ` (${wrong.slice(0, 3).join('; ')})`}; ${askers.map(({ name, answers: { right, unavailable, slowestMs } }) => `${name}: ${right} right, ${unavailable} unavailable, slowest ${duration(slowestMs)}`).join('; ')}; 50 subjects in none to 34 groups, nested and in pages, and 10 unknown subjects; ${SERVICE_PER_SECOND}/s through authenticate() with cacheFor 0s, ${RESOLVER_PER_SECOND}/s at a second resolver`,
     met: wrong.length === 0 && askers.every(({ answers }) => answers.right > 0 && answers.unavailable > 0),
   };
 }
@@ -117,7 +120,7 @@ function recovery({ service, resolver }: Recoveries): Figure {
     id: 'R18',
     goal: 'LDAP: recovery',
     figure: '<= 2 s from accepted connections to right groups, each time',
-    measured: `service: ${text(service)} (of those that stayed down: ${text(service.filter(isLong))}); resolver alone: ${text(resolver)} (${text(resolver.filter(isLong))}); ${slow} of ${service.length + resolver.length} slower than ${duration(MAX_RECOVERY_MS)}`,
+    measured: `service: ${text(service)} (after long outages: ${text(service.filter(isLong))}); resolver alone: ${text(resolver)} (${text(resolver.filter(isLong))}); ${slow} of ${service.length + resolver.length} slower than ${duration(MAX_RECOVERY_MS)}`,
     met: slow === 0,
   };
 }
@@ -133,15 +136,16 @@ async function injections({ service, resolver }: Askers): Promise<Figure> {
   for (const { name, find } of [service, resolver]) {
     const outcomes: string[] = [];
     for (const subject of INJECTIONS) outcomes.push(await outcomeOf(find, subject));
-    // Otherwise it could be that nobody is found at all.
+    // Checks that real people are found, because a directory that finds no people would pass the
+    // first check.
     const own: boolean[] = [];
     for (const [index, subject] of ODD.entries()) {
-      // Such a subject is none to core, whatever a directory has.
+      // Core refuses a subject with control characters before it asks the directory.
       if (!/\p{Cc}/u.test(subject)) own.push((await outcomeOf(find, subject)) === `odd-${index}`);
     }
     results.push({
       name,
-      hits: outcomes.filter((outcome) => outcome !== NOBODY && outcome !== UNSAID).length,
+      hits: outcomes.filter((outcome) => outcome !== UNKNOWN && outcome !== UNSAID).length,
       unsaid: outcomes.filter((outcome) => outcome === UNSAID).length,
       found: own.filter((is) => is).length,
       people: own.length,
@@ -154,21 +158,21 @@ async function injections({ service, resolver }: Askers): Promise<Figure> {
     measured: results
       .map(
         ({ name, hits, unsaid, found, people }) =>
-          `${name}: ${hits} hits and ${unsaid} errors for ${INJECTIONS.length} subjects, and ${found} of ${people} people with odd names found, with their own group and no other`,
+          `${name}: ${hits} hits and ${unsaid} errors for ${INJECTIONS.length} subjects, and ${found} of ${people} people with odd names found, with exactly their own group`,
       )
       .join('; '),
     met: results.every(({ hits, unsaid, found, people }) => hits === 0 && unsaid === 0 && found === people),
   };
 }
 
-const NOBODY = 'nobody';
+const UNKNOWN = 'unknown';
 const UNSAID = 'unsaid';
 
 async function outcomeOf(find: Find, subject: string): Promise<string> {
   try {
-    return (await find(subject))?.join() ?? NOBODY;
+    return (await find(subject))?.join() ?? UNKNOWN;
   } catch (error) {
-    // A token that is too long, or no text, does not get as far as the directory.
-    return isAuthError(error) && error.status === 401 ? NOBODY : UNSAID;
+    // A token that is too long, or that is not a text, is refused before the lookup.
+    return isAuthError(error) && error.status === 401 ? UNKNOWN : UNSAID;
   }
 }

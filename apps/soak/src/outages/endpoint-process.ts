@@ -1,5 +1,5 @@
-// The other process: remote endpoints on loopback that accept the tokens they know, or misbehave,
-// and keep count of who came when.
+// Runs remote endpoints on loopback that accept the tokens they know or show a fault, and record
+// the requests. It is a process of its own, so that its work is not measured.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,7 +7,7 @@ import { acceptanceOf } from './acceptance.ts';
 import { serve, sharedNow } from './companion.ts';
 import { type Fault, misbehave } from './misbehave.ts';
 
-/** A request that came: when, by `sharedNow()`, and with which token. */
+/** A request: its time, by `sharedNow()`, and its token. */
 export interface Arrival {
   readonly at: number;
   readonly token: string;
@@ -24,7 +24,7 @@ interface Endpoint {
 
 const PATH = '/validate';
 const endpoints: Endpoint[] = [];
-/** Requests that went where a redirect pointed to. */
+/** The number of requests that followed a redirect. */
 let astray = 0;
 let turn = 0;
 
@@ -63,13 +63,13 @@ const moves = {
     };
     return { id: endpoints.push(endpoint) - 1, port, url: `http://127.0.0.1:${port}${PATH}` };
   },
-  /** Tells it which tokens it is to accept. */
+  /** Adds tokens that the endpoint accepts. */
   know(id: number, tokens: readonly string[]): void {
     for (const token of tokens) endpointOf(id).known.add(token);
   },
   /**
-   * Misbehaves on every request until called without a fault.
-   * @returns since when, by `sharedNow()`
+   * Answers every request with this fault. Call it without a fault to end that.
+   * @returns the time of the change, by `sharedNow()`
    */
   async behave(id: number, fault?: Fault): Promise<number> {
     const endpoint = endpointOf(id);
@@ -83,7 +83,7 @@ const moves = {
     }
     return sharedNow();
   },
-  /** All requests since this was last asked. */
+  /** The requests since the last `takeArrivals`. */
   takeArrivals(id: number): readonly Arrival[] {
     const endpoint = endpointOf(id);
     const { arrivals } = endpoint;
@@ -96,20 +96,20 @@ const moves = {
   }),
 };
 
-/** What this process can be told to do. */
+/** The functions of this process. */
 export type EndpointMoves = typeof moves;
 
 serve(moves);
 
 function endpointOf(id: number): Endpoint {
   const endpoint = endpoints[id];
-  if (endpoint === undefined) throw new Error(`no endpoint ${id}`);
+  if (endpoint === undefined) throw new Error(`expected the id of an endpoint, got ${id}`);
   return endpoint;
 }
 
 async function listen(server: Server, port: number): Promise<number> {
-  // Longer than a run: a connection that is closed as it is used again would count as a failure of
-  // ours.
+  // Longer than a run, because closing a connection while the client reuses it would count as a
+  // failure of the authenticator.
   server.keepAliveTimeout = 600_000;
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');

@@ -1,24 +1,26 @@
-// Judges what comes of every token that is presented, by what the endpoint was able to say at that
-// time. Makes no load.
+// Judges the answer to every token by the endpoint's state at that time. The load is in remote.ts.
 import { type Authenticator, isAuthError } from '@latchkey/core';
 import { isOfAcceptance } from './acceptance.ts';
 import { sharedNow } from './companion.ts';
 import type { Tokens } from './tokens.ts';
 
-/** What the endpoint can do: say, not say, or either, while that changes. */
+/**
+ * The endpoint's state: `says` if it answers, `mute` if it cannot, `changes` if it is between both.
+ */
 export type Era = 'says' | 'changes' | 'mute';
 
-/** What came of all requests so far. */
+/** The results of all requests so far. */
 export interface Verdicts {
   readonly requests: number;
   readonly principals: number;
   /**
-   * Principals of tokens that the endpoint did not accept, and requests that passed without any.
+   * The number of principals for tokens that the endpoint did not accept, and of requests that
+   * passed without a principal.
    */
   readonly failOpen: number;
-  /** Answers that are wrong in another way, by what they were: `401 token_rejected while mute`. */
+  /** The number of other wrong answers, by kind: `valid: 401 token_rejected (mute)`. */
   readonly odd: ReadonlyMap<string, number>;
-  /** Those that said that nobody can say. */
+  /** The number of refusals because the endpoint is unavailable. */
   readonly unavailable: number;
 }
 
@@ -30,18 +32,18 @@ export interface Judge {
   present(kind: 'valid' | 'forged'): Promise<void>;
   era(era: Era): void;
   /**
-   * When the call began that made the endpoint be asked about this token at this time, by
-   * `sharedNow()`. Known until it can say again.
+   * The start time, by `sharedNow()`, of the call that caused this request to the endpoint for this
+   * token. It is known until the endpoint can answer again.
    */
   begunAt(token: string, asked: number): number | undefined;
-  /** When the first principal came since the era began, by `sharedNow()`. */
+  /** The time of the first principal in this era, by `sharedNow()`. */
   readonly firstPrincipal: number | undefined;
-  /** The longest that a refusal took since this was last asked. */
+  /** The longest time of a refusal since the last `takeSlowest`. */
   takeSlowest(): number;
   readonly verdicts: Verdicts;
 }
 
-/** Makes a judge. */
+/** Creates a judge. */
 export function createJudge(name: string, authenticator: Authenticator, tokens: Tokens): Judge {
   const odd = new Map<string, number>();
   let requests = 0;
@@ -52,7 +54,7 @@ export function createJudge(name: string, authenticator: Authenticator, tokens: 
   let era: Era = 'says';
   let eras = 0;
   let firstPrincipal: number | undefined;
-  // Those who bring the same token at the same time share one call: that of the first.
+  // Concurrent requests with the same token share one call, which the first one starts.
   const begun = new Map<string, { readonly times: number[]; underWay: number }>();
 
   function begin(token: string): { underWay: number } {
@@ -82,7 +84,7 @@ export function createJudge(name: string, authenticator: Authenticator, tokens: 
         slowestMs = Math.max(slowestMs, performance.now() - began.at);
       }
       call.underWay--;
-      // What has begun before a change may come of what was before it, or after.
+      // A request that began before a change may get an answer of either state.
       const isSettled = began.eras === eras;
       const during = isSettled ? era : 'changes';
       if (outcome === 'principal' && kind === 'valid' && during !== 'mute') {

@@ -1,14 +1,14 @@
-// Ways in which a remote endpoint cannot say. Whatever looks like an acceptance would be one of the
-// very token that was asked about.
+// Faults of a remote endpoint. Where a faulty answer contains an acceptance, it is one of the token
+// in the request, so that a missing check would show.
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 
 /**
- * What an endpoint does instead of answering. Each has several forms, which take turns; `down` is
- * not listening.
+ * A fault that an endpoint shows instead of its answer. Each has several forms, which take turns;
+ * with `down` the endpoint does not listen.
  */
-export type Fault = 'hang' | 'error' | 'lie' | 'redirect' | 'flood' | 'reset' | 'down';
+export type Fault = 'hang' | 'error' | 'invalid' | 'redirect' | 'flood' | 'reset' | 'down';
 
 /** One form of a fault. */
 type Form = (response: ServerResponse, genuine: string, elsewhere: string) => unknown;
@@ -18,7 +18,7 @@ const FLOOD_BYTES = 100 * 1024 * 1024;
 const CHUNK = Buffer.alloc(64 * 1024, 0x20);
 const BOMB = gzipSync(Buffer.alloc(FLOOD_BYTES, 0x20));
 
-/** Carries a fault out, in its next form. */
+/** Answers with the next form of a fault. */
 export function misbehave(
   fault: Exclude<Fault, 'down'>,
   turn: number,
@@ -57,7 +57,7 @@ const FORMS: { readonly [fault in Exclude<Fault, 'down'>]: readonly Form[] } = {
     say(500, '<h1>Out of order</h1>', 'text/html'),
     ...[500, 502, 503, 504, 429].map((status) => say(status, itself)),
   ],
-  lie: [
+  invalid: [
     ...['{}', '[]', 'null', 'true', '0', '"alice"', '', ' ', '{', 'null{}'].map((body) => say(200, body)),
     ...['1', 'null', '""', 'true', '["alice"]', '{"id":"alice"}'].map((sub) => say(200, `{"sub":${sub}}`)),
     say(200, '{"SUB":"alice","Sub":"alice","sub ":"alice"}'),
@@ -152,7 +152,7 @@ const FORMS: { readonly [fault in Exclude<Fault, 'down'>]: readonly Form[] } = {
           },
       ),
     ),
-    // The chunk that says that this was all never comes.
+    // The last chunk, which ends the body, is never sent.
     (response, genuine) => {
       const { socket } = response;
       response.writeHead(200, { 'content-type': JSON_TYPE }).write(genuine, () => socket?.end());
@@ -160,7 +160,7 @@ const FORMS: { readonly [fault in Exclude<Fault, 'down'>]: readonly Form[] } = {
   ],
 };
 
-/** Sends bytes as fast as they are taken, and so many at most. */
+/** Sends bytes as fast as the client reads them, at most `bytes`. */
 function pour(response: ServerResponse, bytes = Number.POSITIVE_INFINITY): void {
   let left = bytes;
   const pump = () => {

@@ -1,27 +1,30 @@
-// Who is in the directory of the outages, and which groups are right for each. Asks nobody.
+// The people in the directory of the outages and their right groups. No lookup is made here.
 import { GROUPS, group, PEOPLE, person } from '@latchkey/test-kit/directory';
 import type { LdifEntry } from '@latchkey/test-kit/slapd';
 
-/** Somebody whose groups are known. */
+/** A person with known groups. */
 export interface Person {
   readonly subject: string;
   /** Sorted. */
   readonly groups: readonly string[];
 }
 
-/** So many that their groups come in several pages, which a connection may end between. */
+/** Enough groups for several pages, so that a connection may end between two pages. */
 const MANY = 30;
 
-/** Fifty: in groups, in groups of groups, every tenth in many, and every tenth in none. */
+/**
+ * Fifty people in groups and in nested groups; every tenth is in many groups, and every tenth in no
+ * group.
+ */
 export const PERSONS: readonly Person[] = Array.from({ length: 50 }, (_, index) => ({
   subject: `bench-${index}`,
   groups: groupsOf(index),
 }));
 
-/** Those whom nobody knows. */
+/** Subjects that the directory does not have. */
 export const STRANGERS: readonly string[] = Array.from({ length: 10 }, (_, index) => `stranger-${index}`);
 
-/** The entries of all of them, beside those of the tests. */
+/** The entries of all people, in addition to those of the tests. */
 export const PERSON_ENTRIES: readonly LdifEntry[] = [
   ...PERSONS.map(({ subject }) => person(subject)),
   ...[0, 1, 2, 3, 4].map((team) =>

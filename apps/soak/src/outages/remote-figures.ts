@@ -1,57 +1,59 @@
-// What the outages of a remote endpoint came to: the figures of R17. Measures nothing.
+// Computes the figures of R17 from the outages of a remote endpoint. Nothing is measured here.
 import { duration, type Figure } from '@latchkey/test-kit/figures';
 import type { Verdicts } from './judge.ts';
 import type { Fault } from './misbehave.ts';
 import type { Vital } from './vitals.ts';
 
-/** How one outage went for one authenticator. */
+/** The result of one outage for one authenticator. */
 export interface Course {
   readonly fault: Fault;
   readonly name: string;
   /** The slowest refusal. */
   readonly slowestMs: number;
-  /** Whether the breaker was seen open. */
+  /** True if the breaker was open at some time. */
   readonly opened: boolean;
   /**
-   * How often it was closed while nobody could say: an answer that was under way from before does
-   * that.
+   * How often the breaker closed during the outage. The answer to an earlier request can close it.
    */
   readonly closings: number;
-  /** From then, or from the beginning of the outage if it was not, to its end. */
+  /**
+   * Milliseconds from the opening of the breaker, or from the beginning of the outage if it never
+   * opened, to the end of the outage.
+   */
   readonly lastedMs: number;
-  /** When calls reached the endpoint that were begun in that time. */
+  /** The times at which calls that started in that time reached the endpoint. */
   readonly begun: readonly number[];
-  /** How many reached it that were under way already. */
+  /** The number of earlier calls that reached the endpoint in that time. */
   readonly late: number;
-  /** From the end of the outage to the first principal. */
+  /** Milliseconds from the end of the outage to the first principal. */
   readonly recoveredMs: number;
-  /** Of the process, in which both authenticators are. */
+  /** The vitals of the process, which has both authenticators. */
   readonly vital: Vital;
 }
 
-/** All that was measured. */
+/** All measurements. */
 export interface RemoteRun {
   readonly courses: readonly Course[];
   readonly verdicts: readonly Verdicts[];
-  /** By the endpoints' own count. */
+  /** The number of acceptances, as the endpoints counted them. */
   readonly accepted: number;
   readonly astray: number;
-  /** After garbage collection, the end less the beginning. */
+  /** The growth of the heap from the beginning to the end, after garbage collection. */
   readonly heapMiB: number;
   readonly uncaught: number;
 }
 
 const TIMEOUT_MS = 2_000;
-/** What a 503 may take beside waiting: about as much as in R10. */
+/** The time that a 503 may take in addition to the wait: about as in R10. */
 const MAX_REFUSAL_MS = 100;
 const PROBE_MS = 1_000;
 const MAX_RECOVERY_MS = 2_000;
 const MAX_HELD_MS = 50;
 const MAX_HEAP_MIB = 5;
-/** By what is merely odd, the breaker is not to be opened: it may be about one token only. */
-const ODD: readonly Fault[] = ['lie', 'redirect'];
+/** Faults that must not open the breaker, because such an answer may concern only one token. */
+const ODD: readonly Fault[] = ['invalid', 'redirect'];
 
-/** Tells figures of a run. */
+/** Computes the figures of a run. */
 export function remoteFigures(run: RemoteRun): readonly Figure[] {
   return [failOpen(run), refusals(run), breaker(run), recovery(run), process(run)];
 }
@@ -68,8 +70,8 @@ function failOpen({ courses, verdicts, accepted, astray }: RemoteRun): Figure {
   return {
     id: 'R17',
     goal: 'remote endpoint: fail-open',
-    figure: '0 fail-open in 10^5 requests; 0 tokens elsewhere',
-    measured: `${open} fail-open in ${requests} requests, half of them with tokens that the endpoint accepts when it can, half with forged and revoked ones; ${principals} principals, each by proof of its own token, for ${accepted} acceptances by the endpoints' count (who brings the same token at the same time shares one); ${astray} requests followed a redirect; ${faults.join(', ')}, with remote alone and before a keyset that would accept the revoked ones`,
+    figure: '0 fail-open in 10^5 requests; 0 tokens sent to another host',
+    measured: `${open} fail-open in ${requests} requests, half of them with tokens that the endpoint accepts when it can, half with forged and revoked ones; ${principals} principals, each with the proof of its own token, for ${accepted} acceptances counted by the endpoints (concurrent requests with the same token share one); ${astray} requests followed a redirect; ${faults.join(', ')}, with remote alone and before a keyset that would accept the revoked ones`,
     met: open === 0 && requests >= 100_000 && principals > 0 && astray === 0,
   };
 }
@@ -82,8 +84,8 @@ function refusals({ courses, verdicts }: RemoteRun): Figure {
   return {
     id: 'R17',
     goal: 'remote endpoint: refusals',
-    figure: 'while it cannot say: 503 <= 2 s (+ 0.1 s), and nothing else',
-    measured: `${odd.length === 0 ? '0' : oddText} other answers beside ${unavailable} 503; slowest ${byFault(courses, (some) => duration(Math.max(...some.map((course) => course.slowestMs))))}`,
+    figure: 'while the endpoint cannot answer: 503 <= 2 s (+ 0.1 s), and no other answer',
+    measured: `${odd.length === 0 ? '0' : oddText} other answers in addition to ${unavailable} 503; slowest ${byFault(courses, (some) => duration(Math.max(...some.map((course) => course.slowestMs))))}`,
     met: odd.length === 0 && slowestMs <= TIMEOUT_MS + MAX_REFUSAL_MS,
   };
 }
@@ -96,7 +98,7 @@ function breaker({ courses }: RemoteRun): Figure {
     const late = some.reduce((total, course) => total + course.late, 0);
     const lastedMs = some.reduce((total, course) => total + course.lastedMs, 0);
     const least = Math.min(...some.flatMap(gaps));
-    return `${((begun / lastedMs) * 1000).toFixed(2)}/s (${begun} in ${duration(lastedMs)}, ${duration(least)} apart at least, and ${late} more that were under way already)`;
+    return `${((begun / lastedMs) * 1000).toFixed(2)}/s (${begun} in ${duration(lastedMs)}, ${duration(least)} apart at least, and ${late} more that had started earlier)`;
   };
   const asked = others.map((course) => (course.begun.length / course.lastedMs) * 1000);
   const closings = counted.reduce((total, course) => total + course.closings, 0);
@@ -104,12 +106,12 @@ function breaker({ courses }: RemoteRun): Figure {
     id: 'R17',
     goal: 'remote endpoint: breaker',
     figure: 'after 5 failures <= 1 call/s',
-    measured: `${byFault(counted, text)}; closed ${closings} times meanwhile by answers from before; what is merely odd (${ODD.join(', ')}) is no failure: ${others.filter(({ opened }) => opened).length} of ${others.length} opened it, ${Math.min(...asked).toFixed(0)} calls/s went on`,
+    measured: `${byFault(counted, text)}; closed ${closings} times meanwhile by answers to earlier calls; odd answers (${ODD.join(', ')}) are not failures: ${others.filter(({ opened }) => opened).length} of ${others.length} opened it, ${Math.min(...asked).toFixed(0)} calls/s went on`,
     met: counted.every(
       (course) =>
         course.opened &&
         course.begun.length <= course.lastedMs / PROBE_MS &&
-        // A timer's millisecond.
+        // Allows for the precision of timers.
         gaps(course).every((gap) => gap >= PROBE_MS - 2),
     ),
   };
@@ -133,12 +135,12 @@ function process({ courses, heapMiB, uncaught }: RemoteRun): Figure {
     id: 'R17',
     goal: 'remote endpoint: the process',
     figure: 'event loop held <= 50 ms (as R15), heap after GC <= +5 MB (as R6), 0 uncaught',
-    measured: `held by its own work ${byFault(courses, (some) => duration(most((vital) => vital.heldMs, some)))} at most; with the waits for this machine's processors ${duration(most(({ stillMs }) => stillMs))}; heap after GC ${heapMiB < 0 ? '' : '+'}${heapMiB.toFixed(1)} MB; RSS by outage ${byFault(courses, (some) => `+${most(({ grownMiB }) => grownMiB, some).toFixed(0)}`)} MB at most, the garbage of the load included, of it buffers ${byFault(courses, (some) => most(({ buffersMiB }) => buffersMiB, some).toFixed(0))} MB; ${uncaught} uncaught`,
+    measured: `event loop held by the process's own work ${byFault(courses, (some) => duration(most((vital) => vital.heldMs, some)))} at most; including waits for a processor ${duration(most(({ stillMs }) => stillMs))}; heap after GC ${heapMiB < 0 ? '' : '+'}${heapMiB.toFixed(1)} MB; RSS by outage ${byFault(courses, (some) => `+${most(({ grownMiB }) => grownMiB, some).toFixed(0)}`)} MB at most, including the garbage of the load; buffers in it ${byFault(courses, (some) => most(({ buffersMiB }) => buffersMiB, some).toFixed(0))} MB; ${uncaught} uncaught`,
     met: heldMs <= MAX_HELD_MS && heapMiB <= MAX_HEAP_MIB && uncaught === 0,
   };
 }
 
-/** From one call to the next. */
+/** The times between successive calls. */
 function gaps({ begun }: Course): readonly number[] {
   return begun.slice(1).map((at, index) => at - (begun[index] ?? 0));
 }

@@ -1,5 +1,5 @@
-// R17: an endpoint that validates tokens fails in every way it can, under load, and comes back
-// after each. Judges no figure.
+// R17: an endpoint that validates tokens shows every fault under load and recovers after each. The
+// figures are in remote-figures.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AuthenticatorOptions, createAuthenticator } from '@latchkey/core';
 import type { Figure } from '@latchkey/test-kit/figures';
@@ -18,25 +18,25 @@ import { heapAfterGcMiB, type Vitals } from './vitals.ts';
 interface Outage {
   readonly fault: Fault;
   readonly lastsMs: number;
-  /** Requests at each authenticator, half of them with good tokens. */
+  /** Requests per second at each authenticator, half of them with valid tokens. */
   readonly perSecond: number;
 }
 
 const OUTAGES: readonly Outage[] = [
   { fault: 'hang', lastsMs: 6_000, perSecond: 2_000 },
   { fault: 'error', lastsMs: 4_500, perSecond: 2_000 },
-  // These are odd and no failures: everybody goes on asking, and both processes have work with
-  // that.
-  { fault: 'lie', lastsMs: 5_000, perSecond: 400 },
+  // Odd answers do not open the breaker, so all requests reach the endpoint. The rate is lower,
+  // because both processes have work with them.
+  { fault: 'invalid', lastsMs: 5_000, perSecond: 400 },
   { fault: 'redirect', lastsMs: 3_000, perSecond: 400 },
   { fault: 'flood', lastsMs: 6_000, perSecond: 2_000 },
   { fault: 'reset', lastsMs: 4_500, perSecond: 2_000 },
   { fault: 'down', lastsMs: 4_500, perSecond: 2_000 },
-  // Once more, to come back when two attempts are under way that will not be answered.
+  // A second hang, which ends while two attempts are waiting that will not be answered.
   { fault: 'hang', lastsMs: 4_300, perSecond: 2_000 },
 ];
 
-/** Of each kind of token, at each authenticator, all the time. */
+/** The permanent rate of each kind of token at each authenticator. */
 const STEADY_PER_SECOND = 100;
 const TOKENS = 500;
 const STAGGER_MS = 700;
@@ -64,7 +64,7 @@ export async function remoteOutages(progress: Progress, vitals: Vitals): Promise
     const sides = await createSides(endpoints);
     const scene = { endpoints, sides, calls, vitals };
     const loads = sides.map(({ judge }) => startRequests(judge, STEADY_PER_SECOND));
-    // What runs for the first time is slow, and grows.
+    // Warms up, because the first run is slow and allocates memory.
     await sleep(2_000);
     await strike(scene, { fault: 'error', lastsMs: 1_500, perSecond: 500 });
     await sleep(500);
@@ -111,8 +111,8 @@ async function createSides(endpoints: Companion<EndpointMoves>): Promise<readonl
 }
 
 /**
- * One outage at both endpoints, at the one a little after the other: what waits for both is not to
- * be dealt with at the same time.
+ * Runs one outage at both endpoints, at the second a little later, so that the waits of both do not
+ * end at the same time.
  */
 async function strike(scene: Scene, outage: Outage): Promise<readonly Course[]> {
   scene.vitals.take();
@@ -123,7 +123,7 @@ async function strike(scene: Scene, outage: Outage): Promise<readonly Course[]> 
   return courses.map((course) => ({ ...course, vital }));
 }
 
-/** From its beginning to the first principal after it. */
+/** Runs one outage at one endpoint, until the first principal after it. */
 async function strikeOne(
   { endpoints, calls }: Scene,
   { judge, id, port }: Side,
@@ -148,7 +148,8 @@ async function strikeOne(
   const isWithin = (at: number) => at >= since && at < ended;
   const arrivals = (await endpoints.call('takeArrivals', id)).filter(({ at }) => isWithin(at));
   const isNew = ({ token, at }: Arrival) => (judge.begunAt(token, at) ?? 0) >= since;
-  // Where nobody listens, nobody waits for a connection either: what is begun is sent at once.
+  // With `down` no server records arrivals, so the starts of calls count. Such a call fails at
+  // once.
   const begun =
     fault === 'down' ? calls.take(port).filter(isWithin) : arrivals.filter(isNew).map(({ at }) => at);
   judge.era('says');
@@ -172,8 +173,8 @@ async function firstPrincipal(judge: Judge): Promise<number | undefined> {
 }
 
 /**
- * When its breaker was first seen open, within two milliseconds, by `sharedNow()`, and how often it
- * was closed after that.
+ * Records when the breaker first opened (within two milliseconds, by `sharedNow()`) and how often
+ * it closed after that.
  */
 function watchBreaker({ authenticator }: Judge): {
   stop(): { readonly opened: number | undefined; readonly closings: number };

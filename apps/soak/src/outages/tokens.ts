@@ -1,37 +1,37 @@
-// Tokens as requests bring them: those that an endpoint is told to know, and all kinds that it does
-// not. Verifies nothing.
+// Creates requests with tokens: tokens that the endpoint knows, and all kinds that it does not
+// know. No token is verified here.
 import type { RequestView } from '@latchkey/core/adapter';
 import { forge, mint, type SigningKey } from '@latchkey/testing';
 
-/** Whose tokens they are, and whom they are for. */
+/** The issuer and the audience of the tokens. */
 export const ISSUER = 'urn:soak:login';
 export const AUDIENCE = 'urn:soak:api';
 
-/** A token, and the request that brings it. */
+/** A token and the request that has it. */
 export interface Presented {
   readonly token: string;
   readonly request: RequestView;
 }
 
-/** Tokens without end. */
+/** An endless supply of tokens. */
 export interface Tokens {
-  /** Those that the endpoint is to know. */
+  /** The tokens that the endpoint knows. */
   readonly known: readonly string[];
-  /** One of these, in turn. */
+  /** Gives one of the known tokens, in turn. */
   valid(): Presented;
   /**
-   * One that it must not accept, each of another kind than the one before, and hardly ever the same
-   * twice.
+   * Gives a token that must not be accepted. Each is of another kind than the previous one, and it
+   * rarely repeats.
    */
   forged(): Presented;
 }
 
 /**
- * Signs tokens with a key that the authenticator's keyset has: by their key all of them are good.
+ * Signs tokens with a key of the authenticator's keyset, so the keyset would accept all of them.
  */
 export async function createTokens(key: SigningKey, count: number): Promise<Tokens> {
   const known = await mintMany(key, count);
-  // Revoked, say: a keyset would accept them, and the endpoint is there so that nobody does.
+  // Revoked tokens: the keyset would accept them, so only the endpoint can refuse them.
   const revoked = await mintMany(key, count);
   const kinds: readonly ((good: string, salt: string) => string)[] = [
     (_, salt) => revoked[Number.parseInt(salt, 36) % revoked.length] ?? '',

@@ -1,22 +1,19 @@
-// What a run does to its own process: how long the event loop stood still, memory, and errors that
-// nobody caught.
+// Measures this process during a run: delays of the event loop, memory, and uncaught errors. It
+// does not judge them.
 
-/** What was seen since this was last asked. */
+/** The measurements since the last `take`. */
 export interface Vital {
   /**
-   * The longest that the event loop stood still. Where others want the machine too, this is theirs
-   * as well.
+   * The longest delay of the event loop, including delays that other processes on the machine
+   * cause.
    */
   readonly stillMs: number;
   /**
-   * The same, less the time for which this thread was not at work: no more than that is its own
-   * doing.
+   * The same without the time in which this thread did not run: the delay that this process itself
+   * can cause at most.
    */
   readonly heldMs: number;
-  /**
-   * How much more memory there was at most than at its beginning, and how much of it was buffers at
-   * most.
-   */
+  /** The largest growth of memory since the last `take`, and the largest size of buffers. */
   readonly grownMiB: number;
   readonly buffersMiB: number;
 }
@@ -24,7 +21,7 @@ export interface Vital {
 /** Watches this process. */
 export interface Vitals {
   take(): Vital;
-  /** What would have ended the process, and rejections that nobody handled. */
+  /** The number of uncaught exceptions and unhandled rejections. */
   readonly uncaught: number;
   stop(): void;
 }
@@ -32,7 +29,7 @@ export interface Vitals {
 const EVERY_MS = 5;
 const MIB = 1024 * 1024;
 
-/** Begins to watch. While it does, no error ends the process. */
+/** Starts to measure. Until it stops, no error ends the process. */
 export function startVitals(): Vitals {
   let uncaught = 0;
   let seen: Vital = NOTHING;
@@ -74,9 +71,9 @@ export function startVitals(): Vitals {
   };
 }
 
-/** Of the heap, when all that nobody holds is gone. */
+/** The size of the heap after garbage collection. */
 export function heapAfterGcMiB(): number {
-  if (globalThis.gc === undefined) throw new Error('needs node --expose-gc');
+  if (globalThis.gc === undefined) throw new Error('expected globalThis.gc; run node with --expose-gc');
   globalThis.gc();
   globalThis.gc();
   return process.memoryUsage().heapUsed / MIB;
