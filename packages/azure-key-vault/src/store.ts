@@ -164,7 +164,8 @@ function textOf(value: Uint8Array): string {
 }
 
 /**
- * The value to use. The checks are here, because a vault also returns secrets out of their times.
+ * Checks the secret and returns its bytes. A vault also returns secrets that have expired or are
+ * not valid yet.
  */
 function bytesOf({ value, properties: { enabled, notBefore, expiresOn } }: KeyVaultSecret): Uint8Array {
   const nowMs = Date.now();

@@ -8,8 +8,8 @@ import type { Figure } from '@latchkey/test-kit/figures';
 /** The number of verifications to count. A run with none is subtracted. */
 const TIMES = 400_000;
 /**
- * A generous maximum for one cache hit. It does not come from a measurement, because the machine on
- * which this was written could not count.
+ * A generous maximum for one cache hit. It is an estimate: no counted value was available when this
+ * was written.
  */
 const MOST = 20_000;
 

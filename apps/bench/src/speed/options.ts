@@ -26,7 +26,7 @@ export interface SpeedOptions {
   readonly starts: number;
 }
 
-/** These parts take two minutes. */
+/** The parts of a quick run, which take at most two minutes. */
 const QUICK_PARTS: readonly Part[] = ['http', 'verify', 'rules'];
 
 const PACES = {

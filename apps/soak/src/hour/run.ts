@@ -141,7 +141,7 @@ function streamsOf(
     // Catches the refusal, which is expected, because a load counts every throw as a failure.
     call: async () => {
       const code = await authenticator.verify(supply.hostile()).then(() => 'ok', codeOf);
-      // Every token must be refused with a token_ code; a 503 would also count as wrong.
+      // Every hostile token must be refused with a token_ code; a 503 also counts as wrong.
       if (!code.startsWith('token_')) note('hostile', code);
     },
   };
