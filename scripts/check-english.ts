@@ -35,8 +35,6 @@ const PENDING: readonly string[] = [
   'packages/koa/',
   'packages/ldap/',
   'packages/nestjs/',
-  'packages/test-kit/',
-  'packages/testing/',
   'scripts/limits/rows.ts',
 ];
 
