@@ -1,4 +1,4 @@
-// What `explain` and `tokens verify` share: the token, the route, and an authenticator that decides by the descriptor as a service would.
+// What `explain` and `tokens verify` share: the request, the route, and an authenticator that decides by the descriptor as a service would.
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import {
@@ -54,13 +54,6 @@ export async function openDecision(
   });
   const rules = rulesOf(options, Object.keys(loaded.routes ?? {}));
   return { authenticator: createAuthenticator(loaded), rules };
-}
-
-/** The token of an argument, or of stdin: where nobody sees it in a list of processes. @throws Failure if there is none */
-export async function readToken({ terminal }: Context, given: string | undefined): Promise<string> {
-  const token = given === undefined || given === '-' ? (await readAll(terminal.stdin)).trim() : given.trim();
-  if (token === '') throw misused('expected a token, as an argument or on stdin');
-  return token;
 }
 
 /** The head of a request, as HTTP/1.1 writes it: a request line, and a line for each header. @throws Failure */

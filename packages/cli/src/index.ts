@@ -2,7 +2,7 @@
 
 import { createContext } from './context.ts';
 import { type ExitCode, failureOf } from './failure.ts';
-import { plain, type Terminal } from './output.ts';
+import type { Terminal } from './output.ts';
 import { createProgram } from './program.ts';
 
 export type { ExitCode } from './failure.ts';
@@ -24,7 +24,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   } catch (error) {
     const failure = failureOf(error);
     if (failure === undefined) return 0;
-    if (failure.message !== '') context.output.fail(plain(failure.message));
+    if (failure.message !== '') context.output.fail(failure.message);
     return failure.exitCode;
   }
 }

@@ -25,7 +25,7 @@ type Style = Parameters<typeof styleText>[0];
 export interface Output {
   /** A result: as it is, for people, or as JSON with `-o json`. Text comes from outside only through `plain`. */
   result(format: OutputFormat, text: () => string, value: unknown): void;
-  /** Something about what was done. Not with the result: on stderr. */
+  /** Something about what was done, in one line. Not with the result: on stderr. As warnings and failures, it goes through `message`. */
   note(text: string): void;
   warn(text: string): void;
   fail(text: string): void;
@@ -44,12 +44,12 @@ export function createOutput({ stdout, stderr, env }: Pick<Terminal, 'stdout' | 
     void stream.write(text.endsWith('\n') ? text : `${text}\n`);
   return {
     result: (format, text, value) => line(stdout, format === 'json' ? escapedJson(value) : text()),
-    note: (text) => line(stderr, text),
-    warn: (text) => line(stderr, `${styled(stderr, 'yellow', 'warning:')} ${text}`),
-    fail: (text) => line(stderr, `${styled(stderr, 'red', 'error:')} ${text}`),
+    note: (text) => line(stderr, message(text)),
+    warn: (text) => line(stderr, `${styled(stderr, 'yellow', 'warning:')} ${message(text)}`),
+    fail: (text) => line(stderr, `${styled(stderr, 'red', 'error:')} ${message(text)}`),
     async waitFor(what, work) {
       if (stderr.isTTY !== true) return work;
-      stderr.write(styled(stderr, 'dim', `${what} …`));
+      stderr.write(styled(stderr, 'dim', `${message(what)} …`));
       try {
         return await work;
       } finally {
@@ -59,6 +59,11 @@ export function createOutput({ stdout, stderr, env }: Pick<Terminal, 'stdout' | 
     },
     style: (style, text) => styled(stdout, style, text),
   };
+}
+
+/** Text for people that may quote what was typed: made plain, and without a token that was typed in a wrong place. */
+export function message(text: string): string {
+  return plain(text.replaceAll(/eyJ[\w-]*\.[\w.-]*/g, '(a token)'));
 }
 
 /** JSON that means the same, with nothing in it that a terminal obeys. */

@@ -11,6 +11,7 @@ import { plan } from './commands/plan.ts';
 import { secrets } from './commands/secrets.ts';
 import { tokens } from './commands/tokens.ts';
 import { type Context, command } from './context.ts';
+import { message } from './output.ts';
 
 const { version }: { readonly version: string } = createRequire(import.meta.url)('../package.json');
 
@@ -29,6 +30,7 @@ export function createProgram(context: Context): Command {
   program.exitOverride().configureOutput({
     writeOut: (text) => void stdout.write(text),
     writeErr: (text) => void stderr.write(text),
+    outputError: (text, write) => write(plainError(text)),
     getOutHasColors: () => stdout.isTTY === true,
     getErrHasColors: () => stderr.isTTY === true,
   });
@@ -51,4 +53,11 @@ function takeOver(parent: Command): void {
     child.copyInheritedSettings(parent);
     takeOver(child);
   }
+}
+
+/** Commander's message quotes what was typed. The lines of its own are its suggestion and its end. */
+function plainError(text: string): string {
+  const [, said = '', suggestion = '', end = ''] =
+    /^(.*?)(\n\(Did you mean [^\n]*\?\))?(\n?)$/s.exec(text) ?? [];
+  return `${message(said)}${suggestion}${end}`;
 }

@@ -54,7 +54,7 @@ const headOf = (token: string) =>
 
 describe('how it ends', () => {
   it('0 for what is allowed, and the whole decision on stdout', async () => {
-    const { code, stdout, stderr } = await explain([await tokenOf()]);
+    const { code, stdout, stderr } = await explain([], await tokenOf());
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^✓ form: the token/);
     expect(stdout).toMatch(/✓ keys: the signature .* signed by keySets\[0\]/);
@@ -70,7 +70,7 @@ describe('how it ends', () => {
     ['a scope', ['--claims', '{"scope":["write"]}'], {}, /^refused: 403 scope_insufficient/],
     ['a route', ['--route', 'admin'], {}, /^refused: 403 claims_insufficient/],
   ])('1 for what is refused: %s', async (_, argv, claims, last) => {
-    const { code, stdout, stderr } = await explain([...argv, await tokenOf(claims)]);
+    const { code, stdout, stderr } = await explain(argv, await tokenOf(claims));
     expect([code, stderr]).toEqual([1, '']);
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(last);
     expect(stdout).toContain('✗');

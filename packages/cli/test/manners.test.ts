@@ -112,6 +112,81 @@ describe('misuse', () => {
   );
 });
 
+describe('T-168 a terminal obeys nothing that was typed', () => {
+  // Hides the line, writes a line of its own, turns the text around; by 8-bit codes as well.
+  const evil = 'x\u001b[2K\u001b]0;t\u0007\r\nerror: forged\u009b1m\u202e\u2028';
+
+  async function expectPlain(argv: readonly string[]): Promise<void> {
+    const cwd = mkdtempSync(join(tmpdir(), 'latchkey-manners-'));
+    const { stdout, stderr } = await latchkey(argv, { cwd, stdin: evil });
+    for (const text of [stdout, stderr]) {
+      expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
+      expect(text).not.toMatch(/^error: forged/m);
+    }
+  }
+
+  it.each(all)('%s: an unknown command, option, or argument too many', async (_name, path, command) => {
+    await expectPlain([...path, evil]);
+    await expectPlain([...path, `--${evil}`]);
+    await expectPlain([...path, `-${evil}`]);
+    const needed = command.registeredArguments.map(() => 'thing');
+    await expectPlain([...path, ...needed, evil]);
+  });
+
+  it.each(leaves)('%s: the value of an argument or option', async (_name, path, command) => {
+    const needed = command.registeredArguments.filter(({ required }) => required).map(() => 'thing');
+    if (command.registeredArguments.length > 0)
+      await expectPlain([...path, ...command.registeredArguments.map(() => evil)]);
+    for (const { long, required } of command.options)
+      await expectPlain([...path, ...needed, ...(required ? [`${long}`, evil] : [`${long}=${evil}`])]);
+  });
+});
+
+describe('T-167 what others can see in the arguments', () => {
+  const token = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl';
+  const taking = leaves.flatMap(([name, path, command]) => [
+    ...command.registeredArguments
+      .filter((argument) => argument.name() === 'token')
+      .map(() => [`${name} <token>`, [...path, token]] as const),
+    ...command.options
+      .filter(({ flags, description }) => /literal|password/.test(flags + description))
+      .map(({ long }) => [`${name} ${long}`, [...path, 'thing', `${long}`, token]] as const),
+  ]);
+
+  it('the walk finds them', () => {
+    expect(taking.map(([name]) => name)).toEqual([
+      'secrets create symmetric --secret-key-literal',
+      'tokens verify <token>',
+      'tokens inspect <token>',
+      'explain <token>',
+    ]);
+  });
+
+  it.each(taking)('%s: warns', async (_name, argv) => {
+    const { stderr } = await latchkey(argv, { cwd: mkdtempSync(join(tmpdir(), 'latchkey-manners-')) });
+    expect(stderr).toMatch(/^warning: the (?:token|secret) stood in the arguments: /);
+  });
+
+  it.each(leaves.filter(([, , { registeredArguments }]) => registeredArguments[0]?.name() === 'token'))(
+    '%s: standard input brings no warning',
+    async (_name, path) => {
+      for (const argv of [path, [...path, '-']]) {
+        const cwd = mkdtempSync(join(tmpdir(), 'latchkey-manners-'));
+        expect((await latchkey(argv, { cwd, stdin: token })).stderr).not.toContain('stood in the arguments');
+      }
+    },
+  );
+
+  it.each(all)('%s: misuse does not repeat a token', async (_name, path, command) => {
+    const thing = command.registeredArguments.map(() => 'thing');
+    for (const argv of [[token], ['Bearer', token], [`--${token}`], [...thing, 'Bearer', token]]) {
+      const cwd = mkdtempSync(join(tmpdir(), 'latchkey-manners-'));
+      const { code, stderr } = await latchkey([...path, ...argv], { cwd });
+      if (code === 2) expect(stderr).not.toContain(token);
+    }
+  });
+});
+
 describe('T-167 nothing secret is printed', () => {
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const symmetric = randomBytes(48).toString('base64');

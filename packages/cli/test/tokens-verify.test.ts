@@ -57,7 +57,7 @@ async function verify(argv: readonly string[], more: Partial<TerminalOptions> = 
 describe('a good token', () => {
   it('0: whose it is, for people', async () => {
     const token = await tokenOf({ scope: 'read write', groups: ['ops', 'dev'], role: 'admin' });
-    const { code, stdout, stderr } = await verify([token]);
+    const { code, stdout, stderr } = await verify([], { stdin: token });
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(
       /^The token is good\.\nissuer {3}i\nsubject {2}alice\nscopes {3}read write\ngroups {3}ops, dev\nclaims {3}\{.*\}\n$/,
@@ -123,8 +123,8 @@ describe('what is refused', () => {
     ['no token', () => 'hello'],
   ])('T-169: 1, and nothing on stdout: %s', async (_, make) => {
     const token = await make();
-    for (const argv of [[token], ['-o', 'json', token]]) {
-      const { code, stdout, stderr } = await verify(argv);
+    for (const argv of [[], ['-o', 'json']]) {
+      const { code, stdout, stderr } = await verify(argv, { stdin: token });
       expect([code, stdout]).toEqual([1, '']);
       expect(stderr).toMatch(/^error: .+\n$/);
       if (token.length > 8) expect(stderr).not.toContain(token);

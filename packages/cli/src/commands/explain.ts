@@ -3,15 +3,10 @@ import type { ExplainedCheck, Explanation } from '@latchkey/core';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { type Context, command, type FormatOptions, withFile, withFormat } from '../context.ts';
-import {
-  type DecisionOptions,
-  openDecision,
-  readRequest,
-  readToken,
-  withDecisionOptions,
-} from '../decision-options.ts';
+import { type DecisionOptions, openDecision, readRequest, withDecisionOptions } from '../decision-options.ts';
 import { Failure, misused } from '../failure.ts';
 import { type Output, plain } from '../output.ts';
+import { readToken, TOKEN_ARGUMENT } from '../token-input.ts';
 
 const MARKS = {
   passed: ['green', '✓'],
@@ -31,7 +26,7 @@ export function explain(context: Context): Command {
       'curl -sv https://api.example.com/ 2>&1 | grep "^>" | latchkey explain --request -',
     ],
   )
-    .argument('[token]', 'the token; none, or -, reads it from stdin')
+    .argument('[token]', TOKEN_ARGUMENT)
     .addOption(
       new Option('--request <file>', 'a request instead: its head, as HTTP/1.1 writes it; - reads stdin'),
     );

@@ -11,6 +11,7 @@ import {
 } from '../context.ts';
 import { misused } from '../failure.ts';
 import { secretsDirectory } from '../files.ts';
+import { warnOfArgument } from '../token-input.ts';
 import { makeSecret } from '../write-secret.ts';
 import { inputName, readKeyInput } from './secrets-files.ts';
 
@@ -48,10 +49,7 @@ export function createSymmetric(context: Context): Command {
     .addOption(new Option('--secret-key <path>', 'a file with the secret; - is standard input'))
     .action(async (name: string, options: SymmetricOptions) => {
       const { secretKeyLiteral: literal, secretKey: path } = options;
-      if (literal !== undefined)
-        context.output.warn(
-          'the secret stood in the arguments: other processes and the history of the shell have it; --secret-key - reads it instead',
-        );
+      if (literal !== undefined) warnOfArgument(context, 'the secret', '--secret-key -');
       else if (path === undefined) throw misused('either --secret-key or --secret-key-literal is needed');
       const bytes = literal === undefined ? await readKeyInput(context, path ?? '-') : Buffer.from(literal);
       judge('the secret', 'make one with: openssl rand -base64 48', () => checkSymmetricSecret(bytes));

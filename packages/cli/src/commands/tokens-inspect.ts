@@ -4,7 +4,7 @@ import { readUnverifiedToken } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, type FormatOptions, withFormat } from '../context.ts';
 import { plain } from '../output.ts';
-import { readStdin } from './secrets-files.ts';
+import { readTokenText, TOKEN_ARGUMENT } from '../token-input.ts';
 
 const LABEL = 'UNVERIFIED: anybody can have written this; the signature was not looked at.';
 /** Claims that are NumericDates: RFC 7519 §4.1, OpenID Connect Core 1.0 §2 and §5.1. */
@@ -27,15 +27,9 @@ export function inspect(context: Context): Command {
   const made = command('inspect', 'What is written in a token, UNVERIFIED.', [
     'latchkey tokens inspect < token.txt',
     'pbpaste | latchkey tokens inspect --output json',
-  ]).argument('[token]', 'the token; - or none reads it from standard input, where nobody else sees it');
+  ]).argument('[token]', TOKEN_ARGUMENT);
   return withFormat(made).action(async (given: string | undefined, { output: format }: FormatOptions) => {
-    if (given !== undefined && given !== '-')
-      context.output.warn(
-        'the token stood in the arguments: other processes and the history of the shell have it; - reads it instead',
-      );
-    const text =
-      given === undefined || given === '-' ? Buffer.from(await readStdin(context)).toString('utf8') : given;
-    const { header, claims } = readUnverifiedToken(text.trim());
+    const { header, claims } = readUnverifiedToken(await readTokenText(context, given));
     const times = timesOf(claims, Date.now());
     const value = { verified: false, header, claims, times: Object.fromEntries(times) };
     context.output.result(format, () => formatted(context, header, claims, times), value);

@@ -2,8 +2,9 @@
 import { authorize, type Principal } from '@latchkey/core';
 import type { Command } from 'commander';
 import { type Context, command, type FormatOptions, withFile, withFormat } from '../context.ts';
-import { type DecisionOptions, openDecision, readToken, withDecisionOptions } from '../decision-options.ts';
+import { type DecisionOptions, openDecision, withDecisionOptions } from '../decision-options.ts';
 import { plain } from '../output.ts';
+import { readToken, TOKEN_ARGUMENT } from '../token-input.ts';
 
 /** Makes the command. */
 export function verify(context: Context): Command {
@@ -11,7 +12,7 @@ export function verify(context: Context): Command {
     'verify',
     'Verifies a token by the descriptor, and the rules of a route. Exit code 1: it is refused.',
     ['latchkey tokens verify < token.txt', 'latchkey tokens verify --route admin -o json < token.txt'],
-  ).argument('[token]', 'the token; none, or -, reads it from stdin');
+  ).argument('[token]', TOKEN_ARGUMENT);
   return withFormat(withDecisionOptions(withFile(made))).action(
     async (given: string | undefined, options: DecisionOptions & FormatOptions) => {
       const token = await readToken(context, given);
