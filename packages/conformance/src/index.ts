@@ -5,6 +5,7 @@ export type { BuildDescribed, Described } from './described.ts';
 export { describeDescriptor } from './described.ts';
 export type { Exchange, ExchangeRequest } from './exchange.ts';
 export { exchange, headerValues } from './exchange.ts';
+export { placesOf } from './places.ts';
 export type { ReplyHead, Route } from './routes.ts';
 export { routes } from './routes.ts';
 export type { Served } from './serve.ts';

@@ -12,6 +12,7 @@ it('exports these values', () => {
     'describeDescriptor',
     'exchange',
     'headerValues',
+    'placesOf',
     'routes',
     'serve',
   ]);

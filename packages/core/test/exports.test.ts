@@ -127,7 +127,7 @@ it('./adapter exports these values', () => {
     'claimNames',
     'compileAccess',
     'compileRules',
-    'concealmentOf',
+    'concealToken',
     'countRoutes',
     'createResponseSigner',
     'decide',

@@ -10,11 +10,10 @@ import {
 } from '@latchkey/core';
 import {
   type AuthenticationSource,
-  type Concealment,
   checkOnce,
   claimNames,
   compileRules,
-  concealmentOf,
+  concealToken,
   createResponseSigner,
   decide,
   holdReply,
@@ -68,7 +67,8 @@ export function authenticate(source: AuthenticationSource, access: RouteAccess =
     // A value that something else has set must not be taken for ours, least of all on a refusal.
     setAuth(request, undefined);
     const decision = decide<unknown>(authenticator, request, asked);
-    concealToken(concealmentOf(authenticator, request, request.originalUrl), request, response);
+    const concealment = concealToken(authenticator, request, request, request.originalUrl);
+    if (concealment !== undefined && !response.headersSent) response.set(concealment.headers);
     return whenDecided<unknown, void>(decision, (auth) => {
       setAuth(request, auth);
       next();
@@ -150,12 +150,4 @@ export function publicRoute(): RequestHandler {
 
 function setAuth(request: Request, auth: unknown): void {
   (request as Request & { auth?: unknown }).auth = auth;
-}
-
-/** Takes a token in the query out of the URL, in both places where Express keeps it. */
-function concealToken(concealment: Concealment | undefined, request: Request, response: Response): void {
-  if (concealment === undefined) return;
-  request.url = concealment.strip(request.url);
-  request.originalUrl = concealment.strip(request.originalUrl);
-  if (!response.headersSent) response.set(concealment.headers);
 }

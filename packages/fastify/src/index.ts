@@ -196,13 +196,11 @@ function askedOf({ is404, routeOptions }: fastify.FastifyRequest, notFound: Rout
 /** Takes a token in the query out of everything that Fastify made of the URL before any hook. */
 function conceal(by: Concealing, request: Judged, reply: fastify.FastifyReply): void {
   const raw = request.raw as typeof request.raw & { originalUrl?: string };
-  const concealment = adapter.concealmentOf(by, request, raw.originalUrl);
+  const concealment = adapter.concealToken(by, request, raw, raw.originalUrl);
   if (concealment === undefined) return;
-  const { names, strip, headers } = concealment;
-  for (const name of names) Reflect.deleteProperty(Object(request.query), name);
-  raw.url = strip(raw.url ?? '');
-  if (raw.originalUrl !== undefined) raw.originalUrl = strip(raw.originalUrl);
-  // Fastify keeps what the URL was when it was first read.
-  Object.defineProperty(request, 'originalUrl', { value: raw.originalUrl ?? raw.url });
-  reply.headers(headers);
+  for (const name of concealment.names) Reflect.deleteProperty(Object(request.query), name);
+  // Fastify keeps what the URL was when it was first read, and reads it anew where that is gone.
+  for (const kept of Object.getOwnPropertySymbols(request))
+    if (kept.description === 'fastify.request.originalUrl') Reflect.deleteProperty(request, kept);
+  reply.headers(concealment.headers);
 }

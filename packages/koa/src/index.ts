@@ -53,7 +53,7 @@ export function authenticate<T = core.Principal | undefined>(
     if ('auth' in ctx.state) Reflect.deleteProperty(ctx.state, 'auth');
     const view = viewOf(ctx);
     const decision = adapter.decide<unknown>(authenticator, view, asked);
-    concealToken(adapter.concealmentOf(authenticator, view, ctx.originalUrl), ctx);
+    concealToken(adapter.concealToken(authenticator, view, ctx.req, ctx.originalUrl), ctx);
     return adapter.whenDecided<unknown, unknown>(decision, (auth) => {
       (ctx.state as { auth: unknown }).auth = auth;
       return next();
@@ -159,13 +159,12 @@ function viewOf({ req, request, params }: ParameterizedContext): adapter.Request
   return params === undefined ? req : Object.assign(req, { params });
 }
 
-/** Koa keeps the first URL in two more places, and in a third once `ctx.URL` was read. */
+/** Koa keeps the first URL in two places of its own, and in two more once `ctx.URL` and `ctx.query` were read. */
 function concealToken(concealment: adapter.Concealment | undefined, ctx: ParameterizedContext): void {
   if (concealment === undefined) return;
-  ctx.req.url = concealment.strip(ctx.req.url ?? '');
   ctx.originalUrl = concealment.strip(ctx.originalUrl);
   ctx.request.originalUrl = ctx.originalUrl;
-  Reflect.deleteProperty(ctx.request, 'memoizedURL');
+  for (const kept of ['memoizedURL', '_querycache']) Reflect.deleteProperty(ctx.request, kept);
   // Koa ignores headers that come after the head was sent.
   ctx.set(concealment.headers);
 }

@@ -2,7 +2,7 @@
 import type { UpgradeAuthenticator } from '@latchkey/core';
 import { AuthError, authorize } from '@latchkey/core';
 import type { CompiledAccess, CompiledRules, Decision, RequestView } from '@latchkey/core/adapter';
-import { asError, concealmentOf, decide, isPrincipal, keyedView, whenDecided } from '@latchkey/core/adapter';
+import { asError, concealToken, decide, isPrincipal, keyedView, whenDecided } from '@latchkey/core/adapter';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { accessOf, LATCHKEY_AUTHENTICATOR } from './access.ts';
 import { type Call, callOf, type FrameworkRequest, writeHeader } from './context.ts';
@@ -55,7 +55,10 @@ export class LatchkeyGuard implements CanActivate {
     const { type, key, request } = call;
     // Nobody else's value may be taken for ours, least of all when the token is refused.
     if (type === 'http' && request !== undefined) request.auth = undefined;
-    if (isPublic) return true;
+    if (isPublic) {
+      if (request !== undefined) this.#conceal(call, request);
+      return true;
+    }
     if (request === undefined) return judge(admit(key, access), rules);
     const attempt = this.#attempt(call, request, access);
     const take = (auth: unknown) => {
@@ -83,13 +86,13 @@ export class LatchkeyGuard implements CanActivate {
   #conceal({ response }: Call, request: FrameworkRequest): void {
     // Express's request is Node's own; Fastify's keeps that in `raw`, and a parsed query of its own.
     const { raw = request } = request;
-    const concealment = concealmentOf(this.#authenticator, request, raw.originalUrl);
+    const concealment = concealToken(this.#authenticator, request, raw, raw.originalUrl);
     if (concealment === undefined) return;
-    const { names, strip, headers } = concealment;
-    for (const name of names) Reflect.deleteProperty(Object(request.query), name);
-    raw.url = strip(raw.url ?? '');
-    if (raw.originalUrl !== undefined) raw.originalUrl = strip(raw.originalUrl);
-    for (const [name, value] of Object.entries(headers)) writeHeader(response, name, value);
+    for (const name of concealment.names) Reflect.deleteProperty(Object(request.query), name);
+    // Fastify keeps what the URL was when it was first read, and reads it anew where that is gone.
+    for (const kept of Object.getOwnPropertySymbols(request))
+      if (kept.description === 'fastify.request.originalUrl') Reflect.deleteProperty(request, kept);
+    for (const [name, value] of Object.entries(concealment.headers)) writeHeader(response, name, value);
   }
 }
 Inject(LATCHKEY_AUTHENTICATOR)(LatchkeyGuard, undefined, 0);

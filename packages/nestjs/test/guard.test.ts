@@ -1,5 +1,6 @@
 // The guard over HTTP, on both platforms: what is denied, what is nearest, and what an application sees of a refusal.
 
+import { placesOf } from '@latchkey/conformance';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import {
   type ArgumentsHost,
@@ -11,6 +12,7 @@ import {
   type INestApplication,
   Query,
   Req,
+  Res,
   type Type,
 } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -280,6 +282,31 @@ describe.each(platforms)('on %s', (platform) => {
     const response = await get(`${url}/?a=1&access_token=${dev}&b=2`);
     expect(response.headers.get('referrer-policy')).toBe('no-referrer');
     expect(await response.json()).toEqual({ url: '/?a=1&b=2', query: { a: '1', b: '2' } });
+  });
+
+  it.each([
+    ['that asks for it', []],
+    ['that is public', [Public()]],
+  ])('T-083: a token in the query is nowhere on the request and response: a handler %s', async (_, on) => {
+    class Subject {
+      read(request: { readonly query: unknown }, response: unknown) {
+        return { places: placesOf({ request, response }, dev), query: request.query };
+      }
+    }
+    Req()(Subject.prototype, 'read', 0);
+    Res({ passthrough: true })(Subject.prototype, 'read', 1);
+    onMethod(Subject, 'read', Get(), ...on);
+    Controller()(Subject);
+    const app = await start([Subject], platform, { ...options, tokenFrom: [{ query: 'access_token' }] });
+    // What is read before may be kept.
+    app.use(
+      (request: { originalUrl?: string; path?: string; query?: object }, _: unknown, next: () => void) => {
+        expect([request.originalUrl, request.path, request.query]).toBeDefined();
+        next();
+      },
+    );
+    const response = await get(`${await listen(app)}/?a=1&access_token=${dev}`);
+    expect(await response.json()).toEqual({ places: [], query: { a: '1' } });
   });
 
   it('D9: the refusal that a permissive route let pass is found by its request', async () => {

@@ -1,7 +1,6 @@
 // The adapter contract, as far as frameworks have it in common: what an adapter is made of, the
 // web's Request as core reads it, and a decision handed on. It decides nothing.
 
-import type { Concealment } from '../credentials/query.ts';
 import { keyedView, type RequestView } from '../credentials/request.ts';
 import { type CompiledAccess, compileAccess, type RouteAccess } from '../decision/access.ts';
 import { type Authenticator, type AuthenticatorLimits, principalOf } from '../decision/authenticator.ts';
@@ -110,21 +109,6 @@ async function takeLater<T, R>(deciding: Promise<Decision<T>>, take: (auth: T) =
     throw asError(error);
   }
   return await taken;
-}
-
-/**
- * How a token in the query is taken out of a request's URLs; undefined where there is none. Call it
- * after `decide`, whatever that gives.
- * @param firstUrl the URL as the request came, which frameworks keep when a handler rewrites the other
- */
-export function concealmentOf(
-  { conceal }: Pick<UpgradeAuthenticator<unknown>, 'conceal'>,
-  view: RequestView,
-  firstUrl: string | undefined,
-): Concealment | undefined {
-  const found = conceal(view);
-  if (found !== undefined || firstUrl === undefined || firstUrl === view.url) return found;
-  return conceal({ url: firstUrl, headers: {} });
 }
 
 /** What core reads of a web-standard `Request`, and what its framework adds. */

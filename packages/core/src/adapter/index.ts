@@ -3,6 +3,7 @@ export type { CompiledRules } from '../claims/compile.ts';
 export { claimNames, compileRules } from '../claims/compile.ts';
 export type { RequestParameters } from '../claims/rules.ts';
 export type { Concealment } from '../credentials/query.ts';
+export { concealToken } from '../credentials/query.ts';
 export type { RequestView } from '../credentials/request.ts';
 export { keyedView } from '../credentials/request.ts';
 export type { CompiledAccess } from '../decision/access.ts';
@@ -18,7 +19,6 @@ export { createResponseSigner } from '../signing/response.ts';
 export { foldCase } from '../values/fold.ts';
 export type { AuthenticationSource, PreparedAuthentication, WebRequestExtras } from './decide.ts';
 export {
-  concealmentOf,
   decide,
   prepareAuthentication,
   requestViewOf,

@@ -55,6 +55,16 @@ const httpName: Kind<string> = refined(
   }),
 );
 
+/** Compared byte by byte with what is written in a URL, so a letter that only looks the same is refused here. */
+const queryName: Kind<string> = refined(
+  text,
+  (name, path) => {
+    if (!/^[ -~]+$/.test(name)) throw new ConfigError(path, 'expected a name of ASCII characters');
+    return name;
+  },
+  patternSchema('^[ -~]+$'),
+);
+
 const origin: Kind<string> = refined(
   text,
   (value, path) => {
@@ -83,7 +93,7 @@ export const carrierOptions = object(
       'Other origins whose pages may send requests that change something.',
       listed({ more: 'opens', thing: 'origin' }),
     ),
-    query: optional(text, 'The name of a query parameter. URLs end up in logs.'),
+    query: optional(queryName, 'The name of a query parameter. URLs end up in logs.'),
     body: optional(text, 'The name of a form field.'),
   } satisfies TableOf<Carrier>,
   {

@@ -19,9 +19,15 @@ const CONCEALING_HEADERS = Object.freeze({ 'Cache-Control': 'no-store', 'Referre
 // The URL of a request before its token was taken out: a second authenticator may have to read it too.
 const concealed = new WeakMap<object, string>();
 
+/** Where frameworks and what parses for them keep a request's URL, next to `url`. */
+const PARSED_URLS = ['_parsedUrl', '_parsedOriginalUrl'] as const;
+
 /** Makes a reader of one query parameter. */
 export function queryReader(name: string): CarrierReader {
-  return (request) => single(queryOf(concealed.get(keyOf(request)) ?? request.url).getAll(name), name);
+  return (request) => {
+    const pairs = pairsOf(concealed.get(keyOf(request)) ?? request.url, [name], 2);
+    return single(pairs.map(decodedValue), name);
+  };
 }
 
 /** Makes a reader of one parameter of a parsed form. Only of a form, and only where a method carries one. */
@@ -41,32 +47,101 @@ export function bodyReader(name: string): CarrierReader {
  * @returns undefined for a request that has none of them
  */
 export function concealQuery(request: RequestView, names: readonly string[]): Concealment | undefined {
-  if (names.length === 0 || !names.some((name) => queryOf(request.url).has(name))) return undefined;
+  if (names.length === 0 || pairsOf(request.url, names, 1).length === 0) return undefined;
   const key = keyOf(request);
   if (!concealed.has(key)) concealed.set(key, request.url ?? '');
   return { names, headers: CONCEALING_HEADERS, strip: (url) => withoutParameters(url, names) };
 }
 
-function withoutParameters(url: string, names: readonly string[]): string {
-  const [path, query] = splitUrl(url);
-  if (path === url) return url;
-  // Only the parameters go; the rest stays as it was written.
-  const kept = query.split('&').filter((pair) => !names.some((name) => parse(pair).has(name)));
-  return kept.length === 0 ? path : `${path}?${kept.join('&')}`;
+/**
+ * Takes a token in the query out of Node's request: `url`, `originalUrl`, `:path` in the headers of HTTP/2, and what parsers of URLs
+ * remember. Call it after `decide`, whatever that gives. Does *not* know what a framework keeps in objects of its own.
+ * @param by the authenticator that decides
+ * @param raw Node's request
+ * @param firstUrl the URL as the request came, which frameworks keep when a handler rewrites the other
+ * @returns what else there is to do; undefined for a request that has no such token
+ */
+export function concealToken(
+  { conceal }: { conceal(request: RequestView): Concealment | undefined },
+  view: RequestView,
+  raw: object,
+  firstUrl?: string,
+): Concealment | undefined {
+  const found =
+    conceal(view) ??
+    (firstUrl === undefined || firstUrl === view.url ? undefined : conceal({ url: firstUrl, headers: {} }));
+  if (found === undefined) return undefined;
+  const { headers, rawHeaders }: { readonly headers?: unknown; readonly rawHeaders?: unknown } = raw;
+  for (const name of ['url', 'originalUrl']) replaceText(raw, name, found.strip);
+  replaceText(headers, ':path', found.strip);
+  if (Array.isArray(rawHeaders))
+    for (let index = 0; index < rawHeaders.length; index += 2)
+      if (rawHeaders[index] === ':path') replaceText(rawHeaders, index + 1, found.strip);
+  for (const name of PARSED_URLS) Reflect.deleteProperty(raw, name);
+  return found;
 }
 
-function queryOf(url: string | undefined): URLSearchParams {
-  return parse(splitUrl(url)[1]);
+function replaceText(holder: unknown, name: PropertyKey, replace: (text: string) => string): void {
+  if (typeof holder !== 'object' || holder === null) return;
+  const text: unknown = Reflect.get(holder, name);
+  if (typeof text === 'string') Reflect.set(holder, name, replace(text));
+}
+
+function withoutParameters(url: string, names: readonly string[]): string {
+  const mark = url.indexOf('?');
+  if (mark === -1) return url;
+  // Only the parameters go; the rest stays as it was written.
+  const kept = url
+    .slice(mark + 1)
+    .split('&')
+    .filter((pair) => !isOneOf(pair, 0, pair.length, names));
+  return kept.length === 0 ? url.slice(0, mark) : `${url.slice(0, mark)}?${kept.join('&')}`;
+}
+
+/** The pairs of these names, as they are written, and no more than a few: a query is long for whoever sends it, not for us. */
+function pairsOf(url = '', names: readonly string[], most: number): readonly string[] {
+  const found: string[] = [];
+  const mark = url.indexOf('?');
+  for (let start = mark + 1; mark !== -1 && start <= url.length && found.length < most; ) {
+    const ampersand = url.indexOf('&', start);
+    const end = ampersand === -1 ? url.length : ampersand;
+    if (isOneOf(url, start, end, names)) found.push(url.slice(start, end));
+    start = end + 1;
+  }
+  return found;
+}
+
+function isOneOf(text: string, start: number, end: number, names: readonly string[]): boolean {
+  return names.some((name) => hasName(text, start, end, name));
+}
+
+/**
+ * Whether the pair has this name, decoded as a form is. Compares while it decodes, and ends with the first difference. The name is
+ * ASCII: see `tokenFrom`.
+ */
+function hasName(text: string, start: number, end: number, name: string): boolean {
+  let at = start;
+  for (let index = 0; index < name.length; index++) {
+    const raw = at < end ? text[at] : '=';
+    if (raw === '=') return false;
+    const escaped = raw === '%' ? escapeAt(text, at, end) : -1;
+    const code = escaped !== -1 ? escaped : raw === '+' ? 0x20 : text.charCodeAt(at);
+    if (code !== name.charCodeAt(index)) return false;
+    at += escaped === -1 ? 1 : 3;
+  }
+  return at >= end || text[at] === '=';
+}
+
+/** The byte of an escape such as `%5F`; -1 for what is none. */
+function escapeAt(text: string, at: number, end: number): number {
+  const digits = at + 2 < end ? text.slice(at + 1, at + 3) : '';
+  return /^[0-9a-f]{2}$/i.test(digits) ? Number.parseInt(digits, 16) : -1;
 }
 
 /** Behind an ampersand, because URLSearchParams drops a question mark that comes first. */
-function parse(query: string): URLSearchParams {
-  return new URLSearchParams(`&${query}`);
-}
-
-function splitUrl(url = ''): readonly [path: string, query: string] {
-  const mark = url.indexOf('?');
-  return mark === -1 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)];
+function decodedValue(pair: string): string {
+  const [value = ''] = new URLSearchParams(`&${pair}`).values();
+  return value;
 }
 
 function single(values: readonly unknown[], name: string): string | undefined {

@@ -3,6 +3,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { noteUpgrade } from '../credentials/cookie.ts';
+import { concealToken } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { isAuthError } from '../errors.ts';
 import { MAX_TIMER_MS } from '../net/limits.ts';
@@ -39,7 +40,7 @@ export interface AcceptedUpgrade<T> {
  */
 export async function authenticateUpgrade<T>(
   authenticator: UpgradeAuthenticator<T>,
-  request: RequestView & { url?: string | undefined },
+  request: RequestView & { url?: string | undefined; originalUrl?: string | undefined },
   socket: Duplex,
   access?: RouteAccess | CompiledAccess,
 ): Promise<AcceptedUpgrade<T> | undefined> {
@@ -49,8 +50,7 @@ export async function authenticateUpgrade<T>(
   try {
     noteUpgrade(request);
     const decision = authenticator.decide(request, access);
-    const concealment = authenticator.conceal(request);
-    if (concealment !== undefined) request.url = concealment.strip(request.url ?? '');
+    concealToken(authenticator, request, request, request.originalUrl);
     return Object.freeze({ auth: principalOf(await decision) });
   } catch (error) {
     if (!isAuthError(error)) {

@@ -2,8 +2,8 @@
 // with it, and no connection outlives its token.
 import { execFile } from 'node:child_process';
 import { errorMonitor, once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { createServer, IncomingMessage } from 'node:http';
+import { type AddressInfo, connect, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -442,6 +442,21 @@ describe('T-093: a token in the query', () => {
       status: 'fulfilled',
       value: status === 101 ? { auth: { subject: 'alice' } } : undefined,
     });
+  });
+
+  it('T-083: is gone from the URL that a framework keeps, also where the other was rewritten', async () => {
+    for (const url of [`/chat?access_token=${good}`, '/rewritten']) {
+      const request = Object.assign(new IncomingMessage(new Socket()), {
+        method: 'GET',
+        url,
+        originalUrl: `/ws/chat?room=1&access_token=${good}`,
+      });
+      const mode = url === '/rewritten' ? 'optional' : 'strict';
+      const authenticator = create({ mode, tokenFrom: [{ query: 'access_token' }] });
+      expect(await authenticateUpgrade(authenticator, request, new Socket())).toBeDefined();
+      expect(request.originalUrl).toBe('/ws/chat?room=1');
+      expect(request.url).not.toContain(good);
+    }
   });
 
   it('T-093: each of the tokens of a tree is read before one is taken out', async () => {

@@ -1,0 +1,71 @@
+// Where a text can be found from an object: whatever a handler or a logger can reach, by any property. For tests of what is concealed.
+
+interface Place {
+  /** How one gets there, such as `request.raw.url`. */
+  readonly way: string;
+  readonly depth: number;
+  read(): unknown;
+}
+
+/** How deep getters are called: those of frameworks' prototypes, further down, write to what they are called on. */
+const GETTERS = 1;
+
+/** Finds a text in everything that can be reached. @returns a way to each place, such as `request.raw.url` */
+export function placesOf(from: Readonly<Record<string, unknown>>, text: string): readonly string[] {
+  const seen = new Set<object>();
+  const found: string[] = [];
+  const kept: Place[] = Object.entries(from).map(([way, value]) => ({ way, depth: 0, read: () => value }));
+  // What is kept comes first: a getter may refresh it.
+  const made: Place[] = [];
+  for (let next = kept.pop(); next !== undefined; next = kept.pop() ?? made.pop()) {
+    const { way } = next;
+    const depth = next.depth + 1;
+    const value = valueAt(next);
+    if (contains(value, text)) found.push(way);
+    if (!isObject(value) || ArrayBuffer.isView(value) || seen.has(value)) continue;
+    seen.add(value);
+    if (value instanceof Map)
+      for (const [key, entry] of value)
+        kept.push(
+          { way: `${way}, a key`, depth, read: () => key },
+          { way: `${way}, an entry`, depth, read: () => entry },
+        );
+    for (const { name, getter, member } of membersOf(value)) {
+      if (name.includes(text)) found.push(`${way}, a name`);
+      const inner = `${way}.${name}`;
+      if (getter === undefined) kept.push({ way: inner, depth, read: () => member });
+      else if (next.depth <= GETTERS)
+        made.push({ way: inner, depth, read: () => Reflect.apply(getter, value, []) });
+    }
+  }
+  return found;
+}
+
+function valueAt(place: Place): unknown {
+  try {
+    return place.read();
+  } catch {
+    return undefined;
+  }
+}
+
+function contains(value: unknown, text: string): boolean {
+  if (ArrayBuffer.isView(value))
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).includes(text);
+  return typeof value === 'string' && value.includes(text);
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+function membersOf(object: object) {
+  const levels: object[] = [];
+  for (let at: object | null = object; at !== null; at = Object.getPrototypeOf(at)) levels.push(at);
+  return levels.flatMap((level) =>
+    Reflect.ownKeys(level).map((name) => {
+      const descriptor = Reflect.getOwnPropertyDescriptor(level, name);
+      return { name: String(name), getter: descriptor?.get, member: descriptor?.value as unknown };
+    }),
+  );
+}
