@@ -41,6 +41,9 @@ export function signingRoutes({ login, down }: Signers, audience: string): reado
     user: { name: 'Zoë', tags: [1, true, null] },
   });
   const json = { 'Content-Type': 'application/json' };
+  const as = (type: string, status = 200): Pick<Route, 'reply'> => ({
+    reply: { status, headers: { 'Content-Type': type } },
+  });
   const post = (path: string, handle: Route['handle'], more: Partial<Route> = {}): Route => ({
     method: 'POST',
     path: `/sign/${path}`,
@@ -83,14 +86,25 @@ export function signingRoutes({ login, down }: Signers, audience: string): reado
     // What leaves as it is.
     post('neither', () => ({ token_type: 'Bearer', nested: { access_token: 'of no concern' } })),
     post('list', () => [{ access_token: 'of no concern' }]),
-    post('html', () => '<h1>access_token</h1>', {
-      reply: { headers: { 'Content-Type': 'text/html; charset=utf-8' } },
-    }),
+    post(
+      'refusal-other',
+      () => ({ error: 'invalid_grant', error_description: 'The refresh_token has expired' }),
+      { reply: { status: 401 } },
+    ),
+
+    // What is no 2xx.
     post('refusal', both, { reply: { status: 401 } }),
-    post('redirect', () => '{"access_token":{}}', {
+    post('refusal-nested', () => ({ error: [{ data: JSON.stringify(both()) }, both()] }), {
+      reply: { status: 400 },
+    }),
+    post('refusal-page', () => `<p>${canary}</p>`, as('text/html', 403)),
+    post('redirect', () => JSON.stringify(both()), {
       reply: { status: 302, headers: { ...json, Location: '/elsewhere' } },
     }),
     post('unavailable', both, { reply: { status: 503 } }),
+    post('fault-with-tokens', () => {
+      throw new Error(JSON.stringify(both()));
+    }),
 
     // What cannot be signed.
     odd('as-text', canary),
@@ -103,7 +117,12 @@ export function signingRoutes({ login, down }: Signers, audience: string): reado
     post('long-lived', () => ({ access_token: claims({ exp: 99_999_999_999 }) })),
     post('other-issuer', () => ({ access_token: claims({ iss: 'https://issuer.example' }) })),
     post('down', both, { sign: { ...sign, signer: down } }),
-    post('plain', () => JSON.stringify(both()), { reply: { headers: { 'Content-Type': 'text/plain' } } }),
+    post('plain', () => JSON.stringify(both()), as('text/plain')),
+    post('html-json', () => JSON.stringify(both()), as('text/html; charset=utf-8')),
+    post('html', () => `<h1>${canary}</h1>`, as('text/html; charset=utf-8')),
+    post('events', () => `data: ${JSON.stringify(both())}\n\n`, as('text/event-stream')),
+    post('lines', () => `${JSON.stringify(both())}\n${JSON.stringify(both())}\n`, as('application/x-ndjson')),
+    post('script', () => `take(${JSON.stringify(both())})`, as('application/javascript')),
     post('broken', () => JSON.stringify(both()).slice(0, -1), { reply: { headers: json } }),
     post('compressed', () => JSON.stringify(both()), {
       reply: { headers: { ...json, 'Content-Encoding': 'gzip' } },

@@ -5,7 +5,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { createGzip, gunzipSync } from 'node:zlib';
 import {
   canary,
@@ -162,31 +162,20 @@ describe('KD-5: however the handler writes it', () => {
     expect(answer.raw).not.toContain(canary);
   });
 
-  it('D24: a page, 204 and 304 leave as they are', async () => {
+  it('D24: 204 and 304 leave as they are', async () => {
     const app = application();
     app.use(signing());
-    app.get('/page', (_request, response) => void response.send('<p>hello</p>'));
     app.get('/nothing', (_request, response) => void response.sendStatus(204));
     app.get('/same', (_request, response) => void response.status(304).end());
-    const page = await ask(app, '/page', 'GET');
-    expect([page.status, page.body, headerValues(page, 'content-length')]).toEqual([
-      200,
-      '<p>hello</p>',
-      ['12'],
-    ]);
     expect((await ask(app, '/nothing', 'GET')).status).toBe(204);
     expect((await ask(app, '/same', 'GET')).status).toBe(304);
   });
 
-  it('D24: a refusal that is a stream leaves while it is written', async () => {
-    const stream = new PassThrough();
-    const port = await listen(signed((_request, response) => void stream.pipe(response.status(401))));
-    stream.write('first');
-    const answer = await fetch(`http://127.0.0.1:${port}/token`, { method: 'POST' });
-    const reader = answer.body!.getReader();
-    expect(Buffer.from((await reader.read()).value!).toString()).toBe('first');
-    stream.end('last');
-    expect(Buffer.from((await reader.read()).value!).toString()).toBe('last');
+  it('S42: a refusal that is a stream leaves as a status', async () => {
+    const write: RequestHandler = (_request, response) =>
+      void Readable.from([`{"access_token":{"sub":"${canary}"`, '}}']).pipe(response.status(401));
+    const answer = await ask(signed(write));
+    expect([answer.status, answer.body]).toEqual([401, '']);
   });
 });
 
@@ -200,11 +189,11 @@ describe('S42: what cannot be signed', () => {
       },
       (error, _request, response, _next) => {
         seen.push(error, response.headersSent, response.getHeaderNames());
-        response.status(500).send('no');
+        response.status(500).json('no');
       },
     );
     const answer = await ask(app);
-    expect([answer.status, answer.body]).toEqual([500, 'no']);
+    expect([answer.status, answer.body]).toEqual([500, '"no"']);
     expect(answer.raw).not.toContain(canary);
     const [error, ...rest] = seen;
     expect(error).toBeInstanceOf(TypeError);
@@ -324,7 +313,7 @@ describe('S42: handlers that go on after they have replied, or fail in between',
     expect(headerValues(answer, 'content-length')).toEqual([String(answer.body.length)]);
   });
 
-  it('S42: an error handler that answers with other claims has them signed, and those before do not leave', async () => {
+  it('S42: an error handler that answers with other claims, after a piece: nothing leaves', async () => {
     const app = signed(
       (_request, response) => {
         response.type('json').write(JSON.stringify({ access_token: claims({ sub: 'mallory' }) }));
@@ -333,9 +322,8 @@ describe('S42: handlers that go on after they have replied, or fail in between',
       (_error, _request, response, _next) => void response.status(200).json(reply()),
     );
     const answer = await ask(app);
-    expect(answer.status).toBe(200);
+    expect([answer.status, answer.body]).toEqual([500, '']);
     expect(answer.raw).not.toContain(canary);
-    await expectSigned(answer.body);
   });
 
   it('S42: an error handler whose claims cannot be signed either: a bare 500', async () => {
@@ -361,7 +349,8 @@ describe('S42: handlers that go on after they have replied, or fail in between',
         return write(request, response, next);
       }),
     );
-    expect(after.status).toBe(status);
+    // Another 2xx could be the rest of what was begun.
+    expect(after.status).toBe(status < 300 ? 500 : status);
     expect(after.raw).not.toContain(canary);
   });
 

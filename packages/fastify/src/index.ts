@@ -139,8 +139,9 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
 }
 
 /**
- * Makes an `onSend` hook that signs fields of what a route replies: `app.post('/token', { onSend: signResponse(…) }, handler)`. What does
- * not leave through Fastify (`reply.hijack()`, `reply.raw`) passes it by, and what another hook has compressed before is a 500.
+ * Makes an `onSend` hook that signs fields of what a route replies: `app.post('/token', { onSend: signResponse(…) }, handler)`. A 2xx that is
+ * not JSON, has trailers, was compressed by a hook before, or has a field that cannot be signed, is a 500. What does not leave through
+ * Fastify (`reply.hijack()`, `reply.raw`) passes it by.
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts
@@ -153,6 +154,7 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
 export function signResponse(options: SignResponseOptions): fastify.onSendAsyncHookHandler {
   const { sign } = adapter.createResponseSigner(options);
   return async (_request, reply, body) => {
+    dropTrailers(reply);
     const signed = await sign({
       status: reply.statusCode,
       body,
@@ -177,6 +179,19 @@ export function publishKeys(signer: Signer): fastify.RouteHandlerMethod {
     const { headers, body } = await signer.publish();
     return reply.headers(headers).send(body);
   };
+}
+
+/** @throws Error for a 2xx that has trailers by now. Later ones, and those of another status, do not leave. */
+function dropTrailers(reply: fastify.FastifyReply): void {
+  reply.raw.addTrailers = () => {};
+  const kept = Object.getOwnPropertySymbols(reply).find(
+    (key) => key.description === 'fastify.reply.trailers',
+  );
+  const trailers: unknown = kept === undefined ? null : Reflect.get(reply, kept);
+  if (typeof trailers !== 'object' || trailers === null) return;
+  for (const name of Object.keys(trailers)) reply.removeTrailer(name);
+  if (reply.statusCode >= 200 && reply.statusCode <= 299)
+    throw new Error('signResponse: the reply has trailers');
 }
 
 /** What was made here ends with the application. */

@@ -89,8 +89,8 @@ export function requireClaims<const R extends core.Rules>(
 }
 
 /**
- * Signs fields of what the handlers behind it reply, before any of it leaves. What cannot be signed is thrown, as by a handler, and leaves
- * nothing. What does not leave through Koa (`ctx.respond = false`) passes it by. Put compression before it, not behind.
+ * Signs fields of what the handlers behind it reply, before any of it leaves, also of what they write to `ctx.res`. A 2xx that is not JSON,
+ * or has a field that cannot be signed, is thrown as by a handler, and leaves nothing. Put compression before it, not behind.
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts
@@ -102,9 +102,13 @@ export function requireClaims<const R extends core.Rules>(
 export function signResponse(options: SignResponseOptions): Middleware {
   const { sign } = adapter.createResponseSigner(options);
   return async (ctx, next) => {
+    const { res } = ctx;
+    // What is written past Koa, and what answers an error: Koa itself, or a middleware before this one.
+    const held = adapter.holdReply(res, sign, (error) => ctx.onerror(error));
     try {
       await next();
-      const { status, body, res } = ctx;
+      if (ctx.respond === false || held.isBegun()) return;
+      const { status, body } = ctx;
       const signed = await sign({
         status,
         body,
@@ -112,7 +116,8 @@ export function signResponse(options: SignResponseOptions): Middleware {
         setHeader: (name, value) => res.setHeader(name, value),
         removeHeader: (name) => res.removeHeader(name),
       });
-      if (signed !== undefined) ctx.body = signed.body;
+      if (signed !== undefined) setBody(ctx, status, signed.body);
+      held.release();
     } catch (error) {
       // An error handler before us may set a status only, or nothing at all. Without a type, Koa lets go of the body.
       ctx.remove('Content-Type');
@@ -157,6 +162,12 @@ export function publicRoute(): Middleware {
 function viewOf({ req, request, params }: ParameterizedContext): adapter.RequestView {
   if ('body' in request) Object.assign(req, { body: request.body });
   return params === undefined ? req : Object.assign(req, { params });
+}
+
+/** Koa makes a 204 of a body that is taken away, and keeps the length and type of one that is replaced. */
+function setBody(ctx: ParameterizedContext, status: number, body: string | Buffer): void {
+  ctx.body = body.length === 0 ? null : body;
+  ctx.status = status;
 }
 
 /** Koa keeps the first URL in two places of its own, and in two more once `ctx.URL` and `ctx.query` were read. */

@@ -183,31 +183,23 @@ describe('KD-5: the kinds of bodies', () => {
     expect(headerValues(answer, 'cache-control')).toEqual([]);
   });
 
-  it('D24: a stream of another type leaves whole', async () => {
+  it('S42: of a stream of another type, nothing leaves', async () => {
+    const stream = new PassThrough();
     const answer = await askSigned((ctx) => {
-      ctx.set({ 'Cache-Control': 'public', ETag: '"e"' });
-      Object.assign(ctx, { type: 'text/html', body: Readable.from(['<p>', 'Zoe</p>']) });
+      ctx.set({ 'Cache-Control': 'public', ETag: `"${canary}"` });
+      Object.assign(ctx, { type: 'text/html', body: stream });
     });
-    expect([answer.status, answer.body]).toEqual([200, '<p>Zoe</p>']);
-    expect(headerValues(answer, 'content-type')).toEqual(['text/html; charset=utf-8']);
-    expect(headerValues(answer, 'cache-control')).toEqual(['public']);
-    expect(headerValues(answer, 'etag')).toEqual(['"e"']);
+    expect([answer.status, answer.body]).toEqual([500, 'Internal Server Error']);
+    expect(answer.raw).not.toContain(canary);
+    expect(stream.destroyed).toBe(true);
   });
 
-  it('D24: a refusal that is a stream leaves while it is written', async () => {
+  it('S42: a refusal that is a stream of another type leaves as a status', async () => {
     const stream = new PassThrough();
-    const app = new Koa();
-    app.use(signing());
-    app.use((ctx) => Object.assign(ctx, { status: 401, type: 'text/html', body: stream }));
-    const server = await serve(app.callback());
-    servers.push(server);
-    stream.write('first');
-    const answer = await fetch(`http://127.0.0.1:${server.port}`);
-    const reader = answer.body!.getReader();
-    expect(Buffer.from((await reader.read()).value!).toString()).toBe('first');
-    stream.end('last');
-    expect(Buffer.from((await reader.read()).value!).toString()).toBe('last');
-    expect((await reader.read()).done).toBe(true);
+    const answer = await askSigned((ctx) =>
+      Object.assign(ctx, { status: 401, type: 'text/html', body: stream }),
+    );
+    expect([answer.status, answer.body, stream.destroyed]).toEqual([401, '', true]);
   });
 
   it('D24: no body, 204, 304 and HEAD', async () => {
@@ -217,6 +209,74 @@ describe('KD-5: the kinds of bodies', () => {
     const head = await askSigned((ctx) => Object.assign(ctx, { body: reply() }), { method: 'HEAD' });
     expect([head.status, head.body]).toEqual([200, '']);
     expect(head.raw).not.toContain(canary);
+  });
+});
+
+describe('S42: what does not leave through Koa', () => {
+  const writes: readonly (readonly [string, (ctx: Context) => void])[] = [
+    ['res.end', (ctx) => void ctx.res.writeHead(200).end(text())],
+    [
+      'res.write and res.end',
+      (ctx) => {
+        ctx.res.statusCode = 200;
+        ctx.res.setHeader('Content-Type', 'application/json');
+        ctx.res.write(text().slice(0, 9));
+        ctx.res.end(text().slice(9));
+      },
+    ],
+    ['a stream', (ctx) => void Readable.from([text()]).pipe(ctx.res.writeHead(200))],
+  ];
+
+  it.each(writes)('KD-5: %s is signed, with ctx.respond = false and without', async (_, write) => {
+    for (const respond of [true, false]) {
+      const answer = await askSigned((ctx) => {
+        if (!respond) ctx.respond = false;
+        return write(ctx);
+      });
+      expect([answer.status, answer.raw.includes(canary)]).toEqual([200, false]);
+      await expectSigned(answer.body);
+      expect(answer.errors).toEqual([]);
+    }
+  });
+
+  it('KD-5: what is written long after, with ctx.respond = false', async () => {
+    const answer = await askSigned((ctx) => {
+      ctx.respond = false;
+      setImmediate(() => setImmediate(() => ctx.res.writeHead(200).end(text())));
+    });
+    await expectSigned(answer.body);
+  });
+
+  it.each<[string, (ctx: Context) => void]>([
+    ['events', (ctx) => void ctx.res.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(text())],
+    ['a page', (ctx) => void ctx.res.writeHead(200, { 'Content-Type': 'text/html' }).end(text())],
+    ['claims that cannot be signed', (ctx) => void ctx.res.writeHead(200).end(JSON.stringify(unsignable()))],
+    [
+      'trailers',
+      (ctx) => {
+        ctx.res.writeHead(200, { 'Content-Type': 'application/json' }).write('{}');
+        ctx.res.addTrailers({ 'X-Claims': canary });
+        ctx.res.end();
+      },
+    ],
+  ])('S42: %s: a 500, and the application is told', async (_, write) => {
+    for (const respond of [true, false]) {
+      const answer = await askSigned((ctx) => {
+        if (!respond) ctx.respond = false;
+        return write(ctx);
+      });
+      expect(answer.status).toBe(500);
+      expect(answer.raw).not.toContain(canary);
+      expect(answer.errors).toEqual([expect.any(Error)]);
+    }
+  });
+
+  it('S42: an error that carries the reply leaves without it', async () => {
+    for (const message of [text(), `not saved: ${text()}`]) {
+      const answer = await askSigned((ctx) => ctx.throw(400, message));
+      expect([answer.status, answer.body]).toEqual([400, '']);
+      expect(answer.raw).not.toContain(canary);
+    }
   });
 });
 

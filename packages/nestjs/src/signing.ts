@@ -1,6 +1,7 @@
 // Signing what handlers return, and publishing the keys: an interceptor and a controller.
+import type { ServerResponse } from 'node:http';
 import { ConfigError } from '@latchkey/core';
-import { createResponseSigner } from '@latchkey/core/adapter';
+import { createResponseSigner, holdReply } from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import {
   type CallHandler,
@@ -13,25 +14,33 @@ import {
   type Type,
   UseInterceptors,
 } from '@nestjs/common';
-import { concatMap, type Observable } from 'rxjs';
+import { concatMap, type Observable, tap } from 'rxjs';
 import { Public } from './decorators.ts';
 
 /** Of Express's response and Fastify's reply, what both have. */
 interface Reply {
   readonly statusCode: number;
+  /** Fastify's: Node's response. Express's reply is that itself. */
+  readonly raw?: ServerResponse;
   getHeader(name: string): unknown;
   removeHeader(name: string): unknown;
   header(name: string, value: string): unknown;
 }
 
-// What `@Res()` and `@Next()` note, by the names that they have noted it by for long.
-const { getMetadata } = Reflect as { getMetadata?(note: string, type: object, method: string): unknown };
+// What decorators note, by the names that they have noted it by for long.
+const { getMetadata } = Reflect as {
+  getMetadata?(note: string, type: object, method?: string): unknown;
+};
 const ARGUMENTS = '__routeArguments__';
 const PASSTHROUGH = '__responsePassthrough__';
+/** On the handler: what makes of it something that is not JSON. */
+const NOT_JSON = { __sse__: '@Sse()', __renderTemplate__: '@Render()' } as const;
 
 /**
- * Signs fields of what a handler returns, or every handler of a class. What cannot be signed is thrown, as by the handler. What a handler
- * sends by itself cannot be held back, so one with `@Res()` or `@Next()`, but for `{ passthrough: true }`, is refused before it runs.
+ * Signs fields of what a handler returns, or every handler of a class. A 2xx that is not JSON, or has a field that cannot be signed, is
+ * thrown as by the handler. What is sent past Nest is signed too or is a bare 500. An exception leaves with its status, and with its body
+ * if that is JSON without the fields. A handler with `@Res()` or `@Next()`, but for `{ passthrough: true }`, with `@Sse()` or `@Render()`
+ * is refused before it runs.
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts
@@ -51,9 +60,13 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
     intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
       refuseSending(context);
       const reply = context.switchToHttp().getResponse<Reply>();
+      const { raw = reply as unknown as ServerResponse } = reply;
+      // What the handler sends by itself, and what filters make of an exception.
+      const held = holdReply(raw, sign);
       return next.handle().pipe(
         // In their order: the last is what is sent.
         concatMap(async (body: unknown) => {
+          if (held.isBegun()) return body;
           const signed = await sign({
             status: reply.statusCode,
             // Core cannot know Nest's files. It refuses a Blob, and clears the head of what was about the body.
@@ -64,6 +77,7 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
           });
           return signed === undefined ? body : signed.object;
         }),
+        tap({ complete: () => !held.isBegun() && held.release() }),
       );
     },
   };
@@ -102,6 +116,9 @@ function refuseSending(context: ExecutionContext): void {
   const sends = kinds.some((kind) => /^[12]:/.test(kind));
   if (sends && (method === undefined || getMetadata?.(PASSTHROUGH, type, method) !== true))
     throw new ConfigError(`${type.name}.${method}`, 'sends by itself, with @Res() or @Next(), and is signed');
+  for (const [note, decorator] of Object.entries(NOT_JSON))
+    if (getMetadata?.(note, context.getHandler()) !== undefined)
+      throw new ConfigError(`${type.name}.${method}`, `is not JSON, with ${decorator}, and is signed`);
 }
 
 /** By what its class calls it: a decorator may have put a function of another name, or of none, in its place. */

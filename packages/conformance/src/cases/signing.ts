@@ -83,21 +83,31 @@ export const signingCases: readonly ConformanceCase[] = [
     text: '{"token_type":"Bearer","nested":{"access_token":"of no concern"}}',
   }),
   leaves('S42: a list', 'list', { text: '[{"access_token":"of no concern"}]' }),
-  leaves('S42: a page', 'html', {
-    text: '<h1>access_token</h1>',
-    headers: { 'content-type': 'text/html; charset=utf-8' },
-    without: ['pragma'],
-  }),
-  leaves('D24: a refusal of the handler', 'refusal', {
+  leaves('D24: a refusal of the handler, with JSON that has none of the tokens', 'refusal-other', {
     status: 401,
-    body: { access_token: { sub: 'alice' }, exp: 1735689600 },
+    text: '{"error":"invalid_grant","error_description":"The refresh_token has expired"}',
   }),
-  leaves('D24: a redirect of the handler', 'redirect', {
+
+  // What is no 2xx is not signed: its status leaves, and nothing that the handler had in hand.
+  leaves('S42: a refusal with a token', 'refusal', { status: 401, text: '', conceals: true }),
+  leaves('S42: a refusal with a token further down', 'refusal-nested', {
+    status: 400,
+    text: '',
+    conceals: true,
+  }),
+  leaves('S42: a refusal that is a page', 'refusal-page', { status: 403, text: '', conceals: true }),
+  leaves('S42: a redirect of the handler, with a token', 'redirect', {
     status: 302,
-    text: '{"access_token":{}}',
+    text: '',
     headers: { location: '/elsewhere' },
+    conceals: true,
   }),
-  leaves('D24: a failure of the handler', 'unavailable', { status: 503 }),
+  leaves('S42: a failure of the handler, with a token', 'unavailable', {
+    status: 503,
+    text: '',
+    conceals: true,
+  }),
+  keepsBack('S42: an exception that carries the tokens', 'fault-with-tokens'),
 
   // What cannot be signed does not leave.
   keepsBack('S42: a token that is a text', 'as-text'),
@@ -111,6 +121,11 @@ export const signingCases: readonly ConformanceCase[] = [
   keepsBack('S47: claims of another issuer', 'other-issuer'),
   keepsBack('S46: keys that cannot be read', 'down'),
   keepsBack('KD-5: tokens in what is not declared as JSON', 'plain'),
+  keepsBack('KD-5: tokens in JSON that is declared as a page', 'html-json'),
+  keepsBack('S42: a page', 'html'),
+  keepsBack('S42: events', 'events'),
+  keepsBack('S42: a line of JSON after another', 'lines'),
+  keepsBack('S42: a script', 'script'),
   keepsBack('KD-5: what is declared as JSON, and is not', 'broken'),
   keepsBack('KD-5: what is compressed already', 'compressed'),
   posted('S42: what does not leave takes along what was said of it', 'said-of-it', {

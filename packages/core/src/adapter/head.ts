@@ -28,7 +28,9 @@ export function headOf(response: ServerResponse): Head {
   const headers: Head['headers'] = new Map();
   for (const [name, value] of Object.entries(response.getHeaders()))
     if (value !== undefined) headers.set(name, { name, value });
-  return { status: response.statusCode, message: response.statusMessage, headers };
+  // HTTP/2 has no status message, and warns where one is read.
+  const message = 'stream' in response ? '' : response.statusMessage;
+  return { status: response.statusCode, message, headers };
 }
 
 /** Makes the head what it was. */
@@ -37,7 +39,8 @@ export function restore(response: ServerResponse, { status, message, headers }: 
   // What has not changed keeps its name as it was written.
   for (const { name, value } of headers.values())
     if (response.getHeader(name) !== value) response.setHeader(name, value);
-  Object.assign(response, { statusCode: status, statusMessage: message });
+  response.statusCode = status;
+  if (!('stream' in response)) response.statusMessage = message;
 }
 
 /** What `writeHead` takes: an object, a flat list, or a list of pairs. A name that is repeated there has several values. */

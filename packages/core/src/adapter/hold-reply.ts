@@ -1,25 +1,41 @@
-// Holding back a reply that is written straight to Node's response, however it is written, until its fields are signed.
+// Holding back a reply that is written straight to Node's response, however it is written, until it is judged and its fields are signed.
 import type { ServerResponse } from 'node:http';
 import { asError } from '../errors.ts';
-import { MAX_REPLY_BYTES, type OutgoingReply, type SignedReply, tooLong } from '../signing/response.ts';
+import {
+  isJsonType,
+  MAX_REPLY_BYTES,
+  notJson,
+  type OutgoingReply,
+  removeBody,
+  type SignedReply,
+  tooLong,
+} from '../signing/reply-body.ts';
 import { clear, type Head, headOf, OF_ITS_BYTES, restore, setHeaders } from './head.ts';
 
-/** What the wrapped methods do: hold a reply back, let one pass that is no 2xx, wait for a signing, or hand on what came of it. */
-type State = 'holding' | 'passing' | 'signing' | 'open';
+/** What the wrapped methods do: hold a reply back, wait for a signing, or hand on what came of it. */
+type State = 'holding' | 'signing' | 'open';
+
+/** A reply that is held back. */
+export interface HeldReply {
+  /** Something was written to the response itself, past the framework. */
+  isBegun(): boolean;
+  /** What is written from now on leaves as it is. For a framework whose own reply has been signed before it is written. */
+  release(): void;
+}
 
 /**
- * Holds a reply back until it has ended, and lets go of what `sign` makes of it, or of the reply itself where that makes nothing. A reply
- * that is no 2xx passes as it is written, and what was held before it is dropped: a handler that failed midway. Nothing has left when
- * `fail` is called, and the framework may answer with an error. A 2xx that comes after it is held again, and a bare 500 if that cannot
- * be signed either.
+ * Holds a reply back until it has ended, and lets go of what `sign` makes of it, or of the reply itself where that makes nothing. What was
+ * held is dropped when another reply begins before it has ended: a handler that failed midway. The other one then leaves without its
+ * body, since the handler may still be writing. Nothing has left when `fail` is called, and the framework may answer with an error, which
+ * is held too. If that cannot leave either, or there is no `fail`, the answer is a bare 500. Trailers do not leave.
  */
 export function holdReply(
   response: ServerResponse,
   sign: (reply: OutgoingReply) => Promise<SignedReply | undefined>,
-  fail: (error: Error) => void,
-): void {
+  fail?: (error: Error) => void,
+): HeldReply {
   // The answer to a HEAD has no body. Nothing public says so: middleware may change `response.req.method`.
-  if (Reflect.get(response, '_hasBody') === false) return;
+  if (Reflect.get(response, '_hasBody') === false) return { isBegun: () => false, release: () => {} };
   const { writeHead, flushHeaders, write, end } = response;
   const own = { writeHead, flushHeaders, write, end } as const;
   let state: State = 'holding';
@@ -29,14 +45,17 @@ export function holdReply(
   let head: Head | undefined;
   /** Something that was held does not leave: whoever wrote it may write on. */
   let isDropped = false;
-  let isTooLong = false;
+  /** Of what is still written, nobody can say which reply it is of: a status leaves, and no body. */
+  let isBare = false;
+  let hasTrailers = false;
   let hasFailed = false;
 
   const wrapped = {
     writeHead(status: number, ...rest: unknown[]) {
-      const isPassing = passes(status);
-      if (isPassing ? isOver() : state === 'signing') return response;
-      if (isPassing) return handOn('writeHead', [status, ...rest]);
+      if (state === 'open') return isOver() ? response : handOn('writeHead', [status, ...rest]);
+      if (state === 'signing') return response;
+      // Node throws for what is not a status.
+      if (!(status >= 100 && status <= 999)) return handOn('writeHead', [status, ...rest]);
       response.statusCode = status;
       if (typeof rest[0] === 'string') response.statusMessage = rest[0];
       const headers = rest.findLast((value) => typeof value === 'object' && value !== null);
@@ -46,28 +65,27 @@ export function holdReply(
       return response;
     },
     flushHeaders() {
-      if (passes()) handOn('flushHeaders', []);
+      if (state === 'open') handOn('flushHeaders', []);
+      if (state !== 'holding') return;
+      const flushed = headOf(response);
+      if (isSuccess(flushed) && isUnreadable(flushed)) giveUp(notJson(), true);
     },
     write(...given: unknown[]) {
-      const isPassing = passes();
-      if (isPassing ? isOver() : state === 'signing' || isTooLong) return swallow(given);
-      if (isPassing) return handOn('write', given);
-      if (!hold(given[0], given[1])) return swallow(given);
+      if (state === 'open') return isOver() ? swallow(given) : handOn('write', given);
+      if (state === 'signing' || isBare || !hold(given[0], given[1], false)) return swallow(given);
       callBack(given);
       return true;
     },
     end(...given: unknown[]) {
-      const isPassing = passes();
-      if (isPassing ? isOver() : state === 'signing') {
+      if (state === 'signing' || isOver()) {
         swallow(given);
         return response;
       }
-      if (isPassing) return handOn('end', given);
+      if (state === 'open') return handOn('end', given);
       // As Node calls it: when a reply has been sent, whichever that is.
       const callback = callbackOf(given);
       if (callback !== undefined) response.once('finish', callback);
-      if (isTooLong) refuse();
-      else if (hold(typeof given[0] === 'function' ? undefined : given[0], given[1])) void finish();
+      if (hold(typeof given[0] === 'function' ? undefined : given[0], given[1], true)) void finish();
       return response;
     },
   };
@@ -78,16 +96,6 @@ export function holdReply(
 
   function hasLeft(): boolean {
     return Reflect.get(Object.getPrototypeOf(response), 'headersSent', response);
-  }
-
-  /** A refusal or a redirect has nothing to be signed, and may be a stream. */
-  function passes(status = response.statusCode): boolean {
-    if (state === 'signing') return false;
-    // Until its head has left, Node may refuse it: what is answered then is another reply.
-    if (state === 'open' || (state === 'passing' && hasLeft())) return true;
-    state = status >= 200 && status <= 299 ? 'holding' : 'passing';
-    if (state === 'passing') drop();
-    return state !== 'holding';
   }
 
   /** Another has answered, and what was dropped is still being written. */
@@ -109,7 +117,8 @@ export function holdReply(
     for (const [name, { value }] of head.headers)
       if (OF_ITS_BYTES.test(name) && response.getHeader(name) === value) response.removeHeader(name);
     const isCompressed = (head.headers.get('content-encoding')?.value ?? 'identity') !== 'identity';
-    isDropped ||= isCompressed || chunks.length > 0;
+    isBare ||= chunks.length > 0;
+    isDropped ||= isCompressed || isBare;
     forget();
     // What compresses behind may still have some of it, and would send it along.
     if (isCompressed) refuse();
@@ -121,10 +130,11 @@ export function holdReply(
     head = undefined;
   }
 
-  /** @returns false for what does not leave: it has been given up */
-  function hold(chunk: unknown, encoding: unknown): boolean {
+  /** @returns false where the reply has been given up */
+  function hold(chunk: unknown, encoding: unknown, isLast: boolean): boolean {
     if (isBegunAnew()) drop();
     if (state === 'open') return false;
+    if (isBare) return true;
     head ??= headOf(response);
     if (!chunk) return true;
     const bytes =
@@ -133,11 +143,13 @@ export function holdReply(
         : Buffer.from(chunk as string, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
     size += bytes.length;
     chunks.push(bytes);
-    if (size <= MAX_REPLY_BYTES) return true;
-    // Whoever writes on is not listened to any more: only an error may still be answered with.
-    isTooLong = true;
-    giveUp(tooLong());
-    return false;
+    // A stream of events never ends.
+    const isTooLong = size > MAX_REPLY_BYTES;
+    if (!isTooLong && (isLast || !isUnreadable(head))) return true;
+    // Whoever writes on is not listened to any more.
+    if (isSuccess(head)) giveUp(isTooLong ? tooLong() : notJson(), true);
+    else isBare = true;
+    return isBare && !hasFailed;
   }
 
   /** Nobody is to fail by what does not leave, nor to be faster than Node would let him. */
@@ -151,33 +163,39 @@ export function holdReply(
     state = 'signing';
     const body = Buffer.concat(chunks);
     const held = head ?? headOf(response);
-    const { status, headers } = held;
+    const { headers } = held;
     forget();
     try {
-      const signed = await sign({
-        status,
+      if (isSuccess(held) && hasTrailers) throw new Error('signResponse: the reply has trailers');
+      if (isSuccess(held) && isBare) throw new Error('signResponse: a reply began before another had ended');
+      const reply: OutgoingReply = {
+        status: held.status,
         body,
         getHeader: (name) => headers.get(name.toLowerCase())?.value,
         setHeader: (name, value) => headers.set(name.toLowerCase(), { name, value }),
         removeHeader: (name) => headers.delete(name.toLowerCase()),
-      });
+      };
+      const signed = isBare ? removeBody(reply) : await sign(reply);
       const left = signed?.body ?? body;
-      if (signed !== undefined) {
-        headers.delete('transfer-encoding');
+      if (signed !== undefined) headers.delete('transfer-encoding');
+      // Node leaves the length out where one was removed.
+      if (signed !== undefined && held.status !== 204 && held.status !== 304)
         headers.set('content-length', { name: 'Content-Length', value: Buffer.byteLength(left) });
-      }
+      if (hasTrailers) headers.delete('trailer');
       restore(response, held);
       state = 'open';
       handOn('end', left.length === 0 ? [] : [left]);
     } catch (error) {
-      giveUp(error);
+      giveUp(error, false);
     }
   }
 
-  function giveUp(error: unknown): void {
+  /** @param isMidway what is given up has not ended */
+  function giveUp(error: unknown, isMidway: boolean): void {
     const isFirst = !hasFailed;
     state = 'holding';
     isDropped = true;
+    isBare ||= isMidway;
     hasFailed = true;
     forget();
     // Who wrapped the response behind has seen his end, and might let no other pass: what compresses.
@@ -186,7 +204,7 @@ export function holdReply(
       // Half a reply: a head that left before, or what a wrapper around this made of it.
       if (hasLeft()) response.destroy();
       else clear(response);
-      if (isFirst) fail(asError(error));
+      if (isFirst && fail !== undefined) fail(asError(error));
       else refuse();
     } catch {
       response.destroy();
@@ -206,11 +224,37 @@ export function holdReply(
   }
 
   Object.assign(response, wrapped);
+  for (const name of ['addTrailers', 'setTrailer']) {
+    const given: unknown = Reflect.get(response, name);
+    if (typeof given === 'function')
+      Reflect.set(response, name, (...trailers: unknown[]) => {
+        if (state === 'open') Reflect.apply(given, response, trailers);
+        else hasTrailers = true;
+      });
+  }
   // So that nobody answers what has been answered. Until then anybody may: nothing has left.
   Object.defineProperty(response, 'headersSent', {
     configurable: true,
     get: () => state === 'signing' || hasLeft(),
   });
+  return {
+    isBegun: () => head !== undefined || isDropped || state !== 'holding',
+    release: () => {
+      if (state !== 'holding' || hasFailed) return;
+      forget();
+      state = 'open';
+    },
+  };
+}
+
+function isSuccess({ status }: Head): boolean {
+  return status >= 200 && status <= 299;
+}
+
+/** Declared as something that is not JSON: no need to wait for its end. */
+function isUnreadable({ headers }: Head): boolean {
+  const type = headers.get('content-type')?.value;
+  return type !== undefined && !isJsonType(type);
 }
 
 function callbackOf(values: readonly unknown[]): (() => void) | undefined {

@@ -23,9 +23,9 @@ import {
 } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
 import { fromKrakend, type KrakendConfiguration } from '../../src/signing/krakend.ts';
+import type { OutgoingReply } from '../../src/signing/reply-body.ts';
 import {
   createResponseSigner,
-  type OutgoingReply,
   type ResponseSigner,
   type SignResponseOptions,
 } from '../../src/signing/response.ts';
