@@ -224,6 +224,15 @@ describe('KD-5: the kinds of payloads', () => {
     expect([answer.status, answer.body, stream.destroyed]).toEqual([401, '', true]);
   });
 
+  it('S42, leaves unsigned: what does not leave through Fastify', async () => {
+    const app = application();
+    app.post('/token', { onSend: signing() }, (_request, sent) => {
+      sent.hijack();
+      sent.raw.end('past Fastify');
+    });
+    expect((await ask(app)).body).toBe('past Fastify');
+  });
+
   it.each([200, 400])('S42: trailers of a %i do not leave', async (status) => {
     for (const later of [true, false]) {
       const app = application();

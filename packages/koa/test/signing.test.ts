@@ -1,4 +1,6 @@
 // What is Koa's own about signed replies: the kinds of bodies, who catches what cannot be signed, and middlewares around.
+import { connect, createServer as createHttp2Server } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { PassThrough, Readable, Stream } from 'node:stream';
 import { createGzip, gunzipSync, gzipSync } from 'node:zlib';
 import Router from '@koa/router';
@@ -269,6 +271,57 @@ describe('S42: what does not leave through Koa', () => {
       expect(answer.raw).not.toContain(canary);
       expect(answer.errors).toEqual([expect.any(Error)]);
     }
+  });
+
+  it('S42, leaves unsigned: what a handler writes after it has returned', async () => {
+    let returned = () => {};
+    const hasReturned = new Promise<void>((resolve) => {
+      returned = resolve;
+    });
+    let written = () => {};
+    const hasWritten = new Promise<void>((resolve) => {
+      written = resolve;
+    });
+    const waits: Middleware = async (_ctx, next) => {
+      await next();
+      returned();
+      await hasWritten;
+    };
+    const handler: Middleware = (ctx) => {
+      ctx.body = reply();
+      void hasReturned.then(() => {
+        ctx.res.end('after it has returned');
+        written();
+      });
+    };
+    expect((await ask([waits, signing(), handler])).body).toBe('after it has returned');
+  });
+
+  it.each([200, 400])('S42: over HTTP/2, a %i that is written past Koa', async (status) => {
+    const app = new Koa();
+    app.silent = true;
+    app.use(signing());
+    app.use((ctx) => {
+      ctx.respond = false;
+      const { res } = ctx;
+      res.writeHead(status, { 'Content-Type': 'application/json' });
+      for (const character of text()) res.write(character);
+      if (status === 400) res.addTrailers({ 'x-claims': canary });
+      res.end();
+    });
+    const server = createHttp2Server(app.callback());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const stream = session.request({ ':path': '/' });
+    const heads: unknown[] = [];
+    for (const event of ['response', 'trailers']) stream.on(event, (head) => heads.push(head));
+    const body = Buffer.concat(await stream.toArray()).toString();
+    session.close();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    expect(heads).toEqual([expect.objectContaining({ ':status': status })]);
+    expect(JSON.stringify(heads) + body).not.toContain(canary);
+    if (status === 200) await expectSigned(body);
+    else expect(body).toBe('');
   });
 
   it('S42: an error that carries the reply leaves without it', async () => {

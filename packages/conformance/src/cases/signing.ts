@@ -79,11 +79,11 @@ export const signingCases: readonly ConformanceCase[] = [
   },
 
   // What leaves as it is.
-  leaves('S42: a reply with none of the tokens', 'neither', {
+  leaves('S42, leaves unsigned: JSON with none of the fields at its top', 'neither', {
     text: '{"token_type":"Bearer","nested":{"access_token":"of no concern"}}',
   }),
   leaves('S42: a list', 'list', { text: '[{"access_token":"of no concern"}]' }),
-  leaves('D24: a refusal of the handler, with JSON that has none of the tokens', 'refusal-other', {
+  leaves('S42, leaves unsigned: JSON of an error, without the fields', 'refusal-other', {
     status: 401,
     text: '{"error":"invalid_grant","error_description":"The refresh_token has expired"}',
   }),

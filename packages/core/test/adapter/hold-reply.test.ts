@@ -441,6 +441,24 @@ describe('D24: what leaves as it is', () => {
     expect(answer.raw).toContain(SIGNED.body);
   });
 
+  it('S42, leaves unsigned: headers, the status message, and 1xx', async () => {
+    const answer = await ask((response) => {
+      response.writeEarlyHints({ link: '</early>' });
+      response.statusMessage = 'Message';
+      response.setHeader('X-Header', 'header');
+      response.end('{}');
+    });
+    for (const text of ['</early>', 'Message', 'x-header: header'])
+      expect(answer.raw.toLowerCase()).toContain(text.toLowerCase());
+  });
+
+  it('S42, leaves unsigned: what is written to the connection itself', async () => {
+    const answer = await ask((response) => {
+      response.socket?.end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\npast the response');
+    });
+    expect(answer.body).toBe('past the response');
+  });
+
   it('D24: a reply without end or body that is none', async () => {
     const answer = await ask((response) => response.end(), { sign: leave });
     expect([answer.statusLine, answer.given[0]?.body.length]).toEqual(['HTTP/1.1 200 OK', 0]);

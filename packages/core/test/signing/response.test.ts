@@ -179,13 +179,18 @@ describe('D24: which replies are signed', () => {
     });
   });
 
+  it('S42, leaves unsigned: plain text of an error, without the fields', async () => {
+    const headers = { 'content-type': 'text/plain; charset=utf-8' };
+    for (const body of ['The access_token has expired', 'access_token: none', 'no'])
+      expect(await sign(body, { status: 400, headers })).toBeUndefined();
+  });
+
   it('D24: the name of the status is what frameworks write for no body', async () => {
     const headers = { 'content-type': 'text/plain' };
     expect(await sign('Accepted', { status: 202, headers })).toBeUndefined();
     expect(await sign('Not Found', { status: 404, headers })).toBeUndefined();
     expect(await refusal('Not Found', { status: 202, headers })).toContain('not declared as JSON');
     expect(await sign('Accepted', { status: 404, headers: { 'content-type': 'text/html' } })).toEqual(bare);
-    expect(await sign('The access_token has expired', { status: 404, headers })).toBeUndefined();
   });
 
   it.each([
