@@ -1,5 +1,8 @@
 // The only file that prints. Results go to stdout, everything about them to stderr; colour and progress only where a person looks on.
 import { styleText } from 'node:util';
+import { plain } from '@latchkey/core/tools';
+
+export { plain };
 
 /** What of Node's streams is written to. */
 export interface OutputStream {
@@ -87,15 +90,4 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
         .trimEnd(),
     )
     .join('\n');
-}
-
-/**
- * Text from outside, so that a terminal shows it and does not obey it: control, format and bidirectional characters, line and paragraph
- * separators, private use and lone surrogates are written as `\u{…}`.
- */
-export function plain(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\u2028\u2029]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
 }

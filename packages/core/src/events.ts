@@ -1,5 +1,6 @@
 // What core tells the outside while it works: diagnostics_channel names and payloads. No token or key is ever
 // in one, and no claim but the expiry of a service token.
+
 import { channel } from 'node:diagnostics_channel';
 
 /** Fields that every keyset event carries. */
@@ -102,10 +103,21 @@ const WARNING_TYPES = {
 /**
  * Says once, where everybody looks, what whoever runs the service should know at its start: options that are dangerous or deprecated,
  * something that is missing or about to expire. Node writes warnings to the standard error stream, unless the application decides
- * otherwise.
+ * otherwise. A message is one line, and a terminal obeys nothing in it.
  */
 export function warn(code: keyof typeof WARNING_TYPES, message: string): void {
-  process.emitWarning(message, { type: WARNING_TYPES[code], code });
+  process.emitWarning(plain(message), { type: WARNING_TYPES[code], code });
+}
+
+/**
+ * Text so that a terminal shows it and does not obey it: control, format and bidirectional characters, line and paragraph separators,
+ * private use and lone surrogates are written as `\u{…}`.
+ */
+export function plain(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\u2028\u2029]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
 }
 
 /** Publishes one event. A listener that throws does not reach the caller: diagnostics_channel sees to that. */

@@ -161,6 +161,7 @@ it('./tools exports these values', () => {
     'lintDescriptor',
     'optionTables',
     'parseDescriptor',
+    'plain',
     'planChange',
     'planMigration',
     'readDescriptorFile',

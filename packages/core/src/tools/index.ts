@@ -5,6 +5,7 @@ export { readOptions } from '../decision/options.ts';
 export { type DescriptorDocument, parseDescriptor } from '../descriptor/document.ts';
 export { interpolate } from '../descriptor/interpolate.ts';
 export { readDescriptorFile, readSigning } from '../descriptor/load.ts';
+export { plain } from '../events.ts';
 export { readLegacyKeys } from '../keysets/legacy-options.ts';
 export { readKeyset } from '../keysets/options.ts';
 export { MAX_SECRET_BYTES } from '../secrets/store.ts';
