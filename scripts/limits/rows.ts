@@ -524,7 +524,7 @@ export const LIMITS: readonly LimitTable[] = [
       },
       {
         what: 'a reply that is signed',
-        at: `${core}/signing/response.ts#MAX_REPLY_BYTES`,
+        at: `${core}/signing/reply-body.ts#MAX_REPLY_BYTES`,
         unit: 'bytes',
         beyond: '500, and nothing of it leaves',
         test: `${tests}/adapter/hold-reply.test.ts:S42: a stream without end is an error as soon as it is too long`,
@@ -637,7 +637,7 @@ export const LIMITS: readonly LimitTable[] = [
         at: 'packages/azure-key-vault/src/store.ts#MAX_RETRY_AFTER_MS',
         unit: 'ms',
         beyond: 'a longer one counts as this',
-        test: 'packages/azure-key-vault/test/store.test.ts:status %d: says when to ask again',
+        test: 'packages/azure-key-vault/test/store.test.ts:status %d: gives the time to wait before the next try',
       },
       {
         what: 'how long a WebSocket peer has to close after its token ended',
