@@ -208,6 +208,16 @@ describe('audience', () => {
     expect(codeOf({ aud }, ours)).toBe('token_audience_mismatch');
   });
 
+  it('T-054: an empty list is no audience, also for a policy that asks for all of none', () => {
+    const checks = registeredChecks({ ...POLICY, ...ours });
+    expect(judgeRegisteredClaims(checks, { aud: [] }, NOW * 1000)?.detail).toBe(
+      'aud is missing or no list of strings',
+    );
+    const none = { audience: new Set<string>(), audienceMatch: 'all' } as const;
+    expect(codeOf({ aud: [] }, none)).toBe('token_audience_mismatch');
+    expect(codeOf({}, none)).toBe('token_audience_mismatch');
+  });
+
   it('T-054: refuses a token without aud', () => {
     expect(codeOf({}, ours)).toBe('token_audience_mismatch');
   });
@@ -253,6 +263,24 @@ describe('audience', () => {
       expect(codeOf(aud === undefined ? {} : { aud }, { audience: null })).toBeUndefined();
     },
   );
+});
+
+describe('a token bound to a key', () => {
+  it.each([undefined, false] as const)(
+    'T-072: is refused where acceptSenderConstrained is %s',
+    (acceptSenderConstrained) => {
+      for (const cnf of [{ jkt: 'x' }, {}, null, false, ''])
+        expect(codeOf({ cnf }, { acceptSenderConstrained })).toBe('token_claims_invalid');
+    },
+  );
+
+  it('T-072: is accepted where the policy says true', () => {
+    expect(codeOf({ cnf: { jkt: 'x' } }, { acceptSenderConstrained: true })).toBeUndefined();
+  });
+
+  it('T-014: an inherited cnf binds nothing', () => {
+    expect(codeOf(Object.create({ cnf: {} }))).toBeUndefined();
+  });
 });
 
 describe('who it is', () => {
