@@ -126,6 +126,23 @@ describe('a listed host', () => {
     ]);
   });
 
+  it('D10: an unknown kid does not have a URL read again that has just been read; later it does, and finds new keys', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    let keys = [key.publicJwk];
+    const server = await serveKeys(() => keys);
+    const authenticator = create(local([server.host]));
+    const jku = `http://${server.host}/keys`;
+    expect(await outcome(authenticator, jku, other)).toBe('token_key_unknown');
+    expect(server.paths).toEqual(['/keys']);
+    keys = [key.publicJwk, other.publicJwk];
+    vi.advanceTimersByTime(9_999);
+    expect(await outcome(authenticator, jku, other)).toBe('token_key_unknown');
+    expect(server.paths).toEqual(['/keys']);
+    vi.advanceTimersByTime(1);
+    expect(await outcome(authenticator, jku, other)).toBe('accepted');
+    expect(server.paths).toEqual(['/keys', '/keys']);
+  });
+
   it('T-125: a symmetric or private key there is never used', async () => {
     const secret = {
       kty: 'oct',
