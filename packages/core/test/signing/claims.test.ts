@@ -180,6 +180,11 @@ describe('exp', () => {
     expect(refusal({ iat: NOW + HOUR, exp: NOW + 1 })).toMatch(/^iat: /);
     expect(refusal({ nbf: NOW + HOUR, exp: NOW + 1 })).toMatch(/^nbf: /);
   });
+
+  it.each(['nbf', 'iat'])('row 165: %s that is exp is refused, and one second before it is not', (name) => {
+    expect(refusal({ [name]: NOW + 10, exp: NOW + 10 })).toMatch(new RegExp(`^${name}: `));
+    expect(payload({ [name]: NOW + 9, exp: NOW + 10 })).toMatchObject({ [name]: NOW + 9 });
+  });
 });
 
 describe('iss, aud, sub and jti', () => {
