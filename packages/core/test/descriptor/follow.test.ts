@@ -19,6 +19,7 @@ import {
   type LatchkeyEvents,
   route,
 } from '../../src/index.ts';
+import { listen } from '../support/servers.ts';
 
 type Told = { readonly applied: number; readonly refused: Error[] };
 
@@ -429,6 +430,33 @@ describe('a new keyset', () => {
     // Its keys were at hand before anybody waited for them.
     expect(issuer.requests.jwks).toBe(asked);
     expect(told).toMatchObject({ applied: 1, refused: [{}] });
+  });
+
+  it.each([
+    ['the text before', () => textOf({}), 0],
+    ['another text', () => textOf({ audience: ['me', 'too'] }), 1],
+  ])('R20: that is written on while its keys are waited for is not applied: %s', async (_, next, applied) => {
+    const { promise: release, resolve: answer } = Promise.withResolvers<void>();
+    let asked = 0;
+    const server = createServer(async (_request, response) => {
+      asked++;
+      await release;
+      response.end(JSON.stringify({ keys: [other.publicJwk] }));
+    });
+    const port = await listen(server);
+    const authenticator = await start(textOf({}));
+    const slow = { issuer: 'slow', jwksUrl: `http://127.0.0.1:${port}/`, allowHttp: true };
+    await writeFile(file, textOf({ keySets: [keysetOf(key), slow] }));
+    const reloading = codeOf(authenticator.reload());
+    await vi.waitUntil(() => asked > 0, { interval: 5 });
+    await writeFile(file, next());
+    answer();
+    await reloading;
+    await authenticator.reload();
+    expect(told.applied).toBe(applied);
+    expect(await codeOf(authenticator.verify(await tokenOf(other, { iss: 'slow' })))).toBe(
+      'token_issuer_untrusted',
+    );
   });
 
   it('R20: is looked at again every half minute, by itself', async () => {
