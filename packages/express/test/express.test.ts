@@ -157,6 +157,18 @@ describe('D11, T-083: a token in the query', () => {
     expect(answer.headers.get('cache-control')).toBe('no-store');
   });
 
+  it('T-083: a head that has left is left alone', async () => {
+    const app = express();
+    app.use((_request, response, next) => {
+      response.flushHeaders();
+      next();
+    });
+    app.use(authenticate(queried));
+    app.use((request, response) => void response.end(request.originalUrl));
+    const answer = await ask(app, `/x?a=1&access_token=${good}`);
+    expect([answer.status, answer.text]).toEqual([200, '/x?a=1']);
+  });
+
   it.each<[string, () => string, number]>([
     ['good', () => good, 200],
     ['bad', () => expired, 401],

@@ -565,6 +565,21 @@ describe('requests', () => {
     expect(lines.join('')).not.toContain(token);
   });
 
+  it('T-083: a token in the query does not fail a request whose head has left', async () => {
+    const app = createApp();
+    app.addHook('onRequest', async (_request, reply) => {
+      reply.raw.flushHeaders();
+    });
+    await app.register(latchkey, { ...options, tokenFrom: [{ query: 'access_token' }] });
+    app.get('/x', (request, reply) => {
+      reply.hijack();
+      reply.raw.end(request.url);
+    });
+    const token = alice.authorization.slice('Bearer '.length);
+    const { statusCode, body } = await app.inject(`/x?a=1&access_token=${token}`);
+    expect([statusCode, body]).toEqual([200, '/x?a=1']);
+  });
+
   it('T-095: however a path is spelled, a handler that ran was authenticated', async () => {
     const spellings = [
       '/admin',

@@ -246,6 +246,22 @@ describe('T-083: a token in the query', () => {
     expect(JSON.stringify([seen, answer])).not.toContain(token());
   });
 
+  it('a head that has left is left alone', async () => {
+    const app = application();
+    app.use((ctx, next) => {
+      ctx.respond = false;
+      ctx.status = 200;
+      ctx.flushHeaders();
+      return next();
+    });
+    app.use(authenticate(inQuery));
+    app.use((ctx) => {
+      ctx.res.end(ctx.originalUrl);
+    });
+    const answer = await (await serve(app))(`/x?access_token=${alice}&a=1`);
+    expect([answer.status, answer.body]).toEqual([200, '/x?a=1']);
+  });
+
   it('is out of sight while keys are still being fetched', async () => {
     let release = () => {};
     const slow: CombinedAuthenticator<undefined> = {

@@ -1,5 +1,5 @@
 // The guard over HTTP, on both platforms: what is denied, what is nearest, and what an application sees of a refusal.
-
+import type { ServerResponse } from 'node:http';
 import { placesOf } from '@latchkey/conformance';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import {
@@ -307,6 +307,26 @@ describe.each(platforms)('on %s', (platform) => {
     );
     const response = await get(`${await listen(app)}/?a=1&access_token=${dev}`);
     expect(await response.json()).toEqual({ places: [], query: { a: '1' } });
+  });
+
+  it('T-083: a token in the query does not fail a request whose head has left', async () => {
+    class Subject {
+      read(request: { readonly url: string }, response: { raw?: ServerResponse } & ServerResponse) {
+        (response.raw ?? response).end(request.url);
+      }
+    }
+    Req()(Subject.prototype, 'read', 0);
+    Res()(Subject.prototype, 'read', 1);
+    onMethod(Subject, 'read', Get());
+    Controller()(Subject);
+    const inQuery = { ...options, tokenFrom: [{ query: 'access_token' }] } as const;
+    const app = await start([Subject], platform, inQuery);
+    app.use((_request: unknown, response: ServerResponse, next: () => void) => {
+      response.flushHeaders();
+      next();
+    });
+    const response = await get(`${await listen(app)}/?a=1&access_token=${dev}`);
+    expect([response.status, await response.text()]).toEqual([200, '/?a=1']);
   });
 
   it('D9: the refusal that a permissive route let pass is found by its request', async () => {
