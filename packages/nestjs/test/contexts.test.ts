@@ -109,6 +109,41 @@ it('T-103: what another application has decided about a request counts for nothi
   await other.close();
 });
 
+it.each<[string, (request: object) => object]>([
+  ['a copy', (request) => ({ ...request })],
+  [
+    'a copy with its symbols',
+    (request) => Object.defineProperties({}, Object.getOwnPropertyDescriptors(request)),
+  ],
+  ['an object that inherits', (request) => Object.create(request)],
+])('T-108: what was decided about a request is not decided about %s', async (_name, copyOf) => {
+  const request = bearer();
+  expect(await decide('http', [request, {}])).toBe('allowed');
+  const copy = Object.assign(copyOf(request), requestWith({}));
+  expect(await decide('http', [copy, {}])).toBe('credentials_missing');
+  expect(await decide('graphql', [{}, {}, { req: copy }, {}])).toBe('credentials_missing');
+  const context = { req: bearer() };
+  expect(await decide('graphql', [{}, {}, context, {}])).toBe('allowed');
+  const other = Object.assign(copyOf(context), { req: requestWith({}) });
+  expect(await decide('graphql', [{}, {}, other, {}])).toBe('credentials_missing');
+});
+
+it.each<[string, (request: object) => readonly [string, readonly unknown[]]]>([
+  ['http', (request) => ['http', [request, {}]]],
+  ['graphql', (req) => ['graphql', [{}, {}, { req }, {}]]],
+])('T-143: what was decided by other overrides is not decided by these: %s', async (_name, argsOf) => {
+  const anonymous = classWith(Authenticate({ mode: 'optional' }));
+  const elsewhere = classWith(Authenticate({ issuers: ['https://issuer.example'] }));
+  const [type, none] = argsOf(requestWith({}));
+  expect(await decide(type, none, anonymous)).toBe('allowed');
+  expect(await decide(type, none)).toBe('credentials_missing');
+  expect(await decide(type, none, anonymous)).toBe('allowed');
+  const [, known] = argsOf(bearer());
+  expect(await decide(type, known)).toBe('allowed');
+  expect(await decide(type, known, elsewhere)).toBe('token_issuer_untrusted');
+  expect(await decide(type, known)).toBe('allowed');
+});
+
 describe('T-106: GraphQL', () => {
   /** What `@Auth()` gives, as Nest asks it for. */
   const authOf = (args: readonly unknown[], target?: Type): { readonly subject?: string } | undefined => {
@@ -157,6 +192,21 @@ describe('T-106: GraphQL', () => {
     };
     await decide('graphql', [{}, {}, { req: requestWith({}), res: { setHeader: note } }, {}]);
     expect(written).toEqual({ 'WWW-Authenticate': 'Bearer', 'Cache-Control': 'no-store' });
+  });
+
+  it.each(['headersSent', 'sent'])('T-083: a head that has left, by %s, is left alone', async (left) => {
+    const inQuery = createAuthenticator({
+      keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],
+      audience: issuer.audience,
+      tokenFrom: [{ query: 'access_token' }],
+    });
+    const written: string[] = [];
+    const response = { [left]: true, setHeader: (name: string) => written.push(name) };
+    const request = { ...requestWith({}), url: `/?access_token=${token}&a=1` };
+    const context = contextOf('graphql', [{}, {}, { req: request, res: response }, {}]);
+    expect(await new LatchkeyGuard(inQuery).canActivate(context)).toBe(true);
+    expect([request.url, written]).toEqual(['/?a=1', []]);
+    await inQuery.close();
   });
 
   it('a subscription whose upgrade another origin sent with a cookie is refused', async () => {

@@ -4,7 +4,7 @@ import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import type { INestApplication } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import {
   Auth,
@@ -23,6 +23,9 @@ import {
 } from '../src/index.ts';
 import { create, listen, onMethod, platforms } from './application.ts';
 
+/** Messages that reached `admin`. */
+let admitted = 0;
+
 class Gateway {
   anyone() {
     return { event: 'answer', data: 'anyone' };
@@ -31,6 +34,7 @@ class Gateway {
     return { event: 'answer', data: auth?.subject ?? null };
   }
   admin() {
+    admitted++;
     return { event: 'answer', data: 'admin' };
   }
   elsewhere() {
@@ -241,6 +245,31 @@ describe('T-093: the end of a token', () => {
       await new Promise((resolve) => connections.getConnections((_: unknown, n: number) => resolve(n))),
     ).toBe(0);
     client.terminate();
+  });
+
+  it('is the end of its messages: one that comes while the peer is asked to leave reaches no handler', async () => {
+    const exp = inTwoSeconds();
+    const client = await connected(await start(), await bearer({ exp, roles: ['admin'] }));
+    await ask(client, 'admin');
+    admitted = 0;
+    const raw = (client as unknown as { _socket: { pause(): void; resume(): void } })._socket;
+    // It does not see the close frame, and goes on talking.
+    raw.pause();
+    await new Promise((resolve) => setTimeout(resolve, exp * 1000 + 50 - Date.now()));
+    const answered = new Promise<void>((resolve) => {
+      client.on('message', () => resolve());
+      client.on('close', () => resolve());
+    });
+    await new Promise((resolve) => client.send(JSON.stringify({ event: 'admin', data: {} }), resolve));
+    // The peer is gone half a second later, which the client sees when it reads on.
+    const connections = app?.getHttpServer();
+    await vi.waitUntil(
+      () => new Promise((resolve) => connections.getConnections((_: unknown, n: number) => resolve(n === 0))),
+      { timeout: 10_000, interval: 20 },
+    );
+    raw.resume();
+    await answered;
+    expect(admitted).toBe(0);
   });
 
   it('is the first of several tokens that ends', async () => {
