@@ -4,6 +4,7 @@ import {
   judgeRegisteredClaims,
   type RegisteredClaimsPolicy,
   registeredChecks,
+  validityOf,
 } from '../../src/claims/registered.ts';
 import type { JsonObject } from '../../src/values/json.ts';
 
@@ -317,5 +318,87 @@ describe('who and when', () => {
     ),
   )('T-062: %s as %j is token_claims_invalid', (name, value) => {
     expect(codeOf({ [name]: value })).toBe('token_claims_invalid');
+  });
+});
+
+describe('the names of subjects, tokens and clients', () => {
+  it.each(['alice', 'Jos\u00e9 Garc\u00eda', 'a b', '\u5c71\u7530', ' padded '])(
+    'T-062: %j is one that can be used',
+    (sub) => {
+      expect(codeOf({ sub, jti: sub, client_id: sub })).toBeUndefined();
+    },
+  );
+});
+
+describe('the order of checks', () => {
+  const counted = () => {
+    const asked: string[] = [];
+    const checks = registeredChecks({ ...POLICY, requireExp: true, audience: new Set([AUDIENCE]) }).map(
+      (check) => ({
+        ...check,
+        judge: (...given: Parameters<typeof check.judge>) => {
+          asked.push(check.claim);
+          return check.judge(...given);
+        },
+      }),
+    );
+    return { asked, checks };
+  };
+
+  it('ends with the first refusal', () => {
+    const { asked, checks } = counted();
+    expect(judgeRegisteredClaims(checks, {}, NOW * 1000)?.detail).toBe('exp is missing');
+    expect(asked).toEqual(['exp', 'nbf', 'iat', 'exp']);
+  });
+
+  it('tells all of them to a note, and the first refusal counts', () => {
+    const { asked, checks } = counted();
+    const noted: string[] = [];
+    const refusal = judgeRegisteredClaims(checks, {}, NOW * 1000, ({ claim }, found) => {
+      if (found !== undefined) noted.push(claim);
+    });
+    expect(refusal?.detail).toBe('exp is missing');
+    expect(asked).toHaveLength(checks.length);
+    expect(noted).toEqual(['exp', 'aud']);
+  });
+});
+
+describe('what is expected, in words', () => {
+  const textOf = (claim: string, policy: Partial<RegisteredClaimsPolicy>) =>
+    registeredChecks({ ...POLICY, ...policy })
+      .filter((check) => check.claim === claim)
+      .at(-1)
+      ?.expected('now');
+
+  it.each<[string, Partial<RegisteredClaimsPolicy>, string]>([
+    ['exp', { requireExp: true }, 'after now, give or take 0 s'],
+    ['exp', { requireExp: false, clockSkewMs: 5_000 }, 'if there: after now, give or take 5 s'],
+    ['iat', {}, 'not after now or exp, give or take 0 s'],
+    ['iat', { maxTokenAgeMs: 60_000 }, 'not after now or exp, give or take 0 s, and not older than 60 s'],
+    ['aud', { audience: new Set(['a', 'b']) }, 'one of ["a","b"]'],
+    ['aud', { audience: new Set(['a', 'b']), audienceMatch: 'all' }, 'all of ["a","b"]'],
+    ['aud', { audience: null }, 'one of []'],
+  ])('%s by %j: %s', (claim, policy, text) => {
+    expect(textOf(claim, policy)).toBe(text);
+  });
+});
+
+describe('T-144: how long what was accepted is accepted again', () => {
+  const end = Number.POSITIVE_INFINITY;
+
+  it.each<[JsonObject, Partial<RegisteredClaimsPolicy>, number, number]>([
+    [{}, {}, 0, end],
+    [{ exp: 100 }, {}, 0, 100_000],
+    [{ exp: 100 }, { clockSkewMs: 5 }, -5, 100_005],
+    [{ nbf: 10 }, {}, 10_000, end],
+    [{ iat: 10 }, {}, 10_000, end],
+    [{ nbf: 10, iat: 20 }, {}, 20_000, end],
+    [{ nbf: 20, iat: 10 }, { clockSkewMs: 5 }, 19_995, end],
+    [{ iat: 10 }, { maxTokenAgeMs: 7 }, 10_000, 10_007],
+    [{ iat: 10, exp: 100 }, { maxTokenAgeMs: 7, clockSkewMs: 5 }, 9_995, 10_012],
+    [{ iat: 10, exp: 10.001 }, { maxTokenAgeMs: 7 }, 10_000, 10_001],
+    [{ exp: 100 }, { maxTokenAgeMs: 7 }, 0, 100_000],
+  ])('%j by %j: from %i to %d', (claims, policy, fromMs, untilMs) => {
+    expect(validityOf(claims, { ...POLICY, ...policy })).toEqual({ fromMs, untilMs });
   });
 });
