@@ -88,6 +88,70 @@ describe('T-078: tokens in several places', () => {
   });
 });
 
+it('AM-5: a token may be in a form only where a place says so', () => {
+  expect(readTokenFrom([HEADER]).readsBody).toBe(false);
+  expect(readTokenFrom([HEADER, COOKIE, QUERY]).readsBody).toBe(false);
+  expect(readTokenFrom([HEADER, BODY]).readsBody).toBe(true);
+  expect(readTokenFrom([BODY]).readsBody).toBe(true);
+});
+
+describe('what a note hears', () => {
+  const note = (carriers: readonly Carrier[], request: RequestView) => {
+    const heard: (readonly unknown[])[] = [];
+    let outcome: unknown;
+    try {
+      outcome = readTokenFrom(carriers).find(request, (place, token, refusal) =>
+        heard.push([place, token, refusal?.code]),
+      );
+    } catch (error) {
+      outcome = isAuthError(error) ? error.code : error;
+    }
+    return { heard, outcome };
+  };
+  const request = { method: 'GET', url: '/?access_token=abc', headers: {}, rawHeaders: [] };
+  const malformed = { ...request, headers: { authorization: 'Bearer a b' } };
+
+  it('each place, and the token where it is', () => {
+    expect(note([HEADER, QUERY], request)).toEqual({
+      heard: [
+        ['header Authorization', undefined, undefined],
+        ['query access_token', 'abc', undefined],
+      ],
+      outcome: 'abc',
+    });
+    expect(note([HEADER], { ...request, headers: { authorization: 'Bearer abc' } })).toEqual({
+      heard: [['header Authorization', 'abc', undefined]],
+      outcome: 'abc',
+    });
+  });
+
+  it('what is wrong in one place, and the others all the same; the first refusal counts', () => {
+    expect(note([HEADER], malformed)).toEqual({
+      heard: [['header Authorization', undefined, 'credentials_malformed']],
+      outcome: 'credentials_malformed',
+    });
+    const twice = { ...malformed, url: '/?access_token=a&access_token=b' };
+    expect(note([HEADER, QUERY], twice)).toEqual({
+      heard: [
+        ['header Authorization', undefined, 'credentials_malformed'],
+        ['query access_token', undefined, 'credentials_ambiguous'],
+      ],
+      outcome: 'credentials_malformed',
+    });
+  });
+
+  it('nothing of a fault, which is no refusal', () => {
+    const fault = new TypeError('no headers');
+    const broken: RequestView = {
+      get headers(): never {
+        throw fault;
+      },
+    };
+    for (const carriers of [[HEADER], [HEADER, QUERY]])
+      expect(note(carriers, broken)).toEqual({ heard: [], outcome: fault });
+  });
+});
+
 describe('T-085, S35: headers of any name', () => {
   it.each<[Carrier, Record<string, string>, string | undefined]>([
     [{ header: 'X-Token' }, { 'x-token': 'abc' }, 'abc'],
