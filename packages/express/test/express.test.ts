@@ -9,7 +9,13 @@ import {
   requireAny,
 } from '@latchkey/core';
 import { createClock, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
-import express, { type ErrorRequestHandler, type Express, type Request, Router } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  Router,
+} from 'express';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { authenticate, requireClaims, routes } from '../src/index.ts';
 
@@ -49,12 +55,13 @@ const report =
     response.status(isAuthError(error) ? error.status : 500).send(isAuthError(error) ? error.code : 'fault');
   };
 
-async function ask(app: Express, path: string, headers: Record<string, string> = {}) {
+async function ask(app: Express, path: string, headers: Record<string, string> = {}, method = 'GET') {
   app.set('env', 'test');
   const server = app.listen(0, '127.0.0.1');
   closers.push(() => server.close());
   await new Promise((resolve) => server.once('listening', resolve));
   const answer = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, {
+    method,
     headers,
   });
   return { status: answer.status, text: await answer.text(), headers: answer.headers };
@@ -203,6 +210,48 @@ describe('D11, T-083: a token in the query', () => {
     expect(log.join('\n')).not.toContain('access_token');
     expect(log).toContain('/api/x?a=%7e&b=2');
     expect(log).toContain('{"a":"~","b":"2"}');
+  });
+});
+
+describe('T-091: CORS before authenticate', () => {
+  /** What `cors` does. */
+  const cors: RequestHandler = (request, response, next) => {
+    response.set({ 'Access-Control-Allow-Origin': 'https://app.example', Vary: 'Origin' });
+    if (request.method === 'OPTIONS') response.sendStatus(204);
+    else next();
+  };
+  const make = (...before: RequestHandler[]) => {
+    const app = express();
+    app.use(...before, authenticate(authenticator));
+    app.get('/x', (_request, response) => void response.sendStatus(200));
+    return app;
+  };
+
+  it('T-091: a page of another origin sees why it was refused', async () => {
+    const { status, headers } = await ask(make(cors), '/x', bearer(expired));
+    expect(status).toBe(401);
+    expect(headers.get('access-control-allow-origin')).toBe('https://app.example');
+    expect(headers.get('www-authenticate')).toContain('invalid_token');
+    expect(headers.get('vary')).toBe('Origin');
+  });
+
+  it('T-091: a preflight is answered there, and needs a token where nothing answers it before', async () => {
+    const preflight = {
+      origin: 'https://app.example',
+      'access-control-request-method': 'GET',
+      'access-control-request-headers': 'authorization',
+    };
+    expect((await ask(make(cors), '/x', preflight, 'OPTIONS')).status).toBe(204);
+    expect(
+      (
+        await ask(
+          make((_request, _response, next) => next()),
+          '/x',
+          preflight,
+          'OPTIONS',
+        )
+      ).status,
+    ).toBe(401);
   });
 });
 

@@ -453,6 +453,29 @@ describe('T-101: what Fastify adds', () => {
 });
 
 describe('requests', () => {
+  it('T-091: what a hook for CORS wrote before stays on a refusal, and a preflight needs a token otherwise', async () => {
+    const app = createApp();
+    app.addHook('onRequest', async (request, reply) => {
+      reply.headers({ 'Access-Control-Allow-Origin': 'https://app.example', Vary: 'Origin' });
+      if (request.method === 'OPTIONS') return reply.code(204).send();
+      return undefined;
+    });
+    await app.register(latchkey, { authenticator });
+    app.get('/', async () => 'ok');
+    app.options('/', async () => 'not reached');
+    const refused = await app.inject('/');
+    expect(refused.statusCode).toBe(401);
+    expect(refused.headers).toMatchObject({
+      'access-control-allow-origin': 'https://app.example',
+      vary: 'Origin',
+      'www-authenticate': 'Bearer',
+    });
+    expect((await app.inject({ method: 'OPTIONS', url: '/' })).statusCode).toBe(204);
+    const without = await guarded();
+    without.options('/', async () => 'ok');
+    expect((await without.inject({ method: 'OPTIONS', url: '/' })).statusCode).toBe(401);
+  });
+
   it.each([undefined, null, '', 0, false])(
     'T-098: a rejection with %j never reaches the handler',
     async (reason) => {

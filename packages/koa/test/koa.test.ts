@@ -461,7 +461,22 @@ describe("Koa's own error handling", () => {
 });
 
 describe('middleware around', () => {
-  it('may add headers to a refusal, as @koa/cors does', async () => {
+  it('T-091: answers a preflight if it comes before, and nothing else does without a token', async () => {
+    const guarded = application();
+    guarded.use(authenticate(authenticator));
+    expect((await (await serve(guarded))('/', { method: 'OPTIONS' })).status).toBe(401);
+    const open = application();
+    open.use((ctx, next) => {
+      if (ctx.method !== 'OPTIONS') return next();
+      ctx.status = 204;
+      return undefined;
+    });
+    open.use(authenticate(authenticator));
+    expect((await (await serve(open))('/', { method: 'OPTIONS' })).status).toBe(204);
+    expect((await (await serve(open))('/')).status).toBe(401);
+  });
+
+  it('T-091: may add headers to a refusal, as @koa/cors does', async () => {
     const app = application();
     app.use(async (_ctx, next) => {
       try {

@@ -1,5 +1,6 @@
 // T-103: every kind of execution context, made by hand: decided, or denied.
-
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import type { Type } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -142,6 +143,52 @@ it.each<[string, (request: object) => readonly [string, readonly unknown[]]]>([
   expect(await decide(type, known)).toBe('allowed');
   expect(await decide(type, known, elsewhere)).toBe('token_issuer_untrusted');
   expect(await decide(type, known)).toBe('allowed');
+});
+
+describe('T-105: what the guard gives', () => {
+  it('is true, or a promise of true, and otherwise it throws or rejects', async () => {
+    const given = [
+      guard.canActivate(contextOf('http', [bearer(), {}])),
+      guard.canActivate(contextOf('graphql', [{}, {}, { req: bearer() }, {}])),
+      guard.canActivate(contextOf('http', [requestWith({}), {}], classWith(Public()))),
+    ];
+    for (const each of given) {
+      expect(each === true || each instanceof Promise).toBe(true);
+      expect(await each).toBe(true);
+    }
+  });
+
+  it.each<[string, unknown]>([
+    ['undefined', undefined],
+    ['null', null],
+    ['false', false],
+    ['an empty text', ''],
+    ['an empty object', {}],
+    ['a decision without an error', { ok: false }],
+  ])('is no true for a decision that is %s, now or later', async (_name, decision) => {
+    for (const given of [decision, Promise.resolve(decision)]) {
+      const broken = new LatchkeyGuard({ decide: () => given as never, conceal: () => undefined });
+      const deciding = async () => broken.canActivate(contextOf('http', [bearer(), {}]));
+      await expect(deciding()).rejects.toBeInstanceOf(Error);
+    }
+  });
+
+  it('is a refusal with 503 where an endpoint never answers', async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const asking = createAuthenticator({
+      keySets: [],
+      audience: null,
+      remote: { url: `http://127.0.0.1:${port}/`, allowHttp: true, timeout: '200ms' },
+    });
+    await expect(
+      new LatchkeyGuard(asking).canActivate(contextOf('http', [bearer(), {}])),
+    ).rejects.toMatchObject({ cause: { code: 'remote_unavailable', status: 503 } });
+    await asking.close();
+    silent.closeAllConnections();
+    await new Promise((resolve) => silent.close(resolve));
+  });
 });
 
 describe('T-106: GraphQL', () => {

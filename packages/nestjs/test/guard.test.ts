@@ -309,6 +309,24 @@ describe.each(platforms)('on %s', (platform) => {
     expect(await response.json()).toEqual({ places: [], query: { a: '1' } });
   });
 
+  it('T-091: with enableCors a page of another origin sees its refusal, and a preflight needs no token', async () => {
+    const app = await start([controllerWith([], [])], platform);
+    app.enableCors({ origin: 'https://app.example' });
+    const url = await listen(app);
+    const headers = {
+      origin: 'https://app.example',
+      'access-control-request-method': 'GET',
+      'access-control-request-headers': 'authorization',
+    };
+    const preflight = await fetch(url, { method: 'OPTIONS', headers });
+    expect(preflight.status).toBe(204);
+    const refused = await fetch(url, { headers: { origin: headers.origin } });
+    expect(refused.status).toBe(401);
+    for (const answer of [preflight, refused])
+      expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example');
+    expect(refused.headers.get('www-authenticate')).toBe('Bearer');
+  });
+
   it('T-083: a token in the query does not fail a request whose head has left', async () => {
     class Subject {
       read(request: { readonly url: string }, response: { raw?: ServerResponse } & ServerResponse) {

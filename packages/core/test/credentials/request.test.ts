@@ -1,6 +1,12 @@
 // What core reads of a request: its key, its parameters, and how often a header was sent.
 import { describe, expect, it } from 'vitest';
-import { countHeader, isSafeMethod, keyOf, parametersOf, type RequestView } from '../../src/credentials/request.ts';
+import {
+  countHeader,
+  isSafeMethod,
+  keyOf,
+  parametersOf,
+  type RequestView,
+} from '../../src/credentials/request.ts';
 
 it('the key of a request is what the framework gave, or the request', () => {
   const key = {};
