@@ -187,3 +187,46 @@ describe('ambiguous credentials', () => {
     ).toBe(TOKEN);
   });
 });
+
+describe('where the headers as they were sent are not known', () => {
+  const read = (value: string | string[], scheme: string | undefined = 'Bearer') => {
+    try {
+      return headerReader('authorization', scheme)({ headers: { authorization: value as string } });
+    } catch (error) {
+      if (error instanceof AuthError) return error.code;
+      throw error;
+    }
+  };
+
+  it.each<[string, string | undefined, string | undefined]>([
+    ['Bearer a', 'Bearer', 'a'],
+    ['bearer a', 'Bearer', 'a'],
+    ['', 'Bearer', undefined],
+    ['Basic a', 'Bearer', undefined],
+    ['Bearer a, Bearer a', 'Bearer', 'credentials_ambiguous'],
+    ['Basic x, Bearer a', 'Bearer', 'credentials_ambiguous'],
+    ['Bearer a, Basic x', 'Bearer', 'credentials_ambiguous'],
+    ['Basic x,BEARER a', 'Bearer', 'credentials_ambiguous'],
+    ['Digest a="b", c=d', 'Bearer', undefined],
+    ['a', undefined, 'a'],
+    ['a,a', undefined, 'credentials_ambiguous'],
+    ['a, b', undefined, 'credentials_ambiguous'],
+  ])('T-074: %j after the scheme %s: %s', (value, scheme, expected) => {
+    const bare = headerReader('authorization', scheme);
+    const readIt = () => bare({ headers: { authorization: value } });
+    if (expected === 'credentials_ambiguous') expect(readIt).toThrow('More than one credential');
+    else expect(readIt()).toBe(expected);
+  });
+
+  it('T-074: a list of values is several, however long it is', () => {
+    for (const value of [[], ['Bearer a'], ['Bearer a', 'Bearer a']])
+      expect(read(value)).toBe('credentials_ambiguous');
+  });
+});
+
+it.each(['Bearer', 'Bearer ', 'Bearer   ', 'bearer ', 'BEARER'])(
+  'T-076: %j has no token to read',
+  (authorization) => {
+    expect(() => readBearer({ headers: { authorization }, rawHeaders: [] })).toThrow('malformed');
+  },
+);
