@@ -46,6 +46,9 @@ describe('AM-5, T-080: the cookie', () => {
     ['t=a=b', 'a=b'],
     ['t=a%2Eb', 'a%2Eb'],
     ['t="a', '"a'],
+    ['t=a"', 'a"'],
+    ['tx', undefined],
+    ['tx; a=b', undefined],
     ['t="', '"'],
     [`__proto__=${TOKEN}`, undefined],
   ])('AM-5, T-080: %j: %j', (cookie, expected) => {
