@@ -1,6 +1,6 @@
 // What is asked anew for each request, however often its token has verified; and what an endpoint's answer need not have.
 import { createServer } from 'node:http';
-import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
+import { createIssuer, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from '../../src/index.ts';
 import { outcome } from '../support/outcome.ts';
@@ -97,5 +97,23 @@ describe('S37: the issuers that a route welcomes', () => {
     expect(await ask(expired, 'permissive')).toBe('anonymous');
     expect(await ask(await tokenOf(), 'optional')).toBe('token_issuer_untrusted');
     expect(await ask(await tokenOf(), 'permissive')).toBe('anonymous');
+  });
+});
+
+describe('rules for a token whose keys are not at hand yet', () => {
+  it('hold all the same: verify() and decide()', async () => {
+    const issuer = await createIssuer();
+    closers.push(issuer.close);
+    const keySets = [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }];
+    const token = await issuer.mint({ sub: 'alice' });
+    const headers = { authorization: `Bearer ${token}` };
+    for (const [sub, expected] of [
+      ['alice', 'accepted'],
+      ['bob', 'claims_insufficient'],
+    ] as const) {
+      expect(await outcome(build({ keySets }).verify(token, { sub }))).toBe(expected);
+      const decided = build({ keySets }).authenticate({ headers, rawHeaders: [] }, { claims: { sub } });
+      expect(await outcome(decided)).toBe(expected);
+    }
   });
 });
