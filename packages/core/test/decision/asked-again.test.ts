@@ -44,6 +44,27 @@ describe('T-143: a token that has verified', () => {
     expect(await outcome(authenticator.verify(token))).toBe('token_rejected');
   });
 
+  it('is judged by the rules for every token again, whose schemas are code of the application', async () => {
+    let accepts = true;
+    const validate = (value: unknown) => (accepts ? { value } : { issues: [{ message: 'no' }] });
+    const schema = { '~standard': { version: 1, vendor: 'test', validate } } as const;
+    const authenticator = build({ claims: { sub: schema } });
+    const token = await tokenOf();
+    for (let time = 0; time < 4; time++) expect(await outcome(authenticator.verify(token))).toBe('accepted');
+    accepts = false;
+    expect(await outcome(authenticator.verify(token))).toBe('token_claims_invalid');
+  });
+
+  it('is explained as it was the first time', async () => {
+    const authenticator = build({});
+    const token = await tokenOf();
+    const first = await authenticator.explain(token);
+    for (let time = 0; time < 4; time++) await authenticator.verify(token);
+    const checks = (await authenticator.explain(token)).checks.map(({ check, about }) => [check, about]);
+    expect(checks.length).toBeGreaterThan(5);
+    expect(checks).toEqual(first.checks.map(({ check, about }) => [check, about]));
+  });
+
   it('has the groups of its claim where no directory is asked', async () => {
     const authenticator = build({});
     const token = await tokenOf({ groups: ['ops'] });
