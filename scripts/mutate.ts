@@ -3,7 +3,7 @@
 // notices. `--quick` leaves out slow tests, `--lines 10-20` takes some lines, `--tests FOLDER` other tests.
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { relative, resolve } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BaseSequencer, createVitest, type TestSpecification } from 'vitest/node';
 import { type Mutant, mutantsOf } from './mutate/mutants.ts';
@@ -109,7 +109,7 @@ async function run(file: string, indices: readonly number[], folders: readonly s
   let text: string | undefined;
   // What noticed a change lately is likely to notice the next one: it runs first.
   const noticedAt = new Map<string, number>();
-  const rank = (id: string) => noticedAt.get(id) ?? Number(id.includes(`/${nameOf(file)}.`)) - 1;
+  const rank = (id: string) => noticedAt.get(id) ?? (isOf(file, id) ? 0 : -1);
   class Sequencer extends BaseSequencer {
     override async sort(tests: TestSpecification[]) {
       return tests.sort((a, b) => rank(b.moduleId) - rank(a.moduleId));
@@ -145,13 +145,18 @@ async function run(file: string, indices: readonly number[], folders: readonly s
     const { testModules } = await vitest.runTestSpecifications(together, false);
     const isQuick = ({ moduleId }: TestSpecification) =>
       testModules.some(
-        (one) => one.moduleId === moduleId && one.ok() && one.diagnostic().duration < MAX_FILE_MS,
+        (one) =>
+          one.moduleId === moduleId &&
+          one.ok() &&
+          (isOf(file, moduleId) || one.diagnostic().duration < MAX_FILE_MS),
       );
     const quick = together.filter(isQuick);
     const leftOut = tests.filter((test) => !quick.includes(test)).map(({ moduleId }) => moduleId);
     process.send?.({ leftOut: leftOut.map((id) => relative(process.cwd(), id)) } satisfies Message);
     tests = quick;
   }
+  // Without tests every change would seem to survive.
+  if (tests.length === 0) process.exit(1);
   for (const { config } of [vitest, ...vitest.projects]) config.bail = 1;
   for (const index of indices) {
     process.send?.({ index, outcome: 'started' } satisfies Message);
@@ -166,6 +171,7 @@ async function run(file: string, indices: readonly number[], folders: readonly s
   process.exit(0);
 }
 
-function nameOf(file: string): string {
-  return file.slice(file.lastIndexOf('/') + 1, -'.ts'.length);
+/** True for the tests of a file, by their name. */
+function isOf(file: string, test: string): boolean {
+  return test.includes(`/${basename(file, '.ts')}.`);
 }

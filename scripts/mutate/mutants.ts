@@ -20,17 +20,22 @@ interface Node {
 }
 
 /** What a comparison is changed to: the boundary, and the opposite. */
-const COMPARISONS: Readonly<Record<string, readonly string[]>> = {
-  '===': ['!=='],
-  '!==': ['==='],
-  '<': ['<=', '>='],
-  '<=': ['<', '>'],
-  '>': ['>=', '<='],
-  '>=': ['>', '<'],
-  '-': ['+'],
-  '*': ['/'],
-};
-const CALLS: Readonly<Record<string, string>> = { some: 'every', every: 'some', min: 'max', max: 'min' };
+const COMPARISONS: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ['===', ['!==']],
+  ['!==', ['===']],
+  ['<', ['<=', '>=']],
+  ['<=', ['<', '>']],
+  ['>', ['>=', '<=']],
+  ['>=', ['>', '<']],
+  ['-', ['+']],
+  ['*', ['/']],
+]);
+const CALLS: ReadonlyMap<unknown, string> = new Map([
+  ['some', 'every'],
+  ['every', 'some'],
+  ['min', 'max'],
+  ['max', 'min'],
+]);
 
 /** All mutants of a TypeScript file, in the order of their places. */
 export function mutantsOf(source: string): readonly Mutant[] {
@@ -65,7 +70,7 @@ export function mutantsOf(source: string): readonly Mutant[] {
       case 'BinaryExpression': {
         const [left, right] = [nodeIn(node, 'left'), nodeIn(node, 'right')];
         const found = source.slice(left.end, right.start).indexOf(String(operator)) + left.end;
-        for (const other of COMPARISONS[String(operator)] ?? [])
+        for (const other of COMPARISONS.get(operator) ?? [])
           put(node, other, found, found + String(operator).length);
         return;
       }
@@ -83,7 +88,7 @@ export function mutantsOf(source: string): readonly Mutant[] {
         return;
       case 'MemberExpression': {
         const property = nodeIn(node, 'property');
-        const other = CALLS[String(property.name)];
+        const other = CALLS.get(property.name);
         if (other !== undefined) put(property, other);
       }
     }

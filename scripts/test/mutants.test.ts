@@ -28,6 +28,7 @@ describe('mutantsOf()', () => {
     expect(changesOf('type A = true | B<false>; interface C { readonly d: true }')).toEqual([]);
     expect(changesOf('const a: true | undefined = b as false;')).toEqual([]);
     expect(changesOf('const a = "x < y && !z"; // if (a < b)')).toEqual([]);
+    expect(changesOf('const a = b.toString() + b.constructor;')).toEqual([]);
   });
 
   it('gives the whole file with one change, and its line', () => {
