@@ -78,3 +78,8 @@ it('of several keysets of an issuer those are asked that take the algorithm', as
   expect(issuer.requests.jwks).toBe(2);
   expect(second.requests.jwks).toBe(0);
 });
+
+it('a keyset is asked for the algorithms that it allows', async () => {
+  const algorithms = ['ES256', 'RS256', 'EdDSA'] as const;
+  expect(await decide(await issuer.mint(), [{ allowedAlgorithms: algorithms }])).toBe('accepted');
+});

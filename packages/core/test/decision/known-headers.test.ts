@@ -3,6 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { forge } from '@latchkey/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator, createMemoryStore } from '../../src/index.ts';
+import { outcome } from '../support/outcome.ts';
 
 const work = vi.hoisted(() => ({ read: 0 }));
 
@@ -59,7 +60,18 @@ describe('a JOSE header', () => {
   it('is read once, if a trusted key signed it', async () => {
     const authenticator = build();
     await authenticator.ready();
-    expect(await headersRead(authenticator, Array(3).fill(sign({})))).toEqual([true, false, false]);
+    const token = sign({});
+    expect(await headersRead(authenticator, Array(3).fill(token))).toEqual([true, false, false]);
+    // A header that is known decides as it did before.
+    expect(await outcome(authenticator.verify(token))).toBe('accepted');
+  });
+
+  it('is read each time, if its token was only explained', async () => {
+    const authenticator = build();
+    await authenticator.ready();
+    const forged = sign({}, randomBytes(64));
+    expect((await authenticator.explain(forged)).allowed).toBe(false);
+    expect(await headersRead(authenticator, [forged, forged])).toEqual([true, true]);
   });
 
   it('is read each time, if no trusted key signed it', async () => {

@@ -518,3 +518,12 @@ describe('types of header parameters', () => {
     },
   );
 });
+
+it.each(['{"alg":"ES256"}', '{"alg":"ES256" }', '{"alg":"ES256"  }'])(
+  'T-001: one segment is no token, though it is a header: %s',
+  (header) => {
+    const segment = Buffer.from(header).toString('base64url');
+    for (const token of [segment, `${segment}A`, `${segment}AA`, `${segment}.`, `${segment}.${segment}`])
+      expect(() => parseToken(token, 8192)).toThrow(AuthError);
+  },
+);
