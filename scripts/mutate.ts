@@ -1,6 +1,7 @@
 // Mutation testing: `pnpm mutate FILE…`. Changes a source file of core in one place at a time, in
 // memory only, and runs the tests of its room and of the decision. Prints each change that no test
-// notices. `--quick` leaves out slow tests, `--lines 10-20` takes some lines, `--tests FOLDER` other tests.
+// notices. `--quick` leaves out slow tests, `--lines 10-20` takes some lines, `--tests FOLDER`
+// other tests.
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { basename, relative, resolve } from 'node:path';
@@ -60,7 +61,10 @@ async function judge(file: string): Promise<number> {
   return survived.length;
 }
 
-/** Runs tests in a process of their own, and in another one after a change that makes a loop without end. */
+/**
+ * Runs tests in a process of their own, and in another one after a change that makes a loop without
+ * end.
+ */
 async function start(
   file: string,
   mutants: readonly number[],
