@@ -141,7 +141,10 @@ export interface Validity {
 /** The times between which the registered claims that were accepted once are accepted again. */
 export function validityOf(
   claims: JsonObject,
-  { clockSkewMs, maxTokenAgeMs = Number.POSITIVE_INFINITY }: RegisteredClaimsPolicy,
+  {
+    clockSkewMs,
+    maxTokenAgeMs = Number.POSITIVE_INFINITY,
+  }: Pick<RegisteredClaimsPolicy, 'clockSkewMs' | 'maxTokenAgeMs'>,
 ): Validity {
   const [exp, nbf, iat] = ['exp', 'nbf', 'iat'].map((name) => own(claims, name)) as (number | undefined)[];
   const notBefore = Math.max(nbf ?? 0, iat ?? 0) * 1000;

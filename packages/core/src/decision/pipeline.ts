@@ -88,7 +88,13 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   const { tokens, issuers, registered, systemSubject, clock, delimiter, realm, routes } = settings;
   const { system, remote, groups } = parts;
   const vouch = createVouch(settings, parts);
-  const context = Object.freeze({ realm, delimiter, routes });
+  const context = Object.freeze({
+    realm,
+    delimiter,
+    routes,
+    maxTokenAgeMs: registered.maxTokenAgeMs,
+    clock,
+  });
   // A remote endpoint can revoke a token, so only its own cache (`cacheFor`) may remember one.
   const cache =
     settings.cache === undefined || remote !== undefined

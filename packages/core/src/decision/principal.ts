@@ -1,6 +1,7 @@
 // Principal: who a verified token says the caller is, and its making from claims.
 import { splitList } from '../claims/compile.ts';
 import { AuthError } from '../errors.ts';
+import type { Clock } from '../values/clock.ts';
 import { deepFreeze, type JsonObject, type JsonValue, own } from '../values/json.ts';
 import type { NamedRoutes } from './access.ts';
 
@@ -27,6 +28,10 @@ export interface PrincipalContext {
   readonly delimiter: string | undefined;
   /** The authenticator's `routes`. */
   readonly routes: NamedRoutes;
+  /** The authenticator's `maxTokenAge`. */
+  readonly maxTokenAgeMs?: number | undefined;
+  /** The authenticator's `clock`. */
+  readonly clock?: Clock;
 }
 
 // Tells a principal from anything that merely looks like one. A symbol, because what arrives as JSON cannot have one.

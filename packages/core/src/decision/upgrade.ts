@@ -2,16 +2,18 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { validityOf } from '../claims/registered.ts';
 import { noteUpgrade } from '../credentials/cookie.ts';
 import { concealToken } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { isAuthError } from '../errors.ts';
 import { MAX_TIMER_MS } from '../net/limits.ts';
+import type { JsonObject } from '../values/json.ts';
 import type { CompiledAccess, RouteAccess } from './access.ts';
 import { principalOf } from './authenticator.ts';
 import type { CombinedAuthenticator } from './combine.ts';
 import type { Decision } from './pipeline.ts';
-import type { Principal } from './principal.ts';
+import { contextOf, type Principal } from './principal.ts';
 
 /** What `authenticateUpgrade` asks: an authenticator, or several combined. */
 export interface UpgradeAuthenticator<T> extends Pick<CombinedAuthenticator<T>, 'conceal'> {
@@ -65,8 +67,10 @@ export async function authenticateUpgrade<T>(
 }
 
 /**
- * Calls back when the principal's token has expired, once: to close a socket or end a stream that it opened. A token without `exp` never
- * expires. The timer does not keep the process alive.
+ * Calls back when the principal's token has expired, once: to close a socket or end a stream that it
+ * opened. It ends at `exp`, or when it is as old as `maxTokenAge` allows, whichever comes first; no
+ * clock skew is added. A token without either end never expires. The timer does not keep the process
+ * alive.
  * @returns forgets it: call it when the connection has ended by itself
  * @example
  * ```ts
@@ -74,11 +78,13 @@ export async function authenticateUpgrade<T>(
  * socket.on('close', forget);
  * ```
  */
-export function whenExpired({ claims: { exp } }: Principal, callback: () => void): () => void {
-  if (typeof exp !== 'number') return () => {};
+export function whenExpired(principal: Principal, callback: () => void): () => void {
+  const { maxTokenAgeMs, clock = Date } = contextOf(principal) ?? {};
+  const { untilMs } = validityOf(principal.claims as JsonObject, { clockSkewMs: 0, maxTokenAgeMs });
+  if (!Number.isFinite(untilMs)) return () => {};
   let timer: NodeJS.Timeout;
   const wait = () => {
-    const leftMs = exp * 1000 - Date.now();
+    const leftMs = untilMs - clock.now();
     // Longer than a timer can be set: look again then.
     timer = setTimeout(leftMs > 0 ? wait : callback, Math.min(Math.max(leftMs, 0), MAX_TIMER_MS));
     timer.unref();

@@ -724,6 +724,52 @@ describe('T-093: whenExpired()', () => {
     expect(callback).not.toHaveBeenCalled();
   });
 
+  // Seconds after iat: where exp is, how old a token may be, and when the first of them comes.
+  it.each<[what: string, exp: number | undefined, maxTokenAge: string | undefined, ends: number | undefined]>(
+    [
+      ['maxTokenAge before exp', 3600, '5m', 300],
+      ['exp before maxTokenAge', 60, '5m', 60],
+      ['maxTokenAge alone', undefined, '5m', 300],
+      ['exp alone', 60, undefined, 60],
+      ['neither', undefined, undefined, undefined],
+    ],
+  )('T-093: %s: calls back at the first end that the token has', async (_, exp, maxTokenAge, ends) => {
+    const key = await generateSigningKey('ES256', 'one');
+    const authenticator = createAuthenticator({
+      keySets: [{ issuer: 'i', jwks: { keys: [key.publicJwk] } }],
+      audience: 'me',
+      requireExp: false,
+      ...(maxTokenAge === undefined ? {} : { maxTokenAge }),
+    });
+    const claims = { iss: 'i', aud: 'me', sub: 'alice', iat: NOW, ...(exp && { exp: NOW + exp }) };
+    const callback = vi.fn();
+    const forget = whenExpired(await authenticator.verify(await mint(key, claims)), callback);
+    vi.advanceTimersByTime((ends ?? 400 * DAY) * 1000 - 1);
+    expect(callback).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(2);
+    expect(callback).toHaveBeenCalledTimes(ends === undefined ? 0 : 1);
+    forget();
+    await authenticator.close();
+  });
+
+  it("T-093: the authenticator's clock says when", async () => {
+    const key = await generateSigningKey('ES256', 'one');
+    // Ten minutes ahead of the machine's.
+    const authenticator = createAuthenticator({
+      keySets: [{ issuer: 'i', jwks: { keys: [key.publicJwk] } }],
+      audience: 'me',
+      clock: { now: () => Date.now() + 600_000 },
+    });
+    const token = await mint(key, { iss: 'i', aud: 'me', sub: 'alice', exp: NOW + 900 });
+    const callback = vi.fn();
+    whenExpired(await authenticator.verify(token), callback);
+    vi.advanceTimersByTime(299_999);
+    expect(callback).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(2);
+    expect(callback).toHaveBeenCalledTimes(1);
+    await authenticator.close();
+  });
+
   it('T-093: without exp: never', () => {
     const callback = vi.fn();
     const forget = whenExpired(principal(), callback);
