@@ -139,6 +139,42 @@ export const carriageCases: readonly ConformanceCase[] = [
     ],
     expect: ok,
   }),
+  ...(
+    [
+      ['a page of another origin', [['Origin', 'https://evil.example']], refusedOrigin],
+      [
+        'a page of another site',
+        [
+          ['Origin', 'https://evil.example'],
+          ['Sec-Fetch-Site', 'cross-site'],
+        ],
+        refusedOrigin,
+      ],
+      ['nothing said', [], refusedOrigin],
+      ['the own origin', [['Origin', 'http://localhost']], ok],
+      ['an origin that is listed', [['Origin', 'https://app.example.com']], ok],
+    ] as const
+  ).map(([name, headers, expectation]) =>
+    inCarriers(`T-093: an upgrade that comes as a GET, with a cookie: ${name}`, {
+      headers: [['Cookie', 'token={good}'], ['Connection', 'Upgrade'], ['Upgrade', 'WebSocket'], ...headers],
+      expect: expectation,
+    }),
+  ),
+  inCarriers('T-093: an upgrade without a cookie has no origin to check', {
+    headers: [
+      ['Authorization', 'Bearer {good}'],
+      ['Upgrade', 'websocket'],
+      ['Origin', 'https://evil.example'],
+    ],
+    expect: ok,
+  }),
+  inCarriers('T-093: h2c is no socket', {
+    headers: [
+      ['Cookie', 'token={good}'],
+      ['Upgrade', 'h2c'],
+    ],
+    expect: ok,
+  }),
   inCarriers('T-082: the query', {
     path: '/token?a=1&access_token={good}',
     expect: { ...ok, headers: { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' } },

@@ -26,7 +26,10 @@ export function cookieReader(name: string): CarrierReader {
 
 const upgrades = new WeakSet<object>();
 
-/** Notes that a request asks for an upgrade: its method is GET, but the socket does more than read. */
+/**
+ * Notes that a request asks for an upgrade, whatever its headers say: its method is GET, but the
+ * socket does more than read.
+ */
 export function noteUpgrade(request: RequestView): void {
   upgrades.add(keyOf(request));
 }
@@ -38,7 +41,7 @@ export function noteUpgrade(request: RequestView): void {
  */
 export function checkOrigin(request: RequestView, allowedOrigins: ReadonlySet<string>): void {
   const { method, headers } = request;
-  if (isSafeMethod(method) && !upgrades.has(keyOf(request))) return;
+  if (isSafeMethod(method) && !isUpgrade(request)) return;
   const { origin } = headers;
   if (origin !== undefined && allowedOrigins.has(origin)) return;
   const site = headers['sec-fetch-site'];
@@ -52,6 +55,16 @@ export function checkOrigin(request: RequestView, allowedOrigins: ReadonlySet<st
   )
     return;
   throw new AuthError('origin_refused');
+}
+
+/**
+ * True for a request that asks for an upgrade, wherever it comes through: express-ws and
+ * `@fastify/websocket` send it through the routes of a framework, as a GET. A page cannot set this
+ * header, but for a WebSocket its browser does. `h2c` alone changes the protocol and nothing else.
+ */
+function isUpgrade(request: RequestView): boolean {
+  const { upgrade } = request.headers;
+  return upgrades.has(keyOf(request)) || (upgrade !== undefined && upgrade.trim().toLowerCase() !== 'h2c');
 }
 
 function hostOf(origin: string): string | undefined {
