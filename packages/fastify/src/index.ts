@@ -4,11 +4,15 @@ import * as adapter from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import type * as fastify from 'fastify';
 import plugin from 'fastify-plugin';
+import { noteDecided } from './not-found.ts';
 import {
   checkApplication,
   checkAuth,
   compileAuth,
+  guardLate,
+  isSeen,
   REGISTRATION,
+  type Registration,
   type RouteConfig,
   requirements,
 } from './routes.ts';
@@ -36,7 +40,8 @@ export type LatchkeyOptions = {
   /** Does not get ready if any route of the whole application, in whatever scope, is undecided. Default false. */
   readonly failOnUndecided?: boolean | undefined;
   /**
-   * What the application's own `setNotFoundHandler` asks for, like `config.auth` of a route. Default: a token. Fastify's own answer to
+   * What the application's own `setNotFoundHandler` asks for, like `config.auth` of a route. Default:
+   * a token. It asks also where a public route calls `reply.callNotFound()`. Fastify's own answer to
    * an unknown path gives nothing away and asks for nothing.
    */
   readonly notFound?: RouteConfig['auth'];
@@ -65,8 +70,8 @@ export type LatchkeyOptions = {
 export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
   async (scope: fastify.FastifyInstance, { failOnUndecided = false, notFound, ...rest }: LatchkeyOptions) => {
     const authenticator = rest.authenticator === undefined ? createFor(scope, rest) : rest.authenticator;
-    const registration = { scope, authenticator };
     checkAuth(compileAuth({ auth: notFound }, 'notFound'), authenticator, 'notFound');
+    const registration: Registration = { scope, authenticator, decide };
     // Null, never an object: that would be shared by all requests.
     if (!scope.hasDecorator(REGISTRATION)) scope.decorateRequest('auth', null);
     scope.decorate(REGISTRATION, registration);
@@ -74,23 +79,32 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
       const path = `${method} ${url} config.auth`;
       checkAuth(compileAuth(config, path), authenticator, path);
     });
+    if (!isSeen(scope)) guardLate(scope);
     scope.addHook('onReady', async () => checkApplication(scope, failOnUndecided));
-    scope.addHook('onRequest', (given, reply, done) => {
-      const request = given as Judged;
+    scope.addHook('onRequest', (request, reply, done) => {
       // A nearer registration decides.
-      if ((request.server as { [REGISTRATION]?: unknown })[REGISTRATION] !== registration) return done();
+      if (Reflect.get(request.server, REGISTRATION) !== registration) return done();
+      return decide(request, reply) ?? done();
+    });
+
+    function decide(given: fastify.FastifyRequest, reply: fastify.FastifyReply): void | Promise<void> {
+      const request = given as Judged;
       // Nobody else's value may be taken for ours, least of all when the token is refused.
       request.auth = null;
       request.rawHeaders = request.raw.rawHeaders;
       const asked = askedOf(request, notFound);
-      if (asked === false) return done(void conceal(authenticator, request, reply));
+      if (asked === false) {
+        if (request.is404) noteDecided(request);
+        return conceal(authenticator, request, reply);
+      }
       const decision = adapter.decide<unknown>(authenticator, request, asked);
       conceal(authenticator, request, reply);
       const take = (auth: unknown): void => {
         request.auth = auth ?? null;
+        if (request.is404) noteDecided(request);
       };
-      return adapter.whenDecided<unknown, void>(decision, take) ?? done();
-    });
+      return adapter.whenDecided<unknown, void>(decision, take);
+    }
   },
   { fastify: '5.x', name: '@latchkey/fastify' },
 );

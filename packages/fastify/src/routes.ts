@@ -2,7 +2,8 @@
 import { subscribe } from 'node:diagnostics_channel';
 import * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
-import type { FastifyInstance, RouteOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { guardNotFound } from './not-found.ts';
 
 /** The part of a route's `config` that is Latchkey's. */
 export interface RouteConfig {
@@ -11,10 +12,12 @@ export interface RouteConfig {
 }
 
 /** One registration of the plugin: where, and what it asks. */
-type Registration = {
-  scope: FastifyInstance;
-  authenticator: core.Authenticator | core.CombinedAuthenticator;
-};
+export interface Registration {
+  readonly scope: FastifyInstance;
+  readonly authenticator: core.Authenticator | core.CombinedAuthenticator;
+  /** Decides on a request by what its route, or its not-found handler, asks. */
+  readonly decide: (request: FastifyRequest, reply: FastifyReply) => void | Promise<void>;
+}
 
 /** Under which a scope has its registration. A scope in it inherits that, as it inherits everything. */
 export const REGISTRATION: unique symbol = Symbol('latchkey');
@@ -31,10 +34,28 @@ subscribe('fastify.initialization', (message) => {
   const { fastify: root } = message as { readonly fastify: FastifyInstance };
   const seen: SeenRoute[] = [];
   applications.set(root.server, { root, seen });
+  guardNotFound(root, decideNotFound);
   root.addHook('onRoute', function (options) {
     seen.push({ scope: this, options });
   });
 });
+
+/** Decides by the registration that the not-found handler is in; a handler in none asks for nothing. */
+async function decideNotFound(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const registration: Registration | undefined = Reflect.get(request.server, REGISTRATION);
+  await registration?.decide(request, reply);
+}
+
+/** The same for an application that was made before this package was loaded: handlers may be set already. */
+export function guardLate(scope: FastifyInstance): void {
+  guardNotFound(scope, decideNotFound);
+  scope.addHook('preHandler', async (request, reply) => {
+    if (request.is404) await decideNotFound(request, reply);
+  });
+}
+
+/** True for an application that was made after this package was loaded. */
+export const isSeen = (app: FastifyInstance): boolean => applications.has(app.server);
 
 /**
  * Lists the routes of the whole application, with what they ask for: in every scope, covered or not. Ask when all are there:

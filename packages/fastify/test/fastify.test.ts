@@ -5,7 +5,12 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
-import fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from 'fastify';
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from 'fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import latchkey, {
   type AuthenticatedRequest,
@@ -435,6 +440,143 @@ describe('T-101: what Fastify adds', () => {
     const closed = await guarded({ notFound: { claims: { roles: ['root'] } } });
     closed.setNotFoundHandler(whoami);
     expect(await status(closed, '/nowhere', alice)).toBe(403);
+  });
+
+  describe('T-101: reply.callNotFound() of a route', () => {
+    /** Counts calls of the not-found handler. A route is added before it is set, and one after. */
+    async function calling(
+      latchkeyOptions: Partial<LatchkeyOptions> = {},
+      set: (app: FastifyInstance, handler: (request: FastifyRequest) => unknown) => unknown = (
+        app,
+        handler,
+      ) => app.setNotFoundHandler(async (request) => handler(request)),
+    ) {
+      const app = createApp();
+      app.register(latchkey, { authenticator, ...latchkeyOptions } as LatchkeyOptions);
+      const seen: unknown[] = [];
+      const callNotFound = (_request: FastifyRequest, reply: FastifyReply) => void reply.callNotFound();
+      app.after(() => app.get('/before', { config: { auth: false } }, callNotFound));
+      set(app, ({ auth }: WithAuth) => {
+        seen.push(auth?.subject ?? null);
+        return { subject: auth?.subject ?? null };
+      });
+      app.after(() => app.get('/after', { config: { auth: false } }, callNotFound));
+      app.after(() => app.get('/guarded', callNotFound));
+      await app.ready();
+      return { app, seen };
+    }
+
+    it.each([
+      ['a handler', undefined],
+      [
+        'with hooks of its own',
+        (app: FastifyInstance, handler: (request: FastifyRequest) => unknown) =>
+          app.setNotFoundHandler({ preHandler: async () => {} }, async (request) => handler(request)),
+      ],
+      [
+        'that sends by itself, later',
+        (app: FastifyInstance, handler: (request: FastifyRequest) => unknown) =>
+          app.setNotFoundHandler((request, reply) => {
+            setImmediate(() => reply.send(handler(request)));
+          }),
+      ],
+    ])('needs a token: %s', async (_, set) => {
+      const { app, seen } = await calling({}, set);
+      for (const path of ['/before', '/after', '/guarded', '/nowhere']) {
+        expect(await status(app, path)).toBe(401);
+        expect(await status(app, path, bearer('a.b.c'))).toBe(401);
+      }
+      expect(seen).toEqual([]);
+      for (const path of ['/before', '/after', '/guarded', '/nowhere'])
+        expect((await app.inject({ url: path, headers: alice })).json()).toEqual({ subject: 'alice' });
+      expect(seen).toEqual(['alice', 'alice', 'alice', 'alice']);
+    });
+
+    it('asks for what notFound says, whatever the route asked', async () => {
+      const { app, seen } = await calling({ notFound: { claims: { roles: ['root'] } } });
+      for (const path of ['/before', '/after', '/guarded']) expect(await status(app, path, alice)).toBe(403);
+      expect(seen).toEqual([]);
+      const open = await calling({ notFound: false });
+      expect(await status(open.app, '/before')).toBe(200);
+      expect(await status(open.app, '/guarded')).toBe(401);
+      expect(open.seen).toEqual([null]);
+    });
+
+    it('of an error handler that hides refusals', async () => {
+      const { app, seen } = await calling({}, (scope, handler) => {
+        scope.setErrorHandler((_error, _request, reply) => void reply.callNotFound());
+        scope.setNotFoundHandler(async (request) => handler(request));
+      });
+      const statuses = await Promise.all(
+        ['/before', '/guarded', '/nowhere'].map((path) => status(app, path)),
+      );
+      // An error within a not-found handler: Fastify answers a second one itself.
+      expect(statuses).toEqual([404, 401, 404]);
+      expect(seen).toEqual([]);
+    });
+
+    it("Fastify's own answer stays a 404", async () => {
+      const app = await guarded();
+      app.get('/file', { config: { auth: false } }, (_request, reply) => void reply.callNotFound());
+      expect(await status(app, '/file')).toBe(404);
+    });
+
+    it('finds a token that was taken out of the query', async () => {
+      const inQuery = createAuthenticator({ ...options, tokenFrom: [{ query: 'access_token' }] });
+      const { app, seen } = await calling({ authenticator: inQuery });
+      const token = alice.authorization.slice('Bearer '.length);
+      expect(await status(app, `/before?access_token=${token}`)).toBe(200);
+      expect(await status(app, '/before')).toBe(401);
+      expect(seen).toEqual(['alice']);
+      await inQuery.close();
+    });
+
+    it('decides by the registration that the handler is in', async () => {
+      const app = await guarded();
+      const elsewhere = createAuthenticator(optionsFor(other));
+      let ran = 0;
+      app.setNotFoundHandler(async () => void ran++);
+      await app.register(
+        async (scope) => {
+          await scope.register(latchkey, { authenticator: elsewhere });
+          scope.get('/file', (_request, reply) => void reply.callNotFound());
+        },
+        { prefix: '/inner' },
+      );
+      const there = bearer(await other.mint());
+      expect([await status(app, '/inner/file', alice), await status(app, '/inner/file', there)]).toEqual([
+        401, 401,
+      ]);
+      expect(ran).toBe(0);
+      await elsewhere.close();
+    });
+
+    it('in an application that was made before this package was loaded', async () => {
+      const script = `
+        import fastify from 'fastify';
+        const app = fastify();
+        let ran = 0;
+        app.setNotFoundHandler(async () => { ran++; return 'handled'; });
+        const { default: latchkey } = await import(${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)});
+        await app.register(latchkey, { keySets: [{ issuer: 'i', jwksUrl: 'https://i.example/jwks' }], audience: 'me' });
+        app.get('/file', { config: { auth: false } }, (request, reply) => { reply.callNotFound(); });
+        const { statusCode } = await app.inject('/file');
+        console.log(statusCode, ran);
+        await app.close();
+      `;
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        [
+          '--disable-warning=ExperimentalWarning',
+          '--conditions=source',
+          '--input-type=module',
+          '--eval',
+          script,
+        ],
+        { cwd: fileURLToPath(new URL('..', import.meta.url)), timeout: 15_000 },
+      );
+      expect(stdout.trim()).toBe('401 0');
+    });
   });
 
   it('a 404 handler of a scope', async () => {
