@@ -84,6 +84,12 @@ export const routes: readonly Route[] = [
   },
   { method: 'GET', path: '/issuers', access: { issuers: ['https://issuer.example'] }, handle: whoami },
   { method: 'GET', path: '/may-be-anonymous', access: { mode: 'optional' }, handle: whoami },
+  {
+    method: 'GET',
+    path: '/may-be-anonymous/roles',
+    access: { mode: 'optional', claims: { roles: ['admin'] } },
+    handle: whoami,
+  },
   { method: 'GET', path: '/may-be-bad', access: { mode: 'permissive' }, handle: whoami },
   { method: 'GET', path: '/url', access: {}, handle: (_principal, url) => ({ url }) },
   {

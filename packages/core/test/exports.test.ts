@@ -135,12 +135,12 @@ it('./adapter exports these values', () => {
     'holdReply',
     'inconclusive',
     'isPrincipal',
-    'keyedView',
     'prepareAuthentication',
     'reportRoute',
     'requestViewOf',
     'toAuthenticator',
     'toResponse',
+    'warn',
     'whenDecided',
   ]);
 });

@@ -1,18 +1,17 @@
 // The decorators. They note what a handler asks for, and see to it that the guard stands before it; the guard decides.
 import type { RouteAccess, Rules } from '@latchkey/core';
-import { ConfigError } from '@latchkey/core';
 import type { CompiledRules } from '@latchkey/core/adapter';
 import { compileAccess, compileRules } from '@latchkey/core/adapter';
 import { applyDecorators, createParamDecorator, UseGuards } from '@nestjs/common';
-import { AccessNote, IsPublic, RulesOf } from './access.ts';
 import { LatchkeyGuard, principalOf } from './guard.ts';
-
-const stated = new WeakMap<object, boolean>();
+import { type Note, note } from './notes.ts';
 
 /**
- * Says that a handler, or every handler of a class, is for everybody: no token is looked at, and `@Auth()` is undefined. On a method it
- * counts against what its class says. On a gateway it does not open the handshake: see `authenticateWebSockets`.
- * @throws ConfigError beside `@RequireClaims` or `@Authenticate` on the same method or class
+ * Says that a handler, or every handler of a class, is for everybody: no token is looked at, and
+ * `@Auth()` is undefined. On a method it counts against what its class says. On a class it opens the
+ * methods that the class declares or inherits, and *not* what a subclass adds. On a gateway it does not
+ * open the handshake: see `authenticateWebSockets`.
+ * @throws ConfigError next to `@RequireClaims` or `@Authenticate` on the same method or class
  * @example
  * ```ts
  * @Public()
@@ -21,13 +20,15 @@ const stated = new WeakMap<object, boolean>();
  * ```
  */
 export function Public(): ClassDecorator & MethodDecorator {
-  return state(true);
+  return state({ isPublic: true });
 }
 
 /**
- * Lets only those in whose token satisfies the rules. On a method it replaces what `@RequireClaims` on its class says. Brings the guard
- * along, so that it holds where Nest runs no global guard: on the message handlers of a gateway.
- * @throws ConfigError for wrong rules, at once; and beside `@Public`
+ * Lets only those in whose token satisfies the rules. On a method it replaces what `@RequireClaims` on
+ * its class says; on a class it holds for subclasses, too. Brings the guard along, so that it holds
+ * where Nest runs no global guard: on the message handlers of a gateway.
+ * @throws ConfigError for wrong rules, at once; next to `@Public`; and where another decorator on the
+ * same method or class has rules as well
  * @example
  * ```ts
  * @RequireClaims({ roles: allOf('admin') })
@@ -36,13 +37,15 @@ export function Public(): ClassDecorator & MethodDecorator {
  * ```
  */
 export function RequireClaims(rules: Rules | CompiledRules): ClassDecorator & MethodDecorator {
-  return state(false, RulesOf(compileRules(rules)));
+  return state({ isPublic: false, rules: compileRules(rules) });
 }
 
 /**
  * Says what a handler, or every handler of a class, asks instead of what the options say: a mode, the issuers that are welcome, and
  * rules, as `@RequireClaims` does. On a method it replaces `@Authenticate` on its class as a whole; without rules, those of the class stay.
- * @throws ConfigError for wrong access, at once; and together with `@Public`
+ * A mode that lets anonymous requests in does not hold for what a subclass adds.
+ * @throws ConfigError for wrong access, at once; next to `@Public`, or to another `@Authenticate`; and
+ * with `claims` next to `@RequireClaims`
  * @example
  * ```ts
  * @Authenticate({ mode: 'optional' })
@@ -52,8 +55,8 @@ export function RequireClaims(rules: Rules | CompiledRules): ClassDecorator & Me
  */
 export function Authenticate(access: RouteAccess = {}): ClassDecorator & MethodDecorator {
   const { claims, ...asked } = access;
-  const rules = claims === undefined ? [] : [RulesOf(compileRules(claims))];
-  return state(false, AccessNote(compileAccess(asked)), ...rules);
+  const rules = claims === undefined ? {} : { rules: compileRules(claims) };
+  return state({ isPublic: false, access: compileAccess(asked), ...rules });
 }
 
 /**
@@ -74,14 +77,6 @@ export const Auth: () => ParameterDecorator = createParamDecorator<undefined>((_
   principalOf(context),
 );
 
-function state(isPublic: boolean, ...notes: readonly MethodDecorator[]): ClassDecorator & MethodDecorator {
-  const decorate = applyDecorators(IsPublic(isPublic), UseGuards(LatchkeyGuard), ...notes);
-  return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => {
-    const subject: object = descriptor?.value ?? target;
-    // Which of them is nearer would hang on the order of lines.
-    if (stated.get(subject) === !isPublic)
-      throw new ConfigError('@Public', `stands beside a decorator that asks for a token`);
-    stated.set(subject, isPublic);
-    decorate(target, key, descriptor);
-  };
+function state(said: Note): ClassDecorator & MethodDecorator {
+  return applyDecorators(note(said), UseGuards(LatchkeyGuard));
 }

@@ -1,8 +1,8 @@
 // The guard: authenticates, then authorizes, and returns true or throws. There is no third way out of it.
 import type { UpgradeAuthenticator } from '@latchkey/core';
 import { AuthError, authorize } from '@latchkey/core';
-import type { CompiledAccess, CompiledRules, Decision, RequestView } from '@latchkey/core/adapter';
-import { asError, concealToken, decide, isPrincipal, keyedView, whenDecided } from '@latchkey/core/adapter';
+import type { CompiledAccess, CompiledRules, Decision } from '@latchkey/core/adapter';
+import { asError, concealToken, decide, isPrincipal, whenDecided } from '@latchkey/core/adapter';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { accessOf, LATCHKEY_AUTHENTICATOR } from './access.ts';
 import { type Call, callOf, type FrameworkRequest, writeHeader } from './context.ts';
@@ -51,7 +51,7 @@ export class LatchkeyGuard implements CanActivate {
   #decide(context: ExecutionContext): true | Promise<true> {
     const call = callOf(context);
     if (call === undefined) throw missing(`in a context of the type ${context.getType<string>()}`);
-    const { isPublic, rules, access } = accessOf(context);
+    const { isPublic, rules, access, whole } = accessOf(context);
     const { type, key, request } = call;
     // Nobody else's value may be taken for ours, least of all when the token is refused.
     if (type === 'http' && request !== undefined) request.auth = undefined;
@@ -60,23 +60,30 @@ export class LatchkeyGuard implements CanActivate {
       return true;
     }
     if (request === undefined) return judge(admit(key, access), rules);
-    const attempt = this.#attempt(call, request, access);
-    const take = (auth: unknown) => {
+    const attempt = this.#attempt(key, request, access);
+    const take = (auth: unknown): true | Promise<true> => {
       attempt.auth = auth;
+      if (auth === undefined && rules !== undefined) return this.#refuse(request, whole);
       judge({ auth, request }, rules);
       if (type === 'http') request.auth = auth;
-      return true as const;
+      return true;
     };
     this.#conceal(call, request);
     return whenDecided(attempt.decision, take);
   }
 
-  #attempt(call: Call, request: FrameworkRequest, access: CompiledAccess | undefined): Attempt {
-    const { key }: { readonly key: Attempted } = call;
+  /** Rules need a principal. The authenticator refuses, as it would have with the rules: with its realm. */
+  #refuse(request: FrameworkRequest, whole: CompiledAccess): Promise<true> | true {
+    return whenDecided(decide(this.#authenticator, request, whole), () => {
+      throw missing('rules on an anonymous request');
+    });
+  }
+
+  #attempt(key: Attempted, request: FrameworkRequest, access: CompiledAccess | undefined): Attempt {
     let attempt = latestOf(key, access);
     if (attempt?.by !== this.#authenticator) {
       const by = this.#authenticator;
-      const decision = decide(by, viewOf(call, request), access);
+      const decision = decide(by, request, access);
       attempt = { of: key, by, access, decision, auth: undefined, before: key[LATEST] };
       key[LATEST] = attempt;
     }
@@ -110,13 +117,6 @@ function latestOf(key: Attempted, access: CompiledAccess | undefined): Attempt |
   let attempt = key[LATEST];
   while (attempt !== undefined && (attempt.of !== key || attempt.access !== access)) attempt = attempt.before;
   return attempt;
-}
-
-/** A GraphQL subscription comes with the request of its upgrade: a GET, yet any page may have sent it with the cookies of its host. */
-function viewOf({ type }: Call, request: FrameworkRequest): RequestView {
-  const { url, headers, rawHeaders } = request;
-  const isUpgrade = type === 'graphql' && headers.upgrade !== undefined;
-  return isUpgrade ? keyedView({ method: 'UPGRADE', url, headers, rawHeaders }, request) : request;
 }
 
 /** Whom a handshake let in, if what the handler says instead of the options does not keep them out. */

@@ -10,9 +10,10 @@ import { toAuthenticator } from '@latchkey/core/adapter';
 import type { DynamicModule, FactoryProvider, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import { Inject, Module, type ModuleMetadata, type Provider } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, ModulesContainer } from '@nestjs/core';
-import { isGateway, isPublicClass, LATCHKEY_AUTHENTICATOR } from './access.ts';
+import { LATCHKEY_AUTHENTICATOR } from './access.ts';
 import { LatchkeyGuard } from './guard.ts';
 import { answerRefusals, RefusalFilter } from './refusal.ts';
+import { checkHandlers, isGateway, isPublicClass } from './start.ts';
 import { handshaking } from './websocket.ts';
 
 /** Options; or an authenticator, or several combined, made before: close it where you made it. */
@@ -75,11 +76,15 @@ export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
     return moduleFor(options, { provide: OPTIONS, inject, useFactory }, imports);
   }
 
-  /** @throws ConfigError for a second engine, and for a gateway whose handshakes nobody authenticates and that is not `@Public` */
+  /**
+   * @throws ConfigError for a second engine; for a gateway whose handshakes nothing authenticates and
+   * that is not `@Public`; and for a handler that is not guarded as its decorators say
+   */
   onModuleInit(): void {
     const all = [...this.#modules.values()];
     if (all.filter(({ metatype }) => metatype === LatchkeyModule).length > 1)
       throw new ConfigError('LatchkeyModule', 'imported with several options objects: make it one of them');
+    checkHandlers(all);
     if (handshaking.has(this.#authenticator)) return;
     for (const { metatype } of providersOf(this.#modules)) {
       if (!metatype || !isGateway(metatype) || isPublicClass(metatype)) continue;

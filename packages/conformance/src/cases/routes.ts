@@ -62,6 +62,18 @@ export const routeCases: readonly ConformanceCase[] = [
     expect: { code: 'scope_insufficient', scope: 'friends:read' },
   },
   {
+    name: 'T-086: the realm is in the challenge where anonymous is welcome and rules are not met',
+    authenticator: 'realm',
+    path: '/may-be-anonymous/roles',
+    expect: missing,
+  },
+  {
+    name: 'T-086: the realm is in the challenge of a named route where anonymous is welcome',
+    authenticator: 'described',
+    path: '/named/may-be-anonymous',
+    expect: missing,
+  },
+  {
     name: 'T-079: optional, no token',
     authenticator: 'optional',
     path: '/token',

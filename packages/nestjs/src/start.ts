@@ -1,0 +1,113 @@
+// What is refused when an application starts: handlers that would answer without what their
+// decorators ask. And what is only said, since nothing here can see it.
+import { ConfigError } from '@latchkey/core';
+import { warn } from '@latchkey/core/adapter';
+import { lineOf, methodsOf, readAccess } from './access.ts';
+import { type Home, metadata, noteOf, statedAt } from './notes.ts';
+
+/** Of a module of Nest, what is read here. */
+interface ModuleView {
+  readonly controllers: ReadonlyMap<unknown, WrapperView>;
+  readonly providers: ReadonlyMap<unknown, WrapperView>;
+}
+interface WrapperView {
+  readonly token?: unknown;
+  readonly metatype?: unknown;
+  readonly instance?: unknown;
+}
+
+// What Nest's decorators note, by the names that they have used for long: importing them would need
+// the packages.
+const GATEWAY = 'websockets:is_gateway';
+const MESSAGE = 'microservices:pattern';
+const RESOLVED_TYPE = 'graphql:resolver_type';
+const RESOLVED_FIELD = 'graphql:resolve_property';
+const RESOLVED_REFERENCE = 'graphql:resolve_reference';
+const GRAPHQL_OPTIONS = 'GqlModuleOptions';
+const GUARDED_OPERATIONS: readonly unknown[] = [undefined, 'Query', 'Mutation', 'Subscription'];
+
+/** True if a class is a gateway. */
+export const isGateway = (type: object): boolean => metadata.getMetadata(GATEWAY, type) === true;
+
+/** True if a class says itself that it is public. */
+export const isPublicClass = (type: object): boolean => noteOf(type)?.isPublic === true;
+
+/**
+ * Checks every handler of an application, and says which message handlers no guard may be before.
+ * @throws ConfigError for a handler that has lost what decorators said of it, and for a field of
+ * GraphQL with rules where Nest runs no guard on fields
+ */
+export function checkHandlers(modules: readonly ModuleView[]): void {
+  const wrappers = modules.flatMap(({ controllers, providers }) => [
+    ...controllers.values(),
+    ...providers.values(),
+  ]);
+  const graphql = wrappers.filter(({ token }) => token === GRAPHQL_OPTIONS).map(({ instance }) => instance);
+  const areFieldsGuarded = graphql.every(guardsFields);
+  const open = new Set<string>();
+  for (const { metatype, instance } of wrappers) {
+    const type = classOf(metatype, instance);
+    if (type === undefined) continue;
+    for (const [name, method] of effectiveMethods(type)) {
+      const path = `${type.name}.${name}`;
+      const { isAsking } = readAccess(type, method);
+      checkInstance(path, instance, name, method);
+      if (isAsking && !areFieldsGuarded && isField(method))
+        throw new ConfigError(
+          path,
+          "a field of GraphQL that asks for something, and no guard runs; give GraphQLModule fieldResolverEnhancers: ['guards']",
+        );
+      if (metadata.getMetadata(MESSAGE, method) !== undefined && !isAsking) open.add(path);
+    }
+  }
+  if (open.size > 0)
+    warn(
+      'LATCHKEY_UNSAFE',
+      `${[...open].join(', ')}: open to everybody in a hybrid application without inheritAppConfig: true, and denied in any other`,
+    );
+}
+
+/** The methods that a class has or inherits, each as it is called, as far as a decorator says anything of them. */
+function effectiveMethods(type: Home): ReadonlyMap<string, object> {
+  const seen = new Set<string>();
+  const methods = new Map<string, object>();
+  for (const at of lineOf(type)) {
+    for (const [name, method] of methodsOf(at)) {
+      const isSaid =
+        metadata.getMetadataKeys(method).length > 0 || statedAt(at.prototype, name) !== undefined;
+      if (isSaid && !seen.has(name)) methods.set(name, method);
+      seen.add(name);
+    }
+  }
+  return methods;
+}
+
+function checkInstance(path: string, instance: unknown, name: string, method: object): void {
+  if (noteOf(method) === undefined || typeof instance !== 'object' || instance === null) return;
+  const own = Object.getOwnPropertyDescriptor(instance, name);
+  if (own !== undefined && own.value !== method)
+    throw new ConfigError(
+      path,
+      'the constructor replaces the method and loses what it asks; bind it where it is called',
+    );
+}
+
+function isField(method: object): boolean {
+  return (
+    metadata.getMetadata(RESOLVED_FIELD, method) === true ||
+    metadata.getMetadata(RESOLVED_REFERENCE, method) === true ||
+    !GUARDED_OPERATIONS.includes(metadata.getMetadata(RESOLVED_TYPE, method))
+  );
+}
+
+function guardsFields(options: unknown): boolean {
+  const enhancers: unknown = Reflect.get(Object(options), 'fieldResolverEnhancers');
+  return Array.isArray(enhancers) && enhancers.includes('guards');
+}
+
+/** The class of what Nest has made: a provider may be made by a function. */
+function classOf(metatype: unknown, instance: unknown): Home | undefined {
+  const made: unknown = typeof instance === 'object' && instance !== null && Object.getPrototypeOf(instance);
+  const type: unknown = made ? Reflect.get(Object(made), 'constructor') : metatype;
+  return typeof type === 'function' && type !== Object ? (type as Home) : undefined;
+}
