@@ -16,3 +16,5 @@ export type { PublishedKeys } from './signing-routes.ts';
 export type { BuildListener, Harness, KnownGaps } from './suite.ts';
 export { describeAdapter } from './suite.ts';
 export { canary } from './tokens.ts';
+export type { BuiltWay, Way, WayBench, WayHeaders, WayOutcome } from './ways.ts';
+export { describeWays } from './ways.ts';

@@ -10,6 +10,7 @@ it('exports these values', () => {
     'createSigners',
     'describeAdapter',
     'describeDescriptor',
+    'describeWays',
     'exchange',
     'headerValues',
     'placesOf',
