@@ -84,6 +84,7 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
     scope.addHook('onRequest', (request, reply, done) => {
       // A nearer registration decides.
       if (Reflect.get(request.server, REGISTRATION) !== registration) return done();
+      endUpgrade(request, reply);
       return decide(request, reply) ?? done();
     });
 
@@ -215,11 +216,22 @@ function createFor(scope: fastify.FastifyInstance, options: Given): core.Authent
   return authenticator;
 }
 
-function askedOf({ is404, routeOptions }: fastify.FastifyRequest, notFound: RouteConfig['auth']) {
+function askedOf({ is404, routeOptions, server }: fastify.FastifyRequest, notFound: RouteConfig['auth']) {
   const { config, handler } = routeOptions;
   if (!is404) return compileAuth(config);
-  // Fastify's own handler by its name; an application's is always bound, and has another.
-  return handler.name === 'basic404' ? false : compileAuth({ auth: notFound, ...config });
+  // Fastify's own handler by its name; an application's is always bound, and has another. Middleware
+  // of @fastify/express or @fastify/middie, which decorate `use`, answers before either.
+  const isOwn = handler.name === 'basic404' && !('use' in server);
+  return isOwn ? false : compileAuth({ auth: notFound, ...config });
+}
+
+/**
+ * Closes the socket of an upgrade that is answered as a request: one that is refused. Node leaves it
+ * open, and `@fastify/websocket` closes only what its own hook has seen.
+ */
+function endUpgrade({ raw }: fastify.FastifyRequest, reply: fastify.FastifyReply): void {
+  // Node's mark of a request that came by the event `upgrade`. What is answered with 101 never finishes.
+  if (Reflect.get(raw, 'upgrade') === true) reply.raw.once('finish', () => raw.socket.destroySoon());
 }
 
 /** Takes a token in the query out of everything that Fastify made of the URL before any hook. */

@@ -1,9 +1,12 @@
 // What Fastify does with our answers, and with scopes, twins and spellings. What is decided is in the conformance suite.
 import { execFile } from 'node:child_process';
 import { request as send } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import fastifyWebsocket from '@fastify/websocket';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import fastify, {
   type FastifyInstance,
@@ -577,6 +580,23 @@ describe('T-101: what Fastify adds', () => {
       );
       expect(stdout.trim()).toBe('401 0');
     });
+  });
+
+  it('T-093: the socket of an upgrade that is refused is closed, wherever @fastify/websocket is registered', async () => {
+    for (const isFirst of [true, false]) {
+      const app = createApp();
+      if (isFirst) await app.register(fastifyWebsocket);
+      await app.register(latchkey, { authenticator });
+      if (!isFirst) await app.register(fastifyWebsocket);
+      app.get('/chat', { websocket: true }, () => expect.fail('connected'));
+      await app.listen({ port: 0, host: '127.0.0.1' });
+      const client = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+      client.write(
+        'GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+          'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+      );
+      expect(await text(client)).toMatch(/^HTTP\/1\.1 401 /);
+    }
   });
 
   it('a 404 handler of a scope', async () => {
