@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import fastifyWebsocket from '@fastify/websocket';
+import { knock } from '@latchkey/test-kit/socket';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import fastify, {
   type FastifyInstance,
@@ -580,6 +581,31 @@ describe('T-101: what Fastify adds', () => {
       );
       expect(stdout.trim()).toBe('401 0');
     });
+  });
+
+  it('T-093: a token in a cookie lets in a socket of the own origin, and of no other', async () => {
+    const inCookie = createAuthenticator({ ...options, tokenFrom: [{ cookie: 'token' }] });
+    const app = await guarded({ authenticator: inCookie });
+    await app.register(fastifyWebsocket);
+    let handled = 0;
+    app.get('/chat', { websocket: true }, (socket) => {
+      socket.on('message', () => {
+        handled++;
+        socket.send('handled');
+      });
+    });
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const host = `127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+    const cookie = alice.authorization.replace('Bearer ', 'token=');
+    const ask = (headers: Record<string, string>) => knock(`ws://${host}/chat`, { cookie, ...headers });
+    expect([
+      await ask({ origin: 'https://evil.example' }),
+      await ask({ origin: `http://${host}`, 'sec-fetch-site': 'cross-site' }),
+      await ask({}),
+    ]).toEqual([403, 403, 403]);
+    expect(handled).toBe(0);
+    expect(await ask({ origin: `http://${host}` })).toBe('handled');
+    await inCookie.close();
   });
 
   it('T-093: the socket of an upgrade that is refused is closed, wherever @fastify/websocket is registered', async () => {

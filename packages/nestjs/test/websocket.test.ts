@@ -234,6 +234,17 @@ describe('T-093: the end of a token', () => {
     expect(Date.now()).toBeLessThan(exp * 1000 + 1000);
   });
 
+  it('closes it when the token is too old, although it has not expired', async () => {
+    const end = inTwoSeconds();
+    const client = await connected(
+      await start('express', { ...optionsFor(issuer), maxTokenAge: '1m' }),
+      await bearer({ iat: end - 60, exp: end + 3600 }),
+    );
+    expect(await closed(client)).toBe(1008);
+    expect(Date.now()).toBeGreaterThanOrEqual(end * 1000);
+    expect(Date.now()).toBeLessThan(end * 1000 + 1000);
+  });
+
   it('closes it also on a peer that does not answer, and hears no more of it', async () => {
     const exp = inTwoSeconds();
     const client = await connected(await start(), await bearer({ exp, roles: ['admin'] }));
