@@ -1,7 +1,7 @@
 // A JWK Set kept in a secret store. It may hold private keys, of which the public half verifies, and symmetric ones.
 
 import { importJwksInTurns, type KeyPolicy } from '../jwk/import-jwks.ts';
-import { readSecret } from '../secrets/read.ts';
+import { readSecret, watchSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { parseJsonObject } from '../values/json.ts';
 import type { KeySource } from './refreshed-keyset.ts';
@@ -35,9 +35,9 @@ export function watching(
   if (store.watch === undefined) return {};
   return {
     watch(changed) {
-      const stops = references.map((reference) => store.watch?.(reference, changed));
+      const stops = references.map((reference) => watchSecret(store, reference, changed));
       return () => {
-        for (const stop of stops) stop?.();
+        for (const stop of stops) stop();
       };
     },
   };

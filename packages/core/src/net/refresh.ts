@@ -119,10 +119,11 @@ export function createRefreshed<L extends Loaded, T extends object>(
 
   async function attempt(): Promise<void> {
     clearTimeout(timer);
-    // Anew each time, and before it is read: what is watched may be another one by now, or not have been there.
-    unwatch?.();
-    unwatch = source.watch?.(() => void changed());
     try {
+      // Anew each time, and before it is read: what is watched may be another one by now, or not have been there.
+      unwatch?.();
+      unwatch = undefined;
+      unwatch = source.watch?.(() => void changed());
       accept(await source.load(stopping.signal));
     } catch (error) {
       if (!stopping.signal.aborted) fail(error instanceof Error ? error : new Error('the source failed'));

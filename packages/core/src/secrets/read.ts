@@ -1,6 +1,7 @@
-// Reads one entry of a secret store, with a limit on time and on bytes.
+// Reads and watches one entry of a secret store, with a limit on time and on bytes, and whatever the store does.
 // Does not know what the bytes are for.
 
+import { warn } from '../events.ts';
 import { withDeadline } from '../net/deadline.ts';
 import { DEADLINE_MS } from '../net/limits.ts';
 import { MAX_SECRET_BYTES, type SecretReference, type SecretStore } from './store.ts';
@@ -35,4 +36,44 @@ export async function findSecret(
   if (bytes.length > MAX_SECRET_BYTES)
     throw new Error(`${what} more than ${MAX_SECRET_BYTES} bytes in ${reference.key}`);
   return bytes;
+}
+
+const unwatched = new WeakSet<SecretStore>();
+
+/**
+ * Watches one entry where the store can. A store that throws, or gives something else than a function, is one that
+ * cannot: its entries are read at every refresh interval, and that warns once for each store.
+ * @returns ends the watching. Never throws
+ */
+export function watchSecret(store: SecretStore, reference: SecretReference, changed: () => void): () => void {
+  try {
+    const stop: unknown = store.watch?.(reference, changed);
+    if (isFunction(stop)) return () => attempt(store, stop);
+    // One that promises may reject, which nothing else would handle.
+    if (stop instanceof Promise) stop.catch(() => {});
+    if (stop !== undefined) tellUnwatched(store);
+  } catch {
+    tellUnwatched(store);
+  }
+  return () => {};
+}
+
+function isFunction(value: unknown): value is () => unknown {
+  return typeof value === 'function';
+}
+
+function attempt(store: SecretStore, stop: () => unknown): void {
+  try {
+    const stopped = stop();
+    if (stopped instanceof Promise) stopped.catch(() => {});
+  } catch {
+    tellUnwatched(store);
+  }
+}
+
+/** Without the error: its text is the store's own, and may hold a path. */
+function tellUnwatched(store: SecretStore): void {
+  if (unwatched.has(store)) return;
+  unwatched.add(store);
+  warn('LATCHKEY_UNAVAILABLE', 'secrets: the store cannot watch; changes are seen at each refresh only');
 }

@@ -85,6 +85,10 @@ function privateJwk(key: SigningKey): JsonObject {
   };
 }
 
+function fail(): never {
+  throw new Error('/secret/path is not there');
+}
+
 /** A symmetric key, and its JWK. */
 function symmetric(alg: AlgorithmName, bytes: Uint8Array, kid = 'shared') {
   const signing = { alg, kid, privateKey: createSecretKey(bytes), publicJwk: {} } satisfies SigningKey;
@@ -592,6 +596,37 @@ describe('rotation', () => {
     expect(calls).toEqual(['read', 'unwatch']);
   });
 
+  it.each<[title: string, watch: () => unknown]>([
+    ['throws', () => fail()],
+    ['rejects', () => Promise.reject(new Error('/secret/path is not there'))],
+    ['gives no function', () => 5],
+    ['gives a function that throws', () => fail],
+    ['gives a function that rejects', () => () => Promise.reject(new Error('/secret/path'))],
+  ])('R19: a store whose watch() %s is read all the same, and said to be unwatched', async (_, watch) => {
+    const warnings: string[] = [];
+    vi.spyOn(process, 'emitWarning').mockImplementation((text) => void warnings.push(String(text)));
+    const unhandled: unknown[] = [];
+    const onUnhandled = (reason: unknown) => void unhandled.push(reason);
+    process.on('unhandledRejection', onUnhandled);
+    try {
+      const memory = createMemoryStore({
+        [JWKS.name]: { [JWKS.key]: JSON.stringify({ keys: [one.publicJwk] }) },
+      });
+      const authenticator = create({ secrets: { ...memory, watch: watch as never } });
+      expect(await verified(authenticator, one)).toBe('accepted');
+      await authenticator.close();
+      // Node reports what nobody has handled once the microtasks have run.
+      await nextTurn();
+      await nextTurn();
+      expect(unhandled).toEqual([]);
+      expect(warnings.filter((text) => text.includes('cannot watch')).length).toBeLessThanOrEqual(1);
+      expect(warnings.join()).not.toContain('/secret');
+    } finally {
+      process.off('unhandledRejection', onUnhandled);
+      vi.restoreAllMocks();
+    }
+  });
+
   const good = () => JSON.stringify({ keys: [one.publicJwk] });
 
   it.each<[title: string, document: (text: string) => string | Uint8Array | undefined]>([
@@ -852,11 +887,11 @@ describe('stores that misbehave', () => {
     let reads = 0;
     const authenticator = withStore(async () => {
       if (++reads > 1) return good();
-      throw Object.assign(new Error('too many requests'), { retryAfterMs: 60_000 });
+      throw Object.assign(new Error('too many requests'), { retryAfterMs: 20_000 });
     });
     const error = await authenticator.verify(await mint(one, claims())).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'keyset_unavailable', headers: { 'Retry-After': '60' } });
-    await vi.advanceTimersByTimeAsync(59_999);
+    expect(error).toMatchObject({ code: 'keyset_unavailable', headers: { 'Retry-After': '20' } });
+    await vi.advanceTimersByTimeAsync(19_999);
     expect(await verified(authenticator, one)).toBe('keyset_unavailable');
     expect(reads).toBe(1);
     await vi.advanceTimersByTimeAsync(1);
