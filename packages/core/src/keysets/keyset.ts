@@ -56,7 +56,10 @@ export interface Keyset {
    * @throws AuthError `keyset_unavailable` (rejects with it, if it had to wait)
    */
   keys(header: UnverifiedHeader, issuer?: string): KeySnapshot | Promise<KeySnapshot>;
-  /** The keys after another look at the source, at most one per cooldown. Never worse than `keys()`. */
+  /**
+   * The keys after another look at the source, at most one per cooldown: for a kid that is not among those in force.
+   * @throws AuthError `keyset_unavailable` while the source fails (rejects with it, if it had to look): the kid may be good
+   */
   refetch(header: UnverifiedHeader, issuer?: string): KeySnapshot | Promise<KeySnapshot>;
   /** Told that a key of this keyset has verified a token, where the keyset wants to know. */
   confirm?(header: UnverifiedHeader, issuer: string | undefined): void;

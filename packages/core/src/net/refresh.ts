@@ -60,7 +60,10 @@ interface RefreshReport<T> {
 export interface Refreshed<T> {
   /** The value in force: at once if it is at hand, else when the first load has ended. Throws or rejects with `unavailable`. */
   current(): T | Promise<T>;
-  /** The value after another look at the source, at most one per cooldown. Never worse than `current()`. */
+  /**
+   * The value after another look at the source, at most one per cooldown. Throws or rejects with `unavailable` while the source
+   * fails, also where there is a value: what the source has by now cannot be known.
+   */
   refetch(): T | Promise<T>;
   /** The value after another look, whatever the cooldown: for whoever has just written the source. */
   reload(): Promise<T>;
@@ -149,7 +152,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
   function fail(error: Error): void {
     failures++;
     lastError = error;
-    const retryInMs = Math.max(backoffMs(failures), askedDelayMs(error));
+    const retryInMs = Math.max(backoffMs(failures), Math.min(askedDelayMs(error), MAX_BACKOFF_MS));
     retryAt = performance.now() + retryInMs;
     schedule(retryInMs);
     settings.failed(error, failures, retryInMs);
@@ -192,7 +195,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
     const now = usable();
     if (now !== undefined) return now;
     // While the source fails, retries run on their own time, and no request waits for one.
-    if (failures > 0 || stopping.signal.aborted) throw unavailable();
+    if (isBlind()) throw unavailable();
     return waitForValue();
   }
 
@@ -203,16 +206,27 @@ export function createRefreshed<L extends Loaded, T extends object>(
     return current();
   }
 
+  async function seekForNew(): Promise<T> {
+    const found = await seek();
+    if (isBlind()) throw unavailable();
+    return found;
+  }
+
+  /** True while nothing can be said about what the value in force does not have. */
+  function isBlind(): boolean {
+    return failures > 0 || stopping.signal.aborted;
+  }
+
   return Object.freeze<Refreshed<T>>({
     current,
     refetch() {
       // A source that fails is retried on its own time, however many unknown kids arrive.
-      if (failures > 0 || stopping.signal.aborted) return current();
+      if (isBlind()) throw unavailable();
       const now = performance.now();
       if (seeking === undefined) {
         if (now - soughtAt < COOLDOWN_MS) return current();
         soughtAt = now;
-        seeking = seek().finally(() => {
+        seeking = seekForNew().finally(() => {
           seeking = undefined;
         });
       }
@@ -254,7 +268,7 @@ function backoffMs(failures: number): number {
     : MAX_BACKOFF_MS * (0.96 + Math.random() * 0.04);
 }
 
-/** How long a source asked not to be asked again, if it did. */
+/** How long a source asked not to be asked again, if it did. It may be well again much sooner: a long pause is cut short. */
 function askedDelayMs(error: Error): number {
   const asked = 'retryAfterMs' in error ? error.retryAfterMs : 0;
   return typeof asked === 'number' && asked > 0 ? asked : 0;

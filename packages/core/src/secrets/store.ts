@@ -13,8 +13,8 @@ export interface SecretStore {
   readonly description: string;
   /**
    * Reads one entry.
-   * @returns its bytes; undefined if the store can say that there is no such entry. Rejects if it cannot say: an error with a
-   * `retryAfterMs` (milliseconds) is not asked again before that
+   * @returns its bytes; undefined if the store can say that there is no such entry. Rejects if it cannot say: after an error
+   * with a `retryAfterMs` (milliseconds) it is not asked again before that, or before 30 seconds where that is longer
    * @param signal aborted when nobody waits any more; the store stops then
    */
   read(reference: SecretReference, signal: AbortSignal): Promise<Uint8Array | undefined>;

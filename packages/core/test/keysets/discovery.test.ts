@@ -463,7 +463,7 @@ describe('as time passes', () => {
     const unknown = await generateSigningKey();
     const failed = nextEvent('latchkey:keyset:failed');
     await expect(authenticator.verify(await mint(unknown, claims(origin)))).rejects.toMatchObject({
-      code: 'token_key_unknown',
+      code: 'keyset_unavailable',
     });
     expect(await failed).toMatchObject({ failures: 1, error: { message: 'answered with status 404' } });
     const refreshed = nextEvent('latchkey:keyset:refreshed');

@@ -666,7 +666,7 @@ describe('rotation', () => {
     for (const name of ['x', 'y']) expect(error.message).not.toContain(one.publicJwk[name]);
     expect(warm.report().keysets).toMatchObject([{ kids: ['one'], failures: 1, state: 'fresh' }]);
     expect(await verified(warm, one)).toBe('accepted');
-    expect(await verified(warm, two)).toBe('token_key_unknown');
+    expect(await verified(warm, two)).toBe('keyset_unavailable');
 
     const refreshed = nextEvent('latchkey:keyset:refreshed');
     store.set(JWKS, JSON.stringify({ keys: [two.publicJwk] }));
@@ -757,8 +757,8 @@ describe('stores that misbehave', () => {
     });
     expect(await verified(authenticator, one)).toBe('accepted');
     answer = read;
-    // An unknown kid asks the store again.
-    expect(await verified(authenticator, two)).toBe('token_key_unknown');
+    // An unknown kid asks the store again, which cannot say whether there is such a key.
+    expect(await verified(authenticator, two)).toBe('keyset_unavailable');
     expect(reads).toBe(2);
     expect(authenticator.report().keysets).toMatchObject([{ kids: ['one'], failures: 1 }]);
     expect(await verified(authenticator, one)).toBe('accepted');
@@ -821,7 +821,7 @@ describe('stores that misbehave', () => {
       expect(await verified(authenticator, one)).toBe('accepted');
     expect(settled).toBe(false);
     await authenticator.close();
-    expect(await unknown).toBe('token_key_unknown');
+    expect(await unknown).toBe('keyset_unavailable');
   });
 
   it('T-139, T-132: a hundred requests at once are one read', async () => {

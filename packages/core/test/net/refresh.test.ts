@@ -156,6 +156,16 @@ function refusal(ask: () => unknown): { readonly code: string; readonly retryAft
   }
 }
 
+/** The kids after another look, or the code of the refusal. */
+async function lookedFor(keyset: Keyset): Promise<string> {
+  try {
+    return kidsOf(await keyset.refetch(HEADER));
+  } catch (error) {
+    if (!isAuthError(error)) throw error;
+    return error.code;
+  }
+}
+
 interface Told {
   readonly name: string;
   readonly event: unknown;
@@ -224,8 +234,7 @@ describe('the first load', () => {
     for (let ms = 0; ms < 10 * MINUTE; ms += 500) {
       await pass(500);
       for (const look of ['keys', 'refetch'] as const) {
-        const found = keyset[look](HEADER);
-        if (found instanceof Promise) found.catch(() => {});
+        (async () => keyset[look](HEADER))().catch(() => {});
       }
     }
     expect(source.attempts.length).toBeGreaterThan(20);
@@ -382,21 +391,27 @@ describe('a source that fails after it worked', () => {
     expect(source.attempts.length - 1).toBeLessThanOrEqual(130);
   });
 
-  it('a source that asks for time gets it: retryAfterMs', async () => {
-    const source = createSource((attempt) =>
-      attempt === 1
-        ? published('a')
-        : Promise.reject(Object.assign(new Error('busy'), { retryAfterMs: 120_000 })),
-    );
-    const keyset = open(source, { refreshIntervalMs: MINUTE });
-    await keyset.ready();
-    await pass(48 * SECOND);
-    expect(source.attempts).toHaveLength(2);
-    await pass(119 * SECOND);
-    expect(source.attempts).toHaveLength(2);
-    await pass(SECOND);
-    expect(source.attempts).toHaveLength(3);
-  });
+  it.each([
+    [20 * SECOND, 20],
+    [120 * SECOND, 30],
+    [HOUR, 30],
+    [Number.POSITIVE_INFINITY, 30],
+  ])(
+    'R5: a source that asks for %d ms gets %d s: it may be well much sooner',
+    async (retryAfterMs, seconds) => {
+      const source = createSource((attempt) =>
+        attempt === 1 ? published('a') : Promise.reject(Object.assign(new Error('busy'), { retryAfterMs })),
+      );
+      const keyset = open(source, { refreshIntervalMs: MINUTE });
+      await keyset.ready();
+      await pass(48 * SECOND);
+      expect(source.attempts).toHaveLength(2);
+      await pass((seconds - 1) * SECOND);
+      expect(source.attempts).toHaveLength(2);
+      await pass(SECOND);
+      expect(source.attempts).toHaveLength(3);
+    },
+  );
 
   it('settlement 16: an interval longer than a timer can wait is no hot loop', async () => {
     const source = createSource(() => published('a'));
@@ -437,8 +452,8 @@ describe('a source that fails after it worked', () => {
       await pass(100);
       for (let request = 0; request < 5; request++) {
         expect(kidsAtOnce(keyset)).toBe('a');
-        const seen = keyset.refetch(HEADER);
-        if (seen instanceof Promise) expect(kidsOf(await seen)).toBe('a');
+        // What it has by now cannot be known; a look that is made is shared, and counts.
+        expect(await lookedFor(keyset)).toBe('keyset_unavailable');
       }
     }
     expect(source.attempts.length - 1).toBeGreaterThan(100);
@@ -620,7 +635,8 @@ describe('another look for an unknown kid', () => {
     const keyset = open(source);
     await keyset.ready();
     for (let elapsed = 0; elapsed < MINUTE; elapsed++) {
-      expect(kidsOf(await keyset.refetch(HEADER))).toBe('a');
+      expect(await lookedFor(keyset)).toBe('keyset_unavailable');
+      expect(kidsAtOnce(keyset)).toBe('a');
       await pass(1);
     }
     expect(source.attempts.length - 1).toBeGreaterThan(1);
@@ -663,9 +679,26 @@ describe('another look for an unknown kid', () => {
     const source = createSource((attempt) => (attempt === 1 ? published('ab') : outage()));
     const keyset = open(source);
     await keyset.ready();
-    expect(kidsOf(await keyset.refetch(HEADER))).toBe('ab');
+    expect(await lookedFor(keyset)).toBe('keyset_unavailable');
     expect(source.attempts).toHaveLength(2);
     expect(kidsAtOnce(keyset)).toBe('ab');
+  });
+
+  it('T-111: while the source fails, an unknown kid is unavailable; once it is well, it is unknown', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(1);
+    let down = false;
+    const source = createSource(() => (down ? outage() : published('a')));
+    const keyset = open(source, { refreshIntervalMs: MINUTE });
+    await keyset.ready();
+    expect(await lookedFor(keyset)).toBe('a');
+    down = true;
+    await pass(48 * SECOND);
+    // Within its lifetime the set is fresh, and all the same it may lack a key that was published since.
+    expect(keyset.report()).toMatchObject({ state: 'fresh', failures: 1 });
+    expect(refusal(() => keyset.refetch(HEADER))).toEqual({ code: 'keyset_unavailable', retryAfter: '1' });
+    down = false;
+    await pass(SECOND);
+    expect(await lookedFor(keyset)).toBe('a');
   });
 
   it('T-110: nobody waits for a look while the source fails, not even while it is being tried', async () => {
@@ -674,14 +707,15 @@ describe('another look for an unknown kid', () => {
     );
     const keyset = open(source);
     await keyset.ready();
-    const first = keyset.refetch(HEADER);
+    const first = lookedFor(keyset);
     // A valid kid is never behind a look for another.
     expect(kidsAtOnce(keyset)).toBe('a');
     await pass(5 * SECOND);
-    expect(kidsOf(await first)).toBe('a');
+    expect(await first).toBe('keyset_unavailable');
     for (let elapsed = 0; elapsed < 2 * MINUTE; elapsed += 100) {
       await pass(100);
-      expect(kidsAtOnce(keyset, 'refetch')).toBe('a');
+      expect(refusal(() => keyset.refetch(HEADER)).code).toBe('keyset_unavailable');
+      expect(kidsAtOnce(keyset)).toBe('a');
     }
     expect(source.attempts.length).toBeGreaterThan(3);
   });
@@ -690,7 +724,7 @@ describe('another look for an unknown kid', () => {
     const source = createSource((attempt) => (attempt === 2 ? outage() : published('a')));
     const keyset = open(source);
     await keyset.ready();
-    await keyset.refetch(HEADER);
+    await lookedFor(keyset);
     // The retry after 1 s succeeds, and reads no sooner for being asked.
     await pass(2 * SECOND);
     expect(source.attempts).toHaveLength(3);

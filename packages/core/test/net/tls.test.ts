@@ -271,7 +271,7 @@ describe('whom it trusts', () => {
       { ...signing, kid: 'unknown' },
       { iss: ISSUER, aud: AUDIENCE, exp: 4_000_000_000 },
     );
-    await expect(authenticator.verify(unknown)).rejects.toMatchObject({ code: 'token_key_unknown' });
+    await expect(authenticator.verify(unknown)).rejects.toMatchObject({ code: 'keyset_unavailable' });
     expect(authenticator.report().keysets).toMatchObject([{ failures: 1 }]);
     expect(await outcome(authenticator)).toBe('accepted');
   });
