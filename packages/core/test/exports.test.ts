@@ -136,6 +136,7 @@ it('./adapter exports these values', () => {
     'inconclusive',
     'isPrincipal',
     'prepareAuthentication',
+    'readSmallFile',
     'reportRoute',
     'requestViewOf',
     'toAuthenticator',

@@ -1,15 +1,18 @@
 // TLS as the resolver asks for it, with the meaning that `tls` has for a keyset: certificate and host name are checked always.
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { ConfigError } from '@latchkey/core';
+import { readSmallFile } from '@latchkey/core/adapter';
 import { readObject } from './checks.ts';
 
 /** Options for `tls.connect`. */
 export type TlsSettings = Readonly<
   Pick<ConnectionOptions, 'ca' | 'host' | 'minVersion' | 'rejectUnauthorized' | 'servername'>
 >;
+
+/** More than all CAs that a system trusts. */
+const MAX_CA_BYTES = 1024 * 1024;
 
 /**
  * Checks TLS options, and reads the CA file.
@@ -35,7 +38,7 @@ function readCa(value: unknown): string {
     throw new ConfigError('tls.ca', 'expected either { file } or { pem }');
   }
   try {
-    const text = typeof file === 'string' ? readFileSync(file, 'utf8') : String(pem);
+    const text = typeof file === 'string' ? readSmallFile(file, MAX_CA_BYTES).toString('utf8') : String(pem);
     // Parsed here, so that a wrong file is found when the service starts.
     const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [''];
     for (const certificate of certificates) new X509Certificate(certificate);

@@ -55,6 +55,7 @@ describe('options that cannot be used', () => {
     ['tls.ca', { ...GOOD, tls: { ca: {} } }],
     ['tls.ca', { ...GOOD, tls: { ca: { pem: 'canary' } } }],
     ['tls.ca', { ...GOOD, tls: { ca: { file: '/nowhere/canary.pem' } } }],
+    ['tls.ca', { ...GOOD, tls: { ca: { file: '/dev/zero' } } }],
     ['tls.ca.path', { ...GOOD, tls: { ca: { path: 'canary' } } }],
     ['bind', { ...GOOD, bind: undefined }],
     ['bind', { ...GOOD, bind: 'canary' }],

@@ -1,8 +1,7 @@
 // From a descriptor's file to options: variables put in, paths made whole, what only code can give put beside. Follows no changes.
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } from '../decision/options.ts';
-import { ConfigError } from '../errors.ts';
+import { asError, ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
 import { createDirectoryStore } from '../secrets/directory.ts';
@@ -11,7 +10,7 @@ import { readSignedFields, readSignerOptions, type SignerOptions } from '../sign
 import type { SignResponseOptions } from '../signing/response.ts';
 import type { Clock } from '../values/clock.ts';
 import { isPlainObject, readObject, type UncheckedOptions } from '../values/readers.ts';
-import { codeOf } from '../values/system-error.ts';
+import { readSmallFile } from '../values/small-file.ts';
 import { type DescriptorDocument, MAX_DESCRIPTOR_BYTES, parseDescriptor, placed } from './document.ts';
 import { interpolate } from './interpolate.ts';
 
@@ -98,21 +97,10 @@ export function loadText(text: string, options: DescriptorOptions): CheckedDescr
 
 /** Reads a small regular file, at once: a service starts with it. @throws ConfigError */
 export function readDescriptorFile(path: string): string {
-  let file: number;
   try {
-    // Without blocking: a FIFO in the file's place must not stop anybody.
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return readSmallFile(path, MAX_DESCRIPTOR_BYTES).toString('utf8');
   } catch (error) {
-    throw new ConfigError('descriptor', `${path} cannot be read: ${codeOf(error)}`);
-  }
-  try {
-    const stats = fstatSync(file);
-    if (!stats.isFile() || stats.size > MAX_DESCRIPTOR_BYTES)
-      throw new ConfigError('descriptor', `${path} is no file of at most ${MAX_DESCRIPTOR_BYTES} bytes`);
-    const bytes = Buffer.alloc(MAX_DESCRIPTOR_BYTES);
-    return bytes.toString('utf8', 0, readSync(file, bytes, 0, bytes.length, 0));
-  } finally {
-    closeSync(file);
+    throw new ConfigError('descriptor', `${path} ${asError(error).message}`);
   }
 }
 

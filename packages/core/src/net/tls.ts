@@ -1,6 +1,5 @@
 // TLS as a keyset may ask for it: an own CA, pinned certificates (pins.ts), cipher suites by number. Options in, connect options out.
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { ConfigError } from '../errors.ts';
 import { coming, listed, verdict } from '../values/judge.ts';
@@ -14,6 +13,7 @@ import {
   text,
 } from '../values/option.ts';
 import { readObject } from '../values/readers.ts';
+import { readSmallFile } from '../values/small-file.ts';
 import { pinning } from './pins.ts';
 
 /** How the connection to a keyset's source is secured, beyond the system's CAs. */
@@ -73,6 +73,9 @@ const CIPHER_SUITES: ReadonlyMap<number, CipherSuite> = new Map([
   [4866, suite('TLS_AES_256_GCM_SHA384', 'TLS_AES_256_GCM_SHA384')],
   [4867, suite('TLS_CHACHA20_POLY1305_SHA256', 'TLS_CHACHA20_POLY1305_SHA256')],
 ]);
+
+/** More than all CAs that a system trusts. */
+const MAX_CA_BYTES = 1024 * 1024;
 
 const TABLE = {
   ca: optional(
@@ -144,7 +147,7 @@ function readCa(value: unknown, path: string): string {
     throw new ConfigError(path, 'expected either { file } or { pem }');
   }
   try {
-    const text = typeof file === 'string' ? readFileSync(file, 'utf8') : String(pem);
+    const text = typeof file === 'string' ? readSmallFile(file, MAX_CA_BYTES).toString('utf8') : String(pem);
     // Parsed here, so that a wrong file is found when the service starts.
     const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [''];
     for (const certificate of certificates) new X509Certificate(certificate);

@@ -1,7 +1,8 @@
 // TLS as a keyset asks for it, against real servers on loopback with certificates of authorities made here: whom it trusts, what
 // it pins, and what it speaks.
-import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createHash, generateKeyPairSync, randomUUID, X509Certificate } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -279,6 +280,8 @@ describe('whom it trusts', () => {
   it.each<[title: string, path: string, ca: () => unknown]>([
     ['a file that is not there', 'tls.ca', () => ({ file: join(folder, 'absent.pem') })],
     ['a folder', 'tls.ca', () => ({ file: folder })],
+    ['a FIFO, without waiting for a writer', 'tls.ca', () => ({ file: fifo() })],
+    ['a device without end', 'tls.ca', () => ({ file: '/dev/zero' })],
     ['a file with a key in it', 'tls.ca', () => ({ file: join(folder, 'key.pem') })],
     ['a key', 'tls.ca', () => ({ pem: ca.key })],
     ['no PEM', 'tls.ca', () => ({ pem: 'our CA' })],
@@ -294,6 +297,14 @@ describe('whom it trusts', () => {
     expect(error.message).not.toContain(ca.key.slice(30, 90));
   });
 });
+
+/** Where there is nothing to make one with, it is not there. */
+function fifo(): string {
+  const path = join(folder, `fifo-${randomUUID()}`);
+  const mkfifo = ['/usr/bin/mkfifo', '/bin/mkfifo'].find((program) => existsSync(program));
+  if (mkfifo !== undefined) execFileSync(mkfifo, [path]);
+  return path;
+}
 
 describe('what it pins', () => {
   const own = () => ({ ca: { pem: ca.cert } });
