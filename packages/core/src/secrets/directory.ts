@@ -3,6 +3,7 @@ import { constants, watch } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { codeOf } from '../values/system-error.ts';
+import { withLockFile } from './lock-file.ts';
 import { checkSecretName, MAX_SECRET_BYTES, type SecretReference, type SecretStore } from './store.ts';
 import { refuseLink, writePrivateFile } from './write-file.ts';
 
@@ -11,7 +12,7 @@ import { refuseLink, writePrivateFile } from './write-file.ts';
  * a whole secret by one; what they lead to must be a regular file of at most 512 KiB.
  *
  * What it writes is for the owner of this process alone, files 0600 and new directories 0700. It does not write where a symbolic
- * link stands, nor what it would not read.
+ * link stands, nor what it would not read. Processes that change an entry at once take turns by a lock file next to it.
  * @example
  * ```ts
  * const authenticator = createAuthenticator({
@@ -26,16 +27,33 @@ export function createDirectoryStore(directory: string): SecretStore {
   const directoryOf = ({ name }: SecretReference) => join(root, checkSecretName(name, 'name'));
   const fileOf = (reference: SecretReference) =>
     join(directoryOf(reference), checkSecretName(reference.key, 'key'));
+  /** Refuses what would not be read, and what belongs to a mount. */
+  async function checkWrite(reference: SecretReference, value: Uint8Array | undefined): Promise<void> {
+    if (value !== undefined && value.length > MAX_SECRET_BYTES)
+      throw new Error(`more than ${MAX_SECRET_BYTES} bytes would not be read`);
+    await refuseLink(directoryOf(reference));
+  }
+
   return {
     description: 'directory',
     read: async (reference, signal) => readSecretFile(fileOf(reference), signal),
     watch: (reference, changed) => watchPath(directoryOf(reference), changed),
     async write(reference, value, signal) {
       const file = fileOf(reference);
-      if (value.length > MAX_SECRET_BYTES)
-        throw new Error(`more than ${MAX_SECRET_BYTES} bytes would not be read`);
-      await refuseLink(directoryOf(reference));
+      await checkWrite(reference, value);
       await writePrivateFile(file, value, signal);
+    },
+    async update(reference, change, signal) {
+      const file = fileOf(reference);
+      await checkWrite(reference, undefined);
+      const lockPath = join(directoryOf(reference), `.${reference.key}.lock`);
+      await withLockFile(lockPath, signal, async (lock) => {
+        const value = change(await readSecretFile(file, signal));
+        if (value === undefined) return;
+        await checkWrite(reference, value);
+        await lock.check();
+        await writePrivateFile(file, value, signal);
+      });
     },
   };
 }

@@ -27,7 +27,14 @@ export async function findSecret(
   reference: SecretReference,
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
-  const bytes: unknown = await withDeadline(DEADLINE_MS, signal, (inner) => store.read(reference, inner));
+  return checkSecret(
+    await withDeadline(DEADLINE_MS, signal, (inner) => store.read(reference, inner)),
+    reference,
+  );
+}
+
+/** Checks what a store gives as an entry. @returns undefined if it says that there is no such entry */
+export function checkSecret(bytes: unknown, reference: SecretReference): Uint8Array | undefined {
   if (bytes === undefined) return undefined;
   const what = `the secret ${reference.name} has`;
   if (!(bytes instanceof Uint8Array))

@@ -29,6 +29,19 @@ export interface SecretStore {
    * @param signal aborted when nobody waits any more; what is not in place by then is not put there
    */
   write?(reference: SecretReference, value: Uint8Array, signal: AbortSignal): Promise<void>;
+  /**
+   * Changes an entry while no other process does: reads it, and writes what `change` makes of it. With it, `rotate()` and
+   * `retire()` may run in every process at once. A store without it is read again after each write instead, which is for one
+   * writer at a time.
+   * @param change is given the entry, undefined where there is none; and gives the bytes to write, undefined to leave the entry
+   * as it is. It may be called again if the store has to start anew
+   * @param signal aborted when nobody waits any more; what is not in place by then is not put there
+   */
+  update?(
+    reference: SecretReference,
+    change: (value: Uint8Array | undefined) => Uint8Array | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Lets go of connections. */
   close?(): Promise<void>;
 }
@@ -65,6 +78,11 @@ export function createMemoryStore(
       signal.throwIfAborted();
       // A copy: whoever wipes the bytes afterwards does not wipe the entry.
       store.set(reference, Uint8Array.from(value));
+    },
+    async update(reference, change, signal) {
+      signal.throwIfAborted();
+      const value = change(entries.get(entryId(reference)));
+      if (value !== undefined) store.set(reference, Uint8Array.from(value));
     },
     watch(reference, changed) {
       const id = entryId(reference);

@@ -5,7 +5,7 @@ import { ConfigError } from '../errors.ts';
 import { generateJwk } from '../jwk/generate.ts';
 import { withDeadline } from '../net/deadline.ts';
 import { DEADLINE_MS } from '../net/limits.ts';
-import { findSecret } from '../secrets/read.ts';
+import { checkSecret, findSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { isJsonObject, type JsonObject, parseJsonObject } from '../values/json.ts';
@@ -36,7 +36,7 @@ interface Rotation {
 interface Place {
   readonly store: SecretStore;
   readonly reference: SecretReference;
-  readonly write: NonNullable<SecretStore['write']>;
+  readonly update: NonNullable<SecretStore['update']>;
 }
 
 /** A member of the set, and the key that it is to this signer; undefined for others' keys, which are left as they are. */
@@ -73,61 +73,58 @@ export function createRotation(
 
 async function rotate(settings: SignerSettings): Promise<RotatedKey> {
   const place = placeOf(settings);
-  const now = settings.clock.now() / 1000;
-  const before = nextOf(membersOf(await readDocument(place), settings), now);
+  const seconds = () => settings.clock.now() / 1000;
+  const before = nextOf(membersOf(await readDocument(place), settings), seconds());
   if (before !== undefined) return before;
-  // Made before the set is read again: it takes its time, and whoever writes meanwhile is not to be overwritten.
+  // Made before it is this process's turn: it takes its time, and others wait meanwhile.
   const jwk = await generateJwk(await algorithmOf(place, settings));
-  const document = await readDocument(place);
-  const members = membersOf(document, settings);
-  const waiting = nextOf(members, now);
-  if (waiting !== undefined) return waiting;
-  const current = currentOf(members, now);
-  const signsFrom = current === undefined ? undefined : Math.ceil(now + settings.publishAheadMs / 1000);
-  const next = signsFrom === undefined ? jwk : { ...jwk, nbf: signsFrom };
-  await writeKeys(place, document, [
-    ...members.map((member) => retiring(member, member === current, signsFrom, settings)),
-    next,
-  ]);
-  // Whoever wrote last has the say, also for this process.
+  const rotated = await changeKeys(place, (document) => {
+    const now = seconds();
+    const members = membersOf(document, settings);
+    const waiting = nextOf(members, now);
+    if (waiting !== undefined) return { result: waiting };
+    const current = currentOf(members, now);
+    const signsFrom = current === undefined ? undefined : Math.ceil(now + settings.publishAheadMs / 1000);
+    const next = signsFrom === undefined ? jwk : { ...jwk, nbf: signsFrom };
+    const others = members.map((member) => retiring(member, member === current, signsFrom, settings));
+    return { result: { kid: String(jwk.kid), signsFrom }, keys: [...others, next] };
+  });
+  // The last writer has the say, also where writers do not take turns.
   const written = membersOf(await readDocument(place), settings);
-  if (written.some((member) => member.jwk.kid === jwk.kid)) return { kid: String(jwk.kid), signsFrom };
+  if (written.some((member) => member.jwk.kid === rotated.kid)) return rotated;
   const theirs =
-    nextOf(written, now) ?? (signsFrom === undefined ? turnOf(currentOf(written, now)) : undefined);
+    nextOf(written, seconds()) ??
+    (rotated.signsFrom === undefined ? turnOf(currentOf(written, seconds())) : undefined);
   if (theirs === undefined)
     throw new Error('rotate: another process changed the secret meanwhile; try again');
   return theirs;
 }
 
-async function retire(
+function retire(
   settings: SignerSettings,
   greatestExps: ReadonlyMap<string | undefined, number>,
 ): Promise<RetiredKeys> {
-  const place = placeOf(settings);
-  const document = await readDocument(place);
-  const now = settings.clock.now() / 1000;
-  const members = membersOf(document, settings).map((member) => ({
-    ...member,
-    safeToDropAt:
-      member.own?.signedUntil === undefined
-        ? Number.POSITIVE_INFINITY
-        : Math.max(member.own.signedUntil, greatestExps.get(member.own.kid) ?? 0),
-  }));
-  const [due, kept] = [true, false].map((isDue) =>
-    members.filter(({ safeToDropAt }) => safeToDropAt <= now === isDue),
-  ) as [typeof members, typeof members];
-  if (due.length > 0)
-    await writeKeys(
-      place,
-      document,
-      kept.map(({ jwk }) => jwk),
-    );
-  return {
-    dropped: due.map(({ own }) => own?.kid),
-    kept: kept.flatMap(({ own, safeToDropAt }) =>
-      own?.signedUntil === undefined ? [] : [{ kid: own.kid, safeToDropAt }],
-    ),
-  };
+  return changeKeys(placeOf(settings), (document) => {
+    const now = settings.clock.now() / 1000;
+    const members = membersOf(document, settings).map((member) => ({
+      ...member,
+      safeToDropAt:
+        member.own?.signedUntil === undefined
+          ? Number.POSITIVE_INFINITY
+          : Math.max(member.own.signedUntil, greatestExps.get(member.own.kid) ?? 0),
+    }));
+    const due = members.filter(({ safeToDropAt }) => safeToDropAt <= now);
+    const kept = members.filter(({ safeToDropAt }) => safeToDropAt > now);
+    return {
+      result: {
+        dropped: due.map(({ own }) => own?.kid),
+        kept: kept.flatMap(({ own, safeToDropAt }) =>
+          own?.signedUntil === undefined ? [] : [{ kid: own.kid, safeToDropAt }],
+        ),
+      },
+      keys: due.length === 0 ? undefined : kept.map(({ jwk }) => jwk),
+    };
+  });
 }
 
 /** @throws ConfigError for keys that cannot be rotated here */
@@ -142,26 +139,56 @@ function placeOf(settings: SignerSettings): Place {
     throw new ConfigError(`${settings.source}.format`, 'only a JWK Set can hold two keys at a time');
   if (settings.kid !== undefined)
     throw new ConfigError('kid', 'pins the signer to one key; leave it out to rotate');
-  if (store.write === undefined) throw new ConfigError(`${settings.source}s`, 'this store cannot be written');
-  return { store, reference, write: store.write.bind(store) };
+  const update = store.update?.bind(store) ?? updateByWriting(store);
+  if (update === undefined) throw new ConfigError(`${settings.source}s`, 'this store cannot be written');
+  return { store, reference, update };
+}
+
+/** For a store that only writes: between reading and writing, another process may write. */
+function updateByWriting(store: SecretStore): Place['update'] | undefined {
+  const write = store.write?.bind(store);
+  if (write === undefined) return undefined;
+  return async (reference, change, signal) => {
+    const value = change(await findSecret(store, reference, signal));
+    if (value !== undefined) await write(reference, value, signal);
+  };
+}
+
+/** What a move makes of the set. */
+interface Changed<T> {
+  readonly result: T;
+  /** Undefined: the set stays as it is. */
+  readonly keys?: readonly JsonObject[] | undefined;
+}
+
+/** Changes the set, in turn with other processes where the store sees to that. */
+async function changeKeys<T>(
+  { reference, update }: Place,
+  change: (document: JsonObject) => Changed<T>,
+): Promise<T> {
+  let changed: Changed<T> | undefined;
+  const made = (bytes: Uint8Array | undefined) => {
+    const document = documentOf(checkSecret(bytes, reference));
+    changed = change(document);
+    if (changed.keys === undefined) return undefined;
+    return Buffer.from(`${JSON.stringify({ ...document, keys: changed.keys }, undefined, 2)}\n`);
+  };
+  const { signal } = new AbortController();
+  await withDeadline(DEADLINE_MS, signal, (inner) => update(reference, made, inner));
+  if (changed === undefined) throw new Error('rotate: the store has not read the secret');
+  return changed.result;
+}
+
+async function readDocument({ store, reference }: Place): Promise<JsonObject> {
+  return documentOf(await findSecret(store, reference, new AbortController().signal));
 }
 
 /** @returns an empty set where there is no entry yet */
-async function readDocument({ store, reference }: Place): Promise<JsonObject> {
-  const bytes = await findSecret(store, reference, new AbortController().signal);
+function documentOf(bytes: Uint8Array | undefined): JsonObject {
   const document = bytes === undefined ? { keys: [] } : parseJsonObject(bytes);
   if (!Array.isArray(document.keys) || !document.keys.every(isJsonObject))
     throw new Error('rotate: the secret is no JWK Set');
   return document;
-}
-
-async function writeKeys(
-  { reference, write }: Place,
-  document: JsonObject,
-  keys: readonly JsonObject[],
-): Promise<void> {
-  const bytes = Buffer.from(`${JSON.stringify({ ...document, keys }, undefined, 2)}\n`);
-  await withDeadline(DEADLINE_MS, new AbortController().signal, (signal) => write(reference, bytes, signal));
 }
 
 function membersOf({ keys }: JsonObject, settings: SignerSettings): readonly Member[] {

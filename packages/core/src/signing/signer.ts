@@ -62,8 +62,9 @@ export interface Signer {
   publish(): Promise<PublishedKeys>;
   /**
    * Makes the next key, and publishes it: it signs when `publishAhead` has passed, and every signer over the same secret takes turns at
-   * that moment. While a next key is waiting, nothing is made. The first key of an empty secret signs at once. Call it from one
-   * place, such as a schedule.
+   * that moment. While a next key is waiting, nothing is made. The first key of an empty secret signs at once. Call it in
+   * every process, by the same schedule: over a store with `update`, such as a directory, processes take turns. Over a store that
+   * only writes, call it from one place.
    * @throws ConfigError unless keys are in a secret, as a JWK Set that `kid` does not pin to one key, in a store that can be written
    */
   rotate(): Promise<RotatedKey>;

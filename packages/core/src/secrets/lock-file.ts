@@ -1,0 +1,152 @@
+// A lock between processes over one directory: a file that one of them at a time can put there. What is locked is not known here.
+import { randomUUID } from 'node:crypto';
+import { readlinkSync } from 'node:fs';
+import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { codeOf } from '../values/system-error.ts';
+
+/** A lock is held for seconds at most. An older one belongs to a process that has stopped. */
+const ABANDONED_MS = 60_000;
+const RETRY_MS = 15;
+/** From file systems without hard links. */
+const NO_LINKS: ReadonlySet<string> = new Set(['ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM']);
+
+/** A lock that is held. */
+interface HeldLock {
+  /** Call it before each write. @throws Error if another process has taken the lock over meanwhile */
+  check(): Promise<void>;
+}
+
+/** Who holds a lock. Process ids count only in the same process namespace of the same machine. */
+interface Owner {
+  readonly space: string;
+  readonly pid: number;
+  readonly id: string;
+}
+
+const SPACE = `${hostname()} ${processNamespace()}`;
+/** The locks of this process. */
+const ours = new Set<string>();
+
+/**
+ * Runs something while no other process, and nothing else in this one, holds the lock. Waits for a lock that is held, and
+ * takes over the lock of a process that has ended, or that is older than a minute.
+ * @param path of the lock file. Its directory is made if it is missing
+ * @throws Error with no more of the path than the code of what failed (EACCES, EROFS); the reason of the signal
+ */
+export async function withLockFile<T>(
+  path: string,
+  signal: AbortSignal,
+  work: (lock: HeldLock) => Promise<T>,
+): Promise<T> {
+  const text = JSON.stringify({ space: SPACE, pid: process.pid, id: randomUUID() } satisfies Owner);
+  const isHeld = async () => (await textOf(path)) === text;
+  ours.add(text);
+  try {
+    await acquire(path, text, signal);
+    return await work({
+      async check() {
+        if (!(await isHeld())) throw new Error('another process has taken the lock over; try again');
+      },
+    });
+  } finally {
+    if (await isHeld()) await rm(path, { force: true }).catch(() => {});
+    ours.delete(text);
+  }
+}
+
+async function acquire(path: string, text: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const draft = join(dirname(path), `.${randomUUID()}.tmp`);
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(draft, text, { flag: 'wx', mode: 0o600 });
+    // By the clock of the file system, which may be another machine's.
+    const startedAt = (await stat(draft)).mtimeMs - performance.now();
+    while (!(await put(draft, path, text))) {
+      if (await removeAbandoned(path, startedAt + performance.now())) continue;
+      await pause(RETRY_MS * (1 + Math.random()), undefined, { signal });
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new Error(`the entry cannot be locked: ${codeOf(error)}`);
+  } finally {
+    await rm(draft, { force: true }).catch(() => {});
+  }
+}
+
+/** Puts the lock in place with all of its text. @returns false if there is one */
+async function put(draft: string, path: string, text: string): Promise<boolean> {
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    if (!NO_LINKS.has(codeOf(error))) throw error;
+  }
+  try {
+    await writeFile(path, text, { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** @returns true if the lock may be free now */
+async function removeAbandoned(path: string, nowMs: number): Promise<boolean> {
+  const text = await textOf(path);
+  const stats = await stat(path).catch(() => undefined);
+  if (text === undefined || stats === undefined) return true;
+  if (!hasEnded(text) && nowMs - stats.mtimeMs < ABANDONED_MS) return false;
+  const aside = join(dirname(path), `.${randomUUID()}.tmp`);
+  try {
+    await rename(path, aside);
+    // Another process may have been faster, and this is its lock.
+    if ((await textOf(aside)) !== text) await link(aside, path).catch(() => {});
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  } finally {
+    await rm(aside, { force: true }).catch(() => {});
+  }
+  return true;
+}
+
+/** True for the lock of a process that has ended for certain. */
+function hasEnded(text: string): boolean {
+  const { space, pid } = ownerIn(text);
+  if (space !== SPACE || typeof pid !== 'number') return false;
+  // An earlier process may have had the same id.
+  if (pid === process.pid) return !ours.has(text);
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return codeOf(error) === 'ESRCH';
+  }
+}
+
+function ownerIn(text: string): Partial<Owner> {
+  try {
+    const owner: unknown = JSON.parse(text);
+    return typeof owner === 'object' && owner !== null ? owner : {};
+  } catch {
+    return {};
+  }
+}
+
+/** @returns undefined where there is no such file */
+async function textOf(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(() => undefined);
+}
+
+function processNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    // Where there is no /proc, containers with processes of their own are rare.
+    return '';
+  }
+}
