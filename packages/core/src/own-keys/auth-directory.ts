@@ -5,7 +5,6 @@ import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { isIdentifier } from '../claims/registered.ts';
 import { ConfigError } from '../errors.ts';
-import { warn } from '../events.ts';
 import { generateJwk } from '../jwk/generate.ts';
 import { importPem } from '../keysets/public-keys.ts';
 import { readTextFile } from '../secrets/directory.ts';
@@ -16,6 +15,7 @@ import type { AlgorithmName } from '../token/algorithms.ts';
 import { parseToken } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
 import { codeOf } from '../values/system-error.ts';
+import { refuseForeign } from './ownership.ts';
 
 /** Where the files are. All paths are absolute. */
 export interface AuthDirectory {
@@ -65,6 +65,7 @@ const MAX_TOKEN_BYTES = 16 * 1024;
 /**
  * Makes whatever is missing: a directory with a key pair and a system token; beside a key pair that is there already, the token; and a new
  * token in the place of one that has expired, or will within ten days. Two processes that start at once get the same.
+ * @throws ConfigError for a directory, or files in it, that another user owns or may write, and for secrets that others may read
  * @example
  * ```ts
  * const { publicKey, systemToken } = await openAuthDirectory({ directory: '/var/lib/me/.auth' });
@@ -75,9 +76,9 @@ export async function openAuthDirectory(options: AuthDirectoryOptions = {}): Pro
   const files = filesIn(path);
   if (!(await exists(path)) && (await makeWhole(path, options)))
     return { ...files, made: Object.values(files) };
+  await refuseForeignIn(files);
   const made: string[] = [];
   if (!(await exists(files.privateKey)) && (await makeKey(files))) made.push(files.privateKey);
-  await warnIfShared(files.privateKey);
   if (!(await exists(files.publicKey)) && (await putNew(files.publicKey, await publicPem(files))))
     made.push(files.publicKey);
   if (await isDue(files, options)) {
@@ -103,6 +104,8 @@ export async function initAuthDirectory(
   if (!(await exists(files.privateKey))) return openAuthDirectory(options);
   if (options.force !== true)
     throw new ConfigError('directory', 'has a key pair already; its tokens would be good no more');
+  // Its files are all made anew: only the directory itself has to be this user's.
+  await refuseForeign({ directory: dirname(files.privateKey), secret: [], open: [] });
   await write(files.privateKey, await newKey());
   await write(files.publicKey, await publicPem(files));
   await saveSystemToken(files, options);
@@ -127,7 +130,9 @@ export async function createUserToken(
     throw new ConfigError('groups', 'expected a list of names');
   if (groups.includes(SYSTEM_GROUP))
     throw new ConfigError('groups', `${SYSTEM_GROUP} is for the system alone`);
-  const token = await sign(filesIn(pathOf(options)), { sub: username, groups }, options);
+  const files = filesIn(pathOf(options));
+  await refuseForeignIn(files);
+  const token = await sign(files, { sub: username, groups }, options);
   await write(file, `${token}\n`);
   return { file, token };
 }
@@ -233,11 +238,13 @@ function write(file: string, text: string): Promise<void> {
   return writePrivateFile(file, Buffer.from(text), new AbortController().signal);
 }
 
-/** A key that others of this machine can read is a key of theirs. */
-async function warnIfShared(file: string): Promise<void> {
-  const { mode } = await stat(file);
-  if ((mode & 0o077) !== 0)
-    warn('LATCHKEY_UNSAFE', 'the private key can be read by others of this machine; chmod 600 it');
+/** Keys that another user put there are not this service's, nor are those that others can read. @throws ConfigError */
+function refuseForeignIn({ privateKey, publicKey, systemToken }: Files): Promise<void> {
+  return refuseForeign({
+    directory: dirname(privateKey),
+    secret: [privateKey, systemToken],
+    open: [publicKey],
+  });
 }
 
 /** A token that is missing, of another key or another subject, or near its end. */

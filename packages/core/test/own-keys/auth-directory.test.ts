@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import {
   chmod,
+  chown,
   cp,
   mkdir,
   mkdtemp,
@@ -238,17 +239,81 @@ describe('a directory that is there', () => {
     }
   });
 
-  it.each([0o644, 0o640, 0o604, 0o660, 0o622])(
-    'a private key that others can reach is warned of: %o',
-    async (mode) => {
-      const directory = await directoryWith();
-      await chmod(join(directory, 'id_rsa'), mode);
-      await openAuthDirectory({ directory, clock });
-      expect(warnings).toEqual([expect.stringMatching(/^the private key can be read by others .*chmod 600/)]);
-    },
-  );
+  describe('of which another user may know or have made the keys', () => {
+    const uses: readonly [title: string, use: (directory: string) => Promise<unknown>][] = [
+      ['to open it', (directory) => openAuthDirectory({ directory, clock })],
+      ['to sign with it', (directory) => createUserToken('alice', [], { directory, clock })],
+    ];
+    describe.each(uses)('is refused, %s', (_, use) => {
+      it.each([
+        ['id_rsa', 0o644],
+        ['id_rsa', 0o640],
+        ['id_rsa', 0o604],
+        ['id_rsa', 0o660],
+        ['id_rsa', 0o622],
+        ['system.token', 0o640],
+        ['system.token', 0o602],
+        ['id_rsa.pub', 0o664],
+        ['id_rsa.pub', 0o646],
+        ['.', 0o770],
+        ['.', 0o1777],
+      ])('%s of mode %o', async (name, mode) => {
+        const directory = await directoryWith();
+        await chmod(join(directory, name), mode);
+        const before = await contents(directory);
+        await expect(use(directory)).rejects.toThrow(
+          /^directory: expected .* closed to other users, got mode/,
+        );
+        await expect(use(directory)).rejects.toBeInstanceOf(ConfigError);
+        expect(await contents(directory)).toEqual(before);
+      });
 
-  it.each([0o600, 0o400, 0o700])('one that they cannot is not: %o', async (mode) => {
+      // Files can be given away by root alone.
+      it.skipIf(process.geteuid?.() !== 0).each(['.', 'id_rsa', 'id_rsa.pub', 'system.token'])(
+        '%s of another user',
+        async (name) => {
+          const directory = await directoryWith();
+          await chown(join(directory, name), 12_345, 12_345);
+          await expect(use(directory)).rejects.toThrow(/ got user 12345; remove it, or chown it/);
+        },
+      );
+
+      it('a directory of another user, to a user that cannot give it away', async () => {
+        const directory = await directoryWith();
+        vi.spyOn(process, 'geteuid').mockReturnValue(12_345);
+        if ((await stat(directory)).uid === 0) return;
+        await expect(use(directory)).rejects.toThrow('to belong to the user of this process (12345)');
+      });
+    });
+
+    it('and nothing is put into the directory of another user', async () => {
+      const directory = await directoryWith({});
+      await chmod(directory, 0o777);
+      for (const use of [openAuthDirectory, initAuthDirectory])
+        await expect(use({ directory, clock })).rejects.toBeInstanceOf(ConfigError);
+      expect(await readdir(directory)).toEqual([]);
+    });
+
+    it('a new pair is not made there by force either', async () => {
+      const directory = await directoryWith();
+      await chmod(directory, 0o777);
+      const before = await contents(directory);
+      await expect(initAuthDirectory({ directory, clock, force: true })).rejects.toBeInstanceOf(ConfigError);
+      expect(await contents(directory)).toEqual(before);
+    });
+
+    it('a secret of root that its group reads is as Kubernetes mounts it', async () => {
+      const directory = await directoryWith();
+      if ((await stat(directory)).uid !== 0) return;
+      for (const name of ['id_rsa', 'system.token']) await chmod(join(directory, name), 0o640);
+      vi.spyOn(process, 'geteuid').mockReturnValue(12_345);
+      await expect(openAuthDirectory({ directory, clock })).resolves.toMatchObject({ made: [] });
+      await chmod(join(directory, 'id_rsa'), 0o644);
+      await expect(openAuthDirectory({ directory, clock })).rejects.toThrow('got mode 644');
+    });
+  });
+
+  it.each([0o600, 0o400, 0o700])('a private key that others cannot reach is fine: %o', async (mode) => {
     const directory = await directoryWith();
     await chmod(join(directory, 'id_rsa'), mode);
     await openAuthDirectory({ directory, clock });
@@ -258,7 +323,7 @@ describe('a directory that is there', () => {
   it('a link in the place of a file is not written through', async () => {
     const target = join(await mkdtemp(join(root, 'd-')), 'target');
     for (const name of ['system.token', 'id_rsa.pub']) {
-      await writeFile(target, 'precious');
+      await writeFile(target, 'precious', { mode: 0o600 });
       const directory = await directoryWith();
       await unlink(join(directory, name));
       await symlink(`${target}${name === 'id_rsa.pub' ? '-gone' : ''}`, join(directory, name));
@@ -339,7 +404,7 @@ describe('the system token', () => {
 
   it('OK-18: of another key is made anew', async () => {
     const directory = await directoryWith();
-    await writeFile(join(directory, 'id_rsa'), pkcs8(own));
+    await writeFile(join(directory, 'id_rsa'), pkcs8(own), { mode: 0o600 });
     await writeFile(join(directory, 'id_rsa.pub'), spki(own));
     await openAuthDirectory({ directory, clock });
     await expect(verify(directory, await textOf(directory, 'system.token'))).resolves.toBe('okera');
