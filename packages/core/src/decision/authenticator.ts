@@ -7,7 +7,7 @@ import type { RequestView } from '../credentials/request.ts';
 import { AuthError, asError, ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { createGroups, type GroupSourceReport } from '../groups/groups.ts';
-import { createKeysets } from '../keysets/create.ts';
+import { createKeysets, type KeysetTaker } from '../keysets/create.ts';
 import type { KeysetReport } from '../keysets/keyset.ts';
 import { createRemoteEndpoint, type RemoteReport } from '../remote/endpoint.ts';
 import { isPromise } from '../values/promise.ts';
@@ -85,21 +85,30 @@ export function createAuthenticator(
   return authenticatorOf(readOptions(options), limits);
 }
 
+/** How an authenticator is made that is not the first of its application. */
+export interface AuthenticatorMaking {
+  /** Keysets that are there already. Default: all are made. */
+  readonly take?: KeysetTaker;
+  /** Says no warning that has been said of the same options. */
+  readonly quiet?: boolean;
+}
+
 /** Makes an authenticator of checked options. @throws ConfigError for a secret without a store */
 export function authenticatorOf(
   settings: AuthenticatorSettings,
   { bodies }: AuthenticatorLimits = {},
+  making: AuthenticatorMaking = {},
 ): Authenticator {
   if (bodies === 'never' && settings.tokens.readsBody)
     throw new ConfigError('tokenFrom', 'a body comes too late: it is read after authentication');
-  const { keysets, index, system } = createKeysets(settings);
+  const { keysets, index, system } = createKeysets(settings, making);
   const store = settings.stores.secret;
   const remote =
     settings.remote === undefined
       ? undefined
       : createRemoteEndpoint({ ...settings.remote, ...settings, store });
   const groups = settings.groups === undefined ? undefined : createGroups(settings.groups);
-  if (settings.remote?.onReject === 'next')
+  if (settings.remote?.onReject === 'next' && making.quiet !== true)
     warn('LATCHKEY_UNSAFE', 'remote.onReject: a token that the endpoint refuses may still pass by its key');
   if (settings.remote?.ignoresToken === true)
     warn('LATCHKEY_UNSAFE', 'remote.unsafeIgnoreTokenClaims: tokens of other APIs may be accepted');

@@ -55,10 +55,11 @@ export function judgeRoute(
   }
   const context = contextOf(principal);
   if (context === undefined) throw new TypeError('authorize: not a principal that an authenticator made');
-  const { realm, delimiter, routes } = context;
+  const { realm, delimiter, routes, also } = context;
   const { issuer, claims } = principal;
   const asked = { issuer, claims: claims as JsonObject, delimiter, request, routes, realm };
-  return judgeRules(rules, asked, trace);
+  const refusal = judgeRules(rules, asked, trace);
+  return refusal ?? also?.(rules, request);
 }
 
 /** Claims that a route's rules are judged by, and what surrounds them. */

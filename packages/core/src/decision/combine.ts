@@ -128,18 +128,28 @@ function combine<T>(
     mode: 'strict',
     decide,
     authenticate: async (request, access) => principalOf(await decide(request, access)),
-    conceal(request) {
-      const found = parts.flatMap(({ authenticator }) => authenticator.conceal(request) ?? []);
-      const [first] = found;
-      return (
-        first && {
-          headers: first.headers,
-          names: found.flatMap(({ names }) => names),
-          strip: (url) => found.reduce((stripped, { strip }) => strip(stripped), url),
-        }
-      );
-    },
+    conceal: (request) =>
+      concealAll(
+        parts.map(({ authenticator }) => authenticator),
+        request,
+      ),
   });
+}
+
+/** What any of several authenticators takes out of a URL. */
+export function concealAll(
+  authenticators: readonly Pick<Authenticator, 'conceal'>[],
+  request: RequestView,
+): Concealment | undefined {
+  const found = authenticators.flatMap(({ conceal }) => conceal(request) ?? []);
+  const [first] = found;
+  return (
+    first && {
+      headers: first.headers,
+      names: found.flatMap(({ names }) => names),
+      strip: (url) => found.reduce((stripped, { strip }) => strip(stripped), url),
+    }
+  );
 }
 
 /** A combination gives several principals: rules are for its sources. @throws ConfigError */

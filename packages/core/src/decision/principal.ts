@@ -1,5 +1,6 @@
 // Principal: who a verified token says the caller is, and its making from claims.
-import { splitList } from '../claims/compile.ts';
+import { type CompiledRules, splitList } from '../claims/compile.ts';
+import type { RequestParameters } from '../claims/rules.ts';
 import { AuthError } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
 import { deepFreeze, type JsonObject, type JsonValue, own } from '../values/json.ts';
@@ -32,6 +33,11 @@ export interface PrincipalContext {
   readonly maxTokenAgeMs?: number | undefined;
   /** The authenticator's `clock`. */
   readonly clock?: Clock;
+  /** What options that are about to be in force say of the same caller. Rules have to hold there, too. */
+  readonly also?: (
+    rules: CompiledRules<unknown>,
+    request: RequestParameters | undefined,
+  ) => AuthError | undefined;
 }
 
 // Tells a principal from anything that merely looks like one. A symbol, because what arrives as JSON cannot have one.

@@ -16,6 +16,8 @@ export interface DescriptorDocument {
   placeOf(path: string): FilePlace;
   /** True for a member of the block with nothing after its name, which YAML has for null. */
   isBlank(name: string): boolean;
+  /** `marked`: the text ends with the line `...`. `closed`: with the brace of its first character, as JSON does. Undefined: anywhere. */
+  readonly end: 'marked' | 'closed' | undefined;
   /** The whole text, as it was read. */
   readonly text: string;
   /** The document as the YAML library has it, with its comments and where they stand in the text. */
@@ -86,7 +88,9 @@ export function parseDescriptor(text: string, file: string): DescriptorDocument 
   if (!isPlainObject(jwt))
     throw new ConfigError(BLOCK.join('.'), 'expected the options, such as keySets', { place: placeOf('') });
   const named = typeof name === 'string' ? name : undefined;
-  return { file, name: named, jwt, placeOf, isBlank, text, yaml: document };
+  const isClosed = isMap(document.contents) && document.contents.flow === true;
+  const end = /(?:^|\n)\.\.\.[ \t]*\r?\n?$/.test(text) ? 'marked' : isClosed ? 'closed' : undefined;
+  return { file, name: named, jwt, placeOf, isBlank, end, text, yaml: document };
 }
 
 /** The same fault, at its place in the file. What is no fault of the options passes as it is. */

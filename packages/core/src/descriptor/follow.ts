@@ -1,5 +1,7 @@
-// An authenticator that does what a file says: a changed file is taken whole, when all that it needs is at hand, or not at all.
+// An authenticator that does what a file says. What a changed file closes is closed at once; the rest is done when the file is whole
+// and all that it needs is at hand, or not at all.
 
+import { statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import {
   type Authenticator,
@@ -7,17 +9,26 @@ import {
   type AuthenticatorReport,
   authenticatorOf,
 } from '../decision/authenticator.ts';
+import { type Deciding, narrow } from '../decision/narrow.ts';
 import { asError, ConfigError, isAuthError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
+import type { Keyset } from '../keysets/keyset.ts';
 import { watchPath } from '../secrets/directory.ts';
+import { createCarrier, type KeysetLeases } from './carry.ts';
 import { parseDescriptor, placed } from './document.ts';
-import { type DescriptorOptions, loadText, readDescriptorFile, readDescriptorOptions } from './load.ts';
+import {
+  type CheckedDescriptor,
+  type DescriptorOptions,
+  loadText,
+  readDescriptorFile,
+  readDescriptorOptions,
+} from './load.ts';
 
 /** How a descriptor fares. */
 export interface DescriptorReport {
   readonly file: string;
-  /** `refused`: the file says something else than what is done, and cannot be followed. */
+  /** `refused`: the file says something else than what is done, and cannot be followed. What it closes is closed all the same. */
   readonly state: 'applied' | 'refused';
   /** Why; for logs. */
   readonly problem: string | undefined;
@@ -32,18 +43,34 @@ export interface DescribedAuthenticatorReport extends AuthenticatorReport {
 export interface DescribedAuthenticator extends Authenticator {
   report(): DescribedAuthenticatorReport;
   /**
-   * Looks at the file now, as it does by itself whenever the file changes.
-   * @throws ConfigError, AuthError if what it says cannot be followed; what was done before is done on
+   * Looks at the file now, as it does by itself whenever the file changes. Resolves when what the file says is in force: for a file
+   * that does not say itself where it ends, when it has been still for two seconds.
+   * @throws ConfigError, AuthError if what it says cannot be followed; what was done before is done on, but for what it closes
    */
   reload(): Promise<void>;
 }
 
 /** For editors that write a file in several steps, and tools that change several things. */
 const SETTLE_MS = 100;
-/** Where changes are not told of (network file systems), and for a source that could not be reached. */
+/** How long a text has to stay as it is that might be the beginning of another. */
+const WHOLE_AFTER_MS = 2_000;
+/** Where changes are not told of (network file systems). */
 const LOOK_AGAIN_MS = 30_000;
+/** While a text waits for its keys, whose sources are tried again on their own time. */
+const WAITING_MS = 1_000;
 /** What was begun with the options before is ended with them. Longer than any deadline of theirs. */
 const RETIRE_MS = 35_000;
+
+/** A text, and its options once they are checked. */
+interface Readable extends Pick<CheckedDescriptor, 'settings' | 'end'> {
+  readonly text: string;
+}
+
+/** A text, and an authenticator that does what it says. */
+interface Made extends Readable {
+  readonly authenticator: Authenticator;
+  readonly leases: KeysetLeases;
+}
 
 /** Follows a descriptor. Reads it at once, and fetches nothing. @throws ConfigError */
 export function followDescriptor(
@@ -55,88 +82,165 @@ export function followDescriptor(
   // One after the other uses it: none of them closes it.
   const kept = directory === undefined ? options : { ...options, directory: unclosed(directory) };
   const path = resolve(file);
-  let isClosed = false;
-  const retired = new Map<Authenticator, NodeJS.Timeout>();
-  /** What is done, and what was last seen to be impossible. */
-  let text = readDescriptorFile(file);
-  let current = build(text);
+  const carrier = createCarrier();
+  const stopping = new AbortController();
+  const retired = new Map<Made, NodeJS.Timeout>();
+  let current = makeFirst();
+  /** The last text that is whole, while it waits for its keys: what it refuses is refused. */
+  let whole: Made | undefined;
+  /** The last text that was read, while it may be the beginning of another: what it refuses is a 503. */
+  let partial: Made | undefined;
+  /** What a text makes that is waited for. */
+  let waited: Made | undefined;
+  let deciding: Deciding = current.authenticator;
   let refusal: { readonly text: string | undefined; readonly problem: string } | undefined;
-  let candidate: Authenticator | undefined;
   let reloading: Promise<void> | undefined;
   let settling: NodeJS.Timeout | undefined;
 
-  function build(of: string): Authenticator {
-    const { settings } = loadText(of, kept);
+  function makeFirst(): Made {
+    const text = readDescriptorFile(file);
+    return make({ text, ...loadText(text, kept) }, carrier.inForce(), false);
+  }
+
+  /** Makes an authenticator of a text, or lets go of what was taken for it. */
+  function make({ text, settings, end }: Readable, leases: KeysetLeases, quiet: boolean): Made {
     try {
-      return authenticatorOf(settings, limits);
+      const authenticator = authenticatorOf(settings, limits, { take: leases.take, quiet });
+      return { text, end, settings, authenticator, leases };
     } catch (error) {
-      throw placed(error, parseDescriptor(of, file));
+      void leases.release();
+      throw placed(error, parseDescriptor(text, file));
     }
   }
 
   /** One at a time: of two changes, the later one is done last. */
-  function reload(): Promise<void> {
+  function reload(isAwaited: boolean): Promise<void> {
     const before = reloading ?? Promise.resolve();
-    const running = before.then(apply, apply).finally(() => {
+    const look = () => apply(isAwaited);
+    const running = before.then(look, look).finally(() => {
       if (reloading === running) reloading = undefined;
     });
     reloading = running;
     return running;
   }
 
-  async function apply(): Promise<void> {
-    if (isClosed) return;
+  async function apply(isAwaited: boolean): Promise<void> {
     let seen: string | undefined;
     try {
-      seen = readDescriptorFile(file);
-      if (seen !== text) await replace(seen);
+      for (let isDone = false; !isDone && !stopping.signal.aborted; ) {
+        seen = readDescriptorFile(file);
+        isDone = await take(seen, isAwaited);
+      }
       refusal = undefined;
     } catch (thrown) {
+      if (stopping.signal.aborted) return;
       const error = asError(thrown);
-      const problem = problemOf(error);
-      // Said once for each text, and once for none.
-      if (refusal === undefined || refusal.text !== seen) {
-        warn('LATCHKEY_UNAVAILABLE', `${file} has changed and cannot be followed: ${problem}`);
-        publish('latchkey:descriptor:refused', { file, error });
-      }
-      refusal = { text: seen, problem };
+      judgeBy({ partial: undefined });
+      tell(seen, error);
       throw error;
     }
   }
 
-  async function replace(seen: string): Promise<void> {
-    const next = build(seen);
-    candidate = next;
+  /** Said once for each text, and once for none. */
+  function tell(seen: string | undefined, error: Error): void {
+    const problem = problemOf(error);
+    if (refusal === undefined || refusal.text !== seen) {
+      const closed = whole === undefined ? '' : '. What it closes is closed';
+      warn('LATCHKEY_UNAVAILABLE', `${file} has changed and cannot be followed: ${problem}${closed}`);
+      publish('latchkey:descriptor:refused', { file, error });
+    }
+    refusal = { text: seen, problem };
+  }
+
+  /** Does what a text says, as far as it can. @returns false if the file says something else by then */
+  async function take(text: string, isAwaited: boolean): Promise<boolean> {
+    const known = [current, whole].find((made) => made?.text === text);
+    if (known === current && whole === undefined) return judgeBy({ partial: undefined });
+    const read: Readable = known ?? { text, ...loadText(text, kept) };
+    const isWhole = (known !== undefined && known === whole) || (await settle(read));
+    if (!isWhole || stopping.signal.aborted) return false;
+    if (known === current) return judgeBy({ whole: undefined, partial: undefined });
+    return put(read, isAwaited);
+  }
+
+  /** Waits until a text is whole. What it closes is closed meanwhile. @returns false if the file has changed before */
+  async function settle(read: Readable): Promise<boolean> {
+    if (read.end !== undefined) return true;
+    if ((whole ?? current).end === 'marked')
+      throw new ConfigError(
+        'descriptor',
+        `expected "..." as the last line of ${file}, as it was; write it whole`,
+      );
+    if (partial?.text !== read.text)
+      judgeBy({ partial: read === current ? undefined : judgeOf(read, false) });
+    const before = signOf(path);
+    await pause(WHOLE_AFTER_MS, stopping.signal);
+    return signOf(path) === before && readDescriptorFile(file) === read.text;
+  }
+
+  /**
+   * Puts a whole text in force, when the keys that it adds are at hand. Until then, what it closes is closed.
+   * @returns false if the file says something else by then
+   */
+  async function put(read: Readable, isAwaited: boolean): Promise<boolean> {
+    const isNew = whole?.text !== read.text;
+    const next = make(read, carrier.inForce(current.leases), !isNew);
+    waited = next;
     try {
-      // Nobody is to wait for keys that the one before had at hand.
-      await next.ready();
-      if (isClosed) return void (await next.close());
-      // Written on meanwhile: that text is next, and this one was none.
-      if (readDescriptorFile(file) !== seen) throw new ConfigError('descriptor', `${file} is being written`);
+      const fresh = next.leases.fresh();
+      const isAtHand = fresh.every((keyset) => keyset.report().state !== 'empty');
+      if (isNew && !isAtHand) judgeBy({ whole: judgeOf(read, true), partial: undefined });
+      // No request is to wait for keys that the text before had at hand.
+      await Promise.all(fresh.map((keyset) => (isAwaited ? lookAt(keyset) : keyset.ready())));
+      stopping.signal.throwIfAborted();
+      if (!isAtHand && readDescriptorFile(file) !== read.text) {
+        await close(next);
+        return false;
+      }
     } catch (error) {
-      await next.close();
+      await close(next);
       throw error;
     } finally {
-      candidate = undefined;
+      waited = undefined;
     }
     retire(current);
     current = next;
-    text = seen;
+    judgeBy({ whole: undefined, partial: undefined });
     publish('latchkey:descriptor:applied', { file });
+    return true;
   }
 
-  function retire(old: Authenticator): void {
-    const close = () => {
+  /** @param isWhole false: endpoints and sources may be named by half, and no token is sent there */
+  function judgeOf(read: Readable, isWhole: boolean): Made {
+    const { remote, groups } = isWhole ? read.settings : current.settings;
+    const settings = { ...read.settings, remote, groups };
+    return make({ ...read, settings }, carrier.judging(current.leases, settings, isWhole), true);
+  }
+
+  /** Says what else is asked. @returns true, for a text that is done with */
+  function judgeBy(next: { readonly whole?: Made | undefined; readonly partial?: Made | undefined }): true {
+    const before = [whole, partial];
+    if ('whole' in next) whole = next.whole;
+    if ('partial' in next) partial = next.partial;
+    deciding = narrow(current.authenticator, [
+      ...(whole === undefined ? [] : [{ authenticator: whole.authenticator, isCertain: true }]),
+      ...(partial === undefined ? [] : [{ authenticator: partial.authenticator, isCertain: false }]),
+    ]);
+    for (const made of before) if (made !== undefined && made !== whole && made !== partial) retire(made);
+    return true;
+  }
+
+  function retire(old: Made): void {
+    const end = () => {
       retired.delete(old);
-      old.close().catch(() => {
-        // Nobody is served by it any more.
-      });
+      // Nothing is decided by it any more.
+      close(old).catch(() => {});
     };
-    retired.set(old, setTimeout(close, RETIRE_MS).unref());
+    retired.set(old, setTimeout(end, RETIRE_MS).unref());
   }
 
   function lookAgain(): void {
-    reload().catch(() => {
+    reload(false).catch(() => {
       // Has been said.
     });
   }
@@ -150,37 +254,73 @@ export function followDescriptor(
     new Set([basename(path)]),
   );
   const polling = setInterval(lookAgain, LOOK_AGAIN_MS).unref();
+  const waiting = setInterval(() => {
+    const isAtHand = whole?.leases.fresh().every((keyset) => keyset.report().state !== 'empty');
+    if (isAtHand === true && reloading === undefined) lookAgain();
+  }, WAITING_MS).unref();
 
   return Object.freeze<DescribedAuthenticator>({
     kind: 'authenticator',
     get mode() {
-      return current.mode;
+      return current.authenticator.mode;
     },
-    authenticate: (request, access) => current.authenticate(request, access),
-    decide: (request, access) => current.decide(request, access),
-    verify: (token, rules) => current.verify(token, rules),
-    explain: (subject, rules) => current.explain(subject, rules),
-    conceal: (request) => current.conceal(request),
-    ready: () => current.ready(),
+    authenticate: (request, access) => deciding.authenticate(request, access),
+    decide: (request, access) => deciding.decide(request, access),
+    verify: (token, rules) => deciding.verify(token, rules),
+    explain: (subject, rules) => deciding.explain(subject, rules),
+    conceal: (request) => deciding.conceal(request),
+    ready: () => current.authenticator.ready(),
     report: () => ({
-      ...current.report(),
+      ...current.authenticator.report(),
       descriptor: {
         file,
         state: refusal === undefined ? 'applied' : 'refused',
         problem: refusal?.problem,
       },
     }),
-    reload,
+    reload: () => reload(true),
     async close() {
-      isClosed = true;
+      stopping.abort();
       unwatch();
       clearTimeout(settling);
       clearInterval(polling);
+      clearInterval(waiting);
       for (const timer of retired.values()) clearTimeout(timer);
-      await Promise.all([current, candidate, ...retired.keys()].map((each) => each?.close()));
+      const all = [current, whole, partial, waited, ...retired.keys()];
+      await Promise.all(all.map((made) => made && close(made)));
       await options.directory?.close?.();
     },
   });
+}
+
+async function close({ authenticator, leases }: Made): Promise<void> {
+  await Promise.all([authenticator.close(), leases.release()]);
+}
+
+/** Rejects at once with the signal. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+}
+
+/** Looks at the source of a keyset that has no keys, now. */
+async function lookAt(keyset: Keyset): Promise<void> {
+  if (keyset.report().state === 'empty') await (keyset.reload ?? keyset.ready)();
+}
+
+/** What changes when a file is written or put in place. */
+function signOf(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stats === undefined ? '' : `${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`;
 }
 
 function unclosed(directory: GroupResolver): GroupResolver {

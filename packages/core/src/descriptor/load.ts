@@ -80,9 +80,11 @@ export function readDescriptorOptions(value: DescriptorOptions): DescriptorOptio
 }
 
 /** A descriptor, and its options once they are checked. */
-interface CheckedDescriptor {
+export interface CheckedDescriptor {
   readonly loaded: LoadedDescriptor;
   readonly settings: AuthenticatorSettings;
+  /** How the text ends: see `DescriptorDocument`. */
+  readonly end: DescriptorDocument['end'];
 }
 
 /** What a descriptor's text means. Its options are read once. @throws ConfigError */
@@ -104,7 +106,7 @@ export function readDescriptorFile(path: string): string {
   }
 }
 
-function load({ name, jwt, isBlank }: DescriptorDocument, beside: DescriptorOptions): CheckedDescriptor {
+function load({ name, jwt, isBlank, end }: DescriptorDocument, beside: DescriptorOptions): CheckedDescriptor {
   for (const option of OF_CODE) {
     if (Object.hasOwn(jwt, option)) throw new ConfigError(option, 'is for code to give, beside descriptor');
   }
@@ -129,7 +131,7 @@ function load({ name, jwt, isBlank }: DescriptorDocument, beside: DescriptorOpti
   const signed = readSigning(withCa(signing, base), stores, beside.clock);
   if (audience === undefined)
     warn('LATCHKEY_UNSAFE', `${beside.descriptor}: no audience, so tokens for other services are accepted`);
-  return { loaded: { name, options, ...signed }, settings };
+  return { loaded: { name, options, ...signed }, settings, end };
 }
 
 /**

@@ -8,33 +8,52 @@ import { createInlineKeyset } from './inline.ts';
 import { createJkuKeyset, isListed } from './jku.ts';
 import type { Keyset } from './keyset.ts';
 import { createLegacyKeysets } from './legacy-keys.ts';
+import type { LegacyKeySettings } from './legacy-options.ts';
 import type { KeysetSettings, KeysetsSettings, RefreshPolicy, SecretStores } from './options.ts';
 import { createPublicKeysSource } from './public-keys.ts';
 import { createRefreshedKeyset, type KeySource, loadJwks } from './refreshed-keyset.ts';
 import { createSecretSource } from './secret.ts';
 import { indexKeysets, type KeysetIndex } from './select.ts';
 
+/** Gives keysets to options: those that are there already, or what `make` makes. */
+export interface KeysetTaker {
+  /** Those of one place in `keySets`: nearly always one. */
+  keyset(settings: KeysetSettings, make: () => Keyset): readonly Keyset[];
+  /** That of the whole deprecated list. */
+  legacy(keys: readonly LegacyKeySettings[], make: () => Keyset): Keyset;
+}
+
+const MAKE: KeysetTaker = { keyset: (_, make) => [make()], legacy: (_, make) => make() };
+
 /**
  * Makes all keysets, and warns of what is dangerous or deprecated in them. Reads nothing yet.
  * @returns those that are loaded and closed, the index of those that are asked, and those that speak for the system
  * @throws ConfigError for an inline set that cannot be used, and for a secret without a store
  */
-export function createKeysets(settings: KeysetsSettings): {
+export function createKeysets(
+  settings: KeysetsSettings,
+  { take = MAKE, quiet = false }: { readonly take?: KeysetTaker; readonly quiet?: boolean } = {},
+): {
   readonly keysets: readonly Keyset[];
   readonly index: KeysetIndex;
   readonly system: ReadonlySet<Keyset>;
 } {
   const { keys, stores, missingIssuerReachesAll } = settings;
-  warnOf(settings);
-  const keysets = settings.keysets.map((keyset) => createKeyset(keyset, stores));
-  const forMissing = missingIssuerReachesAll ? keysets : keysets.filter(({ issuer }) => issuer === undefined);
-  const system = new Set(keysets.filter((_, index) => settings.keysets[index]?.isSystem === true));
-  if (keys.length === 0) return { keysets, index: indexKeysets(keysets, forMissing), system };
-  const legacy = createLegacyKeysets({
-    keys,
-    store: requireStore(stores, 'secret', 'keys'),
-    ...LEGACY_REFRESH,
+  if (!quiet) warnOf(settings);
+  const system = new Set<Keyset>();
+  const keysets = settings.keysets.flatMap((keyset) => {
+    const made = take
+      .keyset(keyset, () => build(keyset, stores))
+      .map((one) => (keyset.skipValidation ? unawaited(one) : one));
+    if (keyset.isSystem) for (const one of made) system.add(one);
+    return made;
   });
+  const forMissing = missingIssuerReachesAll ? keysets : keysets.filter(({ issuer }) => issuer === undefined);
+  if (keys.length === 0) return { keysets, index: indexKeysets(keysets, forMissing), system };
+  const legacy = createLegacyKeysets(
+    { keys, store: requireStore(stores, 'secret', 'keys'), ...LEGACY_REFRESH },
+    (make) => take.legacy(keys, make),
+  );
   return {
     keysets: [...keysets, legacy.all],
     system,
@@ -66,9 +85,8 @@ function warnOf({ keysets, keys, missingIssuerReachesAll }: KeysetsSettings): vo
   }
 }
 
-function createKeyset(settings: KeysetSettings, stores: SecretStores): Keyset {
-  const keyset = build(settings, stores);
-  return settings.skipValidation ? Object.freeze({ ...keyset, ready: () => Promise.resolve() }) : keyset;
+function unawaited(keyset: Keyset): Keyset {
+  return Object.freeze({ ...keyset, ready: () => Promise.resolve() });
 }
 
 function build(settings: KeysetSettings, stores: SecretStores): Keyset {

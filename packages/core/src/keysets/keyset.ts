@@ -65,6 +65,10 @@ export interface Keyset {
   confirm?(header: UnverifiedHeader, issuer: string | undefined): void;
   /** Resolves when keys are in force. Rejects with the first attempt's error. */
   ready(): Promise<void>;
+  /** Looks at the source now, whatever the cooldown. Rejects if there are no keys afterwards. Absent: there is nothing to look at. */
+  reload?(): Promise<unknown>;
+  /** Says that it stands elsewhere in the options now: for its events and errors. */
+  rename?(name: string): void;
   report(): KeysetReport;
   /** Stops all background work. */
   close(): Promise<void>;

@@ -29,8 +29,17 @@ interface LegacyKeysets {
 }
 
 /** Makes the keysets of the list. Its order is kept: a token without a kid gets the first key that fits. */
-export function createLegacyKeysets(settings: LegacyKeysSettings): LegacyKeysets {
-  const all = createRefreshedKeyset({
+export function createLegacyKeysets(
+  settings: LegacyKeysSettings,
+  take: (make: () => Keyset) => Keyset,
+): LegacyKeysets {
+  const all = take(() => createAll(settings));
+  const issuers = new Set(settings.keys.map(({ issuer }) => issuer));
+  return { all, byIssuer: [...issuers].map((issuer) => viewOf(all, issuer, settings.keys)) };
+}
+
+function createAll(settings: LegacyKeysSettings): Keyset {
+  return createRefreshedKeyset({
     name: 'keys',
     issuer: undefined,
     allowed: undefined,
@@ -39,8 +48,6 @@ export function createLegacyKeysets(settings: LegacyKeysSettings): LegacyKeysets
     refreshIntervalMs: settings.refreshIntervalMs,
     maxStaleMs: settings.maxStaleMs,
   });
-  const issuers = new Set(settings.keys.map(({ issuer }) => issuer));
-  return { all, byIssuer: [...issuers].map((issuer) => viewOf(all, issuer, settings.keys)) };
 }
 
 /** The entry of a legacy secret that verifies: the secret itself, or a public key. A private key alone only signs. */

@@ -22,6 +22,7 @@ import {
   type TableOf,
   text,
 } from '../values/option.ts';
+import type { UncheckedOptions } from '../values/readers.ts';
 import {
   algorithm,
   checkLegacy,
@@ -151,12 +152,15 @@ export interface RefreshPolicy {
 }
 
 interface CommonSettings {
+  /** Where it stands in the options. */
   readonly name: string;
   readonly issuer: string | undefined;
   readonly policy: KeyPolicy;
   readonly selection: KeySelection;
   readonly refresh: RefreshPolicy;
   readonly skipValidation: boolean;
+  /** What its keys are read from and how, as it is written: two keysets that have the same have the same keys. */
+  readonly written: UncheckedOptions;
   /** Its tokens may be of the system's subject, and say every group. */
   readonly isSystem: boolean;
 }
@@ -298,6 +302,16 @@ export const keyset: Kind<KeysetSettings> = {
   }),
 };
 
+/** Without what says how keys are chosen, and what they may vouch for. */
+function writtenOf({
+  kidless: _k,
+  system: _s,
+  skipValidation: _v,
+  ...written
+}: UncheckedOptions): UncheckedOptions {
+  return written;
+}
+
 /** Checks one keyset. @throws ConfigError */
 export function readKeyset(value: unknown, name: string): KeysetSettings {
   const { source, options } = keysetOptions.open(value, name);
@@ -318,6 +332,7 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
     isSystem: read.system,
     refresh: { refreshIntervalMs: read.refreshInterval, maxStaleMs: read.maxStale },
     skipValidation: read.skipValidation,
+    written: writtenOf(options),
   } as const;
   const given = options[source];
   const path = `${name}.${source}`;

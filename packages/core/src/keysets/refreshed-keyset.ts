@@ -43,9 +43,9 @@ export interface RefreshedKeysetSettings {
 
 /** Makes a keyset of a source. Reads nothing before the first `keys()` or `ready()`. */
 export function createRefreshedKeyset(settings: RefreshedKeysetSettings): Keyset {
-  const { name, issuer, allowed, selection, source, refreshIntervalMs, maxStaleMs } = settings;
-  const about = { keyset: name, issuer };
-  const { current, refetch, ready, report, close } = createRefreshed<LoadedKeys, KeySnapshot>({
+  const { issuer, allowed, selection, source, refreshIntervalMs, maxStaleMs } = settings;
+  let { name } = settings;
+  const { current, refetch, ready, reload, report, close } = createRefreshed<LoadedKeys, KeySnapshot>({
     source,
     refreshIntervalMs,
     maxStaleMs,
@@ -54,10 +54,10 @@ export function createRefreshedKeyset(settings: RefreshedKeysetSettings): Keyset
       return createSnapshot(loaded.keys);
     },
     refreshed: ({ keys }, lifetimeMs) =>
-      publish('latchkey:keyset:refreshed', { ...about, keys: keys.length, lifetimeMs }),
+      publish('latchkey:keyset:refreshed', { keyset: name, issuer, keys: keys.length, lifetimeMs }),
     failed: (error, failures, retryInMs) =>
-      publish('latchkey:keyset:failed', { ...about, error, failures, retryInMs }),
-    stale: (ageMs) => publish('latchkey:keyset:stale', { ...about, ageMs }),
+      publish('latchkey:keyset:failed', { keyset: name, issuer, error, failures, retryInMs }),
+    stale: (ageMs) => publish('latchkey:keyset:stale', { keyset: name, issuer, ageMs }),
     unavailable: (reason) =>
       new AuthError('keyset_unavailable', {
         detail: `${name}: no usable keys from ${source.description}`,
@@ -72,6 +72,10 @@ export function createRefreshedKeyset(settings: RefreshedKeysetSettings): Keyset
     keys: current,
     refetch,
     ready,
+    reload,
+    rename(next) {
+      name = next;
+    },
     report() {
       const { value, ...state } = report();
       return {

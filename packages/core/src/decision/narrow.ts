@@ -1,0 +1,172 @@
+// An authenticator while its options are being changed: what it accepts, and what options that are not in force yet do not refuse. So
+// what a change closes is closed at once, and what it opens is never opened by half. Where options come from is not known here.
+import { type CompiledRules, compileRules } from '../claims/compile.ts';
+import type { RequestParameters } from '../claims/rules.ts';
+import type { RequestView } from '../credentials/request.ts';
+import { AuthError, isAuthError } from '../errors.ts';
+import type { JsonObject } from '../values/json.ts';
+import { type AuthenticationMode, type CompiledAccess, compileAccess, type RouteAccess } from './access.ts';
+import { type Authenticator, principalOf } from './authenticator.ts';
+import { judgeRoute } from './authorize.ts';
+import { concealAll } from './combine.ts';
+import type { Decision } from './pipeline.ts';
+import { contextOf, createPrincipal, type Principal } from './principal.ts';
+
+/** Options that are not in force yet. */
+export interface PendingJudge {
+  readonly authenticator: Authenticator;
+  /** Whether these are options that the file means to have. Where that is not known yet, what only they refuse is a 503. */
+  readonly isCertain: boolean;
+}
+
+/** What decides on requests and tokens. */
+export type Deciding = Pick<Authenticator, 'decide' | 'authenticate' | 'verify' | 'explain' | 'conceal'>;
+
+type Accepted = Extract<Decision, { readonly ok: true }>;
+
+const RETRY_SECONDS = 2;
+
+/** Accepts what `main` accepts and no judge refuses. Without judges it is `main`. */
+export function narrow(main: Authenticator, judges: readonly PendingJudge[]): Deciding {
+  if (judges.length === 0) return main;
+  const all = [main, ...judges.map(({ authenticator }) => authenticator)];
+
+  function decide(
+    request: RequestView,
+    access: RouteAccess | CompiledAccess = {},
+  ): Decision | Promise<Decision> {
+    let compiled: CompiledAccess;
+    try {
+      compiled = compileAccess(access);
+    } catch (fault) {
+      return Promise.reject(fault);
+    }
+    // All at once: each finds its token before the adapter takes one out of the URL. A judge is asked as strictly as it can be.
+    const first = main.decide(request, compiled);
+    const others = judges.map(({ authenticator }) =>
+      authenticator.decide(request, { ...compiled, mode: 'strict' }),
+    );
+    const modes = judges.map(({ authenticator }) => compiled.mode ?? authenticator.mode);
+    let decision = first;
+    for (const [index, other] of others.entries()) {
+      if (decision instanceof Promise || other instanceof Promise) return decideLater(first, others, modes);
+      decision = agree(decision, other, index, modes[index]);
+    }
+    return decision;
+  }
+
+  async function decideLater(
+    first: Decision | Promise<Decision>,
+    others: readonly (Decision | Promise<Decision>)[],
+    modes: readonly AuthenticationMode[],
+  ): Promise<Decision> {
+    const heard = others.map((other, index) => hear(other, index));
+    let decision = await first;
+    for (const [index, other] of heard.entries()) {
+      if (!decision.ok) break;
+      decision = agree(decision, await other, index, modes[index]);
+    }
+    for (const other of heard) other.catch(() => {});
+    return decision;
+  }
+
+  /** A judge that cannot judge, since the route is not in its options, is a fault; unless it may be half of what is meant. */
+  async function hear(other: Decision | Promise<Decision>, index: number): Promise<Decision> {
+    try {
+      return await other;
+    } catch (fault) {
+      if (judges[index]?.isCertain === false) return undecided();
+      throw fault;
+    }
+  }
+
+  function agree(
+    decision: Decision,
+    other: Decision,
+    index: number,
+    mode: AuthenticationMode = 'strict',
+  ): Decision {
+    const isCertain = judges[index]?.isCertain === true;
+    if (!decision.ok) return decision;
+    if (!other.ok) {
+      if (decision.principal === undefined && letsPass(other.error, mode)) return decision;
+      return isCertain ? other : undecided();
+    }
+    return decision.principal === undefined ? decision : narrowed(decision.principal, other, isCertain);
+  }
+
+  return {
+    decide,
+    authenticate: async (request, access) => principalOf(await decide(request, access)),
+    async verify(token, rules) {
+      const compiled = rules === undefined ? undefined : compileRules(rules);
+      const [first, ...others] = all.map(async (one): Promise<Decision> => {
+        try {
+          return { ok: true, principal: await one.verify(token, compiled) };
+        } catch (error) {
+          if (isAuthError(error)) return { ok: false, error };
+          throw error;
+        }
+      });
+      const decision = await decideLater(first ?? undecided(), others, []);
+      // What the rules guarantee has just been checked.
+      return principalOf(decision) as Principal<never>;
+    },
+    async explain(subject, rules) {
+      const explanations = await Promise.all(
+        all
+          .filter((one) => judges.every(({ authenticator, isCertain }) => authenticator !== one || isCertain))
+          .map((one) => one.explain(subject, rules)),
+      );
+      const [own] = explanations;
+      return explanations.find(({ allowed }) => !allowed) ?? own ?? main.explain(subject, rules);
+    },
+    conceal: (request) => concealAll(all, request),
+  };
+}
+
+/** Whether a mode lets a request pass without a principal, as `mode` of the options says. */
+function letsPass({ code, status }: AuthError, mode: AuthenticationMode): boolean {
+  return mode === 'permissive' ? status !== 503 : mode === 'optional' && code === 'credentials_missing';
+}
+
+/** The caller that both agree on, with the groups that both find. Later rules have to hold for each. */
+function narrowed(one: Principal, { principal: other }: Accepted, isCertain: boolean): Decision {
+  const context = contextOf(one);
+  const isSame = other !== undefined && one.issuer === other.issuer && one.subject === other.subject;
+  if (context === undefined || !isSame) return undecided();
+  const groups = one.groups.filter((group) => other.groups.includes(group));
+  const also = (rules: CompiledRules<unknown>, request: RequestParameters | undefined) =>
+    context.also?.(rules, request) ?? judgeAlso(other, rules, request, isCertain);
+  const principal = createPrincipal(
+    one.claims as JsonObject,
+    { ...context, also },
+    groups.length === one.groups.length ? undefined : groups,
+  );
+  return { ok: true, principal };
+}
+
+function judgeAlso(
+  other: Principal,
+  rules: CompiledRules<unknown>,
+  request: RequestParameters | undefined,
+  isCertain: boolean,
+): AuthError | undefined {
+  if (isCertain) return judgeRoute(other, rules, request);
+  try {
+    return judgeRoute(other, rules, request) && undecidedError();
+  } catch {
+    return undecidedError();
+  }
+}
+
+function undecided(): Extract<Decision, { readonly ok: false }> {
+  return { ok: false, error: undecidedError() };
+}
+
+function undecidedError(): AuthError {
+  return new AuthError('keyset_unavailable', {
+    detail: 'the descriptor is being written, and what it has by now refuses this',
+    retryAfterSeconds: RETRY_SECONDS,
+  });
+}

@@ -1,0 +1,214 @@
+// Keysets over the changes of a descriptor. One that did not change goes on with its keys. One that did keeps the keys that it had
+// until its new ones are at hand. What is in force, and when it changes, is not known here.
+import type { AuthenticatorSettings } from '../decision/options.ts';
+import { AuthError } from '../errors.ts';
+import type { KeysetTaker } from '../keysets/create.ts';
+import { createSnapshot, type Keyset } from '../keysets/keyset.ts';
+import type { LegacyKeySettings } from '../keysets/legacy-options.ts';
+import type { KeysetSettings } from '../keysets/options.ts';
+
+/** The keysets of one text, of which each has to be closed. */
+export interface KeysetLeases {
+  readonly take: KeysetTaker;
+  /** Those whose keys have to be at hand before the text is in force. */
+  fresh(): readonly Keyset[];
+  /** By what they are read from. */
+  readonly held: ReadonlyMap<string, HeldKeyset>;
+  /** Closes what nothing else uses. */
+  release(): Promise<void>;
+}
+
+interface HeldKeyset {
+  /** Undefined for the deprecated list. */
+  readonly settings: KeysetSettings | undefined;
+  readonly keyset: Keyset;
+}
+
+interface Shared {
+  readonly keyset: Keyset;
+  users: number;
+}
+
+const NONE = createSnapshot([]);
+
+/** Makes the keysets that the texts of one descriptor share. */
+export function createCarrier() {
+  const shared = new Map<string, Shared>();
+
+  function lease(identity: string, make: () => Keyset): Keyset {
+    const entry = shared.get(identity) ?? { keyset: make(), users: 0 };
+    shared.set(identity, entry);
+    entry.users++;
+    let isOpen = true;
+    return Object.freeze<Keyset>({
+      ...entry.keyset,
+      async close() {
+        if (!isOpen) return;
+        isOpen = false;
+        if (--entry.users > 0) return;
+        if (shared.get(identity) === entry) shared.delete(identity);
+        await entry.keyset.close();
+      },
+    });
+  }
+
+  function leases(
+    take: (hold: (identity: string, held: HeldKeyset) => void) => KeysetTaker,
+    current?: KeysetLeases,
+  ) {
+    const held = new Map<string, HeldKeyset>();
+    const open = new Set<Keyset>();
+    return Object.freeze<KeysetLeases>({
+      held,
+      take: take((identity, one) => {
+        if (!held.has(identity)) held.set(identity, one);
+        open.add(one.keyset);
+      }),
+      fresh: () =>
+        [...held].flatMap(([identity, { settings, keyset }]) =>
+          current?.held.has(identity) === true || settings?.skipValidation === true ? [] : [keyset],
+        ),
+      async release() {
+        await Promise.all([...open].map((keyset) => keyset.close()));
+      },
+    });
+  }
+
+  return {
+    /**
+     * Takes keysets for a text that is to be in force.
+     * @param current those in force, which need not be waited for
+     */
+    inForce: (current?: KeysetLeases): KeysetLeases =>
+      leases(
+        (hold) => ({
+          keyset(settings, make) {
+            const identity = identityOf(settings);
+            const keyset = placed(lease(identity, make), settings);
+            keyset.rename?.(settings.name);
+            hold(identity, { settings, keyset });
+            return [keyset];
+          },
+          legacy(keys, make) {
+            const identity = legacyIdentity(keys);
+            const keyset = lease(identity, make);
+            hold(identity, { settings: undefined, keyset });
+            return keyset;
+          },
+        }),
+        current,
+      ),
+    /**
+     * Takes keysets for a text that only judges next to the one in force: the old keys stand in for those that are not at hand.
+     * @param next what the text says
+     * @param mayRead whether its sources may be read: of a text that is half written, they are half written, too
+     */
+    judging(current: KeysetLeases, next: AuthenticatorSettings, mayRead: boolean): KeysetLeases {
+      const wanted = new Set(next.keysets.map(identityOf));
+      return leases((hold) => {
+        const take = (identity: string, settings: KeysetSettings | undefined, make: () => Keyset) => {
+          const keyset = lease(identity, make);
+          hold(identity, { settings, keyset });
+          return keyset;
+        };
+        return {
+          keyset(settings, make) {
+            const identity = identityOf(settings);
+            // These read nothing, or nothing before a token asks for it.
+            const isReady = settings.source === 'jwks' || (settings.source === 'jwksHosts' && mayRead);
+            if (current.held.has(identity) || isReady)
+              return [placed(take(identity, settings, make), settings)];
+            const olds = [...current.held].flatMap(([old, { settings: was, keyset }]) =>
+              was === undefined || wanted.has(old) || !standsIn(was, settings)
+                ? []
+                : [{ was, keyset: take(old, was, () => keyset) }],
+            );
+            const fresh = mayRead ? placed(take(identity, settings, make), settings) : undefined;
+            const isAtHand = () => fresh !== undefined && fresh.report().state !== 'empty';
+            return [
+              unlessEmpty(fresh, settings),
+              ...olds.map(({ was, keyset }) => standIn(keyset, was, settings, isAtHand)),
+            ];
+          },
+          legacy: (keys, make) => take(legacyIdentity(keys), undefined, make),
+        };
+      }, current);
+    },
+  };
+}
+
+/** The same keyset, where the options have it now. */
+function placed(keyset: Keyset, { name, selection }: KeysetSettings): Keyset {
+  return Object.freeze<Keyset>({
+    ...keyset,
+    name,
+    selection,
+    report: () => ({ ...keyset.report(), keyset: name }),
+  });
+}
+
+/** A keyset that no request waits for. */
+function unlessEmpty(
+  keyset: Keyset | undefined,
+  { name, issuer, policy, selection }: KeysetSettings,
+): Keyset {
+  const isAtHand = () => keyset !== undefined && keyset.report().state !== 'empty';
+  const look = (which: 'keys' | 'refetch') => (header: Parameters<Keyset['keys']>[0]) => {
+    if (keyset !== undefined && isAtHand()) return keyset[which](header);
+    throw new AuthError('keyset_unavailable', { detail: `${name}: its keys are not at hand yet` });
+  };
+  return Object.freeze<Keyset>({
+    name,
+    issuer,
+    allowed: policy.allowed,
+    selection,
+    keys: look('keys'),
+    refetch: look('refetch'),
+    ready: () => Promise.resolve(),
+    report: () =>
+      keyset?.report() ?? {
+        keyset: name,
+        issuer,
+        source: 'not read yet',
+        state: 'empty',
+        kids: [],
+        ageMs: undefined,
+        failures: 0,
+      },
+    close: () => Promise.resolve(),
+  });
+}
+
+/** The keys that a changed keyset had, for as long as it has no others, by what the options say of it now. */
+function standIn(keyset: Keyset, was: KeysetSettings, is: KeysetSettings, isReplaced: () => boolean): Keyset {
+  return Object.freeze<Keyset>({
+    ...keyset,
+    name: is.name,
+    issuer: is.issuer,
+    allowed: is.policy.allowed,
+    selection: { kidless: is.selection.kidless, unnamed: was.selection.unnamed },
+    keys: (header) => (isReplaced() ? NONE : keyset.keys(header)),
+    refetch: (header) => (isReplaced() ? NONE : keyset.refetch(header)),
+    ready: () => Promise.resolve(),
+  });
+}
+
+/** Whether old keys may stand in for new ones: they spoke for this issuer, and verify nothing that they may not any more. */
+function standsIn(was: KeysetSettings, is: KeysetSettings): boolean {
+  return (
+    was.source !== 'jwksHosts' &&
+    (was.issuer === is.issuer || was.issuer === undefined) &&
+    (was.policy.matchFamily !== true || is.policy.matchFamily === true) &&
+    [...(was.policy.legacy ?? [])].every((algorithm) => is.policy.legacy?.has(algorithm) === true)
+  );
+}
+
+/** What a keyset's keys are read from, and how. A CA counts by what is in its file. */
+function identityOf(settings: KeysetSettings): string {
+  const written = Object.entries(settings.written).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([written, 'tls' in settings ? settings.tls.ca : undefined]);
+}
+
+function legacyIdentity(keys: readonly LegacyKeySettings[]): string {
+  return JSON.stringify(['keys', keys.map((key) => ({ ...key, legacy: [...key.legacy].sort() }))]);
+}
