@@ -56,7 +56,7 @@ const SETTLE_MS = 100;
 const WHOLE_AFTER_MS = 2_000;
 /** Where changes are not told of (network file systems). */
 const LOOK_AGAIN_MS = 30_000;
-/** While a text waits for its keys, whose sources are tried again on their own time. */
+/** Between two looks whether the keys that a text waits for are there. */
 const WAITING_MS = 1_000;
 /** What was begun with the options before is ended with them. Longer than any deadline of theirs. */
 const RETIRE_MS = 35_000;
@@ -88,7 +88,7 @@ export function followDescriptor(
   let current = makeFirst();
   /** The last text that is whole, while it waits for its keys: what it refuses is refused. */
   let whole: Made | undefined;
-  /** The last text that was read, while it may be the beginning of another: what it refuses is a 503. */
+  /** The last text that was read, before its turn, or while it may be the beginning of another: what it refuses then is a 503. */
   let partial: Made | undefined;
   /** What a text makes that is waited for. */
   let waited: Made | undefined;
@@ -96,6 +96,7 @@ export function followDescriptor(
   let refusal: { readonly text: string | undefined; readonly problem: string } | undefined;
   let reloading: Promise<void> | undefined;
   let settling: NodeJS.Timeout | undefined;
+  let waiting: NodeJS.Timeout | undefined;
 
   function makeFirst(): Made {
     const text = readDescriptorFile(file);
@@ -113,8 +114,9 @@ export function followDescriptor(
     }
   }
 
-  /** One at a time: of two changes, the later one is done last. */
+  /** One at a time: of two changes, the later one is done last. What it closes does not wait for its turn. */
   function reload(isAwaited: boolean): Promise<void> {
+    if (reloading !== undefined) glance();
     const before = reloading ?? Promise.resolve();
     const look = () => apply(isAwaited);
     const running = before.then(look, look).finally(() => {
@@ -122,6 +124,23 @@ export function followDescriptor(
     });
     reloading = running;
     return running;
+  }
+
+  /** Closes what a text closes that comes while another waits until it is whole, or for its keys. */
+  function glance(): void {
+    try {
+      const text = readDescriptorFile(file);
+      if (stopping.signal.aborted || [current, whole, partial].some((made) => made?.text === text)) return;
+      const read = { text, ...loadText(text, kept) };
+      if (isPossible(read)) judgeBy({ partial: judgeOf(read, false) });
+    } catch {
+      // Is said when it is its turn.
+    }
+  }
+
+  /** False for a text that lacks the end that the last one had. */
+  function isPossible({ end }: Readable): boolean {
+    return end !== undefined || (whole ?? current).end !== 'marked';
   }
 
   async function apply(isAwaited: boolean): Promise<void> {
@@ -135,7 +154,6 @@ export function followDescriptor(
     } catch (thrown) {
       if (stopping.signal.aborted) return;
       const error = asError(thrown);
-      judgeBy({ partial: undefined });
       tell(seen, error);
       throw error;
     }
@@ -155,10 +173,12 @@ export function followDescriptor(
   /** Does what a text says, as far as it can. @returns false if the file says something else by then */
   async function take(text: string, isAwaited: boolean): Promise<boolean> {
     const known = [current, whole].find((made) => made?.text === text);
-    if (known === current && whole === undefined) return judgeBy({ partial: undefined });
+    if (known === current && whole === undefined && partial === undefined) return true;
     const read: Readable = known ?? { text, ...loadText(text, kept) };
-    const isWhole = (known !== undefined && known === whole) || (await settle(read));
-    if (!isWhole || stopping.signal.aborted) return false;
+    const isWaiting = known !== undefined && known === whole;
+    // What was written over it, and was not whole, is gone.
+    if (isWaiting) judgeBy({ partial: undefined });
+    else if (!(await settle(read)) || stopping.signal.aborted) return false;
     if (known === current) return judgeBy({ whole: undefined, partial: undefined });
     return put(read, isAwaited);
   }
@@ -166,13 +186,12 @@ export function followDescriptor(
   /** Waits until a text is whole. What it closes is closed meanwhile. @returns false if the file has changed before */
   async function settle(read: Readable): Promise<boolean> {
     if (read.end !== undefined) return true;
-    if ((whole ?? current).end === 'marked')
+    if (!isPossible(read))
       throw new ConfigError(
         'descriptor',
         `expected "..." as the last line of ${file}, as it was; write it whole`,
       );
-    if (partial?.text !== read.text)
-      judgeBy({ partial: read === current ? undefined : judgeOf(read, false) });
+    if (read !== current && partial?.text !== read.text) judgeBy({ partial: judgeOf(read, false) });
     const before = signOf(path);
     await pause(WHOLE_AFTER_MS, stopping.signal);
     return signOf(path) === before && readDescriptorFile(file) === read.text;
@@ -193,7 +212,7 @@ export function followDescriptor(
       // No request is to wait for keys that the text before had at hand.
       await Promise.all(fresh.map((keyset) => (isAwaited ? lookAt(keyset) : keyset.ready())));
       stopping.signal.throwIfAborted();
-      if (!isAtHand && readDescriptorFile(file) !== read.text) {
+      if (readDescriptorFile(file) !== read.text) {
         await close(next);
         return false;
       }
@@ -224,8 +243,11 @@ export function followDescriptor(
     if ('partial' in next) partial = next.partial;
     deciding = narrow(current.authenticator, [
       ...(whole === undefined ? [] : [{ authenticator: whole.authenticator, isCertain: true }]),
-      ...(partial === undefined ? [] : [{ authenticator: partial.authenticator, isCertain: false }]),
+      ...(partial === undefined
+        ? []
+        : [{ authenticator: partial.authenticator, isCertain: partial.end !== undefined }]),
     ]);
+    if (whole !== before[0]) awaitKeys();
     for (const made of before) if (made !== undefined && made !== whole && made !== partial) retire(made);
     return true;
   }
@@ -237,6 +259,15 @@ export function followDescriptor(
       close(old).catch(() => {});
     };
     retired.set(old, setTimeout(end, RETIRE_MS).unref());
+  }
+
+  /** While a text waits for its keys, whose sources are tried again on their own time. */
+  function awaitKeys(): void {
+    clearTimeout(waiting);
+    if (whole === undefined) return;
+    const isAtHand = whole.leases.fresh().every((keyset) => keyset.report().state !== 'empty');
+    if (isAtHand && reloading === undefined) lookAgain();
+    waiting = setTimeout(awaitKeys, WAITING_MS).unref();
   }
 
   function lookAgain(): void {
@@ -254,10 +285,6 @@ export function followDescriptor(
     new Set([basename(path)]),
   );
   const polling = setInterval(lookAgain, LOOK_AGAIN_MS).unref();
-  const waiting = setInterval(() => {
-    const isAtHand = whole?.leases.fresh().every((keyset) => keyset.report().state !== 'empty');
-    if (isAtHand === true && reloading === undefined) lookAgain();
-  }, WAITING_MS).unref();
 
   return Object.freeze<DescribedAuthenticator>({
     kind: 'authenticator',
@@ -284,7 +311,7 @@ export function followDescriptor(
       unwatch();
       clearTimeout(settling);
       clearInterval(polling);
-      clearInterval(waiting);
+      clearTimeout(waiting);
       for (const timer of retired.values()) clearTimeout(timer);
       const all = [current, whole, partial, waited, ...retired.keys()];
       await Promise.all(all.map((made) => made && close(made)));

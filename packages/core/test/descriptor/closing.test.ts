@@ -345,6 +345,52 @@ describe('a text that may be the beginning of another', () => {
     expect(await codeOf(authenticator.verify(await tokenOf(key, { aud: 'you' })))).toBe('good');
   });
 
+  it.each([
+    ['YAML', yaml, 'keyset_unavailable'],
+    ['JSON', json, 'token_issuer_untrusted'],
+  ])('does not keep the next one from closing at once: %s', async (_, write, code) => {
+    const authenticator = await start(yaml({ keySets: [inline(key), inline(other, 'o')] }));
+    const gone = await tokenOf(other, { iss: 'o' });
+    await replaceBy(yaml({ keySets: [inline(key), inline(other, 'o')], realm: 'x' }));
+    const before = vi.getTimerCount();
+    const reloads = [authenticator.reload()];
+    await untilTimers(before + 1);
+    expect(await codeOf(authenticator.verify(gone))).toBe('good');
+    await replaceBy(write({}));
+    reloads.push(authenticator.reload());
+    expect(await codeOf(authenticator.verify(gone))).toBe(code);
+    for (let time = 0; time < 4; time++) await pass(WHOLE_AFTER_MS);
+    await Promise.all(reloads);
+    expect(await codeOf(authenticator.verify(gone))).toBe('token_issuer_untrusted');
+    expect(await codeOf(authenticator.verify(await tokenOf(key)))).toBe('good');
+  });
+
+  it('leaves nothing behind when the text before it, which waits for its keys, is put back', async () => {
+    const waiting = yaml({ keySets: [inline(key), inline(other, 'o'), fetched(down)] });
+    const authenticator = await start(yaml({ keySets: [inline(key), inline(other, 'o')] }));
+    const token = await tokenOf(other, { iss: 'o' });
+    const lookAt = async (text: string, isStill: boolean) => {
+      await replaceBy(text);
+      const before = vi.getTimerCount();
+      const reloading = codeOf(authenticator.reload());
+      if (isStill) {
+        await untilTimers(before + 1);
+        await pass(WHOLE_AFTER_MS);
+      }
+      return reloading;
+    };
+    expect(await lookAt(waiting, true)).toBe('keyset_unavailable');
+    await replaceBy(yaml({}));
+    const parts = authenticator.reload().catch(() => {});
+    await vi.waitUntil(async () => (await codeOf(authenticator.verify(token))) === 'keyset_unavailable', {
+      interval: 1,
+    });
+    await replaceBy(waiting);
+    await pass(2 * WHOLE_AFTER_MS);
+    await parts;
+    expect(await codeOf(authenticator.verify(token))).toBe('good');
+  });
+
   it('does not read sources that it names by half', async () => {
     const authenticator = await start(yaml({}));
     await replaceBy(yaml({ keySets: [inline(key), fetched(issuer)] }));
