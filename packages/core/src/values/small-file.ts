@@ -6,10 +6,6 @@ import { codeOf } from './system-error.ts';
  * Reads one regular file whole. It does *not* wait: a FIFO, a device or an endless file in its place is refused.
  * @param maxBytes a larger file is refused unread
  * @throws Error with a constant text: the caller names the file
- * @example
- * ```ts
- * const pem = readSmallFile('/etc/ssl/ca.pem', 512 * 1024).toString('utf8');
- * ```
  */
 export function readSmallFile(path: string, maxBytes: number): Buffer {
   const file = open(path);
