@@ -1,7 +1,6 @@
 // An authenticator that does what a file says. What a changed file closes is closed at once; the rest is done when the file is whole
 // and all that it needs is at hand, or not at all.
 
-import { statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import {
   type Authenticator,
@@ -24,6 +23,7 @@ import {
   readDescriptorFile,
   readDescriptorOptions,
 } from './load.ts';
+import { staysStill } from './still.ts';
 
 /** How a descriptor fares. */
 export interface DescriptorReport {
@@ -52,8 +52,6 @@ export interface DescribedAuthenticator extends Authenticator {
 
 /** For editors that write a file in several steps, and tools that change several things. */
 const SETTLE_MS = 100;
-/** How long a text has to stay as it is that might be the beginning of another. */
-const WHOLE_AFTER_MS = 2_000;
 /** Where changes are not told of (network file systems). */
 const LOOK_AGAIN_MS = 30_000;
 /** Between two looks whether the keys that a text waits for are there. */
@@ -192,9 +190,7 @@ export function followDescriptor(
         `expected "..." as the last line of ${file}, as it was; write it whole`,
       );
     if (read !== current && partial?.text !== read.text) judgeBy({ partial: judgeOf(read, false) });
-    const before = signOf(path);
-    await pause(WHOLE_AFTER_MS, stopping.signal);
-    return signOf(path) === before && readDescriptorFile(file) === read.text;
+    return (await staysStill(path, stopping.signal)) && readDescriptorFile(file) === read.text;
   }
 
   /**
@@ -324,30 +320,9 @@ async function close({ authenticator, leases }: Made): Promise<void> {
   await Promise.all([authenticator.close(), leases.release()]);
 }
 
-/** Rejects at once with the signal. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-}
-
 /** Looks at the source of a keyset that has no keys, now. */
 async function lookAt(keyset: Keyset): Promise<void> {
   if (keyset.report().state === 'empty') await (keyset.reload ?? keyset.ready)();
-}
-
-/** What changes when a file is written or put in place. */
-function signOf(path: string): string {
-  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return stats === undefined ? '' : `${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`;
 }
 
 function unclosed(directory: GroupResolver): GroupResolver {
