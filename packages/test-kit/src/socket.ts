@@ -2,8 +2,8 @@
 import { WebSocket } from 'ws';
 
 /**
- * Connects, sends a message, and tells what came first: the status of a refused handshake, the first
- * message, or the code that the socket was closed with.
+ * Connects, sends a message, and tells what came first: the status of a refused handshake, the
+ * first message, or the code that the socket was closed with.
  * @param protocol a subprotocol
  */
 export function knock(

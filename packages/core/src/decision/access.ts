@@ -72,12 +72,12 @@ export function compileAccess(access: RouteAccess | CompiledAccess, path = 'acce
   });
 }
 
-/** The same access for one source of a combination: its token is always needed, and its rules are its own. */
-export function accessOfSource(
-  { welcomes }: CompiledAccess,
-  claims: CompiledRules | undefined,
+/** The same access where a token is always needed. @param claims other rules: those of one source of a combination */
+export function strictly(
+  access: CompiledAccess,
+  claims: CompiledRules | undefined = access.claims,
 ): CompiledAccess {
-  return made({ mode: 'strict', welcomes, claims });
+  return made({ mode: 'strict', welcomes: access.welcomes, claims });
 }
 
 function made(parts: Omit<CompiledAccess, typeof COMPILED>): CompiledAccess {

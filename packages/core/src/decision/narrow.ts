@@ -3,9 +3,16 @@
 import { type CompiledRules, compileRules } from '../claims/compile.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import type { RequestView } from '../credentials/request.ts';
-import { AuthError, isAuthError } from '../errors.ts';
+import { AuthError, asError, isAuthError } from '../errors.ts';
 import type { JsonObject } from '../values/json.ts';
-import { type AuthenticationMode, type CompiledAccess, compileAccess, type RouteAccess } from './access.ts';
+import { isPromise } from '../values/promise.ts';
+import {
+  type AuthenticationMode,
+  type CompiledAccess,
+  compileAccess,
+  type RouteAccess,
+  strictly,
+} from './access.ts';
 import { type Authenticator, principalOf } from './authenticator.ts';
 import { judgeRoute } from './authorize.ts';
 import { concealAll } from './combine.ts';
@@ -39,17 +46,15 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
     try {
       compiled = compileAccess(access);
     } catch (fault) {
-      return Promise.reject(fault);
+      return Promise.reject(asError(fault));
     }
     // All at once: each finds its token before the adapter takes one out of the URL. A judge is asked as strictly as it can be.
     const first = main.decide(request, compiled);
-    const others = judges.map(({ authenticator }) =>
-      authenticator.decide(request, { ...compiled, mode: 'strict' }),
-    );
+    const others = judges.map(({ authenticator }) => authenticator.decide(request, strictly(compiled)));
     const modes = judges.map(({ authenticator }) => compiled.mode ?? authenticator.mode);
     let decision = first;
     for (const [index, other] of others.entries()) {
-      if (decision instanceof Promise || other instanceof Promise) return decideLater(first, others, modes);
+      if (isPromise(decision) || isPromise(other)) return decideLater(first, others, modes);
       decision = agree(decision, other, index, modes[index]);
     }
     return decision;

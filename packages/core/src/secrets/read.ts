@@ -4,6 +4,7 @@
 import { warn } from '../events.ts';
 import { withDeadline } from '../net/deadline.ts';
 import { DEADLINE_MS } from '../net/limits.ts';
+import { isPromise } from '../values/promise.ts';
 import { MAX_SECRET_BYTES, type SecretReference, type SecretStore } from './store.ts';
 
 /** Reads one entry that has to be there: see `findSecret`. */
@@ -57,7 +58,7 @@ export function watchSecret(store: SecretStore, reference: SecretReference, chan
     const stop: unknown = store.watch?.(reference, changed);
     if (isFunction(stop)) return () => attempt(store, stop);
     // One that promises may reject, which nothing else would handle.
-    if (stop instanceof Promise) stop.catch(() => {});
+    if (isPromise(stop)) Promise.resolve(stop).catch(() => {});
     if (stop !== undefined) tellUnwatched(store);
   } catch {
     tellUnwatched(store);
@@ -72,7 +73,7 @@ function isFunction(value: unknown): value is () => unknown {
 function attempt(store: SecretStore, stop: () => unknown): void {
   try {
     const stopped = stop();
-    if (stopped instanceof Promise) stopped.catch(() => {});
+    if (isPromise(stopped)) Promise.resolve(stopped).catch(() => {});
   } catch {
     tellUnwatched(store);
   }
