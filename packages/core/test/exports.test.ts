@@ -118,6 +118,7 @@ it('./signing exports these values', () => {
 
 it('./adapter exports these values', () => {
   expect(Object.keys(adapter).sort()).toEqual([
+    'accessWith',
     'asError',
     'authErrorCodes',
     'authenticateMarks',

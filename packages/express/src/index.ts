@@ -63,6 +63,9 @@ export type AuthenticatedHandler<C extends Claims = Claims> = (
 export function authenticate(source: AuthenticationSource, access: RouteAccess = {}): RequestHandler {
   const { authenticator, access: asked, marks } = prepareAuthentication(source, access);
   return mark(marks, (request, response, next) => {
+    // express-ws calls the handlers of a socket's route with the socket first.
+    if (request.headers === undefined)
+      throw new TypeError('authenticate: expected a request; use it before the route of a socket');
     checkOnce(request.app, routes);
     // A value that something else has set must not be taken for ours, least of all on a refusal.
     setAuth(request, undefined);

@@ -3,7 +3,7 @@
 // A note that lets less in counts for every subclass, too.
 import { ConfigError } from '@latchkey/core';
 import type { CompiledAccess, CompiledRules } from '@latchkey/core/adapter';
-import { compileAccess } from '@latchkey/core/adapter';
+import { accessWith, compileAccess } from '@latchkey/core/adapter';
 import type { ExecutionContext } from '@nestjs/common';
 import { type Home, homeOf, type Note, noteOf, notesIn, statedAt } from './notes.ts';
 
@@ -83,7 +83,10 @@ function resolve(type: Home, handler: object): Access {
     isAsking: (first(near, 'isPublic') ?? first(far, 'isPublic')) === false,
     rules,
     access,
-    whole: rules === undefined ? (access ?? NOTHING_ASKED) : { ...(access ?? NOTHING_ASKED), claims: rules },
+    whole:
+      rules === undefined
+        ? (access ?? NOTHING_ASKED)
+        : accessWith(access ?? NOTHING_ASKED, { claims: rules }),
   });
 }
 
@@ -97,7 +100,7 @@ function first<Name extends keyof Note>(
 /** What of an access lets less in: not a mode that lets anonymous requests in. */
 function closing(access: CompiledAccess | undefined): CompiledAccess | undefined {
   if (access === undefined || access.mode === undefined || access.mode === 'strict') return access;
-  const made = closed.get(access) ?? Object.freeze({ ...access, mode: undefined });
+  const made = closed.get(access) ?? accessWith(access, { mode: undefined });
   closed.set(access, made);
   return made;
 }

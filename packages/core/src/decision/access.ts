@@ -72,12 +72,12 @@ export function compileAccess(access: RouteAccess | CompiledAccess, path = 'acce
   });
 }
 
-/** The same access where a token is always needed. @param claims other rules: those of one source of a combination */
-export function strictly(
-  access: CompiledAccess,
-  claims: CompiledRules | undefined = access.claims,
+/** The same access with another mode, or other rules. A copy with other members would be refused. */
+export function accessWith(
+  { mode: asked, welcomes, claims }: CompiledAccess,
+  changes: Partial<Pick<CompiledAccess, 'mode' | 'claims'>>,
 ): CompiledAccess {
-  return made({ mode: 'strict', welcomes: access.welcomes, claims });
+  return made({ mode: asked, welcomes, claims, ...changes });
 }
 
 function made(parts: Omit<CompiledAccess, typeof COMPILED>): CompiledAccess {

@@ -6,7 +6,7 @@ import type { Concealment } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { AuthError, asError, ConfigError } from '../errors.ts';
 import { isPromise } from '../values/promise.ts';
-import { type CompiledAccess, compileAccess, type RouteAccess, strictly } from './access.ts';
+import { accessWith, type CompiledAccess, compileAccess, type RouteAccess } from './access.ts';
 import { type Authenticator, principalOf } from './authenticator.ts';
 import type { Decision } from './pipeline.ts';
 import type { Principal } from './principal.ts';
@@ -118,7 +118,7 @@ function combine<T>(
     // All at once: each finds its token before the adapter takes one out of the URL.
     const asked = parts.map(({ name, authenticator, claims }) => ({
       name,
-      decision: authenticator.decide(request, strictly(compiled, claims)),
+      decision: authenticator.decide(request, accessWith(compiled, { mode: 'strict', claims })),
     }));
     return asked.every(isDecided) ? join(asked) : joinLater(asked, join);
   }

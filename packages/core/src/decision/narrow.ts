@@ -8,10 +8,10 @@ import type { JsonObject } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import {
   type AuthenticationMode,
+  accessWith,
   type CompiledAccess,
   compileAccess,
   type RouteAccess,
-  strictly,
 } from './access.ts';
 import { type Authenticator, principalOf } from './authenticator.ts';
 import { judgeRoute } from './authorize.ts';
@@ -50,7 +50,9 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
     }
     // All at once: each finds its token before the adapter takes one out of the URL. A judge is asked as strictly as it can be.
     const first = main.decide(request, compiled);
-    const others = judges.map(({ authenticator }) => authenticator.decide(request, strictly(compiled)));
+    const others = judges.map(({ authenticator }) =>
+      authenticator.decide(request, accessWith(compiled, { mode: 'strict' })),
+    );
     const modes = judges.map(({ authenticator }) => compiled.mode ?? authenticator.mode);
     let decision = first;
     for (const [index, other] of others.entries()) {

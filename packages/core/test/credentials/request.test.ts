@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   countHeader,
   isSafeMethod,
+  keyedView,
   keyOf,
   parametersOf,
   type RequestView,
@@ -10,9 +11,8 @@ import {
 
 it('the key of a request is what the framework gave, or the request', () => {
   const key = {};
-  const request = { key, headers: {} };
-  expect(keyOf(request)).toBe(key);
-  const without: RequestView = { headers: {} };
+  expect(keyOf(keyedView({ headers: {} }, key))).toBe(key);
+  const without: RequestView & { readonly key: object } = { key, headers: {} };
   expect(keyOf(without)).toBe(without);
 });
 
