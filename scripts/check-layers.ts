@@ -24,7 +24,7 @@ export const RULES: Rules = {
     'packages/fastify': ADAPTER,
     'packages/nestjs': ADAPTER,
     'packages/ldap': ['@latchkey/core', '@latchkey/core/adapter'],
-    'packages/azure-key-vault': ['@latchkey/core'],
+    'packages/azure-key-vault': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/cli': [
       '@latchkey/core',
       '@latchkey/core/adapter',

@@ -2,6 +2,7 @@
 import type { TokenCredential } from '@azure/core-auth';
 import type { SecretClientOptions } from '@azure/keyvault-secrets';
 import { ConfigError, type SecretReference } from '@latchkey/core';
+import { readObject } from '@latchkey/core/adapter';
 
 /** The secret of the vault that holds an entry. */
 export interface VaultObject {
@@ -11,7 +12,7 @@ export interface VaultObject {
    * The id of a version: 32 letters and digits. It pins the entry: reads do not see a rotation, and
    * writes are refused. Default: the current version.
    */
-  readonly version?: string | undefined;
+  readonly version?: string;
 }
 
 /**
@@ -36,7 +37,7 @@ export interface AzureKeyVaultStoreOptions {
    * version of the secret `NAME-KEY`, where `-` replaces every character that Azure does not allow
    * in a secret name.
    */
-  readonly objects?: { readonly [name: string]: { readonly [key: string]: VaultObject } } | undefined;
+  readonly objects?: { readonly [name: string]: { readonly [key: string]: VaultObject } };
   /**
    * `agent` and `tlsOptions` (`ca`, for a private certificate authority), `proxyOptions` (default:
    * `HTTPS_PROXY` and `NO_PROXY` of the environment; the SDK prefers an agent to a proxy, and
@@ -44,7 +45,7 @@ export interface AzureKeyVaultStoreOptions {
    * which is dangerous: the server at `vaultUrl` then chooses for which resource the credential
    * issues a token. Default: none of them.
    */
-  readonly clientOptions?: AzureKeyVaultClientOptions | undefined;
+  readonly clientOptions?: AzureKeyVaultClientOptions;
 }
 
 /** The options after the check. */
@@ -57,19 +58,21 @@ export interface Settings {
 }
 
 const SECRET_NAME = /^[0-9a-zA-Z-]{1,127}$/;
+const OPTIONS = ['vaultUrl', 'credential', 'objects', 'clientOptions'];
 const VERSION = /^[0-9a-zA-Z]{32}$/;
 
 /**
  * Checks options. The result is a snapshot: later changes to the object have no effect.
  * @throws ConfigError for the first option that is wrong
  */
-export function readOptions(options: AzureKeyVaultStoreOptions): Settings {
-  readObject(options, '', ['vaultUrl', 'credential', 'objects', 'clientOptions']);
+export function readOptions(given: AzureKeyVaultStoreOptions): Settings {
+  // Its own members only. What each of them is, is checked next.
+  const options = readObject(given, OPTIONS, '') as unknown as AzureKeyVaultStoreOptions;
   const { credential, clientOptions = {} } = options;
   if (typeof credential?.getToken !== 'function')
     throw new ConfigError('credential', 'expected a TokenCredential');
   const names = ['agent', 'tlsOptions', 'proxyOptions', 'disableChallengeResourceVerification'];
-  const trusting = readObject(clientOptions, 'clientOptions', names).disableChallengeResourceVerification;
+  const trusting = readObject(clientOptions, names, 'clientOptions').disableChallengeResourceVerification;
   if (trusting !== undefined && typeof trusting !== 'boolean') {
     throw new ConfigError('clientOptions.disableChallengeResourceVerification', 'expected true or false');
   }
@@ -105,8 +108,8 @@ function readVaultUrl(value: unknown): string {
  */
 function readObjects(value: unknown): ReadonlyMap<string, VaultObject> {
   const objects = new Map<string, VaultObject>();
-  for (const [name, keys] of Object.entries(readObject(value, 'objects'))) {
-    for (const [key, object] of Object.entries(readObject(keys, `objects[${JSON.stringify(name)}]`))) {
+  for (const [name, keys] of Object.entries(readNamed(value, 'objects'))) {
+    for (const [key, object] of Object.entries(readNamed(keys, `objects[${JSON.stringify(name)}]`))) {
       const path = pathOf(name, key);
       objects.set(path, readVaultObject(object, path));
     }
@@ -115,7 +118,7 @@ function readObjects(value: unknown): ReadonlyMap<string, VaultObject> {
 }
 
 function readVaultObject(value: unknown, path: string): VaultObject {
-  const { secretName, version } = readObject(value, path, ['secretName', 'version']);
+  const { secretName, version } = readObject(value, ['secretName', 'version'], path);
   if (typeof secretName !== 'string' || !SECRET_NAME.test(secretName)) {
     throw new ConfigError(`${path}.secretName`, 'expected 1 to 127 letters, digits and "-"');
   }
@@ -130,19 +133,7 @@ function pathOf(name: string, key: string): string {
   return `objects[${JSON.stringify(name)}][${JSON.stringify(key)}]`;
 }
 
-/** Reads an object that has only known members. An empty path means the options object itself. */
-function readObject(
-  value: unknown,
-  path: string,
-  known?: readonly string[],
-): Readonly<Record<string, unknown>> {
-  if (!isObject(value)) throw new ConfigError(path || 'options', 'expected an object');
-  const unknown = Object.keys(value).find((name) => known?.includes(name) === false);
-  if (unknown === undefined) return value;
-  const at = path === '' ? unknown : `${path}.${unknown}`;
-  throw new ConfigError(at, `unknown option; expected one of ${known?.join(', ')}`);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** An object whose members may have any name. */
+function readNamed(value: unknown, path: string): Readonly<Record<string, unknown>> {
+  return readObject(value, Object.keys(Object(value)), path);
 }

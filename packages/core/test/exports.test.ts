@@ -119,6 +119,7 @@ it('./signing exports these values', () => {
 it('./adapter exports these values', () => {
   expect(Object.keys(adapter).sort()).toEqual([
     'accessWith',
+    'argument',
     'asError',
     'authErrorCodes',
     'authenticateMarks',
@@ -136,7 +137,9 @@ it('./adapter exports these values', () => {
     'holdReply',
     'inconclusive',
     'isPrincipal',
+    'optionIn',
     'prepareAuthentication',
+    'readObject',
     'readSmallFile',
     'reportRoute',
     'requestViewOf',

@@ -60,8 +60,11 @@ export type AuthenticatedHandler<C extends Claims = Claims> = (
  * );
  * ```
  */
-export function authenticate(source: AuthenticationSource, access: RouteAccess = {}): RequestHandler {
-  const { authenticator, access: asked, marks } = prepareAuthentication(source, access);
+export function authenticate(
+  source: AuthenticationSource,
+  ...access: readonly [access?: RouteAccess]
+): RequestHandler {
+  const { authenticator, access: asked, marks } = prepareAuthentication(source, ...access);
   return mark(marks, (request, response, next) => {
     // express-ws calls the handlers of a socket's route with the socket first.
     if (request.headers === undefined)

@@ -48,11 +48,15 @@ export function mark(what: readonly RouteMark[], handler: RequestHandler): Reque
  * console.table(routes(app, { failOnUndecided: true }));
  * ```
  */
-export function routes(app: Express | Router, options: RoutesOptions = {}): readonly RouteReport[] {
+export function routes(
+  app: Express | Router,
+  ...options: readonly [options?: RoutesOptions]
+): readonly RouteReport[] {
   const stack = layersOf('router' in app ? app.router : app);
   if (stack === undefined)
     throw new ConfigError('routes', 'expected an application or a router of Express 5');
-  return checkRoutes(walk(stack, '', [], 'application', { inside: [stack], count: countRoutes() }), options);
+  const found = walk(stack, '', [], 'application', { inside: [stack], count: countRoutes() });
+  return checkRoutes(found, ...options);
 }
 
 function walk(

@@ -9,6 +9,7 @@ import {
   checkApplication,
   checkAuth,
   compileAuth,
+  configOf,
   guardLate,
   isSeen,
   REGISTRATION,
@@ -33,12 +34,13 @@ export type AuthenticatedRequest<C extends core.Claims = core.Claims> = fastify.
 type Judged = fastify.FastifyRequest & { rawHeaders: readonly string[]; auth: unknown };
 
 type Concealing = Pick<core.CombinedAuthenticator, 'conceal'>;
+type Deciding = core.Authenticator | core.CombinedAuthenticator;
 type Given = core.AuthenticatorOptions | core.DescriptorOptions;
 
 /** Whom to trust, or an authenticator made before; and what is Fastify's own. */
 export type LatchkeyOptions = {
   /** Does not get ready if any route of the whole application, in whatever scope, is undecided. Default false. */
-  readonly failOnUndecided?: boolean | undefined;
+  readonly failOnUndecided?: boolean;
   /**
    * What the application's own `setNotFoundHandler` asks for, like `config.auth` of a route. Default:
    * a token. It asks also where a public route calls `reply.callNotFound()`. Fastify's own answer to
@@ -68,16 +70,15 @@ export type LatchkeyOptions = {
  * ```
  */
 export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
-  async (scope: fastify.FastifyInstance, { failOnUndecided = false, notFound, ...rest }: LatchkeyOptions) => {
-    const authenticator = rest.authenticator === undefined ? createFor(scope, rest) : rest.authenticator;
-    checkAuth(compileAuth({ auth: notFound }, 'notFound'), authenticator, 'notFound');
+  async (scope: fastify.FastifyInstance, options: LatchkeyOptions) => {
+    const { failOnUndecided, notFound, authenticator } = readPluginOptions(scope, options);
     const registration: Registration = { scope, authenticator, decide };
     // Null, never an object: that would be shared by all requests.
     if (!scope.hasDecorator(REGISTRATION)) scope.decorateRequest('auth', null);
     scope.decorate(REGISTRATION, registration);
-    scope.addHook('onRoute', ({ config, method, url }) => {
-      const path = `${method} ${url} config.auth`;
-      checkAuth(compileAuth(config, path), authenticator, path);
+    scope.addHook('onRoute', (route) => {
+      const path = `${route.method} ${route.url} config.auth`;
+      checkAuth(compileAuth(configOf(route), path), authenticator, path);
     });
     if (!isSeen(scope)) guardLate(scope);
     scope.addHook('onReady', async () => checkApplication(scope, failOnUndecided));
@@ -145,11 +146,11 @@ export function requireClaims<const R extends core.Rules>(
  */
 export function getAuth<const R extends core.Rules = Record<never, never>>(
   request: fastify.FastifyRequest,
-  rules?: adapter.CompiledRules<R>,
+  ...rules: readonly [rules?: adapter.CompiledRules<R>]
 ): core.Principal<core.ClaimsOf<R>> {
   const judged = request as Partial<AuthenticatedRequest<core.ClaimsOf<R>>> & adapter.RequestParameters;
   const auth = judged.auth ?? undefined;
-  core.authorize(auth, rules ?? adapter.compileRules({}), judged);
+  core.authorize(auth, adapter.argument(rules, 'rules', NO_RULES), judged);
   return auth;
 }
 
@@ -209,6 +210,28 @@ function dropTrailers(reply: fastify.FastifyReply): void {
     throw new Error('signResponse: the reply has trailers');
 }
 
+const NO_RULES = adapter.compileRules({});
+
+/** What is Fastify's own, and the authenticator that is given or made of all others. @throws ConfigError */
+function readPluginOptions(scope: fastify.FastifyInstance, options: LatchkeyOptions) {
+  const names = Object.keys(Object(options));
+  const {
+    failOnUndecided = false,
+    notFound,
+    authenticator,
+    ...others
+  } = adapter.readObject(options, names, '');
+  if (typeof failOnUndecided !== 'boolean')
+    throw new core.ConfigError('failOnUndecided', 'expected true or false');
+  const ofNotFound: RouteConfig =
+    notFound === undefined ? {} : { auth: notFound as core.RouteAccess | false };
+  if (authenticator !== undefined) adapter.readObject(others, [], '');
+  // What is neither an authenticator nor options is refused by createAuthenticator.
+  const made = authenticator ?? createFor(scope, others as unknown as Given);
+  checkAuth(compileAuth(ofNotFound, 'notFound'), made as Deciding, 'notFound');
+  return { failOnUndecided, notFound: ofNotFound, authenticator: made as Deciding };
+}
+
 /** What was made here ends with the application. */
 function createFor(scope: fastify.FastifyInstance, options: Given): core.Authenticator {
   const authenticator = core.createAuthenticator(options, { bodies: 'never' });
@@ -216,13 +239,13 @@ function createFor(scope: fastify.FastifyInstance, options: Given): core.Authent
   return authenticator;
 }
 
-function askedOf({ is404, routeOptions, server }: fastify.FastifyRequest, notFound: RouteConfig['auth']) {
+function askedOf({ is404, routeOptions, server }: fastify.FastifyRequest, notFound: RouteConfig) {
   const { config, handler } = routeOptions;
   if (!is404) return compileAuth(config);
   // Fastify's own handler by its name; an application's is always bound, and has another. Middleware
   // of @fastify/express or @fastify/middie, which decorate `use`, answers before either.
   const isOwn = handler.name === 'basic404' && !('use' in server);
-  return isOwn ? false : compileAuth({ auth: notFound, ...config });
+  return isOwn ? false : compileAuth(Object.hasOwn(config, 'auth') ? config : notFound);
 }
 
 /**

@@ -8,7 +8,7 @@ import { guardNotFound } from './not-found.ts';
 /** The part of a route's `config` that is Latchkey's. */
 export interface RouteConfig {
   /** `false`: the route is for everybody. Left out: a token, as the plugin's options say. */
-  readonly auth?: core.RouteAccess | false | undefined;
+  readonly auth?: core.RouteAccess | false;
 }
 
 /** One registration of the plugin: where, and what it asks. */
@@ -68,7 +68,10 @@ export const isSeen = (app: FastifyInstance): boolean => applications.has(app.se
  * console.table(routes(app, { failOnUndecided: true }));
  * ```
  */
-export function routes(app: FastifyInstance, options: core.RoutesOptions = {}): readonly core.RouteReport[] {
+export function routes(
+  app: FastifyInstance,
+  ...options: readonly [options?: core.RoutesOptions]
+): readonly core.RouteReport[] {
   const application = applications.get(app.server);
   if (application === undefined)
     throw new core.ConfigError('routes', 'not seen: import @latchkey/fastify before the application is made');
@@ -77,7 +80,7 @@ export function routes(app: FastifyInstance, options: core.RoutesOptions = {}): 
     const { url: path, method } = route.options;
     return [method].flat().map((name) => adapter.reportRoute({ method: name, path }, marksOf(route, root)));
   });
-  return adapter.checkRoutes(reports, options);
+  return adapter.checkRoutes(reports, ...options);
 }
 
 /** Refuses what is wrong on routes that were added before the plugin, and if asked to, routes that are undecided. */
@@ -93,12 +96,14 @@ const compiledAuth = new WeakMap<object, adapter.CompiledAccess>();
  * @throws ConfigError
  */
 export function compileAuth(config: object = {}, path = 'config.auth'): adapter.CompiledAccess | false {
-  const { auth = NOTHING_SAID }: RouteConfig = config;
+  const said = adapter.optionIn(config, 'auth', path);
+  const auth = said === undefined ? NOTHING_SAID : said;
   if (auth === false) return false;
   const known = compiledAuth.get(Object(auth));
   if (known !== undefined) return known;
-  const compiled = adapter.compileAccess(auth, path);
-  compiledAuth.set(auth, compiled);
+  // What is not access is refused here.
+  const compiled = adapter.compileAccess(auth as core.RouteAccess, path);
+  compiledAuth.set(Object(auth), compiled);
   return compiled;
 }
 
@@ -111,9 +116,15 @@ export function checkAuth(
   if (asked && kind === 'combined') adapter.checkCombinedAccess(asked, path);
 }
 
+/** A route's `config`. @throws ConfigError where it is given as undefined */
+export function configOf(route: Pick<RouteOptions, 'method' | 'url' | 'config'>): object {
+  return Object(adapter.optionIn(route, 'config', `${route.method} ${route.url} config`));
+}
+
 function marksOf({ scope, options }: SeenRoute, root: FastifyInstance): readonly adapter.PassedMark[] {
-  const { config = {}, method, url, onRequest, preParsing, preValidation, preHandler } = options;
-  const { auth }: RouteConfig = config;
+  const { method, url, onRequest, preParsing, preValidation, preHandler } = options;
+  const config = configOf(options);
+  const auth = adapter.optionIn(config, 'auth', `${method} ${url} config.auth`);
   if (auth === false) return [{ mark: { kind: 'public' }, from: 'route' }];
   const hooks: readonly unknown[] = [onRequest, preParsing, preValidation, preHandler].flat();
   const required = hooks.flatMap((hook) => requirements.get(Object(hook)) ?? []).map(claimsMark);

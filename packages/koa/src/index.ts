@@ -44,9 +44,9 @@ export type AuthenticatedMiddleware<C extends core.Claims = core.Claims> = Middl
  */
 export function authenticate<T = core.Principal | undefined>(
   source: adapter.AuthenticationSource<T>,
-  access: core.RouteAccess = {},
+  ...access: readonly [access?: core.RouteAccess]
 ): Middleware<AuthState<T>> {
-  const { authenticator, access: asked, marks } = adapter.prepareAuthentication(source, access);
+  const { authenticator, access: asked, marks } = adapter.prepareAuthentication(source, ...access);
   return mark(marks, (ctx, next) => {
     adapter.checkOnce(ctx.app, routes);
     // A value that something else has set must not be taken for ours, least of all on a refusal.

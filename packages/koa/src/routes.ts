@@ -51,9 +51,9 @@ export function mark<M extends object>(what: readonly RouteMark[], middleware: M
  */
 export function routes(
   from: ApplicationView | RouterView,
-  options: RoutesOptions = {},
+  ...options: readonly [options?: RoutesOptions]
 ): readonly RouteReport[] {
-  return checkRoutes(isRouter(from) ? ofRouter(from, [], countRoutes()) : ofApplication(from), options);
+  return checkRoutes(isRouter(from) ? ofRouter(from, [], countRoutes()) : ofApplication(from), ...options);
 }
 
 function ofApplication({ middleware }: ApplicationView): readonly RouteReport[] {

@@ -5,19 +5,6 @@ const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as c
 /** What a timer can wait. */
 const MAX_MS = 2 ** 31 - 1;
 
-/** An object with no other members than the known ones. The empty path is the options themselves. */
-export function readObject(
-  value: unknown,
-  known: readonly string[],
-  path: string,
-): Readonly<Record<string, unknown>> {
-  if (!isObject(value)) throw new ConfigError(path || 'options', 'expected an object');
-  const unknown = Object.keys(value).find((name) => !known.includes(name));
-  if (unknown === undefined) return value;
-  const at = path === '' ? unknown : `${path}.${unknown}`;
-  throw new ConfigError(at, `unknown option; expected one of ${known.join(', ')}`);
-}
-
 /** A string that says something. */
 export function readText(value: unknown, path: string): string {
   if (typeof value === 'string' && value.trim() !== '') return value;
@@ -51,8 +38,4 @@ export function readDuration(value: unknown, fallbackMs: number, path: string): 
   const ms = Math.round(totalMs);
   if (ms < 1 || ms > MAX_MS) throw new ConfigError(path, 'expected from 1 ms to 24 days');
   return ms;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 // The checking of options: once, when the resolver is made. Asks no directory and no secret store.
 import { ConfigError, type SecretReference, type SecretStore } from '@latchkey/core';
-import { readBoolean, readCount, readDuration, readObject, readText } from './checks.ts';
+import { readObject } from '@latchkey/core/adapter';
+import { readBoolean, readCount, readDuration, readText } from './checks.ts';
 import { type DistinguishedName, parseDn } from './dn.ts';
 import { type Filter, readFilter } from './filters.ts';
 import type { LdapGroupsOptions } from './options.ts';
@@ -77,8 +78,9 @@ const KNOWN = [
  * Checks options. The result is a snapshot: later changes to the object have no effect.
  * @throws ConfigError
  */
-export function readOptions(options: LdapGroupsOptions): Settings {
-  readObject(options, KNOWN, '');
+export function readOptions(given: LdapGroupsOptions): Settings {
+  // Its own members only. What each of them is, is checked next.
+  const options = readObject(given, KNOWN, '') as unknown as LdapGroupsOptions;
   const { preset = 'openldap' } = options;
   if (!Object.hasOwn(PRESETS, preset)) {
     throw new ConfigError('preset', `expected 'openldap' or 'active-directory'`);

@@ -3,8 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { ConfigError } from '@latchkey/core';
-import { readSmallFile } from '@latchkey/core/adapter';
-import { readObject } from './checks.ts';
+import { readObject, readSmallFile } from '@latchkey/core/adapter';
 
 /** Options for `tls.connect`. */
 export type TlsSettings = Readonly<

@@ -19,7 +19,7 @@ export interface Access {
   /** True if a decorator asks for a token, or more. */
   readonly isAsking: boolean;
   readonly rules: CompiledRules | undefined;
-  readonly access: CompiledAccess | undefined;
+  readonly access: CompiledAccess;
   /** Both in one. */
   readonly whole: CompiledAccess;
 }
@@ -77,16 +77,13 @@ function resolve(type: Home, handler: object): Access {
   const near = [own, ...line.slice(0, Math.max(index, 0) + 1).map(noteOf)];
   const far = line.slice(Math.max(index, 0) + 1).map(noteOf);
   const rules = first([...near, ...far], 'rules');
-  const access = first(near, 'access') ?? closing(first(far, 'access'));
+  const access = first(near, 'access') ?? closing(first(far, 'access')) ?? NOTHING_ASKED;
   return Object.freeze({
     isPublic: first(near, 'isPublic') === true,
     isAsking: (first(near, 'isPublic') ?? first(far, 'isPublic')) === false,
     rules,
     access,
-    whole:
-      rules === undefined
-        ? (access ?? NOTHING_ASKED)
-        : accessWith(access ?? NOTHING_ASKED, { claims: rules }),
+    whole: rules === undefined ? access : accessWith(access, { claims: rules }),
   });
 }
 

@@ -1,7 +1,7 @@
 // The decorators. They note what a handler asks for, and see to it that the guard stands before it; the guard decides.
 import type { RouteAccess, Rules } from '@latchkey/core';
 import type { CompiledRules } from '@latchkey/core/adapter';
-import { compileAccess, compileRules } from '@latchkey/core/adapter';
+import { accessWith, argument, compileAccess, compileRules } from '@latchkey/core/adapter';
 import { applyDecorators, createParamDecorator, UseGuards } from '@nestjs/common';
 import { LatchkeyGuard, principalOf } from './guard.ts';
 import { type Note, note } from './notes.ts';
@@ -53,10 +53,12 @@ export function RequireClaims(rules: Rules | CompiledRules): ClassDecorator & Me
  * class NewsController {}
  * ```
  */
-export function Authenticate(access: RouteAccess = {}): ClassDecorator & MethodDecorator {
-  const { claims, ...asked } = access;
-  const rules = claims === undefined ? {} : { rules: compileRules(claims) };
-  return state({ isPublic: false, access: compileAccess(asked), ...rules });
+export function Authenticate(...access: readonly [access?: RouteAccess]): ClassDecorator & MethodDecorator {
+  const asked = compileAccess(argument(access, '@Authenticate', {}), '@Authenticate');
+  const { claims } = asked;
+  // The rules count as those of @RequireClaims.
+  const rules = claims === undefined ? {} : { rules: claims };
+  return state({ isPublic: false, access: accessWith(asked, { claims: undefined }), ...rules });
 }
 
 /**

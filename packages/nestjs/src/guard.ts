@@ -14,7 +14,7 @@ interface Attempt {
   readonly of: object;
   /** Not another application's: one may be mounted in the other, and trust other issuers. */
   readonly by: UpgradeAuthenticator<unknown>;
-  readonly access: CompiledAccess | undefined;
+  readonly access: CompiledAccess;
   readonly decision: Decision<unknown> | Promise<Decision<unknown>>;
   auth?: unknown;
   readonly before: Attempt | undefined;
@@ -79,7 +79,7 @@ export class LatchkeyGuard implements CanActivate {
     });
   }
 
-  #attempt(key: Attempted, request: FrameworkRequest, access: CompiledAccess | undefined): Attempt {
+  #attempt(key: Attempted, request: FrameworkRequest, access: CompiledAccess): Attempt {
     let attempt = latestOf(key, access);
     if (attempt?.by !== this.#authenticator) {
       const by = this.#authenticator;
@@ -113,17 +113,17 @@ export function principalOf(context: ExecutionContext): unknown {
   return call.type === 'ws' ? handshakes.get(call.key)?.auth : latestOf(call.key, access)?.auth;
 }
 
-function latestOf(key: Attempted, access: CompiledAccess | undefined): Attempt | undefined {
+function latestOf(key: Attempted, access: CompiledAccess): Attempt | undefined {
   let attempt = key[LATEST];
   while (attempt !== undefined && (attempt.of !== key || attempt.access !== access)) attempt = attempt.before;
   return attempt;
 }
 
 /** Whom a handshake let in, if what the handler says instead of the options does not keep them out. */
-function admit(client: object, access: CompiledAccess | undefined): Handshake {
+function admit(client: object, access: CompiledAccess): Handshake {
   const handshake = handshakes.get(client);
   if (handshake === undefined) throw missing('the handshake was not authenticated, or its token has expired');
-  const { mode, welcomes } = access ?? {};
+  const { mode, welcomes } = access;
   if (handshake.auth === undefined && mode === 'strict') throw missing('the handshake was anonymous');
   if (welcomes !== undefined && !principalsIn(handshake.auth).every(({ issuer }) => welcomes(issuer)))
     throw new AuthError('token_issuer_untrusted');

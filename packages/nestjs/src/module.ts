@@ -6,7 +6,7 @@ import type {
   DescriptorOptions,
 } from '@latchkey/core';
 import { ConfigError } from '@latchkey/core';
-import { toAuthenticator } from '@latchkey/core/adapter';
+import { argument, toAuthenticator } from '@latchkey/core/adapter';
 import type { DynamicModule, FactoryProvider, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import { Inject, Module, type ModuleMetadata, type Provider } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, ModulesContainer } from '@nestjs/core';
@@ -67,6 +67,7 @@ export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
 
   /** @throws ConfigError for wrong options, when the application is created */
   static forRoot(options: LatchkeyOptions): DynamicModule {
+    argument([options], 'LatchkeyModule', {});
     return moduleFor(options, { provide: OPTIONS, useValue: options });
   }
 

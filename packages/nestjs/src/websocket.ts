@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Principal, RouteAccess, UpgradeAuthenticator } from '@latchkey/core';
 import { authenticateUpgrade, ConfigError, whenExpired } from '@latchkey/core';
 import type { RequestParameters } from '@latchkey/core/adapter';
-import { compileAccess, isPrincipal } from '@latchkey/core/adapter';
+import { argument, compileAccess, isPrincipal } from '@latchkey/core/adapter';
 import { type INestApplicationContext, Logger, type WebSocketAdapter } from '@nestjs/common';
 import { LATCHKEY_AUTHENTICATOR } from './access.ts';
 
@@ -51,10 +51,10 @@ export const handshaking = new WeakSet<object>();
 export function authenticateWebSockets<A extends WebSocketAdapter>(
   app: INestApplicationContext,
   adapter: A,
-  access: RouteAccess = {},
+  ...access: readonly [access?: RouteAccess]
 ): A {
   const authenticator = app.get<UpgradeAuthenticator<unknown>>(LATCHKEY_AUTHENTICATOR);
-  const compiled = compileAccess(access);
+  const compiled = compileAccess(argument(access, 'access', {}));
   const decide = async (request: IncomingMessage, accept: (verified: true) => void) => {
     const upgrade = await authenticateUpgrade(authenticator, request, request.socket, compiled);
     // Otherwise the answer has been given.

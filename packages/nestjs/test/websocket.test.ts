@@ -84,10 +84,10 @@ const optionsFor = ({ issuer: name, jwksUrl, audience }: TestIssuer) =>
 async function start(
   platform: (typeof platforms)[number] = 'express',
   options: LatchkeyOptions = optionsFor(issuer),
-  overrides?: RouteAccess,
+  ...access: readonly [access?: RouteAccess]
 ): Promise<string> {
   app = await create({ imports: [LatchkeyModule.forRoot(options)], providers: [Gateway] }, platform);
-  app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app), overrides));
+  app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app), ...access));
   return (await listen(app)).replace('http', 'ws');
 }
 

@@ -18,7 +18,7 @@ async function start(options?: IssuerOptions): Promise<TestIssuer> {
 
 function trust(issuer: TestIssuer, tls?: { readonly ca: { readonly pem: string } }): Authenticator {
   const authenticator = createAuthenticator({
-    keySets: [{ issuer: issuer.issuer, useOidcDiscovery: true, allowHttp: true, tls }],
+    keySets: [{ issuer: issuer.issuer, useOidcDiscovery: true, allowHttp: true, ...(tls && { tls }) }],
     audience: issuer.audience,
   });
   closers.push(authenticator.close);

@@ -42,8 +42,12 @@ export function explain(context: Context): Command {
           ? await readToken(context, token)
           : await readRequest(context, options.request);
       const { authenticator, rules } = await openDecision(context, options);
+      const asked = rules === undefined ? ([] as const) : ([rules] as const);
       try {
-        const explanation = await context.output.waitFor('deciding', authenticator.explain(subject, rules));
+        const explanation = await context.output.waitFor(
+          'deciding',
+          authenticator.explain(subject, ...asked),
+        );
         context.output.result(options.output, () => format(explanation, context.output), explanation);
         if (!explanation.allowed) throw new Failure(explanation.status === 503 ? 3 : 1, '');
       } finally {

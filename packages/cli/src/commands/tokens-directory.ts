@@ -120,9 +120,9 @@ function settingsOf(context: Context, options: DirectoryOptions): AuthDirectoryO
   const [first, ...others] = audience ?? [];
   return {
     directory: context.pathOf(options.directory),
-    issuer,
-    audience: others.length === 0 ? first : audience,
-    systemSubject,
+    ...(issuer === undefined ? {} : { issuer }),
+    ...(first === undefined ? {} : { audience: [first, ...others] }),
+    ...(systemSubject === undefined ? {} : { systemSubject }),
   };
 }
 

@@ -80,7 +80,7 @@ export function load(
 /** What becomes of a token: 200, or the status of the refusal. */
 export async function decides(authenticator: Authenticator, token: string, name?: string): Promise<number> {
   try {
-    await authenticator.verify(token, name === undefined ? undefined : route(name));
+    await authenticator.verify(token, ...(name === undefined ? [] : [route(name)]));
     return 200;
   } catch (error) {
     if (!isAuthError(error)) throw error;

@@ -2,9 +2,9 @@
 // web's Request as core reads it, and a decision handed on. It decides nothing.
 
 import { keyedView, type RequestView } from '../credentials/request.ts';
-import { type CompiledAccess, compileAccess, type RouteAccess } from '../decision/access.ts';
+import { type CompiledAccess, compileAccess, NOTHING_ASKED, type RouteAccess } from '../decision/access.ts';
 import { type Authenticator, type AuthenticatorLimits, principalOf } from '../decision/authenticator.ts';
-import { type CombinedAuthenticator, checkCombinedAccess } from '../decision/combine.ts';
+import { type CombinedAuthenticator, checkCombinedAccess, isAuthenticator } from '../decision/combine.ts';
 import type { AuthenticatorOptions } from '../decision/options.ts';
 import type { Decision } from '../decision/pipeline.ts';
 import type { UpgradeAuthenticator } from '../decision/upgrade.ts';
@@ -12,6 +12,7 @@ import { createAuthenticator } from '../descriptor/create.ts';
 import type { DescriptorOptions } from '../descriptor/load.ts';
 import { type AuthError, asError } from '../errors.ts';
 import { isPromise } from '../values/promise.ts';
+import { argument } from '../values/readers.ts';
 import { authenticateMarks, type RouteMark } from './route-report.ts';
 
 /** What an application gives an adapter: options, a descriptor, or authenticators made before. */
@@ -35,10 +36,10 @@ export interface PreparedAuthentication {
  */
 export function prepareAuthentication(
   source: AuthenticationSource,
-  access: RouteAccess | CompiledAccess = {},
+  ...access: readonly [access?: RouteAccess | CompiledAccess]
 ): PreparedAuthentication {
+  const compiled = compileAccess(argument(access, 'access', NOTHING_ASKED));
   const authenticator = toAuthenticator(source);
-  const compiled = compileAccess(access);
   if (authenticator.kind === 'combined') checkCombinedAccess(compiled);
   return { authenticator, access: compiled, marks: authenticateMarks(authenticator, compiled) };
 }
@@ -52,10 +53,7 @@ export function toAuthenticator(
   source: AuthenticationSource,
   limits?: AuthenticatorLimits,
 ): Authenticator | CombinedAuthenticator {
-  // Not by `kind`: options may have a property of that name, by mistake.
-  return 'decide' in source && typeof source.decide === 'function'
-    ? source
-    : createAuthenticator(source as AuthenticatorOptions | DescriptorOptions, limits);
+  return isAuthenticator(source) ? source : createAuthenticator(source, limits);
 }
 
 /**
@@ -65,7 +63,7 @@ export function toAuthenticator(
 export function decide<T>(
   authenticator: UpgradeAuthenticator<T>,
   view: RequestView,
-  access: CompiledAccess | undefined,
+  access: CompiledAccess,
 ): Decision<T> | Promise<Decision<T>> {
   try {
     const decision = authenticator.decide(view, access);

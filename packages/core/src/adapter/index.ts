@@ -18,6 +18,7 @@ export type { OutgoingReply, SignedReply } from '../signing/reply-body.ts';
 export type { ResponseSigner } from '../signing/response.ts';
 export { createResponseSigner } from '../signing/response.ts';
 export { foldCase } from '../values/fold.ts';
+export { argument, optionIn, readObject } from '../values/readers.ts';
 export { readSmallFile } from '../values/small-file.ts';
 export type { AuthenticationSource, PreparedAuthentication, WebRequestExtras } from './decide.ts';
 export {

@@ -7,6 +7,7 @@ import type { Authenticator } from '../decision/authenticator.ts';
 import type { CombinedAuthenticator } from '../decision/combine.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
+import { argument, readBoolean, readObject } from '../values/readers.ts';
 
 /** What one handler, hook or decorator does. */
 export type RouteMark =
@@ -131,11 +132,13 @@ export function reportRoute(
   return { method, path, requirement, claims, from: decided?.from };
 }
 
-/** Gives the reports back. @throws ConfigError if the options ask for it and a route is undecided */
+/** Gives the reports back. @throws ConfigError for wrong options, and if the options ask for it and a route is undecided */
 export function checkRoutes(
   reports: readonly RouteReport[],
-  { failOnUndecided = false }: RoutesOptions,
+  ...options: readonly [options?: RoutesOptions]
 ): readonly RouteReport[] {
+  const given = readObject(argument(options, 'routes', {}), ['failOnUndecided'], 'routes');
+  const failOnUndecided = readBoolean(given.failOnUndecided, false, 'routes.failOnUndecided');
   const undecided = reports.filter(({ requirement }) => requirement === 'UNDECIDED');
   if (failOnUndecided && undecided.length > 0) {
     const names = undecided.map(({ method, path }) => `${method} ${path}`).join(', ');

@@ -2,6 +2,7 @@
 import { isScopeToken } from '../challenge.ts';
 import { ConfigError } from '../errors.ts';
 import type { JsonObject } from '../values/json.ts';
+import { readText } from '../values/readers.ts';
 import type { Holds, NormalRule } from './form.ts';
 import { NOTHING } from './forms.ts';
 import { checkOfRule, entriesOf, type RuleEntry } from './normalize.ts';
@@ -76,6 +77,7 @@ function made<R>(checks: readonly ClaimCheck[], name?: string): CompiledRules<R>
 /**
  * The rules that stand in the options' `routes`, under this name: for whatever takes rules. They are judged as the options of the
  * authenticator say whose principal it is, at that moment; a name that those do not have is a TypeError, and lets nobody pass.
+ * @throws ConfigError for a name that is not a text
  * @example
  * ```ts
  * // service.yaml has: routes: { admin: { claims: { roles: [admin] } } }
@@ -84,6 +86,7 @@ function made<R>(checks: readonly ClaimCheck[], name?: string): CompiledRules<R>
  * ```
  */
 export function route(name: string): CompiledRules {
+  readText(name, 'route');
   const holds: Holds = () => {
     throw new TypeError(`route ${name}: the rules of a route are for authorize to find`);
   };

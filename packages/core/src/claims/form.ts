@@ -20,9 +20,9 @@ export interface NormalRule {
   /** The literals that the rule names. Empty for forms without literals. */
   readonly names: readonly Literal[];
   /** A claim that is a string is split at this. */
-  readonly split?: string;
+  readonly split: string | undefined;
   /** An absent claim passes. */
-  readonly optional?: boolean;
+  readonly optional: boolean;
   /** What the form asks, without `split` and `optional`: `ruleText` gives the whole sentence. */
   readonly text: string;
   /** Makes the check of the form. @throws ConfigError for what cannot be compiled, such as a pattern */
@@ -59,16 +59,20 @@ interface Declaration<V> extends Omit<RuleForm, 'normalize'> {
   readonly implies?: (value: V, other: NormalRule) => boolean;
 }
 
+const NO_MODIFIERS: UncheckedOptions = Object.freeze(Object.create(null));
+
 /** Makes an entry of the table from what is declared of a form. */
 export function defineForm<V>({ read, holds, text, implies, ...form }: Declaration<V>): RuleForm {
   return {
     ...form,
-    normalize: (written, path, rule = {}) => {
+    normalize: (written, path, rule = NO_MODIFIERS) => {
       const value = read(written, path, rule);
       return {
         form: form.name,
         value,
         names: Array.isArray(value) ? value : [],
+        split: undefined,
+        optional: false,
         text: text(value),
         compile: () => holds(value, path),
         implies: (other) =>

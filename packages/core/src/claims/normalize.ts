@@ -1,7 +1,7 @@
 // From rules as they are written to normal rules, one by one: names, paths, rows, shorthands and modifiers.
 // `compile`, `explain` and `plan` all read rules here. What a form asks of a claim is in forms.ts.
 import { ConfigError } from '../errors.ts';
-import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
+import { isPlainObject, ownMembers, refuseUndefined, type UncheckedOptions } from '../values/readers.ts';
 import { type Holds, isLiteral, type NormalRule } from './form.ts';
 import { allOf, anyOf, FORMS, NOTHING, pattern, schemaRule } from './forms.ts';
 import { isRow, ruleOfRow } from './rows.ts';
@@ -34,8 +34,9 @@ export function entriesOf(rules: unknown, path: string): readonly RuleEntry[] {
     if (!isPlainObject(entry))
       throw new ConfigError(at, 'expected rules by claim name, a path with a rule, or a row');
     if (isRow(entry)) return [rowEntry(entry, at)];
-    if (Array.isArray(entry.path) && Object.keys(entry).length === 2 && 'rule' in entry)
-      return [pathEntry(entry.path, entry.rule, at)];
+    const { path: names, rule } = ownMembers(entry);
+    if (Array.isArray(names) && Object.keys(entry).length === 2 && Object.hasOwn(entry, 'rule'))
+      return [pathEntry(names, rule, at)];
     return entriesByName(entry, at);
   }).flat();
 }
@@ -68,7 +69,7 @@ function rowEntry(row: UncheckedOptions, path: string): RuleEntry {
     const rule = ruleOfRow(row, path);
     return rule === undefined ? NOTHING : normalizeRule(rule, `${path}.value`);
   };
-  return { place: [String(row.name)], kind: 'row', path, written: row, normalize };
+  return { place: [String(ownMembers(row).name)], kind: 'row', path, written: row, normalize };
 }
 
 /** Reads one rule. @throws ConfigError for what is not a rule */
@@ -90,11 +91,14 @@ function normalizeForm(rule: unknown, path: string): NormalRule {
   if (form === undefined)
     throw new ConfigError(`${path}.${name}`, `unknown rule; expected one of ${FORM_NAMES}`);
   for (const modifier of ['split', 'match'] as const) {
-    if (rule[modifier] !== undefined && !form.modifiers.includes(modifier))
+    if (!Object.hasOwn(rule, modifier)) continue;
+    refuseUndefined(rule[modifier], `${path}.${modifier}`);
+    if (!form.modifiers.includes(modifier))
       throw new ConfigError(`${path}.${modifier}`, `does not go with ${name}`);
   }
-  const normal = form.normalize(rule[name], `${path}.${name}`, rule);
-  const { split } = rule;
+  const written = ownMembers(rule);
+  const normal = form.normalize(written[name], `${path}.${name}`, written);
+  const { split } = written;
   if (split === undefined) return normal;
   if (typeof split !== 'string' || split === '') throw new ConfigError(`${path}.split`, 'expected a text');
   return { ...normal, split };

@@ -13,11 +13,14 @@ const MEMBERS: readonly string[] = ['name', 'required', 'validate', 'type', 'val
 
 /** True for a row: a name and one of the switches, or a name and nothing that is not of a row. */
 export function isRow(value: UncheckedOptions): boolean {
-  return 'name' in value && (hasSwitch(value) || Object.keys(value).every((name) => MEMBERS.includes(name)));
+  return (
+    Object.hasOwn(value, 'name') &&
+    (hasSwitch(value) || Object.keys(value).every((name) => MEMBERS.includes(name)))
+  );
 }
 
 function hasSwitch(row: UncheckedOptions): boolean {
-  return 'required' in row || 'validate' in row;
+  return Object.hasOwn(row, 'required') || Object.hasOwn(row, 'validate');
 }
 
 /**

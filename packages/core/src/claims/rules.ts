@@ -6,7 +6,7 @@ export type Literal = string | number | boolean;
 
 /** Reads a claim that is a text as a list, split at this. `scope`, `scp` and `permissions` are split at a space by themselves. */
 interface Split {
-  readonly split?: string | undefined;
+  readonly split?: string;
 }
 
 /** The claim is an array that has all of these. */
@@ -33,7 +33,7 @@ export interface ValuesRule<T extends Literal = Literal> extends Split {
 export interface PatternRule extends Split {
   readonly pattern: string | RegExp;
   /** `search`: some part of the string matches, unless the pattern is anchored. Default: the whole. */
-  readonly match?: 'search' | undefined;
+  readonly match?: 'search';
 }
 /** The claim is there, and not null. */
 export interface PresentRule {
@@ -84,12 +84,12 @@ export interface PathRule {
 /** A claim as API gateways configure it. `required`: it has to be there. `validate`: if it is there, it has to have the value. */
 export type ClaimRow = {
   readonly name: string;
-  readonly type?: ClaimRowType | undefined;
+  readonly type?: ClaimRowType;
 } & (
-  | { readonly required: boolean; readonly validate?: false | undefined; readonly value?: undefined }
-  | { readonly required?: undefined; readonly validate: false; readonly value?: undefined }
+  | { readonly required: boolean; readonly validate?: false; readonly value?: never }
+  | { readonly required?: never; readonly validate: false; readonly value?: never }
   | {
-      readonly required?: boolean | undefined;
+      readonly required?: boolean;
       readonly validate: true;
       readonly value: Literal | readonly Literal[];
     }

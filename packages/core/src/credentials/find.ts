@@ -33,11 +33,14 @@ interface CheckedCarrier {
   /** For people: `header Authorization`. */
   readonly place: string;
   readonly read: CarrierReader;
-  readonly check?: (token: string) => void;
-  readonly allowedOrigins?: ReadonlySet<string>;
-  readonly queryName?: string;
-  readonly isBody?: true;
+  readonly check: ((token: string) => void) | undefined;
+  readonly allowedOrigins: ReadonlySet<string> | undefined;
+  readonly queryName: string | undefined;
+  readonly isBody: boolean;
 }
+
+// Each member is there, so that none is looked up in a prototype.
+const PLAIN = { check: undefined, allowedOrigins: undefined, queryName: undefined, isBody: false } as const;
 
 /**
  * Checks `tokenFrom` and makes a finder.
@@ -51,13 +54,12 @@ export function readTokenFrom(value: unknown): TokenFinder {
   const [only, ...others] = carriers;
   const queryNames = carriers.flatMap(({ queryName }) => queryName ?? []);
   if (only?.check !== undefined && others.length === 0) {
-    const { place, read, check } = only;
+    const { read, check } = only;
     return {
       queryNames,
       readsBody: false,
       check,
-      find: (request, note) =>
-        note === undefined ? read(request) : find([{ place, read, check }], request, note),
+      find: (request, note) => (note === undefined ? read(request) : find([only], request, note)),
     };
   }
   const readsBody = carriers.some((carrier) => carrier.isBody === true);
@@ -107,10 +109,16 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
   if (header !== undefined) {
     const name = header.toLowerCase();
     const before = (scheme === undefined && name === 'authorization' ? 'Bearer' : scheme) ?? undefined;
-    return { place: `header ${header}`, read: headerReader(name, before), check: checkB64Token };
+    return { ...PLAIN, place: `header ${header}`, read: headerReader(name, before), check: checkB64Token };
   }
   if (cookie !== undefined)
-    return { place: `cookie ${cookie}`, read: cookieReader(cookie), allowedOrigins: new Set(allowedOrigins) };
-  if (query !== undefined) return { place: `query ${query}`, read: queryReader(query), queryName: query };
-  return { place: `body ${body}`, read: bodyReader(body ?? ''), isBody: true };
+    return {
+      ...PLAIN,
+      place: `cookie ${cookie}`,
+      read: cookieReader(cookie),
+      allowedOrigins: new Set(allowedOrigins),
+    };
+  if (query !== undefined)
+    return { ...PLAIN, place: `query ${query}`, read: queryReader(query), queryName: query };
+  return { ...PLAIN, place: `body ${body}`, read: bodyReader(body ?? ''), isBody: true };
 }

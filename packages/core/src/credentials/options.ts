@@ -18,14 +18,14 @@ import {
 export interface HeaderCarrier {
   readonly header: string;
   /** Before the token, compared without case. Default: `Bearer` in `Authorization`, and none in any other header. Null: none. */
-  readonly scheme?: string | null | undefined;
+  readonly scheme?: string | null;
 }
 
 /** A token in a cookie. Name it `__Host-…`, so that no other subdomain can plant one. */
 export interface CookieCarrier {
   readonly cookie: string;
   /** Origins, beside the service's own, whose pages may send unsafe requests: `https://app.example.com`. Default: none. */
-  readonly allowedOrigins?: readonly string[] | undefined;
+  readonly allowedOrigins?: readonly string[];
 }
 
 /** A token in the query. It ends up in logs, histories and referrers (RFC 9700 §4.3.2): the header is the place for it. */

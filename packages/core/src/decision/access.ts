@@ -25,10 +25,10 @@ export type AuthenticationMode = 'strict' | 'optional' | 'permissive';
 /** What a route asks for. What it leaves out, the options say. */
 export interface RouteAccess {
   /** What the principal must be: 403 if it is not. Even empty rules ask for a principal. */
-  readonly claims?: Rules | CompiledRules | undefined;
+  readonly claims?: Rules | CompiledRules;
   /** The issuers that are welcome here, in addition to having keys: 401 for all others. A token without `iss` is not. */
-  readonly issuers?: readonly IssuerRule[] | undefined;
-  readonly mode?: AuthenticationMode | undefined;
+  readonly issuers?: readonly IssuerRule[];
+  readonly mode?: AuthenticationMode;
 }
 
 /** A route's access, ready to be asked: made by `compileAccess`. */
@@ -43,9 +43,9 @@ export interface CompiledAccess {
 /** What a named route asks of a principal. An anonymous request is always refused there. */
 export interface NamedRoute {
   /** 403 for a principal that is something else. */
-  readonly claims?: Rules | undefined;
+  readonly claims?: Rules;
   /** The issuers that are welcome here, in addition to having keys: 401 for all others. A token without `iss` is not. */
-  readonly issuers?: readonly IssuerRule[] | undefined;
+  readonly issuers?: readonly IssuerRule[];
 }
 
 /** The named routes of an authenticator's options, ready to be asked. */
@@ -147,6 +147,9 @@ export const routes: Kind<NamedRoutes> = byName(
   ),
   'expected what is asked, by the name of a route',
 );
+
+/** What a route asks that says nothing. */
+export const NOTHING_ASKED: CompiledAccess = compileAccess({});
 
 function isCompiledAccess(value: RouteAccess | CompiledAccess): value is CompiledAccess {
   return typeof value === 'object' && value !== null && COMPILED in value && value[COMPILED] === value;

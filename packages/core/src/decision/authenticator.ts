@@ -11,7 +11,14 @@ import { createKeysets, type KeysetTaker } from '../keysets/create.ts';
 import type { KeysetReport } from '../keysets/keyset.ts';
 import { createRemoteEndpoint, type RemoteReport } from '../remote/endpoint.ts';
 import { isPromise } from '../values/promise.ts';
-import { type AuthenticationMode, type CompiledAccess, compileAccess, type RouteAccess } from './access.ts';
+import { argument, readObject } from '../values/readers.ts';
+import {
+  type AuthenticationMode,
+  type CompiledAccess,
+  compileAccess,
+  NOTHING_ASKED,
+  type RouteAccess,
+} from './access.ts';
 import type { Explanation } from './explain.ts';
 import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } from './options.ts';
 import { createPipeline, type Decision } from './pipeline.ts';
@@ -28,19 +35,25 @@ export interface Authenticator {
    * @returns the principal; undefined for an anonymous request, which `mode: 'strict'` refuses
    * @throws AuthError with every code; `scope_insufficient` and `claims_insufficient` only where `access` has `claims`
    */
-  authenticate(request: RequestView, access?: RouteAccess | CompiledAccess): Promise<Principal | undefined>;
+  authenticate(
+    request: RequestView,
+    ...access: readonly [access?: RouteAccess | CompiledAccess]
+  ): Promise<Principal | undefined>;
   /**
    * The same, for adapters: a refusal is a value, and the decision is synchronous when everything is at
    * hand. Never throws; rejects, with an Error, only with faults that are not refusals.
    */
-  decide(request: RequestView, access?: RouteAccess | CompiledAccess): Decision | Promise<Decision>;
+  decide(
+    request: RequestView,
+    ...access: readonly [access?: RouteAccess | CompiledAccess]
+  ): Decision | Promise<Decision>;
   /**
    * Verifies a token that did not come as the bearer token of a request, and authorizes it.
    * @throws AuthError with every `token_` code, `keyset_unavailable`, and those of `authorize`
    */
   verify<const R extends Rules = Record<never, never>>(
     token: string,
-    rules?: R | CompiledRules<R>,
+    ...rules: readonly [rules?: R | CompiledRules<R>]
   ): Promise<Principal<ClaimsOf<R>>>;
   /**
    * Tells an adapter how to take a token in the query out of the URL that handlers and loggers see. Call
@@ -53,7 +66,10 @@ export interface Authenticator {
    * rules, or with none. It is decided for this like for any request: keys may be fetched, and endpoints
    * asked. For people who run the service: never write it into a response.
    */
-  explain(subject: string | RequestView, rules?: Rules | CompiledRules | undefined): Promise<Explanation>;
+  explain(
+    subject: string | RequestView,
+    ...rules: readonly [rules?: Rules | CompiledRules]
+  ): Promise<Explanation>;
   /** Resolves when every keyset without `skipValidation` has keys. Rejects with the first that has none after one attempt. */
   ready(): Promise<void>;
   /** How each keyset fares, and what else is asked over the network. */
@@ -69,12 +85,10 @@ export interface AuthenticatorReport {
   readonly groups: readonly GroupSourceReport[];
 }
 
-const NOTHING_ASKED = compileAccess({});
-
 /** What a framework cannot do. */
 export interface AuthenticatorLimits {
   /** `never`: the body is read after authentication, so no token can be in it. */
-  readonly bodies?: 'never' | undefined;
+  readonly bodies?: 'never';
 }
 
 /** Checks options and makes an authenticator of them. Fetches nothing before `ready()` or the first token. @throws ConfigError */
@@ -96,9 +110,10 @@ export interface AuthenticatorMaking {
 /** Makes an authenticator of checked options. @throws ConfigError for a secret without a store */
 export function authenticatorOf(
   settings: AuthenticatorSettings,
-  { bodies }: AuthenticatorLimits = {},
+  limits: AuthenticatorLimits = {},
   making: AuthenticatorMaking = {},
 ): Authenticator {
+  const { bodies } = readObject(limits, ['bodies'], 'limits');
   if (bodies === 'never' && settings.tokens.readsBody)
     throw new ConfigError('tokenFrom', 'a body comes too late: it is read after authentication');
   const { keysets, index, system } = createKeysets(settings, making);
@@ -114,9 +129,12 @@ export function authenticatorOf(
     warn('LATCHKEY_UNSAFE', 'remote.unsafeIgnoreTokenClaims: tokens of other APIs may be accepted');
   const pipeline = createPipeline(settings, { keysets, index, system, remote, groups });
 
-  function decide(request: RequestView, access?: RouteAccess | CompiledAccess): Decision | Promise<Decision> {
+  function decide(
+    request: RequestView,
+    ...access: readonly [access?: RouteAccess | CompiledAccess]
+  ): Decision | Promise<Decision> {
     try {
-      return pipeline.decide(request, access === undefined ? NOTHING_ASKED : compileAccess(access));
+      return pipeline.decide(request, compileAccess(argument(access, 'access', NOTHING_ASKED)));
     } catch (fault) {
       return Promise.reject(asError(fault));
     }
@@ -126,9 +144,9 @@ export function authenticatorOf(
     kind: 'authenticator',
     mode: settings.mode,
     decide,
-    authenticate: async (request, access) => principalOf(await decide(request, access)),
-    async verify(token, rules) {
-      const compiled = rules === undefined ? undefined : compileRules(rules);
+    authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
+    async verify(token, ...rules) {
+      const compiled = compiledOf(rules);
       if (typeof token !== 'string') throw malformed(settings.realm);
       const decision = pipeline.decideOnToken(token, compiled);
       const principal = principalOf(isPromise(decision) ? await decision : decision);
@@ -136,8 +154,8 @@ export function authenticatorOf(
       return principal as Principal<never>;
     },
     conceal: (request) => concealQuery(request, settings.tokens.queryNames),
-    async explain(subject, rules) {
-      const compiled = rules === undefined ? undefined : compileRules(rules);
+    async explain(subject, ...rules) {
+      const compiled = compiledOf(rules);
       // Loaded when it is first called: a service that runs rarely does.
       const { explain } = await import('./explain.ts');
       return explain(subject, compiled, settings, pipeline);
@@ -162,6 +180,12 @@ export function principalOf<T>(decision: Decision<T>): T {
   // Exactly true: what a wrong authenticator gives must not be taken for a decision.
   if (decision.ok === true) return decision.principal;
   throw asError(decision.error);
+}
+
+/** The rules of a call, which may be left out. @throws ConfigError */
+function compiledOf(given: readonly [rules?: Rules | CompiledRules]): CompiledRules | undefined {
+  const rules = argument(given, 'claims', undefined);
+  return rules === undefined ? undefined : compileRules(rules);
 }
 
 function malformed(realm: string | undefined): AuthError {

@@ -6,7 +6,8 @@ import type { Concealment } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { AuthError, asError, ConfigError } from '../errors.ts';
 import { isPromise } from '../values/promise.ts';
-import { accessWith, type CompiledAccess, compileAccess, type RouteAccess } from './access.ts';
+import { argument, isPlainObject, readObject } from '../values/readers.ts';
+import { accessWith, type CompiledAccess, compileAccess, NOTHING_ASKED, type RouteAccess } from './access.ts';
 import { type Authenticator, principalOf } from './authenticator.ts';
 import type { Decision } from './pipeline.ts';
 import type { Principal } from './principal.ts';
@@ -27,9 +28,12 @@ export interface CombinedAuthenticator<T = unknown> {
    * @param access what the route says; its `mode` does not count, and `claims` belong to the sources
    * @throws AuthError
    */
-  authenticate(request: RequestView, access?: RouteAccess | CompiledAccess): Promise<T>;
+  authenticate(request: RequestView, ...access: readonly [access?: RouteAccess | CompiledAccess]): Promise<T>;
   /** See `Authenticator.decide`. */
-  decide(request: RequestView, access?: RouteAccess | CompiledAccess): Decision<T> | Promise<Decision<T>>;
+  decide(
+    request: RequestView,
+    ...access: readonly [access?: RouteAccess | CompiledAccess]
+  ): Decision<T> | Promise<Decision<T>>;
   /** See `Authenticator.conceal`. */
   conceal(request: RequestView): Concealment | undefined;
 }
@@ -101,16 +105,19 @@ function combine<T>(
   sources: { readonly [name: string]: TokenSource },
   join: (decisions: readonly NamedDecision[]) => Decision<T>,
 ): CombinedAuthenticator<T> {
-  const parts = Object.entries(sources).map(([name, source]) => ({ name, ...partOf(source) }));
+  const parts = Object.entries(sources).map(([name, source]) => ({
+    name,
+    ...partOf(source, `sources.${name}`),
+  }));
   if (parts.length === 0) throw new ConfigError('sources', 'expected at least one');
 
   function decide(
     request: RequestView,
-    access: RouteAccess | CompiledAccess = {},
+    ...access: readonly [access?: RouteAccess | CompiledAccess]
   ): Decision<T> | Promise<Decision<T>> {
     let compiled: CompiledAccess;
     try {
-      compiled = compileAccess(access);
+      compiled = compileAccess(argument(access, 'access', NOTHING_ASKED));
       checkCombinedAccess(compiled);
     } catch (fault) {
       return Promise.reject(asError(fault));
@@ -127,7 +134,7 @@ function combine<T>(
     kind: 'combined',
     mode: 'strict',
     decide,
-    authenticate: async (request, access) => principalOf(await decide(request, access)),
+    authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
     conceal: (request) =>
       concealAll(
         parts.map(({ authenticator }) => authenticator),
@@ -158,13 +165,24 @@ export function checkCombinedAccess({ claims }: CompiledAccess, path = 'access')
     throw new ConfigError(`${path}.claims`, 'give the rules to the sources: { from: authenticator, claims }');
 }
 
-function partOf(source: TokenSource): {
+function partOf(
+  source: unknown,
+  path: string,
+): {
   readonly authenticator: Authenticator | CombinedAuthenticator;
   readonly claims: CompiledRules | undefined;
 } {
-  return 'from' in source
-    ? { authenticator: source.from, claims: compileRules(source.claims) }
-    : { authenticator: source, claims: undefined };
+  if (isAuthenticator(source)) return { authenticator: source, claims: undefined };
+  const { from, claims } = readObject(source, ['from', 'claims'], path);
+  if (!isAuthenticator(from)) throw new ConfigError(`${path}.from`, 'expected an authenticator');
+  return { authenticator: from, claims: compileRules(claims as Rules, `${path}.claims`) };
+}
+
+/** True for an authenticator or a combination. Not by `kind`: options may have a member of that name, by mistake. */
+export function isAuthenticator(value: unknown): value is Authenticator | CombinedAuthenticator {
+  if (typeof value !== 'object' || value === null) return false;
+  const isThere = isPlainObject(value) ? Object.hasOwn(value, 'decide') : 'decide' in value;
+  return isThere && typeof Reflect.get(value, 'decide') === 'function';
 }
 
 interface Asked {

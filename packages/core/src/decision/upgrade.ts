@@ -17,7 +17,10 @@ import { contextOf, type Principal } from './principal.ts';
 
 /** What `authenticateUpgrade` asks: an authenticator, or several combined. */
 export interface UpgradeAuthenticator<T> extends Pick<CombinedAuthenticator<T>, 'conceal'> {
-  decide(request: RequestView, access?: RouteAccess | CompiledAccess): Decision<T> | Promise<Decision<T>>;
+  decide(
+    request: RequestView,
+    ...access: readonly [access?: RouteAccess | CompiledAccess]
+  ): Decision<T> | Promise<Decision<T>>;
 }
 
 /** An upgrade that may go on. */
@@ -44,14 +47,14 @@ export async function authenticateUpgrade<T>(
   authenticator: UpgradeAuthenticator<T>,
   request: RequestView & { url?: string | undefined; originalUrl?: string | undefined },
   socket: Duplex,
-  access?: RouteAccess | CompiledAccess,
+  ...access: readonly [access?: RouteAccess | CompiledAccess]
 ): Promise<AcceptedUpgrade<T> | undefined> {
   // A client that goes away meanwhile must not take the process with it.
   const ignore = () => {};
   socket.on('error', ignore);
   try {
     noteUpgrade(request);
-    const decision = authenticator.decide(request, access);
+    const decision = authenticator.decide(request, ...access);
     concealToken(authenticator, request, request, request.originalUrl);
     return Object.freeze({ auth: principalOf(await decision) });
   } catch (error) {

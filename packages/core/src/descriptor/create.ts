@@ -39,5 +39,5 @@ export function createAuthenticator(
 }
 
 function isDescribed(options: AuthenticatorOptions | DescriptorOptions): options is DescriptorOptions {
-  return isPlainObject(options) && 'descriptor' in options;
+  return isPlainObject(options) && Object.hasOwn(options, 'descriptor');
 }

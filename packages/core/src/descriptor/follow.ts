@@ -78,7 +78,8 @@ export function followDescriptor(
   const options = readDescriptorOptions(value);
   const { descriptor: file, directory } = options;
   // One after the other uses it: none of them closes it.
-  const kept = directory === undefined ? options : { ...options, directory: unclosed(directory) };
+  const kept =
+    directory === undefined ? options : readDescriptorOptions({ ...options, directory: unclosed(directory) });
   const path = resolve(file);
   const carrier = createCarrier();
   const stopping = new AbortController();
@@ -287,10 +288,10 @@ export function followDescriptor(
     get mode() {
       return current.authenticator.mode;
     },
-    authenticate: (request, access) => deciding.authenticate(request, access),
-    decide: (request, access) => deciding.decide(request, access),
-    verify: (token, rules) => deciding.verify(token, rules),
-    explain: (subject, rules) => deciding.explain(subject, rules),
+    authenticate: (request, ...access) => deciding.authenticate(request, ...access),
+    decide: (request, ...access) => deciding.decide(request, ...access),
+    verify: (token, ...rules) => deciding.verify(token, ...rules),
+    explain: (subject, ...rules) => deciding.explain(subject, ...rules),
     conceal: (request) => deciding.conceal(request),
     ready: () => current.authenticator.ready(),
     report: () => ({

@@ -2,7 +2,7 @@
 
 import { ConfigError } from '../errors.ts';
 import { own } from '../values/json.ts';
-import { isPlainObject } from '../values/readers.ts';
+import { isPlainObject, ownMembers } from '../values/readers.ts';
 
 const VARIABLE = /\$\{([A-Z_][A-Z0-9_]*)\}/g;
 
@@ -37,10 +37,10 @@ function replaceIn(
     return value.map((item, index) => replaceIn(item, environment, `${path}[${index}]`));
   if (!isPlainObject(value) || Object.values(value).some((member) => typeof member === 'function'))
     return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, member]) => [
-      name,
-      replaceIn(member, environment, path === '' ? name : `${path}.${name}`),
-    ]),
-  );
+  const replaced = Object.entries(value).map(([name, member]) => [
+    name,
+    replaceIn(member, environment, path === '' ? name : `${path}.${name}`),
+  ]);
+  // Without a prototype: only what is written is there.
+  return ownMembers(Object.fromEntries(replaced));
 }

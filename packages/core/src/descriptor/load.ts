@@ -9,7 +9,7 @@ import type { SecretStore } from '../secrets/store.ts';
 import { readSignedFields, readSignerOptions, type SignerOptions } from '../signing/options.ts';
 import type { SignResponseOptions } from '../signing/response.ts';
 import type { Clock } from '../values/clock.ts';
-import { isPlainObject, readObject, type UncheckedOptions } from '../values/readers.ts';
+import { isPlainObject, ownMembers, readObject, type UncheckedOptions } from '../values/readers.ts';
 import { readSmallFile } from '../values/small-file.ts';
 import { type DescriptorDocument, MAX_DESCRIPTOR_BYTES, parseDescriptor, placed } from './document.ts';
 import { interpolate } from './interpolate.ts';
@@ -19,16 +19,16 @@ export interface DescriptorOptions {
   /** The path of a YAML or JSON file. Its `service.jwt` is the options, in the same shape as in code. */
   readonly descriptor: string;
   /** Where the secrets are that it names. Default: the directory `secrets` beside it. */
-  readonly secrets?: SecretStore | undefined;
-  readonly externalSecrets?: SecretStore | undefined;
+  readonly secrets?: SecretStore;
+  readonly externalSecrets?: SecretStore;
   /** The `directory` of its `groups`, such as `createLdapGroups` of `@latchkey/ldap`. */
-  readonly directory?: GroupResolver | undefined;
+  readonly directory?: GroupResolver;
   /** The audience of this service, where the file says none. Where neither does, `aud` is not checked, and that warns. */
-  readonly audience?: string | readonly string[] | null | undefined;
+  readonly audience?: string | readonly string[] | null;
   /** What `${NAME}` stands for. Default `process.env`. */
-  readonly environment?: { readonly [name: string]: string | undefined } | undefined;
+  readonly environment?: { readonly [name: string]: string | undefined };
   /** For tests. Default: the system's. */
-  readonly clock?: Clock | undefined;
+  readonly clock?: Clock;
 }
 
 /** What a descriptor says. */
@@ -76,7 +76,8 @@ export function readDescriptorOptions(value: DescriptorOptions): DescriptorOptio
   const options = readObject(value, OPTION_NAMES, '');
   if (typeof options.descriptor !== 'string' || options.descriptor === '')
     throw new ConfigError('descriptor', 'expected the path of a file');
-  return value;
+  // Just checked, and without a prototype.
+  return options as unknown as DescriptorOptions;
 }
 
 /** A descriptor, and its options once they are checked. */
@@ -112,7 +113,8 @@ function load({ name, jwt, isBlank, end }: DescriptorDocument, beside: Descripto
   }
   if (isBlank('audience'))
     throw new ConfigError('audience', 'is blank; null says aloud that aud is not checked');
-  const { signing, ...written } = interpolate(jwt, beside.environment);
+  const { signing, ...others } = ownMembers(interpolate(jwt, beside.environment));
+  const written = ownMembers(others);
   const base = dirname(resolve(beside.descriptor));
   const secrets = beside.secrets ?? createDirectoryStore(join(base, 'secrets'));
   const stores = { secrets, ...given('externalSecrets', beside.externalSecrets) };
@@ -149,7 +151,8 @@ export function readSigning(
     if (Object.hasOwn(signing, option))
       throw new ConfigError(`signing.${option}`, 'is for code to give, beside descriptor');
   }
-  const { keysToSign, full, onMissing, ...source } = signing;
+  const { keysToSign, full, onMissing, ...others } = ownMembers(signing);
+  const source = ownMembers(others);
   const store =
     source.externalSecret !== undefined
       ? given('externalSecrets', stores.externalSecrets)

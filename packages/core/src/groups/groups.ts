@@ -9,7 +9,7 @@ import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import { weigh } from '../values/weigh.ts';
 import { createGroupEndpoint } from './endpoint.ts';
-import { type GroupSource, type GroupsSettings, type GroupTrust, isResolver } from './options.ts';
+import { type GroupSource, type GroupsSettings, isResolver, type TrustSettings } from './options.ts';
 import type { GroupResolver, GroupSubject } from './resolver.ts';
 
 /** How a source of groups fares. */
@@ -119,7 +119,7 @@ export function createGroups(settings: GroupsSettings): Groups {
     if (value === undefined) return undefined;
     if (!isListOfStrings(value))
       throw new AuthError('token_claims_invalid', { detail: 'the groups are no list of strings' });
-    const { only: named, prefix = '' } = trust === 'all' ? {} : trust;
+    const { only: named, prefix = '' } = trust === 'all' ? AS_IT_IS : trust;
     const only = named === undefined ? undefined : fold(named);
     const granted = fold(
       fold(value)
@@ -164,7 +164,9 @@ export function createGroups(settings: GroupsSettings): Groups {
   };
 }
 
-function trustIn(issuer: string | undefined, isSystem: boolean, { trust }: GroupsSettings): GroupTrust {
+const AS_IT_IS = { only: undefined, prefix: undefined } as const;
+
+function trustIn(issuer: string | undefined, isSystem: boolean, { trust }: GroupsSettings): TrustSettings {
   if (trust === undefined || isSystem) return 'all';
   return (issuer === undefined ? undefined : trust.get(issuer)) ?? 'none';
 }

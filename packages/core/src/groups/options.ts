@@ -34,41 +34,38 @@ import type { GroupResolver } from './resolver.ts';
 export type GroupSource = 'claim' | 'directory' | 'endpoint';
 
 /** Whose groups a token may say: all, none, or those of a list; and what is put before each. */
-export type GroupTrust =
-  | 'all'
-  | 'none'
-  | { readonly only?: readonly string[] | undefined; readonly prefix?: string | undefined };
+export type GroupTrust = 'all' | 'none' | { readonly only?: readonly string[]; readonly prefix?: string };
 
 /** Where a principal's groups come from. The first source that is defined for a subject says all of them; nothing is merged. */
 export interface GroupsOptions {
   /** The claim that lists them; with `nestedClaimDelimiter` it may be a path. Default `groups`. */
-  readonly claim?: string | undefined;
+  readonly claim?: string;
   /** Default `claim`, `directory`, `endpoint`, of those that are there. */
-  readonly order?: readonly GroupSource[] | undefined;
+  readonly order?: readonly GroupSource[];
   /**
    * Whose claim is believed, by issuer: a claim goes before a directory, so whoever signs tokens could say anything. Default: everybody's.
    * Given, an issuer that is not named has none. The claim of an issuer without trust is not looked at.
    */
-  readonly trust?: { readonly [issuer: string]: GroupTrust } | undefined;
+  readonly trust?: { readonly [issuer: string]: GroupTrust };
   /** Groups that no claim grants, but for a keyset that is `system`. Taken out of the claim; a directory may grant them. */
-  readonly reserved?: readonly string[] | undefined;
+  readonly reserved?: readonly string[];
   /** Such as `createLdapGroups` of `@latchkey/ldap`. */
-  readonly directory?: GroupResolver | undefined;
-  readonly endpoint?: GroupEndpointOptions | GroupResolver | undefined;
+  readonly directory?: GroupResolver;
+  readonly endpoint?: GroupEndpointOptions | GroupResolver;
   /**
    * What a subject is that a source does not know: `deny`, refused; `next`, the next source is asked, and if there is none it has no
    * groups; `none`, without groups. Default `deny`.
    */
-  readonly onUnknown?: 'deny' | 'next' | 'none' | undefined;
+  readonly onUnknown?: 'deny' | 'next' | 'none';
   /** How long looked-up groups are used again. Default 60s. */
-  readonly cacheFor?: Duration | undefined;
+  readonly cacheFor?: Duration;
   /** For one look-up in one source. Default 2s. */
-  readonly timeout?: Duration | undefined;
+  readonly timeout?: Duration;
   /**
    * `insensitive`: groups are in lower case here, whatever their source; write rules so. A letter and its other case are one, character for
    * character: `ß` is not `SS`, and a sign that only looks like a letter stays what it is. Default `sensitive`.
    */
-  readonly groupCase?: 'sensitive' | 'insensitive' | undefined;
+  readonly groupCase?: 'sensitive' | 'insensitive';
 }
 
 /** An endpoint that knows groups. */
@@ -79,13 +76,19 @@ export interface GroupEndpointOptions {
    */
   readonly url: string;
   /** A bearer token for the endpoint: an entry of a store. Default: none. */
-  readonly token?: { readonly name: string; readonly key: string; readonly secrets: SecretStore } | undefined;
+  readonly token?: { readonly name: string; readonly key: string; readonly secrets: SecretStore };
   /** For a whole call. Default 2s. */
-  readonly timeout?: Duration | undefined;
+  readonly timeout?: Duration;
   /** Permits plain HTTP to other machines. Default false. */
-  readonly allowHttp?: boolean | undefined;
-  readonly tls?: TlsOptions | undefined;
+  readonly allowHttp?: boolean;
+  readonly tls?: TlsOptions;
 }
+
+/** Whose groups count, checked. */
+export type TrustSettings =
+  | 'all'
+  | 'none'
+  | { readonly only: readonly string[] | undefined; readonly prefix: string | undefined };
 
 /** Groups, checked. */
 export interface GroupsSettings {
@@ -93,7 +96,7 @@ export interface GroupsSettings {
   readonly order: readonly GroupSource[];
   /** Those that look groups up. An endpoint is made into a resolver by `createGroups`. */
   readonly resolvers: ReadonlyMap<GroupSource, GroupResolver | GroupEndpointSettings>;
-  readonly trust: ReadonlyMap<string, GroupTrust> | undefined;
+  readonly trust: ReadonlyMap<string, TrustSettings> | undefined;
   readonly reserved: ReadonlySet<string>;
   readonly onUnknown: 'deny' | 'next' | 'none';
   readonly cacheForMs: number;
@@ -150,7 +153,7 @@ const trustOptions = object(
 );
 
 const wholeTrust = choice('all', 'none');
-const trust: Kind<GroupTrust> = {
+const trust: Kind<TrustSettings> = {
   read(value, path) {
     if (typeof value === 'string') return wholeTrust.read(value, path);
     const read = trustOptions.read(value, path);

@@ -21,12 +21,12 @@ export interface LegacyKeyOptions {
   /** Unique in the list. */
   readonly keyId: string;
   /** A token of this issuer is verified by its keys only. */
-  readonly issuer?: string | undefined;
+  readonly issuer?: string;
   readonly algorithm: AlgorithmName;
   /** Its entry `secret.key` (symmetric) or `public.key` (PEM). */
   readonly secret: { readonly name: string };
   /** See `SecretKeysetOptions`. Needs `issuer`. */
-  readonly unsafeLegacyAlgorithms?: readonly LegacyAlgorithmName[] | undefined;
+  readonly unsafeLegacyAlgorithms?: readonly LegacyAlgorithmName[];
 }
 
 /** One key of the list, checked. */

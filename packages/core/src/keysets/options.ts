@@ -44,39 +44,39 @@ interface KeysetCommon {
    * The algorithms that are accepted from this keyset. Narrows what each key says of itself; a key that says nothing takes
    * these. Default: the key's own `alg`, else those of its type without RSASSA-PSS; a symmetric key has to say, here or itself.
    */
-  readonly allowedAlgorithms?: readonly AlgorithmName[] | undefined;
+  readonly allowedAlgorithms?: readonly AlgorithmName[];
   /**
    * A token without a kid: `first` tries the first key that takes its algorithm, and only that; `try-all` tries up to four;
    * `refuse` refuses the token. Default `first`.
    */
-  readonly kidless?: 'first' | 'try-all' | 'refuse' | undefined;
+  readonly kidless?: 'first' | 'try-all' | 'refuse';
   /** A key also verifies the other hash sizes of its own algorithm, RS512 for RS256. For migrations. Default: exactly its own. */
-  readonly unsafeAlgorithmMatch?: 'family' | undefined;
+  readonly unsafeAlgorithmMatch?: 'family';
   /** Its keys are this system's own: its tokens may be of the `systemSubject`, and say reserved groups. Default false. */
-  readonly system?: boolean | undefined;
+  readonly system?: boolean;
 }
 
 /** What a keyset that is read from somewhere may say. */
 interface ReadKeysetCommon extends KeysetCommon {
   /** Upper bound of how long keys are used before they are read again; cache headers may shorten it, to 60 s at the least. Default 1h. */
-  readonly refreshInterval?: Duration | undefined;
+  readonly refreshInterval?: Duration;
   /** How long keys are used when their source fails, counted from their reading. Default 24h. */
-  readonly maxStale?: Duration | undefined;
+  readonly maxStale?: Duration;
   /** `ready()` does not wait for this keyset. For a source that cannot be reached yet. Default false. */
-  readonly skipValidation?: boolean | undefined;
+  readonly skipValidation?: boolean;
 }
 
 /** What a keyset that is fetched over HTTP may say. */
 interface FetchedKeysetCommon extends ReadKeysetCommon {
   /** Permits plain HTTP. For loopback and tests: anybody on the way can put in keys of his own. Says nothing of TLS. Default false. */
-  readonly allowHttp?: boolean | undefined;
-  readonly tls?: TlsOptions | undefined;
+  readonly allowHttp?: boolean;
+  readonly tls?: TlsOptions;
 }
 
 /** What a keyset whose keys are secret may say. */
 interface SecretKeysetCommon extends ReadKeysetCommon {
   /** Accepts tokens signed with these broken or unregistered algorithms, by keys that name both them and a kid. Needs `issuer`. Warns. */
-  readonly unsafeLegacyAlgorithms?: readonly LegacyAlgorithmName[] | undefined;
+  readonly unsafeLegacyAlgorithms?: readonly LegacyAlgorithmName[];
 }
 
 /** No other source beside this one. */
@@ -92,14 +92,14 @@ export interface DiscoveryKeysetOptions extends FetchedKeysetCommon, Only<'useOi
 /** Keys behind a URL. The token's own `jku` is ignored. */
 export interface JwksUrlKeysetOptions extends FetchedKeysetCommon, Only<'jwksUrl'> {
   /** Without an issuer the keyset is for tokens whose `iss` no other keyset names, and for those without one. */
-  readonly issuer?: string | undefined;
+  readonly issuer?: string;
   /** Must be https, unless `allowHttp`. */
   readonly jwksUrl: string;
 }
 
 /** Keys from where the token's `jku` says, on listed hosts only. */
 export interface JkuKeysetOptions extends FetchedKeysetCommon, Only<'jwksHosts'> {
-  readonly issuer?: string | undefined;
+  readonly issuer?: string;
   /**
    * `keys.example.com`, with a port if it is not 443, and with a path if keys may only be under it: `keys.example.com/tenants/`. The path is
    * compared after decoding; a query may be anything. Few new URLs are fetched at a time: 4 in ten seconds, and 4 that were asked for
@@ -107,31 +107,31 @@ export interface JkuKeysetOptions extends FetchedKeysetCommon, Only<'jwksHosts'>
    */
   readonly jwksHosts: readonly string[];
   /** Also asks listed hosts that are at private, loopback or link-local addresses. Default false. */
-  readonly unsafeAllowPrivateAddresses?: boolean | undefined;
+  readonly unsafeAllowPrivateAddresses?: boolean;
 }
 
 /** Keys in the option `secrets`' store: a JWK Set, which may hold private and symmetric keys. */
 export interface SecretKeysetOptions extends SecretKeysetCommon, Only<'secret'> {
-  readonly issuer?: string | undefined;
+  readonly issuer?: string;
   /** `key` is the entry in the secret. Default `jwks.json`. */
-  readonly secret: { readonly name: string; readonly key?: string | undefined };
+  readonly secret: { readonly name: string; readonly key?: string };
 }
 
 /** Keys in the option `externalSecrets`' store, such as a vault: a JWK Set, which may hold private and symmetric keys. */
 export interface ExternalSecretKeysetOptions extends SecretKeysetCommon, Only<'externalSecret'> {
-  readonly issuer?: string | undefined;
-  readonly externalSecret: { readonly name: string; readonly key?: string | undefined };
+  readonly issuer?: string;
+  readonly externalSecret: { readonly name: string; readonly key?: string };
 }
 
 /** Public keys that stand here, as a JWK Set. */
 export interface InlineKeysetOptions extends KeysetCommon, Only<'jwks'> {
-  readonly issuer?: string | undefined;
+  readonly issuer?: string;
   readonly jwks: JwkSet;
 }
 
 /** A primary public key and its backups, PEM. Up to ten; each is tried for any token, in this order. */
 export interface PublicKeysKeysetOptions extends ReadKeysetCommon, Only<'publicKeys'> {
-  readonly issuer?: string | undefined;
+  readonly issuer?: string;
   readonly publicKeys: readonly PublicKeyOptions[];
 }
 

@@ -19,14 +19,14 @@ import { pinning } from './pins.ts';
 /** How the connection to a keyset's source is secured, beyond the system's CAs. */
 export interface TlsOptions {
   /** The only CA certificates that are trusted, PEM. */
-  readonly ca?: { readonly file: string } | { readonly pem: string } | undefined;
+  readonly ca?: { readonly file: string } | { readonly pem: string };
   /**
    * Pins: SHA-256 of the public key (SubjectPublicKeyInfo, DER) of some certificate in the chain, base64 or base64url. The chain is
    * verified all the same, and a certificate that the server adds to it without a part in it does not count.
    */
-  readonly fingerprints?: readonly string[] | undefined;
+  readonly fingerprints?: readonly string[];
   /** The only cipher suites that are offered, by their IANA numbers: 4865 is TLS_AES_128_GCM_SHA256. */
-  readonly cipherSuites?: readonly number[] | undefined;
+  readonly cipherSuites?: readonly number[];
 }
 
 /** Options for `tls.connect`. */

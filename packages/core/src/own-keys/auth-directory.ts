@@ -14,6 +14,7 @@ import { createSigner } from '../signing/signer.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { parseToken } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
+import { argument, readObject } from '../values/readers.ts';
 import { codeOf } from '../values/system-error.ts';
 import { refuseForeign } from './ownership.ts';
 
@@ -31,15 +32,15 @@ type Files = Omit<AuthDirectory, 'made'>;
 /** How a directory and its tokens are made. */
 export interface AuthDirectoryOptions {
   /** Default `.auth` in the current directory. */
-  readonly directory?: string | undefined;
+  readonly directory?: string;
   /** The `iss` of tokens. Default: this machine's name. */
-  readonly issuer?: string | undefined;
+  readonly issuer?: string;
   /** The `aud` of tokens. Default: none. */
-  readonly audience?: string | readonly string[] | undefined;
+  readonly audience?: string | readonly string[];
   /** The `sub` of the system token. Default `okera`. */
-  readonly systemSubject?: string | undefined;
+  readonly systemSubject?: string;
   /** For `exp`. Default `Date`. */
-  readonly clock?: Clock | undefined;
+  readonly clock?: Clock;
 }
 
 /** A token that was made, and where it was saved. */
@@ -71,7 +72,10 @@ const MAX_TOKEN_BYTES = 16 * 1024;
  * const { publicKey, systemToken } = await openAuthDirectory({ directory: '/var/lib/me/.auth' });
  * ```
  */
-export async function openAuthDirectory(options: AuthDirectoryOptions = {}): Promise<AuthDirectory> {
+export async function openAuthDirectory(
+  ...given: readonly [options?: AuthDirectoryOptions]
+): Promise<AuthDirectory> {
+  const options = readDirectoryOptions(given);
   const path = pathOf(options);
   const files = filesIn(path);
   if (!(await exists(path)) && (await makeWhole(path, options)))
@@ -98,11 +102,12 @@ export async function openAuthDirectory(options: AuthDirectoryOptions = {}): Pro
  * ```
  */
 export async function initAuthDirectory(
-  options: AuthDirectoryOptions & { readonly force?: boolean | undefined } = {},
+  ...given: readonly [options?: AuthDirectoryOptions & { readonly force?: boolean }]
 ): Promise<AuthDirectory> {
+  const { force, ...options } = readDirectoryOptions(given);
   const files = filesIn(pathOf(options));
   if (!(await exists(files.privateKey))) return openAuthDirectory(options);
-  if (options.force !== true)
+  if (force !== true)
     throw new ConfigError('directory', 'has a key pair already; its tokens would be good no more');
   // Its files are all made anew: only the directory itself has to be this user's.
   await refuseForeign({ directory: dirname(files.privateKey), secret: [], open: [] });
@@ -123,8 +128,9 @@ export async function initAuthDirectory(
 export async function createUserToken(
   username: string,
   groups: readonly string[],
-  options: AuthDirectoryOptions = {},
+  ...given: readonly [options?: AuthDirectoryOptions]
 ): Promise<SavedToken> {
+  const options = readDirectoryOptions(given);
   const file = userTokenFile(username, options);
   if (!Array.isArray(groups) || !groups.every((group) => typeof group === 'string'))
     throw new ConfigError('groups', 'expected a list of names');
@@ -145,7 +151,8 @@ export async function createUserToken(
  * const file = userTokenFile('alice'); // <current directory>/.auth/…
  * ```
  */
-export function userTokenFile(username: string, options: AuthDirectoryOptions = {}): string {
+export function userTokenFile(username: string, ...given: readonly [options?: AuthDirectoryOptions]): string {
+  const options = readDirectoryOptions(given);
   if (username === (options.systemSubject ?? SYSTEM_SUBJECT) || username.toLowerCase() === 'system')
     throw new ConfigError('username', 'is the system; nobody else is called so');
   // One path segment, whatever it holds: a name of its own, and no hidden file.
@@ -221,9 +228,9 @@ async function sign({ privateKey }: Files, claims: object, options: AuthDirector
     jwks: { keys: [privateJwkFromPem(await readPem(privateKey))] },
     alg: AUTH_ALGORITHM,
     issuer: options.issuer ?? hostname(),
-    audience: options.audience,
+    ...(options.audience === undefined ? {} : { audience: options.audience }),
     expiresIn: `${LIFETIME_DAYS}d`,
-    clock: options.clock,
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
   return signer.sign({ ...claims });
 }
@@ -286,6 +293,14 @@ function filesIn(path: string): Files {
     publicKey: join(path, 'id_rsa.pub'),
     systemToken: join(path, 'system.token'),
   };
+}
+
+/** The options of a call, which may be left out. @throws ConfigError */
+function readDirectoryOptions(
+  given: readonly [options?: AuthDirectoryOptions & { readonly force?: boolean }],
+): AuthDirectoryOptions & { readonly force?: boolean } {
+  const names = ['directory', 'issuer', 'audience', 'systemSubject', 'clock', 'force'];
+  return readObject(argument(given, 'options', {}), names, '');
 }
 
 function pathOf({ directory = '.auth' }: AuthDirectoryOptions): string {

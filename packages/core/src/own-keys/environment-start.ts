@@ -12,10 +12,11 @@ import { readTextFile } from '../secrets/directory.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { Clock } from '../values/clock.ts';
 import { own } from '../values/json.ts';
-import { isPlainObject, readObject } from '../values/readers.ts';
+import { argument, isPlainObject, readObject } from '../values/readers.ts';
 import { codeOf } from '../values/system-error.ts';
 import {
   AUTH_ALGORITHM,
+  type AuthDirectoryOptions,
   isSignedBy,
   openAuthDirectory,
   SYSTEM_GROUP,
@@ -25,16 +26,16 @@ import {
 /** Where settings come from. */
 export interface EnvironmentStartOptions {
   /** A file of `KEY: value` lines; others' settings in it are not looked at. Default: the environment. */
-  readonly file?: string | undefined;
+  readonly file?: string;
   /** Default `process.env`. Not looked at where there is a file. */
-  readonly environment?: { readonly [name: string]: string | undefined } | undefined;
+  readonly environment?: { readonly [name: string]: string | undefined };
   /** Where keys are made, if any are. Default `.auth` in the current directory. */
-  readonly directory?: string | undefined;
+  readonly directory?: string;
   /** Who this service is. The settings have no word for it: default null, `aud` is not checked. */
-  readonly audience?: string | readonly string[] | null | undefined;
+  readonly audience?: string | readonly string[] | null;
   /** Default `okera`. */
-  readonly systemSubject?: string | undefined;
-  readonly clock?: Clock | undefined;
+  readonly systemSubject?: string;
+  readonly clock?: Clock;
 }
 
 /** What settings mean. */
@@ -57,6 +58,8 @@ const NAMES = [
 ] as const;
 type Values = { readonly [Name in (typeof NAMES)[number]]?: string };
 
+const OPTION_NAMES = ['file', 'environment', 'directory', 'audience', 'systemSubject', 'clock'];
+
 /**
  * Reads settings. With `ENABLE_JWT: true` alone, a key pair (RS512) and a system token are made, once, and used from then on; what was made
  * is named by a warning of Node's, in the log. A token needs a `sub`; the group `root` and the system's subject are for the system alone.
@@ -67,9 +70,11 @@ type Values = { readonly [Name in (typeof NAMES)[number]]?: string };
  * const authenticator = createAuthenticator(options);
  * ```
  */
-export async function loadEnvironmentStart(options: EnvironmentStartOptions = {}): Promise<EnvironmentStart> {
-  const { file, environment = process.env, directory, audience = null, systemSubject, clock } = options;
-  readObject(options, ['file', 'environment', 'directory', 'audience', 'systemSubject', 'clock'], '');
+export async function loadEnvironmentStart(
+  ...given: readonly [options?: EnvironmentStartOptions]
+): Promise<EnvironmentStart> {
+  const options: EnvironmentStartOptions = readObject(argument(given, 'options', {}), OPTION_NAMES, '');
+  const { file, environment = process.env, audience = null, systemSubject, clock } = options;
   const values = file === undefined ? pick(environment) : await readSettingsFile(file);
   const ownNames = [
     'JWT_PUBLIC_KEY',
@@ -79,7 +84,7 @@ export async function loadEnvironmentStart(options: EnvironmentStartOptions = {}
   ] as const;
   const hasOwn = ownNames.some((name) => values[name] !== undefined);
   refuseUnlessEnabled(values.ENABLE_JWT, hasOwn);
-  const made = hasOwn ? undefined : await openAuthDirectory({ directory, systemSubject, clock });
+  const made = hasOwn ? undefined : await openAuthDirectory(directoryOptionsOf(options));
   if (made !== undefined && made.made.length > 0)
     warn('LATCHKEY_GENERATED', `ENABLE_JWT alone: made ${made.made.join(', ')}`);
   const keys =
@@ -104,6 +109,15 @@ export async function loadEnvironmentStart(options: EnvironmentStartOptions = {}
     },
     systemToken,
     made: made?.made ?? [],
+  };
+}
+
+function directoryOptionsOf(options: EnvironmentStartOptions): AuthDirectoryOptions {
+  const { directory, systemSubject, clock } = options;
+  return {
+    ...(directory === undefined ? {} : { directory }),
+    ...(systemSubject === undefined ? {} : { systemSubject }),
+    ...(clock === undefined ? {} : { clock }),
   };
 }
 

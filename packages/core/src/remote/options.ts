@@ -26,33 +26,33 @@ interface RemoteCommon {
    * What becomes of a token that the endpoint refuses: `deny`, a 401; `next`, the keysets are asked, and a token that was revoked there
    * still passes here by its key (warns). Needed where there are keysets.
    */
-  readonly onReject?: 'next' | 'deny' | undefined;
+  readonly onReject?: 'next' | 'deny';
   /**
    * What becomes of a token that the endpoint says nothing of, since it is down, slow or odd: `deny`, a 503; `next`, the keysets are
    * asked, but for a token that the endpoint refused before in this process. Needed where there are keysets.
    */
-  readonly onError?: 'next' | 'deny' | undefined;
+  readonly onError?: 'next' | 'deny';
   /** For a whole call. Default 2s. */
-  readonly timeout?: Duration | undefined;
+  readonly timeout?: Duration;
   /** How long a good answer is used again, and never past the token's end. Default 0s: each token is asked about each time. */
-  readonly cacheFor?: Duration | undefined;
+  readonly cacheFor?: Duration;
   /** Whom the endpoint speaks for: an answer with another `iss` is no answer. Default: the answer says. */
-  readonly issuer?: string | undefined;
+  readonly issuer?: string;
   /** It may speak for the `systemSubject`, and say reserved groups. Default false: only a keyset's key makes somebody the system. */
-  readonly system?: boolean | undefined;
+  readonly system?: boolean;
   /**
    * The endpoint vouches for tokens of other APIs and issuers too (warns): the `aud` and `iss` of a token that is a JWT are not looked at.
    * Default false: where the token has them, they are judged as well as those of the answer.
    */
-  readonly unsafeIgnoreTokenClaims?: boolean | undefined;
+  readonly unsafeIgnoreTokenClaims?: boolean;
   /** Permits plain HTTP to other machines: tokens in clear on the wire. Default false. */
-  readonly allowHttp?: boolean | undefined;
-  readonly tls?: TlsOptions | undefined;
+  readonly allowHttp?: boolean;
+  readonly tls?: TlsOptions;
 }
 
 /** POST with the token as bearer; a 200 with a JSON object that has a string `sub` accepts it, and its members are the claims. */
 export interface SubjectRemoteOptions extends RemoteCommon {
-  readonly contract?: 'subject' | undefined;
+  readonly contract?: 'subject';
   readonly client?: never;
 }
 

@@ -1,5 +1,6 @@
 // Where key bytes come from: the interface that every secret store has, and the two that need nothing but this process.
 import { ConfigError } from '../errors.ts';
+import { argument, readObject } from '../values/readers.ts';
 
 /** Names one entry of one secret, as a Kubernetes secret has them: a name, and a key inside it. */
 export interface SecretReference {
@@ -118,10 +119,12 @@ export interface EnvironmentStoreOptions {
  * await secrets.read({ name: 'partner', key: 'jwks.json' }, AbortSignal.timeout(1000));
  * ```
  */
-export function createEnvironmentStore({
-  prefix = '',
-  environment = process.env,
-}: EnvironmentStoreOptions = {}): SecretStore {
+export function createEnvironmentStore(
+  ...options: readonly [options?: EnvironmentStoreOptions]
+): SecretStore {
+  const given = readObject(argument(options, 'options', {}), ['prefix', 'environment'], '');
+  // Just checked; what is left is the types'.
+  const { prefix = '', environment = process.env } = given as unknown as EnvironmentStoreOptions;
   return {
     description: 'environment',
     async read({ name, key }) {

@@ -62,10 +62,10 @@ export type CapabilityIssuerOptions = Without<SignerOptions, 'issuer' | 'audienc
 /** Whose signature a capability has: one source of keys. */
 export type CapabilityVerifierOptions = {
   readonly keySet: Without<KeysetOptions, 'issuer'>;
-  readonly secrets?: SecretStore | undefined;
-  readonly externalSecrets?: SecretStore | undefined;
-  readonly clockSkew?: Duration | undefined;
-  readonly clock?: Clock | undefined;
+  readonly secrets?: SecretStore;
+  readonly externalSecrets?: SecretStore;
+  readonly clockSkew?: Duration;
+  readonly clock?: Clock;
 };
 
 /** Claims that no relation is over: they say something else already, or are no claims of their own in JavaScript. */

@@ -16,21 +16,21 @@ import type { SignResponseOptions } from './response.ts';
 export interface KrakendSigner {
   readonly alg: string;
   readonly kid: string;
-  readonly jwk_url?: string | undefined;
-  readonly 'jwk-url'?: string | undefined;
-  readonly keys_to_sign?: readonly string[] | undefined;
-  readonly 'keys-to-sign'?: readonly string[] | undefined;
+  readonly jwk_url?: string;
+  readonly 'jwk-url'?: string;
+  readonly keys_to_sign?: readonly string[];
+  readonly 'keys-to-sign'?: readonly string[];
   /** As `full: true`: the JWS JSON Serialization, as text. */
-  readonly full?: boolean | undefined;
+  readonly full?: boolean;
   /** Permits plain HTTP for `jwk_url`, as `allowHttp` does. Does *not* turn the checks of certificates off, as KrakenD's does. */
-  readonly disable_jwk_security?: boolean | undefined;
+  readonly disable_jwk_security?: boolean;
   /** SHA-256 of public keys (SubjectPublicKeyInfo), base64. */
-  readonly jwk_fingerprints?: readonly string[] | undefined;
+  readonly jwk_fingerprints?: readonly string[];
   /** IANA numbers. 5 and 10, RC4 and 3DES, are refused: OpenSSL 3 does not have them. */
-  readonly cipher_suites?: readonly number[] | undefined;
+  readonly cipher_suites?: readonly number[];
   /** The path of a CA certificate, PEM. */
-  readonly jwk_local_ca?: string | undefined;
-  readonly typ?: string | undefined;
+  readonly jwk_local_ca?: string;
+  readonly typ?: string;
 }
 
 /** The signer's configuration by itself, in its namespace, in `extra_config`, or in the whole endpoint. */

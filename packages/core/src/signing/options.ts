@@ -44,40 +44,40 @@ export type SigningAlgorithm = Exclude<AlgorithmName, LegacyAlgorithmName>;
 
 interface SignerCommon {
   /** Needed where the keys do not say it themselves: RSA and symmetric keys without `alg`, and keys that are no JWK. */
-  readonly alg?: SigningAlgorithm | undefined;
+  readonly alg?: SigningAlgorithm;
   /**
    * The one key that signs. Default: of those that fit, the one whose `nbf` came last, as `rotate()` has it; else the first. A PEM or
    * symmetric key is called this; a PEM key without it by its thumbprint (RFC 7638).
    */
-  readonly kid?: string | undefined;
+  readonly kid?: string;
   /** Put into claims as `iss`; claims with another one are refused. */
-  readonly issuer?: string | undefined;
+  readonly issuer?: string;
   /** Put into claims as `aud` where they have none. */
-  readonly audience?: string | readonly string[] | undefined;
+  readonly audience?: string | readonly string[];
   /** Makes `exp` where claims have none and the call does not say. */
-  readonly expiresIn?: Duration | undefined;
+  readonly expiresIn?: Duration;
   /** Claims that live longer are refused. Default: `expiresIn`, or 366d without it. The end of a rotation is reckoned by it. */
-  readonly maxLifetime?: Duration | undefined;
+  readonly maxLifetime?: Duration;
   /** False signs claims that never expire. Default true. */
-  readonly requireExp?: boolean | undefined;
+  readonly requireExp?: boolean;
   /** The JOSE header's `typ`; null for none. Default `JWT`. */
-  readonly typ?: string | null | undefined;
+  readonly typ?: string | null;
   /** Longer tokens are not made: nobody would take them. Default 8192, what `createAuthenticator` takes. */
-  readonly maxTokenBytes?: number | undefined;
+  readonly maxTokenBytes?: number;
   /** For `iat`, `exp` and the turn of keys. Default `Date`. */
-  readonly clock?: Clock | undefined;
+  readonly clock?: Clock;
 }
 
 interface ReadSignerCommon extends SignerCommon {
   /** Upper bound between two looks at the source. Default a third of `publishAhead`, for a URL 1h. At least 60 s. */
-  readonly refreshInterval?: Duration | undefined;
+  readonly refreshInterval?: Duration;
   /** How long keys are used when their source fails. Default 24h. */
-  readonly maxStale?: Duration | undefined;
+  readonly maxStale?: Duration;
   /**
    * How long before it signs a key is published by `rotate()`. Verifiers are told to look again after a third of it, so that all have
    * the key when its first token comes. At least 10s, and 3m with a store that tells of no changes. Default 15m.
    */
-  readonly publishAhead?: Duration | undefined;
+  readonly publishAhead?: Duration;
 }
 
 type Only<Source extends SignerSourceName> = {
@@ -93,9 +93,9 @@ export type SecretFormat = 'jwks' | 'pem' | 'symmetric';
 interface SigningSecret {
   readonly name: string;
   /** Default `jwks.json`. */
-  readonly key?: string | undefined;
+  readonly key?: string;
   /** Default: `pem` for an entry called `private.key` or `*.pem`, `symmetric` for `secret.key`, `jwks` for all others. */
-  readonly format?: SecretFormat | undefined;
+  readonly format?: SecretFormat;
 }
 
 /** Keys in a secret. A JWK Set there can be rotated, if the store can be written. */
@@ -118,8 +118,8 @@ export interface JwkUrlSignerOptions extends Omit<ReadSignerCommon, 'publishAhea
   /** Needed: the set may hold keys that are not for this signer. */
   readonly kid: string;
   /** Permits plain HTTP: private keys in clear on the wire. In production only to loopback: see `LATCHKEY_ALLOW_HTTP_KEYS`. */
-  readonly allowHttp?: boolean | undefined;
-  readonly tls?: TlsOptions | undefined;
+  readonly allowHttp?: boolean;
+  readonly tls?: TlsOptions;
 }
 
 /** Keys that stand here: for tests, and for applications that get them in a way of their own. */
@@ -155,9 +155,9 @@ export interface SignedFields {
    * True writes a flattened JWS JSON Serialization (RFC 7515 §7.2.2) as text where a compact one would stand, as the gateway does;
    * `object` writes it as an object. Default false.
    */
-  readonly full?: boolean | 'object' | undefined;
+  readonly full?: boolean | 'object';
   /** What a reply without one of the members is: `skip`, fine; `error`, a 500. Default `skip`. */
-  readonly onMissing?: 'skip' | 'error' | undefined;
+  readonly onMissing?: 'skip' | 'error';
 }
 
 /** Where a signer's keys come from, checked. */

@@ -24,16 +24,16 @@ export interface ServiceTokenOptions {
    */
   readonly hosts: readonly string[];
   /** What the token's `sub` has to be; another token is never sent. Default: `sub` is not looked at. */
-  readonly subject?: string | undefined;
+  readonly subject?: string;
 }
 
 /** How calls to other services are made. */
 export interface ServiceFetchOptions {
   readonly tokens: readonly ServiceTokenOptions[];
   /** Sends tokens over plain HTTP too, to any mapped host. Default false: to loopback hosts alone. */
-  readonly allowHttp?: boolean | undefined;
+  readonly allowHttp?: boolean;
   /** The wall clock that a token's times are compared with, milliseconds since the epoch. Default `Date`. */
-  readonly clock?: Clock | undefined;
+  readonly clock?: Clock;
 }
 
 /** Makes calls that carry service tokens. */

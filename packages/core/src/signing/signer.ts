@@ -17,7 +17,7 @@ import { createSigningSource, type SigningKeys } from './source.ts';
 /** What one call says of its token. */
 export interface SignOptions {
   /** Makes `exp`. Default: the signer's. */
-  readonly expiresIn?: Duration | undefined;
+  readonly expiresIn?: Duration;
 }
 
 /** A public JWK Set, ready to be sent. */
@@ -53,7 +53,7 @@ export interface Signer {
    * @throws TypeError for claims that are not JSON, without `exp`, living longer than `maxLifetime`, or of another issuer
    * @throws Error if there is no key to sign with. Nothing of claims or keys is in either message
    */
-  sign(claims: ClaimsToSign, options?: SignOptions): Promise<string>;
+  sign(claims: ClaimsToSign, ...options: readonly [options?: SignOptions]): Promise<string>;
   /**
    * The public half of the keys, those that sign no more and those that do not sign yet included.
    * @throws AuthError `keyset_unavailable` if the source cannot be read
@@ -113,8 +113,8 @@ export function createSigner(options: SignerOptions): Signer {
   const rotation = createRotation(settings, greatestExps);
 
   return Object.freeze<Signer>({
-    async sign(claims, callOptions) {
-      const seconds = callOptions === undefined ? undefined : readCall(callOptions);
+    async sign(claims, ...options) {
+      const seconds = options.length === 0 ? undefined : readCall(options[0]);
       const nowMs = settings.clock.now();
       const { iss, exp, json } = completeClaims(claims, settings.claims, seconds, nowMs);
       const found = refreshed.current();
@@ -214,7 +214,7 @@ function sourceOf(settings: SignerSettings): ReturnType<typeof createSigningSour
   }
 }
 
-function readCall(options: SignOptions): number | undefined {
+function readCall(options: unknown): number | undefined {
   try {
     const { expiresIn } = readObject(options, ['expiresIn'], 'sign');
     return expiresIn === undefined ? undefined : readLifetime(expiresIn, 'sign.expiresIn');

@@ -2,6 +2,7 @@
 // sentence for the documentation. The tables of options are in the rooms that have them.
 import { ConfigError } from '../errors.ts';
 import { parseDuration } from './duration.ts';
+import { own } from './json.ts';
 import { type Judge, members, other, sized } from './judge.ts';
 import type { UncheckedOptions } from './readers.ts';
 import { isPlainObject, readBoolean, readChoice, readList, readObject, readText } from './readers.ts';
@@ -247,7 +248,10 @@ export function object<const T extends Table>(table: T, more: Schema = {}): Obje
 /** Reads each option of a table. Does not look for names that are not in it. @throws ConfigError */
 export function readTable<T extends Table>(table: T, options: UncheckedOptions, path: string): ReadBy<T> {
   const at = (name: string) => (path === '' ? name : `${path}.${name}`);
-  const read = Object.entries(table).map(([name, option]) => [name, option.read(options[name], at(name))]);
+  const read = Object.entries(table).map(([name, option]) => [
+    name,
+    option.read(own(options, name), at(name)),
+  ]);
   return Object.fromEntries(read) as ReadBy<T>;
 }
 
@@ -289,8 +293,8 @@ export function oneSourceOf<const S extends Table, const T extends Table>(
     table,
     sources: names,
     open(value, path) {
-      const given = typeof value === 'object' && value !== null ? (value as UncheckedOptions) : {};
-      const [source, ...more] = names.filter((name) => given[name] !== undefined);
+      const given = typeof value === 'object' && value !== null ? value : {};
+      const [source, ...more] = names.filter((name) => Object.hasOwn(given, name));
       if (source === undefined || more.length > 0)
         throw new ConfigError(
           path === '' ? 'signer' : path,

@@ -10,25 +10,86 @@ export type UncheckedOptions = Readonly<Record<string, unknown>>;
  */
 export function isPlainObject(value: unknown): value is UncheckedOptions {
   if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  // By its parent and not by identity: Object.prototype of another realm will do.
-  return prototype === null || (Object.getPrototypeOf(prototype) === null && !Array.isArray(value));
+  const prototype: object | null = Object.getPrototypeOf(value);
+  if (prototype === null) return true;
+  // By what it is and not by identity: Object.prototype of another realm will do.
+  return (
+    Object.getPrototypeOf(prototype) === null &&
+    Object.hasOwn(prototype, 'isPrototypeOf') &&
+    !Array.isArray(value)
+  );
 }
 
-/** An object with no other members than the known ones. `path` is empty for the top. */
+/**
+ * An object with no other members than the known ones, none of them undefined. `path` is empty for the top.
+ * @returns a copy of its own members, without a prototype: what something else puts on Object.prototype is
+ * never taken for an option
+ */
 export function readObject(value: unknown, known: readonly string[], path: string): UncheckedOptions {
   if (!isPlainObject(value)) throw new ConfigError(path === '' ? 'options' : path, 'expected an object');
-  for (const name of Object.keys(value)) {
-    if (known.includes(name)) continue;
+  const members = ownMembers(value);
+  for (const name of Object.keys(members)) {
+    const at = path === '' ? name : `${path}.${name}`;
+    if (known.includes(name)) {
+      refuseUndefined(members[name], at);
+      continue;
+    }
     const nearest = known.find((candidate) => candidate.toLowerCase() === name.toLowerCase());
     throw new ConfigError(
-      path === '' ? name : `${path}.${name}`,
+      at,
       nearest === undefined
         ? `unknown option; expected one of ${known.join(', ')}`
         : `unknown option; did you mean ${nearest}?`,
     );
   }
-  return value;
+  return members;
+}
+
+/** The members of an object itself, without those of its prototype, in an object that has no prototype. */
+export function ownMembers(value: UncheckedOptions): UncheckedOptions {
+  const members: Record<string, unknown> = Object.create(null);
+  for (const name of Object.getOwnPropertyNames(value)) members[name] = value[name];
+  return members;
+}
+
+/**
+ * One option out of an object that also holds members of others, such as `config` of a route.
+ * @returns undefined where it is not there
+ * @throws ConfigError where it is there and undefined, or where the object inherits it from another than
+ * Object.prototype, which has no options
+ */
+export function optionIn(holder: object, name: string, path: string): unknown {
+  if (Object.hasOwn(holder, name)) {
+    const value: unknown = Reflect.get(holder, name);
+    refuseUndefined(value, path);
+    return value;
+  }
+  if (name in holder && !isPlainObject(holder))
+    throw new ConfigError(path, 'expected an own member, got an inherited one; say it on the object itself');
+  return undefined;
+}
+
+/**
+ * Refuses undefined where a value was given. It comes from a misspelt name or a missing import, and an option
+ * that narrows would be off without a word.
+ * @throws ConfigError
+ */
+export function refuseUndefined(value: unknown, path: string): void {
+  if (value !== undefined) return;
+  throw new ConfigError(
+    path,
+    'expected a value, got undefined; look where it comes from, or leave the option out',
+  );
+}
+
+/**
+ * The argument that may be left out of a call: what is given, and the fallback only where nothing is.
+ * @throws ConfigError for undefined
+ */
+export function argument<T, F>(given: readonly [value?: T], path: string, fallback: F): T | F {
+  if (given.length === 0) return fallback;
+  refuseUndefined(given[0], path);
+  return given[0] as T;
 }
 
 /** A string that says something. */

@@ -2,11 +2,12 @@
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decide, prepareAuthentication, whenDecided } from '../../src/adapter/decide.ts';
-import type { RouteAccess } from '../../src/decision/access.ts';
+import { compileAccess, type RouteAccess } from '../../src/decision/access.ts';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { requireAll, requireAny } from '../../src/decision/combine.ts';
 import type { Principal } from '../../src/decision/principal.ts';
 import { ConfigError } from '../../src/errors.ts';
+import { given } from '../support/defined.ts';
 
 let issuer: TestIssuer;
 let authenticator: Authenticator;
@@ -35,13 +36,13 @@ function ask(request: ReturnType<typeof requestOf>, access?: RouteAccess) {
     return 'taken';
   };
   // A refusal may be there at once too; it is thrown then.
-  let given: Promise<string>;
+  let answer: Promise<string>;
   try {
-    given = Promise.resolve(whenDecided(authenticator.decide(request, access), take));
+    answer = Promise.resolve(whenDecided(authenticator.decide(request, ...given(access)), take));
   } catch (error) {
-    given = Promise.reject(error);
+    answer = Promise.reject(error);
   }
-  return { taken: [...taken], given };
+  return { taken: [...taken], given: answer };
 }
 
 describe('toAuthenticator', () => {
@@ -58,7 +59,7 @@ describe('decide', () => {
     const note = (reason: unknown) => unhandled.push(reason);
     process.on('unhandledRejection', note);
     const broken = { decide: () => Promise.reject(new Error('broken')), conceal: () => undefined };
-    void decide(broken, requestOf(''), undefined);
+    void decide(broken, requestOf(''), compileAccess({}));
     // Node reports a rejection that nothing handles after the microtasks of this turn.
     await new Promise((resolve) => setImmediate(resolve));
     process.off('unhandledRejection', note);
@@ -71,7 +72,7 @@ describe('decide', () => {
       const wrong = { decide: () => given as never, conceal: () => undefined };
       const taken: unknown[] = [];
       const ask = async () =>
-        whenDecided(await decide(wrong, requestOf(''), undefined), (auth) => taken.push(auth));
+        whenDecided(await decide(wrong, requestOf(''), compileAccess({})), (auth) => taken.push(auth));
       await expect(ask()).rejects.toThrow(Error);
       expect(taken).toEqual([]);
       const both = requireAll({ wrong: { ...authenticator, ...wrong } });
@@ -140,7 +141,7 @@ describe('whenDecided', () => {
       const good = () => authenticator.decide(requestOf(`Bearer ${token}`));
       const take = () => 'taken';
       const broken = { decide: fail, conceal: () => undefined };
-      await expect(decide(broken, requestOf(''), undefined)).rejects.toThrow(Error);
+      await expect(decide(broken, requestOf(''), compileAccess({}))).rejects.toThrow(Error);
       expect(() => whenDecided(good(), fail)).toThrow(Error);
       await expect(whenDecided(Promise.reject(thrown), take)).rejects.toThrow(Error);
       await expect(whenDecided(Promise.resolve(good()), fail)).rejects.toThrow(Error);

@@ -15,6 +15,7 @@ import { compileAccess } from '../../src/decision/access.ts';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { requireAll, requireAny } from '../../src/decision/combine.ts';
 import { ConfigError } from '../../src/errors.ts';
+import { defined } from '../support/defined.ts';
 
 type Name = 'strict' | 'optional' | 'permissive' | 'claims' | 'public';
 type From = PassedMark['from'];
@@ -224,7 +225,7 @@ describe('T-095, route report: authenticateMarks()', () => {
       createAuthenticator({
         keySets: [{ issuer: 'https://issuer.example', jwks: { keys: [publicJwk] } }],
         audience: null,
-        mode,
+        ...defined({ mode }),
       });
   });
 
@@ -233,7 +234,7 @@ describe('T-095, route report: authenticateMarks()', () => {
       [undefined, ...MODES].map((override) => [mode, override, override ?? mode ?? 'strict'] as const),
     ),
   )('T-095: an authenticator of mode %s, overridden by %s: %s', (mode, override, expected) => {
-    expect(authenticateMarks(create(mode), compileAccess({ mode: override }))).toEqual([
+    expect(authenticateMarks(create(mode), compileAccess(defined({ mode: override })))).toEqual([
       { kind: 'authenticate', mode: expected, by: expect.anything() },
     ]);
   });
@@ -248,7 +249,7 @@ describe('T-095, route report: authenticateMarks()', () => {
       requireAny({ a: create(mode), b: requireAll({ c: create(mode) }) }),
     ];
     for (const tree of trees) {
-      expect(authenticateMarks(tree, compileAccess({ mode: override }))).toEqual([
+      expect(authenticateMarks(tree, compileAccess(defined({ mode: override })))).toEqual([
         { ...MARKS.strict, by: tree },
       ]);
     }

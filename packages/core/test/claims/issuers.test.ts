@@ -7,6 +7,7 @@ import type { RouteAccess } from '../../src/decision/access.ts';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import { ConfigError } from '../../src/errors.ts';
+import { given } from '../support/defined.ts';
 import { outcome } from '../support/outcome.ts';
 
 const AUDIENCE = 'https://api.example.com';
@@ -33,11 +34,15 @@ const asked = (options: Partial<AuthenticatorOptions>, token: string, overrides?
   outcome(
     create(options).authenticate(
       { headers: { authorization: `Bearer ${token}` }, rawHeaders: ['Authorization', `Bearer ${token}`] },
-      overrides,
+      ...given(overrides),
     ),
   );
 
-type Row = readonly [rules: AuthenticatorOptions['issuers'], issuer: string | undefined, expected: boolean];
+type Row = readonly [
+  rules: NonNullable<AuthenticatorOptions['issuers']>,
+  issuer: string | undefined,
+  expected: boolean,
+];
 
 const TABLE: readonly Row[] = [
   [['https://a.example'], 'https://a.example', true],

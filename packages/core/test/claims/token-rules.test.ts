@@ -5,6 +5,7 @@ import type { Rules } from '../../src/claims/rules.ts';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import { AuthError, isAuthError } from '../../src/errors.ts';
+import { given } from '../support/defined.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const ISSUER = 'https://issuer.example';
@@ -32,7 +33,7 @@ async function verified(
   const all = { iss: ISSUER, aud: AUDIENCE, sub: 'alice', exp: NOW + 300, ...claims };
   const token = await mint(key, all, typ === undefined ? {} : { typ });
   try {
-    await authenticator.verify(token, rules);
+    await authenticator.verify(token, ...given(rules));
     return 'accepted';
   } catch (error) {
     if (!isAuthError(error)) throw error;

@@ -203,7 +203,7 @@ describe('T-056: what is no place', () => {
     ['null in the list', [null], 'tokenFrom[0]'],
     ['a hole', new Array(1), 'tokenFrom[0]'],
     ['no place', [{}], 'tokenFrom[0]'],
-    ['a place that is undefined', [{ cookie: undefined }], 'tokenFrom[0]'],
+    ['a place that is undefined', [{ cookie: undefined }], 'tokenFrom[0].cookie'],
     ['two places', [{ header: 'a', cookie: 'b' }], 'tokenFrom[0]'],
     ['query and body', [{ query: 'a', body: 'a' }], 'tokenFrom[0]'],
     ['an unknown member', [HEADER, { header: 'a', prefix: 'x' }], 'tokenFrom[1].prefix'],

@@ -13,6 +13,7 @@ import type { AuthenticationMode } from '../../src/decision/access.ts';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { requireAll, requireAny } from '../../src/decision/combine.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
+import { given } from '../support/defined.ts';
 
 const NOW = 1_700_000_000;
 const clock = createClock(NOW * 1000);
@@ -58,13 +59,16 @@ const request = (headers: Record<string, string>, params?: object) => ({
 });
 
 interface Tree {
-  authenticate(request: Parameters<Authenticator['authenticate']>[0], overrides?: object): Promise<unknown>;
+  authenticate(
+    request: Parameters<Authenticator['authenticate']>[0],
+    ...access: readonly [access?: object]
+  ): Promise<unknown>;
 }
 
 /** The subjects by name, or the code of the refusal. */
 async function outcome(tree: Tree, headers: Record<string, string>, overrides?: object): Promise<unknown> {
   try {
-    const found = await tree.authenticate(request(headers), overrides);
+    const found = await tree.authenticate(request(headers), ...given(overrides));
     return JSON.parse(
       JSON.stringify(found, (name, value) => (name !== '' && value?.claims ? value.subject : value)),
     );

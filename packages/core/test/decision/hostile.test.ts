@@ -91,7 +91,7 @@ describe.each<[title: string, cache: AuthenticatorOptions['cache']]>([
       const authenticator = createAuthenticator({
         keySets: [{ issuer: 'i', jwks: { keys: [key.publicJwk] } }],
         audience: AUDIENCE,
-        cache,
+        ...(cache === undefined ? {} : { cache }),
       });
       const claims = { iss: 'i', aud: AUDIENCE, sub: 'alice', exp: 4_000_000_000, roles: ['admin'] };
       const token = await mint(key, claims);

@@ -18,6 +18,7 @@ import { refusalOf } from '../../src/decision/pipeline.ts';
 import { createPrincipal, isPrincipal, type Principal } from '../../src/decision/principal.ts';
 import { authenticateUpgrade, type UpgradeAuthenticator, whenExpired } from '../../src/decision/upgrade.ts';
 import { AuthError } from '../../src/errors.ts';
+import { defined, given } from '../support/defined.ts';
 
 let issuer: TestIssuer;
 /** Its keys cannot be had. */
@@ -115,7 +116,7 @@ async function serve<T>(
   server.on('upgrade', async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     sockets.push(socket);
     const before = socket.listenerCount('error');
-    const deciding = authenticateUpgrade(authenticator, request, socket, overrides);
+    const deciding = authenticateUpgrade(authenticator, request, socket, ...given(overrides));
     const urlAtOnce = request.url;
     const [result] = await Promise.allSettled([deciding]);
     seen.push({ request, socket, urlAtOnce, listeners: [before, socket.listenerCount('error')], result });
@@ -326,11 +327,11 @@ describe('T-093: an upgrade with a good token', () => {
     ['mode optional, overridden by strict, anonymous', 'optional', { mode: 'strict' }, () => undefined, 401],
     ['an issuer that is not welcome here', 'strict', { issuers: ['https://x.example'] }, () => good, 401],
   ])('T-093: %s', async (_, mode, overrides, token, expected) => {
-    const authenticator = create({ mode });
+    const authenticator = create(defined({ mode }));
     const presented = token();
     const headers = presented === undefined ? {} : { authorization: `Bearer ${presented}` };
-    for (const given of [overrides, overrides && compileAccess(overrides)]) {
-      const { port } = await serve(authenticator, { overrides: given });
+    for (const access of [overrides, overrides && compileAccess(overrides)]) {
+      const { port } = await serve(authenticator, defined({ overrides: access }));
       expect(await dial(port, headers)).toBe(expected);
     }
   });

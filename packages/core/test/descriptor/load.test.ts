@@ -610,14 +610,18 @@ describe('the audience', () => {
     expect(warnings).toEqual([expect.stringMatching(/^service\.yaml: no audience/)]);
   });
 
-  it.each<[title: string, line: string, beside: DescriptorOptions['audience'], audience: unknown]>([
+  it.each<
+    [title: string, line: string, beside: DescriptorOptions['audience'] | undefined, audience: unknown]
+  >([
     ['beside it, where the file says none', '', 'orders', 'orders'],
     ['beside it as a list', '', ['a', 'b'], ['a', 'b']],
     ['beside it as null', '', null, null],
     ['of the file', 'audience: file', undefined, 'file'],
     ['of the file before that beside it', 'audience: file', 'orders', 'file'],
   ])('%s, and nothing warns', (_, line, audience, expected) => {
-    expect(written(block(KEYSET, line), { audience }).audience).toEqual(expected);
+    expect(written(block(KEYSET, line), audience === undefined ? {} : { audience }).audience).toEqual(
+      expected,
+    );
     expect(warnings).toEqual([]);
   });
 

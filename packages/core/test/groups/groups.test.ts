@@ -25,6 +25,7 @@ import {
   type Rules,
 } from '../../src/index.ts';
 import type { JsonValue } from '../../src/values/json.ts';
+import { defined } from '../support/defined.ts';
 import { listen } from '../support/servers.ts';
 
 const ISSUER = 'https://issuer.example';
@@ -56,8 +57,7 @@ function start(groups: GroupsOptions | undefined, nestedClaimDelimiter?: string)
       system: issuer === SYSTEM,
     })),
     audience: null,
-    groups,
-    nestedClaimDelimiter,
+    ...defined({ groups, nestedClaimDelimiter }),
   });
   opened.push(made);
   return made;
@@ -219,7 +219,7 @@ describe('S53: a subject that a source does not know', () => {
     ['next', ['from-endpoint']],
   ])('onUnknown %s', async (onUnknown, expected) => {
     const endpoint = source(['from-endpoint'], 'endpoint');
-    const authenticator = start({ directory: source(undefined), endpoint, onUnknown });
+    const authenticator = start({ directory: source(undefined), endpoint, ...defined({ onUnknown }) });
     expect(await groupsOf(authenticator)).toEqual(expected);
     expect(endpoint.resolve).toHaveBeenCalledTimes(onUnknown === 'next' ? 1 : 0);
   });
@@ -242,7 +242,7 @@ describe('S53: a subject that a source does not know', () => {
     'row 158: a token without sub is a subject that nobody knows, and nobody is asked: %s',
     async (onUnknown, expected) => {
       const directory = source(['root']);
-      const authenticator = start({ directory, onUnknown });
+      const authenticator = start({ directory, ...defined({ onUnknown }) });
       expect(await groupsOf(authenticator, { sub: undefined })).toEqual(expected);
       expect(await groupsOf(authenticator, { sub: '' })).toBe(INVALID);
       expect(await groupsOf(authenticator, { sub: ' ' })).toBe(INVALID);
@@ -660,7 +660,7 @@ describe('D17: whose claim is believed', () => {
     ['only and prefix', { [ISSUER]: { only: ['dev'], prefix: 'idp:' } }, ['idp:dev']],
     ['only others', { [ISSUER]: { only: ['idp:dev', 'de', 'DEV'] } }, []],
   ])('%s', async (_, trust, expected) => {
-    expect(await groupsOf(start({ trust }), { groups: ['admins', 'dev'] })).toEqual(expected);
+    expect(await groupsOf(start(defined({ trust })), { groups: ['admins', 'dev'] })).toEqual(expected);
   });
 
   it.each<[title: string, trust: NonNullable<GroupsOptions['trust']>]>([
@@ -672,7 +672,7 @@ describe('D17: whose claim is believed', () => {
   ])('an issuer without trust has none, and its claim is not looked at: %s', async (_, trust) => {
     const directory = source(['from-directory']);
     for (const groups of [['root'], 'root', 5, null]) {
-      expect(await groupsOf(start({ trust }), { groups })).toEqual([]);
+      expect(await groupsOf(start(defined({ trust })), { groups })).toEqual([]);
       expect(await groupsOf(start({ trust, directory }), { groups })).toEqual(['from-directory']);
     }
   });
@@ -711,7 +711,7 @@ describe('D16, D17: reserved groups', () => {
     const reserved = ['root', 'wheel'];
     const directory = source(['root', 'dev']);
     for (const trust of [undefined, { [ISSUER]: 'all', [PARTNER]: 'all' }] as const) {
-      const authenticator = start({ reserved, trust, directory });
+      const authenticator = start({ reserved, ...defined({ trust }), directory });
       expect(await groupsOf(authenticator, { groups: ['root', 'dev', 'wheel'] })).toEqual(['dev']);
       expect(await groupsOf(authenticator, { groups: ['root'] }, PARTNER)).toEqual([]);
       expect(await groupsOf(authenticator, { groups: ['root'] }, SYSTEM)).toEqual(['root']);

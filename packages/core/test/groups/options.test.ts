@@ -126,12 +126,13 @@ describe('groups', () => {
 });
 
 describe('D17: trust', () => {
-  it.each<[trust: object]>([[{}], [{ only: undefined }], [{ only: undefined, prefix: undefined }]])(
-    'is not given by saying nothing: %j',
-    (trust) => {
-      expect(complaint({ groups: { trust: { a: trust } } })).toBe('groups.trust.a');
-    },
-  );
+  it.each<[trust: object, path: string]>([
+    [{}, 'groups.trust.a'],
+    [{ only: undefined }, 'groups.trust.a.only'],
+    [{ only: ['dev'], prefix: undefined }, 'groups.trust.a.prefix'],
+  ])('is not given by saying nothing: %o', (trust, path) => {
+    expect(complaint({ groups: { trust: { a: trust } } })).toBe(path);
+  });
 });
 
 describe('claims.groups', () => {

@@ -13,6 +13,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
 import { readTls, type TlsOptions } from '../../src/net/tls.ts';
+import { defined } from '../support/defined.ts';
 import { listen } from '../support/servers.ts';
 
 const AUDIENCE = 'https://api.example.com';
@@ -121,7 +122,7 @@ function create(
   more: { readonly allowHttp?: boolean } = {},
 ): Authenticator {
   const authenticator = createAuthenticator({
-    keySets: [{ issuer: ISSUER, jwksUrl, tls, ...more }],
+    keySets: [{ issuer: ISSUER, jwksUrl, ...defined({ tls }), ...more }],
     audience: AUDIENCE,
   });
   authenticators.push(authenticator);

@@ -30,6 +30,7 @@ import {
   openAuthDirectory,
   userTokenFile,
 } from '../../src/own-keys/auth-directory.ts';
+import { defined } from '../support/defined.ts';
 
 const DAY_MS = 86_400_000;
 const NOW = 1_800_000_000_000;
@@ -484,7 +485,9 @@ describe('S55: initAuthDirectory', () => {
       const directory = await directoryWith(files);
       const before = await contents(directory);
       for (const force of [undefined, false]) {
-        const error = await initAuthDirectory({ directory, clock, force }).catch((thrown: unknown) => thrown);
+        const error = await initAuthDirectory({ directory, clock, ...defined({ force }) }).catch(
+          (thrown: unknown) => thrown,
+        );
         expect(error).toBeInstanceOf(ConfigError);
         expect(error).toMatchObject({ path: 'directory' });
       }

@@ -14,6 +14,7 @@ import {
   readRemote,
   type SubjectRemoteOptions,
 } from '../../src/remote/options.ts';
+import { defined } from '../support/defined.ts';
 
 const URL_OF_IT = 'https://login.example.com/validate';
 const CLIENT = { id: 'me', secret: { name: 'idp', key: 'secret' } };
@@ -62,7 +63,7 @@ describe('alone', () => {
   });
 
   it('no keyset and no endpoint is nobody', () => {
-    expect(remotePath(undefined)).toBe('keySets');
+    expect(remotePath(undefined)).toBe('remote');
   });
 });
 
@@ -168,7 +169,9 @@ describe('contract', () => {
   });
 
   it.each([undefined, 'subject'])('a client without introspection is a mistake: %s', (contract) => {
-    expect(remotePath({ url: URL_OF_IT, contract, client: CLIENT }, { secrets })).toBe('remote.client');
+    expect(remotePath({ url: URL_OF_IT, ...defined({ contract }), client: CLIENT }, { secrets })).toBe(
+      'remote.client',
+    );
   });
 
   it.each<[title: string, client: unknown, path: string]>([

@@ -572,7 +572,7 @@ describe('KD-17: the example with every option', () => {
     ['jwk_fingerprints[0]: ', { jwk_fingerprints: ['x'] }],
     ['jwk_local_ca: ', { jwk_local_ca: '/nowhere.pem' }],
     ['jwk-url: ', { 'jwk-url': 'http://your-backend/jwk.json' }],
-    ['jwk_url: ', { 'jwk-url': undefined, jwk_url: 'http://your-backend/jwk.json' }],
+    ['jwk-url: ', { 'jwk-url': undefined, jwk_url: 'http://your-backend/jwk.json' }],
     ['keys-to-sign[1]: ', { 'keys-to-sign': ['a', 5] }],
     ['alg: ', { alg: 'RS257' }],
     ['typ: ', { typ: 5 }],

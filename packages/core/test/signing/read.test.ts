@@ -46,7 +46,7 @@ describe('the source', () => {
     ['null', null],
     ['a text', 'secret'],
     ['only what stands beside', { secrets, alg: 'ES256' }],
-    ['one that is undefined', { secret: undefined, secrets }],
+    ['one that is inherited', Object.create({ jwks: { keys: [jwk] } })],
   ])('%s is a ConfigError', (_, options) => {
     expect(refusal(options)).toEqual({
       path: 'signer',
@@ -74,9 +74,7 @@ describe('the source', () => {
 
   it('row 165: an inline set that signs nothing is a ConfigError at once', () => {
     for (const jwks of [undefined, null, [], {}, { keys: {} }, 'hunter2', { keys: 'hunter2' }])
-      expect(pathOf({ jwks, ...(jwks === undefined ? { secrets } : {}) })).toBe(
-        jwks === undefined ? 'signer' : 'jwks',
-      );
+      expect(pathOf({ jwks })).toBe('jwks');
     expect(refusal({ jwks: { keys: [] } }).message).toBe('jwks: no key that signs');
     const { d: _, ...half } = jwk;
     expect(refusal({ jwks: { keys: [half] } }).message).toBe('jwks: no key that signs: not a private key');
@@ -231,14 +229,14 @@ describe('names', () => {
   });
 
   it('options that inherit, or are no object literal, are refused', () => {
-    expect(pathOf(Object.create({ jwks: { keys: [jwk] } }))).toBe('options');
+    expect(pathOf(Object.create({ alg: 'ES256' }, { jwks: { value: { keys: [jwk] } } }))).toBe('options');
     const instance = new (class Options {
       jwks = { keys: [jwk] };
     })();
     expect(pathOf(instance)).toBe('options');
-    // They have keys() of their own.
-    expect(pathOf(Object.assign(new Map(), { jwks: { keys: [jwk] } }))).toBe('signer');
-    expect(pathOf(Object.assign([], { jwks: { keys: [jwk] } }))).toBe('signer');
+    // They inherit keys(), which is no source.
+    expect(pathOf(Object.assign(new Map(), { jwks: { keys: [jwk] } }))).toBe('options');
+    expect(pathOf(Object.assign([], { jwks: { keys: [jwk] } }))).toBe('options');
   });
 
   it('every name is known somewhere', () => {
@@ -344,17 +342,13 @@ describe('defaults', () => {
       ).toMatchObject({ format: said });
   });
 
-  it('undefined is as good as absent', () => {
-    const names = signerOptionNames.filter((name) => readable(name));
-    const absent = Object.fromEntries(names.map((name) => [name, undefined]));
-    expect({ ...readSignerOptions({ ...absent, ...SECRET }), clock: 0 }).toEqual({
-      ...readSignerOptions(SECRET),
-      clock: 0,
-    });
+  it('undefined is refused', () => {
+    for (const name of signerOptionNames.filter((name) => readable(name)))
+      expect(pathOf({ ...SECRET, [name]: undefined })).toBe(name);
   });
 
-  it('another source is unknown even if it is undefined, as in keysets', () => {
-    expect(pathOf({ ...SECRET, jwks: undefined })).toBe('jwks');
+  it('another source is one too many even if it is undefined, as in keysets', () => {
+    expect(pathOf({ ...SECRET, jwks: undefined })).toBe('signer');
   });
 });
 

@@ -18,6 +18,7 @@ import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts'
 import type { SignerOptions } from '../../src/signing/options.ts';
 import { createSigner, type Signer } from '../../src/signing/signer.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { defined } from '../support/defined.ts';
 
 const START = 1_800_000_000;
 const SECOND = 1_000;
@@ -58,7 +59,7 @@ function pass(seconds: number): void {
 const now = (): number => clock.now() / SECOND;
 
 function signerOf(secrets: SecretStore, more: object = {}): Signer {
-  const signer = createSigner({
+  const options = {
     secret: { name: REFERENCE.name },
     secrets,
     issuer: ISSUER,
@@ -67,7 +68,8 @@ function signerOf(secrets: SecretStore, more: object = {}): Signer {
     alg: 'ES256',
     clock,
     ...more,
-  } as SignerOptions);
+  };
+  const signer = createSigner(defined(options) as SignerOptions);
   opened.push(signer);
   return signer;
 }

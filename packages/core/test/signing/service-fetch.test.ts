@@ -24,6 +24,7 @@ import {
   type ServiceFetchOptions,
   type ServiceTokenOptions,
 } from '../../src/signing/service-fetch.ts';
+import { defined } from '../support/defined.ts';
 
 /** How many watchers there are that nobody has stopped, and what the latest calls back. */
 const live = vi.hoisted(() => ({ watchers: 0, tell: () => {} }));
@@ -318,7 +319,7 @@ describe('plain HTTP', () => {
   const mapped = (port: string, allowHttp?: boolean) =>
     create({
       tokens: [{ file: at('token'), audience: FRIENDS, hosts: [`friends.internal:${port}`] }],
-      allowHttp,
+      ...defined({ allowHttp }),
     });
 
   it.each([undefined, false])(
@@ -403,7 +404,7 @@ describe('plain HTTP', () => {
     expect(server.arrived).toHaveLength(expected === 'refused' ? 0 : 2);
   });
 
-  it.each([undefined, true])('OK-2: not by a dispatcher with a proxy, allowHttp %s', async (allowHttp) => {
+  it.each([false, true])('OK-2: not by a dispatcher with a proxy, allowHttp %s', async (allowHttp) => {
     await put('token', FIRST);
     const [server, reading] = [await serve(), await proxy()];
     const before = getGlobalDispatcher();
@@ -1232,7 +1233,7 @@ describe('options', () => {
     [
       'no audience',
       'tokens[1].audience',
-      { tokens: [good, { ...good, audience: undefined }] },
+      { tokens: [good, { file: good.file, hosts: ['b.internal'] }] },
       'is required; null says',
     ],
     ['an empty audience', 'tokens[0].audience', { tokens: [{ ...good, audience: '' }] }],
@@ -1310,7 +1311,7 @@ describe('options', () => {
   it('OK-14: nothing is read while it is made, and the clock is that of the machine', async () => {
     await put('token', tokenOf({ exp: Math.floor(Date.now() / 1000) - 1 }));
     const calls = create({
-      clock: undefined,
+      clock: Date,
       tokens: [{ ...good, file: at('token') }],
     });
     expect(seen).toEqual([]);

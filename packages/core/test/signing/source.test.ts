@@ -27,6 +27,7 @@ import { createMemoryStore, type MemoryStore, type SecretStore } from '../../src
 import type { SignerOptions } from '../../src/signing/options.ts';
 import { createSigner, type Signer } from '../../src/signing/signer.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { defined } from '../support/defined.ts';
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -219,7 +220,7 @@ describe('a secret', () => {
     ['a JWK Set in an entry that looks like PEM', 'k.pem', 'jwks'],
   ])('%s', async (_, key, format) => {
     const set = setOf(privateJwk(rsa, { kid: 'a', alg: 'RS256' }), privateJwk(ec, { kid: 'b' }));
-    const options = { secret: { name: 's', key, format }, secrets: stored(key, set) };
+    const options = { secret: defined({ name: 's', key, format }), secrets: stored(key, set) };
     expect((await signedBy(signerOf(options), rsa.publicKey)).header.kid).toBe('a');
     expect((await signedBy(signerOf({ ...options, kid: 'b' }), ec.publicKey)).header.kid).toBe('b');
     expect((await signedBy(signerOf({ ...options, alg: 'ES256' }), ec.publicKey)).header.kid).toBe('b');
@@ -411,7 +412,9 @@ describe('a URL', () => {
     const server = await keyServer([wanted()], true);
     const options = { jwkUrl: server.jwksUrl, kid: 'sim2' };
     for (const tls of [undefined, { ca: { pem: stranger.cert } }])
-      expect(await trouble(signerOf({ ...options, tls }))).toMatch(/^signer: no usable keys from https:/);
+      expect(await trouble(signerOf({ ...options, ...defined({ tls }) }))).toMatch(
+        /^signer: no usable keys from https:/,
+      );
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     expect(await trouble(signerOf(options))).toMatch(/^signer: no usable keys/);
     // KD-11, settlement 44: permits http, and says nothing of TLS.

@@ -1,0 +1,409 @@
+// An option that is present and undefined comes from a misspelt name or a missing import. Each is refused where it
+// is read, by its path: an option that narrows or identifies would be off without a word.
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createIssuer, generateSigningKey } from '@latchkey/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { prepareAuthentication, toAuthenticator } from '../../src/adapter/decide.ts';
+import { checkRoutes } from '../../src/adapter/route-report.ts';
+import { compileRules } from '../../src/claims/compile.ts';
+import { authenticatorOf } from '../../src/decision/authenticator.ts';
+import { readOptions } from '../../src/decision/options.ts';
+import {
+  authorize,
+  createAuthenticator,
+  createDirectoryStore,
+  createEnvironmentStore,
+  createMemoryStore,
+  type DescriptorOptions,
+  loadDescriptor,
+  type RouteAccess,
+  requireAll,
+  requireAny,
+  route,
+} from '../../src/index.ts';
+import { initAuthDirectory, loadEnvironmentStart, openAuthDirectory } from '../../src/own-keys/index.ts';
+import {
+  createCapabilityIssuer,
+  createCapabilityVerifier,
+  createServiceFetch,
+  createSigner,
+  type SignOptions,
+} from '../../src/signing/index.ts';
+import { createResponseSigner } from '../../src/signing/response.ts';
+import { optionTables } from '../../src/tools/index.ts';
+
+const UNDEFINED = /expected a value, got undefined/;
+
+const secrets = createMemoryStore();
+const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+const { publicJwk, privateJwk } = await keys();
+const KEYSET = { issuer: 'i', jwks: { keys: [publicJwk] } };
+const GOOD = { keySets: [KEYSET], audience: null };
+const SIGNER = { jwks: { keys: [privateJwk] }, alg: 'ES256', expiresIn: '5m' } as const;
+const CAPABILITY = { typ: 'friend+jwt', issuer: 'i', audience: 'a', relation: { friendOf: 'sub' } };
+const URL_OF_KEYS = 'https://keys.example/jwks';
+const CLIENT = { id: 'me', secret: { name: 's', key: 'k' } };
+
+async function keys() {
+  const key = await generateSigningKey('ES256');
+  return {
+    publicJwk: key.publicJwk,
+    privateJwk: { ...key.privateKey.export({ format: 'jwk' }), alg: 'ES256' },
+  };
+}
+
+/** A place where options are read: what builds it, where it is, and options that are good there. */
+interface Place {
+  readonly build: (options: object) => unknown;
+  readonly at: string;
+  readonly bases: readonly object[];
+  readonly names?: readonly string[];
+}
+
+const inAuthenticator = (wrap: (options: object) => object) => (options: object) =>
+  createAuthenticator({ ...GOOD, secrets, externalSecrets: secrets, ...wrap(options) } as never);
+const keysetWith = (wrap: (options: object) => object) =>
+  inAuthenticator((options) => ({ keySets: [wrap(options)] }));
+
+const KEYSET_BASES = [
+  KEYSET,
+  { issuer: 'https://i.example', useOidcDiscovery: true },
+  { jwksUrl: URL_OF_KEYS },
+  { jwksHosts: ['keys.example'] },
+  { issuer: 'i', secret: { name: 's' } },
+  { issuer: 'i', externalSecret: { name: 's' } },
+  { publicKeys: [{ pem, algorithm: 'ES256' }] },
+];
+const SIGNER_BASES = [
+  SIGNER,
+  { secret: { name: 's' }, secrets, alg: 'ES256' },
+  { externalSecret: { name: 's' }, externalSecrets: secrets },
+  { jwkUrl: URL_OF_KEYS, kid: 'k' },
+  { keys: [{ keyId: 'k', algorithm: 'ES256', secret: { name: 's' } }], secrets },
+];
+
+/** The tables of the documentation, by their titles. */
+const TABLES: { readonly [title: string]: Place } = {
+  'An authenticator': { build: inAuthenticator((options) => options), at: '', bases: [GOOD] },
+  'A keyset: `keySets`': { build: keysetWith((keyset) => keyset), at: 'keySets[0].', bases: KEYSET_BASES },
+  'TLS: `tls`': {
+    build: keysetWith((tls) => ({ jwksUrl: URL_OF_KEYS, tls })),
+    at: 'keySets[0].tls.',
+    bases: [{}],
+  },
+  'Places of a token: `tokenFrom`': {
+    build: inAuthenticator((carrier) => ({ tokenFrom: [carrier] })),
+    at: 'tokenFrom[0].',
+    bases: [{ header: 'A' }, { cookie: 'a' }, { query: 'a' }, { body: 'a' }],
+  },
+  'Remote validation: `remote`': {
+    build: inAuthenticator((remote) => ({ remote })),
+    at: 'remote.',
+    bases: [{ url: URL_OF_KEYS, onReject: 'deny', onError: 'deny' }],
+  },
+  'Groups: `groups`': { build: inAuthenticator((groups) => ({ groups })), at: 'groups.', bases: [{}] },
+  'An endpoint of groups: `groups.endpoint`': {
+    build: inAuthenticator((endpoint) => ({ groups: { endpoint } })),
+    at: 'groups.endpoint.',
+    bases: [{ url: 'https://groups.example/{sub}' }],
+  },
+  'The token cache: `cache`': {
+    build: inAuthenticator((cache) => ({ cache })),
+    at: 'cache.',
+    bases: [{}],
+  },
+  'A named route: `routes`': {
+    build: inAuthenticator((admin) => ({ routes: { admin } })),
+    at: 'routes.admin.',
+    bases: [{ claims: {}, issuers: ['i'] }],
+  },
+  'Signing: `createSigner`, `signing`': {
+    build: (options) => createResponseSigner({ keysToSign: ['a'], ...options } as never),
+    at: '',
+    bases: SIGNER_BASES,
+  },
+};
+
+/** Names of options that are in no table of the documentation, checked by their types. */
+const namesOf = <T>(names: Record<keyof T, true>) => Object.keys(names);
+const OTHERS: { readonly [title: string]: Place & { readonly names: readonly string[] } } = {
+  'the access of a route': {
+    build: (access) => prepareAuthentication(createAuthenticator(GOOD), access),
+    at: 'access.',
+    bases: [{}],
+    names: namesOf<RouteAccess>({ claims: true, issuers: true, mode: true }),
+  },
+  'a key of the deprecated list': {
+    build: inAuthenticator((one) => ({ keys: [one] })),
+    at: 'keys[0].',
+    bases: [{ keyId: 'k', algorithm: 'RS256', secret: { name: 's' } }],
+    names: ['keyId', 'issuer', 'algorithm', 'secret', 'unsafeLegacyAlgorithms'],
+  },
+  'a public key': {
+    build: keysetWith((key) => ({ publicKeys: [key] })),
+    at: 'keySets[0].publicKeys[0].',
+    bases: [{ pem, algorithm: 'ES256' }],
+    names: ['pem', 'file', 'algorithm'],
+  },
+  'a secret of a keyset': {
+    build: keysetWith((secret) => ({ issuer: 'i', secret })),
+    at: 'keySets[0].secret.',
+    bases: [{ name: 's' }],
+    names: ['name', 'key'],
+  },
+  'a secret of a signer': {
+    build: (secret) => createSigner({ secret, secrets, alg: 'ES256' } as never),
+    at: 'secret.',
+    bases: [{ name: 's' }],
+    names: ['name', 'key', 'format'],
+  },
+  'a CA': {
+    build: keysetWith((ca) => ({ jwksUrl: URL_OF_KEYS, tls: { ca } })),
+    at: 'keySets[0].tls.ca.',
+    bases: [{}],
+    names: ['file', 'pem'],
+  },
+  'a client of an endpoint': {
+    build: inAuthenticator((client) => ({
+      remote: { url: URL_OF_KEYS, onReject: 'deny', onError: 'deny', contract: 'introspection', client },
+    })),
+    at: 'remote.client.',
+    bases: [CLIENT],
+    names: ['id', 'secret'],
+  },
+  'trust in groups': {
+    build: inAuthenticator((trust) => ({ groups: { trust: { i: trust } } })),
+    at: 'groups.trust.i.',
+    bases: [{ only: ['a'] }],
+    names: ['only', 'prefix'],
+  },
+  'a token of an endpoint of groups': {
+    build: inAuthenticator((token) => ({
+      groups: { endpoint: { url: 'https://groups.example/{sub}', token } },
+    })),
+    at: 'groups.endpoint.token.',
+    bases: [{ name: 's', key: 'k', secrets }],
+    names: ['name', 'key', 'secrets'],
+  },
+  'an issuer by pattern': {
+    build: inAuthenticator((issuer) => ({ issuers: [issuer] })),
+    at: 'issuers[0].',
+    bases: [{}],
+    names: ['pattern'],
+  },
+  'a rule': {
+    build: (rule) => compileRules({ dept: rule } as never),
+    at: 'claims.dept.',
+    bases: [{ pattern: 'a' }],
+    names: ['split', 'match'],
+  },
+  'a row': {
+    build: (row) => compileRules([row] as never),
+    at: 'claims[0].',
+    bases: [{ name: 'dept', required: true }],
+    names: ['name', 'required', 'validate', 'type', 'value'],
+  },
+  'what is beside a descriptor': {
+    build: (options) => loadDescriptor({ descriptor: descriptor(), ...options } as DescriptorOptions),
+    at: '',
+    bases: [{}],
+    names: namesOf<DescriptorOptions>({
+      descriptor: true,
+      secrets: true,
+      externalSecrets: true,
+      directory: true,
+      audience: true,
+      environment: true,
+      clock: true,
+    }),
+  },
+  'a service fetch': {
+    build: (options) => createServiceFetch(options as never),
+    at: '',
+    bases: [{ tokens: [{ file: 'f', audience: null, hosts: ['h'] }] }],
+    names: ['tokens', 'allowHttp', 'clock'],
+  },
+  'a token of a service fetch': {
+    build: (token) => createServiceFetch({ tokens: [token] } as never),
+    at: 'tokens[0].',
+    bases: [{ file: 'f', audience: null, hosts: ['h'] }],
+    names: ['file', 'audience', 'hosts', 'subject'],
+  },
+  'a capability': {
+    build: (capability) => createCapabilityIssuer(capability as never, SIGNER),
+    at: 'capability.',
+    bases: [CAPABILITY],
+    names: ['typ', 'issuer', 'audience', 'relation'],
+  },
+  'a verifier of capabilities': {
+    build: (options) => createCapabilityVerifier(CAPABILITY, options as never),
+    at: '',
+    bases: [{ keySet: { jwks: { keys: [publicJwk] } } }],
+    names: ['keySet', 'secrets', 'externalSecrets', 'clockSkew', 'clock'],
+  },
+  'an environment store': {
+    build: (options) => createEnvironmentStore(options),
+    at: '',
+    bases: [{}],
+    names: ['prefix', 'environment'],
+  },
+  'one of several sources': {
+    build: (source) => requireAll({ user: source as never }),
+    at: 'sources.user.',
+    bases: [{ from: createAuthenticator(GOOD), claims: {} }],
+    names: ['from', 'claims'],
+  },
+  'the route report': {
+    build: (options) => checkRoutes([], options),
+    at: 'routes.',
+    bases: [{}],
+    names: ['failOnUndecided'],
+  },
+  'the limits of a framework': {
+    build: (limits) => authenticatorOf(readOptions(GOOD), limits),
+    at: 'limits.',
+    bases: [{}],
+    names: ['bodies'],
+  },
+};
+
+function descriptor(): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'latchkey-')), 'service.json');
+  writeFileSync(file, JSON.stringify({ service: { jwt: { ...GOOD, audience: 'a' } } }));
+  return file;
+}
+
+/** What comes of an option that is undefined, with each of the good options around it. */
+function refusals(
+  { build, bases }: Place,
+  name: string,
+): readonly (readonly [path: string, message: string])[] {
+  return bases.map((base) => {
+    try {
+      build({ ...base, [name]: undefined });
+    } catch (error) {
+      const { path, message } = error as { readonly path: string; readonly message: string };
+      return [path, message];
+    }
+    throw new Error(`${name}: undefined was accepted beside ${Object.keys(base)}`);
+  });
+}
+
+const rows = optionTables().flatMap(({ title, rows }) =>
+  rows.map(({ name }) => [title, name, TABLES[title]] as const),
+);
+const others = Object.entries(OTHERS).flatMap(([title, place]) =>
+  place.names.map((name) => [title, name, place] as const),
+);
+
+describe('an option that is undefined', () => {
+  it('is tried in each table of options', () => {
+    expect(optionTables().map(({ title }) => title)).toEqual(Object.keys(TABLES));
+  });
+
+  it.each([...rows, ...others])('%s, %s: is a ConfigError that names it', (_, name, place) => {
+    if (place === undefined) throw new Error('not tried');
+    const found = refusals(place, name);
+    const named = found.filter(([path, message]) => path === `${place.at}${name}` && UNDEFINED.test(message));
+    // Beside some sources it is another one's, and unknown or one too many.
+    expect(named.length, String(found)).toBeGreaterThan(0);
+    expect(found.filter((one) => !named.includes(one) && !/unknown option|exactly one/.test(one[1]))).toEqual(
+      [],
+    );
+  });
+
+  it.each<[title: string, call: () => unknown]>([
+    ['options', () => createAuthenticator(undefined as never)],
+    ['options of an adapter', () => toAuthenticator(undefined as never)],
+    ['access', () => prepareAuthentication(createAuthenticator(GOOD), undefined as never)],
+    ['a descriptor', () => loadDescriptor(undefined as never)],
+    ['rules', () => compileRules(undefined as never)],
+    ['a rule', () => compileRules({ roles: undefined } as never)],
+    ['an optional rule', () => compileRules({ roles: { optional: undefined } } as never)],
+    ['rules of authorize', () => authorize(undefined, undefined as never)],
+    ['the name of a route', () => route(undefined as never)],
+    ['a source of requireAll', () => requireAll({ user: undefined as never })],
+    ['a source of requireAny', () => requireAny({ user: undefined as never })],
+    ['options of a signer', () => createSigner(undefined as never)],
+    ['options of a store', () => createEnvironmentStore(undefined as never)],
+    ['options of the route report', () => checkRoutes([], undefined as never)],
+  ])('%s: undefined is a ConfigError', (_, call) => {
+    expect(call).toThrow(expect.objectContaining({ name: 'ConfigError' }));
+  });
+
+  it('the directory of a store: undefined is refused', () => {
+    expect(() => createDirectoryStore(undefined as never)).toThrow();
+  });
+
+  it.each<[title: string, call: () => Promise<unknown>]>([
+    ['the directory of own keys', () => openAuthDirectory({ directory: undefined } as never)],
+    ['the options of own keys', () => openAuthDirectory(undefined as never)],
+    ['the audience of own keys', () => initAuthDirectory({ audience: undefined } as never)],
+    ['the environment of own keys', () => loadEnvironmentStart({ environment: undefined } as never)],
+    ['the options of the start by environment', () => loadEnvironmentStart(undefined as never)],
+  ])('%s: undefined is a ConfigError', async (_, call) => {
+    await expect(call()).rejects.toMatchObject({
+      name: 'ConfigError',
+      message: expect.stringMatching(UNDEFINED),
+    });
+  });
+});
+
+describe('an argument that is undefined', () => {
+  let issuer: Awaited<ReturnType<typeof createIssuer>>;
+  let token: string;
+  let authenticator: ReturnType<typeof createAuthenticator>;
+  beforeAll(async () => {
+    issuer = await createIssuer();
+    token = await issuer.mint({ sub: 'alice' });
+    const { issuer: name, jwksUrl, audience } = issuer;
+    authenticator = createAuthenticator({ keySets: [{ issuer: name, jwksUrl, allowHttp: true }], audience });
+  });
+  afterAll(() => Promise.all([authenticator.close(), issuer.close()]));
+
+  const request = () => ({ headers: { authorization: `Bearer ${token}` } });
+
+  it.each<[title: string, call: () => unknown]>([
+    ['rules of verify', () => authenticator.verify(token, undefined as never)],
+    ['rules of explain', () => authenticator.explain(token, undefined as never)],
+    ['access of authenticate', () => authenticator.authenticate(request(), undefined as never)],
+    ['claims in the access', () => authenticator.authenticate(request(), { claims: undefined } as never)],
+    ['access of decide', () => authenticator.decide(request(), undefined as never)],
+    [
+      'access of a combination',
+      () => requireAll({ user: authenticator }).authenticate(request(), undefined as never),
+    ],
+    [
+      'access of a decision of a combination',
+      () => requireAny({ user: authenticator }).decide(request(), undefined as never),
+    ],
+  ])('%s: is a ConfigError, and nobody passes', async (_, call) => {
+    await expect(call()).rejects.toMatchObject({
+      name: 'ConfigError',
+      message: expect.stringMatching(UNDEFINED),
+    });
+  });
+
+  it('null is no access either', async () => {
+    await expect(authenticator.authenticate(request(), null as never)).rejects.toThrow('expected an object');
+    await expect(authenticator.verify(token, null as never)).rejects.toThrow('expected rules');
+  });
+
+  it('left out, all of them are as before', async () => {
+    await expect(authenticator.verify(token)).resolves.toMatchObject({ subject: 'alice' });
+    await expect(authenticator.authenticate(request())).resolves.toMatchObject({ subject: 'alice' });
+    await expect(authenticator.explain(token)).resolves.toMatchObject({ allowed: true });
+  });
+
+  it('options of a signature: undefined is refused', async () => {
+    const signer = createSigner(SIGNER as never);
+    await expect(signer.sign({ sub: 'alice' }, undefined as never)).rejects.toThrow(TypeError);
+    const options = { expiresIn: undefined } as unknown as SignOptions;
+    await expect(signer.sign({ sub: 'alice' }, options)).rejects.toThrow(UNDEFINED);
+    await signer.close();
+  });
+});
