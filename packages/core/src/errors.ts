@@ -164,6 +164,15 @@ export interface AuthErrorContext {
   readonly retryAfterSeconds?: number | undefined;
 }
 
+// Each member is there, so that none is looked up in a prototype.
+const NO_CONTEXT: AuthErrorContext = Object.freeze({
+  detail: undefined,
+  cause: undefined,
+  realm: undefined,
+  scope: undefined,
+  retryAfterSeconds: undefined,
+});
+
 const BRAND: unique symbol = Symbol.for('@latchkey/AuthError') as never;
 
 /**
@@ -183,7 +192,8 @@ export class AuthError extends Error {
   readonly detail: string | undefined;
   readonly #context: AuthErrorContext;
 
-  constructor(code: AuthErrorCode, context: AuthErrorContext = {}) {
+  constructor(code: AuthErrorCode, given: AuthErrorContext = NO_CONTEXT) {
+    const context = { ...NO_CONTEXT, ...given };
     const refusal: Refusal = REFUSALS[code];
     // A refusal is an answer and not a fault: a stack would cost more than the check, and development error pages print it.
     const limit = Error.stackTraceLimit;

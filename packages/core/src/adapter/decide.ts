@@ -127,7 +127,10 @@ export function requestViewOf(
 ): RequestView {
   const { host, pathname, search } = new URL(request.url);
   const headers = { host, ...Object.fromEntries(request.headers) };
-  return keyedView({ method: request.method, url: `${pathname}${search}`, headers, params }, key);
+  const url = `${pathname}${search}`;
+  // Each member is there, so that none is looked up in a prototype.
+  const view = { method: request.method, url, headers, rawHeaders: undefined, body: undefined, params };
+  return keyedView(view, key);
 }
 
 /** A refusal as a web-standard `Response`: its status, its headers, and `{ code, status, message }` as JSON. */

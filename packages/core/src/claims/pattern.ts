@@ -79,9 +79,12 @@ function compile(source: string, flags: number, path: string): re2js.RE2JS {
   }
 }
 
+let engine: typeof re2js | undefined;
+
 /** With the first pattern, and at once: most services have none, and would wait for it when they start. */
 function loadEngine(): typeof re2js {
-  return createRequire(import.meta.url)('re2js');
+  engine ??= createRequire(import.meta.url)('re2js') as typeof re2js;
+  return engine;
 }
 
 function isAscii(text: string): boolean {

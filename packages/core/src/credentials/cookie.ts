@@ -1,7 +1,7 @@
 // A token in a cookie. Browsers send cookies unasked, so an unsafe method has to come from an origin that may send it.
 import { AuthError } from '../errors.ts';
 import type { CarrierReader } from './header.ts';
-import { isSafeMethod, keyOf, type RequestView } from './request.ts';
+import { headerOf, isSafeMethod, keyOf, type RequestView } from './request.ts';
 
 /**
  * Makes a reader of one cookie. Repeated cookies with equal values count once; different values are
@@ -11,7 +11,7 @@ export function cookieReader(name: string): CarrierReader {
   return ({ headers }) => {
     let found: string | undefined;
     // RFC 6265 §5.4: Node joins several Cookie headers with "; ".
-    for (const pair of headers.cookie?.split(';') ?? []) {
+    for (const pair of headerOf(headers, 'cookie')?.split(';') ?? []) {
       const equals = pair.indexOf('=');
       if (equals === -1 || pair.slice(0, equals).trim() !== name) continue;
       const value = unquote(pair.slice(equals + 1).trim());
@@ -42,18 +42,12 @@ export function noteUpgrade(request: RequestView): void {
 export function checkOrigin(request: RequestView, allowedOrigins: ReadonlySet<string>): void {
   const { method, headers } = request;
   if (isSafeMethod(method) && !isUpgrade(request)) return;
-  const { origin } = headers;
+  const [origin, host] = [headerOf(headers, 'origin'), headerOf(headers, 'host')];
   if (origin !== undefined && allowedOrigins.has(origin)) return;
-  const site = headers['sec-fetch-site'];
+  const site = headerOf(headers, 'sec-fetch-site');
   // `none`: the user did it, by the address bar or a bookmark.
   if (site === 'same-origin' || (site === 'none' && origin === undefined)) return;
-  if (
-    site === undefined &&
-    origin !== undefined &&
-    hostOf(origin) === headers.host &&
-    headers.host !== undefined
-  )
-    return;
+  if (site === undefined && origin !== undefined && hostOf(origin) === host && host !== undefined) return;
   throw new AuthError('origin_refused');
 }
 
@@ -63,7 +57,7 @@ export function checkOrigin(request: RequestView, allowedOrigins: ReadonlySet<st
  * header, but for a WebSocket its browser does. `h2c` alone changes the protocol and nothing else.
  */
 function isUpgrade(request: RequestView): boolean {
-  const { upgrade } = request.headers;
+  const upgrade = headerOf(request.headers, 'upgrade');
   return upgrades.has(keyOf(request)) || (upgrade !== undefined && upgrade.trim().toLowerCase() !== 'h2c');
 }
 

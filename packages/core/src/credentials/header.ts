@@ -1,6 +1,6 @@
 // A token in a header: RFC 6750 §2.1 over RFC 9110 §11, under any header name and scheme.
 import { AuthError } from '../errors.ts';
-import { countHeader, type RequestView } from './request.ts';
+import { countHeader, headerOf, type RequestView } from './request.ts';
 
 /** Reads one place on a request. Undefined: no token is there. @throws AuthError for one that cannot be read */
 export type CarrierReader = (request: RequestView) => string | undefined;
@@ -18,7 +18,7 @@ const TOKEN_CHARACTER = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 export function headerReader(name: string, scheme: string | undefined): CarrierReader {
   const read = scheme === undefined ? readBare : schemeReader(scheme);
   return (request) => {
-    const value = request.headers[name];
+    const value = headerOf(request.headers, name);
     if (value === undefined) return undefined;
     // A proxy may have used a different duplicate than Node, so duplicates are refused.
     if (typeof value !== 'string' || countHeader(request, name) > 1) throw several(name);

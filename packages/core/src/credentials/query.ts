@@ -2,7 +2,7 @@
 // here for services that cannot do without it yet.
 import { AuthError } from '../errors.ts';
 import type { CarrierReader } from './header.ts';
-import { isSafeMethod, keyOf, type RequestView } from './request.ts';
+import { headerOf, isSafeMethod, keyOf, memberOf, type RequestView } from './request.ts';
 
 /** How a request's URL is kept from handlers and loggers, and its reply from caches. */
 export interface Concealment {
@@ -32,10 +32,12 @@ export function queryReader(name: string): CarrierReader {
 
 /** Makes a reader of one parameter of a parsed form. Only of a form, and only where a method carries one. */
 export function bodyReader(name: string): CarrierReader {
-  return ({ method, headers, body }) => {
+  return (request) => {
+    const { method, headers } = request;
+    const body = memberOf(request, 'body');
     if (isSafeMethod(method) || typeof body !== 'object' || body === null || !Object.hasOwn(body, name))
       return undefined;
-    if (!/^application\/x-www-form-urlencoded(?:$|[\s;])/i.test(headers['content-type'] ?? ''))
+    if (!/^application\/x-www-form-urlencoded(?:$|[\s;])/i.test(headerOf(headers, 'content-type') ?? ''))
       return undefined;
     const value: unknown = Reflect.get(body, name);
     return single(Array.isArray(value) ? value : [value], name);

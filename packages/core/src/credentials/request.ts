@@ -35,8 +35,27 @@ export function keyOf(request: KeyedView): object {
   return request[KEY] ?? request;
 }
 
+/** A header that was sent: not one that every object inherits. */
+export function headerOf<Name extends keyof IncomingHttpHeaders>(
+  headers: IncomingHttpHeaders,
+  name: Name,
+): IncomingHttpHeaders[Name] {
+  return Object.hasOwn(headers, name) ? headers[name] : undefined;
+}
+
+/**
+ * A member of a request, which a class of its framework may have. Undefined for one that every object has: something
+ * else in the process has put it on Object.prototype.
+ */
+export function memberOf(request: object, name: 'body' | 'params'): unknown {
+  const value: unknown = Reflect.get(request, name);
+  return value === Reflect.get(Object.prototype, name) ? undefined : value;
+}
+
 /** What rules may look at. */
-export function parametersOf({ method, headers, params }: RequestView): RequestParameters {
+export function parametersOf(request: RequestView): RequestParameters {
+  const { method, headers } = request;
+  const params = memberOf(request, 'params');
   const isObject = typeof params === 'object' && params !== null;
   return { method, headers, params: (isObject ? params : {}) as RequestParameters['params'] };
 }
