@@ -1,0 +1,60 @@
+// A member of Object.prototype, which something else in the process has put there, is no option of a route.
+import type { AddressInfo } from 'node:net';
+import { askPolluted, NAMES, VALUES, whilePolluted } from '@latchkey/test-kit/pollution';
+import { generateSigningKey, mint } from '@latchkey/testing';
+import fastify from 'fastify';
+import { afterEach, expect, it } from 'vitest';
+import latchkey from '../src/index.ts';
+
+const key = await generateSigningKey();
+const good = { iss: 'i', exp: 4_000_000_000 };
+const admin = `Bearer ${await mint(key, { ...good, sub: 'alice', roles: ['admin'] })}`;
+const user = `Bearer ${await mint(key, { ...good, sub: 'bob' })}`;
+const options = () => ({ keySets: [{ issuer: 'i', jwks: { keys: [key.publicJwk] } }], audience: null });
+const CASES = ['/plain', '/admin', '/open', '/missing'].flatMap((path) =>
+  [undefined, user, admin].map((token) => [path, token] as const),
+);
+
+async function statuses(port: number, name?: string, value?: unknown): Promise<readonly number[]> {
+  const found: number[] = [];
+  for (const [path, token] of CASES) found.push(await askPolluted(port, path, token, name, value));
+  return found;
+}
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+function build() {
+  const app = fastify();
+  closers.push(() => app.close());
+  app.register(latchkey, options());
+  app.setNotFoundHandler(async (_request, reply) => reply.code(404).send());
+  app.register(async (scope) => {
+    scope.get('/plain', async () => 'ok');
+    scope.get('/admin', { config: { auth: { claims: { roles: ['admin'] } } } }, async () => 'ok');
+    scope.get('/open', { config: { auth: { mode: 'optional' } } }, async () => 'ok');
+  });
+  return app;
+}
+
+async function serve(app: ReturnType<typeof build>): Promise<number> {
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  return (app.server.address() as AddressInfo).port;
+}
+
+const expected = [401, 200, 200, 401, 403, 200, 200, 200, 200, 401, 404, 404];
+
+it.each(NAMES)(
+  '%s: changes no decision, put there before or after the application was made',
+  async (name) => {
+    const clean = await serve(build());
+    expect(await statuses(clean)).toEqual(expected);
+    for (const value of VALUES) {
+      expect(await statuses(clean, name, value), String(value)).toEqual(expected);
+      const made = whilePolluted(name, value, build);
+      expect(await statuses(await serve(made)), String(value)).toEqual(expected);
+    }
+  },
+);
