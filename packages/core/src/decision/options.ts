@@ -9,7 +9,13 @@ import { type Carrier, carrierOptions } from '../credentials/options.ts';
 import { ConfigError } from '../errors.ts';
 import { completeGroups, type GroupsOptions, type GroupsSettings, groupsOptions } from '../groups/options.ts';
 import { type LegacyKeyOptions, type LegacyKeySettings, legacyKeys } from '../keysets/legacy-options.ts';
-import { type KeysetOptions, type KeysetSettings, keyset, type SecretStores } from '../keysets/options.ts';
+import {
+  type KeysetOptions,
+  type KeysetSettings,
+  keyset,
+  refuseOtherIssuers,
+  type SecretStores,
+} from '../keysets/options.ts';
 import { completeRemote, type RemoteOptions, type RemoteSettings, remoteOptions } from '../remote/options.ts';
 import { store } from '../secrets/options.ts';
 import type { SecretStore } from '../secrets/store.ts';
@@ -372,6 +378,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
   const { keys = [], keySets: keysets, nestedClaimDelimiter: delimiter, profile } = read;
   const alone = keysets.length + keys.length === 0;
   if (alone && read.remote === undefined) throw new ConfigError('keySets', 'expected at least one keyset');
+  refuseOtherIssuers(keysets, keys);
   const rules = read.claims ?? compileRules({}, 'claims');
   if (read.groups !== undefined && claimNames(rules).includes('groups'))
     throw new ConfigError('claims.groups', 'groups are found after this; put the rule on routes');

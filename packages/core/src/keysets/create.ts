@@ -73,7 +73,9 @@ function warnOf({ keysets, keys, missingIssuerReachesAll }: KeysetsSettings): vo
   if (missingIssuerReachesAll) {
     warn('LATCHKEY_UNSAFE', 'unsafeMissingIssuer: a token without an issuer may be verified by any keyset');
   }
-  for (const { name, policy } of keysets) {
+  for (const { name, policy, speaksForOthers } of keysets) {
+    if (speaksForOthers)
+      warn('LATCHKEY_UNSAFE', `${name}: tokens of every issuer that no other keyset names are accepted`);
     for (const algorithm of policy.legacy ?? [])
       warn('LATCHKEY_UNSAFE', `${name}: tokens signed with ${algorithm} are accepted`);
     if (policy.matchFamily === true)

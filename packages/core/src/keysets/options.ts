@@ -52,6 +52,12 @@ interface KeysetCommon {
   readonly kidless?: 'first' | 'try-all' | 'refuse';
   /** A key also verifies the other hash sizes of its own algorithm, RS512 for RS256. For migrations. Default: exactly its own. */
   readonly unsafeAlgorithmMatch?: 'family';
+  /**
+   * It has no `issuer`, and other keysets have one: it may then verify tokens of every issuer that no other keyset
+   * names, other spellings of theirs included (`https://ISSUER.example`, a slash at the end), and tokens without
+   * `iss`. Without this, such a keyset is refused. Warns. Default false.
+   */
+  readonly unsafeOtherIssuers?: boolean;
   /** Its keys are this system's own: its tokens may be of the `systemSubject`, and say reserved groups. Default false. */
   readonly system?: boolean;
 }
@@ -91,7 +97,10 @@ export interface DiscoveryKeysetOptions extends FetchedKeysetCommon, Only<'useOi
 
 /** Keys behind a URL. The token's own `jku` is ignored. */
 export interface JwksUrlKeysetOptions extends FetchedKeysetCommon, Only<'jwksUrl'> {
-  /** Without an issuer the keyset is for tokens whose `iss` no other keyset names, and for those without one. */
+  /**
+   * Without an issuer the keyset is for tokens of every issuer, and for those without one. Next to keysets that have
+   * one, that needs `unsafeOtherIssuers`.
+   */
   readonly issuer?: string;
   /** Must be https, unless `allowHttp`. */
   readonly jwksUrl: string;
@@ -161,6 +170,8 @@ interface CommonSettings {
   readonly skipValidation: boolean;
   /** What its keys are read from and how, as it is written: two keysets that have the same have the same keys. */
   readonly written: UncheckedOptions;
+  /** It may speak for issuers that no other keyset names. */
+  readonly speaksForOthers: boolean;
   /** Its tokens may be of the system's subject, and say every group. */
   readonly isSystem: boolean;
 }
@@ -227,6 +238,12 @@ const OTHERS = {
       other('keys verify their own algorithm'),
     ),
   ),
+  unsafeOtherIssuers: defaulted(
+    boolean,
+    false,
+    'Whether a keyset without an issuer, next to others that have one, verifies tokens of all issuers that they do not name.',
+    flag('opens', 'tokens of every issuer that no other keyset names'),
+  ),
   system: defaulted(
     boolean,
     false,
@@ -269,7 +286,14 @@ const OTHERS = {
   ),
 } satisfies Omit<TableOf<KeysetOptions>, SourceName>;
 
-const COMMON = ['issuer', 'allowedAlgorithms', 'kidless', 'unsafeAlgorithmMatch', 'system'] as const;
+const COMMON = [
+  'issuer',
+  'allowedAlgorithms',
+  'kidless',
+  'unsafeAlgorithmMatch',
+  'unsafeOtherIssuers',
+  'system',
+] as const;
 const READ = [...COMMON, 'refreshInterval', 'maxStale', 'skipValidation'] as const;
 const FETCHED = [...READ, 'allowHttp', 'tls'] as const;
 const SECRET = [...READ, 'unsafeLegacyAlgorithms'] as const;
@@ -292,6 +316,7 @@ export const keyset: Kind<KeysetSettings> = {
     ...keysetOptions.schema({
       dependentRequired: { useOidcDiscovery: ['issuer'], unsafeLegacyAlgorithms: ['issuer'] },
       dependentSchemas: {
+        issuer: { properties: { unsafeOtherIssuers: { const: false } } },
         useOidcDiscovery: httpsUnlessAllowed('issuer'),
         jwksUrl: httpsUnlessAllowed('jwksUrl'),
       },
@@ -312,12 +337,35 @@ function writtenOf({
   return written;
 }
 
+/**
+ * Refuses a keyset without an issuer next to others that have one: it would speak for every issuer that they do not
+ * name, other spellings of theirs included. Unless it says so.
+ * @throws ConfigError
+ */
+export function refuseOtherIssuers(
+  keysets: readonly KeysetSettings[],
+  keys: readonly LegacyKeySettings[],
+): void {
+  if ([...keysets, ...keys].every(({ issuer }) => issuer === undefined)) return;
+  const found = keysets.find(({ issuer, speaksForOthers }) => issuer === undefined && !speaksForOthers);
+  if (found === undefined) return;
+  throw new ConfigError(
+    `${found.name}.issuer`,
+    'is needed next to keysets that have one: without it, tokens of every issuer that they do not name are accepted; name the iss of its tokens, or say unsafeOtherIssuers: true',
+  );
+}
+
 /** Checks one keyset. @throws ConfigError */
 export function readKeyset(value: unknown, name: string): KeysetSettings {
   const { source, options } = keysetOptions.open(value, name);
   const read = readTable(OTHERS, options, name);
   const { issuer, allowHttp, tls } = read;
   const origin = source === 'secret' || source === 'externalSecret' ? 'secret' : 'public';
+  if (read.unsafeOtherIssuers && issuer !== undefined)
+    throw new ConfigError(
+      `${name}.unsafeOtherIssuers`,
+      'is for a keyset without an issuer; leave one of them out',
+    );
   const legacy = checkLegacy(read.unsafeLegacyAlgorithms, issuer, name);
   const common = {
     name,
@@ -329,6 +377,7 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
       matchFamily: read.unsafeAlgorithmMatch === 'family',
     },
     selection: { kidless: read.kidless, unnamed: source === 'publicKeys' },
+    speaksForOthers: read.unsafeOtherIssuers,
     isSystem: read.system,
     refresh: { refreshIntervalMs: read.refreshInterval, maxStaleMs: read.maxStale },
     skipValidation: read.skipValidation,

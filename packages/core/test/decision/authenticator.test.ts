@@ -345,7 +345,7 @@ describe('close()', () => {
     const script = `
       import { createAuthenticator } from ${JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)};
       const authenticator = createAuthenticator({ audience: null, keySets: [
-        { jwksUrl: ${JSON.stringify(issuer.jwksUrl)}, allowHttp: true },
+        { issuer: 'one', jwksUrl: ${JSON.stringify(issuer.jwksUrl)}, allowHttp: true },
         { issuer: 'other', jwksUrl: ${JSON.stringify(failing.jwksUrl)}, allowHttp: true },
       ] });
       const outcome = await authenticator.ready().catch(({ code }) => code);

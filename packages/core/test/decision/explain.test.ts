@@ -63,7 +63,8 @@ afterEach(async () => {
 
 const inline = (by: SigningKey, more: Partial<KeysetOptions> = {}) =>
   ({ issuer: 'i', jwks: { keys: [by.publicJwk] }, ...more }) as KeysetOptions;
-const forEverybody = (by: SigningKey) => ({ jwks: { keys: [by.publicJwk] } }) as KeysetOptions;
+const forEverybody = (by: SigningKey) =>
+  ({ jwks: { keys: [by.publicJwk] }, unsafeOtherIssuers: true }) as KeysetOptions;
 
 function start(options: Partial<AuthenticatorOptions> = {}): Authenticator {
   const made = createAuthenticator({ keySets: [inline(key)], audience: 'me', ...options });

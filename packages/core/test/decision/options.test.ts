@@ -460,7 +460,11 @@ describe('what is given', () => {
           refreshInterval: '30m',
           maxStale: '0s',
         },
-        { jwks: { keys: [key.publicJwk] }, allowedAlgorithms: ['ES256', 'RS256', 'ES256'] },
+        {
+          jwks: { keys: [key.publicJwk] },
+          allowedAlgorithms: ['ES256', 'RS256', 'ES256'],
+          unsafeOtherIssuers: true,
+        },
       ],
     });
     expect(keysets.map(({ name, issuer, source }) => [name, issuer, source])).toEqual([

@@ -119,7 +119,8 @@ describe('D16: a token of the system’s subject', () => {
   });
 
   it('is refused from a keyset without issuer, and by the keys of the deprecated list', async () => {
-    const anybody = [...keySets(), { jwks: { keys: [users.publicJwk] } }] as const;
+    const open = { jwks: { keys: [users.publicJwk] }, unsafeOtherIssuers: true };
+    const anybody = [...keySets(), open] as const;
     expect(await outcome({ keySets: anybody }, await token(users, { sub: 'okera' }))).toBe(INVALID);
     expect(await outcome({ keySets: anybody }, await token(users, { iss: 'https://x', sub: 'okera' }))).toBe(
       INVALID,

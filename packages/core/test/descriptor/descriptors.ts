@@ -89,6 +89,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
           { issuer: 'e', externalSecret: { name: 'vault' } },
           { issuer: 'f', jwks: { keys: [jwk] } },
           {
+            unsafeOtherIssuers: true,
             publicKeys: [
               { pem, algorithm: 'EdDSA' },
               { file: 'backup.pem', algorithm: 'RSA256' },

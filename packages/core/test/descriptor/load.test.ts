@@ -199,6 +199,7 @@ service:
       - publicKeys:
           - file: keys/partner.pem
             algorithm: ES256
+        unsafeOtherIssuers: true
     remote: { url: "http://127.0.0.1:9/validate", onReject: deny, onError: next, timeout: 1s, cacheFor: 5s }
     groups: { claim: groups, groupCase: insensitive, reserved: [root] }
     systemSubject: okera

@@ -1,8 +1,9 @@
 // Which keyset may speak for a token and which of its keys: issuers that are pinned, issuers that are not, kids that collide.
 import { forge, generateSigningKey, type MintClaims, mint, type SigningKey } from '@latchkey/testing';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
+import { createMemoryStore } from '../../src/secrets/store.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
 import type { JsonObject } from '../../src/values/json.ts';
 import { outcome as settled } from '../support/outcome.ts';
@@ -29,7 +30,7 @@ beforeAll(async () => {
 /** A keyset of these keys; null: without an issuer. */
 function keyset(issuer: string | null, ...keys: readonly (SigningKey | JsonObject)[]): KeysetOptions {
   const jwks = { keys: keys.map((one) => ('publicJwk' in one ? (one as SigningKey).publicJwk : one)) };
-  return issuer === null ? { jwks } : { issuer, jwks };
+  return issuer === null ? { jwks, unsafeOtherIssuers: true } : { issuer, jwks };
 }
 
 /** The same public key under another kid; undefined: under none. */
@@ -60,6 +61,49 @@ describe('a token whose issuer no keyset names', () => {
     const keySets = [keyset(A, key), keyset(null, other)];
     expect(await outcome(keySets, token(other, { iss: 'https://c.example' }))).toBe('accepted');
     expect(await outcome(keySets, token(key, { iss: 'https://c.example' }))).toBe('token_signature_invalid');
+  });
+});
+
+describe('a keyset without an issuer', () => {
+  const open = (more: object = {}) => ({ jwks: { keys: [other.publicJwk] }, ...more });
+  const build = (...keySets: readonly KeysetOptions[]) => createAuthenticator({ keySets, audience: null });
+
+  it.each<[title: string, at: number, keySets: () => readonly KeysetOptions[]]>([
+    ['after one that has one', 1, () => [keyset(A, key), open()]],
+    ['before one that has one', 0, () => [open(), keyset(A, key)]],
+    ['where only one of two says so', 2, () => [keyset(A, key), keyset(null, other), open()]],
+    ['that says false', 1, () => [keyset(A, key), open({ unsafeOtherIssuers: false })]],
+  ])('is refused next to others: %s', (_, at, keySets) => {
+    expect(() => build(...keySets())).toThrow(
+      expect.objectContaining({ name: 'ConfigError', path: `keySets[${at}].issuer` }),
+    );
+  });
+
+  it('is refused next to a key of the deprecated list that has one', () => {
+    const keys = [{ keyId: 'k', algorithm: 'RS256', secret: { name: 's' }, issuer: A }] as const;
+    const build = (keySets: readonly KeysetOptions[]) =>
+      createAuthenticator({ keySets, keys, secrets: createMemoryStore(), audience: null });
+    expect(() => build([open()])).toThrow('keySets[0].issuer');
+    expect(() => build([keyset(null, other)])).not.toThrow();
+  });
+
+  it('is accepted alone, and where all have none', async () => {
+    expect(await outcome([open()], token(other, { iss: 'https://c.example' }))).toBe('accepted');
+    expect(() => build(open(), { jwks: { keys: [key.publicJwk] } })).not.toThrow();
+  });
+
+  it('that says unsafeOtherIssuers warns', () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    build(keyset(A, key), keyset(null, other));
+    expect(warn.mock.calls.map(([message]) => String(message))).toEqual([
+      'keySets[1]: tokens of every issuer that no other keyset names are accepted',
+    ]);
+    warn.mockRestore();
+  });
+
+  it('unsafeOtherIssuers next to an issuer is refused', () => {
+    const both = { ...keyset(A, key), unsafeOtherIssuers: true } as KeysetOptions;
+    expect(() => build(both)).toThrow('keySets[0].unsafeOtherIssuers');
   });
 });
 

@@ -237,7 +237,11 @@ describe('keysets', () => {
         secret: { name: expect.stringMatching(/^shop-a-example-[0-9a-f]{8}$/), key: 'jwks.json' },
         allowedAlgorithms: ['RS256', 'ES256'],
       },
-      { secret: { name: 'shop-any-issuer', key: 'jwks.json' }, allowedAlgorithms: ['HS256', 'EdDSA'] },
+      {
+        secret: { name: 'shop-any-issuer', key: 'jwks.json' },
+        allowedAlgorithms: ['HS256', 'EdDSA'],
+        unsafeOtherIssuers: true,
+      },
       { issuer: 'partner', secret: { name: 'shop-partner', key: 'jwks.json' }, allowedAlgorithms: ['RS256'] },
     ]);
     expect(plan.keySets.map(({ keyIds }) => keyIds)).toEqual([['a1', 'a2'], ['n1', 'n2'], ['b1']]);

@@ -29,8 +29,8 @@ export const keysetRules: readonly LintRule[] = [
     id: 'issuerless-keyset',
     severity: 'warning',
     message:
-      'this keyset stands beside others and has no issuer: it may verify tokens of every issuer that the others do not name',
-    fix: 'add `issuer:` with the iss of its tokens',
+      'this keyset is next to others and has no issuer: it may verify tokens of every issuer that the others do not name',
+    fix: 'add `issuer:` with the iss of its tokens, and take unsafeOtherIssuers out',
     find: (jwt) => (keysetsOf(jwt).length + keysOf(jwt).length > 1 ? withoutIssuer(keysetsOf(jwt)) : []),
   },
   {

@@ -14,7 +14,7 @@ import {
   type SecretReference,
   type SecretStore,
 } from '../../secrets/store.ts';
-import type { JsonObject } from '../../values/json.ts';
+import { type JsonObject, own } from '../../values/json.ts';
 import { isPlainObject } from '../../values/readers.ts';
 import { identityOf, type LegacyKey, readLegacyKey } from './keys.ts';
 
@@ -76,10 +76,11 @@ export async function planKeysets(
   for (const [index, key] of settings.entries())
     keys.push(await readLegacyKey(key, `keys[${index}]`, store, signal));
   const groups = Map.groupBy(keys, (key) => key.settings.issuer);
+  const isAlone = [...groups.keys(), ...issuersIn(jwt.keySets)].every((issuer) => issuer === undefined);
   const plan = [...groups].map(([issuer, group]) => {
     const index = keys.findIndex((key) => key.settings.issuer === issuer);
     const written = issuerAsWritten(jwt.keys, index) ?? issuer;
-    return planKeyset(group, issuer, keysetOf(written, nameOf(prefix, written), group), environment);
+    return planKeyset(group, issuer, keysetOf(written, nameOf(prefix, written), group, isAlone), environment);
   });
   const names = plan.map(({ migrated }) => migrated.secretName);
   if (new Set(names).size < names.length)
@@ -124,7 +125,7 @@ function planKeyset(
   };
 }
 
-function keysetOf(issuer: string | undefined, name: string, group: readonly LegacyKey[]) {
+function keysetOf(issuer: string | undefined, name: string, group: readonly LegacyKey[], isAlone: boolean) {
   const algorithms = new Set(group.map(({ settings }) => settings.algorithm));
   const legacy = new Set(group.flatMap(({ settings }) => [...settings.legacy]));
   return {
@@ -132,11 +133,19 @@ function keysetOf(issuer: string | undefined, name: string, group: readonly Lega
     secret: { name, key: JWKS_ENTRY },
     allowedAlgorithms: [...algorithms],
     ...(legacy.size === 0 ? {} : { unsafeLegacyAlgorithms: [...legacy] }),
+    // As the list did.
+    ...(issuer === undefined && !isAlone ? { unsafeOtherIssuers: true } : {}),
   };
 }
 
 function entryOf(name: string, key: string, keys: readonly LegacyKey[]): PlannedEntry {
   return { reference: { name, key }, jwks: { keys: keys.map(({ jwk }) => jwk) } };
+}
+
+/** The issuers of keysets that are there already. */
+function issuersIn(keySets: unknown): readonly unknown[] {
+  const keysets: readonly unknown[] = Array.isArray(keySets) ? keySets : [];
+  return keysets.map((keyset) => (isPlainObject(keyset) ? own(keyset, 'issuer') : undefined));
 }
 
 /** A variable goes on being one. */
