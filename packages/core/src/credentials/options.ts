@@ -1,6 +1,6 @@
 // Options of the places where a request may carry its token. Finding it there is in find.ts.
 import { ConfigError } from '../errors.ts';
-import { listed, other } from '../values/judge.ts';
+import { listed, replaced } from '../values/judge.ts';
 import {
   type Kind,
   list,
@@ -82,19 +82,24 @@ export const carrierOptions = object(
     scheme: optional(
       orNull(httpName),
       'What is before the token in the header. null: nothing. Default: Bearer in Authorization, nothing elsewhere.',
-      other('another scheme stands before the token'),
+      replaced('another scheme is before the token'),
     ),
     cookie: optional(
       httpName,
       'The name of a cookie. With the prefix __Host-, no neighbouring host can set it.',
+      replaced('tokens come in another cookie'),
     ),
     allowedOrigins: optional(
       list(origin),
       'Other origins whose pages may send requests that change something.',
       listed({ more: 'opens', thing: 'origin' }),
     ),
-    query: optional(queryName, 'The name of a query parameter. URLs end up in logs.'),
-    body: optional(text, 'The name of a form field.'),
+    query: optional(
+      queryName,
+      'The name of a query parameter. URLs end up in logs.',
+      replaced('tokens come in another parameter'),
+    ),
+    body: optional(text, 'The name of a form field.', replaced('tokens come in another field')),
   } satisfies TableOf<Carrier>,
   {
     oneOf: ['header', 'cookie', 'query', 'body'].map((place) => ({ required: [place] })),

@@ -22,7 +22,7 @@ import type { SecretStore } from '../secrets/store.ts';
 import { normalizeType } from '../token/parse.ts';
 import { type Clock, readClock } from '../values/clock.ts';
 import type { Duration } from '../values/duration.ts';
-import { coming, flag, lasting, nameOf, other, ranked, verdict } from '../values/judge.ts';
+import { coming, flag, lasting, other, ranked, replaced } from '../values/judge.ts';
 import {
   boolean,
   choice,
@@ -222,7 +222,7 @@ export const authenticatorOptions = object(
       coming(
         ['opens', 'a token without iss may be verified by any keyset'],
         ['closes', 'a token without iss is verified by keysets without an issuer only'],
-        other('a token without iss may be verified by any keyset'),
+        replaced('a token without iss may be verified by any keyset'),
       ),
     ),
     remote: optional(
@@ -236,13 +236,11 @@ export const authenticatorOptions = object(
     systemSubject: optional(
       text,
       'The sub of the tokens with which services of this system call each other. Only keysets with system: true may vouch for it.',
-      (before, after) => [
-        verdict(
-          before === undefined ? 'closes' : after === undefined ? 'opens' : 'changes',
-          `the subject of the system: ${nameOf(before, 'none')} → ${nameOf(after, 'none')}`,
-          after,
-        ),
-      ],
+      coming(
+        ['closes', 'only keysets of the system vouch for its subject'],
+        ['opens', 'every keyset vouches for the subject of the system'],
+        replaced('the subject of the system is another one'),
+      ),
     ),
     audience: needed(
       audience,
@@ -286,7 +284,7 @@ export const authenticatorOptions = object(
         { type: 'string', pattern: '^[^\\\\]*\\S[^\\\\]*$' },
       ),
       'Makes a path of a claim name: with ".", a rule on realm_access.roles is about roles inside realm_access.',
-      other('names in rules are read otherwise'),
+      replaced('names in rules are read otherwise'),
     ),
     clockSkew: defaulted(
       durationFrom('0s', '60s'),
@@ -330,7 +328,7 @@ export const authenticatorOptions = object(
       coming(
         ['closes', 'tokens have to be at+jwt'],
         ['opens', 'tokens need not be of a profile any more'],
-        other('tokens have to be of another profile'),
+        replaced('tokens have to be of another profile'),
       ),
     ),
     unsafeAcceptSenderConstrained: defaulted(

@@ -8,7 +8,7 @@ import { key, name, store } from '../secrets/options.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { Duration } from '../values/duration.ts';
 import { foldCase } from '../values/fold.ts';
-import { coming, exchanged, lasting, listed, nameOf, other, verdict } from '../values/judge.ts';
+import { coming, lasting, listed, nameOf, replaced, replacedBy, verdict } from '../values/judge.ts';
 import {
   byName,
   choice,
@@ -128,12 +128,12 @@ export const endpointOptions = object({
       patternSchema('^[^{]*(?:\\$\\{[^}]*\\}[^{]*)*\\{sub\\}'),
     ),
     'With {sub} once, in the path or in the query. Https, or http to this machine.',
-    exchanged('groups come from elsewhere'),
+    replacedBy('groups come from elsewhere'),
   ),
   token: optional(
     object({ name, key, secrets: needed(store, 'The store of the secret.') }),
     'The secret with a bearer token for the endpoint.',
-    other('the endpoint is asked with another token'),
+    replaced('the endpoint is asked with another token'),
   ),
   timeout: timeout('For one whole call.', 'the endpoint has another time to answer'),
   allowHttp,
@@ -171,11 +171,11 @@ const SOURCES = ['claim', 'directory', 'endpoint'] as const satisfies readonly G
 
 /** The options of `groups`. */
 export const groupsOptions = object({
-  claim: defaulted(text, 'groups', 'The claim that lists groups.', exchanged('groups are in another claim')),
+  claim: defaulted(text, 'groups', 'The claim that lists groups.', replacedBy('groups are in another claim')),
   order: optional(
     list(choice(...SOURCES), { uniqueItems: true }),
     'Which source is asked first. The first that knows the subject gives all of its groups. Default: claim, directory, endpoint.',
-    other('sources of groups are asked in another order'),
+    replaced('sources of groups are asked in another order'),
   ),
   trust: optional(
     byName(trust, 'expected an object, by issuer'),
@@ -202,7 +202,10 @@ export const groupsOptions = object({
     'A subject that a source does not know: deny refuses it, next asks the next source, none leaves it without groups.',
     (before = 'deny', after = 'deny') => {
       if (before === after) return [];
-      const effect = before === 'deny' ? 'opens' : after === 'deny' ? 'closes' : 'changes';
+      // The next source may give groups to a subject that has none otherwise.
+      const rank = (one: unknown) => ['deny', 'none', 'next'].indexOf(String(one));
+      const [was, is] = [rank(before), rank(after)];
+      const effect = was === -1 || is === -1 ? 'changes' : is > was ? 'opens' : 'closes';
       return [verdict(effect, `a subject that nobody knows: ${nameOf(before)} → ${nameOf(after)}`, after)];
     },
   ),
@@ -217,7 +220,7 @@ export const groupsOptions = object({
     choice('sensitive', 'insensitive'),
     'sensitive',
     'insensitive: all groups are in lower case here.',
-    other('groups are compared otherwise'),
+    replaced('groups are compared otherwise'),
   ),
 } satisfies TableOf<GroupsOptions>);
 

@@ -2,7 +2,7 @@
 import { ConfigError } from '../errors.ts';
 import { name } from '../secrets/options.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
-import { nameOf, other, verdict } from '../values/judge.ts';
+import { replaced, replacedBy } from '../values/judge.ts';
 import {
   type Kind,
   list,
@@ -41,15 +41,13 @@ export interface LegacyKeySettings {
 /** The options of one key. */
 export const legacyKeyOptions = object(
   {
-    keyId: needed(text, 'The kid of its tokens. No two keys have the same.', other('has another key id')),
+    keyId: needed(text, 'The kid of its tokens. No two keys have the same.', replaced('has another key id')),
     issuer: optional(text, 'A token of this issuer is verified by the keys of this issuer only.', () => []),
-    algorithm: needed(algorithm, 'The algorithm of its tokens.', (before, after) => [
-      verdict('changes', `algorithm: ${nameOf(before)} → ${nameOf(after)}`, after),
-    ]),
+    algorithm: needed(algorithm, 'The algorithm of its tokens.', replacedBy('algorithm')),
     secret: needed(
       object({ name }),
       'The secret with secret.key or public.key in it.',
-      other('is in another secret'),
+      replaced('is in another secret'),
     ),
     unsafeLegacyAlgorithms: legacyOption('Names the algorithm again, if it is a broken or unregistered one.'),
   } satisfies TableOf<LegacyKeyOptions>,

@@ -7,7 +7,7 @@ import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
 import type { Duration } from '../values/duration.ts';
-import { coming, flag, lasting, listed, other, ranked } from '../values/judge.ts';
+import { coming, flag, lasting, listed, other, ranked, replaced } from '../values/judge.ts';
 import {
   boolean,
   choice,
@@ -235,7 +235,7 @@ const OTHERS = {
     coming(
       ['opens', 'keys verify all algorithms of their family'],
       ['closes', 'keys verify their own algorithm'],
-      other('keys verify their own algorithm'),
+      replaced('keys verify other algorithms'),
     ),
   ),
   unsafeOtherIssuers: defaulted(

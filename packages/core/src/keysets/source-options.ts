@@ -6,7 +6,7 @@ import { decodedPath } from '../net/paths.ts';
 import { name, secretName } from '../secrets/options.ts';
 import { publicJwkFromPem } from '../secrets/pem.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
-import { exchanged, type Judge, listed, members, nameOf, other, verdict } from '../values/judge.ts';
+import { type Judge, listed, members, nameOf, replaced, replacedBy, verdict } from '../values/judge.ts';
 import {
   defaulted,
   type Kind,
@@ -84,7 +84,7 @@ export const reference = object({
   name,
   key: defaulted(secretName, 'jwks.json', 'The entry in the secret.'),
 });
-const elsewhere = other('keys come from elsewhere');
+const elsewhere = replaced('keys come from elsewhere');
 
 /** Each source of a keyset. */
 export const SOURCES = {
@@ -93,7 +93,7 @@ export const SOURCES = {
     'Keys are found by the metadata of the issuer (OpenID Connect Discovery).',
     elsewhere,
   ),
-  jwksUrl: needed(url, 'Keys are behind this URL, as a JWK Set.', exchanged('keys come from elsewhere')),
+  jwksUrl: needed(url, 'Keys are behind this URL, as a JWK Set.', replacedBy('keys come from elsewhere')),
   jwksHosts: needed(
     list({ read: readHost, schema: text.schema }),
     'Keys are where the jku of a token points, if that is on one of these hosts: keys.example.com, with a port and a /path/ if needed.',

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { ConnectionOptions } from 'node:tls';
 import { ConfigError } from '../errors.ts';
-import { coming, listed, verdict } from '../values/judge.ts';
+import { coming, listed, replaced } from '../values/judge.ts';
 import {
   type Option,
   object,
@@ -90,7 +90,7 @@ const TABLE = {
     coming(
       ['closes', 'one CA is trusted, and no other'],
       ['opens', 'every CA of the system is trusted'],
-      (_, after) => [verdict('changes', 'another CA is trusted', after)],
+      replaced('another CA is trusted'),
     ),
   ),
   fingerprints: optional(

@@ -5,7 +5,7 @@ import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
 import { key, name } from '../secrets/options.ts';
 import type { SecretReference } from '../secrets/store.ts';
 import type { Duration } from '../values/duration.ts';
-import { exchanged, flag, lasting, nameOf, other, ranked, verdict } from '../values/judge.ts';
+import { flag, lasting, nameOf, ranked, replaced, replacedBy, verdict } from '../values/judge.ts';
 import {
   boolean,
   choice,
@@ -91,15 +91,15 @@ export const remoteOptions = object(
     url: needed(
       url,
       'Where tokens are sent to. Https, or http to this machine.',
-      exchanged('tokens are sent elsewhere'),
+      replacedBy('tokens are sent elsewhere'),
     ),
     contract: defaulted(
       choice('subject', 'introspection'),
       'subject',
       'subject: a 200 with a sub accepts the token. introspection: RFC 7662, and client says who asks.',
-      other('the endpoint is asked in another way'),
+      replaced('the endpoint is asked in another way'),
     ),
-    client: optional(client, 'Who asks, at an introspection endpoint.', other('another client asks')),
+    client: optional(client, 'Who asks, at an introspection endpoint.', replaced('another client asks')),
     onReject: optional(
       choice('next', 'deny'),
       'A token that the endpoint refuses: deny refuses it, next asks the keysets.',
@@ -119,7 +119,7 @@ export const remoteOptions = object(
     ),
     issuer: optional(text, 'The only iss that the endpoint may answer with.', (before, after) =>
       before !== undefined && after !== undefined
-        ? exchanged('issuer of the endpoint')(before, after)
+        ? replacedBy('issuer of the endpoint')(before, after)
         : [
             after === undefined
               ? verdict('opens', 'any issuer of the endpoint will do', after)

@@ -5,7 +5,17 @@ import { authenticatorOptions } from '../decision/options.ts';
 import type { DescriptorDocument } from '../descriptor/document.ts';
 import type { FilePlace } from '../errors.ts';
 import { normalizeType } from '../token/parse.ts';
-import { type Effect, type Judge, listed, listOf, members, named, nameOf, verdict } from '../values/judge.ts';
+import {
+  type Effect,
+  type Judge,
+  listed,
+  listOf,
+  members,
+  named,
+  nameOf,
+  replaced,
+  verdict,
+} from '../values/judge.ts';
 import { judgesOf } from '../values/option.ts';
 import type { UncheckedOptions } from '../values/readers.ts';
 import { carriersJudge, groupsJudge, remoteJudge, signingJudge } from './plan/endpoints.ts';
@@ -66,11 +76,14 @@ function audienceJudges(
   after: UncheckedOptions,
 ): { readonly [name: string]: Judge } {
   const [was, is] = [before, after].map(({ audMatch = 'any' }) => audMatch);
-  const more: Effect = was !== is ? 'changes' : is === 'all' ? 'closes' : 'opens';
+  const more: Effect = is === 'all' ? 'closes' : 'opens';
   const isChecked = (audience: unknown) => audience !== null && audience !== undefined;
   return {
     audience: (old, current) => {
-      if (isChecked(old) && isChecked(current)) return listed({ more, thing: 'audience' })(old, current);
+      if (isChecked(old) && isChecked(current))
+        return was === is
+          ? listed({ more, thing: 'audience' })(old, current)
+          : replaced('tokens of other audiences')(old, current);
       if (isChecked(old) === isChecked(current))
         return [verdict('changes', 'aud is not looked at, unless the application says an audience', current)];
       const effect: Effect = isChecked(current) ? 'closes' : 'opens';

@@ -52,6 +52,8 @@ interface OptionRow {
   /** As it is written in a descriptor. */
   readonly fallback: string | undefined;
   readonly doc: string;
+  /** Whether `plan` knows what a change of it does. */
+  readonly isJudged: boolean;
 }
 
 /** The tables of options, for documentation. */
@@ -70,10 +72,11 @@ export function optionTables(): readonly { readonly title: string; readonly rows
   ];
   return tables.map(([title, table]) => ({
     title,
-    rows: Object.entries(table).map(([name, { fallback, doc }]) => ({
+    rows: Object.entries(table).map(([name, { fallback, doc, isJudged }]) => ({
       name,
       fallback: fallback === undefined ? undefined : JSON.stringify(fallback),
       doc,
+      isJudged,
     })),
   }));
 }

@@ -39,7 +39,24 @@ export function within(at: string, verdicts: readonly Verdict[]): readonly Verdi
   return verdicts.map((one) => ({ ...one, at: `${at}${one.at}` }));
 }
 
-/** Two values of which nobody can say which one is stricter. */
+/**
+ * A value that lets other things pass than the one before: some that did not, and some not any more. For whatever
+ * requests are decided by, where neither of two values is stricter.
+ */
+export function replaced(says: string): Judge {
+  return (_before, after) => opened(says, after);
+}
+
+/** The same, and names both as URLs. */
+export function replacedBy(says: string): Judge {
+  return (before, after) => opened(`${says}: ${nameOfUrl(before)} → ${nameOfUrl(after)}`, after);
+}
+
+function opened(says: string, after: unknown): readonly Verdict[] {
+  return [verdict('opens', says, after), verdict('closes', says, after)];
+}
+
+/** Two values that decide no request differently: neither opens anything. */
 export function other(says: string): Judge {
   return (_before, after) => [verdict('changes', says, after)];
 }
@@ -123,7 +140,7 @@ function measured(
   };
 }
 
-/** Something that was changed for something else, of which nothing can be said. */
+/** Something that was changed for something else, and decides no request. */
 export function exchanged(says: string): Judge {
   return (before, after) => [
     verdict('changes', `${says}: ${nameOfUrl(before)} → ${nameOfUrl(after)}`, after),

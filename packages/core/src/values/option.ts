@@ -25,6 +25,8 @@ export interface Option<out T> extends Kind<T> {
   /** Checks a value, which may be absent. @throws ConfigError with this path */
   readonly read: (value: unknown, path: string) => T;
   readonly judge: Judge;
+  /** False: nobody has said what a change of it does. */
+  readonly isJudged: boolean;
   /** What it does: for the schema, and for the table of the documentation. The default is told apart. */
   readonly doc: string;
   readonly isNeeded: boolean;
@@ -65,6 +67,7 @@ function declare<T>(
         ? undefined
         : { description: doc, ...schema, ...(fallback === undefined ? {} : { default: fallback }) },
     judge: (before, after) => judge(before, after, fallback),
+    isJudged: judge !== CHANGED,
     doc,
     isNeeded,
     fallback,

@@ -4,7 +4,7 @@ import { carrierOptions } from '../../credentials/options.ts';
 import { groupsOptions } from '../../groups/options.ts';
 import { remoteOptions } from '../../remote/options.ts';
 import { signingOptions } from '../../signing/options.ts';
-import { type Judge, listed, members, named, nameOf, verdict } from '../../values/judge.ts';
+import { type Judge, listed, members, named, nameOf, replaced, verdict } from '../../values/judge.ts';
 import { judgesOf } from '../../values/option.ts';
 import { isPlainObject } from '../../values/readers.ts';
 import { keysJudge } from './keysets.ts';
@@ -35,8 +35,9 @@ function trustRank(trust: unknown): number | undefined {
 
 const trustJudge: Judge = (before, after) => {
   const [was, is] = [trustRank(before), trustRank(after)];
-  if (was === undefined || is === undefined || !isDeepStrictEqual(prefixOf(before), prefixOf(after)))
-    return [verdict('changes', 'groups count otherwise', after)];
+  if (was === undefined || is === undefined) return [verdict('changes', 'groups count otherwise', after)];
+  if (!isDeepStrictEqual(prefixOf(before), prefixOf(after)))
+    return replaced('groups have other names')(before, after);
   if (was !== is)
     return [verdict(is > was ? 'opens' : 'closes', `${is > was ? 'more' : 'fewer'} groups count`, after)];
   return members({ only: listed({ more: 'opens', thing: 'group that counts' }) })(before, after);

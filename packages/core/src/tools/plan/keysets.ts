@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { legacyKeyOptions } from '../../keysets/legacy-options.ts';
 import { keysetOptions } from '../../keysets/options.ts';
 import { own } from '../../values/json.ts';
-import { type Judge, members, nameOf, type Verdict, verdict, within } from '../../values/judge.ts';
+import { type Judge, members, nameOf, replaced, type Verdict, verdict, within } from '../../values/judge.ts';
 import { judgesOf } from '../../values/option.ts';
 import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 import { matched } from './match.ts';
@@ -73,14 +73,7 @@ function sourceChange(before: unknown, after: unknown): readonly Verdict[] {
   const [was, ...others] = Object.keys(old);
   const [is] = Object.keys(current);
   if (was === undefined || was !== is || others.length > 0 || Object.keys(current).length > 1)
-    return [
-      {
-        effect: 'changes',
-        says: `keys come from elsewhere: ${was ?? 'nowhere'} → ${is ?? 'nowhere'}`,
-        at: '',
-        side: 'after',
-      },
-    ];
+    return replaced(`keys come from elsewhere: ${was ?? 'nowhere'} → ${is ?? 'nowhere'}`)(before, after);
   const judge = own(judgesOf(table), is);
   return judge === undefined ? [] : within(`.${is}`, judge(old[was], current[is]));
 }

@@ -30,7 +30,7 @@ function judgeClaim(claim: string, before: readonly Entry[], after: readonly Ent
   const [old] = gone;
   const [current] = fresh;
   if (old !== undefined && current !== undefined && gone.length === 1 && fresh.length === 1)
-    return [compare(claim, old, current)];
+    return compare(claim, old, current);
   const tell = (effect: Effect, what: string, side: Verdict['side']) => (entry: Entry) =>
     ({ effect, says: `${claim}: ${what}`, at: entry.path, side }) satisfies Verdict;
   return [
@@ -39,13 +39,20 @@ function judgeClaim(claim: string, before: readonly Entry[], after: readonly Ent
   ];
 }
 
-function compare(claim: string, before: Entry, after: Entry): Verdict {
-  const [effect, says] = isNarrower(after, before)
-    ? (['closes', 'the rule asks for more'] as const)
-    : isNarrower(before, after)
-      ? (['opens', 'the rule asks for less'] as const)
-      : (['changes', 'the rule asks for something else'] as const);
-  return { effect, says: `${claim}: ${says}`, at: after.path, side: 'after' };
+function compare(claim: string, before: Entry, after: Entry): readonly Verdict[] {
+  const tell = (effect: Effect, says: string): Verdict => ({
+    effect,
+    says: `${claim}: ${says}`,
+    at: after.path,
+    side: 'after',
+  });
+  if (before.rule === undefined || after.rule === undefined)
+    return [tell('changes', 'the rule asks for something else')];
+  if (isNarrower(after, before)) return [tell('closes', 'the rule asks for more')];
+  if (isNarrower(before, after)) return [tell('opens', 'the rule asks for less')];
+  // Neither implies the other: what satisfies the one now need not have satisfied the other.
+  const says = 'the rule asks for something else';
+  return [tell('opens', says), tell('closes', says)];
 }
 
 /** As often as it is there, each of the others takes one away that asks the same. */
