@@ -62,7 +62,11 @@ afterEach(async () => {
 async function caller(claims: Readonly<Record<string, unknown>>, iss: string | undefined = HOME) {
   const jwks = { keys: [loginKey.publicJwk] };
   const authenticator = createAuthenticator({
-    keySets: [{ issuer: HOME, jwks }, { issuer: ELSEWHERE, jwks }, { jwks }],
+    keySets: [
+      { issuer: HOME, jwks },
+      { issuer: ELSEWHERE, jwks },
+      { jwks, unsafeOtherIssuers: true },
+    ],
     audience: AUDIENCE,
     realm: 'api',
   });
