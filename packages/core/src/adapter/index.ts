@@ -14,11 +14,23 @@ export type { AuthErrorContext } from '../errors.ts';
 export { asError, authErrorCodes } from '../errors.ts';
 export { warn } from '../events.ts';
 export { inconclusive } from '../net/breaker.ts';
+export { withDeadline } from '../net/deadline.ts';
+export { readTls } from '../net/tls.ts';
+export { readStore } from '../secrets/store.ts';
 export type { OutgoingReply, SignedReply } from '../signing/reply-body.ts';
 export type { ResponseSigner } from '../signing/response.ts';
 export { createResponseSigner } from '../signing/response.ts';
 export { foldCase } from '../values/fold.ts';
-export { argument, optionIn, readObject } from '../values/readers.ts';
+export { durationFrom, whole } from '../values/option.ts';
+export {
+  argument,
+  optionIn,
+  readBoolean,
+  readChoice,
+  readList,
+  readObject,
+  readText,
+} from '../values/readers.ts';
 export { readSmallFile } from '../values/small-file.ts';
 export type { AuthenticationSource, PreparedAuthentication, WebRequestExtras } from './decide.ts';
 export {
