@@ -1,206 +1,131 @@
-// One lookup over one connection: the entry of a subject, and its groups. All of them, or an error; nothing is built from text.
-import { foldCase } from '@latchkey/core/adapter';
-import type { Connection, Query } from './connection.ts';
-import { type DistinguishedName, isWithin, keyOf, parseDn } from './dn.ts';
-import { failures } from './failures.ts';
+// One lookup: the entry of a subject, and its groups. All of them, or an error.
+import { setImmediate } from 'node:timers/promises';
+import type { Search } from './connect.ts';
+import { asciiLower, type DistinguishedName, isWithin, keyOf, parseDn } from './dn.ts';
+import { failure, odd, resultOf, unreadable } from './failures.ts';
 import { all, anyEntry, equal, type Filter, inChain, some } from './filters.ts';
 import { decodeText, type Entry } from './messages.ts';
-import type { Settings } from './settings.ts';
-
-interface Context extends Connection {
-  readonly settings: Settings;
-  readonly signal: AbortSignal;
-}
-
-/** Groups found so far. */
-interface Found {
-  readonly names: Set<string>;
-  /** Keys of DNs: no group is looked through twice, however groups contain each other. */
-  readonly seen: Set<string>;
-}
+import type { Settings } from './options.ts';
 
 const NO_SUCH_OBJECT = 32;
-/** How many DNs one filter asks for: well under the 64 KiB where a filter's length takes another byte. */
-const MAX_FILTER_DNS = 50;
-const MAX_FILTER_BYTES = 32_768;
-const MAX_DN_BYTES = 8_192;
-/** How many entries are read at a time. */
-const MAX_READS = 50;
+const RANGE = /;range=\d+-(\d+|\*)$/i;
+const MAX_DN_BYTES = 4_096;
+/** How many DNs one filter asks for. ldapts can write 64 KiB, which the longest of them fill. */
+const DNS_AT_ONCE = 15;
+/** How many entries are read at once, and how many DNs before others have their turn. */
+const MANY = 50;
 
 /**
  * Looks up all groups of a subject.
- * @returns their names, each once; undefined if no entry is of this subject. Rejects with one of `failures`, or the signal's reason
+ * @returns their names, each once; undefined if no entry is of this subject. Rejects with one of
+ * the failures, or as `search` does
  */
-export async function lookUp(
-  connection: Connection,
-  subject: string,
-  settings: Settings,
-  signal: AbortSignal,
-): Promise<readonly string[] | undefined> {
-  const context: Context = { ...connection, settings, signal };
-  const user = await findUser(context, subject);
+export async function lookUp(search: Search, subject: string, settings: Settings) {
+  const { groups, maxGroups, maxDepth } = settings;
+  const { via, member, nested } = groups;
+  const named = groups.name === undefined ? [] : [groups.name];
+  const user = await findUser(search, subject, settings);
   if (user === undefined) return undefined;
-  const found: Found = { names: new Set(), seen: new Set([keyOf(dnOf(user.dn))]) };
-  if (settings.groups.via === undefined) await searchGroups(context, user.dn, found);
-  else await readGroups(context, user, settings.groups.via, found);
-  return [...found.names];
-}
+  const names = new Set<string>();
+  /** Keys of the user's DN and of those of groups: none is looked through twice. */
+  const seen = new Set([keyOf(dnOf(user.dn))]);
 
-async function findUser({ search, settings, signal }: Context, subject: string): Promise<Entry | undefined> {
-  const { base, attribute, filter, ignoreCase } = settings.users;
-  const { via } = settings.groups;
-  const { code, entries } = await search(
-    {
-      base,
-      scope: 'sub',
-      filter: all(equal(attribute, subject), filter),
-      attributes: via === undefined ? [attribute] : [attribute, via],
-      // Two are one too many: there is no need to see the others.
-      sizeLimit: 2,
-      expected: { max: 2, tooMany: failures.ambiguous },
-    },
-    signal,
-  );
-  if (entries.length > 1) throw failures.ambiguous();
-  if (code !== 0) throw failures.searchFailed('the user', code);
-  const [user] = entries;
-  if (user === undefined) return undefined;
-  const values = valuesOf(user, attribute);
-  if (values.length === 0) throw failures.userHidden();
-  const fold = (text: string) => (ignoreCase ? foldCase(text) : text);
-  const wanted = fold(subject);
-  return values.some((value) => fold(value.toString('utf8')) === wanted) ? user : undefined;
-}
-
-/** Groups that have a DN among their members, and those that have one of these, and so on. */
-async function searchGroups(context: Context, userDn: string, found: Found): Promise<void> {
-  const { member, nested } = context.settings.groups;
-  const { maxDepth } = context.settings;
-  if (nested === 'in-chain') {
-    await searchBy(context, inChain(member, userDn), found);
-    return;
+  /** @returns true if the group was not found before */
+  function add(entry: Entry): boolean {
+    const dn = dnOf(entry.dn);
+    const own = groups.name === undefined ? [dn.text] : valuesOf(entry, groups.name).map(decodeText);
+    if (own.length === 0) throw odd('the entry of a group does not show groups.name by this name');
+    for (const name of own) names.add(name);
+    const isNew = seen.size < seen.add(keyOf(dn)).size;
+    if (Math.max(seen.size - 1, names.size) > maxGroups) throw tooMany();
+    return isNew;
   }
-  let level = [userDn];
-  for (let depth = 1; level.length > 0; depth++) {
-    const above: string[] = [];
-    for (const dns of portionsOf(level)) {
-      const filter = some(dns.map((dn) => equal(member, dn)));
-      for (const dn of await searchBy(context, filter, found)) above.push(dn);
-    }
-    if (!nested) return;
-    if (above.length > 0 && depth > maxDepth) throw failures.tooDeep(maxDepth);
-    level = above;
+  const tooMany = () => odd(`the subject has more than ${maxGroups} groups`);
+
+  async function searchBy(filter: Filter): Promise<readonly Entry[]> {
+    const query = { base: groups.base.text, scope: 'sub', filter: all(filter, groups.filter) } as const;
+    const attributes = named.length === 0 ? ['1.1'] : named;
+    const { code, entries } = await search({ ...query, attributes, maxEntries: maxGroups, isPaged: true });
+    const fresh = await sift(entries, add);
+    if (code !== 0) throw failure(`the search for groups failed: ${resultOf(code)}`);
+    return fresh;
   }
-}
 
-/** Page after page, RFC 2696. @returns the DNs of groups that were not found before */
-async function searchBy(
-  { search, settings, signal }: Context,
-  filter: Filter,
-  found: Found,
-): Promise<string[]> {
-  const { groups, pageSize, maxGroups } = settings;
-  const fresh: string[] = [];
-  let cookie: Buffer | undefined;
-  do {
-    const answer = await search(
-      {
-        base: groups.base,
-        scope: 'sub',
-        filter: all(filter, groups.filter),
-        attributes: [groups.name ?? '1.1'],
-        page: { size: pageSize, cookie },
-        expected: { max: maxGroups, tooMany: () => failures.tooMany(maxGroups) },
-      },
-      signal,
-    );
-    if (answer.code !== 0) throw failures.searchFailed('groups', answer.code);
-    for (const entry of answer.entries) {
-      if (add(settings, entry, found)) fresh.push(entry.dn);
+  /** @returns undefined if the reader sees no such entry, or the filter is not true of it */
+  async function read(dn: string, attributes: string[], filter = anyEntry): Promise<Entry | undefined> {
+    const { code, entries } = await search({ base: dn, scope: 'base', filter, attributes, maxEntries: 1 });
+    if (code !== 0 && code !== NO_SUCH_OBJECT)
+      throw failure(`the search for groups failed: ${resultOf(code)}`);
+    return entries[0];
+  }
+
+  /** The DNs under `groups.base` in the attribute `via` of an entry. */
+  async function namedIn(entry: Entry, type: string): Promise<readonly string[]> {
+    const dns: string[] = [];
+    // Active Directory gives a long attribute in parts: `memberOf;range=0-1499` and so on.
+    for (let part: Entry | undefined = entry; part !== undefined; ) {
+      const held = part.attributes.filter((one) => isNamed(one.type.replace(RANGE, ''), type));
+      // An answer has to have the part that was asked for.
+      if (part !== entry && held.length === 0) throw unreadable();
+      const values = held.flatMap((one) => one.values.map(decodeText));
+      dns.push(...(await sift(values, (dn) => isWithin(dnOf(dn), groups.base))));
+      if (dns.length > maxGroups) throw tooMany();
+      const end = held.map((one) => RANGE.exec(one.type)?.[1]).find((last) => Number(last) >= 0);
+      if (end === undefined) return dns;
+      part = await read(entry.dn, [`${type};range=${Number(end) + 1}-*`]);
     }
-    // A page may be empty and not the last. Only the cookie says which is.
-    cookie = answer.cookie;
-  } while (cookie !== undefined && cookie.length > 0);
-  return fresh;
-}
+    throw unreadable();
+  }
 
-/** Groups that an entry names, and those that these name, and so on. */
-async function readGroups(context: Context, user: Entry, via: string, found: Found): Promise<void> {
-  const { settings } = context;
-  const { groups, maxDepth } = settings;
-  let level = await namedIn(context, user, via);
-  for (let depth = 1; level.length > 0; depth++) {
+  /** The groups of these entries that were not found before. */
+  async function groupsOf(entries: readonly Entry[]): Promise<readonly Entry[]> {
     const fresh: Entry[] = [];
-    for (let at = 0; at < level.length; at += MAX_READS) {
-      const dns = level.slice(at, at + MAX_READS).filter((dn) => !found.seen.has(keyOf(dnOf(dn))));
-      const entries = await Promise.all(dns.map((dn) => readGroup(context, dn, via)));
-      for (const entry of entries) if (entry !== undefined && add(settings, entry, found)) fresh.push(entry);
+    if (via === undefined) {
+      for (const part of portionsOf(entries, DNS_AT_ONCE))
+        fresh.push(...(await searchBy(some(part.map(({ dn }) => equal(member, dn))))));
+      return fresh;
     }
-    if (!groups.nested) return;
-    if (fresh.length > 0 && depth > maxDepth) throw failures.tooDeep(maxDepth);
-    const above = new Set<string>();
-    for (const entry of fresh) for (const dn of await namedIn(context, entry, via)) above.add(dn);
-    level = [...above];
-  }
-}
-
-/** @returns undefined if the reader sees no such entry, or `groups.filter` is not true of it */
-async function readGroup(context: Context, dn: string, via: string): Promise<Entry | undefined> {
-  const { name, filter, nested } = context.settings.groups;
-  const attributes = [...(name === undefined ? [] : [name]), ...(nested ? [via] : [])];
-  return readEntry(context, dn, filter, attributes.length === 0 ? ['1.1'] : attributes);
-}
-
-async function readEntry(
-  { search, signal }: Context,
-  dn: string,
-  filter: Filter | undefined,
-  attributes: readonly string[],
-): Promise<Entry | undefined> {
-  const expected: Query['expected'] = { max: 1, tooMany: failures.unreadable };
-  const query = { base: dn, scope: 'base', filter: filter ?? anyEntry, attributes, expected } as const;
-  const { code, entries } = await search(query, signal);
-  if (code === NO_SUCH_OBJECT) return undefined;
-  if (code !== 0) throw failures.searchFailed('groups', code);
-  return entries[0];
-}
-
-/** The DNs under `groups.base` that an attribute of an entry holds. */
-async function namedIn(context: Context, entry: Entry, via: string): Promise<string[]> {
-  const { maxGroups, groups } = context.settings;
-  const dns: string[] = [];
-  // Active Directory gives a long attribute in parts: `memberOf;range=0-1499`, and so on to `memberOf;range=4500-*`.
-  for (let part: Entry | undefined = entry; part !== undefined; ) {
-    const held = part.attributes.filter(({ type }) =>
-      isNamed(type.replace(/;range=\d+-(?:\d+|\*)$/i, ''), via),
-    );
-    for (const dn of held.flatMap(({ values }) => values.map(decodeText))) {
-      if (isWithin(dnOf(dn), groups.baseDn)) dns.push(dn);
+    const attributes = nested ? [...named, via] : named.length === 0 ? ['1.1'] : named;
+    const dns = new Set<string>();
+    for (const entry of entries) for (const dn of await namedIn(entry, via)) dns.add(dn);
+    const unseen = await sift([...dns], (dn) => !seen.has(keyOf(dnOf(dn))));
+    for (const part of portionsOf(unseen, MANY)) {
+      const found = await Promise.all(part.map((dn) => read(dn, attributes, groups.filter)));
+      fresh.push(...found.filter((entry) => entry !== undefined).filter(add));
     }
-    if (dns.length > maxGroups) throw failures.tooMany(maxGroups);
-    // The part that was asked for has to be there.
-    if (part !== entry && held.length === 0) throw failures.unreadable();
-    const ends = held.map(({ type }) => /;range=\d+-(\d+)$/i.exec(type)?.[1]);
-    const end = ends.find((last) => last !== undefined);
-    if (end === undefined) return dns;
-    part = await readEntry(context, entry.dn, undefined, [`${via};range=${Number(end) + 1}-*`]);
+    return fresh;
   }
-  throw failures.unreadable();
+
+  if (nested === 'in-chain') await searchBy(inChain(member, user.dn));
+  else {
+    let entries = await groupsOf([user]);
+    for (let depth = 1; nested && entries.length > 0; depth++) {
+      if (depth > maxDepth) throw odd(`the groups are nested deeper than ${maxDepth}`);
+      entries = await groupsOf(entries);
+    }
+  }
+  return [...names];
 }
 
-/** Adds a group. @returns true if it was not found before */
-function add({ groups, maxGroups }: Settings, entry: Entry, { names, seen }: Found): boolean {
-  const dn = dnOf(entry.dn);
-  const own = groups.name === undefined ? [dn.text] : valuesOf(entry, groups.name).map(decodeText);
-  if (own.length === 0) throw failures.groupUnnamed();
-  for (const name of own) names.add(name);
-  if (names.size > maxGroups) throw failures.tooMany(maxGroups);
-  const key = keyOf(dn);
-  if (seen.has(key)) return false;
-  seen.add(key);
-  // The user is one of those that were seen.
-  if (seen.size - 1 > maxGroups) throw failures.tooMany(maxGroups);
-  return true;
+async function findUser(search: Search, subject: string, { users, groups }: Settings) {
+  const { attribute, ignoreCase } = users;
+  const { code, entries } = await search({
+    base: users.base.text,
+    scope: 'sub',
+    filter: all(equal(attribute, subject), users.filter),
+    attributes: groups.via === undefined ? [attribute] : [attribute, groups.via],
+    // Two are one too many: there is no need to see the others.
+    sizeLimit: 2,
+    maxEntries: 2,
+  });
+  const [user, another] = entries;
+  if (another !== undefined) throw odd('more than one entry is of this subject');
+  if (code !== 0) throw failure(`the search for the user failed: ${resultOf(code)}`);
+  if (user === undefined) return undefined;
+  const values = valuesOf(user, attribute).map(decodeText);
+  if (values.length === 0) throw odd("the user's entry does not show users.attribute by this name");
+  const fold = (text: string) => (ignoreCase ? asciiLower(text) : text);
+  return values.some((value) => fold(value) === fold(subject)) ? user : undefined;
 }
 
 /** Values of an attribute, without those of its options: `cn;lang-de` is not `cn`. */
@@ -209,28 +134,26 @@ function valuesOf(entry: Entry, name: string): readonly Buffer[] {
 }
 
 function isNamed(type: string, name: string): boolean {
-  return type.toLowerCase() === name.toLowerCase();
+  return asciiLower(type) === asciiLower(name);
 }
 
 function dnOf(text: string): DistinguishedName {
   const dn = Buffer.byteLength(text) > MAX_DN_BYTES ? undefined : parseDn(text);
-  if (dn === undefined || dn.folded.length === 0) throw failures.unreadable();
+  if (dn === undefined || dn.folded.length === 0) throw unreadable();
   return dn;
 }
 
-/** As many at a time as one filter is to hold. */
-function portionsOf(dns: readonly string[]): readonly (readonly string[])[] {
-  const portions: string[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const dn of dns) {
-    bytes += Buffer.byteLength(dn);
-    const last = portions.at(-1);
-    if (last === undefined || last.length === MAX_FILTER_DNS || bytes > MAX_FILTER_BYTES) {
-      portions.push([dn]);
-      bytes = Buffer.byteLength(dn);
-    } else {
-      last.push(dn);
-    }
+/** Filters, and lets others have their turn: an answer may hold thousands of DNs. */
+async function sift<T>(items: readonly T[], isWanted: (item: T) => boolean): Promise<readonly T[]> {
+  const wanted: T[] = [];
+  for (const part of portionsOf(items, MANY)) {
+    wanted.push(...part.filter(isWanted));
+    if (items.length > MANY) await setImmediate();
   }
-  return portions;
+  return wanted;
+}
+
+function portionsOf<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, at) => items.slice(at * size, (at + 1) * size));
 }

@@ -1,212 +1,152 @@
-// Messages that a directory sends, RFC 4511 §4, read strictly: what does not fit the grammar to the last byte is refused. ldapts writes
-// what is sent; its own reading runs out of memory, or for ever, over lengths that lie.
-import { failures } from './failures.ts';
-
-/** One attribute of an entry. */
-export interface Attribute {
-  /** As the directory spells it, with options if it has any: `memberOf;range=0-1499`. */
-  readonly type: string;
-  readonly values: readonly Buffer[];
-}
+// Messages that a directory sends, RFC 4511 §4, read strictly and within bounds. The reader of
+// ldapts has no bounds, and does not end for some lengths that are wrong.
+import { isUtf8 } from 'node:buffer';
+import { unreadable } from './failures.ts';
 
 /** One entry that a search found. */
 export interface Entry {
   readonly dn: string;
-  readonly attributes: readonly Attribute[];
+  readonly attributes: readonly {
+    /** As the directory spells it, with options if it has any: `memberOf;range=0-1499`. */
+    readonly type: string;
+    readonly values: readonly Buffer[];
+  }[];
 }
 
 /** A message, as far as it is looked at. */
-export type Message = {
+export interface Message {
   readonly id: number;
-  /** Bytes of the whole message, which an entry of it holds on to. */
+  /** Bytes. */
   readonly size: number;
-} & (
-  | { readonly kind: 'entry'; readonly entry: Entry }
-  | { readonly kind: 'reference' }
-  | {
-      readonly kind: 'result';
-      /** The tag of the response: `RESPONSES`. */
-      readonly response: number;
-      readonly code: number;
-      /** RFC 2696: empty on the last page; undefined if the answer is not paged. */
-      readonly cookie: Buffer | undefined;
-    }
-);
-
-/** Cuts a stream into messages. */
-export interface MessageReader {
-  /** Takes what has come, and gives the messages that are whole by now. @throws Error for what is no message, or too long */
-  push(chunk: Buffer): readonly Message[];
-  /** True if there is a part of a message. */
-  readonly started: boolean;
+  /** What it is: `TAGS`. Undefined: only its id can be read. */
+  readonly tag: number | undefined;
+  /** Of an entry. */
+  readonly entry?: Entry;
+  /** Of a result, RFC 4511 §4.1.9. */
+  readonly code?: number;
+  /** Of the result of a page, RFC 2696: empty on the last. */
+  readonly cookie?: Buffer | undefined;
 }
 
-/** Tags of the responses that are waited for. */
-export const RESPONSES = { bind: 0x61, search: 0x65, extended: 0x78 } as const;
+/** Tags of messages. */
+export const TAGS = { bind: 0x61, entry: 0x64, result: 0x65, reference: 0x73, extended: 0x78 } as const;
 
 const PAGED_RESULTS = '1.2.840.113556.1.4.319';
-/** A user's entry with every group in `memberOf` is long; nothing else that is asked for is. */
-const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
-/** Elements of one message. An entry of 10,000 groups has as many values; more only make work. */
-export const MAX_ELEMENTS = 20_000;
-const TAGS = {
-  boolean: 0x01,
-  integer: 0x02,
-  octets: 0x04,
-  enumerated: 0x0a,
-  sequence: 0x30,
-  set: 0x31,
-  controls: 0xa0,
-  entry: 0x64,
-  reference: 0x73,
-} as const;
+/** Bytes of one message. The longest is the entry of a user with all groups in `memberOf`. */
+const MAX_BYTES = 4 * 1024 * 1024;
+/** Elements of one message: each takes far more memory than the two bytes that it can have. */
+const MAX_ELEMENTS = 16_384;
+const [INTEGER, OCTETS, ENUMERATED, SEQUENCE, SET, CONTROLS] = [0x02, 0x04, 0x0a, 0x30, 0x31, 0xa0];
 
-interface Element {
-  readonly tag: number;
-  readonly content: Buffer;
-}
+type Element = { readonly tag: number; readonly content: Buffer } | undefined;
+/** Cuts the content of an element with this tag into the elements that fill it exactly. */
+type Cut = (element: Element, tag: number | undefined) => readonly Element[];
 
-/** Makes a reader at the beginning of a stream. */
-export function createMessageReader(): MessageReader {
-  let chunks: Buffer[] = [];
+/** Makes a reader of a stream. */
+export function createMessageReader() {
+  /** Its first `length` bytes are what has come of the next message. */
+  let held: Buffer = Buffer.alloc(0);
   let length = 0;
   /** How many bytes there have to be before looking again. */
   let needed = 2;
   return {
-    push(chunk) {
-      chunks.push(chunk);
-      length += chunk.length;
+    /** Gives the messages that end in a chunk. @throws Error for what is not LDAP, or too long */
+    push(chunk: Buffer): readonly Message[] {
+      const end = length + chunk.length;
+      // Room for a whole message at once: it may come in millions of chunks.
+      if (length === 0) held = chunk;
+      else if (end > held.length) held = Buffer.concat([held.subarray(0, length)], Math.max(needed, end));
+      if (length > 0) held.set(chunk, length);
+      length = end;
       const messages: Message[] = [];
-      if (length < needed) return messages;
-      let rest = chunks.length === 1 ? chunk : Buffer.concat(chunks);
-      for (;;) {
-        const size = sizeOf(rest);
-        if (size === undefined || rest.length < size) {
-          needed = size ?? rest.length + 1;
-          break;
-        }
-        messages.push(readMessage(rest.subarray(0, size)));
-        rest = rest.subarray(size);
+      while (length >= needed) {
+        const size = sizeOf(held.subarray(0, length));
+        needed = size ?? length + 1;
+        if (size === undefined || length < size) break;
+        messages.push(readMessage(held.subarray(0, size)));
+        held = held.subarray(size, length);
+        length = held.length;
+        needed = 2;
       }
-      chunks = rest.length === 0 ? [] : [rest];
-      length = rest.length;
       return messages;
     },
-    get started() {
-      return length > 0;
-    },
+    /** True if there is a part of a message. */
+    isStarted: () => length > 0,
   };
 }
 
 /** Bytes of the message that begins here; undefined if that cannot be seen yet. */
 function sizeOf(bytes: Buffer): number | undefined {
-  if (bytes.length > 0 && bytes[0] !== TAGS.sequence) throw failures.unreadable();
+  if (bytes[0] !== SEQUENCE) throw unreadable();
   const header = readHeader(bytes, 0);
-  if (header === undefined) return undefined;
-  if (header.end > MAX_MESSAGE_BYTES) throw failures.tooLarge();
-  return header.end;
+  if (header !== undefined && header.end > MAX_BYTES) throw unreadable();
+  return header?.end;
 }
 
 function readMessage(bytes: Buffer): Message {
-  const readElements = createElementReader();
-  const [whole] = readElements(bytes);
-  const [id, operation, controls] = readElements(contentOf(whole, TAGS.sequence));
-  const messageId = readNumber(id, TAGS.integer);
-  if (operation === undefined) throw failures.unreadable();
-  switch (operation.tag) {
-    case TAGS.entry:
-      return {
-        id: messageId,
-        size: bytes.length,
-        kind: 'entry',
-        entry: readEntry(operation.content, readElements),
-      };
-    case TAGS.reference:
-      return { id: messageId, size: bytes.length, kind: 'reference' };
-    case RESPONSES.bind:
-    case RESPONSES.search:
-    case RESPONSES.extended: {
-      const [code, matchedDn, diagnostics] = readElements(operation.content);
-      contentOf(matchedDn, TAGS.octets);
-      contentOf(diagnostics, TAGS.octets);
-      return {
-        id: messageId,
-        size: bytes.length,
-        kind: 'result',
-        response: operation.tag,
-        code: readNumber(code, TAGS.enumerated),
-        cookie: controls?.tag === TAGS.controls ? readCookie(controls.content, readElements) : undefined,
-      };
+  const cut = createCut();
+  const [whole] = cut({ tag: 0, content: bytes }, 0);
+  const [idElement, operation, controls] = cut(whole, SEQUENCE);
+  const [id, size, tag] = [readNumber(idElement, INTEGER), bytes.length, operation?.tag];
+  try {
+    if (tag === TAGS.entry) return { id, size, tag, entry: readEntry(operation, cut) };
+    if (tag === TAGS.reference) return { id, size, tag };
+    if (tag === TAGS.bind || tag === TAGS.result || tag === TAGS.extended) {
+      const [code, matchedDn, diagnostics] = cut(operation, tag);
+      contentOf(matchedDn, OCTETS);
+      contentOf(diagnostics, OCTETS);
+      const cookie = controls?.tag === CONTROLS ? readCookie(controls, cut) : undefined;
+      return { id, size, tag, code: readNumber(code, ENUMERATED), cookie };
     }
-    default:
-      throw failures.unreadable();
+  } catch {
+    // Where the next message begins is known: one odd entry does not end other lookups.
   }
+  return { id, size, tag: undefined };
 }
 
 /** RFC 4511 §4.5.2, SearchResultEntry. */
-function readEntry(content: Buffer, readElements: ElementReader): Entry {
-  const [dn, list] = readElements(content);
-  const attributes = readElements(contentOf(list, TAGS.sequence)).map((attribute): Attribute => {
-    const [type, values] = readElements(contentOf(attribute, TAGS.sequence));
+function readEntry(element: Element, cut: Cut): Entry {
+  const [dn, list] = cut(element, TAGS.entry);
+  const attributes = cut(list, SEQUENCE).map((attribute) => {
+    const [type, values] = cut(attribute, SEQUENCE);
     return {
-      type: contentOf(type, TAGS.octets).toString('latin1'),
-      values: readElements(contentOf(values, TAGS.set)).map((value) => contentOf(value, TAGS.octets)),
+      type: contentOf(type, OCTETS).toString('latin1'),
+      values: cut(values, SET).map((value) => contentOf(value, OCTETS)),
     };
   });
-  return { dn: decodeText(contentOf(dn, TAGS.octets)), attributes };
+  return { dn: decodeText(contentOf(dn, OCTETS)), attributes };
 }
 
 /** RFC 2696 §2, realSearchControlValue. */
-function readCookie(controls: Buffer, readElements: ElementReader): Buffer | undefined {
-  for (const control of readElements(controls)) {
-    const [type, ...rest] = readElements(contentOf(control, TAGS.sequence));
-    if (contentOf(type, TAGS.octets).toString('latin1') !== PAGED_RESULTS) continue;
-    const value = rest.find(({ tag }) => tag === TAGS.octets);
-    const [paged] = readElements(contentOf(value, TAGS.octets));
-    const [, cookie] = readElements(contentOf(paged, TAGS.sequence));
-    return Buffer.from(contentOf(cookie, TAGS.octets));
+function readCookie(controls: Element, cut: Cut): Buffer | undefined {
+  for (const control of cut(controls, CONTROLS)) {
+    const [type, ...rest] = cut(control, SEQUENCE);
+    if (contentOf(type, OCTETS).toString('latin1') !== PAGED_RESULTS) continue;
+    const [paged] = cut(
+      rest.find((element) => element?.tag === OCTETS),
+      OCTETS,
+    );
+    const [, cookie] = cut(paged, SEQUENCE);
+    return Buffer.from(contentOf(cookie, OCTETS));
   }
   return undefined;
 }
 
 /** Text that has to be UTF-8, as DNs and names have. */
 export function decodeText(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw failures.unreadable();
-  }
+  if (!isUtf8(bytes)) throw unreadable();
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 }
 
-/** RFC 4511 §5.1: definite lengths only. What is read here has tags of one byte only. */
-function readHeader(
-  bytes: Buffer,
-  at: number,
-): { readonly tag: number; readonly start: number; readonly end: number } | undefined {
-  const tag = bytes[at];
-  const first = bytes[at + 1];
-  if (tag === undefined || first === undefined) return undefined;
-  if ((tag & 0x1f) === 0x1f) throw failures.unreadable();
-  if (first < 0x80) return { tag, start: at + 2, end: at + 2 + first };
-  const count = first & 0x7f;
-  if (count === 0 || count > 4) throw failures.unreadable();
-  const start = at + 2 + count;
-  if (start > bytes.length) return undefined;
-  return { tag, start, end: start + bytes.readUIntBE(at + 2, count) };
-}
-
-/** Reads elements side by side that fill the bytes exactly. */
-type ElementReader = (bytes: Buffer) => readonly Element[];
-
-/** Reads those of one message, up to a number of them: the smallest take two bytes, and a hundred times that in memory. */
-function createElementReader(): ElementReader {
-  let count = 0;
-  return (bytes) => {
+/** For one message: counts its elements, and stops before there are too many. */
+function createCut(): Cut {
+  let left = MAX_ELEMENTS;
+  return (element, tag) => {
+    const bytes = contentOf(element, tag);
     const elements: Element[] = [];
     for (let at = 0; at < bytes.length; ) {
       const header = readHeader(bytes, at);
-      if (header === undefined || header.end > bytes.length) throw failures.unreadable();
-      if (++count > MAX_ELEMENTS) throw failures.tooLarge();
+      if (--left < 0 || header === undefined || header.end > bytes.length) throw unreadable();
       elements.push({ tag: header.tag, content: bytes.subarray(header.start, header.end) });
       at = header.end;
     }
@@ -214,16 +154,27 @@ function createElementReader(): ElementReader {
   };
 }
 
-function contentOf(element: Element | undefined, tag: number): Buffer {
-  if (element?.tag !== tag) throw failures.unreadable();
+/** RFC 4511 §5.1: definite lengths only. What is read here has tags of one byte only. */
+function readHeader(bytes: Buffer, at: number) {
+  const [tag, first] = [bytes[at], bytes[at + 1]];
+  if (tag === undefined || first === undefined) return undefined;
+  if ((tag & 0x1f) === 0x1f) throw unreadable();
+  if (first < 0x80) return { tag, start: at + 2, end: at + 2 + first };
+  const count = first & 0x7f;
+  if (count === 0 || count > 4) throw unreadable();
+  const start = at + 2 + count;
+  return start > bytes.length ? undefined : { tag, start, end: start + bytes.readUIntBE(at + 2, count) };
+}
+
+function contentOf(element: Element, tag: number | undefined): Buffer {
+  if (element?.tag !== tag || element === undefined) throw unreadable();
   return element.content;
 }
 
 /** Message ids and result codes: at most 2^31 - 1, RFC 4511 §4.1.1. */
-function readNumber(element: Element | undefined, tag: number): number {
+function readNumber(element: Element, tag: number | undefined): number {
   const content = contentOf(element, tag);
-  if (content.length === 0 || content.length > 4) throw failures.unreadable();
-  const number = content.readIntBE(0, content.length);
-  if (number < 0) throw failures.unreadable();
+  const number = content.length > 0 && content.length <= 4 ? content.readIntBE(0, content.length) : -1;
+  if (number < 0) throw unreadable();
   return number;
 }

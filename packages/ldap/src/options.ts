@@ -1,49 +1,66 @@
-// What the resolver is told.
-import type { Duration, SecretReference, SecretStore, TlsOptions } from '@latchkey/core';
+// What the resolver is told: the public types, and their reader. Asks no directory or store.
+import { isIP } from 'node:net';
+import {
+  ConfigError,
+  type Duration,
+  type SecretReference,
+  type SecretStore,
+  type TlsOptions,
+} from '@latchkey/core';
+import {
+  durationFrom,
+  readBoolean,
+  readChoice,
+  readList,
+  readObject,
+  readStore,
+  readText,
+  readTls,
+  whole,
+} from '@latchkey/core/adapter';
+import { asciiLower, type DistinguishedName, parseDn } from './dn.ts';
+import { readFilter } from './filters.ts';
 
 /** Who reads the directory. */
 export interface LdapReader {
-  /** As the directory takes it in a simple bind: a DN; for Active Directory `reader@example.com` too. */
+  /** A DN, or what else the directory takes: for Active Directory `reader@example.com` too. */
   readonly dn: string;
-  /** Where the password stands in `secrets`. Read anew for every connection, less a line break at its end. */
+  /** Where the password is in `secrets`. A line break at its end is not part of it. */
   readonly password: SecretReference;
 }
 
 /** How the entry of a subject is found. */
 export interface LdapUsers {
-  /** The DN under which it is, at any depth. */
+  /** The DN under which people are, at any depth. */
   readonly base: string;
   /** The attribute that holds the subject. Default `uid`; for Active Directory `sAMAccountName`. */
-  readonly attribute?: string;
-  /** What else is true of it, RFC 4515. Default: nothing; for Active Directory `(&(objectCategory=person)(objectClass=user))`. */
+  readonly attribute?: string | undefined;
+  /** What else is true of people, RFC 4515. Default for Active Directory: they are users. */
   readonly filter?: string;
   /**
-   * True takes `Alice` for `alice`. Default false: the attribute has one value that is the subject, character for character. Most
-   * directories compare less strictly, and would give one person's groups to several subjects of an issuer that does not.
+   * True takes `Alice` for `alice`, in ASCII letters only. Default false: directories compare less
+   * strictly, and would give the groups of one person to several subjects.
    */
-  readonly ignoreCase?: boolean;
+  readonly ignoreCase?: boolean | undefined;
 }
 
 /** How groups are found, and what they are called. */
 export interface LdapGroupEntries {
-  /** The DN under which they are, at any depth. No other group is one. */
+  /** The DN under which groups are, at any depth. Other groups do not count. */
   readonly base: string;
   /** The attribute of a group that holds the DNs of its members. Default `member`. */
-  readonly member?: string;
-  /**
-   * The attribute that is a group's name, with all its values, or `dn` for its whole DN. Default `cn`; for Active Directory
-   * `sAMAccountName`, of which a domain has one of each.
-   */
-  readonly name?: string;
-  /** What else is true of them, RFC 4515. Default: nothing; for Active Directory `(objectClass=group)`. */
+  readonly member?: string | undefined;
+  /** What names a group: an attribute or `dn`. Default `cn`; Active Directory `sAMAccountName`. */
+  readonly name?: string | undefined;
+  /** What else is true of groups, RFC 4515. Default for Active Directory: they are groups. */
   readonly filter?: string;
   /**
-   * Whether groups of groups count. True: level by level, through groups under `base`. `in-chain`: Active Directory finds them all
-   * at once, through all groups of its domain. Default true; for Active Directory `in-chain`.
+   * Whether groups of groups count. `in-chain`: Active Directory finds them all at once, through
+   * all groups of its domain. Default true; for Active Directory `in-chain`.
    */
-  readonly nested?: boolean | 'in-chain';
-  /** The attribute of an entry that holds the DNs of its groups: they are read from there, and `member` is not looked at. Default: none. */
-  readonly via?: string;
+  readonly nested?: boolean | 'in-chain' | undefined;
+  /** The attribute of an entry that holds the DNs of its groups, in place of `member`. */
+  readonly via?: string | undefined;
 }
 
 /** Which directory it is, who asks it, and what is looked for. */
@@ -51,29 +68,178 @@ export interface LdapGroupsOptions {
   /** `ldaps://ldap.example.com`, or `ldap://` with `startTls`. A host and a port, nothing more. */
   readonly url: string;
   /** True asks for TLS before anything else is said. For `ldap://` only. Default false. */
-  readonly startTls?: boolean;
-  /** Dangerous: `ldap://` without TLS. Whoever is on the way reads the password, and decides who has which groups. Default false. */
-  readonly unsafeAllowCleartext?: boolean;
-  /** `ca`: the only CA certificates that are trusted. Default: those of the system. */
-  readonly tls?: Pick<TlsOptions, 'ca'>;
-  /** Who reads; `anonymous` for nobody. */
+  readonly startTls?: boolean | undefined;
+  /** Dangerous: `ldap://` without TLS. On the way, the password is read and groups are changed. */
+  readonly unsafeAllowCleartext?: boolean | undefined;
+  /** How the connection is secured, beyond the CAs that the system trusts. */
+  readonly tls?: TlsOptions;
+  /** Who reads; or `anonymous`. */
   readonly bind: LdapReader | 'anonymous';
-  /** Where the password is. */
-  readonly secrets?: SecretStore;
-  /** The issuers whose subjects are in this directory; another's are unknown to it. Default: all, and tokens without an issuer too. */
+  /** The store that has the password. */
+  readonly secrets?: SecretStore | undefined;
+  /** The issuers whose subjects are in this directory. Default: all, and tokens without one too. */
   readonly issuers?: readonly string[];
   /** Which defaults `users` and `groups` have. Default `openldap`. */
-  readonly preset?: 'openldap' | 'active-directory';
+  readonly preset?: 'openldap' | 'active-directory' | undefined;
   readonly users: LdapUsers;
   readonly groups: LdapGroupEntries;
   /** For a whole lookup, connecting and waiting included. Default `2s`. */
-  readonly timeout?: Duration;
-  /** The most connections at a time, each for one lookup at a time. Default 4. */
-  readonly connections?: number;
+  readonly timeout?: Duration | undefined;
   /** Entries that are asked for at once, RFC 2696. Default 500. */
-  readonly pageSize?: number;
-  /** More groups than these are an error. Default 5000. */
-  readonly maxGroups?: number;
-  /** How deep groups may be nested; deeper is an error. A group of which the user itself is a member has depth 1. Default 16. */
-  readonly maxDepth?: number;
+  readonly pageSize?: number | undefined;
+  /** More groups, or more names of groups, are an error. Default 5000. */
+  readonly maxGroups?: number | undefined;
+  /** How deep groups may be nested, from 1; deeper is an error. Default 16. */
+  readonly maxDepth?: number | undefined;
+}
+
+const MEMBERS = {
+  options:
+    'url startTls unsafeAllowCleartext tls bind secrets issuers preset users groups timeout pageSize maxGroups maxDepth',
+  users: 'base attribute filter ignoreCase',
+  groups: 'base member name filter nested via',
+};
+
+/** Options, checked. */
+export type Settings = ReturnType<typeof readOptions>;
+
+/**
+ * Checks options. The result is a snapshot: later changes to the object have no effect.
+ * @throws ConfigError
+ */
+export function readOptions(given: LdapGroupsOptions) {
+  const options = readKnown(given, '', MEMBERS.options);
+  const { timeout = '2s', pageSize = 500, maxGroups = 5_000, maxDepth = 16 } = options;
+  const preset = readChoice(options.preset, ['openldap', 'active-directory'], 'preset');
+  const isActive = preset === 'active-directory';
+  const { isEncrypted, ...place } = readUrl(options.url);
+  const { host } = place;
+  return {
+    ...place,
+    security: readSecurity(options, isEncrypted),
+    // Without `host`, Node would check the name `localhost`. RFC 6066 §3: no IP address.
+    tls: { ...readTls(options.tls, 'tls'), host, ...(isIP(host) === 0 ? { servername: host } : {}) },
+    bind: readBind(options),
+    issuers: options.issuers === undefined ? undefined : readList(options.issuers, readText, 'issuers'),
+    isActiveDirectory: isActive,
+    users: readUsers(options.users, isActive),
+    groups: readGroups(options.groups, isActive),
+    timeoutMs: durationFrom('1ms', '24d').read(timeout, 'timeout'),
+    pageSize: readCount(pageSize, 10_000, 'pageSize'),
+    maxGroups: readCount(maxGroups, 10_000, 'maxGroups'),
+    maxDepth: readCount(maxDepth, 100, 'maxDepth'),
+  };
+}
+
+type Unchecked = ReturnType<typeof readObject>;
+
+/**
+ * An object without other members, not even inherited ones. What narrows is a value or left out:
+ * undefined is a mistake.
+ */
+function readKnown(value: unknown, path: string, names: string): Unchecked {
+  const options: Unchecked = { __proto__: null, ...readObject(value, names.split(' '), path) };
+  const isBlank = (name: string) => name in options && options[name] === undefined;
+  const blank = ['tls', 'issuers', 'filter'].find(isBlank);
+  if (blank === undefined) return options;
+  const at = path === '' ? blank : `${path}.${blank}`;
+  throw new ConfigError(at, 'expected a value, got undefined; leave it out');
+}
+
+function readUrl(value: unknown) {
+  // Not by URL, which does not know the scheme ldap.
+  const pattern = /^(ldaps?):\/\/([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?\/?$/;
+  const [url, scheme, host = '', digits] = (typeof value === 'string' && pattern.exec(value)) || [];
+  const isEncrypted = scheme === 'ldaps';
+  const port = Number(digits ?? (isEncrypted ? 636 : 389));
+  if (url === undefined || port < 1 || port > 65_535)
+    throw new ConfigError('url', 'expected ldaps://HOST or ldap://HOST, and nothing after it but a port');
+  return { url, host: host.replace(/^\[|\]$/g, ''), port, isEncrypted };
+}
+
+function readSecurity(options: Unchecked, isEncrypted: boolean): 'tls' | 'starttls' | 'none' {
+  const startTls = readBoolean(options.startTls, false, 'startTls');
+  const cleartext = readBoolean(options.unsafeAllowCleartext, false, 'unsafeAllowCleartext');
+  if (isEncrypted && startTls)
+    throw new ConfigError('startTls', 'is for ldap://; ldaps:// has TLS from the start');
+  if (cleartext && (isEncrypted || startTls))
+    throw new ConfigError('unsafeAllowCleartext', 'has no effect with TLS; leave it out');
+  if (!isEncrypted && !startTls && !cleartext)
+    throw new ConfigError('url', 'expected ldaps://, or startTls: true with ldap://');
+  if (cleartext && options.tls !== undefined)
+    throw new ConfigError('tls', 'has no effect without ldaps:// or startTls');
+  return isEncrypted ? 'tls' : startTls ? 'starttls' : 'none';
+}
+
+/** A name without a password, or the reverse, would be an anonymous bind, RFC 4513 §5.1. */
+function readBind({ bind, secrets }: Unchecked) {
+  if (bind === 'anonymous') return undefined;
+  if (typeof bind === 'string' || bind === undefined)
+    throw new ConfigError('bind', `expected { dn, password }, or 'anonymous'`);
+  const reader = readKnown(bind, 'bind', 'dn password');
+  const dn = readText(reader.dn, 'bind.dn');
+  if (typeof reader.password === 'string')
+    throw new ConfigError('bind.password', 'expected { name, key }: where the password is, not the password');
+  const password = readKnown(reader.password, 'bind.password', 'name key');
+  const name = readText(password.name, 'bind.password.name');
+  const key = readText(password.key, 'bind.password.key');
+  return { dn, password: { name, key }, secrets: readStore(secrets, 'secrets') };
+}
+
+function readUsers(value: unknown, isActive: boolean) {
+  const given = readKnown(value, 'users', MEMBERS.users);
+  const {
+    attribute = isActive ? 'sAMAccountName' : 'uid',
+    filter = isActive ? '(&(objectCategory=person)(objectClass=user))' : undefined,
+  } = given;
+  return {
+    base: readBase(given.base, 'users.base'),
+    attribute: readAttribute(attribute, 'users.attribute'),
+    filter: readFilter(filter, 'users.filter'),
+    ignoreCase: readBoolean(given.ignoreCase, false, 'users.ignoreCase'),
+  };
+}
+
+function readGroups(value: unknown, isActive: boolean) {
+  const given = readKnown(value, 'groups', MEMBERS.groups);
+  const {
+    member = 'member',
+    name = isActive ? 'sAMAccountName' : 'cn',
+    filter = isActive ? '(objectClass=group)' : undefined,
+    // Through the attribute of an entry, a default of in-chain is the same level by level.
+    nested = isActive && given.via === undefined ? 'in-chain' : true,
+  } = given;
+  const via = given.via === undefined ? undefined : readAttribute(given.via, 'groups.via');
+  if (via !== undefined && given.member !== undefined)
+    throw new ConfigError('groups.member', 'is not looked at with groups.via; leave one out');
+  if (nested !== 'in-chain' && typeof nested !== 'boolean')
+    throw new ConfigError('groups.nested', `expected true, false or 'in-chain'`);
+  if (nested === 'in-chain' && via !== undefined)
+    throw new ConfigError('groups.nested', `'in-chain' is a search by groups.member; leave groups.via out`);
+  const attribute = readAttribute(name, 'groups.name');
+  return {
+    base: readBase(given.base, 'groups.base'),
+    member: readAttribute(member, 'groups.member'),
+    /** Undefined: the DN. */
+    name: asciiLower(attribute) === 'dn' ? undefined : attribute,
+    filter: readFilter(filter, 'groups.filter'),
+    nested,
+    via,
+  };
+}
+
+function readBase(value: unknown, path: string): DistinguishedName {
+  const dn = typeof value === 'string' ? parseDn(value) : undefined;
+  if (dn !== undefined && dn.folded.length > 0) return dn;
+  throw new ConfigError(path, `expected a DN, like 'ou=people,dc=example,dc=com'`);
+}
+
+/** RFC 4512 §1.4: a name or an OID. No options. */
+function readAttribute(value: unknown, path: string): string {
+  if (typeof value === 'string' && /^(?:[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+)$/.test(value)) return value;
+  throw new ConfigError(path, 'expected the name of an attribute');
+}
+
+function readCount(value: unknown, max: number, path: string): number {
+  return whole(1, max, `expected a whole number from 1 to ${max}`).read(value, path);
 }

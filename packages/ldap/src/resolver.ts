@@ -1,48 +1,52 @@
-// The resolver that an application makes: options in, groups out. Keeps time, and tries again where that cannot change an answer.
+// The resolver that an application makes: options in, groups out. Has one session for all lookups,
+// which is opened when it is needed and replaced when it is lost. Knows nothing of searches.
 import type { GroupResolver } from '@latchkey/core';
-import { openConnection } from './connection.ts';
-import { asFailure, failures } from './failures.ts';
+import { withDeadline } from '@latchkey/core/adapter';
+import { openSession, type Search, searchOver } from './connect.ts';
+import { asFailure, type Failure, failure, retryAfterOf } from './failures.ts';
 import { lookUp } from './lookup.ts';
-import type { LdapGroupsOptions } from './options.ts';
-import { createPool, type Deadline, type Lease } from './pool.ts';
-import { readOptions, type Settings } from './settings.ts';
+import { type LdapGroupsOptions, readOptions, type Settings } from './options.ts';
+import type { Session } from './session.ts';
 
-/** How the resolver fares. Nothing secret, and nobody's name. */
+/** How the resolver is. It holds no secret and no name of a person. */
 export interface LdapGroupsReport {
   readonly url: string;
-  /** How what is said is protected. */
+  /** How the connection is protected. */
   readonly security: 'tls' | 'starttls' | 'none';
-  /** Connections that are open, and how many of them are in use. */
-  readonly open: number;
+  /** Whether it is open and bound. */
+  readonly connected: boolean;
+  /** Searches that wait for their answer, and those that wait because there are too many. */
   readonly busy: number;
-  /** Lookups that wait for a connection. */
   readonly waiting: number;
   /** Failed attempts to connect in a row. */
   readonly failures: number;
-  /** What the last of them ended with; undefined if there was none since the last connection. */
+  /** The error of the last of them; undefined if the last attempt did not fail. */
   readonly lastFailure: string | undefined;
 }
 
 /** Groups of a directory. */
 export interface LdapGroups extends GroupResolver {
-  /** Connects, binds, and asks whether users and groups can be searched. Rejects as `resolve` does. */
+  /** Connects, binds, and asks whether searches can be answered. Rejects as `resolve` does. */
   ready(): Promise<void>;
   report(): LdapGroupsReport;
-  /** Ends all connections, and every lookup that is under way. */
+  /** Ends the connection, and all lookups. */
   close(): Promise<void>;
 }
 
-/** Longer than any `sub` of OpenID Connect (255), and than what directories take for a user's name. */
+/** Longer than a `sub` of OpenID Connect (255), and than the user names of directories. */
 const MAX_SUBJECT_BYTES = 1_024;
+/** How long the directory is left alone after a failure: longer after each, up to a second. */
+const [FIRST_HOLD_MS, MAX_HOLD_MS] = [100, 1_000];
 
 /**
- * Makes a resolver that looks groups up in a directory, over LDAP. Connects when it is first asked, and keeps a few connections. It
- * does not cache, follow referrals or dereference aliases.
+ * Makes a resolver that looks groups up in a directory, over LDAP. It connects when it is first
+ * asked. It does not cache, follow referrals or dereference aliases.
  *
- * `resolve` gives the names of all groups, or undefined for a subject that is not in the directory: none of its entries has it as
- * `users.attribute`, it is empty or longer than 1024 bytes, or it is of an issuer that is not among `issuers`. It rejects in every
- * other case, also where it has a part of the answer: with a constant text, in which there is no name, password or word of the
- * directory, and with `retryAfterMs` (milliseconds) while the directory is left alone after a failure.
+ * `resolve` gives the names of all groups, or undefined for a subject that is not in the directory:
+ * no entry has it as `users.attribute`, it is empty or longer than 1024 bytes, or its issuer is not
+ * among `issuers`. It rejects in all other cases, also where it has a part of the
+ * answer: with a constant text, without names, passwords or words of the directory, and with
+ * `retryAfterMs` (milliseconds) while the directory is left alone after a failure.
  * @throws ConfigError
  * @example
  * ```ts
@@ -57,28 +61,75 @@ const MAX_SUBJECT_BYTES = 1_024;
  */
 export function createLdapGroups(options: LdapGroupsOptions): LdapGroups {
   const settings = readOptions(options);
-  if (settings.security === 'none') {
+  const { url, security, timeoutMs } = settings;
+  if (security === 'none') {
     process.emitWarning(
-      'LDAP without TLS: whoever is on the way reads the bind password, and decides who has which groups',
+      'LDAP without TLS: the bind password can be read on the way, and groups can be changed',
       { type: 'SecurityWarning', code: 'LATCHKEY_UNSAFE' },
     );
   }
-  const pool = createPool(settings.connections, (signal) => openConnection(settings, signal));
+  const closing = new AbortController();
+  let current: Session | undefined;
+  let opening: Promise<Session> | undefined;
+  let failed = 0;
+  let lastFailure: Failure | undefined;
+  let heldUntil = 0;
 
-  async function withConnection<T>(deadline: Deadline, use: (lease: Lease) => Promise<T>): Promise<T> {
-    // Every connection that waited may have been cut while it did. One more is new.
-    for (let attempt = 0; ; attempt++) {
-      const lease = await pool.acquire(deadline);
+  const isOpen = (session: Session | undefined) => session !== undefined && session.ended() === undefined;
+  const late = () => failure(`the directory gave no answer within ${timeoutMs} ms`);
+  const closed = () => failure('the LDAP resolver is closed');
+
+  /** The session. Rejects if none can be opened, and for a while afterwards without an attempt. */
+  async function session(): Promise<Session> {
+    closing.signal.throwIfAborted();
+    if (current !== undefined && isOpen(current)) return current;
+    const heldMs = heldUntil - performance.now();
+    if (lastFailure !== undefined && heldMs > 0) throw failure(lastFailure.message, Math.ceil(heldMs));
+    // One attempt, for all who wait. It goes on without them: it has a deadline of its own.
+    opening ??= open().finally(() => {
+      opening = undefined;
+    });
+    return opening;
+  }
+
+  async function open(): Promise<Session> {
+    const work = (signal: AbortSignal) => openSession(settings, signal);
+    try {
+      current = await withDeadline(timeoutMs, closing.signal, work, late);
+      failed = 0;
+      lastFailure = undefined;
+      return current;
+    } catch (error) {
+      if (closing.signal.aborted) throw error;
+      lastFailure = asFailure(error);
+      const holdMs = Math.min(MAX_HOLD_MS, FIRST_HOLD_MS * 2 ** failed++);
+      heldUntil = performance.now() + Math.max(holdMs, retryAfterOf(error) ?? 0);
+      throw error;
+    }
+  }
+
+  async function ask<T>(work: (search: Search) => Promise<T>, outer: AbortSignal): Promise<T> {
+    const began = performance.now();
+    const attempt = async (signal: AbortSignal): Promise<T> => {
+      const used = await session();
       try {
-        return await use(lease);
+        return await work(searchOver(used, settings, signal));
       } catch (error) {
-        // Nobody knows whether the others would have answered.
-        if (deadline.signal.aborted) pool.doubt();
-        const again = lease.reused && lease.connection.wire.lost && attempt < settings.connections;
-        if (!again || deadline.signal.aborted) throw error;
-      } finally {
-        pool.release(lease);
+        // It may have been cut before this lookup, or ended because of another. A new one is not.
+        if (isOpen(used) || used.openedAt > began || signal.aborted) throw error;
+        return attempt(signal);
       }
+    };
+    const doubt = () => {
+      // Nothing came for as long as this lookup waited: the others would wait in vain, too.
+      if (current !== undefined && current.heardAt() < began) current.end(late());
+      return late();
+    };
+    try {
+      return await withDeadline(timeoutMs, outer, attempt, doubt);
+    } catch (error) {
+      if (outer.aborted && error === outer.reason) throw error;
+      throw asFailure(error);
     }
   }
 
@@ -87,46 +138,28 @@ export function createLdapGroups(options: LdapGroupsOptions): LdapGroups {
     async resolve({ subject, issuer }, signal) {
       signal.throwIfAborted();
       if (!isKnowable(settings, subject, issuer)) return undefined;
-      return withinDeadline(settings.timeoutMs, signal, (deadline) =>
-        withConnection(deadline, ({ connection }) => lookUp(connection, subject, settings, deadline.signal)),
-      );
+      return ask((search) => lookUp(search, subject, settings), signal);
     },
-    ready: () =>
-      withinDeadline(settings.timeoutMs, new AbortController().signal, (deadline) =>
-        withConnection(deadline, async () => {}),
-      ),
-    report: () => ({ url: settings.url, security: settings.security, ...pool.report() }),
-    close: () => pool.close(),
+    ready: () => ask(async () => {}, new AbortController().signal),
+    report: () => ({
+      url,
+      security,
+      connected: isOpen(current),
+      ...(current?.report() ?? { busy: 0, waiting: 0 }),
+      failures: failed,
+      lastFailure: lastFailure?.message,
+    }),
+    async close() {
+      closing.abort(closed());
+      await opening?.catch(() => {});
+      await current?.end(closed());
+    },
   });
 }
 
-/** False for a subject that no entry has, so that nobody needs to be asked. */
+/** False for a subject that no entry has, so that the directory need not be asked. */
 function isKnowable({ issuers }: Settings, subject: string, issuer: string | undefined): boolean {
-  if (issuers !== undefined && (issuer === undefined || !issuers.has(issuer))) return false;
+  if (issuers !== undefined && (issuer === undefined || !issuers.includes(issuer))) return false;
   // Half a surrogate pair has no UTF-8: different subjects would become one.
   return subject !== '' && subject.isWellFormed() && Buffer.byteLength(subject) <= MAX_SUBJECT_BYTES;
-}
-
-async function withinDeadline<T>(
-  timeoutMs: number,
-  signal: AbortSignal,
-  run: (deadline: Deadline) => Promise<T>,
-): Promise<T> {
-  const stopping = new AbortController();
-  let late = false;
-  const leave = () => stopping.abort(signal.reason);
-  const timer = setTimeout(() => {
-    late = true;
-    stopping.abort(failures.late(timeoutMs));
-  }, timeoutMs);
-  signal.addEventListener('abort', leave);
-  try {
-    return await run({ signal: stopping.signal, late: () => late });
-  } catch (error) {
-    if (signal.aborted && error === signal.reason) throw error;
-    throw asFailure(error);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', leave);
-  }
 }

