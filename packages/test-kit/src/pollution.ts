@@ -1,4 +1,5 @@
-// Prototype pollution for tests of adapters: requests over a socket while every object inherits a member.
+// Prototype pollution for tests of adapters: requests over a socket while every object inherits a
+// member.
 import { once } from 'node:events';
 import { connect } from 'node:net';
 

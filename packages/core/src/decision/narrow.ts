@@ -1,16 +1,18 @@
 // An authenticator while its options are being changed: what it accepts, and what options that are not in force yet do not refuse. So
 // what a change closes is closed at once, and what it opens is never opened by half. Where options come from is not known here.
-import { type CompiledRules, compileRules } from '../claims/compile.ts';
+import type { CompiledRules } from '../claims/compile.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { AuthError, asError, isAuthError } from '../errors.ts';
 import type { JsonObject } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
+import { argument } from '../values/readers.ts';
 import {
   type AuthenticationMode,
   accessWith,
   type CompiledAccess,
   compileAccess,
+  NOTHING_ASKED,
   type RouteAccess,
 } from './access.ts';
 import { type Authenticator, principalOf } from './authenticator.ts';
@@ -40,11 +42,11 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
 
   function decide(
     request: RequestView,
-    access: RouteAccess | CompiledAccess = {},
+    ...access: readonly [access?: RouteAccess | CompiledAccess]
   ): Decision | Promise<Decision> {
     let compiled: CompiledAccess;
     try {
-      compiled = compileAccess(access);
+      compiled = compileAccess(argument(access, 'access', NOTHING_ASKED));
     } catch (fault) {
       return Promise.reject(asError(fault));
     }
@@ -104,12 +106,11 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
 
   return {
     decide,
-    authenticate: async (request, access) => principalOf(await decide(request, access)),
-    async verify(token, rules) {
-      const compiled = rules === undefined ? undefined : compileRules(rules);
+    authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
+    async verify(token, ...rules) {
       const [first, ...others] = all.map(async (one): Promise<Decision> => {
         try {
-          return { ok: true, principal: await one.verify(token, compiled) };
+          return { ok: true, principal: await one.verify(token, ...rules) };
         } catch (error) {
           if (isAuthError(error)) return { ok: false, error };
           throw error;
@@ -119,14 +120,14 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
       // What the rules guarantee has just been checked.
       return principalOf(decision) as Principal<never>;
     },
-    async explain(subject, rules) {
+    async explain(subject, ...rules) {
       const explanations = await Promise.all(
         all
           .filter((one) => judges.every(({ authenticator, isCertain }) => authenticator !== one || isCertain))
-          .map((one) => one.explain(subject, rules)),
+          .map((one) => one.explain(subject, ...rules)),
       );
       const [own] = explanations;
-      return explanations.find(({ allowed }) => !allowed) ?? own ?? main.explain(subject, rules);
+      return explanations.find(({ allowed }) => !allowed) ?? own ?? main.explain(subject, ...rules);
     },
     conceal: (request) => concealAll(all, request),
   };

@@ -119,7 +119,7 @@ describe('faults of the application', () => {
     const authenticator = start({ claims: { roles: throwing(new TypeError('no roles')) } });
     const expired = await tokenOf({ exp: now() - 300 });
     for (const rules of [undefined, { scope: throwing(new TypeError('no scope')) }, route('none')]) {
-      const { allowed, checks } = await authenticator.explain(expired, rules);
+      const { allowed, checks } = await authenticator.explain(expired, ...given(rules));
       expect([allowed, firstCode({ checks } as Explanation)]).toEqual([false, 'token_expired']);
     }
   });
@@ -139,10 +139,10 @@ describe('faults of the application', () => {
       const authenticator = start(place === 'the options' ? { claims } : {});
       const rules = place === 'the route' ? claims : undefined;
       const token = await tokenOf();
-      for (let time = 0; time < 3; time++) await authenticator.verify(token, rules);
+      for (let time = 0; time < 3; time++) await authenticator.verify(token, ...given(rules));
       isThrowing = true;
       for (const asked of [token, await tokenOf({ jti: 'new' })]) {
-        const fault = await authenticator.verify(asked, rules).catch((error: unknown) => error);
+        const fault = await authenticator.verify(asked, ...given(rules)).catch((error: unknown) => error);
         expect(isAuthError(fault)).toBe(false);
         expect(fault).toMatchObject({ cause: refusal });
       }
