@@ -1,6 +1,7 @@
 // Rules to checks: once, when a service starts. Evaluated on every request.
 import { isScopeToken } from '../challenge.ts';
 import { ConfigError } from '../errors.ts';
+import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import { readText } from '../values/readers.ts';
 import type { Holds, NormalRule } from './form.ts';
@@ -110,6 +111,19 @@ export function firstFailure(
     if (!check.holds(claimAt(claims, check.path(delimiter)), request)) return check;
   }
   return undefined;
+}
+
+/** A name of a rule on `groups` that no group has where all groups are in lower case; undefined if there is none. */
+export function unfoldedGroup(rules: CompiledRules<unknown>): string | undefined {
+  for (const { claim, rule } of rules[COMPILED]) {
+    const found = claim === 'groups' ? rule.names.find((name) => isUnfolded(name)) : undefined;
+    if (found !== undefined) return String(found);
+  }
+  return undefined;
+}
+
+function isUnfolded(name: unknown): boolean {
+  return typeof name === 'string' && foldCase(name) !== name;
 }
 
 /** The rules one by one, for `explain`. */

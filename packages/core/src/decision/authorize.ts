@@ -5,11 +5,13 @@ import {
   checksIn,
   compileRules,
   firstFailure,
+  unfoldedGroup,
 } from '../claims/compile.ts';
 import { claimAt } from '../claims/path.ts';
 import type { RequestParameters, Rules } from '../claims/rules.ts';
 import type { ClaimsOf } from '../claims/types.ts';
 import { AuthError } from '../errors.ts';
+import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import type { NamedRoutes } from './access.ts';
 import { contextOf, type Principal } from './principal.ts';
@@ -56,6 +58,12 @@ export function judgeRoute(
   const context = contextOf(principal);
   if (context === undefined) throw new TypeError('authorize: not a principal that an authenticator made');
   const { realm, delimiter, routes, also } = context;
+  // A rule that no group can meet would let all pass as `noneOf`. Options are checked at start.
+  const unfolded = context.foldsGroups === true ? unfoldedGroup(rules) : undefined;
+  if (unfolded !== undefined)
+    throw new TypeError(
+      `authorize: groups are in lower case here; write '${foldCase(unfolded)}' for '${unfolded}'`,
+    );
   const { issuer, claims } = principal;
   const asked = { issuer, claims: claims as JsonObject, delimiter, request, routes, realm };
   const refusal = judgeRules(rules, asked, trace);

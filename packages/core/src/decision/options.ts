@@ -1,6 +1,12 @@
 // Options of an authenticator: their type, the checked settings, and the table that reads them.
 import { isHeaderText } from '../challenge.ts';
-import { type CompiledRules, claimNames, compileRules, needsRequest } from '../claims/compile.ts';
+import {
+  type CompiledRules,
+  claimNames,
+  compileRules,
+  needsRequest,
+  unfoldedGroup,
+} from '../claims/compile.ts';
 import type { IssuerMatcher, IssuerRule } from '../claims/issuers.ts';
 import type { RegisteredClaimsPolicy } from '../claims/registered.ts';
 import type { Rules } from '../claims/rules.ts';
@@ -22,6 +28,7 @@ import type { SecretStore } from '../secrets/store.ts';
 import { normalizeType } from '../token/parse.ts';
 import { type Clock, readClock } from '../values/clock.ts';
 import type { Duration } from '../values/duration.ts';
+import { foldCase } from '../values/fold.ts';
 import { coming, flag, lasting, other, ranked, replaced } from '../values/judge.ts';
 import {
   boolean,
@@ -380,6 +387,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
   const rules = read.claims ?? compileRules({}, 'claims');
   if (read.groups !== undefined && claimNames(rules).includes('groups'))
     throw new ConfigError('claims.groups', 'groups are found after this; put the rule on routes');
+  if (read.groups?.groupCase === 'insensitive') refuseUnfolded(read.routes ?? new Map());
   if (profile !== undefined && read.typ !== undefined)
     throw new ConfigError('typ', 'is what profile says; leave it out');
   return Object.freeze<AuthenticatorSettings>({
@@ -412,6 +420,18 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     realm: read.realm,
     clock: read.clock,
   });
+}
+
+/** Groups are in lower case: a rule on another spelling never holds, or as `noneOf` never fails. @throws ConfigError */
+function refuseUnfolded(routes: NamedRoutes): void {
+  for (const [name, { claims }] of routes) {
+    const unfolded = unfoldedGroup(claims);
+    if (unfolded !== undefined)
+      throw new ConfigError(
+        `routes.${name}.claims.groups`,
+        `expected groups in lower case, as groupCase makes them; write '${foldCase(unfolded)}'`,
+      );
+  }
 }
 
 /** `cache`; undefined where no tokens are kept. */

@@ -93,6 +93,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     delimiter,
     routes,
     maxTokenAgeMs: registered.maxTokenAgeMs,
+    foldsGroups: settings.groups?.ignoreCase === true,
     clock,
   });
   // A remote endpoint can revoke a token, so only its own cache (`cacheFor`) may remember one.

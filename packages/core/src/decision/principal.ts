@@ -29,6 +29,8 @@ export interface PrincipalContext {
   readonly delimiter: string | undefined;
   /** The authenticator's `routes`. */
   readonly routes: NamedRoutes;
+  /** Groups are in lower case: `groupCase: 'insensitive'`. */
+  readonly foldsGroups?: boolean;
   /** The authenticator's `maxTokenAge`. */
   readonly maxTokenAgeMs?: number | undefined;
   /** The authenticator's `clock`. */

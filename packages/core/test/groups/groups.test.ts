@@ -765,6 +765,30 @@ describe('S53: groupCase', () => {
   });
 });
 
+describe('S53: a rule on groups in another case than groupCase makes', () => {
+  const groups = { groupCase: 'insensitive' } as const;
+
+  it.each<Rules>([{ groups: { noneOf: ['Banned'] } }, { groups: 'Banned' }, { groups: ['dev', 'Banned'] }])(
+    'lets nobody in: %j',
+    async (rules) => {
+      const one = await token({ groups: ['banned'] });
+      const authenticator = start(groups);
+      await expect(authenticator.verify(one, rules)).rejects.toThrow("write 'banned' for 'Banned'");
+      const principal = await authenticator.verify(one);
+      expect(() => authorize(principal, rules)).toThrow(TypeError);
+      // Without groupCase, it is another group.
+      await expect(start({}).verify(one, { groups: { noneOf: ['Banned'] } })).resolves.toBeDefined();
+    },
+  );
+
+  it('is refused at start where a named route has it', () => {
+    const routes = { members: { claims: { groups: { noneOf: ['Banned'] } } } };
+    const build = () =>
+      createAuthenticator({ keySets: [{ jwks: { keys: [] } }], audience: null, groups, routes });
+    expect(build).toThrow('routes.members.claims.groups: expected groups in lower case');
+  });
+});
+
 describe('S53: what only looks like a letter', () => {
   it.each([
     ['KELVIN SIGN', 'tas\u212as', 'tasks'],
