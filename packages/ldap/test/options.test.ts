@@ -126,7 +126,9 @@ describe('options that cannot be used', () => {
     ['pageSize', { ...GOOD, pageSize: 10_001 }],
     ['pageSize', { ...GOOD, pageSize: '500' }],
     ['maxGroups', { ...GOOD, maxGroups: -1 }],
+    ['maxGroups', { ...GOOD, maxGroups: 10_001 }],
     ['maxDepth', { ...GOOD, maxDepth: Number.NaN }],
+    ['maxDepth', { ...GOOD, maxDepth: 101 }],
   ])('%s', (path, options) => {
     let thrown: unknown;
     try {

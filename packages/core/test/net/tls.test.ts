@@ -297,6 +297,14 @@ describe('whom it trusts', () => {
     expect(error.path).toBe(path);
     expect(error.message).not.toContain(ca.key.slice(30, 90));
   });
+
+  it('T-140: a CA file of 1 MiB is read, and a byte more is a ConfigError', () => {
+    const file = join(folder, 'long.pem');
+    writeFileSync(file, ca.cert.padEnd(1024 * 1024, '\n'));
+    create('https://localhost', { ca: { file } });
+    writeFileSync(file, '\n', { flag: 'a' });
+    expect(faultOf({ ca: { file } }).path).toBe('tls.ca');
+  });
 });
 
 /** Where there is nothing to make one with, it is not there. */
