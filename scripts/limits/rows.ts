@@ -487,6 +487,13 @@ export const LIMITS: readonly LimitTable[] = [
         test: `${ldapTests}/groups.test.ts:row 158 is refused with a wrong password, once for a while`,
       },
       {
+        what: 'the same, if the store of its password asks for more',
+        at: `${ldap}/failures.ts#MAX_ASKED_MS`,
+        unit: 'ms',
+        beyond: 'a longer time counts as this',
+        test: `${ldapTests}/transport.test.ts:a store that says when to ask again is not asked before, and after 30 seconds at most`,
+      },
+      {
         what: 'how long a directory is left alone after any other failure to connect; longer if the store of its password asks for it',
         at: `${ldap}/resolver.ts:[FIRST_HOLD_MS, MAX_HOLD_MS] = [100, 1_000]`,
         unit: '0.1 s at first, doubled after each failure, to 1 s',

@@ -61,11 +61,14 @@ export function asFailure(error: unknown): Failure {
     : failure('the lookup failed, and not because of the directory; please report it');
 }
 
-/** The `retryAfterMs` of an error; undefined if it has none that is a time. */
+/** A secret store may ask for more time; its secret may be there long before. */
+const MAX_ASKED_MS = 30_000;
+
+/** The `retryAfterMs` of an error, at most 30 s; undefined if it has none that is a time. */
 export function retryAfterOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('retryAfterMs' in error)) return undefined;
   const { retryAfterMs: ms } = error;
-  return typeof ms === 'number' && ms >= 0 && Number.isFinite(ms) ? ms : undefined;
+  return typeof ms === 'number' && ms >= 0 ? Math.min(ms, MAX_ASKED_MS) : undefined;
 }
 
 /** A result code, with its name. */

@@ -34,14 +34,14 @@ export interface LdapUsers {
   /** The DN under which people are, at any depth. */
   readonly base: string;
   /** The attribute that holds the subject. Default `uid`; for Active Directory `sAMAccountName`. */
-  readonly attribute?: string | undefined;
+  readonly attribute?: string;
   /** What else is true of people, RFC 4515. Default for Active Directory: they are users. */
   readonly filter?: string;
   /**
    * True takes `Alice` for `alice`, in ASCII letters only. Default false: directories compare less
    * strictly, and would give the groups of one person to several subjects.
    */
-  readonly ignoreCase?: boolean | undefined;
+  readonly ignoreCase?: boolean;
 }
 
 /** How groups are found, and what they are called. */
@@ -49,18 +49,18 @@ export interface LdapGroupEntries {
   /** The DN under which groups are, at any depth. Other groups do not count. */
   readonly base: string;
   /** The attribute of a group that holds the DNs of its members. Default `member`. */
-  readonly member?: string | undefined;
+  readonly member?: string;
   /** What names a group: an attribute or `dn`. Default `cn`; Active Directory `sAMAccountName`. */
-  readonly name?: string | undefined;
+  readonly name?: string;
   /** What else is true of groups, RFC 4515. Default for Active Directory: they are groups. */
   readonly filter?: string;
   /**
    * Whether groups of groups count. `in-chain`: Active Directory finds them all at once, through
    * all groups of its domain. Default true; for Active Directory `in-chain`.
    */
-  readonly nested?: boolean | 'in-chain' | undefined;
+  readonly nested?: boolean | 'in-chain';
   /** The attribute of an entry that holds the DNs of its groups, in place of `member`. */
-  readonly via?: string | undefined;
+  readonly via?: string;
 }
 
 /** Which directory it is, who asks it, and what is looked for. */
@@ -68,29 +68,29 @@ export interface LdapGroupsOptions {
   /** `ldaps://ldap.example.com`, or `ldap://` with `startTls`. A host and a port, nothing more. */
   readonly url: string;
   /** True asks for TLS before anything else is said. For `ldap://` only. Default false. */
-  readonly startTls?: boolean | undefined;
+  readonly startTls?: boolean;
   /** Dangerous: `ldap://` without TLS. On the way, the password is read and groups are changed. */
-  readonly unsafeAllowCleartext?: boolean | undefined;
+  readonly unsafeAllowCleartext?: boolean;
   /** How the connection is secured, beyond the CAs that the system trusts. */
   readonly tls?: TlsOptions;
   /** Who reads; or `anonymous`. */
   readonly bind: LdapReader | 'anonymous';
   /** The store that has the password. */
-  readonly secrets?: SecretStore | undefined;
+  readonly secrets?: SecretStore;
   /** The issuers whose subjects are in this directory. Default: all, and tokens without one too. */
   readonly issuers?: readonly string[];
   /** Which defaults `users` and `groups` have. Default `openldap`. */
-  readonly preset?: 'openldap' | 'active-directory' | undefined;
+  readonly preset?: 'openldap' | 'active-directory';
   readonly users: LdapUsers;
   readonly groups: LdapGroupEntries;
   /** For a whole lookup, connecting and waiting included. Default `2s`. */
-  readonly timeout?: Duration | undefined;
+  readonly timeout?: Duration;
   /** Entries that are asked for at once, RFC 2696. Default 500. */
-  readonly pageSize?: number | undefined;
+  readonly pageSize?: number;
   /** More groups, or more names of groups, are an error. Default 5000. */
-  readonly maxGroups?: number | undefined;
+  readonly maxGroups?: number;
   /** How deep groups may be nested, from 1; deeper is an error. Default 16. */
-  readonly maxDepth?: number | undefined;
+  readonly maxDepth?: number;
 }
 
 const MEMBERS = {

@@ -34,7 +34,7 @@ export interface ForgedParts {
   readonly header: unknown;
   readonly payload: unknown;
   /** Default: no bytes. */
-  readonly signature?: Uint8Array | ((signingInput: Buffer) => Uint8Array) | undefined;
+  readonly signature?: Uint8Array | ((signingInput: Buffer) => Uint8Array);
 }
 
 /**
