@@ -21,6 +21,7 @@ import {
 import * as ownKeys from '../src/own-keys/index.ts';
 import * as signing from '../src/signing/index.ts';
 import { outcome } from './support/outcome.ts';
+import { ratioOf } from './support/ratio.ts';
 import { listen } from './support/servers.ts';
 
 const ISSUER = 'https://issuer.example';
@@ -388,16 +389,17 @@ describe('what this package is made of', () => {
   it('T-096: a long path costs a decision nothing', async () => {
     const authenticator = build({ tokenFrom: [{ header: 'Authorization' }, { query: 'access_token' }] });
     const token = await mint(key, claimsOf());
-    const ask = async (url: string) => {
-      const headers = { authorization: `Bearer ${token}` };
-      const start = performance.now();
-      for (let time = 0; time < 100; time++)
-        await authenticator.authenticate({ method: 'GET', url, headers, rawHeaders: [] });
-      return performance.now() - start;
-    };
-    await ask('/');
+    const headers = { authorization: `Bearer ${token}` };
+    const ask = (url: string) => authenticator.authenticate({ method: 'GET', url, headers, rawHeaders: [] });
+    // A request is cheap, and 16,000 characters are looked at for a question mark.
     for (const part of ['/a', '/%2e%2e', '//', '/:a(.*)*', '/a-a', ';a=b'])
-      expect((await ask(part.repeat(16_000 / part.length))) / 100, part).toBeLessThan(20);
+      expect(
+        await ratioOf(
+          () => ask(part.repeat(16_000 / part.length)),
+          () => ask('/'),
+        ),
+        part,
+      ).toBeLessThan(50);
   });
 
   it('T-170: no package runs anything when it is installed, or brings native code', () => {
