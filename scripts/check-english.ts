@@ -1,7 +1,7 @@
 // Checks comments and documents for lines over 100 columns and for words that are hard to read.
 // `pnpm english` prints each place. It does not judge sentences; readers do that.
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path/posix';
 
 const COLUMNS = 100;
 
@@ -44,6 +44,16 @@ const EXEMPT = ['scripts/check-english.ts', 'scripts/test/check-english.test.ts'
 /** The bench writes these files. */
 const GENERATED = 'apps/bench/results/';
 
+/** Folders that are not part of the repository. */
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  'node_modules',
+  'dist',
+  'reports',
+  '.git',
+  '.turbo',
+  '.contributing',
+]);
+
 const FORBIDDEN = new RegExp(`\\b(?:${Object.keys(WORDS).join('|')})\\b`, 'gi');
 
 /** Finds the problems of a text; returns one line for each. */
@@ -72,10 +82,17 @@ function isUnbreakable(line: string): boolean {
   return /^\s*\|/.test(line) || /^\s*(?:[-*] )?!?\[[^\]]*\]\(\S+\)[.,]?$/.test(line);
 }
 
+/** All TypeScript and Markdown files, without those that a command installs or writes. */
+function filesIn(folder: string): readonly string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return LEFT_OUT.has(entry.name) ? [] : filesIn(path);
+    return /\.(?:ts|md)$/.test(entry.name) ? [path] : [];
+  });
+}
+
 if (import.meta.main) {
-  const files = execFileSync('git', ['ls-files', '*.ts', '*.md'], { encoding: 'utf8' })
-    .split('\n')
-    .filter((file) => file !== '' && !EXEMPT.includes(file) && !file.startsWith(GENERATED));
+  const files = filesIn('.').filter((file) => !EXEMPT.includes(file) && !file.startsWith(GENERATED));
   const found = files.map((file) => ({ file, problems: problemsIn(file, readFileSync(file, 'utf8')) }));
   const pendingFor = (file: string) => PENDING.find((start) => file.startsWith(start));
   const problems = found.flatMap(({ file, problems: those }) =>
