@@ -138,6 +138,7 @@ it('./adapter exports these values', () => {
     'holdReply',
     'inconclusive',
     'isPrincipal',
+    'keysPublisher',
     'optionIn',
     'prepareAuthentication',
     'readBoolean',

@@ -10,6 +10,7 @@ import {
 } from '@latchkey/core';
 import {
   type AuthenticationSource,
+  argument,
   checkOnce,
   claimNames,
   compileRules,
@@ -17,6 +18,7 @@ import {
   createResponseSigner,
   decide,
   holdReply,
+  keysPublisher,
   prepareAuthentication,
   whenDecided,
 } from '@latchkey/core/adapter';
@@ -98,9 +100,10 @@ export function authenticate(
  */
 export function requireClaims<const R extends Rules>(
   rules: R | CompiledRules<R>,
-  handler?: AuthenticatedHandler<ClaimsOf<R>>,
+  ...handlers: readonly [handler?: AuthenticatedHandler<ClaimsOf<R>>]
 ): RequestHandler {
   const compiled = compileRules(rules);
+  const handler = argument(handlers, 'requireClaims: handler', undefined);
   return mark([{ kind: 'claims', claims: claimNames(compiled) }], (request, response, next) => {
     const judged = request as AuthenticatedRequest<ClaimsOf<R>>;
     authorize(judged.auth, compiled, request);
@@ -135,8 +138,9 @@ export function signResponse(options: SignResponseOptions): RequestHandler {
  * ```
  */
 export function publishKeys(signer: Signer): RequestHandler {
+  const publish = keysPublisher(signer);
   return mark([{ kind: 'public' }], async (_request, response) => {
-    const { headers, body } = await signer.publish();
+    const { headers, body } = await publish();
     response.set(headers).send(body);
   });
 }

@@ -4,6 +4,7 @@ import * as adapter from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import type * as fastify from 'fastify';
 import plugin from 'fastify-plugin';
+import { refuseMisplaced, responseSigners } from './misplaced.ts';
 import { noteDecided } from './not-found.ts';
 import {
   checkApplication,
@@ -77,6 +78,7 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
     if (!scope.hasDecorator(REGISTRATION)) scope.decorateRequest('auth', null);
     scope.decorate(REGISTRATION, registration);
     scope.addHook('onRoute', (route) => {
+      refuseMisplaced(route);
       const path = `${route.method} ${route.url} config.auth`;
       checkAuth(compileAuth(configOf(route), path), authenticator, path);
     });
@@ -169,7 +171,8 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
  */
 export function signResponse(options: SignResponseOptions): fastify.onSendAsyncHookHandler {
   const { sign } = adapter.createResponseSigner(options);
-  return async (_request, reply, body) => {
+  const hook: fastify.onSendAsyncHookHandler = async (request, reply, body) => {
+    if (!isPayload(body, request)) throw new Error('signResponse: expected to be called as an onSend hook');
     dropTrailers(reply);
     const signed = await sign({
       status: reply.statusCode,
@@ -180,6 +183,16 @@ export function signResponse(options: SignResponseOptions): fastify.onSendAsyncH
     });
     return signed?.body ?? body;
   };
+  responseSigners.add(hook);
+  return hook;
+}
+
+/** True for what Fastify gives to `onSend`, and not for what it gives to other hooks: a callback, an object, a request. */
+function isPayload(body: unknown, { raw }: fastify.FastifyRequest): boolean {
+  if (body === undefined || body === null || typeof body === 'string' || body instanceof Uint8Array)
+    return true;
+  if (typeof body !== 'object' || body === raw) return false;
+  return 'pipe' in body || 'getReader' in body || body instanceof Response;
 }
 
 /**
@@ -191,8 +204,9 @@ export function signResponse(options: SignResponseOptions): fastify.onSendAsyncH
  * ```
  */
 export function publishKeys(signer: Signer): fastify.RouteHandlerMethod {
+  const publish = adapter.keysPublisher(signer);
   return async (_request, reply) => {
-    const { headers, body } = await signer.publish();
+    const { headers, body } = await publish();
     return reply.headers(headers).send(body);
   };
 }

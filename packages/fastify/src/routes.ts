@@ -3,6 +3,7 @@ import { subscribe } from 'node:diagnostics_channel';
 import * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { refuseMisplaced, refuseSigners } from './misplaced.ts';
 import { guardNotFound } from './not-found.ts';
 
 /** The part of a route's `config` that is Latchkey's. */
@@ -36,6 +37,7 @@ subscribe('fastify.initialization', (message) => {
   applications.set(root.server, { root, seen });
   guardNotFound(root, decideNotFound);
   root.addHook('onRoute', function (options) {
+    refuseSigners(options);
     seen.push({ scope: this, options });
   });
 });
@@ -130,6 +132,7 @@ function marksOf({ scope, options }: SeenRoute, root: FastifyInstance): readonly
   const required = hooks.flatMap((hook) => requirements.get(Object(hook)) ?? []).map(claimsMark);
   const registration: Registration | undefined = Reflect.get(scope, REGISTRATION);
   if (registration === undefined) return required;
+  refuseMisplaced(options);
   const path = `${method} ${url} config.auth`;
   const asked = compileAuth(config, path) || undefined;
   checkAuth(asked, registration.authenticator, path);

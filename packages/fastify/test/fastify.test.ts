@@ -201,6 +201,21 @@ describe('what is wrong is refused at boot', () => {
     expect(() => app.get('/wrong', { config: { auth } }, whoami)).toThrow('GET /wrong config.auth');
   });
 
+  it.each<[at: string, route: object]>([
+    ['auth', { auth: { claims: { roles: ['admin'] } } }],
+    ['auth', { auth: false }],
+    ['config.Auth', { config: { Auth: false } }],
+    ['config.claims', { config: { claims: { roles: ['admin'] } } }],
+    ['config.issuers', { config: { auth: {}, issuers: ['a'] } }],
+  ])('access that is where nothing reads it: %s of %j', async (at, route) => {
+    const app = await guarded();
+    expect(() => app.get('/wrong', route, whoami)).toThrow(`GET /wrong ${at}: `);
+    const early = createApp();
+    early.get('/wrong', route, whoami);
+    early.register(latchkey, { authenticator });
+    await expect(early.ready()).rejects.toThrow(`GET /wrong ${at}: `);
+  });
+
   it.each(['notFound', 'GET /early config.auth'])(
     'T-056: rules on a combined authenticator: %s',
     async (place) => {

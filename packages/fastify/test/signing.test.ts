@@ -10,7 +10,7 @@ import {
   LOGIN_ISSUER,
   type Signers,
 } from '@latchkey/conformance';
-import { type Authenticator, createAuthenticator } from '@latchkey/core';
+import { type Authenticator, ConfigError, createAuthenticator } from '@latchkey/core';
 import fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -51,6 +51,40 @@ const text = () => JSON.stringify(reply());
 const unsignable = () => ({ access_token: claims({ exp: undefined }) });
 
 const signing = () => signResponse({ signer: signers.login, keysToSign: ['access_token'] });
+
+const OTHER_HOOKS = ['onRequest', 'preParsing', 'preValidation', 'preHandler', 'preSerialization'] as const;
+
+describe('S42: a signer that is another hook than onSend signs nothing', () => {
+  it.each(OTHER_HOOKS)('%s of a route: refused when the route is added', (name) => {
+    const app = application();
+    const add = (hooks: unknown) => app.post('/token', { [name]: hooks } as object, async () => reply());
+    expect(() => add(signing())).toThrow(`POST /token ${name}: expected signResponse as onSend`);
+    expect(() => add([async () => {}, signing()])).toThrow(ConfigError);
+  });
+
+  it.each(['onRequest', 'preValidation', 'preHandler'] as const)(
+    '%s of a scope: Fastify refuses it',
+    (name) => {
+      expect(() => application().addHook(name, signing() as never)).toThrow('too many arguments');
+    },
+  );
+
+  it.each(['preParsing', 'preSerialization'] as const)(
+    '%s of a scope: a 500, and nothing leaves',
+    async (name) => {
+      const app = application();
+      app.addHook(name, signing() as never);
+      app.post('/token', async () => reply());
+      const answer = await ask(app);
+      expect(answer.status).toBe(500);
+      expect(answer.raw).not.toContain(canary);
+    },
+  );
+});
+
+it('keys of what is not a signer are refused at once', () => {
+  expect(() => publishKeys(undefined as never)).toThrow('signer: expected a signer');
+});
 
 function application(): FastifyInstance {
   const app = fastify({ forceCloseConnections: true });

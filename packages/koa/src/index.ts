@@ -78,9 +78,10 @@ export function authenticate<T = core.Principal | undefined>(
  */
 export function requireClaims<const R extends core.Rules>(
   rules: R | adapter.CompiledRules<R>,
-  handler?: AuthenticatedMiddleware<core.ClaimsOf<R>>,
+  ...handlers: readonly [handler?: AuthenticatedMiddleware<core.ClaimsOf<R>>]
 ): AuthenticatedMiddleware<core.ClaimsOf<R>> {
   const compiled = adapter.compileRules(rules);
+  const handler = adapter.argument(handlers, 'requireClaims: handler', undefined);
   return mark([{ kind: 'claims', claims: adapter.claimNames(compiled) }], (ctx, next) => {
     const { method, headers, params = {} } = ctx;
     core.authorize(ctx.state.auth, compiled, { method, headers, params });
@@ -135,8 +136,9 @@ export function signResponse(options: SignResponseOptions): Middleware {
  * ```
  */
 export function publishKeys(signer: Signer): Middleware {
+  const publish = adapter.keysPublisher(signer);
   return mark([{ kind: 'public' }], async (ctx) => {
-    const { headers, body } = await signer.publish();
+    const { headers, body } = await publish();
     ctx.body = body;
     ctx.set(headers);
   });

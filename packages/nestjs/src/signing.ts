@@ -1,7 +1,7 @@
 // Signing what handlers return, and publishing the keys: an interceptor and a controller.
 import type { ServerResponse } from 'node:http';
 import { ConfigError } from '@latchkey/core';
-import { createResponseSigner, holdReply } from '@latchkey/core/adapter';
+import { createResponseSigner, holdReply, keysPublisher } from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import {
   type CallHandler,
@@ -93,9 +93,10 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
  * ```
  */
 export function publishKeys(signer: Signer, path = '.well-known/jwks.json'): Type {
+  const publish = keysPublisher(signer);
   class KeysController {
     async keys(reply: Reply): Promise<unknown> {
-      const { headers, jwks } = await signer.publish();
+      const { headers, jwks } = await publish();
       for (const [name, value] of Object.entries(headers)) reply.header(name, value);
       return jwks;
     }

@@ -19,7 +19,7 @@ export { readTls } from '../net/tls.ts';
 export { readStore } from '../secrets/store.ts';
 export type { OutgoingReply, SignedReply } from '../signing/reply-body.ts';
 export type { ResponseSigner } from '../signing/response.ts';
-export { createResponseSigner } from '../signing/response.ts';
+export { createResponseSigner, keysPublisher } from '../signing/response.ts';
 export { foldCase } from '../values/fold.ts';
 export { durationFrom, whole } from '../values/option.ts';
 export {

@@ -44,6 +44,18 @@ const HEADERS = {
   'Cache-Control': 'no-store',
   Pragma: 'no-cache',
 } as const;
+
+/**
+ * Checks a signer whose keys are to be published.
+ * @returns gives its public keys
+ * @throws ConfigError for anything else, such as undefined from a missing import
+ */
+export function keysPublisher(signer: Signer): Signer['publish'] {
+  if (typeof signer?.publish !== 'function')
+    throw new ConfigError('signer', 'expected a signer; make one with createSigner');
+  return () => signer.publish();
+}
+
 /**
  * Makes the signer of a route's replies, and begins to load its keys.
  * @throws ConfigError
