@@ -8,10 +8,12 @@ import { createIssuer, generateSigningKey, mint, type SigningKey, type TestIssue
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import {
+  AuthError,
   authorize,
   createAuthenticator,
   type DescribedAuthenticator,
   type DescriptorOptions,
+  fromRequest,
   route,
 } from '../../src/index.ts';
 import { listen } from '../support/servers.ts';
@@ -142,6 +144,34 @@ describe('while the server of another keyset is down, at once', () => {
       expect.objectContaining({ code: 'claims_insufficient' }),
     );
     expect(() => authorize(principal, { role: 'admin' })).not.toThrow();
+  });
+
+  it('a rule that throws fails the one call, and not the process', async () => {
+    const authenticator = await start(json({}));
+    const token = await tokenOf(key);
+    await changeWhileDown(authenticator, {});
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    const throwing = {
+      sub: fromRequest(() => {
+        throw new RangeError('of the application');
+      }),
+    };
+    const calls = [
+      () => authenticator.authenticate(requestOf(token), { claims: throwing }),
+      async () => authenticator.decide(requestOf(token), { claims: throwing }),
+      () => authenticator.authenticate(requestOf(token), { claims: route('none') }),
+      () => authenticator.verify(token, route('none')),
+      () => authenticator.explain(token, route('none')),
+    ];
+    for (const call of calls) {
+      await expect(call()).rejects.not.toThrow(AuthError);
+      // Node reports a rejection that nothing handles after the microtasks of this turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
   });
 
   it('a request without a token is refused where the mode says so, and let pass where both do', async () => {
