@@ -14,6 +14,8 @@ export interface FrameworkResponse {
   readonly sent?: boolean;
   header?(name: string, value: string): unknown;
   setHeader?(name: string, value: string): unknown;
+  /** Fastify's reply has the request that it answers. */
+  readonly request?: FrameworkRequest;
 }
 
 /** One call of a handler. */
@@ -27,7 +29,10 @@ export interface Call {
 
 type GraphqlContext = { [name in 'res' | 'reply']?: FrameworkResponse } & { req?: FrameworkRequest };
 
-/** Reads a context. Undefined for a kind that nobody taught us, and for one without what its kind has. */
+/**
+ * Reads a context. Undefined for a kind that nobody taught us, and for one without what its kind has.
+ * @throws TypeError for a context of GraphQL with the request of another caller
+ */
 export function callOf(context: ArgumentsHost): Call | undefined {
   const type = context.getType<string>();
   const first = context.getArgByIndex<FrameworkRequest | undefined>(0);
@@ -37,6 +42,12 @@ export function callOf(context: ArgumentsHost): Call | undefined {
   }
   const graphql = context.getArgByIndex<GraphqlContext | undefined>(2);
   if (type !== 'graphql' || graphql?.req?.headers === undefined) return undefined;
+  const answered = graphql.reply?.request;
+  // Nest leaves the request of the first caller on an object that `context` returns to all.
+  if (answered !== undefined && nodeOf(answered) !== nodeOf(graphql.req))
+    throw new TypeError(
+      'GraphQLModule context: the same object for several requests; return a new one for each',
+    );
   return { type, key: graphql, request: complete(graphql.req), response: graphql.res ?? graphql.reply };
 }
 
@@ -46,6 +57,10 @@ export function writeHeader(response: FrameworkResponse | undefined, name: strin
   if (response === undefined || response.headersSent === true || response.sent === true) return;
   if (response.header !== undefined) response.header(name, value);
   else response.setHeader?.(name, value);
+}
+
+function nodeOf(request: FrameworkRequest): object {
+  return request.raw ?? request;
 }
 
 /** Fastify's request has all that core reads but the headers as they were written. */

@@ -34,8 +34,8 @@ export const isPublicClass = (type: object): boolean => noteOf(type)?.isPublic =
 
 /**
  * Checks every handler of an application, and says which message handlers no guard may be before.
- * @throws ConfigError for a handler that has lost what decorators said of it, and for a field of
- * GraphQL with rules where Nest runs no guard on fields
+ * @throws ConfigError for a handler that has lost what decorators said of it, for a field of GraphQL
+ * with rules where Nest runs no guard on fields, and for a context of GraphQL that all requests share
  */
 export function checkHandlers(modules: readonly ModuleView[]): void {
   const wrappers = modules.flatMap(({ controllers, providers }) => [
@@ -43,6 +43,11 @@ export function checkHandlers(modules: readonly ModuleView[]): void {
     ...providers.values(),
   ]);
   const graphql = wrappers.filter(({ token }) => token === GRAPHQL_OPTIONS).map(({ instance }) => instance);
+  if (graphql.some(sharesContext))
+    throw new ConfigError(
+      'GraphQLModule context',
+      'expected a function, got an object, and drivers give all callers that of the first; make it () => ({ … })',
+    );
   const areFieldsGuarded = graphql.every(guardsFields);
   const open = new Set<string>();
   for (const { metatype, instance } of wrappers) {
@@ -103,6 +108,12 @@ function isField(method: object): boolean {
 function guardsFields(options: unknown): boolean {
   const enhancers: unknown = Reflect.get(Object(options), 'fieldResolverEnhancers');
   return Array.isArray(enhancers) && enhancers.includes('guards');
+}
+
+/** Drivers put the first request on a context that is an object, and leave it there for all others. */
+function sharesContext(options: unknown): boolean {
+  const context: unknown = Reflect.get(Object(options), 'context');
+  return typeof context === 'object' && context !== null;
 }
 
 /** The class of what Nest has made: a provider may be made by a function. */
