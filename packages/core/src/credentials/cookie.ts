@@ -42,7 +42,9 @@ export function noteUpgrade(request: RequestView): void {
 export function checkOrigin(request: RequestView, allowedOrigins: ReadonlySet<string>): void {
   const { method, headers } = request;
   if (isSafeMethod(method) && !isUpgrade(request)) return;
-  const [origin, host] = [headerOf(headers, 'origin'), headerOf(headers, 'host')];
+  const origin = headerOf(headers, 'origin');
+  // HTTP/2 has no Host, but RFC 9113 §8.3.1.
+  const host = headerOf(headers, 'host') ?? headerOf(headers, ':authority');
   if (origin !== undefined && allowedOrigins.has(origin)) return;
   const site = headerOf(headers, 'sec-fetch-site');
   // `none`: the user did it, by the address bar or a bookmark.

@@ -135,6 +135,15 @@ describe('D12, T-081: unsafe methods', () => {
     expect(answer(headers, 'POST')).toBe(expected);
   });
 
+  it.each([
+    ['https://api.example.com', TOKEN],
+    ['https://evil.example', 'origin_refused'],
+  ])('T-081: Origin %s over HTTP/2, where no browser says the site: %s', (origin, expected) => {
+    const headers = { ':authority': 'api.example.com', cookie: `t=${TOKEN}`, origin };
+    expect(answer(headers, 'POST')).toBe(expected);
+    expect(answer({ ...headers, host: 'other.example' }, 'POST')).toBe('origin_refused');
+  });
+
   it('T-092: forwarded hosts decide nothing', () => {
     const headers = {
       host: 'api.example.com',
