@@ -85,7 +85,7 @@ export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
     const all = [...this.#modules.values()];
     if (all.filter(({ metatype }) => metatype === LatchkeyModule).length > 1)
       throw new ConfigError('LatchkeyModule', 'imported with several options objects: make it one of them');
-    checkHandlers(all);
+    checkHandlers(all, this.#authenticator);
     if (handshaking.has(this.#authenticator)) return;
     for (const { metatype } of providersOf(this.#modules)) {
       if (!metatype || !isGateway(metatype) || isPublicClass(metatype)) continue;

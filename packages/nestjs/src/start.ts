@@ -1,7 +1,7 @@
 // What is refused when an application starts: handlers that would answer without what their
 // decorators ask. And what is only said, since nothing here can see it.
-import { ConfigError } from '@latchkey/core';
-import { warn } from '@latchkey/core/adapter';
+import { type Authenticator, type CombinedAuthenticator, ConfigError } from '@latchkey/core';
+import { checkCombinedAccess, warn } from '@latchkey/core/adapter';
 import { lineOf, methodsOf, readAccess } from './access.ts';
 import { type Home, metadata, noteOf, statedAt } from './notes.ts';
 
@@ -35,9 +35,13 @@ export const isPublicClass = (type: object): boolean => noteOf(type)?.isPublic =
 /**
  * Checks every handler of an application, and says which message handlers no guard may be before.
  * @throws ConfigError for a handler that has lost what decorators said of it, for a field of GraphQL
- * with rules where Nest runs no guard on fields, and for a context of GraphQL that all requests share
+ * with rules where Nest runs no guard on fields, for a context of GraphQL that all requests share, and
+ * for rules on several combined authenticators
  */
-export function checkHandlers(modules: readonly ModuleView[]): void {
+export function checkHandlers(
+  modules: readonly ModuleView[],
+  { kind }: Pick<Authenticator | CombinedAuthenticator, 'kind'>,
+): void {
   const wrappers = modules.flatMap(({ controllers, providers }) => [
     ...controllers.values(),
     ...providers.values(),
@@ -55,8 +59,9 @@ export function checkHandlers(modules: readonly ModuleView[]): void {
     if (type === undefined) continue;
     for (const [name, method] of effectiveMethods(type)) {
       const path = `${type.name}.${name}`;
-      const { isAsking } = readAccess(type, method);
+      const { isAsking, isPublic, whole } = readAccess(type, method);
       checkInstance(path, instance, name, method);
+      if (kind === 'combined' && !isPublic) checkCombinedAccess(whole, path);
       if (isAsking && !areFieldsGuarded && isField(method))
         throw new ConfigError(
           path,

@@ -6,6 +6,7 @@ import { WsAdapter } from '@nestjs/platform-ws';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
+  Authenticate,
   type Authenticator,
   type AuthenticatorOptions,
   ConfigError,
@@ -14,6 +15,7 @@ import {
   LatchkeyModule,
   Public,
   RequireClaims,
+  requireAll,
 } from '../src/index.ts';
 import { create, listen, moduleOf, onMethod } from './application.ts';
 
@@ -94,6 +96,24 @@ describe('one authenticator for the same options', () => {
   it('two options objects do not start', async () => {
     const imports = [LatchkeyModule.forRoot(optionsFor(issuer)), LatchkeyModule.forRoot(optionsFor(issuer))];
     await expect(started({ imports })).rejects.toThrow(ConfigError);
+  });
+
+  it.each<[string, readonly MethodDecorator[], readonly ClassDecorator[]]>([
+    ['@RequireClaims on a method', [RequireClaims({ sub: 'a' })], []],
+    ['@RequireClaims on a class', [], [RequireClaims({ sub: 'a' })]],
+    ['@Authenticate with claims', [Authenticate({ claims: { sub: 'a' } })], []],
+  ])('several authenticators and %s do not start: rules are for the sources', async (_, onWay, onClass) => {
+    class Subject {
+      way() {
+        return 'handled';
+      }
+    }
+    onMethod(Subject, 'way', Get('way'), ...onWay);
+    for (const decorate of [Controller(), ...onClass]) decorate(Subject);
+    const both = requireAll({ user: createAuthenticator(optionsFor(issuer)) });
+    const starting = started({ imports: [LatchkeyModule.forRoot(both)], controllers: [Subject] });
+    await expect(starting).rejects.toThrow(ConfigError);
+    await expect(starting).rejects.toThrow('Subject.way.claims: give the rules to the sources');
   });
 
   it('two applications of the same options have an engine each, and closing one leaves the other', async () => {

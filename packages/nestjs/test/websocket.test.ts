@@ -61,6 +61,10 @@ onMethod(Gateway, 'strict', SubscribeMessage('strict'), Authenticate({ mode: 'st
 onMethod(Gateway, 'refuses', SubscribeMessage('refuses'));
 WebSocketGateway()(Gateway);
 
+/** For several authenticators: rules are for their sources. */
+class PlainGateway {}
+WebSocketGateway()(PlainGateway);
+
 let issuer: TestIssuer;
 let app: INestApplication | undefined;
 
@@ -86,7 +90,9 @@ async function start(
   options: LatchkeyOptions = optionsFor(issuer),
   ...access: readonly [access?: RouteAccess]
 ): Promise<string> {
-  app = await create({ imports: [LatchkeyModule.forRoot(options)], providers: [Gateway] }, platform);
+  const isCombined = 'kind' in options && options.kind === 'combined';
+  const providers = [isCombined ? PlainGateway : Gateway];
+  app = await create({ imports: [LatchkeyModule.forRoot(options)], providers }, platform);
   app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app), ...access));
   return (await listen(app)).replace('http', 'ws');
 }
