@@ -125,7 +125,7 @@ function combine<T>(
     // All at once: each finds its token before the adapter takes one out of the URL.
     const asked = parts.map(({ name, authenticator, claims }) => ({
       name,
-      decision: authenticator.decide(request, accessWith(compiled, { mode: 'strict', claims })),
+      decision: ask(authenticator, request, accessWith(compiled, { mode: 'strict', claims })),
     }));
     return asked.every(isDecided) ? join(asked) : joinLater(asked, join);
   }
@@ -183,6 +183,19 @@ export function isAuthenticator(value: unknown): value is Authenticator | Combin
   if (typeof value !== 'object' || value === null) return false;
   const isThere = isPlainObject(value) ? Object.hasOwn(value, 'decide') : 'decide' in value;
   return isThere && typeof Reflect.get(value, 'decide') === 'function';
+}
+
+/** One that throws, against its contract, must not leave the rejections of others to nobody. */
+function ask(
+  authenticator: Authenticator | CombinedAuthenticator,
+  request: RequestView,
+  access: CompiledAccess,
+): Asked['decision'] {
+  try {
+    return authenticator.decide(request, access);
+  } catch (fault) {
+    return Promise.reject(asError(fault));
+  }
 }
 
 interface Asked {

@@ -201,6 +201,25 @@ describe('nested trees', () => {
   });
 });
 
+describe('a leaf that is broken', () => {
+  it.each([requireAll, requireAny])('that throws fails the call, and not the process', async (combine) => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    const leaf = (decide: () => never) => ({ ...on('user'), decide });
+    const rejecting = leaf((() => Promise.reject(new Error('first'))) as never);
+    const throwing = leaf(() => {
+      throw new Error('second');
+    });
+    const tree = combine({ rejecting, throwing });
+    await expect(tree.authenticate(request({}))).rejects.toThrow('first');
+    // Node reports a rejection that nothing handles after the microtasks of this turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  });
+});
+
 describe('a leaf with rules', () => {
   it.each<[string, Record<string, string>, unknown]>([
     ['all', { user: 'good', device: 'good' }, 'claims_insufficient'],
