@@ -147,9 +147,12 @@ function narrowed(one: Principal, { principal: other }: Accepted, isCertain: boo
   const groups = one.groups.filter((group) => other.groups.includes(group));
   const also = (rules: CompiledRules<unknown>, request: RequestParameters | undefined) =>
     context.also?.(rules, request) ?? judgeAlso(other, rules, request, isCertain);
+  // What the caller opens ends by the shorter of both.
+  const ages = [context, contextOf(other)].flatMap((each) => each?.maxTokenAgeMs ?? []);
+  const maxTokenAgeMs = ages.length === 0 ? undefined : Math.min(...ages);
   const principal = createPrincipal(
     one.claims as JsonObject,
-    { ...context, also },
+    { ...context, maxTokenAgeMs, also },
     groups.length === one.groups.length ? undefined : groups,
   );
   return { ok: true, principal };

@@ -15,6 +15,7 @@ import {
   type DescriptorOptions,
   fromRequest,
   route,
+  whenExpired,
 } from '../../src/index.ts';
 import { listen } from '../support/servers.ts';
 
@@ -144,6 +145,19 @@ describe('while the server of another keyset is down, at once', () => {
       expect.objectContaining({ code: 'claims_insufficient' }),
     );
     expect(() => authorize(principal, { role: 'admin' })).not.toThrow();
+  });
+
+  it('what a caller opens ends by the shorter age', async () => {
+    const clock = { now: () => Date.now() };
+    const authenticator = await start(json({ maxTokenAge: '1h' }), { clock });
+    const [now, ended] = [Math.floor(Date.now() / 1000), vi.fn()];
+    const token = await tokenOf(key, { iat: now, exp: now + 7200 });
+    await changeWhileDown(authenticator, { maxTokenAge: '1m' });
+    const principal = await authenticator.verify(token);
+    vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+    whenExpired(principal, ended);
+    vi.advanceTimersByTime(61_000);
+    expect(ended).toHaveBeenCalledTimes(1);
   });
 
   it('a rule that throws fails the one call, and not the process', async () => {
