@@ -44,11 +44,15 @@ export function callOf(context: ArgumentsHost): Call | undefined {
   if (type !== 'graphql' || graphql?.req?.headers === undefined) return undefined;
   const answered = graphql.reply?.request;
   // Nest leaves the request of the first caller on an object that `context` returns to all.
-  if (answered !== undefined && nodeOf(answered) !== nodeOf(graphql.req))
-    throw new TypeError(
-      'GraphQLModule context: the same object for several requests; return a new one for each',
-    );
+  if (answered !== undefined && nodeOf(answered) !== nodeOf(graphql.req)) throw sharedContext();
   return { type, key: graphql, request: complete(graphql.req), response: graphql.res ?? graphql.reply };
+}
+
+/** What is thrown for a context of GraphQL with which one caller would be another. */
+export function sharedContext(): TypeError {
+  return new TypeError(
+    'GraphQLModule context: expected a new object for each request, got one of another; return a new one',
+  );
 }
 
 /** Writes a header with the framework's own method, so that it counts against one that a handler wrote before. */

@@ -5,13 +5,15 @@ import type { CompiledAccess, CompiledRules, Decision } from '@latchkey/core/ada
 import { asError, concealToken, decide, isPrincipal, whenDecided } from '@latchkey/core/adapter';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { accessOf, LATCHKEY_AUTHENTICATOR } from './access.ts';
-import { type Call, callOf, type FrameworkRequest, writeHeader } from './context.ts';
+import { type Call, callOf, type FrameworkRequest, sharedContext, writeHeader } from './context.ts';
 import { exceptionOf } from './refusal.ts';
 import { type Handshake, handshakes, principalsIn } from './websocket.ts';
 
 interface Attempt {
   /** Whose it is: not that of what was copied, or inherits, from it. */
   readonly of: object;
+  /** What was decided on. */
+  readonly request: object;
   /** Not another application's: one may be mounted in the other, and trust other issuers. */
   readonly by: UpgradeAuthenticator<unknown>;
   readonly access: CompiledAccess;
@@ -80,11 +82,14 @@ export class LatchkeyGuard implements CanActivate {
   }
 
   #attempt(key: Attempted, request: FrameworkRequest, access: CompiledAccess): Attempt {
+    const last = key[LATEST];
+    // Otherwise the decision on one caller would be taken for that on another.
+    if (last?.of === key && last.request !== request) throw sharedContext();
     let attempt = latestOf(key, access);
     if (attempt?.by !== this.#authenticator) {
       const by = this.#authenticator;
       const decision = decide(by, request, access);
-      attempt = { of: key, by, access, decision, auth: undefined, before: key[LATEST] };
+      attempt = { of: key, request, by, access, decision, auth: undefined, before: key[LATEST] };
       key[LATEST] = attempt;
     }
     return attempt;

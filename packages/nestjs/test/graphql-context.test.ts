@@ -71,6 +71,16 @@ describe.each(drivers)('the context of GraphQL with %s', (driver) => {
     },
   );
 
+  it('gives no caller the decision on the one before, where one object gets the request of each', async () => {
+    const shared = { db: 1 };
+    const url = await start(driver, (given: { req?: object }) =>
+      Object.assign(shared, { req: given.req ?? given }),
+    );
+    expect(await ask(url, 'alice')).toBe('alice');
+    expect([undefined, 'mallory']).toContain(await ask(url, 'mallory'));
+    expect(await ask(url)).toBeUndefined();
+  });
+
   it('tells callers apart where the function returns a new object', async () => {
     const url = await start(driver, () => ({ db: 1 }));
     expect(await ask(url, 'alice')).toBe('alice');
