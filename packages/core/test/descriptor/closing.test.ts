@@ -4,6 +4,7 @@ import { mkdtemp, open, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createIssuer, generateSigningKey, mint, type SigningKey, type TestIssuer } from '@latchkey/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
@@ -88,6 +89,10 @@ const requestOf = (token?: string) => ({
   headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
   rawHeaders: [],
 });
+
+/** A rule on `sub` by a schema, which is the application's code. */
+const schemaOf = (validate: () => never) =>
+  ({ sub: { '~standard': { version: 1, vendor: 'test', validate } } }) as const;
 
 /** Changes the file, with a new keyset in it whose server is down, and looks: that cannot be applied. */
 async function changeWhileDown(authenticator: DescribedAuthenticator, jwt: Block): Promise<void> {
@@ -198,6 +203,39 @@ describe('while the server of another keyset is down, at once', () => {
     expect(await codeOf(authenticator.authenticate(requestOf()))).toBe('credentials_missing');
     // A route that says its own mode goes on as it does.
     expect(await authenticator.authenticate(requestOf(), { mode: 'optional' })).toBeUndefined();
+  });
+
+  it.each<[title: string, ask: (authenticator: DescribedAuthenticator, token: string) => Promise<unknown>]>([
+    ['rules that are none', (to, token) => to.verify(token, { role: undefined } as never)],
+    ['a route that no text has', (to, token) => to.verify(token, route('nowhere'))],
+    [
+      'a route that no text has, of a request',
+      (to, token) => to.authenticate(requestOf(token), { claims: route('nowhere') }),
+    ],
+    [
+      'a schema that throws',
+      (to, token) =>
+        to.authenticate(requestOf(token), {
+          claims: schemaOf(() => {
+            throw new Error('a fault of the application');
+          }),
+        }),
+    ],
+  ])('T-134: a fault rejects once, and leaves no rejection unhandled: %s', async (_, ask) => {
+    const authenticator = await start(json({}));
+    const token = await tokenOf(key);
+    await changeWhileDown(authenticator, {});
+    const unhandled: unknown[] = [];
+    const listener = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', listener);
+    try {
+      await expect(ask(authenticator, token)).rejects.toThrow();
+      await nextTurn();
+      await nextTurn();
+      expect(unhandled).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', listener);
+    }
   });
 
   it('groups that do not count any more are gone', async () => {
