@@ -45,7 +45,7 @@ function entriesByName(rules: unknown, path: string): readonly RuleEntry[] {
   if (isSchema(rules))
     return [{ place: [], kind: 'all', path, written: rules, normalize: () => schemaRule(rules, path) }];
   if (!isPlainObject(rules)) throw new ConfigError(path, 'expected rules by claim name');
-  return Object.entries(rules).map(([claim, rule]): RuleEntry => {
+  return Object.entries(ownMembers(rules)).map(([claim, rule]): RuleEntry => {
     const at = `${path}.${claim}`;
     const normalize = () => {
       if (claim === 'iss') throw new ConfigError(at, 'use issuers: a rule on iss does not choose keys');
@@ -61,7 +61,7 @@ function pathEntry(names: readonly unknown[], rule: unknown, path: string): Rule
       throw new ConfigError(`${path}.path`, 'expected names');
     return normalizeRule(rule, `${path}.rule`);
   };
-  return { place: names.map(String), kind: 'path', path, written: rule, normalize };
+  return { place: names.map(textOr), kind: 'path', path, written: rule, normalize };
 }
 
 function rowEntry(row: UncheckedOptions, path: string): RuleEntry {
@@ -69,7 +69,12 @@ function rowEntry(row: UncheckedOptions, path: string): RuleEntry {
     const rule = ruleOfRow(row, path);
     return rule === undefined ? NOTHING : normalizeRule(rule, `${path}.value`);
   };
-  return { place: [String(ownMembers(row).name)], kind: 'row', path, written: row, normalize };
+  return { place: [textOr(ownMembers(row).name)], kind: 'row', path, written: row, normalize };
+}
+
+/** A name as far as it is one. What is none is refused when the entry is normalized. */
+function textOr(name: unknown): string {
+  return typeof name === 'string' ? name : '';
 }
 
 /** Reads one rule. @throws ConfigError for what is not a rule */

@@ -81,7 +81,7 @@ function ruleOfValue(name: string, type: RowType, value: unknown, path: string):
 type RowType = (typeof ROW_TYPES)[number];
 
 function readType(value: unknown, path: string): RowType {
-  const wanted = String(value).toUpperCase();
+  const wanted = typeof value === 'string' ? value.toUpperCase() : undefined;
   const type = ROW_TYPES.find((candidate) => candidate === wanted);
   if (type === undefined) throw new ConfigError(`${path}.type`, `expected one of ${ROW_TYPES.join(', ')}`);
   return type;

@@ -11,7 +11,7 @@ import { createKeysets, type KeysetTaker } from '../keysets/create.ts';
 import type { KeysetReport } from '../keysets/keyset.ts';
 import { createRemoteEndpoint, type RemoteReport } from '../remote/endpoint.ts';
 import { isPromise } from '../values/promise.ts';
-import { argument, readObject } from '../values/readers.ts';
+import { argument, readChoice, readObject } from '../values/readers.ts';
 import {
   type AuthenticationMode,
   type CompiledAccess,
@@ -113,7 +113,7 @@ export function authenticatorOf(
   limits: AuthenticatorLimits = {},
   making: AuthenticatorMaking = {},
 ): Authenticator {
-  const { bodies } = readObject(limits, ['bodies'], 'limits');
+  const bodies = readChoice(readObject(limits, ['bodies'], 'limits').bodies, ['never'], 'limits.bodies');
   if (bodies === 'never' && settings.tokens.readsBody)
     throw new ConfigError('tokenFrom', 'a body comes too late: it is read after authentication');
   const { keysets, index, system } = createKeysets(settings, making);
@@ -125,7 +125,7 @@ export function authenticatorOf(
   const groups = settings.groups === undefined ? undefined : createGroups(settings.groups);
   if (settings.remote?.onReject === 'next' && making.quiet !== true)
     warn('LATCHKEY_UNSAFE', 'remote.onReject: a token that the endpoint refuses may still pass by its key');
-  if (settings.remote?.ignoresToken === true)
+  if (settings.remote?.ignoresToken === true && making.quiet !== true)
     warn('LATCHKEY_UNSAFE', 'remote.unsafeIgnoreTokenClaims: tokens of other APIs may be accepted');
   const pipeline = createPipeline(settings, { keysets, index, system, remote, groups });
 

@@ -6,7 +6,7 @@ import type { Concealment } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { AuthError, asError, ConfigError } from '../errors.ts';
 import { isPromise } from '../values/promise.ts';
-import { argument, isPlainObject, readObject } from '../values/readers.ts';
+import { argument, isPlainObject, ownMembers, readObject } from '../values/readers.ts';
 import { accessWith, type CompiledAccess, compileAccess, NOTHING_ASKED, type RouteAccess } from './access.ts';
 import { type Authenticator, principalOf } from './authenticator.ts';
 import type { Decision } from './pipeline.ts';
@@ -105,7 +105,8 @@ function combine<T>(
   sources: { readonly [name: string]: TokenSource },
   join: (decisions: readonly NamedDecision[]) => Decision<T>,
 ): CombinedAuthenticator<T> {
-  const parts = Object.entries(sources).map(([name, source]) => ({
+  if (!isPlainObject(sources)) throw new ConfigError('sources', 'expected authenticators by name');
+  const parts = Object.entries(ownMembers(sources)).map(([name, source]) => ({
     name,
     ...partOf(source, `sources.${name}`),
   }));

@@ -1,15 +1,28 @@
 // From a descriptor's file to options: variables put in, paths made whole, what only code can give put beside. Follows no changes.
 import { dirname, join, resolve } from 'node:path';
-import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } from '../decision/options.ts';
+import {
+  type AuthenticatorOptions,
+  type AuthenticatorSettings,
+  authenticatorOptions,
+  readOptions,
+} from '../decision/options.ts';
 import { asError, ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
+import { groupsOptions } from '../groups/options.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
 import { createDirectoryStore } from '../secrets/directory.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { readSignedFields, readSignerOptions, type SignerOptions } from '../signing/options.ts';
 import type { SignResponseOptions } from '../signing/response.ts';
 import type { Clock } from '../values/clock.ts';
-import { isPlainObject, ownMembers, readObject, type UncheckedOptions } from '../values/readers.ts';
+import {
+  isPlainObject,
+  ownMembers,
+  readEach,
+  readEnvironment,
+  readObject,
+  type UncheckedOptions,
+} from '../values/readers.ts';
 import { readSmallFile } from '../values/small-file.ts';
 import { type DescriptorDocument, MAX_DESCRIPTOR_BYTES, parseDescriptor, placed } from './document.ts';
 import { interpolate } from './interpolate.ts';
@@ -43,15 +56,17 @@ export interface LoadedDescriptor {
   readonly signResponse: SignResponseOptions | undefined;
 }
 
-const OPTION_NAMES = [
-  'descriptor',
-  'secrets',
-  'externalSecrets',
-  'directory',
-  'audience',
-  'environment',
-  'clock',
-] as const satisfies readonly (keyof DescriptorOptions)[];
+const { table } = authenticatorOptions;
+/** Options beside a descriptor, all of them checked when it starts: also those that the file as it is has no use for. */
+const READERS = {
+  descriptor: readPath,
+  secrets: table.secrets.read,
+  externalSecrets: table.externalSecrets.read,
+  directory: groupsOptions.table.directory.read,
+  audience: table.audience.read,
+  environment: readEnvironment,
+  clock: table.clock.read,
+} satisfies { readonly [Name in keyof DescriptorOptions]-?: (value: unknown, path: string) => unknown };
 
 /** Options that are no data. */
 const OF_CODE = ['secrets', 'externalSecrets', 'clock'] as const;
@@ -73,11 +88,15 @@ export function loadDescriptor(from: string | DescriptorOptions): LoadedDescript
 
 /** Checks what stands beside a descriptor. @throws ConfigError */
 export function readDescriptorOptions(value: DescriptorOptions): DescriptorOptions {
-  const options = readObject(value, OPTION_NAMES, '');
-  if (typeof options.descriptor !== 'string' || options.descriptor === '')
-    throw new ConfigError('descriptor', 'expected the path of a file');
+  const options = readEach(value, READERS);
+  readPath(options.descriptor, 'descriptor');
   // Just checked, and without a prototype.
   return options as unknown as DescriptorOptions;
+}
+
+function readPath(value: unknown, path: string): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new ConfigError(path, 'expected the path of a file');
 }
 
 /** A descriptor, and its options once they are checked. */

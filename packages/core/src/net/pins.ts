@@ -7,6 +7,7 @@ import {
   type PeerCertificate,
 } from 'node:tls';
 import { ConfigError } from '../errors.ts';
+import { readList } from '../values/readers.ts';
 
 const FINGERPRINT_BYTES = 32;
 
@@ -14,7 +15,7 @@ const FINGERPRINT_BYTES = 32;
 export function pinning(value: unknown, path: string): Pick<ConnectionOptions, 'checkServerIdentity'> {
   if (!Array.isArray(value) || value.length === 0)
     throw new ConfigError(path, 'expected at least one fingerprint');
-  const pins = new Set(value.map((fingerprint, index) => readFingerprint(fingerprint, `${path}[${index}]`)));
+  const pins = new Set(readList(value, readFingerprint, path));
   return {
     checkServerIdentity(hostname, certificate) {
       const refusal = checkServerIdentity(hostname, certificate);

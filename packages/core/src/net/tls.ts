@@ -12,7 +12,7 @@ import {
   type TableOf,
   text,
 } from '../values/option.ts';
-import { readObject } from '../values/readers.ts';
+import { readList, readObject } from '../values/readers.ts';
 import { readSmallFile } from '../values/small-file.ts';
 import { pinning } from './pins.ts';
 
@@ -160,7 +160,7 @@ function readCa(value: unknown, path: string): string {
 function ciphers(value: unknown, path: string): Pick<TlsSettings, 'ciphers' | 'minVersion' | 'maxVersion'> {
   if (!Array.isArray(value) || value.length === 0)
     throw new ConfigError(path, 'expected at least one cipher suite');
-  const names = value.map((number, index) => readCipherSuite(number, `${path}[${index}]`));
+  const names = readList(value, readCipherSuite, path);
   const modern = names.filter((name) => name.startsWith('TLS_'));
   return {
     ciphers: names.join(':'),

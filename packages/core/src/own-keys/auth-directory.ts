@@ -13,8 +13,9 @@ import { refuseLink, writePrivateFile } from '../secrets/write-file.ts';
 import { createSigner } from '../signing/signer.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { parseToken } from '../token/parse.ts';
-import type { Clock } from '../values/clock.ts';
-import { argument, readObject } from '../values/readers.ts';
+import { type Clock, readClock } from '../values/clock.ts';
+import { boolean, oneOrMany, text } from '../values/option.ts';
+import { argument, readEach, readText } from '../values/readers.ts';
 import { codeOf } from '../values/system-error.ts';
 import { refuseForeign } from './ownership.ts';
 
@@ -153,6 +154,7 @@ export async function createUserToken(
  */
 export function userTokenFile(username: string, ...given: readonly [options?: AuthDirectoryOptions]): string {
   const options = readDirectoryOptions(given);
+  readText(username, 'username');
   if (username === (options.systemSubject ?? SYSTEM_SUBJECT) || username.toLowerCase() === 'system')
     throw new ConfigError('username', 'is the system; nobody else is called so');
   // One path segment, whatever it holds: a name of its own, and no hidden file.
@@ -299,8 +301,14 @@ function filesIn(path: string): Files {
 function readDirectoryOptions(
   given: readonly [options?: AuthDirectoryOptions & { readonly force?: boolean }],
 ): AuthDirectoryOptions & { readonly force?: boolean } {
-  const names = ['directory', 'issuer', 'audience', 'systemSubject', 'clock', 'force'];
-  return readObject(argument(given, 'options', {}), names, '');
+  return readEach(argument(given, 'options', {}), {
+    directory: readText,
+    issuer: readText,
+    audience: oneOrMany(text).read,
+    systemSubject: readText,
+    clock: readClock,
+    force: boolean.read,
+  });
 }
 
 function pathOf({ directory = '.auth' }: AuthDirectoryOptions): string {

@@ -10,9 +10,10 @@ import { warn } from '../events.ts';
 import type { KeysetOptions } from '../keysets/options.ts';
 import { readTextFile } from '../secrets/directory.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
-import type { Clock } from '../values/clock.ts';
+import { type Clock, readClock } from '../values/clock.ts';
 import { own } from '../values/json.ts';
-import { argument, isPlainObject, readObject } from '../values/readers.ts';
+import { oneOrMany, orNull, text } from '../values/option.ts';
+import { argument, isPlainObject, readEach, readEnvironment, readText } from '../values/readers.ts';
 import { codeOf } from '../values/system-error.ts';
 import {
   AUTH_ALGORITHM,
@@ -58,7 +59,14 @@ const NAMES = [
 ] as const;
 type Values = { readonly [Name in (typeof NAMES)[number]]?: string };
 
-const OPTION_NAMES = ['file', 'environment', 'directory', 'audience', 'systemSubject', 'clock'];
+const READERS = {
+  file: readText,
+  environment: readEnvironment,
+  directory: readText,
+  audience: orNull(oneOrMany(text)).read,
+  systemSubject: readText,
+  clock: readClock,
+};
 
 /**
  * Reads settings. With `ENABLE_JWT: true` alone, a key pair (RS512) and a system token are made, once, and used from then on; what was made
@@ -73,7 +81,7 @@ const OPTION_NAMES = ['file', 'environment', 'directory', 'audience', 'systemSub
 export async function loadEnvironmentStart(
   ...given: readonly [options?: EnvironmentStartOptions]
 ): Promise<EnvironmentStart> {
-  const options: EnvironmentStartOptions = readObject(argument(given, 'options', {}), OPTION_NAMES, '');
+  const options: EnvironmentStartOptions = readEach(argument(given, 'options', {}), READERS);
   const { file, environment = process.env, audience = null, systemSubject, clock } = options;
   const values = file === undefined ? pick(environment) : await readSettingsFile(file);
   const ownNames = [

@@ -2,6 +2,7 @@
 import { constants, watch } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { readText } from '../values/readers.ts';
 import { codeOf } from '../values/system-error.ts';
 import { withLockFile } from './lock-file.ts';
 import { checkSecretName, MAX_SECRET_BYTES, type SecretReference, type SecretStore } from './store.ts';
@@ -13,6 +14,7 @@ import { refuseLink, writePrivateFile } from './write-file.ts';
  *
  * What it writes is for the owner of this process alone, files 0600 and new directories 0700. It does not write where a symbolic
  * link stands, nor what it would not read. Processes that change an entry at once take turns by a lock file next to it.
+ * @throws ConfigError for what is no path
  * @example
  * ```ts
  * const authenticator = createAuthenticator({
@@ -23,7 +25,7 @@ import { refuseLink, writePrivateFile } from './write-file.ts';
  * ```
  */
 export function createDirectoryStore(directory: string): SecretStore {
-  const root = resolve(directory);
+  const root = resolve(readText(directory, 'directory'));
   const directoryOf = ({ name }: SecretReference) => join(root, checkSecretName(name, 'name'));
   const fileOf = (reference: SecretReference) =>
     join(directoryOf(reference), checkSecretName(reference.key, 'key'));

@@ -1,6 +1,6 @@
 // Where key bytes come from: the interface that every secret store has, and the two that need nothing but this process.
 import { ConfigError } from '../errors.ts';
-import { argument, readObject } from '../values/readers.ts';
+import { argument, readEnvironment, readObject } from '../values/readers.ts';
 
 /** Names one entry of one secret, as a Kubernetes secret has them: a name, and a key inside it. */
 export interface SecretReference {
@@ -123,8 +123,10 @@ export function createEnvironmentStore(
   ...options: readonly [options?: EnvironmentStoreOptions]
 ): SecretStore {
   const given = readObject(argument(options, 'options', {}), ['prefix', 'environment'], '');
-  // Just checked; what is left is the types'.
-  const { prefix = '', environment = process.env } = given as unknown as EnvironmentStoreOptions;
+  const { prefix = '' } = given;
+  if (typeof prefix !== 'string') throw new ConfigError('prefix', 'expected a text');
+  const environment =
+    given.environment === undefined ? process.env : readEnvironment(given.environment, 'environment');
   return {
     description: 'environment',
     async read({ name, key }) {

@@ -5,7 +5,15 @@ import { parseDuration } from './duration.ts';
 import { own } from './json.ts';
 import { type Judge, members, other, sized } from './judge.ts';
 import type { UncheckedOptions } from './readers.ts';
-import { isPlainObject, readBoolean, readChoice, readList, readObject, readText } from './readers.ts';
+import {
+  isPlainObject,
+  ownMembers,
+  readBoolean,
+  readChoice,
+  readList,
+  readObject,
+  readText,
+} from './readers.ts';
 
 /** JSON Schema, 2020-12. A part of it may be named: see `shared`. */
 export type Schema = { readonly [keyword: string]: unknown };
@@ -220,7 +228,8 @@ export function byName<T>(kind: Kind<T>, problem: string): Kind<ReadonlyMap<stri
   return {
     read(value, path) {
       if (!isPlainObject(value)) throw new ConfigError(path, problem);
-      return new Map(Object.entries(value).map(([name, one]) => [name, kind.read(one, `${path}.${name}`)]));
+      const members = Object.entries(ownMembers(value));
+      return new Map(members.map(([name, one]) => [name, kind.read(one, `${path}.${name}`)]));
     },
     schema: { type: 'object', additionalProperties: kind.schema },
   };

@@ -45,6 +45,21 @@ export function readObject(value: unknown, known: readonly string[], path: strin
   return members;
 }
 
+/**
+ * An object with no other members than those that there is a reader for, each of which is read where it is there.
+ * @returns a copy of the members as they are, without a prototype
+ * @throws ConfigError
+ */
+export function readEach(
+  value: unknown,
+  readers: { readonly [name: string]: (value: unknown, path: string) => unknown },
+): UncheckedOptions {
+  const options = readObject(value, Object.keys(readers), '');
+  for (const [name, read] of Object.entries(readers))
+    if (Object.hasOwn(options, name)) read(options[name], name);
+  return options;
+}
+
 /** The members of an object itself, without those of its prototype, in an object that has no prototype. */
 export function ownMembers(value: UncheckedOptions): UncheckedOptions {
   const members: Record<string, unknown> = Object.create(null);
@@ -90,6 +105,21 @@ export function argument<T, F>(given: readonly [value?: T], path: string, fallba
   if (given.length === 0) return fallback;
   refuseUndefined(given[0], path);
   return given[0] as T;
+}
+
+/** Environment variables, by their names. */
+export type Environment = { readonly [name: string]: string | undefined };
+
+/** Environment variables, as code gives them: those of the process, or others. @throws ConfigError */
+export function readEnvironment(value: unknown, path: string): Environment {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ConfigError(path, 'expected an object, such as process.env');
+  for (const name of Object.getOwnPropertyNames(value)) {
+    const variable: unknown = Reflect.get(value, name);
+    if (variable !== undefined && typeof variable !== 'string')
+      throw new ConfigError(`${path}.${name}`, 'expected a text');
+  }
+  return value as Environment;
 }
 
 /** A string that says something. */

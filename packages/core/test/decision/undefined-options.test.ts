@@ -1,10 +1,10 @@
 // An option that is present and undefined comes from a misspelt name or a missing import. Each is refused where it
 // is read, by its path: an option that narrows or identifies would be off without a word.
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createIssuer, generateSigningKey } from '@latchkey/testing';
+import { createIssuer, generateSigningKey, mint } from '@latchkey/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prepareAuthentication, toAuthenticator } from '../../src/adapter/decide.ts';
 import { checkRoutes } from '../../src/adapter/route-report.ts';
@@ -13,6 +13,7 @@ import { authenticatorOf } from '../../src/decision/authenticator.ts';
 import { readOptions } from '../../src/decision/options.ts';
 import {
   authorize,
+  ConfigError,
   createAuthenticator,
   createDirectoryStore,
   createEnvironmentStore,
@@ -40,21 +41,17 @@ const UNDEFINED = /expected a value, got undefined/;
 const secrets = createMemoryStore();
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
-const { publicJwk, privateJwk } = await keys();
+const signingKey = await generateSigningKey('ES256');
+const { publicJwk } = signingKey;
+const privateJwk = { ...signingKey.privateKey.export({ format: 'jwk' }), alg: 'ES256' };
+const goodToken = () =>
+  mint(signingKey, { iss: 'i', sub: 'alice', exp: Math.floor(Date.now() / 1000) + 300 });
 const KEYSET = { issuer: 'i', jwks: { keys: [publicJwk] } };
 const GOOD = { keySets: [KEYSET], audience: null };
 const SIGNER = { jwks: { keys: [privateJwk] }, alg: 'ES256', expiresIn: '5m' } as const;
 const CAPABILITY = { typ: 'friend+jwt', issuer: 'i', audience: 'a', relation: { friendOf: 'sub' } };
 const URL_OF_KEYS = 'https://keys.example/jwks';
 const CLIENT = { id: 'me', secret: { name: 's', key: 'k' } };
-
-async function keys() {
-  const key = await generateSigningKey('ES256');
-  return {
-    publicJwk: key.publicJwk,
-    privateJwk: { ...key.privateKey.export({ format: 'jwk' }), alg: 'ES256' },
-  };
-}
 
 /** A place where options are read: what builds it, where it is, and options that are good there. */
 interface Place {
@@ -293,6 +290,28 @@ function refusals(
   });
 }
 
+/** What comes of a value, with each of the good options around it. Undefined: it was accepted. */
+function errorsOf({ build, bases }: Place, name: string, value: unknown): readonly unknown[] {
+  return bases.map((base) => {
+    try {
+      build({ ...base, [name]: value });
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  });
+}
+
+/** Of a CA, and of a rule, the whole may be named, or the member that it goes with. */
+const isAbout = ({ path, problem }: ConfigError, { at }: Place, name: string) =>
+  path.startsWith(`${at}${name}`) ||
+  `${path}.` === at ||
+  (path.startsWith(at) && problem.startsWith(`${name}:`));
+
+/** Beside some sources an option is another one's. */
+const isOfAnother = (error: unknown) =>
+  error instanceof ConfigError && /unknown option|exactly one/.test(error.message);
+
 const rows = optionTables().flatMap(({ title, rows }) =>
   rows.map(({ name }) => [title, name, TABLES[title]] as const),
 );
@@ -336,7 +355,7 @@ describe('an option that is undefined', () => {
   });
 
   it('the directory of a store: undefined is refused', () => {
-    expect(() => createDirectoryStore(undefined as never)).toThrow();
+    expect(() => createDirectoryStore(undefined as never)).toThrow(ConfigError);
   });
 
   it.each<[title: string, call: () => Promise<unknown>]>([
@@ -351,6 +370,75 @@ describe('an option that is undefined', () => {
       message: expect.stringMatching(UNDEFINED),
     });
   });
+});
+
+describe('an option that is of no kind at all', () => {
+  it.each([...rows, ...others])('%s, %s: is a ConfigError that names it', (_, name, place) => {
+    if (place === undefined) throw new Error('not tried');
+    const symbol = Symbol('x');
+    const nothing = Object.assign(Object.create(null), { a: symbol });
+    const hidden = Object.defineProperty({}, 'a', { value: symbol });
+    // What no text can be made of: by itself, in a list and in objects; and a list of nothing but a hole.
+    for (const value of [symbol, [symbol], nothing, hidden, new Array(1)]) {
+      const found = errorsOf(place, name, value);
+      const named = found.filter((error) => error instanceof ConfigError && isAbout(error, place, name));
+      expect(named.length, String(found)).toBeGreaterThan(0);
+      expect(found.filter((error) => !named.includes(error as ConfigError) && !isOfAnother(error))).toEqual(
+        [],
+      );
+    }
+  });
+
+  it('a source or a rule that is hidden from a loop is asked all the same', async () => {
+    const authenticator = createAuthenticator(GOOD);
+    const sources = Object.defineProperty({ user: authenticator }, 'admin', { value: 5 });
+    expect(() => requireAll(sources)).toThrow(expect.objectContaining({ path: 'sources.admin' }));
+    const claims = Object.defineProperty({}, 'role', { value: 'admin' });
+    const principal = await authenticator.verify(await goodToken());
+    expect(() => authorize(principal, claims)).toThrow(expect.objectContaining({ status: 403 }));
+  });
+
+  it.each<[title: string, value: unknown]>([
+    ['null', null],
+    ['a number', 5],
+    ['a text', 'x'],
+    ['a list', []],
+    ['a function', () => undefined],
+    ['an object that cannot look groups up', {}],
+  ])('a directory beside a descriptor that is followed: %s is refused at the start', (_, directory) => {
+    const options = { descriptor: descriptor(), directory } as never;
+    expect(() => createAuthenticator(options)).toThrow(expect.objectContaining({ path: 'directory' }));
+  });
+
+  it.each<[title: string, value: unknown, path: string]>([
+    ['null', null, 'environment'],
+    ['a text', 'A=b', 'environment'],
+    ['a list', ['A=b'], 'environment'],
+    ['a number in it', { A: 5 }, 'environment.A'],
+  ])(
+    'an environment: %s is refused, whether or not a variable is asked for',
+    async (_, environment, path) => {
+      const refused = expect.objectContaining({ name: 'ConfigError', path });
+      const given = { environment } as never;
+      expect(() => createAuthenticator({ descriptor: descriptor(), ...(given as object) } as never)).toThrow(
+        refused,
+      );
+      expect(() => createEnvironmentStore(given)).toThrow(refused);
+      await expect(loadEnvironmentStart(given)).rejects.toEqual(refused);
+    },
+  );
+
+  it.each(['directory', 'issuer', 'audience', 'systemSubject', 'clock', 'force'])(
+    'own keys, %s: is a ConfigError before anything is made',
+    async (name) => {
+      const at = mkdtempSync(join(tmpdir(), 'latchkey-'));
+      for (const value of [null, Symbol('x'), NaN, '', [], {}]) {
+        const options = { directory: join(at, '.auth'), [name]: value } as never;
+        await expect(openAuthDirectory(options)).rejects.toMatchObject({ name: 'ConfigError', path: name });
+      }
+      expect(readdirSync(at)).toEqual([]);
+    },
+  );
 });
 
 describe('an argument that is undefined', () => {
