@@ -36,7 +36,7 @@ export const MAX_DESCRIPTOR_BYTES = 512 * 1024;
  * @throws ConfigError with the place, for what is no such text, or has no `service.jwt`
  */
 export function parseDescriptor(text: string, file: string): DescriptorDocument {
-  const { LineCounter, parseAllDocuments, isMap, isNode, isScalar, isSeq } = loadYaml();
+  const { LineCounter, parseAllDocuments, isAlias, isMap, isNode, isScalar, isSeq } = loadYaml();
   const lines = new LineCounter();
   // Silent and plain: what the library says of a fault may hold a part of the text.
   const parsed = parseAllDocuments(text, {
@@ -79,9 +79,16 @@ export function parseDescriptor(text: string, file: string): DescriptorDocument 
     return offsetOf(named.value, rest.slice(named.name.length)) ?? named.key.range?.[0];
   }
   refuseOddities(document, at);
+  /** What is meant by a node: what an alias stands for. */
+  const meant = (node: unknown) => (isAlias(node) ? node.resolve(document) : node);
   const isBlank = (member: string) => {
-    const node: unknown = document.getIn([...BLOCK, member], true);
-    return isScalar(node) && node.value === null && node.source === '';
+    let node: unknown = document.contents;
+    for (const name of [...BLOCK, member]) {
+      const around = meant(node);
+      node = isMap(around) ? around.get(name, true) : undefined;
+    }
+    const last = meant(node);
+    return isScalar(last) && last.value === null && last.source === '';
   };
   const { name, service } = plainOf(document, at(0));
   const jwt = isPlainObject(service) ? service.jwt : undefined;
@@ -107,12 +114,18 @@ function refuseOddities(document: yaml.Document.Parsed, at: (offset: number) => 
     throw new ConfigError('', `is not plain YAML: ${odd.code.toLowerCase().replaceAll('_', ' ')}`, {
       place: at(odd.pos[0]),
     });
+  // YAML 1.1 has merge keys, takes no for false, and 1:30 for 90.
+  if (document.directives.yaml.version !== '1.2')
+    throw new ConfigError('', 'expected YAML 1.2; leave the %YAML directive out', { place: at(0) });
   visit(document, {
     Map(_key, { items, range }) {
       const names = new Set<string>();
       for (const { key } of items) {
         const place = at((isScalar(key) ? key.range?.[0] : range?.[0]) ?? 0);
         if (!isScalar(key)) throw new ConfigError('', 'has a member whose name is no text', { place });
+        // ~ is an empty name, and 1e3 is 1000.
+        if (key.value === null || (typeof key.value !== 'string' && String(key.value) !== key.source))
+          throw new ConfigError('', 'has a member whose name is no text; put it in quotes', { place });
         // 1 and "1" are two names to YAML, and one to everybody else.
         const name = String(key.value);
         if (names.has(name)) throw new ConfigError('', 'has a member twice', { place });

@@ -133,6 +133,29 @@ describe('what is none', () => {
     );
   });
 
+  it.each(['~', 'null', '?', '1e3', '0x10', '1.0', '.inf', 'True'])(
+    'a member whose name is read otherwise than it is written: %s',
+    (name) => {
+      const written = name === '?' ? '? ' : name;
+      const text = `service:\n  jwt:\n    claims:\n      ${written}: admin\n`;
+      expect(faultOf(text)).toMatchObject({ place: { line: 4 } });
+      expect(faultOf(text).problem).toContain('has a member whose name is no text');
+    },
+  );
+
+  it('two members that are one when they are read', () => {
+    expect(() => jwtOf('service: { jwt: { claims: { "": admin, ? : anybody } } }')).toThrow(ConfigError);
+  });
+
+  it.each(['1.1', '1.3'])('YAML %s, which has merge keys and takes no for false', (version) => {
+    const text = `%YAML ${version}\n---\nb: &b { audience: a }\nservice: { jwt: { requireExp: no, <<: *b } }\n`;
+    expect(() => jwtOf(text)).toThrow(ConfigError);
+  });
+
+  it('YAML 1.2 may say so', () => {
+    expect(jwtOf('%YAML 1.2\n---\nservice: { jwt: { requireExp: no } }\n')).toEqual({ requireExp: 'no' });
+  });
+
   it('a tag that means nothing here', () => {
     expect(() => jwtOf('service: { jwt: { audience: !env AUDIENCE } }')).toThrow(ConfigError);
   });

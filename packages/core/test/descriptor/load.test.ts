@@ -626,6 +626,14 @@ describe('the audience', () => {
     expect(warnings).toEqual([]);
   });
 
+  it.each([
+    ['the audience', `none: &none\nservice:\n  jwt:\n    ${KEYSET}\n    audience: *none\n`],
+    ['the block', `base: &base\n  ${KEYSET}\n  audience:\nservice:\n  jwt: *base\n`],
+    ['the service', `base: &base\n  jwt:\n    ${KEYSET}\n    audience:\nservice: *base\n`],
+  ])('that is left blank behind an alias does not either: %s', (_, text) => {
+    expect(faultOf(() => written(text)).path).toBe('audience');
+  });
+
   it('that is left blank does not switch the check off unsaid', () => {
     expect(() => written(block(KEYSET, 'audience:'), { audience: 'orders' })).toThrow(/audience: is blank/);
   });
