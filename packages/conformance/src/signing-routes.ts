@@ -102,6 +102,15 @@ export function signingRoutes({ login, down }: Signers, audience: string): reado
       reply: { status: 302, headers: { ...json, Location: '/elsewhere' } },
     }),
     post('unavailable', both, { reply: { status: 503 } }),
+    post('refusal-inspected', () => `not signed: { access_token: Claims { canary: '${canary}' } }`, {
+      ...as('text/plain', 400),
+    }),
+    post('refusal-escaped', () => ({ error: JSON.stringify(both()).replaceAll('"', '&quot;') }), {
+      reply: { status: 400 },
+    }),
+    post('refusal-encoded', () => ({ error: encodeURIComponent(JSON.stringify(both())) }), {
+      reply: { status: 400 },
+    }),
     post('fault-with-tokens', () => {
       throw new Error(JSON.stringify(both()));
     }),
@@ -123,6 +132,9 @@ export function signingRoutes({ login, down }: Signers, audience: string): reado
     post('events', () => `data: ${JSON.stringify(both())}\n\n`, as('text/event-stream')),
     post('lines', () => `${JSON.stringify(both())}\n${JSON.stringify(both())}\n`, as('application/x-ndjson')),
     post('script', () => `take(${JSON.stringify(both())})`, as('application/javascript')),
+    post('part', () => JSON.stringify(claims()), {
+      reply: { status: 206, headers: { ...json, 'Content-Range': 'bytes 16-199/201' } },
+    }),
     post('broken', () => JSON.stringify(both()).slice(0, -1), { reply: { headers: json } }),
     post('compressed', () => JSON.stringify(both()), {
       reply: { headers: { ...json, 'Content-Encoding': 'gzip' } },

@@ -146,6 +146,18 @@ describe('KD-5: however the handler writes it', () => {
     expect((await ask(app)).raw).not.toContain(canary);
   });
 
+  it('S42: a range that the client has chosen does not leave unsigned', async () => {
+    const app = application();
+    app.get('/token', signing(), (_request, response) => response.sendFile('reply.json', { root: folder }));
+    const written = JSON.stringify(reply());
+    // Of `{"access_token":{…},…}` the claims alone, which are JSON without any of the fields.
+    const range = `bytes=${written.indexOf('{', 1)}-${written.indexOf('}')}`;
+    const port = await listen(app);
+    const answer = await exchange({ port, method: 'GET', path: '/token', headers: [['Range', range]] });
+    expect(answer.status).toBe(500);
+    expect(answer.raw).not.toContain(canary);
+  });
+
   it('KD-5: every route behind it, and nothing of the others', async () => {
     const app = application();
     app.get('/before', (_request, response) => void response.json(reply()));

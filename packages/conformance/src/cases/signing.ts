@@ -96,6 +96,13 @@ export const signingCases: readonly ConformanceCase[] = [
     conceals: true,
   }),
   leaves('S42: a refusal that is a page', 'refusal-page', { status: 403, text: '', conceals: true }),
+  ...(['inspected', 'escaped', 'encoded'] as const).map((how) =>
+    leaves(`S42: a refusal whose text has a token, ${how}`, `refusal-${how}`, {
+      status: 400,
+      text: '',
+      conceals: true,
+    }),
+  ),
   leaves('S42: a redirect of the handler, with a token', 'redirect', {
     status: 302,
     text: '',
@@ -127,6 +134,11 @@ export const signingCases: readonly ConformanceCase[] = [
   keepsBack('S42: a line of JSON after another', 'lines'),
   keepsBack('S42: a script', 'script'),
   keepsBack('KD-5: what is declared as JSON, and is not', 'broken'),
+  posted('S42: a part of a reply, which the client has chosen', 'part', {
+    status: 500,
+    conceals: true,
+    without: ['content-range'],
+  }),
   keepsBack('KD-5: what is compressed already', 'compressed'),
   posted('S42: what does not leave takes along what was said of it', 'said-of-it', {
     status: 500,

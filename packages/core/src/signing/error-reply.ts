@@ -53,9 +53,8 @@ function hasAny(value: unknown, names: readonly string[]): boolean {
   return false;
 }
 
+/** However a text writes an object down, escaped or with the name of its class, it opens it by a bracket. */
 function quotes(text: string, name: string): boolean {
-  return text
-    .split(name)
-    .slice(1)
-    .some((rest) => /^["'\\]*\s*[:=]\s*["'\\]*[{[]/.test(rest));
+  const at = text.indexOf(name);
+  return at !== -1 && /[{[]|%[57]B/i.test(text.slice(at + name.length));
 }

@@ -34,7 +34,13 @@ export const NO_LONGER_TRUE = [
   'Repr-Digest',
 ] as const;
 /** What is about a body that does not leave at all. */
-const OF_A_BODY = [...NO_LONGER_TRUE, 'Content-Type', 'Content-Encoding', 'Content-Disposition'] as const;
+const OF_A_BODY = [
+  ...NO_LONGER_TRUE,
+  'Content-Type',
+  'Content-Encoding',
+  'Content-Disposition',
+  'Content-Range',
+] as const;
 
 /** Takes the body off a reply: its status leaves, with the headers that say nothing of a body. */
 export function removeBody({ removeHeader }: Pick<OutgoingReply, 'removeHeader'>): SignedReply {

@@ -30,7 +30,7 @@ export interface ResponseSigner {
   readonly signer: Signer;
   /**
    * Signs a reply's fields, and puts its headers right: those of a reply with tokens, or after a failure, none that spoke of its body.
-   * A 2xx is JSON or has no body. Another status keeps its body only if that is JSON or plain text without any of the fields, at any depth.
+   * A 2xx is JSON, and all of it, or has no body. Another status keeps its body only if that is JSON or plain text without any of the fields, at any depth.
    * @returns undefined for a reply that leaves as it is: JSON with none of the fields, no body, or the name of the status
    * @throws Error for a 2xx that is not JSON, or has a field that cannot be signed: nothing may leave then. Nothing of the body is in
    *   its message
@@ -44,6 +44,7 @@ const HEADERS = {
   'Cache-Control': 'no-store',
   Pragma: 'no-cache',
 } as const;
+const PART = 'signResponse: the reply is a part of another';
 
 /**
  * Checks a signer whose keys are to be published.
@@ -79,7 +80,9 @@ export function createResponseSigner(options: SignResponseOptions): ResponseSign
   }
 
   async function signReply(reply: OutgoingReply): Promise<SignedReply | undefined> {
-    const { getHeader, body } = reply;
+    const { getHeader, body, status } = reply;
+    // Which part that is, the client says: it may be what is in a field, and no field any more.
+    if (status === 206 || getHeader('content-range') !== undefined) throw new Error(PART);
     const type = getHeader('content-type');
     // A body of another type is read by rules that are not those of JSON: a page, a script, events, a line of JSON after another.
     const isJson = type === undefined || isJsonType(type);

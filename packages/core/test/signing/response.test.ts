@@ -103,7 +103,7 @@ async function expectToken(
 }
 
 describe('D24: which replies are signed', () => {
-  it.each([200, 201, 202, 203, 206, 226, 299])('D24: %i is', async (status) => {
+  it.each([200, 201, 202, 203, 207, 226, 299])('D24: %i is', async (status) => {
     await expectToken(JSON.parse((await signed({ access_token: claims() }, { status })).body).access_token);
   });
 
@@ -115,6 +115,14 @@ describe('D24: which replies are signed', () => {
         expect(await sign(body, { status, headers })).toBeUndefined();
     for (const body of ['', undefined])
       expect(await sign(body, { status, headers: { 'content-type': 'text/html' } })).toBeUndefined();
+  });
+
+  it.each<[string, number, object]>([
+    ['206', 206, JSON_TYPE],
+    ['a Content-Range', 200, { ...JSON_TYPE, 'content-range': 'bytes 16-99/201' }],
+  ])('S42: a part of a reply does not leave: %s', async (_, status, headers) => {
+    for (const body of [claims(), JSON.stringify(claims()), '', undefined])
+      await expect(sign(body, { status, headers: { ...headers } })).rejects.toThrow('a part of another');
   });
 
   const bare = { object: undefined, body: '' };
