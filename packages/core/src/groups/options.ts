@@ -8,7 +8,7 @@ import { key, name, store } from '../secrets/options.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { Duration } from '../values/duration.ts';
 import { foldCase } from '../values/fold.ts';
-import { coming, lasting, listed, nameOf, replaced, replacedBy, verdict } from '../values/judge.ts';
+import { coming, lasting, listed, ranked, replaced, replacedBy } from '../values/judge.ts';
 import {
   byName,
   choice,
@@ -200,14 +200,8 @@ export const groupsOptions = object({
     choice('deny', 'next', 'none'),
     'deny',
     'A subject that a source does not know: deny refuses it, next asks the next source, none leaves it without groups.',
-    (before = 'deny', after = 'deny') => {
-      if (before === after) return [];
-      // The next source may give groups to a subject that has none otherwise.
-      const rank = (one: unknown) => ['deny', 'none', 'next'].indexOf(String(one));
-      const [was, is] = [rank(before), rank(after)];
-      const effect = was === -1 || is === -1 ? 'changes' : is > was ? 'opens' : 'closes';
-      return [verdict(effect, `a subject that nobody knows: ${nameOf(before)} → ${nameOf(after)}`, after)];
-    },
+    // The next source may give groups to a subject that has none otherwise.
+    ranked(['deny', 'none', 'next'], 'a subject that nobody knows'),
   ),
   cacheFor: defaulted(
     duration,

@@ -24,7 +24,10 @@ import { rulesJudge } from './plan/rules.ts';
 
 /** One thing that is otherwise. */
 export interface Change {
-  /** `opens`: requests pass that did not. `closes`: requests are refused that were not. `changes`: anything else, and what cannot be told. */
+  /**
+   * `opens`: requests pass that did not. `closes`: requests are refused that were not. `changes`: anything else. What cannot be told, such as
+   * by how much a variable differs, is said to do both.
+   */
   readonly effect: Effect;
   /** Where in `service.jwt`. */
   readonly path: string;
@@ -37,7 +40,6 @@ export interface Change {
 /** Every option as its table judges it, but for those whose parts have to be matched first. */
 const OPTIONS: { readonly [name: string]: Judge } = {
   ...judgesOf(authenticatorOptions.table),
-  keySets: keysetsJudge,
   keys: keysJudge,
   remote: remoteJudge,
   groups: groupsJudge,
@@ -56,7 +58,14 @@ const OPTIONS: { readonly [name: string]: Judge } = {
  * @returns what is otherwise: what opens first, then what closes, then the rest
  */
 export function planChange(before: DescriptorDocument, after: DescriptorDocument): readonly Change[] {
-  const judges = { ...OPTIONS, ...audienceJudges(before.jwt, after.jwt) };
+  const reachAll = [before.jwt, after.jwt].some(
+    ({ unsafeMissingIssuer }) => unsafeMissingIssuer !== undefined,
+  );
+  const judges = {
+    ...OPTIONS,
+    ...audienceJudges(before.jwt, after.jwt),
+    keySets: keysetsJudge(reachAll),
+  };
   return Object.freeze(
     members(judges)(before.jwt, after.jwt)
       .map(({ effect, says, at, side }): Change => {

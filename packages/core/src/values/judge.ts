@@ -5,7 +5,7 @@ import { parseDuration } from './duration.ts';
 import { own } from './json.ts';
 import { isPlainObject, type UncheckedOptions } from './readers.ts';
 
-/** `opens`: more may pass than before. `closes`: less may. `changes`: something else, or what cannot be told. */
+/** `opens`: more may pass than before. `closes`: less may. `changes`: something else. What cannot be told may do both. */
 export type Effect = 'opens' | 'closes' | 'changes';
 
 /** What one change does. */
@@ -124,7 +124,7 @@ export function sized(greater: Effect, says: string): Judge {
   return measured((value) => (typeof value === 'number' ? value : undefined), greater, says);
 }
 
-/** A value that can be measured; one of which `measure` says nothing merely changes. */
+/** A value that can be measured. One of which `measure` says nothing, such as a variable, may be either. */
 function measured(
   measure: (value: unknown) => number | undefined,
   more: Effect,
@@ -135,8 +135,10 @@ function measured(
     const [old, current] = [before === undefined ? fallback : before, after === undefined ? fallback : after];
     const [was, is] = [measure(old), measure(current)];
     if (was === is && was !== undefined) return [];
-    const effect = was === undefined || is === undefined ? 'changes' : is > was ? more : inverse(more);
-    return [verdict(effect, `${says}: ${nameOf(old, none)} → ${nameOf(current, none)}`, current)];
+    const what = `${says}: ${nameOf(old, none)} → ${nameOf(current, none)}`;
+    if (was === undefined || is === undefined)
+      return more === 'changes' ? [verdict(more, what, current)] : opened(what, current);
+    return [verdict(is > was ? more : inverse(more), what, current)];
   };
 }
 

@@ -19,6 +19,7 @@ const brief = (changes: readonly Change[]) => changes.map(({ effect, path }) => 
 
 const A = { issuer: 'https://a.example', jwksUrl: 'https://a.example/jwks' };
 const B = { issuer: 'https://b.example', jwksUrl: 'https://b.example/jwks' };
+const A2 = { issuer: A.issuer, jwksUrl: 'https://a.example/more' };
 const BASE: Block = { audience: 'api', keySets: [A] };
 const [O, C, X] = ['opens', 'closes', 'changes'];
 
@@ -32,6 +33,20 @@ const CASES: readonly (readonly [name: string, before: Block, after: Block, chan
   ['a keyset more', {}, { keySets: [A, B] }, [`${O} keySets[1]`]],
   ['a keyset before others', {}, { keySets: [B, A] }, [`${O} keySets[0]`]],
   ['another order', { keySets: [A, B] }, { keySets: [B, A] }, [`${X} keySets`]],
+  [
+    'another order of one issuer',
+    { keySets: [A, A2] },
+    { keySets: [A2, A] },
+    [`${O} keySets`, `${C} keySets`],
+  ],
+  ['the first of one issuer', { keySets: [A2] }, { keySets: [A, A2] }, [`${O} keySets[0]`, `${C} keySets`]],
+  ['the last of one issuer', { keySets: [A] }, { keySets: [A, A2] }, [`${O} keySets[1]`]],
+  [
+    'another order, of tokens that name no issuer',
+    { keySets: [A, B], unsafeMissingIssuer: 'all-keysets' },
+    { keySets: [B, A], unsafeMissingIssuer: 'all-keysets' },
+    [`${O} keySets`, `${C} keySets`],
+  ],
   [
     'another issuer',
     {},
@@ -140,7 +155,7 @@ const CASES: readonly (readonly [name: string, before: Block, after: Block, chan
     'AK-34 keys in another order',
     { keys: [key(), key({ keyId: 'l' })] },
     { keys: [key({ keyId: 'l' }), key()] },
-    [`${X} keys`],
+    [`${O} keys`, `${C} keys`],
   ],
   [
     'another algorithm of a key',
@@ -186,7 +201,37 @@ const CASES: readonly (readonly [name: string, before: Block, after: Block, chan
     [`${O} tokenFrom[0].allowedOrigins`],
   ],
   ['a wider skew', {}, { clockSkew: '6s' }, [`${O} clockSkew`]],
-  ['a duration that nobody knows', { clockSkew: '${SKEW}' }, { clockSkew: '6s' }, [`${X} clockSkew`]],
+  [
+    'a duration that nobody knows',
+    { clockSkew: '${SKEW}' },
+    { clockSkew: '6s' },
+    [`${O} clockSkew`, `${C} clockSkew`],
+  ],
+  ['a word that nobody knows', {}, { mode: '${MODE}' }, [`${O} mode`, `${C} mode`]],
+  [
+    'a duration of something that decides nothing',
+    { groups: { timeout: '1s' } },
+    { groups: { timeout: '${LONG}' } },
+    [`${X} groups.timeout`],
+  ],
+  [
+    'what becomes of a subject, which nobody knows',
+    { groups: { claim: 'roles' } },
+    { groups: { claim: 'roles', onUnknown: '${UNKNOWN}' } },
+    [`${O} groups.onUnknown`, `${C} groups.onUnknown`],
+  ],
+  [
+    'what a claim of groups is worth, which nobody knows',
+    { groups: { trust: { a: 'none' } } },
+    { groups: { trust: { a: '${TRUST}' } } },
+    [`${O} groups.trust.a`, `${C} groups.trust.a`],
+  ],
+  [
+    'a variable for what was excluded',
+    claims({ noneOf: ['admin'] }),
+    claims('${DEPT}'),
+    [`${O} claims.dept`, `${C} claims.dept`],
+  ],
   ['requireExp', {}, { requireExp: false }, [`${O} requireExp`]],
   ['treatIatAsNbf', {}, { treatIatAsNbf: true }, [`${C} treatIatAsNbf`]],
   ['maxTokenAge', {}, { maxTokenAge: '1h' }, [`${C} maxTokenAge`]],
@@ -362,15 +407,20 @@ const CASES: readonly (readonly [name: string, before: Block, after: Block, chan
     'another variable for a number',
     { claims: [{ name: 'dept', validate: true, type: 'INTEGER', value: '${ONE}' }] },
     { claims: [{ name: 'dept', validate: true, type: 'INTEGER', value: '${OTHER}' }] },
-    [`${X} claims[0]`],
+    [`${O} claims[0]`, `${C} claims[0]`],
   ],
   [
     'another variable for a switch',
     { claims: [{ name: 'dept', validate: true, type: 'BOOLEAN', value: '${ONE}' }] },
     { claims: [{ name: 'dept', validate: true, type: 'BOOLEAN', value: '${OTHER}' }] },
-    [`${X} claims[0]`],
+    [`${O} claims[0]`, `${C} claims[0]`],
   ],
-  ['a rule that cannot be read', claims({ oneOf: ['a'] }), claims({ oneOf: ['b'] }), [`${X} claims.dept`]],
+  [
+    'a rule that cannot be read',
+    claims({ oneOf: ['a'] }),
+    claims({ oneOf: ['b'] }),
+    [`${O} claims.dept`, `${C} claims.dept`],
+  ],
   [
     'a rule next to one that cannot be read',
     { claims: { dept: 'a', team: { oneOf: ['a'] } } },

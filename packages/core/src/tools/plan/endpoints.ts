@@ -35,7 +35,7 @@ function trustRank(trust: unknown): number | undefined {
 
 const trustJudge: Judge = (before, after) => {
   const [was, is] = [trustRank(before), trustRank(after)];
-  if (was === undefined || is === undefined) return [verdict('changes', 'groups count otherwise', after)];
+  if (was === undefined || is === undefined) return replaced('groups count otherwise')(before, after);
   if (!isDeepStrictEqual(prefixOf(before), prefixOf(after)))
     return replaced('groups have other names')(before, after);
   if (was !== is)

@@ -11,22 +11,29 @@ import { matched } from './match.ts';
 
 const { sources, table } = keysetOptions;
 
-/** `keySets`. */
-export const keysetsJudge: Judge = matched({
-  likeness: [
-    ({ issuer, ...rest }) => [issuer, Object.keys(sourceOf(rest))],
-    ({ issuer }) => issuer,
-    (keyset) => (isDeepStrictEqual(sourceOf(keyset), {}) ? undefined : sourceOf(keyset)),
-  ],
-  added: 'opens',
-  name: nameOfKeyset,
-  order: 'keysets are asked in another order',
-  judge: (before, after) => [
-    ...issuerChange(before, after),
-    ...sourceChange(before, after),
-    ...rest(before, after),
-  ],
-});
+/**
+ * `keySets`.
+ * @param reachAll a token that names no issuer is verified by any of them
+ */
+export const keysetsJudge = (reachAll: boolean): Judge =>
+  matched({
+    likeness: [
+      ({ issuer, ...rest }) => [issuer, Object.keys(sourceOf(rest))],
+      ({ issuer }) => issuer,
+      (keyset) => (isDeepStrictEqual(sourceOf(keyset), {}) ? undefined : sourceOf(keyset)),
+    ],
+    added: 'opens',
+    name: nameOfKeyset,
+    order: {
+      says: 'keysets are asked in another order: a token without a key id may get another key',
+      counts: (first, second) => reachAll || isDeepStrictEqual(first.issuer, second.issuer),
+    },
+    judge: (before, after) => [
+      ...issuerChange(before, after),
+      ...sourceChange(before, after),
+      ...rest(before, after),
+    ],
+  });
 
 /** `keys`, the deprecated list. */
 export const keysJudge: Judge = (before, after) => [
@@ -45,7 +52,10 @@ const eachKey = matched({
   likeness: [({ keyId }) => keyId],
   added: 'opens',
   name: ({ keyId, issuer }) => `key ${nameOf(keyId)} of ${nameOf(issuer, 'any issuer')}`,
-  order: 'keys stand in another order: a token without a key id may get another one',
+  order: {
+    says: 'keys stand in another order: a token without a key id may get another one',
+    counts: () => true,
+  },
   judge: (before, after) => [...issuerChange(before, after), ...legacyKeyOptions.judge(before, after)],
 });
 

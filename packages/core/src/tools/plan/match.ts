@@ -1,6 +1,6 @@
 // Which item of a list is which item of the list as it was: by the strongest likeness that there is. Symmetric, so that the way back says the same.
 import { isDeepStrictEqual } from 'node:util';
-import { inverse, type Judge, type Verdict, verdict, within } from '../../values/judge.ts';
+import { type Effect, inverse, type Judge, type Verdict, verdict, within } from '../../values/judge.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
 import { type Part, partsIn } from '../lint/rule.ts';
 
@@ -13,8 +13,15 @@ interface MatchRules {
   /** What it is called, for people: never a secret. */
   readonly name: (value: UncheckedOptions) => string;
   /** What the order means; undefined: nothing. */
-  readonly order?: string | undefined;
+  readonly order?: OrderRules | undefined;
   readonly judge: Judge;
+}
+
+/** What it means which of two stands first. */
+interface OrderRules {
+  readonly says: string;
+  /** Whether what stands before another keeps something from that one. */
+  readonly counts: (first: UncheckedOptions, second: UncheckedOptions) => boolean;
 }
 
 interface Pair {
@@ -31,11 +38,6 @@ export function matched({ likeness, added, name, order, judge }: MatchRules): Ju
     const pairs = pair(old, current, [(value) => value, ...likeness]);
     const gone = old.filter((part) => !pairs.some((one) => one.before === part));
     const fresh = current.filter((part) => !pairs.some((one) => one.after === part));
-    const positions = pairs.toSorted((a, b) => old.indexOf(a.before) - old.indexOf(b.before));
-    const isMoved = positions.some(
-      ({ after: part }, index) =>
-        index > 0 && current.indexOf(part) < current.indexOf(positions[index - 1]?.after ?? part),
-    );
     return [
       ...fresh.map(
         ({ path, value }): Verdict => ({
@@ -54,9 +56,43 @@ export function matched({ likeness, added, name, order, judge }: MatchRules): Ju
         }),
       ),
       ...pairs.flatMap((one) => judgePair(one, judge, name)),
-      ...(order !== undefined && isMoved ? [verdict('changes', order, after)] : []),
+      ...(order === undefined ? [] : judgeOrder(order, { old, current, pairs }, after)),
     ];
   };
+}
+
+/** What stands before another no more keeps nothing from it any more; what stands before it now does. */
+function judgeOrder(
+  { says, counts }: OrderRules,
+  {
+    old,
+    current,
+    pairs,
+  }: { readonly old: readonly Part[]; readonly current: readonly Part[]; readonly pairs: readonly Pair[] },
+  after: unknown,
+): readonly Verdict[] {
+  const identityOf = (part: Part) =>
+    pairs.find((pair) => pair.before === part || pair.after === part) ?? part;
+  const firsts = (list: readonly Part[], part: Part) =>
+    new Set(
+      list
+        .slice(0, list.indexOf(part))
+        .filter(({ value }) => counts(value, part.value))
+        .map(identityOf),
+    );
+  const effects = pairs.flatMap((pair): readonly Effect[] => {
+    const [was, is] = [firsts(old, pair.before), firsts(current, pair.after)];
+    return [
+      ...([...was].every((first) => is.has(first)) ? [] : ['opens' as const]),
+      ...([...is].every((first) => was.has(first)) ? [] : ['closes' as const]),
+    ];
+  });
+  if (effects.length > 0) return [...new Set(effects)].map((effect) => verdict(effect, says, after));
+  const positions = pairs
+    .toSorted((a, b) => old.indexOf(a.before) - old.indexOf(b.before))
+    .map((pair) => current.indexOf(pair.after));
+  const isMoved = positions.some((position, index) => position < (positions[index - 1] ?? 0));
+  return isMoved ? [verdict('changes', 'stand in another order', after)] : [];
 }
 
 function judgePair({ before, after }: Pair, judge: Judge, name: MatchRules['name']): readonly Verdict[] {
