@@ -4,10 +4,10 @@ import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ConfigError, createDirectoryStore, type SecretStore } from '@latchkey/core';
 import {
+  changeDescriptor,
   type DescriptorDocument,
   parseDescriptor,
   readDescriptorFile,
-  writeDescriptor,
 } from '@latchkey/core/tools';
 import type { Context, FileOptions } from './context.ts';
 import { misused } from './failure.ts';
@@ -53,9 +53,9 @@ export async function openDescriptorFile(
       if (changed === text) return;
       // Never a descriptor that cannot be read again.
       parseDescriptor(changed, file);
-      if ((await readText(path, file)) !== text) throw misused(`${file} has changed meanwhile; try again`);
       // A link stays a link: what it leads to is changed.
-      await writeDescriptor(await realpath(path), changed);
+      if (!(await changeDescriptor(await realpath(path), text, changed)))
+        throw misused(`${file} has changed meanwhile; try again`);
     },
   };
 }

@@ -1,7 +1,7 @@
 // A descriptor where there is none yet: it comes with the first thing that is put into it.
 import { stat } from 'node:fs/promises';
 import { createDirectoryStore } from '@latchkey/core';
-import { codeOf, parseDescriptor, writeDescriptor } from '@latchkey/core/tools';
+import { changeDescriptor, codeOf, parseDescriptor } from '@latchkey/core/tools';
 import { stringify } from 'yaml';
 import type { Context, FileOptions } from './context.ts';
 import { misused } from './failure.ts';
@@ -29,8 +29,8 @@ export async function openOrBegin(
     store: createDirectoryStore(directory),
     async save(changed) {
       parseDescriptor(changed, file);
-      if (await exists(path)) throw misused(`${file} has been made meanwhile; try again`);
-      await writeDescriptor(path, changed);
+      if (!(await changeDescriptor(path, undefined, changed)))
+        throw misused(`${file} has been made meanwhile; try again`);
       context.output.note(`made ${file}; say in it which audience its tokens have to name`);
     },
   };

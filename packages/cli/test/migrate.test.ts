@@ -94,11 +94,11 @@ async function latchkey(argv: readonly string[], directory = cwd) {
 
 const descriptorIn = (directory: string) => readFileSync(join(directory, 'service.yaml'), 'utf8');
 
-/** All files and what is in them, but for drafts that a killed process could not take away. */
+/** All files and what is in them, but for drafts and locks that a killed process could not take away. */
 function filesIn(directory: string): Record<string, string> {
   return Object.fromEntries(
     readdirSync(directory, { recursive: true, withFileTypes: true })
-      .filter((file) => file.isFile() && !file.name.endsWith('.tmp'))
+      .filter((file) => file.isFile() && !/\.(?:tmp|lock)$/.test(file.name))
       .map(({ parentPath, name }) => join(parentPath, name))
       .sort()
       .map((path) => [path.slice(directory.length), readFileSync(path, 'utf8')]),

@@ -165,6 +165,7 @@ it('./tools exports these values', () => {
     'MAX_SECRET_BYTES',
     'addKey',
     'addKeyset',
+    'changeDescriptor',
     'checkKeyPair',
     'checkSymmetricSecret',
     'codeOf',

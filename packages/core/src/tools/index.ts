@@ -1,6 +1,6 @@
 // What tools do with descriptors: read, change, check and compare them. Services need none of it: they have `createAuthenticator`.
-import { replaceFile } from '../secrets/write-file.ts';
 
+export { ruleFormRows } from '../claims/rules-schema.ts';
 export { readOptions } from '../decision/options.ts';
 export { type DescriptorDocument, parseDescriptor } from '../descriptor/document.ts';
 export { interpolate } from '../descriptor/interpolate.ts';
@@ -31,10 +31,5 @@ export {
   planMigration,
 } from './migrate.ts';
 export { type Change, planChange } from './plan.ts';
-
-/** Puts a descriptor in its place whole, with the mode that it had. A symbolic link is refused. @throws Error with the code of what failed */
-export function writeDescriptor(path: string, text: string): Promise<void> {
-  return replaceFile(path, Buffer.from(text), new AbortController().signal);
-}
-export { ruleFormRows } from '../claims/rules-schema.ts';
 export { descriptorSchema, optionTables } from './schema.ts';
+export { changeDescriptor, writeDescriptor } from './write.ts';
