@@ -35,6 +35,8 @@ export async function makeSecret(
     if (!isForced) throw misused(`the secret ${name} is there already; --force puts this one in its place`);
     if ((await lstat(path)).isSymbolicLink())
       throw misused(`the secret ${name} is a symbolic link: it belongs to a mount`);
+    // Before the first of them is written: a pair must not be left as half of the old one and half of the new.
+    for (const key of new Set([...Object.keys(entries), ...RAW_KEYS])) await refuseIrregular(path, key);
     await write(directory, name, entries);
     // Half of an old pair must not be left beside half of a new one.
     if (RAW_KEYS.some((key) => Object.hasOwn(entries, key)))
@@ -45,6 +47,18 @@ export async function makeSecret(
     const code = codeOf(error);
     throw code === 'unknown' ? error : misused(`the secret cannot be written: ${code}`);
   }
+}
+
+/** Refuses an entry that cannot be replaced. @throws Failure */
+async function refuseIrregular(path: string, key: string): Promise<void> {
+  const stats = await lstat(join(path, key)).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (stats?.isFile() === false)
+    throw misused(
+      `the entry ${key} is no regular file; nothing was written: take it away, or name another secret`,
+    );
 }
 
 /** A secret as a whole, where there is none. @returns false where there is one: of several at once, one puts its own */

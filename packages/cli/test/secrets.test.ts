@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -276,6 +277,25 @@ describe('what is there', () => {
     expect((await create(SECRET, '--force')).code).toBe(0);
     expect(readdirSync(at('secrets', 's')).sort()).toEqual(['jwks.json', 'secret.key']);
   });
+
+  it.each(['public.key', 'private.key', 'secret.key'])(
+    'T-167 is replaced as a pair or not at all: %s leads elsewhere',
+    async (name) => {
+      const pair = (key: string) =>
+        latchkey([...asymmetric, '--private-key', key, '--extract-public-key', '--force']);
+      const asymmetric = ['secrets', 'create', 'asymmetric', 's'];
+      put('old.pem', ec.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+      put('new.pem', ed.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+      await pair('old.pem');
+      put('elsewhere', 'of a mount');
+      rmSync(at('secrets', 's', name), { force: true });
+      symlinkSync(at('elsewhere'), at('secrets', 's', name));
+      const entries = () => readdirSync(at('secrets', 's')).map((key) => [key, entry('s', key)]);
+      const before = entries();
+      expect(await pair('new.pem')).toMatchObject({ code: 2, stderr: expect.stringContaining(name) });
+      expect(entries()).toEqual(before);
+    },
+  );
 
   it('T-167 two at once: one is told', async () => {
     const codes = await Promise.all([create(SECRET), create(another)]);

@@ -1,5 +1,13 @@
 // Tokens of one's own, as the seed's manual has them; and a look at any token, which never says that it is good.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAuthenticator } from '@latchkey/core';
@@ -77,6 +85,14 @@ describe('tokens init', () => {
     expect(readFileSync(at('.auth', 'id_rsa'), 'utf8')).toBe(key);
     expect((await latchkey(['tokens', 'init', '--force'])).code).toBe(0);
     expect(readFileSync(at('.auth', 'id_rsa'), 'utf8')).not.toBe(key);
+  });
+
+  it('S55 says that --force helps only where it does', async () => {
+    await latchkey(['tokens', 'init']);
+    chmodSync(at('.auth'), 0o777);
+    const { code, stderr } = await latchkey(['tokens', 'init', '--force']);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('chmod go-w') });
+    expect(stderr).not.toContain('--force');
   });
 
   it('OK-15 S54 takes a directory, an issuer, audiences and a subject', async () => {

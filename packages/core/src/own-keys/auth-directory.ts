@@ -1,8 +1,8 @@
 // The directory of a service that makes its own keys: id_rsa, id_rsa.pub, and tokens signed with them. Private to its owner, and made once.
 import { createPrivateKey, createPublicKey, type JsonWebKey, randomUUID } from 'node:crypto';
-import { link, rename, rm, stat } from 'node:fs/promises';
+import { link, lstat, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { isIdentifier } from '../claims/registered.ts';
 import { ConfigError } from '../errors.ts';
 import { generateJwk } from '../jwk/generate.ts';
@@ -112,6 +112,8 @@ export async function initAuthDirectory(
     throw new ConfigError('directory', 'has a key pair already; its tokens would be good no more');
   // Its files are all made anew: only the directory itself has to be this user's.
   await refuseForeign({ directory: dirname(files.privateKey), secret: [], open: [] });
+  // Before the first is written: the new private key must not be left beside the old public one.
+  for (const path of Object.values(files)) await refuseIrregular(path);
   await write(files.privateKey, await newKey());
   await write(files.publicKey, await publicPem(files));
   await saveSystemToken(files, options);
@@ -162,6 +164,13 @@ export function userTokenFile(username: string, ...given: readonly [options?: Au
   if (name === '' || name.length > 200 || !isIdentifier(username))
     throw new ConfigError('username', 'expected a name of 1 to 200 characters');
   return join(pathOf(options), `${name}.token`);
+}
+
+/** Refuses what a file cannot take the place of. @throws ConfigError */
+async function refuseIrregular(path: string): Promise<void> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats?.isFile() === false)
+    throw new ConfigError('directory', `expected ${basename(path)} to be a regular file; remove it`);
 }
 
 /** A directory with all that belongs in it, in place at once. @returns false if another process was faster */

@@ -9,6 +9,7 @@ import {
   mkdtemp,
   readdir,
   readFile,
+  rename,
   rm,
   stat,
   symlink,
@@ -493,6 +494,15 @@ describe('S55: initAuthDirectory', () => {
       }
       expect(await contents(directory)).toEqual(before);
     }
+  });
+
+  it.each(['id_rsa.pub', 'system.token'])('with force: all or nothing, where %s is a link', async (name) => {
+    const directory = await directoryWith();
+    await rename(join(directory, name), join(directory, 'elsewhere'));
+    await symlink('elsewhere', join(directory, name));
+    const before = await contents(directory);
+    await expect(initAuthDirectory({ directory, clock, force: true })).rejects.toThrow(name);
+    expect(await contents(directory)).toEqual(before);
   });
 
   it('with force: a new pair and a new token, and the old token is good no more', async () => {
