@@ -631,6 +631,36 @@ describe('the directory of secrets', () => {
     ]);
   });
 
+  it('T-167 a public key that others can change is an error', async () => {
+    for (const [file, content] of [
+      ['internal/jwks.json', set(jwk)],
+      ['internal/public.key', publicPem],
+    ] as const)
+      for (const mode of [0o620, 0o602, 0o666]) {
+        const findings = await lintIn(SECRET, {
+          'internal/jwks.json': [set(jwk), 0o644],
+          [file]: [content, mode],
+        });
+        expect(brief(findings)).toEqual(['secret-writable-by-others keySets[0].secret']);
+        expect(findings[0]).toMatchObject({ severity: 'error', message: expect.stringContaining(file) });
+      }
+  });
+
+  it('T-167 so is a directory in which others can put another file', async () => {
+    const secrets = await directory({ 'internal/jwks.json': [set(privateJwk), 0o600] });
+    const found = () => lint({ ...GOOD, ...SECRET }, { environment: {}, secrets });
+    for (const path of [secrets, join(secrets, 'internal')]) {
+      for (const mode of [0o770, 0o777]) {
+        await chmod(path, mode);
+        expect(brief(await found())).toEqual(['secret-writable-by-others keySets[0].secret']);
+      }
+      // As Kubernetes mounts them: there nobody takes away what is another's.
+      await chmod(path, 0o1777);
+      expect(brief(await found())).toEqual([]);
+      await chmod(path, 0o700);
+    }
+  });
+
   it('nothing of a secret is in a finding', async () => {
     const secret = oct(8);
     const findings = await lintIn(SECRET, { 'internal/jwks.json': [set(secret, privateJwk), 0o644] });

@@ -30,6 +30,12 @@ const RULES = {
     message: 'this file holds a private key or a secret, and others of this machine can read or change it',
     fix: 'chmod 600 it, and its directory 700',
   },
+  writable: {
+    rule: 'secret-writable-by-others',
+    severity: 'error',
+    message: 'others of this machine can change this, and put keys of their own there',
+    fix: 'chmod go-w it',
+  },
   unreadable: {
     rule: 'secret-unreadable',
     severity: 'error',
@@ -38,14 +44,20 @@ const RULES = {
   },
 } as const satisfies Record<string, FindingKind>;
 
+const OTHERS = 0o077;
+const OTHERS_WRITE = 0o022;
+const STICKY = 0o1000;
+
 /** Looks at every secret that a descriptor names, and at all files of these secrets. */
 export async function lintSecrets(
   jwt: UncheckedOptions,
   directory: string,
 ): Promise<readonly UnplacedFinding[]> {
   const references = referencesIn(jwt);
+  const [first] = references;
   const found = await Promise.all([
     ...references.map((reference) => lintPresence(reference, directory)),
+    ...(first === undefined ? [] : [lintDirectory(first.path, directory, 'the directory of secrets')]),
     ...firstOfEach(references).map((reference) => lintModes(reference, directory)),
     ...keysetsOf(jwt).map((keyset) => lintKeys(keyset, directory)),
   ]);
@@ -121,12 +133,26 @@ async function lintModes({ path, name }: Reference, directory: string): Promise<
     entries.sort().map(async (entry) => {
       const file = join(directory, name, entry);
       const stats = await stat(file).catch(() => undefined);
-      if (stats?.isFile() !== true || (stats.mode & 0o077) === 0 || !(await isPrivate(file, entry)))
-        return [];
-      return [foundBy(RULES.readable, path, `${name}/${entry}`)];
+      if (stats?.isFile() !== true || (stats.mode & OTHERS) === 0) return [];
+      const about = `${name}/${entry}`;
+      if (await isPrivate(file, entry)) return [foundBy(RULES.readable, path, about)];
+      return (stats.mode & OTHERS_WRITE) === 0 ? [] : [foundBy(RULES.writable, path, about)];
     }),
   );
-  return found.flat();
+  return [...(await lintDirectory(path, join(directory, name), name)), ...found.flat()];
+}
+
+/** Who may write a directory replaces what is in it. In one that is sticky, as mounts of Kubernetes are, only its owner does. */
+async function lintDirectory(
+  path: string,
+  directory: string,
+  about: string,
+): Promise<readonly UnplacedFinding[]> {
+  if (process.platform === 'win32') return [];
+  const stats = await stat(directory).catch(() => undefined);
+  const isOpen =
+    stats?.isDirectory() === true && (stats.mode & OTHERS_WRITE) !== 0 && (stats.mode & STICKY) === 0;
+  return isOpen ? [foundBy(RULES.writable, path, about)] : [];
 }
 
 /** Everything is, but public keys. What cannot be read here may be a secret all the same. */
