@@ -1,4 +1,5 @@
-// WWW-Authenticate values: RFC 6750 §3 over RFC 9110 §11.6.1. Fixed ASCII and configuration only; nothing of a token enters.
+// WWW-Authenticate values: RFC 6750 §3 over RFC 9110 §11.6.1. Fixed ASCII and configuration only;
+// nothing of a token enters.
 
 /** What a challenge may say. Every field is configuration or a constant, never token data. */
 export interface ChallengeParameters {
@@ -11,7 +12,10 @@ export interface ChallengeParameters {
   readonly scope?: string | undefined;
 }
 
-/** Renders one Bearer challenge. Does not check its input: realms and scopes are checked where options are read. */
+/**
+ * Renders one Bearer challenge. Does not check its input: realms and scopes are checked where
+ * options are read.
+ */
 export function bearerChallenge({ realm, error, description, scope }: ChallengeParameters): string {
   const parameters: string[] = [];
   if (realm !== undefined) parameters.push(`realm=${quote(realm)}`);
@@ -21,7 +25,10 @@ export function bearerChallenge({ realm, error, description, scope }: ChallengeP
   return parameters.length === 0 ? 'Bearer' : `Bearer ${parameters.join(', ')}`;
 }
 
-/** True for what may stand inside a quoted-string without surprising a header parser: printable ASCII. */
+/**
+ * True for what may stand inside a quoted-string without surprising a header parser: printable
+ * ASCII.
+ */
 export function isHeaderText(text: string): boolean {
   return /^[\x20-\x7e]+$/.test(text);
 }

@@ -1,14 +1,17 @@
-// The two errors of the library, and the one table that says how a refusal is answered. Nothing here decides.
+// The two errors of the library, and the one table that says how a refusal is answered. Nothing
+// here decides.
 import { bearerChallenge } from './challenge.ts';
 
 /**
- * Every reason for which a request is refused, with the status of the answer. A closed list. Each says what
- * it means and, as remarks, what who runs the service does next: docs/errors.md is made of it.
+ * Every reason for which a request is refused, with the status of the answer. A closed list. Each
+ * says what it means and, as remarks, what who runs the service does next: docs/errors.md is made
+ * of it.
  */
 export interface AuthErrorCodes {
   /**
    * The request has no token, and the route needs one.
-   * @remarks The client has to send a token. If many do not, look for a proxy that drops the header, and at `tokenFrom`.
+   * @remarks The client has to send a token. If many do not, look for a proxy that drops the
+   *   header, and at `tokenFrom`.
    */
   readonly credentials_missing: 401;
   /**
@@ -43,7 +46,8 @@ export interface AuthErrorCodes {
   readonly token_issuer_untrusted: 401;
   /**
    * The keysets of the issuer have no key that the token could be signed with.
-   * @remarks Check that the issuer publishes the key that it signs with; `report()` has the known key ids.
+   * @remarks Check that the issuer publishes the key that it signs with; `report()` has the known
+   *   key ids.
    */
   readonly token_key_unknown: 401;
   /**
@@ -83,7 +87,8 @@ export interface AuthErrorCodes {
   readonly scope_insufficient: 403;
   /**
    * The token is valid, and another claim does not satisfy the rules of the route.
-   * @remarks `latchkey explain` shows each rule and what the token has. Grant the claim, or change the rule.
+   * @remarks `latchkey explain` shows each rule and what the token has. Grant the claim, or change
+   *   the rule.
    */
   readonly claims_insufficient: 403;
   /**
@@ -98,7 +103,8 @@ export interface AuthErrorCodes {
   readonly keyset_unavailable: 503;
   /**
    * The remote endpoint did not say whether the token is valid.
-   * @remarks Look at the endpoint; `cause` says how it failed. After five failures it is asked once a second.
+   * @remarks Look at the endpoint; `cause` says how it failed. After five failures it is asked once
+   *   a second.
    */
   readonly remote_unavailable: 503;
   /**
@@ -113,7 +119,9 @@ export type AuthErrorCode = keyof AuthErrorCodes;
 
 interface Refusal<Status extends number = AuthErrorCodes[AuthErrorCode]> {
   readonly status: Status;
-  /** The OAuth error code, RFC 6750 §3.1; absent where the RFC wants none or no challenge is due. */
+  /**
+   * The OAuth error code, RFC 6750 §3.1; absent where the RFC wants none or no challenge is due.
+   */
   readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope';
   /** Constant, so that it can leak nothing. */
   readonly message: string;
@@ -152,7 +160,10 @@ export const authErrorCodes: readonly AuthErrorCode[] = Object.freeze(
   Object.keys(REFUSALS) as AuthErrorCode[],
 );
 
-/** What surrounds a refusal: for logs (`detail`, `cause`), and for the answer (`realm`, `scope`, `retryAfterSeconds`). */
+/**
+ * What surrounds a refusal: for logs (`detail`, `cause`), and for the answer (`realm`, `scope`,
+ * `retryAfterSeconds`).
+ */
 export interface AuthErrorContext {
   /** For logs only. Never holds a token, a signature or a key. */
   readonly detail?: string | undefined;
@@ -176,8 +187,9 @@ const NO_CONTEXT: AuthErrorContext = Object.freeze({
 const BRAND: unique symbol = Symbol.for('@latchkey/AuthError') as never;
 
 /**
- * Why a request was refused. Carries what every framework's own error path needs to answer: `status`, `statusCode` and
- * `headers`. The message is a constant for the code. `detail` and `cause` are for logs, and `toJSON()` leaves both out.
+ * Why a request was refused. Carries what every framework's own error path needs to answer:
+ * `status`, `statusCode` and `headers`. The message is a constant for the code. `detail` and
+ * `cause` are for logs, and `toJSON()` leaves both out.
  */
 export class AuthError extends Error {
   override readonly name = 'AuthError';
@@ -195,7 +207,8 @@ export class AuthError extends Error {
   constructor(code: AuthErrorCode, given: AuthErrorContext = NO_CONTEXT) {
     const context = { ...NO_CONTEXT, ...given };
     const refusal: Refusal = REFUSALS[code];
-    // A refusal is an answer and not a fault: a stack would cost more than the check, and development error pages print it.
+    // A refusal is an answer and not a fault: a stack would cost more than the check, and
+    // development error pages print it.
     const limit = Error.stackTraceLimit;
     Error.stackTraceLimit = 0;
     super(refusal.message, context.cause === undefined ? undefined : { cause: context.cause });
@@ -246,7 +259,8 @@ export function refusalIn(thrown: unknown): AuthError {
 }
 
 /**
- * What was thrown, as an Error. Frameworks take a rejection with nothing, or with a word of theirs, for leave to go on.
+ * What was thrown, as an Error. Frameworks take a rejection with nothing, or with a word of theirs,
+ * for leave to go on.
  */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error
@@ -281,7 +295,8 @@ export class ConfigError extends Error {
   }
 }
 
-// Most refusals say nothing but their code, and whoever sends bad tokens sends many. Frozen, and so shared.
+// Most refusals say nothing but their code, and whoever sends bad tokens sends many. Frozen, and so
+// shared.
 const PLAIN_HEADERS: ReadonlyMap<AuthErrorCode, Readonly<Record<string, string>>> = new Map(
   authErrorCodes.map((code) => [code, makeHeaders(code, REFUSALS[code], {})]),
 );

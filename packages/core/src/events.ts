@@ -1,5 +1,5 @@
-// What core tells the outside while it works: diagnostics_channel names and payloads. No token or key is ever
-// in one, and no claim but the expiry of a service token.
+// What core tells the outside while it works: diagnostics_channel names and payloads. No token or
+// key is ever in one, and no claim but the expiry of a service token.
 
 import { channel } from 'node:diagnostics_channel';
 
@@ -25,7 +25,10 @@ interface SignerEvent {
   readonly signer: string;
 }
 
-/** The channels, by name, and what is published there. Subscribe with `diagnostics_channel.subscribe(name, listener)`. */
+/**
+ * The channels, by name, and what is published there. Subscribe with
+ * `diagnostics_channel.subscribe(name, listener)`.
+ */
 export interface LatchkeyEvents {
   /** A source was read, and its keys are in use. */
   'latchkey:keyset:refreshed': KeysetEvent & { readonly keys: number; readonly lifetimeMs: number };
@@ -60,13 +63,21 @@ export interface LatchkeyEvents {
   'latchkey:descriptor:applied': { readonly file: string };
   /** A changed descriptor cannot be followed. What was in use before stays in use. */
   'latchkey:descriptor:refused': { readonly file: string; readonly error: Error };
-  /** A file held another service token than before, and it is in use. `expiresAt` is its exp: seconds since the epoch. */
+  /**
+   * A file held another service token than before, and it is in use. `expiresAt` is its exp:
+   * seconds since the epoch.
+   */
   'latchkey:service-token:refreshed': ServiceTokenEvent & { readonly expiresAt: number | undefined };
-  /** A service token could not be read, or was refused. The one before stays in use until it expires. */
+  /**
+   * A service token could not be read, or was refused. The one before stays in use until it
+   * expires.
+   */
   'latchkey:service-token:failed': ServiceTokenEvent & { readonly error: Error };
 }
 
-/** The codes of process warnings, and their types. Remarks say what who runs the service does next. */
+/**
+ * The codes of process warnings, and their types. Remarks say what who runs the service does next.
+ */
 const WARNING_TYPES = {
   /**
    * An option that works for now, and will be removed.
@@ -89,29 +100,33 @@ const WARNING_TYPES = {
    */
   LATCHKEY_ROUTES: 'Warning',
   /**
-   * Something is missing or cannot be used: a changed descriptor, the keys of a signer, the system token.
+   * Something is missing or cannot be used: a changed descriptor, the keys of a signer, the system
+   * token.
    * @remarks Fix what the message names. The service runs on with what it has.
    */
   LATCHKEY_UNAVAILABLE: 'Warning',
   /**
    * An option is dangerous, or others can read a private file.
-   * @remarks Remove what the message names. `latchkey lint` lists what is dangerous in a descriptor.
+   * @remarks Remove what the message names. `latchkey lint` lists what is dangerous in a
+   *   descriptor.
    */
   LATCHKEY_UNSAFE: 'SecurityWarning',
 } as const satisfies Record<string, string>;
 
 /**
- * Says once, where everybody looks, what whoever runs the service should know at its start: options that are dangerous or deprecated,
- * something that is missing or about to expire. Node writes warnings to the standard error stream, unless the application decides
- * otherwise. A message is one line, and a terminal obeys nothing in it.
+ * Says once, where everybody looks, what whoever runs the service should know at its start: options
+ * that are dangerous or deprecated, something that is missing or about to expire. Node writes
+ * warnings to the standard error stream, unless the application decides otherwise. A message is one
+ * line, and a terminal obeys nothing in it.
  */
 export function warn(code: keyof typeof WARNING_TYPES, message: string): void {
   process.emitWarning(plain(message), { type: WARNING_TYPES[code], code });
 }
 
 /**
- * Text so that a terminal shows it and does not obey it: control, format and bidirectional characters, line and paragraph separators,
- * private use and lone surrogates are written as `\u{…}`.
+ * Text so that a terminal shows it and does not obey it: control, format and bidirectional
+ * characters, line and paragraph separators, private use and lone surrogates are written as
+ * `\u{…}`.
  */
 export function plain(text: string): string {
   return text.replace(
@@ -120,7 +135,10 @@ export function plain(text: string): string {
   );
 }
 
-/** Publishes one event. A listener that throws does not reach the caller: diagnostics_channel sees to that. */
+/**
+ * Publishes one event. A listener that throws does not reach the caller: diagnostics_channel sees
+ * to that.
+ */
 export function publish<Name extends keyof LatchkeyEvents>(name: Name, event: LatchkeyEvents[Name]): void {
   const target = channel(name);
   if (target.hasSubscribers) target.publish(event);

@@ -32,7 +32,8 @@ export interface PreparedAuthentication {
 
 /**
  * Makes an authenticator, unless one is given, and what a route asks of it.
- * @throws ConfigError for wrong options, for wrong access, and for rules on several combined authenticators
+ * @throws ConfigError for wrong options, for wrong access, and for rules on several combined
+ *   authenticators
  */
 export function prepareAuthentication(
   source: AuthenticationSource,
@@ -82,10 +83,11 @@ function fail(fault: unknown): Promise<never> {
 }
 
 /**
- * Calls `take` with what a decision gives: at once if it is there, which saves the request the turns
- * of a promise.
+ * Calls `take` with what a decision gives: at once if it is there, which saves the request the
+ * turns of a promise.
  * @returns what `take` gives. If that is a promise that rejects, it does so as it is
- * @throws the refusal, or what `take` throws, as an Error: frameworks read some other values as "go on"
+ * @throws the refusal, or what `take` throws, as an Error: frameworks read some other values as "go
+ *   on"
  */
 export function whenDecided<T, R>(
   decision: Decision<T> | Promise<Decision<T>>,
@@ -118,8 +120,8 @@ export interface WebRequestExtras {
 }
 
 /**
- * What core reads of a web-standard `Request`. It has no headers as they were sent: duplicates that the
- * platform has joined are refused where they can be seen.
+ * What core reads of a web-standard `Request`. It has no headers as they were sent: duplicates that
+ * the platform has joined are refused where they can be seen.
  */
 export function requestViewOf(
   request: Request,
@@ -133,7 +135,10 @@ export function requestViewOf(
   return keyedView(view, key);
 }
 
-/** A refusal as a web-standard `Response`: its status, its headers, and `{ code, status, message }` as JSON. */
+/**
+ * A refusal as a web-standard `Response`: its status, its headers, and `{ code, status, message }`
+ * as JSON.
+ */
 export function toResponse(error: AuthError): Response {
   return Response.json(error.toJSON(), { status: error.status, headers: error.headers });
 }

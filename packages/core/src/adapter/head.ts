@@ -1,4 +1,5 @@
-// The head of a reply that is held back: taken down, put back, and cleared of what spoke of a body that does not leave.
+// The head of a reply that is held back: taken down, put back, and cleared of what spoke of a body
+// that does not leave.
 import type { ServerResponse } from 'node:http';
 
 /** A head, as it was at one moment. */
@@ -43,7 +44,10 @@ export function restore(response: ServerResponse, { status, message, headers }: 
   if (!('stream' in response)) response.statusMessage = message;
 }
 
-/** What `writeHead` takes: an object, a flat list, or a list of pairs. A name that is repeated there has several values. */
+/**
+ * What `writeHead` takes: an object, a flat list, or a list of pairs. A name that is repeated there
+ * has several values.
+ */
 export function setHeaders(response: ServerResponse, headers: unknown): void {
   if (typeof headers !== 'object' || headers === null) return;
   if (!Array.isArray(headers)) {

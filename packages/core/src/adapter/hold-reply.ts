@@ -1,4 +1,5 @@
-// Holding back a reply that is written straight to Node's response, however it is written, until it is judged and its fields are signed.
+// Holding back a reply that is written straight to Node's response, however it is written, until it
+// is judged and its fields are signed.
 import type { ServerResponse } from 'node:http';
 import { asError } from '../errors.ts';
 import {
@@ -12,29 +13,37 @@ import {
 } from '../signing/reply-body.ts';
 import { clear, type Head, headOf, OF_ITS_BYTES, restore, setHeaders } from './head.ts';
 
-/** What the wrapped methods do: hold a reply back, wait for a signing, or hand on what came of it. */
+/**
+ * What the wrapped methods do: hold a reply back, wait for a signing, or hand on what came of it.
+ */
 type State = 'holding' | 'signing' | 'open';
 
 /** A reply that is held back. */
 export interface HeldReply {
   /** Something was written to the response itself, past the framework. */
   isBegun(): boolean;
-  /** What is written from now on leaves as it is. For a framework whose own reply has been signed before it is written. */
+  /**
+   * What is written from now on leaves as it is. For a framework whose own reply has been signed
+   * before it is written.
+   */
   release(): void;
 }
 
 /**
- * Holds a reply back until it has ended, and lets go of what `sign` makes of it, or of the reply itself where that makes nothing. What was
- * held is dropped when another reply begins before it has ended: a handler that failed midway. The other one then leaves without its
- * body, since the handler may still be writing. Nothing has left when `fail` is called, and the framework may answer with an error, which
- * is held too. If that cannot leave either, or there is no `fail`, the answer is a bare 500. Trailers do not leave.
+ * Holds a reply back until it has ended, and lets go of what `sign` makes of it, or of the reply
+ * itself where that makes nothing. What was held is dropped when another reply begins before it has
+ * ended: a handler that failed midway. The other one then leaves without its body, since the
+ * handler may still be writing. Nothing has left when `fail` is called, and the framework may
+ * answer with an error, which is held too. If that cannot leave either, or there is no `fail`, the
+ * answer is a bare 500. Trailers do not leave.
  */
 export function holdReply(
   response: ServerResponse,
   sign: (reply: OutgoingReply) => Promise<SignedReply | undefined>,
   fail?: (error: Error) => void,
 ): HeldReply {
-  // The answer to a HEAD has no body. Nothing public says so: middleware may change `response.req.method`.
+  // The answer to a HEAD has no body. Nothing public says so: middleware may change
+  // `response.req.method`.
   if (Reflect.get(response, '_hasBody') === false) return { isBegun: () => false, release: () => {} };
   const { writeHead, flushHeaders, write, end } = response;
   const own = { writeHead, flushHeaders, write, end } as const;
@@ -45,7 +54,9 @@ export function holdReply(
   let head: Head | undefined;
   /** Something that was held does not leave: whoever wrote it may write on. */
   let isDropped = false;
-  /** Of what is still written, nobody can say which reply it is of: a status leaves, and no body. */
+  /**
+   * Of what is still written, nobody can say which reply it is of: a status leaves, and no body.
+   */
   let isBare = false;
   let hasTrailers = false;
   let hasFailed = false;
@@ -103,7 +114,10 @@ export function holdReply(
     return isDropped && response.writableEnded;
   }
 
-  /** Of what was held, another reply says something else: whoever began it has failed. Node would refuse that. */
+  /**
+   * Of what was held, another reply says something else: whoever began it has failed. Node would
+   * refuse that.
+   */
   function isBegunAnew(): boolean {
     if (head === undefined || chunks.length === 0) return false;
     const { status, headers } = head;
@@ -198,7 +212,8 @@ export function holdReply(
     isBare ||= isMidway;
     hasFailed = true;
     forget();
-    // Who wrapped the response behind has seen his end, and might let no other pass: what compresses.
+    // Who wrapped the response behind has seen his end, and might let no other pass: what
+    // compresses.
     Object.assign(response, wrapped);
     try {
       // Half a reply: a head that left before, or what a wrapper around this made of it.

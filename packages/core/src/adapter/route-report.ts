@@ -1,5 +1,6 @@
-// The route report: what each route of an application asks for, and whether anybody said. Adapters walk their framework's routes and
-// note what stands on the way; what that comes to is decided here, so that all say the same.
+// The route report: what each route of an application asks for, and whether anybody said. Adapters
+// walk their framework's routes and note what stands on the way; what that comes to is decided
+// here, so that all say the same.
 
 import { claimNames } from '../claims/compile.ts';
 import type { AuthenticationMode, CompiledAccess } from '../decision/access.ts';
@@ -50,19 +51,24 @@ export interface RouteReport {
   readonly requirement: 'token' | 'optional token' | 'public' | 'UNDECIDED';
   /** The claims that rules ask for. */
   readonly claims: readonly string[];
-  /** Where what decided stands: on the route itself, on a router around it, or on the application. */
+  /**
+   * Where what decided stands: on the route itself, on a router around it, or on the application.
+   */
   readonly from: PassedMark['from'] | undefined;
 }
 
 /** How routes are reported. */
 export interface RoutesOptions {
-  /** Throws if any route is undecided. Ask when all routes are there, before the service listens. Default false. */
+  /**
+   * Throws if any route is undecided. Ask when all routes are there, before the service listens.
+   * Default false.
+   */
   readonly failOnUndecided?: boolean;
 }
 
 /**
- * Refuses to report a route whose mode has no effect: the same authenticator has refused the request before it
- * gets there, where Fastify and NestJS would let the route decide.
+ * Refuses to report a route whose mode has no effect: the same authenticator has refused the
+ * request before it gets there, where Fastify and NestJS would let the route decide.
  * @throws ConfigError
  */
 function refuseUnreachable(route: Pick<RouteReport, 'method' | 'path'>, passed: readonly PassedMark[]): void {
@@ -81,8 +87,9 @@ function refuseUnreachable(route: Pick<RouteReport, 'method' | 'path'>, passed: 
 const checked = new WeakSet<object>();
 
 /**
- * Reports an application's routes when its first request comes, and warns of what the report refuses.
- * Refuses no request: each `authenticate` still decides, whatever the report makes of the routes.
+ * Reports an application's routes when its first request comes, and warns of what the report
+ * refuses. Refuses no request: each `authenticate` still decides, whatever the report makes of the
+ * routes.
  * @param application undefined where a router runs without one
  */
 export function checkOnce<A extends object>(
@@ -111,7 +118,10 @@ export function countRoutes(): () => void {
   };
 }
 
-/** What the marks on the way to a route come to. Whatever refuses anonymous requests somewhere on the way refuses them. */
+/**
+ * What the marks on the way to a route come to. Whatever refuses anonymous requests somewhere on
+ * the way refuses them.
+ */
 export function reportRoute(
   { method, path }: Pick<RouteReport, 'method' | 'path'>,
   passed: readonly PassedMark[],
@@ -132,7 +142,10 @@ export function reportRoute(
   return { method, path, requirement, claims, from: decided?.from };
 }
 
-/** Gives the reports back. @throws ConfigError for wrong options, and if the options ask for it and a route is undecided */
+/**
+ * Gives the reports back.
+ * @throws ConfigError for wrong options, and if the options ask for it and a route is undecided
+ */
 export function checkRoutes(
   reports: readonly RouteReport[],
   ...options: readonly [options?: RoutesOptions]

@@ -47,7 +47,10 @@ export interface EvaluationContext {
 const COMPILED: unique symbol = Symbol('compiled rules');
 const ITSELF: unique symbol = Symbol('itself');
 
-/** Claims whose string is a space-delimited list (RFC 6749 §3.3, and what identity providers make of it). */
+/**
+ * Claims whose string is a space-delimited list (RFC 6749 §3.3, and what identity providers make of
+ * it).
+ */
 const LIST_CLAIMS: ReadonlySet<string> = new Set(['scope', 'scp', 'permissions']);
 const SCOPE_CLAIMS: ReadonlySet<string> = new Set(['scope', 'scp']);
 
@@ -76,8 +79,9 @@ function made<R>(checks: readonly ClaimCheck[], name?: string): CompiledRules<R>
 }
 
 /**
- * The rules that stand in the options' `routes`, under this name: for whatever takes rules. They are judged as the options of the
- * authenticator say whose principal it is, at that moment; a name that those do not have is a TypeError, and lets nobody pass.
+ * The rules that stand in the options' `routes`, under this name: for whatever takes rules. They
+ * are judged as the options of the authenticator say whose principal it is, at that moment; a name
+ * that those do not have is a TypeError, and lets nobody pass.
  * @throws ConfigError for a name that is not a text
  * @example
  * ```ts
@@ -150,7 +154,10 @@ function isCompiled<R>(rules: R | CompiledRules<R>): rules is CompiledRules<R> {
   return typeof rules === 'object' && rules !== null && ITSELF in rules && rules[ITSELF] === rules;
 }
 
-/** Beside other rules, or under them: what they ask stands under no name, and would be read as nothing. */
+/**
+ * Beside other rules, or under them: what they ask stands under no name, and would be read as
+ * nothing.
+ */
 function refuseCompiled(value: unknown, path: string): void {
   if (typeof value === 'object' && value !== null && COMPILED in value)
     throw new ConfigError(path, 'compiled rules, and those of a route, stand by themselves');
@@ -187,7 +194,10 @@ function compileEntry({ place, kind, path: at, normalize }: RuleEntry, rows: Set
   });
 }
 
-/** The way to a claim by its name. An application has one delimiter, or a few: the name is split once by each. */
+/**
+ * The way to a claim by its name. An application has one delimiter, or a few: the name is split
+ * once by each.
+ */
 function pathsOf(name: string): ClaimCheck['path'] {
   const paths = new Map<string | undefined, readonly string[]>();
   return (delimiter) => {

@@ -1,4 +1,5 @@
-// What a rule form is: the shape of one entry of the table in forms.ts, and the normal rule that an entry makes.
+// What a rule form is: the shape of one entry of the table in forms.ts, and the normal rule that an
+// entry makes.
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../errors.ts';
 import type { JsonValue } from '../values/json.ts';
@@ -25,9 +26,14 @@ export interface NormalRule {
   readonly optional: boolean;
   /** What the form asks, without `split` and `optional`: `ruleText` gives the whole sentence. */
   readonly text: string;
-  /** Makes the check of the form. @throws ConfigError for what cannot be compiled, such as a pattern */
+  /**
+   * Makes the check of the form.
+   * @throws ConfigError for what cannot be compiled, such as a pattern
+   */
   readonly compile: () => Holds;
-  /** Compares the forms, without `split` and `optional`: the function `implies` compares the rules. */
+  /**
+   * Compares the forms, without `split` and `optional`: the function `implies` compares the rules.
+   */
   readonly implies: (other: NormalRule) => boolean;
 }
 
@@ -49,13 +55,20 @@ export interface RuleForm {
 
 /** One form, as the table declares it. `V` is the type of its value. */
 interface Declaration<V> extends Omit<RuleForm, 'normalize'> {
-  /** Reads the value. @param rule the object that it is written in, for modifiers. @throws ConfigError */
+  /**
+   * Reads the value.
+   * @param rule the object that it is written in, for modifiers.
+   * @throws ConfigError
+   */
   readonly read: (written: unknown, path: string, rule: UncheckedOptions) => V;
   /** Makes the check. @throws ConfigError */
   readonly holds: (value: V, path: string) => Holds;
   /** A sentence without its subject. */
   readonly text: (value: V) => string;
-  /** Whether each claim that satisfies this satisfies the other rule. It is not asked about an equal rule. Default: no. */
+  /**
+   * Whether each claim that satisfies this satisfies the other rule. It is not asked about an equal
+   * rule. Default: no.
+   */
   readonly implies?: (value: V, other: NormalRule) => boolean;
 }
 

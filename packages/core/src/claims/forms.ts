@@ -1,5 +1,5 @@
-// The table of rule forms. One entry is everything that a form is: how it is read, evaluated, explained, compared and
-// documented. How rules are written around the forms is in normalize.ts.
+// The table of rule forms. One entry is everything that a form is: how it is read, evaluated,
+// explained, compared and documented. How rules are written around the forms is in normalize.ts.
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../errors.ts';
 import type { JsonValue } from '../values/json.ts';
@@ -52,7 +52,8 @@ const noneOf = defineForm({
     return (
       form === 'noneOf' &&
       includesAll([...typesOf(names)], [...types]) &&
-      // No claim of another type satisfies this rule, so that what the other rule excludes of it does not count.
+      // No claim of another type satisfies this rule, so that what the other rule excludes of it
+      // does not count.
       includesAll(
         items,
         names.filter((name) => types.has(typeof name)),

@@ -1,5 +1,6 @@
-// From rules as they are written to normal rules, one by one: names, paths, rows, shorthands and modifiers.
-// `compile`, `explain` and `plan` all read rules here. What a form asks of a claim is in forms.ts.
+// From rules as they are written to normal rules, one by one: names, paths, rows, shorthands and
+// modifiers. `compile`, `explain` and `plan` all read rules here. What a form asks of a claim is in
+// forms.ts.
 import { ConfigError } from '../errors.ts';
 import { isPlainObject, ownMembers, refuseUndefined, type UncheckedOptions } from '../values/readers.ts';
 import { type Holds, isLiteral, type NormalRule } from './form.ts';
@@ -23,7 +24,8 @@ export interface RuleEntry {
 const FORM_NAMES = [...FORMS.keys(), 'optional'].join(', ');
 
 /**
- * Lists rules. Each rule is read by its own `normalize`, so that one that cannot be read hides no other.
+ * Lists rules. Each rule is read by its own `normalize`, so that one that cannot be read hides no
+ * other.
  * @throws ConfigError for what is not a list of rules
  */
 export function entriesOf(rules: unknown, path: string): readonly RuleEntry[] {

@@ -1,4 +1,5 @@
-// Where a claim stands: a name of the claims, or a way into them. Own members only, so that no name finds what every object inherits.
+// Where a claim stands: a name of the claims, or a way into them. Own members only, so that no name
+// finds what every object inherits.
 import { isJsonObject, type JsonObject, type JsonValue } from '../values/json.ts';
 
 /** Finds a claim; undefined if it is absent. */
@@ -14,7 +15,8 @@ export function claimAt(claims: JsonObject, path: readonly string[]): JsonValue 
 }
 
 /**
- * Splits a claim name into a path. A backslash takes the delimiter, or another backslash, literally: names that are URLs have dots.
+ * Splits a claim name into a path. A backslash takes the delimiter, or another backslash,
+ * literally: names that are URLs have dots.
  * @param delimiter undefined: the name is one name, whatever is in it
  */
 export function splitPath(name: string, delimiter: string | undefined): readonly string[] {

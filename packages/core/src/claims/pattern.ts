@@ -1,4 +1,5 @@
-// Linear-time patterns. The engine is RE2's, so that no pattern and no claim together can stall the process.
+// Linear-time patterns. The engine is RE2's, so that no pattern and no claim together can stall the
+// process.
 import { createRequire } from 'node:module';
 import type * as re2js from 're2js';
 import { ConfigError } from '../errors.ts';
@@ -9,11 +10,13 @@ export type PatternMatcher = (value: string) => boolean;
 /**
  * Compiles a pattern. It matches whole strings, whether or not it is anchored.
  *
- * A string is RE2's syntax. A RegExp is read as JavaScript's, with two differences: `\s` is ASCII white space, and `.` is anything but
- * a line feed. Its flags `i`, `s` and `u` count, and `i` folds ASCII letters only; `g`, `y` and `d` have no meaning for a whole match.
+ * A string is RE2's syntax. A RegExp is read as JavaScript's, with two differences: `\s` is ASCII
+ * white space, and `.` is anything but a line feed. Its flags `i`, `s` and `u` count, and `i` folds
+ * ASCII letters only; `g`, `y` and `d` have no meaning for a whole match.
  * @param search whether a part of the string will do
- * @throws ConfigError for what a linear-time engine cannot do (back-references, look-around), for flags `m` and `v` and inline
- * flags, and for escapes of a RegExp that RE2 would read as something else
+ * @throws ConfigError for what a linear-time engine cannot do (back-references, look-around), for
+ *   flags `m` and `v` and inline flags, and for escapes of a RegExp that RE2 would read as
+ *   something else
  */
 export function compilePattern(pattern: string | RegExp, path: string, search = false): PatternMatcher {
   const source = typeof pattern === 'string' ? pattern : pattern.source;
@@ -35,8 +38,8 @@ export function compilePattern(pattern: string | RegExp, path: string, search = 
   if (!foldsCase) return matches;
   if (!isAscii(source))
     throw new ConfigError(path, 'flag i folds ASCII letters only, and the pattern has others');
-  // U+017F and U+212A fold to s and k. A letter that folds to nothing stands in for them: a name that only looks like another
-  // must not match it.
+  // U+017F and U+212A fold to s and k. A letter that folds to nothing stands in for them: a name
+  // that only looks like another must not match it.
   return (value) => matches(value.replace(/[\u017f\u212a]/g, '\u0138'));
 }
 
@@ -81,7 +84,10 @@ function compile(source: string, flags: number, path: string): re2js.RE2JS {
 
 let engine: typeof re2js | undefined;
 
-/** With the first pattern, and at once: most services have none, and would wait for it when they start. */
+/**
+ * With the first pattern, and at once: most services have none, and would wait for it when they
+ * start.
+ */
 function loadEngine(): typeof re2js {
   engine ??= createRequire(import.meta.url)('re2js') as typeof re2js;
   return engine;

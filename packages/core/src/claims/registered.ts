@@ -1,5 +1,6 @@
 // The registered claims (RFC 7519 §4.1): what times, audience and identifiers must say. Each check
-// is declared once, for the decision and for `explain`. They run only on claims that can be trusted.
+// is declared once, for the decision and for `explain`. They run only on claims that can be
+// trusted.
 import { AuthError } from '../errors.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 
@@ -29,7 +30,9 @@ export interface RegisteredCheck {
   readonly judge: (claims: JsonObject, nowMs: number) => AuthError | undefined;
   /** What is expected, for `explain`. */
   readonly expected: (now: string) => string;
-  /** `explain` leaves out the check of an absent claim, or one that passed. Default: it shows all. */
+  /**
+   * `explain` leaves out the check of an absent claim, or one that passed. Default: it shows all.
+   */
   readonly shown?: 'if present' | 'if failed';
 }
 
@@ -161,7 +164,9 @@ function isNumericDate(value: unknown): value is number {
 /** Printable ASCII without blanks. */
 const PLAIN = /^[\x21-\x7e]+$/;
 
-/** True for a name that can go into logs, directories and headers: not blank, no control characters. */
+/**
+ * True for a name that can go into logs, directories and headers: not blank, no control characters.
+ */
 export function isIdentifier(value: unknown): boolean {
   if (typeof value !== 'string') return false;
   return PLAIN.test(value) || (value.trim() !== '' && !/\p{Cc}/u.test(value));

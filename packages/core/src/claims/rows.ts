@@ -1,4 +1,5 @@
-// Claims as API gateways configure them: rows of a name, two switches, a type and a value. From a row to a rule.
+// Claims as API gateways configure them: rows of a name, two switches, a type and a value. From a
+// row to a rule.
 import { ConfigError } from '../errors.ts';
 import { readBoolean, readObject, readText, type UncheckedOptions } from '../values/readers.ts';
 
@@ -6,7 +7,9 @@ import { readBoolean, readObject, readText, type UncheckedOptions } from '../val
 export const ROW_TYPES = ['STRING', 'INTEGER', 'BOOLEAN', 'REGEX', 'ARRAY'] as const;
 /** Times are judged whenever they are there, whatever a row says. */
 export const TIMES: readonly string[] = ['exp', 'nbf', 'iat'];
-/** Public and private claims: letters, digits, - and _; and what nested and namespaced names need. */
+/**
+ * Public and private claims: letters, digits, - and _; and what nested and namespaced names need.
+ */
 const NAME = /^[A-Za-z0-9_\-./:\\]+$/;
 
 const MEMBERS: readonly string[] = ['name', 'required', 'validate', 'type', 'value'];

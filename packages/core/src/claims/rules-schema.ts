@@ -1,9 +1,12 @@
-// What the table of rule forms says to editors and to readers: the JSON Schema of a form, and a row of
-// documentation for each. Nothing here reads a rule.
+// What the table of rule forms says to editors and to readers: the JSON Schema of a form, and a row
+// of documentation for each. Nothing here reads a rule.
 import { FORMS } from './forms.ts';
 import { ROW_TYPES, TIMES } from './rows.ts';
 
-/** The JSON Schema of one form and what may be written next to it: `$defs/ruleForm` of a descriptor's schema. */
+/**
+ * The JSON Schema of one form and what may be written next to it: `$defs/ruleForm` of a
+ * descriptor's schema.
+ */
 function ruleFormSchema(): object {
   const forms = [...FORMS.values()];
   const without = (modifier: 'split' | 'match') =>

@@ -1,10 +1,14 @@
-// What a claim must be: plain data, so that code, YAML and JSON say the same, and a constructor for each form.
+// What a claim must be: plain data, so that code, YAML and JSON say the same, and a constructor for
+// each form.
 import type { StandardSchema } from './schema.ts';
 
 /** A value that a claim is compared to, by type and value. */
 export type Literal = string | number | boolean;
 
-/** Reads a claim that is a text as a list, split at this. `scope`, `scp` and `permissions` are split at a space by themselves. */
+/**
+ * Reads a claim that is a text as a list, split at this. `scope`, `scp` and `permissions` are split
+ * at a space by themselves.
+ */
 interface Split {
   readonly split?: string;
 }
@@ -17,7 +21,10 @@ export interface AllOfRule<T extends Literal = Literal> extends Split {
 export interface AnyOfRule<T extends Literal = Literal> extends Split {
   readonly anyOf: readonly T[];
 }
-/** The claim is there, of a type that these are of, and none of them; or an array of such, with none of them in it. */
+/**
+ * The claim is there, of a type that these are of, and none of them; or an array of such, with none
+ * of them in it.
+ */
 export interface NoneOfRule<T extends Literal = Literal> extends Split {
   readonly noneOf: readonly T[];
 }
@@ -25,14 +32,19 @@ export interface NoneOfRule<T extends Literal = Literal> extends Split {
 export interface ExactlyRule<T extends Literal = Literal> extends Split {
   readonly exactly: readonly T[];
 }
-/** The claim, alone or as an array, has all of these values: a static claim as the Akka SDK declares it. */
+/**
+ * The claim, alone or as an array, has all of these values: a static claim as the Akka SDK declares
+ * it.
+ */
 export interface ValuesRule<T extends Literal = Literal> extends Split {
   readonly values: readonly T[];
 }
 /** The whole string matches, in linear time; of an array, one item. */
 export interface PatternRule extends Split {
   readonly pattern: string | RegExp;
-  /** `search`: some part of the string matches, unless the pattern is anchored. Default: the whole. */
+  /**
+   * `search`: some part of the string matches, unless the pattern is anchored. Default: the whole.
+   */
   readonly match?: 'search';
 }
 /** The claim is there, and not null. */
@@ -48,7 +60,10 @@ export interface OptionalRule<R extends RequiredRule = RequiredRule> {
   readonly optional: R;
 }
 
-/** What `fromRequest` may look at. The request of the framework has more; what the client sent is the client's word. */
+/**
+ * What `fromRequest` may look at. The request of the framework has more; what the client sent is
+ * the client's word.
+ */
 export interface RequestParameters {
   readonly method?: string | undefined;
   readonly headers: { readonly [name: string]: string | readonly string[] | undefined };
@@ -56,7 +71,10 @@ export interface RequestParameters {
   readonly params: { readonly [name: string]: unknown };
 }
 
-/** Every form but `optional`. A literal means: equal, or an array with an equal item. An array means `allOf`. */
+/**
+ * Every form but `optional`. A literal means: equal, or an array with an equal item. An array means
+ * `allOf`.
+ */
 export type RequiredRule =
   | Literal
   | readonly Literal[]
@@ -81,7 +99,10 @@ export interface PathRule {
   readonly rule: Rule;
 }
 
-/** A claim as API gateways configure it. `required`: it has to be there. `validate`: if it is there, it has to have the value. */
+/**
+ * A claim as API gateways configure it. `required`: it has to be there. `validate`: if it is there,
+ * it has to have the value.
+ */
 export type ClaimRow = {
   readonly name: string;
   readonly type?: ClaimRowType;
@@ -95,13 +116,19 @@ export type ClaimRow = {
     }
 );
 
-/** The types of a row. REGEX: the whole string. ARRAY: all items have to be in the claim. Default STRING; of `aud`, ARRAY. */
+/**
+ * The types of a row. REGEX: the whole string. ARRAY: all items have to be in the claim. Default
+ * STRING; of `aud`, ARRAY.
+ */
 export type ClaimRowType = 'STRING' | 'INTEGER' | 'BOOLEAN' | 'REGEX' | 'ARRAY';
 
 /** Rules by claim name. All must hold. */
 export type RulesByClaim = { readonly [claim: string]: Rule };
 
-/** Rules by claim name; or a list of those, of paths and of rows; or a schema of all claims. All must hold. */
+/**
+ * Rules by claim name; or a list of those, of paths and of rows; or a schema of all claims. All
+ * must hold.
+ */
 export type Rules = RulesByClaim | readonly (RulesByClaim | PathRule | ClaimRow)[] | StandardSchema;
 
 /**
@@ -182,7 +209,8 @@ export function optional<const R extends RequiredRule>(rule: R): OptionalRule<R>
 }
 
 /**
- * The claim must be equal to something on the request, or be an array that has it. What is undefined equals nothing.
+ * The claim must be equal to something on the request, or be an array that has it. What is
+ * undefined equals nothing.
  * @param read a function, or `params.NAME` or `headers.NAME`
  * @example
  * ```ts

@@ -1,4 +1,5 @@
-// Standard Schema (standardschema.dev), version 1: the one interface of Zod, Valibot, ArkType and others. Only its shape and its use.
+// Standard Schema (standardschema.dev), version 1: the one interface of Zod, Valibot, ArkType and
+// others. Only its shape and its use.
 import { asError, ConfigError, isAuthError } from '../errors.ts';
 import { isPromise } from '../values/promise.ts';
 
@@ -16,7 +17,10 @@ type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string }[] };
 
-/** What values of a schema look like before it changes them: claims are given to handlers as they were signed. */
+/**
+ * What values of a schema look like before it changes them: claims are given to handlers as they
+ * were signed.
+ */
 export type SchemaInput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['input'];
 
 /** True for a schema. Some libraries' schemas are functions. */

@@ -22,7 +22,10 @@ type Guaranteed<R> = R extends StandardSchema
     ? AllEntries<Entry>
     : ByClaim<R>;
 
-/** A list says as much as all its entries that are rules by claim name. Rows and paths say nothing that types could hold. */
+/**
+ * A list says as much as all its entries that are rules by claim name. Rows and paths say nothing
+ * that types could hold.
+ */
 type AllEntries<Entry> = Intersection<
   Entry extends PathRule | { readonly name: string } ? never : ByClaim<Entry>
 >;
@@ -44,7 +47,10 @@ type ByClaim<R> = {
 type ListClaim = 'scope' | 'scp' | 'permissions';
 type List<T> = readonly Widened<T>[];
 
-/** A text may also be an item of a list: that is what its rule says. Numbers and booleans in lists have to be asked for with anyOf. */
+/**
+ * A text may also be an item of a list: that is what its rule says. Numbers and booleans in lists
+ * have to be asked for with anyOf.
+ */
 type ClaimType<Claim, R> = Claim extends ListClaim
   ? string | readonly string[]
   : R extends StandardSchema

@@ -1,4 +1,5 @@
-// A token in a cookie. Browsers send cookies unasked, so an unsafe method has to come from an origin that may send it.
+// A token in a cookie. Browsers send cookies unasked, so an unsafe method has to come from an
+// origin that may send it.
 import { AuthError } from '../errors.ts';
 import type { CarrierReader } from './header.ts';
 import { headerOf, isSafeMethod, keyOf, type RequestView } from './request.ts';

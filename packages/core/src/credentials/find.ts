@@ -11,14 +11,18 @@ import type { RequestView } from './request.ts';
 /** Finds tokens. */
 export interface TokenFinder {
   /**
-   * Does *not* look into the token. Where the token comes from a header and can be nowhere else, its
-   * form is not checked either: see `check`.
-   * @param note called for each place; where it is given, a place that cannot be read does not end the search
+   * Does *not* look into the token. Where the token comes from a header and can be nowhere else,
+   * its form is not checked either: see `check`.
+   * @param note called for each place; where it is given, a place that cannot be read does not end
+   *   the search
    * @returns the token; undefined if there is none
    * @throws AuthError `credentials_malformed`, `credentials_ambiguous`, `origin_refused`
    */
   find(request: RequestView, note?: NotePlace): string | undefined;
-  /** Checks what `find` left open, which a token that verified before need not go through. @throws AuthError `credentials_malformed` */
+  /**
+   * Checks what `find` left open, which a token that verified before need not go through.
+   * @throws AuthError `credentials_malformed`
+   */
   check(token: string): void;
   /** The query parameters that may hold a token. */
   readonly queryNames: readonly string[];

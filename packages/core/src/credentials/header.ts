@@ -2,7 +2,10 @@
 import { AuthError } from '../errors.ts';
 import { countHeader, headerOf, type RequestView } from './request.ts';
 
-/** Reads one place on a request. Undefined: no token is there. @throws AuthError for one that cannot be read */
+/**
+ * Reads one place on a request. Undefined: no token is there.
+ * @throws AuthError for one that cannot be read
+ */
 export type CarrierReader = (request: RequestView) => string | undefined;
 
 // b64token, RFC 6750 §2.1.
@@ -13,7 +16,8 @@ const TOKEN_CHARACTER = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 /**
  * Makes a reader of a header. It does *not* check the form of the token: see `checkB64Token`.
  * @param name the header, lower case
- * @param scheme the authentication scheme before the token, compared without case; undefined: the token is alone
+ * @param scheme the authentication scheme before the token, compared without case; undefined: the
+ *   token is alone
  */
 export function headerReader(name: string, scheme: string | undefined): CarrierReader {
   const read = scheme === undefined ? readBare : schemeReader(scheme);
@@ -54,8 +58,8 @@ function schemeReader(scheme: string): (value: string) => string | undefined {
 }
 
 /**
- * Without the headers as they were sent, duplicates can only be seen where they were joined: a comma
- * is not part of a token, and another scheme may have commas of its own.
+ * Without the headers as they were sent, duplicates can only be seen where they were joined: a
+ * comma is not part of a token, and another scheme may have commas of its own.
  */
 function isJoined(value: string, scheme: string | undefined): boolean {
   const parts = value.split(',');

@@ -17,23 +17,35 @@ import {
 /** A token in a header. */
 export interface HeaderCarrier {
   readonly header: string;
-  /** Before the token, compared without case. Default: `Bearer` in `Authorization`, and none in any other header. Null: none. */
+  /**
+   * Before the token, compared without case. Default: `Bearer` in `Authorization`, and none in any
+   * other header. Null: none.
+   */
   readonly scheme?: string | null;
 }
 
 /** A token in a cookie. Name it `__Host-…`, so that no other subdomain can plant one. */
 export interface CookieCarrier {
   readonly cookie: string;
-  /** Origins, beside the service's own, whose pages may send unsafe requests: `https://app.example.com`. Default: none. */
+  /**
+   * Origins, beside the service's own, whose pages may send unsafe requests:
+   * `https://app.example.com`. Default: none.
+   */
   readonly allowedOrigins?: readonly string[];
 }
 
-/** A token in the query. It ends up in logs, histories and referrers (RFC 9700 §4.3.2): the header is the place for it. */
+/**
+ * A token in the query. It ends up in logs, histories and referrers (RFC 9700 §4.3.2): the header
+ * is the place for it.
+ */
 export interface QueryCarrier {
   readonly query: string;
 }
 
-/** A token in a form (RFC 6750 §2.2). Needs a body parser before authentication, which then works for anybody. */
+/**
+ * A token in a form (RFC 6750 §2.2). Needs a body parser before authentication, which then works
+ * for anybody.
+ */
 export interface BodyCarrier {
   readonly body: string;
 }
@@ -55,7 +67,10 @@ const httpName: Kind<string> = refined(
   }),
 );
 
-/** Compared byte by byte with what is written in a URL, so a letter that only looks the same is refused here. */
+/**
+ * Compared byte by byte with what is written in a URL, so a letter that only looks the same is
+ * refused here.
+ */
 const queryName: Kind<string> = refined(
   text,
   (name, path) => {

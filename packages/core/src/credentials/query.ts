@@ -16,7 +16,8 @@ export interface Concealment {
 
 const CONCEALING_HEADERS = Object.freeze({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' });
 
-// The URL of a request before its token was taken out: a second authenticator may have to read it too.
+// The URL of a request before its token was taken out: a second authenticator may have to read it
+// too.
 const concealed = new WeakMap<object, string>();
 
 /** Where frameworks and what parses for them keep a request's URL, next to `url`. */
@@ -30,7 +31,10 @@ export function queryReader(name: string): CarrierReader {
   };
 }
 
-/** Makes a reader of one parameter of a parsed form. Only of a form, and only where a method carries one. */
+/**
+ * Makes a reader of one parameter of a parsed form. Only of a form, and only where a method carries
+ * one.
+ */
 export function bodyReader(name: string): CarrierReader {
   return (request) => {
     const { method, headers } = request;
@@ -45,7 +49,8 @@ export function bodyReader(name: string): CarrierReader {
 }
 
 /**
- * Remembers the URL of a request that has one of these parameters, so that they can be taken out of it.
+ * Remembers the URL of a request that has one of these parameters, so that they can be taken out of
+ * it.
  * @returns undefined for a request that has none of them
  */
 export function concealQuery(request: RequestView, names: readonly string[]): Concealment | undefined {
@@ -56,11 +61,13 @@ export function concealQuery(request: RequestView, names: readonly string[]): Co
 }
 
 /**
- * Takes a token in the query out of Node's request: `url`, `originalUrl`, `:path` in the headers of HTTP/2, and what parsers of URLs
- * remember. Call it after `decide`, whatever that gives. Does *not* know what a framework keeps in objects of its own.
+ * Takes a token in the query out of Node's request: `url`, `originalUrl`, `:path` in the headers of
+ * HTTP/2, and what parsers of URLs remember. Call it after `decide`, whatever that gives. Does
+ * *not* know what a framework keeps in objects of its own.
  * @param by the authenticator that decides
  * @param raw Node's request
- * @param firstUrl the URL as the request came, which frameworks keep when a handler rewrites the other
+ * @param firstUrl the URL as the request came, which frameworks keep when a handler rewrites the
+ *   other
  * @returns what else there is to do; undefined for a request that has no such token
  */
 export function concealToken(
@@ -100,7 +107,10 @@ function withoutParameters(url: string, names: readonly string[]): string {
   return kept.length === 0 ? url.slice(0, mark) : `${url.slice(0, mark)}?${kept.join('&')}`;
 }
 
-/** The pairs of these names, as they are written, and no more than a few: a query is long for whoever sends it, not for us. */
+/**
+ * The pairs of these names, as they are written, and no more than a few: a query is long for
+ * whoever sends it, not for us.
+ */
 function pairsOf(url = '', names: readonly string[], most: number): readonly string[] {
   const found: string[] = [];
   const mark = url.indexOf('?');
@@ -118,8 +128,8 @@ function isOneOf(text: string, start: number, end: number, names: readonly strin
 }
 
 /**
- * Whether the pair has this name, decoded as a form is. Compares while it decodes, and ends with the first difference. The name is
- * ASCII: see `tokenFrom`.
+ * Whether the pair has this name, decoded as a form is. Compares while it decodes, and ends with
+ * the first difference. The name is ASCII: see `tokenFrom`.
  */
 function hasName(text: string, start: number, end: number, name: string): boolean {
   let at = start;

@@ -2,7 +2,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RequestParameters } from '../claims/rules.ts';
 
-/** What core reads of a request. Node's IncomingMessage satisfies it; see `requestViewOf` for the web's. */
+/**
+ * What core reads of a request. Node's IncomingMessage satisfies it; see `requestViewOf` for the
+ * web's.
+ */
 export interface RequestView {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
@@ -12,7 +15,10 @@ export interface RequestView {
    * header that looks like joined duplicates is then ambiguous.
    */
   readonly rawHeaders?: readonly string[] | undefined;
-  /** The parsed body, where a body parser has been at work: read only if `tokenFrom` names a body parameter. */
+  /**
+   * The parsed body, where a body parser has been at work: read only if `tokenFrom` names a body
+   * parameter.
+   */
   readonly body?: unknown;
   /** Path parameters, where the framework has matched a route: for `fromRequest` rules. */
   readonly params?: unknown;
@@ -24,7 +30,9 @@ interface KeyedView extends RequestView {
   readonly [KEY]?: object;
 }
 
-/** Makes a view of a request that is not the view itself. What core remembers is kept under `key`. */
+/**
+ * Makes a view of a request that is not the view itself. What core remembers is kept under `key`.
+ */
 export function keyedView(view: RequestView, key: object): RequestView {
   const keyed: KeyedView = { ...view, [KEY]: key };
   return keyed;
@@ -44,8 +52,8 @@ export function headerOf<Name extends keyof IncomingHttpHeaders>(
 }
 
 /**
- * A member of a request, which a class of its framework may have. Undefined for one that every object has: something
- * else in the process has put it on Object.prototype.
+ * A member of a request, which a class of its framework may have. Undefined for one that every
+ * object has: something else in the process has put it on Object.prototype.
  */
 export function memberOf(request: object, name: 'body' | 'params'): unknown {
   const value: unknown = Reflect.get(request, name);
@@ -65,7 +73,10 @@ export function isSafeMethod(method: string | undefined): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE';
 }
 
-/** How often a header was sent, where that is known: Node keeps the first of several and says nothing. */
+/**
+ * How often a header was sent, where that is known: Node keeps the first of several and says
+ * nothing.
+ */
 export function countHeader({ rawHeaders = [] }: RequestView, name: string): number {
   let count = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {

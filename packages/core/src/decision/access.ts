@@ -26,7 +26,10 @@ export type AuthenticationMode = 'strict' | 'optional' | 'permissive';
 export interface RouteAccess {
   /** What the principal must be: 403 if it is not. Even empty rules ask for a principal. */
   readonly claims?: Rules | CompiledRules;
-  /** The issuers that are welcome here, in addition to having keys: 401 for all others. A token without `iss` is not. */
+  /**
+   * The issuers that are welcome here, in addition to having keys: 401 for all others. A token
+   * without `iss` is not.
+   */
   readonly issuers?: readonly IssuerRule[];
   readonly mode?: AuthenticationMode;
 }
@@ -36,7 +39,9 @@ export interface CompiledAccess {
   readonly [COMPILED]: unknown;
   readonly mode: AuthenticationMode | undefined;
   readonly welcomes: IssuerMatcher | undefined;
-  /** Undefined: nothing is asked, not even that there is a principal where the mode lets others in. */
+  /**
+   * Undefined: nothing is asked, not even that there is a principal where the mode lets others in.
+   */
   readonly claims: CompiledRules | undefined;
 }
 
@@ -44,7 +49,10 @@ export interface CompiledAccess {
 export interface NamedRoute {
   /** 403 for a principal that is something else. */
   readonly claims?: Rules;
-  /** The issuers that are welcome here, in addition to having keys: 401 for all others. A token without `iss` is not. */
+  /**
+   * The issuers that are welcome here, in addition to having keys: 401 for all others. A token
+   * without `iss` is not.
+   */
   readonly issuers?: readonly IssuerRule[];
 }
 
@@ -58,7 +66,8 @@ const COMPILED: unique symbol = Symbol('compiled access');
 
 /**
  * Checks what a route asks, and makes it ready. Compiled access is returned as it is; what is not
- * compiled is read anew at each call, since it may have changed. Compile it once where it is constant.
+ * compiled is read anew at each call, since it may have changed. Compile it once where it is
+ * constant.
  * @throws ConfigError
  */
 export function compileAccess(access: RouteAccess | CompiledAccess, path = 'access'): CompiledAccess {
@@ -72,7 +81,9 @@ export function compileAccess(access: RouteAccess | CompiledAccess, path = 'acce
   });
 }
 
-/** The same access with another mode, or other rules. A copy with other members would be refused. */
+/**
+ * The same access with another mode, or other rules. A copy with other members would be refused.
+ */
 export function accessWith(
   { mode: asked, welcomes, claims }: CompiledAccess,
   changes: Partial<Pick<CompiledAccess, 'mode' | 'claims'>>,
@@ -120,7 +131,8 @@ export const routeOptions = object(
     claims: optional(
       {
         read(value, path) {
-          // What is not a rule is refused here, null too: an empty `claims:` must not mean that nothing is asked.
+          // What is not a rule is refused here, null too: an empty `claims:` must not mean that
+          // nothing is asked.
           const compiled = compileRules(value as Rules, path);
           if (compiled.route !== undefined) throw new ConfigError(path, 'is another route');
           return compiled;

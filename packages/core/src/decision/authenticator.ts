@@ -33,15 +33,16 @@ export interface Authenticator {
    * Finds the token of a request, verifies it, and judges what a route asks.
    * @param access what the route says; without `claims`, no rules of a route are judged
    * @returns the principal; undefined for an anonymous request, which `mode: 'strict'` refuses
-   * @throws AuthError with every code; `scope_insufficient` and `claims_insufficient` only where `access` has `claims`
+   * @throws AuthError with every code; `scope_insufficient` and `claims_insufficient` only where
+   *   `access` has `claims`
    */
   authenticate(
     request: RequestView,
     ...access: readonly [access?: RouteAccess | CompiledAccess]
   ): Promise<Principal | undefined>;
   /**
-   * The same, for adapters: a refusal is a value, and the decision is synchronous when everything is at
-   * hand. Never throws; rejects, with an Error, only with faults that are not refusals.
+   * The same, for adapters: a refusal is a value, and the decision is synchronous when everything
+   * is at hand. Never throws; rejects, with an Error, only with faults that are not refusals.
    */
   decide(
     request: RequestView,
@@ -56,21 +57,24 @@ export interface Authenticator {
     ...rules: readonly [rules?: R | CompiledRules<R>]
   ): Promise<Principal<ClaimsOf<R>>>;
   /**
-   * Tells an adapter how to take a token in the query out of the URL that handlers and loggers see. Call
-   * it after `decide`, whatever that gives.
+   * Tells an adapter how to take a token in the query out of the URL that handlers and loggers see.
+   * Call it after `decide`, whatever that gives.
    * @returns undefined for a request without a token in the query
    */
   conceal(request: RequestView): Concealment | undefined;
   /**
-   * Every check of the decision on a token, or on a request, and what comes of it: on a route with these
-   * rules, or with none. It is decided for this like for any request: keys may be fetched, and endpoints
-   * asked. For people who run the service: never write it into a response.
+   * Every check of the decision on a token, or on a request, and what comes of it: on a route with
+   * these rules, or with none. It is decided for this like for any request: keys may be fetched,
+   * and endpoints asked. For people who run the service: never write it into a response.
    */
   explain(
     subject: string | RequestView,
     ...rules: readonly [rules?: Rules | CompiledRules]
   ): Promise<Explanation>;
-  /** Resolves when every keyset without `skipValidation` has keys. Rejects with the first that has none after one attempt. */
+  /**
+   * Resolves when every keyset without `skipValidation` has keys. Rejects with the first that has
+   * none after one attempt.
+   */
   ready(): Promise<void>;
   /** How each keyset fares, and what else is asked over the network. */
   report(): AuthenticatorReport;
@@ -91,7 +95,11 @@ export interface AuthenticatorLimits {
   readonly bodies?: 'never';
 }
 
-/** Checks options and makes an authenticator of them. Fetches nothing before `ready()` or the first token. @throws ConfigError */
+/**
+ * Checks options and makes an authenticator of them. Fetches nothing before `ready()` or the first
+ * token.
+ * @throws ConfigError
+ */
 export function createAuthenticator(
   options: AuthenticatorOptions,
   limits?: AuthenticatorLimits,

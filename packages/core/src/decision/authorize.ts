@@ -18,12 +18,14 @@ import { contextOf, type Principal } from './principal.ts';
 import type { Trace } from './trace.ts';
 
 /**
- * Judges a principal by a route's rules. Verifies nothing: the principal must come from an authenticator.
+ * Judges a principal by a route's rules. Verifies nothing: the principal must come from an
+ * authenticator.
  * @param principal undefined for an anonymous request
  * @param request for `fromRequest` rules
- * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`, `claims_insufficient`; for a named route also
- * `token_issuer_untrusted`
- * @throws TypeError for anything that only looks like a principal, and for a named route that its authenticator does not have
+ * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`,
+ *   `claims_insufficient`; for a named route also `token_issuer_untrusted`
+ * @throws TypeError for anything that only looks like a principal, and for a named route that its
+ *   authenticator does not have
  * @example
  * ```ts
  * const principal = await authenticator.authenticate(request);

@@ -25,7 +25,8 @@ export interface CombinedAuthenticator<T = unknown> {
   readonly mode: 'strict';
   /**
    * Authenticates a request by the whole combination, whatever the modes of the authenticators are.
-   * @param access what the route says; its `mode` does not count, and `claims` belong to the sources
+   * @param access what the route says; its `mode` does not count, and `claims` belong to the
+   *   sources
    * @throws AuthError
    */
   authenticate(request: RequestView, ...access: readonly [access?: RouteAccess | CompiledAccess]): Promise<T>;
@@ -67,9 +68,11 @@ export function requireAll<const S extends { readonly [name: string]: TokenSourc
 }
 
 /**
- * One of these tokens has to be there and good. The first good one counts; bad ones next to it do not.
+ * One of these tokens has to be there and good. The first good one counts; bad ones next to it do
+ * not.
  * @returns that principal, by its name
- * @throws AuthError if none is good: 503 before all others, then the first refusal that is not about a missing token
+ * @throws AuthError if none is good: 503 before all others, then the first refusal that is not
+ *   about a missing token
  * @throws ConfigError if none is named
  * @example
  * ```ts
@@ -179,7 +182,10 @@ function partOf(
   return { authenticator: from, claims: compileRules(claims as Rules, `${path}.claims`) };
 }
 
-/** True for an authenticator or a combination. Not by `kind`: options may have a member of that name, by mistake. */
+/**
+ * True for an authenticator or a combination. Not by `kind`: options may have a member of that
+ * name, by mistake.
+ */
 export function isAuthenticator(value: unknown): value is Authenticator | CombinedAuthenticator {
   if (typeof value !== 'object' || value === null) return false;
   const isThere = isPlainObject(value) ? Object.hasOwn(value, 'decide') : 'decide' in value;
@@ -208,7 +214,10 @@ function isDecided(asked: Asked): asked is NamedDecision {
   return !isPromise(asked.decision);
 }
 
-/** The order of the sources decides, also about a fault: a source that comes first may have refused already. */
+/**
+ * The order of the sources decides, also about a fault: a source that comes first may have refused
+ * already.
+ */
 async function joinLater<T>(
   asked: readonly Asked[],
   join: (decisions: readonly NamedDecision[]) => Decision<T>,

@@ -20,7 +20,10 @@ import type { AuthenticatorSettings } from './options.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Trace, TraceEvent } from './trace.ts';
 
-/** A decision, and how it comes about. For people who run the service: never for the sender of the request. */
+/**
+ * A decision, and how it comes about. For people who run the service: never for the sender of the
+ * request.
+ */
 export interface Explanation {
   readonly allowed: boolean;
   /** 200, or what the request is answered with. */

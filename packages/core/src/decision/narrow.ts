@@ -1,5 +1,6 @@
-// An authenticator while its options are being changed: what it accepts, and what options that are not in force yet do not refuse. So
-// what a change closes is closed at once, and what it opens is never opened by half. Where options come from is not known here.
+// An authenticator while its options are being changed: what it accepts, and what options that are
+// not in force yet do not refuse. So what a change closes is closed at once, and what it opens is
+// never opened by half. Where options come from is not known here.
 import type { CompiledRules } from '../claims/compile.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import type { RequestView } from '../credentials/request.ts';
@@ -24,7 +25,10 @@ import { contextOf, createPrincipal, type Principal } from './principal.ts';
 /** Options that are not in force yet. */
 export interface PendingJudge {
   readonly authenticator: Authenticator;
-  /** Whether these are options that the file means to have. Where that is not known yet, what only they refuse is a 503. */
+  /**
+   * Whether these are options that the file means to have. Where that is not known yet, what only
+   * they refuse is a 503.
+   */
   readonly isCertain: boolean;
 }
 
@@ -50,7 +54,8 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
     } catch (fault) {
       return Promise.reject(asError(fault));
     }
-    // All at once: each finds its token before the adapter takes one out of the URL. A judge is asked as strictly as it can be.
+    // All at once: each finds its token before the adapter takes one out of the URL. A judge is
+    // asked as strictly as it can be.
     const first = main.decide(request, compiled);
     const others = judges.map(({ authenticator }) =>
       authenticator.decide(request, accessWith(compiled, { mode: 'strict' })),
@@ -80,7 +85,10 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
     return decision;
   }
 
-  /** A judge that cannot judge, since the route is not in its options, is a fault; unless it may be half of what is meant. */
+  /**
+   * A judge that cannot judge, since the route is not in its options, is a fault; unless it may be
+   * half of what is meant.
+   */
   async function hear(other: Decision | Promise<Decision>, index: number): Promise<Decision> {
     try {
       return await other;
@@ -139,7 +147,9 @@ function letsPass({ code, status }: AuthError, mode: AuthenticationMode): boolea
   return mode === 'permissive' ? status !== 503 : mode === 'optional' && code === 'credentials_missing';
 }
 
-/** The caller that both agree on, with the groups that both find. Later rules have to hold for each. */
+/**
+ * The caller that both agree on, with the groups that both find. Later rules have to hold for each.
+ */
 function narrowed(one: Principal, { principal: other }: Accepted, isCertain: boolean): Decision {
   const context = contextOf(one);
   const isSame = other !== undefined && one.issuer === other.issuer && one.subject === other.subject;

@@ -63,10 +63,14 @@ import type { CacheLimits } from './token-cache.ts';
 
 /** Whom a service trusts, and what a token must be. */
 export interface AuthenticatorOptions {
-  /** Several may be of one issuer; they are asked in this order. At least one, unless there are `keys` or `remote` decides alone. */
+  /**
+   * Several may be of one issuer; they are asked in this order. At least one, unless there are
+   * `keys` or `remote` decides alone.
+   */
   readonly keySets: readonly KeysetOptions[];
   /**
-   * Raw keys in secrets, found by issuer and then by key id; a token without an issuer may be verified by any of them.
+   * Raw keys in secrets, found by issuer and then by key id; a token without an issuer may be
+   * verified by any of them.
    * @deprecated Put them into keysets: this list is for descriptors that still have it, and warns.
    */
   readonly keys?: readonly LegacyKeyOptions[];
@@ -74,69 +78,93 @@ export interface AuthenticatorOptions {
   readonly secrets?: SecretStore;
   /** Where keysets with `externalSecret` find theirs. */
   readonly externalSecrets?: SecretStore;
-  /** Lets a token without `iss` be verified by every keyset, and not only by those without an issuer. Warns. Default: not. */
+  /**
+   * Lets a token without `iss` be verified by every keyset, and not only by those without an
+   * issuer. Warns. Default: not.
+   */
   readonly unsafeMissingIssuer?: 'all-keysets';
   /** An endpoint that validates tokens: alone, or before the keysets. */
   readonly remote?: RemoteOptions;
   /** Where the groups of a principal come from. Default: the `groups` claim. */
   readonly groups?: GroupsOptions;
   /**
-   * The subject of this system's own tokens, which services call each other with: `okera`, say. A token of this subject is good only from
-   * a keyset that says `system: true`; whoever is called so by another issuer is refused. Default: no subject is special.
+   * The subject of this system's own tokens, which services call each other with: `okera`, say. A
+   * token of this subject is good only from a keyset that says `system: true`; whoever is called so
+   * by another issuer is refused. Default: no subject is special.
    */
   readonly systemSubject?: string;
   /** The audience of this service, or several. Null says aloud that `aud` is not checked. */
   readonly audience: string | readonly string[] | null;
   /** `all`: the token has to name each of the audiences. Default `any`. */
   readonly audMatch?: 'any' | 'all';
-  /** The issuers that are welcome, beside having keys here: for keysets without an issuer, by name or by pattern. Default: all. */
+  /**
+   * The issuers that are welcome, beside having keys here: for keysets without an issuer, by name
+   * or by pattern. Default: all.
+   */
   readonly issuers?: readonly IssuerRule[];
   /** Where a token may stand. Default: `Authorization: Bearer …` only. */
   readonly tokenFrom?: readonly Carrier[];
   /** For every token. What does not hold makes the token invalid: 401. */
   readonly claims?: Rules;
-  /** What routes ask, by name, for `requireClaims(route('admin'))`: so that a file says it, and code only where. Default: none. */
+  /**
+   * What routes ask, by name, for `requireClaims(route('admin'))`: so that a file says it, and code
+   * only where. Default: none.
+   */
   readonly routes?: { readonly [name: string]: NamedRoute };
   /** Leeway for `exp`, `nbf` and `iat`, 0s to 60s. Default 5s. */
   readonly clockSkew?: Duration;
   /**
-   * What splits a claim name of a rule into a path: with `.`, the rule on `realm_access.roles` is on `roles` in `realm_access`. A
-   * backslash takes it literally. Default: a name is one name, whatever is in it.
+   * What splits a claim name of a rule into a path: with `.`, the rule on `realm_access.roles` is
+   * on `roles` in `realm_access`. A backslash takes it literally. Default: a name is one name,
+   * whatever is in it.
    */
   readonly nestedClaimDelimiter?: string;
   /**
-   * `optional`: a request without a token is anonymous; a bad token is refused all the same. `permissive`: so is a request with a bad
-   * one, and `refusalOf(request)` says why; what cannot be decided is a 503 all the same. Default `strict`.
+   * `optional`: a request without a token is anonymous; a bad token is refused all the same.
+   * `permissive`: so is a request with a bad one, and `refusalOf(request)` says why; what cannot be
+   * decided is a 503 all the same. Default `strict`.
    */
   readonly mode?: AuthenticationMode;
   /**
-   * The `typ` values that are accepted (RFC 8725 §3.11), and then one must be there. Default: none, `JWT` or `at+jwt`. Compared
-   * without case and without `application/`.
+   * The `typ` values that are accepted (RFC 8725 §3.11), and then one must be there. Default: none,
+   * `JWT` or `at+jwt`. Compared without case and without `application/`.
    */
   readonly typ?: string | readonly string[];
   /** A token without `exp` is refused. Default true. */
   readonly requireExp?: boolean;
-  /** `iat` has to be there, and no token is accepted before it, whether or not it has `nbf`. Default false. */
+  /**
+   * `iat` has to be there, and no token is accepted before it, whether or not it has `nbf`. Default
+   * false.
+   */
   readonly treatIatAsNbf?: boolean;
-  /** How long after `iat`, which then has to be there, a token is accepted. Default: as long as `exp` says. */
+  /**
+   * How long after `iat`, which then has to be there, a token is accepted. Default: as long as
+   * `exp` says.
+   */
   readonly maxTokenAge?: Duration;
   /**
-   * `at+jwt`: access tokens as RFC 9068 has them: `typ` is `at+jwt`, and `iss`, `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are
-   * there. Not together with `typ`.
+   * `at+jwt`: access tokens as RFC 9068 has them: `typ` is `at+jwt`, and `iss`, `exp`, `aud`,
+   * `sub`, `client_id`, `iat` and `jti` are there. Not together with `typ`.
    */
   readonly profile?: 'at+jwt';
-  /** Accepts tokens bound to a key (`cnf`: DPoP, mutual TLS) from whoever presents them. Default: they are refused. */
+  /**
+   * Accepts tokens bound to a key (`cnf`: DPoP, mutual TLS) from whoever presents them. Default:
+   * they are refused.
+   */
   readonly unsafeAcceptSenderConstrained?: boolean;
   /**
-   * Tokens that verified twice are kept, and not verified again while their times and their key are good; rules are judged each time. By
-   * number, default 10000, and by bytes, default 16777216 (16 MiB). False keeps none.
+   * Tokens that verified twice are kept, and not verified again while their times and their key are
+   * good; rules are judged each time. By number, default 10000, and by bytes, default 16777216 (16
+   * MiB). False keeps none.
    */
   readonly cache?: { readonly tokens?: number; readonly bytes?: number } | false | undefined;
   /** Longer tokens are refused unread. Bytes, 256 to 65536. Default 8192. */
   readonly maxTokenBytes?: number;
   /** The protection space that challenges name. Printable ASCII. Default: challenges name none. */
   readonly realm?: string;
-  /** For tests. Ages of fetched keys do not follow it; they are monotonic. Default: the system's. */
+  /**
+   * For tests. Ages of fetched keys do not follow it; they are monotonic. Default: the system's.
+   */
   readonly clock?: Clock;
 }
 
@@ -374,8 +402,8 @@ export const authenticatorOptions = object(
 );
 
 /**
- * Checks options. The result is a snapshot: later changes to the object have no effect. Makes nothing that could
- * call the network or start a timer.
+ * Checks options. The result is a snapshot: later changes to the object have no effect. Makes
+ * nothing that could call the network or start a timer.
  * @throws ConfigError
  */
 export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings {

@@ -1,6 +1,6 @@
 // The decision, in the order of its checks: the credentials of a request; who vouches for its token
-// (vouch.ts); the claims; groups and the principal; then, each time anew, the mode and what the route
-// asks. A refusal is a value here; it is thrown at the public edge.
+// (vouch.ts); the claims; groups and the principal; then, each time anew, the mode and what the
+// route asks. A refusal is a value here; it is thrown at the public edge.
 import { type ClaimCheck, type CompiledRules, firstFailure } from '../claims/compile.ts';
 import { judgeRegisteredClaims, registeredChecks, validityOf } from '../claims/registered.ts';
 import type { RequestParameters } from '../claims/rules.ts';
@@ -41,11 +41,15 @@ export interface PipelineParts extends VouchingParts {
 /** Decides, by the options of one authenticator. */
 export interface Pipeline {
   /**
-   * Decides on a request: its token, then what the route asks. Synchronous when everything is at hand,
-   * which is nearly always. Never throws; rejects, with an Error, only with faults that are not refusals.
+   * Decides on a request: its token, then what the route asks. Synchronous when everything is at
+   * hand, which is nearly always. Never throws; rejects, with an Error, only with faults that are
+   * not refusals.
    */
   decide(request: RequestView, access: CompiledAccess, trace?: Trace): Decision | Promise<Decision>;
-  /** Decides on a token alone, then by a route's rules. Throws, or rejects with, faults that are not refusals. */
+  /**
+   * Decides on a token alone, then by a route's rules. Throws, or rejects with, faults that are not
+   * refusals.
+   */
   decideOnToken(
     token: string,
     rules?: CompiledRules,
@@ -55,7 +59,10 @@ export interface Pipeline {
   clear(): void;
 }
 
-/** What a token comes to. A traced refusal has the claims that were judged, where they could be read. */
+/**
+ * What a token comes to. A traced refusal has the claims that were judged, where they could be
+ * read.
+ */
 type TokenDecision = Decision<Principal> & { readonly claims?: JsonObject | undefined };
 type RequestDecision = Decision & Pick<TokenDecision, 'claims'>;
 
@@ -171,7 +178,10 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     return judgeAccess(decision, rules, rules && parametersOf(request), trace);
   }
 
-  /** What a route's rules say of a decision. A trace also hears what they say of claims that are refused. */
+  /**
+   * What a route's rules say of a decision. A trace also hears what they say of claims that are
+   * refused.
+   */
   function judgeAccess<D extends RequestDecision>(
     decision: D,
     rules: CompiledRules | undefined,
@@ -206,7 +216,10 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       : judgeAccess(judged, rules, undefined, trace);
   }
 
-  /** The decision on a token that verified before. Rules run again: a schema is the application's code. */
+  /**
+   * The decision on a token that verified before. Rules run again: a schema is the application's
+   * code.
+   */
   function recall(token: string): TokenDecision | Promise<TokenDecision> | undefined {
     const verified = cache?.get(token);
     if (verified === undefined || firstFailure(settings.claims, verified.claims, context) !== undefined)
@@ -254,7 +267,10 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     return trace === undefined ? decision : { ...decision, claims };
   }
 
-  /** What must hold for every token: the registered claims, the issuer of an endpoint's answer, the system's subject, rules. */
+  /**
+   * What must hold for every token: the registered claims, the issuer of an endpoint's answer, the
+   * system's subject, rules.
+   */
   function judgeClaims({ claims, isRemote, token }: Vouched, isSystem: boolean, verdict: Verdict): void {
     const { trace } = verdict;
     const nowMs = clock.now();
@@ -287,7 +303,10 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     ends(verdict, failed === undefined ? undefined : ruleFailed(failed));
   }
 
-  /** What a JWT says of itself only narrows: one of another API or issuer is refused, whatever the endpoint says. */
+  /**
+   * What a JWT says of itself only narrows: one of another API or issuer is refused, whatever the
+   * endpoint says.
+   */
   function judgeTokenItself(
     token: JsonObject,
     claims: JsonObject,

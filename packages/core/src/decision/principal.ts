@@ -6,10 +6,16 @@ import type { Clock } from '../values/clock.ts';
 import { deepFreeze, type JsonObject, type JsonValue, own } from '../values/json.ts';
 import type { NamedRoutes } from './access.ts';
 
-/** The JWT Claims Set of a verified token, by claim name. JSON values, of which rules say more: see `ClaimsOf`. */
+/**
+ * The JWT Claims Set of a verified token, by claim name. JSON values, of which rules say more: see
+ * `ClaimsOf`.
+ */
 export type Claims = { readonly [name: string]: unknown };
 
-/** Who the verified token says the caller is. Frozen to its leaves, and shared by requests that carry the same token. */
+/**
+ * Who the verified token says the caller is. Frozen to its leaves, and shared by requests that
+ * carry the same token.
+ */
 export interface Principal<C extends Claims = Claims> {
   /** The `iss` claim. Undefined where a keyset without issuer verified a token without one. */
   readonly issuer: string | undefined;
@@ -17,7 +23,10 @@ export interface Principal<C extends Claims = Claims> {
   readonly subject: string | undefined;
   /** The items of `scope`, or of `scp`. */
   readonly scopes: readonly string[];
-  /** All groups, from where the options say they come; without such options, the `groups` claim. A rule on `groups` is judged by these. */
+  /**
+   * All groups, from where the options say they come; without such options, the `groups` claim. A
+   * rule on `groups` is judged by these.
+   */
   readonly groups: readonly string[];
   readonly claims: C;
 }
@@ -35,14 +44,18 @@ export interface PrincipalContext {
   readonly maxTokenAgeMs?: number | undefined;
   /** The authenticator's `clock`. */
   readonly clock?: Clock;
-  /** What options that are about to be in force say of the same caller. Rules have to hold there, too. */
+  /**
+   * What options that are about to be in force say of the same caller. Rules have to hold there,
+   * too.
+   */
   readonly also?: (
     rules: CompiledRules<unknown>,
     request: RequestParameters | undefined,
   ) => AuthError | undefined;
 }
 
-// Tells a principal from anything that merely looks like one. A symbol, because what arrives as JSON cannot have one.
+// Tells a principal from anything that merely looks like one. A symbol, because what arrives as
+// JSON cannot have one.
 const CONTEXT: unique symbol = Symbol.for('@latchkey/Principal') as never;
 
 const NONE: readonly string[] = Object.freeze([]);
@@ -50,7 +63,8 @@ const NONE: readonly string[] = Object.freeze([]);
 /**
  * Makes a principal of claims that have been verified and judged.
  * @param groups found elsewhere; undefined where the claim is all that there is
- * @throws AuthError `token_claims_invalid` if `scope`, `scp` or `groups` is not what its name promises
+ * @throws AuthError `token_claims_invalid` if `scope`, `scp` or `groups` is not what its name
+ *   promises
  */
 export function createPrincipal(
   claims: JsonObject,

@@ -76,7 +76,8 @@ export function* findSigningKey(
         keyset.confirm?.(header, issuer);
         return { keyset, key, header, algorithm, snapshots };
       }
-      // Without a kid, the first key that fits decides; unless that may be in a set that cannot be asked.
+      // Without a kid, the first key that fits decides; unless that may be in a set that cannot be
+      // asked.
       if (final) return unavailable ?? new AuthError('token_signature_invalid');
       isTried ||= candidates.length > 0;
     }

@@ -1,5 +1,5 @@
-// Tokens that were seen before, found by their last characters and compared whole. Bounded by number and by bytes. What is kept of a token,
-// and whether it still counts, is the caller's.
+// Tokens that were seen before, found by their last characters and compared whole. Bounded by
+// number and by bytes. What is kept of a token, and whether it still counts, is the caller's.
 import { LRUCache } from 'lru-cache';
 
 /** How much is kept. */
@@ -21,7 +21,10 @@ export interface TokenCache<T extends object> {
   clear(): void;
 }
 
-/** V8 hashes all of a string that it looks up: these are the characters of the signature that no two tokens share by chance. */
+/**
+ * V8 hashes all of a string that it looks up: these are the characters of the signature that no two
+ * tokens share by chance.
+ */
 const KEY_LENGTH = 32;
 /** A longer token is rare, and would push out many. */
 const MAX_TOKEN_LENGTH = 4096;
@@ -40,7 +43,8 @@ export function createTokenCache<T extends object>({ tokens, bytes }: CacheLimit
     most,
     get(token) {
       const entry = entries.get(token.slice(-KEY_LENGTH));
-      // Two tokens share the last 32 characters only if their signer arranged it; compare all of it.
+      // Two tokens share the last 32 characters only if their signer arranged it; compare all of
+      // it.
       return entry !== undefined && entry.token === token ? entry.kept : undefined;
     },
     set(given, kept, size) {

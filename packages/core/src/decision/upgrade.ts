@@ -1,4 +1,5 @@
-// Sockets: an HTTP upgrade authenticated before it is answered, and a connection that ends with its token. No WebSocket library.
+// Sockets: an HTTP upgrade authenticated before it is answered, and a connection that ends with its
+// token. No WebSocket library.
 
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -25,14 +26,18 @@ export interface UpgradeAuthenticator<T> extends Pick<CombinedAuthenticator<T>, 
 
 /** An upgrade that may go on. */
 export interface AcceptedUpgrade<T> {
-  /** What `authenticate` gave: undefined for an anonymous request, which `mode: 'strict'` never lets pass. */
+  /**
+   * What `authenticate` gave: undefined for an anonymous request, which `mode: 'strict'` never lets
+   * pass.
+   */
   readonly auth: T;
 }
 
 /**
- * Authenticates an upgrade (RFC 9110 §7.8): call it in the server's `upgrade` event, before the WebSocket library gets the socket. A
- * refusal is answered on the socket, as it would be to a request, and the socket is closed. A browser lets any page open a WebSocket
- * with the cookies of its host, so a cookie token brings the origin check although the method is GET.
+ * Authenticates an upgrade (RFC 9110 §7.8): call it in the server's `upgrade` event, before the
+ * WebSocket library gets the socket. A refusal is answered on the socket, as it would be to a
+ * request, and the socket is closed. A browser lets any page open a WebSocket with the cookies of
+ * its host, so a cookie token brings the origin check although the method is GET.
  * @returns undefined if the upgrade was refused and answered
  * @throws faults that are not refusals; the socket has then been answered with 500
  * @example
@@ -70,10 +75,10 @@ export async function authenticateUpgrade<T>(
 }
 
 /**
- * Calls back when the principal's token has expired, once: to close a socket or end a stream that it
- * opened. It ends at `exp`, or when it is as old as `maxTokenAge` allows, whichever comes first; no
- * clock skew is added. A token without either end never expires. The timer does not keep the process
- * alive.
+ * Calls back when the principal's token has expired, once: to close a socket or end a stream that
+ * it opened. It ends at `exp`, or when it is as old as `maxTokenAge` allows, whichever comes first;
+ * no clock skew is added. A token without either end never expires. The timer does not keep the
+ * process alive.
  * @returns forgets it: call it when the connection has ended by itself
  * @example
  * ```ts

@@ -1,5 +1,5 @@
-// The cache of verified tokens. An entry counts only while its times say so and its key is still the
-// one that would be found, so a removed key is dead here at once. Only verified tokens get in.
+// The cache of verified tokens. An entry counts only while its times say so and its key is still
+// the one that would be found, so a removed key is dead here at once. Only verified tokens get in.
 import type { Validity } from '../claims/registered.ts';
 import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
 import { selectKeys } from '../keysets/select.ts';
@@ -31,7 +31,9 @@ export interface Verified<T> {
 
 /** The verified tokens of one authenticator. */
 export interface VerifiedTokens<T> {
-  /** @returns undefined for a token that has to be verified anew, which then tells why it is refused */
+  /**
+   * @returns undefined for a token that has to be verified anew, which then tells why it is refused
+   */
   get(token: string): VerifiedToken<T> | undefined;
   /** Keeps a token that has just verified, from the second time on that it does. */
   set(token: string, verified: Verified<T>, validity: Validity): void;

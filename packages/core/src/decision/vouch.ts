@@ -20,7 +20,10 @@ export interface Vouched {
   readonly claims: JsonObject;
   readonly by: SignedBy | undefined;
   readonly isRemote: boolean;
-  /** What a token that the endpoint vouches for says of itself, where it is a JWT, and where that counts. */
+  /**
+   * What a token that the endpoint vouches for says of itself, where it is a JWT, and where that
+   * counts.
+   */
   readonly token?: JsonObject | undefined;
 }
 
@@ -44,14 +47,23 @@ export interface VouchingParts {
   readonly remote: RemoteEndpoint | undefined;
 }
 
-/** Answers who vouches for a token. @returns undefined where the verdict has the refusal, and the claims could not be read or do not matter */
+/**
+ * Answers who vouches for a token.
+ * @returns undefined where the verdict has the refusal, and the claims could not be read or do not
+ *   matter
+ */
 export type Vouch = (token: string, verdict: Verdict) => Vouched | undefined | Promise<Vouched | undefined>;
 
-/** Issuers write a handful of headers, one for each key. Together they take less than half a megabyte. */
+/**
+ * Issuers write a handful of headers, one for each key. Together they take less than half a
+ * megabyte.
+ */
 const MAX_HEADERS = 256;
 const MAX_HEADER_LENGTH = 512;
 
-/** Makes what asks the keysets, or the remote endpoint and then, where options say so, the keysets. */
+/**
+ * Makes what asks the keysets, or the remote endpoint and then, where options say so, the keysets.
+ */
 export function createVouch(
   settings: AuthenticatorSettings,
   { index, keysets, remote }: VouchingParts,
@@ -120,7 +132,10 @@ export function createVouch(
     return issuers?.(issuer) === false ? untrusted('it is not one of issuers') : undefined;
   }
 
-  /** Only headers that a trusted key signed fill the room. A copy, which does not hold on to the token. */
+  /**
+   * Only headers that a trusted key signed fill the room. A copy, which does not hold on to the
+   * token.
+   */
   function rememberHeader(encoded: string, header: UnverifiedHeader): void {
     if (encoded.length > MAX_HEADER_LENGTH || knownHeaders.size >= MAX_HEADERS) return;
     knownHeaders.set(Buffer.from(encoded, 'latin1').toString('latin1'), header);
@@ -180,7 +195,10 @@ export function createVouch(
     return signed;
   }
 
-  /** The claims of a token that a key signed and that has not expired, at once where that key is at hand. Never throws or rejects. */
+  /**
+   * The claims of a token that a key signed and that has not expired, at once where that key is at
+   * hand. Never throws or rejects.
+   */
   function claimsByKey(token: string): JsonObject | undefined | Promise<JsonObject | undefined> {
     const verdict: Verdict = { trace: undefined, refusal: undefined };
     const alive = (vouched: Vouched | undefined): JsonObject | undefined => {

@@ -1,5 +1,6 @@
-// Keysets over the changes of a descriptor. One that did not change goes on with its keys. One that did keeps the keys that it had
-// until its new ones are at hand. What is in force, and when it changes, is not known here.
+// Keysets over the changes of a descriptor. One that did not change goes on with its keys. One that
+// did keeps the keys that it had until its new ones are at hand. What is in force, and when it
+// changes, is not known here.
 import type { AuthenticatorSettings } from '../decision/options.ts';
 import { AuthError } from '../errors.ts';
 import type { KeysetTaker } from '../keysets/create.ts';
@@ -99,9 +100,11 @@ export function createCarrier() {
         current,
       ),
     /**
-     * Takes keysets for a text that only judges next to the one in force: the old keys stand in for those that are not at hand.
+     * Takes keysets for a text that only judges next to the one in force: the old keys stand in for
+     * those that are not at hand.
      * @param next what the text says
-     * @param mayRead whether its sources may be read: of a text that is half written, they are half written, too
+     * @param mayRead whether its sources may be read: of a text that is half written, they are half
+     *   written, too
      */
     judging(current: KeysetLeases, next: AuthenticatorSettings, mayRead: boolean): KeysetLeases {
       const wanted = new Set(next.keysets.map(identityOf));
@@ -179,7 +182,10 @@ function unlessEmpty(
   });
 }
 
-/** The keys that a changed keyset had, for as long as it has no others, by what the options say of it now. */
+/**
+ * The keys that a changed keyset had, for as long as it has no others, by what the options say of
+ * it now.
+ */
 function standIn(keyset: Keyset, was: KeysetSettings, is: KeysetSettings, isReplaced: () => boolean): Keyset {
   return Object.freeze<Keyset>({
     ...keyset,
@@ -193,7 +199,10 @@ function standIn(keyset: Keyset, was: KeysetSettings, is: KeysetSettings, isRepl
   });
 }
 
-/** Whether old keys may stand in for new ones: they spoke for this issuer, and verify nothing that they may not any more. */
+/**
+ * Whether old keys may stand in for new ones: they spoke for this issuer, and verify nothing that
+ * they may not any more.
+ */
 function standsIn(was: KeysetSettings, is: KeysetSettings): boolean {
   return (
     was.source !== 'jwksHosts' &&

@@ -1,10 +1,14 @@
-// A descriptor as it is written: a YAML or JSON file, its `service.jwt`, and where in the file each thing stands. What it means is not read here.
+// A descriptor as it is written: a YAML or JSON file, its `service.jwt`, and where in the file each
+// thing stands. What it means is not read here.
 import { createRequire } from 'node:module';
 import type * as yaml from 'yaml';
 import { ConfigError, type FilePlace } from '../errors.ts';
 import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
 
-/** A descriptor that could be read. Nothing in it has been checked but that it is YAML, and has the block. */
+/**
+ * A descriptor that could be read. Nothing in it has been checked but that it is YAML, and has the
+ * block.
+ */
 export interface DescriptorDocument {
   /** As it was given: for messages. */
   readonly file: string;
@@ -12,15 +16,23 @@ export interface DescriptorDocument {
   readonly name: string | undefined;
   /** What stands at `service.jwt`, as plain data: no variable has been put in. */
   readonly jwt: UncheckedOptions;
-  /** Where an option stands, by its path in the block: `keySets[1].jwksUrl`. Where it does not stand: what is around it. */
+  /**
+   * Where an option stands, by its path in the block: `keySets[1].jwksUrl`. Where it does not
+   * stand: what is around it.
+   */
   placeOf(path: string): FilePlace;
   /** True for a member of the block with nothing after its name, which YAML has for null. */
   isBlank(name: string): boolean;
-  /** `marked`: the text ends with the line `...`. `closed`: with the brace of its first character, as JSON does. Undefined: anywhere. */
+  /**
+   * `marked`: the text ends with the line `...`. `closed`: with the brace of its first character,
+   * as JSON does. Undefined: anywhere.
+   */
   readonly end: 'marked' | 'closed' | undefined;
   /** The whole text, as it was read. */
   readonly text: string;
-  /** The document as the YAML library has it, with its comments and where they stand in the text. */
+  /**
+   * The document as the YAML library has it, with its comments and where they stand in the text.
+   */
   readonly yaml: yaml.Document;
 }
 
@@ -31,7 +43,8 @@ export const BLOCK = ['service', 'jwt'] as const;
 export const MAX_DESCRIPTOR_BYTES = 512 * 1024;
 
 /**
- * Reads a descriptor's text. YAML 1.2, or JSON, which is YAML; one document, no member twice, and few aliases.
+ * Reads a descriptor's text. YAML 1.2, or JSON, which is YAML; one document, no member twice, and
+ * few aliases.
  * @param file for messages: it is not opened
  * @throws ConfigError with the place, for what is no such text, or has no `service.jwt`
  */
@@ -61,7 +74,10 @@ export function parseDescriptor(text: string, file: string): DescriptorDocument 
   /** Where the last of these names stands that there is. */
   const offsetAt = (names: readonly string[]): number | undefined =>
     offsetOf(document.contents, names.join('.'));
-  /** Of a member its name, of an item itself. A name may have dots in it: of those that fit, the longest is meant. */
+  /**
+   * Of a member its name, of an item itself. A name may have dots in it: of those that fit, the
+   * longest is meant.
+   */
   function offsetOf(around: unknown, path: string): number | undefined {
     const rest = path.replace(/^\./, '');
     if (isSeq(around)) {
@@ -148,7 +164,10 @@ function plainOf(document: yaml.Document, place: FilePlace): UncheckedOptions {
   return value;
 }
 
-/** When the first descriptor is read, and at once: most services have none, and none is to be read later than it is asked for. */
+/**
+ * When the first descriptor is read, and at once: most services have none, and none is to be read
+ * later than it is asked for.
+ */
 export function loadYaml(): typeof yaml {
   return createRequire(import.meta.url)('yaml');
 }

@@ -1,5 +1,5 @@
-// An authenticator that does what a file says. What a changed file closes is closed at once; the rest is done when the file is whole
-// and all that it needs is at hand, or not at all.
+// An authenticator that does what a file says. What a changed file closes is closed at once; the
+// rest is done when the file is whole and all that it needs is at hand, or not at all.
 
 import { basename, dirname, resolve } from 'node:path';
 import {
@@ -28,7 +28,10 @@ import { staysStill } from './still.ts';
 /** How a descriptor fares. */
 export interface DescriptorReport {
   readonly file: string;
-  /** `refused`: the file says something else than what is done, and cannot be followed. What it closes is closed all the same. */
+  /**
+   * `refused`: the file says something else than what is done, and cannot be followed. What it
+   * closes is closed all the same.
+   */
   readonly state: 'applied' | 'refused';
   /** Why; for logs. */
   readonly problem: string | undefined;
@@ -43,9 +46,11 @@ export interface DescribedAuthenticatorReport extends AuthenticatorReport {
 export interface DescribedAuthenticator extends Authenticator {
   report(): DescribedAuthenticatorReport;
   /**
-   * Looks at the file now, as it does by itself whenever the file changes. Resolves when what the file says is in force: for a file
-   * that does not say itself where it ends, when it has been still for two seconds.
-   * @throws ConfigError, AuthError if what it says cannot be followed; what was done before is done on, but for what it closes
+   * Looks at the file now, as it does by itself whenever the file changes. Resolves when what the
+   * file says is in force: for a file that does not say itself where it ends, when it has been
+   * still for two seconds.
+   * @throws ConfigError, AuthError if what it says cannot be followed; what was done before is done
+   *   on, but for what it closes
    */
   reload(): Promise<void>;
 }
@@ -56,7 +61,9 @@ const SETTLE_MS = 100;
 const LOOK_AGAIN_MS = 30_000;
 /** Between two looks whether the keys that a text waits for are there. */
 const WAITING_MS = 1_000;
-/** What was begun with the options before is ended with them. Longer than any deadline of theirs. */
+/**
+ * What was begun with the options before is ended with them. Longer than any deadline of theirs.
+ */
 const RETIRE_MS = 35_000;
 
 /** A text, and its options once they are checked. */
@@ -87,7 +94,10 @@ export function followDescriptor(
   let current = makeFirst();
   /** The last text that is whole, while it waits for its keys: what it refuses is refused. */
   let whole: Made | undefined;
-  /** The last text that was read, before its turn, or while it may be the beginning of another: what it refuses then is a 503. */
+  /**
+   * The last text that was read, before its turn, or while it may be the beginning of another: what
+   * it refuses then is a 503.
+   */
   let partial: Made | undefined;
   /** What a text makes that is waited for. */
   let waited: Made | undefined;
@@ -113,7 +123,10 @@ export function followDescriptor(
     }
   }
 
-  /** One at a time: of two changes, the later one is done last. What it closes does not wait for its turn. */
+  /**
+   * One at a time: of two changes, the later one is done last. What it closes does not wait for its
+   * turn.
+   */
   function reload(isAwaited: boolean): Promise<void> {
     if (reloading !== undefined) glance();
     const before = reloading ?? Promise.resolve();
@@ -125,7 +138,9 @@ export function followDescriptor(
     return running;
   }
 
-  /** Closes what a text closes that comes while another waits until it is whole, or for its keys. */
+  /**
+   * Closes what a text closes that comes while another waits until it is whole, or for its keys.
+   */
   function glance(): void {
     try {
       const text = readDescriptorFile(file);
@@ -169,7 +184,10 @@ export function followDescriptor(
     refusal = { text: seen, problem };
   }
 
-  /** Does what a text says, as far as it can. @returns false if the file says something else by then */
+  /**
+   * Does what a text says, as far as it can.
+   * @returns false if the file says something else by then
+   */
   async function take(text: string, isAwaited: boolean): Promise<boolean> {
     const known = [current, whole].find((made) => made?.text === text);
     if (known === current && whole === undefined && partial === undefined) return true;
@@ -182,7 +200,10 @@ export function followDescriptor(
     return put(read, isAwaited);
   }
 
-  /** Waits until a text is whole. What it closes is closed meanwhile. @returns false if the file has changed before */
+  /**
+   * Waits until a text is whole. What it closes is closed meanwhile.
+   * @returns false if the file has changed before
+   */
   async function settle(read: Readable): Promise<boolean> {
     if (read.end !== undefined) return true;
     if (!isPossible(read))
@@ -195,7 +216,8 @@ export function followDescriptor(
   }
 
   /**
-   * Puts a whole text in force, when the keys that it adds are at hand. Until then, what it closes is closed.
+   * Puts a whole text in force, when the keys that it adds are at hand. Until then, what it closes
+   * is closed.
    * @returns false if the file says something else by then
    */
   async function put(read: Readable, isAwaited: boolean): Promise<boolean> {
@@ -226,7 +248,9 @@ export function followDescriptor(
     return true;
   }
 
-  /** @param isWhole false: endpoints and sources may be named by half, and no token is sent there */
+  /**
+   * @param isWhole false: endpoints and sources may be named by half, and no token is sent there
+   */
   function judgeOf(read: Readable, isWhole: boolean): Made {
     const { remote, groups } = isWhole ? read.settings : current.settings;
     const settings = { ...read.settings, remote, groups };

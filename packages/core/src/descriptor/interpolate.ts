@@ -1,4 +1,5 @@
-// Environment variables in configuration: `${NAME}` in any text of options, issuers and rules included.
+// Environment variables in configuration: `${NAME}` in any text of options, issuers and rules
+// included.
 
 import { ConfigError } from '../errors.ts';
 import { own } from '../values/json.ts';
@@ -7,8 +8,9 @@ import { isPlainObject, ownMembers } from '../values/readers.ts';
 const VARIABLE = /\$\{([A-Z_][A-Z0-9_]*)\}/g;
 
 /**
- * Replaces `${NAME}` by that variable in every text of plain data: object members and list items, not their names. What is no plain data
- * (a secret store, a RegExp, a function) is left as it is, and so is a `${…}` that is no variable's name.
+ * Replaces `${NAME}` by that variable in every text of plain data: object members and list items,
+ * not their names. What is no plain data (a secret store, a RegExp, a function) is left as it is,
+ * and so is a `${…}` that is no variable's name.
  * @param environment default `process.env`
  * @returns a copy
  * @throws ConfigError, with the path, for a variable that is not set

@@ -1,4 +1,5 @@
-// From a descriptor's file to options: variables put in, paths made whole, what only code can give put beside. Follows no changes.
+// From a descriptor's file to options: variables put in, paths made whole, what only code can give
+// put beside. Follows no changes.
 import { dirname, join, resolve } from 'node:path';
 import {
   type AuthenticatorOptions,
@@ -29,14 +30,20 @@ import { interpolate } from './interpolate.ts';
 
 /** A file that says whom to trust, and what no file can say. */
 export interface DescriptorOptions {
-  /** The path of a YAML or JSON file. Its `service.jwt` is the options, in the same shape as in code. */
+  /**
+   * The path of a YAML or JSON file. Its `service.jwt` is the options, in the same shape as in
+   * code.
+   */
   readonly descriptor: string;
   /** Where the secrets are that it names. Default: the directory `secrets` beside it. */
   readonly secrets?: SecretStore;
   readonly externalSecrets?: SecretStore;
   /** The `directory` of its `groups`, such as `createLdapGroups` of `@latchkey/ldap`. */
   readonly directory?: GroupResolver;
-  /** The audience of this service, where the file says none. Where neither does, `aud` is not checked, and that warns. */
+  /**
+   * The audience of this service, where the file says none. Where neither does, `aud` is not
+   * checked, and that warns.
+   */
   readonly audience?: string | readonly string[] | null;
   /** What `${NAME}` stands for. Default `process.env`. */
   readonly environment?: { readonly [name: string]: string | undefined };
@@ -72,7 +79,8 @@ const READERS = {
 const OF_CODE = ['secrets', 'externalSecrets', 'clock'] as const;
 
 /**
- * Reads a descriptor, once. Whoever hands its path to `createAuthenticator`, as `{ descriptor: 'service.yaml' }`, has its changes too.
+ * Reads a descriptor, once. Whoever hands its path to `createAuthenticator`, as `{ descriptor:
+ * 'service.yaml' }`, has its changes too.
  * @throws ConfigError with the file, line and column, for what cannot be right
  * @example
  * ```ts
@@ -156,7 +164,8 @@ function load({ name, jwt, isBlank, end }: DescriptorDocument, beside: Descripto
 }
 
 /**
- * Checks `signing`, and puts its store beside it: only that of its source, as a signer's options have it.
+ * Checks `signing`, and puts its store beside it: only that of its source, as a signer's options
+ * have it.
  * @throws ConfigError
  */
 export function readSigning(
@@ -221,7 +230,10 @@ function readGroupsIn(
   return Object.keys(made).length === 0 && groups === undefined ? undefined : made;
 }
 
-/** Files that keysets name are found from where the descriptor stands, wherever the process was started. */
+/**
+ * Files that keysets name are found from where the descriptor stands, wherever the process was
+ * started.
+ */
 function readKeysetsIn(keySets: unknown, base: string): unknown {
   // A descriptor with `keys` or `remote` alone need not have any.
   if (keySets === undefined || keySets === null) return [];

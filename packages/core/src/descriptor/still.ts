@@ -1,10 +1,14 @@
-// Whether a file is being written, as far as that can be seen from outside. What is in it is not read.
+// Whether a file is being written, as far as that can be seen from outside. What is in it is not
+// read.
 import { statSync } from 'node:fs';
 
 /** How long a text has to stay as it is that might be the beginning of another. */
 const WHOLE_AFTER_MS = 2_000;
 
-/** Waits, and tells whether the file was neither written nor replaced meanwhile. Rejects at once with the signal. */
+/**
+ * Waits, and tells whether the file was neither written nor replaced meanwhile. Rejects at once
+ * with the signal.
+ */
 export async function staysStill(path: string, signal: AbortSignal): Promise<boolean> {
   const before = signOf(path);
   await pause(WHOLE_AFTER_MS, signal);

@@ -1,4 +1,5 @@
-// The one table of signature algorithms. An algorithm that is not here does not exist, "none" included.
+// The one table of signature algorithms. An algorithm that is not here does not exist, "none"
+// included.
 
 interface RsaAlgorithm {
   readonly kty: 'RSA';
@@ -30,7 +31,10 @@ interface HmacAlgorithm {
   readonly hash: 'md5' | 'sha224' | 'sha256' | 'sha384' | 'sha512';
   /** RFC 7518 §3.2: a key of at least the hash's length. */
   readonly minKeyBytes: number;
-  /** Not registered with JOSE, and too weak to be taken without being asked for aloud. Never signed with. */
+  /**
+   * Not registered with JOSE, and too weak to be taken without being asked for aloud. Never signed
+   * with.
+   */
   readonly legacy?: true;
 }
 
@@ -97,8 +101,9 @@ export function isLegacy(algorithm: SignatureAlgorithm): boolean {
 }
 
 /**
- * The algorithms that a key of this type and curve verifies when neither the key nor the keyset names any. RSASSA-PSS has to
- * be named, so that a key meant for one padding is not used for the other; HMAC and ML-DSA keys always have to say theirs.
+ * The algorithms that a key of this type and curve verifies when neither the key nor the keyset
+ * names any. RSASSA-PSS has to be named, so that a key meant for one padding is not used for the
+ * other; HMAC and ML-DSA keys always have to say theirs.
  */
 export function defaultAlgorithms(kty: string, crv: string | undefined): readonly SignatureAlgorithm[] {
   return [...ALGORITHMS.values()].filter((algorithm) => {
@@ -114,8 +119,8 @@ export function fitsKey(algorithm: SignatureAlgorithm, kty: string, crv: string 
 }
 
 /**
- * The algorithms that differ from this one in their hash only: RS256, RS384, RS512 and the like. The legacy ones are nobody's
- * family, and a curve has but one hash.
+ * The algorithms that differ from this one in their hash only: RS256, RS384, RS512 and the like.
+ * The legacy ones are nobody's family, and a curve has but one hash.
  */
 export function familyOf(algorithm: SignatureAlgorithm): readonly SignatureAlgorithm[] {
   if (isLegacy(algorithm) || (algorithm.kty !== 'RSA' && algorithm.kty !== 'oct')) return [algorithm];

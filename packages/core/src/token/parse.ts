@@ -1,9 +1,13 @@
-// Strict compact JWS (RFC 7515 §7.1): form and JOSE header. Nothing that leaves here has been verified.
+// Strict compact JWS (RFC 7515 §7.1): form and JOSE header. Nothing that leaves here has been
+// verified.
 import { AuthError } from '../errors.ts';
 import { foldCase } from '../values/fold.ts';
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
 
-/** The JOSE header parameters that are read (RFC 7515 §4.1). Others are ignored; `jwk`, `x5u` and `x5c` always are. */
+/**
+ * The JOSE header parameters that are read (RFC 7515 §4.1). Others are ignored; `jwk`, `x5u` and
+ * `x5c` always are.
+ */
 export interface UnverifiedHeader {
   readonly alg: string;
   readonly kid: string | undefined;
@@ -31,13 +35,15 @@ const BEGINS_OBJECT: ReadonlySet<number | undefined> = new Set([0x7b, 0x20, 0x09
 export const MAX_KID_LENGTH = 256;
 // For payloads on their way to being parsed: no memory has to be had for each.
 const SCRATCH = Buffer.allocUnsafeSlow(8192);
-// Each of these changes what the payload is or how it is read, and none is supported (RFC 7515 §4.1.11, RFC 7797, RFC 7516).
+// Each of these changes what the payload is or how it is read, and none is supported (RFC 7515
+// §4.1.11, RFC 7797, RFC 7516).
 const REFUSED_PARAMETERS = ['crit', 'b64', 'zip', 'enc'] as const;
 
 /**
  * Takes a compact JWS apart. Does *not* verify anything.
  * @param maxBytes the longest token that is looked at; checked before anything is decoded
- * @param knownHeaders by how they are encoded: issuers write the same one again and again, and it need not be read again
+ * @param knownHeaders by how they are encoded: issuers write the same one again and again, and it
+ *   need not be read again
  * @throws AuthError `token_malformed`
  */
 export function parseToken(
@@ -93,7 +99,8 @@ function readString(header: JsonObject, name: string): string | undefined {
 function parseObject(bytes: Buffer, what: string): JsonObject {
   // What begins otherwise is no object, and needs no parser to say so.
   if (!BEGINS_OBJECT.has(bytes[0])) throw malformed(`${what} is not strict JSON: not a JSON object`);
-  // The engine's own error would note where it was made, which costs more than all the rest, and goes no further than this.
+  // The engine's own error would note where it was made, which costs more than all the rest, and
+  // goes no further than this.
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
   try {
@@ -106,8 +113,8 @@ function parseObject(bytes: Buffer, what: string): JsonObject {
 }
 
 /**
- * True for what Node's decoder may be given: ASCII, because of other characters it may take a part for a letter, and nothing of the other
- * base64 alphabet, which it takes as well.
+ * True for what Node's decoder may be given: ASCII, because of other characters it may take a part
+ * for a letter, and nothing of the other base64 alphabet, which it takes as well.
  */
 function isPlainText(token: string): boolean {
   return Buffer.byteLength(token, 'utf8') === token.length && !token.includes('+') && !token.includes('/');
@@ -115,7 +122,8 @@ function isPlainText(token: string): boolean {
 
 /**
  * Decodes base64url, of plain text, that has one spelling for each byte string (RFC 4648 §3.5).
- * @param into is used where there is room for it: for bytes that are read before anything else is decoded into it, and not kept
+ * @param into is used where there is room for it: for bytes that are read before anything else is
+ *   decoded into it, and not kept
  */
 function decodeBase64url(segment: string, what: string, into?: Buffer): Buffer {
   const trailing = segment.length % 4;

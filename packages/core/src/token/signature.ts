@@ -1,11 +1,15 @@
-// The only file that verifies or makes signatures. Synchronous node:crypto: a hop to the thread pool costs more than the work.
+// The only file that verifies or makes signatures. Synchronous node:crypto: a hop to the thread
+// pool costs more than the work.
 import { constants, createHmac, type KeyObject, sign, timingSafeEqual, verify } from 'node:crypto';
 import type { SignatureAlgorithm } from './algorithms.ts';
 
 /** Answers whether these bytes were signed by the key that it was made with. Never throws. */
 export type SignatureVerifier = (signingInput: Uint8Array, signature: Uint8Array) => boolean;
 
-/** Binds one algorithm to one key. The pair must fit; that is settled where keys are imported, not here. */
+/**
+ * Binds one algorithm to one key. The pair must fit; that is settled where keys are imported, not
+ * here.
+ */
 export function createSignatureVerifier(algorithm: SignatureAlgorithm, key: KeyObject): SignatureVerifier {
   switch (algorithm.kty) {
     case 'RSA': {
@@ -20,7 +24,8 @@ export function createSignatureVerifier(algorithm: SignatureAlgorithm, key: KeyO
               // RFC 7518 §3.5: the salt is as long as the hash; no other length is accepted.
               saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
             };
-      // RFC 8017 §8.1.2, §8.2.2: as long as the modulus. OpenSSL takes a leading zero byte or leaves it out.
+      // RFC 8017 §8.1.2, §8.2.2: as long as the modulus. OpenSSL takes a leading zero byte or
+      // leaves it out.
       const signatureBytes = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
       return (signingInput, signature) =>
         signature.length === signatureBytes && check(hash, signingInput, input, signature);
@@ -48,7 +53,10 @@ export function createSignatureVerifier(algorithm: SignatureAlgorithm, key: KeyO
 /** Signs bytes with the key that it was made with, in the form that a JWS carries. */
 export type SignatureMaker = (signingInput: Uint8Array) => Buffer;
 
-/** Binds one algorithm to one private or symmetric key. The pair must fit; that is settled where keys are imported, not here. */
+/**
+ * Binds one algorithm to one private or symmetric key. The pair must fit; that is settled where
+ * keys are imported, not here.
+ */
 export function createSignatureMaker(algorithm: SignatureAlgorithm, key: KeyObject): SignatureMaker {
   switch (algorithm.kty) {
     case 'RSA': {

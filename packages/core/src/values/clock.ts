@@ -1,4 +1,5 @@
-// The wall clock, as options give one. What is measured in milliseconds of running time does not come from here.
+// The wall clock, as options give one. What is measured in milliseconds of running time does not
+// come from here.
 import { ConfigError } from '../errors.ts';
 
 /** A wall clock. */

@@ -9,9 +9,9 @@ export type JsonValue = string | number | boolean | null | readonly JsonValue[] 
 const MAX_DEPTH = 32;
 
 /**
- * Parses one JSON object from bytes, and freezes it to its leaves. Refuses what makes two readers disagree: invalid UTF-8 and a byte order mark
- * (RFC 8259 §8.1), repeated members (RFC 7515 §4, RFC 7519 §4), lone surrogates (RFC 8259 §8.2), numbers beyond a double,
- * and nesting deeper than 32.
+ * Parses one JSON object from bytes, and freezes it to its leaves. Refuses what makes two readers
+ * disagree: invalid UTF-8 and a byte order mark (RFC 8259 §8.1), repeated members (RFC 7515 §4, RFC
+ * 7519 §4), lone surrogates (RFC 8259 §8.2), numbers beyond a double, and nesting deeper than 32.
  * @throws SyntaxError whose message holds nothing of the input
  */
 export function parseJsonObject(bytes: Uint8Array): JsonObject {
@@ -65,8 +65,9 @@ function parse(text: string): JsonValue {
 const BEGINS_JSON = /^[{[" \t\r\n\d\-tfn]/;
 
 /**
- * Counts the colons outside strings: one for each member as written. Runs before the parser, so depth is bounded first. What is plainly no
- * JSON is refused here, because the parser's own error is dear.
+ * Counts the colons outside strings: one for each member as written. Runs before the parser, so
+ * depth is bounded first. What is plainly no JSON is refused here, because the parser's own error
+ * is dear.
  */
 function countWrittenMembers(text: string): number {
   if (!BEGINS_JSON.test(text)) throw new SyntaxError('not JSON');
@@ -105,7 +106,10 @@ function closingQuote(text: string, opening: number): number {
   throw new SyntaxError('not JSON');
 }
 
-/** Freezes what the parser made, counts the members that it kept, and refuses the values that no claim may have: in one walk. */
+/**
+ * Freezes what the parser made, counts the members that it kept, and refuses the values that no
+ * claim may have: in one walk.
+ */
 function freezeMembers(value: JsonValue, mayHoldSurrogates: boolean): number {
   if (typeof value === 'string') {
     // Bytes that are UTF-8 hold no lone surrogate; only an escape can bring one in.

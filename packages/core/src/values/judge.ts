@@ -1,5 +1,5 @@
-// How two values of a descriptor are compared: small judges, each of which says what a change opens, closes,
-// or merely changes. Which option has which judge is in the tables of options.
+// How two values of a descriptor are compared: small judges, each of which says what a change
+// opens, closes, or merely changes. Which option has which judge is in the tables of options.
 import { isDeepStrictEqual } from 'node:util';
 import { parseDuration } from './duration.ts';
 import { own } from './json.ts';
@@ -12,15 +12,17 @@ export type Effect = 'opens' | 'closes' | 'changes';
 export interface Verdict {
   readonly effect: Effect;
   readonly says: string;
-  /** Where, from the value that was judged: `.allowHttp`, `[2]`, or nothing for the value itself. */
+  /**
+   * Where, from the value that was judged: `.allowHttp`, `[2]`, or nothing for the value itself.
+   */
   readonly at: string;
   /** Which of the two descriptors that is a path of. */
   readonly side: 'before' | 'after';
 }
 
 /**
- * Compares a value with what it was. Undefined: it was, or is, not there; `fallback` is what counts then. Two
- * equal values are not compared.
+ * Compares a value with what it was. Undefined: it was, or is, not there; `fallback` is what counts
+ * then. Two equal values are not compared.
  */
 export type Judge = (before: unknown, after: unknown, fallback?: unknown) => readonly Verdict[];
 
@@ -40,8 +42,8 @@ export function within(at: string, verdicts: readonly Verdict[]): readonly Verdi
 }
 
 /**
- * A value that lets other things pass than the one before: some that did not, and some not any more. For whatever
- * requests are decided by, where neither of two values is stricter.
+ * A value that lets other things pass than the one before: some that did not, and some not any
+ * more. For whatever requests are decided by, where neither of two values is stricter.
  */
 export function replaced(says: string): Judge {
   return (_before, after) => opened(says, after);
@@ -77,7 +79,10 @@ export function members(judges: { readonly [name: string]: Judge }): Judge {
   };
 }
 
-/** Objects whose members have names that are not known before: each is judged, and each that comes or goes. */
+/**
+ * Objects whose members have names that are not known before: each is judged, and each that comes
+ * or goes.
+ */
 export function named(says: { readonly added: Effect; readonly thing: string }, judge: Judge): Judge {
   return (before, after) => {
     const [old, current] = [objectOf(before), objectOf(after)];
@@ -166,7 +171,10 @@ export function coming(
 interface ListRules {
   /** What one item more does. */
   readonly more: Effect;
-  /** What a list does where there was none: it lets only some pass, or it lets some pass that did not. Default: the items are added to none. */
+  /**
+   * What a list does where there was none: it lets only some pass, or it lets some pass that did
+   * not. Default: the items are added to none.
+   */
   readonly given?: Effect | undefined;
   /** What an item is, for people. */
   readonly thing: string;

@@ -1,5 +1,5 @@
-// Options, each declared once: how it is read, its JSON Schema, how `plan` judges a change of it, and one
-// sentence for the documentation. The tables of options are in the rooms that have them.
+// Options, each declared once: how it is read, its JSON Schema, how `plan` judges a change of it,
+// and one sentence for the documentation. The tables of options are in the rooms that have them.
 import { ConfigError } from '../errors.ts';
 import { parseDuration } from './duration.ts';
 import { own } from './json.ts';
@@ -35,7 +35,10 @@ export interface Option<out T> extends Kind<T> {
   readonly judge: Judge;
   /** False: nobody has said what a change of it does. */
   readonly isJudged: boolean;
-  /** What it does: for the schema, and for the table of the documentation. The default is told apart. */
+  /**
+   * What it does: for the schema, and for the table of the documentation. The default is told
+   * apart.
+   */
   readonly doc: string;
   readonly isNeeded: boolean;
   /** What counts where it is absent, as it would be written. */
@@ -113,7 +116,10 @@ export function refined<T, U>(
   return { read: (value, path) => refine(kind.read(value, path), path), schema, judge: kind.judge };
 }
 
-/** A schema with a name of its own, among the `$defs`. What stands next to `$def` stays at the place of use. */
+/**
+ * A schema with a name of its own, among the `$defs`. What stands next to `$def` stays at the place
+ * of use.
+ */
 export function shared(name: string, schema: Schema): Schema {
   return { $def: name, is: schema };
 }
@@ -132,7 +138,10 @@ export const text: Kind<string> = {
   schema: shared('text', { description: 'A text that is not empty.', type: 'string', pattern: '\\S' }),
 };
 
-/** A text that matches a pattern, or has a variable in it. For schemas only: what is wrong is said by a reader. */
+/**
+ * A text that matches a pattern, or has a variable in it. For schemas only: what is wrong is said
+ * by a reader.
+ */
 export function patternSchema(pattern: string): Schema {
   return { type: 'string', pattern: `${pattern}|${VARIABLE}` };
 }
@@ -281,11 +290,16 @@ function objectSchema(table: Table): Schema {
   };
 }
 
-/** Objects that have exactly one of several sources, each with the options that may be next to it. */
+/**
+ * Objects that have exactly one of several sources, each with the options that may be next to it.
+ */
 export interface SourceKind<S extends Table, T extends Table> {
   readonly table: S & T;
   readonly sources: readonly (keyof S & string)[];
-  /** Which source there is, and all that was given. Refuses what may not be next to it. @throws ConfigError */
+  /**
+   * Which source there is, and all that was given. Refuses what may not be next to it.
+   * @throws ConfigError
+   */
   open(
     value: unknown,
     path: string,
@@ -293,7 +307,10 @@ export interface SourceKind<S extends Table, T extends Table> {
   schema(more?: Schema): Schema;
 }
 
-/** Declares objects that have exactly one of several sources. `problemAt` is the path of an error about the sources. */
+/**
+ * Declares objects that have exactly one of several sources. `problemAt` is the path of an error
+ * about the sources.
+ */
 export function oneSourceOf<const S extends Table, const T extends Table>(
   sources: S,
   others: T,

@@ -1,12 +1,13 @@
-// Small readers for options that come from anywhere: each gives a checked value, or a ConfigError that names the path.
+// Small readers for options that come from anywhere: each gives a checked value, or a ConfigError
+// that names the path.
 import { ConfigError } from '../errors.ts';
 
 /** Options as they come: nothing is known of their values. */
 export type UncheckedOptions = Readonly<Record<string, unknown>>;
 
 /**
- * True for an object literal, and for what JSON and YAML make. Not for a Map or an instance, whose members are elsewhere, nor for
- * one that inherits members.
+ * True for an object literal, and for what JSON and YAML make. Not for a Map or an instance, whose
+ * members are elsewhere, nor for one that inherits members.
  */
 export function isPlainObject(value: unknown): value is UncheckedOptions {
   if (typeof value !== 'object' || value === null) return false;
@@ -21,9 +22,10 @@ export function isPlainObject(value: unknown): value is UncheckedOptions {
 }
 
 /**
- * An object with no other members than the known ones, none of them undefined. `path` is empty for the top.
- * @returns a copy of its own members, without a prototype: what something else puts on Object.prototype is
- * never taken for an option
+ * An object with no other members than the known ones, none of them undefined. `path` is empty for
+ * the top.
+ * @returns a copy of its own members, without a prototype: what something else puts on
+ *   Object.prototype is never taken for an option
  */
 export function readObject(value: unknown, known: readonly string[], path: string): UncheckedOptions {
   if (!isPlainObject(value)) throw new ConfigError(path === '' ? 'options' : path, 'expected an object');
@@ -70,8 +72,8 @@ export function ownMembers(value: UncheckedOptions): UncheckedOptions {
 /**
  * One option out of an object that also holds members of others, such as `config` of a route.
  * @returns undefined where it is not there
- * @throws ConfigError where it is there and undefined, or where the object inherits it from another than
- * Object.prototype, which has no options
+ * @throws ConfigError where it is there and undefined, or where the object inherits it from another
+ *   than Object.prototype, which has no options
  */
 export function optionIn(holder: object, name: string, path: string): unknown {
   if (Object.hasOwn(holder, name)) {
@@ -85,8 +87,8 @@ export function optionIn(holder: object, name: string, path: string): unknown {
 }
 
 /**
- * Refuses undefined where a value was given. It comes from a misspelt name or a missing import, and an option
- * that narrows would be off without a word.
+ * Refuses undefined where a value was given. It comes from a misspelt name or a missing import, and
+ * an option that narrows would be off without a word.
  * @throws ConfigError
  */
 export function refuseUndefined(value: unknown, path: string): void {
@@ -98,7 +100,8 @@ export function refuseUndefined(value: unknown, path: string): void {
 }
 
 /**
- * The argument that may be left out of a call: what is given, and the fallback only where nothing is.
+ * The argument that may be left out of a call: what is given, and the fallback only where nothing
+ * is.
  * @throws ConfigError for undefined
  */
 export function argument<T, F>(given: readonly [value?: T], path: string, fallback: F): T | F {

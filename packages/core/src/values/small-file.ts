@@ -1,9 +1,11 @@
-// Reads a small file at once, for options that name one: a service starts with it. What is in the file is judged by the caller.
+// Reads a small file at once, for options that name one: a service starts with it. What is in the
+// file is judged by the caller.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { codeOf } from './system-error.ts';
 
 /**
- * Reads one regular file whole. It does *not* wait: a FIFO, a device or an endless file in its place is refused.
+ * Reads one regular file whole. It does *not* wait: a FIFO, a device or an endless file in its
+ * place is refused.
  * @param maxBytes a larger file is refused unread
  * @throws Error with a constant text: the caller names the file
  */

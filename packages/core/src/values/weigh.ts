@@ -1,7 +1,11 @@
-// How much memory a JSON value takes, for caches that are bounded by bytes. An estimate: V8 does not say.
+// How much memory a JSON value takes, for caches that are bounded by bytes. An estimate: V8 does
+// not say.
 import type { JsonValue } from './json.ts';
 
-/** About the bytes that a value takes. Objects and lists have a price of their own, however little is in them. */
+/**
+ * About the bytes that a value takes. Objects and lists have a price of their own, however little
+ * is in them.
+ */
 export function weigh(value: JsonValue): number {
   if (typeof value === 'string') return 24 + value.length;
   if (typeof value !== 'object' || value === null) return 16;
