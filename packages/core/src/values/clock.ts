@@ -1,5 +1,5 @@
-// The wall clock, as options give one. What is measured in milliseconds of running time does not
-// come from here.
+// The wall clock option. Only for times of day: durations are measured with a monotonic clock
+// elsewhere.
 import { ConfigError } from '../errors.ts';
 
 /** A wall clock. */
@@ -8,7 +8,7 @@ export interface Clock {
   now(): number;
 }
 
-/** The clock that options give, or the system's. @throws ConfigError */
+/** Returns the clock of the options, or `Date` when there is none. @throws ConfigError */
 export function readClock(value: unknown): Clock {
   if (value === undefined) return Date;
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';

@@ -1,20 +1,19 @@
-// Durations as they are written in options and descriptors: a number with a unit. Nothing here
-// reads a clock.
+// Reads durations as options and descriptors write them: a number with a unit. Does not read a
+// clock.
 import { ConfigError } from '../errors.ts';
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /**
- * A length of time with its unit, as Go writes it: `'5s'`, `'30m'`, `'1h30m'`. Units: ms, s, m, h,
- * d.
+ * A length of time with its unit, in the notation of Go: `'5s'`, `'30m'`, `'1h30m'`. Units: ms, s,
+ * m, h, d.
  */
 export type Duration = `${number}${keyof typeof UNIT_MS}` | (string & {});
 
 /**
  * Reads a duration.
  * @returns milliseconds
- * @throws ConfigError for anything that is not a positive duration with a unit (`'0s'` is a
- *   duration too)
+ * @throws ConfigError for anything that is not a duration with a unit; `'0s'` is accepted
  */
 export function parseDuration(value: unknown, path: string): number {
   if (typeof value !== 'string' || !/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/.test(value)) {

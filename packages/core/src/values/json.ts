@@ -1,7 +1,7 @@
-// Strict JSON: what RFC 8259 leaves open is closed here. Says nothing about what the members mean.
+// Strict JSON: closes what RFC 8259 leaves open. Does not know what the members mean.
 import { isUtf8 } from 'node:buffer';
 
-/** A JSON object as it was parsed: own properties only are to be trusted. */
+/** A JSON object as it was parsed. Trust only its own properties. */
 export type JsonObject = { readonly [name: string]: JsonValue };
 /** Any JSON value. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
@@ -9,10 +9,11 @@ export type JsonValue = string | number | boolean | null | readonly JsonValue[] 
 const MAX_DEPTH = 32;
 
 /**
- * Parses one JSON object from bytes, and freezes it to its leaves. Refuses what makes two readers
- * disagree: invalid UTF-8 and a byte order mark (RFC 8259 §8.1), repeated members (RFC 7515 §4, RFC
- * 7519 §4), lone surrogates (RFC 8259 §8.2), numbers beyond a double, and nesting deeper than 32.
- * @throws SyntaxError whose message holds nothing of the input
+ * Parses one JSON object from bytes, and deep-freezes it. Refuses everything that two parsers may
+ * read differently: invalid UTF-8 and a byte order mark (RFC 8259 §8.1), repeated members (RFC 7515
+ * §4, RFC 7519 §4), lone surrogates (RFC 8259 §8.2), numbers beyond a double, and nesting deeper
+ * than 32.
+ * @throws SyntaxError whose message contains nothing of the input
  */
 export function parseJsonObject(bytes: Uint8Array): JsonObject {
   if (!isUtf8(bytes)) throw new SyntaxError('not UTF-8');
@@ -22,7 +23,7 @@ export function parseJsonObject(bytes: Uint8Array): JsonObject {
   const written = countWrittenMembers(text);
   const value = parse(text);
   if (!isJsonObject(value)) throw new SyntaxError('not a JSON object');
-  // A repeated member, however it is escaped, is written twice and kept once.
+  // A repeated member, however it is escaped, is written twice but parsed once.
   if (freezeMembers(value, text.includes('\\u')) !== written) {
     throw new SyntaxError('a member is repeated');
   }
@@ -34,12 +35,15 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The member of that name, unless it is inherited: `__proto__` and `constructor` are data here. */
+/**
+ * The own member of that name; inherited ones do not count: `__proto__` and `constructor` are data
+ * here.
+ */
 export function own<T>(object: { readonly [name: string]: T }, name: string): T | undefined {
   return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
-/** Freezes a parsed value to its leaves, and returns it. */
+/** Freezes a parsed value deeply, and returns it. */
 export function deepFreeze<T extends JsonValue>(value: T): T {
   if (typeof value === 'object' && value !== null) {
     const members = value as { readonly [name: string]: JsonValue };
@@ -61,13 +65,13 @@ function parse(text: string): JsonValue {
   }
 }
 
-/** The characters that a JSON value, or the white space before one, begins with. */
+/** The characters that a JSON value, or white space before it, can begin with. */
 const BEGINS_JSON = /^[{[" \t\r\n\d\-tfn]/;
 
 /**
  * Counts the colons outside strings: one for each member as written. Runs before the parser, so
- * depth is bounded first. What is plainly no JSON is refused here, because the parser's own error
- * is dear.
+ * that the depth is bounded first. It also refuses text that is clearly not JSON, because an error
+ * of the parser is expensive.
  */
 function countWrittenMembers(text: string): number {
   if (!BEGINS_JSON.test(text)) throw new SyntaxError('not JSON');
@@ -107,12 +111,12 @@ function closingQuote(text: string, opening: number): number {
 }
 
 /**
- * Freezes what the parser made, counts the members that it kept, and refuses the values that no
- * claim may have: in one walk.
+ * In one walk: freezes the parsed value, counts the members that the parser kept, and refuses the
+ * values that a claim must not have.
  */
 function freezeMembers(value: JsonValue, mayHoldSurrogates: boolean): number {
   if (typeof value === 'string') {
-    // Bytes that are UTF-8 hold no lone surrogate; only an escape can bring one in.
+    // Valid UTF-8 contains no lone surrogate; only an escape can produce one.
     if (mayHoldSurrogates && !value.isWellFormed()) throw new SyntaxError('a lone surrogate');
     return 0;
   }
@@ -129,7 +133,7 @@ function freezeMembers(value: JsonValue, mayHoldSurrogates: boolean): number {
     for (const name of Object.keys(object)) {
       if (mayHoldSurrogates && !name.isWellFormed()) throw new SyntaxError('a lone surrogate');
       const member = object[name];
-      // Most claims are short texts: they need no call.
+      // Most claims are short strings: they save the recursive call.
       members +=
         typeof member === 'string' && !mayHoldSurrogates
           ? 1

@@ -1,5 +1,5 @@
-// How two values of a descriptor are compared: small judges, each of which says what a change
-// opens, closes, or merely changes. Which option has which judge is in the tables of options.
+// How `plan` compares two values of a descriptor: small judges, each of which says what a change
+// opens, closes or merely changes. The tables of options say which option has which judge.
 import { isDeepStrictEqual } from 'node:util';
 import { parseDuration } from './duration.ts';
 import { own } from './json.ts';
@@ -13,43 +13,43 @@ export interface Verdict {
   readonly effect: Effect;
   readonly says: string;
   /**
-   * Where, from the value that was judged: `.allowHttp`, `[2]`, or nothing for the value itself.
+   * The place, relative to the judged value: `.allowHttp`, `[2]`, or empty for the value itself.
    */
   readonly at: string;
-  /** Which of the two descriptors that is a path of. */
+  /** Which of the two descriptors the path belongs to. */
   readonly side: 'before' | 'after';
 }
 
 /**
- * Compares a value with what it was. Undefined: it was, or is, not there; `fallback` is what counts
- * then. Two equal values are not compared.
+ * Compares a value with the value before. Undefined means absent; `fallback` is the default that
+ * then applies. Equal values are not passed to a judge.
  */
 export type Judge = (before: unknown, after: unknown, fallback?: unknown) => readonly Verdict[];
 
-/** A verdict about the value itself, at the place where it stands now, or last stood. */
+/** A verdict about the value itself, at the place where it is now, or was before it was removed. */
 export function verdict(effect: Effect, says: string, after: unknown): Verdict {
   return { effect, says, at: '', side: after === undefined ? 'before' : 'after' };
 }
 
-/** The opposite: what an addition closes, its removal opens. */
+/** The opposite effect: if adding a thing closes, removing it opens. */
 export function inverse(effect: Effect): Effect {
   return effect === 'opens' ? 'closes' : effect === 'closes' ? 'opens' : effect;
 }
 
-/** The same verdicts, seen from further out. */
+/** The same verdicts, with their paths prefixed by `at`. */
 export function within(at: string, verdicts: readonly Verdict[]): readonly Verdict[] {
   return verdicts.map((one) => ({ ...one, at: `${at}${one.at}` }));
 }
 
 /**
- * A value that lets other things pass than the one before: some that did not, and some not any
- * more. For whatever requests are decided by, where neither of two values is stricter.
+ * For a value that lets other requests pass than the value before: some now pass that did not, and
+ * some no longer pass. For options where neither of two values is stricter.
  */
 export function replaced(says: string): Judge {
   return (_before, after) => opened(says, after);
 }
 
-/** The same, and names both as URLs. */
+/** Like `replaced`, and names both values as URLs. */
 export function replacedBy(says: string): Judge {
   return (before, after) => opened(`${says}: ${nameOfUrl(before)} → ${nameOfUrl(after)}`, after);
 }
@@ -58,36 +58,36 @@ function opened(says: string, after: unknown): readonly Verdict[] {
   return [verdict('opens', says, after), verdict('closes', says, after)];
 }
 
-/** Two values that decide no request differently: neither opens anything. */
+/** For options that do not decide whether a request passes: a change opens nothing. */
 export function other(says: string): Judge {
   return (_before, after) => [verdict('changes', says, after)];
 }
 
-/** Objects, member by member. A member without a judge is something that nobody here knows. */
+/** Objects, compared member by member. A member without a judge is reported as a change. */
 export function members(judges: { readonly [name: string]: Judge }): Judge {
   return (before, after) => {
     const [old, current] = [objectOf(before), objectOf(after)];
     if (old === undefined || current === undefined)
-      return [verdict('changes', 'is written otherwise', after)];
+      return [verdict('changes', 'has another form now', after)];
     const names = new Set([...Object.keys(old), ...Object.keys(current)]);
     return [...names].flatMap((name) => {
       const [was, is] = [own(old, name), own(current, name)];
       if (isDeepStrictEqual(was, is)) return [];
       const judge = own(judges, name);
-      return within(`.${name}`, (judge ?? other('is something else now'))(was, is));
+      return within(`.${name}`, (judge ?? other('has changed'))(was, is));
     });
   };
 }
 
 /**
- * Objects whose members have names that are not known before: each is judged, and each that comes
- * or goes.
+ * Objects with arbitrary member names: judges each member that is in both, and reports each one
+ * that was added or removed.
  */
 export function named(says: { readonly added: Effect; readonly thing: string }, judge: Judge): Judge {
   return (before, after) => {
     const [old, current] = [objectOf(before), objectOf(after)];
     if (old === undefined || current === undefined)
-      return [verdict('changes', 'is written otherwise', after)];
+      return [verdict('changes', 'has another form now', after)];
     const names = new Set([...Object.keys(old), ...Object.keys(current)]);
     return [...names].flatMap((name) => {
       const [was, is] = [own(old, name), own(current, name)];
@@ -102,29 +102,33 @@ export function named(says: { readonly added: Effect; readonly thing: string }, 
   };
 }
 
-/** A switch. `on` says what true does. Without a default, what is absent is off. */
+/**
+ * A boolean. `on` is the effect of turning it on. Absent means `fallback`, or false without one.
+ */
 export function flag(on: Effect, says: string): Judge {
   return (before, after, fallback = false) => {
     const [was, is] = [before === undefined ? fallback : before, after === undefined ? fallback : after];
     if (typeof was !== 'boolean' || typeof is !== 'boolean')
-      return [verdict('changes', `${says}: is written otherwise`, is)];
+      return [verdict('changes', `${says}: has another form now`, is)];
     if (was === is) return [];
     return [verdict(is ? on : inverse(on), `${says}: ${is ? 'yes' : 'no'}`, is)];
   };
 }
 
-/** A word of several, from the strictest to the most open. */
+/** One word of several. `words` goes from the strictest to the most open. */
 export function ranked(words: readonly string[], says: string): Judge {
   const rank = (value: unknown) => (words.includes(String(value)) ? words.indexOf(String(value)) : undefined);
   return measured(rank, 'opens', says);
 }
 
-/** A duration. `longer` says what a longer one does. Absent, and without a default: for ever. */
+/**
+ * A duration. `longer` is the effect of a longer one. Absent, without a default, means no limit.
+ */
 export function lasting(longer: Effect, says: string): Judge {
   return measured(lengthOf, longer, says, 'no limit');
 }
 
-/** A number. `greater` says what a greater one does. */
+/** A number. `greater` is the effect of a greater one. */
 export function sized(greater: Effect, says: string): Judge {
   return measured((value) => (typeof value === 'number' ? value : undefined), greater, says);
 }
@@ -147,14 +151,14 @@ function measured(
   };
 }
 
-/** Something that was changed for something else, and decides no request. */
+/** A URL that was replaced by another one, which does not decide whether a request passes. */
 export function exchanged(says: string): Judge {
   return (before, after) => [
     verdict('changes', `${says}: ${nameOfUrl(before)} → ${nameOfUrl(after)}`, after),
   ];
 }
 
-/** What comes or goes as a whole, and is compared member by member while it is there. */
+/** A value that may be added or removed as a whole; while it is there, `judge` compares it. */
 export function coming(
   came: readonly [Effect, string],
   went: readonly [Effect, string],
@@ -169,26 +173,32 @@ export function coming(
 
 /** How a list is compared. */
 interface ListRules {
-  /** What one item more does. */
+  /** The effect of adding an item. */
   readonly more: Effect;
   /**
-   * What a list does where there was none: it lets only some pass, or it lets some pass that did
-   * not. Default: the items are added to none.
+   * The effect of giving a list where none was given: `closes` for a list that restricts, `opens`
+   * for a list that admits. Default: the items count as added to an empty list.
    */
   readonly given?: Effect | undefined;
-  /** What an item is, for people. */
+  /** What an item is called in messages. */
   readonly thing: string;
-  /** How an item is called; it may be long, or a secret. Default: as it is written. */
+  /** How one item is shown, because it may be long or secret. Default: as written. */
   readonly name?: ((item: unknown) => string) | undefined;
 }
 
-/** A list as a set: order and repetition mean nothing. A single value is a list of one. */
+/**
+ * A list compared as a set: order and repetition do not matter. A single value is a list of one.
+ */
 export function listed({ more, given, thing, name = nameOf }: ListRules): Judge {
   return (before, after) => {
     if (given !== undefined && (before === undefined || after === undefined)) {
       const effect = before === undefined ? given : inverse(given);
       return [
-        verdict(effect, after === undefined ? `any ${thing} will do` : `only some will do: ${thing}`, after),
+        verdict(
+          effect,
+          after === undefined ? `any ${thing} is accepted` : `only some are accepted: ${thing}`,
+          after,
+        ),
       ];
     }
     const [old, current] = [listOf(before), listOf(after)];
@@ -205,25 +215,25 @@ export function listed({ more, given, thing, name = nameOf }: ListRules): Judge 
   };
 }
 
-/** A value for people: short, and never an object's inside. */
+/** A value for messages: short, and never the members of an object. */
 export function nameOf(value: unknown, none = 'not given'): string {
   if (value === undefined) return none;
   if (typeof value === 'string') return value;
   if (typeof value === 'object' && value !== null) {
     const pattern: unknown = Reflect.get(value, 'pattern');
-    return typeof pattern === 'string' ? `/${pattern}/` : 'written otherwise';
+    return typeof pattern === 'string' ? `/${pattern}/` : 'another form';
   }
   return String(value);
 }
 
-/** A URL for people, without what may be a secret: a name and password, a query. */
+/** A URL for messages, without the parts that may be secret: user name, password and query. */
 function nameOfUrl(value: unknown): string {
   return nameOf(value)
     .replace(/[?#].*$/s, '')
     .replace(/\/\/[^/@]*@/, '//');
 }
 
-/** A list; of a single value, a list of one. */
+/** A list as it is; a single value as a list of one; undefined as an empty list. */
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : value === undefined ? [] : [value];
 }
@@ -237,7 +247,7 @@ function lengthOf(value: unknown): number | undefined {
   }
 }
 
-/** What is not there, or empty, has no members. */
+/** Absent and empty values have no members. */
 function objectOf(value: unknown): UncheckedOptions | undefined {
   if (value === undefined || value === null) return {};
   return isPlainObject(value) ? value : undefined;

@@ -1,5 +1,5 @@
-// Options, each declared once: how it is read, its JSON Schema, how `plan` judges a change of it,
-// and one sentence for the documentation. The tables of options are in the rooms that have them.
+// Declares each option once: how it is read, its JSON Schema, how `plan` judges a change, and one
+// sentence for the documentation. The tables of options are in the folders that use them.
 import { ConfigError } from '../errors.ts';
 import { parseDuration } from './duration.ts';
 import { own } from './json.ts';
@@ -15,16 +15,16 @@ import {
   readText,
 } from './readers.ts';
 
-/** JSON Schema, 2020-12. A part of it may be named: see `shared`. */
+/** JSON Schema, 2020-12. A part of a schema may have a name: see `shared`. */
 export type Schema = { readonly [keyword: string]: unknown };
 
-/** What a value has to be, wherever it is used. */
+/** A type of value, independent of the option that uses it. */
 export interface Kind<out T> {
   /** Checks a value. @throws ConfigError with this path */
   readonly read: (value: unknown, path: string) => T;
-  /** What a descriptor may say. Undefined: only code can give it. */
+  /** The schema of the value in a descriptor. Undefined: only code can give the value. */
   readonly schema: Schema | undefined;
-  /** What a change does, where the kind knows. */
+  /** What a change of the value does, if the kind knows. */
   readonly judge?: Judge | undefined;
 }
 
@@ -33,31 +33,31 @@ export interface Option<out T> extends Kind<T> {
   /** Checks a value, which may be absent. @throws ConfigError with this path */
   readonly read: (value: unknown, path: string) => T;
   readonly judge: Judge;
-  /** False: nobody has said what a change of it does. */
+  /** False: no judge is declared, so `plan` only says that the option has changed. */
   readonly isJudged: boolean;
   /**
-   * What it does: for the schema, and for the table of the documentation. The default is told
-   * apart.
+   * What the option does: for the schema, and for the table of the documentation. Does not name the
+   * default.
    */
   readonly doc: string;
   readonly isNeeded: boolean;
-  /** What counts where it is absent, as it would be written. */
+  /** The default, as it would be written in a descriptor. */
   readonly fallback: unknown;
 }
 
 /** Options by name. */
 export type Table = { readonly [name: string]: Option<unknown> };
 
-/** The table of an options type: `satisfies` it, and neither has a name that the other lacks. */
+/** The table of an options type. With `satisfies`, table and type must have the same names. */
 export type TableOf<Options> = { readonly [Name in NamesOf<Options>]: Option<unknown> };
 type NamesOf<Options> = Options extends unknown ? keyof Options : never;
 
-/** What a table reads. */
+/** The object that a table reads. */
 export type ReadBy<T extends Table> = {
   readonly [Name in keyof T]: T[Name] extends Option<infer Value> ? Value : never;
 };
 
-const CHANGED = other('is something else now');
+const CHANGED = other('has changed');
 
 interface Declared {
   readonly judge?: Judge | undefined;
@@ -85,29 +85,29 @@ function declare<T>(
   };
 }
 
-/** An option that may be left out. */
+/** Declares an option that may be left out. */
 export function optional<T>(kind: Kind<T>, doc: string, judge = kind.judge): Option<T | undefined> {
   const read = (value: unknown, path: string) => (value === undefined ? undefined : kind.read(value, path));
   return declare(kind, read, doc, { judge });
 }
 
-/** An option with a default, written as in a descriptor. */
+/** Declares an option with a default, written as in a descriptor. */
 export function defaulted<T>(kind: Kind<T>, fallback: unknown, doc: string, judge = kind.judge): Option<T> {
   const read = (value: unknown, path: string) => kind.read(value === undefined ? fallback : value, path);
   return declare(kind, read, doc, { judge, fallback });
 }
 
-/** An option that has to be there: its kind refuses undefined. */
+/** Declares a required option: its kind must refuse undefined. */
 export function needed<T>(kind: Kind<T>, doc: string, judge = kind.judge): Option<T> {
   return declare(kind, kind.read, doc, { judge, isNeeded: true });
 }
 
-/** A kind that only code can give: a store, a function. */
+/** Makes a kind that only code can give, such as a store or a function. */
 export function fromCode<T>(read: Kind<T>['read']): Kind<T> {
   return { read, schema: undefined };
 }
 
-/** A kind that is checked further, or made into something else. */
+/** Makes a kind that checks a value further, or converts it. */
 export function refined<T, U>(
   kind: Kind<T>,
   refine: (value: T, path: string) => U,
@@ -116,15 +116,12 @@ export function refined<T, U>(
   return { read: (value, path) => refine(kind.read(value, path), path), schema, judge: kind.judge };
 }
 
-/**
- * A schema with a name of its own, among the `$defs`. What stands next to `$def` stays at the place
- * of use.
- */
+/** Gives a schema a name among the `$defs`. Keywords next to `$def` stay at the place of use. */
 export function shared(name: string, schema: Schema): Schema {
   return { $def: name, is: schema };
 }
 
-/** What a text that holds an environment variable looks like. */
+/** The pattern of a string that contains an environment variable. */
 const VARIABLE = '\\$\\{[A-Z_][A-Z0-9_]*\\}';
 const variable = shared('variable', {
   description: 'A text with an environment variable in it.',
@@ -132,15 +129,15 @@ const variable = shared('variable', {
   pattern: VARIABLE,
 });
 
-/** A text that is not empty. */
+/** A string that is not blank. */
 export const text: Kind<string> = {
   read: readText,
   schema: shared('text', { description: 'A text that is not empty.', type: 'string', pattern: '\\S' }),
 };
 
 /**
- * A text that matches a pattern, or has a variable in it. For schemas only: what is wrong is said
- * by a reader.
+ * The schema of a string that matches a pattern, or contains a variable. Only for schemas: a reader
+ * makes the error messages.
  */
 export function patternSchema(pattern: string): Schema {
   return { type: 'string', pattern: `${pattern}|${VARIABLE}` };
@@ -196,7 +193,7 @@ export function list<T>(item: Kind<T>, more: Schema = {}): Kind<readonly T[]> {
   };
 }
 
-/** One, or a list with at least one. */
+/** One item, or a list with at least one item. */
 export function oneOrMany<T>(item: Kind<T>): Kind<T | readonly T[]> {
   const many = list(item);
   return {
@@ -205,7 +202,7 @@ export function oneOrMany<T>(item: Kind<T>): Kind<T | readonly T[]> {
   };
 }
 
-/** Null, or something. */
+/** Null, or a value of the kind. */
 export function orNull<T>(kind: Kind<T>): Kind<T | null> {
   const { anyOf } = kind.schema ?? {};
   return {
@@ -214,7 +211,7 @@ export function orNull<T>(kind: Kind<T>): Kind<T | null> {
   };
 }
 
-/** A whole number within limits. */
+/** A whole number within limits, both included. */
 export function whole(minimum: number, maximum: number, problem: string): Kind<number> {
   return {
     read(value, path) {
@@ -226,13 +223,13 @@ export function whole(minimum: number, maximum: number, problem: string): Kind<n
   };
 }
 
-/** `maxTokenBytes`. The default is what Node's own servers take next to other headers. */
+/** `maxTokenBytes`. The default is the length that Node's servers accept next to other headers. */
 export function maxTokenBytes(doc: string): Option<number> {
   const kind = whole(256, 65_536, 'expected a whole number of bytes from 256 to 65536');
   return defaulted(kind, 8192, doc, sized('opens', 'longest token'));
 }
 
-/** Values of one kind, by names that are not known before. */
+/** Values of one kind under arbitrary names. */
 export function byName<T>(kind: Kind<T>, problem: string): Kind<ReadonlyMap<string, T>> {
   return {
     read(value, path) {
@@ -244,13 +241,13 @@ export function byName<T>(kind: Kind<T>, problem: string): Kind<ReadonlyMap<stri
   };
 }
 
-/** An object with the options of a table, and no others. */
+/** A kind of object that has the options of a table, and no others. */
 export interface ObjectKind<T extends Table> extends Kind<ReadBy<T>> {
   readonly table: T;
   readonly judge: Judge;
 }
 
-/** An object of options. `more` is what the schema says of how they belong together. */
+/** Makes a kind of object. `more` adds schema keywords about options that depend on each other. */
 export function object<const T extends Table>(table: T, more: Schema = {}): ObjectKind<T> {
   const names = Object.keys(table);
   const required = names.filter((name) => table[name]?.isNeeded && table[name].schema !== undefined);
@@ -266,7 +263,7 @@ export function object<const T extends Table>(table: T, more: Schema = {}): Obje
   };
 }
 
-/** Reads each option of a table. Does not look for names that are not in it. @throws ConfigError */
+/** Reads each option of a table. Does *not* refuse names that are not in it. @throws ConfigError */
 export function readTable<T extends Table>(table: T, options: UncheckedOptions, path: string): ReadBy<T> {
   const at = (name: string) => (path === '' ? name : `${path}.${name}`);
   const read = Object.entries(table).map(([name, option]) => [
@@ -276,7 +273,7 @@ export function readTable<T extends Table>(table: T, options: UncheckedOptions, 
   return Object.fromEntries(read) as ReadBy<T>;
 }
 
-/** How a change of each option of a table is judged. */
+/** The judges of a table, by option. */
 export function judgesOf(table: Table): { readonly [name: string]: Judge } {
   return Object.fromEntries(Object.entries(table).map(([name, { judge }]) => [name, judge]));
 }
@@ -290,14 +287,13 @@ function objectSchema(table: Table): Schema {
   };
 }
 
-/**
- * Objects that have exactly one of several sources, each with the options that may be next to it.
- */
+/** Objects that have exactly one of several sources, each with the options allowed next to it. */
 export interface SourceKind<S extends Table, T extends Table> {
   readonly table: S & T;
   readonly sources: readonly (keyof S & string)[];
   /**
-   * Which source there is, and all that was given. Refuses what may not be next to it.
+   * Returns the source that is given, and all options as written. Refuses options that are not
+   * allowed next to that source.
    * @throws ConfigError
    */
   open(
@@ -308,8 +304,8 @@ export interface SourceKind<S extends Table, T extends Table> {
 }
 
 /**
- * Declares objects that have exactly one of several sources. `problemAt` is the path of an error
- * about the sources.
+ * Declares objects that have exactly one of several sources. `besides` lists the options allowed
+ * next to each source.
  */
 export function oneSourceOf<const S extends Table, const T extends Table>(
   sources: S,
@@ -351,7 +347,7 @@ export function oneSourceOf<const S extends Table, const T extends Table>(
   };
 }
 
-/** What may not be next to a source. */
+/** The schema that forbids the options not allowed next to a source. */
 function shut(others: Table, allowed: readonly string[]): Schema {
   const names = Object.keys(others).filter(
     (name) => others[name]?.schema !== undefined && !allowed.includes(name),

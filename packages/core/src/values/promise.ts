@@ -1,9 +1,9 @@
-// Whether a value has to be waited for.
+// Tells promises from other values. Does not wait for them.
 
 /**
- * True for a promise of any kind. `instanceof Promise` is false for the promises of async functions
- * once a library (zone.js, bluebird) has replaced `globalThis.Promise`, and a decision that has to
- * be waited for would then be taken for one that was made.
+ * True for a promise of any kind. `instanceof Promise` is not enough: once a library (zone.js,
+ * bluebird) has replaced `globalThis.Promise`, it is false for the promises of async functions, and
+ * a pending decision would be taken for a made one.
  */
 export function isPromise<T>(value: T | PromiseLike<T>): value is Promise<T> {
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';

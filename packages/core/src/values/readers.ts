@@ -1,19 +1,19 @@
-// Small readers for options that come from anywhere: each gives a checked value, or a ConfigError
+// Small readers for options from any source. Each returns a checked value, or throws a ConfigError
 // that names the path.
 import { ConfigError } from '../errors.ts';
 
-/** Options as they come: nothing is known of their values. */
+/** Options before they are checked: their values can be anything. */
 export type UncheckedOptions = Readonly<Record<string, unknown>>;
 
 /**
- * True for an object literal, and for what JSON and YAML make. Not for a Map or an instance, whose
- * members are elsewhere, nor for one that inherits members.
+ * True for an object literal, and for the objects that JSON and YAML make. False for a Map or a
+ * class instance, whose data is not in own members, and for an object that inherits members.
  */
 export function isPlainObject(value: unknown): value is UncheckedOptions {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: object | null = Object.getPrototypeOf(value);
   if (prototype === null) return true;
-  // By what it is and not by identity: Object.prototype of another realm will do.
+  // Checked by its members and not by identity, so that Object.prototype of another realm counts.
   return (
     Object.getPrototypeOf(prototype) === null &&
     Object.hasOwn(prototype, 'isPrototypeOf') &&
@@ -22,10 +22,10 @@ export function isPlainObject(value: unknown): value is UncheckedOptions {
 }
 
 /**
- * An object with no other members than the known ones, none of them undefined. `path` is empty for
- * the top.
- * @returns a copy of its own members, without a prototype: what something else puts on
- *   Object.prototype is never taken for an option
+ * Reads an object that has only known members, none of them undefined. `path` is empty for the
+ * options as a whole.
+ * @returns a copy of the own members, without a prototype, so that a polluted Object.prototype
+ *   never adds an option
  */
 export function readObject(value: unknown, known: readonly string[], path: string): UncheckedOptions {
   if (!isPlainObject(value)) throw new ConfigError(path === '' ? 'options' : path, 'expected an object');
@@ -70,10 +70,11 @@ export function ownMembers(value: UncheckedOptions): UncheckedOptions {
 }
 
 /**
- * One option out of an object that also holds members of others, such as `config` of a route.
- * @returns undefined where it is not there
- * @throws ConfigError where it is there and undefined, or where the object inherits it from another
- *   than Object.prototype, which has no options
+ * Reads one option from an object that also has members of other owners, such as `config` of a
+ * route.
+ * @returns undefined if the option is absent
+ * @throws ConfigError if the option is present but undefined, or if it is inherited from anything
+ *   but Object.prototype, whose members are never options
  */
 export function optionIn(holder: object, name: string, path: string): unknown {
   if (Object.hasOwn(holder, name)) {
@@ -82,27 +83,27 @@ export function optionIn(holder: object, name: string, path: string): unknown {
     return value;
   }
   if (name in holder && !isPlainObject(holder))
-    throw new ConfigError(path, 'expected an own member, got an inherited one; say it on the object itself');
+    throw new ConfigError(path, 'expected an own member, got an inherited one; set it on the object itself');
   return undefined;
 }
 
 /**
- * Refuses undefined where a value was given. It comes from a misspelt name or a missing import, and
- * an option that narrows would be off without a word.
+ * Refuses undefined where a value was given. Undefined comes from a misspelt name or a missing
+ * import, and would silently turn off an option that restricts.
  * @throws ConfigError
  */
 export function refuseUndefined(value: unknown, path: string): void {
   if (value !== undefined) return;
   throw new ConfigError(
     path,
-    'expected a value, got undefined; look where it comes from, or leave the option out',
+    'expected a value, got undefined; check where it comes from, or leave the option out',
   );
 }
 
 /**
- * The argument that may be left out of a call: what is given, and the fallback only where nothing
- * is.
- * @throws ConfigError for undefined
+ * Reads an optional argument of a call: the given value, or the fallback if the call has no
+ * argument.
+ * @throws ConfigError if the argument is given and undefined
  */
 export function argument<T, F>(given: readonly [value?: T], path: string, fallback: F): T | F {
   if (given.length === 0) return fallback;
@@ -133,14 +134,14 @@ export function readText(value: unknown, path: string): string {
   return value;
 }
 
-/** True or false; nothing else is either. */
+/** Reads a boolean, and nothing that is merely truthy or falsy. */
 export function readBoolean(value: unknown, fallback: boolean, path: string): boolean {
   if (value === undefined) return fallback;
   if (typeof value !== 'boolean') throw new ConfigError(path, 'expected true or false');
   return value;
 }
 
-/** One of a few words. */
+/** Reads one of a few words. */
 export function readChoice<const T extends string>(
   value: unknown,
   choices: readonly T[],
@@ -154,7 +155,7 @@ export function readChoice<const T extends string>(
   return choice;
 }
 
-/** A list with at least one item, each read by `readItem`. */
+/** Reads a list with at least one item; `readItem` reads each item. */
 export function readList<T>(
   value: unknown,
   readItem: (item: unknown, path: string) => T,
@@ -162,6 +163,6 @@ export function readList<T>(
 ): readonly T[] {
   if (!Array.isArray(value) || value.length === 0)
     throw new ConfigError(path, 'expected a list with at least one item');
-  // Array.from, because map passes over holes.
+  // Array.from, because `map` skips holes.
   return Array.from(value, (item, index) => readItem(item, `${path}[${index}]`));
 }

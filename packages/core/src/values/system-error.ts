@@ -1,8 +1,8 @@
-// Errors of the operating system. Nothing here decides what an error means.
+// Reads errors of the operating system. Does not decide what an error means.
 
 /**
- * The code of a system error, such as EACCES; `unknown` for other errors. Its message holds the
- * path and is not repeated.
+ * Returns the code of a system error, such as EACCES, or `unknown` for other errors. Not the
+ * message, because it contains the path.
  */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';

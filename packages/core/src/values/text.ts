@@ -1,9 +1,9 @@
-// A value as a text for people. Nothing here decides or reads anything.
+// Shows a value as text in messages. Does not decide or read anything.
 
-/** A longer text is cut: people read it. */
+/** A longer text is cut, because people read it. */
 const MAX_TEXT = 300;
 
-/** A JSON value, as text of at most 300 characters. Undefined is `absent`. */
+/** A JSON value as text of at most 300 characters. Undefined becomes `absent`. */
 export function textOf(value: unknown): string {
   if (value === undefined) return 'absent';
   const text = JSON.stringify(value) ?? typeof value;

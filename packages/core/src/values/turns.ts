@@ -1,10 +1,10 @@
-// Long work in slices, so that requests are answered in between.
+// Splits long work into slices, so that the process answers requests in between.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /**
- * Maps a list, and gives way to other work after every few items.
- * @param slice how many are done at a time
- * @param signal rejects with its reason between two slices
+ * Maps a list, and yields to the event loop after each slice.
+ * @param slice the number of items mapped at a time
+ * @param signal when aborted, rejects with its reason before the next slice
  */
 export async function mapInTurns<T, R>(
   items: readonly T[],

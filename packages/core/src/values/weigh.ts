@@ -1,10 +1,10 @@
-// How much memory a JSON value takes, for caches that are bounded by bytes. An estimate: V8 does
-// not say.
+// Estimates the memory of a JSON value, for caches that are bounded by bytes. V8 does not tell the
+// exact size.
 import type { JsonValue } from './json.ts';
 
 /**
- * About the bytes that a value takes. Objects and lists have a price of their own, however little
- * is in them.
+ * Estimates the bytes of a value. Each object and list has a fixed price in addition to its
+ * members.
  */
 export function weigh(value: JsonValue): number {
   if (typeof value === 'string') return 24 + value.length;
