@@ -1,4 +1,4 @@
-// The one table of signature algorithms. An algorithm that is not here does not exist, "none"
+// The only table of signature algorithms. An algorithm that is not in it is not supported, "none"
 // included.
 
 interface RsaAlgorithm {
@@ -29,18 +29,15 @@ interface MlDsaAlgorithm {
 interface HmacAlgorithm {
   readonly kty: 'oct';
   readonly hash: 'md5' | 'sha224' | 'sha256' | 'sha384' | 'sha512';
-  /** RFC 7518 §3.2: a key of at least the hash's length. */
+  /** RFC 7518 §3.2: the key is at least as long as the hash. */
   readonly minKeyBytes: number;
-  /**
-   * Not registered with JOSE, and too weak to be taken without being asked for aloud. Never signed
-   * with.
-   */
+  /** Not registered with JOSE, and so weak that an option must name it. Never used for signing. */
   readonly legacy?: true;
 }
 
 type AlgorithmRow = RsaAlgorithm | EcdsaAlgorithm | EddsaAlgorithm | MlDsaAlgorithm | HmacAlgorithm;
 
-/** One JWS algorithm: the key that it takes and what is computed. */
+/** One JWS algorithm: the type of its key, and what is computed. */
 export type SignatureAlgorithm = AlgorithmRow & {
   /** The "alg" (Algorithm) Header Parameter value, exactly as written there. */
   readonly name: AlgorithmName;
@@ -80,12 +77,12 @@ export type AlgorithmName = keyof typeof TABLE;
 /** An algorithm that is accepted only where `unsafeLegacyAlgorithms` names it. */
 export type LegacyAlgorithmName = 'HMD5' | 'HS224';
 
-// A Map, so that "__proto__" and its kin find nothing.
+// A Map, so that "__proto__" and similar names are not found.
 const ALGORITHMS: ReadonlyMap<string, SignatureAlgorithm> = new Map(
   Object.entries(TABLE).map(([name, row]) => [name, Object.freeze({ name: name as AlgorithmName, ...row })]),
 );
 
-/** The names of all supported algorithms, in the table's order, the legacy ones included. */
+/** The names of all supported algorithms in the order of the table, including the legacy ones. */
 export const algorithmNames: readonly AlgorithmName[] = Object.freeze([
   ...ALGORITHMS.keys(),
 ]) as readonly AlgorithmName[];
@@ -101,9 +98,9 @@ export function isLegacy(algorithm: SignatureAlgorithm): boolean {
 }
 
 /**
- * The algorithms that a key of this type and curve verifies when neither the key nor the keyset
- * names any. RSASSA-PSS has to be named, so that a key meant for one padding is not used for the
- * other; HMAC and ML-DSA keys always have to say theirs.
+ * The algorithms of a key with this type and curve, if neither the key nor the keyset names any.
+ * RSASSA-PSS must be named, so that a key for one padding is not used for the other. HMAC and
+ * ML-DSA keys must always name their algorithm.
  */
 export function defaultAlgorithms(kty: string, crv: string | undefined): readonly SignatureAlgorithm[] {
   return [...ALGORITHMS.values()].filter((algorithm) => {
@@ -113,14 +110,14 @@ export function defaultAlgorithms(kty: string, crv: string | undefined): readonl
   });
 }
 
-/** True if a key of this type and curve can verify this algorithm at all. */
+/** True if a key of this type and curve can verify this algorithm. */
 export function fitsKey(algorithm: SignatureAlgorithm, kty: string, crv: string | undefined): boolean {
   return algorithm.kty === kty && (!('crv' in algorithm) || algorithm.crv === crv);
 }
 
 /**
- * The algorithms that differ from this one in their hash only: RS256, RS384, RS512 and the like.
- * The legacy ones are nobody's family, and a curve has but one hash.
+ * The algorithms that differ from this one only in the hash, such as RS256, RS384 and RS512. A
+ * legacy algorithm is alone in its family, and so is an algorithm of a curve, which has one hash.
  */
 export function familyOf(algorithm: SignatureAlgorithm): readonly SignatureAlgorithm[] {
   if (isLegacy(algorithm) || (algorithm.kty !== 'RSA' && algorithm.kty !== 'oct')) return [algorithm];

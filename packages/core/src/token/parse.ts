@@ -1,49 +1,49 @@
-// Strict compact JWS (RFC 7515 §7.1): form and JOSE header. Nothing that leaves here has been
-// verified.
+// Parses strict compact JWS (RFC 7515 §7.1): its form and its JOSE header. Nothing is verified
+// here.
 import { AuthError } from '../errors.ts';
 import { foldCase } from '../values/fold.ts';
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
 
 /**
- * The JOSE header parameters that are read (RFC 7515 §4.1). Others are ignored; `jwk`, `x5u` and
- * `x5c` always are.
+ * The JOSE header parameters that are read (RFC 7515 §4.1). All others are ignored, `jwk`, `x5u`
+ * and `x5c` in particular.
  */
 export interface UnverifiedHeader {
   readonly alg: string;
   readonly kid: string | undefined;
   readonly typ: string | undefined;
-  /** A URL that somebody wrote (RFC 7515 §4.1.2). Only a keyset with `jwksHosts` looks at it. */
+  /** A URL that is not trusted (RFC 7515 §4.1.2). Only a keyset with `jwksHosts` reads it. */
   readonly jku: string | undefined;
 }
 
-/** A token taken apart. Every field is what somebody wrote, until its signature is good. */
+/** A parsed token. Do not trust any field before the signature is verified. */
 export interface UnverifiedToken {
   readonly header: UnverifiedHeader;
   readonly claims: JsonObject;
-  /** What was signed: the encoded header, a dot, the encoded payload (RFC 7515 §5.2). */
+  /** The signed text: the encoded header, a dot, the encoded payload (RFC 7515 §5.2). */
   readonly signingInput: Buffer;
   readonly signature: Buffer;
-  /** The header as it is encoded, if it is none of those that were known. */
+  /** The encoded header, if it is not one of the known headers. */
   readonly newHeader: string | undefined;
 }
 
 const HEADER = 'the JOSE header';
 const NO_FORM = 'not three base64url segments';
-/** A brace, or white space before it (RFC 8259 §2). */
+/** An opening brace, or white space before it (RFC 8259 §2). */
 const BEGINS_OBJECT: ReadonlySet<number | undefined> = new Set([0x7b, 0x20, 0x09, 0x0a, 0x0d]);
-/** Characters of the longest `kid`, in a token and in a key. */
+/** The greatest length of a `kid` in characters, in a token and in a key. */
 export const MAX_KID_LENGTH = 256;
-// For payloads on their way to being parsed: no memory has to be had for each.
+// A reused buffer for payloads, which are parsed at once: saves an allocation for each token.
 const SCRATCH = Buffer.allocUnsafeSlow(8192);
 // Each of these changes what the payload is or how it is read, and none is supported (RFC 7515
 // §4.1.11, RFC 7797, RFC 7516).
 const REFUSED_PARAMETERS = ['crit', 'b64', 'zip', 'enc'] as const;
 
 /**
- * Takes a compact JWS apart. Does *not* verify anything.
- * @param maxBytes the longest token that is looked at; checked before anything is decoded
- * @param knownHeaders by how they are encoded: issuers write the same one again and again, and it
- *   need not be read again
+ * Parses a compact JWS. Does *not* verify anything.
+ * @param maxBytes the greatest length of a token; checked before anything is decoded
+ * @param knownHeaders parsed headers by their encoded form: an issuer sends the same header in most
+ *   tokens, and it is parsed once
  * @throws AuthError `token_malformed`
  */
 export function parseToken(
@@ -54,11 +54,11 @@ export function parseToken(
   if (token.length > maxBytes) throw malformed('the token is too long');
   const start = token.indexOf('.');
   const end = token.indexOf('.', start + 1);
-  // A further dot stands in the last segment, which is no base64url then.
+  // A third dot would be in the last segment, which is then not base64url.
   if (end === -1 || !isPlainText(token)) throw malformed(NO_FORM);
   const encodedHeader = token.slice(0, start);
   const known = knownHeaders?.get(encodedHeader);
-  // The form of all three comes before what any of them says.
+  // The form of all three segments is checked before the content of any.
   const signature = decodeBase64url(token.slice(end + 1), 'the signature');
   const payload = decodeBase64url(token.slice(start + 1, end), 'the payload', SCRATCH);
   return {
@@ -97,10 +97,9 @@ function readString(header: JsonObject, name: string): string | undefined {
 }
 
 function parseObject(bytes: Buffer, what: string): JsonObject {
-  // What begins otherwise is no object, and needs no parser to say so.
+  // A text that begins differently is not an object; the parser is not needed.
   if (!BEGINS_OBJECT.has(bytes[0])) throw malformed(`${what} is not strict JSON: not a JSON object`);
-  // The engine's own error would note where it was made, which costs more than all the rest, and
-  // goes no further than this.
+  // No stack trace: the engine's error is caught here, and its trace costs more than all the rest.
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
   try {
@@ -113,17 +112,19 @@ function parseObject(bytes: Buffer, what: string): JsonObject {
 }
 
 /**
- * True for what Node's decoder may be given: ASCII, because of other characters it may take a part
- * for a letter, and nothing of the other base64 alphabet, which it takes as well.
+ * True for text that Node's decoder reads strictly. It must be ASCII, because the decoder may take
+ * part of another character for a letter, and must not contain the letters of the standard base64
+ * alphabet, which the decoder also accepts.
  */
 function isPlainText(token: string): boolean {
   return Buffer.byteLength(token, 'utf8') === token.length && !token.includes('+') && !token.includes('/');
 }
 
 /**
- * Decodes base64url, of plain text, that has one spelling for each byte string (RFC 4648 §3.5).
- * @param into is used where there is room for it: for bytes that are read before anything else is
- *   decoded into it, and not kept
+ * Decodes base64url, and accepts only one spelling of each byte string (RFC 4648 §3.5). The segment
+ * must have passed `isPlainText`.
+ * @param into is used if it is large enough. The caller must read the bytes before the next call
+ *   with the same buffer, and must not keep them.
  */
 function decodeBase64url(segment: string, what: string, into?: Buffer): Buffer {
   const trailing = segment.length % 4;
@@ -131,7 +132,8 @@ function decodeBase64url(segment: string, what: string, into?: Buffer): Buffer {
     into !== undefined && segment.length <= into.length
       ? into.subarray(0, into.write(segment, 'base64url'))
       : Buffer.from(segment, 'base64url');
-  // The decoder passes over what is not of the alphabet, and is short of a byte then at least.
+  // The decoder skips characters outside the alphabet, and the result is then at least a byte
+  // short.
   if (segment === '' || trailing === 1 || bytes.length !== Math.floor((segment.length * 3) / 4)) {
     throw malformed(NO_FORM);
   }

@@ -1,20 +1,19 @@
-// The only file that verifies or makes signatures. Synchronous node:crypto: a hop to the thread
-// pool costs more than the work.
+// The only file that verifies or makes signatures. Uses synchronous node:crypto, because a switch
+// to the thread pool costs more than the work.
 import { constants, createHmac, type KeyObject, sign, timingSafeEqual, verify } from 'node:crypto';
 import type { SignatureAlgorithm } from './algorithms.ts';
 
-/** Answers whether these bytes were signed by the key that it was made with. Never throws. */
+/** Returns whether the bytes were signed with the key of this verifier. Never throws. */
 export type SignatureVerifier = (signingInput: Uint8Array, signature: Uint8Array) => boolean;
 
 /**
- * Binds one algorithm to one key. The pair must fit; that is settled where keys are imported, not
- * here.
+ * Binds one algorithm to one key. Does *not* check that they fit: the import of keys checks that.
  */
 export function createSignatureVerifier(algorithm: SignatureAlgorithm, key: KeyObject): SignatureVerifier {
   switch (algorithm.kty) {
     case 'RSA': {
       const { hash } = algorithm;
-      // A key by itself is PKCS #1, and does not have to be taken out of an object at every call.
+      // A plain key means PKCS #1. Node does not have to read it from an object at every call.
       const input =
         algorithm.padding === 'pkcs1'
           ? key
@@ -24,8 +23,8 @@ export function createSignatureVerifier(algorithm: SignatureAlgorithm, key: KeyO
               // RFC 7518 §3.5: the salt is as long as the hash; no other length is accepted.
               saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
             };
-      // RFC 8017 §8.1.2, §8.2.2: as long as the modulus. OpenSSL takes a leading zero byte or
-      // leaves it out.
+      // RFC 8017 §8.1.2, §8.2.2: the signature is as long as the modulus. OpenSSL also accepts one
+      // with a leading zero byte added or removed.
       const signatureBytes = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
       return (signingInput, signature) =>
         signature.length === signatureBytes && check(hash, signingInput, input, signature);
@@ -50,12 +49,12 @@ export function createSignatureVerifier(algorithm: SignatureAlgorithm, key: KeyO
   }
 }
 
-/** Signs bytes with the key that it was made with, in the form that a JWS carries. */
+/** Signs bytes with the key of this maker, in the form that a JWS contains. */
 export type SignatureMaker = (signingInput: Uint8Array) => Buffer;
 
 /**
- * Binds one algorithm to one private or symmetric key. The pair must fit; that is settled where
- * keys are imported, not here.
+ * Binds one algorithm to one private or symmetric key. Does *not* check that they fit: the import
+ * of keys checks that.
  */
 export function createSignatureMaker(algorithm: SignatureAlgorithm, key: KeyObject): SignatureMaker {
   switch (algorithm.kty) {
@@ -68,7 +67,7 @@ export function createSignatureMaker(algorithm: SignatureAlgorithm, key: KeyObje
     }
     case 'EC': {
       const { hash, coordinateBytes } = algorithm;
-      // Half the time of asking Node for `ieee-p1363`.
+      // Takes half the time of `ieee-p1363` in Node.
       return (signingInput) => fromDer(sign(hash, signingInput, key), coordinateBytes);
     }
     case 'oct': {
@@ -90,12 +89,12 @@ function check(
   try {
     return verify(hash, signingInput, key, signature);
   } catch {
-    // OpenSSL reports some impossible signatures as errors. They are no better than wrong ones.
+    // OpenSSL reports some impossible signatures as errors. They count as wrong signatures.
     return false;
   }
 }
 
-/** r and s as an ASN.1 SEQUENCE. Node does the same for `ieee-p1363`, but a third slower. */
+/** Writes r and s as an ASN.1 SEQUENCE. Node's `ieee-p1363` does the same, but a third slower. */
 function toDer(signature: Uint8Array, coordinateBytes: number): Buffer {
   const r = trimInteger(signature.subarray(0, coordinateBytes));
   const s = trimInteger(signature.subarray(coordinateBytes));
@@ -119,7 +118,7 @@ function trimInteger(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(zeros);
 }
 
-/** An INTEGER is signed: a set top bit needs a zero byte before it. */
+/** The number of zero bytes before an INTEGER: it is signed, so a set top bit needs one. */
 function signByte(integer: Uint8Array): 0 | 1 {
   return (integer[0] ?? 0) >= 0x80 ? 1 : 0;
 }
@@ -130,7 +129,7 @@ function writeInteger(der: Buffer, at: number, integer: Uint8Array, length: numb
   der.set(integer, at + 2 + length - integer.length);
 }
 
-/** What `toDer` writes, read back: r and s at full length, RFC 7518 §3.4. */
+/** Reads what `toDer` writes: r and s at full length, RFC 7518 §3.4. */
 function fromDer(der: Buffer, coordinateBytes: number): Buffer {
   const signature = Buffer.alloc(2 * coordinateBytes);
   let at = der[1] === 0x81 ? 3 : 2;
