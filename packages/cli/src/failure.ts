@@ -32,5 +32,5 @@ export function failureOf(error: unknown): Failure | undefined {
   if (error instanceof CommanderError) return error.exitCode === 0 ? undefined : new Failure(2, '');
   if (error instanceof ConfigError) return new Failure(2, error.message);
   if (isAuthError(error)) return new Failure(error.status === 503 ? 3 : 1, error.detail ?? error.message);
-  return new Failure(2, error instanceof Error ? error.message : 'something was thrown that is no error');
+  return new Failure(2, error instanceof Error ? error.message : 'a non-Error value was thrown');
 }

@@ -1,20 +1,20 @@
-// WWW-Authenticate values: RFC 6750 §3 over RFC 9110 §11.6.1. Fixed ASCII and configuration only;
-// nothing of a token enters.
+// WWW-Authenticate values: RFC 6750 §3 over RFC 9110 §11.6.1. They contain fixed ASCII and
+// configuration, and nothing from a token.
 
-/** What a challenge may say. Every field is configuration or a constant, never token data. */
+/** The parameters of a challenge. Every field is configuration or a constant, never token data. */
 export interface ChallengeParameters {
   /** The protection space, RFC 9110 §11.5. */
   readonly realm?: string | undefined;
-  /** The OAuth error code, RFC 6750 §3.1. Absent where no token was presented. */
+  /** The OAuth error code, RFC 6750 §3.1. Absent if the request has no token. */
   readonly error?: string | undefined;
   readonly description?: string | undefined;
-  /** The scope that a route wants, space-delimited, RFC 6750 §3. */
+  /** The scopes that the route requires, space-delimited, RFC 6750 §3. */
   readonly scope?: string | undefined;
 }
 
 /**
- * Renders one Bearer challenge. Does not check its input: realms and scopes are checked where
- * options are read.
+ * Renders one Bearer challenge. Does *not* check its input: the readers of the options check realms
+ * and scopes.
  */
 export function bearerChallenge({ realm, error, description, scope }: ChallengeParameters): string {
   const parameters: string[] = [];
@@ -25,15 +25,12 @@ export function bearerChallenge({ realm, error, description, scope }: ChallengeP
   return parameters.length === 0 ? 'Bearer' : `Bearer ${parameters.join(', ')}`;
 }
 
-/**
- * True for what may stand inside a quoted-string without surprising a header parser: printable
- * ASCII.
- */
+/** True for printable ASCII: the text that every header parser accepts inside a quoted-string. */
 export function isHeaderText(text: string): boolean {
   return /^[\x20-\x7e]+$/.test(text);
 }
 
-/** True for one scope-token, RFC 6749 §3.3: the only scopes that a challenge may name. */
+/** True for one scope-token, RFC 6749 §3.3. A challenge names only such scopes. */
 export function isScopeToken(text: string): boolean {
   return /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text);
 }

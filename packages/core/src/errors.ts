@@ -1,22 +1,22 @@
-// The two errors of the library, and the one table that says how a refusal is answered. Nothing
-// here decides.
+// The two errors of the library, and the table of the answer to each refusal. Nothing here decides
+// whether a request is refused.
 import { bearerChallenge } from './challenge.ts';
 
 /**
- * Every reason for which a request is refused, with the status of the answer. A closed list. Each
- * says what it means and, as remarks, what who runs the service does next: docs/errors.md is made
- * of it.
+ * Every reason to refuse a request, with the status of the answer. The list is complete. Each
+ * comment says what the code means and, in its remarks, what the operator does next: docs/errors.md
+ * is generated from them.
  */
 export interface AuthErrorCodes {
   /**
    * The request has no token, and the route needs one.
-   * @remarks The client has to send a token. If many do not, look for a proxy that drops the
-   *   header, and at `tokenFrom`.
+   * @remarks The client has to send a token. If many clients do not, check `tokenFrom`, and look
+   *   for a proxy that drops the header.
    */
   readonly credentials_missing: 401;
   /**
-   * The place for the token has something else in it, such as a scheme without a token.
-   * @remarks Look at how the client builds the header: `Bearer`, one space, one token.
+   * The place for the token contains something else, such as a scheme without a token.
+   * @remarks Check how the client builds the header: `Bearer`, one space, one token.
    */
   readonly credentials_malformed: 400;
   /**
@@ -26,33 +26,34 @@ export interface AuthErrorCodes {
   readonly credentials_ambiguous: 400;
   /**
    * The token is not a signed JWT in the compact form, or it is longer than `maxTokenBytes`.
-   * @remarks Look at what the client sends: an opaque or encrypted token, or one that was cut off.
+   * @remarks Check what the client sends: it may be an opaque, encrypted or truncated token.
    */
   readonly token_malformed: 401;
   /**
-   * The token names an algorithm that we do not know, or that its key or keyset does not allow.
+   * The token names an algorithm that is not supported, or that its key or keyset does not allow.
    * @remarks Compare `alg` of the token with `allowedAlgorithms` and with `alg` of the key.
    */
   readonly token_algorithm_refused: 401;
   /**
-   * The header `typ` of the token is not one that the options allow.
-   * @remarks If tokens of this type are meant for the service, name the type in `typ`.
+   * The options do not allow the header `typ` of the token.
+   * @remarks If the service is meant to accept tokens of this type, add the type to `typ`.
    */
   readonly token_type_refused: 401;
   /**
-   * No keyset is for the issuer of the token, or the route does not accept that issuer.
-   * @remarks Compare `iss` with `issuer` of the keysets, letter by letter.
+   * No keyset is configured for the issuer of the token, or the route does not accept that issuer.
+   * @remarks Compare `iss` with `issuer` of the keysets, character by character.
    */
   readonly token_issuer_untrusted: 401;
   /**
-   * The keysets of the issuer have no key that the token could be signed with.
-   * @remarks Check that the issuer publishes the key that it signs with; `report()` has the known
+   * The keysets of the issuer have no key that fits the token.
+   * @remarks Check that the issuer publishes the key that it signs with; `report()` lists the known
    *   key ids.
    */
   readonly token_key_unknown: 401;
   /**
    * The token was changed after it was signed, or it was signed with another key.
-   * @remarks Check that issuer and keys are of one environment. Many at once may be an attack.
+   * @remarks Check that issuer and keys belong to the same environment. Many at once may be an
+   *   attack.
    */
   readonly token_signature_invalid: 401;
   /**
@@ -67,11 +68,12 @@ export interface AuthErrorCodes {
   readonly token_expired: 401;
   /**
    * The time in `nbf` or `iat` is in the future.
-   * @remarks Compare the clocks of issuer and service; `clockSkew` allows for up to 60s.
+   * @remarks Compare the clocks of issuer and service; `clockSkew` allows up to 60s.
    */
   readonly token_not_yet_valid: 401;
   /**
-   * A registered claim is missing or malformed, or a rule for every token is not satisfied.
+   * A registered claim is missing or malformed, or the token does not satisfy a rule for all
+   * tokens.
    * @remarks `detail` names the claim. Ask the issuer for it, or change the option or the rule.
    */
   readonly token_claims_invalid: 401;
@@ -81,14 +83,14 @@ export interface AuthErrorCodes {
    */
   readonly token_rejected: 401;
   /**
-   * The token is valid, and lacks a scope that the route asks for.
+   * The token is valid, but lacks a scope that the route requires.
    * @remarks The client has to ask its issuer for the scopes that the challenge names.
    */
   readonly scope_insufficient: 403;
   /**
-   * The token is valid, and another claim does not satisfy the rules of the route.
-   * @remarks `latchkey explain` shows each rule and what the token has. Grant the claim, or change
-   *   the rule.
+   * The token is valid, but another claim does not satisfy the rules of the route.
+   * @remarks `latchkey explain` shows each rule and the claims of the token. Grant the claim, or
+   *   change the rule.
    */
   readonly claims_insufficient: 403;
   /**
@@ -98,32 +100,33 @@ export interface AuthErrorCodes {
   readonly origin_refused: 403;
   /**
    * The keys of the issuer could not be fetched, so the token could not be checked.
-   * @remarks Look at the source of the keys; the event `latchkey:keyset:failed` has the cause.
+   * @remarks Check the source of the keys; the event `latchkey:keyset:failed` has the cause.
    */
   readonly keyset_unavailable: 503;
   /**
    * The remote endpoint did not say whether the token is valid.
-   * @remarks Look at the endpoint; `cause` says how it failed. After five failures it is asked once
-   *   a second.
+   * @remarks Check the endpoint; `cause` says how it failed. After five failures it is asked once a
+   *   second.
    */
   readonly remote_unavailable: 503;
   /**
    * A source of groups did not say which groups the subject has.
-   * @remarks Look at the source of groups that `detail` names; `cause` says how it failed.
+   * @remarks Check the source of groups that `detail` names; `cause` says how it failed.
    */
   readonly groups_unavailable: 503;
 }
 
-/** Why a request was refused. What each code means is said at its member in `AuthErrorCodes`. */
+/** Why a request was refused. Each code is described at its member in `AuthErrorCodes`. */
 export type AuthErrorCode = keyof AuthErrorCodes;
 
 interface Refusal<Status extends number = AuthErrorCodes[AuthErrorCode]> {
   readonly status: Status;
   /**
-   * The OAuth error code, RFC 6750 §3.1; absent where the RFC wants none or no challenge is due.
+   * The OAuth error code, RFC 6750 §3.1; absent if the RFC wants none or the answer has no
+   * challenge.
    */
   readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope';
-  /** Constant, so that it can leak nothing. */
+  /** Constant, so that it leaks nothing. */
   readonly message: string;
 }
 
@@ -161,21 +164,21 @@ export const authErrorCodes: readonly AuthErrorCode[] = Object.freeze(
 );
 
 /**
- * What surrounds a refusal: for logs (`detail`, `cause`), and for the answer (`realm`, `scope`,
+ * The context of a refusal: for logs (`detail`, `cause`), and for the answer (`realm`, `scope`,
  * `retryAfterSeconds`).
  */
 export interface AuthErrorContext {
-  /** For logs only. Never holds a token, a signature or a key. */
+  /** For logs only. Never contains a token, a signature or a key. */
   readonly detail?: string | undefined;
   readonly cause?: unknown;
   readonly realm?: string | undefined;
   /** Scope names from configuration, space-delimited, for the challenge of `scope_insufficient`. */
   readonly scope?: string | undefined;
-  /** Whole seconds, for the 503 answers. Default 5. */
+  /** Whole seconds, for 503 answers. Default 5. */
   readonly retryAfterSeconds?: number | undefined;
 }
 
-// Each member is there, so that none is looked up in a prototype.
+// Every member is an own one, so that none is read from a polluted prototype.
 const NO_CONTEXT: AuthErrorContext = Object.freeze({
   detail: undefined,
   cause: undefined,
@@ -187,9 +190,9 @@ const NO_CONTEXT: AuthErrorContext = Object.freeze({
 const BRAND: unique symbol = Symbol.for('@latchkey/AuthError') as never;
 
 /**
- * Why a request was refused. Carries what every framework's own error path needs to answer:
- * `status`, `statusCode` and `headers`. The message is a constant for the code. `detail` and
- * `cause` are for logs, and `toJSON()` leaves both out.
+ * A refused request. Has the members that the error handlers of all frameworks read: `status`,
+ * `statusCode` and `headers`. The message is constant for each code. `detail` and `cause` are for
+ * logs only: `toJSON()` leaves both out.
  */
 export class AuthError extends Error {
   override readonly name = 'AuthError';
@@ -197,9 +200,9 @@ export class AuthError extends Error {
   readonly status: number;
   /** The same as `status`, under the name that some frameworks read. */
   readonly statusCode: number;
-  /** The challenge, and `Retry-After` on 503. A refusal is never to be cached. */
+  /** The challenge, or `Retry-After` on 503. `Cache-Control: no-store` is always set. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The message may be shown to the client. */
+  /** Tells frameworks that the message may be sent to the client. */
   readonly expose = true;
   readonly detail: string | undefined;
   readonly #context: AuthErrorContext;
@@ -207,8 +210,8 @@ export class AuthError extends Error {
   constructor(code: AuthErrorCode, given: AuthErrorContext = NO_CONTEXT) {
     const context = { ...NO_CONTEXT, ...given };
     const refusal: Refusal = REFUSALS[code];
-    // A refusal is an answer and not a fault: a stack would cost more than the check, and
-    // development error pages print it.
+    // No stack trace: a refusal is an answer and not a fault, a trace costs more than the check
+    // itself, and development error pages print it.
     const limit = Error.stackTraceLimit;
     Error.stackTraceLimit = 0;
     super(refusal.message, context.cause === undefined ? undefined : { cause: context.cause });
@@ -225,19 +228,19 @@ export class AuthError extends Error {
     return true;
   }
 
-  /** The same refusal with the challenge of this protection space. */
+  /** Returns the same refusal with a challenge for this protection space. */
   inRealm(realm: string): AuthError {
     return new AuthError(this.code, { ...this.#context, realm });
   }
 
-  /** What may be shown to anybody. */
+  /** The part that any client may see. */
   toJSON(): { readonly code: AuthErrorCode; readonly status: number; readonly message: string } {
     return { code: this.code, status: this.status, message: this.message };
   }
 }
 
 /**
- * True for an AuthError, also for one that another copy of this package made.
+ * True for an AuthError, also for one from another copy of this package.
  * @example
  * ```ts
  * try {
@@ -252,37 +255,37 @@ export function isAuthError(value: unknown): value is AuthError {
   return typeof value === 'object' && value !== null && BRAND in value;
 }
 
-/** The refusal that was thrown. @throws anything else that was thrown, as it is */
+/** Returns the refusal that was thrown. @throws anything else that was thrown, unchanged */
 export function refusalIn(thrown: unknown): AuthError {
   if (isAuthError(thrown)) return thrown;
   throw thrown;
 }
 
 /**
- * What was thrown, as an Error. Frameworks take a rejection with nothing, or with a word of theirs,
- * for leave to go on.
+ * Wraps a thrown value that is not an Error. Frameworks treat a rejection with nothing, or with a
+ * word such as `route`, as permission to continue.
  */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error
     ? thrown
-    : new Error('something was thrown that is no error', { cause: thrown });
+    : new Error('a non-Error value was thrown; see cause', { cause: thrown });
 }
 
-/** A place in a file, for people and editors. Lines and columns count from 1. */
+/** A place in a file. Lines and columns count from 1. */
 export interface FilePlace {
   readonly file: string;
   readonly line: number;
   readonly column: number;
 }
 
-/** Options that cannot be used. Thrown while building, never during a request. */
+/** Options that cannot be used. Thrown at start, never during a request. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
-  /** Where the fault is, as written: `keySets[1].jwksUrl`. */
+  /** The path of the faulty option, as written: `keySets[1].jwksUrl`. */
   readonly path: string;
-  /** What is wrong there, and the mend. */
+  /** What is wrong, and how to fix it. */
   readonly problem: string;
-  /** Where that stands, for options from a file. */
+  /** The position in the file, for options from a file. */
   readonly place: FilePlace | undefined;
 
   constructor(path: string, problem: string, options: ErrorOptions & { readonly place?: FilePlace } = {}) {
@@ -295,8 +298,8 @@ export class ConfigError extends Error {
   }
 }
 
-// Most refusals say nothing but their code, and whoever sends bad tokens sends many. Frozen, and so
-// shared.
+// Most refusals have only a code, and a client with bad tokens causes many. Their headers are
+// frozen and shared.
 const PLAIN_HEADERS: ReadonlyMap<AuthErrorCode, Readonly<Record<string, string>>> = new Map(
   authErrorCodes.map((code) => [code, makeHeaders(code, REFUSALS[code], {})]),
 );
@@ -323,7 +326,8 @@ function makeHeaders(
     headers['WWW-Authenticate'] = bearerChallenge({
       realm: context.realm,
       error: refusal.error,
-      // RFC 6750 §3.1: where no token was presented, no error code and no other error information.
+      // RFC 6750 §3.1: without a token in the request, no error code and no other error
+      // information.
       description: refusal.error === undefined ? undefined : refusal.message,
       scope: context.scope,
     });
@@ -331,7 +335,7 @@ function makeHeaders(
   return Object.freeze(headers);
 }
 
-/** delay-seconds, RFC 9110 §10.2.3: whole, and at least one. */
+/** delay-seconds, RFC 9110 §10.2.3: a whole number, at least one. */
 function retryAfter(seconds = 5): string {
   return String(Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : 5);
 }

@@ -1,5 +1,6 @@
-// What core tells the outside while it works: diagnostics_channel names and payloads. No token or
-// key is ever in one, and no claim but the expiry of a service token.
+// What core reports while it runs: diagnostics_channel names with their payloads, and process
+// warnings. No payload contains a token, a key, or a claim other than the expiry of a service
+// token.
 
 import { channel } from 'node:diagnostics_channel';
 
@@ -26,13 +27,13 @@ interface SignerEvent {
 }
 
 /**
- * The channels, by name, and what is published there. Subscribe with
+ * The channels by name, with the payload of each. Subscribe with
  * `diagnostics_channel.subscribe(name, listener)`.
  */
 export interface LatchkeyEvents {
   /** A source was read, and its keys are in use. */
   'latchkey:keyset:refreshed': KeysetEvent & { readonly keys: number; readonly lifetimeMs: number };
-  /** A source could not be read. What was there before stays in use. */
+  /** A source could not be read. The keys from before stay in use. */
   'latchkey:keyset:failed': KeysetEvent & {
     readonly error: Error;
     readonly failures: number;
@@ -40,48 +41,49 @@ export interface LatchkeyEvents {
   };
   /** Keys older than their lifetime are in use, because their source fails. Once per outage. */
   'latchkey:keyset:stale': KeysetEvent & { readonly ageMs: number };
-  /** A key came into its set. */
+  /** A key was added to its set. */
   'latchkey:keyset:key-added': KeysetEvent & { readonly kid: string | undefined };
-  /** A key left its set. It verifies nothing any more. */
+  /** A key was removed from its set. It no longer verifies any token. */
   'latchkey:keyset:key-removed': KeysetEvent & { readonly kid: string | undefined };
-  /** A member of a JWK Set cannot be used. The others can. */
+  /** A member of a JWK Set cannot be used. The other members can. */
   'latchkey:keyset:key-skipped': KeysetEvent & {
     readonly kid: string | undefined;
     readonly reason: string;
   };
-  /** A signer's keys were read, and are in use. */
+  /** The keys of a signer were read, and are in use. */
   'latchkey:signer:refreshed': SignerEvent & { readonly keys: number; readonly lifetimeMs: number };
-  /** A signer's keys could not be read. What was there before stays in use. */
+  /** The keys of a signer could not be read. The keys from before stay in use. */
   'latchkey:signer:failed': SignerEvent & {
     readonly error: Error;
     readonly failures: number;
     readonly retryInMs: number;
   };
-  /** A signer's keys are older than their lifetime, because their source fails. Once per outage. */
+  /**
+   * The keys of a signer are older than their lifetime, because their source fails. Once per
+   * outage.
+   */
   'latchkey:signer:stale': SignerEvent & { readonly ageMs: number };
   /** A changed descriptor is in use. */
   'latchkey:descriptor:applied': { readonly file: string };
-  /** A changed descriptor cannot be followed. What was in use before stays in use. */
+  /** A changed descriptor cannot be used. The one from before stays in use. */
   'latchkey:descriptor:refused': { readonly file: string; readonly error: Error };
   /**
-   * A file held another service token than before, and it is in use. `expiresAt` is its exp:
-   * seconds since the epoch.
+   * A new service token was read from a file, and is in use. `expiresAt` is its `exp`, in seconds
+   * since the epoch.
    */
   'latchkey:service-token:refreshed': ServiceTokenEvent & { readonly expiresAt: number | undefined };
   /**
-   * A service token could not be read, or was refused. The one before stays in use until it
+   * A service token could not be read, or was refused. The token from before stays in use until it
    * expires.
    */
   'latchkey:service-token:failed': ServiceTokenEvent & { readonly error: Error };
 }
 
-/**
- * The codes of process warnings, and their types. Remarks say what who runs the service does next.
- */
+/** The codes of process warnings, and their types. Remarks say what the operator does next. */
 const WARNING_TYPES = {
   /**
-   * An option that works for now, and will be removed.
-   * @remarks Use what the message names. `latchkey jwks migrate` makes keysets of `keys`.
+   * An option still works, but will be removed.
+   * @remarks Use what the message names. `latchkey jwks migrate` turns `keys` into keysets.
    */
   LATCHKEY_DEPRECATED: 'DeprecationWarning',
   /**
@@ -91,42 +93,40 @@ const WARNING_TYPES = {
   LATCHKEY_EXPIRY: 'Warning',
   /**
    * `ENABLE_JWT` alone made a key pair or a system token.
-   * @remarks Keep the files that the message names, or set keys of your own.
+   * @remarks Keep the files that the message names, or configure your own keys.
    */
   LATCHKEY_GENERATED: 'Warning',
   /**
    * The mode of a route has no effect, or the routes of an application cannot be reported.
-   * @remarks Change the route that the message names. Requests are decided all the same.
+   * @remarks Change the route that the message names. Requests are still decided.
    */
   LATCHKEY_ROUTES: 'Warning',
   /**
    * Something is missing or cannot be used: a changed descriptor, the keys of a signer, the system
    * token.
-   * @remarks Fix what the message names. The service runs on with what it has.
+   * @remarks Fix what the message names. The service keeps running with what it has.
    */
   LATCHKEY_UNAVAILABLE: 'Warning',
   /**
-   * An option is dangerous, or others can read a private file.
-   * @remarks Remove what the message names. `latchkey lint` lists what is dangerous in a
+   * An option is dangerous, or other users can read a private file.
+   * @remarks Remove what the message names. `latchkey lint` lists the dangerous options of a
    *   descriptor.
    */
   LATCHKEY_UNSAFE: 'SecurityWarning',
 } as const satisfies Record<string, string>;
 
 /**
- * Says once, where everybody looks, what whoever runs the service should know at its start: options
- * that are dangerous or deprecated, something that is missing or about to expire. Node writes
- * warnings to the standard error stream, unless the application decides otherwise. A message is one
- * line, and a terminal obeys nothing in it.
+ * Emits a process warning for the operator, at start or later: dangerous or deprecated options,
+ * things that are missing or about to expire. Node writes warnings to the standard error stream,
+ * unless the application handles them. The message is one line without control characters.
  */
 export function warn(code: keyof typeof WARNING_TYPES, message: string): void {
   process.emitWarning(plain(message), { type: WARNING_TYPES[code], code });
 }
 
 /**
- * Text so that a terminal shows it and does not obey it: control, format and bidirectional
- * characters, line and paragraph separators, private use and lone surrogates are written as
- * `\u{…}`.
+ * Makes text safe for a terminal: control, format and bidirectional characters, line and paragraph
+ * separators, private use characters and lone surrogates become `\u{…}`.
  */
 export function plain(text: string): string {
   return text.replace(
@@ -136,8 +136,8 @@ export function plain(text: string): string {
 }
 
 /**
- * Publishes one event. A listener that throws does not reach the caller: diagnostics_channel sees
- * to that.
+ * Publishes one event. An error that a listener throws does not reach the caller:
+ * diagnostics_channel catches it.
  */
 export function publish<Name extends keyof LatchkeyEvents>(name: Name, event: LatchkeyEvents[Name]): void {
   const target = channel(name);
