@@ -1,12 +1,12 @@
-// A token in a cookie. Browsers send cookies unasked, so an unsafe method has to come from an
-// origin that may send it.
+// Reads a token from a cookie. Browsers add cookies to requests of any page, so an unsafe method
+// must come from an allowed origin.
 import { AuthError } from '../errors.ts';
 import type { CarrierReader } from './header.ts';
 import { headerOf, isSafeMethod, keyOf, type RequestView } from './request.ts';
 
 /**
  * Makes a reader of one cookie. Repeated cookies with equal values count once; different values are
- * refused, since another subdomain may have planted one of them.
+ * refused, because another subdomain may have planted one of them.
  */
 export function cookieReader(name: string): CarrierReader {
   return ({ headers }) => {
@@ -28,16 +28,16 @@ export function cookieReader(name: string): CarrierReader {
 const upgrades = new WeakSet<object>();
 
 /**
- * Notes that a request asks for an upgrade, whatever its headers say: its method is GET, but the
- * socket does more than read.
+ * Marks a request as an upgrade, whatever its headers say: its method is GET, but the socket can do
+ * more than read.
  */
 export function noteUpgrade(request: RequestView): void {
   upgrades.add(keyOf(request));
 }
 
 /**
- * Refuses an unsafe request whose cookie a page of another origin may have sent. It judges by
- * Sec-Fetch-Site where the browser sends it, else by Origin, and refuses where neither is sent.
+ * Refuses an unsafe request with a cookie that a page of another origin may have sent. Decides by
+ * Sec-Fetch-Site if the browser sends it, else by Origin, and refuses if neither is sent.
  * @throws AuthError `origin_refused`
  */
 export function checkOrigin(request: RequestView, allowedOrigins: ReadonlySet<string>): void {
@@ -48,16 +48,16 @@ export function checkOrigin(request: RequestView, allowedOrigins: ReadonlySet<st
   const host = headerOf(headers, 'host') ?? headerOf(headers, ':authority');
   if (origin !== undefined && allowedOrigins.has(origin)) return;
   const site = headerOf(headers, 'sec-fetch-site');
-  // `none`: the user did it, by the address bar or a bookmark.
+  // `none`: the user caused the request, by the address bar or a bookmark.
   if (site === 'same-origin' || (site === 'none' && origin === undefined)) return;
   if (site === undefined && origin !== undefined && hostOf(origin) === host && host !== undefined) return;
   throw new AuthError('origin_refused');
 }
 
 /**
- * True for a request that asks for an upgrade, wherever it comes through: express-ws and
- * `@fastify/websocket` send it through the routes of a framework, as a GET. A page cannot set this
- * header, but for a WebSocket its browser does. `h2c` alone changes the protocol and nothing else.
+ * True for a request that asks for an upgrade, on any path: express-ws and `@fastify/websocket`
+ * send it through the routes of a framework, as a GET. A page cannot set this header, but its
+ * browser does for a WebSocket. `h2c` alone changes only the protocol.
  */
 function isUpgrade(request: RequestView): boolean {
   const upgrade = headerOf(request.headers, 'upgrade');
@@ -69,7 +69,7 @@ function hostOf(origin: string): string | undefined {
   return url?.protocol === 'https:' || url?.protocol === 'http:' ? url.host : undefined;
 }
 
-/** RFC 6265 §4.1.1: a cookie value may stand in double quotes. */
+/** RFC 6265 §4.1.1: a cookie value may be in double quotes. */
 function unquote(value: string): string {
   return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
 }

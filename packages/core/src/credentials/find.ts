@@ -1,4 +1,4 @@
-// Where a request may carry its token, and finding it there. More than one token is refused.
+// Finds the token of a request in the places of `tokenFrom`. More than one token is refused.
 
 import { AuthError, ConfigError, isAuthError } from '../errors.ts';
 import { readList } from '../values/readers.ts';
@@ -8,33 +8,34 @@ import { carrierOptions } from './options.ts';
 import { bodyReader, queryReader } from './query.ts';
 import type { RequestView } from './request.ts';
 
-/** Finds tokens. */
+/** Finds the tokens of requests. */
 export interface TokenFinder {
   /**
-   * Does *not* look into the token. Where the token comes from a header and can be nowhere else,
-   * its form is not checked either: see `check`.
-   * @param note called for each place; where it is given, a place that cannot be read does not end
-   *   the search
+   * Finds the token. Does *not* read what is inside it. If only a header can contain the token, its
+   * form is not checked either: see `check`.
+   * @param note called for each place; if given, the search goes on after a place that cannot be
+   *   read
    * @returns the token; undefined if there is none
    * @throws AuthError `credentials_malformed`, `credentials_ambiguous`, `origin_refused`
    */
   find(request: RequestView, note?: NotePlace): string | undefined;
   /**
-   * Checks what `find` left open, which a token that verified before need not go through.
+   * Checks the form of a token that `find` did not check. Not needed for a token that has verified
+   * before.
    * @throws AuthError `credentials_malformed`
    */
   check(token: string): void;
-  /** The query parameters that may hold a token. */
+  /** The query parameters that may contain a token. */
   readonly queryNames: readonly string[];
-  /** A token may be in a parsed form, which is there only if a body parser ran before. */
+  /** A token may be in a parsed form, which exists only if a body parser ran before. */
   readonly readsBody: boolean;
 }
 
-/** Hears what one place has. */
+/** Called with the result of one place. */
 export type NotePlace = (place: string, token: string | undefined, refusal: AuthError | undefined) => void;
 
 interface CheckedCarrier {
-  /** For people: `header Authorization`. */
+  /** Shown in messages: `header Authorization`. */
   readonly place: string;
   readonly read: CarrierReader;
   readonly check: ((token: string) => void) | undefined;
@@ -43,7 +44,7 @@ interface CheckedCarrier {
   readonly isBody: boolean;
 }
 
-// Each member is there, so that none is looked up in a prototype.
+// Every member is an own one, so that none is read from a polluted prototype.
 const PLAIN = { check: undefined, allowedOrigins: undefined, queryName: undefined, isBody: false } as const;
 
 /**
@@ -104,11 +105,11 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
   const { header, scheme, cookie, allowedOrigins, query, body } = carrierOptions.read(value, path);
   const given = [header, cookie, query, body].filter((place) => place !== undefined);
   if (given.length !== 1)
-    throw new ConfigError(path, 'exactly one place is needed: header, cookie, query, body');
+    throw new ConfigError(path, 'expected exactly one place: header, cookie, query or body');
   if (scheme !== undefined && header === undefined)
-    throw new ConfigError(`${path}.scheme`, 'goes with header only');
+    throw new ConfigError(`${path}.scheme`, 'is allowed next to header only');
   if (allowedOrigins !== undefined && cookie === undefined) {
-    throw new ConfigError(`${path}.allowedOrigins`, 'goes with cookie only');
+    throw new ConfigError(`${path}.allowedOrigins`, 'is allowed next to cookie only');
   }
   if (header !== undefined) {
     const name = header.toLowerCase();

@@ -1,10 +1,10 @@
-// A token in a header: RFC 6750 §2.1 over RFC 9110 §11, under any header name and scheme.
+// Reads a token from a header: RFC 6750 §2.1 over RFC 9110 §11, with any header name and scheme.
 import { AuthError } from '../errors.ts';
 import { countHeader, headerOf, type RequestView } from './request.ts';
 
 /**
- * Reads one place on a request. Undefined: no token is there.
- * @throws AuthError for one that cannot be read
+ * Reads one place of a request. Returns undefined if the place has no token.
+ * @throws AuthError if the place cannot be read
  */
 export type CarrierReader = (request: RequestView) => string | undefined;
 
@@ -14,10 +14,10 @@ const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
 const TOKEN_CHARACTER = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 
 /**
- * Makes a reader of a header. It does *not* check the form of the token: see `checkB64Token`.
+ * Makes a reader of a header. Does *not* check the form of the token: see `checkB64Token`.
  * @param name the header, lower case
  * @param scheme the authentication scheme before the token, compared without case; undefined: the
- *   token is alone
+ *   header contains only the token
  */
 export function headerReader(name: string, scheme: string | undefined): CarrierReader {
   const read = scheme === undefined ? readBare : schemeReader(scheme);
@@ -31,7 +31,7 @@ export function headerReader(name: string, scheme: string | undefined): CarrierR
   };
 }
 
-/** Refuses what is not one b64token. @throws AuthError `credentials_malformed` */
+/** Refuses a text that is not one b64token. @throws AuthError `credentials_malformed` */
 export function checkB64Token(token: string): void {
   if (!B64TOKEN.test(token)) throw malformed();
 }
@@ -46,7 +46,7 @@ function schemeReader(scheme: string): (value: string) => string | undefined {
   return (value) => {
     if (!value.startsWith(usual)) {
       if (value.slice(0, wanted.length).toLowerCase() !== wanted) return undefined;
-      // One more character of a token makes it another scheme.
+      // Another token character belongs to the name of a longer scheme.
       if (TOKEN_CHARACTER.test(value.slice(wanted.length))) return undefined;
     }
     // Only SP may separate the scheme from the token (RFC 9110 §11.4).
@@ -58,8 +58,9 @@ function schemeReader(scheme: string): (value: string) => string | undefined {
 }
 
 /**
- * Without the headers as they were sent, duplicates can only be seen where they were joined: a
- * comma is not part of a token, and another scheme may have commas of its own.
+ * True if the value looks like duplicates that were joined by a comma. Without `rawHeaders`,
+ * duplicates can be seen only like this. A comma is never part of a token, but another scheme may
+ * use commas.
  */
 function isJoined(value: string, scheme: string | undefined): boolean {
   const parts = value.split(',');
@@ -73,5 +74,5 @@ function several(name: string): AuthError {
 }
 
 function malformed(): AuthError {
-  return new AuthError('credentials_malformed', { detail: 'not one b64token in its place' });
+  return new AuthError('credentials_malformed', { detail: 'expected one b64token (RFC 6750 §2.1)' });
 }

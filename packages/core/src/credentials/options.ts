@@ -1,4 +1,4 @@
-// Options of the places where a request may carry its token. Finding it there is in find.ts.
+// Options of the places where a request may have its token. The search for the token is in find.ts.
 import { ConfigError } from '../errors.ts';
 import { listed, replaced } from '../values/judge.ts';
 import {
@@ -18,39 +18,39 @@ import {
 export interface HeaderCarrier {
   readonly header: string;
   /**
-   * Before the token, compared without case. Default: `Bearer` in `Authorization`, and none in any
-   * other header. Null: none.
+   * The scheme before the token, compared without case. Default: `Bearer` in `Authorization`, none
+   * in any other header. Null: none.
    */
   readonly scheme?: string | null;
 }
 
-/** A token in a cookie. Name it `__Host-…`, so that no other subdomain can plant one. */
+/** A token in a cookie. Name it `__Host-…`, so that another subdomain cannot plant it. */
 export interface CookieCarrier {
   readonly cookie: string;
   /**
-   * Origins, beside the service's own, whose pages may send unsafe requests:
+   * Origins, in addition to that of the service, whose pages may send unsafe requests:
    * `https://app.example.com`. Default: none.
    */
   readonly allowedOrigins?: readonly string[];
 }
 
 /**
- * A token in the query. It ends up in logs, histories and referrers (RFC 9700 §4.3.2): the header
- * is the place for it.
+ * A token in the query. URLs end up in logs, histories and referrers (RFC 9700 §4.3.2), so prefer a
+ * header.
  */
 export interface QueryCarrier {
   readonly query: string;
 }
 
 /**
- * A token in a form (RFC 6750 §2.2). Needs a body parser before authentication, which then works
- * for anybody.
+ * A token in a form (RFC 6750 §2.2). A body parser must run before authentication, and so parses
+ * the bodies of unauthenticated clients too.
  */
 export interface BodyCarrier {
   readonly body: string;
 }
 
-/** One place where a token may stand. */
+/** One place where a token may be. */
 export type Carrier = HeaderCarrier | CookieCarrier | QueryCarrier | BodyCarrier;
 
 /** RFC 9110 §5.6.2: the names of headers, schemes and cookies. */
@@ -62,14 +62,14 @@ const httpName: Kind<string> = refined(
     return name;
   },
   shared('httpName', {
-    description: 'A name as HTTP has them: no spaces, no separators.',
+    description: 'A name in HTTP: no spaces, no separators.',
     ...patternSchema("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"),
   }),
 );
 
 /**
- * Compared byte by byte with what is written in a URL, so a letter that only looks the same is
- * refused here.
+ * Must be ASCII: the name is compared byte by byte with the URL, and a letter that only looks the
+ * same would never match.
  */
 const queryName: Kind<string> = refined(
   text,
@@ -96,25 +96,25 @@ export const carrierOptions = object(
     header: optional(httpName, 'The name of a header.', () => []),
     scheme: optional(
       orNull(httpName),
-      'What is before the token in the header. null: nothing. Default: Bearer in Authorization, nothing elsewhere.',
-      replaced('another scheme is before the token'),
+      'The scheme before the token in the header. null: none. Default: Bearer in Authorization, none in other headers.',
+      replaced('the scheme before the token has changed'),
     ),
     cookie: optional(
       httpName,
-      'The name of a cookie. With the prefix __Host-, no neighbouring host can set it.',
-      replaced('tokens come in another cookie'),
+      'The name of a cookie. With the prefix __Host-, other subdomains cannot set it.',
+      replaced('tokens are read from another cookie'),
     ),
     allowedOrigins: optional(
       list(origin),
-      'Other origins whose pages may send requests that change something.',
+      'Other origins whose pages may send unsafe requests, such as POST.',
       listed({ more: 'opens', thing: 'origin' }),
     ),
     query: optional(
       queryName,
       'The name of a query parameter. URLs end up in logs.',
-      replaced('tokens come in another parameter'),
+      replaced('tokens are read from another parameter'),
     ),
-    body: optional(text, 'The name of a form field.', replaced('tokens come in another field')),
+    body: optional(text, 'The name of a form field.', replaced('tokens are read from another field')),
   } satisfies TableOf<Carrier>,
   {
     oneOf: ['header', 'cookie', 'query', 'body'].map((place) => ({ required: [place] })),

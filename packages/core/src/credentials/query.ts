@@ -1,26 +1,29 @@
-// A token in the query or in a form (RFC 6750 §2.3, §2.2). RFC 9700 §4.3.2 forbids the first; it is
-// here for services that cannot do without it yet.
+// Reads a token from the query or a form (RFC 6750 §2.3, §2.2), and hides it in URLs. RFC 9700
+// §4.3.2 forbids the query; it is for services that still need it.
 import { AuthError } from '../errors.ts';
 import type { CarrierReader } from './header.ts';
 import { headerOf, isSafeMethod, keyOf, memberOf, type RequestView } from './request.ts';
 
-/** How a request's URL is kept from handlers and loggers, and its reply from caches. */
+/** How an adapter hides the token from handlers, loggers and caches. */
 export interface Concealment {
-  /** The parameters that may hold a token. */
+  /** The parameters that may contain a token. */
   readonly names: readonly string[];
-  /** The same URL without those parameters. */
+  /** Returns the URL without those parameters. */
   strip(url: string): string;
-  /** Set them on the reply: no cache keeps it, and no page tells the URL (RFC 6750 §2.3). */
+  /**
+   * Headers for the reply, so that caches do not keep it and pages do not pass the URL on (RFC 6750
+   * §2.3).
+   */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 const CONCEALING_HEADERS = Object.freeze({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' });
 
-// The URL of a request before its token was taken out: a second authenticator may have to read it
-// too.
+// The URLs of requests before their token was removed, because a second authenticator may also have
+// to read it.
 const concealed = new WeakMap<object, string>();
 
-/** Where frameworks and what parses for them keep a request's URL, next to `url`. */
+/** Members in which frameworks and their parsers keep the parsed URL, next to `url`. */
 const PARSED_URLS = ['_parsedUrl', '_parsedOriginalUrl'] as const;
 
 /** Makes a reader of one query parameter. */
@@ -32,8 +35,8 @@ export function queryReader(name: string): CarrierReader {
 }
 
 /**
- * Makes a reader of one parameter of a parsed form. Only of a form, and only where a method carries
- * one.
+ * Makes a reader of one field of a parsed form. Reads only bodies of forms, and only for methods
+ * that have a body.
  */
 export function bodyReader(name: string): CarrierReader {
   return (request) => {
@@ -49,9 +52,9 @@ export function bodyReader(name: string): CarrierReader {
 }
 
 /**
- * Remembers the URL of a request that has one of these parameters, so that they can be taken out of
+ * Remembers the URL of a request that has one of these parameters, so that they can be removed from
  * it.
- * @returns undefined for a request that has none of them
+ * @returns undefined for a request without these parameters
  */
 export function concealQuery(request: RequestView, names: readonly string[]): Concealment | undefined {
   if (names.length === 0 || pairsOf(request.url, names, 1).length === 0) return undefined;
@@ -61,14 +64,13 @@ export function concealQuery(request: RequestView, names: readonly string[]): Co
 }
 
 /**
- * Takes a token in the query out of Node's request: `url`, `originalUrl`, `:path` in the headers of
- * HTTP/2, and what parsers of URLs remember. Call it after `decide`, whatever that gives. Does
- * *not* know what a framework keeps in objects of its own.
+ * Removes the token in the query from Node's request: from `url`, `originalUrl`, the HTTP/2 header
+ * `:path`, and the cached results of URL parsers. Call it after `decide`, whatever the decision is.
+ * Does *not* reach copies in objects of a framework.
  * @param by the authenticator that decides
  * @param raw Node's request
- * @param firstUrl the URL as the request came, which frameworks keep when a handler rewrites the
- *   other
- * @returns what else there is to do; undefined for a request that has no such token
+ * @param firstUrl the URL as it was received, which frameworks keep when a handler rewrites `url`
+ * @returns what the caller still has to hide; undefined for a request without such a token
  */
 export function concealToken(
   { conceal }: { conceal(request: RequestView): Concealment | undefined },
@@ -99,7 +101,7 @@ function replaceText(holder: unknown, name: PropertyKey, replace: (text: string)
 function withoutParameters(url: string, names: readonly string[]): string {
   const mark = url.indexOf('?');
   if (mark === -1) return url;
-  // Only the parameters go; the rest stays as it was written.
+  // Removes only the parameters; the rest stays as it was written.
   const kept = url
     .slice(mark + 1)
     .split('&')
@@ -108,8 +110,8 @@ function withoutParameters(url: string, names: readonly string[]): string {
 }
 
 /**
- * The pairs of these names, as they are written, and no more than a few: a query is long for
- * whoever sends it, not for us.
+ * The pairs with one of these names, as written, and at most `most` of them: this bounds the work
+ * for a long query.
  */
 function pairsOf(url = '', names: readonly string[], most: number): readonly string[] {
   const found: string[] = [];
@@ -128,8 +130,8 @@ function isOneOf(text: string, start: number, end: number, names: readonly strin
 }
 
 /**
- * Whether the pair has this name, decoded as a form is. Compares while it decodes, and ends with
- * the first difference. The name is ASCII: see `tokenFrom`.
+ * True if the pair has this name after form decoding. Compares while it decodes, and stops at the
+ * first difference. The name is ASCII: see `tokenFrom`.
  */
 function hasName(text: string, start: number, end: number, name: string): boolean {
   let at = start;
@@ -144,13 +146,13 @@ function hasName(text: string, start: number, end: number, name: string): boolea
   return at >= end || text[at] === '=';
 }
 
-/** The byte of an escape such as `%5F`; -1 for what is none. */
+/** Returns the byte of an escape such as `%5F`, or -1 if there is no escape. */
 function escapeAt(text: string, at: number, end: number): number {
   const digits = at + 2 < end ? text.slice(at + 1, at + 3) : '';
   return /^[0-9a-f]{2}$/i.test(digits) ? Number.parseInt(digits, 16) : -1;
 }
 
-/** Behind an ampersand, because URLSearchParams drops a question mark that comes first. */
+/** The ampersand comes first because URLSearchParams drops a leading question mark. */
 function decodedValue(pair: string): string {
   const [value = ''] = new URLSearchParams(`&${pair}`).values();
   return value;
@@ -162,6 +164,6 @@ function single(values: readonly unknown[], name: string): string | undefined {
   if (values.length > 1)
     throw new AuthError('credentials_ambiguous', { detail: `several parameters ${name}` });
   if (typeof value !== 'string')
-    throw new AuthError('credentials_malformed', { detail: `${name} is no string` });
+    throw new AuthError('credentials_malformed', { detail: `${name} is not a string` });
   return value === '' ? undefined : value;
 }

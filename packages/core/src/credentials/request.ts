@@ -1,49 +1,50 @@
-// The part of a request that core reads. Node's IncomingMessage satisfies it as it is.
+// The part of a request that core reads, and its readers. Node's IncomingMessage has this shape
+// already.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RequestParameters } from '../claims/rules.ts';
 
 /**
- * What core reads of a request. Node's IncomingMessage satisfies it; see `requestViewOf` for the
- * web's.
+ * The part of a request that core reads. Node's IncomingMessage satisfies it; for a web Request,
+ * see `requestViewOf`.
  */
 export interface RequestView {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
   /**
-   * Names and values in turn, as they were sent. Undefined where the platform does not tell: a
-   * header that looks like joined duplicates is then ambiguous.
+   * Names and values in turn, as they were received. Undefined if the platform does not provide
+   * them: a header that looks like joined duplicates is then ambiguous.
    */
   readonly rawHeaders?: readonly string[] | undefined;
-  /**
-   * The parsed body, where a body parser has been at work: read only if `tokenFrom` names a body
-   * parameter.
-   */
+  /** The parsed body, if a body parser has run. Read only if `tokenFrom` names a body field. */
   readonly body?: unknown;
-  /** Path parameters, where the framework has matched a route: for `fromRequest` rules. */
+  /** Path parameters, if the framework has matched a route: for `fromRequest` rules. */
   readonly params?: unknown;
 }
 
-// A symbol: applications set properties of their own on the requests that core reads.
+// A symbol, because applications set properties of their own on requests.
 const KEY: unique symbol = Symbol('request');
 interface KeyedView extends RequestView {
   readonly [KEY]?: object;
 }
 
 /**
- * Makes a view of a request that is not the view itself. What core remembers is kept under `key`.
+ * Makes a view for a request that is another object. Core stores its notes about the request under
+ * `key`.
  */
 export function keyedView(view: RequestView, key: object): RequestView {
   const keyed: KeyedView = { ...view, [KEY]: key };
   return keyed;
 }
 
-/** What core remembers of a request is kept under this: the framework's own request object. */
+/**
+ * Returns the object under which core stores notes about a request: the framework's own request.
+ */
 export function keyOf(request: KeyedView): object {
   return request[KEY] ?? request;
 }
 
-/** A header that was sent: not one that every object inherits. */
+/** Returns a header that was received, and never an inherited member. */
 export function headerOf<Name extends keyof IncomingHttpHeaders>(
   headers: IncomingHttpHeaders,
   name: Name,
@@ -52,15 +53,15 @@ export function headerOf<Name extends keyof IncomingHttpHeaders>(
 }
 
 /**
- * A member of a request, which a class of its framework may have. Undefined for one that every
- * object has: something else in the process has put it on Object.prototype.
+ * Returns a member of a request, which may be inherited from a class of the framework. Undefined
+ * for a member that every object has, because the prototype of all objects is polluted then.
  */
 export function memberOf(request: object, name: 'body' | 'params'): unknown {
   const value: unknown = Reflect.get(request, name);
   return value === Reflect.get(Object.prototype, name) ? undefined : value;
 }
 
-/** What rules may look at. */
+/** Returns the part of a request that rules may read. */
 export function parametersOf(request: RequestView): RequestParameters {
   const { method, headers } = request;
   const params = memberOf(request, 'params');
@@ -68,14 +69,14 @@ export function parametersOf(request: RequestView): RequestParameters {
   return { method, headers, params: (isObject ? params : {}) as RequestParameters['params'] };
 }
 
-/** The methods that change nothing at the server, RFC 9110 §9.2.1. */
+/** True for the methods that change nothing on the server, RFC 9110 §9.2.1. */
 export function isSafeMethod(method: string | undefined): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE';
 }
 
 /**
- * How often a header was sent, where that is known: Node keeps the first of several and says
- * nothing.
+ * Counts how often a header was received, if that is known. Node keeps only the first of some
+ * duplicates.
  */
 export function countHeader({ rawHeaders = [] }: RequestView, name: string): number {
   let count = 0;

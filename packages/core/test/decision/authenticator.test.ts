@@ -136,7 +136,7 @@ describe('verify()', () => {
   });
 
   it.each([undefined, null, 5, {}, ['a.b.c'], Buffer.from('a.b.c'), { toString: () => 'a.b.c' }])(
-    'refuses %j, which is no string',
+    'refuses %j, which is not a string',
     async (token) => {
       const issuer = await start();
       expect(await outcome(create([fetched(issuer)]).verify(token as never))).toBe('token_malformed');
