@@ -1,4 +1,5 @@
-// Rules to checks: once, when a service starts. Evaluated on every request.
+// Compiles rules into checks: rules are compiled once, when a service starts, and checked on every
+// request.
 import { isScopeToken } from '../challenge.ts';
 import { ConfigError } from '../errors.ts';
 import { foldCase } from '../values/fold.ts';
@@ -10,34 +11,34 @@ import { checkOfRule, entriesOf, type RuleEntry } from './normalize.ts';
 import { claimAt, splitPath } from './path.ts';
 import type { RequestParameters, Rules } from './rules.ts';
 
-/** One claim's rule, ready to be evaluated. */
+/** The rule on one claim, ready to be checked. */
 export interface ClaimCheck {
-  /** For people: the claim's name, or its path with dots. */
+  /** Shown in messages: the name of the claim, or its path with dots. */
   readonly claim: string;
-  /** The way to it under an authenticator's `nestedClaimDelimiter`. Empty: all claims. */
+  /** The path of the claim under an authenticator's `nestedClaimDelimiter`. Empty: all claims. */
   readonly path: (delimiter: string | undefined) => readonly string[];
-  /** A rule on a scope: its failure is `scope_insufficient`. */
+  /** The rule is about a scope claim: its failure is `scope_insufficient`. */
   readonly isScope: boolean;
-  /** The scopes that would satisfy it, where it names any: configuration, never token data. */
+  /** The scopes that would satisfy the rule, if it names any: configuration, never token data. */
   readonly scope: string | undefined;
-  /** It compares with something on the request. */
+  /** The rule compares the claim with the request. */
   readonly needsRequest: boolean;
   /** For `explain`: see `ruleText`. */
   readonly rule: NormalRule;
   readonly holds: Holds;
 }
 
-/** Rules brought to life by `compileRules`. `R` remembers what they say, for types only. */
+/** Rules that `compileRules` has compiled. `R` is the type of the written rules, for types only. */
 export interface CompiledRules<R = Rules> {
   readonly [COMPILED]: readonly ClaimCheck[];
-  /** The object itself: a copy that something was added to is no compiled rules. */
+  /** The object itself, so that a copy with other members does not count as compiled rules. */
   readonly [ITSELF]: unknown;
-  /** Not these, but those that the authenticator's options have under this name: see `route`. */
+  /** The name of a route in the options, whose rules apply in place of these: see `route`. */
   readonly route?: string | undefined;
   readonly '~rules'?: R;
 }
 
-/** What surrounds an evaluation. */
+/** The authenticator and the request for which a check runs. */
 export interface EvaluationContext {
   /** The authenticator's `nestedClaimDelimiter`. */
   readonly delimiter?: string | undefined;
@@ -48,15 +49,16 @@ const COMPILED: unique symbol = Symbol('compiled rules');
 const ITSELF: unique symbol = Symbol('itself');
 
 /**
- * Claims whose string is a space-delimited list (RFC 6749 §3.3, and what identity providers make of
- * it).
+ * Claims whose string is a space-delimited list (RFC 6749 §3.3, and the practice of identity
+ * providers).
  */
 const LIST_CLAIMS: ReadonlySet<string> = new Set(['scope', 'scp', 'permissions']);
 const SCOPE_CLAIMS: ReadonlySet<string> = new Set(['scope', 'scp']);
 
 /**
- * Checks rules and makes them ready. Compiled rules are returned as they are.
- * @throws ConfigError for what is no rule, and for a rule that could never fail or never hold
+ * Checks rules and compiles them. Returns compiled rules as they are.
+ * @throws ConfigError for a value that is not a rule, and for a rule that can never fail or never
+ *   hold
  */
 export function compileRules<const R extends Rules>(
   rules: R | CompiledRules<R>,
@@ -79,10 +81,10 @@ function made<R>(checks: readonly ClaimCheck[], name?: string): CompiledRules<R>
 }
 
 /**
- * The rules that stand in the options' `routes`, under this name: for whatever takes rules. They
- * are judged as the options of the authenticator say whose principal it is, at that moment; a name
- * that those do not have is a TypeError, and lets nobody pass.
- * @throws ConfigError for a name that is not a text
+ * Refers to the rules of this name in `routes` of the options, wherever rules are accepted. They
+ * are looked up for each request, in the options of the authenticator that made the principal. A
+ * name that those options do not have is a TypeError, so the request does not pass.
+ * @throws ConfigError for a name that is not a string, or is blank
  * @example
  * ```ts
  * // service.yaml has: routes: { admin: { claims: { roles: [admin] } } }
@@ -93,7 +95,7 @@ function made<R>(checks: readonly ClaimCheck[], name?: string): CompiledRules<R>
 export function route(name: string): CompiledRules {
   readText(name, 'route');
   const holds: Holds = () => {
-    throw new TypeError(`route ${name}: the rules of a route are for authorize to find`);
+    throw new TypeError(`route ${name}: only authorize can look up the rules of a route`);
   };
   const check = {
     claim: `route ${name}`,
@@ -105,7 +107,7 @@ export function route(name: string): CompiledRules {
   return made([Object.freeze({ ...check, rule: NOTHING, holds })], name);
 }
 
-/** The first check that does not hold; undefined if all do. */
+/** Returns the first check that does not hold; undefined if all hold. */
 export function firstFailure(
   rules: CompiledRules<unknown>,
   claims: JsonObject,
@@ -135,17 +137,17 @@ export function checksIn(rules: CompiledRules<unknown>): readonly ClaimCheck[] {
   return rules[COMPILED];
 }
 
-/** The claims that rules ask for, for people. */
+/** The claims that the rules name, for messages. */
 export function claimNames(rules: CompiledRules<unknown>): readonly string[] {
   return rules[COMPILED].map(({ claim }) => claim);
 }
 
-/** True if some rule compares with the request. */
+/** True if a rule compares a claim with the request. */
 export function needsRequest(rules: CompiledRules<unknown>): boolean {
   return rules[COMPILED].some((check) => check.needsRequest);
 }
 
-/** The items of a space-delimited list: split on U+0020 only. */
+/** Splits a space-delimited list, at U+0020 only. */
 export function splitList(text: string): readonly string[] {
   return text.split(' ').filter((item) => item !== '');
 }
@@ -155,12 +157,12 @@ function isCompiled<R>(rules: R | CompiledRules<R>): rules is CompiledRules<R> {
 }
 
 /**
- * Beside other rules, or under them: what they ask stands under no name, and would be read as
- * nothing.
+ * Refuses compiled rules next to or inside other rules. Their checks have no name there, so they
+ * would be read as empty rules.
  */
 function refuseCompiled(value: unknown, path: string): void {
   if (typeof value === 'object' && value !== null && COMPILED in value)
-    throw new ConfigError(path, 'compiled rules, and those of a route, stand by themselves');
+    throw new ConfigError(path, 'cannot nest compiled rules or route(…) inside other rules; pass them alone');
 }
 
 function compileEntry({ place, kind, path: at, normalize }: RuleEntry, rows: Set<string>): ClaimCheck {
@@ -169,7 +171,8 @@ function compileEntry({ place, kind, path: at, normalize }: RuleEntry, rows: Set
   const top = place.length === 1 ? claim : '';
   const isList = LIST_CLAIMS.has(top);
   if (kind === 'row') {
-    if (rows.has(claim)) throw new ConfigError(`${at}.name`, `${claim} has a row already`);
+    if (rows.has(claim))
+      throw new ConfigError(`${at}.name`, `expected one row for each claim, got another one for ${claim}`);
     rows.add(claim);
   } else if (isList) {
     refuseSpaces(rule, kind === 'path' ? `${at}.rule` : at);
@@ -195,8 +198,8 @@ function compileEntry({ place, kind, path: at, normalize }: RuleEntry, rows: Set
 }
 
 /**
- * The way to a claim by its name. An application has one delimiter, or a few: the name is split
- * once by each.
+ * Makes the function that returns the path of a claim by its name. It splits the name once for each
+ * delimiter; an application has one delimiter, or a few.
  */
 function pathsOf(name: string): ClaimCheck['path'] {
   const paths = new Map<string | undefined, readonly string[]>();
@@ -209,7 +212,7 @@ function pathsOf(name: string): ClaimCheck['path'] {
   };
 }
 
-/** Of a service's tokens, most say the same list, one after the other. */
+/** Splits a list, and remembers the last one: most tokens of a service have the same list. */
 function rememberingSplit(): (text: string) => readonly string[] {
   let last = '';
   let items: readonly string[] = [];

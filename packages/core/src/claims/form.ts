@@ -1,5 +1,5 @@
-// What a rule form is: the shape of one entry of the table in forms.ts, and the normal rule that an
-// entry makes.
+// A rule form: the shape of an entry of the table in forms.ts, and of the normal rule that an entry
+// makes. The entries are not here.
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../errors.ts';
 import type { JsonValue } from '../values/json.ts';
@@ -7,74 +7,77 @@ import type { UncheckedOptions } from '../values/readers.ts';
 import type { Literal, RequestParameters } from './rules.ts';
 
 /**
- * Judges a claim.
+ * Checks a claim.
  * @param value undefined: the claim is absent
- * @param request for rules that look at it
+ * @param request for rules that compare with the request
  */
 export type Holds = (value: JsonValue | undefined, request: RequestParameters | undefined) => boolean;
 
-/** A rule in its normal form, which is the same for every way to write the rule. */
+/** A rule in normal form: equal for all ways to write the same rule. */
 export interface NormalRule {
   readonly form: string;
-  /** What the form compares a claim with: literals, a pattern, a place on the request, a schema. */
+  /**
+   * The value that a claim is compared with: literals, a pattern, a place on the request, a schema.
+   */
   readonly value: unknown;
   /** The literals that the rule names. Empty for forms without literals. */
   readonly names: readonly Literal[];
-  /** A claim that is a string is split at this. */
+  /** The separator at which a claim that is a string is split into a list. */
   readonly split: string | undefined;
-  /** An absent claim passes. */
+  /** True: an absent claim passes. */
   readonly optional: boolean;
-  /** What the form asks, without `split` and `optional`: `ruleText` gives the whole sentence. */
+  /** What the form asks, without `split` and `optional`: `ruleText` returns the whole sentence. */
   readonly text: string;
   /**
    * Makes the check of the form.
-   * @throws ConfigError for what cannot be compiled, such as a pattern
+   * @throws ConfigError for a value that cannot be compiled, such as a bad pattern
    */
   readonly compile: () => Holds;
   /**
-   * Compares the forms, without `split` and `optional`: the function `implies` compares the rules.
+   * Compares the forms, without `split` and `optional`. The function `implies` compares whole
+   * rules.
    */
   readonly implies: (other: NormalRule) => boolean;
 }
 
-/** One form, for those that read rules and those that document them. */
+/** One form, for the readers and for the documentation of rules. */
 export interface RuleForm {
-  /** The member that it is written under. */
+  /** The member under which the form is written. */
   readonly name: string;
-  /** What may be written next to it. */
+  /** The modifiers that may be next to it. */
   readonly modifiers: readonly ('split' | 'match')[];
-  /** The JSON Schema of what is written under the name. */
+  /** The JSON Schema of the value under the name. */
   readonly schema: object;
   /** One sentence for editors and documentation. */
   readonly doc: string;
   /** A rule of this form on a claim, which is valid YAML and valid JavaScript. */
   readonly example: string;
-  /** Reads what is written under the name. @throws ConfigError */
+  /** Reads the value under the name. @throws ConfigError */
   readonly normalize: (written: unknown, path: string, rule?: UncheckedOptions) => NormalRule;
 }
 
-/** One form, as the table declares it. `V` is the type of its value. */
+/** One form, as the table declares it. `V` is the type of its checked value. */
 interface Declaration<V> extends Omit<RuleForm, 'normalize'> {
   /**
    * Reads the value.
-   * @param rule the object that it is written in, for modifiers.
+   * @param rule the object around the value, for modifiers
    * @throws ConfigError
    */
   readonly read: (written: unknown, path: string, rule: UncheckedOptions) => V;
   /** Makes the check. @throws ConfigError */
   readonly holds: (value: V, path: string) => Holds;
-  /** A sentence without its subject. */
+  /** A sentence without its subject, which is the claim. */
   readonly text: (value: V) => string;
   /**
-   * Whether each claim that satisfies this satisfies the other rule. It is not asked about an equal
-   * rule. Default: no.
+   * True if each claim that satisfies this form satisfies the other rule. Not called for an equal
+   * rule. Default: false.
    */
   readonly implies?: (value: V, other: NormalRule) => boolean;
 }
 
 const NO_MODIFIERS: UncheckedOptions = Object.freeze(Object.create(null));
 
-/** Makes an entry of the table from what is declared of a form. */
+/** Makes an entry of the table from a declaration. */
 export function defineForm<V>({ read, holds, text, implies, ...form }: Declaration<V>): RuleForm {
   return {
     ...form,
@@ -96,24 +99,24 @@ export function defineForm<V>({ read, holds, text, implies, ...form }: Declarati
   };
 }
 
-/** What is the same for all forms whose value is a list of literals. */
+/** The common parts of all forms whose value is a list of literals. */
 export const LIST = {
   modifiers: ['split'],
   schema: { type: 'array', minItems: 1, items: { $ref: '#/$defs/literal' } },
   read: readLiterals,
 } as const;
 
-/** Reads a list of literals with at least one in it. @throws ConfigError */
+/** Reads a list of at least one literal. @throws ConfigError */
 export function readLiterals(items: unknown, path: string): readonly Literal[] {
   if (!Array.isArray(items) || items.length === 0) throw new ConfigError(path, 'expected at least one value');
-  // Array.from, because map passes over holes.
+  // Array.from, because `map` skips holes.
   return Array.from(items, (item, index) => {
     if (!isLiteral(item)) throw new ConfigError(`${path}[${index}]`, 'expected a string, number or boolean');
     return item;
   });
 }
 
-/** True for what a claim can be compared with by type and value. */
+/** True for a value that can be compared with a claim by type and value. */
 export function isLiteral(value: unknown): value is Literal {
   return typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
 }

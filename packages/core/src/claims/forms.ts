@@ -1,5 +1,5 @@
-// The table of rule forms. One entry is everything that a form is: how it is read, evaluated,
-// explained, compared and documented. How rules are written around the forms is in normalize.ts.
+// The table of rule forms. Each entry contains all of a form: how it is read, checked, explained,
+// compared and documented. How rules are written around the forms is in normalize.ts.
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../errors.ts';
 import type { JsonValue } from '../values/json.ts';
@@ -12,7 +12,7 @@ import { callForeign, compileSchema, type StandardSchema } from './schema.ts';
 export const allOf = defineForm({
   ...LIST,
   name: 'allOf',
-  doc: 'The claim is an array, and has every one of these.',
+  doc: 'The claim is an array that contains all of these values.',
   example: "roles: { allOf: ['admin', 'dev'] }",
   holds: (items) => (claim) => Array.isArray(claim) && items.every((item) => claim.includes(item)),
   text: (items) => `has all of ${textOf(items)}`,
@@ -22,7 +22,7 @@ export const allOf = defineForm({
 export const anyOf = defineForm({
   ...LIST,
   name: 'anyOf',
-  doc: 'The claim is one of these, or an array in which one of them is.',
+  doc: 'The claim is one of these values, or an array that contains one of them.',
   example: "dept: { anyOf: ['IT', 'HR'] }",
   holds: (items) => {
     const [first] = items;
@@ -37,23 +37,23 @@ export const anyOf = defineForm({
 const noneOf = defineForm({
   ...LIST,
   name: 'noneOf',
-  doc: 'The claim is there and is comparable to these, but none of them is it, or is in it.',
+  doc: 'The claim is present and of the same type as these values, but is none of them and contains none of them.',
   example: "groups: { noneOf: ['banned'] }",
   holds: (items) => {
     const types = typesOf(items);
     const isOther = (claim: JsonValue | undefined) =>
       isLiteral(claim) && types.has(typeof claim) && !items.includes(claim);
-    // What cannot be compared has not been cleared.
+    // A claim of another type cannot be compared, so it does not pass.
     return (claim) => (Array.isArray(claim) ? claim.every(isOther) : isOther(claim));
   },
-  text: (items) => `is there, and neither is nor has one of ${textOf(items)}`,
+  text: (items) => `is present, and neither is nor has one of ${textOf(items)}`,
   implies: (items, { form, names }) => {
     const types = typesOf(items);
     return (
       form === 'noneOf' &&
       includesAll([...typesOf(names)], [...types]) &&
-      // No claim of another type satisfies this rule, so that what the other rule excludes of it
-      // does not count.
+      // No claim of another type satisfies this rule, so the literals of other types in the other
+      // rule do not matter.
       includesAll(
         items,
         names.filter((name) => types.has(typeof name)),
@@ -65,7 +65,7 @@ const noneOf = defineForm({
 const exactly = defineForm({
   ...LIST,
   name: 'exactly',
-  doc: 'The claim is an array of these, in any order, and of nothing else.',
+  doc: 'The claim is an array of exactly these values, in any order.',
   example: "groups: { exactly: ['finance', 'staff'] }",
   holds: (items) => (claim) => Array.isArray(claim) && includesAll(claim, items) && includesAll(items, claim),
   text: (items) => `has ${textOf(items)} and no others`,
@@ -77,9 +77,9 @@ const exactly = defineForm({
 const values: RuleForm = {
   ...allOf,
   name: 'values',
-  doc: 'The claim, as a single value or as an array, has every one of these.',
+  doc: 'The claim is this value, or an array that contains all of these values.',
   example: "roles: { values: ['admin'] }",
-  // A single value is never two values, so that several of them are allOf.
+  // A single value never equals two values, so several values mean allOf.
   normalize: (written, path) => {
     const items = [...new Set(readLiterals(written, path))];
     return (items.length === 1 ? anyOf : allOf).normalize(items, path);
@@ -90,7 +90,7 @@ export const pattern = defineForm<{ readonly source: string | RegExp; readonly s
   name: 'pattern',
   modifiers: ['split', 'match'],
   schema: { $ref: '#/$defs/text' },
-  doc: 'A regular expression in the syntax of RE2. It has to match the claim as a whole.',
+  doc: 'The claim matches this regular expression as a whole. The syntax is that of RE2.',
   example: "email: { pattern: '[^@]+@example[.]com' }",
   read: (source, path, { match }) => {
     if (typeof source !== 'string' && !(source instanceof RegExp))
@@ -114,14 +114,14 @@ const present = defineForm<true>({
   name: 'present',
   modifiers: [],
   schema: { const: true },
-  doc: 'The claim is there and is not null; its value does not matter.',
+  doc: 'The claim is present and not null, with any value.',
   example: 'email: { present: true }',
   read: (written, path) => {
     if (written !== true) throw new ConfigError(path, 'expected true');
     return written;
   },
   holds: () => (claim) => claim !== undefined && claim !== null,
-  text: () => 'is there',
+  text: () => 'is present',
 });
 
 const EXPECTED_PLACE = 'expected a function, params.NAME or headers.NAME';
@@ -130,7 +130,7 @@ const fromRequest = defineForm<FromRequestRule['fromRequest']>({
   name: 'fromRequest',
   modifiers: [],
   schema: { type: 'string', pattern: '^(?:params|headers)\\..+|\\$\\{[A-Z_][A-Z0-9_]*\\}' },
-  doc: 'The claim is equal to a path parameter or a header of the request. For rules of routes.',
+  doc: 'The claim equals a path parameter or a header of the request. For the rules of routes only.',
   example: "tenant: { fromRequest: 'params.tenant' }",
   read: (read, path) => {
     if (typeof read === 'string') return read;
@@ -145,15 +145,15 @@ const fromRequest = defineForm<FromRequestRule['fromRequest']>({
       return isLiteral(wanted) && hasItem(claim, wanted);
     };
   },
-  text: (read) => `is ${typeof read === 'string' ? read : 'what a function says'} of the request`,
+  text: (read) => `is ${typeof read === 'string' ? read : 'what a function returns'} of the request`,
 });
 
-/** Each form that is written under its name, in the order of messages and documentation. */
+/** The forms that are written under their name, in the order of messages and documentation. */
 export const FORMS: ReadonlyMap<string, RuleForm> = new Map(
   [allOf, anyOf, noneOf, exactly, values, pattern, present, fromRequest].map((form) => [form.name, form]),
 );
 
-/** The form of a Standard Schema, which is written without a name. */
+/** The rule of a Standard Schema, which is written without a name. */
 export function schemaRule(schema: StandardSchema, path: string): NormalRule {
   return {
     form: 'schema',
@@ -167,7 +167,9 @@ export function schemaRule(schema: StandardSchema, path: string): NormalRule {
   };
 }
 
-/** A rule that every claim satisfies: a row that neither requires nor validates its claim. */
+/**
+ * A rule that every claim satisfies: that of a row that neither requires nor validates its claim.
+ */
 export const NOTHING: NormalRule = {
   form: 'nothing',
   value: undefined,
@@ -179,7 +181,10 @@ export const NOTHING: NormalRule = {
   implies: ({ form }) => form === 'nothing',
 };
 
-/** Equal by type and value, alone or among the items: 4 is not "4", and true is not "true". */
+/**
+ * True if the claim equals the literal or has it as an item, by type and value: 4 is not "4", and
+ * true is not "true".
+ */
 function hasItem(claim: JsonValue | undefined, literal: Literal): boolean {
   return Array.isArray(claim) ? claim.includes(literal) : claim === literal;
 }

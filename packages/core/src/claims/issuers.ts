@@ -1,17 +1,18 @@
-// Which issuers are welcome, beside the question of whose keys are known: by name, or by pattern.
+// The issuers that the options or a route accept, by name or by pattern. Which issuers have keys is
+// decided elsewhere.
 
 import { ConfigError } from '../errors.ts';
 import { isPlainObject, readList, readObject } from '../values/readers.ts';
 import { compilePattern } from './pattern.ts';
 import type { PatternRule } from './rules.ts';
 
-/** An issuer: exactly this one, or those whose whole name matches. */
+/** An issuer: exactly this name, or every name that matches as a whole. */
 export type IssuerRule = string | RegExp | Pick<PatternRule, 'pattern'>;
 
-/** Answers whether an issuer is welcome. A token without one never is. */
+/** True for an accepted issuer. A token without an issuer is never accepted. */
 export type IssuerMatcher = (issuer: string | undefined) => boolean;
 
-/** Checks a list of issuers. @throws ConfigError */
+/** Compiles a list of issuers. @throws ConfigError */
 export function compileIssuers(value: unknown, path: string): IssuerMatcher | undefined {
   if (value === undefined) return undefined;
   const matchers = readList(value, compileIssuer, path);

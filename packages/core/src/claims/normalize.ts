@@ -1,6 +1,5 @@
-// From rules as they are written to normal rules, one by one: names, paths, rows, shorthands and
-// modifiers. `compile`, `explain` and `plan` all read rules here. What a form asks of a claim is in
-// forms.ts.
+// Reads written rules one by one into normal rules: names, paths, rows, shorthands and modifiers.
+// `compile`, `explain` and `plan` read rules here. What a form asks of a claim is in forms.ts.
 import { ConfigError } from '../errors.ts';
 import { isPlainObject, ownMembers, refuseUndefined, type UncheckedOptions } from '../values/readers.ts';
 import { type Holds, isLiteral, type NormalRule } from './form.ts';
@@ -8,29 +7,29 @@ import { allOf, anyOf, FORMS, NOTHING, pattern, schemaRule } from './forms.ts';
 import { isRow, ruleOfRow } from './rows.ts';
 import { isSchema } from './schema.ts';
 
-/** A rule on one claim, where it is written. */
+/** A rule on one claim, and where it is written. */
 export interface RuleEntry {
-  /** The way to the claim. Empty: all claims. */
+  /** The path of the claim. Empty: all claims. */
   readonly place: readonly string[];
   /** `name`: the place is one name, which a delimiter may split. */
   readonly kind: 'name' | 'path' | 'row' | 'all';
   readonly path: string;
-  /** The rule or the row, as it is written. */
+  /** The rule or the row, as written. */
   readonly written: unknown;
-  /** @throws ConfigError for what is not a rule */
+  /** @throws ConfigError for a value that is not a rule */
   readonly normalize: () => NormalRule;
 }
 
 const FORM_NAMES = [...FORMS.keys(), 'optional'].join(', ');
 
 /**
- * Lists rules. Each rule is read by its own `normalize`, so that one that cannot be read hides no
- * other.
- * @throws ConfigError for what is not a list of rules
+ * Lists rules. The `normalize` of each entry reads that rule, so that one bad rule does not hide
+ * the others.
+ * @throws ConfigError for a value that is not a list of rules
  */
 export function entriesOf(rules: unknown, path: string): readonly RuleEntry[] {
   if (!Array.isArray(rules)) return entriesByName(rules, path);
-  // Array.from, because map passes over holes.
+  // Array.from, because `map` skips holes.
   return Array.from(rules, (entry: unknown, index) => {
     const at = `${path}[${index}]`;
     if (!isPlainObject(entry))
@@ -79,7 +78,7 @@ function textOr(name: unknown): string {
   return typeof name === 'string' ? name : '';
 }
 
-/** Reads one rule. @throws ConfigError for what is not a rule */
+/** Reads one rule. @throws ConfigError for a value that is not a rule */
 export function normalizeRule(rule: unknown, path: string): NormalRule {
   const isOptional = isPlainObject(rule) && Object.hasOwn(rule, 'optional') && Object.keys(rule).length === 1;
   return isOptional ? { ...normalizeForm(rule.optional, path), optional: true } : normalizeForm(rule, path);
@@ -93,7 +92,8 @@ function normalizeForm(rule: unknown, path: string): NormalRule {
   if (!isPlainObject(rule)) throw new ConfigError(path, 'expected a rule');
   const [name, ...others] = Object.keys(rule).filter((member) => member !== 'split' && member !== 'match');
   if (name === undefined || others.length > 0) throw new ConfigError(path, `expected one of ${FORM_NAMES}`);
-  if (name === 'optional') throw new ConfigError(path, 'optional cannot stand inside optional');
+  if (name === 'optional')
+    throw new ConfigError(path, 'expected a rule that is not optional, got optional inside optional');
   const form = FORMS.get(name);
   if (form === undefined)
     throw new ConfigError(`${path}.${name}`, `unknown rule; expected one of ${FORM_NAMES}`);
@@ -101,7 +101,7 @@ function normalizeForm(rule: unknown, path: string): NormalRule {
     if (!Object.hasOwn(rule, modifier)) continue;
     refuseUndefined(rule[modifier], `${path}.${modifier}`);
     if (!form.modifiers.includes(modifier))
-      throw new ConfigError(`${path}.${modifier}`, `does not go with ${name}`);
+      throw new ConfigError(`${path}.${modifier}`, `is not allowed next to ${name}`);
   }
   const written = ownMembers(rule);
   const normal = form.normalize(written[name], `${path}.${name}`, written);
@@ -122,16 +122,16 @@ export function checkOfRule({ compile, split, optional }: NormalRule): Holds {
   return optional === true ? (value, request) => value === undefined || holds(value, request) : holds;
 }
 
-/** What a rule asks, as a sentence without its subject. */
+/** Says what a rule asks, as a sentence without its subject. */
 export function ruleText({ text, split, optional }: NormalRule): string {
   const sentence = split === undefined ? text : `${text}, split at ${JSON.stringify(split)}`;
   return optional === true ? `is absent, or ${sentence}` : sentence;
 }
 
-/** True if each claim that satisfies `a` satisfies `b`. False also where that cannot be told. */
+/** True if each claim that satisfies `a` satisfies `b`. False also if that cannot be decided. */
 export function implies(a: NormalRule, b: NormalRule): boolean {
   if (a.optional === true && b.optional !== true) return false;
-  // Every form but these fails for a claim that is absent or null.
+  // All forms but these two fail for a claim that is absent or null.
   if (b.form === 'present') return a.form !== 'nothing' && a.form !== 'schema';
   return a.split === b.split && a.implies(b);
 }

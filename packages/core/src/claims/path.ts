@@ -1,5 +1,5 @@
-// Where a claim stands: a name of the claims, or a way into them. Own members only, so that no name
-// finds what every object inherits.
+// Finds a claim by its name or path. Only own members count, so that a name never finds an
+// inherited member.
 import { isJsonObject, type JsonObject, type JsonValue } from '../values/json.ts';
 
 /** Finds a claim; undefined if it is absent. */
@@ -15,9 +15,9 @@ export function claimAt(claims: JsonObject, path: readonly string[]): JsonValue 
 }
 
 /**
- * Splits a claim name into a path. A backslash takes the delimiter, or another backslash,
- * literally: names that are URLs have dots.
- * @param delimiter undefined: the name is one name, whatever is in it
+ * Splits a claim name into a path. A backslash makes the next delimiter, or another backslash,
+ * literal, because names that are URLs contain dots.
+ * @param delimiter undefined: the name is not split
  */
 export function splitPath(name: string, delimiter: string | undefined): readonly string[] {
   if (delimiter === undefined) return [name];

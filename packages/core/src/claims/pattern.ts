@@ -1,22 +1,22 @@
-// Linear-time patterns. The engine is RE2's, so that no pattern and no claim together can stall the
-// process.
+// Patterns that match in linear time. The engine is RE2, so that no pattern and no claim can block
+// the process.
 import { createRequire } from 'node:module';
 import type * as re2js from 're2js';
 import { ConfigError } from '../errors.ts';
 
-/** Answers whether the whole of a string matches. Keeps no state between calls. */
+/** True if the whole string matches. Keeps no state between calls. */
 export type PatternMatcher = (value: string) => boolean;
 
 /**
  * Compiles a pattern. It matches whole strings, whether or not it is anchored.
  *
- * A string is RE2's syntax. A RegExp is read as JavaScript's, with two differences: `\s` is ASCII
- * white space, and `.` is anything but a line feed. Its flags `i`, `s` and `u` count, and `i` folds
- * ASCII letters only; `g`, `y` and `d` have no meaning for a whole match.
- * @param search whether a part of the string will do
- * @throws ConfigError for what a linear-time engine cannot do (back-references, look-around), for
- *   flags `m` and `v` and inline flags, and for escapes of a RegExp that RE2 would read as
- *   something else
+ * A string has the syntax of RE2. A RegExp is read as JavaScript reads it, with two differences:
+ * `\s` is ASCII white space, and `.` is anything but a line feed. The flags `i`, `s` and `u` are
+ * supported, and `i` folds ASCII letters only; `g`, `y` and `d` have no meaning for a whole match.
+ * @param search true: it is enough that a part of the string matches
+ * @throws ConfigError for features that a linear-time engine does not have (back-references,
+ *   look-around), for the flags `m` and `v` and inline flags, and for escapes of a RegExp that RE2
+ *   would read differently
  */
 export function compilePattern(pattern: string | RegExp, path: string, search = false): PatternMatcher {
   const source = typeof pattern === 'string' ? pattern : pattern.source;
@@ -31,30 +31,30 @@ export function compilePattern(pattern: string | RegExp, path: string, search = 
     engineFlags,
     path,
   );
-  // `test` looks for a part of the string, `matches` at the whole of it.
+  // `test` accepts a match of a part of the string, `matches` only of the whole.
   const matches: PatternMatcher = search
     ? (value) => compiled.test(value)
     : (value) => compiled.matches(value);
   if (!foldsCase) return matches;
   if (!isAscii(source))
     throw new ConfigError(path, 'flag i folds ASCII letters only, and the pattern has others');
-  // U+017F and U+212A fold to s and k. A letter that folds to nothing stands in for them: a name
-  // that only looks like another must not match it.
+  // U+017F and U+212A fold to s and k. They are replaced by a letter that folds to no other, so
+  // that a name that only looks like another name does not match.
   return (value) => matches(value.replace(/[\u017f\u212a]/g, '\u0138'));
 }
 
-/** What would compile, and mean something else than it says. */
+/** Refuses patterns that would compile with another meaning than the written one. */
 function refuseDifferences(source: string, path: string): void {
   const plain = source.replace(/\\\\/g, '');
   if (/\\k[<{']/.test(plain))
     throw new ConfigError(path, 'cannot be matched in linear time: a back-reference');
-  // Outside of escapes and classes; `(?:`, `(?<name>` and `(?P<name>` are no flags.
+  // Outside of escapes and classes; `(?:`, `(?<name>` and `(?P<name>` are not flags.
   if (/\(\?[a-zA-Z-]+[:)]/.test(plain.replace(/\\./g, '').replace(/\[[^\]]*\]/g, ''))) {
     throw new ConfigError(path, 'inline flags are not supported; give a RegExp with the flag');
   }
 }
 
-/** What RE2 reads differently from JavaScript. */
+/** Refuses syntax that RE2 reads differently from JavaScript. */
 function refuseForeignSyntax({ source, flags }: RegExp, path: string): void {
   for (const [flag, reason] of [
     ['m', 'flag m has no meaning where the whole string must match'],
@@ -85,8 +85,8 @@ function compile(source: string, flags: number, path: string): re2js.RE2JS {
 let engine: typeof re2js | undefined;
 
 /**
- * With the first pattern, and at once: most services have none, and would wait for it when they
- * start.
+ * Loads the engine with the first pattern, synchronously. Most services have no pattern, and start
+ * faster without the engine.
  */
 function loadEngine(): typeof re2js {
   engine ??= createRequire(import.meta.url)('re2js') as typeof re2js;

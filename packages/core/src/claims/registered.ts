@@ -1,45 +1,49 @@
-// The registered claims (RFC 7519 §4.1): what times, audience and identifiers must say. Each check
-// is declared once, for the decision and for `explain`. They run only on claims that can be
-// trusted.
+// The registered claims (RFC 7519 §4.1): times, audience and identifiers. Each check is declared
+// once, for the decision and for `explain`. The checks run on verified claims only; the rules of
+// options are not here.
 import { AuthError } from '../errors.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 
-/** How the registered claims are judged. */
+/** How the registered claims are checked. */
 export interface RegisteredClaimsPolicy {
   /** Null: the audience is not checked. */
   readonly audience: ReadonlySet<string> | null;
-  /** Whether the token has to name one of them, or each. Default any. */
+  /** Whether the token must name one of the audiences, or all of them. Default: any. */
   readonly audienceMatch?: 'any' | 'all' | undefined;
   /** Leeway for clocks that disagree, in both directions. */
   readonly clockSkewMs: number;
   readonly requireExp: boolean;
-  /** `iat` has to be there, and the token is not valid before it. */
+  /** `iat` is required, and the token is not valid before it. */
   readonly treatIatAsNbf?: boolean | undefined;
-  /** How long after `iat`, which has to be there, a token is accepted. */
+  /** How long after `iat` a token is accepted; `iat` is then required. */
   readonly maxTokenAgeMs?: number | undefined;
-  /** Claims that have to be there. */
+  /** Claims that must be present. */
   readonly required?: readonly string[] | undefined;
-  /** A token bound to a key (`cnf`, RFC 7800) is accepted without proof of it. */
+  /** A token that is bound to a key (`cnf`, RFC 7800) is accepted without proof of the key. */
   readonly acceptSenderConstrained?: boolean | undefined;
 }
 
 /** One check of the registered claims. */
 export interface RegisteredCheck {
   readonly claim: string;
-  /** Why the claims are refused; undefined if they pass this check. */
+  /** Returns why the claims are refused; undefined if they pass. */
   readonly judge: (claims: JsonObject, nowMs: number) => AuthError | undefined;
-  /** What is expected, for `explain`. */
+  /** The expectation, for `explain`. */
   readonly expected: (now: string) => string;
   /**
-   * `explain` leaves out the check of an absent claim, or one that passed. Default: it shows all.
+   * When `explain` shows the check: only if the claim is present, or only if the check failed.
+   * Default: always.
    */
   readonly shown?: 'if present' | 'if failed';
 }
 
-/** The year 2242. A larger number is not a time in seconds; milliseconds are the usual mistake. */
+/**
+ * A time in the year 2242. A greater number is not a time in seconds; it is usually in
+ * milliseconds.
+ */
 export const MAX_NUMERIC_DATE = 2 ** 33;
 
-/** The checks of a policy, in the order of the decision. */
+/** Lists the checks of a policy, in the order of the decision. */
 export function registeredChecks(policy: RegisteredClaimsPolicy): readonly RegisteredCheck[] {
   const skew = `give or take ${policy.clockSkewMs / 1000} s`;
   return Object.freeze([
@@ -54,14 +58,14 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
     {
       claim: 'exp',
       judge: (claims, nowMs) => checkExp(own(claims, 'exp'), policy, nowMs),
-      expected: (now) => `${policy.requireExp ? '' : 'if there: '}after ${now}, ${skew}`,
+      expected: (now) => `${policy.requireExp ? '' : 'if present: '}after ${now}, ${skew}`,
     },
     {
       claim: 'nbf',
       // §4.1.5: before nbf the token must not be accepted.
       judge: (claims, nowMs) =>
         isBefore(own(claims, 'nbf'), policy, nowMs) ? new AuthError('token_not_yet_valid') : undefined,
-      expected: (now) => `if there: not after ${now}, ${skew}`,
+      expected: (now) => `if present: not after ${now}, ${skew}`,
     },
     {
       claim: 'iat',
@@ -77,12 +81,12 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
         claim,
         judge: (claims) =>
           (own(claims, claim) ?? null) === null ? invalid(`${claim} is missing`) : undefined,
-        expected: () => 'there',
+        expected: () => 'present',
       }),
     ),
     {
       claim: 'cnf',
-      // RFC 7800 §3.1: the presenter has to prove that it holds the key. A bearer proves nothing.
+      // RFC 7800 §3.1: the presenter must prove that it has the key. A bearer token proves nothing.
       judge: (claims) =>
         policy.acceptSenderConstrained !== true && Object.hasOwn(claims, 'cnf')
           ? invalid('the token is bound to a key')
@@ -96,9 +100,9 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
         judge: (claims) => {
           const value = own(claims, claim);
           const isGood = value === undefined || isIdentifier(value);
-          return isGood ? undefined : invalid(`${claim} is not a string that names somebody`);
+          return isGood ? undefined : invalid(`${claim} is not a valid identifier`);
         },
-        expected: () => 'a text that names somebody',
+        expected: () => 'a string that is not blank, without control characters',
         shown: 'if present',
       }),
     ),
@@ -112,10 +116,10 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
 }
 
 /**
- * The first refusal of these checks; undefined if all pass.
+ * Returns the first refusal of these checks; undefined if all pass.
  * @param nowMs the wall clock, milliseconds since the epoch
- * @param note called with each check; where it is given, all of them run
- * @throws TypeError if the clock gave no time
+ * @param note called with each check; if given, the checks go on after a refusal
+ * @throws TypeError if the clock returned no finite number
  */
 export function judgeRegisteredClaims(
   checks: readonly RegisteredCheck[],
@@ -123,7 +127,7 @@ export function judgeRegisteredClaims(
   nowMs: number,
   note?: (check: RegisteredCheck, refusal: AuthError | undefined) => void,
 ): AuthError | undefined {
-  // Every comparison with NaN is false, and would let the token pass.
+  // Every comparison with NaN is false, so the token would pass.
   if (!Number.isFinite(nowMs)) throw new TypeError('the clock gave no time');
   let first: AuthError | undefined;
   for (const check of checks) {
@@ -135,13 +139,13 @@ export function judgeRegisteredClaims(
   return first;
 }
 
-/** When accepted claims have to be judged again. Milliseconds since the epoch. */
+/** The time in which accepted claims stay accepted. Milliseconds since the epoch. */
 export interface Validity {
   readonly fromMs: number;
   readonly untilMs: number;
 }
 
-/** The times between which the registered claims that were accepted once are accepted again. */
+/** Returns the time in which registered claims that were accepted once stay accepted. */
 export function validityOf(
   claims: JsonObject,
   {
@@ -165,7 +169,7 @@ function isNumericDate(value: unknown): value is number {
 const PLAIN = /^[\x21-\x7e]+$/;
 
 /**
- * True for a name that can go into logs, directories and headers: not blank, no control characters.
+ * True for a name that is safe in logs, directories and headers: not blank, no control characters.
  */
 export function isIdentifier(value: unknown): boolean {
   if (typeof value !== 'string') return false;
@@ -213,7 +217,10 @@ function isBefore(
   return time !== undefined && nowMs < Number(time) * 1000 - clockSkewMs;
 }
 
-/** §4.1.3: the token's audiences that this service has, compared by code points. */
+/**
+ * §4.1.3: checks that the token names audiences of this service. Strings are compared by code
+ * points.
+ */
 function checkAudience(
   aud: JsonValue | undefined,
   { audience, audienceMatch = 'any' }: RegisteredClaimsPolicy,
@@ -221,7 +228,7 @@ function checkAudience(
   if (audience === null) return undefined;
   const values: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (values.length === 0 || !values.every((value) => typeof value === 'string' && value !== ''))
-    return new AuthError('token_audience_mismatch', { detail: 'aud is missing or no list of strings' });
+    return new AuthError('token_audience_mismatch', { detail: 'aud is missing or not a list of strings' });
   const named: ReadonlySet<unknown> = audience;
   const holds =
     audienceMatch === 'all'

@@ -1,20 +1,24 @@
-// Claims as API gateways configure them: rows of a name, two switches, a type and a value. From a
-// row to a rule.
+// Rows: rules as API gateways configure them, with a name, two switches, a type and a value. Turns
+// a row into a rule; does not check claims.
 import { ConfigError } from '../errors.ts';
 import { readBoolean, readObject, readText, type UncheckedOptions } from '../values/readers.ts';
 
-/** The types of a row, which are read without case. */
+/** The types of a row, in any case. */
 export const ROW_TYPES = ['STRING', 'INTEGER', 'BOOLEAN', 'REGEX', 'ARRAY'] as const;
-/** Times are judged whenever they are there, whatever a row says. */
+/** Times are always checked if they are present, whatever a row says. */
 export const TIMES: readonly string[] = ['exp', 'nbf', 'iat'];
 /**
- * Public and private claims: letters, digits, - and _; and what nested and namespaced names need.
+ * Public and private claims: letters, digits, - and _, and the characters of nested and namespaced
+ * names.
  */
 const NAME = /^[A-Za-z0-9_\-./:\\]+$/;
 
 const MEMBERS: readonly string[] = ['name', 'required', 'validate', 'type', 'value'];
 
-/** True for a row: a name and one of the switches, or a name and nothing that is not of a row. */
+/**
+ * True for a row: a name and one of the switches, or a name and no members that a row does not
+ * have.
+ */
 export function isRow(value: UncheckedOptions): boolean {
   return (
     Object.hasOwn(value, 'name') &&
@@ -28,14 +32,14 @@ function hasSwitch(row: UncheckedOptions): boolean {
 
 /**
  * Reads a row.
- * @returns the rule that says the same; undefined for a row that asks nothing
- * @throws ConfigError, also for what might be a rule on a claim that is called "name"
+ * @returns the rule with the same meaning; undefined for a row that asks nothing
+ * @throws ConfigError, also for an object that may be a rule on a claim called "name"
  */
 export function ruleOfRow(value: UncheckedOptions, path: string): unknown {
   if (!hasSwitch(value))
     throw new ConfigError(
       path,
-      'a row says required or validate; a rule on the claim "name" is { path: ["name"], rule }',
+      'expected required or validate in a row; write a rule on the claim "name" as { path: ["name"], rule }',
     );
   const row = readObject(value, MEMBERS, path);
   const name = readText(row.name, `${path}.name`);
@@ -45,16 +49,22 @@ export function ruleOfRow(value: UncheckedOptions, path: string): unknown {
   const type = row.type === undefined ? (name === 'aud' ? 'ARRAY' : 'STRING') : readType(row.type, path);
   const isTime = TIMES.includes(name);
   if (isTime && row.value !== undefined)
-    throw new ConfigError(`${path}.value`, `${name} is a time, and judged by the clock`);
+    throw new ConfigError(
+      `${path}.value`,
+      `expected no value: ${name} is a time, which is checked by the clock`,
+    );
   if (isTime && row.validate === false)
-    throw new ConfigError(`${path}.validate`, `${name} is judged whenever it is there`);
+    throw new ConfigError(`${path}.validate`, `expected true: ${name} is always checked if it is present`);
   if (isTime || !validate) {
     if (row.value !== undefined)
-      throw new ConfigError(`${path}.value`, 'is not looked at without validate: true');
+      throw new ConfigError(
+        `${path}.value`,
+        'has no effect without validate: true; add it, or remove the value',
+      );
     return required ? { present: true } : undefined;
   }
   const rule = ruleOfValue(name, type, row.value, path);
-  // Null is present: it satisfies neither.
+  // Null counts as present, so it satisfies neither.
   return required ? rule : { optional: rule };
 }
 
@@ -65,7 +75,7 @@ function ruleOfValue(name: string, type: RowType, value: unknown, path: string):
   if (name === 'aud' && type !== 'STRING' && type !== 'ARRAY')
     throw new ConfigError(`${path}.type`, 'aud is ARRAY or STRING');
   const list = Array.isArray(value) ? value : [value];
-  // The audience is a list of which any will do.
+  // The audience is a list, and one match is enough.
   if (name === 'aud') return { anyOf: list };
   switch (type) {
     case 'STRING':
@@ -90,7 +100,7 @@ function readType(value: unknown, path: string): RowType {
   return type;
 }
 
-/** A whole number, also as the text that forms make of it. */
+/** Reads a whole number, also from a string, which forms produce. */
 function readInteger(value: unknown, path: string): number {
   const number = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
   if (typeof number !== 'number' || !Number.isSafeInteger(number))

@@ -1,25 +1,24 @@
-// What the table of rule forms says to editors and to readers: the JSON Schema of a form, and a row
-// of documentation for each. Nothing here reads a rule.
+// Writes the JSON Schema of rules and a row of documentation for each rule form. Does not read
+// rules.
 import { FORMS } from './forms.ts';
 import { ROW_TYPES, TIMES } from './rows.ts';
 
 /**
- * The JSON Schema of one form and what may be written next to it: `$defs/ruleForm` of a
- * descriptor's schema.
+ * The JSON Schema of one form with its modifiers: `$defs/ruleForm` of the schema of a descriptor.
  */
 function ruleFormSchema(): object {
   const forms = [...FORMS.values()];
   const without = (modifier: 'split' | 'match') =>
     forms.filter(({ modifiers }) => !modifiers.includes(modifier));
   return {
-    description: 'Exactly one form, and what may be written next to it.',
+    description: 'Exactly one form, with its modifiers.',
     type: 'object',
     additionalProperties: false,
     properties: {
       ...Object.fromEntries(forms.map(({ name, doc, schema }) => [name, { description: doc, ...schema }])),
       split: {
         description:
-          'Splits a claim that is a text into a list. scope, scp and permissions are split at spaces anyway.',
+          'The separator at which a claim that is a string is split into a list. scope, scp and permissions are always split at spaces.',
         type: 'string',
         minLength: 1,
       },
@@ -44,14 +43,14 @@ export function rulesSchema(): { readonly [def: string]: object } {
       type: ['string', 'number', 'boolean'],
     },
     literals: {
-      description: 'Values that an array has to have, all of them.',
+      description: 'Values that an array must contain, all of them.',
       type: 'array',
       minItems: 1,
       items: { $ref: '#/$defs/literal' },
     },
     rules: {
       description:
-        'Rules by the name of the claim, or a list of such, of paths with rules, and of rows. All of them have to hold.',
+        'Rules by claim name, or a list of such objects, of paths with rules, and of rows. All rules must hold.',
       type: ['object', 'array'],
       if: { type: 'array' },
       then: {
@@ -80,7 +79,7 @@ export function rulesSchema(): { readonly [def: string]: object } {
       additionalProperties: false,
       properties: {
         path: {
-          description: 'The way to the claim, from the outside in.',
+          description: 'The path of the claim, from the outside in.',
           type: 'array',
           minItems: 1,
           items: { type: 'string', minLength: 1 },
@@ -92,7 +91,7 @@ export function rulesSchema(): { readonly [def: string]: object } {
     },
     rule: {
       description:
-        'A value that the claim is or has in it; a list that the claim has all of; or one of the forms.',
+        'A value that the claim is or contains; a list of values that the claim contains, all of them; or one of the forms.',
       type: ['string', 'number', 'boolean', 'array', 'object'],
       if: { type: 'object' },
       then: {
@@ -102,7 +101,7 @@ export function rulesSchema(): { readonly [def: string]: object } {
           additionalProperties: false,
           properties: {
             optional: {
-              description: 'The rule counts only if the claim is there.',
+              description: 'The rule applies only if the claim is present.',
               $ref: '#/$defs/requiredRule',
             },
           },
@@ -113,7 +112,7 @@ export function rulesSchema(): { readonly [def: string]: object } {
       else: { if: { type: 'array' }, then: { $ref: '#/$defs/literals' } },
     },
     requiredRule: {
-      description: 'A value, a list or a form, but not optional once more.',
+      description: 'A value, a list or a form, but not optional again.',
       type: ['string', 'number', 'boolean', 'array', 'object'],
       if: { type: 'object' },
       then: { $ref: '#/$defs/ruleForm' },
@@ -125,19 +124,19 @@ export function rulesSchema(): { readonly [def: string]: object } {
       properties: {
         name: { description: 'The name of the claim.', type: 'string', pattern: '\\S' },
         type: {
-          description: 'What the value is. Default: STRING; for aud, ARRAY.',
+          description: 'The type of the value. Default: STRING; for aud, ARRAY.',
           type: 'string',
           pattern: ROW_TYPE_PATTERN,
           examples: [...ROW_TYPES],
         },
-        required: { description: 'Whether the claim has to be there.', type: 'boolean', default: false },
+        required: { description: 'Whether the claim is required.', type: 'boolean', default: false },
         validate: {
-          description: 'Whether a claim that is there has to have the value.',
+          description: 'Whether a claim that is present must have the value.',
           type: 'boolean',
           default: false,
         },
         value: {
-          description: 'The value, or for an ARRAY all that has to be in the claim.',
+          description: 'The value; for an ARRAY, all values that the claim must contain.',
           anyOf: [
             { $ref: '#/$defs/literal' },
             { type: 'array', minItems: 1, items: { $ref: '#/$defs/literal' } },
@@ -160,7 +159,7 @@ export function rulesSchema(): { readonly [def: string]: object } {
 /** The types of a row, in any case. */
 const ROW_TYPE_PATTERN = `^(?:${ROW_TYPES.map((type) => type.replace(/[A-Z]/g, (letter) => `[${letter.toLowerCase()}${letter}]`)).join('|')})$`;
 
-/** A row of documentation for each form. */
+/** Returns a row of documentation for each form. */
 export function ruleFormRows(): readonly {
   readonly form: string;
   readonly meaning: string;

@@ -1,68 +1,71 @@
-// What a claim must be: plain data, so that code, YAML and JSON say the same, and a constructor for
-// each form.
+// Rules as plain data, equal in code, YAML and JSON, and a constructor for each form. Rules are
+// checked elsewhere.
 import type { StandardSchema } from './schema.ts';
 
-/** A value that a claim is compared to, by type and value. */
+/** A value that a claim is compared with, by type and value. */
 export type Literal = string | number | boolean;
 
 /**
- * Reads a claim that is a text as a list, split at this. `scope`, `scp` and `permissions` are split
- * at a space by themselves.
+ * Splits a claim that is a string into a list, at this separator. `scope`, `scp` and `permissions`
+ * are always split at spaces.
  */
 interface Split {
   readonly split?: string;
 }
 
-/** The claim is an array that has all of these. */
+/** The claim is an array that contains all of these values. */
 export interface AllOfRule<T extends Literal = Literal> extends Split {
   readonly allOf: readonly T[];
 }
-/** The claim is one of these, or an array that has one of them. */
+/** The claim is one of these values, or an array that contains one of them. */
 export interface AnyOfRule<T extends Literal = Literal> extends Split {
   readonly anyOf: readonly T[];
 }
 /**
- * The claim is there, of a type that these are of, and none of them; or an array of such, with none
- * of them in it.
+ * The claim is present and of the type of one of these values, but is none of them; or it is an
+ * array of such items.
  */
 export interface NoneOfRule<T extends Literal = Literal> extends Split {
   readonly noneOf: readonly T[];
 }
-/** The claim is an array of these and no others, in any order. */
+/** The claim is an array of exactly these values, in any order. */
 export interface ExactlyRule<T extends Literal = Literal> extends Split {
   readonly exactly: readonly T[];
 }
 /**
- * The claim, alone or as an array, has all of these values: a static claim as the Akka SDK declares
- * it.
+ * The claim, as a single value or as an array, contains all of these values: a static claim as the
+ * Akka SDK declares it.
  */
 export interface ValuesRule<T extends Literal = Literal> extends Split {
   readonly values: readonly T[];
 }
-/** The whole string matches, in linear time; of an array, one item. */
+/** The whole string matches, in linear time; in an array, one item matches. */
 export interface PatternRule extends Split {
   readonly pattern: string | RegExp;
   /**
-   * `search`: some part of the string matches, unless the pattern is anchored. Default: the whole.
+   * `search`: it is enough that a part of the string matches, unless the pattern is anchored.
+   * Default: the whole string must match.
    */
   readonly match?: 'search';
 }
-/** The claim is there, and not null. */
+/** The claim is present and not null. */
 export interface PresentRule {
   readonly present: true;
 }
-/** The claim is equal to something on the request: see `fromRequest`. */
+/** The claim equals a value of the request: see `fromRequest`. */
 export interface FromRequestRule {
   readonly fromRequest: string | ((request: RequestParameters) => unknown);
 }
-/** Absent passes; present must satisfy the rule. Null is present, and satisfies nothing. */
+/**
+ * An absent claim passes; a present one must satisfy the rule. Null is present, and satisfies no
+ * rule.
+ */
 export interface OptionalRule<R extends RequiredRule = RequiredRule> {
   readonly optional: R;
 }
 
 /**
- * What `fromRequest` may look at. The request of the framework has more; what the client sent is
- * the client's word.
+ * The part of a request that `fromRequest` reads. Do not trust the values: the client sent them.
  */
 export interface RequestParameters {
   readonly method?: string | undefined;
@@ -72,8 +75,8 @@ export interface RequestParameters {
 }
 
 /**
- * Every form but `optional`. A literal means: equal, or an array with an equal item. An array means
- * `allOf`.
+ * Every form but `optional`. A literal means that the claim equals it or contains it. An array
+ * means `allOf`.
  */
 export type RequiredRule =
   | Literal
@@ -89,19 +92,19 @@ export type RequiredRule =
   | FromRequestRule
   | StandardSchema;
 
-/** What one claim must be. */
+/** A rule on one claim. */
 export type Rule = RequiredRule | OptionalRule;
 
-/** A rule on a claim inside other claims, whatever `nestedClaimDelimiter` says. */
+/** A rule on a claim inside other claims, independent of `nestedClaimDelimiter`. */
 export interface PathRule {
-  /** From the outside in. Own members of objects only; an array is not gone into. */
+  /** From the outside in. Only own members of objects; arrays are not searched. */
   readonly path: readonly string[];
   readonly rule: Rule;
 }
 
 /**
- * A claim as API gateways configure it. `required`: it has to be there. `validate`: if it is there,
- * it has to have the value.
+ * A claim as API gateways configure it. `required`: the claim must be present. `validate`: if the
+ * claim is present, it must have the value.
  */
 export type ClaimRow = {
   readonly name: string;
@@ -117,8 +120,8 @@ export type ClaimRow = {
 );
 
 /**
- * The types of a row. REGEX: the whole string. ARRAY: all items have to be in the claim. Default
- * STRING; of `aud`, ARRAY.
+ * The types of a row. REGEX: the whole string matches. ARRAY: the claim contains all items. Default
+ * STRING; for `aud`, ARRAY.
  */
 export type ClaimRowType = 'STRING' | 'INTEGER' | 'BOOLEAN' | 'REGEX' | 'ARRAY';
 
@@ -126,13 +129,13 @@ export type ClaimRowType = 'STRING' | 'INTEGER' | 'BOOLEAN' | 'REGEX' | 'ARRAY';
 export type RulesByClaim = { readonly [claim: string]: Rule };
 
 /**
- * Rules by claim name; or a list of those, of paths and of rows; or a schema of all claims. All
+ * Rules by claim name; a list of such objects, of paths and of rows; or a schema of all claims. All
  * must hold.
  */
 export type Rules = RulesByClaim | readonly (RulesByClaim | PathRule | ClaimRow)[] | StandardSchema;
 
 /**
- * All of these must be in the claim.
+ * The claim must contain all of these values.
  * @example
  * ```ts
  * await authenticator.verify(token, { roles: allOf('admin', 'dev') });
@@ -143,7 +146,7 @@ export function allOf<const T extends readonly Literal[]>(...items: T): AllOfRul
 }
 
 /**
- * One of these must be the claim, or in it.
+ * The claim must be one of these values, or contain one of them.
  * @example
  * ```ts
  * await authenticator.verify(token, { roles: anyOf('admin', 'dev') });
@@ -154,7 +157,7 @@ export function anyOf<const T extends readonly Literal[]>(...items: T): AnyOfRul
 }
 
 /**
- * The claim must be there, and none of these be it or in it.
+ * The claim must be present, be none of these values and contain none of them.
  * @example
  * ```ts
  * await authenticator.verify(token, { groups: noneOf('suspended') });
@@ -165,7 +168,7 @@ export function noneOf<const T extends readonly Literal[]>(...items: T): NoneOfR
 }
 
 /**
- * The claim must have these items and no others.
+ * The claim must contain these values and no others.
  * @example
  * ```ts
  * await authenticator.verify(token, { roles: exactly('reader') });
@@ -176,7 +179,7 @@ export function exactly<const T extends readonly Literal[]>(...items: T): Exactl
 }
 
 /**
- * The whole of the claim must match. A string is RE2's syntax: no back-references, no look-around.
+ * The whole claim must match. A string has the syntax of RE2: no back-references, no look-around.
  * @example
  * ```ts
  * await authenticator.verify(token, { email: pattern(/[^@]+@example\.com/) });
@@ -187,7 +190,7 @@ export function pattern(source: string | RegExp): PatternRule {
 }
 
 /**
- * The claim must be there, and not null.
+ * The claim must be present and not null.
  * @example
  * ```ts
  * await authenticator.verify(token, { sub: present() });
@@ -198,7 +201,7 @@ export function present(): PresentRule {
 }
 
 /**
- * If the claim is there, it must satisfy the rule.
+ * If the claim is present, it must satisfy the rule.
  * @example
  * ```ts
  * await authenticator.verify(token, { department: optional(anyOf('sales', 'it')) });
@@ -209,8 +212,8 @@ export function optional<const R extends RequiredRule>(rule: R): OptionalRule<R>
 }
 
 /**
- * The claim must be equal to something on the request, or be an array that has it. What is
- * undefined equals nothing.
+ * The claim must equal a value of the request, or be an array that contains it. Undefined equals
+ * nothing.
  * @param read a function, or `params.NAME` or `headers.NAME`
  * @example
  * ```ts

@@ -1,9 +1,9 @@
-// Standard Schema (standardschema.dev), version 1: the one interface of Zod, Valibot, ArkType and
-// others. Only its shape and its use.
+// Standard Schema (standardschema.dev), version 1: the common interface of Zod, Valibot, ArkType
+// and others. Describes its shape and calls it; contains no schema.
 import { asError, ConfigError, isAuthError } from '../errors.ts';
 import { isPromise } from '../values/promise.ts';
 
-/** A schema of any library that follows Standard Schema. It has to validate synchronously. */
+/** A schema of any library that implements Standard Schema. It must validate synchronously. */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
     readonly version: 1;
@@ -18,12 +18,12 @@ type SchemaResult<Output> =
   | { readonly issues: readonly { readonly message: string }[] };
 
 /**
- * What values of a schema look like before it changes them: claims are given to handlers as they
+ * The type of values before the schema transforms them, because handlers get the claims as they
  * were signed.
  */
 export type SchemaInput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['input'];
 
-/** True for a schema. Some libraries' schemas are functions. */
+/** True for a schema. The schemas of some libraries are functions. */
 export function isSchema(value: unknown): value is StandardSchema {
   return (
     ((typeof value === 'object' && value !== null) || typeof value === 'function') && '~standard' in value
@@ -31,7 +31,7 @@ export function isSchema(value: unknown): value is StandardSchema {
 }
 
 /**
- * Makes a check of a schema.
+ * Makes a check from a schema.
  * @throws ConfigError for another version of the interface
  */
 export function compileSchema(schema: StandardSchema, path: string): (value: unknown) => boolean {
@@ -42,29 +42,31 @@ export function compileSchema(schema: StandardSchema, path: string): (value: unk
   return (value) => {
     const result = callForeign(() => standard.validate(value), path);
     if (typeof result !== 'object' || result === null)
-      throw new TypeError(`${path}: the schema gave no result`);
-    // Only what says that it has no issues has none.
+      throw new TypeError(`${path}: expected a result from the schema, got none`);
+    // A result without issues must say so: it has a value and no `issues`.
     return 'value' in result && (!('issues' in result) || result.issues === undefined);
   };
 }
 
 /**
- * Calls a function of the application's, which has to answer at once.
- * @throws what it throws, as an Error; TypeError if it answers with a promise
+ * Calls a function of the application, which must be synchronous.
+ * @throws the error that it throws, as an Error; TypeError if it returns a promise
  */
 export function callForeign(call: () => unknown, path: string): unknown {
   let result: unknown;
   try {
     result = call();
   } catch (error) {
-    // A refusal that other code made is a fault here: it must not pass for the decision's own.
-    if (isAuthError(error)) throw new Error(`${path}: threw an AuthError; answer false`, { cause: error });
+    // An AuthError from other code is a fault here: it must not be taken for the refusal of the
+    // decision.
+    if (isAuthError(error))
+      throw new Error(`${path}: threw an AuthError; return false instead`, { cause: error });
     throw asError(error);
   }
   if (isPromise(result)) {
-    // It is nobody's any more, and must not take the process with it.
+    // Handles its rejection, because an unhandled one would end the process.
     Promise.resolve(result).catch(() => {});
-    throw new TypeError(`${path}: has to answer at once, and not with a promise`);
+    throw new TypeError(`${path}: expected a result, got a promise; make it synchronous`);
   }
   return result;
 }

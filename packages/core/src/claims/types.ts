@@ -1,4 +1,5 @@
-// Types from rules: what a handler may know of claims that satisfied them. No code.
+// Derives types from rules: what a handler knows about claims that satisfied them. Types only, no
+// code.
 import type {
   AllOfRule,
   AnyOfRule,
@@ -13,7 +14,7 @@ import type {
 } from './rules.ts';
 import type { SchemaInput, StandardSchema } from './schema.ts';
 
-/** The claims that satisfied these rules. Other claims are there too, and unknown. */
+/** The claims that satisfied these rules. Other claims may be present, of unknown type. */
 export type ClaimsOf<R> = { readonly [claim: string]: unknown } & Guaranteed<R>;
 
 type Guaranteed<R> = R extends StandardSchema
@@ -23,8 +24,8 @@ type Guaranteed<R> = R extends StandardSchema
     : ByClaim<R>;
 
 /**
- * A list says as much as all its entries that are rules by claim name. Rows and paths say nothing
- * that types could hold.
+ * A list guarantees what all its rules by claim name guarantee together. Types cannot express rows
+ * and paths.
  */
 type AllEntries<Entry> = Intersection<
   Entry extends PathRule | { readonly name: string } ? never : ByClaim<Entry>
@@ -48,8 +49,8 @@ type ListClaim = 'scope' | 'scp' | 'permissions';
 type List<T> = readonly Widened<T>[];
 
 /**
- * A text may also be an item of a list: that is what its rule says. Numbers and booleans in lists
- * have to be asked for with anyOf.
+ * A rule with a string also accepts a list that contains it. For numbers and booleans, this type
+ * covers lists only with anyOf.
  */
 type ClaimType<Claim, R> = Claim extends ListClaim
   ? string | readonly string[]

@@ -468,7 +468,7 @@ describe('T-056: what is no rule', () => {
       'optional in optional',
       optional(optional('a') as never),
       'claims.c',
-      'optional cannot stand inside optional',
+      'expected a rule that is not optional, got optional inside optional',
     ],
     ['optional of nothing', optional(undefined as never), 'claims.c', 'expected a rule'],
     ['optional of null', { optional: null }, 'claims.c', 'expected a rule'],

@@ -34,7 +34,7 @@ describe('needsRequest()', () => {
   });
 });
 
-describe('T-056: compiled rules stand by themselves', () => {
+describe('T-056: compiled rules cannot be nested', () => {
   it.each<[string, object]>([
     ['a copy', { ...compileRules({ sub: 'alice' }) }],
     ['a copy with another rule', { ...compileRules({ sub: 'alice' }), dept: 'IT' }],

@@ -212,7 +212,7 @@ describe('audience', () => {
   it('T-054: an empty list is no audience, also for a policy that asks for all of none', () => {
     const checks = registeredChecks({ ...POLICY, ...ours });
     expect(judgeRegisteredClaims(checks, { aud: [] }, NOW * 1000)?.detail).toBe(
-      'aud is missing or no list of strings',
+      'aud is missing or not a list of strings',
     );
     const none = { audience: new Set<string>(), audienceMatch: 'all' } as const;
     expect(codeOf({ aud: [] }, none)).toBe('token_audience_mismatch');
@@ -372,7 +372,7 @@ describe('what is expected, in words', () => {
 
   it.each<[string, Partial<RegisteredClaimsPolicy>, string]>([
     ['exp', { requireExp: true }, 'after now, give or take 0 s'],
-    ['exp', { requireExp: false, clockSkewMs: 5_000 }, 'if there: after now, give or take 5 s'],
+    ['exp', { requireExp: false, clockSkewMs: 5_000 }, 'if present: after now, give or take 5 s'],
     ['iat', {}, 'not after now or exp, give or take 0 s'],
     ['iat', { maxTokenAgeMs: 60_000 }, 'not after now or exp, give or take 0 s, and not older than 60 s'],
     ['aud', { audience: new Set(['a', 'b']) }, 'one of ["a","b"]'],

@@ -60,15 +60,15 @@ describe('rules', () => {
     [/^a+$/u, 'matches /^a+$/u'],
     [{ allOf: ['a'] }, 'has all of ["a"]'],
     [{ anyOf: ['a', 'b'] }, 'is or has one of ["a","b"]'],
-    [{ noneOf: ['a'] }, 'is there, and neither is nor has one of ["a"]'],
+    [{ noneOf: ['a'] }, 'is present, and neither is nor has one of ["a"]'],
     [{ exactly: ['a'] }, 'has ["a"] and no others'],
     [{ pattern: '^a$' }, 'matches "^a$"'],
     [{ pattern: /^a$/ }, 'matches /^a$/'],
-    [{ present: true }, 'is there'],
+    [{ present: true }, 'is present'],
     [{ optional: ['a'] }, 'is absent, or has all of ["a"]'],
     [{ optional: { anyOf: ['a'] } }, 'is absent, or "a"'],
     [{ fromRequest: 'params.id' }, 'is params.id of the request'],
-    [{ fromRequest: () => 'x' }, 'is what a function says of the request'],
+    [{ fromRequest: () => 'x' }, 'is what a function returns of the request'],
     [{ allOf: ['a'], split: ',' }, 'has all of ["a"], split at ","'],
     [{ pattern: 'a', match: 'search' }, 'matches "a", in any part of it'],
     [z.object({ a: z.string() }), 'what a schema accepts'],
@@ -77,7 +77,7 @@ describe('rules', () => {
   });
 
   it.each<[row: ClaimRow, text: string]>([
-    [{ name: 'dept', required: true }, 'is there'],
+    [{ name: 'dept', required: true }, 'is present'],
     [{ name: 'dept', required: false }, 'may be absent'],
     [{ name: 'dept', required: true, validate: true, type: 'ARRAY', value: ['a'] }, 'has all of ["a"]'],
     [{ name: 'dept', validate: true, value: 'a' }, 'is absent, or "a"'],
@@ -119,7 +119,7 @@ describe('rules', () => {
       {
         check: 'route',
         about: 'tier',
-        expected: 'is there',
+        expected: 'is present',
         actual: 'absent',
         outcome: 'failed',
         code: 'claims_insufficient',
