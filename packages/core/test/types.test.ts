@@ -188,7 +188,7 @@ describe('AK-42: what must not compile', () => {
   const url = 'https://issuer.example/jwks.json';
 
   it('T-056: options without an audience', () => {
-    // @ts-expect-error audience is required; null says aloud that it is not checked
+    // @ts-expect-error audience is required; null turns its check off
     expect(refused({ keySets: [{ jwksUrl: url }] })).toThrow(ConfigError);
     // @ts-expect-error undefined says nothing
     expect(refused({ keySets: [{ jwksUrl: url }], audience: undefined })).toThrow(ConfigError);

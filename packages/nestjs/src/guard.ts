@@ -139,7 +139,7 @@ function judge({ auth, request }: Handshake, rules: CompiledRules | undefined): 
   if (rules === undefined) return true;
   if (auth !== undefined && !isPrincipal(auth))
     throw new TypeError(
-      '@RequireClaims: not a principal; with requireAll and requireAny, give the rules to the sources',
+      '@RequireClaims: not a principal; with requireAll and requireAny, pass the rules to the sources',
     );
   authorize(auth, rules, request);
   return true;

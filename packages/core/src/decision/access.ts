@@ -1,5 +1,5 @@
-// What a route asks of a request: checked once, like options. A route says it as data, in code or,
-// by name, in the `routes` of the options. Nothing here matches a path.
+// The access of a route: what the route requires of a request. It is checked once, like options. A
+// route gives it as data in code, or by name from `routes` of the options. No path is matched here.
 import { type CompiledRules, compileRules } from '../claims/compile.ts';
 import { compileIssuers, type IssuerMatcher, type IssuerRule } from '../claims/issuers.ts';
 import type { Rules } from '../claims/rules.ts';
@@ -19,44 +19,42 @@ import {
 } from '../values/option.ts';
 import { readObject } from '../values/readers.ts';
 
-/** What happens to a request without a good token: see `AuthenticatorOptions`. */
+/** What happens to a request without a valid token: see `AuthenticatorOptions`. */
 export type AuthenticationMode = 'strict' | 'optional' | 'permissive';
 
-/** What a route asks for. What it leaves out, the options say. */
+/** What a route requires. The options apply to members that are left out. */
 export interface RouteAccess {
-  /** What the principal must be: 403 if it is not. Even empty rules ask for a principal. */
+  /** The rules on the principal: 403 if one does not hold. Even empty rules require a principal. */
   readonly claims?: Rules | CompiledRules;
   /**
-   * The issuers that are welcome here, in addition to having keys: 401 for all others. A token
-   * without `iss` is not.
+   * The only issuers that the route accepts; they also need keys here. 401 for all others, and for
+   * a token without `iss`.
    */
   readonly issuers?: readonly IssuerRule[];
   readonly mode?: AuthenticationMode;
 }
 
-/** A route's access, ready to be asked: made by `compileAccess`. */
+/** Checked access, made by `compileAccess`. */
 export interface CompiledAccess {
   readonly [COMPILED]: unknown;
   readonly mode: AuthenticationMode | undefined;
   readonly welcomes: IssuerMatcher | undefined;
-  /**
-   * Undefined: nothing is asked, not even that there is a principal where the mode lets others in.
-   */
+  /** Undefined: the route has no rules, and accepts anonymous requests if the mode does. */
   readonly claims: CompiledRules | undefined;
 }
 
-/** What a named route asks of a principal. An anonymous request is always refused there. */
+/** What a named route requires of a principal. Anonymous requests are always refused there. */
 export interface NamedRoute {
-  /** 403 for a principal that is something else. */
+  /** The rules on the principal: 403 if one does not hold. */
   readonly claims?: Rules;
   /**
-   * The issuers that are welcome here, in addition to having keys: 401 for all others. A token
-   * without `iss` is not.
+   * The only issuers that the route accepts; they also need keys here. 401 for all others, and for
+   * a token without `iss`.
    */
   readonly issuers?: readonly IssuerRule[];
 }
 
-/** The named routes of an authenticator's options, ready to be asked. */
+/** The checked named routes of an authenticator. */
 export type NamedRoutes = ReadonlyMap<
   string,
   { readonly claims: CompiledRules; readonly welcomes: IssuerMatcher | undefined }
@@ -65,9 +63,8 @@ export type NamedRoutes = ReadonlyMap<
 const COMPILED: unique symbol = Symbol('compiled access');
 
 /**
- * Checks what a route asks, and makes it ready. Compiled access is returned as it is; what is not
- * compiled is read anew at each call, since it may have changed. Compile it once where it is
- * constant.
+ * Checks the access of a route. Returns compiled access as it is. Other access is checked again at
+ * each call, because it may have changed: compile constant access once.
  * @throws ConfigError
  */
 export function compileAccess(access: RouteAccess | CompiledAccess, path = 'access'): CompiledAccess {
@@ -82,7 +79,8 @@ export function compileAccess(access: RouteAccess | CompiledAccess, path = 'acce
 }
 
 /**
- * The same access with another mode, or other rules. A copy with other members would be refused.
+ * Copies compiled access with another mode or other rules. A plain copy would not count as
+ * compiled.
  */
 export function accessWith(
   { mode: asked, welcomes, claims }: CompiledAccess,
@@ -93,7 +91,7 @@ export function accessWith(
 
 function made(parts: Omit<CompiledAccess, typeof COMPILED>): CompiledAccess {
   const compiled = { ...parts, [COMPILED]: undefined as unknown };
-  // The object itself: a copy that something was added to is not compiled access.
+  // The object itself, so that a copy with other members does not count as compiled access.
   compiled[COMPILED] = compiled;
   return Object.freeze<CompiledAccess>(compiled);
 }
@@ -105,7 +103,7 @@ export const mode: Kind<AuthenticationMode> = choice('strict', 'optional', 'perm
 export const issuers: Kind<IssuerMatcher | undefined> = {
   read: compileIssuers,
   schema: shared('issuers', {
-    description: 'The only issuers that are welcome, by name or by pattern, besides having keys here.',
+    description: 'The only accepted issuers, by name or by pattern. They also need keys here.',
     type: 'array',
     minItems: 1,
     items: {
@@ -122,7 +120,7 @@ export const issuers: Kind<IssuerMatcher | undefined> = {
   }),
 };
 
-/** What a change of a list of issuers does. */
+/** Judges a change of a list of issuers. */
 export const issuersJudge = listed({ more: 'opens', given: 'closes', thing: 'issuer' });
 
 /** The options of one named route. */
@@ -131,17 +129,18 @@ export const routeOptions = object(
     claims: optional(
       {
         read(value, path) {
-          // What is not a rule is refused here, null too: an empty `claims:` must not mean that
-          // nothing is asked.
+          // compileRules also refuses null: an empty `claims:` must not mean that the route
+          // requires nothing.
           const compiled = compileRules(value as Rules, path);
-          if (compiled.route !== undefined) throw new ConfigError(path, 'is another route');
+          if (compiled.route !== undefined)
+            throw new ConfigError(path, 'expected rules, got route(…); a route cannot refer to another one');
           return compiled;
         },
         schema: { $ref: '#/$defs/rules' },
       },
-      'What a token has to say here. If it does not, the answer is 403.',
+      'Rules on the token for this route. If one does not hold, the answer is 403.',
     ),
-    issuers: optional(issuers, 'The only issuers that are welcome here.', issuersJudge),
+    issuers: optional(issuers, 'The only issuers that this route accepts.', issuersJudge),
   } satisfies TableOf<NamedRoute>,
   { anyOf: [{ required: ['claims'] }, { required: ['issuers'] }] },
 );
@@ -152,15 +151,18 @@ export const routes: Kind<NamedRoutes> = byName(
     routeOptions,
     ({ claims, issuers: welcomes }, path) => {
       if (claims === undefined && welcomes === undefined)
-        throw new ConfigError(path, 'asks nothing; expected claims or issuers');
+        throw new ConfigError(path, 'expected claims or issuers, got neither');
       return Object.freeze({ claims: claims ?? compileRules({}, `${path}.claims`), welcomes });
     },
-    shared('route', { ...routeOptions.schema, description: 'What one route asks, beyond what all do.' }),
+    shared('route', {
+      ...routeOptions.schema,
+      description: 'What one route requires, in addition to the options for all routes.',
+    }),
   ),
-  'expected what is asked, by the name of a route',
+  'expected an object: route name → { claims, issuers }',
 );
 
-/** What a route asks that says nothing. */
+/** The access of a route that requires nothing. */
 export const NOTHING_ASKED: CompiledAccess = compileAccess({});
 
 function isCompiledAccess(value: RouteAccess | CompiledAccess): value is CompiledAccess {

@@ -1,4 +1,5 @@
-// The authenticator: the pipeline, and all that it asks, brought to life from checked options.
+// The authenticator: builds the pipeline and all its parts from checked options. The decision
+// itself is in pipeline.ts.
 import { type CompiledRules, compileRules } from '../claims/compile.ts';
 import type { Rules } from '../claims/rules.ts';
 import type { ClaimsOf } from '../claims/types.ts';
@@ -24,16 +25,16 @@ import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } fr
 import { createPipeline, type Decision } from './pipeline.ts';
 import type { Principal } from './principal.ts';
 
-/** Decides on requests. Made once, when a service starts, and used by every request. */
+/** Decides on requests. Made once, when a service starts, and used for every request. */
 export interface Authenticator {
   readonly kind: 'authenticator';
-  /** What the options say. */
+  /** The `mode` of the options. */
   readonly mode: AuthenticationMode;
   /**
-   * Finds the token of a request, verifies it, and judges what a route asks.
-   * @param access what the route says; without `claims`, no rules of a route are judged
+   * Finds the token of a request, verifies it, and checks what the route requires.
+   * @param access what the route requires; without `claims`, there are no rules of a route
    * @returns the principal; undefined for an anonymous request, which `mode: 'strict'` refuses
-   * @throws AuthError with every code; `scope_insufficient` and `claims_insufficient` only where
+   * @throws AuthError with every code; `scope_insufficient` and `claims_insufficient` only if
    *   `access` has `claims`
    */
   authenticate(
@@ -41,8 +42,8 @@ export interface Authenticator {
     ...access: readonly [access?: RouteAccess | CompiledAccess]
   ): Promise<Principal | undefined>;
   /**
-   * The same, for adapters: a refusal is a value, and the decision is synchronous when everything
-   * is at hand. Never throws; rejects, with an Error, only with faults that are not refusals.
+   * The same for adapters: a refusal is a value, and the decision is synchronous if nothing has to
+   * be fetched. Never throws. Rejects with an Error, and only for faults that are not refusals.
    */
   decide(
     request: RequestView,
@@ -57,32 +58,32 @@ export interface Authenticator {
     ...rules: readonly [rules?: R | CompiledRules<R>]
   ): Promise<Principal<ClaimsOf<R>>>;
   /**
-   * Tells an adapter how to take a token in the query out of the URL that handlers and loggers see.
-   * Call it after `decide`, whatever that gives.
+   * Tells an adapter how to remove a token in the query from the URL that handlers and loggers see.
+   * Call it after `decide`, whatever the decision is.
    * @returns undefined for a request without a token in the query
    */
   conceal(request: RequestView): Concealment | undefined;
   /**
-   * Every check of the decision on a token, or on a request, and what comes of it: on a route with
-   * these rules, or with none. It is decided for this like for any request: keys may be fetched,
-   * and endpoints asked. For people who run the service: never write it into a response.
+   * Explains the decision on a token or a request: every check and its outcome, on a route with
+   * these rules or with none. The decision is made as for any request: keys may be fetched, and
+   * endpoints called. For operators: never write the result into a response.
    */
   explain(
     subject: string | RequestView,
     ...rules: readonly [rules?: Rules | CompiledRules]
   ): Promise<Explanation>;
   /**
-   * Resolves when every keyset without `skipValidation` has keys. Rejects with the first that has
-   * none after one attempt.
+   * Resolves when every keyset without `skipValidation` has keys. Rejects with the error of the
+   * first keyset that has none after one attempt.
    */
   ready(): Promise<void>;
-  /** How each keyset fares, and what else is asked over the network. */
+  /** The state of each keyset, the remote endpoint and the sources of groups. */
   report(): AuthenticatorReport;
   /** Stops all background work and closes all connections. */
   close(): Promise<void>;
 }
 
-/** How an authenticator fares. Holds no key and no token. */
+/** The state of an authenticator. Contains no key and no token. */
 export interface AuthenticatorReport {
   readonly keysets: readonly KeysetReport[];
   readonly remote: RemoteReport | undefined;
@@ -91,13 +92,12 @@ export interface AuthenticatorReport {
 
 /** What a framework cannot do. */
 export interface AuthenticatorLimits {
-  /** `never`: the body is read after authentication, so no token can be in it. */
+  /** `never`: the body is read after authentication, so a token cannot be in it. */
   readonly bodies?: 'never';
 }
 
 /**
- * Checks options and makes an authenticator of them. Fetches nothing before `ready()` or the first
- * token.
+ * Checks options and makes an authenticator. Fetches nothing before `ready()` or the first token.
  * @throws ConfigError
  */
 export function createAuthenticator(
@@ -107,15 +107,15 @@ export function createAuthenticator(
   return authenticatorOf(readOptions(options), limits);
 }
 
-/** How an authenticator is made that is not the first of its application. */
+/** How to make an authenticator that replaces or accompanies another one of the application. */
 export interface AuthenticatorMaking {
-  /** Keysets that are there already. Default: all are made. */
+  /** Provides keysets that exist already. Default: all keysets are made. */
   readonly take?: KeysetTaker;
-  /** Says no warning that has been said of the same options. */
+  /** Does not repeat the warnings about the same options. */
   readonly quiet?: boolean;
 }
 
-/** Makes an authenticator of checked options. @throws ConfigError for a secret without a store */
+/** Makes an authenticator from checked options. @throws ConfigError for a secret without a store */
 export function authenticatorOf(
   settings: AuthenticatorSettings,
   limits: AuthenticatorLimits = {},
@@ -123,7 +123,10 @@ export function authenticatorOf(
 ): Authenticator {
   const bodies = readChoice(readObject(limits, ['bodies'], 'limits').bodies, ['never'], 'limits.bodies');
   if (bodies === 'never' && settings.tokens.readsBody)
-    throw new ConfigError('tokenFrom', 'a body comes too late: it is read after authentication');
+    throw new ConfigError(
+      'tokenFrom',
+      'expected no body: this framework reads the body after authentication',
+    );
   const { keysets, index, system } = createKeysets(settings, making);
   const store = settings.stores.secret;
   const remote =
@@ -158,13 +161,13 @@ export function authenticatorOf(
       if (typeof token !== 'string') throw malformed(settings.realm);
       const decision = pipeline.decideOnToken(token, compiled);
       const principal = principalOf(isPromise(decision) ? await decision : decision);
-      // What the rules guarantee has just been checked.
+      // The claims satisfy the rules, which have just been checked.
       return principal as Principal<never>;
     },
     conceal: (request) => concealQuery(request, settings.tokens.queryNames),
     async explain(subject, ...rules) {
       const compiled = compiledOf(rules);
-      // Loaded when it is first called: a service that runs rarely does.
+      // Loaded at the first call, because a running service rarely calls it.
       const { explain } = await import('./explain.ts');
       return explain(subject, compiled, settings, pipeline);
     },
@@ -183,14 +186,15 @@ export function authenticatorOf(
   });
 }
 
-/** The principal of a decision. @throws AuthError the refusal */
+/** Returns the principal of a decision. @throws AuthError the refusal */
 export function principalOf<T>(decision: Decision<T>): T {
-  // Exactly true: what a wrong authenticator gives must not be taken for a decision.
+  // Compared with true, so that another value from a wrong authenticator does not count as a
+  // decision.
   if (decision.ok === true) return decision.principal;
   throw asError(decision.error);
 }
 
-/** The rules of a call, which may be left out. @throws ConfigError */
+/** Compiles the rules of a call, which may be left out. @throws ConfigError */
 function compiledOf(given: readonly [rules?: Rules | CompiledRules]): CompiledRules | undefined {
   const rules = argument(given, 'claims', undefined);
   return rules === undefined ? undefined : compileRules(rules);

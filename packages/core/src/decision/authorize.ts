@@ -1,4 +1,4 @@
-// From a principal and what a route asks to nothing, or to a refusal. It verifies nothing.
+// Authorizes a principal: checks it against the rules of a route. Verifies no token.
 import {
   type ClaimCheck,
   type CompiledRules,
@@ -18,13 +18,13 @@ import { contextOf, type Principal } from './principal.ts';
 import type { Trace } from './trace.ts';
 
 /**
- * Judges a principal by a route's rules. Verifies nothing: the principal must come from an
- * authenticator.
+ * Checks a principal against the rules of a route. Verifies nothing: the principal must come from
+ * an authenticator.
  * @param principal undefined for an anonymous request
  * @param request for `fromRequest` rules
  * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`,
  *   `claims_insufficient`; for a named route also `token_issuer_untrusted`
- * @throws TypeError for anything that only looks like a principal, and for a named route that its
+ * @throws TypeError for an object that only looks like a principal, and for a named route that its
  *   authenticator does not have
  * @example
  * ```ts
@@ -43,7 +43,7 @@ export function authorize<const R extends Rules>(
 }
 
 /**
- * Why a principal is refused on a route; undefined if it is not.
+ * Returns why a route refuses a principal; undefined if it does not.
  * @throws TypeError as `authorize` does
  */
 export function judgeRoute(
@@ -72,7 +72,7 @@ export function judgeRoute(
   return refusal ?? also?.(rules, request);
 }
 
-/** Claims that a route's rules are judged by, and what surrounds them. */
+/** The claims that the rules of a route are checked against, and their context. */
 export interface AskedClaims {
   readonly issuer: string | undefined;
   readonly claims: JsonObject;
@@ -82,7 +82,9 @@ export interface AskedClaims {
   readonly realm: string | undefined;
 }
 
-/** Judges claims by a route's rules; a named route's are those of the authenticator's options. */
+/**
+ * Checks claims against the rules of a route. The rules of a named route are those in the options.
+ */
 export function judgeRules(
   rules: CompiledRules<unknown>,
   { issuer, claims, delimiter, request, routes, realm }: AskedClaims,
@@ -104,7 +106,7 @@ export function judgeRules(
   return refuse(failed, failed.needsRequest && request === undefined ? undefined : false);
 }
 
-/** Judges rules like `firstFailure`, but all of them, and tells the trace what each finds. */
+/** Checks rules like `firstFailure`, but all of them, and reports each result to the trace. */
 export function traceRules(
   stage: 'claims' | 'route',
   refuse: (check: ClaimCheck, holds: boolean | undefined) => AuthError,
@@ -129,7 +131,7 @@ function insufficient(
 ): AuthError {
   const detail =
     holds === undefined
-      ? 'a rule compares with the request, and there is none'
+      ? 'a rule compares with the request, but no request was given'
       : `the rule on ${claim} does not hold`;
   return new AuthError(isScope ? 'scope_insufficient' : 'claims_insufficient', { detail, realm, scope });
 }

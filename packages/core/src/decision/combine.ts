@@ -1,5 +1,5 @@
-// Several tokens on one request: all of them, or any. Each source is an authenticator with its own
-// places and keysets, or another combination.
+// Several tokens on one request: all of them are required, or any. Each source is an authenticator
+// with its own places and keysets, or another combination.
 import { type CompiledRules, compileRules } from '../claims/compile.ts';
 import type { Rules } from '../claims/rules.ts';
 import type { Concealment } from '../credentials/query.ts';
@@ -12,21 +12,22 @@ import { type Authenticator, principalOf } from './authenticator.ts';
 import type { Decision } from './pipeline.ts';
 import type { Principal } from './principal.ts';
 
-/** Where one of the tokens comes from, and what it has to be. */
+/** A source of one of the tokens, and the rules on its principal. */
 export type TokenSource =
   | Authenticator
   | { readonly from: Authenticator; readonly claims: Rules | CompiledRules }
   | CombinedAuthenticator<unknown>;
 
-/** Several authenticators, to be asked like one. */
+/** Several authenticators that are used like one. */
 export interface CombinedAuthenticator<T = unknown> {
   readonly kind: 'combined';
-  /** Always: each token that the combination needs has to be there and good. */
+  /** Always `strict`: each token that the combination needs must be present and valid. */
   readonly mode: 'strict';
   /**
-   * Authenticates a request by the whole combination, whatever the modes of the authenticators are.
-   * @param access what the route says; its `mode` does not count, and `claims` belong to the
-   *   sources
+   * Authenticates a request with the whole combination, independent of the modes of the
+   * authenticators.
+   * @param access what the route requires; its `mode` has no effect, and `claims` are refused: give
+   *   them to the sources
    * @throws AuthError
    */
   authenticate(request: RequestView, ...access: readonly [access?: RouteAccess | CompiledAccess]): Promise<T>;
@@ -39,13 +40,13 @@ export interface CombinedAuthenticator<T = unknown> {
   conceal(request: RequestView): Concealment | undefined;
 }
 
-/** What a source gives. */
+/** The result of a source. */
 type Given<S> = S extends CombinedAuthenticator<infer T> ? T : Principal;
 
 /**
- * All of these tokens have to be there, and good.
- * @returns the principals, by name.
- * @throws ConfigError if none is named
+ * Requires all of these tokens.
+ * @returns the principals, by name
+ * @throws ConfigError if there are no sources
  * @example
  * ```ts
  * const both = requireAll({ user: users, device: devices });
@@ -58,7 +59,7 @@ export function requireAll<const S extends { readonly [name: string]: TokenSourc
   return combine(sources, (decisions) => {
     const principals: [name: string, principal: unknown][] = [];
     for (const { name, decision } of decisions) {
-      // The first that is missing or bad is the answer, whatever the others are.
+      // The first missing or invalid token decides the answer, whatever the other tokens are.
       if (decision.ok !== true) return decision;
       principals.push([name, decision.principal]);
     }
@@ -68,12 +69,11 @@ export function requireAll<const S extends { readonly [name: string]: TokenSourc
 }
 
 /**
- * One of these tokens has to be there and good. The first good one counts; bad ones next to it do
- * not.
+ * Requires one of these tokens. The first valid one counts; invalid ones next to it are ignored.
  * @returns that principal, by its name
- * @throws AuthError if none is good: 503 before all others, then the first refusal that is not
+ * @throws AuthError if none is valid: a 503 before all others, then the first refusal that is not
  *   about a missing token
- * @throws ConfigError if none is named
+ * @throws ConfigError if there are no sources
  * @example
  * ```ts
  * const either = requireAny({ user: users, service: services });
@@ -113,7 +113,7 @@ function combine<T>(
     name,
     ...partOf(source, `sources.${name}`),
   }));
-  if (parts.length === 0) throw new ConfigError('sources', 'expected at least one');
+  if (parts.length === 0) throw new ConfigError('sources', 'expected at least one source');
 
   function decide(
     request: RequestView,
@@ -126,7 +126,7 @@ function combine<T>(
     } catch (fault) {
       return Promise.reject(asError(fault));
     }
-    // All at once: each finds its token before the adapter takes one out of the URL.
+    // All decide before the adapter removes a token from the URL, because each has to find its own.
     const asked = parts.map(({ name, authenticator, claims }) => ({
       name,
       decision: ask(authenticator, request, accessWith(compiled, { mode: 'strict', claims })),
@@ -147,7 +147,7 @@ function combine<T>(
   });
 }
 
-/** What any of several authenticators takes out of a URL. */
+/** Joins what several authenticators remove from a URL. */
 export function concealAll(
   authenticators: readonly Pick<Authenticator, 'conceal'>[],
   request: RequestView,
@@ -163,10 +163,13 @@ export function concealAll(
   );
 }
 
-/** A combination gives several principals: rules are for its sources. @throws ConfigError */
+/**
+ * Refuses rules on a combination: it has several principals, so its sources have the rules. @throws
+ * ConfigError
+ */
 export function checkCombinedAccess({ claims }: CompiledAccess, path = 'access'): void {
   if (claims !== undefined)
-    throw new ConfigError(`${path}.claims`, 'give the rules to the sources: { from: authenticator, claims }');
+    throw new ConfigError(`${path}.claims`, 'pass the rules to the sources: { from: authenticator, claims }');
 }
 
 function partOf(
@@ -183,8 +186,8 @@ function partOf(
 }
 
 /**
- * True for an authenticator or a combination. Not by `kind`: options may have a member of that
- * name, by mistake.
+ * True for an authenticator or a combination. Does not use `kind`, because options may have a
+ * member of that name by mistake.
  */
 export function isAuthenticator(value: unknown): value is Authenticator | CombinedAuthenticator {
   if (typeof value !== 'object' || value === null) return false;
@@ -215,8 +218,8 @@ function isDecided(asked: Asked): asked is NamedDecision {
 }
 
 /**
- * The order of the sources decides, also about a fault: a source that comes first may have refused
- * already.
+ * Waits for all, and joins in the order of the sources. The order also decides about a fault: an
+ * earlier source may have refused the request.
  */
 async function joinLater<T>(
   asked: readonly Asked[],

@@ -1,39 +1,39 @@
 // The admission filter of the token cache (a TinyLFU "doorkeeper"): a token is cached when it
-// verifies the second time, so that tokens that come once evict nothing. It keeps a bit for each,
-// and nothing else.
+// verifies the second time, so that one-off tokens evict nothing. It stores one bit for each token.
 import { randomBytes } from 'node:crypto';
 
-/** Remembers, for a while, that tokens verified. */
+/** Remembers, for a while, that tokens have verified. */
 export interface Doorkeeper {
   /**
-   * True for a token that verified before, among the last so many; it is remembered by being asked
-   * about. One in fifty or so is taken for another one, and then kept a little early.
+   * True for a token that has verified before and is among the last ones. Asking also remembers the
+   * token. About one in fifty is mistaken for another token, and then cached a little early.
    */
   admits(token: string): boolean;
 }
 
-/** Few enough bits set that hardly a token finds another one's. */
+/** Few bits are set, so that two tokens rarely share one. */
 const BITS_PER_TOKEN = 32;
-/** Beyond that, remembering takes more than it saves. */
+/** With more tokens, the filter costs more than it saves. */
 const MAX_TOKENS = 2 ** 20;
 /**
- * The characters that are looked at: random in every signature, where the last ones need not be
- * (RFC 8032 §5.1.6).
+ * The characters that are hashed, counted from the end. They are random in every signature; the
+ * last ones need not be (RFC 8032 §5.1.6).
  */
 const FIRST = 12;
 const LAST = 4;
 
 /**
- * Makes one.
- * @param tokens how many others may come in between: as many as are kept, since one that is longer
- *   away would not be there any more
+ * Makes an empty filter.
+ * @param tokens how many other tokens may come between two uses of a token: the size of the cache,
+ *   because the cache would have dropped it after more
  */
 export function createDoorkeeper(tokens: number): Doorkeeper {
   const generation = Math.min(Math.floor(tokens / 2) + 1, MAX_TOKENS);
   const log2 = Math.ceil(Math.log2(generation * BITS_PER_TOKEN));
-  // Nobody can tell which tokens share a bit. It would only make one be kept early.
+  // A random seed hides which tokens share a bit. Sharing would only cause a token to be cached
+  // early.
   const seed = randomBytes(4).readInt32LE();
-  // Two generations, so that forgetting the older one leaves what came last.
+  // Two generations, so that dropping the older one keeps the recent tokens.
   let recent = new Int32Array(2 ** log2 / 32);
   let older = new Int32Array(2 ** log2 / 32);
   let remembered = 0;
@@ -54,13 +54,13 @@ export function createDoorkeeper(tokens: number): Doorkeeper {
   };
 }
 
-/** Spreads, and hides nothing. */
+/** A fast hash. Not cryptographic. */
 function hash(token: string, seed: number): number {
   let mixed = seed;
   const end = token.length - LAST;
   for (let index = Math.max(0, token.length - FIRST); index < end; index++)
     mixed = Math.imul(mixed ^ token.charCodeAt(index), 0x9e3779b1);
-  // Multiplying carries upwards only: the upper bits have heard of all the others now, but for the
-  // last step's.
+  // A multiplication carries upwards only: now the upper bits depend on all others, except in the
+  // last step, which this adds.
   return Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b);
 }

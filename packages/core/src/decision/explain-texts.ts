@@ -1,4 +1,4 @@
-// One check of an explanation, and how its texts are written. It judges nothing.
+// The checks of an explanation, and their texts. Decides nothing.
 
 import { ruleText } from '../claims/normalize.ts';
 import type { AuthError, AuthErrorCode } from '../errors.ts';
@@ -8,11 +8,13 @@ import { textOf } from '../values/text.ts';
 import type { AuthenticatorSettings } from './options.ts';
 import type { TraceEvent } from './trace.ts';
 
-/** An event of one stage. */
+/** A trace event of one stage. */
 export type StageEvent<Stage extends TraceEvent['stage']> = Extract<TraceEvent, { readonly stage: Stage }> &
   Pick<TraceEvent, 'refusal'>;
 
-/** One check. Its texts may hold claims of the token, and nothing of its signature or of a key. */
+/**
+ * One check. Its texts may contain claims of the token, but nothing of its signature or of a key.
+ */
 export interface ExplainedCheck {
   /** What is checked, in the order of the decision. */
   readonly check:
@@ -27,45 +29,45 @@ export interface ExplainedCheck {
     | 'claims'
     | 'groups'
     | 'route';
-  /** What of it: `keySets[0]`, `exp`, `dept`. */
+  /** The part that is checked: `keySets[0]`, `exp`, `dept`. */
   readonly about: string;
-  /** `skipped`: it does not count here. `unknown`: it could not be found out. */
+  /** `skipped`: the check does not apply. `unknown`: the result could not be determined. */
   readonly outcome: 'passed' | 'failed' | 'skipped' | 'unknown';
   readonly expected?: string | undefined;
   readonly actual?: string | undefined;
   readonly detail?: string | undefined;
-  /** Why a request is refused for it. */
+  /** The code of the refusal that this check causes. */
   readonly code?: AuthErrorCode | undefined;
-  /** What it consists of. */
+  /** The parts of this check. */
   readonly checks?: readonly ExplainedCheck[] | undefined;
 }
 
-/** What a refusal says. */
+/** The texts of a refusal. */
 export function refusalText({ status, code, detail, message }: AuthError) {
   return { outcome: status === 503 ? 'unknown' : 'failed', code, detail: detail ?? message } as const;
 }
 
-/** Passed, or what the refusal says. */
+/** `passed`, or the texts of the refusal. */
 export function outcomeOf(
   refusal: AuthError | undefined,
 ): Pick<ExplainedCheck, 'outcome' | 'code' | 'detail'> {
   return refusal === undefined ? { outcome: 'passed' } : refusalText(refusal);
 }
 
-/** The same checks, where they are not what a request is refused for. */
+/** The same checks without codes, because the request is not refused for them. */
 export function withoutCodes(checks: readonly ExplainedCheck[]): readonly ExplainedCheck[] {
   return checks.map(({ code: _code, ...check }) =>
     check.checks === undefined ? check : { ...check, checks: withoutCodes(check.checks) },
   );
 }
 
-/** A time of a claim, which is seconds, as people read it. */
+/** Shows a claim in seconds as a readable time. */
 export function timeText(value: unknown): string {
   const isTime = typeof value === 'number' && Math.abs(value) < 8.64e12;
   return isTime ? `${value} (${new Date(value * 1000).toISOString()})` : textOf(value);
 }
 
-/** What one keyset has for the token. */
+/** What one keyset contains for the token. */
 export function keysetCheck({
   keyset,
   kid,
@@ -89,35 +91,36 @@ export function keysetCheck({
     ...about,
     expected: `${keyset.report().source}, with ${names.length === 0 ? 'no keys' : names.join(', ')}`,
     outcome: tried.some(({ hasSigned }) => hasSigned) ? 'passed' : 'failed',
-    detail: tried.length > 0 ? undefined : known ? 'none takes its algorithm' : 'has no such key',
+    detail:
+      tried.length > 0 ? undefined : known ? 'has no key for its algorithm' : 'has no key with this kid',
     checks,
   };
 }
 
-/** Why a keyset is not asked; undefined for one that may be. */
+/** Returns why a keyset is not asked; undefined if it may be asked. */
 export function whySkipped(
   keyset: Keyset,
   { candidates, issuer, algorithm }: StageEvent<'signature'>,
 ): string | undefined {
   if (!candidates.includes(keyset)) {
-    if (keyset.issuer !== undefined) return `is for tokens of ${textOf(keyset.issuer)} alone`;
+    if (keyset.issuer !== undefined) return `is only for tokens of ${textOf(keyset.issuer)}`;
     return issuer === undefined
       ? 'is not for tokens without iss'
-      : 'is for tokens whose iss no other keyset names';
+      : 'is only for tokens whose iss no other keyset names';
   }
-  if (algorithm === undefined) return 'is not asked about such an algorithm';
+  if (algorithm === undefined) return 'is not asked: the algorithm is not supported';
   if (keyset.allowed === undefined || keyset.allowed.has(algorithm)) return undefined;
   return `its allowedAlgorithms are ${[...keyset.allowed].join(', ')}`;
 }
 
-/** Never by its thumbprint: that of a symmetric key is a digest of the secret (RFC 7638 §7). */
+/** Never shows the thumbprint: that of a symmetric key is a digest of the secret (RFC 7638 §7). */
 function nameOf({ kid }: VerificationKey): string {
   return kid === undefined ? 'a key without a kid' : `key ${kid}`;
 }
 
 const TIMES: ReadonlySet<string> = new Set(['exp', 'nbf', 'iat']);
 
-/** What a check of a registered claim says. */
+/** The texts of a check of a registered claim. */
 export function registeredTexts(
   { check, claims, nowMs, isRemote, refusal }: StageEvent<'registered claim'>,
   { registered }: AuthenticatorSettings,
@@ -126,11 +129,11 @@ export function registeredTexts(
   const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
   if (claim === 'aud' && (registered.audience === null || (isRemote && value === undefined)))
     return { outcome: 'skipped', actual: textOf(value), detail: 'the audience is not checked' };
-  const actual = claim === 'cnf' ? 'there' : TIMES.has(claim) ? timeText(value) : textOf(value);
+  const actual = claim === 'cnf' ? 'present' : TIMES.has(claim) ? timeText(value) : textOf(value);
   return { expected: check.expected(new Date(nowMs).toISOString()), actual, ...outcomeOf(refusal) };
 }
 
-/** What a rule says of a claim. */
+/** The check of a rule on a claim. */
 export function ruleCheck({
   stage,
   check,
@@ -149,7 +152,7 @@ export function ruleCheck({
       ...about,
       outcome: 'unknown',
       code: refusal?.code,
-      detail: 'compares with the request, and there is none',
+      detail: 'compares with the request, but no request was given',
     };
   return refusal === undefined
     ? { ...about, outcome: 'passed' }

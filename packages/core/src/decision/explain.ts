@@ -1,4 +1,5 @@
-// `explain`: a decision that is traced, and each of its checks as text. It judges nothing itself.
+// `explain`: runs a decision with a trace, and writes each check as text. Makes no decision of its
+// own.
 import type { CompiledRules } from '../claims/compile.ts';
 import type { RequestView } from '../credentials/request.ts';
 import type { AuthErrorCode } from '../errors.ts';
@@ -20,24 +21,21 @@ import type { AuthenticatorSettings } from './options.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Trace, TraceEvent } from './trace.ts';
 
-/**
- * A decision, and how it comes about. For people who run the service: never for the sender of the
- * request.
- */
+/** A decision, with all checks that led to it. For operators: never send it to the client. */
 export interface Explanation {
   readonly allowed: boolean;
-  /** 200, or what the request is answered with. */
+  /** 200, or the status of the refusal. */
   readonly status: number;
-  /** Undefined where it is allowed. */
+  /** Undefined if the request is allowed. */
   readonly code: AuthErrorCode | undefined;
   readonly detail: string | undefined;
-  /** Whether a key or an endpoint that is trusted vouches for the claims that the checks show. */
+  /** True if a trusted key or endpoint vouches for the claims that the checks show. */
   readonly verified: boolean;
-  /** In the order of the decision. Those after one that failed say what they would have been. */
+  /** In the order of the decision. Checks after a failed one show what they would have decided. */
   readonly checks: readonly ExplainedCheck[];
 }
 
-/** Decides on a token, or on a request, on a route with these rules, and tells each check. */
+/** Decides on a token or a request, on a route with these rules, and records each check. */
 export async function explain(
   subject: string | RequestView,
   rules: CompiledRules | undefined,
@@ -65,7 +63,7 @@ function createRecorder(settings: AuthenticatorSettings) {
   let checks: ExplainedCheck[] = [];
   const places: ExplainedCheck[] = [];
   const keysets = new Map<Keyset, ExplainedCheck>();
-  /** Registered claims that are not of their type: nothing else is said of them. */
+  /** Registered claims of a wrong type: no other checks of them are shown. */
   const misshapen = new Set<string>();
   let isVerified = false;
 
@@ -92,7 +90,7 @@ function createRecorder(settings: AuthenticatorSettings) {
       checks.push({ ...about, checks: places, ...outcome });
     },
     anonymous: ({ mode }) => {
-      // The request is let pass without a principal, so it is not refused for any of these.
+      // The request passes without a principal, so none of these checks refuses it.
       checks = [...withoutCodes(checks)];
       const detail = `anonymous, which mode ${mode} lets pass`;
       checks.push({ check: 'credentials', about: 'the caller', outcome: 'passed', detail });
@@ -101,7 +99,7 @@ function createRecorder(settings: AuthenticatorSettings) {
       const { url } = settings.remote ?? { url: undefined };
       const about = { check: 'remote', about: `${url?.origin}${url?.pathname}` } as const;
       const texts = {
-        'not asked': 'is not asked about what is not a bearer token',
+        'not asked': 'is not asked: this is not a bearer token',
         accepted: 'the endpoint accepts it',
         rejected: 'the endpoint refuses it',
         unavailable: detail ?? 'the endpoint did not answer',
@@ -116,7 +114,7 @@ function createRecorder(settings: AuthenticatorSettings) {
       );
     },
     'remote system': ({ refusal }) => {
-      // A key that cannot be asked is the reason, and has been told.
+      // The reason is a key source that is unavailable, which has been shown already.
       if (refusal?.status === 503) return;
       checks = [...withoutCodes(checks)];
       checks.push({ check: 'claims', about: 'sub', ...outcomeOf(refusal) });
@@ -140,14 +138,14 @@ function createRecorder(settings: AuthenticatorSettings) {
       });
     },
     issuer: ({ issuer, vouchedBy, refusal }) => {
-      const byEndpoint = settings.issuers === undefined ? 'a text, if there' : 'one of issuers';
-      const expected = vouchedBy === 'key' ? 'one that a keyset is for' : byEndpoint;
+      const byEndpoint = settings.issuers === undefined ? 'a string, if present' : 'one of issuers';
+      const expected = vouchedBy === 'key' ? 'the issuer of a keyset' : byEndpoint;
       checks.push({ check: 'issuer', about: 'iss', actual: textOf(issuer), expected, ...outcomeOf(refusal) });
     },
     keyset: (event) => void keysets.set(event.keyset, keysetCheck(event)),
     signature: (event) => {
       const { candidates, refusal, signedBy } = event;
-      // An issuer without keysets has been refused for that.
+      // The refusal of an issuer without keysets has been shown already.
       if (candidates.length === 0) return;
       const asked = [...new Set([...event.keysets, ...candidates])].map(
         (keyset): ExplainedCheck =>
@@ -155,13 +153,13 @@ function createRecorder(settings: AuthenticatorSettings) {
             check: 'keys',
             about: keyset.name,
             outcome: 'skipped',
-            detail: whySkipped(keyset, event) ?? 'one before it has decided',
+            detail: whySkipped(keyset, event) ?? 'is not asked: an earlier keyset has decided',
           },
       );
       const about = {
         check: 'keys',
         about: 'the signature',
-        expected: 'that of a key of this issuer',
+        expected: 'made with a key of this issuer',
       } as const;
       const actual = signedBy && { actual: `signed by ${signedBy.name}` };
       const detail = refusal && { detail: SIGNATURE_TEXTS.get(refusal.code) ?? refusal.detail };
@@ -206,7 +204,7 @@ function createRecorder(settings: AuthenticatorSettings) {
       checks.push({ check: 'route', about: 'the caller', ...texts, outcome: 'failed', code: refusal?.code });
     },
     'route issuer': ({ issuer, refusal }) => {
-      const texts = { expected: 'one of its issuers', actual: textOf(issuer) } as const;
+      const texts = { expected: 'one of the issuers of the route', actual: textOf(issuer) } as const;
       checks.push({ check: 'route', about: 'iss', ...texts, ...outcomeOf(refusal) });
     },
   };
@@ -216,6 +214,6 @@ function createRecorder(settings: AuthenticatorSettings) {
 }
 
 const SIGNATURE_TEXTS: ReadonlyMap<AuthErrorCode, string> = new Map<AuthErrorCode, string>([
-  ['token_signature_invalid', 'no key has signed it'],
+  ['token_signature_invalid', 'was not made with any of the keys'],
   ['token_key_unknown', 'no key fits'],
 ]);

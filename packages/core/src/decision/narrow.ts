@@ -1,6 +1,6 @@
-// An authenticator while its options are being changed: what it accepts, and what options that are
-// not in force yet do not refuse. So what a change closes is closed at once, and what it opens is
-// never opened by half. Where options come from is not known here.
+// An authenticator while its options change. It accepts what the current options accept and the
+// pending options do not refuse. So a change that closes takes effect at once, and a change that
+// opens never takes effect in part. Where options come from is not known here.
 import type { CompiledRules } from '../claims/compile.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import type { RequestView } from '../credentials/request.ts';
@@ -26,20 +26,20 @@ import { contextOf, createPrincipal, type Principal } from './principal.ts';
 export interface PendingJudge {
   readonly authenticator: Authenticator;
   /**
-   * Whether these are options that the file means to have. Where that is not known yet, what only
-   * they refuse is a 503.
+   * True if the file is meant to contain these options. While that is not known, a request that
+   * only they refuse is answered with 503.
    */
   readonly isCertain: boolean;
 }
 
-/** What decides on requests and tokens. */
+/** The methods of an authenticator that decide on requests and tokens. */
 export type Deciding = Pick<Authenticator, 'decide' | 'authenticate' | 'verify' | 'explain' | 'conceal'>;
 
 type Accepted = Extract<Decision, { readonly ok: true }>;
 
 const RETRY_SECONDS = 2;
 
-/** Accepts what `main` accepts and no judge refuses. Without judges it is `main`. */
+/** Accepts what `main` accepts and no judge refuses. Without judges, returns `main`. */
 export function narrow(main: Authenticator, judges: readonly PendingJudge[]): Deciding {
   if (judges.length === 0) return main;
   const all = [main, ...judges.map(({ authenticator }) => authenticator)];
@@ -54,8 +54,8 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
     } catch (fault) {
       return Promise.reject(asError(fault));
     }
-    // All at once: each finds its token before the adapter takes one out of the URL. A judge is
-    // asked as strictly as it can be.
+    // All decide before the adapter removes a token from the URL, because each has to find its own.
+    // Judges are asked in strict mode; their own mode applies afterwards.
     const first = main.decide(request, compiled);
     const others = judges.map(({ authenticator }) =>
       authenticator.decide(request, accessWith(compiled, { mode: 'strict' })),
@@ -86,8 +86,8 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
   }
 
   /**
-   * A judge that cannot judge, since the route is not in its options, is a fault; unless it may be
-   * half of what is meant.
+   * A judge fails if the route is not in its options. That is a fault, unless its options may be
+   * incomplete: then the request is undecided.
    */
   async function hear(other: Decision | Promise<Decision>, index: number): Promise<Decision> {
     try {
@@ -126,7 +126,7 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
         }
       });
       const decision = await decideLater(first ?? undecided(), others, []);
-      // What the rules guarantee has just been checked.
+      // The claims satisfy the rules, which have just been checked.
       return principalOf(decision) as Principal<never>;
     },
     async explain(subject, ...rules) {
@@ -142,13 +142,14 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
   };
 }
 
-/** Whether a mode lets a request pass without a principal, as `mode` of the options says. */
+/** True if a mode lets a request pass without a principal: see `mode` of the options. */
 function letsPass({ code, status }: AuthError, mode: AuthenticationMode): boolean {
   return mode === 'permissive' ? status !== 503 : mode === 'optional' && code === 'credentials_missing';
 }
 
 /**
- * The caller that both agree on, with the groups that both find. Later rules have to hold for each.
+ * The principal on which both agree, with the groups that both have. Later rules must hold for
+ * both.
  */
 function narrowed(one: Principal, { principal: other }: Accepted, isCertain: boolean): Decision {
   const context = contextOf(one);
@@ -188,7 +189,7 @@ function undecided(): Extract<Decision, { readonly ok: false }> {
 
 function undecidedError(): AuthError {
   return new AuthError('keyset_unavailable', {
-    detail: 'the descriptor is being written, and what it has by now refuses this',
+    detail: 'the descriptor is being written, and its present content refuses the request',
     retryAfterSeconds: RETRY_SECONDS,
   });
 }

@@ -1,4 +1,5 @@
 // Options of an authenticator: their type, the checked settings, and the table that reads them.
+// Nothing is built here.
 import { isHeaderText } from '../challenge.ts';
 import {
   type CompiledRules,
@@ -61,114 +62,115 @@ import {
 } from './access.ts';
 import type { CacheLimits } from './token-cache.ts';
 
-/** Whom a service trusts, and what a token must be. */
+/** Which tokens a service trusts, and what they must contain. */
 export interface AuthenticatorOptions {
   /**
-   * Several may be of one issuer; they are asked in this order. At least one, unless there are
-   * `keys` or `remote` decides alone.
+   * The keysets, asked in this order; several may be for one issuer. At least one is required,
+   * unless there are `keys` or `remote` decides alone.
    */
   readonly keySets: readonly KeysetOptions[];
   /**
-   * Raw keys in secrets, found by issuer and then by key id; a token without an issuer may be
-   * verified by any of them.
-   * @deprecated Put them into keysets: this list is for descriptors that still have it, and warns.
+   * Raw keys in secrets, found by issuer and then by key id. Any of them may verify a token without
+   * an issuer.
+   * @deprecated Use keysets: this list is for descriptors that still have it, and causes a warning.
    */
   readonly keys?: readonly LegacyKeyOptions[];
-  /** Where keysets with `secret`, and `keys`, find their secrets. */
+  /** The store of the secrets of `keys`, and of keysets with `secret`. */
   readonly secrets?: SecretStore;
-  /** Where keysets with `externalSecret` find theirs. */
+  /** The store of the secrets of keysets with `externalSecret`. */
   readonly externalSecrets?: SecretStore;
   /**
-   * Lets a token without `iss` be verified by every keyset, and not only by those without an
-   * issuer. Warns. Default: not.
+   * Lets every keyset verify a token without `iss`, and not only keysets without an issuer. Causes
+   * a warning. Default: off.
    */
   readonly unsafeMissingIssuer?: 'all-keysets';
   /** An endpoint that validates tokens: alone, or before the keysets. */
   readonly remote?: RemoteOptions;
-  /** Where the groups of a principal come from. Default: the `groups` claim. */
+  /** The source of the groups of a principal. Default: the `groups` claim. */
   readonly groups?: GroupsOptions;
   /**
-   * The subject of this system's own tokens, which services call each other with: `okera`, say. A
-   * token of this subject is good only from a keyset that says `system: true`; whoever is called so
-   * by another issuer is refused. Default: no subject is special.
+   * The subject of the tokens with which services of this system call each other, such as `okera`.
+   * A token with this subject is valid only if a keyset with `system: true` verifies it; from other
+   * keysets it is refused. Default: no special subject.
    */
   readonly systemSubject?: string;
-  /** The audience of this service, or several. Null says aloud that `aud` is not checked. */
+  /** The audience of this service, or several. Null turns the check of `aud` off. */
   readonly audience: string | readonly string[] | null;
-  /** `all`: the token has to name each of the audiences. Default `any`. */
+  /** `all`: the token must name all of the audiences. Default `any`. */
   readonly audMatch?: 'any' | 'all';
   /**
-   * The issuers that are welcome, beside having keys here: for keysets without an issuer, by name
-   * or by pattern. Default: all.
+   * The only accepted issuers, by name or by pattern. They also need keys here; useful for keysets
+   * without an issuer. Default: all.
    */
   readonly issuers?: readonly IssuerRule[];
-  /** Where a token may stand. Default: `Authorization: Bearer …` only. */
+  /** The places where a token may be. Default: `Authorization: Bearer …` only. */
   readonly tokenFrom?: readonly Carrier[];
-  /** For every token. What does not hold makes the token invalid: 401. */
+  /** Rules on every token. If one does not hold, the token is invalid: 401. */
   readonly claims?: Rules;
   /**
-   * What routes ask, by name, for `requireClaims(route('admin'))`: so that a file says it, and code
-   * only where. Default: none.
+   * What routes require, by name, for `requireClaims(route('admin'))`: the file has the rules, and
+   * the code only names them. Default: none.
    */
   readonly routes?: { readonly [name: string]: NamedRoute };
   /** Leeway for `exp`, `nbf` and `iat`, 0s to 60s. Default 5s. */
   readonly clockSkew?: Duration;
   /**
-   * What splits a claim name of a rule into a path: with `.`, the rule on `realm_access.roles` is
-   * on `roles` in `realm_access`. A backslash takes it literally. Default: a name is one name,
-   * whatever is in it.
+   * The delimiter that splits a claim name of a rule into a path: with `.`, a rule on
+   * `realm_access.roles` is on `roles` in `realm_access`. A backslash makes a delimiter literal.
+   * Default: names are not split.
    */
   readonly nestedClaimDelimiter?: string;
   /**
-   * `optional`: a request without a token is anonymous; a bad token is refused all the same.
-   * `permissive`: so is a request with a bad one, and `refusalOf(request)` says why; what cannot be
-   * decided is a 503 all the same. Default `strict`.
+   * `optional`: a request without a token is anonymous; an invalid token is refused. `permissive`:
+   * a request with an invalid token is anonymous too, and `refusalOf(request)` returns the reason;
+   * a token that cannot be checked is still answered with 503. Default `strict`.
    */
   readonly mode?: AuthenticationMode;
   /**
-   * The `typ` values that are accepted (RFC 8725 §3.11), and then one must be there. Default: none,
+   * The accepted `typ` values (RFC 8725 §3.11); one of them is then required. Default: no `typ`,
    * `JWT` or `at+jwt`. Compared without case and without `application/`.
    */
   readonly typ?: string | readonly string[];
-  /** A token without `exp` is refused. Default true. */
+  /** Refuses a token without `exp`. Default true. */
   readonly requireExp?: boolean;
   /**
-   * `iat` has to be there, and no token is accepted before it, whether or not it has `nbf`. Default
+   * Requires `iat`, and refuses a token before that time, whether or not it has `nbf`. Default
    * false.
    */
   readonly treatIatAsNbf?: boolean;
   /**
-   * How long after `iat`, which then has to be there, a token is accepted. Default: as long as
-   * `exp` says.
+   * How long after `iat` a token is accepted; `iat` is then required. Default: no limit other than
+   * `exp`.
    */
   readonly maxTokenAge?: Duration;
   /**
-   * `at+jwt`: access tokens as RFC 9068 has them: `typ` is `at+jwt`, and `iss`, `exp`, `aud`,
-   * `sub`, `client_id`, `iat` and `jti` are there. Not together with `typ`.
+   * `at+jwt`: access tokens as RFC 9068 defines them. `typ` must be `at+jwt`, and `iss`, `exp`,
+   * `aud`, `sub`, `client_id`, `iat` and `jti` are required. Not together with `typ`.
    */
   readonly profile?: 'at+jwt';
   /**
-   * Accepts tokens bound to a key (`cnf`: DPoP, mutual TLS) from whoever presents them. Default:
-   * they are refused.
+   * Accepts tokens that are bound to a key (`cnf`: DPoP, mutual TLS) from any sender, without proof
+   * of the key. Default: they are refused.
    */
   readonly unsafeAcceptSenderConstrained?: boolean;
   /**
-   * Tokens that verified twice are kept, and not verified again while their times and their key are
-   * good; rules are judged each time. By number, default 10000, and by bytes, default 16777216 (16
-   * MiB). False keeps none.
+   * The cache of verified tokens. A token that has verified twice is cached, and not verified again
+   * while its times and its key are valid; rules are checked each time. `tokens` limits the number,
+   * default 10000, and `bytes` the memory, default 16777216 (16 MiB). False turns the cache off.
    */
   readonly cache?: { readonly tokens?: number; readonly bytes?: number } | false | undefined;
-  /** Longer tokens are refused unread. Bytes, 256 to 65536. Default 8192. */
+  /** A longer token is refused before it is parsed. Bytes, 256 to 65536. Default 8192. */
   readonly maxTokenBytes?: number;
-  /** The protection space that challenges name. Printable ASCII. Default: challenges name none. */
+  /** The realm in challenges. Printable ASCII. Default: none. */
   readonly realm?: string;
   /**
-   * For tests. Ages of fetched keys do not follow it; they are monotonic. Default: the system's.
+   * A clock for tests. It does not affect the ages of fetched keys, which are monotonic. Default:
+   * the system clock.
    */
   readonly clock?: Clock;
 }
 
-/** Options, checked and complete. */
+/** Options, checked and with all defaults. */
 export interface AuthenticatorSettings {
   readonly keysets: readonly KeysetSettings[];
   readonly keys: readonly LegacyKeySettings[];
@@ -184,7 +186,7 @@ export interface AuthenticatorSettings {
   readonly delimiter: string | undefined;
   readonly routes: NamedRoutes;
   readonly mode: AuthenticationMode;
-  /** Lower case, without `application/`. Undefined in the set: no typ at all. */
+  /** In lower case, without `application/`. Undefined in the set: a token without `typ`. */
   readonly types: ReadonlySet<string | undefined>;
   readonly maxTokenBytes: number;
   readonly cache: CacheLimits | undefined;
@@ -200,18 +202,20 @@ const audience: Kind<ReadonlySet<string> | null> = {
   read(value, path) {
     if (value === null) return null;
     if (value === undefined)
-      throw new ConfigError(path, 'is needed; null says aloud that aud is not checked');
+      throw new ConfigError(path, 'is required; pass null to turn the audience check off');
     return new Set([oneOrMany(text).read(value, path)].flat());
   },
 };
 
-/** Rules for every token. */
+/** Rules on every token. */
 const claims: Kind<CompiledRules> = {
   read(value, path) {
-    // What is not a rule is refused by compileRules.
+    // compileRules refuses a value that is not a rule.
     const compiled = compileRules(value as Rules, path);
-    if (compiled.route !== undefined) throw new ConfigError(path, 'a named route is for routes');
-    if (needsRequest(compiled)) throw new ConfigError(path, 'fromRequest is for the rules of a route');
+    if (compiled.route !== undefined)
+      throw new ConfigError(path, 'expected rules, got route(…), which only routes accept');
+    if (needsRequest(compiled))
+      throw new ConfigError(path, 'fromRequest is allowed in the rules of a route only');
     return compiled;
   },
   schema: { $ref: '#/$defs/rules' },
@@ -226,16 +230,16 @@ const limit = (fallback: number, doc: string) =>
 
 /** The options of `cache`. */
 export const cacheOptions = object({
-  tokens: limit(10_000, 'The largest number of tokens.'),
-  bytes: limit(16 * 1024 * 1024, 'The largest sum of their sizes, in bytes.'),
+  tokens: limit(10_000, 'The greatest number of tokens.'),
+  bytes: limit(16 * 1024 * 1024, 'The greatest sum of their sizes, in bytes.'),
 });
 
-/** The options of an authenticator, `signing` of a descriptor apart. */
+/** The options of an authenticator, without `signing` of a descriptor. */
 export const authenticatorOptions = object(
   {
     keySets: needed(
       {
-        // May be empty: whether it may depends on the others.
+        // May be empty: readOptions checks whether other options allow that.
         read(value, path): readonly KeysetSettings[] {
           if (!Array.isArray(value)) throw new ConfigError(path, 'expected at least one keyset');
           const read = (one: unknown, index: number) => Object.freeze(keyset.read(one, `${path}[${index}]`));
@@ -243,20 +247,20 @@ export const authenticatorOptions = object(
         },
         schema: { type: ['array', 'null'], items: keyset.schema, default: [] },
       },
-      'Whose tokens are accepted: one keyset for each source of keys. They are asked in this order.',
+      'The keysets that verify tokens: one for each source of keys. They are asked in this order.',
     ),
     keys: optional(
       { ...legacyKeys, schema: { ...legacyKeys.schema, deprecated: true } },
-      'Single keys in secrets, found by issuer and key id. latchkey jwks migrate makes keysets of them.',
+      'Single keys in secrets, found by issuer and key id. latchkey jwks migrate turns them into keysets.',
     ),
-    secrets: optional(store, 'Where keysets with secret, and keys, find their secrets.'),
-    externalSecrets: optional(store, 'Where keysets with externalSecret find theirs.'),
+    secrets: optional(store, 'The store of the secrets of keys, and of keysets with secret.'),
+    externalSecrets: optional(store, 'The store of the secrets of keysets with externalSecret.'),
     unsafeMissingIssuer: optional(
       choice('all-keysets'),
-      'all-keysets: a token that names no issuer may be verified by the keys of any keyset.',
+      'all-keysets: any keyset may verify a token without iss.',
       coming(
         ['opens', 'a token without iss may be verified by any keyset'],
-        ['closes', 'a token without iss is verified by keysets without an issuer only'],
+        ['closes', 'only keysets without an issuer verify a token without iss'],
         replaced('a token without iss may be verified by any keyset'),
       ),
     ),
@@ -266,30 +270,30 @@ export const authenticatorOptions = object(
     ),
     groups: optional(
       { ...groupsOptions, schema: shared('groups', groupsOptions.schema ?? {}) },
-      'Where the groups of a subject come from. Default: the groups claim.',
+      'The source of the groups of a subject. Default: the groups claim.',
     ),
     systemSubject: optional(
       text,
-      'The sub of the tokens with which services of this system call each other. Only keysets with system: true may vouch for it.',
+      'The sub of the tokens with which services of this system call each other. Only keysets with system: true may verify them.',
       coming(
-        ['closes', 'only keysets of the system vouch for its subject'],
-        ['opens', 'every keyset vouches for the subject of the system'],
-        replaced('the subject of the system is another one'),
+        ['closes', 'only keysets of the system verify tokens of its subject'],
+        ['opens', 'every keyset verifies tokens of the system subject'],
+        replaced('the system subject has changed'),
       ),
     ),
     audience: needed(
       audience,
-      'What this service is called in aud, or several names of it. null: aud is deliberately not checked.',
+      'The name of this service in aud, or several names. null turns the check of aud off.',
     ),
     audMatch: defaulted(
       choice('any', 'all'),
       'any',
-      'any: one of the audiences is enough. all: a token has to name each of them.',
-      ranked(['all', 'any'], 'how many of the audiences a token has to name'),
+      'any: a token must name one of the audiences. all: it must name all of them.',
+      ranked(['all', 'any'], 'how many of the audiences a token must name'),
     ),
     issuers: optional(
       issuers,
-      'The only issuers that are welcome, by name or by pattern, besides having keys here. Default: all.',
+      'The only accepted issuers, by name or by pattern. They also need keys here. Default: all.',
       issuersJudge,
     ),
     tokenFrom: defaulted(
@@ -298,28 +302,31 @@ export const authenticatorOptions = object(
         schema: {
           type: 'array',
           minItems: 1,
-          items: shared('carrier', { ...carrierOptions.schema, description: 'One place of a token.' }),
+          items: shared('carrier', {
+            ...carrierOptions.schema,
+            description: 'One place where a token may be.',
+          }),
         },
       },
       [{ header: 'Authorization' }],
-      'The places where a request may carry its token.',
+      'The places where a request may have its token.',
     ),
-    claims: optional(claims, 'What every token has to say. A token that does not is answered with 401.'),
+    claims: optional(claims, 'Rules on every token. If one does not hold, the answer is 401.'),
     routes: optional(
       routes,
-      'What single routes ask of a token, by a name that the application uses, such as admin or GET /admin.',
+      'What single routes require of a token, by a name that the application uses, such as admin or GET /admin.',
     ),
     nestedClaimDelimiter: optional(
       refined(
         text,
         (delimiter, path) => {
           if (!delimiter.includes('\\')) return delimiter;
-          throw new ConfigError(path, 'must not have a backslash, which escapes it');
+          throw new ConfigError(path, 'must not contain a backslash, which escapes it');
         },
         { type: 'string', pattern: '^[^\\\\]*\\S[^\\\\]*$' },
       ),
-      'Makes a path of a claim name: with ".", a rule on realm_access.roles is about roles inside realm_access.',
-      replaced('names in rules are read otherwise'),
+      'Splits claim names into paths: with ".", a rule on realm_access.roles is about roles inside realm_access.',
+      replaced('claim names in rules are split differently'),
     ),
     clockSkew: defaulted(
       durationFrom('0s', '60s'),
@@ -330,7 +337,7 @@ export const authenticatorOptions = object(
     mode: defaulted(
       mode,
       'strict',
-      'strict: a good token is needed. optional: a request without a token is anonymous. permissive: so is one with a bad token.',
+      'strict: a valid token is required. optional: a request without a token is anonymous. permissive: a request with an invalid token is anonymous too.',
       ranked(['strict', 'optional', 'permissive'], 'mode'),
     ),
     typ: optional(
@@ -338,58 +345,53 @@ export const authenticatorOptions = object(
         oneOrMany(text),
         (types): ReadonlySet<string | undefined> => new Set([types].flat().map(normalizeType)),
       ),
-      'The typ values of accepted tokens; one of them has to be there. Default: no typ, JWT or at+jwt.',
+      'The accepted typ values; one of them is then required. Default: no typ, JWT or at+jwt.',
     ),
-    requireExp: defaulted(
-      boolean,
-      true,
-      'Whether a token has to have an expiry.',
-      flag('closes', 'a token has to have an end'),
-    ),
+    requireExp: defaulted(boolean, true, 'Whether exp is required.', flag('closes', 'a token must have exp')),
     treatIatAsNbf: defaulted(
       boolean,
       false,
-      'Whether iat has to be there, and no token is accepted before it.',
-      flag('closes', 'iat has to be there, and counts as nbf'),
+      'Whether iat is required, and a token is refused before that time.',
+      flag('closes', 'iat is required, and counts as nbf'),
     ),
     maxTokenAge: optional(
       duration,
-      'How old a token may be, by its iat, which it then needs.',
+      'How long after iat a token is accepted; iat is then required.',
       lasting('opens', 'tokens may be as old as'),
     ),
     profile: optional(
       choice('at+jwt'),
-      'at+jwt: tokens are OAuth access tokens by RFC 9068, with all claims that it asks for.',
+      'at+jwt: tokens must be OAuth access tokens by RFC 9068, with all claims that it requires.',
       coming(
-        ['closes', 'tokens have to be at+jwt'],
-        ['opens', 'tokens need not be of a profile any more'],
-        replaced('tokens have to be of another profile'),
+        ['closes', 'tokens must be at+jwt'],
+        ['opens', 'tokens no longer need a profile'],
+        replaced('tokens must have another profile'),
       ),
     ),
     unsafeAcceptSenderConstrained: defaulted(
       boolean,
       false,
-      'Whether tokens that are bound to a key of their sender are accepted from any sender.',
-      flag('opens', 'tokens of a key are accepted from anybody'),
+      'Whether tokens that are bound to a key are accepted without proof of the key.',
+      flag('opens', 'key-bound tokens are accepted from any sender'),
     ),
     cache: {
       ...optional(
         { read: readCache, schema: { anyOf: [{ const: false }, cacheOptions.schema] } },
-        'How many verified tokens are remembered, by number and by bytes. false: none.',
-        other('verified tokens are remembered otherwise'),
+        'How many verified tokens are cached, by number and by bytes. false: none.',
+        other('the limits of the token cache have changed'),
       ),
       read: readCache,
     },
-    maxTokenBytes: maxTokenBytes('A longer token is refused before it is read. In bytes.'),
+    maxTokenBytes: maxTokenBytes('A longer token is refused before it is parsed. In bytes.'),
     realm: optional(
       refined(text, (realm, path) => {
         if (!isHeaderText(realm)) throw new ConfigError(path, 'expected printable ASCII');
         return realm;
       }),
-      'The realm that refusals name to clients. Printable ASCII.',
-      other('refusals name another realm'),
+      'The realm in challenges to clients. Printable ASCII.',
+      other('the realm in challenges has changed'),
     ),
-    clock: needed(fromCode<Clock>(readClock), 'A clock for tests. Default: that of the system.'),
+    clock: needed(fromCode<Clock>(readClock), 'A clock for tests. Default: the system clock.'),
   } satisfies TableOf<AuthenticatorOptions>,
   {
     anyOf: [
@@ -402,7 +404,7 @@ export const authenticatorOptions = object(
 );
 
 /**
- * Checks options. The result is a snapshot: later changes to the object have no effect. Makes
+ * Checks options. The result is a snapshot: later changes to the object have no effect. Creates
  * nothing that could call the network or start a timer.
  * @throws ConfigError
  */
@@ -417,7 +419,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     throw new ConfigError('claims.groups', 'groups are found after this; put the rule on routes');
   if (read.groups?.groupCase === 'insensitive') refuseUnfolded(read.routes ?? new Map());
   if (profile !== undefined && read.typ !== undefined)
-    throw new ConfigError('typ', 'is what profile says; leave it out');
+    throw new ConfigError('typ', 'is set by profile; remove typ');
   return Object.freeze<AuthenticatorSettings>({
     keysets,
     keys,

@@ -1,6 +1,7 @@
-// The decision, in the order of its checks: the credentials of a request; who vouches for its token
-// (vouch.ts); the claims; groups and the principal; then, each time anew, the mode and what the
-// route asks. A refusal is a value here; it is thrown at the public edge.
+// The decision, in the order of its checks: the credentials of a request; the keyset or endpoint
+// that vouches for its token (vouch.ts); the claims; groups and the principal. Then, each time
+// anew, the mode and the requirements of the route. A refusal is a value here; the public functions
+// throw it.
 import { type ClaimCheck, type CompiledRules, firstFailure } from '../claims/compile.ts';
 import { judgeRegisteredClaims, registeredChecks, validityOf } from '../claims/registered.ts';
 import type { RequestParameters } from '../claims/rules.ts';
@@ -26,43 +27,40 @@ import {
   type VouchingParts,
 } from './vouch.ts';
 
-/** What a request comes to. */
+/** The result for a request. */
 export type Decision<T = Principal | undefined> =
   | { readonly ok: true; readonly principal: T }
   | { readonly ok: false; readonly error: AuthError };
 
-/** What decisions ask, made by the authenticator. */
+/** The parts that decisions use. The authenticator makes them. */
 export interface PipelineParts extends VouchingParts {
-  /** Those whose tokens may be of the system's subject, and name every group. */
+  /** The keysets that may verify tokens with the system subject, which have every group. */
   readonly system: ReadonlySet<Keyset>;
   readonly groups: Groups | undefined;
 }
 
-/** Decides, by the options of one authenticator. */
+/** Decides with the options of one authenticator. */
 export interface Pipeline {
   /**
-   * Decides on a request: its token, then what the route asks. Synchronous when everything is at
-   * hand, which is nearly always. Never throws; rejects, with an Error, only with faults that are
-   * not refusals.
+   * Decides on a request: its token, then the requirements of the route. Synchronous if nothing has
+   * to be fetched, which is nearly always so. Never throws. Rejects with an Error, and only for
+   * faults that are not refusals.
    */
   decide(request: RequestView, access: CompiledAccess, trace?: Trace): Decision | Promise<Decision>;
   /**
-   * Decides on a token alone, then by a route's rules. Throws, or rejects with, faults that are not
-   * refusals.
+   * Decides on a token alone, then with the rules of a route. Throws, or rejects with, faults that
+   * are not refusals.
    */
   decideOnToken(
     token: string,
     rules?: CompiledRules,
     trace?: Trace,
   ): Decision<Principal> | Promise<Decision<Principal>>;
-  /** Forgets all tokens. */
+  /** Drops all cached tokens. */
   clear(): void;
 }
 
-/**
- * What a token comes to. A traced refusal has the claims that were judged, where they could be
- * read.
- */
+/** The result for a token. With a trace, a refusal also has the claims, if they could be read. */
 type TokenDecision = Decision<Principal> & { readonly claims?: JsonObject | undefined };
 type RequestDecision = Decision & Pick<TokenDecision, 'claims'>;
 
@@ -72,14 +70,14 @@ interface Refused {
 }
 
 const ANONYMOUS: Decision<undefined> = Object.freeze({ ok: true, principal: undefined });
-// Why a permissive authenticator let a request pass without a principal, by the request's key.
+// The refusals of requests that permissive authenticators let pass, by the key of the request.
 const refusals = new WeakMap<object, AuthError>();
 let hasRefusals = false;
 
 /**
- * Why `mode: 'permissive'` let a request with a bad token pass; undefined if it did not. For logs:
- * it grants nothing.
- * @param request the framework's own request object
+ * Returns why `mode: 'permissive'` let a request with an invalid token pass as anonymous; undefined
+ * if it did not. For logs: it grants nothing.
+ * @param request the request object of the framework
  * @example
  * ```ts
  * const principal = await authenticator.authenticate(request); // mode: 'permissive'
@@ -103,15 +101,15 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     foldsGroups: settings.groups?.ignoreCase === true,
     clock,
   });
-  // A remote endpoint can revoke a token, so only its own cache (`cacheFor`) may remember one.
+  // A remote endpoint can revoke a token, so only its own cache (`cacheFor`) may keep a result.
   const cache =
     settings.cache === undefined || remote !== undefined
       ? undefined
       : createVerifiedTokens<TokenDecision>(settings.cache, clock);
-  // Group resolvers are asked for each request, and cache their answers themselves.
+  // Group resolvers are asked for each request; they cache their answers themselves.
   const isFinal = (settings.groups?.resolvers.size ?? 0) === 0;
   const ownChecks = registeredChecks(registered);
-  // What an endpoint answers need not have an end or an audience. What it has is judged.
+  // The answer of an endpoint need not contain `exp` or `aud`. If it does, they are checked.
   const remoteChecks = registeredChecks({ ...registered, requireExp: false });
   const remoteChecksWithoutAudience = registeredChecks({ ...registered, requireExp: false, audience: null });
 
@@ -168,7 +166,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     let decision: Decision = judged;
     if (judged.ok && judged.principal !== undefined && welcomes?.(judged.principal.issuer) === false)
       decision = refused(new AuthError('token_issuer_untrusted'));
-    // A 503 is the answer in every mode: the token may be good.
+    // A 503 is the answer in every mode, because the token may be valid.
     if (!decision.ok && mode === 'permissive' && decision.error.status !== 503) {
       hasRefusals = true;
       refusals.set(keyOf(request), decision.error);
@@ -179,8 +177,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   }
 
   /**
-   * What a route's rules say of a decision. A trace also hears what they say of claims that are
-   * refused.
+   * Applies the rules of a route to a decision. With a trace, refused claims are also checked, to
+   * show the results.
    */
   function judgeAccess<D extends RequestDecision>(
     decision: D,
@@ -217,8 +215,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   }
 
   /**
-   * The decision on a token that verified before. Rules run again: a schema is the application's
-   * code.
+   * The decision on a cached token. Rules run again, because a schema is code of the application.
    */
   function recall(token: string): TokenDecision | Promise<TokenDecision> | undefined {
     const verified = cache?.get(token);
@@ -241,7 +238,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     verdict: Verdict,
   ): TokenDecision | Promise<TokenDecision> {
     const { trace } = verdict;
-    // Without a trace, a refusal has ended the decision.
+    // Without a trace, the first refusal ends the decision.
     if (vouched === undefined || ends(verdict, undefined)) return refuse(verdict, vouched?.claims);
     const { claims, by, isRemote } = vouched;
     const isSystem =
@@ -268,8 +265,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   }
 
   /**
-   * What must hold for every token: the registered claims, the issuer of an endpoint's answer, the
-   * system's subject, rules.
+   * Checks what must hold for every token: the registered claims, the issuer in the answer of an
+   * endpoint, the system subject, the rules.
    */
   function judgeClaims({ claims, isRemote, token }: Vouched, isSystem: boolean, verdict: Verdict): void {
     const { trace } = verdict;
@@ -304,8 +301,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   }
 
   /**
-   * What a JWT says of itself only narrows: one of another API or issuer is refused, whatever the
-   * endpoint says.
+   * Checks `aud` and `iss` of the JWT itself. They only restrict: a token for another API or of
+   * another issuer is refused, whatever the endpoint answers.
    */
   function judgeTokenItself(
     token: JsonObject,
@@ -333,7 +330,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     return audience ?? untrusted;
   }
 
-  /** Finds the groups of a subject, and makes the principal. */
+  /** Resolves the groups of a subject, and makes the principal. */
   function decidePrincipal(
     claims: JsonObject,
     isSystem: boolean,
@@ -354,7 +351,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       }
     };
     if (groups === undefined) return make(undefined);
-    // Both are texts, or absent: that has been checked.
+    // Both are strings or absent, as was checked before.
     const issuer = own(claims, 'iss') as string | undefined;
     const subject = own(claims, 'sub') as string | undefined;
     return groups.of({ claims, issuer, subject, isSystem }).then(make, refuseFor);
@@ -363,7 +360,9 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   return { decide, decideOnToken, clear: () => cache?.clear() };
 }
 
-/** Judges. With a trace, judging goes on after a refusal, and a fault must not take its place. */
+/**
+ * Runs a check. With a trace, checks go on after a refusal, and a later fault must not replace it.
+ */
 function orFault<T>(refusal: AuthError | undefined, judge: () => T): T | undefined {
   try {
     return judge();

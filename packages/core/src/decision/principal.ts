@@ -1,4 +1,5 @@
-// Principal: who a verified token says the caller is, and its making from claims.
+// The principal: the caller that a verified token describes, made from its claims. Nothing is
+// verified here.
 import { type CompiledRules, splitList } from '../claims/compile.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import { AuthError } from '../errors.ts';
@@ -7,31 +8,31 @@ import { deepFreeze, type JsonObject, type JsonValue, own } from '../values/json
 import type { NamedRoutes } from './access.ts';
 
 /**
- * The JWT Claims Set of a verified token, by claim name. JSON values, of which rules say more: see
- * `ClaimsOf`.
+ * The JWT Claims Set of a verified token, by claim name. The values are JSON; rules make the types
+ * more precise: see `ClaimsOf`.
  */
 export type Claims = { readonly [name: string]: unknown };
 
 /**
- * Who the verified token says the caller is. Frozen to its leaves, and shared by requests that
- * carry the same token.
+ * The caller that a verified token describes. Deep-frozen, and shared by requests with the same
+ * token.
  */
 export interface Principal<C extends Claims = Claims> {
-  /** The `iss` claim. Undefined where a keyset without issuer verified a token without one. */
+  /** The `iss` claim. Undefined if a keyset without an issuer verified a token without `iss`. */
   readonly issuer: string | undefined;
-  /** The `sub` claim. Undefined where the token has none: tokens for clients may. */
+  /** The `sub` claim. Undefined if the token has none, as tokens for clients may. */
   readonly subject: string | undefined;
   /** The items of `scope`, or of `scp`. */
   readonly scopes: readonly string[];
   /**
-   * All groups, from where the options say they come; without such options, the `groups` claim. A
-   * rule on `groups` is judged by these.
+   * All groups, from the source in the options; without such options, from the `groups` claim. A
+   * rule on `groups` applies to these.
    */
   readonly groups: readonly string[];
   readonly claims: C;
 }
 
-/** What a principal brings along from its authenticator, for judging it later. */
+/** What a principal takes along from its authenticator for later checks. */
 export interface PrincipalContext {
   readonly realm: string | undefined;
   /** The authenticator's `nestedClaimDelimiter`. */
@@ -44,27 +45,23 @@ export interface PrincipalContext {
   readonly maxTokenAgeMs?: number | undefined;
   /** The authenticator's `clock`. */
   readonly clock?: Clock;
-  /**
-   * What options that are about to be in force say of the same caller. Rules have to hold there,
-   * too.
-   */
+  /** Checks the same caller by options that are not in force yet. Their rules must hold too. */
   readonly also?: (
     rules: CompiledRules<unknown>,
     request: RequestParameters | undefined,
   ) => AuthError | undefined;
 }
 
-// Tells a principal from anything that merely looks like one. A symbol, because what arrives as
-// JSON cannot have one.
+// Tells a principal from other objects of the same shape. A symbol, because parsed JSON cannot have
+// one.
 const CONTEXT: unique symbol = Symbol.for('@latchkey/Principal') as never;
 
 const NONE: readonly string[] = Object.freeze([]);
 
 /**
- * Makes a principal of claims that have been verified and judged.
- * @param groups found elsewhere; undefined where the claim is all that there is
- * @throws AuthError `token_claims_invalid` if `scope`, `scp` or `groups` is not what its name
- *   promises
+ * Makes a principal from claims that have been verified and checked.
+ * @param groups from another source; undefined if only the claim provides them
+ * @throws AuthError `token_claims_invalid` if `scope`, `scp` or `groups` has a wrong type
  */
 export function createPrincipal(
   claims: JsonObject,
@@ -77,7 +74,8 @@ export function createPrincipal(
     subject: own(claims, 'sub') as string | undefined,
     scopes: typeof scope === 'string' ? splitList(scope) : readStrings(scope, 'scope'),
     groups: groups ?? readStrings(own(claims, 'groups'), 'groups'),
-    // A claim that is not believed must not be read by whoever believes the rule on it.
+    // Replaces the claim, so that code that trusts a rule on `groups` never reads the unchecked
+    // claim.
     claims: groups === undefined ? frozen(claims) : deepFreeze({ ...claims, groups }),
   };
   Object.freeze(principal.scopes);
@@ -85,20 +83,22 @@ export function createPrincipal(
   return Object.freeze(Object.defineProperty(principal, CONTEXT, { value: context }));
 }
 
-/** True for what an authenticator made; false for anything else that stands in the same place. */
+/** True for a principal that an authenticator made; false for other objects of the same shape. */
 export function isPrincipal(value: unknown): value is Principal {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, CONTEXT);
 }
 
-/** What the authenticator gave it along; undefined for what no authenticator made. */
+/**
+ * Returns the context from the authenticator; undefined for an object that no authenticator made.
+ */
 export function contextOf(principal: object): PrincipalContext | undefined {
-  // What only inherits from a principal may say other things of itself.
+  // Own property only: an object that inherits from a principal may have other members.
   return isPrincipal(principal)
     ? (principal as { readonly [CONTEXT]?: PrincipalContext })[CONTEXT]
     : undefined;
 }
 
-/** Claims that were parsed are frozen to their leaves already, and need no second walk. */
+/** Parsed claims are deep-frozen already, and need no second walk. */
 function frozen(claims: JsonObject): JsonObject {
   return Object.isFrozen(claims) ? claims : deepFreeze(claims);
 }

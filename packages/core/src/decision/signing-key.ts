@@ -1,5 +1,6 @@
-// Which key signed a token: the keysets of its issuer are asked in order, first for the keys at
-// hand, then, if none of them knows the key id, after one more look at their sources.
+// Finds the key that signed a token. The keysets of its issuer are asked in order, first for the
+// keys that they have, then, if none knows the key id, after another read of their sources. Claims
+// are not checked.
 import { AuthError, isAuthError } from '../errors.ts';
 import type { VerificationKey } from '../jwk/import-jwks.ts';
 import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
@@ -18,8 +19,8 @@ export interface SignedBy {
   readonly header: UnverifiedHeader;
   readonly algorithm: AlgorithmName;
   /**
-   * The keys that were in force: those of the keysets that were asked before, then its own.
-   * Undefined where one of these could not be asked.
+   * The keys that were in force: first those of the keysets that were asked before, then its own.
+   * Undefined if one of these keysets was unavailable.
    */
   readonly snapshots: readonly AskedKeyset[] | undefined;
 }
@@ -33,9 +34,9 @@ export interface AskedKeyset {
 const LOOKS = ['keys', 'refetch'] as const;
 
 /**
- * Finds the key that signed a token. It judges no claim; the issuer finds keys.
- * @param keysets those that may speak for the token and take its algorithm
- * @returns why the token is refused, where no key has signed it: 503 while a keyset cannot be asked
+ * Finds the key that signed a token. Checks no claim; the issuer only selects keys.
+ * @param keysets the keysets that accept the issuer and the algorithm of the token
+ * @returns the key, or why the token is refused: 503 while a keyset is unavailable
  */
 export function* findSigningKey(
   { header, claims, signingInput, signature }: UnverifiedToken,
@@ -76,14 +77,14 @@ export function* findSigningKey(
         keyset.confirm?.(header, issuer);
         return { keyset, key, header, algorithm, snapshots };
       }
-      // Without a kid, the first key that fits decides; unless that may be in a set that cannot be
-      // asked.
+      // Without a kid, the first key that fits decides, unless an unavailable keyset may have the
+      // right key.
       if (final) return unavailable ?? new AuthError('token_signature_invalid');
       isTried ||= candidates.length > 0;
     }
     if (isKnown) break;
   }
-  // While one of the keysets cannot be asked, the token may be good.
+  // While one of the keysets is unavailable, the token may be valid.
   if (unavailable !== undefined) return unavailable;
   if (isTried) return new AuthError('token_signature_invalid');
   return new AuthError(isKnown ? 'token_algorithm_refused' : 'token_key_unknown');

@@ -1,16 +1,16 @@
-// Synchronous first: a function written as a generator runs without a promise for as long as
-// nothing has to be waited for. It knows nothing of tokens.
+// Runs a generator without promises for as long as nothing has to be waited for. Knows nothing
+// about tokens.
 import { isPromise } from '../values/promise.ts';
 
-/** Steps that give a `T`, and yield each promise that has to be waited for. */
+/** Steps that return a `T`, and yield each promise to wait for. */
 export type Steps<T> = Generator<Promise<unknown>, T, unknown>;
 
-/** Inside steps: the value, waited for only if it is a promise. */
+/** For use inside steps: returns the value, and waits only if it is a promise. */
 export function* wait<T>(value: T | Promise<T>): Steps<T> {
   return isPromise(value) ? ((yield value) as T) : value;
 }
 
-/** Runs steps: at once to the end if they yield nothing, else with a promise of what they give. */
+/** Runs steps: synchronously if they yield nothing, else returns a promise of their result. */
 export function run<T>(steps: Steps<T>): T | Promise<T> {
   const first = steps.next();
   return first.done === true ? first.value : runOn(steps, first.value);

@@ -1,39 +1,39 @@
-// Tokens that were seen before, found by their last characters and compared whole. Bounded by
-// number and by bytes. What is kept of a token, and whether it still counts, is the caller's.
+// A cache by token, looked up by the last characters and compared as a whole. Bounded by number and
+// by bytes. The caller decides what an entry contains and whether it is still valid.
 import { LRUCache } from 'lru-cache';
 
-/** How much is kept. */
+/** The limits of a cache. */
 export interface CacheLimits {
   readonly tokens: number;
-  /** An estimate of the memory that entries hold, tokens and claims. */
+  /** The estimated memory of the entries: tokens and claims. */
   readonly bytes: number;
 }
 
-/** Keeps one thing for each of the tokens that were used last. */
+/** Stores one entry for each of the tokens that were used last. */
 export interface TokenCache<T extends object> {
-  /** No more than so many are kept at a time, whatever they hold. */
+  /** The greatest number of entries, whatever their size. */
   readonly most: number;
-  /** @returns what is kept for exactly this token */
+  /** @returns the entry of exactly this token */
   get(token: string): T | undefined;
-  /** @param bytes an estimate of what the entry holds, the token aside */
+  /** @param bytes the estimated size of the entry, without the token */
   set(token: string, entry: T, bytes: number): void;
   delete(token: string): void;
   clear(): void;
 }
 
 /**
- * V8 hashes all of a string that it looks up: these are the characters of the signature that no two
- * tokens share by chance.
+ * The length of the lookup key. V8 hashes the whole string at a lookup, so the key is short: the
+ * last characters of the signature, which two tokens do not share by chance.
  */
 const KEY_LENGTH = 32;
-/** A longer token is rare, and would push out many. */
+/** Longer tokens are rare, and each would evict many others. */
 const MAX_TOKEN_LENGTH = 4096;
-/** What an entry takes whatever it holds. */
+/** The memory of an entry in addition to its content. */
 const BYTES_PER_ENTRY = 600;
 
-/** Makes a cache. */
+/** Makes an empty cache. */
 export function createTokenCache<T extends object>({ tokens, bytes }: CacheLimits): TokenCache<T> {
-  // The cache makes room for all at once: for no more than can fit.
+  // The cache allocates space for all entries at once, so no more than can fit.
   const most = Math.max(1, Math.min(tokens, Math.ceil(bytes / BYTES_PER_ENTRY)));
   const entries = new LRUCache<string, { readonly token: string; readonly kept: T }>({
     max: most,
@@ -43,13 +43,14 @@ export function createTokenCache<T extends object>({ tokens, bytes }: CacheLimit
     most,
     get(token) {
       const entry = entries.get(token.slice(-KEY_LENGTH));
-      // Two tokens share the last 32 characters only if their signer arranged it; compare all of
-      // it.
+      // Two tokens can share the last 32 characters only if their signer arranged it; compare the
+      // whole token.
       return entry !== undefined && entry.token === token ? entry.kept : undefined;
     },
     set(given, kept, size) {
       if (given.length > MAX_TOKEN_LENGTH) return;
-      // A copy: to V8 a token is a part of the header that it came in, and would keep all of that.
+      // A copy: V8 represents the token as a slice of its header, and would keep the whole header
+      // in memory.
       const token = Buffer.from(given, 'latin1').toString('latin1');
       entries.set(token.slice(-KEY_LENGTH), { token, kept }, { size: BYTES_PER_ENTRY + token.length + size });
     },

@@ -1,5 +1,5 @@
-// What a decision tells while it is made: one event for each check. `explain` is a listener.
-// A trace changes nothing about a decision, except that a refusal does not end it.
+// The events of a decision, one for each check. `explain` is a listener. A trace changes nothing
+// about a decision, except that the checks go on after a refusal.
 import type { ClaimCheck } from '../claims/compile.ts';
 import type { RegisteredCheck } from '../claims/registered.ts';
 import type { AuthError } from '../errors.ts';
@@ -10,7 +10,7 @@ import type { JsonObject, JsonValue } from '../values/json.ts';
 import type { AuthenticationMode } from './access.ts';
 import type { Principal } from './principal.ts';
 
-/** One check, and why it refuses: `refusal` is undefined for a check that passed. */
+/** One check, and its refusal; `refusal` is undefined if the check passed. */
 export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
   | { readonly stage: 'place'; readonly place: string; readonly hasToken: boolean }
   | { readonly stage: 'credentials'; readonly hasToken: boolean }
@@ -19,9 +19,9 @@ export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
       readonly outcome: 'not asked' | 'accepted' | 'rejected' | 'unavailable';
       readonly detail?: string | undefined;
     }
-  /** The endpoint was unavailable, and the keysets do not accept the token: its refusal counts. */
+  /** The endpoint was unavailable, and the keysets refuse the token: the 503 is the answer. */
   | { readonly stage: 'remote undecided' }
-  /** The endpoint speaks for the system subject, which only a key of the system may. */
+  /** The endpoint vouched for the system subject, which only a key of the system may do. */
   | { readonly stage: 'remote system' }
   | { readonly stage: 'form' }
   | { readonly stage: 'typ'; readonly typ: string | undefined }
@@ -48,7 +48,7 @@ export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
       readonly algorithm: AlgorithmName | undefined;
       readonly signedBy: Keyset | undefined;
     }
-  /** From here on, the claims are judged. */
+  /** The checks of the claims follow. */
   | { readonly stage: 'claims set'; readonly claims: JsonObject; readonly isVerified: boolean }
   | {
       readonly stage: 'registered claim';
@@ -57,14 +57,14 @@ export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
       readonly nowMs: number;
       readonly isRemote: boolean;
     }
-  /** What a JWT that the endpoint accepted says of itself. */
+  /** A claim of the JWT itself, which the endpoint accepted. */
   | { readonly stage: 'token itself'; readonly claim: 'aud' | 'iss'; readonly value: JsonValue | undefined }
   | { readonly stage: 'system subject' }
   | {
       readonly stage: 'claims' | 'route';
       readonly check: ClaimCheck;
       readonly value: JsonValue | undefined;
-      /** Undefined: the rule compares with the request, and there is none. */
+      /** Undefined: the rule compares with the request, but no request was given. */
       readonly holds: boolean | undefined;
     }
   | { readonly stage: 'groups'; readonly principal: Principal | undefined }
@@ -73,5 +73,5 @@ export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
   | { readonly stage: 'route issuer'; readonly issuer: string | undefined }
 );
 
-/** Hears every check of one decision, in order. Must not throw. */
+/** Called with every check of one decision, in order. Must not throw. */
 export type Trace = (event: TraceEvent) => void;

@@ -1,5 +1,5 @@
-// Sockets: an HTTP upgrade authenticated before it is answered, and a connection that ends with its
-// token. No WebSocket library.
+// Sockets: authenticates an HTTP upgrade before it is answered, and ends a connection when its
+// token expires. Contains no WebSocket library.
 
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -16,7 +16,7 @@ import type { CombinedAuthenticator } from './combine.ts';
 import type { Decision } from './pipeline.ts';
 import { contextOf, type Principal } from './principal.ts';
 
-/** What `authenticateUpgrade` asks: an authenticator, or several combined. */
+/** What `authenticateUpgrade` needs of an authenticator, or of several combined. */
 export interface UpgradeAuthenticator<T> extends Pick<CombinedAuthenticator<T>, 'conceal'> {
   decide(
     request: RequestView,
@@ -24,20 +24,20 @@ export interface UpgradeAuthenticator<T> extends Pick<CombinedAuthenticator<T>, 
   ): Decision<T> | Promise<Decision<T>>;
 }
 
-/** An upgrade that may go on. */
+/** An accepted upgrade. */
 export interface AcceptedUpgrade<T> {
   /**
-   * What `authenticate` gave: undefined for an anonymous request, which `mode: 'strict'` never lets
-   * pass.
+   * The result of `authenticate`: undefined for an anonymous request, which `mode: 'strict'`
+   * refuses.
    */
   readonly auth: T;
 }
 
 /**
- * Authenticates an upgrade (RFC 9110 §7.8): call it in the server's `upgrade` event, before the
- * WebSocket library gets the socket. A refusal is answered on the socket, as it would be to a
+ * Authenticates an upgrade (RFC 9110 §7.8). Call it in the server's `upgrade` event, before the
+ * WebSocket library gets the socket. A refusal is written to the socket like the answer to a
  * request, and the socket is closed. A browser lets any page open a WebSocket with the cookies of
- * its host, so a cookie token brings the origin check although the method is GET.
+ * its host, so the origin is checked for a token in a cookie, although the method is GET.
  * @returns undefined if the upgrade was refused and answered
  * @throws faults that are not refusals; the socket has then been answered with 500
  * @example
@@ -54,7 +54,7 @@ export async function authenticateUpgrade<T>(
   socket: Duplex,
   ...access: readonly [access?: RouteAccess | CompiledAccess]
 ): Promise<AcceptedUpgrade<T> | undefined> {
-  // A client that goes away meanwhile must not take the process with it.
+  // Ignores socket errors: a client that disconnects meanwhile must not end the process.
   const ignore = () => {};
   socket.on('error', ignore);
   try {
@@ -75,11 +75,10 @@ export async function authenticateUpgrade<T>(
 }
 
 /**
- * Calls back when the principal's token has expired, once: to close a socket or end a stream that
- * it opened. It ends at `exp`, or when it is as old as `maxTokenAge` allows, whichever comes first;
- * no clock skew is added. A token without either end never expires. The timer does not keep the
- * process alive.
- * @returns forgets it: call it when the connection has ended by itself
+ * Calls back once when the token of the principal expires, to close a socket or end a stream. The
+ * token expires at `exp` or at the end of `maxTokenAge`, whichever comes first, without clock skew.
+ * A token with neither never expires. The timer does not keep the process alive.
+ * @returns a function that cancels the timer: call it when the connection has ended
  * @example
  * ```ts
  * const forget = whenExpired(principal, () => socket.end());
@@ -93,7 +92,7 @@ export function whenExpired(principal: Principal, callback: () => void): () => v
   let timer: NodeJS.Timeout;
   const wait = () => {
     const leftMs = untilMs - clock.now();
-    // Longer than a timer can be set: look again then.
+    // A timer has a greatest delay; for a longer time, wait again.
     timer = setTimeout(leftMs > 0 ? wait : callback, Math.min(Math.max(leftMs, 0), MAX_TIMER_MS));
     timer.unref();
   };
@@ -102,7 +101,7 @@ export function whenExpired(principal: Principal, callback: () => void): () => v
 }
 
 function answer(socket: Duplex, status: number, headers: Readonly<Record<string, string>>): void {
-  // The listener that swallowed errors so far is about to go.
+  // The caller removes its error listener next, so the socket needs another one.
   socket.on('error', () => {});
   const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': '0' });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');

@@ -1,5 +1,6 @@
-// The cache of verified tokens. An entry counts only while its times say so and its key is still
-// the one that would be found, so a removed key is dead here at once. Only verified tokens get in.
+// The cache of verified tokens. An entry is valid only within its times, and while its key is the
+// one that would be found again: a removed key invalidates it at once. Only verified tokens are
+// stored.
 import type { Validity } from '../claims/registered.ts';
 import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
 import { selectKeys } from '../keysets/select.ts';
@@ -13,12 +14,12 @@ import { createDoorkeeper } from './doorkeeper.ts';
 import type { AskedKeyset, SignedBy } from './signing-key.ts';
 import { type CacheLimits, createTokenCache } from './token-cache.ts';
 
-/** What is known of a token that verified. */
+/** The cached data of a token that has verified. */
 export interface VerifiedToken<T> {
   readonly claims: JsonObject;
-  /** The keyset whose key signed it. */
+  /** The keyset whose key signed the token. */
   readonly keyset: Keyset;
-  /** What was made of the token, where that does not change. */
+  /** The decision on the token, if it does not depend on the request. */
   readonly made: T | undefined;
 }
 
@@ -32,24 +33,28 @@ export interface Verified<T> {
 /** The verified tokens of one authenticator. */
 export interface VerifiedTokens<T> {
   /**
-   * @returns undefined for a token that has to be verified anew, which then tells why it is refused
+   * @returns undefined for a token that must be verified again, which also finds the reason if it
+   *   is refused
    */
   get(token: string): VerifiedToken<T> | undefined;
-  /** Keeps a token that has just verified, from the second time on that it does. */
+  /** Caches a token that has just verified, from the second time on. */
   set(token: string, verified: Verified<T>, validity: Validity): void;
   clear(): void;
 }
 
-/** Holds no key and no set of keys, which may be replaced while the token is not sent. */
+/**
+ * Contains no key and no set of keys, so that replaced keys can be collected while the token is
+ * unused.
+ */
 interface Entry<T> extends VerifiedToken<T> {
   readonly kid: string | undefined;
   readonly thumbprint: string;
   readonly algorithm: AlgorithmName;
   readonly header: UnverifiedHeader;
-  /** The keysets that were asked before its own. */
+  /** The keysets that were asked before that keyset. */
   readonly before: readonly AskedKeyset[];
   readonly validity: Validity;
-  /** The keys in force when the entry was last looked at. */
+  /** The keys in force when the entry was last checked. */
   snapshotId: number;
 }
 
@@ -70,7 +75,7 @@ export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): Veri
     set(token, { claims, by, made }, validity) {
       if (!admits(token)) return;
       const snapshotId = by.snapshots?.at(-1)?.snapshotId;
-      // A keyset that could not be asked may have had another key for it.
+      // An unavailable keyset may have another key for the token.
       if (by.snapshots === undefined || snapshotId === undefined) return;
       const { keyset, header, algorithm } = by;
       const { kid, thumbprint } = by.key;
@@ -93,7 +98,7 @@ export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): Veri
   };
 }
 
-/** True while its key would be found for it again, and no other key before that. */
+/** True while the same key would be found for the token, and no other key before it. */
 function isInForce(entry: Entry<unknown>): boolean {
   const { keyset, header, kid, thumbprint, algorithm } = entry;
   for (const { keyset: other, snapshotId } of entry.before)
@@ -107,15 +112,15 @@ function isInForce(entry: Entry<unknown>): boolean {
   return isThere && candidates.every((key) => key.verifiers.has(algorithm));
 }
 
-/** @returns undefined where the keys would have to be waited for, or cannot be had */
+/** @returns undefined if the keys have to be waited for, or are unavailable */
 function keysNow(keyset: Keyset, header: UnverifiedHeader): KeySnapshot | undefined {
   try {
     const keys = keyset.keys(header);
     if (!isPromise(keys)) return keys;
-    // Verifying anew waits for the same keys, and tells of their failure.
+    // The verification that follows waits for the same keys, and reports their failure.
     keys.catch(() => {});
   } catch {
-    // Verifying anew tells of this, too.
+    // The verification that follows reports this error.
   }
   return undefined;
 }

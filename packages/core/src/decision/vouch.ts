@@ -1,5 +1,6 @@
-// Who vouches for the claims of a token: a key of its issuer, or the remote endpoint. Here are the
-// checks of form, type, algorithm, issuer and signature, in this order. No claim is judged.
+// Finds out who vouches for the claims of a token: a key of its issuer, or the remote endpoint.
+// Checks form, type, algorithm, issuer and signature, in this order. The claims are not checked
+// here.
 import { AuthError, refusalIn } from '../errors.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import type { KeysetIndex } from '../keysets/select.ts';
@@ -15,31 +16,28 @@ import { findSigningKey, type SignedBy } from './signing-key.ts';
 import { run } from './steps.ts';
 import type { Trace } from './trace.ts';
 
-/** Claims, and who vouches for them: a key, an endpoint, or, in a trace only, neither. */
+/** Claims, and who vouches for them: a key or an endpoint. In a trace, it may be neither. */
 export interface Vouched {
   readonly claims: JsonObject;
   readonly by: SignedBy | undefined;
   readonly isRemote: boolean;
-  /**
-   * What a token that the endpoint vouches for says of itself, where it is a JWT, and where that
-   * counts.
-   */
+  /** The claims of the JWT itself, if the endpoint vouches for a JWT and its own claims count. */
   readonly token?: JsonObject | undefined;
 }
 
-/** Collects the first refusal, which decides. Without a trace it also ends the decision. */
+/** Holds the first refusal, which decides. Without a trace, it also ends the decision. */
 export interface Verdict {
   readonly trace: Trace | undefined;
   refusal: AuthError | undefined;
 }
 
-/** Notes a refusal, if there is one. True: the decision ends with it. */
+/** Records a refusal, if there is one. Returns true if the decision ends with it. */
 export function ends(verdict: Verdict, refusal: AuthError | undefined): boolean {
   verdict.refusal ??= refusal;
   return verdict.refusal !== undefined && verdict.trace === undefined;
 }
 
-/** What is asked about a token. */
+/** The parts that are asked about a token. */
 export interface VouchingParts {
   readonly index: KeysetIndex;
   /** All keysets, for a trace. */
@@ -48,21 +46,22 @@ export interface VouchingParts {
 }
 
 /**
- * Answers who vouches for a token.
- * @returns undefined where the verdict has the refusal, and the claims could not be read or do not
- *   matter
+ * Finds out who vouches for a token.
+ * @returns undefined if the verdict has a refusal and the claims could not be read or are not
+ *   needed
  */
 export type Vouch = (token: string, verdict: Verdict) => Vouched | undefined | Promise<Vouched | undefined>;
 
 /**
- * Issuers write a handful of headers, one for each key. Together they take less than half a
- * megabyte.
+ * The cache of parsed headers. Issuers use a handful of headers, one for each key. A full cache
+ * takes less than half a megabyte.
  */
 const MAX_HEADERS = 256;
 const MAX_HEADER_LENGTH = 512;
 
 /**
- * Makes what asks the keysets, or the remote endpoint and then, where options say so, the keysets.
+ * Makes the function that asks the keysets, or the remote endpoint and then, if the options say so,
+ * the keysets.
  */
 export function createVouch(
   settings: AuthenticatorSettings,
@@ -108,7 +107,7 @@ export function createVouch(
 
     const allows = ({ allowed }: Keyset) =>
       algorithm !== undefined && (allowed === undefined || allowed.has(algorithm));
-    // Nearly always all do.
+    // Nearly always all keysets allow the algorithm.
     const asked = candidates.every(allows) ? candidates : candidates.filter(allows);
     const conclude = (signed: SignedBy | AuthError): Vouched | undefined => {
       const refusal = signed instanceof AuthError ? signed : undefined;
@@ -120,7 +119,9 @@ export function createVouch(
       return { claims, by, isRemote: false };
     };
     if (algorithm === undefined || asked.length === 0)
-      return conclude(new AuthError('token_algorithm_refused', { detail: 'no keyset takes its algorithm' }));
+      return conclude(
+        new AuthError('token_algorithm_refused', { detail: 'no keyset of the issuer allows the algorithm' }),
+      );
     const signed = run(findSigningKey(unverified, algorithm, asked, trace));
     return isPromise(signed) ? signed.then(conclude) : conclude(signed);
   }
@@ -128,27 +129,28 @@ export function createVouch(
   function judgeIssuer(issuer: unknown, candidates: readonly Keyset[]): AuthError | undefined {
     const untrusted = (detail: string) => new AuthError('token_issuer_untrusted', { detail });
     if (!isIssuer(issuer)) return untrusted('iss is not a string');
-    if (candidates.length === 0) return untrusted('no keyset is for it');
-    return issuers?.(issuer) === false ? untrusted('it is not one of issuers') : undefined;
+    if (candidates.length === 0) return untrusted('no keyset is configured for the issuer');
+    return issuers?.(issuer) === false
+      ? untrusted('the option issuers does not contain the issuer')
+      : undefined;
   }
 
   /**
-   * Only headers that a trusted key signed fill the room. A copy, which does not hold on to the
-   * token.
+   * Caches only headers that a trusted key signed. A copy, so that the token is not kept in memory.
    */
   function rememberHeader(encoded: string, header: UnverifiedHeader): void {
     if (encoded.length > MAX_HEADER_LENGTH || knownHeaders.size >= MAX_HEADERS) return;
     knownHeaders.set(Buffer.from(encoded, 'latin1').toString('latin1'), header);
   }
 
-  /** The endpoint, and, where the options or the system's subject say so, the keysets after it. */
+  /** Asks the endpoint and then, if the options or the system subject require it, the keysets. */
   async function byEndpoint(
     endpoint: RemoteEndpoint,
     token: string,
     verdict: Verdict,
   ): Promise<Vouched | undefined> {
     const { trace } = verdict;
-    // What is not a bearer token is not a token for the keysets either, and is refused there.
+    // A text that is not a bearer token is not sent to the endpoint; the keysets refuse it too.
     if (!isBearerToken(token, maxTokenBytes)) {
       trace?.({ stage: 'remote', outcome: 'not asked' });
       return byKey(token, verdict);
@@ -163,10 +165,10 @@ export function createVouch(
     }
     if (claims !== undefined) refusals?.remove(token);
     else if (unavailable === undefined) void rememberRefusal(token, ours);
-    // It has said so while it answered.
+    // The endpoint refused this token before the failure, while it was available.
     else if (refusals?.has(token) === true) unavailable = undefined;
     const outcome = claims === undefined ? (unavailable ? 'unavailable' : 'rejected') : 'accepted';
-    // That this process does too much is no failure of the endpoint.
+    // An overload of this process is not a failure of the endpoint.
     const onError = isOverloaded(unavailable?.cause) ? 'deny' : remoteSettings?.onError;
     const next = unavailable === undefined ? remoteSettings?.onReject : onError;
     const isLast = claims === undefined && next !== 'next';
@@ -181,14 +183,14 @@ export function createVouch(
     const keyed: Verdict = { trace, refusal: undefined };
     const signed = await byKey(token, keyed);
     if (claims !== undefined) {
-      // Whatever the endpoint says, only a key of the system speaks for the system.
+      // Whatever the endpoint answers, only a key of the system vouches for the system subject.
       if (keyed.refusal === undefined && isOfSystem(signed?.claims)) return signed;
       const impostor = keyed.refusal?.status === 503 ? keyed.refusal : notTheSystem();
       trace?.({ stage: 'remote system', refusal: impostor });
       ends(verdict, impostor);
       return impostor === keyed.refusal ? signed : { claims, by: undefined, isRemote: true, token: itself };
     }
-    // Only the endpoint may know the token: while it does not answer, the token may be good.
+    // Only the endpoint may know the token, so the token may be valid while it is unavailable.
     const isUndecided = unavailable !== undefined && keyed.refusal?.status === 401;
     if (isUndecided) trace?.({ stage: 'remote undecided', refusal: unavailable });
     ends(verdict, isUndecided ? unavailable : keyed.refusal);
@@ -196,8 +198,8 @@ export function createVouch(
   }
 
   /**
-   * The claims of a token that a key signed and that has not expired, at once where that key is at
-   * hand. Never throws or rejects.
+   * Returns the claims of a token that a key signed and that has not expired; synchronous if that
+   * key is loaded. Never throws or rejects.
    */
   function claimsByKey(token: string): JsonObject | undefined | Promise<JsonObject | undefined> {
     const verdict: Verdict = { trace: undefined, refusal: undefined };
@@ -228,12 +230,12 @@ function isAtHand(claims: JsonObject | undefined | Promise<JsonObject | undefine
   return claims !== undefined && !isPromise(claims);
 }
 
-/** True for an issuer that keysets can be found by. */
+/** True for an issuer by which keysets can be found. */
 export function isIssuer(issuer: unknown): issuer is string | undefined {
   return issuer === undefined || (typeof issuer === 'string' && issuer !== '');
 }
 
-/** Why a token of the system's subject is refused that no keyset of the system has signed. */
+/** The refusal of a token with the system subject that no keyset of the system has signed. */
 export function notTheSystem(): AuthError {
   return new AuthError('token_claims_invalid', {
     detail: '`sub` is the systemSubject, but the token is not signed by a `system: true` keyset',

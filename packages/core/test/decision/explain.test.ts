@@ -676,11 +676,11 @@ describe('keys', () => {
     ];
     const { checks } = await agreed(start({ keySets }), await tokenOf());
     expect(checks.find(({ check }) => check === 'keys')?.checks).toMatchObject([
-      { about: 'keySets[0]', outcome: 'skipped', detail: 'is for tokens of "other" alone' },
+      { about: 'keySets[0]', outcome: 'skipped', detail: 'is only for tokens of "other"' },
       { about: 'keySets[1]', outcome: 'skipped', detail: 'its allowedAlgorithms are RS256' },
       { about: 'keySets[2]', outcome: 'passed', checks: [{ about: 'key one', outcome: 'passed' }] },
-      { about: 'keySets[3]', outcome: 'skipped', detail: 'one before it has decided' },
-      { about: 'keySets[4]', outcome: 'skipped', detail: 'is for tokens whose iss no other keyset names' },
+      { about: 'keySets[3]', outcome: 'skipped', detail: 'is not asked: an earlier keyset has decided' },
+      { about: 'keySets[4]', outcome: 'skipped', detail: 'is only for tokens whose iss no other keyset names' },
     ]);
     const missing = start({ keySets: [inline(key), forEverybody(rsa)] });
     const without = await agreed(missing, await tokenOf({ iss: undefined }));
@@ -688,7 +688,7 @@ describe('keys', () => {
       expect.objectContaining({
         about: 'keySets[0]',
         outcome: 'skipped',
-        detail: 'is for tokens of "i" alone',
+        detail: 'is only for tokens of "i"',
       }),
     );
     const odd = forge({
@@ -697,7 +697,7 @@ describe('keys', () => {
       signature: Buffer.alloc(64),
     });
     expect(flat((await agreed(missing, odd)).checks)).toContainEqual(
-      expect.objectContaining({ about: 'keySets[0]', detail: 'is not asked about such an algorithm' }),
+      expect.objectContaining({ about: 'keySets[0]', detail: 'is not asked: the algorithm is not supported' }),
     );
   });
 

@@ -327,7 +327,7 @@ describe('what cannot be followed', () => {
     const authenticator = createAuthenticator({ descriptor: file }, { bodies: 'never' });
     closers.push(authenticator.close);
     await writeFile(file, body);
-    await expect(authenticator.reload()).rejects.toThrow('a body comes too late');
+    await expect(authenticator.reload()).rejects.toThrow('expected no body');
     expect(authenticator.report().descriptor.state).toBe('refused');
     expect(await codeOf(authenticator.verify(await tokenOf(key)))).toBe('good');
   });
