@@ -1,5 +1,5 @@
-// The adapter contract, as far as frameworks have it in common: what an adapter is made of, the
-// web's Request as core reads it, and a decision handed on. It decides nothing.
+// The part of the adapter contract that all frameworks share: prepares an authenticator, shows a
+// web Request to core, and passes a decision on. Makes no decision.
 
 import { keyedView, type RequestView } from '../credentials/request.ts';
 import { type CompiledAccess, compileAccess, NOTHING_ASKED, type RouteAccess } from '../decision/access.ts';
@@ -15,14 +15,14 @@ import { isPromise } from '../values/promise.ts';
 import { argument } from '../values/readers.ts';
 import { authenticateMarks, type RouteMark } from './route-report.ts';
 
-/** What an application gives an adapter: options, a descriptor, or authenticators made before. */
+/** What an application passes to an adapter: options, a descriptor, or an authenticator. */
 export type AuthenticationSource<T = unknown> =
   | AuthenticatorOptions
   | DescriptorOptions
   | Authenticator
   | CombinedAuthenticator<T>;
 
-/** What an adapter's middleware is made of. */
+/** The parts of an adapter's middleware. */
 export interface PreparedAuthentication {
   readonly authenticator: Authenticator | CombinedAuthenticator;
   readonly access: CompiledAccess;
@@ -31,8 +31,8 @@ export interface PreparedAuthentication {
 }
 
 /**
- * Makes an authenticator, unless one is given, and what a route asks of it.
- * @throws ConfigError for wrong options, for wrong access, and for rules on several combined
+ * Makes an authenticator, unless one is given, and compiles the access of a route.
+ * @throws ConfigError for invalid options, for invalid access, and for rules on a combination of
  *   authenticators
  */
 export function prepareAuthentication(
@@ -46,7 +46,7 @@ export function prepareAuthentication(
 }
 
 /**
- * The authenticator that is given, or one that is made of the options.
+ * Returns the given authenticator, or makes one from the options.
  * @param limits what the framework cannot do
  * @throws ConfigError
  */
@@ -58,8 +58,8 @@ export function toAuthenticator(
 }
 
 /**
- * Asks an authenticator for its decision. Never throws, and rejects only with an Error, whatever an
- * authenticator does against its contract: frameworks read some other values as "go on".
+ * Asks an authenticator for its decision. Never throws, and rejects only with an Error, even if the
+ * authenticator breaks its contract: frameworks read some other values as "continue".
  */
 export function decide<T>(
   authenticator: UpgradeAuthenticator<T>,
@@ -70,7 +70,7 @@ export function decide<T>(
     const decision = authenticator.decide(view, access);
     if (!isPromise(decision)) return decision;
     const guarded = Promise.resolve(decision).catch(fail);
-    // Who asked may fail before it waits: the rejection must not take the process with it.
+    // The caller may fail before it waits: an unhandled rejection would end the process.
     guarded.catch(() => {});
     return guarded;
   } catch (fault) {
@@ -83,11 +83,12 @@ function fail(fault: unknown): Promise<never> {
 }
 
 /**
- * Calls `take` with what a decision gives: at once if it is there, which saves the request the
+ * Calls `take` with the result of a decision, synchronously if the decision is made: this saves the
  * turns of a promise.
- * @returns what `take` gives. If that is a promise that rejects, it does so as it is
- * @throws the refusal, or what `take` throws, as an Error: frameworks read some other values as "go
- *   on"
+ * @returns the result of `take`. If that is a promise that rejects, its reason is passed on
+ *   unchanged
+ * @throws the refusal, or the error of `take`, as an Error: frameworks read some other values as
+ *   "continue"
  */
 export function whenDecided<T, R>(
   decision: Decision<T> | Promise<Decision<T>>,
@@ -111,17 +112,17 @@ async function takeLater<T, R>(deciding: Promise<Decision<T>>, take: (auth: T) =
   return await taken;
 }
 
-/** What core reads of a web-standard `Request`, and what its framework adds. */
+/** What a framework adds to a web-standard `Request`. */
 export interface WebRequestExtras {
   /** The parameters of the matched path, for `fromRequest` rules. */
   readonly params?: RequestView['params'];
-  /** Default: the `Request`. Give another object where the framework may replace the `Request`. */
+  /** Default: the `Request`. Pass another object if the framework may replace the `Request`. */
   readonly key?: object;
 }
 
 /**
- * What core reads of a web-standard `Request`. It has no headers as they were sent: duplicates that
- * the platform has joined are refused where they can be seen.
+ * Shows a web-standard `Request` to core. It has no raw headers: duplicates that the platform has
+ * joined are refused where they can be recognized.
  */
 export function requestViewOf(
   request: Request,
@@ -130,14 +131,14 @@ export function requestViewOf(
   const { host, pathname, search } = new URL(request.url);
   const headers = { host, ...Object.fromEntries(request.headers) };
   const url = `${pathname}${search}`;
-  // Each member is there, so that none is looked up in a prototype.
+  // Every member is an own one, so that none is read from a polluted prototype.
   const view = { method: request.method, url, headers, rawHeaders: undefined, body: undefined, params };
   return keyedView(view, key);
 }
 
 /**
- * A refusal as a web-standard `Response`: its status, its headers, and `{ code, status, message }`
- * as JSON.
+ * Turns a refusal into a web-standard `Response`: its status, its headers, and `{ code, status,
+ * message }` as JSON.
  */
 export function toResponse(error: AuthError): Response {
   return Response.json(error.toJSON(), { status: error.status, headers: error.headers });

@@ -1,43 +1,43 @@
-// The head of a reply that is held back: taken down, put back, and cleared of what spoke of a body
-// that does not leave.
+// The head of a held reply: saves it, restores it, and removes the headers of a body that is not
+// sent. Bodies are not here.
 import type { ServerResponse } from 'node:http';
 
-/** A head, as it was at one moment. */
+/** The head of a reply at one moment. */
 export interface Head {
   readonly status: number;
   readonly message: string;
-  /** By names in lower case. */
+  /** By name in lower case. */
   readonly headers: Map<string, { readonly name: string; readonly value: number | string | string[] }>;
 }
 
-/** What is about the bytes of a body, and no others. */
+/** Headers about the bytes of one body. */
 export const OF_ITS_BYTES =
   /^(?:content-(?:length|encoding|range|md5|digest)|etag|last-modified|(?:repr-)?digest|transfer-encoding|trailer)$/;
-/** What is about a body at all. */
+/** Headers about any body. */
 const OF_A_BODY = /^(?:content-(?!security-policy)|cache-control$)/;
 
-/** Takes everything out of a head that spoke of a body. */
+/** Removes all headers about a body. */
 export function clear(response: ServerResponse): void {
   for (const name of response.getHeaderNames())
     if (OF_ITS_BYTES.test(name) || OF_A_BODY.test(name)) response.removeHeader(name);
-  // It was of the status, and perhaps what Node does not send.
+  // The message belongs to the old status, and may be one that Node refuses to send.
   Reflect.deleteProperty(response, 'statusMessage');
 }
 
-/** Takes the head down. */
+/** Saves the head. */
 export function headOf(response: ServerResponse): Head {
   const headers: Head['headers'] = new Map();
   for (const [name, value] of Object.entries(response.getHeaders()))
     if (value !== undefined) headers.set(name, { name, value });
-  // HTTP/2 has no status message, and warns where one is read.
+  // HTTP/2 has no status message, and warns if one is read.
   const message = 'stream' in response ? '' : response.statusMessage;
   return { status: response.statusCode, message, headers };
 }
 
-/** Makes the head what it was. */
+/** Restores a saved head. */
 export function restore(response: ServerResponse, { status, message, headers }: Head): void {
   for (const name of response.getHeaderNames()) if (!headers.has(name)) response.removeHeader(name);
-  // What has not changed keeps its name as it was written.
+  // A header that has not changed keeps the case of its name.
   for (const { name, value } of headers.values())
     if (response.getHeader(name) !== value) response.setHeader(name, value);
   response.statusCode = status;
@@ -45,8 +45,8 @@ export function restore(response: ServerResponse, { status, message, headers }: 
 }
 
 /**
- * What `writeHead` takes: an object, a flat list, or a list of pairs. A name that is repeated there
- * has several values.
+ * Sets the headers of a `writeHead` call: an object, a flat list, or a list of pairs. A name that
+ * is repeated in a list has several values.
  */
 export function setHeaders(response: ServerResponse, headers: unknown): void {
   if (typeof headers !== 'object' || headers === null) return;

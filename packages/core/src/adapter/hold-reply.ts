@@ -1,5 +1,5 @@
-// Holding back a reply that is written straight to Node's response, however it is written, until it
-// is judged and its fields are signed.
+// Holds back a reply that is written to Node's response, by whichever of its methods, until the
+// reply is checked and its fields are signed. The signing itself is elsewhere.
 import type { ServerResponse } from 'node:http';
 import { asError } from '../errors.ts';
 import {
@@ -13,50 +13,46 @@ import {
 } from '../signing/reply-body.ts';
 import { clear, type Head, headOf, OF_ITS_BYTES, restore, setHeaders } from './head.ts';
 
-/**
- * What the wrapped methods do: hold a reply back, wait for a signing, or hand on what came of it.
- */
+/** What the wrapped methods do: hold the reply back, wait for the signature, or pass calls on. */
 type State = 'holding' | 'signing' | 'open';
 
 /** A reply that is held back. */
 export interface HeldReply {
-  /** Something was written to the response itself, past the framework. */
+  /** The response itself was written to, bypassing the framework. */
   isBegun(): boolean;
   /**
-   * What is written from now on leaves as it is. For a framework whose own reply has been signed
-   * before it is written.
+   * Lets everything that is written from now on pass unchanged. For a framework whose own reply is
+   * signed before it is written.
    */
   release(): void;
 }
 
 /**
- * Holds a reply back until it has ended, and lets go of what `sign` makes of it, or of the reply
- * itself where that makes nothing. What was held is dropped when another reply begins before it has
- * ended: a handler that failed midway. The other one then leaves without its body, since the
- * handler may still be writing. Nothing has left when `fail` is called, and the framework may
- * answer with an error, which is held too. If that cannot leave either, or there is no `fail`, the
- * answer is a bare 500. Trailers do not leave.
+ * Holds a reply back until it has ended, and sends the result of `sign`, or the reply itself if
+ * there is no result. If another reply begins before the first has ended, because a handler failed
+ * midway, the held part is dropped. The other reply is then sent without its body, since the
+ * handler may still be writing. When `fail` is called, nothing has been sent, and the framework may
+ * answer with an error, which is held too. If that cannot be sent either, or without `fail`, the
+ * answer is an empty 500. Trailers are not sent.
  */
 export function holdReply(
   response: ServerResponse,
   sign: (reply: OutgoingReply) => Promise<SignedReply | undefined>,
   fail?: (error: Error) => void,
 ): HeldReply {
-  // The answer to a HEAD has no body. Nothing public says so: middleware may change
-  // `response.req.method`.
+  // The answer to a HEAD request has no body. Only this private member tells, because middleware
+  // may change `response.req.method`.
   if (Reflect.get(response, '_hasBody') === false) return { isBegun: () => false, release: () => {} };
   const { writeHead, flushHeaders, write, end } = response;
   const own = { writeHead, flushHeaders, write, end } as const;
   let state: State = 'holding';
   let chunks: Buffer[] = [];
   let size = 0;
-  /** The head as it was when it would have left: what is set afterwards would not have counted. */
+  /** The head at the time when Node would have sent it: later changes would have had no effect. */
   let head: Head | undefined;
-  /** Something that was held does not leave: whoever wrote it may write on. */
+  /** A held part has been dropped, but the handler may still be writing it. */
   let isDropped = false;
-  /**
-   * Of what is still written, nobody can say which reply it is of: a status leaves, and no body.
-   */
+  /** Later writes may belong to either reply, so only a status is sent, without a body. */
   let isBare = false;
   let hasTrailers = false;
   let hasFailed = false;
@@ -65,7 +61,7 @@ export function holdReply(
     writeHead(status: number, ...rest: unknown[]) {
       if (state === 'open') return isOver() ? response : handOn('writeHead', [status, ...rest]);
       if (state === 'signing') return response;
-      // Node throws for what is not a status.
+      // Node throws for an invalid status.
       if (!(status >= 100 && status <= 999)) return handOn('writeHead', [status, ...rest]);
       response.statusCode = status;
       if (typeof rest[0] === 'string') response.statusMessage = rest[0];
@@ -93,7 +89,7 @@ export function holdReply(
         return response;
       }
       if (state === 'open') return handOn('end', given);
-      // As Node calls it: when a reply has been sent, whichever that is.
+      // Node calls it when a reply has been sent, whichever reply that is.
       const callback = callbackOf(given);
       if (callback !== undefined) response.once('finish', callback);
       if (hold(typeof given[0] === 'function' ? undefined : given[0], given[1], true)) void finish();
@@ -109,14 +105,14 @@ export function holdReply(
     return Reflect.get(Object.getPrototypeOf(response), 'headersSent', response);
   }
 
-  /** Another has answered, and what was dropped is still being written. */
+  /** Another reply has been sent, while the dropped one is still being written. */
   function isOver(): boolean {
     return isDropped && response.writableEnded;
   }
 
   /**
-   * Of what was held, another reply says something else: whoever began it has failed. Node would
-   * refuse that.
+   * The handler started a second reply (other status, type or length), so the first one has failed.
+   * Node would throw.
    */
   function isBegunAnew(): boolean {
     if (head === undefined || chunks.length === 0) return false;
@@ -125,7 +121,7 @@ export function holdReply(
     return status !== response.statusCode || isOther('content-type') || isOther('content-length');
   }
 
-  /** Drops what is held, and of its head what nobody has set anew. */
+  /** Drops the held part, and those of its headers that were not set again. */
   function drop(): void {
     if (head === undefined) return;
     for (const [name, { value }] of head.headers)
@@ -134,7 +130,8 @@ export function holdReply(
     isBare ||= chunks.length > 0;
     isDropped ||= isCompressed || isBare;
     forget();
-    // What compresses behind may still have some of it, and would send it along.
+    // A compression wrapper may still have some of the dropped bytes, and would send them with the
+    // next reply.
     if (isCompressed) refuse();
   }
 
@@ -144,7 +141,7 @@ export function holdReply(
     head = undefined;
   }
 
-  /** @returns false where the reply has been given up */
+  /** @returns false if the reply has been given up */
   function hold(chunk: unknown, encoding: unknown, isLast: boolean): boolean {
     if (isBegunAnew()) drop();
     if (state === 'open') return false;
@@ -157,16 +154,18 @@ export function holdReply(
         : Buffer.from(chunk as string, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
     size += bytes.length;
     chunks.push(bytes);
-    // A stream of events never ends.
+    // An event stream never ends, so it cannot be held.
     const isTooLong = size > MAX_REPLY_BYTES;
     if (!isTooLong && (isLast || !isUnreadable(head))) return true;
-    // Whoever writes on is not listened to any more.
+    // Later writes of the handler are ignored.
     if (isSuccess(head)) giveUp(isTooLong ? tooLong() : notJson(), true);
     else isBare = true;
     return isBare && !hasFailed;
   }
 
-  /** Nobody is to fail by what does not leave, nor to be faster than Node would let him. */
+  /**
+   * Writes that are not sent succeed silently, but still emit `drain` asynchronously, as Node does.
+   */
   function swallow(given: readonly unknown[]): false {
     callBack(given);
     setImmediate(() => response.emit('drain'));
@@ -181,7 +180,8 @@ export function holdReply(
     forget();
     try {
       if (isSuccess(held) && hasTrailers) throw new Error('signResponse: the reply has trailers');
-      if (isSuccess(held) && isBare) throw new Error('signResponse: a reply began before another had ended');
+      if (isSuccess(held) && isBare)
+        throw new Error('signResponse: a second reply began before the first had ended');
       const reply: OutgoingReply = {
         status: held.status,
         body,
@@ -192,7 +192,7 @@ export function holdReply(
       const signed = isBare ? removeBody(reply) : await sign(reply);
       const left = signed?.body ?? body;
       if (signed !== undefined) headers.delete('transfer-encoding');
-      // Node leaves the length out where one was removed.
+      // Node does not add the length if it was removed before.
       if (signed !== undefined && held.status !== 204 && held.status !== 304)
         headers.set('content-length', { name: 'Content-Length', value: Buffer.byteLength(left) });
       if (hasTrailers) headers.delete('trailer');
@@ -204,7 +204,7 @@ export function holdReply(
     }
   }
 
-  /** @param isMidway what is given up has not ended */
+  /** @param isMidway the dropped reply has not ended */
   function giveUp(error: unknown, isMidway: boolean): void {
     const isFirst = !hasFailed;
     state = 'holding';
@@ -212,11 +212,11 @@ export function holdReply(
     isBare ||= isMidway;
     hasFailed = true;
     forget();
-    // Who wrapped the response behind has seen his end, and might let no other pass: what
-    // compresses.
+    // A wrapper such as a compressor has seen the end of the reply, and may let nothing else pass:
+    // replace its methods.
     Object.assign(response, wrapped);
     try {
-      // Half a reply: a head that left before, or what a wrapper around this made of it.
+      // The head was sent already, or a wrapper around this one sent part of the reply.
       if (hasLeft()) response.destroy();
       else clear(response);
       if (isFirst && fail !== undefined) fail(asError(error));
@@ -226,7 +226,7 @@ export function holdReply(
     }
   }
 
-  /** The answer where nobody has one that can be sent. */
+  /** Sends an empty 500, when no other answer can be sent. */
   function refuse(): void {
     state = 'open';
     try {
@@ -247,7 +247,8 @@ export function holdReply(
         else hasTrailers = true;
       });
   }
-  // So that nobody answers what has been answered. Until then anybody may: nothing has left.
+  // True once the signing has begun, so that no code answers again. Before that another answer is
+  // allowed, because nothing has been sent.
   Object.defineProperty(response, 'headersSent', {
     configurable: true,
     get: () => state === 'signing' || hasLeft(),
@@ -266,7 +267,7 @@ function isSuccess({ status }: Head): boolean {
   return status >= 200 && status <= 299;
 }
 
-/** Declared as something that is not JSON: no need to wait for its end. */
+/** True if the reply declares a type other than JSON, so there is no need to wait for its end. */
 function isUnreadable({ headers }: Head): boolean {
   const type = headers.get('content-type')?.value;
   return type !== undefined && !isJsonType(type);
@@ -276,7 +277,7 @@ function callbackOf(values: readonly unknown[]): (() => void) | undefined {
   return values.find((value): value is () => void => typeof value === 'function');
 }
 
-/** Later, as Node does, and not before others have had their turn. */
+/** Calls the callback of a write asynchronously, as Node does. */
 function callBack(values: readonly unknown[]): void {
   const callback = callbackOf(values);
   if (callback !== undefined) setImmediate(callback);

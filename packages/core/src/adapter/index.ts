@@ -1,4 +1,4 @@
-// '@latchkey/core/adapter': what adapters, stores and group resolvers need. Applications need none.
+// '@latchkey/core/adapter': for adapters, stores and group resolvers. Applications do not need it.
 export type { CompiledRules } from '../claims/compile.ts';
 export { claimNames, compileRules } from '../claims/compile.ts';
 export type { RequestParameters } from '../claims/rules.ts';

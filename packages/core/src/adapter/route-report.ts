@@ -1,6 +1,6 @@
-// The route report: what each route of an application asks for, and whether anybody said. Adapters
-// walk their framework's routes and note what stands on the way; what that comes to is decided
-// here, so that all say the same.
+// The route report: what each route of an application requires, and whether this was decided at
+// all. Adapters walk the routes of their framework and collect marks; the result is computed here,
+// so that all adapters agree.
 
 import { claimNames } from '../claims/compile.ts';
 import type { AuthenticationMode, CompiledAccess } from '../decision/access.ts';
@@ -15,15 +15,15 @@ export type RouteMark =
   | {
       readonly kind: 'authenticate';
       readonly mode: AuthenticationMode;
-      /** The authenticator that is asked. */
+      /** The authenticator that decides. */
       readonly by?: object;
     }
   | { readonly kind: 'claims'; readonly claims: readonly string[] }
   | { readonly kind: 'public' };
 
 /**
- * The marks of authentication, and of the rules that it judges in the same step. A combined
- * authenticator needs each of its tokens, whatever the route's mode is.
+ * The marks of authentication, and of the rules that it checks in the same step. A combination
+ * needs all of its tokens, whatever the mode of the route is.
  */
 export function authenticateMarks(
   authenticator: Pick<Authenticator | CombinedAuthenticator, 'kind' | 'mode'>,
@@ -35,40 +35,40 @@ export function authenticateMarks(
   return marks;
 }
 
-/** A mark, and where on the way to the route it stands. */
+/** A mark, and its place on the way to the route. */
 export interface PassedMark {
   readonly mark: RouteMark;
   readonly from: 'route' | 'router' | 'application';
 }
 
-/** What a route asks for. */
+/** What a route requires. */
 export interface RouteReport {
-  /** Upper case; `ALL` for every method. */
+  /** In upper case; `ALL` for every method. */
   readonly method: string;
-  /** As it was written, with the paths of what it is in. */
+  /** As written, with the paths of the routers around it. */
   readonly path: string;
-  /** `UNDECIDED`: nothing authenticates before it, and nothing says that it is public. */
+  /** `UNDECIDED`: no authentication runs before the route, and it is not marked as public. */
   readonly requirement: 'token' | 'optional token' | 'public' | 'UNDECIDED';
-  /** The claims that rules ask for. */
+  /** The claims that the rules name. */
   readonly claims: readonly string[];
   /**
-   * Where what decided stands: on the route itself, on a router around it, or on the application.
+   * The place of the mark that decided: the route itself, a router around it, or the application.
    */
   readonly from: PassedMark['from'] | undefined;
 }
 
-/** How routes are reported. */
+/** Options of the route report. */
 export interface RoutesOptions {
   /**
-   * Throws if any route is undecided. Ask when all routes are there, before the service listens.
-   * Default false.
+   * Throws if any route is undecided. Call it when all routes are registered, before the service
+   * listens. Default false.
    */
   readonly failOnUndecided?: boolean;
 }
 
 /**
- * Refuses to report a route whose mode has no effect: the same authenticator has refused the
- * request before it gets there, where Fastify and NestJS would let the route decide.
+ * Refuses to report a route whose mode has no effect, because the same authenticator refuses the
+ * request earlier. In Fastify and NestJS, the route would decide.
  * @throws ConfigError
  */
 function refuseUnreachable(route: Pick<RouteReport, 'method' | 'path'>, passed: readonly PassedMark[]): void {
@@ -87,10 +87,9 @@ function refuseUnreachable(route: Pick<RouteReport, 'method' | 'path'>, passed: 
 const checked = new WeakSet<object>();
 
 /**
- * Reports an application's routes when its first request comes, and warns of what the report
- * refuses. Refuses no request: each `authenticate` still decides, whatever the report makes of the
- * routes.
- * @param application undefined where a router runs without one
+ * Reports the routes of an application at its first request, and warns if the report throws a
+ * ConfigError. Refuses no request: each `authenticate` still decides, whatever the report says.
+ * @param application undefined if a router runs without one
  */
 export function checkOnce<A extends object>(
   application: A | undefined,
@@ -101,12 +100,12 @@ export function checkOnce<A extends object>(
   try {
     routes(application);
   } catch (error) {
-    // Anything else is a fault of the walk: other libraries keep what they like among the routes.
+    // Other errors are faults of the walk: other libraries may store anything among the routes.
     if (error instanceof ConfigError) warn('LATCHKEY_ROUTES', error.message);
   }
 }
 
-/** More than any application has. Routers in routers can multiply without end. */
+/** More than any application has. Nested routers can multiply without end. */
 const MAX_ROUTES = 20_000;
 
 /** Counts the routes of one walk. @throws ConfigError beyond the bound */
@@ -114,13 +113,16 @@ export function countRoutes(): () => void {
   let count = 0;
   return () => {
     if (++count > MAX_ROUTES)
-      throw new ConfigError('routes', `more than ${MAX_ROUTES}; list the routes of each router by itself`);
+      throw new ConfigError(
+        'routes',
+        `expected at most ${MAX_ROUTES} routes, got more; report each router by itself`,
+      );
   };
 }
 
 /**
- * What the marks on the way to a route come to. Whatever refuses anonymous requests somewhere on
- * the way refuses them.
+ * Computes the report of a route from its marks. One mark that refuses anonymous requests is enough
+ * to require a token.
  */
 export function reportRoute(
   { method, path }: Pick<RouteReport, 'method' | 'path'>,
@@ -143,8 +145,8 @@ export function reportRoute(
 }
 
 /**
- * Gives the reports back.
- * @throws ConfigError for wrong options, and if the options ask for it and a route is undecided
+ * Returns the reports.
+ * @throws ConfigError for invalid options, and for undecided routes if the options ask for it
  */
 export function checkRoutes(
   reports: readonly RouteReport[],
@@ -155,7 +157,7 @@ export function checkRoutes(
   const undecided = reports.filter(({ requirement }) => requirement === 'UNDECIDED');
   if (failOnUndecided && undecided.length > 0) {
     const names = undecided.map(({ method, path }) => `${method} ${path}`).join(', ');
-    throw new ConfigError('routes', `undecided: ${names}; authenticate them, or say that they are public`);
+    throw new ConfigError('routes', `undecided: ${names}; authenticate these routes, or mark them as public`);
   }
   return reports;
 }
