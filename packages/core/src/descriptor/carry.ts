@@ -1,6 +1,6 @@
-// Keysets over the changes of a descriptor. One that did not change goes on with its keys. One that
-// did keeps the keys that it had until its new ones are at hand. What is in force, and when it
-// changes, is not known here.
+// Keysets across the changes of a descriptor. An unchanged keyset continues with its keys. A
+// changed keyset keeps its old keys until the new ones are loaded. Which text is in force is not
+// known here.
 import type { AuthenticatorSettings } from '../decision/options.ts';
 import { AuthError } from '../errors.ts';
 import type { KeysetTaker } from '../keysets/create.ts';
@@ -8,19 +8,19 @@ import { createSnapshot, type Keyset } from '../keysets/keyset.ts';
 import type { LegacyKeySettings } from '../keysets/legacy-options.ts';
 import type { KeysetSettings } from '../keysets/options.ts';
 
-/** The keysets of one text, of which each has to be closed. */
+/** The keysets of one text. Each must be closed. */
 export interface KeysetLeases {
   readonly take: KeysetTaker;
-  /** Those whose keys have to be at hand before the text is in force. */
+  /** The keysets whose keys must be loaded before the text takes effect. */
   fresh(): readonly Keyset[];
-  /** By what they are read from. */
+  /** By the identity of their sources. */
   readonly held: ReadonlyMap<string, HeldKeyset>;
-  /** Closes what nothing else uses. */
+  /** Closes the keysets that no other text uses. */
   release(): Promise<void>;
 }
 
 interface HeldKeyset {
-  /** Undefined for the deprecated list. */
+  /** Undefined for the deprecated list of keys. */
   readonly settings: KeysetSettings | undefined;
   readonly keyset: Keyset;
 }
@@ -77,8 +77,8 @@ export function createCarrier() {
 
   return {
     /**
-     * Takes keysets for a text that is to be in force.
-     * @param current those in force, which need not be waited for
+     * Takes keysets for a text that is to take effect.
+     * @param current the keysets in force, whose keys are not waited for
      */
     inForce: (current?: KeysetLeases): KeysetLeases =>
       leases(
@@ -100,11 +100,11 @@ export function createCarrier() {
         current,
       ),
     /**
-     * Takes keysets for a text that only judges next to the one in force: the old keys stand in for
-     * those that are not at hand.
-     * @param next what the text says
-     * @param mayRead whether its sources may be read: of a text that is half written, they are half
-     *   written, too
+     * Takes keysets for a text that only judges, next to the one in force: old keys replace those
+     * that are not loaded.
+     * @param next the options of the text
+     * @param mayRead whether its sources may be read: a text that is partly written may name wrong
+     *   ones
      */
     judging(current: KeysetLeases, next: AuthenticatorSettings, mayRead: boolean): KeysetLeases {
       const wanted = new Set(next.keysets.map(identityOf));
@@ -117,7 +117,7 @@ export function createCarrier() {
         return {
           keyset(settings, make) {
             const identity = identityOf(settings);
-            // These read nothing, or nothing before a token asks for it.
+            // These sources read nothing, or nothing before a token needs it.
             const isReady = settings.source === 'jwks' || (settings.source === 'jwksHosts' && mayRead);
             if (current.held.has(identity) || isReady)
               return [placed(take(identity, settings, make), settings)];
@@ -140,7 +140,7 @@ export function createCarrier() {
   };
 }
 
-/** The same keyset, where the options have it now. */
+/** The same keyset under its present name and order in the options. */
 function placed(keyset: Keyset, { name, selection }: KeysetSettings): Keyset {
   return Object.freeze<Keyset>({
     ...keyset,
@@ -150,7 +150,7 @@ function placed(keyset: Keyset, { name, selection }: KeysetSettings): Keyset {
   });
 }
 
-/** A keyset that no request waits for. */
+/** A keyset that fails instead of waiting while it has no keys. */
 function unlessEmpty(
   keyset: Keyset | undefined,
   { name, issuer, policy, selection }: KeysetSettings,
@@ -158,7 +158,7 @@ function unlessEmpty(
   const isAtHand = () => keyset !== undefined && keyset.report().state !== 'empty';
   const look = (which: 'keys' | 'refetch') => (header: Parameters<Keyset['keys']>[0]) => {
     if (keyset !== undefined && isAtHand()) return keyset[which](header);
-    throw new AuthError('keyset_unavailable', { detail: `${name}: its keys are not at hand yet` });
+    throw new AuthError('keyset_unavailable', { detail: `${name}: its keys have not been loaded yet` });
   };
   return Object.freeze<Keyset>({
     name,
@@ -182,10 +182,7 @@ function unlessEmpty(
   });
 }
 
-/**
- * The keys that a changed keyset had, for as long as it has no others, by what the options say of
- * it now.
- */
+/** The old keys of a changed keyset, used while it has no new ones, with the present options. */
 function standIn(keyset: Keyset, was: KeysetSettings, is: KeysetSettings, isReplaced: () => boolean): Keyset {
   return Object.freeze<Keyset>({
     ...keyset,
@@ -200,8 +197,8 @@ function standIn(keyset: Keyset, was: KeysetSettings, is: KeysetSettings, isRepl
 }
 
 /**
- * Whether old keys may stand in for new ones: they spoke for this issuer, and verify nothing that
- * they may not any more.
+ * True if old keys may replace new ones: they were for the same issuer, and do not verify anything
+ * that the new options forbid.
  */
 function standsIn(was: KeysetSettings, is: KeysetSettings): boolean {
   return (
@@ -212,7 +209,10 @@ function standsIn(was: KeysetSettings, is: KeysetSettings): boolean {
   );
 }
 
-/** What a keyset's keys are read from, and how. A CA counts by what is in its file. */
+/**
+ * Identifies the source of a keyset's keys, and how it is read. A CA is identified by the content
+ * of its file.
+ */
 function identityOf(settings: KeysetSettings): string {
   const written = Object.entries(settings.written).sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify([written, 'tls' in settings ? settings.tls.ca : undefined]);

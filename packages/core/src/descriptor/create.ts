@@ -1,4 +1,5 @@
-// createAuthenticator: from options in code, or from a descriptor that is followed.
+// createAuthenticator: makes an authenticator from options in code, or from a descriptor that it
+// follows.
 import {
   type Authenticator,
   type AuthenticatorLimits,
@@ -10,9 +11,9 @@ import { type DescribedAuthenticator, followDescriptor } from './follow.ts';
 import type { DescriptorOptions } from './load.ts';
 
 /**
- * Makes an authenticator of options, or of those in a file, whose changes are followed. Fetches
+ * Makes an authenticator from options, or from a descriptor whose changes it follows. Fetches
  * nothing before `ready()` or the first token.
- * @param limits for adapters: what their framework cannot do, which also holds for a changed file
+ * @param limits for adapters: what their framework cannot do; also applies to a changed file
  * @throws ConfigError
  * @example
  * ```ts

@@ -1,57 +1,55 @@
-// A descriptor as it is written: a YAML or JSON file, its `service.jwt`, and where in the file each
-// thing stands. What it means is not read here.
+// The text of a descriptor: a YAML or JSON file, its `service.jwt`, and the places of the options
+// in the file. The options are not checked here.
 import { createRequire } from 'node:module';
 import type * as yaml from 'yaml';
 import { ConfigError, type FilePlace } from '../errors.ts';
 import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
 
 /**
- * A descriptor that could be read. Nothing in it has been checked but that it is YAML, and has the
- * block.
+ * A parsed descriptor. It is valid YAML and has the block of options, but the options are not
+ * checked.
  */
 export interface DescriptorDocument {
-  /** As it was given: for messages. */
+  /** The path as it was given, for messages. */
   readonly file: string;
-  /** The service that it says it describes. */
+  /** The name of the service that the descriptor describes. */
   readonly name: string | undefined;
-  /** What stands at `service.jwt`, as plain data: no variable has been put in. */
+  /** The value of `service.jwt` as plain data; variables are not replaced. */
   readonly jwt: UncheckedOptions;
   /**
-   * Where an option stands, by its path in the block: `keySets[1].jwksUrl`. Where it does not
-   * stand: what is around it.
+   * The place of an option, by its path in the block: `keySets[1].jwksUrl`. For an absent option,
+   * the place of the nearest part around it.
    */
   placeOf(path: string): FilePlace;
-  /** True for a member of the block with nothing after its name, which YAML has for null. */
+  /** True for a member of the block without a value, which YAML reads as null. */
   isBlank(name: string): boolean;
   /**
-   * `marked`: the text ends with the line `...`. `closed`: with the brace of its first character,
-   * as JSON does. Undefined: anywhere.
+   * How the text ends. `marked`: with the line `...`. `closed`: with the brace that closes its
+   * first character, as JSON does. Undefined: without a mark.
    */
   readonly end: 'marked' | 'closed' | undefined;
   /** The whole text, as it was read. */
   readonly text: string;
-  /**
-   * The document as the YAML library has it, with its comments and where they stand in the text.
-   */
+  /** The document of the YAML library, with comments and offsets in the text. */
   readonly yaml: yaml.Document;
 }
 
-/** Where the options are. */
+/** The path of the options. */
 export const BLOCK = ['service', 'jwt'] as const;
 
-/** Longer files are no descriptor. */
+/** A longer file is refused. */
 export const MAX_DESCRIPTOR_BYTES = 512 * 1024;
 
 /**
- * Reads a descriptor's text. YAML 1.2, or JSON, which is YAML; one document, no member twice, and
- * few aliases.
- * @param file for messages: it is not opened
- * @throws ConfigError with the place, for what is no such text, or has no `service.jwt`
+ * Parses the text of a descriptor: YAML 1.2, or JSON, which is YAML. One document, no repeated
+ * members, and few aliases.
+ * @param file for messages; it is not opened
+ * @throws ConfigError with the place, for other text, or for text without `service.jwt`
  */
 export function parseDescriptor(text: string, file: string): DescriptorDocument {
   const { LineCounter, parseAllDocuments, isAlias, isMap, isNode, isScalar, isSeq } = loadYaml();
   const lines = new LineCounter();
-  // Silent and plain: what the library says of a fault may hold a part of the text.
+  // The messages of the library may contain a part of the text, so they are not used.
   const parsed = parseAllDocuments(text, {
     lineCounter: lines,
     logLevel: 'silent',
@@ -71,12 +69,12 @@ export function parseDescriptor(text: string, file: string): DescriptorDocument 
   if (document === undefined || another !== undefined)
     throw new ConfigError('', 'expected one document', { place: at(another?.range[0] ?? 0) });
   const placeOf = (path: string) => at(offsetOf(document.getIn(BLOCK, true), path) ?? offsetAt(BLOCK) ?? 0);
-  /** Where the last of these names stands that there is. */
+  /** The offset of the last of these names that is present. */
   const offsetAt = (names: readonly string[]): number | undefined =>
     offsetOf(document.contents, names.join('.'));
   /**
-   * Of a member its name, of an item itself. A name may have dots in it: of those that fit, the
-   * longest is meant.
+   * The offset of a member's name, or of an item. A name may contain dots: the longest name that
+   * fits is meant.
    */
   function offsetOf(around: unknown, path: string): number | undefined {
     const rest = path.replace(/^\./, '');
@@ -116,13 +114,13 @@ export function parseDescriptor(text: string, file: string): DescriptorDocument 
   return { file, name: named, jwt, placeOf, isBlank, end, text, yaml: document };
 }
 
-/** The same fault, at its place in the file. What is no fault of the options passes as it is. */
+/** Adds the place in the file to a ConfigError. Other errors are returned unchanged. */
 export function placed(error: unknown, { placeOf }: Pick<DescriptorDocument, 'placeOf'>): unknown {
   if (!(error instanceof ConfigError) || error.place !== undefined) return error;
   return new ConfigError(error.path, error.problem, { place: placeOf(error.path), cause: error.cause });
 }
 
-/** What the library takes, and reads otherwise than it is written. */
+/** Refuses text that the library accepts, but reads differently from what is written. */
 function refuseOddities(document: yaml.Document.Parsed, at: (offset: number) => FilePlace): void {
   const { isScalar, visit } = loadYaml();
   const odd = document.warnings[0];
@@ -144,7 +142,7 @@ function refuseOddities(document: yaml.Document.Parsed, at: (offset: number) => 
           throw new ConfigError('', 'has a member whose name is no text; put it in quotes', { place });
         // 1 and "1" are two names to YAML, and one to everybody else.
         const name = String(key.value);
-        if (names.has(name)) throw new ConfigError('', 'has a member twice', { place });
+        if (names.has(name)) throw new ConfigError('', 'has the same member twice', { place });
         names.add(name);
       }
     },
@@ -155,18 +153,18 @@ function plainOf(document: yaml.Document, place: FilePlace): UncheckedOptions {
   let value: unknown;
   try {
     value = document.toJS();
-    // Walked once: an alias of what it stands in has no end.
+    // Serialized once to find cycles: an alias may be inside its own target.
     JSON.stringify(value);
   } catch {
-    throw new ConfigError('', 'has too many aliases, or one that leads nowhere or in a circle', { place });
+    throw new ConfigError('', 'has too many aliases, or one without a target or in a circle', { place });
   }
   if (!isPlainObject(value)) throw new ConfigError('', 'expected name: and service:', { place });
   return value;
 }
 
 /**
- * When the first descriptor is read, and at once: most services have none, and none is to be read
- * later than it is asked for.
+ * Loads the YAML library with the first descriptor, synchronously. Most services have no
+ * descriptor, and one that does reads it at start.
  */
 export function loadYaml(): typeof yaml {
   return createRequire(import.meta.url)('yaml');

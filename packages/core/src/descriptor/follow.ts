@@ -1,5 +1,6 @@
-// An authenticator that does what a file says. What a changed file closes is closed at once; the
-// rest is done when the file is whole and all that it needs is at hand, or not at all.
+// An authenticator that follows a file. What a changed file forbids is refused at once. The whole
+// change takes effect when the file is complete and everything that it needs is loaded, or not at
+// all.
 
 import { basename, dirname, resolve } from 'node:path';
 import {
@@ -25,19 +26,19 @@ import {
 } from './load.ts';
 import { staysStill } from './still.ts';
 
-/** How a descriptor fares. */
+/** The state of a descriptor. */
 export interface DescriptorReport {
   readonly file: string;
   /**
-   * `refused`: the file says something else than what is done, and cannot be followed. What it
-   * closes is closed all the same.
+   * `refused`: the file has changed and cannot be used, so the options from before are in force.
+   * What the change forbids is refused already.
    */
   readonly state: 'applied' | 'refused';
-  /** Why; for logs. */
+  /** The reason, for logs. */
   readonly problem: string | undefined;
 }
 
-/** How an authenticator fares, and the file that it follows. */
+/** The state of an authenticator and of the file that it follows. */
 export interface DescribedAuthenticatorReport extends AuthenticatorReport {
   readonly descriptor: DescriptorReport;
 }
@@ -46,45 +47,43 @@ export interface DescribedAuthenticatorReport extends AuthenticatorReport {
 export interface DescribedAuthenticator extends Authenticator {
   report(): DescribedAuthenticatorReport;
   /**
-   * Looks at the file now, as it does by itself whenever the file changes. Resolves when what the
-   * file says is in force: for a file that does not say itself where it ends, when it has been
-   * still for two seconds.
-   * @throws ConfigError, AuthError if what it says cannot be followed; what was done before is done
-   *   on, but for what it closes
+   * Reads the file now; this also happens by itself whenever the file changes. Resolves when the
+   * content of the file is in force. A file without an end mark must first stay unchanged for two
+   * seconds.
+   * @throws ConfigError, AuthError if the file cannot be used; the options from before then stay in
+   *   force, and what the change forbids is refused
    */
   reload(): Promise<void>;
 }
 
-/** For editors that write a file in several steps, and tools that change several things. */
+/** Editors may write a file in several steps, and tools may change several files. */
 const SETTLE_MS = 100;
-/** Where changes are not told of (network file systems). */
+/** For file systems that do not report changes, such as network file systems. */
 const LOOK_AGAIN_MS = 30_000;
-/** Between two looks whether the keys that a text waits for are there. */
+/** How often to check whether the keys that a text waits for are loaded. */
 const WAITING_MS = 1_000;
-/**
- * What was begun with the options before is ended with them. Longer than any deadline of theirs.
- */
+/** Requests that began with the old options end with them. Longer than any deadline in them. */
 const RETIRE_MS = 35_000;
 
-/** A text, and its options once they are checked. */
+/** A text with its checked options. */
 interface Readable extends Pick<CheckedDescriptor, 'settings' | 'end'> {
   readonly text: string;
 }
 
-/** A text, and an authenticator that does what it says. */
+/** A text with the authenticator made from it. */
 interface Made extends Readable {
   readonly authenticator: Authenticator;
   readonly leases: KeysetLeases;
 }
 
-/** Follows a descriptor. Reads it at once, and fetches nothing. @throws ConfigError */
+/** Follows a descriptor. Reads it synchronously, and fetches nothing. @throws ConfigError */
 export function followDescriptor(
   value: DescriptorOptions,
   limits?: AuthenticatorLimits,
 ): DescribedAuthenticator {
   const options = readDescriptorOptions(value);
   const { descriptor: file, directory } = options;
-  // One after the other uses it: none of them closes it.
+  // All authenticators use it one after the other, so none may close it.
   const kept =
     directory === undefined ? options : readDescriptorOptions({ ...options, directory: unclosed(directory) });
   const path = resolve(file);
@@ -92,14 +91,14 @@ export function followDescriptor(
   const stopping = new AbortController();
   const retired = new Map<Made, NodeJS.Timeout>();
   let current = makeFirst();
-  /** The last text that is whole, while it waits for its keys: what it refuses is refused. */
+  /** The last complete text, while it waits for its keys. A request that it refuses is refused. */
   let whole: Made | undefined;
   /**
-   * The last text that was read, before its turn, or while it may be the beginning of another: what
-   * it refuses then is a 503.
+   * The last text that was read, before its turn, or while it may be incomplete. A request that
+   * only it refuses is answered with 503.
    */
   let partial: Made | undefined;
-  /** What a text makes that is waited for. */
+  /** The authenticator of a text whose keys are being loaded. */
   let waited: Made | undefined;
   let deciding: Deciding = current.authenticator;
   let refusal: { readonly text: string | undefined; readonly problem: string } | undefined;
@@ -112,7 +111,9 @@ export function followDescriptor(
     return make({ text, ...loadText(text, kept) }, carrier.inForce(), false);
   }
 
-  /** Makes an authenticator of a text, or lets go of what was taken for it. */
+  /**
+   * Makes an authenticator from a text. On failure, releases the keysets that were taken for it.
+   */
   function make({ text, settings, end }: Readable, leases: KeysetLeases, quiet: boolean): Made {
     try {
       const authenticator = authenticatorOf(settings, limits, { take: leases.take, quiet });
@@ -124,8 +125,8 @@ export function followDescriptor(
   }
 
   /**
-   * One at a time: of two changes, the later one is done last. What it closes does not wait for its
-   * turn.
+   * One reload at a time, so that the later of two changes takes effect last. What a change forbids
+   * does not wait for its turn.
    */
   function reload(isAwaited: boolean): Promise<void> {
     if (reloading !== undefined) glance();
@@ -138,9 +139,7 @@ export function followDescriptor(
     return running;
   }
 
-  /**
-   * Closes what a text closes that comes while another waits until it is whole, or for its keys.
-   */
+  /** Refuses what a new text forbids while another text waits for its end or its keys. */
   function glance(): void {
     try {
       const text = readDescriptorFile(file);
@@ -148,11 +147,11 @@ export function followDescriptor(
       const read = { text, ...loadText(text, kept) };
       if (isPossible(read)) judgeBy({ partial: judgeOf(read, false) });
     } catch {
-      // Is said when it is its turn.
+      // Its own reload reports this error.
     }
   }
 
-  /** False for a text that lacks the end that the last one had. */
+  /** False for a text without the end mark that the last one had. */
   function isPossible({ end }: Readable): boolean {
     return end !== undefined || (whole ?? current).end !== 'marked';
   }
@@ -173,27 +172,27 @@ export function followDescriptor(
     }
   }
 
-  /** Said once for each text, and once for none. */
+  /** Warns once for each text, and once if the file cannot be read. */
   function tell(seen: string | undefined, error: Error): void {
     const problem = problemOf(error);
     if (refusal === undefined || refusal.text !== seen) {
-      const closed = whole === undefined ? '' : '. What it closes is closed';
-      warn('LATCHKEY_UNAVAILABLE', `${file} has changed and cannot be followed: ${problem}${closed}`);
+      const closed = whole === undefined ? '' : '. What the change forbids is refused already';
+      warn('LATCHKEY_UNAVAILABLE', `${file} has changed and cannot be used: ${problem}${closed}`);
       publish('latchkey:descriptor:refused', { file, error });
     }
     refusal = { text: seen, problem };
   }
 
   /**
-   * Does what a text says, as far as it can.
-   * @returns false if the file says something else by then
+   * Applies a text as far as possible.
+   * @returns false if the file has changed again
    */
   async function take(text: string, isAwaited: boolean): Promise<boolean> {
     const known = [current, whole].find((made) => made?.text === text);
     if (known === current && whole === undefined && partial === undefined) return true;
     const read: Readable = known ?? { text, ...loadText(text, kept) };
     const isWaiting = known !== undefined && known === whole;
-    // What was written over it, and was not whole, is gone.
+    // The text that was being written over this one has been undone.
     if (isWaiting) judgeBy({ partial: undefined });
     else if (!(await settle(read)) || stopping.signal.aborted) return false;
     if (known === current) return judgeBy({ whole: undefined, partial: undefined });
@@ -201,24 +200,24 @@ export function followDescriptor(
   }
 
   /**
-   * Waits until a text is whole. What it closes is closed meanwhile.
-   * @returns false if the file has changed before
+   * Waits until a text is complete. What it forbids is refused meanwhile.
+   * @returns false if the file has changed meanwhile
    */
   async function settle(read: Readable): Promise<boolean> {
     if (read.end !== undefined) return true;
     if (!isPossible(read))
       throw new ConfigError(
         'descriptor',
-        `expected "..." as the last line of ${file}, as it was; write it whole`,
+        `expected "..." as the last line of ${file}, as before; write the whole file`,
       );
     if (read !== current && partial?.text !== read.text) judgeBy({ partial: judgeOf(read, false) });
     return (await staysStill(path, stopping.signal)) && readDescriptorFile(file) === read.text;
   }
 
   /**
-   * Puts a whole text in force, when the keys that it adds are at hand. Until then, what it closes
-   * is closed.
-   * @returns false if the file says something else by then
+   * Puts a complete text in force once its new keys are loaded. Until then, what it forbids is
+   * refused.
+   * @returns false if the file has changed again
    */
   async function put(read: Readable, isAwaited: boolean): Promise<boolean> {
     const isNew = whole?.text !== read.text;
@@ -228,7 +227,7 @@ export function followDescriptor(
       const fresh = next.leases.fresh();
       const isAtHand = fresh.every((keyset) => keyset.report().state !== 'empty');
       if (isNew && !isAtHand) judgeBy({ whole: judgeOf(read, true), partial: undefined });
-      // No request is to wait for keys that the text before had at hand.
+      // No request may wait for keys that the text before had loaded.
       await Promise.all(fresh.map((keyset) => (isAwaited ? lookAt(keyset) : keyset.ready())));
       stopping.signal.throwIfAborted();
       if (readDescriptorFile(file) !== read.text) {
@@ -248,16 +247,14 @@ export function followDescriptor(
     return true;
   }
 
-  /**
-   * @param isWhole false: endpoints and sources may be named by half, and no token is sent there
-   */
+  /** @param isWhole false: endpoints and sources may be incomplete, so no token is sent to them */
   function judgeOf(read: Readable, isWhole: boolean): Made {
     const { remote, groups } = isWhole ? read.settings : current.settings;
     const settings = { ...read.settings, remote, groups };
     return make({ ...read, settings }, carrier.judging(current.leases, settings, isWhole), true);
   }
 
-  /** Says what else is asked. @returns true, for a text that is done with */
+  /** Sets the texts that also judge. @returns true, because the text is dealt with */
   function judgeBy(next: { readonly whole?: Made | undefined; readonly partial?: Made | undefined }): true {
     const before = [whole, partial];
     if ('whole' in next) whole = next.whole;
@@ -276,13 +273,16 @@ export function followDescriptor(
   function retire(old: Made): void {
     const end = () => {
       retired.delete(old);
-      // Nothing is decided by it any more.
+      // No decision uses it any more.
       close(old).catch(() => {});
     };
     retired.set(old, setTimeout(end, RETIRE_MS).unref());
   }
 
-  /** While a text waits for its keys, whose sources are tried again on their own time. */
+  /**
+   * Checks whether the keys of a waiting text are loaded. Their sources retry on their own
+   * schedule.
+   */
   function awaitKeys(): void {
     clearTimeout(waiting);
     if (whole === undefined) return;
@@ -293,7 +293,7 @@ export function followDescriptor(
 
   function lookAgain(): void {
     reload(false).catch(() => {
-      // Has been said.
+      // The error has been reported.
     });
   }
 
@@ -345,7 +345,7 @@ async function close({ authenticator, leases }: Made): Promise<void> {
   await Promise.all([authenticator.close(), leases.release()]);
 }
 
-/** Looks at the source of a keyset that has no keys, now. */
+/** Reads the source of a keyset that has no keys, now. */
 async function lookAt(keyset: Keyset): Promise<void> {
   if (keyset.report().state === 'empty') await (keyset.reload ?? keyset.ready)();
 }
@@ -357,7 +357,7 @@ function unclosed(directory: GroupResolver): GroupResolver {
   };
 }
 
-/** Of a refusal, what it says to those who run the service. */
+/** The text of an error for operators, with the detail of a refusal. */
 function problemOf(error: Error): string {
   return isAuthError(error) && error.detail !== undefined
     ? `${error.message}: ${error.detail}`

@@ -1,5 +1,5 @@
-// Environment variables in configuration: `${NAME}` in any text of options, issuers and rules
-// included.
+// Replaces environment variables in configuration: `${NAME}` in any string of the options,
+// including issuers and rules.
 
 import { ConfigError } from '../errors.ts';
 import { own } from '../values/json.ts';
@@ -8,9 +8,9 @@ import { isPlainObject, ownMembers } from '../values/readers.ts';
 const VARIABLE = /\$\{([A-Z_][A-Z0-9_]*)\}/g;
 
 /**
- * Replaces `${NAME}` by that variable in every text of plain data: object members and list items,
- * not their names. What is no plain data (a secret store, a RegExp, a function) is left as it is,
- * and so is a `${…}` that is no variable's name.
+ * Replaces `${NAME}` by the variable in every string of plain data: in values and list items, but
+ * not in names. Other values (a secret store, a RegExp, a function) are not changed, nor is a
+ * `${…}` that is not the name of a variable.
  * @param environment default `process.env`
  * @returns a copy
  * @throws ConfigError, with the path, for a variable that is not set
@@ -43,6 +43,6 @@ function replaceIn(
     name,
     replaceIn(member, environment, path === '' ? name : `${path}.${name}`),
   ]);
-  // Without a prototype: only what is written is there.
+  // Without a prototype, so that it has only the written members.
   return ownMembers(Object.fromEntries(replaced));
 }

@@ -1,5 +1,5 @@
-// From a descriptor's file to options: variables put in, paths made whole, what only code can give
-// put beside. Follows no changes.
+// From the file of a descriptor to options: replaces variables, resolves paths, and adds what only
+// code can give. Does not follow changes.
 import { dirname, join, resolve } from 'node:path';
 import {
   type AuthenticatorOptions,
@@ -28,38 +28,41 @@ import { readSmallFile } from '../values/small-file.ts';
 import { type DescriptorDocument, MAX_DESCRIPTOR_BYTES, parseDescriptor, placed } from './document.ts';
 import { interpolate } from './interpolate.ts';
 
-/** A file that says whom to trust, and what no file can say. */
+/** A descriptor, and the options that only code can give. */
 export interface DescriptorOptions {
   /**
-   * The path of a YAML or JSON file. Its `service.jwt` is the options, in the same shape as in
+   * The path of a YAML or JSON file. Its `service.jwt` has the options, in the same shape as in
    * code.
    */
   readonly descriptor: string;
-  /** Where the secrets are that it names. Default: the directory `secrets` beside it. */
+  /**
+   * The store of the secrets that the file names. Default: the directory `secrets` next to the
+   * file.
+   */
   readonly secrets?: SecretStore;
   readonly externalSecrets?: SecretStore;
   /** The `directory` of its `groups`, such as `createLdapGroups` of `@latchkey/ldap`. */
   readonly directory?: GroupResolver;
   /**
-   * The audience of this service, where the file says none. Where neither does, `aud` is not
-   * checked, and that warns.
+   * The audience of this service, if the file has none. If neither has one, `aud` is not checked,
+   * with a warning.
    */
   readonly audience?: string | readonly string[] | null;
-  /** What `${NAME}` stands for. Default `process.env`. */
+  /** The values of `${NAME}`. Default `process.env`. */
   readonly environment?: { readonly [name: string]: string | undefined };
-  /** For tests. Default: the system's. */
+  /** A clock for tests. Default: the system clock. */
   readonly clock?: Clock;
 }
 
-/** What a descriptor says. */
+/** The content of a descriptor. */
 export interface LoadedDescriptor {
-  /** The service that it says it describes. */
+  /** The name of the service that the descriptor describes. */
   readonly name: string | undefined;
   /** For `createAuthenticator`. */
   readonly options: AuthenticatorOptions;
-  /** For `createSigner`; undefined where it has no `signing`. */
+  /** For `createSigner`; undefined without `signing`. */
   readonly signing: SignerOptions | undefined;
-  /** For `signResponse`; undefined where its `signing` has no `keysToSign`. */
+  /** For `signResponse`; undefined if `signing` has no `keysToSign`. */
   readonly signResponse: SignResponseOptions | undefined;
 }
 
@@ -75,13 +78,13 @@ const READERS = {
   clock: table.clock.read,
 } satisfies { readonly [Name in keyof DescriptorOptions]-?: (value: unknown, path: string) => unknown };
 
-/** Options that are no data. */
+/** Options that are not data. */
 const OF_CODE = ['secrets', 'externalSecrets', 'clock'] as const;
 
 /**
- * Reads a descriptor, once. Whoever hands its path to `createAuthenticator`, as `{ descriptor:
- * 'service.yaml' }`, has its changes too.
- * @throws ConfigError with the file, line and column, for what cannot be right
+ * Reads a descriptor once. To follow its changes too, pass its path to `createAuthenticator`, as `{
+ * descriptor: 'service.yaml' }`.
+ * @throws ConfigError with the file, line and column, for invalid content
  * @example
  * ```ts
  * const { options, signing } = loadDescriptor('service.yaml');
@@ -94,7 +97,7 @@ export function loadDescriptor(from: string | DescriptorOptions): LoadedDescript
   return loadText(readDescriptorFile(options.descriptor), options).loaded;
 }
 
-/** Checks what stands beside a descriptor. @throws ConfigError */
+/** Checks the options next to a descriptor. @throws ConfigError */
 export function readDescriptorOptions(value: DescriptorOptions): DescriptorOptions {
   const options = readEach(value, READERS);
   readPath(options.descriptor, 'descriptor');
@@ -115,7 +118,7 @@ export interface CheckedDescriptor {
   readonly end: DescriptorDocument['end'];
 }
 
-/** What a descriptor's text means. Its options are read once. @throws ConfigError */
+/** Reads the text of a descriptor, and checks its options. @throws ConfigError */
 export function loadText(text: string, options: DescriptorOptions): CheckedDescriptor {
   const document = parseDescriptor(text, options.descriptor);
   try {
@@ -125,7 +128,9 @@ export function loadText(text: string, options: DescriptorOptions): CheckedDescr
   }
 }
 
-/** Reads a small regular file, at once: a service starts with it. @throws ConfigError */
+/**
+ * Reads a small regular file synchronously, because a service starts with it. @throws ConfigError
+ */
 export function readDescriptorFile(path: string): string {
   try {
     return readSmallFile(path, MAX_DESCRIPTOR_BYTES).toString('utf8');
@@ -136,10 +141,11 @@ export function readDescriptorFile(path: string): string {
 
 function load({ name, jwt, isBlank, end }: DescriptorDocument, beside: DescriptorOptions): CheckedDescriptor {
   for (const option of OF_CODE) {
-    if (Object.hasOwn(jwt, option)) throw new ConfigError(option, 'is for code to give, beside descriptor');
+    if (Object.hasOwn(jwt, option))
+      throw new ConfigError(option, 'can only be set in code; pass it next to descriptor');
   }
   if (isBlank('audience'))
-    throw new ConfigError('audience', 'is blank; null says aloud that aud is not checked');
+    throw new ConfigError('audience', 'is blank; write null to turn the audience check off');
   const { signing, ...others } = ownMembers(interpolate(jwt, beside.environment));
   const written = ownMembers(others);
   const base = dirname(resolve(beside.descriptor));
@@ -154,7 +160,7 @@ function load({ name, jwt, isBlank, end }: DescriptorDocument, beside: Descripto
     ...given('remote', withCa(written.remote, base)),
     keySets: readKeysetsIn(written.keySets, base),
     audience: audience === undefined ? null : audience,
-    // Checked next.
+    // readOptions checks them next.
   } as unknown as AuthenticatorOptions;
   const settings = readOptions(options);
   const signed = readSigning(withCa(signing, base), stores, beside.clock);
@@ -164,8 +170,8 @@ function load({ name, jwt, isBlank, end }: DescriptorDocument, beside: Descripto
 }
 
 /**
- * Checks `signing`, and puts its store beside it: only that of its source, as a signer's options
- * have it.
+ * Checks `signing`, and adds its store: only the store that its source needs, as the options of a
+ * signer require.
  * @throws ConfigError
  */
 export function readSigning(
@@ -177,7 +183,7 @@ export function readSigning(
   if (!isPlainObject(signing)) throw new ConfigError('signing', 'expected the options of a signer');
   for (const option of OF_CODE) {
     if (Object.hasOwn(signing, option))
-      throw new ConfigError(`signing.${option}`, 'is for code to give, beside descriptor');
+      throw new ConfigError(`signing.${option}`, 'can only be set in code; pass it next to descriptor');
   }
   const { keysToSign, full, onMissing, ...others } = ownMembers(signing);
   const source = ownMembers(others);
@@ -197,7 +203,7 @@ export function readSigning(
     throw new ConfigError(path, error.problem, { cause: error });
   }
   if (keysToSign === undefined && (full !== undefined || onMissing !== undefined))
-    throw new ConfigError('signing', 'full and onMissing are about keysToSign, which is not there');
+    throw new ConfigError('signing', 'full and onMissing need keysToSign; add it, or remove them');
   const fields = {
     ...given('keysToSign', keysToSign),
     ...given('full', full),
@@ -210,7 +216,7 @@ export function readSigning(
   };
 }
 
-/** With the resolver of code, and the store of the token that its endpoint wants. */
+/** Adds the resolver from code, and the store of the token for the endpoint. */
 function readGroupsIn(
   groups: unknown,
   directory: GroupResolver | undefined,
@@ -219,7 +225,7 @@ function readGroupsIn(
 ): unknown {
   if (groups !== undefined && !isPlainObject(groups)) return groups;
   if (groups?.directory !== undefined)
-    throw new ConfigError('groups.directory', 'is for code to give, beside descriptor');
+    throw new ConfigError('groups.directory', 'can only be set in code; pass it next to descriptor');
   const endpoint = withCa(groups?.endpoint, base);
   const token: unknown = isPlainObject(endpoint) ? endpoint.token : undefined;
   const withStore =
@@ -231,11 +237,11 @@ function readGroupsIn(
 }
 
 /**
- * Files that keysets name are found from where the descriptor stands, wherever the process was
- * started.
+ * Resolves the files that keysets name from the directory of the descriptor, not from that of the
+ * process.
  */
 function readKeysetsIn(keySets: unknown, base: string): unknown {
-  // A descriptor with `keys` or `remote` alone need not have any.
+  // A descriptor with only `keys` or `remote` needs no keysets.
   if (keySets === undefined || keySets === null) return [];
   if (!Array.isArray(keySets)) return keySets;
   return keySets.map((keyset: unknown) => {

@@ -1,13 +1,13 @@
-// Whether a file is being written, as far as that can be seen from outside. What is in it is not
-// read.
+// Finds out whether another process is still writing a file, as far as that is visible. The content
+// is not read.
 import { statSync } from 'node:fs';
 
-/** How long a text has to stay as it is that might be the beginning of another. */
+/** How long a text must stay unchanged if it may be the beginning of a longer one. */
 const WHOLE_AFTER_MS = 2_000;
 
 /**
- * Waits, and tells whether the file was neither written nor replaced meanwhile. Rejects at once
- * with the signal.
+ * Waits, and returns true if the file was neither written nor replaced meanwhile. Rejects at once
+ * if the signal is aborted.
  */
 export async function staysStill(path: string, signal: AbortSignal): Promise<boolean> {
   const before = signOf(path);
@@ -15,7 +15,7 @@ export async function staysStill(path: string, signal: AbortSignal): Promise<boo
   return signOf(path) === before;
 }
 
-/** What changes when a file is written or put in place. */
+/** A fingerprint that changes when the file is written or replaced. */
 function signOf(path: string): string {
   const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
   return stats === undefined ? '' : `${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`;

@@ -346,7 +346,7 @@ describe('what cannot be followed', () => {
     expect(told.applied).toBe(0);
     expect(told.refused).toHaveLength(1);
     expect(told.refused[0]?.message).toContain(`${file}${place}`);
-    expect(warnings.filter((warning) => warning.includes('cannot be followed'))).toHaveLength(1);
+    expect(warnings.filter((warning) => warning.includes('cannot be used'))).toHaveLength(1);
     const { descriptor } = authenticator.report();
     expect(descriptor).toEqual({ file, state: 'refused', problem: told.refused[0]?.message });
     await replaceBy(textOf({ realm: 'x' }));
