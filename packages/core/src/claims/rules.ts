@@ -65,7 +65,8 @@ export interface OptionalRule<R extends RequiredRule = RequiredRule> {
 }
 
 /**
- * The part of a request that `fromRequest` reads. Do not trust the values: the client sent them.
+ * The part of a request that `fromRequest` reads; the request of the framework has more. Do not
+ * trust the values: the client sent them.
  */
 export interface RequestParameters {
   readonly method?: string | undefined;

@@ -19,7 +19,7 @@ export interface VerifiedToken<T> {
   readonly claims: JsonObject;
   /** The keyset whose key signed the token. */
   readonly keyset: Keyset;
-  /** The decision on the token, if it does not depend on the request. */
+  /** The decision on the token, if it is the same each time. */
   readonly made: T | undefined;
 }
 
