@@ -119,7 +119,10 @@ export function firstFailure(
   return undefined;
 }
 
-/** A name of a rule on `groups` that no group has where all groups are in lower case; undefined if there is none. */
+/**
+ * A name of a rule on `groups` that no group has where all groups are in lower case; undefined if
+ * there is none.
+ */
 export function unfoldedGroup(rules: CompiledRules<unknown>): string | undefined {
   for (const { claim, rule } of rules[COMPILED]) {
     const found = claim === 'groups' ? rule.names.find((name) => isUnfolded(name)) : undefined;

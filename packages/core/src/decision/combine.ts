@@ -195,7 +195,7 @@ export function isAuthenticator(value: unknown): value is Authenticator | Combin
   return isThere && typeof Reflect.get(value, 'decide') === 'function';
 }
 
-/** One that throws, against its contract, must not leave the rejections of others to nobody. */
+/** A source that throws breaks its contract; the rejections of the others are handled all the same. */
 function ask(
   authenticator: Authenticator | CombinedAuthenticator,
   request: RequestView,

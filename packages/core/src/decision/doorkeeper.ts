@@ -60,7 +60,7 @@ function hash(token: string, seed: number): number {
   const end = token.length - LAST;
   for (let index = Math.max(0, token.length - FIRST); index < end; index++)
     mixed = Math.imul(mixed ^ token.charCodeAt(index), 0x9e3779b1);
-  // A multiplication carries upwards only, so the upper bits are mixed best, and are used. This step
-  // mixes in the bits of the last product.
+  // A multiplication carries upwards only, so the upper bits are mixed best, and are used. This
+  // step mixes in the bits of the last product.
   return Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b);
 }

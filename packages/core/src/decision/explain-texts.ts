@@ -91,8 +91,7 @@ export function keysetCheck({
     ...about,
     expected: `${keyset.report().source}, with ${names.length === 0 ? 'no keys' : names.join(', ')}`,
     outcome: tried.some(({ hasSigned }) => hasSigned) ? 'passed' : 'failed',
-    detail:
-      tried.length > 0 ? undefined : known ? 'has no key for its algorithm' : 'has no key that fits',
+    detail: tried.length > 0 ? undefined : known ? 'has no key for its algorithm' : 'has no key that fits',
     checks,
   };
 }

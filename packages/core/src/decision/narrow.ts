@@ -75,7 +75,8 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
     modes: readonly AuthenticationMode[],
   ): Promise<Decision> {
     const heard = others.map((other, index) => hear(other, index));
-    // One that is not waited for, since another has refused or failed, must not take the process with it.
+    // One that is not waited for, since another has refused or failed, must not take the process
+    // with it.
     for (const other of heard) other.catch(() => {});
     let decision = await first;
     for (const [index, other] of heard.entries()) {

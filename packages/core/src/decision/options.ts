@@ -452,7 +452,10 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
   });
 }
 
-/** Groups are in lower case: a rule on another spelling never holds, or as `noneOf` never fails. @throws ConfigError */
+/**
+ * Groups are in lower case: a rule on another spelling never holds, or as `noneOf` never fails.
+ * @throws ConfigError
+ */
 function refuseUnfolded(routes: NamedRoutes): void {
   for (const [name, { claims }] of routes) {
     const unfolded = unfoldedGroup(claims);

@@ -93,7 +93,7 @@ export function parseDescriptor(text: string, file: string): DescriptorDocument 
     return offsetOf(named.value, rest.slice(named.name.length)) ?? named.key.range?.[0];
   }
   refuseOddities(document, at);
-  /** What is meant by a node: what an alias stands for. */
+  /** The node itself, or the node that an alias names. */
   const meant = (node: unknown) => (isAlias(node) ? node.resolve(document) : node);
   const isBlank = (member: string) => {
     let node: unknown = document.contents;

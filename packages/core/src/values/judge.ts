@@ -5,7 +5,10 @@ import { parseDuration } from './duration.ts';
 import { own } from './json.ts';
 import { isPlainObject, type UncheckedOptions } from './readers.ts';
 
-/** `opens`: more may pass than before. `closes`: less may. `changes`: something else. What cannot be told may do both. */
+/**
+ * `opens`: more may pass than before. `closes`: less may. `changes`: something else. What cannot be
+ * told may do both.
+ */
 export type Effect = 'opens' | 'closes' | 'changes';
 
 /** What one change does. */
@@ -133,7 +136,10 @@ export function sized(greater: Effect, says: string): Judge {
   return measured((value) => (typeof value === 'number' ? value : undefined), greater, says);
 }
 
-/** A value that can be measured. One of which `measure` says nothing, such as a variable, may be either. */
+/**
+ * A value that can be measured. One of which `measure` says nothing, such as a variable, may be
+ * either.
+ */
 function measured(
   measure: (value: unknown) => number | undefined,
   more: Effect,

@@ -48,7 +48,8 @@ export function readObject(value: unknown, known: readonly string[], path: strin
 }
 
 /**
- * An object with no other members than those that there is a reader for, each of which is read where it is there.
+ * An object with no other members than those that there is a reader for, each of which is read
+ * where it is there.
  * @returns a copy of the members as they are, without a prototype
  * @throws ConfigError
  */
@@ -62,7 +63,10 @@ export function readEach(
   return options;
 }
 
-/** The members of an object itself, without those of its prototype, in an object that has no prototype. */
+/**
+ * The members of an object itself, without those of its prototype, in an object that has no
+ * prototype.
+ */
 export function ownMembers(value: UncheckedOptions): UncheckedOptions {
   const members: Record<string, unknown> = Object.create(null);
   for (const name of Object.getOwnPropertyNames(value)) members[name] = value[name];
@@ -114,7 +118,10 @@ export function argument<T, F>(given: readonly [value?: T], path: string, fallba
 /** Environment variables, by their names. */
 export type Environment = { readonly [name: string]: string | undefined };
 
-/** Environment variables, as code gives them: those of the process, or others. @throws ConfigError */
+/**
+ * Environment variables, as code gives them: those of the process, or others.
+ * @throws ConfigError
+ */
 export function readEnvironment(value: unknown, path: string): Environment {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new ConfigError(path, 'expected an object, such as process.env');

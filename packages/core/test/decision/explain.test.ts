@@ -680,7 +680,11 @@ describe('keys', () => {
       { about: 'keySets[1]', outcome: 'skipped', detail: 'its allowedAlgorithms are RS256' },
       { about: 'keySets[2]', outcome: 'passed', checks: [{ about: 'key one', outcome: 'passed' }] },
       { about: 'keySets[3]', outcome: 'skipped', detail: 'is not asked: an earlier keyset has decided' },
-      { about: 'keySets[4]', outcome: 'skipped', detail: 'is only for tokens whose iss no other keyset names' },
+      {
+        about: 'keySets[4]',
+        outcome: 'skipped',
+        detail: 'is only for tokens whose iss no other keyset names',
+      },
     ]);
     const missing = start({ keySets: [inline(key), forEverybody(rsa)] });
     const without = await agreed(missing, await tokenOf({ iss: undefined }));
@@ -697,7 +701,10 @@ describe('keys', () => {
       signature: Buffer.alloc(64),
     });
     expect(flat((await agreed(missing, odd)).checks)).toContainEqual(
-      expect.objectContaining({ about: 'keySets[0]', detail: 'is not asked: the algorithm is not supported' }),
+      expect.objectContaining({
+        about: 'keySets[0]',
+        detail: 'is not asked: the algorithm is not supported',
+      }),
     );
   });
 
