@@ -679,6 +679,7 @@ export const LIMITS: readonly LimitTable[] = [
 
 /** Numeric constants that bound nothing, and what they are. */
 export const NO_BOUNDS: Readonly<Record<string, string>> = {
+  [`${core}/tools/write.ts#LOCK_WAIT_MS`]: 'how long the command line waits for another one that edits',
   [`${core}/decision/doorkeeper.ts#BITS_PER_TOKEN`]: 'the size of a table',
   [`${core}/decision/doorkeeper.ts#FIRST`]: 'what is looked at of a token',
   [`${core}/decision/doorkeeper.ts#LAST`]: 'what is looked at of a token',

@@ -113,7 +113,7 @@ describe('one authenticator for the same options', () => {
     const both = requireAll({ user: createAuthenticator(optionsFor(issuer)) });
     const starting = started({ imports: [LatchkeyModule.forRoot(both)], controllers: [Subject] });
     await expect(starting).rejects.toThrow(ConfigError);
-    await expect(starting).rejects.toThrow('Subject.way.claims: give the rules to the sources');
+    await expect(starting).rejects.toThrow('Subject.way.claims: pass the rules to the sources');
   });
 
   it('two applications of the same options have an engine each, and closing one leaves the other', async () => {

@@ -195,7 +195,9 @@ export function isAuthenticator(value: unknown): value is Authenticator | Combin
   return isThere && typeof Reflect.get(value, 'decide') === 'function';
 }
 
-/** A source that throws breaks its contract; the rejections of the others are handled all the same. */
+/**
+ * A source that throws breaks its contract. The rejections of the others are handled all the same.
+ */
 function ask(
   authenticator: Authenticator | CombinedAuthenticator,
   request: RequestView,
