@@ -3,10 +3,11 @@
 
 import { ConfigError } from '../errors.ts';
 import { generateJwk } from '../jwk/generate.ts';
+import { MAX_KEYS } from '../jwk/import-jwks.ts';
 import { withDeadline } from '../net/deadline.ts';
 import { DEADLINE_MS } from '../net/limits.ts';
 import { checkSecret, findSecret } from '../secrets/read.ts';
-import type { SecretReference, SecretStore } from '../secrets/store.ts';
+import { MAX_SECRET_BYTES, type SecretReference, type SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { isJsonObject, type JsonObject, parseJsonObject } from '../values/json.ts';
 import type { SignerSettings } from './options.ts';
@@ -86,6 +87,11 @@ async function rotate(settings: SignerSettings): Promise<RotatedKey> {
     const current = currentOf(members, now);
     const signsFrom = current === undefined ? undefined : Math.ceil(now + settings.publishAheadMs / 1000);
     const next = signsFrom === undefined ? jwk : { ...jwk, nbf: signsFrom };
+    // A set that is longer is no set to anybody any more, and neither can it be retired from.
+    if (members.length >= MAX_KEYS)
+      throw new Error(
+        `rotate: expected fewer than ${MAX_KEYS} keys in the secret, got ${members.length}; retire() first`,
+      );
     const others = members.map((member) => retiring(member, member === current, signsFrom, settings));
     return { result: { kid: String(jwk.kid), signsFrom }, keys: [...others, next] };
   });
@@ -171,7 +177,11 @@ async function changeKeys<T>(
     const document = documentOf(checkSecret(bytes, reference));
     changed = change(document);
     if (changed.keys === undefined) return undefined;
-    return Buffer.from(`${JSON.stringify({ ...document, keys: changed.keys }, undefined, 2)}\n`);
+    const written = Buffer.from(`${JSON.stringify({ ...document, keys: changed.keys }, undefined, 2)}\n`);
+    // Some stores would take more than is read from them.
+    if (written.length > MAX_SECRET_BYTES && written.length > (bytes?.length ?? 0))
+      throw new Error(`rotate: the secret would be longer than ${MAX_SECRET_BYTES} bytes; retire() first`);
+    return written;
   };
   const { signal } = new AbortController();
   await withDeadline(DEADLINE_MS, signal, (inner) => update(reference, made, inner));

@@ -12,9 +12,10 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
-import { generateJwk } from '../../src/jwk/generate.ts';
+import { generateJwk, publicJwk } from '../../src/jwk/generate.ts';
+import { MAX_KEYS } from '../../src/jwk/import-jwks.ts';
 import { createDirectoryStore } from '../../src/secrets/directory.ts';
-import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts';
+import { createMemoryStore, MAX_SECRET_BYTES, type SecretStore } from '../../src/secrets/store.ts';
 import type { SignerOptions } from '../../src/signing/options.ts';
 import { createSigner, type Signer } from '../../src/signing/signer.ts';
 import type { JsonObject } from '../../src/values/json.ts';
@@ -832,6 +833,35 @@ describe('keys that cannot be rotated here', () => {
       'kid',
       'kid',
     ]);
+  });
+
+  it('beyond what a set may hold is refused, and the set is read on', async () => {
+    const secrets = createMemoryStore();
+    const public200 = await Promise.all(
+      Array.from({ length: MAX_KEYS - 1 }, async (_, index) =>
+        publicJwk(await generateJwk('EdDSA', `k${index}`)),
+      ),
+    );
+    await put(secrets, { keys: public200 });
+    const signer = signerOf(secrets);
+    await signer.rotate();
+    pass(HOUR);
+    const before = await documentOf(secrets);
+    expect(before.keys).toHaveLength(MAX_KEYS);
+    expect((await rejection(signer.rotate())).message).toMatch(/retire\(\) first/);
+    expect(await documentOf(secrets)).toEqual(before);
+    await expect(kidOf(signerOf(secrets))).resolves.toBe(before.keys.at(-1)?.kid);
+  });
+
+  it('beyond the bytes of a secret is refused, whatever the store would take', async () => {
+    const secrets = createMemoryStore();
+    const signer = signerOf(secrets);
+    await signer.rotate();
+    const document = await documentOf(secrets);
+    await put(secrets, { ...document, note: 'x'.repeat(MAX_SECRET_BYTES - 500) });
+    pass(HOUR);
+    expect((await rejection(signer.rotate())).message).toMatch(/longer than 524288 bytes/);
+    await expect(kidOf(signerOf(secrets))).resolves.toBe(document.keys[0]?.kid);
   });
 
   it('ConfigError: in a store that cannot be written', async () => {
