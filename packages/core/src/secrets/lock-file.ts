@@ -100,7 +100,8 @@ async function removeAbandoned(path: string, nowMs: number): Promise<boolean> {
   const text = await textOf(path);
   const stats = await stat(path).catch(() => undefined);
   if (text === undefined || stats === undefined) return true;
-  if (!hasEnded(text) && nowMs - stats.mtimeMs < ABANDONED_MS) return false;
+  // One that is from the future is from before a clock was put right.
+  if (!hasEnded(text) && Math.abs(nowMs - stats.mtimeMs) < ABANDONED_MS) return false;
   const aside = join(dirname(path), `.${randomUUID()}.tmp`);
   try {
     await rename(path, aside);

@@ -147,6 +147,12 @@ describe('a lock that is left', () => {
       61,
       true,
     ],
+    [
+      'of a process elsewhere, from before a clock was put back',
+      () => ({ space: 'elsewhere', pid: 1, id: 'x' }),
+      -86_400,
+      true,
+    ],
     ['of a process elsewhere, from just now', () => ({ space: 'elsewhere', pid: 1, id: 'x' }), 0, false],
     ['that is empty, from just now', () => undefined, 0, false],
     ['that is empty, older than a minute', () => undefined, 61, true],
