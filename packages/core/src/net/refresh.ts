@@ -117,7 +117,8 @@ export function createRefreshed<L extends Loaded, T extends object>(
     changing = true;
     await loading;
     changing = false;
-    await load();
+    // After the end, nothing would close what is watched anew.
+    if (!stopping.signal.aborted) await load();
   }
 
   async function attempt(): Promise<void> {

@@ -1131,6 +1131,32 @@ describe('reload', () => {
     expect(none).toHaveLength(0);
   });
 
+  it('R19: close() while a change waits for its turn leaves nothing watched', async () => {
+    const watched = new Set<() => void>();
+    const attempts: number[] = [];
+    const { engine } = engineOf(reading, {
+      source: {
+        description: 'a watched source',
+        async load(signal) {
+          attempts.push(performance.now());
+          return after(SECOND, () => reading(attempts.length), signal);
+        },
+        watch(changed) {
+          watched.add(changed);
+          return () => watched.delete(changed);
+        },
+        close: async () => {},
+      },
+    });
+    engine.ready().catch(() => {});
+    await settle();
+    for (const changed of watched) changed();
+    await engine.close();
+    await settle();
+    expect(watched.size).toBe(0);
+    expect(attempts).toHaveLength(1);
+  });
+
   it('R19: close() while it waits ends it', async () => {
     const { engine, attempts } = engineOf((attempt, signal) => after(SECOND, () => reading(attempt), signal));
     const waiting = engine.reload().catch((error: unknown) => error);
