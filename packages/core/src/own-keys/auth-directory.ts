@@ -8,7 +8,7 @@ import { ConfigError } from '../errors.ts';
 import { generateJwk } from '../jwk/generate.ts';
 import { importPem } from '../keysets/public-keys.ts';
 import { readTextFile } from '../secrets/directory.ts';
-import { privateJwkFromPem } from '../secrets/pem.ts';
+import { privateJwkFromPem, publicJwkFromPem } from '../secrets/pem.ts';
 import { refuseLink, writePrivateFile } from '../secrets/write-file.ts';
 import { createSigner } from '../signing/signer.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
@@ -86,6 +86,7 @@ export async function openAuthDirectory(
   if (!(await exists(files.privateKey)) && (await makeKey(files))) made.push(files.privateKey);
   if (!(await exists(files.publicKey)) && (await putNew(files.publicKey, await publicPem(files))))
     made.push(files.publicKey);
+  await refuseOtherHalf(files);
   if (await isDue(files, options)) {
     await saveSystemToken(files, options);
     made.push(files.systemToken);
@@ -263,6 +264,31 @@ function refuseForeignIn({ privateKey, publicKey, systemToken }: Files): Promise
     secret: [privateKey, systemToken],
     open: [publicKey],
   });
+}
+
+/**
+ * Refuses a public key that is not of the private one, as a new pair leaves them that was not written to its end: tokens that are signed
+ * here would be good nowhere. One half by itself is fine. @throws ConfigError
+ */
+async function refuseOtherHalf(files: Files): Promise<void> {
+  const [given, made] = await Promise.all([
+    readTextFile(files.publicKey).then((pem) => modulusOf(pem ?? '')),
+    publicPem(files).then(modulusOf, () => undefined),
+  ]);
+  if (given === undefined || made === undefined || given === made) return;
+  throw new ConfigError(
+    'directory',
+    'expected id_rsa.pub to be the public half of id_rsa, got that of another key; make both anew with force, or put the right one there',
+  );
+}
+
+/** What tells one RSA key from another. @returns undefined for what is none */
+function modulusOf(pem: string): unknown {
+  try {
+    return publicJwkFromPem(pem).n;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A token that is missing, of another key or another subject, or near its end. */

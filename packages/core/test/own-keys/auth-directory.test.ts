@@ -341,6 +341,19 @@ describe('a directory that is there', () => {
     expect(await readdir(directory)).not.toContain('system.token');
   });
 
+  it.each([
+    ['the private key, as by a process that was stopped while it made a new pair', { id_rsa: pkcs8(other) }],
+    ['the public key', { 'id_rsa.pub': spki(other) }],
+  ])('a pair of which only one half is new is refused, and left alone: %s', async (_, half) => {
+    const directory = await directoryWith();
+    for (const [name, content] of Object.entries(half)) await writeFile(join(directory, name), content);
+    const before = await contents(directory);
+    await expect(openAuthDirectory({ directory, clock })).rejects.toThrow(/public half of id_rsa/);
+    expect(await contents(directory)).toEqual(before);
+    await initAuthDirectory({ directory, clock, force: true });
+    await openAuthDirectory({ directory, clock });
+  });
+
   it('OK-18: a public key whose private half is kept elsewhere is not written over', async () => {
     const directory = await directoryWith({ 'id_rsa.pub': spki(own) });
     await openAuthDirectory({ directory, clock }).catch(() => {});
