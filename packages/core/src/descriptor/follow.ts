@@ -14,7 +14,7 @@ import { asError, ConfigError, isAuthError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
 import type { Keyset } from '../keysets/keyset.ts';
-import { watchPath } from '../secrets/directory.ts';
+import { watchFileAt, watchPath } from '../secrets/directory.ts';
 import { createCarrier, type KeysetLeases } from './carry.ts';
 import { parseDescriptor, placed } from './document.ts';
 import {
@@ -297,14 +297,15 @@ export function followDescriptor(
     });
   }
 
-  const unwatch = watchPath(
-    dirname(path),
-    () => {
-      clearTimeout(settling);
-      settling = setTimeout(lookAgain, SETTLE_MS).unref();
-    },
-    new Set([basename(path)]),
-  );
+  function lookSoon(): void {
+    clearTimeout(settling);
+    settling = setTimeout(lookAgain, SETTLE_MS).unref();
+  }
+
+  const unwatch = [
+    watchPath(dirname(path), lookSoon, new Set([basename(path)])),
+    watchFileAt(path, lookSoon),
+  ];
   const polling = setInterval(lookAgain, LOOK_AGAIN_MS).unref();
 
   return Object.freeze<DescribedAuthenticator>({
@@ -329,7 +330,7 @@ export function followDescriptor(
     reload: () => reload(true),
     async close() {
       stopping.abort();
-      unwatch();
+      for (const stop of unwatch) stop();
       clearTimeout(settling);
       clearInterval(polling);
       clearTimeout(waiting);

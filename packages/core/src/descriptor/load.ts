@@ -1,5 +1,6 @@
 // From the file of a descriptor to options: replaces variables, resolves paths, and adds what only
 // code can give. Does not follow changes.
+import { isUtf8 } from 'node:buffer';
 import { dirname, join, resolve } from 'node:path';
 import {
   type AuthenticatorOptions,
@@ -132,11 +133,15 @@ export function loadText(text: string, options: DescriptorOptions): CheckedDescr
  * Reads a small regular file synchronously, because a service starts with it. @throws ConfigError
  */
 export function readDescriptorFile(path: string): string {
+  let bytes: Buffer;
   try {
-    return readSmallFile(path, MAX_DESCRIPTOR_BYTES).toString('utf8');
+    bytes = readSmallFile(path, MAX_DESCRIPTOR_BYTES);
   } catch (error) {
     throw new ConfigError('descriptor', `${path} ${asError(error).message}`);
   }
+  // Decoded all the same, an issuer would be another one.
+  if (!isUtf8(bytes)) throw new ConfigError('descriptor', `${path} is not UTF-8`);
+  return bytes.toString('utf8');
 }
 
 function load({ name, jwt, isBlank, end }: DescriptorDocument, beside: DescriptorOptions): CheckedDescriptor {

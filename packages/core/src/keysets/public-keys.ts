@@ -10,7 +10,7 @@ import {
 } from '../jwk/import-jwks.ts';
 import { withDeadline } from '../net/deadline.ts';
 import { DEADLINE_MS } from '../net/limits.ts';
-import { readSecretFile, watchPath } from '../secrets/directory.ts';
+import { readSecretFile, watchFileAt, watchPath } from '../secrets/directory.ts';
 import { publicJwkFromPem } from '../secrets/pem.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { KeySource } from './refreshed-keyset.ts';
@@ -46,7 +46,10 @@ export function createPublicKeysSource(keys: readonly PublicKeySettings[], polic
             // The folder, because editors and deployments put a new file in the old one's place.
             const folders = [...new Set(files.map((file) => dirname(file)))];
             const names = new Set(files.map((file) => basename(file)));
-            const stops = folders.map((folder) => watchPath(folder, changed, names));
+            const stops = [
+              ...folders.map((folder) => watchPath(folder, changed, names)),
+              ...files.map((file) => watchFileAt(file, changed)),
+            ];
             return () => {
               for (const stop of stops) stop();
             };

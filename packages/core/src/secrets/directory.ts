@@ -1,5 +1,5 @@
 // A secret store over files: <directory>/<name>/<key>, the way Kubernetes mounts secrets, and how it swaps them.
-import { constants, watch } from 'node:fs';
+import { constants, unwatchFile, watch, watchFile } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { readText } from '../values/readers.ts';
@@ -39,7 +39,12 @@ export function createDirectoryStore(directory: string): SecretStore {
   return {
     description: 'directory',
     read: async (reference, signal) => readSecretFile(fileOf(reference), signal),
-    watch: (reference, changed) => watchPath(directoryOf(reference), changed),
+    watch(reference, changed) {
+      const stops = [watchPath(directoryOf(reference), changed), watchFileAt(fileOf(reference), changed)];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
     async write(reference, value, signal) {
       const file = fileOf(reference);
       await checkWrite(reference, value);
@@ -108,4 +113,20 @@ export function watchPath(path: string, changed: () => void, names?: ReadonlySet
   } catch {
     return () => {};
   }
+}
+
+/** How often a file is looked at that is watched by its path. */
+const LOOK_MS = 2_000;
+
+/**
+ * Watches a file by its path, in whatever directory it is: behind a link whose target changes, or in a directory that is replaced, neither
+ * of which its own directory tells of. Does not keep the process alive.
+ */
+export function watchFileAt(path: string, changed: () => void): () => void {
+  const listener: Parameters<typeof watchFile>[1] = (now, before) => {
+    // Also told of once where there is no file.
+    if (now.nlink > 0 || before.nlink > 0) changed();
+  };
+  watchFile(path, { persistent: false, interval: LOOK_MS }, listener);
+  return () => unwatchFile(path, listener);
 }

@@ -6,8 +6,8 @@ import { mkdir, mkdtemp, open, rename, rm, symlink, unlink, writeFile } from 'no
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { dirname, join } from 'node:path';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { createIssuer, generateSigningKey, mint, type SigningKey, type TestIssuer } from '@latchkey/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
@@ -289,6 +289,37 @@ describe('under load', () => {
     });
     expect(told.applied).toBe(changes);
     await isAtLast(authenticator);
+  });
+
+  it.each<[title: string, prepare: () => Promise<unknown>, change: () => Promise<unknown>]>([
+    [
+      'a link to a file elsewhere, which is written',
+      () => symlink(join(directory, 'real.json'), file),
+      () => writeFile(join(directory, 'real.json'), textOf({ audience: 'you' })),
+    ],
+    [
+      'a directory that another takes the place of',
+      () => symlink(join(directory, 'real.json'), file),
+      async () => {
+        await rename(dirname(file), `${dirname(file)}.old`);
+        await mkdir(dirname(file));
+        await writeFile(file, textOf({ audience: 'you' }));
+      },
+    ],
+  ])('R20: its directory does not tell of it: %s', async (_, prepare, change) => {
+    file = join(directory, 'conf', 'service.json');
+    await mkdir(dirname(file));
+    await writeFile(join(directory, 'real.json'), textOf({}));
+    await prepare();
+    const authenticator = createAuthenticator({ descriptor: file });
+    closers.push(authenticator.close);
+    const token = await tokenOf(key);
+    expect(await codeOf(authenticator.verify(token))).toBe('good');
+    // The first look is what the others are compared with.
+    await pause(100);
+    await change();
+    await seen(({ applied }) => applied === 1);
+    expect(await codeOf(authenticator.verify(token))).toBe('token_audience_mismatch');
   });
 
   it('R20: as Kubernetes mounts it: all files swapped at once, by a link', async () => {

@@ -536,6 +536,10 @@ describe('the file', () => {
       (path) => (mkfifo === undefined ? undefined : execFileSync(mkfifo, [path])),
     ],
     ['a device', (path) => symlink('/dev/zero', path)],
+    [
+      'not UTF-8',
+      (path) => writeFile(path, Buffer.from(textOf({ keySets: [], audience: '\xe4' }), 'latin1')),
+    ],
     ['too large', (path) => writeFile(path, `#${' '.repeat(MAX_DESCRIPTOR_BYTES)}`)],
     ['a link to nothing', (path) => symlink('nowhere', path)],
     ['a link to itself', (path) => symlink(path, path)],

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
 import { createDirectoryStore } from '../../src/secrets/directory.ts';
@@ -355,6 +356,18 @@ describe('directory', () => {
       await writeFile(at('jwks.json'), 'one');
       const seen = until('two');
       await writeFile(at('jwks.json'), 'two');
+      await seen;
+    });
+
+    it('S17: a file elsewhere, to which a link leads, is seen', async () => {
+      const elsewhere = at('elsewhere/file.json');
+      await mkdir(at('elsewhere'));
+      await writeFile(elsewhere, 'one');
+      await symlink(elsewhere, at('jwks.json'));
+      const seen = until('two');
+      // The first look is what the others are compared with.
+      await pause(100);
+      await writeFile(elsewhere, 'two');
       await seen;
     });
 
