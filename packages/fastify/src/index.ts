@@ -180,6 +180,7 @@ export function signResponse(options: SignResponseOptions): fastify.onSendAsyncH
       getHeader: (name) => reply.getHeader(name),
       setHeader: (name, value) => reply.header(name, value),
       removeHeader: (name) => reply.removeHeader(name),
+      response: reply.raw,
     });
     return signed?.body ?? body;
   };

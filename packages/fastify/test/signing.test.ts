@@ -1,5 +1,6 @@
 // What is Fastify's own about signed replies: the kinds of payloads, serializers, other hooks, and the error handler.
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
 import { PassThrough, Readable, Stream } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import {
@@ -121,6 +122,58 @@ function legacyStream(content: string): Stream {
   };
   return stream;
 }
+
+describe('a stream that does not leave is let go of', () => {
+  /** What a service behind this one sends, or does not send. */
+  function upstream() {
+    const stream = new Readable({ read() {} });
+    return { stream, closed: once(stream, 'close') };
+  }
+
+  it.each<[string, (reply: FastifyReply, stream: Readable) => unknown]>([
+    ['of another type', (sent, stream) => sent.type('text/event-stream').send(stream)],
+    [
+      'compressed',
+      (sent, stream) => sent.type('application/json').header('Content-Encoding', 'gzip').send(stream),
+    ],
+    ['a part', (sent, stream) => sent.code(206).type('application/json').send(stream)],
+    ['of an error', (sent, stream) => sent.code(404).type('text/html').send(stream)],
+  ])('%s', async (_, send) => {
+    const { stream, closed } = upstream();
+    const answer = await askSigned((sent) => send(sent, stream));
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    await closed;
+    // Nobody listens any more: it must not end the process.
+    stream.emit('error', new Error('the service behind has failed'));
+  });
+
+  it.each([200, 400])('of a client that goes away, %i', async (status) => {
+    const { stream, closed } = upstream();
+    const app = application();
+    app.get('/token', { onSend: signing() }, (_request, sent) => {
+      setImmediate(() => socket.destroy());
+      return sent.code(status).type('application/json').send(stream);
+    });
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const socket = connect(portOf(app), '127.0.0.1');
+    socket.write('GET /token HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await closed;
+  });
+
+  it('of a client that went away before it was there', async () => {
+    const { stream, closed } = upstream();
+    const app = application();
+    app.get('/token', { onSend: signing() }, async (_request, sent) => {
+      socket.destroy();
+      await once(sent.raw, 'close');
+      return sent.type('application/json').send(stream);
+    });
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const socket = connect(portOf(app), '127.0.0.1');
+    socket.write('GET /token HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await closed;
+  });
+});
 
 describe('KD-5: the kinds of payloads', () => {
   const json = 'application/json';

@@ -116,6 +116,7 @@ export function signResponse(options: SignResponseOptions): Middleware {
         getHeader: (name) => res.getHeader(name),
         setHeader: (name, value) => res.setHeader(name, value),
         removeHeader: (name) => res.removeHeader(name),
+        response: res,
       });
       if (signed !== undefined) setBody(ctx, status, signed.body);
       held.release();

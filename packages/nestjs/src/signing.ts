@@ -69,11 +69,11 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
           if (held.isBegun()) return body;
           const signed = await sign({
             status: reply.statusCode,
-            // Core cannot know Nest's files. It refuses a Blob, and clears the head of what was about the body.
-            body: body instanceof StreamableFile ? new Blob([]) : body,
+            body: body instanceof StreamableFile ? refusedFile(body) : body,
             getHeader: (name) => reply.getHeader(name),
             setHeader: (name, value) => reply.header(name, value),
             removeHeader: (name) => reply.removeHeader(name),
+            response: raw,
           });
           return signed === undefined ? body : signed.object;
         }),
@@ -107,6 +107,16 @@ export function publishKeys(signer: Signer, path = '.well-known/jwks.json'): Typ
   Res({ passthrough: true })(prototype, 'keys', 0);
   Controller()(KeysController);
   return KeysController;
+}
+
+/** Core cannot know Nest's files. It refuses a Blob, and clears the head of what was about the body. */
+function refusedFile(file: StreamableFile): Blob {
+  // Nobody else lets go of what it is read from.
+  file
+    .getStream()
+    .on('error', () => {})
+    .destroy();
+  return new Blob([]);
 }
 
 function refuseSending(context: ExecutionContext): void {

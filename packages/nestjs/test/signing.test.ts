@@ -1,6 +1,7 @@
 // What is Nest's own about signed replies, on each of its platforms: what handlers return, what sends by itself, filters, and other
 // interceptors.
 import 'reflect-metadata';
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import {
@@ -241,6 +242,17 @@ describe.each(platforms)('on %s', (platform) => {
       const answer = await ask(controllerOf(handler, ...decorators), platform);
       expect(answer.status).toBe(500);
       expect(answer.raw).not.toContain(canary);
+    });
+
+    it('S42: a file that does not leave is closed', async () => {
+      const stream = new Readable({ read() {} });
+      const closed = once(stream, 'close');
+      const answer = await ask(
+        controllerOf(() => new StreamableFile(stream)),
+        platform,
+      );
+      expect(answer.status).toBe(500);
+      await closed;
     });
 
     it.each<[string, () => unknown]>([

@@ -23,20 +23,17 @@ export async function keptOfError(
   const type = reply.getHeader('content-type');
   const isJson = type === undefined || isJsonType(type);
   try {
-    if (!isJson && isStream(reply.body)) return dropStream(reply, reply.body);
+    if (!isJson && isStream(reply.body)) return removeBody(reply);
     const given = await readBody(reply);
     const text = textOf(given);
-    if (text === '' || text === STATUS_CODES[reply.status]) return undefined;
+    const asItIs = (object: unknown) =>
+      given === reply.body ? undefined : { object, body: given as Buffer };
+    if (text === '' || text === STATUS_CODES[reply.status]) return asItIs(text);
     const object = /^text\/plain\s*(?:;|$)/i.test(String(type)) ? text : parseBody(text, isJson);
-    if (!hasAny(object, names)) return given === reply.body ? undefined : { object, body: given as Buffer };
+    if (!hasAny(object, names)) return asItIs(object);
   } catch {
     // What cannot be read leaves no body either.
   }
-  return removeBody(reply);
-}
-
-function dropStream(reply: OutgoingReply, stream: object): SignedReply {
-  if ('destroy' in stream && typeof stream.destroy === 'function') stream.destroy();
   return removeBody(reply);
 }
 

@@ -1,5 +1,8 @@
 // Bodies of replies: reading them, whatever a framework was given, and taking them off. What is signed in them is in response.ts.
 import { isUtf8 } from 'node:buffer';
+import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { ReadableStream } from 'node:stream/web';
 
 /** A reply that is about to leave. */
 export interface OutgoingReply {
@@ -10,6 +13,8 @@ export interface OutgoingReply {
   getHeader(name: string): unknown;
   setHeader(name: string, value: string): unknown;
   removeHeader(name: string): unknown;
+  /** Node's response: when it has closed, nobody reads the reply any more, and a stream of it ends. */
+  readonly response?: Pick<ServerResponse, 'destroyed' | 'once'>;
 }
 
 /** What leaves instead. */
@@ -120,8 +125,28 @@ export function isStream(body: unknown): body is object {
   );
 }
 
+/**
+ * A body that can be let go of. What is not read to its end would keep what it comes from open, a file or a connection, and its failure
+ * would find no listener.
+ */
+export function heldBody(body: unknown): { readonly body: unknown; discard(): void } {
+  // While somebody reads a stream of the web, nobody else can cancel it.
+  const held = body instanceof ReadableStream && !body.locked ? Readable.fromWeb(body) : body;
+  const source: unknown = isSealed(held) ? Reflect.get(held, 'body') : held;
+  if (!isStream(source)) return { body: held, discard: () => {} };
+  return {
+    body: held,
+    discard() {
+      if ('on' in source && typeof source.on === 'function') source.on('error', () => {});
+      if ('destroy' in source && typeof source.destroy === 'function') source.destroy();
+      else if ('cancel' in source && typeof source.cancel === 'function')
+        Promise.resolve(source.cancel()).catch(() => {});
+    },
+  };
+}
+
 /** A Response or a Blob: what they hold is not in their members. */
-function isSealed(body: unknown): boolean {
+function isSealed(body: unknown): body is object {
   return typeof body === 'object' && body !== null && 'arrayBuffer' in body;
 }
 

@@ -7,6 +7,7 @@ import { keptOfError } from './error-reply.ts';
 import type { SignerOptions } from './options.ts';
 import { readSignedFields, type SignedFields, signerOptionNames } from './options.ts';
 import {
+  heldBody,
   isJsonType,
   isStream,
   NO_LONGER_TRUE,
@@ -105,23 +106,34 @@ export function createResponseSigner(options: SignResponseOptions): ResponseSign
     return { object, body: JSON.stringify(object) };
   }
 
+  async function judge(reply: OutgoingReply): Promise<SignedReply | undefined> {
+    if (reply.status < 200 || reply.status > 299) return keptOfError(reply, names);
+    let signed: SignedReply | undefined;
+    try {
+      signed = await signReply(reply);
+    } catch (error) {
+      removeBody(reply);
+      reply.removeHeader('Cache-Control');
+      throw error;
+    }
+    if (typeof signed?.body === 'string') {
+      for (const name of NO_LONGER_TRUE) reply.removeHeader(name);
+      for (const [name, value] of Object.entries(HEADERS)) reply.setHeader(name, value);
+    }
+    return signed;
+  }
+
   return Object.freeze<ResponseSigner>({
     signer,
-    async sign(reply) {
-      if (reply.status < 200 || reply.status > 299) return keptOfError(reply, names);
-      let signed: SignedReply | undefined;
+    async sign(given) {
+      const { body, discard } = heldBody(given.body);
+      if (given.response?.destroyed === true) discard();
+      given.response?.once('close', discard);
       try {
-        signed = await signReply(reply);
-      } catch (error) {
-        removeBody(reply);
-        reply.removeHeader('Cache-Control');
-        throw error;
+        return await judge({ ...given, body });
+      } finally {
+        discard();
       }
-      if (typeof signed?.body === 'string') {
-        for (const name of NO_LONGER_TRUE) reply.removeHeader(name);
-        for (const [name, value] of Object.entries(HEADERS)) reply.setHeader(name, value);
-      }
-      return signed;
     },
   });
 }

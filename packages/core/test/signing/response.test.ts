@@ -1,6 +1,7 @@
 // Replies whose fields are signed: which replies, which fields, what is left alone, and what is an error that says nothing.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { EventEmitter, once } from 'node:events';
 import { PassThrough, Readable, Stream } from 'node:stream';
 import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
@@ -123,6 +124,54 @@ describe('D24: which replies are signed', () => {
   ])('S42: a part of a reply does not leave: %s', async (_, status, headers) => {
     for (const body of [claims(), JSON.stringify(claims()), '', undefined])
       await expect(sign(body, { status, headers: { ...headers } })).rejects.toThrow('a part of another');
+  });
+
+  describe('a stream that does not leave is let go of, and its failure reaches nobody', () => {
+    const cases: readonly (readonly [string, number, Record<string, string>])[] = [
+      ['another type', 200, { 'content-type': 'text/event-stream' }],
+      ['compressed', 200, { ...JSON_TYPE, 'content-encoding': 'gzip' }],
+      ['a part', 206, JSON_TYPE],
+      ['a page of an error', 404, { 'content-type': 'text/html' }],
+      ['a compressed error', 500, { ...JSON_TYPE, 'content-encoding': 'gzip' }],
+    ];
+    const silent = () => {
+      const stream = new Readable({ read() {} });
+      const closed = once(stream, 'close');
+      return { stream, closed };
+    };
+
+    it.each(cases)('%s', async (_, status, headers) => {
+      const { stream, closed } = silent();
+      await sign(stream, { status, headers: { ...headers } }).catch(() => {});
+      await closed;
+      stream.emit('error', new Error('too late'));
+      const cancel = vi.fn();
+      await sign(new ReadableStream({ cancel }), { status, headers: { ...headers } }).catch(() => {});
+      expect(cancel).toHaveBeenCalledOnce();
+    });
+
+    it.each([
+      ['closes', false],
+      ['has closed', true],
+    ])('of a connection that %s', async (_, destroyed) => {
+      for (const status of [200, 400]) {
+        const response = Object.assign(new EventEmitter(), { destroyed });
+        const { stream, closed } = silent();
+        const { reply } = outgoing(stream, { status, headers: JSON_TYPE });
+        const signing = make()
+          .sign({ ...reply, response: response as never })
+          .catch(() => {});
+        response.emit('close');
+        await closed;
+        await signing;
+      }
+    });
+
+    it('an error without a body', async () => {
+      expect(await sign(Readable.from([]), { status: 400, headers: JSON_TYPE })).toMatchObject({
+        body: Buffer.of(),
+      });
+    });
   });
 
   const bare = { object: undefined, body: '' };
