@@ -111,7 +111,7 @@ export function publishKeys(signer: Signer, path = '.well-known/jwks.json'): Typ
 
 /** Core cannot know Nest's files. It refuses a Blob, and clears the head of what was about the body. */
 function refusedFile(file: StreamableFile): Blob {
-  // Nobody else lets go of what it is read from.
+  // Nest 12 lets go of what it is read from, and Nest 11 does not.
   file
     .getStream()
     .on('error', () => {})
