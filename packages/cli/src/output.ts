@@ -66,8 +66,11 @@ export function createOutput({ stdout, stderr, env }: Pick<Terminal, 'stdout' | 
 
 /** Text for people that may quote what was typed: made plain, and without a token that was typed in a wrong place. */
 export function message(text: string): string {
-  return plain(text.replaceAll(/eyJ[\w-]*\.[\w.-]*/g, '(a token)'));
+  return plain(text.replaceAll(TOKEN, '(a token)'));
 }
+
+/** As nearly all begin; or three long segments, since a header may be written with white space. */
+const TOKEN = /eyJ[\w-]*\.[\w.-]*|(?<![\w-])[\w-]{12,}\.[\w-]{12,}\.[\w-]{12,}/g;
 
 /** JSON that means the same, with nothing in it that a terminal obeys. */
 function escapedJson(value: unknown): string {
