@@ -18,6 +18,12 @@ export function isProxied(url: URL, environment: NodeJS.ProcessEnv): boolean {
   return kinds.some((kind) => kind.endsWith('ProxyAgent') && kind !== 'EnvHttpProxyAgent');
 }
 
+/** True if the dispatcher that a call was given, an undici option, leads to a proxy. Which one a `Request` was made with, nobody can see. */
+export function isProxiedBy(init: object | undefined): boolean {
+  const dispatcher: unknown = init === undefined ? undefined : Reflect.get(init, 'dispatcher');
+  return String(Object(dispatcher).constructor?.name).endsWith('ProxyAgent');
+}
+
 /** Before its first fetch, Node has no dispatcher yet. */
 function usesVariables({ NODE_USE_ENV_PROXY: variable, NODE_OPTIONS = '' }: NodeJS.ProcessEnv): boolean {
   return variable === '1' || [...process.execArgv, ...NODE_OPTIONS.split(' ')].includes('--use-env-proxy');

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { asError, ConfigError } from '../errors.ts';
 import { isLoopback } from '../net/addresses.ts';
-import { isProxied } from '../net/proxy.ts';
+import { isProxied, isProxiedBy } from '../net/proxy.ts';
 import { type Clock, readClock } from '../values/clock.ts';
 import { readBoolean, readList, readObject, readText } from '../values/readers.ts';
 import {
@@ -102,7 +102,7 @@ export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
         if (protocol !== 'https:' && !(protocol === 'http:' && (allowHttp || isLoopback(hostname))))
           throw new Error('a service token is sent over https only (allowHttp permits http)');
         // A proxy reads what goes over plain HTTP, and what goes to loopback would leave the machine by it.
-        if (protocol === 'http:' && isProxied(url, process.env))
+        if (protocol === 'http:' && (isProxied(url, process.env) || isProxiedBy(init)))
           throw new Error(
             'a service token is not sent over http by a proxy; use https, or name the host in NO_PROXY',
           );

@@ -427,6 +427,20 @@ describe('plain HTTP', () => {
     expect(server.arrived).toEqual([]);
   });
 
+  it('OK-2: not by a proxy that the call itself is given', async () => {
+    await put('token', FIRST);
+    const [server, reading] = [await serve(), await proxy()];
+    const dispatcher = new ProxyAgent(reading.url) as never;
+    try {
+      const calls = create({ tokens: [{ file: at('token'), audience: FRIENDS, hosts: [server.host] }] });
+      expect((await refusal(calls.fetch(server.url, { dispatcher }))).message).toBe(BY_A_PROXY);
+      expect(reading.read).toEqual([]);
+    } finally {
+      await (dispatcher as ProxyAgent).close();
+    }
+    expect(server.arrived).toEqual([]);
+  });
+
   it.each(['127.0.0.1', '127.1.2.3', 'localhost', '[::1]'])(
     'OK-2: is allowed to %s, on loopback',
     async (name) => {
