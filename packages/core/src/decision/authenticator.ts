@@ -17,6 +17,7 @@ import {
   type AuthenticationMode,
   type CompiledAccess,
   compileAccess,
+  type NamedRoutes,
   NOTHING_ASKED,
   type RouteAccess,
 } from './access.ts';
@@ -113,6 +114,8 @@ export interface AuthenticatorMaking {
   readonly take?: KeysetTaker;
   /** Does not repeat the warnings about the same options. */
   readonly quiet?: boolean;
+  /** The named routes that are in force, where they may be others by now. */
+  readonly routesNow?: () => NamedRoutes;
 }
 
 /** Makes an authenticator from checked options. @throws ConfigError for a secret without a store */
@@ -138,7 +141,8 @@ export function authenticatorOf(
     warn('LATCHKEY_UNSAFE', 'remote.onReject: a token that the endpoint refuses may still pass by its key');
   if (settings.remote?.ignoresToken === true && making.quiet !== true)
     warn('LATCHKEY_UNSAFE', 'remote.unsafeIgnoreTokenClaims: tokens of other APIs may be accepted');
-  const pipeline = createPipeline(settings, { keysets, index, system, remote, groups });
+  const { routesNow } = making;
+  const pipeline = createPipeline(settings, { keysets, index, system, remote, groups, routesNow });
 
   function decide(
     request: RequestView,

@@ -38,7 +38,8 @@ export function authorize<const R extends Rules>(
   rules: R | CompiledRules<R>,
   request?: RequestParameters,
 ): asserts principal is Principal<ClaimsOf<R>> {
-  const refusal = judgeRoute(principal, compileRules(rules), request);
+  const compiled = compileRules(rules);
+  const refusal = judgeRoute(principal, compiled, request) ?? judgeByNow(principal, compiled, request);
   if (refusal !== undefined) throw refusal;
 }
 
@@ -70,6 +71,24 @@ export function judgeRoute(
   const asked = { issuer, claims: claims as JsonObject, delimiter, request, routes, realm };
   const refusal = judgeRules(rules, asked, trace);
   return refusal ?? also?.(rules, request);
+}
+
+/**
+ * Checks a principal from before a change of the options by their named route, as it is now.
+ * @returns why it is refused; undefined if it is not
+ */
+function judgeByNow(
+  principal: Principal | undefined,
+  rules: CompiledRules<unknown>,
+  request: RequestParameters | undefined,
+): AuthError | undefined {
+  const context = principal && contextOf(principal);
+  if (principal === undefined || context?.routesNow === undefined || rules.route === undefined)
+    return undefined;
+  const routes = context.routesNow();
+  if (routes === context.routes) return undefined;
+  const { issuer, claims } = principal;
+  return judgeRules(rules, { ...context, issuer, claims: claims as JsonObject, request, routes });
 }
 
 /** The claims that the rules of a route are checked against, and their context. */

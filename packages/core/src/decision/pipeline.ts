@@ -11,7 +11,7 @@ import type { Groups } from '../groups/groups.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
-import type { CompiledAccess } from './access.ts';
+import type { CompiledAccess, NamedRoutes } from './access.ts';
 import { judgeRoute, judgeRules, traceRules } from './authorize.ts';
 import type { AuthenticatorSettings } from './options.ts';
 import { createPrincipal, type Principal } from './principal.ts';
@@ -37,6 +37,8 @@ export interface PipelineParts extends VouchingParts {
   /** The keysets that may verify tokens with the system subject, which have every group. */
   readonly system: ReadonlySet<Keyset>;
   readonly groups: Groups | undefined;
+  /** See `PrincipalContext`. */
+  readonly routesNow: (() => NamedRoutes) | undefined;
 }
 
 /** Decides with the options of one authenticator. */
@@ -91,12 +93,13 @@ export function refusalOf(request: object): AuthError | undefined {
 /** Makes a pipeline. Fetches nothing before the first token. */
 export function createPipeline(settings: AuthenticatorSettings, parts: PipelineParts): Pipeline {
   const { tokens, issuers, registered, systemSubject, clock, delimiter, realm, routes } = settings;
-  const { system, remote, groups } = parts;
+  const { system, remote, groups, routesNow } = parts;
   const vouch = createVouch(settings, parts);
   const context = Object.freeze({
     realm,
     delimiter,
     routes,
+    routesNow,
     maxTokenAgeMs: registered.maxTokenAgeMs,
     foldsGroups: settings.groups?.ignoreCase === true,
     clock,

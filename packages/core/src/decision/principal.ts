@@ -41,6 +41,8 @@ export interface PrincipalContext {
   readonly routes: NamedRoutes;
   /** Groups are in lower case: `groupCase: 'insensitive'`. */
   readonly foldsGroups?: boolean;
+  /** The `routes` that are in force now, where options can change. Later checks use both. */
+  readonly routesNow?: (() => NamedRoutes) | undefined;
   /** The authenticator's `maxTokenAge`. */
   readonly maxTokenAgeMs?: number | undefined;
   /** The authenticator's `clock`. */

@@ -116,7 +116,8 @@ export function followDescriptor(
    */
   function make({ text, settings, end }: Readable, leases: KeysetLeases, quiet: boolean): Made {
     try {
-      const authenticator = authenticatorOf(settings, limits, { take: leases.take, quiet });
+      const making = { take: leases.take, quiet, routesNow: () => current.settings.routes };
+      const authenticator = authenticatorOf(settings, limits, making);
       return { text, end, settings, authenticator, leases };
     } catch (error) {
       void leases.release();

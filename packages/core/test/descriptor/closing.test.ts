@@ -316,6 +316,37 @@ describe('while the server of another keyset is down, at once', () => {
   });
 });
 
+describe('a principal that is judged later, of a socket say', () => {
+  const routes = (role: string) => ({ routes: { admin: { claims: { role } } } });
+
+  it('has to satisfy the named route as it is by then, and as it was', async () => {
+    const authenticator = await start(json(routes('admin')));
+    const [admin, both] = await Promise.all(
+      ['admin', ['admin', 'root']].map(async (role) =>
+        authenticator.verify(await tokenOf(key, { role: role as string })),
+      ),
+    );
+    await replaceBy(json(routes('root')));
+    await authenticator.reload();
+    const root = await authenticator.verify(await tokenOf(key, { role: 'root' }));
+    const refused = expect.objectContaining({ code: 'claims_insufficient' });
+    expect(() => authorize(admin, route('admin'))).toThrow(refused);
+    for (const one of [both, root]) expect(() => authorize(one, route('admin'))).not.toThrow();
+    await replaceBy(json(routes('admin')));
+    await authenticator.reload();
+    expect(() => authorize(admin, route('admin'))).not.toThrow();
+    expect(() => authorize(root, route('admin'))).toThrow(refused);
+  });
+
+  it('satisfies no named route that is gone', async () => {
+    const authenticator = await start(json(routes('admin')));
+    const principal = await authenticator.verify(await tokenOf(key, { role: 'admin' }));
+    await replaceBy(json({}));
+    await authenticator.reload();
+    expect(() => authorize(principal, route('admin'))).toThrow(TypeError);
+  });
+});
+
 describe('a keyset that did not change', () => {
   it.each([
     ['with skipValidation', { skipValidation: true }],

@@ -171,8 +171,10 @@ describe('a change', () => {
     const request = { headers: { 'x-token': two, authorization: 'x' }, rawHeaders: ['x-token', two] };
     const changed = await authenticator.authenticate(request);
     authorize(changed, admin);
-    // One that was made before is judged as it was then.
-    authorize(principal, admin);
+    // One that was made before has to satisfy the route as it is now, too.
+    expect(() => authorize(principal, admin)).toThrow(
+      expect.objectContaining({ code: 'claims_insufficient' }),
+    );
     await expect(authenticator.authenticate({ headers: {}, rawHeaders: [] })).resolves.toBeUndefined();
   });
 
