@@ -116,6 +116,8 @@ export interface AuthenticatorMaking {
   readonly quiet?: boolean;
   /** The named routes that are in force, where they may be others by now. */
   readonly routesNow?: () => NamedRoutes;
+  /** Aborted when no new request is decided by it: no token is kept from then on. */
+  readonly resting?: AbortSignal;
 }
 
 /** Makes an authenticator from checked options. @throws ConfigError for a secret without a store */
@@ -143,6 +145,7 @@ export function authenticatorOf(
     warn('LATCHKEY_UNSAFE', 'remote.unsafeIgnoreTokenClaims: tokens of other APIs may be accepted');
   const { routesNow } = making;
   const pipeline = createPipeline(settings, { keysets, index, system, remote, groups, routesNow });
+  making.resting?.addEventListener('abort', pipeline.clear, { once: true });
 
   function decide(
     request: RequestView,

@@ -11,14 +11,11 @@ export interface CacheLimits {
 
 /** Stores one entry for each of the tokens that were used last. */
 export interface TokenCache<T extends object> {
-  /** The greatest number of entries, whatever their size. */
-  readonly most: number;
   /** @returns the entry of exactly this token */
   get(token: string): T | undefined;
   /** @param bytes the estimated size of the entry, without the token */
   set(token: string, entry: T, bytes: number): void;
   delete(token: string): void;
-  clear(): void;
 }
 
 /**
@@ -31,16 +28,18 @@ const MAX_TOKEN_LENGTH = 4096;
 /** The memory of an entry in addition to its content. */
 const BYTES_PER_ENTRY = 600;
 
+/** The largest number of entries. A cache allocates room for all at once, so for no more than fit. */
+export function mostOf({ tokens, bytes }: CacheLimits): number {
+  return Math.max(1, Math.min(tokens, Math.ceil(bytes / BYTES_PER_ENTRY)));
+}
+
 /** Makes an empty cache. */
-export function createTokenCache<T extends object>({ tokens, bytes }: CacheLimits): TokenCache<T> {
-  // The cache allocates space for all entries at once, so no more than can fit.
-  const most = Math.max(1, Math.min(tokens, Math.ceil(bytes / BYTES_PER_ENTRY)));
+export function createTokenCache<T extends object>(limits: CacheLimits): TokenCache<T> {
   const entries = new LRUCache<string, { readonly token: string; readonly kept: T }>({
-    max: most,
-    maxSize: bytes,
+    max: mostOf(limits),
+    maxSize: limits.bytes,
   });
   return {
-    most,
     get(token) {
       const entry = entries.get(token.slice(-KEY_LENGTH));
       // Two tokens can share the last 32 characters only if their signer arranged it; compare the
@@ -55,6 +54,5 @@ export function createTokenCache<T extends object>({ tokens, bytes }: CacheLimit
       entries.set(token.slice(-KEY_LENGTH), { token, kept }, { size: BYTES_PER_ENTRY + token.length + size });
     },
     delete: (token) => void entries.delete(token.slice(-KEY_LENGTH)),
-    clear: () => entries.clear(),
   };
 }

@@ -10,9 +10,9 @@ import type { Clock } from '../values/clock.ts';
 import type { JsonObject } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import { weigh } from '../values/weigh.ts';
-import { createDoorkeeper } from './doorkeeper.ts';
+import { createDoorkeeper, type Doorkeeper } from './doorkeeper.ts';
 import type { AskedKeyset, SignedBy } from './signing-key.ts';
-import { type CacheLimits, createTokenCache } from './token-cache.ts';
+import { type CacheLimits, createTokenCache, mostOf, type TokenCache } from './token-cache.ts';
 
 /** The cached data of a token that has verified. */
 export interface VerifiedToken<T> {
@@ -39,6 +39,7 @@ export interface VerifiedTokens<T> {
   get(token: string): VerifiedToken<T> | undefined;
   /** Caches a token that has just verified, from the second time on. */
   set(token: string, verified: Verified<T>, validity: Validity): void;
+  /** Lets go of all, and keeps nothing from then on. */
   clear(): void;
 }
 
@@ -60,20 +61,24 @@ interface Entry<T> extends VerifiedToken<T> {
 
 /** Makes an empty cache. */
 export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): VerifiedTokens<T> {
-  const cache = createTokenCache<Entry<T>>(limits);
-  const { admits } = createDoorkeeper(cache.most);
+  // Each takes its room at once, so it is made when it is needed: a descriptor that changes makes many that are hardly asked.
+  let cache: TokenCache<Entry<T>> | undefined;
+  let doorkeeper: Doorkeeper | undefined;
+  let hasEnded = false;
   return {
     get(token) {
-      const entry = cache.get(token);
+      const entry = cache?.get(token);
       if (entry === undefined) return undefined;
       const now = clock.now();
       const isInTime = Number.isFinite(now) && now >= entry.validity.fromMs && now < entry.validity.untilMs;
       if (isInTime && isInForce(entry)) return entry;
-      cache.delete(token);
+      cache?.delete(token);
       return undefined;
     },
     set(token, { claims, by, made }, validity) {
-      if (!admits(token)) return;
+      if (hasEnded) return;
+      doorkeeper ??= createDoorkeeper(mostOf(limits));
+      if (!doorkeeper.admits(token)) return;
       const snapshotId = by.snapshots?.at(-1)?.snapshotId;
       // An unavailable keyset may have another key for the token.
       if (by.snapshots === undefined || snapshotId === undefined) return;
@@ -92,9 +97,14 @@ export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): Veri
         validity,
         snapshotId,
       };
+      cache ??= createTokenCache(limits);
       cache.set(token, entry, weigh(claims));
     },
-    clear: cache.clear,
+    clear() {
+      hasEnded = true;
+      cache = undefined;
+      doorkeeper = undefined;
+    },
   };
 }
 

@@ -74,6 +74,8 @@ interface Readable extends Pick<CheckedDescriptor, 'settings' | 'end'> {
 interface Made extends Readable {
   readonly authenticator: Authenticator;
   readonly leases: KeysetLeases;
+  /** Lets go of what is kept for requests to come. */
+  rest(): void;
 }
 
 /** Follows a descriptor. Reads it synchronously, and fetches nothing. @throws ConfigError */
@@ -115,10 +117,12 @@ export function followDescriptor(
    * Makes an authenticator from a text. On failure, releases the keysets that were taken for it.
    */
   function make({ text, settings, end }: Readable, leases: KeysetLeases, quiet: boolean): Made {
+    const resting = new AbortController();
     try {
-      const making = { take: leases.take, quiet, routesNow: () => current.settings.routes };
+      const routesNow = () => current.settings.routes;
+      const making = { take: leases.take, quiet, resting: resting.signal, routesNow };
       const authenticator = authenticatorOf(settings, limits, making);
-      return { text, end, settings, authenticator, leases };
+      return { text, end, settings, authenticator, leases, rest: () => resting.abort() };
     } catch (error) {
       void leases.release();
       throw placed(error, parseDescriptor(text, file));
@@ -272,6 +276,7 @@ export function followDescriptor(
   }
 
   function retire(old: Made): void {
+    old.rest();
     const end = () => {
       retired.delete(old);
       // No decision uses it any more.
@@ -337,6 +342,7 @@ export function followDescriptor(
       clearTimeout(waiting);
       for (const timer of retired.values()) clearTimeout(timer);
       const all = [current, whole, partial, waited, ...retired.keys()];
+      retired.clear();
       await Promise.all(all.map((made) => made && close(made)));
       await options.directory?.close?.();
     },

@@ -83,7 +83,7 @@ describe('T-142: which entry is found', () => {
     },
   );
 
-  it('a token is kept anew, dropped, and all are cleared', () => {
+  it('a token is kept anew, and dropped', () => {
     const cache = create();
     for (const name of ['a', 'b', 'c']) cache.set(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
     cache.set(tokenOf('a'), { is: 'another' }, 3 * tokenOf('a').length);
@@ -91,8 +91,6 @@ describe('T-142: which entry is found', () => {
     cache.delete(tokenOf('a'));
     cache.delete(tokenOf('never kept'));
     expect(keptOf(cache, ['a', 'b', 'c'])).toEqual(['b', 'c']);
-    cache.clear();
-    expect(keptOf(cache, ['a', 'b', 'c'])).toEqual([]);
   });
 
   it('T-149: two caches share nothing', () => {
@@ -100,7 +98,7 @@ describe('T-142: which entry is found', () => {
     one.set(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
     expect(two.get(tokenOf('a'))).toBeUndefined();
     two.set(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
-    two.clear();
+    two.delete(tokenOf('a'));
     expect(keptOf(one, ['a'])).toEqual(['a']);
   });
 });

@@ -139,6 +139,21 @@ describe('what is known', () => {
     expect(recall()).toBeUndefined();
   });
 
+  it('is nothing any more after the end, whatever verifies then', () => {
+    const { known, keyset, recall } = remember([key('a')], 'a');
+    const { id: snapshotId } = createSnapshot([key('a')]);
+    known.clear();
+    const by = {
+      keyset,
+      key: key('a'),
+      header: headerOf('a'),
+      algorithm: 'ES256' as const,
+      snapshots: [{ keyset, snapshotId }],
+    };
+    known.set(TOKEN, { claims: {}, by, made: MADE }, ALWAYS);
+    expect(recall()).toBeUndefined();
+  });
+
   it('what is made anew each time is not kept', () => {
     const snapshot = createSnapshot([key('a')]);
     const known = createVerifiedTokens<typeof MADE>(LIMITS, createClock(NOW));

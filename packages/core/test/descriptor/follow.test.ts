@@ -178,6 +178,19 @@ describe('a change', () => {
     await expect(authenticator.authenticate({ headers: {}, rawHeaders: [] })).resolves.toBeUndefined();
   });
 
+  it('again and again takes no room for tokens that nobody sent', async () => {
+    const cache = { tokens: 1_000_000, bytes: 4_000_000_000 };
+    const authenticator = await start(textOf({ cache }));
+    const before = process.memoryUsage().arrayBuffers;
+    for (let realm = 0; realm < 10; realm++) {
+      await replaceBy(textOf({ cache, realm: `r${realm}` }));
+      await authenticator.reload();
+    }
+    expect(told.applied).toBe(10);
+    // Room for so many tokens is 15 MB each time.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(15_000_000);
+  });
+
   it('takes a keyset away at once, for tokens that were seen before too', async () => {
     const authenticator = await start(
       textOf({ keySets: [keysetOf(key), { ...keysetOf(other), issuer: 'o' }] }),
