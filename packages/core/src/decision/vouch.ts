@@ -205,7 +205,8 @@ export function createVouch(
     const verdict: Verdict = { trace: undefined, refusal: undefined };
     const alive = (vouched: Vouched | undefined): JsonObject | undefined => {
       const exp = vouched === undefined ? undefined : own(vouched.claims, 'exp');
-      return Number(exp ?? Number.POSITIVE_INFINITY) * 1000 > settings.clock.now()
+      // With the leeway: for so long the keysets would accept it.
+      return Number(exp ?? Number.POSITIVE_INFINITY) * 1000 + registered.clockSkewMs > settings.clock.now()
         ? vouched?.claims
         : undefined;
     };

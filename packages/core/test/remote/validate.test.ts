@@ -256,6 +256,21 @@ describe("row 155: a revoked token, with onReject: 'deny' and onError: 'next'", 
     expect(await outcome(revoking.verify(await ours('another')))).toBe(BY_KEY);
   });
 
+  it('stays refused where it was refused in the leeway after its end', async () => {
+    const { exp = 0 } = JSON.parse(Buffer.from(String(good.split('.')[1]), 'base64url').toString()) as {
+      exp?: number;
+    };
+    const lenient = start({
+      keySets: [inline()],
+      remote: { url, onReject: 'deny', onError: 'next' },
+      clockSkew: '60s',
+      clock: { now: () => (exp + 30) * 1000 },
+    });
+    expect(await outcome(lenient.verify(good))).toBe(REJECTED);
+    remote = 'is down';
+    expect(await outcome(lenient.verify(good))).toBe(REJECTED);
+  });
+
   it('stays refused with its signature written in another way', async () => {
     expect(await outcome(revoking.verify(good))).toBe(REJECTED);
     remote = 'is down';
