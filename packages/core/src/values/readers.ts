@@ -116,7 +116,7 @@ export function argument<T, F>(given: readonly [value?: T], path: string, fallba
 }
 
 /** Environment variables, by their names. */
-export type Environment = { readonly [name: string]: string | undefined };
+type Environment = { readonly [name: string]: string | undefined };
 
 /**
  * Environment variables, as code gives them: those of the process, or others.
