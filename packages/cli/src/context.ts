@@ -1,4 +1,5 @@
-// What every command has at hand: the terminal, the output, and the options that all commands share.
+// What every command has at hand: the terminal, the output, and the options that all commands
+// share.
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { createOutput, type Output, type OutputFormat, type Terminal } from './output.ts';

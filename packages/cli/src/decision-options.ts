@@ -1,4 +1,5 @@
-// What `explain` and `tokens verify` share: the request, the route, and an authenticator that decides by the descriptor as a service would.
+// What `explain` and `tokens verify` share: the request, the route, and an authenticator that
+// decides by the descriptor as a service would.
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import {
@@ -37,7 +38,10 @@ export function withDecisionOptions(to: Command): Command {
     .addOption(new Option('--external-secrets <directory>', 'where external secrets are'));
 }
 
-/** An authenticator by the descriptor, and the rules of the route. Close it. @throws Failure, ConfigError */
+/**
+ * An authenticator by the descriptor, and the rules of the route. Close it.
+ * @throws Failure, ConfigError
+ */
 export async function openDecision(
   context: Context,
   options: DecisionOptions,
@@ -56,7 +60,10 @@ export async function openDecision(
   return { authenticator: createAuthenticator(loaded), rules };
 }
 
-/** The head of a request, as HTTP/1.1 writes it: a request line, and a line for each header. @throws Failure */
+/**
+ * The head of a request, as HTTP/1.1 writes it: a request line, and a line for each header.
+ * @throws Failure
+ */
 export async function readRequest({ terminal, pathOf }: Context, file: string): Promise<RequestView> {
   const text =
     file === '-' ? await readAll(terminal.stdin) : await readFile(pathOf(file), 'utf8').catch(() => '');

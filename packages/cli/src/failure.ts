@@ -2,7 +2,10 @@
 import { ConfigError, isAuthError } from '@latchkey/core';
 import { CommanderError } from 'commander';
 
-/** 0: done. 1: the answer is no. 2: misused, or a configuration or file that cannot be used. 3: a source cannot be reached. */
+/**
+ * 0: done. 1: the answer is no. 2: misused, or a configuration or file that cannot be used. 3: a
+ * source cannot be reached.
+ */
 export type ExitCode = 0 | 1 | 2 | 3;
 
 /** A command that cannot go on. The message is for whoever called it, and holds no secret. */

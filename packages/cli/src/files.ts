@@ -1,4 +1,5 @@
-// The files that commands work on: a descriptor that is read, changed and put back whole, and the directory of its secrets.
+// The files that commands work on: a descriptor that is read, changed and put back whole, and the
+// directory of its secrets.
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,5 @@
-// Whether a keyset is one that a service could use: its options, and, unless that is to be skipped, what its source gives.
+// Whether a keyset is one that a service could use: its options, and, unless that is to be skipped,
+// what its source gives.
 import { ConfigError, type KeysetOptions, type SecretStore } from '@latchkey/core';
 import { inspectKeyset, interpolate, readKeyset } from '@latchkey/core/tools';
 import type { Context } from './context.ts';
@@ -23,7 +24,8 @@ export function checkOptions({ terminal }: Context, keyset: Data, name: string):
 
 /**
  * Reads the keys of a keyset, once, as a service would, and warns of those that it could not use.
- * @throws Failure: a secret that is not there or holds no JWK Set is misuse; any other source is said to be unreachable
+ * @throws Failure: a secret that is not there or holds no JWK Set is misuse; any other source is
+ *   said to be unreachable
  */
 export async function checkSource(
   context: Context,

@@ -1,4 +1,5 @@
-// Which keyset of a descriptor is meant: by its issuer, by its position in the list, or by both, if they agree.
+// Which keyset of a descriptor is meant: by its issuer, by its position in the list, or by both, if
+// they agree.
 import { ConfigError } from '@latchkey/core';
 import type { DescriptorDocument } from '@latchkey/core/tools';
 import { interpolate } from '@latchkey/core/tools';
@@ -22,7 +23,10 @@ export function withSelection(to: Command): Command {
     .option('--index <number>', 'the keyset at this position of the list, from 1', readIndex);
 }
 
-/** @returns the keyset and its position, counted from 0. @throws Failure if there is none, or not only one */
+/**
+ * @returns the keyset and its position, counted from 0.
+ * @throws Failure if there is none, or not only one
+ */
 export function selectKeyset(
   { terminal }: Context,
   document: DescriptorDocument,

@@ -1,4 +1,5 @@
-// Where the keys of a keyset come from, in the words of `jwks list`. Looks at what a descriptor says, sound or not; reads no key.
+// Where the keys of a keyset come from, in the words of `jwks list`. Looks at what a descriptor
+// says, sound or not; reads no key.
 import type { DescriptorDocument } from '@latchkey/core/tools';
 import { misused } from './failure.ts';
 
@@ -10,7 +11,10 @@ export function isData(value: unknown): value is Data {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What a list of the descriptor holds; empty where there is no such list. @throws Failure where something else stands there */
+/**
+ * What a list of the descriptor holds; empty where there is no such list.
+ * @throws Failure where something else stands there
+ */
 export function listIn(document: DescriptorDocument, name: 'keySets' | 'keys'): readonly Data[] {
   const list = document.jwt[name] ?? [];
   if (Array.isArray(list) && list.every(isData)) return list;
@@ -24,7 +28,9 @@ export function textIn(data: Data, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The source of a keyset: `oidc-discovery`, a URL without its query, `secret: NAME` and the like. */
+/**
+ * The source of a keyset: `oidc-discovery`, a URL without its query, `secret: NAME` and the like.
+ */
 export function sourceOf(keyset: Data): string {
   const url = textIn(keyset, 'jwksUrl');
   if (keyset.useOidcDiscovery === true) return 'oidc-discovery';

@@ -8,7 +8,8 @@ import { misused } from './failure.ts';
 import { type DescriptorFile, openDescriptorFile, secretsDirectory } from './files.ts';
 
 /**
- * Reads a descriptor, or begins one where there is no such file: it is written with the first `save`.
+ * Reads a descriptor, or begins one where there is no such file: it is written with the first
+ * `save`.
  * @throws Failure, ConfigError
  */
 export async function openOrBegin(

@@ -1,4 +1,5 @@
-// The only file that prints. Results go to stdout, everything about them to stderr; colour and progress only where a person looks on.
+// The only file that prints. Results go to stdout, everything about them to stderr; colour and
+// progress only where a person looks on.
 import { styleText } from 'node:util';
 import { plain } from '@latchkey/core/tools';
 
@@ -26,9 +27,15 @@ type Style = Parameters<typeof styleText>[0];
 
 /** What commands print with. */
 export interface Output {
-  /** A result: as it is, for people, or as JSON with `-o json`. Text comes from outside only through `plain`. */
+  /**
+   * A result: as it is, for people, or as JSON with `-o json`. Text comes from outside only through
+   * `plain`.
+   */
   result(format: OutputFormat, text: () => string, value: unknown): void;
-  /** Something about what was done, in one line. Not with the result: on stderr. As warnings and failures, it goes through `message`. */
+  /**
+   * Something about what was done, in one line. Not with the result: on stderr. As warnings and
+   * failures, it goes through `message`.
+   */
   note(text: string): void;
   warn(text: string): void;
   fail(text: string): void;
@@ -64,7 +71,10 @@ export function createOutput({ stdout, stderr, env }: Pick<Terminal, 'stdout' | 
   };
 }
 
-/** Text for people that may quote what was typed: made plain, and without a token that was typed in a wrong place. */
+/**
+ * Text for people that may quote what was typed: made plain, and without a token that was typed in
+ * a wrong place.
+ */
 export function message(text: string): string {
   return plain(text.replaceAll(TOKEN, '(a token)'));
 }
@@ -81,7 +91,10 @@ function escapedJson(value: unknown): string {
   );
 }
 
-/** Columns, as wide as what is in them, three spaces apart; nothing after the last. Every cell is made plain. */
+/**
+ * Columns, as wide as what is in them, three spaces apart; nothing after the last. Every cell is
+ * made plain.
+ */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, ...rows.map((row) => row.map(plain))];
   const widths = head.map((_, column) => Math.max(...lines.map((row) => row[column]?.length ?? 0)));

@@ -55,7 +55,9 @@ function takeOver(parent: Command): void {
   }
 }
 
-/** Commander's message quotes what was typed. The lines of its own are its suggestion and its end. */
+/**
+ * Commander's message quotes what was typed. The lines of its own are its suggestion and its end.
+ */
 function plainError(text: string): string {
   const [, said = '', suggestion = '', end = ''] =
     /^(.*?)(\n\(Did you mean [^\n]*\?\))?(\n?)$/s.exec(text) ?? [];

@@ -1,4 +1,5 @@
-// The token that a command is about: from standard input, or from its arguments, which others can see.
+// The token that a command is about: from standard input, or from its arguments, which others can
+// see.
 import { readStdin } from './commands/secrets-files.ts';
 import type { Context } from './context.ts';
 import { misused } from './failure.ts';

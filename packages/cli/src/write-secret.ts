@@ -1,4 +1,5 @@
-// Making a secret: all of its entries at once, for its owner alone, and never in the place of one that is there unless that was said.
+// Making a secret: all of its entries at once, for its owner alone, and never in the place of one
+// that is there unless that was said.
 
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
@@ -9,14 +10,18 @@ import { misused } from './failure.ts';
 
 /** The entries of a secret that holds a raw key. */
 const RAW_KEYS: readonly string[] = ['secret.key', 'private.key', 'public.key'];
-/** How a directory is refused the place of a directory with something in it, of a file, or of a link. */
+/**
+ * How a directory is refused the place of a directory with something in it, of a file, or of a
+ * link.
+ */
 const OCCUPIED: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR']);
 
 type Entries = Readonly<Record<string, Uint8Array>>;
 
 /**
  * Makes a secret.
- * @param isForced puts it in the place of one that is there: of a raw key, nothing stays; other entries do
+ * @param isForced puts it in the place of one that is there: of a raw key, nothing stays; other
+ *   entries do
  * @returns takes it away again, if it is new
  * @throws Failure if there is such a secret and it is not forced, and for what cannot be written
  */

@@ -1,4 +1,5 @@
-// `latchkey explain`: what is printed, and how it ends. That an explanation is right is tested where it is made.
+// `latchkey explain`: what is printed, and how it ends. That an explanation is right is tested
+// where it is made.
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

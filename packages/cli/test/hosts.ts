@@ -1,5 +1,6 @@
-// Hosts of the internet, for tests: TLS servers on loopback with certificates for their names, of an authority that is trusted meanwhile.
-// Connections to these names lead there; connections to any other name are refused.
+// Hosts of the internet, for tests: TLS servers on loopback with certificates for their names, of
+// an authority that is trusted meanwhile. Connections to these names lead there; connections to any
+// other name are refused.
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import tls, { createSecureContext, getCACertificates, setDefaultCACertificates } from 'node:tls';

@@ -1,4 +1,5 @@
-// `latchkey jwks`: what it accepts and refuses, what it leaves in the descriptor and beside it, and what it says. Against real servers.
+// `latchkey jwks`: what it accepts and refuses, what it leaves in the descriptor and beside it, and
+// what it says. Against real servers.
 import {
   chmodSync,
   existsSync,

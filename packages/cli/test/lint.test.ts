@@ -1,4 +1,5 @@
-// latchkey lint: its findings for people and for programs, its exit codes, and that nothing of a file obeys a terminal.
+// latchkey lint: its findings for people and for programs, its exit codes, and that nothing of a
+// file obeys a terminal.
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

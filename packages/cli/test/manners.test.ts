@@ -1,4 +1,5 @@
-// The manners of the program, held against every command that there is: the tree of commands is walked, not listed.
+// The manners of the program, held against every command that there is: the tree of commands is
+// walked, not listed.
 import { spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';

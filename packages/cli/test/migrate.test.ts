@@ -1,4 +1,5 @@
-// `jwks migrate`, on real files: the seed's command lines, and a process that is killed between each pair of writes.
+// `jwks migrate`, on real files: the seed's command lines, and a process that is killed between
+// each pair of writes.
 import { spawnSync } from 'node:child_process';
 import { createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign as signBytes } from 'node:crypto';
 import {

@@ -1,4 +1,5 @@
-// What is printed, where, and how: colour and progress only where a person looks on, and nothing that a terminal obeys.
+// What is printed, where, and how: colour and progress only where a person looks on, and nothing
+// that a terminal obeys.
 import { describe, expect, it } from 'vitest';
 import { createOutput, formatTable, plain } from '../src/output.ts';
 import { createTerminal, type TerminalOptions } from './terminal.ts';

@@ -1,4 +1,5 @@
-// Secrets that the user has, put where descriptors find them: the seed's command lines, and nothing weak, shared or lost.
+// Secrets that the user has, put where descriptors find them: the seed's command lines, and nothing
+// weak, shared or lost.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import {
   existsSync,

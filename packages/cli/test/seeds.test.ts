@@ -1,4 +1,5 @@
-// Every command line of the systems that this one stands in for, with our name instead of theirs: it runs, and does what is said of it.
+// Every command line of the systems that this one stands in for, with our name instead of theirs:
+// it runs, and does what is said of it.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,5 @@
-// The command lines of the systems that this one stands in for, as data: each as it is written there, with what is there before and
-// after. Nothing here runs.
+// The command lines of the systems that this one stands in for, as data: each as it is written
+// there, with what is there before and after. Nothing here runs.
 import { generateKeyPairSync } from 'node:crypto';
 
 /** What a command has left behind. */

@@ -1,4 +1,5 @@
-// A terminal for tests: what is printed to it can be read, and nobody sits at it unless the test says so.
+// A terminal for tests: what is printed to it can be read, and nobody sits at it unless the test
+// says so.
 import { Readable } from 'node:stream';
 import type { Terminal } from '../src/index.ts';
 

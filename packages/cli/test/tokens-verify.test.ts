@@ -1,4 +1,5 @@
-// `latchkey tokens verify`: whether a token is good, and whose it is. The answer is the exit code; what is printed is for people.
+// `latchkey tokens verify`: whether a token is good, and whose it is. The answer is the exit code;
+// what is printed is for people.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// What every adapter must answer, as data: a request, and what comes of it. `{name}` in a request stands for that token.
+// What every adapter must answer, as data: a request, and what comes of it. `{name}` in a request
+// stands for that token.
 import { carriageCases } from './cases/carriage.ts';
 import type { ConformanceCase } from './cases/case.ts';
 import { descriptorCases } from './cases/descriptor.ts';

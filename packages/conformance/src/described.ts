@@ -1,5 +1,6 @@
-// What every adapter must do with `{ descriptor }`, over real HTTP: decide as the file says, follow it under requests, and refuse a wrong
-// one at the start. Each adapter makes the application by its own means.
+// What every adapter must do with `{ descriptor }`, over real HTTP: decide as the file says, follow
+// it under requests, and refuse a wrong one at the start. Each adapter makes the application by its
+// own means.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
@@ -19,12 +20,15 @@ export interface Described {
 }
 
 /**
- * Builds an application that takes its options from a file: `GET /me` for every token, answered with the JSON `{ subject }`, and
- * `GET /admin` behind `route('admin')`.
+ * Builds an application that takes its options from a file: `GET /me` for every token, answered
+ * with the JSON `{ subject }`, and `GET /admin` behind `route('admin')`.
  */
 export type BuildDescribed = (options: DescriptorOptions) => Promise<Described>;
 
-/** Declares the tests for one way of making an application. Call it from a test file of the adapter's package. */
+/**
+ * Declares the tests for one way of making an application. Call it from a test file of the
+ * adapter's package.
+ */
 export function describeDescriptor(name: string, build: BuildDescribed): void {
   describe(`{ descriptor }: ${name}`, () => {
     let key: SigningKey;

@@ -1,4 +1,5 @@
-// A client that sends headers as they are written, repeated and odd ones included. One request per connection.
+// A client that sends headers as they are written, repeated and odd ones included. One request per
+// connection.
 import { connect } from 'node:net';
 
 /** A response as it came. */

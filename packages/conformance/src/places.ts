@@ -1,4 +1,5 @@
-// Where a text can be found from an object: whatever a handler or a logger can reach, by any property. For tests of what is concealed.
+// Where a text can be found from an object: whatever a handler or a logger can reach, by any
+// property. For tests of what is concealed.
 
 interface Place {
   /** How one gets there, such as `request.raw.url`. */
@@ -7,10 +8,16 @@ interface Place {
   read(): unknown;
 }
 
-/** How deep getters are called: those of frameworks' prototypes, further down, write to what they are called on. */
+/**
+ * How deep getters are called: those of frameworks' prototypes, further down, write to what they
+ * are called on.
+ */
 const GETTERS = 1;
 
-/** Finds a text in everything that can be reached. @returns a way to each place, such as `request.raw.url` */
+/**
+ * Finds a text in everything that can be reached.
+ * @returns a way to each place, such as `request.raw.url`
+ */
 export function placesOf(from: Readonly<Record<string, unknown>>, text: string): readonly string[] {
   const seen = new Set<object>();
   const found: string[] = [];

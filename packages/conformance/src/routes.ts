@@ -27,11 +27,15 @@ export interface ReplyHead {
 export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
-  /** `public`: outside authentication. Otherwise: the rules of the route, and what it says instead of the options. */
+  /**
+   * `public`: outside authentication. Otherwise: the rules of the route, and what it says instead
+   * of the options.
+   */
   readonly access: 'public' | ({ readonly claims?: Rules | CompiledRules } & RouteAccess);
   /**
-   * What the handler does with the principal: returns what is to be sent, or throws. The adapter sends a text as it is and anything
-   * else as JSON, in its framework's usual way, and lets what is thrown go where its framework sends any handler's error.
+   * What the handler does with the principal: returns what is to be sent, or throws. The adapter
+   * sends a text as it is and anything else as JSON, in its framework's usual way, and lets what is
+   * thrown go where its framework sends any handler's error.
    * @param url the URL as the framework shows it to handlers
    */
   readonly handle: (principal: Principal | undefined, url: string) => unknown;

@@ -1,4 +1,5 @@
-// Judges replies whose fields are signed: each is a token that the authenticator takes, and nothing of its claims stands beside it.
+// Judges replies whose fields are signed: each is a token that the authenticator takes, and nothing
+// of its claims stands beside it.
 import type { Authenticator } from '@latchkey/core';
 import { expect } from 'vitest';
 import type { Expectation } from './cases.ts';

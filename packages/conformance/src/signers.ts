@@ -1,4 +1,5 @@
-// The signers that routes under test sign with: one that works, one whose keys cannot be read, and one whose keys are symmetric.
+// The signers that routes under test sign with: one that works, one whose keys cannot be read, and
+// one whose keys are symmetric.
 import { randomBytes } from 'node:crypto';
 import type { JsonObject, JwkSet } from '@latchkey/core';
 import { createSigner, type Signer } from '@latchkey/core/signing';

@@ -10,7 +10,10 @@ export interface PublishedKeys {
   readonly signer: Signer;
 }
 
-/** What stands beside a token in a reply that is written as text: numbers that no double holds, and an odd name. */
+/**
+ * What stands beside a token in a reply that is written as text: numbers that no double holds, and
+ * an odd name.
+ */
 export const ODD_MEMBERS =
   '"long":12345678901234567890,"exact":1.0,"huge":1e400,"name":"Zoë 😀","__proto__":{"admin":true},"list":[{"a":null}]';
 

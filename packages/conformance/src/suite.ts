@@ -1,4 +1,5 @@
-// Runs every case against one adapter, over real HTTP, and fails a case that leaves anything behind.
+// Runs every case against one adapter, over real HTTP, and fails a case that leaves anything
+// behind.
 import type { RequestListener } from 'node:http';
 import { AuthError, type Authenticator } from '@latchkey/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -14,21 +15,33 @@ import { authenticatorFor, REALM, VARIANTS } from './variants.ts';
 /** What an adapter is asked to serve. */
 export interface Harness {
   readonly authenticator: Authenticator;
-  /** Public routes come first: an adapter that authenticates what follows can serve them in this order. */
+  /**
+   * Public routes come first: an adapter that authenticates what follows can serve them in this
+   * order.
+   */
   readonly routes: readonly Route[];
   /** Where keys are published, for everybody. */
   readonly published: readonly PublishedKeys[];
 }
 
-/** Builds an application of one framework that serves the harness, and gives its Node request listener. */
+/**
+ * Builds an application of one framework that serves the harness, and gives its Node request
+ * listener.
+ */
 export type BuildListener = (harness: Harness) => RequestListener | Promise<RequestListener>;
 
-/** What an adapter cannot do: the names of cases, and why. Such a case is still run, and fails once it passes. */
+/**
+ * What an adapter cannot do: the names of cases, and why. Such a case is still run, and fails once
+ * it passes.
+ */
 export interface KnownGaps {
   readonly [caseName: string]: string;
 }
 
-/** Declares the conformance suite for one adapter. Call it from a test file of the adapter's package. */
+/**
+ * Declares the conformance suite for one adapter. Call it from a test file of the adapter's
+ * package.
+ */
 export function describeAdapter(name: string, build: BuildListener, gaps: KnownGaps = {}): void {
   describe(`conformance: ${name}`, () => {
     let world: World;

@@ -1,4 +1,5 @@
-// The tokens that cases name: each right or wrong in one way. Made anew for every run, by issuers that listen.
+// The tokens that cases name: each right or wrong in one way. Made anew for every run, by issuers
+// that listen.
 import { createHmac, createPublicKey, sign } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,10 @@ import {
 } from '@latchkey/testing';
 import { createSigners, type Signers } from './signers.ts';
 
-/** What tokens are made from: a trusted issuer, one that cannot be reached, a key that nobody trusts, what signs replies; and a place. */
+/**
+ * What tokens are made from: a trusted issuer, one that cannot be reached, a key that nobody
+ * trusts, what signs replies; and a place.
+ */
 export interface World {
   readonly trusted: TestIssuer;
   readonly down: TestIssuer;
@@ -25,7 +29,9 @@ export interface World {
   readonly close: () => Promise<void>;
 }
 
-/** Stands in every payload: wherever it turns up in an answer that refuses, token data has leaked. */
+/**
+ * Stands in every payload: wherever it turns up in an answer that refuses, token data has leaked.
+ */
 export const canary = 'canary-5f1d7c';
 
 /** Starts the issuers. */
@@ -62,7 +68,10 @@ const claimsOf = ({ trusted }: World) => ({
   exp: now() + 300,
 });
 
-/** Signs any header and payload bytes with the trusted key: what only its owner could make, and still must be refused. */
+/**
+ * Signs any header and payload bytes with the trusted key: what only its owner could make, and
+ * still must be refused.
+ */
 const signed =
   (change: (world: World) => { header?: unknown; payload?: unknown }): Maker =>
   (world) => {

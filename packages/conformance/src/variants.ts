@@ -1,5 +1,5 @@
-// The authenticators that cases ask: one trusted issuer, one that cannot be reached, what signs replies, and what each variant says
-// beside. One of them has all that from a file.
+// The authenticators that cases ask: one trusted issuer, one that cannot be reached, what signs
+// replies, and what each variant says beside. One of them has all that from a file.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from '@latchkey/core';

@@ -25,7 +25,9 @@ export interface BuiltWay {
   readonly close: () => unknown;
   /** Where it listens for HTTP. */
   readonly port?: number;
-  /** Makes one attempt, and resolves when it is over. Default: the request of the row, over HTTP. */
+  /**
+   * Makes one attempt, and resolves when it is over. Default: the request of the row, over HTTP.
+   */
   readonly ask?: (headers: WayHeaders) => Promise<WayOutcome>;
 }
 
@@ -37,8 +39,8 @@ export interface Way {
   readonly request?: { readonly method?: string; readonly path?: string; readonly headers?: WayHeaders };
   /**
    * Who reaches the handler. Default `token`: who has a token with the claims, and nobody else.
-   * `everybody` and `nobody` are what a framework leaves no choice about; `because` says where that is
-   * documented.
+   * `everybody` and `nobody` are what a framework leaves no choice about; `because` says where that
+   * is documented.
    */
   readonly lets?: 'token' | 'everybody' | 'nobody';
   readonly because?: string;

@@ -1,4 +1,5 @@
-// Maps Express to core: passes the request in, sets `req.auth`, passes errors to `next`. No decision is made here.
+// Maps Express to core: passes the request in, sets `req.auth`, passes errors to `next`. No
+// decision is made here.
 import {
   authorize,
   type Claims,
@@ -31,7 +32,10 @@ export { routes };
 
 /** A request that has been authenticated and authorized. */
 export type AuthenticatedRequest<C extends Claims = Claims> = Request & {
-  /** Who the verified token says the caller is. Its claims are typed by the rules that they satisfied. */
+  /**
+   * Who the verified token says the caller is. Its claims are typed by the rules that they
+   * satisfied.
+   */
   readonly auth: Principal<C>;
 };
 
@@ -43,13 +47,15 @@ export type AuthenticatedHandler<C extends Claims = Claims> = (
 ) => unknown;
 
 /**
- * Authenticates every request that passes through it, and sets `req.auth`: the principal, or for `requireAll` and
- * `requireAny` the principals by name. With `access.claims` it also judges the rules of the route, in one step; without, see `requireClaims`. In the modes `optional` and
+ * Authenticates every request that passes through it, and sets `req.auth`: the principal, or for
+ * `requireAll` and `requireAny` the principals by name. With `access.claims` it also judges the
+ * rules of the route, in one step; without, see `requireClaims`. In the modes `optional` and
  * `permissive` an anonymous request passes with `req.auth` undefined.
  *
- * Refusals go to the application's error handling as an `AuthError`; Express's own answers with its status and headers.
- * Put it before body parsers, so that nobody unknown makes the service read a body. What stands before it, and what is marked with
- * `publicRoute`, is public; another `authenticate` on a router or a route decides anew for what is behind it.
+ * Refusals go to the application's error handling as an `AuthError`; Express's own answers with its
+ * status and headers. Put it before body parsers, so that nobody unknown makes the service read a
+ * body. What stands before it, and what is marked with `publicRoute`, is public; another
+ * `authenticate` on a router or a route decides anew for what is behind it.
  * @param access what the route asks: rules, issuers, and a mode instead of that of the options
  * @throws ConfigError for wrong options, at once
  * @example
@@ -85,8 +91,9 @@ export function authenticate(
 }
 
 /**
- * Lets a request pass whose principal satisfies the rules; the principal must have been set by `authenticate`. Given a handler,
- * calls it with `req.auth` typed by the rules; without one, goes on to the next handler. Of several on one way, each has to hold.
+ * Lets a request pass whose principal satisfies the rules; the principal must have been set by
+ * `authenticate`. Given a handler, calls it with `req.auth` typed by the rules; without one, goes
+ * on to the next handler. Of several on one way, each has to hold.
  * @throws ConfigError for wrong rules, at once
  * @example
  * ```ts
@@ -112,8 +119,9 @@ export function requireClaims<const R extends Rules>(
 }
 
 /**
- * Signs fields of what the handlers behind it reply, however they write it, before any of it leaves. What cannot be signed goes to the
- * application's error handling, and leaves nothing. Put compression before it, not behind.
+ * Signs fields of what the handlers behind it reply, however they write it, before any of it
+ * leaves. What cannot be signed goes to the application's error handling, and leaves nothing. Put
+ * compression before it, not behind.
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts

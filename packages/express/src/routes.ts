@@ -10,7 +10,10 @@ import {
 } from '@latchkey/core/adapter';
 import type { Express, RequestHandler, Router } from 'express';
 
-/** What is read of a layer. Express writes it; what libraries put among the layers may look otherwise. */
+/**
+ * What is read of a layer. Express writes it; what libraries put among the layers may look
+ * otherwise.
+ */
 interface Layer {
   readonly handle: RequestHandler & { readonly stack?: readonly Layer[] };
   readonly route?: Route;
@@ -39,9 +42,10 @@ export function mark(what: readonly RouteMark[], handler: RequestHandler): Reque
 }
 
 /**
- * Lists the routes of an application, or of a router, with what they ask for. Handlers that are mounted at a path count for nothing
- * but the routers below them: whether a request passes them depends on how its path is spelled. A mounted application is not looked
- * into; list its routes by themselves. On a route, what stands behind another handler does not count either.
+ * Lists the routes of an application, or of a router, with what they ask for. Handlers that are
+ * mounted at a path count for nothing but the routers below them: whether a request passes them
+ * depends on how its path is spelled. A mounted application is not looked into; list its routes by
+ * themselves. On a route, what stands behind another handler does not count either.
  * @throws ConfigError with `failOnUndecided`
  * @example
  * ```ts

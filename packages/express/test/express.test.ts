@@ -1,4 +1,5 @@
-// What is Express's own: req.auth, what reaches next(), the query behind authenticate, overrides, and trees.
+// What is Express's own: req.auth, what reaches next(), the query behind authenticate, overrides,
+// and trees.
 import type { AddressInfo } from 'node:net';
 import {
   type Authenticator,

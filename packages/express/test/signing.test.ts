@@ -1,4 +1,5 @@
-// What is Express's own about signed replies: the many ways to write one, wrappers around the response, and errors of handlers.
+// What is Express's own about signed replies: the many ways to write one, wrappers around the
+// response, and errors of handlers.
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
@@ -377,7 +378,10 @@ describe('S42: handlers that go on after they have replied, or fail in between',
 });
 
 describe('D24: wrappers of the response', () => {
-  /** Compresses everything, as `compression` does: through the response's own methods, as they were when it came by. */
+  /**
+   * Compresses everything, as `compression` does: through the response's own methods, as they were
+   * when it came by.
+   */
   const compress: RequestHandler = (_request, response, next) => {
     const { write, end } = response;
     const gzip = createGzip();

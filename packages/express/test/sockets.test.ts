@@ -1,4 +1,5 @@
-// T-093: a token in a cookie, over the sockets of express-ws: any page may open one with the cookies of its host.
+// T-093: a token in a cookie, over the sockets of express-ws: any page may open one with the
+// cookies of its host.
 import type { AddressInfo } from 'node:net';
 import { knock } from '@latchkey/test-kit/socket';
 import { createIssuer } from '@latchkey/testing';

@@ -1,4 +1,5 @@
-// Handlers behind requireClaims are typed by its rules, without augmentation. Checked by tsc; each test also runs.
+// Handlers behind requireClaims are typed by its rules, without augmentation. Checked by tsc; each
+// test also runs.
 import { ConfigError, createAuthenticator, type Principal, type Rules } from '@latchkey/core';
 import { createClock, generateSigningKey, mint } from '@latchkey/testing';
 import express, { type RequestHandler } from 'express';

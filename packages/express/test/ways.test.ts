@@ -77,7 +77,10 @@ const socket =
       ws.send('handled');
     });
 
-/** express-ws answers the handshake before its routes are asked, and closes the socket of one that is refused. */
+/**
+ * express-ws answers the handshake before its routes are asked, and closes the socket of one that
+ * is refused.
+ */
 const sockets = ['closed 1005', 'closed 1005', 'closed 1005', 'handled'] as const;
 
 const ways: readonly Way[] = [

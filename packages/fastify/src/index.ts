@@ -1,4 +1,5 @@
-// Maps Fastify to core: passes the request in, sets `request.auth`, throws errors. No decision is made here.
+// Maps Fastify to core: passes the request in, sets `request.auth`, throws errors. No decision is
+// made here.
 import * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
@@ -28,7 +29,10 @@ export type RequirementHook = (request: fastify.FastifyRequest) => Promise<void>
 
 /** A request that has been authenticated. */
 export type AuthenticatedRequest<C extends core.Claims = core.Claims> = fastify.FastifyRequest & {
-  /** Who the verified token says the caller is. Its claims are typed by the rules that they satisfied. */
+  /**
+   * Who the verified token says the caller is. Its claims are typed by the rules that they
+   * satisfied.
+   */
   readonly auth: core.Principal<C>;
 };
 
@@ -40,12 +44,15 @@ type Given = core.AuthenticatorOptions | core.DescriptorOptions;
 
 /** Whom to trust, or an authenticator made before; and what is Fastify's own. */
 export type LatchkeyOptions = {
-  /** Does not get ready if any route of the whole application, in whatever scope, is undecided. Default false. */
+  /**
+   * Does not get ready if any route of the whole application, in whatever scope, is undecided.
+   * Default false.
+   */
   readonly failOnUndecided?: boolean;
   /**
-   * What the application's own `setNotFoundHandler` asks for, like `config.auth` of a route. Default:
-   * a token. It asks also where a public route calls `reply.callNotFound()`. Fastify's own answer to
-   * an unknown path gives nothing away and asks for nothing.
+   * What the application's own `setNotFoundHandler` asks for, like `config.auth` of a route.
+   * Default: a token. It asks also where a public route calls `reply.callNotFound()`. Fastify's own
+   * answer to an unknown path gives nothing away and asks for nothing.
    */
   readonly notFound?: RouteConfig['auth'];
 } & (
@@ -54,13 +61,17 @@ export type LatchkeyOptions = {
 );
 
 /**
- * Authenticates every request to the scope that it is registered in, and to the scopes in that, before the body is read, and sets
- * `request.auth`: the principal, null for an anonymous request, or for `requireAll` and `requireAny` the principals by name.
- * A route says in `config.auth` what it asks for instead, or `false`; one that says nothing needs a token. Does *not* cover sibling
- * scopes or the scopes around: `routes` reports them. Registered again in an inner scope, the inner registration decides there.
+ * Authenticates every request to the scope that it is registered in, and to the scopes in that,
+ * before the body is read, and sets `request.auth`: the principal, null for an anonymous request,
+ * or for `requireAll` and `requireAny` the principals by name. A route says in `config.auth` what
+ * it asks for instead, or `false`; one that says nothing needs a token. Does *not* cover sibling
+ * scopes or the scopes around: `routes` reports them. Registered again in an inner scope, the inner
+ * registration decides there.
  *
- * Refusals go to the application's error handling as an `AuthError`; Fastify's own answers with its status and headers.
- * @throws ConfigError for wrong options, while Fastify loads it; for a wrong `config.auth`, when the route is added
+ * Refusals go to the application's error handling as an `AuthError`; Fastify's own answers with its
+ * status and headers.
+ * @throws ConfigError for wrong options, while Fastify loads it; for a wrong `config.auth`, when
+ *   the route is added
  * @example
  * ```ts
  * await app.register(latchkey, {
@@ -117,8 +128,9 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
 export default latchkey;
 
 /**
- * Makes a hook, for `onRequest` or later, that lets a request pass whose principal satisfies the rules. The principal must have been
- * set by the plugin, so it lets no anonymous request pass. Of several on one way, each has to hold, beside the route's `config.auth`.
+ * Makes a hook, for `onRequest` or later, that lets a request pass whose principal satisfies the
+ * rules. The principal must have been set by the plugin, so it lets no anonymous request pass. Of
+ * several on one way, each has to hold, beside the route's `config.auth`.
  * @throws ConfigError for wrong rules, at once
  * @example
  * ```ts
@@ -135,9 +147,11 @@ export function requireClaims<const R extends core.Rules>(
 }
 
 /**
- * The principal of a request, its claims typed by the rules that it satisfies: rules of `compileRules`, the same that stand in
- * `config.auth` or others. Not for the principals of `requireAll`: those are `request.auth`.
- * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`, `claims_insufficient`
+ * The principal of a request, its claims typed by the rules that it satisfies: rules of
+ * `compileRules`, the same that stand in `config.auth` or others. Not for the principals of
+ * `requireAll`: those are `request.auth`.
+ * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`,
+ *   `claims_insufficient`
  * @example
  * ```ts
  * const admin = compileRules({ roles: allOf('admin') });
@@ -157,9 +171,10 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
 }
 
 /**
- * Makes an `onSend` hook that signs fields of what a route replies: `app.post('/token', { onSend: signResponse(…) }, handler)`. A 2xx that is
- * not JSON, has trailers, was compressed by a hook before, or has a field that cannot be signed, is a 500. What does not leave through
- * Fastify (`reply.hijack()`, `reply.raw`) passes it by.
+ * Makes an `onSend` hook that signs fields of what a route replies: `app.post('/token', { onSend:
+ * signResponse(…) }, handler)`. A 2xx that is not JSON, has trailers, was compressed by a hook
+ * before, or has a field that cannot be signed, is a 500. What does not leave through Fastify
+ * (`reply.hijack()`, `reply.raw`) passes it by.
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts
@@ -212,7 +227,10 @@ export function publishKeys(signer: Signer): fastify.RouteHandlerMethod {
   };
 }
 
-/** @throws Error for a 2xx that has trailers by now. Later ones, and those of another status, do not leave. */
+/**
+ * @throws Error for a 2xx that has trailers by now. Later ones, and those of another status, do not
+ *   leave.
+ */
 function dropTrailers(reply: fastify.FastifyReply): void {
   reply.raw.addTrailers = () => {};
   const kept = Object.getOwnPropertySymbols(reply).find(
@@ -227,7 +245,10 @@ function dropTrailers(reply: fastify.FastifyReply): void {
 
 const NO_RULES = adapter.compileRules({});
 
-/** What is Fastify's own, and the authenticator that is given or made of all others. @throws ConfigError */
+/**
+ * What is Fastify's own, and the authenticator that is given or made of all others.
+ * @throws ConfigError
+ */
 function readPluginOptions(scope: fastify.FastifyInstance, options: LatchkeyOptions) {
   const names = Object.keys(Object(options));
   const {
@@ -257,18 +278,19 @@ function createFor(scope: fastify.FastifyInstance, options: Given): core.Authent
 function askedOf({ is404, routeOptions, server }: fastify.FastifyRequest, notFound: RouteConfig) {
   const { config, handler } = routeOptions;
   if (!is404) return compileAuth(config);
-  // Fastify's own handler by its name; an application's is always bound, and has another. Middleware
-  // of @fastify/express or @fastify/middie, which decorate `use`, answers before either.
+  // Fastify's own handler by its name; an application's is always bound, and has another.
+  // Middleware of @fastify/express or @fastify/middie, which decorate `use`, answers before either.
   const isOwn = handler.name === 'basic404' && !('use' in server);
   return isOwn ? false : compileAuth(Object.hasOwn(config, 'auth') ? config : notFound);
 }
 
 /**
- * Closes the socket of an upgrade that is answered as a request: one that is refused. Node leaves it
- * open, and `@fastify/websocket` closes only what its own hook has seen.
+ * Closes the socket of an upgrade that is answered as a request: one that is refused. Node leaves
+ * it open, and `@fastify/websocket` closes only what its own hook has seen.
  */
 function endUpgrade({ raw }: fastify.FastifyRequest, reply: fastify.FastifyReply): void {
-  // Node's mark of a request that came by the event `upgrade`. What is answered with 101 never finishes.
+  // Node's mark of a request that came by the event `upgrade`. What is answered with 101 never
+  // finishes.
   if (Reflect.get(raw, 'upgrade') === true) reply.raw.once('finish', () => raw.socket.destroySoon());
 }
 

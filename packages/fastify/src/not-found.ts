@@ -16,9 +16,9 @@ export function noteDecided(request: FastifyRequest): void {
 }
 
 /**
- * Sees to it that not-found handlers which are set on this scope, or on one in it, decide first. The
- * router runs every hook before such a handler. `reply.callNotFound()` runs at most `preHandler`, and
- * what decided before was the route.
+ * Sees to it that not-found handlers which are set on this scope, or on one in it, decide first.
+ * The router runs every hook before such a handler. `reply.callNotFound()` runs at most
+ * `preHandler`, and what decided before was the route.
  * @param decide throws for a request that is refused, and notes one that is not
  */
 export function guardNotFound(scope: FastifyInstance, decide: Decide): void {
@@ -36,7 +36,8 @@ export function guardNotFound(scope: FastifyInstance, decide: Decide): void {
     if (!decided.has(request)) await decide(request, reply);
   }
 
-  // Releases of Fastify lose the hooks of a handler that `callNotFound` reaches: the handler asks, too.
+  // Releases of Fastify lose the hooks of a handler that `callNotFound` reaches: the handler asks,
+  // too.
   function guard(handler: Handler): Handler {
     return function (request, reply) {
       if (decided.has(request)) return handler.call(this, request, reply);

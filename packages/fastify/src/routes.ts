@@ -1,4 +1,5 @@
-// What routes say in `config.auth`, compiled once; and the route report of an application, in all its scopes.
+// What routes say in `config.auth`, compiled once; and the route report of an application, in all
+// its scopes.
 import { subscribe } from 'node:diagnostics_channel';
 import * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
@@ -20,7 +21,9 @@ export interface Registration {
   readonly decide: (request: FastifyRequest, reply: FastifyReply) => void | Promise<void>;
 }
 
-/** Under which a scope has its registration. A scope in it inherits that, as it inherits everything. */
+/**
+ * Under which a scope has its registration. A scope in it inherits that, as it inherits everything.
+ */
 export const REGISTRATION: unique symbol = Symbol('latchkey');
 /** The rules of hooks that `requireClaims` made. */
 export const requirements = new WeakMap<object, adapter.CompiledRules>();
@@ -28,8 +31,9 @@ export const requirements = new WeakMap<object, adapter.CompiledRules>();
 const NOTHING_SAID: core.RouteAccess = {};
 
 type SeenRoute = { readonly scope: FastifyInstance; readonly options: RouteOptions };
-// By the server, which all scopes of an application share. Fastify announces each application before anything can be added to it, so
-// that routes are seen wherever, and whenever, they are added.
+// By the server, which all scopes of an application share. Fastify announces each application
+// before anything can be added to it, so that routes are seen wherever, and whenever, they are
+// added.
 const applications = new WeakMap<object, { root: FastifyInstance; seen: SeenRoute[] }>();
 subscribe('fastify.initialization', (message) => {
   const { fastify: root } = message as { readonly fastify: FastifyInstance };
@@ -42,13 +46,18 @@ subscribe('fastify.initialization', (message) => {
   });
 });
 
-/** Decides by the registration that the not-found handler is in; a handler in none asks for nothing. */
+/**
+ * Decides by the registration that the not-found handler is in; a handler in none asks for nothing.
+ */
 async function decideNotFound(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const registration: Registration | undefined = Reflect.get(request.server, REGISTRATION);
   await registration?.decide(request, reply);
 }
 
-/** The same for an application that was made before this package was loaded: handlers may be set already. */
+/**
+ * The same for an application that was made before this package was loaded: handlers may be set
+ * already.
+ */
 export function guardLate(scope: FastifyInstance): void {
   guardNotFound(scope, decideNotFound);
   scope.addHook('preHandler', async (request, reply) => {
@@ -60,10 +69,12 @@ export function guardLate(scope: FastifyInstance): void {
 export const isSeen = (app: FastifyInstance): boolean => applications.has(app.server);
 
 /**
- * Lists the routes of the whole application, with what they ask for: in every scope, covered or not. Ask when all are there:
- * `await app.ready()`. Hooks that `requireClaims` made are listed where they stand on a route, not where they stand on a scope.
+ * Lists the routes of the whole application, with what they ask for: in every scope, covered or
+ * not. Ask when all are there: `await app.ready()`. Hooks that `requireClaims` made are listed
+ * where they stand on a route, not where they stand on a scope.
  * @param app the application, or any scope of it
- * @throws ConfigError with `failOnUndecided`, and for an application that was made before this package was loaded
+ * @throws ConfigError with `failOnUndecided`, and for an application that was made before this
+ *   package was loaded
  * @example
  * ```ts
  * await app.ready();
@@ -85,7 +96,10 @@ export function routes(
   return adapter.checkRoutes(reports, ...options);
 }
 
-/** Refuses what is wrong on routes that were added before the plugin, and if asked to, routes that are undecided. */
+/**
+ * Refuses what is wrong on routes that were added before the plugin, and if asked to, routes that
+ * are undecided.
+ */
 export function checkApplication(app: FastifyInstance, failOnUndecided: boolean): void {
   if (failOnUndecided || applications.has(app.server)) routes(app, { failOnUndecided });
 }

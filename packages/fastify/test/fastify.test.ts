@@ -1,4 +1,5 @@
-// What Fastify does with our answers, and with scopes, twins and spellings. What is decided is in the conformance suite.
+// What Fastify does with our answers, and with scopes, twins and spellings. What is decided is in
+// the conformance suite.
 import { execFile } from 'node:child_process';
 import { request as send } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';

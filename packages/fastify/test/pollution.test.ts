@@ -1,4 +1,5 @@
-// A member of Object.prototype, which something else in the process has put there, is no option of a route.
+// A member of Object.prototype, which something else in the process has put there, is no option of
+// a route.
 import type { AddressInfo } from 'node:net';
 import { askPolluted, NAMES, VALUES, whilePolluted } from '@latchkey/test-kit/pollution';
 import { generateSigningKey, mint } from '@latchkey/testing';

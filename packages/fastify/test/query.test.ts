@@ -1,4 +1,5 @@
-// A token in the query: nothing that a handler or a logger can reach has it, over HTTP/1.1 and HTTP/2.
+// A token in the query: nothing that a handler or a logger can reach has it, over HTTP/1.1 and
+// HTTP/2.
 import { connect } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { placesOf } from '@latchkey/conformance';

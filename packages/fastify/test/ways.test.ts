@@ -81,7 +81,9 @@ const socket =
     });
 const sockets = [401, 401, 403, 'handled'] as const;
 
-/** Mercurius behind the plugin: its routes have no config of their own, so a hook judges the claims. */
+/**
+ * Mercurius behind the plugin: its routes have no config of their own, so a hook judges the claims.
+ */
 const onGraphql =
   (
     query: string,

@@ -1,4 +1,5 @@
-// Maps Koa to core: passes the request in, sets `ctx.state.auth`, throws errors. No decision is made here.
+// Maps Koa to core: passes the request in, sets `ctx.state.auth`, throws errors. No decision is
+// made here.
 import * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
@@ -11,7 +12,10 @@ export { routes };
 
 /** The state of a request that has been authenticated. */
 export interface AuthState<T = core.Principal | undefined> {
-  /** Who the verified token says the caller is. Behind `requireClaims`, its claims are typed by the rules that they satisfied. */
+  /**
+   * Who the verified token says the caller is. Behind `requireClaims`, its claims are typed by the
+   * rules that they satisfied.
+   */
   readonly auth: T;
 }
 
@@ -21,13 +25,15 @@ export type AuthenticatedMiddleware<C extends core.Claims = core.Claims> = Middl
 >;
 
 /**
- * Authenticates every request that passes through it, and sets `ctx.state.auth`: the principal, or for `requireAll` and
- * `requireAny` the principals by name. With `access.claims` it also judges the rules of the route, in one step; without, see `requireClaims`. In the modes `optional` and
+ * Authenticates every request that passes through it, and sets `ctx.state.auth`: the principal, or
+ * for `requireAll` and `requireAny` the principals by name. With `access.claims` it also judges the
+ * rules of the route, in one step; without, see `requireClaims`. In the modes `optional` and
  * `permissive` an anonymous request passes with `ctx.state.auth` undefined.
  *
- * Refusals go to the application's error handling as an `AuthError`; Koa's own answers with its status, headers and message.
- * Put it on the application, before body parsers, so that nobody unknown makes the service read a body, or on a route; what
- * `router.use` registers on a router with a prefix can be passed by. What stands before it, and what is marked with `publicRoute`, is
+ * Refusals go to the application's error handling as an `AuthError`; Koa's own answers with its
+ * status, headers and message. Put it on the application, before body parsers, so that nobody
+ * unknown makes the service read a body, or on a route; what `router.use` registers on a router
+ * with a prefix can be passed by. What stands before it, and what is marked with `publicRoute`, is
  * public; another `authenticate` on a route decides anew.
  * @param source options, an authenticator made before, or several combined
  * @param access what the route asks: rules, issuers, and a mode instead of that of the options
@@ -62,9 +68,10 @@ export function authenticate<T = core.Principal | undefined>(
 }
 
 /**
- * Lets a request pass whose principal satisfies the rules; the principal must have been set by `authenticate`. Given a handler,
- * calls it with `ctx.state.auth` typed by the rules; without one, goes on to the next middleware, and types the state for it. Of
- * several on one way, each has to hold.
+ * Lets a request pass whose principal satisfies the rules; the principal must have been set by
+ * `authenticate`. Given a handler, calls it with `ctx.state.auth` typed by the rules; without one,
+ * goes on to the next middleware, and types the state for it. Of several on one way, each has to
+ * hold.
  * @throws ConfigError for wrong rules, at once
  * @example
  * ```ts
@@ -90,8 +97,9 @@ export function requireClaims<const R extends core.Rules>(
 }
 
 /**
- * Signs fields of what the handlers behind it reply, before any of it leaves, also of what they write to `ctx.res`. A 2xx that is not JSON,
- * or has a field that cannot be signed, is thrown as by a handler, and leaves nothing. Put compression before it, not behind.
+ * Signs fields of what the handlers behind it reply, before any of it leaves, also of what they
+ * write to `ctx.res`. A 2xx that is not JSON, or has a field that cannot be signed, is thrown as by
+ * a handler, and leaves nothing. Put compression before it, not behind.
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts
@@ -104,7 +112,8 @@ export function signResponse(options: SignResponseOptions): Middleware {
   const { sign } = adapter.createResponseSigner(options);
   return async (ctx, next) => {
     const { res } = ctx;
-    // What is written past Koa, and what answers an error: Koa itself, or a middleware before this one.
+    // What is written past Koa, and what answers an error: Koa itself, or a middleware before this
+    // one.
     const held = adapter.holdReply(res, sign, (error) => ctx.onerror(error));
     try {
       await next();
@@ -121,7 +130,8 @@ export function signResponse(options: SignResponseOptions): Middleware {
       if (signed !== undefined) setBody(ctx, status, signed.body);
       held.release();
     } catch (error) {
-      // An error handler before us may set a status only, or nothing at all. Without a type, Koa lets go of the body.
+      // An error handler before us may set a status only, or nothing at all. Without a type, Koa
+      // lets go of the body.
       ctx.remove('Content-Type');
       ctx.body = null;
       throw error;
@@ -159,21 +169,28 @@ export function publicRoute(): Middleware {
 }
 
 /**
- * The raw request, with what Koa keeps beside it hung on it: cheaper than a view for every request, and `refusalOf(ctx.req)` finds the
- * request that core saw. A body is there only if its parser ran before.
+ * The raw request, with what Koa keeps beside it hung on it: cheaper than a view for every request,
+ * and `refusalOf(ctx.req)` finds the request that core saw. A body is there only if its parser ran
+ * before.
  */
 function viewOf({ req, request, params }: ParameterizedContext): adapter.RequestView {
   if ('body' in request) Object.assign(req, { body: request.body });
   return params === undefined ? req : Object.assign(req, { params });
 }
 
-/** Koa makes a 204 of a body that is taken away, and keeps the length and type of one that is replaced. */
+/**
+ * Koa makes a 204 of a body that is taken away, and keeps the length and type of one that is
+ * replaced.
+ */
 function setBody(ctx: ParameterizedContext, status: number, body: string | Buffer): void {
   ctx.body = body.length === 0 ? null : body;
   ctx.status = status;
 }
 
-/** Koa keeps the first URL in two places of its own, and in two more once `ctx.URL` and `ctx.query` were read. */
+/**
+ * Koa keeps the first URL in two places of its own, and in two more once `ctx.URL` and `ctx.query`
+ * were read.
+ */
 function concealToken(concealment: adapter.Concealment | undefined, ctx: ParameterizedContext): void {
   if (concealment === undefined) return;
   ctx.originalUrl = concealment.strip(ctx.originalUrl);

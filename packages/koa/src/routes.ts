@@ -1,4 +1,5 @@
-// The route report of a Koa application, read off its middleware and the stacks of its @koa/router routers. Decides nothing.
+// The route report of a Koa application, read off its middleware and the stacks of its @koa/router
+// routers. Decides nothing.
 import { METHODS } from 'node:http';
 import type { RouteReport, RoutesOptions } from '@latchkey/core';
 import {
@@ -14,7 +15,10 @@ export interface ApplicationView {
   readonly middleware: readonly object[];
 }
 
-/** What is read of a router. One of @koa/router satisfies it; its types are not asked for, as not every application has them. */
+/**
+ * What is read of a router. One of @koa/router satisfies it; its types are not asked for, as not
+ * every application has them.
+ */
 export interface RouterView {
   readonly stack: readonly {
     readonly path: string | RegExp;
@@ -22,12 +26,16 @@ export interface RouterView {
     readonly methods: readonly string[];
     readonly stack: readonly object[];
   }[];
-  /** Runs one of the layers that match a request, and so nothing that `router.use` registered before it. */
+  /**
+   * Runs one of the layers that match a request, and so nothing that `router.use` registered before
+   * it.
+   */
   readonly exclusive: boolean;
 }
 
-// What @koa/router writes for `router.use` without any path. Any other path is matched against how a request spells its own, with
-// a prefix by case although routes are not: `router.use` then does not stand before all of the routes beside it.
+// What @koa/router writes for `router.use` without any path. Any other path is matched against how
+// a request spells its own, with a prefix by case although routes are not: `router.use` then does
+// not stand before all of the routes beside it.
 const EVERY_PATH = String.raw`(?:\/|$)`;
 
 const marks = new WeakMap<object, readonly RouteMark[]>();
@@ -39,10 +47,11 @@ export function mark<M extends object>(what: readonly RouteMark[], middleware: M
 }
 
 /**
- * Lists the routes of an application, or of one router of @koa/router, with what they ask for. A router does not know what stands
- * before it: ask for the application. What `router.use` mounts at a path, or on a router with a prefix, counts for nothing, and on an
- * `exclusive` router nothing that it mounts; on a route, neither does what stands behind another handler. What other middleware wraps
- * (koa-mount, koa-compose) is not looked into.
+ * Lists the routes of an application, or of one router of @koa/router, with what they ask for. A
+ * router does not know what stands before it: ask for the application. What `router.use` mounts at
+ * a path, or on a router with a prefix, counts for nothing, and on an `exclusive` router nothing
+ * that it mounts; on a route, neither does what stands behind another handler. What other
+ * middleware wraps (koa-mount, koa-compose) is not looked into.
  * @throws ConfigError with `failOnUndecided`
  * @example
  * ```ts
@@ -81,7 +90,10 @@ function ofRouter(
   });
 }
 
-/** What stands behind a handler that is not ours may never be reached. A parameter's own, which @koa/router puts first, is none. */
+/**
+ * What stands behind a handler that is not ours may never be reached. A parameter's own, which
+ * @koa/router puts first, is none.
+ */
 function leading(handlers: readonly object[]): readonly object[] {
   const others = handlers.findIndex((handler) => !marks.has(handler) && !('param' in handler));
   return others === -1 ? handlers : handlers.slice(0, others);

@@ -1,4 +1,5 @@
-// What Koa does with our answers, and what it must not be able to do with our state. What is decided is in the conformance suite.
+// What Koa does with our answers, and what it must not be able to do with our state. What is
+// decided is in the conformance suite.
 import { createServer, type IncomingHttpHeaders, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { bodyParser } from '@koa/bodyparser';
@@ -699,7 +700,8 @@ describe('routes', () => {
   ])('T-095: counts nothing that @koa/router passes by: a router with %s', async (_name, router, target) => {
     router.get('/x', handler);
     expect(routes(router).map(({ requirement }) => requirement)).toEqual(['UNDECIDED']);
-    // Why: this is the router's doing. Should it be mended one day, this fails, and the report can say more.
+    // Why: this is the router's doing. Should it be mended one day, this fails, and the report can
+    // say more.
     expect((await (await serve(application().use(router.routes())))(target)).status).toBe(200);
   });
 });

@@ -1,4 +1,5 @@
-// A member of Object.prototype, which something else in the process has put there, is no option of a route.
+// A member of Object.prototype, which something else in the process has put there, is no option of
+// a route.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { askPolluted, NAMES, VALUES, whilePolluted } from '@latchkey/test-kit/pollution';

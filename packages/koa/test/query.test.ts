@@ -1,4 +1,5 @@
-// A token in the query: nothing that a middleware or a logger can reach has it, over HTTP/1.1 and HTTP/2.
+// A token in the query: nothing that a middleware or a logger can reach has it, over HTTP/1.1 and
+// HTTP/2.
 import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';

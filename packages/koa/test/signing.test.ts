@@ -1,4 +1,5 @@
-// What is Koa's own about signed replies: the kinds of bodies, who catches what cannot be signed, and middlewares around.
+// What is Koa's own about signed replies: the kinds of bodies, who catches what cannot be signed,
+// and middlewares around.
 import { connect, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { PassThrough, Readable, Stream } from 'node:stream';
@@ -368,7 +369,8 @@ describe('S42: who catches what cannot be signed', () => {
     expect(length ?? String(answer.body.length)).toBe(String(answer.body.length));
   });
 
-  // Koa keeps the Content-Length of a body of the type application/json that is set to null, and the client waits for the rest.
+  // Koa keeps the Content-Length of a body of the type application/json that is set to null, and
+  // the client waits for the rest.
   it('S42: a middleware that sets a status only: a text, and the length is that of what leaves', async () => {
     const catches: Middleware = async (ctx, next) => {
       try {

@@ -1,4 +1,5 @@
-// A directory of our own that answers as it is told, rightly or wrongly. Reads and writes messages with ldapts. Holds no test.
+// A directory of our own that answers as it is told, rightly or wrongly. Reads and writes messages
+// with ldapts. Holds no test.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
@@ -49,7 +50,10 @@ const OPERATIONS: { readonly [tag: number]: SeenRequest['operation'] } = {
   119: 'extended',
 };
 
-/** Starts one. With a certificate it takes StartTLS, and changes over when it has sent an answer with code 0. */
+/**
+ * Starts one. With a certificate it takes StartTLS, and changes over when it has sent an answer
+ * with code 0.
+ */
 export async function startFake(answer: Answer, certified?: Certified): Promise<FakeDirectory> {
   let waiting: { matches: (request: SeenRequest) => boolean; resolve: (request: SeenRequest) => void }[] = [];
   const serve = (socket: Socket) => {
@@ -128,7 +132,9 @@ export function answerWith(
   };
 }
 
-/** BindResponse, SearchResultDone, ExtendedResponse. What it says besides is for nobody to repeat. */
+/**
+ * BindResponse, SearchResultDone, ExtendedResponse. What it says besides is for nobody to repeat.
+ */
 export function result(
   id: number,
   kind: 'bind' | 'search' | 'extended',

@@ -1,4 +1,5 @@
-// Connections over time: a directory that is killed, frozen or cut off, callers that leave, and a process that ends.
+// Connections over time: a directory that is killed, frozen or cut off, callers that leave, and a
+// process that ends.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';

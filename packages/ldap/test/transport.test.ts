@@ -1,4 +1,5 @@
-// The way to the directory: TLS, StartTLS, the bind, and a directory or somebody else that answers wrongly.
+// The way to the directory: TLS, StartTLS, the bind, and a directory or somebody else that answers
+// wrongly.
 import { createHash, createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';

@@ -1,6 +1,6 @@
-// Why this package has a client of its own: four faults of ldapts 9.2, each shown with the real library.
-// A test that fails here says that a fault is gone. Then the code that replaces it can go, too.
-// The reports are in ../upstream.
+// Why this package has a client of its own: four faults of ldapts 9.2, each shown with the real
+// library. A test that fails here says that a fault is gone. Then the code that replaces it can go,
+// too. The reports are in ../upstream.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';

@@ -1,6 +1,6 @@
 // What decorators note on classes and methods, and how it is read for a handler. A note that lets
-// more in counts for the methods of the class that has it, and of the classes that this one extends.
-// A note that lets less in counts for every subclass, too.
+// more in counts for the methods of the class that has it, and of the classes that this one
+// extends. A note that lets less in counts for every subclass, too.
 import { ConfigError } from '@latchkey/core';
 import type { CompiledAccess, CompiledRules } from '@latchkey/core/adapter';
 import { accessWith, compileAccess } from '@latchkey/core/adapter';
@@ -8,8 +8,9 @@ import type { ExecutionContext } from '@nestjs/common';
 import { type Home, homeOf, type Note, noteOf, notesIn, statedAt } from './notes.ts';
 
 /**
- * What to inject to get the application's authenticator: `@Inject(LATCHKEY_AUTHENTICATOR) authenticator: Authenticator`, to verify
- * a token that did not come as the bearer token of a request, or to await `ready()`. A symbol: no metadata of types is needed.
+ * What to inject to get the application's authenticator: `@Inject(LATCHKEY_AUTHENTICATOR)
+ * authenticator: Authenticator`, to verify a token that did not come as the bearer token of a
+ * request, or to await `ready()`. A symbol: no metadata of types is needed.
  */
 export const LATCHKEY_AUTHENTICATOR: unique symbol = Symbol('LATCHKEY_AUTHENTICATOR');
 
@@ -27,7 +28,8 @@ export interface Access {
 const NOTHING_ASKED = compileAccess({});
 const DO_SAY = 'say @RequireClaims, @Authenticate or @Public';
 
-// By the handler and by the class, which may have inherited it: what is noted is noted before either is called.
+// By the handler and by the class, which may have inherited it: what is noted is noted before
+// either is called.
 const known = new WeakMap<object, WeakMap<object, Access>>();
 // One for each: a token is verified once for all that ask the same.
 const closed = new WeakMap<CompiledAccess, CompiledAccess>();

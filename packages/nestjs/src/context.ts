@@ -21,7 +21,10 @@ export interface FrameworkResponse {
 /** One call of a handler. */
 export interface Call {
   readonly type: 'http' | 'graphql' | 'ws';
-  /** What an authentication is for: a request, an operation of GraphQL, or the client of a WebSocket. */
+  /**
+   * What an authentication is for: a request, an operation of GraphQL, or the client of a
+   * WebSocket.
+   */
   readonly key: object;
   readonly request?: FrameworkRequest;
   readonly response?: FrameworkResponse | undefined;

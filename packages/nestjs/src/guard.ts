@@ -1,4 +1,5 @@
-// The guard: authenticates, then authorizes, and returns true or throws. There is no third way out of it.
+// The guard: authenticates, then authorizes, and returns true or throws. There is no third way out
+// of it.
 import type { UpgradeAuthenticator } from '@latchkey/core';
 import { AuthError, authorize } from '@latchkey/core';
 import type { CompiledAccess, CompiledRules, Decision } from '@latchkey/core/adapter';
@@ -22,14 +23,16 @@ interface Attempt {
   readonly before: Attempt | undefined;
 }
 
-// A handler may have several guards, and a GraphQL operation many fields: a token is verified once for all that ask the same. On the
-// request itself: a table beside it would cost every request as much as all else here.
+// A handler may have several guards, and a GraphQL operation many fields: a token is verified once
+// for all that ask the same. On the request itself: a table beside it would cost every request as
+// much as all else here.
 const LATEST: unique symbol = Symbol('attempts');
 type Attempted = { [LATEST]?: Attempt | undefined };
 
 /**
- * Denies by default: what no decorator speaks for needs a token. In a context that is neither HTTP nor GraphQL nor a message of a
- * WebSocket whose handshake was authenticated it denies, and says why.
+ * Denies by default: what no decorator speaks for needs a token. In a context that is neither HTTP
+ * nor GraphQL nor a message of a WebSocket whose handshake was authenticated it denies, and says
+ * why.
  */
 export class LatchkeyGuard implements CanActivate {
   readonly #authenticator: UpgradeAuthenticator<unknown>;
@@ -38,7 +41,10 @@ export class LatchkeyGuard implements CanActivate {
     this.#authenticator = authenticator;
   }
 
-  /** @throws HttpException, for a message WsException, with the AuthError as its `cause`; any other error as it is */
+  /**
+   * @throws HttpException, for a message WsException, with the AuthError as its `cause`; any other
+   *   error as it is
+   */
   canActivate(context: ExecutionContext): true | Promise<true> {
     const refuse = async (error: unknown) => Promise.reject(await exceptionOf(asError(error), context));
     try {
@@ -74,7 +80,10 @@ export class LatchkeyGuard implements CanActivate {
     return whenDecided(attempt.decision, take);
   }
 
-  /** Rules need a principal. The authenticator refuses, as it would have with the rules: with its realm. */
+  /**
+   * Rules need a principal. The authenticator refuses, as it would have with the rules: with its
+   * realm.
+   */
   #refuse(request: FrameworkRequest, whole: CompiledAccess): Promise<true> | true {
     return whenDecided(decide(this.#authenticator, request, whole), () => {
       throw missing('rules on an anonymous request');
@@ -96,7 +105,8 @@ export class LatchkeyGuard implements CanActivate {
   }
 
   #conceal({ response }: Call, request: FrameworkRequest): void {
-    // Express's request is Node's own; Fastify's keeps that in `raw`, and a parsed query of its own.
+    // Express's request is Node's own; Fastify's keeps that in `raw`, and a parsed query of its
+    // own.
     const { raw = request } = request;
     const concealment = concealToken(this.#authenticator, request, raw, raw.originalUrl);
     if (concealment === undefined) return;
@@ -124,7 +134,9 @@ function latestOf(key: Attempted, access: CompiledAccess): Attempt | undefined {
   return attempt;
 }
 
-/** Whom a handshake let in, if what the handler says instead of the options does not keep them out. */
+/**
+ * Whom a handshake let in, if what the handler says instead of the options does not keep them out.
+ */
 function admit(client: object, access: CompiledAccess): Handshake {
   const handshake = handshakes.get(client);
   if (handshake === undefined) throw missing('the handshake was not authenticated, or its token has expired');

@@ -1,4 +1,5 @@
-// Latchkey for NestJS, on Express and on Fastify: hand over the request, hang up the principal, hand over the error.
+// Latchkey for NestJS, on Express and on Fastify: hand over the request, hang up the principal,
+// hand over the error.
 export * from '@latchkey/core';
 export { LATCHKEY_AUTHENTICATOR } from './access.ts';
 export { Auth, Authenticate, Public, RequireClaims } from './decorators.ts';

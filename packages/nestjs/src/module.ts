@@ -1,4 +1,5 @@
-// The module: one authenticator for the application, the guard before everything, and gateways that nobody forgot.
+// The module: one authenticator for the application, the guard before everything, and gateways that
+// nobody forgot.
 import type {
   Authenticator,
   AuthenticatorOptions,
@@ -32,8 +33,9 @@ const OPTIONS: unique symbol = Symbol('LATCHKEY_OPTIONS');
 const modules = new WeakMap<object, DynamicModule>();
 
 /**
- * Puts the guard before every HTTP handler and GraphQL resolver, and the authenticator into every module's reach. Import it once; or
- * as often as you like with the same options object, which is the same module and the same authenticator.
+ * Puts the guard before every HTTP handler and GraphQL resolver, and the authenticator into every
+ * module's reach. Import it once; or as often as you like with the same options object, which is
+ * the same module and the same authenticator.
  * @example
  * ```ts
  * @Module({
@@ -78,8 +80,8 @@ export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * @throws ConfigError for a second engine; for a gateway whose handshakes nothing authenticates and
-   * that is not `@Public`; and for a handler that is not guarded as its decorators say
+   * @throws ConfigError for a second engine; for a gateway whose handshakes nothing authenticates
+   *   and that is not `@Public`; and for a handler that is not guarded as its decorators say
    */
   onModuleInit(): void {
     const all = [...this.#modules.values()];

@@ -1,4 +1,5 @@
-// A refusal as Nest answers it: an HttpException, and the headers on the response, because Nest's filters know of none.
+// A refusal as Nest answers it: an HttpException, and the headers on the response, because Nest's
+// filters know of none.
 import { type AuthError, isAuthError } from '@latchkey/core';
 import {
   type ArgumentsHost,
@@ -12,20 +13,23 @@ import { catchError } from 'rxjs';
 import { callOf, writeHeader } from './context.ts';
 
 /**
- * Makes of an AuthError what Nest answers, with the AuthError as its `cause`, and writes its headers. Any other error stays as it is.
+ * Makes of an AuthError what Nest answers, with the AuthError as its `cause`, and writes its
+ * headers. Any other error stays as it is.
  */
 export async function exceptionOf(error: unknown, host: ArgumentsHost): Promise<unknown> {
   if (!isAuthError(error)) return error;
   if (host.getType<string>() !== 'ws') return httpExceptionOf(error, host);
-  // A gateway's client is told what happened by no other exception. Who has a gateway has the package.
+  // A gateway's client is told what happened by no other exception. Who has a gateway has the
+  // package.
   const { WsException } = await import('@nestjs/websockets');
   const { code, message } = error;
   return Object.assign(new WsException({ status: 'error', code, message }), { cause: error });
 }
 
 /**
- * Answers an AuthError that a handler threw, of `authenticator.verify` say, as the guard answers its own. A filter, not an interceptor:
- * that would cost every request more than all else here, and this costs only those that are refused.
+ * Answers an AuthError that a handler threw, of `authenticator.verify` say, as the guard answers
+ * its own. A filter, not an interceptor: that would cost every request more than all else here, and
+ * this costs only those that are refused.
  */
 export class RefusalFilter extends BaseExceptionFilter {
   override catch(error: AuthError, host: ArgumentsHost): void {
@@ -45,7 +49,10 @@ Catch(AnyAuthError)(RefusalFilter);
 
 const answering = new WeakSet<object>();
 
-/** Sees to it that what a gateway's handlers throw is answered too: there, Nest asks no filter of the whole application. */
+/**
+ * Sees to it that what a gateway's handlers throw is answered too: there, Nest asks no filter of
+ * the whole application.
+ */
 export function answerRefusals(gateway: Parameters<ClassDecorator>[0]): void {
   if (answering.has(gateway)) return;
   answering.add(gateway);

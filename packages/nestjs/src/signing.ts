@@ -37,10 +37,11 @@ const PASSTHROUGH = '__responsePassthrough__';
 const NOT_JSON = { __sse__: '@Sse()', __renderTemplate__: '@Render()' } as const;
 
 /**
- * Signs fields of what a handler returns, or every handler of a class. A 2xx that is not JSON, or has a field that cannot be signed, is
- * thrown as by the handler. What is sent past Nest is signed too or is a bare 500. An exception leaves with its status, and with its body
- * if that is JSON without the fields. A handler with `@Res()` or `@Next()`, but for `{ passthrough: true }`, with `@Sse()` or `@Render()`
- * is refused before it runs.
+ * Signs fields of what a handler returns, or every handler of a class. A 2xx that is not JSON, or
+ * has a field that cannot be signed, is thrown as by the handler. What is sent past Nest is signed
+ * too or is a bare 500. An exception leaves with its status, and with its body if that is JSON
+ * without the fields. A handler with `@Res()` or `@Next()`, but for `{ passthrough: true }`, with
+ * `@Sse()` or `@Render()` is refused before it runs.
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts
@@ -132,7 +133,10 @@ function refuseSending(context: ExecutionContext): void {
       throw new ConfigError(`${type.name}.${method}`, `is not JSON, with ${decorator}, and is signed`);
 }
 
-/** By what its class calls it: a decorator may have put a function of another name, or of none, in its place. */
+/**
+ * By what its class calls it: a decorator may have put a function of another name, or of none, in
+ * its place.
+ */
 function nameOf(handler: object, prototype: object | null): string | undefined {
   for (let at = prototype; at !== null; at = Object.getPrototypeOf(at)) {
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at)))

@@ -77,7 +77,10 @@ export function checkHandlers(
     );
 }
 
-/** The methods that a class has or inherits, each as it is called, as far as a decorator says anything of them. */
+/**
+ * The methods that a class has or inherits, each as it is called, as far as a decorator says
+ * anything of them.
+ */
 function effectiveMethods(type: Home): ReadonlyMap<string, object> {
   const seen = new Set<string>();
   const methods = new Map<string, object>();

@@ -1,4 +1,5 @@
-// WebSockets: Nest runs no guard at the handshake, so it is decided at the upgrade, and a connection ends with its token.
+// WebSockets: Nest runs no guard at the handshake, so it is decided at the upgrade, and a
+// connection ends with its token.
 import type { IncomingMessage } from 'node:http';
 import type { Principal, RouteAccess, UpgradeAuthenticator } from '@latchkey/core';
 import { authenticateUpgrade, ConfigError, whenExpired } from '@latchkey/core';
@@ -25,7 +26,8 @@ interface SocketServer {
   on(event: 'connection', listener: (client: Client, request: IncomingMessage) => void): unknown;
 }
 
-// Long enough for a peer to answer a close frame, and short enough that a connection is gone a second after its token.
+// Long enough for a peer to answer a close frame, and short enough that a connection is gone a
+// second after its token.
 const CLOSING_MS = 500;
 
 /** What let a client connect, by its upgrade and by the client; gone when its token has expired. */
@@ -35,14 +37,16 @@ export const handshakes = new WeakMap<object, Handshake>();
 export const handshaking = new WeakSet<object>();
 
 /**
- * Authenticates every WebSocket handshake, before it is answered: `app.useWebSocketAdapter(authenticateWebSockets(app, new
- * WsAdapter(app)))`. A refused one gets the status and headers of its error, and no 101. A connection is closed when its token expires.
- * Rules on message handlers are judged by what the handshake brought, by `@RequireClaims`; a handler without decorators is for all who
- * are connected.
+ * Authenticates every WebSocket handshake, before it is answered:
+ * `app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app)))`. A refused one gets
+ * the status and headers of its error, and no 101. A connection is closed when its token expires.
+ * Rules on message handlers are judged by what the handshake brought, by `@RequireClaims`; a
+ * handler without decorators is for all who are connected.
  * @param adapter Nest's `WsAdapter`, or another one over the `ws` package
  * @param access what handshakes ask instead of what the options say
  * @returns the adapter
- * @throws ConfigError when a gateway starts that is not served by `ws`, or brings a `verifyClient` of its own
+ * @throws ConfigError when a gateway starts that is not served by `ws`, or brings a `verifyClient`
+ *   of its own
  * @example
  * ```ts
  * app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app)));

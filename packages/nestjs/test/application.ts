@@ -1,4 +1,5 @@
-// Nest applications for tests. Decorators are called as the functions they are: tests run from source, which is stripped of its types.
+// Nest applications for tests. Decorators are called as the functions they are: tests run from
+// source, which is stripped of its types.
 import {
   type ExecutionContext,
   type INestApplication,

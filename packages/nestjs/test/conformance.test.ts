@@ -1,4 +1,5 @@
-// The cases that every adapter must pass, served by Nest on each of its platforms. Decorators are called, as what they are: functions.
+// The cases that every adapter must pass, served by Nest on each of its platforms. Decorators are
+// called, as what they are: functions.
 import type { RequestListener } from 'node:http';
 import { describeAdapter, type Harness, type Route } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';

@@ -1,5 +1,5 @@
-// What tests use of Nest's GraphQL packages. Their types name packages that are not installed, so the
-// compiler must not see them: they are imported by names that it does not know.
+// What tests use of Nest's GraphQL packages. Their types name packages that are not installed, so
+// the compiler must not see them: they are imported by names that it does not know.
 import type { DynamicModule, Type } from '@nestjs/common';
 
 type OnMethod = (name: string) => MethodDecorator;

@@ -1,4 +1,5 @@
-// The guard over HTTP, on both platforms: what is denied, what is nearest, and what an application sees of a refusal.
+// The guard over HTTP, on both platforms: what is denied, what is nearest, and what an application
+// sees of a refusal.
 import type { ServerResponse } from 'node:http';
 import { placesOf } from '@latchkey/conformance';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';

@@ -1,6 +1,6 @@
-// T-104: what decorators say through inheritance, overriding, wrapping and copying. Nothing that asks
-// for less comes from another class than the one that declares a method, and nothing that asks for
-// more is lost without a word.
+// T-104: what decorators say through inheritance, overriding, wrapping and copying. Nothing that
+// asks for less comes from another class than the one that declares a method, and nothing that asks
+// for more is lost without a word.
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import { Controller, Get, type INestApplication, Injectable, Scope, type Type } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';

@@ -1,5 +1,5 @@
-// What is Nest's own about signed replies, on each of its platforms: what handlers return, what sends by itself, filters, and other
-// interceptors.
+// What is Nest's own about signed replies, on each of its platforms: what handlers return, what
+// sends by itself, filters, and other interceptors.
 import 'reflect-metadata';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';

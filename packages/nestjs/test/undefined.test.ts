@@ -1,4 +1,5 @@
-// What is given as undefined, by a misspelt name or a missing import, is refused when the class is declared.
+// What is given as undefined, by a misspelt name or a missing import, is refused when the class is
+// declared.
 import { ConfigError } from '@latchkey/core';
 import { describe, expect, it } from 'vitest';
 import { Authenticate, authenticateWebSockets, LatchkeyModule, RequireClaims } from '../src/index.ts';

@@ -1,4 +1,5 @@
-// Every way that Nest has to a handler but plain HTTP: GraphQL with both drivers, WebSockets, and messages over TCP.
+// Every way that Nest has to a handler but plain HTTP: GraphQL with both drivers, WebSockets, and
+// messages over TCP.
 
 import { type BuiltWay, describeWays, type Way, type WayBench, type WayHeaders } from '@latchkey/conformance';
 import { knock } from '@latchkey/test-kit/socket';

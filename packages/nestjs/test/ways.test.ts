@@ -1,4 +1,5 @@
-// Every way that Nest has to a handler over HTTP, on both platforms. GraphQL, sockets and messages are in ways-of-others.test.ts.
+// Every way that Nest has to a handler over HTTP, on both platforms. GraphQL, sockets and messages
+// are in ways-of-others.test.ts.
 import { fileURLToPath } from 'node:url';
 import { type BuiltWay, describeWays, type Way, type WayBench, type WayHeaders } from '@latchkey/conformance';
 import {

@@ -1,4 +1,5 @@
-// latchkey import: what a gateway is configured with, as the descriptor that decides the same. What each format means stands in ../import.
+// latchkey import: what a gateway is configured with, as the descriptor that decides the same. What
+// each format means stands in ../import.
 
 import { open, readFile, rm } from 'node:fs/promises';
 import { codeOf, writeDescriptor } from '@latchkey/core/tools';

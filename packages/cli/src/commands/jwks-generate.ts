@@ -1,4 +1,5 @@
-// latchkey jwks generate: a key of one's own, in a new secret, and the keyset that verifies what it signs. The key is never printed.
+// latchkey jwks generate: a key of one's own, in a new secret, and the keyset that verifies what it
+// signs. The key is never printed.
 
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';

@@ -53,7 +53,8 @@ async function runMigration(context: Context, service: string | undefined, optio
   const settings = { store, prefix, environment: context.terminal.env };
   const plan = await planMigration(before.document, settings);
   if (plan === undefined) return;
-  // In this order. Until the last write, the old keys are in force: to be stopped anywhere does no harm.
+  // In this order. Until the last write, the old keys are in force: to be stopped anywhere does no
+  // harm.
   for (const { reference, bytes } of plan.secrets)
     await store.write?.(reference, bytes, new AbortController().signal);
   await before.save(plan.text);

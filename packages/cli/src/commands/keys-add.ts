@@ -28,7 +28,10 @@ export function add(context: Context): Command {
   });
 }
 
-/** @returns false for a key that only signs. @throws Failure for a secret that is not there, or is of another algorithm */
+/**
+ * @returns false for a key that only signs.
+ * @throws Failure for a secret that is not there, or is of another algorithm
+ */
 async function checkSecret(key: JsonObject, store: SecretStore): Promise<boolean> {
   const { signal } = new AbortController();
   try {

@@ -1,4 +1,5 @@
-// latchkey keys list: the deprecated list. Its secrets are printed with -o json only, and with a warning.
+// latchkey keys list: the deprecated list. Its secrets are printed with -o json only, and with a
+// warning.
 import type { Command } from 'commander';
 import {
   type Context,

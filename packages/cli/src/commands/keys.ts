@@ -1,4 +1,5 @@
-// latchkey keys: the deprecated list of raw keys, which says so at every use. Each command stands in a file of its own.
+// latchkey keys: the deprecated list of raw keys, which says so at every use. Each command stands
+// in a file of its own.
 import type { Command } from 'commander';
 import { type Context, command } from '../context.ts';
 import { add } from './keys-add.ts';

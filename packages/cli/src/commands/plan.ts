@@ -1,4 +1,5 @@
-// latchkey plan: what a change of a descriptor opens and closes, before it is made. How that is told, core says.
+// latchkey plan: what a change of a descriptor opens and closes, before it is made. How that is
+// told, core says.
 import { type Change, planChange } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, type FormatOptions, withFormat } from '../context.ts';
@@ -13,7 +14,9 @@ interface PlanOptions extends FormatOptions {
 const MARKS = { opens: '+', closes: '-', changes: '~' } as const;
 const COLOURS = { opens: 'red', closes: 'green', changes: 'yellow' } as const;
 
-/** Makes `plan`. It ends with 0 whatever it finds; with `--fail-on-open`, with 1 if anything opens. */
+/**
+ * Makes `plan`. It ends with 0 whatever it finds; with `--fail-on-open`, with 1 if anything opens.
+ */
 export function plan(context: Context): Command {
   const made = command('plan', 'Say what a change of a descriptor opens and closes.', [
     'latchkey plan service.yaml changed.yaml',

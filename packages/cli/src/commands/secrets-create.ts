@@ -1,4 +1,5 @@
-// `secrets create symmetric` and `secrets create asymmetric`: keys that the user has, checked, and put into a secret.
+// `secrets create symmetric` and `secrets create asymmetric`: keys that the user has, checked, and
+// put into a secret.
 import { checkKeyPair, checkSymmetricSecret, extractPublicKey } from '@latchkey/core/tools';
 import { type Command, Option } from 'commander';
 import {

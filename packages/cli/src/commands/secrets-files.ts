@@ -1,4 +1,5 @@
-// Keys as the user hands them over: from a file, or on standard input. What a key is worth is not judged here.
+// Keys as the user hands them over: from a file, or on standard input. What a key is worth is not
+// judged here.
 
 import { createReadStream } from 'node:fs';
 import { codeOf, MAX_SECRET_BYTES } from '@latchkey/core/tools';

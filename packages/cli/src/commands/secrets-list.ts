@@ -32,7 +32,10 @@ export function list(context: Context): Command {
   });
 }
 
-/** @returns undefined for what is no directory. Names with a dot first belong to whoever mounted or writes it */
+/**
+ * @returns undefined for what is no directory. Names with a dot first belong to whoever mounted or
+ *   writes it
+ */
 async function namesIn(path: string): Promise<readonly string[] | undefined> {
   try {
     return (await readdir(path)).filter((name) => !name.startsWith('.')).sort();

@@ -1,4 +1,5 @@
-// `tokens init`, `tokens create`, `tokens show`: a key pair of one's own in `.auth`, and the tokens that are signed with it.
+// `tokens init`, `tokens create`, `tokens show`: a key pair of one's own in `.auth`, and the tokens
+// that are signed with it.
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
 import { ConfigError } from '@latchkey/core';

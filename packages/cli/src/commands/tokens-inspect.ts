@@ -1,4 +1,5 @@
-// `tokens inspect`: what somebody has written in a token. It says nothing of whether that is true: `tokens verify` does.
+// `tokens inspect`: what somebody has written in a token. It says nothing of whether that is true:
+// `tokens verify` does.
 import type { JsonObject } from '@latchkey/core';
 import { readUnverifiedToken } from '@latchkey/core/tools';
 import type { Command } from 'commander';

@@ -1,4 +1,5 @@
-// The keys of an agentgateway provider: in place, behind a URL, behind a backend of the cluster, or in a file.
+// The keys of an agentgateway provider: in place, behind a URL, behind a backend of the cluster, or
+// in a file.
 import { publicJwk } from '@latchkey/core/signing';
 import { type Draft, quoted } from './draft.ts';
 import { parseSource, type SourceNode } from './source.ts';
@@ -13,7 +14,10 @@ export interface ProviderSurroundings {
 
 type At = readonly (string | number)[];
 
-/** Says a provider's keys. No private and no symmetric key gets into the draft. @throws Failure with the place */
+/**
+ * Says a provider's keys. No private and no symmetric key gets into the draft.
+ * @throws Failure with the place
+ */
 export function putProviderKeys(
   draft: Draft,
   at: At,

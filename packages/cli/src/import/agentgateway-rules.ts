@@ -1,4 +1,5 @@
-// Rules beside a JWT policy: CEL expressions as far as rules can say them, and the claims of RBAC policies with their delimiter.
+// Rules beside a JWT policy: CEL expressions as far as rules can say them, and the claims of RBAC
+// policies with their delimiter.
 import { type Condition, readCel, ruleOf } from './cel.ts';
 import { type Draft, type PathRule, quoted } from './draft.ts';
 import type { SourceNode } from './source.ts';
@@ -14,7 +15,10 @@ interface Expression {
   readonly conditions: readonly Condition[] | undefined;
 }
 
-/** CEL: one of what allows, all of what is required, none of what denies. @throws Failure with the place */
+/**
+ * CEL: one of what allows, all of what is required, none of what denies.
+ * @throws Failure with the place
+ */
 export function putAuthorization(draft: Draft, authorization: SourceNode): readonly PathRule[] {
   const expressions = expressionsIn(authorization);
   const none = (expression: Expression): readonly PathRule[] => {
@@ -61,7 +65,9 @@ function expressionOf(node: SourceNode, action: Action): Expression {
   return { node, action, conditions: readCel(node.text()) };
 }
 
-/** Alternatives as conditions that all have to hold: there is one, or they are about the same claim. */
+/**
+ * Alternatives as conditions that all have to hold: there is one, or they are about the same claim.
+ */
 function oneOfAll(
   alternatives: readonly (readonly Condition[] | undefined)[],
 ): readonly Condition[] | undefined {
@@ -81,7 +87,10 @@ function samePath(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((name, index) => name === other[index]);
 }
 
-/** RBAC: claims by name, or by a way into them where the policy has a delimiter. @throws Failure with the place */
+/**
+ * RBAC: claims by name, or by a way into them where the policy has a delimiter.
+ * @throws Failure with the place
+ */
 export function putRbac(draft: Draft, rbac: SourceNode): readonly PathRule[] {
   const policies = (rbac.member('policies') ?? rbac).members().map(([, policy]) => policy);
   const principals = policies.flatMap((policy) =>
@@ -143,7 +152,10 @@ export function requiredClaims(node: SourceNode): readonly PathRule[] {
     .map((name) => ({ path: [name], rule: { present: true } }));
 }
 
-/** Says rules in a draft. Those on iss choose whose tokens are welcome; all others are claims. @throws Failure with the place */
+/**
+ * Says rules in a draft. Those on iss choose whose tokens are welcome; all others are claims.
+ * @throws Failure with the place
+ */
 export function putRules(draft: Draft, rules: readonly PathRule[], from: SourceNode): void {
   const isIssuer = ({ path }: PathRule) => path.length === 1 && path[0] === 'iss';
   const claims = rules.filter((rule) => !isIssuer(rule));

@@ -1,7 +1,9 @@
-// agentgateway: a policy's JWT section, as Kubernetes or the standalone file has it, and the rules beside it.
+// agentgateway: a policy's JWT section, as Kubernetes or the standalone file has it, and the rules
+// beside it.
 //
-// Decided the same: issuers, audiences, keys by kid, mode, exp. Safer: a mode that nobody said is strict; keys come by https; where
-// providers differ in audiences, all tokens need what all providers take.
+// Decided the same: issuers, audiences, keys by kid, mode, exp. Safer: a mode that nobody said is
+// strict; keys come by https; where providers differ in audiences, all tokens need what all
+// providers take.
 import { isDeepStrictEqual } from 'node:util';
 import { putProviderKeys } from './agentgateway-keys.ts';
 import { putAuthorization, putRbac, putRules, requiredClaims } from './agentgateway-rules.ts';

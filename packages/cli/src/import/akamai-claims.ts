@@ -1,4 +1,5 @@
-// The rows of claims in Akamai's JWT settings: reserved ones that options say, and all others as core has rows itself.
+// The rows of claims in Akamai's JWT settings: reserved ones that options say, and all others as
+// core has rows itself.
 import { type Draft, noteLeft, quoted } from './draft.ts';
 import type { SourceNode } from './source.ts';
 

@@ -1,4 +1,5 @@
-// The keys in Akamai's JWT settings: a primary and a backup in place, or a JWK Set at a fixed URL or at hosts that the token may name.
+// The keys in Akamai's JWT settings: a primary and a backup in place, or a JWK Set at a fixed URL
+// or at hosts that the token may name.
 import { type Draft, quoted } from './draft.ts';
 import { createSecretNames } from './secret-names.ts';
 import type { SourceNode } from './source.ts';

@@ -1,7 +1,9 @@
-// Akamai's JWT settings, as its API has them: settings and the resources that they are for, or the settings alone.
+// Akamai's JWT settings, as its API has them: settings and the resources that they are for, or the
+// settings alone.
 //
-// Decided the same: location, keys, skew, the rows of claims. Safer, each with a comment: exp is needed; iss and aud that are validated are
-// needed too, where a token without them was let pass; a resource that is exempt is open only where the code says so.
+// Decided the same: location, keys, skew, the rows of claims. Safer, each with a comment: exp is
+// needed; iss and aud that are validated are needed too, where a token without them was let pass; a
+// resource that is exempt is open only where the code says so.
 
 import { putClaims } from './akamai-claims.ts';
 import { putKeys } from './akamai-keys.ts';

@@ -1,5 +1,5 @@
-// The few CEL expressions over a token that rules can say: a claim equal to something, in a list, or there; several joined by &&.
-// Everything else is no rule, and is left to a person.
+// The few CEL expressions over a token that rules can say: a claim equal to something, in a list,
+// or there; several joined by &&. Everything else is no rule, and is left to a person.
 import type { PathRule } from './draft.ts';
 
 type Literal = string | number | boolean;

@@ -1,10 +1,12 @@
-// A descriptor in the making: what is said in it, where in the source that came from, and what has to be said about it.
+// A descriptor in the making: what is said in it, where in the source that came from, and what has
+// to be said about it.
 import { plain } from '../output.ts';
 import type { SourceNode } from './source.ts';
 
 /**
- * `safer`: decides more strictly than the source, on purpose, and the text says how to have it as it was. `no-equivalent`: the source
- * says it, the descriptor cannot. `check`: somebody has to look, or to put something in its place.
+ * `safer`: decides more strictly than the source, on purpose, and the text says how to have it as
+ * it was. `no-equivalent`: the source says it, the descriptor cannot. `check`: somebody has to
+ * look, or to put something in its place.
  */
 export type NoteKind = 'safer' | 'no-equivalent' | 'check';
 
@@ -25,16 +27,25 @@ export interface Draft {
   name: string | undefined;
   /** `service.jwt`. */
   readonly jwt: Record<string, unknown>;
-  /** The variables that have to be set where the descriptor is loaded, and something that could stand in each. */
+  /**
+   * The variables that have to be set where the descriptor is loaded, and something that could
+   * stand in each.
+   */
   readonly variables: Map<string, string>;
   readonly notes: readonly (Note & { readonly at: Place })[];
   /** Where each option came from, by its path as errors of the core have it. */
   readonly origins: ReadonlyMap<string, SourceNode>;
-  /** Says an option; its members are from the same place. Options come in the order in which they are said. */
+  /**
+   * Says an option; its members are from the same place. Options come in the order in which they
+   * are said.
+   */
   set(at: Place, value: unknown, from: SourceNode): void;
   /** Remembers where something came from that is a part of what was said. */
   comesFrom(at: Place, from: SourceNode): void;
-  /** Says something about an option, or with an empty place about the whole. What stands in the text of the source is made plain. */
+  /**
+   * Says something about an option, or with an empty place about the whole. What stands in the text
+   * of the source is made plain.
+   */
   note(kind: NoteKind, at: Place, from: SourceNode, text: string): void;
 }
 

@@ -1,11 +1,15 @@
-// Several KrakenD validators in one descriptor: what all say goes to the top, rules, audiences and issuers that differ go to routes, and what
-// cannot differ is refused. One validator is read in krakend-validator.ts.
+// Several KrakenD validators in one descriptor: what all say goes to the top, rules, audiences and
+// issuers that differ go to routes, and what cannot differ is refused. One validator is read in
+// krakend-validator.ts.
 import { isDeepStrictEqual } from 'node:util';
 import { type Draft, type PathRule, quoted } from './draft.ts';
 import { putMade } from './krakend-source.ts';
 import type { Validator } from './krakend-validator.ts';
 
-/** Says in a draft what validators ask, together. @throws Failure with the place of the one that cannot be said beside the others */
+/**
+ * Says in a draft what validators ask, together.
+ * @throws Failure with the place of the one that cannot be said beside the others
+ */
 export function putValidators(draft: Draft, validators: readonly Validator[]): void {
   const [first] = validators;
   if (first === undefined) return;
@@ -80,7 +84,10 @@ function valuesOf({ keyset }: Validator): unknown {
   return [...keyset].map(([name, [value]]) => [name, value]);
 }
 
-/** All audiences of an endpoint have to be named. Where endpoints differ, any of them lets a token in, and the route asks for its own. */
+/**
+ * All audiences of an endpoint have to be named. Where endpoints differ, any of them lets a token
+ * in, and the route asks for its own.
+ */
 function putAudience(draft: Draft, validators: readonly Validator[], same: boolean): void {
   const [first] = validators;
   if (first === undefined) return;
@@ -127,7 +134,10 @@ function putRoutes(
   }
 }
 
-/** By name, which is easier to read, where no rule goes into a claim and none is asked of the same claim as another. */
+/**
+ * By name, which is easier to read, where no rule goes into a claim and none is asked of the same
+ * claim as another.
+ */
 function rulesOf(rules: readonly PathRule[]): unknown {
   const names = new Set(rules.map(({ path }) => path[0]));
   const simple = rules.every(({ path }) => path.length === 1 && path[0] !== '__proto__' && path[0] !== 'iss');

@@ -1,7 +1,7 @@
 // A KrakenD signer: which fields of a reply are signed, and with what key, as the block `signing`.
 //
-// Decided the same: key, algorithm, fields, form, and a field that is missing is skipped. Safer: what is listed and no object fails the
-// reply, and claims without exp are not signed.
+// Decided the same: key, algorithm, fields, form, and a field that is missing is skipped. Safer:
+// what is listed and no object fails the reply, and claims without exp are not signed.
 import { type Draft, noteLeft, quoted } from './draft.ts';
 import { type Made, noteVault, putMade, readAllowHttp, readTls, type Say, urlOf } from './krakend-source.ts';
 import { slugOf } from './secret-names.ts';

@@ -1,4 +1,5 @@
-// Where a KrakenD validator or signer finds its keys: the members that both have in common. What is done with the keys is theirs.
+// Where a KrakenD validator or signer finds its keys: the members that both have in common. What is
+// done with the keys is theirs.
 import type { Draft, NoteKind } from './draft.ts';
 import { quoted } from './draft.ts';
 import type { SourceNode } from './source.ts';
@@ -60,7 +61,10 @@ export function readTls(node: SourceNode, made: Made, say: Say): void {
   if (Object.keys(tls).length > 0 && from !== undefined) made.set('tls', [tls, from]);
 }
 
-/** A pin that is none would pin nothing, and leaving it out would take the pin away: neither is for an import to do. */
+/**
+ * A pin that is none would pin nothing, and leaving it out would take the pin away: neither is for
+ * an import to do.
+ */
 function readPin(node: SourceNode): string {
   const text = node.text();
   if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(text))
@@ -73,7 +77,10 @@ function readPin(node: SourceNode): string {
       );
 }
 
-/** Members of the vault of keys, which has no equivalent: what is in the file itself is not known to be a secret. */
+/**
+ * Members of the vault of keys, which has no equivalent: what is in the file itself is not known to
+ * be a secret.
+ */
 export function noteVault(node: SourceNode, say: Say): void {
   for (const name of ['secret_url', 'cypher_key']) {
     const member = node.member(name);

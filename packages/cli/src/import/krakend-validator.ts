@@ -1,7 +1,9 @@
-// One KrakenD validator: what it asks of a token, in our terms. That several of them share one descriptor is settled in krakend.ts.
+// One KrakenD validator: what it asks of a token, in our terms. That several of them share one
+// descriptor is settled in krakend.ts.
 //
-// Decided the same: algorithm, keys, issuer, every audience, any of the roles, any or all of the scopes, no key without a kid. Safer: exp is
-// needed; the cookie that KrakenD also reads when nobody names one is not read; certificates are checked.
+// Decided the same: algorithm, keys, issuer, every audience, any of the roles, any or all of the
+// scopes, no key without a kid. Safer: exp is needed; the cookie that KrakenD also reads when
+// nobody names one is not read; certificates are checked.
 import { type Draft, type PathRule, quoted } from './draft.ts';
 import { type Made, noteVault, readAllowHttp, readTls, type Say, urlOf } from './krakend-source.ts';
 import { slugOf } from './secret-names.ts';

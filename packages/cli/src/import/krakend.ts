@@ -1,5 +1,6 @@
-// KrakenD: a whole krakend.json, an endpoint, or an extra_config, with validators and signers. One descriptor is one service: what all
-// endpoints say goes to the top, roles, scopes, audiences and issuers that differ go to routes, and what cannot differ is refused.
+// KrakenD: a whole krakend.json, an endpoint, or an extra_config, with validators and signers. One
+// descriptor is one service: what all endpoints say goes to the top, roles, scopes, audiences and
+// issuers that differ go to routes, and what cannot differ is refused.
 import { isDeepStrictEqual } from 'node:util';
 import { type Draft, quoted } from './draft.ts';
 import { putValidators } from './krakend-endpoints.ts';
@@ -66,7 +67,10 @@ export function importKrakend(draft: Draft, root: SourceNode): void {
   putSigner(draft, first);
 }
 
-/** A descriptor says whom a service trusts, and a signer does not: until somebody says it, no service starts with this one. */
+/**
+ * A descriptor says whom a service trusts, and a signer does not: until somebody says it, no
+ * service starts with this one.
+ */
 function putSomebody(draft: Draft, signer: SourceNode): void {
   draft.variables.set('ISSUER', 'https://issuer.invalid');
   draft.set(['keySets'], [{ issuer: `\${ISSUER}`, useOidcDiscovery: true }], signer);

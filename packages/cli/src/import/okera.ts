@@ -1,4 +1,5 @@
-// Okera's settings, as `KEY: value` lines. What they mean is settled by core, which reads them for services too: the descriptor says that.
+// Okera's settings, as `KEY: value` lines. What they mean is settled by core, which reads them for
+// services too: the descriptor says that.
 //
 // Safer: an endpoint that gets tokens in clear is asked by https.
 import { ConfigError } from '@latchkey/core';
@@ -26,7 +27,8 @@ export function isOkera(root: SourceNode): boolean {
 }
 
 /**
- * Says in a draft what settings say. Files that they name are looked at if they are here: which key is the system's shows in them alone.
+ * Says in a draft what settings say. Files that they name are looked at if they are here: which key
+ * is the system's shows in them alone.
  * @param directory where the settings are applied
  * @throws Failure with the place
  */
@@ -135,7 +137,9 @@ function putRest(
   draft.note('safer', [], root, 'tokens without exp are refused; requireExp: false takes them');
 }
 
-/** Keys that the service makes by itself: here they are made before, and the descriptor names them. */
+/**
+ * Keys that the service makes by itself: here they are made before, and the descriptor names them.
+ */
 function putOwn(draft: Draft, root: SourceNode, enabled: string | undefined, directory: string): void {
   const node = root.member('ENABLE_JWT') ?? root;
   if (enabled === undefined || !/^true$/i.test(enabled))
@@ -157,7 +161,10 @@ function putOwn(draft: Draft, root: SourceNode, enabled: string | undefined, dir
   });
 }
 
-/** Resolvers of groups are given in code, since they have connections. Their settings may hold passwords: only the names are said. */
+/**
+ * Resolvers of groups are given in code, since they have connections. Their settings may hold
+ * passwords: only the names are said.
+ */
 function noteGroups(draft: Draft, root: SourceNode): void {
   for (const [name, node] of root.left()) {
     if (!/LDAP|ACTIVE_DIRECTORY|^AD_|GROUP/i.test(name)) continue;

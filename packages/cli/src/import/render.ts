@@ -1,5 +1,6 @@
-// From a draft to the text of a descriptor: YAML with a comment wherever there is something to know. Nothing of the source gets into it
-// but as a scalar, and no character that a terminal would obey.
+// From a draft to the text of a descriptor: YAML with a comment wherever there is something to
+// know. Nothing of the source gets into it but as a scalar, and no character that a terminal would
+// obey.
 import { Document, isCollection, isMap, isNode, isPair, isScalar, type Node, Scalar, visit } from 'yaml';
 import type { Draft, NoteKind, Place } from './draft.ts';
 
@@ -41,7 +42,10 @@ export function renderDraft(draft: Draft, head: readonly string[]): string {
   return document.toString({ lineWidth: 0 }).replace(ODD_IN_TEXT, escapeInYaml);
 }
 
-/** Several lines of ordinary characters make a block; everything else that is odd has to be in quotes to be escaped. */
+/**
+ * Several lines of ordinary characters make a block; everything else that is odd has to be in
+ * quotes to be escaped.
+ */
 function needsEscapes(text: string): boolean {
   return ODD.test(text.replaceAll('\n', ''));
 }
@@ -53,7 +57,10 @@ function escapeInYaml(character: string): string {
     : `\\u${code.toString(16).padStart(4, '0')}`;
 }
 
-/** The node that a comment stands before: the name of a member, or an item. Of a place that is not there, what is around it. */
+/**
+ * The node that a comment stands before: the name of a member, or an item. Of a place that is not
+ * there, what is around it.
+ */
 function commentTarget(document: Document, place: Place): Node | undefined {
   for (let length = place.length; length > 0; length--) {
     const parent: unknown =

@@ -1,5 +1,5 @@
-// What is imported, as it was written: YAML or JSON from elsewhere, read with care, each value with its place in the file. What it means
-// is for the readers of each format.
+// What is imported, as it was written: YAML or JSON from elsewhere, read with care, each value with
+// its place in the file. What it means is for the readers of each format.
 import { LineCounter, type ParsedNode, parseAllDocuments, type Document as YamlDocument } from 'yaml';
 import { misused } from '../failure.ts';
 import { plain } from '../output.ts';
@@ -51,7 +51,8 @@ type Path = readonly (string | number)[];
 /**
  * Reads a source.
  * @param schema `failsafe` leaves every scalar the text that it is
- * @throws Failure with the place, for what is neither YAML nor JSON, nests too deep, repeats a member, or leads round in a circle
+ * @throws Failure with the place, for what is neither YAML nor JSON, nests too deep, repeats a
+ *   member, or leads round in a circle
  */
 export function parseSource(text: string, name: string, schema: 'core' | 'failsafe' = 'core'): Source {
   const called = plain(name);
@@ -90,7 +91,10 @@ export function parseSource(text: string, name: string, schema: 'core' | 'failsa
   return { name: called, text, documents };
 }
 
-/** Documentation shows the members of an object without its braces, and what is left out as three dots. */
+/**
+ * Documentation shows the members of an object without its braces, and what is left out as three
+ * dots.
+ */
 function wholeOf(text: string): string {
   const body = text.replace(/^\uFEFF/, '');
   return /^\s*"[^"\n]*"\s*:\s*["{[]/.test(body) ? `{${body.replace(/,?\s*(?:\.\.\.\s*)?$/, '')}}` : body;
@@ -119,7 +123,10 @@ function offsetOf(document: YamlDocument.Parsed<ParsedNode>, path: Path): number
   return 0;
 }
 
-/** Plain data of its own: no aliases, no members with a meaning to JavaScript, and not more than can be looked at. */
+/**
+ * Plain data of its own: no aliases, no members with a meaning to JavaScript, and not more than can
+ * be looked at.
+ */
 function copyOf(
   value: unknown,
   path: Path,

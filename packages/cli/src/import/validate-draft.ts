@@ -1,5 +1,6 @@
-// Whether core accepts a draft: its own readers are asked, so that no descriptor leaves here that no service would start with. What they
-// refuse is a fault of the source, and said at its place there.
+// Whether core accepts a draft: its own readers are asked, so that no descriptor leaves here that
+// no service would start with. What they refuse is a fault of the source, and said at its place
+// there.
 import { ConfigError, createMemoryStore } from '@latchkey/core';
 import { inspectKeyset, interpolate, parseDescriptor, readOptions, readSigning } from '@latchkey/core/tools';
 import { misused } from '../failure.ts';
@@ -10,7 +11,8 @@ import type { SourceNode } from './source.ts';
 type Members = Readonly<Record<string, unknown>>;
 
 /**
- * Asks core about a draft. Nothing is fetched, and no file is read: those that it names are not on this machine.
+ * Asks core about a draft. Nothing is fetched, and no file is read: those that it names are not on
+ * this machine.
  * @param text as it was rendered: it has to say what the draft says
  * @throws Failure with the place in the source
  */

@@ -1,4 +1,5 @@
-// agentgateway's policies, imported: providers, modes, and the rules that CEL and RBAC have for claims.
+// agentgateway's policies, imported: providers, modes, and the rules that CEL and RBAC have for
+// claims.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { JsonObject } from '@latchkey/core';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';

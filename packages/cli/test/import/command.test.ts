@@ -1,4 +1,5 @@
-// latchkey import itself: what it takes, where it puts the result, and what it does with a source that means harm.
+// latchkey import itself: what it takes, where it puts the result, and what it does with a source
+// that means harm.
 import {
   chmodSync,
   mkdirSync,

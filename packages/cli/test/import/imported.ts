@@ -1,4 +1,5 @@
-// Importing in tests: the command in process, and the descriptor that it prints brought to life with what it needs.
+// Importing in tests: the command in process, and the descriptor that it prints brought to life
+// with what it needs.
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,5 @@
-// KrakenD's configuration, imported: tokens that it would take are taken, and those that it would not are not.
+// KrakenD's configuration, imported: tokens that it would take are taken, and those that it would
+// not are not.
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

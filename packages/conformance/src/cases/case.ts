@@ -48,9 +48,15 @@ export type Expectation =
       readonly ends?: string;
       /** Whether the handler ran. Default: it did. */
       readonly handled?: boolean;
-      /** Members of the JSON body that must be tokens, and claims that they must have. Nothing that they hold stands there in clear. */
+      /**
+       * Members of the JSON body that must be tokens, and claims that they must have. Nothing that
+       * they hold stands there in clear.
+       */
       readonly signed?: { readonly [member: string]: { readonly [claim: string]: JsonValue } };
-      /** How `signed` members are written: a compact JWS, or a flattened one as text or as an object. Default `compact`. */
+      /**
+       * How `signed` members are written: a compact JWS, or a flattened one as text or as an
+       * object. Default `compact`.
+       */
       readonly form?: 'compact' | 'text' | 'object';
       /** Nothing of what the handler replied has left. */
       readonly conceals?: boolean;

@@ -1,4 +1,5 @@
-// An authenticator that does what a file says, and routes whose rules stand in that file. variants.ts writes it.
+// An authenticator that does what a file says, and routes whose rules stand in that file.
+// variants.ts writes it.
 import { bearer, type ConformanceCase, type Expectation, missing, ok } from './case.ts';
 
 const described = (

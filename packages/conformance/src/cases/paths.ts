@@ -1,4 +1,5 @@
-// Spellings of paths that routers read differently: a handler that runs has been authenticated, however it was found (row 95).
+// Spellings of paths that routers read differently: a handler that runs has been authenticated,
+// however it was found (row 95).
 import type { ConformanceCase } from './case.ts';
 
 const SPELLINGS = [

@@ -1,4 +1,5 @@
-// Replies whose fields are signed, and published keys. What the handlers reply stands in signing-routes.ts.
+// Replies whose fields are signed, and published keys. What the handlers reply stands in
+// signing-routes.ts.
 
 import { LOGIN_ISSUER } from '../signers.ts';
 import { ODD_MEMBERS } from '../signing-routes.ts';
