@@ -32,10 +32,7 @@ export { routes };
 
 /** A request that has been authenticated and authorized. */
 export type AuthenticatedRequest<C extends Claims = Claims> = Request & {
-  /**
-   * Who the verified token says the caller is. Its claims are typed by the rules that they
-   * satisfied.
-   */
+  /** The principal of the verified token. Its claims are typed by the rules that they satisfied. */
   readonly auth: Principal<C>;
 };
 
@@ -49,14 +46,15 @@ export type AuthenticatedHandler<C extends Claims = Claims> = (
 /**
  * Authenticates every request that passes through it, and sets `req.auth`: the principal, or for
  * `requireAll` and `requireAny` the principals by name. With `access.claims` it also judges the
- * rules of the route, in one step; without, see `requireClaims`. In the modes `optional` and
+ * rules of the route, in one step; without them, see `requireClaims`. In the modes `optional` and
  * `permissive` an anonymous request passes with `req.auth` undefined.
  *
- * Refusals go to the application's error handling as an `AuthError`; Express's own answers with its
- * status and headers. Put it before body parsers, so that nobody unknown makes the service read a
- * body. What stands before it, and what is marked with `publicRoute`, is public; another
- * `authenticate` on a router or a route decides anew for what is behind it.
- * @param access what the route asks: rules, issuers, and a mode instead of that of the options
+ * A refusal goes to the application's error handling as an `AuthError`; Express's own error handler
+ * answers with its status and headers. Put `authenticate` before body parsers, so that the service
+ * reads no body of an unauthenticated request. Handlers before it, and routes marked with
+ * `publicRoute`, are public; another `authenticate` on a router or a route decides anew for the
+ * handlers behind it.
+ * @param access what the route asks: rules, issuers, and a mode that replaces that of the options
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts
@@ -78,7 +76,8 @@ export function authenticate(
     if (request.headers === undefined)
       throw new TypeError('authenticate: expected a request; use it before the route of a socket');
     checkOnce(request.app, routes);
-    // A value that something else has set must not be taken for ours, least of all on a refusal.
+    // Another middleware may have set `req.auth`. Handlers must not take that value for a
+    // principal, least of all after a refusal.
     setAuth(request, undefined);
     const decision = decide<unknown>(authenticator, request, asked);
     const concealment = concealToken(authenticator, request, request, request.originalUrl);
@@ -93,7 +92,7 @@ export function authenticate(
 /**
  * Lets a request pass whose principal satisfies the rules; the principal must have been set by
  * `authenticate`. Given a handler, calls it with `req.auth` typed by the rules; without one, goes
- * on to the next handler. Of several on one way, each has to hold.
+ * on to the next handler. Where a request passes several, each must be satisfied.
  * @throws ConfigError for wrong rules, at once
  * @example
  * ```ts
@@ -119,9 +118,9 @@ export function requireClaims<const R extends Rules>(
 }
 
 /**
- * Signs fields of what the handlers behind it reply, however they write it, before any of it
- * leaves. What cannot be signed goes to the application's error handling, and leaves nothing. Put
- * compression before it, not behind.
+ * Signs fields of the replies of the handlers behind it, however they write them, before any byte
+ * is sent. A reply that cannot be signed goes to the application's error handling, and no byte of
+ * it is sent. Put compression before it, not behind.
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts
@@ -139,7 +138,7 @@ export function signResponse(options: SignResponseOptions): RequestHandler {
 }
 
 /**
- * Answers with the public JWK Set of a signer, for everybody. Put it before `authenticate`.
+ * Answers every request with the public JWK Set of a signer. Put it before `authenticate`.
  * @example
  * ```ts
  * app.get('/.well-known/jwks.json', publishKeys(signer));
@@ -154,7 +153,8 @@ export function publishKeys(signer: Signer): RequestHandler {
 }
 
 /**
- * Marks a route as public. Changes nothing about a request: it is for `routes`, and for readers.
+ * Marks a route as public for `routes` and for readers of the code. It does not change how a
+ * request is handled.
  * @example
  * ```ts
  * app.get('/health', publicRoute(), (_req, res) => {

@@ -1,4 +1,4 @@
-// The route report of an Express application, read off its own stack. Decides nothing.
+// The route report of an Express application, read from its router stack. No decision is made here.
 import { METHODS } from 'node:http';
 import { ConfigError, type RouteReport, type RoutesOptions } from '@latchkey/core';
 import {
@@ -11,8 +11,8 @@ import {
 import type { Express, RequestHandler, Router } from 'express';
 
 /**
- * What is read of a layer. Express writes it; what libraries put among the layers may look
- * otherwise.
+ * The members of a layer that are read here. Express writes them; a layer that a library adds may
+ * lack them.
  */
 interface Layer {
   readonly handle: RequestHandler & { readonly stack?: readonly Layer[] };
@@ -27,7 +27,7 @@ interface Route {
   readonly stack: readonly (Layer & { readonly method?: string })[];
 }
 
-/** One walk: the layers of the routers that it is in, and what counts its routes. */
+/** One walk: the layers of the routers that enclose it, and the counter of its routes. */
 interface Walk {
   readonly inside: readonly (readonly Layer[])[];
   readonly count: () => void;
@@ -35,17 +35,17 @@ interface Walk {
 
 const marks = new WeakMap<object, readonly RouteMark[]>();
 
-/** Notes what a handler does. */
+/** Records the marks of a handler. */
 export function mark(what: readonly RouteMark[], handler: RequestHandler): RequestHandler {
   marks.set(handler, what);
   return handler;
 }
 
 /**
- * Lists the routes of an application, or of a router, with what they ask for. Handlers that are
- * mounted at a path count for nothing but the routers below them: whether a request passes them
- * depends on how its path is spelled. A mounted application is not looked into; list its routes by
- * themselves. On a route, what stands behind another handler does not count either.
+ * Lists the routes of an application, or of a router, with their requirements. A handler that is
+ * mounted at a path counts only for the routers below it: whether a request passes it depends on
+ * how the path of the request is spelled. Routes of a mounted application are not listed; call
+ * `routes` for that application. On a route, marks behind an unmarked handler do not count either.
  * @throws ConfigError with `failOnUndecided`
  * @example
  * ```ts
@@ -78,7 +78,7 @@ function walk(
     const found = layer.slash === true ? (marks.get(handle) ?? []) : [];
     passed.push(...found.map((one): PassedMark => ({ mark: one, from })));
     const inner = layersOf(handle);
-    // A router that is mounted in itself brings no route that is not listed.
+    // A router that is mounted in itself adds no further route.
     if (inner === undefined || inside.includes(inner)) return [];
     return walk(inner, prefix + mountPath(layer), passed, 'router', { inside: [...inside, inner], count });
   });
@@ -95,11 +95,11 @@ function reportsOf(
   before: readonly PassedMark[],
 ): readonly RouteReport[] {
   const named = new Set(stack.map(({ method }) => method));
-  // app.all() names every method there is.
+  // app.all() registers every method of Node.
   const isAll = METHODS.every((method) => named.has(method.toLowerCase()));
   return (isAll ? [undefined] : [...named]).map((method) => {
     const layers = stack.filter((layer) => isAll || layer.method === undefined || layer.method === method);
-    // What stands behind a handler that is not ours may never be reached.
+    // An unmarked handler may answer, so the handlers behind it may never run.
     const others = layers.findIndex(({ handle }) => !marks.has(handle));
     const own = layers
       .slice(0, others === -1 ? layers.length : others)

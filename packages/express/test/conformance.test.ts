@@ -1,4 +1,4 @@
-// The cases that every adapter must pass, served by Express.
+// Runs the cases that every adapter must pass on Express.
 import { describeAdapter, type Harness } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';
 import express, { type Request, type RequestHandler } from 'express';

@@ -1,4 +1,5 @@
-// Options in a file, and routes by name, by Express's own means.
+// Options in a file, and routes by name, in an Express application. The cases for all adapters are
+// in the conformance suite.
 import type { AddressInfo } from 'node:net';
 import { describeDescriptor } from '@latchkey/conformance';
 import { type Authenticator, createAuthenticator } from '@latchkey/core';
@@ -66,7 +67,7 @@ async function ask(app: Express, path: string): Promise<number> {
     .status;
 }
 
-it('AK-42: what a named route asks is not known to types, and the principal is there', async () => {
+it('AK-42: a named route does not type the claims, and sets the principal', async () => {
   const app = express();
   app.use(authenticate(authenticator));
   app.get(
@@ -82,14 +83,14 @@ it('AK-42: what a named route asks is not known to types, and the principal is t
   expect(await ask(app, '/admin')).toBe(204);
 });
 
-it('a descriptor takes what stands beside it, and no options', () => {
+it('a descriptor takes the settings next to it, and refuses options', () => {
   // @ts-expect-error the audience of the file, or of this: a number is neither
   expect(() => authenticate({ descriptor: 'service.yaml', audience: 5 })).toThrow();
   // The options are in the file.
   expect(() => authenticate({ descriptor: 'service.yaml', keySets: [] })).toThrow('keySets');
 });
 
-it('AK-42: the report of routes calls them by name', () => {
+it('AK-42: the route report shows the names of routes', () => {
   const app = express();
   app.use(authenticate(authenticator));
   app.get('/admin', requireClaims(route('admin')), (_request, response) => {

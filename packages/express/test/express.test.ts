@@ -1,5 +1,5 @@
-// What is Express's own: req.auth, what reaches next(), the query behind authenticate, overrides,
-// and trees.
+// Behaviour that only Express has: req.auth, arguments of next(), the query behind authenticate,
+// overrides, and trees. The cases for all adapters are in the conformance suite.
 import type { AddressInfo } from 'node:net';
 import {
   type Authenticator,
@@ -48,7 +48,7 @@ afterEach(() => {
 
 const authOf = (request: Request): unknown => (request as Request & { auth?: unknown }).auth;
 
-/** Answers with the code of the refusal, and notes what req.auth was. */
+/** Answers with the code of the refusal, and records the value of req.auth. */
 const report =
   (seen: unknown[]): ErrorRequestHandler =>
   (error, request, response, _next) => {
@@ -70,7 +70,7 @@ async function ask(app: Express, path: string, headers: Record<string, string> =
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-describe('T-108: req.auth is ours', () => {
+describe('T-108: only authenticate sets req.auth', () => {
   const planted = { subject: 'root', claims: { dept: 'IT' } };
 
   it.each<[string, () => Record<string, string>, number]>([
@@ -91,7 +91,7 @@ describe('T-108: req.auth is ours', () => {
     expect(seen).toEqual([undefined]);
   });
 
-  it('T-108: anonymous is undefined, whatever was planted', async () => {
+  it('T-108: req.auth of an anonymous request is undefined, also where another value was set before', async () => {
     const app = express();
     app.use((request, _response, next) => {
       Object.assign(request, { auth: planted });
@@ -109,7 +109,7 @@ describe('T-108: req.auth is ours', () => {
     expect((await ask(app, '/y')).text).toBe('credentials_missing');
   });
 
-  it('T-108: a look-alike satisfies no rule', async () => {
+  it('T-108: an object that only looks like a principal satisfies no rule', async () => {
     const app = express();
     app.use((request, _response, next) => {
       Object.assign(request, { auth: planted });
@@ -152,7 +152,7 @@ describe('T-098: falsy rejections', () => {
 });
 
 describe('D11, T-083: a token in the query', () => {
-  it('T-083: is gone from the first URL also where the other was rewritten', async () => {
+  it('T-083: is removed from originalUrl also where a handler rewrote url', async () => {
     const app = express();
     app.use((request, _response, next) => {
       request.url = '/rewritten';
@@ -165,7 +165,7 @@ describe('D11, T-083: a token in the query', () => {
     expect(answer.headers.get('cache-control')).toBe('no-store');
   });
 
-  it('T-083: a head that has left is left alone', async () => {
+  it('T-083: headers that were sent already are not changed', async () => {
     const app = express();
     app.use((_request, response, next) => {
       response.flushHeaders();
@@ -215,7 +215,7 @@ describe('D11, T-083: a token in the query', () => {
 });
 
 describe('T-091: CORS before authenticate', () => {
-  /** What `cors` does. */
+  /** Does what the package `cors` does. */
   const cors: RequestHandler = (request, response, next) => {
     response.set({ 'Access-Control-Allow-Origin': 'https://app.example', Vary: 'Origin' });
     if (request.method === 'OPTIONS') response.sendStatus(204);
@@ -228,7 +228,7 @@ describe('T-091: CORS before authenticate', () => {
     return app;
   };
 
-  it('T-091: a page of another origin sees why it was refused', async () => {
+  it('T-091: a page of another origin can read the refusal', async () => {
     const { status, headers } = await ask(make(cors), '/x', bearer(expired));
     expect(status).toBe(401);
     expect(headers.get('access-control-allow-origin')).toBe('https://app.example');
@@ -236,7 +236,7 @@ describe('T-091: CORS before authenticate', () => {
     expect(headers.get('vary')).toBe('Origin');
   });
 
-  it('T-091: a preflight is answered there, and needs a token where nothing answers it before', async () => {
+  it('T-091: CORS middleware answers a preflight; without it, a preflight needs a token', async () => {
     const preflight = {
       origin: 'https://app.example',
       'access-control-request-method': 'GET',
@@ -281,7 +281,7 @@ describe('S37: overrides of a route', () => {
     },
   );
 
-  it('S37: another authenticator may be optional behind a strict one', async () => {
+  it('S37: a second authenticator may be optional behind a strict one', async () => {
     const app = express();
     app.use(authenticate(authenticator));
     app.get('/x', authenticate(queried, { mode: 'optional' }), (_request, response) => {
@@ -290,7 +290,7 @@ describe('S37: overrides of a route', () => {
     expect((await ask(app, '/x', bearer(good))).status).toBe(204);
   });
 
-  it('S37, T-079: the nearest decides for its own routes, and nothing else', async () => {
+  it('S37, T-079: the nearest authenticate decides for its own routes, and for no others', async () => {
     const app = express();
     const subject = (request: Request) =>
       (authOf(request) as { subject: string } | undefined)?.subject ?? 'nobody';
@@ -350,7 +350,7 @@ describe('AK-42: fromRequest', () => {
     }
   });
 
-  it('T-071: an Error of the function is a fault, and not a yes', async () => {
+  it('T-071: an Error that the function returns is a fault, and satisfies no rule', async () => {
     const app = express();
     app.use(authenticate(authenticator));
     const rules = {
@@ -397,7 +397,7 @@ describe('AK-42: trees', () => {
     if (any === 200) expect(JSON.parse(either.text)).toEqual([user ? 'user' : 'device']);
   });
 
-  it('T-108: the principals of a tree are no principal', async () => {
+  it('T-108: the principals of a tree do not count as one principal', async () => {
     const app = express();
     app.use(authenticate(requireAll({ user: authenticator })));
     app.get('/x', requireClaims({}), (_request, response) => {

@@ -1,4 +1,4 @@
-// A token in the query: nothing that a handler or a logger can reach has it.
+// A token in the query: no property that a handler or a logger can read contains it.
 import { placesOf, serve } from '@latchkey/conformance';
 import { createAuthenticator } from '@latchkey/core';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => issuer.close());
 
-it('T-083: it is nowhere on the request and response', async () => {
+it('T-083: no property of the request or response contains it', async () => {
   const authenticator = createAuthenticator({
     keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],
     audience: issuer.audience,

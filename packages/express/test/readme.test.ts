@@ -1,4 +1,4 @@
-// The programs of the README, run as they stand there but for their port.
+// Runs the programs of the README as written, on another port.
 import { runDescriptorExample, runQuickStart } from '@latchkey/test-kit/quick-start';
 import { expect, it } from 'vitest';
 
@@ -16,6 +16,6 @@ it('the quick start of the README works when pasted', async () => {
   expect(answers).toBe('200 null, 401 Bearer');
 });
 
-it('and so do the options in a file', async () => {
+it('the options in a file of the README work when pasted', async () => {
   expect(await runDescriptorExample(import.meta.url, listen)).toBe('200 null, 401 Bearer');
 });

@@ -1,4 +1,4 @@
-// The route report: what each route asks for, and that requests get what it says.
+// The route report: the requirement of each route, and that requests are answered accordingly.
 import { createServer } from 'node:http';
 import { type Authenticator, ConfigError, createAuthenticator, isAuthError, present } from '@latchkey/core';
 import { checkOnce } from '@latchkey/core/adapter';
@@ -27,7 +27,7 @@ const optionally = () => authenticate(authenticator, { mode: 'optional' });
 
 interface Expected {
   readonly line: string;
-  /** Where to ask, without a token. */
+  /** The URL to request, without a token. */
   readonly url: string;
 }
 
@@ -91,7 +91,7 @@ const cases: readonly (readonly [string, (app: Express) => void, readonly Expect
     [{ line: 'GET /x: public [] route', url: '/x' }],
   ],
   [
-    'publicRoute after authenticate, which has refused',
+    'publicRoute behind authenticate, which refuses first',
     (app) => app.use(guard).get('/x', publicRoute(), ok),
     [{ line: 'GET /x: token [] application', url: '/x' }],
   ],
@@ -173,7 +173,7 @@ const cases: readonly (readonly [string, (app: Express) => void, readonly Expect
     ],
   ],
   [
-    'authenticate at a path, which counts for nothing',
+    'authenticate at a path does not count',
     (app) => app.use('/x', guard).get('/x', ok).get('/y', ok),
     [
       { line: 'GET /x: UNDECIDED [] nowhere', url: '//x' },
@@ -181,7 +181,7 @@ const cases: readonly (readonly [string, (app: Express) => void, readonly Expect
     ],
   ],
   [
-    'claims at a path, which count for nothing',
+    'claims at a path do not count',
     (app) =>
       app
         .use(guard)
@@ -198,14 +198,14 @@ describe('AK-42, T-097: the report', () => {
     expect(linesOf(app)).toEqual(expected.map(({ line }) => line));
   });
 
-  // What the report calls undecided may be either.
+  // A route that the report calls undecided may be open or protected.
   const asked = cases.flatMap(([name, build, expected]) =>
     expected
       .filter(({ line }) => !line.includes('UNDECIDED'))
       .map(({ line, url }) => [`${name}: ${line}`, build, line, url] as const),
   );
   it.each(asked)(
-    'AK-42, T-097: a request without a token gets what is said: %s',
+    'AK-42, T-097: a request without a token is answered as reported: %s',
     async (_, build, line, url) => {
       const app = express();
       build(app);
@@ -232,15 +232,15 @@ describe('AK-42, T-097: the report', () => {
   });
 });
 
-describe('T-095: what the walk cannot read refuses no request', () => {
+describe('T-095: layers that the report cannot read refuse no request', () => {
   const layer = (more: object) => ({ slash: true, match: () => false, ...more });
   it.each<[string, (app: Express) => void]>([
     [
-      'layers whose route is a text, as connect writes them',
+      'layers whose route is a string, as connect writes them',
       (app) => void app.router.stack.push(layer({ route: '', handle: ok }) as never),
     ],
     [
-      'a handler whose stack is a text',
+      'a handler whose stack is a string',
       (app) => void app.use(Object.assign(((_q, _s, next) => next()) as RequestHandler, { stack: 'x' })),
     ],
     ['a layer without a handler', (app) => void app.router.stack.push(layer({ handle: null }) as never)],
@@ -265,7 +265,7 @@ describe('T-095: what the walk cannot read refuses no request', () => {
     app.use(guard).get('/x', ok);
     spoil(app);
     vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
-    // Express itself reads each layer, so that no request passes one that is null.
+    // Express itself reads each layer, so no request passes a layer that is null.
     if (name !== 'a layer that is null') expect(await statusOf(app, 'GET', '/x')).toBe(401);
     else expect(() => checkOnce(app, routes)).not.toThrow();
     vi.restoreAllMocks();
@@ -297,7 +297,7 @@ describe('AK-42: failOnUndecided', () => {
     expect(routes(app, { failOnUndecided: false })).toHaveLength(3);
   });
 
-  it('AK-42: lets pass where all are decided', () => {
+  it('AK-42: returns the report when every route is decided', () => {
     const app = express();
     app.get('/x', publicRoute(), ok).use(guard).get('/y', ok);
     expect(routes(app, { failOnUndecided: true })).toHaveLength(2);

@@ -1,5 +1,5 @@
-// What is Express's own about signed replies: the many ways to write one, wrappers around the
-// response, and errors of handlers.
+// Signed replies in Express: the ways to write one, wrappers around the response, and errors of
+// handlers. The cases for all adapters are in the conformance suite.
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
@@ -58,7 +58,7 @@ const claims = (more: object = {}) => ({
   ...more,
 });
 const reply = () => ({ access_token: claims(), token_type: 'Bearer' });
-/** Cannot be signed. */
+/** Claims that cannot be signed. */
 const unsignable = () => ({ access_token: claims({ exp: undefined }) });
 
 function application(): Express {
@@ -77,12 +77,12 @@ async function ask(app: Express, path = '/token', method = 'POST') {
   return exchange({ port: await listen(app), method, path, headers: [] });
 }
 
-/** Answers at once, as most do. */
+/** An error handler that answers at once, as most do. */
 const answers: ErrorRequestHandler = (_error, _request, response, _next) => {
   if (!response.headersSent) response.status(500).send('Something went wrong, and we are sorry for that');
 };
 
-/** One route that signs what a handler replies. */
+/** An application with one route that signs the reply of a handler. */
 function signed(handler: RequestHandler, ...onErrors: readonly ErrorRequestHandler[]): Express {
   const app = application();
   app.post('/token', signing(), handler);
@@ -101,7 +101,7 @@ describe('KD-5: however the handler writes it', () => {
   const ways: readonly (readonly [name: string, write: RequestHandler])[] = [
     ['res.json', (_request, response) => void response.json(reply())],
     ['res.send, an object', (_request, response) => void response.send(reply())],
-    ['res.send, a text of the type json', (_request, response) => void response.type('json').send(text())],
+    ['res.send, a string of the type json', (_request, response) => void response.type('json').send(text())],
     ['res.send, bytes', (_request, response) => void response.type('json').send(Buffer.from(text()))],
     ['res.end, no type', (_request, response) => void response.end(text())],
     ['res.end after a while', async (_request, response) => setImmediate(() => response.end(text()))],
@@ -137,12 +137,12 @@ describe('KD-5: however the handler writes it', () => {
     await expectSigned(answer.body);
   });
 
-  it('KD-5: a client that asks for JSONP does not get the claims unsigned', async () => {
+  it('KD-5: a client that asks for JSONP does not get unsigned claims', async () => {
     const app = signed((_request, response) => void response.jsonp(reply()));
     expect((await ask(app, '/token?callback=take')).raw).not.toContain(canary);
   });
 
-  it('KD-5: JSON behind a byte order mark does not leave unsigned', async () => {
+  it('KD-5: JSON after a byte order mark is not sent unsigned', async () => {
     const app = signed((_request, response) => void response.end(`\ufeff${JSON.stringify(reply())}`));
     expect((await ask(app)).raw).not.toContain(canary);
   });
@@ -169,13 +169,13 @@ describe('KD-5: however the handler writes it', () => {
     expect((await ask(app, '/nowhere', 'GET')).status).toBe(404);
   });
 
-  it('S42: a field in a text that is not declared as JSON', async () => {
+  it('S42: refuses a field in a string that is not declared as JSON', async () => {
     const answer = await ask(signed((_request, response) => void response.send(JSON.stringify(reply()))));
     expect(answer.status).toBe(500);
     expect(answer.raw).not.toContain(canary);
   });
 
-  it('D24: 204 and 304 leave as they are', async () => {
+  it('D24: sends 204 and 304 unchanged', async () => {
     const app = application();
     app.use(signing());
     app.get('/nothing', (_request, response) => void response.sendStatus(204));
@@ -184,7 +184,7 @@ describe('KD-5: however the handler writes it', () => {
     expect((await ask(app, '/same', 'GET')).status).toBe(304);
   });
 
-  it('S42: a refusal that is a stream leaves as a status', async () => {
+  it('S42: sends only the status of a refusal that is a stream', async () => {
     const write: RequestHandler = (_request, response) =>
       void Readable.from([`{"access_token":{"sub":"${canary}"`, '}}']).pipe(response.status(401));
     const answer = await ask(signed(write));
@@ -192,8 +192,8 @@ describe('KD-5: however the handler writes it', () => {
   });
 });
 
-describe('S42: what cannot be signed', () => {
-  it('S42: reaches the error handler, with nothing of the reply set but what the handler said of itself', async () => {
+describe('S42: a reply that cannot be signed', () => {
+  it('S42: reaches the error handler without its own headers; headers set before it stay', async () => {
     const seen: unknown[] = [];
     const app = signed(
       (_request, response) => {
@@ -231,7 +231,7 @@ describe('S42: what cannot be signed', () => {
     expect(headerValues(answer, 'content-length')).toEqual([String(answer.body.length)]);
   });
 
-  it('S42: an error handler that only ends the reply leaves nothing', async () => {
+  it('S42: an error handler that only ends the reply sends no body', async () => {
     const app = signed(
       (_request, response) => void response.json(unsignable()),
       (_error, _request, response, _next) => void response.end(),
@@ -261,8 +261,8 @@ describe('S42: what cannot be signed', () => {
   });
 });
 
-describe('S42: handlers that go on after they have replied, or fail in between', () => {
-  it('S42: a second reply, at once, is not the one that leaves', async () => {
+describe('S42: handlers that continue after a reply, or fail during one', () => {
+  it('S42: a second reply, at once, is not sent', async () => {
     const answer = await ask(
       signed((_request, response) => {
         response.json(reply());
@@ -273,7 +273,7 @@ describe('S42: handlers that go on after they have replied, or fail in between',
     await expectSigned(answer.body);
   });
 
-  it('S42: a second reply, while the error handler thinks about the first, does not leave unsigned', async () => {
+  it('S42: a second reply, while the error handler still works on the first, is not sent unsigned', async () => {
     let failed = () => {};
     const hasFailed = new Promise<void>((resolve) => {
       failed = resolve;
@@ -286,13 +286,13 @@ describe('S42: handlers that go on after they have replied, or fail in between',
       async (_request, response) => {
         response.json(unsignable());
         await hasFailed;
-        // A `return` was forgotten.
+        // The handler lacks a `return`.
         response.json(reply());
         answered();
       },
       async (_error, _request, response, _next) => {
         failed();
-        // Writes to a log, say.
+        // It may write to a log, for example.
         await hasAnswered;
         if (!response.headersSent) response.status(500).end();
       },
@@ -300,7 +300,7 @@ describe('S42: handlers that go on after they have replied, or fail in between',
     expect((await ask(app)).raw).not.toContain(canary);
   });
 
-  it('S42: what was written before the handler threw does not leave with the error', async () => {
+  it('S42: what a handler wrote before it threw is not sent with the error', async () => {
     const app = signed((_request, response) => {
       response.type('json').write(JSON.stringify(reply()));
       throw new Error('the handler failed');
@@ -308,7 +308,7 @@ describe('S42: handlers that go on after they have replied, or fail in between',
     expect((await ask(app)).raw).not.toContain(canary);
   });
 
-  it('S42: what was written before the handler threw does not desynchronise the connection', async () => {
+  it('S42: what a handler wrote before it threw does not desynchronise the connection', async () => {
     const app = signed((_request, response) => {
       response.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
       throw new Error('the handler failed');
@@ -326,7 +326,7 @@ describe('S42: handlers that go on after they have replied, or fail in between',
     expect(headerValues(answer, 'content-length')).toEqual([String(answer.body.length)]);
   });
 
-  it('S42: an error handler that answers with other claims, after a piece: nothing leaves', async () => {
+  it('S42: an error handler that answers with other claims, after a piece: nothing is sent', async () => {
     const app = signed(
       (_request, response) => {
         response.type('json').write(JSON.stringify({ access_token: claims({ sub: 'mallory' }) }));
@@ -339,7 +339,7 @@ describe('S42: handlers that go on after they have replied, or fail in between',
     expect(answer.raw).not.toContain(canary);
   });
 
-  it('S42: an error handler whose claims cannot be signed either: a bare 500', async () => {
+  it('S42: an error handler whose claims cannot be signed either: a 500 without a body', async () => {
     const answer = await ask(
       signed(
         (_request, response) => void response.json(unsignable()),
@@ -362,12 +362,12 @@ describe('S42: handlers that go on after they have replied, or fail in between',
         return write(request, response, next);
       }),
     );
-    // Another 2xx could be the rest of what was begun.
+    // Another 2xx could be the rest of the reply that was begun.
     expect(after.status).toBe(status < 300 ? 500 : status);
     expect(after.raw).not.toContain(canary);
   });
 
-  it('D24: an error after a reply does not make signed tokens a failure', async () => {
+  it('D24: an error after a reply does not turn signed tokens into a failure', async () => {
     const app = signed((_request, response) => {
       response.json(reply());
       throw new Error('the handler failed');
@@ -379,8 +379,8 @@ describe('S42: handlers that go on after they have replied, or fail in between',
 
 describe('D24: wrappers of the response', () => {
   /**
-   * Compresses everything, as `compression` does: through the response's own methods, as they were
-   * when it came by.
+   * Compresses everything, as `compression` does: it wraps the methods that the response has when
+   * the middleware runs.
    */
   const compress: RequestHandler = (_request, response, next) => {
     const { write, end } = response;
@@ -435,7 +435,7 @@ describe('D24: wrappers of the response', () => {
     expect(headerValues(answer, 'content-encoding')).toEqual([]);
   });
 
-  it('D24: two that sign different fields', async () => {
+  it('D24: two signResponse that sign different fields', async () => {
     const app = application();
     const options = { signer: signers.login, keysToSign: ['refresh_token'] };
     app.post('/token', signing(), signResponse(options), (_request, response) => {
@@ -446,7 +446,7 @@ describe('D24: wrappers of the response', () => {
     await authenticator.verify(refresh_token);
   });
 
-  it('S42: two that sign the same field: nothing leaves', async () => {
+  it('S42: two signResponse that sign the same field: nothing is sent', async () => {
     const app = application();
     app.post('/token', signing(), signing(), (_request, response) => void response.json(reply()));
     expect((await ask(app)).status).toBe(500);
@@ -457,7 +457,7 @@ describe('D24: wrappers of the response', () => {
     const app = application();
     const session: RequestHandler = (_request, response, next) => {
       const { end } = response;
-      // As express-session does it.
+      // Does what express-session does.
       response.end = ((...given: Parameters<ServerResponse['end']>) => {
         saved++;
         return Reflect.apply(end, response, given);
@@ -474,7 +474,7 @@ describe('D24: wrappers of the response', () => {
 });
 
 describe('KD-17: the gateway’s own configuration', () => {
-  it('KD-3, KD-15: a login in front of the handler, with a key from a machine of ours', async () => {
+  it('KD-3, KD-15: a login in front of the handler, with a local key', async () => {
     const k = randomBytes(32).toString('base64url');
     const keys = [{ kty: 'oct', kid: 'sim2', alg: 'HS256', k }];
     const keyServer = await serve((_request, response) => void response.end(JSON.stringify({ keys })));

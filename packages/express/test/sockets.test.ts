@@ -1,5 +1,5 @@
-// T-093: a token in a cookie, over the sockets of express-ws: any page may open one with the
-// cookies of its host.
+// T-093: a token in a cookie, over the sockets of express-ws. Any page can open a socket, and the
+// browser sends the cookies of the host.
 import type { AddressInfo } from 'node:net';
 import { knock } from '@latchkey/test-kit/socket';
 import { createIssuer } from '@latchkey/testing';
@@ -8,7 +8,7 @@ import expressWs from 'express-ws';
 import { expect, it } from 'vitest';
 import { authenticate, createAuthenticator } from '../src/index.ts';
 
-it('T-093: a token in a cookie lets in a socket of the own origin, and of no other', async () => {
+it('T-093: with a token in a cookie, only a socket of the same origin is accepted', async () => {
   const issuer = await createIssuer();
   const { app } = expressWs(express().set('env', 'test'));
   const authenticator = createAuthenticator({
@@ -16,7 +16,8 @@ it('T-093: a token in a cookie lets in a socket of the own origin, and of no oth
     audience: issuer.audience,
     tokenFrom: [{ cookie: 'token' }],
   });
-  // express-ws drops messages that come while keys are fetched: its handshake is over by then.
+  // express-ws drops messages that arrive while keys are fetched, because it ends the handshake
+  // first.
   await authenticator.ready();
   app.use(authenticate(authenticator));
   let handled = 0;

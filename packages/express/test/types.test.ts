@@ -1,5 +1,5 @@
-// Handlers behind requireClaims are typed by its rules, without augmentation. Checked by tsc; each
-// test also runs.
+// Handlers behind requireClaims are typed by its rules, without augmentation. tsc checks the types,
+// and each test also runs.
 import { ConfigError, createAuthenticator, type Principal, type Rules } from '@latchkey/core';
 import { createClock, generateSigningKey, mint } from '@latchkey/testing';
 import express, { type RequestHandler } from 'express';
@@ -8,7 +8,7 @@ import { allOf, authenticate, optional, requireClaims } from '../src/index.ts';
 
 const NOW = 1_700_000_000;
 
-/** Runs the handler on a request of a token with these claims, and gives the status. */
+/** Sends a request with a token of these claims to the handler, and returns the status. */
 async function run(handler: RequestHandler): Promise<number> {
   const key = await generateSigningKey();
   const authenticator = createAuthenticator({
@@ -52,13 +52,13 @@ describe('AK-42: types of handlers', () => {
     expect(seen).toEqual(['admin', undefined]);
   });
 
-  it('AK-42: without a handler it is a handler', async () => {
+  it('AK-42: requireClaims without a handler returns a handler', async () => {
     const handler = requireClaims({ dept: 'HR' });
     expectTypeOf(handler).toEqualTypeOf<RequestHandler>();
     expect(await run(handler)).toBe(403);
   });
 
-  it('AK-42: nothing is augmented', async () => {
+  it('AK-42: the types of Express are not augmented', async () => {
     const handler: RequestHandler = (request, response) => {
       // @ts-expect-error Express's own request has no auth
       const auth: Principal = request.auth;

@@ -1,4 +1,5 @@
-// Every way that Express has to a handler, with the plugins that people use.
+// Every way in which Express can reach a handler, with common plugins. No way may go round the
+// guard.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +14,7 @@ import { authenticate, authenticateUpgrade, publicRoute, requireClaims } from '.
 
 const files = fileURLToPath(new URL('files', import.meta.url));
 
-/** What a row puts on its application. */
+/** What a row adds to its application. */
 interface Parts extends WayBench {
   readonly app: Express;
   /** Authenticates, and asks for the claims. */
@@ -40,7 +41,7 @@ function partsOf(bench: WayBench): Parts {
   };
 }
 
-/** A row that puts handlers on an application, asked by HTTP. */
+/** A row that adds handlers to an application, requested over HTTP. */
 const on =
   (put: (parts: Parts) => void) =>
   async (bench: WayBench): Promise<BuiltWay> => {
@@ -54,7 +55,7 @@ interface SocketParts {
   readonly applyTo: (router: expressWs.Router) => void;
 }
 
-/** A row of a socket, asked by a WebSocket. */
+/** A row with a socket, requested by a WebSocket. */
 const onSocket =
   (put: (parts: Parts & SocketParts) => void) =>
   async (bench: WayBench): Promise<BuiltWay> => {
@@ -78,8 +79,8 @@ const socket =
     });
 
 /**
- * express-ws answers the handshake before its routes are asked, and closes the socket of one that
- * is refused.
+ * express-ws answers the handshake before its routes run, and closes the socket when a route
+ * refuses.
  */
 const sockets = ['closed 1005', 'closed 1005', 'closed 1005', 'handled'] as const;
 
@@ -107,7 +108,7 @@ const ways: readonly Way[] = [
   },
   { name: 'app.all', build: on(({ app, guard, handler }) => app.all('/way', guard, handler)) },
   {
-    name: 'app.all by a method of WebDAV',
+    name: 'app.all, requested with a WebDAV method',
     request: { method: 'PROPFIND' },
     build: on(({ app, guard, handler }) => app.all('/way', guard, handler)),
   },
@@ -135,7 +136,7 @@ const ways: readonly Way[] = [
     build: on(({ app, guard, handler }) => app.get('/way', [guard, handler])),
   },
   {
-    name: 'a wildcard, by an odd spelling',
+    name: 'a wildcard, with an unusual spelling of the path',
     request: { path: '//x/../%77ay;a=b?c' },
     build: on(({ app, guard, handler }) => app.get('/{*path}', guard, handler)),
   },
@@ -252,7 +253,7 @@ const ways: readonly Way[] = [
   {
     name: 'an error handler that goes on after a refusal',
     lets: 'everybody',
-    because: 'it is the application that drops the refusal, and routes() reports no such route',
+    because: 'the application drops the refusal, and routes() does not report such a route',
     build: on(({ app, guard, handler }) => {
       const forgiving: ErrorRequestHandler = (_error, _request, _response, next) => next();
       app.use(guard).use(forgiving).use(handler);
@@ -322,7 +323,7 @@ const ways: readonly Way[] = [
   {
     name: 'express-ws: the guard as a handler of the route',
     lets: 'nobody',
-    because: 'express-ws calls it with the socket in the place of the request: README, "Sockets"',
+    because: 'express-ws calls it with the socket in place of the request: README, "Sockets"',
     outcomes: ['closed 1011', 'closed 1011', 'closed 1011', 'closed 1011'],
     build: onSocket(({ ws, guard, handled }) => {
       const closing: ErrorRequestHandler = (_error, request, _response, _next) =>

@@ -24,15 +24,12 @@ export * from '@latchkey/core';
 export { compileRules } from '@latchkey/core/adapter';
 export { type RouteConfig, routes } from './routes.ts';
 
-/** A hook that lets a request pass whose principal satisfies rules. */
+/** A hook that lets a request pass if its principal satisfies rules. */
 export type RequirementHook = (request: fastify.FastifyRequest) => Promise<void>;
 
 /** A request that has been authenticated. */
 export type AuthenticatedRequest<C extends core.Claims = core.Claims> = fastify.FastifyRequest & {
-  /**
-   * Who the verified token says the caller is. Its claims are typed by the rules that they
-   * satisfied.
-   */
+  /** The principal of the verified token. Its claims are typed by the rules that they satisfied. */
   readonly auth: core.Principal<C>;
 };
 
@@ -42,17 +39,17 @@ type Concealing = Pick<core.CombinedAuthenticator, 'conceal'>;
 type Deciding = core.Authenticator | core.CombinedAuthenticator;
 type Given = core.AuthenticatorOptions | core.DescriptorOptions;
 
-/** Whom to trust, or an authenticator made before; and what is Fastify's own. */
+/** The options of an authenticator, or an authenticator; and the settings that only Fastify has. */
 export type LatchkeyOptions = {
   /**
-   * Does not get ready if any route of the whole application, in whatever scope, is undecided.
+   * If true, `app.ready()` fails when any route of the application, in any scope, is undecided.
    * Default false.
    */
   readonly failOnUndecided?: boolean;
   /**
-   * What the application's own `setNotFoundHandler` asks for, like `config.auth` of a route.
-   * Default: a token. It asks also where a public route calls `reply.callNotFound()`. Fastify's own
-   * answer to an unknown path gives nothing away and asks for nothing.
+   * The requirement of the application's own `setNotFoundHandler`, like `config.auth` of a route.
+   * Default: a token. It applies also where a public route calls `reply.callNotFound()`. Fastify's
+   * own answer to an unknown path reveals nothing and needs no token.
    */
   readonly notFound?: RouteConfig['auth'];
 } & (
@@ -61,17 +58,17 @@ export type LatchkeyOptions = {
 );
 
 /**
- * Authenticates every request to the scope that it is registered in, and to the scopes in that,
+ * Authenticates every request to the scope that it is registered in, and to the scopes inside it,
  * before the body is read, and sets `request.auth`: the principal, null for an anonymous request,
- * or for `requireAll` and `requireAny` the principals by name. A route says in `config.auth` what
- * it asks for instead, or `false`; one that says nothing needs a token. Does *not* cover sibling
- * scopes or the scopes around: `routes` reports them. Registered again in an inner scope, the inner
- * registration decides there.
+ * or for `requireAll` and `requireAny` the principals by name. `config.auth` of a route replaces
+ * the requirement of the options, and `false` makes the route public; without it, a route needs a
+ * token. Does *not* cover sibling scopes or the scopes around: `routes` reports them. If the plugin
+ * is registered again in an inner scope, the inner registration decides there.
  *
- * Refusals go to the application's error handling as an `AuthError`; Fastify's own answers with its
- * status and headers.
- * @throws ConfigError for wrong options, while Fastify loads it; for a wrong `config.auth`, when
- *   the route is added
+ * A refusal goes to the application's error handling as an `AuthError`; Fastify's own error handler
+ * answers with its status and headers.
+ * @throws ConfigError for wrong options, while Fastify loads the plugin; for a wrong `config.auth`,
+ *   when the route is added
  * @example
  * ```ts
  * await app.register(latchkey, {
@@ -85,7 +82,7 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
   async (scope: fastify.FastifyInstance, options: LatchkeyOptions) => {
     const { failOnUndecided, notFound, authenticator } = readPluginOptions(scope, options);
     const registration: Registration = { scope, authenticator, decide };
-    // Null, never an object: that would be shared by all requests.
+    // The default is null, because all requests would share an object.
     if (!scope.hasDecorator(REGISTRATION)) scope.decorateRequest('auth', null);
     scope.decorate(REGISTRATION, registration);
     scope.addHook('onRoute', (route) => {
@@ -104,7 +101,8 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
 
     function decide(given: fastify.FastifyRequest, reply: fastify.FastifyReply): void | Promise<void> {
       const request = given as Judged;
-      // Nobody else's value may be taken for ours, least of all when the token is refused.
+      // Other code may have set `request.auth`. Handlers must not take that value for a principal,
+      // least of all after a refusal.
       request.auth = null;
       request.rawHeaders = request.raw.rawHeaders;
       const asked = askedOf(request, notFound);
@@ -128,9 +126,9 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
 export default latchkey;
 
 /**
- * Makes a hook, for `onRequest` or later, that lets a request pass whose principal satisfies the
- * rules. The principal must have been set by the plugin, so it lets no anonymous request pass. Of
- * several on one way, each has to hold, beside the route's `config.auth`.
+ * Makes a hook, for `onRequest` or later, that lets a request pass if its principal satisfies the
+ * rules. The plugin must have set the principal, so an anonymous request does not pass. Where a
+ * request passes several hooks, each must be satisfied, in addition to the route's `config.auth`.
  * @throws ConfigError for wrong rules, at once
  * @example
  * ```ts
@@ -147,9 +145,9 @@ export function requireClaims<const R extends core.Rules>(
 }
 
 /**
- * The principal of a request, its claims typed by the rules that it satisfies: rules of
- * `compileRules`, the same that stand in `config.auth` or others. Not for the principals of
- * `requireAll`: those are `request.auth`.
+ * Returns the principal of a request. With rules of `compileRules`, those in `config.auth` or
+ * others, it judges the principal by them and types its claims. Not for the principals of
+ * `requireAll`: read those from `request.auth`.
  * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`,
  *   `claims_insufficient`
  * @example
@@ -171,10 +169,10 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
 }
 
 /**
- * Makes an `onSend` hook that signs fields of what a route replies: `app.post('/token', { onSend:
+ * Makes an `onSend` hook that signs fields of the reply of a route: `app.post('/token', { onSend:
  * signResponse(…) }, handler)`. A 2xx that is not JSON, has trailers, was compressed by a hook
- * before, or has a field that cannot be signed, is a 500. What does not leave through Fastify
- * (`reply.hijack()`, `reply.raw`) passes it by.
+ * before, or has a field that cannot be signed, is a 500. It does not sign replies that are not
+ * sent through Fastify (`reply.hijack()`, `reply.raw`).
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts
@@ -212,8 +210,8 @@ function isPayload(body: unknown, { raw }: fastify.FastifyRequest): boolean {
 }
 
 /**
- * Makes a handler that answers with the public JWK Set of a signer, which is for everybody: give
- * its route `config: { auth: false }`.
+ * Makes a handler that answers with the public JWK Set of a signer. The set is public: give its
+ * route `config: { auth: false }`.
  * @example
  * ```ts
  * app.get('/.well-known/jwks.json', { config: { auth: false } }, publishKeys(signer));
@@ -228,8 +226,8 @@ export function publishKeys(signer: Signer): fastify.RouteHandlerMethod {
 }
 
 /**
- * @throws Error for a 2xx that has trailers by now. Later ones, and those of another status, do not
- *   leave.
+ * @throws Error for a 2xx that already has trailers. Later trailers, and those of another status,
+ *   are not sent.
  */
 function dropTrailers(reply: fastify.FastifyReply): void {
   reply.raw.addTrailers = () => {};
@@ -246,7 +244,8 @@ function dropTrailers(reply: fastify.FastifyReply): void {
 const NO_RULES = adapter.compileRules({});
 
 /**
- * What is Fastify's own, and the authenticator that is given or made of all others.
+ * Splits the options into the settings that only Fastify has, and the authenticator, which is given
+ * or made from all other options.
  * @throws ConfigError
  */
 function readPluginOptions(scope: fastify.FastifyInstance, options: LatchkeyOptions) {
@@ -262,13 +261,13 @@ function readPluginOptions(scope: fastify.FastifyInstance, options: LatchkeyOpti
   const ofNotFound: RouteConfig =
     notFound === undefined ? {} : { auth: notFound as core.RouteAccess | false };
   if (authenticator !== undefined) adapter.readObject(others, [], '');
-  // What is neither an authenticator nor options is refused by createAuthenticator.
+  // createAuthenticator refuses a value that is neither an authenticator nor options.
   const made = authenticator ?? createFor(scope, others as unknown as Given);
   checkAuth(compileAuth(ofNotFound, 'notFound'), made as Deciding, 'notFound');
   return { failOnUndecided, notFound: ofNotFound, authenticator: made as Deciding };
 }
 
-/** What was made here ends with the application. */
+/** Closes the authenticator that was made here when the application closes. */
 function createFor(scope: fastify.FastifyInstance, options: Given): core.Authenticator {
   const authenticator = core.createAuthenticator(options, { bodies: 'never' });
   scope.addHook('onClose', () => authenticator.close());
@@ -278,29 +277,32 @@ function createFor(scope: fastify.FastifyInstance, options: Given): core.Authent
 function askedOf({ is404, routeOptions, server }: fastify.FastifyRequest, notFound: RouteConfig) {
   const { config, handler } = routeOptions;
   if (!is404) return compileAuth(config);
-  // Fastify's own handler by its name; an application's is always bound, and has another.
-  // Middleware of @fastify/express or @fastify/middie, which decorate `use`, answers before either.
+  // Recognizes Fastify's own handler by its name; a handler of the application is always bound, so
+  // it has another name. Middleware of @fastify/express or @fastify/middie, which decorate `use`,
+  // answers before both.
   const isOwn = handler.name === 'basic404' && !('use' in server);
   return isOwn ? false : compileAuth(Object.hasOwn(config, 'auth') ? config : notFound);
 }
 
 /**
- * Closes the socket of an upgrade that is answered as a request: one that is refused. Node leaves
- * it open, and `@fastify/websocket` closes only what its own hook has seen.
+ * Closes the socket of a refused upgrade, which is answered like a request. Node leaves it open,
+ * and `@fastify/websocket` closes only sockets that its own hook has seen.
  */
 function endUpgrade({ raw }: fastify.FastifyRequest, reply: fastify.FastifyReply): void {
-  // Node's mark of a request that came by the event `upgrade`. What is answered with 101 never
-  // finishes.
+  // Node sets this for a request of the event `upgrade`. A reply with 101 never finishes.
   if (Reflect.get(raw, 'upgrade') === true) reply.raw.once('finish', () => raw.socket.destroySoon());
 }
 
-/** Takes a token in the query out of everything that Fastify made of the URL before any hook. */
+/**
+ * Removes a token in the query from all properties that Fastify derives from the URL before any
+ * hook.
+ */
 function conceal(by: Concealing, request: Judged, reply: fastify.FastifyReply): void {
   const raw = request.raw as typeof request.raw & { originalUrl?: string };
   const concealment = adapter.concealToken(by, request, raw, raw.originalUrl);
   if (concealment === undefined) return;
   for (const name of concealment.names) Reflect.deleteProperty(Object(request.query), name);
-  // Fastify keeps what the URL was when it was first read, and reads it anew where that is gone.
+  // Fastify caches the URL when it is first read, and reads it again if the cached one is deleted.
   for (const kept of Object.getOwnPropertySymbols(request))
     if (kept.description === 'fastify.request.originalUrl') Reflect.deleteProperty(request, kept);
   reply.headers(concealment.headers);

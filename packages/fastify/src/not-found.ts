@@ -1,4 +1,5 @@
-// The application's own not-found handlers: each decides for itself, however a request reaches it.
+// Authenticates requests to the application's own not-found handlers, however a request reaches
+// them. Fastify's own 404 is not covered.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 /** Decides on a request that has reached a not-found handler. */
@@ -10,16 +11,16 @@ interface Hooks {
 
 const decided = new WeakSet<FastifyRequest>();
 
-/** Notes that a request was let pass by what its not-found handler asks. */
+/** Records that a request satisfied the requirement of its not-found handler. */
 export function noteDecided(request: FastifyRequest): void {
   decided.add(request);
 }
 
 /**
- * Sees to it that not-found handlers which are set on this scope, or on one in it, decide first.
- * The router runs every hook before such a handler. `reply.callNotFound()` runs at most
- * `preHandler`, and what decided before was the route.
- * @param decide throws for a request that is refused, and notes one that is not
+ * Wraps not-found handlers that are set on this scope, or on one inside it, so that they decide
+ * first. When the router calls such a handler, it runs every hook before. `reply.callNotFound()`
+ * runs at most `preHandler`, and the decision before was that of the route.
+ * @param decide throws for a request that is refused, and records one that is not
  */
 export function guardNotFound(scope: FastifyInstance, decide: Decide): void {
   const set = scope.setNotFoundHandler;
@@ -36,12 +37,12 @@ export function guardNotFound(scope: FastifyInstance, decide: Decide): void {
     if (!decided.has(request)) await decide(request, reply);
   }
 
-  // Releases of Fastify lose the hooks of a handler that `callNotFound` reaches: the handler asks,
-  // too.
+  // Some releases of Fastify skip the hooks of a handler that `callNotFound` reaches, so the
+  // handler decides too.
   function guard(handler: Handler): Handler {
     return function (request, reply) {
       if (decided.has(request)) return handler.call(this, request, reply);
-      // A handler that returns nothing has sent, or will: Fastify waits for the reply.
+      // A handler that returns undefined sends the reply itself, and Fastify waits for it.
       return once(request, reply).then(() => handler.call(this, request, reply) ?? reply);
     };
   }

@@ -1,5 +1,5 @@
-// What routes say in `config.auth`, compiled once; and the route report of an application, in all
-// its scopes.
+// Compiles `config.auth` of routes, once each, and makes the route report of an application in all
+// its scopes. No request is decided here.
 import { subscribe } from 'node:diagnostics_channel';
 import * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
@@ -7,22 +7,23 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import { refuseMisplaced, refuseSigners } from './misplaced.ts';
 import { guardNotFound } from './not-found.ts';
 
-/** The part of a route's `config` that is Latchkey's. */
+/** The part of a route's `config` that Latchkey reads. */
 export interface RouteConfig {
-  /** `false`: the route is for everybody. Left out: a token, as the plugin's options say. */
+  /** `false`: the route is public. If omitted, a token is required, as the plugin's options say. */
   readonly auth?: core.RouteAccess | false;
 }
 
-/** One registration of the plugin: where, and what it asks. */
+/** One registration of the plugin: its scope, and its requirements. */
 export interface Registration {
   readonly scope: FastifyInstance;
   readonly authenticator: core.Authenticator | core.CombinedAuthenticator;
-  /** Decides on a request by what its route, or its not-found handler, asks. */
+  /** Decides on a request by the requirement of its route, or of its not-found handler. */
   readonly decide: (request: FastifyRequest, reply: FastifyReply) => void | Promise<void>;
 }
 
 /**
- * Under which a scope has its registration. A scope in it inherits that, as it inherits everything.
+ * The key of a scope's registration. A scope inside it inherits the registration, like all
+ * properties.
  */
 export const REGISTRATION: unique symbol = Symbol('latchkey');
 /** The rules of hooks that `requireClaims` made. */
@@ -31,9 +32,9 @@ export const requirements = new WeakMap<object, adapter.CompiledRules>();
 const NOTHING_SAID: core.RouteAccess = {};
 
 type SeenRoute = { readonly scope: FastifyInstance; readonly options: RouteOptions };
-// By the server, which all scopes of an application share. Fastify announces each application
-// before anything can be added to it, so that routes are seen wherever, and whenever, they are
-// added.
+// The key is the server, which all scopes of an application share. Fastify announces each
+// application before anything can be added to it, so this sees every route, in any scope and at any
+// time.
 const applications = new WeakMap<object, { root: FastifyInstance; seen: SeenRoute[] }>();
 subscribe('fastify.initialization', (message) => {
   const { fastify: root } = message as { readonly fastify: FastifyInstance };
@@ -47,7 +48,8 @@ subscribe('fastify.initialization', (message) => {
 });
 
 /**
- * Decides by the registration that the not-found handler is in; a handler in none asks for nothing.
+ * Decides by the registration that covers the not-found handler; a handler without one needs no
+ * token.
  */
 async function decideNotFound(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const registration: Registration | undefined = Reflect.get(request.server, REGISTRATION);
@@ -55,8 +57,8 @@ async function decideNotFound(request: FastifyRequest, reply: FastifyReply): Pro
 }
 
 /**
- * The same for an application that was made before this package was loaded: handlers may be set
- * already.
+ * Does the same for an application that was made before this package was loaded: it may have
+ * handlers already.
  */
 export function guardLate(scope: FastifyInstance): void {
   guardNotFound(scope, decideNotFound);
@@ -69,9 +71,9 @@ export function guardLate(scope: FastifyInstance): void {
 export const isSeen = (app: FastifyInstance): boolean => applications.has(app.server);
 
 /**
- * Lists the routes of the whole application, with what they ask for: in every scope, covered or
- * not. Ask when all are there: `await app.ready()`. Hooks that `requireClaims` made are listed
- * where they stand on a route, not where they stand on a scope.
+ * Lists the routes of the whole application with their requirements, in every scope, covered or
+ * not. Call it when all routes are added: after `await app.ready()`. Hooks of `requireClaims` are
+ * listed if they are on a route, not if they are on a scope.
  * @param app the application, or any scope of it
  * @throws ConfigError with `failOnUndecided`, and for an application that was made before this
  *   package was loaded
@@ -97,18 +99,18 @@ export function routes(
 }
 
 /**
- * Refuses what is wrong on routes that were added before the plugin, and if asked to, routes that
- * are undecided.
+ * Refuses a wrong `config.auth` of routes that were added before the plugin and, with
+ * `failOnUndecided`, routes that are undecided.
  */
 export function checkApplication(app: FastifyInstance, failOnUndecided: boolean): void {
   if (failOnUndecided || applications.has(app.server)) routes(app, { failOnUndecided });
 }
 
-// By the object that a route says, which Fastify hands to each request as it is.
+// The key is the object that the route declares. Fastify passes the same object to each request.
 const compiledAuth = new WeakMap<object, adapter.CompiledAccess>();
 
 /**
- * Checks what a route says for itself: once for each object. It must not change after that.
+ * Compiles `config.auth` once for each object. The object must not change afterwards.
  * @throws ConfigError
  */
 export function compileAuth(config: object = {}, path = 'config.auth'): adapter.CompiledAccess | false {
@@ -117,13 +119,13 @@ export function compileAuth(config: object = {}, path = 'config.auth'): adapter.
   if (auth === false) return false;
   const known = compiledAuth.get(Object(auth));
   if (known !== undefined) return known;
-  // What is not access is refused here.
+  // compileAccess refuses a value that is not access.
   const compiled = adapter.compileAccess(auth as core.RouteAccess, path);
   compiledAuth.set(Object(auth), compiled);
   return compiled;
 }
 
-/** Rules are for the sources of a combined authenticator. @throws ConfigError */
+/** Refuses rules for a combined authenticator: they belong to its sources. @throws ConfigError */
 export function checkAuth(
   asked: adapter.CompiledAccess | false | undefined,
   { kind }: Registration['authenticator'],
@@ -132,7 +134,7 @@ export function checkAuth(
   if (asked && kind === 'combined') adapter.checkCombinedAccess(asked, path);
 }
 
-/** A route's `config`. @throws ConfigError where it is given as undefined */
+/** Returns the `config` of a route. @throws ConfigError if it is undefined */
 export function configOf(route: Pick<RouteOptions, 'method' | 'url' | 'config'>): object {
   return Object(adapter.optionIn(route, 'config', `${route.method} ${route.url} config`));
 }

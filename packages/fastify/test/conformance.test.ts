@@ -1,4 +1,4 @@
-// The cases that every adapter must pass, served by Fastify.
+// Runs the cases that every adapter must pass on Fastify.
 import { describeAdapter, type Harness } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';
 import fastify, { type FastifyRequest } from 'fastify';
@@ -10,7 +10,7 @@ describeAdapter('fastify', async ({ authenticator, routes, published }: Harness)
   for (const { path, signer } of published) app.get(path, { config: { auth: false } }, publishKeys(signer));
   for (const { method, path, access, handle, reply: head, sign } of routes) {
     app.route({
-      // Nothing is exempt by method.
+      // No method is exempt.
       method: access === 'public' ? method : [method, ...(method === 'GET' ? (['OPTIONS'] as const) : [])],
       url: path,
       config: { auth: access === 'public' ? false : access },

@@ -1,4 +1,5 @@
-// Options in a file, and routes by name, by Fastify's own means.
+// Options in a file, and routes by name, in a Fastify application. The cases for all adapters are
+// in the conformance suite.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,19 +64,19 @@ describe('{ descriptor }', () => {
     return app;
   }
 
-  it('a body in tokenFrom comes too late here, also when a file says so', async () => {
+  it('a body in tokenFrom is refused also in a file, because the body is read after authentication', async () => {
     const jwt = { remote: { url: 'https://a.example' }, audience: 'me', tokenFrom: [{ body: 'token' }] };
     await expect(start(jwt)).rejects.toThrow(ConfigError);
     await expect(start(jwt)).rejects.toThrow('expected no body');
   });
 
-  it('notFound and failOnUndecided stand beside it', async () => {
+  it('notFound and failOnUndecided are allowed next to a descriptor', async () => {
     const jwt = { remote: { url: 'https://a.example' }, audience: 'me' };
     const app = await start(jwt, { failOnUndecided: true, notFound: false });
     expect((await app.inject('/nowhere')).statusCode).toBe(404);
   });
 
-  it('options do not: they are in the file', async () => {
+  it('options next to a descriptor are refused, because they belong in the file', async () => {
     const jwt = { remote: { url: 'https://a.example' }, audience: 'me' };
     await expect(start(jwt, { keySets: [] })).rejects.toThrow('keySets');
   });

@@ -1,5 +1,5 @@
-// What Fastify does with our answers, and with scopes, twins and spellings. What is decided is in
-// the conformance suite.
+// How Fastify sends the answers of the adapter, and scopes, HEAD routes and spellings. The
+// decisions are in the conformance suite.
 import { execFile } from 'node:child_process';
 import { request as send } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -88,7 +88,7 @@ const status = async (app: FastifyInstance, url: string, headers = {}) =>
   (await app.inject({ url, headers })).statusCode;
 
 describe('routes', () => {
-  it('T-101: a route that says nothing needs a token', async () => {
+  it('T-101: a route without config.auth needs a token', async () => {
     const app = await guarded();
     app.get('/', whoami);
     const refused = await app.inject('/');
@@ -103,13 +103,13 @@ describe('routes', () => {
     expect((await app.inject({ url: '/', headers: alice })).json()).toEqual({ subject: 'alice' });
   });
 
-  it('AK-42: auth: false is for everybody, and has nobody on it', async () => {
+  it('AK-42: auth: false makes a route public, and its requests have no principal', async () => {
     const app = await guarded();
     app.get('/', { config: { auth: false } }, async (request: WithAuth) => ({ auth: request.auth }));
     expect((await app.inject({ url: '/', headers: alice })).json()).toEqual({ auth: null });
   });
 
-  it('takes options, by its default export or by name', async () => {
+  it('takes options, imported by its default export or by name', async () => {
     const app = createApp();
     await app.register(named, options);
     app.get('/', whoami);
@@ -130,7 +130,7 @@ describe('routes', () => {
     expect(await status(app, '/claims')).toBe(401);
   });
 
-  it('requireClaims: on a route and on a scope, each has to hold', async () => {
+  it('requireClaims: on a route and on a scope, both must be satisfied', async () => {
     const app = await guarded();
     app.get('/ok', { onRequest: requireClaims({ roles: allOf('admin') }) }, whoami);
     app.get('/no', { preHandler: [requireClaims({ roles: allOf('root') })] }, whoami);
@@ -143,7 +143,7 @@ describe('routes', () => {
     expect(await status(app, '/scoped', alice)).toBe(403);
   });
 
-  it('S32: fromRequest sees the parameters of the path', async () => {
+  it('S32: fromRequest gets the parameters of the path', async () => {
     const app = await guarded();
     const claims = { tenant: fromRequest((request) => request.params.tenant) };
     app.get('/:tenant', { config: { auth: { claims } } }, whoami);
@@ -158,7 +158,7 @@ describe('routes', () => {
     }
   });
 
-  it('D9: a permissive route, and why', async () => {
+  it('D9: a permissive route, and its refusalOf', async () => {
     const app = await guarded();
     app.get('/', { config: { auth: { mode: 'permissive' } } }, async (request: WithAuth) => ({
       auth: request.auth,
@@ -185,17 +185,17 @@ describe('routes', () => {
   });
 });
 
-describe('what is wrong is refused at boot', () => {
+describe('wrong options and routes are refused at boot', () => {
   it.each([
-    ['no object', 'token'],
+    ['not an object', 'token'],
     ['null', null],
     ['true', true],
-    ['an option that is none', { claim: {} }],
-    ['a mode that is none', { mode: 'Strict' }],
-    ['issuers that are none', { issuers: [] }],
-    ['claims that are none', { claims: 'admin' }],
+    ['an unknown option', { claim: {} }],
+    ['an unknown mode', { mode: 'Strict' }],
+    ['an empty list of issuers', { issuers: [] }],
+    ['claims that are not an object', { claims: 'admin' }],
     ['no claims', { claims: null }],
-    ['a rule that can never hold', { claims: { scope: 'a b' } }],
+    ['a rule that can never be satisfied', { claims: { scope: 'a b' } }],
   ])('config.auth: %s', async (_name, auth) => {
     const app = await guarded();
     expect(() => app.get('/wrong', { config: { auth } }, whoami)).toThrow(ConfigError);
@@ -306,7 +306,7 @@ describe('T-101: scopes', () => {
     },
   );
 
-  it('a sibling scope is not covered, and reported', async () => {
+  it('a sibling scope is not covered, and the report shows it', async () => {
     const app = createApp();
     await app.register(async (scope) => {
       await scope.register(latchkey, { authenticator });
@@ -373,7 +373,7 @@ describe('T-101: scopes', () => {
     await app.ready();
   });
 
-  it('routes that were added before the plugin, in its scope and below, are covered with all that they say', async () => {
+  it('routes that were added before the plugin, in its scope and below, are covered by their config.auth', async () => {
     const app = createApp();
     app.get('/plain', whoami);
     app.get('/claims', { config: { auth: { claims: { roles: ['root'] } } } }, whoami);
@@ -381,7 +381,7 @@ describe('T-101: scopes', () => {
     await app.register(async (scope) => {
       scope.get('/below', whoami);
     });
-    // Not awaited: runs when all of the above has been added.
+    // Not awaited: it runs when all of the above has been added.
     app.register(latchkey, { authenticator });
     app.get('/after', { config: { auth: { claims: { roles: ['root'] } } } }, whoami);
     for (const path of ['/plain', '/claims', '/below', '/after'])
@@ -393,7 +393,7 @@ describe('T-101: scopes', () => {
 });
 
 describe('an application that was made before this package was loaded', () => {
-  it('is covered all the same, and refuses to report what it has not seen', async () => {
+  it('is covered too, and routes() throws because it cannot know every route', async () => {
     const code = `
       import fastify from 'fastify';
       const app = fastify();
@@ -428,8 +428,8 @@ describe('an application that was made before this package was loaded', () => {
   });
 });
 
-describe('T-101: what Fastify adds', () => {
-  it('the HEAD twin of a GET route', async () => {
+describe('T-101: routes that Fastify adds', () => {
+  it('the HEAD route of a GET route needs the same token', async () => {
     const app = await guarded();
     app.get('/', { config: { auth: { claims: { roles: ['root'] } } } }, whoami);
     app.get('/public', { config: { auth: false } }, whoami);
@@ -453,7 +453,7 @@ describe('T-101: what Fastify adds', () => {
     expect((await app.inject({ url: '/nowhere', headers: alice })).json()).toEqual({ subject: 'alice' });
   });
 
-  it('or what the option notFound says', async () => {
+  it('the application's own 404 handler needs what the option notFound says', async () => {
     const open = await guarded({ notFound: false });
     open.setNotFoundHandler(whoami);
     expect(await status(open, '/nowhere')).toBe(200);
@@ -463,7 +463,10 @@ describe('T-101: what Fastify adds', () => {
   });
 
   describe('T-101: reply.callNotFound() of a route', () => {
-    /** Counts calls of the not-found handler. A route is added before it is set, and one after. */
+    /**
+     * Counts calls of the not-found handler. One route is added before the handler is set, and one
+     * after.
+     */
     async function calling(
       latchkeyOptions: Partial<LatchkeyOptions> = {},
       set: (app: FastifyInstance, handler: (request: FastifyRequest) => unknown) => unknown = (
@@ -512,7 +515,7 @@ describe('T-101: what Fastify adds', () => {
       expect(seen).toEqual(['alice', 'alice', 'alice', 'alice']);
     });
 
-    it('asks for what notFound says, whatever the route asked', async () => {
+    it('needs what notFound says, whatever the route needs', async () => {
       const { app, seen } = await calling({ notFound: { claims: { roles: ['root'] } } });
       for (const path of ['/before', '/after', '/guarded']) expect(await status(app, path, alice)).toBe(403);
       expect(seen).toEqual([]);
@@ -530,7 +533,7 @@ describe('T-101: what Fastify adds', () => {
       const statuses = await Promise.all(
         ['/before', '/guarded', '/nowhere'].map((path) => status(app, path)),
       );
-      // An error within a not-found handler: Fastify answers a second one itself.
+      // An error inside a not-found handler: Fastify answers a second one itself.
       expect(statuses).toEqual([404, 401, 404]);
       expect(seen).toEqual([]);
     });
@@ -541,7 +544,7 @@ describe('T-101: what Fastify adds', () => {
       expect(await status(app, '/file')).toBe(404);
     });
 
-    it('finds a token that was taken out of the query', async () => {
+    it('finds a token that was removed from the query', async () => {
       const inQuery = createAuthenticator({ ...options, tokenFrom: [{ query: 'access_token' }] });
       const { app, seen } = await calling({ authenticator: inQuery });
       const token = alice.authorization.slice('Bearer '.length);
@@ -551,7 +554,7 @@ describe('T-101: what Fastify adds', () => {
       await inQuery.close();
     });
 
-    it('decides by the registration that the handler is in', async () => {
+    it('decides by the registration that covers the handler', async () => {
       const app = await guarded();
       const elsewhere = createAuthenticator(optionsFor(other));
       let ran = 0;
@@ -599,7 +602,7 @@ describe('T-101: what Fastify adds', () => {
     });
   });
 
-  it('T-093: a token in a cookie lets in a socket of the own origin, and of no other', async () => {
+  it('T-093: with a token in a cookie, only a socket of the same origin is accepted', async () => {
     const inCookie = createAuthenticator({ ...options, tokenFrom: [{ cookie: 'token' }] });
     const app = await guarded({ authenticator: inCookie });
     await app.register(fastifyWebsocket);
@@ -657,7 +660,7 @@ describe('T-101: what Fastify adds', () => {
 });
 
 describe('requests', () => {
-  it('T-091: what a hook for CORS wrote before stays on a refusal, and a preflight needs a token otherwise', async () => {
+  it('T-091: headers of a CORS hook stay on a refusal, and without such a hook a preflight needs a token', async () => {
     const app = createApp();
     app.addHook('onRequest', async (request, reply) => {
       reply.headers({ 'Access-Control-Allow-Origin': 'https://app.example', Vary: 'Origin' });
@@ -697,7 +700,7 @@ describe('requests', () => {
     },
   );
 
-  it('T-102: no cross-over in 1,000 interleaved requests', async () => {
+  it('T-102: 1,000 interleaved requests keep their own principals', async () => {
     const app = await guarded();
     app.get('/', async (request: WithAuth) => {
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
@@ -714,7 +717,7 @@ describe('requests', () => {
     expect(answers).toEqual(answers.map((_, n) => (n % 10 === 0 ? null : `user-${n % 20}`)));
   });
 
-  it('T-108: what stood on the request is not taken for ours', async () => {
+  it('T-108: a value that was set on the request does not count as a principal', async () => {
     const app = createApp();
     app.addHook('onRequest', async (request) => {
       Reflect.set(request, 'auth', { subject: 'root' });
@@ -772,7 +775,7 @@ describe('requests', () => {
     expect(parsed).toBe(500_000);
   });
 
-  it('T-083: a token in the query is gone from all that a handler and a log line see', async () => {
+  it('T-083: a token in the query is removed from all that a handler and a log line see', async () => {
     const lines: string[] = [];
     const app = createApp({
       logger: {
@@ -782,7 +785,7 @@ describe('requests', () => {
       rewriteUrl: ({ url = '' }) => url.replace('/old', '/new'),
     });
     app.addHook('onRequest', async (request) => {
-      // Fastify keeps it from here on.
+      // Fastify caches the URL from here on.
       expect(request.originalUrl).toContain('access_token');
     });
     await app.register(latchkey, { ...options, tokenFrom: [{ query: 'access_token' }] });
@@ -804,7 +807,7 @@ describe('requests', () => {
     expect(lines.join('')).not.toContain(token);
   });
 
-  it('T-083: a token in the query does not fail a request whose head has left', async () => {
+  it('T-083: a token in the query does not fail a request whose head was sent already', async () => {
     const app = createApp();
     app.addHook('onRequest', async (_request, reply) => {
       reply.raw.flushHeaders();
@@ -819,7 +822,7 @@ describe('requests', () => {
     expect([statusCode, body]).toEqual([200, '/x?a=1']);
   });
 
-  it('T-095: however a path is spelled, a handler that ran was authenticated', async () => {
+  it('T-095: a handler runs only for an authenticated request, however the path is spelled', async () => {
     const spellings = [
       '/admin',
       '//admin',
@@ -868,7 +871,7 @@ describe('requests', () => {
   });
 });
 
-/** Sends a target as it is written. */
+/** Sends a target unchanged. */
 function target({ hostname, port }: URL, path: string, headers: object): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const request = send({ hostname, port, path, headers: { ...headers }, agent: false });
@@ -896,7 +899,7 @@ describe('types', () => {
     expect((await app.inject({ url: '/', headers: alice })).json()).toEqual(['admin']);
   });
 
-  it('getAuth judges: what it types has been seen to', async () => {
+  it('getAuth judges the rules by which it types the claims', async () => {
     const app = await guarded({ notFound: false });
     const stronger = compileRules({ roles: allOf('root') });
     app.get('/', async (request) => getAuth(request, stronger).subject);
@@ -905,7 +908,7 @@ describe('types', () => {
     expect(await status(app, '/public', alice)).toBe(401);
   });
 
-  it('hooks stand on routes of any type', async () => {
+  it('hooks can be added to routes of any type', async () => {
     const app = await guarded();
     const onRequest = requireClaims({ tenant: 'acme' });
     app.post<{ Body: { text: string }; Params: { id: string } }>(

@@ -1,5 +1,5 @@
-// A token in the query: nothing that a handler or a logger can reach has it, over HTTP/1.1 and
-// HTTP/2.
+// A token in the query: no property that a handler or a logger can read contains it, over HTTP/1.1
+// and HTTP/2.
 import { connect } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { placesOf } from '@latchkey/conformance';
@@ -16,12 +16,12 @@ beforeAll(async () => {
 });
 afterAll(() => issuer.close());
 
-it.each(['HTTP/1.1', 'HTTP/2'])('T-083: over %s, it is nowhere on the request and reply', async (version) => {
+it.each(['HTTP/1.1', 'HTTP/2'])('T-083: over %s, no property of the request or reply contains it', async (version) => {
   const seen: { readonly places: readonly string[]; readonly query: object }[] = [];
   const app: FastifyInstance =
     version === 'HTTP/2' ? (fastify({ http2: true }) as unknown as FastifyInstance) : fastify();
   app.addHook('onRequest', async (request, reply) => {
-    // Fastify remembers what is asked for.
+    // Fastify caches properties that are read.
     expect(request.originalUrl).toContain(token);
     expect(placesOf({ request, reply }, token)).not.toEqual([]);
   });

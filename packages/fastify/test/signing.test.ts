@@ -48,7 +48,7 @@ const claims = (more: object = {}) => ({
 });
 const reply = () => ({ access_token: claims(), token_type: 'Bearer' });
 const text = () => JSON.stringify(reply());
-/** Cannot be signed. */
+/** Claims that cannot be signed. */
 const unsignable = () => ({ access_token: claims({ exp: undefined }) });
 
 const signing = () => signResponse({ signer: signers.login, keysToSign: ['access_token'] });
@@ -100,7 +100,7 @@ async function ask(app: FastifyInstance, path = '/token', method = 'POST') {
   return exchange({ port: portOf(app), method, path, headers: [] });
 }
 
-/** Asks a handler whose reply is signed. */
+/** Sends a request to a handler whose reply is signed. */
 function askSigned(handler: (reply: FastifyReply) => unknown) {
   const app = application();
   app.post('/token', { onSend: signing() }, (_request, reply) => handler(reply));
@@ -113,7 +113,7 @@ async function expectSigned(body: string): Promise<void> {
   expect((await authenticator.verify(access_token)).claims).toMatchObject({ sub: 'alice', canary });
 }
 
-/** A stream of Node's first kind: it pipes, and cannot be iterated over. */
+/** A stream of the old interface of Node: it pipes, and cannot be iterated over. */
 function legacyStream(content: string): Stream {
   const stream = new Stream();
   stream.pipe = (destination) => {
@@ -199,7 +199,7 @@ describe('KD-5: the kinds of payloads', () => {
     await expectSigned(answer.body);
   });
 
-  it('KD-5: what a handler returns, behind hooks of the whole application', async () => {
+  it('KD-5: signs the value that a handler returns, behind hooks of the whole application', async () => {
     const app = application();
     app.addHook('onSend', signing());
     app.addHook('preSerialization', async (_request, _reply, payload) => ({
@@ -210,7 +210,7 @@ describe('KD-5: the kinds of payloads', () => {
     await expectSigned((await ask(app)).body);
   });
 
-  it('KD-4: a response schema that says what leaves', async () => {
+  it('KD-4: a response schema that describes the signed reply', async () => {
     const app = application();
     const schema = {
       response: {
@@ -234,7 +234,7 @@ describe('KD-5: the kinds of payloads', () => {
     ['bytes that are not declared as JSON', (sent) => sent.send(Buffer.from(text()))],
     ['a Response', (sent) => sent.send(Response.json(reply()))],
     [
-      'what a serializer writes otherwise',
+      'the fields in another format of a serializer',
       (sent) =>
         sent
           .type(json)
@@ -283,35 +283,35 @@ describe('KD-5: the kinds of payloads', () => {
     expect(JSON.parse(answer.body)).toMatchObject({ statusCode: 500, error: 'Internal Server Error' });
   });
 
-  it('KD-5: a stream of JSON that has no type does not leave unsigned', async () => {
+  it('KD-5: a stream of JSON without a type is not sent unsigned', async () => {
     expect((await askSigned((sent) => sent.send(Readable.from([text()])))).raw).not.toContain(canary);
   });
 
-  it('KD-5: a stream that pipes but cannot be iterated over does not leave unsigned', async () => {
+  it('KD-5: a stream that pipes but cannot be iterated over is not sent unsigned', async () => {
     const answer = await askSigned((sent) => sent.type(json).send(legacyStream(text())));
     expect(answer.raw).not.toContain(canary);
   });
 
-  it('S42: a stream of JSON with nothing to sign leaves whole', async () => {
+  it('S42: sends a stream of JSON without fields to sign unchanged', async () => {
     const content = '[{"access_token":"of no concern"},12345678901234567890]';
     const answer = await askSigned((sent) => sent.type(json).send(Readable.from([content])));
     expect([answer.status, answer.body]).toEqual([200, content]);
     expect(headerValues(answer, 'cache-control')).toEqual([]);
   });
 
-  it('S42: of a stream of another type, nothing leaves', async () => {
+  it('S42: sends no byte of a stream of another type', async () => {
     const answer = await askSigned((sent) => sent.type('text/html').send(Readable.from([`<p>${canary}`])));
     expect(answer.status).toBe(500);
     expect(answer.raw).not.toContain(canary);
   });
 
-  it('S42: a refusal that is a stream of another type leaves as a status', async () => {
+  it('S42: sends only the status of a refusal that is a stream of another type', async () => {
     const stream = new PassThrough();
     const answer = await askSigned((sent) => sent.code(401).type('text/html').send(stream));
     expect([answer.status, answer.body, stream.destroyed]).toEqual([401, '', true]);
   });
 
-  it('S42, leaves unsigned: what does not leave through Fastify', async () => {
+  it('S42, leaves unsigned: what is not sent through Fastify', async () => {
     const app = application();
     app.post('/token', { onSend: signing() }, (_request, sent) => {
       sent.hijack();
@@ -320,7 +320,7 @@ describe('KD-5: the kinds of payloads', () => {
     expect((await ask(app)).body).toBe('past Fastify');
   });
 
-  it.each([200, 400])('S42: trailers of a %i do not leave', async (status) => {
+  it.each([200, 400])('S42: trailers of a %i are not sent', async (status) => {
     for (const later of [true, false]) {
       const app = application();
       const trail = (sent: FastifyReply) =>
@@ -339,7 +339,7 @@ describe('KD-5: the kinds of payloads', () => {
     }
   });
 
-  it('D24: 204, 304, and HEAD of a route that Fastify adds by itself', async () => {
+  it('D24: sends 204, 304, and a HEAD route that Fastify adds unchanged', async () => {
     const app = application();
     app.get('/nothing', { onSend: signing() }, (_request, sent) => sent.code(204).send());
     app.get('/same', { onSend: signing() }, (_request, sent) => sent.code(304).send());
@@ -355,8 +355,8 @@ describe('KD-5: the kinds of payloads', () => {
   });
 });
 
-describe('S42: what cannot be signed', () => {
-  it('S42: reaches the error handler, and leaves nothing', async () => {
+describe('S42: a reply that cannot be signed', () => {
+  it('S42: reaches the error handler, and no byte of it is sent', async () => {
     const seen: unknown[] = [];
     const app = application();
     app.setErrorHandler((error, _request, sent) => {
@@ -374,7 +374,7 @@ describe('S42: what cannot be signed', () => {
     expect(seen).toEqual([expect.objectContaining({ name: 'TypeError' })]);
   });
 
-  it('S42: an error handler that answers with what cannot be signed either does not go round', async () => {
+  it('S42: an error handler whose reply cannot be signed either is not called again', async () => {
     const app = application();
     app.setErrorHandler((_error, _request, sent) => sent.code(200).send(unsignable()));
     app.post('/token', { onSend: signing() }, async () => unsignable());
@@ -383,7 +383,7 @@ describe('S42: what cannot be signed', () => {
     expect(answer.raw).not.toContain(canary);
   });
 
-  it('S42: an error handler that answers with what can be signed', async () => {
+  it('S42: signs the reply of an error handler', async () => {
     const app = application();
     app.setErrorHandler((_error, _request, sent) => sent.code(200).send(reply()));
     app.post('/token', { onSend: signing() }, async () => unsignable());
@@ -428,7 +428,7 @@ describe('D24: other hooks', () => {
     await expectSigned((await ask(app)).body);
   });
 
-  it('S42: two that sign the same field: nothing leaves', async () => {
+  it('S42: two signResponse that sign the same field: nothing is sent', async () => {
     const app = application();
     app.post('/token', { onSend: [signing(), signing()] }, async () => reply());
     expect((await ask(app)).status).toBe(500);

@@ -1,4 +1,4 @@
-// What is given as undefined, by a misspelt name or a missing import, is refused when the
+// A value that is undefined, by a misspelt name or a missing import, is refused when the
 // application is made.
 import { generateSigningKey } from '@latchkey/testing';
 import fastify, { type FastifyInstance } from 'fastify';
@@ -57,7 +57,7 @@ describe('undefined is a ConfigError', () => {
     await expect(app.ready()).rejects.toThrow(`GET /admin ${path}: `);
   });
 
-  it('so is config.auth that the object inherits: Fastify would lose it', async () => {
+  it('config.auth that the object inherits is refused, because Fastify would drop it', async () => {
     const app = create();
     await app.register(latchkey, options);
     const build = () => app.get('/admin', { config: new Shared() }, async () => 'secret');

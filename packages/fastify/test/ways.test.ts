@@ -1,4 +1,5 @@
-// Every way that Fastify has to a handler, with the plugins that people use.
+// Every way in which Fastify can reach a handler, with common plugins. No way may go round the
+// guard.
 import { connect } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -19,14 +20,15 @@ import mercurius, { type MercuriusOptions } from 'mercurius';
 import { WebSocket } from 'ws';
 import latchkey, { type RouteConfig, requireClaims } from '../src/index.ts';
 
-// Its types and those of @fastify/express declare the same names: the compiler must not see it.
+// Its types and those of @fastify/express declare the same names, so the compiler must not load
+// both.
 const MIDDIE: string = '@fastify/middie';
 
 const files = fileURLToPath(new URL('files', import.meta.url));
 
 interface Parts extends WayBench {
   readonly app: FastifyInstance;
-  /** The options of a route that asks for the claims. */
+  /** The options of a route that needs the claims. */
   readonly guarded: RouteShorthandOptions & { readonly config: RouteConfig };
   readonly handler: () => Promise<string>;
 }
@@ -50,7 +52,7 @@ async function make(
 
 const portOf = (app: FastifyInstance) => (app.server.address() as AddressInfo).port;
 
-/** A row that puts routes on an application, asked by HTTP. */
+/** A row that adds routes to an application, requested over HTTP. */
 const on =
   (put: (parts: Parts) => unknown, options?: Parameters<typeof make>[2]) =>
   async (bench: WayBench): Promise<BuiltWay> => {
@@ -58,7 +60,7 @@ const on =
     return { port: portOf(app), close: () => app.close() };
   };
 
-/** A row of a socket, asked by a WebSocket. */
+/** A row with a socket, requested by a WebSocket. */
 const onSocket =
   (put: (parts: Parts) => unknown) =>
   async (bench: WayBench): Promise<BuiltWay> => {
@@ -81,9 +83,7 @@ const socket =
     });
 const sockets = [401, 401, 403, 'handled'] as const;
 
-/**
- * Mercurius behind the plugin: its routes have no config of their own, so a hook judges the claims.
- */
+/** Mercurius behind the plugin: its routes have no `config`, so a hook judges the claims. */
 const onGraphql =
   (
     query: string,
@@ -169,7 +169,7 @@ const ways: readonly Way[] = [
     ),
   },
   {
-    name: 'app.all, by a method of WebDAV',
+    name: 'app.all, requested with a WebDAV method',
     request: { method: 'PROPFIND' },
     build: on(({ app, guarded, handler }) => {
       app.addHttpMethod('PROPFIND');
@@ -182,7 +182,7 @@ const ways: readonly Way[] = [
     build: on(({ app, guarded, handler }) => app.get('/way', guarded, handler)),
   },
   {
-    name: 'HEAD of its own',
+    name: 'HEAD of a route of its own',
     request: { method: 'HEAD' },
     build: on(({ app, guarded, handler }) => {
       app.head('/way', guarded, handler);
@@ -202,7 +202,7 @@ const ways: readonly Way[] = [
     ),
   },
   {
-    name: 'a wildcard, by an odd spelling',
+    name: 'a wildcard, with an unusual spelling of the path',
     request: { path: '//x/../%77ay;a=b?c' },
     build: on(({ app, guarded, handler }) => app.get('/*', guarded, handler)),
   },
@@ -219,7 +219,7 @@ const ways: readonly Way[] = [
     ),
   },
   {
-    name: 'a path that is not minded: case and slashes',
+    name: 'a path that is compared loosely: case and slashes',
     request: { path: '//WAY/' },
     build: on(({ app, guarded, handler }) => app.get('/way', guarded, handler), {
       server: {
@@ -306,7 +306,7 @@ const ways: readonly Way[] = [
     build: on(({ app, handler }) => app.setNotFoundHandler(handler), { notFound: true }),
   },
   {
-    name: 'the not-found handler by a method that a path does not have',
+    name: 'the not-found handler, with a method that a path does not have',
     request: { method: 'POST' },
     build: on(
       ({ app, handler }) => {
@@ -342,7 +342,7 @@ const ways: readonly Way[] = [
     ),
   },
   {
-    name: '@fastify/static: the not-found handler, for a public file that is not there',
+    name: '@fastify/static: the not-found handler, for a public file that does not exist',
     request: { path: '/files/nothing' },
     build: on(
       async ({ app, handler }) => {
@@ -584,7 +584,7 @@ const ways: readonly Way[] = [
     ),
   },
   {
-    name: 'Mercurius: its page for people',
+    name: 'Mercurius: its GraphiQL page',
     request: { path: '/graphiql' },
     build: on(({ app, rules, handled }) =>
       app.register(async (scope) => {

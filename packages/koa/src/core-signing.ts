@@ -1,2 +1,3 @@
-// '@latchkey/koa/signing': the signing of core, for applications that have this package alone.
+// '@latchkey/koa/signing': re-exports the signing of core, for applications that install only this
+// package.
 export * from '@latchkey/core/signing';

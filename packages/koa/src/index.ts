@@ -13,8 +13,8 @@ export { routes };
 /** The state of a request that has been authenticated. */
 export interface AuthState<T = core.Principal | undefined> {
   /**
-   * Who the verified token says the caller is. Behind `requireClaims`, its claims are typed by the
-   * rules that they satisfied.
+   * The principal of the verified token. Behind `requireClaims`, its claims are typed by the rules
+   * that they satisfied.
    */
   readonly auth: T;
 }
@@ -27,16 +27,17 @@ export type AuthenticatedMiddleware<C extends core.Claims = core.Claims> = Middl
 /**
  * Authenticates every request that passes through it, and sets `ctx.state.auth`: the principal, or
  * for `requireAll` and `requireAny` the principals by name. With `access.claims` it also judges the
- * rules of the route, in one step; without, see `requireClaims`. In the modes `optional` and
+ * rules of the route, in one step; without them, see `requireClaims`. In the modes `optional` and
  * `permissive` an anonymous request passes with `ctx.state.auth` undefined.
  *
- * Refusals go to the application's error handling as an `AuthError`; Koa's own answers with its
- * status, headers and message. Put it on the application, before body parsers, so that nobody
- * unknown makes the service read a body, or on a route; what `router.use` registers on a router
- * with a prefix can be passed by. What stands before it, and what is marked with `publicRoute`, is
- * public; another `authenticate` on a route decides anew.
- * @param source options, an authenticator made before, or several combined
- * @param access what the route asks: rules, issuers, and a mode instead of that of the options
+ * A refusal goes to the application's error handling as an `AuthError`; Koa's own error handling
+ * answers with its status, headers and message. Put `authenticate` on the application, before body
+ * parsers, so that the service reads no body of an unauthenticated request, or on a route. Do not
+ * register it by `router.use` on a router with a prefix: requests can bypass it there. Middleware
+ * before it, and routes marked with `publicRoute`, are public; another `authenticate` on a route
+ * decides anew.
+ * @param source options, an authenticator, or several authenticators combined
+ * @param access what the route asks: rules, issuers, and a mode that replaces that of the options
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts
@@ -55,7 +56,8 @@ export function authenticate<T = core.Principal | undefined>(
   const { authenticator, access: asked, marks } = adapter.prepareAuthentication(source, ...access);
   return mark(marks, (ctx, next) => {
     adapter.checkOnce(ctx.app, routes);
-    // A value that something else has set must not be taken for ours, least of all on a refusal.
+    // Another middleware may have set `ctx.state.auth`. Handlers must not take that value for a
+    // principal, least of all after a refusal.
     if ('auth' in ctx.state) Reflect.deleteProperty(ctx.state, 'auth');
     const view = viewOf(ctx);
     const decision = adapter.decide<unknown>(authenticator, view, asked);
@@ -70,8 +72,8 @@ export function authenticate<T = core.Principal | undefined>(
 /**
  * Lets a request pass whose principal satisfies the rules; the principal must have been set by
  * `authenticate`. Given a handler, calls it with `ctx.state.auth` typed by the rules; without one,
- * goes on to the next middleware, and types the state for it. Of several on one way, each has to
- * hold.
+ * goes on to the next middleware, and types the state for it. Where a request passes several, each
+ * must be satisfied.
  * @throws ConfigError for wrong rules, at once
  * @example
  * ```ts
@@ -97,9 +99,9 @@ export function requireClaims<const R extends core.Rules>(
 }
 
 /**
- * Signs fields of what the handlers behind it reply, before any of it leaves, also of what they
- * write to `ctx.res`. A 2xx that is not JSON, or has a field that cannot be signed, is thrown as by
- * a handler, and leaves nothing. Put compression before it, not behind.
+ * Signs fields of the replies of the handlers behind it, before any byte is sent; replies that they
+ * write to `ctx.res` too. A 2xx that is not JSON, or has a field that cannot be signed, is thrown
+ * as if by a handler, and no byte of it is sent. Put compression before it, not behind.
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts
@@ -112,8 +114,8 @@ export function signResponse(options: SignResponseOptions): Middleware {
   const { sign } = adapter.createResponseSigner(options);
   return async (ctx, next) => {
     const { res } = ctx;
-    // What is written past Koa, and what answers an error: Koa itself, or a middleware before this
-    // one.
+    // Holds what a handler writes past Koa, and the answer to an error that Koa itself or a
+    // middleware before this one writes.
     const held = adapter.holdReply(res, sign, (error) => ctx.onerror(error));
     try {
       await next();
@@ -130,8 +132,8 @@ export function signResponse(options: SignResponseOptions): Middleware {
       if (signed !== undefined) setBody(ctx, status, signed.body);
       held.release();
     } catch (error) {
-      // An error handler before us may set a status only, or nothing at all. Without a type, Koa
-      // lets go of the body.
+      // An error handler before this middleware may set only a status, or nothing at all. Without a
+      // type, Koa drops the body.
       ctx.remove('Content-Type');
       ctx.body = null;
       throw error;
@@ -140,7 +142,7 @@ export function signResponse(options: SignResponseOptions): Middleware {
 }
 
 /**
- * Answers with the public JWK Set of a signer, for everybody. Put it before `authenticate`.
+ * Answers every request with the public JWK Set of a signer. Put it before `authenticate`.
  * @example
  * ```ts
  * router.get('/.well-known/jwks.json', publishKeys(signer));
@@ -156,7 +158,8 @@ export function publishKeys(signer: Signer): Middleware {
 }
 
 /**
- * Marks a route as public. Changes nothing about a request: it is for `routes`, and for readers.
+ * Marks a route as public for `routes` and for readers of the code. It does not change how a
+ * request is handled.
  * @example
  * ```ts
  * router.get('/health', publicRoute(), (ctx) => {
@@ -169,9 +172,9 @@ export function publicRoute(): Middleware {
 }
 
 /**
- * The raw request, with what Koa keeps beside it hung on it: cheaper than a view for every request,
- * and `refusalOf(ctx.req)` finds the request that core saw. A body is there only if its parser ran
- * before.
+ * Returns the raw request, with the properties that Koa keeps elsewhere assigned to it. That is
+ * cheaper than a view for every request, and `refusalOf(ctx.req)` finds the request that core saw.
+ * `body` is set only if its parser ran before.
  */
 function viewOf({ req, request, params }: ParameterizedContext): adapter.RequestView {
   if ('body' in request) Object.assign(req, { body: request.body });
@@ -179,8 +182,8 @@ function viewOf({ req, request, params }: ParameterizedContext): adapter.Request
 }
 
 /**
- * Koa makes a 204 of a body that is taken away, and keeps the length and type of one that is
- * replaced.
+ * Restores what Koa changes: a body that is removed becomes a 204, and one that is replaced keeps
+ * its length and type.
  */
 function setBody(ctx: ParameterizedContext, status: number, body: string | Buffer): void {
   ctx.body = body.length === 0 ? null : body;
@@ -188,14 +191,14 @@ function setBody(ctx: ParameterizedContext, status: number, body: string | Buffe
 }
 
 /**
- * Koa keeps the first URL in two places of its own, and in two more once `ctx.URL` and `ctx.query`
- * were read.
+ * Koa keeps the first URL in two properties, and in two more once `ctx.URL` and `ctx.query` were
+ * read.
  */
 function concealToken(concealment: adapter.Concealment | undefined, ctx: ParameterizedContext): void {
   if (concealment === undefined) return;
   ctx.originalUrl = concealment.strip(ctx.originalUrl);
   ctx.request.originalUrl = ctx.originalUrl;
   for (const kept of ['memoizedURL', '_querycache']) Reflect.deleteProperty(ctx.request, kept);
-  // Koa ignores headers that come after the head was sent.
+  // Koa ignores headers that are set after the head was sent.
   ctx.set(concealment.headers);
 }

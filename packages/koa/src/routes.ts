@@ -1,5 +1,5 @@
-// The route report of a Koa application, read off its middleware and the stacks of its @koa/router
-// routers. Decides nothing.
+// The route report of a Koa application, read from its middleware and the stacks of its @koa/router
+// routers. No decision is made here.
 import { METHODS } from 'node:http';
 import type { RouteReport, RoutesOptions } from '@latchkey/core';
 import {
@@ -10,48 +10,49 @@ import {
   reportRoute,
 } from '@latchkey/core/adapter';
 
-/** What is read of an application. */
+/** The members of an application that are read here. */
 export interface ApplicationView {
   readonly middleware: readonly object[];
 }
 
 /**
- * What is read of a router. One of @koa/router satisfies it; its types are not asked for, as not
- * every application has them.
+ * The members of a router that are read here. A router of @koa/router has them. Its types are not
+ * imported, because not every application installs them.
  */
 export interface RouterView {
   readonly stack: readonly {
     readonly path: string | RegExp;
-    /** Empty for what `router.use` registered. */
+    /** Empty for a layer that `router.use` registered. */
     readonly methods: readonly string[];
     readonly stack: readonly object[];
   }[];
   /**
-   * Runs one of the layers that match a request, and so nothing that `router.use` registered before
-   * it.
+   * An exclusive router runs only one of the layers that match a request, so it skips the layers
+   * that `router.use` registered.
    */
   readonly exclusive: boolean;
 }
 
-// What @koa/router writes for `router.use` without any path. Any other path is matched against how
-// a request spells its own, with a prefix by case although routes are not: `router.use` then does
-// not stand before all of the routes beside it.
+// The path that @koa/router writes for `router.use` without a path. @koa/router compares any other
+// path with the path as the request spells it, and a prefix by case, although it compares routes
+// without case: `router.use` then does not protect every route of its router.
 const EVERY_PATH = String.raw`(?:\/|$)`;
 
 const marks = new WeakMap<object, readonly RouteMark[]>();
 
-/** Notes what a middleware does. */
+/** Records the marks of a middleware. */
 export function mark<M extends object>(what: readonly RouteMark[], middleware: M): M {
   marks.set(middleware, what);
   return middleware;
 }
 
 /**
- * Lists the routes of an application, or of one router of @koa/router, with what they ask for. A
- * router does not know what stands before it: ask for the application. What `router.use` mounts at
- * a path, or on a router with a prefix, counts for nothing, and on an `exclusive` router nothing
- * that it mounts; on a route, neither does what stands behind another handler. What other
- * middleware wraps (koa-mount, koa-compose) is not looked into.
+ * Lists the routes of an application, or of one router of @koa/router, with their requirements. A
+ * router does not know the middleware before it, so prefer the report of the application.
+ * Middleware that `router.use` mounts at a path, or on a router with a prefix, does not count; on
+ * an `exclusive` router, no middleware of `router.use` counts; on a route, marks behind an unmarked
+ * handler do not count either. Routes that other middleware wraps (koa-mount, koa-compose) are not
+ * listed.
  * @throws ConfigError with `failOnUndecided`
  * @example
  * ```ts
@@ -91,8 +92,9 @@ function ofRouter(
 }
 
 /**
- * What stands behind a handler that is not ours may never be reached. A parameter's own, which
- * @koa/router puts first, is none.
+ * An unmarked handler may answer, so the handlers behind it may never run. The handler of a
+ * parameter, which
+ * @koa/router puts first, does not count as one.
  */
 function leading(handlers: readonly object[]): readonly object[] {
   const others = handlers.findIndex((handler) => !marks.has(handler) && !('param' in handler));
@@ -103,7 +105,7 @@ function marksOf(handlers: readonly object[], from: PassedMark['from']): readonl
   return handlers.flatMap((handler) => (marks.get(handler) ?? []).map((mark) => ({ mark, from })));
 }
 
-/** @koa/router writes `all` as every method that Node knows, and a HEAD beside every GET. */
+/** @koa/router writes `all` as every method that Node knows, and adds a HEAD to every GET. */
 function namesOf(methods: readonly string[]): readonly string[] {
   if (methods.length >= METHODS.length) return ['ALL'];
   return methods.filter((method) => method !== 'HEAD' || !methods.includes('GET'));

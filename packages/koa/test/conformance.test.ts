@@ -1,4 +1,4 @@
-// The cases that every adapter must pass, served by Koa.
+// Runs the cases that every adapter must pass on Koa.
 import Router from '@koa/router';
 import { describeAdapter, type Harness } from '@latchkey/conformance';
 import Koa, { type Middleware } from 'koa';

@@ -1,4 +1,5 @@
-// Options in a file, and routes by name, by Koa's own means.
+// Options in a file, and routes by name, in a Koa application. The cases for all adapters are in
+// the conformance suite.
 import Router from '@koa/router';
 import { describeDescriptor } from '@latchkey/conformance';
 import type { CompiledRules } from '@latchkey/core/adapter';
@@ -51,14 +52,14 @@ describeDescriptor('authenticate() on routes, and requireClaims() before handler
   return { listener: app.callback(), close: undefined };
 });
 
-it('a descriptor takes what stands beside it, and no options', () => {
+it('a descriptor takes the settings next to it, and refuses options', () => {
   // The options are in the file.
   expect(() => authenticate({ descriptor: 'service.yaml', keySets: [] })).toThrow('keySets');
   // @ts-expect-error a path is a text
   expect(() => authenticate({ descriptor: 5 })).toThrow('descriptor');
 });
 
-it('AK-42: a route by name is rules like any others', () => {
+it('AK-42: a route by name can be used like rules', () => {
   expectTypeOf(route('admin')).toEqualTypeOf<CompiledRules>();
   // @ts-expect-error it stands by itself
   expect(() => requireClaims([route('admin')])).toThrow('cannot nest compiled rules');

@@ -1,5 +1,5 @@
-// What Koa does with our answers, and what it must not be able to do with our state. What is
-// decided is in the conformance suite.
+// How Koa sends the answers of the adapter, and that other middleware cannot forge its state. The
+// decisions are in the conformance suite.
 import { createServer, type IncomingHttpHeaders, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { bodyParser } from '@koa/bodyparser';
@@ -58,7 +58,7 @@ afterAll(async () => {
   await issuer.close();
 });
 
-/** Serves an application, and gives a client that sends targets as they are written. */
+/** Serves an application, and returns a client that sends targets unchanged. */
 async function serve(
   app: Pick<Koa, 'callback'>,
 ): Promise<
@@ -98,7 +98,7 @@ function application(): Koa {
   return app;
 }
 
-/** An application that remembers what reached its handler. */
+/** An application that records the requests that reached its handler. */
 function counted(...before: Koa.Middleware[]): { app: Koa; handled: unknown[] } {
   const app = application();
   const handled: unknown[] = [];
@@ -118,7 +118,7 @@ const rejecting = (reason: unknown): CombinedAuthenticator<Principal> => ({
   conceal: () => undefined,
 });
 
-describe('T-098, T-100: a rejection that is no error', () => {
+describe('T-098, T-100: a rejection that is not an Error', () => {
   it.each([[undefined], [null], [''], [0], [false], [Number.NaN], ['no'], [{ status: 200 }]])(
     '%j is a 500, and nothing runs',
     async (reason) => {
@@ -133,7 +133,7 @@ describe('T-098, T-100: a rejection that is no error', () => {
     },
   );
 
-  it('thrown at once it is a 500 just the same', async () => {
+  it('a value that is thrown at once is a 500 too', async () => {
     const throwing: CombinedAuthenticator<Principal> = {
       ...rejecting(undefined),
       decide: () => {
@@ -145,7 +145,7 @@ describe('T-098, T-100: a rejection that is no error', () => {
     expect(handled).toEqual([]);
   });
 
-  it('an error stays the one that it is', async () => {
+  it('an Error is thrown unchanged', async () => {
     const fault = Object.assign(new Error('disk full'), { status: 507 });
     const { app, handled } = counted(authenticate(rejecting(fault)));
     const errors: unknown[] = [];
@@ -156,19 +156,19 @@ describe('T-098, T-100: a rejection that is no error', () => {
   });
 });
 
-describe('T-108: the state is ours', () => {
+describe('T-108: only authenticate sets the principal', () => {
   const forged: Koa.Middleware = (ctx, next) => {
     ctx.state.auth = { subject: 'root', claims: { roles: ['admin'] } };
     return next();
   };
 
-  it('what stood there does not count as a principal', async () => {
+  it('a value that was set before does not count as a principal', async () => {
     const { app, handled } = counted(forged, authenticate(authenticator, { mode: 'optional' }));
     expect((await (await serve(app))('/')).status).toBe(200);
     expect(handled).toEqual([undefined]);
   });
 
-  it('and is gone when the token is refused', async () => {
+  it('a value that was set before is removed when the token is refused', async () => {
     const seen: unknown[] = [];
     const watch: Koa.Middleware = async (ctx, next) => {
       try {
@@ -183,7 +183,7 @@ describe('T-108: the state is ours', () => {
     expect(handled).toEqual([]);
   });
 
-  it('a principal that no authenticator made opens nothing', async () => {
+  it('a principal that no authenticator made satisfies no rule', async () => {
     const { app, handled } = counted(forged, requireClaims({ roles: ['admin'] }));
     expect((await (await serve(app))('/')).status).toBe(500);
     expect(handled).toEqual([]);
@@ -226,7 +226,7 @@ describe('T-083: a token in the query', () => {
     const seen: unknown[] = [];
     const app = application();
     app.use(async (ctx, next) => {
-      // Somebody asks for everything before: Koa remembers some of it.
+      // A middleware before reads every property, and Koa caches some of them.
       urlsOf(ctx);
       try {
         await next();
@@ -247,7 +247,7 @@ describe('T-083: a token in the query', () => {
     expect(JSON.stringify([seen, answer])).not.toContain(token());
   });
 
-  it('a head that has left is left alone', async () => {
+  it('headers that were sent already are not changed', async () => {
     const app = application();
     app.use((ctx, next) => {
       ctx.respond = false;
@@ -263,7 +263,7 @@ describe('T-083: a token in the query', () => {
     expect([answer.status, answer.body]).toEqual([200, '/x?a=1']);
   });
 
-  it('is out of sight while keys are still being fetched', async () => {
+  it('is concealed while keys are still being fetched', async () => {
     let release = () => {};
     const slow: CombinedAuthenticator<undefined> = {
       kind: 'combined',
@@ -294,7 +294,7 @@ describe('T-083: a token in the query', () => {
     expect(handled).toEqual([expect.objectContaining({ subject: 'alice' })]);
   });
 
-  it('is gone from the first URL also where somebody has rewritten the other', async () => {
+  it('is removed from originalUrl also where a middleware rewrote url', async () => {
     const seen: unknown[] = [];
     const app = application();
     app.use((ctx, next) => {
@@ -311,7 +311,7 @@ describe('T-083: a token in the query', () => {
     expect(seen).toEqual(['/x', true, undefined]);
   });
 
-  it('after the head has been sent, the URL is concealed all the same', async () => {
+  it('is concealed also after the head has been sent', async () => {
     const seen: string[] = [];
     const app = application();
     app.use((ctx, next) => {
@@ -353,7 +353,7 @@ describe("T-099: a handler's own error", () => {
     expect(errors).toEqual([error]);
   });
 
-  it('T-100: what follows has ended when the middleware before goes on', async () => {
+  it('T-100: the middleware behind has ended when the middleware before continues', async () => {
     const order: string[] = [];
     const app = application();
     app.use(async (_ctx, next) => {
@@ -422,7 +422,7 @@ describe("Koa's own error handling", () => {
     expect(log).not.toHaveBeenCalled();
   });
 
-  it('says when to come back while keys cannot be had', async () => {
+  it('sends Retry-After while keys cannot be fetched', async () => {
     const down = createAuthenticator({
       keySets: [{ issuer: issuer.issuer, jwksUrl: 'http://127.0.0.1:1/jwks.json', allowHttp: true }],
       audience: issuer.audience,
@@ -462,7 +462,7 @@ describe("Koa's own error handling", () => {
 });
 
 describe('middleware around', () => {
-  it('T-091: answers a preflight if it comes before, and nothing else does without a token', async () => {
+  it('T-091: CORS middleware before answers a preflight; any other request needs a token', async () => {
     const guarded = application();
     guarded.use(authenticate(authenticator));
     expect((await (await serve(guarded))('/', { method: 'OPTIONS' })).status).toBe(401);
@@ -499,7 +499,7 @@ describe('middleware around', () => {
   });
 });
 
-describe('T-095: however a path is spelled, a handler that ran was authenticated', () => {
+describe('T-095: a handler runs only for an authenticated request, however the path is spelled', () => {
   const spellings = [
     '/x',
     '//x',
@@ -566,7 +566,7 @@ describe('T-095: however a path is spelled, a handler that ran was authenticated
     );
     for (const spelling of spellings) {
       for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST', 'QUERY']) {
-        // 400 is Node's, for what is no request target.
+        // Node answers 400 for an invalid request target.
         expect([400, 401, 404], `${method} ${spelling}`).toContain((await ask(spelling, { method })).status);
       }
     }
@@ -576,7 +576,7 @@ describe('T-095: however a path is spelled, a handler that ran was authenticated
   });
 });
 
-describe('what core sees', () => {
+describe('the request that core gets', () => {
   it('a form, where its parser ran before', async () => {
     const inForm = createAuthenticator({ ...options, tokenFrom: [{ body: 'access_token' }] });
     closers.push(() => inForm.close());
@@ -608,7 +608,7 @@ describe('what core sees', () => {
     expect((await ask('/users/bob', { token: alice })).status).toBe(403);
   });
 
-  it('the raw request, by which a permissive refusal is found again', async () => {
+  it('the raw request, by which refusalOf finds a permissive refusal', async () => {
     const codes: unknown[] = [];
     const app = application()
       .use(authenticate(authenticator, { mode: 'permissive' }))
@@ -620,7 +620,7 @@ describe('what core sees', () => {
     expect(codes).toEqual([undefined, 'token_malformed']);
   });
 
-  it('nothing is fetched, and nothing waits, for options that cannot be right', () => {
+  it('wrong options are refused at once, and nothing is fetched', () => {
     expect(() => authenticate({ keySets: [], audience: '' })).toThrow(ConfigError);
     expect(() => authenticate(authenticator, { issuers: [''] })).toThrow(ConfigError);
     // @ts-expect-error: a mode that is none, which would be for everybody
@@ -634,7 +634,7 @@ describe('routes', () => {
     ctx.body = '';
   };
 
-  it('AK-42: lists what stands on the application, on routers and on routes', () => {
+  it('AK-42: lists marks on the application, on routers and on routes', () => {
     const guarded = new Router()
       .get('/early', handler)
       .use(authenticate(authenticator, { mode: 'optional' }))
@@ -666,8 +666,8 @@ describe('routes', () => {
 
   it.each([
     ['null', null],
-    ['a text', 'router'],
-    ['a stack that is a text', { stack: 'x' }],
+    ['a string', 'router'],
+    ['a stack that is a string', { stack: 'x' }],
     ['a stack of other layers', { stack: [{ path: '/x' }, null] }],
   ])('T-095: a router that is %s refuses no request', async (_name, router) => {
     const app = application().use(authenticate(authenticator));
@@ -678,7 +678,7 @@ describe('routes', () => {
     expect((await ask('/', { token: alice })).status).toBe(200);
   });
 
-  it('T-097: counts nothing that stands behind another handler of a route', () => {
+  it('T-097: does not count marks behind an unmarked handler of a route', () => {
     const router = new Router()
       .param('id', (_id, _ctx, next) => next())
       .get('/ids/:id', authenticate(authenticator), handler)
@@ -700,14 +700,14 @@ describe('routes', () => {
   ])('T-095: counts nothing that @koa/router passes by: a router with %s', async (_name, router, target) => {
     router.get('/x', handler);
     expect(routes(router).map(({ requirement }) => requirement)).toEqual(['UNDECIDED']);
-    // Why: this is the router's doing. Should it be mended one day, this fails, and the report can
-    // say more.
+    // The router causes this. If a later version fixes it, this test fails, and the report can
+    // count more.
     expect((await (await serve(application().use(router.routes())))(target)).status).toBe(200);
   });
 });
 
 describe('types', () => {
-  it('the state is typed by what stands before', () => {
+  it('the state is typed by the middleware before', () => {
     const app = new Koa()
       .use(authenticate(authenticator))
       .use((ctx, next) => {
@@ -737,7 +737,7 @@ describe('types', () => {
     expect(() => authenticate({ ...options, audiences: 'x' })).toThrow(ConfigError);
   });
 
-  it('the state of a route is typed by what stands on it', () => {
+  it('the state of a route is typed by its middleware', () => {
     new Router().get('/x', authenticate(authenticator), requireClaims({ roles: allOf('admin') }), (ctx) => {
       expectTypeOf(ctx.state.auth.claims.roles).toEqualTypeOf<readonly string[]>();
     });

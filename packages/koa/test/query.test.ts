@@ -1,5 +1,5 @@
-// A token in the query: nothing that a middleware or a logger can reach has it, over HTTP/1.1 and
-// HTTP/2.
+// A token in the query: no property that a middleware or a logger can read contains it, over
+// HTTP/1.1 and HTTP/2.
 import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => issuer.close());
 
-it.each(['HTTP/1.1', 'HTTP/2'])('T-083: over %s, it is nowhere on the context', async (version) => {
+it.each(['HTTP/1.1', 'HTTP/2'])('T-083: over %s, no property of the context contains it', async (version) => {
   const authenticator = createAuthenticator({
     keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],
     audience: issuer.audience,
@@ -27,7 +27,7 @@ it.each(['HTTP/1.1', 'HTTP/2'])('T-083: over %s, it is nowhere on the context', 
   const seen: { readonly places: readonly string[]; readonly query: object }[] = [];
   const app = new Koa();
   app.use((ctx, next) => {
-    // Koa remembers what is asked for.
+    // Koa caches properties that are read.
     expect([ctx.query.access_token, ctx.URL.searchParams.get('access_token')]).toEqual([token, token]);
     expect(ctx.path).toBe('/x');
     expect(placesOf({ ctx }, token)).not.toEqual([]);

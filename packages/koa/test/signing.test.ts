@@ -1,5 +1,5 @@
-// What is Koa's own about signed replies: the kinds of bodies, who catches what cannot be signed,
-// and middlewares around.
+// Signed replies in Koa: the kinds of bodies, the middleware that catches a signing failure, and
+// middleware around. The cases for all adapters are in the conformance suite.
 import { connect, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { PassThrough, Readable, Stream } from 'node:stream';
@@ -47,7 +47,7 @@ const claims = (more: object = {}) => ({
 });
 const reply = () => ({ access_token: claims(), token_type: 'Bearer' });
 const text = () => JSON.stringify(reply());
-/** Cannot be signed. */
+/** Claims that cannot be signed. */
 const unsignable = () => ({ access_token: claims({ exp: undefined }) });
 
 const signing = () => signResponse({ signer: signers.login, keysToSign: ['access_token'] });
@@ -57,7 +57,7 @@ interface Asked {
   readonly path?: string;
 }
 
-/** Asks an application of these middlewares. */
+/** Sends a request to an application of these middlewares. */
 async function ask(middlewares: readonly Middleware[], { method = 'POST', path = '/' }: Asked = {}) {
   const app = new Koa();
   const errors: unknown[] = [];
@@ -68,7 +68,7 @@ async function ask(middlewares: readonly Middleware[], { method = 'POST', path =
   return { ...(await exchange({ port: server.port, method, path, headers: [] })), errors };
 }
 
-/** Asks a handler behind `signResponse`. */
+/** Sends a request to a handler behind `signResponse`. */
 const askSigned = (handler: (ctx: Context) => unknown, asked?: Asked) =>
   ask([signing(), (ctx) => void handler(ctx)], asked);
 
@@ -78,7 +78,7 @@ async function expectSigned(body: string): Promise<void> {
   expect((await authenticator.verify(access_token)).claims).toMatchObject({ sub: 'alice', canary });
 }
 
-/** A stream of Node's first kind: it pipes, and cannot be iterated over. */
+/** A stream of the old interface of Node: it pipes, and cannot be iterated over. */
 function legacyStream(content: string): Stream {
   const stream = new Stream();
   stream.pipe = (destination) => {
@@ -102,7 +102,7 @@ describe('KD-5: the kinds of bodies', () => {
   it.each<[string, (ctx: Context) => void]>([
     ['an object', (ctx) => Object.assign(ctx, { body: reply() })],
     ['an instance', (ctx) => Object.assign(ctx, { body: new Login() })],
-    ['a text', (ctx) => Object.assign(ctx, { type: json, body: text() })],
+    ['a string', (ctx) => Object.assign(ctx, { type: json, body: text() })],
     ['bytes', (ctx) => Object.assign(ctx, { type: json, body: Buffer.from(text()) })],
     ['a stream', (ctx) => Object.assign(ctx, { type: json, body: Readable.from([text()]) })],
     [
@@ -166,17 +166,17 @@ describe('KD-5: the kinds of bodies', () => {
     expect(answer.errors).toHaveLength(1);
   });
 
-  it('KD-5: a stream of JSON that has no type does not leave unsigned', async () => {
+  it('KD-5: a stream of JSON without a type is not sent unsigned', async () => {
     const answer = await askSigned((ctx) => Object.assign(ctx, { body: Readable.from([text()]) }));
     expect(answer.raw).not.toContain(canary);
   });
 
-  it('KD-5: a stream that pipes but cannot be iterated over does not leave unsigned', async () => {
+  it('KD-5: a stream that pipes but cannot be iterated over is not sent unsigned', async () => {
     const answer = await askSigned((ctx) => Object.assign(ctx, { type: json, body: legacyStream(text()) }));
     expect(answer.raw).not.toContain(canary);
   });
 
-  it('S42: a stream of JSON with nothing to sign leaves whole', async () => {
+  it('S42: sends a stream of JSON without fields to sign unchanged', async () => {
     const content = '[{"access_token":"of no concern"},12345678901234567890]';
     const answer = await askSigned((ctx) => {
       ctx.length = content.length;
@@ -186,7 +186,7 @@ describe('KD-5: the kinds of bodies', () => {
     expect(headerValues(answer, 'cache-control')).toEqual([]);
   });
 
-  it('S42: of a stream of another type, nothing leaves', async () => {
+  it('S42: sends no byte of a stream of another type', async () => {
     const stream = new PassThrough();
     const answer = await askSigned((ctx) => {
       ctx.set({ 'Cache-Control': 'public', ETag: `"${canary}"` });
@@ -197,7 +197,7 @@ describe('KD-5: the kinds of bodies', () => {
     expect(stream.destroyed).toBe(true);
   });
 
-  it('S42: a refusal that is a stream of another type leaves as a status', async () => {
+  it('S42: sends only the status of a refusal that is a stream of another type', async () => {
     const stream = new PassThrough();
     const answer = await askSigned((ctx) =>
       Object.assign(ctx, { status: 401, type: 'text/html', body: stream }),
@@ -205,7 +205,7 @@ describe('KD-5: the kinds of bodies', () => {
     expect([answer.status, answer.body, stream.destroyed]).toEqual([401, '', true]);
   });
 
-  it('D24: no body, 204, 304 and HEAD', async () => {
+  it('D24: sends replies without a body, 204, 304 and HEAD unchanged', async () => {
     expect((await askSigned(() => {})).status).toBe(404);
     expect((await askSigned((ctx) => Object.assign(ctx, { body: null }))).status).toBe(204);
     expect((await askSigned((ctx) => Object.assign(ctx, { status: 304 }))).status).toBe(304);
@@ -215,7 +215,7 @@ describe('KD-5: the kinds of bodies', () => {
   });
 });
 
-describe('S42: what does not leave through Koa', () => {
+describe('S42: replies that are not written through Koa', () => {
   const writes: readonly (readonly [string, (ctx: Context) => void])[] = [
     ['res.end', (ctx) => void ctx.res.writeHead(200).end(text())],
     [
@@ -242,7 +242,7 @@ describe('S42: what does not leave through Koa', () => {
     }
   });
 
-  it('KD-5: what is written long after, with ctx.respond = false', async () => {
+  it('KD-5: signs a reply that is written long after, with ctx.respond = false', async () => {
     const answer = await askSigned((ctx) => {
       ctx.respond = false;
       setImmediate(() => setImmediate(() => ctx.res.writeHead(200).end(text())));
@@ -325,7 +325,7 @@ describe('S42: what does not leave through Koa', () => {
     else expect(body).toBe('');
   });
 
-  it('S42: an error that carries the reply leaves without it', async () => {
+  it('S42: sends an error that contains the reply without it', async () => {
     for (const message of [text(), `not saved: ${text()}`]) {
       const answer = await askSigned((ctx) => ctx.throw(400, message));
       expect([answer.status, answer.body]).toEqual([400, '']);
@@ -334,8 +334,8 @@ describe('S42: what does not leave through Koa', () => {
   });
 });
 
-describe('S42: who catches what cannot be signed', () => {
-  it('S42: Koa itself: a 500, and the application is told', async () => {
+describe('S42: middleware that catches a signing failure', () => {
+  it('S42: Koa itself answers 500, and emits the error on the application', async () => {
     const answer = await askSigned((ctx) => {
       ctx.set({ ETag: `"${canary}"`, 'Content-Language': 'en' });
       Object.assign(ctx, { body: unsignable() });
@@ -369,9 +369,9 @@ describe('S42: who catches what cannot be signed', () => {
     expect(length ?? String(answer.body.length)).toBe(String(answer.body.length));
   });
 
-  // Koa keeps the Content-Length of a body of the type application/json that is set to null, and
-  // the client waits for the rest.
-  it('S42: a middleware that sets a status only: a text, and the length is that of what leaves', async () => {
+  // When a body of the type application/json is set to null, Koa keeps its Content-Length, and the
+  // client waits for the rest.
+  it('S42: a middleware that sets a status only: a string, and the length is that of the sent body', async () => {
     const catches: Middleware = async (ctx, next) => {
       try {
         await next();
@@ -386,7 +386,7 @@ describe('S42: who catches what cannot be signed', () => {
     expect(headerValues(answer, 'content-length')).toEqual([String(answer.body.length)]);
   });
 
-  it.each(bodies)('S42: a middleware that says nothing at all: %s', async (_, handler) => {
+  it.each(bodies)('S42: a middleware that sets nothing: %s', async (_, handler) => {
     const swallows: Middleware = (_ctx, next) => next().catch(() => {});
     const answer = await ask([swallows, signing(), (ctx) => void handler(ctx)]);
     expect(answer.raw).not.toContain(canary);
@@ -420,18 +420,18 @@ describe('S42: who catches what cannot be signed', () => {
     ],
     ['nothing at all', (_ctx, next) => next().catch(() => {})],
   ])(
-    'S42: what a handler that throws has put into the body does not leave unsigned: %s',
+    'S42: the body that a handler set before it threw is not sent unsigned: %s',
     async (_, catches) => {
       const handler: Middleware = async (ctx) => {
         ctx.body = reply();
-        // The record of the login cannot be written, say.
+        // For example, the record of the login cannot be written.
         throw new Error('the handler failed');
       };
       expect((await ask([catches, signing(), handler])).raw).not.toContain(canary);
     },
   );
 
-  it('T-099: what the handler throws stays what it is, and nothing of its body leaves', async () => {
+  it('T-099: the error of the handler stays the same, and its body is not sent', async () => {
     const answer = await askSigned((ctx) => {
       ctx.body = reply();
       ctx.throw(409, 'already there');
@@ -471,14 +471,14 @@ describe('D24: middlewares around', () => {
     await expectSigned((await ask([router.routes() as Middleware])).body);
   });
 
-  it('S42: two that sign the same field: nothing leaves', async () => {
+  it('S42: two signResponse that sign the same field: nothing is sent', async () => {
     const answer = await ask([signing(), signing(), (ctx) => void Object.assign(ctx, { body: reply() })]);
     expect(answer.status).toBe(500);
   });
 });
 
 describe('KD-15: publishKeys', () => {
-  it('KD-15: an error is thrown, as by a handler', async () => {
+  it('KD-15: an error is thrown, as if by a handler', async () => {
     const seen: unknown[] = [];
     const catches: Middleware = (_ctx, next) =>
       next().catch((error: unknown) => {

@@ -1,4 +1,4 @@
-// What is given as undefined, by a misspelt name or a missing import, is refused when the
+// A value that is undefined, by a misspelt name or a missing import, is refused when the
 // application is made.
 import { ConfigError, createAuthenticator, type RouteAccess } from '@latchkey/core';
 import { generateSigningKey } from '@latchkey/testing';

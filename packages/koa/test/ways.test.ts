@@ -1,4 +1,4 @@
-// Every way that Koa has to a handler, with the plugins that people use.
+// Every way in which Koa can reach a handler, with common plugins. No way may go round the guard.
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { bodyParser } from '@koa/bodyparser';
@@ -11,7 +11,7 @@ import { authenticate, publicRoute, requireClaims } from '../src/index.ts';
 
 const files = fileURLToPath(new URL('files', import.meta.url));
 
-/** What a row puts on its application. */
+/** What a row adds to its application. */
 interface Parts extends WayBench {
   readonly app: Koa;
   readonly router: Router;
@@ -22,7 +22,7 @@ interface Parts extends WayBench {
   readonly handler: Middleware;
 }
 
-/** A row that puts middleware on an application, asked by HTTP. */
+/** A row that adds middleware to an application, requested over HTTP. */
 const on =
   (put: (parts: Parts) => void) =>
   async (bench: WayBench): Promise<BuiltWay> => {
@@ -75,7 +75,7 @@ const ways: readonly Way[] = [
     build: on(({ app, router, guard, handler }) => app.use(router.use(guard).get('/way', handler).routes())),
   },
   {
-    name: 'router.all, by a method of WebDAV',
+    name: 'router.all, requested with a WebDAV method',
     request: { method: 'PROPFIND' },
     build: on(({ app, guard, handler }) => {
       const router = new Router({ methods: ['PROPFIND'] });
@@ -124,7 +124,7 @@ const ways: readonly Way[] = [
     ),
   },
   {
-    name: 'a route by a regular expression, with an odd spelling',
+    name: 'a route by a regular expression, with an unusual spelling of the path',
     request: { path: '//x/../%77ay;a=b?c' },
     build: on(({ app, router, guard, handler }) => app.use(router.get(/.*/, guard, handler).routes())),
   },
@@ -235,7 +235,7 @@ const ways: readonly Way[] = [
     ),
   },
   {
-    name: 'middleware that goes on after a refusal, to a route with requireClaims',
+    name: 'middleware that continues after a refusal, to a route with requireClaims',
     outcomes: [401, 401, 401, 200],
     build: on(({ app, guard, rules, handler }) =>
       app
@@ -243,7 +243,7 @@ const ways: readonly Way[] = [
           try {
             await guard(ctx, async () => {});
           } catch {
-            // It drops the refusal.
+            // The middleware drops the refusal.
           }
           await next();
         })
