@@ -1,6 +1,6 @@
-// What decorators note on classes and methods, and how it is read for a handler. A note that lets
-// more in counts for the methods of the class that has it, and of the classes that this one
-// extends. A note that lets less in counts for every subclass, too.
+// Combines the notes of decorators on classes and methods into the access of a handler. The guard
+// decides by it. A note that opens applies to the methods that its class declares or inherits. A
+// note that restricts applies to every subclass too.
 import { ConfigError } from '@latchkey/core';
 import type { CompiledAccess, CompiledRules } from '@latchkey/core/adapter';
 import { accessWith, compileAccess } from '@latchkey/core/adapter';
@@ -8,40 +8,40 @@ import type { ExecutionContext } from '@nestjs/common';
 import { type Home, homeOf, type Note, noteOf, notesIn, statedAt } from './notes.ts';
 
 /**
- * What to inject to get the application's authenticator: `@Inject(LATCHKEY_AUTHENTICATOR)
+ * The injection token of the application's authenticator: `@Inject(LATCHKEY_AUTHENTICATOR)
  * authenticator: Authenticator`, to verify a token that did not come as the bearer token of a
- * request, or to await `ready()`. A symbol: no metadata of types is needed.
+ * request, or to await `ready()`. It is a symbol, so no metadata of types is needed.
  */
 export const LATCHKEY_AUTHENTICATOR: unique symbol = Symbol('LATCHKEY_AUTHENTICATOR');
 
-/** What a handler asks for. */
+/** The requirements of a handler. */
 export interface Access {
   readonly isPublic: boolean;
-  /** True if a decorator asks for a token, or more. */
+  /** True if a decorator requires a token, or more. */
   readonly isAsking: boolean;
   readonly rules: CompiledRules | undefined;
   readonly access: CompiledAccess;
-  /** Both in one. */
+  /** `overrides` and `rules` in one value. */
   readonly whole: CompiledAccess;
 }
 
 const NOTHING_ASKED = compileAccess({});
-const DO_SAY = 'say @RequireClaims, @Authenticate or @Public';
+const DO_SAY = 'put @RequireClaims, @Authenticate or @Public';
 
-// By the handler and by the class, which may have inherited it: what is noted is noted before
-// either is called.
+// The cache of accesses, by the handler and by the class, which may have inherited it. All notes
+// are written before a handler is called.
 const known = new WeakMap<object, WeakMap<object, Access>>();
-// One for each: a token is verified once for all that ask the same.
+// Equal requirements share one object, so that a token is verified once for all of them.
 const closed = new WeakMap<CompiledAccess, CompiledAccess>();
 
-/** Reads what the handler of a context asks for. @throws ConfigError as `readAccess` does */
+/** Returns the access of the handler of a context. @throws ConfigError as `readAccess` does */
 export function accessOf(context: ExecutionContext): Access {
   return readAccess(context.getClass(), context.getHandler());
 }
 
 /**
- * Reads what a handler asks for. Nothing said is a token needed.
- * @throws ConfigError for a handler that has lost what decorators said of it
+ * Returns the access of a handler. Without decorators, a token is needed.
+ * @throws ConfigError for a handler that has lost its decorators
  */
 export function readAccess(type: Home, handler: object): Access {
   const before = known.get(handler)?.get(type);
@@ -52,7 +52,7 @@ export function readAccess(type: Home, handler: object): Access {
   return access;
 }
 
-/** A class and those that it extends, the nearest first. */
+/** A class and the classes that it extends, the nearest first. */
 export function lineOf(type: Home): readonly Home[] {
   const line: Home[] = [];
   for (let at: object | null = type; typeof at === 'function' && at !== Function.prototype; ) {
@@ -62,7 +62,7 @@ export function lineOf(type: Home): readonly Home[] {
   return line;
 }
 
-/** The methods that a class declares itself, by name. */
+/** The methods that a class itself declares, by name. */
 export function methodsOf({ prototype }: Home): readonly (readonly [name: string, method: object])[] {
   const declared = Object.entries(Object.getOwnPropertyDescriptors(prototype ?? {}));
   return declared.flatMap(([name, { value }]) =>
@@ -75,7 +75,7 @@ function resolve(type: Home, handler: object): Access {
   const own = noteOf(handler);
   const index = line.findIndex((at) => methodsOf(at).some(([, method]) => method === handler));
   checkHandler(type, handler, line, index);
-  // The class that declares the handler, and those that extend it on the way to `type`.
+  // The class that declares the handler, and the classes between it and `type`.
   const near = [own, ...line.slice(0, Math.max(index, 0) + 1).map(noteOf)];
   const far = line.slice(Math.max(index, 0) + 1).map(noteOf);
   const rules = first([...near, ...far], 'rules');
@@ -96,7 +96,7 @@ function first<Name extends keyof Note>(
   return notes.find((note) => note?.[name] !== undefined)?.[name];
 }
 
-/** What of an access lets less in: not a mode that lets anonymous requests in. */
+/** Returns the restricting part of an access: without a mode that lets anonymous requests pass. */
 function closing(access: CompiledAccess | undefined): CompiledAccess | undefined {
   if (access === undefined || access.mode === undefined || access.mode === 'strict') return access;
   const made = closed.get(access) ?? accessWith(access, { mode: undefined });
@@ -104,14 +104,17 @@ function closing(access: CompiledAccess | undefined): CompiledAccess | undefined
   return made;
 }
 
-/** Refuses a handler whose rules are lost: what decides on it is then not what its author wrote. */
+/**
+ * Refuses a handler whose rules are lost: the guard would decide on it by other rules than its
+ * author wrote.
+ */
 function checkHandler(type: Home, handler: object, line: readonly Home[], index: number): void {
   const declaring = line[index];
   const own = noteOf(handler);
   if (declaring === undefined) {
-    // Nest calls what an instance has: a method that its constructor has bound has no notes.
+    // Nest calls the method of the instance: one that the constructor has bound has no notes.
     if (own === undefined && line.some(hasStatedMethods))
-      throw new ConfigError(type.name, 'a handler is not a method of its class, and has lost what it asks');
+      throw new ConfigError(type.name, 'a handler is not a method of its class, so its decorators are lost; call the method of the class');
     return;
   }
   const [name = ''] = methodsOf(declaring).find(([, method]) => method === handler) ?? [];
@@ -123,7 +126,7 @@ function checkHandler(type: Home, handler: object, line: readonly Home[], index:
   )
     throw new ConfigError(
       path,
-      'a decorator has replaced the method and lost what it asks; put @RequireClaims, @Authenticate or @Public above it',
+      'a decorator has replaced the method and lost its access; put @RequireClaims, @Authenticate or @Public above that decorator',
     );
   if (own !== undefined) return;
   for (const replaced of line.slice(index + 1)) {
@@ -133,7 +136,7 @@ function checkHandler(type: Home, handler: object, line: readonly Home[], index:
     if (note?.isPublic === false)
       throw new ConfigError(
         path,
-        `replaces ${replaced.name}.${name}, which asks for a token or more, and says nothing; ${DO_SAY} on it`,
+        `replaces ${replaced.name}.${name}, which requires a token or more, and has no decorator; ${DO_SAY} on it`,
       );
     if (note !== undefined) break;
   }
@@ -142,7 +145,7 @@ function checkHandler(type: Home, handler: object, line: readonly Home[], index:
   if (isCopied && noteOf(home)?.isPublic === false)
     throw new ConfigError(
       path,
-      `comes from ${home.name}, and has lost what that class asks; extend the class, or ${DO_SAY} on ${type.name}`,
+      `comes from ${home.name}, and has lost the decorators of that class; extend the class, or ${DO_SAY} on ${type.name}`,
     );
 }
 

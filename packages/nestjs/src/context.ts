@@ -1,14 +1,14 @@
-// What of a Nest execution context is read, for the kinds that we know.
+// Reads Nest execution contexts of the kinds that Latchkey knows. No decision is made here.
 import type { RequestParameters, RequestView } from '@latchkey/core/adapter';
 import type { ArgumentsHost } from '@nestjs/common';
 
 type NodeRequest = RequestView & { url?: string | undefined; originalUrl?: string | undefined };
 
-/** Express's request, or Fastify's, which keeps Node's in `raw`. */
+/** The request of Express, or that of Fastify, which keeps Node's request in `raw`. */
 export type FrameworkRequest = NodeRequest &
   RequestParameters & { auth?: unknown; readonly raw?: NodeRequest; readonly query?: unknown };
 
-/** Express's response, or Fastify's, or Node's. */
+/** The response of Express, Fastify or Node. */
 export interface FrameworkResponse {
   readonly headersSent?: boolean;
   readonly sent?: boolean;
@@ -22,7 +22,7 @@ export interface FrameworkResponse {
 export interface Call {
   readonly type: 'http' | 'graphql' | 'ws';
   /**
-   * What an authentication is for: a request, an operation of GraphQL, or the client of a
+   * The object that is authenticated: a request, an operation of GraphQL, or the client of a
    * WebSocket.
    */
   readonly key: object;
@@ -60,7 +60,7 @@ export function sharedContext(): TypeError {
 
 /** Writes a header with the framework's own method, so that it counts against one that a handler wrote before. */
 export function writeHeader(response: FrameworkResponse | undefined, name: string, value: string): void {
-  // What has begun cannot be answered otherwise any more.
+  // The head of a response that has begun cannot change.
   if (response === undefined || response.headersSent === true || response.sent === true) return;
   if (response.header !== undefined) response.header(name, value);
   else response.setHeader?.(name, value);

@@ -1,2 +1,3 @@
-// '@latchkey/nestjs/signing': the signing of core, for applications that have this package alone.
+// '@latchkey/nestjs/signing': re-exports the signing of core, for applications that install only
+// this package.
 export * from '@latchkey/core/signing';

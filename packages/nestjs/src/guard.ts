@@ -1,5 +1,5 @@
-// The guard: authenticates, then authorizes, and returns true or throws. There is no third way out
-// of it.
+// The guard: authenticates, then authorizes, and either returns true or throws. Decorators and
+// contexts are read elsewhere.
 import type { UpgradeAuthenticator } from '@latchkey/core';
 import { AuthError, authorize } from '@latchkey/core';
 import type { CompiledAccess, CompiledRules, Decision } from '@latchkey/core/adapter';
@@ -11,7 +11,7 @@ import { exceptionOf } from './refusal.ts';
 import { type Handshake, handshakes, principalsIn } from './websocket.ts';
 
 interface Attempt {
-  /** Whose it is: not that of what was copied, or inherits, from it. */
+  /** The request this belongs to; copies and derived objects do not match. */
   readonly of: object;
   /** What was decided on. */
   readonly request: object;
@@ -23,16 +23,16 @@ interface Attempt {
   readonly before: Attempt | undefined;
 }
 
-// A handler may have several guards, and a GraphQL operation many fields: a token is verified once
-// for all that ask the same. On the request itself: a table beside it would cost every request as
-// much as all else here.
+// A handler may have several guards, and a GraphQL operation many fields; a token is verified once
+// for all that have the same requirements. The result is kept on the request itself, because a
+// WeakMap would cost every request as much as the rest of the guard.
 const LATEST: unique symbol = Symbol('attempts');
 type Attempted = { [LATEST]?: Attempt | undefined };
 
 /**
- * Denies by default: what no decorator speaks for needs a token. In a context that is neither HTTP
- * nor GraphQL nor a message of a WebSocket whose handshake was authenticated it denies, and says
- * why.
+ * Denies by default: a handler without a decorator needs a token. In a context that is neither
+ * HTTP, nor GraphQL, nor a message of a WebSocket whose handshake was authenticated, it denies, and
+ * its error names the reason.
  */
 export class LatchkeyGuard implements CanActivate {
   readonly #authenticator: UpgradeAuthenticator<unknown>;
@@ -43,7 +43,7 @@ export class LatchkeyGuard implements CanActivate {
 
   /**
    * @throws HttpException, for a message WsException, with the AuthError as its `cause`; any other
-   *   error as it is
+   *   error unchanged
    */
   canActivate(context: ExecutionContext): true | Promise<true> {
     const refuse = async (error: unknown) => Promise.reject(await exceptionOf(asError(error), context));
@@ -51,7 +51,7 @@ export class LatchkeyGuard implements CanActivate {
       const decided = this.#decide(context);
       return decided === true || decided.catch(refuse);
     } catch (error) {
-      // A filter need not be ready for a rejection with nothing.
+      // A rejection with undefined would break filters, so it is wrapped in an Error.
       return refuse(error);
     }
   }
@@ -61,7 +61,8 @@ export class LatchkeyGuard implements CanActivate {
     if (call === undefined) throw missing(`in a context of the type ${context.getType<string>()}`);
     const { isPublic, rules, access, whole } = accessOf(context);
     const { type, key, request } = call;
-    // Nobody else's value may be taken for ours, least of all when the token is refused.
+    // Other code may have set `auth`. Handlers must not take that value for a principal, least of
+    // all after a refusal.
     if (type === 'http' && request !== undefined) request.auth = undefined;
     if (isPublic) {
       if (request !== undefined) this.#conceal(call, request);
@@ -81,7 +82,7 @@ export class LatchkeyGuard implements CanActivate {
   }
 
   /**
-   * Rules need a principal. The authenticator refuses, as it would have with the rules: with its
+   * Rules need a principal. The authenticator makes the refusal, so that the challenge has its
    * realm.
    */
   #refuse(request: FrameworkRequest, whole: CompiledAccess): Promise<true> | true {
@@ -105,13 +106,13 @@ export class LatchkeyGuard implements CanActivate {
   }
 
   #conceal({ response }: Call, request: FrameworkRequest): void {
-    // Express's request is Node's own; Fastify's keeps that in `raw`, and a parsed query of its
-    // own.
+    // Express's request is Node's request; Fastify's has Node's in `raw`, and its own parsed query.
     const { raw = request } = request;
     const concealment = concealToken(this.#authenticator, request, raw, raw.originalUrl);
     if (concealment === undefined) return;
     for (const name of concealment.names) Reflect.deleteProperty(Object(request.query), name);
-    // Fastify keeps what the URL was when it was first read, and reads it anew where that is gone.
+    // Fastify caches the URL when it is first read, and reads it again if the cached one is
+    // deleted.
     for (const kept of Object.getOwnPropertySymbols(request))
       if (kept.description === 'fastify.request.originalUrl') Reflect.deleteProperty(request, kept);
     for (const [name, value] of Object.entries(concealment.headers)) writeHeader(response, name, value);
@@ -120,7 +121,10 @@ export class LatchkeyGuard implements CanActivate {
 Inject(LATCHKEY_AUTHENTICATOR)(LatchkeyGuard, undefined, 0);
 Injectable()(LatchkeyGuard);
 
-/** Whose call it is, as the guard found; undefined for what is public, whoever calls. */
+/**
+ * Returns the principal of a call, as the guard found it; undefined for a public handler, also if a
+ * token was sent.
+ */
 export function principalOf(context: ExecutionContext): unknown {
   const { isPublic, access } = accessOf(context);
   const call = callOf(context);
@@ -134,9 +138,7 @@ function latestOf(key: Attempted, access: CompiledAccess): Attempt | undefined {
   return attempt;
 }
 
-/**
- * Whom a handshake let in, if what the handler says instead of the options does not keep them out.
- */
+/** Returns the principal of the handshake, if the overrides of the handler accept it. */
 function admit(client: object, access: CompiledAccess): Handshake {
   const handshake = handshakes.get(client);
   if (handshake === undefined) throw missing('the handshake was not authenticated, or its token has expired');

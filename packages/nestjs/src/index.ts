@@ -1,5 +1,5 @@
-// Latchkey for NestJS, on Express and on Fastify: hand over the request, hang up the principal,
-// hand over the error.
+// Maps NestJS, on Express and on Fastify, to core: passes the request in, sets `request.auth`,
+// throws errors. No decision is made here; this file only exports.
 export * from '@latchkey/core';
 export { LATCHKEY_AUTHENTICATOR } from './access.ts';
 export { Auth, Authenticate, Public, RequireClaims } from './decorators.ts';

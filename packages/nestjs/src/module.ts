@@ -1,5 +1,5 @@
-// The module: one authenticator for the application, the guard before everything, and gateways that
-// nobody forgot.
+// The module: provides one authenticator and the global guard, and refuses to start with gateways
+// whose handshakes are open. No request is decided here.
 import type {
   Authenticator,
   AuthenticatorOptions,
@@ -17,14 +17,14 @@ import { answerRefusals, RefusalFilter } from './refusal.ts';
 import { checkHandlers, isGateway, isPublicClass } from './start.ts';
 import { handshaking } from './websocket.ts';
 
-/** Options; or an authenticator, or several combined, made before: close it where you made it. */
+/** Options; or an authenticator, or several combined, which you made: you then close it. */
 export type LatchkeyOptions =
   | AuthenticatorOptions
   | DescriptorOptions
   | Authenticator
   | CombinedAuthenticator;
 
-/** Where options come from that are not there yet. */
+/** The factory of options, with the providers that it needs. */
 export type LatchkeyAsyncOptions = Pick<ModuleMetadata, 'imports'> &
   Pick<FactoryProvider<LatchkeyOptions>, 'inject' | 'useFactory'>;
 
@@ -33,9 +33,9 @@ const OPTIONS: unique symbol = Symbol('LATCHKEY_OPTIONS');
 const modules = new WeakMap<object, DynamicModule>();
 
 /**
- * Puts the guard before every HTTP handler and GraphQL resolver, and the authenticator into every
- * module's reach. Import it once; or as often as you like with the same options object, which is
- * the same module and the same authenticator.
+ * Adds the guard to every HTTP handler and GraphQL resolver, and provides the authenticator to
+ * every module. Import it once, or several times with the same options object: that is the same
+ * module and the same authenticator.
  * @example
  * ```ts
  * @Module({
@@ -62,7 +62,7 @@ export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
     this.#authenticator = authenticator;
     this.#options = options;
     this.#modules = all;
-    // Before gateways are connected, which is before any hook.
+    // This runs before gateways are connected, which is before any hook.
     for (const { metatype } of providersOf(all))
       if (metatype && isGateway(metatype)) answerRefusals(metatype);
   }
@@ -73,15 +73,16 @@ export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
     return moduleFor(options, { provide: OPTIONS, useValue: options });
   }
 
-  /** The same, with options that a factory makes of what it has injected. */
+  /** Does the same as `forRoot`, with options that a factory makes from injected providers. */
   static forRootAsync(options: LatchkeyAsyncOptions): DynamicModule {
     const { imports = [], inject = [], useFactory } = options;
     return moduleFor(options, { provide: OPTIONS, inject, useFactory }, imports);
   }
 
   /**
-   * @throws ConfigError for a second engine; for a gateway whose handshakes nothing authenticates
-   *   and that is not `@Public`; and for a handler that is not guarded as its decorators say
+   * @throws ConfigError for a second authenticator; for a gateway that is not `@Public` and whose
+   *   handshakes are not authenticated; and for a handler that is not guarded as its decorators
+   *   require
    */
   onModuleInit(): void {
     const all = [...this.#modules.values()];
@@ -92,11 +93,11 @@ export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
     for (const { metatype } of providersOf(this.#modules)) {
       if (!metatype || !isGateway(metatype) || isPublicClass(metatype)) continue;
       const mend = 'call app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app)))';
-      throw new ConfigError(metatype.name, `a gateway whose handshakes nothing authenticates: ${mend}`);
+      throw new ConfigError(metatype.name, `the handshakes of this gateway are not authenticated; ${mend}`);
     }
   }
 
-  /** Stops the authenticator, if it was made here. */
+  /** Closes the authenticator, if it was made here. */
   async onApplicationShutdown(): Promise<void> {
     if (this.#options !== this.#authenticator && 'close' in this.#authenticator)
       await this.#authenticator.close();
@@ -111,7 +112,9 @@ function providersOf(modules: ModulesContainer) {
   return [...modules.values()].flatMap(({ providers }) => [...providers.values()]);
 }
 
-/** The same module for the same options: Nest tells modules apart by their object. */
+/**
+ * Returns the same module for the same options, because Nest distinguishes modules by their object.
+ */
 function moduleFor(key: object, options: Provider, imports: ModuleMetadata['imports'] = []): DynamicModule {
   const authenticator: Provider = {
     provide: LATCHKEY_AUTHENTICATOR,

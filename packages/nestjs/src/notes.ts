@@ -1,24 +1,24 @@
-// Where decorators write what they say: on the function or the class as metadata, which other
-// decorators may copy or lose, and here by class and name, which cannot be lost.
+// Stores the notes of decorators: as metadata on the function or the class, which other decorators
+// may copy or lose, and here by class and name, which cannot be lost. access.ts interprets them.
 import { ConfigError } from '@latchkey/core';
 import type { CompiledAccess, CompiledRules } from '@latchkey/core/adapter';
 import '@nestjs/common';
 
-/** A class, and what it is called. */
+/** A class, and its name. */
 export interface Home {
   readonly name: string;
   readonly prototype: object;
 }
 
-/** What our decorators on one method or class say together. */
+/** The combined notes of the Latchkey decorators on one method or class. */
 export interface Note {
-  /** True of what is public; false of what says anything else. */
+  /** True for a public handler; false if other decorators are present. */
   readonly isPublic: boolean;
   readonly rules?: CompiledRules;
   readonly access?: CompiledAccess;
 }
 
-/** Metadata of a method or a class, by a key. */
+/** The metadata of a method or a class, by a key. */
 export interface Metadata {
   getMetadata(key: string, target: object): unknown;
   getOwnMetadata(key: symbol, target: object): unknown;
@@ -34,9 +34,10 @@ const stated = new WeakMap<object, Map<string | symbol | undefined, Note>>();
 const homes = new WeakMap<object, Home>();
 
 /**
- * Notes what a decorator says, together with what others on the same method or class have said.
+ * Makes a decorator that notes its values, together with those of other decorators on the same
+ * method or class.
  * @returns a decorator
- * @throws ConfigError, from the decorator, where one would count against another
+ * @throws ConfigError, from the decorator, if one contradicts another
  */
 export function note(said: Note): ClassDecorator & MethodDecorator {
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => {
@@ -56,32 +57,34 @@ export function note(said: Note): ClassDecorator & MethodDecorator {
   };
 }
 
-/** What was said of a method, or of a class, whatever other decorators have made of it since. */
+/**
+ * Returns the notes of a method, or of a class, also if other decorators have replaced it since.
+ */
 export function statedAt(target: object, key?: string | symbol): Note | undefined {
   return stated.get(target)?.get(key);
 }
 
-/** Of how many methods of a prototype something was said. */
+/** Returns the number of methods of a prototype that have notes. */
 export function notesIn(prototype: object): number {
   return stated.get(prototype)?.size ?? 0;
 }
 
-/** What is noted on a class itself, or on a function. */
+/** Returns the notes on a class itself, or on a function. */
 export function noteOf(target: object): Note | undefined {
   return metadata.getOwnMetadata(NOTED, target) as Note | undefined;
 }
 
-/** The class that a method stood in when a decorator of ours was put on that class. */
+/** Returns the class that had a method when a Latchkey decorator was applied to that class. */
 export function homeOf(method: object): Home | undefined {
   return homes.get(method);
 }
 
-/** Which of two is nearer would hang on the order of lines: nothing may be said twice. */
+/** Refuses a repeated note: otherwise the order of lines would determine which of two counts. */
 function join(before: Note, said: Note, place: string): Note {
   if (before.isPublic !== said.isPublic)
     throw new ConfigError(
       '@Public',
-      `expected alone, got a decorator that asks for a token on ${place} as well`,
+      `expected no other decorator on ${place}, got one that requires a token; remove one of them`,
     );
   for (const [name, decorator] of [
     ['rules', '@RequireClaims'],

@@ -1,5 +1,5 @@
-// A refusal as Nest answers it: an HttpException, and the headers on the response, because Nest's
-// filters know of none.
+// Turns a refusal into an HttpException, and writes its headers to the response, because Nest's
+// filters write no headers. No decision is made here.
 import { type AuthError, isAuthError } from '@latchkey/core';
 import {
   type ArgumentsHost,
@@ -13,33 +13,33 @@ import { catchError } from 'rxjs';
 import { callOf, writeHeader } from './context.ts';
 
 /**
- * Makes of an AuthError what Nest answers, with the AuthError as its `cause`, and writes its
- * headers. Any other error stays as it is.
+ * Turns an AuthError into the exception that Nest answers, with the AuthError as its `cause`, and
+ * writes its headers. Returns any other error unchanged.
  */
 export async function exceptionOf(error: unknown, host: ArgumentsHost): Promise<unknown> {
   if (!isAuthError(error)) return error;
   if (host.getType<string>() !== 'ws') return httpExceptionOf(error, host);
-  // A gateway's client is told what happened by no other exception. Who has a gateway has the
-  // package.
+  // Nest reports only a WsException to the client of a gateway. An application with a gateway has
+  // the package installed.
   const { WsException } = await import('@nestjs/websockets');
   const { code, message } = error;
   return Object.assign(new WsException({ status: 'error', code, message }), { cause: error });
 }
 
 /**
- * Answers an AuthError that a handler threw, of `authenticator.verify` say, as the guard answers
- * its own. A filter, not an interceptor: that would cost every request more than all else here, and
- * this costs only those that are refused.
+ * Answers an AuthError that a handler threw, for example from `authenticator.verify`, in the same
+ * way as a refusal of the guard. It is a filter and not an interceptor: an interceptor would cost
+ * every request more than all other work here, and a filter costs only refused requests.
  */
 export class RefusalFilter extends BaseExceptionFilter {
   override catch(error: AuthError, host: ArgumentsHost): void {
     const exception = httpExceptionOf(error, host);
-    // What is not answered here, GraphQL say, is answered by what a filter throws.
+    // Other kinds, such as GraphQL, answer the exception that a filter throws.
     if (host.getType<string>() !== 'http') throw exception;
     super.catch(exception, host);
   }
 }
-// Of whichever copy of core. Nest asks by `instanceof`.
+// The AuthError may come from another copy of core. Nest would compare by `instanceof`.
 class AnyAuthError extends Error {
   static override [Symbol.hasInstance](value: unknown): boolean {
     return isAuthError(value);
@@ -50,8 +50,8 @@ Catch(AnyAuthError)(RefusalFilter);
 const answering = new WeakSet<object>();
 
 /**
- * Sees to it that what a gateway's handlers throw is answered too: there, Nest asks no filter of
- * the whole application.
+ * Adds the filter to a gateway, so that errors of its handlers are answered too: Nest runs no
+ * global filter there.
  */
 export function answerRefusals(gateway: Parameters<ClassDecorator>[0]): void {
   if (answering.has(gateway)) return;

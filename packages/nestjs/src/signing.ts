@@ -1,4 +1,5 @@
-// Signing what handlers return, and publishing the keys: an interceptor and a controller.
+// Signs the values that handlers return, by an interceptor, and publishes the keys, by a
+// controller. Core does the signing.
 import type { ServerResponse } from 'node:http';
 import { ConfigError } from '@latchkey/core';
 import { createResponseSigner, holdReply, keysPublisher } from '@latchkey/core/adapter';
@@ -17,31 +18,33 @@ import {
 import { concatMap, type Observable, tap } from 'rxjs';
 import { Public } from './decorators.ts';
 
-/** Of Express's response and Fastify's reply, what both have. */
+/** The members that Express's response and Fastify's reply both have. */
 interface Reply {
   readonly statusCode: number;
-  /** Fastify's: Node's response. Express's reply is that itself. */
+  /**
+   * Node's response, on the reply of Fastify. The response of Express is Node's response itself.
+   */
   readonly raw?: ServerResponse;
   getHeader(name: string): unknown;
   removeHeader(name: string): unknown;
   header(name: string, value: string): unknown;
 }
 
-// What decorators note, by the names that they have noted it by for long.
+// The metadata keys of Nest's decorators. They have not changed for many releases.
 const { getMetadata } = Reflect as {
   getMetadata?(note: string, type: object, method?: string): unknown;
 };
 const ARGUMENTS = '__routeArguments__';
 const PASSTHROUGH = '__responsePassthrough__';
-/** On the handler: what makes of it something that is not JSON. */
+/** Metadata on a handler, by decorators that make its reply something other than JSON. */
 const NOT_JSON = { __sse__: '@Sse()', __renderTemplate__: '@Render()' } as const;
 
 /**
- * Signs fields of what a handler returns, or every handler of a class. A 2xx that is not JSON, or
- * has a field that cannot be signed, is thrown as by the handler. What is sent past Nest is signed
- * too or is a bare 500. An exception leaves with its status, and with its body if that is JSON
- * without the fields. A handler with `@Res()` or `@Next()`, but for `{ passthrough: true }`, with
- * `@Sse()` or `@Render()` is refused before it runs.
+ * Signs fields of the value that a handler, or every handler of a class, returns. A 2xx that is not
+ * JSON, or has a field that cannot be signed, is thrown as if by the handler. A reply that is sent
+ * past Nest is signed too, or becomes a 500 without a body. An exception is sent with its status,
+ * and with its body if that is JSON without the fields. A handler with `@Res()` or `@Next()`
+ * without `{ passthrough: true }`, or with `@Sse()` or `@Render()`, is refused before it runs.
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts
@@ -62,10 +65,10 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
       refuseSending(context);
       const reply = context.switchToHttp().getResponse<Reply>();
       const { raw = reply as unknown as ServerResponse } = reply;
-      // What the handler sends by itself, and what filters make of an exception.
+      // Holds a reply that the handler sends itself, and the reply of filters to an exception.
       const held = holdReply(raw, sign);
       return next.handle().pipe(
-        // In their order: the last is what is sent.
+        // The values keep their order, because Nest sends the last one.
         concatMap(async (body: unknown) => {
           if (held.isBegun()) return body;
           const signed = await sign({
@@ -127,15 +130,15 @@ function refuseSending(context: ExecutionContext): void {
   // The kinds of parameters: 1 is the response, 2 is next.
   const sends = kinds.some((kind) => /^[12]:/.test(kind));
   if (sends && (method === undefined || getMetadata?.(PASSTHROUGH, type, method) !== true))
-    throw new ConfigError(`${type.name}.${method}`, 'sends by itself, with @Res() or @Next(), and is signed');
+    throw new ConfigError(`${type.name}.${method}`, 'cannot be signed, because @Res() or @Next() sends the reply; return the value');
   for (const [note, decorator] of Object.entries(NOT_JSON))
     if (getMetadata?.(note, context.getHandler()) !== undefined)
-      throw new ConfigError(`${type.name}.${method}`, `is not JSON, with ${decorator}, and is signed`);
+      throw new ConfigError(`${type.name}.${method}`, `cannot be signed, because ${decorator} does not send JSON; remove one of the decorators`);
 }
 
 /**
- * By what its class calls it: a decorator may have put a function of another name, or of none, in
- * its place.
+ * Finds the method by its name in the class: a decorator may have replaced it by a function with
+ * another name, or without one.
  */
 function nameOf(handler: object, prototype: object | null): string | undefined {
   for (let at = prototype; at !== null; at = Object.getPrototypeOf(at)) {

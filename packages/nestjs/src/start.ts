@@ -5,7 +5,7 @@ import { checkCombinedAccess, warn } from '@latchkey/core/adapter';
 import { lineOf, methodsOf, readAccess } from './access.ts';
 import { type Home, metadata, noteOf, statedAt } from './notes.ts';
 
-/** Of a module of Nest, what is read here. */
+/** The members of a module of Nest that are read here. */
 interface ModuleView {
   readonly controllers: ReadonlyMap<unknown, WrapperView>;
   readonly providers: ReadonlyMap<unknown, WrapperView>;
@@ -16,8 +16,8 @@ interface WrapperView {
   readonly instance?: unknown;
 }
 
-// What Nest's decorators note, by the names that they have used for long: importing them would need
-// the packages.
+// The metadata keys of Nest's decorators, which have not changed for many releases. Importing them
+// would need the optional packages.
 const GATEWAY = 'websockets:is_gateway';
 const MESSAGE = 'microservices:pattern';
 const RESOLVED_TYPE = 'graphql:resolver_type';
@@ -29,7 +29,7 @@ const GUARDED_OPERATIONS: readonly unknown[] = [undefined, 'Query', 'Mutation', 
 /** True if a class is a gateway. */
 export const isGateway = (type: object): boolean => metadata.getMetadata(GATEWAY, type) === true;
 
-/** True if a class says itself that it is public. */
+/** True if a class itself is marked as public. */
 export const isPublicClass = (type: object): boolean => noteOf(type)?.isPublic === true;
 
 /**
@@ -65,7 +65,7 @@ export function checkHandlers(
       if (isAsking && !areFieldsGuarded && isField(method))
         throw new ConfigError(
           path,
-          "a field of GraphQL that asks for something, and no guard runs; give GraphQLModule fieldResolverEnhancers: ['guards']",
+          "the field has requirements, but Nest runs no guard on fields; give GraphQLModule fieldResolverEnhancers: ['guards']",
         );
       if (metadata.getMetadata(MESSAGE, method) !== undefined && !isAsking) open.add(path);
     }
@@ -73,14 +73,11 @@ export function checkHandlers(
   if (open.size > 0)
     warn(
       'LATCHKEY_UNSAFE',
-      `${[...open].join(', ')}: open to everybody in a hybrid application without inheritAppConfig: true, and denied in any other`,
+      `${[...open].join(', ')}: open to every client in a hybrid application without inheritAppConfig: true, and denied in any other`,
     );
 }
 
-/**
- * The methods that a class has or inherits, each as it is called, as far as a decorator says
- * anything of them.
- */
+/** The methods that a class declares or inherits, as they are called, if they have decorators. */
 function effectiveMethods(type: Home): ReadonlyMap<string, object> {
   const seen = new Set<string>();
   const methods = new Map<string, object>();
@@ -101,7 +98,7 @@ function checkInstance(path: string, instance: unknown, name: string, method: ob
   if (own !== undefined && own.value !== method)
     throw new ConfigError(
       path,
-      'the constructor replaces the method and loses what it asks; bind it where it is called',
+      'the constructor replaces the method and loses its decorators; bind it where it is called',
     );
 }
 

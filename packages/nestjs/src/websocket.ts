@@ -1,5 +1,5 @@
-// WebSockets: Nest runs no guard at the handshake, so it is decided at the upgrade, and a
-// connection ends with its token.
+// Authenticates WebSocket handshakes at the upgrade, because Nest runs no guard there, and closes a
+// connection when its token expires. The guard judges messages.
 import type { IncomingMessage } from 'node:http';
 import type { Principal, RouteAccess, UpgradeAuthenticator } from '@latchkey/core';
 import { authenticateUpgrade, ConfigError, whenExpired } from '@latchkey/core';
@@ -8,10 +8,10 @@ import { argument, compileAccess, isPrincipal } from '@latchkey/core/adapter';
 import { type INestApplicationContext, Logger, type WebSocketAdapter } from '@nestjs/common';
 import { LATCHKEY_AUTHENTICATOR } from './access.ts';
 
-/** What let a client connect. */
+/** The result of a handshake. */
 export interface Handshake {
   readonly auth: unknown;
-  /** For `fromRequest` rules. An upgrade has no path parameters. */
+  /** The request for `fromRequest` rules. An upgrade has no path parameters. */
   readonly request: RequestParameters;
 }
 
@@ -26,27 +26,29 @@ interface SocketServer {
   on(event: 'connection', listener: (client: Client, request: IncomingMessage) => void): unknown;
 }
 
-// Long enough for a peer to answer a close frame, and short enough that a connection is gone a
-// second after its token.
+// Milliseconds. Long enough for a peer to answer a close frame, and short enough that the
+// connection ends within a second of its token.
 const CLOSING_MS = 500;
 
-/** What let a client connect, by its upgrade and by the client; gone when its token has expired. */
+/**
+ * The handshakes, by the upgrade request and by the client; one is deleted when its token expires.
+ */
 export const handshakes = new WeakMap<object, Handshake>();
 
-/** The authenticators that handshakes are authenticated with. */
+/** The authenticators of handshakes. */
 export const handshaking = new WeakSet<object>();
 
 /**
  * Authenticates every WebSocket handshake, before it is answered:
  * `app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app)))`. A refused one gets
  * the status and headers of its error, and no 101. A connection is closed when its token expires.
- * Rules on message handlers are judged by what the handshake brought, by `@RequireClaims`; a
- * handler without decorators is for all who are connected.
+ * `@RequireClaims` on a message handler judges the principal of the handshake; a handler without
+ * decorators is open to every connected client.
  * @param adapter Nest's `WsAdapter`, or another one over the `ws` package
- * @param access what handshakes ask instead of what the options say
+ * @param access the requirements of handshakes, which replace those of the options
  * @returns the adapter
- * @throws ConfigError when a gateway starts that is not served by `ws`, or brings a `verifyClient`
- *   of its own
+ * @throws ConfigError when a gateway starts that is not served by `ws`, or has its own
+ *   `verifyClient`
  * @example
  * ```ts
  * app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app)));
@@ -61,7 +63,7 @@ export function authenticateWebSockets<A extends WebSocketAdapter>(
   const compiled = compileAccess(argument(access, 'access', {}));
   const decide = async (request: IncomingMessage, accept: (verified: true) => void) => {
     const upgrade = await authenticateUpgrade(authenticator, request, request.socket, compiled);
-    // Otherwise the answer has been given.
+    // If it is undefined, the refusal was answered already.
     if (upgrade === undefined) return;
     const { headers } = request;
     handshakes.set(request, { auth: upgrade.auth, request: { method: 'UPGRADE', headers, params: {} } });
@@ -76,7 +78,7 @@ export function authenticateWebSockets<A extends WebSocketAdapter>(
     if (options.verifyClient !== undefined || server.options?.verifyClient !== verifyClient)
       throw new ConfigError(
         'adapter',
-        'not over ws, or with a verifyClient of its own: handshakes would be open',
+        'expected a server of ws without its own verifyClient, because handshakes would be open; use WsAdapter',
       );
     server.on('connection', (client, request) => hold(client, handshakes.get(request)));
     return server;
@@ -85,7 +87,7 @@ export function authenticateWebSockets<A extends WebSocketAdapter>(
   return adapter;
 }
 
-/** The principals that an authenticator, or several combined, gave. */
+/** The principals of an authenticator, or of several combined. */
 export function principalsIn(auth: unknown): readonly Principal[] {
   if (isPrincipal(auth)) return [auth];
   return typeof auth === 'object' && auth !== null ? Object.values(auth).flatMap(principalsIn) : [];
@@ -98,7 +100,8 @@ function hold(client: Client, handshake: Handshake | undefined): void {
   }
   handshakes.set(client, handshake);
   const end = () => {
-    // At once: what a peer sends while it is asked to leave is not for handlers with rules.
+    // Deletes the handshake at once, so that messages during the closing reach no handler with
+    // rules.
     handshakes.delete(client);
     client.close(1008, 'The token has expired');
     setTimeout(() => client.terminate(), CLOSING_MS).unref();

@@ -1,5 +1,5 @@
-// Nest applications for tests. Decorators are called as the functions they are: tests run from
-// source, which is stripped of its types.
+// Nest applications for tests. Decorators are called as functions, because the tests run from
+// source with types stripped.
 import {
   type ExecutionContext,
   type INestApplication,
@@ -13,7 +13,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 /** Nest's platforms, by name. */
 export const platforms = ['express', 'fastify'] as const;
 
-/** Decorates a method, as lines above it would. */
+/** Applies decorators to a method, like lines above it. */
 export function onMethod<T extends object>(
   type: Type<T>,
   name: keyof T & string,
@@ -48,7 +48,7 @@ export async function listen(app: INestApplication): Promise<string> {
   return app.getUrl();
 }
 
-/** An execution context as Nest makes them, of any kind. */
+/** An execution context of any kind, like those of Nest. */
 export function contextOf(
   type: string,
   args: readonly unknown[],

@@ -1,5 +1,5 @@
-// The cases that every adapter must pass, served by Nest on each of its platforms. Decorators are
-// called, as what they are: functions.
+// Runs the cases that every adapter must pass on Nest, on each of its platforms. Decorators are
+// called as functions.
 import type { RequestListener } from 'node:http';
 import { describeAdapter, type Harness, type Route } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';
@@ -37,7 +37,7 @@ function controllerFor(route: Route, index: number, all: readonly Route[]): Type
   if (access === 'public') {
     Public()(RouteController);
   } else {
-    // Fastify has one handler of a method at a path.
+    // Fastify allows one handler for a method at a path.
     if (all.findIndex((other) => other.path === path) === index) decorate('options', Options(path));
     const { claims, ...overrides } = access;
     Authenticate(overrides)(RouteController);

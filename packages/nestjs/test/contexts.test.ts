@@ -1,4 +1,4 @@
-// T-103: every kind of execution context, made by hand: decided, or denied.
+// T-103: execution contexts of every kind, made by hand: the guard decides or denies.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
@@ -72,13 +72,13 @@ async function decide(type: string, args: readonly unknown[], target?: Type): Pr
 describe('T-103: contexts', () => {
   it.each<[string, string, () => readonly unknown[], string]>([
     ['http, a token', 'http', () => [bearer(), {}], 'allowed'],
-    ['http, none', 'http', () => [requestWith({}), {}], 'credentials_missing'],
+    ['http, no token', 'http', () => [requestWith({}), {}], 'credentials_missing'],
     ['http without a request', 'http', () => [], 'credentials_missing'],
     ['graphql, a token', 'graphql', () => [{}, {}, { req: bearer() }, {}], 'allowed'],
-    ['graphql, none', 'graphql', () => [{}, {}, { req: requestWith({}) }, {}], 'credentials_missing'],
+    ['graphql, no token', 'graphql', () => [{}, {}, { req: requestWith({}) }, {}], 'credentials_missing'],
     ['graphql without a request', 'graphql', () => [{}, {}, {}, {}], 'credentials_missing'],
     ['graphql without a context', 'graphql', () => [{}, {}], 'credentials_missing'],
-    ['ws that no handshake let in', 'ws', () => [{}, {}], 'credentials_missing'],
+    ['ws without an authenticated handshake', 'ws', () => [{}, {}], 'credentials_missing'],
     ['ws without a client', 'ws', () => [], 'credentials_missing'],
     ['rpc', 'rpc', () => [bearer(), { req: bearer() }], 'credentials_missing'],
     ['any other', 'telegraf', () => [bearer(), {}, { req: bearer() }], 'credentials_missing'],
@@ -86,16 +86,16 @@ describe('T-103: contexts', () => {
     expect(await decide(type, args())).toBe(expected);
   });
 
-  it.each(['rpc', 'telegraf'])('%s is denied though it is called public', async (type) => {
+  it.each(['rpc', 'telegraf'])('%s is denied although it is marked public', async (type) => {
     expect(await decide(type, [bearer()], classWith(Public()))).toBe('credentials_missing');
   });
 
-  it('a public message handler is for a client that no handshake let in', async () => {
+  it('a public message handler accepts a client without an authenticated handshake', async () => {
     expect(await decide('ws', [{}, {}], classWith(Public()))).toBe('allowed');
   });
 });
 
-it('T-103: what another application has decided about a request counts for nothing', async () => {
+it('T-103: the decision of another application about a request does not count', async () => {
   const other = await createIssuer();
   const stranger = createAuthenticator({
     keySets: [{ issuer: other.issuer, jwksUrl: other.jwksUrl, allowHttp: true }],
@@ -145,7 +145,7 @@ it.each<[string, (request: object) => readonly [string, readonly unknown[]]]>([
   expect(await decide(type, known)).toBe('allowed');
 });
 
-describe('T-105: what the guard gives', () => {
+describe('T-105: the result of the guard', () => {
   it('is true, or a promise of true, and otherwise it throws or rejects', async () => {
     const given = [
       guard.canActivate(contextOf('http', [bearer(), {}])),
@@ -162,7 +162,7 @@ describe('T-105: what the guard gives', () => {
     ['undefined', undefined],
     ['null', null],
     ['false', false],
-    ['an empty text', ''],
+    ['an empty string', ''],
     ['an empty object', {}],
     ['a decision without an error', { ok: false }],
   ])('is no true for a decision that is %s, now or later', async (_name, decision) => {
@@ -173,7 +173,7 @@ describe('T-105: what the guard gives', () => {
     }
   });
 
-  it('is a refusal with 503 where an endpoint never answers', async () => {
+  it('is a refusal with 503 if an endpoint never answers', async () => {
     const silent = createServer(() => {});
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const { port } = silent.address() as AddressInfo;
@@ -192,7 +192,7 @@ describe('T-105: what the guard gives', () => {
 });
 
 describe('T-106: GraphQL', () => {
-  /** What `@Auth()` gives, as Nest asks it for. */
+  /** Returns the value of `@Auth()`, called as Nest does. */
   const authOf = (args: readonly unknown[], target?: Type): { readonly subject?: string } | undefined => {
     class Subject {
       read() {}
@@ -205,7 +205,7 @@ describe('T-106: GraphQL', () => {
     return Object.values(noted)[0]?.factory(undefined, contextOf('graphql', args, target));
   };
 
-  it('a hundred aliases of one field cost one verification', async () => {
+  it('a hundred aliases of one field need one verification', async () => {
     const graphql = { req: bearer() };
     verified = 0;
     const aliases = Array.from({ length: 100 }, () => decide('graphql', [{}, {}, graphql, {}]));
@@ -220,7 +220,7 @@ describe('T-106: GraphQL', () => {
     expect(await decide('graphql', [{}, {}, graphql, {}], admin)).toBe('claims_insufficient');
   });
 
-  it('a field has the principal of its operation, guarded or not, and a public one has none', async () => {
+  it('a field has the principal of its operation, guarded or not, and a public field has none', async () => {
     const graphql = { req: bearer() };
     const own = [{}, {}, graphql, {}];
     const open = [{}, {}, graphql, {}];
@@ -241,7 +241,7 @@ describe('T-106: GraphQL', () => {
     expect(written).toEqual({ 'WWW-Authenticate': 'Bearer', 'Cache-Control': 'no-store' });
   });
 
-  it.each(['headersSent', 'sent'])('T-083: a head that has left, by %s, is left alone', async (left) => {
+  it.each(['headersSent', 'sent'])('T-083: headers that were sent already, by %s, are not changed', async (left) => {
     const inQuery = createAuthenticator({
       keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],
       audience: issuer.audience,
@@ -269,7 +269,7 @@ describe('T-106: GraphQL', () => {
     expect(await subscribe('https://evil.example')).toBe('origin_refused');
   });
 
-  it('overrides of a resolver count', async () => {
+  it('overrides of a resolver apply', async () => {
     const anonymous = classWith(Authenticate({ mode: 'optional' }));
     expect(await decide('graphql', [{}, {}, { req: requestWith({}) }, {}], anonymous)).toBe('allowed');
   });

@@ -1,4 +1,5 @@
-// Options in a file, and routes by name, by Nest's own means, on both of its platforms.
+// Options in a file, and routes by name, in a Nest application on both platforms. The cases for all
+// adapters are in the conformance suite.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,7 +65,7 @@ for (const platform of platforms) {
   });
 }
 
-it('the authenticator of a file can be injected: it looks at the file when it is told to, until the application ends', async () => {
+it('the authenticator of a file can be injected: reload() reads the file, until the application ends', async () => {
   const issuer = await createIssuer();
   const directory = await mkdtemp(join(tmpdir(), 'latchkey-nest-'));
   onTestFinished(async () => {
@@ -77,7 +78,7 @@ it('the authenticator of a file can be injected: it looks at the file when it is
     const keySets = [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }];
     return writeFile(descriptor, JSON.stringify({ service: { jwt: { keySets, audience: 'me', realm } } }));
   };
-  // What is refused is said aloud, too.
+  // A refused file also emits a warning.
   const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
   await write('one');
   const app = await create({ imports: [LatchkeyModule.forRoot({ descriptor })] });

@@ -1,4 +1,5 @@
-// Every name that this package exports. A new one is a decision: it is hard to take back.
+// Every name that this package exports. Add one deliberately: removing it later breaks
+// applications.
 import * as core from '@latchkey/core';
 import * as signingOfCore from '@latchkey/core/signing';
 import { expect, it } from 'vitest';

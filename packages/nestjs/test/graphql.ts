@@ -1,5 +1,5 @@
-// What tests use of Nest's GraphQL packages. Their types name packages that are not installed, so
-// the compiler must not see them: they are imported by names that it does not know.
+// Imports Nest's GraphQL packages for tests. Their types need packages that are not installed, so
+// the compiler must not load them: the import uses names that it cannot resolve.
 import type { DynamicModule, Type } from '@nestjs/common';
 
 type OnMethod = (name: string) => MethodDecorator;

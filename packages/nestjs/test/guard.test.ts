@@ -1,5 +1,5 @@
-// The guard over HTTP, on both platforms: what is denied, what is nearest, and what an application
-// sees of a refusal.
+// The guard over HTTP, on both platforms: denial by default, the nearest decorator, and the errors
+// that an application gets.
 import type { ServerResponse } from 'node:http';
 import { placesOf } from '@latchkey/conformance';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
@@ -81,7 +81,7 @@ function controllerWith(onClass: readonly ClassDecorator[], on: readonly MethodD
 }
 
 describe.each(platforms)('on %s', (platform) => {
-  it('T-103: what no decorator speaks for needs a token', async () => {
+  it('T-103: a handler without a decorator needs a token', async () => {
     const url = await listen(await start([controllerWith([], [])], platform));
     const refused = await get(url);
     expect(refused.status).toBe(401);
@@ -100,7 +100,7 @@ describe.each(platforms)('on %s', (platform) => {
   const anonymous = () => Authenticate({ mode: 'optional' });
   const elsewhere = () => Authenticate({ issuers: ['https://issuer.example'] });
 
-  // What no token, the token of a dev and the token of an ops come to.
+  // The statuses for no token, the token of a dev, and the token of an ops.
   it.each<[string, ClassDecorator[], MethodDecorator[], number, number, number]>([
     ['nothing', [], [], 401, 200, 200],
     ['@Public on the class', [Public()], [], 200, 200, 200],
@@ -122,7 +122,7 @@ describe.each(platforms)('on %s', (platform) => {
     expect(statuses).toEqual([none, asDev, asOps]);
   });
 
-  it('T-104: what a class says holds for its subclasses, unless they say something else', async () => {
+  it('T-104: the rules of a class apply to its subclasses, unless these have their own', async () => {
     class Base {
       read() {
         return {};
@@ -151,7 +151,7 @@ describe.each(platforms)('on %s', (platform) => {
     expect([await status('replaced'), await status('replaced', ops)]).toEqual([401, 403]);
   });
 
-  it('T-108: what stands on the request before is not taken for ours', async () => {
+  it('T-108: a value that was set on the request does not count as a principal', async () => {
     class Subject {
       read(auth: unknown, request: { readonly auth: unknown }) {
         return { auth: auth ?? null, onRequest: request.auth ?? null };
@@ -197,7 +197,7 @@ describe.each(platforms)('on %s', (platform) => {
     expect(seen.map((cause) => isAuthError(cause) && cause.code)).toEqual(['token_malformed']);
   });
 
-  it('a refusal that a handler throws is answered with its headers, whatever the handler wrote before', async () => {
+  it('a refusal that a handler throws is answered with its headers, which replace those that the handler wrote', async () => {
     class Subject {
       read() {
         throw new AuthError('keyset_unavailable');
@@ -216,7 +216,7 @@ describe.each(platforms)('on %s', (platform) => {
     ['of everything', [], { own: 'keyset_unavailable' }],
     ['of HttpException', [HttpException], { statusCode: 503, code: 'keyset_unavailable' }],
   ] as const)(
-    'a refusal that a handler throws goes to a filter %s first, as it is',
+    'a refusal that a handler throws goes to a filter %s first, unchanged',
     async (_, types, body) => {
       class Subject {
         read() {
@@ -262,12 +262,12 @@ describe.each(platforms)('on %s', (platform) => {
     const app = await start([controllerWith([], [])], platform, tree);
     app.useGlobalFilters(new Filter());
     expect((await get(await listen(app), dev)).status).toBe(500);
-    // What is no error is wrapped in one: a filter need not be ready for it.
+    // A value that is not an Error is wrapped in one, because it would break filters.
     const expected = reason instanceof Error ? reason : { cause: reason };
     expect(seen).toEqual([reason instanceof Error ? expected : expect.objectContaining(expected)]);
   });
 
-  it('T-094: a token in the query is seen by no handler', async () => {
+  it('T-094: a handler does not see a token in the query', async () => {
     class Subject {
       read(request: { readonly url: string }, query: object) {
         return { url: request.url, query };
@@ -275,7 +275,7 @@ describe.each(platforms)('on %s', (platform) => {
     }
     Req()(Subject.prototype, 'read', 0);
     Query()(Subject.prototype, 'read', 1);
-    // Twice the guard, and the token is there for both.
+    // The guard runs twice, and finds the token both times.
     onMethod(Subject, 'read', Get(), RequireClaims({ roles: ['dev'] }));
     Controller()(Subject);
     const inQuery = { ...options, tokenFrom: [{ query: 'access_token' }] } as const;
@@ -286,7 +286,7 @@ describe.each(platforms)('on %s', (platform) => {
   });
 
   it.each([
-    ['that asks for it', []],
+    ['that needs it', []],
     ['that is public', [Public()]],
   ])('T-083: a token in the query is nowhere on the request and response: a handler %s', async (_, on) => {
     class Subject {
@@ -299,7 +299,7 @@ describe.each(platforms)('on %s', (platform) => {
     onMethod(Subject, 'read', Get(), ...on);
     Controller()(Subject);
     const app = await start([Subject], platform, { ...options, tokenFrom: [{ query: 'access_token' }] });
-    // What is read before may be kept.
+    // Properties that are read before may be cached.
     app.use(
       (request: { originalUrl?: string; path?: string; query?: object }, _: unknown, next: () => void) => {
         expect([request.originalUrl, request.path, request.query]).toBeDefined();
@@ -310,7 +310,7 @@ describe.each(platforms)('on %s', (platform) => {
     expect(await response.json()).toEqual({ places: [], query: { a: '1' } });
   });
 
-  it('T-091: with enableCors a page of another origin sees its refusal, and a preflight needs no token', async () => {
+  it('T-091: with enableCors a page of another origin can read the refusal, and a preflight needs no token', async () => {
     const app = await start([controllerWith([], [])], platform);
     app.enableCors({ origin: 'https://app.example' });
     const url = await listen(app);
@@ -328,7 +328,7 @@ describe.each(platforms)('on %s', (platform) => {
     expect(refused.headers.get('www-authenticate')).toBe('Bearer');
   });
 
-  it('T-083: a token in the query does not fail a request whose head has left', async () => {
+  it('T-083: a token in the query does not fail a request whose head was sent already', async () => {
     class Subject {
       read(request: { readonly url: string }, response: { raw?: ServerResponse } & ServerResponse) {
         (response.raw ?? response).end(request.url);
@@ -348,7 +348,7 @@ describe.each(platforms)('on %s', (platform) => {
     expect([response.status, await response.text()]).toEqual([200, '/?a=1']);
   });
 
-  it('D9: the refusal that a permissive route let pass is found by its request', async () => {
+  it('D9: refusalOf finds the refusal of a permissive route by its request', async () => {
     class Subject {
       read(request: object) {
         return { code: refusalOf(request)?.code ?? null };
@@ -364,11 +364,11 @@ describe.each(platforms)('on %s', (platform) => {
 });
 
 describe('decorators', () => {
-  it('AM-3: a wrong rule is refused where it stands', () => {
+  it('AM-3: a wrong rule is refused when the decorator is called', () => {
     expect(() => RequireClaims({ roles: { nonsense: true } } as never)).toThrow(ConfigError);
   });
 
-  it('T-104: @Public beside a decorator that asks for a token is refused, in either order', () => {
+  it('T-104: @Public next to a decorator that requires a token is refused, in either order', () => {
     class Subject {
       read() {}
       write() {}

@@ -1,6 +1,5 @@
-// T-104: what decorators say through inheritance, overriding, wrapping and copying. Nothing that
-// asks for less comes from another class than the one that declares a method, and nothing that asks
-// for more is lost without a word.
+// T-104: decorators with inheritance, overriding, wrapping and copying. A method is opened only by
+// the class that declares or inherits it, and a restriction is never lost without an error.
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import { Controller, Get, type INestApplication, Injectable, Scope, type Type } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
@@ -46,13 +45,13 @@ async function start(...controllers: readonly Type[]): Promise<string> {
   return listen(app);
 }
 
-/** What no token, the token of a dev and the token of an ops come to. */
+/** The statuses for no token, the token of a dev, and the token of an ops. */
 async function statuses(url: string, path: string): Promise<readonly number[]> {
   const tokens = [{}, { authorization: `Bearer ${dev}` }, { authorization: `Bearer ${ops}` }];
   return Promise.all(tokens.map(async (headers) => (await fetch(`${url}/${path}`, { headers })).status));
 }
 
-/** A class with methods `base` and `replaced`; decorators on it, and on the second. */
+/** A class with methods `base` and `replaced`; decorators on the class, and on `replaced`. */
 function baseWith(onClass: readonly ClassDecorator[], onReplaced: readonly MethodDecorator[] = []) {
   class Base {
     base(): object {
@@ -68,7 +67,7 @@ function baseWith(onClass: readonly ClassDecorator[], onReplaced: readonly Metho
   return Base;
 }
 
-/** Extends it with a method `added`, and one that replaces `replaced`. */
+/** Extends the class with a method `added`, and one that replaces `replaced`. */
 function extend(
   Base: ReturnType<typeof baseWith>,
   onClass: readonly ClassDecorator[] = [],
@@ -89,7 +88,7 @@ function extend(
   return Derived;
 }
 
-/** Puts a function in the place of a method, as a decorator that measures or logs does. */
+/** Replaces a method by a function, like a decorator that measures or logs. */
 const wrapping =
   (copies: boolean): MethodDecorator =>
   (target, key) => {
@@ -109,15 +108,15 @@ const needsDev = [401, 200, 403];
 
 describe('T-104: a class that extends another', () => {
   it.each<[string, ClassDecorator[], readonly [base: number[], added: number[], replaced: number[]]]>([
-    ['@Public does not open what it adds', [Public()], [open, needsToken, needsToken]],
+    ['@Public does not open the methods that it adds', [Public()], [open, needsToken, needsToken]],
     [
-      'a mode for anonymous requests does not, either',
+      'a mode for anonymous requests does not open the methods that it adds',
       [Authenticate({ mode: 'optional' })],
       [open, needsToken, needsToken],
     ],
-    ['rules hold for what it adds', [isDev()], [needsDev, needsDev, needsDev]],
+    ['rules apply to the methods that it adds', [isDev()], [needsDev, needsDev, needsDev]],
     [
-      'issuers hold for what it adds, whatever the mode',
+      'issuers apply to the methods that it adds, in every mode',
       [Authenticate({ mode: 'permissive', issuers: ['https://issuer.example'] })],
       [
         [200, 200, 200],
@@ -132,7 +131,7 @@ describe('T-104: a class that extends another', () => {
     expect(await statuses(url, 'replaced')).toEqual(replaced);
   });
 
-  it('what it says itself holds for what it inherits', async () => {
+  it('its own decorators apply to the methods that it inherits', async () => {
     const url = await start(extend(baseWith([Public()]), [isDev()]));
     for (const path of ['base', 'added', 'replaced']) expect(await statuses(url, path)).toEqual(needsDev);
   });
@@ -154,13 +153,13 @@ describe('T-104: a class that extends another', () => {
     expect(await statuses(url, 'mixed')).toEqual(needsToken);
   });
 
-  it('is public itself where it says so, with what it inherits', async () => {
+  it('is public if it is marked so itself, with the methods that it inherits', async () => {
     const url = await start(extend(baseWith([isDev()]), [Public()]));
     for (const path of ['base', 'added', 'replaced']) expect(await statuses(url, path)).toEqual(open);
   });
 });
 
-describe('T-104: a method that replaces one that asks', () => {
+describe('T-104: a method that replaces one with requirements', () => {
   it.each<[string, MethodDecorator]>([
     ['rules', isDev()],
     ['a token', Authenticate()],
@@ -170,7 +169,7 @@ describe('T-104: a method that replaces one that asks', () => {
     await expect(starting).rejects.toThrow(/^Derived\.replaced: replaces Base\.replaced/);
   });
 
-  it('does not start either behind a class with rules, or one that is public', async () => {
+  it('does not start either if its class has rules, or is public', async () => {
     await expect(start(extend(baseWith([], [isDev()]), [isDev()]))).rejects.toThrow('Derived.replaced');
     await expect(start(extend(baseWith([], [isDev()]), [Public()]))).rejects.toThrow('Derived.replaced');
   });
@@ -179,17 +178,17 @@ describe('T-104: a method that replaces one that asks', () => {
     ['its own rules', RequireClaims({ roles: ['ops'] }), [401, 403, 200]],
     ['@Authenticate', Authenticate(), needsToken],
     ['@Public', Public(), open],
-  ])('says what it asks: %s', async (_, own, expected) => {
+  ])('has its own decorator: %s', async (_, own, expected) => {
     const url = await start(extend(baseWith([], [isDev()]), [], [own]));
     expect(await statuses(url, 'replaced')).toEqual(expected);
   });
 
-  it('of a public method asks for a token', async () => {
+  it('of a public method needs a token', async () => {
     const url = await start(extend(baseWith([], [Public()])));
     expect(await statuses(url, 'replaced')).toEqual(needsToken);
   });
 
-  it('and is not a handler any more, starts', async () => {
+  it('and is no longer a handler, starts', async () => {
     const Base = baseWith([], [isDev()]);
     class Subject extends Base {
       override replaced() {
@@ -224,19 +223,19 @@ describe('T-104: a decorator that replaces a method', () => {
     await expect(starting).rejects.toThrow(/^Subject\.read: a decorator has replaced the method/);
   });
 
-  it('and copies what is noted: rules hold', async () => {
+  it('and copies the metadata: rules apply', async () => {
     expect(await statuses(await start(withMethod(Get('read'), wrapping(true), isDev())), 'read')).toEqual(
       needsDev,
     );
   });
 
-  it('below ours: rules hold', async () => {
+  it('below a Latchkey decorator: rules apply', async () => {
     expect(await statuses(await start(withMethod(isDev(), Get('read'), wrapping(false))), 'read')).toEqual(
       needsDev,
     );
   });
 
-  it('between two of ours: both hold', async () => {
+  it('between two Latchkey decorators: both apply', async () => {
     const url = await start(
       withMethod(Get('read'), Authenticate({ mode: 'optional' }), wrapping(false), isDev()),
     );
@@ -257,7 +256,7 @@ describe('T-104: a decorator that replaces a method', () => {
     await expect(start(Subject)).rejects.toThrow('Subject.read: the constructor replaces the method');
   });
 
-  it('in the constructor of what is made for each request: answers 500, and does not run', async () => {
+  it('in the constructor of a class that is made for each request: answers 500, and does not run', async () => {
     let ran = 0;
     class Subject {
       constructor() {
@@ -300,7 +299,7 @@ describe('T-104: decorators on one method or class', () => {
     ],
     ['two @Authenticate', () => [Authenticate({ mode: 'optional' }), Authenticate({ issuers: ['i'] })]],
     [
-      '@Public, and @RequireClaims above what replaces the method',
+      '@Public, and @RequireClaims above a decorator that replaces the method',
       () => [isDev(), wrapping(false), Public()],
     ],
   ])('%s: refused', (_, decorators) => {
@@ -314,7 +313,7 @@ describe('T-104: decorators on one method or class', () => {
     expect(decorate).toThrow(ConfigError);
   });
 
-  it('two on a class are refused as well', () => {
+  it('two on a class are refused too', () => {
     class Subject {}
     isDev()(Subject);
     expect(() => Authenticate({ claims: { sub: 'a' } })(Subject)).toThrow(
@@ -322,7 +321,7 @@ describe('T-104: decorators on one method or class', () => {
     );
   });
 
-  it('@Authenticate without claims, and @RequireClaims, go together', async () => {
+  it('@Authenticate without claims, and @RequireClaims, can be combined', async () => {
     const Base = baseWith([Authenticate({ mode: 'optional' }), isDev()]);
     Controller()(Base);
     expect(await statuses(await start(Base), 'base')).toEqual(needsDev);
@@ -330,7 +329,7 @@ describe('T-104: decorators on one method or class', () => {
 });
 
 describe('T-103: message handlers', () => {
-  it('start-up says which are open in a hybrid application', async () => {
+  it('start-up warns of those that are open in a hybrid application', async () => {
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     class Subject {
       silent() {}
@@ -344,7 +343,7 @@ describe('T-103: message handlers', () => {
     await start(Subject);
     expect(warned.mock.calls).toEqual([
       [
-        'Subject.silent: open to everybody in a hybrid application without inheritAppConfig: true, and denied in any other',
+        'Subject.silent: open to every client in a hybrid application without inheritAppConfig: true, and denied in any other',
         { type: 'SecurityWarning', code: 'LATCHKEY_UNSAFE' },
       ],
     ]);

@@ -1,4 +1,4 @@
-// The module: one engine, however it is imported, and applications that do not start open.
+// The module: one authenticator for all imports, and applications that would be open do not start.
 
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import { Controller, Get, type INestApplication, Inject, type Type } from '@nestjs/common';
@@ -57,7 +57,7 @@ const get = async (url: string) =>
   (await fetch(url, { headers: { authorization: `Bearer ${await issuer.mint()}` } })).status;
 
 describe('one authenticator for the same options', () => {
-  it('the same options in several modules, once or twice each, are fetched for once', async () => {
+  it('the same options in several modules, once or twice each, fetch keys once', async () => {
     const options = optionsFor(issuer);
     const feature = (path: string) =>
       moduleOf({ imports: [LatchkeyModule.forRoot(options)], controllers: [controllerAt(path)] });
@@ -126,7 +126,7 @@ describe('one authenticator for the same options', () => {
     expect(await get(`${urls[1]}/a`)).toBe(200);
   });
 
-  it('it closes what it made, and not what it was given', async () => {
+  it('it closes an authenticator that it made, and not one that it was given', async () => {
     const given = createAuthenticator(optionsFor(issuer));
     let closed = 0;
     const counted: Authenticator = {
@@ -141,7 +141,7 @@ describe('one authenticator for the same options', () => {
     await given.close();
   });
 
-  it('an engine that it made is closed with the application', async () => {
+  it('an authenticator that it made is closed with the application', async () => {
     await started({ imports: [LatchkeyModule.forRoot(optionsFor(issuer))], controllers: [] });
     const app = apps.pop();
     const authenticator = app?.get<Authenticator>(LATCHKEY_AUTHENTICATOR);
@@ -154,7 +154,7 @@ describe('one authenticator for the same options', () => {
 });
 
 describe('injection', () => {
-  it('T-103: needs no metadata of types: a token names the authenticator', async () => {
+  it('T-103: needs no metadata of types: an injection token names the authenticator', async () => {
     class Friends {
       readonly authenticator: Authenticator;
       constructor(authenticator: Authenticator) {
@@ -168,7 +168,7 @@ describe('injection', () => {
   });
 });
 
-describe('T-103: what would be open does not start', () => {
+describe('T-103: an application that would be open does not start', () => {
   let wrong: TestIssuer;
   beforeAll(async () => {
     wrong = await createIssuer();
@@ -186,7 +186,7 @@ describe('T-103: what would be open does not start', () => {
     await expect(started({ controllers: [Subject] })).rejects.toThrow('LatchkeyGuard');
   });
 
-  it('a gateway whose handshakes nothing authenticates', async () => {
+  it('a gateway whose handshakes are not authenticated', async () => {
     class Gateway {}
     WebSocketGateway()(Gateway);
     const imports = [LatchkeyModule.forRoot(optionsFor(wrong))];
@@ -196,7 +196,7 @@ describe('T-103: what would be open does not start', () => {
     await expect(listen(app)).rejects.toThrow('authenticateWebSockets');
   });
 
-  it('but a gateway that is called public does', async () => {
+  it('but a gateway that is marked public does start', async () => {
     class Gateway {}
     WebSocketGateway()(Gateway);
     Public()(Gateway);

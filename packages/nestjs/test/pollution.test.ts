@@ -1,5 +1,4 @@
-// A member of Object.prototype, which something else in the process has put there, is no option of
-// a route.
+// A member that other code adds to Object.prototype is not read as an option of a route.
 import { askPolluted, NAMES, VALUES, whilePolluted } from '@latchkey/test-kit/pollution';
 import { generateSigningKey, mint } from '@latchkey/testing';
 import { Controller, Get, type INestApplication } from '@nestjs/common';
@@ -55,7 +54,7 @@ async function serve(metadata: ReturnType<typeof build>): Promise<number> {
 const expected = [401, 200, 200, 401, 403, 200, 200, 200, 200, 404, 404, 404];
 
 it.each(NAMES)(
-  '%s: changes no decision, put there before or after the application was made',
+  '%s: changes no decision, added before or after the application was made',
   async (name) => {
     const clean = await serve(build());
     expect(await statuses(clean)).toEqual(expected);

@@ -1,4 +1,4 @@
-// The README's code: all of it is compiled, and the quick start is run.
+// Compiles all code of the README, and runs the quick start.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,8 @@ import { descriptorExample } from '@latchkey/test-kit/quick-start';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 const home = fileURLToPath(new URL('..', import.meta.url));
-// Inside the package, so that its own name leads to it; not in anything that is packed or kept.
+// The folder is inside the package, so that the package name resolves to it, and is neither packed
+// nor kept.
 const folder = join(home, 'reports/readme');
 const blocks = [...readFileSync(join(home, 'README.md'), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(
   ([, code = '']) => code,
@@ -59,7 +60,7 @@ it('the quick start works', async () => {
   child.kill();
 });
 
-it('the descriptor is one', () => {
+it('the descriptor is valid', () => {
   const descriptor = join(folder, 'service.yaml');
   writeFileSync(descriptor, descriptorExample(import.meta.url));
   const { options } = loadDescriptor(descriptor);

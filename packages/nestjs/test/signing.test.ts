@@ -1,5 +1,6 @@
-// What is Nest's own about signed replies, on each of its platforms: what handlers return, what
-// sends by itself, filters, and other interceptors.
+// Signed replies in Nest, on each platform: values that handlers return, handlers that send
+// themselves, filters, and other interceptors. The cases for all adapters are in the conformance
+// suite.
 import 'reflect-metadata';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
@@ -69,14 +70,14 @@ const claims = (more: object = {}) => ({
 });
 const reply = () => ({ access_token: claims(), token_type: 'Bearer' });
 const text = () => JSON.stringify(reply());
-/** Cannot be signed. */
+/** Claims that cannot be signed. */
 const unsignable = () => ({ access_token: claims({ exp: undefined }) });
 
 const signing = () => SignResponse({ signer: signers.login, keysToSign: ['access_token'] });
 
 type Platform = (typeof platforms)[number];
 
-/** Asks a controller. */
+/** Sends a request to a controller. */
 async function ask(
   controller: Type,
   platform: Platform,
@@ -90,7 +91,7 @@ async function ask(
   return exchange({ port: Number(port), method, path, headers: [] });
 }
 
-/** A controller with one handler, which is signed. */
+/** A controller with one handler, whose reply is signed. */
 function controllerOf(
   handler: (...given: never[]) => unknown,
   ...decorators: readonly MethodDecorator[]
@@ -104,7 +105,7 @@ function controllerOf(
   return TokenController;
 }
 
-/** Decorates a parameter, as in front of it. */
+/** Applies a decorator to a parameter, as if written in front of it. */
 const parameter = (type: Type, index: number, decorator: ParameterDecorator) =>
   decorator(type.prototype, 'token', index);
 
@@ -115,7 +116,7 @@ async function expectSigned(body: string): Promise<void> {
 }
 
 describe.each(platforms)('on %s', (platform) => {
-  describe('KD-5: what handlers return', () => {
+  describe('KD-5: values that handlers return', () => {
     class Login {
       readonly #kept = reply();
       toJSON() {
@@ -128,7 +129,7 @@ describe.each(platforms)('on %s', (platform) => {
       ['a promise', async () => reply()],
       ['an observable', () => of(reply())],
       ['an instance', () => new Login()],
-      ['a text', text, Header('Content-Type', 'application/json')],
+      ['a string', text, Header('Content-Type', 'application/json')],
       ['a status of its own', reply, HttpCode(202)],
     ])('KD-5: %s', async (_, handler, ...decorators) => {
       const answer = await ask(controllerOf(handler, ...decorators), platform);
@@ -165,7 +166,7 @@ describe.each(platforms)('on %s', (platform) => {
       expect((await of('GET', '/list')).body).toBe('["hello"]');
     });
 
-    it('KD-5: signed for the class: what an interceptor of the handler makes of it', async () => {
+    it('KD-5: signed for the class: the value that an interceptor of the handler returns', async () => {
       class LoginController {
         token(): object {
           return { token_type: 'Bearer' };
@@ -180,7 +181,7 @@ describe.each(platforms)('on %s', (platform) => {
       await expectSigned((await ask(LoginController, platform)).body);
     });
 
-    it('KD-5: nothing, and a redirect', async () => {
+    it('KD-5: sends an empty reply, and a redirect, unchanged', async () => {
       expect(
         (
           await ask(
@@ -194,7 +195,7 @@ describe.each(platforms)('on %s', (platform) => {
       expect([answer.status, headerValues(answer, 'location')]).toEqual([303, ['/elsewhere']]);
     });
 
-    it('S42: @HttpCode that is no 2xx leaves, and JSON without a field', async () => {
+    it('S42: sends a reply with @HttpCode outside 2xx, and JSON without the fields', async () => {
       const answer = await ask(controllerOf(reply, HttpCode(401)), platform);
       expect([answer.status, answer.body]).toEqual([401, '']);
       const other = await ask(
@@ -221,14 +222,14 @@ describe.each(platforms)('on %s', (platform) => {
     });
   });
 
-  describe('S42: what does not leave', () => {
+  describe('S42: replies that are not sent', () => {
     it.each<[string, () => unknown, ...MethodDecorator[]]>([
       ['claims that cannot be signed', unsignable],
       ['claims that cannot be signed, later', () => of(unsignable())],
       ['a StreamableFile', () => new StreamableFile(Buffer.from(text()), { type: 'application/json' })],
       ['a Response', () => Response.json(reply())],
-      ['a text that is declared as something else', text, Header('Content-Type', 'text/plain')],
-      ['an object that is declared as a page', reply, Header('Content-Type', 'text/html')],
+      ['a string with another type', text, Header('Content-Type', 'text/plain')],
+      ['an object with the type of a page', reply, Header('Content-Type', 'text/html')],
       ['a page', () => `<p>${canary}</p>`, Header('Content-Type', 'text/html')],
       ['lines', () => `${text()}\n${text()}`, Header('Content-Type', 'application/x-ndjson')],
       ['events', () => of({ data: reply() }), Sse('token')],
@@ -258,7 +259,7 @@ describe.each(platforms)('on %s', (platform) => {
     it.each<[string, () => unknown]>([
       ['the reply', () => new HttpException(reply(), 400)],
       ['the reply, further down', () => new HttpException({ errors: [{ data: reply() }] }, 500)],
-      ['the reply as a text', () => new HttpException(text(), 400)],
+      ['the reply as a string', () => new HttpException(text(), 400)],
       ['the reply in a message', () => new HttpException(`not saved: ${text()}`, 409)],
       ['the reply, as other frameworks throw', () => Object.assign(new Error(text()), { statusCode: 422 })],
     ])('S42: an exception leaves without its body, which is %s', async (_, make) => {
@@ -276,7 +277,7 @@ describe.each(platforms)('on %s', (platform) => {
       }
     });
 
-    it('KD-5: an exception that says it is a 2xx is signed', async () => {
+    it('KD-5: an exception with a 2xx status is signed', async () => {
       const answer = await ask(
         controllerOf(() => {
           throw new HttpException(reply(), 200);
@@ -287,7 +288,7 @@ describe.each(platforms)('on %s', (platform) => {
       await expectSigned(answer.body);
     });
 
-    it('S42: a filter that answers with what the exception carries', async () => {
+    it('S42: a filter that answers with the content of the exception', async () => {
       class Failing extends Error {
         readonly kept = reply();
       }
@@ -304,7 +305,7 @@ describe.each(platforms)('on %s', (platform) => {
       expect([answer.status, answer.body]).toEqual([400, '']);
     });
 
-    it('T-099: what a handler throws', async () => {
+    it('T-099: an error that a handler throws', async () => {
       const conflict = new HttpException('already there', 409);
       const thrown = [
         () => {
@@ -335,7 +336,7 @@ describe.each(platforms)('on %s', (platform) => {
     });
   });
 
-  describe('S42: handlers that send by themselves', () => {
+  describe('S42: handlers that send their reply themselves', () => {
     interface Sending {
       send(body: unknown): unknown;
       status(status: number): unknown;
@@ -359,19 +360,19 @@ describe.each(platforms)('on %s', (platform) => {
       expect(ran).toBe(false);
     });
 
-    it('S42: @Res({ passthrough: true }) is not', async () => {
+    it('S42: @Res({ passthrough: true }) is not refused', async () => {
       const controller = controllerOf((response: Sending) => {
         response.status(203);
         return reply();
       });
       parameter(controller, 0, Res({ passthrough: true }));
       const answer = await ask(controller, platform);
-      // Nest writes the status of a POST.
+      // Nest sets the status of a POST.
       expect(answer.status).toBeLessThan(300);
       await expectSigned(answer.body);
     });
 
-    it('S42: what a handler with @Res({ passthrough: true }) sends by itself is signed, or a bare 500', async () => {
+    it('S42: a reply that a handler with @Res({ passthrough: true }) sends itself is signed, or a 500 without a body', async () => {
       for (const make of [reply, unsignable]) {
         const controller = controllerOf((response: Sending) => void response.send(make()));
         parameter(controller, 0, Res({ passthrough: true }));
@@ -382,7 +383,7 @@ describe.each(platforms)('on %s', (platform) => {
       }
     });
 
-    it('S42: what a handler writes to the response itself is signed, or a bare 500', async () => {
+    it('S42: a reply that a handler writes to the raw response is signed, or a 500 without a body', async () => {
       for (const [body, type] of [
         [text(), 'application/json'],
         [text(), 'text/html'],
@@ -416,7 +417,8 @@ describe.each(platforms)('on %s', (platform) => {
         }
       }
       parameter(TokenController, 0, Res());
-      // What decorators do that log, trace or cache: the function that Nest calls has no name.
+      // A decorator that logs, traces or caches does this: the function that Nest calls has no
+      // name.
       const { token } = TokenController.prototype;
       TokenController.prototype.token = function (...given) {
         return token.apply(this, given);
@@ -436,13 +438,13 @@ describe.each(platforms)('on %s', (platform) => {
       return exchange({ port, method: 'GET', path, headers: [] });
     };
 
-    it('KD-15: at its well-known place, for everybody', async () => {
+    it('KD-15: at its well-known path, without a token', async () => {
       const answer = await askKeys(publishKeys(signers.login), '/.well-known/jwks.json');
       expect(answer.status).toBe(200);
       expect(JSON.parse(answer.body)).toEqual(signers.jwks);
     });
 
-    it('KD-15: of two signers at two places', async () => {
+    it('KD-15: of two signers at two paths', async () => {
       const answers = await Promise.all(
         ['a', 'b'].map((path) => askKeys(publishKeys(signers.login, path), `/${path}`)),
       );
@@ -450,7 +452,7 @@ describe.each(platforms)('on %s', (platform) => {
     });
   });
 
-  it('KD-3: a public login beside routes that ask for a token', async () => {
+  it('KD-3: a public login next to routes that need a token', async () => {
     class LoginController {
       token() {
         return reply();

@@ -1,4 +1,4 @@
-// What is given as undefined, by a misspelt name or a missing import, is refused when the class is
+// A value that is undefined, by a misspelt name or a missing import, is refused when the class is
 // declared.
 import { ConfigError } from '@latchkey/core';
 import { describe, expect, it } from 'vitest';

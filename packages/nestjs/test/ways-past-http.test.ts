@@ -1,5 +1,5 @@
-// Every way that Nest has to a handler but plain HTTP: GraphQL with both drivers, WebSockets, and
-// messages over TCP.
+// Every way in which Nest can reach a handler without plain HTTP: GraphQL with both drivers,
+// WebSockets, and messages over TCP.
 
 import { type BuiltWay, describeWays, type Way, type WayBench, type WayHeaders } from '@latchkey/conformance';
 import { knock } from '@latchkey/test-kit/socket';
@@ -87,7 +87,7 @@ function resolverOf(
   return Subject;
 }
 
-/** The resolver of the type around the field. */
+/** A resolver of the type that has the field. */
 function parentOf(...onMethods: readonly MethodDecorator[]): Type {
   class Subject {
     parent() {
@@ -406,12 +406,12 @@ const onMessage =
 
 const nobody = {
   lets: 'nobody',
-  because: 'a message has no credentials that the guard knows: README, "What decorators say"',
+  because: 'a message has no credentials that the guard can read: README, "Decorators"',
   outcomes: ['refused', 'refused', 'refused', 'refused'],
 } as const;
 const everybody = {
   lets: 'everybody',
-  because: 'Nest runs no global guard there, and start-up warns: README, "What decorators say"',
+  because: 'Nest runs no global guard there, and start-up warns: README, "Decorators"',
   outcomes: ['handled', 'handled', 'handled', 'handled'],
 } as const;
 
@@ -438,7 +438,7 @@ describeWays('Nest with Mercurius', graphqlWays('Mercurius'));
 for (const platform of platforms) describeWays(`Nest with sockets on ${platform}`, socketWays(platform));
 describeWays('Nest with messages over TCP', messageWays);
 
-describe('T-106: a field of GraphQL that asks for something', () => {
+describe('T-106: a field of GraphQL with requirements', () => {
   const bench = () => ({
     authenticator: createAuthenticator({
       keySets: [{ issuer: 'i', jwksUrl: 'https://i.example/jwks' }],
@@ -460,7 +460,7 @@ describe('T-106: a field of GraphQL that asks for something', () => {
     await expect(starting).rejects.toThrow(/^Subject\.way: .*fieldResolverEnhancers: \['guards'\]/);
   });
 
-  it('does not start where one module of several would not guard it', async () => {
+  it('does not start if one module of several would not guard it', async () => {
     const inner = moduleOf({
       providers: [
         resolverOf(() => {}, 'Parent', [ResolveField('way'), RequireClaims({ sub: 'a' })]),

@@ -1,5 +1,5 @@
-// Every way that Nest has to a handler over HTTP, on both platforms. GraphQL, sockets and messages
-// are in ways-of-others.test.ts.
+// Every way in which Nest can reach a handler over HTTP, on both platforms. GraphQL, sockets and
+// messages are in ways-past-http.test.ts.
 import { fileURLToPath } from 'node:url';
 import { type BuiltWay, describeWays, type Way, type WayBench, type WayHeaders } from '@latchkey/conformance';
 import {
@@ -32,7 +32,7 @@ import { create, moduleOf, onMethod, platforms } from './application.ts';
 const files = fileURLToPath(new URL('files', import.meta.url));
 
 interface Parts extends WayBench {
-  /** Asks for the claims. */
+  /** The decorator that requires the claims. */
   readonly asks: () => ClassDecorator & MethodDecorator;
 }
 
@@ -43,7 +43,7 @@ type Metadata = ModuleMetadata & {
   readonly started?: (app: INestApplication) => unknown;
 };
 
-/** A row of controllers, asked by HTTP. */
+/** A row of controllers, requested over HTTP. */
 const on =
   (platform: (typeof platforms)[number], make: (parts: Parts) => Metadata) =>
   async (bench: WayBench): Promise<BuiltWay> => {
@@ -61,7 +61,7 @@ const on =
     return { port: Number(new URL(await app.getUrl()).port), close: () => app.close() };
   };
 
-/** The same for replies that keep their connection. */
+/** The same, for replies that keep their connection open. */
 const byFetch =
   (build: Way['build']): Way['build'] =>
   async (bench) => {
@@ -127,7 +127,7 @@ const waysOn = (platform: (typeof platforms)[number]): readonly Way[] => [
     ] as const
   ).map(
     ([method, decorator]): Way => ({
-      name: `${method} of its own`,
+      name: `${method} of a route of its own`,
       request: { method },
       build: on(platform, (parts) => ({
         controllers: [controllerOf(parts, [decorator('way'), parts.asks()])],
@@ -247,7 +247,7 @@ const waysOn = (platform: (typeof platforms)[number]): readonly Way[] => [
     }),
   },
   {
-    name: 'a method that a decorator below ours has wrapped',
+    name: 'a method that a decorator below a Latchkey decorator has wrapped',
     build: on(platform, (parts) => {
       const Subject = controllerOf(parts, []);
       const { read } = Subject.prototype;
@@ -301,7 +301,7 @@ const waysOn = (platform: (typeof platforms)[number]): readonly Way[] => [
   {
     name: 'the constructor of a controller for each request',
     lets: 'everybody',
-    because: 'Nest makes it before guards run',
+    because: 'Nest calls it before guards run',
     outcomes: [401, 401, 403, 200],
     build: on(platform, ({ handled, asks }) => {
       class Subject {
@@ -334,7 +334,7 @@ const waysOn = (platform: (typeof platforms)[number]): readonly Way[] => [
     ),
   },
   {
-    name: 'a handler that sends by itself',
+    name: 'a handler that sends its reply itself',
     build: on(platform, ({ handled, asks }) => {
       class Subject {
         read(response: { send(text: string): unknown }) {
@@ -380,7 +380,7 @@ const waysOn = (platform: (typeof platforms)[number]): readonly Way[] => [
     }),
   },
   {
-    name: 'a guard of the application, behind ours',
+    name: 'a guard of the application, behind that of Latchkey',
     build: on(platform, (parts) => {
       const canActivate = () => {
         parts.handled();
@@ -395,7 +395,7 @@ const waysOn = (platform: (typeof platforms)[number]): readonly Way[] => [
     }),
   },
   {
-    name: 'a global guard that lets everybody in',
+    name: 'a global guard that allows every request',
     build: on(platform, (parts) => ({
       controllers: [controllerOf(parts, [Get('way'), parts.asks()])],
       prepare: (app) => app.useGlobalGuards({ canActivate: () => true }),
@@ -418,7 +418,7 @@ const waysOn = (platform: (typeof platforms)[number]): readonly Way[] => [
   {
     name: 'a route of the platform, past Nest',
     lets: 'everybody',
-    because: 'Nest does not know it: README, "What decorators say"',
+    because: 'Nest runs no guard for it: README, "Decorators"',
     build: on(platform, ({ handled }) => ({
       prepare: (app) =>
         app.getHttpAdapter().get('/way', (_request: unknown, response: { send(text: string): unknown }) => {
@@ -431,7 +431,7 @@ const waysOn = (platform: (typeof platforms)[number]): readonly Way[] => [
     name: 'a static file of the platform, past Nest',
     request: { path: '/files/way' },
     lets: 'everybody',
-    because: 'Nest does not know it: README, "What decorators say"',
+    because: 'Nest runs no guard for it: README, "Decorators"',
     build: on(platform, ({ handled }) => ({
       prepare: (app) => {
         const serve = { prefix: '/files/', setHeaders: () => handled() };
@@ -465,7 +465,7 @@ const waysOn = (platform: (typeof platforms)[number]): readonly Way[] => [
     }),
   },
   {
-    name: 'keys that are published, for everybody',
+    name: 'published keys, without a token',
     request: { path: '/.well-known/jwks.json' },
     lets: 'everybody',
     because: 'publishKeys makes a public controller',

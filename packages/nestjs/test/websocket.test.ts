@@ -1,4 +1,5 @@
-// WebSockets over the wire: the handshake, the message handlers behind it, and the end of a token.
+// WebSockets over real sockets: the handshake, the message handlers behind it, and the expiry of a
+// token.
 import type { IncomingMessage } from 'node:http';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import type { INestApplication } from '@nestjs/common';
@@ -97,7 +98,7 @@ async function start(
   return (await listen(app)).replace('http', 'ws');
 }
 
-/** The client once it is open; or the answer to its handshake. */
+/** Returns the client when it is open, or the answer to its handshake. */
 function connect(url: string, headers: Record<string, string> = {}): Promise<WebSocket | IncomingMessage> {
   return new Promise((resolve, reject) => {
     const client = new WebSocket(url, { headers });
@@ -127,7 +128,7 @@ const bearer = async (claims: Parameters<TestIssuer['mint']>[0] = {}) => ({
   authorization: `Bearer ${await issuer.mint({ sub: 'alice', ...claims })}`,
 });
 
-/** Sends a message, and gives the answer. */
+/** Sends a message, and returns the answer. */
 function ask(client: WebSocket, event: string): Promise<{ event: string; data: unknown }> {
   return new Promise((resolve) => {
     client.once('message', (data) => resolve(JSON.parse(String(data))));
@@ -147,7 +148,7 @@ describe.each(platforms)('T-093: handshakes on %s', (platform) => {
     expect(statusCode).toBe(401);
   });
 
-  it('a good token: connected, and known to handlers', async () => {
+  it('a good token: connected, and handlers get the principal', async () => {
     const client = await connected(await start(platform), await bearer());
     expect(await ask(client, 'whoami')).toEqual({ event: 'answer', data: 'alice' });
   });
@@ -163,14 +164,14 @@ describe.each(platforms)('T-093: handshakes on %s', (platform) => {
 });
 
 describe('T-093: handshakes', () => {
-  it('an issuer that cannot be asked: 503', async () => {
+  it('an issuer that cannot be reached: 503', async () => {
     const url = await start();
     issuer.fail({ kind: 'status', status: 500 });
     const answer = await refused(url, await bearer());
     expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, expect.any(String)]);
   });
 
-  it('a fault that is no refusal: 500, and the process lives', async () => {
+  it('an error that is not a refusal: 500, and the process continues', async () => {
     const fault = new TypeError('a fault');
     const reject = () => Promise.reject(fault);
     const conceal = () => undefined;
@@ -178,7 +179,7 @@ describe('T-093: handshakes', () => {
     expect((await refused(await start('express', tree))).statusCode).toBe(500);
   });
 
-  it('an anonymous one, where handshakes may be', async () => {
+  it('an anonymous handshake, in a mode that allows it', async () => {
     const client = await connected(await start('express', optionsFor(issuer), { mode: 'optional' }));
     expect(await ask(client, 'whoami')).toEqual({ event: 'answer', data: null });
     for (const event of ['admin', 'strict']) {
@@ -186,7 +187,7 @@ describe('T-093: handshakes', () => {
     }
   });
 
-  it('another adapter, and a verifyClient of its own, do not start', async () => {
+  it('another adapter, and one with its own verifyClient, do not start', async () => {
     app = await create({ imports: [LatchkeyModule.forRoot(optionsFor(issuer))] });
     const other = { create: () => new WebSocketServer({ noServer: true }) };
     const adapter = authenticateWebSockets(app, Object.assign(new WsAdapter(app), other));
@@ -197,7 +198,7 @@ describe('T-093: handshakes', () => {
 });
 
 describe('T-093: messages', () => {
-  it('rules of a handler are judged by what the handshake brought', async () => {
+  it('rules of a handler judge the principal of the handshake', async () => {
     const url = await start();
     const user = await connected(url, await bearer());
     expect(await ask(user, 'admin')).toEqual({
@@ -212,20 +213,20 @@ describe('T-093: messages', () => {
     expect(await ask(admin, 'admin')).toEqual({ event: 'answer', data: 'admin' });
   });
 
-  it('a refusal that a handler throws is told to the client', async () => {
+  it('a refusal that a handler throws is sent to the client', async () => {
     const client = await connected(await start(), await bearer());
     const data = { status: 'error', code: 'token_expired', message: 'The token has expired' };
     expect(await ask(client, 'refuses')).toEqual({ event: 'exception', data });
   });
 
-  it('an issuer that a handler does not welcome', async () => {
+  it('an issuer that a handler does not accept', async () => {
     const client = await connected(await start(), await bearer());
     expect(await ask(client, 'elsewhere')).toMatchObject({ data: { code: 'token_issuer_untrusted' } });
     expect(await ask(client, 'anyone')).toEqual({ event: 'answer', data: 'anyone' });
   });
 });
 
-describe('T-093: the end of a token', () => {
+describe('T-093: the expiry of a token', () => {
   const inTwoSeconds = () => Math.floor(Date.now() / 1000) + 2;
   const closed = (client: WebSocket) =>
     new Promise<number>((resolve) => {
@@ -251,7 +252,7 @@ describe('T-093: the end of a token', () => {
     expect(Date.now()).toBeLessThan(end * 1000 + 1000);
   });
 
-  it('closes it also on a peer that does not answer, and hears no more of it', async () => {
+  it('closes it also if the peer does not answer, and handles no more messages', async () => {
     const exp = inTwoSeconds();
     const client = await connected(await start(), await bearer({ exp, roles: ['admin'] }));
     const raw = (client as unknown as { _socket: { pause(): void; on: WebSocket['on'] } })._socket;
@@ -264,13 +265,13 @@ describe('T-093: the end of a token', () => {
     client.terminate();
   });
 
-  it('is the end of its messages: one that comes while the peer is asked to leave reaches no handler', async () => {
+  it('ends its messages: one that arrives during the closing reaches no handler', async () => {
     const exp = inTwoSeconds();
     const client = await connected(await start(), await bearer({ exp, roles: ['admin'] }));
     await ask(client, 'admin');
     admitted = 0;
     const raw = (client as unknown as { _socket: { pause(): void; resume(): void } })._socket;
-    // It does not see the close frame, and goes on talking.
+    // The client does not read the close frame, and continues to send.
     raw.pause();
     await new Promise((resolve) => setTimeout(resolve, exp * 1000 + 50 - Date.now()));
     const answered = new Promise<void>((resolve) => {
@@ -278,7 +279,7 @@ describe('T-093: the end of a token', () => {
       client.on('close', () => resolve());
     });
     await new Promise((resolve) => client.send(JSON.stringify({ event: 'admin', data: {} }), resolve));
-    // The peer is gone half a second later, which the client sees when it reads on.
+    // The server closes the socket half a second later, which the client sees when it reads again.
     const connections = app?.getHttpServer();
     await vi.waitUntil(
       () => new Promise((resolve) => connections.getConnections((_: unknown, n: number) => resolve(n === 0))),
@@ -289,7 +290,7 @@ describe('T-093: the end of a token', () => {
     expect(admitted).toBe(0);
   });
 
-  it('is the first of several tokens that ends', async () => {
+  it('closes the connection when the first of several tokens expires', async () => {
     const exp = inTwoSeconds();
     const one = createAuthenticator({ ...optionsFor(issuer), tokenFrom: [{ header: 'Authorization' }] });
     const two = createAuthenticator({ ...optionsFor(issuer), tokenFrom: [{ header: 'X-Device' }] });
