@@ -1,5 +1,5 @@
-// What every adapter must answer, as data: a request, and what comes of it. `{name}` in a request
-// stands for that token.
+// All cases that every adapter must pass, as data: a request and the expected answer. `{name}` in a
+// request is replaced by that token.
 import { carriageCases } from './cases/carriage.ts';
 import type { ConformanceCase } from './cases/case.ts';
 import { descriptorCases } from './cases/descriptor.ts';

@@ -1,6 +1,6 @@
-// What every adapter must do with `{ descriptor }`, over real HTTP: decide as the file says, follow
-// it under requests, and refuse a wrong one at the start. Each adapter makes the application by its
-// own means.
+// Tests of every adapter with `{ descriptor }`, over real HTTP: it decides by the file, follows
+// changes under load, and refuses a wrong file at the start. Each adapter builds the application
+// itself.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
@@ -12,21 +12,21 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { type Exchange, exchange, headerValues } from './exchange.ts';
 import { type Served, serve } from './serve.ts';
 
-/** An application that has been made. */
+/** An application under test. */
 export interface Described {
   readonly listener: RequestListener;
-  /** Undefined where the framework's applications have no end. */
+  /** Closes the application. Undefined if the framework's applications cannot be closed. */
   readonly close: (() => Promise<unknown>) | undefined;
 }
 
 /**
- * Builds an application that takes its options from a file: `GET /me` for every token, answered
- * with the JSON `{ subject }`, and `GET /admin` behind `route('admin')`.
+ * Builds an application whose options are in a file: `GET /me` needs a token and answers with the
+ * JSON `{ subject }`, and `GET /admin` needs `route('admin')`.
  */
 export type BuildDescribed = (options: DescriptorOptions) => Promise<Described>;
 
 /**
- * Declares the tests for one way of making an application. Call it from a test file of the
+ * Declares the tests for one way of building an application. Call it from a test file of the
  * adapter's package.
  */
 export function describeDescriptor(name: string, build: BuildDescribed): void {
@@ -49,7 +49,7 @@ export function describeDescriptor(name: string, build: BuildDescribed): void {
       directory = await mkdtemp(join(tmpdir(), 'latchkey-described-'));
       file = join(directory, 'service.yaml');
       told = { applied: 0, refused: 0 };
-      // What is refused is said aloud, too.
+      // A refused file also emits a warning.
       vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
       for (const what of ['applied', 'refused'] as const) {
         const note = (event: unknown) => {
@@ -74,7 +74,7 @@ export function describeDescriptor(name: string, build: BuildDescribed): void {
     const tokenOf = (by: SigningKey, claims: object = {}) =>
       mint(by, { iss: 'i', aud: 'me', sub: 'alice', exp: Math.floor(Date.now() / 1000) + 300, ...claims });
 
-    /** Puts a text in the file's place at once. */
+    /** Replaces the file atomically. */
     async function replaceBy(text: string): Promise<void> {
       await writeFile(`${file}.next`, text);
       await rename(`${file}.next`, file);
@@ -95,7 +95,7 @@ export function describeDescriptor(name: string, build: BuildDescribed): void {
     const statusOf = async (...asked: Parameters<typeof get>) => (await get(...asked)).status;
     const untilTold = (is: () => boolean) => vi.waitUntil(is, { timeout: 15_000, interval: 5 });
 
-    it('AK-7: decides as the file says', async () => {
+    it('AK-7: decides by the file', async () => {
       // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a variable of the file.
       const served = await start(textOf([key], { realm: '${REALM}' }), { environment: { REALM: 'r' } });
       const [plain, admin] = [await tokenOf(key), await tokenOf(key, { roles: ['admin', 'dev'] })];
@@ -115,7 +115,7 @@ export function describeDescriptor(name: string, build: BuildDescribed): void {
       ]).toEqual([401, 401, 401, 401, 403, 200]);
     });
 
-    it('R20: follows the file under requests, and fails none that is good before and after', async () => {
+    it('R20: follows the file under load, and fails no request that is good before and after', async () => {
       const served = await start(textOf([key]));
       const [steady, fresh] = [await tokenOf(key), await tokenOf(other)];
       const admin = await tokenOf(key, { roles: ['admin'] });
@@ -132,13 +132,13 @@ export function describeDescriptor(name: string, build: BuildDescribed): void {
         await untilTold(() => told.applied === 1);
         expect(await statusOf(served, '/admin', admin)).toBe(403);
         expect(await statusOf(served, '/me', fresh)).toBe(200);
-        // What cannot be followed changes nothing.
+        // A wrong file changes no decision.
         await replaceBy(textOf([other], { audiance: 'you' }));
         await untilTold(() => told.refused === 1);
         expect([await statusOf(served, '/admin', admin), await statusOf(served, '/me', fresh)]).toEqual([
           403, 200,
         ]);
-        // And what can be again, does.
+        // A correct file does again.
         await replaceBy(textOf([key]));
         await untilTold(() => told.applied === 2);
         expect([await statusOf(served, '/admin', admin), await statusOf(served, '/me', fresh)]).toEqual([
@@ -152,7 +152,7 @@ export function describeDescriptor(name: string, build: BuildDescribed): void {
       expect(new Set(statuses)).toEqual(new Set([200]));
     });
 
-    it('T-056: a route that leaves the file lets nobody pass', async () => {
+    it('T-056: a route that is removed from the file lets no request pass', async () => {
       const served = await start(textOf([key]));
       const admin = await tokenOf(key, { roles: ['admin'] });
       expect(await statusOf(served, '/admin', admin)).toBe(200);
@@ -169,14 +169,14 @@ export function describeDescriptor(name: string, build: BuildDescribed): void {
         'audiance',
       ],
       [
-        'a named route that is none',
+        'a named route without requirements',
         () =>
           'service:\n  jwt:\n    remote: { url: https://a.example }\n    audience: me\n    routes:\n      admin: {}\n',
         { line: 6, column: 7 },
         'routes.admin',
       ],
       ['no YAML', () => 'service:\n  jwt: [', { line: 2, column: 9 }, ''],
-    ])('a wrong file does not start, and says where: %s', async (_, text, place, path) => {
+    ])('a wrong file is refused at the start, with its place: %s', async (_, text, place, path) => {
       const error: unknown = await start(text()).then(
         () => 'it has started',
         (thrown: unknown) => thrown,
@@ -186,11 +186,11 @@ export function describeDescriptor(name: string, build: BuildDescribed): void {
       expect((error as ConfigError).message).toMatch(`${file}:`);
     });
 
-    it('a file that is not there does not start', async () => {
+    it('a missing file is refused at the start', async () => {
       await expect(build({ descriptor: join(directory, 'nothing.yaml') })).rejects.toThrow(ConfigError);
     });
 
-    it('is closed with the application, where applications end; and not before', async () => {
+    it('is closed with the application, if applications can be closed, and not before', async () => {
       let closed = 0;
       const resolver: GroupResolver = {
         description: 'a directory',

@@ -1,18 +1,18 @@
-// A client that sends headers as they are written, repeated and odd ones included. One request per
+// A client that sends headers unchanged, also repeated and malformed ones. One request per
 // connection.
 import { connect } from 'node:net';
 
-/** A response as it came. */
+/** A response as received. */
 export interface Exchange {
   readonly status: number;
-  /** In order, names in lower case. */
+  /** In the order received, with names in lower case. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: string;
-  /** Everything that came over the wire. */
+  /** All bytes received. */
   readonly raw: string;
 }
 
-/** What is to be sent. */
+/** The request to send. */
 export interface ExchangeRequest {
   readonly port: number;
   readonly method: string;
@@ -20,7 +20,7 @@ export interface ExchangeRequest {
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
-/** Sends one request over a connection of its own, and reads until the server closes it. */
+/** Sends one request over a new connection, and reads until the server closes it. */
 export function exchange({ port, method, path, headers }: ExchangeRequest): Promise<Exchange> {
   const lines = [
     `${method} ${path} HTTP/1.1`,
@@ -67,7 +67,7 @@ function parseResponse(raw: string): Exchange {
   return { status, headers, body: isChunked ? joinChunks(body) : body, raw };
 }
 
-/** Chunked transfer coding, RFC 9112 §7.1. */
+/** Decodes the chunked transfer coding, RFC 9112 §7.1. */
 function joinChunks(body: string): string {
   let text = '';
   for (let at = 0; ; ) {

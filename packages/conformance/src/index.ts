@@ -1,4 +1,4 @@
-// The conformance suite, and what it is made of that an adapter's own tests need too.
+// Exports the conformance suite, and the parts of it that an adapter's own tests need.
 export type { ConformanceCase, Expectation } from './cases.ts';
 export { cases } from './cases.ts';
 export type { BuildDescribed, Described } from './described.ts';

@@ -1,28 +1,28 @@
-// Where a text can be found from an object: whatever a handler or a logger can reach, by any
-// property. For tests of what is concealed.
+// Finds a text in all properties that a handler or a logger can read from an object. For tests that
+// a token is concealed.
 
 interface Place {
-  /** How one gets there, such as `request.raw.url`. */
+  /** The path of properties, such as `request.raw.url`. */
   readonly way: string;
   readonly depth: number;
   read(): unknown;
 }
 
 /**
- * How deep getters are called: those of frameworks' prototypes, further down, write to what they
- * are called on.
+ * The depth to which getters are called. Deeper getters, of prototypes of frameworks, write to
+ * their object.
  */
 const GETTERS = 1;
 
 /**
- * Finds a text in everything that can be reached.
- * @returns a way to each place, such as `request.raw.url`
+ * Finds a text in all objects that can be reached.
+ * @returns the path of each place, such as `request.raw.url`
  */
 export function placesOf(from: Readonly<Record<string, unknown>>, text: string): readonly string[] {
   const seen = new Set<object>();
   const found: string[] = [];
   const kept: Place[] = Object.entries(from).map(([way, value]) => ({ way, depth: 0, read: () => value }));
-  // What is kept comes first: a getter may refresh it.
+  // Stored properties are read first, because a getter may refresh them.
   const made: Place[] = [];
   for (let next = kept.pop(); next !== undefined; next = kept.pop() ?? made.pop()) {
     const { way } = next;

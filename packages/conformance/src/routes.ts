@@ -1,4 +1,5 @@
-// The routes that every adapter under test serves, as data, and what their handlers do.
+// The routes that every adapter under test serves, as data, and their handlers. Routes that sign
+// are in signing-routes.ts.
 import {
   allOf,
   anyOf,
@@ -17,31 +18,34 @@ import {
 import type { CompiledRules } from '@latchkey/core/adapter';
 import type { SignResponseOptions } from '@latchkey/core/signing';
 
-/** What a handler says of its reply beside the body. */
+/** The status and headers that a handler sets on its reply. */
 export interface ReplyHead {
   readonly status?: number;
   readonly headers?: { readonly [name: string]: string };
 }
 
-/** One route. An adapter serves it in its framework's own manner. */
+/** One route. An adapter serves it with the usual means of its framework. */
 export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   /**
-   * `public`: outside authentication. Otherwise: the rules of the route, and what it says instead
-   * of the options.
+   * `public`: outside authentication. Otherwise: the rules of the route, and the requirements that
+   * replace those of the options.
    */
   readonly access: 'public' | ({ readonly claims?: Rules | CompiledRules } & RouteAccess);
   /**
-   * What the handler does with the principal: returns what is to be sent, or throws. The adapter
-   * sends a text as it is and anything else as JSON, in its framework's usual way, and lets what is
-   * thrown go where its framework sends any handler's error.
+   * Runs the handler: returns the body to send, or throws. The adapter sends a string unchanged and
+   * any other value as JSON, with the usual means of its framework, and leaves a thrown error to
+   * the framework.
    * @param url the URL as the framework shows it to handlers
    */
   readonly handle: (principal: Principal | undefined, url: string) => unknown;
-  /** Default: status 200, and the headers that the framework sets. */
+  /**
+   * The status and headers of the reply. Default: status 200, and the headers that the framework
+   * sets.
+   */
   readonly reply?: ReplyHead;
-  /** Which fields of the reply are signed, and by whom. Default: none. */
+  /** The fields of the reply to sign, and the signer. Default: none. */
   readonly sign?: SignResponseOptions;
 }
 
@@ -51,7 +55,7 @@ const whoami = (principal: Principal | undefined): unknown => ({
   claims: principal?.claims ?? null,
 });
 
-/** All routes whose replies leave as they are, by path. */
+/** All routes whose replies are not signed, by path. */
 export const routes: readonly Route[] = [
   { method: 'GET', path: '/public', access: 'public', handle: () => ({ public: true }) },
   { method: 'GET', path: '/token', access: {}, handle: whoami },

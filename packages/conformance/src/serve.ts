@@ -1,16 +1,16 @@
-// A server for one listener, which knows how many of its requests are open.
+// A server for one listener, which counts its open requests.
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A server that listens. */
+/** A server that is listening. */
 export interface Served {
   readonly port: number;
-  /** Resolves when no request is open. A case that leaves one open runs into the test's timeout. */
+  /** Resolves when no request is open. If a case leaves one open, the test times out. */
   openRequests(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Serves a listener on a free port of loopback. */
+/** Serves a listener on a free port of the loopback interface. */
 export async function serve(listener: RequestListener): Promise<Served> {
   const open = new Set<Promise<void>>();
   const server: Server = createServer((request, response) => {

@@ -1,5 +1,5 @@
-// Judges replies whose fields are signed: each is a token that the authenticator takes, and nothing
-// of its claims stands beside it.
+// Checks replies whose fields are signed: each field is a token that the authenticator accepts, and
+// the reply has none of its claims in clear.
 import type { Authenticator } from '@latchkey/core';
 import { expect } from 'vitest';
 import type { Expectation } from './cases.ts';
@@ -9,7 +9,7 @@ import { canary } from './tokens.ts';
 type Answer = Extract<Expectation, { readonly status: number }>;
 type Form = NonNullable<Answer['form']>;
 
-/** Checks what a case says of signed members. */
+/** Checks the signed members of a reply against a case. */
 export async function expectSigned(
   answer: Exchange,
   { signed = {}, form = 'compact', conceals = Object.keys(signed).length > 0 }: Answer,
@@ -22,7 +22,7 @@ export async function expectSigned(
   }
 }
 
-/** The compact JWS of a member, however it is written. */
+/** Returns the compact JWS of a member, from any of its formats. */
 export function signedMember({ body }: Exchange, member: string, form: Form = 'compact'): string {
   const value: unknown = JSON.parse(body)[member];
   if (form === 'compact' && typeof value === 'string') return value;
@@ -32,7 +32,7 @@ export function signedMember({ body }: Exchange, member: string, form: Form = 'c
   return `${flattened.protected}.${flattened.payload}.${flattened.signature}`;
 }
 
-/** Headers that may stand there once do, and the length is the body's. */
+/** Headers that must not repeat do not repeat, and the length is that of the body. */
 export function expectOneOfEach(answer: Exchange, hasBody: boolean): void {
   for (const name of [
     'content-type',

@@ -1,11 +1,11 @@
-// The signers that routes under test sign with: one that works, one whose keys cannot be read, and
-// one whose keys are symmetric.
+// The signers of routes under test: one that works, one whose keys cannot be read, and one whose
+// keys are symmetric.
 import { randomBytes } from 'node:crypto';
 import type { JsonObject, JwkSet } from '@latchkey/core';
 import { createSigner, type Signer } from '@latchkey/core/signing';
 import { generateSigningKey } from '@latchkey/testing';
 
-/** What signs, and whom its tokens are from. */
+/** The signers, and the issuer of their tokens. */
 export interface Signers {
   readonly login: Signer;
   /** The public half of `login`, for authenticators. */
@@ -15,10 +15,10 @@ export interface Signers {
   readonly close: () => Promise<void>;
 }
 
-/** The issuer of what `login` signs. */
+/** The issuer of the tokens of `login`. */
 export const LOGIN_ISSUER = 'https://login.example';
 
-/** Makes the signers, each with a key of its own. */
+/** Makes the signers, each with its own key. */
 export async function createSigners(): Promise<Signers> {
   const { publicJwk, privateKey } = await generateSigningKey('ES256', 'login');
   const jwk = { ...publicJwk, ...(privateKey.export({ format: 'jwk' }) as JsonObject) };

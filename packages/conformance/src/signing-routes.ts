@@ -4,20 +4,20 @@ import type { Route } from './routes.ts';
 import { LOGIN_ISSUER, type Signers } from './signers.ts';
 import { canary } from './tokens.ts';
 
-/** Where an adapter is asked to publish the keys of a signer. */
+/** A path where an adapter must publish the keys of a signer. */
 export interface PublishedKeys {
   readonly path: string;
   readonly signer: Signer;
 }
 
 /**
- * What stands beside a token in a reply that is written as text: numbers that no double holds, and
- * an odd name.
+ * The members next to a token in a reply that is written as a string: numbers beyond a double, and
+ * the name __proto__.
  */
 export const ODD_MEMBERS =
   '"long":12345678901234567890,"exact":1.0,"huge":1e400,"name":"Zoë 😀","__proto__":{"admin":true},"list":[{"a":null}]';
 
-/** Where keys are published. */
+/** The paths of published keys. */
 export function publishedKeys({ login, down, symmetric }: Signers): readonly PublishedKeys[] {
   return [
     { path: '/keys/login.json', signer: login },
@@ -26,7 +26,9 @@ export function publishedKeys({ login, down, symmetric }: Signers): readonly Pub
   ];
 }
 
-/** The routes whose replies are signed. What must not leave in clear holds the canary. */
+/**
+ * The routes whose replies are signed. Values that must not be sent in clear contain the canary.
+ */
 export function signingRoutes({ login, down }: Signers, audience: string): readonly Route[] {
   const sign = { signer: login, keysToSign: ['access_token', 'refresh_token'] };
   const claims = (more: object = {}) => ({
@@ -55,11 +57,11 @@ export function signingRoutes({ login, down }: Signers, audience: string): reado
     handle,
     ...more,
   });
-  /** A route whose `access_token` is no claims at all, beside one that is good. */
+  /** A route whose `access_token` is not a claims object, next to a good `refresh_token`. */
   const odd = (path: string, access_token: unknown): Route =>
     post(path, () => ({ refresh_token: claims(), access_token, canary }));
   return [
-    // What is signed.
+    // Replies that are signed.
     post('both', both),
     post('refresh-only', () => ({ refresh_token: claims(), token_type: 'Bearer' })),
     post('created', both, { reply: { status: 201 } }),
@@ -86,7 +88,7 @@ export function signingRoutes({ login, down }: Signers, audience: string): reado
     { ...post('read', both), method: 'GET' },
     { ...post('read-all', both, { sign: { ...sign, onMissing: 'error' } }), method: 'GET' },
 
-    // What leaves as it is.
+    // Replies that are sent unchanged.
     post('neither', () => ({ token_type: 'Bearer', nested: { access_token: 'of no concern' } })),
     post('list', () => [{ access_token: 'of no concern' }]),
     post(
@@ -95,7 +97,7 @@ export function signingRoutes({ login, down }: Signers, audience: string): reado
       { reply: { status: 401 } },
     ),
 
-    // What is no 2xx.
+    // Replies other than 2xx.
     post('refusal', both, { reply: { status: 401 } }),
     post('refusal-nested', () => ({ error: [{ data: JSON.stringify(both()) }, both()] }), {
       reply: { status: 400 },
@@ -118,7 +120,7 @@ export function signingRoutes({ login, down }: Signers, audience: string): reado
       throw new Error(JSON.stringify(both()));
     }),
 
-    // What cannot be signed.
+    // Replies that cannot be signed.
     odd('as-text', canary),
     odd('as-list', [claims()]),
     odd('as-null', null),
@@ -156,7 +158,7 @@ export function signingRoutes({ login, down }: Signers, audience: string): reado
       throw new Error('the handler failed');
     }),
 
-    // Who is not let in gets no token.
+    // A refused request gets no token.
     { ...post('for-somebody', both), access: {} },
   ];
 }

@@ -1,5 +1,5 @@
-// Runs every case against one adapter, over real HTTP, and fails a case that leaves anything
-// behind.
+// Runs every case against one adapter, over real HTTP. A case fails if it leaves open requests or
+// unhandled rejections.
 import type { RequestListener } from 'node:http';
 import { AuthError, type Authenticator } from '@latchkey/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -12,27 +12,27 @@ import { type PublishedKeys, publishedKeys, signingRoutes } from './signing-rout
 import { canary, createWorld, type TokenName, tokens, type World } from './tokens.ts';
 import { authenticatorFor, REALM, VARIANTS } from './variants.ts';
 
-/** What an adapter is asked to serve. */
+/** What an adapter must serve. */
 export interface Harness {
   readonly authenticator: Authenticator;
   /**
-   * Public routes come first: an adapter that authenticates what follows can serve them in this
-   * order.
+   * Public routes come first, so that an adapter that authenticates all later routes can serve them
+   * in this order.
    */
   readonly routes: readonly Route[];
-  /** Where keys are published, for everybody. */
+  /** The paths of published keys, which are public. */
   readonly published: readonly PublishedKeys[];
 }
 
 /**
- * Builds an application of one framework that serves the harness, and gives its Node request
+ * Builds an application of one framework that serves the harness, and returns its Node request
  * listener.
  */
 export type BuildListener = (harness: Harness) => RequestListener | Promise<RequestListener>;
 
 /**
- * What an adapter cannot do: the names of cases, and why. Such a case is still run, and fails once
- * it passes.
+ * The cases that an adapter cannot pass, by name, with the reasons. Such a case still runs, and
+ * fails once it passes.
  */
 export interface KnownGaps {
   readonly [caseName: string]: string;
@@ -58,7 +58,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       },
     });
     let offered: Omit<Harness, 'authenticator'>;
-    /** Takes what the routes sign. */
+    /** Verifies the tokens that the routes sign. */
     let verifier: Authenticator;
 
     beforeAll(async () => {
@@ -108,7 +108,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
     });
 
     it.each([undefined, null, '', 0, false, 'route', 'router', true])(
-      'T-098: a rejection with %j lets nobody in',
+      'T-098: a rejection with %j lets no request pass',
       async (reason) => {
         const authenticator = {
           ...authenticatorFor(world, 'strict'),
@@ -124,7 +124,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
     );
 
     it.each([{ key: {} }, { key: 'a text' }, { key: null }])(
-      'T-102: what an application keeps on its requests joins no two of them: %j',
+      'T-102: properties that an application sets on requests do not join two of them: %j',
       async (kept) => {
         const authenticator = authenticatorFor(world, 'carriers');
         const listener = await build({ authenticator, ...offered });
@@ -139,7 +139,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       },
     );
 
-    it('T-098: another Promise in the place of the global one lets nobody in', async () => {
+    it('T-098: a replaced global Promise lets no request pass', async () => {
       const authenticator = authenticatorFor(world, 'strict');
       const server = await serve(await build({ authenticator, ...offered }));
       const statusOf = async (token: string) => {
@@ -149,7 +149,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       const original = globalThis.Promise;
       globalThis.Promise = class Other<T> extends original<T> {} as PromiseConstructor;
       try {
-        // Keys have to be fetched for the first, which is refused only then.
+        // The first request fetches keys, and is refused only afterwards.
         expect(await statusOf(await tokens.expired(world))).toBe(401);
         expect(handled, 'handlers that ran').toEqual([]);
         expect(await statusOf(await world.trusted.mint({ sub: 'alice' }))).toBe(200);
@@ -184,7 +184,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       expect(subjects).toEqual(Array.from({ length: 100 }, (_, index) => `user-${index}`));
     });
 
-    it('KD-1: what a reply was signed for opens a route of the application', async () => {
+    it('KD-1: a signed token of a reply is accepted by a route of the application', async () => {
       const port = served.get('strict')?.port ?? 0;
       const login = await exchange({ port, method: 'POST', path: '/sign/both', headers: [] });
       const headers = [['Authorization', `Bearer ${signedMember(login, 'access_token')}`]] as const;
@@ -192,7 +192,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       expect(JSON.parse(answer.body)).toMatchObject({ subject: 'alice' });
     });
 
-    it('KD-15: what is published is the public half, and nothing else', async () => {
+    it('KD-15: only the public half is published', async () => {
       const port = served.get('strict')?.port ?? 0;
       const answer = await exchange({ port, method: 'GET', path: '/keys/login.json', headers: [] });
       expect(JSON.parse(answer.body)).toEqual(world.signers.jwks);
@@ -257,7 +257,7 @@ function judge(
   }
 }
 
-/** Puts tokens in the place of their names: the same one for the same name within a request. */
+/** Replaces names by tokens: equal names in one request get the same token. */
 async function fill(value: string, world: World, used: Map<string, string>): Promise<string> {
   let filled = value;
   for (const [placeholder, name = ''] of value.matchAll(/\{([^}]+)\}/g)) {
@@ -268,7 +268,9 @@ async function fill(value: string, world: World, used: Map<string, string>): Pro
   return filled;
 }
 
-/** The status and every header that the error says; how the body is worded is the framework's. */
+/**
+ * Checks the status and every header of the error. The framework determines the text of the body.
+ */
 function expectRefusal(answer: Exchange, error: AuthError): void {
   expect({ status: answer.status, challenge: headerValues(answer, 'WWW-Authenticate') }).toEqual({
     status: error.status,
@@ -278,7 +280,7 @@ function expectRefusal(answer: Exchange, error: AuthError): void {
   if (error.status === 503) expect(Number(headerValues(answer, 'Retry-After')[0])).toBeGreaterThan(0);
 }
 
-/** T-087: nothing of a token comes back, neither a segment of it nor a claim in clear. */
+/** T-087: the answer contains neither a segment of a token nor a claim in clear. */
 function expectNoTokenData(answer: Exchange, used: readonly string[]): void {
   expect(answer.raw).not.toContain(canary);
   for (const segment of used.flatMap((token) => token.split('.')).filter(({ length }) => length > 8)) {

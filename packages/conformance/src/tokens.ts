@@ -1,5 +1,5 @@
-// The tokens that cases name: each right or wrong in one way. Made anew for every run, by issuers
-// that listen.
+// The tokens that cases name: each correct, or wrong in one way. Issuers that listen on local ports
+// make them for every run.
 import { createHmac, createPublicKey, sign } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,22 +16,20 @@ import {
 import { createSigners, type Signers } from './signers.ts';
 
 /**
- * What tokens are made from: a trusted issuer, one that cannot be reached, a key that nobody
- * trusts, what signs replies; and a place.
+ * The sources of tokens: a trusted issuer, one that cannot be reached, an untrusted key, and the
+ * signers of replies; and a folder.
  */
 export interface World {
   readonly trusted: TestIssuer;
   readonly down: TestIssuer;
   readonly stranger: SigningKey;
   readonly signers: Signers;
-  /** For files. Goes with the world. */
+  /** A folder for files. It is removed with the world. */
   readonly directory: string;
   readonly close: () => Promise<void>;
 }
 
-/**
- * Stands in every payload: wherever it turns up in an answer that refuses, token data has leaked.
- */
+/** A text in every payload: if a refusal contains it, token data has leaked. */
 export const canary = 'canary-5f1d7c';
 
 /** Starts the issuers. */
@@ -69,8 +67,8 @@ const claimsOf = ({ trusted }: World) => ({
 });
 
 /**
- * Signs any header and payload bytes with the trusted key: what only its owner could make, and
- * still must be refused.
+ * Signs any header and payload bytes with the trusted key: tokens that only the owner of the key
+ * can make, and that must still be refused.
  */
 const signed =
   (change: (world: World) => { header?: unknown; payload?: unknown }): Maker =>
@@ -107,7 +105,7 @@ const hmac =
 const publicPem = ({ trusted }: World) =>
   createPublicKey(trusted.key.privateKey).export({ type: 'spki', format: 'pem' });
 
-/** By the name that cases use. */
+/** The tokens, by the names that cases use. */
 export const tokens = {
   good: claims({}),
   'good, friends:read': claims({ scope: 'openid friends:read' }),

@@ -1,5 +1,5 @@
-// The authenticators that cases ask: one trusted issuer, one that cannot be reached, what signs
-// replies, and what each variant says beside. One of them has all that from a file.
+// The authenticators of cases. All trust one issuer, one that cannot be reached, and the signer of
+// replies; each variant adds its own options. One of them reads its options from a file.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from '@latchkey/core';
@@ -7,7 +7,7 @@ import type { Variant } from './cases.ts';
 import { LOGIN_ISSUER } from './signers.ts';
 import type { World } from './tokens.ts';
 
-/** Needs quoting in a challenge. */
+/** A realm that needs quoting in a challenge. */
 export const REALM = 'friends "and" messages';
 
 /** By name. */
@@ -39,11 +39,11 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
   },
 };
 
-/** Makes one. */
+/** Makes the authenticator of a variant. */
 export function authenticatorFor(world: World, variant: Variant): Authenticator {
   const options = optionsFor(world, variant);
   if (variant !== 'described') return createAuthenticator(options);
-  // JSON is YAML, and the options are the descriptor's, in the same shape.
+  // JSON is YAML, and a descriptor has the same options in the same form.
   const descriptor = join(world.directory, 'service.yaml');
   writeFileSync(descriptor, JSON.stringify({ service: { jwt: options } }, null, 2));
   return createAuthenticator({ descriptor, environment: { REALM } });

@@ -1,32 +1,32 @@
-// The matrix of a framework: every way to a handler, as data, against every caller. A handler never
-// runs for a caller who may not call it, and runs once for one who may.
+// The matrix of a framework: every way to a handler, as data, with every kind of request. A handler
+// never runs for a request that must be refused, and runs once for one that may pass.
 import { type Authenticator, createAuthenticator, type Rules } from '@latchkey/core';
 import { createIssuer, generateSigningKey, mint, type TestIssuer } from '@latchkey/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exchange } from './exchange.ts';
 
-/** What a way is built with. */
+/** The parts with which a way is built. */
 export interface WayBench {
   readonly authenticator: Authenticator;
-  /** What the handler asks of a caller. */
+  /** The rules of the handler. */
   readonly rules: Rules;
-  /** Called by the handler, and by nothing else, each time that it runs. */
+  /** Only the handler calls it, each time that it runs. */
   readonly handled: () => void;
 }
 
 /** Headers of one attempt. */
 export type WayHeaders = Readonly<Record<string, string>>;
 
-/** What a caller sees: a status, or a word of the row's own. */
+/** The answer that the client gets: a status, or a word that the row defines. */
 export type WayOutcome = number | string;
 
-/** A way that has been built, and waits for callers. */
+/** A way that has been built, and accepts requests. */
 export interface BuiltWay {
   readonly close: () => unknown;
-  /** Where it listens for HTTP. */
+  /** The port of its HTTP server. */
   readonly port?: number;
   /**
-   * Makes one attempt, and resolves when it is over. Default: the request of the row, over HTTP.
+   * Makes one attempt, and resolves when it has ended. Default: the request of the row, over HTTP.
    */
   readonly ask?: (headers: WayHeaders) => Promise<WayOutcome>;
 }
@@ -38,13 +38,13 @@ export interface Way {
   /** Default: `GET /way`. */
   readonly request?: { readonly method?: string; readonly path?: string; readonly headers?: WayHeaders };
   /**
-   * Who reaches the handler. Default `token`: who has a token with the claims, and nobody else.
-   * `everybody` and `nobody` are what a framework leaves no choice about; `because` says where that
-   * is documented.
+   * The requests that reach the handler. Default `token`: only those with a token that has the
+   * claims. The values for all requests and for no request are for ways in which the framework
+   * leaves no choice; `because` names the documentation.
    */
   readonly lets?: 'token' | 'everybody' | 'nobody';
   readonly because?: string;
-  /** What callers see: without a token, with a bad one, with too little claims, with a good one. */
+  /** The answers: without a token, with a bad one, with one that lacks claims, with a good one. */
   readonly outcomes?: readonly [none: WayOutcome, bad: WayOutcome, lacking: WayOutcome, good: WayOutcome];
 }
 
@@ -112,7 +112,7 @@ export function describeWays(name: string, ways: readonly Way[]): void {
       });
     });
 
-    it('names each way once, and says why one is not by the token', () => {
+    it('names each way once, and gives a reason for each that is not decided by the token', () => {
       const names = ways.map((way) => way.name);
       expect(names).toEqual([...new Set(names)]);
       for (const way of ways)

@@ -1,4 +1,4 @@
-// The adapter in CONTRIBUTING.md is a whole one: it passes every case, as it is on the page.
+// The adapter in CONTRIBUTING.md is complete: it passes every case, exactly as written on the page.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
@@ -11,10 +11,10 @@ mkdirSync(folder);
 for (const name of ['adapter.js', 'conformance.test.js']) writeFileSync(`${folder}${name}`, programOf(name));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-// It declares the suite.
+// The import declares the suite.
 await import(`${folder}conformance.test.js`);
 
-/** The program whose first line is a comment with its name. */
+/** Returns the program whose first line is a comment with its name. */
 function programOf(name: string): string {
   const programs = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, program = '']) => program);
   const found = programs.find((program) => program.startsWith(`// ${name}`));

@@ -1,5 +1,5 @@
-// The examples in comments: every function that users call has one, and all of them compile. None
-// is run.
+// The examples in comments: every function that users call has one, and all of them compile. The
+// examples are not run.
 import { execFileSync } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -12,7 +12,7 @@ interface Package {
   readonly around: string;
 }
 
-/** What the examples of core assume. */
+/** The declarations that the examples of core assume. */
 const ASSUMED = `
   import type { IncomingMessage, Server, ServerResponse } from 'node:http';
   import type { Duplex } from 'node:stream';
@@ -129,7 +129,7 @@ it('all examples compile', async () => {
   expect(compile(folder)).toBe('');
 }, 60_000);
 
-/** What the compiler complains of. */
+/** Returns the messages of the compiler. */
 function compile(folder: string): string {
   try {
     return execFileSync('tsc', ['-p', folder], { cwd: root, encoding: 'utf8' });
@@ -154,7 +154,9 @@ function withoutExample(name: string, exported: Readonly<Record<string, unknown>
     .filter((exportedName) => exportedName !== 'default' && !there.has(exportedName));
 }
 
-/** Writes the examples of a package to one file, each in a function, after an import of it all. */
+/**
+ * Writes the examples of a package to one file, each in a function, after an import of all exports.
+ */
 async function writeExamples(name: string): Promise<string> {
   const home = join(root, 'packages', name);
   const folder = cacheOf(home);
@@ -171,7 +173,7 @@ async function writeExamples(name: string): Promise<string> {
   return file;
 }
 
-/** The examples in a package's comments, and what each of them is of. */
+/** Returns the examples in a package's comments, each with the name of its function. */
 function examplesOf(name: string): readonly { readonly of: string; readonly code: string }[] {
   const commented = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\nexport (?:async )?(?:function|const|class) (\w+)/g;
   return globSync(join(root, 'packages', name, 'src/**/*.ts')).flatMap((file) =>

@@ -1,5 +1,5 @@
-// What leaves unsigned from a route that signs: the table in the README of core, and the tests of
-// its rows.
+// Replies that a signing route sends unsigned: compares the table in the README of core with the
+// tests of its rows.
 import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';

@@ -13,9 +13,9 @@ import {
 
 /** How a token is carried: headers, methods, cookies, the query. */
 export const carriageCases: readonly ConformanceCase[] = [
-  // Carriage: RFC 6750 §2.1, RFC 9110 §11.
+  // The Authorization header: RFC 6750 §2.1, RFC 9110 §11.
   {
-    name: 'AK-42: a public route asks for nothing',
+    name: 'AK-42: a public route needs no token',
     path: '/public',
     expect: { status: 200, body: { public: true } },
   },
@@ -30,7 +30,7 @@ export const carriageCases: readonly ConformanceCase[] = [
   carried('T-077: several spaces', [['Authorization', 'Bearer   {good}']], ok),
   carried('T-077: a tab', [['Authorization', 'Bearer\t{good}']], malformed),
   carried('T-077: a no-break space', [['Authorization', 'Bearer\u00a0{good}']], malformed),
-  carried('T-077: something after the token', [['Authorization', 'Bearer {good} x']], malformed),
+  carried('T-077: other text after the token', [['Authorization', 'Bearer {good} x']], malformed),
   carried('T-075: two tokens, comma-joined', [['Authorization', 'Bearer {good}, Bearer {good}']], malformed),
   carried('T-075: quoted', [['Authorization', 'Bearer "{good}"']], malformed),
   carried(
@@ -50,7 +50,7 @@ export const carriageCases: readonly ConformanceCase[] = [
     { code: 'credentials_ambiguous' },
   ),
   carried(
-    'T-092: forwarded headers decide nothing',
+    'T-092: forwarded headers change no decision',
     [
       ['X-Original-URL', '/public'],
       ['X-Rewrite-URL', '/public'],
@@ -62,30 +62,30 @@ export const carriageCases: readonly ConformanceCase[] = [
     [['Proxy-Authorization', 'Bearer {good}']],
     missing,
   ),
-  // Methods: RFC 9110 §9. Nothing is exempt by method.
+  // Methods: RFC 9110 §9. No method is exempt.
   { name: 'T-090: HEAD without a token', method: 'HEAD', path: '/token', expect: missing },
   { name: 'T-090: POST without a token', method: 'POST', path: '/token', expect: missing },
   { name: 'T-090: OPTIONS without a token', method: 'OPTIONS', path: '/token', expect: missing },
   { name: 'T-090: POST with a token', method: 'POST', path: '/token', headers: bearer('good'), expect: ok },
-  // Where a token stands.
+  // The places of a token.
   ...(
     [
-      ['a header of its own', [['X-Token', '{good}']]],
-      ['a scheme of its own', [['X-Scheme', 'Token {good}']]],
+      ['another header', [['X-Token', '{good}']]],
+      ['another scheme', [['X-Scheme', 'Token {good}']]],
       ['a cookie', [['Cookie', 'a=1; token={good}; b=2']]],
       ['the same cookie twice', [['Cookie', 'token="{good}"; token={good}']]],
-      ['Authorization, of several places', [['Authorization', 'Bearer {good}']]],
+      ['Authorization, as one of several places', [['Authorization', 'Bearer {good}']]],
     ] as const
   ).map(([name, headers]) => inCarriers(`AM-5: ${name}`, { headers, expect: ok })),
   inCarriers('S35: no token in any place', { expect: missing }),
-  inCarriers('T-085: two of a header of its own', {
+  inCarriers('T-085: another header, twice', {
     headers: [
       ['X-Token', '{good}'],
       ['X-Token', '{good}'],
     ],
     expect: ambiguous,
   }),
-  inCarriers('T-085: another scheme in a header of its own', {
+  inCarriers('T-085: a wrong scheme in another header', {
     headers: [['X-Scheme', 'Bearer {good}']],
     expect: missing,
   }),
@@ -110,9 +110,9 @@ export const carriageCases: readonly ConformanceCase[] = [
   ...(
     [
       ['same origin', [['Sec-Fetch-Site', 'same-origin']], ok],
-      ['the own origin, old browser', [['Origin', 'http://localhost']], ok],
+      ['the same origin, old browser', [['Origin', 'http://localhost']], ok],
       [
-        'an origin that is listed',
+        'a listed origin',
         [
           ['Origin', 'https://app.example.com'],
           ['Sec-Fetch-Site', 'cross-site'],
@@ -123,7 +123,7 @@ export const carriageCases: readonly ConformanceCase[] = [
       ['another origin of the same site', [['Sec-Fetch-Site', 'same-site']], refusedOrigin],
       ['another origin, old browser', [['Origin', 'https://evil.example']], refusedOrigin],
       ['Origin: null', [['Origin', 'null']], refusedOrigin],
-      ['nothing said', [], refusedOrigin],
+      ['no header', [], refusedOrigin],
     ] as const
   ).map(([name, headers, expectation]) =>
     inCarriers(`T-081: POST with a cookie: ${name}`, {
@@ -150,9 +150,9 @@ export const carriageCases: readonly ConformanceCase[] = [
         ],
         refusedOrigin,
       ],
-      ['nothing said', [], refusedOrigin],
-      ['the own origin', [['Origin', 'http://localhost']], ok],
-      ['an origin that is listed', [['Origin', 'https://app.example.com']], ok],
+      ['no header', [], refusedOrigin],
+      ['the same origin', [['Origin', 'http://localhost']], ok],
+      ['a listed origin', [['Origin', 'https://app.example.com']], ok],
     ] as const
   ).map(([name, headers, expectation]) =>
     inCarriers(`T-093: an upgrade that comes as a GET, with a cookie: ${name}`, {
@@ -168,7 +168,7 @@ export const carriageCases: readonly ConformanceCase[] = [
     ],
     expect: ok,
   }),
-  inCarriers('T-093: h2c is no socket', {
+  inCarriers('T-093: an upgrade to h2c is not a socket', {
     headers: [
       ['Cookie', 'token={good}'],
       ['Upgrade', 'h2c'],
@@ -179,29 +179,29 @@ export const carriageCases: readonly ConformanceCase[] = [
     path: '/token?a=1&access_token={good}',
     expect: { ...ok, headers: { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' } },
   }),
-  inCarriers('T-083: a token in the query is gone from the URL', {
+  inCarriers('T-083: a token in the query is removed from the URL', {
     path: '/url?a=%20&access_token={good}&b=2',
     expect: { status: 200, body: { url: '/url?a=%20&b=2' } },
   }),
-  inCarriers('T-083: a bad token in the query stays out of the answer', {
+  inCarriers('T-083: a bad token in the query is not in the answer', {
     path: '/token?access_token={expired}',
     expect: { code: 'token_expired' },
   }),
-  inCarriers('T-082: two in the query', {
+  inCarriers('T-082: two tokens in the query', {
     path: '/token?access_token={good}&access_token={good}',
     expect: ambiguous,
   }),
-  inCarriers('T-082: a name that only looks like it', {
+  inCarriers('T-082: a parameter with a similar name', {
     path: '/token?access_token[]={good}',
     expect: missing,
   }),
   {
-    name: 'D11: the query is not looked at unless asked',
+    name: 'D11: the query is not read by default',
     path: '/token?access_token={good}',
     expect: missing,
   },
   {
-    name: 'D12: cookies are not looked at unless asked',
+    name: 'D12: cookies are not read by default',
     path: '/token',
     headers: [['Cookie', 'token={good}; access_token={good}; Authorization=Bearer {good}']],
     expect: missing,

@@ -1,8 +1,8 @@
-// The shape of a case, and short ways of writing one.
+// The type of a case, and helpers that write cases. The cases themselves are next to this file.
 import type { AuthErrorCode, JsonValue } from '@latchkey/core';
 import type { TokenName } from '../tokens.ts';
 
-/** The authenticators that cases ask; variants.ts has their options. */
+/** The authenticators of cases; variants.ts has their options. */
 export type Variant =
   | 'strict'
   | 'optional'
@@ -15,22 +15,22 @@ export type Variant =
 
 /** One case. */
 export interface ConformanceCase {
-  /** Starts with the requirement, row or code that it is for. */
+  /** Starts with the requirement, threat or error code that it tests. */
   readonly name: string;
-  /** Which authenticator is asked. Default `strict`. */
+  /** The authenticator. Default `strict`. */
   readonly authenticator?: Variant | undefined;
   readonly method?: 'GET' | 'HEAD' | 'POST' | 'OPTIONS' | undefined;
-  /** `{name}` in it stands for that token. */
+  /** `{name}` in it is replaced by that token. */
   readonly path: string;
-  /** Sent as written, in this order. */
+  /** Sent unchanged, in this order. */
   readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
   readonly expect: Expectation;
 }
 
-/** A refusal by its code, anything but a handler, or an answer. */
+/** A refusal by its code, any answer without a handler, or a certain answer. */
 export type Expectation =
   | { readonly code: AuthErrorCode; readonly scope?: string }
-  /** However the framework reads the request: no handler runs, and nothing breaks. */
+  /** In any reading of the request by the framework, no handler runs and no error is thrown. */
   | { readonly notHandled: true }
   | {
       readonly status: number;
@@ -40,32 +40,32 @@ export type Expectation =
       readonly headers?: { readonly [name: string]: string };
       /** Headers that the answer must not have. */
       readonly without?: readonly string[];
-      /** Of the Content-Type, what stands before its parameters. */
+      /** The media type of the Content-Type, without its parameters. */
       readonly mediaType?: string;
       /** The whole body. */
       readonly text?: string;
       /** The end of the body. */
       readonly ends?: string;
-      /** Whether the handler ran. Default: it did. */
+      /** Whether the handler ran. Default true. */
       readonly handled?: boolean;
       /**
-       * Members of the JSON body that must be tokens, and claims that they must have. Nothing that
-       * they hold stands there in clear.
+       * Members of the JSON body that must be tokens, and claims that the tokens must have. The
+       * body must not contain these claims in clear.
        */
       readonly signed?: { readonly [member: string]: { readonly [claim: string]: JsonValue } };
       /**
-       * How `signed` members are written: a compact JWS, or a flattened one as text or as an
+       * The format of `signed` members: a compact JWS, or a flattened JWS as a string or as an
        * object. Default `compact`.
        */
       readonly form?: 'compact' | 'text' | 'object';
-      /** Nothing of what the handler replied has left. */
+      /** No part of the handler's reply was sent. */
       readonly conceals?: boolean;
     };
 
-/** The header that carries a token. */
+/** The Authorization header with a token. */
 export const bearer = (token: TokenName) => [['Authorization', `Bearer {${token}}`]] as const;
 
-/** A token on a route, and the code that refuses it. */
+/** Makes a case in which a token on a route is refused with a code. */
 export const refused = (code: AuthErrorCode, ...names: readonly TokenName[]): readonly ConformanceCase[] =>
   names.map((token) => ({
     name: `${code}: ${token}`,
@@ -74,7 +74,7 @@ export const refused = (code: AuthErrorCode, ...names: readonly TokenName[]): re
     expect: { code },
   }));
 
-/** A token that satisfies the rules of a route. */
+/** Makes a case with a token that satisfies the rules of a route. */
 export const allowed = (path: string, token: TokenName, name = 'allowed'): ConformanceCase => ({
   name: `${name}: ${path}, ${token}`,
   path,
@@ -82,7 +82,7 @@ export const allowed = (path: string, token: TokenName, name = 'allowed'): Confo
   expect: { status: 200 },
 });
 
-/** A good token that does not. */
+/** Makes a case with a good token that does not satisfy the rules of a route. */
 export const lacking = (path: string, token: TokenName, name = 'claims_insufficient'): ConformanceCase => ({
   name: `${name}: ${path}, ${token}`,
   path,
@@ -90,7 +90,7 @@ export const lacking = (path: string, token: TokenName, name = 'claims_insuffici
   expect: { code: 'claims_insufficient' },
 });
 
-/** A request for any principal, with these headers. */
+/** Makes a case that requests a route without rules, with these headers. */
 export const carried = (
   name: string,
   headers: ConformanceCase['headers'],
@@ -102,7 +102,7 @@ export const carried = (
   expect,
 });
 
-/** What comes of requests, by short names. */
+/** Frequent expectations. */
 export const ok = { status: 200, body: { subject: 'alice' } } as const;
 export const missing = { code: 'credentials_missing' } as const;
 export const malformed = { code: 'credentials_malformed' } as const;
@@ -110,7 +110,7 @@ export const malformed = { code: 'credentials_malformed' } as const;
 export const ambiguous = { code: 'credentials_ambiguous' } as const;
 export const refusedOrigin = { code: 'origin_refused' } as const;
 
-/** A request to the authenticator that looks in many places. */
+/** Makes a case for the authenticator that reads tokens from several places. */
 export const inCarriers = (
   name: string,
   rest: Pick<ConformanceCase, 'method' | 'headers' | 'expect'> & { readonly path?: string },

@@ -1,5 +1,5 @@
-// An authenticator that does what a file says, and routes whose rules stand in that file.
-// variants.ts writes it.
+// Cases for an authenticator whose options are in a file, and for routes whose rules are in that
+// file. variants.ts writes the file.
 import { bearer, type ConformanceCase, type Expectation, missing, ok } from './case.ts';
 
 const described = (
@@ -9,22 +9,22 @@ const described = (
   expect: Expectation,
 ): ConformanceCase => ({ name, authenticator: 'described', path, headers, expect });
 
-/** A fault of the application: nobody is let in, and nobody is told that it was the token. */
+/** An error of the application: no request passes, and the answer does not blame the token. */
 const broken = { status: 500, handled: false, without: ['www-authenticate'] } as const;
 
-/** What a descriptor says, and what its named routes ask. */
+/** The cases of options in a descriptor, and of its named routes. */
 export const descriptorCases: readonly ConformanceCase[] = [
-  described('AK-7: what the file trusts is let in', '/token', bearer('good'), ok),
+  described('AK-7: a token of an issuer in the file passes', '/token', bearer('good'), ok),
   described('AK-7: no token', '/token', [], missing),
   described('AK-7: another issuer', '/token', bearer('other issuer'), { code: 'token_issuer_untrusted' }),
   described('AK-7: another audience', '/token', bearer('other audience'), {
     code: 'token_audience_mismatch',
   }),
-  described('AK-7: keys that cannot be had', '/token', bearer('issuer down'), { code: 'keyset_unavailable' }),
+  described('AK-7: keys that cannot be fetched', '/token', bearer('issuer down'), { code: 'keyset_unavailable' }),
   described('S33: the realm of a variable is in the challenge', '/token', bearer('expired'), {
     code: 'token_expired',
   }),
-  described('Rules in code stand beside those of the file', '/roles', bearer('good'), {
+  described('Rules in code apply in addition to those of the file', '/roles', bearer('good'), {
     code: 'claims_insufficient',
   }),
 
@@ -37,17 +37,17 @@ export const descriptorCases: readonly ConformanceCase[] = [
       code: 'claims_insufficient',
     }),
   ),
-  described('AK-42: a named route asks for a token', '/named/admin', [], missing),
+  described('AK-42: a named route needs a token', '/named/admin', [], missing),
   described('AK-42: a named route and a bad token', '/named/admin', bearer('expired'), {
     code: 'token_expired',
   }),
-  // Of an authenticator without a realm: who is anonymous has none to name.
+  // The authenticator has no realm, because the refusal of an anonymous request names none.
   {
-    name: 'AK-42: nobody is anonymous on a named route',
+    name: 'AK-42: a named route refuses an anonymous request',
     path: '/named/may-be-anonymous',
     expect: missing,
   },
-  described('AK-42: a named route where anonymous is welcome', '/named/may-be-anonymous', bearer('good'), {
+  described('AK-42: a named route in the mode optional', '/named/may-be-anonymous', bearer('good'), {
     code: 'claims_insufficient',
   }),
   described('AK-42: a named route names its scope', '/named/writers', bearer('good, friends:read'), {
@@ -60,10 +60,10 @@ export const descriptorCases: readonly ConformanceCase[] = [
     bearer('good, friends:read and friends:write'),
     ok,
   ),
-  described('AK-42: an issuer that a named route does not welcome', '/named/partner', bearer('good'), {
+  described('AK-42: an issuer that a named route does not accept', '/named/partner', bearer('good'), {
     code: 'token_issuer_untrusted',
   }),
-  described('AK-42: the issuer is asked before the claims', '/named/partner', bearer('good, admin only'), {
+  described('AK-42: the issuer is checked before the claims', '/named/partner', bearer('good, admin only'), {
     code: 'token_issuer_untrusted',
   }),
   described(
@@ -76,9 +76,9 @@ export const descriptorCases: readonly ConformanceCase[] = [
     code: 'claims_insufficient',
   }),
 
-  // A name that the options do not have.
-  described('T-056: a name that the file does not have', '/named/nobody', bearer('good, admin only'), broken),
-  described('T-056: a name that the file does not have, no token', '/named/nobody', [], missing),
+  // A name that is missing from the options.
+  described('T-056: a name that is missing from the file', '/named/nobody', bearer('good, admin only'), broken),
+  described('T-056: a name that is missing from the file, no token', '/named/nobody', [], missing),
   {
     name: 'T-056: a name, and options without routes',
     path: '/named/admin',

@@ -1,5 +1,5 @@
-// Spellings of paths that routers read differently: a handler that runs has been authenticated,
-// however it was found (row 95).
+// Spellings of paths that routers read differently: a handler runs only for an authenticated
+// request, with any spelling (T-095).
 import type { ConformanceCase } from './case.ts';
 
 const SPELLINGS = [
@@ -35,7 +35,7 @@ const SPELLINGS = [
   'http://localhost//roles',
 ] as const;
 
-/** Every spelling, by every method that a handler might answer, without a token. */
+/** Every spelling, with every method that a handler might answer, without a token. */
 export const pathCases: readonly ConformanceCase[] = (['GET', 'HEAD', 'POST', 'OPTIONS'] as const).flatMap(
   (method) =>
     SPELLINGS.map((path) => ({

@@ -3,32 +3,32 @@ import { bearer, type ConformanceCase, malformed, missing, ok } from './case.ts'
 
 /** What a route says for itself, and what surrounds the decision. */
 export const routeCases: readonly ConformanceCase[] = [
-  // What a route says instead of the options.
+  // Requirements of a route that replace those of the options.
   {
-    name: 'S4: an issuer that this route does not welcome',
+    name: 'S4: an issuer that this route does not accept',
     path: '/issuers',
     headers: bearer('good'),
     expect: { code: 'token_issuer_untrusted' },
   },
   {
-    name: 'AM-9: anonymous is welcome here',
+    name: 'AM-9: a route in the mode optional, no token',
     path: '/may-be-anonymous',
     expect: { status: 200, body: { subject: null } },
   },
   {
-    name: 'T-079: a bad token is not welcome where anonymous is',
+    name: 'T-079: a route in the mode optional refuses a bad token',
     path: '/may-be-anonymous',
     headers: bearer('expired'),
     expect: { code: 'token_expired' },
   },
   {
-    name: 'AM-9: a good token counts where anonymous is welcome',
+    name: 'AM-9: a route in the mode optional accepts a good token',
     path: '/may-be-anonymous',
     headers: bearer('good'),
     expect: ok,
   },
   ...(['expired', 'alg none', 'stranger, known kid'] as const).map((token) => ({
-    name: `D9: permissive, and nothing of a bad token: ${token}`,
+    name: `D9: permissive, no principal of a bad token: ${token}`,
     path: '/may-be-bad',
     headers: bearer(token),
     expect: { status: 200, body: { subject: null, claims: null } } as const,
@@ -47,7 +47,7 @@ export const routeCases: readonly ConformanceCase[] = [
     headers: bearer('stranger, known kid'),
     expect: missing,
   },
-  // What surrounds the decision.
+  // Challenges, modes of the service, and handlers.
   {
     name: 'T-086: the realm is in the challenge',
     authenticator: 'realm',
@@ -62,13 +62,13 @@ export const routeCases: readonly ConformanceCase[] = [
     expect: { code: 'scope_insufficient', scope: 'friends:read' },
   },
   {
-    name: 'T-086: the realm is in the challenge where anonymous is welcome and rules are not met',
+    name: 'T-086: the realm is in the challenge of a rule in the mode optional',
     authenticator: 'realm',
     path: '/may-be-anonymous/roles',
     expect: missing,
   },
   {
-    name: 'T-086: the realm is in the challenge of a named route where anonymous is welcome',
+    name: 'T-086: the realm is in the challenge of a named route in the mode optional',
     authenticator: 'described',
     path: '/named/may-be-anonymous',
     expect: missing,
@@ -107,7 +107,7 @@ export const routeCases: readonly ConformanceCase[] = [
     expect: missing,
   },
   {
-    name: "T-099: a handler's own fault stays what it is",
+    name: "T-099: a handler's own error is not changed",
     path: '/fault',
     headers: bearer('good'),
     expect: { status: 500 },

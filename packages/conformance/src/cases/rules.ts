@@ -41,7 +41,7 @@ export const ruleCases: readonly ConformanceCase[] = [
   allowed('/optional', 'good, bldg 4', 'AM-23'),
   lacking('/optional', 'good, bldg 5', 'AM-23'),
   lacking('/optional', 'good, bldg null', 'S26'),
-  { name: 'A route with rules asks for a token', path: '/roles', expect: missing },
+  { name: 'A route with rules needs a token', path: '/roles', expect: missing },
 
   allowed('/none-of', 'good, admin and dev', 'T-065'),
   lacking('/none-of', 'good, banned', 'T-065'),

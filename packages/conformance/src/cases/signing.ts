@@ -1,5 +1,5 @@
-// Replies whose fields are signed, and published keys. What the handlers reply stands in
-// signing-routes.ts.
+// Cases of replies whose fields are signed, and of published keys. The replies of the handlers are
+// in signing-routes.ts.
 
 import { LOGIN_ISSUER } from '../signers.ts';
 import { ODD_MEMBERS } from '../signing-routes.ts';
@@ -12,7 +12,7 @@ const both = {
   access_token: { ...alice, roles: ['role_a', 'role_b'] },
   refresh_token: { ...alice, jti: 'mnb23vcsrt756yuiomn12876bvcx98ertyuiop' },
 } as const;
-/** RFC 6749 §5.1. */
+/** The headers of RFC 6749 §5.1. */
 const headers = {
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',
@@ -30,17 +30,17 @@ const posted = (name: string, path: string, expect: Answer): ConformanceCase => 
 const signs = (name: string, path: string, more: Partial<Answer> = {}): ConformanceCase =>
   posted(name, path, { status: 200, signed: both, headers, ...more });
 
-/** A reply that leaves as the handler wrote it. */
+/** A reply that is sent as the handler wrote it. */
 const leaves = (name: string, path: string, more: Partial<Answer> = {}): ConformanceCase =>
   posted(name, path, { status: 200, ...more });
 
-/** A reply that does not leave. */
+/** A reply that is not sent. */
 const keepsBack = (name: string, path: string): ConformanceCase =>
   posted(name, path, { status: 500, conceals: true });
 
 /** Replies whose fields are signed, and published keys. */
 export const signingCases: readonly ConformanceCase[] = [
-  // What is signed.
+  // Replies that are signed.
   signs('KD-5: both tokens are signed in place', 'both'),
   signs('KD-4: everything else stays', 'both', {
     body: { exp: 1735689600, user: { name: 'Zoë', tags: [1, true, null] } },
@@ -49,15 +49,15 @@ export const signingCases: readonly ConformanceCase[] = [
     signed: { refresh_token: alice },
     body: { token_type: 'Bearer' },
   }),
-  signs('D24: any 2xx is signed, and stays what it is', 'created', { status: 201 }),
-  signs('KD-10, S41: full is a flattened JWS as text', 'full', { form: 'text' }),
+  signs('D24: any 2xx is signed, and its status stays', 'created', { status: 201 }),
+  signs('KD-10, S41: full is a flattened JWS as a string', 'full', { form: 'text' }),
   signs("S41: full: 'object' is a flattened JWS", 'full-object', { form: 'object' }),
-  signs('KD-4: members that no double and no prototype holds', 'text', {
+  signs('KD-4: numbers beyond a double, and a member named __proto__', 'text', {
     signed: { access_token: alice },
     ends: `,${ODD_MEMBERS}}`,
   }),
   signs('KD-5: a media type with the suffix +json', 'suffix'),
-  signs('D24: no cache keeps it, whatever the handler said', 'headers', {
+  signs('D24: the reply is not cacheable, also if the handler set other headers', 'headers', {
     headers: { ...headers, 'x-handler': 'kept' },
     without: ['last-modified', 'content-digest'],
   }),
@@ -73,13 +73,13 @@ export const signingCases: readonly ConformanceCase[] = [
     expect: { status: 200, text: '', conceals: true },
   },
   {
-    name: "S42: a HEAD misses no token, with onMissing: 'error'",
+    name: "S42: a HEAD has no missing token, with onMissing: 'error'",
     method: 'HEAD',
     path: '/sign/read-all',
     expect: { status: 200, text: '', conceals: true },
   },
 
-  // What leaves as it is.
+  // Replies that are sent unchanged.
   leaves('S42, leaves unsigned: JSON with none of the fields at its top', 'neither', {
     text: '{"token_type":"Bearer","nested":{"access_token":"of no concern"}}',
   }),
@@ -89,7 +89,7 @@ export const signingCases: readonly ConformanceCase[] = [
     text: '{"error":"invalid_grant","error_description":"The refresh_token has expired"}',
   }),
 
-  // What is no 2xx is not signed: its status leaves, and nothing that the handler had in hand.
+  // A reply other than 2xx is not signed: its status is sent, and no claims of the handler.
   leaves('S42: a refusal with a token', 'refusal', { status: 401, text: '', conceals: true }),
   leaves('S42: a refusal with a token further down', 'refusal-nested', {
     status: 400,
@@ -110,15 +110,15 @@ export const signingCases: readonly ConformanceCase[] = [
     headers: { location: '/elsewhere' },
     conceals: true,
   }),
-  leaves('S42: a failure of the handler, with a token', 'unavailable', {
+  leaves('S42: a 503 of the handler, with a token', 'unavailable', {
     status: 503,
     text: '',
     conceals: true,
   }),
   keepsBack('S42: an exception that carries the tokens', 'fault-with-tokens'),
 
-  // What cannot be signed does not leave.
-  keepsBack('S42: a token that is a text', 'as-text'),
+  // Replies that cannot be signed are not sent.
+  keepsBack('S42: a token that is a string', 'as-text'),
   keepsBack('S42: a token that is a list', 'as-list'),
   keepsBack('S42: a token that is null', 'as-null'),
   keepsBack('S42: a token that is a number', 'as-number'),
@@ -128,7 +128,7 @@ export const signingCases: readonly ConformanceCase[] = [
   keepsBack('D24: claims that live too long', 'long-lived'),
   keepsBack('S47: claims of another issuer', 'other-issuer'),
   keepsBack('S46: keys that cannot be read', 'down'),
-  keepsBack('KD-5: tokens in what is not declared as JSON', 'plain'),
+  keepsBack('KD-5: tokens in a reply that is not declared as JSON', 'plain'),
   keepsBack('KD-5: tokens in JSON that is declared as a page', 'html-json'),
   keepsBack('S42: a page', 'html'),
   keepsBack('S42: events', 'events'),
@@ -143,21 +143,21 @@ export const signingCases: readonly ConformanceCase[] = [
   keepsBack('KD-5: what is compressed already', 'compressed'),
   posted('S42: what does not leave takes along what was said of it', 'said-of-it', {
     status: 500,
-    // Its ETag too, which holds what is concealed. Express makes one of its own for an error.
+    // Its ETag too, which derives from the concealed body. Express makes a new one for an error.
     conceals: true,
     without: ['content-encoding', 'cache-control'],
   }),
-  keepsBack("T-099: a handler's own fault, on a route that signs", 'fault'),
+  keepsBack("T-099: a handler's own error, on a route that signs", 'fault'),
 
-  // Who is not let in gets no token.
+  // A refused request gets no token.
   {
-    name: 'KD-3: a route that asks for a token and signs, no token',
+    name: 'KD-3: a route that needs a token and signs, no token',
     method: 'POST',
     path: '/sign/for-somebody',
     expect: missing,
   },
   {
-    name: 'KD-3: a route that asks for a token and signs',
+    name: 'KD-3: a route that needs a token and signs',
     method: 'POST',
     path: '/sign/for-somebody',
     headers: bearer('good'),

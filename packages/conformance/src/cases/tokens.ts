@@ -3,7 +3,7 @@ import { allowed, bearer, type ConformanceCase, refused } from './case.ts';
 
 /** What a token has to be, whatever the route. */
 export const tokenCases: readonly ConformanceCase[] = [
-  // The token: RFC 7515, RFC 7519, RFC 8725.
+  // Tokens: RFC 7515, RFC 7519, RFC 8725.
   allowed('/token', 'good', 'AK-1'),
   allowed('/token', 'good, audience in a list', 'AM-18'),
   allowed('/token', 'good, typ at+jwt', 'T-046'),
@@ -87,14 +87,14 @@ export const tokenCases: readonly ConformanceCase[] = [
   // Kinds of tokens.
   ...refused('token_claims_invalid', 'bound to a key'),
   {
-    name: 'T-046: the access-token profile wants its type',
+    name: 'T-046: the access-token profile requires its type',
     authenticator: 'profile',
     path: '/token',
     headers: bearer('good'),
     expect: { code: 'token_type_refused' },
   },
   {
-    name: 'T-046: the access-token profile wants its claims',
+    name: 'T-046: the access-token profile requires its claims',
     authenticator: 'profile',
     path: '/token',
     headers: bearer('good, typ at+jwt'),
