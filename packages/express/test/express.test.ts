@@ -77,7 +77,7 @@ describe('T-108: only authenticate sets req.auth', () => {
     ['no token', () => ({}), 401],
     ['a bad token', () => bearer(expired), 401],
     ['a malformed credential', () => ({ authorization: 'Bearer' }), 400],
-  ])('T-108: what another set is gone with %s', async (_, headers, status) => {
+  ])('T-108: a value that other code set is removed with %s', async (_, headers, status) => {
     const seen: unknown[] = [];
     const app = express();
     app.use((request, _response, next) => {
@@ -180,7 +180,7 @@ describe('D11, T-083: a token in the query', () => {
   it.each<[string, () => string, number]>([
     ['good', () => good, 200],
     ['bad', () => expired, 401],
-  ])('T-083: a %s one is gone for handlers, errors and loggers', async (_, tokenOf, status) => {
+  ])('T-083: a %s one is concealed from handlers, errors and loggers', async (_, tokenOf, status) => {
     const log: string[] = [];
     const note = (request: Request) =>
       log.push(request.url, request.originalUrl, JSON.stringify(request.query), request.baseUrl);

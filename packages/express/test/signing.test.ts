@@ -224,7 +224,7 @@ describe('S42: a reply that cannot be signed', () => {
         response.end();
       },
     ],
-  ])('S42: Express answers 500, and leaves nothing: %s', async (_, write) => {
+  ])('S42: Express answers 500, and sends no byte of the reply: %s', async (_, write) => {
     const answer = await ask(signed(write));
     expect(answer.status).toBe(500);
     expect(answer.raw).not.toContain(canary);
@@ -354,7 +354,7 @@ describe('S42: handlers that continue after a reply, or fail during one', () => 
     ['a redirect', (_request, response) => response.redirect('/elsewhere'), 302],
     ['sendStatus', (_request, response) => void response.sendStatus(202), 202],
     ['sendStatus, none', (_request, response) => void response.sendStatus(204), 204],
-  ])('D24: of Express itself: %s, also after a piece of something else', async (_, write, status) => {
+  ])('D24: a reply of Express itself: %s, also after a piece of another reply', async (_, write, status) => {
     expect((await ask(signed(write))).status).toBe(status);
     const after = await ask(
       signed((request, response, next) => {

@@ -275,7 +275,7 @@ describe('KD-5: the kinds of payloads', () => {
           .header('Content-Encoding', 'gzip')
           .send(Readable.from([gzipSync(text())])),
     ],
-  ])('S42: %s does not leave', async (_, handler) => {
+  ])('S42: %s is not sent', async (_, handler) => {
     const answer = await askSigned(handler);
     expect(answer.status).toBe(500);
     expect(answer.raw).not.toContain(canary);

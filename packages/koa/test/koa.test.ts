@@ -222,7 +222,7 @@ describe('T-083: a token in the query', () => {
   it.each([
     ['a good one', () => alice, 200],
     ['a bad one', () => 'x.y.z', 401],
-  ])('%s is in no URL that handlers and loggers see', async (_name, token, status) => {
+  ])('%s is concealed in every URL that handlers and loggers see', async (_name, token, status) => {
     const seen: unknown[] = [];
     const app = application();
     app.use(async (ctx, next) => {
@@ -339,7 +339,7 @@ describe("T-099: a handler's own error", () => {
       'short and stout',
     ],
     ['an AuthError that the handler throws', new AuthError('token_expired'), 401, 'The token has expired'],
-  ])('%s stays what it is', async (_name, error, status, body) => {
+  ])('%s is not changed', async (_name, error, status, body) => {
     const app = application();
     const errors: unknown[] = [];
     app.on('error', (seen) => errors.push(seen));
@@ -697,7 +697,7 @@ describe('routes', () => {
       new Router({ exclusive: true }).use(authenticate(rejecting(new AuthError('token_expired')))),
       '/x',
     ],
-  ])('T-095: counts nothing that @koa/router passes by: a router with %s', async (_name, router, target) => {
+  ])('T-095: does not count middleware that @koa/router skips: a router with %s', async (_name, router, target) => {
     router.get('/x', handler);
     expect(routes(router).map(({ requirement }) => requirement)).toEqual(['UNDECIDED']);
     // The router causes this. If a later version fixes it, this test fails, and the report can

@@ -158,7 +158,7 @@ describe('KD-5: the kinds of bodies', () => {
         Object.assign(ctx, { type: json, body: Readable.from([gzipSync(text())]) });
       },
     ],
-  ])('S42: %s does not leave', async (_, handler) => {
+  ])('S42: %s is not sent', async (_, handler) => {
     const answer = await askSigned(handler);
     expect(answer.status).toBe(500);
     expect(answer.raw).not.toContain(canary);
@@ -262,7 +262,7 @@ describe('S42: replies that are not written through Koa', () => {
         ctx.res.end();
       },
     ],
-  ])('S42: %s: a 500, and the application is told', async (_, write) => {
+  ])('S42: %s: a 500, and the application emits the error', async (_, write) => {
     for (const respond of [true, false]) {
       const answer = await askSigned((ctx) => {
         if (!respond) ctx.respond = false;

@@ -1,5 +1,6 @@
-// How a session begins: TCP, TLS, bind, and the question whether searches can be answered at all. A
-// session that does not get through all of it is never searched. And how it is searched.
+// Opens a session: TCP, TLS, bind, and a check that searches can be answered. Only a session that
+// passes all of them is searched. Also searches over a session. The meaning of entries is in
+// lookup.ts.
 import { isUtf8 } from 'node:buffer';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
@@ -15,20 +16,20 @@ import { type Answer, createSession, type Session, SIZE_LIMIT_EXCEEDED } from '.
 /** A search, RFC 4511 §4.5.1. Aliases are not followed. */
 export interface Query {
   readonly base: string;
-  /** The entry itself, or it and all under it. */
+  /** Only the entry itself, or it and all entries under it. */
   readonly scope: 'base' | 'sub';
   readonly filter: Filter;
   /** `1.1` for none, RFC 4511 §4.5.1.8. */
   readonly attributes: string[];
-  /** How many entries the directory is to stop after. Default: its own limit. */
+  /** The number of entries after which the directory stops. Default: its own limit. */
   readonly sizeLimit?: number;
-  /** More entries than that are not waited for, and the result code is 4. */
+  /** After this number of entries the search ends, with the result code 4. */
   readonly maxEntries: number;
-  /** Whether it is asked for again page by page, RFC 2696, if there is more than a page. */
+  /** Whether the result is read page by page, RFC 2696, if it has more than one page. */
   readonly isPaged?: boolean;
 }
 
-/** Searches. The answer may have any result code but the one for a referral. */
+/** Searches. The answer may have any result code except that of a referral. */
 export type Search = (query: Query) => Promise<Answer>;
 
 /** RFC 4511 §4.14.1. */
@@ -38,21 +39,24 @@ const DOMAIN_SCOPE = '1.2.840.113556.1.4.1339';
 /** LDAP_CAP_ACTIVE_DIRECTORY_OID, which Samba has too, and LDAP_CAP_ACTIVE_DIRECTORY_ADAM_OID. */
 const KNOWS_CHAINS = ['1.2.840.113556.1.4.800', '1.2.840.113556.1.4.1851'];
 const [REFERRAL, INVALID_CREDENTIALS] = [10, 49];
-/** How long a refused password is not tried again: each try may count for a lockout. */
+/**
+ * Milliseconds for which a refused password is not tried again, because each attempt may count
+ * towards a lockout.
+ */
 const REFUSED_HOLD_MS = 10_000;
 const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 30_000, noDelay: true };
 
 /**
- * Opens a session, to the point where it can be searched. Rejects with one of the failures, or with
- * the signal's reason; nothing is left open then.
+ * Opens a session that can be searched. Rejects with one of the failures, or with the signal's
+ * reason; in both cases it closes the socket.
  */
 export async function openSession(settings: Settings, signal: AbortSignal): Promise<Session> {
   const { host, port, security, tls } = settings;
   let socket = connectTcp({ host, port, ...KEEP_ALIVE });
   const tcp = socket;
-  // An error without a listener ends the process. Each wait below has a listener of its own.
+  // An `error` event without a listener ends the process. Each wait below adds its own listener.
   tcp.on('error', () => {});
-  // Not every store of the password ends with the signal.
+  // Some secret stores do not stop when the signal aborts.
   signal.addEventListener('abort', () => tcp.destroy(), { once: true });
   try {
     await opened(tcp, 'connect', signal);
@@ -71,7 +75,7 @@ export async function openSession(settings: Settings, signal: AbortSignal): Prom
   }
 }
 
-/** Searches over a session. The signal ends a search that is under way. */
+/** Searches over a session. The signal ends a running search. */
 export function searchOver(session: Session, settings: Settings, signal: AbortSignal): Search {
   const { pageSize, isActiveDirectory, timeoutMs } = settings;
   const ask = async ({ base, maxEntries, isPaged, ...query }: Query, page?: PagedResultsControl) => {
@@ -91,7 +95,7 @@ export function searchOver(session: Session, settings: Settings, signal: AbortSi
       const page = await ask(query, new PagedResultsControl({ value }));
       entries.push(...page.entries);
       cookie = page.cookie;
-      // A page may be empty and not the last. Only the cookie says which is.
+      // An empty page may not be the last one. Only the cookie tells.
       if (page.code !== 0 || cookie === undefined || cookie.length === 0) return { ...page, entries };
       if (entries.length > query.maxEntries) return { code: SIZE_LIMIT_EXCEEDED, entries, cookie };
     }
@@ -104,13 +108,15 @@ export function searchOver(session: Session, settings: Settings, signal: AbortSi
   };
 }
 
-/** RFC 4511 §4.14. What came before TLS is never read as if it came through TLS. */
+/**
+ * Starts TLS, RFC 4511 §4.14. Data that arrived before TLS is never read as if it came through TLS.
+ */
 async function startTls(tcp: Socket, signal: AbortSignal): Promise<void> {
   const session = createSession(tcp);
   const request = (messageId: number) => new ExtendedRequest({ messageId, oid: START_TLS });
   const { code } = await session.ask({ request, response: TAGS.extended, maxEntries: 0 }, signal);
   if (code !== 0) throw failure(`the directory refused StartTLS: ${resultOf(code)}`);
-  if (!session.detach()) throw failure('something followed the answer to StartTLS that TLS does not protect');
+  if (!session.detach()) throw failure('data that TLS does not protect followed the answer to StartTLS');
 }
 
 async function bind(session: Session, { bind: reader }: Settings, signal: AbortSignal): Promise<void> {
@@ -133,14 +139,17 @@ async function readPassword({ secrets, password: at }: Reader, signal: AbortSign
   }
   if (bytes === undefined) throw failure('the bind password is not in its secret store');
   if (!(bytes instanceof Uint8Array) || !isUtf8(bytes)) throw failure('the bind password is not UTF-8 text');
-  // What an editor leaves at the end of a file.
+  // Editors add a line break at the end of a file.
   const password = decodeText(bytes).replace(/\r?\n$/, '');
   // RFC 4513 §5.1.2: a bind without a password succeeds as the anonymous user.
   if (password === '') throw failure('the bind password is empty');
   return password;
 }
 
-/** Asks whether a search that finds nothing found nothing, or could not see it. */
+/**
+ * Checks that a search without results means that there is no such entry, and not that the reader
+ * cannot see it.
+ */
 async function probe(search: Search, { users, groups }: Settings): Promise<void> {
   const { via, nested, member } = groups;
   const read = (base: string, filter: Filter, attributes = ['1.1']) =>
@@ -157,18 +166,19 @@ async function probe(search: Search, { users, groups }: Settings): Promise<void>
   const byGroup = via === undefined ? known(member) : nested ? known(via) : anyEntry;
   const attribute = via === undefined ? 'groups.member' : 'groups.via';
   const base = parseDn(await probeBase('groups.base', groups.base.text, attribute, byGroup));
-  // DNs in `via` are compared here and not by the directory, and all of them would be elsewhere.
+  // DNs in `via` are compared here, not by the directory. With another spelling of the base, none
+  // would be under it.
   if (via !== undefined && (base === undefined || keyOf(base) !== keyOf(groups.base)))
-    throw failure('groups.base: the directory spells this DN otherwise; write it as the directory does');
+    throw failure('groups.base: the directory spells this DN differently; write it as the directory does');
   if (nested !== 'in-chain') return;
   const { entries } = await read('', anyEntry, ['supportedCapabilities']);
   const capabilities = entries.flatMap(({ attributes }) => attributes.flatMap(({ values }) => values));
   const isAbsent = !capabilities.some((value) => KNOWS_CHAINS.includes(value.toString('latin1')));
-  const notThere = `'in-chain' is for Active Directory, and this directory does not say that it is one`;
+  const notThere = `'in-chain' is for Active Directory, and this directory does not report that it is one`;
   if (isAbsent) throw failure(`groups.nested: ${notThere}`);
 }
 
-/** Waits for a socket to be open. Rejects if it will not be. */
+/** Waits until a socket is open. Rejects if it closes or fails before. */
 async function opened(socket: Socket, event: string, signal: AbortSignal): Promise<void> {
   try {
     await once(socket, event, { signal });

@@ -1,27 +1,30 @@
-// Distinguished names as text, RFC 4514: reading, one spelling for each, and comparing. Knows no
-// directory.
+// Distinguished names as text, RFC 4514: parses, normalizes and compares them. No request to a
+// directory is made here.
 import { isUtf8 } from 'node:buffer';
 
 interface NamePart {
-  /** In lower case, and by its short name where RFC 4514 §3 has one. */
+  /** In lower case; the short name if RFC 4514 §3 has one. */
   readonly type: string;
-  /** Unescaped; for a value in hexadecimal, `#` and the digits. */
+  /** The unescaped value; for a value in hexadecimal, `#` and the digits. */
   readonly value: string;
   readonly isEncoded: boolean;
 }
 
-/** A distinguished name, taken apart. */
+/** A parsed distinguished name. */
 export interface DistinguishedName {
   /**
-   * The one spelling: types in lower case, no spaces around separators, the fewest escapes. Values
-   * keep their case.
+   * The normal spelling: types in lower case, no spaces around separators, the fewest escapes.
+   * Values keep their case.
    */
   readonly text: string;
-  /** Its relative names: the case of ASCII letters and the number of spaces make no difference. */
+  /**
+   * Its relative names for comparison, without differences in the case of ASCII letters and the
+   * number of spaces.
+   */
   readonly folded: readonly string[];
 }
 
-/** RFC 4514 §3: the types that have a short name, by their other names in lower case. */
+/** RFC 4514 §3: the short names of types, by their other names in lower case. */
 const OTHER_NAMES = {
   c: ['2.5.4.6', 'countryname'],
   cn: ['2.5.4.3', 'commonname'],
@@ -39,9 +42,9 @@ const SHORT_NAMES: ReadonlyMap<string, string> = new Map(
 
 const VALUE = /(?: *(?:[^\\,+";<>\0 ]+|\\[ "#+,;<=>\\]|\\[0-9A-Fa-f]{2}))*/;
 /**
- * RFC 4514 §3: a type, a value in hexadecimal or as text, and what is between it and the next.
- * Spaces at the end of a text that no escape protects are not part of it. The look-ahead keeps what
- * it found, so that a wrong text is refused in linear time.
+ * RFC 4514 §3: a type, a value in hexadecimal or as text, and the separator. Unescaped spaces at
+ * the end of a text are not part of it. The look-ahead does not backtrack, so that a wrong text is
+ * refused in linear time.
  */
 const PART = new RegExp(
   ` *([A-Za-z][A-Za-z0-9-]*|\\d+(?:\\.\\d+)+) *= *(?:(#(?:[0-9A-Fa-f]{2})+)|(?!#)(?=(${VALUE.source}))\\3) *(?:([,+])(?!$)|$)`,
@@ -49,8 +52,8 @@ const PART = new RegExp(
 );
 
 /**
- * Takes a DN apart.
- * @returns undefined if it is not a DN; the empty text is the DN without parts
+ * Parses a DN.
+ * @returns undefined if the text is not a DN; the empty text is the DN without parts
  */
 export function parseDn(text: string): DistinguishedName | undefined {
   const names: NamePart[][] = [];
@@ -71,7 +74,7 @@ export function parseDn(text: string): DistinguishedName | undefined {
   };
 }
 
-/** What two spellings of one DN have in common. */
+/** Returns a key that all spellings of one DN share. */
 export function keyOf({ folded }: DistinguishedName): string {
   return folded.join(',');
 }
@@ -83,8 +86,8 @@ export function isWithin({ folded }: DistinguishedName, base: DistinguishedName)
 }
 
 /**
- * ASCII letters in lower case, all else as it is: what Unicode folds together, such as the KELVIN
- * SIGN and k, are the names of different people.
+ * Returns the text with ASCII letters in lower case and all other characters unchanged: characters
+ * that Unicode folds together, such as the KELVIN SIGN and k, may distinguish two users.
  */
 export function asciiLower(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
@@ -101,7 +104,7 @@ function unescapeValue(text: string): string | undefined {
   return isText ? value : undefined;
 }
 
-/** RFC 4514 §2.4. */
+/** Escapes a value, RFC 4514 §2.4. */
 function escapeValue({ value, isEncoded }: NamePart): string {
   if (isEncoded) return value;
   return value.replace(/["+,;<>\\]|^[ #]| $/g, '\\$&').replaceAll('\0', '\\00');
@@ -112,7 +115,7 @@ function foldValue(part: NamePart): string {
   return escapeValue({ ...part, value });
 }
 
-/** A relative name of several parts is the same in any order. */
+/** Sorts the parts of a relative name, because their order has no meaning. */
 function join(name: readonly NamePart[], spell: (part: NamePart) => string): string {
   const parts = name.map((part) => `${part.type}=${spell(part)}`);
   return parts.sort().join('+');

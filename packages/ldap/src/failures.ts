@@ -1,14 +1,17 @@
-// The errors of a lookup that cannot say: constant texts with a number or a code of Node's, and
-// nothing that the directory said.
+// The errors of a failed lookup: constant texts, with a number or an error code of Node. They never
+// contain text from the directory.
 import { inconclusive } from '@latchkey/core/adapter';
 
-/** An error of the resolver. Has no `cause`: errors of Node or of a secret store may hold names. */
+/**
+ * An error of the resolver. It has no `cause`, because errors of Node or of a secret store may
+ * contain names.
+ */
 export type Failure = Error & {
-  /** When asking again makes sense, milliseconds. */
+  /** Milliseconds after which a retry makes sense. */
   readonly retryAfterMs?: number;
 };
 
-/** RFC 4511 Appendix A, those that are common. */
+/** The common result codes of RFC 4511 Appendix A. */
 const RESULTS: Readonly<Record<number, string>> = {
   1: 'operations error',
   2: 'protocol error',
@@ -25,17 +28,17 @@ const RESULTS: Readonly<Record<number, string>> = {
   53: 'unwilling to perform',
 };
 
-/** Errors that were made here: nothing secret is in them. */
+/** The errors that this file made: they contain no secret. */
 const made = new WeakSet<Error>();
 
-/** About the directory, or the way to it. */
+/** An error of the directory, or of the connection to it. */
 export function failure(message: string, retryAfterMs?: number): Failure {
   const error: Failure = Object.assign(new Error(message), retryAfterMs && { retryAfterMs });
   made.add(error);
   return error;
 }
 
-/** About one subject: the directory is there, and may be asked about others. */
+/** An error about one subject: the directory works, and lookups of other subjects continue. */
 export function odd(message: string): Failure {
   const error = inconclusive(message);
   made.add(error);
@@ -47,14 +50,20 @@ export const unreadable = () => failure('the directory gave an answer that canno
 export const referred = () =>
   failure('the directory answered with a referral, and referrals are not followed');
 
-/** With Node's code, such as ECONNREFUSED or CERT_HAS_EXPIRED, and nothing else of the error. */
+/**
+ * A connection error, with the code of Node, such as ECONNREFUSED or CERT_HAS_EXPIRED, and no other
+ * part of the error.
+ */
 export function unreachable(error: unknown): Failure {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
   const isCode = typeof code === 'string' && /^[A-Z][A-Z0-9_]+$/.test(code);
   return failure(`the directory cannot be reached${isCode ? `: ${code}` : ''}`);
 }
 
-/** Lets through what was made here. Other errors may hold anything, and only the fact is told. */
+/**
+ * Returns errors of this file unchanged. Replaces any other error by a constant text, because it
+ * may contain secrets.
+ */
 export function asFailure(error: unknown): Failure {
   return error instanceof Error && made.has(error)
     ? error

@@ -1,34 +1,39 @@
 // Filters, RFC 4515, as trees that ldapts writes in BER. A subject or a DN becomes a value of the
-// tree and is never part of a filter's text: nothing in it needs an escape. Options are parsed.
+// tree and never a part of a filter's text, so no character in it needs an escape. Only the texts
+// of options are parsed.
 import { ConfigError } from '@latchkey/core';
 import * as ldap from 'ldapts';
 
 export type Filter = ldap.Filter;
 
-/** [MS-ADTS] §3.1.1.3.4.4.3: the value is reached through any number of links. */
+/** [MS-ADTS] §3.1.1.3.4.4.3: matches if the value is reached through any number of links. */
 const IN_CHAIN = '1.2.840.113556.1.4.1941';
 
 /** True for every entry. */
 export const anyEntry: Filter = new ldap.PresenceFilter({ attribute: 'objectClass' });
 
-/** `(attribute=value)`, whatever the value holds. */
+/** Makes `(attribute=value)`, for any value. */
 export const equal = (attribute: string, value: string): Filter =>
   new ldap.EqualityFilter({ attribute, value: Buffer.from(value, 'utf8') });
 
-/** `(attribute:1.2.840.113556.1.4.1941:=value)`. Finds nothing where the rule is not known. */
+/**
+ * Makes `(attribute:1.2.840.113556.1.4.1941:=value)`. It finds no entry if the directory does not
+ * know the rule.
+ */
 export const inChain = (attribute: string, value: string): Filter =>
   new ldap.ExtensibleFilter({ matchType: attribute, rule: IN_CHAIN, value });
 
-/** All of them; those that are undefined do not count. */
+/** Makes a filter that requires all of them; undefined ones are skipped. */
 export const all = (...filters: readonly (Filter | undefined)[]): Filter =>
   new ldap.AndFilter({ filters: filters.filter((filter) => filter !== undefined) });
 
-/** One of them. */
+/** Makes a filter that requires one of them. */
 export const some = (filters: Filter[]): Filter => new ldap.OrFilter({ filters });
 
 /**
  * True for every entry if the directory knows the attribute and lets the reader search by it. If
- * not, RFC 4511 §4.5.1.7 makes both halves Undefined and nothing is found, as by a search for it.
+ * not, both halves are Undefined (RFC 4511 §4.5.1.7), and the filter finds no entry, as a search by
+ * the attribute would.
  */
 export function known(attribute: string): Filter {
   const present = new ldap.PresenceFilter({ attribute });
@@ -36,8 +41,9 @@ export function known(attribute: string): Filter {
 }
 
 /**
- * Reads the text of a filter, if there is one. ldapts parses it, but overlooks missing parentheses,
- * and makes a character of each escaped byte.
+ * Reads the text of a filter, if it is set. ldapts parses it; this function also checks the
+ * parentheses, which ldapts does not, and decodes escaped bytes as UTF-8, which ldapts turns into a
+ * character each.
  * @throws ConfigError
  */
 export function readFilter(value: unknown, path: string): Filter | undefined {
@@ -52,12 +58,12 @@ export function readFilter(value: unknown, path: string): Filter | undefined {
   } catch {
     throw new ConfigError(
       path,
-      `expected a filter in parentheses, like '(objectClass=person)'; its escaped bytes have to be UTF-8`,
+      `expected a filter in parentheses, like '(objectClass=person)'; its escaped bytes must be UTF-8`,
     );
   }
 }
 
-/** True for one pair of parentheses around everything. Those in values are escaped. */
+/** True if one pair of parentheses encloses the whole text. Parentheses in values are escaped. */
 function isBalanced(text: string): boolean {
   let depth = 0;
   for (const character of text) {

@@ -1,4 +1,5 @@
-// One lookup: the entry of a subject, and its groups. All of them, or an error.
+// One lookup: finds the entry of a subject and all its groups, or rejects. It never returns a part
+// of the groups. Connections are in session.ts.
 import { setImmediate } from 'node:timers/promises';
 import type { Search } from './connect.ts';
 import { asciiLower, type DistinguishedName, isWithin, keyOf, parseDn } from './dn.ts';
@@ -10,15 +11,18 @@ import type { Settings } from './options.ts';
 const NO_SUCH_OBJECT = 32;
 const RANGE = /;range=\d+-(\d+|\*)$/i;
 const MAX_DN_BYTES = 4_096;
-/** How many DNs one filter asks for. ldapts can write 64 KiB, which the longest of them fill. */
+/** The number of DNs in one filter. ldapts can write 64 KiB, which the longest DNs fill. */
 const DNS_AT_ONCE = 15;
-/** How many entries are read at once, and how many DNs before others have their turn. */
+/**
+ * The number of entries that are read at once, and of DNs that are compared before other work may
+ * run.
+ */
 const MANY = 50;
 
 /**
  * Looks up all groups of a subject.
- * @returns their names, each once; undefined if no entry is of this subject. Rejects with one of
- * the failures, or as `search` does
+ * @returns their names, each once; undefined if no entry has this subject. Rejects with one of the
+ *   failures, or as `search` does
  */
 export async function lookUp(search: Search, subject: string, settings: Settings) {
   const { groups, maxGroups, maxDepth } = settings;
@@ -27,14 +31,14 @@ export async function lookUp(search: Search, subject: string, settings: Settings
   const user = await findUser(search, subject, settings);
   if (user === undefined) return undefined;
   const names = new Set<string>();
-  /** Keys of the user's DN and of those of groups: none is looked through twice. */
+  /** The keys of the DNs of the user and the groups, so that none is searched twice. */
   const seen = new Set([keyOf(dnOf(user.dn))]);
 
-  /** @returns true if the group was not found before */
+  /** @returns true if the group is new */
   function add(entry: Entry): boolean {
     const dn = dnOf(entry.dn);
     const own = groups.name === undefined ? [dn.text] : valuesOf(entry, groups.name).map(decodeText);
-    if (own.length === 0) throw odd('the entry of a group does not show groups.name by this name');
+    if (own.length === 0) throw odd('the entry of a group has no attribute with the name in groups.name');
     for (const name of own) names.add(name);
     const isNew = seen.size < seen.add(keyOf(dn)).size;
     if (Math.max(seen.size - 1, names.size) > maxGroups) throw tooMany();
@@ -51,7 +55,7 @@ export async function lookUp(search: Search, subject: string, settings: Settings
     return fresh;
   }
 
-  /** @returns undefined if the reader sees no such entry, or the filter is not true of it */
+  /** @returns undefined if the reader sees no such entry, or it does not satisfy the filter */
   async function read(dn: string, attributes: string[], filter = anyEntry): Promise<Entry | undefined> {
     const { code, entries } = await search({ base: dn, scope: 'base', filter, attributes, maxEntries: 1 });
     if (code !== 0 && code !== NO_SUCH_OBJECT)
@@ -59,13 +63,13 @@ export async function lookUp(search: Search, subject: string, settings: Settings
     return entries[0];
   }
 
-  /** The DNs under `groups.base` in the attribute `via` of an entry. */
+  /** Returns the DNs under `groups.base` in the attribute `via` of an entry. */
   async function namedIn(entry: Entry, type: string): Promise<readonly string[]> {
     const dns: string[] = [];
     // Active Directory gives a long attribute in parts: `memberOf;range=0-1499` and so on.
     for (let part: Entry | undefined = entry; part !== undefined; ) {
       const held = part.attributes.filter((one) => isNamed(one.type.replace(RANGE, ''), type));
-      // An answer has to have the part that was asked for.
+      // An answer must contain the requested part.
       if (part !== entry && held.length === 0) throw unreadable();
       const values = held.flatMap((one) => one.values.map(decodeText));
       dns.push(...(await sift(values, (dn) => isWithin(dnOf(dn), groups.base))));
@@ -77,7 +81,7 @@ export async function lookUp(search: Search, subject: string, settings: Settings
     throw unreadable();
   }
 
-  /** The groups of these entries that were not found before. */
+  /** Returns the new groups of these entries. */
   async function groupsOf(entries: readonly Entry[]): Promise<readonly Entry[]> {
     const fresh: Entry[] = [];
     if (via === undefined) {
@@ -114,21 +118,21 @@ async function findUser(search: Search, subject: string, { users, groups }: Sett
     scope: 'sub',
     filter: all(equal(attribute, subject), users.filter),
     attributes: groups.via === undefined ? [attribute] : [attribute, groups.via],
-    // Two are one too many: there is no need to see the others.
+    // The search stops at the second entry, which is already an error.
     sizeLimit: 2,
     maxEntries: 2,
   });
   const [user, another] = entries;
-  if (another !== undefined) throw odd('more than one entry is of this subject');
+  if (another !== undefined) throw odd('more than one entry has this subject');
   if (code !== 0) throw failure(`the search for the user failed: ${resultOf(code)}`);
   if (user === undefined) return undefined;
   const values = valuesOf(user, attribute).map(decodeText);
-  if (values.length === 0) throw odd("the user's entry does not show users.attribute by this name");
+  if (values.length === 0) throw odd("the user's entry has no attribute with the name in users.attribute");
   const fold = (text: string) => (ignoreCase ? asciiLower(text) : text);
   return values.some((value) => fold(value) === fold(subject)) ? user : undefined;
 }
 
-/** Values of an attribute, without those of its options: `cn;lang-de` is not `cn`. */
+/** Returns the values of an attribute, without those of its options: `cn;lang-de` is not `cn`. */
 function valuesOf(entry: Entry, name: string): readonly Buffer[] {
   return entry.attributes.filter(({ type }) => isNamed(type, name)).flatMap(({ values }) => values);
 }
@@ -143,7 +147,10 @@ function dnOf(text: string): DistinguishedName {
   return dn;
 }
 
-/** Filters, and lets others have their turn: an answer may hold thousands of DNs. */
+/**
+ * Filters a list, and lets other work run in between, because an answer may contain thousands of
+ * DNs.
+ */
 async function sift<T>(items: readonly T[], isWanted: (item: T) => boolean): Promise<readonly T[]> {
   const wanted: T[] = [];
   for (const part of portionsOf(items, MANY)) {

@@ -1,5 +1,5 @@
-// Messages that a directory sends, RFC 4511 §4, read strictly and within bounds. The reader of
-// ldapts has no bounds, and does not end for some lengths that are wrong.
+// Reads the messages of a directory, RFC 4511 §4, strictly and within bounds. The reader of ldapts
+// has no bounds, and does not end for some wrong lengths. Requests are written elsewhere.
 import { isUtf8 } from 'node:buffer';
 import { unreadable } from './failures.ts';
 
@@ -7,24 +7,24 @@ import { unreadable } from './failures.ts';
 export interface Entry {
   readonly dn: string;
   readonly attributes: readonly {
-    /** As the directory spells it, with options if it has any: `memberOf;range=0-1499`. */
+    /** As the directory spells it, including options: `memberOf;range=0-1499`. */
     readonly type: string;
     readonly values: readonly Buffer[];
   }[];
 }
 
-/** A message, as far as it is looked at. */
+/** The parts of a message that are read. */
 export interface Message {
   readonly id: number;
   /** Bytes. */
   readonly size: number;
-  /** What it is: `TAGS`. Undefined: only its id can be read. */
+  /** The kind of message, one of `TAGS`. Undefined: only the id can be read. */
   readonly tag: number | undefined;
-  /** Of an entry. */
+  /** Set for an entry. */
   readonly entry?: Entry;
-  /** Of a result, RFC 4511 §4.1.9. */
+  /** Set for a result, RFC 4511 §4.1.9. */
   readonly code?: number;
-  /** Of the result of a page, RFC 2696: empty on the last. */
+  /** Set for the result of a page, RFC 2696: empty on the last page. */
   readonly cookie?: Buffer | undefined;
 }
 
@@ -32,28 +32,34 @@ export interface Message {
 export const TAGS = { bind: 0x61, entry: 0x64, result: 0x65, reference: 0x73, extended: 0x78 } as const;
 
 const PAGED_RESULTS = '1.2.840.113556.1.4.319';
-/** Bytes of one message. The longest is the entry of a user with all groups in `memberOf`. */
+/**
+ * The maximum bytes of one message. The longest is the entry of a user with all groups in
+ * `memberOf`.
+ */
 const MAX_BYTES = 4 * 1024 * 1024;
-/** Elements of one message: each takes far more memory than the two bytes that it can have. */
+/** The maximum elements of one message: each takes far more memory than its two bytes or more. */
 const MAX_ELEMENTS = 16_384;
 const [INTEGER, OCTETS, ENUMERATED, SEQUENCE, SET, CONTROLS] = [0x02, 0x04, 0x0a, 0x30, 0x31, 0xa0];
 
 type Element = { readonly tag: number; readonly content: Buffer } | undefined;
-/** Cuts the content of an element with this tag into the elements that fill it exactly. */
+/** Splits the content of an element with this tag into elements, which must fill it exactly. */
 type Cut = (element: Element, tag: number | undefined) => readonly Element[];
 
 /** Makes a reader of a stream. */
 export function createMessageReader() {
-  /** Its first `length` bytes are what has come of the next message. */
+  /** Its first `length` bytes are the received part of the next message. */
   let held: Buffer = Buffer.alloc(0);
   let length = 0;
-  /** How many bytes there have to be before looking again. */
+  /** The number of bytes that must arrive before the next attempt to read. */
   let needed = 2;
   return {
-    /** Gives the messages that end in a chunk. @throws Error for what is not LDAP, or too long */
+    /**
+     * Returns the messages that end in a chunk. @throws Error for data that is not LDAP, or a
+     * message that is too long
+     */
     push(chunk: Buffer): readonly Message[] {
       const end = length + chunk.length;
-      // Room for a whole message at once: it may come in millions of chunks.
+      // Allocates a whole message at once, because it may arrive in millions of chunks.
       if (length === 0) held = chunk;
       else if (end > held.length) held = Buffer.concat([held.subarray(0, length)], Math.max(needed, end));
       if (length > 0) held.set(chunk, length);
@@ -70,12 +76,12 @@ export function createMessageReader() {
       }
       return messages;
     },
-    /** True if there is a part of a message. */
+    /** True if a part of a message has arrived. */
     isStarted: () => length > 0,
   };
 }
 
-/** Bytes of the message that begins here; undefined if that cannot be seen yet. */
+/** Returns the bytes of the message that begins here; undefined if its length has not arrived. */
 function sizeOf(bytes: Buffer): number | undefined {
   if (bytes[0] !== SEQUENCE) throw unreadable();
   const header = readHeader(bytes, 0);
@@ -99,7 +105,7 @@ function readMessage(bytes: Buffer): Message {
       return { id, size, tag, code: readNumber(code, ENUMERATED), cookie };
     }
   } catch {
-    // Where the next message begins is known: one odd entry does not end other lookups.
+    // The start of the next message is known, so one wrong entry does not end other lookups.
   }
   return { id, size, tag: undefined };
 }
@@ -132,13 +138,15 @@ function readCookie(controls: Element, cut: Cut): Buffer | undefined {
   return undefined;
 }
 
-/** Text that has to be UTF-8, as DNs and names have. */
+/** Reads a text that must be UTF-8, such as a DN or a name. */
 export function decodeText(bytes: Uint8Array): string {
   if (!isUtf8(bytes)) throw unreadable();
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 }
 
-/** For one message: counts its elements, and stops before there are too many. */
+/**
+ * Makes a splitter for one message, which counts its elements and throws before there are too many.
+ */
 function createCut(): Cut {
   let left = MAX_ELEMENTS;
   return (element, tag) => {
@@ -154,7 +162,7 @@ function createCut(): Cut {
   };
 }
 
-/** RFC 4511 §5.1: definite lengths only. What is read here has tags of one byte only. */
+/** RFC 4511 §5.1: definite lengths only. All tags that are read here have one byte. */
 function readHeader(bytes: Buffer, at: number) {
   const [tag, first] = [bytes[at], bytes[at + 1]];
   if (tag === undefined || first === undefined) return undefined;

@@ -1,4 +1,5 @@
-// What the resolver is told: the public types, and their reader. Asks no directory or store.
+// The options of the resolver: the public types, and the function that reads them. No directory or
+// store is contacted here.
 import { isIP } from 'node:net';
 import {
   ConfigError,
@@ -21,32 +22,35 @@ import {
 import { asciiLower, type DistinguishedName, parseDn } from './dn.ts';
 import { readFilter } from './filters.ts';
 
-/** Who reads the directory. */
+/** The account that reads the directory. */
 export interface LdapReader {
-  /** A DN, or what else the directory takes: for Active Directory `reader@example.com` too. */
+  /**
+   * A DN, or another name that the directory accepts, such as `reader@example.com` for Active
+   * Directory.
+   */
   readonly dn: string;
-  /** Where the password is in `secrets`. A line break at its end is not part of it. */
+  /** The place of the password in `secrets`. A line break at its end is not part of it. */
   readonly password: SecretReference;
 }
 
-/** How the entry of a subject is found. */
+/** Describes the entries of users. */
 export interface LdapUsers {
-  /** The DN under which people are, at any depth. */
+  /** The DN that contains the users, at any depth. */
   readonly base: string;
   /** The attribute that holds the subject. Default `uid`; for Active Directory `sAMAccountName`. */
   readonly attribute?: string;
   /** What else is true of people, RFC 4515. Default for Active Directory: they are users. */
   readonly filter?: string;
   /**
-   * True takes `Alice` for `alice`, in ASCII letters only. Default false: directories compare less
-   * strictly, and would give the groups of one person to several subjects.
+   * True treats `Alice` and `alice` as equal, in ASCII letters only. Default false, because
+   * directories compare less strictly, and would give the groups of one user to several subjects.
    */
   readonly ignoreCase?: boolean;
 }
 
-/** How groups are found, and what they are called. */
+/** Describes the entries of groups, and their names. */
 export interface LdapGroupEntries {
-  /** The DN under which groups are, at any depth. Other groups do not count. */
+  /** The DN that contains the groups, at any depth. Other groups are ignored. */
   readonly base: string;
   /** The attribute of a group that holds the DNs of its members. Default `member`. */
   readonly member?: string;
@@ -55,7 +59,7 @@ export interface LdapGroupEntries {
   /** What else is true of groups, RFC 4515. Default for Active Directory: they are groups. */
   readonly filter?: string;
   /**
-   * Whether groups of groups count. `in-chain`: Active Directory finds them all at once, through
+   * Whether groups of groups count. `in-chain`: Active Directory finds all of them at once, through
    * all groups of its domain. Default true; for Active Directory `in-chain`.
    */
   readonly nested?: boolean | 'in-chain';
@@ -63,9 +67,9 @@ export interface LdapGroupEntries {
   readonly via?: string;
 }
 
-/** Which directory it is, who asks it, and what is looked for. */
+/** The directory, the account that reads it, and the entries to find. */
 export interface LdapGroupsOptions {
-  /** `ldaps://ldap.example.com`, or `ldap://` with `startTls`. A host and a port, nothing more. */
+  /** `ldaps://ldap.example.com`, or `ldap://` with `startTls`. Only a host and a port. */
   readonly url: string;
   /** True asks for TLS before anything else is said. For `ldap://` only. Default false. */
   readonly startTls?: boolean;
@@ -73,7 +77,7 @@ export interface LdapGroupsOptions {
   readonly unsafeAllowCleartext?: boolean;
   /** How the connection is secured, beyond the CAs that the system trusts. */
   readonly tls?: TlsOptions;
-  /** Who reads; or `anonymous`. */
+  /** The account that reads, or `anonymous`. */
   readonly bind: LdapReader | 'anonymous';
   /** The store that has the password. */
   readonly secrets?: SecretStore;
@@ -100,7 +104,7 @@ const MEMBERS = {
   groups: 'base member name filter nested via',
 };
 
-/** Options, checked. */
+/** Checked options. */
 export type Settings = ReturnType<typeof readOptions>;
 
 /**
@@ -117,7 +121,8 @@ export function readOptions(given: LdapGroupsOptions) {
   return {
     ...place,
     security: readSecurity(options, isEncrypted),
-    // Without `host`, Node would check the name `localhost`. RFC 6066 §3: no IP address.
+    // Without `host`, Node would check the name `localhost`. RFC 6066 §3: `servername` is not set
+    // for an IP address.
     tls: { ...readTls(options.tls, 'tls'), host, ...(isIP(host) === 0 ? { servername: host } : {}) },
     bind: readBind(options),
     issuers: options.issuers === undefined ? undefined : readList(options.issuers, readText, 'issuers'),
@@ -134,8 +139,8 @@ export function readOptions(given: LdapGroupsOptions) {
 type Unchecked = ReturnType<typeof readObject>;
 
 /**
- * An object without other members, not even inherited ones. What narrows is a value or left out:
- * undefined is a mistake.
+ * Reads an object that has only these members, without inherited ones. A member with the value
+ * undefined is refused, because it would silently remove a restriction.
  */
 function readKnown(value: unknown, path: string, names: string): Unchecked {
   const options: Unchecked = { __proto__: null, ...readObject(value, names.split(' '), path) };
@@ -147,13 +152,13 @@ function readKnown(value: unknown, path: string, names: string): Unchecked {
 }
 
 function readUrl(value: unknown) {
-  // Not by URL, which does not know the scheme ldap.
+  // Not parsed by `URL`, which does not know the scheme ldap.
   const pattern = /^(ldaps?):\/\/([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?\/?$/;
   const [url, scheme, host = '', digits] = (typeof value === 'string' && pattern.exec(value)) || [];
   const isEncrypted = scheme === 'ldaps';
   const port = Number(digits ?? (isEncrypted ? 636 : 389));
   if (url === undefined || port < 1 || port > 65_535)
-    throw new ConfigError('url', 'expected ldaps://HOST or ldap://HOST, and nothing after it but a port');
+    throw new ConfigError('url', 'expected ldaps://HOST or ldap://HOST, with only a port after it');
   return { url, host: host.replace(/^\[|\]$/g, ''), port, isEncrypted };
 }
 
@@ -161,7 +166,7 @@ function readSecurity(options: Unchecked, isEncrypted: boolean): 'tls' | 'startt
   const startTls = readBoolean(options.startTls, false, 'startTls');
   const cleartext = readBoolean(options.unsafeAllowCleartext, false, 'unsafeAllowCleartext');
   if (isEncrypted && startTls)
-    throw new ConfigError('startTls', 'is for ldap://; ldaps:// has TLS from the start');
+    throw new ConfigError('startTls', 'is only for ldap://; ldaps:// starts with TLS; leave it out');
   if (cleartext && (isEncrypted || startTls))
     throw new ConfigError('unsafeAllowCleartext', 'has no effect with TLS; leave it out');
   if (!isEncrypted && !startTls && !cleartext)
@@ -171,7 +176,10 @@ function readSecurity(options: Unchecked, isEncrypted: boolean): 'tls' | 'startt
   return isEncrypted ? 'tls' : startTls ? 'starttls' : 'none';
 }
 
-/** A name without a password, or the reverse, would be an anonymous bind, RFC 4513 §5.1. */
+/**
+ * Refuses a name without a password, and the reverse, because that would be an anonymous bind, RFC
+ * 4513 §5.1.
+ */
 function readBind({ bind, secrets }: Unchecked) {
   if (bind === 'anonymous') return undefined;
   if (typeof bind === 'string' || bind === undefined)
@@ -179,7 +187,7 @@ function readBind({ bind, secrets }: Unchecked) {
   const reader = readKnown(bind, 'bind', 'dn password');
   const dn = readText(reader.dn, 'bind.dn');
   if (typeof reader.password === 'string')
-    throw new ConfigError('bind.password', 'expected { name, key }: where the password is, not the password');
+    throw new ConfigError('bind.password', 'expected { name, key }, the place of the password, not the password itself');
   const password = readKnown(reader.password, 'bind.password', 'name key');
   const name = readText(password.name, 'bind.password.name');
   const key = readText(password.key, 'bind.password.key');
@@ -206,12 +214,13 @@ function readGroups(value: unknown, isActive: boolean) {
     member = 'member',
     name = isActive ? 'sAMAccountName' : 'cn',
     filter = isActive ? '(objectClass=group)' : undefined,
-    // Through the attribute of an entry, a default of in-chain is the same level by level.
+    // With `via`, the default is `true` instead of `in-chain`: it finds the same groups level by
+    // level.
     nested = isActive && given.via === undefined ? 'in-chain' : true,
   } = given;
   const via = given.via === undefined ? undefined : readAttribute(given.via, 'groups.via');
   if (via !== undefined && given.member !== undefined)
-    throw new ConfigError('groups.member', 'is not looked at with groups.via; leave one out');
+    throw new ConfigError('groups.member', 'has no effect with groups.via; leave one of them out');
   if (nested !== 'in-chain' && typeof nested !== 'boolean')
     throw new ConfigError('groups.nested', `expected true, false or 'in-chain'`);
   if (nested === 'in-chain' && via !== undefined)
@@ -220,7 +229,7 @@ function readGroups(value: unknown, isActive: boolean) {
   return {
     base: readBase(given.base, 'groups.base'),
     member: readAttribute(member, 'groups.member'),
-    /** Undefined: the DN. */
+    /** Undefined means the DN. */
     name: asciiLower(attribute) === 'dn' ? undefined : attribute,
     filter: readFilter(filter, 'groups.filter'),
     nested,

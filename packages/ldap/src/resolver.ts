@@ -1,5 +1,5 @@
-// The resolver that an application makes: options in, groups out. Has one session for all lookups,
-// which is opened when it is needed and replaced when it is lost. Knows nothing of searches.
+// The resolver that an application creates. It keeps one session for all lookups, opens it when it
+// is needed, and replaces it when it is lost. Searches are in lookup.ts.
 import type { GroupResolver } from '@latchkey/core';
 import { withDeadline } from '@latchkey/core/adapter';
 import { openSession, type Search, searchOver } from './connect.ts';
@@ -8,45 +8,45 @@ import { lookUp } from './lookup.ts';
 import { type LdapGroupsOptions, readOptions, type Settings } from './options.ts';
 import type { Session } from './session.ts';
 
-/** How the resolver is. It holds no secret and no name of a person. */
+/** The state of the resolver. It contains no secret and no name of a user. */
 export interface LdapGroupsReport {
   readonly url: string;
   /** How the connection is protected. */
   readonly security: 'tls' | 'starttls' | 'none';
-  /** Whether it is open and bound. */
+  /** Whether the connection is open and bound. */
   readonly connected: boolean;
-  /** Searches that wait for their answer, and those that wait because there are too many. */
+  /** Searches that wait for their answer, and searches that wait because 64 are running. */
   readonly busy: number;
   readonly waiting: number;
   /** Failed attempts to connect in a row. */
   readonly failures: number;
-  /** The error of the last of them; undefined if the last attempt did not fail. */
+  /** The error of the last attempt; undefined if it succeeded. */
   readonly lastFailure: string | undefined;
 }
 
 /** Groups of a directory. */
 export interface LdapGroups extends GroupResolver {
-  /** Connects, binds, and asks whether searches can be answered. Rejects as `resolve` does. */
+  /** Connects, binds, and checks that searches can be answered. Rejects as `resolve` does. */
   ready(): Promise<void>;
   report(): LdapGroupsReport;
   /** Ends the connection, and all lookups. */
   close(): Promise<void>;
 }
 
-/** Longer than a `sub` of OpenID Connect (255), and than the user names of directories. */
+/** Longer than a `sub` of OpenID Connect (255), and than user names of directories. */
 const MAX_SUBJECT_BYTES = 1_024;
-/** How long the directory is left alone after a failure: longer after each, up to a second. */
+/** Milliseconds between attempts to connect: longer after each failure, up to a second. */
 const [FIRST_HOLD_MS, MAX_HOLD_MS] = [100, 1_000];
 
 /**
- * Makes a resolver that looks groups up in a directory, over LDAP. It connects when it is first
- * asked. It does not cache, follow referrals or dereference aliases.
+ * Makes a resolver that looks groups up in a directory, over LDAP. The first lookup connects. The
+ * resolver does not cache, follow referrals or dereference aliases.
  *
- * `resolve` gives the names of all groups, or undefined for a subject that is not in the directory:
- * no entry has it as `users.attribute`, it is empty or longer than 1024 bytes, or its issuer is not
- * among `issuers`. It rejects in all other cases, also where it has a part of the
- * answer: with a constant text, without names, passwords or words of the directory, and with
- * `retryAfterMs` (milliseconds) while the directory is left alone after a failure.
+ * `resolve` gives the names of all groups, or undefined for an unknown subject: no entry has it as
+ * `users.attribute`, it is empty or longer than 1024 bytes, or its issuer is not in `issuers`. In
+ * all other cases it rejects, also if it has a part of the answer. The error is a constant text
+ * without names, passwords or text from the directory; it has `retryAfterMs` (milliseconds) while
+ * no attempt is made after a failure.
  * @throws ConfigError
  * @example
  * ```ts
@@ -64,7 +64,7 @@ export function createLdapGroups(options: LdapGroupsOptions): LdapGroups {
   const { url, security, timeoutMs } = settings;
   if (security === 'none') {
     process.emitWarning(
-      'LDAP without TLS: the bind password can be read on the way, and groups can be changed',
+      'LDAP without TLS: an attacker on the network can read the bind password and change groups',
       { type: 'SecurityWarning', code: 'LATCHKEY_UNSAFE' },
     );
   }
@@ -79,13 +79,16 @@ export function createLdapGroups(options: LdapGroupsOptions): LdapGroups {
   const late = () => failure(`the directory gave no answer within ${timeoutMs} ms`);
   const closed = () => failure('the LDAP resolver is closed');
 
-  /** The session. Rejects if none can be opened, and for a while afterwards without an attempt. */
+  /**
+   * Returns the session. Rejects if none can be opened, and for a while afterwards without a new
+   * attempt.
+   */
   async function session(): Promise<Session> {
     closing.signal.throwIfAborted();
     if (current !== undefined && isOpen(current)) return current;
     const heldMs = heldUntil - performance.now();
     if (lastFailure !== undefined && heldMs > 0) throw failure(lastFailure.message, Math.ceil(heldMs));
-    // One attempt, for all who wait. It goes on without them: it has a deadline of its own.
+    // All waiting lookups share one attempt. It continues without them, with its own deadline.
     opening ??= open().finally(() => {
       opening = undefined;
     });
@@ -115,13 +118,14 @@ export function createLdapGroups(options: LdapGroupsOptions): LdapGroups {
       try {
         return await work(searchOver(used, settings, signal));
       } catch (error) {
-        // It may have been cut before this lookup, or ended because of another. A new one is not.
+        // The session may have been lost before this lookup, or ended by another lookup. A new
+        // session has not.
         if (isOpen(used) || used.openedAt > began || signal.aborted) throw error;
         return attempt(signal);
       }
     };
     const doubt = () => {
-      // Nothing came for as long as this lookup waited: the others would wait in vain, too.
+      // No data arrived for as long as this lookup waited, so other lookups would time out too.
       if (current !== undefined && current.heardAt() < began) current.end(late());
       return late();
     };
@@ -157,9 +161,9 @@ export function createLdapGroups(options: LdapGroupsOptions): LdapGroups {
   });
 }
 
-/** False for a subject that no entry has, so that the directory need not be asked. */
+/** False for a subject that no entry can have; the directory is not asked then. */
 function isKnowable({ issuers }: Settings, subject: string, issuer: string | undefined): boolean {
   if (issuers !== undefined && (issuer === undefined || !issuers.includes(issuer))) return false;
-  // Half a surrogate pair has no UTF-8: different subjects would become one.
+  // A lone surrogate has no UTF-8 form, so different subjects would become one.
   return subject !== '' && subject.isWellFormed() && Buffer.byteLength(subject) <= MAX_SUBJECT_BYTES;
 }

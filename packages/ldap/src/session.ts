@@ -1,24 +1,25 @@
-// Requests and responses over one socket, RFC 4511 §4.1.1: many at a time, each found by its id.
-// ldapts writes the requests. Its Client is not used, for the reasons in ../upstream.
+// Requests and responses over one socket, RFC 4511 §4.1.1: many at a time, matched by their ids.
+// ldapts writes the requests. Its Client is not used, for the reasons in ../upstream. TLS and bind
+// are in connect.ts.
 import type { Socket } from 'node:net';
 import { AbandonRequest, type Message as Request, UnbindRequest } from 'ldapts';
 import { asFailure, type Failure, lost, referred, unreachable, unreadable } from './failures.ts';
 import { createMessageReader, type Entry, type Message, TAGS } from './messages.ts';
 
-/** What a request was answered with, whole: the last message, and the entries before it. */
+/** The complete answer to a request: the last message, and the entries before it. */
 export interface Answer {
   readonly code: number;
   readonly entries: readonly Entry[];
   readonly cookie: Buffer | undefined;
 }
 
-/** A request, and how it is answered. */
+/** A request, and its expected answer. */
 export interface Asking {
   /** Makes the request with this message id. */
   request(messageId: number): Request;
   /** The tag of its response. */
   readonly response: number;
-  /** With more entries than that, the answer ends: see `SIZE_LIMIT_EXCEEDED`. */
+  /** With more entries, the answer ends: see `SIZE_LIMIT_EXCEEDED`. */
   readonly maxEntries: number;
 }
 
@@ -32,16 +33,21 @@ interface Asked extends Asking {
 /** A socket that speaks LDAP. */
 export type Session = ReturnType<typeof createSession>;
 
-/** RFC 4511 Appendix A.2: also the result code of an answer of which no more is wanted. */
+/**
+ * RFC 4511 Appendix A.2. Also the result code of an answer that is cut off because it has more than
+ * `maxEntries`.
+ */
 export const SIZE_LIMIT_EXCEEDED = 4;
-/** Requests at a time. More wait for their turn. */
+/** Concurrent requests. Further requests wait. */
 const MAX_BUSY = 64;
 /** Bytes of all messages of one answer. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
-/** RFC 4511 §4.1.1.1, less one for the last word. */
+/** RFC 4511 §4.1.1.1, less one for the final unbind request. */
 const MAX_ID = 2 ** 31 - 2;
 
-/** Speaks LDAP over an open socket. The socket keeps the process alive while it is busy. */
+/**
+ * Speaks LDAP over an open socket. The socket keeps the process alive only while requests are open.
+ */
 export function createSession(socket: Socket) {
   const reader = createMessageReader();
   const asked = new Map<number, Asked>();
@@ -77,7 +83,7 @@ export function createSession(socket: Socket) {
     if (id === 0) throw lost();
     const waiting = asked.get(id);
     heardAt = performance.now();
-    // What was abandoned may have been answered before the directory knew.
+    // The directory may have answered before it received the abandon request.
     if (waiting === undefined && hasAbandoned && id <= lastId) return;
     if (waiting === undefined) throw unreadable();
     waiting.bytes += size;
@@ -91,7 +97,7 @@ export function createSession(socket: Socket) {
     else waiting.resolve({ code: SIZE_LIMIT_EXCEEDED, entries: waiting.entries, cookie: undefined });
   }
 
-  /** Forgets a request, and lets the next have its turn. */
+  /** Removes a request, and sends the next waiting one. */
   function settle(id: number, response: number): void {
     if (asked.delete(id) && response === TAGS.result && ended === undefined) {
       hasAbandoned = true;
@@ -103,8 +109,8 @@ export function createSession(socket: Socket) {
 
   return {
     /**
-     * Asks. What is wrong with an answer ends its request; what is wrong with the connection ends
-     * all. The signal ends the request, and the directory is told to abandon it.
+     * Sends a request. A wrong answer ends its request; an error of the connection ends all
+     * requests. The signal ends the request, and an abandon request is sent to the directory.
      */
     async ask(asking: Asking, signal: AbortSignal): Promise<Answer> {
       while (asked.size >= MAX_BUSY && ended === undefined)
@@ -128,25 +134,25 @@ export function createSession(socket: Socket) {
         settle(id, asking.response);
       }
     },
-    /** Does what the directory lets a connection do once at a time. */
+    /** Runs operations that the directory allows only one at a time for each connection. */
     alone<T>(work: () => Promise<T>): Promise<T> {
       const result = queue.then(work);
       queue = result.catch(() => {});
       return result;
     },
-    /** Why it has ended; undefined while it has not. */
+    /** The error with which it has ended; undefined while it is open. */
     ended: () => ended,
-    /** When it was opened, monotonic milliseconds; and when the directory last said something. */
+    /** The time when it was opened, and the time when data last arrived; monotonic milliseconds. */
     openedAt,
     heardAt: () => heardAt,
     /** Requests that wait for their answer, and those that wait for their turn. */
     report: () => ({ busy: asked.size, waiting: turns.length }),
-    /** Lets go of a socket that is to speak TLS. @returns false if more came than was asked */
+    /** Releases the socket for TLS. @returns false if more data arrived than was requested */
     detach(): boolean {
       socket.off('data', onData).off('error', onError).off('close', onClose);
       return ended === undefined && asked.size === 0 && !reader.isStarted();
     },
-    /** Ends it, with this error for all requests: politely if there are none. */
+    /** Ends it, with this error for all requests; sends an unbind request if there are none. */
     async end(error: Failure): Promise<void> {
       if (asked.size > 0 || ended !== undefined) fail(error);
       else {

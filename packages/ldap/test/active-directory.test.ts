@@ -1,4 +1,4 @@
-// What is different with Active Directory, as far as a directory of our own can play it.
+// The behaviour with Active Directory, which a fake directory imitates.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LdapGroupsOptions } from '../src/index.ts';
 import {
@@ -21,7 +21,7 @@ const DOMAIN_SCOPE = '1.2.840.113556.1.4.1339';
 let fake: FakeDirectory;
 let capabilities: readonly string[];
 let user: Attributes;
-/** Pages by cookie; the next page's cookie with each. */
+/** Pages by cookie, each with the cookie of the next page. */
 let pages: { readonly [cookie: string]: readonly [names: readonly string[], next: string] };
 
 const answer: Answer = (request) => {
@@ -31,7 +31,7 @@ const answer: Answer = (request) => {
   if (base === '') return [entry(id, '', { supportedCapabilities: capabilities }), result(id, 'search', 0)];
   if (isProbe(request)) return [entry(id, base, {}), result(id, 'search', 0)];
   if (!request.filter.includes('member')) return [entry(id, ALICE, user), result(id, 'search', 0)];
-  // Without pages, as much as a domain controller gives at once.
+  // Without pages, a domain controller returns only this number of entries.
   if (page === undefined && Object.keys(pages).length > 1) return [result(id, 'search', 4)];
   const [names, next] = pages[page?.cookie ?? ''] ?? [[], ''];
   const entries = names.map((name) =>
@@ -70,7 +70,7 @@ const make = (options: Partial<LdapGroupsOptions> = {}) =>
   });
 
 describe('OK-19 Active Directory', () => {
-  it('is asked for its own attributes, and for all groups at once', async () => {
+  it('uses its own attributes, and finds all groups in one search', async () => {
     expect(await resolve(make(), 'alice')).toEqual(['Staff', 'Admins']);
     const [byUser, byGroup] = fake.requests.filter(
       (request) => request.operation === 'search' && !isProbe(request),
@@ -87,7 +87,7 @@ describe('OK-19 Active Directory', () => {
     expect(byGroup?.bytes.toString('utf8')).toContain(ALICE);
   });
 
-  it('is told to keep to its domain, so that it names no other server', async () => {
+  it('sends the control for the domain scope, so that the answer has no referrals', async () => {
     await resolve(make(), 'alice');
     const searches = fake.requests.filter(({ operation }) => operation === 'search');
     expect(searches).toHaveLength(5);
@@ -106,13 +106,13 @@ describe('OK-19 Active Directory', () => {
     ]);
   });
 
-  it('row 163 pages without end are an error in time', async () => {
+  it('row 163 endless pages are an error at the deadline', async () => {
     pages = { '': [[], 'a'], a: [[], 'a'] };
     const failure = await failureOf(resolve(make({ timeout: '200ms' }), 'alice'));
     expect(failure.message).toBe('the directory gave no answer within 200 ms');
   });
 
-  it('row 163 a directory that is another is refused: it would find nothing, and not say why', async () => {
+  it('row 163 a directory that is not Active Directory is refused, because it would find no groups without an error', async () => {
     capabilities = ['1.2.840.113556.1.4.1670'];
     expect((await failureOf(make().ready())).message).toContain(
       "groups.nested: 'in-chain' is for Active Directory",
@@ -120,12 +120,12 @@ describe('OK-19 Active Directory', () => {
     expect(await resolve(make({ groups: { base: DOMAIN, nested: false } }), 'alice')).toHaveLength(2);
   });
 
-  it('AD LDS is one, too', async () => {
+  it('AD LDS is accepted as Active Directory', async () => {
     capabilities = ['1.2.840.113556.1.4.1851'];
     await make().ready();
   });
 
-  it('may have another attribute for subjects, in any case', async () => {
+  it('accepts another attribute for subjects, in any case', async () => {
     user = { userPrincipalName: ['Alice@corp.example.com'] };
     const users = { base: DOMAIN, attribute: 'userPrincipalName', ignoreCase: true };
     expect(await resolve(make({ users }), 'alice@CORP.example.com')).toHaveLength(2);
@@ -154,11 +154,11 @@ describe('row 163 long attributes of Active Directory', () => {
     };
   });
 
-  it('come whole', async () => {
+  it('are read completely', async () => {
     expect(await resolve(make({ groups }), 'alice')).toEqual(['one', 'two', 'three', 'four', 'five']);
   });
 
-  it('or are an error', async () => {
+  it('are an error if a part is missing', async () => {
     const whole = fake.answer;
     fake.answer = (request, socket) =>
       request.attributes[0]?.endsWith('4-*')

@@ -1,4 +1,4 @@
-// Distinguished names, RFC 4514.
+// Distinguished names, RFC 4514: parsing, spelling and comparison.
 import { describe, expect, it } from 'vitest';
 import { isWithin, keyOf, parseDn } from '../src/dn.ts';
 
@@ -73,7 +73,7 @@ describe('row 159 a DN has one spelling', () => {
     'c n=a',
     'cn;lang-de=a',
     'ö=a',
-  ])('%j is none', (text) => {
+  ])('%j is not a DN', (text) => {
     expect(parseDn(text)).toBeUndefined();
   });
 
@@ -117,7 +117,7 @@ describe('row 159 DNs are compared folded', () => {
     expect(key(one)).not.toBe(key(other));
   });
 
-  it('knows what is under a base', () => {
+  it('detects whether a DN is under a base', () => {
     expect(within('CN=a,OU=Groups,DC=x', 'ou=groups, dc=x')).toBe(true);
     expect(within('cn=a,ou=emea,ou=groups,dc=x', 'ou=groups,dc=x')).toBe(true);
     expect(within('ou=groups,dc=x', 'ou=groups,dc=x')).toBe(true);

@@ -1,5 +1,5 @@
-// A directory of our own that answers as it is told, rightly or wrongly. Reads and writes messages
-// with ldapts. Holds no test.
+// A fake directory that gives the answers of a test, correct or wrong. It reads and writes messages
+// with ldapts. There are no tests here.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
@@ -11,10 +11,10 @@ export type Attributes = { readonly [type: string]: readonly string[] };
 export interface SeenRequest {
   readonly id: number;
   readonly operation: 'bind' | 'unbind' | 'search' | 'extended' | 'other';
-  /** Of a search. */
+  /** Set for a search. */
   readonly base: string;
   readonly scope: string;
-  /** In ldapts's spelling. */
+  /** In the spelling of ldapts. */
   readonly filter: string;
   readonly attributes: readonly string[];
   readonly sizeLimit: number;
@@ -25,20 +25,20 @@ export interface SeenRequest {
   readonly secured: boolean;
 }
 
-/** What is sent for a request; undefined for nothing. */
+/** The data to send for a request; undefined to send no answer. */
 export type Answer = (request: SeenRequest, socket: Socket) => readonly Buffer[] | undefined;
 
 export interface FakeDirectory {
   readonly url: string;
   readonly requests: SeenRequest[];
-  /** Everything that came, TLS aside. */
+  /** All data received, without TLS. */
   readonly received: Buffer[];
   /** Open sockets. */
   readonly sockets: Set<Socket>;
-  /** How many connections there were. */
+  /** The number of connections so far. */
   connections: number;
   answer: Answer;
-  /** Resolves when such a request has come. */
+  /** Resolves when a matching request has arrived. */
   asked(matches: (request: SeenRequest) => boolean): Promise<SeenRequest>;
   close(): Promise<void>;
 }
@@ -51,8 +51,8 @@ const OPERATIONS: { readonly [tag: number]: SeenRequest['operation'] } = {
 };
 
 /**
- * Starts one. With a certificate it takes StartTLS, and changes over when it has sent an answer
- * with code 0.
+ * Starts a fake directory. With a certificate it accepts StartTLS, and starts TLS when it has sent
+ * an answer with code 0.
  */
 export async function startFake(answer: Answer, certified?: Certified): Promise<FakeDirectory> {
   let waiting: { matches: (request: SeenRequest) => boolean; resolve: (request: SeenRequest) => void }[] = [];
@@ -62,7 +62,7 @@ export async function startFake(answer: Answer, certified?: Certified): Promise<
       fake.received.push(chunk);
       pending = Buffer.concat([pending, chunk]);
       for (;;) {
-        // Not LDAP: the beginning of TLS, all at once.
+        // This is not LDAP but the start of TLS, in one chunk.
         const size = pending[0] === 0x16 && !(socket instanceof TLSSocket) ? pending.length : sizeOf(pending);
         if (size === undefined || pending.length < size) return;
         const request = readRequest(Buffer.from(pending.subarray(0, size)), socket instanceof TLSSocket);
@@ -110,10 +110,10 @@ export async function startFake(answer: Answer, certified?: Certified): Promise<
   return fake;
 }
 
-/** One entry, of `scope: 'base'` searches whose filter asks what the directory knows. */
+/** True for a search of one entry (`scope: 'base'`) whose filter tests what the directory knows. */
 export const isProbe = ({ filter, base }: SeenRequest) => filter.includes('(!(') || base === '';
 
-/** A directory with one person and their groups, in which everything is right. */
+/** The answers of a directory with one user and its groups, without any fault. */
 export function answerWith(
   user: readonly [dn: string, attributes: Attributes],
   groups: readonly (readonly [dn: string, attributes: Attributes])[],
@@ -133,7 +133,8 @@ export function answerWith(
 }
 
 /**
- * BindResponse, SearchResultDone, ExtendedResponse. What it says besides is for nobody to repeat.
+ * Makes a BindResponse, SearchResultDone or ExtendedResponse. Its texts contain the canary, which
+ * no error may repeat.
  */
 export function result(
   id: number,

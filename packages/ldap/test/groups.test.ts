@@ -1,4 +1,5 @@
-// Groups of a real OpenLDAP: who has which, and what nobody gets by asking oddly.
+// Groups from a real OpenLDAP: the groups of subjects, and that unusual subjects get no groups of
+// others.
 import { ConfigError, createAuthenticator } from '@latchkey/core';
 import { ENTRIES, GROUPS, INJECTIONS, ODD, PEOPLE, person, unit } from '@latchkey/test-kit/directory';
 import { hasSlapd, type LdifEntry, READER, type Slapd, SUFFIX, startSlapd } from '@latchkey/test-kit/slapd';
@@ -34,24 +35,24 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
     create(slapd.url, { unsafeAllowCleartext: true, ...options });
 
   describe('OK-19 groups of a subject', () => {
-    it('are those of its entry, and the groups of these groups, though they contain each other', async () => {
+    it('are those of its entry, and the groups of these groups, also if they contain each other', async () => {
       expect(sorted(await resolve(make(), 'alice'))).toEqual(['company', 'everybody', 'staff']);
     });
 
-    it('are those that list it as a member, where groups are not nested', async () => {
+    it('are those that list it as a member, if groups are not nested', async () => {
       const groups = { base: GROUPS, nested: false };
       expect(sorted(await resolve(make({ groups }), 'alice'))).toEqual(['staff']);
     });
 
-    it('are none for somebody who is in none', async () => {
+    it('are empty for a user without groups', async () => {
       expect(await resolve(make(), 'lonely')).toEqual([]);
     });
 
-    it('are undefined for somebody who is not there', async () => {
+    it('are undefined for an unknown subject', async () => {
       expect(await resolve(make(), 'nobody')).toBeUndefined();
     });
 
-    it('are found through an attribute of the entry, if that is wanted, and are the same', async () => {
+    it('are the same with groups.via', async () => {
       const [searched, read] = [make(), make({ groups: { base: GROUPS, via: 'memberOf' } })];
       for (const subject of ['alice', 'bob', 'lonely', 'many', 'nobody', ...ODD]) {
         const expected = sorted(await resolve(searched, subject));
@@ -59,12 +60,12 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       }
     });
 
-    it('are found through an attribute without those of groups, where groups are not nested', async () => {
+    it('are found with groups.via without nested groups', async () => {
       const groups = make({ groups: { base: GROUPS, via: 'memberOf', nested: false, name: 'dn' } });
       expect(await resolve(groups, 'alice')).toEqual([`cn=staff,${GROUPS}`]);
     });
 
-    it('are those that the filter accepts, on both ways', async () => {
+    it('are those that satisfy the filter, with groups.member and groups.via', async () => {
       const filter = '(|(cn=staff)(cn=every*))';
       for (const via of [undefined, 'memberOf']) {
         const groups = make({ groups: { base: GROUPS, filter, ...(via && { via }) } });
@@ -72,7 +73,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       }
     });
 
-    it('are known as the filter says who is a user', async () => {
+    it('are those of users that satisfy users.filter', async () => {
       const users = { base: PEOPLE, filter: '(sn=Z\\c3\\bcrich)' };
       expect(await resolve(make({ users }), 'zurich')).toEqual([]);
       expect(await resolve(make({ users }), 'alice')).toBeUndefined();
@@ -86,7 +87,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       }
     });
 
-    it('are those of the principal, where its token says none', async () => {
+    it('are those of the principal, if its token has none', async () => {
       const issuer = await createIssuer();
       const authenticator = createAuthenticator({
         keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],
@@ -106,42 +107,42 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       }
     });
 
-    it('list their members in any attribute', async () => {
+    it('are found by any attribute with members', async () => {
       const groups = { base: `ou=unique,${SUFFIX}`, member: 'uniqueMember' };
       expect(await resolve(make({ groups }), 'alice')).toEqual(['unique', 'above']);
     });
 
-    it('come from any attribute', async () => {
+    it('are named by any attribute', async () => {
       const users = { base: PEOPLE, attribute: 'cn' };
       expect(sorted(await resolve(make({ users }), 'alice'))).toEqual(['company', 'everybody', 'staff']);
     });
   });
 
-  describe('row 156 row 157 R18 a subject is a value and nothing else', () => {
+  describe('row 156 row 157 R18 a subject is only a value', () => {
     it('a list of 60 or more', () => {
       expect(INJECTIONS.length).toBeGreaterThanOrEqual(60);
     });
 
-    it.each(INJECTIONS.map((subject) => [subject]))('%j is nobody', async (subject) => {
+    it.each(INJECTIONS.map((subject) => [subject]))('%j is unknown', async (subject) => {
       expect(await resolve(make(), subject)).toBeUndefined();
       expect(await resolve(make({ groups: { base: GROUPS, via: 'memberOf' } }), subject)).toBeUndefined();
     });
 
     it.each(ODD.map((uid, index) => [uid, index] as const))(
-      '%j is somebody, with groups of their own',
+      '%j is a known subject, with its own groups',
       async (uid, index) => {
         expect(await resolve(make(), uid)).toEqual([`odd-${index}`]);
       },
     );
 
-    it('and nobody else gets anything of it', async () => {
+    it('other subjects do not get these groups', async () => {
       const groups = make();
       for (const subject of INJECTIONS) await resolve(groups, subject);
       expect(sorted(await resolve(groups, 'alice'))).toEqual(['company', 'everybody', 'staff']);
       expect(groups.report()).toMatchObject({ connected: true, failures: 0 });
     });
 
-    it('an empty one, a long one and half a character are nobody, and the directory is not asked', async () => {
+    it('an empty subject, a long one and a lone surrogate are unknown, without a request', async () => {
       const groups = make();
       for (const subject of ['', 'a'.repeat(1_025), '*'.repeat(65_536), 'alice\ud800']) {
         expect(await resolve(groups, subject)).toBeUndefined();
@@ -149,7 +150,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       expect(groups.report().connected).toBe(false);
     });
 
-    it('other cases are the same person where that is said, and other widths are not', async () => {
+    it('with ignoreCase, other cases are the same subject, and other widths are not', async () => {
       const groups = make({ users: { base: PEOPLE, ignoreCase: true } });
       for (const subject of ['ALICE', 'Alice', 'alice'])
         expect(await resolve(groups, subject)).toHaveLength(3);
@@ -161,25 +162,25 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
 
   describe('row 158 exactly one entry', () => {
     it('two entries of one subject are an error', async () => {
-      const message = 'more than one entry is of this subject';
+      const message = 'more than one entry has this subject';
       expect((await failureOf(resolve(make(), 'twice'))).message).toBe(message);
       expect((await failureOf(resolve(make(), 'thrice'))).message).toBe(message);
     });
 
-    it('one of them is the only one in a narrower base', async () => {
+    it('one of them is found with a narrower base', async () => {
       const users = { base: `ou=contractors,${PEOPLE}` };
       expect(await resolve(make({ users }), 'twice')).toEqual([]);
       expect(await resolve(make({ users }), 'alice')).toBeUndefined();
     });
 
-    it('an error leaves the connection as good as it was', async () => {
+    it('the connection works after an error', async () => {
       const groups = make();
       await failureOf(resolve(groups, 'twice'));
       expect(await resolve(groups, 'alice')).toHaveLength(3);
       expect(groups.report().connected).toBe(true);
     });
 
-    it('groups nested deeper than the limit are an error, and exactly as deep are not', async () => {
+    it('groups nested deeper than the limit are an error, and those at the limit are not', async () => {
       expect((await failureOf(resolve(make(), 'deep'))).message).toBe('the groups are nested deeper than 16');
       expect((await failureOf(resolve(make({ maxDepth: 19 }), 'deep'))).message).toBe(
         'the groups are nested deeper than 19',
@@ -194,7 +195,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       expect((await failureOf(resolve(make({ maxDepth: 2 }), 'alice'))).message).toContain('deeper than 2');
     });
 
-    it('a group that is its own member is one group', async () => {
+    it('a group that is its own member is returned once', async () => {
       const groups = make({ groups: { base: GROUPS, filter: '(cn=itself)' }, maxDepth: 1 });
       expect(await resolve(groups, 'bob')).toEqual(['itself']);
     });
@@ -225,7 +226,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       expect(await resolve(make(), 'alice')).not.toContain('admins');
     });
 
-    it('are one for two groups of one CN under the base, and two as DNs', async () => {
+    it('are equal for two groups of one CN under the base, and differ as DNs', async () => {
       expect((await resolve(make(), 'bob'))?.filter((name) => name === 'admins')).toHaveLength(1);
       for (const via of [undefined, 'memberOf']) {
         const byDn = make({ groups: { base: GROUPS, name: 'dn', ...(via && { via }) } });
@@ -248,35 +249,35 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       expect(sorted(await resolve(groups, 'alice'))).toEqual(['one', 'two']);
     });
 
-    it('are an error where a group does not have the attribute', async () => {
+    it('are an error if a group does not have the attribute', async () => {
       const groups = make({ groups: { base: GROUPS, name: 'description' } });
       expect((await failureOf(resolve(groups, 'alice'))).message).toBe(
-        'the entry of a group does not show groups.name by this name',
+        'the entry of a group has no attribute with the name in groups.name',
       );
     });
   });
 
   describe('row 163 all groups or an error', () => {
-    it('1,500 groups come whole, in pages', async () => {
+    it('1,500 groups are read completely, in pages', async () => {
       for (const pageSize of [500, 77]) {
         const before = slapd.log.length;
         expect(sorted(await resolve(make({ pageSize }), 'many'))).toEqual(sorted(MANY));
         await vi.waitFor(() => {
           const pages = slapd.log.slice(before).filter((line) => line.includes(`nentries=${pageSize} `));
-          // The first is what it gives without pages.
+          // The first answer is the one without pages.
           expect(pages).toHaveLength(Math.floor(1_500 / pageSize) + (pageSize === 500 ? 1 : 0));
         });
       }
     });
 
-    it('and fail where the directory gives only a part', async () => {
+    it('the lookup fails if the directory returns only a part', async () => {
       const failure = await failureOf(resolve(make({ pageSize: 1_501 }), 'many'));
       expect(failure.message).toBe(
         'the search for groups failed: result code 11, administrative limit exceeded',
       );
     });
 
-    it('more groups than the limit are an error, and exactly as many are not', async () => {
+    it('more groups than the limit are an error, and exactly the limit is not', async () => {
       for (const via of [undefined, 'memberOf']) {
         const groups = { base: GROUPS, ...(via && { via }) };
         expect(await resolve(make({ groups, maxGroups: 1_500 }), 'many')).toHaveLength(1_500);
@@ -293,7 +294,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       ['groups.member', 'does not know it', { groups: { base: GROUPS, member: 'noSuchThing' } }],
       ['users.attribute', 'does not know it', { groups: { base: GROUPS, via: 'noSuchThing' } }],
       ['groups.nested', 'for Active Directory', { groups: { base: GROUPS, nested: 'in-chain' } }],
-    ])('%s that would find nothing is an error: %s', async (path, problem, options) => {
+    ])('%s that would find no entry is an error: %s', async (path, problem, options) => {
       const groups = make(options);
       const failure = await failureOf(groups.ready());
       expect(failure.message).toContain(path);
@@ -305,12 +306,12 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
     it('an attribute under another of its names is an error', async () => {
       const groups = make({ users: { base: PEOPLE, attribute: 'userid' } });
       expect((await failureOf(resolve(groups, 'alice'))).message).toBe(
-        "the user's entry does not show users.attribute by this name",
+        "the user's entry has no attribute with the name in users.attribute",
       );
     });
   });
 
-  describe('who reads', () => {
+  describe('the reader', () => {
     it('binds once, and is ready', async () => {
       const groups = make();
       const before = slapd.log.length;
@@ -318,7 +319,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       await groups.ready();
       await resolve(groups, 'alice');
       await resolve(groups, 'bob');
-      // What it logs comes a little later than what it answers.
+      // Its log is written a little later than its answer.
       await vi.waitFor(() => expect(slapd.log.slice(before).join()).toContain('(uid=bob)'));
       const binds = slapd.log.slice(before).filter((line) => line.includes(`BIND dn="${READER}" method=128`));
       expect(binds).toHaveLength(1);
@@ -363,7 +364,7 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
       expect(read).toHaveBeenCalledTimes(1);
     });
 
-    it('may be nobody, who sees nothing here', async () => {
+    it('may be anonymous, and sees no entries here', async () => {
       const failure = await failureOf(make({ bind: 'anonymous' }).ready());
       expect(failure.message).toBe(
         'users.base: the reader does not see this entry: result code 32, no such object',
@@ -372,8 +373,8 @@ describe.skipIf(!hasSlapd)('a real OpenLDAP', () => {
   });
 });
 
-describe.skipIf(!hasSlapd)('an OpenLDAP that shows less', () => {
-  it('row 163 an OpenLDAP as it is by default gives 500 entries to anybody: more are an error', async () => {
+describe.skipIf(!hasSlapd)('an OpenLDAP that hides entries', () => {
+  it('row 163 OpenLDAP returns 500 entries by default: more are an error', async () => {
     const slapd = await startSlapd({ entries: ENTRIES, database: 'access to * by * read' });
     try {
       const groups = create(slapd.url, { unsafeAllowCleartext: true, bind: 'anonymous', pageSize: 100 });
@@ -394,11 +395,11 @@ describe.skipIf(!hasSlapd)('an OpenLDAP that shows less', () => {
       `access to attrs=member by * none`,
       'groups.member: the directory does not know it',
     ],
-    ['the subjects', `access to attrs=uid by * search`, "the user's entry does not show users.attribute"],
+    ['the subjects', `access to attrs=uid by * search`, "the user's entry has no attribute with the name in users.attribute"],
     [
       'the names of groups',
       `access to attrs=cn by * search`,
-      'the entry of a group does not show groups.name',
+      'the entry of a group has no attribute with the name in groups.name',
     ],
   ])('row 163 %s', async (_, rule, message) => {
     const slapd = await startSlapd({
@@ -413,7 +414,7 @@ describe.skipIf(!hasSlapd)('an OpenLDAP that shows less', () => {
     }
   });
 
-  it('row 158 everything to everybody: nobody may ask', async () => {
+  it('row 158 everything: every lookup fails', async () => {
     const slapd = await startSlapd({ entries: ENTRIES.slice(0, 60), database: 'access to * by * read' });
     try {
       const groups = create(slapd.url, { unsafeAllowCleartext: true, bind: 'anonymous' });
@@ -425,7 +426,7 @@ describe.skipIf(!hasSlapd)('an OpenLDAP that shows less', () => {
   });
 });
 
-/** Somebody who is among the first entries, and in a group there. */
+/** A user among the first entries, and in a group there. */
 const PROBE = 'alice';
 
 const REFERRALS: readonly LdifEntry[] = [
@@ -465,7 +466,10 @@ function referral(dn: string): LdifEntry {
   ];
 }
 
-/** What the memberof overlay would have written: it does not see what slapadd adds. */
+/**
+ * The attribute that the memberof overlay would write; the overlay does not process entries of
+ * slapadd.
+ */
 function withMemberOf(entries: readonly LdifEntry[]): readonly LdifEntry[] {
   const key = (dn: string) => {
     const parsed = parseDn(dn);

@@ -1,4 +1,4 @@
-// What the tests have in common. Holds no test.
+// Helpers that the tests share. There are no tests here.
 import { inspect } from 'node:util';
 import { createMemoryStore } from '@latchkey/core';
 import { GROUPS, PEOPLE } from '@latchkey/test-kit/directory';
@@ -6,7 +6,7 @@ import { PASSWORD, READER } from '@latchkey/test-kit/slapd';
 import { expect } from 'vitest';
 import { createLdapGroups, type LdapGroups, type LdapGroupsOptions } from '../src/index.ts';
 
-/** As a file holds it. */
+/** The password as a file contains it. */
 export const secrets = createMemoryStore({ ldap: { password: `${PASSWORD}\n`, empty: '', blank: '\n' } });
 
 export const waiting = () => new AbortController().signal;
@@ -21,7 +21,7 @@ export function create(url: string, options: Partial<LdapGroupsOptions> = {}): L
     secrets,
     users: { base: PEOPLE },
     groups: { base: GROUPS },
-    // The machine of a test may be busy.
+    // The test machine may be busy.
     timeout: '15s',
     ...options,
   });
@@ -29,7 +29,7 @@ export function create(url: string, options: Partial<LdapGroupsOptions> = {}): L
   return groups;
 }
 
-/** Ends what `create` made. */
+/** Closes the resolvers that `create` made. */
 export async function closeAll(): Promise<void> {
   await Promise.all([...made].map((groups) => groups.close()));
   made.clear();
@@ -43,7 +43,10 @@ export function resolve(
   return groups.resolve({ subject, issuer: 'https://issuer.example' }, signal);
 }
 
-/** The error that it ends with: one that holds nothing of what anybody said. */
+/**
+ * Returns the error of a promise, after checking that it contains no text from a directory or
+ * subject.
+ */
 export async function failureOf(
   asked: Promise<unknown>,
 ): Promise<Error & { readonly retryAfterMs?: number }> {

@@ -1,4 +1,4 @@
-// The strict reader of what a directory sends.
+// The strict reader of messages from a directory.
 import { describe, expect, it } from 'vitest';
 import { createMessageReader, TAGS } from '../src/messages.ts';
 import { entry, message, reference, result } from './fake.ts';
@@ -7,7 +7,7 @@ const read = (...chunks: readonly Uint8Array[]) => {
   const reader = createMessageReader();
   return chunks.flatMap((chunk) => reader.push(Buffer.from(chunk)));
 };
-/** With the stream, or with the one message that is wrong. */
+/** Fails with the stream, or with only the message that is wrong. */
 const refuses = (bytes: Uint8Array) => {
   try {
     expect(read(bytes)).toEqual([{ id: expect.any(Number), size: bytes.length, tag: undefined }]);
@@ -27,8 +27,8 @@ const STREAM = Buffer.concat([
   result(2 ** 31 - 1, 'extended', 123),
 ]);
 
-describe('row 163 an answer is read whole or not at all', () => {
-  it('in one piece, byte by byte, and in any other', () => {
+describe('row 163 an answer is read completely or refused', () => {
+  it('in one piece, byte by byte, and in any other pieces', () => {
     const whole = read(STREAM);
     expect(whole.map(({ id, tag }) => [id, tag])).toEqual([
       [1, TAGS.bind],
@@ -48,19 +48,19 @@ describe('row 163 an answer is read whole or not at all', () => {
     }
   });
 
-  it('a hundred thousand small messages at once are no recursion', () => {
+  it('a hundred thousand small messages at once do not recurse', () => {
     const one = result(5, 'search', 0);
     expect(read(Buffer.concat(Array.from({ length: 100_000 }, () => one)))).toHaveLength(100_000);
   });
 
-  it('a part of a message is no message', () => {
+  it('a part of a message gives no message', () => {
     const reader = createMessageReader();
     expect(reader.isStarted()).toBe(false);
     expect(reader.push(STREAM.subarray(0, 3))).toEqual([]);
     expect(reader.isStarted()).toBe(true);
   });
 
-  it('attributes keep bytes, and trailing elements of a later protocol are passed over', () => {
+  it('attributes keep their bytes, and trailing elements of a later protocol are ignored', () => {
     const bytes = message(7, (writer) => {
       writer.startSequence(0x64);
       writer.writeString('cn=a');
@@ -92,7 +92,7 @@ describe('row 163 an answer is read whole or not at all', () => {
     ['a length of five bytes', hex('30 85 00 00 00 00 05')],
     ['4 GiB', hex('30 84 ff ff ff ff')],
     ['4 MiB and more', hex('30 84 00 40 00 01')],
-    ['nothing inside', hex('30 00')],
+    ['no content', hex('30 00')],
     ['no operation', hex('30 03 02 01 05')],
     ['a negative id', hex('30 0c 02 01 ff 61 07 0a 01 00 04 00 04 00')],
     ['an id of five bytes', hex('30 10 02 05 00 00 00 00 01 61 07 0a 01 00 04 00 04 00')],
@@ -111,15 +111,15 @@ describe('row 163 an answer is read whole or not at all', () => {
       'a value that is longer than its set',
       hex('30 1a 02 01 01 64 15 04 04 636e3d61 30 0d 30 0b 04 02 636e 31 05 04 70 01 02 03'),
     ],
-    ['a DN that is no UTF-8', hex('30 0c 02 01 01 64 07 04 03 63 3d ff 30 00')],
-    ['controls that are none', hex('30 10 02 01 01 65 07 0a 01 00 04 00 04 00 a0 02 04 05')],
+    ['a DN that is not UTF-8', hex('30 0c 02 01 01 64 07 04 03 63 3d ff 30 00')],
+    ['malformed controls', hex('30 10 02 01 01 65 07 0a 01 00 04 00 04 00 a0 02 04 05')],
   ])('%s is refused', (_, bytes) => {
     refuses(bytes);
   });
 
-  describe('4 MiB of the smallest elements are refused before they are built', () => {
+  describe('4 MiB of the smallest elements are refused before they are decoded', () => {
     const SIZE = 4 * 1024 * 1024 - 200;
-    /** As many elements without content as there is room for. */
+    /** The maximum number of elements without content. */
     const tiny = (tag: number) => Buffer.alloc(SIZE, Buffer.from([tag, 0]));
     const element = (tag: number, ...content: readonly Buffer[]) => {
       const bytes = Buffer.concat(content);
@@ -151,7 +151,7 @@ describe('row 163 an answer is read whole or not at all', () => {
       expect(process.memoryUsage().heapUsed - before).toBeLessThan(40 * 1024 * 1024);
     });
 
-    it('and nesting is not followed deeper than an entry is', () => {
+    it('nesting deeper than that of an entry is not read', () => {
       const started = performance.now();
       refuses(answer(tiny(0x30)));
       refuses(element(0x30, Buffer.alloc(SIZE, 0x30)));
@@ -159,7 +159,7 @@ describe('row 163 an answer is read whole or not at all', () => {
     });
   });
 
-  it('ten thousand values are not too many', () => {
+  it('ten thousand values are accepted', () => {
     const values = Array.from({ length: 10_000 }, (_, index) => `cn=${index},dc=b`);
     const [message] = read(entry(2, 'cn=a', { memberOf: values }));
     expect(message?.entry?.attributes[0]?.values).toHaveLength(10_000);
@@ -176,7 +176,7 @@ describe('row 163 an answer is read whole or not at all', () => {
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(200 * 1024 * 1024);
   });
 
-  it('twenty thousand mutated streams are read or refused, and none goes on for ever', () => {
+  it('twenty thousand mutated streams are read or refused, and none loops forever', () => {
     let seed = 42;
     const random = (below: number) => {
       seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;

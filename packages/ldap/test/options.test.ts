@@ -1,4 +1,4 @@
-// Options that cannot be used.
+// Wrong options, defaults, and warnings. Filters and DNs in options are tested here too.
 import { ConfigError, createMemoryStore } from '@latchkey/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { equal, readFilter } from '../src/filters.ts';
@@ -23,7 +23,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe('options that cannot be used', () => {
+describe('wrong options', () => {
   const users = (more: object) => ({ users: { ...GOOD.users, ...more } });
   const groups = (more: object) => ({ groups: { ...GOOD.groups, ...more } });
 
@@ -71,7 +71,7 @@ describe('options that cannot be used', () => {
     ['issuers', { ...GOOD, issuers: 'canary' }],
     ['issuers', { ...GOOD, issuers: [] }],
     ['issuers[1]', { ...GOOD, issuers: ['https://a.example', ''] }],
-    // What narrows is not turned off by a name that is not there.
+    // A restriction is not removed by an undefined value.
     ['issuers', { ...GOOD, issuers: undefined }],
     ['tls', { ...GOOD, tls: undefined }],
     ['users.filter', { ...GOOD, ...users({ filter: undefined }) }],
@@ -166,7 +166,7 @@ describe('options', () => {
     expect(warn).not.toHaveBeenCalled();
   });
 
-  it('have others for Active Directory, each of which can be set', () => {
+  it('have other defaults for Active Directory, each of which can be set', () => {
     const preset = 'active-directory' as const;
     const settings = readOptions({ ...GOOD, preset });
     expect(settings).toMatchObject({
@@ -198,23 +198,23 @@ describe('options', () => {
     expect(readOptions({ ...GOOD, url, ...more })).toMatchObject({ host, port, security });
   });
 
-  it('an address is not named as a server', () => {
+  it('an IP address is not sent as the server name', () => {
     expect(readOptions({ ...GOOD, url: 'ldaps://192.0.2.1' }).tls).not.toHaveProperty('servername');
   });
 
-  it('warn of what is dangerous', () => {
+  it('warn of dangerous values', () => {
     createLdapGroups({ ...GOOD, url: 'ldap://host', unsafeAllowCleartext: true });
     expect(warn).toHaveBeenCalledTimes(1);
   });
 
-  it('are read once: what is changed later has no effect', () => {
+  it('are read once: later changes have no effect', () => {
     const users = { base: 'ou=before' };
     const settings = readOptions({ ...GOOD, users });
     users.base = 'ou=after';
     expect(settings.users.base.text).toBe('ou=before');
   });
 
-  it('are own members: what other code adds to Object.prototype is none', () => {
+  it('are own members: members of Object.prototype are ignored', () => {
     const added = {
       unsafeAllowCleartext: true,
       ignoreCase: true,
@@ -235,12 +235,12 @@ describe('options', () => {
     }
   });
 
-  it('anonymous needs no store', () => {
+  it('anonymous needs no secret store', () => {
     const { secrets: _, ...without } = GOOD;
     expect(readOptions({ ...without, bind: 'anonymous' }).bind).toBeUndefined();
   });
 
-  it('the resolver says what it is', () => {
+  it('the resolver has a description', () => {
     const groups = createLdapGroups(GOOD);
     expect(groups.description).toBe('ldap');
     expect(Object.isFrozen(groups)).toBe(true);
@@ -249,7 +249,7 @@ describe('options', () => {
 });
 
 describe('row 156 filters', () => {
-  it('a value is written as it is, in UTF-8', () => {
+  it('a value is written unchanged, in UTF-8', () => {
     const value = ')(uid=*\\2a\0é';
     expect(equal('uid', value)).toMatchObject({ attribute: 'uid', value: Buffer.from(value, 'utf8') });
   });
@@ -261,7 +261,7 @@ describe('row 156 filters', () => {
     ['(ou=\\f0\\9f\\91\\8d)', '👍'],
     ['(ou=\\28a\\29\\2a\\5c)', '(a)*\\'],
     ['(ou=)', ''],
-  ])('%s means what it says', (text, value) => {
+  ])('%s is read correctly', (text, value) => {
     expect(readFilter(text, 'users.filter')).toMatchObject({ attribute: 'ou', value });
   });
 });

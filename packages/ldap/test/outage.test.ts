@@ -1,5 +1,5 @@
-// Connections over time: a directory that is killed, frozen or cut off, callers that leave, and a
-// process that ends.
+// Connections over time: a directory that is killed, frozen or cut off, lookups that are aborted,
+// and a process that ends.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
@@ -38,7 +38,7 @@ afterEach(async () => {
   await closeAll();
 });
 
-describe.skipIf(!hasSlapd)('row 161 R18 a real OpenLDAP that comes and goes', () => {
+describe.skipIf(!hasSlapd)('row 161 R18 a real OpenLDAP that is killed and restarted', () => {
   let slapd: Slapd;
 
   beforeAll(async () => {
@@ -52,7 +52,7 @@ describe.skipIf(!hasSlapd)('row 161 R18 a real OpenLDAP that comes and goes', ()
     ['ldaps', false],
     ['StartTLS', true],
   ])(
-    '%s: killed ten times under load: no wrong groups, and back within 2 s',
+    '%s: killed ten times under load: no wrong groups, and lookups work again within 2 s',
     { timeout: 60_000 },
     async (_, startTls) => {
       const groups = create(startTls ? slapd.url : slapd.secureUrl, { tls, startTls, timeout: '2s' });
@@ -67,7 +67,7 @@ describe.skipIf(!hasSlapd)('row 161 R18 a real OpenLDAP that comes and goes', ()
             try {
               const answer = await resolve(groups, subject);
               if (answer?.join() !== expected) seen.wrong++;
-              // Some of the others are known to be nobody without asking.
+              // Some of the other subjects are unknown without a request.
               else if (subject === 'alice') seen.right++;
             } catch {
               seen.failed++;
@@ -102,7 +102,7 @@ describe.skipIf(!hasSlapd)('row 161 R18 a real OpenLDAP that comes and goes', ()
     },
   );
 
-  it('one that answers nothing is an error in time, and right again when it does', async () => {
+  it('a directory that does not answer is an error at the deadline, and lookups work again when it does', async () => {
     const groups = create(slapd.secureUrl, { tls, timeout: '300ms' });
     await groups.ready();
     slapd.freeze();
@@ -124,7 +124,7 @@ describe.skipIf(!hasSlapd)('row 161 R18 a real OpenLDAP that comes and goes', ()
     });
   });
 
-  it('what was right before it was killed is asked anew', async () => {
+  it('groups from before it was killed are looked up again', async () => {
     const groups = create(slapd.secureUrl, { tls });
     expect(await resolve(groups, 'alice')).toHaveLength(3);
     await slapd.kill();
@@ -149,7 +149,7 @@ describe('row 161 connections', () => {
 
   afterAll(() => fake.close());
 
-  it('a reset of one that nobody uses harms nobody', async () => {
+  it('a reset of an idle connection causes no error', async () => {
     const groups = create(fake.url, cleartext);
     for (let round = 0; round < 5; round++) {
       expect(await resolve(groups, 'alice')).toEqual(['staff']);
@@ -159,7 +159,7 @@ describe('row 161 connections', () => {
     expect(groups.report()).toMatchObject({ failures: 0, lastFailure: undefined });
   });
 
-  it('one that was cut while it waited is replaced in the same lookup', async () => {
+  it('a connection that was cut while idle is replaced in the same lookup', async () => {
     const groups = create(fake.url, cleartext);
     await Promise.all([resolve(groups, 'alice'), resolve(groups, 'alice')]);
     const old = new Set([...fake.sockets].map(({ remotePort }) => remotePort));
@@ -176,7 +176,7 @@ describe('row 161 connections', () => {
     expect(fake.connections).toBe(2);
   });
 
-  it('one that is new and cut is an error: nobody goes on for ever', async () => {
+  it('a new connection that is cut is an error, so that lookups do not retry forever', async () => {
     fake.answer = (request, socket) => {
       if (!isUserSearch(request)) return RIGHT(request, socket);
       socket.resetAndDestroy();
@@ -189,7 +189,7 @@ describe('row 161 connections', () => {
     expect(fake.connections).toBe(1);
   });
 
-  it('a directory that is not there is left alone for a moment, and the error says how long', async () => {
+  it('after a failed connection there is a pause, and retryAfterMs says how long', async () => {
     const server = createServer();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -233,7 +233,7 @@ describe('row 161 connections', () => {
     await vi.waitFor(() => expect(held).toHaveLength(64));
     expect(groups.report()).toMatchObject({ connected: true, busy: 64, waiting: 136 });
     fake.answer = RIGHT;
-    // Last come, first served: an answer is found by its id.
+    // The answers are in reverse order: each is matched by its id.
     for (const release of held.splice(0).reverse()) release();
     expect(await answers).toEqual(Array.from({ length: 200 }, () => ['staff']));
     expect(most).toBe(64);
@@ -242,7 +242,7 @@ describe('row 161 connections', () => {
     expect(groups.report()).toMatchObject({ busy: 0, waiting: 0 });
   });
 
-  it('answers that are mixed are each for their own subject', async () => {
+  it('mixed answers each belong to their own subject', async () => {
     const subjects = ['alice', 'bob', 'carol'];
     const held: { readonly id: number; readonly subject: string; readonly socket: Socket }[] = [];
     fake.answer = (request, socket) => {
@@ -267,7 +267,7 @@ describe('row 161 connections', () => {
     );
   });
 
-  it('an odd answer to one lookup is no matter to the others over the same connection', async () => {
+  it('a wrong answer to one lookup does not affect others over the same connection', async () => {
     let release: (() => void) | undefined;
     fake.answer = (request, socket) => {
       if (request.filter.includes('uid=odd')) {
@@ -291,7 +291,7 @@ describe('row 161 connections', () => {
     expect(fake.connections).toBe(1);
   });
 
-  it('one that is cut under many lookups is replaced once for all of them', async () => {
+  it('a connection that is cut during many lookups is replaced once for all of them', async () => {
     const groups = create(fake.url, cleartext);
     await groups.ready();
     let first = true;
@@ -308,7 +308,7 @@ describe('row 161 connections', () => {
     expect(fake.connections).toBe(2);
   });
 
-  it('a search that is not answered is an error in time, and does not end the others', async () => {
+  it('a search that is not answered is an error at the deadline, and does not end others', async () => {
     fake.answer = (request, socket) =>
       request.filter.includes('uid=bob)') ? undefined : RIGHT(request, socket);
     const groups = create(fake.url, { ...cleartext, timeout: '300ms' });
@@ -326,7 +326,7 @@ describe('row 161 connections', () => {
     expect(fake.connections).toBe(1);
   });
 
-  it('a connection over which nothing comes is given up, and the next lookup has another', async () => {
+  it('a silent connection is closed, and the next lookup opens another', async () => {
     const groups = create(fake.url, { ...cleartext, timeout: '200ms' });
     await groups.ready();
     const [frozen] = [...fake.sockets];
@@ -339,7 +339,7 @@ describe('row 161 connections', () => {
     expect(fake.connections).toBe(2);
   });
 
-  it('lookups that wait for their turn give up in time', async () => {
+  it('waiting lookups end at their deadline', async () => {
     fake.answer = (request, socket) => (isUserSearch(request) ? undefined : RIGHT(request, socket));
     const groups = create(fake.url, { ...cleartext, timeout: '200ms' });
     const failed = await Promise.all(Array.from({ length: 100 }, () => failureOf(resolve(groups, 'alice'))));
@@ -348,7 +348,7 @@ describe('row 161 connections', () => {
   });
 });
 
-describe('a caller that leaves', () => {
+describe('a lookup that is aborted', () => {
   let fake: FakeDirectory;
 
   beforeAll(async () => {
@@ -359,7 +359,7 @@ describe('a caller that leaves', () => {
 
   const reason = new Error('nobody waits');
 
-  it('before it has asked: nobody is asked', async () => {
+  it('before it starts: no request is sent', async () => {
     const groups = create(fake.url, cleartext);
     await expect(resolve(groups, 'alice', AbortSignal.abort(reason))).rejects.toBe(reason);
     expect(groups.report().connected).toBe(false);
@@ -369,7 +369,7 @@ describe('a caller that leaves', () => {
     ['the bind', ({ operation }) => operation === 'bind'],
     ['the probe', (request) => request.operation === 'search' && isProbe(request)],
     ['the search', isUserSearch],
-  ])('during %s: it is not a failure of the directory, and the next goes on', async (_, matches) => {
+  ])('during %s: this is not a failure of the directory, and the next lookup works', async (_, matches) => {
     let release: (() => void) | undefined;
     fake.answer = (request, socket) => {
       if (!matches(request) || release !== undefined) return RIGHT(request, socket);
@@ -390,7 +390,7 @@ describe('a caller that leaves', () => {
     expect(fake.connections).toBe(1);
   });
 
-  it('during the search: the directory is told, and the others get their answers', async () => {
+  it('during the search: an abandon request is sent, and other lookups get their answers', async () => {
     let release: (() => void) | undefined;
     fake.answer = (request, socket) => {
       if (!isUserSearch(request) || release !== undefined) return RIGHT(request, socket);
@@ -407,14 +407,14 @@ describe('a caller that leaves', () => {
     caller.abort(reason);
     await first;
     expect((await abandoned).bytes.at(-1)).toBe(id);
-    // It had been answered before it was abandoned.
+    // The directory had answered before the abandon request.
     release?.();
     expect(await second).toEqual(['staff']);
     expect(await resolve(groups, 'alice')).toEqual(['staff']);
   });
 });
 
-describe('R19 the end', () => {
+describe('R19 closing', () => {
   let fake: FakeDirectory;
 
   beforeAll(async () => {
@@ -427,7 +427,7 @@ describe('R19 the end', () => {
 
   afterAll(() => fake.close());
 
-  it('close() ends connections politely, and what comes later', async () => {
+  it('close() sends an unbind request, and later lookups reject', async () => {
     const groups = create(fake.url, cleartext);
     await resolve(groups, 'alice');
     const unbound = fake.asked(({ operation }) => operation === 'unbind');
@@ -443,7 +443,7 @@ describe('R19 the end', () => {
   it.each<[string, (request: SeenRequest) => boolean]>([
     ['opened', ({ operation }) => operation === 'bind'],
     ['used', isUserSearch],
-  ])('close() ends a connection that is being %s, and whoever waits for it', async (_, matches) => {
+  ])('close() ends a connection that is being %s, and lookups that wait for it', async (_, matches) => {
     fake.answer = (request, socket) => (matches(request) ? undefined : RIGHT(request, socket));
     const groups = create(fake.url, cleartext);
     const asked = fake.asked(matches);
@@ -467,7 +467,7 @@ describe('R19 the end', () => {
     fake.answer = ({ id, operation }) => (operation === 'bind' ? undefined : [result(id, 'search', 51)]);
     for (let turn = 0; turn < 20; turn++) await failureOf(resolve(groups, 'alice', signal));
     const timers = started.mock.results.map(({ value }) => value);
-    // One for each lookup, and one for the connection.
+    // One listener for each lookup, and one for the connection.
     expect(timers).toHaveLength(41);
     expect(new Set(cleared.mock.calls.map(([timer]) => timer))).toEqual(new Set(timers));
     expect(remove).toHaveBeenCalledTimes(add.mock.calls.length);
@@ -476,7 +476,7 @@ describe('R19 the end', () => {
   it.each([
     ['in the clear', false],
     ['through StartTLS', true],
-  ])('a connection %s that waits does not keep a process, and no close() is needed', async (_, startTls) => {
+  ])('an idle connection %s does not keep the process alive, and no close() is needed', async (_, startTls) => {
     const certified = startTls ? authority.issue('localhost') : undefined;
     const directory = await startFake(RIGHT, certified);
     try {
@@ -498,7 +498,7 @@ describe('R19 the end', () => {
         process.execPath,
         ['--conditions=source', '--no-warnings', '--input-type=module', '-e', code],
         {
-          // Where packages are found by their names, its own among them.
+          // The folder from which package names resolve, including that of this package.
           cwd: new URL('..', import.meta.url),
           stdio: ['ignore', 'pipe', 'pipe'],
         },

@@ -1,5 +1,5 @@
-// The way to the directory: TLS, StartTLS, the bind, and a directory or somebody else that answers
-// wrongly.
+// The connection to the directory: TLS, StartTLS, the bind, and wrong answers of a directory or an
+// attacker.
 import { createHash, createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -50,7 +50,7 @@ describe.skipIf(!hasSlapd)('row 160 TLS with a real OpenLDAP', () => {
 
   beforeAll(async () => {
     const entries = ENTRIES.slice(0, 60);
-    // Nothing without TLS, not even a bind.
+    // It refuses every request without TLS, also a bind.
     slapd = await startSlapd({
       entries,
       tls: { ...certified, ca: authority.cert },
@@ -77,7 +77,7 @@ describe.skipIf(!hasSlapd)('row 160 TLS with a real OpenLDAP', () => {
   it.each([
     ['ldaps', false],
     ['StartTLS', true],
-  ])('%s: a pinned public key, and no other', async (_, startTls) => {
+  ])('%s: only a pinned public key is accepted', async (_, startTls) => {
     const key = createPublicKey(certified.key).export({ type: 'spki', format: 'der' });
     const pinned = (bytes: Buffer) => ({
       ...tls,
@@ -103,7 +103,7 @@ describe.skipIf(!hasSlapd)('row 160 TLS with a real OpenLDAP', () => {
     }
   });
 
-  it('none, where that is said, is warned of, and this directory wants none of it', async () => {
+  it('no TLS, with unsafeAllowCleartext, emits a warning, and this directory refuses it', async () => {
     const failure = await failureOf(resolve(create(slapd.url, cleartext), 'alice'));
     expect(failure.message).toBe('the directory refused the bind: result code 13, confidentiality required');
     expect(warn).toHaveBeenCalledWith(expect.stringContaining('without TLS'), {
@@ -115,7 +115,7 @@ describe.skipIf(!hasSlapd)('row 160 TLS with a real OpenLDAP', () => {
   it.each([
     ['ldaps', false],
     ['StartTLS', true],
-  ])('%s: an unknown authority is refused, whatever the environment says', async (_, startTls) => {
+  ])('%s: an unknown authority is refused, also with NODE_TLS_REJECT_UNAUTHORIZED=0', async (_, startTls) => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     const other = { ca: { pem: createAuthority('Another authority').cert } };
     for (const trusted of [undefined, other]) {
@@ -194,7 +194,7 @@ describe('row 160 TLS with a directory that should not be trusted', () => {
       ({ id }) => [result(id, 'extended', 52)],
       /^the directory refused StartTLS: result code 52/,
     ],
-    ['says nothing', () => undefined, /^the directory gave no answer within 300 ms$/],
+    ['does not answer', () => undefined, /^the directory gave no answer within 300 ms$/],
     [
       'closes',
       (_, socket) => {
@@ -204,27 +204,27 @@ describe('row 160 TLS with a directory that should not be trusted', () => {
       /^the directory closed the connection before its answer was whole$/,
     ],
     [
-      'answers something else',
+      'answers with another message',
       ({ id }) => [result(id, 'bind', 0)],
       /^the directory gave an answer that cannot be read$/,
     ],
-    ['answers another', ({ id }) => [result(id + 1, 'extended', 0)], /cannot be read$/],
+    ['answers another request', ({ id }) => [result(id + 1, 'extended', 0)], /cannot be read$/],
     [
-      'goes on in the clear',
+      'continues in the clear',
       ({ id }) => [result(id, id === 1 ? 'extended' : 'bind', 0)],
       /^the directory cannot be reached/,
     ],
     [
       'adds the beginning of an answer',
       ({ id }) => [result(id, 'extended', 0), result(id + 1, 'bind', 0).subarray(0, 9)],
-      /^something followed the answer to StartTLS that TLS does not protect$/,
+      /^data that TLS does not protect followed the answer to StartTLS$/,
     ],
     [
-      'adds an answer to what was not asked yet',
+      'adds an answer to a later request',
       ({ id }) => [result(id, 'extended', 0), result(id + 1, 'bind', 0)],
-      /^something followed the answer to StartTLS that TLS does not protect$/,
+      /^data that TLS does not protect followed the answer to StartTLS$/,
     ],
-  ])('somebody on the way who %s gets no password', async (_, answer, expected) => {
+  ])('an attacker on the network that %s gets no password', async (_, answer, expected) => {
     const fake = await startFake((request, socket) => {
       if (request.operation === 'extended' || request.operation === 'other') return answer(request, socket);
       return RIGHT(request, socket);
@@ -239,7 +239,7 @@ describe('row 160 TLS with a directory that should not be trusted', () => {
     }
   });
 
-  it('nothing but StartTLS is said in the clear', async () => {
+  it('only StartTLS is sent in the clear', async () => {
     const fake = await startFake(RIGHT, certified);
     try {
       const groups = create(fake.url, { tls, startTls: true, groups: { base: GROUPS, nested: false } });
@@ -272,7 +272,7 @@ describe('row 160 TLS with a directory that should not be trusted', () => {
   });
 });
 
-describe('row 158 a bind is never one without a password', () => {
+describe('row 158 a bind always has a password', () => {
   let fake: FakeDirectory;
 
   beforeAll(async () => {
@@ -295,20 +295,20 @@ describe('row 158 a bind is never one without a password', () => {
   it.each<[string, Partial<LdapGroupsOptions>, string]>([
     ['is empty', entryOf('empty'), 'the bind password is empty'],
     ['is a line break', entryOf('blank'), 'the bind password is empty'],
-    ['is not there', entryOf('none'), 'the bind password is not in its secret store'],
-    ['is no text', stored(async () => Buffer.from([0xff])), 'the bind password is not UTF-8 text'],
+    ['is missing', entryOf('none'), 'the bind password is not in its secret store'],
+    ['is not text', stored(async () => Buffer.from([0xff])), 'the bind password is not UTF-8 text'],
     [
       'cannot be read',
       stored(() => Promise.reject(new Error('canary'))),
       'the bind password cannot be read from its secret store',
     ],
     [
-      'is nothing that a store gives',
+      'is not a value of a store',
       stored(async () => 'canary' as never),
       'the bind password is not UTF-8 text',
     ],
     [
-      'does not come',
+      'does not arrive',
       { ...stored(() => new Promise(() => {})), timeout: '50ms' },
       'the directory gave no answer within 50 ms',
     ],
@@ -329,7 +329,7 @@ describe('row 158 a bind is never one without a password', () => {
     expect(read).toHaveBeenCalledTimes(1);
   });
 
-  it('a password that was changed is used for the next connection', async () => {
+  it('a changed password is used for the next connection', async () => {
     const own = { ...cleartext, ...entryOf('changing') };
     await secrets.set({ name: 'ldap', key: 'changing' }, 'before-1');
     const groups = create(fake.url, own);
@@ -347,7 +347,7 @@ describe('row 158 a bind is never one without a password', () => {
   });
 });
 
-/** What a request is for. */
+/** The kind of a request. */
 const PHASES = {
   bind: ({ operation }: SeenRequest) => operation === 'bind',
   probe: (request: SeenRequest) => request.operation === 'search' && isProbe(request),
@@ -368,11 +368,11 @@ const FAULTS: readonly (readonly [string, Fault])[] = [
   ['zeros', () => [Buffer.alloc(100)]],
   ['a length of 4 GiB', () => [Buffer.from('3084ffffffff', 'hex')]],
   [
-    'a length that lies',
+    'a wrong length',
     ({ id }) => [Buffer.from([0x30, 0x0d, 2, 1, id, 0x64, 8, 4, 4, 99, 110, 61, 97, 0x30, 0x70])],
   ],
   ['an indefinite length', () => [Buffer.from('30800201', 'hex')]],
-  ['half an answer, and silence', (request) => [result(request.id, kindOf(request), 0).subarray(0, 10)]],
+  ['half an answer, and no more data', (request) => [result(request.id, kindOf(request), 0).subarray(0, 10)]],
   [
     'half an answer, and the end',
     (request, socket) => {
@@ -387,10 +387,10 @@ const FAULTS: readonly (readonly [string, Fault])[] = [
       return undefined;
     },
   ],
-  ['entries, and silence', ({ id }) => [entry(id, `cn=one,${GROUPS}`, { cn: ['one'] })]],
+  ['entries, and no more data', ({ id }) => [entry(id, `cn=one,${GROUPS}`, { cn: ['one'] })]],
   ['silence', () => undefined],
   [
-    'a byte now and then',
+    'single bytes at intervals',
     (request, socket) => {
       const bytes = result(request.id, kindOf(request), 0);
       let at = 0;
@@ -413,7 +413,7 @@ const FAULTS: readonly (readonly [string, Fault])[] = [
       return undefined;
     },
   ],
-  ['an answer to something else', (request) => [result(request.id + 7, kindOf(request), 0)]],
+  ['an answer to another request', (request) => [result(request.id + 7, kindOf(request), 0)]],
   ['an answer of another kind', ({ id }) => [result(id, 'extended', 0)]],
   [
     'the answer twice',
@@ -427,7 +427,7 @@ const FAULTS: readonly (readonly [string, Fault])[] = [
   ),
 ];
 
-describe('row 161 row 163 R18 an answer that is not right is an error, and the next is right', () => {
+describe('row 161 row 163 R18 a wrong answer is an error, and the next lookup works', () => {
   let fake: FakeDirectory;
 
   beforeAll(async () => {
@@ -444,7 +444,7 @@ describe('row 161 row 163 R18 an answer that is not right is an error, and the n
       const failure = await failureOf(resolve(groups, 'alice'));
       expect(failure.message).toMatch(/^(?:the (?:directory|search for)|users\.|groups\.)/);
       fake.answer = RIGHT;
-      // What failed to connect is left alone for a moment.
+      // There is a pause after a failed connection.
       await vi.waitFor(async () => expect(await resolve(groups, 'alice')).toEqual(['staff']), {
         timeout: 2_000,
         interval: 10,
@@ -453,7 +453,7 @@ describe('row 161 row 163 R18 an answer that is not right is an error, and the n
     });
   });
 
-  it('something that is said before anything was asked', async () => {
+  it('data before any request', async () => {
     const server = createServer((socket) => {
       socket.on('error', () => {});
       socket.write('220 ready\r\n');
@@ -468,8 +468,8 @@ describe('row 161 row 163 R18 an answer that is not right is an error, and the n
 
   it.each<[string, Buffer[]]>([
     ['a user without a DN', [entry(0, '', { uid: ['alice'] })]],
-    ['a user whose DN is none', [entry(0, 'alice', { uid: ['alice'] })]],
-    ['a user whose DN is longer than any', [entry(0, `cn=${'x'.repeat(9_000)}`, { uid: ['alice'] })]],
+    ['a user with an invalid DN', [entry(0, 'alice', { uid: ['alice'] })]],
+    ['a user with a DN that is too long', [entry(0, `cn=${'x'.repeat(9_000)}`, { uid: ['alice'] })]],
     ['a user without the attribute', [entry(0, ALICE, {})]],
     ['a user whose attribute has no value', [entry(0, ALICE, { uid: [] })]],
     ['two users', [entry(0, ALICE, { uid: ['alice'] }), entry(0, `cn=b,${PEOPLE}`, { uid: ['alice'] })]],
@@ -484,12 +484,12 @@ describe('row 161 row 163 R18 an answer that is not right is an error, and the n
 
   it.each<[string, Buffer[]]>([
     ['a group without a DN', [entry(0, '', { cn: ['a'] })]],
-    ['a group whose DN is none', [entry(0, 'a', { cn: ['a'] })]],
+    ['a group with an invalid DN', [entry(0, 'a', { cn: ['a'] })]],
     ['a group without a name', [entry(0, `cn=a,${GROUPS}`, {})]],
-    ['a group with a name in another language only', [entry(0, `cn=a,${GROUPS}`, { 'cn;lang-de': ['a'] })]],
-    ['a group whose name is no text', [latinNamed()]],
+    ['a group with only a name in another language', [entry(0, `cn=a,${GROUPS}`, { 'cn;lang-de': ['a'] })]],
+    ['a group whose name is not text', [latinNamed()]],
     [
-      'more groups than can be',
+      'more groups than the limit',
       Array.from({ length: 12 }, (_, n) => entry(0, `cn=${n},${GROUPS}`, { cn: [`${n}`] })),
     ],
   ])('%s', async (_, entries) => {
@@ -500,7 +500,7 @@ describe('row 161 row 163 R18 an answer that is not right is an error, and the n
     await failureOf(resolve(create(fake.url, { ...cleartext, maxGroups: 10 }), 'alice'));
   });
 
-  it('an answer of more than 8 MiB is refused, and its connection goes on', async () => {
+  it('an answer of more than 8 MiB is refused, and its connection stays open', async () => {
     const big = entry(0, `cn=a,${GROUPS}`, { cn: ['x'.repeat(1_000_000)] });
     fake.connections = 0;
     fake.answer = (request, socket) =>
@@ -516,14 +516,14 @@ describe('row 161 row 163 R18 an answer that is not right is an error, and the n
     expect(fake.connections).toBe(1);
   });
 
-  it('more names of groups than can be are an error, too', async () => {
+  it('more names of groups than the limit are an error too', async () => {
     const names = Array.from({ length: 11 }, (_, n) => `${n}`);
     fake.answer = answerWith([ALICE, { uid: ['alice'] }], [[`cn=a,${GROUPS}`, { cn: names }]]);
     const failure = await failureOf(resolve(create(fake.url, { ...cleartext, maxGroups: 10 }), 'alice'));
     expect(failure.message).toBe('the subject has more than 10 groups');
   });
 
-  it('ten thousand long DNs of groups do not hold the event loop', async () => {
+  it('ten thousand long DNs of groups do not block the event loop', async () => {
     const long = Array.from({ length: 10_000 }, (_, n) => `cn=${n}${',ou=a b'.repeat(20)},dc=other`);
     fake.answer = answerWith([ALICE, { uid: ['alice'], memberOf: long }], []);
     const groups = create(fake.url, { ...cleartext, groups: { base: GROUPS, via: 'memberOf' } });
@@ -535,7 +535,7 @@ describe('row 161 row 163 R18 an answer that is not right is an error, and the n
     expect(delays.max / 1e6).toBeLessThan(400);
   });
 
-  it('a base that the directory spells with other letters is an error where DNs are compared', async () => {
+  it('a base that the directory spells with other letters is an error with groups.via', async () => {
     fake.answer = (request, socket) =>
       isProbe(request) && request.base.startsWith('ou=gr')
         ? [entry(request.id, GROUPS.replace('groups', 'GR\u00dcPPEN'), {}), result(request.id, 'search', 0)]
@@ -544,11 +544,11 @@ describe('row 161 row 163 R18 an answer that is not right is an error, and the n
     const failure = await failureOf(
       create(fake.url, { ...cleartext, groups: { base, via: 'memberOf' } }).ready(),
     );
-    expect(failure.message).toMatch(/^groups\.base: the directory spells this DN otherwise/);
+    expect(failure.message).toMatch(/^groups\.base: the directory spells this DN differently/);
     await create(fake.url, { ...cleartext, groups: { base } }).ready();
   });
 
-  it('a subject is its own in other cases of ASCII letters only', async () => {
+  it('with ignoreCase, a subject matches other cases of ASCII letters only', async () => {
     const users = { base: PEOPLE, ignoreCase: true };
     fake.answer = answerWith([ALICE, { uid: ['kS\u00eb'] }], []);
     const groups = create(fake.url, { ...cleartext, users });
@@ -558,13 +558,13 @@ describe('row 161 row 163 R18 an answer that is not right is an error, and the n
     }
   });
 
-  it('a user whose attribute is another subject is nobody', async () => {
+  it('an entry whose attribute has another subject is ignored', async () => {
     fake.answer = answerWith([ALICE, { uid: ['Alice', 'alice '] }], []);
     expect(await resolve(create(fake.url, cleartext), 'alice')).toBeUndefined();
   });
 });
 
-/** The same message with another id; all ids here have one byte. */
+/** Returns the same message with another id; all ids here have one byte. */
 function withId(bytes: Buffer, id: number): Buffer {
   const copy = Buffer.from(bytes);
   const at = copy.indexOf(Buffer.from([0x02, 0x01, 0x00])) + 2;

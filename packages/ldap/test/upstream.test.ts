@@ -1,6 +1,6 @@
-// Why this package has a client of its own: four faults of ldapts 9.2, each shown with the real
-// library. A test that fails here says that a fault is gone. Then the code that replaces it can go,
-// too. The reports are in ../upstream.
+// The reasons why this package has its own client: four faults of ldapts 9.2, each shown with the
+// real library. If a test here fails, the fault is fixed, and the code that replaces it can be
+// removed. The reports are in ../upstream.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
@@ -89,7 +89,7 @@ describe('upstream/empty-page.md: paging stops at a page without entries', () =>
       return [...entries, result(id, 'search', 0, next)];
     });
 
-  it('ldapts gives the entries before it, and says nothing of the others', async () => {
+  it('ldapts returns the entries before it, without an error about the others', async () => {
     fake = await start();
     client = new Client({ url: fake.url });
     const options = { scope: 'sub', filter: '(member=cn=alice)', paged: { pageSize: 1 } } as const;
@@ -97,14 +97,14 @@ describe('upstream/empty-page.md: paging stops at a page without entries', () =>
     expect(searchEntries.map(({ cn }) => cn)).toEqual(['one']);
   });
 
-  it('this package gives all', async () => {
+  it('this package returns all entries', async () => {
     vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     fake = await start();
     expect(await resolve(create(fake.url, { ...cleartext, pageSize: 1 }), 'alice')).toEqual(['one', 'two']);
   });
 });
 
-describe('upstream/unbounded-message.md: nothing bounds a message', () => {
+describe('upstream/unbounded-message.md: messages have no bound', () => {
   /** Answers each first request with the same bytes. */
   const start = async (bytes: (id: number) => Buffer) => {
     const server = createServer((socket) => {
@@ -117,11 +117,11 @@ describe('upstream/unbounded-message.md: nothing bounds a message', () => {
   };
   /** The beginning of a message of 1 GiB. */
   const endless = () => Buffer.alloc(12 * 1024 * 1024, Buffer.from('3084400000000000', 'hex'));
-  /** An entry of 15 bytes whose list of attributes is 112 bytes long, it says. */
+  /** An entry of 15 bytes whose list of attributes claims 112 bytes. */
   const lying = (id: number) =>
     Buffer.from([0x30, 0x0d, 2, 1, id, 0x64, 8, 4, 4, 99, 110, 61, 97, 0x30, 0x70]);
 
-  it('ldapts holds 12 MiB of a message that is to have 1 GiB, and waits for more', async () => {
+  it('ldapts keeps 12 MiB of a message that claims 1 GiB, and waits for more', async () => {
     const { server, url } = await start(endless);
     try {
       client = new Client({ url });
@@ -135,7 +135,7 @@ describe('upstream/unbounded-message.md: nothing bounds a message', () => {
     }
   });
 
-  it('ldapts reads a length that is longer than its message until memory is out', async () => {
+  it('ldapts reads a length beyond its message until it runs out of memory', async () => {
     const { server, url } = await start(lying);
     const code = `
       import { Client } from 'ldapts';
@@ -173,18 +173,18 @@ describe('upstream/unbounded-message.md: nothing bounds a message', () => {
   });
 });
 
-describe('upstream/lax-filters.md: filters are read that are not filters', () => {
+describe('upstream/lax-filters.md: texts that are not filters are accepted', () => {
   it.each([
-    ['a missing parenthesis, which changes who is meant', '(|(&(a=b)(c=d)(e=f))', '(|(&(a=b)(c=d)(e=f)))'],
+    ['a missing parenthesis, which changes the result', '(|(&(a=b)(c=d)(e=f))', '(|(&(a=b)(c=d)(e=f)))'],
     ['a missing parenthesis at the end', '(&(a=b)(c=d)', '(&(a=b)(c=d))'],
     ['a missing parenthesis of a negation', '(!(a=b)', '(!(a=b))'],
-    ['a character that belongs nowhere', '(&(!(a=b)x(c=d))', '(&(!(a=b))(c=d))'],
+    ['an extra character', '(&(!(a=b)x(c=d))', '(&(!(a=b))(c=d))'],
   ])('ldapts reads %s', (_, text, read) => {
     expect(FilterParser.parseString(text).toString()).toBe(read);
     expect(() => readFilter(text, 'users.filter')).toThrow('expected a filter in parentheses');
   });
 
-  it('ldapts makes two characters of the two bytes of an escaped one', () => {
+  it('ldapts decodes the two bytes of an escaped character as two characters', () => {
     const bytesOf = (filter: ReturnType<typeof readFilter>) => {
       const writer = new BerWriter();
       filter?.write(writer);

@@ -117,7 +117,7 @@ it.each<[string, (request: object) => object]>([
     (request) => Object.defineProperties({}, Object.getOwnPropertyDescriptors(request)),
   ],
   ['an object that inherits', (request) => Object.create(request)],
-])('T-108: what was decided about a request is not decided about %s', async (_name, copyOf) => {
+])('T-108: a decision about a request does not count for %s', async (_name, copyOf) => {
   const request = bearer();
   expect(await decide('http', [request, {}])).toBe('allowed');
   const copy = Object.assign(copyOf(request), requestWith({}));
@@ -132,7 +132,7 @@ it.each<[string, (request: object) => object]>([
 it.each<[string, (request: object) => readonly [string, readonly unknown[]]]>([
   ['http', (request) => ['http', [request, {}]]],
   ['graphql', (req) => ['graphql', [{}, {}, { req }, {}]]],
-])('T-143: what was decided by other overrides is not decided by these: %s', async (_name, argsOf) => {
+])('T-143: a decision by other overrides does not count for these: %s', async (_name, argsOf) => {
   const anonymous = classWith(Authenticate({ mode: 'optional' }));
   const elsewhere = classWith(Authenticate({ issuers: ['https://issuer.example'] }));
   const [type, none] = argsOf(requestWith({}));
@@ -165,7 +165,7 @@ describe('T-105: the result of the guard', () => {
     ['an empty string', ''],
     ['an empty object', {}],
     ['a decision without an error', { ok: false }],
-  ])('is no true for a decision that is %s, now or later', async (_name, decision) => {
+  ])('is never true for a decision that is %s, now or later', async (_name, decision) => {
     for (const given of [decision, Promise.resolve(decision)]) {
       const broken = new LatchkeyGuard({ decide: () => given as never, conceal: () => undefined });
       const deciding = async () => broken.canActivate(contextOf('http', [bearer(), {}]));

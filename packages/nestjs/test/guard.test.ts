@@ -247,7 +247,7 @@ describe.each(platforms)('on %s', (platform) => {
     ['an empty text', ''],
     ['zero', 0],
     ['false', false],
-  ])('T-098: %s that authenticating rejects with reaches filters, and no handler', async (_name, reason) => {
+  ])('T-098: a rejection with %s reaches filters, and no handler', async (_name, reason) => {
     const seen: unknown[] = [];
     class Filter {
       catch(exception: unknown, host: ArgumentsHost) {
@@ -288,7 +288,7 @@ describe.each(platforms)('on %s', (platform) => {
   it.each([
     ['that needs it', []],
     ['that is public', [Public()]],
-  ])('T-083: a token in the query is nowhere on the request and response: a handler %s', async (_, on) => {
+  ])('T-083: no property of the request or response has a token in the query: a handler %s', async (_, on) => {
     class Subject {
       read(request: { readonly query: unknown }, response: unknown) {
         return { places: placesOf({ request, response }, dev), query: request.query };

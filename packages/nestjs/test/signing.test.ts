@@ -262,7 +262,7 @@ describe.each(platforms)('on %s', (platform) => {
       ['the reply as a string', () => new HttpException(text(), 400)],
       ['the reply in a message', () => new HttpException(`not saved: ${text()}`, 409)],
       ['the reply, as other frameworks throw', () => Object.assign(new Error(text()), { statusCode: 422 })],
-    ])('S42: an exception leaves without its body, which is %s', async (_, make) => {
+    ])('S42: an exception is sent without its body, which is %s', async (_, make) => {
       const thrown = [
         () => {
           throw make();

@@ -450,7 +450,7 @@ describe('T-106: a field of GraphQL with requirements', () => {
     ['by its method', [RequireClaims({ roles: ['admin'] })], []],
     ['by its class', [], [RequireClaims({ roles: ['admin'] })]],
     ['for a token only', [Authenticate()], []],
-  ])('%s: does not start where Nest runs no guard on fields', async (_, onMethods, onClass) => {
+  ])('%s: does not start if Nest runs no guard on fields', async (_, onMethods, onClass) => {
     const providers = [
       resolverOf(() => {}, 'Parent', [ResolveField('way'), ...onMethods], onClass),
       parentOf(),
