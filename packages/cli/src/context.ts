@@ -1,14 +1,14 @@
-// What every command has at hand: the terminal, the output, and the options that all commands
-// share.
+// The context of every command: the terminal, the output, and the shared options. No command is
+// here.
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { createOutput, type Output, type OutputFormat, type Terminal } from './output.ts';
 
-/** What every command has at hand. */
+/** The context of every command. */
 export interface Context {
   readonly terminal: Terminal;
   readonly output: Output;
-  /** A path that the user gave, from where the user stands. */
+  /** Resolves a path of the user against the working directory. */
   pathOf(path: string): string;
 }
 
@@ -16,7 +16,7 @@ export interface Context {
 export interface FileOptions {
   /** The descriptor. */
   readonly file: string;
-  /** The directory of secrets. Default: `secrets` beside the descriptor. */
+  /** The directory of secrets. Default: `secrets` next to the descriptor. */
   readonly secrets?: string | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface FormatOptions {
   readonly output: OutputFormat;
 }
 
-/** Makes what every command has at hand. */
+/** Makes the context of every command. */
 export function createContext(terminal: Terminal): Context {
   return {
     terminal,
@@ -39,7 +39,7 @@ export function command(name: string, description: string, examples: readonly st
   return new Command(name)
     .description(description)
     .addHelpText('after', ['', 'Examples:', ...examples.map((example) => `  $ ${example}`)].join('\n'))
-    .showHelpAfterError('(--help says more)');
+    .showHelpAfterError('(see --help)');
 }
 
 /** `--file` and `--secrets`. */
@@ -47,15 +47,16 @@ export function withFile(to: Command): Command {
   return to
     .addOption(new Option('-f, --file <path>', 'the descriptor').default('service.yaml'))
     .addOption(
-      new Option('--secrets <directory>', 'where secrets are kept (default: secrets, beside the descriptor)'),
+      new Option(
+        '--secrets <directory>',
+        'the directory of secrets (default: secrets, next to the descriptor)',
+      ),
     );
 }
 
 /** `--output`. */
 export function withFormat(to: Command): Command {
   return to.addOption(
-    new Option('-o, --output <format>', 'how the result is written')
-      .choices(['text', 'json'])
-      .default('text'),
+    new Option('-o, --output <format>', 'the format of the result').choices(['text', 'json']).default('text'),
   );
 }

@@ -1,5 +1,5 @@
-// What `explain` and `tokens verify` share: the request, the route, and an authenticator that
-// decides by the descriptor as a service would.
+// The shared parts of `explain` and `tokens verify`: the request, the route, and an authenticator
+// that decides by the descriptor as a service would. Nothing is printed here.
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import {
@@ -16,30 +16,30 @@ import type { Context, FileOptions } from './context.ts';
 import { misused } from './failure.ts';
 import { openDescriptorFile } from './files.ts';
 
-/** What is decided by. */
+/** The options that determine the decision. */
 export interface DecisionOptions extends FileOptions {
   readonly externalSecrets?: string | undefined;
   /** A route of the descriptor. */
   readonly route?: string | undefined;
   /** Rules as JSON. */
   readonly claims?: string | undefined;
-  /** When it is decided. */
+  /** The time of the decision. */
   readonly at?: string | undefined;
 }
 
 /** The options of commands that decide. */
 export function withDecisionOptions(to: Command): Command {
   return to
-    .addOption(new Option('--route <name>', 'a route of the descriptor, whose rules have to hold too'))
-    .addOption(new Option('--claims <json>', 'rules that have to hold too').conflicts('route'))
+    .addOption(new Option('--route <name>', 'a route of the descriptor, whose rules must be satisfied too'))
+    .addOption(new Option('--claims <json>', 'rules that must be satisfied too').conflicts('route'))
     .addOption(
-      new Option('--at <time>', 'decides as at this time, such as 2026-01-31T12:00:00Z (default: now)'),
+      new Option('--at <time>', 'decide as at this time, such as 2026-01-31T12:00:00Z (default: now)'),
     )
-    .addOption(new Option('--external-secrets <directory>', 'where external secrets are'));
+    .addOption(new Option('--external-secrets <directory>', 'the directory of external secrets'));
 }
 
 /**
- * An authenticator by the descriptor, and the rules of the route. Close it.
+ * Makes an authenticator from the descriptor, and the rules of the route. The caller closes it.
  * @throws Failure, ConfigError
  */
 export async function openDecision(
@@ -61,18 +61,19 @@ export async function openDecision(
 }
 
 /**
- * The head of a request, as HTTP/1.1 writes it: a request line, and a line for each header.
+ * Reads the head of a request in the format of HTTP/1.1: a request line, and a line for each
+ * header.
  * @throws Failure
  */
 export async function readRequest({ terminal, pathOf }: Context, file: string): Promise<RequestView> {
   const text =
     file === '-' ? await readAll(terminal.stdin) : await readFile(pathOf(file), 'utf8').catch(() => '');
-  // As `curl -v` shows it, too; and no further than the head.
+  // Accepts the output of `curl -v` too, and stops at the end of the head.
   const head = text.replaceAll(/^> ?/gm, '').split(/\r?\n\r?\n/)[0] ?? '';
   const [first = '', ...lines] = head.trimEnd().split(/\r?\n/);
   const [method, url, ...rest] = first.split(' ');
   if (method === undefined || url === undefined || rest.length > 1)
-    throw misused(`${file} is no request: expected GET /path HTTP/1.1, and a line for each header`);
+    throw misused(`${file} is not a request: expected GET /path HTTP/1.1, and a line for each header`);
   const rawHeaders = lines.flatMap((line) => {
     const found = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$/.exec(line);
     if (found === null) throw misused(`${file} is no request: a line is no header`);
@@ -81,7 +82,10 @@ export async function readRequest({ terminal, pathOf }: Context, file: string): 
   return { method, url, headers: headersOf(rawHeaders), rawHeaders };
 }
 
-/** As Node makes them of the raw ones: the first of those that may come once, all cookies. */
+/**
+ * Combines raw headers as Node does: the first value of a header that may occur once, and all
+ * cookies.
+ */
 function headersOf(raw: readonly string[]): RequestView['headers'] {
   const headers: Record<string, string> = {};
   for (let index = 0; index < raw.length; index += 2) {
@@ -110,7 +114,7 @@ function rulesOf(
   } catch {
     throw misused('--claims is not JSON');
   }
-  // What is no rule is refused in there.
+  // compileRules refuses a wrong rule.
   return compileRules(rules as Rules);
 }
 

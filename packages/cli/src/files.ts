@@ -1,5 +1,5 @@
-// The files that commands work on: a descriptor that is read, changed and put back whole, and the
-// directory of its secrets.
+// The files of commands: reads a descriptor and replaces it atomically, and finds the directory of
+// its secrets.
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -13,24 +13,24 @@ import {
 import type { Context, FileOptions } from './context.ts';
 import { misused } from './failure.ts';
 
-/** A descriptor as it was when it was read. */
+/** A descriptor as read. */
 export interface DescriptorFile {
-  /** As it was given: for messages. */
+  /** The path as the user gave it, for messages. */
   readonly name: string;
   readonly document: DescriptorDocument;
-  /** Where secrets are. */
+  /** The directory of secrets. */
   readonly directory: string;
   readonly store: SecretStore;
   /**
-   * Puts a changed text in its place, at once and with the mode that it had.
-   * @throws Failure if the file is not what was read any more
+   * Replaces the text atomically, and keeps the mode of the file.
+   * @throws Failure if the file has changed since it was read
    */
   save(text: string): Promise<void>;
 }
 
 /**
  * Reads a descriptor.
- * @param service what the user called it; has to be its name, if both say one
+ * @param service the name that the user gave; it must equal the name in the file, if both exist
  * @throws Failure, ConfigError
  */
 export async function openDescriptorFile(
@@ -52,7 +52,7 @@ export async function openDescriptorFile(
     store: createDirectoryStore(directory),
     async save(changed) {
       if (changed === text) return;
-      // Never a descriptor that cannot be read again.
+      // Refuses to write a descriptor that cannot be read again.
       parseDescriptor(changed, file);
       // A link stays a link: what it leads to is changed.
       if (!(await changeDescriptor(await realpath(path), text, changed)))
@@ -61,7 +61,7 @@ export async function openDescriptorFile(
   };
 }
 
-/** Where the secrets are. The descriptor need not be there. */
+/** Returns the directory of secrets. The descriptor need not exist. */
 export function secretsDirectory({ pathOf }: Context, { file, secrets }: FileOptions): string {
   return secrets === undefined ? join(dirname(pathOf(file)), 'secrets') : pathOf(secrets);
 }

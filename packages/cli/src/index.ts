@@ -1,4 +1,4 @@
-// Runs a command line. What each command does stands in commands/.
+// Runs a command line. The commands are in commands/.
 
 import { createContext } from './context.ts';
 import { type ExitCode, failureOf } from './failure.ts';
@@ -9,10 +9,10 @@ export type { ExitCode } from './failure.ts';
 export type { OutputStream, Terminal } from './output.ts';
 
 /**
- * Runs one command line, such as `['jwks', 'list']`. Prints to the terminal that it is given, and
- * never ends the process.
- * @returns 0 done, 1 the answer is no, 2 misused or a configuration that cannot be used, 3 a source
- *   cannot be reached
+ * Runs one command line, such as `['jwks', 'list']`. Prints to the given terminal, and never ends
+ * the process.
+ * @returns 0 done, 1 the answer is no, 2 misuse or a wrong configuration, 3 a source cannot be
+ *   reached
  * @example
  * ```ts
  * process.exitCode = await run(process.argv.slice(2), terminal);

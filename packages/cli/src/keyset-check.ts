@@ -1,5 +1,5 @@
-// Whether a keyset is one that a service could use: its options, and, unless that is to be skipped,
-// what its source gives.
+// Checks that a service could use a keyset: its options and, unless skipped, the keys of its
+// source. Nothing is written here.
 import { ConfigError, type KeysetOptions, type SecretStore } from '@latchkey/core';
 import { inspectKeyset, interpolate, readKeyset } from '@latchkey/core/tools';
 import type { Context } from './context.ts';
@@ -7,15 +7,15 @@ import { misused, unreachable } from './failure.ts';
 import { type Data, isData, sourceOf } from './keyset-source.ts';
 import { plain } from './output.ts';
 
-/** Where a keyset's secrets are. */
+/** The directories of a keyset's secrets. */
 export interface Stores {
   readonly secrets: SecretStore;
   readonly externalSecrets: SecretStore | undefined;
 }
 
 /**
- * Checks the options of a keyset, with its variables put in.
- * @param name where it stands, for messages: `keySets[1]`
+ * Checks the options of a keyset, with its variables replaced.
+ * @param name its place, for messages: `keySets[1]`
  * @throws ConfigError
  */
 export function checkOptions({ terminal }: Context, keyset: Data, name: string): void {
@@ -23,9 +23,9 @@ export function checkOptions({ terminal }: Context, keyset: Data, name: string):
 }
 
 /**
- * Reads the keys of a keyset, once, as a service would, and warns of those that it could not use.
- * @throws Failure: a secret that is not there or holds no JWK Set is misuse; any other source is
- *   said to be unreachable
+ * Reads the keys of a keyset once, as a service would, and warns of unusable keys.
+ * @throws Failure: misuse for a secret that is missing or not a JWK Set; unreachable for any other
+ *   source
  */
 export async function checkSource(
   context: Context,
@@ -34,7 +34,7 @@ export async function checkSource(
   stores: Stores,
 ): Promise<void> {
   const { output, terminal } = context;
-  // What is wrong with the options is thrown, whatever their type says.
+  // Wrong options throw here, because their type is not checked.
   const options = withVariables(keyset, terminal.env, name) as unknown as KeysetOptions;
   const source = plain(sourceOf(keyset));
   try {
@@ -58,10 +58,10 @@ function withVariables(keyset: Data, environment: Context['terminal']['env'], na
   }
 }
 
-/** Core's own texts are constant; the system's name hosts and certificates at most. */
+/** The texts of core are constant; those of the system name at most hosts and certificates. */
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return 'it cannot be read';
-  // What fetch says of every fault of the network.
+  // The message of fetch for every network error.
   if (cause.message === 'fetch failed' && cause.cause instanceof Error) return reasonOf(cause.cause);
   return plain(cause.message === '' && 'code' in cause ? String(cause.code) : cause.message);
 }

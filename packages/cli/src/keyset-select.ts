@@ -1,5 +1,5 @@
-// Which keyset of a descriptor is meant: by its issuer, by its position in the list, or by both, if
-// they agree.
+// Selects a keyset of a descriptor by its issuer, by its position in the list, or by both, if they
+// agree.
 import { ConfigError } from '@latchkey/core';
 import type { DescriptorDocument } from '@latchkey/core/tools';
 import { interpolate } from '@latchkey/core/tools';
@@ -9,7 +9,7 @@ import { misused } from './failure.ts';
 import { type Data, listIn, textIn } from './keyset-source.ts';
 import { plain } from './output.ts';
 
-/** How a keyset is named on the command line. */
+/** The options that select a keyset. */
 export interface Selection {
   readonly issuer?: string | undefined;
   /** Counts from 1, as the list shows them. */
@@ -25,7 +25,7 @@ export function withSelection(to: Command): Command {
 
 /**
  * @returns the keyset and its position, counted from 0.
- * @throws Failure if there is none, or not only one
+ * @throws Failure unless exactly one matches
  */
 export function selectKeyset(
   { terminal }: Context,
@@ -52,7 +52,7 @@ export function selectKeyset(
   return { keyset, index: at };
 }
 
-/** As it is written, or with its variables put in. */
+/** Compares the issuer as written, and with its variables replaced. */
 function isOf(keyset: Data, issuer: string | undefined, environment: Context['terminal']['env']): boolean {
   const written = textIn(keyset, 'issuer');
   if (written === undefined || issuer === undefined) return false;

@@ -1,19 +1,19 @@
-// Where the keys of a keyset come from, in the words of `jwks list`. Looks at what a descriptor
-// says, sound or not; reads no key.
+// Describes the source of a keyset, as `jwks list` prints it. The descriptor may be wrong, and no
+// key is read.
 import type { DescriptorDocument } from '@latchkey/core/tools';
 import { misused } from './failure.ts';
 
-/** An object of a descriptor: nothing is known of its values. */
+/** An object of a descriptor with unchecked values. */
 export type Data = Readonly<Record<string, unknown>>;
 
-/** True for an object, neither null nor a list. */
+/** True for an object that is neither null nor a list. */
 export function isData(value: unknown): value is Data {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**
- * What a list of the descriptor holds; empty where there is no such list.
- * @throws Failure where something else stands there
+ * Returns the items of a list in the descriptor; empty if there is no such list.
+ * @throws Failure if the value is not a list of objects
  */
 export function listIn(document: DescriptorDocument, name: 'keySets' | 'keys'): readonly Data[] {
   const list = document.jwt[name] ?? [];
@@ -22,7 +22,7 @@ export function listIn(document: DescriptorDocument, name: 'keySets' | 'keys'): 
   throw misused(`${file}:${line}:${column}: ${name}: expected a list of objects`);
 }
 
-/** A value of the descriptor, where it is a text. */
+/** Returns a value of the descriptor if it is a string. */
 export function textIn(data: Data, name: string): string | undefined {
   const value = data[name];
   return typeof value === 'string' ? value : undefined;
@@ -34,7 +34,7 @@ export function textIn(data: Data, name: string): string | undefined {
 export function sourceOf(keyset: Data): string {
   const url = textIn(keyset, 'jwksUrl');
   if (keyset.useOidcDiscovery === true) return 'oidc-discovery';
-  // Where some servers want a key.
+  // Some servers take a key in the query.
   if (url !== undefined) return url.replace(/[?#].*$/su, '');
   if (isData(keyset.secret)) return `secret: ${textIn(keyset.secret, 'name') ?? '?'}`;
   if (isData(keyset.externalSecret))

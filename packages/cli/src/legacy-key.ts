@@ -1,4 +1,4 @@
-// One key of the deprecated list, as options of a command line say it.
+// One key of the deprecated list, from options of the command line. Nothing is written here.
 import { type AlgorithmName, ConfigError, type JsonObject } from '@latchkey/core';
 import { type DescriptorDocument, readLegacyKeys } from '@latchkey/core/tools';
 import { type Command, Option } from 'commander';
@@ -7,7 +7,7 @@ import { misused } from './failure.ts';
 import { listIn, textIn } from './keyset-source.ts';
 import { plain } from './output.ts';
 
-/** The options that name a key. */
+/** The options that describe a key. */
 export interface KeyOptions extends FileOptions {
   readonly keyId: string;
   readonly algorithm: AlgorithmName;
@@ -32,7 +32,7 @@ const ALGORITHMS = [
   'EdDSA',
 ] as const satisfies readonly AlgorithmName[];
 
-/** Of them, those that need --unsafe-legacy. */
+/** The algorithms of the list that need --unsafe-legacy. */
 const LEGACY: ReadonlySet<string> = new Set(['HMD5', 'HS224']);
 
 /** `--key-id`, `--algorithm`, `--issuer`, `--secret` and `--unsafe-legacy`. */
@@ -40,21 +40,23 @@ export function withKey(to: Command): Command {
   return to
     .argument('[service]', 'the name of the service')
     .requiredOption('--key-id <id>', 'the kid of the key; no other key of the service has it')
-    .addOption(new Option('--algorithm <name>', 'what it is for').choices(ALGORITHMS).default('HS256'))
-    .option('--issuer <issuer>', 'tokens of this issuer are verified by its keys only; recommended')
+    .addOption(
+      new Option('--algorithm <name>', 'the algorithm of the key').choices(ALGORITHMS).default('HS256'),
+    )
+    .option('--issuer <issuer>', 'tokens of this issuer are verified only by its keys; recommended')
     .option('--secret <name>', 'the name of the secret (default: the key id)')
-    .option('--unsafe-legacy', 'permits HMD5 and HS224, and writes unsafeLegacyAlgorithms; needs --issuer');
+    .option('--unsafe-legacy', 'allow HMD5 and HS224, and write unsafeLegacyAlgorithms; requires --issuer');
 }
 
 /**
- * The key as the descriptor is to have it.
- * @throws Failure, ConfigError for one that the list cannot have
+ * Returns the key for the descriptor.
+ * @throws Failure, ConfigError for a key that the list cannot contain
  */
 export function keyOf(options: KeyOptions, document: DescriptorDocument): JsonObject {
   const { keyId, algorithm, issuer, secret = keyId } = options;
   const isLegacy = LEGACY.has(algorithm);
   if (isLegacy && (options.unsafeLegacy !== true || issuer === undefined))
-    throw misused(`${algorithm} is too weak; --unsafe-legacy with --issuer permits it all the same`);
+    throw misused(`${algorithm} is too weak; --unsafe-legacy with --issuer allows it`);
   if (!isLegacy && options.unsafeLegacy === true)
     throw misused(`--unsafe-legacy is for HMD5 and HS224, not for ${algorithm}`);
   const keys = listIn(document, 'keys');

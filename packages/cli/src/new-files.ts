@@ -1,4 +1,5 @@
-// A descriptor where there is none yet: it comes with the first thing that is put into it.
+// Creates a descriptor when the first keyset or key is added. Existing descriptors are read in
+// files.ts.
 import { stat } from 'node:fs/promises';
 import { createDirectoryStore } from '@latchkey/core';
 import { changeDescriptor, codeOf, parseDescriptor } from '@latchkey/core/tools';
@@ -8,8 +9,7 @@ import { misused } from './failure.ts';
 import { type DescriptorFile, openDescriptorFile, secretsDirectory } from './files.ts';
 
 /**
- * Reads a descriptor, or begins one where there is no such file: it is written with the first
- * `save`.
+ * Reads a descriptor, or starts a new one if there is no such file: the first `save` writes it.
  * @throws Failure, ConfigError
  */
 export async function openOrBegin(

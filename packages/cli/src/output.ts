@@ -1,17 +1,17 @@
-// The only file that prints. Results go to stdout, everything about them to stderr; colour and
-// progress only where a person looks on.
+// The only file that prints. Results go to stdout, messages to stderr; colour and progress only to
+// a terminal.
 import { styleText } from 'node:util';
 import { plain } from '@latchkey/core/tools';
 
 export { plain };
 
-/** What of Node's streams is written to. */
+/** The members of Node's output streams that are used here. */
 export interface OutputStream {
   readonly isTTY?: boolean | undefined;
   write(text: string): unknown;
 }
 
-/** What a command prints to, and reads from. `process` is one. */
+/** The streams and environment of a command. `process` is one. */
 export interface Terminal {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
@@ -20,28 +20,28 @@ export interface Terminal {
   cwd(): string;
 }
 
-/** How results are written. */
+/** The format of results. */
 export type OutputFormat = 'text' | 'json';
 
 type Style = Parameters<typeof styleText>[0];
 
-/** What commands print with. */
+/** The functions with which commands print. */
 export interface Output {
   /**
-   * A result: as it is, for people, or as JSON with `-o json`. Text comes from outside only through
-   * `plain`.
+   * Prints a result: as text, or as JSON with `-o json`. Text from outside must go through `plain`
+   * first.
    */
   result(format: OutputFormat, text: () => string, value: unknown): void;
   /**
-   * Something about what was done, in one line. Not with the result: on stderr. As warnings and
-   * failures, it goes through `message`.
+   * Prints one line about the work to stderr, apart from the result. It goes through `message`,
+   * like warnings and failures.
    */
   note(text: string): void;
   warn(text: string): void;
   fail(text: string): void;
-  /** Says what is waited for, while it is waited for: where a person looks on. */
+  /** Shows a text while an operation is running, only on a terminal. */
   waitFor<T>(what: string, work: Promise<T>): Promise<T>;
-  /** Coloured where stdout is a terminal that wants it. */
+  /** Colours a text if stdout is a terminal with colours. */
   style(style: Style, text: string): string;
 }
 
@@ -63,7 +63,7 @@ export function createOutput({ stdout, stderr, env }: Pick<Terminal, 'stdout' | 
       try {
         return await work;
       } finally {
-        // Back to the start, and nothing left of it.
+        // Returns to the start of the line and clears it.
         stderr.write('\r\u001b[K');
       }
     },
@@ -72,8 +72,8 @@ export function createOutput({ stdout, stderr, env }: Pick<Terminal, 'stdout' | 
 }
 
 /**
- * Text for people that may quote what was typed: made plain, and without a token that was typed in
- * a wrong place.
+ * Prepares a message that may quote arguments: makes it plain, and removes a token that was typed
+ * in a wrong place.
  */
 export function message(text: string): string {
   return plain(text.replaceAll(TOKEN, '(a token)'));
@@ -92,8 +92,8 @@ function escapedJson(value: unknown): string {
 }
 
 /**
- * Columns, as wide as what is in them, three spaces apart; nothing after the last. Every cell is
- * made plain.
+ * Formats columns as wide as their content, three spaces apart, without trailing spaces. Every cell
+ * is made plain.
  */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, ...rows.map((row) => row.map(plain))];

@@ -1,4 +1,4 @@
-// All commands, as one program.
+// Builds the program from all commands. It runs nothing.
 import { createRequire } from 'node:module';
 import tab from '@bomb.sh/tab/commander';
 import { Command } from 'commander';
@@ -15,18 +15,18 @@ import { message } from './output.ts';
 
 const { version }: { readonly version: string } = createRequire(import.meta.url)('../package.json');
 
-/** Makes the program. Nothing has run yet. */
+/** Makes the program without running it. */
 export function createProgram(context: Context): Command {
   const { stdout, stderr } = context.terminal;
   const program = new Command('latchkey')
-    .description('Whom a service trusts, on the command line: keysets, keys, secrets and tokens.')
+    .description('Manage the issuers that a service trusts: keysets, keys, secrets and tokens.')
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 the answer is no, 2 misuse or configuration, 3 a source cannot be reached.',
+      '\nExit codes: 0 done, 1 the answer is no, 2 misuse or a wrong configuration, 3 a source cannot be reached.',
     )
-    .version(version, '--version', 'what version this is')
-    .showHelpAfterError('(--help says more)');
-  // Before its commands: they take these over.
+    .version(version, '--version', 'print the version')
+    .showHelpAfterError('(see --help)');
+  // This must precede the commands, because they inherit these settings.
   program.exitOverride().configureOutput({
     writeOut: (text) => void stdout.write(text),
     writeErr: (text) => void stderr.write(text),
@@ -36,7 +36,7 @@ export function createProgram(context: Context): Command {
   });
   for (const made of [jwks, keys, secrets, tokens, explain, lint, plan, imports])
     program.addCommand(made(context));
-  // As the command lines of gateways have it: `service jwks list`, `services jwts list`.
+  // The names in the command lines of gateways: `service jwks list`, `services jwts list`.
   const service = command('service', 'jwks and keys, as the command lines of gateways have them.', [
     'latchkey service jwks list my-service',
     'latchkey services jwts list my-service',
@@ -47,7 +47,7 @@ export function createProgram(context: Context): Command {
   return program;
 }
 
-/** How a program ends and prints goes for all that is in it. */
+/** Applies the exit and output settings to a command and all its subcommands. */
 function takeOver(parent: Command): void {
   for (const child of parent.commands) {
     child.copyInheritedSettings(parent);
@@ -55,9 +55,7 @@ function takeOver(parent: Command): void {
   }
 }
 
-/**
- * Commander's message quotes what was typed. The lines of its own are its suggestion and its end.
- */
+/** The message of Commander quotes arguments. Its own lines are the suggestion and the end. */
 function plainError(text: string): string {
   const [, said = '', suggestion = '', end = ''] =
     /^(.*?)(\n\(Did you mean [^\n]*\?\))?(\n?)$/s.exec(text) ?? [];

@@ -1,8 +1,8 @@
-// Names on a command line: a list with commas, an option that stands several times, or both.
+// Reads names from the command line: a list with commas, a repeated option, or both.
 
 /**
- * For options: adds the names of one occurrence to those before. An empty name stays, for whoever
- * checks them.
+ * A parser for options: adds the names of one occurrence to those before. An empty name is kept, so
+ * that the check of names refuses it.
  */
 export function readNames(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, ...text.split(',').map((name) => name.trim())];

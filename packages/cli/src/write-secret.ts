@@ -1,5 +1,5 @@
-// Making a secret: all of its entries at once, for its owner alone, and never in the place of one
-// that is there unless that was said.
+// Writes a secret: all its entries at once, readable only by the owner. It replaces an existing
+// secret only when forced.
 
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
@@ -10,20 +10,17 @@ import { misused } from './failure.ts';
 
 /** The entries of a secret that holds a raw key. */
 const RAW_KEYS: readonly string[] = ['secret.key', 'private.key', 'public.key'];
-/**
- * How a directory is refused the place of a directory with something in it, of a file, or of a
- * link.
- */
+/** The error codes for a rename onto a directory with content, a file, or a link. */
 const OCCUPIED: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR']);
 
 type Entries = Readonly<Record<string, Uint8Array>>;
 
 /**
  * Makes a secret.
- * @param isForced puts it in the place of one that is there: of a raw key, nothing stays; other
- *   entries do
- * @returns takes it away again, if it is new
- * @throws Failure if there is such a secret and it is not forced, and for what cannot be written
+ * @param isForced replaces an existing secret: all entries of raw keys are removed, other entries
+ *   stay
+ * @returns a function that removes the secret again, if it is new
+ * @throws Failure if the secret exists and it is not forced, or if it cannot be written
  */
 export async function makeSecret(
   directory: string,
@@ -32,7 +29,9 @@ export async function makeSecret(
   isForced: boolean,
 ): Promise<() => Promise<void>> {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/.test(name))
-    throw misused('a secret is called by letters, digits, ".", "_" and "-", a letter or digit first');
+    throw misused(
+      'expected a secret name of letters, digits, ".", "_" and "-", starting with a letter or digit',
+    );
   const path = join(directory, name);
   try {
     await makeDirectory(directory);
@@ -43,7 +42,7 @@ export async function makeSecret(
     // Before the first of them is written: a pair must not be left as half of the old one and half of the new.
     for (const key of new Set([...Object.keys(entries), ...RAW_KEYS])) await refuseIrregular(path, key);
     await write(directory, name, entries);
-    // Half of an old pair must not be left beside half of a new one.
+    // Half of an old pair must not remain next to half of a new one.
     if (RAW_KEYS.some((key) => Object.hasOwn(entries, key)))
       for (const key of RAW_KEYS.filter((raw) => !Object.hasOwn(entries, raw)))
         await rm(join(path, key), { force: true });
@@ -87,7 +86,7 @@ async function write(directory: string, name: string, entries: Entries): Promise
     await store.write?.({ name, key }, bytes, new AbortController().signal);
 }
 
-/** Secrets get into no repository: a new directory of them says so. */
+/** Adds a .gitignore to a new directory, so that secrets are not committed. */
 async function makeDirectory(directory: string): Promise<void> {
   if ((await mkdir(directory, { recursive: true, mode: 0o700 })) === undefined) return;
   await writeFile(join(directory, '.gitignore'), '*\n', { mode: 0o600, flag: 'wx' });

@@ -1,5 +1,5 @@
-// Preloaded by a test: the published command, but with what it imports taken from source, so that
-// nothing has to be built first.
+// Preloaded by a test: runs the published command with imports from source, so that nothing must be
+// built first.
 import { registerHooks } from 'node:module';
 
 registerHooks({

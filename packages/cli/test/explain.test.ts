@@ -1,5 +1,4 @@
-// `latchkey explain`: what is printed, and how it ends. That an explanation is right is tested
-// where it is made.
+// `latchkey explain`: the output and the exit codes. Core tests that explanations are correct.
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -53,8 +52,8 @@ const explain = (argv: readonly string[], stdin?: string) => latchkey(['explain'
 const headOf = (token: string) =>
   `GET /orders?a=b HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer ${token}\r\n\r\n`;
 
-describe('how it ends', () => {
-  it('0 for what is allowed, and the whole decision on stdout', async () => {
+describe('exit codes', () => {
+  it('0 for a request that is allowed, and the whole decision on stdout', async () => {
     const { code, stdout, stderr } = await explain([], await tokenOf());
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^✓ form: the token/);
@@ -70,14 +69,14 @@ describe('how it ends', () => {
     ['a rule', ['--claims', '{"role":"admin"}'], {}, /^refused: 403 claims_insufficient \(the rule on role/],
     ['a scope', ['--claims', '{"scope":["write"]}'], {}, /^refused: 403 scope_insufficient/],
     ['a route', ['--route', 'admin'], {}, /^refused: 403 claims_insufficient/],
-  ])('1 for what is refused: %s', async (_, argv, claims, last) => {
+  ])('1 for a request that is refused: %s', async (_, argv, claims, last) => {
     const { code, stdout, stderr } = await explain(argv, await tokenOf(claims));
     expect([code, stderr]).toEqual([1, '']);
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(last);
     expect(stdout).toContain('✗');
   });
 
-  it('3 for what cannot be found out', async () => {
+  it('3 for a decision that cannot be made', async () => {
     await save({ keySets: [{ issuer: 'i', jwksUrl: 'http://127.0.0.1:1/', allowHttp: true }] });
     const { code, stdout } = await explain([await tokenOf()]);
     expect(code).toBe(3);
@@ -87,14 +86,14 @@ describe('how it ends', () => {
 
   it.each<[title: string, argv: readonly string[], stderr: RegExp]>([
     ['no token', [], /expected a token/],
-    ['a route that is not there', ['--route', 'nobody', 'x'], /no route nobody; it has admin/],
-    ['rules that are no JSON', ['--claims', '{', 'x'], /--claims is not JSON/],
-    ['rules that are none', ['--claims', '{"a":{"b":1}}', 'x'], /claims\.a/],
+    ['an unknown route', ['--route', 'nobody', 'x'], /no route nobody; it has admin/],
+    ['rules that are not JSON', ['--claims', '{', 'x'], /--claims is not JSON/],
+    ['invalid rules', ['--claims', '{"a":{"b":1}}', 'x'], /claims\.a/],
     ['rules and a route', ['--claims', '{}', '--route', 'admin', 'x'], /cannot be used with/],
-    ['a time that is none', ['--at', 'soon', 'x'], /--at: expected a time/],
-    ['a file that is not there', ['-f', 'other.yaml', 'x'], /other\.yaml is not there/],
-    ['a format that is none', ['-o', 'xml', 'x'], /text, json/],
-    ['a request that is not there', ['--request', 'none.txt'], /none\.txt is no request/],
+    ['an invalid time', ['--at', 'soon', 'x'], /--at: expected a time/],
+    ['a missing file', ['-f', 'other.yaml', 'x'], /other\.yaml is not there/],
+    ['an unknown format', ['-o', 'xml', 'x'], /text, json/],
+    ['a missing request', ['--request', 'none.txt'], /none\.txt is not a request/],
     ['two tokens', ['a', 'b'], /too many arguments/],
   ])('2 for misuse: %s', async (_, argv, stderr) => {
     const ended = await explain(argv);
@@ -102,7 +101,7 @@ describe('how it ends', () => {
     expect(ended.stderr).toMatch(stderr);
   });
 
-  it('2 for a descriptor that cannot be used, with the place', async () => {
+  it('2 for a wrong descriptor, with the place', async () => {
     await writeFile(join(cwd, 'service.yaml'), 'service:\n  jwt:\n    audiance: x\n');
     const { code, stderr } = await explain(['x']);
     expect(code).toBe(2);
@@ -110,8 +109,8 @@ describe('how it ends', () => {
   });
 });
 
-describe('what it is told', () => {
-  it('T-167: a token on stdin, which nobody sees in a list of processes', async () => {
+describe('arguments', () => {
+  it('T-167: a token on stdin, which is not in the list of processes', async () => {
     const token = await tokenOf();
     expect((await explain([], `${token}\n`)).code).toBe(0);
     expect((await explain(['-'], `  ${token}  \n`)).code).toBe(0);
@@ -125,14 +124,14 @@ describe('what it is told', () => {
     expect(stdout).toContain('2023-11-14T22:00:00.000Z');
   });
 
-  it('--route and --claims have to hold too', async () => {
+  it('--route and --claims must be satisfied too', async () => {
     const token = await tokenOf({ role: 'admin' });
     expect((await explain(['--route', 'admin', token])).code).toBe(0);
     expect((await explain(['--claims', '{"role":"admin"}', token])).code).toBe(0);
     expect((await explain(['--claims', '{"role":"root"}', token])).code).toBe(1);
   });
 
-  it('-f and --secrets: another descriptor, and where its secrets are', async () => {
+  it('-f and --secrets: another descriptor, and its directory of secrets', async () => {
     await save({ audience: 'you' }, 'other.yaml');
     expect((await explain(['-f', 'other.yaml', await tokenOf({ aud: 'you' })])).code).toBe(0);
   });
@@ -178,13 +177,13 @@ describe('--request', () => {
       'credentials_',
     ],
     ['another scheme', (token) => headOf(token).replace('Bearer', 'Basic'), 'credentials_'],
-  ])('a token that cannot be found: %s', async (_, make, expected) => {
+  ])('a token that is not found: %s', async (_, make, expected) => {
     const { code, stdout } = await explain(['--request', '-'], make(await tokenOf()));
     expect(code).toBe(1);
     expect(stdout).toMatch(new RegExp(`refused: 40[01] ${expected}`));
   });
 
-  it('all that is decided by a request: places, cookies, origins, and rules that compare with it', async () => {
+  it('all decisions that depend on a request: places, cookies, origins, and rules that compare with it', async () => {
     await save({ tokenFrom: [{ cookie: 'token' }] });
     const token = await tokenOf();
     const request = (method: string, more = '') =>
@@ -206,12 +205,12 @@ describe('--request', () => {
     ['nothing', ''],
     ['a word', 'hello'],
     ['an answer', 'HTTP/1.1 200 OK\r\n'],
-    ['a line that is no header', 'GET / HTTP/1.1\r\nwhat is this\r\n'],
-    ['a header that goes on', 'GET / HTTP/1.1\r\nA: b\r\n c\r\n'],
+    ['a line that is not a header', 'GET / HTTP/1.1\r\nwhat is this\r\n'],
+    ['a folded header', 'GET / HTTP/1.1\r\nA: b\r\n c\r\n'],
     ['a name with a space', 'GET / HTTP/1.1\r\nA : b\r\n'],
-  ])('what is no request is misuse: %s', async (title, text) => {
+  ])('a text that is not a request is misuse: %s', async (title, text) => {
     const ended = await explain(['--request', '-'], text);
-    // A status line has the form of a request line; it is refused for what it has not.
+    // A status line has the form of a request line; it is refused because it has no method.
     if (title === 'an answer') expect(ended.code).not.toBe(0);
     else expect([ended.code, ended.stdout]).toEqual([2, '']);
   });
@@ -225,13 +224,13 @@ describe('--request', () => {
     expect((await explain(['--request', '-'], text.trimEnd())).code).toBe(0);
   });
 
-  it('and a token beside it is misuse', async () => {
+  it('a token next to --request is misuse', async () => {
     expect((await explain(['--request', '-', await tokenOf()], headOf(await tokenOf()))).code).toBe(2);
   });
 });
 
-describe('what it prints', () => {
-  it('-o json: the explanation, as the library has it', async () => {
+describe('output', () => {
+  it('-o json: the explanation in the format of the library', async () => {
     const { code, stdout } = await explain(['-o', 'json', await tokenOf({ aud: 'you' })]);
     const explanation = JSON.parse(stdout) as Explanation;
     expect(code).toBe(1);
@@ -251,20 +250,20 @@ describe('what it prints', () => {
     );
   });
 
-  it('T-169: claims that nobody stands for are said to be UNVERIFIED', async () => {
+  it('T-169: claims without a trusted signature are marked UNVERIFIED', async () => {
     for (const token of [await tokenOf({}, stranger), await tokenOf({ iss: 'nobody' }, stranger)]) {
       const { code, stdout } = await explain([token]);
       expect(code).toBe(1);
       expect(stdout).toContain('UNVERIFIED');
     }
-    // Nothing could be read of these, so nothing is shown that could be believed.
+    // These tokens cannot be parsed, so no claims are shown.
     for (const token of ['x', forge({ header: { alg: 'none' }, payload: { iss: 'i' } })])
       expect((await explain([token])).stdout).not.toMatch(/✓ (?:registered claims|claims)/);
     const { stdout } = await explain(['-o', 'json', await tokenOf({}, stranger)]);
     expect(JSON.parse(stdout)).toMatchObject({ verified: false });
   });
 
-  it('T-168: nothing of a token moves the terminal, also on one', async () => {
+  it('T-168: no part of a token controls the terminal', async () => {
     const hostile = '\u001b]0;owned\u0007\u009b31m\u202e\u2028\u0000\r\n✓ allowed';
     const token = await tokenOf({
       [hostile]: hostile,
@@ -285,7 +284,7 @@ describe('what it prints', () => {
     }
   });
 
-  it('T-168: nor as JSON', async () => {
+  it('T-168: no part of a token controls the terminal as JSON', async () => {
     const { stdout } = await explain([
       '-o',
       'json',
@@ -297,7 +296,7 @@ describe('what it prints', () => {
     expect(stdout).toContain('\\u202e');
   });
 
-  it('T-167: no token, signature or key, wherever it comes to', async () => {
+  it('T-167: no token, signature or key, for any outcome', async () => {
     const token = await tokenOf({ exp: 1 });
     for (const argv of [
       [token],
@@ -311,7 +310,7 @@ describe('what it prints', () => {
     }
   });
 
-  it('colour where a person looks on, and nowhere else', async () => {
+  it('colour only on a terminal', async () => {
     const token = await tokenOf();
     expect((await explain([token])).stdout).not.toContain('\u001b');
     expect((await latchkey(['explain', token], { isTTY: true })).stdout).toContain('\u001b[');

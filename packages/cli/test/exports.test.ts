@@ -1,4 +1,5 @@
-// Every name that this package exports. A new one is a decision: it is hard to take back.
+// Every name that this package exports. Add one deliberately: removing it later breaks
+// applications.
 import { expect, it } from 'vitest';
 import * as all from '../src/index.ts';
 

@@ -1,20 +1,20 @@
-// Hosts of the internet, for tests: TLS servers on loopback with certificates for their names, of
-// an authority that is trusted meanwhile. Connections to these names lead there; connections to any
-// other name are refused.
+// Hosts of the internet for tests: TLS servers on loopback with certificates for their names, of an
+// authority that is trusted during the test. Connections to these names are redirected to them;
+// connections to any other name are refused.
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import tls, { createSecureContext, getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { createAuthority } from '@latchkey/test-kit/certificate';
 import { vi } from 'vitest';
 
-/** What each host answers, by path: JSON, with status 200. Everything else is a 404. */
+/** The answers of each host, by path: JSON, with status 200. Any other path is a 404. */
 export type Hosts = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-/** Hosts that can be reached. */
+/** Running hosts. */
 export interface RunningHosts {
-  /** The URLs that were asked for, in their order. */
+  /** The requested URLs, in order. */
   readonly requests: readonly string[];
-  /** Ends the servers, and puts names and certificates back. */
+  /** Closes the servers, and restores names and certificates. */
   close(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
-// `latchkey jwks`: what it accepts and refuses, what it leaves in the descriptor and beside it, and
-// what it says. Against real servers.
+// `latchkey jwks`: the arguments that it accepts and refuses, the files that it writes, and its
+// messages. Against real servers.
 import {
   chmodSync,
   existsSync,
@@ -83,7 +83,7 @@ a        secret: s
     expect(JSON.parse(stdout)).toEqual(keySets());
   });
 
-  it('T-168 shows what is in the file, and lets no terminal obey it', async () => {
+  it('T-168 shows the content of the file without control characters', async () => {
     put(
       'service.yaml',
       `service: {jwt: {keySets: [{issuer: "\\e]0;x\\a\\u202E", jwksUrl: "https://a/\\e[2J"}]}}`,
@@ -93,7 +93,7 @@ a        secret: s
     expect(stdout).toContain('\\u{1b}]0;x\\u{7}\\u{202e}');
   });
 
-  it('is misuse without the file, for another service, and for what is no list', async () => {
+  it('is misuse without the file, for another service, and for a value that is not a list', async () => {
     expect(await latchkey('jwks list')).toMatchObject({ code: 2, stdout: '' });
     put('service.yaml', SEED);
     expect(await latchkey('jwks list another')).toMatchObject({ code: 2, stdout: '' });
@@ -103,7 +103,7 @@ a        secret: s
 });
 
 describe('add', () => {
-  it('AK-20 takes exactly one source', async () => {
+  it('AK-20 requires exactly one source', async () => {
     for (const sources of [
       '',
       '--secret a --jwks-url https://a.example',
@@ -126,7 +126,7 @@ describe('add', () => {
       expect(await latchkey(`jwks add ${line}`), line).toMatchObject({ code: 2 });
   });
 
-  it('AK-12 refuses metadata of another issuer, and writes nothing', async () => {
+  it('AK-12 refuses metadata of another issuer, and writes no file', async () => {
     put('service.yaml', SEED);
     const hosts = await startHosts({
       'a.example': {
@@ -147,7 +147,7 @@ describe('add', () => {
     expect(read()).toBe(SEED);
   });
 
-  it('AK-13 refuses a URL that does not answer with a JWK Set, and writes nothing', async () => {
+  it('AK-13 refuses a URL that does not answer with a JWK Set, and writes no file', async () => {
     put('service.yaml', SEED);
     const hosts = await startHosts({ 'a.example': { '/none?key=hidden': { jwks: [] } } });
     try {
@@ -169,7 +169,7 @@ describe('add', () => {
     expect(read()).toBe(SEED);
   });
 
-  it('AK-13 refuses a server whose certificate nobody vouches for, and one that does not listen', async () => {
+  it('AK-13 refuses a server with an untrusted certificate, and one that does not listen', async () => {
     const issuer = await createIssuer({ tls: createAuthority('nobody').issue('localhost') });
     const refused = await latchkey(`jwks add --jwks-url ${issuer.jwksUrl} --issuer x`);
     await issuer.close();
@@ -180,7 +180,7 @@ describe('add', () => {
     expect(existsSync(join(cwd, 'service.yaml'))).toBe(false);
   });
 
-  it('AK-13 takes http only when told to, says so in the file, and warns', async () => {
+  it('AK-13 accepts http only with --allow-http, writes it to the file, and warns', async () => {
     const issuer = await createIssuer();
     try {
       const line = `jwks add my-service --jwks-url ${issuer.jwksUrl} --issuer ${issuer.issuer}`;
@@ -192,7 +192,7 @@ describe('add', () => {
       const { code, stderr } = await latchkey(`${line} --allow-http`);
       expect({ code, stderr }).toMatchObject({
         code: 0,
-        stderr: expect.stringContaining('not for production'),
+        stderr: expect.stringContaining('do not use it in production'),
       });
       expect(issuer.requests.jwks).toBe(1);
       expect(keySets()).toEqual([{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }]);
@@ -204,7 +204,7 @@ describe('add', () => {
     }
   });
 
-  it('names the keys that a service could not use', async () => {
+  it('warns of keys that a service could not use', async () => {
     const issuer = await createIssuer();
     try {
       issuer.publish([{ ...issuer.key.publicJwk, use: 'enc', kid: 'for\u001bencryption' }]);
@@ -219,7 +219,7 @@ describe('add', () => {
     }
   });
 
-  it('AK-18 asks nobody when told so, and says so in the file', async () => {
+  it('AK-18 makes no requests with --skip-validation, and writes it to the file', async () => {
     const { code } = await latchkey(
       'jwks add --jwks-url https://nowhere.invalid/jwks --issuer x --skip-validation',
     );
@@ -229,7 +229,7 @@ describe('add', () => {
     ]);
   });
 
-  it('AK-14 wants the secret to be there, and to be a JWK Set', async () => {
+  it('AK-14 requires the secret to exist, and to be a JWK Set', async () => {
     put('service.yaml', SEED);
     expect(await latchkey('jwks add --secret n --issuer x')).toMatchObject({
       code: 2,
@@ -249,7 +249,7 @@ describe('add', () => {
     expect(keySets()).toContainEqual({ issuer: 'x', secret: { name: 'n', key: 'keys.json' } });
   });
 
-  it('AK-15 validates an external secret where it is mounted, and says when it does not', async () => {
+  it('AK-15 validates a mounted external secret, and notes if it does not', async () => {
     const { publicJwk } = await generateSigningKey();
     const line = 'jwks add --external-secret e --issuer x';
     expect(await latchkey(`${line} --external-secrets vault`)).toMatchObject({ code: 2 });
@@ -261,7 +261,7 @@ describe('add', () => {
     expect(unseen.stderr).toContain('another keyset has this issuer too');
   });
 
-  it('AK-28 takes algorithms one by one, with commas, or both, and knows their names', async () => {
+  it('AK-28 accepts algorithms one by one, with commas, or both, and checks their names', async () => {
     const line = 'jwks add --jwks-url https://a.example --issuer x --skip-validation';
     await latchkey(
       `${line} --allowed-algorithms RS256,ES256 --allowed-algorithms EdDSA --refresh-interval 1h30m`,
@@ -289,7 +289,7 @@ describe('add', () => {
     expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('without --issuer') });
   });
 
-  it('S33 puts variables in to look, and leaves them in the file', async () => {
+  it('S33 replaces variables for validation, and keeps them in the file', async () => {
     const issuer = await createIssuer();
     try {
       const line = 'jwks add --jwks-url ${BASE}/jwks.json --issuer x --allow-http';
@@ -334,7 +334,7 @@ describe('generate', () => {
     expect(stdout + stderr + read()).not.toContain(jwk.d);
   });
 
-  it('T-167 keeps the key from everybody else: modes, and out of repositories', async () => {
+  it('T-167 makes the key readable only by the owner, and keeps it out of repositories', async () => {
     const umask = process.umask(0);
     try {
       await latchkey('jwks generate --key-id k --issuer i');
@@ -348,7 +348,7 @@ describe('generate', () => {
     expect(read('secrets/.gitignore')).toBe('*\n');
   });
 
-  it('AK-23 calls a key by a random UUID, and its secret by the key', async () => {
+  it('AK-23 names a key by a random UUID, and its secret by the key', async () => {
     const { stdout } = await latchkey('jwks generate -o json --issuer i --algorithm EdDSA');
     const made = JSON.parse(stdout);
     expect(made.keyId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4/);
@@ -360,7 +360,7 @@ describe('generate', () => {
     expect(made.publicKey).not.toHaveProperty('d');
   });
 
-  it('AK-22 does not touch a secret that is there, unless told to', async () => {
+  it('AK-22 replaces an existing secret only with --force', async () => {
     await latchkey('jwks generate --key-id k --issuer i');
     const [descriptor, secret] = [read(), read('secrets/k/jwks.json')];
     const refused = await latchkey('jwks generate --key-id k --issuer j');
@@ -372,13 +372,13 @@ describe('generate', () => {
     expect(read('secrets/k/jwks.json')).not.toBe(secret);
   });
 
-  it('leaves no secret behind when the descriptor cannot be written', async () => {
+  it('leaves no secret behind if the descriptor cannot be written', async () => {
     symlinkSync('nowhere', join(cwd, 'service.yaml'));
     expect(await latchkey('jwks generate --key-id k --issuer i')).toMatchObject({ code: 2 });
     expect(existsSync(join(cwd, 'secrets/k'))).toBe(false);
   });
 
-  it('AK-6 S12 makes HMAC keys only when told that they are symmetric', async () => {
+  it('AK-6 S12 makes HMAC keys only with --symmetric', async () => {
     expect(await latchkey('jwks generate --algorithm HS256 --issuer i')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('--symmetric'),
@@ -396,7 +396,7 @@ describe('generate', () => {
     expect(Buffer.from(jwk.k, 'base64url')).toHaveLength(32);
   });
 
-  it('refuses a key id that can be no name of a secret, before anything is made', async () => {
+  it('refuses a key id that cannot be the name of a secret, before it writes a file', async () => {
     expect(await latchkey('jwks generate --key-id a/b --issuer i')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('keySets[0].secret.name'),
@@ -409,7 +409,7 @@ describe('generate', () => {
 describe('update', () => {
   beforeEach(() => put('service.yaml', SEED));
 
-  it('S10 wants an index where several have the issuer, and S11 both to agree', async () => {
+  it('S10 requires an index if several keysets have the issuer, and S11 both to agree', async () => {
     const change = '--refresh-interval 5m';
     const ambiguous = await latchkey(`jwks update --issuer a ${change}`);
     expect(ambiguous).toMatchObject({ code: 2, stderr: expect.stringContaining('use --index: 1, 3') });
@@ -427,7 +427,7 @@ describe('update', () => {
     ]);
   });
 
-  it('AK-24 refuses what selects nothing or changes nothing', async () => {
+  it('AK-24 refuses options that select no keyset or change nothing', async () => {
     for (const line of [
       '--refresh-interval 5m',
       '--issuer nobody --refresh-interval 5m',
@@ -477,7 +477,7 @@ describe('update', () => {
     expect(read()).toBe(SEED);
   });
 
-  it('AK-24 looks at the new URL first, unless told not to', async () => {
+  it('AK-24 reads the keys at the new URL first, unless --skip-validation is set', async () => {
     const hosts = await startHosts({ 'new.example': { '/jwks': { keys: [] } } });
     try {
       expect(await latchkey('jwks update --index 1 --jwks-url https://new.example/other')).toMatchObject({
@@ -502,7 +502,7 @@ describe('update', () => {
     });
   });
 
-  it('AK-12 looks at the metadata of a new issuer first', async () => {
+  it('AK-12 reads the metadata of a new issuer first', async () => {
     const hosts = await startHosts({
       'new.example': {
         '/.well-known/openid-configuration': {
@@ -523,20 +523,20 @@ describe('update', () => {
 });
 
 describe('remove', () => {
-  it('AK-26 S10 S11 takes away the one that is meant', async () => {
+  it('AK-26 S10 S11 removes the selected keyset', async () => {
     put('service.yaml', SEED);
     for (const line of ['', '--issuer a', '--issuer nobody', '--index 9', '--issuer b --index 1'])
       expect(await latchkey(`jwks remove ${line}`), line).toMatchObject({ code: 2 });
     expect(read()).toBe(SEED);
     expect(await latchkey('jwks remove --issuer a --index 3')).toMatchObject({
       code: 0,
-      stderr: expect.stringContaining('its secret is where it was: s'),
+      stderr: expect.stringContaining('its secret was not deleted: s'),
     });
     expect(await latchkey('jwks remove --issuer a')).toMatchObject({ code: 0 });
     expect(keySets()).toHaveLength(5);
   });
 
-  it('keeps the mode of the file, and warns when none is left', async () => {
+  it('keeps the mode of the file, and warns if no keyset is left', async () => {
     put('service.yaml', 'service:\n  jwt:\n    keySets:\n    - issuer: a\n      secret: { name: s }\n');
     chmodSync(join(cwd, 'service.yaml'), 0o640);
     expect(await latchkey('jwks remove --index 1')).toMatchObject({

@@ -1,4 +1,4 @@
-// `latchkey keys`: the deprecated list, which works, and says each time that it is deprecated.
+// `latchkey keys`: the deprecated list works, and warns each time that it is deprecated.
 import { execFile } from 'node:child_process';
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -38,7 +38,7 @@ async function latchkey(line: string) {
 
 describe('generate', () => {
   it.each(['HS256', 'HS384', 'HS512', 'RS256', 'ES256', 'ES384', 'ES512', 'EdDSA'])(
-    'AK-37 %s makes a secret that suits it, and a key that refers to it',
+    'AK-37 %s makes a fitting secret, and a key that refers to it',
     async (algorithm) => {
       const { code, stdout, stderr } = await latchkey(
         `keys generate s --key-id k --algorithm ${algorithm} --issuer i`,
@@ -72,7 +72,7 @@ describe('generate', () => {
     expect(read('secrets/e/public.key')).toBe(half);
   });
 
-  it('AK-37 needs a key id, which no other key has', async () => {
+  it('AK-37 requires a key id that no other key has', async () => {
     expect(await latchkey('keys generate')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('--key-id'),
@@ -85,7 +85,7 @@ describe('generate', () => {
     expect(existsSync(join(cwd, 'secrets/other'))).toBe(false);
   });
 
-  it('AK-37 makes a new secret: one that is there stays as it is, unless told otherwise', async () => {
+  it('AK-37 makes a new secret, and replaces an existing one only with --force', async () => {
     put('secrets/k/private.key', 'old');
     expect(await latchkey('keys generate --key-id k')).toMatchObject({
       code: 2,
@@ -99,7 +99,7 @@ describe('generate', () => {
   });
 
   it.each(['HMD5', 'HS224'])(
-    'D1 D2 makes a key for %s only with leave and an issuer, and writes the leave',
+    'D1 D2 makes a key for %s only with --unsafe-legacy and an issuer, and writes the option',
     async (algorithm) => {
       for (const line of ['', '--issuer i', '--unsafe-legacy']) {
         const refused = await latchkey(`keys generate --key-id k --algorithm ${algorithm} ${line}`);
@@ -119,7 +119,7 @@ describe('generate', () => {
     },
   );
 
-  it('keeps what is in the file', async () => {
+  it('keeps the content of the file', async () => {
     await latchkey('keys generate --key-id k');
     expect(read()).toBe(
       `${DESCRIPTOR}    keys:\n    - keyId: k\n      algorithm: HS256\n      secret:\n        name: k\n`,
@@ -132,13 +132,13 @@ describe('add', () => {
   const privatePem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const publicPem = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString();
 
-  it('AK-38 refers to a secret that is there', async () => {
+  it('AK-38 refers to an existing secret', async () => {
     put('secrets/p/public.key', publicPem);
     expect(await latchkey('keys add s --key-id k --algorithm ES256 --secret p')).toMatchObject({ code: 0 });
     expect(keys()).toEqual([{ keyId: 'k', algorithm: 'ES256', secret: { name: 'p' } }]);
   });
 
-  it('AK-38 refuses a secret that is not there, or is not for the algorithm', async () => {
+  it('AK-38 refuses a secret that is missing, or does not fit the algorithm', async () => {
     put('secrets/p/public.key', publicPem);
     put('secrets/p/private.key', privatePem);
     put('secrets/short/secret.key', 'x'.repeat(31));
@@ -165,7 +165,7 @@ describe('add', () => {
     expect(read()).toBe(DESCRIPTOR);
   });
 
-  it('S20 takes a private key alone, and says that it only signs', async () => {
+  it('S20 accepts a private key without a public key, and notes that it only signs', async () => {
     put('secrets/p/private.key', privatePem);
     const added = await latchkey('keys add --key-id k --algorithm ES256 --secret p');
     expect(added).toMatchObject({ code: 0, stderr: expect.stringContaining('verifies nothing') });
@@ -173,7 +173,7 @@ describe('add', () => {
 });
 
 describe('list', () => {
-  it('AK-36 D14 prints secrets as JSON only, with a warning, and not with --redact', async () => {
+  it('AK-36 D14 prints secrets only as JSON, with a warning, and not with --redact', async () => {
     await latchkey('keys generate --key-id h --issuer i');
     await latchkey('keys generate --key-id e --algorithm EdDSA');
     const secretKey = readFileSync(join(cwd, 'secrets/h/secret.key')).toString('base64');
@@ -201,7 +201,7 @@ describe('list', () => {
     expect(redacted.stderr).not.toContain('in the clear');
   });
 
-  it('names a secret that is not there', async () => {
+  it('names a missing secret', async () => {
     put(
       'service.yaml',
       'service:\n  jwt:\n    keys:\n    - keyId: k\n      algorithm: HS256\n      secret: { name: gone }\n',
@@ -212,7 +212,7 @@ describe('list', () => {
     expect(stderr).toContain('the secret gone is not there');
   });
 
-  it('AK-31 S1 says each time that it is deprecated, under every name', async () => {
+  it('AK-31 S1 warns each time that it is deprecated, under every name', async () => {
     for (const name of ['keys', 'jwts', 'jwt', 'service jwts', 'services jwt', 'services keys'])
       expect(await latchkey(`${name} list s`)).toMatchObject({
         code: 0,
@@ -221,7 +221,7 @@ describe('list', () => {
   });
 });
 
-it('says no more in a process of its own', async () => {
+it('prints no other warning in a separate process', async () => {
   const program = join(import.meta.dirname, 'latchkey.ts');
   const { stdout, stderr } = await promisify(execFile)(
     process.execPath,

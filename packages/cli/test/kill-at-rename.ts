@@ -1,5 +1,5 @@
-// Preloaded by a test: ends the process as a power cut would, right before or right after the n-th
-// time that a file is put in place.
+// Preloaded by a test: ends the process, like a power failure, immediately before or after the n-th
+// rename of a file.
 import promises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import process from 'node:process';

@@ -1,4 +1,4 @@
-// The command line from source, for tests that want a process of their own.
+// The command line from source, for tests that need a separate process.
 import process from 'node:process';
 import { run } from '../src/index.ts';
 

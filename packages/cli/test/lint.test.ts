@@ -1,5 +1,5 @@
-// latchkey lint: its findings for people and for programs, its exit codes, and that nothing of a
-// file obeys a terminal.
+// `latchkey lint`: its findings as text and JSON, its exit codes, and that text of a file does not
+// control the terminal.
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -36,13 +36,13 @@ async function lint(
 }
 
 describe('latchkey lint', () => {
-  it('says so if there is nothing', async () => {
+  it('reports that nothing was found', async () => {
     const { code, stdout } = await lint(GOOD);
     expect(code).toBe(0);
     expect(stdout).toBe('service.yaml: nothing found\n');
   });
 
-  it('prints where, what and the fix', async () => {
+  it('prints the place, the problem and the fix', async () => {
     const { code, stdout, stderr } = await lint(WARNING);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^service\.yaml:8:\d+ warning clock-skew-wide clockSkew: .+\n {4}write 5s.+\n$/);
@@ -64,7 +64,7 @@ describe('latchkey lint', () => {
     expect((await lint(GOOD, ['--strict'])).code).toBe(0);
   });
 
-  it('has the same for programs', async () => {
+  it('prints the same as JSON', async () => {
     const { code, stdout } = await lint(WRONG, ['-o', 'json']);
     expect(code).toBe(1);
     const { findings, errors, warnings } = JSON.parse(stdout);
@@ -79,24 +79,24 @@ describe('latchkey lint', () => {
     });
   });
 
-  it('takes the name of the service, and refuses another', async () => {
+  it('accepts the name of the service, and refuses another', async () => {
     expect((await lint(GOOD, ['my-service'])).code).toBe(0);
     expect((await lint(GOOD, ['other'])).code).toBe(2);
   });
 
-  it('ends with 2 for a file that is not there, or is none', async () => {
+  it('ends with 2 for a missing or unreadable file', async () => {
     expect((await lint(GOOD, ['-f', 'nowhere.yaml'])).code).toBe(2);
     expect((await lint('a: [')).code).toBe(2);
     expect((await lint(GOOD, ['--severe'])).code).toBe(2);
   });
 
-  it('S33 looks into the environment of the terminal', async () => {
+  it('S33 reads the environment of the terminal', async () => {
     const text = GOOD.replace('audience: api', 'audience: ${AUDIENCE}');
     expect((await lint(text)).stdout).toContain('variable-unset');
     expect((await lint(text, [], { env: { AUDIENCE: 'api' } })).stdout).toContain('nothing found');
   });
 
-  it('T-167 D18 looks at secrets that are beside the file, and says if it did not', async () => {
+  it('T-167 D18 checks secrets next to the file, and notes if it did not', async () => {
     const text = `${GOOD}      - { issuer: b, secret: { name: internal } }\n`;
     const unseen = await lint(text);
     expect(unseen.code).toBe(0);
@@ -116,7 +116,7 @@ describe('latchkey lint', () => {
     expect((await lint(text)).stdout).toContain('nothing found');
   });
 
-  it('T-168 what a file says does not obey on a terminal', async () => {
+  it('T-168 text of a file does not control the terminal', async () => {
     const text = `${GOOD}    groups:\n      trust: { "\\e]0;gone\\a\\u202E": all }\n    "\\e[2J": 1\n`;
     const { stdout } = await lint(text, [], { isTTY: true });
     expect(stdout).toContain('groups-trust-stranger');
@@ -125,7 +125,7 @@ describe('latchkey lint', () => {
     expect(stdout.replace(/\u001b\[\d+m/g, '')).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
   });
 
-  it('is coloured only where a person looks on', async () => {
+  it('is coloured only on a terminal', async () => {
     expect((await lint(WRONG)).stdout).not.toContain('\u001b');
     expect((await lint(WRONG, [], { isTTY: true })).stdout).toContain('\u001b[31merror');
     expect((await lint(WRONG, [], { isTTY: true, env: { NO_COLOR: '1' } })).stdout).not.toContain('\u001b');

@@ -1,5 +1,5 @@
-// The manners of the program, held against every command that there is: the tree of commands is
-// walked, not listed.
+// Rules for every command: help, exit codes, streams and secrets. The test walks the tree of
+// commands, so that new commands are covered.
 import { spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ interface Walked {
   readonly command: Command;
 }
 
-/** Made by the library of completions for its own scripts, and seen by nobody. */
+/** A hidden command of the completion library, for its own scripts. */
 const INTERNAL: ReadonlySet<string> = new Set(['complete']);
 
 function walk(command: Command, path: readonly string[] = []): readonly Walked[] {
@@ -40,7 +40,7 @@ async function latchkey(argv: readonly string[], options: Partial<TerminalOption
   return { code, stdout: stdout(), stderr: stderr() };
 }
 
-it('the walk finds what the seeds name', () => {
+it('the walk finds the commands of the seeds', () => {
   const names = all.map(([name]) => name);
   for (const name of [
     'jwks migrate',
@@ -56,12 +56,12 @@ it('the walk finds what the seeds name', () => {
 });
 
 describe('help', () => {
-  it.each(all)('%s: says what it is for, with examples, on stdout', async (_name, path, command) => {
+  it.each(all)('%s: prints its description and examples on stdout', async (_name, path, command) => {
     const { code, stdout, stderr } = await latchkey([...path, '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(command.description()).toMatch(/^\S.{9,}/);
     expect(stdout).toContain(command.description().split(/\s/, 1)[0]);
-    // Of the framework's making: it says which shells there are.
+    // The library makes this command; it lists the shells.
     if (command.name() === 'completion') return;
     expect(
       stdout.split('\n').filter((line) => /^ {2}\$ \S/.test(line)).length,
@@ -106,15 +106,15 @@ describe('misuse', () => {
   });
 
   it.each(leaves.filter(([, , { options }]) => options.some(({ long }) => long === '--output')))(
-    '%s: -o takes text and json, and nothing else',
+    '%s: -o accepts only text and json',
     async (_name, path) => {
       expect((await latchkey([...path, '-o', 'yaml'])).code).toBe(2);
     },
   );
 });
 
-describe('T-168 a terminal obeys nothing that was typed', () => {
-  // Hides the line, writes a line of its own, turns the text around; by 8-bit codes as well.
+describe('T-168 arguments do not control the terminal', () => {
+  // Hides the line, writes another line, reverses the text; by 8-bit codes too.
   const evil = 'x\u001b[2K\u001b]0;t\u0007\r\nerror: forged\u009b1m\u202e\u2028';
 
   async function expectPlain(argv: readonly string[]): Promise<void> {
@@ -143,7 +143,7 @@ describe('T-168 a terminal obeys nothing that was typed', () => {
   });
 });
 
-describe('T-167 what others can see in the arguments', () => {
+describe('T-167 secrets in the arguments', () => {
   const token = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl';
   const taking = leaves.flatMap(([name, path, command]) => [
     ...command.registeredArguments
@@ -165,11 +165,11 @@ describe('T-167 what others can see in the arguments', () => {
 
   it.each(taking)('%s: warns', async (_name, argv) => {
     const { stderr } = await latchkey(argv, { cwd: mkdtempSync(join(tmpdir(), 'latchkey-manners-')) });
-    expect(stderr).toMatch(/^warning: the (?:token|secret) stood in the arguments: /);
+    expect(stderr).toMatch(/^warning: the (?:token|secret) was in the arguments, /);
   });
 
   it.each(leaves.filter(([, , { registeredArguments }]) => registeredArguments[0]?.name() === 'token'))(
-    '%s: standard input brings no warning',
+    '%s: standard input causes no warning',
     async (_name, path) => {
       for (const argv of [path, [...path, '-']]) {
         const cwd = mkdtempSync(join(tmpdir(), 'latchkey-manners-'));
@@ -236,7 +236,7 @@ service:
     return cwd;
   }
 
-  /** What is private in all files that are there now: the command may have made some. */
+  /** Returns the private texts in all files that exist now: the command may have made some. */
   function madeIn(cwd: string): readonly string[] {
     return readdirSync(cwd, { recursive: true, withFileTypes: true })
       .filter((file) => file.isFile())
@@ -255,11 +255,11 @@ service:
   it.each(leaves)('%s', async (name, path, command) => {
     const needed = command.registeredArguments.filter(({ required }) => required).map(() => 'thing');
     const hasOutput = command.options.some(({ long }) => long === '--output');
-    // The seed wants this one to: D14.
+    // The seed requires this one to print secrets: D14.
     const prints = /(?:^| )keys list$/.test(name);
     for (const argv of [[], needed, ...(hasOutput && !prints ? [[...needed, '-o', 'json']] : [])]) {
       const cwd = setUp();
-      // What is handed in by standard input is not handed out again.
+      // Input from standard input is not printed.
       const { stdout, stderr } = await latchkey([...path, ...argv], { cwd, stdin: symmetric });
       for (const secret of [...hidden, ...madeIn(cwd)]) expect(stdout + stderr).not.toContain(secret);
     }
@@ -302,8 +302,8 @@ describe('completion', () => {
     expect(complete('jwks', 'migrate', '--output', '')).toEqual(['text', 'json']);
   });
 
-  it('bash takes the script, and gives what it is asked for', () => {
-    // What the script expects of the package bash-completion, in short.
+  it('bash accepts the script, and completes words', () => {
+    // The functions of the package bash-completion that the script needs, simplified.
     const script = `
       _get_comp_words_by_ref() { words=("\${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur="\${words[cword]}"; prev="\${words[cword-1]}"; }
       latchkey() { "$NODE" --conditions=source "$PROGRAM" "$@"; }
@@ -323,7 +323,7 @@ describe('completion', () => {
     ]);
   });
 
-  it('zsh has a script that asks the program', () => {
+  it('zsh has a script that calls the program', () => {
     const { stdout, status } = spawnSync(process.execPath, [...source, 'completion', 'zsh'], {
       encoding: 'utf8',
     });
@@ -332,14 +332,14 @@ describe('completion', () => {
     expect(stdout).toContain('latchkey complete --');
   });
 
-  it('no other shell is taken for one', async () => {
+  it('other shells are refused', async () => {
     expect((await latchkey(['completion', 'tcsh'])).code).toBe(2);
   });
 });
 
 describe('a reader that stops early', () => {
   it.each(['stdout', 'stderr'] as const)(
-    'on %s is no crash: the exit code is the command’s own',
+    'on %s causes no crash: the exit code is that of the command',
     async (stream) => {
       const argv = stream === 'stdout' ? ['--help'] : ['no-such-command'];
       const child = spawn(process.execPath, [

@@ -1,5 +1,5 @@
-// `jwks migrate`, on real files: the seed's command lines, and a process that is killed between
-// each pair of writes.
+// `latchkey jwks migrate` on real files: the seed's command lines, and a process that is killed
+// between each pair of writes.
 import { spawnSync } from 'node:child_process';
 import { createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign as signBytes } from 'node:crypto';
 import {
@@ -114,14 +114,14 @@ const SIGN: Record<string, Sign> = {
   HS256: (input) => createHmac('sha256', secret).update(input).digest(),
 };
 const A = 'https://a.example';
-/** alg, kid, iss, and what is decided before and after. */
+/** alg, kid, iss, and the statuses before and after. */
 const TOKENS: readonly (readonly [string, string | undefined, string | undefined, number, number])[] = [
   ['RS256', 'a1', A, 200, 200],
   ['RS256', undefined, A, 200, 200],
   ['RS256', 'any', A, 401, 401],
   ['RS256', 'a1', 'b', 401, 401],
   ['RS256', 'a1', 'stranger', 401, 401],
-  // D3: the one thing that becomes stricter.
+  // D3: the only decision that becomes stricter.
   ['RS256', 'a1', undefined, 200, 401],
   ['EdDSA', 'a2', A, 401, 401],
   ['HS256', 'any', undefined, 200, 200],
@@ -131,7 +131,7 @@ const TOKENS: readonly (readonly [string, string | undefined, string | undefined
   ['ES256', 'b1', undefined, 200, 401],
 ];
 
-/** What each token gets from the descriptor as it is now. */
+/** Returns the status of each token by the current descriptor. */
 async function decide(directory: string): Promise<readonly number[]> {
   const authenticator = createAuthenticator(loadDescriptor(join(directory, 'service.yaml')).options);
   try {
@@ -163,7 +163,7 @@ const OLD = TOKENS.map(([, , , before]) => before);
 const NEW = TOKENS.map(([, , , , after]) => after);
 
 describe('jwks migrate', () => {
-  it('AK-27 S18 turns keys into keysets, and the descriptor stays the user’s own', async () => {
+  it('AK-27 S18 turns keys into keysets, and keeps comments and order of the descriptor', async () => {
     expect(await decide(cwd)).toEqual(OLD);
     const { code, stdout, stderr } = await latchkey(['service', 'jwks', 'migrate', 'my-service']);
     expect(code).toBe(0);
@@ -180,7 +180,7 @@ describe('jwks migrate', () => {
     expect(await decide(cwd)).toEqual(NEW);
   });
 
-  it('D18 writes what is private for its owner alone, and the descriptor with its own mode', async () => {
+  it('D18 writes private files readable only by the owner, and the descriptor with its mode', async () => {
     await latchkey(['jwks', 'migrate']);
     const mode = (path: string) => statSync(join(cwd, path)).mode & 0o777;
     expect([
@@ -190,7 +190,7 @@ describe('jwks migrate', () => {
     ]).toEqual([0o640, 0o700, 0o600]);
   });
 
-  it('AK-27 calls secrets as --secret-prefix says', async () => {
+  it('AK-27 names secrets by --secret-prefix', async () => {
     const { code, stdout } = await latchkey([
       'jwks',
       'migrate',
@@ -220,7 +220,7 @@ describe('jwks migrate', () => {
       expect(stdout + stderr).not.toContain(hidden);
   });
 
-  it('S18 a second time changes nothing', async () => {
+  it('S18 a second run changes nothing', async () => {
     await latchkey(['jwks', 'migrate']);
     const before = filesIn(cwd);
     expect(await latchkey(['jwks', 'migrate'])).toEqual({
@@ -255,13 +255,13 @@ describe('jwks migrate', () => {
       /service\.yaml:\d+:\d+: keys\[3\]: cannot be moved/,
     ],
     [
-      'a key that is not there',
+      'a missing key',
       ['--secrets', 'elsewhere'],
       () => {},
       /keys\[0\]: cannot be moved: its secret has neither/,
     ],
     [
-      'keys that something else refers to',
+      'keys that another part of the file refers to',
       [],
       (directory) => {
         const text = DESCRIPTOR.replace('keys:\n', 'keys: &list\n').concat('unrelated: *list\n');
@@ -269,7 +269,7 @@ describe('jwks migrate', () => {
       },
       /change it by hand/,
     ],
-  ])('S18 stops at %s, and nothing has changed', async (_what, options, prepare, reason) => {
+  ])('S18 stops at %s, and changes no file', async (_what, options, prepare, reason) => {
     prepare(cwd);
     const before = filesIn(cwd);
     const { code, stdout, stderr } = await latchkey(['jwks', 'migrate', ...options]);
@@ -291,7 +291,7 @@ describe('S18 killed', () => {
         ] as const,
     ),
   )(
-    'at write %i, %s it: old or new, never neither, and a second run ends as one that was not stopped',
+    'at write %i, %s it: old or new, never neither, and a second run completes',
     async (nth, when) => {
       const whole = mkdtempSync(join(tmpdir(), 'latchkey-migrate-'));
       setUp(whole);
@@ -309,7 +309,7 @@ describe('S18 killed', () => {
     },
   );
 
-  it('nowhere: there are no more writes than were counted', () => {
+  it('after the last write: there are no more writes than were counted', () => {
     const { status, signal } = migrateInProcess(WRITES + 1, 'before');
     expect({ status, signal }).toEqual({ status: 0, signal: null });
   });

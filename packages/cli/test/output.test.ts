@@ -1,5 +1,5 @@
-// What is printed, where, and how: colour and progress only where a person looks on, and nothing
-// that a terminal obeys.
+// The output: its streams, its formats, colour and progress only on a terminal, and no control
+// characters.
 import { describe, expect, it } from 'vitest';
 import { createOutput, formatTable, plain } from '../src/output.ts';
 import { createTerminal, type TerminalOptions } from './terminal.ts';
@@ -12,7 +12,7 @@ function outputOf(options: Partial<TerminalOptions> = {}) {
 }
 
 describe('streams', () => {
-  it('a result goes to stdout, and all about it to stderr', () => {
+  it('a result goes to stdout, and messages go to stderr', () => {
     const { output, stdout, stderr } = outputOf();
     output.result('text', () => 'result', {});
     output.note('a note');
@@ -22,7 +22,7 @@ describe('streams', () => {
     expect(stderr()).toBe('a note\nwarning: a warning\nerror: a fault\n');
   });
 
-  it('JSON is one value, and the text is not made', () => {
+  it('JSON is one value, and the text is not formatted', () => {
     const { output, stdout } = outputOf();
     output.result(
       'json',
@@ -41,7 +41,7 @@ describe('colour', () => {
     ['on a terminal with an empty NO_COLOR', { isTTY: true, env: { NO_COLOR: '' } }, true],
     ['on a terminal with NO_COLOR', { isTTY: true, env: { NO_COLOR: '1' } }, false],
     ['in a pipe', {}, false],
-    ['in a pipe, whatever FORCE_COLOR says', { env: { FORCE_COLOR: '1' } }, false],
+    ['in a pipe with FORCE_COLOR', { env: { FORCE_COLOR: '1' } }, false],
   ])('%s', (_where, options, isColoured) => {
     const { output, stdout, stderr } = outputOf(options);
     output.result('text', () => output.style('green', 'fine'), {});
@@ -50,7 +50,7 @@ describe('colour', () => {
     expect([stdout(), stderr()].map((text) => text.includes(ESCAPE))).toEqual([isColoured, isColoured]);
   });
 
-  it('each stream for itself: stdout may be a pipe while a person reads stderr', () => {
+  it('each stream separately: stdout may be a pipe while stderr is a terminal', () => {
     const { terminal } = createTerminal({ cwd: '/' });
     const output = createOutput({ ...terminal, stderr: { isTTY: true, write: () => true } });
     expect(output.style('green', 'fine')).toBe('fine');
@@ -58,7 +58,7 @@ describe('colour', () => {
 });
 
 describe('progress', () => {
-  it('is shown to a person, and taken away when the wait is over', async () => {
+  it('is shown on a terminal, and removed when the operation ends', async () => {
     const { output, stdout, stderr } = outputOf({ isTTY: true });
     expect(await output.waitFor('Asking the issuer', Promise.resolve(7))).toBe(7);
     expect(stderr()).toMatch(/^.*Asking the issuer …/);
@@ -66,13 +66,13 @@ describe('progress', () => {
     expect(stdout()).toBe('');
   });
 
-  it('is taken away when the wait ends badly, too', async () => {
+  it('is removed also when the operation fails', async () => {
     const { output, stderr } = outputOf({ isTTY: true });
     await expect(output.waitFor('Asking', Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(stderr().endsWith(`\r${ESCAPE}[K`)).toBe(true);
   });
 
-  it('is nothing in a pipe', async () => {
+  it('is not shown in a pipe', async () => {
     const { output, stdout, stderr } = outputOf();
     await output.waitFor('Asking', Promise.resolve());
     expect(stdout() + stderr()).toBe('');
@@ -89,18 +89,18 @@ describe('T-168 plain', () => {
     ['lines', 'a\nb\rc\u2028d\u0085', 'a\\u{a}b\\u{d}c\\u{2028}d\\u{85}'],
     ['tags beyond the BMP', '\u{e0041}', '\\u{e0041}'],
     ['lone surrogates', '\ud800', '\\u{d800}'],
-  ])('writes %s out', (_what, text, expected) => {
+  ])('escapes %s', (_what, text, expected) => {
     expect(plain(text)).toBe(expected);
   });
 
-  it('leaves what people write', () => {
+  it('keeps ordinary text', () => {
     const text = 'Ærøskøbing, 日本語, עברית, 👩 – "quoted" \\ https://example.com/?a=b';
     expect(plain(text)).toBe(text);
   });
 });
 
 describe('tables', () => {
-  it('are as wide as what is in them, with nothing after the last column', () => {
+  it('are as wide as their content, without trailing spaces', () => {
     const rows = [
       ['https://example.com', 'secret: a'],
       ['', 'b'],
@@ -110,7 +110,7 @@ describe('tables', () => {
     );
   });
 
-  it('T-168 have one line for each row, whatever is in it', () => {
+  it('T-168 have one line for each row, with any content', () => {
     expect(formatTable(['A'], [['x\ny\u001b[2J']]).split('\n')).toEqual(['A', 'x\\u{a}y\\u{1b}[2J']);
   });
 });

@@ -1,4 +1,4 @@
-// latchkey plan: what it says of two files, for people and for programs, and when it ends with 1.
+// `latchkey plan`: its output for two files as text and JSON, and its exit codes.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,7 +45,7 @@ async function plan(before: string, after: string, args: readonly string[] = [],
 }
 
 describe('latchkey plan', () => {
-  it('says what opens, what closes and what changes, each at its place', async () => {
+  it('prints what opens, closes and changes, each at its place', async () => {
     const { code, stdout } = await plan(OLD, NEW);
     expect(code).toBe(0);
     expect(stdout.split('\n')).toEqual([
@@ -58,12 +58,12 @@ describe('latchkey plan', () => {
     ]);
   });
 
-  it('says so if there is nothing', async () => {
+  it('reports that nothing changes', async () => {
     const same = await plan(OLD, `# with a comment\n${OLD}`);
     expect(same).toMatchObject({ code: 0, stdout: 'nothing opens, closes or changes\n', stderr: '' });
   });
 
-  it('has the same for programs', async () => {
+  it('prints the same as JSON', async () => {
     const { stdout } = await plan(OLD, NEW, ['-o', 'json']);
     const { changes, ...counts } = JSON.parse(stdout);
     expect(counts).toEqual({ opens: 1, closes: 1, others: 1 });
@@ -89,14 +89,14 @@ describe('latchkey plan', () => {
     expect((await plan(OLD, OLD.replace('my-service', 'other'))).stderr).toContain('my-service and other');
   });
 
-  it('ends with 2 for a file that cannot be read, and for one file alone', async () => {
+  it('ends with 2 for a file that cannot be read, and for only one file', async () => {
     expect((await plan(OLD, 'a: [')).code).toBe(2);
     const { terminal } = createTerminal({ cwd });
     expect(await run(['plan', 'old.yaml'], terminal)).toBe(2);
     expect(await run(['plan', 'old.yaml', 'nowhere.yaml'], terminal)).toBe(2);
   });
 
-  it('T-168 what a file says does not obey on a terminal', async () => {
+  it('T-168 text of a file does not control the terminal', async () => {
     const { stdout } = await plan(
       OLD,
       `${OLD}    issuers: ["\\e]0;gone\\a\\u202E"]\n    claims: { "\\e[2J": a }\n`,
@@ -108,7 +108,7 @@ describe('latchkey plan', () => {
     expect(stdout.replace(/\u001b\[\d+m/g, '')).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
   });
 
-  it('is coloured only where a person looks on', async () => {
+  it('is coloured only on a terminal', async () => {
     expect((await plan(OLD, NEW)).stdout).not.toContain('\u001b');
     expect((await plan(OLD, NEW, [], true)).stdout).toContain('\u001b[31m+ opens');
   });

@@ -1,5 +1,5 @@
-// Secrets that the user has, put where descriptors find them: the seed's command lines, and nothing
-// weak, shared or lost.
+// `latchkey secrets`: stores existing keys for descriptors. The seed's command lines, and refusals
+// of weak keys, shared files and overwrites.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import {
   existsSync,
@@ -68,7 +68,7 @@ describe('secrets create symmetric', () => {
     expect(entry('my-secret', 'secret.key')).toBe(`${SECRET}\n`);
   });
 
-  it('AK-39 T-167 from the arguments, with a warning, and it is not repeated', async () => {
+  it('AK-39 T-167 from the arguments, with a warning that does not repeat it', async () => {
     const { code, stdout, stderr } = await latchkey([
       'secrets',
       'create',
@@ -114,7 +114,7 @@ describe('secrets create symmetric', () => {
     expect(existsSync(at('secrets'))).toBe(false);
   });
 
-  it.each(['../s', 'a/b', '.hidden', '', '..', 'a\u001b[31m'])('T-167 is no path: %j', async (name) => {
+  it.each(['../s', 'a/b', '.hidden', '', '..', 'a\u001b[31m'])('T-167 refuses a path as a name: %j', async (name) => {
     const { code, stderr } = await latchkey([
       'secrets',
       'create',
@@ -175,7 +175,7 @@ describe('secrets create asymmetric', () => {
     if (!form.endsWith('PKCS#1')) expect(extracted).toBe(publicKey);
   });
 
-  it('S20 S21 what it makes signs and verifies, as keys do', async () => {
+  it('S20 S21 the secrets that it makes can sign and verify', async () => {
     await latchkey([
       'secrets',
       'create',
@@ -194,7 +194,7 @@ describe('secrets create asymmetric', () => {
     await Promise.all([signer.close(), authenticator.close()]);
   });
 
-  it('S20 one half alone is taken, and said to be one', async () => {
+  it('S20 one half of a pair is accepted, with a note', async () => {
     const signs = await latchkey([
       'secrets',
       'create',
@@ -229,7 +229,7 @@ describe('secrets create asymmetric', () => {
     ['weak RSA', pkcs8(weak as never), spki(weak as never), /2048 bits.*openssl genpkey/],
     ['encrypted', encrypted, spki(ec), /encrypted/],
     ['Ed448', ed448, spki(ed), /cannot be used/],
-    ['no PEM', 'hello', spki(ec), /one PEM block/],
+    ['not PEM', 'hello', spki(ec), /one PEM block/],
   ])('AK-41 D19 refuses %s', async (_what, privateKey, publicKey, reason) => {
     const { code, stdout, stderr } = await latchkey([
       'secrets',
@@ -258,7 +258,7 @@ describe('secrets create asymmetric', () => {
   });
 });
 
-describe('what is there', () => {
+describe('existing secrets', () => {
   const create = (secret: string, ...more: string[]) =>
     latchkey(['secrets', 'create', 'symmetric', 's', '--secret-key', '-', ...more], secret);
   const another = randomBytes(48).toString('base64');

@@ -1,19 +1,18 @@
-// A terminal for tests: what is printed to it can be read, and nobody sits at it unless the test
-// says so.
+// A terminal for tests, which records its output. It is not interactive unless the test says so.
 import { Readable } from 'node:stream';
 import type { Terminal } from '../src/index.ts';
 
-/** What a test's terminal is like. */
+/** The settings of a terminal for tests. */
 export interface TerminalOptions {
   readonly cwd: string;
-  /** What is typed or piped in. Default: nothing. */
+  /** The standard input. Default: empty. */
   readonly stdin?: string | Uint8Array | undefined;
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Whether a person looks on. Default false. */
+  /** Whether it is a terminal instead of a pipe. Default false. */
   readonly isTTY?: boolean | undefined;
 }
 
-/** Makes a terminal, and what has been printed to it. */
+/** Makes a terminal, and functions that return its output. */
 export function createTerminal({ cwd, stdin = '', env = {}, isTTY = false }: TerminalOptions): {
   readonly terminal: Terminal;
   stdout(): string;

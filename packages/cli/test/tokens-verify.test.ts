@@ -1,5 +1,5 @@
-// `latchkey tokens verify`: whether a token is good, and whose it is. The answer is the exit code;
-// what is printed is for people.
+// `latchkey tokens verify`: verifies a token and prints its issuer and subject. The exit code is
+// the answer; the text is for users.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -56,7 +56,7 @@ async function verify(argv: readonly string[], more: Partial<TerminalOptions> = 
 }
 
 describe('a good token', () => {
-  it('0: whose it is, for people', async () => {
+  it('0: its issuer and subject, as text', async () => {
     const token = await tokenOf({ scope: 'read write', groups: ['ops', 'dev'], role: 'admin' });
     const { code, stdout, stderr } = await verify([], { stdin: token });
     expect([code, stderr]).toEqual([0, '']);
@@ -65,7 +65,7 @@ describe('a good token', () => {
     );
   });
 
-  it('0: and for programs', async () => {
+  it('0: the same as JSON', async () => {
     const { code, stdout } = await verify(['-o', 'json', await tokenOf({ scope: 'read' })]);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -84,14 +84,14 @@ describe('a good token', () => {
     expect((await verify(['-'], { stdin: token })).code).toBe(0);
   });
 
-  it('without an issuer or a subject says so', async () => {
+  it('prints that it has no issuer or subject', async () => {
     await save({ keySets: [{ jwks: { keys: [key.publicJwk] } }] });
     const { code, stdout } = await verify([await tokenOf({ iss: undefined, sub: undefined })]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/issuer {3}\(none\)\nsubject {2}\(none\)/);
   });
 
-  it('by keys of an issuer, and by secrets beside the descriptor or elsewhere', async () => {
+  it('by keys of an issuer, and by secrets next to the descriptor or in another directory', async () => {
     const issuer = await createIssuer({ audience: 'me' });
     await mkdir(join(cwd, 'other', 's'), { recursive: true });
     await writeFile(join(cwd, 'other', 's', 'jwks.json'), JSON.stringify({ keys: [key.publicJwk] }));
@@ -110,15 +110,15 @@ describe('a good token', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('a refused token', () => {
   it.each<[title: string, make: () => string | Promise<string>]>([
     ['expired', () => tokenOf({ exp: 1 })],
     ['for another audience', () => tokenOf({ aud: 'you' })],
     ['of another issuer', () => tokenOf({ iss: 'j' })],
     ['of a stranger', () => tokenOf({}, stranger)],
-    ['of a stranger who says he is one of us', () => tokenOf({}, stranger, { kid: 'one' })],
+    ['of a stranger with the kid of a trusted key', () => tokenOf({}, stranger, { kid: 'one' })],
     [
-      'signed by nobody',
+      'without a signature',
       () => forge({ header: { alg: 'none' }, payload: { iss: 'i', aud: 'me', sub: 'root' } }),
     ],
     ['no token', () => 'hello'],
@@ -146,7 +146,7 @@ describe('what is refused', () => {
     expect((await verify([...argv, await tokenOf(claims)])).code).toBe(code);
   });
 
-  it('3: what cannot be found out, which is not the same as bad', async () => {
+  it('3: a decision that cannot be made, which is not a refusal', async () => {
     await save({ keySets: [{ issuer: 'i', jwksUrl: 'http://127.0.0.1:1/', allowHttp: true }] });
     const { code, stdout, stderr } = await verify([await tokenOf()]);
     expect([code, stdout]).toEqual([3, '']);
@@ -155,12 +155,12 @@ describe('what is refused', () => {
 
   it.each<[title: string, argv: readonly string[], stderr: RegExp]>([
     ['no token', [], /expected a token/],
-    ['a route that is not there', ['--route', 'nobody', 'x'], /no route nobody; it has admin, partner/],
-    ['no rules', ['--claims', '{', 'x'], /not JSON/],
-    ['rules that are none', ['--claims', '5', 'x'], /claims/],
+    ['an unknown route', ['--route', 'nobody', 'x'], /no route nobody; it has admin, partner/],
+    ['rules that are not JSON', ['--claims', '{', 'x'], /not JSON/],
+    ['invalid rules', ['--claims', '5', 'x'], /claims/],
     ['a rule that could never fail', ['--claims', '[]', 'x'], /claims/],
     ['both', ['--claims', '{}', '--route', 'admin', 'x'], /cannot be used with/],
-    ['no time', ['--at', '', 'x'], /--at/],
+    ['an empty time', ['--at', '', 'x'], /--at/],
     ['an unknown option', ['--audience', 'x', 'x'], /unknown option/],
     ['no file', ['-f', 'x.yaml', 'x'], /x\.yaml is not there/],
   ])('2: misuse: %s', async (_, argv, stderr) => {
@@ -169,7 +169,7 @@ describe('what is refused', () => {
     expect(ended.stderr).toMatch(stderr);
   });
 
-  it('2: a rule that compares with a request, where there is none', async () => {
+  it('2: a rule that compares with a request, without a request', async () => {
     const { code, stdout } = await verify([
       '--claims',
       '{"sub":{"fromRequest":"params.id"}}',
@@ -183,7 +183,7 @@ describe('terminals', () => {
   const hostile = '\u001b]0;owned\u0007\u009b31m\u202e\u2028\u0000\r\nissuer   trusted';
   const moving = (text: string) => /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text.replaceAll('\n', ''));
 
-  it('T-168: claims of a good token do not move it', async () => {
+  it('T-168: claims of a good token do not control it', async () => {
     const token = await tokenOf({ note: hostile, scope: [hostile], groups: [hostile], [hostile]: 1 });
     const { code, stdout } = await verify([token]);
     expect(code).toBe(0);
@@ -191,7 +191,7 @@ describe('terminals', () => {
     expect(stdout.split('\n').filter((line) => line.startsWith('issuer'))).toEqual(['issuer   i']);
   });
 
-  it('T-168: nor what is said of a bad one', async () => {
+  it('T-168: messages about a bad token do not control it', async () => {
     for (const token of [
       hostile,
       await tokenOf({ iss: hostile }),
@@ -203,7 +203,7 @@ describe('terminals', () => {
     }
   });
 
-  it('T-168: nor as JSON, which says the same', async () => {
+  it('T-168: JSON does not control it, and has the same content', async () => {
     const { stdout } = await verify(['-o', 'json', await tokenOf({ note: '\u009b31m\u202e' })]);
     expect(moving(stdout)).toBe(false);
     expect(JSON.parse(stdout).claims.note).toBe('\u009b31m\u202e');
@@ -225,7 +225,7 @@ describe('as a process', () => {
     return { code, stdout };
   }
 
-  it('a pipe decides by the exit code, and ends at once', async () => {
+  it('sets the exit code in a pipe, and ends at once', async () => {
     const good = await exec(['tokens', 'verify', '-o', 'json'], await tokenOf());
     expect([good.code, JSON.parse(good.stdout).verified]).toEqual([0, true]);
     const bad = await exec(['tokens', 'verify'], await tokenOf({}, stranger));

@@ -60,7 +60,7 @@ describe('tokens init', () => {
     });
   });
 
-  it('OK-15 D18 says the time of the place, and writes for its owner alone', async () => {
+  it('OK-15 D18 prints the local time, and writes files readable only by the owner', async () => {
     const before = new Date();
     const { stdout } = await latchkey(['tokens', 'init']);
     const [, ...numbers] = /^(\d+)\/(\d+)\/(\d+) (\d+):(\d+):(\d+)/.exec(stdout) ?? [];
@@ -73,7 +73,7 @@ describe('tokens init', () => {
     expect(readFileSync(at('.auth', '.gitignore'), 'utf8')).toBe('*\n');
   });
 
-  it('S55 refuses over existing keys, and with --force replaces them', async () => {
+  it('S55 refuses to replace existing keys without --force', async () => {
     await latchkey(['tokens', 'init']);
     const key = readFileSync(at('.auth', 'id_rsa'), 'utf8');
     const refused = await latchkey(['tokens', 'init']);
@@ -119,7 +119,7 @@ describe('tokens init', () => {
     expect(existsSync(at('.auth'))).toBe(false);
   });
 
-  it('prints paths whole where they are not below, and JSON for programs', async () => {
+  it('prints absolute paths outside of the working directory, and JSON with -o json', async () => {
     const elsewhere = mkdtempSync(join(tmpdir(), 'latchkey-tokens-'));
     const { stdout } = await latchkey([
       'tokens',
@@ -139,7 +139,7 @@ describe('tokens init', () => {
 });
 
 describe('tokens create', () => {
-  it('OK-16 saves and prints a token of that user, good for 100 days', async () => {
+  it('OK-16 saves and prints a token of that user, which expires after 100 days', async () => {
     await latchkey(['tokens', 'init']);
     const { code, stdout, stderr } = await latchkey([
       'tokens',
@@ -165,7 +165,7 @@ describe('tokens create', () => {
     expect(Math.abs(claims.exp - Date.now() / 1000 - 100 * 86_400)).toBeLessThan(60);
   });
 
-  it('OK-16 OK-18 signs with the key that is there', async () => {
+  it('OK-16 OK-18 signs with the existing key', async () => {
     await latchkey(['tokens', 'init']);
     const { stdout } = await latchkey([
       'tokens',
@@ -185,7 +185,7 @@ describe('tokens create', () => {
     await authenticator.close();
   });
 
-  it('OK-16 without keys: says what makes them', async () => {
+  it('OK-16 without keys: names the command that makes them', async () => {
     expect(await latchkey(['tokens', 'create', 'ada'])).toMatchObject({
       code: 2,
       stdout: '',
@@ -195,7 +195,7 @@ describe('tokens create', () => {
   });
 
   it.each(['okera', 'system', 'SYSTEM', '', 'x'.repeat(300)])(
-    'S55 T-164 is for no such user: %j',
+    'S55 T-164 refuses the user: %j',
     async (username) => {
       await latchkey(['tokens', 'init']);
       const files = readdirSync(at('.auth'));
@@ -215,7 +215,7 @@ describe('tokens create', () => {
     },
   );
 
-  it('D16 gives nobody the group of the system', async () => {
+  it('D16 refuses the group of the system', async () => {
     await latchkey(['tokens', 'init']);
     expect((await latchkey(['tokens', 'create', 'ada', 'root'])).code).toBe(2);
   });
@@ -235,7 +235,7 @@ describe('tokens show', () => {
   });
 
   it.each(['nobody', '../system', '../../etc/passwd', 'system', 'okera', 'a\u001b]0;x\u0007'])(
-    'OK-17 T-164 T-168 has none of %j',
+    'OK-17 T-164 T-168 has no token of %j',
     async (username) => {
       await latchkey(['tokens', 'init']);
       const { code, stdout, stderr } = await latchkey(['tokens', 'show', '--', username]);
@@ -248,7 +248,7 @@ describe('tokens show', () => {
 describe('tokens inspect', () => {
   const sample = `${SAMPLE_HEADER}.${SAMPLE_CLAIMS}.${'A'.repeat(40)}`;
 
-  it('OK-16 T-169 shows what is written, UNVERIFIED first and last', async () => {
+  it('OK-16 T-169 shows the content, UNVERIFIED first and last', async () => {
     const { code, stdout, stderr } = await latchkey(['tokens', 'inspect'], { stdin: `${sample}\n` });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const lines = stdout.trimEnd().split('\n');
@@ -262,7 +262,7 @@ describe('tokens inspect', () => {
     expect(stdout).not.toMatch(/valid/i);
   });
 
-  it('T-169 as JSON says that it is not verified', async () => {
+  it('T-169 marks JSON as not verified', async () => {
     const { stdout } = await latchkey(['tokens', 'inspect', '-', '-o', 'json'], { stdin: sample });
     expect(JSON.parse(stdout)).toEqual({
       verified: false,
@@ -274,14 +274,14 @@ describe('tokens inspect', () => {
     });
   });
 
-  it('T-167 warns where the token stood in the arguments', async () => {
+  it('T-167 warns of a token in the arguments', async () => {
     const { code, stdout, stderr } = await latchkey(['tokens', 'inspect', sample]);
     expect(code).toBe(0);
     expect(stdout).toContain('"analyst"');
-    expect(stderr).toMatch(/^warning: the token stood in the arguments/);
+    expect(stderr).toMatch(/^warning: the token was in the arguments/);
   });
 
-  it.each([60, 3 * 3600, -90, 40 * 86_400])('says how far %i s are away', async (seconds) => {
+  it.each([60, 3 * 3600, -90, 40 * 86_400])('prints the distance of %i s', async (seconds) => {
     const nbf = Math.floor(Date.now() / 1000) + seconds + (seconds > 0 ? 30 : 0);
     const token = forge({ header: { alg: 'HS256' }, payload: { nbf }, signature: Buffer.from('x') });
     const expected = { 60: 'in 1 minute', 10800: 'in 3 hours', '-90': '1 minute ago', 3456000: 'in 40 days' }[
@@ -297,7 +297,7 @@ describe('tokens inspect', () => {
     exp: 1e300,
   };
 
-  it.each(['text', 'json'])('T-168 obeys nothing in a token, as %s', async (format) => {
+  it.each(['text', 'json'])('T-168 prints no control characters of a token, as %s', async (format) => {
     const token = forge({
       header: { alg: 'HS256', kid: '\u001b[31m\u202e' },
       payload: hostile,
@@ -308,7 +308,7 @@ describe('tokens inspect', () => {
     });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{C}\u2028\u2029]/u);
-    // Not one line more than there are claims.
+    // The output has exactly one line for each claim.
     if (format === 'text')
       expect(stdout.split('\n').filter((line) => line.startsWith('UNVERIFIED'))).toHaveLength(2);
     else expect(JSON.parse(stdout).claims).toEqual(hostile);
@@ -319,19 +319,19 @@ describe('tokens inspect', () => {
     ['no token', 'hello'],
     ['two parts', 'eyJhbGciOiJub25lIn0.e30'],
     ['an encrypted one', 'a.b.c.d.e'],
-    ['no JSON', `${Buffer.from('{"alg":').toString('base64url')}.e30.AA`],
+    ['not JSON', `${Buffer.from('{"alg":').toString('base64url')}.e30.AA`],
     [
       'a repeated member',
       forge({ header: '{"alg":"HS256","alg":"none"}', payload: {}, signature: Buffer.from('x') }),
     ],
     ['too long', 'e'.repeat(70_000)],
-  ])('T-169 has an answer of no for %s', async (_what, token) => {
+  ])('T-169 ends with 1 for %s', async (_what, token) => {
     const { code, stdout, stderr } = await latchkey(['tokens', 'inspect'], { stdin: token });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^error: /);
   });
 
-  it('is not confused by what lies about', async () => {
+  it('ignores other files in the directory', async () => {
     writeFileSync(at('service.yaml'), 'not: a descriptor');
     expect((await latchkey(['tokens', 'inspect'], { stdin: sample })).code).toBe(0);
   });

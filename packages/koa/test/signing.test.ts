@@ -419,17 +419,14 @@ describe('S42: middleware that catches a signing failure', () => {
       },
     ],
     ['nothing at all', (_ctx, next) => next().catch(() => {})],
-  ])(
-    'S42: the body that a handler set before it threw is not sent unsigned: %s',
-    async (_, catches) => {
-      const handler: Middleware = async (ctx) => {
-        ctx.body = reply();
-        // For example, the record of the login cannot be written.
-        throw new Error('the handler failed');
-      };
-      expect((await ask([catches, signing(), handler])).raw).not.toContain(canary);
-    },
-  );
+  ])('S42: the body that a handler set before it threw is not sent unsigned: %s', async (_, catches) => {
+    const handler: Middleware = async (ctx) => {
+      ctx.body = reply();
+      // For example, the record of the login cannot be written.
+      throw new Error('the handler failed');
+    };
+    expect((await ask([catches, signing(), handler])).raw).not.toContain(canary);
+  });
 
   it('T-099: the error of the handler stays the same, and its body is not sent', async () => {
     const answer = await askSigned((ctx) => {

@@ -187,7 +187,10 @@ function readBind({ bind, secrets }: Unchecked) {
   const reader = readKnown(bind, 'bind', 'dn password');
   const dn = readText(reader.dn, 'bind.dn');
   if (typeof reader.password === 'string')
-    throw new ConfigError('bind.password', 'expected { name, key }, the place of the password, not the password itself');
+    throw new ConfigError(
+      'bind.password',
+      'expected { name, key }, the place of the password, not the password itself',
+    );
   const password = readKnown(reader.password, 'bind.password', 'name key');
   const name = readText(password.name, 'bind.password.name');
   const key = readText(password.key, 'bind.password.key');

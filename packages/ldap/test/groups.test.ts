@@ -395,7 +395,11 @@ describe.skipIf(!hasSlapd)('an OpenLDAP that hides entries', () => {
       `access to attrs=member by * none`,
       'groups.member: the directory does not know it',
     ],
-    ['the subjects', `access to attrs=uid by * search`, "the user's entry has no attribute with the name in users.attribute"],
+    [
+      'the subjects',
+      `access to attrs=uid by * search`,
+      "the user's entry has no attribute with the name in users.attribute",
+    ],
     [
       'the names of groups',
       `access to attrs=cn by * search`,

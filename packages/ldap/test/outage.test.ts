@@ -476,11 +476,13 @@ describe('R19 closing', () => {
   it.each([
     ['in the clear', false],
     ['through StartTLS', true],
-  ])('an idle connection %s does not keep the process alive, and no close() is needed', async (_, startTls) => {
-    const certified = startTls ? authority.issue('localhost') : undefined;
-    const directory = await startFake(RIGHT, certified);
-    try {
-      const code = `
+  ])(
+    'an idle connection %s does not keep the process alive, and no close() is needed',
+    async (_, startTls) => {
+      const certified = startTls ? authority.issue('localhost') : undefined;
+      const directory = await startFake(RIGHT, certified);
+      try {
+        const code = `
         import { createMemoryStore } from '@latchkey/core';
         import { createLdapGroups } from '@latchkey/ldap';
         const groups = createLdapGroups({
@@ -494,23 +496,24 @@ describe('R19 closing', () => {
         });
         const signal = new AbortController().signal;
         console.log(await groups.resolve({ subject: 'alice', issuer: undefined }, signal), groups.report().connected);`;
-      const child = spawn(
-        process.execPath,
-        ['--conditions=source', '--no-warnings', '--input-type=module', '-e', code],
-        {
-          // The folder from which package names resolve, including that of this package.
-          cwd: new URL('..', import.meta.url),
-          stdio: ['ignore', 'pipe', 'pipe'],
-        },
-      );
-      const output: string[] = [];
-      child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text));
-      child.stderr.setEncoding('utf8').on('data', (text: string) => output.push(text));
-      const [exitCode] = await once(child, 'close', { signal: AbortSignal.timeout(15_000) });
-      expect(output.join('')).toBe("[ 'staff' ] true\n");
-      expect(exitCode).toBe(0);
-    } finally {
-      await directory.close();
-    }
-  });
+        const child = spawn(
+          process.execPath,
+          ['--conditions=source', '--no-warnings', '--input-type=module', '-e', code],
+          {
+            // The folder from which package names resolve, including that of this package.
+            cwd: new URL('..', import.meta.url),
+            stdio: ['ignore', 'pipe', 'pipe'],
+          },
+        );
+        const output: string[] = [];
+        child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text));
+        child.stderr.setEncoding('utf8').on('data', (text: string) => output.push(text));
+        const [exitCode] = await once(child, 'close', { signal: AbortSignal.timeout(15_000) });
+        expect(output.join('')).toBe("[ 'staff' ] true\n");
+        expect(exitCode).toBe(0);
+      } finally {
+        await directory.close();
+      }
+    },
+  );
 });

@@ -114,7 +114,10 @@ function checkHandler(type: Home, handler: object, line: readonly Home[], index:
   if (declaring === undefined) {
     // Nest calls the method of the instance: one that the constructor has bound has no notes.
     if (own === undefined && line.some(hasStatedMethods))
-      throw new ConfigError(type.name, 'a handler is not a method of its class, so its decorators are lost; call the method of the class');
+      throw new ConfigError(
+        type.name,
+        'a handler is not a method of its class, so its decorators are lost; call the method of the class',
+      );
     return;
   }
   const [name = ''] = methodsOf(declaring).find(([, method]) => method === handler) ?? [];

@@ -130,10 +130,16 @@ function refuseSending(context: ExecutionContext): void {
   // The kinds of parameters: 1 is the response, 2 is next.
   const sends = kinds.some((kind) => /^[12]:/.test(kind));
   if (sends && (method === undefined || getMetadata?.(PASSTHROUGH, type, method) !== true))
-    throw new ConfigError(`${type.name}.${method}`, 'cannot be signed, because @Res() or @Next() sends the reply; return the value');
+    throw new ConfigError(
+      `${type.name}.${method}`,
+      'cannot be signed, because @Res() or @Next() sends the reply; return the value',
+    );
   for (const [note, decorator] of Object.entries(NOT_JSON))
     if (getMetadata?.(note, context.getHandler()) !== undefined)
-      throw new ConfigError(`${type.name}.${method}`, `cannot be signed, because ${decorator} does not send JSON; remove one of the decorators`);
+      throw new ConfigError(
+        `${type.name}.${method}`,
+        `cannot be signed, because ${decorator} does not send JSON; remove one of the decorators`,
+      );
 }
 
 /**

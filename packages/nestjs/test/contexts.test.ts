@@ -241,20 +241,23 @@ describe('T-106: GraphQL', () => {
     expect(written).toEqual({ 'WWW-Authenticate': 'Bearer', 'Cache-Control': 'no-store' });
   });
 
-  it.each(['headersSent', 'sent'])('T-083: headers that were sent already, by %s, are not changed', async (left) => {
-    const inQuery = createAuthenticator({
-      keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],
-      audience: issuer.audience,
-      tokenFrom: [{ query: 'access_token' }],
-    });
-    const written: string[] = [];
-    const response = { [left]: true, setHeader: (name: string) => written.push(name) };
-    const request = { ...requestWith({}), url: `/?access_token=${token}&a=1` };
-    const context = contextOf('graphql', [{}, {}, { req: request, res: response }, {}]);
-    expect(await new LatchkeyGuard(inQuery).canActivate(context)).toBe(true);
-    expect([request.url, written]).toEqual(['/?a=1', []]);
-    await inQuery.close();
-  });
+  it.each(['headersSent', 'sent'])(
+    'T-083: headers that were sent already, by %s, are not changed',
+    async (left) => {
+      const inQuery = createAuthenticator({
+        keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],
+        audience: issuer.audience,
+        tokenFrom: [{ query: 'access_token' }],
+      });
+      const written: string[] = [];
+      const response = { [left]: true, setHeader: (name: string) => written.push(name) };
+      const request = { ...requestWith({}), url: `/?access_token=${token}&a=1` };
+      const context = contextOf('graphql', [{}, {}, { req: request, res: response }, {}]);
+      expect(await new LatchkeyGuard(inQuery).canActivate(context)).toBe(true);
+      expect([request.url, written]).toEqual(['/?a=1', []]);
+      await inQuery.close();
+    },
+  );
 
   it('a subscription whose upgrade another origin sent with a cookie is refused', async () => {
     const upgrade = (origin: string) =>

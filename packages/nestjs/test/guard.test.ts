@@ -288,27 +288,30 @@ describe.each(platforms)('on %s', (platform) => {
   it.each([
     ['that needs it', []],
     ['that is public', [Public()]],
-  ])('T-083: no property of the request or response has a token in the query: a handler %s', async (_, on) => {
-    class Subject {
-      read(request: { readonly query: unknown }, response: unknown) {
-        return { places: placesOf({ request, response }, dev), query: request.query };
+  ])(
+    'T-083: no property of the request or response has a token in the query: a handler %s',
+    async (_, on) => {
+      class Subject {
+        read(request: { readonly query: unknown }, response: unknown) {
+          return { places: placesOf({ request, response }, dev), query: request.query };
+        }
       }
-    }
-    Req()(Subject.prototype, 'read', 0);
-    Res({ passthrough: true })(Subject.prototype, 'read', 1);
-    onMethod(Subject, 'read', Get(), ...on);
-    Controller()(Subject);
-    const app = await start([Subject], platform, { ...options, tokenFrom: [{ query: 'access_token' }] });
-    // Properties that are read before may be cached.
-    app.use(
-      (request: { originalUrl?: string; path?: string; query?: object }, _: unknown, next: () => void) => {
-        expect([request.originalUrl, request.path, request.query]).toBeDefined();
-        next();
-      },
-    );
-    const response = await get(`${await listen(app)}/?a=1&access_token=${dev}`);
-    expect(await response.json()).toEqual({ places: [], query: { a: '1' } });
-  });
+      Req()(Subject.prototype, 'read', 0);
+      Res({ passthrough: true })(Subject.prototype, 'read', 1);
+      onMethod(Subject, 'read', Get(), ...on);
+      Controller()(Subject);
+      const app = await start([Subject], platform, { ...options, tokenFrom: [{ query: 'access_token' }] });
+      // Properties that are read before may be cached.
+      app.use(
+        (request: { originalUrl?: string; path?: string; query?: object }, _: unknown, next: () => void) => {
+          expect([request.originalUrl, request.path, request.query]).toBeDefined();
+          next();
+        },
+      );
+      const response = await get(`${await listen(app)}/?a=1&access_token=${dev}`);
+      expect(await response.json()).toEqual({ places: [], query: { a: '1' } });
+    },
+  );
 
   it('T-091: with enableCors a page of another origin can read the refusal, and a preflight needs no token', async () => {
     const app = await start([controllerWith([], [])], platform);

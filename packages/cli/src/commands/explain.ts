@@ -1,4 +1,4 @@
-// `latchkey explain`: every check of a decision, as a tree.
+// `latchkey explain`: prints every check of a decision as a tree. Core makes the explanation.
 import type { ExplainedCheck, Explanation } from '@latchkey/core';
 import type { Command } from 'commander';
 import { Option } from 'commander';
@@ -19,7 +19,7 @@ const MARKS = {
 export function explain(context: Context): Command {
   const made = command(
     'explain',
-    'Explains what becomes of a token, or of a request: every check, and why.',
+    'Explain the decision about a token or a request: every check, and its reason.',
     [
       'latchkey explain --route admin < token.txt',
       'latchkey explain --request request.txt -o json',
@@ -28,7 +28,10 @@ export function explain(context: Context): Command {
   )
     .argument('[token]', TOKEN_ARGUMENT)
     .addOption(
-      new Option('--request <file>', 'a request instead: its head, as HTTP/1.1 writes it; - reads stdin'),
+      new Option(
+        '--request <file>',
+        'a request instead of a token: its head in the format of HTTP/1.1; - reads stdin',
+      ),
     );
   return withFormat(withDecisionOptions(withFile(made))).action(
     async (
@@ -36,7 +39,7 @@ export function explain(context: Context): Command {
       options: DecisionOptions & FormatOptions & { readonly request?: string },
     ) => {
       if (options.request !== undefined && token !== undefined)
-        throw misused('expected a token, or a request that has one');
+        throw misused('expected a token, or --request with a token');
       const subject =
         options.request === undefined
           ? await readToken(context, token)
@@ -68,7 +71,7 @@ function format(explanation: Explanation, output: Output): string {
     '',
     ...(verified || !checks.some(({ check }) => check === 'registered claims')
       ? []
-      : ['The claims above are UNVERIFIED: nobody who is trusted stands for them.']),
+      : ['The claims above are UNVERIFIED: no trusted key has signed them.']),
     `${outcome}${why}`,
   ].join('\n');
 }

@@ -1,5 +1,5 @@
-// latchkey import: what a gateway is configured with, as the descriptor that decides the same. What
-// each format means stands in ../import.
+// `latchkey import`: turns the configuration of a gateway into a descriptor that makes the same
+// decisions. The readers of the formats are in ../import.
 
 import { open, readFile, rm } from 'node:fs/promises';
 import { codeOf, writeDescriptor } from '@latchkey/core/tools';
@@ -28,8 +28,8 @@ const KINDS: readonly (readonly [NoteKind, string])[] = [
 export function imports(context: Context): Command {
   const made = command(
     'import',
-    'Print the descriptor that decides the same as a gateway does.\n' +
-      'A comment stands at every line that has no equivalent, was made safer, or has to be checked.',
+    'Print the descriptor that makes the same decisions as a gateway.\n' +
+      'A comment marks every line that has no equivalent, was made safer, or must be checked.',
     [
       'latchkey import krakend.json',
       'latchkey import akamai jwt-settings.json --write --file service.yaml',
@@ -37,11 +37,11 @@ export function imports(context: Context): Command {
       'latchkey import okera config.yaml -o json',
     ],
   )
-    .argument('[format]', `${FORMATS.join(', ')}; found out by what is in the file where it is left out`)
+    .argument('[format]', `${FORMATS.join(', ')}; default: detected from the file`)
     .argument('[source]', 'the configuration; - reads it from stdin')
     .addOption(new Option('-f, --file <path>', 'the descriptor that --write writes').default('service.yaml'))
     .option('--write', 'write the descriptor to --file, and not to stdout')
-    .option('--force', 'with --write: over a descriptor that is there');
+    .option('--force', 'with --write: replace an existing descriptor');
   return withFormat(made).action(
     (first: string | undefined, second: string | undefined, options: ImportOptions) =>
       run(context, first, second, options),
@@ -108,21 +108,21 @@ async function readSource({ terminal, pathOf }: Context, name: string): Promise<
 function headOf(format: Format, source: string): readonly string[] {
   return [
     `Imported from ${source}, which ${titleOf(format)} reads.`,
-    'What differs from it is said where it differs: safer, no equivalent, or check.',
+    'A comment marks each difference: safer, no equivalent, or check.',
   ];
 }
 
-/** A descriptor that is there stays, unless it was said that it may go. */
+/** Writes the descriptor. An existing one is replaced only with --force. */
 async function writeText(path: string, name: string, text: string, force: boolean): Promise<void> {
   if (!force) {
     try {
-      // Ours from here on: who comes second finds it.
+      // The new file reserves the name: a second process fails here.
       await (await open(path, 'wx', 0o644)).close();
     } catch (error) {
       const code = codeOf(error);
       throw misused(
         code === 'EEXIST'
-          ? `${plain(name)} is there already; --force writes over it`
+          ? `${plain(name)} exists already; --force replaces it`
           : `${plain(name)} cannot be written: ${code}`,
       );
     }
@@ -141,7 +141,7 @@ function report({ output }: Context, { notes }: Draft): void {
     if (count === 0) continue;
     const text = `${count} ${said}`;
     if (kind === 'no-equivalent' && notes.some((note) => note.text.startsWith('this was a restriction')))
-      output.warn(`${text}; some of it restricted who gets in: read the comments before this is used`);
+      output.warn(`${text}; some of it restricted access: read the comments before you use the descriptor`);
     else output.note(text);
   }
 }

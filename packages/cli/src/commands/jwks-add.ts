@@ -1,4 +1,4 @@
-// latchkey jwks add: a keyset, validated before it is written.
+// `latchkey jwks add`: adds a keyset, and validates it before it is written.
 import { isDeepStrictEqual } from 'node:util';
 import { createDirectoryStore, type JsonObject } from '@latchkey/core';
 import { addKeyset } from '@latchkey/core/tools';
@@ -29,31 +29,37 @@ interface AddOptions extends FileOptions {
 /** `jwks add`. */
 export function add(context: Context): Command {
   return withFile(
-    command('add', 'Add a keyset, of exactly one source, once its keys could be read.', [
+    command('add', 'Add a keyset with exactly one source, after reading its keys.', [
       'latchkey jwks add my-service --oidc-discovery --issuer https://accounts.google.com',
       'latchkey jwks add my-service --jwks-url https://example.com/.well-known/jwks.json --issuer https://example.com',
       'latchkey jwks add my-service --secret my-jwks-secret --issuer my-issuer',
     ]),
   )
     .argument('[service]', 'the name of the service')
-    .option('--oidc-discovery', 'keys where the OpenID metadata of the issuer say')
+    .option('--oidc-discovery', 'keys at the URL in the OpenID metadata of the issuer')
     .option('--jwks-url <url>', 'keys at this URL, https')
     .option('--secret <name>', 'keys in this secret')
     .option('--external-secret <name>', 'keys in this secret of an external store, such as a vault')
-    .option('--issuer <issuer>', 'whose tokens these are; needed with --oidc-discovery')
+    .option('--issuer <issuer>', 'the issuer of the tokens; required with --oidc-discovery')
     .option('--secret-key <key>', 'the entry of the secret that holds the keys (default: jwks.json)')
     .option(
       '--allowed-algorithms <names>',
-      'the only algorithms that are accepted; a list with commas, or several times',
+      'accept only these algorithms; separate with commas, or repeat the option',
       readNames,
     )
-    .option('--refresh-interval <duration>', 'how long keys are used at most, such as 30m (default: 1h)')
+    .option(
+      '--refresh-interval <duration>',
+      'how long fetched keys are used at most, such as 30m (default: 1h)',
+    )
     .option(
       '--skip-validation',
-      'adds it unseen, and writes skipValidation: true: the service does not wait for it at its start either',
+      'add it without reading its keys, and write skipValidation: true, so that the service does not wait for it at its start',
     )
     .option('--allow-http', 'permits http, and writes allowHttp: true: for loopback and tests')
-    .option('--external-secrets <directory>', 'where external secrets are mounted, to validate against')
+    .option(
+      '--external-secrets <directory>',
+      'the directory where external secrets are mounted, for validation',
+    )
     .action((service: string | undefined, options: AddOptions) => run(context, service, options));
 }
 
@@ -66,14 +72,14 @@ async function run(context: Context, service: string | undefined, options: AddOp
   checkOptions(context, keyset, name);
   const same = keysets.findIndex((known) => isDeepStrictEqual(known, keyset));
   if (same !== -1) throw misused(`keyset ${same + 1} is the same`);
-  // Before anything is read over the network: a file that cannot be changed is found first.
+  // A descriptor that cannot be changed fails here, before any network request.
   const text = addKeyset(file.document, keyset);
   warnOf(context, keyset, options);
   await validate(context, keyset, name, options, file);
   await file.save(text);
   const issuer = textIn(keyset, 'issuer');
   if (issuer !== undefined && keysets.some((known) => textIn(known, 'issuer') === issuer))
-    output.note(`another keyset has this issuer too; they are asked in their order`);
+    output.note(`another keyset has this issuer too; they are tried in their order`);
   output.note(`added keyset ${keysets.length + 1} to ${file.name}: ${plain(sourceOf(keyset))}`);
 }
 
@@ -87,14 +93,14 @@ function keysetOf(options: AddOptions): JsonObject {
   ];
   const [source, another] = sources;
   if (source === undefined || another !== undefined)
-    throw misused('exactly one of --oidc-discovery, --jwks-url, --secret and --external-secret is needed');
+    throw misused('expected exactly one of --oidc-discovery, --jwks-url, --secret and --external-secret');
   const isFetched = oidcDiscovery !== undefined || jwksUrl !== undefined;
   if (isFetched && options.secretKey !== undefined)
-    throw misused('--secret-key goes with --secret or --external-secret');
+    throw misused('--secret-key requires --secret or --external-secret');
   if (!isFetched && options.allowHttp === true)
-    throw misused('--allow-http goes with --oidc-discovery or --jwks-url');
+    throw misused('--allow-http requires --oidc-discovery or --jwks-url');
   if (externalSecret === undefined && options.externalSecrets !== undefined)
-    throw misused('--external-secrets goes with --external-secret');
+    throw misused('--external-secrets requires --external-secret');
   if (oidcDiscovery === true && issuer === undefined) throw misused('--oidc-discovery needs --issuer');
   return {
     ...(issuer === undefined ? {} : { issuer }),
@@ -108,9 +114,9 @@ function keysetOf(options: AddOptions): JsonObject {
 
 function warnOf({ output }: Context, { issuer }: JsonObject, { allowHttp }: AddOptions): void {
   if (issuer === undefined)
-    output.warn('without --issuer, it is for tokens of every issuer that no other keyset names');
+    output.warn('without --issuer, the keyset accepts tokens of every issuer that no other keyset names');
   if (allowHttp === true)
-    output.warn('over http, anybody on the way can put in keys of his own; not for production');
+    output.warn('over http, an attacker on the network can replace the keys; do not use it in production');
 }
 
 async function validate(
@@ -122,11 +128,13 @@ async function validate(
 ): Promise<void> {
   const { output, pathOf } = context;
   if (skipValidation === true) {
-    output.note('not validated, as asked');
+    output.note('not validated, because of --skip-validation');
     return;
   }
   if (externalSecret !== undefined && externalSecrets === undefined) {
-    output.note('not validated: --external-secrets says where external secrets are mounted');
+    output.note(
+      'not validated; to validate, pass --external-secrets with the directory where they are mounted',
+    );
     return;
   }
   await checkSource(context, keyset, name, {

@@ -1,5 +1,5 @@
-// latchkey jwks generate: a key of one's own, in a new secret, and the keyset that verifies what it
-// signs. The key is never printed.
+// `latchkey jwks generate`: makes a key, stores it in a new secret, and adds the keyset that
+// verifies its tokens. The key is never printed.
 
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
@@ -54,7 +54,7 @@ const ALGORITHMS = [
 export function generate(context: Context): Command {
   return withFormat(
     withFile(
-      command('generate', 'Make a key, keep it in a new secret as a JWK Set, and add the keyset.', [
+      command('generate', 'Make a key, store it in a new secret as a JWK Set, and add the keyset.', [
         'latchkey jwks generate my-service --algorithm ES256 --key-id signing-key --issuer https://example.com',
         'latchkey jwks generate my-service --key-id signing-key --secret my-jwks-secret',
       ]),
@@ -62,15 +62,16 @@ export function generate(context: Context): Command {
   )
     .argument('[service]', 'the name of the service')
     .addOption(
-      new Option('--algorithm <name>', 'what it signs with (default: ES256; HS256 with --symmetric)').choices(
-        ALGORITHMS,
-      ),
+      new Option(
+        '--algorithm <name>',
+        'the algorithm of the key (default: ES256; HS256 with --symmetric)',
+      ).choices(ALGORITHMS),
     )
     .option('--key-id <id>', 'the kid of the key (default: a random UUID)')
-    .option('--issuer <issuer>', 'whose tokens it signs')
+    .option('--issuer <issuer>', 'the issuer of the tokens that the key signs')
     .option('--secret <name>', 'the name of the secret (default: the key id)')
-    .option('--symmetric', 'makes an HMAC key: whoever verifies can sign too')
-    .option('--force', 'replaces a secret of this name: tokens that its key has signed are good no more')
+    .option('--symmetric', 'make an HMAC key: a service that can verify can also sign')
+    .option('--force', 'replace a secret of this name; tokens of its key are no longer accepted')
     .action((service: string | undefined, options: GenerateOptions) => run(context, service, options));
 }
 
@@ -87,12 +88,12 @@ async function run(context: Context, service: string | undefined, options: Gener
   };
   checkOptions(context, keyset, name);
   if (issuer === undefined)
-    output.warn('without --issuer, it is for tokens of every issuer that no other keyset names');
+    output.warn('without --issuer, the keyset accepts tokens of every issuer that no other keyset names');
   const known = keysets.some((other) => isDeepStrictEqual(other, keyset));
   const text = known ? file.document.text : addKeyset(file.document, keyset);
   const jwk = await output.waitFor(`making a key: ${algorithm}`, newJwk(algorithm, keyId));
   const bytes = Buffer.from(`${JSON.stringify({ keys: [jwk] }, null, 2)}\n`);
-  // As a service will read it, before anything is in place.
+  // Checks the keyset as a service would, before any file is written.
   const secrets = createMemoryStore({ [secret]: { 'jwks.json': bytes } });
   await checkSource(context, keyset, name, { secrets, externalSecrets: undefined });
   const undo = await makeSecret(file.directory, secret, { 'jwks.json': bytes }, options.force === true);
@@ -103,7 +104,7 @@ async function run(context: Context, service: string | undefined, options: Gener
     throw error;
   }
   if (known) output.note('the descriptor has this keyset already');
-  output.note(`a signer finds the private key in the secret ${plain(secret)}, entry jwks.json`);
+  output.note(`a signer reads the private key from the secret ${plain(secret)}, entry jwks.json`);
   output.result(
     options.output,
     () => formatTable(['KEY ID', 'ALGORITHM', 'SECRET'], [[keyId, algorithm, secret]]),
@@ -115,7 +116,9 @@ function algorithmOf({ algorithm, symmetric }: GenerateOptions): AlgorithmName {
   const named = algorithm ?? (symmetric === true ? 'HS256' : 'ES256');
   const isSymmetric = SYMMETRIC.some((known) => known === named);
   if (isSymmetric && symmetric !== true)
-    throw misused(`${named} is symmetric: whoever verifies can sign too; --symmetric makes such a key`);
+    throw misused(
+      `${named} is symmetric: a service that can verify can also sign; --symmetric makes such a key`,
+    );
   if (!isSymmetric && symmetric === true) throw misused(`${named} is not symmetric; leave --symmetric out`);
   return named;
 }

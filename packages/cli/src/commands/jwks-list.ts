@@ -1,4 +1,4 @@
-// latchkey jwks list: the keysets of a descriptor, in its order. Reads no key.
+// `latchkey jwks list`: lists the keysets of a descriptor in its order. No key is read.
 import type { Command } from 'commander';
 import {
   type Context,

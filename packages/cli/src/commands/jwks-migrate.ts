@@ -1,4 +1,5 @@
-// `jwks migrate`: the way out of the deprecated keys. Safe to stop anywhere, and to run again.
+// `latchkey jwks migrate`: turns the deprecated keys into keysets. It may be stopped at any point,
+// and run again.
 import { finishMigration, type Migration, planMigration } from '@latchkey/core/tools';
 import { type Command, Option } from 'commander';
 import {
@@ -28,7 +29,7 @@ export function migrate(context: Context): Command {
     .addOption(
       new Option(
         '--secret-prefix <prefix>',
-        'what the names of new secrets begin with (default: the name of the service)',
+        'the prefix of the names of new secrets (default: the name of the service)',
       ),
     )
     .action((service: string | undefined, options: Options) => runMigration(context, service, options));
@@ -46,15 +47,14 @@ async function runMigration(context: Context, service: string | undefined, optio
     });
     return;
   }
-  if (prefix === undefined)
-    throw misused('the service has no name; --secret-prefix says what to call secrets');
+  if (prefix === undefined) throw misused('expected --secret-prefix, because the service has no name');
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(prefix))
-    throw misused('secrets cannot be called so; --secret-prefix takes letters, digits, ".", "_" and "-"');
+    throw misused('expected a --secret-prefix of letters, digits, ".", "_" and "-"');
   const settings = { store, prefix, environment: context.terminal.env };
   const plan = await planMigration(before.document, settings);
   if (plan === undefined) return;
-  // In this order. Until the last write, the old keys are in force: to be stopped anywhere does no
-  // harm.
+  // The order matters. The old keys are in force until the last write, so a stop at any point does
+  // no harm.
   for (const { reference, bytes } of plan.secrets)
     await store.write?.(reference, bytes, new AbortController().signal);
   await before.save(plan.text);

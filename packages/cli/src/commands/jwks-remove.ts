@@ -1,4 +1,5 @@
-// latchkey jwks remove: takes a keyset out of a descriptor. Its secret, if it has one, stays.
+// `latchkey jwks remove`: removes a keyset from a descriptor. Its secret, if it has one, is not
+// deleted.
 import { removeKeyset } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, type FileOptions, withFile } from '../context.ts';
@@ -11,7 +12,7 @@ import { plain } from '../output.ts';
 export function remove(context: Context): Command {
   return withSelection(
     withFile(
-      command('remove', 'Remove a keyset. Tokens of its issuer are accepted no more.', [
+      command('remove', 'Remove a keyset. Tokens of its issuer are no longer accepted.', [
         'latchkey jwks remove my-service --issuer https://accounts.google.com',
         'latchkey jwks remove my-service --index 2',
       ]),
@@ -25,8 +26,8 @@ export function remove(context: Context): Command {
       await file.save(removeKeyset(file.document, index));
       output.note(`removed keyset ${index + 1} from ${file.name}: ${plain(sourceOf(keyset))}`);
       if (isData(keyset.secret))
-        output.note(`its secret is where it was: ${plain(textIn(keyset.secret, 'name') ?? '?')}`);
+        output.note(`its secret was not deleted: ${plain(textIn(keyset.secret, 'name') ?? '?')}`);
       if (listIn(file.document, 'keySets').length === 1 && listIn(file.document, 'keys').length === 0)
-        output.warn('no keyset is left: add one before a service starts with this descriptor');
+        output.warn('no keyset is left; add one before a service starts with this descriptor');
     });
 }

@@ -1,4 +1,4 @@
-// latchkey jwks update: changes a keyset where it stands. Its kind of source stays what it is.
+// `latchkey jwks update`: changes a keyset in place. It does not change the kind of its source.
 import type { JsonValue } from '@latchkey/core';
 import { type KeysetChanges, updateKeyset } from '@latchkey/core/tools';
 import type { Command } from 'commander';
@@ -36,16 +36,16 @@ export function update(context: Context): Command {
     .option('--new-issuer <issuer>', 'another issuer')
     .option(
       '--allowed-algorithms <names>',
-      'the only algorithms that are accepted, instead of those before; a list with commas, or several times',
+      'accept only these algorithms instead of the previous ones; separate with commas, or repeat the option',
       readNames,
     )
     .option('--clear-allowed-algorithms', 'no restriction of algorithms')
-    .option('--refresh-interval <duration>', 'how long keys are used at most, such as 30m')
+    .option('--refresh-interval <duration>', 'how long fetched keys are used at most, such as 30m')
     .option('--clear-refresh-interval', 'the default again, 1h')
-    .option('--jwks-url <url>', 'another URL, of a keyset that has one')
+    .option('--jwks-url <url>', 'another URL, for a keyset that has one')
     .option(
       '--skip-validation',
-      'does not read the keys at what is new, and writes skipValidation: true: the service does not wait for them at its start either',
+      'do not read the keys of the new source, and write skipValidation: true, so that the service does not wait for them at its start',
     )
     .option('--allow-http', 'permits http, and writes allowHttp: true: for loopback and tests')
     .action((service: string | undefined, options: UpdateOptions) => run(context, service, options));
@@ -61,14 +61,14 @@ async function run(context: Context, service: string | undefined, options: Updat
   checkOptions(context, changed, name);
   const text = updateKeyset(file.document, index, changes);
   if (options.allowHttp === true)
-    output.warn('over http, anybody on the way can put in keys of his own; not for production');
+    output.warn('over http, an attacker on the network can replace the keys; do not use it in production');
   if (movesSource(options, keyset)) {
     if (options.skipValidation === true) output.note('not validated, as asked');
     else await checkSource(context, changed, name, { secrets: file.store, externalSecrets: undefined });
   }
   await file.save(text);
   output.note(
-    text === file.document.text ? 'nothing was to change' : `changed keyset ${index + 1} of ${file.name}`,
+    text === file.document.text ? 'nothing to change' : `changed keyset ${index + 1} of ${file.name}`,
   );
 }
 
@@ -76,10 +76,10 @@ function changesOf(options: UpdateOptions, keyset: Data): KeysetChanges {
   const { newIssuer, allowedAlgorithms, refreshInterval, jwksUrl, skipValidation, allowHttp } = options;
   refuseBoth(options);
   if (jwksUrl !== undefined && textIn(keyset, 'jwksUrl') === undefined)
-    throw misused('--jwks-url is for keysets that have a URL; remove this one and add another');
+    throw misused('expected a keyset with a URL for --jwks-url; remove this one and add another');
   if ((skipValidation === true || allowHttp === true) && !movesSource(options, keyset))
     throw misused(
-      '--skip-validation and --allow-http go with --jwks-url, or with --new-issuer of an oidc-discovery keyset',
+      '--skip-validation and --allow-http require --jwks-url, or --new-issuer for an oidc-discovery keyset',
     );
   const changes: Record<string, JsonValue | undefined> = {
     ...(newIssuer === undefined ? {} : { issuer: newIssuer }),
@@ -91,8 +91,7 @@ function changesOf(options: UpdateOptions, keyset: Data): KeysetChanges {
     ...(skipValidation === true ? { skipValidation } : {}),
     ...(allowHttp === true ? { allowHttp } : {}),
   };
-  if (Object.keys(changes).length === 0)
-    throw misused('nothing to change was named; --help says what can be');
+  if (Object.keys(changes).length === 0) throw misused('expected an option with a change; see --help');
   return changes;
 }
 
@@ -103,7 +102,7 @@ function refuseBoth(options: UpdateOptions): void {
     throw misused('--refresh-interval and --clear-refresh-interval exclude each other');
 }
 
-/** Whether keys are looked for somewhere else afterwards. */
+/** True if the change gives the keyset another source of keys. */
 function movesSource({ jwksUrl, newIssuer }: UpdateOptions, { useOidcDiscovery }: Data): boolean {
   return jwksUrl !== undefined || (newIssuer !== undefined && useOidcDiscovery === true);
 }

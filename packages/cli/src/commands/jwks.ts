@@ -1,4 +1,4 @@
-// latchkey jwks: the keysets of a descriptor. Each command stands in a file of its own.
+// `latchkey jwks`: the keysets of a descriptor. Each subcommand has its own file.
 import type { Command } from 'commander';
 import { type Context, command } from '../context.ts';
 import { add } from './jwks-add.ts';

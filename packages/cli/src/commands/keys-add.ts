@@ -1,4 +1,5 @@
-// latchkey keys add: a key of the deprecated list, whose secret is there already and fits.
+// `latchkey keys add`: adds a key to the deprecated list, after checking that its secret exists and
+// fits.
 import { ConfigError, type JsonObject, type SecretStore } from '@latchkey/core';
 import { addKey, readLegacyKey, readLegacyKeys } from '@latchkey/core/tools';
 import type { Command } from 'commander';
@@ -12,7 +13,7 @@ import { plain } from '../output.ts';
 export function add(context: Context): Command {
   return withKey(
     withFile(
-      command('add', 'Add a key whose secret is there already.', [
+      command('add', 'Add a key whose secret exists already.', [
         'latchkey keys add my-service --key-id my-key --algorithm HS256 --issuer my-issuer --secret my-secret',
         'latchkey keys add --key-id partner --algorithm RS256 --issuer https://partner.example.com',
       ]),
@@ -30,7 +31,7 @@ export function add(context: Context): Command {
 
 /**
  * @returns false for a key that only signs.
- * @throws Failure for a secret that is not there, or is of another algorithm
+ * @throws Failure for a secret that is missing, or for another algorithm
  */
 async function checkSecret(key: JsonObject, store: SecretStore): Promise<boolean> {
   const { signal } = new AbortController();

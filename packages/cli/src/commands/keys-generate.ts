@@ -1,4 +1,5 @@
-// latchkey keys generate: a key of the deprecated list, in a new secret. The key is never printed.
+// `latchkey keys generate`: makes a key of the deprecated list, in a new secret. The key is never
+// printed.
 import { createPrivateKey, createPublicKey, type JsonWebKey, randomBytes } from 'node:crypto';
 import type { AlgorithmName } from '@latchkey/core';
 import { generateJwk } from '@latchkey/core/signing';
@@ -14,20 +15,20 @@ interface GenerateOptions extends KeyOptions {
   readonly force?: true;
 }
 
-/** More than the hash of HMD5 or HS224 has. */
+/** Longer than the hash of HMD5 or HS224. */
 const LEGACY_BYTES = 32;
 
 /** `keys generate`. */
 export function generate(context: Context): Command {
   return withKey(
     withFile(
-      command('generate', 'Make a key, keep it in a new secret, and add it.', [
+      command('generate', 'Make a key, store it in a new secret, and add it.', [
         'latchkey keys generate my-service --key-id my-key --algorithm HS256 --issuer my-issuer',
         'latchkey keys generate --key-id signing --algorithm ES256 --secret signing-2026',
       ]),
     ),
   )
-    .option('--force', 'replaces a secret of this name: tokens that its key has signed are good no more')
+    .option('--force', 'replace a secret of this name; tokens of its key are no longer accepted')
     .action(async (service: string | undefined, options: GenerateOptions) => {
       const { output } = context;
       const { keyId, algorithm, secret = keyId } = options;
@@ -45,7 +46,7 @@ export function generate(context: Context): Command {
     });
 }
 
-/** What a secret for this algorithm holds. */
+/** The entries of a secret for this algorithm. */
 async function newEntries(algorithm: AlgorithmName): Promise<Readonly<Record<string, Uint8Array>>> {
   if (algorithm === 'HMD5' || algorithm === 'HS224') return { 'secret.key': randomBytes(LEGACY_BYTES) };
   const jwk = await generateJwk(algorithm);

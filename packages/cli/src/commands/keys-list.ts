@@ -1,5 +1,5 @@
-// latchkey keys list: the deprecated list. Its secrets are printed with -o json only, and with a
-// warning.
+// `latchkey keys list`: prints the deprecated list. Its secrets are printed only with -o json, and
+// with a warning.
 import type { Command } from 'commander';
 import {
   type Context,
@@ -17,7 +17,7 @@ interface ListOptions extends FileOptions, FormatOptions {
   readonly redact?: true;
 }
 
-/** The entries of a secret, and the names that they are printed under. */
+/** The entries of a secret, and their names in the output. */
 const ENTRIES = [
   ['secretKey', 'secret.key'],
   ['privateKey', 'private.key'],
@@ -28,21 +28,21 @@ const ENTRIES = [
 export function list(context: Context): Command {
   return withFormat(
     withFile(
-      command('list', 'List keys. As JSON with their secrets, unless --redact leaves them out.', [
+      command('list', 'List keys. JSON contains their secrets, unless --redact omits them.', [
         'latchkey keys list my-service',
         'latchkey keys list my-service -o json --redact',
       ]),
     ),
   )
     .argument('[service]', 'the name of the service')
-    .option('--redact', 'leaves the secrets out of JSON')
+    .option('--redact', 'omit the secrets from JSON')
     .action(async (service: string | undefined, options: ListOptions) => {
       const { output } = context;
       const file = await openDescriptorFile(context, options, service);
       const keys = listIn(file.document, 'keys');
       const isOpen = options.output === 'json' && options.redact !== true;
       if (isOpen && keys.length > 0)
-        output.warn('what follows holds secrets in the clear; --redact leaves them out');
+        output.warn('the output contains secrets in the clear; --redact omits them');
       const data = isOpen ? await Promise.all(keys.map((key) => withSecret(context, key, file))) : keys;
       output.result(options.output, () => formatTable(HEAD, keys.map(rowOf)), data);
     });
@@ -59,7 +59,7 @@ function secretOf({ secret }: Data): string | undefined {
   return isData(secret) ? textIn(secret, 'name') : undefined;
 }
 
-/** With what is in its secret: bytes in base64, PEM as it is. */
+/** Adds the content of its secret: bytes in base64, PEM unchanged. */
 async function withSecret({ output }: Context, key: Data, { store }: DescriptorFile): Promise<Data> {
   const name = secretOf(key);
   if (name === undefined) return key;

@@ -1,5 +1,5 @@
-// latchkey keys: the deprecated list of raw keys, which says so at every use. Each command stands
-// in a file of its own.
+// `latchkey keys`: the deprecated list of raw keys, which warns at every use. Each subcommand has
+// its own file.
 import type { Command } from 'commander';
 import { type Context, command } from '../context.ts';
 import { add } from './keys-add.ts';

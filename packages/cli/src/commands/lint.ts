@@ -1,4 +1,4 @@
-// latchkey lint: the dangers in a descriptor, for people and for CI. What is dangerous, core says.
+// `latchkey lint`: prints the dangers in a descriptor, for terminals and for CI. Core finds them.
 import { stat } from 'node:fs/promises';
 import { type Finding, lintDescriptor, type Severity } from '@latchkey/core/tools';
 import type { Command } from 'commander';
@@ -18,7 +18,7 @@ interface LintOptions extends FileOptions, FormatOptions {
   readonly strict?: boolean | undefined;
 }
 
-/** Makes `lint`. It ends with 1 for an error, and with `--strict` for a warning, too. */
+/** Makes `lint`. It ends with 1 for an error, and with `--strict` for a warning too. */
 export function lint(context: Context): Command {
   const made = command('lint', 'Find what is dangerous, deprecated or refused in a descriptor.', [
     'latchkey lint',
@@ -26,8 +26,8 @@ export function lint(context: Context): Command {
     'latchkey lint --output json',
   ]);
   return withFormat(withFile(made))
-    .argument('[service]', 'what the descriptor describes')
-    .option('--strict', 'end with 1 for a warning, too')
+    .argument('[service]', 'the name of the service')
+    .option('--strict', 'end with 1 for a warning too')
     .action((service: string | undefined, options: LintOptions) => run(context, service, options));
 }
 

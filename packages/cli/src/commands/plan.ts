@@ -1,5 +1,5 @@
-// latchkey plan: what a change of a descriptor opens and closes, before it is made. How that is
-// told, core says.
+// `latchkey plan`: prints what a change of a descriptor opens and closes, before it is made. Core
+// compares the two.
 import { type Change, planChange } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, type FormatOptions, withFormat } from '../context.ts';
@@ -15,7 +15,8 @@ const MARKS = { opens: '+', closes: '-', changes: '~' } as const;
 const COLOURS = { opens: 'red', closes: 'green', changes: 'yellow' } as const;
 
 /**
- * Makes `plan`. It ends with 0 whatever it finds; with `--fail-on-open`, with 1 if anything opens.
+ * Makes `plan`. It ends with 0 for any difference; with `--fail-on-open` it ends with 1 if anything
+ * opens.
  */
 export function plan(context: Context): Command {
   const made = command('plan', 'Say what a change of a descriptor opens and closes.', [
@@ -23,8 +24,8 @@ export function plan(context: Context): Command {
     'latchkey plan service.yaml changed.yaml --fail-on-open',
   ]);
   return withFormat(made)
-    .argument('<old>', 'the descriptor as it is')
-    .argument('<new>', 'the descriptor as it would be')
+    .argument('<old>', 'the current descriptor')
+    .argument('<new>', 'the changed descriptor')
     .option('--fail-on-open', 'end with 1 if anything opens')
     .action((before: string, after: string, options: PlanOptions) => run(context, before, after, options));
 }
@@ -36,7 +37,9 @@ async function run(context: Context, before: string, after: string, options: Pla
     await openDescriptorFile(context, { file: after }),
   ];
   if (old.name !== current.name)
-    output.warn(`these describe ${plain(old.name ?? 'no name')} and ${plain(current.name ?? 'no name')}`);
+    output.warn(
+      `the files describe different services: ${plain(old.name ?? 'no name')} and ${plain(current.name ?? 'no name')}`,
+    );
   const changes = planChange(old, current);
   const count = (effect: Change['effect']) => changes.filter((change) => change.effect === effect).length;
   const [opens, closes, others] = [count('opens'), count('closes'), count('changes')];

@@ -1,5 +1,5 @@
-// `secrets create symmetric` and `secrets create asymmetric`: keys that the user has, checked, and
-// put into a secret.
+// `latchkey secrets create symmetric` and `asymmetric`: check existing keys and store them in a
+// secret. They make no keys.
 import { checkKeyPair, checkSymmetricSecret, extractPublicKey } from '@latchkey/core/tools';
 import { type Command, Option } from 'commander';
 import {
@@ -16,7 +16,7 @@ import { warnOfArgument } from '../token-input.ts';
 import { makeSecret } from '../write-secret.ts';
 import { inputName, readKeyInput } from './secrets-files.ts';
 
-/** The entries that raw keys have in a secret. */
+/** The entries of raw keys in a secret. */
 type KeyEntry = 'secret.key' | 'private.key' | 'public.key';
 
 interface CreateOptions extends FileOptions, FormatOptions {
@@ -43,7 +43,7 @@ export function createSymmetric(context: Context): Command {
   ]).argument('<name>', 'the name of the secret');
   return withCreate(made)
     .addOption(
-      new Option('--secret-key-literal <text>', 'the secret itself; others can see arguments').conflicts(
+      new Option('--secret-key-literal <text>', 'the secret itself; other users can see arguments').conflicts(
         'secretKey',
       ),
     )
@@ -51,7 +51,7 @@ export function createSymmetric(context: Context): Command {
     .action(async (name: string, options: SymmetricOptions) => {
       const { secretKeyLiteral: literal, secretKey: path } = options;
       if (literal !== undefined) warnOfArgument(context, 'the secret', '--secret-key -');
-      else if (path === undefined) throw misused('either --secret-key or --secret-key-literal is needed');
+      else if (path === undefined) throw misused('expected either --secret-key or --secret-key-literal');
       const bytes = literal === undefined ? await readKeyInput(context, path ?? '-') : Buffer.from(literal);
       judge('the secret', 'make one with: openssl rand -base64 48', () => checkSymmetricSecret(bytes));
       await put(context, name, { 'secret.key': bytes }, options);
@@ -71,13 +71,11 @@ export function createAsymmetric(context: Context): Command {
         'extractPublicKey',
       ),
     )
-    .addOption(new Option('--extract-public-key', 'take the public key out of the private one'))
+    .addOption(new Option('--extract-public-key', 'derive the public key from the private key'))
     .action(async (name: string, options: AsymmetricOptions) => {
       const { privateKey: privatePath, publicKey: publicPath } = options;
       if (privatePath === undefined && (publicPath === undefined || options.extractPublicKey === true))
-        throw misused(
-          '--private-key is needed, with --public-key or --extract-public-key if it is to verify',
-        );
+        throw misused('expected --private-key; add --public-key or --extract-public-key to verify with it');
       if (privatePath === '-' && publicPath === '-') throw misused('standard input is one file, not two');
       const privateKey = await readPem(context, privatePath);
       const given = await readPem(context, publicPath);
@@ -86,7 +84,9 @@ export function createAsymmetric(context: Context): Command {
         [publicPath, { publicKey: given }],
       ] as const)
         if (path !== undefined) judge(inputName(path), FIX, () => checkKeyPair(pair));
-      judge('the key pair', 'give two halves of one', () => checkKeyPair({ privateKey, publicKey: given }));
+      judge('the key pair', 'pass the two halves of one key pair', () =>
+        checkKeyPair({ privateKey, publicKey: given }),
+      );
       const extract = options.extractPublicKey === true && privateKey !== undefined;
       const publicKey = extract ? extractPublicKey(privateKey) : given;
       await put(
@@ -102,9 +102,7 @@ export function createAsymmetric(context: Context): Command {
 const FIX = 'make one with: openssl genpkey -algorithm ed25519';
 
 function withCreate(made: Command): Command {
-  return withFormat(withFile(made)).addOption(
-    new Option('--force', 'put it in the place of a secret that is there'),
-  );
+  return withFormat(withFile(made)).addOption(new Option('--force', 'replace an existing secret'));
 }
 
 async function readPem(context: Context, path: string | undefined): Promise<string | undefined> {
@@ -115,7 +113,7 @@ function entry(key: KeyEntry, pem: string | undefined): Readonly<Record<string, 
   return pem === undefined ? {} : { [key]: Buffer.from(pem) };
 }
 
-/** What is wrong with a key is for whoever has it, with what to do. */
+/** Turns an error about a key into a failure with a fix, because the user can replace the key. */
 function judge(what: string, fix: string, check: () => void): void {
   try {
     check();

@@ -1,5 +1,4 @@
-// Keys as the user hands them over: from a file, or on standard input. What a key is worth is not
-// judged here.
+// Reads keys of the user from a file or standard input. Keys are not checked here.
 
 import { createReadStream } from 'node:fs';
 import { codeOf, MAX_SECRET_BYTES } from '@latchkey/core/tools';
@@ -15,18 +14,18 @@ export async function readKeyInput(context: Context, path: string): Promise<Uint
   return bytes;
 }
 
-/** What an input is called in messages. */
+/** The name of an input in messages. */
 export function inputName(path: string): string {
   return path === '-' ? 'standard input' : plain(path);
 }
 
-/** All of standard input, up to what no input of ours is longer than. */
+/** Reads standard input, up to the maximum of any input here. */
 export async function readStdin({ terminal, output }: Context): Promise<Uint8Array> {
   if (terminal.stdin.isTTY === true) output.note('Reading standard input; end it with Ctrl-D.');
   return collect(terminal.stdin);
 }
 
-/** No more than is too much, whatever it is: a pipe has no size. */
+/** Reads at most one byte more than the limit, because a pipe has no size. */
 async function collect(chunks: AsyncIterable<Uint8Array | string>): Promise<Uint8Array> {
   const collected: Uint8Array[] = [];
   let length = 0;

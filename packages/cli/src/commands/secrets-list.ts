@@ -1,4 +1,4 @@
-// `secrets list`: which secrets there are, and what is in them, by name. Opens none of them.
+// `latchkey secrets list`: lists the names of secrets and of their entries. No entry is opened.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -33,8 +33,8 @@ export function list(context: Context): Command {
 }
 
 /**
- * @returns undefined for what is no directory. Names with a dot first belong to whoever mounted or
- *   writes it
+ * @returns undefined if it is not a directory. Names that begin with a dot belong to the mount or
+ *   to a running write
  */
 async function namesIn(path: string): Promise<readonly string[] | undefined> {
   try {

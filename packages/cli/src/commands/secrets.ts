@@ -1,4 +1,5 @@
-// `secrets`: the directory that descriptors refer to. What is put there stands in the files beside.
+// `latchkey secrets`: the directory of secrets that descriptors refer to. Each subcommand has its
+// own file.
 import type { Command } from 'commander';
 import { type Context, command } from '../context.ts';
 import { createAsymmetric, createSymmetric } from './secrets-create.ts';

@@ -1,5 +1,5 @@
-// `tokens init`, `tokens create`, `tokens show`: a key pair of one's own in `.auth`, and the tokens
-// that are signed with it.
+// `latchkey tokens init`, `create` and `show`: a key pair in `.auth`, and tokens that are signed
+// with it. Nothing is verified here.
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
 import { ConfigError } from '@latchkey/core';
@@ -32,7 +32,7 @@ export function init(context: Context): Command {
     'latchkey tokens init --directory /etc/my-service/.auth --issuer my-service',
   ]);
   return withSigning(withDirectory(made))
-    .addOption(new Option('--force', 'put a new key pair in the place of one; its tokens are good no more'))
+    .addOption(new Option('--force', 'replace an existing key pair; its tokens are no longer accepted'))
     .action(async (options: InitOptions) => {
       const {
         privateKey,
@@ -63,13 +63,13 @@ export function init(context: Context): Command {
 export function create(context: Context): Command {
   const made = command(
     'create',
-    'A token for a user and groups, signed with the key of tokens init; good for 100 days.',
+    'Make a token for a user and groups, signed with the key of tokens init; it expires after 100 days.',
     [
       'latchkey tokens create analyst analyst_group',
       'latchkey tokens create analyst analysts auditors --audience https://api.example.com',
     ],
   )
-    .argument('<username>', 'who the token is for: its sub')
+    .argument('<username>', 'the user: the sub of the token')
     .argument('[groups...]', 'the groups of that user');
   return withSigning(withDirectory(made)).action(
     async (username: string, groups: readonly string[], options: DirectoryOptions) => {
@@ -91,7 +91,7 @@ export function show(context: Context): Command {
   const made = command('show', 'The token that was created for a user.', [
     'latchkey tokens show analyst',
     'latchkey tokens show analyst --output json',
-  ]).argument('<username>', 'whose token it is');
+  ]).argument('<username>', 'the user of the token');
   return withDirectory(made).action(async (username: string, options: DirectoryOptions) => {
     const file = userTokenFile(username, settingsOf(context, options));
     const token = (await readToken(file, username)).trim();
@@ -101,13 +101,13 @@ export function show(context: Context): Command {
 
 function withDirectory(made: Command): Command {
   return withFormat(made)
-    .addOption(new Option('--directory <path>', 'where the keys and tokens are').default('.auth'))
+    .addOption(new Option('--directory <path>', 'the directory of the keys and tokens').default('.auth'))
     .addOption(new Option('--system-subject <name>', 'the subject of the system token (default: okera)'));
 }
 
 function withSigning(made: Command): Command {
   return made
-    .addOption(new Option('--issuer <issuer>', "the iss of tokens (default: this machine's name)"))
+    .addOption(new Option('--issuer <issuer>', 'the iss of tokens (default: the name of this machine)'))
     .addOption(
       new Option('--audience <audience>', 'the aud of tokens; may be repeated (default: none)').argParser(
         (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
@@ -139,13 +139,13 @@ async function readToken(file: string, username: string): Promise<string> {
   }
 }
 
-/** From where the user stands, if it is below. */
+/** Relative to the working directory, if it is below. */
 function shown({ terminal }: Context, path: string): string {
   const below = relative(terminal.cwd(), path);
   return plain(below === '' || below.startsWith('..') || isAbsolute(below) ? path : below);
 }
 
-/** Each line with the local time, as in the manual. */
+/** Prefixes each line with the local time, as in the manual. */
 function log(lines: readonly string[]): string {
   const now = new Date();
   const two = (value: number) => String(value).padStart(2, '0');

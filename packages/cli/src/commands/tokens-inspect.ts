@@ -1,5 +1,5 @@
-// `tokens inspect`: what somebody has written in a token. It says nothing of whether that is true:
-// `tokens verify` does.
+// `latchkey tokens inspect`: shows the content of a token without verifying it. `tokens verify`
+// verifies a token.
 import type { JsonObject } from '@latchkey/core';
 import { readUnverifiedToken } from '@latchkey/core/tools';
 import type { Command } from 'commander';
@@ -47,7 +47,7 @@ function formatted(
   return [label, 'JOSE header', ...rowsOf(header), 'Claims', ...rowsOf(claims, times), label].join('\n');
 }
 
-/** Indented, and one line each: no claim can look like a line of ours. */
+/** Indents each claim on one line, so that no claim can imitate a line of the output. */
 function rowsOf(members: JsonObject, times?: ReadonlyMap<string, WrittenTime>): readonly string[] {
   const rows = Object.entries(members).map(
     ([name, value]) => [plain(name), value, times?.get(name)] as const,

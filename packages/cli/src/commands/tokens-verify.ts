@@ -1,4 +1,4 @@
-// `latchkey tokens verify`: whether a token is good by the descriptor, and whose it is.
+// `latchkey tokens verify`: verifies a token by the descriptor, and prints its issuer and subject.
 import { authorize, type Principal } from '@latchkey/core';
 import type { Command } from 'commander';
 import { type Context, command, type FormatOptions, withFile, withFormat } from '../context.ts';
@@ -10,7 +10,7 @@ import { readToken, TOKEN_ARGUMENT } from '../token-input.ts';
 export function verify(context: Context): Command {
   const made = command(
     'verify',
-    'Verifies a token by the descriptor, and the rules of a route. Exit code 1: it is refused.',
+    'Verify a token by the descriptor and the rules of a route. Exit code 1: the token is refused.',
     ['latchkey tokens verify < token.txt', 'latchkey tokens verify --route admin -o json < token.txt'],
   ).argument('[token]', TOKEN_ARGUMENT);
   return withFormat(withDecisionOptions(withFile(made))).action(
@@ -37,7 +37,7 @@ function format({ issuer, subject, scopes, groups, claims }: Principal): string 
     claims: JSON.stringify(claims),
   };
   return [
-    'The token is good.',
+    'The token is valid.',
     ...Object.entries(rows).map(([name, text]) => `${name.padEnd(8)} ${plain(text)}`),
   ].join('\n');
 }

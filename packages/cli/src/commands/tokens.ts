@@ -1,4 +1,4 @@
-// `tokens`: what makes tokens, and what looks at them. Each command stands in a file beside.
+// `latchkey tokens`: commands that make, show and verify tokens. Each subcommand has its own file.
 import type { Command } from 'commander';
 import { type Context, command } from '../context.ts';
 import { create, init, show } from './tokens-directory.ts';

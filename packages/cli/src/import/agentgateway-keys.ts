@@ -1,21 +1,21 @@
-// The keys of an agentgateway provider: in place, behind a URL, behind a backend of the cluster, or
-// in a file.
+// Imports the keys of an agentgateway provider: inline, at a URL, at a backend of the cluster, or
+// in a file. Rules are in agentgateway-rules.ts.
 import { publicJwk } from '@latchkey/core/signing';
 import { type Draft, quoted } from './draft.ts';
 import { parseSource, type SourceNode } from './source.ts';
 
-/** What is known of the provider. */
+/** What is known about the provider. */
 export interface ProviderSurroundings {
   readonly issuer: string;
   readonly isKubernetes: boolean;
-  /** Makes names for secrets, each once. */
+  /** Makes unique names for secrets. */
   readonly names: (hint: string) => string;
 }
 
 type At = readonly (string | number)[];
 
 /**
- * Says a provider's keys. No private and no symmetric key gets into the draft.
+ * Adds a provider's keys to the draft. It never adds private and symmetric keys.
  * @throws Failure with the place
  */
 export function putProviderKeys(
@@ -34,7 +34,7 @@ export function putProviderKeys(
   const url = jwks.member('url');
   const file = jwks.member('file');
   const [source, another] = [inline, remote, url, file].filter((node) => node !== undefined);
-  another?.refuse(`stands beside ${source?.path ?? 'another'}: which of the two has the keys?`);
+  another?.refuse(`conflicts with ${source?.path ?? 'another'}; keep the one with the keys`);
   if (inline !== undefined) putInline(draft, at, inlineText(inline), known);
   else if (url !== undefined) putUrl(draft, at, url);
   else if (remote !== undefined) putRemote(draft, at, remote);
@@ -50,19 +50,17 @@ export function putProviderKeys(
   } else if (jwks.member('keys') !== undefined) putInline(draft, at, jwks, known);
   else jwks.refuse('expected inline, remote, url or file');
   for (const [name, left] of jwks.left())
-    draft.note(
-      'no-equivalent',
-      at,
-      left,
-      `${quoted(name)} is no setting of keys that is known here; look at what it does`,
-    );
+    draft.note('no-equivalent', at, left, `${quoted(name)} is an unknown setting of keys; check its effect`);
 }
 
 function inlineText(inline: SourceNode): SourceNode {
   return inline.isObject() ? (inline.oneOf('key', 'inline') ?? inline) : inline;
 }
 
-/** A JWK Set in place: the public half of each key, if there is nothing else in it. */
+/**
+ * Imports an inline JWK Set: the public half of each key, if the set has no private or symmetric
+ * keys.
+ */
 function putInline(draft: Draft, at: At, node: SourceNode, { issuer, names }: ProviderSurroundings): void {
   const set = node.isObject() ? node : parseInline(node);
   const keys = set.member('keys') ?? node.refuse('expected a JWK Set: { "keys": […] }');
@@ -78,14 +76,15 @@ function putInline(draft: Draft, at: At, node: SourceNode, { issuer, names }: Pr
       'safer',
       [...at, 'secret'],
       node,
-      `a ${hasSymmetric ? 'symmetric' : 'private'} key stood here, and is left out: put the JWK Set into secrets/${name}/jwks.json, readable by the service alone (0600)${hasSymmetric ? '; each key in it has to say its alg' : `; of a PEM file, latchkey secrets create asymmetric ${name} --private-key FILE --extract-public-key`}`,
+      `a ${hasSymmetric ? 'symmetric' : 'private'} key was here, and is omitted: put the JWK Set into secrets/${name}/jwks.json, readable only by the service (0600)${hasSymmetric ? '; each key in it needs its alg' : `; for a PEM file, run latchkey secrets create asymmetric ${name} --private-key FILE --extract-public-key`}`,
     );
     return;
   }
   const publicKeys = members.map((member) => {
     const half =
-      publicJwk(Object(member.value)) ?? node.refuse('holds what is no public key that is known here');
-    // "use" of another kind is kept as it is said, and core skips the key.
+      publicJwk(Object(member.value)) ??
+      node.refuse('contains a value that is not a public key of a known type');
+    // Another value of "use" is kept, and core skips the key.
     return half;
   });
   if (publicKeys.length === 0) node.refuse('has no key');
@@ -101,7 +100,7 @@ function parseInline(node: SourceNode): SourceNode {
     return node.refuse('expected a JWK Set, as JSON');
   }
   if (typeof parsed !== 'object' || parsed === null) return node.refuse('expected a JWK Set, as JSON');
-  // Again, with what is refused of every source: repeated members above all.
+  // Parses it again with the checks of every source, which refuse repeated members, for example.
   return parseSource(text, node.path).documents[0] ?? node.refuse('expected a JWK Set, as JSON');
 }
 
@@ -115,7 +114,7 @@ function putUrl(draft: Draft, at: At, node: SourceNode): void {
   if (/^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host.hostname)) {
     draft.set([...at, 'jwksUrl'], text, node);
     draft.set([...at, 'allowHttp'], true, node);
-    draft.note('check', [...at, 'allowHttp'], node, 'plain HTTP is for this machine only, and for tests');
+    draft.note('check', [...at, 'allowHttp'], node, 'plain HTTP is only for this machine and for tests');
     return;
   }
   draft.set([...at, 'jwksUrl'], text.replace(/^http:/i, 'https:'), node);
@@ -123,11 +122,11 @@ function putUrl(draft: Draft, at: At, node: SourceNode): void {
     'safer',
     [...at, 'jwksUrl'],
     node,
-    'was plain HTTP, by which anybody on the way can put in keys of his own; allowHttp: true and the old URL bring that back',
+    'was plain HTTP, over which an attacker on the network can replace the keys; allowHttp: true and the old URL restore that',
   );
 }
 
-/** A backend of the cluster has no URL: where it is has to be said where the service runs. */
+/** A backend of the cluster has no URL: a variable of the environment must set its host. */
 function putRemote(draft: Draft, at: At, remote: SourceNode): void {
   const uri = remote.oneOf('url', 'uri');
   const path = remote.member('jwksPath');
@@ -152,7 +151,7 @@ function putRemote(draft: Draft, at: At, remote: SourceNode): void {
       'no-equivalent',
       at,
       left,
-      `${quoted(name)} is no setting of remote keys that is known here; look at what it does`,
+      `${quoted(name)} is an unknown setting of remote keys; check its effect`,
     );
 }
 

@@ -1,12 +1,12 @@
-// Rules beside a JWT policy: CEL expressions as far as rules can say them, and the claims of RBAC
-// policies with their delimiter.
+// Imports the rules next to a JWT policy: CEL expressions that rules can express, and the claims of
+// RBAC policies with their delimiter.
 import { type Condition, readCel, ruleOf } from './cel.ts';
 import { type Draft, type PathRule, quoted } from './draft.ts';
 import type { SourceNode } from './source.ts';
 
 type Action = 'allow' | 'deny' | 'require';
 
-/** The claims that core asks for anyway. */
+/** The claims that core requires anyway. */
 const ASKED_FOR: ReadonlySet<string> = new Set(['exp', 'iss']);
 
 interface Expression {
@@ -16,7 +16,7 @@ interface Expression {
 }
 
 /**
- * CEL: one of what allows, all of what is required, none of what denies.
+ * CEL: one expression that allows, all that are required, none that denies.
  * @throws Failure with the place
  */
 export function putAuthorization(draft: Draft, authorization: SourceNode): readonly PathRule[] {
@@ -26,7 +26,7 @@ export function putAuthorization(draft: Draft, authorization: SourceNode): reado
       'no-equivalent',
       [],
       expression.node,
-      `this was a restriction (${expression.action}): rules cannot say ${quoted(expression.node.text())}; say it in a handler`,
+      `this was a restriction (${expression.action}): rules cannot express ${quoted(expression.node.text())}; check it in a handler`,
     );
     return [];
   };
@@ -66,7 +66,8 @@ function expressionOf(node: SourceNode, action: Action): Expression {
 }
 
 /**
- * Alternatives as conditions that all have to hold: there is one, or they are about the same claim.
+ * Turns alternatives into conditions that must all hold. This is possible for one alternative, or
+ * if all are about the same claim.
  */
 function oneOfAll(
   alternatives: readonly (readonly Condition[] | undefined)[],
@@ -79,7 +80,7 @@ function oneOfAll(
   const isAlike = (other: Condition | undefined) =>
     other?.values !== undefined && other.inList === one.inList && samePath(other.path, one.path);
   if (!singles.every(isAlike)) return undefined;
-  // One value of several in a list is what anyOf says of a list too.
+  // anyOf also matches one of several values in a list.
   return [{ ...one, inList: false, values: singles.flatMap((single) => single?.values ?? []) }];
 }
 
@@ -88,7 +89,7 @@ function samePath(one: readonly string[], other: readonly string[]): boolean {
 }
 
 /**
- * RBAC: claims by name, or by a way into them where the policy has a delimiter.
+ * RBAC: claims by name, or by a path if the policy has a delimiter.
  * @throws Failure with the place
  */
 export function putRbac(draft: Draft, rbac: SourceNode): readonly PathRule[] {
@@ -101,7 +102,7 @@ export function putRbac(draft: Draft, rbac: SourceNode): readonly PathRule[] {
   const [first, another] = principals;
   if (first === undefined) return rbac.refuse('has no principals, and lets nobody in');
   another?.node.refuse(
-    'is an alternative to another principal, which rules of all tokens cannot say; import them one by one',
+    'is an alternative to another principal, which rules for all tokens cannot express; import them one by one',
   );
   const permissions = first.policy.member('permissions');
   if (permissions !== undefined)
@@ -109,7 +110,7 @@ export function putRbac(draft: Draft, rbac: SourceNode): readonly PathRule[] {
       'check',
       ['claims'],
       permissions,
-      `the gateway let these tokens in for ${quoted(JSON.stringify(permissions.value))} only; here the rules are for every route`,
+      `the gateway accepted these tokens only for ${quoted(JSON.stringify(permissions.value))}; here the rules apply to every route`,
     );
   const delimiter = first.policy.member('nestedClaimDelimiter')?.text();
   const principal = first.node.member('jwtPrincipal') ?? first.node.refuse('expected jwtPrincipal');
@@ -121,7 +122,7 @@ export function putRbac(draft: Draft, rbac: SourceNode): readonly PathRule[] {
       'no-equivalent',
       ['claims'],
       left,
-      `this may have been a restriction: ${quoted(name)} is not known here`,
+      `this may have been a restriction: ${quoted(name)} is unknown`,
     );
   return claims.map(([name, node]) => ({
     path: delimiter === undefined ? [name] : name.split(delimiter),
@@ -144,7 +145,7 @@ function matched(node: SourceNode, matcher: string, principal: SourceNode): unkn
   }
 }
 
-/** `requiredClaims`, which is about presence. */
+/** `requiredClaims`, which requires the presence of claims. */
 export function requiredClaims(node: SourceNode): readonly PathRule[] {
   const around = node.member('jwtValidationOptions') ?? node;
   return (around.member('requiredClaims')?.texts() ?? [])
@@ -153,7 +154,7 @@ export function requiredClaims(node: SourceNode): readonly PathRule[] {
 }
 
 /**
- * Says rules in a draft. Those on iss choose whose tokens are welcome; all others are claims.
+ * Adds rules to a draft. Rules on iss become `issuers`; all others become `claims`.
  * @throws Failure with the place
  */
 export function putRules(draft: Draft, rules: readonly PathRule[], from: SourceNode): void {
@@ -165,7 +166,7 @@ export function putRules(draft: Draft, rules: readonly PathRule[], from: SourceN
     const values: unknown =
       typeof rule === 'object' && rule !== null ? Reflect.get(rule, 'anyOf') : undefined;
     if (!Array.isArray(values) || another !== undefined)
-      from.refuse(`asks more of ${quoted('iss')} than issuers can say; put it in by hand`);
+      from.refuse(`has a condition on ${quoted('iss')} that issuers cannot express; add it by hand`);
     draft.set(['issuers'], values, from);
   }
   if (claims.length > 0) draft.set(['claims'], claims, from);

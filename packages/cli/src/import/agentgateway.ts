@@ -1,9 +1,8 @@
-// agentgateway: a policy's JWT section, as Kubernetes or the standalone file has it, and the rules
-// beside it.
-//
-// Decided the same: issuers, audiences, keys by kid, mode, exp. Safer: a mode that nobody said is
-// strict; keys come by https; where providers differ in audiences, all tokens need what all
-// providers take.
+// Imports agentgateway policies: the JWT section, in the format of Kubernetes or of the standalone
+// file, and the rules next to it.
+// Same decisions: issuers, audiences, keys by kid, mode, exp. Safer: without a mode it is strict;
+// keys are fetched over https; if providers differ in audiences, all tokens need an audience that
+// all providers accept.
 import { isDeepStrictEqual } from 'node:util';
 import { putProviderKeys } from './agentgateway-keys.ts';
 import { putAuthorization, putRbac, putRules, requiredClaims } from './agentgateway-rules.ts';
@@ -21,7 +20,7 @@ const KINDS = [
 const BLOCKS = ['jwtAuthentication', 'jwtAuth', 'jwt'];
 const AUTHORIZATIONS = ['authorization', 'rbac'];
 
-/** True for what looks like agentgateway's. */
+/** True for a file that looks like a policy of agentgateway. */
 export function isAgentgateway(root: SourceNode): boolean {
   if (!root.isObject()) return false;
   const kind = root.member('kind')?.value;
@@ -31,7 +30,7 @@ export function isAgentgateway(root: SourceNode): boolean {
   );
 }
 
-/** Says in a draft what the policies of a file say. @throws Failure with the place */
+/** Adds the policies of a file to a draft. @throws Failure with the place */
 export function importAgentgateway(draft: Draft, documents: readonly SourceNode[]): void {
   const policies = documents.filter(isAgentgateway).flatMap(policiesIn);
   const [first, ...others] = policies;
@@ -41,9 +40,9 @@ export function importAgentgateway(draft: Draft, documents: readonly SourceNode[
   }
   for (const other of others)
     if (!isDeepStrictEqual(decisiveOf(other), decisiveOf(first)))
-      other.jwt.refuse('is another policy than the one before; import them one by one');
+      other.jwt.refuse('differs from the policy before it; import them one by one');
   putPolicy(draft, first);
-  // Rules that stand elsewhere than the policy whose tokens they are about.
+  // Rules that are outside of the JWT policy whose tokens they restrict.
   for (const around of documents.filter(isAgentgateway).flatMap(surroundingsIn)) {
     const apart = around.oneOf(...BLOCKS) === undefined ? around.oneOf(...AUTHORIZATIONS) : undefined;
     if (apart !== undefined)
@@ -51,19 +50,19 @@ export function importAgentgateway(draft: Draft, documents: readonly SourceNode[
         'no-equivalent',
         [],
         apart,
-        'this was a restriction: put these rules beside the JWT policy, and import again',
+        'this was a restriction: put these rules next to the JWT policy, and import again',
       );
   }
 }
 
-/** What decides about tokens. */
+/** The members that decide about tokens. */
 function decisiveOf({ jwt, around }: Policy): unknown {
   return [jwt.value, around.oneOf(...AUTHORIZATIONS)?.value];
 }
 
 interface Policy {
   readonly jwt: SourceNode;
-  /** The object that it stands in, with the rules beside it. */
+  /** The object that contains it, with the rules next to it. */
   readonly around: SourceNode;
   readonly isKubernetes: boolean;
 }
@@ -76,7 +75,7 @@ function policiesIn(root: SourceNode): readonly Policy[] {
   });
 }
 
-/** The objects that a policy may stand in. */
+/** The objects that may contain a policy. */
 function surroundingsIn(root: SourceNode): readonly SourceNode[] {
   if (root.member('kind') !== undefined) {
     const spec = root.member('spec') ?? root.refuse('expected spec');
@@ -149,11 +148,11 @@ function putProvider(
   draft.set([...at, 'issuer'], issuer.text(), issuer);
   draft.comesFrom(at, provider);
   putProviderKeys(draft, at, provider, { issuer: issuer.text(), isKubernetes, names });
-  // The key is found by the kid of the token, and there is none without.
+  // The gateway finds the key by the kid of the token, and none without a kid.
   draft.set([...at, 'kidless'], 'refuse', provider);
 }
 
-/** Any of the audiences will do, and only those that every provider takes. */
+/** One of the audiences is enough; only those that every provider accepts are kept. */
 function putAudience(draft: Draft, providers: readonly SourceNode[]): void {
   const lists = providers.flatMap((provider) => {
     const node = provider.member('audiences');
@@ -165,7 +164,12 @@ function putAudience(draft: Draft, providers: readonly SourceNode[]): void {
   if (provider === undefined) return;
   if (first === undefined) {
     draft.set(['audience'], null, provider);
-    draft.note('check', ['audience'], provider, 'the gateway did not check aud; say who this service is');
+    draft.note(
+      'check',
+      ['audience'],
+      provider,
+      'the gateway did not check aud; set the audience of this service',
+    );
     return;
   }
   const common = first.audiences.filter((audience) =>
@@ -184,7 +188,7 @@ function putAudience(draft: Draft, providers: readonly SourceNode[]): void {
       'safer',
       ['audience'],
       safer,
-      'providers differ in their audiences; here a token of any needs what all of them take',
+      'providers differ in their audiences; here every token needs an audience that all of them accept',
     );
 }
 
@@ -199,6 +203,6 @@ function putMode(draft: Draft, jwt: SourceNode, isKubernetes: boolean): void {
       'safer',
       ['mode'],
       jwt,
-      'without a mode the standalone gateway lets requests without a token pass; optional brings that back',
+      'without a mode the standalone gateway lets requests without a token pass; optional restores that',
     );
 }

@@ -1,5 +1,5 @@
-// The rows of claims in Akamai's JWT settings: reserved ones that options say, and all others as
-// core has rows itself.
+// Imports the rows of claims in Akamai's JWT settings: registered claims become options, and all
+// others become rows of core.
 import { type Draft, noteLeft, quoted } from './draft.ts';
 import type { SourceNode } from './source.ts';
 
@@ -15,7 +15,7 @@ interface Row {
   readonly value: SourceNode | undefined;
 }
 
-/** Says in a draft what the rows ask. @throws Failure with the place */
+/** Adds the rows to a draft. @throws Failure with the place */
 export function putClaims(draft: Draft, settings: SourceNode, validation: SourceNode): void {
   const rows = (validation.member('claims')?.items() ?? []).map(readRow);
   const names = new Set<string>();
@@ -35,7 +35,7 @@ export function putClaims(draft: Draft, settings: SourceNode, validation: Source
       'safer',
       ['requireExp'],
       exp?.node ?? validation,
-      'the gateway also took tokens without exp, which are good for ever; false brings that back',
+      'the gateway also accepted tokens without exp, which never expire; false restores that',
     );
   if (treated[0] !== undefined) draft.set(['treatIatAsNbf'], true, treated[0]);
   putAudience(draft, rowOf('aud'), validation);
@@ -66,7 +66,7 @@ function readRow(node: SourceNode): Row {
   };
 }
 
-/** A row for core; undefined where it says nothing, or something that an option says. */
+/** Returns a row for core; undefined if it has no effect, or if an option expresses it. */
 function rowData(draft: Draft, { node, name, required, validate, type, value }: Row): unknown {
   if (name === 'exp' || ((name === 'aud' || name === 'iss') && validate)) return undefined;
   if (!validate) {
@@ -76,7 +76,7 @@ function rowData(draft: Draft, { node, name, required, validate, type, value }: 
         'no-equivalent',
         [],
         node,
-        `the claim ${quoted(name)} is neither required nor validated, which decides nothing`,
+        `the claim ${quoted(name)} is neither required nor validated, which has no effect`,
       );
     return undefined;
   }
@@ -91,17 +91,17 @@ function putAudience(draft: Draft, row: Row | undefined, validation: SourceNode)
       'check',
       ['audience'],
       row?.node ?? validation,
-      'the gateway did not check aud; say who this service is',
+      'the gateway did not check aud; set the audience of this service',
     );
     return;
   }
   const audiences = (row.value ?? row.node.refuse('is validated, and has no value')).texts();
   draft.set(['audience'], audiences, row.value ?? row.node);
   if (!row.required)
-    draft.note('safer', ['audience'], row.node, 'a token without aud is refused, where the gateway took it');
+    draft.note('safer', ['audience'], row.node, 'a token without aud is refused; the gateway accepted it');
 }
 
-/** Issuers choose whose tokens are welcome at all: they are no claim among others. */
+/** Rows on iss become `issuers`, not claims. */
 function putIssuer(draft: Draft, row: Row): void {
   const values = (row.value ?? row.node.refuse('is validated, and has no value')).texts();
   const type = row.type ?? 'STRING';
@@ -113,7 +113,7 @@ function putIssuer(draft: Draft, row: Row): void {
   );
   if (type === 'REGEX') noteAnchors(draft, ['issuers'], row);
   if (!row.required)
-    draft.note('safer', ['issuers'], row.node, 'a token without iss is refused, where the gateway took it');
+    draft.note('safer', ['issuers'], row.node, 'a token without iss is refused; the gateway accepted it');
 }
 
 function noteAnchors(draft: Draft, at: readonly (string | number)[], { node, value }: Row): void {

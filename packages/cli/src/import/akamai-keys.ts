@@ -1,5 +1,5 @@
-// The keys in Akamai's JWT settings: a primary and a backup in place, or a JWK Set at a fixed URL
-// or at hosts that the token may name.
+// Imports the keys in Akamai's JWT settings: an inline primary and backup key, or a JWK Set at a
+// fixed URL or at hosts that the token may name.
 import { type Draft, quoted } from './draft.ts';
 import { createSecretNames } from './secret-names.ts';
 import type { SourceNode } from './source.ts';
@@ -8,7 +8,7 @@ const KEYS = ['rsaPublicKeyA', 'rsaPublicKeyB'] as const;
 const URLS = ['jwksUrl', 'jwkUrl', 'jwksUri', 'jwkUri'];
 const HOSTS = ['jwksHosts', 'jwkHosts', 'allowedJwkHosts', 'allowedHosts', 'jkuHosts'];
 
-/** Says the one keyset that there is. @throws Failure with the place */
+/** Adds the keyset to a draft. @throws Failure with the place */
 export function putKeys(draft: Draft, validation: SourceNode): void {
   const at = ['keySets', 0] as const;
   const keys = KEYS.flatMap((name) => validation.member(name) ?? []);
@@ -23,9 +23,9 @@ export function putKeys(draft: Draft, validation: SourceNode): void {
   const sources = [first, url, hosts].filter((source) => source !== undefined);
   const [source, another] = sources;
   if (source === undefined) validation.refuse('expected rsaPublicKeyA, a JWKS URL or JWK hosts');
-  another?.refuse(`stands beside ${source.path}: which of the two has the keys?`);
+  another?.refuse(`conflicts with ${source.path}; keep the one with the keys`);
   if (first === undefined) {
-    // Sets may hold other keys, which the gateway does not use.
+    // Sets may contain other keys, which the gateway does not use.
     draft.set([...at, 'allowedAlgorithms'], ['RS256', 'RS384', 'RS512'], source);
   }
   if (hosts !== undefined) {
@@ -38,14 +38,14 @@ export function putKeys(draft: Draft, validation: SourceNode): void {
       'safer',
       [...at, 'jwksHosts'],
       hosts,
-      'hosts at private addresses are not asked; a path after the host narrows it further',
+      'hosts at private addresses are not contacted; a path after the host restricts it further',
     );
   } else if (url !== undefined) {
     draft.set([...at, 'jwksUrl'], url.text(), url);
   } else {
     const names = createSecretNames();
     for (const [index, key] of keys.entries()) putKey(draft, [...at, 'publicKeys', index], key, names);
-    draft.note('check', [...at, 'publicKeys'], source, 'for RS256; another algorithm has to be named');
+    draft.note('check', [...at, 'publicKeys'], source, 'for RS256; set another algorithm if needed');
   }
 }
 
@@ -60,14 +60,14 @@ function putKey(
     : node;
   const pem = content.text().trim();
   if (/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(pem)) {
-    // What signs is nothing for a descriptor, and is not repeated.
+    // A private key does not belong in a descriptor, and is not repeated.
     const name = names((node.isObject() ? node.member('name')?.text() : undefined) ?? 'public-key');
     draft.set(at, { file: `secrets/${name}/public.key`, algorithm: 'RS256' }, content);
     draft.note(
       'safer',
       at,
       content,
-      `a private key stood here, and is left out: put it in a file and run latchkey secrets create asymmetric ${name} --private-key FILE --extract-public-key`,
+      `a private key was here, and is omitted: put it in a file and run latchkey secrets create asymmetric ${name} --private-key FILE --extract-public-key`,
     );
     return;
   }
@@ -75,10 +75,13 @@ function putKey(
   draft.comesFrom([...at, 'pem'], content);
   const name = node.isObject() ? node.member('name')?.text() : undefined;
   if (name !== undefined)
-    draft.note('no-equivalent', at, node, `keys in place have no name; this was ${quoted(name)}`);
+    draft.note('no-equivalent', at, node, `inline keys have no name; this was ${quoted(name)}`);
 }
 
-/** A host as core has it: lower case, no scheme, and a path only with a slash at its end. */
+/**
+ * Returns a host in the form of core: lower case, no scheme, and a path only with a slash at its
+ * end.
+ */
 function hostOf(host: string, node: SourceNode): string {
   const bare = host
     .trim()

@@ -1,9 +1,8 @@
-// Akamai's JWT settings, as its API has them: settings and the resources that they are for, or the
-// settings alone.
-//
-// Decided the same: location, keys, skew, the rows of claims. Safer, each with a comment: exp is
-// needed; iss and aud that are validated are needed too, where a token without them was let pass; a
-// resource that is exempt is open only where the code says so.
+// Imports Akamai's JWT settings in the format of its API: settings with their resources, or only
+// the settings.
+// Same decisions: location, keys, skew, the rows of claims. Safer, each with a comment: exp is
+// required; validated iss and aud are required too, although the gateway accepted a token without
+// them; an exempt resource is open only if the code marks it so.
 
 import { putClaims } from './akamai-claims.ts';
 import { putKeys } from './akamai-keys.ts';
@@ -12,7 +11,7 @@ import type { SourceNode } from './source.ts';
 
 const WHAT = "Akamai's JWT settings";
 
-/** True for what looks like Akamai's. */
+/** True for a file that looks like settings of Akamai. */
 export function isAkamai(root: SourceNode): boolean {
   if (!root.isObject()) return false;
   const settings = root.member('settings') ?? root;
@@ -23,13 +22,13 @@ export function isAkamai(root: SourceNode): boolean {
   );
 }
 
-/** Says in a draft what Akamai's settings say. @throws Failure with the place */
+/** Adds Akamai's settings to a draft. @throws Failure with the place */
 export function importAkamai(draft: Draft, root: SourceNode): void {
   const settings = root.member('settings') ?? root;
   putResources(draft, root, root.member('enabled')?.boolean() ?? true);
   const validation = settings.member('validation') ?? settings.refuse('expected validation');
   putKeys(draft, validation);
-  // First what is said of the audience, which every descriptor says.
+  // The audience comes first, because every descriptor has it.
   draft.set(['audience'], null, validation);
   putLocation(draft, settings);
   const skew = settings.member('clockSkew');
@@ -63,7 +62,7 @@ function putResources(draft: Draft, root: SourceNode, isOn: boolean): void {
         'safer',
         [],
         resource,
-        `${quoted([methods.join(', '), path].join(' ').trim())} is exempt at the gateway; here a route is open where the code says so`,
+        `${quoted([methods.join(', '), path].join(' ').trim())} is exempt at the gateway; here a route is open if the code marks it as public`,
       );
   }
   if (!protects) root.refuse('switches JWT off everywhere; what decides the same is no descriptor');
@@ -77,7 +76,7 @@ function putLocation(draft: Draft, settings: SourceNode): void {
       'check',
       [],
       settings,
-      'where the token stands is not said; it is looked for in Authorization: Bearer',
+      'the location of the token is not set; it is read from Authorization: Bearer',
     );
     return;
   }
@@ -91,7 +90,7 @@ function putLocation(draft: Draft, settings: SourceNode): void {
         'safer',
         ['tokenFrom', 0],
         location,
-        'a request that may change something has to come from an origin of the service, or from one of allowedOrigins',
+        'a request with an unsafe method must come from an origin of the service, or from one of allowedOrigins',
       );
       return;
     case 'QUERY':
@@ -102,7 +101,7 @@ function putLocation(draft: Draft, settings: SourceNode): void {
         'check',
         ['tokenFrom', 0],
         location,
-        'a token in the query ends up in logs and histories; a header is the place for it',
+        'a token in the query appears in logs and histories; use a header instead',
       );
       return;
     default:

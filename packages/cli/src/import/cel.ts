@@ -1,5 +1,5 @@
-// The few CEL expressions over a token that rules can say: a claim equal to something, in a list,
-// or there; several joined by &&. Everything else is no rule, and is left to a person.
+// Parses the CEL expressions over a token that rules can express: a claim that is equal to a value,
+// in a list, or present; several joined by &&. Other expressions are left to the user.
 import type { PathRule } from './draft.ts';
 
 type Literal = string | number | boolean;
@@ -7,9 +7,9 @@ type Literal = string | number | boolean;
 /** A condition on one claim. */
 export interface Condition {
   readonly path: readonly string[];
-  /** It has one of these; undefined: it is there. */
+  /** The claim has one of these values; undefined: it is present. */
   readonly values: readonly Literal[] | undefined;
-  /** The claim is a list that has the value. */
+  /** The claim is a list that contains the value. */
   readonly inList: boolean;
 }
 
@@ -37,14 +37,14 @@ const FORMS: readonly (readonly [pattern: RegExp, read: (parts: readonly string[
 ];
 const MAX_LENGTH = 2_000;
 
-/** Reads an expression: conditions that all have to hold; undefined for what rules cannot say. */
+/** Reads an expression as conditions that must all hold; undefined if rules cannot express it. */
 export function readCel(expression: string): readonly Condition[] | undefined {
   if (expression.length > MAX_LENGTH) return undefined;
   const conditions = splitAnd(expression.trim()).map(readTerm);
   return conditions.every((condition) => condition !== undefined) ? conditions : undefined;
 }
 
-/** The rule that a condition is. */
+/** Returns the rule for a condition. */
 export function ruleOf({ path, values, inList }: Condition): PathRule {
   if (values === undefined) return { path, rule: { present: true } };
   return { path, rule: inList ? { allOf: values } : { anyOf: values } };
@@ -58,7 +58,7 @@ function readTerm(term: string): Condition | undefined {
   return undefined;
 }
 
-/** At && outside of quotes. */
+/** Splits at && outside of quotes. */
 function splitAnd(expression: string): readonly string[] {
   const terms: string[] = [''];
   for (const [part] of expression.matchAll(/"[^"]*"|'[^']*'|&&|[^"'&]+|[\s\S]/g)) {

@@ -1,55 +1,51 @@
-// A descriptor in the making: what is said in it, where in the source that came from, and what has
-// to be said about it.
+// The draft of a descriptor: its options, their places in the source, and notes about them.
+// Rendering is in render.ts.
 import { plain } from '../output.ts';
 import type { SourceNode } from './source.ts';
 
 /**
- * `safer`: decides more strictly than the source, on purpose, and the text says how to have it as
- * it was. `no-equivalent`: the source says it, the descriptor cannot. `check`: somebody has to
- * look, or to put something in its place.
+ * `safer`: the draft is stricter than the source on purpose, and the text tells how to restore the
+ * old behaviour. `no-equivalent`: a descriptor cannot express the setting. `check`: the user must
+ * check it, or add something.
  */
 export type NoteKind = 'safer' | 'no-equivalent' | 'check';
 
-/** Something to know about the result. */
+/** A note about the result. */
 export interface Note {
-  /** Where in the source. */
+  /** The place in the source. */
   readonly path: string;
   readonly kind: NoteKind;
   readonly text: string;
 }
 
-/** A way into `service.jwt`. */
+/** A path in `service.jwt`. */
 export type Place = readonly (string | number)[];
 
-/** A descriptor in the making. */
+/** The draft of a descriptor. */
 export interface Draft {
-  /** What the service is called, as far as it is known. */
+  /** The name of the service, if it is known. */
   name: string | undefined;
   /** `service.jwt`. */
   readonly jwt: Record<string, unknown>;
-  /**
-   * The variables that have to be set where the descriptor is loaded, and something that could
-   * stand in each.
-   */
+  /** The variables that the environment of the service must set, each with an example value. */
   readonly variables: Map<string, string>;
   readonly notes: readonly (Note & { readonly at: Place })[];
-  /** Where each option came from, by its path as errors of the core have it. */
+  /** The place in the source of each option, by its path as in errors of core. */
   readonly origins: ReadonlyMap<string, SourceNode>;
   /**
-   * Says an option; its members are from the same place. Options come in the order in which they
-   * are said.
+   * Sets an option; its members have the same place. Options keep the order in which they are set.
    */
   set(at: Place, value: unknown, from: SourceNode): void;
-  /** Remembers where something came from that is a part of what was said. */
+  /** Records the place of a part of an option. */
   comesFrom(at: Place, from: SourceNode): void;
   /**
-   * Says something about an option, or with an empty place about the whole. What stands in the text
-   * of the source is made plain.
+   * Adds a note about an option or, with an empty path, about the whole. Text from the source is
+   * made plain.
    */
   note(kind: NoteKind, at: Place, from: SourceNode, text: string): void;
 }
 
-/** A rule on a claim, by the way to it. */
+/** A rule on a claim, by its path. */
 export interface PathRule {
   readonly path: readonly string[];
   readonly rule: unknown;
@@ -79,27 +75,27 @@ export function createDraft(): Draft {
   };
 }
 
-/** A place as errors of the core have it: `keySets[1].jwksUrl`. */
+/** Formats a path as in errors of core: `keySets[1].jwksUrl`. */
 function formatPlace(at: Place): string {
   return at
     .map((name, index) => (typeof name === 'number' ? `[${name}]` : `${index === 0 ? '' : '.'}${name}`))
     .join('');
 }
 
-/** A text of the source for a sentence: plain, in quotes, and not long. */
+/** Quotes a text of the source for a sentence: plain and shortened. */
 export function quoted(text: string): string {
   const shown = plain(text);
   return `"${shown.length > MAX_SHOWN ? `${shown.slice(0, MAX_SHOWN)}…` : shown}"`;
 }
 
-/** The members that nobody asked for: each is said, and what they do is not known. */
+/** Adds a note for each member that was not read, because its effect is unknown. */
 export function noteLeft(draft: Draft, at: Place, node: SourceNode, what: string): void {
   for (const [name, left] of node.left())
     draft.note(
       'no-equivalent',
       at,
       left,
-      `${quoted(name)} is no setting of ${what} that is known here; look at what it does`,
+      `${quoted(name)} is an unknown setting of ${what}; check its effect`,
     );
 }
 

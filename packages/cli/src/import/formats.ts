@@ -1,4 +1,5 @@
-// The formats that can be imported, and finding out which one a source is.
+// The formats that can be imported, and the detection of the format of a source. Each format has
+// its own file.
 import { misused } from '../failure.ts';
 import { importAgentgateway, isAgentgateway } from './agentgateway.ts';
 import { importAkamai, isAkamai } from './akamai.ts';
@@ -10,14 +11,14 @@ import type { Source, SourceNode } from './source.ts';
 /** The formats, in the order in which they are listed. */
 export const FORMATS = ['krakend', 'akamai', 'agentgateway', 'okera'] as const;
 
-/** What a gateway's configuration is called here. */
+/** The name of a format. */
 export type Format = (typeof FORMATS)[number];
 
 interface Importer {
-  /** For people. */
+  /** The name in messages. */
   readonly title: string;
   isIt(root: SourceNode): boolean;
-  /** @param directory where settings with paths of their own are applied */
+  /** @param directory the directory to which paths in the settings are relative */
   put(draft: Draft, source: Source, directory: string): void | Promise<void>;
 }
 
@@ -32,24 +33,22 @@ const IMPORTERS: Readonly<Record<Format, Importer>> = {
   okera: { title: 'Okera', isIt: isOkera, put: importOkera },
 };
 
-/** What a format is called by people. */
+/** Returns the name of a format in messages. */
 export function titleOf(format: Format): string {
   return IMPORTERS[format].title;
 }
 
-/** Which format a source is. @throws Failure where none fits, or more than one */
+/** Detects the format of a source. @throws Failure if none fits, or more than one */
 export function detectFormat(source: Source): Format {
   const [found, another] = FORMATS.filter((format) => source.documents.some(IMPORTERS[format].isIt));
   if (found === undefined)
-    throw misused(
-      `${source.name}: is no configuration that is known; say which it is: ${FORMATS.join(', ')}`,
-    );
+    throw misused(`${source.name}: is not a known configuration; name its format: ${FORMATS.join(', ')}`);
   if (another !== undefined)
-    throw misused(`${source.name}: could be ${found} or ${another}; say which it is`);
+    throw misused(`${source.name}: could be ${found} or ${another}; name its format`);
   return found;
 }
 
-/** Says in a draft what a source says. @throws Failure with the place */
+/** Adds the content of a source to a draft. @throws Failure with the place */
 export async function readInto(
   draft: Draft,
   format: Format,

@@ -1,14 +1,14 @@
-// Several KrakenD validators in one descriptor: what all say goes to the top, rules, audiences and
-// issuers that differ go to routes, and what cannot differ is refused. One validator is read in
-// krakend-validator.ts.
+// Puts several KrakenD validators into one descriptor: common settings go to the top, different
+// rules, audiences and issuers go to routes, and other differences are refused.
+// krakend-validator.ts reads one validator.
 import { isDeepStrictEqual } from 'node:util';
 import { type Draft, type PathRule, quoted } from './draft.ts';
 import { putMade } from './krakend-source.ts';
 import type { Validator } from './krakend-validator.ts';
 
 /**
- * Says in a draft what validators ask, together.
- * @throws Failure with the place of the one that cannot be said beside the others
+ * Adds validators to a draft.
+ * @throws Failure with the place of a validator that does not fit the others
  */
 export function putValidators(draft: Draft, validators: readonly Validator[]): void {
   const [first] = validators;
@@ -21,7 +21,7 @@ export function putValidators(draft: Draft, validators: readonly Validator[]): v
       .find((one) => isDeepStrictEqual(one.keyset.get('secret')?.[0], secret));
     if (secret !== undefined && alike !== undefined)
       from?.refuse(
-        `would be in the secret of ${alike.node.path}; give the file another name, or import that endpoint by itself`,
+        `would use the secret of ${alike.node.path}; give the file another name, or import that endpoint separately`,
       );
     putMade(draft, ['keySets', index], keyset);
     draft.comesFrom(['keySets', index], node);
@@ -40,14 +40,14 @@ export function putValidators(draft: Draft, validators: readonly Validator[]): v
         'check',
         ['claims'],
         first.node,
-        'a token that does not fit is answered with 401 here, where KrakenD said 403; as rules of routes they say 403',
+        'a token that does not satisfy these rules gets 401 here and 403 in KrakenD; rules of routes answer 403',
       );
     }
   } else putRoutes(draft, validators, sameAudience, keysets.length > 1);
   const said = new Set<string>();
   for (const { notes } of validators)
     for (const note of notes) {
-      // Once for each place in the descriptor: the same is said of every endpoint.
+      // Adds each note once per place in the descriptor, because it is the same for every endpoint.
       const key = JSON.stringify([note[1], note[3]]);
       if (!said.has(key)) draft.note(...note);
       said.add(key);
@@ -56,11 +56,13 @@ export function putValidators(draft: Draft, validators: readonly Validator[]): v
     'safer',
     [],
     first.node,
-    'tokens without exp are refused, where KrakenD took them; requireExp: false brings that back',
+    'tokens without exp are refused; KrakenD accepted them; requireExp: false restores that',
   );
 }
 
-/** Keys of one issuer are one keyset. Others beside it would be keys for every endpoint. */
+/**
+ * Keys of one issuer are one keyset. Other keysets of that issuer would apply to every endpoint.
+ */
 function differentKeysets(validators: readonly Validator[]): readonly Validator[] {
   const found: Validator[] = [];
   for (const validator of validators) {
@@ -69,12 +71,12 @@ function differentKeysets(validators: readonly Validator[]): readonly Validator[
     if (known === undefined) {
       if (found.length > 0 && (issuer === undefined || found[0]?.keyset.get('issuer') === undefined))
         validator.node.refuse(
-          `has other keys than ${found[0]?.node.path ?? 'another'}, and one of them names no issuer; import that endpoint by itself`,
+          `has other keys than ${found[0]?.node.path ?? 'another'}, and one of them names no issuer; import that endpoint separately`,
         );
       found.push(validator);
     } else if (!isDeepStrictEqual(valuesOf(known), valuesOf(validator)))
       validator.node.refuse(
-        `has the issuer of ${known.node.path} and other keys, or another algorithm or cache; import that endpoint by itself`,
+        `has the issuer of ${known.node.path} and other keys, or another algorithm or cache; import that endpoint separately`,
       );
   }
   return found;
@@ -85,8 +87,8 @@ function valuesOf({ keyset }: Validator): unknown {
 }
 
 /**
- * All audiences of an endpoint have to be named. Where endpoints differ, any of them lets a token
- * in, and the route asks for its own.
+ * A token must name all audiences of an endpoint. If endpoints differ, the top accepts any of the
+ * audiences, and each route requires its own.
  */
 function putAudience(draft: Draft, validators: readonly Validator[], same: boolean): void {
   const [first] = validators;
@@ -94,7 +96,12 @@ function putAudience(draft: Draft, validators: readonly Validator[], same: boole
   const from = first.node.member('audience') ?? first.node;
   if (validators.some(({ audience }) => audience === undefined)) {
     draft.set(['audience'], null, from);
-    draft.note('check', ['audience'], from, 'the gateway did not check aud; say who this service is');
+    draft.note(
+      'check',
+      ['audience'],
+      from,
+      'the gateway did not check aud; set the audience of this service',
+    );
   } else {
     const all = [...new Set(validators.flatMap(({ audience }) => audience ?? []))];
     draft.set(['audience'], all, from);
@@ -112,7 +119,7 @@ function putShared(
   if (first === undefined) return;
   for (const other of others)
     if (!isDeepStrictEqual(other[option], first[option]))
-      other.node.refuse(`differs from ${first.node.path} in ${what}; import that endpoint by itself`);
+      other.node.refuse(`differs from ${first.node.path} in ${what}; import that endpoint separately`);
   if (first[option] !== undefined) draft.set([option], first[option], first.node);
 }
 
@@ -135,8 +142,8 @@ function putRoutes(
 }
 
 /**
- * By name, which is easier to read, where no rule goes into a claim and none is asked of the same
- * claim as another.
+ * Writes rules by name, which is easier to read, if no rule has a path and no two rules are about
+ * the same claim.
  */
 function rulesOf(rules: readonly PathRule[]): unknown {
   const names = new Set(rules.map(({ path }) => path[0]));

@@ -1,13 +1,13 @@
-// A KrakenD signer: which fields of a reply are signed, and with what key, as the block `signing`.
-//
-// Decided the same: key, algorithm, fields, form, and a field that is missing is skipped. Safer:
-// what is listed and no object fails the reply, and claims without exp are not signed.
+// Imports a KrakenD signer as the block `signing`: the fields of a reply that are signed, and the
+// key.
+// Same behaviour: key, algorithm, fields, form, and a missing field is skipped. Safer: a listed
+// field that is not an object fails the reply, and claims without exp are not signed.
 import { type Draft, noteLeft, quoted } from './draft.ts';
 import { type Made, noteVault, putMade, readAllowHttp, readTls, type Say, urlOf } from './krakend-source.ts';
 import { slugOf } from './secret-names.ts';
 import type { SourceNode } from './source.ts';
 
-/** Says a signer in a draft. @throws Failure with the place */
+/** Adds a signer to a draft. @throws Failure with the place */
 export function putSigner(draft: Draft, node: SourceNode): void {
   const made: Made = new Map();
   const say: Say = (kind, member, from, text) =>
@@ -30,13 +30,13 @@ export function putSigner(draft: Draft, node: SourceNode): void {
       'check',
       'secret',
       file,
-      `keys are in ${quoted(file.text())}: put the JWK Set into secrets/${name}/jwks.json, readable by the service alone (0600)`,
+      `keys are in ${quoted(file.text())}: put the JWK Set into secrets/${name}/jwks.json, readable only by the service (0600)`,
     );
     node.member('disable_jwk_security');
   } else {
     const from = url ?? node.refuse('expected jwk_url or jwk_local_path');
     made.set('jwkUrl', [from.text(), from]);
-    say('check', 'jwkUrl', from, 'has private keys; on a machine that you own, and better in a secret');
+    say('check', 'jwkUrl', from, 'has private keys; use it only on your own machine, or better use a secret');
     readAllowHttp(node, url, made, say);
     readTls(node, made, say);
   }
@@ -50,7 +50,7 @@ export function putSigner(draft: Draft, node: SourceNode): void {
     'safer',
     'keysToSign',
     keys,
-    'a field that is there and no object fails the reply, where KrakenD sent it out unsigned; claims without exp are refused, which requireExp: false signs, and so are claims that last longer than 366d, which maxLifetime extends',
+    'a field that is not an object fails the reply; KrakenD sent it unsigned; claims without exp are refused, unless requireExp: false, and so are claims that last longer than 366d, which maxLifetime extends',
   );
   noteLeft(draft, ['signing'], node, 'a KrakenD signer');
 }

@@ -1,26 +1,26 @@
-// Where a KrakenD validator or signer finds its keys: the members that both have in common. What is
-// done with the keys is theirs.
+// Reads the key source of a KrakenD validator or signer: the members that both share.
+// krakend-validator.ts and krakend-signer.ts use it.
 import type { Draft, NoteKind } from './draft.ts';
 import { quoted } from './draft.ts';
 import type { SourceNode } from './source.ts';
 
-/** Says something about a member of what is being made; with an empty name about all of it. */
+/** Adds a note about a member of the option; with an empty name about the whole option. */
 export type Say = (kind: NoteKind, member: string, from: SourceNode, text: string) => void;
 
-/** Members of an option that is being made, with where each came from. */
+/** The members of the new option, with their places in the source. */
 export type Made = Map<string, readonly [value: unknown, from: SourceNode]>;
 
 const URLS = ['jwk_url', 'jwk-url'] as const;
-/** Suites that KrakenD offers and OpenSSL 3 has no more: RC4 and 3DES. */
+/** Suites that KrakenD offers and OpenSSL 3 has removed: RC4 and 3DES. */
 const BROKEN_SUITES: ReadonlySet<number> = new Set([5, 10, 49159, 49169, 49170]);
 const PIN_BYTES = 32;
 
-/** The URL of the keys, under both its names. */
+/** Reads the URL of the keys, which has two names. */
 export function urlOf(node: SourceNode): SourceNode | undefined {
   return node.oneOf(...URLS);
 }
 
-/** `disable_jwk_security`, which is about plain HTTP here and about nothing else. */
+/** Reads `disable_jwk_security`, which here only permits plain HTTP. */
 export function readAllowHttp(node: SourceNode, url: SourceNode | undefined, made: Made, say: Say): void {
   const switched = node.member('disable_jwk_security');
   if (switched?.boolean() !== true) return;
@@ -30,17 +30,17 @@ export function readAllowHttp(node: SourceNode, url: SourceNode | undefined, mad
     'safer',
     isHttp ? 'allowHttp' : '',
     switched,
-    `disable_jwk_security also turned off the checks of certificates, which are always made here${isHttp ? '; allowHttp is for tests, give keys out by https' : ''}`,
+    `disable_jwk_security also turned off the checks of certificates, which are always made here${isHttp ? '; allowHttp is for tests, publish keys over https' : ''}`,
   );
 }
 
-/** What the connection to the keys is like. */
+/** Reads the TLS settings of the connection to the keys. */
 export function readTls(node: SourceNode, made: Made, say: Say): void {
   const tls: Record<string, unknown> = {};
   const ca = node.member('jwk_local_ca');
   if (ca !== undefined) {
     tls.ca = { file: ca.text() };
-    say('check', 'tls', ca, `${quoted(ca.text())} has to be there where the service runs`);
+    say('check', 'tls', ca, `${quoted(ca.text())} must exist where the service runs`);
   }
   const pins = node.member('jwk_fingerprints');
   if (pins !== undefined) tls.fingerprints = pins.items().map(readPin);
@@ -54,17 +54,14 @@ export function readTls(node: SourceNode, made: Made, say: Say): void {
         'safer',
         kept.length > 0 ? 'tls' : '',
         suites,
-        `cipher suites ${numbers.filter((number) => BROKEN_SUITES.has(number)).join(', ')} (RC4, 3DES) are broken and left out${kept.length > 0 ? '' : '; the suites of Node.js are used'}`,
+        `cipher suites ${numbers.filter((number) => BROKEN_SUITES.has(number)).join(', ')} (RC4, 3DES) are broken and omitted${kept.length > 0 ? '' : '; the suites of Node.js are used'}`,
       );
   }
   const from = pins ?? suites ?? ca;
   if (Object.keys(tls).length > 0 && from !== undefined) made.set('tls', [tls, from]);
 }
 
-/**
- * A pin that is none would pin nothing, and leaving it out would take the pin away: neither is for
- * an import to do.
- */
+/** Refuses a wrong pin: it would match no key, and omitting it would remove the restriction. */
 function readPin(node: SourceNode): string {
   const text = node.text();
   if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(text))
@@ -73,14 +70,11 @@ function readPin(node: SourceNode): string {
   return length === PIN_BYTES
     ? text
     : node.refuse(
-        `is not the SHA-256 of a public key, which has ${PIN_BYTES} bytes; this has ${length}. Put the right one there, or take it out`,
+        `is not the SHA-256 of a public key, which has ${PIN_BYTES} bytes; this has ${length}. Correct it, or remove it`,
       );
 }
 
-/**
- * Members of the vault of keys, which has no equivalent: what is in the file itself is not known to
- * be a secret.
- */
+/** The members of KrakenD's encrypted key file, which has no equivalent. */
 export function noteVault(node: SourceNode, say: Say): void {
   for (const name of ['secret_url', 'cypher_key']) {
     const member = node.member(name);
@@ -89,12 +83,12 @@ export function noteVault(node: SourceNode, say: Say): void {
         'no-equivalent',
         '',
         member,
-        `${name} opens an encrypted file of keys; give the keys to a secret store`,
+        `${name} opens an encrypted file of keys; move the keys to a secret store`,
       );
   }
 }
 
-/** Puts what was made into a draft, in its order. */
+/** Adds the new members to a draft, in their order. */
 export function putMade(draft: Draft, at: readonly (string | number)[], made: Made): void {
   for (const [name, [value, from]] of made) draft.set([...at, name], value, from);
 }

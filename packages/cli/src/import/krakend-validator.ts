@@ -1,37 +1,36 @@
-// One KrakenD validator: what it asks of a token, in our terms. That several of them share one
-// descriptor is settled in krakend.ts.
-//
-// Decided the same: algorithm, keys, issuer, every audience, any of the roles, any or all of the
-// scopes, no key without a kid. Safer: exp is needed; the cookie that KrakenD also reads when
-// nobody names one is not read; certificates are checked.
+// Reads one KrakenD validator into options of Latchkey. krakend-endpoints.ts combines several of
+// them in one descriptor.
+// Same decisions: algorithm, keys, issuer, every audience, any of the roles, any or all of the
+// scopes, no key without a kid. Safer: exp is required; the default cookie of KrakenD is not read;
+// certificates are checked.
 import { type Draft, type PathRule, quoted } from './draft.ts';
 import { type Made, noteVault, readAllowHttp, readTls, type Say, urlOf } from './krakend-source.ts';
 import { slugOf } from './secret-names.ts';
 import type { SourceNode } from './source.ts';
 
-/** A validator, read. */
+/** A validator that has been read. */
 export interface Validator {
-  /** `GET /users`; undefined where no endpoint is around it. */
+  /** For example `GET /users`; undefined if the validator is not in an endpoint. */
   readonly endpoint: string | undefined;
   readonly node: SourceNode;
   readonly keyset: Made;
-  /** Each has to be named by a token. Undefined: `aud` is not checked. */
+  /** A token must name each of them. Undefined: `aud` is not checked. */
   readonly audience: readonly string[] | undefined;
   readonly tokenFrom: readonly Readonly<Record<string, string>>[] | undefined;
   readonly clockSkew: string | undefined;
   readonly rules: readonly PathRule[];
-  /** Notes about the keyset; the place is the member's, in the keyset. */
+  /** Notes about the keyset; the path is that of the member in the keyset. */
   readonly keysetNotes: readonly Parameters<Say>[];
-  /** Notes about the options around it. */
+  /** Notes about the other options. */
   readonly notes: readonly Parameters<Draft['note']>[];
 }
 
-/** What does not decide: it has to do with speed, logs, or what backends are told. */
+/** Settings without effect on decisions: they affect speed, logs, or requests to backends. */
 const HARMLESS: ReadonlyMap<string, string> = new Map([
   ['propagate_claims', 'handlers have the claims of the principal; send them on as headers there'],
   ['propagate-claims', 'handlers have the claims of the principal; send them on as headers there'],
   ['operation_debug', 'latchkey explain says why a token is refused'],
-  ['failed_jwk_key_cooldown', 'a key that is not known is looked for at most once in ten seconds'],
+  ['failed_jwk_key_cooldown', 'an unknown key is looked for at most once in ten seconds'],
 ]);
 
 /** Reads one validator. @throws Failure with the place */
@@ -52,7 +51,7 @@ export function readValidator(node: SourceNode, endpoint: string | undefined): V
       'no-equivalent',
       [],
       introspection,
-      'this was a restriction: without it revoked tokens pass. Say the endpoint in remote, with contract: introspection and its client',
+      'this was a restriction: without it revoked tokens pass. Configure the endpoint in remote, with contract: introspection and its client',
     ]);
   const audiences = audience?.texts() ?? [];
   const read = {
@@ -71,7 +70,7 @@ export function readValidator(node: SourceNode, endpoint: string | undefined): V
       'no-equivalent',
       [],
       left,
-      `${quoted(name)} is no setting of a KrakenD validator that is known here; look at what it does`,
+      `${quoted(name)} is an unknown setting of a KrakenD validator; check its effect`,
     ]);
   return read;
 }
@@ -84,7 +83,7 @@ function readKeys(node: SourceNode, keyset: Made, say: Say): void {
   const url = urlOf(node);
   const file = node.member('jwk_local_path');
   if (url !== undefined && file !== undefined)
-    file.refuse(`stands beside ${url.path}: which of the two has the keys?`);
+    file.refuse(`conflicts with ${url.path}; keep the one with the keys`);
   const source = url ?? file ?? node.refuse('expected jwk_url or jwk_local_path');
   if (file !== undefined || algorithm.startsWith('HS')) {
     const name = slugOf(source.text());
@@ -93,7 +92,7 @@ function readKeys(node: SourceNode, keyset: Made, say: Say): void {
       file === undefined ? 'safer' : 'check',
       'secret',
       source,
-      `${file === undefined ? 'a shared secret is not fetched from a URL' : `keys are in ${quoted(file.text())}`}: put the JWK Set into secrets/${name}/jwks.json, readable by the service alone (0600)`,
+      `${file === undefined ? 'a shared secret is not fetched from a URL' : `keys are in ${quoted(file.text())}`}: put the JWK Set into secrets/${name}/jwks.json, readable only by the service (0600)`,
     );
     node.member('disable_jwk_security');
     readTls(node, new Map(), () => {});
@@ -104,7 +103,7 @@ function readKeys(node: SourceNode, keyset: Made, say: Say): void {
   }
   keyset.set('allowedAlgorithms', [[algorithm], alg ?? node]);
   noteVault(node, say);
-  // The key is looked up by the kid of the token, and there is none without.
+  // KrakenD finds the key by the kid of the token, and none without a kid.
   const strategy = node.member('key_identify_strategy');
   keyset.set('kidless', ['refuse', strategy ?? node]);
   if (strategy !== undefined && strategy.text() !== 'kid')
@@ -145,7 +144,7 @@ function readTokenFrom(node: SourceNode, notes: Parameters<Draft['note']>[]): Va
       'safer',
       [],
       node,
-      'KrakenD also takes the token from a cookie called access_token; tokenFrom: [{ header: Authorization }, { cookie: access_token }] brings that back',
+      'KrakenD also reads the token from a cookie called access_token; tokenFrom: [{ header: Authorization }, { cookie: access_token }] restores that',
     ]);
     return undefined;
   }
@@ -154,7 +153,7 @@ function readTokenFrom(node: SourceNode, notes: Parameters<Draft['note']>[]): Va
       'safer',
       ['tokenFrom', 1],
       cookie,
-      'a request with this cookie that may change something has to come from an origin of the service, or from one of allowedOrigins',
+      'a request with this cookie and an unsafe method must come from an origin of the service, or from one of allowedOrigins',
     ]);
   return [
     { header: header?.text() ?? 'Authorization', scheme: 'Bearer' },
@@ -179,12 +178,12 @@ function readLeeway(node: SourceNode, notes: Parameters<Draft['note']>[]): strin
     'safer',
     ['clockSkew'],
     leeway,
-    `clocks may be apart by a minute at most, and not by ${quoted(text)}`,
+    `clocks may differ by a minute at most, not by ${quoted(text)}`,
   ]);
   return '60s';
 }
 
-/** Any of the roles will do, in a list or in a text with spaces. */
+/** One of the roles is enough, in a list or in a string with spaces. */
 function readRoles(node: SourceNode): readonly PathRule[] {
   const key = node.member('roles_key');
   const nested = node.member('roles_key_is_nested')?.boolean() === true;
@@ -208,14 +207,14 @@ function readScopes(node: SourceNode, notes: Parameters<Draft['note']>[]): reado
       'safer',
       [],
       scopes,
-      'scopes without scopes_key are not looked at by KrakenD; here they have to be in scope',
+      'KrakenD ignores scopes without scopes_key; here they must be in scope',
     ]);
   const path = splitKey(key?.text() ?? 'scope');
   const form = matcher?.text() === 'all' ? 'allOf' : 'anyOf';
   return [{ path, rule: { [form]: wanted, split: ' ' } }];
 }
 
-/** Dots lead inside, but not those of a name that is a URL. */
+/** Splits a name at dots into a path, unless the name is a URL. */
 function splitKey(name: string): readonly string[] {
   return name.startsWith('http') ? [name] : name.split('.');
 }

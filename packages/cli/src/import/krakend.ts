@@ -1,6 +1,5 @@
-// KrakenD: a whole krakend.json, an endpoint, or an extra_config, with validators and signers. One
-// descriptor is one service: what all endpoints say goes to the top, roles, scopes, audiences and
-// issuers that differ go to routes, and what cannot differ is refused.
+// Imports a whole krakend.json, an endpoint, or an extra_config, with validators and signers. A
+// descriptor is for one service: krakend-endpoints.ts combines the endpoints in it.
 import { isDeepStrictEqual } from 'node:util';
 import { type Draft, quoted } from './draft.ts';
 import { putValidators } from './krakend-endpoints.ts';
@@ -10,20 +9,20 @@ import type { SourceNode } from './source.ts';
 
 const VALIDATORS = ['github.com/devopsfaith/krakend-jose/validator', 'auth/validator'] as const;
 const SIGNERS = ['github.com/devopsfaith/krakend-jose/signer', 'auth/signer'] as const;
-/** Components beside a validator that restrict who gets in. */
+/** Components next to a validator that restrict access. */
 const RESTRICTIONS: ReadonlyMap<string, string> = new Map([
-  ['auth/revoker', 'revoked tokens pass without it; validate remotely, or keep tokens short-lived'],
+  ['auth/revoker', 'revoked tokens pass without it; validate remotely, or use short-lived tokens'],
   [
     'github_com/devopsfaith/bloomfilter',
-    'revoked tokens pass without it; validate remotely, or keep tokens short-lived',
+    'revoked tokens pass without it; validate remotely, or use short-lived tokens',
   ],
-  ['validation/cel', 'say in rules what it asks of claims'],
-  ['github.com/devopsfaith/krakend-cel', 'say in rules what it asks of claims'],
-  ['auth/api-keys', 'API keys are no tokens; check them in a handler'],
-  ['auth/basic', 'passwords are no tokens; check them in a handler'],
+  ['validation/cel', 'write its conditions on claims as rules'],
+  ['github.com/devopsfaith/krakend-cel', 'write its conditions on claims as rules'],
+  ['auth/api-keys', 'API keys are not tokens; check them in a handler'],
+  ['auth/basic', 'passwords are not tokens; check them in a handler'],
 ]);
 
-/** True for what looks like KrakenD's. */
+/** True for a file that looks like a configuration of KrakenD. */
 export function isKrakend(root: SourceNode): boolean {
   if (!root.isObject()) return false;
   const names = root.members().map(([name]) => name);
@@ -32,7 +31,7 @@ export function isKrakend(root: SourceNode): boolean {
   );
 }
 
-/** Says in a draft what KrakenD's configuration says. @throws Failure with the place */
+/** Adds KrakenD's configuration to a draft. @throws Failure with the place */
 export function importKrakend(draft: Draft, root: SourceNode): void {
   const name = root.member('name');
   if (name !== undefined && root.member('endpoints') !== undefined) draft.name = name.text();
@@ -62,14 +61,14 @@ export function importKrakend(draft: Draft, root: SourceNode): void {
   if (first === undefined) return;
   for (const other of signers.slice(1))
     if (!isDeepStrictEqual(other.value, first.value))
-      other.refuse(`is another signer than ${first.path}; import that endpoint by itself`);
+      other.refuse(`differs from the signer ${first.path}; import that endpoint separately`);
   if (validators.length === 0) putSomebody(draft, first);
   putSigner(draft, first);
 }
 
 /**
- * A descriptor says whom a service trusts, and a signer does not: until somebody says it, no
- * service starts with this one.
+ * A descriptor needs the trusted issuers, and a signer does not name them. The draft has a
+ * variable, so that no service starts with it until the user sets it.
  */
 function putSomebody(draft: Draft, signer: SourceNode): void {
   draft.variables.set('ISSUER', 'https://issuer.invalid');
@@ -78,10 +77,10 @@ function putSomebody(draft: Draft, signer: SourceNode): void {
     'check',
     ['keySets', 0],
     signer,
-    'there is no validator: set ISSUER to whom the service trusts, or say other keys',
+    'there is no validator: set ISSUER to the trusted issuer, or configure other keys',
   );
   draft.set(['audience'], null, signer);
-  draft.note('check', ['audience'], signer, 'say who this service is');
+  draft.note('check', ['audience'], signer, 'set the audience of this service');
 }
 
 function openHere(endpoint: string): string {
@@ -99,7 +98,7 @@ function placesIn(root: SourceNode): readonly Place[] {
   if (endpoints !== undefined) {
     const service = root.member('extra_config');
     const misplaced = service?.oneOf(...VALIDATORS) ?? service?.oneOf(...SIGNERS);
-    misplaced?.refuse('does nothing here: KrakenD looks for it at endpoints');
+    misplaced?.refuse('has no effect here: KrakenD reads it only at endpoints');
     return endpoints.items().map(placeOf);
   }
   if (root.member('endpoint') !== undefined) return [placeOf(root)];

@@ -1,7 +1,6 @@
-// Okera's settings, as `KEY: value` lines. What they mean is settled by core, which reads them for
-// services too: the descriptor says that.
-//
-// Safer: an endpoint that gets tokens in clear is asked by https.
+// Imports Okera's settings, which are `KEY: value` lines. Core reads them, as it does for services,
+// and the descriptor contains the result.
+// Safer: an endpoint that gets tokens in clear is called over https.
 import { ConfigError } from '@latchkey/core';
 import { loadEnvironmentStart } from '@latchkey/core/own-keys';
 import { misused } from '../failure.ts';
@@ -17,23 +16,23 @@ const NAMES = [
   'JWT_AUTHENTICATION_SERVER_ALLOW_HTTP',
   'SYSTEM_TOKEN',
 ] as const;
-/** With none of these, a service makes keys of its own. */
+/** Without any of these, a service makes its own keys. */
 const OWN = ['JWT_PUBLIC_KEY', 'JWT_ALGORITHM', 'JWT_AUTHENTICATION_SERVER_URL', 'SYSTEM_TOKEN'] as const;
 const URL_NAME = 'JWT_AUTHENTICATION_SERVER_URL';
 
-/** True for what looks like Okera's. */
+/** True for a file that looks like settings of Okera. */
 export function isOkera(root: SourceNode): boolean {
   return root.isObject() && NAMES.some((name) => root.member(name) !== undefined);
 }
 
 /**
- * Says in a draft what settings say. Files that they name are looked at if they are here: which key
- * is the system's shows in them alone.
- * @param directory where the settings are applied
+ * Adds settings to a draft. Reads the files that they name if they exist, because only these show
+ * which key is that of the system.
+ * @param directory the directory to which paths in the settings are relative
  * @throws Failure with the place
  */
 export async function importOkera(draft: Draft, source: Source, directory: string): Promise<void> {
-  // Anew, with every value as the text that it is: `true` and `1` are what was written.
+  // Parses the file again with every value as a string: `true` and `1` stay as written.
   const [root, another] = parseSource(source.text, source.name, 'failsafe').documents;
   if (root === undefined || another !== undefined) throw misused(`${source.name}: expected one document`);
   const environment = Object.fromEntries(
@@ -73,7 +72,7 @@ async function putSettings(
       'check',
       ['keySets'],
       token,
-      'say system: true on the keyset whose key signs the system token: it, or the keys, could not be read here',
+      'set system: true on the keyset whose key signs the system token: the token or the keys could not be read here',
     );
 }
 
@@ -102,11 +101,11 @@ function putRemote(draft: Draft, node: SourceNode, remote: Remote, hasKeys: bool
       'safer',
       ['remote', 'url'],
       node,
-      'was plain HTTP, by which every token goes over the wire in clear; the old URL and allowHttp: true bring that back',
+      'was plain HTTP, which sends every token in clear; the old URL and allowHttp: true restore that',
     );
   else if (allowHttp === true) {
     draft.set(['remote', 'allowHttp'], true, node);
-    draft.note('check', ['remote', 'allowHttp'], node, 'every token goes over the wire in clear');
+    draft.note('check', ['remote', 'allowHttp'], node, 'every token is sent in clear');
   }
   for (const [name, value] of Object.entries(rest)) draft.set(['remote', name], value, node);
   if (hasKeys)
@@ -124,7 +123,12 @@ function putRest(
   { audience, claims, groups, systemSubject }: Awaited<ReturnType<typeof loadEnvironmentStart>>['options'],
 ): void {
   draft.set(['audience'], audience, root);
-  draft.note('check', ['audience'], root, 'the settings have no word for aud; say who this service is');
+  draft.note(
+    'check',
+    ['audience'],
+    root,
+    'the settings have no option for aud; set the audience of this service',
+  );
   draft.set(['claims'], claims, root);
   draft.set(['groups'], groups, root);
   draft.set(['systemSubject'], systemSubject, root);
@@ -134,11 +138,12 @@ function putRest(
     root,
     'only a keyset with system: true speaks for this subject and grants reserved groups',
   );
-  draft.note('safer', [], root, 'tokens without exp are refused; requireExp: false takes them');
+  draft.note('safer', [], root, 'tokens without exp are refused; requireExp: false accepts them');
 }
 
 /**
- * Keys that the service makes by itself: here they are made before, and the descriptor names them.
+ * Imports the keys that a service would make itself: the user makes them before, and the descriptor
+ * names them.
  */
 function putOwn(draft: Draft, root: SourceNode, enabled: string | undefined, directory: string): void {
   const node = root.member('ENABLE_JWT') ?? root;
@@ -150,7 +155,7 @@ function putOwn(draft: Draft, root: SourceNode, enabled: string | undefined, dir
     'check',
     ['keySets'],
     node,
-    'nothing has been made here: latchkey tokens init makes the keys and the system token',
+    'no keys have been made: latchkey tokens init makes the keys and the system token',
   );
   putRest(draft, root, {
     keySets: [],
@@ -162,8 +167,8 @@ function putOwn(draft: Draft, root: SourceNode, enabled: string | undefined, dir
 }
 
 /**
- * Resolvers of groups are given in code, since they have connections. Their settings may hold
- * passwords: only the names are said.
+ * Notes the settings of group resolvers, which are set in code because they have connections. The
+ * settings may contain passwords, so only their names are printed.
  */
 function noteGroups(draft: Draft, root: SourceNode): void {
   for (const [name, node] of root.left()) {
@@ -173,7 +178,7 @@ function noteGroups(draft: Draft, root: SourceNode): void {
       ['groups'],
       node,
       /LDAP|ACTIVE_DIRECTORY|^AD_/i.test(name)
-        ? 'groups of a directory are given in code: groups.directory, with createLdapGroups of @latchkey/ldap'
+        ? 'groups of a directory are set in code: groups.directory, with createLdapGroups of @latchkey/ldap'
         : 'groups of an endpoint are groups.endpoint, with {sub} in its url',
     );
   }

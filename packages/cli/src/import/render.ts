@@ -1,6 +1,5 @@
-// From a draft to the text of a descriptor: YAML with a comment wherever there is something to
-// know. Nothing of the source gets into it but as a scalar, and no character that a terminal would
-// obey.
+// Renders a draft as the text of a descriptor: YAML with the notes as comments. Text from the
+// source appears only as scalars, without control characters.
 import { Document, isCollection, isMap, isNode, isPair, isScalar, type Node, Scalar, visit } from 'yaml';
 import type { Draft, NoteKind, Place } from './draft.ts';
 
@@ -10,7 +9,7 @@ const HEADS: Readonly<Record<NoteKind, string>> = {
   'no-equivalent': 'no equivalent',
   check: 'check',
 };
-// What `plain` of the output writes in another way, but for what YAML keeps lines apart with.
+// The characters that `plain` of the output escapes, except the line breaks of YAML.
 const ODD = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\u2028\u2029]/u;
 const ODD_IN_TEXT = /(?!\n)[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\u2028\u2029]/gu;
 
@@ -20,8 +19,8 @@ export function descriptorOf({ name, jwt }: Pick<Draft, 'name' | 'jwt'>): Record
 }
 
 /**
- * Writes a draft down.
- * @param head the first lines, about where it comes from
+ * Renders a draft.
+ * @param head the first lines, about its origin
  */
 export function renderDraft(draft: Draft, head: readonly string[]): string {
   const document = new Document(descriptorOf(draft), { aliasDuplicateObjects: false });
@@ -38,13 +37,13 @@ export function renderDraft(draft: Draft, head: readonly string[]): string {
     else target.commentBefore = [...(target.commentBefore?.split('\n') ?? []), ...lines].join('\n');
   }
   document.commentBefore = whole.join('\n');
-  // Inside of double quotes, where these characters stand, the escape means the character.
+  // These characters occur only inside double quotes, where the escape means the character.
   return document.toString({ lineWidth: 0 }).replace(ODD_IN_TEXT, escapeInYaml);
 }
 
 /**
- * Several lines of ordinary characters make a block; everything else that is odd has to be in
- * quotes to be escaped.
+ * Several lines of ordinary characters become a block; other special texts are quoted, so that they
+ * can be escaped.
  */
 function needsEscapes(text: string): boolean {
   return ODD.test(text.replaceAll('\n', ''));
@@ -58,8 +57,8 @@ function escapeInYaml(character: string): string {
 }
 
 /**
- * The node that a comment stands before: the name of a member, or an item. Of a place that is not
- * there, what is around it.
+ * Returns the node for a comment: the name of a member, or an item. For a missing place, the
+ * nearest node around it.
  */
 function commentTarget(document: Document, place: Place): Node | undefined {
   for (let length = place.length; length > 0; length--) {
@@ -78,7 +77,7 @@ function commentTarget(document: Document, place: Place): Node | undefined {
   return undefined;
 }
 
-/** Lines of a comment, each with the space after the #. */
+/** Wraps a comment into lines, each with the space after the #. */
 function wrap(text: string): readonly string[] {
   const lines: string[] = [];
   let line = '';

@@ -1,6 +1,6 @@
-// Names for secrets that the descriptor refers to and that somebody has to put there.
+// Makes names for secrets that the descriptor refers to and that the user must create.
 
-/** Makes names, each once. */
+/** Makes unique names. */
 export function createSecretNames(): (hint: string) => string {
   const given = new Set<string>();
   return (hint) => {
@@ -12,7 +12,7 @@ export function createSecretNames(): (hint: string) => string {
   };
 }
 
-/** The last part of a path or URL that says something, in what a secret may be called. */
+/** Returns the last meaningful part of a path or URL, in the characters of a secret name. */
 export function slugOf(hint: string): string {
   const stem = hint.replace(/^[a-z]+:\/\//, '').replace(/\.(?:json|pem|key|pub)$/, '');
   const words = stem

@@ -1,47 +1,52 @@
-// What is imported, as it was written: YAML or JSON from elsewhere, read with care, each value with
-// its place in the file. What it means is for the readers of each format.
+// Reads an imported file: untrusted YAML or JSON, each value with its place in the file. The
+// readers of the formats interpret it.
 import { LineCounter, type ParsedNode, parseAllDocuments, type Document as YamlDocument } from 'yaml';
 import { misused } from '../failure.ts';
 import { plain } from '../output.ts';
 
-/** One value of the source. Absent and null are the same to a gateway, and here. */
+/** One value of the source. Absent and null are equal, as in gateways. */
 export interface SourceNode {
   readonly value: unknown;
-  /** From the top: `endpoints[0].extra_config["auth/validator"].alg`. Fit for a terminal. */
+  /**
+   * The path from the top: `endpoints[0].extra_config["auth/validator"].alg`. Safe for a terminal.
+   */
   readonly path: string;
-  /** The text does not come from the source, or went through `plain`. */
+  /**
+   * Throws a failure at this place. The text must not come from the source, unless it went through
+   * `plain`.
+   */
   refuse(problem: string): never;
-  /** A member that is there, of an object. */
+  /** Returns a member of an object; undefined if it is absent. */
   member(name: string): SourceNode | undefined;
-  /** The same under several spellings. Refuses two of them beside each other. */
+  /** Does the same for several spellings of a name. Refuses two of them in one object. */
   oneOf(...names: string[]): SourceNode | undefined;
-  /** All members that are there, of an object. */
+  /** Returns all members of an object that are present. */
   members(): readonly (readonly [name: string, node: SourceNode])[];
-  /** The items of a list. */
+  /** Returns the items of a list. */
   items(): readonly SourceNode[];
-  /** A text that is not empty. */
+  /** Returns a string that is not empty. */
   text(): string;
   boolean(): boolean;
-  /** A whole number that is not negative. */
+  /** Returns a whole number that is not negative. */
   integer(): number;
-  /** A list of texts; one text is a list of one. */
+  /** Returns a list of strings; one string counts as a list of one. */
   texts(): readonly string[];
   isObject(): boolean;
-  /** The members of an object that nobody has asked for. */
+  /** Returns the members of an object that were not read. */
   left(): readonly (readonly [name: string, node: SourceNode])[];
 }
 
 /** A file to import. */
 export interface Source {
-  /** As the user called it, fit for a terminal. */
+  /** The name that the user gave, safe for a terminal. */
   readonly name: string;
-  /** As it was read: for formats with a reading of their own. */
+  /** The unparsed text, for formats that parse it themselves. */
   readonly text: string;
-  /** The documents in it, each from the top. */
+  /** The root values of its documents. */
   readonly documents: readonly SourceNode[];
 }
 
-/** Larger files are no gateway's configuration that a person looks after. */
+/** The maximum bytes of a file. A configuration that a user maintains is smaller. */
 export const MAX_SOURCE_BYTES = 2 * 1024 * 1024;
 const MAX_DEPTH = 40;
 const MAX_VALUES = 100_000;
@@ -50,9 +55,9 @@ type Path = readonly (string | number)[];
 
 /**
  * Reads a source.
- * @param schema `failsafe` leaves every scalar the text that it is
- * @throws Failure with the place, for what is neither YAML nor JSON, nests too deep, repeats a
- *   member, or leads round in a circle
+ * @param schema `failsafe` keeps every scalar as a string
+ * @throws Failure with the place, for a file that is neither YAML nor JSON, nests too deep, repeats
+ *   a member, or has a circular reference
  */
 export function parseSource(text: string, name: string, schema: 'core' | 'failsafe' = 'core'): Source {
   const called = plain(name);
@@ -67,7 +72,7 @@ export function parseSource(text: string, name: string, schema: 'core' | 'failsa
   const budget = { values: MAX_VALUES };
   const documents = parsed.flatMap((document) => {
     const fault = document.errors[0];
-    // The code and not the message, which may hold a part of the text.
+    // Prints the code instead of the message, which may contain a part of the text.
     if (fault !== undefined)
       throw misused(
         `${placeAt(fault.pos[0])}: is not YAML or JSON: ${fault.code.toLowerCase().replaceAll('_', ' ')}`,
@@ -92,8 +97,8 @@ export function parseSource(text: string, name: string, schema: 'core' | 'failsa
 }
 
 /**
- * Documentation shows the members of an object without its braces, and what is left out as three
- * dots.
+ * Documentation shows the members of an object without its braces, and three dots for omitted
+ * parts.
  */
 function wholeOf(text: string): string {
   const body = text.replace(/^\uFEFF/, '');
@@ -124,8 +129,8 @@ function offsetOf(document: YamlDocument.Parsed<ParsedNode>, path: Path): number
 }
 
 /**
- * Plain data of its own: no aliases, no members with a meaning to JavaScript, and not more than can
- * be looked at.
+ * Copies values to plain data: without aliases, without members that have a meaning in JavaScript,
+ * and up to a maximum number.
  */
 function copyOf(
   value: unknown,
@@ -154,7 +159,7 @@ function nodeOf(value: unknown, path: Path, refuseAt: (path: Path, problem: stri
   const shown = formatPath(path);
   const refuse = (problem: string): never => refuseAt(path, problem);
   const asked = new Set<string>();
-  // One for each member, so that what has been asked for is known whoever asked.
+  // Each member has one node, so that all readers share the record of members that were read.
   const known = new Map<string | number, SourceNode>();
   const child = (name: string | number, inside: unknown): SourceNode => {
     const node = known.get(name) ?? nodeOf(inside, [...path, name], refuseAt);
@@ -166,7 +171,7 @@ function nodeOf(value: unknown, path: Path, refuseAt: (path: Path, problem: stri
       ? new Map(Object.entries(value))
       : refuse('expected an object');
   const text = (): string =>
-    typeof value === 'string' && value.trim() !== '' ? value : refuse('expected a text that is not empty');
+    typeof value === 'string' && value.trim() !== '' ? value : refuse('expected a string that is not empty');
   const items = (): readonly SourceNode[] =>
     Array.isArray(value)
       ? value.map((item: unknown, index) => child(index, item))

@@ -1,6 +1,5 @@
-// Whether core accepts a draft: its own readers are asked, so that no descriptor leaves here that
-// no service would start with. What they refuse is a fault of the source, and said at its place
-// there.
+// Checks a draft with the readers of core, so that a service can start with every imported
+// descriptor. An error is a mistake in the source, and is reported at its place there.
 import { ConfigError, createMemoryStore } from '@latchkey/core';
 import { inspectKeyset, interpolate, parseDescriptor, readOptions, readSigning } from '@latchkey/core/tools';
 import { misused } from '../failure.ts';
@@ -11,16 +10,16 @@ import type { SourceNode } from './source.ts';
 type Members = Readonly<Record<string, unknown>>;
 
 /**
- * Asks core about a draft. Nothing is fetched, and no file is read: those that it names are not on
- * this machine.
- * @param text as it was rendered: it has to say what the draft says
+ * Checks a draft with core. It makes no requests and reads no files, because the files that it
+ * names may not be on this machine.
+ * @param text the rendered text, which must be equal to the draft
  * @throws Failure with the place in the source
  */
 export async function refuseUnusable(draft: Draft, text: string, source: string): Promise<void> {
   const { signing, ...options } = readable(draft, source);
   const secrets = createMemoryStore();
   await ask(draft, source, () => readOptions({ ...options, secrets } as never));
-  // The keys in place are only read when they are brought to life.
+  // Core reads inline keys only when it creates the keyset.
   for (const [index, keyset] of listOf(options.keySets).entries()) {
     if (!isMembers(keyset) || keyset.jwks === undefined) continue;
     await ask(draft, source, () => inspectKeyset(keyset as never, { name: `keySets[${index}]` }));
@@ -28,10 +27,10 @@ export async function refuseUnusable(draft: Draft, text: string, source: string)
   await ask(draft, source, () => readSigning(signing, { secrets }, undefined));
   const { jwt } = parseDescriptor(text, source);
   if (JSON.stringify(jwt) !== JSON.stringify(draft.jwt))
-    throw misused(`${source}: cannot be written as YAML so that it says the same`);
+    throw misused(`${source}: cannot be written as YAML without a change of its meaning`);
 }
 
-/** The options as a service has them when it starts, but without the files of other machines. */
+/** Returns the options as a service would read them, but without the files of other machines. */
 function readable({ jwt, variables, origins }: Draft, source: string): Members {
   try {
     const set = interpolate(jwt, Object.fromEntries(variables));
@@ -44,12 +43,12 @@ function readable({ jwt, variables, origins }: Draft, source: string): Members {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const problem =
-      'holds a name in braces after a dollar, which a descriptor reads as a variable; put it in by hand after the import';
+      'contains a name in braces after a dollar sign, which a descriptor reads as a variable; add it by hand after the import';
     return refuseAt(origins, error.path, problem, source);
   }
 }
 
-/** A CA file is read by whoever checks the options that name it. */
+/** Removes the CA file, because the check of the options would read it. */
 function withoutCa(value: unknown): unknown {
   if (!isMembers(value) || !isMembers(value.tls)) return value;
   const { ca: _ca, ...tls } = value.tls;
@@ -65,7 +64,7 @@ async function ask({ origins }: Draft, source: string, check: () => unknown): Pr
   }
 }
 
-/** At the place of the option, or of the nearest one around it. */
+/** Refuses at the place of the option, or of the nearest one around it. */
 function refuseAt(
   origins: ReadonlyMap<string, SourceNode>,
   path: string,

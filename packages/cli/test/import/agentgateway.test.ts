@@ -1,5 +1,4 @@
-// agentgateway's policies, imported: providers, modes, and the rules that CEL and RBAC have for
-// claims.
+// Imports of agentgateway policies: providers, modes, and rules on claims in CEL and RBAC.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { JsonObject } from '@latchkey/core';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
@@ -42,7 +41,7 @@ const policy = (jwtAuthentication: object, beside: object = {}) => ({
 });
 
 describe('a policy of Kubernetes', () => {
-  it('AG-7 AG-8 AG-10 asks for the host of a backend, and then decides the same', async () => {
+  it('AG-7 AG-8 AG-10 needs a variable for the host of a backend, and then decides the same', async () => {
     const imported = await importText(fixture('agentgateway-policy.yaml'));
     expect(imported.stdout).toMatch(/# check: set JWKS_HOST.*\n.*keycloak\/keycloak", port 8080/);
     expect(imported.stdout).toContain('refreshInterval: 5m');
@@ -63,7 +62,7 @@ describe('a policy of Kubernetes', () => {
     await authenticator.close();
   });
 
-  it('AG-9 takes keys in place, each provider for its issuer', async () => {
+  it('AG-9 imports inline keys, each provider for its issuer', async () => {
     const second = { issuer: 'second', jwks: inline(other.publicJwk) };
     const { authenticator } = load(
       await importText(policy({ mode: 'Strict', providers: [provider(), second] })),
@@ -75,7 +74,7 @@ describe('a policy of Kubernetes', () => {
     await authenticator.close();
   });
 
-  it('asks all tokens for an audience of every provider, and refuses where there is none', async () => {
+  it('requires an audience of every provider from all tokens, and refuses if there is none', async () => {
     const second = { issuer: 'second', jwks: inline(other.publicJwk), audiences: ['b', 'c'] };
     const imported = await importText(
       policy({ mode: 'Strict', providers: [provider({ audiences: ['a', 'b'] }), second] }),
@@ -97,14 +96,14 @@ describe('a policy of Kubernetes', () => {
     ['Strict', 401, 401],
     ['Optional', 200, 401],
     ['Permissive', 200, 200],
-  ])('%s is the mode that it is', async (mode, without, bad) => {
+  ])('%s becomes the same mode', async (mode, without, bad) => {
     const { authenticator } = load(await importText(policy({ mode, providers: [provider()] })));
     expect(await admits(authenticator, {})).toBe(without);
     expect(await admits(authenticator, { authorization: `Bearer ${await token({ iss: 'x' })}` })).toBe(bad);
     await authenticator.close();
   });
 
-  it('S36 nobody said a mode: strict, and with the standalone file that is safer', async () => {
+  it('S36 without a mode it is strict, with a note for the standalone file', async () => {
     const kubernetes = await importData(policy({ providers: [provider()] }));
     expect([kubernetes.jwt.mode, kubernetes.notes.filter(({ kind }) => kind === 'safer')]).toEqual([
       'strict',
@@ -112,10 +111,10 @@ describe('a policy of Kubernetes', () => {
     ]);
     const standalone = await importData({ jwtAuth: provider() });
     expect(standalone.jwt.mode).toBe('strict');
-    expect(standalone.notes.map(({ text }) => text).join()).toContain('optional brings that back');
+    expect(standalone.notes.map(({ text }) => text).join()).toContain('optional restores that');
   });
 
-  it('refuses policies that differ, and says what stands apart', async () => {
+  it('refuses policies that differ, and notes rules outside of them', async () => {
     const one = JSON.stringify(policy({ providers: [provider()] }));
     const two = JSON.stringify(policy({ providers: [provider({ issuer: 'else' })] }));
     expect((await importText(`${one}\n---\n${two}`)).code).toBe(2);
@@ -136,7 +135,7 @@ describe('keys', () => {
       () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
     ],
     ['symmetric', () => ({ kty: 'oct', alg: 'HS256', k: randomBytes(32).toString('base64url') })],
-  ])('keeps a %s key out, also in JSON', async (what, make) => {
+  ])('omits a %s key, also in JSON', async (what, make) => {
     const secret = { ...make(), kid: 's' };
     const source = policy({ mode: 'Strict', providers: [provider({ jwks: inline(key.publicJwk, secret) })] });
     for (const args of [[], ['-o', 'json']]) {
@@ -148,10 +147,10 @@ describe('keys', () => {
     expect(jwt.keySets).toMatchObject([
       { secret: { name: 'keycloak-example-com-realms-master', key: 'jwks.json' } },
     ]);
-    expect(notes.map(({ text }) => text).join()).toContain(`a ${what} key stood here`);
+    expect(notes.map(({ text }) => text).join()).toContain(`a ${what} key was here`);
   });
 
-  it('copies of a public key only what makes it', async () => {
+  it('copies only the public members of a public key', async () => {
     const { jwt } = await importData(
       policy({ providers: [provider({ jwks: inline({ ...key.publicJwk, note: 'x' }) })] }),
     );
@@ -159,7 +158,7 @@ describe('keys', () => {
     expect(JSON.stringify(jwt)).not.toContain('note');
   });
 
-  it('fetches keys by https, and in clear from this machine only', async () => {
+  it('fetches keys over https, and in clear only from this machine', async () => {
     const at = (url: string) => importData({ jwtAuth: { mode: 'strict', issuer: ISSUER, jwks: { url } } });
     const clear = await at('http://keys.example.com/jwks.json');
     expect(clear.jwt.keySets).toMatchObject([{ jwksUrl: 'https://keys.example.com/jwks.json' }]);
@@ -168,7 +167,7 @@ describe('keys', () => {
     expect(here.jwt.keySets).toMatchObject([{ jwksUrl: 'http://localhost:7080/jwks.json', allowHttp: true }]);
   });
 
-  it('finds keys of a file in a secret', async () => {
+  it('imports keys of a file as a secret', async () => {
     const imported = await importText({
       jwtAuth: { mode: 'strict', issuer: ISSUER, jwks: { file: './pub-key' } },
     });
@@ -183,7 +182,7 @@ describe('keys', () => {
     ['no issuer', { issuer: null }],
     ['no keys', { jwks: null }],
     ['keys twice', { jwks: { url: 'https://a.example.com', file: './x' } }],
-    ['no JSON', { jwks: { inline: '{' } }],
+    ['invalid JSON', { jwks: { inline: '{' } }],
     ['a key twice named', { jwks: { inline: '{"keys":[],"keys":[]}' } }],
     ['an empty set', { jwks: { inline: '{"keys":[]}' } }],
     ['a weak key', { jwks: inline({ kty: 'RSA', n: 'AQAB', e: 'AQAB' }) }],
@@ -221,7 +220,7 @@ describe('the standalone file', () => {
     await authenticator.close();
   });
 
-  it('merges alternatives of one claim, and says aloud what rules cannot say', async () => {
+  it('merges alternatives of one claim, and notes conditions that rules cannot express', async () => {
     const rules = async (...list: readonly string[]) =>
       importData({ jwtAuth: provider({ mode: 'strict' }), authorization: { rules: list } });
     const merged = await rules('jwt.team == "dev"', 'jwt.team == "ops"');
@@ -235,7 +234,7 @@ describe('the standalone file', () => {
     expect(issuers.jwt.issuers).toEqual([ISSUER]);
   });
 
-  it('needs the claims that the policy needs', async () => {
+  it('requires the claims that the policy requires', async () => {
     const { authenticator } = load(
       await importText({
         jwtAuth: provider({ mode: 'strict', jwtValidationOptions: { requiredClaims: ['exp', 'nbf'] } }),
@@ -254,7 +253,7 @@ describe('RBAC', () => {
       { rbac: { policies: { viewer: { ...members, principals: [{ jwtPrincipal: principal }] } } } },
     );
 
-  it('AG-6 goes into claims only where there is a delimiter', async () => {
+  it('AG-6 uses paths into claims only with a delimiter', async () => {
     const claims = { 'metadata.auth.role': 'owner' };
     const split = load(await importText(rbac({ nestedClaimDelimiter: '.' }, { claims })));
     expect(await decides(split.authenticator, await token())).toBe(200);
@@ -275,7 +274,7 @@ describe('RBAC', () => {
     await authenticator.close();
   });
 
-  it('refuses alternatives, and policies that let nobody in', async () => {
+  it('refuses alternatives, and policies that accept no token', async () => {
     const two = rbac({}, { claims: { a: 'b' } });
     two.spec.traffic = {
       ...two.spec.traffic,
@@ -307,17 +306,17 @@ describe('CEL', () => {
     '',
     '&&',
     `jwt${'.a'.repeat(2_000)} == "b"`,
-  ])('does not pretend to read %s', (expression) => {
+  ])('does not import %s', (expression) => {
     expect(readCel(expression)).toBeUndefined();
   });
 
-  it('takes && in a text for a text', () => {
+  it('does not split a string at &&', () => {
     expect(readCel('jwt.a == "x && jwt.b == 1"')).toEqual([
       { path: ['a'], values: ['x && jwt.b == 1'], inList: false },
     ]);
   });
 
-  it('reads names in brackets, numbers and truth', () => {
+  it('reads names in brackets, numbers and booleans', () => {
     expect(readCel('jwt["https://x.com/roles"].a == 4 && true == jwt.b')).toEqual([
       { path: ['https://x.com/roles', 'a'], values: [4], inList: false },
       { path: ['b'], values: [true], inList: false },

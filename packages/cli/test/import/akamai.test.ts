@@ -1,4 +1,4 @@
-// Akamai's JWT settings, imported: the table of claims decides as the gateway does.
+// Imports of Akamai's JWT settings: the table of claims makes the same decisions as the gateway.
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import type { JsonObject } from '@latchkey/core';
@@ -103,25 +103,25 @@ describe('the table of claims', () => {
     await authenticator.close();
   });
 
-  it('S29 S34 is safer without exp and iss, and says so where it is', async () => {
+  it('S29 S34 is safer without exp and iss, with a note at each place', async () => {
     const { authenticator } = load(await importText(settings()));
     const { iss: _iss, ...unissued } = GOOD;
     expect(await decides(authenticator, await mint(primary, { ...unissued, ...hour() }))).toBe(401);
     expect(await decides(authenticator, await mint(primary, GOOD))).toBe(401);
     const { stdout } = await importText(settings());
-    expect(stdout).toMatch(/# safer: the gateway also took tokens without exp.*\n.*\n? *requireExp: true/);
+    expect(stdout).toMatch(/# safer: the gateway also accepted tokens without exp.*\n.*\n? *requireExp: true/);
     expect(stdout).toMatch(/# safer: a token without iss.*\n.*issuers:/);
     await authenticator.close();
   });
 
-  it('AM-20 treats iat as nbf, and then needs it', async () => {
+  it('AM-20 treats iat as nbf, and then requires it', async () => {
     const { authenticator } = load(await importText(settings({ treatIatAsNbf: true })));
     expect(await decides(authenticator, await token())).toBe(200);
     expect(await decides(authenticator, await mint(primary, { ...GOOD, exp: hour().exp }))).toBe(401);
     await authenticator.close();
   });
 
-  it('AM-13 needs nbf where its row says so', async () => {
+  it('AM-13 requires nbf if its row requires it', async () => {
     const { authenticator } = load(
       await importText(
         settings({ claims: [{ name: 'nbf', required: true, validate: true, type: 'TIMESTAMP' }] }),
@@ -132,7 +132,7 @@ describe('the table of claims', () => {
     await authenticator.close();
   });
 
-  it('AM-15 AM-18 takes issuers by pattern and any of the audiences', async () => {
+  it('AM-15 AM-18 accepts issuers by pattern and any of the audiences', async () => {
     const { authenticator } = load(
       await importText(
         settings({
@@ -159,11 +159,11 @@ describe('the table of claims', () => {
   it.each([
     ['a name twice', [CLAIMS[5], CLAIMS[5]]],
     ['validate without a value', [{ name: 'dept', validate: true, type: 'STRING' }]],
-    ['a type that is none', [{ name: 'dept', validate: true, type: 'FLOAT', value: 1 }]],
+    ['an unknown type', [{ name: 'dept', validate: true, type: 'FLOAT', value: 1 }]],
     ['a look-ahead', [{ name: 'dept', validate: true, type: 'REGEX', value: '(?=IT)IT' }]],
     ['an issuer by look-ahead', [{ name: 'iss', validate: true, type: 'REGEX', value: '(?!x)a' }]],
-    ['an audience of nothing', [{ name: 'aud', validate: true, type: 'ARRAY', value: [] }]],
-    ['a switch that is a text', [{ name: 'dept', required: 'yes' }]],
+    ['an empty audience', [{ name: 'aud', validate: true, type: 'ARRAY', value: [] }]],
+    ['a switch that is a string', [{ name: 'dept', required: 'yes' }]],
   ])('refuses %s, with the place', async (_what, claims) => {
     const { code, stderr, stdout } = await importText(settings({ claims }));
     expect([code, stdout]).toEqual([2, '']);
@@ -172,7 +172,7 @@ describe('the table of claims', () => {
 });
 
 describe('keys', () => {
-  it('AM-3 takes the primary and the backup key, and no other', async () => {
+  it('AM-3 accepts only the primary and the backup key', async () => {
     const { authenticator } = load(
       await importText(settings({ rsaPublicKeyB: { name: 'backup', content: pemOf(backup) } })),
     );
@@ -193,7 +193,7 @@ describe('keys', () => {
     await authenticator.close();
   });
 
-  it('AM-4 with allowed hosts, jku says where', async () => {
+  it('AM-4 with allowed hosts, jku selects the URL', async () => {
     const imported = await importText(
       settings({ rsaPublicKeyA: null, jku: { hosts: ['https://Keys.example.com/'] } }),
     );
@@ -206,7 +206,7 @@ describe('keys', () => {
     await authenticator.close();
   });
 
-  it('keeps a private key out, in whatever form it is printed, and says what to run', async () => {
+  it('omits a private key in any format, and prints the command to run', async () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     const source = settings({ rsaPublicKeyA: { name: 'Primary Key', content: pem } });
@@ -228,17 +228,17 @@ describe('keys', () => {
   it.each([
     ['none', { rsaPublicKeyA: null }],
     ['two sources', { jwksUrl: 'https://keys.example.com/jwks.json' }],
-    ['what is no key', { rsaPublicKeyA: { name: 'x', content: 'MIIB' } }],
+    ['a value that is not a key', { rsaPublicKeyA: { name: 'x', content: 'MIIB' } }],
     ['plain HTTP', { rsaPublicKeyA: null, jwksUrl: 'http://keys.example.com/jwks.json' }],
-    ['a host that is none', { rsaPublicKeyA: null, jwkHosts: ['a b'] }],
+    ['an invalid host', { rsaPublicKeyA: null, jwkHosts: ['a b'] }],
   ])('refuses %s', async (_what, keys) => {
     const { code, stderr } = await importText(settings(keys));
     expect([code, stderr]).toEqual([2, expect.stringMatching(/source:1:\d+: settings\.validation/)]);
   });
 });
 
-describe('where and for what', () => {
-  it('AM-5 finds the token in a header, a cookie or the query', async () => {
+describe('locations and resources', () => {
+  it('AM-5 reads the token from a header, a cookie or the query', async () => {
     const find = async (location: string, paramName: string) =>
       load(await importText(settings({}, { location, paramName }))).authenticator;
     const good = await token();
@@ -252,7 +252,7 @@ describe('where and for what', () => {
     await Promise.all([header, cookie, query].map((one) => one.close()));
   });
 
-  it('AM-9 AM-10 says which resources are exempt: by their own switch, and by what they inherit', async () => {
+  it('AM-9 AM-10 notes exempt resources, by their own switch or an inherited one', async () => {
     const resources = {
       1: { enabled: false, inheritsFromEndpoint: false, path: '/health', methods: ['GET'] },
       2: { enabled: false, inheritsFromEndpoint: true, path: '/book', methods: ['GET'] },
@@ -273,7 +273,7 @@ describe('where and for what', () => {
     expect(off.notes.filter(({ path }) => path.startsWith('resources'))).toHaveLength(2);
   });
 
-  it('refuses settings that are switched off: nothing decides the same', async () => {
+  it('refuses settings that are switched off, because no descriptor decides the same', async () => {
     const { code, stderr } = await importText(settings({}, {}, { enabled: false }));
     expect([code, stderr]).toEqual([2, expect.stringContaining('switches JWT off')]);
   });

@@ -1,5 +1,5 @@
-// latchkey import itself: what it takes, where it puts the result, and what it does with a source
-// that means harm.
+// The command `latchkey import`: its arguments, its output, and malicious sources. The formats have
+// their own tests.
 import {
   chmodSync,
   mkdirSync,
@@ -34,13 +34,13 @@ describe('the format', () => {
     ['agentgateway', fixture('agentgateway-policy.yaml')],
     ['okera', 'JWT_PUBLIC_KEY: /etc/a.pub\n'],
     ['akamai', '{"settings":{"validation":{"jwksUrl":"https://a.example.com/"}}}'],
-  ])('is found out by what is in the file: %s', async (format, text) => {
+  ])('is detected from the file: %s', async (format, text) => {
     const found = await importText(text);
     expect(found.code).toBe(0);
     expect((await importText(text, { format })).stdout).toBe(found.stdout);
   });
 
-  it('is asked for where it could be two, or none', async () => {
+  it('must be named if two formats fit, or none', async () => {
     const both = { ...krakend(), ENABLE_JWT: true };
     expect(await importText(both)).toMatchObject({
       code: 2,
@@ -49,7 +49,7 @@ describe('the format', () => {
     expect((await importText(both, { format: 'krakend' })).code).toBe(0);
     expect(await importText({ a: 1 })).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('say which it is'),
+      stderr: expect.stringContaining('name its format'),
     });
     expect((await importText('text')).code).toBe(2);
     expect((await importText('[1, 2]')).code).toBe(2);
@@ -57,7 +57,7 @@ describe('the format', () => {
     expect((await importText(krakend(), { format: 'akamai' })).code).toBe(2);
   });
 
-  it('comes from stdin as well', async () => {
+  it('is detected on stdin too', async () => {
     const { code, stdout } = await latchkey(['import', '-'], { stdin: JSON.stringify(krakend()) });
     expect(code).toBe(0);
     expect(stdout).toContain('# Imported from stdin');
@@ -84,7 +84,7 @@ describe('the format', () => {
 });
 
 describe('--write', () => {
-  it('puts the descriptor into --file, and nothing else anywhere', async () => {
+  it('writes the descriptor to --file, and no other file', async () => {
     const { code, stdout, stderr, cwd } = await importText(krakend(), {
       args: ['--write', '--file', 'out.yaml'],
     });
@@ -95,7 +95,7 @@ describe('--write', () => {
     expect(readFileSync(join(cwd, 'out.yaml'), 'utf8')).toBe(printed.stdout);
   });
 
-  it('writes over nothing without --force, and keeps the mode with it', async () => {
+  it('replaces a file only with --force, and keeps its mode', async () => {
     const cwd = makeDirectory();
     writeFileSync(join(cwd, 'service.yaml'), 'mine');
     chmodSync(join(cwd, 'service.yaml'), 0o600);
@@ -107,7 +107,7 @@ describe('--write', () => {
     expect(statSync(join(cwd, 'service.yaml')).mode & 0o777).toBe(0o600);
   });
 
-  it('leaves nothing behind where it cannot be, and follows no link', async () => {
+  it('leaves no file behind after an error, and follows no link', async () => {
     const cwd = makeDirectory();
     expect((await importText(krakend(), { cwd, args: ['--write', '--file', 'none/x.yaml'] })).code).toBe(2);
     mkdirSync(join(cwd, 'elsewhere'));
@@ -118,7 +118,7 @@ describe('--write', () => {
     expect(readdirSync(cwd).sort()).toEqual(['elsewhere', 'service.yaml', 'source']);
   });
 
-  it('writes nothing for a source that it refuses', async () => {
+  it('writes no file for a source that it refuses', async () => {
     const { code, cwd } = await importText({ extra_config: {} }, { args: ['--write'] });
     expect([code, readdirSync(cwd)]).toEqual([2, ['source']]);
     expect((await importText(krakend(), { args: ['--force'] })).code).toBe(2);
@@ -131,7 +131,7 @@ const HARMFUL =
   'x\u001b[2J\u009b1m\u202e\u2028\r\n# y\nservice: {jwt: {}}\u0000\u0007\ud800"\'\\ #: -{}[]&*!|>%@`';
 
 describe('text of the source', () => {
-  it('gets into the descriptor whole, and into no terminal or comment as it is', async () => {
+  it('is complete in the descriptor, and escaped in terminals and comments', async () => {
     const source = krakend({
       issuer: HARMFUL,
       audience: [HARMFUL],
@@ -153,7 +153,7 @@ describe('text of the source', () => {
     for (const line of stdout.split('\n')) expect(line).not.toMatch(/^service: \{/);
   });
 
-  it('is made plain in what is said of a fault', async () => {
+  it('is escaped in error messages', async () => {
     const { code, stderr } = await importText(krakend({ [HARMFUL]: 1, alg: { [HARMFUL]: 1 } }));
     expect(code).toBe(2);
     expect(stderr).not.toMatch(ODD);
@@ -161,7 +161,7 @@ describe('text of the source', () => {
     expect(unnamed).not.toMatch(ODD);
   });
 
-  it.each(['issuer', 'jwk_url', 'audience', 'roles_key', 'alg'])('is no variable in %s', async (name) => {
+  it.each(['issuer', 'jwk_url', 'audience', 'roles_key', 'alg'])('is not read as a variable in %s', async (name) => {
     const { code, stderr } = await importText(
       krakend({ roles: ['a'], [name]: `https://x.example.com/\${HOME}` }),
     );
@@ -170,7 +170,7 @@ describe('text of the source', () => {
   });
 });
 
-describe('T-168 a source that means harm', () => {
+describe('T-168 a malicious source', () => {
   it.each<[string, string]>([
     ['nesting', '{"extra_config":'.repeat(50_000)],
     ['nesting that is closed', `{"extra_config":${'{"a":'.repeat(500)}1${'}'.repeat(501)}`],
@@ -187,9 +187,9 @@ describe('T-168 a source that means harm', () => {
     ['__proto__', '{"extra_config":{"__proto__":{"auth/validator":{}}}}'],
     ['inherited names', '{"endpoints":[{"endpoint":"/a","extra_config":{"constructor":{}}}]}'],
     ['nothing', ''],
-    ['a number that is none', 'extra_config: .nan'],
+    ['a value that is not a number', 'extra_config: .nan'],
     ['a key that is a map', '? {a: b}\n: extra_config\n'],
-    ['no YAML', '{"extra_config": '],
+    ['invalid YAML', '{"extra_config": '],
     ['two documents', '{"extra_config":{}}\n---\n{"extra_config":{}}'],
     ['a NUL', '\u0000'],
   ])('%s ends with 2, and prints no descriptor', async (_what, text) => {
@@ -262,7 +262,7 @@ describe('T-168 a source that means harm', () => {
     { toString: 'x' },
   ];
 
-  /** The source with something else at one place: each place and each thing in turn. */
+  /** Variants of a source with another value at one place: each place with each value. */
   function* mutations(value: unknown): Generator<unknown> {
     yield* WRONG;
     if (Array.isArray(value)) {

@@ -1,5 +1,5 @@
-// Importing in tests: the command in process, and the descriptor that it prints brought to life
-// with what it needs.
+// Helpers for tests of imports: run the command in process, and make an authenticator from the
+// printed descriptor.
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -16,7 +16,7 @@ import type { Note } from '../../src/import/draft.ts';
 import { run } from '../../src/index.ts';
 import { createTerminal } from '../terminal.ts';
 
-/** What an import came to. */
+/** The result of an import. */
 export interface Imported {
   readonly cwd: string;
   readonly code: number;
@@ -24,14 +24,14 @@ export interface Imported {
   readonly stderr: string;
 }
 
-/** A directory of its own. */
+/** The directory of the import. */
 export const makeDirectory = (): string => mkdtempSync(join(tmpdir(), 'latchkey-import-'));
 
-/** Text of a fixture. */
+/** Returns the text of a fixture. */
 export const fixture = (name: string): string =>
   readFileSync(join(import.meta.dirname, 'fixtures', name), 'utf8');
 
-/** Runs `latchkey import` on a file with this in it. */
+/** Runs `latchkey import` on a file with this text. */
 export async function importText(
   text: string | object,
   {
@@ -46,7 +46,7 @@ export async function importText(
   return { cwd, code, stdout: stdout(), stderr: stderr() };
 }
 
-/** The same as data, with its notes. Fails where the import does. */
+/** Returns the result as data, with its notes. Throws if the import fails. */
 export async function importData(
   text: string | object,
 ): Promise<{ readonly jwt: Record<string, never>; readonly notes: readonly Note[] }> {
@@ -56,7 +56,7 @@ export async function importData(
   return { jwt: descriptor.service.jwt, notes };
 }
 
-/** Brings what was printed to life, as a service does. */
+/** Makes an authenticator from the printed descriptor, as a service does. */
 export function load(
   imported: Imported,
   {
@@ -78,7 +78,7 @@ export function load(
   return { ...loaded, directory, authenticator: createAuthenticator(loaded.options) };
 }
 
-/** What becomes of a token: 200, or the status of the refusal. */
+/** Returns the status for a token: 200, or that of the refusal. */
 export async function decides(authenticator: Authenticator, token: string, name?: string): Promise<number> {
   try {
     await authenticator.verify(token, ...(name === undefined ? [] : [route(name)]));
@@ -89,7 +89,7 @@ export async function decides(authenticator: Authenticator, token: string, name?
   }
 }
 
-/** What becomes of a request with these headers. */
+/** Returns the status for a request with these headers. */
 export async function admits(
   authenticator: Authenticator,
   headers: Record<string, string>,
@@ -104,7 +104,7 @@ export async function admits(
   }
 }
 
-/** Claims of a token that is good for an hour. */
+/** Claims of a token that expires in an hour. */
 export const hour = (): { iat: number; exp: number } => {
   const now = Math.floor(Date.now() / 1000);
   return { iat: now, exp: now + 3_600 };

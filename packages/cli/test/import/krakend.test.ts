@@ -1,5 +1,5 @@
-// KrakenD's configuration, imported: tokens that it would take are taken, and those that it would
-// not are not.
+// Imports of KrakenD's configuration: the descriptor accepts the tokens that KrakenD accepts, and
+// refuses the others.
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -41,7 +41,7 @@ const validator = (members: object) => ({
 });
 
 describe('a whole krakend.json', () => {
-  it('S25 S31 decides per endpoint as the gateway does, from tabs and all', async () => {
+  it('S25 S31 decides per endpoint as the gateway does', async () => {
     const { authenticator, name } = load(await importText(fixture('krakend.json')));
     expect(name).toBe('bookshop');
     const admin = (roles: unknown) => token({ realm_access: { roles } } as JsonObject);
@@ -49,7 +49,7 @@ describe('a whole krakend.json', () => {
     expect(await decides(authenticator, await admin('x admin'), 'GET /admin')).toBe(200);
     expect(await decides(authenticator, await admin(['x']), 'GET /admin')).toBe(403);
     expect(await decides(authenticator, await admin('administrator'), 'GET /admin')).toBe(403);
-    // A claim that is called so is not the claim inside of another.
+    // A claim with a dotted name is not a claim inside another.
     const flat = await token({ 'realm_access.roles': ['admin'] });
     expect(await decides(authenticator, flat, 'GET /admin')).toBe(403);
     const write = 'PUT /books/{id}';
@@ -59,7 +59,7 @@ describe('a whole krakend.json', () => {
     await authenticator.close();
   });
 
-  it('S25 needs all audiences, the issuer, a kid, the algorithm and the key', async () => {
+  it('S25 requires all audiences, the issuer, a kid, the algorithm and the key', async () => {
     const { authenticator } = load(await importText(fixture('krakend.json')));
     expect(await decides(authenticator, await token())).toBe(200);
     expect(await decides(authenticator, await token({ aud: AUDIENCES[0] as string }))).toBe(401);
@@ -71,7 +71,7 @@ describe('a whole krakend.json', () => {
     await authenticator.close();
   });
 
-  it('says what has no equivalent, was made safer or has to be checked, and counts it', async () => {
+  it('notes settings that have no equivalent, were made safer or must be checked, and counts them', async () => {
     const { stdout, stderr } = await importText(fixture('krakend.json'));
     expect(stdout).toContain('# safer: "GET /health" has no validator');
     expect(stdout).toMatch(/no equivalent: this was a restriction: revoked/);
@@ -96,26 +96,26 @@ describe('a validator', () => {
     const { authenticator } = load(await importText(old));
     expect(await decides(authenticator, await token({ roles: ['b', 'a'] }))).toBe(200);
     expect(await decides(authenticator, await token({ roles: ['b'] }))).toBe(401);
-    // Without an issuer and audience in the source, neither is asked.
+    // Without an issuer and audience in the source, neither is checked.
     expect(await decides(authenticator, await token({ roles: ['a'], iss: 'anybody', aud: 'x' }))).toBe(200);
     await authenticator.close();
   });
 
-  it('defaults to RS256 as the gateway does, and takes no other algorithm', async () => {
+  it('defaults to RS256 as the gateway does, and accepts no other algorithm', async () => {
     const { jwt } = await importData({
       extra_config: { 'auth/validator': { jwk_url: 'https://idp.example.com/jwks.json' } },
     });
     expect(jwt).toMatchObject({ keySets: [{ allowedAlgorithms: ['RS256'] }] });
   });
 
-  it('S31 takes dots in a scopes_key for a way in, but not those of a URL', async () => {
+  it('S31 reads dots in a scopes_key as a path, but not those of a URL', async () => {
     const nested = await importData(validator({ scopes: ['x'], scopes_key: 'data.scopes' }));
     expect(nested.jwt.claims).toEqual([{ path: ['data', 'scopes'], rule: { anyOf: ['x'], split: ' ' } }]);
     const named = await importData(validator({ scopes: ['x'], scopes_key: 'http://gip.net/roles.a' }));
     expect(named.jwt.claims).toEqual({ 'http://gip.net/roles.a': { anyOf: ['x'], split: ' ' } });
   });
 
-  it('makes scopes without a scopes_key a rule, which the gateway does not look at', async () => {
+  it('makes scopes without a scopes_key a rule, although the gateway ignores them', async () => {
     const imported = await importText(validator({ scopes: ['x'] }));
     const { authenticator } = load(imported);
     expect(imported.stdout).toContain('scopes without scopes_key');
@@ -124,7 +124,7 @@ describe('a validator', () => {
     await authenticator.close();
   });
 
-  it('takes the token where cookie_key and auth_header_name say', async () => {
+  it('reads the token from cookie_key and auth_header_name', async () => {
     const { authenticator } = load(
       await importText(validator({ cookie_key: 'session', auth_header_name: 'X-Token' })),
     );
@@ -136,7 +136,7 @@ describe('a validator', () => {
     await authenticator.close();
   });
 
-  it('leaves the cookie out that nobody named, and says how to have it', async () => {
+  it('omits the default cookie, and notes how to restore it', async () => {
     const imported = await importText(validator({}));
     const { authenticator } = load(imported);
     expect(imported.stdout).toContain('access_token');
@@ -175,7 +175,7 @@ describe('a validator', () => {
     expect(without.stderr).toMatch(/source:1:\d+: extra_config\["auth\/validator"\]\.jwk_url: must be https/);
   });
 
-  it('S43 S45 keeps pins and suites, refuses a pin that is none, and drops broken suites aloud', async () => {
+  it('S43 S45 keeps pins and suites, refuses an invalid pin, and drops broken suites with a note', async () => {
     const pin = randomBytes(32).toString('base64url');
     const kept = await importData(
       validator({
@@ -198,7 +198,7 @@ describe('a validator', () => {
     expect((await importText(validator({ cipher_suites: [1] }))).code).toBe(2);
   });
 
-  it('D6 takes a shared secret from no URL, but from a secret that somebody puts there', async () => {
+  it('D6 imports a shared secret as a secret, and never from a URL', async () => {
     const k = randomBytes(32).toString('base64url');
     const imported = await importText(
       validator({ alg: 'HS256', jwk_url: 'https://idp.example.com/symmetric.json' }),
@@ -213,7 +213,7 @@ describe('a validator', () => {
     await authenticator.close();
   });
 
-  it('finds keys of a local file in a secret', async () => {
+  it('imports keys of a local file as a secret', async () => {
     const imported = await importText(
       validator({ jwk_url: null, jwk_local_path: './keys/public.json', issuer: ISSUER }),
     );
@@ -222,7 +222,7 @@ describe('a validator', () => {
     await authenticator.close();
   });
 
-  it('says that introspection restricted who gets in', async () => {
+  it('notes that introspection restricted access', async () => {
     const { notes } = await importData(
       validator({ introspection: { url: 'https://idp.example.com/introspect' } }),
     );
@@ -238,7 +238,7 @@ describe('a validator', () => {
 describe('several endpoints', () => {
   const endpoint = (path: string, members: object) => ({ endpoint: path, ...validator(members) });
 
-  it('keeps issuers apart by route', async () => {
+  it('separates issuers by route', async () => {
     const { authenticator } = load(
       await importText({
         endpoints: [
@@ -255,12 +255,12 @@ describe('several endpoints', () => {
     expect(await decides(authenticator, two, 'GET /two')).toBe(200);
     expect(await decides(authenticator, await token(), 'GET /two')).toBe(401);
     expect(await decides(authenticator, two, 'GET /one')).toBe(401);
-    // The key of one does not speak for the other.
+    // The key of one issuer does not verify tokens of the other.
     expect(await decides(authenticator, await token({}, {}, other), 'GET /one')).toBe(401);
     await authenticator.close();
   });
 
-  it('S25 keeps audiences apart by route', async () => {
+  it('S25 separates audiences by route', async () => {
     const { authenticator } = load(
       await importText({
         endpoints: [endpoint('/one', { audience: ['a', 'b'] }), endpoint('/two', { audience: ['c'] })],
@@ -279,13 +279,13 @@ describe('several endpoints', () => {
     ['another algorithm', { alg: 'RS256' }],
     ['another header', { auth_header_name: 'X-Token' }],
     ['another leeway', { leeway: '2s' }],
-    ['an issuer beside none', { issuer: ISSUER, jwk_url: 'https://idp2.example.com/jwks.json' }],
-  ])('refuses %s, which one descriptor cannot say', async (_what, members) => {
+    ['an issuer next to none', { issuer: ISSUER, jwk_url: 'https://idp2.example.com/jwks.json' }],
+  ])('refuses %s, which one descriptor cannot express', async (_what, members) => {
     const { code, stderr, stdout } = await importText({
       endpoints: [endpoint('/one', {}), endpoint('/two', members)],
     });
     expect(code).toBe(2);
-    expect(stderr).toMatch(/source:1:\d+: endpoints\[1\].*import that endpoint by itself/);
+    expect(stderr).toMatch(/source:1:\d+: endpoints\[1\].*import that endpoint separately/);
     expect(stdout).toBe('');
   });
 });
@@ -327,12 +327,12 @@ describe('a signer', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('starts with nothing until somebody says whom to trust', async () => {
+  it('starts no service until the user sets the trusted issuer', async () => {
     const imported = await importText(fixture('krakend-signer.txt'));
     expect(() => load(imported)).toThrow('the variable ISSUER is not set');
   });
 
-  it('refuses two signers that differ, and takes two that do not', async () => {
+  it('refuses two signers that differ, and accepts two equal ones', async () => {
     const signer = (kid: string) => ({
       endpoint: `/${kid}`,
       extra_config: {

@@ -1,4 +1,4 @@
-// Okera's settings, imported: the same as core reads from them.
+// Imports of Okera's settings: the descriptor equals the options that core reads from them.
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -45,7 +45,7 @@ const two = () => ({
 });
 
 describe('public keys', () => {
-  it('OK-3 OK-10 OK-11 D16 S49 takes each key for its algorithm, and the system from its own key alone', async () => {
+  it('OK-3 OK-10 OK-11 D16 S49 uses each key for its algorithm, and accepts the system only by its own key', async () => {
     const { authenticator } = load(await importText(lines(two())));
     expect(await decides(authenticator, await token({}, first))).toBe(200);
     expect(await decides(authenticator, await token({}, second))).toBe(200);
@@ -59,7 +59,7 @@ describe('public keys', () => {
     await authenticator.close();
   });
 
-  it('says the same as core reads from the settings', async () => {
+  it('equals the options that core reads from the settings', async () => {
     const settings = { ...two(), JWT_AUTHENTICATION_SERVER_URL: 'https://idp.example.com/validate' };
     const { options } = await loadEnvironmentStart({ environment: settings });
     const { allowHttp: _allowHttp, ...remote } = options.remote ?? { url: '' };
@@ -67,7 +67,7 @@ describe('public keys', () => {
     expect(jwt).toEqual(JSON.parse(JSON.stringify({ ...options, remote })));
   });
 
-  it('S49 refuses another count of algorithms than of keys, and what is no path', async () => {
+  it('S49 refuses different numbers of algorithms and keys, and values that are not paths', async () => {
     const counted = await importText(lines({ ...two(), JWT_ALGORITHM: 'RSA256' }));
     expect(counted).toMatchObject({ code: 2, stderr: expect.stringMatching(/source:3:\d+: JWT_ALGORITHM/) });
     expect((await importText(lines({ JWT_PUBLIC_KEY: 'keys/a.pub' }))).code).toBe(2);
@@ -75,16 +75,16 @@ describe('public keys', () => {
     expect((await importText(lines({ JWT_ALGORITHM: 'RSA256' }))).code).toBe(2);
   });
 
-  it('says to look where the key of the system cannot be seen', async () => {
+  it('adds a note if the key of the system cannot be determined', async () => {
     const { notes } = await importData(
       lines({ JWT_PUBLIC_KEY: '/not/here.pub', SYSTEM_TOKEN: '/not/here.token' }),
     );
-    expect(notes.map(({ kind, text }) => `${kind} ${text}`).join()).toContain('check say system: true');
+    expect(notes.map(({ kind, text }) => `${kind} ${text}`).join()).toContain('check set system: true');
   });
 });
 
 describe('the remote endpoint', () => {
-  it('OK-13 S50 asks it first, and then the keys', async () => {
+  it('OK-13 S50 tries the endpoint first, and then the keys', async () => {
     const server = createServer((request, response) => {
       const known = request.headers.authorization === 'Bearer remote';
       response.writeHead(known ? 200 : 401, { 'content-type': 'application/json' });
@@ -104,7 +104,7 @@ describe('the remote endpoint', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('D15 sends no token in clear, unless the settings say so', async () => {
+  it('D15 sends no token in clear, unless the settings allow it', async () => {
     const url = 'http://10.1.1.1:8080/validate';
     const safer = await importData(lines({ JWT_AUTHENTICATION_SERVER_URL: url }));
     expect(safer.jwt.remote).toEqual({ url: 'https://10.1.1.1:8080/validate' });
@@ -126,7 +126,7 @@ describe('the remote endpoint', () => {
 });
 
 describe('ENABLE_JWT alone', () => {
-  it('OK-7 OK-15 makes nothing, and works once tokens init has', async () => {
+  it('OK-7 OK-15 makes no keys, and works after tokens init', async () => {
     const imported = await importText(lines({ ENABLE_JWT: 'true' }));
     expect(existsSync(join(imported.cwd, '.auth'))).toBe(false);
     expect(imported.stdout).toContain('latchkey tokens init');
@@ -141,13 +141,13 @@ describe('ENABLE_JWT alone', () => {
     await createAuthenticator(made.options).close();
   });
 
-  it('OK-8 refuses what switches JWT off', async () => {
+  it('OK-8 refuses settings that switch JWT off', async () => {
     expect((await importText(lines({ ENABLE_JWT: 'no' }))).code).toBe(2);
   });
 });
 
 describe('groups', () => {
-  it('OK-19 names the settings of resolvers, and none of their values', async () => {
+  it('OK-19 names the settings of resolvers, but not their values', async () => {
     const { stdout, stderr } = await importText(
       lines({ ...two(), LDAP_BIND_PASSWORD: 'geheim', GROUP_RESOLVER_URL: 'https://people.example.com' }),
     );
@@ -156,7 +156,7 @@ describe('groups', () => {
     expect(stdout + stderr).not.toContain('geheim');
   });
 
-  it('leaves other settings of the file alone', async () => {
+  it('ignores other settings of the file', async () => {
     const { stdout } = await importText(
       lines({ ...two(), S3_SECRET: generateKeyPairSync('ed25519').publicKey.type }),
     );

@@ -20,7 +20,9 @@ export const descriptorCases: readonly ConformanceCase[] = [
   described('AK-7: another audience', '/token', bearer('other audience'), {
     code: 'token_audience_mismatch',
   }),
-  described('AK-7: keys that cannot be fetched', '/token', bearer('issuer down'), { code: 'keyset_unavailable' }),
+  described('AK-7: keys that cannot be fetched', '/token', bearer('issuer down'), {
+    code: 'keyset_unavailable',
+  }),
   described('S33: the realm of a variable is in the challenge', '/token', bearer('expired'), {
     code: 'token_expired',
   }),
@@ -77,7 +79,12 @@ export const descriptorCases: readonly ConformanceCase[] = [
   }),
 
   // A name that is missing from the options.
-  described('T-056: a name that is missing from the file', '/named/nobody', bearer('good, admin only'), broken),
+  described(
+    'T-056: a name that is missing from the file',
+    '/named/nobody',
+    bearer('good, admin only'),
+    broken,
+  ),
   described('T-056: a name that is missing from the file, no token', '/named/nobody', [], missing),
   {
     name: 'T-056: a name, and options without routes',
