@@ -410,7 +410,7 @@ export const LIMITS: readonly LimitTable[] = [
         at: `${ldap}/resolver.ts#MAX_SUBJECT_BYTES`,
         unit: 'bytes',
         beyond: 'the subject is not known',
-        test: `${ldapTests}/groups.test.ts:an empty one, a long one and half a character are nobody, and the directory is not asked`,
+        test: `${ldapTests}/groups.test.ts:an empty subject, a long one and a lone surrogate are unknown, without a request`,
       },
       {
         what: 'a message of a directory, by bytes',
@@ -438,7 +438,7 @@ export const LIMITS: readonly LimitTable[] = [
         at: `${ldap}/lookup.ts#MAX_DN_BYTES`,
         unit: 'bytes',
         beyond: '503',
-        test: `${ldapTests}/transport.test.ts:a user whose DN is longer than any`,
+        test: `${ldapTests}/transport.test.ts:a user with a DN that is too long`,
       },
       {
         what: 'groups of a subject in a directory, and their names',
@@ -454,7 +454,7 @@ export const LIMITS: readonly LimitTable[] = [
         unit: '16; up to 100 can be set',
         beyond: '503',
         option: 'maxDepth',
-        test: `${ldapTests}/groups.test.ts:groups nested deeper than the limit are an error, and exactly as deep are not`,
+        test: `${ldapTests}/groups.test.ts:groups nested deeper than the limit are an error, and those at the limit are not`,
       },
       {
         what: 'groups in one page of an answer',
@@ -462,7 +462,7 @@ export const LIMITS: readonly LimitTable[] = [
         unit: '500; up to 10,000 can be set',
         beyond: 'the next page is asked for',
         option: 'pageSize',
-        test: `${ldapTests}/groups.test.ts:1,500 groups come whole, in pages`,
+        test: `${ldapTests}/groups.test.ts:1,500 groups are read completely, in pages`,
       },
       {
         what: 'requests to a directory at the same time, over its one connection',
@@ -477,7 +477,7 @@ export const LIMITS: readonly LimitTable[] = [
         unit: '2 s; 1 ms to 24 days can be set',
         beyond: '503',
         option: 'timeout',
-        test: `${ldapTests}/outage.test.ts:one that answers nothing is an error in time, and right again when it does`,
+        test: `${ldapTests}/outage.test.ts:a directory that does not answer is an error at the deadline, and lookups work again when it does`,
       },
       {
         what: 'how long a refused password of a directory is not tried again',
@@ -498,7 +498,7 @@ export const LIMITS: readonly LimitTable[] = [
         at: `${ldap}/resolver.ts:[FIRST_HOLD_MS, MAX_HOLD_MS] = [100, 1_000]`,
         unit: '0.1 s at first, doubled after each failure, to 1 s',
         beyond: '503 until then',
-        test: `${ldapTests}/outage.test.ts:a directory that is not there is left alone for a moment, and the error says how long`,
+        test: `${ldapTests}/outage.test.ts:after a failed connection there is a pause, and retryAfterMs says how long`,
       },
     ],
   },
@@ -650,7 +650,7 @@ export const LIMITS: readonly LimitTable[] = [
         at: 'packages/cli/src/import/cel.ts#MAX_LENGTH',
         unit: 'characters',
         beyond: 'not read, and said so',
-        test: 'packages/cli/test/import/agentgateway.test.ts:does not pretend to read %s',
+        test: 'packages/cli/test/import/agentgateway.test.ts:does not import %s',
       },
       {
         what: 'a whole reading from Azure Key Vault',
@@ -671,7 +671,7 @@ export const LIMITS: readonly LimitTable[] = [
         at: 'packages/nestjs/src/websocket.ts#CLOSING_MS',
         unit: 'ms',
         beyond: 'the connection is cut',
-        test: 'packages/nestjs/test/websocket.test.ts:closes it also on a peer that does not answer, and hears no more of it',
+        test: 'packages/nestjs/test/websocket.test.ts:closes it also if the peer does not answer, and handles no more messages',
       },
     ],
   },

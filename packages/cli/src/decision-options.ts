@@ -76,7 +76,8 @@ export async function readRequest({ terminal, pathOf }: Context, file: string): 
     throw misused(`${file} is not a request: expected GET /path HTTP/1.1, and a line for each header`);
   const rawHeaders = lines.flatMap((line) => {
     const found = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$/.exec(line);
-    if (found === null) throw misused(`${file} is no request: a line is no header`);
+    if (found === null)
+      throw misused(`${file} is not a request: expected a header on each line after the first`);
     return [found[1] ?? '', found[2] ?? ''];
   });
   return { method, url, headers: headersOf(rawHeaders), rawHeaders };

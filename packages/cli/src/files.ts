@@ -67,7 +67,7 @@ export function secretsDirectory({ pathOf }: Context, { file, secrets }: FileOpt
 }
 
 async function readText(path: string, name: string): Promise<string> {
-  if (!existsSync(path)) throw misused(`${name} is not there; --file says where`);
+  if (!existsSync(path)) throw misused(`${name} does not exist; set its path with --file`);
   try {
     return readDescriptorFile(path);
   } catch (error) {

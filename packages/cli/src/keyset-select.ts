@@ -33,7 +33,8 @@ export function selectKeyset(
   { issuer, index }: Selection,
 ): { readonly keyset: Data; readonly index: number } {
   const keysets = listIn(document, 'keySets');
-  if (issuer === undefined && index === undefined) throw misused('--issuer or --index says which keyset');
+  if (issuer === undefined && index === undefined)
+    throw misused('expected --issuer or --index, to select a keyset');
   const ofIssuer = keysets.flatMap((keyset, at) => (isOf(keyset, issuer, terminal.env) ? [at] : []));
   if (issuer !== undefined && ofIssuer.length === 0)
     throw misused(`no keyset has the issuer ${plain(issuer)}`);

@@ -36,7 +36,7 @@ export async function makeSecret(
   try {
     await makeDirectory(directory);
     if (await putNew(directory, name, entries)) return () => rm(path, { recursive: true, force: true });
-    if (!isForced) throw misused(`the secret ${name} is there already; --force puts this one in its place`);
+    if (!isForced) throw misused(`the secret ${name} exists already; --force replaces it`);
     if ((await lstat(path)).isSymbolicLink())
       throw misused(`the secret ${name} is a symbolic link: it belongs to a mount`);
     // Before the first of them is written: a pair must not be left as half of the old one and half of the new.

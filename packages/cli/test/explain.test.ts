@@ -91,7 +91,7 @@ describe('exit codes', () => {
     ['invalid rules', ['--claims', '{"a":{"b":1}}', 'x'], /claims\.a/],
     ['rules and a route', ['--claims', '{}', '--route', 'admin', 'x'], /cannot be used with/],
     ['an invalid time', ['--at', 'soon', 'x'], /--at: expected a time/],
-    ['a missing file', ['-f', 'other.yaml', 'x'], /other\.yaml is not there/],
+    ['a missing file', ['-f', 'other.yaml', 'x'], /other\.yaml does not exist/],
     ['an unknown format', ['-o', 'xml', 'x'], /text, json/],
     ['a missing request', ['--request', 'none.txt'], /none\.txt is not a request/],
     ['two tokens', ['a', 'b'], /too many arguments/],

@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(cwd, { recursive: true }));
 
-const DESCRIPTOR = 'name: s\nservice:\n  jwt:\n    # nobody yet\n    keySets: []\n';
+const DESCRIPTOR = 'name: s\nservice:\n  jwt:\n    # empty so far\n    keySets: []\n';
 const put = (path: string, text: string | Uint8Array) => {
   mkdirSync(dirname(join(cwd, path)), { recursive: true });
   writeFileSync(join(cwd, path), text);
@@ -209,7 +209,7 @@ describe('list', () => {
     const { code, stdout, stderr } = await latchkey('keys list -o json');
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual(keys());
-    expect(stderr).toContain('the secret gone is not there');
+    expect(stderr).toContain('the secret gone does not exist');
   });
 
   it('AK-31 S1 warns each time that it is deprecated, under every name', async () => {

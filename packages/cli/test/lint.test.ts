@@ -100,7 +100,7 @@ describe('latchkey lint', () => {
     const text = `${GOOD}      - { issuer: b, secret: { name: internal } }\n`;
     const unseen = await lint(text);
     expect(unseen.code).toBe(0);
-    expect(unseen.stderr).toContain('secrets were not looked at');
+    expect(unseen.stderr).toContain('secrets were not checked');
     expect((await lint(text, ['--secrets', 'elsewhere'])).stdout).toContain('secret-missing');
 
     await mkdir(join(cwd, 'secrets/internal'), { recursive: true });

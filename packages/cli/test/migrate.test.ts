@@ -290,24 +290,20 @@ describe('S18 killed', () => {
           [nth, 'after'],
         ] as const,
     ),
-  )(
-    'at write %i, %s it: old or new, never neither, and a second run completes',
-    async (nth, when) => {
-      const whole = mkdtempSync(join(tmpdir(), 'latchkey-migrate-'));
-      setUp(whole);
-      expect((await latchkey(['jwks', 'migrate'], whole)).code).toBe(0);
-      const { signal, stderr } = migrateInProcess(nth, when);
-      expect(signal, stderr).toBe('SIGKILL');
-      const decisions = await decide(cwd);
-      for (const [index, decision] of decisions.entries())
-        expect([OLD[index], NEW[index]]).toContain(decision);
-      const isLast = nth === WRITES && when === 'after';
-      expect(descriptorIn(cwd).includes('keys:\n')).toBe(!isLast);
-      expect((await latchkey(['jwks', 'migrate'])).code).toBe(0);
-      expect(filesIn(cwd)).toEqual(filesIn(whole));
-      expect(await decide(cwd)).toEqual(NEW);
-    },
-  );
+  )('at write %i, %s it: old or new, never neither, and a second run completes', async (nth, when) => {
+    const whole = mkdtempSync(join(tmpdir(), 'latchkey-migrate-'));
+    setUp(whole);
+    expect((await latchkey(['jwks', 'migrate'], whole)).code).toBe(0);
+    const { signal, stderr } = migrateInProcess(nth, when);
+    expect(signal, stderr).toBe('SIGKILL');
+    const decisions = await decide(cwd);
+    for (const [index, decision] of decisions.entries()) expect([OLD[index], NEW[index]]).toContain(decision);
+    const isLast = nth === WRITES && when === 'after';
+    expect(descriptorIn(cwd).includes('keys:\n')).toBe(!isLast);
+    expect((await latchkey(['jwks', 'migrate'])).code).toBe(0);
+    expect(filesIn(cwd)).toEqual(filesIn(whole));
+    expect(await decide(cwd)).toEqual(NEW);
+  });
 
   it('after the last write: there are no more writes than were counted', () => {
     const { status, signal } = migrateInProcess(WRITES + 1, 'before');

@@ -114,19 +114,22 @@ describe('secrets create symmetric', () => {
     expect(existsSync(at('secrets'))).toBe(false);
   });
 
-  it.each(['../s', 'a/b', '.hidden', '', '..', 'a\u001b[31m'])('T-167 refuses a path as a name: %j', async (name) => {
-    const { code, stderr } = await latchkey([
-      'secrets',
-      'create',
-      'symmetric',
-      name,
-      '--secret-key',
-      put('s', SECRET),
-    ]);
-    expect(code).toBe(2);
-    expect(stderr).toMatch(/letters, digits/);
-    expect(readdirSync(cwd)).toEqual(['s']);
-  });
+  it.each(['../s', 'a/b', '.hidden', '', '..', 'a\u001b[31m'])(
+    'T-167 refuses a path as a name: %j',
+    async (name) => {
+      const { code, stderr } = await latchkey([
+        'secrets',
+        'create',
+        'symmetric',
+        name,
+        '--secret-key',
+        put('s', SECRET),
+      ]);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/letters, digits/);
+      expect(readdirSync(cwd)).toEqual(['s']);
+    },
+  );
 });
 
 describe('secrets create asymmetric', () => {
@@ -144,7 +147,7 @@ describe('secrets create asymmetric', () => {
     ['Ed25519', pkcs8(ed), spki(ed)],
   ];
 
-  it.each(forms)('AK-40 AK-41 S19 takes a pair: %s', async (_form, privateKey, publicKey) => {
+  it.each(forms)('AK-40 AK-41 S19 accepts a pair: %s', async (_form, privateKey, publicKey) => {
     const { code } = await latchkey([
       'secrets',
       'create',
@@ -271,7 +274,7 @@ describe('existing secrets', () => {
     expect(entry('s', 'secret.key')).toBe(another);
   });
 
-  it('T-167 of another kind is replaced whole, and other entries stay', async () => {
+  it('T-167 of another kind is replaced completely, and other entries stay', async () => {
     mkdirSync(at('secrets', 's'), { recursive: true });
     for (const name of ['private.key', 'public.key', 'jwks.json']) put(`secrets/s/${name}`, 'old');
     expect((await create(SECRET)).code).toBe(2);
@@ -303,7 +306,7 @@ describe('existing secrets', () => {
     expect(codes.map(({ code }) => code).sort()).toEqual([0, 2]);
   });
 
-  it('T-167 in a mount is left alone', async () => {
+  it('T-167 in a mount is not changed', async () => {
     mkdirSync(at('mount'));
     mkdirSync(at('secrets'));
     symlinkSync(at('mount'), at('secrets', 's'));
@@ -312,17 +315,17 @@ describe('existing secrets', () => {
     expect(readFileSync(at('mount', 'secret.key'), 'utf8')).toBe('old');
   });
 
-  it('D18 is for its owner alone, and for no repository', async () => {
+  it('D18 is readable only by its owner, and ignored by git', async () => {
     await create(SECRET);
     const mode = (...path: string[]) => statSync(at(...path)).mode & 0o777;
     expect([mode('secrets'), mode('secrets', 's'), mode('secrets', 's', 'secret.key')]).toEqual([
       0o700, 0o700, 0o600,
     ]);
-    // Itself included: nothing of the directory is seen by git.
+    // git ignores every file of the directory, the .gitignore too.
     expect(readFileSync(at('secrets', '.gitignore'), 'utf8')).toBe('*\n');
   });
 
-  it('lies beside the descriptor, or where --secrets says', async () => {
+  it('is next to the descriptor, or in the directory of --secrets', async () => {
     mkdirSync(at('service'));
     await create(SECRET, '--file', 'service/service.yaml');
     await create(SECRET, '--secrets', 'elsewhere');
@@ -351,7 +354,7 @@ describe('existing secrets', () => {
     ]);
   });
 
-  it('may be nothing', async () => {
+  it('may be empty', async () => {
     expect(await latchkey(['secrets', 'list'])).toEqual({ code: 0, stdout: 'NAME   ENTRIES\n', stderr: '' });
   });
 });

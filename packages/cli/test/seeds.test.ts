@@ -1,5 +1,5 @@
-// Every command line of the systems that this one stands in for, with our name instead of theirs:
-// it runs, and does what is said of it.
+// Every command line of the systems that this one replaces, with the name latchkey: it runs, and
+// has the effect that seeds.ts describes.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(cwd, { recursive: true }));
 
-/** The words of a line, as a shell would have them, without the vendor's name. */
+/** Splits a line into words as a shell does, without the vendor's name. */
 function wordsOf(line: string, fill: SeedLine['fill'] = {}): readonly string[] {
   const filled = Object.entries(fill).reduce((text, [name, value]) => text.replaceAll(name, value), line);
   const words = [...filled.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '');
@@ -57,7 +57,7 @@ async function check(row: SeedLine): Promise<void> {
   expect(await run(wordsOf(row.line, row.fill), terminal), stderr()).toBe(0);
   expect(hosts.requests.slice(asked)).toEqual(row.requests ?? []);
   if (row.stdout !== undefined) expect(stdout()).toBe(row.stdout);
-  // Rows that find a fault of their own may have changed what they like.
+  // Rows with their own check may change any file.
   if (row.jwt !== undefined || row.fault === undefined) expect(jwt()).toEqual(row.jwt ?? jwtBefore);
   const mode = (path: string) => statSync(join(cwd, path), { throwIfNoEntry: false })?.mode;
   const result: SeedResult = {

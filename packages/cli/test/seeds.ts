@@ -1,36 +1,38 @@
-// The command lines of the systems that this one stands in for, as data: each as it is written
-// there, with what is there before and after. Nothing here runs.
+// The command lines of the systems that this one replaces, as data: each as written there, with the
+// files before and after. Nothing here runs.
 import { generateKeyPairSync } from 'node:crypto';
 
-/** What a command has left behind. */
+/** The result of a command. */
 export interface SeedResult {
   readonly stdout: string;
   readonly stderr: string;
-  /** `service.jwt` of the descriptor; undefined where there is no descriptor. */
+  /** `service.jwt` of the descriptor; undefined without a descriptor. */
   readonly jwt: Readonly<Record<string, unknown>> | undefined;
-  /** What a file in the working directory holds; undefined where there is none. */
+  /** Returns the content of a file in the working directory; undefined if it does not exist. */
   file(path: string): string | undefined;
-  /** The permissions of a file. */
+  /** Returns the permissions of a file. */
   mode(path: string): number | undefined;
 }
 
 /** One command line. */
 export interface SeedLine {
-  /** As it is written, with the vendor's name; lines that go on are joined. */
+  /** The line as written, with the vendor's name; continued lines are joined. */
   readonly line: string;
-  /** What stands for the placeholders. */
+  /** The values of the placeholders. */
   readonly fill?: Readonly<Record<string, string>>;
-  /** Files in the working directory, by their path. `/path/to/x` of a line is `path/to/x` there. */
+  /**
+   * Files in the working directory, by their path. `/path/to/x` in a line is the file `path/to/x`.
+   */
   readonly before?: Readonly<Record<string, string>>;
-  /** Lines that are run first, and whose output does not count. */
+  /** Lines that run first, and whose output is not checked. */
   readonly first?: readonly string[];
-  /** What is printed, whole. */
+  /** The whole output. */
   readonly stdout?: string;
   /** `service.jwt` afterwards. Undefined: as before. */
   readonly jwt?: Readonly<Record<string, unknown>>;
-  /** What has to be asked over the network, in this order. Default: nothing. */
+  /** The requests that must be made, in this order. Default: none. */
   readonly requests?: readonly string[];
-  /** Says what else is wrong; undefined if nothing is. */
+  /** Returns any other fault; undefined if there is none. */
   fault?(result: SeedResult): string | undefined;
 }
 
@@ -40,7 +42,7 @@ const PUBLIC_PEM = pair.publicKey.export({ type: 'spki', format: 'pem' }).toStri
 const SECRET_TEXT = '8Jx2qk0fV7rT1mWz5cYb3nLd9sGh4uPe6aKoXiQv';
 const JWKS = { keys: [{ ...pair.publicKey.export({ format: 'jwk' }), kid: 'k', alg: 'ES256', use: 'sig' }] };
 
-/** What the hosts of the lines answer. */
+/** The answers of the hosts in the lines. */
 export const HOSTS = {
   'accounts.google.com': {
     '/.well-known/openid-configuration': {
@@ -109,7 +111,7 @@ const KEY_FILES = {
   'path/to/public.key': PUBLIC_PEM,
 };
 
-/** What a generated secret has to hold, at which mode, and that nothing of it was printed. */
+/** Checks the content and the mode of a generated secret, and that it was not printed. */
 function generatedFault(name: string, head: object): NonNullable<SeedLine['fault']> {
   return ({ file, mode, stdout, stderr }) => {
     const path = `secrets/${name}/jwks.json`;
@@ -134,7 +136,9 @@ function secretFault(entries: Readonly<Record<string, string>>): NonNullable<See
   };
 }
 
-/** The keys are in a secret, the keyset says their algorithm, and the list is gone. */
+/**
+ * Checks that the keys are in a secret, the keyset has their algorithm, and the list is removed.
+ */
 function migratedFault(prefix: string): NonNullable<SeedLine['fault']> {
   return ({ jwt, file }) => {
     if (jwt === undefined || Object.hasOwn(jwt, 'keys')) return 'the keys are still there';
@@ -148,7 +152,7 @@ function migratedFault(prefix: string): NonNullable<SeedLine['fault']> {
   };
 }
 
-/** Keysets, on a descriptor. */
+/** The lines for keysets. */
 export const KEYSET_LINES: readonly SeedLine[] = [
   {
     line: 'akka service jwks list my-service',
@@ -240,7 +244,7 @@ my-issuer                     secret: my-jwks-secret
   },
 ];
 
-/** The deprecated keys, and the way out of them. */
+/** The lines for the deprecated keys, secrets, and the migration. */
 export const KEY_LINES: readonly SeedLine[] = [
   { line: 'akka service jwks migrate my-service', before: WITH_KEYS, fault: migratedFault('my-service') },
   {
@@ -253,7 +257,7 @@ export const KEY_LINES: readonly SeedLine[] = [
     fill: KEY_NAMES,
     before: WITH_KEYS,
     stdout: 'KEY ID   ISSUER      ALGORITHM   SECRET\nk1       my-issuer   HS256       my-key\n',
-    fault: ({ stderr }) => (/deprecated/.test(stderr) ? undefined : 'it is not said to be deprecated'),
+    fault: ({ stderr }) => (/deprecated/.test(stderr) ? undefined : 'there is no warning of deprecation'),
   },
   {
     line: 'akka services jwts list <my-service> -o json',
@@ -264,7 +268,7 @@ export const KEY_LINES: readonly SeedLine[] = [
       null,
       2,
     )}\n`,
-    fault: ({ stderr }) => (/secrets in the clear/.test(stderr) ? undefined : 'nobody is warned'),
+    fault: ({ stderr }) => (/secrets in the clear/.test(stderr) ? undefined : 'there is no warning'),
   },
   {
     line: 'akka services jwts generate <my-service> --key-id <my-key-id> --algorithm HS256 --issuer <my-issuer> --secret <my-secret-name>',
@@ -307,7 +311,7 @@ export const KEY_LINES: readonly SeedLine[] = [
   },
 ];
 
-/** What a token of the last line says of its user, and that it is the one in the file. */
+/** Checks the claims of the token on the last line, and that the file contains the same token. */
 function tokenFault(user: string, groups: readonly string[]): NonNullable<SeedLine['fault']> {
   return ({ stdout, file }) => {
     const token = /^(?:\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d )?Token: (\S+)$/m.exec(stdout)?.[1];
@@ -320,11 +324,11 @@ function tokenFault(user: string, groups: readonly string[]): NonNullable<SeedLi
     if (head.alg !== 'RS512' || head.typ !== 'JWT') return 'its header is another';
     if (claims.sub !== user || claims.groups.join() !== groups.join()) return 'its claims are others';
     const days = (claims.exp - Date.now() / 1000) / 86_400;
-    return days > 99.9 && days <= 100 ? undefined : `it is good for ${days} days`;
+    return days > 99.9 && days <= 100 ? undefined : `it expires after ${days} days`;
   };
 }
 
-/** A key pair of one's own, and tokens of it. */
+/** The lines for a key pair and its tokens. */
 export const TOKEN_LINES: readonly SeedLine[] = [
   {
     line: 'okctl tokens init',
@@ -338,12 +342,14 @@ export const TOKEN_LINES: readonly SeedLine[] = [
       ];
       const lines = stdout.split('\n');
       const missing = said.find((text) => !lines.some((line) => line.endsWith(text)));
-      if (missing !== undefined) return `it is not said: ${missing}`;
+      if (missing !== undefined) return `the output lacks: ${missing}`;
       if (file('.auth/id_rsa.pub')?.startsWith('-----BEGIN PUBLIC KEY') !== true) return 'no public key';
       const [, claims = ''] = file('.auth/system.token')?.split('.') ?? [];
       const { sub, groups } = JSON.parse(Buffer.from(claims, 'base64url').toString());
       if (sub !== 'okera' || groups.join() !== 'root') return 'the system token is of somebody else';
-      return mode('.auth/id_rsa') === 0o600 && mode('.auth') === 0o700 ? undefined : 'others can read it';
+      return mode('.auth/id_rsa') === 0o600 && mode('.auth') === 0o700
+        ? undefined
+        : 'other users can read it';
     },
   },
   {

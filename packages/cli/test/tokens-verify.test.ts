@@ -162,7 +162,7 @@ describe('a refused token', () => {
     ['both', ['--claims', '{}', '--route', 'admin', 'x'], /cannot be used with/],
     ['an empty time', ['--at', '', 'x'], /--at/],
     ['an unknown option', ['--audience', 'x', 'x'], /unknown option/],
-    ['no file', ['-f', 'x.yaml', 'x'], /x\.yaml is not there/],
+    ['a missing file', ['-f', 'x.yaml', 'x'], /x\.yaml does not exist/],
   ])('2: misuse: %s', async (_, argv, stderr) => {
     const ended = await verify(argv);
     expect([ended.code, ended.stdout]).toEqual([2, '']);

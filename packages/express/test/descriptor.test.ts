@@ -75,7 +75,7 @@ it('AK-42: a named route does not type the claims, and sets the principal', asyn
     requireClaims(route('admin'), (request, response) => {
       expectTypeOf(request.auth.subject).toEqualTypeOf<string | undefined>();
       expectTypeOf(request.auth.claims.roles).toEqualTypeOf<unknown>();
-      // @ts-expect-error nobody knows at compile time what the file asks
+      // @ts-expect-error the rules of the file are unknown at compile time
       const roles: readonly string[] = request.auth.claims.roles;
       response.sendStatus(roles.includes('admin') ? 204 : 500);
     }),

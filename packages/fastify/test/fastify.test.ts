@@ -453,7 +453,7 @@ describe('T-101: routes that Fastify adds', () => {
     expect((await app.inject({ url: '/nowhere', headers: alice })).json()).toEqual({ subject: 'alice' });
   });
 
-  it('the application's own 404 handler needs what the option notFound says', async () => {
+  it('a 404 handler of the application needs what the option notFound says', async () => {
     const open = await guarded({ notFound: false });
     open.setNotFoundHandler(whoami);
     expect(await status(open, '/nowhere')).toBe(200);

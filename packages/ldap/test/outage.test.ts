@@ -357,7 +357,7 @@ describe('a lookup that is aborted', () => {
 
   afterAll(() => fake.close());
 
-  const reason = new Error('nobody waits');
+  const reason = new Error('the lookup is aborted');
 
   it('before it starts: no request is sent', async () => {
     const groups = create(fake.url, cleartext);

@@ -54,9 +54,9 @@ async function run(
   second: string | undefined,
   { file, write, force, output: format }: ImportOptions,
 ): Promise<void> {
-  if (force === true && write !== true) throw misused('--force goes with --write');
+  if (force === true && write !== true) throw misused('--force requires --write');
   const name = second ?? first;
-  if (name === undefined) throw misused('say what to import: a file, or - for stdin');
+  if (name === undefined) throw misused('expected a file to import, or - for stdin');
   const asked = second === undefined ? undefined : readFormat(first ?? '');
   const called = name === '-' ? 'stdin' : name;
   const source = parseSource(await readSource(context, name), called);
@@ -71,7 +71,7 @@ async function run(
       descriptor: descriptorOf(draft),
       notes: draft.notes.map(({ path, kind: of, text: said }) => ({ path, kind: of, text: said })),
     });
-  if (write === true) context.output.note(`${plain(file)} is written`);
+  if (write === true) context.output.note(`wrote ${plain(file)}`);
   report(context, draft);
 }
 

@@ -63,7 +63,7 @@ async function run(context: Context, service: string | undefined, options: Updat
   if (options.allowHttp === true)
     output.warn('over http, an attacker on the network can replace the keys; do not use it in production');
   if (movesSource(options, keyset)) {
-    if (options.skipValidation === true) output.note('not validated, as asked');
+    if (options.skipValidation === true) output.note('not validated, because of --skip-validation');
     else await checkSource(context, changed, name, { secrets: file.store, externalSecrets: undefined });
   }
   await file.save(text);

@@ -24,7 +24,7 @@ export function add(context: Context): Command {
     const key = keyOf(options, file.document);
     const verifies = await checkSecret(key, file.store);
     await file.save(addKey(file.document, key));
-    if (!verifies) output.note('its secret has no public.key: the key signs, and verifies nothing');
+    if (!verifies) output.note('its secret has no public.key, so the key signs and does not verify');
     output.note(`added the key ${plain(options.keyId)} to ${file.name}`);
   });
 }

@@ -71,6 +71,6 @@ async function withSecret({ output }: Context, key: Data, { store }: DescriptorF
       return [[shown, Buffer.from(bytes).toString(shown === 'secretKey' ? 'base64' : 'utf8')]];
     }),
   );
-  if (found.flat().length === 0) output.warn(`the secret ${plain(name)} is not there`);
+  if (found.flat().length === 0) output.warn(`the secret ${plain(name)} does not exist`);
   return { ...key, secret: { name, ...Object.fromEntries(found.flat()) } };
 }

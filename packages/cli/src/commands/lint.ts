@@ -50,7 +50,7 @@ async function run(context: Context, service: string | undefined, options: LintO
         : [...errors, ...warnings].map((finding) => format(context, finding)).join('\n'),
     { findings, errors: errors.length, warnings: warnings.length },
   );
-  if (!looksAtSecrets) output.note('no directory of secrets here: secrets were not looked at');
+  if (!looksAtSecrets) output.note('there is no directory of secrets, so secrets were not checked');
   if (errors.length > 0 || (options.strict === true && warnings.length > 0)) throw refused(verdict);
   if (warnings.length > 0) output.note(verdict);
 }

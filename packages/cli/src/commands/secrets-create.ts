@@ -76,7 +76,8 @@ export function createAsymmetric(context: Context): Command {
       const { privateKey: privatePath, publicKey: publicPath } = options;
       if (privatePath === undefined && (publicPath === undefined || options.extractPublicKey === true))
         throw misused('expected --private-key; add --public-key or --extract-public-key to verify with it');
-      if (privatePath === '-' && publicPath === '-') throw misused('standard input is one file, not two');
+      if (privatePath === '-' && publicPath === '-')
+        throw misused('expected - for at most one of --private-key and --public-key');
       const privateKey = await readPem(context, privatePath);
       const given = await readPem(context, publicPath);
       for (const [path, pair] of [
@@ -95,7 +96,8 @@ export function createAsymmetric(context: Context): Command {
         { ...entry('private.key', privateKey), ...entry('public.key', publicKey) },
         options,
       );
-      if (publicKey === undefined) context.output.note('It only signs: there is no public key with it.');
+      if (publicKey === undefined)
+        context.output.note('The secret only signs, because it has no public key.');
     });
 }
 

@@ -100,7 +100,7 @@ export function putRbac(draft: Draft, rbac: SourceNode): readonly PathRule[] {
       .map((node) => ({ node, policy })),
   );
   const [first, another] = principals;
-  if (first === undefined) return rbac.refuse('has no principals, and lets nobody in');
+  if (first === undefined) return rbac.refuse('expected principals, because without them no request passes');
   another?.node.refuse(
     'is an alternative to another principal, which rules for all tokens cannot express; import them one by one',
   );

@@ -118,5 +118,5 @@ function putIssuer(draft: Draft, row: Row): void {
 
 function noteAnchors(draft: Draft, at: readonly (string | number)[], { node, value }: Row): void {
   const isAnchored = (value?.texts() ?? []).every((pattern) => /^\^.*\$$/s.test(pattern));
-  if (!isAnchored) draft.note('safer', at, node, 'the whole value has to match, and not only a part of it');
+  if (!isAnchored) draft.note('safer', at, node, 'the whole value must match, not only a part of it');
 }

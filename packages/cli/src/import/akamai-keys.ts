@@ -88,5 +88,5 @@ function hostOf(host: string, node: SourceNode): string {
     .replace(/^https:\/\//i, '')
     .replace(/\/$/, '')
     .toLowerCase();
-  return bare === '' || /[\s/]/.test(bare) ? node.refuse(`${quoted(host)} is no host`) : bare;
+  return bare === '' || /[\s/]/.test(bare) ? node.refuse(`${quoted(host)} is not a host`) : bare;
 }

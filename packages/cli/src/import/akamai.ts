@@ -65,7 +65,7 @@ function putResources(draft: Draft, root: SourceNode, isOn: boolean): void {
         `${quoted([methods.join(', '), path].join(' ').trim())} is exempt at the gateway; here a route is open if the code marks it as public`,
       );
   }
-  if (!protects) root.refuse('switches JWT off everywhere; what decides the same is no descriptor');
+  if (!protects) root.refuse('switches JWT off everywhere; no descriptor decides the same');
 }
 
 function putLocation(draft: Draft, settings: SourceNode): void {

@@ -23,7 +23,7 @@ export function putSigner(draft: Draft, node: SourceNode): void {
   const url = urlOf(node);
   const file = node.member('jwk_local_path');
   if (file !== undefined) {
-    if (url !== undefined) file.refuse(`stands beside ${url.path}: which of the two has the keys?`);
+    if (url !== undefined) file.refuse(`conflicts with ${url.path}; keep the one with the keys`);
     const name = slugOf(file.text());
     made.set('secret', [{ name, key: 'jwks.json' }, file]);
     say(

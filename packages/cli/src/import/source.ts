@@ -92,7 +92,7 @@ export function parseSource(text: string, name: string, schema: 'core' | 'failsa
     const copy = copyOf(value, [], budget, refuseAt);
     return copy === null ? [] : [nodeOf(copy, [], refuseAt)];
   });
-  if (documents.length === 0) throw misused(`${called}: there is nothing in it`);
+  if (documents.length === 0) throw misused(`${called}: is empty`);
   return { name: called, text, documents };
 }
 
@@ -188,7 +188,8 @@ function nodeOf(value: unknown, path: Path, refuseAt: (path: Path, problem: stri
     },
     oneOf(...names) {
       const [first, second] = names.flatMap((name) => node.member(name) ?? []);
-      if (second !== undefined) second.refuse(`stands beside ${first?.path ?? 'another'}, which is the same`);
+      if (second !== undefined)
+        second.refuse(`repeats ${first?.path ?? 'another'} in another spelling; keep one of them`);
       return first;
     },
     members: () =>

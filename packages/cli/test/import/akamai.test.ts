@@ -109,7 +109,9 @@ describe('the table of claims', () => {
     expect(await decides(authenticator, await mint(primary, { ...unissued, ...hour() }))).toBe(401);
     expect(await decides(authenticator, await mint(primary, GOOD))).toBe(401);
     const { stdout } = await importText(settings());
-    expect(stdout).toMatch(/# safer: the gateway also accepted tokens without exp.*\n.*\n? *requireExp: true/);
+    expect(stdout).toMatch(
+      /# safer: the gateway also accepted tokens without exp.*\n.*\n? *requireExp: true/,
+    );
     expect(stdout).toMatch(/# safer: a token without iss.*\n.*issuers:/);
     await authenticator.close();
   });

@@ -89,7 +89,7 @@ describe('--write', () => {
       args: ['--write', '--file', 'out.yaml'],
     });
     expect([code, stdout]).toEqual([0, '']);
-    expect(stderr).toContain('out.yaml is written');
+    expect(stderr).toContain('wrote out.yaml');
     expect(readdirSync(cwd).sort()).toEqual(['out.yaml', 'source']);
     const printed = await importText(krakend(), { cwd });
     expect(readFileSync(join(cwd, 'out.yaml'), 'utf8')).toBe(printed.stdout);
@@ -161,13 +161,16 @@ describe('text of the source', () => {
     expect(unnamed).not.toMatch(ODD);
   });
 
-  it.each(['issuer', 'jwk_url', 'audience', 'roles_key', 'alg'])('is not read as a variable in %s', async (name) => {
-    const { code, stderr } = await importText(
-      krakend({ roles: ['a'], [name]: `https://x.example.com/\${HOME}` }),
-    );
-    if (name === 'roles_key') expect(code).toBe(0);
-    else expect([code, stderr]).toEqual([2, expect.stringContaining(`["auth/validator"].${name}`)]);
-  });
+  it.each(['issuer', 'jwk_url', 'audience', 'roles_key', 'alg'])(
+    'is not read as a variable in %s',
+    async (name) => {
+      const { code, stderr } = await importText(
+        krakend({ roles: ['a'], [name]: `https://x.example.com/\${HOME}` }),
+      );
+      if (name === 'roles_key') expect(code).toBe(0);
+      else expect([code, stderr]).toEqual([2, expect.stringContaining(`["auth/validator"].${name}`)]);
+    },
+  );
 });
 
 describe('T-168 a malicious source', () => {
