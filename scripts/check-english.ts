@@ -22,7 +22,8 @@ export const WORDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Files that are not rewritten yet, by the start of their path. An entry that is not needed fails.
+ * Files that are not rewritten yet, by the start of their path, or that have a word as a name or a
+ * value in code. An entry that is not needed fails.
  */
 const PENDING: readonly string[] = [
   '.changeset/',

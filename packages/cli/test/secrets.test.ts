@@ -79,7 +79,7 @@ describe('secrets create symmetric', () => {
     ]);
     expect(code).toBe(0);
     expect(entry('s', 'secret.key')).toBe(SECRET);
-    expect(stderr).toMatch(/^warning: the secret stood in the arguments/);
+    expect(stderr).toMatch(/^warning: the secret was in the arguments/);
     expect(stdout + stderr).not.toContain(SECRET);
   });
 

@@ -61,7 +61,7 @@ describe('a good token', () => {
     const { code, stdout, stderr } = await verify([], { stdin: token });
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(
-      /^The token is good\.\nissuer {3}i\nsubject {2}alice\nscopes {3}read write\ngroups {3}ops, dev\nclaims {3}\{.*\}\n$/,
+      /^The token is valid\.\nissuer {3}i\nsubject {2}alice\nscopes {3}read write\ngroups {3}ops, dev\nclaims {3}\{.*\}\n$/,
     );
   });
 
