@@ -92,9 +92,8 @@ function ofRouter(
 }
 
 /**
- * An unmarked handler may answer, so the handlers behind it may never run. The handler of a
- * parameter, which
- * @koa/router puts first, does not count as one.
+ * An unmarked handler may answer, so the handlers behind it may never run. The router puts the
+ * handler of a parameter first; it does not count as one.
  */
 function leading(handlers: readonly object[]): readonly object[] {
   const others = handlers.findIndex((handler) => !marks.has(handler) && !('param' in handler));
