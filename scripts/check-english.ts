@@ -27,7 +27,6 @@ export const WORDS: Readonly<Record<string, string>> = {
  */
 const PENDING: readonly string[] = [
   '.changeset/',
-  'README.md',
   'packages/cli/',
   'packages/conformance/',
   'packages/core/README.md',

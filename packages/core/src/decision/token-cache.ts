@@ -28,7 +28,9 @@ const MAX_TOKEN_LENGTH = 4096;
 /** The memory of an entry in addition to its content. */
 const BYTES_PER_ENTRY = 600;
 
-/** The largest number of entries. A cache allocates room for all at once, so for no more than fit. */
+/**
+ * The largest number of entries. A cache allocates room for all at once, so for no more than fit.
+ */
 export function mostOf({ tokens, bytes }: CacheLimits): number {
   return Math.max(1, Math.min(tokens, Math.ceil(bytes / BYTES_PER_ENTRY)));
 }

@@ -61,7 +61,8 @@ interface Entry<T> extends VerifiedToken<T> {
 
 /** Makes an empty cache. */
 export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): VerifiedTokens<T> {
-  // Each takes its room at once, so it is made when it is needed: a descriptor that changes makes many that are hardly asked.
+  // Each takes its room at once, so it is made when it is needed: a descriptor that changes makes
+  // many that are hardly asked.
   let cache: TokenCache<Entry<T>> | undefined;
   let doorkeeper: Doorkeeper | undefined;
   let hasEnded = false;
