@@ -2,6 +2,7 @@
 import { lstat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { readDescriptorFile } from '../descriptor/load.ts';
+import { DEADLINE_MS } from '../net/limits.ts';
 import { withLockFile } from '../secrets/lock-file.ts';
 import { replaceFile } from '../secrets/write-file.ts';
 import { codeOf } from '../values/system-error.ts';
@@ -10,9 +11,6 @@ import { codeOf } from '../values/system-error.ts';
 export function writeDescriptor(path: string, text: string): Promise<void> {
   return replaceFile(path, Buffer.from(text), new AbortController().signal);
 }
-
-/** A change takes milliseconds: who waits longer waits for a process that hangs. */
-const LOCK_WAIT_MS = 10_000;
 
 /**
  * Puts a changed descriptor in the place of the one that it was made from. Of processes that do so at once, each finds what the one before
@@ -23,7 +21,7 @@ const LOCK_WAIT_MS = 10_000;
  */
 export function changeDescriptor(path: string, before: string | undefined, text: string): Promise<boolean> {
   const lockPath = join(dirname(path), `.${basename(path)}.lock`);
-  return withLockFile(lockPath, AbortSignal.timeout(LOCK_WAIT_MS), async (lock) => {
+  return withLockFile(lockPath, AbortSignal.timeout(DEADLINE_MS), async (lock) => {
     if ((await textAt(path)) !== before) return false;
     await lock.check();
     await writeDescriptor(path, text);
