@@ -424,14 +424,14 @@ export const LIMITS: readonly LimitTable[] = [
         at: `${ldap}/messages.ts#MAX_ELEMENTS`,
         unit: 'elements',
         beyond: '503, before they are built',
-        test: `${ldapTests}/messages.test.ts:4 MiB of the smallest elements are refused before they are built`,
+        test: `${ldapTests}/messages.test.ts:4 MiB of the smallest elements are refused before they are decoded`,
       },
       {
         what: 'all messages of one answer of a directory',
         at: `${ldap}/session.ts#MAX_ANSWER_BYTES`,
         unit: 'bytes',
         beyond: '503',
-        test: `${ldapTests}/transport.test.ts:an answer of more than 8 MiB is refused, and its connection goes on`,
+        test: `${ldapTests}/transport.test.ts:an answer of more than 8 MiB is refused, and its connection stays open`,
       },
       {
         what: 'length of a DN',
@@ -446,7 +446,7 @@ export const LIMITS: readonly LimitTable[] = [
         unit: '5,000; up to 10,000 can be set',
         beyond: '503',
         option: 'maxGroups',
-        test: `${ldapTests}/transport.test.ts:more groups than can be`,
+        test: `${ldapTests}/transport.test.ts:more groups than the limit`,
       },
       {
         what: 'nesting of groups in a directory',
@@ -679,7 +679,7 @@ export const LIMITS: readonly LimitTable[] = [
 
 /** Numeric constants that bound nothing, and what they are. */
 export const NO_BOUNDS: Readonly<Record<string, string>> = {
-  [`${core}/tools/write.ts#LOCK_WAIT_MS`]: 'how long the command line waits for another one that edits',
+  [`${core}/secrets/directory.ts#LOOK_MS`]: 'how often a file behind a link is looked at',
   [`${core}/decision/doorkeeper.ts#BITS_PER_TOKEN`]: 'the size of a table',
   [`${core}/decision/doorkeeper.ts#FIRST`]: 'what is looked at of a token',
   [`${core}/decision/doorkeeper.ts#LAST`]: 'what is looked at of a token',
