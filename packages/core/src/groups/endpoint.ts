@@ -38,7 +38,10 @@ export function createGroupEndpoint({
   });
 }
 
-/** @returns undefined for what cannot be one segment: dots are a path of their own, and some servers decode before they resolve */
+/**
+ * @returns undefined for what cannot be one segment: dots are a path of their own, and some servers
+ *   decode before they resolve
+ */
 function escapeSubject(subject: string): string | undefined {
   if (
     subject === '' ||

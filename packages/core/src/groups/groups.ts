@@ -1,4 +1,5 @@
-// Which groups a subject is in: the first source that is defined says all of them. Nothing is merged, and a source that cannot say is a 503.
+// Which groups a subject is in: the first source that is defined says all of them. Nothing is
+// merged, and a source that cannot say is a 503.
 import { LRUCache } from 'lru-cache';
 import { claimAt } from '../claims/path.ts';
 import { AuthError } from '../errors.ts';
@@ -33,8 +34,8 @@ export interface GroupsQuery {
 export interface Groups {
   /**
    * Finds all groups.
-   * @throws AuthError `groups_unavailable` if a source cannot say, `token_rejected` for a subject that it does not know,
-   * `token_claims_invalid` if the claim is no list of strings
+   * @throws AuthError `groups_unavailable` if a source cannot say, `token_rejected` for a subject
+   *   that it does not know, `token_claims_invalid` if the claim is no list of strings
    */
   of(query: GroupsQuery): Promise<readonly string[]>;
   report(): readonly GroupSourceReport[];
@@ -53,7 +54,10 @@ const BYTES_PER_ENTRY = 200;
 /** More is not a list of groups, and every request would pay for it. */
 const MAX_GROUPS = 10_000;
 
-/** Makes the sources. Resolvers that were made from options here are closed with them, and those given by the application too. */
+/**
+ * Makes the sources. Resolvers that were made from options here are closed with them, and those
+ * given by the application too.
+ */
 export function createGroups(settings: GroupsSettings): Groups {
   const { order, resolvers, onUnknown, ignoreCase, cacheForMs, timeoutMs } = settings;
   const stopping = new AbortController();
@@ -171,7 +175,10 @@ function trustIn(issuer: string | undefined, isSystem: boolean, { trust }: Group
   return (issuer === undefined ? undefined : trust.get(issuer)) ?? 'none';
 }
 
-/** Where a provider has more groups than it puts into a token, it says so (OpenID Connect Core 1.0 §5.6.2), by the claim's own name. */
+/**
+ * Where a provider has more groups than it puts into a token, it says so (OpenID Connect Core 1.0
+ * §5.6.2), by the claim's own name.
+ */
 function areElsewhere(claims: JsonObject, path: readonly string[], isAbsent: boolean): boolean {
   const names =
     claimAt(claims, ['_claim_names', path[0] ?? '']) ?? claimAt(claims, ['_claim_names', ...path]);

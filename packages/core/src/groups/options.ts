@@ -1,5 +1,5 @@
-// Options of groups: their types, the checked settings, and the tables that read them. Nothing is made here that
-// could ask for groups.
+// Options of groups: their types, the checked settings, and the tables that read them. Nothing is
+// made here that could ask for groups.
 import { splitPath } from '../claims/path.ts';
 import { ConfigError } from '../errors.ts';
 import { allowHttp, checkEndpointUrl, timeout } from '../net/options.ts';
@@ -36,25 +36,32 @@ export type GroupSource = 'claim' | 'directory' | 'endpoint';
 /** Whose groups a token may say: all, none, or those of a list; and what is put before each. */
 export type GroupTrust = 'all' | 'none' | { readonly only?: readonly string[]; readonly prefix?: string };
 
-/** Where a principal's groups come from. The first source that is defined for a subject says all of them; nothing is merged. */
+/**
+ * Where a principal's groups come from. The first source that is defined for a subject says all of
+ * them; nothing is merged.
+ */
 export interface GroupsOptions {
   /** The claim that lists them; with `nestedClaimDelimiter` it may be a path. Default `groups`. */
   readonly claim?: string;
   /** Default `claim`, `directory`, `endpoint`, of those that are there. */
   readonly order?: readonly GroupSource[];
   /**
-   * Whose claim is believed, by issuer: a claim goes before a directory, so whoever signs tokens could say anything. Default: everybody's.
-   * Given, an issuer that is not named has none. The claim of an issuer without trust is not looked at.
+   * Whose claim is believed, by issuer: a claim goes before a directory, so whoever signs tokens
+   * could say anything. Default: everybody's. Given, an issuer that is not named has none. The
+   * claim of an issuer without trust is not looked at.
    */
   readonly trust?: { readonly [issuer: string]: GroupTrust };
-  /** Groups that no claim grants, but for a keyset that is `system`. Taken out of the claim; a directory may grant them. */
+  /**
+   * Groups that no claim grants, but for a keyset that is `system`. Taken out of the claim; a
+   * directory may grant them.
+   */
   readonly reserved?: readonly string[];
   /** Such as `createLdapGroups` of `@latchkey/ldap`. */
   readonly directory?: GroupResolver;
   readonly endpoint?: GroupEndpointOptions | GroupResolver;
   /**
-   * What a subject is that a source does not know: `deny`, refused; `next`, the next source is asked, and if there is none it has no
-   * groups; `none`, without groups. Default `deny`.
+   * What a subject is that a source does not know: `deny`, refused; `next`, the next source is
+   * asked, and if there is none it has no groups; `none`, without groups. Default `deny`.
    */
   readonly onUnknown?: 'deny' | 'next' | 'none';
   /** How long looked-up groups are used again. Default 60s. */
@@ -62,8 +69,9 @@ export interface GroupsOptions {
   /** For one look-up in one source. Default 2s. */
   readonly timeout?: Duration;
   /**
-   * `insensitive`: groups are in lower case here, whatever their source; write rules so. A letter and its other case are one, character for
-   * character: `ß` is not `SS`, and a sign that only looks like a letter stays what it is. Default `sensitive`.
+   * `insensitive`: groups are in lower case here, whatever their source; write rules so. A letter
+   * and its other case are one, character for character: `ß` is not `SS`, and a sign that only
+   * looks like a letter stays what it is. Default `sensitive`.
    */
   readonly groupCase?: 'sensitive' | 'insensitive';
 }
@@ -71,8 +79,10 @@ export interface GroupsOptions {
 /** An endpoint that knows groups. */
 export interface GroupEndpointOptions {
   /**
-   * Https, or http to loopback, with `{sub}` once in its path or query: `https://people.internal/users/{sub}/groups`. A subject is escaped
-   * to be one segment or one value, whatever it holds. A 200 with `{ "groups": ["…"] }` has all groups; a 404 does not know the subject.
+   * Https, or http to loopback, with `{sub}` once in its path or query:
+   * `https://people.internal/users/{sub}/groups`. A subject is escaped to be one segment or one
+   * value, whatever it holds. A 200 with `{ "groups": ["…"] }` has all groups; a 404 does not know
+   * the subject.
    */
   readonly url: string;
   /** A bearer token for the endpoint: an entry of a store. Default: none. */
@@ -256,7 +266,8 @@ function orderOf(
   for (const [index, source] of order.entries()) {
     if (!there.includes(source)) throw new ConfigError(`groups.order[${index}]`, `there is no ${source}`);
   }
-  // A source that is given and never asked is a mistake, and may be the one that was meant to decide.
+  // A source that is given and never asked is a mistake, and may be the one that was meant to
+  // decide.
   const left = there.find((source) => source !== 'claim' && !order.includes(source));
   if (left !== undefined)
     throw new ConfigError('groups.order', `leaves ${left} out; take it away, or name it`);

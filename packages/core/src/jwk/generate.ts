@@ -1,4 +1,5 @@
-// Keys made here, as JWKs, and the public half of one. Where they are kept and who signs with them is settled elsewhere.
+// Keys made here, as JWKs, and the public half of one. Where they are kept and who signs with them
+// is settled elsewhere.
 import { generateKeyPair, type KeyPairKeyObjectResult, randomBytes, randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { type AlgorithmName, findAlgorithm, isLegacy, type SignatureAlgorithm } from '../token/algorithms.ts';
@@ -9,7 +10,9 @@ const RSA_BITS = 3072;
 /** By what node:crypto calls them. */
 const ML_DSA_TYPES = ['ml-dsa-44', 'ml-dsa-65', 'ml-dsa-87'] as const;
 
-/** An allow-list: RFC 7518 §6.2.1 and §6.3.1, RFC 8037 §2, and AKP, of whose key "alg" is a part. */
+/**
+ * An allow-list: RFC 7518 §6.2.1 and §6.3.1, RFC 8037 §2, and AKP, of whose key "alg" is a part.
+ */
 const PUBLIC_MEMBERS: ReadonlyMap<string, readonly string[]> = new Map([
   ['RSA', ['n', 'e']],
   ['EC', ['crv', 'x', 'y']],
@@ -20,14 +23,16 @@ const PUBLIC_MEMBERS: ReadonlyMap<string, readonly string[]> = new Map([
 const generate = promisify(generateKeyPair);
 
 /**
- * Makes a private JWK, or for HMAC a symmetric one, with its `kid`, `alg` and `use`. Off the main thread: a service goes on
- * answering meanwhile.
+ * Makes a private JWK, or for HMAC a symmetric one, with its `kid`, `alg` and `use`. Off the main
+ * thread: a service goes on answering meanwhile.
  *
- * RSA keys have 3072 bits: 2048 are 112 bits of strength, which NIST SP 800-57 Part 1 (§5.6) ends with 2030, and 3072 are the 128
- * that P-256 and Ed25519 have. A secret is as long as its hash (RFC 7518 §3.2). For `Ed25519` the key says `EdDSA`,
- * which every verifier knows; it signs under both names.
+ * RSA keys have 3072 bits: 2048 are 112 bits of strength, which NIST SP 800-57 Part 1 (§5.6) ends
+ * with 2030, and 3072 are the 128 that P-256 and Ed25519 have. A secret is as long as its hash (RFC
+ * 7518 §3.2). For `Ed25519` the key says `EdDSA`, which every verifier knows; it signs under both
+ * names.
  * @param kid 1 to 256 characters. Default: a random UUID
- * @throws TypeError for HMD5 and HS224, which are never made anew, and for a kid that no keyset would take
+ * @throws TypeError for HMD5 and HS224, which are never made anew, and for a kid that no keyset
+ *   would take
  * @throws Error for ML-DSA on a Node.js without it
  * @example
  * ```ts
@@ -49,10 +54,11 @@ export async function generateJwk(algorithm: AlgorithmName, kid: string = random
 }
 
 /**
- * The public half of a JWK: what makes the public key, and its `kid`, `alg` and `use` (`sig` where it has none). Everything else
- * stays behind, known or not. Does not judge whether the key is any good.
- * @returns undefined for a symmetric key, which has no such half, and where it cannot be told: the type is not known, or one of
- * these members is no string or, of those that make the key, missing
+ * The public half of a JWK: what makes the public key, and its `kid`, `alg` and `use` (`sig` where
+ * it has none). Everything else stays behind, known or not. Does not judge whether the key is any
+ * good.
+ * @returns undefined for a symmetric key, which has no such half, and where it cannot be told: the
+ *   type is not known, or one of these members is no string or, of those that make the key, missing
  * @example
  * ```ts
  * const jwk = await generateJwk('ES256');

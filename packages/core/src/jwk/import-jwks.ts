@@ -1,4 +1,5 @@
-// JWK Set in (RFC 7517), verification keys out, each bound to its algorithms; or the reason why not.
+// JWK Set in (RFC 7517), verification keys out, each bound to its algorithms; or the reason why
+// not.
 import {
   type AlgorithmName,
   defaultAlgorithms,
@@ -25,7 +26,10 @@ import { UnusableKey } from './weak-keys.ts';
 /** A key that is fit to verify with, and the algorithms that it is bound to. */
 export interface VerificationKey {
   readonly kid: string | undefined;
-  /** RFC 7638, SHA-256: tells one key from another whatever it is called. Of a symmetric key it is a secret too. */
+  /**
+   * RFC 7638, SHA-256: tells one key from another whatever it is called. Of a symmetric key it is a
+   * secret too.
+   */
   readonly thumbprint: string;
   /** By the exact "alg" of a token. An algorithm that is not here is refused for this key. */
   readonly verifiers: ReadonlyMap<AlgorithmName, SignatureVerifier>;
@@ -33,13 +37,19 @@ export interface VerificationKey {
 
 /** What a keyset says of the keys that it takes. */
 export interface KeyPolicy {
-  /** `public`: the set is published, and a private or symmetric key in it is lost. `secret`: it may hold both. */
+  /**
+   * `public`: the set is published, and a private or symmetric key in it is lost. `secret`: it may
+   * hold both.
+   */
   readonly origin: 'public' | 'secret';
   /** The keyset's `allowedAlgorithms`; undefined where it names none. */
   readonly allowed?: ReadonlySet<AlgorithmName> | undefined;
   /** The keyset's `unsafeLegacyAlgorithms`. */
   readonly legacy?: ReadonlySet<AlgorithmName> | undefined;
-  /** The keyset's `unsafeAlgorithmMatch`: a key verifies every algorithm of its family, whatever its own "alg" says. */
+  /**
+   * The keyset's `unsafeAlgorithmMatch`: a key verifies every algorithm of its family, whatever its
+   * own "alg" says.
+   */
   readonly matchFamily?: boolean | undefined;
 }
 
@@ -67,14 +77,18 @@ export const MAX_KEYS = 200;
 export const KEYS_PER_TURN = 8;
 
 /**
- * Imports a JWK Set. Unusable members are skipped, each with its reason (RFC 7517 §5: ignore what is not understood).
+ * Imports a JWK Set. Unusable members are skipped, each with its reason (RFC 7517 §5: ignore what
+ * is not understood).
  * @throws TypeError if the document is no JWK Set at all
  */
 export function importJwks(document: unknown, policy: KeyPolicy): ImportedJwks {
   return separate(membersOf(document).map((member) => importJwk(member, policy)));
 }
 
-/** The same, a few keys at a time: for sets that come while requests are answered. Rejects as `importJwks` throws. */
+/**
+ * The same, a few keys at a time: for sets that come while requests are answered. Rejects as
+ * `importJwks` throws.
+ */
 export async function importJwksInTurns(
   document: unknown,
   policy: KeyPolicy,
@@ -126,7 +140,10 @@ export function importJwk(jwk: unknown, policy: KeyPolicy): VerificationKey | Sk
   }
 }
 
-/** The key's own "alg", else the keyset's, else the defaults of its type; never one that the keyset does not allow. */
+/**
+ * The key's own "alg", else the keyset's, else the defaults of its type; never one that the keyset
+ * does not allow.
+ */
 function bindAlgorithms(
   jwk: JsonObject,
   { origin, allowed, legacy, matchFamily }: KeyPolicy,

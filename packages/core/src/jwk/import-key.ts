@@ -1,4 +1,5 @@
-// From a JWK's members to a key, for verifying and for signing. Malformed and exposed keys are refused here, weak ones in weak-keys.ts.
+// From a JWK's members to a key, for verifying and for signing. Malformed and exposed keys are
+// refused here, weak ones in weak-keys.ts.
 import {
   createHash,
   createPrivateKey,
@@ -29,12 +30,18 @@ const EC_COORDINATE_BYTES: ReadonlyMap<string, number> = new Map([
   ['P-521', 66],
 ]);
 
-/** True for a JWK that has more than a public half. A published one is lost: not even its public half is used. */
+/**
+ * True for a JWK that has more than a public half. A published one is lost: not even its public
+ * half is used.
+ */
 export function holdsSecret(jwk: JsonObject): boolean {
   return SECRET_MEMBERS.some((name) => Object.hasOwn(jwk, name));
 }
 
-/** True for a JWK with the member that every private key has: RFC 7518 §6.2.2 and §6.3.2, RFC 8037 §2, and AKP. */
+/**
+ * True for a JWK with the member that every private key has: RFC 7518 §6.2.2 and §6.3.2, RFC 8037
+ * §2, and AKP.
+ */
 export function hasPrivateHalf(jwk: JsonObject): boolean {
   return jwk.kty !== 'oct' && Object.hasOwn(jwk, jwk.kty === 'AKP' ? 'priv' : 'd');
 }
@@ -87,7 +94,8 @@ export function importMaterial(jwk: JsonObject, algorithms: readonly SignatureAl
 }
 
 /**
- * Makes the private half of a key whose public half `importMaterial` took. Whether the two belong together is not asked here.
+ * Makes the private half of a key whose public half `importMaterial` took. Whether the two belong
+ * together is not asked here.
  * @throws UnusableKey
  */
 export function importPrivateHalf(jwk: JsonObject): KeyObject {
@@ -100,7 +108,10 @@ export function importPrivateHalf(jwk: JsonObject): KeyObject {
   }
 }
 
-/** A symmetric key, RFC 7518 §6.4. Its bytes are never guessed at: what looks like another key is refused. */
+/**
+ * A symmetric key, RFC 7518 §6.4. Its bytes are never guessed at: what looks like another key is
+ * refused.
+ */
 function importSecret(jwk: JsonObject, algorithms: readonly SignatureAlgorithm[]): KeyMaterial {
   const bytes = octets(jwk, 'k');
   const lengths = algorithms.map((algorithm) => (algorithm.kty === 'oct' ? algorithm.minKeyBytes : 0));

@@ -1,5 +1,5 @@
-// Every refusal of a weak key: RSA of the wrong size or a broken generator, Ed25519 points of small order, and secrets that are not
-// random. The form of a JWK is checked in import-key.ts.
+// Every refusal of a weak key: RSA of the wrong size or a broken generator, Ed25519 points of small
+// order, and secrets that are not random. The form of a JWK is checked in import-key.ts.
 import { createPublicKey, X509Certificate } from 'node:crypto';
 
 /** Why a key cannot be used. The message is constant and holds nothing of the key. */
@@ -25,13 +25,19 @@ const SMALL_ORDER_ED25519: ReadonlySet<string> = new Set([
   'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
 ]);
 
-/** The generator's primes are powers of 65537 modulo the product of small primes, and so are their products. */
+/**
+ * The generator's primes are powers of 65537 modulo the product of small primes, and so are their
+ * products.
+ */
 const PRIMES = [
   3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107,
   109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ] as const;
 
-/** @throws UnusableKey for a modulus or an exponent that is not safe, or too large to be checked in time */
+/**
+ * @throws UnusableKey for a modulus or an exponent that is not safe, or too large to be checked in
+ *   time
+ */
 export function refuseWeakRsa(modulus: Buffer, exponent: Buffer): void {
   const bits = bitLength(modulus);
   if (bits < MIN_RSA_BITS) throw new UnusableKey('RSA modulus under 2048 bits (RFC 7518 §3.3)');
@@ -49,7 +55,10 @@ export function refuseWeakPoint(x: Buffer): void {
   if (SMALL_ORDER_ED25519.has(x.toString('hex'))) throw new UnusableKey('x is a point of small order');
 }
 
-/** @throws UnusableKey for a secret that is too short, has few distinct bytes, or is the text of another key */
+/**
+ * @throws UnusableKey for a secret that is too short, has few distinct bytes, or is the text of
+ *   another key
+ */
 export function refuseWeakSecret(bytes: Buffer, minBytes: number): void {
   if (bytes.length < minBytes) throw new UnusableKey('the secret is shorter than its hash (RFC 7518 §3.2)');
   if (new Set(bytes).size < 8) throw new UnusableKey('the secret is no random secret');
@@ -75,8 +84,8 @@ function powersOf65537(prime: number): ReadonlySet<number> {
 }
 
 /**
- * True for PEM, JWK, DER and SSH forms of a key or certificate, also in hex, in base64 and in UTF-16. As a secret, a
- * public key would let every caller sign.
+ * True for PEM, JWK, DER and SSH forms of a key or certificate, also in hex, in base64 and in
+ * UTF-16. As a secret, a public key would let every caller sign.
  */
 export function looksLikeEncodedKey(bytes: Buffer): boolean {
   return isKey(bytes) || decodings(bytes).some(isKey);

@@ -44,7 +44,11 @@ export function legacyOption(doc: string): Option<ReadonlySet<AlgorithmName> | u
   return optional(names, doc, listed({ more: 'opens', thing: 'unsafe algorithm' }));
 }
 
-/** Refuses legacy algorithms without an issuer. @param name the path of the object that has them @throws ConfigError */
+/**
+ * Refuses legacy algorithms without an issuer.
+ * @param name the path of the object that has them
+ * @throws ConfigError
+ */
 export function checkLegacy(
   legacy: ReadonlySet<AlgorithmName> | undefined,
   issuer: string | undefined,
@@ -55,7 +59,10 @@ export function checkLegacy(
   return legacy ?? new Set();
 }
 
-/** Refuses an algorithm that is unsafe and not named in `unsafeLegacyAlgorithms`. @throws ConfigError */
+/**
+ * Refuses an algorithm that is unsafe and not named in `unsafeLegacyAlgorithms`.
+ * @throws ConfigError
+ */
 export function checkPermitted(name: AlgorithmName, legacy: ReadonlySet<AlgorithmName>, path: string): void {
   if (!isLegacyName(name) || legacy.has(name)) return;
   throw new ConfigError(
@@ -64,7 +71,10 @@ export function checkPermitted(name: AlgorithmName, legacy: ReadonlySet<Algorith
   );
 }
 
-/** Makes a set of `allowedAlgorithms`. @throws ConfigError for one that no key of this source could be for */
+/**
+ * Makes a set of `allowedAlgorithms`.
+ * @throws ConfigError for one that no key of this source could be for
+ */
 export function completeAllowed(
   names: readonly AlgorithmName[] | undefined,
   origin: 'public' | 'secret',

@@ -27,7 +27,8 @@ const MAKE: KeysetTaker = { keyset: (_, make) => [make()], legacy: (_, make) => 
 
 /**
  * Makes all keysets, and warns of what is dangerous or deprecated in them. Reads nothing yet.
- * @returns those that are loaded and closed, the index of those that are asked, and those that speak for the system
+ * @returns those that are loaded and closed, the index of those that are asked, and those that
+ *   speak for the system
  * @throws ConfigError for an inline set that cannot be used, and for a secret without a store
  */
 export function createKeysets(

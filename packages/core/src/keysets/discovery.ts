@@ -1,5 +1,5 @@
-// OpenID Connect Discovery 1.0 §4: from an issuer to its JWK Set. The metadata's other members are not used, above all not
-// its lists of algorithms, which may never widen what is accepted.
+// OpenID Connect Discovery 1.0 §4: from an issuer to its JWK Set. The metadata's other members are
+// not used, above all not its lists of algorithms, which may never widen what is accepted.
 
 import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
@@ -18,7 +18,10 @@ interface DiscoverySettings {
 /** With keys read again within 0.8 of the interval, metadata older than this might outlive it. */
 const METADATA_SHARE = 0.2;
 
-/** Makes a source of the keys that an OpenID provider publishes. The metadata are read again at least each refresh interval. */
+/**
+ * Makes a source of the keys that an OpenID provider publishes. The metadata are read again at
+ * least each refresh interval.
+ */
 export function createDiscoverySource(settings: DiscoverySettings): KeySource {
   const { issuer, allowHttp, policy, fetcher } = settings;
   let discovered: { readonly url: URL; readonly at: number } | undefined;

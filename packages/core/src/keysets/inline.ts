@@ -14,7 +14,8 @@ interface InlineKeysetSettings {
 }
 
 /**
- * Makes a keyset of fixed keys. Members that no verifier understands are skipped, as in any JWK Set.
+ * Makes a keyset of fixed keys. Members that no verifier understands are skipped, as in any JWK
+ * Set.
  * @throws ConfigError if no key can be used, or if a private or symmetric key is among them
  */
 export function createInlineKeyset({ name, issuer, policy, selection, jwks }: InlineKeysetSettings): Keyset {

@@ -1,5 +1,6 @@
-// Which key URLs of tokens are fetched that were not fetched before. Anybody can make up such URLs, so few are fetched in a window of
-// time, and what has proved good is not held up by what anybody can make up.
+// Which key URLs of tokens are fetched that were not fetched before. Anybody can make up such URLs,
+// so few are fetched in a window of time, and what has proved good is not held up by what anybody
+// can make up.
 import { LRUCache } from 'lru-cache';
 
 /** Decides which new URLs are fetched. */
@@ -7,7 +8,8 @@ export interface Admission {
   /**
    * Asks for a fetch.
    * @param issuer as the token says; unverified
-   * @returns undefined if the URL may be fetched, else the milliseconds until it makes sense to ask again
+   * @returns undefined if the URL may be fetched, else the milliseconds until it makes sense to ask
+   *   again
    */
   ask(href: string, issuer: string | undefined): number | undefined;
   /** A key from this URL has verified a token of this issuer. */

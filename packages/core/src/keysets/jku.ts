@@ -1,5 +1,6 @@
-// Keys from where the token's own "jku" (JWK Set URL) Header Parameter says (RFC 7515 §4.1.2), if that is a host that the options
-// list. The URL is the sender's: it is held to the list, to public addresses, and to a bounded number of fetches.
+// Keys from where the token's own "jku" (JWK Set URL) Header Parameter says (RFC 7515 §4.1.2), if
+// that is a host that the options list. The URL is the sender's: it is held to the list, to public
+// addresses, and to a bounded number of fetches.
 import { AuthError } from '../errors.ts';
 import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
@@ -35,7 +36,10 @@ const MAX_URL_LENGTH = 2048;
 const MAX_URLS = 32;
 const EMPTY = createSnapshot([]);
 
-/** Makes a keyset that asks the listed hosts. A token without a `jku`, or with one of another host, finds no key in it. */
+/**
+ * Makes a keyset that asks the listed hosts. A token without a `jku`, or with one of another host,
+ * finds no key in it.
+ */
 export function createJkuKeyset(settings: JkuSettings): Keyset {
   const { name, issuer, policy, selection, hosts, allowHttp, fetcher } = settings;
   /** By URL, the one used longest ago first. */
@@ -89,7 +93,10 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
     return isNew ? keyset.keys(header) : keyset.refetch(header);
   }
 
-  /** URLs that never gave a key go first, then those whose keys never verified a token: they may be nobody's but the sender's. */
+  /**
+   * URLs that never gave a key go first, then those whose keys never verified a token: they may be
+   * nobody's but the sender's.
+   */
   function evict(): void {
     const entries = [...keysets];
     const [url, keyset] =
@@ -140,7 +147,10 @@ function acceptUrl(jku: string, hosts: readonly JwksHost[], allowHttp: boolean):
   return isListed(url, hosts) ? url : undefined;
 }
 
-/** True for a URL of a listed host, under its prefix for a server that decodes the path and for one that does not. */
+/**
+ * True for a URL of a listed host, under its prefix for a server that decodes the path and for one
+ * that does not.
+ */
 export function isListed({ host, pathname }: URL, hosts: readonly JwksHost[]): boolean {
   const path = decodedPath(pathname);
   return (

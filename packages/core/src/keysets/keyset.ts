@@ -1,4 +1,5 @@
-// What a keyset is to the rest of core, and the set of keys that it holds at one moment. Sources and refreshing lie beside it.
+// What a keyset is to the rest of core, and the set of keys that it holds at one moment. Sources
+// and refreshing lie beside it.
 import { publish } from '../events.ts';
 import type { ImportedJwks, VerificationKey } from '../jwk/import-jwks.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
@@ -18,8 +19,8 @@ export interface KeySnapshot {
 /** How keys are chosen where the token's kid does not say which. */
 export interface KeySelection {
   /**
-   * A token without a kid: `first` tries the first key that takes its algorithm, and only that; `try-all` tries four of them at
-   * most; `refuse` refuses it.
+   * A token without a kid: `first` tries the first key that takes its algorithm, and only that;
+   * `try-all` tries four of them at most; `refuse` refuses it.
    */
   readonly kidless: 'first' | 'try-all' | 'refuse';
   /** Keys that were given without a kid (PEM files) are tried one after the other for any token. */
@@ -31,7 +32,10 @@ export interface KeysetReport {
   readonly keyset: string;
   readonly issuer: string | undefined;
   readonly source: string;
-  /** `fresh`: within its lifetime. `stale`: older, in use because the source fails. `empty`: nothing usable. */
+  /**
+   * `fresh`: within its lifetime. `stale`: older, in use because the source fails. `empty`: nothing
+   * usable.
+   */
   readonly state: 'fresh' | 'stale' | 'empty';
   readonly kids: readonly (string | undefined)[];
   /** Milliseconds since the keys in use were read. */
@@ -57,15 +61,20 @@ export interface Keyset {
    */
   keys(header: UnverifiedHeader, issuer?: string): KeySnapshot | Promise<KeySnapshot>;
   /**
-   * The keys after another look at the source, at most one per cooldown: for a kid that is not among those in force.
-   * @throws AuthError `keyset_unavailable` while the source fails (rejects with it, if it had to look): the kid may be good
+   * The keys after another look at the source, at most one per cooldown: for a kid that is not
+   * among those in force.
+   * @throws AuthError `keyset_unavailable` while the source fails (rejects with it, if it had to
+   *   look): the kid may be good
    */
   refetch(header: UnverifiedHeader, issuer?: string): KeySnapshot | Promise<KeySnapshot>;
   /** Told that a key of this keyset has verified a token, where the keyset wants to know. */
   confirm?(header: UnverifiedHeader, issuer: string | undefined): void;
   /** Resolves when keys are in force. Rejects with the first attempt's error. */
   ready(): Promise<void>;
-  /** Looks at the source now, whatever the cooldown. Rejects if there are no keys afterwards. Absent: there is nothing to look at. */
+  /**
+   * Looks at the source now, whatever the cooldown. Rejects if there are no keys afterwards.
+   * Absent: there is nothing to look at.
+   */
   reload?(): Promise<unknown>;
   /** Says that it stands elsewhere in the options now: for its events and errors. */
   rename?(name: string): void;

@@ -1,4 +1,5 @@
-// The deprecated `keys` list: raw keys in secrets, found by issuer first and by key id then. Kept so that it can be left in peace.
+// The deprecated `keys` list: raw keys in secrets, found by issuer first and by key id then. Kept
+// so that it can be left in peace.
 
 import { importJwk, type SkippedKey, separate, type VerificationKey } from '../jwk/import-jwks.ts';
 import { findSecret, readSecret } from '../secrets/read.ts';
@@ -22,13 +23,19 @@ interface LegacyKeysSettings {
 
 /** The list, as keysets. */
 interface LegacyKeysets {
-  /** The whole list: for tokens without an issuer. It alone is loaded and closed; the others look at it. */
+  /**
+   * The whole list: for tokens without an issuer. It alone is loaded and closed; the others look at
+   * it.
+   */
   readonly all: Keyset;
   /** The keys of each issuer that the list names, and those without one. */
   readonly byIssuer: readonly Keyset[];
 }
 
-/** Makes the keysets of the list. Its order is kept: a token without a kid gets the first key that fits. */
+/**
+ * Makes the keysets of the list. Its order is kept: a token without a kid gets the first key that
+ * fits.
+ */
 export function createLegacyKeysets(
   settings: LegacyKeysSettings,
   take: (make: () => Keyset) => Keyset,
@@ -50,7 +57,10 @@ function createAll(settings: LegacyKeysSettings): Keyset {
   });
 }
 
-/** The entry of a legacy secret that verifies: the secret itself, or a public key. A private key alone only signs. */
+/**
+ * The entry of a legacy secret that verifies: the secret itself, or a public key. A private key
+ * alone only signs.
+ */
 function entryOf({ algorithm, secretName }: LegacyKeySettings): SecretReference {
   return { name: secretName, key: findAlgorithm(algorithm)?.kty === 'oct' ? 'secret.key' : 'public.key' };
 }

@@ -1,4 +1,5 @@
-// Options of the deprecated `keys` list: their type, the checked settings, and the table that reads them.
+// Options of the deprecated `keys` list: their type, the checked settings, and the table that reads
+// them.
 import { ConfigError } from '../errors.ts';
 import { name } from '../secrets/options.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';

@@ -1,5 +1,6 @@
-// Options of keysets, one shape for each source: their types, the checked settings, and the table that reads them.
-// Each source by itself is in source-options.ts, the deprecated `keys` list in legacy-options.ts.
+// Options of keysets, one shape for each source: their types, the checked settings, and the table
+// that reads them. Each source by itself is in source-options.ts, the deprecated `keys` list in
+// legacy-options.ts.
 import { ConfigError } from '../errors.ts';
 import type { JwkSet, KeyPolicy } from '../jwk/import-jwks.ts';
 import { checkUrl, httpsUnlessAllowed, url } from '../net/options.ts';
@@ -41,47 +42,67 @@ export type { PublicKeyOptions } from './source-options.ts';
 /** What every keyset may say beside its source. */
 interface KeysetCommon {
   /**
-   * The algorithms that are accepted from this keyset. Narrows what each key says of itself; a key that says nothing takes
-   * these. Default: the key's own `alg`, else those of its type without RSASSA-PSS; a symmetric key has to say, here or itself.
+   * The algorithms that are accepted from this keyset. Narrows what each key says of itself; a key
+   * that says nothing takes these. Default: the key's own `alg`, else those of its type without
+   * RSASSA-PSS; a symmetric key has to say, here or itself.
    */
   readonly allowedAlgorithms?: readonly AlgorithmName[];
   /**
-   * A token without a kid: `first` tries the first key that takes its algorithm, and only that; `try-all` tries up to four;
-   * `refuse` refuses the token. Default `first`.
+   * A token without a kid: `first` tries the first key that takes its algorithm, and only that;
+   * `try-all` tries up to four; `refuse` refuses the token. Default `first`.
    */
   readonly kidless?: 'first' | 'try-all' | 'refuse';
-  /** A key also verifies the other hash sizes of its own algorithm, RS512 for RS256. For migrations. Default: exactly its own. */
+  /**
+   * A key also verifies the other hash sizes of its own algorithm, RS512 for RS256. For migrations.
+   * Default: exactly its own.
+   */
   readonly unsafeAlgorithmMatch?: 'family';
   /**
-   * It has no `issuer`, and other keysets have one: it may then verify tokens of every issuer that no other keyset
-   * names, other spellings of theirs included (`https://ISSUER.example`, a slash at the end), and tokens without
-   * `iss`. Without this, such a keyset is refused. Warns. Default false.
+   * It has no `issuer`, and other keysets have one: it may then verify tokens of every issuer that
+   * no other keyset names, other spellings of theirs included (`https://ISSUER.example`, a slash at
+   * the end), and tokens without `iss`. Without this, such a keyset is refused. Warns. Default
+   * false.
    */
   readonly unsafeOtherIssuers?: boolean;
-  /** Its keys are this system's own: its tokens may be of the `systemSubject`, and say reserved groups. Default false. */
+  /**
+   * Its keys are this system's own: its tokens may be of the `systemSubject`, and say reserved
+   * groups. Default false.
+   */
   readonly system?: boolean;
 }
 
 /** What a keyset that is read from somewhere may say. */
 interface ReadKeysetCommon extends KeysetCommon {
-  /** Upper bound of how long keys are used before they are read again; cache headers may shorten it, to 60 s at the least. Default 1h. */
+  /**
+   * Upper bound of how long keys are used before they are read again; cache headers may shorten it,
+   * to 60 s at the least. Default 1h.
+   */
   readonly refreshInterval?: Duration;
   /** How long keys are used when their source fails, counted from their reading. Default 24h. */
   readonly maxStale?: Duration;
-  /** `ready()` does not wait for this keyset. For a source that cannot be reached yet. Default false. */
+  /**
+   * `ready()` does not wait for this keyset. For a source that cannot be reached yet. Default
+   * false.
+   */
   readonly skipValidation?: boolean;
 }
 
 /** What a keyset that is fetched over HTTP may say. */
 interface FetchedKeysetCommon extends ReadKeysetCommon {
-  /** Permits plain HTTP. For loopback and tests: anybody on the way can put in keys of his own. Says nothing of TLS. Default false. */
+  /**
+   * Permits plain HTTP. For loopback and tests: anybody on the way can put in keys of his own. Says
+   * nothing of TLS. Default false.
+   */
   readonly allowHttp?: boolean;
   readonly tls?: TlsOptions;
 }
 
 /** What a keyset whose keys are secret may say. */
 interface SecretKeysetCommon extends ReadKeysetCommon {
-  /** Accepts tokens signed with these broken or unregistered algorithms, by keys that name both them and a kid. Needs `issuer`. Warns. */
+  /**
+   * Accepts tokens signed with these broken or unregistered algorithms, by keys that name both them
+   * and a kid. Needs `issuer`. Warns.
+   */
   readonly unsafeLegacyAlgorithms?: readonly LegacyAlgorithmName[];
 }
 
@@ -98,8 +119,8 @@ export interface DiscoveryKeysetOptions extends FetchedKeysetCommon, Only<'useOi
 /** Keys behind a URL. The token's own `jku` is ignored. */
 export interface JwksUrlKeysetOptions extends FetchedKeysetCommon, Only<'jwksUrl'> {
   /**
-   * Without an issuer the keyset is for tokens of every issuer, and for those without one. Next to keysets that have
-   * one, that needs `unsafeOtherIssuers`.
+   * Without an issuer the keyset is for tokens of every issuer, and for those without one. Next to
+   * keysets that have one, that needs `unsafeOtherIssuers`.
    */
   readonly issuer?: string;
   /** Must be https, unless `allowHttp`. */
@@ -110,12 +131,16 @@ export interface JwksUrlKeysetOptions extends FetchedKeysetCommon, Only<'jwksUrl
 export interface JkuKeysetOptions extends FetchedKeysetCommon, Only<'jwksHosts'> {
   readonly issuer?: string;
   /**
-   * `keys.example.com`, with a port if it is not 443, and with a path if keys may only be under it: `keys.example.com/tenants/`. The path is
-   * compared after decoding; a query may be anything. Few new URLs are fetched at a time: 4 in ten seconds, and 4 that were asked for
-   * most before, for each issuer whose tokens have verified, and as many for all others together. Beyond them a token is a 503.
+   * `keys.example.com`, with a port if it is not 443, and with a path if keys may only be under it:
+   * `keys.example.com/tenants/`. The path is compared after decoding; a query may be anything. Few
+   * new URLs are fetched at a time: 4 in ten seconds, and 4 that were asked for most before, for
+   * each issuer whose tokens have verified, and as many for all others together. Beyond them a
+   * token is a 503.
    */
   readonly jwksHosts: readonly string[];
-  /** Also asks listed hosts that are at private, loopback or link-local addresses. Default false. */
+  /**
+   * Also asks listed hosts that are at private, loopback or link-local addresses. Default false.
+   */
   readonly unsafeAllowPrivateAddresses?: boolean;
 }
 
@@ -126,7 +151,10 @@ export interface SecretKeysetOptions extends SecretKeysetCommon, Only<'secret'> 
   readonly secret: { readonly name: string; readonly key?: string };
 }
 
-/** Keys in the option `externalSecrets`' store, such as a vault: a JWK Set, which may hold private and symmetric keys. */
+/**
+ * Keys in the option `externalSecrets`' store, such as a vault: a JWK Set, which may hold private
+ * and symmetric keys.
+ */
 export interface ExternalSecretKeysetOptions extends SecretKeysetCommon, Only<'externalSecret'> {
   readonly issuer?: string;
   readonly externalSecret: { readonly name: string; readonly key?: string };
@@ -138,7 +166,9 @@ export interface InlineKeysetOptions extends KeysetCommon, Only<'jwks'> {
   readonly jwks: JwkSet;
 }
 
-/** A primary public key and its backups, PEM. Up to ten; each is tried for any token, in this order. */
+/**
+ * A primary public key and its backups, PEM. Up to ten; each is tried for any token, in this order.
+ */
 export interface PublicKeysKeysetOptions extends ReadKeysetCommon, Only<'publicKeys'> {
   readonly issuer?: string;
   readonly publicKeys: readonly PublicKeyOptions[];
@@ -168,7 +198,10 @@ interface CommonSettings {
   readonly selection: KeySelection;
   readonly refresh: RefreshPolicy;
   readonly skipValidation: boolean;
-  /** What its keys are read from and how, as it is written: two keysets that have the same have the same keys. */
+  /**
+   * What its keys are read from and how, as it is written: two keysets that have the same have the
+   * same keys.
+   */
   readonly written: UncheckedOptions;
   /** It may speak for issuers that no other keyset names. */
   readonly speaksForOthers: boolean;
@@ -338,8 +371,8 @@ function writtenOf({
 }
 
 /**
- * Refuses a keyset without an issuer next to others that have one: it would speak for every issuer that they do not
- * name, other spellings of theirs included. Unless it says so.
+ * Refuses a keyset without an issuer next to others that have one: it would speak for every issuer
+ * that they do not name, other spellings of theirs included. Unless it says so.
  * @throws ConfigError
  */
 export function refuseOtherIssuers(

@@ -1,4 +1,5 @@
-// Public keys given as PEM, one algorithm each: a primary key and its backup. They have no kid, so each is tried for any token.
+// Public keys given as PEM, one algorithm each: a primary key and its backup. They have no kid, so
+// each is tried for any token.
 
 import { basename, dirname } from 'node:path';
 import {
@@ -21,7 +22,9 @@ export type PublicKeySettings = { readonly algorithm: AlgorithmName } & (
   | { readonly pem: string }
 );
 
-/** Makes a source of PEM keys. Files are read again at each refresh, and when their folder changes. */
+/**
+ * Makes a source of PEM keys. Files are read again at each refresh, and when their folder changes.
+ */
 export function createPublicKeysSource(keys: readonly PublicKeySettings[], policy: KeyPolicy): KeySource {
   const files = keys.flatMap((key) => ('file' in key ? [key.file] : []));
   return {

@@ -1,4 +1,5 @@
-// A keyset over a source of keys: what the refresh engine holds for it is a snapshot of verification keys.
+// A keyset over a source of keys: what the refresh engine holds for it is a snapshot of
+// verification keys.
 import { AuthError } from '../errors.ts';
 import { publish } from '../events.ts';
 import { type ImportedJwks, importJwksInTurns, type KeyPolicy } from '../jwk/import-jwks.ts';

@@ -1,4 +1,5 @@
-// A JWK Set kept in a secret store. It may hold private keys, of which the public half verifies, and symmetric ones.
+// A JWK Set kept in a secret store. It may hold private keys, of which the public half verifies,
+// and symmetric ones.
 
 import { importJwksInTurns, type KeyPolicy } from '../jwk/import-jwks.ts';
 import { readSecret, watchSecret } from '../secrets/read.ts';
@@ -15,7 +16,10 @@ interface SecretSettings {
   readonly policy: KeyPolicy;
 }
 
-/** Makes a source of one secret. The store belongs to the application: closing the keyset does not close it. */
+/**
+ * Makes a source of one secret. The store belongs to the application: closing the keyset does not
+ * close it.
+ */
 export function createSecretSource({ kind, store, reference, policy }: SecretSettings): KeySource {
   return {
     description: `${kind}: ${reference.name}`,

@@ -6,7 +6,9 @@ import type { KeySelection, KeySnapshot, Keyset } from './keyset.ts';
 
 /** Finds keysets by issuer, in time that does not depend on how many there are. */
 export interface KeysetIndex {
-  /** In the order of the options. Empty: nobody may speak for this issuer, and nothing is fetched. */
+  /**
+   * In the order of the options. Empty: nobody may speak for this issuer, and nothing is fetched.
+   */
   forIssuer(issuer: string | undefined): readonly Keyset[];
 }
 

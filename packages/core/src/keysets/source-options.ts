@@ -1,4 +1,5 @@
-// Where the keys of a keyset are: how each source is read by itself. What may be next to it is in options.ts.
+// Where the keys of a keyset are: how each source is read by itself. What may be next to it is in
+// options.ts.
 import { ConfigError } from '../errors.ts';
 import type { JwkSet } from '../jwk/import-jwks.ts';
 import { url } from '../net/options.ts';
@@ -37,7 +38,10 @@ export type SourceName =
   | 'jwks'
   | 'publicKeys';
 
-/** One public key, in a file or in place, and the one algorithm that it is for. `RSA256` and `RSA512` are other names of RS256 and RS512. */
+/**
+ * One public key, in a file or in place, and the one algorithm that it is for. `RSA256` and
+ * `RSA512` are other names of RS256 and RS512.
+ */
 export type PublicKeyOptions = { readonly algorithm: AlgorithmName | 'RSA256' | 'RSA512' } & (
   | { readonly file: string; readonly pem?: never }
   | { readonly pem: string; readonly file?: never }

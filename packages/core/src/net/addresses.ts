@@ -1,5 +1,6 @@
-// Which addresses a URL from a token may lead to: only those of the public internet (RFC 6890), checked when connecting, so
-// that no name can change its meaning between the check and the connection.
+// Which addresses a URL from a token may lead to: only those of the public internet (RFC 6890),
+// checked when connecting, so that no name can change its meaning between the check and the
+// connection.
 import { lookup } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
@@ -37,14 +38,19 @@ for (const [network, prefix] of [
   reserved.addSubnet(network, prefix, 'ipv6');
 }
 
-/** True for an address of the public internet. An IPv4 address inside an IPv6 one counts as what it is. */
+/**
+ * True for an address of the public internet. An IPv4 address inside an IPv6 one counts as what it
+ * is.
+ */
 export function isPublicAddress(address: string): boolean {
   const family = isIP(address);
   if (family === 0) return false;
   return !reserved.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }
 
-/** Resolves a host name, and fails if any of its addresses is not public. For `connect` of a socket. */
+/**
+ * Resolves a host name, and fails if any of its addresses is not public. For `connect` of a socket.
+ */
 export const lookupPublic: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     if (error !== null) {
@@ -59,7 +65,10 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
   });
 };
 
-/** True for the host names of a URL that are this machine's own: what is sent there does not leave it. */
+/**
+ * True for the host names of a URL that are this machine's own: what is sent there does not leave
+ * it.
+ */
 export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname);
 }

@@ -1,11 +1,13 @@
-// A breaker before a place that answers slowly or not at all: few failures are waited for, and then the place is asked rarely.
+// A breaker before a place that answers slowly or not at all: few failures are waited for, and then
+// the place is asked rarely.
 
 /** Guards one place that is asked over the network. */
 export interface Breaker {
   /**
-   * Does the work, unless the place is known to be down or too much is under way there: then it rejects at once.
-   * @param about what is asked about: an answer that is a failure counts once for each, so that one odd token or
-   * subject does not make the place down for all
+   * Does the work, unless the place is known to be down or too much is under way there: then it
+   * rejects at once.
+   * @param about what is asked about: an answer that is a failure counts once for each, so that one
+   *   odd token or subject does not make the place down for all
    */
   run<T>(work: () => Promise<T>, about?: string): Promise<T>;
   /** Failures in a row. */
@@ -20,19 +22,26 @@ const ANSWERED: unique symbol = Symbol('answered');
 const OVERLOADED: unique symbol = Symbol('overloaded');
 
 /**
- * Makes the error for an answer that came and cannot be used. The question may be at fault, so the breaker
- * does not count it as a failure: one caller with odd questions must not shut the place for all.
+ * Makes the error for an answer that came and cannot be used. The question may be at fault, so the
+ * breaker does not count it as a failure: one caller with odd questions must not shut the place for
+ * all.
  */
 export function inconclusive(message: string): Error {
   return Object.assign(new Error(message), { [INCONCLUSIVE]: true });
 }
 
-/** Makes the error for an answer that says that the place fails. It may be about this one question only. */
+/**
+ * Makes the error for an answer that says that the place fails. It may be about this one question
+ * only.
+ */
 export function answeredFailure(message: string): Error {
   return Object.assign(new Error(message), { [ANSWERED]: true });
 }
 
-/** True for the error of work that did not begin, since too much is under way already: it says nothing of the place. */
+/**
+ * True for the error of work that did not begin, since too much is under way already: it says
+ * nothing of the place.
+ */
 export function isOverloaded(error: unknown): boolean {
   return isMarked(error, OVERLOADED);
 }
@@ -46,12 +55,17 @@ const PROBE_MS = 1_000;
 /** While a place hangs, what waits for it must not grow without bound. */
 export const MAX_UNDER_WAY = 256;
 
-/** Makes a breaker that opens after five failures in a row, and closes with the first success. Time is monotonic. */
+/**
+ * Makes a breaker that opens after five failures in a row, and closes with the first success. Time
+ * is monotonic.
+ */
 export function createBreaker(): Breaker {
   let failures = 0;
   let probedAt = 0;
   let underWay = 0;
-  /** Changes with every opening and closing: what was begun before says nothing of the time after. */
+  /**
+   * Changes with every opening and closing: what was begun before says nothing of the time after.
+   */
   let epoch = 0;
   /** What answers that were failures were about, since the last success. */
   const about = new Set<string>();

@@ -1,4 +1,5 @@
-// Fetching JSON for keysets: whole-fetch deadline, size limit, redirects, cache headers. Knows nothing of keys.
+// Fetching JSON for keysets: whole-fetch deadline, size limit, redirects, cache headers. Knows
+// nothing of keys.
 
 import { isIP } from 'node:net';
 import type { Agent, fetch, Headers, Response } from 'undici';
@@ -11,13 +12,18 @@ import type { TlsSettings } from './tls.ts';
 /** A document and how long its server says it may be used. */
 interface FetchedJson {
   readonly json: JsonObject;
-  /** From Cache-Control or Expires; undefined if neither says anything. 0 if it must not be stored. */
+  /**
+   * From Cache-Control or Expires; undefined if neither says anything. 0 if it must not be stored.
+   */
   readonly lifetimeMs: number | undefined;
 }
 
 /** Fetches JSON documents for one keyset, over connections of its own. */
 export interface JsonFetcher {
-  /** Rejects unless a 200 with a strict JSON object of bounded size has come whole within the deadline. */
+  /**
+   * Rejects unless a 200 with a strict JSON object of bounded size has come whole within the
+   * deadline.
+   */
   fetch(url: URL, signal: AbortSignal): Promise<FetchedJson>;
   close(): Promise<void>;
 }
@@ -64,7 +70,10 @@ interface Connections {
   close(): Promise<void>;
 }
 
-/** Makes connections. The library is loaded with the first: it takes longer than all else here, and many services fetch nothing. */
+/**
+ * Makes connections. The library is loaded with the first: it takes longer than all else here, and
+ * many services fetch nothing.
+ */
 export function createConnections(options: Agent.Options): Connections {
   let opened: ReturnType<Connections['open']> | undefined;
   return {
@@ -89,8 +98,8 @@ export function refuseUrl(url: URL, allowHttp: boolean): string | undefined {
 }
 
 /**
- * The lifetime that a response's headers give it, RFC 9111 §4.2.1: max-age less Age, else Expires less Date. What cannot be
- * read counts as expired, as §4.2.1 advises.
+ * The lifetime that a response's headers give it, RFC 9111 §4.2.1: max-age less Age, else Expires
+ * less Date. What cannot be read counts as expired, as §4.2.1 advises.
  */
 export function cacheLifetimeMs(headers: Pick<Headers, 'get'>, nowMs: number): number | undefined {
   const cacheControl = headers.get('cache-control')?.toLowerCase() ?? '';
@@ -118,7 +127,10 @@ function readSeconds(text: string | undefined): number {
   return text !== undefined && /^\d+$/.test(text) ? Math.min(Number(text), 2 ** 31) : 0;
 }
 
-/** Follows redirects on the same host and scheme only: anywhere else is somewhere that the options did not name. */
+/**
+ * Follows redirects on the same host and scheme only: anywhere else is somewhere that the options
+ * did not name.
+ */
 async function follow(
   start: URL,
   { agent, fetch: fetchOver }: Awaited<ReturnType<Connections['open']>>,
@@ -150,7 +162,10 @@ async function follow(
   throw new Error('redirects too often');
 }
 
-/** Reads the body as it is decoded, and stops at the limit: a small answer may unpack to a large one. */
+/**
+ * Reads the body as it is decoded, and stops at the limit: a small answer may unpack to a large
+ * one.
+ */
 export async function readBounded(response: Response, maxBytes: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;

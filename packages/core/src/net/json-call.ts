@@ -1,4 +1,5 @@
-// Calling somebody else's endpoint for a JSON object: one deadline, few bytes, no redirects. What the answer means is the caller's.
+// Calling somebody else's endpoint for a JSON object: one deadline, few bytes, no redirects. What
+// the answer means is the caller's.
 
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
 import { MAX_UNDER_WAY } from './breaker.ts';
@@ -40,7 +41,8 @@ export function createJsonCaller({
 }): JsonCaller {
   const connections = createConnections({
     connect: { ...tls, timeout: timeoutMs },
-    // As many as the breaker lets through: a call that waits for a connection looks like a server that is slow.
+    // As many as the breaker lets through: a call that waits for a connection looks like a server
+    // that is slow.
     connections: MAX_UNDER_WAY,
     keepAliveTimeout: 4_000,
   });

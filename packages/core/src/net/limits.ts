@@ -1,6 +1,9 @@
-// The limits that all calls share: how long one may take, and how much it may bring. Limits of one kind of value are with that kind.
+// The limits that all calls share: how long one may take, and how much it may bring. Limits of one
+// kind of value are with that kind.
 
-/** Milliseconds for one whole call: from the name look-up, or from opening a file, to the last byte. */
+/**
+ * Milliseconds for one whole call: from the name look-up, or from opening a file, to the last byte.
+ */
 export const DEADLINE_MS = 5_000;
 /** Bytes of one document: a JWK Set, metadata, a descriptor. */
 export const MAX_DOCUMENT_BYTES = 512 * 1024;

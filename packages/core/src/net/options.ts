@@ -1,4 +1,5 @@
-// Options of calls over the network that several rooms have: URLs, plain HTTP, timeouts. TLS is in tls.ts.
+// Options of calls over the network that several rooms have: URLs, plain HTTP, timeouts. TLS is in
+// tls.ts.
 import { ConfigError } from '../errors.ts';
 import { flag, other } from '../values/judge.ts';
 import {
@@ -36,12 +37,18 @@ export function checkUrl(checked: URL, allowHttp: boolean, path: string): URL {
   return checked;
 }
 
-/** The same for an endpoint of the application's own, which may be on this machine. @throws ConfigError */
+/**
+ * The same for an endpoint of the application's own, which may be on this machine.
+ * @throws ConfigError
+ */
 export function checkEndpointUrl(checked: URL, allowHttp: boolean, path: string): URL {
   return checkUrl(checked, allowHttp || isLoopback(checked.hostname), path);
 }
 
-/** The schema of `checkUrl`: the option `name` is an https URL, unless `allowHttp: true` is next to it. */
+/**
+ * The schema of `checkUrl`: the option `name` is an https URL, unless `allowHttp: true` is next to
+ * it.
+ */
 export function httpsUnlessAllowed(name: string): Schema {
   const httpsUrl = shared('httpsUrl', {
     description: 'An https URL. Plain http needs allowHttp: true next to it.',

@@ -1,4 +1,5 @@
-// Pinned public keys of a TLS connection: the option that lists them, and which certificates of a server they are compared with.
+// Pinned public keys of a TLS connection: the option that lists them, and which certificates of a
+// server they are compared with.
 import { createHash, X509Certificate } from 'node:crypto';
 import {
   type ConnectionOptions,
@@ -11,7 +12,11 @@ import { readList } from '../values/readers.ts';
 
 const FINGERPRINT_BYTES = 32;
 
-/** Reads `fingerprints` into the check that a connection makes of them, after its chain and host name. @throws ConfigError */
+/**
+ * Reads `fingerprints` into the check that a connection makes of them, after its chain and host
+ * name.
+ * @throws ConfigError
+ */
 export function pinning(value: unknown, path: string): Pick<ConnectionOptions, 'checkServerIdentity'> {
   if (!Array.isArray(value) || value.length === 0)
     throw new ConfigError(path, 'expected at least one fingerprint');
@@ -50,8 +55,9 @@ function publicKeyFingerprint({ publicKey }: X509Certificate): string {
 }
 
 /**
- * The leaf, which the handshake has verified, and each certificate above it that signed the one below. Node finds
- * issuers among all that the server sent, by their names alone: a server may send one that has no part in the chain.
+ * The leaf, which the handshake has verified, and each certificate above it that signed the one
+ * below. Node finds issuers among all that the server sent, by their names alone: a server may send
+ * one that has no part in the chain.
  */
 function chainOf(leaf: PeerCertificate): readonly X509Certificate[] {
   const chain = [new X509Certificate(leaf.raw)];

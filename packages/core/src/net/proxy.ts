@@ -1,4 +1,5 @@
-// Whether the global fetch sends a plain HTTP request to a proxy. Core's own calls never do: their agents know of none.
+// Whether the global fetch sends a plain HTTP request to a proxy. Core's own calls never do: their
+// agents know of none.
 
 /** Where undici, which is in Node too, keeps what makes the calls of `fetch`. */
 const GLOBAL_DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatcher.2'].map((name) =>
@@ -6,8 +7,9 @@ const GLOBAL_DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatche
 );
 
 /**
- * True if a proxy reads what `fetch` sends to this plain HTTP URL: by Node's own proxy variables (`NODE_USE_ENV_PROXY`), or by a
- * dispatcher that the application has set. Where it cannot be told for this host, the answer is true.
+ * True if a proxy reads what `fetch` sends to this plain HTTP URL: by Node's own proxy variables
+ * (`NODE_USE_ENV_PROXY`), or by a dispatcher that the application has set. Where it cannot be told
+ * for this host, the answer is true.
  */
 export function isProxied(url: URL, environment: NodeJS.ProcessEnv): boolean {
   const kinds = GLOBAL_DISPATCHERS.map((name): string =>
@@ -33,7 +35,10 @@ function proxyOf(environment: NodeJS.ProcessEnv): string | undefined {
   return environment.http_proxy || environment.HTTP_PROXY || undefined;
 }
 
-/** `NO_PROXY`, as far as all versions of Node read it alike: hosts by their whole name, with or without their port, and `*`. */
+/**
+ * `NO_PROXY`, as far as all versions of Node read it alike: hosts by their whole name, with or
+ * without their port, and `*`.
+ */
 function isExempt({ host, hostname }: URL, { no_proxy, NO_PROXY }: NodeJS.ProcessEnv): boolean {
   const names = (no_proxy ?? NO_PROXY ?? '').toLowerCase().split(/[,\s]+/);
   return [host, hostname, '*'].some((name) => names.includes(name));

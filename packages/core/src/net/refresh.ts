@@ -1,4 +1,5 @@
-// The refresh engine: keeps one value current from one source, and never makes an outage of its own. No HTTP, no parsing.
+// The refresh engine: keeps one value current from one source, and never makes an outage of its
+// own. No HTTP, no parsing.
 import { MAX_TIMER_MS } from './limits.ts';
 
 /** What a source gives says how long it may be used. */
@@ -11,7 +12,9 @@ export interface Loaded {
 export interface Source<L extends Loaded> {
   /** For people: `oidc-discovery`, a URL. */
   readonly description: string;
-  /** Reads everything anew. Must end by itself in bounded time, and stop when the signal says so. */
+  /**
+   * Reads everything anew. Must end by itself in bounded time, and stop when the signal says so.
+   */
   load(signal: AbortSignal): Promise<L>;
   /** Calls back when the source has changed, where it can tell. Returns what ends it. */
   watch?(changed: () => void): () => void;
@@ -48,7 +51,10 @@ export interface RefreshSettings<L extends Loaded, T> {
 /** How an engine fares. */
 interface RefreshReport<T> {
   readonly value: T | undefined;
-  /** `fresh`: within its lifetime. `stale`: older, in use because the source fails. `empty`: nothing usable. */
+  /**
+   * `fresh`: within its lifetime. `stale`: older, in use because the source fails. `empty`: nothing
+   * usable.
+   */
   readonly state: 'fresh' | 'stale' | 'empty';
   /** Milliseconds since the value was read. */
   readonly ageMs: number | undefined;
@@ -58,14 +64,20 @@ interface RefreshReport<T> {
 
 /** A value that is kept current. */
 export interface Refreshed<T> {
-  /** The value in force: at once if it is at hand, else when the first load has ended. Throws or rejects with `unavailable`. */
+  /**
+   * The value in force: at once if it is at hand, else when the first load has ended. Throws or
+   * rejects with `unavailable`.
+   */
   current(): T | Promise<T>;
   /**
-   * The value after another look at the source, at most one per cooldown. Throws or rejects with `unavailable` while the source
-   * fails, also where there is a value: what the source has by now cannot be known.
+   * The value after another look at the source, at most one per cooldown. Throws or rejects with
+   * `unavailable` while the source fails, also where there is a value: what the source has by now
+   * cannot be known.
    */
   refetch(): T | Promise<T>;
-  /** The value after another look, whatever the cooldown: for whoever has just written the source. */
+  /**
+   * The value after another look, whatever the cooldown: for whoever has just written the source.
+   */
   reload(): Promise<T>;
   /** Resolves when a value is in force. Rejects with the first attempt's error. */
   ready(): Promise<void>;
@@ -83,7 +95,10 @@ const COOLDOWN_MS = 10_000;
 const MIN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
 
-/** Keeps what a source gives. Reads nothing before the first `current()` or `ready()`. Ages are monotonic. */
+/**
+ * Keeps what a source gives. Reads nothing before the first `current()` or `ready()`. Ages are
+ * monotonic.
+ */
 export function createRefreshed<L extends Loaded, T extends object>(
   settings: RefreshSettings<L, T>,
 ): Refreshed<T> {
@@ -124,7 +139,8 @@ export function createRefreshed<L extends Loaded, T extends object>(
   async function attempt(): Promise<void> {
     clearTimeout(timer);
     try {
-      // Anew each time, and before it is read: what is watched may be another one by now, or not have been there.
+      // Anew each time, and before it is read: what is watched may be another one by now, or not
+      // have been there.
       unwatch?.();
       unwatch = undefined;
       unwatch = source.watch?.(() => void changed());
@@ -200,7 +216,10 @@ export function createRefreshed<L extends Loaded, T extends object>(
     return waitForValue();
   }
 
-  /** One look that began after it was asked for: a load already under way may have read the source too early. */
+  /**
+   * One look that began after it was asked for: a load already under way may have read the source
+   * too early.
+   */
   async function seek(): Promise<T> {
     await loading;
     if (!stopping.signal.aborted) await load();
@@ -235,7 +254,8 @@ export function createRefreshed<L extends Loaded, T extends object>(
     },
     reload: seek,
     async ready() {
-      // While the source fails, retries run on their own time, however often somebody asks how it is.
+      // While the source fails, retries run on their own time, however often somebody asks how it
+      // is.
       if (usable() === undefined && failures === 0 && !stopping.signal.aborted) await load();
       if (usable() === undefined) throw unavailable();
     },
@@ -259,8 +279,9 @@ export function createRefreshed<L extends Loaded, T extends object>(
 }
 
 /**
- * The pause after so many failures in a row. Early ones differ widely, so that processes that failed together come back apart;
- * later ones hardly, so that an hour of outage is at most 130 attempts.
+ * The pause after so many failures in a row. Early ones differ widely, so that processes that
+ * failed together come back apart; later ones hardly, so that an hour of outage is at most 130
+ * attempts.
  */
 function backoffMs(failures: number): number {
   const fullMs = MIN_BACKOFF_MS * 2 ** Math.min(failures - 1, 10);
@@ -269,7 +290,10 @@ function backoffMs(failures: number): number {
     : MAX_BACKOFF_MS * (0.96 + Math.random() * 0.04);
 }
 
-/** How long a source asked not to be asked again, if it did. It may be well again much sooner: a long pause is cut short. */
+/**
+ * How long a source asked not to be asked again, if it did. It may be well again much sooner: a
+ * long pause is cut short.
+ */
 function askedDelayMs(error: Error): number {
   const asked = 'retryAfterMs' in error ? error.retryAfterMs : 0;
   return typeof asked === 'number' && asked > 0 ? asked : 0;

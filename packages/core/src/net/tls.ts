@@ -1,4 +1,5 @@
-// TLS as a keyset may ask for it: an own CA, pinned certificates (pins.ts), cipher suites by number. Options in, connect options out.
+// TLS as a keyset may ask for it: an own CA, pinned certificates (pins.ts), cipher suites by
+// number. Options in, connect options out.
 import { X509Certificate } from 'node:crypto';
 import type { ConnectionOptions } from 'node:tls';
 import { ConfigError } from '../errors.ts';
@@ -21,11 +22,14 @@ export interface TlsOptions {
   /** The only CA certificates that are trusted, PEM. */
   readonly ca?: { readonly file: string } | { readonly pem: string };
   /**
-   * Pins: SHA-256 of the public key (SubjectPublicKeyInfo, DER) of some certificate in the chain, base64 or base64url. The chain is
-   * verified all the same, and a certificate that the server adds to it without a part in it does not count.
+   * Pins: SHA-256 of the public key (SubjectPublicKeyInfo, DER) of some certificate in the chain,
+   * base64 or base64url. The chain is verified all the same, and a certificate that the server adds
+   * to it without a part in it does not count.
    */
   readonly fingerprints?: readonly string[];
-  /** The only cipher suites that are offered, by their IANA numbers: 4865 is TLS_AES_128_GCM_SHA256. */
+  /**
+   * The only cipher suites that are offered, by their IANA numbers: 4865 is TLS_AES_128_GCM_SHA256.
+   */
   readonly cipherSuites?: readonly number[];
 }
 

@@ -1,4 +1,5 @@
-// The directory of a service that makes its own keys: id_rsa, id_rsa.pub, and tokens signed with them. Private to its owner, and made once.
+// The directory of a service that makes its own keys: id_rsa, id_rsa.pub, and tokens signed with
+// them. Private to its owner, and made once.
 import { createPrivateKey, createPublicKey, type JsonWebKey, randomUUID } from 'node:crypto';
 import { link, lstat, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -65,9 +66,11 @@ const DAY_MS = 86_400_000;
 const MAX_TOKEN_BYTES = 16 * 1024;
 
 /**
- * Makes whatever is missing: a directory with a key pair and a system token; beside a key pair that is there already, the token; and a new
- * token in the place of one that has expired, or will within ten days. Two processes that start at once get the same.
- * @throws ConfigError for a directory, or files in it, that another user owns or may write, and for secrets that others may read
+ * Makes whatever is missing: a directory with a key pair and a system token; beside a key pair that
+ * is there already, the token; and a new token in the place of one that has expired, or will within
+ * ten days. Two processes that start at once get the same.
+ * @throws ConfigError for a directory, or files in it, that another user owns or may write, and for
+ *   secrets that others may read
  * @example
  * ```ts
  * const { publicKey, systemToken } = await openAuthDirectory({ directory: '/var/lib/me/.auth' });
@@ -194,7 +197,10 @@ async function makeWhole(path: string, options: AuthDirectoryOptions): Promise<b
   }
 }
 
-/** A key in somebody's directory, beside files of theirs. @returns false if another process was faster */
+/**
+ * A key in somebody's directory, beside files of theirs.
+ * @returns false if another process was faster
+ */
 async function makeKey({ privateKey, publicKey }: Files): Promise<boolean> {
   if (await exists(publicKey))
     throw new ConfigError('directory', 'has a public key without its private key; put that beside it');
@@ -202,7 +208,10 @@ async function makeKey({ privateKey, publicKey }: Files): Promise<boolean> {
   return putNew(privateKey, await newKey());
 }
 
-/** Puts a whole file where there is none. @returns false where there is one: of several at once, one puts its own */
+/**
+ * Puts a whole file where there is none.
+ * @returns false where there is one: of several at once, one puts its own
+ */
 async function putNew(file: string, text: string): Promise<boolean> {
   await refuseLink(file);
   const draft = join(dirname(file), `.${randomUUID()}.tmp`);
@@ -257,7 +266,10 @@ function write(file: string, text: string): Promise<void> {
   return writePrivateFile(file, Buffer.from(text), new AbortController().signal);
 }
 
-/** Keys that another user put there are not this service's, nor are those that others can read. @throws ConfigError */
+/**
+ * Keys that another user put there are not this service's, nor are those that others can read.
+ * @throws ConfigError
+ */
 function refuseForeignIn({ privateKey, publicKey, systemToken }: Files): Promise<void> {
   return refuseForeign({
     directory: dirname(privateKey),

@@ -1,4 +1,5 @@
-// The zero-configuration start: five settings, from the environment or a file of `KEY: value` lines, and the options that they mean.
+// The zero-configuration start: five settings, from the environment or a file of `KEY: value`
+// lines, and the options that they mean.
 
 import { access, constants } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
@@ -26,7 +27,10 @@ import {
 
 /** Where settings come from. */
 export interface EnvironmentStartOptions {
-  /** A file of `KEY: value` lines; others' settings in it are not looked at. Default: the environment. */
+  /**
+   * A file of `KEY: value` lines; others' settings in it are not looked at. Default: the
+   * environment.
+   */
   readonly file?: string;
   /** Default `process.env`. Not looked at where there is a file. */
   readonly environment?: { readonly [name: string]: string | undefined };
@@ -69,8 +73,9 @@ const READERS = {
 };
 
 /**
- * Reads settings. With `ENABLE_JWT: true` alone, a key pair (RS512) and a system token are made, once, and used from then on; what was made
- * is named by a warning of Node's, in the log. A token needs a `sub`; the group `root` and the system's subject are for the system alone.
+ * Reads settings. With `ENABLE_JWT: true` alone, a key pair (RS512) and a system token are made,
+ * once, and used from then on; what was made is named by a warning of Node's, in the log. A token
+ * needs a `sub`; the group `root` and the system's subject are for the system alone.
  * @throws ConfigError for settings that cannot be right, and where JWT is not switched on by any
  * @example
  * ```ts
@@ -144,7 +149,8 @@ function refuseUnlessEnabled(enabled: string | undefined, hasOwn: boolean): void
 async function readSettingsFile(file: string): Promise<Values> {
   const text = await readTextFile(file);
   if (text === undefined) throw new ConfigError('file', `cannot be read: ${await whyNot(file)}`);
-  // As text, whatever it looks like: `true` and `1` are what was written. Silent: others' secrets may stand in the file.
+  // As text, whatever it looks like: `true` and `1` are what was written. Silent: others' secrets
+  // may stand in the file.
   const { parseAllDocuments } = await import('yaml');
   const [document, another] = parseAllDocuments(text, {
     schema: 'failsafe',
@@ -207,7 +213,9 @@ function readRemote(values: Values, hasKeys: boolean): Pick<AuthenticatorOptions
   };
 }
 
-/** The key that has signed the system token is the system's. Expired or not: this is about the key. */
+/**
+ * The key that has signed the system token is the system's. Expired or not: this is about the key.
+ */
 async function findSystemKey(
   file: string,
   subject: string,

@@ -1,4 +1,5 @@
-// Who may have put keys into a directory: its owner and mode, and those of its files. What is in the files is not read.
+// Who may have put keys into a directory: its owner and mode, and those of its files. What is in
+// the files is not read.
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -16,12 +17,16 @@ interface OwnedPaths {
 
 const OTHERS_READ_OR_WRITE = 0o077;
 const OTHERS_WRITE = 0o022;
-/** Kubernetes mounts the secrets of a process without privileges like this: of root, and to be read by its group. */
+/**
+ * Kubernetes mounts the secrets of a process without privileges like this: of root, and to be read
+ * by its group.
+ */
 const ALL_BUT_GROUP_READ = 0o037;
 
 /**
- * Refuses a directory, or a file in it, that another user of this machine owns or may write, and a secret that others may read:
- * whoever can put a key there, or read one, signs tokens for every user. What is not there is fine. Does nothing on Windows.
+ * Refuses a directory, or a file in it, that another user of this machine owns or may write, and a
+ * secret that others may read: whoever can put a key there, or read one, signs tokens for every
+ * user. What is not there is fine. Does nothing on Windows.
  * @throws ConfigError with the name, the reason and what to do
  */
 export async function refuseForeign({ directory, secret, open }: OwnedPaths): Promise<void> {

@@ -1,4 +1,5 @@
-// Validation by a remote endpoint: one exact contract of what accepts a token, a clear denial, and everything else is no answer.
+// Validation by a remote endpoint: one exact contract of what accepts a token, a clear denial, and
+// everything else is no answer.
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { AuthError, ConfigError } from '../errors.ts';
@@ -30,8 +31,8 @@ export interface RemoteReport {
 export interface RemoteEndpoint {
   /**
    * Asks about a token.
-   * @param lane `signed` for a token that a key has verified. Whatever becomes of the calls of the others, which
-   * anybody can make up, has no effect on these
+   * @param lane `signed` for a token that a key has verified. Whatever becomes of the calls of the
+   *   others, which anybody can make up, has no effect on these
    * @returns the claims that it has; undefined if the endpoint refuses it
    * @throws AuthError `remote_unavailable` if the endpoint cannot say; its cause is why
    */
@@ -74,7 +75,8 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
   const lanes = { signed: lane(), any: lane() };
   const stopping = new AbortController();
   const credentials = { store, timeoutMs: settings.timeoutMs, signal: stopping.signal };
-  // By digest: what lies in memory must not be a token (RFC 8725 has no word for it, heap dumps do).
+  // By digest: what lies in memory must not be a token (RFC 8725 has no word for it, heap dumps
+  // do).
   const accepted = new LRUCache<string, JsonObject>({
     max: MAX_CACHED_ANSWERS,
     maxSize: MAX_CACHED_BYTES,
@@ -192,8 +194,9 @@ function acceptIntrospection({ status, json }: JsonAnswer): JsonObject | undefin
 }
 
 /**
- * The answer's members are the claims. What the token says of itself is not verified here, and only adds what narrows: its end, and
- * that it is bound to a key; and its groups, which the endpoint has accepted with it, if it is of the same subject.
+ * The answer's members are the claims. What the token says of itself is not verified here, and only
+ * adds what narrows: its end, and that it is bound to a key; and its groups, which the endpoint has
+ * accepted with it, if it is of the same subject.
  */
 function completeClaims(
   claims: JsonObject,

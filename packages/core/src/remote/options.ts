@@ -23,26 +23,38 @@ interface RemoteCommon {
   /** Https, or http to loopback. Gets every token: one that you own. */
   readonly url: string;
   /**
-   * What becomes of a token that the endpoint refuses: `deny`, a 401; `next`, the keysets are asked, and a token that was revoked there
-   * still passes here by its key (warns). Needed where there are keysets.
+   * What becomes of a token that the endpoint refuses: `deny`, a 401; `next`, the keysets are
+   * asked, and a token that was revoked there still passes here by its key (warns). Needed where
+   * there are keysets.
    */
   readonly onReject?: 'next' | 'deny';
   /**
-   * What becomes of a token that the endpoint says nothing of, since it is down, slow or odd: `deny`, a 503; `next`, the keysets are
-   * asked, but for a token that the endpoint refused before in this process. Needed where there are keysets.
+   * What becomes of a token that the endpoint says nothing of, since it is down, slow or odd:
+   * `deny`, a 503; `next`, the keysets are asked, but for a token that the endpoint refused before
+   * in this process. Needed where there are keysets.
    */
   readonly onError?: 'next' | 'deny';
   /** For a whole call. Default 2s. */
   readonly timeout?: Duration;
-  /** How long a good answer is used again, and never past the token's end. Default 0s: each token is asked about each time. */
+  /**
+   * How long a good answer is used again, and never past the token's end. Default 0s: each token is
+   * asked about each time.
+   */
   readonly cacheFor?: Duration;
-  /** Whom the endpoint speaks for: an answer with another `iss` is no answer. Default: the answer says. */
+  /**
+   * Whom the endpoint speaks for: an answer with another `iss` is no answer. Default: the answer
+   * says.
+   */
   readonly issuer?: string;
-  /** It may speak for the `systemSubject`, and say reserved groups. Default false: only a keyset's key makes somebody the system. */
+  /**
+   * It may speak for the `systemSubject`, and say reserved groups. Default false: only a keyset's
+   * key makes somebody the system.
+   */
   readonly system?: boolean;
   /**
-   * The endpoint vouches for tokens of other APIs and issuers too (warns): the `aud` and `iss` of a token that is a JWT are not looked at.
-   * Default false: where the token has them, they are judged as well as those of the answer.
+   * The endpoint vouches for tokens of other APIs and issuers too (warns): the `aud` and `iss` of a
+   * token that is a JWT are not looked at. Default false: where the token has them, they are judged
+   * as well as those of the answer.
    */
   readonly unsafeIgnoreTokenClaims?: boolean;
   /** Permits plain HTTP to other machines: tokens in clear on the wire. Default false. */
@@ -50,7 +62,10 @@ interface RemoteCommon {
   readonly tls?: TlsOptions;
 }
 
-/** POST with the token as bearer; a 200 with a JSON object that has a string `sub` accepts it, and its members are the claims. */
+/**
+ * POST with the token as bearer; a 200 with a JSON object that has a string `sub` accepts it, and
+ * its members are the claims.
+ */
 export interface SubjectRemoteOptions extends RemoteCommon {
   readonly contract?: 'subject';
   readonly client?: never;
@@ -59,7 +74,10 @@ export interface SubjectRemoteOptions extends RemoteCommon {
 /** Token introspection (RFC 7662): `active: true` accepts it, `active: false` refuses it. */
 export interface IntrospectionRemoteOptions extends RemoteCommon {
   readonly contract: 'introspection';
-  /** Who asks (RFC 7662 §2.1), by HTTP Basic. The secret is an entry of the authenticator's `secrets`. */
+  /**
+   * Who asks (RFC 7662 §2.1), by HTTP Basic. The secret is an entry of the authenticator's
+   * `secrets`.
+   */
   readonly client: { readonly id: string; readonly secret: { readonly name: string; readonly key: string } };
 }
 

@@ -1,4 +1,5 @@
-// What the endpoint refused, for the times in which it does not answer and the keysets are asked instead.
+// What the endpoint refused, for the times in which it does not answer and the keysets are asked
+// instead.
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../values/clock.ts';
@@ -16,7 +17,10 @@ export interface Refusals {
 /** Refusals that are remembered. The ones used longest ago go first. */
 export const MAX_REFUSALS = 10_000;
 
-/** Makes an empty memory. It is filled only with tokens that a key signed: made-up ones cannot push others out. */
+/**
+ * Makes an empty memory. It is filled only with tokens that a key signed: made-up ones cannot push
+ * others out.
+ */
 export function createRefusals(clock: Clock, skewMs: number): Refusals {
   const untilMs = new LRUCache<string, number>({ max: MAX_REFUSALS });
   return {
@@ -32,7 +36,10 @@ export function createRefusals(clock: Clock, skewMs: number): Refusals {
   };
 }
 
-/** By what is signed: some signatures can be written in another way, and the token is still the same. */
+/**
+ * By what is signed: some signatures can be written in another way, and the token is still the
+ * same.
+ */
 function nameOf(token: string): string {
   return createHash('sha256')
     .update(token.slice(0, token.lastIndexOf('.')))

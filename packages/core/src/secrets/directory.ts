@@ -9,8 +9,9 @@ import { checkSecretName, MAX_SECRET_BYTES, type SecretReference, type SecretSto
 import { refuseLink, writePrivateFile } from './write-file.ts';
 
 /**
- * Makes a store over a directory. Names and keys are single path segments. Symbolic links are followed, since Kubernetes swaps
- * a whole secret by one; what they lead to must be a regular file of at most 512 KiB.
+ * Makes a store over a directory. Names and keys are single path segments. Symbolic links are
+ * followed, since Kubernetes swaps a whole secret by one; what they lead to must be a regular file
+ * of at most 512 KiB.
  *
  * What it writes is for the owner of this process alone, files 0600 and new directories 0700. It does not write where a symbolic
  * link stands, nor what it would not read. Processes that change an entry at once take turns by a lock file next to it.
@@ -92,15 +93,20 @@ export async function readSecretFile(path: string, signal: AbortSignal): Promise
   }
 }
 
-/** Reads one small regular file as text. @returns undefined for a file that is not there or cannot be read */
+/**
+ * Reads one small regular file as text.
+ * @returns undefined for a file that is not there or cannot be read
+ */
 export async function readTextFile(path: string): Promise<string | undefined> {
   const bytes = await readSecretFile(path, new AbortController().signal).catch(() => undefined);
   return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
 }
 
 /**
- * Watches a path without keeping the process alive. Where it cannot be watched, the refresh interval has to do.
- * @param names in a directory, what of it counts. Kubernetes swaps a whole mount by a name that begins with two dots
+ * Watches a path without keeping the process alive. Where it cannot be watched, the refresh
+ * interval has to do.
+ * @param names in a directory, what of it counts. Kubernetes swaps a whole mount by a name that
+ *   begins with two dots
  */
 export function watchPath(path: string, changed: () => void, names?: ReadonlySet<string>): () => void {
   try {

@@ -1,4 +1,5 @@
-// A lock between processes over one directory: a file that one of them at a time can put there. What is locked is not known here.
+// A lock between processes over one directory: a file that one of them at a time can put there.
+// What is locked is not known here.
 import { randomUUID } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -15,7 +16,10 @@ const NO_LINKS: ReadonlySet<string> = new Set(['ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'
 
 /** A lock that is held. */
 interface HeldLock {
-  /** Call it before each write. @throws Error if another process has taken the lock over meanwhile */
+  /**
+   * Call it before each write.
+   * @throws Error if another process has taken the lock over meanwhile
+   */
   check(): Promise<void>;
 }
 
@@ -31,10 +35,12 @@ const SPACE = `${hostname()} ${processNamespace()}`;
 const ours = new Set<string>();
 
 /**
- * Runs something while no other process, and nothing else in this one, holds the lock. Waits for a lock that is held, and
- * takes over the lock of a process that has ended, or that is older than a minute.
+ * Runs something while no other process, and nothing else in this one, holds the lock. Waits for a
+ * lock that is held, and takes over the lock of a process that has ended, or that is older than a
+ * minute.
  * @param path of the lock file. Its directory is made if it is missing
- * @throws Error with no more of the path than the code of what failed (EACCES, EROFS); the reason of the signal
+ * @throws Error with no more of the path than the code of what failed (EACCES, EROFS); the reason
+ *   of the signal
  */
 export async function withLockFile<T>(
   path: string,

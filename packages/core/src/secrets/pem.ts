@@ -1,5 +1,5 @@
-// PEM in, JWK out: PKCS#8 and SubjectPublicKeyInfo, PKCS#1, SEC 1 (RFC 7468, RFC 8017, RFC 5915). What the key is worth is judged
-// where JWKs are imported.
+// PEM in, JWK out: PKCS#8 and SubjectPublicKeyInfo, PKCS#1, SEC 1 (RFC 7468, RFC 8017, RFC 5915).
+// What the key is worth is judged where JWKs are imported.
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { JsonObject } from '../values/json.ts';
 
@@ -18,7 +18,10 @@ export function publicJwkFromPem(pem: string | Uint8Array): JsonObject {
   return toJwk(createPublicKey, block);
 }
 
-/** Reads a private key whole: what this returns is a secret. @throws TypeError with a constant text */
+/**
+ * Reads a private key whole: what this returns is a secret.
+ * @throws TypeError with a constant text
+ */
 export function privateJwkFromPem(pem: string | Uint8Array): JsonObject {
   const { label, block } = readPem(pem);
   if (!PRIVATE_LABELS.some((known) => known === label)) {

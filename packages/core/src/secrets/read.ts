@@ -1,5 +1,5 @@
-// Reads and watches one entry of a secret store, with a limit on time and on bytes, and whatever the store does.
-// Does not know what the bytes are for.
+// Reads and watches one entry of a secret store, with a limit on time and on bytes, and whatever
+// the store does. Does not know what the bytes are for.
 
 import { warn } from '../events.ts';
 import { withDeadline } from '../net/deadline.ts';
@@ -34,7 +34,10 @@ export async function findSecret(
   );
 }
 
-/** Checks what a store gives as an entry. @returns undefined if it says that there is no such entry */
+/**
+ * Checks what a store gives as an entry.
+ * @returns undefined if it says that there is no such entry
+ */
 export function checkSecret(bytes: unknown, reference: SecretReference): Uint8Array | undefined {
   if (bytes === undefined) return undefined;
   const what = `the secret ${reference.name} has`;
@@ -49,8 +52,9 @@ export function checkSecret(bytes: unknown, reference: SecretReference): Uint8Ar
 const unwatched = new WeakSet<SecretStore>();
 
 /**
- * Watches one entry where the store can. A store that throws, or gives something else than a function, is one that
- * cannot: its entries are read at every refresh interval, and that warns once for each store.
+ * Watches one entry where the store can. A store that throws, or gives something else than a
+ * function, is one that cannot: its entries are read at every refresh interval, and that warns once
+ * for each store.
  * @returns ends the watching. Never throws
  */
 export function watchSecret(store: SecretStore, reference: SecretReference, changed: () => void): () => void {

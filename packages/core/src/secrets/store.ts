@@ -1,4 +1,5 @@
-// Where key bytes come from: the interface that every secret store has, and the two that need nothing but this process.
+// Where key bytes come from: the interface that every secret store has, and the two that need
+// nothing but this process.
 import { ConfigError } from '../errors.ts';
 import { argument, readEnvironment, readObject } from '../values/readers.ts';
 
@@ -20,22 +21,23 @@ export interface SecretStore {
    */
   read(reference: SecretReference, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /**
-   * Calls back when an entry may have changed. A store without it is asked at every refresh interval only.
+   * Calls back when an entry may have changed. A store without it is asked at every refresh
+   * interval only.
    * @returns ends the watching
    */
   watch?(reference: SecretReference, changed: () => void): () => void;
   /**
-   * Puts an entry in place whole: whoever reads meanwhile gets the old or the new bytes, never a part. A store without it cannot
-   * be written.
+   * Puts an entry in place whole: whoever reads meanwhile gets the old or the new bytes, never a
+   * part. A store without it cannot be written.
    * @param signal aborted when nobody waits any more; what is not in place by then is not put there
    */
   write?(reference: SecretReference, value: Uint8Array, signal: AbortSignal): Promise<void>;
   /**
-   * Changes an entry while no other process does: reads it, and writes what `change` makes of it. With it, `rotate()` and
-   * `retire()` may run in every process at once. A store without it is read again after each write instead, which is for one
-   * writer at a time.
-   * @param change is given the entry, undefined where there is none; and gives the bytes to write, undefined to leave the entry
-   * as it is. It may be called again if the store has to start anew
+   * Changes an entry while no other process does: reads it, and writes what `change` makes of it.
+   * With it, `rotate()` and `retire()` may run in every process at once. A store without it is read
+   * again after each write instead, which is for one writer at a time.
+   * @param change is given the entry, undefined where there is none; and gives the bytes to write,
+   *   undefined to leave the entry as it is. It may be called again if the store has to start anew
    * @param signal aborted when nobody waits any more; what is not in place by then is not put there
    */
   update?(
@@ -110,8 +112,9 @@ export interface EnvironmentStoreOptions {
 }
 
 /**
- * Makes a store over environment variables. The entry `{ name: 'internal-jwks', key: 'jwks.json' }` is the variable
- * `INTERNAL_JWKS_JWKS_JSON`: name and key in upper case, everything that is no letter or digit as `_`.
+ * Makes a store over environment variables. The entry `{ name: 'internal-jwks', key: 'jwks.json' }`
+ * is the variable `INTERNAL_JWKS_JWKS_JSON`: name and key in upper case, everything that is no
+ * letter or digit as `_`.
  * @example
  * ```ts
  * const secrets = createEnvironmentStore({ prefix: 'APP_' });
@@ -137,8 +140,8 @@ export function createEnvironmentStore(
 }
 
 /**
- * Checks a name or a key of a secret: letters, digits, `.`, `_` and `-`, not starting with a dot pair, so that none is ever a
- * path of its own.
+ * Checks a name or a key of a secret: letters, digits, `.`, `_` and `-`, not starting with a dot
+ * pair, so that none is ever a path of its own.
  * @throws ConfigError
  */
 export function checkSecretName(value: string, path: string): string {

@@ -1,28 +1,36 @@
-// Files, private ones above all, put in place whole: for whoever reads, the old one or the new one, also after a crash. Who may write what
-// is not settled here.
+// Files, private ones above all, put in place whole: for whoever reads, the old one or the new one,
+// also after a crash. Who may write what is not settled here.
 
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../values/system-error.ts';
 
-/** From Windows, some file systems, and a directory that may be written but not read: there it cannot be asked for. */
+/**
+ * From Windows, some file systems, and a directory that may be written but not read: there it
+ * cannot be asked for.
+ */
 const NOT_FLUSHED: ReadonlySet<string> = new Set(['EACCES', 'EBADF', 'EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM']);
 
 /**
- * Writes a file that its owner alone may read (0600), in place of the one that stands there. A directory that is missing is made
- * for its owner alone (0700); one that is there keeps its mode. When this rejects, the old file is still there, unless the message
- * says that the new one is in place.
+ * Writes a file that its owner alone may read (0600), in place of the one that stands there. A
+ * directory that is missing is made for its owner alone (0700); one that is there keeps its mode.
+ * When this rejects, the old file is still there, unless the message says that the new one is in
+ * place.
  *
- * A symbolic link is refused: what it leads to belongs to whoever mounted it, as Kubernetes does secrets.
- * @throws Error with no more of the path and the bytes than the code of what failed (EACCES, EROFS, ENOSPC); the reason of the
- * signal
+ * A symbolic link is refused: what it leads to belongs to whoever mounted it, as Kubernetes does
+ * secrets.
+ * @throws Error with no more of the path and the bytes than the code of what failed (EACCES, EROFS,
+ *   ENOSPC); the reason of the signal
  */
 export function writePrivateFile(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
   return writeWhole(path, bytes, signal, 0o600);
 }
 
-/** The same with the mode that the file in its place has; 0644 where there is none. For what is nobody's secret, such as a descriptor. */
+/**
+ * The same with the mode that the file in its place has; 0644 where there is none. For what is
+ * nobody's secret, such as a descriptor.
+ */
 export async function replaceFile(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
   const before = await lstat(path).catch(() => undefined);
   await writeWhole(path, bytes, signal, before === undefined ? 0o644 : before.mode & 0o777);
@@ -30,7 +38,8 @@ export async function replaceFile(path: string, bytes: Uint8Array, signal: Abort
 
 async function writeWhole(path: string, bytes: Uint8Array, signal: AbortSignal, mode: number): Promise<void> {
   const directory = dirname(path);
-  // A dot, and nothing of the target's name: that may start with another, which would make it a swap to whoever watches.
+  // A dot, and nothing of the target's name: that may start with another, which would make it a
+  // swap to whoever watches.
   const temporary = join(directory, `.${randomUUID()}.tmp`);
   signal.throwIfAborted();
   await refuseLink(path);

@@ -1,5 +1,6 @@
-// Object capabilities: one token per object, minted for one caller, and good only beside that caller's own token. The relation between the
-// two is declared once, and both sides, who mints and who requires, are made of the same declaration.
+// Object capabilities: one token per object, minted for one caller, and good only beside that
+// caller's own token. The relation between the two is declared once, and both sides, who mints and
+// who requires, are made of the same declaration.
 
 import { createAuthenticator } from '../decision/authenticator.ts';
 import { contextOf, isPrincipal, type Principal } from '../decision/principal.ts';
@@ -16,15 +17,22 @@ import type { SignerOptions } from './options.ts';
 import { signerOptionNames } from './options.ts';
 import { createSigner, type Signer } from './signer.ts';
 
-/** What the tokens of one kind of capability are, and how they belong to who may use them. Plain data, for both sides. */
+/**
+ * What the tokens of one kind of capability are, and how they belong to who may use them. Plain
+ * data, for both sides.
+ */
 export interface Capability {
-  /** A type of its own, such as `friend+jwt`: never taken for an access token, nor one for it (RFC 8725 §3.11). */
+  /**
+   * A type of its own, such as `friend+jwt`: never taken for an access token, nor one for it (RFC
+   * 8725 §3.11).
+   */
   readonly typ: string;
   readonly issuer: string;
   readonly audience: string;
   /**
-   * Claim of the capability, by the caller's claim that it equals: `{ friendOf: 'sub' }`. Beside `sub`, which is unique within its
-   * issuer only (RFC 7519 §4.1.2), the caller's issuer has to be the same too: it is kept as `friendOf_iss`.
+   * Claim of the capability, by the caller's claim that it equals: `{ friendOf: 'sub' }`. Beside
+   * `sub`, which is unique within its issuer only (RFC 7519 §4.1.2), the caller's issuer has to be
+   * the same too: it is kept as `friendOf_iss`.
    */
   readonly relation: { readonly [claim: string]: string };
 }
@@ -34,8 +42,10 @@ export interface CapabilityIssuer {
   /**
    * Signs a capability for this caller.
    * @param principal who may use it: the principal that an authenticator made
-   * @param claims what it is for, such as `{ sub: 'bob' }`; the relation's claims are not among them
-   * @throws TypeError if the caller has not the claims that the relation names, or for claims that cannot be signed
+   * @param claims what it is for, such as `{ sub: 'bob' }`; the relation's claims are not among
+   *   them
+   * @throws TypeError if the caller has not the claims that the relation names, or for claims that
+   *   cannot be signed
    */
   issue(principal: Principal, claims: ClaimsToSign): Promise<string>;
   readonly signer: Signer;
@@ -47,7 +57,8 @@ export interface CapabilityVerifier {
    * Verifies a capability, and that it was minted for this caller.
    * @param token from wherever the request carries it; anything that is no string is refused
    * @returns what the capability is for
-   * @throws AuthError as `Authenticator.verify` does, and `claims_insufficient` if it was minted for somebody else
+   * @throws AuthError as `Authenticator.verify` does, and `claims_insufficient` if it was minted
+   *   for somebody else
    */
   verify(token: unknown, principal: Principal | undefined): Promise<Principal>;
   ready(): Promise<void>;
@@ -56,7 +67,9 @@ export interface CapabilityVerifier {
 
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-/** How an issuer signs: a source of keys and its options. What the capability says is not repeated. */
+/**
+ * How an issuer signs: a source of keys and its options. What the capability says is not repeated.
+ */
 export type CapabilityIssuerOptions = Without<SignerOptions, 'issuer' | 'audience' | 'typ' | 'requireExp'>;
 
 /** Whose signature a capability has: one source of keys. */
@@ -68,9 +81,15 @@ export type CapabilityVerifierOptions = {
   readonly clock?: Clock;
 };
 
-/** Claims that no relation is over: they say something else already, or are no claims of their own in JavaScript. */
+/**
+ * Claims that no relation is over: they say something else already, or are no claims of their own
+ * in JavaScript.
+ */
 const TAKEN = ['iss', 'aud', 'exp', 'nbf', 'iat', 'jti', '__proto__'];
-/** What access tokens are called, and tokens that are not called anything: no type of a capability's own. */
+/**
+ * What access tokens are called, and tokens that are not called anything: no type of a capability's
+ * own.
+ */
 const COMMON_TYPES = ['jwt', 'at+jwt'];
 /** What a capability says itself is not for its options to say. */
 const issuerOptionNames = signerOptionNames.filter(
@@ -215,7 +234,9 @@ function issuerClaim(claim: string): string {
   return `${claim}_iss`;
 }
 
-/** What the relation's claims are for this caller; undefined for a caller that cannot stand in it. */
+/**
+ * What the relation's claims are for this caller; undefined for a caller that cannot stand in it.
+ */
 function relatedClaims(
   relation: Capability['relation'],
   { claims, issuer }: Principal,

@@ -1,4 +1,5 @@
-// Claims before they are signed: what a verifier would read otherwise than it was meant is refused here. Adds what is due.
+// Claims before they are signed: what a verifier would read otherwise than it was meant is refused
+// here. Adds what is due.
 
 import { randomUUID } from 'node:crypto';
 import { isIdentifier, MAX_NUMERIC_DATE } from '../claims/registered.ts';
@@ -32,8 +33,8 @@ const MAX_DEPTH = 30;
 const MAX_VALUES = 20_000;
 
 /**
- * Completes claims with what the signer says of all its tokens, `iat` and `jti`, each only where it is absent (RFC 7519 §4.1), and
- * writes them as JSON.
+ * Completes claims with what the signer says of all its tokens, `iat` and `jti`, each only where it
+ * is absent (RFC 7519 §4.1), and writes them as JSON.
  * @param lifetimeSeconds of this token; `exp` must not be among its claims then
  * @throws TypeError that names the claim, never its value
  */
@@ -105,8 +106,8 @@ function readDate(claims: Readonly<Record<string, unknown>>, name: string): numb
 }
 
 /**
- * A copy, so that what is signed is what was looked at. What JSON would leave out, round or rename says something else to the verifier than
- * it said here.
+ * A copy, so that what is signed is what was looked at. What JSON would leave out, round or rename
+ * says something else to the verifier than it said here.
  */
 function copyJson(value: unknown, name: string, depth: number, budget: { left: number }): unknown {
   if (--budget.left < 0) throw new TypeError(`${name}: too much for a token`);

@@ -1,4 +1,5 @@
-// What leaves of a reply that is no 2xx, on a route that signs. Such a reply is never signed, since it refuses.
+// What leaves of a reply that is no 2xx, on a route that signs. Such a reply is never signed, since
+// it refuses.
 import { STATUS_CODES } from 'node:http';
 import {
   isJsonType,
@@ -12,8 +13,8 @@ import {
 } from './reply-body.ts';
 
 /**
- * The body may come from the handler, which failed with its claims in hand: it leaves as JSON or plain text in which no field is, or as
- * the name of the status, or not at all.
+ * The body may come from the handler, which failed with its claims in hand: it leaves as JSON or
+ * plain text in which no field is, or as the name of the status, or not at all.
  * @returns undefined for a reply that leaves as it is
  */
 export async function keptOfError(

@@ -1,4 +1,5 @@
-// The signer configuration of KrakenD, read as it is in KrakenD's file: two namespaces, two spellings, one meaning. Nothing is signed here.
+// The signer configuration of KrakenD, read as it is in KrakenD's file: two namespaces, two
+// spellings, one meaning. Nothing is signed here.
 
 import { ConfigError } from '../errors.ts';
 import {
@@ -12,7 +13,10 @@ import {
 import { readSignedFields, readSignerOptions } from './options.ts';
 import type { SignResponseOptions } from './response.ts';
 
-/** The options of KrakenD's signer in today's spelling. `jwk-url` and `keys-to-sign` are the older one. */
+/**
+ * The options of KrakenD's signer in today's spelling. `jwk-url` and `keys-to-sign` are the older
+ * one.
+ */
 export interface KrakendSigner {
   readonly alg: string;
   readonly kid: string;
@@ -22,7 +26,10 @@ export interface KrakendSigner {
   readonly 'keys-to-sign'?: readonly string[];
   /** As `full: true`: the JWS JSON Serialization, as text. */
   readonly full?: boolean;
-  /** Permits plain HTTP for `jwk_url`, as `allowHttp` does. Does *not* turn the checks of certificates off, as KrakenD's does. */
+  /**
+   * Permits plain HTTP for `jwk_url`, as `allowHttp` does. Does *not* turn the checks of
+   * certificates off, as KrakenD's does.
+   */
   readonly disable_jwk_security?: boolean;
   /** SHA-256 of public keys (SubjectPublicKeyInfo), base64. */
   readonly jwk_fingerprints?: readonly string[];
@@ -33,7 +40,10 @@ export interface KrakendSigner {
   readonly typ?: string;
 }
 
-/** The signer's configuration by itself, in its namespace, in `extra_config`, or in the whole endpoint. */
+/**
+ * The signer's configuration by itself, in its namespace, in `extra_config`, or in the whole
+ * endpoint.
+ */
 export type KrakendConfiguration =
   | KrakendSigner
   | { readonly 'github.com/devopsfaith/krakend-jose/signer': KrakendSigner }
@@ -57,8 +67,10 @@ const NAMES = [
 ] as const;
 
 /**
- * Reads the configuration of KrakenD's signer into options for `signResponse`. An endpoint's other members are ignored.
- * @throws ConfigError for everything that `signResponse` would refuse, under the names of KrakenD's file
+ * Reads the configuration of KrakenD's signer into options for `signResponse`. An endpoint's other
+ * members are ignored.
+ * @throws ConfigError for everything that `signResponse` would refuse, under the names of KrakenD's
+ *   file
  * @example
  * ```ts
  * const options = fromKrakend({

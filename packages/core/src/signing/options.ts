@@ -1,5 +1,5 @@
-// Options of signers and of the members of replies that are signed: their types, the checked settings, and the tables
-// that read them.
+// Options of signers and of the members of replies that are signed: their types, the checked
+// settings, and the tables that read them.
 import { ConfigError } from '../errors.ts';
 import type { JwkSet } from '../jwk/import-jwks.ts';
 import { algorithm, isLegacyName, safeNames } from '../keysets/algorithm-options.ts';
@@ -43,11 +43,15 @@ import type { ClaimsPolicy } from './claims.ts';
 export type SigningAlgorithm = Exclude<AlgorithmName, LegacyAlgorithmName>;
 
 interface SignerCommon {
-  /** Needed where the keys do not say it themselves: RSA and symmetric keys without `alg`, and keys that are no JWK. */
+  /**
+   * Needed where the keys do not say it themselves: RSA and symmetric keys without `alg`, and keys
+   * that are no JWK.
+   */
   readonly alg?: SigningAlgorithm;
   /**
-   * The one key that signs. Default: of those that fit, the one whose `nbf` came last, as `rotate()` has it; else the first. A PEM or
-   * symmetric key is called this; a PEM key without it by its thumbprint (RFC 7638).
+   * The one key that signs. Default: of those that fit, the one whose `nbf` came last, as
+   * `rotate()` has it; else the first. A PEM or symmetric key is called this; a PEM key without it
+   * by its thumbprint (RFC 7638).
    */
   readonly kid?: string;
   /** Put into claims as `iss`; claims with another one are refused. */
@@ -56,26 +60,36 @@ interface SignerCommon {
   readonly audience?: string | readonly string[];
   /** Makes `exp` where claims have none and the call does not say. */
   readonly expiresIn?: Duration;
-  /** Claims that live longer are refused. Default: `expiresIn`, or 366d without it. The end of a rotation is reckoned by it. */
+  /**
+   * Claims that live longer are refused. Default: `expiresIn`, or 366d without it. The end of a
+   * rotation is reckoned by it.
+   */
   readonly maxLifetime?: Duration;
   /** False signs claims that never expire. Default true. */
   readonly requireExp?: boolean;
   /** The JOSE header's `typ`; null for none. Default `JWT`. */
   readonly typ?: string | null;
-  /** Longer tokens are not made: nobody would take them. Default 8192, what `createAuthenticator` takes. */
+  /**
+   * Longer tokens are not made: nobody would take them. Default 8192, what `createAuthenticator`
+   * takes.
+   */
   readonly maxTokenBytes?: number;
   /** For `iat`, `exp` and the turn of keys. Default `Date`. */
   readonly clock?: Clock;
 }
 
 interface ReadSignerCommon extends SignerCommon {
-  /** Upper bound between two looks at the source. Default a third of `publishAhead`, for a URL 1h. At least 60 s. */
+  /**
+   * Upper bound between two looks at the source. Default a third of `publishAhead`, for a URL 1h.
+   * At least 60 s.
+   */
   readonly refreshInterval?: Duration;
   /** How long keys are used when their source fails. Default 24h. */
   readonly maxStale?: Duration;
   /**
-   * How long before it signs a key is published by `rotate()`. Verifiers are told to look again after a third of it, so that all have
-   * the key when its first token comes. At least 10s, and 3m with a store that tells of no changes. Default 15m.
+   * How long before it signs a key is published by `rotate()`. Verifiers are told to look again
+   * after a third of it, so that all have the key when its first token comes. At least 10s, and 3m
+   * with a store that tells of no changes. Default 15m.
    */
   readonly publishAhead?: Duration;
 }
@@ -85,8 +99,8 @@ type Only<Source extends SignerSourceName> = {
 };
 
 /**
- * How the entry of a secret is written: `jwks`, a JWK Set with private or symmetric keys; `pem`, a private key; `symmetric`, the secret
- * itself. Never guessed from the bytes.
+ * How the entry of a secret is written: `jwks`, a JWK Set with private or symmetric keys; `pem`, a
+ * private key; `symmetric`, the secret itself. Never guessed from the bytes.
  */
 export type SecretFormat = 'jwks' | 'pem' | 'symmetric';
 
@@ -94,7 +108,10 @@ interface SigningSecret {
   readonly name: string;
   /** Default `jwks.json`. */
   readonly key?: string;
-  /** Default: `pem` for an entry called `private.key` or `*.pem`, `symmetric` for `secret.key`, `jwks` for all others. */
+  /**
+   * Default: `pem` for an entry called `private.key` or `*.pem`, `symmetric` for `secret.key`,
+   * `jwks` for all others.
+   */
   readonly format?: SecretFormat;
 }
 
@@ -117,7 +134,10 @@ export interface JwkUrlSignerOptions extends Omit<ReadSignerCommon, 'publishAhea
   readonly jwkUrl: string;
   /** Needed: the set may hold keys that are not for this signer. */
   readonly kid: string;
-  /** Permits plain HTTP: private keys in clear on the wire. In production only to loopback: see `LATCHKEY_ALLOW_HTTP_KEYS`. */
+  /**
+   * Permits plain HTTP: private keys in clear on the wire. In production only to loopback: see
+   * `LATCHKEY_ALLOW_HTTP_KEYS`.
+   */
   readonly allowHttp?: boolean;
   readonly tls?: TlsOptions;
 }
@@ -128,8 +148,9 @@ export interface JwksSignerOptions extends SignerCommon, Only<'jwks'> {
 }
 
 /**
- * The deprecated `keys` list, with `private.key` or `secret.key` of its secrets. Of the keys pinned to the claims' issuer, or else of
- * those without one, or for claims without `iss` of all, the first signs that fits `alg` and `kid`.
+ * The deprecated `keys` list, with `private.key` or `secret.key` of its secrets. Of the keys pinned
+ * to the claims' issuer, or else of those without one, or for claims without `iss` of all, the
+ * first signs that fits `alg` and `kid`.
  */
 export interface LegacyKeysSignerOptions extends Omit<ReadSignerCommon, 'publishAhead'>, Only<'keys'> {
   readonly keys: readonly LegacyKeyOptions[];
@@ -152,8 +173,8 @@ export interface SignedFields {
   /** The members of the reply's JSON object that are signed, each an object of claims. */
   readonly keysToSign: readonly string[];
   /**
-   * True writes a flattened JWS JSON Serialization (RFC 7515 §7.2.2) as text where a compact one would stand, as the gateway does;
-   * `object` writes it as an object. Default false.
+   * True writes a flattened JWS JSON Serialization (RFC 7515 §7.2.2) as text where a compact one
+   * would stand, as the gateway does; `object` writes it as an object. Default false.
    */
   readonly full?: boolean | 'object';
   /** What a reply without one of the members is: `skip`, fine; `error`, a 500. Default `skip`. */

@@ -1,4 +1,5 @@
-// Bodies of replies: reading them, whatever a framework was given, and taking them off. What is signed in them is in response.ts.
+// Bodies of replies: reading them, whatever a framework was given, and taking them off. What is
+// signed in them is in response.ts.
 import { isUtf8 } from 'node:buffer';
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
@@ -7,7 +8,9 @@ import { ReadableStream } from 'node:stream/web';
 /** A reply that is about to leave. */
 export interface OutgoingReply {
   readonly status: number;
-  /** What the framework was given: an object, text, bytes or a stream of bytes. A Blob is refused. */
+  /**
+   * What the framework was given: an object, text, bytes or a stream of bytes. A Blob is refused.
+   */
   readonly body: unknown;
   // Called without their object: an adapter passes functions of its own.
   getHeader(name: string): unknown;
@@ -19,9 +22,15 @@ export interface OutgoingReply {
 
 /** What leaves instead. */
 export interface SignedReply {
-  /** The reply's object with its fields signed, and everything else as it was. Undefined: the reply leaves without its body. */
+  /**
+   * The reply's object with its fields signed, and everything else as it was. Undefined: the reply
+   * leaves without its body.
+   */
   readonly object: unknown;
-  /** The same as text; or of a stream that has nothing to sign, what was read of it. Empty: the reply leaves without its body. */
+  /**
+   * The same as text; or of a stream that has nothing to sign, what was read of it. Empty: the
+   * reply leaves without its body.
+   */
   readonly body: string | Buffer;
 }
 
@@ -53,12 +62,18 @@ export function removeBody({ removeHeader }: Pick<OutgoingReply, 'removeHeader'>
   return { object: undefined, body: '' };
 }
 
-/** JSON, also under another name with the suffix (RFC 6839 §3.1). Lines or sequences of JSON are not. */
+/**
+ * JSON, also under another name with the suffix (RFC 6839 §3.1). Lines or sequences of JSON are
+ * not.
+ */
 export function isJsonType(type: unknown): boolean {
   return /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(String(type));
 }
 
-/** The body; of a stream, its bytes. @throws Error for a body that is compressed, too long or fails */
+/**
+ * The body; of a stream, its bytes.
+ * @throws Error for a body that is compressed, too long or fails
+ */
 export async function readBody({ getHeader, body }: OutgoingReply): Promise<unknown> {
   if ((getHeader('content-encoding') ?? 'identity') !== 'identity')
     throw new Error('signResponse: the reply is compressed already');
@@ -75,7 +90,9 @@ export function parseBody(text: string, isJson: boolean): unknown {
   }
 }
 
-/** The body as the framework would write it. A byte order mark is nothing that a reader would keep. */
+/**
+ * The body as the framework would write it. A byte order mark is nothing that a reader would keep.
+ */
 export function textOf(body: unknown): string {
   if (body === undefined || body === null) return '';
   if (isSealed(body)) throw new Error('signResponse: a reply of this kind cannot be read');

@@ -1,4 +1,5 @@
-// Signing fields of a reply: which replies, which fields, and what leaves instead. How a framework hands the reply over is the adapter's.
+// Signing fields of a reply: which replies, which fields, and what leaves instead. How a framework
+// hands the reply over is the adapter's.
 import { STATUS_CODES } from 'node:http';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
@@ -85,7 +86,8 @@ export function createResponseSigner(options: SignResponseOptions): ResponseSign
     // Which part that is, the client says: it may be what is in a field, and no field any more.
     if (status === 206 || getHeader('content-range') !== undefined) throw new Error(PART);
     const type = getHeader('content-type');
-    // A body of another type is read by rules that are not those of JSON: a page, a script, events, a line of JSON after another.
+    // A body of another type is read by rules that are not those of JSON: a page, a script, events,
+    // a line of JSON after another.
     const isJson = type === undefined || isJsonType(type);
     if (!isJson && isStream(body)) throw notJson();
     const given = await readBody(reply);
@@ -154,7 +156,10 @@ function readSigner({ signer, ...options }: UncheckedOptions): Signer {
   return signer as Signer;
 }
 
-/** ECMAScript 2026: the text of a number is at hand while JSON is parsed, and can be written as it was. */
+/**
+ * ECMAScript 2026: the text of a number is at hand while JSON is parsed, and can be written as it
+ * was.
+ */
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
 
 function keepDigits(_name: string, value: unknown, context?: { readonly source?: string }): unknown {

@@ -1,5 +1,6 @@
-// Rotation of own keys: the next key is published before it signs, the old one stays until its last token has expired. All state is in the
-// JWK Set itself: a key's `nbf` says from when it signs, its `exp` when it can be dropped. So a rotation that stops anywhere goes on.
+// Rotation of own keys: the next key is published before it signs, the old one stays until its last
+// token has expired. All state is in the JWK Set itself: a key's `nbf` says from when it signs, its
+// `exp` when it can be dropped. So a rotation that stops anywhere goes on.
 
 import { ConfigError } from '../errors.ts';
 import { generateJwk } from '../jwk/generate.ts';
@@ -24,7 +25,10 @@ export interface RotatedKey {
 export interface RetiredKeys {
   /** The kids of those that are gone. */
   readonly dropped: readonly (string | undefined)[];
-  /** The others, and the NumericDate from which each is safe to drop: the greatest `exp` of its tokens. */
+  /**
+   * The others, and the NumericDate from which each is safe to drop: the greatest `exp` of its
+   * tokens.
+   */
   readonly kept: readonly { readonly kid: string | undefined; readonly safeToDropAt: number }[];
 }
 
@@ -40,7 +44,10 @@ interface Place {
   readonly update: NonNullable<SecretStore['update']>;
 }
 
-/** A member of the set, and the key that it is to this signer; undefined for others' keys, which are left as they are. */
+/**
+ * A member of the set, and the key that it is to this signer; undefined for others' keys, which are
+ * left as they are.
+ */
 interface Member {
   readonly jwk: JsonObject;
   readonly own: SigningKey | undefined;
@@ -231,8 +238,8 @@ function currentOf(members: readonly Member[], now: number): Member | undefined 
 }
 
 /**
- * A key that signs at most until the next one does. Its last token is signed then, or later by a process that could not read the secret
- * meanwhile, and lives as long as any may.
+ * A key that signs at most until the next one does. Its last token is signed then, or later by a
+ * process that could not read the secret meanwhile, and lives as long as any may.
  */
 function retiring(
   { jwk, own }: Member,

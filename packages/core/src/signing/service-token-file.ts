@@ -1,5 +1,6 @@
-// One service token and the file that it comes from: when it is read, and which token is at hand. Makes no calls, and verifies
-// nothing: what the token says of itself serves only to tell when to read again, and not to send it to the wrong place.
+// One service token and the file that it comes from: when it is read, and which token is at hand.
+// Makes no calls, and verifies nothing: what the token says of itself serves only to tell when to
+// read again, and not to send it to the wrong place.
 
 import { basename, dirname } from 'node:path';
 import { MAX_NUMERIC_DATE } from '../claims/registered.ts';
@@ -33,7 +34,11 @@ export interface ServiceTokenFile {
    * @throws Error whose message is made of constants, if there is none or it has expired
    */
   current(): Promise<string>;
-  /** Reads the file if that is due, and warns of a token that has expired, will within 24 h, or never does. @throws Error */
+  /**
+   * Reads the file if that is due, and warns of a token that has expired, will within 24 h, or
+   * never does.
+   * @throws Error
+   */
   ready(): Promise<void>;
   /** Forgets the token and watches nothing any more. */
   close(): void;
@@ -53,16 +58,20 @@ const REREAD_MS = 60_000;
 /** With less left than this the file is read as often as the cooldown allows. */
 const NEAR_EXPIRY_MS = 60_000;
 const WARN_AHEAD_MS = 86_400_000;
-/** As verifiers have by default, for a clock that is behind the issuer's. Not for exp: nobody waits for a token to end. */
+/**
+ * As verifiers have by default, for a clock that is behind the issuer's. Not for exp: nobody waits
+ * for a token to end.
+ */
 const CLOCK_SKEW_MS = 5_000;
 /** Longer headers are refused by Node's own servers. */
 const MAX_TOKEN_BYTES = 16 * 1024;
 const EXPIRED = 'the token has expired';
 
 /**
- * Makes a service token of a file. Reads nothing before it is asked; then at the next question after the file has changed, after
- * a failure, once a minute, and in the token's last minute, but never twice within a second. What cannot be read, or is refused,
- * leaves the token that was there before in use until that expires.
+ * Makes a service token of a file. Reads nothing before it is asked; then at the next question
+ * after the file has changed, after a failure, once a minute, and in the token's last minute, but
+ * never twice within a second. What cannot be read, or is refused, leaves the token that was there
+ * before in use until that expires.
  */
 export function createServiceTokenFile(settings: ServiceTokenSettings): ServiceTokenFile {
   const { name, file, audience, clock } = settings;
@@ -98,7 +107,8 @@ export function createServiceTokenFile(settings: ServiceTokenSettings): ServiceT
   async function attempt(): Promise<void> {
     attemptedAt = performance.now();
     changed = false;
-    // Watched anew each time, and before it is read: the folder may be another one by now, or not have been there.
+    // Watched anew each time, and before it is read: the folder may be another one by now, or not
+    // have been there.
     unwatch();
     unwatch = watchPath(dirname(file), () => (changed = true), new Set([basename(file)]));
     try {

@@ -1,4 +1,5 @@
-// The signer: keys brought to life, made once. Chooses the key, completes the claims, signs. Where keys come from lies beside it.
+// The signer: keys brought to life, made once. Chooses the key, completes the claims, signs. Where
+// keys come from lies beside it.
 
 import { AuthError, ConfigError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
@@ -31,7 +32,10 @@ export interface PublishedKeys {
 /** How a signer fares. Holds no key material. */
 export interface SignerReport {
   readonly source: string;
-  /** `fresh`: within its lifetime. `stale`: older, in use because the source fails. `empty`: nothing usable. */
+  /**
+   * `fresh`: within its lifetime. `stale`: older, in use because the source fails. `empty`: nothing
+   * usable.
+   */
   readonly state: 'fresh' | 'stale' | 'empty';
   readonly ageMs: number | undefined;
   readonly failures: number;
@@ -48,9 +52,11 @@ export interface SignerReport {
 /** A private or symmetric key brought to life. */
 export interface Signer {
   /**
-   * Signs claims as a compact JWS (RFC 7515 §7.1). Adds `iat`, `jti` and what the signer's options say, each where it is absent. The
-   * header is the signer's alone: nothing in claims or options reaches it. Does *not* encrypt: everybody can read the claims.
-   * @throws TypeError for claims that are not JSON, without `exp`, living longer than `maxLifetime`, or of another issuer
+   * Signs claims as a compact JWS (RFC 7515 §7.1). Adds `iat`, `jti` and what the signer's options
+   * say, each where it is absent. The header is the signer's alone: nothing in claims or options
+   * reaches it. Does *not* encrypt: everybody can read the claims.
+   * @throws TypeError for claims that are not JSON, without `exp`, living longer than
+   *   `maxLifetime`, or of another issuer
    * @throws Error if there is no key to sign with. Nothing of claims or keys is in either message
    */
   sign(claims: ClaimsToSign, ...options: readonly [options?: SignOptions]): Promise<string>;
@@ -61,16 +67,24 @@ export interface Signer {
    */
   publish(): Promise<PublishedKeys>;
   /**
-   * Makes the next key, and publishes it: it signs when `publishAhead` has passed, and every signer over the same secret takes turns at
-   * that moment. While a next key is waiting, nothing is made. The first key of an empty secret signs at once. Call it in
-   * every process, by the same schedule: over a store with `update`, such as a directory, processes take turns. Over a store that
-   * only writes, call it from one place.
-   * @throws ConfigError unless keys are in a secret, as a JWK Set that `kid` does not pin to one key, in a store that can be written
+   * Makes the next key, and publishes it: it signs when `publishAhead` has passed, and every signer
+   * over the same secret takes turns at that moment. While a next key is waiting, nothing is made.
+   * The first key of an empty secret signs at once. Call it in every process, by the same schedule:
+   * over a store with `update`, such as a directory, processes take turns. Over a store that only
+   * writes, call it from one place.
+   * @throws ConfigError unless keys are in a secret, as a JWK Set that `kid` does not pin to one
+   *   key, in a store that can be written
    */
   rotate(): Promise<RotatedKey>;
-  /** Drops the keys whose last token has expired, and says of the others that sign no more when they can be. */
+  /**
+   * Drops the keys whose last token has expired, and says of the others that sign no more when they
+   * can be.
+   */
   retire(): Promise<RetiredKeys>;
-  /** Resolves when there is a key to sign with. Rejects with what is wrong, or with the first attempt's error. */
+  /**
+   * Resolves when there is a key to sign with. Rejects with what is wrong, or with the first
+   * attempt's error.
+   */
   ready(): Promise<void>;
   report(): SignerReport;
   /** Stops all background work. */
@@ -180,8 +194,8 @@ export function createSigner(options: SignerOptions): Signer {
 }
 
 /**
- * The key that signs: of those pinned to the issuer, or else of those pinned to none, the one whose time came last; of several, the
- * first. For claims without an issuer all are candidates.
+ * The key that signs: of those pinned to the issuer, or else of those pinned to none, the one whose
+ * time came last; of several, the first. For claims without an issuer all are candidates.
  */
 function selectSigningKey(
   { keys, pinned }: SigningKeys,

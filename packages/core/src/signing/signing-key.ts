@@ -1,4 +1,5 @@
-// From a private or symmetric JWK to a key that signs, bound to one algorithm; or the reason why not.
+// From a private or symmetric JWK to a key that signs, bound to one algorithm; or the reason why
+// not.
 
 import { publicJwk } from '../jwk/generate.ts';
 import { checkUse, importMaterial, importPrivateHalf, readKid, readType } from '../jwk/import-key.ts';
@@ -18,16 +19,27 @@ import { isJsonObject, type JsonObject } from '../values/json.ts';
 export interface SigningKey {
   readonly kid: string | undefined;
   readonly algorithm: AlgorithmName;
-  /** The issuer that the key is pinned to, in the deprecated `keys` list; undefined everywhere else. */
+  /**
+   * The issuer that the key is pinned to, in the deprecated `keys` list; undefined everywhere else.
+   */
   readonly issuer: string | undefined;
-  /** NumericDate from which it signs: the JWK's `nbf`, as OpenID Federation 1.0 §8.7 has it. Before all time where there is none. */
+  /**
+   * NumericDate from which it signs: the JWK's `nbf`, as OpenID Federation 1.0 §8.7 has it. Before
+   * all time where there is none.
+   */
   readonly signsFrom: number;
-  /** NumericDate after which no token of it is valid any more: the JWK's `exp`. Set when the next key is made. */
+  /**
+   * NumericDate after which no token of it is valid any more: the JWK's `exp`. Set when the next
+   * key is made.
+   */
   readonly signedUntil: number | undefined;
   /** The encoded JOSE header and its dot. */
   readonly header: string;
   readonly sign: SignatureMaker;
-  /** As verifiers need it, under the very `kid` and `alg` of its tokens; undefined for a symmetric key. */
+  /**
+   * As verifiers need it, under the very `kid` and `alg` of its tokens; undefined for a symmetric
+   * key.
+   */
   readonly publicJwk: JsonObject | undefined;
 }
 
@@ -38,7 +50,10 @@ export interface SigningPolicy {
   /** The signer's `typ`; null for none. */
   readonly typ: string | null;
   readonly issuer?: string | undefined;
-  /** A key without a kid is called by its thumbprint (RFC 7638). Not for symmetric keys, of which that would tell. */
+  /**
+   * A key without a kid is called by its thumbprint (RFC 7638). Not for symmetric keys, of which
+   * that would tell.
+   */
   readonly nameByThumbprint?: boolean | undefined;
 }
 
@@ -51,7 +66,10 @@ export interface RefusedKey {
 
 const PROBE = Buffer.from('latchkey');
 
-/** Imports one JWK, or says why it cannot sign. A private half that does not fit its public half is found out here. */
+/**
+ * Imports one JWK, or says why it cannot sign. A private half that does not fit its public half is
+ * found out here.
+ */
 export function importSigningKey(jwk: unknown, policy: SigningPolicy): SigningKey | RefusedKey {
   let kid: string | undefined;
   try {
@@ -81,12 +99,16 @@ export function importSigningKey(jwk: unknown, policy: SigningPolicy): SigningKe
   }
 }
 
-/** The signer's algorithm, the key's own, or the only one that the key is for. Where both are named, they have to agree. */
+/**
+ * The signer's algorithm, the key's own, or the only one that the key is for. Where both are named,
+ * they have to agree.
+ */
 function bindAlgorithm(jwk: JsonObject, asked: AlgorithmName | undefined): SignatureAlgorithm {
   const { kty, crv, alg: own } = readType(jwk);
   const named = asked ?? own;
   const [first, second] = defaultAlgorithms(kty, crv);
-  // EdDSA and Ed25519 are two names of one algorithm (RFC 9864 §2.2); the older is known to more verifiers.
+  // EdDSA and Ed25519 are two names of one algorithm (RFC 9864 §2.2); the older is known to more
+  // verifiers.
   const only = second === undefined || first?.kty === 'OKP' ? first : undefined;
   const algorithm = named === undefined ? only : findAlgorithm(named);
   if (algorithm === undefined)

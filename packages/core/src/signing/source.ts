@@ -1,4 +1,5 @@
-// Where signing keys come from: a secret, a URL, the options, the deprecated list. Each gives the keys that fit, and what is public of them.
+// Where signing keys come from: a secret, a URL, the options, the deprecated list. Each gives the
+// keys that fit, and what is public of them.
 
 import { publicJwk } from '../jwk/generate.ts';
 import { importJwk, KEYS_PER_TURN, membersOf } from '../jwk/import-jwks.ts';
@@ -23,13 +24,19 @@ export interface SigningKeys extends Loaded {
   readonly keys: readonly SigningKey[];
   /** The public halves of these, and the public keys beside them: those that sign no more. */
   readonly published: readonly JsonObject[];
-  /** The issuers that keys are pinned to, also by keys that do not sign here: they never sign with another's. */
+  /**
+   * The issuers that keys are pinned to, also by keys that do not sign here: they never sign with
+   * another's.
+   */
   readonly pinned: ReadonlySet<string>;
 }
 
 type Wanted = Pick<SignerSettings, 'algorithm' | 'kid' | 'typ'>;
 
-/** Makes the source that the options name. Stores belong to the application: closing the signer does not close them. */
+/**
+ * Makes the source that the options name. Stores belong to the application: closing the signer does
+ * not close them.
+ */
 export function createSigningSource(settings: SignerSettings): Source<SigningKeys> {
   switch (settings.source) {
     case 'jwks': {
@@ -145,7 +152,10 @@ function readEntry(bytes: Uint8Array, format: SecretFormat, { kid, algorithm: al
   return { keys: [{ ...jwk, alg, ...(kid === undefined ? {} : { kid }) }] };
 }
 
-/** The entry of a legacy secret that signs: the secret itself, or a private key. A public key alone only verifies. */
+/**
+ * The entry of a legacy secret that signs: the secret itself, or a private key. A public key alone
+ * only verifies.
+ */
 function entryOf({ algorithm, secretName }: LegacyKeySettings): SecretReference {
   return { name: secretName, key: findAlgorithm(algorithm)?.kty === 'oct' ? 'secret.key' : 'private.key' };
 }

@@ -1,5 +1,5 @@
-// Changes to a descriptor: from a document to a new text, of which nothing else has changed. Nothing is written to a file here, and what a
-// keyset may be is not judged here.
+// Changes to a descriptor: from a document to a new text, of which nothing else has changed.
+// Nothing is written to a file here, and what a keyset may be is not judged here.
 import { isDeepStrictEqual } from 'node:util';
 import type * as yaml from 'yaml';
 import { BLOCK, type DescriptorDocument, parseDescriptor, placed } from '../descriptor/document.ts';
@@ -11,7 +11,10 @@ import { appendItem, removeItem, removeMember, setMember } from './edit/lines.ts
 /** What an option of a keyset becomes; undefined takes it away. */
 export type KeysetChanges = { readonly [name: string]: JsonValue | undefined };
 
-/** One change: in the lines of the text where it can be, else in the tree of the YAML library, which lays some of the file out anew. */
+/**
+ * One change: in the lines of the text where it can be, else in the tree of the YAML library, which
+ * lays some of the file out anew.
+ */
 interface Change {
   /** The whole file as data, afterwards. */
   readonly after: UncheckedOptions;
@@ -61,7 +64,8 @@ export function updateKeyset(document: DescriptorDocument, index: number, change
 }
 
 /**
- * Takes a keyset away. An empty list stays where the last one is taken. Comments on lines of their own, around it, stay.
+ * Takes a keyset away. An empty list stays where the last one is taken. Comments on lines of their
+ * own, around it, stay.
  * @param index counts from 0
  * @throws ConfigError if there is no such keyset
  */
@@ -82,7 +86,10 @@ export function addKey(document: DescriptorDocument, key: JsonObject): string {
   return append(document, 'keys', key);
 }
 
-/** Takes the deprecated `keys` away, the option with all that is in it. Without one, the text stays as it is. */
+/**
+ * Takes the deprecated `keys` away, the option with all that is in it. Without one, the text stays
+ * as it is.
+ */
 export function removeKeys(document: DescriptorDocument): string {
   if (!Object.hasOwn(document.jwt, 'keys')) return document.text;
   const { keys: _keys, ...rest } = document.jwt;
@@ -118,7 +125,10 @@ function apply(document: DescriptorDocument, change: Change): string {
   throw placed(new ConfigError('', 'cannot be changed as it is laid out; change it by hand'), document);
 }
 
-/** A way that does not lead anywhere for this file, such as over an alias whose anchor would be gone. */
+/**
+ * A way that does not lead anywhere for this file, such as over an alias whose anchor would be
+ * gone.
+ */
 function attempt(way: () => string | undefined): string | undefined {
   try {
     return way();

@@ -1,4 +1,5 @@
-// What a token or a keyset holds, for people to look at. Nothing here verifies a token, and no decision may rest on it.
+// What a token or a keyset holds, for people to look at. Nothing here verifies a token, and no
+// decision may rest on it.
 
 import type { SkippedKey, VerificationKey } from '../jwk/import-jwks.ts';
 import { createSource } from '../keysets/create.ts';
@@ -48,8 +49,8 @@ export interface InspectedKeyset {
 }
 
 /**
- * Reads one keyset once, as a service does. Does not cache, retry, watch or warn, and closes its connections.
- * A keyset with `jwksHosts` has no keys here: only a token says where they are.
+ * Reads one keyset once, as a service does. Does not cache, retry, watch or warn, and closes its
+ * connections. A keyset with `jwksHosts` has no keys here: only a token says where they are.
  * @throws ConfigError for options that cannot be right, and for an inline set without a usable key
  * @throws Error of the source, if it cannot be read
  */

@@ -1,4 +1,5 @@
-// Lint: the dangers in a descriptor, each with its fix. Here they are put together; what each rule looks at stands in lint/.
+// Lint: the dangers in a descriptor, each with its fix. Here they are put together; what each rule
+// looks at stands in lint/.
 
 import type { DescriptorDocument } from '../descriptor/document.ts';
 import { interpolate } from '../descriptor/interpolate.ts';
@@ -16,7 +17,10 @@ import { tokenRules } from './lint/tokens.ts';
 
 /** What surrounds a descriptor. */
 export interface LintContext {
-  /** The directory of its secrets, which are looked at then: that they are there, are keys, and are private. Default: they are not. */
+  /**
+   * The directory of its secrets, which are looked at then: that they are there, are keys, and are
+   * private. Default: they are not.
+   */
   readonly secrets?: string | undefined;
   /** What `${NAME}` stands for. Default `process.env`. */
   readonly environment?: { readonly [name: string]: string | undefined } | undefined;
@@ -32,7 +36,8 @@ export const lintRules: readonly LintRule[] = [
 ];
 
 /**
- * Finds what is dangerous, deprecated or refused in a descriptor. Fetches nothing, and changes nothing.
+ * Finds what is dangerous, deprecated or refused in a descriptor. Fetches nothing, and changes
+ * nothing.
  * @returns findings in the order of the file; none holds a secret
  */
 export async function lintDescriptor(

@@ -1,4 +1,5 @@
-// From the deprecated `keys` list to keysets: what is to be written, and whether what has been written is the same. Writes nothing itself.
+// From the deprecated `keys` list to keysets: what is to be written, and whether what has been
+// written is the same. Writes nothing itself.
 import { isDeepStrictEqual } from 'node:util';
 import { type DescriptorDocument, parseDescriptor, placed } from '../descriptor/document.ts';
 import { interpolate } from '../descriptor/interpolate.ts';
@@ -23,7 +24,10 @@ import {
 
 export type { MigratedKeyset, MigrationOptions } from './migrate/keysets.ts';
 
-/** What is to be written, in this order; whatever a run that was stopped has written already is left out. */
+/**
+ * What is to be written, in this order; whatever a run that was stopped has written already is left
+ * out.
+ */
 export interface Migration {
   readonly keySets: readonly MigratedKeyset[];
   readonly secrets: readonly { readonly reference: SecretReference; readonly bytes: Uint8Array }[];
@@ -34,8 +38,8 @@ export interface Migration {
 }
 
 /**
- * Works out a migration. Keys of one issuer become one keyset with one secret, in their order; keys without an issuer become one without.
- * Private halves come along, for signers.
+ * Works out a migration. Keys of one issuer become one keyset with one secret, in their order; keys
+ * without an issuer become one without. Private halves come along, for signers.
  * @returns undefined for a descriptor without `keys`
  * @throws ConfigError for a key that cannot be moved as it is, and for names that are taken
  */
@@ -49,7 +53,8 @@ export async function planMigration(
     const entries = plan.flatMap((planned) => planned.entries);
     const isThere = await Promise.all(entries.map((entry) => isInPlace(entry, options.store)));
     const withKeysets = plan.reduce(withKeyset, document);
-    // Nothing is begun that cannot be ended: a text may be laid out so that keys cannot be taken out of it.
+    // Nothing is begun that cannot be ended: a text may be laid out so that keys cannot be taken
+    // out of it.
     removeKeys(withKeysets);
     return {
       keySets: plan.map(({ migrated }) => migrated),

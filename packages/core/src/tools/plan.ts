@@ -1,4 +1,5 @@
-// Plan: what a change of a descriptor opens and closes, told from the two files alone. How single values compare stands in plan/.
+// Plan: what a change of a descriptor opens and closes, told from the two files alone. How single
+// values compare stands in plan/.
 
 import { routeOptions } from '../decision/access.ts';
 import { authenticatorOptions } from '../decision/options.ts';
@@ -54,7 +55,8 @@ const OPTIONS: { readonly [name: string]: Judge } = {
 };
 
 /**
- * Compares two descriptors. Variables are compared by name, and secrets not at all. What means the same is no change, however it is written.
+ * Compares two descriptors. Variables are compared by name, and secrets not at all. What means the
+ * same is no change, however it is written.
  * @returns what is otherwise: what opens first, then what closes, then the rest
  */
 export function planChange(before: DescriptorDocument, after: DescriptorDocument): readonly Change[] {

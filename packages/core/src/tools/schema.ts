@@ -23,7 +23,8 @@ export function descriptorSchema(): Schema {
     defs[$def] ??= resolve(is);
     return { ...others, $ref: `#/$defs/${$def}` };
   };
-  // `audience` may come from code, and `keySets` from `keys` or `remote`: neither is required in a file.
+  // `audience` may come from code, and `keySets` from `keys` or `remote`: neither is required in a
+  // file.
   const { required: _required, properties, ...options } = authenticatorOptions.schema ?? {};
   const jwt = resolve({ ...options, properties: { ...(properties as Schema), signing: signingSchema } });
   return {

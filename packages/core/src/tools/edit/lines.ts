@@ -1,5 +1,6 @@
-// Changes in the lines of a YAML text, for what is laid out one option to a line, as people write it. Everything else of the text stays, byte
-// for byte. What is laid out otherwise is left to edit.ts, which also checks what comes of it.
+// Changes in the lines of a YAML text, for what is laid out one option to a line, as people write
+// it. Everything else of the text stays, byte for byte. What is laid out otherwise is left to
+// edit.ts, which also checks what comes of it.
 import type * as yaml from 'yaml';
 import { type DescriptorDocument, loadYaml } from '../../descriptor/document.ts';
 import type { JsonValue } from '../../values/json.ts';
@@ -7,7 +8,10 @@ import { columnOf, cut, endOf, endOfBlock, endOfLine, insert, startOf, startOfLi
 
 type Path = readonly (string | number)[];
 
-/** Adds an item at the end of a list, which may be missing or empty. @returns undefined where it is laid out otherwise */
+/**
+ * Adds an item at the end of a list, which may be missing or empty.
+ * @returns undefined where it is laid out otherwise
+ */
 export function appendItem(document: DescriptorDocument, path: Path, item: JsonValue): string | undefined {
   const { text, yaml: tree } = document;
   const { isSeq } = loadYaml();
@@ -37,7 +41,10 @@ export function appendItem(document: DescriptorDocument, path: Path, item: JsonV
   return insert(emptied, endOfLine(emptied, emptied.length - (text.length - to)), lines);
 }
 
-/** Takes an item of a list away; of the last, `[]` stays. @returns undefined where it is laid out otherwise */
+/**
+ * Takes an item of a list away; of the last, `[]` stays.
+ * @returns undefined where it is laid out otherwise
+ */
 export function removeItem(
   { text, yaml: tree }: DescriptorDocument,
   path: Path,
@@ -142,7 +149,10 @@ function scalarText(value: JsonValue, type?: yaml.Scalar.Type | null): string {
   return new Document(scalar).toString({ lineWidth: 0 }).trimEnd();
 }
 
-/** How the list at a path is laid out: its dashes under its name or further in, and with empty lines between or without. */
+/**
+ * How the list at a path is laid out: its dashes under its name or further in, and with empty lines
+ * between or without.
+ */
 function styleOf(
   { text, yaml: tree }: DescriptorDocument,
   path: Path,

@@ -1,7 +1,11 @@
-// Places in the text of a YAML document, and whole lines put in and taken out of it. What is to be changed is not known here.
+// Places in the text of a YAML document, and whole lines put in and taken out of it. What is to be
+// changed is not known here.
 import { loadYaml } from '../../descriptor/document.ts';
 
-/** Where a node begins, its comments not counted. @throws TypeError for what does not stand in the text */
+/**
+ * Where a node begins, its comments not counted.
+ * @throws TypeError for what does not stand in the text
+ */
 export function startOf(node: unknown): number {
   const { isMap } = loadYaml();
   // Of a block map, where its first name is: its own may be that of an anchor.
@@ -9,7 +13,10 @@ export function startOf(node: unknown): number {
   return rangeOf(node)[0];
 }
 
-/** Where what is in a node ends, comments after it not counted. @throws TypeError for what does not stand in the text */
+/**
+ * Where what is in a node ends, comments after it not counted.
+ * @throws TypeError for what does not stand in the text
+ */
 export function endOf(node: unknown): number {
   const { isCollection, isPair } = loadYaml();
   if (isPair(node)) return node.value === null ? endOf(node.key) : endOf(node.value);
@@ -29,14 +36,19 @@ export function startOfLine(text: string, offset: number): number {
   return text.lastIndexOf('\n', offset - 1) + 1;
 }
 
-/** After its line break. A node that ends with one, as block scalars do, is at the end of its line. */
+/**
+ * After its line break. A node that ends with one, as block scalars do, is at the end of its line.
+ */
 export function endOfLine(text: string, offset: number): number {
   if (offset > 0 && text[offset - 1] === '\n') return offset;
   const end = text.indexOf('\n', offset);
   return end === -1 ? text.length : end + 1;
 }
 
-/** After the line that what is in a block ends with, and the comments that stand so far in that they are of the block. */
+/**
+ * After the line that what is in a block ends with, and the comments that stand so far in that they
+ * are of the block.
+ */
 export function endOfBlock(text: string, contentEnd: number, column: number): number {
   const end = endOfLine(text, contentEnd);
   const [comments = ''] = new RegExp(`^(?: {${column},}#[^\\n]*(?:\\n|$))*`).exec(text.slice(end)) ?? [];

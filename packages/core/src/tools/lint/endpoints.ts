@@ -1,4 +1,5 @@
-// What lint finds in what a service asks over the network beside keys, in groups and who may give them, and in what it signs.
+// What lint finds in what a service asks over the network beside keys, in groups and who may give
+// them, and in what it signs.
 
 import { isLoopback } from '../../net/addresses.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
@@ -161,7 +162,9 @@ export const endpointRules: readonly LintRule[] = [
   },
 ];
 
-/** What may be asked in clear, and is not this machine. Where there is no switch, core refuses it. */
+/**
+ * What may be asked in clear, and is not this machine. Where there is no switch, core refuses it.
+ */
 function inClear(value: UncheckedOptions, name: string, path: string): readonly Spot[] {
   const url = urlOf(value[name]);
   return spotIf(

@@ -1,4 +1,5 @@
-// What lint finds in the keys of a keyset itself: those that nobody can use, and kinds that do not belong together. Where they lie stands elsewhere.
+// What lint finds in the keys of a keyset itself: those that nobody can use, and kinds that do not
+// belong together. Where they lie stands elsewhere.
 
 import { type ImportedJwks, importJwks, type KeyPolicy } from '../../jwk/import-jwks.ts';
 import { readKeyset } from '../../keysets/options.ts';
@@ -46,7 +47,8 @@ export function lintInlineKeys(jwt: UncheckedOptions): readonly UnplacedFinding[
 /** The keys of a set, as a keyset would use them. */
 export function lintSet({ path, value }: Part, set: unknown, at: string): readonly UnplacedFinding[] {
   const policy = policyOf(value, path);
-  // What is wrong with the keyset itself, core says; and of an inline set, that it has no key or an exposed one.
+  // What is wrong with the keyset itself, core says; and of an inline set, that it has no key or an
+  // exposed one.
   if (policy === undefined) return [];
   const { keys, skipped } = imported(set, policy);
   if (keys.length === 0) {

@@ -1,4 +1,5 @@
-// What lint finds in keysets and in the deprecated keys: whose they are, and where they come from. Algorithms have a file of their own.
+// What lint finds in keysets and in the deprecated keys: whose they are, and where they come from.
+// Algorithms have a file of their own.
 
 import { isLoopback } from '../../net/addresses.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';

@@ -1,4 +1,5 @@
-// What lint finds in the text of a descriptor itself: secrets that stand in it, and variables. Nothing of a secret gets into a finding.
+// What lint finds in the text of a descriptor itself: secrets that stand in it, and variables.
+// Nothing of a secret gets into a finding.
 
 import { holdsSecret } from '../../jwk/import-key.ts';
 import { isJsonObject } from '../../values/json.ts';
@@ -85,7 +86,10 @@ function hasCredentials(text: string): boolean {
   );
 }
 
-/** Members that are called like a secret, and are a text of their own. Claims and routes have names of others. */
+/**
+ * Members that are called like a secret, and are a text of their own. Claims and routes have names
+ * of others.
+ */
 function* secretLiterals(value: unknown, path: string): Generator<Spot> {
   for (const [index, item] of itemsOf(value).entries()) yield* secretLiterals(item, `${path}[${index}]`);
   for (const [name, member] of Object.entries(membersOf(value))) {

@@ -1,4 +1,5 @@
-// What core itself refuses in a descriptor, all of it and not only the first: each part is read by its own reader. Makes and fetches nothing.
+// What core itself refuses in a descriptor, all of it and not only the first: each part is read by
+// its own reader. Makes and fetches nothing.
 
 import { type AuthenticatorOptions, authenticatorOptions, readOptions } from '../../decision/options.ts';
 import { readSigning } from '../../descriptor/load.ts';
@@ -13,7 +14,10 @@ import type { Table } from '../../values/option.ts';
 import { isPlainObject, readObject, type UncheckedOptions } from '../../values/readers.ts';
 import { itemsOf, membersOf } from './rule.ts';
 
-/** A store that has whatever is asked for, and tells of changes: which secrets there are is looked at elsewhere. */
+/**
+ * A store that has whatever is asked for, and tells of changes: which secrets there are is looked
+ * at elsewhere.
+ */
 const STORE: SecretStore = {
   description: 'lint',
   read: () => Promise.resolve(new Uint8Array()),
@@ -45,7 +49,9 @@ export function refusalsOf(jwt: UncheckedOptions): readonly ConfigError[] {
   return attempt(() => void readOptions(all as unknown as AuthenticatorOptions));
 }
 
-/** Reads one option as its table does, and those whose parts belong together with all their parts. */
+/**
+ * Reads one option as its table does, and those whose parts belong together with all their parts.
+ */
 function tryOption(name: string, value: unknown, alone: boolean): void {
   const table: Table = authenticatorOptions.table;
   readObject({ [name]: value }, Object.keys(table), '');

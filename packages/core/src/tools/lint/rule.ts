@@ -1,4 +1,5 @@
-// What a rule of lint is, what it finds, and how rules get at the parts of a descriptor that nobody has checked. The rules are beside it.
+// What a rule of lint is, what it finds, and how rules get at the parts of a descriptor that nobody
+// has checked. The rules are beside it.
 
 import type { FilePlace } from '../../errors.ts';
 import { parseDuration } from '../../values/duration.ts';
@@ -7,7 +8,10 @@ import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 /** `error`: core refuses it, or a secret lies open. `warning`: it works, and is dangerous. */
 export type Severity = 'error' | 'warning';
 
-/** Something in a descriptor that should be otherwise. Holds no secret; its texts may hold what the descriptor says. */
+/**
+ * Something in a descriptor that should be otherwise. Holds no secret; its texts may hold what the
+ * descriptor says.
+ */
 export interface Finding {
   /** Which rule has found it: a constant, such as `audience-null`. */
   readonly rule: string;

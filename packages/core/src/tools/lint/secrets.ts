@@ -1,4 +1,5 @@
-// What lint finds in the directory of secrets: what is missing, who can read it, and whether it is keys that can be used. Reads, and never writes.
+// What lint finds in the directory of secrets: what is missing, who can read it, and whether it is
+// keys that can be used. Reads, and never writes.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTextFile } from '../../secrets/directory.ts';

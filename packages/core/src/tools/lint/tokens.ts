@@ -1,4 +1,5 @@
-// What lint finds in what a token has to be: audience, times, places, rules. Whose keys verify it stands elsewhere.
+// What lint finds in what a token has to be: audience, times, places, rules. Whose keys verify it
+// stands elsewhere.
 import type { UncheckedOptions } from '../../values/readers.ts';
 import {
   isLonger,

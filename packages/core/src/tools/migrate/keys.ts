@@ -1,4 +1,5 @@
-// What migration knows of one key of the deprecated `keys` list: its JWK, and whom it verifies. Reads secrets, and writes nothing.
+// What migration knows of one key of the deprecated `keys` list: its JWK, and whom it verifies.
+// Reads secrets, and writes nothing.
 import { ConfigError } from '../../errors.ts';
 import { importJwk, type SkippedKey, type VerificationKey } from '../../jwk/import-jwks.ts';
 import type { LegacyKeySettings } from '../../keysets/legacy-options.ts';
@@ -20,7 +21,8 @@ export interface LegacyKey {
 
 /**
  * Reads the secret of one key.
- * @throws ConfigError for a key that the list itself could not use: nothing is to be left behind unnoticed
+ * @throws ConfigError for a key that the list itself could not use: nothing is to be left behind
+ *   unnoticed
  */
 export async function readLegacyKey(
   settings: LegacyKeySettings,
@@ -38,7 +40,10 @@ export async function readLegacyKey(
   }
 }
 
-/** One key for one name and the same algorithms, whatever it stands in. Of a symmetric key it is a secret. */
+/**
+ * One key for one name and the same algorithms, whatever it stands in. Of a symmetric key it is a
+ * secret.
+ */
 export function identityOf({ kid, thumbprint, verifiers }: VerificationKey): string {
   return JSON.stringify([kid ?? null, thumbprint, [...verifiers.keys()].sort()]);
 }
@@ -60,7 +65,8 @@ async function read(
   const privateHalf = withHead(await entry('private.key'), privateJwkFromPem, head);
   const publicHalf = withHead(await entry('public.key'), publicJwkFromPem, head);
   const signing = privateHalf && usable(importJwk(privateHalf, { origin: 'secret' }));
-  // A private key alone only signs: that its public half could be told makes nobody trust what it has signed.
+  // A private key alone only signs: that its public half could be told makes nobody trust what it
+  // has signed.
   if (publicHalf === undefined) {
     if (privateHalf === undefined) throw new Error('its secret has neither public.key nor private.key');
     return { settings, jwk: privateHalf, identity: undefined };

@@ -1,4 +1,5 @@
-// The keysets that the deprecated `keys` list becomes: which keys go together, under which names, and what is in their secrets.
+// The keysets that the deprecated `keys` list becomes: which keys go together, under which names,
+// and what is in their secrets.
 
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
@@ -34,7 +35,10 @@ export interface MigratedKeyset {
   readonly secretName: string;
   /** In the order of the list. */
   readonly keyIds: readonly string[];
-  /** Those of them that only sign. They are in an entry of their own, so that they verify nothing, as before. */
+  /**
+   * Those of them that only sign. They are in an entry of their own, so that they verify nothing,
+   * as before.
+   */
   readonly signingKeyIds: readonly string[];
 }
 
@@ -62,7 +66,8 @@ const MAX_SLUG_LENGTH = 60;
 const NO_ISSUER = 'any-issuer';
 
 /**
- * Works out the keysets, in the order in which their issuers come in the list, and proves in advance that they hold the very keys of it.
+ * Works out the keysets, in the order in which their issuers come in the list, and proves in
+ * advance that they hold the very keys of it.
  * @throws ConfigError for a key that cannot be moved as it is
  */
 export async function planKeysets(
@@ -155,8 +160,8 @@ function issuerAsWritten(keys: unknown, index: number): string | undefined {
 }
 
 /**
- * The same name for the same issuer at every run, whatever other issuers there are. What is lost of an issuer on the way to a name is made up
- * for by a hash of it.
+ * The same name for the same issuer at every run, whatever other issuers there are. What is lost of
+ * an issuer on the way to a name is made up for by a hash of it.
  */
 function nameOf(prefix: string, issuer: string | undefined): string {
   if (issuer === undefined) return checkSecretName(`${prefix}-${NO_ISSUER}`, 'keys');

@@ -1,4 +1,5 @@
-// What a change of keysets and of the deprecated keys does: whose tokens are accepted, by which keys and algorithms, and for how long.
+// What a change of keysets and of the deprecated keys does: whose tokens are accepted, by which
+// keys and algorithms, and for how long.
 
 import { isDeepStrictEqual } from 'node:util';
 import { legacyKeyOptions } from '../../keysets/legacy-options.ts';

@@ -1,4 +1,5 @@
-// Which item of a list is which item of the list as it was: by the strongest likeness that there is. Symmetric, so that the way back says the same.
+// Which item of a list is which item of the list as it was: by the strongest likeness that there
+// is. Symmetric, so that the way back says the same.
 import { isDeepStrictEqual } from 'node:util';
 import { type Effect, inverse, type Judge, type Verdict, verdict, within } from '../../values/judge.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
@@ -6,7 +7,10 @@ import { type Part, partsIn } from '../lint/rule.ts';
 
 /** How lists of objects are compared. */
 interface MatchRules {
-  /** What an object is to be like, from the strongest likeness to the weakest. Undefined: it is like none. */
+  /**
+   * What an object is to be like, from the strongest likeness to the weakest. Undefined: it is like
+   * none.
+   */
   readonly likeness: readonly ((value: UncheckedOptions) => unknown)[];
   /** What one more does. */
   readonly added: 'opens' | 'closes';

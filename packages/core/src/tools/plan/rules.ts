@@ -1,5 +1,6 @@
-// What a change of claim rules does: a rule is narrower than another if whatever satisfies it satisfies the other, too.
-// Rules are read by claims/normalize.ts, with variables as they are written.
+// What a change of claim rules does: a rule is narrower than another if whatever satisfies it
+// satisfies the other, too. Rules are read by claims/normalize.ts, with variables as they are
+// written.
 import { isDeepStrictEqual } from 'node:util';
 import type { NormalRule } from '../../claims/form.ts';
 import { entriesOf, implies, type RuleEntry } from '../../claims/normalize.ts';
@@ -23,7 +24,10 @@ export const rulesJudge: Judge = (before, after) => {
   });
 };
 
-/** What both have is nothing new. Of what is left, one rule for one is compared; else some came, and some went. */
+/**
+ * What both have is nothing new. Of what is left, one rule for one is compared; else some came, and
+ * some went.
+ */
 function judgeClaim(claim: string, before: readonly Entry[], after: readonly Entry[]): readonly Verdict[] {
   const gone = without(before, after);
   const fresh = without(after, before);
