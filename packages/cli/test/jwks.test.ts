@@ -139,7 +139,7 @@ describe('add', () => {
     try {
       const { code, stderr } = await latchkey('jwks add --oidc-discovery --issuer https://a.example');
       expect(code).toBe(3);
-      expect(stderr).toContain('the metadata are of another issuer');
+      expect(stderr).toContain('the metadata is of another issuer');
       expect(hosts.requests).toHaveLength(1);
     } finally {
       await hosts.close();
@@ -152,7 +152,7 @@ describe('add', () => {
     const hosts = await startHosts({ 'a.example': { '/none?key=hidden': { jwks: [] } } });
     try {
       for (const [path, reason] of [
-        ['none', 'not a JWK Set'],
+        ['none', 'expected a JWK Set'],
         ['other', 'status 404'],
       ] as const) {
         const { code, stderr } = await latchkey(
@@ -237,7 +237,10 @@ describe('add', () => {
     });
     put('secrets/n/jwks.json', '{"kty":"oct","k":"c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"}');
     const { code, stderr } = await latchkey('jwks add --secret n --issuer x');
-    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('not a JWK Set') });
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('expected a JWK Set'),
+    });
     expect(stderr).not.toContain('c2Vj');
     expect(await latchkey('jwks add --secret ../n --issuer x')).toMatchObject({ code: 2 });
     expect(read()).toBe(SEED);
@@ -274,7 +277,7 @@ describe('add', () => {
       ['--allowed-algorithms RS257', 'keySets[1].allowedAlgorithms[0]: expected one of'],
       ['--allowed-algorithms RS256,', 'keySets[1].allowedAlgorithms[1]: expected one of'],
       ['--allowed-algorithms none', 'expected one of'],
-      ['--allowed-algorithms HS256', 'takes a secret'],
+      ['--allowed-algorithms HS256', 'needs a secret key'],
       ['--refresh-interval 30', 'expected a duration'],
     ])
       expect(await latchkey(`${line} ${option}`), option).toMatchObject({

@@ -84,9 +84,9 @@ describe('secrets create symmetric', () => {
   });
 
   it.each([
-    ['short', 'only-31-bytes-of-a-secret-here!', /shorter than its hash/],
-    ['no secret at all', 'a'.repeat(64), /no random secret/],
-    ['a public key', ed.publicKey.export({ type: 'spki', format: 'pem' }).toString(), /text of another key/],
+    ['short', 'only-31-bytes-of-a-secret-here!', /shorter than the output of its hash/],
+    ['no secret at all', 'a'.repeat(64), /fewer than 8 distinct bytes/],
+    ['a public key', ed.publicKey.export({ type: 'spki', format: 'pem' }).toString(), /an encoded key/],
     ['empty', '', /empty/],
   ])('D19 D6 refuses one that is %s', async (_what, secret, reason) => {
     const { code, stderr } = await latchkey([

@@ -1,4 +1,5 @@
-// Options that name algorithms, of keysets, of single keys and of signers.
+// Options that name algorithms: of keysets, of single keys and of signers. The algorithms
+// themselves are in token/algorithms.ts.
 import { ConfigError } from '../errors.ts';
 import { type AlgorithmName, algorithmNames, findAlgorithm, isLegacy } from '../token/algorithms.ts';
 import { listed } from '../values/judge.ts';
@@ -8,7 +9,7 @@ const namesThat = (fits: (name: AlgorithmName) => boolean) => algorithmNames.fil
 
 /** The names of algorithms with public keys. */
 export const publicNames: readonly AlgorithmName[] = namesThat((name) => findAlgorithm(name)?.kty !== 'oct');
-/** The names of all algorithms but the legacy ones. */
+/** The names of all algorithms except the legacy ones. */
 export const safeNames: readonly AlgorithmName[] = namesThat((name) => !isLegacyName(name));
 
 /** The name of an algorithm. */
@@ -20,7 +21,7 @@ export const algorithm: Kind<AlgorithmName> = {
   }),
 };
 
-/** What `allowedAlgorithms` may say where keys are public: for schemas. */
+/** The schema of `allowedAlgorithms` for sources with public keys. */
 export const publicAlgorithmSchema = shared('publicAlgorithm', {
   description: 'A signature algorithm with public keys. HMAC needs secret or externalSecret as its source.',
   anyOf: wordSchemas(...publicNames),
@@ -55,7 +56,7 @@ export function checkLegacy(
   name: string,
 ): ReadonlySet<AlgorithmName> {
   if (legacy !== undefined && issuer === undefined)
-    throw new ConfigError(`${name}.unsafeLegacyAlgorithms`, 'needs an issuer beside it');
+    throw new ConfigError(`${name}.unsafeLegacyAlgorithms`, 'expected an issuer next to it');
   return legacy ?? new Set();
 }
 
@@ -65,15 +66,12 @@ export function checkLegacy(
  */
 export function checkPermitted(name: AlgorithmName, legacy: ReadonlySet<AlgorithmName>, path: string): void {
   if (!isLegacyName(name) || legacy.has(name)) return;
-  throw new ConfigError(
-    path,
-    `${name} is unsafe; name it in unsafeLegacyAlgorithms to accept it all the same`,
-  );
+  throw new ConfigError(path, `${name} is unsafe; to accept it anyway, name it in unsafeLegacyAlgorithms`);
 }
 
 /**
- * Makes a set of `allowedAlgorithms`.
- * @throws ConfigError for one that no key of this source could be for
+ * Makes the set of `allowedAlgorithms`.
+ * @throws ConfigError for an algorithm that no key of this source can have
  */
 export function completeAllowed(
   names: readonly AlgorithmName[] | undefined,
@@ -87,16 +85,16 @@ export function completeAllowed(
     if (origin === 'public' && findAlgorithm(name)?.kty === 'oct') {
       throw new ConfigError(
         at,
-        `${name} takes a secret, and this source is public; use secret or externalSecret`,
+        `${name} needs a secret key, and this source is public; use secret or externalSecret`,
       );
     }
     checkPermitted(name, legacy, at);
   }
-  // RFC 9864 §2.2: two names of one algorithm.
+  // RFC 9864 §2.2: EdDSA and Ed25519 are two names of one algorithm, so each allows both.
   return new Set(names.flatMap((name) => (findAlgorithm(name)?.kty === 'OKP' ? ['EdDSA', 'Ed25519'] : name)));
 }
 
-/** The name of an algorithm. @throws ConfigError */
+/** Reads the name of an algorithm. @throws ConfigError */
 export function readAlgorithm(value: unknown, path: string): AlgorithmName {
   const algorithm = typeof value === 'string' ? findAlgorithm(value) : undefined;
   if (algorithm === undefined) throw new ConfigError(path, `expected one of ${algorithmNames.join(', ')}`);

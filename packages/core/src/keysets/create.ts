@@ -1,4 +1,5 @@
-// From a keyset's settings to a keyset: which source, and how it is kept current.
+// Makes a keyset from its settings: picks the source and how it is kept current. The settings are
+// checked in options.ts.
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { createJsonFetcher } from '../net/https.ts';
@@ -15,20 +16,20 @@ import { createRefreshedKeyset, type KeySource, loadJwks } from './refreshed-key
 import { createSecretSource } from './secret.ts';
 import { indexKeysets, type KeysetIndex } from './select.ts';
 
-/** Gives keysets to options: those that are there already, or what `make` makes. */
+/** Supplies the keysets: reuses those that exist already, or calls `make`. */
 export interface KeysetTaker {
-  /** Those of one place in `keySets`: nearly always one. */
+  /** The keysets of one entry in `keySets`: nearly always one. */
   keyset(settings: KeysetSettings, make: () => Keyset): readonly Keyset[];
-  /** That of the whole deprecated list. */
+  /** The keyset of the whole deprecated list. */
   legacy(keys: readonly LegacyKeySettings[], make: () => Keyset): Keyset;
 }
 
 const MAKE: KeysetTaker = { keyset: (_, make) => [make()], legacy: (_, make) => make() };
 
 /**
- * Makes all keysets, and warns of what is dangerous or deprecated in them. Reads nothing yet.
- * @returns those that are loaded and closed, the index of those that are asked, and those that
- *   speak for the system
+ * Makes all keysets, and warns about dangerous and deprecated options. Reads no keys yet.
+ * @returns `keysets` are loaded and closed; `index` finds the keysets for a token; `system` has the
+ *   keysets that may vouch for the system
  * @throws ConfigError for an inline set that cannot be used, and for a secret without a store
  */
 export function createKeysets(
@@ -125,7 +126,7 @@ export function createSource(
       const { url } = settings;
       const fetcher = createJsonFetcher(settings);
       return {
-        // Without the query, where some servers want a key.
+        // Without the query: some servers expect an API key there.
         description: `${url.origin}${url.pathname}`,
         load: (signal) => loadJwks({ url, policy, fetcher }, signal),
         close: () => fetcher.close(),
@@ -136,10 +137,10 @@ export function createSource(
   }
 }
 
-/** The store that a secret is in. */
+/** Returns the store for secrets of this kind. @throws ConfigError if the application gave none */
 function requireStore(stores: SecretStores, kind: keyof SecretStores, name: string): SecretStore {
   const store = stores[kind];
   if (store !== undefined) return store;
   const option = kind === 'secret' ? 'secrets' : 'externalSecrets';
-  throw new ConfigError(name, `needs a store for its secrets; give one in ${option}`);
+  throw new ConfigError(name, `expected a secret store; pass one in ${option}`);
 }

@@ -1,11 +1,11 @@
-// OpenID Connect Discovery 1.0 §4: from an issuer to its JWK Set. The metadata's other members are
-// not used, above all not its lists of algorithms, which may never widen what is accepted.
+// OpenID Connect Discovery 1.0 §4: finds the JWK Set of an issuer by its metadata. Other members of
+// the metadata are not used. Its lists of algorithms, above all, must never widen what is accepted.
 
 import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
 import { type KeySource, loadJwks } from './refreshed-keyset.ts';
 
-/** What discovery takes. */
+/** The settings of a discovery source. */
 interface DiscoverySettings {
   readonly issuer: string;
   readonly allowHttp: boolean;
@@ -15,12 +15,15 @@ interface DiscoverySettings {
   readonly refreshIntervalMs: number;
 }
 
-/** With keys read again within 0.8 of the interval, metadata older than this might outlive it. */
+/**
+ * Keys are read again after 0.8 of the interval. Metadata older than the remaining 0.2 could then
+ * be older than the whole interval at the next reading.
+ */
 const METADATA_SHARE = 0.2;
 
 /**
- * Makes a source of the keys that an OpenID provider publishes. The metadata are read again at
- * least each refresh interval.
+ * Makes a source of the keys that an OpenID provider publishes. The metadata is read again at least
+ * once per refresh interval.
  */
 export function createDiscoverySource(settings: DiscoverySettings): KeySource {
   const { issuer, allowHttp, policy, fetcher } = settings;
@@ -28,11 +31,12 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
 
   async function discover(signal: AbortSignal): Promise<URL> {
     const { json: metadata } = await fetcher.fetch(metadataUrl(issuer), signal);
-    // §4.3: exactly the issuer that was asked for, to the last slash.
-    if (metadata.issuer !== issuer) throw new Error('the metadata are of another issuer');
+    // §4.3: the issuer in the metadata must equal the requested one exactly, including a final
+    // slash.
+    if (metadata.issuer !== issuer) throw new Error('the metadata is of another issuer');
     const jwksUri = metadata.jwks_uri;
     if (typeof jwksUri !== 'string' || !URL.canParse(jwksUri)) {
-      throw new Error('the metadata have no jwks_uri');
+      throw new Error('the metadata has no jwks_uri');
     }
     const url = new URL(jwksUri);
     const refusal = refuseUrl(url, allowHttp);
@@ -50,7 +54,7 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
       try {
         return await loadJwks({ url: discovered.url, policy, fetcher }, signal);
       } catch (error) {
-        // The keys may have moved: ask where they are next time.
+        // The keys may have moved: read the metadata again next time.
         discovered = undefined;
         throw error;
       }
@@ -59,7 +63,7 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
   };
 }
 
-/** Where an issuer's metadata are, §4.1: one trailing slash gives way to the well-known path. */
+/** The URL of an issuer's metadata, §4.1: the well-known path replaces one trailing slash. */
 export function metadataUrl(issuer: string): URL {
   return new URL(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
 }

@@ -1,10 +1,10 @@
-// A JWK Set that stands in the options. It never changes and is never fetched.
+// A keyset whose JWK Set is written in the options. Its keys never change and are never fetched.
 import { ConfigError } from '../errors.ts';
 import { type ImportedJwks, importJwks, type JwkSet, type KeyPolicy } from '../jwk/import-jwks.ts';
 import { EXPOSED } from '../jwk/import-key.ts';
 import { createSnapshot, type KeySelection, type Keyset, publishChanges } from './keyset.ts';
 
-/** What an inline keyset is made of. */
+/** The settings of an inline keyset. */
 interface InlineKeysetSettings {
   readonly name: string;
   readonly issuer: string | undefined;
@@ -14,8 +14,7 @@ interface InlineKeysetSettings {
 }
 
 /**
- * Makes a keyset of fixed keys. Members that no verifier understands are skipped, as in any JWK
- * Set.
+ * Makes a keyset of fixed keys. Keys that cannot be used are skipped, as in any JWK Set.
  * @throws ConfigError if no key can be used, or if a private or symmetric key is among them
  */
 export function createInlineKeyset({ name, issuer, policy, selection, jwks }: InlineKeysetSettings): Keyset {
@@ -44,7 +43,7 @@ export function createInlineKeyset({ name, issuer, policy, selection, jwks }: In
   });
 }
 
-/** Imports the keys of an inline keyset. @throws ConfigError as `createInlineKeyset` */
+/** Imports the keys of an inline keyset. @throws ConfigError like `createInlineKeyset` */
 export function importInline({
   name,
   jwks,

@@ -1,55 +1,59 @@
-// Which key URLs of tokens are fetched that were not fetched before. Anybody can make up such URLs,
-// so few are fetched in a window of time, and what has proved good is not held up by what anybody
-// can make up.
+// Decides which new key URLs (`jku`) are fetched. Any client can make up such URLs, so only a few
+// are fetched in each window of time; URLs that have verified a token are not delayed by made-up
+// ones. Nothing is fetched here.
 import { LRUCache } from 'lru-cache';
 
 /** Decides which new URLs are fetched. */
 export interface Admission {
   /**
-   * Asks for a fetch.
+   * Asks for leave to fetch a URL.
    * @param issuer as the token says; unverified
    * @returns undefined if the URL may be fetched, else the milliseconds until it makes sense to ask
    *   again
    */
   ask(href: string, issuer: string | undefined): number | undefined;
-  /** A key from this URL has verified a token of this issuer. */
+  /** Records that a key from this URL has verified a token of this issuer. */
   confirm(href: string, issuer: string | undefined): void;
-  /** True for a URL that was confirmed. */
+  /** True for a confirmed URL. */
   isConfirmed(href: string): boolean;
-  /** The URL gave nothing: it is not fetched again in the next ten seconds, whoever asks. */
+  /** Records that the URL gave no keys: it is not fetched again for ten seconds, for any token. */
   failed(href: string): void;
 }
 
 export const WINDOW_MS = 10_000;
-/** New URLs that are fetched within one window for one share, whichever come first. */
+/** New URLs that one share fetches within one window, in the order of their requests. */
 export const MAX_NEW_URLS = 4;
-/** And those that were asked for most in the window before, and were not fetched. */
+/**
+ * Further URLs per window: those requested most often in the window before, and not fetched then.
+ */
 const MAX_FAVOURED_URLS = 4;
-/** URLs and issuers that are known to be good. */
+/** Confirmed URLs and issuers that are remembered. */
 export const MAX_CONFIRMED_URLS = 128;
 export const MAX_CONFIRMED_ISSUERS = 32;
-/** URLs that gave nothing, and when. */
+/** Failed URLs that are remembered, with the time of their failure. */
 export const MAX_FAILED_URLS = 256;
 const COUNTERS = 2 ** 16;
 
-/** What the tokens of one confirmed issuer, or of all others together, may cause. */
+/**
+ * The fetches that the tokens of one confirmed issuer, or of all other issuers together, may cause.
+ */
 interface Share {
   windowStart: number;
   admitted: number;
   favoured: ReadonlySet<string>;
-  /** The URLs that were turned away most often in this window, and how often about. */
+  /** The URLs refused most often in this window, each with its approximate count. */
   readonly most: Map<string, number>;
-  /** How often each was turned away, by its hash. Made when it is needed. */
+  /** How often each URL was refused, indexed by its hash. Allocated when it is first needed. */
   counters: Uint16Array | undefined;
 }
 
-/** Makes an admission with nothing in it. */
+/** Makes an admission that has no URLs yet. */
 export function createAdmission(): Admission {
   const urls = new LRUCache<string, true>({ max: MAX_CONFIRMED_URLS });
   const issuers = new LRUCache<string, Share>({ max: MAX_CONFIRMED_ISSUERS });
   const failedAt = new LRUCache<string, number>({ max: MAX_FAILED_URLS });
   const others = createShare();
-  // Nobody can tell which URLs share a counter.
+  // A random seed: a client cannot compute which URLs share a counter.
   const seed = Math.trunc(Math.random() * 2 ** 32);
 
   function turnAway(share: Share, href: string): void {

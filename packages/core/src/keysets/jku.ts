@@ -1,6 +1,6 @@
-// Keys from where the token's own "jku" (JWK Set URL) Header Parameter says (RFC 7515 §4.1.2), if
-// that is a host that the options list. The URL is the sender's: it is held to the list, to public
-// addresses, and to a bounded number of fetches.
+// Keys from the URL in the token's own "jku" (JWK Set URL) Header Parameter, RFC 7515 §4.1.2, if
+// the options list its host. The sender chooses the URL, so it must match the list, resolve to a
+// public address, and pass a limit on new fetches (jku-admission.ts).
 import { AuthError } from '../errors.ts';
 import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
@@ -10,15 +10,15 @@ import { createAdmission, WINDOW_MS } from './jku-admission.ts';
 import { createSnapshot, type KeySelection, type KeySnapshot, type Keyset } from './keyset.ts';
 import { createRefreshedKeyset, loadJwks } from './refreshed-keyset.ts';
 
-/** A host that may be asked for keys. */
+/** A host that keys may be fetched from. */
 export interface JwksHost {
-  /** With its port, if it is not 443. Compared exactly. */
+  /** With its port, if that is not 443. Compared exactly. */
   readonly host: string;
-  /** What the path has to start with, decoded: `/` for any. */
+  /** The decoded path must start with this: `/` for any path. */
   readonly pathPrefix: string;
 }
 
-/** What a keyset by `jku` is made of. */
+/** The settings of a `jku` keyset. */
 interface JkuSettings {
   readonly name: string;
   readonly issuer: string | undefined;
@@ -32,19 +32,22 @@ interface JkuSettings {
 }
 
 const MAX_URL_LENGTH = 2048;
-/** URLs whose keys are kept at a time. */
+/** URLs whose keys are kept at the same time. */
 const MAX_URLS = 32;
 const EMPTY = createSnapshot([]);
 
 /**
- * Makes a keyset that asks the listed hosts. A token without a `jku`, or with one of another host,
- * finds no key in it.
+ * Makes a keyset that fetches from the listed hosts. It has no key for a token without a `jku`, or
+ * with one on another host.
  */
 export function createJkuKeyset(settings: JkuSettings): Keyset {
   const { name, issuer, policy, selection, hosts, allowHttp, fetcher } = settings;
-  /** By URL, the one used longest ago first. */
+  /** By URL, the least recently used first. */
   const keysets = new Map<string, Keyset>();
-  /** When each was first asked: what has just been read is not read again for an unknown kid. */
+  /**
+   * When each URL was first fetched: keys that were just read are not read again for an unknown
+   * kid.
+   */
   const admittedAt = new WeakMap<Keyset, number>();
   const admission = createAdmission();
 
@@ -62,7 +65,7 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
     const waitMs = admission.ask(url.href, ofToken);
     if (waitMs !== undefined) {
       throw new AuthError('keyset_unavailable', {
-        detail: `${name}: too many key URLs that were not seen before`,
+        detail: `${name}: too many new key URLs`,
         retryAfterSeconds: waitMs / 1000,
       });
     }
@@ -72,12 +75,12 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
       allowed: policy.allowed,
       source: {
         description: `${url.origin}${url.pathname}`,
-        // Not closed: the connections are shared by all URLs.
+        // The source is not closed: all URLs share the connections.
         load: (signal) => loadJwks({ url, policy, fetcher }, signal),
       },
     });
     admittedAt.set(keyset, now);
-    // A URL that gives nothing is not tried again on its own: it may be nobody's but the sender's.
+    // A URL that gives no keys is not retried on its own: the sender may have made it up.
     keyset.ready().catch(() => {
       admission.failed(url.href);
       if (keysets.get(url.href) === keyset) keysets.delete(url.href);
@@ -94,8 +97,8 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
   }
 
   /**
-   * URLs that never gave a key go first, then those whose keys never verified a token: they may be
-   * nobody's but the sender's.
+   * Removes one URL: first one that never gave a key, then one whose keys never verified a token.
+   * The sender may have made those up.
    */
   function evict(): void {
     const entries = [...keysets];
@@ -139,7 +142,10 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
   });
 }
 
-/** The URL, if the list has its host and everything about it is plain. */
+/**
+ * Parses the URL. Returns undefined unless its host is listed and it has no userinfo, fragment or
+ * other unusual part.
+ */
 function acceptUrl(jku: string, hosts: readonly JwksHost[], allowHttp: boolean): URL | undefined {
   if (jku.length > MAX_URL_LENGTH || !URL.canParse(jku)) return undefined;
   const url = new URL(jku);
@@ -148,8 +154,8 @@ function acceptUrl(jku: string, hosts: readonly JwksHost[], allowHttp: boolean):
 }
 
 /**
- * True for a URL of a listed host, under its prefix for a server that decodes the path and for one
- * that does not.
+ * True for a URL of a listed host, if the path is under the prefix both decoded and as written:
+ * servers differ in whether they decode it.
  */
 export function isListed({ host, pathname }: URL, hosts: readonly JwksHost[]): boolean {
   const path = decodedPath(pathname);

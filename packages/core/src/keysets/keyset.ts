@@ -1,40 +1,40 @@
-// What a keyset is to the rest of core, and the set of keys that it holds at one moment. Sources
-// and refreshing lie beside it.
+// The interface of a keyset to the rest of core, and a snapshot of its keys. Sources and refreshing
+// are in the other files of this folder.
 import { publish } from '../events.ts';
 import type { ImportedJwks, VerificationKey } from '../jwk/import-jwks.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
 
-/** The keys of one issuer at one moment. Replaced whole, never changed. */
+/** The keys of one issuer at one moment. It is replaced as a whole, never changed. */
 export interface KeySnapshot {
-  /** Its own: to know it again without holding it. */
+  /** A unique number: identifies the snapshot without keeping it in memory. */
   readonly id: number;
-  /** In the source's order. */
+  /** In the order of the source. */
   readonly keys: readonly VerificationKey[];
   readonly byKid: ReadonlyMap<string, readonly VerificationKey[]>;
-  /** The first key that takes an algorithm, for tokens without a kid. */
+  /** The first key for each algorithm, used for tokens without a kid. */
   readonly firstFor: ReadonlyMap<AlgorithmName, VerificationKey>;
 }
 
-/** How keys are chosen where the token's kid does not say which. */
+/** How keys are chosen when the token's kid does not identify one. */
 export interface KeySelection {
   /**
    * A token without a kid: `first` tries the first key that takes its algorithm, and only that;
    * `try-all` tries four of them at most; `refuse` refuses it.
    */
   readonly kidless: 'first' | 'try-all' | 'refuse';
-  /** Keys that were given without a kid (PEM files) are tried one after the other for any token. */
+  /** Keys without a kid of their own (PEM files): each is tried in turn for any token. */
   readonly unnamed?: boolean | undefined;
 }
 
-/** How a keyset fares. Holds no key material. */
+/** The state of a keyset. Contains no key material. */
 export interface KeysetReport {
   readonly keyset: string;
   readonly issuer: string | undefined;
   readonly source: string;
   /**
-   * `fresh`: within its lifetime. `stale`: older, in use because the source fails. `empty`: nothing
-   * usable.
+   * `fresh`: within its lifetime. `stale`: older, and used because the source fails. `empty`: there
+   * are no usable keys.
    */
   readonly state: 'fresh' | 'stale' | 'empty';
   readonly kids: readonly (string | undefined)[];
@@ -44,39 +44,42 @@ export interface KeysetReport {
   readonly failures: number;
 }
 
-/** One issuer's verification keys, kept current. */
+/** The verification keys of one issuer, kept current. */
 export interface Keyset {
-  /** Where it stands in the options: `keySets[0]`. */
+  /** Its path in the options: `keySets[0]`. */
   readonly name: string;
-  /** Undefined: for tokens whose issuer no other keyset names. */
+  /** Undefined: the keyset is for tokens whose issuer no other keyset names. */
   readonly issuer: string | undefined;
-  /** The keyset's `allowedAlgorithms`; undefined where it names none. */
+  /** The keyset's `allowedAlgorithms`; undefined if the option is not set. */
   readonly allowed: ReadonlySet<AlgorithmName> | undefined;
   readonly selection: KeySelection;
   /**
-   * The keys in force: at once if they are at hand, else when the first load has ended.
-   * @param header unverified; only a keyset with `jwksHosts` looks at it
-   * @param issuer of the token, unverified: the same
-   * @throws AuthError `keyset_unavailable` (rejects with it, if it had to wait)
+   * Returns the keys in force: synchronously if they are loaded, else a promise that waits for the
+   * first load.
+   * @param header unverified; only a keyset with `jwksHosts` reads it
+   * @param issuer of the token, unverified; only a keyset with `jwksHosts` reads it
+   * @throws AuthError `keyset_unavailable` (or rejects with it, if it had to wait)
    */
   keys(header: UnverifiedHeader, issuer?: string): KeySnapshot | Promise<KeySnapshot>;
   /**
-   * The keys after another look at the source, at most one per cooldown: for a kid that is not
-   * among those in force.
-   * @throws AuthError `keyset_unavailable` while the source fails (rejects with it, if it had to
-   *   look): the kid may be good
+   * Returns the keys after reading the source again, at most once per cooldown. For a kid that the
+   * keys in force do not have.
+   * @throws AuthError `keyset_unavailable` while the source fails (or rejects with it, if it had to
+   *   read): the kid may be a new, valid one
    */
   refetch(header: UnverifiedHeader, issuer?: string): KeySnapshot | Promise<KeySnapshot>;
-  /** Told that a key of this keyset has verified a token, where the keyset wants to know. */
+  /**
+   * Records that a key of this keyset has verified a token. Absent if the keyset does not need it.
+   */
   confirm?(header: UnverifiedHeader, issuer: string | undefined): void;
   /** Resolves when keys are in force. Rejects with the first attempt's error. */
   ready(): Promise<void>;
   /**
-   * Looks at the source now, whatever the cooldown. Rejects if there are no keys afterwards.
-   * Absent: there is nothing to look at.
+   * Reads the source now, regardless of the cooldown. Rejects if there are no keys afterwards.
+   * Absent if there is no source to read.
    */
   reload?(): Promise<unknown>;
-  /** Says that it stands elsewhere in the options now: for its events and errors. */
+  /** Sets the keyset's new path in the options, for its events and errors. */
   rename?(name: string): void;
   report(): KeysetReport;
   /** Stops all background work. */
@@ -101,7 +104,7 @@ export function createSnapshot(keys: readonly VerificationKey[]): KeySnapshot {
   return Object.freeze({ id: snapshots++, keys: Object.freeze([...keys]), byKid, firstFor });
 }
 
-/** Tells what changed between two states of a keyset. */
+/** Publishes which keys were added and removed between two states of a keyset. */
 export function publishChanges(
   keyset: Pick<Keyset, 'name' | 'issuer'>,
   before: KeySnapshot | undefined,

@@ -1,5 +1,5 @@
-// The deprecated `keys` list: raw keys in secrets, found by issuer first and by key id then. Kept
-// so that it can be left in peace.
+// The deprecated `keys` list: raw keys in secrets, found first by issuer and then by key id. It is
+// here only for compatibility.
 
 import { importJwk, type SkippedKey, separate, type VerificationKey } from '../jwk/import-jwks.ts';
 import { findSecret, readSecret } from '../secrets/read.ts';
@@ -13,7 +13,7 @@ import { importPem } from './public-keys.ts';
 import { createRefreshedKeyset, type KeySource } from './refreshed-keyset.ts';
 import { watching } from './secret.ts';
 
-/** What the list is made of. */
+/** The settings of the list. */
 interface LegacyKeysSettings {
   readonly keys: readonly LegacyKeySettings[];
   readonly store: SecretStore;
@@ -24,17 +24,16 @@ interface LegacyKeysSettings {
 /** The list, as keysets. */
 interface LegacyKeysets {
   /**
-   * The whole list: for tokens without an issuer. It alone is loaded and closed; the others look at
-   * it.
+   * The whole list: for tokens without an issuer. Only this keyset is loaded and closed; the others
+   * read its keys.
    */
   readonly all: Keyset;
-  /** The keys of each issuer that the list names, and those without one. */
+  /** One keyset for each issuer in the list, and one for the keys without an issuer. */
   readonly byIssuer: readonly Keyset[];
 }
 
 /**
- * Makes the keysets of the list. Its order is kept: a token without a kid gets the first key that
- * fits.
+ * Makes the keysets of the list, in its order: a token without a kid gets the first key that fits.
  */
 export function createLegacyKeysets(
   settings: LegacyKeysSettings,
@@ -58,8 +57,8 @@ function createAll(settings: LegacyKeysSettings): Keyset {
 }
 
 /**
- * The entry of a legacy secret that verifies: the secret itself, or a public key. A private key
- * alone only signs.
+ * The entry of a legacy secret to verify with: the symmetric key or the public key. A private key
+ * alone is only for signing.
  */
 function entryOf({ algorithm, secretName }: LegacyKeySettings): SecretReference {
   return { name: secretName, key: findAlgorithm(algorithm)?.kty === 'oct' ? 'secret.key' : 'public.key' };
@@ -78,7 +77,10 @@ function createSource({ keys, store }: LegacyKeysSettings): KeySource {
   };
 }
 
-/** @returns undefined for a secret that only signs: it has a private key, and no public one */
+/**
+ * Reads the entry.
+ * @returns undefined for a secret that is only for signing: it has a private key, and no public one
+ */
 async function readEntry(
   key: LegacyKeySettings,
   store: SecretStore,
@@ -89,7 +91,7 @@ async function readEntry(
   const found = await findSecret(store, entry, signal);
   if (found !== undefined) return found;
   const signing = await findSecret(store, { ...entry, key: 'private.key' }, signal);
-  // Neither: the secret is not there, and that is for the engine to outlive.
+  // Neither entry exists: read it for the error, which the refresh engine handles.
   return signing === undefined ? readSecret(store, entry, signal) : undefined;
 }
 
@@ -97,8 +99,8 @@ function importLegacy(
   { keyId, algorithm, legacy }: LegacyKeySettings,
   bytes: Uint8Array | undefined,
 ): VerificationKey | SkippedKey {
-  // A key that only signs is no fault, and does not take the others with it.
-  if (bytes === undefined) return { kid: keyId, reason: 'the secret has nothing to verify with' };
+  // A key that is only for signing is skipped; the other keys are used.
+  if (bytes === undefined) return { kid: keyId, reason: 'the secret has no key to verify with' };
   if (findAlgorithm(algorithm)?.kty === 'oct') {
     return importJwk({ ...symmetricJwk(bytes), kid: keyId, alg: algorithm }, { origin: 'secret', legacy });
   }
@@ -106,7 +108,7 @@ function importLegacy(
   return { ...imported, kid: keyId };
 }
 
-/** A keyset that shows those keys of the list that are pinned to one issuer. */
+/** Makes a keyset of the keys in the list that belong to one issuer. */
 function viewOf(all: Keyset, issuer: string | undefined, keys: readonly LegacyKeySettings[]): Keyset {
   const kids = new Set(keys.filter((key) => key.issuer === issuer).map(({ keyId }) => keyId));
   const views = new WeakMap<KeySnapshot, KeySnapshot>();

@@ -1,5 +1,5 @@
 // Options of the deprecated `keys` list: their type, the checked settings, and the table that reads
-// them.
+// them. The keysets are made in legacy-keys.ts.
 import { ConfigError } from '../errors.ts';
 import { name } from '../secrets/options.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
@@ -21,10 +21,10 @@ import { algorithm, checkLegacy, checkPermitted, legacyOption } from './algorith
 export interface LegacyKeyOptions {
   /** Unique in the list. */
   readonly keyId: string;
-  /** A token of this issuer is verified by its keys only. */
+  /** Tokens of this issuer are verified by the keys of this issuer only. */
   readonly issuer?: string;
   readonly algorithm: AlgorithmName;
-  /** Its entry `secret.key` (symmetric) or `public.key` (PEM). */
+  /** The secret has the entry `secret.key` (symmetric) or `public.key` (PEM). */
   readonly secret: { readonly name: string };
   /** See `SecretKeysetOptions`. Needs `issuer`. */
   readonly unsafeLegacyAlgorithms?: readonly LegacyAlgorithmName[];
@@ -42,15 +42,15 @@ export interface LegacyKeySettings {
 /** The options of one key. */
 export const legacyKeyOptions = object(
   {
-    keyId: needed(text, 'The kid of its tokens. No two keys have the same.', replaced('has another key id')),
-    issuer: optional(text, 'A token of this issuer is verified by the keys of this issuer only.', () => []),
+    keyId: needed(text, 'The kid of its tokens, unique in the list.', replaced('has another key id')),
+    issuer: optional(text, 'Tokens of this issuer are verified by the keys of this issuer only.', () => []),
     algorithm: needed(algorithm, 'The algorithm of its tokens.', replacedBy('algorithm')),
     secret: needed(
       object({ name }),
       'The secret with secret.key or public.key in it.',
       replaced('is in another secret'),
     ),
-    unsafeLegacyAlgorithms: legacyOption('Names the algorithm again, if it is a broken or unregistered one.'),
+    unsafeLegacyAlgorithms: legacyOption('Must repeat the algorithm, if it is broken or unregistered.'),
   } satisfies TableOf<LegacyKeyOptions>,
   {
     dependentRequired: { unsafeLegacyAlgorithms: ['issuer'] },
@@ -74,7 +74,10 @@ export const legacyKeys: Kind<readonly LegacyKeySettings[]> = refined(list(legac
   for (const [index, { keyId }] of keys.entries()) {
     const first = keys.findIndex((key) => key.keyId === keyId);
     if (first !== index)
-      throw new ConfigError(`${path}[${index}].keyId`, `is the same as that of ${path}[${first}]`);
+      throw new ConfigError(
+        `${path}[${index}].keyId`,
+        `expected a unique keyId, got that of ${path}[${first}]`,
+      );
   }
   return keys;
 });

@@ -1,5 +1,5 @@
 // Options of keysets, one shape for each source: their types, the checked settings, and the table
-// that reads them. Each source by itself is in source-options.ts, the deprecated `keys` list in
+// that reads them. The sources alone are in source-options.ts, the deprecated `keys` list in
 // legacy-options.ts.
 import { ConfigError } from '../errors.ts';
 import type { JwkSet, KeyPolicy } from '../jwk/import-jwks.ts';
@@ -39,112 +39,113 @@ import { type PublicKeyOptions, reference, SOURCES, type SourceName } from './so
 
 export type { PublicKeyOptions } from './source-options.ts';
 
-/** What every keyset may say beside its source. */
+/** Options that every keyset may have next to its source. */
 interface KeysetCommon {
   /**
-   * The algorithms that are accepted from this keyset. Narrows what each key says of itself; a key
-   * that says nothing takes these. Default: the key's own `alg`, else those of its type without
-   * RSASSA-PSS; a symmetric key has to say, here or itself.
+   * The algorithms that are accepted from this keyset. It narrows the `alg` of each key; a key
+   * without `alg` gets these algorithms. Default: the key's own `alg`, else the algorithms of its
+   * type except RSASSA-PSS. For a symmetric key, this option or the key's `alg` is required.
    */
   readonly allowedAlgorithms?: readonly AlgorithmName[];
   /**
-   * A token without a kid: `first` tries the first key that takes its algorithm, and only that;
-   * `try-all` tries up to four; `refuse` refuses the token. Default `first`.
+   * A token without a kid: `first` tries only the first key that has its algorithm; `try-all` tries
+   * up to four such keys; `refuse` refuses the token. Default `first`.
    */
   readonly kidless?: 'first' | 'try-all' | 'refuse';
   /**
-   * A key also verifies the other hash sizes of its own algorithm, RS512 for RS256. For migrations.
-   * Default: exactly its own.
+   * A key also verifies the other hash sizes of its algorithm: a key for RS256 verifies RS512. For
+   * migrations. Default: exactly its own algorithm.
    */
   readonly unsafeAlgorithmMatch?: 'family';
   /**
-   * It has no `issuer`, and other keysets have one: it may then verify tokens of every issuer that
-   * no other keyset names, other spellings of theirs included (`https://ISSUER.example`, a slash at
-   * the end), and tokens without `iss`. Without this, such a keyset is refused. Warns. Default
-   * false.
+   * Permits a keyset without `issuer` next to keysets with one. Such a keyset verifies tokens
+   * without `iss`, and tokens of every issuer that no other keyset names: also other spellings of
+   * their issuers (`https://ISSUER.example`, a final slash). Without this option it is refused.
+   * Warns. Default false.
    */
   readonly unsafeOtherIssuers?: boolean;
   /**
-   * Its keys are this system's own: its tokens may be of the `systemSubject`, and say reserved
-   * groups. Default false.
+   * The keys are this system's own: its tokens may have the `systemSubject` and reserved groups.
+   * Default false.
    */
   readonly system?: boolean;
 }
 
-/** What a keyset that is read from somewhere may say. */
+/** Options of a keyset whose keys are read from somewhere. */
 interface ReadKeysetCommon extends KeysetCommon {
   /**
-   * Upper bound of how long keys are used before they are read again; cache headers may shorten it,
-   * to 60 s at the least. Default 1h.
+   * The longest time until the keys are read again. Cache headers may shorten it, to 60 s at the
+   * least. Default 1h.
    */
   readonly refreshInterval?: Duration;
-  /** How long keys are used when their source fails, counted from their reading. Default 24h. */
+  /**
+   * How long keys are used while their source fails, counted from their last reading. Default 24h.
+   */
   readonly maxStale?: Duration;
   /**
-   * `ready()` does not wait for this keyset. For a source that cannot be reached yet. Default
-   * false.
+   * `ready()` does not wait for this keyset. For a source that is not reachable yet. Default false.
    */
   readonly skipValidation?: boolean;
 }
 
-/** What a keyset that is fetched over HTTP may say. */
+/** Options of a keyset that is fetched over HTTP. */
 interface FetchedKeysetCommon extends ReadKeysetCommon {
   /**
-   * Permits plain HTTP. For loopback and tests: anybody on the way can put in keys of his own. Says
-   * nothing of TLS. Default false.
+   * Permits plain HTTP. For loopback and tests: any host on the network path can then insert its
+   * own keys. Does not change TLS. Default false.
    */
   readonly allowHttp?: boolean;
   readonly tls?: TlsOptions;
 }
 
-/** What a keyset whose keys are secret may say. */
+/** Options of a keyset whose keys are secret. */
 interface SecretKeysetCommon extends ReadKeysetCommon {
   /**
-   * Accepts tokens signed with these broken or unregistered algorithms, by keys that name both them
-   * and a kid. Needs `issuer`. Warns.
+   * Accepts tokens signed with these broken or unregistered algorithms, by keys that have a kid and
+   * name the algorithm. Needs `issuer`. Warns.
    */
   readonly unsafeLegacyAlgorithms?: readonly LegacyAlgorithmName[];
 }
 
-/** No other source beside this one. */
+/** Forbids a second source next to this one. */
 type Only<Source extends SourceName> = { readonly [Other in Exclude<SourceName, Source>]?: never };
 
 /** Keys that the issuer's OpenID Connect metadata point to (OpenID Connect Discovery 1.0 §4). */
 export interface DiscoveryKeysetOptions extends FetchedKeysetCommon, Only<'useOidcDiscovery'> {
-  /** The issuer, exactly as it stands in its metadata and in `iss`. */
+  /** The issuer, exactly as its metadata and `iss` spell it. */
   readonly issuer: string;
   readonly useOidcDiscovery: true;
 }
 
-/** Keys behind a URL. The token's own `jku` is ignored. */
+/** Keys at a URL. The token's own `jku` is ignored. */
 export interface JwksUrlKeysetOptions extends FetchedKeysetCommon, Only<'jwksUrl'> {
   /**
-   * Without an issuer the keyset is for tokens of every issuer, and for those without one. Next to
-   * keysets that have one, that needs `unsafeOtherIssuers`.
+   * A keyset without an issuer is for tokens of every issuer, and for tokens without `iss`. Next to
+   * keysets with an issuer, it needs `unsafeOtherIssuers`.
    */
   readonly issuer?: string;
-  /** Must be https, unless `allowHttp`. */
+  /** Must be https, unless `allowHttp` is true. */
   readonly jwksUrl: string;
 }
 
-/** Keys from where the token's `jku` says, on listed hosts only. */
+/** Keys from the URL in the token's `jku`, on listed hosts only. */
 export interface JkuKeysetOptions extends FetchedKeysetCommon, Only<'jwksHosts'> {
   readonly issuer?: string;
   /**
    * `keys.example.com`, with a port if it is not 443, and with a path if keys may only be under it:
-   * `keys.example.com/tenants/`. The path is compared after decoding; a query may be anything. Few
-   * new URLs are fetched at a time: 4 in ten seconds, and 4 that were asked for most before, for
-   * each issuer whose tokens have verified, and as many for all others together. Beyond them a
-   * token is a 503.
+   * `keys.example.com/tenants/`. The path is compared after decoding; the query is not compared. In
+   * ten seconds, at most 4 new URLs are fetched, plus the 4 that were requested most often before.
+   * This limit applies to each issuer with a verified token, and to all other issuers together. A
+   * token beyond the limit is a 503.
    */
   readonly jwksHosts: readonly string[];
-  /**
-   * Also asks listed hosts that are at private, loopback or link-local addresses. Default false.
-   */
+  /** Also fetches from listed hosts at private, loopback or link-local addresses. Default false. */
   readonly unsafeAllowPrivateAddresses?: boolean;
 }
 
-/** Keys in the option `secrets`' store: a JWK Set, which may hold private and symmetric keys. */
+/**
+ * Keys in the store of the option `secrets`: a JWK Set, which may hold private and symmetric keys.
+ */
 export interface SecretKeysetOptions extends SecretKeysetCommon, Only<'secret'> {
   readonly issuer?: string;
   /** `key` is the entry in the secret. Default `jwks.json`. */
@@ -152,29 +153,30 @@ export interface SecretKeysetOptions extends SecretKeysetCommon, Only<'secret'> 
 }
 
 /**
- * Keys in the option `externalSecrets`' store, such as a vault: a JWK Set, which may hold private
- * and symmetric keys.
+ * Keys in the store of the option `externalSecrets`, such as a vault: a JWK Set, which may hold
+ * private and symmetric keys.
  */
 export interface ExternalSecretKeysetOptions extends SecretKeysetCommon, Only<'externalSecret'> {
   readonly issuer?: string;
   readonly externalSecret: { readonly name: string; readonly key?: string };
 }
 
-/** Public keys that stand here, as a JWK Set. */
+/** Public keys in the options, as a JWK Set. */
 export interface InlineKeysetOptions extends KeysetCommon, Only<'jwks'> {
   readonly issuer?: string;
   readonly jwks: JwkSet;
 }
 
 /**
- * A primary public key and its backups, PEM. Up to ten; each is tried for any token, in this order.
+ * A primary public key and its backups, PEM, ten at most. Each is tried for any token, in this
+ * order.
  */
 export interface PublicKeysKeysetOptions extends ReadKeysetCommon, Only<'publicKeys'> {
   readonly issuer?: string;
   readonly publicKeys: readonly PublicKeyOptions[];
 }
 
-/** One issuer's keys: exactly one source. */
+/** The keys of one issuer, from exactly one source. */
 export type KeysetOptions =
   | DiscoveryKeysetOptions
   | JwksUrlKeysetOptions
@@ -184,14 +186,14 @@ export type KeysetOptions =
   | InlineKeysetOptions
   | PublicKeysKeysetOptions;
 
-/** How a keyset that is read from somewhere is kept current. */
+/** How long the keys of a keyset are used. */
 export interface RefreshPolicy {
   readonly refreshIntervalMs: number;
   readonly maxStaleMs: number;
 }
 
 interface CommonSettings {
-  /** Where it stands in the options. */
+  /** Its path in the options. */
   readonly name: string;
   readonly issuer: string | undefined;
   readonly policy: KeyPolicy;
@@ -199,13 +201,13 @@ interface CommonSettings {
   readonly refresh: RefreshPolicy;
   readonly skipValidation: boolean;
   /**
-   * What its keys are read from and how, as it is written: two keysets that have the same have the
-   * same keys.
+   * The options that decide which keys are read and how, as written: two keysets with the same ones
+   * have the same keys.
    */
   readonly written: UncheckedOptions;
-  /** It may speak for issuers that no other keyset names. */
+  /** It may verify tokens of issuers that no other keyset names. */
   readonly speaksForOthers: boolean;
-  /** Its tokens may be of the system's subject, and say every group. */
+  /** Its tokens may have the `systemSubject` and every group. */
   readonly isSystem: boolean;
 }
 
@@ -237,7 +239,7 @@ export interface SecretStores {
   readonly externalSecret: SecretStore | undefined;
 }
 
-/** What an authenticator's keysets are made of. */
+/** The settings of all keysets of an authenticator. */
 export interface KeysetsSettings {
   readonly keysets: readonly KeysetSettings[];
   readonly keys: readonly LegacyKeySettings[];
@@ -248,23 +250,23 @@ export interface KeysetsSettings {
 const OTHERS = {
   issuer: optional(
     text,
-    'The iss of its tokens, letter by letter. Default: tokens whose issuer no other keyset names, and those without one.',
+    'The exact iss of its tokens. Default: tokens whose issuer no other keyset names, and tokens without iss.',
     () => [],
   ),
   allowedAlgorithms: optional(
     list(algorithm),
-    'The algorithms that are accepted from this keyset. Default: those that its keys are for.',
+    'The algorithms that are accepted from this keyset. Default: the algorithms of its keys.',
     listed({ more: 'opens', given: 'closes', thing: 'algorithm' }),
   ),
   kidless: defaulted(
     choice('first', 'try-all', 'refuse'),
     'first',
-    'A token without a key id: first tries the first key that fits it, try-all up to four, refuse none.',
+    'A token without a key id: first tries the first key that fits, try-all tries up to four, refuse refuses it.',
     ranked(['refuse', 'first', 'try-all'], 'a token without a key id'),
   ),
   unsafeAlgorithmMatch: optional(
     choice('family'),
-    'family: a key for RS256 verifies RS512 as well, and the like.',
+    'family: a key also verifies the other hash sizes of its algorithm, a key for RS256 also RS512.',
     coming(
       ['opens', 'keys verify all algorithms of their family'],
       ['closes', 'keys verify their own algorithm'],
@@ -274,13 +276,13 @@ const OTHERS = {
   unsafeOtherIssuers: defaulted(
     boolean,
     false,
-    'Whether a keyset without an issuer, next to others that have one, verifies tokens of all issuers that they do not name.',
+    'Whether a keyset without an issuer, next to keysets with one, verifies tokens of all issuers that those do not name.',
     flag('opens', 'tokens of every issuer that no other keyset names'),
   ),
   system: defaulted(
     boolean,
     false,
-    "Whether these are this system's own keys, which may vouch for systemSubject and for reserved groups.",
+    "Whether these are this system's own keys: their tokens may have the systemSubject and reserved groups.",
     flag('opens', 'speaks for the system'),
   ),
   refreshInterval: defaulted(
@@ -305,7 +307,7 @@ const OTHERS = {
     boolean,
     false,
     'Whether plain http is allowed. Anyone on the network path can then put in keys.',
-    flag('opens', 'plain http will do'),
+    flag('opens', 'plain http is allowed'),
   ),
   tls,
   unsafeLegacyAlgorithms: legacyOption(
@@ -314,7 +316,7 @@ const OTHERS = {
   unsafeAllowPrivateAddresses: defaulted(
     boolean,
     false,
-    'Whether hosts at private or loopback addresses are asked for keys, too.',
+    'Whether keys are also fetched from hosts at private or loopback addresses.',
     flag('opens', 'hosts at private addresses are asked'),
   ),
 } satisfies Omit<TableOf<KeysetOptions>, SourceName>;
@@ -360,7 +362,7 @@ export const keyset: Kind<KeysetSettings> = {
   }),
 };
 
-/** Without what says how keys are chosen, and what they may vouch for. */
+/** The options without those that only say how keys are chosen and what they may vouch for. */
 function writtenOf({
   kidless: _k,
   system: _s,
@@ -371,8 +373,9 @@ function writtenOf({
 }
 
 /**
- * Refuses a keyset without an issuer next to others that have one: it would speak for every issuer
- * that they do not name, other spellings of theirs included. Unless it says so.
+ * Refuses a keyset without an issuer next to keysets with one, unless `unsafeOtherIssuers` is true:
+ * it would verify tokens of every issuer that the others do not name, other spellings of their
+ * issuers included.
  * @throws ConfigError
  */
 export function refuseOtherIssuers(
@@ -384,7 +387,7 @@ export function refuseOtherIssuers(
   if (found === undefined) return;
   throw new ConfigError(
     `${found.name}.issuer`,
-    'is needed next to keysets that have one: without it, tokens of every issuer that they do not name are accepted; name the iss of its tokens, or say unsafeOtherIssuers: true',
+    'is required next to keysets that have one: without it, tokens of every issuer that they do not name are accepted; name the iss of its tokens, or set unsafeOtherIssuers: true',
   );
 }
 
@@ -435,10 +438,11 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
     case 'useOidcDiscovery': {
       SOURCES.useOidcDiscovery.read(given, path);
       const at = `${name}.issuer`;
-      if (issuer === undefined) throw new ConfigError(at, 'is needed with useOidcDiscovery');
+      if (issuer === undefined) throw new ConfigError(at, 'is required with useOidcDiscovery');
       // OpenID Connect Core 1.0 §2: an issuer has neither query nor fragment.
       const { search, hash } = checkUrl(url.read(issuer, at), allowHttp, at);
-      if (search !== '' || hash !== '') throw new ConfigError(at, 'must not have a query or a fragment');
+      if (search !== '' || hash !== '')
+        throw new ConfigError(at, 'expected an issuer without query and fragment');
       return { ...common, issuer, source, allowHttp, tls };
     }
   }

@@ -1,4 +1,4 @@
-// Public keys given as PEM, one algorithm each: a primary key and its backup. They have no kid, so
+// Public keys given as PEM, one algorithm each: a primary key and its backups. They have no kid, so
 // each is tried for any token.
 
 import { basename, dirname } from 'node:path';
@@ -37,7 +37,7 @@ export function createPublicKeysSource(keys: readonly PublicKeySettings[], polic
         }),
       );
       const { keys: usable, skipped } = separate(imported);
-      // A backup that is not there yet is no fault; no key at all is one.
+      // A backup that does not exist yet is skipped. That no key exists is an error.
       if (usable.length === 0)
         throw new Error(`no usable key: ${skipped.map(({ reason }) => reason).join('; ')}`);
       return { keys: usable, skipped, lifetimeMs: undefined };
@@ -46,7 +46,8 @@ export function createPublicKeysSource(keys: readonly PublicKeySettings[], polic
       ? {}
       : {
           watch(changed) {
-            // The folder, because editors and deployments put a new file in the old one's place.
+            // The folder is watched, not the file: editors and deployments replace the file by a
+            // new one.
             const folders = [...new Set(files.map((file) => dirname(file)))];
             const names = new Set(files.map((file) => basename(file)));
             const stops = [

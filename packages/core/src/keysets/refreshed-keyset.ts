@@ -1,5 +1,5 @@
-// A keyset over a source of keys: what the refresh engine holds for it is a snapshot of
-// verification keys.
+// A keyset over a source of keys. The refresh engine (net/refresh.ts) holds a snapshot of
+// verification keys for it.
 import { AuthError } from '../errors.ts';
 import { publish } from '../events.ts';
 import { type ImportedJwks, importJwksInTurns, type KeyPolicy } from '../jwk/import-jwks.ts';
@@ -14,13 +14,13 @@ import {
   publishChanges,
 } from './keyset.ts';
 
-/** What a source of keys gives: a whole, validated set, and how long it may be used. */
+/** The result of a source of keys: a whole, validated set, and how long it may be used. */
 export interface LoadedKeys extends ImportedJwks, Loaded {}
 
 /** A place that verification keys come from. */
 export type KeySource = Source<LoadedKeys>;
 
-/** Fetches and imports one JWK Set. An empty set is a set: the issuer has withdrawn all keys. */
+/** Fetches and imports one JWK Set. An empty set is valid: the issuer has withdrawn all keys. */
 export async function loadJwks(
   { url, policy, fetcher }: { readonly url: URL; readonly policy: KeyPolicy; readonly fetcher: JsonFetcher },
   signal: AbortSignal,
@@ -29,20 +29,20 @@ export async function loadJwks(
   return { ...(await importJwksInTurns(json, policy, signal)), lifetimeMs };
 }
 
-/** What such a keyset is made of. */
+/** The settings of a refreshed keyset. */
 export interface RefreshedKeysetSettings {
   readonly name: string;
   readonly issuer: string | undefined;
   readonly allowed: ReadonlySet<AlgorithmName> | undefined;
   readonly selection: KeySelection;
   readonly source: KeySource;
-  /** Upper bound of a set's lifetime. */
+  /** Upper bound of the lifetime of a set. */
   readonly refreshIntervalMs: number;
-  /** How long a set is used at most when its source fails, counted from its reading. */
+  /** How long a set is used while its source fails, counted from its reading. */
   readonly maxStaleMs: number;
 }
 
-/** Makes a keyset of a source. Reads nothing before the first `keys()` or `ready()`. */
+/** Makes a keyset from a source. Reads nothing before the first `keys()` or `ready()`. */
 export function createRefreshedKeyset(settings: RefreshedKeysetSettings): Keyset {
   const { issuer, allowed, selection, source, refreshIntervalMs, maxStaleMs } = settings;
   let { name } = settings;

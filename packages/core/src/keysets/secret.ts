@@ -1,5 +1,5 @@
-// A JWK Set kept in a secret store. It may hold private keys, of which the public half verifies,
-// and symmetric ones.
+// A source that reads a JWK Set from a secret store. The set may hold private keys, whose public
+// half verifies, and symmetric keys.
 
 import { importJwksInTurns, type KeyPolicy } from '../jwk/import-jwks.ts';
 import { readSecret, watchSecret } from '../secrets/read.ts';
@@ -7,7 +7,7 @@ import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { parseJsonObject } from '../values/json.ts';
 import type { KeySource } from './refreshed-keyset.ts';
 
-/** What a keyset in a secret is made of. */
+/** The settings of a keyset in a secret. */
 interface SecretSettings {
   /** `secret` or `external-secret`, as `jwks list` prints it. */
   readonly kind: 'secret' | 'external-secret';
@@ -31,7 +31,7 @@ export function createSecretSource({ kind, store, reference, policy }: SecretSet
   };
 }
 
-/** The `watch` of a source over entries of a store, where the store has one. */
+/** The `watch` of a source over entries of a store, if the store can watch. */
 export function watching(
   store: SecretStore,
   references: readonly SecretReference[],

@@ -1,4 +1,5 @@
-// Which keysets may speak for a token, and which of their keys may have signed it.
+// Selects the keysets for a token by its issuer, and the keys of a keyset that may have signed it.
+// Verifies nothing.
 
 import type { VerificationKey } from '../jwk/import-jwks.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
@@ -7,18 +8,19 @@ import type { KeySelection, KeySnapshot, Keyset } from './keyset.ts';
 /** Finds keysets by issuer, in time that does not depend on how many there are. */
 export interface KeysetIndex {
   /**
-   * In the order of the options. Empty: nobody may speak for this issuer, and nothing is fetched.
+   * In the order of the options. Empty: no keyset may verify tokens of this issuer, and nothing is
+   * fetched.
    */
   forIssuer(issuer: string | undefined): readonly Keyset[];
 }
 
-/** Keys tried for one token when several of a set share its kid. */
+/** Keys tried for one token when several keys of a set share its kid. */
 const MAX_CANDIDATES = 3;
-/** Keys tried for one token without a kid, where the keyset says so. */
+/** Keys tried for one token without a kid, if the keyset has `kidless: try-all`. */
 const MAX_KIDLESS = 4;
 
 /**
- * Indexes keysets by their issuer. Code-point equality: nothing is normalised.
+ * Indexes keysets by their issuer. Issuers are compared by code point; nothing is normalised.
  * @param forMissing the keysets for tokens without an issuer
  */
 export function indexKeysets(keysets: readonly Keyset[], forMissing: readonly Keyset[]): KeysetIndex {
@@ -29,25 +31,25 @@ export function indexKeysets(keysets: readonly Keyset[], forMissing: readonly Ke
   }
   const anyIssuer = keysets.filter(({ issuer }) => issuer === undefined);
   return {
-    // An issuer that is pinned to a keyset is never verified by another one's keys.
+    // A token whose issuer has a keyset is never verified by keys of another keyset.
     forIssuer: (issuer) => (issuer === undefined ? forMissing : (byIssuer.get(issuer) ?? anyIssuer)),
   };
 }
 
-/** What a set has for a token. */
+/** The keys of a set that fit a token. */
 interface SelectedKeys {
-  /** The set knows the token's kid, or needs none: looking again would not help. */
+  /** The set has the token's kid, or needs none: reading the source again would not help. */
   readonly known: boolean;
   readonly candidates: readonly VerificationKey[];
-  /** There is one candidate, and no other keyset of the issuer is to be asked. */
+  /** There is one candidate, and the other keysets of the issuer are not tried. */
   readonly final?: true;
 }
 
 const UNKNOWN: SelectedKeys = Object.freeze({ known: false, candidates: Object.freeze([]) });
 
 /**
- * The keys to try for a token, and whether the set knows its kid at all.
- * @param kid the token's, unverified: it finds a key, and no more
+ * Returns the keys to try for a token, and whether the set has its kid at all.
+ * @param kid of the token, unverified: it only finds a key
  */
 export function selectKeys(
   { keys, byKid, firstFor }: KeySnapshot,
@@ -61,7 +63,7 @@ export function selectKeys(
   if (kid !== undefined || kidless === 'refuse') return UNKNOWN;
   if (kidless === 'try-all')
     return { known: keys.length > 0, candidates: taking(keys, algorithm, MAX_KIDLESS) };
-  // Without a kid the first key that fits is the one, and only that.
+  // Without a kid, only the first key that fits is tried.
   const first = firstFor.get(algorithm);
   return first === undefined
     ? { known: keys.length > 0, candidates: [] }
@@ -73,7 +75,7 @@ function taking(
   algorithm: AlgorithmName,
   most: number,
 ): readonly VerificationKey[] {
-  // Most kids are of one key.
+  // Fast path: nearly every kid belongs to one key.
   if (keys.length === 1) return keys[0]?.verifiers.has(algorithm) === true ? keys : [];
   return keys.filter(({ verifiers }) => verifiers.has(algorithm)).slice(0, most);
 }

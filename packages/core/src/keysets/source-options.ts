@@ -1,5 +1,5 @@
-// Where the keys of a keyset are: how each source is read by itself. What may be next to it is in
-// options.ts.
+// Where the keys of a keyset come from: reads the option of each source. The options next to a
+// source are in options.ts.
 import { ConfigError } from '../errors.ts';
 import type { JwkSet } from '../jwk/import-jwks.ts';
 import { url } from '../net/options.ts';
@@ -57,12 +57,13 @@ const publicKeyOptions = object(
         read(value, path): AlgorithmName {
           const renamed = value === 'RSA256' ? 'RS256' : value === 'RSA512' ? 'RS512' : value;
           const read = readAlgorithm(renamed, path);
-          if (findAlgorithm(read)?.kty === 'oct') throw new ConfigError(path, 'is not for public keys');
+          if (findAlgorithm(read)?.kty === 'oct')
+            throw new ConfigError(path, 'expected an algorithm with public keys');
           return read;
         },
         schema: { anyOf: wordSchemas(...publicNames, 'RSA256', 'RSA512') },
       },
-      'The one algorithm that the key is for.',
+      'The one algorithm of the key.',
     ),
     file: optional(text, 'A PEM file.'),
     pem: optional(
@@ -94,13 +95,13 @@ const elsewhere = replaced('keys come from elsewhere');
 export const SOURCES = {
   useOidcDiscovery: needed(
     { read: readTrue, schema: { const: true } },
-    'Keys are found by the metadata of the issuer (OpenID Connect Discovery).',
+    'Keys come from the metadata of the issuer (OpenID Connect Discovery).',
     elsewhere,
   ),
-  jwksUrl: needed(url, 'Keys are behind this URL, as a JWK Set.', replacedBy('keys come from elsewhere')),
+  jwksUrl: needed(url, 'Keys come from this URL, as a JWK Set.', replacedBy('keys come from elsewhere')),
   jwksHosts: needed(
     list({ read: readHost, schema: text.schema }),
-    'Keys are where the jku of a token points, if that is on one of these hosts: keys.example.com, with a port and a /path/ if needed.',
+    'Keys come from the URL in the jku of a token, if it is on one of these hosts: keys.example.com, with a port and a /path/ if needed.',
     listed({ more: 'opens', thing: 'host' }),
   ),
   secret: needed(reference, 'Keys are in this secret, as a JWK Set.', elsewhere),
@@ -136,14 +137,14 @@ function readTrue(value: unknown, path: string): true {
 function readHost(value: unknown, path: string): JwksHost {
   const text = readText(value, path);
   const url = URL.canParse(`https://${text}`) ? new URL(`https://${text}`) : undefined;
-  // What the parser would change or take away is not what was meant.
+  // If the parser would change or drop a part, the text is not a plain host.
   if (url === undefined || ![url.host, `${url.host}${url.pathname}`].includes(text) || /[*?#@]/.test(text)) {
     throw new ConfigError(
       path,
       'expected a host in lower case, like keys.example.com, :port and /path/ if needed',
     );
   }
-  if (!url.pathname.endsWith('/')) throw new ConfigError(path, 'a path has to end with /');
+  if (!url.pathname.endsWith('/')) throw new ConfigError(path, 'expected a path that ends with /');
   const pathPrefix = decodedPath(url.pathname);
   if (pathPrefix === undefined) {
     throw new ConfigError(path, 'expected a path of ASCII without encoded separators, dots, ; or %');
@@ -160,7 +161,7 @@ function checkPem(pem: string, path: string): string {
   }
 }
 
-/** A snapshot: what the application does to its object afterwards has no effect. */
+/** Copies the JWK Set, so that later changes to the application's object have no effect. */
 function copyOf(jwks: unknown, path: string): JwkSet {
   try {
     return structuredClone(jwks) as JwkSet;
@@ -188,9 +189,12 @@ function jwksSchema(): Schema {
   };
 }
 
-/** Keys of a set. Their order decides which one a token without a key id gets. */
+/**
+ * Judges changes of the keys in a set. Their order decides which key is used for a token without a
+ * kid.
+ */
 function inOrder(before: unknown, after: unknown): ReturnType<Judge> {
   const name = (key: unknown) => nameOf(Reflect.get(Object(key), 'kid'), 'without a key id');
   const found = listed({ more: 'opens', thing: 'key', name })(before, after);
-  return found.length > 0 ? found : [verdict('changes', 'keys stand in another order', after)];
+  return found.length > 0 ? found : [verdict('changes', 'keys are in another order', after)];
 }

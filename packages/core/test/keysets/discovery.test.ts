@@ -294,7 +294,7 @@ describe('metadata of another issuer', () => {
       '/keys': { keys: [key.publicJwk] },
     }));
     const authenticator = trust(origin);
-    expect(await failure(authenticator)).toBe('the metadata are of another issuer');
+    expect(await failure(authenticator)).toBe('the metadata is of another issuer');
     // Not even looked for.
     expect(asked).toEqual([WELL_KNOWN]);
     await expect(authenticator.verify(await mint(key, claims(origin)))).rejects.toMatchObject({
@@ -307,7 +307,7 @@ describe('metadata of another issuer', () => {
       [WELL_KNOWN]: { issuer: here, jwks_uri: `${here}/keys` },
       '/keys': { keys: [] },
     }));
-    expect(await failure(trust(`${origin}/`))).toBe('the metadata are of another issuer');
+    expect(await failure(trust(`${origin}/`))).toBe('the metadata is of another issuer');
     await trust(origin).ready();
   });
 
@@ -327,7 +327,7 @@ describe('metadata of another issuer', () => {
 });
 
 describe('jwks_uri', () => {
-  const MISSING = 'the metadata have no jwks_uri';
+  const MISSING = 'the metadata has no jwks_uri';
 
   it.each<[title: string, metadata: (here: string) => JsonObject, cause: string]>([
     ['missing', () => ({}), MISSING],
@@ -344,7 +344,7 @@ describe('jwks_uri', () => {
     [
       'with credentials',
       (here) => ({ jwks_uri: `${here.replace('//', '//user:secret@')}/keys` }),
-      'jwks_uri must not hold credentials',
+      'jwks_uri must not contain credentials',
     ],
   ])('T-136: %s: the keyset has no keys', async (_, metadata, cause) => {
     const { origin, asked } = await documents((here) => ({
@@ -393,7 +393,7 @@ describe('jwks_uri', () => {
     const { origin } = await documents((here) => ({
       [WELL_KNOWN]: { issuer: here, jwks_uri: here + WELL_KNOWN },
     }));
-    expect(await failure(trust(origin))).toBe('not a JWK Set');
+    expect(await failure(trust(origin))).toBe('expected a JWK Set');
   });
 
   it('T-022: lists of algorithms in the metadata are not used', async () => {

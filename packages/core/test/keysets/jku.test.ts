@@ -589,7 +589,7 @@ describe('isPublicAddress()', () => {
     'T-119: lookupPublic refuses what resolves to loopback: %j',
     async (options) => {
       const error = await new Promise<Error | null>((resolve) => lookupPublic('localhost', options, resolve));
-      expect(error).toMatchObject({ message: 'the host is at an address that is not public' });
+      expect(error).toMatchObject({ message: 'the address of the host is not public' });
     },
   );
 });

@@ -497,8 +497,8 @@ describe('warnings', () => {
 
 describe('options', () => {
   it.each<[title: string, path: string, keys: unknown, message?: string]>([
-    ['AK-37: a keyId twice', 'keys[1].keyId', [K1, { ...K2, keyId: 'k1' }], 'the same as that of keys[0]'],
-    ['AK-37: a keyId twice, of one issuer', 'keys[2].keyId', [K1, K3, K1], 'the same as that of keys[0]'],
+    ['AK-37: a keyId twice', 'keys[1].keyId', [K1, { ...K2, keyId: 'k1' }], 'got that of keys[0]'],
+    ['AK-37: a keyId twice, of one issuer', 'keys[2].keyId', [K1, K3, K1], 'got that of keys[0]'],
     ['AK-37: no keyId', 'keys[0].keyId', [{ algorithm: 'HS256', secret: { name: 'k1' } }]],
     ['AK-37: an empty keyId', 'keys[0].keyId', [{ ...K1, keyId: '' }]],
     ['T-140: an empty issuer', 'keys[0].issuer', [{ ...K1, issuer: '' }]],
@@ -524,7 +524,7 @@ describe('options', () => {
 
   it('T-140: keys without a store are a ConfigError', () => {
     expect(() => createAuthenticator({ keySets: [], keys: [K1], audience: null })).toThrow(
-      new ConfigError('keys', 'needs a store for its secrets; give one in secrets'),
+      new ConfigError('keys', 'expected a secret store; pass one in secrets'),
     );
   });
 });

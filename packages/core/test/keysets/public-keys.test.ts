@@ -188,7 +188,7 @@ describe('options', () => {
       `T-019: ${algorithm}`,
       'keySets[0].publicKeys[0].algorithm',
       [{ ...good, algorithm }],
-      'is not for public keys',
+      'expected an algorithm with public keys',
     ]),
     [
       'T-140: a file and PEM in place',

@@ -60,7 +60,7 @@ it('an empty set has no keys, and neither has a keyset whose tokens say where th
 
 it('a source that fails rejects with its own error', async () => {
   const { url } = await listen(() => ({ no: 'keys' }));
-  await expect(inspectKeyset({ jwksUrl: url, allowHttp: true })).rejects.toThrow('not a JWK Set');
+  await expect(inspectKeyset({ jwksUrl: url, allowHttp: true })).rejects.toThrow('expected a JWK Set');
   const reading = inspectKeyset({ secret: { name: 'signing' } }, { secrets: createMemoryStore() });
   await expect(reading).rejects.toThrow('the secret signing has no entry jwks.json');
 });
@@ -73,6 +73,6 @@ it('options that cannot be right are a ConfigError under the name of the keyset'
     expect((error as ConfigError).path).toMatch(/^keySets\[3\]/);
   }
   await expect(inspectKeyset({ secret: { name: 'signing' } }, { name })).rejects.toThrow(
-    'keySets[3]: needs a store for its secrets',
+    'keySets[3]: expected a secret store',
   );
 });

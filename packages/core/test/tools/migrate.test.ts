@@ -399,7 +399,9 @@ describe('stops, with everything as it was', () => {
 
   it('S18 at one key id with two keys', async () => {
     const { text, store } = setUp([one, { ...one, key: RSA_2 }]);
-    expect(await reasonOf(text, store)).toMatch(/keys\[1\]\.keyId: is the same as that of keys\[0\]/);
+    expect(await reasonOf(text, store)).toMatch(
+      /keys\[1\]\.keyId: expected a unique keyId, got that of keys\[0\]/,
+    );
   });
 
   it('S18 when what was written does not read back as the same', async () => {
