@@ -1,5 +1,5 @@
-// Keys made here, as JWKs, and the public half of one. Where they are kept and who signs with them
-// is settled elsewhere.
+// Generates keys as JWKs, and extracts the public half of a JWK. Storing keys and signing with them
+// is done elsewhere.
 import { generateKeyPair, type KeyPairKeyObjectResult, randomBytes, randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { type AlgorithmName, findAlgorithm, isLegacy, type SignatureAlgorithm } from '../token/algorithms.ts';
@@ -7,11 +7,12 @@ import { MAX_KID_LENGTH } from '../token/parse.ts';
 import { isJsonObject, type JsonObject, own } from '../values/json.ts';
 
 const RSA_BITS = 3072;
-/** By what node:crypto calls them. */
+/** The names in node:crypto. */
 const ML_DSA_TYPES = ['ml-dsa-44', 'ml-dsa-65', 'ml-dsa-87'] as const;
 
 /**
- * An allow-list: RFC 7518 §6.2.1 and §6.3.1, RFC 8037 §2, and AKP, of whose key "alg" is a part.
+ * An allow-list of the public members: RFC 7518 §6.2.1 and §6.3.1, RFC 8037 §2; and AKP, where
+ * "alg" is a part of the key.
  */
 const PUBLIC_MEMBERS: ReadonlyMap<string, readonly string[]> = new Map([
   ['RSA', ['n', 'e']],
@@ -23,16 +24,16 @@ const PUBLIC_MEMBERS: ReadonlyMap<string, readonly string[]> = new Map([
 const generate = promisify(generateKeyPair);
 
 /**
- * Makes a private JWK, or for HMAC a symmetric one, with its `kid`, `alg` and `use`. Off the main
- * thread: a service goes on answering meanwhile.
+ * Generates a private JWK, or for HMAC a symmetric one, with its `kid`, `alg` and `use`. The work
+ * is done off the main thread, so a service keeps answering requests.
  *
- * RSA keys have 3072 bits: 2048 are 112 bits of strength, which NIST SP 800-57 Part 1 (§5.6) ends
- * with 2030, and 3072 are the 128 that P-256 and Ed25519 have. A secret is as long as its hash (RFC
- * 7518 §3.2). For `Ed25519` the key says `EdDSA`, which every verifier knows; it signs under both
- * names.
+ * RSA keys have 3072 bits, which are 128 bits of strength, like P-256 and Ed25519. 2048 bits are
+ * 112 bits of strength, which NIST SP 800-57 Part 1 (§5.6) permits only until 2030. A secret is as
+ * long as the output of its hash (RFC 7518 §3.2). For `Ed25519`, `alg` is `EdDSA`, which every
+ * verifier knows; the key signs under both names.
  * @param kid 1 to 256 characters. Default: a random UUID
- * @throws TypeError for HMD5 and HS224, which are never made anew, and for a kid that no keyset
- *   would take
+ * @throws TypeError for HMD5 and HS224, which are refused for new keys, and for a kid that a keyset
+ *   would refuse
  * @throws Error for ML-DSA on a Node.js without it
  * @example
  * ```ts
@@ -49,16 +50,16 @@ export async function generateJwk(algorithm: AlgorithmName, kid: string = random
   if (row.kty === 'oct') return { ...head, k: randomBytes(row.minKeyBytes).toString('base64url') };
   const { privateKey } = await generatePair(row);
   const jwk: unknown = privateKey.export({ format: 'jwk' });
-  if (!isJsonObject(jwk)) throw new TypeError('the key has no JWK');
+  if (!isJsonObject(jwk)) throw new TypeError('expected the key to have a JWK');
   return { ...head, ...jwk };
 }
 
 /**
- * The public half of a JWK: what makes the public key, and its `kid`, `alg` and `use` (`sig` where
- * it has none). Everything else stays behind, known or not. Does not judge whether the key is any
- * good.
- * @returns undefined for a symmetric key, which has no such half, and where it cannot be told: the
- *   type is not known, or one of these members is no string or, of those that make the key, missing
+ * Returns the public half of a JWK: the members of the public key, and `kid`, `alg` and `use`
+ * (`sig` if the JWK has none). All other members are left out, known or not. Does not check the key
+ * itself.
+ * @returns undefined for a symmetric key, which has no public half; for an unknown type; if one of
+ *   the members is not a string; and if a member of the public key is missing
  * @example
  * ```ts
  * const jwk = await generateJwk('ES256');
@@ -99,6 +100,8 @@ async function generateMlDsa(name: AlgorithmName): Promise<KeyPairKeyObjectResul
   try {
     return await generate(type);
   } catch {
-    throw new Error(`this Node.js cannot make a key for ${name}: it takes 24.6 or later with OpenSSL 3.5`);
+    throw new Error(
+      `this Node.js cannot make a key for ${name}: it needs Node.js 24.6 or later with OpenSSL 3.5`,
+    );
   }
 }

@@ -1,5 +1,5 @@
-// JWK Set in (RFC 7517), verification keys out, each bound to its algorithms; or the reason why
-// not.
+// Imports a JWK Set (RFC 7517): returns verification keys, each bound to its algorithms, and the
+// reasons for skipped keys.
 import {
   type AlgorithmName,
   defaultAlgorithms,
@@ -23,32 +23,32 @@ import {
 } from './import-key.ts';
 import { UnusableKey } from './weak-keys.ts';
 
-/** A key that is fit to verify with, and the algorithms that it is bound to. */
+/** A key to verify with, and the algorithms that it is bound to. */
 export interface VerificationKey {
   readonly kid: string | undefined;
   /**
-   * RFC 7638, SHA-256: tells one key from another whatever it is called. Of a symmetric key it is a
-   * secret too.
+   * RFC 7638, SHA-256: identifies the key independently of its kid. The thumbprint of a symmetric
+   * key is a secret too.
    */
   readonly thumbprint: string;
-  /** By the exact "alg" of a token. An algorithm that is not here is refused for this key. */
+  /** By the exact "alg" of a token. The key refuses every other algorithm. */
   readonly verifiers: ReadonlyMap<AlgorithmName, SignatureVerifier>;
 }
 
-/** What a keyset says of the keys that it takes. */
+/** The options of a keyset that decide which keys it accepts. */
 export interface KeyPolicy {
   /**
-   * `public`: the set is published, and a private or symmetric key in it is lost. `secret`: it may
-   * hold both.
+   * `public`: the set is published, so a private or symmetric key in it is compromised and skipped.
+   * `secret`: the set may hold both.
    */
   readonly origin: 'public' | 'secret';
-  /** The keyset's `allowedAlgorithms`; undefined where it names none. */
+  /** The keyset's `allowedAlgorithms`; undefined if the option is not set. */
   readonly allowed?: ReadonlySet<AlgorithmName> | undefined;
   /** The keyset's `unsafeLegacyAlgorithms`. */
   readonly legacy?: ReadonlySet<AlgorithmName> | undefined;
   /**
-   * The keyset's `unsafeAlgorithmMatch`: a key verifies every algorithm of its family, whatever its
-   * own "alg" says.
+   * The keyset's `unsafeAlgorithmMatch`: a key verifies every algorithm of its family, regardless
+   * of its own "alg".
    */
   readonly matchFamily?: boolean | undefined;
 }
@@ -56,38 +56,41 @@ export interface KeyPolicy {
 /** A member of a JWK Set that cannot be used. */
 export interface SkippedKey {
   readonly kid: string | undefined;
-  /** Constant text; nothing of the key is in it. */
+  /** Constant text without any part of the key. */
   readonly reason: string;
 }
 
-/** The usable keys of a JWK Set, in its order, and the members that were passed over. */
+/** The usable keys of a JWK Set, in its order, and the members that were skipped. */
 export interface ImportedJwks {
   readonly keys: readonly VerificationKey[];
   readonly skipped: readonly SkippedKey[];
 }
 
-/** A JWK Set as it is written, RFC 7517 §5. */
+/** A JWK Set, RFC 7517 §5. */
 export interface JwkSet {
   readonly keys: readonly JsonObject[];
 }
 
-/** Keys of the largest JWK Set that is taken. */
+/** The largest number of keys in a JWK Set. */
 export const MAX_KEYS = 200;
-/** Keys that are imported in one turn of the event loop. An RSA key takes up to a millisecond. */
+/**
+ * Keys that are imported in one turn of the event loop. Importing an RSA key takes up to a
+ * millisecond.
+ */
 export const KEYS_PER_TURN = 8;
 
 /**
  * Imports a JWK Set. Unusable members are skipped, each with its reason (RFC 7517 §5: ignore what
  * is not understood).
- * @throws TypeError if the document is no JWK Set at all
+ * @throws TypeError if the document is not a JWK Set
  */
 export function importJwks(document: unknown, policy: KeyPolicy): ImportedJwks {
   return separate(membersOf(document).map((member) => importJwk(member, policy)));
 }
 
 /**
- * The same, a few keys at a time: for sets that come while requests are answered. Rejects as
- * `importJwks` throws.
+ * Like `importJwks`, but a few keys per turn of the event loop, so that requests are answered
+ * meanwhile. Rejects where `importJwks` throws.
  */
 export async function importJwksInTurns(
   document: unknown,
@@ -98,16 +101,16 @@ export async function importJwksInTurns(
   return separate(await mapInTurns(members, KEYS_PER_TURN, (member) => importJwk(member, policy), signal));
 }
 
-/** The members of a JWK Set. @throws TypeError */
+/** Returns the members of a JWK Set. @throws TypeError */
 export function membersOf(document: unknown): readonly JsonValue[] {
   if (!isJsonObject(document) || !Object.hasOwn(document, 'keys') || !Array.isArray(document.keys)) {
-    throw new TypeError('not a JWK Set');
+    throw new TypeError('expected a JWK Set');
   }
-  if (document.keys.length > MAX_KEYS) throw new TypeError(`a JWK Set of more than ${MAX_KEYS} keys`);
+  if (document.keys.length > MAX_KEYS) throw new TypeError(`expected a JWK Set of at most ${MAX_KEYS} keys`);
   return document.keys;
 }
 
-/** The keys that can be used, and those that cannot. */
+/** Separates the usable keys from the skipped ones. */
 export function separate(imported: readonly (VerificationKey | SkippedKey)[]): ImportedJwks {
   return {
     keys: imported.filter((key): key is VerificationKey => !('reason' in key)),
@@ -115,7 +118,7 @@ export function separate(imported: readonly (VerificationKey | SkippedKey)[]): I
   };
 }
 
-/** Imports one JWK, or says why it cannot be used to verify. */
+/** Imports one JWK, or returns why it cannot be used to verify. */
 export function importJwk(jwk: unknown, policy: KeyPolicy): VerificationKey | SkippedKey {
   if (!isJsonObject(jwk)) return { kid: undefined, reason: 'not a JSON object' };
   let kid: string | undefined;
@@ -141,14 +144,14 @@ export function importJwk(jwk: unknown, policy: KeyPolicy): VerificationKey | Sk
 }
 
 /**
- * The key's own "alg", else the keyset's, else the defaults of its type; never one that the keyset
- * does not allow.
+ * The algorithms of a key: its own "alg", else the keyset's algorithms, else the defaults of its
+ * type. Algorithms that the keyset does not allow are left out.
  */
 function bindAlgorithms(
   jwk: JsonObject,
   { origin, allowed, legacy, matchFamily }: KeyPolicy,
 ): readonly SignatureAlgorithm[] {
-  // The public half of a private key verifies, but WebCrypto exports such a key for "sign" alone.
+  // The public half of a private key verifies, but WebCrypto exports such a key with "sign" only.
   checkUse(jwk, 'verify', origin === 'secret' && hasPrivateHalf(jwk) ? 'sign' : undefined);
   const bound = namedAlgorithms(readType(jwk), allowed)
     .flatMap((algorithm) => (matchFamily === true ? familyOf(algorithm) : [algorithm]))
@@ -170,7 +173,7 @@ function namedAlgorithms(
     // RFC 9864 §4.1: EdDSA and Ed25519 are two names of one algorithm for such a key.
     return algorithm.kty === 'OKP' ? defaultAlgorithms(kty, crv) : [algorithm];
   }
-  // An AKP key is nothing without its "alg"; it tells how the bytes are to be read.
+  // An AKP key is invalid without "alg": it tells how the bytes are read.
   if (allowed === undefined || kty === 'AKP') return defaultAlgorithms(kty, crv);
   return [...allowed]
     .map(findAlgorithm)

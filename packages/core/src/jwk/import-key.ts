@@ -1,5 +1,5 @@
-// From a JWK's members to a key, for verifying and for signing. Malformed and exposed keys are
-// refused here, weak ones in weak-keys.ts.
+// Makes a key from the members of a JWK, for verifying and for signing. Malformed and exposed keys
+// are refused here, weak ones in weak-keys.ts.
 import {
   createHash,
   createPrivateKey,
@@ -13,7 +13,7 @@ import { MAX_KID_LENGTH } from '../token/parse.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { refuseWeakPoint, refuseWeakRsa, refuseWeakSecret, UnusableKey } from './weak-keys.ts';
 
-/** A key, and its name that nobody gave it. */
+/** A key and its thumbprint. */
 interface KeyMaterial {
   readonly key: KeyObject;
   /** RFC 7638, SHA-256. */
@@ -31,8 +31,8 @@ const EC_COORDINATE_BYTES: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * True for a JWK that has more than a public half. A published one is lost: not even its public
- * half is used.
+ * True for a JWK that has private or symmetric members. If it was published, the key is
+ * compromised: not even its public half is used.
  */
 export function holdsSecret(jwk: JsonObject): boolean {
   return SECRET_MEMBERS.some((name) => Object.hasOwn(jwk, name));
@@ -40,13 +40,13 @@ export function holdsSecret(jwk: JsonObject): boolean {
 
 /**
  * True for a JWK with the member that every private key has: RFC 7518 §6.2.2 and §6.3.2, RFC 8037
- * §2, and AKP.
+ * §2, and `priv` for AKP.
  */
 export function hasPrivateHalf(jwk: JsonObject): boolean {
   return jwk.kty !== 'oct' && Object.hasOwn(jwk, jwk.kty === 'AKP' ? 'priv' : 'd');
 }
 
-/** The key's own "kid", if it has one. @throws UnusableKey */
+/** Reads the "kid" of a JWK, if it has one. @throws UnusableKey */
 export function readKid(jwk: JsonObject): string | undefined {
   if (!Object.hasOwn(jwk, 'kid')) return undefined;
   const { kid } = jwk;
@@ -55,9 +55,9 @@ export function readKid(jwk: JsonObject): string | undefined {
 }
 
 /**
- * RFC 7517 §4.2 and §4.3: refuses a key that is meant for something else.
- * @param operation what the key is wanted for
- * @param or another operation that will do
+ * Refuses a key that is meant for another use: RFC 7517 §4.2 and §4.3.
+ * @param operation the operation that the key is needed for
+ * @param or another operation that is accepted too
  * @throws UnusableKey
  */
 export function checkUse(jwk: JsonObject, operation: 'sign' | 'verify', or = operation): void {
@@ -68,7 +68,7 @@ export function checkUse(jwk: JsonObject, operation: 'sign' | 'verify', or = ope
     throw new UnusableKey(`key_ops does not have "${operation}"`);
 }
 
-/** What a key says of the algorithms that it is for. @throws UnusableKey */
+/** Reads the members that say which algorithms a key is for. @throws UnusableKey */
 export function readType(jwk: JsonObject): {
   readonly kty: string;
   readonly crv: string | undefined;
@@ -79,7 +79,7 @@ export function readType(jwk: JsonObject): {
 }
 
 /**
- * Makes a key for these algorithms; of a private key, its public half.
+ * Makes the key for these algorithms; from a private key, its public half.
  * @throws UnusableKey
  */
 export function importMaterial(jwk: JsonObject, algorithms: readonly SignatureAlgorithm[]): KeyMaterial {
@@ -88,14 +88,14 @@ export function importMaterial(jwk: JsonObject, algorithms: readonly SignatureAl
   try {
     return { key: createPublicKey({ key: members, format: 'jwk' }), thumbprint: thumbprintOf(members) };
   } catch {
-    // OpenSSL refuses points that are not on the curve, and key types that it does not know.
+    // OpenSSL refuses points that are not on the curve, and unknown key types.
     throw new UnusableKey('not a valid public key');
   }
 }
 
 /**
- * Makes the private half of a key whose public half `importMaterial` took. Whether the two belong
- * together is not asked here.
+ * Makes the private key of a JWK whose public half `importMaterial` has accepted. Does not check
+ * that the two halves belong together.
  * @throws UnusableKey
  */
 export function importPrivateHalf(jwk: JsonObject): KeyObject {
@@ -109,8 +109,8 @@ export function importPrivateHalf(jwk: JsonObject): KeyObject {
 }
 
 /**
- * A symmetric key, RFC 7518 §6.4. Its bytes are never guessed at: what looks like another key is
- * refused.
+ * Makes a symmetric key, RFC 7518 §6.4. Its bytes are used as they are; a secret that looks like
+ * another, encoded key is refused.
  */
 function importSecret(jwk: JsonObject, algorithms: readonly SignatureAlgorithm[]): KeyMaterial {
   const bytes = octets(jwk, 'k');
@@ -124,7 +124,7 @@ function thumbprintOf(members: JsonWebKey): string {
   return createHash('sha256').update(JSON.stringify(members)).digest('base64url');
 }
 
-/** The members that make the key, RFC 7638 §3.2, in that order, each checked. */
+/** Returns the members that make the key, in the order of RFC 7638 §3.2, each checked. */
 function readPublicMembers(jwk: JsonObject, algorithms: readonly SignatureAlgorithm[]): JsonWebKey {
   const kty = member(jwk, 'kty');
   switch (kty) {
@@ -139,7 +139,7 @@ function readPublicMembers(jwk: JsonObject, algorithms: readonly SignatureAlgori
       for (const name of ['x', 'y'] as const) {
         // RFC 7518 §6.2.1.2: the full length of the curve, leading zeros included.
         if (octets(jwk, name).length !== length)
-          throw new UnusableKey(`${name} has not the length of the curve`);
+          throw new UnusableKey(`${name} does not have the length of the curve`);
       }
       return { crv, kty, x: member(jwk, 'x'), y: member(jwk, 'y') };
     }
@@ -147,14 +147,14 @@ function readPublicMembers(jwk: JsonObject, algorithms: readonly SignatureAlgori
       const crv = member(jwk, 'crv');
       if (crv !== 'Ed25519') throw new UnusableKey('crv is not supported');
       const x = octets(jwk, 'x');
-      if (x.length !== 32) throw new UnusableKey('x has not the length of the curve');
+      if (x.length !== 32) throw new UnusableKey('x does not have the length of the curve');
       refuseWeakPoint(x);
       return { crv, kty, x: member(jwk, 'x') };
     }
     case 'AKP': {
       const [algorithm] = algorithms;
       if (algorithm?.kty !== 'AKP' || octets(jwk, 'pub').length !== algorithm.publicKeyBytes) {
-        throw new UnusableKey('pub has not the length that alg asks for');
+        throw new UnusableKey('pub does not have the length that alg requires');
       }
       return { alg: algorithm.name, kty, pub: member(jwk, 'pub') };
     }
@@ -163,14 +163,14 @@ function readPublicMembers(jwk: JsonObject, algorithms: readonly SignatureAlgori
   }
 }
 
-/** A member that has to be a string. */
+/** Reads a member that must be a string. */
 function member(jwk: JsonObject, name: string): string {
   const value = own(jwk, name);
   if (typeof value !== 'string') throw new UnusableKey(`${name} is not a string`);
   return value;
 }
 
-/** Canonical base64url: one key, one spelling. */
+/** Decodes canonical base64url: each key has exactly one spelling. */
 function octets(jwk: JsonObject, name: string): Buffer {
   const text = member(jwk, name);
   const bytes = Buffer.from(text, 'base64url');
@@ -178,7 +178,7 @@ function octets(jwk: JsonObject, name: string): Buffer {
   return bytes;
 }
 
-/** Base64urlUInt, RFC 7518 §2: no leading zero octets. */
+/** Decodes Base64urlUInt, RFC 7518 §2: no leading zero octets. */
 function integer(jwk: JsonObject, name: string): Buffer {
   const bytes = octets(jwk, name);
   if (bytes.length === 0 || bytes[0] === 0) throw new UnusableKey(`${name} is not a minimal integer`);

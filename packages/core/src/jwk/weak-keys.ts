@@ -1,13 +1,13 @@
-// Every refusal of a weak key: RSA of the wrong size or a broken generator, Ed25519 points of small
-// order, and secrets that are not random. The form of a JWK is checked in import-key.ts.
+// All refusals of weak keys: RSA of an unsafe size or from a broken generator, Ed25519 points of
+// small order, and secrets that are not random. The form of a JWK is checked in import-key.ts.
 import { createPublicKey, X509Certificate } from 'node:crypto';
 
-/** Why a key cannot be used. The message is constant and holds nothing of the key. */
+/** The reason why a key cannot be used. The message is constant and has no part of the key. */
 export class UnusableKey extends Error {}
 
 const MIN_RSA_BITS = 2048;
 const MAX_RSA_BITS = 8192;
-// The encodings of the Ed25519 points of small order: a signature by one of them proves nothing.
+// The encodings of the Ed25519 points of small order: a signature for such a key proves nothing.
 const SMALL_ORDER_ED25519: ReadonlySet<string> = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0100000000000000000000000000000000000000000000000000000000000000',
@@ -26,8 +26,8 @@ const SMALL_ORDER_ED25519: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The generator's primes are powers of 65537 modulo the product of small primes, and so are their
- * products.
+ * The broken generator (ROCA) makes primes that are powers of 65537 modulo the product of these
+ * small primes. So the modulus is such a power, too.
  */
 const PRIMES = [
   3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107,
@@ -35,8 +35,8 @@ const PRIMES = [
 ] as const;
 
 /**
- * @throws UnusableKey for a modulus or an exponent that is not safe, or too large to be checked in
- *   time
+ * Refuses an unsafe RSA key.
+ * @throws UnusableKey for an unsafe modulus or exponent, or one that is too large to check quickly
  */
 export function refuseWeakRsa(modulus: Buffer, exponent: Buffer): void {
   const bits = bitLength(modulus);
@@ -50,19 +50,21 @@ export function refuseWeakRsa(modulus: Buffer, exponent: Buffer): void {
     throw new UnusableKey('RSA modulus of a broken generator (CVE-2017-15361)');
 }
 
-/** @throws UnusableKey for an Ed25519 point that proves nothing */
+/** Refuses a weak Ed25519 point. @throws UnusableKey */
 export function refuseWeakPoint(x: Buffer): void {
   if (SMALL_ORDER_ED25519.has(x.toString('hex'))) throw new UnusableKey('x is a point of small order');
 }
 
 /**
- * @throws UnusableKey for a secret that is too short, has few distinct bytes, or is the text of
- *   another key
+ * Refuses a weak secret.
+ * @throws UnusableKey for a secret that is too short, has few distinct bytes, or is an encoded key
  */
 export function refuseWeakSecret(bytes: Buffer, minBytes: number): void {
-  if (bytes.length < minBytes) throw new UnusableKey('the secret is shorter than its hash (RFC 7518 §3.2)');
-  if (new Set(bytes).size < 8) throw new UnusableKey('the secret is no random secret');
-  if (looksLikeEncodedKey(bytes)) throw new UnusableKey('the secret is the text of another key');
+  if (bytes.length < minBytes)
+    throw new UnusableKey('the secret is shorter than the output of its hash (RFC 7518 §3.2)');
+  if (new Set(bytes).size < 8) throw new UnusableKey('the secret has fewer than 8 distinct bytes');
+  if (looksLikeEncodedKey(bytes))
+    throw new UnusableKey('the secret is an encoded key (PEM, JWK, DER or SSH)');
 }
 
 function bitLength(integerBytes: Buffer): number {
@@ -71,7 +73,10 @@ function bitLength(integerBytes: Buffer): number {
 
 const MARKS = PRIMES.map((prime) => ({ prime: BigInt(prime), powers: powersOf65537(prime) }));
 
-/** True if the modulus has the fingerprint. By chance that happens to one key in 2^27 or fewer. */
+/**
+ * True if the modulus has the fingerprint of the broken generator. At most one good key in 2^27 has
+ * it by chance.
+ */
 export function hasRocaFingerprint(modulus: Uint8Array): boolean {
   const n = BigInt(`0x${Buffer.from(modulus).toString('hex')}`);
   return MARKS.every(({ prime, powers }) => powers.has(Number(n % prime)));
@@ -84,15 +89,15 @@ function powersOf65537(prime: number): ReadonlySet<number> {
 }
 
 /**
- * True for PEM, JWK, DER and SSH forms of a key or certificate, also in hex, in base64 and in
- * UTF-16. As a secret, a public key would let every caller sign.
+ * True for PEM, JWK, DER and SSH forms of a key or certificate, also in hex, base64 and UTF-16. If
+ * a public key were used as a secret, every caller could sign.
  */
 export function looksLikeEncodedKey(bytes: Buffer): boolean {
   return isKey(bytes) || decodings(bytes).some(isKey);
 }
 
 function isKey(bytes: Buffer): boolean {
-  // Without zeros UTF-16 reads like ASCII.
+  // UTF-16 without its zero bytes reads like ASCII.
   const text = bytes.toString('latin1').replaceAll('\0', '');
   return (
     /-----BEGIN |---- BEGIN /.test(text) ||
@@ -103,7 +108,7 @@ function isKey(bytes: Buffer): boolean {
 }
 
 function isDer(bytes: Buffer): boolean {
-  // SEQUENCE: how every such encoding starts.
+  // SEQUENCE, the first byte of every such encoding.
   if (bytes[0] !== 0x30) return false;
   return [
     () => createPublicKey({ key: bytes, format: 'der', type: 'spki' }),

@@ -1,6 +1,5 @@
-// Which addresses a URL from a token may lead to: only those of the public internet (RFC 6890),
-// checked when connecting, so that no name can change its meaning between the check and the
-// connection.
+// Checks that a URL from a token leads to the public internet only (RFC 6890). The check is made
+// when connecting, so that a host name cannot change its address after the check.
 import { lookup } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
@@ -39,8 +38,8 @@ for (const [network, prefix] of [
 }
 
 /**
- * True for an address of the public internet. An IPv4 address inside an IPv6 one counts as what it
- * is.
+ * True for an address of the public internet. An IPv4 address inside an IPv6 address is judged as
+ * IPv4.
  */
 export function isPublicAddress(address: string): boolean {
   const family = isIP(address);
@@ -49,14 +48,15 @@ export function isPublicAddress(address: string): boolean {
 }
 
 /**
- * Resolves a host name, and fails if any of its addresses is not public. For `connect` of a socket.
+ * Resolves a host name, and fails if one of its addresses is not public. For the `lookup` of a
+ * socket.
  */
 export const lookupPublic: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     if (error !== null) {
       callback(error, []);
     } else if (addresses.length === 0 || !addresses.every(({ address }) => isPublicAddress(address))) {
-      callback(new Error('the host is at an address that is not public'), []);
+      callback(new Error('the address of the host is not public'), []);
     } else if (options.all === true) {
       callback(null, addresses);
     } else {
@@ -65,10 +65,7 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
   });
 };
 
-/**
- * True for the host names of a URL that are this machine's own: what is sent there does not leave
- * it.
- */
+/** True for the loopback host names of a URL: requests to them do not leave this machine. */
 export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname);
 }

@@ -1,46 +1,46 @@
-// A breaker before a place that answers slowly or not at all: few failures are waited for, and then
-// the place is asked rarely.
+// A circuit breaker for one remote service: after a few failures, most requests fail at once, and
+// one per second tries the service.
 
-/** Guards one place that is asked over the network. */
+/** Guards one remote service. */
 export interface Breaker {
   /**
-   * Does the work, unless the place is known to be down or too much is under way there: then it
-   * rejects at once.
-   * @param about what is asked about: an answer that is a failure counts once for each, so that one
-   *   odd token or subject does not make the place down for all
+   * Does the work. Rejects at once if the service is known to be down or too many calls are
+   * running.
+   * @param about the subject of the call. A failure that the service itself answered counts once
+   *   per subject, so that one odd token or subject does not open the breaker for all
    */
   run<T>(work: () => Promise<T>, about?: string): Promise<T>;
   /** Failures in a row. */
   readonly failures: number;
-  /** `closed`: each request asks. `open`: one asks a second, and the others are told at once. */
+  /** `closed`: each call is made. `open`: one call per second is made; the others fail at once. */
   readonly state: 'closed' | 'open';
 }
 
-// Marks on errors. Symbols of this module: no other code's error is taken for one.
+// Marks on errors. The symbols are private to this module, so that errors of other code are never
+// taken for marked ones.
 const INCONCLUSIVE: unique symbol = Symbol('inconclusive');
 const ANSWERED: unique symbol = Symbol('answered');
 const OVERLOADED: unique symbol = Symbol('overloaded');
 
 /**
- * Makes the error for an answer that came and cannot be used. The question may be at fault, so the
- * breaker does not count it as a failure: one caller with odd questions must not shut the place for
- * all.
+ * Makes the error for an unusable answer. The request may be the cause, so the breaker does not
+ * count it as a failure: one caller with odd requests must not close the service for all.
  */
 export function inconclusive(message: string): Error {
   return Object.assign(new Error(message), { [INCONCLUSIVE]: true });
 }
 
 /**
- * Makes the error for an answer that says that the place fails. It may be about this one question
- * only.
+ * Makes the error for an answer that reports a failure of the service. The failure may concern this
+ * one request only.
  */
 export function answeredFailure(message: string): Error {
   return Object.assign(new Error(message), { [ANSWERED]: true });
 }
 
 /**
- * True for the error of work that did not begin, since too much is under way already: it says
- * nothing of the place.
+ * True for the error of work that did not start because too many calls are running. It says nothing
+ * about the service.
  */
 export function isOverloaded(error: unknown): boolean {
   return isMarked(error, OVERLOADED);
@@ -52,22 +52,22 @@ function isMarked(error: unknown, mark: symbol): boolean {
 
 const MAX_FAILURES = 5;
 const PROBE_MS = 1_000;
-/** While a place hangs, what waits for it must not grow without bound. */
+/** While a service hangs, the number of waiting calls must not grow without bound. */
 export const MAX_UNDER_WAY = 256;
 
 /**
- * Makes a breaker that opens after five failures in a row, and closes with the first success. Time
- * is monotonic.
+ * Makes a breaker that opens after five failures in a row, and closes with the first success. Uses
+ * the monotonic clock.
  */
 export function createBreaker(): Breaker {
   let failures = 0;
   let probedAt = 0;
   let underWay = 0;
   /**
-   * Changes with every opening and closing: what was begun before says nothing of the time after.
+   * Incremented at each opening and closing: a call that began earlier does not count afterwards.
    */
   let epoch = 0;
-  /** What answers that were failures were about, since the last success. */
+  /** The subjects of the answered failures since the last success. */
   const about = new Set<string>();
 
   function succeeded(begun: number): void {
@@ -88,11 +88,11 @@ export function createBreaker(): Breaker {
   return {
     async run(work, subject) {
       if (underWay >= MAX_UNDER_WAY) {
-        throw Object.assign(new Error('too much is under way already'), { [OVERLOADED]: true });
+        throw Object.assign(new Error('too many calls are running'), { [OVERLOADED]: true });
       }
       if (failures >= MAX_FAILURES) {
         const now = performance.now();
-        if (now - probedAt < PROBE_MS) throw new Error('down, and asked once a second');
+        if (now - probedAt < PROBE_MS) throw new Error('the circuit is open; it is probed once per second');
         probedAt = now;
       }
       const begun = epoch;

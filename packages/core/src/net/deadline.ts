@@ -1,9 +1,9 @@
-// A bound on anything that might never answer. Nothing here knows what is being waited for.
+// A time limit for any asynchronous work. Nothing here knows what the work is.
 
 /**
- * Runs something that must end in time. Its signal is aborted at the deadline or with the outer
- * signal, and then the call rejects whether or not the work takes notice. At the deadline, it
- * rejects with what `late` gives.
+ * Runs work with a time limit. Its signal is aborted at the deadline or with the outer signal; then
+ * the call rejects, even if the work ignores the signal. At the deadline, it rejects with the error
+ * of `late`.
  */
 export async function withDeadline<T>(
   limitMs: number,
@@ -12,8 +12,7 @@ export async function withDeadline<T>(
   late = () => new Error(`no whole answer within ${limitMs} ms`),
 ): Promise<T> {
   outer.throwIfAborted();
-  // One that nothing is bound to: what AbortSignal.any makes lives as long as its sources, if
-  // anybody listens to it.
+  // Not `AbortSignal.any`: with a listener, its signal is kept alive as long as its sources (leak).
   const inner = new AbortController();
   const stop = () => inner.abort(outer.reason);
   const timer = setTimeout(() => inner.abort(late()), limitMs);

@@ -1,5 +1,5 @@
-// Fetching JSON for keysets: whole-fetch deadline, size limit, redirects, cache headers. Knows
-// nothing of keys.
+// Fetches JSON documents for keysets: one deadline for the whole fetch, a size limit, redirects,
+// cache headers. Knows nothing about keys.
 
 import { isIP } from 'node:net';
 import type { Agent, fetch, Headers, Response } from 'undici';
@@ -9,38 +9,42 @@ import { withDeadline } from './deadline.ts';
 import { DEADLINE_MS, MAX_DOCUMENT_BYTES } from './limits.ts';
 import type { TlsSettings } from './tls.ts';
 
-/** A document and how long its server says it may be used. */
+/** A document, and how long it may be used according to its server. */
 interface FetchedJson {
   readonly json: JsonObject;
   /**
-   * From Cache-Control or Expires; undefined if neither says anything. 0 if it must not be stored.
+   * From Cache-Control or Expires; undefined if neither has a lifetime. 0 if the document must not
+   * be stored.
    */
   readonly lifetimeMs: number | undefined;
 }
 
-/** Fetches JSON documents for one keyset, over connections of its own. */
+/** Fetches JSON documents for one keyset, over its own connections. */
 export interface JsonFetcher {
   /**
-   * Rejects unless a 200 with a strict JSON object of bounded size has come whole within the
-   * deadline.
+   * Resolves with a 200 answer that is a strict JSON object of bounded size and complete before the
+   * deadline. Rejects otherwise.
    */
   fetch(url: URL, signal: AbortSignal): Promise<FetchedJson>;
   close(): Promise<void>;
 }
 
-/** How one keyset's documents are fetched. */
+/** Settings of the fetches of one keyset. */
 interface FetcherSettings {
   readonly tls: TlsSettings;
   /** Refuses hosts at private, loopback and link-local addresses. For URLs that a token names. */
   readonly publicOnly?: boolean | undefined;
-  /** Which URLs a redirect may lead to, besides being on the same host. Default: any there. */
+  /**
+   * Which URLs a redirect may lead to, in addition to being on the same origin. Default: any URL
+   * there.
+   */
   readonly permits?: (url: URL) => boolean;
 }
 
 const MAX_REDIRECTS = 3;
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
-/** Makes a fetcher. Its URLs must have passed `refuseUrl`. */
+/** Makes a fetcher. The caller must have checked its URLs with `refuseUrl`. */
 export function createJsonFetcher(settings: FetcherSettings): JsonFetcher {
   const { tls, publicOnly = false, permits = () => true } = settings;
   const connections = createConnections({
@@ -49,12 +53,12 @@ export function createJsonFetcher(settings: FetcherSettings): JsonFetcher {
   });
   return {
     fetch: (url, outer) =>
-      // One deadline over everything, the body included: an idle timeout never ends a slow drip.
+      // One deadline for everything, the body included: an idle timeout never ends a slow drip.
       withDeadline(DEADLINE_MS, outer, async (signal) => {
-        // A host that is an address is never looked up.
+        // If the host is an IP address, there is no look-up that could check it.
         const host = url.hostname.replace(/^\[|\]$/g, '');
         if (publicOnly && isIP(host) !== 0 && !isPublicAddress(host)) {
-          throw new Error('the host is at an address that is not public');
+          throw new Error('the address of the host is not public');
         }
         const response = await follow(url, await connections.open(), permits, signal);
         const json = parseJsonObject(await readBounded(response, MAX_DOCUMENT_BYTES));
@@ -64,15 +68,15 @@ export function createJsonFetcher(settings: FetcherSettings): JsonFetcher {
   };
 }
 
-/** Connections to somewhere, and what fetches over them. */
+/** The connections, and the function that fetches over them. */
 interface Connections {
   open(): Promise<{ readonly agent: Agent; readonly fetch: typeof fetch }>;
   close(): Promise<void>;
 }
 
 /**
- * Makes connections. The library is loaded with the first: it takes longer than all else here, and
- * many services fetch nothing.
+ * Makes connections. The library is loaded with the first fetch: loading it takes longer than all
+ * other code here, and many services fetch nothing.
  */
 export function createConnections(options: Agent.Options): Connections {
   let opened: ReturnType<Connections['open']> | undefined;
@@ -88,23 +92,26 @@ export function createConnections(options: Agent.Options): Connections {
   };
 }
 
-/** Why a URL may not be fetched; undefined if it may. Plain HTTP only where the options say so. */
+/**
+ * Returns why a URL may not be fetched; undefined if it may. Plain HTTP is refused unless
+ * `allowHttp` is true.
+ */
 export function refuseUrl(url: URL, allowHttp: boolean): string | undefined {
   if (url.protocol !== 'https:' && !(allowHttp && url.protocol === 'http:')) {
     return url.protocol === 'http:' ? 'must be https (allowHttp permits http)' : 'must be https';
   }
-  if (url.username !== '' || url.password !== '') return 'must not hold credentials';
+  if (url.username !== '' || url.password !== '') return 'must not contain credentials';
   return undefined;
 }
 
 /**
- * The lifetime that a response's headers give it, RFC 9111 §4.2.1: max-age less Age, else Expires
- * less Date. What cannot be read counts as expired, as §4.2.1 advises.
+ * The lifetime of a response by its headers, RFC 9111 §4.2.1: max-age minus Age, else Expires minus
+ * Date. Unreadable values count as expired, as §4.2.1 advises.
  */
 export function cacheLifetimeMs(headers: Pick<Headers, 'get'>, nowMs: number): number | undefined {
   const cacheControl = headers.get('cache-control')?.toLowerCase() ?? '';
   if (/(?:^|[\s,])no-(?:store|cache)(?:$|[\s,=])/.test(cacheControl)) return 0;
-  // Where it is said twice, the shortest holds.
+  // If max-age is given twice, the shortest counts.
   const maxAges = [...cacheControl.matchAll(/(?:^|[\s,])max-age\s*=\s*"?([^",\s]*)/g)];
   if (maxAges.length > 0) {
     const seconds = Math.min(...maxAges.map(([, value]) => readSeconds(value)));
@@ -122,15 +129,12 @@ function retryAfterMs(value: string | null): number {
   return Math.min(MAX_RETRY_AFTER_MS, readSeconds(value ?? undefined) * 1000);
 }
 
-/** delta-seconds, RFC 9111 §1.2.2: larger ones count as 2^31, anything else as 0. */
+/** delta-seconds, RFC 9111 §1.2.2: larger values count as 2^31, invalid ones as 0. */
 function readSeconds(text: string | undefined): number {
   return text !== undefined && /^\d+$/.test(text) ? Math.min(Number(text), 2 ** 31) : 0;
 }
 
-/**
- * Follows redirects on the same host and scheme only: anywhere else is somewhere that the options
- * did not name.
- */
+/** Follows redirects on the same host and scheme only: the options do not name any other. */
 async function follow(
   start: URL,
   { agent, fetch: fetchOver }: Awaited<ReturnType<Connections['open']>>,
@@ -163,8 +167,8 @@ async function follow(
 }
 
 /**
- * Reads the body as it is decoded, and stops at the limit: a small answer may unpack to a large
- * one.
+ * Reads the body while it is decompressed, and stops at the limit: a small answer may unpack to a
+ * large one.
  */
 export async function readBounded(response: Response, maxBytes: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];

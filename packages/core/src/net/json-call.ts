@@ -1,5 +1,5 @@
-// Calling somebody else's endpoint for a JSON object: one deadline, few bytes, no redirects. What
-// the answer means is the caller's.
+// Calls the endpoint of another service for a JSON object: one deadline, a small size limit, no
+// redirects. The caller interprets the answer.
 
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
 import { MAX_UNDER_WAY } from './breaker.ts';
@@ -7,31 +7,34 @@ import { withDeadline } from './deadline.ts';
 import { createConnections, readBounded } from './https.ts';
 import type { TlsSettings } from './tls.ts';
 
-/** What is asked. */
+/** The request. */
 export interface JsonCall {
   readonly method: 'GET' | 'POST';
   readonly headers: { readonly [name: string]: string };
   readonly body?: string | undefined;
 }
 
-/** A whole answer. */
+/** A complete answer. */
 export interface JsonAnswer {
   readonly status: number;
-  /** Strict JSON that says that it is JSON; undefined for anything else. */
+  /** The body, if it is strict JSON with a JSON content type and an object; else undefined. */
   readonly json: JsonObject | undefined;
 }
 
-/** Calls endpoints, over connections of its own. */
+/** Calls endpoints, over its own connections. */
 interface JsonCaller {
-  /** Rejects unless an answer has come whole in time. Nothing of call or answer is in the error. */
+  /**
+   * Rejects unless a complete answer arrives in time. The error contains no part of the request or
+   * the answer.
+   */
   call(url: URL, call: JsonCall, signal: AbortSignal): Promise<JsonAnswer>;
   close(): Promise<void>;
 }
 
-/** Bytes of one answer. */
+/** The largest size of an answer, in bytes. */
 export const MAX_ANSWER_BYTES = 64 * 1024;
 
-/** Makes a caller. Its URLs must have passed `refuseUrl`. */
+/** Makes a caller. The URLs must have been checked with `refuseUrl`. */
 export function createJsonCaller({
   tls,
   timeoutMs,
@@ -41,8 +44,8 @@ export function createJsonCaller({
 }): JsonCaller {
   const connections = createConnections({
     connect: { ...tls, timeout: timeoutMs },
-    // As many as the breaker lets through: a call that waits for a connection looks like a server
-    // that is slow.
+    // As many as the breaker permits: otherwise a call would wait for a connection, which looks
+    // like a slow server.
     connections: MAX_UNDER_WAY,
     keepAliveTimeout: 4_000,
   });
@@ -54,7 +57,7 @@ export function createJsonCaller({
           dispatcher: agent,
           signal,
           method,
-          // Wherever it leads, the token was not meant to go there.
+          // A redirect is not followed: the token was not meant for its target.
           redirect: 'manual',
           headers: { accept: 'application/json', ...headers },
           ...(body === undefined ? {} : { body }),

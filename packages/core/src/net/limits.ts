@@ -1,15 +1,15 @@
-// The limits that all calls share: how long one may take, and how much it may bring. Limits of one
-// kind of value are with that kind.
+// The limits that all calls share: duration, and size of the answer. Limits of one kind of value
+// are next to that kind.
 
 /**
  * Milliseconds for one whole call: from the name look-up, or from opening a file, to the last byte.
  */
 export const DEADLINE_MS = 5_000;
-/** Bytes of one document: a JWK Set, metadata, a descriptor. */
+/** Bytes of one document: a JWK Set, metadata, or a descriptor. */
 export const MAX_DOCUMENT_BYTES = 512 * 1024;
-/** Answers of one endpoint or directory that are kept at a time, whatever is in them. */
+/** Cached answers of one endpoint or directory, whatever their size. */
 export const MAX_CACHED_ANSWERS = 10_000;
-/** Bytes that they may take together, by an estimate. The ones used longest ago go first. */
+/** Estimated bytes of all these answers. The least recently used ones are dropped first. */
 export const MAX_CACHED_BYTES = 16 * 1024 * 1024;
-/** Milliseconds. Node runs a timer at once if its delay is longer. */
+/** Milliseconds. With a longer delay, Node runs a timer at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;

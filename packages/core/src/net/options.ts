@@ -1,5 +1,4 @@
-// Options of calls over the network that several rooms have: URLs, plain HTTP, timeouts. TLS is in
-// tls.ts.
+// Options of network calls that several rooms share: URLs, plain HTTP, timeouts. TLS is in tls.ts.
 import { ConfigError } from '../errors.ts';
 import { flag, other } from '../values/judge.ts';
 import {
@@ -17,7 +16,7 @@ import {
 import { isLoopback } from './addresses.ts';
 import { refuseUrl } from './https.ts';
 
-/** A URL. Which ones are permitted depends on `allowHttp`: see `checkUrl`. */
+/** A URL. Whether http is permitted depends on `allowHttp`: see `checkUrl`. */
 export const url: Kind<URL> = refined(
   text,
   (value, path) => {
@@ -25,12 +24,12 @@ export const url: Kind<URL> = refined(
     return new URL(value);
   },
   shared('url', {
-    description: 'An http or https URL without a name or password in it.',
+    description: 'An http or https URL without a user name or password.',
     ...patternSchema('^[hH][tT][tT][pP][sS]?://[^/?#@]+(?:[/?#]|$)'),
   }),
 );
 
-/** Refuses plain HTTP that is not permitted, and credentials in a URL. @throws ConfigError */
+/** Refuses plain HTTP without `allowHttp`, and credentials in a URL. @throws ConfigError */
 export function checkUrl(checked: URL, allowHttp: boolean, path: string): URL {
   const refusal = refuseUrl(checked, allowHttp);
   if (refusal !== undefined) throw new ConfigError(path, refusal);
@@ -38,7 +37,7 @@ export function checkUrl(checked: URL, allowHttp: boolean, path: string): URL {
 }
 
 /**
- * The same for an endpoint of the application's own, which may be on this machine.
+ * Like `checkUrl`, for an endpoint of the application, where http to loopback is permitted.
  * @throws ConfigError
  */
 export function checkEndpointUrl(checked: URL, allowHttp: boolean, path: string): URL {
@@ -61,15 +60,15 @@ export function httpsUnlessAllowed(name: string): Schema {
   };
 }
 
-/** `allowHttp` of an endpoint of the application's own. */
+/** `allowHttp` of an endpoint of the application. */
 export const allowHttp: Option<boolean> = defaulted(
   boolean,
   false,
-  'Whether plain http to another machine is allowed. Tokens are then in clear on the wire.',
-  flag('opens', 'plain http to other machines will do'),
+  'Whether plain http to another machine is allowed. Tokens then cross the network unencrypted.',
+  flag('opens', 'plain http to other machines is allowed'),
 );
 
-/** `timeout`: how long one call may take, in milliseconds. */
+/** `timeout`: the limit for one call, in milliseconds. */
 export function timeout(doc: string, says: string): Option<number> {
   return defaulted(durationFrom('1ms', '30s'), '2s', `${doc} 1ms to 30s.`, other(says));
 }

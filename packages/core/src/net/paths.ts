@@ -1,19 +1,19 @@
-// Paths of URLs that servers must all read alike. What some decode and others do not has no one
-// meaning.
+// URL paths that all servers must read in the same way. A path that some servers decode and others
+// do not is ambiguous and refused.
 
 /**
- * Characters that make another path at a server that decodes twice, knows path parameters, or is on
- * Windows.
+ * Characters that change the path on a server that decodes twice, supports path parameters, or runs
+ * on Windows.
  */
 const AMBIGUOUS = /[^\x20-\x7e]|[%\\;?#]/;
 /**
- * A segment that leads elsewhere at some server: dots, and dots with the spaces that Windows drops.
+ * A segment that some servers resolve: dots, and dots with trailing spaces, which Windows drops.
  */
 const DOTS = /^\.[. ]*$/;
 
 /**
- * A path as a server that decodes it reads it.
- * @returns undefined where two servers might read two paths: encoded separators, dots, or percent
+ * Decodes a path like a server does.
+ * @returns undefined if servers might read different paths: encoded separators, dots, or percent
  *   signs
  */
 export function decodedPath(pathname: string): string | undefined {
@@ -29,12 +29,12 @@ export function decodedPath(pathname: string): string | undefined {
 }
 
 /**
- * True for a text that leads to another path where it is decoded as a part of one: `a/../b`,
- * `..%2fb`.
+ * True for a text that leads to another path if it is inserted as a part of one and decoded:
+ * `a/../b`, `..%2fb`.
  */
 export function leavesSegment(text: string): boolean {
   let decoded = text;
-  // What has been decoded once may be decoded again.
+  // A server may decode it again.
   for (let round = 0; round < 3 && decoded.includes('%'); round++) {
     decoded = decoded.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
   }

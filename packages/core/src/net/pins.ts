@@ -1,5 +1,5 @@
-// Pinned public keys of a TLS connection: the option that lists them, and which certificates of a
-// server they are compared with.
+// Pinned public keys of a TLS connection: reads the option, and compares it with the certificates
+// of the server. The other TLS options are in tls.ts.
 import { createHash, X509Certificate } from 'node:crypto';
 import {
   type ConnectionOptions,
@@ -13,8 +13,8 @@ import { readList } from '../values/readers.ts';
 const FINGERPRINT_BYTES = 32;
 
 /**
- * Reads `fingerprints` into the check that a connection makes of them, after its chain and host
- * name.
+ * Reads `fingerprints`, and returns the check that a connection makes after verifying the chain and
+ * the host name.
  * @throws ConfigError
  */
 export function pinning(value: unknown, path: string): Pick<ConnectionOptions, 'checkServerIdentity'> {
@@ -32,14 +32,17 @@ export function pinning(value: unknown, path: string): Pick<ConnectionOptions, '
   };
 }
 
-/** Both alphabets of base64, 32 bytes; as base64url without padding. */
+/**
+ * Reads a fingerprint: 32 bytes, in either alphabet of base64. Returns it as base64url without
+ * padding.
+ */
 function readFingerprint(value: unknown, path: string): string {
   if (typeof value !== 'string' || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(value)) {
     throw new ConfigError(path, 'expected the SHA-256 of a public key, base64');
   }
   const bytes = Buffer.from(value, 'base64');
   if (bytes.length !== FINGERPRINT_BYTES) {
-    const hint = /^[\x20-\x7e]+$/.test(bytes.toString('latin1')) ? ', which read as a text' : '';
+    const hint = /^[\x20-\x7e]+$/.test(bytes.toString('latin1')) ? ', which is readable text' : '';
     throw new ConfigError(
       path,
       `expected the SHA-256 of a public key: ${FINGERPRINT_BYTES} bytes, not ${bytes.length}${hint}`,
@@ -55,9 +58,9 @@ function publicKeyFingerprint({ publicKey }: X509Certificate): string {
 }
 
 /**
- * The leaf, which the handshake has verified, and each certificate above it that signed the one
- * below. Node finds issuers among all that the server sent, by their names alone: a server may send
- * one that has no part in the chain.
+ * Returns the leaf, which the handshake has verified, and each certificate above it that signed the
+ * one below. Node finds issuers by name alone, among all certificates that the server sent: a
+ * server may send one that is not part of the chain.
  */
 function chainOf(leaf: PeerCertificate): readonly X509Certificate[] {
   const chain = [new X509Certificate(leaf.raw)];

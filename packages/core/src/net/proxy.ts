@@ -1,15 +1,15 @@
-// Whether the global fetch sends a plain HTTP request to a proxy. Core's own calls never do: their
-// agents know of none.
+// Tells whether the global fetch sends a plain HTTP request to a proxy. Core's own calls never use
+// a proxy: their agents do not know one.
 
-/** Where undici, which is in Node too, keeps what makes the calls of `fetch`. */
+/** Where undici, also the one in Node, keeps the dispatcher of `fetch`. */
 const GLOBAL_DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatcher.2'].map((name) =>
   Symbol.for(name),
 );
 
 /**
- * True if a proxy reads what `fetch` sends to this plain HTTP URL: by Node's own proxy variables
- * (`NODE_USE_ENV_PROXY`), or by a dispatcher that the application has set. Where it cannot be told
- * for this host, the answer is true.
+ * True if a proxy reads a `fetch` request to this plain HTTP URL. The proxy may come from Node's
+ * own variables (`NODE_USE_ENV_PROXY`) or from a dispatcher that the application has set. Returns
+ * true if it is unknown for this host.
  */
 export function isProxied(url: URL, environment: NodeJS.ProcessEnv): boolean {
   const kinds = GLOBAL_DISPATCHERS.map((name): string =>
@@ -36,8 +36,8 @@ function proxyOf(environment: NodeJS.ProcessEnv): string | undefined {
 }
 
 /**
- * `NO_PROXY`, as far as all versions of Node read it alike: hosts by their whole name, with or
- * without their port, and `*`.
+ * Reads `NO_PROXY`, only as far as all versions of Node agree: whole host names, with or without
+ * port, and `*`.
  */
 function isExempt({ host, hostname }: URL, { no_proxy, NO_PROXY }: NodeJS.ProcessEnv): boolean {
   const names = (no_proxy ?? NO_PROXY ?? '').toLowerCase().split(/[,\s]+/);

@@ -1,59 +1,62 @@
-// The refresh engine: keeps one value current from one source, and never makes an outage of its
-// own. No HTTP, no parsing.
+// The refresh engine: keeps one value current from one source. A failing source does not remove a
+// value that is still usable. No HTTP and no parsing here.
 import { MAX_TIMER_MS } from './limits.ts';
 
-/** What a source gives says how long it may be used. */
+/** The result of a source, with its lifetime. */
 export interface Loaded {
-  /** What the source said of caching; undefined if it said nothing. */
+  /** From the cache headers of the source; undefined if it has none. */
   readonly lifetimeMs: number | undefined;
 }
 
-/** A place that something comes from. Sources hold nothing; the engine does. */
+/** A place that a value is read from. Sources keep no values; the engine does. */
 export interface Source<L extends Loaded> {
-  /** For people: `oidc-discovery`, a URL. */
+  /** For logs and reports: `oidc-discovery`, or a URL. */
   readonly description: string;
   /**
-   * Reads everything anew. Must end by itself in bounded time, and stop when the signal says so.
+   * Reads the value again. Must end by itself in bounded time, and stop when the signal is aborted.
    */
   load(signal: AbortSignal): Promise<L>;
-  /** Calls back when the source has changed, where it can tell. Returns what ends it. */
+  /**
+   * Calls back when the source has changed, if the source can tell. Returns a function that stops
+   * this.
+   */
   watch?(changed: () => void): () => void;
-  /** Lets go of connections, where the source has any. */
+  /** Closes connections, if the source has any. */
   close?(): Promise<void>;
 }
 
-/** Why there is nothing to use. */
+/** The reason why there is no usable value. */
 interface Unavailable {
   readonly cause: unknown;
-  /** Until the next attempt; undefined where none has been made. */
+  /** Until the next attempt; undefined if there was no attempt yet. */
   readonly retryAfterSeconds: number | undefined;
 }
 
-/** What an engine is made of. */
+/** The settings of an engine. */
 export interface RefreshSettings<L extends Loaded, T> {
   readonly source: Source<L>;
-  /** Upper bound of a value's lifetime. */
+  /** Upper bound of the lifetime of a value. */
   readonly refreshIntervalMs: number;
-  /** How long a value is used at most when its source fails, counted from its reading. */
+  /** How long a value is used while its source fails, counted from its reading. */
   readonly maxStaleMs: number;
-  /** Makes what is held of what was loaded; beside it stands what was held before. */
+  /** Makes the value from the result of the source; `before` is the previous value. */
   accept(loaded: L, before: T | undefined): T;
-  /** Told when a new value is in force. */
+  /** Called when a new value is in force. */
   refreshed(value: T, lifetimeMs: number): void;
-  /** Told of an attempt that failed. What was held before stays in force. */
+  /** Called after a failed attempt. The previous value stays in force. */
   failed(error: Error, failures: number, retryInMs: number): void;
-  /** Told once per outage, when the value in force is older than its lifetime. */
+  /** Called once per outage, when the value in force is older than its lifetime. */
   stale(ageMs: number): void;
-  /** The error of who asks while there is nothing to use. */
+  /** Makes the error for a caller that asks while there is no usable value. */
   unavailable(reason: Unavailable): Error;
 }
 
-/** How an engine fares. */
+/** The state of an engine. */
 interface RefreshReport<T> {
   readonly value: T | undefined;
   /**
-   * `fresh`: within its lifetime. `stale`: older, in use because the source fails. `empty`: nothing
-   * usable.
+   * `fresh`: within its lifetime. `stale`: older, and used because the source fails. `empty`: there
+   * is no usable value.
    */
   readonly state: 'fresh' | 'stale' | 'empty';
   /** Milliseconds since the value was read. */
@@ -65,18 +68,19 @@ interface RefreshReport<T> {
 /** A value that is kept current. */
 export interface Refreshed<T> {
   /**
-   * The value in force: at once if it is at hand, else when the first load has ended. Throws or
-   * rejects with `unavailable`.
+   * Returns the value in force: synchronously if it is loaded, else a promise that waits for the
+   * first load. Throws or rejects with `unavailable`.
    */
   current(): T | Promise<T>;
   /**
-   * The value after another look at the source, at most one per cooldown. Throws or rejects with
-   * `unavailable` while the source fails, also where there is a value: what the source has by now
-   * cannot be known.
+   * Returns the value after reading the source again, at most once per cooldown. Throws or rejects
+   * with `unavailable` while the source fails, even if there is a value: the current content of the
+   * source is unknown.
    */
   refetch(): T | Promise<T>;
   /**
-   * The value after another look, whatever the cooldown: for whoever has just written the source.
+   * Returns the value after reading the source again, regardless of the cooldown: for a caller that
+   * has just written to the source.
    */
   reload(): Promise<T>;
   /** Resolves when a value is in force. Rejects with the first attempt's error. */
@@ -86,18 +90,18 @@ export interface Refreshed<T> {
   close(): Promise<void>;
 }
 
-/** Shortest lifetime, so that `no-store` does not mean a fetch per request. */
+/** Shortest lifetime, so that `no-store` does not cause a fetch per request. */
 const MIN_LIFETIME_MS = 60_000;
-/** A value is read anew when this much of its lifetime has passed, so that no request waits. */
+/** A value is read again when this share of its lifetime has passed, so that no request waits. */
 const REFRESH_AHEAD = 0.8;
-/** Between two looks for an unknown kid, counted from the attempt, whatever came of it. */
+/** Between two readings for an unknown kid, counted from the attempt, even if it failed. */
 const COOLDOWN_MS = 10_000;
 const MIN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
 
 /**
- * Keeps what a source gives. Reads nothing before the first `current()` or `ready()`. Ages are
- * monotonic.
+ * Keeps the value of a source current. Reads nothing before the first `current()` or `ready()`.
+ * Ages use the monotonic clock.
  */
 export function createRefreshed<L extends Loaded, T extends object>(
   settings: RefreshSettings<L, T>,
@@ -118,7 +122,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
   let unwatch: (() => void) | undefined;
   let changing = false;
 
-  /** One attempt, shared by all who ask while it runs. Never rejects. */
+  /** One attempt, shared by all callers while it runs. Never rejects. */
   function load(): Promise<void> {
     loading ??= attempt().finally(() => {
       loading = undefined;
@@ -126,7 +130,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
     return loading;
   }
 
-  /** The source says that it has changed: read it once, however often it says so meanwhile. */
+  /** The source reports a change: read it once, even if it reports more changes meanwhile. */
   async function changed(): Promise<void> {
     if (changing || stopping.signal.aborted) return;
     changing = true;
@@ -139,8 +143,8 @@ export function createRefreshed<L extends Loaded, T extends object>(
   async function attempt(): Promise<void> {
     clearTimeout(timer);
     try {
-      // Anew each time, and before it is read: what is watched may be another one by now, or not
-      // have been there.
+      // Watch again before each reading: the watched file or folder may have been replaced, or may
+      // not have existed before.
       unwatch?.();
       unwatch = undefined;
       unwatch = source.watch?.(() => void changed());
@@ -180,12 +184,13 @@ export function createRefreshed<L extends Loaded, T extends object>(
     timer.unref();
   }
 
-  /** What can be used now without waiting. */
+  /** The value that can be used now, without waiting. */
   function usable(): T | undefined {
     if (value === undefined) return undefined;
     const now = performance.now();
     if (now < freshUntil) return value;
-    // Past its lifetime a value is used only because its source fails, and only so long.
+    // After its lifetime, a value is used only while its source fails, and for `maxStaleMs` at
+    // most.
     if (failures === 0 || now - readAt > settings.maxStaleMs) return undefined;
     if (!staleTold) {
       staleTold = true;
@@ -211,14 +216,14 @@ export function createRefreshed<L extends Loaded, T extends object>(
   function current(): T | Promise<T> {
     const now = usable();
     if (now !== undefined) return now;
-    // While the source fails, retries run on their own time, and no request waits for one.
+    // While the source fails, retries have their own schedule, and no request waits for one.
     if (isBlind()) throw unavailable();
     return waitForValue();
   }
 
   /**
-   * One look that began after it was asked for: a load already under way may have read the source
-   * too early.
+   * Reads the source with a load that starts after this call: a load that is already running may
+   * have read the source too early.
    */
   async function seek(): Promise<T> {
     await loading;
@@ -232,7 +237,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
     return found;
   }
 
-  /** True while nothing can be said about what the value in force does not have. */
+  /** True while the current content of the source is unknown. */
   function isBlind(): boolean {
     return failures > 0 || stopping.signal.aborted;
   }
@@ -240,7 +245,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
   return Object.freeze<Refreshed<T>>({
     current,
     refetch() {
-      // A source that fails is retried on its own time, however many unknown kids arrive.
+      // A failing source is retried on its own schedule, however many unknown kids arrive.
       if (isBlind()) throw unavailable();
       const now = performance.now();
       if (seeking === undefined) {
@@ -254,8 +259,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
     },
     reload: seek,
     async ready() {
-      // While the source fails, retries run on their own time, however often somebody asks how it
-      // is.
+      // While the source fails, retries have their own schedule, however often ready() is called.
       if (usable() === undefined && failures === 0 && !stopping.signal.aborted) await load();
       if (usable() === undefined) throw unavailable();
     },
@@ -279,9 +283,9 @@ export function createRefreshed<L extends Loaded, T extends object>(
 }
 
 /**
- * The pause after so many failures in a row. Early ones differ widely, so that processes that
- * failed together come back apart; later ones hardly, so that an hour of outage is at most 130
- * attempts.
+ * The pause after this number of failures in a row. Early pauses vary widely, so that processes
+ * that failed together do not retry together. Later ones vary little, so that an hour of outage has
+ * at most 130 attempts.
  */
 function backoffMs(failures: number): number {
   const fullMs = MIN_BACKOFF_MS * 2 ** Math.min(failures - 1, 10);
@@ -291,8 +295,8 @@ function backoffMs(failures: number): number {
 }
 
 /**
- * How long a source asked not to be asked again, if it did. It may be well again much sooner: a
- * long pause is cut short.
+ * The pause that the source requested (Retry-After), or 0. The source may recover much sooner, so
+ * the caller shortens a long pause.
  */
 function askedDelayMs(error: Error): number {
   const asked = 'retryAfterMs' in error ? error.retryAfterMs : 0;

@@ -1,5 +1,5 @@
-// TLS as a keyset may ask for it: an own CA, pinned certificates (pins.ts), cipher suites by
-// number. Options in, connect options out.
+// The TLS options of a keyset: an own CA, pinned certificates (checked in pins.ts), cipher suites
+// by number. Returns options for tls.connect; no connection is made here.
 import { X509Certificate } from 'node:crypto';
 import type { ConnectionOptions } from 'node:tls';
 import { ConfigError } from '../errors.ts';
@@ -17,14 +17,16 @@ import { readList, readObject } from '../values/readers.ts';
 import { readSmallFile } from '../values/small-file.ts';
 import { pinning } from './pins.ts';
 
-/** How the connection to a keyset's source is secured, beyond the system's CAs. */
+/**
+ * How the connection to the source of a keyset is secured, in addition to the CAs of the system.
+ */
 export interface TlsOptions {
-  /** The only CA certificates that are trusted, PEM. */
+  /** The only trusted CA certificates, PEM. */
   readonly ca?: { readonly file: string } | { readonly pem: string };
   /**
-   * Pins: SHA-256 of the public key (SubjectPublicKeyInfo, DER) of some certificate in the chain,
-   * base64 or base64url. The chain is verified all the same, and a certificate that the server adds
-   * to it without a part in it does not count.
+   * Pins: SHA-256 of the public key (SubjectPublicKeyInfo, DER) of a certificate in the chain,
+   * base64 or base64url. The chain is verified as well. An additional certificate that is not part
+   * of the chain does not count.
    */
   readonly fingerprints?: readonly string[];
   /**
@@ -42,7 +44,7 @@ export type TlsSettings = Readonly<
 >;
 
 interface CipherSuite {
-  /** OpenSSL's name; undefined where Node's OpenSSL 3 does not have the suite. */
+  /** The name in OpenSSL; undefined if the OpenSSL 3 of Node does not have the suite. */
   readonly openssl: string | undefined;
   readonly name: string;
 }
@@ -78,7 +80,7 @@ const CIPHER_SUITES: ReadonlyMap<number, CipherSuite> = new Map([
   [4867, suite('TLS_CHACHA20_POLY1305_SHA256', 'TLS_CHACHA20_POLY1305_SHA256')],
 ]);
 
-/** More than all CAs that a system trusts. */
+/** Larger than the certificates of all CAs that a system trusts. */
 const MAX_CA_BYTES = 1024 * 1024;
 
 const TABLE = {
@@ -102,7 +104,7 @@ const TABLE = {
       read: pinning,
       schema: { type: 'array', minItems: 1, items: patternSchema('^[A-Za-z0-9+/_-]{43}=?$') },
     },
-    'SHA-256 of public keys, base64: one certificate of the server has to have one of them.',
+    'SHA-256 of public keys, base64: a certificate in the chain of the server must have one of them.',
     listed({ more: 'opens', given: 'closes', thing: 'fingerprint' }),
   ),
   cipherSuites: optional(
@@ -152,7 +154,7 @@ function readCa(value: unknown, path: string): string {
   }
   try {
     const text = typeof file === 'string' ? readSmallFile(file, MAX_CA_BYTES).toString('utf8') : String(pem);
-    // Parsed here, so that a wrong file is found when the service starts.
+    // Parsed here, so that an invalid file is found when the service starts.
     const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [''];
     for (const certificate of certificates) new X509Certificate(certificate);
     return text;
@@ -168,7 +170,7 @@ function ciphers(value: unknown, path: string): Pick<TlsSettings, 'ciphers' | 'm
   const modern = names.filter((name) => name.startsWith('TLS_'));
   return {
     ciphers: names.join(':'),
-    // A version without a suite named for it would bring its own.
+    // A TLS version without a suite in the list would use its default suites, so it is turned off.
     ...(modern.length === 0 ? { maxVersion: 'TLSv1.2' as const } : {}),
     ...(modern.length === names.length ? { minVersion: 'TLSv1.3' as const } : {}),
   };

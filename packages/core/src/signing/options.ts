@@ -330,7 +330,7 @@ const OTHERS = {
     boolean,
     false,
     'Whether plain http is allowed: private keys in clear on the wire.',
-    flag('opens', 'plain http to other machines will do'),
+    flag('opens', 'plain http to other machines is allowed'),
   ),
   tls,
 } satisfies Omit<TableOf<SignerOptions>, SignerSourceName>;

@@ -114,7 +114,7 @@ describe('what is wrong', () => {
       'user information in an issuer',
       discovery({ issuer: 'https://a:b@issuer.example' }),
       'keySets[0].issuer',
-      'must not hold credentials',
+      'must not contain credentials',
     ],
     // jwksUrl
     ['jwksUrl empty', url({ jwksUrl: '' }), 'keySets[0].jwksUrl', 'string that is not empty'],
@@ -148,13 +148,13 @@ describe('what is wrong', () => {
       'a user name',
       url({ jwksUrl: 'https://a@issuer.example/jwks' }),
       'keySets[0].jwksUrl',
-      'must not hold credentials',
+      'must not contain credentials',
     ],
     [
       'a password',
       url({ jwksUrl: 'https://:b@issuer.example/jwks' }),
       'keySets[0].jwksUrl',
-      'must not hold credentials',
+      'must not contain credentials',
     ],
     // allowedAlgorithms
     ['no algorithm', url({ allowedAlgorithms: [] }), 'keySets[0].allowedAlgorithms', 'at least one item'],

@@ -154,7 +154,9 @@ describe('a Node.js without ML-DSA', () => {
     }));
     const without = await import('../../src/jwk/generate.ts');
     await expect(without.generateJwk('ML-DSA-65')).rejects.toThrow(
-      new Error('this Node.js cannot make a key for ML-DSA-65: it takes 24.6 or later with OpenSSL 3.5'),
+      new Error(
+        'this Node.js cannot make a key for ML-DSA-65: it needs Node.js 24.6 or later with OpenSSL 3.5',
+      ),
     );
   });
 });

@@ -86,7 +86,7 @@ describe('R17: open after five failures', () => {
     expect(breaker).toMatchObject({ state: 'open', failures: 5 });
     const work = vi.fn(works);
     for (let count = 0; count < 1_000; count++)
-      await expect(breaker.run(work)).rejects.toThrow('down, and asked once a second');
+      await expect(breaker.run(work)).rejects.toThrow('the circuit is open; it is probed once per second');
     expect(work).not.toHaveBeenCalled();
     // Being told is no failure of the place.
     expect(breaker.failures).toBe(5);
@@ -129,7 +129,7 @@ describe('R17: open after five failures', () => {
     await outcomes;
     // A second since the last probe began, whatever came of that.
     nowMs += 400;
-    await expect(breaker.run(works)).rejects.toThrow('down, and asked once a second');
+    await expect(breaker.run(works)).rejects.toThrow('the circuit is open; it is probed once per second');
     nowMs += 100;
     await expect(breaker.run(works)).resolves.toBe('said');
   });
@@ -162,7 +162,7 @@ describe('R17: open after five failures', () => {
   it('does not mind a process that has just started', async () => {
     nowMs = 1;
     const breaker = await failed(5);
-    await expect(breaker.run(works)).rejects.toThrow('down');
+    await expect(breaker.run(works)).rejects.toThrow('the circuit is open');
     nowMs += 1_000;
     await expect(breaker.run(works)).resolves.toBe('said');
   });
@@ -174,7 +174,7 @@ describe('what hangs', () => {
     const hanging = held();
     const waiting = Array.from({ length: 256 }, () => breaker.run(hanging.work));
     for (let count = 0; count < 100; count++)
-      await expect(breaker.run(hanging.work)).rejects.toThrow('too much is under way already');
+      await expect(breaker.run(hanging.work)).rejects.toThrow('too many calls are running');
     expect(hanging.asked).toBe(256);
     expect(breaker.failures).toBe(0);
     hanging.ends.resolve('late');

@@ -463,7 +463,7 @@ describe('an answer that does not come whole', () => {
 describe('refuseUrl', () => {
   const HTTPS = 'must be https';
   const PLAIN = 'must be https (allowHttp permits http)';
-  const CREDENTIALS = 'must not hold credentials';
+  const CREDENTIALS = 'must not contain credentials';
 
   it.each<[url: string, strict: string | undefined, permitted: string | undefined]>([
     ['https://example.com/jwks.json', undefined, undefined],

@@ -512,7 +512,7 @@ describe('KD-12, S43: jwk_fingerprints', () => {
     const [fingerprint] = FULL.extra_config[OLD].jwk_fingerprints;
     const said = fault({ ...BASIC, jwk_fingerprints: [fingerprint] });
     expect(said).toContain('32 bytes, not 4');
-    expect(said).toContain('which read as a text');
+    expect(said).toContain('which is readable text');
   });
 });
 

@@ -119,7 +119,7 @@ it('T-117: a set of 200 keys is read a few keys at a time, and one of 201 is non
   isDone = true;
   expect(turns).toBeGreaterThanOrEqual(24);
   await expect(signerOf({ secret: { name: 'bad' }, secrets: store }).ready()).rejects.toMatchObject({
-    cause: { message: 'a JWK Set of more than 200 keys' },
+    cause: { message: 'expected a JWK Set of at most 200 keys' },
   });
 });
 
@@ -230,9 +230,11 @@ describe('a secret', () => {
     const options = (key: string, value: string | Uint8Array, more: object) =>
       signerOf({ secret: { name: 's', key, ...more }, secrets: stored(key, value), alg: 'HS256' });
     for (const pem of [spki(rsa), spki(ec), pkcs8(ec), new X509Certificate(leaf.cert).toString()])
-      expect(await trouble(options('secret.key', pem, {}))).toMatch(/the secret is the text of another key$/);
+      expect(await trouble(options('secret.key', pem, {}))).toMatch(
+        /the secret is an encoded key \(PEM, JWK, DER or SSH\)$/,
+      );
     expect(await trouble(options('secret.key', setOf(privateJwk(ec)), {}))).toMatch(
-      /the text of another key$/,
+      /the secret is an encoded key \(PEM, JWK, DER or SSH\)$/,
     );
     expect(await trouble(options('private.key', secretBytes, {}))).toMatch(/expected one PEM block/);
     expect(await trouble(options('private.key', pkcs8(rsa), {}))).toMatch(/alg does not fit kty and crv$/);
