@@ -228,7 +228,7 @@ describe('secrets create asymmetric', () => {
     ],
     ['of two types', pkcs8(ec), spki(rsa), /does not belong/],
     ['the wrong way round', spki(ec), pkcs8(ec), /BEGIN PRIVATE KEY/],
-    ['a private key twice', pkcs8(ec), pkcs8(ec), /a private key stands where a public one/],
+    ['a private key twice', pkcs8(ec), pkcs8(ec), /expected a public key, got a private key/],
     ['weak RSA', pkcs8(weak as never), spki(weak as never), /2048 bits.*openssl genpkey/],
     ['encrypted', encrypted, spki(ec), /encrypted/],
     ['Ed448', ed448, spki(ed), /cannot be used/],

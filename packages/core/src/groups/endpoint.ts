@@ -1,4 +1,5 @@
-// A group resolver over HTTP: GET with the subject in the URL, a JSON object with the groups back.
+// A group resolver over HTTP: a GET with the subject in the URL, answered by a JSON object with the
+// groups. Which resolver is called, and when, is in groups.ts.
 
 import { answeredFailure, inconclusive } from '../net/breaker.ts';
 import { createJsonCaller } from '../net/json-call.ts';
@@ -8,10 +9,10 @@ import { own } from '../values/json.ts';
 import { type GroupEndpointSettings, SUBJECT_HERE } from './options.ts';
 import type { GroupResolver } from './resolver.ts';
 
-/** Longer subjects are not asked about. */
+/** Longer subjects are refused without a call. */
 const MAX_SUBJECT_LENGTH = 1024;
 
-/** Makes a resolver of an endpoint. Calls nothing before it is asked. */
+/** Makes a resolver for an endpoint. Makes no call before `resolve()`. */
 export function createGroupEndpoint({
   template,
   token,
@@ -39,8 +40,9 @@ export function createGroupEndpoint({
 }
 
 /**
- * @returns undefined for what cannot be one segment: dots are a path of their own, and some servers
- *   decode before they resolve
+ * Escapes the subject as one segment of a path.
+ * @returns undefined for a subject that cannot be one segment: dots have a meaning in paths, and
+ *   some servers decode before they resolve dots
  */
 function escapeSubject(subject: string): string | undefined {
   if (
@@ -62,7 +64,7 @@ async function bearerOf(
 ): Promise<string> {
   const bytes = await readSecret(store, reference, signal);
   const bearer = Buffer.from(bytes).toString('latin1').trim();
-  // Checked here: the error of a header that cannot hold it would quote it.
-  if (!/^[\x21-\x7e]+$/.test(bearer)) throw new Error(`the secret ${reference.name} is no bearer token`);
+  // Checked here: for an invalid header value, the error of fetch would quote the token.
+  if (!/^[\x21-\x7e]+$/.test(bearer)) throw new Error(`the secret ${reference.name} is not a bearer token`);
   return bearer;
 }

@@ -1,5 +1,5 @@
-// Which groups a subject is in: the first source that is defined says all of them. Nothing is
-// merged, and a source that cannot say is a 503.
+// Finds the groups of a subject: the first source that knows the subject gives all of them. Groups
+// of several sources are never merged. A source that fails is a 503. Options are in options.ts.
 import { LRUCache } from 'lru-cache';
 import { claimAt } from '../claims/path.ts';
 import { AuthError } from '../errors.ts';
@@ -13,20 +13,20 @@ import { createGroupEndpoint } from './endpoint.ts';
 import { type GroupSource, type GroupsSettings, isResolver, type TrustSettings } from './options.ts';
 import type { GroupResolver, GroupSubject } from './resolver.ts';
 
-/** How a source of groups fares. */
+/** The state of a source of groups. */
 export interface GroupSourceReport {
   readonly source: string;
-  /** `open`: it has failed five times in a row, and is asked once a second. */
+  /** `open`: the source has failed five times in a row, and is called once per second. */
   readonly state: 'closed' | 'open';
   readonly failures: number;
 }
 
-/** A verified token, as far as groups go. */
+/** The parts of a verified token that groups depend on. */
 export interface GroupsQuery {
   readonly claims: JsonObject;
   readonly issuer: string | undefined;
   readonly subject: string | undefined;
-  /** It is from a keyset that may say everything. */
+  /** The token is from a keyset or endpoint with `system: true`. */
   readonly isSystem: boolean;
 }
 
@@ -34,8 +34,8 @@ export interface GroupsQuery {
 export interface Groups {
   /**
    * Finds all groups.
-   * @throws AuthError `groups_unavailable` if a source cannot say, `token_rejected` for a subject
-   *   that it does not know, `token_claims_invalid` if the claim is no list of strings
+   * @throws AuthError `groups_unavailable` if a source fails, `token_rejected` for a subject that
+   *   the source does not know, `token_claims_invalid` if the claim is not a list of strings
    */
   of(query: GroupsQuery): Promise<readonly string[]>;
   report(): readonly GroupSourceReport[];
@@ -49,14 +49,14 @@ interface Place {
   readonly asking: Map<string, Promise<readonly string[] | undefined>>;
 }
 
-/** What an entry takes whatever it holds. */
+/** The estimated size of an entry without its groups. */
 const BYTES_PER_ENTRY = 200;
-/** More is not a list of groups, and every request would pay for it. */
+/** A longer list is refused: every request would pay for it. */
 const MAX_GROUPS = 10_000;
 
 /**
- * Makes the sources. Resolvers that were made from options here are closed with them, and those
- * given by the application too.
+ * Makes the sources. `close()` closes all resolvers, those made from options and those given by the
+ * application.
  */
 export function createGroups(settings: GroupsSettings): Groups {
   const { order, resolvers, onUnknown, ignoreCase, cacheForMs, timeoutMs } = settings;
@@ -75,8 +75,9 @@ export function createGroups(settings: GroupsSettings): Groups {
 
   async function lookUp(source: GroupSource, subject: GroupSubject): Promise<readonly string[] | undefined> {
     const place = places.get(source);
-    if (place === undefined) throw new AuthError('groups_unavailable', { detail: `there is no ${source}` });
-    // Two issuers may have the same sub: they are not the same subject.
+    if (place === undefined)
+      throw new AuthError('groups_unavailable', { detail: `the source ${source} does not exist` });
+    // The issuer is a part of the key: two issuers may use the same sub for different subjects.
     const key = JSON.stringify([subject.issuer ?? null, subject.subject]);
     const known = place.known.get(key);
     if (known !== undefined) return known;
@@ -98,12 +99,13 @@ export function createGroups(settings: GroupsSettings): Groups {
         key,
       );
       if (groups === undefined) return undefined;
-      // A resolver is somebody else's code.
-      if (!isListOfStrings(groups) || groups.length > MAX_GROUPS) throw new Error('gave no list of groups');
+      // A resolver may be code of the application, so its result is checked.
+      if (!isListOfStrings(groups) || groups.length > MAX_GROUPS)
+        throw new Error('expected a list of groups from the resolver');
       return Object.freeze(fold(groups));
     } catch (cause) {
       throw new AuthError('groups_unavailable', {
-        detail: `${resolver.description} cannot say`,
+        detail: `${resolver.description} failed`,
         cause,
         retryAfterSeconds: 1,
       });
@@ -114,7 +116,10 @@ export function createGroups(settings: GroupsSettings): Groups {
     return ignoreCase ? [...new Set(groups.map(foldCase))] : [...groups];
   }
 
-  /** @returns undefined where the token says nothing of groups that would be believed */
+  /**
+   * Returns the groups in the token's claim that its issuer is trusted with.
+   * @returns undefined if the token has no such groups
+   */
   function claimed({ claims, issuer, isSystem }: GroupsQuery): readonly string[] | 'elsewhere' | undefined {
     const trust = trustIn(issuer, isSystem, settings);
     if (trust === 'none') return undefined;
@@ -122,7 +127,7 @@ export function createGroups(settings: GroupsSettings): Groups {
     if (areElsewhere(claims, settings.path, value === undefined)) return 'elsewhere';
     if (value === undefined) return undefined;
     if (!isListOfStrings(value))
-      throw new AuthError('token_claims_invalid', { detail: 'the groups are no list of strings' });
+      throw new AuthError('token_claims_invalid', { detail: 'the groups claim is not a list of strings' });
     const { only: named, prefix = '' } = trust === 'all' ? AS_IT_IS : trust;
     const only = named === undefined ? undefined : fold(named);
     const granted = fold(
@@ -150,7 +155,7 @@ export function createGroups(settings: GroupsSettings): Groups {
           throw new AuthError('token_rejected', { detail: `${source} does not know the subject` });
         if (onUnknown === 'none') break;
       }
-      // Groups that did not fit into the token are not no groups.
+      // The token says that its groups did not fit: that is different from having no groups.
       if (elsewhere) throw new AuthError('groups_unavailable', { detail: 'the groups are not in the token' });
       return [];
     },
@@ -176,8 +181,8 @@ function trustIn(issuer: string | undefined, isSystem: boolean, { trust }: Group
 }
 
 /**
- * Where a provider has more groups than it puts into a token, it says so (OpenID Connect Core 1.0
- * §5.6.2), by the claim's own name.
+ * True if the token says that its groups are elsewhere: a provider with more groups than fit into a
+ * token names the claim in `_claim_names` (OpenID Connect Core 1.0 §5.6.2).
  */
 function areElsewhere(claims: JsonObject, path: readonly string[], isAbsent: boolean): boolean {
   const names =
@@ -186,6 +191,6 @@ function areElsewhere(claims: JsonObject, path: readonly string[], isAbsent: boo
 }
 
 function isListOfStrings(value: unknown): value is readonly string[] {
-  // Array.from, because every passes over holes.
+  // Array.from, because `every` skips holes.
   return Array.isArray(value) && Array.from(value).every((item) => typeof item === 'string');
 }

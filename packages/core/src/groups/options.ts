@@ -1,5 +1,5 @@
-// Options of groups: their types, the checked settings, and the tables that read them. Nothing is
-// made here that could ask for groups.
+// Options of groups: their types, the checked settings, and the tables that read them. Sources are
+// made in groups.ts, not here.
 import { splitPath } from '../claims/path.ts';
 import { ConfigError } from '../errors.ts';
 import { allowHttp, checkEndpointUrl, timeout } from '../net/options.ts';
@@ -30,81 +30,85 @@ import {
 } from '../values/option.ts';
 import type { GroupResolver } from './resolver.ts';
 
-/** A source of groups, in the order in which they are asked. */
+/** A source of groups, in the order of the look-ups. */
 export type GroupSource = 'claim' | 'directory' | 'endpoint';
 
-/** Whose groups a token may say: all, none, or those of a list; and what is put before each. */
+/** The groups that a token may claim: all, none, or those of a list; and the prefix of each. */
 export type GroupTrust = 'all' | 'none' | { readonly only?: readonly string[]; readonly prefix?: string };
 
 /**
- * Where a principal's groups come from. The first source that is defined for a subject says all of
- * them; nothing is merged.
+ * Where the groups of a principal come from. The first source that knows the subject gives all of
+ * them; groups of several sources are never merged.
  */
 export interface GroupsOptions {
-  /** The claim that lists them; with `nestedClaimDelimiter` it may be a path. Default `groups`. */
+  /** The claim with the groups; with `nestedClaimDelimiter` it may be a path. Default `groups`. */
   readonly claim?: string;
-  /** Default `claim`, `directory`, `endpoint`, of those that are there. */
+  /** Default: `claim`, `directory`, `endpoint`, without the sources that are not configured. */
   readonly order?: readonly GroupSource[];
   /**
-   * Whose claim is believed, by issuer: a claim goes before a directory, so whoever signs tokens
-   * could say anything. Default: everybody's. Given, an issuer that is not named has none. The
-   * claim of an issuer without trust is not looked at.
+   * Trusted group claims, by issuer. The claim goes before a directory, so a signer of tokens could
+   * claim any group. Default: the claims of all issuers are trusted. If given, the claim of an
+   * issuer that is not listed is ignored.
    */
   readonly trust?: { readonly [issuer: string]: GroupTrust };
   /**
-   * Groups that no claim grants, but for a keyset that is `system`. Taken out of the claim; a
-   * directory may grant them.
+   * Groups that a claim cannot grant, unless its keyset is `system`. They are removed from the
+   * claim; a directory may grant them.
    */
   readonly reserved?: readonly string[];
-  /** Such as `createLdapGroups` of `@latchkey/ldap`. */
+  /** For example `createLdapGroups` of `@latchkey/ldap`. */
   readonly directory?: GroupResolver;
   readonly endpoint?: GroupEndpointOptions | GroupResolver;
   /**
-   * What a subject is that a source does not know: `deny`, refused; `next`, the next source is
-   * asked, and if there is none it has no groups; `none`, without groups. Default `deny`.
+   * What happens to a subject that a source does not know. `deny`: it is refused. `next`: the next
+   * source is called; after the last source, the subject has no groups. `none`: the subject has no
+   * groups. Default `deny`.
    */
   readonly onUnknown?: 'deny' | 'next' | 'none';
-  /** How long looked-up groups are used again. Default 60s. */
+  /** How long the result of a look-up is cached. Default 60s. */
   readonly cacheFor?: Duration;
-  /** For one look-up in one source. Default 2s. */
+  /** Limit for one look-up in one source. Default 2s. */
   readonly timeout?: Duration;
   /**
-   * `insensitive`: groups are in lower case here, whatever their source; write rules so. A letter
-   * and its other case are one, character for character: `ß` is not `SS`, and a sign that only
-   * looks like a letter stays what it is. Default `sensitive`.
+   * `insensitive`: the groups of all sources are converted to lower case; write rules in lower
+   * case. Characters are converted one by one: `ß` does not become `SS`, and a character that only
+   * looks like another stays as it is. Default `sensitive`.
    */
   readonly groupCase?: 'sensitive' | 'insensitive';
 }
 
-/** An endpoint that knows groups. */
+/** An HTTP endpoint that returns the groups of a subject. */
 export interface GroupEndpointOptions {
   /**
    * Https, or http to loopback, with `{sub}` once in its path or query:
-   * `https://people.internal/users/{sub}/groups`. A subject is escaped to be one segment or one
-   * value, whatever it holds. A 200 with `{ "groups": ["…"] }` has all groups; a 404 does not know
-   * the subject.
+   * `https://people.internal/users/{sub}/groups`. Any subject is escaped to one segment or one
+   * value. A 200 with `{ "groups": ["…"] }` has all groups; a 404 means that the subject is
+   * unknown.
    */
   readonly url: string;
-  /** A bearer token for the endpoint: an entry of a store. Default: none. */
+  /** A bearer token for the endpoint: an entry of a store. Default: no token. */
   readonly token?: { readonly name: string; readonly key: string; readonly secrets: SecretStore };
-  /** For a whole call. Default 2s. */
+  /** Limit for one whole call. Default 2s. */
   readonly timeout?: Duration;
   /** Permits plain HTTP to other machines. Default false. */
   readonly allowHttp?: boolean;
   readonly tls?: TlsOptions;
 }
 
-/** Whose groups count, checked. */
+/** The groups that an issuer may claim, checked. */
 export type TrustSettings =
   | 'all'
   | 'none'
   | { readonly only: readonly string[] | undefined; readonly prefix: string | undefined };
 
-/** Groups, checked. */
+/** The options of groups, checked. */
 export interface GroupsSettings {
   readonly path: readonly string[];
   readonly order: readonly GroupSource[];
-  /** Those that look groups up. An endpoint is made into a resolver by `createGroups`. */
+  /**
+   * The sources that look groups up. `createGroups` makes a resolver from the settings of an
+   * endpoint.
+   */
   readonly resolvers: ReadonlyMap<GroupSource, GroupResolver | GroupEndpointSettings>;
   readonly trust: ReadonlyMap<string, TrustSettings> | undefined;
   readonly reserved: ReadonlySet<string>;
@@ -114,7 +118,7 @@ export interface GroupsSettings {
   readonly ignoreCase: boolean;
 }
 
-/** An endpoint of groups, checked. */
+/** The options of an endpoint of groups, checked. */
 export interface GroupEndpointSettings {
   /** The URL with `{sub}` in it. */
   readonly template: string;
@@ -123,7 +127,7 @@ export interface GroupEndpointSettings {
   readonly tls: TlsSettings;
 }
 
-/** What is replaced by the subject in the URL of an endpoint. */
+/** Replaced by the subject in the URL of an endpoint. */
 export const SUBJECT_HERE = '{sub}';
 
 /** The options of `groups.endpoint`. */
@@ -133,19 +137,19 @@ export const endpointOptions = object({
       text,
       (template, path) => {
         if (template.split(SUBJECT_HERE).length === 2) return template;
-        throw new ConfigError(path, `expected ${SUBJECT_HERE} once, where the subject stands`);
+        throw new ConfigError(path, `expected ${SUBJECT_HERE} once, in place of the subject`);
       },
       patternSchema('^[^{]*(?:\\$\\{[^}]*\\}[^{]*)*\\{sub\\}'),
     ),
-    'With {sub} once, in the path or in the query. Https, or http to this machine.',
+    'Contains {sub} once, in the path or in the query. Https, or http to this machine.',
     replacedBy('groups come from elsewhere'),
   ),
   token: optional(
     object({ name, key, secrets: needed(store, 'The store of the secret.') }),
     'The secret with a bearer token for the endpoint.',
-    replaced('the endpoint is asked with another token'),
+    replaced('the endpoint gets another token'),
   ),
-  timeout: timeout('For one whole call.', 'the endpoint has another time to answer'),
+  timeout: timeout('Limit for one whole call.', 'calls of the endpoint have another time limit'),
   allowHttp,
   tls,
 } satisfies TableOf<GroupEndpointOptions>);
@@ -154,10 +158,10 @@ const trustOptions = object(
   {
     only: optional(
       list(text),
-      'The groups that count; others are dropped.',
-      listed({ more: 'opens', thing: 'group that counts' }),
+      'The trusted groups; others are dropped.',
+      listed({ more: 'opens', thing: 'trusted group' }),
     ),
-    prefix: optional(text, 'What is put before the name of each group.'),
+    prefix: optional(text, 'The prefix for each group.'),
   } satisfies TableOf<Exclude<GroupTrust, string>>,
   { minProperties: 1 },
 );
@@ -168,11 +172,11 @@ const trust: Kind<TrustSettings> = {
     if (typeof value === 'string') return wholeTrust.read(value, path);
     const read = trustOptions.read(value, path);
     if (read.only === undefined && read.prefix === undefined)
-      throw new ConfigError(path, "expected only or prefix; or 'all', or 'none'");
+      throw new ConfigError(path, "expected 'all', 'none', or an object with only or prefix");
     return read;
   },
   schema: shared('groupTrust', {
-    description: 'all, none, or which groups, and what is put before each.',
+    description: 'all, none, or the trusted groups and their prefix.',
     anyOf: [...wordSchemas('all', 'none'), trustOptions.schema],
   }),
 };
@@ -184,25 +188,25 @@ export const groupsOptions = object({
   claim: defaulted(text, 'groups', 'The claim that lists groups.', replacedBy('groups are in another claim')),
   order: optional(
     list(choice(...SOURCES), { uniqueItems: true }),
-    'Which source is asked first. The first that knows the subject gives all of its groups. Default: claim, directory, endpoint.',
-    replaced('sources of groups are asked in another order'),
+    'The order of the sources. The first source that knows the subject gives all of its groups. Default: claim, directory, endpoint.',
+    replaced('sources of groups have another order'),
   ),
   trust: optional(
-    byName(trust, 'expected an object, by issuer'),
-    'Whose claim of groups counts, by issuer. An issuer that is missing here has none. Default: the claims of all count.',
+    byName(trust, 'expected an object with issuers as keys'),
+    'Trusted group claims, by issuer. The claim of an issuer that is missing here is ignored. Default: the claims of all issuers are trusted.',
   ),
   reserved: optional(
     list(text),
-    'Groups that no claim can give, unless its keyset is system.',
+    'Groups that a claim cannot grant, unless its keyset is system.',
     listed({ more: 'closes', thing: 'reserved group' }),
   ),
   directory: optional(fromCode(readResolver), 'A resolver, such as createLdapGroups of @latchkey/ldap.'),
   endpoint: optional(
     { read: readEndpoint, schema: endpointOptions.schema },
-    'An endpoint that knows groups.',
+    'An HTTP endpoint that returns the groups of a subject.',
     coming(
       ['opens', 'an endpoint gives groups'],
-      ['closes', 'an endpoint gives no groups any more'],
+      ['closes', 'the endpoint of groups is removed'],
       endpointOptions.judge,
     ),
   ),
@@ -216,15 +220,15 @@ export const groupsOptions = object({
   cacheFor: defaulted(
     duration,
     '60s',
-    'How long groups that were looked up are used again.',
-    lasting('opens', 'groups count for'),
+    'How long the result of a look-up is cached.',
+    lasting('opens', 'groups are cached for'),
   ),
-  timeout: timeout('For one look-up.', 'look-ups have another time'),
+  timeout: timeout('Limit for one look-up.', 'look-ups have another time limit'),
   groupCase: defaulted(
     choice('sensitive', 'insensitive'),
     'sensitive',
-    'insensitive: all groups are in lower case here.',
-    replaced('groups are compared otherwise'),
+    'insensitive: all groups are converted to lower case.',
+    replaced('groups are compared in another way'),
   ),
 } satisfies TableOf<GroupsOptions>);
 
@@ -233,7 +237,7 @@ export function readGroups(value: unknown, delimiter: string | undefined): Group
   return value === undefined ? undefined : completeGroups(groupsOptions.read(value, 'groups'), delimiter);
 }
 
-/** Checks how options belong together that have been read one by one. @throws ConfigError */
+/** Checks that options which were read one by one fit together. @throws ConfigError */
 export function completeGroups(
   read: ReadBy<typeof groupsOptions.table>,
   delimiter: string | undefined,
@@ -262,15 +266,20 @@ function orderOf(
 ): readonly GroupSource[] {
   const there = SOURCES.filter((source) => source === 'claim' || resolvers.has(source));
   if (order === undefined) return there;
-  if (new Set(order).size !== order.length) throw new ConfigError('groups.order', 'names a source twice');
+  if (new Set(order).size !== order.length)
+    throw new ConfigError('groups.order', 'expected each source at most once');
   for (const [index, source] of order.entries()) {
-    if (!there.includes(source)) throw new ConfigError(`groups.order[${index}]`, `there is no ${source}`);
+    if (!there.includes(source))
+      throw new ConfigError(`groups.order[${index}]`, `expected a configured source, got ${source}`);
   }
-  // A source that is given and never asked is a mistake, and may be the one that was meant to
+  // A source that is configured and never called is a mistake: it may be the one that should
   // decide.
   const left = there.find((source) => source !== 'claim' && !order.includes(source));
   if (left !== undefined)
-    throw new ConfigError('groups.order', `leaves ${left} out; take it away, or name it`);
+    throw new ConfigError(
+      'groups.order',
+      `expected all configured sources; ${left} is missing: add it, or remove its option`,
+    );
   return order;
 }
 
@@ -287,7 +296,7 @@ export function readGroupEndpoint(value: unknown, path: string): GroupEndpointSe
     one.origin !== another.origin ||
     `${one.pathname}${one.search}` === `${another.pathname}${another.search}`
   )
-    throw new ConfigError(`${path}.url`, `${SUBJECT_HERE} stands in the path or the query, and nowhere else`);
+    throw new ConfigError(`${path}.url`, `expected ${SUBJECT_HERE} in the path or the query only`);
   return Object.freeze<GroupEndpointSettings>({
     template,
     token: token && { reference: { name: token.name, key: token.key }, store: token.secrets },
@@ -305,7 +314,7 @@ function readResolver(value: unknown, path: string): GroupResolver {
   return value;
 }
 
-/** True for a resolver, which an application may give instead of the options of an endpoint. */
+/** True for a resolver, which an application may pass instead of the options of an endpoint. */
 export function isResolver(value: unknown): value is GroupResolver {
   return (
     typeof value === 'object' && value !== null && 'resolve' in value && typeof value.resolve === 'function'

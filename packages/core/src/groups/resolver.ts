@@ -1,36 +1,36 @@
-// What a source of groups outside the token is: a directory, an endpoint, or anything that an
-// application writes.
+// The interface of a source of groups outside the token: a directory, an endpoint, or code of the
+// application. No implementation is here.
 
-/** For whom groups are looked up. */
+/** The subject of a look-up. */
 export interface GroupSubject {
   /**
-   * The `sub` of a verified token. Whatever its issuer puts there: no part of a query, a name or a
-   * path before it is escaped.
+   * The `sub` of a verified token. The issuer can put any text there, so escape it before you use
+   * it in a query, a name or a path.
    */
   readonly subject: string;
   /**
-   * The token's issuer; undefined where its keyset has none, and it names none. Two issuers may
-   * have the same `sub`.
+   * The token's issuer; undefined if neither the token nor its keyset has one. Two issuers may have
+   * the same `sub`.
    */
   readonly issuer: string | undefined;
 }
 
 /**
- * Looks up the groups of a subject. It is asked at most once per subject and `cacheFor`; it need
- * not cache.
+ * Looks up the groups of a subject. Core calls it at most once per subject and `cacheFor`, so it
+ * need not cache.
  */
 export interface GroupResolver {
-  /** For people and reports: `ldap`, `endpoint`. Nothing secret. */
+  /** For logs and reports: `ldap`, `endpoint`. Must not contain secrets. */
   readonly description: string;
   /**
    * Looks up all groups.
-   * @returns the groups, complete; undefined if the source can say that there is no such subject.
-   *   Rejects if it cannot say, also where it has a part of the answer only. Five errors in a row,
-   *   and it is asked once a second: an error that is about one subject, and says nothing of
-   *   others, is made by `inconclusive` and does not count
-   * @param signal aborted when nobody waits any more; the resolver stops then
+   * @returns all groups; undefined if the source knows that there is no such subject. Rejects if
+   *   the source fails or has only a part of the answer. After five errors in a row, it is called
+   *   once per second. An error that concerns one subject only is made by `inconclusive`, and is
+   *   not counted
+   * @param signal aborted when no caller waits any more; the resolver must then stop
    */
   resolve(subject: GroupSubject, signal: AbortSignal): Promise<readonly string[] | undefined>;
-  /** Lets go of connections. */
+  /** Closes connections. */
   close?(): Promise<void>;
 }

@@ -1,5 +1,5 @@
-// Validation by a remote endpoint: one exact contract of what accepts a token, a clear denial, and
-// everything else is no answer.
+// Token validation by a remote endpoint. An exact contract defines which answer accepts a token and
+// which one refuses it; any other answer is a failure (503). Options are in options.ts.
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { AuthError, ConfigError } from '../errors.ts';
@@ -15,68 +15,67 @@ import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { weigh } from '../values/weigh.ts';
 import type { RemoteSettings } from './options.ts';
 
-/** What calls have their own breaker and connections. */
+/** Each lane has its own breaker and connections. */
 export type RemoteLane = 'signed' | 'any';
 
-/** How the endpoint fares. */
+/** The state of the endpoint. */
 export interface RemoteReport {
-  /** Without the query, where some endpoints want a key. */
+  /** Without the query: some endpoints expect an API key there. */
   readonly url: string;
-  /** `open`: it has failed five times in a row, and is asked once a second. */
+  /** `open`: the endpoint has failed five times in a row, and is called once per second. */
   readonly state: 'closed' | 'open';
   readonly failures: number;
 }
 
-/** A remote endpoint, to be asked about tokens. */
+/** A remote endpoint that validates tokens. */
 export interface RemoteEndpoint {
   /**
-   * Asks about a token.
-   * @param lane `signed` for a token that a key has verified. Whatever becomes of the calls of the
-   *   others, which anybody can make up, has no effect on these
-   * @returns the claims that it has; undefined if the endpoint refuses it
-   * @throws AuthError `remote_unavailable` if the endpoint cannot say; its cause is why
+   * Validates a token.
+   * @param lane `signed` for a token that a key has verified. Any client can make up other tokens;
+   *   their calls have no effect on this lane
+   * @returns the claims of the token; undefined if the endpoint refuses it
+   * @throws AuthError `remote_unavailable` if the endpoint fails; see its cause
    */
   validate(token: string, lane: RemoteLane): Promise<JsonObject | undefined>;
   report(): RemoteReport;
   close(): Promise<void>;
 }
 
-/** What an endpoint is made of, beside its options. */
+/** The settings of an endpoint, in addition to its options. */
 export interface RemoteEndpointSettings extends RemoteSettings {
   readonly store: SecretStore | undefined;
   readonly clock: Clock;
   readonly maxTokenBytes: number;
 }
 
-// RFC 6750 §2.1. Anything else would make another request than was meant.
+// RFC 6750 §2.1. Other characters could change the request.
 const BEARER_TOKEN = /^[\w.~+/-]+=*$/;
 
-/** True for what an endpoint can be asked about. */
+/** True for a token that can be sent to an endpoint. */
 export function isBearerToken(token: string, maxTokenBytes: number): boolean {
   return token.length <= maxTokenBytes && BEARER_TOKEN.test(token);
 }
 
-/** Where the client's secret is, and how long it may take to be read. */
+/** The store of the client's secret, and the time limit for reading it. */
 interface Credentials {
   readonly store: SecretStore | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
 
-/** What an entry takes whatever it holds: its digest, and its place in the cache. */
+/** The estimated size of an entry without its claims: its digest, and its place in the cache. */
 const BYTES_PER_ENTRY = 300;
 
 /** Makes an endpoint. @throws ConfigError if its client's secret has no store */
 export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEndpoint {
   const { url, client, store, issuer, cacheForMs, clock } = settings;
   if (client !== undefined && store === undefined)
-    throw new ConfigError('remote.client', 'needs a store for its secret; give one in secrets');
+    throw new ConfigError('remote.client', 'expected a secret store for the client; pass one in secrets');
   const lane = () => ({ caller: createJsonCaller(settings), breaker: createBreaker() });
   const lanes = { signed: lane(), any: lane() };
   const stopping = new AbortController();
   const credentials = { store, timeoutMs: settings.timeoutMs, signal: stopping.signal };
-  // By digest: what lies in memory must not be a token (RFC 8725 has no word for it, heap dumps
-  // do).
+  // Keys are digests: a heap dump must not contain tokens.
   const accepted = new LRUCache<string, JsonObject>({
     max: MAX_CACHED_ANSWERS,
     maxSize: MAX_CACHED_BYTES,
@@ -89,11 +88,11 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
     const answer = await caller.call(url, call, stopping.signal);
     if (answer.status >= 500 || answer.status === 429)
       throw answeredFailure(`answered with status ${answer.status}`);
-    // RFC 6750 §3.1: what refuses a token, and nothing else does.
+    // RFC 6750 §3.1: only these statuses refuse a token.
     if (client === undefined && (answer.status === 401 || answer.status === 403)) return undefined;
     const claims = client === undefined ? acceptSubject(answer) : acceptIntrospection(answer);
     if (claims !== undefined && issuer !== undefined && (claims.iss ?? issuer) !== issuer)
-      throw inconclusive('the endpoint speaks for another issuer');
+      throw inconclusive('answered with another iss');
     return claims;
   }
 
@@ -107,7 +106,7 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
       claims = await lane.breaker.run(() => ask(token, lane), digest);
     } catch (cause) {
       throw new AuthError('remote_unavailable', {
-        detail: 'the remote endpoint did not say',
+        detail: 'the remote endpoint failed',
         cause,
         retryAfterSeconds: 1,
       });
@@ -126,7 +125,7 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
       const digest = createHash('sha256').update(token).digest('base64');
       const known = accepted.get(digest);
       if (known !== undefined) return Promise.resolve(known);
-      // Asked once for all that carry the same token at the same time.
+      // Concurrent requests with the same token share one call.
       const pending =
         asking.get(digest) ?? validate(token, digest, lanes[lane]).finally(() => asking.delete(digest));
       asking.set(digest, pending);
@@ -149,7 +148,7 @@ function asBearer(token: string): JsonCall {
   return { method: 'POST', headers: { authorization: `Bearer ${token}` } };
 }
 
-/** RFC 7662 §2.1, the client by HTTP Basic (RFC 6749 §2.3.1). */
+/** Makes the request of RFC 7662 §2.1, with the client by HTTP Basic (RFC 6749 §2.3.1). */
 async function asIntrospection(
   token: string,
   { id, secret }: NonNullable<RemoteSettings['client']>,
@@ -175,7 +174,7 @@ function formEncode(text: string): string {
   return new URLSearchParams([['', text]]).toString().slice(1);
 }
 
-/** A JSON object with a string `sub`, and nothing less. */
+/** Accepts only a JSON object with a string `sub`. */
 function acceptSubject({ status, json }: JsonAnswer): JsonObject {
   if (json === undefined) throw inconclusive(`answered with status ${status} and no JSON object`);
   const sub = own(json, 'sub');
@@ -183,7 +182,7 @@ function acceptSubject({ status, json }: JsonAnswer): JsonObject {
   return json;
 }
 
-/** RFC 7662 §2.2. True and false, as JSON has them: no other value says anything. */
+/** RFC 7662 §2.2. `active` must be the JSON value true or false; any other value is a failure. */
 function acceptIntrospection({ status, json }: JsonAnswer): JsonObject | undefined {
   if (json === undefined) throw inconclusive(`answered with status ${status} and no JSON object`);
   const { active: _, ...claims } = json;
@@ -194,9 +193,10 @@ function acceptIntrospection({ status, json }: JsonAnswer): JsonObject | undefin
 }
 
 /**
- * The answer's members are the claims. What the token says of itself is not verified here, and only
- * adds what narrows: its end, and that it is bound to a key; and its groups, which the endpoint has
- * accepted with it, if it is of the same subject.
+ * Makes the claims from the members of the answer. The token's own claims are not verified here, so
+ * they only add restrictions: `exp`, and `cnf`, which binds the token to a key. If the token has
+ * the same subject as the answer, its groups are added, too: the endpoint has accepted them with
+ * the token.
  */
 function completeClaims(
   claims: JsonObject,
@@ -217,7 +217,7 @@ function completeClaims(
   return complete;
 }
 
-/** What the token says of itself, if it is a JWT at all: it need not be. Not verified here. */
+/** The claims of the token, if it is a JWT. It need not be one. Not verified here. */
 export function unverifiedClaims(token: string, maxBytes: number): JsonObject | undefined {
   try {
     return parseToken(token, maxBytes).claims;

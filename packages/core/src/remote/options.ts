@@ -1,4 +1,5 @@
 // Options of remote validation: their types, the checked settings, and the table that reads them.
+// The calls are in endpoint.ts.
 import { ConfigError } from '../errors.ts';
 import { allowHttp, checkEndpointUrl, timeout, url } from '../net/options.ts';
 import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
@@ -20,63 +21,63 @@ import {
 } from '../values/option.ts';
 
 interface RemoteCommon {
-  /** Https, or http to loopback. Gets every token: one that you own. */
+  /** Https, or http to loopback. This endpoint gets every token, so it must be your own. */
   readonly url: string;
   /**
-   * What becomes of a token that the endpoint refuses: `deny`, a 401; `next`, the keysets are
-   * asked, and a token that was revoked there still passes here by its key (warns). Needed where
+   * What happens to a token that the endpoint refuses. `deny`: a 401. `next`: the keysets verify
+   * it, so a token that was revoked there is still accepted by its key here (warns). Required if
    * there are keysets.
    */
   readonly onReject?: 'next' | 'deny';
   /**
-   * What becomes of a token that the endpoint says nothing of, since it is down, slow or odd:
-   * `deny`, a 503; `next`, the keysets are asked, but for a token that the endpoint refused before
-   * in this process. Needed where there are keysets.
+   * What happens to a token if the endpoint is down, slow or gives an invalid answer. `deny`: a
+   * 503. `next`: the keysets verify it, unless the endpoint refused this token before in this
+   * process. Required if there are keysets.
    */
   readonly onError?: 'next' | 'deny';
-  /** For a whole call. Default 2s. */
+  /** Limit for one whole call. Default 2s. */
   readonly timeout?: Duration;
   /**
-   * How long a good answer is used again, and never past the token's end. Default 0s: each token is
-   * asked about each time.
+   * How long a positive answer is cached, never past the end of the token. Default 0s: each request
+   * calls the endpoint.
    */
   readonly cacheFor?: Duration;
   /**
-   * Whom the endpoint speaks for: an answer with another `iss` is no answer. Default: the answer
-   * says.
+   * The expected `iss` of the answers: an answer with another `iss` is a failure. Default: any
+   * `iss`.
    */
   readonly issuer?: string;
   /**
-   * It may speak for the `systemSubject`, and say reserved groups. Default false: only a keyset's
-   * key makes somebody the system.
+   * The endpoint may accept tokens of the `systemSubject` and with reserved groups. Default false:
+   * only a keyset can vouch for the system.
    */
   readonly system?: boolean;
   /**
-   * The endpoint vouches for tokens of other APIs and issuers too (warns): the `aud` and `iss` of a
-   * token that is a JWT are not looked at. Default false: where the token has them, they are judged
-   * as well as those of the answer.
+   * The endpoint also vouches for tokens of other APIs and issuers (warns): the `aud` and `iss` in
+   * the token itself are ignored. Default false: if the token is a JWT with these claims, they are
+   * checked in addition to those of the answer.
    */
   readonly unsafeIgnoreTokenClaims?: boolean;
-  /** Permits plain HTTP to other machines: tokens in clear on the wire. Default false. */
+  /** Permits plain HTTP to other machines: tokens cross the network unencrypted. Default false. */
   readonly allowHttp?: boolean;
   readonly tls?: TlsOptions;
 }
 
 /**
- * POST with the token as bearer; a 200 with a JSON object that has a string `sub` accepts it, and
- * its members are the claims.
+ * POST with the token as bearer. A 200 with a JSON object that has a string `sub` accepts the
+ * token; the members of the object are the claims.
  */
 export interface SubjectRemoteOptions extends RemoteCommon {
   readonly contract?: 'subject';
   readonly client?: never;
 }
 
-/** Token introspection (RFC 7662): `active: true` accepts it, `active: false` refuses it. */
+/** Token introspection (RFC 7662): `active: true` accepts the token, `active: false` refuses it. */
 export interface IntrospectionRemoteOptions extends RemoteCommon {
   readonly contract: 'introspection';
   /**
-   * Who asks (RFC 7662 §2.1), by HTTP Basic. The secret is an entry of the authenticator's
-   * `secrets`.
+   * The client that calls the endpoint (RFC 7662 §2.1), by HTTP Basic. Its secret is an entry of
+   * the authenticator's `secrets`.
    */
   readonly client: { readonly id: string; readonly secret: { readonly name: string; readonly key: string } };
 }
@@ -84,7 +85,7 @@ export interface IntrospectionRemoteOptions extends RemoteCommon {
 /** An endpoint that validates tokens: alone, or before the keysets. */
 export type RemoteOptions = SubjectRemoteOptions | IntrospectionRemoteOptions;
 
-/** Remote validation, checked. */
+/** The options of remote validation, checked. */
 export interface RemoteSettings {
   readonly url: URL;
   readonly client: { readonly id: string; readonly secret: SecretReference } | undefined;
@@ -108,40 +109,44 @@ export const remoteOptions = object(
   {
     url: needed(
       url,
-      'Where tokens are sent to. Https, or http to this machine.',
+      'The URL that tokens are sent to. Https, or http to this machine.',
       replacedBy('tokens are sent elsewhere'),
     ),
     contract: defaulted(
       choice('subject', 'introspection'),
       'subject',
-      'subject: a 200 with a sub accepts the token. introspection: RFC 7662, and client says who asks.',
-      replaced('the endpoint is asked in another way'),
+      'subject: a 200 with a sub accepts the token. introspection: RFC 7662, with client.',
+      replaced('the endpoint is called in another way'),
     ),
-    client: optional(client, 'Who asks, at an introspection endpoint.', replaced('another client asks')),
+    client: optional(
+      client,
+      'The client that calls an introspection endpoint.',
+      replaced('another client calls the endpoint'),
+    ),
     onReject: optional(
       choice('next', 'deny'),
-      'A token that the endpoint refuses: deny refuses it, next asks the keysets.',
+      'A token that the endpoint refuses: deny refuses it, next verifies it by the keysets.',
       ranked(['deny', 'next'], 'a token that the endpoint refuses'),
     ),
     onError: optional(
       choice('next', 'deny'),
-      'A token that the endpoint does not answer for: deny answers 503, next asks the keysets.',
-      ranked(['deny', 'next'], 'a token that the endpoint says nothing of'),
+      'A token without an answer of the endpoint: deny answers 503, next verifies it by the keysets.',
+      ranked(['deny', 'next'], 'a token without an answer of the endpoint'),
     ),
-    timeout: timeout('For one whole call.', 'the endpoint has another time to answer'),
+    timeout: timeout('Limit for one whole call.', 'calls of the endpoint have another time limit'),
     cacheFor: defaulted(
       duration,
       '0s',
-      'How long a positive answer of the endpoint is used again.',
-      lasting('opens', 'a yes counts for'),
+      'How long a positive answer of the endpoint is cached.',
+      lasting('opens', 'a positive answer is cached for'),
     ),
     issuer: optional(text, 'The only iss that the endpoint may answer with.', (before, after) =>
       before !== undefined && after !== undefined
         ? replacedBy('issuer of the endpoint')(before, after)
         : [
             after === undefined
-              ? verdict('opens', 'any issuer of the endpoint will do', after)
-              : verdict('closes', `only one issuer of the endpoint will do: ${nameOf(after)}`, after),
+              ? verdict('opens', 'any issuer of the endpoint is accepted', after)
+              : verdict('closes', `only one issuer of the endpoint is accepted: ${nameOf(after)}`, after),
           ],
     ),
     system: defaulted(
@@ -153,7 +158,7 @@ export const remoteOptions = object(
     unsafeIgnoreTokenClaims: defaulted(
       boolean,
       false,
-      'Whether aud and iss of the token itself are ignored, so that the endpoint vouches for tokens of other APIs.',
+      'Whether aud and iss in the token itself are ignored, so that the endpoint vouches for tokens of other APIs.',
       flag('opens', 'the endpoint vouches for tokens of other APIs'),
     ),
     allowHttp,
@@ -168,20 +173,23 @@ export const remoteOptions = object(
 
 /**
  * Checks remote options.
- * @param alone there is no keyset that could be asked next
+ * @param alone there are no keysets that could verify a token instead
  * @throws ConfigError
  */
 export function readRemote(value: unknown, alone: boolean): RemoteSettings | undefined {
   return value === undefined ? undefined : completeRemote(remoteOptions.read(value, 'remote'), alone);
 }
 
-/** Checks how options belong together that have been read one by one. @throws ConfigError */
+/** Checks that options which were read one by one fit together. @throws ConfigError */
 export function completeRemote(
   { contract, ...read }: ReadBy<typeof remoteOptions.table>,
   alone: boolean,
 ): RemoteSettings {
   if ((contract === 'introspection') !== (read.client !== undefined))
-    throw new ConfigError('remote.client', "stands beside contract: 'introspection', and nowhere else");
+    throw new ConfigError(
+      'remote.client',
+      "expected only with contract: 'introspection', and required there",
+    );
   return Object.freeze<RemoteSettings>({
     url: checkEndpointUrl(read.url, read.allowHttp, 'remote.url'),
     client: read.client,
@@ -197,8 +205,9 @@ export function completeRemote(
 }
 
 function nextOf(choice: 'next' | 'deny' | undefined, alone: boolean, path: string): 'next' | 'deny' {
-  if (alone && choice === 'next') throw new ConfigError(path, 'there is no keyset to be asked next');
+  if (alone && choice === 'next')
+    throw new ConfigError(path, 'expected deny: there are no keysets that could verify next');
   if (!alone && choice === undefined)
-    throw new ConfigError(path, "is needed where there are keysets: 'deny', or 'next' to ask them");
+    throw new ConfigError(path, "is required next to keysets: 'deny', or 'next' to verify by the keysets");
   return choice ?? 'deny';
 }

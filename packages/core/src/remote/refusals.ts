@@ -1,25 +1,28 @@
-// What the endpoint refused, for the times in which it does not answer and the keysets are asked
-// instead.
+// Remembers which tokens the endpoint refused, for the times when it does not answer and the
+// keysets verify instead. Calls no endpoint.
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../values/clock.ts';
 import { type JsonObject, own } from '../values/json.ts';
 
-/** Remembers tokens that the endpoint refused, and that a key would accept. */
+/** The tokens that the endpoint refused and that a key would accept. */
 export interface Refusals {
-  /** @param claims those of the token, verified by a key: they say how long it could be accepted */
+  /**
+   * Remembers a refused token.
+   * @param claims of the token, verified by a key: they tell how long the token is valid
+   */
   add(token: string, claims: JsonObject): void;
   has(token: string): boolean;
-  /** The endpoint has accepted it since. */
+  /** Forgets a token, because the endpoint has accepted it since. */
   remove(token: string): void;
 }
 
-/** Refusals that are remembered. The ones used longest ago go first. */
+/** Refusals that are remembered. The least recently used ones are dropped first. */
 export const MAX_REFUSALS = 10_000;
 
 /**
- * Makes an empty memory. It is filled only with tokens that a key signed: made-up ones cannot push
- * others out.
+ * Makes an empty memory. Only tokens that a key has verified are added, so made-up tokens cannot
+ * displace others.
  */
 export function createRefusals(clock: Clock, skewMs: number): Refusals {
   const untilMs = new LRUCache<string, number>({ max: MAX_REFUSALS });
@@ -37,7 +40,7 @@ export function createRefusals(clock: Clock, skewMs: number): Refusals {
 }
 
 /**
- * By what is signed: some signatures can be written in another way, and the token is still the
+ * Names a token by its signed part: some signatures have several encodings, and the token is the
  * same.
  */
 function nameOf(token: string): string {

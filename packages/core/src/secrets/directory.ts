@@ -10,7 +10,7 @@ import { refuseLink, writePrivateFile } from './write-file.ts';
 
 /**
  * Makes a store over a directory. Names and keys are single path segments. Symbolic links are
- * followed, since Kubernetes swaps a whole secret by one; what they lead to must be a regular file
+ * followed, because Kubernetes replaces a whole secret by one; their target must be a regular file
  * of at most 512 KiB.
  *
  * What it writes is for the owner of this process alone, files 0600 and new directories 0700. It does not write where a symbolic
@@ -30,10 +30,10 @@ export function createDirectoryStore(directory: string): SecretStore {
   const directoryOf = ({ name }: SecretReference) => join(root, checkSecretName(name, 'name'));
   const fileOf = (reference: SecretReference) =>
     join(directoryOf(reference), checkSecretName(reference.key, 'key'));
-  /** Refuses what would not be read, and what belongs to a mount. */
+  /** Refuses values that could not be read again, and entries that belong to a mount. */
   async function checkWrite(reference: SecretReference, value: Uint8Array | undefined): Promise<void> {
     if (value !== undefined && value.length > MAX_SECRET_BYTES)
-      throw new Error(`more than ${MAX_SECRET_BYTES} bytes would not be read`);
+      throw new Error(`expected at most ${MAX_SECRET_BYTES} bytes`);
     await refuseLink(directoryOf(reference));
   }
 
@@ -73,7 +73,7 @@ export function createDirectoryStore(directory: string): SecretStore {
 export async function readSecretFile(path: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
   let file: FileHandle;
   try {
-    // Without blocking: a FIFO in the file's place must not stop anybody.
+    // Without blocking: a FIFO in the place of the file must not block the process.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
@@ -84,7 +84,7 @@ export async function readSecretFile(path: string, signal: AbortSignal): Promise
     if (!stats.isFile()) throw new Error('not a regular file');
     if (stats.size > MAX_SECRET_BYTES) throw new Error(`the file is larger than ${MAX_SECRET_BYTES} bytes`);
     signal.throwIfAborted();
-    // One byte more than it said: a file that grows meanwhile is being written.
+    // One byte more than the size: a file that grows is still being written.
     const { buffer, bytesRead } = await file.read(Buffer.alloc(stats.size + 1), 0, stats.size + 1, 0);
     if (bytesRead !== stats.size) throw new Error('the file changed while it was read');
     return buffer.subarray(0, bytesRead);
@@ -95,7 +95,7 @@ export async function readSecretFile(path: string, signal: AbortSignal): Promise
 
 /**
  * Reads one small regular file as text.
- * @returns undefined for a file that is not there or cannot be read
+ * @returns undefined for a file that does not exist or cannot be read
  */
 export async function readTextFile(path: string): Promise<string | undefined> {
   const bytes = await readSecretFile(path, new AbortController().signal).catch(() => undefined);
@@ -103,17 +103,17 @@ export async function readTextFile(path: string): Promise<string | undefined> {
 }
 
 /**
- * Watches a path without keeping the process alive. Where it cannot be watched, the refresh
- * interval has to do.
- * @param names in a directory, what of it counts. Kubernetes swaps a whole mount by a name that
- *   begins with two dots
+ * Watches a path without keeping the process alive. If it cannot be watched, changes are found at
+ * the refresh interval.
+ * @param names the names in the directory that count. Kubernetes replaces a whole mount by a name
+ *   that begins with two dots, which always counts
  */
 export function watchPath(path: string, changed: () => void, names?: ReadonlySet<string>): () => void {
   try {
     const watcher = watch(path, { persistent: false }, (_event, name) => {
       if (names === undefined || name === null || names.has(name) || name.startsWith('..')) changed();
     });
-    // The directory was taken away. The next refresh says what has become of it.
+    // The directory was removed. The next refresh finds out what replaced it.
     watcher.on('error', () => watcher.close());
     return () => watcher.close();
   } catch {

@@ -1,5 +1,5 @@
-// A lock between processes over one directory: a file that one of them at a time can put there.
-// What is locked is not known here.
+// A lock between processes over one directory: a file that only one process at a time can create.
+// This code does not know what is locked.
 import { randomUUID } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -11,19 +11,22 @@ import { codeOf } from '../values/system-error.ts';
 /** A lock is held for seconds at most. An older one belongs to a process that has stopped. */
 const ABANDONED_MS = 60_000;
 const RETRY_MS = 15;
-/** From file systems without hard links. */
+/** The error codes of file systems without hard links. */
 const NO_LINKS: ReadonlySet<string> = new Set(['ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM']);
 
 /** A lock that is held. */
 interface HeldLock {
   /**
    * Call it before each write.
-   * @throws Error if another process has taken the lock over meanwhile
+   * @throws Error if another process has taken over the lock
    */
   check(): Promise<void>;
 }
 
-/** Who holds a lock. Process ids count only in the same process namespace of the same machine. */
+/**
+ * The holder of a lock. Process ids are comparable only in the same process namespace of the same
+ * machine.
+ */
 interface Owner {
   readonly space: string;
   readonly pid: number;
@@ -35,12 +38,12 @@ const SPACE = `${hostname()} ${processNamespace()}`;
 const ours = new Set<string>();
 
 /**
- * Runs something while no other process, and nothing else in this one, holds the lock. Waits for a
- * lock that is held, and takes over the lock of a process that has ended, or that is older than a
+ * Runs `work` while no other process, and no other call in this one, holds the lock. Waits for a
+ * held lock. Takes over the lock of a process that has ended, and a lock that is older than a
  * minute.
- * @param path of the lock file. Its directory is made if it is missing
- * @throws Error with no more of the path than the code of what failed (EACCES, EROFS); the reason
- *   of the signal
+ * @param path of the lock file. Its directory is created if it is missing
+ * @throws Error that has only the error code (EACCES, EROFS), not the path; or the reason of the
+ *   signal
  */
 export async function withLockFile<T>(
   path: string,
@@ -54,7 +57,7 @@ export async function withLockFile<T>(
     await acquire(path, text, signal);
     return await work({
       async check() {
-        if (!(await isHeld())) throw new Error('another process has taken the lock over; try again');
+        if (!(await isHeld())) throw new Error('another process has taken over the lock; try again');
       },
     });
   } finally {
@@ -69,7 +72,7 @@ async function acquire(path: string, text: string, signal: AbortSignal): Promise
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFile(draft, text, { flag: 'wx', mode: 0o600 });
-    // By the clock of the file system, which may be another machine's.
+    // By the clock of the file system, which may be the clock of another machine.
     const startedAt = (await stat(draft)).mtimeMs - performance.now();
     while (!(await put(draft, path, text))) {
       if (await removeAbandoned(path, startedAt + performance.now())) continue;
@@ -83,7 +86,7 @@ async function acquire(path: string, text: string, signal: AbortSignal): Promise
   }
 }
 
-/** Puts the lock in place with all of its text. @returns false if there is one */
+/** Creates the lock file with all of its text. @returns false if the lock exists already */
 async function put(draft: string, path: string, text: string): Promise<boolean> {
   try {
     await link(draft, path);
@@ -101,7 +104,10 @@ async function put(draft: string, path: string, text: string): Promise<boolean> 
   }
 }
 
-/** @returns true if the lock may be free now */
+/**
+ * Removes an abandoned lock.
+ * @returns true if the lock may be free now
+ */
 async function removeAbandoned(path: string, nowMs: number): Promise<boolean> {
   const text = await textOf(path);
   const stats = await stat(path).catch(() => undefined);
@@ -111,7 +117,7 @@ async function removeAbandoned(path: string, nowMs: number): Promise<boolean> {
   const aside = join(dirname(path), `.${randomUUID()}.tmp`);
   try {
     await rename(path, aside);
-    // Another process may have been faster, and this is its lock.
+    // Another process may have been faster, so that this is its lock: put it back.
     if ((await textOf(aside)) !== text) await link(aside, path).catch(() => {});
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
@@ -121,7 +127,7 @@ async function removeAbandoned(path: string, nowMs: number): Promise<boolean> {
   return true;
 }
 
-/** True for the lock of a process that has ended for certain. */
+/** True for the lock of a process that has certainly ended. */
 function hasEnded(text: string): boolean {
   const { space, pid } = ownerIn(text);
   if (space !== SPACE || typeof pid !== 'number') return false;
@@ -144,7 +150,10 @@ function ownerIn(text: string): Partial<Owner> {
   }
 }
 
-/** @returns undefined where there is no such file */
+/**
+ * Reads a file.
+ * @returns undefined if it does not exist
+ */
 async function textOf(path: string): Promise<string | undefined> {
   return readFile(path, 'utf8').catch(() => undefined);
 }
@@ -153,7 +162,7 @@ function processNamespace(): string {
   try {
     return readlinkSync('/proc/self/ns/pid');
   } catch {
-    // Where there is no /proc, containers with processes of their own are rare.
+    // On systems without /proc, containers with separate process ids are rare.
     return '';
   }
 }

@@ -1,8 +1,8 @@
-// Options that name secrets and stores. What a store is, is in store.ts.
+// Options that name secrets and stores. The interface of a store is in store.ts.
 import { fromCode, type Kind, needed, patternSchema, refined, shared, text } from '../values/option.ts';
 import { checkSecretName, readStore, type SecretStore } from './store.ts';
 
-/** The name of a secret, or of an entry in one. */
+/** The name of a secret, or of an entry in a secret. */
 export const secretName: Kind<string> = refined(
   text,
   checkSecretName,
@@ -12,7 +12,7 @@ export const secretName: Kind<string> = refined(
   }),
 );
 
-/** A secret store, which only code can give. */
+/** A secret store. It can be set in code only. */
 export const store: Kind<SecretStore> = fromCode(readStore);
 
 /** `name` of a secret. */

@@ -1,5 +1,5 @@
-// PEM in, JWK out: PKCS#8 and SubjectPublicKeyInfo, PKCS#1, SEC 1 (RFC 7468, RFC 8017, RFC 5915).
-// What the key is worth is judged where JWKs are imported.
+// Converts PEM to JWK: PKCS#8 and SubjectPublicKeyInfo, PKCS#1, SEC 1 (RFC 7468, RFC 8017, RFC
+// 5915). Whether the key is safe is checked when the JWK is imported.
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { JsonObject } from '../values/json.ts';
 
@@ -10,7 +10,7 @@ const PRIVATE_LABELS = ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'] as c
 export function publicJwkFromPem(pem: string | Uint8Array): JsonObject {
   const { label, block } = readPem(pem);
   if (PRIVATE_LABELS.some((known) => known === label)) {
-    throw new TypeError('a private key stands where a public one is expected');
+    throw new TypeError('expected a public key, got a private key');
   }
   if (!PUBLIC_LABELS.some((known) => known === label)) {
     throw new TypeError('expected PEM with "BEGIN PUBLIC KEY" or "BEGIN RSA PUBLIC KEY"');
@@ -19,7 +19,7 @@ export function publicJwkFromPem(pem: string | Uint8Array): JsonObject {
 }
 
 /**
- * Reads a private key whole: what this returns is a secret.
+ * Reads a private key, with its private members: the result is a secret.
  * @throws TypeError with a constant text
  */
 export function privateJwkFromPem(pem: string | Uint8Array): JsonObject {
@@ -34,15 +34,16 @@ export function privateJwkFromPem(pem: string | Uint8Array): JsonObject {
 
 function readPem(pem: string | Uint8Array): { readonly label: string; readonly block: string } {
   const given = typeof pem === 'string' ? pem : Buffer.from(pem).toString('utf8');
-  // `openssl ecparam -genkey` writes the curve in a block of its own before the key.
+  // `openssl ecparam -genkey` writes the curve in a separate block before the key.
   const text = given.replace(/-----BEGIN EC PARAMETERS-----[^-]*-----END EC PARAMETERS-----\s*/, '');
   if (/^(?:Proc-Type: 4,ENCRYPTED|-----BEGIN ENCRYPTED PRIVATE KEY-----)/m.test(text)) {
-    throw new TypeError('the private key is encrypted');
+    throw new TypeError('expected an unencrypted private key');
   }
   const found = /^\s*(-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \2-----)\s*$/.exec(text);
   if (found === null) throw new TypeError('expected one PEM block and nothing else');
   const [, block = '', label = ''] = found;
-  if (label === 'CERTIFICATE') throw new TypeError('a certificate is no key; extract its public key');
+  if (label === 'CERTIFICATE')
+    throw new TypeError('expected a key, got a certificate; extract its public key');
   return { label, block };
 }
 
@@ -50,6 +51,6 @@ function toJwk(read: (block: string) => KeyObject, block: string): JsonObject {
   try {
     return read(block).export({ format: 'jwk' }) as JsonObject;
   } catch {
-    throw new TypeError('not a key of a type that is supported');
+    throw new TypeError('the type of the key is not supported');
   }
 }

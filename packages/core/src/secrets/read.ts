@@ -1,5 +1,5 @@
-// Reads and watches one entry of a secret store, with a limit on time and on bytes, and whatever
-// the store does. Does not know what the bytes are for.
+// Reads and watches one entry of any secret store, with limits on time and bytes. A faulty store
+// cannot break the caller. This code does not know what the bytes are for.
 
 import { warn } from '../events.ts';
 import { withDeadline } from '../net/deadline.ts';
@@ -7,7 +7,7 @@ import { DEADLINE_MS } from '../net/limits.ts';
 import { isPromise } from '../values/promise.ts';
 import { MAX_SECRET_BYTES, type SecretReference, type SecretStore } from './store.ts';
 
-/** Reads one entry that has to be there: see `findSecret`. */
+/** Like `findSecret`, for an entry that must exist. */
 export async function readSecret(
   store: SecretStore,
   reference: SecretReference,
@@ -19,9 +19,9 @@ export async function readSecret(
 }
 
 /**
- * Reads one entry, within five seconds whatever the store does. The application may bring its own
- * store, so what the store returns is checked.
- * @returns undefined if the store says that there is no such entry
+ * Reads one entry, within five seconds for any store. The store may come from the application, so
+ * its result is checked.
+ * @returns undefined if the store says that the entry does not exist
  */
 export async function findSecret(
   store: SecretStore,
@@ -35,8 +35,8 @@ export async function findSecret(
 }
 
 /**
- * Checks what a store gives as an entry.
- * @returns undefined if it says that there is no such entry
+ * Checks the result of a store.
+ * @returns undefined if the store says that the entry does not exist
  */
 export function checkSecret(bytes: unknown, reference: SecretReference): Uint8Array | undefined {
   if (bytes === undefined) return undefined;
@@ -52,16 +52,16 @@ export function checkSecret(bytes: unknown, reference: SecretReference): Uint8Ar
 const unwatched = new WeakSet<SecretStore>();
 
 /**
- * Watches one entry where the store can. A store that throws, or gives something else than a
- * function, is one that cannot: its entries are read at every refresh interval, and that warns once
- * for each store.
- * @returns ends the watching. Never throws
+ * Watches one entry, if the store can watch. A store that throws, or does not return a function, is
+ * treated as one that cannot: its entries are read at each refresh interval, and a warning is
+ * emitted once per store.
+ * @returns a function that stops watching. Never throws
  */
 export function watchSecret(store: SecretStore, reference: SecretReference, changed: () => void): () => void {
   try {
     const stop: unknown = store.watch?.(reference, changed);
     if (isFunction(stop)) return () => attempt(store, stop);
-    // One that promises may reject, which nothing else would handle.
+    // A promise may reject, and no other code would handle that.
     if (isPromise(stop)) Promise.resolve(stop).catch(() => {});
     if (stop !== undefined) tellUnwatched(store);
   } catch {
@@ -83,9 +83,9 @@ function attempt(store: SecretStore, stop: () => unknown): void {
   }
 }
 
-/** Without the error: its text is the store's own, and may hold a path. */
+/** Warns without the error: its text comes from the store and may contain a path. */
 function tellUnwatched(store: SecretStore): void {
   if (unwatched.has(store)) return;
   unwatched.add(store);
-  warn('LATCHKEY_UNAVAILABLE', 'secrets: the store cannot watch; changes are seen at each refresh only');
+  warn('LATCHKEY_UNAVAILABLE', 'secrets: the store cannot watch; changes are found at the next refresh only');
 }

@@ -1,17 +1,19 @@
-// Where key bytes come from: the interface that every secret store has, and the two that need
-// nothing but this process.
+// The interface of every secret store, and two stores that need only this process: memory and
+// environment variables. The store over files is in directory.ts.
 import { ConfigError } from '../errors.ts';
 import { argument, readEnvironment, readObject } from '../values/readers.ts';
 
-/** Names one entry of one secret, as a Kubernetes secret has them: a name, and a key inside it. */
+/**
+ * Names one entry of one secret, like in Kubernetes: the name of the secret, and a key inside it.
+ */
 export interface SecretReference {
   readonly name: string;
   readonly key: string;
 }
 
-/** A place that keeps secrets. It is asked again and again; it need not cache. */
+/** A place that keeps secrets. Core reads it again at intervals; the store need not cache. */
 export interface SecretStore {
-  /** For people and reports: `directory`, `environment`. Nothing secret. */
+  /** For logs and reports: `directory`, `environment`. Must not contain secrets. */
   readonly description: string;
   /**
    * Reads one entry.
@@ -21,45 +23,47 @@ export interface SecretStore {
    */
   read(reference: SecretReference, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /**
-   * Calls back when an entry may have changed. A store without it is asked at every refresh
-   * interval only.
-   * @returns ends the watching
+   * Calls back when an entry may have changed. A store without it is read at each refresh interval
+   * only.
+   * @returns a function that stops watching
    */
   watch?(reference: SecretReference, changed: () => void): () => void;
   /**
-   * Puts an entry in place whole: whoever reads meanwhile gets the old or the new bytes, never a
-   * part. A store without it cannot be written.
-   * @param signal aborted when nobody waits any more; what is not in place by then is not put there
+   * Replaces an entry as a whole: a concurrent reader gets the old or the new bytes, never a part.
+   * A store without it is read-only.
+   * @param signal aborted when no caller waits any more; an entry that is not in place by then must
+   *   not be replaced
    */
   write?(reference: SecretReference, value: Uint8Array, signal: AbortSignal): Promise<void>;
   /**
-   * Changes an entry while no other process does: reads it, and writes what `change` makes of it.
-   * With it, `rotate()` and `retire()` may run in every process at once. A store without it is read
-   * again after each write instead, which is for one writer at a time.
-   * @param change is given the entry, undefined where there is none; and gives the bytes to write,
-   *   undefined to leave the entry as it is. It may be called again if the store has to start anew
-   * @param signal aborted when nobody waits any more; what is not in place by then is not put there
+   * Changes an entry while no other process changes it: reads it, and writes the result of
+   * `change`. With it, `rotate()` and `retire()` may run in several processes at the same time. A
+   * store without it is read again after each write instead, which is safe for one writer only.
+   * @param change gets the entry, or undefined if it does not exist; returns the bytes to write, or
+   *   undefined to keep the entry. It may be called again if the store has to retry
+   * @param signal aborted when no caller waits any more; an entry that is not in place by then must
+   *   not be replaced
    */
   update?(
     reference: SecretReference,
     change: (value: Uint8Array | undefined) => Uint8Array | undefined,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Lets go of connections. */
+  /** Closes connections. */
   close?(): Promise<void>;
 }
 
-/** Bytes of the largest entry that is read. */
+/** The largest size of an entry, in bytes. */
 export const MAX_SECRET_BYTES = 512 * 1024;
 
 /** A store in memory. */
 export interface MemoryStore extends SecretStore {
-  /** Puts an entry in place, or takes it away with undefined, and tells who watches it. */
+  /** Sets an entry, or removes it with undefined, and notifies its watchers. */
   set(reference: SecretReference, value: string | Uint8Array | undefined): void;
 }
 
 /**
- * Makes a store in memory: for tests, and for secrets that the application gets in its own way.
+ * Makes a store in memory: for tests, and for secrets that the application obtains in its own way.
  * @example
  * ```ts
  * const secrets = createMemoryStore({ partner: { 'jwks.json': JSON.stringify({ keys: [] }) } });
@@ -79,7 +83,7 @@ export function createMemoryStore(
     read: async (reference) => entries.get(entryId(reference)),
     async write(reference, value, signal) {
       signal.throwIfAborted();
-      // A copy: whoever wipes the bytes afterwards does not wipe the entry.
+      // A copy: the caller may overwrite its bytes afterwards.
       store.set(reference, Uint8Array.from(value));
     },
     async update(reference, change, signal) {
@@ -103,18 +107,18 @@ export function createMemoryStore(
   return store;
 }
 
-/** What the environment store reads from. */
+/** The options of the environment store. */
 export interface EnvironmentStoreOptions {
-  /** Put before every variable's name. Default: nothing. */
+  /** Prefix of the name of each variable. Default: none. */
   readonly prefix?: string;
-  /** Default `process.env`, read at every request for a secret. */
+  /** Default `process.env`, read at each `read()`. */
   readonly environment?: { readonly [name: string]: string | undefined };
 }
 
 /**
  * Makes a store over environment variables. The entry `{ name: 'internal-jwks', key: 'jwks.json' }`
- * is the variable `INTERNAL_JWKS_JWKS_JSON`: name and key in upper case, everything that is no
- * letter or digit as `_`.
+ * is the variable `INTERNAL_JWKS_JWKS_JSON`: name and key in upper case, each character that is not
+ * a letter or digit replaced by `_`.
  * @example
  * ```ts
  * const secrets = createEnvironmentStore({ prefix: 'APP_' });
@@ -140,8 +144,8 @@ export function createEnvironmentStore(
 }
 
 /**
- * Checks a name or a key of a secret: letters, digits, `.`, `_` and `-`, not starting with a dot
- * pair, so that none is ever a path of its own.
+ * Checks the name or key of a secret: letters, digits, `.`, `_` and `-`. It must not start with two
+ * dots, so that it is never a path.
  * @throws ConfigError
  */
 export function checkSecretName(value: string, path: string): string {
@@ -151,7 +155,7 @@ export function checkSecretName(value: string, path: string): string {
   return value;
 }
 
-/** A store, as options give one. @throws ConfigError */
+/** Reads a store from options. @throws ConfigError */
 export function readStore(value: unknown, path: string): SecretStore {
   if (typeof value !== 'object' || value === null || !('read' in value) || typeof value.read !== 'function')
     throw new ConfigError(path, 'expected a secret store, with read()');

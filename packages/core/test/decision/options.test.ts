@@ -89,7 +89,7 @@ describe('what is wrong', () => {
     ['issuer of spaces', url({ issuer: ' ' }), 'keySets[0].issuer', 'string that is not empty'],
     ['issuer null', url({ issuer: null }), 'keySets[0].issuer', 'string that is not empty'],
     ['issuer a list', url({ issuer: [ISSUER] }), 'keySets[0].issuer', 'string that is not empty'],
-    ['discovery without issuer', withKeyset({ useOidcDiscovery: true }), 'keySets[0].issuer', 'is needed'],
+    ['discovery without issuer', withKeyset({ useOidcDiscovery: true }), 'keySets[0].issuer', 'is required'],
     ['discovery with no URL', discovery({ issuer: 'internal' }), 'keySets[0].issuer', 'expected a URL'],
     [
       'discovery over http',

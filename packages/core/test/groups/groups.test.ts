@@ -316,7 +316,7 @@ describe('row 163: a source that cannot say is a 503, and never "no groups"', ()
     await expect(authenticator.verify(await token())).rejects.toMatchObject({
       status: 503,
       code: 'groups_unavailable',
-      detail: 'directory cannot say',
+      detail: 'directory failed',
       cause: gone,
       headers: { 'Retry-After': '1' },
     });

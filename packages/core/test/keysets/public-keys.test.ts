@@ -360,7 +360,7 @@ describe('files', () => {
     const authenticator = create([inFile('primary.pem')]);
     await expect(authenticator.ready()).rejects.toMatchObject({
       code: 'keyset_unavailable',
-      cause: new Error('no usable key: a private key stands where a public one is expected'),
+      cause: new Error('no usable key: expected a public key, got a private key'),
     });
     expect(await outcome(authenticator, primary)).toBe('keyset_unavailable');
   });

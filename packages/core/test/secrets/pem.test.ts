@@ -105,13 +105,13 @@ describe('what is refused', () => {
   const certificate = spki(rsa).replaceAll('PUBLIC KEY', 'CERTIFICATE');
 
   const ONE_BLOCK = 'expected one PEM block and nothing else';
-  const A_CERTIFICATE = 'a certificate is no key; extract its public key';
-  const ENCRYPTED = 'the private key is encrypted';
+  const A_CERTIFICATE = 'expected a key, got a certificate; extract its public key';
+  const ENCRYPTED = 'expected an unencrypted private key';
   const EXPECTED_PUBLIC = 'expected PEM with "BEGIN PUBLIC KEY" or "BEGIN RSA PUBLIC KEY"';
   const EXPECTED_PRIVATE =
     'expected PEM with "BEGIN PRIVATE KEY", "BEGIN RSA PRIVATE KEY" or "BEGIN EC PRIVATE KEY"';
-  const PRIVATE = 'a private key stands where a public one is expected';
-  const TYPE = 'not a key of a type that is supported';
+  const PRIVATE = 'expected a public key, got a private key';
+  const TYPE = 'the type of the key is not supported';
 
   interface Refused {
     readonly title: string;

@@ -244,7 +244,7 @@ describe('a secret', () => {
     const pem = (text: string, alg = 'RS256') =>
       trouble(signerOf({ secret: { name: 's', key: 'k.pem' }, secrets: stored('k.pem', text), alg }));
     expect(await pem(spki(rsa))).toMatch(/expected PEM with "BEGIN PRIVATE KEY"/);
-    expect(await pem(leaf.cert)).toMatch(/a certificate is no key/);
+    expect(await pem(leaf.cert)).toMatch(/expected a key, got a certificate/);
     expect(await pem(`${pkcs8(rsa)}${pkcs8(rsa)}`)).toMatch(/expected one PEM block and nothing else$/);
     expect(await pem(pkcs8(rsa).replace(/\n\w{4}/, '\nAAAA'))).toMatch(
       /not a key of a type|no key that signs/,
@@ -257,7 +257,7 @@ describe('a secret', () => {
       cipher: 'aes-256-cbc',
       passphrase: 'x',
     });
-    expect(await pem(encrypted.toString())).toMatch(/the private key is encrypted$/);
+    expect(await pem(encrypted.toString())).toMatch(/expected an unencrypted private key$/);
     expect(await pem(pkcs8(ec), 'ES384')).toMatch(/alg does not fit kty and crv$/);
     expect(await pem(pkcs8(generateKeyPairSync('ed448')), 'EdDSA')).toMatch(/alg does not fit kty and crv$/);
     expect(await pem(pkcs8(generateKeyPairSync('ec', { namedCurve: 'secp256k1' })), 'ES256')).toMatch(

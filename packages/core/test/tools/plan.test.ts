@@ -506,7 +506,7 @@ const CASES: readonly (readonly [name: string, before: Block, after: Block, chan
     [`${C} groups.trust.a`],
   ],
   [
-    'a group that counts',
+    'a trusted group',
     { groups: { trust: { a: { only: ['x'] } } } },
     { groups: { trust: { a: { only: ['x', 'y'] } } } },
     [`${O} groups.trust.a.only`],

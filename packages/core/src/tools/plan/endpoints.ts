@@ -40,7 +40,7 @@ const trustJudge: Judge = (before, after) => {
     return replaced('groups have other names')(before, after);
   if (was !== is)
     return [verdict(is > was ? 'opens' : 'closes', `${is > was ? 'more' : 'fewer'} groups count`, after)];
-  return members({ only: listed({ more: 'opens', thing: 'group that counts' }) })(before, after);
+  return members({ only: listed({ more: 'opens', thing: 'trusted group' }) })(before, after);
 };
 
 function prefixOf(trust: unknown): unknown {
