@@ -533,7 +533,7 @@ export const LIMITS: readonly LimitTable[] = [
         unit: 'ms',
         beyond: 'refused at start',
         option: 'publishAhead',
-        test: `${tests}/signing/read.test.ts:expected at least 3m with a store that tells of no changes`,
+        test: `${tests}/signing/read.test.ts:expected at least 3m with a store that cannot watch`,
       },
       {
         what: 'a reply that is signed',

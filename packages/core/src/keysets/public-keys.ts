@@ -77,7 +77,7 @@ export function importPem(
   }
 }
 
-const missing: SkippedKey = { kid: undefined, reason: 'the file is not there' };
+const missing: SkippedKey = { kid: undefined, reason: 'the file does not exist' };
 
 function readFile(file: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
   return withDeadline(DEADLINE_MS, signal, (inner) => readSecretFile(file, inner));

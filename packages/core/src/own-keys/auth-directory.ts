@@ -1,5 +1,5 @@
 // The directory of a service that makes its own keys: id_rsa, id_rsa.pub, and tokens signed with
-// them. Private to its owner, and made once.
+// the key. It is private to its owner. Existing keys are never replaced without `force`.
 import { createPrivateKey, createPublicKey, type JsonWebKey, randomUUID } from 'node:crypto';
 import { link, lstat, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -20,57 +20,57 @@ import { argument, readEach, readText } from '../values/readers.ts';
 import { codeOf } from '../values/system-error.ts';
 import { refuseForeign } from './ownership.ts';
 
-/** Where the files are. All paths are absolute. */
+/** The files of a directory. All paths are absolute. */
 export interface AuthDirectory {
   readonly privateKey: string;
   readonly publicKey: string;
   readonly systemToken: string;
-  /** The paths that were made by this call. */
+  /** The paths of the files that this call created. */
   readonly made: readonly string[];
 }
 
 type Files = Omit<AuthDirectory, 'made'>;
 
-/** How a directory and its tokens are made. */
+/** The options of a directory and its tokens. */
 export interface AuthDirectoryOptions {
   /** Default `.auth` in the current directory. */
   readonly directory?: string;
-  /** The `iss` of tokens. Default: this machine's name. */
+  /** The `iss` of tokens. Default: the host name of this machine. */
   readonly issuer?: string;
   /** The `aud` of tokens. Default: none. */
   readonly audience?: string | readonly string[];
   /** The `sub` of the system token. Default `okera`. */
   readonly systemSubject?: string;
-  /** For `exp`. Default `Date`. */
+  /** The clock for `exp`. Default `Date`. */
   readonly clock?: Clock;
 }
 
-/** A token that was made, and where it was saved. */
+/** A token, and the file that it was saved to. */
 export interface SavedToken {
   readonly file: string;
   readonly token: string;
 }
 
-/** The algorithm of all that is signed with the directory's key. */
+/** The algorithm of all tokens signed with the directory's key. */
 export const AUTH_ALGORITHM = 'RS512';
-/** The subject of the system token, where nothing else is said. */
+/** The default subject of the system token. */
 export const SYSTEM_SUBJECT = 'okera';
-/** The group that the system token is of. */
+/** The group of the system token. */
 export const SYSTEM_GROUP = 'root';
 
 const IGNORE_ALL = '*\n';
 const LIFETIME_DAYS = 100;
-/** A system token with less left is made anew at the next start. */
+/** A system token that expires sooner is replaced at the next start. */
 const RENEW_DAYS = 10;
 const DAY_MS = 86_400_000;
 const MAX_TOKEN_BYTES = 16 * 1024;
 
 /**
- * Makes whatever is missing: a directory with a key pair and a system token; beside a key pair that
- * is there already, the token; and a new token in the place of one that has expired, or will within
- * ten days. Two processes that start at once get the same.
- * @throws ConfigError for a directory, or files in it, that another user owns or may write, and for
- *   secrets that others may read
+ * Creates the parts that are missing. Without a directory: the directory with a key pair and a
+ * system token. With a key pair: the system token. A system token that has expired, or expires
+ * within ten days, is replaced. Two processes that start at the same time get the same keys.
+ * @throws ConfigError for a directory or files that another user owns or may write, and for secrets
+ *   that others may read
  * @example
  * ```ts
  * const { publicKey, systemToken } = await openAuthDirectory({ directory: '/var/lib/me/.auth' });
@@ -98,9 +98,9 @@ export async function openAuthDirectory(
 }
 
 /**
- * Makes a key pair and a system token in any case.
- * @param force puts them in the place of a pair that is there: no token of that is good any more
- * @throws ConfigError if there is a pair, without `force`
+ * Makes a new key pair and a system token.
+ * @param force replaces an existing key pair; all tokens signed with the old key become invalid
+ * @throws ConfigError if there is a key pair and `force` is not set
  * @example
  * ```ts
  * const { made } = await initAuthDirectory({ force: true });
@@ -113,8 +113,11 @@ export async function initAuthDirectory(
   const files = filesIn(pathOf(options));
   if (!(await exists(files.privateKey))) return openAuthDirectory(options);
   if (force !== true)
-    throw new ConfigError('directory', 'has a key pair already; its tokens would be good no more');
-  // Its files are all made anew: only the directory itself has to be this user's.
+    throw new ConfigError(
+      'directory',
+      'expected no key pair, got one; if you replace it, its tokens become invalid',
+    );
+  // All files are replaced, so only the directory itself must belong to this user.
   await refuseForeign({ directory: dirname(files.privateKey), secret: [], open: [] });
   // Before the first is written: the new private key must not be left beside the old public one.
   for (const path of Object.values(files)) await refuseIrregular(path);
@@ -125,8 +128,8 @@ export async function initAuthDirectory(
 }
 
 /**
- * Makes a token for a user, good for 100 days, and saves it beside the key.
- * @throws ConfigError for a name that is the system's, or that no file can have
+ * Makes a token for a user, valid for 100 days, and saves it next to the key.
+ * @throws ConfigError for the name of the system, and for a name that cannot be a file name
  * @example
  * ```ts
  * const { file, token } = await createUserToken('alice', ['readers']);
@@ -142,7 +145,10 @@ export async function createUserToken(
   if (!Array.isArray(groups) || !groups.every((group) => typeof group === 'string'))
     throw new ConfigError('groups', 'expected a list of names');
   if (groups.includes(SYSTEM_GROUP))
-    throw new ConfigError('groups', `${SYSTEM_GROUP} is for the system alone`);
+    throw new ConfigError(
+      'groups',
+      `expected other groups than ${SYSTEM_GROUP}, which is for the system alone`,
+    );
   const files = filesIn(pathOf(options));
   await refuseForeignIn(files);
   const token = await sign(files, { sub: username, groups }, options);
@@ -151,7 +157,7 @@ export async function createUserToken(
 }
 
 /**
- * Where the token of a user is saved.
+ * The path of the token of a user.
  * @throws ConfigError
  * @example
  * ```ts
@@ -162,8 +168,8 @@ export function userTokenFile(username: string, ...given: readonly [options?: Au
   const options = readDirectoryOptions(given);
   readText(username, 'username');
   if (username === (options.systemSubject ?? SYSTEM_SUBJECT) || username.toLowerCase() === 'system')
-    throw new ConfigError('username', 'is the system; nobody else is called so');
-  // One path segment, whatever it holds: a name of its own, and no hidden file.
+    throw new ConfigError('username', 'expected another name than the name of the system');
+  // Encoded as one path segment: a unique name, and never a hidden file.
   const name = encodeURIComponent(username.isWellFormed() ? username : '').replace(/^\./, '%2E');
   if (name === '' || name.length > 200 || !isIdentifier(username))
     throw new ConfigError('username', 'expected a name of 1 to 200 characters');
@@ -182,7 +188,7 @@ async function makeWhole(path: string, options: AuthDirectoryOptions): Promise<b
   const draft = `${path}.${randomUUID()}`;
   const files = filesIn(draft);
   try {
-    // First of all: from then on, nothing of it gets into a repository.
+    // Written first, so that no other file can get into a repository.
     await write(join(draft, '.gitignore'), IGNORE_ALL);
     await write(files.privateKey, await newKey());
     await write(files.publicKey, await publicPem(files));
@@ -198,19 +204,19 @@ async function makeWhole(path: string, options: AuthDirectoryOptions): Promise<b
 }
 
 /**
- * A key in somebody's directory, beside files of theirs.
+ * Creates a key pair in an existing directory, next to files of the user.
  * @returns false if another process was faster
  */
 async function makeKey({ privateKey, publicKey }: Files): Promise<boolean> {
   if (await exists(publicKey))
-    throw new ConfigError('directory', 'has a public key without its private key; put that beside it');
+    throw new ConfigError('directory', 'expected a private key next to the public key; add it');
   await putNew(join(dirname(privateKey), '.gitignore'), IGNORE_ALL);
   return putNew(privateKey, await newKey());
 }
 
 /**
- * Puts a whole file where there is none.
- * @returns false where there is one: of several at once, one puts its own
+ * Creates a whole file if there is none.
+ * @returns false if the file exists: of several processes, only one creates it
  */
 async function putNew(file: string, text: string): Promise<boolean> {
   await refuseLink(file);
@@ -258,7 +264,7 @@ async function sign({ privateKey }: Files, claims: object, options: AuthDirector
 
 async function readPem(file: string): Promise<string> {
   const text = await readTextFile(file);
-  if (text === undefined) throw new ConfigError('directory', 'has no private key that can be read');
+  if (text === undefined) throw new ConfigError('directory', 'expected a readable private key');
   return text;
 }
 
@@ -267,7 +273,7 @@ function write(file: string, text: string): Promise<void> {
 }
 
 /**
- * Keys that another user put there are not this service's, nor are those that others can read.
+ * Refuses keys that another user owns, and private keys that other users can read.
  * @throws ConfigError
  */
 function refuseForeignIn({ privateKey, publicKey, systemToken }: Files): Promise<void> {
@@ -317,7 +323,7 @@ async function isDue({ systemToken, publicKey }: Files, options: AuthDirectoryOp
   return typeof exp === 'number' && exp * 1000 - nowMs < RENEW_DAYS * DAY_MS;
 }
 
-/** True for a token of this subject that this key has signed, expired or not. */
+/** True for a token of this subject that is signed with this key, expired or not. */
 export function isSignedBy(token: string, pem: string, algorithm: AlgorithmName, subject: string): boolean {
   try {
     const { header, claims, signingInput, signature } = parseToken(token, MAX_TOKEN_BYTES);
@@ -344,7 +350,7 @@ function filesIn(path: string): Files {
   };
 }
 
-/** The options of a call, which may be left out. @throws ConfigError */
+/** Reads the options of a call, which may be absent. @throws ConfigError */
 function readDirectoryOptions(
   given: readonly [options?: AuthDirectoryOptions & { readonly force?: boolean }],
 ): AuthDirectoryOptions & { readonly force?: boolean } {

@@ -1,5 +1,5 @@
-// The zero-configuration start: five settings, from the environment or a file of `KEY: value`
-// lines, and the options that they mean.
+// The zero-configuration start: reads five settings, from the environment or a file of `KEY: value`
+// lines, and makes the options from them. It starts no server.
 
 import { access, constants } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
@@ -25,31 +25,28 @@ import {
   SYSTEM_SUBJECT,
 } from './auth-directory.ts';
 
-/** Where settings come from. */
+/** The source of the settings. */
 export interface EnvironmentStartOptions {
-  /**
-   * A file of `KEY: value` lines; others' settings in it are not looked at. Default: the
-   * environment.
-   */
+  /** A file of `KEY: value` lines; other settings in it are ignored. Default: the environment. */
   readonly file?: string;
-  /** Default `process.env`. Not looked at where there is a file. */
+  /** Default `process.env`. Not read if there is a file. */
   readonly environment?: { readonly [name: string]: string | undefined };
-  /** Where keys are made, if any are. Default `.auth` in the current directory. */
+  /** Where keys are created, if needed. Default `.auth` in the current directory. */
   readonly directory?: string;
-  /** Who this service is. The settings have no word for it: default null, `aud` is not checked. */
+  /** The audience of this service. No setting exists for it. Default null: `aud` is not checked. */
   readonly audience?: string | readonly string[] | null;
   /** Default `okera`. */
   readonly systemSubject?: string;
   readonly clock?: Clock;
 }
 
-/** What settings mean. */
+/** The result of the settings. */
 export interface EnvironmentStart {
-  /** For `createAuthenticator`, or any adapter's `authenticate`. */
+  /** For `createAuthenticator`, or the `authenticate` of any adapter. */
   readonly options: AuthenticatorOptions;
-  /** The path of the system token, for `createServiceFetch`; undefined where there is none. */
+  /** The path of the system token, for `createServiceFetch`; undefined if there is none. */
   readonly systemToken: string | undefined;
-  /** The files that were made, because nothing but `ENABLE_JWT` was said. */
+  /** The files that were created because `ENABLE_JWT` was the only setting. */
   readonly made: readonly string[];
 }
 
@@ -73,10 +70,10 @@ const READERS = {
 };
 
 /**
- * Reads settings. With `ENABLE_JWT: true` alone, a key pair (RS512) and a system token are made,
- * once, and used from then on; what was made is named by a warning of Node's, in the log. A token
- * needs a `sub`; the group `root` and the system's subject are for the system alone.
- * @throws ConfigError for settings that cannot be right, and where JWT is not switched on by any
+ * Reads the settings. With `ENABLE_JWT: true` alone, a key pair (RS512) and a system token are
+ * created once and used from then on; a Node warning names the new files. A token needs a `sub`.
+ * The group `root` and the system's subject are accepted only in tokens of the system.
+ * @throws ConfigError for invalid settings, and if no setting turns JWT on
  * @example
  * ```ts
  * const { options } = await loadEnvironmentStart(); // ENABLE_JWT=true
@@ -99,7 +96,7 @@ export async function loadEnvironmentStart(
   refuseUnlessEnabled(values.ENABLE_JWT, hasOwn);
   const made = hasOwn ? undefined : await openAuthDirectory(directoryOptionsOf(options));
   if (made !== undefined && made.made.length > 0)
-    warn('LATCHKEY_GENERATED', `ENABLE_JWT alone: made ${made.made.join(', ')}`);
+    warn('LATCHKEY_GENERATED', `ENABLE_JWT is the only setting: created ${made.made.join(', ')}`);
   const keys =
     made === undefined ? readKeys(values) : [{ file: made.publicKey, algorithm: AUTH_ALGORITHM } as const];
   const systemToken = made?.systemToken ?? readPath(values.SYSTEM_TOKEN, 'SYSTEM_TOKEN');
@@ -142,15 +139,19 @@ interface PublicKeyFile {
 function refuseUnlessEnabled(enabled: string | undefined, hasOwn: boolean): void {
   if (enabled === undefined && hasOwn) return;
   if (enabled === undefined)
-    throw new ConfigError('ENABLE_JWT', 'nothing switches JWT on; set it to true, or the other settings');
-  if (!/^true$/i.test(enabled)) throw new ConfigError('ENABLE_JWT', 'is not true: JWT is switched off');
+    throw new ConfigError(
+      'ENABLE_JWT',
+      'expected a setting that turns JWT on; set it to true, or set the others',
+    );
+  if (!/^true$/i.test(enabled))
+    throw new ConfigError('ENABLE_JWT', 'expected true, because other values turn JWT off');
 }
 
 async function readSettingsFile(file: string): Promise<Values> {
   const text = await readTextFile(file);
   if (text === undefined) throw new ConfigError('file', `cannot be read: ${await whyNot(file)}`);
-  // As text, whatever it looks like: `true` and `1` are what was written. Silent: others' secrets
-  // may stand in the file.
+  // All values are read as text: `true` and `1` stay as written. Parser warnings are suppressed,
+  // because the file may contain secrets of other programs.
   const { parseAllDocuments } = await import('yaml');
   const [document, another] = parseAllDocuments(text, {
     schema: 'failsafe',
@@ -159,7 +160,7 @@ async function readSettingsFile(file: string): Promise<Values> {
   });
   const isOne = another === undefined && document?.errors.length === 0;
   const values: unknown = isOne ? document.toJS() : undefined;
-  if (!isPlainObject(values)) throw new ConfigError('file', 'is not made of KEY: value lines');
+  if (!isPlainObject(values)) throw new ConfigError('file', 'expected KEY: value lines');
   return pick(values);
 }
 
@@ -177,13 +178,16 @@ function pick(source: { readonly [name: string]: unknown }): Values {
 function readKeys({ JWT_PUBLIC_KEY, JWT_ALGORITHM }: Values): readonly PublicKeyFile[] {
   if (JWT_PUBLIC_KEY === undefined) {
     if (JWT_ALGORITHM !== undefined)
-      throw new ConfigError('JWT_ALGORITHM', 'stands without JWT_PUBLIC_KEY, whose algorithm it is');
+      throw new ConfigError('JWT_ALGORITHM', 'expected JWT_PUBLIC_KEY next to it, whose algorithm it is');
     return [];
   }
   const files = JWT_PUBLIC_KEY.split(',').map((item) => readPath(item.trim(), 'JWT_PUBLIC_KEY') ?? '');
   const algorithms = JWT_ALGORITHM?.split(',').map((item) => readAlgorithm(item.trim()));
   if (algorithms !== undefined && algorithms.length !== files.length)
-    throw new ConfigError('JWT_ALGORITHM', `names ${algorithms.length} algorithms for ${files.length} keys`);
+    throw new ConfigError(
+      'JWT_ALGORITHM',
+      `expected one algorithm for each key, got ${algorithms.length} for ${files.length} keys`,
+    );
   return files.map((file, index) => ({ file, algorithm: algorithms?.[index] ?? AUTH_ALGORITHM }));
 }
 
@@ -199,7 +203,7 @@ function readPath(value: string | undefined, name: string): string | undefined {
     const path = value.startsWith('file:/') ? fileURLToPath(value) : value;
     if (isAbsolute(path)) return path;
   } catch {
-    // What is no file URL is no path either.
+    // An invalid file URL is not a path either.
   }
   throw new ConfigError(name, 'expected a full path, or file:///…');
 }
@@ -214,7 +218,8 @@ function readRemote(values: Values, hasKeys: boolean): Pick<AuthenticatorOptions
 }
 
 /**
- * The key that has signed the system token is the system's. Expired or not: this is about the key.
+ * Finds the key that has signed the system token: it is the system's key. The token may have
+ * expired, because only its key matters.
  */
 async function findSystemKey(
   file: string,
@@ -228,7 +233,7 @@ async function findSystemKey(
   if (keys.length > 0)
     warn(
       'LATCHKEY_UNAVAILABLE',
-      'SYSTEM_TOKEN: no key here verifies it as the system, so nobody is the system to this service',
+      'SYSTEM_TOKEN: no key verifies it as the system, so no token is accepted as the token of the system',
     );
   return undefined;
 }

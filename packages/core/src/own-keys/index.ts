@@ -1,5 +1,5 @@
-// '@latchkey/core/own-keys': keys and tokens that a service makes for itself, and the start without
-// configuration. Other signers are in '../signing'.
+// '@latchkey/core/own-keys': keys and tokens that a service makes for itself, and the
+// zero-configuration start. Other signers are in '../signing'.
 export type { AuthDirectory, AuthDirectoryOptions, SavedToken } from './auth-directory.ts';
 export { createUserToken, initAuthDirectory, openAuthDirectory, userTokenFile } from './auth-directory.ts';
 export type { EnvironmentStart, EnvironmentStartOptions } from './environment-start.ts';

@@ -1,12 +1,12 @@
-// Who may have put keys into a directory: its owner and mode, and those of its files. What is in
-// the files is not read.
+// Checks who may have put keys into a directory, by the owner and mode of the directory and its
+// files. The content of the files is not read.
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { codeOf } from '../values/system-error.ts';
 
-/** What is in the directory. All paths are absolute. */
+/** The paths in the directory. All are absolute. */
 interface OwnedPaths {
   readonly directory: string;
   /** Files that only their owner may read. */
@@ -18,15 +18,15 @@ interface OwnedPaths {
 const OTHERS_READ_OR_WRITE = 0o077;
 const OTHERS_WRITE = 0o022;
 /**
- * Kubernetes mounts the secrets of a process without privileges like this: of root, and to be read
- * by its group.
+ * The mode of secrets that Kubernetes mounts for an unprivileged process: owned by root, and
+ * readable by its group.
  */
 const ALL_BUT_GROUP_READ = 0o037;
 
 /**
  * Refuses a directory, or a file in it, that another user of this machine owns or may write, and a
- * secret that others may read: whoever can put a key there, or read one, signs tokens for every
- * user. What is not there is fine. Does nothing on Windows.
+ * secret that others may read: a user who can add or read a key can sign tokens for every user.
+ * Missing files are accepted. Does nothing on Windows.
  * @throws ConfigError with the name, the reason and what to do
  */
 export async function refuseForeign({ directory, secret, open }: OwnedPaths): Promise<void> {
@@ -61,6 +61,6 @@ async function statOf(path: string): Promise<Stats | undefined> {
     return await stat(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
-    throw new ConfigError('directory', `${basename(path)} cannot be looked at: ${codeOf(error)}`);
+    throw new ConfigError('directory', `${basename(path)} cannot be checked: ${codeOf(error)}`);
   }
 }

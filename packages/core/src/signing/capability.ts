@@ -1,6 +1,6 @@
-// Object capabilities: one token per object, minted for one caller, and good only beside that
-// caller's own token. The relation between the two is declared once, and both sides, who mints and
-// who requires, are made of the same declaration.
+// Object capabilities: a token for one object, issued to one caller, and valid only together with
+// that caller's own token. The relation between the two is declared once, and used by the issuer
+// and by the verifier.
 
 import { createAuthenticator } from '../decision/authenticator.ts';
 import { contextOf, isPrincipal, type Principal } from '../decision/principal.ts';
@@ -18,21 +18,21 @@ import { signerOptionNames } from './options.ts';
 import { createSigner, type Signer } from './signer.ts';
 
 /**
- * What the tokens of one kind of capability are, and how they belong to who may use them. Plain
- * data, for both sides.
+ * The tokens of one kind of capability, and their relation to the caller's token. Plain data, for
+ * both sides.
  */
 export interface Capability {
   /**
-   * A type of its own, such as `friend+jwt`: never taken for an access token, nor one for it (RFC
-   * 8725 §3.11).
+   * A separate type, such as `friend+jwt`, so that a capability is never accepted as an access
+   * token, nor an access token as a capability (RFC 8725 §3.11).
    */
   readonly typ: string;
   readonly issuer: string;
   readonly audience: string;
   /**
-   * Claim of the capability, by the caller's claim that it equals: `{ friendOf: 'sub' }`. Beside
-   * `sub`, which is unique within its issuer only (RFC 7519 §4.1.2), the caller's issuer has to be
-   * the same too: it is kept as `friendOf_iss`.
+   * A claim of the capability, and the caller's claim that it must equal: `{ friendOf: 'sub' }`.
+   * `sub` is unique only within its issuer (RFC 7519 §4.1.2), so for `sub` the caller's issuer must
+   * be the same, too: it is stored as `friendOf_iss`.
    */
   readonly relation: { readonly [claim: string]: string };
 }
@@ -40,11 +40,11 @@ export interface Capability {
 /** The side that issues capabilities. */
 export interface CapabilityIssuer {
   /**
-   * Signs a capability for this caller.
-   * @param principal who may use it: the principal that an authenticator made
-   * @param claims what it is for, such as `{ sub: 'bob' }`; the relation's claims are not among
-   *   them
-   * @throws TypeError if the caller has not the claims that the relation names, or for claims that
+   * Signs a capability for a caller.
+   * @param principal the caller: a principal that an authenticator made
+   * @param claims what the capability is for, such as `{ sub: 'bob' }`; without the relation's
+   *   claims
+   * @throws TypeError if the caller does not have the claims of the relation, or if the claims
    *   cannot be signed
    */
   issue(principal: Principal, claims: ClaimsToSign): Promise<string>;
@@ -54,11 +54,11 @@ export interface CapabilityIssuer {
 /** The side that verifies capabilities. */
 export interface CapabilityVerifier {
   /**
-   * Verifies a capability, and that it was minted for this caller.
-   * @param token from wherever the request carries it; anything that is no string is refused
-   * @returns what the capability is for
-   * @throws AuthError as `Authenticator.verify` does, and `claims_insufficient` if it was minted
-   *   for somebody else
+   * Verifies a capability, and that it was issued to this caller.
+   * @param token from any part of the request; a value that is not a string is refused
+   * @returns the claims of the capability
+   * @throws AuthError like `Authenticator.verify`, and `claims_insufficient` if it was issued to
+   *   another caller
    */
   verify(token: unknown, principal: Principal | undefined): Promise<Principal>;
   ready(): Promise<void>;
@@ -68,11 +68,12 @@ export interface CapabilityVerifier {
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 /**
- * How an issuer signs: a source of keys and its options. What the capability says is not repeated.
+ * How an issuer signs: a source of keys and its options. Values that the capability defines are
+ * excluded.
  */
 export type CapabilityIssuerOptions = Without<SignerOptions, 'issuer' | 'audience' | 'typ' | 'requireExp'>;
 
-/** Whose signature a capability has: one source of keys. */
+/** The keys that capabilities are verified with: one source of keys. */
 export type CapabilityVerifierOptions = {
   readonly keySet: Without<KeysetOptions, 'issuer'>;
   readonly secrets?: SecretStore;
@@ -82,22 +83,21 @@ export type CapabilityVerifierOptions = {
 };
 
 /**
- * Claims that no relation is over: they say something else already, or are no claims of their own
+ * Claims that cannot be in a relation: they have another meaning, or are not usable as member names
  * in JavaScript.
  */
 const TAKEN = ['iss', 'aud', 'exp', 'nbf', 'iat', 'jti', '__proto__'];
 /**
- * What access tokens are called, and tokens that are not called anything: no type of a capability's
- * own.
+ * The types of access tokens and of tokens without a type: not allowed as the type of a capability.
  */
 const COMMON_TYPES = ['jwt', 'at+jwt'];
-/** What a capability says itself is not for its options to say. */
+/** Options whose values the capability defines. */
 const issuerOptionNames = signerOptionNames.filter(
   (name) => !['issuer', 'audience', 'typ', 'requireExp'].includes(name),
 );
 
 /**
- * Makes the side that issues capabilities. They live for `expiresIn`; default 10m.
+ * Makes the side that issues capabilities. They are valid for `expiresIn`, 10m by default.
  * @throws ConfigError
  * @example
  * ```ts
@@ -124,10 +124,12 @@ export function createCapabilityIssuer(
     async issue(principal, claims) {
       refuseImitation(principal);
       const related = relatedClaims(relation, principal);
-      if (related === undefined) throw new TypeError('issue: the caller has not the claims of the relation');
+      if (related === undefined)
+        throw new TypeError('issue: the caller does not have the claims of the relation');
       if (!isPlainObject(claims)) throw new TypeError('issue: expected an object of claims');
       for (const name of claimNames(relation)) {
-        if (Object.hasOwn(claims, name)) throw new TypeError(`issue: ${name} is for the relation to say`);
+        if (Object.hasOwn(claims, name))
+          throw new TypeError(`issue: ${name} is set by the relation; remove it`);
       }
       return signer.sign({ ...claims, ...related });
     },
@@ -135,7 +137,8 @@ export function createCapabilityIssuer(
 }
 
 /**
- * Makes the side that verifies capabilities. Only tokens of this type, issuer and audience pass.
+ * Makes the side that verifies capabilities. It accepts only tokens of this type, issuer and
+ * audience.
  * @throws ConfigError
  * @example
  * ```ts
@@ -156,7 +159,7 @@ export function createCapabilityVerifier(
     '',
   ) as unknown as CapabilityVerifierOptions;
   if (Object.hasOwn(Object(keySet), 'issuer'))
-    throw new ConfigError('keySet.issuer', 'is what the capability says');
+    throw new ConfigError('keySet.issuer', 'expected no issuer; the capability defines it');
   const authenticator = inTermsOfKeySet(() =>
     createAuthenticator({ ...rest, keySets: [{ ...keySet, issuer } as KeysetOptions], audience, typ }),
   );
@@ -170,7 +173,7 @@ export function createCapabilityVerifier(
       if (related !== undefined && names.every((name) => isSame(verified.claims, related, name)))
         return verified;
       throw new AuthError('claims_insufficient', {
-        detail: 'the capability was minted for another caller',
+        detail: 'the capability was issued to another caller',
         realm: contextOf(principal)?.realm,
       });
     },
@@ -189,7 +192,10 @@ function readCapability(capability: Capability): Capability {
   if (entries.length === 0) throw new ConfigError('capability.relation', 'expected at least one claim');
   for (const [claim] of entries) {
     if (TAKEN.includes(claim))
-      throw new ConfigError(`capability.relation.${claim}`, 'is not free for a relation');
+      throw new ConfigError(
+        `capability.relation.${claim}`,
+        'expected another claim; this one has a fixed meaning',
+      );
   }
   const relationOf = Object.fromEntries(
     entries.map(([claim, of]) => [claim, readText(of, `capability.relation.${claim}`)]),
@@ -197,13 +203,13 @@ function readCapability(capability: Capability): Capability {
   const names = claimNames(relationOf);
   const twice = names.find((name, index) => names.indexOf(name) < index);
   if (twice !== undefined)
-    throw new ConfigError(`capability.relation.${twice}`, 'is where another claim keeps its issuer');
+    throw new ConfigError(
+      `capability.relation.${twice}`,
+      'expected another claim; this one holds the issuer of another claim',
+    );
   const type = readText(typ, 'capability.typ');
   if (COMMON_TYPES.includes(normalizeType(type)))
-    throw new ConfigError(
-      'capability.typ',
-      'is that of other tokens; expected one of its own, like friend+jwt',
-    );
+    throw new ConfigError('capability.typ', 'expected a type that other tokens do not have, like friend+jwt');
   return {
     typ: type,
     issuer: readText(issuer, 'capability.issuer'),
@@ -212,7 +218,7 @@ function readCapability(capability: Capability): Capability {
   };
 }
 
-/** An error of the keyset, by the name that it was given under. */
+/** Renames the path in an error of the keyset to the option of this function. */
 function inTermsOfKeySet<T>(build: () => T): T {
   try {
     return build();
@@ -223,7 +229,10 @@ function inTermsOfKeySet<T>(build: () => T): T {
   }
 }
 
-/** The claims of a capability that the relation is over, those of the callers' issuers included. */
+/**
+ * The claims of the capability that the relation sets, including the claims for the callers'
+ * issuers.
+ */
 function claimNames(relation: Capability['relation']): readonly string[] {
   return Object.entries(relation).flatMap(([claim, of]) =>
     of === 'sub' ? [claim, issuerClaim(claim)] : [claim],
@@ -235,7 +244,7 @@ function issuerClaim(claim: string): string {
 }
 
 /**
- * What the relation's claims are for this caller; undefined for a caller that cannot stand in it.
+ * The values of the relation's claims for this caller; undefined if the caller does not have them.
  */
 function relatedClaims(
   relation: Capability['relation'],
@@ -244,7 +253,7 @@ function relatedClaims(
   const related: Record<string, string | number> = {};
   for (const [claim, of] of Object.entries(relation)) {
     const value = own(claims, of);
-    // A list or an object has no one meaning of being the same, and nothing is nobody's.
+    // Lists and objects have no clear equality, and an empty value identifies no caller.
     if ((typeof value !== 'string' || value === '') && typeof value !== 'number') return undefined;
     related[claim] = value;
     if (of === 'sub' && issuer !== undefined) related[issuerClaim(claim)] = issuer;
@@ -252,12 +261,15 @@ function relatedClaims(
   return related;
 }
 
-/** The caller is whoever an authenticator says it is, and nobody else. */
+/** Refuses objects that look like a principal but were not made by an authenticator. */
 function refuseImitation(principal: Principal): void {
-  if (!isPrincipal(principal)) throw new TypeError('not a principal that an authenticator made');
+  if (!isPrincipal(principal)) throw new TypeError('expected a principal that an authenticator made');
 }
 
-/** Equal in type and value, or absent from both: only the issuer of a caller without one is. */
+/**
+ * True if the claim is equal in type and value, or absent from both. Absent from both is only the
+ * issuer claim of a caller without an issuer.
+ */
 function isSame(claims: object, related: object, name: string): boolean {
   const has = Object.hasOwn(claims, name);
   return (

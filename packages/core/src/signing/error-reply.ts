@@ -1,5 +1,5 @@
-// What leaves of a reply that is no 2xx, on a route that signs. Such a reply is never signed, since
-// it refuses.
+// Decides what is sent of a reply with a status other than 2xx, on a route that signs replies. Such
+// a reply is never signed.
 import { STATUS_CODES } from 'node:http';
 import {
   isJsonType,
@@ -13,9 +13,10 @@ import {
 } from './reply-body.ts';
 
 /**
- * The body may come from the handler, which failed with its claims in hand: it leaves as JSON or
- * plain text in which no field is, or as the name of the status, or not at all.
- * @returns undefined for a reply that leaves as it is
+ * Filters the body of an error reply. The handler may have failed while it had the claims, so the
+ * body is sent only if it is JSON or plain text without any of the fields. Else the name of the
+ * status is sent, or no body.
+ * @returns undefined for a reply that is sent unchanged
  */
 export async function keptOfError(
   reply: OutgoingReply,
@@ -33,7 +34,7 @@ export async function keptOfError(
     const object = /^text\/plain\s*(?:;|$)/i.test(String(type)) ? text : parseBody(text, isJson);
     if (!hasAny(object, names)) return asItIs(object);
   } catch {
-    // What cannot be read leaves no body either.
+    // An unreadable body is not sent.
   }
   return removeBody(reply);
 }

@@ -1,5 +1,5 @@
-// '@latchkey/core/signing': what applications use to sign, to publish keys and to send tokens. The
-// signing of replies is in '../adapter'.
+// '@latchkey/core/signing': the functions of applications for signing, publishing keys and sending
+// tokens. The signing of replies for adapters is in '../adapter'.
 export { generateJwk, publicJwk } from '../jwk/generate.ts';
 export type {
   Capability,

@@ -1,5 +1,5 @@
-// The signer configuration of KrakenD, read as it is in KrakenD's file: two namespaces, two
-// spellings, one meaning. Nothing is signed here.
+// Reads the signer configuration of KrakenD from the text of KrakenD's file: two namespaces and two
+// spellings with the same meaning. Nothing is signed here.
 
 import { ConfigError } from '../errors.ts';
 import {
@@ -14,8 +14,8 @@ import { readSignedFields, readSignerOptions } from './options.ts';
 import type { SignResponseOptions } from './response.ts';
 
 /**
- * The options of KrakenD's signer in today's spelling. `jwk-url` and `keys-to-sign` are the older
- * one.
+ * The options of KrakenD's signer in the current spelling. `jwk-url` and `keys-to-sign` are the
+ * older spelling.
  */
 export interface KrakendSigner {
   readonly alg: string;
@@ -24,16 +24,16 @@ export interface KrakendSigner {
   readonly 'jwk-url'?: string;
   readonly keys_to_sign?: readonly string[];
   readonly 'keys-to-sign'?: readonly string[];
-  /** As `full: true`: the JWS JSON Serialization, as text. */
+  /** Like `full: true`: the JWS JSON Serialization, as text. */
   readonly full?: boolean;
   /**
-   * Permits plain HTTP for `jwk_url`, as `allowHttp` does. Does *not* turn the checks of
-   * certificates off, as KrakenD's does.
+   * Permits plain HTTP for `jwk_url`, like `allowHttp`. Does *not* turn off certificate checks,
+   * unlike in KrakenD.
    */
   readonly disable_jwk_security?: boolean;
   /** SHA-256 of public keys (SubjectPublicKeyInfo), base64. */
   readonly jwk_fingerprints?: readonly string[];
-  /** IANA numbers. 5 and 10, RC4 and 3DES, are refused: OpenSSL 3 does not have them. */
+  /** IANA numbers. 5 and 10 (RC4 and 3DES) are refused: OpenSSL 3 does not have them. */
   readonly cipher_suites?: readonly number[];
   /** The path of a CA certificate, PEM. */
   readonly jwk_local_ca?: string;
@@ -41,7 +41,7 @@ export interface KrakendSigner {
 }
 
 /**
- * The signer's configuration by itself, in its namespace, in `extra_config`, or in the whole
+ * The configuration of the signer: alone, in its namespace, in `extra_config`, or in the whole
  * endpoint.
  */
 export type KrakendConfiguration =
@@ -67,9 +67,9 @@ const NAMES = [
 ] as const;
 
 /**
- * Reads the configuration of KrakenD's signer into options for `signResponse`. An endpoint's other
- * members are ignored.
- * @throws ConfigError for everything that `signResponse` would refuse, under the names of KrakenD's
+ * Converts the configuration of KrakenD's signer to options for `signResponse`. Other members of an
+ * endpoint are ignored.
+ * @throws ConfigError for everything that `signResponse` would refuse, with the names of KrakenD's
  *   file
  * @example
  * ```ts
@@ -93,17 +93,17 @@ export function fromKrakend(configuration: KrakendConfiguration): SignResponseOp
   } catch (error) {
     throw error instanceof ConfigError ? inKrakendTerms(error, found) : error;
   }
-  // They have just been checked.
+  // The type is safe: the options were just checked.
   return options as unknown as SignResponseOptions;
 }
 
-/** The options that say the same as KrakenD's. @throws ConfigError */
+/** Returns the options with the same meaning as KrakenD's. @throws ConfigError */
 function translate(found: Found): UncheckedOptions {
   const given = readObject(found.configuration, NAMES, found.path);
   const at = (name: string) => asWritten(name, found);
   const one = (first: string, second: string): unknown => {
     if (given[first] !== undefined && given[second] !== undefined)
-      throw new ConfigError(at(first), `stands beside ${second}, which is the same`);
+      throw new ConfigError(at(first), `expected only one of two spellings; remove it or ${second}`);
     return given[first] ?? given[second];
   };
   const { alg, kid, full, typ, jwk_fingerprints, cipher_suites, jwk_local_ca, disable_jwk_security } = given;
@@ -124,7 +124,7 @@ function translate(found: Found): UncheckedOptions {
   };
 }
 
-/** Our names, and KrakenD's. */
+/** Our option names, and KrakenD's. */
 const TERMS = [
   ['tls.cipherSuites', 'cipher_suites'],
   ['tls.fingerprints', 'jwk_fingerprints'],
@@ -134,7 +134,7 @@ const TERMS = [
   ['jwkUrl', 'jwk_url'],
 ] as const;
 
-/** An error of the translated options, under the names of KrakenD's file. */
+/** Converts an error of the translated options to the names of KrakenD's file. */
 function inKrakendTerms(error: ConfigError, found: Found): ConfigError {
   const [ours, theirs] = TERMS.find(([name]) => error.path.startsWith(name)) ?? [error.path, error.path];
   const path = asWritten(theirs, found) + error.path.slice(ours.length);
@@ -144,7 +144,7 @@ function inKrakendTerms(error: ConfigError, found: Found): ConfigError {
   return new ConfigError(path, problem, { cause: error });
 }
 
-/** Where an option stands in the file, in the spelling that it has there. */
+/** The path of an option in the file, in the spelling of the file. */
 function asWritten(name: string, { configuration, path }: Found): string {
   const dashed = name.replaceAll('_', '-');
   const written = isPlainObject(configuration) && configuration[dashed] !== undefined ? dashed : name;
@@ -158,13 +158,14 @@ interface Found {
 
 function findConfiguration(value: unknown): Found {
   if (!isPlainObject(value)) throw new ConfigError('configuration', 'expected an object');
-  // An endpoint's other members, and other components' configuration, are not judged here.
+  // Other members of an endpoint, and the configuration of other components, are not checked.
   const inside = value.extra_config === undefined ? value : value.extra_config;
   if (!isPlainObject(inside)) throw new ConfigError('extra_config', 'expected an object');
   const [namespace, other] = NAMESPACES.filter((name) => inside[name] !== undefined);
-  if (other !== undefined) throw new ConfigError(other, 'stands beside the other namespace of the signer');
+  if (other !== undefined)
+    throw new ConfigError(other, 'expected only one namespace of the signer; remove one');
   if (namespace !== undefined) return { configuration: inside[namespace], path: namespace };
   if (value.extra_config !== undefined)
-    throw new ConfigError('extra_config', `has no signer; expected ${NAMESPACES.join(' or ')}`);
+    throw new ConfigError('extra_config', `expected a signer, ${NAMESPACES.join(' or ')}`);
   return { configuration: value, path: '' };
 }

@@ -1,5 +1,5 @@
-// Options of signers and of the members of replies that are signed: their types, the checked
-// settings, and the tables that read them.
+// Options of signers and of signed members in replies: their types, the checked settings, and the
+// tables that read them. Signers are made in signer.ts.
 import { ConfigError } from '../errors.ts';
 import type { JwkSet } from '../jwk/import-jwks.ts';
 import { algorithm, isLegacyName, safeNames } from '../keysets/algorithm-options.ts';
@@ -39,57 +39,57 @@ import {
 import type { UncheckedOptions } from '../values/readers.ts';
 import type { ClaimsPolicy } from './claims.ts';
 
-/** An algorithm that tokens are signed with: all that are verified, but the legacy ones. */
+/** An algorithm for signing: all supported algorithms except the legacy ones. */
 export type SigningAlgorithm = Exclude<AlgorithmName, LegacyAlgorithmName>;
 
 interface SignerCommon {
   /**
-   * Needed where the keys do not say it themselves: RSA and symmetric keys without `alg`, and keys
-   * that are no JWK.
+   * The algorithm. Required if the key does not define it: for RSA and symmetric keys without
+   * `alg`, and for keys that are not JWKs.
    */
   readonly alg?: SigningAlgorithm;
   /**
-   * The one key that signs. Default: of those that fit, the one whose `nbf` came last, as
-   * `rotate()` has it; else the first. A PEM or symmetric key is called this; a PEM key without it
-   * by its thumbprint (RFC 7638).
+   * The key that signs. Default: of the keys that fit, the one with the latest past `nbf`, as
+   * `rotate()` sets it; else the first. A PEM or symmetric key gets this kid; a PEM key without it
+   * gets its thumbprint (RFC 7638).
    */
   readonly kid?: string;
-  /** Put into claims as `iss`; claims with another one are refused. */
+  /** Added to claims as `iss`; claims with another `iss` are refused. */
   readonly issuer?: string;
-  /** Put into claims as `aud` where they have none. */
+  /** Added to claims without `aud`. */
   readonly audience?: string | readonly string[];
-  /** Makes `exp` where claims have none and the call does not say. */
+  /** Sets `exp` if neither the claims nor the call set it. */
   readonly expiresIn?: Duration;
   /**
-   * Claims that live longer are refused. Default: `expiresIn`, or 366d without it. The end of a
-   * rotation is reckoned by it.
+   * Claims with a longer lifetime are refused. Default: `expiresIn`, or 366d without it. It
+   * determines when a rotation ends.
    */
   readonly maxLifetime?: Duration;
-  /** False signs claims that never expire. Default true. */
+  /** False permits claims that never expire. Default true. */
   readonly requireExp?: boolean;
   /** The JOSE header's `typ`; null for none. Default `JWT`. */
   readonly typ?: string | null;
   /**
-   * Longer tokens are not made: nobody would take them. Default 8192, what `createAuthenticator`
-   * takes.
+   * Longer tokens are refused, because verifiers would refuse them. Default 8192, like in
+   * `createAuthenticator`.
    */
   readonly maxTokenBytes?: number;
-  /** For `iat`, `exp` and the turn of keys. Default `Date`. */
+  /** For `iat`, `exp` and the times of keys. Default `Date`. */
   readonly clock?: Clock;
 }
 
 interface ReadSignerCommon extends SignerCommon {
   /**
-   * Upper bound between two looks at the source. Default a third of `publishAhead`, for a URL 1h.
-   * At least 60 s.
+   * The longest time between two readings of the source. Default: a third of `publishAhead`; for a
+   * URL 1h. At least 60 s.
    */
   readonly refreshInterval?: Duration;
-  /** How long keys are used when their source fails. Default 24h. */
+  /** How long keys are used while their source fails. Default 24h. */
   readonly maxStale?: Duration;
   /**
-   * How long before it signs a key is published by `rotate()`. Verifiers are told to look again
-   * after a third of it, so that all have the key when its first token comes. At least 10s, and 3m
-   * with a store that tells of no changes. Default 15m.
+   * How long `rotate()` publishes a key before it signs. The published set may be cached for a
+   * third of this time, so that all verifiers have the key before its first token. At least 10s,
+   * and 3m with a store that cannot watch. Default 15m.
    */
   readonly publishAhead?: Duration;
 }
@@ -99,8 +99,8 @@ type Only<Source extends SignerSourceName> = {
 };
 
 /**
- * How the entry of a secret is written: `jwks`, a JWK Set with private or symmetric keys; `pem`, a
- * private key; `symmetric`, the secret itself. Never guessed from the bytes.
+ * The format of the entry of a secret. `jwks`: a JWK Set with private or symmetric keys. `pem`: a
+ * private key. `symmetric`: the secret itself. The format is never guessed from the bytes.
  */
 export type SecretFormat = 'jwks' | 'pem' | 'symmetric';
 
@@ -109,55 +109,55 @@ interface SigningSecret {
   /** Default `jwks.json`. */
   readonly key?: string;
   /**
-   * Default: `pem` for an entry called `private.key` or `*.pem`, `symmetric` for `secret.key`,
+   * Default: `pem` for an entry named `private.key` or `*.pem`, `symmetric` for `secret.key`,
    * `jwks` for all others.
    */
   readonly format?: SecretFormat;
 }
 
-/** Keys in a secret. A JWK Set there can be rotated, if the store can be written. */
+/** Keys in a secret. If it is a JWK Set in a writable store, it can be rotated. */
 export interface SecretSignerOptions extends ReadSignerCommon, Only<'secret'> {
   readonly secret: SigningSecret;
-  /** Where the secret is. */
+  /** The store of the secret. */
   readonly secrets: SecretStore;
 }
 
-/** Keys in a secret outside, such as in a vault. */
+/** Keys in an external secret, such as in a vault. */
 export interface ExternalSecretSignerOptions extends ReadSignerCommon, Only<'externalSecret'> {
   readonly externalSecret: SigningSecret;
-  /** Where the secret is. */
+  /** The store of the secret. */
   readonly externalSecrets: SecretStore;
 }
 
-/** A JWK Set of private or symmetric keys behind a URL, on a machine that you own. */
+/** A JWK Set of private or symmetric keys at a URL, on a machine that you own. */
 export interface JwkUrlSignerOptions extends Omit<ReadSignerCommon, 'publishAhead'>, Only<'jwkUrl'> {
   readonly jwkUrl: string;
-  /** Needed: the set may hold keys that are not for this signer. */
+  /** Required: the set may hold keys that are not for this signer. */
   readonly kid: string;
   /**
-   * Permits plain HTTP: private keys in clear on the wire. In production only to loopback: see
-   * `LATCHKEY_ALLOW_HTTP_KEYS`.
+   * Permits plain HTTP: private keys cross the network unencrypted. In production, this is
+   * permitted to loopback only: see `LATCHKEY_ALLOW_HTTP_KEYS`.
    */
   readonly allowHttp?: boolean;
   readonly tls?: TlsOptions;
 }
 
-/** Keys that stand here: for tests, and for applications that get them in a way of their own. */
+/** Keys in the options: for tests, and for applications that obtain keys in their own way. */
 export interface JwksSignerOptions extends SignerCommon, Only<'jwks'> {
   readonly jwks: JwkSet;
 }
 
 /**
- * The deprecated `keys` list, with `private.key` or `secret.key` of its secrets. Of the keys pinned
- * to the claims' issuer, or else of those without one, or for claims without `iss` of all, the
- * first signs that fits `alg` and `kid`.
+ * The deprecated `keys` list, with `private.key` or `secret.key` of its secrets. The first key that
+ * fits `alg` and `kid` signs, of these candidates: the keys pinned to the issuer of the claims;
+ * else the keys without an issuer; for claims without `iss`, all keys.
  */
 export interface LegacyKeysSignerOptions extends Omit<ReadSignerCommon, 'publishAhead'>, Only<'keys'> {
   readonly keys: readonly LegacyKeyOptions[];
   readonly secrets: SecretStore;
 }
 
-/** Where a signer's keys come from, and what its tokens are like. Exactly one source. */
+/** The source of a signer's keys, and the options for its tokens. Exactly one source. */
 export type SignerOptions =
   | SecretSignerOptions
   | ExternalSecretSignerOptions
@@ -170,18 +170,21 @@ export type SignerSourceName = 'secret' | 'externalSecret' | 'jwkUrl' | 'jwks' |
 
 /** Which members of a reply are signed, and how. */
 export interface SignedFields {
-  /** The members of the reply's JSON object that are signed, each an object of claims. */
+  /** The members of the reply's JSON object to sign. Each must be an object of claims. */
   readonly keysToSign: readonly string[];
   /**
-   * True writes a flattened JWS JSON Serialization (RFC 7515 §7.2.2) as text where a compact one
-   * would stand, as the gateway does; `object` writes it as an object. Default false.
+   * True: writes a flattened JWS JSON Serialization (RFC 7515 §7.2.2) as text instead of a compact
+   * one, like the gateway. `object`: writes it as an object. Default false.
    */
   readonly full?: boolean | 'object';
-  /** What a reply without one of the members is: `skip`, fine; `error`, a 500. Default `skip`. */
+  /**
+   * What happens to a reply without one of the members: `skip` sends it, `error` answers 500.
+   * Default `skip`.
+   */
   readonly onMissing?: 'skip' | 'error';
 }
 
-/** Where a signer's keys come from, checked. */
+/** The source of a signer's keys, checked. */
 export type SignerSource =
   | { readonly source: 'jwks'; readonly jwks: unknown }
   | {
@@ -193,7 +196,7 @@ export type SignerSource =
   | { readonly source: 'jwkUrl'; readonly url: URL; readonly tls: TlsSettings }
   | { readonly source: 'keys'; readonly keys: readonly LegacyKeySettings[]; readonly store: SecretStore };
 
-/** A signer's options, checked. */
+/** The options of a signer, checked. */
 export type SignerSettings = SignerSource & {
   readonly algorithm: AlgorithmName | undefined;
   readonly kid: string | undefined;
@@ -219,7 +222,7 @@ const secret = object({
 } satisfies TableOf<SigningSecret>);
 const sharedSecret = {
   ...secret,
-  schema: shared('signingSecret', { ...secret.schema, description: 'A secret with keys that sign.' }),
+  schema: shared('signingSecret', { ...secret.schema, description: 'A secret with signing keys.' }),
 };
 
 const SOURCES = {
@@ -227,12 +230,12 @@ const SOURCES = {
   externalSecret: needed(sharedSecret, 'Signing keys are in a secret of an external store.', anotherKey),
   jwkUrl: needed(
     url,
-    'Signing keys are behind this URL, on a machine of your own. Needs kid.',
+    'Signing keys come from this URL, on a machine of your own. Needs kid.',
     exchanged('another key signs'),
   ),
   jwks: needed(
     { read: (value): unknown => value, schema: jwksSchema() },
-    'Signing keys in place. Private keys do not belong in a file that is shared: use secret.',
+    'Signing keys in place. Do not put private keys into a shared file: use secret.',
     anotherKey,
   ),
   keys: needed(
@@ -248,12 +251,12 @@ const OTHERS = {
     refined(
       algorithm,
       (read, path) => {
-        if (isLegacyName(read)) throw new ConfigError(path, `nothing is signed with ${read}`);
+        if (isLegacyName(read)) throw new ConfigError(path, `${read} is for verifying only`);
         return read;
       },
       { anyOf: wordSchemas(...safeNames) },
     ),
-    'The algorithm. Needed where the key does not say it.',
+    'The algorithm. Required if the key does not define it.',
     exchanged('algorithm'),
   ),
   kid: optional(
@@ -265,11 +268,11 @@ const OTHERS = {
   audience: optional(
     oneOrMany(text),
     'The aud of tokens that have none.',
-    other('signed tokens are for other services'),
+    other('signed tokens have another audience'),
   ),
   expiresIn: optional(
     lifetime,
-    'The lifetime of tokens whose claims do not say it.',
+    'The lifetime of tokens whose claims have no exp.',
     lasting('opens', 'signed tokens live for'),
   ),
   maxLifetime: optional(
@@ -280,7 +283,7 @@ const OTHERS = {
   requireExp: defaulted(
     boolean,
     true,
-    'Whether only tokens are signed that expire.',
+    'Whether tokens must expire.',
     flag('closes', 'signed tokens have to expire'),
   ),
   typ: defaulted(
@@ -299,8 +302,8 @@ const OTHERS = {
     'The typ of the header. null: none.',
     exchanged('typ of signed tokens'),
   ),
-  maxTokenBytes: maxTokenBytes('Longer tokens are not made. In bytes.'),
-  clock: needed(fromCode(readClock), 'A clock for tests. Default: that of the system.'),
+  maxTokenBytes: maxTokenBytes('Longer tokens are refused. In bytes.'),
+  clock: needed(fromCode(readClock), 'A clock for tests. Default: the system clock.'),
   refreshInterval: optional(
     duration,
     'The longest time between two readings of the keys. Default: a third of publishAhead; for a URL 1h.',
@@ -324,12 +327,12 @@ const OTHERS = {
     duration,
     '15m',
     'How long a new key is published before it signs.',
-    other('keys are published at another time before they sign'),
+    other('keys are published for another time before they sign'),
   ),
   allowHttp: defaulted(
     boolean,
     false,
-    'Whether plain http is allowed: private keys in clear on the wire.',
+    'Whether plain http is allowed: private keys then cross the network unencrypted.',
     flag('opens', 'plain http to other machines is allowed'),
   ),
   tls,
@@ -360,14 +363,14 @@ const BESIDES = {
 /** The options of a signer. */
 const signerOptions = oneSourceOf(SOURCES, OTHERS, BESIDES);
 
-/** The names of a signer's options. */
+/** The option names of a signer. */
 export const signerOptionNames: readonly string[] = Object.keys(signerOptions.table);
 
 /** The options of signed members. */
 const signedFieldsOptions = object({
   keysToSign: needed(
     list(text),
-    'The members of replies that are signed, each of them an object of claims.',
+    'The members of replies to sign. Each must be an object of claims.',
     listed({ more: 'opens', thing: 'signed member of replies' }),
   ),
   full: defaulted(
@@ -377,17 +380,17 @@ const signedFieldsOptions = object({
     },
     false,
     'true: the JSON serialization of JWS, as a string. object: the same as an object.',
-    other('signed members are written otherwise'),
+    other('signed members are written in another way'),
   ),
   onMissing: defaulted(
     choice('skip', 'error'),
     'skip',
-    'A reply without one of the members: skip lets it pass, error answers 500.',
+    'A reply without one of the members: skip sends it, error answers 500.',
     ranked(['error', 'skip'], 'a reply without one of the members'),
   ),
 } satisfies TableOf<SignedFields>);
 
-/** `signing` of a descriptor: a signer, and what of replies it signs. */
+/** `signing` of a descriptor: a signer, and the members of replies that it signs. */
 export const signingOptions = oneSourceOf(
   SOURCES,
   { ...OTHERS, ...signedFieldsOptions.table },
@@ -442,7 +445,10 @@ function readSource(source: SignerSourceName, options: UncheckedOptions, read: R
     case 'externalSecret': {
       const { name, key, format = formatOf(key) } = secret.read(given, source);
       if (format !== 'jwks' && read.alg === undefined)
-        throw new ConfigError('alg', `is needed with a key that is no JWK (${source}.format is '${format}')`);
+        throw new ConfigError(
+          'alg',
+          `is required with a key that is not a JWK (${source}.format is '${format}')`,
+        );
       const stores = `${source}s` as const;
       return { source, reference: { name, key }, format, store: store.read(options[stores], stores) };
     }
@@ -458,14 +464,14 @@ function formatOf(key: string): SecretFormat {
   return key === 'private.key' || key.endsWith('.pem') ? 'pem' : 'jwks';
 }
 
-/** The keys themselves are transferred: https, unless `allowHttp` permits otherwise. */
+/** Private keys are transferred: requires https, unless `allowHttp` permits http. */
 function checkKeyUrl(checked: URL, { kid, allowHttp }: Read): URL {
-  if (kid === undefined) throw new ConfigError('kid', 'is needed with jwkUrl: the set may hold other keys');
+  if (kid === undefined) throw new ConfigError('kid', 'is required with jwkUrl: the set may hold other keys');
   checkUrl(checked, allowHttp, 'jwkUrl');
   if (checked.protocol === 'http:' && !isLoopback(checked.hostname) && refusesHttpKeys(process.env)) {
     throw new ConfigError(
       'jwkUrl',
-      'private keys over plain HTTP in production; use https, or set LATCHKEY_ALLOW_HTTP_KEYS=true',
+      'expected https for private keys in production, got http; use https, or set LATCHKEY_ALLOW_HTTP_KEYS=true',
     );
   }
   return checked;
@@ -474,23 +480,23 @@ function checkKeyUrl(checked: URL, { kid, allowHttp }: Read): URL {
 function claimsPolicyOf({ issuer, audience, expiresIn, maxLifetime, requireExp }: Read): ClaimsPolicy {
   const maxLifetimeSeconds = maxLifetime ?? expiresIn ?? readLifetime('366d', 'maxLifetime');
   if (expiresIn !== undefined && expiresIn > maxLifetimeSeconds)
-    throw new ConfigError('expiresIn', 'is longer than maxLifetime');
+    throw new ConfigError('expiresIn', 'expected at most maxLifetime');
   return { issuer, audience, lifetimeSeconds: expiresIn, maxLifetimeSeconds, requireExp };
 }
 
-/** Every process has to have seen the next key, and every verifier, before it signs. */
+/** Checks that every process and every verifier has read the next key before it signs. */
 function checkPublishAhead(publishAheadMs: number, refreshIntervalMs: number, store: SecretStore): void {
-  // Verifiers look for a kid that they do not know once in ten seconds.
+  // Verifiers read the keys again for an unknown kid, at most once in ten seconds.
   if (publishAheadMs < 10_000) throw new ConfigError('publishAhead', 'expected at least 10s');
-  // A store that tells of changes is read at once; any other at most once a minute.
+  // A store that can watch is read at once after a change; any other at most once a minute.
   if (store.watch !== undefined) return;
   if (publishAheadMs < MIN_PUBLISH_AHEAD_MS)
-    throw new ConfigError('publishAhead', 'expected at least 3m with a store that tells of no changes');
+    throw new ConfigError('publishAhead', 'expected at least 3m with a store that cannot watch');
   if (refreshIntervalMs > publishAheadMs / 2)
     throw new ConfigError('refreshInterval', 'expected at most half of publishAhead');
 }
 
-/** How long a token lives. @returns whole seconds @throws ConfigError */
+/** Reads the lifetime of a token. @returns whole seconds @throws ConfigError */
 export function readLifetime(value: unknown, path: string): number {
   const seconds = Math.floor(parseDuration(value, path) / 1000);
   if (seconds < 1) throw new ConfigError(path, 'expected at least one second');
@@ -516,7 +522,10 @@ function jwksSchema(): Schema {
   return { type: 'object', required: ['keys'], properties: { keys }, deprecated: true };
 }
 
-/** In production, private keys come over plain HTTP only where the environment permits it. */
+/**
+ * True if private keys over plain HTTP are refused: in production, unless the environment permits
+ * it.
+ */
 function refusesHttpKeys({ NODE_ENV, LATCHKEY_ALLOW_HTTP_KEYS }: NodeJS.ProcessEnv): boolean {
   return NODE_ENV === 'production' && LATCHKEY_ALLOW_HTTP_KEYS !== 'true';
 }

@@ -1,18 +1,19 @@
-// Bodies of replies: reading them, whatever a framework was given, and taking them off. What is
-// signed in them is in response.ts.
+// Reads the bodies of replies, in any form that a framework was given, and removes them. Signing
+// them is in response.ts.
 import { isUtf8 } from 'node:buffer';
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 
-/** A reply that is about to leave. */
+/** A reply that is about to be sent. */
 export interface OutgoingReply {
   readonly status: number;
   /**
-   * What the framework was given: an object, text, bytes or a stream of bytes. A Blob is refused.
+   * The body given to the framework: an object, text, bytes or a stream of bytes. A Blob is
+   * refused.
    */
   readonly body: unknown;
-  // Called without their object: an adapter passes functions of its own.
+  // Called without `this`: an adapter passes its own functions.
   getHeader(name: string): unknown;
   setHeader(name: string, value: string): unknown;
   removeHeader(name: string): unknown;
@@ -20,24 +21,24 @@ export interface OutgoingReply {
   readonly response?: Pick<ServerResponse, 'destroyed' | 'once'>;
 }
 
-/** What leaves instead. */
+/** The reply to send instead. */
 export interface SignedReply {
   /**
-   * The reply's object with its fields signed, and everything else as it was. Undefined: the reply
-   * leaves without its body.
+   * The reply's object with its fields signed, otherwise unchanged. Undefined: the reply is sent
+   * without a body.
    */
   readonly object: unknown;
   /**
-   * The same as text; or of a stream that has nothing to sign, what was read of it. Empty: the
-   * reply leaves without its body.
+   * The same as text; for a stream without anything to sign, the bytes that were read. Empty: the
+   * reply is sent without a body.
    */
   readonly body: string | Buffer;
 }
 
-/** A reply with tokens is small. */
+/** Largest body in bytes: a reply with tokens is small. */
 export const MAX_REPLY_BYTES = 1024 * 1024;
 
-/** What speaks of the body as it was. */
+/** Headers that describe the original body. */
 export const NO_LONGER_TRUE = [
   'Content-Length',
   'ETag',
@@ -56,31 +57,36 @@ const OF_A_BODY = [
   'Content-Range',
 ] as const;
 
-/** Takes the body off a reply: its status leaves, with the headers that say nothing of a body. */
+/**
+ * Removes the body of a reply: its status is sent, with the headers that do not describe a body.
+ */
 export function removeBody({ removeHeader }: Pick<OutgoingReply, 'removeHeader'>): SignedReply {
   for (const name of OF_A_BODY) removeHeader(name);
   return { object: undefined, body: '' };
 }
 
 /**
- * JSON, also under another name with the suffix (RFC 6839 §3.1). Lines or sequences of JSON are
- * not.
+ * True for JSON, also for types with the suffix +json (RFC 6839 §3.1). False for lines or sequences
+ * of JSON.
  */
 export function isJsonType(type: unknown): boolean {
   return /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(String(type));
 }
 
 /**
- * The body; of a stream, its bytes.
- * @throws Error for a body that is compressed, too long or fails
+ * Returns the body; for a stream, its bytes.
+ * @throws Error for a body that is compressed, too long, or fails
  */
 export async function readBody({ getHeader, body }: OutgoingReply): Promise<unknown> {
   if ((getHeader('content-encoding') ?? 'identity') !== 'identity')
-    throw new Error('signResponse: the reply is compressed already');
+    throw new Error('signResponse: expected an uncompressed reply');
   return isStream(body) ? await collect(body) : body;
 }
 
-/** @throws Error for what is not JSON, or not declared as JSON */
+/**
+ * Parses the body.
+ * @throws Error if it is not JSON, or not declared as JSON
+ */
 export function parseBody(text: string, isJson: boolean): unknown {
   if (!isJson) throw notJson();
   try {
@@ -90,9 +96,7 @@ export function parseBody(text: string, isJson: boolean): unknown {
   }
 }
 
-/**
- * The body as the framework would write it. A byte order mark is nothing that a reader would keep.
- */
+/** The body as the framework would write it, without a byte order mark, which readers ignore. */
 export function textOf(body: unknown): string {
   if (body === undefined || body === null) return '';
   if (isSealed(body)) throw new Error('signResponse: a reply of this kind cannot be read');
@@ -107,7 +111,7 @@ export function textOf(body: unknown): string {
 }
 
 function decode(bytes: Uint8Array): string {
-  // What is not UTF-8 is not JSON (RFC 8259 §8.1).
+  // JSON must be UTF-8 (RFC 8259 §8.1).
   return isUtf8(bytes)
     ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
     : '\uFFFD';
@@ -126,12 +130,12 @@ async function collect(stream: object): Promise<Buffer> {
   return Buffer.concat(chunks, size);
 }
 
-/** Why a reply that is too long to be held back does not leave. */
+/** Makes the error for a reply that is too long to be buffered. */
 export function tooLong(): Error {
   return new Error(`signResponse: the reply is longer than ${MAX_REPLY_BYTES} bytes`);
 }
 
-/** Node's streams, old and new, and the web's. */
+/** True for Node's streams, old and new, and for web streams. */
 export function isStream(body: unknown): body is object {
   return (
     typeof body === 'object' &&
@@ -167,7 +171,7 @@ function isSealed(body: unknown): body is object {
   return typeof body === 'object' && body !== null && 'arrayBuffer' in body;
 }
 
-/** Why a reply of another type does not leave. */
+/** Makes the error for a reply with another type. */
 export function notJson(): Error {
   return new Error('signResponse: the reply is not declared as JSON');
 }

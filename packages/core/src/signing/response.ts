@@ -1,5 +1,5 @@
-// Signing fields of a reply: which replies, which fields, and what leaves instead. How a framework
-// hands the reply over is the adapter's.
+// Signs fields of a reply: decides which replies and which fields, and makes the reply to send.
+// Adapters pass the reply in and send the result.
 import { STATUS_CODES } from 'node:http';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
@@ -22,7 +22,7 @@ import {
 } from './reply-body.ts';
 import { createSigner, type Signer } from './signer.ts';
 
-/** Which fields are signed, and by whom: a signer made before, or the options of one. */
+/** Which fields are signed, and by which signer: an existing one, or the options of one. */
 export type SignResponseOptions =
   | (SignedFields & { readonly signer: Signer })
   | (SignedFields & SignerOptions);
@@ -40,7 +40,7 @@ export interface ResponseSigner {
   sign(reply: OutgoingReply): Promise<SignedReply | undefined>;
 }
 
-/** RFC 6749 §5.1: no cache keeps tokens. */
+/** RFC 6749 §5.1: tokens must not be cached. */
 const HEADERS = {
   'Content-Type': 'application/json; charset=utf-8',
   'Cache-Control': 'no-store',
@@ -60,7 +60,7 @@ export function keysPublisher(signer: Signer): Signer['publish'] {
 }
 
 /**
- * Makes the signer of a route's replies, and begins to load its keys.
+ * Makes the signer of a route's replies, and starts loading its keys.
  * @throws ConfigError
  */
 export function createResponseSigner(options: SignResponseOptions): ResponseSigner {
@@ -86,8 +86,8 @@ export function createResponseSigner(options: SignResponseOptions): ResponseSign
     // Which part that is, the client says: it may be what is in a field, and no field any more.
     if (status === 206 || getHeader('content-range') !== undefined) throw new Error(PART);
     const type = getHeader('content-type');
-    // A body of another type is read by rules that are not those of JSON: a page, a script, events,
-    // a line of JSON after another.
+    // A body of another type is not parsed by the rules of JSON: a page, a script, events, or lines
+    // of JSON.
     const isJson = type === undefined || isJsonType(type);
     if (!isJson && isStream(body)) throw notJson();
     const given = await readBody(reply);
@@ -100,7 +100,8 @@ export function createResponseSigner(options: SignResponseOptions): ResponseSign
       return given === body ? undefined : { object: value, body: given as Buffer };
     const signed = new Map<string, unknown>();
     for (const name of present) signed.set(name, await signField(name, value[name]));
-    // Parsed again, so that numbers longer than a double stay as they were written.
+    // Parsed again with the original digits, so that numbers with more digits than a double are
+    // unchanged.
     const members = Object.entries(JSON.parse(text, keepDigits) as Record<string, unknown>);
     const object = Object.fromEntries(
       members.map(([name, member]) => [name, signed.has(name) ? signed.get(name) : member]),
@@ -145,21 +146,19 @@ function readSigner({ signer, ...options }: UncheckedOptions): Signer {
     const made = createSigner(options as unknown as SignerOptions);
     made.ready().catch((error: Error) => {
       const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
-      warn('LATCHKEY_UNAVAILABLE', `signResponse: nothing can be signed yet: ${error.message}${cause}`);
+      warn('LATCHKEY_UNAVAILABLE', `signResponse: no key can sign yet: ${error.message}${cause}`);
     });
     return made;
   }
   const [other] = Object.keys(options);
-  if (other !== undefined) throw new ConfigError(other, 'stands beside a signer that was made before');
+  if (other !== undefined)
+    throw new ConfigError(other, 'expected no options next to an existing signer; remove it');
   if (typeof (signer as Partial<Signer> | null)?.sign !== 'function')
-    throw new ConfigError('signer', 'expected what createSigner makes');
+    throw new ConfigError('signer', 'expected a signer made by createSigner');
   return signer as Signer;
 }
 
-/**
- * ECMAScript 2026: the text of a number is at hand while JSON is parsed, and can be written as it
- * was.
- */
+/** ECMAScript 2026: JSON.parse gives the text of a number, which is then written unchanged. */
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
 
 function keepDigits(_name: string, value: unknown, context?: { readonly source?: string }): unknown {

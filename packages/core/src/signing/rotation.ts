@@ -1,6 +1,6 @@
-// Rotation of own keys: the next key is published before it signs, the old one stays until its last
-// token has expired. All state is in the JWK Set itself: a key's `nbf` says from when it signs, its
-// `exp` when it can be dropped. So a rotation that stops anywhere goes on.
+// Rotation of own keys: the next key is published before it signs, and the old key stays until its
+// last token has expired. All state is in the JWK Set: a key signs from its `nbf`, and can be
+// dropped after its `exp`. So an interrupted rotation can continue at any point.
 
 import { ConfigError } from '../errors.ts';
 import { generateJwk } from '../jwk/generate.ts';
@@ -21,18 +21,18 @@ export interface RotatedKey {
   readonly signsFrom: number | undefined;
 }
 
-/** What became of keys that sign no more. */
+/** The result for keys that no longer sign. */
 export interface RetiredKeys {
-  /** The kids of those that are gone. */
+  /** The kids of the removed keys. */
   readonly dropped: readonly (string | undefined)[];
   /**
-   * The others, and the NumericDate from which each is safe to drop: the greatest `exp` of its
-   * tokens.
+   * The remaining keys, each with the NumericDate from which it is safe to drop: the greatest `exp`
+   * of its tokens.
    */
   readonly kept: readonly { readonly kid: string | undefined; readonly safeToDropAt: number }[];
 }
 
-/** The two moves of a rotation. */
+/** The two steps of a rotation. */
 interface Rotation {
   rotate(): Promise<RotatedKey>;
   retire(): Promise<RetiredKeys>;
@@ -45,15 +45,15 @@ interface Place {
 }
 
 /**
- * A member of the set, and the key that it is to this signer; undefined for others' keys, which are
- * left as they are.
+ * A member of the set, with its signing key; undefined for keys of other signers, which are not
+ * changed.
  */
 interface Member {
   readonly jwk: JsonObject;
   readonly own: SigningKey | undefined;
 }
 
-/** Other machines' clocks may be behind when keys take turns. */
+/** The clocks of other machines may be behind when the next key starts to sign. */
 const CLOCK_SKEW_SECONDS = 60;
 
 /**
@@ -66,7 +66,7 @@ export function createRotation(
 ): Rotation {
   let last: Promise<unknown> = Promise.resolve();
 
-  /** One at a time: each reads what the one before has written. */
+  /** Runs one step at a time: each reads what the step before has written. */
   function inTurn<T>(move: () => Promise<T>): Promise<T> {
     const turn = last.then(move);
     last = turn.catch(() => {});
@@ -84,7 +84,7 @@ async function rotate(settings: SignerSettings): Promise<RotatedKey> {
   const seconds = () => settings.clock.now() / 1000;
   const before = nextOf(membersOf(await readDocument(place), settings), seconds());
   if (before !== undefined) return before;
-  // Made before it is this process's turn: it takes its time, and others wait meanwhile.
+  // Generated before the lock is taken: it takes time, and other processes would wait.
   const jwk = await generateJwk(await algorithmOf(place, settings));
   const rotated = await changeKeys(place, (document) => {
     const now = seconds();
@@ -102,14 +102,14 @@ async function rotate(settings: SignerSettings): Promise<RotatedKey> {
     const others = members.map((member) => retiring(member, member === current, signsFrom, settings));
     return { result: { kid: String(jwk.kid), signsFrom }, keys: [...others, next] };
   });
-  // The last writer has the say, also where writers do not take turns.
+  // Read again: without locking, another process may have written last.
   const written = membersOf(await readDocument(place), settings);
   if (written.some((member) => member.jwk.kid === rotated.kid)) return rotated;
   const theirs =
     nextOf(written, seconds()) ??
     (rotated.signsFrom === undefined ? turnOf(currentOf(written, seconds())) : undefined);
   if (theirs === undefined)
-    throw new Error('rotate: another process changed the secret meanwhile; try again');
+    throw new Error('rotate: another process changed the secret at the same time; try again');
   return theirs;
 }
 
@@ -140,24 +140,28 @@ function retire(
   });
 }
 
-/** @throws ConfigError for keys that cannot be rotated here */
+/**
+ * Finds the entry to rotate.
+ * @throws ConfigError for keys that cannot be rotated here
+ */
 function placeOf(settings: SignerSettings): Place {
   if (settings.source !== 'secret' && settings.source !== 'externalSecret')
-    throw new ConfigError(
-      settings.source,
-      'only keys in a secret can be rotated here; others where they are',
-    );
+    throw new ConfigError(settings.source, 'expected keys in a secret; rotate other keys at their source');
   const { reference, store } = settings;
   if (settings.format !== 'jwks')
-    throw new ConfigError(`${settings.source}.format`, 'only a JWK Set can hold two keys at a time');
+    throw new ConfigError(`${settings.source}.format`, 'expected jwks; only a JWK Set can hold two keys');
   if (settings.kid !== undefined)
-    throw new ConfigError('kid', 'pins the signer to one key; leave it out to rotate');
+    throw new ConfigError(
+      'kid',
+      'expected no kid, because it pins the signer to one key; remove it to rotate',
+    );
   const update = store.update?.bind(store) ?? updateByWriting(store);
-  if (update === undefined) throw new ConfigError(`${settings.source}s`, 'this store cannot be written');
+  if (update === undefined)
+    throw new ConfigError(`${settings.source}s`, 'expected a store that can be written');
   return { store, reference, update };
 }
 
-/** For a store that only writes: between reading and writing, another process may write. */
+/** For a store with `write` only: another process may write between reading and writing. */
 function updateByWriting(store: SecretStore): Place['update'] | undefined {
   const write = store.write?.bind(store);
   if (write === undefined) return undefined;
@@ -167,14 +171,14 @@ function updateByWriting(store: SecretStore): Place['update'] | undefined {
   };
 }
 
-/** What a move makes of the set. */
+/** The result of a step. */
 interface Changed<T> {
   readonly result: T;
-  /** Undefined: the set stays as it is. */
+  /** Undefined: the set is not changed. */
   readonly keys?: readonly JsonObject[] | undefined;
 }
 
-/** Changes the set, in turn with other processes where the store sees to that. */
+/** Changes the set, locked against other processes if the store has `update`. */
 async function changeKeys<T>(
   { reference, update }: Place,
   change: (document: JsonObject) => Changed<T>,
@@ -192,7 +196,7 @@ async function changeKeys<T>(
   };
   const { signal } = new AbortController();
   await withDeadline(DEADLINE_MS, signal, (inner) => update(reference, made, inner));
-  if (changed === undefined) throw new Error('rotate: the store has not read the secret');
+  if (changed === undefined) throw new Error('rotate: the store did not call change()');
   return changed.result;
 }
 
@@ -200,11 +204,14 @@ async function readDocument({ store, reference }: Place): Promise<JsonObject> {
   return documentOf(await findSecret(store, reference, new AbortController().signal));
 }
 
-/** @returns an empty set where there is no entry yet */
+/**
+ * Reads the JWK Set.
+ * @returns an empty set if the entry does not exist yet
+ */
 function documentOf(bytes: Uint8Array | undefined): JsonObject {
   const document = bytes === undefined ? { keys: [] } : parseJsonObject(bytes);
   if (!Array.isArray(document.keys) || !document.keys.every(isJsonObject))
-    throw new Error('rotate: the secret is no JWK Set');
+    throw new Error('rotate: expected a JWK Set in the secret');
   return document;
 }
 
@@ -215,7 +222,7 @@ function membersOf({ keys }: JsonObject, settings: SignerSettings): readonly Mem
   });
 }
 
-/** The key whose time has not come, if there is one. */
+/** The key whose `nbf` is in the future, if there is one. */
 function nextOf(members: readonly Member[], now: number): RotatedKey | undefined {
   const next = members.find(({ own }) => own !== undefined && own.signsFrom > now);
   return turnOf(next);
@@ -238,8 +245,9 @@ function currentOf(members: readonly Member[], now: number): Member | undefined 
 }
 
 /**
- * A key that signs at most until the next one does. Its last token is signed then, or later by a
- * process that could not read the secret meanwhile, and lives as long as any may.
+ * Sets the `exp` of a key that signs until the next key does. Its last token is signed at that
+ * time, or later by a process that could not read the secret; it is valid for `maxLifetime` at
+ * most.
  */
 function retiring(
   { jwk, own }: Member,
@@ -248,7 +256,7 @@ function retiring(
   { claims, maxStaleMs, refreshIntervalMs }: SignerSettings,
 ): JsonObject {
   if (signsFrom === undefined || own === undefined) return jwk;
-  // A next key that somebody took away has left its date on the one that went on signing.
+  // If the next key was removed by hand, its date is still on the key that continues to sign.
   if (own.signedUntil !== undefined && !isCurrent) return jwk;
   // A token that never expires may need its key for ever.
   if (!claims.requireExp) return jwk;
@@ -257,10 +265,10 @@ function retiring(
   return { ...jwk, exp: Math.max(end, own.signedUntil ?? 0) };
 }
 
-/** The next key is of the last one's kind. */
+/** The next key has the algorithm of the last one. */
 async function algorithmOf(place: Place, settings: SignerSettings): Promise<AlgorithmName> {
   const members = membersOf(await readDocument(place), settings);
   const algorithm = settings.algorithm ?? members.findLast(({ own }) => own !== undefined)?.own?.algorithm;
-  if (algorithm === undefined) throw new ConfigError('alg', 'is needed to make the first key');
+  if (algorithm === undefined) throw new ConfigError('alg', 'is required to make the first key');
   return algorithm;
 }

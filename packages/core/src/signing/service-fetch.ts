@@ -1,5 +1,5 @@
-// Calls to other services: which of them carries which service token. When a token's file is read
-// is the matter of service-token-file.ts.
+// Calls to other services: decides which host gets which service token. Reading the token's file is
+// in service-token-file.ts.
 import { resolve } from 'node:path';
 import { asError, ConfigError } from '../errors.ts';
 import { isLoopback } from '../net/addresses.ts';
@@ -12,36 +12,40 @@ import {
   type ServiceTokenSettings,
 } from './service-token-file.ts';
 
-/** One service token, and where it is sent. */
+/** One service token, and the hosts that it is sent to. */
 export interface ServiceTokenOptions {
-  /** Full path of the file: one compact JWS, with at most one line end after it, at most 16 KiB. */
+  /**
+   * Absolute path of the file: one compact JWS, with at most one line end after it, at most 16 KiB.
+   */
   readonly file: string;
   /**
-   * What the token's `aud` has to name; another token is never sent. Null: `aud` is not looked at.
+   * The required `aud` of the token; a token with another one is never sent. Null: `aud` is not
+   * checked.
    */
   readonly audience: string | null;
   /**
-   * The only hosts that it is sent to: `friends.internal`, `friends.internal:8443`. Lower case,
-   * each with its port unless that is the scheme's own. Nothing below them, and no other port of
-   * theirs, is meant. A host is mapped to one token.
+   * The only hosts that the token is sent to: `friends.internal`, `friends.internal:8443`. Lower
+   * case, with the port unless it is the default of the scheme. Subdomains and other ports are not
+   * included. A host can be mapped to one token only.
    */
   readonly hosts: readonly string[];
   /**
-   * What the token's `sub` has to be; another token is never sent. Default: `sub` is not looked at.
+   * The required `sub` of the token; a token with another one is never sent. Default: `sub` is not
+   * checked.
    */
   readonly subject?: string;
 }
 
-/** How calls to other services are made. */
+/** The options of calls to other services. */
 export interface ServiceFetchOptions {
   readonly tokens: readonly ServiceTokenOptions[];
   /**
-   * Sends tokens over plain HTTP too, to any mapped host. Default false: to loopback hosts alone.
+   * Also sends tokens over plain HTTP, to any mapped host. Default false: over plain HTTP to
+   * loopback hosts only.
    */
   readonly allowHttp?: boolean;
   /**
-   * The wall clock that a token's times are compared with, milliseconds since the epoch. Default
-   * `Date`.
+   * The wall clock for checking the times in a token, milliseconds since the epoch. Default `Date`.
    */
   readonly clock?: Clock;
 }
@@ -49,34 +53,35 @@ export interface ServiceFetchOptions {
 /** Makes calls that carry service tokens. */
 export interface ServiceFetch {
   /**
-   * The global `fetch`, which it calls, with `Authorization: Bearer …` on what goes to a mapped
-   * host. It adds none where the caller has set an Authorization header, and none to another host;
-   * a redirect to another origin loses it, as the Fetch standard says, and a redirect to a mapped
-   * host does not get one. It does *not* verify a token, nor ask again when one is refused.
+   * Calls the global `fetch`, and adds `Authorization: Bearer …` to requests for mapped hosts. Adds
+   * nothing if the caller has set an Authorization header, or for other hosts. On a redirect to
+   * another origin the header is removed, as the Fetch standard says; a redirect to a mapped host
+   * does not get one. Does *not* verify a token, nor repeat a request that was refused.
    *
-   * Rejects with an Error, before anything is sent, if a mapped host's token is missing, refused or
-   * expired, or would go over plain HTTP to another machine or to a proxy. What the global `fetch`
-   * rejects with is passed on unchanged.
+   * Rejects with an Error before it sends anything, if the token of a mapped host is missing,
+   * refused or expired, or would go over plain HTTP to another machine or to a proxy. Rejections of
+   * the global `fetch` are passed on unchanged.
    */
   readonly fetch: typeof globalThis.fetch;
   /**
-   * Reads every token once. Warns (`LATCHKEY_EXPIRY`) of one that has expired, which may be
-   * replaced in time, or will within 24 h, and (`LATCHKEY_UNSAFE`) of one that never does.
-   * @throws Error that says of each token at fault what is wrong with it, and holds nothing of it
+   * Reads every token once. Warns (`LATCHKEY_EXPIRY`) about a token that has expired, because its
+   * file may be replaced in time, and about one that expires within 24 h. Warns (`LATCHKEY_UNSAFE`)
+   * about a token that never expires.
+   * @throws Error that names each faulty token and its problem, without any part of the token
    */
   ready(): Promise<void>;
   /**
-   * Forgets the tokens and watches no file any more. Calls to mapped hosts reject from now on;
-   * those under way go on.
+   * Forgets the tokens and stops watching their files. Later calls to mapped hosts reject; running
+   * calls continue.
    */
   close(): void;
 }
 
 /**
- * Makes a `fetch` for calls to other services. Each token is read from its file at first use, and
- * again at the next call after the file has changed, after a failure, once a minute, and in its
- * last minute; at most once a second. A call waits for a reading that is due, at most 5 s. A token
- * that cannot be read again is used until it expires, and never after.
+ * Makes a `fetch` for calls to other services. Each token is read from its file at the first use.
+ * It is read again at the next call after a change of the file, after a failure, once a minute, and
+ * in its last minute; at most once a second. A call waits for a due reading, at most 5 s. A token
+ * that cannot be read again is used until it expires, never longer.
  *
  * Channels: `latchkey:service-token:refreshed`, `latchkey:service-token:failed`.
  * @throws ConfigError
@@ -100,7 +105,10 @@ export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
       const file = createServiceTokenFile(settings);
       for (const [index, host] of hosts.entries()) {
         if (byHost.has(host))
-          throw new ConfigError(`${path}.hosts[${index}]`, 'is mapped to a token already');
+          throw new ConfigError(
+            `${path}.hosts[${index}]`,
+            'expected a host that is not mapped to another token',
+          );
         byHost.set(host, file);
       }
       return file;
@@ -109,8 +117,8 @@ export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
   );
   return Object.freeze<ServiceFetch>({
     async fetch(input, init) {
-      // Made once, and looked at and sent as the same: what the caller changes meanwhile has no
-      // effect.
+      // Made once: the checked request is the one that is sent, even if the caller changes its
+      // objects.
       const request = new Request(input, init);
       const url = new URL(request.url);
       const { protocol, host, hostname } = url;
@@ -121,7 +129,7 @@ export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
         // A proxy reads what goes over plain HTTP, and what goes to loopback would leave the machine by it.
         if (protocol === 'http:' && (isProxied(url, process.env) || isProxiedBy(init)))
           throw new Error(
-            'a service token is not sent over http by a proxy; use https, or name the host in NO_PROXY',
+            'expected no proxy for a service token over http; use https, or name the host in NO_PROXY',
           );
         request.headers.set('authorization', `Bearer ${await file.current()}`);
       }
@@ -151,7 +159,7 @@ function readToken(
     path,
   );
   if (audience === undefined)
-    throw new ConfigError(`${path}.audience`, 'is required; null says that aud is not looked at');
+    throw new ConfigError(`${path}.audience`, 'is required; pass null to turn the check of aud off');
   return {
     name: path,
     file: resolve(readText(file, `${path}.file`)),
@@ -164,8 +172,8 @@ function readToken(
 
 function readHost(value: unknown, path: string): string {
   const text = readText(value, path);
-  // What the parser would change or take away, for either scheme, never stands in a URL, and would
-  // map nothing.
+  // A text that the URL parser changes, for either scheme, never occurs in a URL, and would map
+  // nothing.
   const isPlain = ['https', 'http'].every(
     (scheme) => URL.canParse(`${scheme}://${text}`) && new URL(`${scheme}://${text}`).host === text,
   );
@@ -178,4 +186,4 @@ function readHost(value: unknown, path: string): string {
   return text;
 }
 
-// As the URL parser spells them, whatever was written.
+// The host as the URL parser spells it.

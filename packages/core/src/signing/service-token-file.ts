@@ -1,6 +1,6 @@
-// One service token and the file that it comes from: when it is read, and which token is at hand.
-// Makes no calls, and verifies nothing: what the token says of itself serves only to tell when to
-// read again, and not to send it to the wrong place.
+// One service token and its file: when the file is read, and which token is in use. Makes no calls
+// and verifies no signature: the claims are read only to know when to read again, and to avoid
+// sending a wrong token.
 
 import { basename, dirname } from 'node:path';
 import { MAX_NUMERIC_DATE } from '../claims/registered.ts';
@@ -13,34 +13,34 @@ import { parseToken } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
 import { type JsonObject, own } from '../values/json.ts';
 
-/** One service token's options, checked. */
+/** The options of one service token, checked. */
 export interface ServiceTokenSettings {
-  /** Where it stands in the options: `tokens[0]`. */
+  /** Its path in the options: `tokens[0]`. */
   readonly name: string;
-  /** Absolute. */
+  /** An absolute path. */
   readonly file: string;
-  /** Null: `aud` is not looked at. */
+  /** Null: `aud` is not checked. */
   readonly audience: string | null;
-  /** Undefined: `sub` is not looked at. */
+  /** Undefined: `sub` is not checked. */
   readonly subject: string | undefined;
   /** The wall clock, milliseconds since the epoch. */
   readonly clock: Clock;
 }
 
-/** A service token, as current as its file. */
+/** A service token, kept as current as its file. */
 export interface ServiceTokenFile {
   /**
-   * Gives the token, and reads the file first if that is due.
-   * @throws Error whose message is made of constants, if there is none or it has expired
+   * Returns the token. Reads the file first if that is due.
+   * @throws Error with a constant message, if there is no token or it has expired
    */
   current(): Promise<string>;
   /**
-   * Reads the file if that is due, and warns of a token that has expired, will within 24 h, or
-   * never does.
+   * Reads the file if that is due. Warns about a token that has expired, expires within 24 h, or
+   * never expires.
    * @throws Error
    */
   ready(): Promise<void>;
-  /** Forgets the token and watches nothing any more. */
+  /** Forgets the token and stops watching. */
   close(): void;
 }
 
@@ -51,27 +51,27 @@ interface HeldToken {
   readonly expiresAtMs: number;
 }
 
-/** Between two readings, counted from the attempt, whatever came of it. */
+/** The shortest time between two readings, counted from the attempt, even if it failed. */
 const COOLDOWN_MS = 1_000;
-/** Some mounts tell nobody of a change. There this has to do. */
+/** Some mounts report no changes: there, the file is read at this interval. */
 const REREAD_MS = 60_000;
-/** With less left than this the file is read as often as the cooldown allows. */
+/** If the token expires sooner, the file is read as often as the cooldown permits. */
 const NEAR_EXPIRY_MS = 60_000;
 const WARN_AHEAD_MS = 86_400_000;
 /**
- * As verifiers have by default, for a clock that is behind the issuer's. Not for exp: nobody waits
- * for a token to end.
+ * The default of verifiers, for a clock that is behind the issuer's. Not used for exp: an expired
+ * token is never sent.
  */
 const CLOCK_SKEW_MS = 5_000;
-/** Longer headers are refused by Node's own servers. */
+/** Node's own servers refuse longer headers. */
 const MAX_TOKEN_BYTES = 16 * 1024;
 const EXPIRED = 'the token has expired';
 
 /**
- * Makes a service token of a file. Reads nothing before it is asked; then at the next question
- * after the file has changed, after a failure, once a minute, and in the token's last minute, but
- * never twice within a second. What cannot be read, or is refused, leaves the token that was there
- * before in use until that expires.
+ * Makes a service token of a file. Reads nothing before the first call. Later it reads again at the
+ * next call after a change of the file, after a failure, once a minute, and in the token's last
+ * minute; at most once a second. If a reading fails or its token is refused, the previous token is
+ * used until it expires.
  */
 export function createServiceTokenFile(settings: ServiceTokenSettings): ServiceTokenFile {
   const { name, file, audience, clock } = settings;
@@ -84,7 +84,7 @@ export function createServiceTokenFile(settings: ServiceTokenSettings): ServiceT
   let reading: Promise<void> | undefined;
   let unwatch = () => {};
 
-  // A clock that gives no number makes nothing usable.
+  // With a clock that returns NaN, no token is usable.
   const isUsable = (token: HeldToken | undefined) => token !== undefined && clock.now() < token.expiresAtMs;
 
   function isDue(): boolean {
@@ -94,7 +94,7 @@ export function createServiceTokenFile(settings: ServiceTokenSettings): ServiceT
     return changed || lastError !== undefined || agoMs >= REREAD_MS || !(leftMs > NEAR_EXPIRY_MS);
   }
 
-  /** One reading, shared by all who ask while it runs. Never rejects. */
+  /** One reading, shared by all callers while it runs. Never rejects. */
   function refresh(): Promise<void> | undefined {
     if (reading === undefined && !stopping.signal.aborted && isDue()) {
       reading = attempt().finally(() => {
@@ -107,8 +107,8 @@ export function createServiceTokenFile(settings: ServiceTokenSettings): ServiceT
   async function attempt(): Promise<void> {
     attemptedAt = performance.now();
     changed = false;
-    // Watched anew each time, and before it is read: the folder may be another one by now, or not
-    // have been there.
+    // Watch again before each reading: the folder may have been replaced, or may not have existed
+    // before.
     unwatch();
     unwatch = watchPath(dirname(file), () => (changed = true), new Set([basename(file)]));
     try {
@@ -160,7 +160,7 @@ export function createServiceTokenFile(settings: ServiceTokenSettings): ServiceT
 async function readToken(settings: ServiceTokenSettings, signal: AbortSignal): Promise<HeldToken> {
   const { file, audience, subject, clock } = settings;
   const bytes = await withDeadline(DEADLINE_MS, signal, (inner) => readSecretFile(file, inner));
-  if (bytes === undefined) throw new Error('the file is not there');
+  if (bytes === undefined) throw new Error('the file does not exist');
   const token = Buffer.from(bytes)
     .toString('utf8')
     .replace(/\r?\n$/, '');
@@ -172,7 +172,7 @@ async function readToken(settings: ServiceTokenSettings, signal: AbortSignal): P
     throw new Error('the token is for another audience');
   if (subject !== undefined && own(claims, 'sub') !== subject)
     throw new Error('the token is of another subject');
-  // Sent too early it would be refused, while the one before may still be good.
+  // Before nbf the token would be refused, while the previous one may still be valid.
   if (nbf !== undefined && clock.now() < nbf * 1000 - CLOCK_SKEW_MS)
     throw new Error('the token is not valid yet');
   return { token, exp, expiresAtMs: exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000 };
@@ -182,8 +182,8 @@ function claimsOf(token: string): JsonObject {
   try {
     return parseToken(token, MAX_TOKEN_BYTES).claims;
   } catch (error) {
-    // Not as an AuthError: it is no request to this service that is at fault.
-    throw new Error(`not a compact JWS: ${isAuthError(error) ? error.detail : 'cannot be read'}`);
+    // Not an AuthError: this is not the fault of a request to this service.
+    throw new Error(`expected a compact JWS: ${isAuthError(error) ? error.detail : 'cannot be read'}`);
   }
 }
 

@@ -1,5 +1,5 @@
-// The signer: keys brought to life, made once. Chooses the key, completes the claims, signs. Where
-// keys come from lies beside it.
+// The signer: imports keys once, chooses the key, completes the claims, signs. The sources of keys
+// are in source.ts.
 
 import { AuthError, ConfigError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
@@ -15,13 +15,13 @@ import { createRotation, type RetiredKeys, type RotatedKey } from './rotation.ts
 import type { SigningKey } from './signing-key.ts';
 import { createSigningSource, type SigningKeys } from './source.ts';
 
-/** What one call says of its token. */
+/** The options of one token. */
 export interface SignOptions {
-  /** Makes `exp`. Default: the signer's. */
+  /** Sets `exp`. Default: the signer's `expiresIn`. */
   readonly expiresIn?: Duration;
 }
 
-/** A public JWK Set, ready to be sent. */
+/** A public JWK Set as an HTTP reply. */
 export interface PublishedKeys {
   readonly jwks: { readonly keys: readonly JsonObject[] };
   readonly headers: { readonly 'Content-Type': string; readonly 'Cache-Control': string };
@@ -29,12 +29,12 @@ export interface PublishedKeys {
   readonly body: string;
 }
 
-/** How a signer fares. Holds no key material. */
+/** The state of a signer. Contains no key material. */
 export interface SignerReport {
   readonly source: string;
   /**
-   * `fresh`: within its lifetime. `stale`: older, in use because the source fails. `empty`: nothing
-   * usable.
+   * `fresh`: within its lifetime. `stale`: older, and used because the source fails. `empty`: there
+   * are no usable keys.
    */
   readonly state: 'fresh' | 'stale' | 'empty';
   readonly ageMs: number | undefined;
@@ -42,48 +42,48 @@ export interface SignerReport {
   readonly keys: readonly {
     readonly kid: string | undefined;
     readonly alg: string;
-    /** NumericDate; undefined for a key that signs since ever. */
+    /** NumericDate; undefined for a key without a start time. */
     readonly signsFrom: number | undefined;
     /** NumericDate: the greatest `exp` that this signer has signed with it. */
     readonly greatestExp: number | undefined;
   }[];
 }
 
-/** A private or symmetric key brought to life. */
+/** Signs tokens with private or symmetric keys. */
 export interface Signer {
   /**
-   * Signs claims as a compact JWS (RFC 7515 §7.1). Adds `iat`, `jti` and what the signer's options
-   * say, each where it is absent. The header is the signer's alone: nothing in claims or options
-   * reaches it. Does *not* encrypt: everybody can read the claims.
-   * @throws TypeError for claims that are not JSON, without `exp`, living longer than
-   *   `maxLifetime`, or of another issuer
-   * @throws Error if there is no key to sign with. Nothing of claims or keys is in either message
+   * Signs claims as a compact JWS (RFC 7515 §7.1). Adds `iat`, `jti` and the values of the signer's
+   * options, each if it is absent. The header comes from the signer alone: claims and options
+   * cannot change it. Does *not* encrypt: everyone can read the claims.
+   * @throws TypeError for claims that are not JSON, have no `exp`, have a lifetime over
+   *   `maxLifetime`, or have another issuer
+   * @throws Error if there is no key to sign with. Both messages contain no part of claims or keys
    */
   sign(claims: ClaimsToSign, ...options: readonly [options?: SignOptions]): Promise<string>;
   /**
-   * The public half of the keys, those that sign no more and those that do not sign yet included.
+   * Returns the public half of all keys, including those that no longer sign or do not sign yet.
    * @throws AuthError `keyset_unavailable` if the source cannot be read
    * @throws Error if the keys are symmetric: they have no public half
    */
   publish(): Promise<PublishedKeys>;
   /**
-   * Makes the next key, and publishes it: it signs when `publishAhead` has passed, and every signer
-   * over the same secret takes turns at that moment. While a next key is waiting, nothing is made.
-   * The first key of an empty secret signs at once. Call it in every process, by the same schedule:
-   * over a store with `update`, such as a directory, processes take turns. Over a store that only
-   * writes, call it from one place.
-   * @throws ConfigError unless keys are in a secret, as a JWK Set that `kid` does not pin to one
-   *   key, in a store that can be written
+   * Makes the next key and publishes it. It signs after `publishAhead`: at that moment every signer
+   * over the same secret starts to use it. While there is a next key, no other is made. The first
+   * key of an empty secret signs at once. Call it in every process on the same schedule: over a
+   * store with `update`, such as a directory, processes take turns. Over a store with `write` only,
+   * call it from one process.
+   * @throws ConfigError unless the keys are a JWK Set in a secret of a writable store, and `kid`
+   *   does not pin one key
    */
   rotate(): Promise<RotatedKey>;
   /**
-   * Drops the keys whose last token has expired, and says of the others that sign no more when they
-   * can be.
+   * Removes the keys whose last token has expired, and returns, for the other keys that no longer
+   * sign, when that will be.
    */
   retire(): Promise<RetiredKeys>;
   /**
-   * Resolves when there is a key to sign with. Rejects with what is wrong, or with the first
-   * attempt's error.
+   * Resolves when there is a key to sign with. Rejects with the fault, or with the error of the
+   * first attempt.
    */
   ready(): Promise<void>;
   report(): SignerReport;
@@ -93,7 +93,7 @@ export interface Signer {
 
 /**
  * Makes a signer. Reads no secret and no URL before the first `sign()`, `publish()` or `ready()`.
- * @throws ConfigError for options that cannot be right, and for `jwks` without a key that signs
+ * @throws ConfigError for invalid options, and for `jwks` without a key that can sign
  * @example
  * ```ts
  * const signer = createSigner({
@@ -132,10 +132,10 @@ export function createSigner(options: SignerOptions): Signer {
       const nowMs = settings.clock.now();
       const { iss, exp, json } = completeClaims(claims, settings.claims, seconds, nowMs);
       const found = refreshed.current();
-      // Not awaited unless it has to be: keys are at hand, but for the first time.
+      // Awaited only if needed: except for the first time, the keys are in memory.
       const key = selectSigningKey(isPromise(found) ? await found : found, iss, nowMs / 1000);
-      if (key === undefined) throw new Error('signer: no key for this issuer at this time');
-      // When a key is dropped is written beside it, and whoever reads it there relies on that.
+      if (key === undefined) throw new Error('signer: no active key for this issuer');
+      // The time when a key can be dropped is published with it, and other processes rely on it.
       if (key.signedUntil !== undefined && (exp === undefined || exp > key.signedUntil))
         throw new Error('signer: the token would outlive its key; maxLifetime was shorter at its rotation');
       const signingInput = `${key.header}${Buffer.from(json).toString('base64url')}`;
@@ -147,7 +147,7 @@ export function createSigner(options: SignerOptions): Signer {
     },
     async publish() {
       const { published } = await published503(() => refreshed.current());
-      if (published.length === 0) throw new Error('signer: its keys are symmetric, and have no public half');
+      if (published.length === 0) throw new Error('signer: the keys are symmetric and have no public half');
       const jwks = { keys: published };
       const maxAge = Math.max(1, Math.floor(settings.publishAheadMs / 3000));
       return {
@@ -173,7 +173,7 @@ export function createSigner(options: SignerOptions): Signer {
       await refreshed.ready();
       const now = settings.clock.now() / 1000;
       if (refreshed.report().value?.keys.some(({ signsFrom }) => signsFrom <= now) !== true)
-        throw new Error('signer: the time of its keys has not come');
+        throw new Error('signer: no active key: the nbf of every key is in the future');
     },
     report() {
       const { value, ...state } = refreshed.report();
@@ -194,8 +194,9 @@ export function createSigner(options: SignerOptions): Signer {
 }
 
 /**
- * The key that signs: of those pinned to the issuer, or else of those pinned to none, the one whose
- * time came last; of several, the first. For claims without an issuer all are candidates.
+ * Selects the key that signs: of the keys pinned to the issuer, else of the keys without an issuer,
+ * the one with the latest `nbf`; of several, the first. For claims without an issuer, all keys are
+ * candidates.
  */
 function selectSigningKey(
   { keys, pinned }: SigningKeys,
@@ -215,14 +216,17 @@ function selectSigningKey(
 function warnOf(settings: SignerSettings): void {
   if (settings.source === 'keys') warn('LATCHKEY_DEPRECATED', 'keys: deprecated; move them into a JWK Set');
   if (settings.source === 'jwkUrl' && settings.url.protocol === 'http:')
-    warn('LATCHKEY_UNSAFE', 'jwkUrl: private keys come over plain HTTP; whoever reads along has them');
+    warn(
+      'LATCHKEY_UNSAFE',
+      'jwkUrl: private keys come over plain HTTP, where any host on the network path can read them',
+    );
 }
 
 function sourceOf(settings: SignerSettings): ReturnType<typeof createSigningSource> {
   try {
     return createSigningSource(settings);
   } catch (cause) {
-    // Only keys that stand in the options are looked at so early.
+    // Only keys in the options are imported this early.
     const reason = cause instanceof Error ? cause.message : 'expected a JWK Set';
     throw new ConfigError('jwks', reason, { cause });
   }
@@ -233,7 +237,7 @@ function readCall(options: unknown): number | undefined {
     const { expiresIn } = readObject(options, ['expiresIn'], 'sign');
     return expiresIn === undefined ? undefined : readLifetime(expiresIn, 'sign.expiresIn');
   } catch (error) {
-    // A ConfigError is for what is built once.
+    // ConfigError is for faults in options at creation, so a call throws a TypeError.
     throw error instanceof ConfigError ? new TypeError(error.message) : error;
   }
 }
@@ -242,7 +246,7 @@ function remember(greatest: Map<string | undefined, number>, kid: string | undef
   if (exp > (greatest.get(kid) ?? Number.NEGATIVE_INFINITY)) greatest.set(kid, exp);
 }
 
-/** Whoever asks for keys is told to come back, as by every source of keys that cannot be read. */
+/** Turns a failure into a 503 with Retry-After, like every source of keys that cannot be read. */
 async function published503(load: () => SigningKeys | Promise<SigningKeys>): Promise<SigningKeys> {
   try {
     return await load();

@@ -1,5 +1,5 @@
-// From a private or symmetric JWK to a key that signs, bound to one algorithm; or the reason why
-// not.
+// Makes a signing key from a private or symmetric JWK, bound to one algorithm; or returns why it
+// cannot sign.
 
 import { publicJwk } from '../jwk/generate.ts';
 import { checkUse, importMaterial, importPrivateHalf, readKid, readType } from '../jwk/import-key.ts';
@@ -15,44 +15,42 @@ import {
 import { createSignatureMaker, createSignatureVerifier, type SignatureMaker } from '../token/signature.ts';
 import { isJsonObject, type JsonObject } from '../values/json.ts';
 
-/** A key that signs, with the one algorithm that it signs with. */
+/** A key that signs, and its one algorithm. */
 export interface SigningKey {
   readonly kid: string | undefined;
   readonly algorithm: AlgorithmName;
-  /**
-   * The issuer that the key is pinned to, in the deprecated `keys` list; undefined everywhere else.
-   */
+  /** The issuer that the key is pinned to in the deprecated `keys` list; otherwise undefined. */
   readonly issuer: string | undefined;
   /**
-   * NumericDate from which it signs: the JWK's `nbf`, as OpenID Federation 1.0 §8.7 has it. Before
-   * all time where there is none.
+   * The NumericDate from which the key signs: the `nbf` of the JWK, like in OpenID Federation 1.0
+   * §8.7. -Infinity if there is none.
    */
   readonly signsFrom: number;
   /**
-   * NumericDate after which no token of it is valid any more: the JWK's `exp`. Set when the next
-   * key is made.
+   * The NumericDate after which no token of the key is valid: the `exp` of the JWK. Set when the
+   * next key is made.
    */
   readonly signedUntil: number | undefined;
   /** The encoded JOSE header and its dot. */
   readonly header: string;
   readonly sign: SignatureMaker;
   /**
-   * As verifiers need it, under the very `kid` and `alg` of its tokens; undefined for a symmetric
-   * key.
+   * The public JWK for verifiers, with the exact `kid` and `alg` of its tokens; undefined for a
+   * symmetric key.
    */
   readonly publicJwk: JsonObject | undefined;
 }
 
-/** What is asked of a signing key. */
+/** The options for signing keys. */
 export interface SigningPolicy {
-  /** The signer's `alg`; undefined where each key says its own. */
+  /** The `alg` of the signer; undefined if each key defines its own. */
   readonly algorithm: AlgorithmName | undefined;
-  /** The signer's `typ`; null for none. */
+  /** The `typ` of the signer; null for none. */
   readonly typ: string | null;
   readonly issuer?: string | undefined;
   /**
-   * A key without a kid is called by its thumbprint (RFC 7638). Not for symmetric keys, of which
-   * that would tell.
+   * Uses the thumbprint (RFC 7638) as the kid of a key without one. Not for symmetric keys: the
+   * thumbprint is derived from the secret.
    */
   readonly nameByThumbprint?: boolean | undefined;
 }
@@ -60,20 +58,20 @@ export interface SigningPolicy {
 /** A key that cannot sign. */
 export interface RefusedKey {
   readonly kid: string | undefined;
-  /** Constant text; nothing of the key is in it. */
+  /** Constant text without any part of the key. */
   readonly reason: string;
 }
 
 const PROBE = Buffer.from('latchkey');
 
 /**
- * Imports one JWK, or says why it cannot sign. A private half that does not fit its public half is
- * found out here.
+ * Imports one JWK, or returns why it cannot sign. Detects a private half that does not match its
+ * public half.
  */
 export function importSigningKey(jwk: unknown, policy: SigningPolicy): SigningKey | RefusedKey {
   let kid: string | undefined;
   try {
-    if (!isJsonObject(jwk)) throw new UnusableKey('not a JSON object');
+    if (!isJsonObject(jwk)) throw new UnusableKey('expected a JSON object');
     kid = readKid(jwk);
     checkUse(jwk, 'sign');
     const algorithm = bindAlgorithm(jwk, policy.algorithm);
@@ -81,7 +79,7 @@ export function importSigningKey(jwk: unknown, policy: SigningPolicy): SigningKe
     if (policy.nameByThumbprint === true) kid ??= thumbprint;
     const sign = createSignatureMaker(algorithm, algorithm.kty === 'oct' ? key : importPrivateHalf(jwk));
     if (!signsFor(sign, createSignatureVerifier(algorithm, key))) {
-      throw new UnusableKey('the private half does not belong to the public half');
+      throw new UnusableKey('the private half does not match the public half');
     }
     return Object.freeze({
       kid,
@@ -100,23 +98,23 @@ export function importSigningKey(jwk: unknown, policy: SigningPolicy): SigningKe
 }
 
 /**
- * The signer's algorithm, the key's own, or the only one that the key is for. Where both are named,
- * they have to agree.
+ * Chooses the algorithm: the signer's, the key's own, or the only one that the key fits. If both
+ * are named, they must agree.
  */
 function bindAlgorithm(jwk: JsonObject, asked: AlgorithmName | undefined): SignatureAlgorithm {
   const { kty, crv, alg: own } = readType(jwk);
   const named = asked ?? own;
   const [first, second] = defaultAlgorithms(kty, crv);
-  // EdDSA and Ed25519 are two names of one algorithm (RFC 9864 §2.2); the older is known to more
-  // verifiers.
+  // EdDSA and Ed25519 are two names of one algorithm (RFC 9864 §2.2); more verifiers know the older
+  // name.
   const only = second === undefined || first?.kty === 'OKP' ? first : undefined;
   const algorithm = named === undefined ? only : findAlgorithm(named);
   if (algorithm === undefined)
-    throw new UnusableKey(named === undefined ? 'alg is needed' : 'alg is not supported');
-  if (isLegacy(algorithm)) throw new UnusableKey(`nothing is signed with ${algorithm.name}`);
+    throw new UnusableKey(named === undefined ? 'alg is required' : 'alg is not supported');
+  if (isLegacy(algorithm)) throw new UnusableKey(`${algorithm.name} is for verifying only`);
   if (!fitsKey(algorithm, kty, crv)) throw new UnusableKey('alg does not fit kty and crv');
   if (own !== undefined && own !== algorithm.name && algorithm.kty !== 'OKP')
-    throw new UnusableKey('its alg is another one');
+    throw new UnusableKey('its alg differs from the alg of the signer');
   return algorithm;
 }
 

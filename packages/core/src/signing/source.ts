@@ -1,5 +1,5 @@
-// Where signing keys come from: a secret, a URL, the options, the deprecated list. Each gives the
-// keys that fit, and what is public of them.
+// The sources of signing keys: a secret, a URL, the options, the deprecated list. Each returns the
+// keys that fit the options, and their public halves. Nothing is signed here.
 
 import { publicJwk } from '../jwk/generate.ts';
 import { importJwk, KEYS_PER_TURN, membersOf } from '../jwk/import-jwks.ts';
@@ -18,15 +18,17 @@ import { mapInTurns } from '../values/turns.ts';
 import type { SecretFormat, SignerSettings } from './options.ts';
 import { importSigningKey, type RefusedKey, type SigningKey } from './signing-key.ts';
 
-/** What a source gives: at least one key that signs. */
+/** The result of a source: at least one key that signs. */
 export interface SigningKeys extends Loaded {
-  /** In the source's order. */
+  /** In the order of the source. */
   readonly keys: readonly SigningKey[];
-  /** The public halves of these, and the public keys beside them: those that sign no more. */
+  /**
+   * The public halves of these keys, and further public keys in the set: keys that no longer sign.
+   */
   readonly published: readonly JsonObject[];
   /**
-   * The issuers that keys are pinned to, also by keys that do not sign here: they never sign with
-   * another's.
+   * All issuers that keys are pinned to, also by keys that do not sign here: their claims are never
+   * signed with the key of another issuer.
    */
   readonly pinned: ReadonlySet<string>;
 }
@@ -61,7 +63,7 @@ export function createSigningSource(settings: SignerSettings): Source<SigningKey
       const fetcher = createJsonFetcher(settings);
       const { url } = settings;
       return {
-        // Without the query, where some servers want a key.
+        // Without the query: some servers expect an API key there.
         description: `${url.origin}${url.pathname}`,
         async load(signal) {
           const { json, lifetimeMs } = await fetcher.fetch(url, signal);
@@ -83,7 +85,10 @@ export function createSigningSource(settings: SignerSettings): Source<SigningKey
 
 type WantedSet = Wanted & { readonly nameByThumbprint?: boolean };
 
-/** @throws Error with a constant text, if no key can sign */
+/**
+ * Imports a set.
+ * @throws Error with a constant text, if no key can sign
+ */
 function importSet(document: unknown, wanted: WantedSet): SigningKeys {
   const { named, others } = partsOf(document, wanted);
   return loadedOf(
@@ -92,7 +97,9 @@ function importSet(document: unknown, wanted: WantedSet): SigningKeys {
   );
 }
 
-/** The same, a few keys at a time. Rejects as `importSet` throws. */
+/**
+ * Like `importSet`, but a few keys per turn of the event loop. Rejects where `importSet` throws.
+ */
 async function importSetInTurns(
   document: unknown,
   wanted: WantedSet,
@@ -111,12 +118,15 @@ function partsOf(
   const members = membersOf(document).filter(isJsonObject);
   return {
     named: wanted === undefined ? members : members.filter(({ kid }) => kid === wanted),
-    // Another signer's private key in the set is not published as one of this signer's.
+    // A private key of another signer in the set is not published as a key of this signer.
     others: members.filter((jwk) => !holdsSecret(jwk)),
   };
 }
 
-/** @throws Error with a constant text, if no key can sign */
+/**
+ * Collects the keys that sign.
+ * @throws Error with a constant text, if no key can sign
+ */
 function loadedOf(
   imported: readonly (SigningKey | RefusedKey)[],
   others: readonly JsonObject[],
@@ -136,16 +146,16 @@ function usable(imported: readonly (SigningKey | RefusedKey)[]): readonly Signin
   const keys = imported.filter((key): key is SigningKey => !('reason' in key));
   if (keys.length > 0) return keys;
   const reasons = imported.flatMap((key) => ('reason' in key ? [key.reason] : []));
-  throw new Error(`no key that signs${reasons.length === 0 ? '' : `: ${[...new Set(reasons)].join('; ')}`}`);
+  throw new Error(`no key can sign${reasons.length === 0 ? '' : `: ${[...new Set(reasons)].join('; ')}`}`);
 }
 
-/** A public key, if verifiers would take it. */
+/** The public half of a key, if verifiers would accept it. */
 function published(jwk: JsonObject): readonly JsonObject[] {
   const half = publicJwk(jwk);
   return half === undefined || 'reason' in importJwk(half, { origin: 'public' }) ? [] : [half];
 }
 
-/** An entry as a JWK Set, however it is written. */
+/** Reads an entry in its format as a JWK Set. */
 function readEntry(bytes: Uint8Array, format: SecretFormat, { kid, algorithm: alg }: Wanted): unknown {
   if (format === 'jwks') return parseJsonObject(bytes);
   const jwk = format === 'pem' ? privateJwkFromPem(bytes) : symmetricJwk(bytes);
@@ -153,8 +163,8 @@ function readEntry(bytes: Uint8Array, format: SecretFormat, { kid, algorithm: al
 }
 
 /**
- * The entry of a legacy secret that signs: the secret itself, or a private key. A public key alone
- * only verifies.
+ * The entry of a legacy secret to sign with: the secret itself, or a private key. A public key
+ * alone is only for verifying.
  */
 function entryOf({ algorithm, secretName }: LegacyKeySettings): SecretReference {
   return { name: secretName, key: findAlgorithm(algorithm)?.kty === 'oct' ? 'secret.key' : 'private.key' };
@@ -187,7 +197,10 @@ function isRefused(jwk: JsonObject | RefusedKey): jwk is RefusedKey {
   return 'reason' in jwk;
 }
 
-/** @returns undefined for a secret that only verifies */
+/**
+ * Reads the JWK of a legacy secret.
+ * @returns undefined for a secret that is only for verifying
+ */
 async function legacyJwk(
   key: LegacyKeySettings,
   store: SecretStore,
@@ -201,7 +214,7 @@ async function legacyJwk(
   try {
     return { ...privateJwkFromPem(bytes), ...named };
   } catch (error) {
-    // One that cannot be read does not take the others with it.
+    // An unreadable key is skipped; the other keys are used.
     if (error instanceof TypeError) return { kid: key.keyId, reason: error.message };
     throw error;
   }

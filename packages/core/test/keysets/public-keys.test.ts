@@ -313,7 +313,7 @@ describe('files', () => {
     const authenticator = create([inFile('primary.pem'), inFile('backup.pem')]);
     await expect(authenticator.ready()).rejects.toMatchObject({
       code: 'keyset_unavailable',
-      cause: new Error('no usable key: the file is not there; the file is not there'),
+      cause: new Error('no usable key: the file does not exist; the file does not exist'),
     });
     expect(await outcome(authenticator, primary)).toBe('keyset_unavailable');
     const refreshed = nextEvent('latchkey:keyset:refreshed');

@@ -439,7 +439,7 @@ describe('D16, D17, OK-14: the system', () => {
     if (text !== undefined) await writeFile(file, text);
     const loaded = await load({ ...both(), SYSTEM_TOKEN: file });
     expect(loaded.options.keySets.some((keyset) => keyset.system === true)).toBe(false);
-    expect(warnings).toEqual([expect.stringMatching(/^SYSTEM_TOKEN: no key here verifies it/)]);
+    expect(warnings).toEqual([expect.stringMatching(/^SYSTEM_TOKEN: no key verifies it/)]);
     expect(warnings.join()).not.toContain(text === undefined || text === '' ? 'hunter2' : text.slice(0, 40));
     const says = service(loaded);
     for (const by of [users, system]) {
@@ -483,7 +483,7 @@ describe('OK-7: ENABLE_JWT alone', () => {
     const names = ['id_rsa', 'id_rsa.pub', 'system.token'].map((name) => join(directory, name));
     expect(loaded.made).toEqual(names);
     expect(loaded.systemToken).toBe(names[2]);
-    expect(warnings).toEqual([`ENABLE_JWT alone: made ${names.join(', ')}`]);
+    expect(warnings).toEqual([`ENABLE_JWT is the only setting: created ${names.join(', ')}`]);
     expect((await stat(directory)).mode & 0o777).toBe(0o700);
     expect((await stat(join(directory, 'id_rsa'))).mode & 0o777).toBe(0o600);
     const before = await readFile(join(directory, 'id_rsa'), 'utf8');

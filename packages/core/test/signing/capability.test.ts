@@ -327,7 +327,7 @@ describe('the relation', () => {
     const principal = await caller(claims);
     const error = await failure(minting(capability).issue(principal, { sub: 'carol' }));
     expect(error).toBeInstanceOf(TypeError);
-    expect(error.message).toBe('issue: the caller has not the claims of the relation');
+    expect(error.message).toBe('issue: the caller does not have the claims of the relation');
     const token = await minting(capability).issue(await caller({ tid: 't1' }), { sub: 'carol' });
     expect(await outcome(requiring(capability).verify(token, principal))).toBe('claims_insufficient');
   });
@@ -399,15 +399,18 @@ describe('the relation', () => {
   it.each(['friendOf', 'friendOf_iss'])('the minter does not say %s', async (claim) => {
     for (const value of ['mallory', 'alice', undefined])
       await expect(minting().issue(alice, { sub: 'carol', [claim]: value })).rejects.toThrow(
-        `issue: ${claim} is for the relation to say`,
+        `issue: ${claim} is set by the relation`,
       );
   });
 
-  it.each(['tid', 'sub'])('a claim called __proto__ is not free for a relation over %s', (of) => {
-    const capability = related(JSON.parse(`{"__proto__":"${of}"}`));
-    expect(complaint(() => minting(capability))).toBe('capability.relation.__proto__');
-    expect(complaint(() => requiring(capability))).toBe('capability.relation.__proto__');
-  });
+  it.each(['tid', 'sub'])(
+    'a claim called __proto__ expected another claim; this one has a fixed meaning over %s',
+    (of) => {
+      const capability = related(JSON.parse(`{"__proto__":"${of}"}`));
+      expect(complaint(() => minting(capability))).toBe('capability.relation.__proto__');
+      expect(complaint(() => requiring(capability))).toBe('capability.relation.__proto__');
+    },
+  );
 
   it('over constructor, a claim like any other, it holds for its caller alone', async () => {
     const capability = related({ constructor: 'sub' });

@@ -75,15 +75,15 @@ describe('the source', () => {
   it('row 165: an inline set that signs nothing is a ConfigError at once', () => {
     for (const jwks of [undefined, null, [], {}, { keys: {} }, 'hunter2', { keys: 'hunter2' }])
       expect(pathOf({ jwks })).toBe('jwks');
-    expect(refusal({ jwks: { keys: [] } }).message).toBe('jwks: no key that signs');
+    expect(refusal({ jwks: { keys: [] } }).message).toBe('jwks: no key can sign');
     const { d: _, ...half } = jwk;
-    expect(refusal({ jwks: { keys: [half] } }).message).toBe('jwks: no key that signs: not a private key');
-    expect(refusal({ jwks: { keys: [jwk] }, kid: 'another' }).message).toBe('jwks: no key that signs');
+    expect(refusal({ jwks: { keys: [half] } }).message).toBe('jwks: no key can sign: not a private key');
+    expect(refusal({ jwks: { keys: [jwk] }, kid: 'another' }).message).toBe('jwks: no key can sign');
     expect(refusal({ jwks: { keys: [jwk] }, alg: 'ES384' }).message).toBe(
-      'jwks: no key that signs: alg does not fit kty and crv',
+      'jwks: no key can sign: alg does not fit kty and crv',
     );
     expect(refusal({ jwks: { keys: [{ ...jwk, use: 'enc' }, half, half] } }).message).toBe(
-      'jwks: no key that signs: use is not "sig"; not a private key',
+      'jwks: no key can sign: use is not "sig"; not a private key',
     );
   });
 
@@ -91,12 +91,12 @@ describe('the source', () => {
     for (const alg of ['none', 'None', '', 'es256', 'ES256 ', null, 0, ['ES256'], {}])
       expect(pathOf(inline({ alg }))).toBe('alg');
     expect(refusal({ jwks: { keys: [{ ...jwk, alg: 'none' }] } }).message).toBe(
-      'jwks: no key that signs: alg is not supported',
+      'jwks: no key can sign: alg is not supported',
     );
   });
 
   it.each(['HMD5', 'HS224'])('D1, D2: nothing is signed with %s', (alg) => {
-    expect(refusal(secret({ alg }))).toEqual({ path: 'alg', message: `alg: nothing is signed with ${alg}` });
+    expect(refusal(secret({ alg }))).toEqual({ path: 'alg', message: `alg: ${alg} is for verifying only` });
   });
 
   it.each([
@@ -128,7 +128,7 @@ describe('the source', () => {
     expect(pathOf(options)).toBe(path);
   });
 
-  it.each(['pem', 'symmetric'])('alg is needed with a key that is no JWK: %s', (format) => {
+  it.each(['pem', 'symmetric'])('alg is required with a key that is not a JWK: %s', (format) => {
     expect(pathOf({ secret: { name: 's', format }, secrets })).toBe('alg');
     for (const key of ['private.key', 'secret.key', 'signing.pem'])
       expect(pathOf({ secret: { name: 's', key }, secrets })).toBe('alg');
@@ -271,7 +271,7 @@ describe('values', () => {
   it('row 165: expiresIn is not longer than maxLifetime', () => {
     expect(refusal(inline({ expiresIn: '2h', maxLifetime: '1h' }))).toEqual({
       path: 'expiresIn',
-      message: 'expiresIn: is longer than maxLifetime',
+      message: 'expiresIn: expected at most maxLifetime',
     });
     expect(pathOf(inline({ expiresIn: '367d', maxLifetime: '366d' }))).toBe('expiresIn');
     expect(readSignerOptions(inline({ expiresIn: '1h', maxLifetime: '1h' })).claims).toMatchObject({
@@ -318,7 +318,7 @@ describe('defaults', () => {
     expect(() => readSignerOptions(secret({ publishAhead: '100ms' }))).toThrow('publishAhead');
     const untold = { secrets: { description: 'test', read: async () => undefined, write: async () => {} } };
     expect(() => readSignerOptions(secret({ ...untold, publishAhead: '179s' }))).toThrow(
-      'publishAhead: expected at least 3m with a store that tells of no changes',
+      'publishAhead: expected at least 3m with a store that cannot watch',
     );
     expect(() => readSignerOptions(secret({ ...untold, publishAhead: '180s' }))).not.toThrow();
     expect(readSignerOptions({ jwkUrl: URL_OF_KEYS, kid: 'k' }).refreshIntervalMs).toBe(3_600_000);

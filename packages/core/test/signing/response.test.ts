@@ -525,8 +525,8 @@ describe('S42: fields', () => {
   );
 
   it.each<[string, object, RegExp]>([
-    ['no exp', claims({ exp: undefined }), /^exp is needed/],
-    ['no claim at all', {}, /^exp is needed/],
+    ['no exp', claims({ exp: undefined }), /^exp is required/],
+    ['no claim at all', {}, /^exp is required/],
     ['exp as text', claims({ exp: CANARY }), /^exp/],
     ['exp in milliseconds', claims({ exp: EXP * 1000 }), /^exp/],
     ['sub as number', claims({ sub: 5 }), /^sub/],
@@ -782,10 +782,7 @@ describe('S46: keys that are not there yet', () => {
     for (let attempt = 0; attempt < 3; attempt++)
       expect(await refusal(body, { by })).toContain('no usable keys from secret: signing');
     expect(warnings.mock.calls).toEqual([
-      [
-        expect.stringContaining('nothing can be signed yet'),
-        { type: 'Warning', code: 'LATCHKEY_UNAVAILABLE' },
-      ],
+      [expect.stringContaining('no key can sign yet'), { type: 'Warning', code: 'LATCHKEY_UNAVAILABLE' }],
     ]);
     const refreshed = new Promise((resolve) => {
       const come = (event: unknown) => {

@@ -469,7 +469,7 @@ describe('others that write', () => {
     });
     const signer = signerOf(store);
     expect((await rejection(signer.rotate())).message).toMatch(
-      /another process changed the secret meanwhile; try again$/,
+      /another process changed the secret at the same time; try again$/,
     );
     expect(await kidOf(signer)).toBe('old');
     await signer.rotate();
@@ -773,7 +773,7 @@ describe('what the next key is', () => {
     },
   );
 
-  it('alg is needed where no key says it', async () => {
+  it('alg is required where no key says it', async () => {
     const secrets = createMemoryStore();
     const signer = signerOf(secrets, { alg: undefined });
     expect(await rejection(signer.rotate())).toMatchObject({ name: 'ConfigError', path: 'alg' });

@@ -331,7 +331,7 @@ describe('plain HTTP', () => {
       const error = await refusal(
         mapped(port, allowHttp).fetch(`http://friends.internal:${port}/`, resolvingAll()),
       );
-      expect(error.message).toBe('a service token is sent over https only (allowHttp permits http)');
+      expect(error.message).toBe('expected https for a service token (allowHttp permits http)');
       expect(server.arrived).toEqual([]);
     },
   );
@@ -362,7 +362,7 @@ describe('plain HTTP', () => {
   }
 
   const BY_A_PROXY =
-    'a service token is not sent over http by a proxy; use https, or name the host in NO_PROXY';
+    'expected no proxy for a service token over http; use https, or name the host in NO_PROXY';
 
   it.each<[title: string, arguments_: readonly string[], noProxy: string, expected: 'refused' | 'direct']>([
     ['the variables of Node', [], '', 'refused'],
@@ -470,7 +470,7 @@ describe('plain HTTP', () => {
   ])('OK-2: is refused to %s, which is not on loopback', async (name) => {
     await put('token', FIRST);
     const error = await refusal(createFor(`${name}:1`).fetch(`http://${name}:1/`));
-    expect(error.message).toContain('over https only');
+    expect(error.message).toContain('expected https');
   });
 
   it('OK-2: and no other scheme carries a token', async () => {
@@ -479,7 +479,7 @@ describe('plain HTTP', () => {
       tokens: [{ file: at('token'), audience: FRIENDS, hosts: ['friends.internal'] }],
       allowHttp: true,
     });
-    expect((await refusal(calls.fetch('ftp://friends.internal/'))).message).toContain('over https only');
+    expect((await refusal(calls.fetch('ftp://friends.internal/'))).message).toContain('expected https');
     expect(await (await calls.fetch('data:,hello')).text()).toBe('hello');
   });
 });
@@ -737,30 +737,30 @@ describe('the token file', () => {
 
   const secret = 'xyzzy-nothing-happens';
   const bad: readonly [title: string, content: string, message: string][] = [
-    ['of nothing', '', 'not a compact JWS: not three base64url segments'],
-    ['with two newlines', `${FIRST}\n\n`, 'not a compact JWS: not three base64url segments'],
-    ['with a space before', ` ${FIRST}`, 'not a compact JWS: not three base64url segments'],
-    ['with a second line', `${FIRST}\nx: y`, 'not a compact JWS: not three base64url segments'],
-    ['with a word', secret, 'not a compact JWS: not three base64url segments'],
+    ['of nothing', '', 'expected a compact JWS: not three base64url segments'],
+    ['with two newlines', `${FIRST}\n\n`, 'expected a compact JWS: not three base64url segments'],
+    ['with a space before', ` ${FIRST}`, 'expected a compact JWS: not three base64url segments'],
+    ['with a second line', `${FIRST}\nx: y`, 'expected a compact JWS: not three base64url segments'],
+    ['with a word', secret, 'expected a compact JWS: not three base64url segments'],
     [
       'with half a token',
       FIRST.slice(0, FIRST.lastIndexOf('.')),
-      'not a compact JWS: not three base64url segments',
+      'expected a compact JWS: not three base64url segments',
     ],
     [
       'with a token of no signature',
       `${FIRST.slice(0, FIRST.lastIndexOf('.'))}.`,
-      'not a compact JWS: not three base64url segments',
+      'expected a compact JWS: not three base64url segments',
     ],
     [
       'with a payload that is no JSON',
       `${encode({ alg: 'RS512' })}.${encode(secret)}.c2ln`,
-      'not a compact JWS: the payload is not strict JSON: not a JSON object',
+      'expected a compact JWS: the payload is not strict JSON: not a JSON object',
     ],
     [
       'with a token of 17 KiB',
       tokenOf({ secret: secret.repeat(640) }),
-      'not a compact JWS: the token is too long',
+      'expected a compact JWS: the token is too long',
     ],
     ['of more than 512 KiB', FIRST.padEnd(512 * 1024 + 1), `the file is larger than ${512 * 1024} bytes`],
     ['for another audience', tokenOf({ aud: secret }), 'the token is for another audience'],
@@ -838,8 +838,8 @@ describe('the token file', () => {
     });
     await expect(calls.ready()).rejects.toEqual(
       new Error(
-        'service token tokens[0]: the file is not there; service token tokens[1]: not a regular file; ' +
-          'service token tokens[2]: the file is not there',
+        'service token tokens[0]: the file does not exist; service token tokens[1]: not a regular file; ' +
+          'service token tokens[2]: the file does not exist',
       ),
     );
   });
@@ -869,7 +869,7 @@ describe('the token file', () => {
         { file: at('token'), audience: FRIENDS, hosts: [friends.host] },
       ],
     });
-    await expect(calls.ready()).rejects.toThrow('service token tokens[0]: the file is not there');
+    await expect(calls.ready()).rejects.toThrow('service token tokens[0]: the file does not exist');
     expect(await sent(calls, friends)).toBe(`Bearer ${FIRST}`);
     expect((await refusal(calls.fetch(other.url))).message).toContain('tokens[0]');
   });
@@ -948,7 +948,7 @@ describe('when the file is read', () => {
     const file = at('mount/token');
     const calls = createFor(friends.host, { file });
     const third = tokenOf({ exp: START + 3 * LIFE });
-    await expect(calls.ready()).rejects.toThrow('the file is not there');
+    await expect(calls.ready()).rejects.toThrow('the file does not exist');
     await mkdir(at('mount'));
     await put('mount/token', FIRST);
     vi.advanceTimersByTime(1_000);
@@ -994,10 +994,10 @@ describe('when the file is read', () => {
   it('S56: again after a failure, at most once a second', async () => {
     const friends = await serve();
     const calls = createFor(friends.host);
-    await expect(calls.fetch(friends.url)).rejects.toThrow('the file is not there');
+    await expect(calls.fetch(friends.url)).rejects.toThrow('the file does not exist');
     await putElsewhere(FIRST);
     vi.advanceTimersByTime(999);
-    await expect(calls.fetch(friends.url)).rejects.toThrow('the file is not there');
+    await expect(calls.fetch(friends.url)).rejects.toThrow('the file does not exist');
     expect(events('latchkey:service-token:failed')).toHaveLength(1);
     vi.advanceTimersByTime(1);
     expect(await sent(calls, friends)).toBe(`Bearer ${FIRST}`);
@@ -1248,7 +1248,7 @@ describe('options', () => {
       'no audience',
       'tokens[1].audience',
       { tokens: [good, { file: good.file, hosts: ['b.internal'] }] },
-      'is required; null says',
+      'is required; pass null',
     ],
     ['an empty audience', 'tokens[0].audience', { tokens: [{ ...good, audience: '' }] }],
     ['several audiences', 'tokens[0].audience', { tokens: [{ ...good, audience: [FRIENDS] }] }],
@@ -1260,7 +1260,7 @@ describe('options', () => {
       'a host of two tokens',
       'tokens[1].hosts[1]',
       { tokens: [good, { ...good, hosts: ['b.internal', ...good.hosts] }] },
-      'is mapped to a token already',
+      'expected a host that is not mapped to another token',
     ],
     ['a host twice', 'tokens[0].hosts[1]', { tokens: [{ ...good, hosts: [...good.hosts, ...good.hosts] }] }],
     ['allowHttp in words', 'allowHttp', { tokens: [good], allowHttp: 'yes' }],

@@ -247,7 +247,7 @@ describe('a secret', () => {
     expect(await pem(leaf.cert)).toMatch(/expected a key, got a certificate/);
     expect(await pem(`${pkcs8(rsa)}${pkcs8(rsa)}`)).toMatch(/expected one PEM block and nothing else$/);
     expect(await pem(pkcs8(rsa).replace(/\n\w{4}/, '\nAAAA'))).toMatch(
-      /not a key of a type|no key that signs/,
+      /type of the key is not supported|no key can sign/,
     );
     const weak = generateKeyPairSync('rsa', { modulusLength: 1024 });
     expect(await pem(pkcs8(weak))).toMatch(/RSA modulus under 2048 bits/);
@@ -481,11 +481,11 @@ describe('a URL', () => {
   it('KD-8: of the set only the key that is named signs', async () => {
     const server = await keyServer([privateJwk(otherEc, { kid: 'sim1' })], false);
     const options = { jwkUrl: server.jwksUrl, kid: 'sim2', allowHttp: true };
-    expect(await trouble(signerOf(options))).toMatch(/ < no key that signs$/);
+    expect(await trouble(signerOf(options))).toMatch(/ < no key can sign$/);
     server.publish([privateJwk(otherEc), { ...wanted(), kid: 'SIM2' }, { ...wanted(), kid: ['sim2'] }]);
-    expect(await trouble(signerOf(options))).toMatch(/ < no key that signs$/);
+    expect(await trouble(signerOf(options))).toMatch(/ < no key can sign$/);
     server.publish([publicJwk(wanted())!]);
-    expect(await trouble(signerOf(options))).toMatch(/ < no key that signs: not a private key$/);
+    expect(await trouble(signerOf(options))).toMatch(/ < no key can sign: not a private key$/);
     server.publish([wanted()]);
     expect(await trouble(signerOf({ ...options, alg: 'RS256' }))).toMatch(/alg does not fit kty and crv$/);
   });
@@ -550,7 +550,7 @@ describe('a URL', () => {
     it('is refused in production, unless the environment says so aloud', () => {
       vi.stubEnv('NODE_ENV', 'production');
       vi.stubEnv('LATCHKEY_ALLOW_HTTP_KEYS', undefined);
-      expect(() => create(far, true)).toThrow(/^jwkUrl: private keys over plain HTTP in production/);
+      expect(() => create(far, true)).toThrow(/^jwkUrl: expected https for private keys in production/);
       for (const value of ['', '1', 'yes', 'TRUE', 'false', ' true']) {
         vi.stubEnv('LATCHKEY_ALLOW_HTTP_KEYS', value);
         expect(() => create(far, true)).toThrow(ConfigError);
@@ -594,7 +594,7 @@ describe('a URL', () => {
       create('https://keys.example/', true);
       expect(warned.mock.calls).toEqual([
         [
-          'jwkUrl: private keys come over plain HTTP; whoever reads along has them',
+          'jwkUrl: private keys come over plain HTTP, where any host on the network path can read them',
           { type: 'SecurityWarning', code: 'LATCHKEY_UNSAFE' },
         ],
       ]);
@@ -685,14 +685,14 @@ describe('the deprecated list', () => {
     expect(await kidOf(legacy(keys), { iss: 'C' })).toBe('k2');
     expect(await kidOf(legacy(keys, { alg: 'ES256' }), { iss: 'C' })).toBe('k4');
     expect(await trouble(legacy([key('k1', 'A', 'HS256')], { issuer: 'C' }))).toBe(
-      'signer: no key for this issuer at this time',
+      'signer: no active key for this issuer',
     );
     await expect(legacy([key('k1', 'A', 'HS256')]).sign({ iss: 'C' })).rejects.toThrow(
-      /no key for this issuer/,
+      /no active key for this issuer/,
     );
     // Names are code points.
     await expect(legacy([key('k1', 'A', 'HS256')]).sign({ iss: 'a' })).rejects.toThrow(
-      /no key for this issuer/,
+      /no active key for this issuer/,
     );
   });
 
@@ -701,14 +701,14 @@ describe('the deprecated list', () => {
     ['is not of the algorithm', [key('k1', 'A', 'HS256'), key('k4', undefined, 'ES256')], { alg: 'ES256' }],
     ['is not the one that is named', [key('k1', 'A', 'HS256'), key('k4', undefined, 'ES256')], { kid: 'k4' }],
   ] as const)('AK-35: no other key signs for an issuer whose own key %s', async (_, keys, more) => {
-    await expect(legacy(keys, more).sign({ iss: 'A' })).rejects.toThrow(/no key for this issuer/);
+    await expect(legacy(keys, more).sign({ iss: 'A' })).rejects.toThrow(/no active key for this issuer/);
   });
 
   it('S20: a secret that only verifies is passed over', async () => {
     const keys = [key('k5', undefined, 'ES256'), key('k4', undefined, 'ES256')];
     expect(await kidOf(legacy(keys), { sub: 'a' })).toBe('k4');
-    expect(await trouble(legacy([key('k5', undefined, 'ES256')]))).toMatch(/ < no key that signs$/);
-    expect(await trouble(legacy([key('nowhere', undefined, 'HS256')]))).toMatch(/ < no key that signs$/);
+    expect(await trouble(legacy([key('k5', undefined, 'ES256')]))).toMatch(/ < no key can sign$/);
+    expect(await trouble(legacy([key('nowhere', undefined, 'HS256')]))).toMatch(/ < no key can sign$/);
   });
 
   it('a private key that cannot be used is passed over', async () => {
@@ -739,7 +739,7 @@ describe('the deprecated list', () => {
     ] as const;
     expect(await kidOf(legacy(keys), { sub: 'a' })).toBe('k4');
     expect(await trouble(legacy(keys.slice(0, 2)))).toMatch(
-      /nothing is signed with HMD5; nothing is signed with HS224$/,
+      /HMD5 is for verifying only; HS224 is for verifying only$/,
     );
   });
 
