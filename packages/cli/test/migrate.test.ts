@@ -171,7 +171,7 @@ describe('jwks migrate', () => {
       /^ISSUER +SOURCE +KEYS\nhttps:\/\/a\.example +secret: my-service-a-example-[0-9a-f]{8} +a1, a2\n\(none\) +secret: my-service-any-issuer +any\nb +secret: my-service-b +b1\n$/,
     );
     expect(stderr).toMatch(
-      /note: a token without an issuer was verified by any of the keys; now by those without one/,
+      /note: a token without an issuer was verified by any of the keys; now it is verified by the new keysets without an issuer/,
     );
     expect(stderr).toMatch(/note: a2 only signs/);
     const text = descriptorIn(cwd);

@@ -80,7 +80,7 @@ describe('tokens init', () => {
     expect(refused).toMatchObject({
       code: 2,
       stdout: '',
-      stderr: expect.stringMatching(/^error: \.auth has a key pair already.*--force/),
+      stderr: expect.stringMatching(/^error: \.auth already has a key pair.*--force/),
     });
     expect(readFileSync(at('.auth', 'id_rsa'), 'utf8')).toBe(key);
     expect((await latchkey(['tokens', 'init', '--force'])).code).toBe(0);

@@ -113,10 +113,7 @@ export async function initAuthDirectory(
   const files = filesIn(pathOf(options));
   if (!(await exists(files.privateKey))) return openAuthDirectory(options);
   if (force !== true)
-    throw new ConfigError(
-      'directory',
-      'expected no key pair, got one; if you replace it, its tokens become invalid',
-    );
+    throw new ConfigError('directory', 'already has a key pair; replacing it makes its tokens invalid');
   // All files are replaced, so only the directory itself must belong to this user.
   await refuseForeign({ directory: dirname(files.privateKey), secret: [], open: [] });
   // Before the first is written: the new private key must not be left beside the old public one.

@@ -1,5 +1,5 @@
-// Changes to a descriptor: from a document to a new text, of which nothing else has changed.
-// Nothing is written to a file here, and what a keyset may be is not judged here.
+// Changes a descriptor: makes a new text from a document, in which only the requested part differs.
+// Files are written elsewhere, and the content of a keyset is not checked here.
 import { isDeepStrictEqual } from 'node:util';
 import type * as yaml from 'yaml';
 import { BLOCK, type DescriptorDocument, parseDescriptor, placed } from '../descriptor/document.ts';
@@ -8,32 +8,32 @@ import type { JsonObject, JsonValue } from '../values/json.ts';
 import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
 import { appendItem, removeItem, removeMember, setMember } from './edit/lines.ts';
 
-/** What an option of a keyset becomes; undefined takes it away. */
+/** The new values of the options of a keyset; undefined removes an option. */
 export type KeysetChanges = { readonly [name: string]: JsonValue | undefined };
 
 /**
- * One change: in the lines of the text where it can be, else in the tree of the YAML library, which
- * lays some of the file out anew.
+ * One change. It is made in the lines of the text if possible, else in the tree of the YAML
+ * library, which may format some of the file anew.
  */
 interface Change {
-  /** The whole file as data, afterwards. */
+  /** The data of the whole file after the change. */
   readonly after: UncheckedOptions;
-  /** Undefined where the lines are not laid out in a way that this knows. */
+  /** Returns undefined if this function does not support the layout of the lines. */
   inLines(document: DescriptorDocument): string | undefined;
   inTree(tree: yaml.Document): void;
 }
 
 /**
- * Adds a keyset at the end of `keySets`, which is made if it is not there.
+ * Adds a keyset at the end of `keySets`, which is created if it is missing.
  * @returns the new text
- * @throws ConfigError if what stands there is no list
+ * @throws ConfigError if `keySets` is not a list
  */
 export function addKeyset(document: DescriptorDocument, keyset: JsonObject): string {
   return append(document, 'keySets', keyset);
 }
 
 /**
- * Changes single options of a keyset, and leaves its other options as they are.
+ * Changes single options of a keyset, and keeps its other options.
  * @param index counts from 0
  * @throws ConfigError if there is no such keyset
  */
@@ -64,8 +64,8 @@ export function updateKeyset(document: DescriptorDocument, index: number, change
 }
 
 /**
- * Takes a keyset away. An empty list stays where the last one is taken. Comments on lines of their
- * own, around it, stay.
+ * Removes a keyset. If it was the last one, an empty list stays. Comments around it, on their own
+ * lines, stay.
  * @param index counts from 0
  * @throws ConfigError if there is no such keyset
  */
@@ -81,15 +81,12 @@ export function removeKeyset(document: DescriptorDocument, index: number): strin
   });
 }
 
-/** Adds a key at the end of the deprecated `keys`: see `addKeyset`. */
+/** Adds a key at the end of the deprecated `keys`, like `addKeyset`. */
 export function addKey(document: DescriptorDocument, key: JsonObject): string {
   return append(document, 'keys', key);
 }
 
-/**
- * Takes the deprecated `keys` away, the option with all that is in it. Without one, the text stays
- * as it is.
- */
+/** Removes the deprecated option `keys` with its content. Without it, the text stays as it is. */
 export function removeKeys(document: DescriptorDocument): string {
   if (!Object.hasOwn(document.jwt, 'keys')) return document.text;
   const { keys: _keys, ...rest } = document.jwt;
@@ -113,7 +110,9 @@ function append(document: DescriptorDocument, name: 'keySets' | 'keys', item: Js
   });
 }
 
-/** Whatever the way, what comes out has to say exactly what was asked. */
+/**
+ * Makes a change by lines or by tree, and checks that the result has exactly the requested data.
+ */
 function apply(document: DescriptorDocument, change: Change): string {
   const ways = isJson(document.text)
     ? [() => writeJson(document.text, change.after)]
@@ -122,13 +121,10 @@ function apply(document: DescriptorDocument, change: Change): string {
     const text = attempt(way);
     if (text !== undefined && says(text, document.file, change.after)) return text;
   }
-  throw placed(new ConfigError('', 'cannot be changed as it is laid out; change it by hand'), document);
+  throw placed(new ConfigError('', 'the layout of the file is not supported; change it by hand'), document);
 }
 
-/**
- * A way that does not lead anywhere for this file, such as over an alias whose anchor would be
- * gone.
- */
+/** Tries a way that may fail for this file: for example, an alias whose anchor would be removed. */
 function attempt(way: () => string | undefined): string | undefined {
   try {
     return way();
@@ -180,7 +176,7 @@ function itemAt(document: DescriptorDocument, index: number): UncheckedOptions {
   const item = listAt(document, 'keySets')[index];
   if (isPlainObject(item)) return item;
   const path = `keySets[${index}]`;
-  throw placed(new ConfigError(path, item === undefined ? 'is not there' : 'expected an object'), document);
+  throw placed(new ConfigError(path, item === undefined ? 'does not exist' : 'expected an object'), document);
 }
 
 function withList(document: DescriptorDocument, name: string, list: readonly unknown[]): UncheckedOptions {

@@ -1,5 +1,5 @@
-// What a token or a keyset holds, for people to look at. Nothing here verifies a token, and no
-// decision may rest on it.
+// Shows the content of a token or a keyset to people. Nothing here verifies a token, and no
+// decision may depend on it.
 
 import type { SkippedKey, VerificationKey } from '../jwk/import-jwks.ts';
 import { createSource } from '../keysets/create.ts';
@@ -11,14 +11,14 @@ import type { AlgorithmName } from '../token/algorithms.ts';
 import { parseToken } from '../token/parse.ts';
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
 
-/** The text of a token. */
+/** The content of a token. */
 export interface UnverifiedTokenText {
-  /** The whole JOSE header, with the parameters that a verifier ignores. */
+  /** The whole JOSE header, including parameters that a verifier ignores. */
   readonly header: JsonObject;
   readonly claims: JsonObject;
 }
 
-/** The longest token that any authenticator can be told to take. */
+/** The largest value of `maxTokenBytes`. */
 const MAX_BYTES = 65_536;
 
 /**
@@ -30,17 +30,17 @@ export function readUnverifiedToken(token: string): UnverifiedTokenText {
   return { header: parseJsonObject(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url')), claims };
 }
 
-/** What `inspectKeyset` needs next to the keyset's own options. */
+/** Options of `inspectKeyset`, in addition to those of the keyset. */
 export interface InspectOptions {
   readonly secrets?: SecretStore | undefined;
   readonly externalSecrets?: SecretStore | undefined;
-  /** What errors call the keyset. Default `keySets[0]`. */
+  /** The name of the keyset in errors. Default `keySets[0]`. */
   readonly name?: string | undefined;
 }
 
 /** The keys of a keyset at one moment, without key material. */
 export interface InspectedKeyset {
-  /** In the source's order. */
+  /** In the order of the source. */
   readonly keys: readonly {
     readonly kid: string | undefined;
     readonly algorithms: readonly AlgorithmName[];
@@ -50,8 +50,8 @@ export interface InspectedKeyset {
 
 /**
  * Reads one keyset once, as a service does. Does not cache, retry, watch or warn, and closes its
- * connections. A keyset with `jwksHosts` has no keys here: only a token says where they are.
- * @throws ConfigError for options that cannot be right, and for an inline set without a usable key
+ * connections. A keyset with `jwksHosts` has no keys here, because only a token has their URL.
+ * @throws ConfigError for invalid options, and for an inline set without a usable key
  * @throws Error of the source, if it cannot be read
  */
 export async function inspectKeyset(

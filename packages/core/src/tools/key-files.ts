@@ -1,29 +1,31 @@
-// Raw keys as people have them in files: a key pair in PEM, the bytes of a symmetric secret. Judged
-// here, before they become secrets.
+// Checks raw keys in files: a key pair in PEM, or the bytes of a symmetric secret. They are checked
+// before they become secrets; nothing is written here.
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { importJwk } from '../jwk/import-jwks.ts';
 import { privateJwkFromPem, publicJwkFromPem } from '../secrets/pem.ts';
 import { symmetricJwk } from '../secrets/symmetric.ts';
 import type { JsonObject } from '../values/json.ts';
 
-/** A key pair, or one half of one: PEM, each half in a text of its own. */
+/** A key pair, or one half of one: PEM, each half as a separate text. */
 export interface KeyPairText {
   readonly privateKey?: string | undefined;
   readonly publicKey?: string | undefined;
 }
 
 /**
- * Checks a key pair: PKCS#8, PKCS#1 or SEC 1 the private half, SubjectPublicKeyInfo or PKCS#1 the
- * public one; RSA of 2048 bits at the least, ECDSA or Ed25519.
- * @throws TypeError with a constant text, for what is no such key, is weak, or are halves of two
+ * Checks a key pair. The private half must be PKCS#8, PKCS#1 or SEC 1, the public half
+ * SubjectPublicKeyInfo or PKCS#1. RSA keys need at least 2048 bits; ECDSA and Ed25519 are
+ * supported.
+ * @throws TypeError with a constant text, for an invalid or weak key, and for halves that do not
+ *   match
  */
 export function checkKeyPair({ privateKey, publicKey }: KeyPairText): void {
   const thumbprints = [
     ...(privateKey === undefined ? [] : [usable(privateJwkFromPem(privateKey))]),
     ...(publicKey === undefined ? [] : [usable(publicJwkFromPem(publicKey))]),
   ];
-  if (thumbprints.length === 0) throw new TypeError('there is no key');
-  if (new Set(thumbprints).size > 1) throw new TypeError('the public key does not belong to the private key');
+  if (thumbprints.length === 0) throw new TypeError('expected a key');
+  if (new Set(thumbprints).size > 1) throw new TypeError('the public key does not match the private key');
 }
 
 /**
@@ -37,14 +39,17 @@ export function extractPublicKey(privateKey: string): string {
 }
 
 /**
- * Checks a symmetric secret: random, and 32 bytes at the least.
+ * Checks a symmetric secret: it must look random and have at least 32 bytes.
  * @throws TypeError with a constant text
  */
 export function checkSymmetricSecret(bytes: Uint8Array): void {
   usable({ ...symmetricJwk(bytes), alg: 'HS256' });
 }
 
-/** @returns the thumbprint */
+/**
+ * Checks a key.
+ * @returns its thumbprint
+ */
 function usable(jwk: JsonObject): string {
   const key = importJwk(jwk, { origin: 'secret' });
   if ('reason' in key) throw new TypeError(key.reason);

@@ -1,5 +1,5 @@
-// Lint: the dangers in a descriptor, each with its fix. Here they are put together; what each rule
-// looks at stands in lint/.
+// Lint: finds the dangers in a descriptor, each with its fix. This file combines the rules; each
+// rule is in lint/.
 
 import type { DescriptorDocument } from '../descriptor/document.ts';
 import { interpolate } from '../descriptor/interpolate.ts';
@@ -15,18 +15,18 @@ import type { Finding, LintRule } from './lint/rule.ts';
 import { lintSecrets } from './lint/secrets.ts';
 import { tokenRules } from './lint/tokens.ts';
 
-/** What surrounds a descriptor. */
+/** The surroundings of a descriptor. */
 export interface LintContext {
   /**
-   * The directory of its secrets, which are looked at then: that they are there, are keys, and are
-   * private. Default: they are not.
+   * The directory of its secrets. If given, lint checks that they exist, are keys, and are private.
+   * Default: secrets are not checked.
    */
   readonly secrets?: string | undefined;
-  /** What `${NAME}` stands for. Default `process.env`. */
+  /** The values of `${NAME}`. Default `process.env`. */
   readonly environment?: { readonly [name: string]: string | undefined } | undefined;
 }
 
-/** Every rule that looks at options, by what it is about. For documentation. */
+/** Every rule about options, by subject. Used for documentation. */
 export const lintRules: readonly LintRule[] = [
   ...keysetRules,
   ...algorithmRules,
@@ -36,9 +36,9 @@ export const lintRules: readonly LintRule[] = [
 ];
 
 /**
- * Finds what is dangerous, deprecated or refused in a descriptor. Fetches nothing, and changes
+ * Finds dangerous, deprecated and refused options in a descriptor. Fetches nothing, and changes
  * nothing.
- * @returns findings in the order of the file; none holds a secret
+ * @returns findings in the order of the file; none contains a secret
  */
 export async function lintDescriptor(
   document: DescriptorDocument,
@@ -53,8 +53,8 @@ export async function lintDescriptor(
       rule: 'variable-unset',
       severity: 'warning' as const,
       path,
-      message: `the variable ${name} is not set here; where it is not, the service does not start`,
-      fix: 'set it where the service runs',
+      message: `the variable ${name} is not set here; without it, the service does not start`,
+      fix: 'set it in the environment of the service',
     })),
     ...lintInlineKeys(jwt),
     ...(secrets === undefined ? [] : await lintSecrets(jwt, secrets)),
@@ -79,7 +79,10 @@ function findingsOf(
   }));
 }
 
-/** What core refuses, unless it has been said already, or only a variable stands there. */
+/**
+ * The options that core refuses, without those that a rule has reported already, and without those
+ * that only contain a variable.
+ */
 function refused(jwt: UncheckedOptions, found: readonly UnplacedFinding[]): readonly UnplacedFinding[] {
   const said = (refusal: string) =>
     found.some(
@@ -94,11 +97,11 @@ function refused(jwt: UncheckedOptions, found: readonly UnplacedFinding[]): read
       severity: 'error' as const,
       path,
       message: problem,
-      fix: 'fix it as the message says: a service does not start with this',
+      fix: 'fix it as the message says; the service does not start with it',
     }));
 }
 
-/** Variables that are not set stay as they are written. */
+/** Replaces the variables that are set; others stay as written. */
 function knownIn(
   environment: NonNullable<LintContext['environment']>,
   unset: readonly { readonly name: string }[],
@@ -106,7 +109,7 @@ function knownIn(
   return { ...environment, ...Object.fromEntries(unset.map(({ name }) => [name, `\${${name}}`])) };
 }
 
-/** True for the same place, and for one inside it. */
+/** True for the same path, and for a path inside it. */
 function isWithin(path: string, around: string): boolean {
   return path === around || path.startsWith(`${around}.`) || path.startsWith(`${around}[`);
 }

@@ -1,5 +1,5 @@
-// From the deprecated `keys` list to keysets: what is to be written, and whether what has been
-// written is the same. Writes nothing itself.
+// Plans the migration from the deprecated `keys` list to keysets, and checks that the written
+// result is equivalent. Writes nothing itself.
 import { isDeepStrictEqual } from 'node:util';
 import { type DescriptorDocument, parseDescriptor, placed } from '../descriptor/document.ts';
 import { interpolate } from '../descriptor/interpolate.ts';
@@ -24,24 +24,21 @@ import {
 
 export type { MigratedKeyset, MigrationOptions } from './migrate/keysets.ts';
 
-/**
- * What is to be written, in this order; whatever a run that was stopped has written already is left
- * out.
- */
+/** What to write, in this order. What an interrupted run has already written is left out. */
 export interface Migration {
   readonly keySets: readonly MigratedKeyset[];
   readonly secrets: readonly { readonly reference: SecretReference; readonly bytes: Uint8Array }[];
-  /** The descriptor with the keysets, and with `keys` still in it. */
+  /** The descriptor with the keysets, still with `keys`. */
   readonly text: string;
-  /** What is decided otherwise from then on, and what is left to do. */
+  /** What changes for tokens, and what remains to do. */
   readonly notes: readonly string[];
 }
 
 /**
- * Works out a migration. Keys of one issuer become one keyset with one secret, in their order; keys
- * without an issuer become one without. Private halves come along, for signers.
+ * Plans a migration. Keys of one issuer become one keyset with one secret, in their order; keys
+ * without an issuer become a keyset without one. Private halves are kept for signers.
  * @returns undefined for a descriptor without `keys`
- * @throws ConfigError for a key that cannot be moved as it is, and for names that are taken
+ * @throws ConfigError for a key that cannot be moved unchanged, and for names that are in use
  */
 export async function planMigration(
   document: DescriptorDocument,
@@ -53,8 +50,7 @@ export async function planMigration(
     const entries = plan.flatMap((planned) => planned.entries);
     const isThere = await Promise.all(entries.map((entry) => isInPlace(entry, options.store)));
     const withKeysets = plan.reduce(withKeyset, document);
-    // Nothing is begun that cannot be ended: a text may be laid out so that keys cannot be taken
-    // out of it.
+    // Fail before writing anything, if the layout of the text does not permit removing `keys`.
     removeKeys(withKeysets);
     return {
       keySets: plan.map(({ migrated }) => migrated),
@@ -68,10 +64,10 @@ export async function planMigration(
 }
 
 /**
- * Compares what the descriptor and the store say now with the list, key by key.
- * @param document as it was read back, after everything of the plan was written
- * @returns the descriptor's text without `keys`
- * @throws ConfigError if anything is not as planned
+ * Compares the current descriptor and store with the list, key by key.
+ * @param document read again, after everything in the plan was written
+ * @returns the text of the descriptor without `keys`
+ * @throws ConfigError if anything differs from the plan
  */
 export async function finishMigration(
   document: DescriptorDocument,
@@ -85,10 +81,10 @@ export async function finishMigration(
       const bytes = await findSecret(store, keyset.secret, signal);
       const isThere = await Promise.all(entries.map((entry) => isInPlace(entry, store)));
       if (found === undefined || bytes === undefined || isThere.includes(false))
-        throw new ConfigError('keys', `are not in ${keyset.secret.name} yet; nothing was taken away`);
+        throw new ConfigError('keys', `are not in ${keyset.secret.name} yet; nothing was removed`);
       const { policy } = readKeyset(interpolate(found, environment), 'keySets');
       if (!isDeepStrictEqual(importJwks(parseJsonObject(bytes), policy).keys.map(identityOf), identities))
-        throw new ConfigError('keys', `are not what ${keyset.secret.name} holds; nothing was taken away`);
+        throw new ConfigError('keys', `differ from those in ${keyset.secret.name}; nothing was removed`);
     }
     return removeKeys(document);
   });
@@ -100,7 +96,7 @@ function withKeyset(document: DescriptorDocument, { keyset }: PlannedKeyset): De
 }
 
 /**
- * Finds the keyset that a run before this one has added.
+ * Finds the keyset that an earlier run has added.
  * @throws ConfigError for another keyset of the same secret
  */
 function findKeyset({ jwt }: DescriptorDocument, { secret, ...rest }: PlannedKeyset['keyset']): unknown {
@@ -117,7 +113,11 @@ function findKeyset({ jwt }: DescriptorDocument, { secret, ...rest }: PlannedKey
   );
 }
 
-/** @returns false where nothing is @throws ConfigError where something else is */
+/**
+ * Checks whether an entry is written already.
+ * @returns false if the entry does not exist
+ * @throws ConfigError if it has another content
+ */
 async function isInPlace({ reference, jwks }: PlannedEntry, store: SecretStore): Promise<boolean> {
   const bytes = await findSecret(store, reference, new AbortController().signal);
   if (bytes === undefined) return false;
@@ -138,23 +138,23 @@ function isSame(bytes: Uint8Array, jwks: PlannedEntry['jwks']): boolean {
 
 function notesOf(plan: readonly PlannedKeyset[], { jwt }: DescriptorDocument): readonly string[] {
   const pinned = plan.filter(({ migrated }) => migrated.issuer !== undefined);
-  const others = pinned.length < plan.length ? 'those without one' : 'no keyset';
+  const others = pinned.length < plan.length ? 'the new keysets without an issuer' : 'no new keyset';
   const noIssuer =
     jwt.unsafeMissingIssuer === undefined
-      ? [`a token without an issuer was verified by any of the keys; now by ${others} of these`]
+      ? [`a token without an issuer was verified by any of the keys; now it is verified by ${others}`]
       : ['a token without an issuer is still verified by all; without a key id, by the first of each keyset'];
   return [
     ...(pinned.length === 0 ? [] : noIssuer),
     ...plan.flatMap(({ migrated: { secretName, signingKeyIds } }) =>
       signingKeyIds.map(
-        (keyId) => `${keyId} only signs: it is in ${SIGNING_ENTRY} of ${secretName}, where no keyset looks`,
+        (keyId) => `${keyId} only signs: it is in ${SIGNING_ENTRY} of ${secretName}, which no keyset reads`,
       ),
     ),
-    'the secrets of the old keys are still there; remove them when nobody signs with them any more',
+    'the secrets of the old keys are still there; remove them when no signer uses them any more',
   ];
 }
 
-/** Faults with their place in the file. */
+/** Adds the place in the file to errors. */
 async function at<T>(document: DescriptorDocument, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

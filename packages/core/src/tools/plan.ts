@@ -1,5 +1,5 @@
-// Plan: what a change of a descriptor opens and closes, told from the two files alone. How single
-// values compare stands in plan/.
+// Plan: tells what a change of a descriptor opens and closes, by comparing the two files. The
+// comparison of single values is in plan/.
 
 import { routeOptions } from '../decision/access.ts';
 import { authenticatorOptions } from '../decision/options.ts';
@@ -23,22 +23,22 @@ import { carriersJudge, groupsJudge, remoteJudge, signingJudge } from './plan/en
 import { keysetsJudge, keysJudge } from './plan/keysets.ts';
 import { rulesJudge } from './plan/rules.ts';
 
-/** One thing that is otherwise. */
+/** One difference. */
 export interface Change {
   /**
    * `opens`: requests pass that did not. `closes`: requests are refused that were not. `changes`: anything else. What cannot be told, such as
    * by how much a variable differs, is said to do both.
    */
   readonly effect: Effect;
-  /** Where in `service.jwt`. */
+  /** The path in `service.jwt`. */
   readonly path: string;
-  /** For people. Holds no secret; may hold what the descriptors say. */
+  /** For people. Contains no secret; may quote the descriptors. */
   readonly message: string;
-  /** Where it stands; for what is gone, where it stood. */
+  /** The place in the new file; for removed parts, in the old one. */
   readonly place: FilePlace;
 }
 
-/** Every option as its table judges it, but for those whose parts have to be matched first. */
+/** The judges of the tables of options, except for options whose parts must be matched first. */
 const OPTIONS: { readonly [name: string]: Judge } = {
   ...judgesOf(authenticatorOptions.table),
   keys: keysJudge,
@@ -48,16 +48,16 @@ const OPTIONS: { readonly [name: string]: Judge } = {
   claims: rulesJudge,
   typ: (before, after) => listed({ more: 'opens', thing: 'typ' })(typesOf(before), typesOf(after)),
   routes: named(
-    { added: 'closes', thing: 'what the route asks' },
+    { added: 'closes', thing: 'rule of the route' },
     members({ ...judgesOf(routeOptions.table), claims: rulesJudge }),
   ),
   signing: signingJudge,
 };
 
 /**
- * Compares two descriptors. Variables are compared by name, and secrets not at all. What means the
- * same is no change, however it is written.
- * @returns what is otherwise: what opens first, then what closes, then the rest
+ * Compares two descriptors. Variables are compared by name, and the content of secrets is not
+ * compared. Different spellings with the same meaning are not a change.
+ * @returns the differences: first those that open, then those that close, then the rest
  */
 export function planChange(before: DescriptorDocument, after: DescriptorDocument): readonly Change[] {
   const reachAll = [before.jwt, after.jwt].some(
@@ -81,7 +81,9 @@ export function planChange(before: DescriptorDocument, after: DescriptorDocument
 
 const EFFECTS: readonly Effect[] = ['opens', 'closes', 'changes'];
 
-/** What one audience more does depends on whether any of them is enough, or all are needed. */
+/**
+ * The effect of an additional audience depends on whether one of them is enough or all are needed.
+ */
 function audienceJudges(
   before: UncheckedOptions,
   after: UncheckedOptions,
@@ -96,7 +98,7 @@ function audienceJudges(
           ? listed({ more, thing: 'audience' })(old, current)
           : replaced('tokens of other audiences')(old, current);
       if (isChecked(old) === isChecked(current))
-        return [verdict('changes', 'aud is not looked at, unless the application says an audience', current)];
+        return [verdict('changes', 'aud is not checked, unless the application sets an audience', current)];
       const effect: Effect = isChecked(current) ? 'closes' : 'opens';
       return [
         verdict(
@@ -105,7 +107,7 @@ function audienceJudges(
             ? `aud has to be ${listOf(current)
                 .map((name) => nameOf(name))
                 .join(', ')}`
-            : 'aud is not looked at',
+            : 'aud is not checked',
           current,
         ),
       ];
@@ -113,7 +115,7 @@ function audienceJudges(
   };
 }
 
-/** The types that are accepted, with the word for none. */
+/** The accepted types, with a word for a missing typ. */
 function typesOf(value: unknown): readonly unknown[] {
   if (value === undefined) return ['no typ', 'jwt', 'at+jwt'];
   return listOf(value).map((type) => (typeof type === 'string' ? normalizeType(type) : type));

@@ -1,5 +1,5 @@
-// The JSON Schema of a descriptor and the rows of documentation, from the tables of options. `pnpm
-// tables` writes them. The shapes around rule forms are in claims/rules-schema.ts.
+// Generates the JSON Schema of a descriptor, and the rows of the documentation, from the tables of
+// options. `pnpm tables` writes the files. The schema of claim rules is in claims/rules-schema.ts.
 import { rulesSchema } from '../claims/rules-schema.ts';
 import { carrierOptions } from '../credentials/options.ts';
 import { routeOptions } from '../decision/access.ts';
@@ -11,7 +11,7 @@ import { remoteOptions } from '../remote/options.ts';
 import { signingOptions, signingSchema } from '../signing/options.ts';
 import type { Schema, Table } from '../values/option.ts';
 
-/** What a descriptor may say, as JSON Schema 2020-12. Named parts are under `$defs`. */
+/** The JSON Schema 2020-12 of a descriptor. Named parts are under `$defs`. */
 export function descriptorSchema(): Schema {
   const defs: Record<string, unknown> = {};
   const resolve = (schema: unknown): unknown => {
@@ -23,8 +23,8 @@ export function descriptorSchema(): Schema {
     defs[$def] ??= resolve(is);
     return { ...others, $ref: `#/$defs/${$def}` };
   };
-  // `audience` may come from code, and `keySets` from `keys` or `remote`: neither is required in a
-  // file.
+  // `audience` may be set in code, and `keySets` may be replaced by `keys` or `remote`: neither is
+  // required in a file.
   const { required: _required, properties, ...options } = authenticatorOptions.schema ?? {};
   const jwt = resolve({ ...options, properties: { ...(properties as Schema), signing: signingSchema } });
   return {
@@ -35,9 +35,9 @@ export function descriptorSchema(): Schema {
     type: 'object',
     required: ['service'],
     properties: {
-      name: { description: 'What the service is called.', type: 'string' },
+      name: { description: 'The name of the service.', type: 'string' },
       service: {
-        description: 'The service. Only jwt is read here; other members belong to others.',
+        description: 'The service. Only jwt is read; other members are ignored.',
         type: 'object',
         required: ['jwt'],
         properties: { jwt: { description: 'The tokens that the service accepts.', $ref: '#/$defs/jwt' } },
@@ -50,10 +50,10 @@ export function descriptorSchema(): Schema {
 /** A row of documentation for one option. */
 interface OptionRow {
   readonly name: string;
-  /** As it is written in a descriptor. */
+  /** As written in a descriptor. */
   readonly fallback: string | undefined;
   readonly doc: string;
-  /** Whether `plan` knows what a change of it does. */
+  /** True if `plan` knows the effect of a change. */
   readonly isJudged: boolean;
 }
 

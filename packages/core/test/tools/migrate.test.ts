@@ -370,7 +370,7 @@ describe('stops, with everything as it was', () => {
     [
       'of two pairs',
       (store) => store.set({ name: 'old-a', key: 'private.key' }, RSA_2.entries('private')['private.key']),
-      /does not belong/,
+      /does not match/,
     ],
     [
       'of another type',
@@ -408,10 +408,10 @@ describe('stops, with everything as it was', () => {
     const { text, store } = setUp([one]);
     const plan = await planMigration(parseDescriptor(text, FILE), optionsFor(store));
     const read = () => finishMigration(parseDescriptor(plan?.text ?? '', FILE), optionsFor(store));
-    await expect(read()).rejects.toThrow(/nothing was taken away/);
+    await expect(read()).rejects.toThrow(/nothing was removed/);
     for (const { reference, bytes } of plan?.secrets ?? []) store.set(reference, bytes);
     await expect(finishMigration(parseDescriptor(text, FILE), optionsFor(store))).rejects.toThrow(
-      /nothing was taken away/,
+      /nothing was removed/,
     );
     store.set({ name: 'shop-a', key: 'jwks.json' }, '{"keys":[]}');
     await expect(read()).rejects.toThrow(ConfigError);

@@ -1,6 +1,5 @@
-// Changes in the lines of a YAML text, for what is laid out one option to a line, as people write
-// it. Everything else of the text stays, byte for byte. What is laid out otherwise is left to
-// edit.ts, which also checks what comes of it.
+// Changes the lines of a YAML text that has one option per line, as people write it. All other
+// lines stay, byte for byte. edit.ts handles other layouts and checks the result.
 import type * as yaml from 'yaml';
 import { type DescriptorDocument, loadYaml } from '../../descriptor/document.ts';
 import type { JsonValue } from '../../values/json.ts';
@@ -10,7 +9,7 @@ type Path = readonly (string | number)[];
 
 /**
  * Adds an item at the end of a list, which may be missing or empty.
- * @returns undefined where it is laid out otherwise
+ * @returns undefined for an unsupported layout
  */
 export function appendItem(document: DescriptorDocument, path: Path, item: JsonValue): string | undefined {
   const { text, yaml: tree } = document;
@@ -34,7 +33,7 @@ export function appendItem(document: DescriptorDocument, path: Path, item: JsonV
     const end = endOfBlock(text, endOf(parent), column + 1);
     return insert(text, end, [`${' '.repeat(column)}${name}:`, ...lines]);
   }
-  // `[]`, `~` or nothing gives way; a comment after it stays.
+  // Replaces `[]`, `~` or an empty value; a comment after it stays.
   const { value } = pair;
   const [from, to] = [startOf(value), endOf(value)];
   const emptied = text.slice(0, from).replace(from === to ? '' : / +$/, '') + text.slice(to);
@@ -42,8 +41,8 @@ export function appendItem(document: DescriptorDocument, path: Path, item: JsonV
 }
 
 /**
- * Takes an item of a list away; of the last, `[]` stays.
- * @returns undefined where it is laid out otherwise
+ * Removes an item of a list. Instead of the last item, `[]` is left.
+ * @returns undefined for an unsupported layout
  */
 export function removeItem(
   { text, yaml: tree }: DescriptorDocument,
@@ -65,7 +64,7 @@ export function removeItem(
   return `${rest.slice(0, colon + 1)} []${rest.slice(colon + 1)}`;
 }
 
-/** Takes a member of a map away. @returns undefined where it is laid out otherwise */
+/** Removes a member of a map. @returns undefined for an unsupported layout */
 export function removeMember(
   { text, yaml: tree }: DescriptorDocument,
   path: Path,
@@ -76,7 +75,7 @@ export function removeMember(
   if (map === undefined || pair === undefined || map.items.length < 2) return undefined;
   const start = startOf(pair.key);
   const end = endOfBlock(text, endOf(pair), columnOf(text, start) + 1);
-  // The first after a dash: the next one moves up to it.
+  // The first member is after a dash: the next one moves up to the dash.
   const next = map.items[map.items.indexOf(pair) + 1];
   if (map.items[0] === pair && next !== undefined && /\S/.test(text.slice(startOfLine(text, start), start))) {
     if (text.slice(end, startOfLine(text, startOf(next.key))).includes('#')) return undefined;
@@ -85,7 +84,7 @@ export function removeMember(
   return cut(text, startOfLine(text, start), end);
 }
 
-/** Gives a member of a map a value. @returns undefined where it is laid out otherwise */
+/** Sets the value of a member of a map. @returns undefined for an unsupported layout */
 export function setMember(
   document: DescriptorDocument,
   path: Path,
@@ -115,7 +114,7 @@ export function setMember(
     const items = value.map((item) => scalarText(item));
     return `${text.slice(0, from)}[${padding}${items.join(', ')}${padding}]${text.slice(to)}`;
   }
-  // What stays keeps its line, and what is said about it there.
+  // Items that stay keep their lines and their comments.
   const dash = columnOf(text, from);
   const lineOf = (item: JsonValue) => {
     const kept = before.items.find((known) => isScalar(known) && known.value === item);
@@ -127,7 +126,7 @@ export function setMember(
   return insert(cleared, startOfLine(text, from), value.map(lineOf));
 }
 
-/** The lines of a list's item. */
+/** The lines of an item of a list. */
 function itemLines(item: JsonValue, column: number, isTight: boolean): readonly string[] {
   const [first = '', ...others] = indented(item, column + 2, isTight);
   return [`${' '.repeat(column)}- ${first.slice(column + 2)}`, ...others];
@@ -141,7 +140,7 @@ function indented(value: JsonValue, column: number, isTight: boolean): readonly 
     .map((line) => ' '.repeat(column) + line);
 }
 
-/** With the quotes that the one before had. */
+/** The scalar as text, with the quotes of the previous value. */
 function scalarText(value: JsonValue, type?: yaml.Scalar.Type | null): string {
   const { Document, Scalar } = loadYaml();
   const scalar = new Scalar(value);
@@ -150,8 +149,8 @@ function scalarText(value: JsonValue, type?: yaml.Scalar.Type | null): string {
 }
 
 /**
- * How the list at a path is laid out: its dashes under its name or further in, and with empty lines
- * between or without.
+ * The layout of the list at a path: whether its dashes are indented, and whether empty lines
+ * separate its items.
  */
 function styleOf(
   { text, yaml: tree }: DescriptorDocument,
@@ -169,7 +168,7 @@ function styleOf(
   };
 }
 
-/** True if some list of the file stands further in than its name. */
+/** True if a list of the file is indented further than its name. */
 function isIndented({ text, yaml: tree }: DescriptorDocument): boolean {
   const { isSeq, isNode, visit } = loadYaml();
   let found = false;

@@ -1,21 +1,21 @@
-// Places in the text of a YAML document, and whole lines put in and taken out of it. What is to be
-// changed is not known here.
+// Finds places in the text of a YAML document, and inserts and removes whole lines. What is changed
+// is decided in lines.ts.
 import { loadYaml } from '../../descriptor/document.ts';
 
 /**
- * Where a node begins, its comments not counted.
- * @throws TypeError for what does not stand in the text
+ * The start of a node, without its comments.
+ * @throws TypeError for a node without a place in the text
  */
 export function startOf(node: unknown): number {
   const { isMap } = loadYaml();
-  // Of a block map, where its first name is: its own may be that of an anchor.
+  // A block map starts at its first name: its own range may start at an anchor.
   if (isMap(node) && node.flow !== true && node.items[0] !== undefined) return startOf(node.items[0].key);
   return rangeOf(node)[0];
 }
 
 /**
- * Where what is in a node ends, comments after it not counted.
- * @throws TypeError for what does not stand in the text
+ * The end of the content of a node, without comments after it.
+ * @throws TypeError for a node without a place in the text
  */
 export function endOf(node: unknown): number {
   const { isCollection, isPair } = loadYaml();
@@ -27,17 +27,18 @@ export function endOf(node: unknown): number {
 function rangeOf(node: unknown): readonly [number, number, number] {
   const { isNode } = loadYaml();
   const range = isNode(node) ? node.range : undefined;
-  if (range === undefined || range === null) throw new TypeError('stands nowhere');
+  if (range === undefined || range === null) throw new TypeError('expected a node with a place in the text');
   return range;
 }
 
-/** Where the line of an offset begins. */
+/** The start of the line of an offset. */
 export function startOfLine(text: string, offset: number): number {
   return text.lastIndexOf('\n', offset - 1) + 1;
 }
 
 /**
- * After its line break. A node that ends with one, as block scalars do, is at the end of its line.
+ * The offset after the line break. A node that ends with a line break, like a block scalar, is
+ * already there.
  */
 export function endOfLine(text: string, offset: number): number {
   if (offset > 0 && text[offset - 1] === '\n') return offset;
@@ -46,8 +47,8 @@ export function endOfLine(text: string, offset: number): number {
 }
 
 /**
- * After the line that what is in a block ends with, and the comments that stand so far in that they
- * are of the block.
+ * The offset after the last line of a block, and after comments that are indented enough to belong
+ * to it.
  */
 export function endOfBlock(text: string, contentEnd: number, column: number): number {
   const end = endOfLine(text, contentEnd);
@@ -55,12 +56,12 @@ export function endOfBlock(text: string, contentEnd: number, column: number): nu
   return end + comments.length;
 }
 
-/** How far in an offset stands on its line, from 0. */
+/** The column of an offset on its line, from 0. */
 export function columnOf(text: string, offset: number): number {
   return offset - startOfLine(text, offset);
 }
 
-/** Puts whole lines in, with the line breaks that the text has. */
+/** Inserts whole lines, with the line breaks of the text. */
 export function insert(text: string, at: number, lines: readonly string[]): string {
   const lineBreak = text.includes('\r\n') ? '\r\n' : '\n';
   const before = text.slice(0, at);
@@ -69,7 +70,7 @@ export function insert(text: string, at: number, lines: readonly string[]): stri
   return `${before}${open}${written}${text.slice(at)}`;
 }
 
-/** Takes whole lines away, and of two empty lines that meet then, one. */
+/** Removes whole lines. If two empty lines then meet, one of them is removed, too. */
 export function cut(text: string, from: number, to: number): string {
   const before = text.slice(0, from);
   const after = text.slice(to);

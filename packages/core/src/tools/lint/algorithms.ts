@@ -1,4 +1,5 @@
-// What lint finds in the algorithms of keysets and keys, and in how a key is chosen for a token.
+// Lint rules about the algorithms of keysets and keys, and about how a key is chosen for a token.
+// Other rules are next to this file.
 
 import { findAlgorithm } from '../../token/algorithms.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
@@ -13,27 +14,27 @@ export const algorithmRules: readonly LintRule[] = [
     id: 'unsafe-algorithm-match',
     severity: 'warning',
     message: 'keys verify more algorithms than their own',
-    fix: 'take it out, and name the algorithms of the keys in allowedAlgorithms',
+    fix: 'remove it, and name the algorithms of the keys in allowedAlgorithms',
     find: (jwt) => having(keysetsOf(jwt), 'unsafeAlgorithmMatch'),
   },
   {
     id: 'hmd5-accepted',
     severity: 'warning',
-    message: 'HMAC with MD5 is broken, and is gone from systems that follow FIPS',
-    fix: 'have the issuer sign with HS256, or with ES256 where it need not share its key; then take HMD5 out',
+    message: 'HMAC with MD5 is broken, and systems that follow FIPS do not have it',
+    fix: 'let the issuer sign with HS256, or with ES256, which needs no shared key; then remove HMD5',
     find: (jwt) => legacy(jwt, 'HMD5'),
   },
   {
     id: 'hs224-accepted',
     severity: 'warning',
-    message: 'HS224 is registered nowhere, so nobody reviews it',
-    fix: 'have the issuer sign with HS256; then take HS224 out',
+    message: 'HS224 is not registered, so it gets no review',
+    fix: 'let the issuer sign with HS256; then remove HS224',
     find: (jwt) => legacy(jwt, 'HS224'),
   },
   {
     id: 'symmetric-on-public-source',
     severity: 'error',
-    message: 'takes a secret, and the keys of this source are public: whoever reads them could sign',
+    message: 'needs a secret key, and the keys of this source are public: every reader of them could sign',
     fix: 'name algorithms with public keys, such as ES256; or keep the key in a secret, and use `secret:`',
     find: (jwt) =>
       keysetsOf(jwt)
@@ -43,8 +44,8 @@ export const algorithmRules: readonly LintRule[] = [
   {
     id: 'algorithms-mixed',
     severity: 'warning',
-    message: 'allows algorithms with secrets and with public keys, side by side',
-    fix: 'make two keysets of it, one for each kind',
+    message: 'allows both algorithms with secrets and algorithms with public keys',
+    fix: 'split it into two keysets, one for each kind',
     find: (jwt) =>
       keysetsOf(jwt).flatMap((keyset) => {
         const kinds = new Set(algorithmsOf(keyset).map(({ about }) => isSymmetric(about)));
@@ -55,7 +56,7 @@ export const algorithmRules: readonly LintRule[] = [
     id: 'algorithms-wide',
     severity: 'warning',
     message: 'allows more algorithms than one issuer uses',
-    fix: 'leave the one or two that its tokens say in alg',
+    fix: 'keep only the one or two that its tokens have in alg',
     find: (jwt) =>
       keysetsOf(jwt).flatMap((keyset) =>
         spotIf(algorithmsOf(keyset).length > MANY_ALGORITHMS, `${keyset.path}.allowedAlgorithms`),
@@ -65,7 +66,7 @@ export const algorithmRules: readonly LintRule[] = [
     id: 'kidless-try-all',
     severity: 'warning',
     message: 'a token without a key id is tried with several keys, and each try costs a verification',
-    fix: 'have the issuer write kid, and take kidless out',
+    fix: 'let the issuer write kid, and remove kidless',
     find: (jwt) =>
       keysetsOf(jwt).flatMap(({ path, value }) => spotIf(value.kidless === 'try-all', `${path}.kidless`)),
   },

@@ -1,5 +1,5 @@
-// What lint finds in what a service asks over the network beside keys, in groups and who may give
-// them, and in what it signs.
+// Lint rules about endpoints other than key sources, about groups and their trust, and about
+// signing.
 
 import { isLoopback } from '../../net/addresses.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
@@ -18,7 +18,10 @@ import {
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
-/** RSA key exchange: who gets the key of the server later reads what was recorded. */
+/**
+ * RSA key exchange: an attacker who gets the key of the server later can decrypt recorded
+ * connections.
+ */
 const WITHOUT_FORWARD_SECRECY: ReadonlySet<unknown> = new Set([47, 53, 60, 156, 157]);
 
 /** The rules about endpoints, groups and signing. */
@@ -26,7 +29,7 @@ export const endpointRules: readonly LintRule[] = [
   {
     id: 'remote-reject-next',
     severity: 'warning',
-    message: 'a token that the endpoint refuses, since it was revoked there, say, still passes by its key',
+    message: 'a token that the endpoint refuses, for example a revoked one, is still accepted by its key',
     fix: 'write `onReject: deny`',
     find: (jwt) => spotIf(membersOf(jwt.remote).onReject === 'next', 'remote.onReject'),
   },
@@ -34,36 +37,36 @@ export const endpointRules: readonly LintRule[] = [
     id: 'remote-in-clear',
     severity: 'warning',
     message: 'every token is sent over plain http to another machine',
-    fix: 'use https, and take allowHttp out',
+    fix: 'use https, and remove allowHttp',
     find: (jwt) => inClear(membersOf(jwt.remote), 'url', 'remote'),
   },
   {
     id: 'remote-cache-long',
     severity: 'warning',
     message: 'a token that was revoked is accepted for more than five minutes',
-    fix: 'write 1m or less, or take it out: each token is then asked about each time',
+    fix: 'write 1m or less, or remove it: then each request calls the endpoint',
     find: (jwt) => spotIf(isLonger(membersOf(jwt.remote).cacheFor, 5 * MINUTE_MS), 'remote.cacheFor'),
   },
   {
     id: 'remote-system',
     severity: 'warning',
-    message: 'whoever answers at this endpoint can make anybody the system',
-    fix: 'take it out, and add `system: true` to the keyset of the system instead',
+    message: 'this endpoint can declare any token a token of the system',
+    fix: 'remove it, and add `system: true` to the keyset of the system instead',
     find: (jwt) => spotIf(membersOf(jwt.remote).system === true, 'remote.system'),
   },
   {
     id: 'remote-other-audiences',
     severity: 'warning',
     message: 'a token for another API is accepted if the endpoint knows its subject',
-    fix: 'take `unsafeIgnoreTokenClaims` out',
+    fix: 'remove `unsafeIgnoreTokenClaims`',
     find: (jwt) =>
       spotIf(membersOf(jwt.remote).unsafeIgnoreTokenClaims === true, 'remote.unsafeIgnoreTokenClaims'),
   },
   {
     id: 'groups-trust-unset',
     severity: 'warning',
-    message: 'there are several issuers, and each of them can say any group of anybody',
-    fix: 'add `groups.trust:` with each issuer that may: all, or only: […]; others have none then',
+    message: 'there are several issuers, and each of them can claim any group for any subject',
+    fix: 'add `groups.trust:` with each trusted issuer: all, or only: […]; the claims of others are then ignored',
     find: (jwt) =>
       spotIf(
         asksForGroups(jwt) &&
@@ -76,14 +79,14 @@ export const endpointRules: readonly LintRule[] = [
     id: 'groups-trust-stranger',
     severity: 'warning',
     message: 'no keyset has this issuer',
-    fix: 'write the issuer as its keyset has it, letter by letter, or take it out',
+    fix: 'write the issuer exactly as in its keyset, or remove it',
     find: strangers,
   },
   {
     id: 'reserved-groups-unset',
     severity: 'warning',
-    message: "the system has a subject of its own, but any issuer may put its users into the system's groups",
-    fix: 'add `groups: { reserved: [root] }`, with the groups that only the system is of',
+    message: "the system has its own subject, but any issuer may put its users into the system's groups",
+    fix: 'add `groups: { reserved: [root] }`, with the groups that only the system has',
     find: (jwt) =>
       spotIf(
         jwt.systemSubject !== undefined && membersOf(jwt.groups).reserved === undefined,
@@ -93,29 +96,29 @@ export const endpointRules: readonly LintRule[] = [
   {
     id: 'groups-in-clear',
     severity: 'warning',
-    message: 'groups come over plain http from another machine: whoever is on the way can give them',
-    fix: 'use https, and take allowHttp out',
+    message: 'groups come over plain http from another machine: any host on the network path can change them',
+    fix: 'use https, and remove allowHttp',
     find: (jwt) => inClear(membersOf(membersOf(jwt.groups).endpoint), 'url', 'groups.endpoint'),
   },
   {
     id: 'groups-cache-long',
     severity: 'warning',
-    message: 'a group that was taken from somebody counts for more than an hour',
+    message: 'a group that was removed from a subject still counts for more than an hour',
     fix: 'write 60s, which is the default, or a few minutes',
     find: (jwt) => spotIf(isLonger(membersOf(jwt.groups).cacheFor, 60 * MINUTE_MS), 'groups.cacheFor'),
   },
   {
     id: 'signing-without-exp',
     severity: 'warning',
-    message: 'tokens are signed that never expire, and that nobody can take back',
-    fix: 'take requireExp out, and add `expiresIn:`',
+    message: 'signed tokens never expire, and cannot be revoked',
+    fix: 'remove requireExp, and add `expiresIn:`',
     find: (jwt) => spotIf(membersOf(jwt.signing).requireExp === false, 'signing.requireExp'),
   },
   {
     id: 'signing-lifetime-open',
     severity: 'warning',
-    message: 'nothing bounds how long tokens live but the 366 days of the default',
-    fix: 'add `maxLifetime:` with the longest that is needed',
+    message: 'only the default of 366 days limits the lifetime of tokens',
+    fix: 'add `maxLifetime:` with the longest lifetime that is needed',
     find: ({ signing }) =>
       spotIf(
         signing !== undefined &&
@@ -128,7 +131,7 @@ export const endpointRules: readonly LintRule[] = [
     id: 'signing-lifetime-long',
     severity: 'warning',
     message: 'tokens may live for more than 90 days',
-    fix: 'write hours for access tokens, and days for those that refresh them',
+    fix: 'write hours for access tokens, and days for refresh tokens',
     find: ({ signing }) =>
       ['expiresIn', 'maxLifetime'].flatMap((name) =>
         spotIf((millisecondsOf(membersOf(signing)[name]) ?? 0) > 90 * DAY_MS, `signing.${name}`),
@@ -137,8 +140,9 @@ export const endpointRules: readonly LintRule[] = [
   {
     id: 'signing-keys-in-clear',
     severity: 'warning',
-    message: 'private keys come over plain http from another machine: whoever is on the way has them',
-    fix: 'use https, and take allowHttp out; or keep the keys in a secret',
+    message:
+      'private keys come over plain http from another machine: any host on the network path can read them',
+    fix: 'use https, and remove allowHttp; or keep the keys in a secret',
     find: (jwt) => inClear(membersOf(jwt.signing), 'jwkUrl', 'signing'),
   },
   {
@@ -151,8 +155,8 @@ export const endpointRules: readonly LintRule[] = [
   {
     id: 'tls-without-forward-secrecy',
     severity: 'warning',
-    message: 'whoever gets the key of the server later reads connections that were recorded with this suite',
-    fix: 'take cipherSuites out, or leave those that begin with ECDHE or TLS',
+    message: 'an attacker who gets the key of the server later can read recorded connections with this suite',
+    fix: 'remove cipherSuites, or keep those that begin with ECDHE or TLS',
     find: (jwt) =>
       tlsOf(jwt).flatMap(({ path, tls }) =>
         itemsOf(membersOf(tls).cipherSuites).flatMap((suite, index) =>
@@ -163,7 +167,8 @@ export const endpointRules: readonly LintRule[] = [
 ];
 
 /**
- * What may be asked in clear, and is not this machine. Where there is no switch, core refuses it.
+ * Plain HTTP URLs that are permitted and lead to another machine. Without allowHttp, core refuses
+ * them.
  */
 function inClear(value: UncheckedOptions, name: string, path: string): readonly Spot[] {
   const url = urlOf(value[name]);
@@ -188,7 +193,7 @@ function isWithoutClaim(order: unknown): boolean {
 
 function strangers(jwt: UncheckedOptions): readonly Spot[] {
   const issuers = new Set(keysetsOf(jwt).map(({ value }) => value.issuer));
-  // An endpoint, and a keyset without one, may speak for any issuer.
+  // An endpoint, or a keyset without an issuer, may accept tokens of any issuer.
   if (jwt.remote !== undefined || issuers.has(undefined)) return [];
   return Object.keys(membersOf(membersOf(jwt.groups).trust))
     .filter((issuer) => !issuers.has(issuer))

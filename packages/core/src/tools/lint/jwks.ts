@@ -1,5 +1,5 @@
-// What lint finds in the keys of a keyset itself: those that nobody can use, and kinds that do not
-// belong together. Where they lie stands elsewhere.
+// Lint rules about the keys of a keyset: unusable keys, and kinds of keys that should be separate.
+// Rules about the files of secrets are in secrets.ts.
 
 import { type ImportedJwks, importJwks, type KeyPolicy } from '../../jwk/import-jwks.ts';
 import { readKeyset } from '../../keysets/options.ts';
@@ -10,31 +10,31 @@ import { type Finding, itemsOf, keysetsOf, membersOf, type Part } from './rule.t
 /** A finding without its place in the file. */
 export type UnplacedFinding = Omit<Finding, 'place'>;
 
-/** What a finding says whatever it is about. */
+/** The constant parts of a finding. */
 export type FindingKind = Pick<Finding, 'rule' | 'severity' | 'message' | 'fix'>;
 
 const RULES = {
   noKeys: {
     rule: 'secret-without-keys',
     severity: 'error',
-    message: 'this secret is no JWK Set with a key that this keyset could use',
+    message: 'this secret is not a JWK Set with a key that this keyset can use',
     fix: 'put a JWK Set there, or name the algorithm of its keys in allowedAlgorithms',
   },
   keySkipped: {
     rule: 'key-unusable',
     severity: 'warning',
     message: 'a key of this keyset cannot be used',
-    fix: 'put a good key in its place, or take it out',
+    fix: 'replace it with a good key, or remove it',
   },
   mixed: {
     rule: 'keys-mixed',
     severity: 'warning',
-    message: 'secrets and public keys are in one set, so that a mistake may take the one for the other',
+    message: 'secrets and public keys are in one set, so that a mistake may confuse them',
     fix: 'keep them in two secrets, with a keyset for each',
   },
 } as const satisfies Record<string, FindingKind>;
 
-/** A secret that no key can be taken from. */
+/** A secret without a usable key. */
 export const NO_KEYS: FindingKind = RULES.noKeys;
 
 /** The keys of inline sets: they need no directory. */
@@ -44,11 +44,10 @@ export function lintInlineKeys(jwt: UncheckedOptions): readonly UnplacedFinding[
   );
 }
 
-/** The keys of a set, as a keyset would use them. */
+/** The findings about the keys of a set, imported as a keyset imports them. */
 export function lintSet({ path, value }: Part, set: unknown, at: string): readonly UnplacedFinding[] {
   const policy = policyOf(value, path);
-  // What is wrong with the keyset itself, core says; and of an inline set, that it has no key or an
-  // exposed one.
+  // Core reports faults of the keyset itself, and inline sets without a key or with an exposed one.
   if (policy === undefined) return [];
   const { keys, skipped } = imported(set, policy);
   if (keys.length === 0) {
@@ -78,12 +77,12 @@ function imported(set: unknown, policy: KeyPolicy): ImportedJwks {
   try {
     return importJwks(set, policy);
   } catch {
-    // No JWK Set at all.
+    // It is not a JWK Set.
     return { keys: [], skipped: [] };
   }
 }
 
-/** A JWK Set, perhaps; undefined for what is no JSON object. */
+/** The text as a JWK Set, perhaps; undefined if it is not a JSON object. */
 export function setOf(text: string): UncheckedOptions | undefined {
   try {
     const set: unknown = parseJsonObject(Buffer.from(text));
@@ -93,7 +92,7 @@ export function setOf(text: string): UncheckedOptions | undefined {
   }
 }
 
-/** A finding of this kind. @param about which of several; never a secret */
+/** Makes a finding of this kind. @param about names one of several things; never a secret */
 export function foundBy(rule: FindingKind, path: string, about?: string): UnplacedFinding {
   return { ...rule, path, message: about === undefined ? rule.message : `${about}: ${rule.message}` };
 }

@@ -1,5 +1,5 @@
-// What lint finds in keysets and in the deprecated keys: whose they are, and where they come from.
-// Algorithms have a file of their own.
+// Lint rules about keysets and deprecated keys: their issuers and their sources. Rules about
+// algorithms are in algorithms.ts.
 
 import { isLoopback } from '../../net/addresses.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
@@ -23,7 +23,7 @@ export const keysetRules: readonly LintRule[] = [
     id: 'keys-deprecated',
     severity: 'warning',
     message: 'the list of single keys is deprecated',
-    fix: 'run `latchkey jwks migrate`, which makes keysets of it',
+    fix: 'run `latchkey jwks migrate`, which converts it to keysets',
     find: (jwt) => spotIf(jwt.keys !== undefined, 'keys'),
   },
   {
@@ -31,14 +31,14 @@ export const keysetRules: readonly LintRule[] = [
     severity: 'warning',
     message:
       'this keyset is next to others and has no issuer: it may verify tokens of every issuer that the others do not name',
-    fix: 'add `issuer:` with the iss of its tokens, and take unsafeOtherIssuers out',
+    fix: 'add `issuer:` with the iss of its tokens, and remove unsafeOtherIssuers',
     find: (jwt) => (keysetsOf(jwt).length + keysOf(jwt).length > 1 ? withoutIssuer(keysetsOf(jwt)) : []),
   },
   {
     id: 'issuer-open',
     severity: 'warning',
-    message: 'the only keyset has no issuer: whatever a token says in iss is accepted',
-    fix: 'add `issuer:` with the iss of its tokens, or `issuers:` with those that are welcome',
+    message: 'the only keyset has no issuer: any iss of a token is accepted',
+    fix: 'add `issuer:` with the iss of its tokens, or `issuers:` with the accepted ones',
     find: (jwt) =>
       keysetsOf(jwt).length + keysOf(jwt).length === 1 && jwt.issuers === undefined
         ? withoutIssuer(keysetsOf(jwt))
@@ -47,8 +47,8 @@ export const keysetRules: readonly LintRule[] = [
   {
     id: 'issuerless-token-reaches-keys',
     severity: 'warning',
-    message: 'a token without iss may be verified by any key of the list, also by those that have an issuer',
-    fix: 'run `latchkey jwks migrate`: keysets with an issuer take no token without one',
+    message: 'a token without iss may be verified by any key of the list, also by keys that have an issuer',
+    fix: 'run `latchkey jwks migrate`: keysets with an issuer refuse tokens without iss',
     find: (jwt) =>
       spotIf(
         keysOf(jwt).some(({ value }) => value.issuer !== undefined),
@@ -59,28 +59,28 @@ export const keysetRules: readonly LintRule[] = [
     id: 'issuer-duplicate',
     severity: 'warning',
     message: 'another keyset has this issuer, too: tokens are verified by the keys of both',
-    fix: 'leave one of them, unless one source is about to replace the other',
+    fix: 'keep only one of them, unless one source is about to replace the other',
     find: (jwt) => seenBefore(keysetsOf(jwt), (issuer) => issuer),
   },
   {
     id: 'issuer-look-alike',
     severity: 'warning',
-    message: 'differs from the issuer of another keyset only by case or a slash at its end',
-    fix: 'write the issuer exactly as it stands in iss, and take the other one out',
+    message: 'differs from the issuer of another keyset only by case or a final slash',
+    fix: 'write the issuer exactly as in iss, and remove the other one',
     find: (jwt) => seenBefore(distinct(keysetsOf(jwt)), (issuer) => issuer.toLowerCase().replace(/\/$/, '')),
   },
   {
     id: 'unsafe-missing-issuer',
     severity: 'warning',
     message: 'a token without iss may be verified by any keyset',
-    fix: 'take it out, and have issuers write iss into their tokens',
+    fix: 'remove it, and let issuers write iss into their tokens',
     find: (jwt) => spotIf(jwt.unsafeMissingIssuer !== undefined, 'unsafeMissingIssuer'),
   },
   {
     id: 'unsafe-private-addresses',
     severity: 'warning',
-    message: 'a token may make this service ask machines of its own network',
-    fix: 'take it out, or use jwksUrl instead of jwksHosts',
+    message: 'a token can make this service call machines of its own network',
+    fix: 'remove it, or use jwksUrl instead of jwksHosts',
     find: (jwt) =>
       keysetsOf(jwt).flatMap(({ path, value }) =>
         spotIf(value.unsafeAllowPrivateAddresses === true, `${path}.unsafeAllowPrivateAddresses`),
@@ -89,8 +89,8 @@ export const keysetRules: readonly LintRule[] = [
   {
     id: 'jku-host-whole',
     severity: 'warning',
-    message: 'keys from anywhere on this host count, also where others can put files',
-    fix: 'write the path that keys are under, as in keys.example.com/tenants/; or use jwksUrl',
+    message: 'keys from any path of this host are accepted, also where other users can put files',
+    fix: 'write the path of the keys, as in keys.example.com/tenants/; or use jwksUrl',
     find: (jwt) =>
       keysetsOf(jwt).flatMap(({ path, value }) =>
         itemsOf(value.jwksHosts).flatMap((host, index) =>
@@ -105,8 +105,9 @@ export const keysetRules: readonly LintRule[] = [
   {
     id: 'keys-in-clear',
     severity: 'warning',
-    message: 'keys may come over plain http from another machine: whoever is on the way can put in his own',
-    fix: 'use https, and take allowHttp out',
+    message:
+      'keys may come over plain http from another machine: any host on the network path can insert its own',
+    fix: 'use https, and remove allowHttp',
     find: (jwt) =>
       keysetsOf(jwt).flatMap(({ path, value }) =>
         spotIf(value.allowHttp === true && !staysHere(value), `${path}.allowHttp`),
@@ -115,7 +116,7 @@ export const keysetRules: readonly LintRule[] = [
   {
     id: 'refresh-slow',
     severity: 'warning',
-    message: 'a key that its issuer has taken back is used for more than a day',
+    message: 'a key that its issuer has withdrawn is used for more than a day',
     fix: 'write 1h, which is the default, or less',
     find: (jwt) => longer(jwt, 'refreshInterval', DAY_MS),
   },
@@ -129,7 +130,7 @@ export const keysetRules: readonly LintRule[] = [
   {
     id: 'system-issuerless',
     severity: 'warning',
-    message: 'speaks for the system whatever its tokens say in iss',
+    message: 'vouches for the system with any iss in its tokens',
     fix: "add `issuer:` with the iss of the system's own tokens",
     find: (jwt) => withoutIssuer(keysetsOf(jwt).filter(({ value }) => value.system === true)),
   },
@@ -150,7 +151,7 @@ function distinct(parts: readonly Part[]): readonly Part[] {
   return parts.filter(({ value }, index) => issuers.indexOf(value.issuer) === index);
 }
 
-/** The issuers that are, in this form, those of a keyset before. */
+/** The issuers that equal, in this form, the issuer of an earlier keyset. */
 function seenBefore(parts: readonly Part[], formOf: (issuer: string) => string): readonly Spot[] {
   const seen = new Set<string>();
   return parts.flatMap(({ path, value: { issuer } }) => {
@@ -162,7 +163,7 @@ function seenBefore(parts: readonly Part[], formOf: (issuer: string) => string):
   });
 }
 
-/** True if all that the keyset asks is this machine. */
+/** True if the keyset fetches from this machine only. */
 function staysHere({ jwksUrl, jwksHosts, issuer }: UncheckedOptions): boolean {
   const urls =
     jwksUrl === undefined

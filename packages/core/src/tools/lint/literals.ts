@@ -1,18 +1,18 @@
-// What lint finds in the text of a descriptor itself: secrets that stand in it, and variables.
-// Nothing of a secret gets into a finding.
+// Lint rules about the text of a descriptor: secrets that are written in it, and variables. A
+// finding never contains any part of a secret.
 
 import { holdsSecret } from '../../jwk/import-key.ts';
 import { isJsonObject } from '../../values/json.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
 import { itemsOf, keysetsOf, type LintRule, membersOf, type Spot, spotIf, textsIn } from './rule.ts';
 
-/** The rules about what is written, before any variable is put in. */
+/** The rules about the text as written, before variables are replaced. */
 export const literalRules: readonly LintRule[] = [
   {
     id: 'private-key-in-descriptor',
     severity: 'error',
-    message: 'a private or symmetric key stands in the descriptor: whoever reads the file can sign',
-    fix: 'make a new key with `latchkey jwks generate`, which keeps it in a secret; take this one out of use',
+    message: 'a private or symmetric key is in the descriptor: every reader of the file can sign',
+    fix: 'make a new key with `latchkey jwks generate`, which keeps it in a secret; stop using this one',
     find: (jwt) => [
       ...jwksOf(jwt).flatMap(({ path, keys }) =>
         keys.flatMap((key, index) => spotIf(isExposed(key), `${path}.keys[${index}]`)),
@@ -23,8 +23,8 @@ export const literalRules: readonly LintRule[] = [
   {
     id: 'token-in-descriptor',
     severity: 'error',
-    message: 'a token stands in the descriptor: whoever reads the file can use it',
-    fix: 'keep it in a secret; have its issuer take this one back',
+    message: 'a token is in the descriptor: every reader of the file can use it',
+    fix: 'keep it in a secret; let its issuer revoke this one',
     find: (jwt) =>
       textSpots(jwt, (text) =>
         /(?:^|\s)eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*(?:$|\s)/.test(text),
@@ -33,20 +33,20 @@ export const literalRules: readonly LintRule[] = [
   {
     id: 'password-in-url',
     severity: 'error',
-    message: 'a name and password, or a key, stand in a URL: it ends up in logs',
-    fix: 'take it out; keep what the endpoint asks for in a secret, or in a variable of the environment',
+    message: 'a user name and password, or a key, are in a URL: it ends up in logs',
+    fix: 'remove it; keep the credentials in a secret, or in an environment variable',
     find: (jwt) => textSpots(jwt, hasCredentials),
   },
   {
     id: 'secret-in-descriptor',
     severity: 'error',
-    message: 'what looks like a secret stands in the descriptor itself',
-    fix: 'write `secret: { name: …, key: … }`, and put it there with `latchkey secrets create`',
+    message: 'the descriptor contains a value that looks like a secret',
+    fix: 'write `secret: { name: …, key: … }`, and create it with `latchkey secrets create`',
     find: (jwt) => [...secretLiterals(jwt, '')],
   },
 ];
 
-/** The variables that are named, and where. */
+/** The variables in the text, with their paths. */
 export function variablesIn(
   jwt: UncheckedOptions,
 ): readonly { readonly path: string; readonly name: string }[] {
@@ -57,7 +57,7 @@ export function variablesIn(
   );
 }
 
-/** True for a JWK that nobody but its owner may see. */
+/** True for a JWK with private members. */
 export function isExposed(jwk: unknown): boolean {
   return isJsonObject(jwk) && holdsSecret(jwk);
 }
@@ -87,8 +87,8 @@ function hasCredentials(text: string): boolean {
 }
 
 /**
- * Members that are called like a secret, and are a text of their own. Claims and routes have names
- * of others.
+ * Members that are named like a secret and have a literal text. `claims` and `routes` are skipped:
+ * their members are named by the user.
  */
 function* secretLiterals(value: unknown, path: string): Generator<Spot> {
   for (const [index, item] of itemsOf(value).entries()) yield* secretLiterals(item, `${path}[${index}]`);

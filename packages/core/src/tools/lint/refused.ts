@@ -1,5 +1,5 @@
-// What core itself refuses in a descriptor, all of it and not only the first: each part is read by
-// its own reader. Makes and fetches nothing.
+// Collects everything that core refuses in a descriptor, not only the first fault: each part is
+// read by its own reader. Makes and fetches nothing.
 
 import { type AuthenticatorOptions, authenticatorOptions, readOptions } from '../../decision/options.ts';
 import { readSigning } from '../../descriptor/load.ts';
@@ -14,10 +14,7 @@ import type { Table } from '../../values/option.ts';
 import { isPlainObject, readObject, type UncheckedOptions } from '../../values/readers.ts';
 import { itemsOf, membersOf } from './rule.ts';
 
-/**
- * A store that has whatever is asked for, and tells of changes: which secrets there are is looked
- * at elsewhere.
- */
+/** A store that has every entry and can watch: whether the secrets exist is checked elsewhere. */
 const STORE: SecretStore = {
   description: 'lint',
   read: () => Promise.resolve(new Uint8Array()),
@@ -27,31 +24,31 @@ const STORES = { secrets: STORE, externalSecrets: STORE };
 const DIRECTORY: GroupResolver = { description: 'lint', resolve: () => Promise.resolve([]) };
 const OF_CODE = ['secrets', 'externalSecrets', 'clock'] as const;
 
-/** Reads every part of the options by itself, and all of them together if each is good. */
+/** Reads each part of the options alone, and then, if each is valid, all of them together. */
 export function refusalsOf(jwt: UncheckedOptions): readonly ConfigError[] {
   const { signing, ...options } = withWhatCodeGives(jwt);
   const { keySets = [], ...others } = options;
   const hasKeysets = itemsOf(keySets).length > 0 || others.keys !== undefined;
   const refusals = [
     ...OF_CODE.flatMap((name) =>
-      Object.hasOwn(jwt, name) ? [new ConfigError(name, 'is for code to give, beside the descriptor')] : [],
+      Object.hasOwn(jwt, name)
+        ? [new ConfigError(name, 'can only be set in code, next to the descriptor')]
+        : [],
     ),
     ...(membersOf(jwt.groups).directory === undefined
       ? []
-      : [new ConfigError('groups.directory', 'is for code to give, beside the descriptor')]),
+      : [new ConfigError('groups.directory', 'can only be set in code, next to the descriptor')]),
     ...itemsOf(keySets).flatMap((keyset, index) => attempt(() => tryKeyset(keyset, `keySets[${index}]`))),
     ...Object.entries(others).flatMap(([name, value]) => attempt(() => tryOption(name, value, !hasKeysets))),
     ...(signing === undefined ? [] : attempt(() => void readSigning(signing, STORES, undefined))),
   ];
   if (refusals.length > 0) return refusals;
   const all = { ...options, keySets, audience: options.audience ?? null, ...STORES };
-  // Whether they are options is what is tried.
+  // The reader finds out whether they are options.
   return attempt(() => void readOptions(all as unknown as AuthenticatorOptions));
 }
 
-/**
- * Reads one option as its table does, and those whose parts belong together with all their parts.
- */
+/** Reads one option by its table; options with dependent parts are read with all of their parts. */
 function tryOption(name: string, value: unknown, alone: boolean): void {
   const table: Table = authenticatorOptions.table;
   readObject({ [name]: value }, Object.keys(table), '');
@@ -65,10 +62,10 @@ function tryKeyset(keyset: unknown, name: string): void {
   if (settings.source === 'jwks') createInlineKeyset(settings);
 }
 
-/** What an application gives beside a descriptor: stores, and a directory if one is named. */
+/** Adds the options that an application sets in code: stores, and a directory if one is named. */
 function withWhatCodeGives(jwt: UncheckedOptions): UncheckedOptions {
   const { secrets: _secrets, externalSecrets: _externalSecrets, clock: _clock, ...rest } = jwt;
-  // An empty `keySets:` is none.
+  // An empty `keySets:` means that there are no keysets.
   const options = rest.keySets === null ? { ...rest, keySets: [] } : rest;
   const { groups } = options;
   if (!isPlainObject(groups)) return options;

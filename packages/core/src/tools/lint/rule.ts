@@ -1,58 +1,58 @@
-// What a rule of lint is, what it finds, and how rules get at the parts of a descriptor that nobody
-// has checked. The rules are beside it.
+// The interface of a lint rule and of its findings, and functions to read the parts of an unchecked
+// descriptor. The rules are in the files next to this one.
 
 import type { FilePlace } from '../../errors.ts';
 import { parseDuration } from '../../values/duration.ts';
 import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 
-/** `error`: core refuses it, or a secret lies open. `warning`: it works, and is dangerous. */
+/** `error`: core refuses it, or a secret is exposed. `warning`: it works, but is dangerous. */
 export type Severity = 'error' | 'warning';
 
-/**
- * Something in a descriptor that should be otherwise. Holds no secret; its texts may hold what the
- * descriptor says.
- */
+/** A fault in a descriptor. Contains no secret; its texts may quote the descriptor. */
 export interface Finding {
-  /** Which rule has found it: a constant, such as `audience-null`. */
+  /** The rule that found it: a constant, such as `audience-null`. */
   readonly rule: string;
   readonly severity: Severity;
-  /** Where in `service.jwt`: `keySets[1].jwksUrl`. Empty: in all of it. */
+  /** The path in `service.jwt`: `keySets[1].jwksUrl`. Empty: the whole block. */
   readonly path: string;
   readonly place: FilePlace;
   readonly message: string;
-  /** What to write instead. */
+  /** How to fix it. */
   readonly fix: string;
 }
 
 /** A place that a rule points to. */
 export interface Spot {
   readonly path: string;
-  /** Which of several things there: an algorithm, a host. Never a secret. */
+  /** Names one of several things there: an algorithm, a host. Never a secret. */
   readonly about?: string | undefined;
 }
 
-/** One rule: what it looks at, and what it says. */
+/** One rule: how it finds faults, and the texts of its findings. */
 export interface LintRule {
   readonly id: string;
   readonly severity: Severity;
   readonly message: string;
   readonly fix: string;
-  /** @param jwt the block, with those variables put in that are set */
+  /**
+   * Finds the faults.
+   * @param jwt the block, in which the variables that are set are replaced
+   */
   find(jwt: UncheckedOptions): readonly Spot[];
 }
 
-/** An object of a descriptor, and where it stands. */
+/** An object of a descriptor, and its path. */
 export interface Part {
   readonly path: string;
   readonly value: UncheckedOptions;
 }
 
-/** The members of what may be an object; none of what is not. */
+/** The members of an object; empty for other values. */
 export function membersOf(value: unknown): UncheckedOptions {
   return isPlainObject(value) ? value : {};
 }
 
-/** The items of what may be a list; none of what is not. */
+/** The items of a list; empty for other values. */
 export function itemsOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
@@ -74,17 +74,17 @@ export function keysOf(jwt: UncheckedOptions): readonly Part[] {
   return partsIn(jwt.keys, 'keys');
 }
 
-/** A spot, if it is one. */
+/** One spot if the condition is true, else none. */
 export function spotIf(is: boolean, path: string, about?: string): readonly Spot[] {
   return is ? [{ path, about }] : [];
 }
 
-/** A URL; undefined for what is none, a variable that is not set included. */
+/** A URL; undefined for other values, including an unset variable. */
 export function urlOf(value: unknown): URL | undefined {
   return typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
 }
 
-/** A duration in milliseconds; undefined for what is none. */
+/** A duration in milliseconds; undefined for other values. */
 export function millisecondsOf(value: unknown): number | undefined {
   try {
     return parseDuration(value, '');
@@ -93,13 +93,13 @@ export function millisecondsOf(value: unknown): number | undefined {
   }
 }
 
-/** True for a duration that is longer. */
+/** True for a duration that is longer than the limit. */
 export function isLonger(value: unknown, limitMs: number): boolean {
   const lengthMs = millisecondsOf(value);
   return lengthMs !== undefined && lengthMs > limitMs;
 }
 
-/** Every text of plain data, and where it stands. */
+/** Every text in plain data, with its path. */
 export function* textsIn(
   value: unknown,
   path = '',

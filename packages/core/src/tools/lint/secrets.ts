@@ -1,5 +1,5 @@
-// What lint finds in the directory of secrets: what is missing, who can read it, and whether it is
-// keys that can be used. Reads, and never writes.
+// Lint rules about the directory of secrets: missing entries, permissions, and unusable keys. Reads
+// files, and never writes.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTextFile } from '../../secrets/directory.ts';
@@ -14,7 +14,7 @@ import { itemsOf, keysetsOf, keysOf, membersOf, type Part, partsIn } from './rul
 interface Reference {
   readonly path: string;
   readonly name: string;
-  /** Entries of which one has to be there. */
+  /** Entries of which one must exist. */
   readonly keys: readonly string[];
 }
 
@@ -22,13 +22,14 @@ const RULES = {
   missing: {
     rule: 'secret-missing',
     severity: 'error',
-    message: 'this secret is not there',
-    fix: 'make it with `latchkey secrets create` or `latchkey jwks generate`, or name one that is there',
+    message: 'this secret does not exist',
+    fix: 'make it with `latchkey secrets create` or `latchkey jwks generate`, or name one that exists',
   },
   readable: {
     rule: 'secret-readable-by-others',
     severity: 'error',
-    message: 'this file holds a private key or a secret, and others of this machine can read or change it',
+    message:
+      'this file holds a private key or a secret, and other users of this machine can read or change it',
     fix: 'chmod 600 it, and its directory 700',
   },
   writable: {
@@ -90,7 +91,7 @@ function entriesOf(algorithm: unknown, verifies: boolean): readonly string[] {
   return verifies ? ['public.key', 'private.key'] : ['private.key'];
 }
 
-/** What is no name is refused elsewhere, and leads to no file. */
+/** True for a valid name. An invalid name is refused elsewhere, and leads to no file. */
 function isName(value: unknown): boolean {
   try {
     return typeof value === 'string' && checkSecretName(value, '') !== '';
@@ -120,14 +121,14 @@ async function lintPresence(
 
 async function whyNot(file: string): Promise<string | undefined> {
   try {
-    return (await stat(file)).isFile() ? undefined : 'no regular file';
+    return (await stat(file)).isFile() ? undefined : 'not a regular file';
   } catch (error) {
     return codeOf(error);
   }
 }
 
 async function lintModes({ path, name }: Reference, directory: string): Promise<readonly UnplacedFinding[]> {
-  // Modes say nothing there.
+  // File modes have no meaning on Windows.
   if (process.platform === 'win32') return [];
   const entries = await readdir(join(directory, name)).catch(() => []);
   const found = await Promise.all(
@@ -156,7 +157,7 @@ async function lintDirectory(
   return isOpen ? [foundBy(RULES.writable, path, about)] : [];
 }
 
-/** Everything is, but public keys. What cannot be read here may be a secret all the same. */
+/** True for everything except public keys. A file that cannot be read here may be a secret, too. */
 async function isPrivate(file: string, entry: string): Promise<boolean> {
   const text = await readTextFile(file);
   if (text === undefined) return entry !== 'public.key';
@@ -170,7 +171,7 @@ async function lintKeys(keyset: Part, directory: string): Promise<readonly Unpla
   const { name, key = 'jwks.json' } = membersOf(keyset.value.secret);
   if (!isName(name) || !isName(key)) return [];
   const text = await readTextFile(join(directory, String(name), String(key)));
-  // That it is missing has been said.
+  // Another rule has already reported that the entry is missing.
   if (text === undefined) return [];
   const path = `${keyset.path}.secret`;
   const set = setOf(text);

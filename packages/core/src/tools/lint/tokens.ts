@@ -1,5 +1,5 @@
-// What lint finds in what a token has to be: audience, times, places, rules. Whose keys verify it
-// stands elsewhere.
+// Lint rules about tokens: audience, times, places, claim rules. Rules about the keys that verify
+// them are in keysets.ts.
 import type { UncheckedOptions } from '../../values/readers.ts';
 import {
   isLonger,
@@ -15,69 +15,68 @@ import {
 
 const WIDE_SKEW_MS = 30_000;
 
-/** The rules about tokens, and where they stand. */
+/** The rules about tokens, with their paths. */
 export const tokenRules: readonly LintRule[] = [
   {
     id: 'audience-unset',
     severity: 'warning',
-    message:
-      'there is no audience: unless the application says one, tokens that were made for other services are accepted',
-    fix: 'add `audience:` with what issuers call this service in aud',
+    message: 'there is no audience: unless the application sets one, tokens for other services are accepted',
+    fix: 'add `audience:` with the aud that issuers use for this service',
     find: (jwt) => spotIf(jwt.audience === undefined, ''),
   },
   {
     id: 'audience-null',
     severity: 'warning',
-    message: 'aud is not looked at: tokens that were made for other services are accepted',
-    fix: 'write what issuers call this service in aud',
+    message: 'aud is not checked: tokens for other services are accepted',
+    fix: 'write the aud that issuers use for this service',
     find: (jwt) => spotIf(jwt.audience === null, 'audience'),
   },
   {
     id: 'clock-skew-wide',
     severity: 'warning',
-    message: 'tokens are good for more than 30s after they have expired',
-    fix: 'write 5s, which is the default, and keep clocks right by NTP',
+    message: 'tokens are accepted for more than 30s after they have expired',
+    fix: 'write 5s, which is the default, and synchronise clocks by NTP',
     find: (jwt) => spotIf(isLonger(jwt.clockSkew, WIDE_SKEW_MS), 'clockSkew'),
   },
   {
     id: 'mode-permissive',
     severity: 'warning',
-    message: 'a request with a bad token goes on as an anonymous one',
-    fix: 'write strict once all callers have good tokens; until then, let no handler rely on the mode',
+    message: 'a request with an invalid token continues as an anonymous one',
+    fix: 'write strict once all callers have valid tokens; until then, no handler may rely on the mode',
     find: (jwt) => spotIf(jwt.mode === 'permissive', 'mode'),
   },
   {
     id: 'mode-optional',
     severity: 'warning',
-    message: 'a request without a token goes on as an anonymous one, wherever no rule asks for more',
-    fix: 'write strict, and let only those routes be optional that are for everybody',
+    message: 'a request without a token continues as an anonymous one, unless a rule requires a token',
+    fix: 'write strict, and set optional only on public routes',
     find: (jwt) => spotIf(jwt.mode === 'optional', 'mode'),
   },
   {
     id: 'exp-not-required',
     severity: 'warning',
-    message: 'a token that never expires is accepted for ever',
-    fix: 'take requireExp out; or add maxTokenAge, which bounds tokens without exp',
+    message: 'a token that never expires is accepted forever',
+    fix: 'remove requireExp; or add maxTokenAge, which limits tokens without exp',
     find: (jwt) => spotIf(jwt.requireExp === false && jwt.maxTokenAge === undefined, 'requireExp'),
   },
   {
     id: 'unsafe-sender-constrained',
     severity: 'warning',
-    message: 'tokens that are bound to a key of their sender are accepted from whoever has got hold of them',
-    fix: 'take it out, and let the gateway in front check the binding',
+    message: 'tokens that are bound to a key of their sender are accepted from any sender',
+    fix: 'remove it, and let the gateway in front check the binding',
     find: (jwt) => spotIf(jwt.unsafeAcceptSenderConstrained === true, 'unsafeAcceptSenderConstrained'),
   },
   {
     id: 'token-in-query',
     severity: 'warning',
     message: 'a token in a URL ends up in logs, histories and referrers',
-    fix: 'have clients send Authorization: Bearer, and take this place out',
+    fix: 'let clients send Authorization: Bearer, and remove this place',
     find: (jwt) => carriers(jwt, 'query', () => true),
   },
   {
     id: 'cookie-without-host-prefix',
     severity: 'warning',
-    message: 'a neighbouring host of the domain can plant this cookie',
+    message: 'another host of the domain can set this cookie',
     fix: 'give it a name that begins with __Host-, which browsers bind to this host and to https',
     find: (jwt) => carriers(jwt, 'cookie', (name) => !name.startsWith('__Host-')),
   },
@@ -85,7 +84,7 @@ export const tokenRules: readonly LintRule[] = [
     id: 'cookie-origin-in-clear',
     severity: 'warning',
     message:
-      'pages of an http origin, which anybody on the way can write, may send requests that change something',
+      'pages of an http origin, which any host on the network path can change, may send requests with side effects',
     fix: 'name its https origin',
     find: (jwt) =>
       partsIn(jwt.tokenFrom, 'tokenFrom').flatMap(({ path, value }) =>
@@ -100,8 +99,8 @@ export const tokenRules: readonly LintRule[] = [
   {
     id: 'pattern-unanchored',
     severity: 'warning',
-    message: 'a claim that merely has a matching part in it passes',
-    fix: 'take `match: search` out, so that the whole claim has to match; or begin the pattern with ^ and end it with $',
+    message: 'a claim with only a matching part is accepted',
+    fix: 'remove `match: search`, so that the whole claim must match; or begin the pattern with ^ and end it with $',
     find: (jwt) =>
       patternsOf(jwt)
         .filter(({ search, source }) => search && !isAnchored(source))
@@ -111,7 +110,7 @@ export const tokenRules: readonly LintRule[] = [
     id: 'pattern-matches-all',
     severity: 'warning',
     message: 'every text matches this pattern',
-    fix: 'write what the claim looks like; or `present: true`, if it only has to be there',
+    fix: 'write a pattern for the claim; or `present: true`, if it only needs to exist',
     find: (jwt) =>
       patternsOf(jwt)
         .filter(({ source }) => /^\^?\(?\.[*+]\)?\$?$/.test(source))
@@ -120,7 +119,8 @@ export const tokenRules: readonly LintRule[] = [
   {
     id: 'system-without-keys',
     severity: 'warning',
-    message: 'no keyset is system: true, so that nobody can be the system, and its own calls are refused',
+    message:
+      'no keyset has system: true, so no token can be of the system, and calls of the system are refused',
     fix: "add `system: true` to the keyset of the system's own tokens",
     find: (jwt) =>
       spotIf(
@@ -149,7 +149,7 @@ interface Pattern {
   readonly search: boolean;
 }
 
-/** Every pattern of rules and of issuers. */
+/** All patterns in rules and of issuers. */
 function patternsOf(jwt: UncheckedOptions): readonly Pattern[] {
   const routes = Object.entries(membersOf(jwt.routes)).map(([name, asked]) => ({
     path: `routes.${name}.issuers`,
@@ -160,7 +160,7 @@ function patternsOf(jwt: UncheckedOptions): readonly Pattern[] {
   );
 }
 
-/** A pattern is a member of that name, or the value of a row of type REGEX, however deep. */
+/** A pattern is a member named like that, or the value of a row of type REGEX, at any depth. */
 function patternsIn(value: unknown, path: string): readonly Pattern[] {
   if (Array.isArray(value)) return value.flatMap((item, index) => patternsIn(item, `${path}[${index}]`));
   const members = membersOf(value);
@@ -172,14 +172,16 @@ function patternsIn(value: unknown, path: string): readonly Pattern[] {
   return Object.entries(members).flatMap(([name, member]) => patternsIn(member, `${path}.${name}`));
 }
 
-/** Begins with ^ and ends with $, and no alternative outside of brackets does without. */
+/**
+ * True if the pattern begins with ^ and ends with $, and has no alternative outside of brackets.
+ */
 function isAnchored(source: string): boolean {
   const bare = source.replace(/\\./g, 'x').replace(/\[[^\]]*\]/g, 'x');
   const flat = withoutGroups(bare);
   return flat.startsWith('^') && flat.endsWith('$') && !flat.includes('|');
 }
 
-/** Takes groups out, from the inside. */
+/** Removes groups, starting with the innermost. */
 function withoutGroups(source: string): string {
   const less = source.replace(/\([^()]*\)/g, 'x');
   return less === source ? source : withoutGroups(less);

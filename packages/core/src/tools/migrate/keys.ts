@@ -1,5 +1,5 @@
-// What migration knows of one key of the deprecated `keys` list: its JWK, and whom it verifies.
-// Reads secrets, and writes nothing.
+// Reads one key of the deprecated `keys` list for a migration: its JWK, and the tokens that it
+// verifies. Writes nothing.
 import { ConfigError } from '../../errors.ts';
 import { importJwk, type SkippedKey, type VerificationKey } from '../../jwk/import-jwks.ts';
 import type { LegacyKeySettings } from '../../keysets/legacy-options.ts';
@@ -10,19 +10,19 @@ import { symmetricJwk } from '../../secrets/symmetric.ts';
 import { findAlgorithm } from '../../token/algorithms.ts';
 import type { JsonObject } from '../../values/json.ts';
 
-/** One key of the list, with what is in its secret. */
+/** One key of the list, with the content of its secret. */
 export interface LegacyKey {
   readonly settings: LegacyKeySettings;
-  /** With the private half, where the secret has one: signers go on with it. */
+  /** With the private half, if the secret has one: signers continue to use it. */
   readonly jwk: JsonObject;
-  /** What the list verifies by this key; undefined for one that only signs. */
+  /** Identifies what the list verifies by this key; undefined for a key that only signs. */
   readonly identity: string | undefined;
 }
 
 /**
  * Reads the secret of one key.
- * @throws ConfigError for a key that the list itself could not use: nothing is to be left behind
- *   unnoticed
+ * @throws ConfigError for a key that the list itself could not use: a migration must not silently
+ *   drop a key
  */
 export async function readLegacyKey(
   settings: LegacyKeySettings,
@@ -34,15 +34,15 @@ export async function readLegacyKey(
     return await read(settings, store, signal);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : 'it cannot be read';
-    throw new ConfigError(path, `cannot be moved: ${reason}; fix its secret, or take the key out`, {
+    throw new ConfigError(path, `cannot be moved: ${reason}; fix its secret, or remove the key`, {
       cause,
     });
   }
 }
 
 /**
- * One key for one name and the same algorithms, whatever it stands in. Of a symmetric key it is a
- * secret.
+ * Equal for the same key with the same kid and algorithms, in any place. For a symmetric key it is
+ * a secret.
  */
 export function identityOf({ kid, thumbprint, verifiers }: VerificationKey): string {
   return JSON.stringify([kid ?? null, thumbprint, [...verifiers.keys()].sort()]);
@@ -65,15 +65,15 @@ async function read(
   const privateHalf = withHead(await entry('private.key'), privateJwkFromPem, head);
   const publicHalf = withHead(await entry('public.key'), publicJwkFromPem, head);
   const signing = privateHalf && usable(importJwk(privateHalf, { origin: 'secret' }));
-  // A private key alone only signs: that its public half could be told makes nobody trust what it
-  // has signed.
+  // A private key alone only signs: its public half could be computed, but the list does not verify
+  // by it.
   if (publicHalf === undefined) {
     if (privateHalf === undefined) throw new Error('its secret has neither public.key nor private.key');
     return { settings, jwk: privateHalf, identity: undefined };
   }
   const verifying = usable(importJwk(publicHalf, { origin: 'public' }));
   if (signing !== undefined && signing.thumbprint !== verifying.thumbprint)
-    throw new Error('its public.key does not belong to its private.key');
+    throw new Error('its public.key does not match its private.key');
   return { settings, jwk: privateHalf ?? publicHalf, identity: identityOf(verifying) };
 }
 

@@ -1,5 +1,5 @@
-// The keysets that the deprecated `keys` list becomes: which keys go together, under which names,
-// and what is in their secrets.
+// Plans the keysets for the deprecated `keys` list: which keys belong together, their names, and
+// the content of their secrets. Writes nothing.
 
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
@@ -19,30 +19,29 @@ import { type JsonObject, own } from '../../values/json.ts';
 import { isPlainObject } from '../../values/readers.ts';
 import { identityOf, type LegacyKey, readLegacyKey } from './keys.ts';
 
-/** Where secrets are, and what those of a migration are called. */
+/** The store of the secrets, and the names of new ones. */
 export interface MigrationOptions {
   readonly store: SecretStore;
-  /** What the names of new secrets begin with: the name of the service. */
+  /** The prefix of the names of new secrets: the name of the service. */
   readonly prefix: string;
-  /** What `${NAME}` in a descriptor stands for. Default `process.env`. */
+  /** The values of `${NAME}` in a descriptor. Default `process.env`. */
   readonly environment?: { readonly [name: string]: string | undefined } | undefined;
 }
 
 /** The keys of one issuer, as a keyset. */
 export interface MigratedKeyset {
-  /** Undefined: the keys without one. */
+  /** Undefined: the keys without an issuer. */
   readonly issuer: string | undefined;
   readonly secretName: string;
   /** In the order of the list. */
   readonly keyIds: readonly string[];
   /**
-   * Those of them that only sign. They are in an entry of their own, so that they verify nothing,
-   * as before.
+   * The keys that only sign. They are in a separate entry, so that they verify nothing, as before.
    */
   readonly signingKeyIds: readonly string[];
 }
 
-/** A keyset, as it is to stand in the descriptor, and the entries of its secret. */
+/** A keyset as it is written in the descriptor, and the entries of its secret. */
 export interface PlannedKeyset {
   readonly migrated: MigratedKeyset;
   readonly keyset: ReturnType<typeof keysetOf>;
@@ -62,13 +61,13 @@ export const SIGNING_ENTRY = 'signing.json';
 
 const JWKS_ENTRY = 'jwks.json';
 const MAX_SLUG_LENGTH = 60;
-/** Of keys without an issuer. */
+/** In names of secrets, for keys without an issuer. */
 const NO_ISSUER = 'any-issuer';
 
 /**
- * Works out the keysets, in the order in which their issuers come in the list, and proves in
- * advance that they hold the very keys of it.
- * @throws ConfigError for a key that cannot be moved as it is
+ * Plans the keysets, in the order of their issuers in the list, and checks that they have exactly
+ * the keys of the list.
+ * @throws ConfigError for a key that cannot be moved unchanged
  */
 export async function planKeysets(
   { jwt }: DescriptorDocument,
@@ -77,7 +76,7 @@ export async function planKeysets(
   const settings = readLegacyKeys(interpolate({ keys: jwt.keys }, environment).keys);
   const { signal } = new AbortController();
   const keys: LegacyKey[] = [];
-  // One after the other: of several faults, the first is told.
+  // One after the other: of several faults, the first is reported.
   for (const [index, key] of settings.entries())
     keys.push(await readLegacyKey(key, `keys[${index}]`, store, signal));
   const groups = Map.groupBy(keys, (key) => key.settings.issuer);
@@ -89,11 +88,11 @@ export async function planKeysets(
   });
   const names = plan.map(({ migrated }) => migrated.secretName);
   if (new Set(names).size < names.length)
-    throw new ConfigError('keys', 'two issuers are too much alike for secrets of their own; migrate by hand');
+    throw new ConfigError('keys', 'two issuers are too similar for separate secrets; migrate by hand');
   return plan;
 }
 
-/** As JSON: for comparing, and for writing. */
+/** The set as JSON, for comparing and for writing. */
 export function bytesOf(jwks: PlannedEntry['jwks']): Uint8Array {
   return Buffer.from(`${JSON.stringify(jwks, null, 2)}\n`);
 }
@@ -107,12 +106,12 @@ function planKeyset(
   const { name } = keyset.secret;
   const verifying = group.filter(({ identity }) => identity !== undefined);
   const signing = group.filter(({ identity }) => identity === undefined);
-  // Also an empty set: no other keyset may speak for an issuer that the list has pinned.
+  // Also an empty set: no other keyset may verify tokens of an issuer in the list.
   const sets = [entryOf(name, JWKS_ENTRY, verifying), entryOf(name, SIGNING_ENTRY, signing)];
   const entries = sets.filter(({ reference, jwks }) => reference.key === JWKS_ENTRY || jwks.keys.length > 0);
   const identities = verifying.flatMap(({ identity }) => identity ?? []);
   if (entries.some(({ jwks }) => jwks.keys.length > MAX_KEYS || bytesOf(jwks).length > MAX_SECRET_BYTES))
-    throw new ConfigError('keys', 'one issuer has more keys than a secret holds');
+    throw new ConfigError('keys', 'one issuer has more keys than a secret can hold');
   const { policy } = readKeyset(interpolate(keyset, environment), 'keys');
   if (
     !isDeepStrictEqual(
@@ -120,7 +119,7 @@ function planKeyset(
       identities,
     )
   )
-    throw new ConfigError('keys', `the keyset of ${name} would not verify what they verify; migrate by hand`);
+    throw new ConfigError('keys', `the keyset of ${name} would not verify the same tokens; migrate by hand`);
   const idsOf = (keys: readonly LegacyKey[]) => keys.map(({ settings }) => settings.keyId);
   return {
     migrated: { issuer, secretName: name, keyIds: idsOf(group), signingKeyIds: idsOf(signing) },
@@ -138,7 +137,7 @@ function keysetOf(issuer: string | undefined, name: string, group: readonly Lega
     secret: { name, key: JWKS_ENTRY },
     allowedAlgorithms: [...algorithms],
     ...(legacy.size === 0 ? {} : { unsafeLegacyAlgorithms: [...legacy] }),
-    // As the list did.
+    // Like the list.
     ...(issuer === undefined && !isAlone ? { unsafeOtherIssuers: true } : {}),
   };
 }
@@ -147,21 +146,21 @@ function entryOf(name: string, key: string, keys: readonly LegacyKey[]): Planned
   return { reference: { name, key }, jwks: { keys: keys.map(({ jwk }) => jwk) } };
 }
 
-/** The issuers of keysets that are there already. */
+/** The issuers of existing keysets. */
 function issuersIn(keySets: unknown): readonly unknown[] {
   const keysets: readonly unknown[] = Array.isArray(keySets) ? keySets : [];
   return keysets.map((keyset) => (isPlainObject(keyset) ? own(keyset, 'issuer') : undefined));
 }
 
-/** A variable goes on being one. */
+/** A variable stays a variable. */
 function issuerAsWritten(keys: unknown, index: number): string | undefined {
   const key: unknown = Array.isArray(keys) ? keys[index] : undefined;
   return isPlainObject(key) && typeof key.issuer === 'string' ? key.issuer : undefined;
 }
 
 /**
- * The same name for the same issuer at every run, whatever other issuers there are. What is lost of
- * an issuer on the way to a name is made up for by a hash of it.
+ * Makes the same name for the same issuer at every run, regardless of other issuers. A hash
+ * replaces the characters of the issuer that a name cannot have.
  */
 function nameOf(prefix: string, issuer: string | undefined): string {
   if (issuer === undefined) return checkSecretName(`${prefix}-${NO_ISSUER}`, 'keys');

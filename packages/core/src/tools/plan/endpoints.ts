@@ -1,4 +1,5 @@
-// What a change of remote validation, of groups, of the places of tokens and of signing does.
+// Judges changes of remote validation, groups, places of tokens, and signing. Other options are
+// judged by their tables.
 import { isDeepStrictEqual } from 'node:util';
 import { carrierOptions } from '../../credentials/options.ts';
 import { groupsOptions } from '../../groups/options.ts';
@@ -10,23 +11,26 @@ import { isPlainObject } from '../../values/readers.ts';
 import { keysJudge } from './keysets.ts';
 import { matched } from './match.ts';
 
-/** `remote`. An endpoint vouches for tokens; one that denies also stands before all keysets. */
+/**
+ * `remote`. An endpoint vouches for tokens; with `onReject: deny` it is also asked before all
+ * keysets.
+ */
 export const remoteJudge: Judge = (before, after) => {
   if (isPlainObject(before) && isPlainObject(after)) return remoteOptions.judge(before, after);
   const given = after ?? before;
   const denies = isPlainObject(given) && given.onReject !== 'next';
   return after === undefined || after === null
     ? [
-        verdict('closes', 'the endpoint vouches for no token any more', after),
-        ...(denies ? [verdict('opens', 'the endpoint refuses no token any more', after)] : []),
+        verdict('closes', 'no endpoint vouches for tokens any more', after),
+        ...(denies ? [verdict('opens', 'no endpoint refuses tokens any more', after)] : []),
       ]
     : [
         verdict('opens', 'an endpoint vouches for tokens', after),
-        ...(denies ? [verdict('closes', 'what the endpoint refuses is refused', after)] : []),
+        ...(denies ? [verdict('closes', 'tokens that the endpoint refuses are refused', after)] : []),
       ];
 };
 
-/** What a claim of groups is worth, from the least. */
+/** The rank of a trust in claims of groups, from the least. */
 function trustRank(trust: unknown): number | undefined {
   if (trust === 'none') return 0;
   if (isPlainObject(trust) && trust.only !== undefined) return 1;
@@ -39,7 +43,9 @@ const trustJudge: Judge = (before, after) => {
   if (!isDeepStrictEqual(prefixOf(before), prefixOf(after)))
     return replaced('groups have other names')(before, after);
   if (was !== is)
-    return [verdict(is > was ? 'opens' : 'closes', `${is > was ? 'more' : 'fewer'} groups count`, after)];
+    return [
+      verdict(is > was ? 'opens' : 'closes', `${is > was ? 'more' : 'fewer'} groups are trusted`, after),
+    ];
   return members({ only: listed({ more: 'opens', thing: 'trusted group' }) })(before, after);
 };
 
@@ -56,16 +62,19 @@ const groupsMembers = members({
         after,
       );
     return after === undefined
-      ? [verdict('opens', 'the claim of groups of every issuer counts', after)]
-      : [verdict('closes', 'only the claim of groups of these issuers counts', after)];
+      ? [verdict('opens', 'the group claims of all issuers are trusted', after)]
+      : [verdict('closes', 'only the group claims of these issuers are trusted', after)];
   },
 });
 
-/** `groups`. Without the block, there is only the claim, and nobody looks whose it is. */
+/**
+ * `groups`. Without the block, groups come from the claim, and the claims of all issuers are
+ * trusted.
+ */
 export const groupsJudge: Judge = (before, after) => {
   const found = groupsMembers(before, after);
   const isNew = isPlainObject(before) !== isPlainObject(after);
-  return found.length === 0 && isNew ? [verdict('changes', 'groups are found otherwise', after)] : found;
+  return found.length === 0 && isNew ? [verdict('changes', 'groups are found in another way', after)] : found;
 };
 
 /** `tokenFrom`. */

@@ -1,5 +1,5 @@
-// What a change of keysets and of the deprecated keys does: whose tokens are accepted, by which
-// keys and algorithms, and for how long.
+// Judges changes of keysets and of the deprecated keys: which tokens are accepted, by which keys
+// and algorithms, and for how long.
 
 import { isDeepStrictEqual } from 'node:util';
 import { legacyKeyOptions } from '../../keysets/legacy-options.ts';
@@ -39,7 +39,7 @@ export const keysetsJudge = (reachAll: boolean): Judge =>
 /** `keys`, the deprecated list. */
 export const keysJudge: Judge = (before, after) => [
   ...eachKey(before ?? [], after ?? []),
-  // With the list goes what only the list does.
+  // A rule that applies only to the list is removed together with the list.
   ...(hasPinned(before) === hasPinned(after)
     ? []
     : [
@@ -60,7 +60,7 @@ const eachKey = matched({
   judge: (before, after) => [...issuerChange(before, after), ...legacyKeyOptions.judge(before, after)],
 });
 
-/** What is neither the issuer nor the source. */
+/** The options other than the issuer and the source. */
 function rest(before: unknown, after: unknown): readonly Verdict[] {
   const silent = Object.fromEntries(sources.map((name) => [name, (): readonly Verdict[] => []]));
   return members({ ...judgesOf(table), ...silent })(before, after);
@@ -74,7 +74,7 @@ function issuerChange(before: unknown, after: unknown): readonly Verdict[] {
   if (was === undefined) return within('.issuer', [verdict('closes', `tokens of ${nameOf(is)} only`, is)]);
   return within('.issuer', [
     verdict('opens', `tokens of ${nameOf(is)} are accepted`, is),
-    verdict('closes', `tokens of ${nameOf(was)} are not any more`, is),
+    verdict('closes', `tokens of ${nameOf(was)} are no longer accepted`, is),
   ]);
 }
 

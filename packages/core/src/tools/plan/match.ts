@@ -1,5 +1,5 @@
-// Which item of a list is which item of the list as it was: by the strongest likeness that there
-// is. Symmetric, so that the way back says the same.
+// Matches items of the old list to items of the new one, by the strongest key that fits. The
+// matching is symmetric, so that the reverse change reports the same items.
 import { isDeepStrictEqual } from 'node:util';
 import { type Effect, inverse, type Judge, type Verdict, verdict, within } from '../../values/judge.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
@@ -8,13 +8,13 @@ import { type Part, partsIn } from '../lint/rule.ts';
 /** How lists of objects are compared. */
 interface MatchRules {
   /**
-   * What an object is to be like, from the strongest likeness to the weakest. Undefined: it is like
-   * none.
+   * The keys of an object, from the strongest to the weakest. Undefined: the object has no such
+   * key.
    */
   readonly likeness: readonly ((value: UncheckedOptions) => unknown)[];
-  /** What one more does. */
+  /** The effect of an additional item. */
   readonly added: 'opens' | 'closes';
-  /** What it is called, for people: never a secret. */
+  /** The name of an item, for people: never a secret. */
   readonly name: (value: UncheckedOptions) => string;
   /** What the order means; undefined: nothing. */
   readonly order?: OrderRules | undefined;
@@ -33,11 +33,11 @@ interface Pair {
   readonly after: Part;
 }
 
-/** Lists of objects: those that came, those that went, and those that are otherwise now. */
+/** Judges lists of objects: added, removed and changed items. */
 export function matched({ likeness, added, name, order, judge }: MatchRules): Judge {
   return (before, after) => {
     if (!isListOfObjects(before) || !isListOfObjects(after))
-      return [verdict('changes', 'is written otherwise', after)];
+      return [verdict('changes', 'is written in another way', after)];
     const [old, current] = [partsIn(before ?? [], ''), partsIn(after ?? [], '')];
     const pairs = pair(old, current, [(value) => value, ...likeness]);
     const gone = old.filter((part) => !pairs.some((one) => one.before === part));
@@ -108,7 +108,7 @@ function judgePair({ before, after }: Pair, judge: Judge, name: MatchRules['name
   );
 }
 
-/** By each likeness in turn, the first with the first. */
+/** Pairs items by each key in turn, in the order of the lists. */
 function pair(
   before: readonly Part[],
   after: readonly Part[],

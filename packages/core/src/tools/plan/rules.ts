@@ -1,6 +1,5 @@
-// What a change of claim rules does: a rule is narrower than another if whatever satisfies it
-// satisfies the other, too. Rules are read by claims/normalize.ts, with variables as they are
-// written.
+// Judges changes of claim rules. A rule is narrower than another if all claims that satisfy it
+// satisfy the other, too. Rules are read by claims/normalize.ts, with variables as written.
 import { isDeepStrictEqual } from 'node:util';
 import type { NormalRule } from '../../claims/form.ts';
 import { entriesOf, implies, type RuleEntry } from '../../claims/normalize.ts';
@@ -8,7 +7,7 @@ import { ConfigError } from '../../errors.ts';
 import { type Effect, type Judge, type Verdict, verdict } from '../../values/judge.ts';
 
 interface Entry extends RuleEntry {
-  /** Undefined: a rule that cannot be read, which is compared as it is written. */
+  /** Undefined: the rule cannot be read, and is compared as written. */
   readonly rule: NormalRule | undefined;
 }
 
@@ -16,7 +15,7 @@ interface Entry extends RuleEntry {
 export const rulesJudge: Judge = (before, after) => {
   const [old, current] = [entriesIn(before ?? {}), entriesIn(after ?? {})];
   if (old === undefined || current === undefined)
-    return [verdict('changes', 'rules are written otherwise', after)];
+    return [verdict('changes', 'rules are written in another way', after)];
   const nameOf = ({ place }: Entry) => place.join(' > ');
   return [...new Set([...old, ...current].map(nameOf))].flatMap((claim) => {
     const of = (entries: readonly Entry[]) => entries.filter((entry) => nameOf(entry) === claim);
@@ -25,8 +24,8 @@ export const rulesJudge: Judge = (before, after) => {
 };
 
 /**
- * What both have is nothing new. Of what is left, one rule for one is compared; else some came, and
- * some went.
+ * Rules in both lists are ignored. If one rule remains on each side, the two are compared; else the
+ * remaining ones are added or removed.
  */
 function judgeClaim(claim: string, before: readonly Entry[], after: readonly Entry[]): readonly Verdict[] {
   const gone = without(before, after);
@@ -38,7 +37,7 @@ function judgeClaim(claim: string, before: readonly Entry[], after: readonly Ent
   const tell = (effect: Effect, what: string, side: Verdict['side']) => (entry: Entry) =>
     ({ effect, says: `${claim}: ${what}`, at: entry.path, side }) satisfies Verdict;
   return [
-    ...fresh.map(tell('closes', 'there is a rule now', 'after')),
+    ...fresh.map(tell('closes', 'the rule is new', 'after')),
     ...gone.map(tell('opens', 'the rule is gone', 'before')),
   ];
 }
@@ -57,7 +56,7 @@ function compare(claim: string, before: Entry, after: Entry): readonly Verdict[]
   return [tell('opens', says), tell('closes', says)];
 }
 
-/** As often as it is there, each of the others takes one away that asks the same. */
+/** Removes entries that are also in the other list, as often as they occur there. */
 function without(entries: readonly Entry[], others: readonly Entry[]): readonly Entry[] {
   const left = [...others];
   return entries.filter((entry) => {
@@ -68,14 +67,17 @@ function without(entries: readonly Entry[], others: readonly Entry[]): readonly 
   });
 }
 
-/** True if whatever satisfies `a` satisfies `b`. */
+/** True if all claims that satisfy `a` satisfy `b`. */
 function isNarrower(a: Entry, b: Entry): boolean {
   return a.rule === undefined || b.rule === undefined
     ? isDeepStrictEqual(a.written, b.written)
     : implies(a.rule, b.rule);
 }
 
-/** @returns undefined for what is not a list of rules. Rules that ask nothing are left out. */
+/**
+ * Reads the entries of rules.
+ * @returns undefined if it is not a list of rules. Rules that require nothing are left out.
+ */
 function entriesIn(rules: unknown): readonly Entry[] | undefined {
   return readable(() => entriesOf(rules, ''))
     ?.map((entry) => ({ ...entry, rule: readable(entry.normalize) }))
