@@ -143,8 +143,8 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
 }
 
 /**
- * Parses the URL. Returns undefined unless its host is listed and it has no userinfo, fragment or
- * other unusual part.
+ * Parses the URL. Returns undefined if it is too long or invalid, has credentials or a fragment,
+ * uses plain HTTP without `allowHttp`, or is not on a listed host.
  */
 function acceptUrl(jku: string, hosts: readonly JwksHost[], allowHttp: boolean): URL | undefined {
   if (jku.length > MAX_URL_LENGTH || !URL.canParse(jku)) return undefined;
