@@ -29,7 +29,6 @@ const PENDING: readonly string[] = [
   '.changeset/',
   'packages/cli/',
   'packages/conformance/',
-  'packages/core/README.md',
   'packages/core/src/descriptor/load.ts',
   'packages/core/src/groups/',
   'packages/core/src/net/',

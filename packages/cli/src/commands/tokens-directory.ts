@@ -44,7 +44,7 @@ export function init(context: Context): Command {
         force: options.force === true,
       }).catch((error: unknown) => {
         if (!(error instanceof ConfigError) || error.path !== 'directory') throw error;
-        const fix = error.problem.startsWith('has a key pair') ? ' (--force does it)' : '';
+        const fix = error.problem.startsWith('already has a key pair') ? ' (--force does it)' : '';
         throw misused(`${shown(context, context.pathOf(options.directory))} ${error.problem}${fix}`);
       });
       const isMade = (path: string) => paths.includes(path);

@@ -125,8 +125,8 @@ export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
       const file = byHost.get(host);
       if (file !== undefined && !request.headers.has('authorization')) {
         if (protocol !== 'https:' && !(protocol === 'http:' && (allowHttp || isLoopback(hostname))))
-          throw new Error('a service token is sent over https only (allowHttp permits http)');
-        // A proxy reads what goes over plain HTTP, and what goes to loopback would leave the machine by it.
+          throw new Error('expected https for a service token (allowHttp permits http)');
+        // A proxy can read plain HTTP, and a request to loopback would leave the machine through it.
         if (protocol === 'http:' && (isProxied(url, process.env) || isProxiedBy(init)))
           throw new Error(
             'expected no proxy for a service token over http; use https, or name the host in NO_PROXY',
