@@ -39,7 +39,8 @@ export async function makeSecret(
     if (!isForced) throw misused(`the secret ${name} exists already; --force replaces it`);
     if ((await lstat(path)).isSymbolicLink())
       throw misused(`the secret ${name} is a symbolic link: it belongs to a mount`);
-    // Before the first of them is written: a pair must not be left as half of the old one and half of the new.
+    // Before the first of them is written: a pair must not be left as half of the old one and half
+    // of the new.
     for (const key of new Set([...Object.keys(entries), ...RAW_KEYS])) await refuseIrregular(path, key);
     await write(directory, name, entries);
     // Half of an old pair must not remain next to half of a new one.
@@ -65,7 +66,10 @@ async function refuseIrregular(path: string, key: string): Promise<void> {
     );
 }
 
-/** A secret as a whole, where there is none. @returns false where there is one: of several at once, one puts its own */
+/**
+ * A secret as a whole, where there is none.
+ * @returns false where there is one: of several at once, one puts its own
+ */
 async function putNew(directory: string, name: string, entries: Entries): Promise<boolean> {
   const draft = `.${randomUUID()}.tmp`;
   try {

@@ -95,7 +95,10 @@ async function latchkey(argv: readonly string[], directory = cwd) {
 
 const descriptorIn = (directory: string) => readFileSync(join(directory, 'service.yaml'), 'utf8');
 
-/** All files and what is in them, but for drafts and locks that a killed process could not take away. */
+/**
+ * All files and what is in them, but for drafts and locks that a killed process could not take
+ * away.
+ */
 function filesIn(directory: string): Record<string, string> {
   return Object.fromEntries(
     readdirSync(directory, { recursive: true, withFileTypes: true })

@@ -1,4 +1,5 @@
-// Tokens of one's own, as the seed's manual has them; and a look at any token, which never says that it is good.
+// Tokens of one's own, as the seed's manual has them; and a look at any token, which never says
+// that it is good.
 import {
   chmodSync,
   existsSync,

@@ -42,7 +42,7 @@ export interface Way {
    * claims. The values for all requests and for no request are for ways in which the framework
    * leaves no choice; `because` names the documentation.
    */
-  readonly lets?: 'token' | 'everybody' | 'nobody';
+  readonly lets?: 'token' | 'everybody' | 'none';
   readonly because?: string;
   /** The answers: without a token, with a bad one, with one that lacks claims, with a good one. */
   readonly outcomes?: readonly [none: WayOutcome, bad: WayOutcome, lacking: WayOutcome, good: WayOutcome];
@@ -52,9 +52,9 @@ const RULES = { roles: ['admin'] } as const;
 const OUTCOMES = {
   token: [401, 401, 403, 200],
   everybody: [200, 200, 200, 200],
-  nobody: [401, 401, 401, 401],
+  none: [401, 401, 401, 401],
 } as const;
-const HANDLED = { token: [0, 0, 0, 1], everybody: [1, 1, 1, 1], nobody: [0, 0, 0, 0] } as const;
+const HANDLED = { token: [0, 0, 0, 1], everybody: [1, 1, 1, 1], none: [0, 0, 0, 0] } as const;
 
 /** Declares the matrix of one framework. Call it from a test file of the adapter's package. */
 export function describeWays(name: string, ways: readonly Way[]): void {

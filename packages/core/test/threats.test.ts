@@ -250,7 +250,8 @@ describe('T-129: another key under the same kid', () => {
     expect(await both()).toEqual(['accepted', 'token_signature_invalid']);
     published = second;
     vi.advanceTimersByTime(119_999);
-    // A signature that is wrong is no reason to read a set again that knows the kid: floods of them are.
+    // A signature that is wrong is no reason to read a set again that knows the kid: floods of them
+    // are.
     for (let time = 0; time < 20; time++)
       expect(await both()).toEqual(['accepted', 'token_signature_invalid']);
     expect(reads).toBe(1);

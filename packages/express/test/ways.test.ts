@@ -125,7 +125,7 @@ const ways: readonly Way[] = [
   {
     name: 'OPTIONS that Express answers itself',
     request: { method: 'OPTIONS' },
-    lets: 'nobody',
+    lets: 'none',
     because: 'Express lists the methods of a route, and calls none of its handlers',
     outcomes: [200, 200, 200, 200],
     build: on(({ app, guard, handler }) => app.get('/way', guard, handler)),
@@ -322,7 +322,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'express-ws: the guard as a handler of the route',
-    lets: 'nobody',
+    lets: 'none',
     because: 'express-ws calls it with the socket in place of the request: README, "Sockets"',
     outcomes: ['closed 1011', 'closed 1011', 'closed 1011', 'closed 1011'],
     build: onSocket(({ ws, guard, handled }) => {

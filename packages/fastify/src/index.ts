@@ -201,7 +201,10 @@ export function signResponse(options: SignResponseOptions): fastify.onSendAsyncH
   return hook;
 }
 
-/** True for what Fastify gives to `onSend`, and not for what it gives to other hooks: a callback, an object, a request. */
+/**
+ * True for what Fastify gives to `onSend`, and not for what it gives to other hooks: a callback, an
+ * object, a request.
+ */
 function isPayload(body: unknown, { raw }: fastify.FastifyRequest): boolean {
   if (body === undefined || body === null || typeof body === 'string' || body instanceof Uint8Array)
     return true;

@@ -736,7 +736,8 @@ describe('requests', () => {
     expect((await app.inject('/public')).json()).toEqual({ subject: null });
   });
 
-  // Known: an authenticator does not tell where it looks for tokens, so one that reads bodies starts, and refuses good tokens there.
+  // Known: an authenticator does not tell where it looks for tokens, so one that reads bodies
+  // starts, and refuses good tokens there.
   it.fails('T-084: an authenticator made before that reads bodies does not start', async () => {
     const reading = createAuthenticator({ ...optionsFor(issuer), tokenFrom: [{ body: 'access_token' }] });
     const app = fastify();

@@ -1,4 +1,5 @@
-// What is Fastify's own about signed replies: the kinds of payloads, serializers, other hooks, and the error handler.
+// What is Fastify's own about signed replies: the kinds of payloads, serializers, other hooks, and
+// the error handler.
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { PassThrough, Readable, Stream } from 'node:stream';

@@ -408,7 +408,7 @@ const ways: readonly Way[] = [
   },
   {
     name: '@fastify/websocket: an upgrade of a route without sockets',
-    lets: 'nobody',
+    lets: 'none',
     because: '@fastify/websocket closes the socket: no handler takes it',
     outcomes: [401, 401, 403, 'closed 1005'],
     build: onSocket(({ app, guarded, handler }) => app.get('/way', guarded, handler)),

@@ -95,7 +95,7 @@ const ways: readonly Way[] = [
   {
     name: 'OPTIONS that allowedMethods answers',
     request: { method: 'OPTIONS' },
-    lets: 'nobody',
+    lets: 'none',
     because: 'the router lists the methods of a route, and calls none of its handlers',
     outcomes: [200, 200, 200, 200],
     build: on(({ app, router, guard, handler }) =>
@@ -138,7 +138,7 @@ const ways: readonly Way[] = [
   {
     name: 'a route that another one redirects to',
     request: { path: '/old' },
-    lets: 'nobody',
+    lets: 'none',
     because: 'the caller makes another request, with or without a token',
     outcomes: [301, 301, 301, 301],
     build: on(({ app, router, guard, handler }) =>

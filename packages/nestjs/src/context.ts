@@ -33,7 +33,7 @@ export interface Call {
 type GraphqlContext = { [name in 'res' | 'reply']?: FrameworkResponse } & { req?: FrameworkRequest };
 
 /**
- * Reads a context. Undefined for a kind that nobody taught us, and for one without what its kind has.
+ * Reads a context. Undefined for an unknown kind, and for a context without what its kind has.
  * @throws TypeError for a context of GraphQL with the request of another caller
  */
 export function callOf(context: ArgumentsHost): Call | undefined {
@@ -58,7 +58,10 @@ export function sharedContext(): TypeError {
   );
 }
 
-/** Writes a header with the framework's own method, so that it counts against one that a handler wrote before. */
+/**
+ * Writes a header with the framework's own method, so that it counts against one that a handler
+ * wrote before.
+ */
 export function writeHeader(response: FrameworkResponse | undefined, name: string, value: string): void {
   // The head of a response that has begun cannot change.
   if (response === undefined || response.headersSent === true || response.sent === true) return;

@@ -92,8 +92,8 @@ export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
     if (handshaking.has(this.#authenticator)) return;
     for (const { metatype } of providersOf(this.#modules)) {
       if (!metatype || !isGateway(metatype) || isPublicClass(metatype)) continue;
-      const mend = 'call app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app)))';
-      throw new ConfigError(metatype.name, `the handshakes of this gateway are not authenticated; ${mend}`);
+      const fix = 'call app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app)))';
+      throw new ConfigError(metatype.name, `the handshakes of this gateway are not authenticated; ${fix}`);
     }
   }
 

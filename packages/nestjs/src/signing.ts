@@ -113,7 +113,9 @@ export function publishKeys(signer: Signer, path = '.well-known/jwks.json'): Typ
   return KeysController;
 }
 
-/** Core cannot know Nest's files. It refuses a Blob, and clears the head of what was about the body. */
+/**
+ * Core cannot know Nest's files. It refuses a Blob, and clears the head of what was about the body.
+ */
 function refusedFile(file: StreamableFile): Blob {
   // Nest 12 lets go of what it is read from, and Nest 11 does not.
   file

@@ -34,9 +34,9 @@ export const isPublicClass = (type: object): boolean => noteOf(type)?.isPublic =
 
 /**
  * Checks every handler of an application, and says which message handlers no guard may be before.
- * @throws ConfigError for a handler that has lost what decorators said of it, for a field of GraphQL
- * with rules where Nest runs no guard on fields, for a context of GraphQL that all requests share, and
- * for rules on several combined authenticators
+ * @throws ConfigError for a handler that has lost what decorators said of it, for a field of
+ *   GraphQL with rules where Nest runs no guard on fields, for a context of GraphQL that all
+ *   requests share, and for rules on several combined authenticators
  */
 export function checkHandlers(
   modules: readonly ModuleView[],
@@ -115,7 +115,9 @@ function guardsFields(options: unknown): boolean {
   return Array.isArray(enhancers) && enhancers.includes('guards');
 }
 
-/** Drivers put the first request on a context that is an object, and leave it there for all others. */
+/**
+ * Drivers put the first request on a context that is an object, and leave it there for all others.
+ */
 function sharesContext(options: unknown): boolean {
   const context: unknown = Reflect.get(Object(options), 'context');
   return typeof context === 'object' && context !== null;

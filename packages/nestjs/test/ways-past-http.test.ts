@@ -405,7 +405,7 @@ const onMessage =
   };
 
 const nobody = {
-  lets: 'nobody',
+  lets: 'none',
   because: 'a message has no credentials that the guard can read: README, "Decorators"',
   outcomes: ['refused', 'refused', 'refused', 'refused'],
 } as const;

@@ -444,7 +444,7 @@ const waysOn = (platform: (typeof platforms)[number]): readonly Way[] => [
   },
   {
     name: 'a module that is loaded later',
-    lets: 'nobody',
+    lets: 'none',
     because: 'Nest adds no routes of a module that is loaded later',
     outcomes: [404, 404, 404, 404],
     build: on(platform, (parts) => ({

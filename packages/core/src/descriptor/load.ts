@@ -68,7 +68,10 @@ export interface LoadedDescriptor {
 }
 
 const { table } = authenticatorOptions;
-/** Options beside a descriptor, all of them checked when it starts: also those that the file as it is has no use for. */
+/**
+ * Options next to a descriptor. All are checked at start, also those that the file does not use
+ * now.
+ */
 const READERS = {
   descriptor: readPath,
   secrets: table.secrets.read,
@@ -144,33 +147,33 @@ export function readDescriptorFile(path: string): string {
   return bytes.toString('utf8');
 }
 
-function load({ name, jwt, isBlank, end }: DescriptorDocument, beside: DescriptorOptions): CheckedDescriptor {
+function load({ name, jwt, isBlank, end }: DescriptorDocument, coded: DescriptorOptions): CheckedDescriptor {
   for (const option of OF_CODE) {
     if (Object.hasOwn(jwt, option))
       throw new ConfigError(option, 'can only be set in code; pass it next to descriptor');
   }
   if (isBlank('audience'))
     throw new ConfigError('audience', 'is blank; write null to turn the audience check off');
-  const { signing, ...others } = ownMembers(interpolate(jwt, beside.environment));
+  const { signing, ...others } = ownMembers(interpolate(jwt, coded.environment));
   const written = ownMembers(others);
-  const base = dirname(resolve(beside.descriptor));
-  const secrets = beside.secrets ?? createDirectoryStore(join(base, 'secrets'));
-  const stores = { secrets, ...given('externalSecrets', beside.externalSecrets) };
-  const audience = written.audience === undefined ? beside.audience : written.audience;
+  const base = dirname(resolve(coded.descriptor));
+  const secrets = coded.secrets ?? createDirectoryStore(join(base, 'secrets'));
+  const stores = { secrets, ...given('externalSecrets', coded.externalSecrets) };
+  const audience = written.audience === undefined ? coded.audience : written.audience;
   const options = {
     ...written,
     ...stores,
-    ...given('clock', beside.clock),
-    ...given('groups', readGroupsIn(written.groups, beside.directory, secrets, base)),
+    ...given('clock', coded.clock),
+    ...given('groups', readGroupsIn(written.groups, coded.directory, secrets, base)),
     ...given('remote', withCa(written.remote, base)),
     keySets: readKeysetsIn(written.keySets, base),
     audience: audience === undefined ? null : audience,
     // readOptions checks them next.
   } as unknown as AuthenticatorOptions;
   const settings = readOptions(options);
-  const signed = readSigning(withCa(signing, base), stores, beside.clock);
+  const signed = readSigning(withCa(signing, base), stores, coded.clock);
   if (audience === undefined)
-    warn('LATCHKEY_UNSAFE', `${beside.descriptor}: no audience, so tokens for other services are accepted`);
+    warn('LATCHKEY_UNSAFE', `${coded.descriptor}: no audience, so tokens for other services are accepted`);
   return { loaded: { name, options, ...signed }, settings, end };
 }
 

@@ -215,7 +215,7 @@ export const groupsOptions = object({
     'deny',
     'A subject that a source does not know: deny refuses it, next asks the next source, none leaves it without groups.',
     // The next source may give groups to a subject that has none otherwise.
-    ranked(['deny', 'none', 'next'], 'a subject that nobody knows'),
+    ranked(['deny', 'none', 'next'], 'a subject that no source knows'),
   ),
   cacheFor: defaulted(
     duration,

@@ -124,7 +124,10 @@ export function cacheLifetimeMs(headers: Pick<Headers, 'get'>, nowMs: number): n
   return Number.isNaN(lifetimeMs) ? 0 : Math.max(0, lifetimeMs);
 }
 
-/** Retry-After in seconds, RFC 9110 §10.2.3: what a source asks for. The engine waits no longer than its longest pause. */
+/**
+ * Retry-After in seconds, RFC 9110 §10.2.3: what a source asks for. The engine waits no longer than
+ * its longest pause.
+ */
 function retryAfterMs(value: string | null): number {
   return Math.min(MAX_RETRY_AFTER_MS, readSeconds(value ?? undefined) * 1000);
 }

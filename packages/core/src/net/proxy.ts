@@ -20,7 +20,10 @@ export function isProxied(url: URL, environment: NodeJS.ProcessEnv): boolean {
   return kinds.some((kind) => kind.endsWith('ProxyAgent') && kind !== 'EnvHttpProxyAgent');
 }
 
-/** True if the dispatcher that a call was given, an undici option, leads to a proxy. Which one a `Request` was made with, nobody can see. */
+/**
+ * True if the `dispatcher` of a call (an undici option) is a proxy. The dispatcher inside a
+ * `Request` is not visible.
+ */
 export function isProxiedBy(init: object | undefined): boolean {
   const dispatcher: unknown = init === undefined ? undefined : Reflect.get(init, 'dispatcher');
   return String(Object(dispatcher).constructor?.name).endsWith('ProxyAgent');

@@ -116,7 +116,7 @@ export async function initAuthDirectory(
     throw new ConfigError('directory', 'already has a key pair; replacing it makes its tokens invalid');
   // All files are replaced, so only the directory itself must belong to this user.
   await refuseForeign({ directory: dirname(files.privateKey), secret: [], open: [] });
-  // Before the first is written: the new private key must not be left beside the old public one.
+  // Before the first write, because a new private key with the old public key is not a pair.
   for (const path of Object.values(files)) await refuseIrregular(path);
   await write(files.privateKey, await newKey());
   await write(files.publicKey, await publicPem(files));
@@ -180,7 +180,10 @@ async function refuseIrregular(path: string): Promise<void> {
     throw new ConfigError('directory', `expected ${basename(path)} to be a regular file; remove it`);
 }
 
-/** A directory with all that belongs in it, in place at once. @returns false if another process was faster */
+/**
+ * A directory with all that belongs in it, in place at once.
+ * @returns false if another process was faster
+ */
 async function makeWhole(path: string, options: AuthDirectoryOptions): Promise<boolean> {
   const draft = `${path}.${randomUUID()}`;
   const files = filesIn(draft);
@@ -282,8 +285,9 @@ function refuseForeignIn({ privateKey, publicKey, systemToken }: Files): Promise
 }
 
 /**
- * Refuses a public key that is not of the private one, as a new pair leaves them that was not written to its end: tokens that are signed
- * here would be good nowhere. One half by itself is fine. @throws ConfigError
+ * Refuses a public key that is not of the private one, as a new pair leaves them that was not
+ * written to its end: tokens that are signed here would be good nowhere. One half by itself is
+ * fine. @throws ConfigError
  */
 async function refuseOtherHalf(files: Files): Promise<void> {
   const [given, made] = await Promise.all([

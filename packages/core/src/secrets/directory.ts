@@ -1,4 +1,5 @@
-// A secret store over files: <directory>/<name>/<key>, the way Kubernetes mounts secrets, and how it swaps them.
+// A secret store over files: <directory>/<name>/<key>, the way Kubernetes mounts secrets, and how
+// it swaps them.
 import { constants, unwatchFile, watch, watchFile } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -13,8 +14,9 @@ import { refuseLink, writePrivateFile } from './write-file.ts';
  * followed, because Kubernetes replaces a whole secret by one; their target must be a regular file
  * of at most 512 KiB.
  *
- * What it writes is for the owner of this process alone, files 0600 and new directories 0700. It does not write where a symbolic
- * link stands, nor what it would not read. Processes that change an entry at once take turns by a lock file next to it.
+ * What it writes is for the owner of this process alone, files 0600 and new directories 0700. It
+ * does not write through a symbolic link, and nothing that it would not read. Processes that change
+ * an entry at once take turns by a lock file next to it.
  * @throws ConfigError for what is no path
  * @example
  * ```ts
@@ -125,8 +127,9 @@ export function watchPath(path: string, changed: () => void, names?: ReadonlySet
 const LOOK_MS = 2_000;
 
 /**
- * Watches a file by its path, in whatever directory it is: behind a link whose target changes, or in a directory that is replaced, neither
- * of which its own directory tells of. Does not keep the process alive.
+ * Watches a file by its path, in whatever directory it is: behind a link whose target changes, or
+ * in a directory that is replaced, neither of which its own directory tells of. Does not keep the
+ * process alive.
  */
 export function watchFileAt(path: string, changed: () => void): () => void {
   const listener: Parameters<typeof watchFile>[1] = (now, before) => {

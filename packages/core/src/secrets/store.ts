@@ -17,9 +17,10 @@ export interface SecretStore {
   readonly description: string;
   /**
    * Reads one entry.
-   * @returns its bytes; undefined if the store can say that there is no such entry. Rejects if it cannot say: after an error
-   * with a `retryAfterMs` (milliseconds) it is asked again after that time, or after 30 seconds where that is shorter
-   * @param signal aborted when nobody waits any more; the store stops then
+   * @returns its bytes; undefined if the store can say that there is no such entry. Rejects if it
+   *   cannot say: after an error with a `retryAfterMs` (milliseconds) it is asked again after that
+   *   time, or after 30 seconds where that is shorter
+   * @param signal aborted when no caller waits any more; the store stops then
    */
   read(reference: SecretReference, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /**

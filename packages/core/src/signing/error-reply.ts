@@ -39,7 +39,10 @@ export async function keptOfError(
   return removeBody(reply);
 }
 
-/** Whether a field is a member at any depth, or is written with an object in a text: a message that quotes a reply. */
+/**
+ * Whether a field is a member at any depth, or is written with an object in a text: a message that
+ * quotes a reply.
+ */
 function hasAny(value: unknown, names: readonly string[]): boolean {
   const left = [value];
   while (left.length > 0) {
@@ -52,7 +55,10 @@ function hasAny(value: unknown, names: readonly string[]): boolean {
   return false;
 }
 
-/** However a text writes an object down, escaped or with the name of its class, it opens it by a bracket. */
+/**
+ * However a text writes an object down, escaped or with the name of its class, it opens it by a
+ * bracket.
+ */
 function quotes(text: string, name: string): boolean {
   const at = text.indexOf(name);
   return at !== -1 && /[{[]|%[57]B/i.test(text.slice(at + name.length));

@@ -17,7 +17,10 @@ export interface OutgoingReply {
   getHeader(name: string): unknown;
   setHeader(name: string, value: string): unknown;
   removeHeader(name: string): unknown;
-  /** Node's response: when it has closed, nobody reads the reply any more, and a stream of it ends. */
+  /**
+   * Node's response. When it has closed, the stream of its body is destroyed, because it has no
+   * reader.
+   */
   readonly response?: Pick<ServerResponse, 'destroyed' | 'once'>;
 }
 
@@ -147,11 +150,11 @@ export function isStream(body: unknown): body is object {
 }
 
 /**
- * A body that can be let go of. What is not read to its end would keep what it comes from open, a file or a connection, and its failure
- * would find no listener.
+ * A body that can be let go of. What is not read to its end would keep what it comes from open, a
+ * file or a connection, and its failure would find no listener.
  */
 export function heldBody(body: unknown): { readonly body: unknown; discard(): void } {
-  // While somebody reads a stream of the web, nobody else can cancel it.
+  // A web stream with a reader can only be canceled by that reader.
   const held = body instanceof ReadableStream && !body.locked ? Readable.fromWeb(body) : body;
   const source: unknown = isSealed(held) ? Reflect.get(held, 'body') : held;
   if (!isStream(source)) return { body: held, discard: () => {} };

@@ -31,11 +31,14 @@ export type SignResponseOptions =
 export interface ResponseSigner {
   readonly signer: Signer;
   /**
-   * Signs a reply's fields, and puts its headers right: those of a reply with tokens, or after a failure, none that spoke of its body.
-   * A 2xx is JSON, and all of it, or has no body. Another status keeps its body only if that is JSON or plain text without any of the fields, at any depth.
-   * @returns undefined for a reply that leaves as it is: JSON with none of the fields, no body, or the name of the status
-   * @throws Error for a 2xx that is not JSON, or has a field that cannot be signed: nothing may leave then. Nothing of the body is in
-   *   its message
+   * Signs a reply's fields, and puts its headers right: those of a reply with tokens, or after a
+   * failure, none that spoke of its body. A 2xx is JSON, and all of it, or has no body. Another
+   * status keeps its body only if that is JSON or plain text without any of the fields, at any
+   * depth.
+   * @returns undefined for a reply that leaves as it is: JSON with none of the fields, no body, or
+   *   the name of the status
+   * @throws Error for a 2xx that is not JSON, or has a field that cannot be signed: nothing may
+   *   leave then. Nothing of the body is in its message
    */
   sign(reply: OutgoingReply): Promise<SignedReply | undefined>;
 }

@@ -126,7 +126,8 @@ export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
       if (file !== undefined && !request.headers.has('authorization')) {
         if (protocol !== 'https:' && !(protocol === 'http:' && (allowHttp || isLoopback(hostname))))
           throw new Error('expected https for a service token (allowHttp permits http)');
-        // A proxy can read plain HTTP, and a request to loopback would leave the machine through it.
+        // A proxy can read plain HTTP, and a request to loopback would leave the machine through
+        // it.
         if (protocol === 'http:' && (isProxied(url, process.env) || isProxiedBy(init)))
           throw new Error(
             'expected no proxy for a service token over http; use https, or name the host in NO_PROXY',

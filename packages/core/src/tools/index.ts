@@ -1,4 +1,5 @@
-// What tools do with descriptors: read, change, check and compare them. Services need none of it: they have `createAuthenticator`.
+// What tools do with descriptors: read, change, check and compare them. Services need none of it:
+// they have `createAuthenticator`.
 
 export { ruleFormRows } from '../claims/rules-schema.ts';
 export { readOptions } from '../decision/options.ts';

@@ -26,8 +26,8 @@ import { rulesJudge } from './plan/rules.ts';
 /** One difference. */
 export interface Change {
   /**
-   * `opens`: requests pass that did not. `closes`: requests are refused that were not. `changes`: anything else. What cannot be told, such as
-   * by how much a variable differs, is said to do both.
+   * `opens`: requests pass that did not. `closes`: requests are refused that were not. `changes`:
+   * anything else. What cannot be told, such as by how much a variable differs, is said to do both.
    */
   readonly effect: Effect;
   /** The path in `service.jwt`. */

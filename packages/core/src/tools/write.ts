@@ -1,4 +1,5 @@
-// Putting descriptors in their place: whole, and not over what another process has put there meanwhile.
+// Putting descriptors in their place: whole, and not over what another process has put there
+// meanwhile.
 import { lstat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { readDescriptorFile } from '../descriptor/load.ts';
@@ -7,14 +8,17 @@ import { withLockFile } from '../secrets/lock-file.ts';
 import { replaceFile } from '../secrets/write-file.ts';
 import { codeOf } from '../values/system-error.ts';
 
-/** Puts a descriptor in its place whole, with the mode that it had. A symbolic link is refused. @throws Error with the code of what failed */
+/**
+ * Puts a descriptor in its place whole, with the mode that it had. A symbolic link is refused.
+ * @throws Error with the code of what failed
+ */
 export function writeDescriptor(path: string, text: string): Promise<void> {
   return replaceFile(path, Buffer.from(text), new AbortController().signal);
 }
 
 /**
- * Puts a changed descriptor in the place of the one that it was made from. Of processes that do so at once, each finds what the one before
- * it wrote.
+ * Puts a changed descriptor in the place of the one that it was made from. Of processes that do so
+ * at once, each finds what the one before it wrote.
  * @param before what it was made from; undefined: there was none
  * @returns false if there is something else by now, which stays
  * @throws Error with the code of what failed

@@ -1010,7 +1010,10 @@ describe('S42: what others do meanwhile', () => {
     ]);
   });
 
-  /** As express-session does it: sets its cookie when the head leaves, and holds the end up until it has saved. */
+  /**
+   * As express-session does it: sets its cookie when the head leaves, and holds the end up until it
+   * has saved.
+   */
   const session = (response: ServerResponse): void => {
     const { writeHead, end } = response;
     let isSet = false;

@@ -1,5 +1,5 @@
-// The route report: what marks on the way to a route come to, in any number and order. A route must not be reported as more guarded
-// than it is, nor an undecided one as decided.
+// The route report: what marks on the way to a route come to, in any number and order. A route must
+// not be reported as more guarded than it is, nor an undecided one as decided.
 import { generateSigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -71,7 +71,8 @@ describe('T-095, route report: reportRoute()', () => {
     },
   );
 
-  // The first stands on the application, the second on the route: so `from` says which of them decided.
+  // The first stands on the application, the second on the route: so `from` says which of them
+  // decided.
   it.each<[Name, Name, RouteReport['requirement'], From | undefined]>([
     ['strict', 'strict', 'token', 'route'],
     ['strict', 'optional', 'token', 'application'],

@@ -1,5 +1,5 @@
-// The adapter contract for the web's Request: what core reads of one, duplicates that the platform has
-// joined, state by key, and a refusal as a Response.
+// The adapter contract for the web's Request: what core reads of one, duplicates that the platform
+// has joined, state by key, and a refusal as a Response.
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { requestViewOf, toResponse } from '../../src/adapter/decide.ts';

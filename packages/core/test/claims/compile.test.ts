@@ -1,4 +1,5 @@
-// Rules: every form against every shape of claim, lists, equality by type, prototype names, and what is no rule at all.
+// Rules: every form against every shape of claim, lists, equality by type, prototype names, and
+// what is no rule at all.
 import { describe, expect, it } from 'vitest';
 import { compileRules, firstFailure, splitList } from '../../src/claims/compile.ts';
 import { allOf, anyOf, optional, pattern, present, type Rule, type Rules } from '../../src/claims/rules.ts';

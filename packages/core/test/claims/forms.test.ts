@@ -1,4 +1,5 @@
-// Every form of a rule against every shape of a claim, the modifiers split and match, and what fromRequest compares with.
+// Every form of a rule against every shape of a claim, the modifiers split and match, and what
+// fromRequest compares with.
 import { describe, expect, it } from 'vitest';
 import { compileRules, firstFailure } from '../../src/claims/compile.ts';
 import {

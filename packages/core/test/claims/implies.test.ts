@@ -1,4 +1,5 @@
-// Which rule implies which: what `plan` judges changes by. Every answer is held against a world of claims. And the words of each form.
+// Which rule implies which: what `plan` judges changes by. Every answer is held against a world of
+// claims. And the words of each form.
 import { describe, expect, it } from 'vitest';
 import type { NormalRule } from '../../src/claims/form.ts';
 import { checkOfRule, implies, normalizeRule, ruleText } from '../../src/claims/normalize.ts';
@@ -54,7 +55,8 @@ describe('implies()', () => {
         .filter((b) => implies(a.rule, b.rule) !== isSubset(a, b))
         .map((b) => `${a.name} ${implies(a.rule, b.rule) ? 'implies' : 'does not imply'} ${b.name}`),
     );
-    // What is exactly one thing is not another: it is not told, and `plan` then says that the rule has changed.
+    // What is exactly one thing is not another: it is not told, and `plan` then says that the rule
+    // has changed.
     expect(wrong.filter((line) => !/^exactly .* does not imply noneOf/.test(line))).toEqual([]);
   });
 

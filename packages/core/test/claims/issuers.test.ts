@@ -1,4 +1,5 @@
-// Which issuers are welcome: by name, by pattern, as an option and as an override of one route. S4 and AM-15.
+// Which issuers are welcome: by name, by pattern, as an option and as an override of one route. S4
+// and AM-15.
 import { createClock, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compileIssuers } from '../../src/claims/issuers.ts';

@@ -1,4 +1,5 @@
-// Nested claims: only by a delimiter or a path, own members of objects only, never into arrays, with escapes.
+// Nested claims: only by a delimiter or a path, own members of objects only, never into arrays,
+// with escapes.
 import { createClock, generateSigningKey, mint } from '@latchkey/testing';
 import { describe, expect, it } from 'vitest';
 import { compileRules, firstFailure } from '../../src/claims/compile.ts';

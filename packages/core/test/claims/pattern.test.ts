@@ -1,4 +1,5 @@
-// Patterns: whole strings, no state, linear time, ASCII case folding, and what such an engine must refuse.
+// Patterns: whole strings, no state, linear time, ASCII case folding, and what such an engine must
+// refuse.
 import { describe, expect, it } from 'vitest';
 import { compilePattern } from '../../src/claims/pattern.ts';
 import { ConfigError } from '../../src/errors.ts';

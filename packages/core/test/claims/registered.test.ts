@@ -1,4 +1,5 @@
-// The registered claims: times to the millisecond, audience, and the types of everything that says who somebody is.
+// The registered claims: times to the millisecond, audience, and the types of everything that says
+// who somebody is.
 import { describe, expect, it } from 'vitest';
 import {
   judgeRegisteredClaims,

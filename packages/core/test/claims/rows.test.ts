@@ -1,4 +1,5 @@
-// Gateway rows: two switches, five types, the registered claims, and what is no row. AM-10 to AM-24 of the requirements.
+// Gateway rows: two switches, five types, the registered claims, and what is no row. AM-10 to AM-24
+// of the requirements.
 import { describe, expect, it } from 'vitest';
 import { compileRules, firstFailure } from '../../src/claims/compile.ts';
 import type { Rules } from '../../src/claims/rules.ts';

@@ -1,4 +1,5 @@
-// The table of rule forms, to editors and readers: the committed schema and documentation say what it says.
+// The table of rule forms, to editors and readers: the committed schema and documentation say what
+// it says.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { compileRules } from '../../src/claims/compile.ts';

@@ -1,4 +1,5 @@
-// Standard Schema, with the real Zod, Valibot and ArkType: for one claim, for all of them, and what is no synchronous schema.
+// Standard Schema, with the real Zod, Valibot and ArkType: for one claim, for all of them, and what
+// is no synchronous schema.
 import { createClock, generateSigningKey, mint } from '@latchkey/testing';
 import { type } from 'arktype';
 import * as v from 'valibot';

@@ -1,4 +1,5 @@
-// What options ask of every token beside rules of a route: times, age, audiences, profile, cnf and rules for every token.
+// What options ask of every token beside rules of a route: times, age, audiences, profile, cnf and
+// rules for every token.
 import { createClock, generateSigningKey, type MintClaims, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Rules } from '../../src/claims/rules.ts';

@@ -1,4 +1,5 @@
-// The bearer token in the Authorization header: scheme, separators, form, and more than one of them.
+// The bearer token in the Authorization header: scheme, separators, form, and more than one of
+// them.
 import type { IncomingHttpHeaders } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { checkB64Token, headerReader } from '../../src/credentials/header.ts';
@@ -8,7 +9,9 @@ import { AuthError } from '../../src/errors.ts';
 const readBearer = headerReader('authorization', 'Bearer');
 const TOKEN = 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln';
 
-/** The reader, then the check of what it reads: the decision skips that for a token that it knows. */
+/**
+ * The reader, then the check of what it reads: the decision skips that for a token that it knows.
+ */
 function bearerToken(view: RequestView): string | undefined {
   const token = readBearer(view);
   if (token !== undefined) checkB64Token(token);

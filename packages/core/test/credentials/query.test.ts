@@ -1,4 +1,5 @@
-// A token in the query or in a form: finding it, and taking it out of what handlers and loggers see.
+// A token in the query or in a form: finding it, and taking it out of what handlers and loggers
+// see.
 import { connect, createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
@@ -215,7 +216,8 @@ describe('T-006: a long query costs little', () => {
     const { url: shown, originalUrl } = ask();
     expect(shown).not.toContain('jwt');
     expect(originalUrl).toBe(shown);
-    // Four names are looked for, and the URL is written twice. A parser for each pair took hundreds.
+    // Four names are looked for, and the URL is written twice. A parser for each pair took
+    // hundreds.
     const parse = () => [new URLSearchParams(url.slice(2)), url.split('&')];
     expect(await ratioOf(ask, parse)).toBeLessThan(60);
   });

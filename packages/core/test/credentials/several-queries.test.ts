@@ -1,4 +1,5 @@
-// Several authenticators, or several parameters, over one URL: what one takes out of it the others still read.
+// Several authenticators, or several parameters, over one URL: what one takes out of it the others
+// still read.
 import { expect, it } from 'vitest';
 import { readTokenFrom } from '../../src/credentials/find.ts';
 import { concealQuery } from '../../src/credentials/query.ts';

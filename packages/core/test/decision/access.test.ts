@@ -1,4 +1,5 @@
-// What a route says instead of the options: checked like options, and nothing falls open where it is wrong.
+// What a route says instead of the options: checked like options, and nothing falls open where it
+// is wrong.
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compileAccess, type RouteAccess } from '../../src/decision/access.ts';

@@ -1,4 +1,5 @@
-// What is asked anew for each request, however often its token has verified; and what an endpoint's answer need not have.
+// What is asked anew for each request, however often its token has verified; and what an endpoint's
+// answer need not have.
 import { createServer } from 'node:http';
 import { createIssuer, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,5 @@
-// Which keysets are asked about a token: those of its issuer that take its algorithm. What cannot be good causes no fetch.
+// Which keysets are asked about a token: those of its issuer that take its algorithm. What cannot
+// be good causes no fetch.
 import { createIssuer, forge, type TestIssuer } from '@latchkey/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AuthenticatorOptions, createAuthenticator, type KeysetOptions } from '../../src/index.ts';

@@ -1,4 +1,5 @@
-// createAuthenticator() as a whole: its life, the order of its checks, and that neither one issuer nor one token harms another.
+// createAuthenticator() as a whole: its life, the order of its checks, and that neither one issuer
+// nor one token harms another.
 import { execFile } from 'node:child_process';
 import { sign } from 'node:crypto';
 import { createServer, type Server } from 'node:http';

@@ -1,5 +1,6 @@
-// Tokens that are kept, through authenticators: what is decided of a token that was seen before is what would be decided of it anew. What an
-// answer took is counted: a kept token is neither parsed nor verified.
+// Tokens that are kept, through authenticators: what is decided of a token that was seen before is
+// what would be decided of it anew. What an answer took is counted: a kept token is neither parsed
+// nor verified.
 import { createHmac, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
@@ -68,7 +69,8 @@ vi.mock('../../src/token/parse.ts', async (original) => {
   return { ...real, parseToken };
 });
 
-// Everybody is admitted the first time here: what is asked is what becomes of a token that is kept. When it is, says seen-twice.test.ts.
+// Everybody is admitted the first time here: what is asked is what becomes of a token that is kept.
+// When it is, says seen-twice.test.ts.
 vi.mock('../../src/decision/doorkeeper.ts', () => ({ createDoorkeeper: () => ({ admits: () => true }) }));
 
 setFlagsFromString('--expose-gc');
@@ -89,7 +91,10 @@ const two = secret();
 type Headers = { readonly [name: string]: unknown };
 type Claims = { readonly [name: string]: unknown };
 
-/** A token with a MAC: the cheapest to make. `kid` is `one` unless the header says otherwise; undefined leaves it out. */
+/**
+ * A token with a MAC: the cheapest to make. `kid` is `one` unless the header says otherwise;
+ * undefined leaves it out.
+ */
 function sign(claims: Claims | string, header: Headers = {}, bytes = one): string {
   const { alg = 'HS256' } = header;
   return forge({
@@ -190,7 +195,10 @@ async function outcome(decision: Promise<unknown>): Promise<string> {
   }
 }
 
-/** What a decision came to: `kept` where it is a principal and took neither parsing nor verifying; `verified` where it did. */
+/**
+ * What a decision came to: `kept` where it is a principal and took neither parsing nor verifying;
+ * `verified` where it did.
+ */
 async function answerOf(decide: () => Promise<unknown>): Promise<string> {
   const before = { ...work };
   const result = await outcome(decide());
@@ -466,8 +474,9 @@ describe('T-143: no verdict carries over', () => {
     ]);
   });
 
-  // BUG: rules for every token may be a schema, which is the application's own code: it may look at a list of what was revoked. The option
-  // `cache` says "rules are judged each time", and these are not.
+  // BUG: rules for every token may be a schema, which is the application's own code: it may look at
+  // a list of what was revoked. The option `cache` says "rules are judged each time", and these are
+  // not.
   it('T-143: a schema for every token that says something else by now', async () => {
     const revoked = new Set<string>();
     const claims = z.object({ jti: z.string().refine((jti) => !revoked.has(jti)) });
@@ -936,7 +945,10 @@ describe('T-145, R3: the key of a kept token', () => {
     expect(await ask(authenticator, token)).toBe('token_key_unknown');
   });
 
-  /** What becomes of a token that the second of two keysets verified, once this is in the first: with a cache, and without one. */
+  /**
+   * What becomes of a token that the second of two keysets verified, once this is in the first:
+   * with a cache, and without one.
+   */
   async function behindAnother(
     before: string,
     after: string,
@@ -959,8 +971,8 @@ describe('T-145, R3: the key of a kept token', () => {
     return answers;
   }
 
-  // BUG: the keysets before the one that verified the token are not looked at again. A token without a kid belongs to the first of them that
-  // has a key for its algorithm, and to no other.
+  // BUG: the keysets before the one that verified the token are not looked at again. A token
+  // without a kid belongs to the first of them that has a key for its algorithm, and to no other.
   it('T-145: a token without a kid, and a keyset before its own has a key for it now', async () => {
     const token = sign({}, { kid: undefined });
     const before = setOf(jwk(two, 'two', 'HS512'));
@@ -1275,7 +1287,8 @@ describe('T-148: how many are kept', () => {
 
   it('T-148: so many bytes', async () => {
     const token = sign({ jti: '0000' });
-    // An entry is no less than its token and 600, and claims as small as these are no more than that.
+    // An entry is no less than its token and 600, and claims as small as these are no more than
+    // that.
     const bytes = 10 * (600 + 4 * token.length);
     const { authenticator } = serve(undefined, { cache: { bytes } });
     const tokens = Array.from({ length: 40 }, (_, index) => sign({ jti: String(1_000 + index) }));
@@ -1347,8 +1360,9 @@ describe('R13: how much memory that is', () => {
     expect(await growthOf(claims)).toBeLessThan(times * BYTES);
   });
 
-  // BUG: an empty object or list is 4 characters of a token, which count 16 bytes, and takes 40 to 70. Not what issuers write; yet a claim that
-  // users may write makes of the default 16 MiB 67 MB, and R13 says 32.
+  // BUG: an empty object or list is 4 characters of a token, which count 16 bytes, and takes 40 to
+  // 70. Not what issuers write; yet a claim that users may write makes of the default 16 MiB 67 MB,
+  // and R13 says 32.
   it.each([
     ['objects', `"list":[${'{},'.repeat(900)}{}]`],
     ['lists', `"list":[${'[],'.repeat(900)}[]]`],
@@ -1594,7 +1608,8 @@ describe('remote validation', () => {
       expect(asked).toBe(round);
       expect(work.verified - before).toBe(says === 'accepts' ? 0 : 1);
     }
-    // The endpoint does not answer any more, and a token that it once let pass is not let pass by memory.
+    // The endpoint does not answer any more, and a token that it once let pass is not let pass by
+    // memory.
     status = 500;
     expect(await outcome(authenticator.authenticate(requestOf(token)))).toBe('remote_unavailable');
     status = 401;
@@ -1674,7 +1689,8 @@ describe('the option cache', () => {
     ]);
   });
 
-  // BUG: room for all is made at once, by lru-cache: 2 ** 32 is a RangeError without a path, and 10 ** 8 takes 3 GB.
+  // BUG: room for all is made at once, by lru-cache: 2 ** 32 is a RangeError without a path, and 10
+  // ** 8 takes 3 GB.
   it.each([2 ** 32, 2 ** 40, Number.MAX_SAFE_INTEGER])('A5: more tokens than fit anywhere: %d', (tokens) => {
     expect(errorOf({ tokens }, createAuthenticator)).toBeInstanceOf(ConfigError);
   });

@@ -1,4 +1,5 @@
-// Trees of tokens: all of them, or any, nested, with rules on a leaf. Which refusal is the answer, and that modes weaken nothing.
+// Trees of tokens: all of them, or any, nested, with rules on a leaf. Which refusal is the answer,
+// and that modes weaken nothing.
 import {
   createClock,
   createIssuer,

@@ -1,4 +1,5 @@
-// Which tokens have been seen before: from the second time on, as long as not too many others came in between, and never by who asks.
+// Which tokens have been seen before: from the second time on, as long as not too many others came
+// in between, and never by who asks.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createDoorkeeper } from '../../src/decision/doorkeeper.ts';

@@ -1,4 +1,5 @@
-// What an explanation says: each form of rule as a sentence, times as people read them, and nothing that is secret.
+// What an explanation says: each form of rule as a sentence, times as people read them, and nothing
+// that is secret.
 import { createHash, randomBytes } from 'node:crypto';
 import { createClock, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { SignJWT } from 'jose';

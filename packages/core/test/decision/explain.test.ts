@@ -1,4 +1,5 @@
-// An explanation says what is decided: of every kind of token and request it names the same outcome as the pipeline, and the check that made it.
+// An explanation says what is decided: of every kind of token and request it names the same outcome
+// as the pipeline, and the check that made it.
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

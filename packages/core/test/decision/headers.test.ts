@@ -1,4 +1,5 @@
-// The JOSE headers that are known, so that they need not be read again: of tokens that verified, few, and short ones.
+// The JOSE headers that are known, so that they need not be read again: of tokens that verified,
+// few, and short ones.
 import { createIssuer, mint } from '@latchkey/testing';
 import { afterEach, expect, it, vi } from 'vitest';
 import { createAuthenticator } from '../../src/index.ts';
@@ -10,7 +11,10 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-/** Verifies tokens with these members in their headers. @returns the headers that are known after that */
+/**
+ * Verifies tokens with these members in their headers.
+ * @returns the headers that are known after that
+ */
 async function knownAfter(members: readonly { readonly extra: JsonValue }[]): Promise<readonly unknown[]> {
   const issuer = await createIssuer({ audience: 'a' });
   const authenticator = createAuthenticator({

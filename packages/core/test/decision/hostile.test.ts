@@ -1,5 +1,6 @@
-// Twenty thousand tokens, each a good one with something done to it by a seeded hand and sent twice, to a service that keeps the good one
-// and to one that does not: none is accepted, and none breaks anything.
+// Twenty thousand tokens, each a good one with something done to it by a seeded hand and sent
+// twice, to a service that keeps the good one and to one that does not: none is accepted, and none
+// breaks anything.
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { describe, expect, it } from 'vitest';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';

@@ -1,4 +1,5 @@
-// JOSE headers that are kept because a trusted key signed them: which are read again, and how many are kept.
+// JOSE headers that are kept because a trusted key signed them: which are read again, and how many
+// are kept.
 import { createHmac, randomBytes } from 'node:crypto';
 import { forge } from '@latchkey/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -88,7 +89,8 @@ describe('a JOSE header', () => {
     const authenticator = build();
     await authenticator.ready();
     const lengthOf = (token: string) => token.indexOf('.');
-    // Three bytes are four characters; 513 is one that a header can have if the bytes before it are 384.
+    // Three bytes are four characters; 513 is one that a header can have if the bytes before it are
+    // 384.
     const most = Math.floor((length * 3) / 4);
     const empty = Buffer.byteLength(JSON.stringify({ kid: 'one', alg: 'HS256', x: '' }));
     const token = sign({ x: 'x'.repeat(most - empty + (length === 513 ? 1 : 0)) });

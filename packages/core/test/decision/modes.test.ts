@@ -1,4 +1,5 @@
-// Modes: what becomes of a request without a token, with a bad one, and with one that nobody can judge at the moment.
+// Modes: what becomes of a request without a token, with a bad one, and with one that nobody can
+// judge at the moment.
 import { createIssuer, forge, type TestIssuer } from '@latchkey/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuthenticationMode } from '../../src/decision/access.ts';

@@ -1,5 +1,5 @@
-// Options: what is wrong is a ConfigError that names the path and the mend, what is left out has its default, and what was
-// read is a snapshot.
+// Options: what is wrong is a ConfigError that names the path and the mend, what is left out has
+// its default, and what was read is a snapshot.
 import { createClock, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { firstFailure } from '../../src/claims/compile.ts';

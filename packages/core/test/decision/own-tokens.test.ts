@@ -1,4 +1,5 @@
-// A system without an identity server: it makes its own keys and tokens, or takes those that are made outside.
+// A system without an identity server: it makes its own keys and tokens, or takes those that are
+// made outside.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

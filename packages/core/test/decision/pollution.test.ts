@@ -1,5 +1,5 @@
-// Only an object's own members are options: whatever something else puts on Object.prototype, before options are
-// read or afterwards, each request is decided as it is without that.
+// Only an object's own members are options: whatever something else puts on Object.prototype,
+// before options are read or afterwards, each request is decided as it is without that.
 import { createClock, generateSigningKey, mint } from '@latchkey/testing';
 import { describe, expect, it } from 'vitest';
 import { compileAccess } from '../../src/decision/access.ts';

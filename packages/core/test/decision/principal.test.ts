@@ -1,4 +1,5 @@
-// The principal: what it takes from claims, what it refuses, and that nobody can change or forge one.
+// The principal: what it takes from claims, what it refuses, and that nobody can change or forge
+// one.
 import { describe, expect, it } from 'vitest';
 import { contextOf, createPrincipal, isPrincipal } from '../../src/decision/principal.ts';
 import { AuthError } from '../../src/errors.ts';

@@ -1,5 +1,5 @@
-// When a token is kept, through authenticators: from the second time on that it is accepted. What becomes of kept ones is in cached.test.ts,
-// and what is counted as one there.
+// When a token is kept, through authenticators: from the second time on that it is accepted. What
+// becomes of kept ones is in cached.test.ts, and what is counted as one there.
 import { createHmac, randomBytes } from 'node:crypto';
 import { createClock, forge } from '@latchkey/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';

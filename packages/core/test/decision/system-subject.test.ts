@@ -1,4 +1,5 @@
-// D16: whoever is called like the system is the system only by a key of the system's own. Everybody else who is called so is somebody else.
+// D16: whoever is called like the system is the system only by a key of the system's own. Everybody
+// else who is called so is somebody else.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';

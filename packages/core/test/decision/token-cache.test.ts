@@ -1,4 +1,5 @@
-// The cache itself: found by the last characters, compared whole, bounded by number and by bytes. What is kept is anything at all here.
+// The cache itself: found by the last characters, compared whole, bounded by number and by bytes.
+// What is kept is anything at all here.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -18,7 +19,9 @@ const sizeOf = (length: number) => 600 + 4 * length;
 
 const create = (limits = PLENTY): TokenCache<Kept> => createTokenCache<Kept>(limits);
 
-/** A string in the form of a token, and not one piece in the heap with another of the same content. */
+/**
+ * A string in the form of a token, and not one piece in the heap with another of the same content.
+ */
 function tokenOf(name: string, length = 200): string {
   const text = `${name}.`.padEnd(length - name.length - 2, 'x');
   return Buffer.from(`${text}-${name}`.slice(-length).padStart(length, 'h')).toString('latin1');
@@ -191,7 +194,10 @@ describe('R13: what an entry holds on to', () => {
     return process.memoryUsage().heapUsed;
   }
 
-  /** How much the heap grows with this many tokens, each a piece of a larger string of so many characters. */
+  /**
+   * How much the heap grows with this many tokens, each a piece of a larger string of so many
+   * characters.
+   */
   async function growthOf(count: number, around: number): Promise<number> {
     const cache = create({ tokens: 10_000, bytes: 16 * 1024 * 1024 });
     const before = await heapUsed();
@@ -210,8 +216,9 @@ describe('R13: what an entry holds on to', () => {
     expect(await growthOf(2_000, 7)).toBeLessThan(2_000 * sizeOf(200));
   });
 
-  // BUG: a piece of a string holds on to the whole of it, in V8. The Cookie header of a token, of up to 16 KiB, is kept with it and not
-  // counted: 10,000 tokens of 300 characters in cookies of 15 KB were 158 MB in a cache of 16 MiB.
+  // BUG: a piece of a string holds on to the whole of it, in V8. The Cookie header of a token, of
+  // up to 16 KiB, is kept with it and not counted: 10,000 tokens of 300 characters in cookies of 15
+  // KB were 158 MB in a cache of 16 MiB.
   it('R13: no more than it says, of a token in a long Cookie header', async () => {
     expect(await growthOf(2_000, 8_000)).toBeLessThan(2_000 * sizeOf(200));
   });

@@ -1,5 +1,6 @@
-// An option that is present and undefined comes from a misspelt name or a missing import. Each is refused where it
-// is read, by its path: an option that narrows or identifies would be off without a word.
+// An option that is present and undefined comes from a misspelt name or a missing import. Each is
+// refused where it is read, by its path: an option that narrows or identifies would be off without
+// a word.
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -378,7 +379,8 @@ describe('an option that is of no kind at all', () => {
     const symbol = Symbol('x');
     const nothing = Object.assign(Object.create(null), { a: symbol });
     const hidden = Object.defineProperty({}, 'a', { value: symbol });
-    // What no text can be made of: by itself, in a list and in objects; and a list of nothing but a hole.
+    // What no text can be made of: by itself, in a list and in objects; and a list of nothing but a
+    // hole.
     for (const value of [symbol, [symbol], nothing, hidden, new Array(1)]) {
       const found = errorsOf(place, name, value);
       const named = found.filter((error) => error instanceof ConfigError && isAbout(error, place, name));

@@ -1,5 +1,5 @@
-// Upgrades over real sockets, with the real ws: nobody gets a 101 whom a request would not have let in, no client can take the process
-// with it, and no connection outlives its token.
+// Upgrades over real sockets, with the real ws: nobody gets a 101 whom a request would not have let
+// in, no client can take the process with it, and no connection outlives its token.
 import { execFile } from 'node:child_process';
 import { errorMonitor, once } from 'node:events';
 import { createServer, IncomingMessage } from 'node:http';
@@ -144,7 +144,10 @@ async function serve<T>(
   return { port: (server.address() as AddressInfo).port, seen, sockets, next };
 }
 
-/** Sends an upgrade, as ws does, with these headers beside. The client does not close by itself, however long the server takes. */
+/**
+ * Sends an upgrade, as ws does, with these headers beside. The client does not close by itself,
+ * however long the server takes.
+ */
 function send(port: number, headers: readonly string[] = [], path = '/chat'): Socket {
   const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   cleanups.push(() => client.destroy());

@@ -1,5 +1,6 @@
-// Tokens that verified before: good only at the times that their claims say, and while their keyset would find the same key for them again.
-// Keysets and keys are objects written here; what authenticators make of this is in cached.test.ts.
+// Tokens that verified before: good only at the times that their claims say, and while their keyset
+// would find the same key for them again. Keysets and keys are objects written here; what
+// authenticators make of this is in cached.test.ts.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -213,7 +214,8 @@ describe('T-144: times', () => {
     },
   );
 
-  // BUG: what is compared is turned into a number first. `judgeRegisteredClaims` says of each of these that the clock gave no time.
+  // BUG: what is compared is turned into a number first. `judgeRegisteredClaims` says of each of
+  // these that the clock gave no time.
   it.each([
     ['null', null],
     ['a text', String(NOW)],
@@ -481,8 +483,9 @@ describe('R13: what is held on to', () => {
     expect(await isGone(held)).toBe(true);
   });
 
-  // BUG: `by` goes into the entry as it is, and holds the set in which the key was first found; nothing looks there again. A set with all its
-  // keys stays for each refresh in which some token came for the first time, until 10,000 others have come, and is not counted.
+  // BUG: `by` goes into the entry as it is, and holds the set in which the key was first found;
+  // nothing looks there again. A set with all its keys stays for each refresh in which some token
+  // came for the first time, until 10,000 others have come, and is not counted.
   it('R13: a token that is found in a newer set does not hold the older one', async () => {
     const { keyset, recall } = remember([key('a')], 'a');
     const held = new WeakRef(keyset.has as KeySnapshot);

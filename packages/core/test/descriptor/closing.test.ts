@@ -1,5 +1,6 @@
-// Changes that close something, and changes that open something, while not all is well: what is closed is closed at once, and what is
-// opened is opened whole or not at all. Files and key servers are real.
+// Changes that close something, and changes that open something, while not all is well: what is
+// closed is closed at once, and what is opened is opened whole or not at all. Files and key servers
+// are real.
 import { mkdtemp, open, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -94,7 +95,10 @@ const requestOf = (token?: string) => ({
 const schemaOf = (validate: () => never) =>
   ({ sub: { '~standard': { version: 1, vendor: 'test', validate } } }) as const;
 
-/** Changes the file, with a new keyset in it whose server is down, and looks: that cannot be applied. */
+/**
+ * Changes the file, with a new keyset in it whose server is down, and looks: that cannot be
+ * applied.
+ */
 async function changeWhileDown(authenticator: DescribedAuthenticator, jwt: Block): Promise<void> {
   const keySets = [...((jwt.keySets as readonly unknown[] | undefined) ?? [inline(key)]), fetched(down)];
   await replaceBy(json({ ...jwt, keySets }));

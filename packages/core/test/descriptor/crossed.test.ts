@@ -1,5 +1,6 @@
-// Reload, rotation and outage together: schedules of crossed events, each from a seed, under a clock that the test moves, against a
-// simple model. The file, its parsing, the authenticator and its keysets are the real ones; key servers are secret stores that fail.
+// Reload, rotation and outage together: schedules of crossed events, each from a seed, under a
+// clock that the test moves, against a simple model. The file, its parsing, the authenticator and
+// its keysets are the real ones; key servers are secret stores that fail.
 import { createHmac } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -16,7 +17,10 @@ const STEPS = 7;
 const SECOND = 1_000;
 const MAX_STALE_MS = 180 * SECOND;
 const REFRESH_MS = 60 * SECOND;
-/** Longer than the longest pause between two attempts, and than the pause between two looks at the file. */
+/**
+ * Longer than the longest pause between two attempts, and than the pause between two looks at the
+ * file.
+ */
 const WELL_AFTER_MS = 35 * SECOND;
 const COOLDOWN_MS = 10 * SECOND;
 const WHOLE_AFTER_MS = 2 * SECOND;
@@ -116,7 +120,10 @@ function write(text: Text, form: Form): string {
 }
 
 let root: string;
-/** The file is not in the directory that is watched: what happens depends on the clock of the test alone. */
+/**
+ * The file is not in the directory that is watched: what happens depends on the clock of the test
+ * alone.
+ */
 let target: string;
 let file: string;
 let applied: () => void;
@@ -145,7 +152,10 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Lets run what is ready. Nothing here waits for the machine: no step takes more than some microtasks. */
+/**
+ * Lets run what is ready. Nothing here waits for the machine: no step takes more than some
+ * microtasks.
+ */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 30; turn++) await undefined;
 }
@@ -188,7 +198,10 @@ async function run(seed: number): Promise<void> {
   /** The last text that was written whole, and the one in force. */
   let whole: Text = { keysets: { a: 'a1', b: 'b1' }, dept: undefined, audience: ['me'] };
   let inForce = whole;
-  /** The last one before it that was there for long enough to be known as whole: it may still wait for its keys. */
+  /**
+   * The last one before it that was there for long enough to be known as whole: it may still wait
+   * for its keys.
+   */
   let stood = whole;
   /** Until when the file holds a part of a text only. */
   let partUntil: number | undefined;
@@ -286,7 +299,8 @@ async function run(seed: number): Promise<void> {
 
   async function check(): Promise<void> {
     const isPart = partUntil !== undefined;
-    // A text that another took the place of before it was still is no more known to be whole than that one.
+    // A text that another took the place of before it was still is no more known to be whole than
+    // that one.
     const meant = isPart && !hadStood ? stood : whole;
     for (const source of new Set([pick(SOURCES), pick(Object.values(whole.keysets))])) {
       const one = place(source);
@@ -310,14 +324,16 @@ async function run(seed: number): Promise<void> {
           );
         };
         const isTrusted = [meant, inForce].every((text) => trusts(text, probe));
-        // While a keyset changes, its old keys stand in for its new ones, and these for the old ones once they are there.
+        // While a keyset changes, its old keys stand in for its new ones, and these for the old
+        // ones once they are there.
         const isMoved =
           trusts({ ...meant, keysets: { ...meant.keysets, [probe.issuer]: source } }, probe) &&
           meant.keysets[probe.issuer] !== undefined &&
           trusts(inForce, probe);
         const wasPublished = one.kids.includes(probe.kid) || one.left.has(probe.kid);
 
-        // Never a token that the last whole text does not trust, nor the one in force; never one that no key has signed.
+        // Never a token that the last whole text does not trust, nor the one in force; never one
+        // that no key has signed.
         if (code === 'good') {
           must(isTrusted || isMoved, 'is not trusted');
           must(!probe.isForged && wasPublished, 'was signed by no key');
@@ -345,7 +361,8 @@ async function run(seed: number): Promise<void> {
         if (!warm.has(source) || !isTrusted || isUndecided) continue;
         const isWell = one.isUp && forMs > WELL_AFTER_MS;
         const isWithinBound = isWell || now() - one.unreadSince <= MAX_STALE_MS - REFRESH_MS;
-        // No good token is refused: in an outage within the bound neither, and whatever else changes.
+        // No good token is refused: in an outage within the bound neither, and whatever else
+        // changes.
         if (probe.kid.endsWith('-0') && !probe.isForged && isWithinBound) must(code === 'good', 'is good');
         if (probe.kid.endsWith('-none')) {
           // Whether there is such a key cannot be known while the source is down.

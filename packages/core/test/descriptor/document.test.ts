@@ -1,4 +1,5 @@
-// Descriptors as text: what can be read, where things stand in it, and that a fault says where it is and nothing of what is there.
+// Descriptors as text: what can be read, where things stand in it, and that a fault says where it
+// is and nothing of what is there.
 import { describe, expect, it } from 'vitest';
 import { MAX_DESCRIPTOR_BYTES, parseDescriptor, placed } from '../../src/descriptor/document.ts';
 import { loadText } from '../../src/descriptor/load.ts';

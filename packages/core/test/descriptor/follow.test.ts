@@ -1,4 +1,5 @@
-// Descriptors that change while requests are under way: a change is taken whole or not at all, and no request that was good is refused for it.
+// Descriptors that change while requests are under way: a change is taken whole or not at all, and
+// no request that was good is refused for it.
 import { spawn } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// Descriptors as files: the ones that gateways are configured with load as they stand, all options may be in them, and tokens are judged so.
+// Descriptors as files: the ones that gateways are configured with load as they stand, all options
+// may be in them, and tokens are judged so.
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';

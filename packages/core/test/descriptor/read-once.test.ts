@@ -1,4 +1,5 @@
-// Reading options makes nothing: how often a descriptor is read, and how many HTTP callers are made of it.
+// Reading options makes nothing: how often a descriptor is read, and how many HTTP callers are made
+// of it.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// The published JSON Schema of descriptors: what it takes and refuses, and that it knows the same options as the readers of core.
+// The published JSON Schema of descriptors: what it takes and refuses, and that it knows the same
+// options as the readers of core.
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Ajv2020, type AnySchema } from 'ajv/dist/2020.js';

@@ -1,5 +1,5 @@
-// A group resolver over HTTP, against real servers on loopback: what goes over the wire for any subject, byte by byte, and what an answer
-// means.
+// A group resolver over HTTP, against real servers on loopback: what goes over the wire for any
+// subject, byte by byte, and what an answer means.
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';

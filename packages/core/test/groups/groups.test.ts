@@ -1,5 +1,5 @@
-// Groups through an authenticator: the first source that is defined says all of them, nothing is merged, and what cannot be said is a 503
-// and never "no groups".
+// Groups through an authenticator: the first source that is defined says all of them, nothing is
+// merged, and what cannot be said is a 503 and never "no groups".
 import { createServer } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect } from 'node:util';

@@ -1,5 +1,5 @@
-// Keys made by the library itself: good for their algorithm by the judgement of jose and of the import of keysets, and public only
-// where they are said to be.
+// Keys made by the library itself: good for their algorithm by the judgement of jose and of the
+// import of keysets, and public only where they are said to be.
 import { createPrivateKey, randomBytes } from 'node:crypto';
 import { CompactSign, importJWK, type JWK } from 'jose';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';

@@ -1,4 +1,5 @@
-// JWK in, verification key out: which members of a JWK Set are refused and why, and which algorithms a key is bound to.
+// JWK in, verification key out: which members of a JWK Set are refused and why, and which
+// algorithms a key is bound to.
 import { generateKeyPairSync, randomBytes, sign, webcrypto } from 'node:crypto';
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -57,7 +58,10 @@ function uint(value: bigint): string {
   return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex').toString('base64url');
 }
 
-/** An odd number of exactly so many bits. No key at all, but nothing that an import could tell from one. */
+/**
+ * An odd number of exactly so many bits. No key at all, but nothing that an import could tell from
+ * one.
+ */
 function modulus(bits: number): string {
   const bytes = randomBytes(Math.ceil(bits / 8));
   const top = (bits - 1) % 8;
@@ -91,7 +95,8 @@ function bad(title: string, family: Family, change: BadKey['change'], reason: st
   return { title, family, change, reason };
 }
 
-// The encodings of the eight points of small order, with those that are not canonical: y as y + p, and -0.
+// The encodings of the eight points of small order, with those that are not canonical: y as y + p,
+// and -0.
 const SMALL_ORDER = [
   ['order 4, y = 0', `00${'00'.repeat(30)}00`],
   ['order 4, y = 0, x negative', `00${'00'.repeat(30)}80`],

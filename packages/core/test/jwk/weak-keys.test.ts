@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { importJwk } from '../../src/jwk/import-jwks.ts';
 import { hasRocaFingerprint } from '../../src/jwk/weak-keys.ts';
 
-// The published generator: p = k * M + (65537^a mod M), with M the product of the first primes; how many depends on the size.
+// The published generator: p = k * M + (65537^a mod M), with M the product of the first primes; how
+// many depends on the size.
 const PRIMES = primesUpTo(1500);
 const REASON = 'RSA modulus of a broken generator (CVE-2017-15361)';
 
@@ -33,7 +34,10 @@ function random(bits: number): bigint {
   return BigInt(`0x${randomBytes(Math.ceil(bits / 8)).toString('hex')}`) % (1n << BigInt(bits));
 }
 
-/** A factor of exactly so many bits, of the generator's form. Not prime: that plays no part in the fingerprint. */
+/**
+ * A factor of exactly so many bits, of the generator's form. Not prime: that plays no part in the
+ * fingerprint.
+ */
 function factor(bits: number, product: bigint): bigint {
   const residue = power(65537n, random(256), product);
   // Both top bits are set, so that a product of two has its full length.

@@ -1,5 +1,5 @@
-// OpenID Connect Discovery, from an issuer to a verified token: against a real provider (oidc-provider), and against servers
-// whose metadata are wrong, move, or are not there.
+// OpenID Connect Discovery, from an issuer to a verified token: against a real provider
+// (oidc-provider), and against servers whose metadata are wrong, move, or are not there.
 import { generateKeyPairSync } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type RequestListener } from 'node:http';
@@ -32,7 +32,10 @@ afterEach(async () => {
   await Promise.all(issuers.splice(0).map((issuer) => issuer.close()));
 });
 
-/** Starts a server on loopback, and returns its origin. The listener may be chosen once the origin is known. */
+/**
+ * Starts a server on loopback, and returns its origin. The listener may be chosen once the origin
+ * is known.
+ */
 async function serve(listener: RequestListener, connected = () => {}): Promise<string> {
   const server = createServer(listener).on('connection', connected);
   return `http://127.0.0.1:${await listen(server)}`;
@@ -96,7 +99,9 @@ function nextEvent<Name extends keyof LatchkeyEvents>(name: Name): Promise<Latch
   });
 }
 
-/** The timers and ages of keysets go by the test's clock from here on; sockets and claims do not. */
+/**
+ * The timers and ages of keysets go by the test's clock from here on; sockets and claims do not.
+ */
 function holdTime(): void {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
 }
@@ -432,7 +437,8 @@ describe('as time passes', () => {
     // The issuer moves its keys, and forgets to take the old place down.
     at = 1;
     const refreshed = nextEvent('latchkey:keyset:refreshed');
-    // To the refresh ahead at 80 %, and not beyond: the deadline of the fetch goes by the same clock.
+    // To the refresh ahead at 80 %, and not beyond: the deadline of the fetch goes by the same
+    // clock.
     vi.advanceTimersByTime(8 * 60_000);
     await refreshed;
     expect(asked).toEqual([WELL_KNOWN, '/keys-0', WELL_KNOWN, '/keys-1']);

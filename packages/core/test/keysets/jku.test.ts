@@ -1,5 +1,6 @@
-// Keys from where the token's own "jku" says, against real servers on loopback: only listed hosts, only public addresses unless
-// the options say otherwise, and a bounded number of fetches. What is refused causes no connection.
+// Keys from where the token's own "jku" says, against real servers on loopback: only listed hosts,
+// only public addresses unless the options say otherwise, and a bounded number of fetches. What is
+// refused causes no connection.
 import { createServer, type IncomingMessage } from 'node:http';
 import { createIssuer, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';

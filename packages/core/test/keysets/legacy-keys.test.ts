@@ -1,5 +1,5 @@
-// The deprecated list of raw keys, end to end: the issuer first, then the key id, then the order; and what it takes to accept
-// algorithms that nobody should.
+// The deprecated list of raw keys, end to end: the issuer first, then the key id, then the order;
+// and what it takes to accept algorithms that nobody should.
 import {
   createHmac,
   createSecretKey,

@@ -1,5 +1,5 @@
-// A primary public key and its backups, PEM, end to end: each is tried for its own algorithm, whatever the token's kid says, and
-// files are read again when they change.
+// A primary public key and its backups, PEM, end to end: each is tried for its own algorithm,
+// whatever the token's kid says, and files are read again when they change.
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';

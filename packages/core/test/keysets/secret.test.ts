@@ -1,5 +1,6 @@
-// A JWK Set in a secret, end to end: where it is looked for, which of its keys verify what, and that a store which misbehaves
-// neither grants nor hangs. Stores are the library's own, or objects written here where they have to misbehave.
+// A JWK Set in a secret, end to end: where it is looked for, which of its keys verify what, and
+// that a store which misbehaves neither grants nor hangs. Stores are the library's own, or objects
+// written here where they have to misbehave.
 import {
   createHmac,
   createPublicKey,
@@ -393,7 +394,10 @@ async function formsOf(kind: 'rsa' | 'ec'): Promise<{
   return { jwk, spki, forms };
 }
 
-/** More of them, which no reader could tell from a secret of the same bytes: they are only ever tried by somebody else. */
+/**
+ * More of them, which no reader could tell from a secret of the same bytes: they are only ever
+ * tried by somebody else.
+ */
 function disguised(forms: ReadonlyMap<string, Buffer>, spki: string): ReadonlyMap<string, Buffer> {
   const der = createPublicKey(spki).export({ type: 'spki', format: 'der' });
   const more = new Map<string, Buffer>([['SPKI DER', der]]);

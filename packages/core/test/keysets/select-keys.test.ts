@@ -1,4 +1,5 @@
-// The keys that a set has for a token, without any token: by kid, without one, and by every way to choose.
+// The keys that a set has for a token, without any token: by kid, without one, and by every way to
+// choose.
 import { describe, expect, it } from 'vitest';
 import type { VerificationKey } from '../../src/jwk/import-jwks.ts';
 import { createSnapshot, type KeySelection, type Keyset } from '../../src/keysets/keyset.ts';

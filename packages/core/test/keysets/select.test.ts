@@ -1,4 +1,5 @@
-// Which keyset may speak for a token and which of its keys: issuers that are pinned, issuers that are not, kids that collide.
+// Which keyset may speak for a token and which of its keys: issuers that are pinned, issuers that
+// are not, kids that collide.
 import { forge, generateSigningKey, type MintClaims, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';

@@ -1,4 +1,5 @@
-// The breaker: what has failed five times in a row is asked once a second, and what hangs is not waited for by everybody.
+// The breaker: what has failed five times in a row is asked once a second, and what hangs is not
+// waited for by everybody.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Breaker, createBreaker } from '../../src/net/breaker.ts';

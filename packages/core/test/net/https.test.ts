@@ -1,4 +1,5 @@
-// Fetching JSON from real servers on loopback that misbehave: every fault ends as a rejection, soon and in bounded space.
+// Fetching JSON from real servers on loopback that misbehave: every fault ends as a rejection, soon
+// and in bounded space.
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { brotliCompressSync, gzipSync } from 'node:zlib';

@@ -1,5 +1,6 @@
-// The refresh engine under a clock that the tests move: one load for all, ahead of time, and no outage of its own making.
-// The source is an object written here: that is the engine's interface, and nothing is fetched.
+// The refresh engine under a clock that the tests move: one load for all, ahead of time, and no
+// outage of its own making. The source is an object written here: that is the engine's interface,
+// and nothing is fetched.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { generateSigningKey } from '@latchkey/testing';
@@ -693,7 +694,8 @@ describe('another look for an unknown kid', () => {
     expect(await lookedFor(keyset)).toBe('a');
     down = true;
     await pass(48 * SECOND);
-    // Within its lifetime the set is fresh, and all the same it may lack a key that was published since.
+    // Within its lifetime the set is fresh, and all the same it may lack a key that was published
+    // since.
     expect(keyset.report()).toMatchObject({ state: 'fresh', failures: 1 });
     expect(refusal(() => keyset.refetch(HEADER))).toEqual({ code: 'keyset_unavailable', retryAfter: '1' });
     down = false;

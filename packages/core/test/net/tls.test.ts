@@ -1,5 +1,5 @@
-// TLS as a keyset asks for it, against real servers on loopback with certificates of authorities made here: whom it trusts, what
-// it pins, and what it speaks.
+// TLS as a keyset asks for it, against real servers on loopback with certificates of authorities
+// made here: whom it trusts, what it pins, and what it speaks.
 import { execFileSync } from 'node:child_process';
 import { createHash, generateKeyPairSync, randomUUID, X509Certificate } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -453,7 +453,8 @@ describe('what it pins', () => {
   });
 });
 
-// Requirements §4: IANA number, OpenSSL's name, and what can speak it. Undefined: not in Node's OpenSSL 3.
+// Requirements §4: IANA number, OpenSSL's name, and what can speak it. Undefined: not in Node's
+// OpenSSL 3.
 const SUITES: readonly (readonly [number: number, name: string, kind: 'rsa' | 'ec' | 'any' | undefined])[] = [
   [5, 'RC4-SHA', undefined],
   [10, 'DES-CBC3-SHA', undefined],

@@ -1,4 +1,5 @@
-// The directory of a service that makes its own keys: what is made, once, for whom to read, and what is left alone.
+// The directory of a service that makes its own keys: what is made, once, for whom to read, and
+// what is left alone.
 import { execFile } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import {

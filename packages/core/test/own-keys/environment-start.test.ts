@@ -1,5 +1,5 @@
-// The zero-configuration start, end to end: settings from the environment and from the seed's file, the options that they mean, and who is
-// accepted by a service that is made of them.
+// The zero-configuration start, end to end: settings from the environment and from the seed's file,
+// the options that they mean, and who is accepted by a service that is made of them.
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { channel } from 'node:diagnostics_channel';
@@ -713,8 +713,9 @@ describe('OK-5, OK-13: an endpoint', () => {
     }
   });
 
-  // BUG, fails closed: the endpoint is asked first, of the system's own token too; where it knows that, its word counts, which may not be
-  // okera's. Beside an endpoint alone there is no key at all that the system token could be good by, and OK-5 wants one for either approach.
+  // BUG, fails closed: the endpoint is asked first, of the system's own token too; where it knows
+  // that, its word counts, which may not be okera's. Beside an endpoint alone there is no key at
+  // all that the system token could be good by, and OK-5 wants one for either approach.
   it('OK-5: the system token is good beside an endpoint that accepts it', async () => {
     const { url } = await serve(() => '{"sub":"okera","groups":["root"]}');
     const says = service(

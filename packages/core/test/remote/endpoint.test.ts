@@ -1,5 +1,5 @@
-// A remote endpoint, over real HTTP on loopback: one exact contract accepts a token, a clear denial refuses it, and everything else is a
-// 503. What it sends, what it keeps, and how long.
+// A remote endpoint, over real HTTP on loopback: one exact contract accepts a token, a clear denial
+// refuses it, and everything else is a 503. What it sends, what it keeps, and how long.
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -1242,7 +1242,9 @@ describe('R17: an endpoint that is down', () => {
 });
 
 describe('R13: what a call leaves behind', () => {
-  /** How many of the signals that were handed out are still held after everybody has let go of them. */
+  /**
+   * How many of the signals that were handed out are still held after everybody has let go of them.
+   */
   async function leftOver(
     call: (handedOut: (signal: AbortSignal) => void) => Promise<void>,
   ): Promise<number> {

@@ -1,4 +1,5 @@
-// Options of remote validation: whatever would send tokens astray, or let one pass by accident, is a ConfigError with its path.
+// Options of remote validation: whatever would send tokens astray, or let one pass by accident, is
+// a ConfigError with its path.
 import { generateSigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';

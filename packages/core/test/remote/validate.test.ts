@@ -1,5 +1,5 @@
-// Who is asked next, and what it means when nobody can say: every combination of options, endpoint and keysets. And tokens that nobody
-// should be asked about at all.
+// Who is asked next, and what it means when nobody can say: every combination of options, endpoint
+// and keysets. And tokens that nobody should be asked about at all.
 import { createServer, type ServerResponse } from 'node:http';
 import { createClock, forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { LRUCache } from 'lru-cache';
@@ -119,7 +119,8 @@ const REMOTE_DOWN = '503 remote_unavailable';
 const KEYS_DOWN = '503 keyset_unavailable';
 
 describe('OK-13, S50: the endpoint first, and then the keysets as the options say', () => {
-  // Each row: what is said by the endpoint; the option that decides; what follows if keysets accept, refuse, are down.
+  // Each row: what is said by the endpoint; the option that decides; what follows if keysets
+  // accept, refuse, are down.
   const TABLE: readonly [
     remote: Remote,
     by: 'onReject' | 'onError' | undefined,

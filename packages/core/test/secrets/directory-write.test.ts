@@ -1,5 +1,5 @@
-// Writing to a directory store: whole or not at all, for its owner alone, and never into somebody else's mount. A real directory,
-// with faults where a disk has them.
+// Writing to a directory store: whole or not at all, for its owner alone, and never into somebody
+// else's mount. A real directory, with faults where a disk has them.
 import { readdirSync, statSync } from 'node:fs';
 import {
   chmod,

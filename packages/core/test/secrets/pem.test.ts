@@ -1,5 +1,5 @@
-// PEM as people have it: every label that AK-41 names, for every type of key, and what is refused instead of guessed at.
-// The keys are made and written by node:crypto.
+// PEM as people have it: every label that AK-41 names, for every type of key, and what is refused
+// instead of guessed at. The keys are made and written by node:crypto.
 import {
   createPrivateKey,
   createPublicKey,
@@ -160,7 +160,8 @@ describe('what is refused', () => {
       .map((type) =>
         asPrivate(`an encrypted PKCS#8 key, ${type}`, encrypted('pkcs8', TYPES[type]), ENCRYPTED),
       ),
-    // OpenSSL's older form, "Proc-Type: 4,ENCRYPTED" within the block. That it is refused, not in which words.
+    // OpenSSL's older form, "Proc-Type: 4,ENCRYPTED" within the block. That it is refused, not in
+    // which words.
     ...both('an encrypted PKCS#1 key', encrypted('pkcs1', rsa), ''),
     ...both('an encrypted SEC 1 key', encrypted('sec1', p256), ''),
     ...both('two public keys', spki(rsa) + spki(p256), ONE_BLOCK),

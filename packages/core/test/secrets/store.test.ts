@@ -1,5 +1,6 @@
-// The three stores that need nothing but this machine: memory, environment, and a directory as Kubernetes mounts and swaps it.
-// The directory is a real one, with everything in a secret's place that can stand there.
+// The three stores that need nothing but this machine: memory, environment, and a directory as
+// Kubernetes mounts and swaps it. The directory is a real one, with everything in a secret's place
+// that can stand there.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// Object capabilities from both sides: one token per object, good only beside the token of the caller that it was minted for.
-// How tokens are signed and verified in general is tested elsewhere.
+// Object capabilities from both sides: one token per object, good only beside the token of the
+// caller that it was minted for. How tokens are signed and verified in general is tested elsewhere.
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -771,7 +771,8 @@ describe('several services', () => {
     expect([before, after].map((token) => header(token).kid)).toEqual([first.kid, next.kid]);
     expect(await outcome(verify(after, alice))).toBe('accepted');
     expect(await outcome(verify(after, bob))).toBe('claims_insufficient');
-    // The other one is as old as the clock is now ahead, and has expired; nothing is wrong with its key.
+    // The other one is as old as the clock is now ahead, and has expired; nothing is wrong with its
+    // key.
     expect(await outcome(verify(before, alice))).toBe('token_expired');
     expect(asked()).toBe(1);
   });

@@ -1,4 +1,5 @@
-// Claims before they are signed: what is added, what is refused, and that what is signed is what was said. The verifier is the judge.
+// Claims before they are signed: what is added, what is refused, and that what is signed is what
+// was said. The verifier is the judge.
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';

@@ -1,5 +1,5 @@
-// The gateway's own signer configuration, as it stands in its file: every option, both spellings, both namespaces, and real servers
-// for what is said of the connection.
+// The gateway's own signer configuration, as it stands in its file: every option, both spellings,
+// both namespaces, and real servers for what is said of the connection.
 import { createHash, generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -568,7 +568,8 @@ describe('KD-17: the example with every option', () => {
     make({ ...FULL, extra_config: { [OLD]: signer } });
   });
 
-  // ConfigError.path: "where the fault is, as written". Whoever wrote `cipher_suites` has no `tls.cipherSuites`.
+  // ConfigError.path: "where the fault is, as written". Whoever wrote `cipher_suites` has no
+  // `tls.cipherSuites`.
   it.each<[string, object]>([
     ['cipher_suites[0]: ', { cipher_suites: [5] }],
     ['jwk_fingerprints[0]: ', { jwk_fingerprints: ['x'] }],

@@ -1,4 +1,5 @@
-// Signer options: what is wrong is a ConfigError with the path, whether or not types would have said so; nothing given is repeated.
+// Signer options: what is wrong is a ConfigError with the path, whether or not types would have
+// said so; nothing given is repeated.
 import { inspect } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
@@ -19,7 +20,10 @@ beforeAll(async () => {
   jwk = await generateJwk('ES256', 'k');
 });
 
-/** The path and the message. Fails if there is no ConfigError, or if one tells of key or credentials. */
+/**
+ * The path and the message. Fails if there is no ConfigError, or if one tells of key or
+ * credentials.
+ */
 function refusal(options: unknown): { readonly path: string; readonly message: string } {
   try {
     createSigner(options as SignerOptions);

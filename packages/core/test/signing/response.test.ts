@@ -1,4 +1,5 @@
-// Replies whose fields are signed: which replies, which fields, what is left alone, and what is an error that says nothing.
+// Replies whose fields are signed: which replies, which fields, what is left alone, and what is an
+// error that says nothing.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { EventEmitter, once } from 'node:events';

@@ -1,5 +1,5 @@
-// Rotation in several processes at once over one directory, as replicas of a service do it by the same schedule: real processes, a
-// real directory. The time is the parent's, who sends it.
+// Rotation in several processes at once over one directory, as replicas of a service do it by the
+// same schedule: real processes, a real directory. The time is the parent's, who sends it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

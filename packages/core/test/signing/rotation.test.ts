@@ -1,5 +1,6 @@
-// Rotation of own keys, stepped through by the clock: whoever verifies has every key when its first token comes and until its last has
-// expired, wherever it stops and whoever else writes. Stores are those of the library; one of them is a real directory.
+// Rotation of own keys, stepped through by the clock: whoever verifies has every key when its first
+// token comes and until its last has expired, wherever it stops and whoever else writes. Stores are
+// those of the library; one of them is a real directory.
 
 import { createPrivateKey, type JsonWebKey } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
@@ -226,7 +227,8 @@ describe.each(STORES)('a secret %s', (_, createStore) => {
       for (const kid of (await signer.retire()).dropped) dropped.push({ kid, at });
       pass(150);
     }
-    // Of the old key: signed until 10 + 15 minutes, by whoever could not read for 2 h, for 1 h, and a minute for clocks.
+    // Of the old key: signed until 10 + 15 minutes, by whoever could not read for 2 h, for 1 h, and
+    // a minute for clocks.
     expect(dropped[0]).toEqual({ kid: 'old', at: Math.ceil((25 * MINUTE + 3 * HOUR + MINUTE) / 150) * 150 });
     expect(dropped[1]?.kid).toBe(next);
     expect(signedBy.size).toBe(3);
@@ -547,7 +549,8 @@ describe('others that write', () => {
       pass(10 * MINUTE);
     }
     expect([signed > 10, refused > 0]).toEqual([true, true]);
-    // It is not the end: a rotation gives the old one its time back, or makes one that signs at once.
+    // It is not the end: a rotation gives the old one its time back, or makes one that signs at
+    // once.
     await signer.rotate();
     await signer.sign({});
   });

@@ -1,5 +1,5 @@
-// Service tokens: files in a real folder, and real servers on loopback that say what arrived. The wall clock is moved by hand, and
-// so is the one that readings are counted by.
+// Service tokens: files in a real folder, and real servers on loopback that say what arrived. The
+// wall clock is moved by hand, and so is the one that readings are counted by.
 import { execFile } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { watch } from 'node:fs';
@@ -150,7 +150,10 @@ function redirecting(to: string, status: number): string {
   return `/to?${status}&${encodeURIComponent(to)}`;
 }
 
-/** Takes every name to loopback, and trusts one more authority. The global fetch is of an older undici than ours. */
+/**
+ * Takes every name to loopback, and trusts one more authority. The global fetch is of an older
+ * undici than ours.
+ */
 function resolvingAll(ca?: string): RequestInit {
   const agent = new Agent({
     connect: {

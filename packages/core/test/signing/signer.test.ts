@@ -1,5 +1,6 @@
-// The signer end to end: what it signs is read back by jose and by this library's own verifier, for every algorithm; what it publishes
-// is public; and what it cannot sign it refuses without a word of what is secret.
+// The signer end to end: what it signs is read back by jose and by this library's own verifier, for
+// every algorithm; what it publishes is public; and what it cannot sign it refuses without a word
+// of what is secret.
 import {
   createPublicKey,
   createSecretKey,

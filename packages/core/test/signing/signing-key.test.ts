@@ -1,4 +1,5 @@
-// From a JWK to a key that signs: bound to one algorithm, checked by a signature of its own, or refused with a constant reason.
+// From a JWK to a key that signs: bound to one algorithm, checked by a signature of its own, or
+// refused with a constant reason.
 import {
   createPrivateKey,
   createPublicKey,
@@ -220,7 +221,8 @@ describe('which algorithm', () => {
   });
 });
 
-// The flawed generator of CVE-2017-15361: factors are k * M + (65537^a mod M), with M the product of the first primes.
+// The flawed generator of CVE-2017-15361: factors are k * M + (65537^a mod M), with M the product
+// of the first primes.
 function rocaModulus(): string {
   const primes: bigint[] = [];
   for (let candidate = 2n; primes.length < 126; candidate++) {

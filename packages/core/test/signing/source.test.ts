@@ -1,5 +1,6 @@
-// Where signing keys come from, end to end: what each source signs is verified by its public half, and what cannot sign says why. URLs
-// are real servers on loopback, with certificates of an authority made here.
+// Where signing keys come from, end to end: what each source signs is verified by its public half,
+// and what cannot sign says why. URLs are real servers on loopback, with certificates of an
+// authority made here.
 import {
   createHash,
   createPrivateKey,

@@ -1,4 +1,5 @@
-// Prototype pollution: a member of Object.prototype that something else in the process has put there.
+// Prototype pollution: a member of Object.prototype that something else in the process has put
+// there.
 
 /** What is put there: values that switch things on or off, and values of the wrong type. */
 export const HOSTILE: readonly unknown[] = [undefined, null, false, true, 'optional', '.', ['x'], { x: 'x' }];

@@ -1,4 +1,5 @@
-// The table of algorithms: which names exist, which key each takes, and which a key may use by default.
+// The table of algorithms: which names exist, which key each takes, and which a key may use by
+// default.
 import { describe, expect, it } from 'vitest';
 import {
   type AlgorithmName,

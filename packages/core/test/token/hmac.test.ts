@@ -1,5 +1,6 @@
-// Every algorithm of the seed and those beyond it, end to end: signed by jose, or by node:crypto where jose knows none of it, and
-// verified by an authenticator. The legacy ones only where the keyset says so.
+// Every algorithm of the seed and those beyond it, end to end: signed by jose, or by node:crypto
+// where jose knows none of it, and verified by an authenticator. The legacy ones only where the
+// keyset says so.
 import { createHmac, createSecretKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';

@@ -1,4 +1,5 @@
-// Strict compact JWS: segments, alphabet, canonical base64url, size, and the JOSE header. No signature is looked at here.
+// Strict compact JWS: segments, alphabet, canonical base64url, size, and the JOSE header. No
+// signature is looked at here.
 import { randomBytes } from 'node:crypto';
 import { forge } from '@latchkey/testing';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,5 @@
-// RSA signatures that begin with a zero byte: one in 256 does, and then its shorter form is no signature.
+// RSA signatures that begin with a zero byte: one in 256 does, and then its shorter form is no
+// signature.
 import { constants, generateKeyPairSync, sign } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { findAlgorithm } from '../../src/token/algorithms.ts';

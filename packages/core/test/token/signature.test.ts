@@ -1,5 +1,5 @@
-// Signatures: what jose signs verifies, what is off by a bit or a byte does not, and no signature makes the verifier throw. What is made
-// here is what Node and the verifier take, to the byte.
+// Signatures: what jose signs verifies, what is off by a bit or a byte does not, and no signature
+// makes the verifier throw. What is made here is what Node and the verifier take, to the byte.
 import {
   constants,
   createHmac,

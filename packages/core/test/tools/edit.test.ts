@@ -1,4 +1,5 @@
-// Changes to descriptors: what comes out says what was asked, and all else of the text is as it was.
+// Changes to descriptors: what comes out says what was asked, and all else of the text is as it
+// was.
 import { describe, expect, it } from 'vitest';
 import { parseDescriptor } from '../../src/descriptor/document.ts';
 import { ConfigError } from '../../src/errors.ts';

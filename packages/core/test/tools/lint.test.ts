@@ -1,4 +1,5 @@
-// Lint: every rule with what it finds and what it lets be, secrets on a real disk, and what core refuses at its place in the file.
+// Lint: every rule with what it finds and what it lets be, secrets on a real disk, and what core
+// refuses at its place in the file.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// The way out of the deprecated keys: the same decisions before and after, and nothing that is lost on the way.
+// The way out of the deprecated keys: the same decisions before and after, and nothing that is lost
+// on the way.
 import { createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign as signBytes } from 'node:crypto';
 import { forge } from '@latchkey/testing';
 import { describe, expect, it } from 'vitest';

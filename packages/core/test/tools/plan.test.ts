@@ -1,4 +1,5 @@
-// Plan: what each change opens and closes; that the way back says the opposite; and that no edit of a descriptor goes by in silence.
+// Plan: what each change opens and closes; that the way back says the opposite; and that no edit of
+// a descriptor goes by in silence.
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';

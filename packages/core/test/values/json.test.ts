@@ -1,4 +1,5 @@
-// Strict JSON: encoding, repeated members, nesting, numbers and surrogates, and what a parsed object is made of.
+// Strict JSON: encoding, repeated members, nesting, numbers and surrogates, and what a parsed
+// object is made of.
 import { describe, expect, it } from 'vitest';
 import { deepFreeze, isJsonObject, type JsonObject, parseJsonObject } from '../../src/values/json.ts';
 import { seeded } from '../support/random.ts';

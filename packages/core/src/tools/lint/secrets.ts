@@ -144,7 +144,10 @@ async function lintModes({ path, name }: Reference, directory: string): Promise<
   return [...(await lintDirectory(path, join(directory, name), name)), ...found.flat()];
 }
 
-/** Who may write a directory replaces what is in it. In one that is sticky, as mounts of Kubernetes are, only its owner does. */
+/**
+ * Who may write a directory replaces what is in it. In one that is sticky, as mounts of Kubernetes
+ * are, only its owner does.
+ */
 async function lintDirectory(
   path: string,
   directory: string,

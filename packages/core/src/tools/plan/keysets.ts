@@ -54,7 +54,7 @@ const eachKey = matched({
   added: 'opens',
   name: ({ keyId, issuer }) => `key ${nameOf(keyId)} of ${nameOf(issuer, 'any issuer')}`,
   order: {
-    says: 'keys stand in another order: a token without a key id may get another one',
+    says: 'keys are in another order: a token without a key id may get another one',
     counts: () => true,
   },
   judge: (before, after) => [...issuerChange(before, after), ...legacyKeyOptions.judge(before, after)],

@@ -21,10 +21,10 @@ interface MatchRules {
   readonly judge: Judge;
 }
 
-/** What it means which of two stands first. */
+/** What the order of two items means. */
 interface OrderRules {
   readonly says: string;
-  /** Whether what stands before another keeps something from that one. */
+  /** Whether an earlier item keeps something from a later one. */
   readonly counts: (first: UncheckedOptions, second: UncheckedOptions) => boolean;
 }
 
@@ -65,7 +65,7 @@ export function matched({ likeness, added, name, order, judge }: MatchRules): Ju
   };
 }
 
-/** What stands before another no more keeps nothing from it any more; what stands before it now does. */
+/** An item that has moved behind another keeps nothing from it now, and the other one does. */
 function judgeOrder(
   { says, counts }: OrderRules,
   {
@@ -96,7 +96,7 @@ function judgeOrder(
     .toSorted((a, b) => old.indexOf(a.before) - old.indexOf(b.before))
     .map((pair) => current.indexOf(pair.after));
   const isMoved = positions.some((position, index) => position < (positions[index - 1] ?? 0));
-  return isMoved ? [verdict('changes', 'stand in another order', after)] : [];
+  return isMoved ? [verdict('changes', 'are in another order', after)] : [];
 }
 
 function judgePair({ before, after }: Pair, judge: Judge, name: MatchRules['name']): readonly Verdict[] {

@@ -51,7 +51,8 @@ function compare(claim: string, before: Entry, after: Entry): readonly Verdict[]
   });
   if (isNarrower(after, before)) return [tell('closes', 'the rule asks for more')];
   if (isNarrower(before, after)) return [tell('opens', 'the rule asks for less')];
-  // Neither implies the other, or it cannot be told: what satisfies the one now need not have satisfied the other.
+  // Neither implies the other, or it cannot be told: what satisfies the one now need not have
+  // satisfied the other.
   const says = 'the rule asks for something else';
   return [tell('opens', says), tell('closes', says)];
 }
