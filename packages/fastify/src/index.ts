@@ -266,6 +266,11 @@ function readPluginOptions(scope: fastify.FastifyInstance, options: LatchkeyOpti
   if (authenticator !== undefined) adapter.readObject(others, [], '');
   // createAuthenticator refuses a value that is neither an authenticator nor options.
   const made = authenticator ?? createFor(scope, others as unknown as Given);
+  if ((made as Deciding).readsBody)
+    throw new core.ConfigError(
+      'authenticator',
+      'its tokenFrom names a body, which is read after authentication',
+    );
   checkAuth(compileAuth(ofNotFound, 'notFound'), made as Deciding, 'notFound');
   return { failOnUndecided, notFound: ofNotFound, authenticator: made as Deciding };
 }

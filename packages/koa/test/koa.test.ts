@@ -113,6 +113,7 @@ function counted(...before: Koa.Middleware[]): { app: Koa; handled: unknown[] } 
 const rejecting = (reason: unknown): CombinedAuthenticator<Principal> => ({
   kind: 'combined',
   mode: 'strict',
+  readsBody: false,
   authenticate: () => Promise.reject(reason),
   decide: () => Promise.reject(reason),
   conceal: () => undefined,
@@ -268,6 +269,7 @@ describe('T-083: a token in the query', () => {
     const slow: CombinedAuthenticator<undefined> = {
       kind: 'combined',
       mode: 'strict',
+      readsBody: false,
       authenticate: () => Promise.reject(new Error('not asked')),
       decide: () =>
         new Promise((resolve) => {

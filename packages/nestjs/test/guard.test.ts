@@ -258,7 +258,14 @@ describe.each(platforms)('on %s', (platform) => {
     Catch()(Filter);
     const reject = () => Promise.reject(reason);
     const conceal = () => undefined;
-    const tree = { kind: 'combined', mode: 'strict', authenticate: reject, decide: reject, conceal } as const;
+    const tree = {
+      kind: 'combined',
+      mode: 'strict',
+      readsBody: false,
+      authenticate: reject,
+      decide: reject,
+      conceal,
+    } as const;
     const app = await start([controllerWith([], [])], platform, tree);
     app.useGlobalFilters(new Filter());
     expect((await get(await listen(app), dev)).status).toBe(500);

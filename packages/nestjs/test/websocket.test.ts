@@ -175,7 +175,14 @@ describe('T-093: handshakes', () => {
     const fault = new TypeError('a fault');
     const reject = () => Promise.reject(fault);
     const conceal = () => undefined;
-    const tree = { kind: 'combined', mode: 'strict', authenticate: reject, decide: reject, conceal } as const;
+    const tree = {
+      kind: 'combined',
+      mode: 'strict',
+      readsBody: false,
+      authenticate: reject,
+      decide: reject,
+      conceal,
+    } as const;
     expect((await refused(await start('express', tree))).statusCode).toBe(500);
   });
 

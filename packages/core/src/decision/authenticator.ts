@@ -31,6 +31,8 @@ export interface Authenticator {
   readonly kind: 'authenticator';
   /** The `mode` of the options. */
   readonly mode: AuthenticationMode;
+  /** `tokenFrom` names a form field: a framework has to read the body before it authenticates. */
+  readonly readsBody: boolean;
   /**
    * Finds the token of a request, verifies it, and checks what the route requires.
    * @param access what the route requires; without `claims`, there are no rules of a route
@@ -161,6 +163,7 @@ export function authenticatorOf(
   return Object.freeze<Authenticator>({
     kind: 'authenticator',
     mode: settings.mode,
+    readsBody: settings.tokens.readsBody,
     decide,
     authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
     async verify(token, ...rules) {

@@ -23,6 +23,8 @@ export interface CombinedAuthenticator<T = unknown> {
   readonly kind: 'combined';
   /** Always `strict`: each token that the combination needs must be present and valid. */
   readonly mode: 'strict';
+  /** One of the sources looks for a token in the body: see `Authenticator`. */
+  readonly readsBody: boolean;
   /**
    * Authenticates a request with the whole combination, independent of the modes of the
    * authenticators.
@@ -137,6 +139,7 @@ function combine<T>(
   return Object.freeze<CombinedAuthenticator<T>>({
     kind: 'combined',
     mode: 'strict',
+    readsBody: parts.some(({ authenticator }) => authenticator.readsBody),
     decide,
     authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
     conceal: (request) =>

@@ -319,6 +319,9 @@ export function followDescriptor(
     get mode() {
       return current.authenticator.mode;
     },
+    get readsBody() {
+      return current.authenticator.readsBody;
+    },
     authenticate: (request, ...access) => deciding.authenticate(request, ...access),
     decide: (request, ...access) => deciding.decide(request, ...access),
     verify: (token, ...rules) => deciding.verify(token, ...rules),
