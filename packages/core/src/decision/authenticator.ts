@@ -17,14 +17,13 @@ import {
   type AuthenticationMode,
   type CompiledAccess,
   compileAccess,
-  type NamedRoutes,
   NOTHING_ASKED,
   type RouteAccess,
 } from './access.ts';
 import type { Explanation } from './explain.ts';
 import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } from './options.ts';
 import { createPipeline, type Decision } from './pipeline.ts';
-import type { Principal } from './principal.ts';
+import type { Principal, RoutesInForce } from './principal.ts';
 
 /** Decides on requests. Made once, when a service starts, and used for every request. */
 export interface Authenticator {
@@ -116,8 +115,8 @@ export interface AuthenticatorMaking {
   readonly take?: KeysetTaker;
   /** Does not repeat the warnings about the same options. */
   readonly quiet?: boolean;
-  /** The named routes that are in force, where they may be others by now. */
-  readonly routesNow?: () => NamedRoutes;
+  /** What is in force now, where options can change: see `PrincipalContext`. */
+  readonly now?: () => RoutesInForce;
   /** Aborted when no new request is decided by it: no token is kept from then on. */
   readonly resting?: AbortSignal;
 }
@@ -145,8 +144,8 @@ export function authenticatorOf(
     warn('LATCHKEY_UNSAFE', 'remote.onReject: a token that the endpoint refuses may still pass by its key');
   if (settings.remote?.ignoresToken === true && making.quiet !== true)
     warn('LATCHKEY_UNSAFE', 'remote.unsafeIgnoreTokenClaims: tokens of other APIs may be accepted');
-  const { routesNow } = making;
-  const pipeline = createPipeline(settings, { keysets, index, system, remote, groups, routesNow });
+  const { now } = making;
+  const pipeline = createPipeline(settings, { keysets, index, system, remote, groups, now });
   making.resting?.addEventListener('abort', pipeline.clear, { once: true });
 
   function decide(

@@ -83,12 +83,13 @@ function judgeByNow(
   request: RequestParameters | undefined,
 ): AuthError | undefined {
   const context = principal && contextOf(principal);
-  if (principal === undefined || context?.routesNow === undefined || rules.route === undefined)
-    return undefined;
-  const routes = context.routesNow();
+  if (principal === undefined || context?.now === undefined || rules.route === undefined) return undefined;
+  // The rules of a changed route are read by the delimiter that was changed with them.
+  const { routes, delimiter } = context.now();
   if (routes === context.routes) return undefined;
-  const { issuer, claims } = principal;
-  return judgeRules(rules, { ...context, issuer, claims: claims as JsonObject, request, routes });
+  const { issuer } = principal;
+  const claims = principal.claims as JsonObject;
+  return judgeRules(rules, { ...context, issuer, claims, request, routes, delimiter });
 }
 
 /** The claims that the rules of a route are checked against, and their context. */

@@ -11,10 +11,10 @@ import type { Groups } from '../groups/groups.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
-import type { CompiledAccess, NamedRoutes } from './access.ts';
+import type { CompiledAccess } from './access.ts';
 import { judgeRoute, judgeRules, traceRules } from './authorize.ts';
 import type { AuthenticatorSettings } from './options.ts';
-import { createPrincipal, type Principal } from './principal.ts';
+import { createPrincipal, type Principal, type RoutesInForce } from './principal.ts';
 import type { Trace } from './trace.ts';
 import { createVerifiedTokens } from './verified-tokens.ts';
 import {
@@ -38,7 +38,7 @@ export interface PipelineParts extends VouchingParts {
   readonly system: ReadonlySet<Keyset>;
   readonly groups: Groups | undefined;
   /** See `PrincipalContext`. */
-  readonly routesNow: (() => NamedRoutes) | undefined;
+  readonly now: (() => RoutesInForce) | undefined;
 }
 
 /** Decides with the options of one authenticator. */
@@ -93,13 +93,13 @@ export function refusalOf(request: object): AuthError | undefined {
 /** Makes a pipeline. Fetches nothing before the first token. */
 export function createPipeline(settings: AuthenticatorSettings, parts: PipelineParts): Pipeline {
   const { tokens, issuers, registered, systemSubject, clock, delimiter, realm, routes } = settings;
-  const { system, remote, groups, routesNow } = parts;
+  const { system, remote, groups, now } = parts;
   const vouch = createVouch(settings, parts);
   const context = Object.freeze({
     realm,
     delimiter,
     routes,
-    routesNow,
+    now,
     maxTokenAgeMs: registered.maxTokenAgeMs,
     foldsGroups: settings.groups?.ignoreCase === true,
     clock,

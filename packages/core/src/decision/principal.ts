@@ -32,6 +32,12 @@ export interface Principal<C extends Claims = Claims> {
   readonly claims: C;
 }
 
+/** Named routes, and the options that their rules are read by. */
+export interface RoutesInForce {
+  readonly routes: NamedRoutes;
+  readonly delimiter: string | undefined;
+}
+
 /** What a principal takes along from its authenticator for later checks. */
 export interface PrincipalContext {
   readonly realm: string | undefined;
@@ -41,8 +47,8 @@ export interface PrincipalContext {
   readonly routes: NamedRoutes;
   /** Groups are in lower case: `groupCase: 'insensitive'`. */
   readonly foldsGroups?: boolean;
-  /** The `routes` that are in force now, where options can change. Later checks use both. */
-  readonly routesNow?: (() => NamedRoutes) | undefined;
+  /** What is in force now, where options can change. Later checks use both. */
+  readonly now?: (() => RoutesInForce) | undefined;
   /** The authenticator's `maxTokenAge`. */
   readonly maxTokenAgeMs?: number | undefined;
   /** The authenticator's `clock`. */

@@ -119,8 +119,8 @@ export function followDescriptor(
   function make({ text, settings, end }: Readable, leases: KeysetLeases, quiet: boolean): Made {
     const resting = new AbortController();
     try {
-      const routesNow = () => current.settings.routes;
-      const making = { take: leases.take, quiet, resting: resting.signal, routesNow };
+      const now = () => current.settings;
+      const making = { take: leases.take, quiet, resting: resting.signal, now };
       const authenticator = authenticatorOf(settings, limits, making);
       return { text, end, settings, authenticator, leases, rest: () => resting.abort() };
     } catch (error) {

@@ -342,6 +342,19 @@ describe('a principal that is judged later, of a socket say', () => {
     expect(() => authorize(root, route('admin'))).toThrow(refused);
   });
 
+  it('is checked by the delimiter that has changed with the route', async () => {
+    const authenticator = await start(json(routes('admin')));
+    const principal = await authenticator.verify(
+      await tokenOf(key, { role: 'admin', realm: { level: 'guest' } }),
+    );
+    const claims = { 'realm.level': { optional: 'staff' } };
+    await replaceBy(json({ nestedClaimDelimiter: '.', routes: { admin: { claims } } }));
+    await authenticator.reload();
+    expect(() => authorize(principal, route('admin'))).toThrow(
+      expect.objectContaining({ code: 'claims_insufficient' }),
+    );
+  });
+
   it('satisfies no named route that is gone', async () => {
     const authenticator = await start(json(routes('admin')));
     const principal = await authenticator.verify(await tokenOf(key, { role: 'admin' }));
