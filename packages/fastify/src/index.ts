@@ -264,8 +264,12 @@ function readPluginOptions(scope: fastify.FastifyInstance, options: LatchkeyOpti
   const ofNotFound: RouteConfig =
     notFound === undefined ? {} : { auth: notFound as core.RouteAccess | false };
   if (authenticator !== undefined) adapter.readObject(others, [], '');
-  // createAuthenticator refuses a value that is neither an authenticator nor options.
   const made = authenticator ?? createFor(scope, others as unknown as Given);
+  if (typeof (made as Deciding).decide !== 'function')
+    throw new core.ConfigError(
+      'authenticator',
+      'expected an authenticator; make one with createAuthenticator',
+    );
   if ((made as Deciding).readsBody)
     throw new core.ConfigError(
       'authenticator',

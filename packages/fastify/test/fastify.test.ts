@@ -736,6 +736,15 @@ describe('requests', () => {
     expect((await app.inject('/public')).json()).toEqual({ subject: null });
   });
 
+  it.each([{}, 'text', 5, { kind: 'authenticator' }, { keySets: [], audience: null }])(
+    'T-056: %j is not an authenticator, and does not start',
+    async (authenticator) => {
+      const app = createApp();
+      app.register(latchkey, { authenticator } as never);
+      await expect(app.ready()).rejects.toThrow('authenticator: expected an authenticator');
+    },
+  );
+
   it('T-084: an authenticator made before, of which one reads bodies, does not start', async () => {
     const reading = createAuthenticator({ ...optionsFor(issuer), tokenFrom: [{ body: 'access_token' }] });
     const app = fastify();
