@@ -1,7 +1,7 @@
 // A member that other code adds to Object.prototype is not read as an option of a route.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { askPolluted, NAMES, VALUES, whilePolluted } from '@latchkey/test-kit/pollution';
+import { NAMES, statusesOf, VALUES, whilePolluted } from '@latchkey/test-kit/pollution';
 import { generateSigningKey, mint } from '@latchkey/testing';
 import express, { type ErrorRequestHandler } from 'express';
 import { afterEach, expect, it } from 'vitest';
@@ -12,15 +12,7 @@ const good = { iss: 'i', exp: 4_000_000_000 };
 const admin = `Bearer ${await mint(key, { ...good, sub: 'alice', roles: ['admin'] })}`;
 const user = `Bearer ${await mint(key, { ...good, sub: 'bob' })}`;
 const options = () => ({ keySets: [{ issuer: 'i', jwks: { keys: [key.publicJwk] } }], audience: null });
-const CASES = ['/plain', '/admin', '/open', '/missing'].flatMap((path) =>
-  [undefined, user, admin].map((token) => [path, token] as const),
-);
-
-async function statuses(port: number, name?: string, value?: unknown): Promise<readonly number[]> {
-  const found: number[] = [];
-  for (const [path, token] of CASES) found.push(await askPolluted(port, path, token, name, value));
-  return found;
-}
+const tokens = [undefined, user, admin];
 
 const report: ErrorRequestHandler = (error, _request, response, _next) => {
   response.status(isAuthError(error) ? error.status : 500).end();
@@ -55,10 +47,10 @@ const expected = [401, 200, 200, 401, 403, 200, 200, 200, 200, 404, 404, 404];
 
 it.each(NAMES)('%s: changes no decision, added before or after the application was made', async (name) => {
   const clean = await serve(build());
-  expect(await statuses(clean)).toEqual(expected);
+  expect(await statusesOf(clean, tokens)).toEqual(expected);
   for (const value of VALUES) {
-    expect(await statuses(clean, name, value), String(value)).toEqual(expected);
+    expect(await statusesOf(clean, tokens, name, value), String(value)).toEqual(expected);
     const made = whilePolluted(name, value, build);
-    expect(await statuses(await serve(made)), String(value)).toEqual(expected);
+    expect(await statusesOf(await serve(made), tokens), String(value)).toEqual(expected);
   }
 });

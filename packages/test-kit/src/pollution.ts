@@ -17,11 +17,14 @@ export const NAMES = [
 /** What is put under these names: what opens, and what is of the wrong type. */
 export const VALUES: readonly unknown[] = [undefined, false, true, 'optional', {}];
 
+/** What the applications of these tests serve, and a path that they do not. */
+const PATHS = ['/plain', '/admin', '/open', '/missing'] as const;
+
 /**
  * The status of a GET request that is answered while every object inherits this member.
  * @param name undefined: none
  */
-export async function askPolluted(
+async function askPolluted(
   port: number,
   path: string,
   authorization: string | undefined,
@@ -45,6 +48,24 @@ export async function askPolluted(
     socket.destroy();
   }
   return Number(/^HTTP\/1\.1 (\d{3})/.exec(Buffer.concat(chunks).toString())?.[1]);
+}
+
+/**
+ * The statuses of every path with every token, in this order, while every object inherits this
+ * member.
+ * @param tokens values of the header Authorization; undefined: none
+ * @param name undefined: no object inherits anything
+ */
+export async function statusesOf(
+  port: number,
+  tokens: readonly (string | undefined)[],
+  name?: string,
+  value?: unknown,
+): Promise<readonly number[]> {
+  const found: number[] = [];
+  for (const path of PATHS)
+    for (const token of tokens) found.push(await askPolluted(port, path, token, name, value));
+  return found;
 }
 
 /** Runs something while every object inherits this member. */
