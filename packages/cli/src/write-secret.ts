@@ -62,7 +62,7 @@ async function refuseIrregular(path: string, key: string): Promise<void> {
   });
   if (stats?.isFile() === false)
     throw misused(
-      `the entry ${key} is no regular file; nothing was written: take it away, or name another secret`,
+      `the entry ${key} is not a regular file, so nothing was written; remove it, or name another secret`,
     );
 }
 
