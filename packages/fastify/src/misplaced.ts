@@ -4,7 +4,7 @@ import { ConfigError } from '@latchkey/core';
 import type { RouteOptions } from 'fastify';
 
 /** The hooks that `signResponse` made. */
-export const responseSigners = new WeakSet<object>();
+export const responseSigners: WeakSet<object> = new WeakSet();
 
 const OTHER_HOOKS = [
   'onRequest',

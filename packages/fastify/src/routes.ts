@@ -27,7 +27,7 @@ export interface Registration {
  */
 export const REGISTRATION: unique symbol = Symbol('latchkey');
 /** The rules of hooks that `requireClaims` made. */
-export const requirements = new WeakMap<object, adapter.CompiledRules>();
+export const requirements: WeakMap<object, adapter.CompiledRules> = new WeakMap();
 
 const NOTHING_SAID: core.RouteAccess = {};
 

@@ -45,9 +45,9 @@ export function odd(message: string): Failure {
   return error;
 }
 
-export const lost = () => failure('the directory closed the connection before its answer was whole');
-export const unreadable = () => failure('the directory gave an answer that cannot be read');
-export const referred = () =>
+export const lost = (): Failure => failure('the directory closed the connection before its answer was whole');
+export const unreadable = (): Failure => failure('the directory gave an answer that cannot be read');
+export const referred = (): Failure =>
   failure('the directory answered with a referral, and referrals are not followed');
 
 /**

@@ -1,6 +1,7 @@
 // The options of the resolver: the public types, and the function that reads them. No directory or
 // store is contacted here.
 import { isIP } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import {
   ConfigError,
   type Duration,
@@ -20,7 +21,7 @@ import {
   whole,
 } from '@latchkey/core/adapter';
 import { asciiLower, type DistinguishedName, parseDn } from './dn.ts';
-import { readFilter } from './filters.ts';
+import { type Filter, readFilter } from './filters.ts';
 
 /** The account that reads the directory. */
 export interface LdapReader {
@@ -105,13 +106,42 @@ const MEMBERS = {
 };
 
 /** Checked options. */
-export type Settings = ReturnType<typeof readOptions>;
+export interface Settings {
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  readonly security: 'tls' | 'starttls' | 'none';
+  readonly tls: ConnectionOptions;
+  /** Undefined: anonymous. */
+  readonly bind: (Required<LdapReader> & { readonly secrets: SecretStore }) | undefined;
+  readonly issuers: readonly string[] | undefined;
+  readonly isActiveDirectory: boolean;
+  readonly users: {
+    readonly base: DistinguishedName;
+    readonly attribute: string;
+    readonly filter: Filter | undefined;
+    readonly ignoreCase: boolean;
+  };
+  readonly groups: {
+    readonly base: DistinguishedName;
+    readonly member: string;
+    /** Undefined: the DN is the name. */
+    readonly name: string | undefined;
+    readonly filter: Filter | undefined;
+    readonly nested: boolean | 'in-chain';
+    readonly via: string | undefined;
+  };
+  readonly timeoutMs: number;
+  readonly pageSize: number;
+  readonly maxGroups: number;
+  readonly maxDepth: number;
+}
 
 /**
  * Checks options. The result is a snapshot: later changes to the object have no effect.
  * @throws ConfigError
  */
-export function readOptions(given: LdapGroupsOptions) {
+export function readOptions(given: LdapGroupsOptions): Settings {
   const options = readKnown(given, '', MEMBERS.options);
   const { timeout = '2s', pageSize = 500, maxGroups = 5_000, maxDepth = 16 } = options;
   const preset = readChoice(options.preset, ['openldap', 'active-directory'], 'preset');
@@ -180,7 +210,7 @@ function readSecurity(options: Unchecked, isEncrypted: boolean): 'tls' | 'startt
  * Refuses a name without a password, and the reverse, because that would be an anonymous bind, RFC
  * 4513 §5.1.
  */
-function readBind({ bind, secrets }: Unchecked) {
+function readBind({ bind, secrets }: Unchecked): Settings['bind'] {
   if (bind === 'anonymous') return undefined;
   if (typeof bind === 'string' || bind === undefined)
     throw new ConfigError('bind', `expected { dn, password }, or 'anonymous'`);
@@ -197,7 +227,7 @@ function readBind({ bind, secrets }: Unchecked) {
   return { dn, password: { name, key }, secrets: readStore(secrets, 'secrets') };
 }
 
-function readUsers(value: unknown, isActive: boolean) {
+function readUsers(value: unknown, isActive: boolean): Settings['users'] {
   const given = readKnown(value, 'users', MEMBERS.users);
   const {
     attribute = isActive ? 'sAMAccountName' : 'uid',
@@ -211,7 +241,7 @@ function readUsers(value: unknown, isActive: boolean) {
   };
 }
 
-function readGroups(value: unknown, isActive: boolean) {
+function readGroups(value: unknown, isActive: boolean): Settings['groups'] {
   const given = readKnown(value, 'groups', MEMBERS.groups);
   const {
     member = 'member',
@@ -232,7 +262,6 @@ function readGroups(value: unknown, isActive: boolean) {
   return {
     base: readBase(given.base, 'groups.base'),
     member: readAttribute(member, 'groups.member'),
-    /** Undefined means the DN. */
     name: asciiLower(attribute) === 'dn' ? undefined : attribute,
     filter: readFilter(filter, 'groups.filter'),
     nested,

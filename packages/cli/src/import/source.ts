@@ -47,7 +47,7 @@ export interface Source {
 }
 
 /** The maximum bytes of a file. A configuration that a user maintains is smaller. */
-export const MAX_SOURCE_BYTES = 2 * 1024 * 1024;
+export const MAX_SOURCE_BYTES: number = 2 * 1024 * 1024;
 const MAX_DEPTH = 40;
 const MAX_VALUES = 100_000;
 
