@@ -547,14 +547,14 @@ export const LIMITS: readonly LimitTable[] = [
         at: `${core}/signing/service-token-file.ts#MAX_TOKEN_BYTES`,
         unit: 'bytes',
         beyond: 'not sent: the call rejects',
-        test: `${tests}/signing/service-fetch.test.ts:with a token of 17 KiB`,
+        test: `${tests}/signing/service-token-file.test.ts:with a token of 17 KiB`,
       },
       {
         what: 'readings of a service token: one in',
         at: `${core}/signing/service-token-file.ts#COOLDOWN_MS`,
         unit: 'ms',
         beyond: 'the token at hand is sent',
-        test: `${tests}/signing/service-fetch.test.ts:S56: again after a failure, at most once a second`,
+        test: `${tests}/signing/service-token-file.test.ts:S56: again after a failure, at most once a second`,
       },
       {
         what: 'a token of the `.auth` directory',
