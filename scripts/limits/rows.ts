@@ -105,7 +105,7 @@ export const LIMITS: readonly LimitTable[] = [
         unit: '16 MiB',
         beyond: 'those used longest ago go',
         option: 'cache.bytes',
-        test: `${tests}/decision/cached.test.ts:R13: claims %s: no more than %d times what the option says`,
+        test: `${tests}/decision/cached-memory.test.ts:R13: claims %s: no more than %d times what the option says`,
       },
       {
         what: 'length of a token that is kept',
