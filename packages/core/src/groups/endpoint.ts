@@ -18,8 +18,9 @@ export function createGroupEndpoint({
   token,
   timeoutMs,
   tls,
+  proxy,
 }: GroupEndpointSettings): GroupResolver {
-  const caller = createJsonCaller({ tls, timeoutMs });
+  const caller = createJsonCaller({ tls, proxy, timeoutMs });
   return Object.freeze<GroupResolver>({
     description: 'endpoint',
     async resolve({ subject }, signal) {

@@ -2,7 +2,8 @@
 // made in groups.ts, not here.
 import { splitPath } from '../claims/path.ts';
 import { ConfigError } from '../errors.ts';
-import { allowHttp, checkEndpointUrl, timeout } from '../net/options.ts';
+import type { ProxyChoice } from '../net/connections.ts';
+import { allowHttp, checkEndpointUrl, proxy, timeout } from '../net/options.ts';
 import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
 import { key, name, store } from '../secrets/options.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
@@ -93,6 +94,11 @@ export interface GroupEndpointOptions {
   /** Permits plain HTTP to other machines. Default false. */
   readonly allowHttp?: boolean;
   readonly tls?: TlsOptions;
+  /**
+   * The outbound proxy, such as `http://proxy.example.com:3128`; false for none. Default: the one
+   * in `HTTPS_PROXY` or `HTTP_PROXY`, except for hosts in `NO_PROXY` and for loopback.
+   */
+  readonly proxy?: string | false;
 }
 
 /** The groups that an issuer may claim, checked. */
@@ -125,6 +131,7 @@ export interface GroupEndpointSettings {
   readonly token: { readonly reference: SecretReference; readonly store: SecretStore } | undefined;
   readonly timeoutMs: number;
   readonly tls: TlsSettings;
+  readonly proxy: ProxyChoice;
 }
 
 /** Replaced by the subject in the URL of an endpoint. */
@@ -152,6 +159,7 @@ export const endpointOptions = object({
   timeout: timeout('Limit for one whole call.', 'calls of the endpoint have another time limit'),
   allowHttp,
   tls,
+  proxy,
 } satisfies TableOf<GroupEndpointOptions>);
 
 const trustOptions = object(
@@ -289,7 +297,7 @@ export function readGroupEndpoint(value: unknown, path: string): GroupEndpointSe
   const at = (subject: string) => {
     const text = template.replace(SUBJECT_HERE, subject);
     if (!URL.canParse(text)) throw new ConfigError(`${path}.url`, 'expected a URL');
-    return checkEndpointUrl(new URL(text), read.allowHttp, `${path}.url`);
+    return checkEndpointUrl(new URL(text), read, `${path}.url`);
   };
   const [one, another] = [at('a'), at('b')];
   if (
@@ -302,6 +310,7 @@ export function readGroupEndpoint(value: unknown, path: string): GroupEndpointSe
     token: token && { reference: { name: token.name, key: token.key }, store: token.secrets },
     timeoutMs: read.timeout,
     tls: read.tls,
+    proxy: read.proxy,
   });
 }
 

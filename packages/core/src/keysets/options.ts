@@ -3,7 +3,8 @@
 // legacy-options.ts.
 import { ConfigError } from '../errors.ts';
 import type { JwkSet, KeyPolicy } from '../jwk/import-jwks.ts';
-import { checkUrl, httpsUnlessAllowed, url } from '../net/options.ts';
+import type { ProxyChoice } from '../net/connections.ts';
+import { checkUrl, httpsUnlessAllowed, proxy, url } from '../net/options.ts';
 import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
@@ -96,6 +97,11 @@ interface FetchedKeysetCommon extends ReadKeysetCommon {
    */
   readonly allowHttp?: boolean;
   readonly tls?: TlsOptions;
+  /**
+   * The outbound proxy, such as `http://proxy.example.com:3128`; false for none. Default: the one
+   * in `HTTPS_PROXY` or `HTTP_PROXY`, except for hosts in `NO_PROXY` and for loopback.
+   */
+  readonly proxy?: string | false;
 }
 
 /** Options of a keyset whose keys are secret. */
@@ -217,18 +223,25 @@ export type KeysetSettings = CommonSettings &
     | { readonly source: 'jwks'; readonly jwks: JwkSet }
     | { readonly source: 'publicKeys'; readonly publicKeys: readonly PublicKeySettings[] }
     | { readonly source: 'secret' | 'externalSecret'; readonly reference: SecretReference }
-    | { readonly source: 'jwksUrl'; readonly url: URL; readonly tls: TlsSettings }
+    | {
+        readonly source: 'jwksUrl';
+        readonly url: URL;
+        readonly tls: TlsSettings;
+        readonly proxy: ProxyChoice;
+      }
     | {
         readonly source: 'useOidcDiscovery';
         readonly issuer: string;
         readonly allowHttp: boolean;
         readonly tls: TlsSettings;
+        readonly proxy: ProxyChoice;
       }
     | {
         readonly source: 'jwksHosts';
         readonly hosts: readonly JwksHost[];
         readonly allowHttp: boolean;
         readonly tls: TlsSettings;
+        readonly proxy: ProxyChoice;
         readonly publicOnly: boolean;
       }
   );
@@ -310,6 +323,7 @@ const OTHERS = {
     flag('opens', 'plain http is allowed'),
   ),
   tls,
+  proxy,
   unsafeLegacyAlgorithms: legacyOption(
     'Broken or unregistered algorithms that are accepted from keys that name them. Needs an issuer.',
   ),
@@ -330,7 +344,7 @@ const COMMON = [
   'system',
 ] as const;
 const READ = [...COMMON, 'refreshInterval', 'maxStale', 'skipValidation'] as const;
-const FETCHED = [...READ, 'allowHttp', 'tls'] as const;
+const FETCHED = [...READ, 'allowHttp', 'tls', 'proxy'] as const;
 const SECRET = [...READ, 'unsafeLegacyAlgorithms'] as const;
 
 /** The options of a keyset, and which of them may be next to each source. */
@@ -395,7 +409,7 @@ export function refuseOtherIssuers(
 export function readKeyset(value: unknown, name: string): KeysetSettings {
   const { source, options } = keysetOptions.open(value, name);
   const read = readTable(OTHERS, options, name);
-  const { issuer, allowHttp, tls } = read;
+  const { issuer, allowHttp, tls, proxy } = read;
   const origin = source === 'secret' || source === 'externalSecret' ? 'secret' : 'public';
   if (read.unsafeOtherIssuers && issuer !== undefined)
     throw new ConfigError(
@@ -431,10 +445,24 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
       return { ...common, source, reference: reference.read(given, path) };
     case 'jwksHosts': {
       const hosts = SOURCES.jwksHosts.read(given, path);
-      return { ...common, source, hosts, allowHttp, tls, publicOnly: !read.unsafeAllowPrivateAddresses };
+      return {
+        ...common,
+        source,
+        hosts,
+        allowHttp,
+        tls,
+        proxy,
+        publicOnly: !read.unsafeAllowPrivateAddresses,
+      };
     }
     case 'jwksUrl':
-      return { ...common, source, url: checkUrl(SOURCES.jwksUrl.read(given, path), allowHttp, path), tls };
+      return {
+        ...common,
+        source,
+        url: checkUrl(SOURCES.jwksUrl.read(given, path), allowHttp, path),
+        tls,
+        proxy,
+      };
     case 'useOidcDiscovery': {
       SOURCES.useOidcDiscovery.read(given, path);
       const at = `${name}.issuer`;
@@ -443,7 +471,7 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
       const { search, hash } = checkUrl(url.read(issuer, at), allowHttp, at);
       if (search !== '' || hash !== '')
         throw new ConfigError(at, 'expected an issuer without query and fragment');
-      return { ...common, issuer, source, allowHttp, tls };
+      return { ...common, issuer, source, allowHttp, tls, proxy };
     }
   }
 }

@@ -2,12 +2,12 @@
 // cache headers. Knows nothing about keys.
 
 import { isIP } from 'node:net';
-import type { Agent, fetch, Headers, Response } from 'undici';
+import type { Headers, Response } from 'undici';
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
-import { isPublicAddress, lookupPublic } from './addresses.ts';
+import { isPublicAddress } from './addresses.ts';
+import { type ConnectionSettings, type Connections, createConnections } from './connections.ts';
 import { withDeadline } from './deadline.ts';
 import { DEADLINE_MS, MAX_DOCUMENT_BYTES } from './limits.ts';
-import type { TlsSettings } from './tls.ts';
 
 /** A document, and how long it may be used according to its server. */
 interface FetchedJson {
@@ -30,10 +30,7 @@ export interface JsonFetcher {
 }
 
 /** Settings of the fetches of one keyset. */
-interface FetcherSettings {
-  readonly tls: TlsSettings;
-  /** Refuses hosts at private, loopback and link-local addresses. For URLs that a token names. */
-  readonly publicOnly?: boolean | undefined;
+interface FetcherSettings extends Pick<ConnectionSettings, 'tls' | 'proxy' | 'publicOnly'> {
   /**
    * Which URLs a redirect may lead to, in addition to being on the same origin. Default: any URL
    * there.
@@ -46,11 +43,8 @@ const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /** Makes a fetcher. The caller must have checked its URLs with `refuseUrl`. */
 export function createJsonFetcher(settings: FetcherSettings): JsonFetcher {
-  const { tls, publicOnly = false, permits = () => true } = settings;
-  const connections = createConnections({
-    connect: { ...tls, timeout: DEADLINE_MS, ...(publicOnly ? { lookup: lookupPublic } : {}) },
-    keepAliveTimeout: 4_000,
-  });
+  const { tls, proxy, publicOnly = false, permits = () => true } = settings;
+  const connections = createConnections({ tls, proxy, publicOnly, timeoutMs: DEADLINE_MS });
   return {
     fetch: (url, outer) =>
       // One deadline for everything, the body included: an idle timeout never ends a slow drip.
@@ -60,35 +54,11 @@ export function createJsonFetcher(settings: FetcherSettings): JsonFetcher {
         if (publicOnly && isIP(host) !== 0 && !isPublicAddress(host)) {
           throw new Error('the address of the host is not public');
         }
-        const response = await follow(url, await connections.open(), permits, signal);
+        const response = await follow(url, await connections.open(url), permits, signal);
         const json = parseJsonObject(await readBounded(response, MAX_DOCUMENT_BYTES));
         return { json, lifetimeMs: cacheLifetimeMs(response.headers, Date.now()) };
       }),
     close: connections.close,
-  };
-}
-
-/** The connections, and the function that fetches over them. */
-interface Connections {
-  open(): Promise<{ readonly agent: Agent; readonly fetch: typeof fetch }>;
-  close(): Promise<void>;
-}
-
-/**
- * Makes connections. The library is loaded with the first fetch: loading it takes longer than all
- * other code here, and many services fetch nothing.
- */
-export function createConnections(options: Agent.Options): Connections {
-  let opened: ReturnType<Connections['open']> | undefined;
-  return {
-    open() {
-      opened ??= import('undici').then((undici) => ({
-        agent: new undici.Agent(options),
-        fetch: undici.fetch,
-      }));
-      return opened;
-    },
-    close: async () => (await opened)?.agent.destroy(),
   };
 }
 
@@ -140,14 +110,14 @@ function readSeconds(text: string | undefined): number {
 /** Follows redirects on the same host and scheme only: the options do not name any other. */
 async function follow(
   start: URL,
-  { agent, fetch: fetchOver }: Awaited<ReturnType<Connections['open']>>,
+  { dispatcher, fetch: fetchOver }: Awaited<ReturnType<Connections['open']>>,
   permits: (url: URL) => boolean,
   signal: AbortSignal,
 ): Promise<Response> {
   let url = start;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const response = await fetchOver(url, {
-      dispatcher: agent,
+      dispatcher,
       signal,
       redirect: 'manual',
       headers: { accept: 'application/jwk-set+json, application/json' },

@@ -3,9 +3,9 @@
 
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
 import { MAX_UNDER_WAY } from './breaker.ts';
+import { type ConnectionSettings, createConnections } from './connections.ts';
 import { withDeadline } from './deadline.ts';
-import { createConnections, readBounded } from './https.ts';
-import type { TlsSettings } from './tls.ts';
+import { readBounded } from './https.ts';
 
 /** The request. */
 export interface JsonCall {
@@ -37,24 +37,23 @@ export const MAX_ANSWER_BYTES = 64 * 1024;
 /** Makes a caller. The URLs must have been checked with `refuseUrl`. */
 export function createJsonCaller({
   tls,
+  proxy,
   timeoutMs,
-}: {
-  readonly tls: TlsSettings;
-  readonly timeoutMs: number;
-}): JsonCaller {
+}: Pick<ConnectionSettings, 'tls' | 'proxy' | 'timeoutMs'>): JsonCaller {
   const connections = createConnections({
-    connect: { ...tls, timeout: timeoutMs },
+    tls,
+    proxy,
+    timeoutMs,
     // As many as the breaker permits: otherwise a call would wait for a connection, which looks
     // like a slow server.
     connections: MAX_UNDER_WAY,
-    keepAliveTimeout: 4_000,
   });
   return {
     call: (url, { method, headers, body }, outer) =>
       withDeadline(timeoutMs, outer, async (signal) => {
-        const { agent, fetch } = await connections.open();
+        const { dispatcher, fetch } = await connections.open(url);
         const response = await fetch(url, {
-          dispatcher: agent,
+          dispatcher,
           signal,
           method,
           // A redirect is not followed: the token was not meant for its target.

@@ -7,13 +7,16 @@ import {
   durationFrom,
   type Kind,
   type Option,
+  optional,
   patternSchema,
   refined,
   type Schema,
   shared,
   text,
 } from '../values/option.ts';
+import { readText } from '../values/readers.ts';
 import { isLoopback } from './addresses.ts';
+import { type ProxyChoice, readProxyUrl } from './connections.ts';
 import { refuseUrl } from './https.ts';
 
 /** A URL. Whether http is permitted depends on `allowHttp`: see `checkUrl`. */
@@ -37,11 +40,36 @@ export function checkUrl(checked: URL, allowHttp: boolean, path: string): URL {
 }
 
 /**
- * Like `checkUrl`, for an endpoint of the application, where http to loopback is permitted.
+ * Like `checkUrl`, for an endpoint of the application, where http to loopback is permitted, unless
+ * a proxy would carry it to another machine.
  * @throws ConfigError
  */
-export function checkEndpointUrl(checked: URL, allowHttp: boolean, path: string): URL {
-  return checkUrl(checked, allowHttp || isLoopback(checked.hostname), path);
+export function checkEndpointUrl(
+  checked: URL,
+  { allowHttp, proxy }: { readonly allowHttp: boolean; readonly proxy: ProxyChoice },
+  path: string,
+): URL {
+  const isHere = isLoopback(checked.hostname) && !(proxy instanceof URL);
+  return checkUrl(checked, allowHttp || isHere, path);
+}
+
+/** `proxy` of a source that is fetched over HTTP. */
+export const proxy: Option<ProxyChoice> = {
+  ...optional(
+    {
+      read: readProxy,
+      schema: { anyOf: [{ const: false }, patternSchema('^[hH][tT][tT][pP][sS]?://')] },
+    },
+    'The outbound proxy, an http or https URL; false for none. Default: the one in HTTPS_PROXY or HTTP_PROXY, except for hosts in NO_PROXY and for loopback.',
+    // A proxy sees no more than the network does. Its URL may hold a password, so it is not shown.
+    other('another outbound proxy is used, or none'),
+  ),
+  read: readProxy,
+};
+
+function readProxy(value: unknown, path: string): ProxyChoice {
+  if (value === undefined) return 'environment';
+  return value === false ? 'none' : readProxyUrl(readText(value, path), path);
 }
 
 /**

@@ -1,5 +1,5 @@
-// Tells whether the global fetch sends a plain HTTP request to a proxy. Core's own calls never use
-// a proxy: their agents do not know one.
+// Tells whether the global fetch sends a plain HTTP request to a proxy. The proxies of own calls
+// are in connections.ts.
 
 /** Where undici, also the one in Node, keeps the dispatcher of `fetch`. */
 const GLOBAL_DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatcher.2'].map((name) =>

@@ -1,7 +1,8 @@
 // Options of remote validation: their types, the checked settings, and the table that reads them.
 // The calls are in endpoint.ts.
 import { ConfigError } from '../errors.ts';
-import { allowHttp, checkEndpointUrl, timeout, url } from '../net/options.ts';
+import type { ProxyChoice } from '../net/connections.ts';
+import { allowHttp, checkEndpointUrl, proxy, timeout, url } from '../net/options.ts';
 import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
 import { key, name } from '../secrets/options.ts';
 import type { SecretReference } from '../secrets/store.ts';
@@ -61,6 +62,11 @@ interface RemoteCommon {
   /** Permits plain HTTP to other machines: tokens cross the network unencrypted. Default false. */
   readonly allowHttp?: boolean;
   readonly tls?: TlsOptions;
+  /**
+   * The outbound proxy, such as `http://proxy.example.com:3128`; false for none. Default: the one
+   * in `HTTPS_PROXY` or `HTTP_PROXY`, except for hosts in `NO_PROXY` and for loopback.
+   */
+  readonly proxy?: string | false;
 }
 
 /**
@@ -97,6 +103,7 @@ export interface RemoteSettings {
   readonly isSystem: boolean;
   readonly ignoresToken: boolean;
   readonly tls: TlsSettings;
+  readonly proxy: ProxyChoice;
 }
 
 const client = object({
@@ -163,6 +170,7 @@ export const remoteOptions = object(
     ),
     allowHttp,
     tls,
+    proxy,
   } satisfies TableOf<RemoteOptions>,
   {
     if: { properties: { contract: { const: 'introspection' } }, required: ['contract'] },
@@ -191,7 +199,7 @@ export function completeRemote(
       "expected only with contract: 'introspection', and required there",
     );
   return Object.freeze<RemoteSettings>({
-    url: checkEndpointUrl(read.url, read.allowHttp, 'remote.url'),
+    url: checkEndpointUrl(read.url, read, 'remote.url'),
     client: read.client,
     onReject: nextOf(read.onReject, alone, 'remote.onReject'),
     onError: nextOf(read.onError, alone, 'remote.onError'),
@@ -201,6 +209,7 @@ export function completeRemote(
     isSystem: read.system,
     ignoresToken: read.unsafeIgnoreTokenClaims,
     tls: read.tls,
+    proxy: read.proxy,
   });
 }
 

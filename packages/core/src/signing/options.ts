@@ -5,7 +5,8 @@ import type { JwkSet } from '../jwk/import-jwks.ts';
 import { algorithm, isLegacyName, safeNames } from '../keysets/algorithm-options.ts';
 import { type LegacyKeyOptions, type LegacyKeySettings, legacyKeys } from '../keysets/legacy-options.ts';
 import { isLoopback } from '../net/addresses.ts';
-import { checkUrl, httpsUnlessAllowed, url } from '../net/options.ts';
+import type { ProxyChoice } from '../net/connections.ts';
+import { checkUrl, httpsUnlessAllowed, proxy, url } from '../net/options.ts';
 import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
 import { name, secretName, store } from '../secrets/options.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
@@ -140,6 +141,11 @@ export interface JwkUrlSignerOptions extends Omit<ReadSignerCommon, 'publishAhea
    */
   readonly allowHttp?: boolean;
   readonly tls?: TlsOptions;
+  /**
+   * The outbound proxy, such as `http://proxy.example.com:3128`; false for none. Default: the one
+   * in `HTTPS_PROXY` or `HTTP_PROXY`, except for hosts in `NO_PROXY` and for loopback.
+   */
+  readonly proxy?: string | false;
 }
 
 /** Keys in the options: for tests, and for applications that obtain keys in their own way. */
@@ -193,7 +199,7 @@ export type SignerSource =
       readonly format: SecretFormat;
       readonly store: SecretStore;
     }
-  | { readonly source: 'jwkUrl'; readonly url: URL; readonly tls: TlsSettings }
+  | { readonly source: 'jwkUrl'; readonly url: URL; readonly tls: TlsSettings; readonly proxy: ProxyChoice }
   | { readonly source: 'keys'; readonly keys: readonly LegacyKeySettings[]; readonly store: SecretStore };
 
 /** The options of a signer, checked. */
@@ -336,6 +342,7 @@ const OTHERS = {
     flag('opens', 'plain http to other machines is allowed'),
   ),
   tls,
+  proxy,
 } satisfies Omit<TableOf<SignerOptions>, SignerSourceName>;
 
 const COMMON = [
@@ -355,7 +362,7 @@ const READ = [...COMMON, 'refreshInterval', 'maxStale'] as const;
 const BESIDES = {
   secret: [...READ, 'secrets', 'publishAhead'],
   externalSecret: [...READ, 'externalSecrets', 'publishAhead'],
-  jwkUrl: [...READ, 'allowHttp', 'tls'],
+  jwkUrl: [...READ, 'allowHttp', 'tls', 'proxy'],
   jwks: COMMON,
   keys: [...READ, 'secrets'],
 } as const satisfies Record<SignerSourceName, readonly (keyof typeof OTHERS)[]>;
@@ -453,7 +460,12 @@ function readSource(source: SignerSourceName, options: UncheckedOptions, read: R
       return { source, reference: { name, key }, format, store: store.read(options[stores], stores) };
     }
     case 'jwkUrl':
-      return { source, url: checkKeyUrl(SOURCES.jwkUrl.read(given, source), read), tls: read.tls };
+      return {
+        source,
+        url: checkKeyUrl(SOURCES.jwkUrl.read(given, source), read),
+        tls: read.tls,
+        proxy: read.proxy,
+      };
     case 'keys':
       return { source, keys: legacyKeys.read(given, source), store: store.read(options.secrets, 'secrets') };
   }

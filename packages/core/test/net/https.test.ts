@@ -16,7 +16,7 @@ const TOO_MUCH = `answered with more than ${LIMIT} bytes`;
 let fetcher: JsonFetcher;
 
 beforeEach(() => {
-  fetcher = createJsonFetcher({ tls: {} });
+  fetcher = createJsonFetcher({ tls: {}, proxy: 'none' });
 });
 
 afterEach(async () => {
@@ -114,7 +114,7 @@ describe('a proxy', () => {
     const before = getGlobalDispatcher();
     const agent = new EnvHttpProxyAgent();
     setGlobalDispatcher(agent);
-    const caller = createJsonCaller({ tls: {}, timeoutMs: 2_000 });
+    const caller = createJsonCaller({ tls: {}, proxy: 'none', timeoutMs: 2_000 });
     try {
       const url = await serve((_, response) => answer(response, '{"keys":[]}'));
       expect((await get(url)).json).toEqual({ keys: [] });
