@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-type Exports = Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+type Exports = Readonly<Record<string, string | Readonly<Record<string, unknown>>>>;
 
 interface Manifest {
   readonly name: string;
@@ -37,9 +37,9 @@ try {
     const tarball = join(folder, `${manifest.name.replace(/\W+/g, '-')}.tgz`);
     run('pnpm', ['pack', '--out', tarball], path);
     run('publint', ['run', tarball, '--strict']);
-    // Checks all resolutions, including node10. The rule is ignored because require() of an ES
-    // module works on every supported Node.
-    run('attw', [tarball, '--ignore-rules', 'cjs-resolves-to-esm']);
+    // Checks all resolutions, including node10. A package without CommonJS is no library for
+    // services: Node's require() takes its ES modules.
+    run('attw', [tarball, ...(hasCommonJs(manifest) ? [] : ['--ignore-rules', 'cjs-resolves-to-esm'])]);
     tarballs[manifest.name] = `file:${tarball}`;
     modules.push(...modulesOf(manifest));
     Object.assign(peers, manifest.peerDependencies);
@@ -47,6 +47,12 @@ try {
   tryInstalled(tarballs, modules, peers);
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** True if Jest and `module: commonjs` get CommonJS. */
+function hasCommonJs({ exports }: Manifest): boolean {
+  const main = exports['.'];
+  return typeof main === 'object' && 'require' in main;
 }
 
 /** Checks that `publishConfig.exports` equals `exports` without the sources. */

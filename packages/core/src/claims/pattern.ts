@@ -1,7 +1,6 @@
 // Patterns that match in linear time. The engine is RE2, so that no pattern and no claim can block
 // the process.
-import { createRequire } from 'node:module';
-import type * as re2js from 're2js';
+import { RE2JS } from 're2js';
 import { ConfigError } from '../errors.ts';
 
 /** True if the whole string matches. Keeps no state between calls. */
@@ -24,7 +23,6 @@ export function compilePattern(pattern: string | RegExp, path: string, search = 
   refuseDifferences(source, path);
   if (typeof pattern !== 'string') refuseForeignSyntax(pattern, path);
   const foldsCase = flags.includes('i');
-  const { RE2JS } = loadEngine();
   const engineFlags = (foldsCase ? RE2JS.CASE_INSENSITIVE : 0) | (flags.includes('s') ? RE2JS.DOTALL : 0);
   const compiled = compile(
     typeof pattern === 'string' ? source : RE2JS.translateRegExp(source),
@@ -73,24 +71,13 @@ function refuseForeignSyntax({ source, flags }: RegExp, path: string): void {
   }
 }
 
-function compile(source: string, flags: number, path: string): re2js.RE2JS {
+function compile(source: string, flags: number, path: string): RE2JS {
   try {
-    return loadEngine().RE2JS.compile(source, flags);
+    return RE2JS.compile(source, flags);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : 'not a pattern';
     throw new ConfigError(path, `cannot be matched in linear time: ${reason}`, { cause });
   }
-}
-
-let engine: typeof re2js | undefined;
-
-/**
- * Loads the engine with the first pattern, synchronously. Most services have no pattern, and start
- * faster without the engine.
- */
-function loadEngine(): typeof re2js {
-  engine ??= createRequire(import.meta.url)('re2js') as typeof re2js;
-  return engine;
 }
 
 function isAscii(text: string): boolean {

@@ -1,9 +1,9 @@
 // The text of a descriptor: a YAML or JSON file, its `service.jwt`, and the places of the options
 // in the file. The options are not checked here.
-import { createRequire } from 'node:module';
 import type * as yaml from 'yaml';
 import { ConfigError, type FilePlace } from '../errors.ts';
 import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseAllDocuments, visit } from './yaml.ts';
 
 /**
  * A parsed descriptor. It is valid YAML and has the block of options, but the options are not
@@ -47,7 +47,6 @@ export const MAX_DESCRIPTOR_BYTES = 512 * 1024;
  * @throws ConfigError with the place, for other text, or for text without `service.jwt`
  */
 export function parseDescriptor(text: string, file: string): DescriptorDocument {
-  const { LineCounter, parseAllDocuments, isAlias, isMap, isNode, isScalar, isSeq } = loadYaml();
   const lines = new LineCounter();
   // The messages of the library may contain a part of the text, so they are not used.
   const parsed = parseAllDocuments(text, {
@@ -122,7 +121,6 @@ export function placed(error: unknown, { placeOf }: Pick<DescriptorDocument, 'pl
 
 /** Refuses text that the library accepts, but reads differently from what is written. */
 function refuseOddities(document: yaml.Document.Parsed, at: (offset: number) => FilePlace): void {
-  const { isScalar, visit } = loadYaml();
   const odd = document.warnings[0];
   if (odd !== undefined)
     throw new ConfigError('', `is not plain YAML: ${odd.code.toLowerCase().replaceAll('_', ' ')}`, {
@@ -160,12 +158,4 @@ function plainOf(document: yaml.Document, place: FilePlace): UncheckedOptions {
   }
   if (!isPlainObject(value)) throw new ConfigError('', 'expected name: and service:', { place });
   return value;
-}
-
-/**
- * Loads the YAML library with the first descriptor, synchronously. Most services have no
- * descriptor, and one that does reads it at start.
- */
-export function loadYaml(): typeof yaml {
-  return createRequire(import.meta.url)('yaml');
 }

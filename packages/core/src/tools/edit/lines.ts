@@ -1,7 +1,8 @@
 // Changes the lines of a YAML text that has one option per line, as people write it. All other
 // lines stay, byte for byte. edit.ts handles other layouts and checks the result.
 import type * as yaml from 'yaml';
-import { type DescriptorDocument, loadYaml } from '../../descriptor/document.ts';
+import type { DescriptorDocument } from '../../descriptor/document.ts';
+import { Document, isMap, isNode, isScalar, isSeq, Scalar, stringify, visit } from '../../descriptor/yaml.ts';
 import type { JsonValue } from '../../values/json.ts';
 import { columnOf, cut, endOf, endOfBlock, endOfLine, insert, startOf, startOfLine } from './text.ts';
 
@@ -13,7 +14,6 @@ type Path = readonly (string | number)[];
  */
 export function appendItem(document: DescriptorDocument, path: Path, item: JsonValue): string | undefined {
   const { text, yaml: tree } = document;
-  const { isSeq } = loadYaml();
   const list = tree.getIn(path, true);
   if (isSeq(list) && list.items.length > 0) {
     if (list.flow === true) return undefined;
@@ -49,7 +49,6 @@ export function removeItem(
   path: Path,
   index: number,
 ): string | undefined {
-  const { isSeq } = loadYaml();
   const list = tree.getIn(path, true);
   const parent = blockMapAt(tree, path.slice(0, -1));
   if (!isSeq(list) || list.flow === true || parent === undefined) return undefined;
@@ -92,7 +91,6 @@ export function setMember(
   value: JsonValue,
 ): string | undefined {
   const { text, yaml: tree } = document;
-  const { isScalar, isSeq, isNode } = loadYaml();
   const map = blockMapAt(tree, path);
   if (map === undefined) return undefined;
   const column = columnOf(text, startOf(map));
@@ -133,7 +131,7 @@ function itemLines(item: JsonValue, column: number, isTight: boolean): readonly 
 }
 
 function indented(value: JsonValue, column: number, isTight: boolean): readonly string[] {
-  const written = loadYaml().stringify(value, { lineWidth: 0, indentSeq: !isTight });
+  const written = stringify(value, { lineWidth: 0, indentSeq: !isTight });
   return written
     .trimEnd()
     .split('\n')
@@ -142,7 +140,6 @@ function indented(value: JsonValue, column: number, isTight: boolean): readonly 
 
 /** The scalar as text, with the quotes of the previous value. */
 function scalarText(value: JsonValue, type?: yaml.Scalar.Type | null): string {
-  const { Document, Scalar } = loadYaml();
   const scalar = new Scalar(value);
   if (typeof value === 'string' && type !== undefined && type !== null) scalar.type = type;
   return new Document(scalar).toString({ lineWidth: 0 }).trimEnd();
@@ -157,7 +154,6 @@ function styleOf(
   path: Path,
   column: number,
 ): { readonly isTight: boolean; readonly spaced: boolean } {
-  const { isSeq } = loadYaml();
   const parent = tree.getIn(path.slice(0, -1), true);
   const list = tree.getIn(path, true);
   const [first, second] = isSeq(list) ? list.items : [];
@@ -170,7 +166,6 @@ function styleOf(
 
 /** True if a list of the file is indented further than its name. */
 function isIndented({ text, yaml: tree }: DescriptorDocument): boolean {
-  const { isSeq, isNode, visit } = loadYaml();
   let found = false;
   visit(tree, {
     Pair(_, { key, value }) {
@@ -183,12 +178,10 @@ function isIndented({ text, yaml: tree }: DescriptorDocument): boolean {
 }
 
 function blockMapAt(tree: yaml.Document, path: Path): yaml.YAMLMap | undefined {
-  const { isMap } = loadYaml();
   const map = tree.getIn(path, true);
   return isMap(map) && map.flow !== true && map.items.length > 0 ? map : undefined;
 }
 
 function pairOf(map: yaml.YAMLMap, name: string): yaml.Pair | undefined {
-  const { isScalar } = loadYaml();
   return map.items.find(({ key }) => isScalar(key) && key.value === name);
 }

@@ -1,13 +1,12 @@
 // Finds places in the text of a YAML document, and inserts and removes whole lines. What is changed
 // is decided in lines.ts.
-import { loadYaml } from '../../descriptor/document.ts';
+import { isCollection, isMap, isNode, isPair } from '../../descriptor/yaml.ts';
 
 /**
  * The start of a node, without its comments.
  * @throws TypeError for a node without a place in the text
  */
 export function startOf(node: unknown): number {
-  const { isMap } = loadYaml();
   // A block map starts at its first name: its own range may start at an anchor.
   if (isMap(node) && node.flow !== true && node.items[0] !== undefined) return startOf(node.items[0].key);
   return rangeOf(node)[0];
@@ -18,14 +17,12 @@ export function startOf(node: unknown): number {
  * @throws TypeError for a node without a place in the text
  */
 export function endOf(node: unknown): number {
-  const { isCollection, isPair } = loadYaml();
   if (isPair(node)) return node.value === null ? endOf(node.key) : endOf(node.value);
   if (isCollection(node) && node.flow !== true && node.items.length > 0) return endOf(node.items.at(-1));
   return rangeOf(node)[1];
 }
 
 function rangeOf(node: unknown): readonly [number, number, number] {
-  const { isNode } = loadYaml();
   const range = isNode(node) ? node.range : undefined;
   if (range === undefined || range === null) throw new TypeError('expected a node with a place in the text');
   return range;
