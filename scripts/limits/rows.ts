@@ -286,6 +286,13 @@ export const LIMITS: readonly LimitTable[] = [
         test: `${tests}/net/tls.test.ts:T-140: a CA file of 1 MiB is read, and a byte more is a ConfigError`,
       },
       {
+        what: 'the file of a header of requests for keys',
+        at: `${core}/keysets/headers.ts#MAX_HEADER_BYTES`,
+        unit: 'bytes',
+        beyond: 'a failed reading; the keys at hand stay in use',
+        test: `${tests}/keysets/headers.test.ts:fail without the value in the message if the file %s`,
+      },
+      {
         what: 'redirects of a document, on the same host',
         at: `${core}/net/https.ts#MAX_REDIRECTS`,
         unit: 'redirects',

@@ -254,14 +254,26 @@ function readKeysetsIn(keySets: unknown, base: string): unknown {
   if (!Array.isArray(keySets)) return keySets;
   return keySets.map((keyset: unknown) => {
     const made = withCa(keyset, base);
-    if (!isPlainObject(made) || !Array.isArray(made.publicKeys)) return made;
-    return { ...made, publicKeys: made.publicKeys.map((key: unknown) => inBase(key, base)) };
+    if (!isPlainObject(made)) return made;
+    const { publicKeys, headers } = made;
+    return {
+      ...made,
+      ...given(
+        'publicKeys',
+        Array.isArray(publicKeys) ? publicKeys.map((key) => inBase(key, base)) : publicKeys,
+      ),
+      ...given('headers', isPlainObject(headers) ? eachInBase(headers, base) : headers),
+    };
   });
 }
 
 function withCa(options: unknown, base: string): unknown {
   if (!isPlainObject(options) || !isPlainObject(options.tls)) return options;
   return { ...options, tls: { ...options.tls, ...given('ca', inBase(options.tls.ca, base)) } };
+}
+
+function eachInBase(headers: UncheckedOptions, base: string): UncheckedOptions {
+  return Object.fromEntries(Object.entries(headers).map(([name, one]) => [name, inBase(one, base)]));
 }
 
 function inBase(named: unknown, base: string): unknown {

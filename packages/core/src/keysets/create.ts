@@ -5,6 +5,7 @@ import { warn } from '../events.ts';
 import { createJsonFetcher } from '../net/https.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { createDiscoverySource } from './discovery.ts';
+import { createHeaderValues } from './headers.ts';
 import { createInlineKeyset } from './inline.ts';
 import { createJkuKeyset, isListed } from './jku.ts';
 import type { Keyset } from './keyset.ts';
@@ -125,15 +126,19 @@ export function createSource(
     case 'jwksUrl': {
       const { url } = settings;
       const fetcher = createJsonFetcher(settings);
+      const headersOf = createHeaderValues(settings.headers, stores.secret, settings.name);
       return {
         // Without the query: some servers expect an API key there.
         description: `${url.origin}${url.pathname}`,
-        load: (signal) => loadJwks({ url, policy, fetcher }, signal),
+        load: async (signal) => loadJwks({ url, policy, fetcher }, signal, await headersOf(signal)),
         close: () => fetcher.close(),
       };
     }
-    case 'useOidcDiscovery':
-      return createDiscoverySource({ ...settings, ...refresh, fetcher: createJsonFetcher(settings) });
+    case 'useOidcDiscovery': {
+      const headersOf = createHeaderValues(settings.headers, stores.secret, settings.name);
+      const fetcher = createJsonFetcher(settings);
+      return createDiscoverySource({ ...settings, ...refresh, fetcher, headersOf });
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 
 import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
+import type { HeaderValues } from './headers.ts';
 import { type KeySource, loadJwks } from './refreshed-keyset.ts';
 
 /** The settings of a discovery source. */
@@ -11,6 +12,7 @@ interface DiscoverySettings {
   readonly allowHttp: boolean;
   readonly policy: KeyPolicy;
   readonly fetcher: JsonFetcher;
+  readonly headersOf: HeaderValues;
   /** How long a `jwks_uri` is trusted before the metadata are read again. */
   readonly refreshIntervalMs: number;
 }
@@ -26,11 +28,12 @@ const METADATA_SHARE = 0.2;
  * once per refresh interval.
  */
 export function createDiscoverySource(settings: DiscoverySettings): KeySource {
-  const { issuer, allowHttp, policy, fetcher } = settings;
+  const { issuer, allowHttp, policy, fetcher, headersOf } = settings;
+  const { origin } = metadataUrl(issuer);
   let discovered: { readonly url: URL; readonly at: number } | undefined;
 
   async function discover(signal: AbortSignal): Promise<URL> {
-    const { json: metadata } = await fetcher.fetch(metadataUrl(issuer), signal);
+    const { json: metadata } = await fetcher.fetch(metadataUrl(issuer), signal, await headersOf(signal));
     // §4.3: the issuer in the metadata must equal the requested one exactly, including a final
     // slash.
     if (metadata.issuer !== issuer) throw new Error('the metadata is of another issuer');
@@ -52,7 +55,10 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
         discovered = { url: await discover(signal), at: now };
       }
       try {
-        return await loadJwks({ url: discovered.url, policy, fetcher }, signal);
+        const { url } = discovered;
+        // The metadata may name any host; the headers are for the issuer.
+        const headers = url.origin === origin ? await headersOf(signal) : undefined;
+        return await loadJwks({ url, policy, fetcher }, signal, headers);
       } catch (error) {
         // The keys may have moved: read the metadata again next time.
         discovered = undefined;

@@ -3,6 +3,7 @@
 // legacy-options.ts.
 import { ConfigError } from '../errors.ts';
 import type { JwkSet, KeyPolicy } from '../jwk/import-jwks.ts';
+import { isLoopback } from '../net/addresses.ts';
 import type { ProxyChoice } from '../net/connections.ts';
 import { checkUrl, httpsUnlessAllowed, proxy, url } from '../net/options.ts';
 import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
@@ -32,6 +33,7 @@ import {
   legacyOption,
   publicAlgorithmSchema,
 } from './algorithm-options.ts';
+import { headers, type SourceHeader, type SourceHeaders } from './headers.ts';
 import type { JwksHost } from './jku.ts';
 import type { KeySelection } from './keyset.ts';
 import type { LegacyKeySettings } from './legacy-options.ts';
@@ -104,6 +106,17 @@ interface FetchedKeysetCommon extends ReadKeysetCommon {
   readonly proxy?: string | false;
 }
 
+/** Options of a keyset that is fetched from a URL of the options, and not from one of a token. */
+interface NamedKeysetCommon extends FetchedKeysetCommon {
+  /**
+   * Headers of the requests for keys, by name, such as the token of a Kubernetes service account:
+   * `{ authorization: { prefix: 'Bearer ', file: '/var/run/secrets/…/token' } }`. A value is in a
+   * file, or in a secret of `secrets`; it is read at each request. It is sent to the origin of the
+   * URL or the issuer only, over https or to loopback, and never after a redirect. Default: none.
+   */
+  readonly headers?: { readonly [name: string]: SourceHeader };
+}
+
 /** Options of a keyset whose keys are secret. */
 interface SecretKeysetCommon extends ReadKeysetCommon {
   /**
@@ -117,14 +130,14 @@ interface SecretKeysetCommon extends ReadKeysetCommon {
 type Only<Source extends SourceName> = { readonly [Other in Exclude<SourceName, Source>]?: never };
 
 /** Keys that the issuer's OpenID Connect metadata point to (OpenID Connect Discovery 1.0 §4). */
-export interface DiscoveryKeysetOptions extends FetchedKeysetCommon, Only<'useOidcDiscovery'> {
+export interface DiscoveryKeysetOptions extends NamedKeysetCommon, Only<'useOidcDiscovery'> {
   /** The issuer, exactly as its metadata and `iss` spell it. */
   readonly issuer: string;
   readonly useOidcDiscovery: true;
 }
 
 /** Keys at a URL. The token's own `jku` is ignored. */
-export interface JwksUrlKeysetOptions extends FetchedKeysetCommon, Only<'jwksUrl'> {
+export interface JwksUrlKeysetOptions extends NamedKeysetCommon, Only<'jwksUrl'> {
   /**
    * A keyset without an issuer is for tokens of every issuer, and for tokens without `iss`. Next to
    * keysets with an issuer, it needs `unsafeOtherIssuers`.
@@ -228,6 +241,7 @@ export type KeysetSettings = CommonSettings &
         readonly url: URL;
         readonly tls: TlsSettings;
         readonly proxy: ProxyChoice;
+        readonly headers: SourceHeaders | undefined;
       }
     | {
         readonly source: 'useOidcDiscovery';
@@ -235,6 +249,7 @@ export type KeysetSettings = CommonSettings &
         readonly allowHttp: boolean;
         readonly tls: TlsSettings;
         readonly proxy: ProxyChoice;
+        readonly headers: SourceHeaders | undefined;
       }
     | {
         readonly source: 'jwksHosts';
@@ -324,6 +339,7 @@ const OTHERS = {
   ),
   tls,
   proxy,
+  headers,
   unsafeLegacyAlgorithms: legacyOption(
     'Broken or unregistered algorithms that are accepted from keys that name them. Needs an issuer.',
   ),
@@ -349,8 +365,8 @@ const SECRET = [...READ, 'unsafeLegacyAlgorithms'] as const;
 
 /** The options of a keyset, and which of them may be next to each source. */
 export const keysetOptions = oneSourceOf(SOURCES satisfies Pick<TableOf<KeysetOptions>, SourceName>, OTHERS, {
-  useOidcDiscovery: FETCHED,
-  jwksUrl: FETCHED,
+  useOidcDiscovery: [...FETCHED, 'headers'],
+  jwksUrl: [...FETCHED, 'headers'],
   jwksHosts: [...FETCHED, 'unsafeAllowPrivateAddresses'],
   secret: SECRET,
   externalSecret: SECRET,
@@ -405,6 +421,16 @@ export function refuseOtherIssuers(
   );
 }
 
+/** Refuses headers that would cross the network unencrypted. @throws ConfigError */
+function checkHeaders(
+  headers: SourceHeaders | undefined,
+  { protocol, hostname }: URL,
+  name: string,
+): SourceHeaders | undefined {
+  if (headers === undefined || protocol === 'https:' || isLoopback(hostname)) return headers;
+  throw new ConfigError(`${name}.headers`, 'expected https: a header may hold a credential');
+}
+
 /** Checks one keyset. @throws ConfigError */
 export function readKeyset(value: unknown, name: string): KeysetSettings {
   const { source, options } = keysetOptions.open(value, name);
@@ -455,23 +481,27 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
         publicOnly: !read.unsafeAllowPrivateAddresses,
       };
     }
-    case 'jwksUrl':
+    case 'jwksUrl': {
+      const checked = checkUrl(SOURCES.jwksUrl.read(given, path), allowHttp, path);
       return {
         ...common,
         source,
-        url: checkUrl(SOURCES.jwksUrl.read(given, path), allowHttp, path),
+        url: checked,
         tls,
         proxy,
+        headers: checkHeaders(read.headers, checked, name),
       };
+    }
     case 'useOidcDiscovery': {
       SOURCES.useOidcDiscovery.read(given, path);
       const at = `${name}.issuer`;
       if (issuer === undefined) throw new ConfigError(at, 'is required with useOidcDiscovery');
       // OpenID Connect Core 1.0 §2: an issuer has neither query nor fragment.
-      const { search, hash } = checkUrl(url.read(issuer, at), allowHttp, at);
-      if (search !== '' || hash !== '')
+      const checked = checkUrl(url.read(issuer, at), allowHttp, at);
+      if (checked.search !== '' || checked.hash !== '')
         throw new ConfigError(at, 'expected an issuer without query and fragment');
-      return { ...common, issuer, source, allowHttp, tls, proxy };
+      const headers = checkHeaders(read.headers, checked, name);
+      return { ...common, issuer, source, allowHttp, tls, proxy, headers };
     }
   }
 }

@@ -24,8 +24,9 @@ export type KeySource = Source<LoadedKeys>;
 export async function loadJwks(
   { url, policy, fetcher }: { readonly url: URL; readonly policy: KeyPolicy; readonly fetcher: JsonFetcher },
   signal: AbortSignal,
+  headers?: Readonly<Record<string, string>>,
 ): Promise<LoadedKeys> {
-  const { json, lifetimeMs } = await fetcher.fetch(url, signal);
+  const { json, lifetimeMs } = await fetcher.fetch(url, signal, headers);
   return { ...(await importJwksInTurns(json, policy, signal)), lifetimeMs };
 }
 

@@ -24,8 +24,9 @@ export interface JsonFetcher {
   /**
    * Resolves with a 200 answer that is a strict JSON object of bounded size and complete before the
    * deadline. Rejects otherwise.
+   * @param headers more headers of the request; a redirected request has none of them
    */
-  fetch(url: URL, signal: AbortSignal): Promise<FetchedJson>;
+  fetch(url: URL, signal: AbortSignal, headers?: Readonly<Record<string, string>>): Promise<FetchedJson>;
   close(): Promise<void>;
 }
 
@@ -46,7 +47,7 @@ export function createJsonFetcher(settings: FetcherSettings): JsonFetcher {
   const { tls, proxy, publicOnly = false, permits = () => true } = settings;
   const connections = createConnections({ tls, proxy, publicOnly, timeoutMs: DEADLINE_MS });
   return {
-    fetch: (url, outer) =>
+    fetch: (url, outer, headers = {}) =>
       // One deadline for everything, the body included: an idle timeout never ends a slow drip.
       withDeadline(DEADLINE_MS, outer, async (signal) => {
         // If the host is an IP address, there is no look-up that could check it.
@@ -54,7 +55,7 @@ export function createJsonFetcher(settings: FetcherSettings): JsonFetcher {
         if (publicOnly && isIP(host) !== 0 && !isPublicAddress(host)) {
           throw new Error('the address of the host is not public');
         }
-        const response = await follow(url, await connections.open(url), permits, signal);
+        const response = await follow({ url, headers }, await connections.open(url), permits, signal);
         const json = parseJsonObject(await readBounded(response, MAX_DOCUMENT_BYTES));
         return { json, lifetimeMs: cacheLifetimeMs(response.headers, Date.now()) };
       }),
@@ -109,7 +110,7 @@ function readSeconds(text: string | undefined): number {
 
 /** Follows redirects on the same host and scheme only: the options do not name any other. */
 async function follow(
-  start: URL,
+  { url: start, headers }: { readonly url: URL; readonly headers: Readonly<Record<string, string>> },
   { dispatcher, fetch: fetchOver }: Awaited<ReturnType<Connections['open']>>,
   permits: (url: URL) => boolean,
   signal: AbortSignal,
@@ -120,7 +121,7 @@ async function follow(
       dispatcher,
       signal,
       redirect: 'manual',
-      headers: { accept: 'application/jwk-set+json, application/json' },
+      headers: { ...(hops === 0 ? headers : {}), accept: 'application/jwk-set+json, application/json' },
     });
     if (response.status === 200) return response;
     await response.body?.cancel();

@@ -377,6 +377,7 @@ describe('jwks_uri', () => {
         },
         close: async () => {},
       },
+      headersOf: async () => ({}),
     });
     await expect(source.load(new AbortController().signal)).rejects.toThrow(
       new Error('jwks_uri must be https (allowHttp permits http)'),
