@@ -140,14 +140,14 @@ export const LIMITS: readonly LimitTable[] = [
         at: `${core}/net/limits.ts#MAX_CACHED_ANSWERS`,
         unit: 'answers',
         beyond: 'those used longest ago go',
-        test: `${tests}/remote/endpoint.test.ts:R13: is bounded`,
+        test: `${tests}/remote/answer-cache.test.ts:R13: is bounded`,
       },
       {
         what: 'the same, by bytes',
         at: `${core}/net/limits.ts#MAX_CACHED_BYTES`,
         unit: 'bytes',
         beyond: 'those used longest ago go',
-        test: `${tests}/remote/endpoint.test.ts:R13: is bounded by bytes too: 600 answers of 49 KiB do not stay`,
+        test: `${tests}/remote/answer-cache.test.ts:R13: is bounded by bytes too: 600 answers of 49 KiB do not stay`,
       },
       {
         what: 'refusals of a remote endpoint, for the time when it is down',
@@ -318,7 +318,7 @@ export const LIMITS: readonly LimitTable[] = [
         at: `${core}/net/refresh.ts#COOLDOWN_MS`,
         unit: 'ms',
         beyond: 'the keys at hand decide',
-        test: `${tests}/net/refresh.test.ts:T-110, R6: one per 10 s, however often it is asked for`,
+        test: `${tests}/net/refresh-again.test.ts:T-110, R6: one per 10 s, however often it is asked for`,
       },
       {
         what: 'pause after a failed reading, at first',
@@ -332,7 +332,7 @@ export const LIMITS: readonly LimitTable[] = [
         at: `${core}/net/refresh.ts#MAX_BACKOFF_MS`,
         unit: 'ms',
         beyond: 'a longer one counts as this: the source may be well much sooner',
-        test: `${tests}/net/refresh.test.ts:R5: a source that asks for %d ms gets %d s: it may be well much sooner`,
+        test: `${tests}/net/refresh.test.ts:R5: a source that asks for %d ms is asked again after %d s, at most 30 s`,
       },
       {
         what: 'lifetime of a set, at most; it is read again after 80 % of it',
@@ -348,7 +348,7 @@ export const LIMITS: readonly LimitTable[] = [
         unit: '24 h',
         beyond: '503 with `Retry-After`',
         option: 'maxStale',
-        test: `${tests}/net/refresh.test.ts:is used until maxStale has passed since its reading, then refused at once with Retry-After`,
+        test: `${tests}/net/refresh.test.ts:uses a set until maxStale has passed since its load, then refuses at once with Retry-After`,
       },
       {
         what: 'a call of a remote endpoint, or a look-up of groups',

@@ -123,7 +123,8 @@ describe('row 153: the cache of answers', () => {
     expect(set.mock.contexts.map((cache) => (cache as LRUCache<string, object>).max)).toEqual([10_000]);
   });
 
-  it('R13: is bounded by bytes too: 600 answers of 49 KiB do not stay', async () => {
+  // 30 s: the test fetches 29 MB.
+  it('R13: is bounded by bytes too: 600 answers of 49 KiB do not stay', { timeout: 30_000 }, async () => {
     const remote = await endpoint();
     const text = 'x'.repeat(49 * 1024);
     let count = 0;
@@ -193,7 +194,8 @@ describe('R17: an endpoint that is down', () => {
   const askMany = (authenticator: Authenticator, length: number, name = 't') =>
     Promise.all(Array.from({ length }, (_, index) => ask(authenticator, `${name}${index}`)));
 
-  it('ten thousand requests while it hangs: each is a 503', async () => {
+  // 30 s: the test sends ten thousand requests.
+  it('ten thousand requests while it hangs: each is a 503', { timeout: 30_000 }, async () => {
     let asked = 0;
     const url = await serve(() => {
       asked++;
