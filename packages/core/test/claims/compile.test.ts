@@ -3,8 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { compileRules, firstFailure, splitList } from '../../src/claims/compile.ts';
 import { allOf, anyOf, optional, pattern, present, type Rule, type Rules } from '../../src/claims/rules.ts';
-import { ConfigError } from '../../src/errors.ts';
+import type { ConfigError } from '../../src/errors.ts';
 import type { JsonObject, JsonValue } from '../../src/values/json.ts';
+import { configErrorOf } from '../support/refusals.ts';
 
 /** Does the rule on claim `c` hold for this value? Undefined: the claim is absent. */
 function holds(rule: Rule, value: unknown, claim = 'c'): boolean {
@@ -13,13 +14,7 @@ function holds(rule: Rule, value: unknown, claim = 'c'): boolean {
 }
 
 function configError(rules: unknown, path?: string): ConfigError | undefined {
-  try {
-    compileRules(rules as Rules, path);
-    return undefined;
-  } catch (error) {
-    if (error instanceof ConfigError) return error;
-    throw error;
-  }
+  return configErrorOf(() => compileRules(rules as Rules, path));
 }
 
 const FORMS: readonly (readonly [string, Rule])[] = [

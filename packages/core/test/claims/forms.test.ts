@@ -16,8 +16,9 @@ import {
   type Rule,
   type Rules,
 } from '../../src/claims/rules.ts';
-import { ConfigError } from '../../src/errors.ts';
+import type { ConfigError } from '../../src/errors.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { configErrorOf } from '../support/refusals.ts';
 
 const REQUEST: RequestParameters = { method: 'GET', headers: {}, params: { c: 'a' } };
 
@@ -36,13 +37,7 @@ function holds(
 }
 
 function configError(rules: unknown): ConfigError | undefined {
-  try {
-    compileRules(rules as Rules);
-    return undefined;
-  } catch (error) {
-    if (error instanceof ConfigError) return error;
-    throw error;
-  }
+  return configErrorOf(() => compileRules(rules as Rules));
 }
 
 /** Shapes of a claim, by what they are called in the tables. */

@@ -2,7 +2,8 @@
 // refuse.
 import { describe, expect, it } from 'vitest';
 import { compilePattern } from '../../src/claims/pattern.ts';
-import { ConfigError } from '../../src/errors.ts';
+import type { ConfigError } from '../../src/errors.ts';
+import { configErrorOf } from '../support/refusals.ts';
 
 const matches = (pattern: string | RegExp, value: string): boolean => compilePattern(pattern, 'rule')(value);
 
@@ -10,13 +11,7 @@ const matches = (pattern: string | RegExp, value: string): boolean => compilePat
 const withFlags = (source: string, flags: string): RegExp => new RegExp(source, flags);
 
 function configError(pattern: string | RegExp): ConfigError | undefined {
-  try {
-    compilePattern(pattern, 'claims.sub.pattern');
-    return undefined;
-  } catch (error) {
-    if (error instanceof ConfigError) return error;
-    throw error;
-  }
+  return configErrorOf(() => compilePattern(pattern, 'claims.sub.pattern'));
 }
 
 describe('whole strings', () => {

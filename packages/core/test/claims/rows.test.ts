@@ -3,8 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { compileRules, firstFailure } from '../../src/claims/compile.ts';
 import type { Rules } from '../../src/claims/rules.ts';
-import { ConfigError } from '../../src/errors.ts';
+import type { ConfigError } from '../../src/errors.ts';
 import type { JsonObject, JsonValue } from '../../src/values/json.ts';
+import { configErrorOf } from '../support/refusals.ts';
 
 type Row = { readonly [member: string]: unknown };
 
@@ -19,13 +20,7 @@ function holds(row: Row, value: unknown): boolean {
 }
 
 function configError(rules: unknown): ConfigError | undefined {
-  try {
-    compileRules(rules as Rules);
-    return undefined;
-  } catch (error) {
-    if (error instanceof ConfigError) return error;
-    throw error;
-  }
+  return configErrorOf(() => compileRules(rules as Rules));
 }
 
 /** For each type: a value, claims that have it, and claims that do not. */

@@ -1,13 +1,12 @@
 // Changes that close something, and changes that open something, while not all is well: what is
 // closed is closed at once, and what is opened is opened whole or not at all. Files and key servers
 // are real.
-import { mkdtemp, open, rename, rm, writeFile } from 'node:fs/promises';
+import { open, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createIssuer, generateSigningKey, mint, type SigningKey, type TestIssuer } from '@latchkey/testing';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { stringify } from 'yaml';
 import {
   AuthError,
@@ -19,6 +18,7 @@ import {
   route,
   whenExpired,
 } from '../../src/index.ts';
+import { closing, temporaryFolder } from '../support/closing.ts';
 import { listen } from '../support/servers.ts';
 
 type Block = Readonly<Record<string, unknown>>;
@@ -29,7 +29,6 @@ let directory: string;
 let file: string;
 let issuer: TestIssuer;
 let down: TestIssuer;
-const closers: (() => unknown)[] = [];
 
 beforeAll(async () => {
   [key, other] = await Promise.all([
@@ -39,7 +38,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'latchkey-closing-'));
+  directory = await temporaryFolder();
   file = join(directory, 'service.yaml');
   vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
   [issuer, down] = await Promise.all([createIssuer({ audience: 'me' }), createIssuer({ audience: 'me' })]);
@@ -49,9 +48,7 @@ beforeEach(async () => {
 afterEach(async () => {
   vi.useRealTimers();
   vi.restoreAllMocks();
-  for (const close of closers.splice(0).reverse()) await close();
   await Promise.all([issuer.close(), down.close()]);
-  await rm(directory, { recursive: true });
 });
 
 const inline = (by: SigningKey, iss = 'i') => ({ issuer: iss, jwks: { keys: [by.publicJwk] } });
@@ -76,7 +73,7 @@ async function replaceBy(text: string): Promise<void> {
 async function start(text: string, more: Partial<DescriptorOptions> = {}): Promise<DescribedAuthenticator> {
   await writeFile(file, text);
   const made = createAuthenticator({ descriptor: file, ...more });
-  closers.push(made.close);
+  closing(made);
   await made.ready();
   return made;
 }
@@ -391,7 +388,7 @@ describe('a keyset that did not change', () => {
   it('and that never had a key does not keep a change from being applied', async () => {
     await writeFile(file, json({ keySets: [inline(key), fetched(down)] }));
     const authenticator = createAuthenticator({ descriptor: file });
-    closers.push(authenticator.close);
+    closing(authenticator);
     await authenticator.ready().catch(() => {});
     await replaceBy(json({ keySets: [inline(key), inline(other, 'o'), fetched(down)] }));
     await authenticator.reload();
@@ -432,7 +429,7 @@ describe('a text that may be the beginning of another', () => {
     const [good, bad] = [await tokenOf(key, { dept: 'IT' }), await tokenOf(key, { dept: 'HR', aud: 'you' })];
     const lines = yaml({ realm: 'x', ...rules }).split('\n');
     const handle = await open(file, 'w');
-    closers.push(() => handle.close().catch(() => {}));
+    onTestFinished(() => handle.close().catch(() => {}));
     const reloads: Promise<unknown>[] = [];
     for (const line of lines) {
       await handle.write(`${line}\n`);

@@ -3,14 +3,12 @@
 import { spawn } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, open, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { mkdir, open, rename, symlink, unlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { createIssuer, generateSigningKey, mint, type SigningKey, type TestIssuer } from '@latchkey/testing';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   authorize,
   createAuthenticator,
@@ -20,6 +18,7 @@ import {
   type LatchkeyEvents,
   route,
 } from '../../src/index.ts';
+import { closing, temporaryFolder } from '../support/closing.ts';
 import { listen } from '../support/servers.ts';
 
 type Told = { readonly applied: number; readonly refused: Error[] };
@@ -30,7 +29,6 @@ let directory: string;
 let file: string;
 let warnings: string[];
 let told: { applied: number; refused: Error[] };
-const closers: (() => unknown)[] = [];
 
 beforeAll(async () => {
   [key, other] = await Promise.all([
@@ -40,7 +38,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'latchkey-follow-'));
+  directory = await temporaryFolder();
   file = join(directory, 'service.yaml');
   warnings = [];
   told = { applied: 0, refused: [] };
@@ -55,7 +53,7 @@ beforeEach(async () => {
   };
   subscribe('latchkey:descriptor:applied', applied);
   subscribe('latchkey:descriptor:refused', refused);
-  closers.push(() => {
+  onTestFinished(() => {
     unsubscribe('latchkey:descriptor:applied', applied);
     unsubscribe('latchkey:descriptor:refused', refused);
   });
@@ -64,8 +62,6 @@ beforeEach(async () => {
 afterEach(async () => {
   vi.useRealTimers();
   vi.restoreAllMocks();
-  for (const close of closers.splice(0).reverse()) await close();
-  await rm(directory, { recursive: true });
 });
 
 const keysetOf = (...keys: readonly SigningKey[]) => ({
@@ -87,7 +83,7 @@ async function replaceBy(text: string): Promise<void> {
 async function start(text: string, more: Partial<DescriptorOptions> = {}): Promise<DescribedAuthenticator> {
   await writeFile(file, text);
   const made = createAuthenticator({ descriptor: file, ...more });
-  closers.push(made.close);
+  closing(made);
   return made;
 }
 
@@ -328,7 +324,7 @@ describe('under load', () => {
     await writeFile(join(directory, 'real.json'), textOf({}));
     await prepare();
     const authenticator = createAuthenticator({ descriptor: file });
-    closers.push(authenticator.close);
+    closing(authenticator);
     const token = await tokenOf(key);
     expect(await codeOf(authenticator.verify(token))).toBe('good');
     // The first look is what the others are compared with.
@@ -352,7 +348,7 @@ describe('under load', () => {
     await symlink('..data/service.yaml', join(mount, 'service.yaml'));
     file = join(mount, 'service.yaml');
     const authenticator = createAuthenticator({ descriptor: file });
-    closers.push(authenticator.close);
+    closing(authenticator);
     const running = load(authenticator, [await tokenOf(key), await tokenOf(other)]);
     for (let number = 1; number <= 10; number++) await swap(textNumber(number));
     await seen(({ applied }) => applied > 0);
@@ -372,7 +368,7 @@ describe('what cannot be followed', () => {
     expect(() => createAuthenticator({ descriptor: file }, { bodies: 'never' })).toThrow('tokenFrom');
     await writeFile(file, textOf({}));
     const authenticator = createAuthenticator({ descriptor: file }, { bodies: 'never' });
-    closers.push(authenticator.close);
+    closing(authenticator);
     await writeFile(file, body);
     await expect(authenticator.reload()).rejects.toThrow('expected no body');
     expect(authenticator.report().descriptor.state).toBe('refused');
@@ -450,7 +446,7 @@ describe('a new keyset', () => {
   let issuer: TestIssuer;
   beforeEach(async () => {
     issuer = await createIssuer({ audience: 'me' });
-    closers.push(issuer.close);
+    closing(issuer);
   });
 
   const withIssuer = (more: Readonly<Record<string, unknown>> = {}) =>
@@ -586,29 +582,25 @@ describe('reload()', () => {
 });
 
 describe('what was done before', () => {
-  let server: Server;
+  let port: number;
   let connections: number;
   beforeEach(async () => {
     connections = 0;
-    server = createServer((_, response) => {
+    const server = createServer((_, response) => {
       response.writeHead(200, { 'content-type': 'application/json' }).end('{"sub":"alice"}');
     });
     server.on('connection', (socket) => {
       connections++;
       socket.on('close', () => connections--);
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    closers.push(() => {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(resolve));
-    });
+    port = await listen(server);
   });
 
   const remote = (more: Readonly<Record<string, unknown>> = {}) =>
     JSON.stringify({
       service: {
         jwt: {
-          remote: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` },
+          remote: { url: `http://127.0.0.1:${port}/` },
           audience: 'me',
           ...more,
         },
@@ -719,12 +711,7 @@ describe('the process', () => {
 
   it('ends at once after close(), also while a new keyset is waited for', async () => {
     const silent = createServer(() => {});
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    closers.push(() => {
-      silent.closeAllConnections();
-      return new Promise((resolve) => silent.close(resolve));
-    });
-    const jwksUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
+    const jwksUrl = `http://127.0.0.1:${await listen(silent)}/`;
     const { code, text } = await run(`
       import { setImmediate as nextTurn } from 'node:timers/promises';
       writeFileSync(file, text);

@@ -3,8 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createClock, createIssuer, generateSigningKey, mint, type TestIssuer } from '@latchkey/testing';
 import { decodeJwt, SignJWT } from 'jose';
@@ -22,6 +21,7 @@ import {
   route,
 } from '../../src/index.ts';
 import { createSigner, generateJwk } from '../../src/signing/index.ts';
+import { temporaryFolder } from '../support/closing.ts';
 import { DISCOVERY, JWKS_URL, MULTIPLE, SECRET } from './descriptors.ts';
 
 const FILE = 'service.yaml';
@@ -37,14 +37,13 @@ beforeAll(async () => {
 afterAll(() => issuer.close());
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'latchkey-load-'));
+  directory = await temporaryFolder();
   warnings = [];
   vi.spyOn(process, 'emitWarning').mockImplementation((warning) => void warnings.push(String(warning)));
 });
 afterEach(async () => {
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
-  await rm(directory, { recursive: true });
 });
 
 const textOf = (jwt: unknown) => JSON.stringify({ name: 'test', service: { jwt } });

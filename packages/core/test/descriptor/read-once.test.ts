@@ -1,12 +1,12 @@
 // Reading options makes nothing: how often a descriptor is read, and how many HTTP callers are made
 // of it.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateSigningKey, type SigningKey } from '@latchkey/testing';
-import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { createAuthenticator, loadDescriptor } from '../../src/index.ts';
 import { lintDescriptor, parseDescriptor } from '../../src/tools/index.ts';
+import { temporaryFolder } from '../support/closing.ts';
 
 const made = vi.hoisted(() => ({ callers: 0, readings: 0 }));
 
@@ -36,11 +36,10 @@ beforeAll(async () => {
   key = await generateSigningKey('ES256', 'one');
 });
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'latchkey-read-once-'));
+  directory = await temporaryFolder();
   file = join(directory, 'service.yaml');
   Object.assign(made, { callers: 0, readings: 0 });
 });
-afterEach(() => rm(directory, { recursive: true }));
 
 const textOf = (audience: string) =>
   JSON.stringify({

@@ -1,24 +1,23 @@
 // OpenID Connect Discovery, from an issuer to a verified token: against a real provider
 // (oidc-provider), and against servers whose metadata are wrong, move, or are not there.
 import { generateKeyPairSync } from 'node:crypto';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type RequestListener } from 'node:http';
 import { createIssuer, generateSigningKey, mint, type SigningKey, type TestIssuer } from '@latchkey/testing';
 import { type JWK, Provider } from 'oidc-provider';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
-import type { LatchkeyEvents } from '../../src/events.ts';
 import { metadataUrl } from '../../src/keysets/discovery.ts';
 import type { DiscoveryKeysetOptions } from '../../src/keysets/options.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { closing } from '../support/closing.ts';
+import { nextEvent } from '../support/observed.ts';
 import { listen } from '../support/servers.ts';
 
 const AUDIENCE = 'https://api.example.com';
 const WELL_KNOWN = '/.well-known/openid-configuration';
 
 const issuers: TestIssuer[] = [];
-const authenticators: Authenticator[] = [];
 
 beforeEach(() => {
   // The provider warns that it is not set up for production, each time.
@@ -28,7 +27,6 @@ beforeEach(() => {
 afterEach(async () => {
   vi.useRealTimers();
   vi.restoreAllMocks();
-  await Promise.all(authenticators.splice(0).map((authenticator) => authenticator.close()));
   await Promise.all(issuers.splice(0).map((issuer) => issuer.close()));
 });
 
@@ -48,12 +46,12 @@ async function start(): Promise<TestIssuer> {
 }
 
 function trust(issuer: string, options: Partial<DiscoveryKeysetOptions> = {}): Authenticator {
-  const authenticator = createAuthenticator({
-    keySets: [{ issuer, useOidcDiscovery: true, allowHttp: true, ...options }],
-    audience: AUDIENCE,
-  });
-  authenticators.push(authenticator);
-  return authenticator;
+  return closing(
+    createAuthenticator({
+      keySets: [{ issuer, useOidcDiscovery: true, allowHttp: true, ...options }],
+      audience: AUDIENCE,
+    }),
+  );
 }
 
 /** Why a keyset could not be read: the cause that is for logs. */
@@ -86,17 +84,6 @@ async function documents(
 function claims(iss: string) {
   const now = Math.floor(Date.now() / 1000);
   return { iss, aud: AUDIENCE, sub: 'alice', iat: now, exp: now + 300 };
-}
-
-/** Resolves with the next event of this name. */
-function nextEvent<Name extends keyof LatchkeyEvents>(name: Name): Promise<LatchkeyEvents[Name]> {
-  return new Promise((resolve) => {
-    const listener = (event: unknown) => {
-      unsubscribe(name, listener);
-      resolve(event as LatchkeyEvents[Name]);
-    };
-    subscribe(name, listener);
-  });
 }
 
 /**
@@ -212,7 +199,7 @@ describe('a real OpenID provider', () => {
       keySets: [{ issuer: provider.issuer, useOidcDiscovery: true, allowHttp: true }],
       audience: 'https://other.example.com',
     });
-    authenticators.push(authenticator);
+    closing(authenticator);
     await expect(authenticator.verify(await provider.token())).rejects.toMatchObject({
       code: 'token_audience_mismatch',
     });

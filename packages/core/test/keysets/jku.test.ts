@@ -16,6 +16,7 @@ import {
 import type { JkuKeysetOptions, KeysetOptions } from '../../src/keysets/options.ts';
 import { isPublicAddress, lookupPublic } from '../../src/net/addresses.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
+import { closing } from '../support/closing.ts';
 import { outcome as settled } from '../support/outcome.ts';
 import { close, listen } from '../support/servers.ts';
 
@@ -30,11 +31,8 @@ beforeAll(async () => {
   other = await generateSigningKey('ES256', 'other');
 });
 
-const authenticators: Authenticator[] = [];
-
 afterEach(async () => {
   vi.useRealTimers();
-  await Promise.all(authenticators.splice(0).map((authenticator) => authenticator.close()));
 });
 
 interface Listening {
@@ -76,9 +74,7 @@ async function serveKeys(
 
 function create(keyset: KeysetOptions, stored: object = {}): Authenticator {
   const secrets = createMemoryStore({ jwks: { 'jwks.json': JSON.stringify(stored) } });
-  const authenticator = createAuthenticator({ keySets: [keyset], secrets, audience: AUDIENCE });
-  authenticators.push(authenticator);
-  return authenticator;
+  return closing(createAuthenticator({ keySets: [keyset], secrets, audience: AUDIENCE }));
 }
 
 /** A keyset that may ask loopback over plain HTTP. */

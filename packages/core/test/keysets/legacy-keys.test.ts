@@ -8,16 +8,15 @@ import {
   randomBytes,
   sign,
 } from 'node:crypto';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { forge } from '@latchkey/testing';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import { ConfigError } from '../../src/errors.ts';
-import type { LatchkeyEvents } from '../../src/events.ts';
 import type { LegacyKeyOptions } from '../../src/keysets/legacy-options.ts';
 import { createMemoryStore, type MemoryStore } from '../../src/secrets/store.ts';
+import { closing } from '../support/closing.ts';
+import { nextEvent, warningsOf } from '../support/observed.ts';
 import { outcome as settled } from '../support/outcome.ts';
 
 const AUDIENCE = 'https://api.example.com';
@@ -43,26 +42,20 @@ const K1: LegacyKeyOptions = { keyId: 'k1', issuer: 'A', algorithm: 'HS256', sec
 const K2: LegacyKeyOptions = { keyId: 'k2', issuer: 'B', algorithm: 'HS256', secret: { name: 'k2' } };
 const K3: LegacyKeyOptions = { keyId: 'k3', algorithm: 'RS256', secret: { name: 'k3' } };
 
-const authenticators: Authenticator[] = [];
-
-afterEach(async () => {
-  await Promise.all(authenticators.splice(0).map((authenticator) => authenticator.close()));
-});
-
 function create(
   keys: readonly LegacyKeyOptions[],
   stored: Stored | MemoryStore = STORED,
   more: Partial<AuthenticatorOptions> = {},
 ): Authenticator {
-  const authenticator = createAuthenticator({
-    keySets: [],
-    keys,
-    secrets: 'read' in stored ? (stored as MemoryStore) : createMemoryStore(stored as Stored),
-    audience: AUDIENCE,
-    ...more,
-  });
-  authenticators.push(authenticator);
-  return authenticator;
+  return closing(
+    createAuthenticator({
+      keySets: [],
+      keys,
+      secrets: 'read' in stored ? (stored as MemoryStore) : createMemoryStore(stored as Stored),
+      audience: AUDIENCE,
+      ...more,
+    }),
+  );
 }
 
 type Signer = 'k1' | 'k2' | 'k3' | 'stranger';
@@ -92,33 +85,6 @@ function token(
 /** What came of it: `accepted`, or the code of the refusal. */
 async function outcome(authenticator: Authenticator, text: string): Promise<string> {
   return settled(authenticator.verify(text));
-}
-
-/** The warnings that this causes, as `CODE: message`. */
-async function warningsOf(cause: () => unknown): Promise<readonly string[]> {
-  const seen: string[] = [];
-  const listener = (warning: Error & { readonly code?: string }) =>
-    seen.push(`${warning.name} ${warning.code}: ${warning.message}`);
-  // Warnings come in the next turn: first those of others, then these.
-  await nextTurn();
-  process.on('warning', listener);
-  try {
-    cause();
-    await nextTurn();
-  } finally {
-    process.off('warning', listener);
-  }
-  return seen.filter((text) => text.includes('LATCHKEY'));
-}
-
-function nextEvent<Name extends keyof LatchkeyEvents>(name: Name): Promise<LatchkeyEvents[Name]> {
-  return new Promise((resolve) => {
-    const listener = (event: unknown) => {
-      unsubscribe(name, listener);
-      resolve(event as LatchkeyEvents[Name]);
-    };
-    subscribe(name, listener);
-  });
 }
 
 // The vector of requirements §4: [k1 HS256 issuer A, k2 HS256 issuer B, k3 RS256].

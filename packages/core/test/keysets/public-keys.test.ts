@@ -1,18 +1,17 @@
 // A primary public key and its backups, PEM, end to end: each is tried for its own algorithm,
 // whatever the token's kid says, and files are read again when they change.
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mint, type SigningKey } from '@latchkey/testing';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError } from '../../src/errors.ts';
-import type { LatchkeyEvents } from '../../src/events.ts';
 import type { PublicKeyOptions, PublicKeysKeysetOptions } from '../../src/keysets/options.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
+import { closing, temporaryFolder } from '../support/closing.ts';
+import { nextEvent } from '../support/observed.ts';
 import { outcome as settled } from '../support/outcome.ts';
 
 const AUDIENCE = 'https://api.example.com';
@@ -29,22 +28,16 @@ const backup = rsa();
 const stranger = rsa();
 const ec: Pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
-const authenticators: Authenticator[] = [];
-
-afterEach(async () => {
-  await Promise.all(authenticators.splice(0).map((authenticator) => authenticator.close()));
-});
-
 function create(
   publicKeys: readonly PublicKeyOptions[],
   more: Partial<PublicKeysKeysetOptions> = {},
 ): Authenticator {
-  const authenticator = createAuthenticator({
-    keySets: [{ issuer: ISSUER, publicKeys, ...more }],
-    audience: AUDIENCE,
-  });
-  authenticators.push(authenticator);
-  return authenticator;
+  return closing(
+    createAuthenticator({
+      keySets: [{ issuer: ISSUER, publicKeys, ...more }],
+      audience: AUDIENCE,
+    }),
+  );
 }
 
 function pemOf({ publicKey }: Pair): string {
@@ -73,17 +66,6 @@ async function outcome(
   const key: SigningKey = { alg, kid: '', privateKey, publicJwk: {} };
   const claims = { iss: ISSUER, aud: AUDIENCE, sub: 'alice', exp: 4_000_000_000 };
   return settled(authenticator.verify(await mint(key, claims, { kid })));
-}
-
-/** Resolves at the next event of this name. */
-function nextEvent<Name extends keyof LatchkeyEvents>(name: Name): Promise<LatchkeyEvents[Name]> {
-  return new Promise((resolve) => {
-    const listener = (event: unknown) => {
-      unsubscribe(name, listener);
-      resolve(event as LatchkeyEvents[Name]);
-    };
-    subscribe(name, listener);
-  });
 }
 
 describe('a primary key and its backup', () => {
@@ -276,10 +258,8 @@ describe('files', () => {
   });
 
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'latchkey-public-'));
+    folder = await temporaryFolder();
   });
-
-  afterEach(() => rm(folder, { recursive: true }));
 
   /** Puts a file in place whole, as deployments do. */
   async function replace(name: string, content: string): Promise<void> {

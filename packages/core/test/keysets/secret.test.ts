@@ -9,9 +9,7 @@ import {
   randomBytes,
   X509Certificate,
 } from 'node:crypto';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { forge, generateSigningKey, type MintClaims, mint, type SigningKey } from '@latchkey/testing';
@@ -26,6 +24,8 @@ import { createDirectoryStore } from '../../src/secrets/directory.ts';
 import { createMemoryStore, type SecretReference, type SecretStore } from '../../src/secrets/store.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { closing, temporaryFolder } from '../support/closing.ts';
+import { eventsOf, nextEvent } from '../support/observed.ts';
 import { outcome } from '../support/outcome.ts';
 
 const AUDIENCE = 'https://api.example.com';
@@ -34,34 +34,37 @@ const JWKS: SecretReference = { name: 'internal-jwks', key: 'jwks.json' };
 
 let one: SigningKey;
 let two: SigningKey;
+/** The documents of these keys. */
+let SET_OF_ONE: string;
+let SET_OF_TWO: string;
 
 beforeAll(async () => {
   one = await generateSigningKey('ES256', 'one');
   two = await generateSigningKey('ES256', 'two');
+  [SET_OF_ONE, SET_OF_TWO] = [one, two].map(({ publicJwk }) => JSON.stringify({ keys: [publicJwk] })) as [
+    string,
+    string,
+  ];
 });
 
-const authenticators: Authenticator[] = [];
-const skipped: LatchkeyEvents['latchkey:keyset:key-skipped'][] = [];
-const onSkipped = (event: unknown) => void skipped.push(event as (typeof skipped)[number]);
+let skipped: LatchkeyEvents['latchkey:keyset:key-skipped'][];
 
-beforeEach(() => subscribe('latchkey:keyset:key-skipped', onSkipped));
-
-afterEach(async () => {
-  unsubscribe('latchkey:keyset:key-skipped', onSkipped);
-  skipped.length = 0;
-  await Promise.all(authenticators.splice(0).map((authenticator) => authenticator.close()));
-  vi.useRealTimers();
+beforeEach(() => {
+  skipped = eventsOf('latchkey:keyset:key-skipped');
 });
+afterEach(() => void vi.useRealTimers());
 
 function create(options: Partial<AuthenticatorOptions>): Authenticator {
-  const authenticator = createAuthenticator({
-    keySets: [{ issuer: ISSUER, secret: { name: JWKS.name } }],
-    audience: AUDIENCE,
-    ...options,
-  });
-  authenticators.push(authenticator);
-  return authenticator;
+  return closing(
+    createAuthenticator({
+      keySets: [{ issuer: ISSUER, secret: { name: JWKS.name } }],
+      audience: AUDIENCE,
+      ...options,
+    }),
+  );
 }
+
+const storeOf = (text: string | Uint8Array) => createMemoryStore({ [JWKS.name]: { [JWKS.key]: text } });
 
 /** An authenticator over one secret in memory, of this content. */
 function over(content: unknown, keyset: Partial<KeysetOptions> = {}): Authenticator {
@@ -69,7 +72,7 @@ function over(content: unknown, keyset: Partial<KeysetOptions> = {}): Authentica
     typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content);
   return create({
     keySets: [{ issuer: ISSUER, secret: { name: JWKS.name }, ...keyset } as KeysetOptions],
-    secrets: createMemoryStore({ [JWKS.name]: { [JWKS.key]: text } }),
+    secrets: storeOf(text),
   });
 }
 
@@ -86,8 +89,8 @@ function privateJwk(key: SigningKey): JsonObject {
   };
 }
 
-function fail(): never {
-  throw new Error('/secret/path is not there');
+function raise(reason: unknown): never {
+  throw reason;
 }
 
 /** A symmetric key, and its JWK. */
@@ -106,54 +109,30 @@ async function verified(authenticator: Authenticator, key: SigningKey, header = 
   return outcome(authenticator.verify(await mint(key, claims(), header)));
 }
 
-/** Resolves at the next event of this name. */
-function nextEvent<Name extends keyof LatchkeyEvents>(name: Name): Promise<LatchkeyEvents[Name]> {
-  return new Promise((resolve) => {
-    const listener = (event: unknown) => {
-      unsubscribe(name, listener);
-      resolve(event as LatchkeyEvents[Name]);
-    };
-    subscribe(name, listener);
-  });
-}
-
 describe('where the document is', () => {
-  it.each<[title: string, keyset: KeysetOptions, option: 'secrets' | 'externalSecrets', source: string]>([
+  const EXTERNAL = 'external-secret: a';
+  it.each<[title: string, where: KeysetOptions, option: 'secrets' | 'externalSecrets', source: string]>([
+    ['AK-14: jwks.json of a secret, by default', { secret: { name: 'a' } }, 'secrets', 'secret: a'],
+    ['AK-14: the entry that key names', { secret: { name: 'a', key: 'other.json' } }, 'secrets', 'secret: a'],
     [
-      'AK-14: the entry jwks.json of a secret, by default',
-      { issuer: ISSUER, secret: { name: 'a' } },
-      'secrets',
-      'secret: a',
-    ],
-    [
-      'AK-14: the entry that key names',
-      { issuer: ISSUER, secret: { name: 'a', key: 'other.json' } },
-      'secrets',
-      'secret: a',
-    ],
-    [
-      'AK-15: the entry jwks.json of an external secret, by default',
-      { issuer: ISSUER, externalSecret: { name: 'a' } },
+      'AK-15: jwks.json of an external secret',
+      { externalSecret: { name: 'a' } },
       'externalSecrets',
-      'external-secret: a',
+      EXTERNAL,
     ],
     [
-      'AK-15: the entry of an external secret that key names',
-      { issuer: ISSUER, externalSecret: { name: 'a', key: 'other.json' } },
+      'AK-15: another entry of one',
+      { externalSecret: { name: 'a', key: 'other.json' } },
       'externalSecrets',
-      'external-secret: a',
+      EXTERNAL,
     ],
-  ])('%s', async (_, keyset, option, source) => {
+  ])('%s', async (_, where, option, source) => {
+    const keyset: KeysetOptions = { issuer: ISSUER, ...where };
     const key = keyset.secret?.key ?? keyset.externalSecret?.key ?? 'jwks.json';
-    const good = createMemoryStore({
-      a: {
-        'jwks.json': '{"keys":[]}',
-        'other.json': '{"keys":[]}',
-        [key]: JSON.stringify({ keys: [one.publicJwk] }),
-      },
-      b: { [key]: '{"keys":[]}' },
-    });
-    const other = createMemoryStore({ a: { [key]: '{"keys":[]}' } });
+    const empty = '{"keys":[]}';
+    const entries = { 'jwks.json': empty, 'other.json': empty, [key]: SET_OF_ONE };
+    const good = createMemoryStore({ a: entries, b: { [key]: empty } });
+    const other = createMemoryStore({ a: { [key]: empty } });
     const authenticator = create({
       keySets: [keyset],
       secrets: option === 'secrets' ? good : other,
@@ -165,16 +144,12 @@ describe('where the document is', () => {
   });
 
   it('AK-8, AK-14: a file in a directory', async () => {
-    const root = await mkdtemp(join(tmpdir(), 'latchkey-secret-'));
-    try {
-      await mkdir(join(root, JWKS.name));
-      await writeFile(join(root, JWKS.name, JWKS.key), JSON.stringify({ keys: [one.publicJwk] }));
-      const authenticator = create({ secrets: createDirectoryStore(root) });
-      expect(await verified(authenticator, one)).toBe('accepted');
-      expect(await verified(authenticator, two)).toBe('token_key_unknown');
-    } finally {
-      await rm(root, { recursive: true });
-    }
+    const root = await temporaryFolder();
+    await mkdir(join(root, JWKS.name));
+    await writeFile(join(root, JWKS.name, JWKS.key), SET_OF_ONE);
+    const authenticator = create({ secrets: createDirectoryStore(root) });
+    expect(await verified(authenticator, one)).toBe('accepted');
+    expect(await verified(authenticator, two)).toBe('token_key_unknown');
   });
 
   it.each<[title: string, keyset: KeysetOptions, stores: Partial<AuthenticatorOptions>, message: string]>([
@@ -182,7 +157,7 @@ describe('where the document is', () => {
     ['only the other store', { secret: { name: 'a' } }, { externalSecrets: createMemoryStore() }, 'secrets'],
     ['no external store', { externalSecret: { name: 'a' } }, {}, 'externalSecrets'],
     [
-      'only the store of secrets',
+      'only the other',
       { externalSecret: { name: 'a' } },
       { secrets: createMemoryStore() },
       'externalSecrets',
@@ -216,16 +191,14 @@ describe('where the document is', () => {
 });
 
 describe('private keys', () => {
-  it.each<AlgorithmName>(['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'])(
-    'AK-22: a private %s key verifies by its public half',
-    async (alg) => {
-      const key = await generateSigningKey(alg, 'k');
-      const authenticator = over({ keys: [privateJwk(key)] });
-      expect(await verified(authenticator, key)).toBe('accepted');
-      const stranger = await generateSigningKey(alg, 'k');
-      expect(await verified(authenticator, stranger)).toBe('token_signature_invalid');
-    },
-  );
+  const PAIRS: readonly AlgorithmName[] = ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+  it.each(PAIRS)('AK-22: a private %s key verifies by its public half', async (alg) => {
+    const key = await generateSigningKey(alg, 'k');
+    const authenticator = over({ keys: [privateJwk(key)] });
+    expect(await verified(authenticator, key)).toBe('accepted');
+    const stranger = await generateSigningKey(alg, 'k');
+    expect(await verified(authenticator, stranger)).toBe('token_signature_invalid');
+  });
 
   it('AK-22: the one document serves signer and verifier, and its private member is not in the report', async () => {
     const jwk = privateJwk(one);
@@ -252,18 +225,14 @@ describe('symmetric keys', () => {
       const token = forgeHmac({ alg: other, kid: 'shared' }, signing.privateKey.export());
       expect(await outcome(authenticator.verify(token))).toBe('token_algorithm_refused');
     }
-    expect(await verified(authenticator, symmetric(alg, randomBytes(length)).signing)).toBe(
-      'token_signature_invalid',
-    );
+    const stranger = symmetric(alg, randomBytes(length)).signing;
+    expect(await verified(authenticator, stranger)).toBe('token_signature_invalid');
   });
 
-  it.each(hmac)(
-    'S8, AK-16: an oct key that says nothing takes %s from allowedAlgorithms',
-    async (alg, length) => {
-      const { bare, signing } = symmetric(alg, randomBytes(length));
-      expect(await verified(over({ keys: [bare] }, { allowedAlgorithms: [alg] }), signing)).toBe('accepted');
-    },
-  );
+  it.each(hmac)('S8, AK-16: an oct key without alg takes %s from allowedAlgorithms', async (alg, length) => {
+    const { bare, signing } = symmetric(alg, randomBytes(length));
+    expect(await verified(over({ keys: [bare] }, { allowedAlgorithms: [alg] }), signing)).toBe('accepted');
+  });
 
   it.each(hmac)('S8: an oct key without any algorithm named verifies no %s', async (alg, length) => {
     const { bare, signing } = symmetric(alg, randomBytes(length));
@@ -318,14 +287,10 @@ describe('symmetric keys', () => {
     ['padded', `${randomBytes(32).toString('base64')}`],
     ['with spaces', ` ${randomBytes(32).toString('base64url')}`],
   ])('T-033: k that is %s is refused', async (_, k) => {
-    const authenticator = over({
-      keys: [{ kty: 'oct', kid: 'shared', alg: 'HS256', ...(k !== undefined && { k }) }],
-    });
-    for (const secret of [Buffer.alloc(0), Buffer.from('undefined'), Buffer.from(String(k))]) {
-      expect(await outcome(authenticator.verify(forgeHmac({ alg: 'HS256', kid: 'shared' }, secret)))).toBe(
-        'token_key_unknown',
-      );
-    }
+    const header = { kid: 'shared', alg: 'HS256' };
+    const authenticator = over({ keys: [{ kty: 'oct', ...header, ...(k !== undefined && { k }) }] });
+    for (const secret of [Buffer.alloc(0), Buffer.from('undefined'), Buffer.from(String(k))])
+      expect(await outcome(authenticator.verify(forgeHmac(header, secret)))).toBe('token_key_unknown');
     expect(reasons()).toEqual([expect.stringMatching(/^shared: k is not /)]);
   });
 });
@@ -414,6 +379,7 @@ function disguised(forms: ReadonlyMap<string, Buffer>, spki: string): ReadonlyMa
 }
 
 describe('public keys as secrets', () => {
+  const ENCODED = 'the secret is an encoded key (PEM, JWK, DER or SSH)';
   const keysets: readonly (readonly [
     title: string,
     keyset: (key: { readonly jwk: JsonObject; readonly spki: string }) => Partial<AuthenticatorOptions>,
@@ -433,7 +399,7 @@ describe('public keys as secrets', () => {
       }),
     ],
     [
-      'a secret beside an oct key of the same kid',
+      'a secret with an oct key of the same kid',
       ({ jwk }) => ({
         secrets: stored({ keys: [{ ...jwk, kid: 'shared' }, symmetric('HS256', randomBytes(64)).jwk] }),
       }),
@@ -446,18 +412,13 @@ describe('public keys as secrets', () => {
       'PEM in place',
       ({ jwk, spki }) => ({
         keySets: [
-          {
-            issuer: ISSUER,
-            publicKeys: [{ pem: spki, algorithm: jwk.kty === 'RSA' ? 'RS256' : 'ES256' }],
-          },
+          { issuer: ISSUER, publicKeys: [{ pem: spki, algorithm: jwk.kty === 'RSA' ? 'RS256' : 'ES256' }] },
         ],
       }),
     ],
   ];
 
-  function stored(document: unknown) {
-    return createMemoryStore({ [JWKS.name]: { [JWKS.key]: JSON.stringify(document) } });
-  }
+  const stored = (document: unknown) => storeOf(JSON.stringify(document));
 
   describe.each(['rsa', 'ec'] as const)('%s', (kind) => {
     it.each(keysets)('T-018: no form of the key signs for %s', async (_, keyset) => {
@@ -486,14 +447,8 @@ describe('public keys as secrets', () => {
       const authenticator = over({ keys });
       await authenticator.ready();
       expect(authenticator.report().keysets[0]?.kids).toEqual([]);
-      expect(skipped).toEqual(
-        [...forms.keys()].map((kid) => ({
-          keyset: 'keySets[0]',
-          issuer: ISSUER,
-          kid,
-          reason: 'the secret is an encoded key (PEM, JWK, DER or SSH)',
-        })),
-      );
+      const refused = { keyset: 'keySets[0]', issuer: ISSUER, reason: ENCODED };
+      expect(skipped).toEqual([...forms.keys()].map((kid) => ({ ...refused, kid })));
     });
   });
 
@@ -509,21 +464,17 @@ describe('public keys as secrets', () => {
     const authenticator = over({ keys });
     await authenticator.ready();
     expect(authenticator.report().keysets[0]?.kids).toEqual([]);
-    expect(skipped.map(({ reason }) => reason)).toEqual(
-      keys.map(() => 'the secret is an encoded key (PEM, JWK, DER or SSH)'),
-    );
+    expect(skipped.map(({ reason }) => reason)).toEqual(keys.map(() => ENCODED));
   });
 });
 
 describe('rotation', () => {
   it('AK-9, S17: a new document in a store that can be watched is read at once', async () => {
-    const store = createMemoryStore({
-      [JWKS.name]: { [JWKS.key]: JSON.stringify({ keys: [one.publicJwk] }) },
-    });
+    const store = storeOf(SET_OF_ONE);
     const authenticator = create({ secrets: store });
     await authenticator.ready();
     const refreshed = nextEvent('latchkey:keyset:refreshed');
-    store.set(JWKS, JSON.stringify({ keys: [two.publicJwk] }));
+    store.set(JWKS, SET_OF_TWO);
     await refreshed;
     expect(authenticator.report().keysets).toMatchObject([{ kids: ['two'], state: 'fresh' }]);
     expect(await verified(authenticator, two)).toBe('accepted');
@@ -531,7 +482,7 @@ describe('rotation', () => {
   });
 
   it('AK-9, S17, T-138: so is a Kubernetes secret that is swapped', async () => {
-    const root = await mkdtemp(join(tmpdir(), 'latchkey-secret-'));
+    const root = await temporaryFolder();
     const at = (...segments: readonly string[]) => join(root, JWKS.name, ...segments);
     const publish = async (version: string, key: SigningKey) => {
       await mkdir(at(`..${version}`), { recursive: true });
@@ -539,39 +490,31 @@ describe('rotation', () => {
       await symlink(`..${version}`, at('..data_tmp'));
       await rename(at('..data_tmp'), at('..data'));
     };
-    try {
-      await publish('2026_01', one);
-      await symlink(join('..data', JWKS.key), at(JWKS.key));
-      const authenticator = create({ secrets: createDirectoryStore(root) });
-      await authenticator.ready();
-      const added = nextEvent('latchkey:keyset:key-added');
-      await publish('2026_02', two);
-      expect(await added).toMatchObject({ kid: 'two' });
-      expect(await verified(authenticator, two)).toBe('accepted');
-      expect(await verified(authenticator, one)).toBe('token_key_unknown');
-      await authenticator.close();
-    } finally {
-      await rm(root, { recursive: true });
-    }
+    await publish('2026_01', one);
+    await symlink(join('..data', JWKS.key), at(JWKS.key));
+    const authenticator = create({ secrets: createDirectoryStore(root) });
+    await authenticator.ready();
+    const added = nextEvent('latchkey:keyset:key-added');
+    await publish('2026_02', two);
+    expect(await added).toMatchObject({ kid: 'two' });
+    expect(await verified(authenticator, two)).toBe('accepted');
+    expect(await verified(authenticator, one)).toBe('token_key_unknown');
   });
 
   it('AK-17: a store that cannot be watched is read again ahead of the interval', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-    let document = { keys: [one.publicJwk] };
+    let document = SET_OF_ONE;
     let reads = 0;
-    const store: SecretStore = {
-      description: 'a test store',
-      read: async () => {
-        reads++;
-        return Buffer.from(JSON.stringify(document));
-      },
+    const read = async () => {
+      reads++;
+      return Buffer.from(document);
     };
     const authenticator = create({
       keySets: [{ issuer: ISSUER, secret: { name: 'a' }, refreshInterval: '10m' }],
-      secrets: store,
+      secrets: { description: 'a test store', read },
     });
     await authenticator.ready();
-    document = { keys: [two.publicJwk] };
+    document = SET_OF_TWO;
     await vi.advanceTimersByTimeAsync(479_999);
     expect([reads, authenticator.report().keysets[0]?.kids]).toEqual([1, ['one']]);
     await vi.advanceTimersByTimeAsync(1);
@@ -580,9 +523,7 @@ describe('rotation', () => {
 
   it('R19: nothing is read or watched after the end, and the store is left open', async () => {
     const calls: string[] = [];
-    const memory = createMemoryStore({
-      [JWKS.name]: { [JWKS.key]: JSON.stringify({ keys: [one.publicJwk] }) },
-    });
+    const memory = storeOf(SET_OF_ONE);
     const authenticator = create({
       secrets: {
         ...memory,
@@ -600,12 +541,13 @@ describe('rotation', () => {
     expect(calls).toEqual(['read', 'unwatch']);
   });
 
+  const MISSING = new Error('/secret/path is not there');
   it.each<[title: string, watch: () => unknown]>([
-    ['throws', () => fail()],
-    ['rejects', () => Promise.reject(new Error('/secret/path is not there'))],
+    ['throws', () => raise(MISSING)],
+    ['rejects', () => Promise.reject(MISSING)],
     ['gives no function', () => 5],
-    ['gives a function that throws', () => fail],
-    ['gives a function that rejects', () => () => Promise.reject(new Error('/secret/path'))],
+    ['gives a function that throws', () => () => raise(MISSING)],
+    ['gives a function that rejects', () => () => Promise.reject(MISSING)],
   ])('R19: a store whose watch() %s is read all the same, and said to be unwatched', async (_, watch) => {
     const warnings: string[] = [];
     vi.spyOn(process, 'emitWarning').mockImplementation((text) => void warnings.push(String(text)));
@@ -613,13 +555,10 @@ describe('rotation', () => {
     const onUnhandled = (reason: unknown) => void unhandled.push(reason);
     process.on('unhandledRejection', onUnhandled);
     try {
-      const memory = createMemoryStore({
-        [JWKS.name]: { [JWKS.key]: JSON.stringify({ keys: [one.publicJwk] }) },
-      });
-      const authenticator = create({ secrets: { ...memory, watch: watch as never } });
+      const authenticator = create({ secrets: { ...storeOf(SET_OF_ONE), watch: watch as never } });
       expect(await verified(authenticator, one)).toBe('accepted');
       await authenticator.close();
-      // Node reports what nobody has handled once the microtasks have run.
+      // Node reports an unhandled rejection once the microtasks have run.
       await nextTurn();
       await nextTurn();
       expect(unhandled).toEqual([]);
@@ -630,8 +569,6 @@ describe('rotation', () => {
       vi.restoreAllMocks();
     }
   });
-
-  const good = () => JSON.stringify({ keys: [one.publicJwk] });
 
   it.each<[title: string, document: (text: string) => string | Uint8Array | undefined]>([
     ['nothing', () => ''],
@@ -655,16 +592,16 @@ describe('rotation', () => {
     ['PEM', () => one.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()],
   ])('T-138: a document that is %s: cold 503, warm the last good keys', async (_, document) => {
     const store = createMemoryStore();
-    store.set(JWKS, document(good()));
+    store.set(JWKS, document(SET_OF_ONE));
     const cold = create({ secrets: store });
     expect(await verified(cold, one)).toBe('keyset_unavailable');
-    store.set(JWKS, good());
+    store.set(JWKS, SET_OF_ONE);
     const warm = create({ secrets: store });
     expect(await verified(warm, one)).toBe('accepted');
     await cold.close();
 
     const failed = nextEvent('latchkey:keyset:failed');
-    store.set(JWKS, document(good()));
+    store.set(JWKS, document(SET_OF_ONE));
     const { error } = await failed;
     // Nothing of the document is in the error.
     for (const name of ['x', 'y']) expect(error.message).not.toContain(one.publicJwk[name]);
@@ -673,7 +610,7 @@ describe('rotation', () => {
     expect(await verified(warm, two)).toBe('keyset_unavailable');
 
     const refreshed = nextEvent('latchkey:keyset:refreshed');
-    store.set(JWKS, JSON.stringify({ keys: [two.publicJwk] }));
+    store.set(JWKS, SET_OF_TWO);
     await refreshed;
     expect(await verified(warm, two)).toBe('accepted');
     expect(await verified(warm, one)).toBe('token_key_unknown');
@@ -684,11 +621,11 @@ describe('rotation', () => {
     ['white space around it', (text) => `\r\n ${text}\t\n`],
     ['512 KiB', (text) => text.padEnd(512 * 1024)],
   ])('T-138: a document with %s is good', async (_, change) => {
-    expect(await verified(over(change(good())), one)).toBe('accepted');
+    expect(await verified(over(change(SET_OF_ONE)), one)).toBe('accepted');
   });
 
   it('T-123: an empty set withdraws all: 401, not 503', async () => {
-    const store = createMemoryStore({ [JWKS.name]: { [JWKS.key]: good() } });
+    const store = storeOf(SET_OF_ONE);
     const authenticator = create({ secrets: store });
     expect(await verified(authenticator, one)).toBe('accepted');
     const refreshed = nextEvent('latchkey:keyset:refreshed');
@@ -699,7 +636,7 @@ describe('rotation', () => {
 });
 
 describe('stores that misbehave', () => {
-  const good = () => Buffer.from(JSON.stringify({ keys: [one.publicJwk] }));
+  const good = () => Buffer.from(SET_OF_ONE);
   const external: KeysetOptions = { issuer: ISSUER, externalSecret: { name: 'a' } };
 
   /** An authenticator over an external store that answers as told. */
@@ -730,18 +667,8 @@ describe('stores that misbehave', () => {
     ['rejects with undefined', () => Promise.reject(undefined)],
     ['rejects with null', () => Promise.reject(null)],
     ['rejects with a string', () => Promise.reject('vault sealed')],
-    [
-      'throws at once',
-      () => {
-        throw new Error('vault sealed');
-      },
-    ],
-    [
-      'throws undefined at once',
-      () => {
-        throw undefined;
-      },
-    ],
+    ['throws at once', () => raise(new Error('vault sealed'))],
+    ['throws undefined at once', () => raise(undefined)],
   ];
 
   it.each(FAULTS)('T-139: %s: cold, 503', async (_, read) => {
@@ -761,7 +688,7 @@ describe('stores that misbehave', () => {
     });
     expect(await verified(authenticator, one)).toBe('accepted');
     answer = read;
-    // An unknown kid asks the store again, which cannot say whether there is such a key.
+    // An unknown kid asks the store again.
     expect(await verified(authenticator, two)).toBe('keyset_unavailable');
     expect(reads).toBe(2);
     expect(authenticator.report().keysets).toMatchObject([{ kids: ['one'], failures: 1 }]);
@@ -781,12 +708,8 @@ describe('stores that misbehave', () => {
 
   it('T-139: bytes that are returned at once are as good as any', async () => {
     expect(await verified(withStore(good), one)).toBe('accepted');
-    expect(
-      await verified(
-        withStore(async () => new Uint8Array(good())),
-        one,
-      ),
-    ).toBe('accepted');
+    const asynchronous = withStore(async () => new Uint8Array(good()));
+    expect(await verified(asynchronous, one)).toBe('accepted');
   });
 
   it('T-139: hangs: 503 after 5 s, and the store is told to stop', async () => {
@@ -807,7 +730,7 @@ describe('stores that misbehave', () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(await waiting).toBe('keyset_unavailable');
     expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
-    // Nobody waits for it a second time.
+    // The next request does not wait.
     expect(await verified(authenticator, one)).toBe('keyset_unavailable');
     expect(signals).toHaveLength(1);
   });
@@ -835,10 +758,8 @@ describe('stores that misbehave', () => {
       return good();
     });
     const token = await mint(one, claims());
-    const results = await Promise.all(
-      Array.from({ length: 100 }, () => outcome(authenticator.verify(token))),
-    );
-    expect(new Set(results)).toEqual(new Set(['accepted']));
+    const results = Array.from({ length: 100 }, () => outcome(authenticator.verify(token)));
+    expect(new Set(await Promise.all(results))).toEqual(new Set(['accepted']));
     expect(reads).toBe(1);
   });
 
@@ -853,7 +774,7 @@ describe('stores that misbehave', () => {
     expect(await verified(authenticator, one)).toBe('accepted');
     expect(await verified(authenticator, two)).toBe('token_key_unknown');
     expect(await verified(authenticator, one)).toBe('accepted');
-    document = Buffer.from(JSON.stringify({ keys: [two.publicJwk] }));
+    document = Buffer.from(SET_OF_TWO);
     await vi.advanceTimersByTimeAsync(9_999);
     expect(await verified(authenticator, two)).toBe('token_key_unknown');
     expect(reads).toBe(2);
@@ -880,7 +801,7 @@ describe('stores that misbehave', () => {
     expect(await waiting).toBe('accepted');
     while (answers.length < 2) await nextTurn();
     const refreshed = nextEvent('latchkey:keyset:refreshed');
-    answers[1]?.(Buffer.from(JSON.stringify({ keys: [two.publicJwk] })));
+    answers[1]?.(Buffer.from(SET_OF_TWO));
     await refreshed;
     expect(authenticator.report().keysets[0]?.kids).toEqual(['two']);
     expect(answers).toHaveLength(2);

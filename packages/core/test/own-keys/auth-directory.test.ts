@@ -23,7 +23,7 @@ import { inspect, promisify } from 'node:util';
 import { createClock } from '@latchkey/testing';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
+import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError } from '../../src/errors.ts';
 import {
   type AuthDirectoryOptions,
@@ -32,6 +32,7 @@ import {
   openAuthDirectory,
   userTokenFile,
 } from '../../src/own-keys/auth-directory.ts';
+import { closing } from '../support/closing.ts';
 import { defined } from '../support/defined.ts';
 
 const DAY_MS = 86_400_000;
@@ -47,7 +48,6 @@ let root: string;
 /** Made once, and copied by whoever changes it. */
 let made: string;
 let warnings: string[];
-const opened: Authenticator[] = [];
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'latchkey-auth-'));
@@ -65,7 +65,6 @@ beforeEach(() => {
 
 afterEach(async () => {
   vi.restoreAllMocks();
-  await Promise.all(opened.splice(0).map((one) => one.close()));
 });
 
 /** A directory of its own, with a copy of what was made, or with these files. */
@@ -102,7 +101,7 @@ async function verify(directory: string, token: string, at = clock): Promise<str
     audience: null,
     clock: at,
   });
-  opened.push(authenticator);
+  closing(authenticator);
   return (await authenticator.verify(token.trim())).subject;
 }
 

@@ -20,6 +20,7 @@ import {
   type EnvironmentStartOptions,
   loadEnvironmentStart,
 } from '../../src/own-keys/environment-start.ts';
+import { closing } from '../support/closing.ts';
 import { listen } from '../support/servers.ts';
 
 const NOW = 1_800_000_000_000;
@@ -82,10 +83,8 @@ beforeEach(() => {
   vi.spyOn(process, 'emitWarning').mockImplementation((warning) => void warnings.push(String(warning)));
 });
 
-const opened: { close(): Promise<unknown> }[] = [];
 afterEach(async () => {
   vi.restoreAllMocks();
-  await Promise.all(opened.splice(0).map((one) => one.close()));
 });
 
 type Environment = NonNullable<EnvironmentStartOptions['environment']>;
@@ -107,7 +106,7 @@ async function loadFile(text: string, options: EnvironmentStartOptions = {}): Pr
 /** What a service that is made of settings says to a token. */
 function service({ options }: EnvironmentStart): (token: string) => Promise<string> {
   const authenticator: Authenticator = createAuthenticator(options);
-  opened.push(authenticator);
+  closing(authenticator);
   return async (token) => {
     try {
       const { subject, groups } = await authenticator.verify(token.trim());
@@ -750,7 +749,7 @@ describe('OK-5, OK-13: an endpoint', () => {
     const loaded = await loadFile(
       `JWT_AUTHENTICATION_SERVER_URL: http://login.example.com/validate\nJWT_AUTHENTICATION_SERVER_ALLOW_HTTP: true\n`,
     );
-    expect(() => opened.push(createAuthenticator(loaded.options))).not.toThrow();
+    expect(() => closing(createAuthenticator(loaded.options))).not.toThrow();
   });
 });
 
@@ -766,7 +765,7 @@ describe('D18: what is told', () => {
     try {
       const loaded = await load({ ENABLE_JWT: 'true' }, { directory });
       const authenticator = createAuthenticator(loaded.options);
-      opened.push(authenticator);
+      closing(authenticator);
       const token = (await readFile(join(directory, 'system.token'), 'utf8')).trim();
       await authenticator.verify(token);
       const error = await authenticator

@@ -2,9 +2,8 @@
 // both namespaces, and real servers for what is said of the connection.
 import { createHash, generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
@@ -29,6 +28,7 @@ import {
   type ResponseSigner,
   type SignResponseOptions,
 } from '../../src/signing/response.ts';
+import { listen } from '../support/servers.ts';
 
 const OLD = 'github.com/devopsfaith/krakend-jose/signer';
 const NEW = 'auth/signer';
@@ -114,7 +114,6 @@ const fingerprintOf = ({ cert }: Certified, encoding: 'base64' | 'base64url' = '
     .update(new X509Certificate(cert).publicKey.export({ type: 'spki', format: 'der' }))
     .digest(encoding);
 
-const servers: Server[] = [];
 const made: ResponseSigner[] = [];
 let warnings: MockInstance;
 
@@ -126,10 +125,6 @@ afterEach(async () => {
   await Promise.all(made.splice(0).map(({ signer }) => signer.close()));
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
 });
 
 interface Served {
@@ -149,9 +144,7 @@ async function serve(certified?: Certified): Promise<Served> {
   const server =
     certified === undefined ? createServer(listener) : createTlsServer({ ...certified }, listener);
   server.on('secureConnection', (socket: TLSSocket) => ciphers.push(socket.getCipher().name));
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   const url = `${certified === undefined ? 'http://127.0.0.1' : 'https://localhost'}:${port}/jwk/symmetric.json`;
   return { url, requests: () => requests, ciphers };
 }

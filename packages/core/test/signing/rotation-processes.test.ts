@@ -3,8 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createClock } from '@latchkey/testing';
@@ -12,6 +11,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createDirectoryStore } from '../../src/secrets/directory.ts';
 import { createSigner } from '../../src/signing/signer.ts';
+import { temporaryFolder } from '../support/closing.ts';
 
 const PROCESSES = 4;
 const ROUNDS = 12;
@@ -28,11 +28,10 @@ let directory: string;
 const children: ChildProcess[] = [];
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'latchkey-processes-'));
+  directory = await temporaryFolder();
 });
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill();
-  await rm(directory, { recursive: true });
 });
 
 /** A process that rotates, retires and signs whenever it is told the time. */

@@ -3,10 +3,8 @@
 // those of the library; one of them is a real directory.
 
 import { createPrivateKey, type JsonWebKey } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFile, stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { createClock, mint, type TestClock } from '@latchkey/testing';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
@@ -20,7 +18,10 @@ import { createMemoryStore, MAX_SECRET_BYTES, type SecretStore } from '../../src
 import type { SignerOptions } from '../../src/signing/options.ts';
 import { createSigner, type Signer } from '../../src/signing/signer.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { closing, temporaryFolder } from '../support/closing.ts';
 import { defined } from '../support/defined.ts';
+import { rejectionOf } from '../support/refusals.ts';
+import { listen } from '../support/servers.ts';
 
 const START = 1_800_000_000;
 const SECOND = 1_000;
@@ -32,9 +33,7 @@ const REFERENCE = { name: 'signing', key: 'jwks.json' };
 const NEVER = new AbortController().signal;
 
 let clock: TestClock;
-const opened: { close(): Promise<void> }[] = [];
-const servers: Server[] = [];
-const folders: string[] = [];
+let storeFolder: string | undefined;
 
 beforeEach(() => {
   // Loads are due by this clock, and made when somebody asks: background timers play no part here.
@@ -43,13 +42,8 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((one) => one.close()));
   vi.useRealTimers();
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
-  await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true })));
+  storeFolder = undefined;
 });
 
 /** Both clocks: the one on the wall and the one that loads are due by. */
@@ -71,9 +65,7 @@ function signerOf(secrets: SecretStore, more: object = {}): Signer {
     clock,
     ...more,
   };
-  const signer = createSigner(defined(options) as SignerOptions);
-  opened.push(signer);
-  return signer;
+  return closing(createSigner(defined(options) as SignerOptions));
 }
 
 async function documentOf(secrets: SecretStore): Promise<{ readonly keys: JsonObject[] } & JsonObject> {
@@ -94,9 +86,8 @@ function withoutWatch(store: SecretStore): SecretStore {
 }
 
 async function directoryStore(): Promise<SecretStore> {
-  const folder = await mkdtemp(join(tmpdir(), 'latchkey-rotation-'));
-  folders.push(folder);
-  return createDirectoryStore(folder);
+  storeFolder = await temporaryFolder();
+  return createDirectoryStore(storeFolder);
 }
 
 /** A store over another, one of whose moves is made otherwise. */
@@ -106,16 +97,6 @@ const overriding = (store: SecretStore, moves: Partial<SecretStore>): SecretStor
   write: (reference, value, signal) => store.write!(reference, value, signal),
   ...moves,
 });
-
-async function rejection(promise: Promise<unknown>): Promise<Error> {
-  const error = await promise.then(
-    () => new Error('was not refused'),
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(Error);
-  expect((error as Error).message).not.toBe('was not refused');
-  return error as Error;
-}
 
 /** A signer whose secret has one key, called old, that signs. */
 async function withOldKey(more: object = {}, secrets: SecretStore = createMemoryStore()) {
@@ -136,7 +117,7 @@ describe.each(STORES)('a secret %s', (_, createStore) => {
   it('the first key signs at once', async () => {
     const secrets = await createStore();
     const signer = signerOf(secrets);
-    await rejection(signer.sign({}));
+    await rejectionOf(signer.sign({}));
     const { kid, signsFrom } = await signer.rotate();
     expect(signsFrom).toBeUndefined();
     expect(await kidOf(signer)).toBe(kid);
@@ -302,19 +283,16 @@ describe.each(STORES)('a secret %s', (_, createStore) => {
     await signerOf(secrets).rotate();
     const [key] = (await documentOf(secrets)).keys;
     expect(key).toHaveProperty('d');
-    const [folder] = folders;
-    if (folder === undefined) return;
-    const file = join(folder, REFERENCE.name, REFERENCE.key);
+    if (storeFolder === undefined) return;
+    const file = join(storeFolder, REFERENCE.name, REFERENCE.key);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect((await stat(join(folder, REFERENCE.name))).mode & 0o777).toBe(0o700);
+    expect((await stat(join(storeFolder, REFERENCE.name))).mode & 0o777).toBe(0o700);
     expect((await readFile(file, 'utf8')).endsWith('}\n')).toBe(true);
   });
 });
 
 function verifierOf(options: object): Authenticator {
-  const authenticator = createAuthenticator({ keySets: [], audience: 'api', clock, ...options });
-  opened.push(authenticator);
-  return authenticator;
+  return closing(createAuthenticator({ keySets: [], audience: 'api', clock, ...options }));
 }
 
 /** What a service does with publish(). */
@@ -325,9 +303,7 @@ async function serve(signer: Signer): Promise<string> {
       () => response.writeHead(503).end(),
     );
   });
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`;
+  return `http://127.0.0.1:${await listen(server)}/jwks.json`;
 }
 
 describe('a rotation that stops', () => {
@@ -343,7 +319,7 @@ describe('a rotation that stops', () => {
     await put(secrets, { keys: [await generateJwk('ES256', 'old')] });
     const before = await documentOf(secrets);
     const signer = signerOf(store);
-    expect((await rejection(signer.rotate())).message).toBe('ENOSPC');
+    expect((await rejectionOf(signer.rotate())).message).toBe('ENOSPC');
     expect(await documentOf(secrets)).toEqual(before);
     expect([await kidOf(signer), await publishedBy(signer)]).toEqual(['old', ['old']]);
     pass(HOUR);
@@ -364,7 +340,7 @@ describe('a rotation that stops', () => {
     });
     await put(secrets, { keys: [await generateJwk('ES256', 'old')] });
     const signer = signerOf(store);
-    await rejection(signer.rotate());
+    await rejectionOf(signer.rotate());
     const waiting = (await kidsOf(secrets))[1];
     expect(await signer.rotate()).toEqual({ kid: waiting, signsFrom: START + 15 * MINUTE });
     expect(await kidsOf(secrets)).toHaveLength(2);
@@ -382,7 +358,7 @@ describe('a rotation that stops', () => {
     });
     await put(secrets, { keys: [await generateJwk('ES256', 'old')] });
     const signer = signerOf(store);
-    expect((await rejection(signer.rotate())).message).toBe('ETIMEDOUT');
+    expect((await rejectionOf(signer.rotate())).message).toBe('ETIMEDOUT');
     expect((await signer.rotate()).kid).toBe((await kidsOf(secrets))[1]);
     expect(await kidsOf(secrets)).toHaveLength(2);
   });
@@ -400,7 +376,7 @@ describe('a rotation that stops', () => {
     const { kid } = await signer.rotate();
     pass(DAY);
     full = true;
-    expect((await rejection(signer.retire())).message).toBe('ENOSPC');
+    expect((await rejectionOf(signer.retire())).message).toBe('ENOSPC');
     expect(await kidsOf(secrets)).toEqual(['old', kid]);
     expect(await kidOf(signer)).toBe(kid);
     full = false;
@@ -470,7 +446,7 @@ describe('others that write', () => {
       },
     });
     const signer = signerOf(store);
-    expect((await rejection(signer.rotate())).message).toMatch(
+    expect((await rejectionOf(signer.rotate())).message).toMatch(
       /another process changed the secret at the same time; try again$/,
     );
     expect(await kidOf(signer)).toBe('old');
@@ -703,7 +679,9 @@ describe('retire()', () => {
     await signerOf(secrets, { expiresIn: '5m' }).rotate();
     await signer.ready();
     await vi.waitFor(async () =>
-      expect((await rejection(signer.sign({}))).message).toMatch(/^signer: the token would outlive its key/),
+      expect((await rejectionOf(signer.sign({}))).message).toMatch(
+        /^signer: the token would outlive its key/,
+      ),
     );
     await signer.sign({}, { expiresIn: '1h' });
     pass(15 * MINUTE);
@@ -779,7 +757,7 @@ describe('what the next key is', () => {
   it('alg is required where no key says it', async () => {
     const secrets = createMemoryStore();
     const signer = signerOf(secrets, { alg: undefined });
-    expect(await rejection(signer.rotate())).toMatchObject({ name: 'ConfigError', path: 'alg' });
+    expect(await rejectionOf(signer.rotate())).toMatchObject({ name: 'ConfigError', path: 'alg' });
     expect(await secrets.read(REFERENCE, NEVER)).toBeUndefined();
   });
 
@@ -793,7 +771,7 @@ describe('what the next key is', () => {
       clock,
     } as const;
     const made = createSigner(options);
-    opened.push(made);
+    closing(made);
     const { kid } = await made.rotate();
     expect(await kidsOf(externalSecrets)).toEqual([kid]);
   });
@@ -802,8 +780,8 @@ describe('what the next key is', () => {
 describe('keys that cannot be rotated here', () => {
   const ahead = { expiresIn: '1h', alg: 'ES256' } as const;
   const both = async (signer: Signer) => {
-    opened.push(signer);
-    const errors = [await rejection(signer.rotate()), await rejection(signer.retire())];
+    closing(signer);
+    const errors = [await rejectionOf(signer.rotate()), await rejectionOf(signer.retire())];
     return errors.map((error) =>
       error instanceof ConfigError ? error.path : `no ConfigError: ${error.message}`,
     );
@@ -851,7 +829,7 @@ describe('keys that cannot be rotated here', () => {
     pass(HOUR);
     const before = await documentOf(secrets);
     expect(before.keys).toHaveLength(MAX_KEYS);
-    expect((await rejection(signer.rotate())).message).toMatch(/retire\(\) first/);
+    expect((await rejectionOf(signer.rotate())).message).toMatch(/retire\(\) first/);
     expect(await documentOf(secrets)).toEqual(before);
     await expect(kidOf(signerOf(secrets))).resolves.toBe(before.keys.at(-1)?.kid);
   });
@@ -863,7 +841,7 @@ describe('keys that cannot be rotated here', () => {
     const document = await documentOf(secrets);
     await put(secrets, { ...document, note: 'x'.repeat(MAX_SECRET_BYTES - 500) });
     pass(HOUR);
-    expect((await rejection(signer.rotate())).message).toMatch(/longer than 524288 bytes/);
+    expect((await rejectionOf(signer.rotate())).message).toMatch(/longer than 524288 bytes/);
     await expect(kidOf(signerOf(secrets))).resolves.toBe(document.keys[0]?.kid);
   });
 
@@ -894,7 +872,7 @@ describe('keys that cannot be rotated here', () => {
     const secrets = createMemoryStore({ signing: { 'jwks.json': text } });
     const signer = signerOf(secrets);
     for (const move of [signer.rotate, signer.retire]) {
-      const error = await rejection(move());
+      const error = await rejectionOf(move());
       expect(isAuthError(error)).toBe(false);
       expect(String(error)).not.toContain('hunter2');
     }

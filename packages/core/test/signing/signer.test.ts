@@ -21,7 +21,9 @@ import type { SignerOptions, SigningAlgorithm } from '../../src/signing/options.
 import { createSigner, type Signer, type SignOptions } from '../../src/signing/signer.ts';
 import { type AlgorithmName, algorithmNames } from '../../src/token/algorithms.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { closing } from '../support/closing.ts';
 import { defined } from '../support/defined.ts';
+import { rejectionOf } from '../support/refusals.ts';
 
 const SIGNED = algorithmNames.filter((name): name is SigningAlgorithm => name !== 'HMD5' && name !== 'HS224');
 const SYMMETRIC = SIGNED.filter((name) => name.startsWith('HS'));
@@ -60,24 +62,17 @@ beforeAll(async () => {
   }
 });
 
-const opened: { close(): Promise<void> }[] = [];
-
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((one) => one.close()));
   vi.useRealTimers();
   vi.restoreAllMocks();
 });
 
 function signerOf(options: SignerOptions | object): Signer {
-  const signer = createSigner(defined({ expiresIn: '5m', ...options }) as SignerOptions);
-  opened.push(signer);
-  return signer;
+  return closing(createSigner(defined({ expiresIn: '5m', ...options }) as SignerOptions));
 }
 
 function verifierOf(options: object): Authenticator {
-  const authenticator = createAuthenticator({ keySets: [], audience: null, ...options });
-  opened.push(authenticator);
-  return authenticator;
+  return closing(createAuthenticator({ keySets: [], audience: null, ...options }));
 }
 
 const storeOf = (...jwks: JsonObject[]) =>
@@ -106,16 +101,6 @@ function expectSilent(value: unknown, ...secrets: readonly unknown[]): void {
 }
 
 const secretsOf = (jwk: JsonObject): readonly unknown[] => PRIVATE_MEMBERS.map((name) => jwk[name]);
-
-async function rejection(promise: Promise<unknown>): Promise<Error> {
-  const error = await promise.then(
-    () => new Error('was not refused'),
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(Error);
-  expect((error as Error).message).not.toBe('was not refused');
-  return error as Error;
-}
 
 describe.each(SIGNED)('%s', (name) => {
   it.skipIf(isMissing(name))(
@@ -183,7 +168,7 @@ describe.each(SIGNED)('%s', (name) => {
     'D18: has no public half, and publishes none',
     async () => {
       const signer = signerOf({ jwks: { keys: [keyOf(name)] } });
-      const error = await rejection(signer.publish());
+      const error = await rejectionOf(signer.publish());
       expect(isAuthError(error)).toBe(false);
       expect(error.message).toBe('signer: the keys are symmetric and have no public half');
       expectSilent(error, ...secretsOf(keyOf(name)));
@@ -197,7 +182,7 @@ describe.each(SIGNED)('%s', (name) => {
     expect(signer.report().keys).toEqual([
       { kid: 'k', alg: name, signsFrom: undefined, greatestExp: undefined },
     ]);
-    expectSilent([signer.report(), signer, await rejection(signer.sign({ exp: 5 }))], ...secretsOf(jwk));
+    expectSilent([signer.report(), signer, await rejectionOf(signer.sign({ exp: 5 }))], ...secretsOf(jwk));
   });
 });
 
@@ -269,7 +254,7 @@ describe('the header', () => {
     'noTimestamp',
   ])('row 165: %s is no option of a call', async (name) => {
     const signer = signerOf({ jwks: { keys: [keyOf('ES256')] } });
-    const error = await rejection(signer.sign({}, { [name]: 'hunter2' } as SignOptions));
+    const error = await rejectionOf(signer.sign({}, { [name]: 'hunter2' } as SignOptions));
     expect(error).toMatchObject({ name: 'TypeError', message: expect.stringContaining(`sign.${name}`) });
     expectSilent(error, 'hunter2');
   });
@@ -295,19 +280,19 @@ describe('a call', () => {
 
   it('D24: but not longer than any may', async () => {
     const made = signer({ maxLifetime: '2h' });
-    expect((await rejection(made.sign({}, { expiresIn: '3h' }))).message).toMatch(
+    expect((await rejectionOf(made.sign({}, { expiresIn: '3h' }))).message).toMatch(
       /^exp: expected a lifetime of at most maxLifetime/,
     );
-    expect((await rejection(signer().sign({}, { expiresIn: '6m' }))).message).toMatch(
+    expect((await rejectionOf(signer().sign({}, { expiresIn: '6m' }))).message).toMatch(
       /^exp: expected a lifetime of at most maxLifetime/,
     );
-    expect((await rejection(made.sign({ exp: 1_800_007_201 }))).message).toMatch(
+    expect((await rejectionOf(made.sign({ exp: 1_800_007_201 }))).message).toMatch(
       /^exp: expected a lifetime of at most maxLifetime/,
     );
   });
 
   it('row 165: with exp among the claims too is refused', async () => {
-    const error = await rejection(signer().sign({ exp: 1_800_000_001 }, { expiresIn: '5m' }));
+    const error = await rejectionOf(signer().sign({ exp: 1_800_000_001 }, { expiresIn: '5m' }));
     expect(error.message).toMatch(/^exp is already among the claims/);
     expect(payloadOf(await signer().sign({ exp: 1_800_000_001 })).exp).toBe(1_800_000_001);
   });
@@ -315,18 +300,18 @@ describe('a call', () => {
   it.each([[300], ['300'], ['0s'], ['-5m'], [null], ['999ms'], [{}]])(
     'row 165: %j is no duration',
     async (expiresIn) => {
-      const error = await rejection(signer().sign({}, { expiresIn } as unknown as SignOptions));
+      const error = await rejectionOf(signer().sign({}, { expiresIn } as unknown as SignOptions));
       expect(error.message).toMatch(/^sign\.expiresIn: /);
     },
   );
 
   it.each([[null], [[]], ['5m'], [7]])('row 165: %j is no object of options', async (options) => {
-    expect(await rejection(signer().sign({}, options as never))).toBeInstanceOf(Error);
+    expect(await rejectionOf(signer().sign({}, options as never))).toBeInstanceOf(Error);
   });
 
   it('row 165: no exp is refused, unless nobody wants one', async () => {
     const without = { expiresIn: undefined };
-    expect((await rejection(signer(without).sign({}))).message).toMatch(/^exp is required/);
+    expect((await rejectionOf(signer(without).sign({}))).message).toMatch(/^exp is required/);
     const open = signer({ ...without, requireExp: false });
     expect(payloadOf(await open.sign({}))).not.toHaveProperty('exp');
     expect(open.report().keys[0]?.greatestExp).toBe(Number.POSITIVE_INFINITY);
@@ -334,7 +319,7 @@ describe('a call', () => {
 
   it('row 165: another issuer is refused', async () => {
     const made = signer({ issuer: 'A', audience: 'b' });
-    expect((await rejection(made.sign({ iss: 'B' }))).message).toBe(
+    expect((await rejectionOf(made.sign({ iss: 'B' }))).message).toBe(
       'iss: expected the issuer of this signer',
     );
     expect(payloadOf(await made.sign({ iss: 'A' }))).toMatchObject({ iss: 'A', aud: 'b' });
@@ -343,8 +328,8 @@ describe('a call', () => {
   it('refuses bad claims before it asks for a key', async () => {
     const read = vi.fn<SecretStore['read']>();
     const made = signerOf({ secret: { name: 's' }, secrets: { description: 'none', read } });
-    await rejection(made.sign({ exp: 5 }));
-    await rejection(made.sign(null as never));
+    await rejectionOf(made.sign({ exp: 5 }));
+    await rejectionOf(made.sign(null as never));
     expect(read).not.toHaveBeenCalled();
   });
 
@@ -354,16 +339,16 @@ describe('a call', () => {
     // base64url: four characters for three bytes.
     const longest = Math.floor(((8192 - empty) * 3) / 4);
     expect((await made.sign({ x: 'a'.repeat(longest) })).length).toBeLessThanOrEqual(8192);
-    const error = await rejection(made.sign({ x: 'hunter2'.repeat(1171) }));
+    const error = await rejectionOf(made.sign({ x: 'hunter2'.repeat(1171) }));
     expect(error).toBeInstanceOf(TypeError);
     expect(error.message).toBe('claims: the token would be longer than 8192 bytes');
     expectSilent(error, 'hunter2');
     const short = signer({ maxTokenBytes: 256 });
-    await rejection(short.sign({ x: 'a'.repeat(100) }));
+    await rejectionOf(short.sign({ x: 'a'.repeat(100) }));
     expect((await short.sign({})).length).toBeLessThanOrEqual(256);
     // What was not signed counts for nothing.
     const fresh = signer({ maxTokenBytes: 256 });
-    await rejection(fresh.sign({ x: 'a'.repeat(100) }));
+    await rejectionOf(fresh.sign({ x: 'a'.repeat(100) }));
     expect(fresh.report().keys[0]?.greatestExp).toBeUndefined();
   });
 
@@ -389,12 +374,12 @@ describe('a call', () => {
   }
 
   it('row 165: a clock that comes to give no time signs nothing', async () => {
-    await rejection(signer({ clock: breaking(Number.POSITIVE_INFINITY) }).sign({}));
+    await rejectionOf(signer({ clock: breaking(Number.POSITIVE_INFINITY) }).sign({}));
   });
 
   it('row 165: a clock that comes to give no number signs nothing', async () => {
     for (const now of [Number.NaN, undefined, 'noon', {}, Number.NEGATIVE_INFINITY, 0])
-      await rejection(signer({ clock: breaking(now) }).sign({}));
+      await rejectionOf(signer({ clock: breaking(now) }).sign({}));
   });
 
   it('what the caller does to the claims meanwhile is not signed', async () => {
@@ -448,20 +433,20 @@ describe('which key', () => {
 
   it('none, while no key’s time has come', async () => {
     const made = signer([named('next', { nbf: 1_800_000_001 })]);
-    expect((await rejection(made.sign({}))).message).toBe('signer: no active key for this issuer');
+    expect((await rejectionOf(made.sign({}))).message).toBe('signer: no active key for this issuer');
   });
 
   it('ready() says that there is no key to sign with while no key’s time has come', async () => {
-    await rejection(signer([named('next', { nbf: 1_800_000_001 })]).ready());
+    await rejectionOf(signer([named('next', { nbf: 1_800_000_001 })]).ready());
   });
 
   it('a token does not outlive what its key says of itself', async () => {
     const made = signer([named('a', { exp: 1_800_000_100 })]);
-    expect((await rejection(made.sign({}))).message).toMatch(/^signer: the token would outlive its key/);
-    expect((await rejection(made.sign({ exp: 1_800_000_101 }))).message).toMatch(/outlive its key/);
+    expect((await rejectionOf(made.sign({}))).message).toMatch(/^signer: the token would outlive its key/);
+    expect((await rejectionOf(made.sign({ exp: 1_800_000_101 }))).message).toMatch(/outlive its key/);
     expect(await kidOf(made, { exp: 1_800_000_100 })).toBe('a');
     const open = signer([named('a', { exp: 1_800_000_100 })], { expiresIn: undefined, requireExp: false });
-    expect((await rejection(open.sign({}))).message).toMatch(/outlive its key/);
+    expect((await rejectionOf(open.sign({}))).message).toMatch(/outlive its key/);
   });
 });
 
@@ -511,12 +496,12 @@ describe('what is published', () => {
   it('settlement 46: a source that is down is a 503, and no empty set', async () => {
     const secrets: SecretStore = { description: 'down', read: () => Promise.reject(new Error('sealed')) };
     const signer = signerOf({ secret: { name: 's' }, secrets });
-    const error = await rejection(signer.publish());
+    const error = await rejectionOf(signer.publish());
     expect(isAuthError(error)).toBe(true);
     expect(error).toMatchObject({ code: 'keyset_unavailable', status: 503 });
     expect((error as Error & { headers: object }).headers).toHaveProperty('Retry-After');
-    expect(isAuthError(await rejection(signer.sign({})))).toBe(false);
-    expect((await rejection(signer.publish())).message).toBe('The token cannot be checked at the moment');
+    expect(isAuthError(await rejectionOf(signer.sign({})))).toBe(false);
+    expect((await rejectionOf(signer.publish())).message).toBe('The token cannot be checked at the moment');
   });
 });
 
@@ -559,11 +544,11 @@ describe('a source that fails', () => {
     await signer.publish();
     await vi.advanceTimersByTimeAsync(MINUTE + 1);
     expect(signer.report()).toMatchObject({ state: 'empty' });
-    const error = await rejection(signer.sign({}));
+    const error = await rejectionOf(signer.sign({}));
     expect(error.message).toBe('signer: no usable keys from secret: s');
     expect(error.cause).toMatchObject({ message: 'the vault is sealed' });
-    expect(await rejection(signer.publish())).toMatchObject({ code: 'keyset_unavailable' });
-    await rejection(signer.ready());
+    expect(await rejectionOf(signer.publish())).toMatchObject({ code: 'keyset_unavailable' });
+    await rejectionOf(signer.ready());
     state.down = false;
     await vi.advanceTimersByTimeAsync(MINUTE);
     await signer.sign({});
@@ -614,7 +599,7 @@ describe('a source that fails', () => {
     await signer.close();
     const never = signerOf({ secret: { name: 's' }, secrets });
     await never.close();
-    await rejection(never.sign({}));
+    await rejectionOf(never.sign({}));
     expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -14,7 +14,6 @@ import {
 } from 'node:crypto';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer, type ServerOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
@@ -28,7 +27,9 @@ import { createMemoryStore, type MemoryStore, type SecretStore } from '../../src
 import type { SignerOptions } from '../../src/signing/options.ts';
 import { createSigner, type Signer } from '../../src/signing/signer.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { closing } from '../support/closing.ts';
 import { defined } from '../support/defined.ts';
+import { listen } from '../support/servers.ts';
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -46,28 +47,16 @@ const privateJwk = (pair: { readonly privateKey: KeyObject }, more: JsonObject =
 });
 const setOf = (...keys: JsonObject[]) => JSON.stringify({ keys });
 
-const opened: { close(): Promise<void> }[] = [];
-const servers: Server[] = [];
-
 afterEach(async () => {
   vi.unstubAllEnvs();
-  await Promise.all(opened.splice(0).map((one) => one.close()));
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
 });
 
 function signerOf(options: SignerOptions | object): Signer {
-  const signer = createSigner({ expiresIn: '5m', ...options } as SignerOptions);
-  opened.push(signer);
-  return signer;
+  return closing(createSigner({ expiresIn: '5m', ...options } as SignerOptions));
 }
 
 function verifierOf(options: object): Authenticator {
-  const authenticator = createAuthenticator({ keySets: [], audience: null, ...options });
-  opened.push(authenticator);
-  return authenticator;
+  return closing(createAuthenticator({ keySets: [], audience: null, ...options }));
 }
 
 /** Signs, and says of the token what jose makes of it. */
@@ -392,7 +381,7 @@ const pinOf = ({ cert }: Certified): string =>
 /** An issuer whose JWK Set holds what no issuer's should: private keys. */
 async function keyServer(keys: readonly JsonObject[], tls: boolean): Promise<TestIssuer> {
   const issuer = await createIssuer(tls ? { tls: leaf } : {});
-  opened.push(issuer);
+  closing(issuer);
   issuer.publish(keys);
   return issuer;
 }
@@ -445,7 +434,7 @@ describe('a URL', () => {
   it('KD-13: only the named cipher suites are spoken', async () => {
     const ciphers: string[] = [];
     const serve = (options: ServerOptions) =>
-      listen(
+      urlOf(
         createServer({ ...leaf, ...options }, (request, response) => {
           ciphers.push((request.socket as unknown as { getCipher(): { name: string } }).getCipher().name);
           response.end(setOf(wanted()));
@@ -604,10 +593,8 @@ describe('a URL', () => {
   });
 });
 
-async function listen(server: Server | ReturnType<typeof createServer>, origin: string): Promise<string> {
-  servers.push(server as Server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `${origin}:${(server.address() as AddressInfo).port}/jwks.json`;
+async function urlOf(server: Server | ReturnType<typeof createServer>, origin: string): Promise<string> {
+  return `${origin}:${await listen(server)}/jwks.json`;
 }
 
 describe('an answer', () => {
@@ -620,7 +607,7 @@ describe('an answer', () => {
         response.setHeader('cache-control', 'max-age=120');
         response.end(setOf(privateJwk(ec, { kid: 'k' })));
       };
-      const url = await listen(createHttpServer(listener), 'http://127.0.0.1');
+      const url = await urlOf(createHttpServer(listener), 'http://127.0.0.1');
       const signer = signerOf({ jwkUrl: url, kid: 'k', allowHttp: true });
       await signer.sign({ sub: 'a' });
       vi.advanceTimersByTime(119_000);

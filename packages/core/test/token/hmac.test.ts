@@ -5,12 +5,13 @@ import { createHmac, createSecretKey, generateKeyPairSync, randomBytes } from 'n
 import { createServer } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { closing } from '../support/closing.ts';
 import { outcome as settled } from '../support/outcome.ts';
 import { listen } from '../support/servers.ts';
 
@@ -18,23 +19,17 @@ const AUDIENCE = 'https://api.example.com';
 const ISSUER = 'internal';
 const CLAIMS = { iss: ISSUER, aud: AUDIENCE, sub: 'alice', exp: 4_000_000_000 };
 
-const authenticators: Authenticator[] = [];
-
-afterEach(async () => {
-  await Promise.all(authenticators.splice(0).map((authenticator) => authenticator.close()));
-});
-
 function create(keyset: KeysetOptions, keys: readonly JsonObject[] = []): Authenticator {
   const secrets = createMemoryStore({ jwks: { 'jwks.json': JSON.stringify({ keys }) } });
-  const authenticator = createAuthenticator({
-    keySets: [keyset],
-    audience: AUDIENCE,
-    secrets,
-    externalSecrets: secrets,
-    maxTokenBytes: 65_536,
-  });
-  authenticators.push(authenticator);
-  return authenticator;
+  return closing(
+    createAuthenticator({
+      keySets: [keyset],
+      audience: AUDIENCE,
+      secrets,
+      externalSecrets: secrets,
+      maxTokenBytes: 65_536,
+    }),
+  );
 }
 
 /** What came of it: `accepted`, or the code of the refusal. */

@@ -1,16 +1,11 @@
 // Durations: a number with a unit, as Go writes them, and nothing else.
 import { describe, expect, it } from 'vitest';
-import { ConfigError } from '../../src/errors.ts';
+import type { ConfigError } from '../../src/errors.ts';
 import { parseDuration } from '../../src/values/duration.ts';
+import { configErrorOf } from '../support/refusals.ts';
 
 function configError(value: unknown): ConfigError | undefined {
-  try {
-    parseDuration(value, 'keySets[0].refreshInterval');
-    return undefined;
-  } catch (error) {
-    if (error instanceof ConfigError) return error;
-    throw error;
-  }
+  return configErrorOf(() => parseDuration(value, 'keySets[0].refreshInterval'));
 }
 
 describe('durations', () => {
