@@ -1,7 +1,6 @@
-// Rotation of own keys, stepped through by the clock: whoever verifies has every key when its first
-// token comes and until its last has expired, wherever it stops and whoever else writes. Stores are
-// those of the library; one of them is a real directory.
-
+// Rotation of own keys, stepped through by the clock: a verifier has every key when its first token
+// comes and until its last has expired, wherever a rotation stops and though other processes write.
+// Stores are those of the library; one of them is a real directory.
 import { createPrivateKey, type JsonWebKey } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -10,7 +9,7 @@ import { createClock, mint, type TestClock } from '@latchkey/testing';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
-import { ConfigError, isAuthError } from '../../src/errors.ts';
+import { isAuthError } from '../../src/errors.ts';
 import { generateJwk, publicJwk } from '../../src/jwk/generate.ts';
 import { MAX_KEYS } from '../../src/jwk/import-jwks.ts';
 import { createDirectoryStore } from '../../src/secrets/directory.ts';
@@ -20,7 +19,7 @@ import { createSigner, type Signer } from '../../src/signing/signer.ts';
 import type { JsonObject } from '../../src/values/json.ts';
 import { closing, temporaryFolder } from '../support/closing.ts';
 import { defined } from '../support/defined.ts';
-import { rejectionOf } from '../support/refusals.ts';
+import { configRejectionOf, rejectionOf } from '../support/refusals.ts';
 import { listen } from '../support/servers.ts';
 
 const START = 1_800_000_000;
@@ -172,30 +171,17 @@ describe.each(STORES)('a secret %s', (_, createStore) => {
     const other = signerOf(secrets, { audience: 'api' });
     const url = await serve(signer);
     const verifiers = [
-      verifierOf({ keySets: [{ issuer: ISSUER, secret: { name: REFERENCE.name } }], secrets }),
+      verifierBySecret(secrets, 'api'),
       verifierOf({ keySets: [{ issuer: ISSUER, jwksUrl: url, allowHttp: true }] }),
     ];
     let tokens: string[] = [];
     const signedBy = new Set<unknown>();
     const dropped: { readonly kid: string | undefined; readonly at: number }[] = [];
     let next: string | undefined;
-    // Two rotations, the second while the first one's old key is still there.
-    const moves = new Map<number, () => Promise<void>>([
-      [
-        10 * MINUTE,
-        async () => {
-          next = (await signer.rotate()).kid;
-        },
-      ],
-      [
-        90 * MINUTE,
-        async () => {
-          await other.rotate();
-        },
-      ],
-    ]);
     for (let at = 0; at <= 5 * HOUR + 30 * MINUTE; at += 150) {
-      await moves.get(at)?.();
+      // Two rotations, the second while the first one's old key is still there.
+      if (at === 10 * MINUTE) next = (await signer.rotate()).kid;
+      if (at === 90 * MINUTE) await other.rotate();
       for (const one of [signer, other]) {
         const token = await one.sign({ sub: 'alice', at });
         signedBy.add(decodeProtectedHeader(token).kid);
@@ -208,19 +194,15 @@ describe.each(STORES)('a secret %s', (_, createStore) => {
       for (const kid of (await signer.retire()).dropped) dropped.push({ kid, at });
       pass(150);
     }
-    // Of the old key: signed until 10 + 15 minutes, by whoever could not read for 2 h, for 1 h, and
-    // a minute for clocks.
+    // The old key signed until 10 + 15 minutes, in a process that could not read for 2 h more. Its
+    // tokens live for 1 h, and clocks may differ by a minute.
     expect(dropped[0]).toEqual({ kid: 'old', at: Math.ceil((25 * MINUTE + 3 * HOUR + MINUTE) / 150) * 150 });
     expect(dropped[1]?.kid).toBe(next);
     expect(signedBy.size).toBe(3);
     expect(await kidsOf(secrets)).toHaveLength(1);
 
-    const key = {
-      alg: 'ES256',
-      kid: 'old',
-      publicJwk: {},
-      privateKey: createPrivateKey({ key: old as JsonWebKey, format: 'jwk' }),
-    } as const;
+    const privateKey = createPrivateKey({ key: old as JsonWebKey, format: 'jwk' });
+    const key = { alg: 'ES256', kid: 'old', publicJwk: {}, privateKey } as const;
     const late = await mint(key, { iss: ISSUER, aud: 'api', sub: 'alice', exp: now() + HOUR });
     for (const verifier of verifiers)
       await expect(verifier.verify(late)).rejects.toMatchObject({ code: 'token_key_unknown' });
@@ -295,7 +277,11 @@ function verifierOf(options: object): Authenticator {
   return closing(createAuthenticator({ keySets: [], audience: 'api', clock, ...options }));
 }
 
-/** What a service does with publish(). */
+function verifierBySecret(secrets: SecretStore, audience: string | null = null): Authenticator {
+  return verifierOf({ keySets: [{ issuer: ISSUER, secret: { name: REFERENCE.name } }], secrets, audience });
+}
+
+/** Serves what publish() gives, as a service does. */
 async function serve(signer: Signer): Promise<string> {
   const server = createServer((_, response) => {
     signer.publish().then(
@@ -307,7 +293,7 @@ async function serve(signer: Signer): Promise<string> {
 }
 
 describe('a rotation that stops', () => {
-  it('before it has written: the old document stands, the signer signs, and rotate() again completes', async () => {
+  it('before it has written: the old document stays, the signer signs, and rotate() again completes', async () => {
     const secrets = createMemoryStore();
     let full = true;
     const store = overriding(secrets, {
@@ -363,7 +349,7 @@ describe('a rotation that stops', () => {
     expect(await kidsOf(secrets)).toHaveLength(2);
   });
 
-  it('in retire(): the old document stands, and retire() again completes', async () => {
+  it('in retire(): the old document stays, and retire() again completes', async () => {
     const secrets = createMemoryStore();
     let full = false;
     const store = overriding(secrets, {
@@ -399,20 +385,16 @@ describe('a rotation that stops', () => {
     vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
     const secrets = createMemoryStore();
     await put(secrets, { keys: [await generateJwk('ES256', 'old')] });
-    const signer = signerOf(overriding(secrets, { write: () => new Promise(() => {}) }));
-    let settled = false;
-    signer
-      .rotate()
-      .catch(() => {})
-      .finally(() => {
-        settled = true;
-      });
-    // Keys are made on other threads.
-    for (let turn = 0; turn < 50 && !settled; turn++) {
-      await new Promise(setImmediate);
-      await vi.advanceTimersByTimeAsync(MINUTE * SECOND);
-    }
-    expect(settled).toBe(true);
+    let isWriting = () => {};
+    const writing = new Promise<void>((resolve) => (isWriting = resolve));
+    const write = () => {
+      isWriting();
+      return new Promise<never>(() => {});
+    };
+    const refused = rejectionOf(signerOf(overriding(secrets, { write })).rotate());
+    await writing;
+    await vi.advanceTimersByTimeAsync(50 * MINUTE * SECOND);
+    await refused;
   });
 });
 
@@ -475,15 +457,11 @@ describe('others that write', () => {
         return signer.sign({});
       }),
     );
-    const verifier = verifierOf({
-      keySets: [{ issuer: ISSUER, secret: { name: REFERENCE.name } }],
-      secrets,
-      audience: null,
-    });
+    const verifier = verifierBySecret(secrets);
     for (const token of tokens) await verifier.verify(token);
   });
 
-  it('a next key that somebody takes away: the old one signs on, and the next rotation reckons anew', async () => {
+  it('a next key that is taken away: the old one goes on, and the next rotation counts from its own time', async () => {
     const { signer, secrets } = await withOldKey();
     await signer.rotate();
     const [old] = (await documentOf(secrets)).keys;
@@ -504,29 +482,19 @@ describe('others that write', () => {
     expect((await signer.retire()).dropped).toEqual(['old']);
   });
 
-  it('a next key that somebody takes away, and nobody notices: no token outlives its key', async () => {
+  it('a next key that is taken away unnoticed: no token outlives its key', async () => {
     const { signer, secrets } = await withOldKey();
     await signer.rotate();
     const [old] = (await documentOf(secrets)).keys;
     await put(secrets, { keys: [old] });
     await signer.ready();
-    let signed = 0;
-    let refused = 0;
-    while (now() < (old!.exp as number) + HOUR) {
-      const exp = await signer.sign({}).then(
-        (token) => decodeJwt(token).exp,
-        () => undefined,
-      );
-      if (exp === undefined) refused++;
-      else {
-        signed++;
-        expect(exp).toBeLessThanOrEqual(old!.exp as number);
-      }
-      pass(10 * MINUTE);
-    }
-    expect([signed > 10, refused > 0]).toEqual([true, true]);
-    // It is not the end: a rotation gives the old one its time back, or makes one that signs at
-    // once.
+    const tokens: (string | undefined)[] = [];
+    for (; now() < (old!.exp as number) + HOUR; pass(10 * MINUTE))
+      tokens.push(await signer.sign({}).catch(() => undefined));
+    const signed = tokens.filter((token) => token !== undefined);
+    for (const token of signed) expect(decodeJwt(token).exp).toBeLessThanOrEqual(old!.exp as number);
+    expect([signed.length > 10, signed.length < tokens.length]).toEqual([true, true]);
+    // A rotation gives the old key its time back, or makes one that signs at once.
     await signer.rotate();
     await signer.sign({});
   });
@@ -541,22 +509,14 @@ describe('others that write', () => {
     await shorter.rotate();
     pass(DAY);
     await shorter.retire();
-    const verifier = verifierOf({
-      keySets: [{ issuer: ISSUER, secret: { name: REFERENCE.name } }],
-      secrets,
-      audience: null,
-    });
+    const verifier = verifierBySecret(secrets);
     await verifier.verify(token);
   });
 
   it('members that this library does not know survive, of the document and of its keys', async () => {
     const secrets = createMemoryStore();
-    const old: JsonObject = {
-      ...(await generateJwk('ES256', 'old')),
-      'x-team': 'blue',
-      x5t: 'AAAA',
-      nested: { a: [1, null] },
-    };
+    const unknown = { 'x-team': 'blue', x5t: 'AAAA', nested: { a: [1, null] } };
+    const old: JsonObject = { ...(await generateJwk('ES256', 'old')), ...unknown };
     const partner = { kty: 'EC', kid: 'partner', crv: 'P-256', x: old.x, y: old.y, 'x-note': 'verify only' };
     const odd = { kty: 'NTRU', kid: 'odd', whatever: true };
     await put(secrets, { version: 7, meta: { owner: 'auth' }, keys: [old, partner, odd], after: [] });
@@ -655,20 +615,15 @@ describe('retire()', () => {
     const token = await signer.sign({});
     const { exp = 0 } = decodeJwt(token);
     expect(exp).toBe(START + 30 * DAY);
-    expect(signer.report().keys).toEqual([
-      { kid: 'old', alg: 'ES256', signsFrom: undefined, greatestExp: exp },
-    ]);
+    const report = { kid: 'old', alg: 'ES256', signsFrom: undefined, greatestExp: exp };
+    expect(signer.report().keys).toEqual([report]);
     await signer.sign({}, { expiresIn: '1h' });
     expect(signer.report().keys[0]?.greatestExp).toBe(exp);
     // Recorded by another process, whose tokens live shorter.
     await signerOf(secrets, { expiresIn: '5m' }).rotate();
     pass(29 * DAY);
     expect(await signer.retire()).toEqual({ dropped: [], kept: [{ kid: 'old', safeToDropAt: exp }] });
-    const verifier = verifierOf({
-      keySets: [{ issuer: ISSUER, secret: { name: REFERENCE.name } }],
-      secrets,
-      audience: null,
-    });
+    const verifier = verifierBySecret(secrets);
     await verifier.verify(token);
     pass(DAY);
     expect((await signer.retire()).dropped).toEqual(['old']);
@@ -704,10 +659,8 @@ describe('retire()', () => {
     await signer.sign({});
     await signerOf(secrets).rotate();
     pass(365 * DAY);
-    expect(await signer.retire()).toEqual({
-      dropped: [],
-      kept: [{ kid: 'old', safeToDropAt: Number.POSITIVE_INFINITY }],
-    });
+    const kept = [{ kid: 'old', safeToDropAt: Number.POSITIVE_INFINITY }];
+    expect(await signer.retire()).toEqual({ dropped: [], kept });
   });
 
   it('leaves an empty secret empty', async () => {
@@ -742,11 +695,7 @@ describe('what the next key is', () => {
       expect([next?.kty, next?.alg, next?.kid]).toEqual([old?.kty, alg, kid]);
       const token = await signer.sign({});
       pass(15 * MINUTE);
-      const verifier = verifierOf({
-        keySets: [{ issuer: ISSUER, secret: { name: REFERENCE.name } }],
-        secrets,
-        audience: null,
-      });
+      const verifier = verifierBySecret(secrets);
       const nextToken = await signer.sign({});
       expect(decodeProtectedHeader(nextToken)).toMatchObject({ alg, kid });
       await verifier.verify(token);
@@ -763,67 +712,65 @@ describe('what the next key is', () => {
 
   it('an external secret is rotated in the other store', async () => {
     const externalSecrets = createMemoryStore();
-    const options = {
-      externalSecret: { name: REFERENCE.name },
-      externalSecrets,
-      alg: 'ES256',
-      expiresIn: '1h',
-      clock,
-    } as const;
-    const made = createSigner(options);
-    closing(made);
-    const { kid } = await made.rotate();
+    const where = { externalSecret: { name: REFERENCE.name }, externalSecrets };
+    const signer = closing(createSigner({ ...where, alg: 'ES256', expiresIn: '1h', clock }));
+    const { kid } = await signer.rotate();
     expect(await kidsOf(externalSecrets)).toEqual([kid]);
   });
 });
 
 describe('keys that cannot be rotated here', () => {
-  const ahead = { expiresIn: '1h', alg: 'ES256' } as const;
-  const both = async (signer: Signer) => {
-    closing(signer);
-    const errors = [await rejectionOf(signer.rotate()), await rejectionOf(signer.retire())];
-    return errors.map((error) =>
-      error instanceof ConfigError ? error.path : `no ConfigError: ${error.message}`,
-    );
-  };
   const store = createMemoryStore();
+  const readOnly: SecretStore = { description: 'read only', read: store.read };
+  const secret = { name: 's' };
 
-  it('ConfigError: behind a URL, in the options, in the deprecated list', async () => {
-    const jwk = await generateJwk('ES256', 'k');
-    expect(await both(createSigner({ ...ahead, jwks: { keys: [jwk] } }))).toEqual(['jwks', 'jwks']);
-    expect(await both(createSigner({ ...ahead, jwkUrl: 'https://keys.example/', kid: 'k' }))).toEqual([
-      'jwkUrl',
-      'jwkUrl',
-    ]);
-    const keys = [{ keyId: 'k', algorithm: 'ES256', secret: { name: 's' } }] as const;
-    expect(await both(createSigner({ ...ahead, keys, secrets: store }))).toEqual(['keys', 'keys']);
+  it.each<[title: string, options: object, path: string]>([
+    ['behind a URL', { jwkUrl: 'https://keys.example/', kid: 'k' }, 'jwkUrl'],
+    [
+      'in the deprecated list',
+      { keys: [{ keyId: 'k', algorithm: 'ES256', secret }], secrets: store },
+      'keys',
+    ],
+    ['pem has no place for two', { secret: { name: 's', format: 'pem' }, secrets: store }, 'secret.format'],
+    [
+      'symmetric has no place for two',
+      { secret: { name: 's', format: 'symmetric' }, secrets: store },
+      'secret.format',
+    ],
+    [
+      'external pem',
+      { externalSecret: { name: 's', format: 'pem' }, externalSecrets: store },
+      'externalSecret.format',
+    ],
+    [
+      'external symmetric',
+      { externalSecret: { name: 's', format: 'symmetric' }, externalSecrets: store },
+      'externalSecret.format',
+    ],
+    ['pinned to one by kid', { secret, secrets: store, kid: 'k' }, 'kid'],
+    ['in a store that cannot be written', { secret, secrets: readOnly }, 'secrets'],
+    [
+      'in an external store that cannot be written',
+      { externalSecret: secret, externalSecrets: readOnly },
+      'externalSecrets',
+    ],
+  ])('ConfigError: %s', async (_, options, path) => {
+    const signer = closing(createSigner({ expiresIn: '1h', alg: 'ES256', ...options } as SignerOptions));
+    for (const move of [signer.rotate, signer.retire])
+      expect((await configRejectionOf(move())).path).toBe(path);
   });
 
-  it.each(['pem', 'symmetric'] as const)('ConfigError: %s has no place for two', async (format) => {
-    expect(await both(createSigner({ ...ahead, secret: { name: 's', format }, secrets: store }))).toEqual([
-      'secret.format',
-      'secret.format',
-    ]);
-    expect(
-      await both(createSigner({ ...ahead, externalSecret: { name: 's', format }, externalSecrets: store })),
-    ).toEqual(['externalSecret.format', 'externalSecret.format']);
-  });
-
-  it('ConfigError: pinned to one by kid', async () => {
-    expect(await both(createSigner({ ...ahead, secret: { name: 's' }, secrets: store, kid: 'k' }))).toEqual([
-      'kid',
-      'kid',
-    ]);
+  it('ConfigError: in the options', async () => {
+    const jwks = { keys: [await generateJwk('ES256', 'k')] };
+    const signer = closing(createSigner({ expiresIn: '1h', alg: 'ES256', jwks }));
+    for (const move of [signer.rotate, signer.retire])
+      expect((await configRejectionOf(move())).path).toBe('jwks');
   });
 
   it('beyond what a set may hold is refused, and the set is read on', async () => {
     const secrets = createMemoryStore();
-    const public200 = await Promise.all(
-      Array.from({ length: MAX_KEYS - 1 }, async (_, index) =>
-        publicJwk(await generateJwk('EdDSA', `k${index}`)),
-      ),
-    );
-    await put(secrets, { keys: public200 });
+    const { kid: _, ...one } = publicJwk(await generateJwk('EdDSA', 'k'))!;
+    await put(secrets, { keys: Array.from({ length: MAX_KEYS - 1 }, (_, n) => ({ ...one, kid: `k${n}` })) });
     const signer = signerOf(secrets);
     await signer.rotate();
     pass(HOUR);
@@ -843,22 +790,6 @@ describe('keys that cannot be rotated here', () => {
     pass(HOUR);
     expect((await rejectionOf(signer.rotate())).message).toMatch(/longer than 524288 bytes/);
     await expect(kidOf(signerOf(secrets))).resolves.toBe(document.keys[0]?.kid);
-  });
-
-  it('ConfigError: in a store that cannot be written', async () => {
-    const secrets: SecretStore = { description: 'read only', read: store.read };
-    expect(await both(createSigner({ ...ahead, secret: { name: 's' }, secrets }))).toEqual([
-      'secrets',
-      'secrets',
-    ]);
-  });
-
-  it('ConfigError: in an external store that cannot be written, by its own name', async () => {
-    const externalSecrets: SecretStore = { description: 'read only', read: store.read };
-    expect(await both(createSigner({ ...ahead, externalSecret: { name: 's' }, externalSecrets }))).toEqual([
-      'externalSecrets',
-      'externalSecrets',
-    ]);
   });
 
   it.each([

@@ -23,3 +23,10 @@ export function configErrorOf(call: () => unknown): ConfigError | undefined {
     throw error;
   }
 }
+
+/** The ConfigError that some work rejects with. Fails where the work succeeds, or fails otherwise. */
+export async function configRejectionOf(work: Promise<unknown>): Promise<ConfigError> {
+  const error = await rejectionOf(work);
+  if (error instanceof ConfigError) return error;
+  throw error;
+}
