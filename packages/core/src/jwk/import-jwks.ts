@@ -20,6 +20,7 @@ import {
   importMaterial,
   readKid,
   readType,
+  withCertifiedKey,
 } from './import-key.ts';
 import { UnusableKey } from './weak-keys.ts';
 
@@ -51,6 +52,8 @@ export interface KeyPolicy {
    * of its own "alg".
    */
   readonly matchFamily?: boolean | undefined;
+  /** The keyset's `keyUse`: the `use` that every key must have. Default: `sig`, or none. */
+  readonly use?: string | undefined;
 }
 
 /** A member of a JWK Set that cannot be used. */
@@ -104,10 +107,19 @@ export async function importJwksInTurns(
 /** Returns the members of a JWK Set. @throws TypeError */
 export function membersOf(document: unknown): readonly JsonValue[] {
   if (!isJsonObject(document) || !Object.hasOwn(document, 'keys') || !Array.isArray(document.keys)) {
-    throw new TypeError('expected a JWK Set');
+    throw new TypeError(`expected a JWK Set${formOf(document)}`);
   }
   if (document.keys.length > MAX_KEYS) throw new TypeError(`expected a JWK Set of at most ${MAX_KEYS} keys`);
   return document.keys;
+}
+
+/** Names a form of keys that people take for a JWK Set. */
+function formOf(document: unknown): string {
+  if (!isJsonObject(document)) return '';
+  if (Object.hasOwn(document, 'jwks_uri')) return ', got the metadata of an issuer; use its jwks_uri';
+  const values = Object.values(document);
+  const isMap = values.length > 0 && values.every((value) => String(value).startsWith('-----BEGIN '));
+  return isMap ? ', got certificates by key id; use the URL where the provider publishes JWKs' : '';
 }
 
 /** Separates the usable keys from the skipped ones. */
@@ -119,12 +131,13 @@ export function separate(imported: readonly (VerificationKey | SkippedKey)[]): I
 }
 
 /** Imports one JWK, or returns why it cannot be used to verify. */
-export function importJwk(jwk: unknown, policy: KeyPolicy): VerificationKey | SkippedKey {
-  if (!isJsonObject(jwk)) return { kid: undefined, reason: 'not a JSON object' };
+export function importJwk(member: unknown, policy: KeyPolicy): VerificationKey | SkippedKey {
+  if (!isJsonObject(member)) return { kid: undefined, reason: 'not a JSON object' };
   let kid: string | undefined;
   try {
-    kid = readKid(jwk);
-    if (policy.origin === 'public' && holdsSecret(jwk)) throw new UnusableKey(EXPOSED);
+    kid = readKid(member);
+    if (policy.origin === 'public' && holdsSecret(member)) throw new UnusableKey(EXPOSED);
+    const jwk = withCertifiedKey(member);
     const algorithms = bindAlgorithms(jwk, policy);
     if (kid === undefined && algorithms.some(isLegacy)) {
       throw new UnusableKey('a key for a legacy algorithm needs a kid');
@@ -149,10 +162,11 @@ export function importJwk(jwk: unknown, policy: KeyPolicy): VerificationKey | Sk
  */
 function bindAlgorithms(
   jwk: JsonObject,
-  { origin, allowed, legacy, matchFamily }: KeyPolicy,
+  { origin, allowed, legacy, matchFamily, use }: KeyPolicy,
 ): readonly SignatureAlgorithm[] {
   // The public half of a private key verifies, but WebCrypto exports such a key with "sign" only.
-  checkUse(jwk, 'verify', origin === 'secret' && hasPrivateHalf(jwk) ? 'sign' : undefined);
+  const or = origin === 'secret' && hasPrivateHalf(jwk) ? 'sign' : undefined;
+  checkUse(jwk, { operation: 'verify', or, use });
   const bound = namedAlgorithms(readType(jwk), allowed)
     .flatMap((algorithm) => (matchFamily === true ? familyOf(algorithm) : [algorithm]))
     .filter((algorithm) => allowed === undefined || allowed.has(algorithm.name));

@@ -7,6 +7,7 @@ import {
   createSecretKey,
   type JsonWebKey,
   type KeyObject,
+  X509Certificate,
 } from 'node:crypto';
 import type { SignatureAlgorithm } from '../token/algorithms.ts';
 import { MAX_KID_LENGTH } from '../token/parse.ts';
@@ -24,6 +25,8 @@ interface KeyMaterial {
 export const EXPOSED = 'holds a private or symmetric key';
 // RFC 7518 §6.2.2, §6.3.2, §6.4: members that only a private or symmetric key has.
 const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const;
+/** The members that are a public key, without `kty` and `crv`. */
+const KEY_MEMBERS = ['n', 'e', 'x', 'y', 'k', 'pub'] as const;
 const EC_COORDINATE_BYTES: ReadonlyMap<string, number> = new Map([
   ['P-256', 32],
   ['P-384', 48],
@@ -54,14 +57,21 @@ export function readKid(jwk: JsonObject): string | undefined {
   throw new UnusableKey('kid is not a string of 1 to 256 characters');
 }
 
-/**
- * Refuses a key that is meant for another use: RFC 7517 §4.2 and §4.3.
- * @param operation the operation that the key is needed for
- * @param or another operation that is accepted too
- * @throws UnusableKey
- */
-export function checkUse(jwk: JsonObject, operation: 'sign' | 'verify', or = operation): void {
-  if (Object.hasOwn(jwk, 'use') && jwk.use !== 'sig') throw new UnusableKey('use is not "sig"');
+/** What the members `use` and `key_ops` of a key must permit. */
+interface Purpose {
+  /** The operation that the key is needed for. */
+  readonly operation: 'sign' | 'verify';
+  /** Another operation that is accepted too. */
+  readonly or?: 'sign' | 'verify' | undefined;
+  /** The `use` that every key must have. Default: `sig`, or none. */
+  readonly use?: string | undefined;
+}
+
+/** Refuses a key that is meant for another use: RFC 7517 §4.2 and §4.3. @throws UnusableKey */
+export function checkUse(jwk: JsonObject, { operation, or = operation, use }: Purpose): void {
+  const isRight =
+    use === undefined ? !Object.hasOwn(jwk, 'use') || jwk.use === 'sig' : own(jwk, 'use') === use;
+  if (!isRight) throw new UnusableKey(`use is not "${use ?? 'sig'}"`);
   if (!Object.hasOwn(jwk, 'key_ops')) return;
   const operations = jwk.key_ops;
   if (!Array.isArray(operations) || !(operations.includes(operation) || operations.includes(or)))
@@ -76,6 +86,27 @@ export function readType(jwk: JsonObject): {
 } {
   const optional = (name: string) => (Object.hasOwn(jwk, name) ? member(jwk, name) : undefined);
   return { kty: member(jwk, 'kty'), crv: optional('crv'), alg: optional('alg') };
+}
+
+/**
+ * Adds the members of the public key in the certificate of a JWK that has no others, RFC 7517 §4.7.
+ * The certificate only holds the key: its dates and its issuer are not checked.
+ * @throws UnusableKey
+ */
+export function withCertifiedKey(jwk: JsonObject): JsonObject {
+  const { x5c } = jwk;
+  const certificate: unknown = Array.isArray(x5c) ? x5c[0] : undefined;
+  if (certificate === undefined || KEY_MEMBERS.some((name) => Object.hasOwn(jwk, name))) return jwk;
+  let members: JsonObject;
+  try {
+    const { publicKey } = new X509Certificate(Buffer.from(String(certificate), 'base64'));
+    members = publicKey.export({ format: 'jwk' }) as JsonObject;
+  } catch {
+    throw new UnusableKey('x5c is not a certificate of a supported key');
+  }
+  if (jwk.kty !== members.kty || (Object.hasOwn(jwk, 'crv') && jwk.crv !== members.crv))
+    throw new UnusableKey('x5c is the certificate of another type of key');
+  return { ...jwk, ...members };
 }
 
 /**
@@ -129,8 +160,9 @@ function readPublicMembers(jwk: JsonObject, algorithms: readonly SignatureAlgori
   const kty = member(jwk, 'kty');
   switch (kty) {
     case 'RSA': {
-      refuseWeakRsa(integer(jwk, 'n'), integer(jwk, 'e'));
-      return { e: member(jwk, 'e'), kty, n: member(jwk, 'n') };
+      const [n, e] = [integer(jwk, 'n'), integer(jwk, 'e')];
+      refuseWeakRsa(n, e);
+      return { e: e.toString('base64url'), kty, n: n.toString('base64url') };
     }
     case 'EC': {
       const crv = member(jwk, 'crv');
@@ -178,9 +210,13 @@ function octets(jwk: JsonObject, name: string): Buffer {
   return bytes;
 }
 
-/** Decodes Base64urlUInt, RFC 7518 §2: no leading zero octets. */
+/**
+ * Decodes Base64urlUInt, RFC 7518 §2. Providers publish integers with leading zero octets, which
+ * the RFC forbids: they are removed, so that a key has the same thumbprint with and without them.
+ */
 function integer(jwk: JsonObject, name: string): Buffer {
   const bytes = octets(jwk, name);
-  if (bytes.length === 0 || bytes[0] === 0) throw new UnusableKey(`${name} is not a minimal integer`);
-  return bytes;
+  const start = bytes.findIndex((byte) => byte !== 0);
+  if (start === -1) throw new UnusableKey(`${name} is not a positive integer`);
+  return bytes.subarray(start);
 }

@@ -74,6 +74,15 @@ interface KeysetCommon {
   readonly system?: boolean;
 }
 
+/** Options of a keyset whose keys are in a JWK Set. */
+interface JwkSetCommon {
+  /**
+   * The `use` that a key must have: `jwt-svid` for a trust bundle of SPIFFE. Default: `sig`, or no
+   * `use` at all (RFC 7517 §4.2).
+   */
+  readonly keyUse?: string;
+}
+
 /** Options of a keyset whose keys are read from somewhere. */
 interface ReadKeysetCommon extends KeysetCommon {
   /**
@@ -92,7 +101,7 @@ interface ReadKeysetCommon extends KeysetCommon {
 }
 
 /** Options of a keyset that is fetched over HTTP. */
-interface FetchedKeysetCommon extends ReadKeysetCommon {
+interface FetchedKeysetCommon extends ReadKeysetCommon, JwkSetCommon {
   /**
    * Permits plain HTTP. For loopback and tests: any host on the network path can then insert its
    * own keys. Does not change TLS. Default false.
@@ -118,7 +127,7 @@ interface NamedKeysetCommon extends FetchedKeysetCommon {
 }
 
 /** Options of a keyset whose keys are secret. */
-interface SecretKeysetCommon extends ReadKeysetCommon {
+interface SecretKeysetCommon extends ReadKeysetCommon, JwkSetCommon {
   /**
    * Accepts tokens signed with these broken or unregistered algorithms, by keys that have a kid and
    * name the algorithm. Needs `issuer`. Warns.
@@ -181,7 +190,7 @@ export interface ExternalSecretKeysetOptions extends SecretKeysetCommon, Only<'e
 }
 
 /** Public keys in the options, as a JWK Set. */
-export interface InlineKeysetOptions extends KeysetCommon, Only<'jwks'> {
+export interface InlineKeysetOptions extends KeysetCommon, JwkSetCommon, Only<'jwks'> {
   readonly issuer?: string;
   readonly jwks: JwkSet;
 }
@@ -313,6 +322,11 @@ const OTHERS = {
     "Whether these are this system's own keys: their tokens may have the systemSubject and reserved groups.",
     flag('opens', 'speaks for the system'),
   ),
+  keyUse: optional(
+    text,
+    'The use that a key must have, such as jwt-svid for SPIFFE. Default: sig, or no use at all.',
+    replaced('keys of another use verify tokens'),
+  ),
   refreshInterval: defaulted(
     duration,
     '1h',
@@ -360,8 +374,8 @@ const COMMON = [
   'system',
 ] as const;
 const READ = [...COMMON, 'refreshInterval', 'maxStale', 'skipValidation'] as const;
-const FETCHED = [...READ, 'allowHttp', 'tls', 'proxy'] as const;
-const SECRET = [...READ, 'unsafeLegacyAlgorithms'] as const;
+const FETCHED = [...READ, 'keyUse', 'allowHttp', 'tls', 'proxy'] as const;
+const SECRET = [...READ, 'keyUse', 'unsafeLegacyAlgorithms'] as const;
 
 /** The options of a keyset, and which of them may be next to each source. */
 export const keysetOptions = oneSourceOf(SOURCES satisfies Pick<TableOf<KeysetOptions>, SourceName>, OTHERS, {
@@ -370,7 +384,7 @@ export const keysetOptions = oneSourceOf(SOURCES satisfies Pick<TableOf<KeysetOp
   jwksHosts: [...FETCHED, 'unsafeAllowPrivateAddresses'],
   secret: SECRET,
   externalSecret: SECRET,
-  jwks: COMMON,
+  jwks: [...COMMON, 'keyUse'],
   publicKeys: READ,
 });
 
@@ -451,6 +465,7 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
       allowed: completeAllowed(read.allowedAlgorithms, origin, legacy, `${name}.allowedAlgorithms`),
       legacy,
       matchFamily: read.unsafeAlgorithmMatch === 'family',
+      use: read.keyUse,
     },
     selection: { kidless: read.kidless, unnamed: source === 'publicKeys' },
     speaksForOthers: read.unsafeOtherIssuers,

@@ -40,7 +40,8 @@ export type SourceName =
 
 /**
  * One public key, in a file or in place, and the one algorithm that it is for. `RSA256` and
- * `RSA512` are other names of RS256 and RS512.
+ * `RSA512` are other names of RS256 and RS512. A certificate only holds its key: its dates and its
+ * issuer are not checked.
  */
 export type PublicKeyOptions = { readonly algorithm: AlgorithmName | 'RSA256' | 'RSA512' } & (
   | { readonly file: string; readonly pem?: never }
@@ -65,9 +66,13 @@ const publicKeyOptions = object(
       },
       'The one algorithm of the key.',
     ),
-    file: optional(text, 'A PEM file.'),
+    file: optional(text, 'A PEM file: a public key, or a certificate, of which only the key counts.'),
     pem: optional(
-      refined(text, checkPem, patternSchema('-----BEGIN (?:RSA )?PUBLIC KEY-----')),
+      refined(
+        text,
+        checkPem,
+        patternSchema('-----BEGIN (?:(?:RSA )?PUBLIC KEY|CERTIFICATE)-----|^\\s*LS0tLS1CRUdJTi'),
+      ),
       'The PEM itself.',
     ),
   } satisfies TableOf<PublicKeyOptions>,

@@ -3,19 +3,25 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { JsonObject } from '../values/json.ts';
 
-const PUBLIC_LABELS = ['PUBLIC KEY', 'RSA PUBLIC KEY'] as const;
+const PUBLIC_LABELS = ['PUBLIC KEY', 'RSA PUBLIC KEY', 'CERTIFICATE'] as const;
 const PRIVATE_LABELS = ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'] as const;
 
-/** Reads a public key. @throws TypeError with a constant text */
+/**
+ * Reads a public key. A certificate only holds the key: its dates and its issuer are not checked.
+ * @throws TypeError with a constant text
+ */
 export function publicJwkFromPem(pem: string | Uint8Array): JsonObject {
   const { label, block } = readPem(pem);
   if (PRIVATE_LABELS.some((known) => known === label)) {
     throw new TypeError('expected a public key, got a private key');
   }
   if (!PUBLIC_LABELS.some((known) => known === label)) {
-    throw new TypeError('expected PEM with "BEGIN PUBLIC KEY" or "BEGIN RSA PUBLIC KEY"');
+    throw new TypeError(
+      'expected PEM with "BEGIN PUBLIC KEY", "BEGIN RSA PUBLIC KEY" or "BEGIN CERTIFICATE"',
+    );
   }
-  return toJwk(createPublicKey, block);
+  const problem = label === 'CERTIFICATE' ? 'the certificate is not of a supported key' : undefined;
+  return toJwk(createPublicKey, block, problem);
 }
 
 /**
@@ -24,6 +30,7 @@ export function publicJwkFromPem(pem: string | Uint8Array): JsonObject {
  */
 export function privateJwkFromPem(pem: string | Uint8Array): JsonObject {
   const { label, block } = readPem(pem);
+  if (label === 'CERTIFICATE') throw new TypeError('expected a private key, got a certificate');
   if (!PRIVATE_LABELS.some((known) => known === label)) {
     throw new TypeError(
       'expected PEM with "BEGIN PRIVATE KEY", "BEGIN RSA PRIVATE KEY" or "BEGIN EC PRIVATE KEY"',
@@ -33,7 +40,7 @@ export function privateJwkFromPem(pem: string | Uint8Array): JsonObject {
 }
 
 function readPem(pem: string | Uint8Array): { readonly label: string; readonly block: string } {
-  const given = typeof pem === 'string' ? pem : Buffer.from(pem).toString('utf8');
+  const given = asWritten(typeof pem === 'string' ? pem : Buffer.from(pem).toString('utf8'));
   // `openssl ecparam -genkey` writes the curve in a separate block before the key.
   const text = given.replace(/-----BEGIN EC PARAMETERS-----[^-]*-----END EC PARAMETERS-----\s*/, '');
   if (/^(?:Proc-Type: 4,ENCRYPTED|-----BEGIN ENCRYPTED PRIVATE KEY-----)/m.test(text)) {
@@ -42,15 +49,26 @@ function readPem(pem: string | Uint8Array): { readonly label: string; readonly b
   const found = /^\s*(-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \2-----)\s*$/.exec(text);
   if (found === null) throw new TypeError('expected one PEM block and nothing else');
   const [, block = '', label = ''] = found;
-  if (label === 'CERTIFICATE')
-    throw new TypeError('expected a key, got a certificate; extract its public key');
   return { label, block };
 }
 
-function toJwk(read: (block: string) => KeyObject, block: string): JsonObject {
+/**
+ * Undoes what people do to PEM to put it into a variable: line breaks as `\n`, or all of it in
+ * base64. No PEM begins in another way, so the form is never in doubt.
+ */
+function asWritten(text: string): string {
+  const plain = /^\s*LS0tLS1CRUdJTi/.test(text) ? Buffer.from(text, 'base64').toString('utf8') : text;
+  return plain.includes('\n') ? plain : plain.replaceAll('\\r', '').replaceAll('\\n', '\n');
+}
+
+function toJwk(
+  read: (block: string) => KeyObject,
+  block: string,
+  problem = 'the type of the key is not supported',
+): JsonObject {
   try {
     return read(block).export({ format: 'jwk' }) as JsonObject;
   } catch {
-    throw new TypeError('the type of the key is not supported');
+    throw new TypeError(problem);
   }
 }

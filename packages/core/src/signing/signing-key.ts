@@ -73,7 +73,7 @@ export function importSigningKey(jwk: unknown, policy: SigningPolicy): SigningKe
   try {
     if (!isJsonObject(jwk)) throw new UnusableKey('expected a JSON object');
     kid = readKid(jwk);
-    checkUse(jwk, 'sign');
+    checkUse(jwk, { operation: 'sign' });
     const algorithm = bindAlgorithm(jwk, policy.algorithm);
     const { key, thumbprint } = importMaterial(jwk, [algorithm]);
     if (policy.nameByThumbprint === true) kid ??= thumbprint;

@@ -195,7 +195,7 @@ describe('options', () => {
       'private key',
     ],
     [
-      'T-019: a certificate',
+      'T-019: a certificate of no key',
       'keySets[0].publicKeys[0].pem',
       [{ pem: certificate, algorithm: 'RS256' }],
       'certificate',

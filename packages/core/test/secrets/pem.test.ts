@@ -101,13 +101,12 @@ describe('private keys', () => {
 describe('what is refused', () => {
   const encrypted = (type: 'pkcs8' | 'pkcs1' | 'sec1', { privateKey }: Pair) =>
     privateKey.export({ type, format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open sesame' }).toString();
-  // The bytes are never reached: the label alone says that it is no key.
   const certificate = spki(rsa).replaceAll('PUBLIC KEY', 'CERTIFICATE');
 
   const ONE_BLOCK = 'expected one PEM block and nothing else';
-  const A_CERTIFICATE = 'expected a key, got a certificate; extract its public key';
   const ENCRYPTED = 'expected an unencrypted private key';
-  const EXPECTED_PUBLIC = 'expected PEM with "BEGIN PUBLIC KEY" or "BEGIN RSA PUBLIC KEY"';
+  const EXPECTED_PUBLIC =
+    'expected PEM with "BEGIN PUBLIC KEY", "BEGIN RSA PUBLIC KEY" or "BEGIN CERTIFICATE"';
   const EXPECTED_PRIVATE =
     'expected PEM with "BEGIN PRIVATE KEY", "BEGIN RSA PRIVATE KEY" or "BEGIN EC PRIVATE KEY"';
   const PRIVATE = 'expected a public key, got a private key';
@@ -138,7 +137,8 @@ describe('what is refused', () => {
   });
 
   const rows: readonly Refused[] = [
-    ...both('a certificate', certificate, A_CERTIFICATE),
+    asPublic('a certificate of no key', certificate, 'the certificate is not of a supported key'),
+    asPrivate('a certificate', certificate, 'expected a private key, got a certificate'),
     ...both(
       'a trusted certificate',
       spki(rsa).replaceAll('PUBLIC KEY', 'TRUSTED CERTIFICATE'),

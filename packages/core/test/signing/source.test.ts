@@ -234,7 +234,7 @@ describe('a secret', () => {
     const pem = (text: string, alg = 'RS256') =>
       trouble(signerOf({ secret: { name: 's', key: 'k.pem' }, secrets: stored('k.pem', text), alg }));
     expect(await pem(spki(rsa))).toMatch(/expected PEM with "BEGIN PRIVATE KEY"/);
-    expect(await pem(leaf.cert)).toMatch(/expected a key, got a certificate/);
+    expect(await pem(leaf.cert)).toMatch(/expected a private key, got a certificate/);
     expect(await pem(`${pkcs8(rsa)}${pkcs8(rsa)}`)).toMatch(/expected one PEM block and nothing else$/);
     expect(await pem(pkcs8(rsa).replace(/\n\w{4}/, '\nAAAA'))).toMatch(
       /type of the key is not supported|no key can sign/,
