@@ -18,6 +18,8 @@ export interface DescriptorFile {
   /** The path as the user gave it, for messages. */
   readonly name: string;
   readonly document: DescriptorDocument;
+  /** True if there is no such file yet. */
+  readonly isNew: boolean;
   /** The directory of secrets. */
   readonly directory: string;
   readonly store: SecretStore;
@@ -29,7 +31,7 @@ export interface DescriptorFile {
 }
 
 /**
- * Reads a descriptor.
+ * Reads a descriptor, also one that has no options yet.
  * @param service the name that the user gave; it must equal the name in the file, if both exist
  * @throws Failure, ConfigError
  */
@@ -38,25 +40,41 @@ export async function openDescriptorFile(
   options: FileOptions,
   service?: string,
 ): Promise<DescriptorFile> {
+  const text = await readText(context.pathOf(options.file), options.file);
+  return descriptorFile(context, options, service, { before: text, text });
+}
+
+/**
+ * Makes the functions of a descriptor from its text.
+ * @param texts `before` is the content of the file, undefined if there is none; `text` is edited
+ * @throws Failure, ConfigError
+ */
+export function descriptorFile(
+  context: Context,
+  options: FileOptions,
+  service: string | undefined,
+  { before, text }: { readonly before: string | undefined; readonly text: string },
+): DescriptorFile {
   const { file } = options;
   const path = context.pathOf(file);
-  const text = await readText(path, file);
-  const document = parseDescriptor(text, file);
+  const document = parseDescriptor(text, file, { mayLackBlock: true });
   if (service !== undefined && document.name !== undefined && service !== document.name)
     throw misused(`${file} describes ${document.name}, not ${service}`);
   const directory = secretsDirectory(context, options);
   return {
     name: file,
     document,
+    isNew: before === undefined,
     directory,
     store: createDirectoryStore(directory),
     async save(changed) {
-      if (changed === text) return;
+      if (changed === before) return;
       // Refuses to write a descriptor that cannot be read again.
       parseDescriptor(changed, file);
       // A link stays a link: what it leads to is changed.
-      if (!(await changeDescriptor(await realpath(path), text, changed)))
-        throw misused(`${file} has changed meanwhile; try again`);
+      const target = before === undefined ? path : await realpath(path);
+      if (!(await changeDescriptor(target, before, changed)))
+        throw misused(`${file} has ${before === undefined ? 'been made' : 'changed'} meanwhile; try again`);
     },
   };
 }

@@ -7,6 +7,12 @@ import { misused, unreachable } from './failure.ts';
 import { type Data, isData, sourceOf } from './keyset-source.ts';
 import { plain } from './output.ts';
 
+/** The option that writes `skipValidation`, for commands that make and change keysets. */
+export const START_WITHOUT_KEYS = [
+  '--start-without-keys',
+  'write skipValidation: true: the start of the service does not wait for these keys',
+] as const;
+
 /** The directories of a keyset's secrets. */
 export interface Stores {
   readonly secrets: SecretStore;

@@ -1,15 +1,15 @@
-// Creates a descriptor when the first keyset or key is added. Existing descriptors are read in
+// Begins a descriptor where there is none yet: no file, or an empty one. Others are read in
 // files.ts.
 import { stat } from 'node:fs/promises';
-import { createDirectoryStore } from '@latchkey/core';
-import { changeDescriptor, codeOf, parseDescriptor } from '@latchkey/core/tools';
+import { codeOf } from '@latchkey/core/tools';
 import { stringify } from 'yaml';
 import type { Context, FileOptions } from './context.ts';
-import { misused } from './failure.ts';
-import { type DescriptorFile, openDescriptorFile, secretsDirectory } from './files.ts';
+import { type DescriptorFile, descriptorFile, openDescriptorFile } from './files.ts';
+import { plain } from './output.ts';
+import { schemaLine } from './schema-line.ts';
 
 /**
- * Reads a descriptor, or starts a new one if there is no such file: the first `save` writes it.
+ * Reads a descriptor, or begins one if the file is empty or missing: the first `save` writes it.
  * @throws Failure, ConfigError
  */
 export async function openOrBegin(
@@ -17,24 +17,36 @@ export async function openOrBegin(
   options: FileOptions,
   service?: string,
 ): Promise<DescriptorFile> {
-  const { file } = options;
-  const path = context.pathOf(file);
-  if (await exists(path)) return openDescriptorFile(context, options, service);
+  const { file: name } = options;
+  const path = context.pathOf(name);
+  const found = (await exists(path)) ? await openDescriptorFile(context, options, service) : undefined;
+  if (found !== undefined && found.document.text.trim() !== '') return found;
   const begun = { ...(service === undefined ? {} : { name: service }), service: { jwt: { keySets: [] } } };
-  const text = file.endsWith('.json') ? `${JSON.stringify(begun, null, 2)}\n` : stringify(begun);
-  const directory = secretsDirectory(context, options);
+  const text = name.endsWith('.json')
+    ? `${JSON.stringify(begun, null, 2)}\n`
+    : `${schemaLine(path) ?? ''}${stringify(begun)}`;
+  const file = descriptorFile(context, options, service, { before: found?.document.text, text });
   return {
-    name: file,
-    document: parseDescriptor(text, file),
-    directory,
-    store: createDirectoryStore(directory),
+    ...file,
     async save(changed) {
-      parseDescriptor(changed, file);
-      if (!(await changeDescriptor(path, undefined, changed)))
-        throw misused(`${file} has been made meanwhile; try again`);
-      context.output.note(`made ${file}; say in it which audience its tokens have to name`);
+      await file.save(changed);
+      context.output.note(`made ${name}; say in it which audience its tokens have to name`);
     },
   };
+}
+
+/** Reads a descriptor for a list. A missing file has an empty one, with a warning. */
+export async function openToList(
+  context: Context,
+  options: FileOptions,
+  service?: string,
+): Promise<DescriptorFile> {
+  const file = await openOrBegin(context, options, service);
+  if (file.isNew)
+    context.output.warn(
+      `${plain(file.name)} does not exist; --file names another one, and jwks add makes it`,
+    );
+  return file;
 }
 
 async function exists(path: string): Promise<boolean> {

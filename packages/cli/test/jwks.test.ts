@@ -93,8 +93,7 @@ a        secret: s
     expect(stdout).toContain('\\u{1b}]0;x\\u{7}\\u{202e}');
   });
 
-  it('is misuse without the file, for another service, and for a value that is not a list', async () => {
-    expect(await latchkey('jwks list')).toMatchObject({ code: 2, stdout: '' });
+  it('is misuse for another service, and for a value that is not a list', async () => {
     put('service.yaml', SEED);
     expect(await latchkey('jwks list another')).toMatchObject({ code: 2, stdout: '' });
     put('service.yaml', 'service:\n  jwt:\n    keySets: yes\n');
@@ -219,14 +218,15 @@ describe('add', () => {
     }
   });
 
-  it('AK-18 makes no requests with --skip-validation, and writes it to the file', async () => {
-    const { code } = await latchkey(
-      'jwks add --jwks-url https://nowhere.invalid/jwks --issuer x --skip-validation',
-    );
-    expect(code).toBe(0);
+  it('AK-18 makes no requests with --skip-validation, and the start still waits for the keys', async () => {
+    const add = 'jwks add --jwks-url https://nowhere.invalid/jwks --skip-validation --issuer';
+    expect(await latchkey(`${add} x`)).toMatchObject({ code: 0 });
+    expect(await latchkey(`${add} y --start-without-keys`)).toMatchObject({ code: 0 });
     expect(keySets()).toEqual([
-      { issuer: 'x', jwksUrl: 'https://nowhere.invalid/jwks', skipValidation: true },
+      { issuer: 'x', jwksUrl: 'https://nowhere.invalid/jwks' },
+      { issuer: 'y', jwksUrl: 'https://nowhere.invalid/jwks', skipValidation: true },
     ]);
+    expect((await latchkey('lint')).stdout).toContain('validation-skipped keySets[1].skipValidation');
   });
 
   it('AK-14 requires the secret to exist, and to be a JWK Set', async () => {
@@ -498,11 +498,24 @@ describe('update', () => {
     expect(
       await latchkey('jwks update --index 1 --jwks-url https://nowhere.invalid --skip-validation'),
     ).toMatchObject({ code: 0 });
-    expect(keySets()).toContainEqual({
-      issuer: 'a',
-      jwksUrl: 'https://nowhere.invalid',
-      skipValidation: true,
+    expect(keySets()).toContainEqual({ issuer: 'a', jwksUrl: 'https://nowhere.invalid' });
+  });
+
+  it('AK-18 writes and removes skipValidation only as asked, and says that it is still there', async () => {
+    put('service.yaml', SEED);
+    const update = 'jwks update --index 1';
+    expect(await latchkey(`${update} --start-without-keys`)).toMatchObject({ code: 0 });
+    expect(keySets()).toContainEqual(expect.objectContaining({ issuer: 'a', skipValidation: true }));
+    const moved = await latchkey(`${update} --jwks-url https://nowhere.invalid --skip-validation`);
+    expect(moved).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('--clear-skip-validation removes it'),
     });
+    expect(await latchkey(`${update} --start-without-keys --clear-skip-validation`)).toMatchObject({
+      code: 2,
+    });
+    expect(await latchkey(`${update} --clear-skip-validation`)).toMatchObject({ code: 0 });
+    expect(keySets()).toContainEqual({ issuer: 'a', jwksUrl: 'https://nowhere.invalid' });
   });
 
   it('AK-12 reads the metadata of a new issuer first', async () => {

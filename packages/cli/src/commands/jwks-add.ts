@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { type Context, command, type FileOptions, withFile } from '../context.ts';
 import { misused } from '../failure.ts';
 import type { DescriptorFile } from '../files.ts';
-import { checkOptions, checkSource } from '../keyset-check.ts';
+import { checkOptions, checkSource, START_WITHOUT_KEYS } from '../keyset-check.ts';
 import { listIn, sourceOf, textIn } from '../keyset-source.ts';
 import { openOrBegin } from '../new-files.ts';
 import { plain } from '../output.ts';
@@ -22,6 +22,7 @@ interface AddOptions extends FileOptions {
   readonly allowedAlgorithms?: readonly string[];
   readonly refreshInterval?: string;
   readonly skipValidation?: true;
+  readonly startWithoutKeys?: true;
   readonly allowHttp?: true;
   readonly externalSecrets?: string;
 }
@@ -51,10 +52,8 @@ export function add(context: Context): Command {
       '--refresh-interval <duration>',
       'how long fetched keys are used at most, such as 30m (default: 1h)',
     )
-    .option(
-      '--skip-validation',
-      'add it without reading its keys, and write skipValidation: true, so that the service does not wait for it at its start',
-    )
+    .option('--skip-validation', 'add it without reading its keys; the service reads them as always')
+    .option(...START_WITHOUT_KEYS)
     .option('--allow-http', 'permits http, and writes allowHttp: true: for loopback and tests')
     .option(
       '--external-secrets <directory>',
@@ -107,7 +106,7 @@ function keysetOf(options: AddOptions): JsonObject {
     ...source,
     ...(options.allowedAlgorithms === undefined ? {} : { allowedAlgorithms: options.allowedAlgorithms }),
     ...(options.refreshInterval === undefined ? {} : { refreshInterval: options.refreshInterval }),
-    ...(options.skipValidation === undefined ? {} : { skipValidation: true }),
+    ...(options.startWithoutKeys === undefined ? {} : { skipValidation: true }),
     ...(options.allowHttp === undefined ? {} : { allowHttp: true }),
   };
 }

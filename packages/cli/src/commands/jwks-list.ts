@@ -8,8 +8,8 @@ import {
   withFile,
   withFormat,
 } from '../context.ts';
-import { openDescriptorFile } from '../files.ts';
 import { listIn, sourceOf, textIn } from '../keyset-source.ts';
+import { openToList } from '../new-files.ts';
 import { formatTable } from '../output.ts';
 
 /** `jwks list`. */
@@ -24,7 +24,7 @@ export function list(context: Context): Command {
   )
     .argument('[service]', 'the name of the service')
     .action(async (service: string | undefined, options: FileOptions & FormatOptions) => {
-      const { document } = await openDescriptorFile(context, options, service);
+      const { document } = await openToList(context, options, service);
       const keysets = listIn(document, 'keySets');
       const rows = () => keysets.map((keyset) => [textIn(keyset, 'issuer') ?? '-', sourceOf(keyset)]);
       context.output.result(options.output, () => formatTable(['ISSUER', 'SOURCE'], rows()), keysets);

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { type Context, command, type FileOptions, withFile } from '../context.ts';
 import { misused } from '../failure.ts';
 import { openDescriptorFile } from '../files.ts';
-import { checkOptions, checkSource } from '../keyset-check.ts';
+import { checkOptions, checkSource, START_WITHOUT_KEYS } from '../keyset-check.ts';
 import { type Selection, selectKeyset, withSelection } from '../keyset-select.ts';
 import { type Data, textIn } from '../keyset-source.ts';
 import { readNames } from '../read-names.ts';
@@ -18,6 +18,8 @@ interface UpdateOptions extends FileOptions, Selection {
   readonly clearRefreshInterval?: true;
   readonly jwksUrl?: string;
   readonly skipValidation?: true;
+  readonly startWithoutKeys?: true;
+  readonly clearSkipValidation?: true;
   readonly allowHttp?: true;
 }
 
@@ -43,10 +45,9 @@ export function update(context: Context): Command {
     .option('--refresh-interval <duration>', 'how long fetched keys are used at most, such as 30m')
     .option('--clear-refresh-interval', 'the default again, 1h')
     .option('--jwks-url <url>', 'another URL, for a keyset that has one')
-    .option(
-      '--skip-validation',
-      'do not read the keys of the new source, and write skipValidation: true, so that the service does not wait for them at its start',
-    )
+    .option('--skip-validation', 'do not read the keys of the new source; the service reads them as always')
+    .option(...START_WITHOUT_KEYS)
+    .option('--clear-skip-validation', 'the start of the service waits for these keys again')
     .option('--allow-http', 'permits http, and writes allowHttp: true: for loopback and tests')
     .action((service: string | undefined, options: UpdateOptions) => run(context, service, options));
 }
@@ -65,6 +66,10 @@ async function run(context: Context, service: string | undefined, options: Updat
   if (movesSource(options, keyset)) {
     if (options.skipValidation === true) output.note('not validated, because of --skip-validation');
     else await checkSource(context, changed, name, { secrets: file.store, externalSecrets: undefined });
+    if (changed.skipValidation === true)
+      output.note(
+        'the start of the service does not wait for these keys, because of skipValidation; --clear-skip-validation removes it',
+      );
   }
   await file.save(text);
   output.note(
@@ -74,6 +79,7 @@ async function run(context: Context, service: string | undefined, options: Updat
 
 function changesOf(options: UpdateOptions, keyset: Data): KeysetChanges {
   const { newIssuer, allowedAlgorithms, refreshInterval, jwksUrl, skipValidation, allowHttp } = options;
+  const { startWithoutKeys, clearSkipValidation } = options;
   refuseBoth(options);
   if (jwksUrl !== undefined && textIn(keyset, 'jwksUrl') === undefined)
     throw misused('expected a keyset with a URL for --jwks-url; remove this one and add another');
@@ -88,7 +94,8 @@ function changesOf(options: UpdateOptions, keyset: Data): KeysetChanges {
     ...(options.clearAllowedAlgorithms === true ? { allowedAlgorithms: undefined } : {}),
     ...(refreshInterval === undefined ? {} : { refreshInterval }),
     ...(options.clearRefreshInterval === true ? { refreshInterval: undefined } : {}),
-    ...(skipValidation === true ? { skipValidation } : {}),
+    ...(startWithoutKeys === true ? { skipValidation: true } : {}),
+    ...(clearSkipValidation === true ? { skipValidation: undefined } : {}),
     ...(allowHttp === true ? { allowHttp } : {}),
   };
   if (Object.keys(changes).length === 0) throw misused('expected an option with a change; see --help');
@@ -100,6 +107,8 @@ function refuseBoth(options: UpdateOptions): void {
     throw misused('--allowed-algorithms and --clear-allowed-algorithms exclude each other');
   if (options.refreshInterval !== undefined && options.clearRefreshInterval === true)
     throw misused('--refresh-interval and --clear-refresh-interval exclude each other');
+  if (options.startWithoutKeys === true && options.clearSkipValidation === true)
+    throw misused('--start-without-keys and --clear-skip-validation exclude each other');
 }
 
 /** True if the change gives the keyset another source of keys. */

@@ -9,8 +9,9 @@ import {
   withFile,
   withFormat,
 } from '../context.ts';
-import { type DescriptorFile, openDescriptorFile } from '../files.ts';
+import type { DescriptorFile } from '../files.ts';
 import { type Data, isData, listIn, textIn } from '../keyset-source.ts';
+import { openToList } from '../new-files.ts';
 import { formatTable, plain } from '../output.ts';
 
 interface ListOptions extends FileOptions, FormatOptions {
@@ -38,7 +39,7 @@ export function list(context: Context): Command {
     .option('--redact', 'omit the secrets from JSON')
     .action(async (service: string | undefined, options: ListOptions) => {
       const { output } = context;
-      const file = await openDescriptorFile(context, options, service);
+      const file = await openToList(context, options, service);
       const keys = listIn(file.document, 'keys');
       const isOpen = options.output === 'json' && options.redact !== true;
       if (isOpen && keys.length > 0)

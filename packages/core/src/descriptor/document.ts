@@ -3,7 +3,17 @@
 import type * as yaml from 'yaml';
 import { ConfigError, type FilePlace } from '../errors.ts';
 import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseAllDocuments, visit } from './yaml.ts';
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  parseDocument,
+  visit,
+} from './yaml.ts';
 
 /**
  * A parsed descriptor. It is valid YAML and has the block of options, but the options are not
@@ -14,7 +24,7 @@ export interface DescriptorDocument {
   readonly file: string;
   /** The name of the service that the descriptor describes. */
   readonly name: string | undefined;
-  /** The value of `service.jwt` as plain data; variables are not replaced. */
+  /** The value of `service.jwt` as plain data, without replaced variables. */
   readonly jwt: UncheckedOptions;
   /**
    * The place of an option, by its path in the block: `keySets[1].jwksUrl`. For an absent option,
@@ -44,22 +54,26 @@ export const MAX_DESCRIPTOR_BYTES = 512 * 1024;
  * Parses the text of a descriptor: YAML 1.2, or JSON, which is YAML. One document, no repeated
  * members, and few aliases.
  * @param file for messages; it is not opened
+ * @param options `mayLackBlock`: for tools that list and edit. An empty text, and one whose
+ *   `service` or `service.jwt` is missing or blank, is a descriptor without options. Default false
  * @throws ConfigError with the place, for other text, or for text without `service.jwt`
  */
-export function parseDescriptor(text: string, file: string): DescriptorDocument {
+export function parseDescriptor(
+  text: string,
+  file: string,
+  { mayLackBlock = false }: { readonly mayLackBlock?: boolean } = {},
+): DescriptorDocument {
   const lines = new LineCounter();
   // The messages of the library may contain a part of the text, so they are not used.
-  const parsed = parseAllDocuments(text, {
-    lineCounter: lines,
-    logLevel: 'silent',
-    prettyErrors: false,
-    uniqueKeys: false,
-  });
+  const quiet = { lineCounter: lines, logLevel: 'silent', prettyErrors: false, uniqueKeys: false } as const;
+  const parsed = parseAllDocuments(text, quiet);
   const at = (offset: number): FilePlace => {
     const { line, col } = lines.linePos(offset);
     return { file, line: Math.max(1, line), column: Math.max(1, col) };
   };
-  const [document, another] = Array.isArray(parsed) ? parsed : [];
+  const [first, another] = Array.isArray(parsed) ? parsed : [];
+  // A text of comments has no document.
+  const document = first ?? (mayLackBlock ? parseDocument(text, quiet) : undefined);
   const fault = document?.errors[0];
   if (fault !== undefined)
     throw new ConfigError('', `is not YAML: ${fault.code.toLowerCase().replaceAll('_', ' ')}`, {
@@ -103,8 +117,9 @@ export function parseDescriptor(text: string, file: string): DescriptorDocument 
     const last = meant(node);
     return isScalar(last) && last.value === null && last.source === '';
   };
-  const { name, service } = plainOf(document, at(0));
-  const jwt = isPlainObject(service) ? service.jwt : undefined;
+  const { name, service } = plainOf(document, at(0), mayLackBlock);
+  const found = isPlainObject(service) ? service.jwt : service;
+  const jwt = mayLackBlock && isBlankValue(found) ? {} : found;
   if (!isPlainObject(jwt))
     throw new ConfigError(BLOCK.join('.'), 'expected the options, such as keySets', { place: placeOf('') });
   const named = typeof name === 'string' ? name : undefined;
@@ -147,7 +162,11 @@ function refuseOddities(document: yaml.Document.Parsed, at: (offset: number) => 
   });
 }
 
-function plainOf(document: yaml.Document, place: FilePlace): UncheckedOptions {
+function isBlankValue(value: unknown): boolean {
+  return value === undefined || value === null;
+}
+
+function plainOf(document: yaml.Document, place: FilePlace, mayBeEmpty: boolean): UncheckedOptions {
   let value: unknown;
   try {
     value = document.toJS();
@@ -156,6 +175,7 @@ function plainOf(document: yaml.Document, place: FilePlace): UncheckedOptions {
   } catch {
     throw new ConfigError('', 'has too many aliases, or one without a target or in a circle', { place });
   }
+  if (mayBeEmpty && value === null) return {};
   if (!isPlainObject(value)) throw new ConfigError('', 'expected name: and service:', { place });
   return value;
 }

@@ -13,6 +13,7 @@ export {
   isSeq,
   LineCounter,
   parseAllDocuments,
+  parseDocument,
   Scalar,
   stringify,
   visit,

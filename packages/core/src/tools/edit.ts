@@ -58,7 +58,7 @@ export function updateKeyset(document: DescriptorDocument, index: number, change
           ? void tree.deleteIn([...path, name])
           : tree.setIn([...path, name], tree.createNode(value)),
     });
-    current = parseDescriptor(text, document.file);
+    current = parse(text, document.file);
   }
   return current.text;
 }
@@ -104,17 +104,29 @@ function append(document: DescriptorDocument, name: 'keySets' | 'keys', item: Js
     after: withList(document, name, [...items, item]),
     inLines: (from) => appendItem(from, path, item),
     inTree: (tree) =>
-      items.length === 0
-        ? tree.setIn(path, tree.createNode([item]))
-        : tree.addIn(path, tree.createNode(item)),
+      items.length === 0 ? setDeep(tree, path, [item]) : tree.addIn(path, tree.createNode(item)),
   });
+}
+
+/** Sets a value, and makes the maps around it that are missing or blank. */
+function setDeep(tree: yaml.Document, path: readonly string[], value: JsonValue): void {
+  for (const [index] of path.entries()) {
+    const around = path.slice(0, index);
+    if (isBlankIn(tree, around)) tree.setIn(around, tree.createNode({}));
+  }
+  tree.setIn(path, tree.createNode(value));
+}
+
+function isBlankIn(tree: yaml.Document, path: readonly string[]): boolean {
+  const value: unknown = tree.getIn(path);
+  return value === undefined || value === null;
 }
 
 /**
  * Makes a change by lines or by tree, and checks that the result has exactly the requested data.
  */
 function apply(document: DescriptorDocument, change: Change): string {
-  const ways = isJson(document.text)
+  const ways = isJson(document)
     ? [() => writeJson(document.text, change.after)]
     : [() => change.inLines(document), () => writeTree(document, change)];
   for (const way of ways) {
@@ -135,7 +147,7 @@ function attempt(way: () => string | undefined): string | undefined {
 
 function says(text: string, file: string, wanted: UncheckedOptions): boolean {
   try {
-    return isDeepStrictEqual(parseDescriptor(text, file).yaml.toJS(), wanted);
+    return isDeepStrictEqual(parse(text, file).yaml.toJS() ?? {}, wanted);
   } catch {
     return false;
   }
@@ -151,10 +163,15 @@ function writeTree({ yaml: original, text }: DescriptorDocument, { inTree }: Cha
   });
 }
 
-function isJson(text: string): boolean {
+/** Also a descriptor without the block of options is edited. */
+function parse(text: string, file: string): DescriptorDocument {
+  return parseDescriptor(text, file, { mayLackBlock: true });
+}
+
+/** A scalar, such as `null`, is JSON only in a file of that name. */
+function isJson({ text, file }: DescriptorDocument): boolean {
   try {
-    JSON.parse(text);
-    return true;
+    return isPlainObject(JSON.parse(text)) || file.endsWith('.json');
   } catch {
     return false;
   }
@@ -185,6 +202,6 @@ function withList(document: DescriptorDocument, name: string, list: readonly unk
 
 function withJwt({ yaml: tree }: DescriptorDocument, jwt: UncheckedOptions): UncheckedOptions {
   const whole: unknown = tree.toJS();
-  const { service, ...others } = isPlainObject(whole) ? whole : {};
-  return { ...others, service: { ...(isPlainObject(service) ? service : {}), jwt } };
+  const others = isPlainObject(whole) ? whole : {};
+  return { ...others, service: { ...(isPlainObject(others.service) ? others.service : {}), jwt } };
 }

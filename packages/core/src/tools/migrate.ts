@@ -53,7 +53,7 @@ export async function planMigration(
     // Fail before writing anything, if the layout of the text does not permit removing `keys`.
     removeKeys(withKeysets);
     return {
-      keySets: plan.map(({ migrated }) => migrated),
+      keySets: plan.filter(({ isWritten }) => isWritten).map(({ migrated }) => migrated),
       secrets: entries
         .filter((_, index) => isThere[index] === false)
         .map(({ reference, jwks }) => ({ reference, bytes: bytesOf(jwks) })),
@@ -76,10 +76,11 @@ export async function finishMigration(
   return at(document, async () => {
     const plan = await planKeysets(document, { store, environment, prefix });
     const { signal } = new AbortController();
-    for (const { keyset, identities, entries } of plan) {
+    for (const { keyset, isWritten, identities, entries } of plan) {
+      const isThere = await Promise.all(entries.map((entry) => isInPlace(entry, store)));
+      if (!isWritten && !isThere.includes(false)) continue;
       const found = findKeyset(document, keyset);
       const bytes = await findSecret(store, keyset.secret, signal);
-      const isThere = await Promise.all(entries.map((entry) => isInPlace(entry, store)));
       if (found === undefined || bytes === undefined || isThere.includes(false))
         throw new ConfigError('keys', `are not in ${keyset.secret.name} yet; nothing was removed`);
       const { policy } = readKeyset(interpolate(found, environment), 'keySets');
@@ -90,8 +91,8 @@ export async function finishMigration(
   });
 }
 
-function withKeyset(document: DescriptorDocument, { keyset }: PlannedKeyset): DescriptorDocument {
-  if (findKeyset(document, keyset) !== undefined) return document;
+function withKeyset(document: DescriptorDocument, { keyset, isWritten }: PlannedKeyset): DescriptorDocument {
+  if (!isWritten || findKeyset(document, keyset) !== undefined) return document;
   return parseDescriptor(addKeyset(document, keyset), document.file);
 }
 
@@ -150,6 +151,12 @@ function notesOf(plan: readonly PlannedKeyset[], { jwt }: DescriptorDocument): r
         (keyId) => `${keyId} only signs: it is in ${SIGNING_ENTRY} of ${secretName}, which no keyset reads`,
       ),
     ),
+    ...plan
+      .filter(({ isWritten, identities }) => isWritten && identities.length === 0)
+      .map(
+        ({ migrated: { issuer, secretName } }) =>
+          `the keyset of ${secretName} has no key: as before, every token of ${issuer} is refused`,
+      ),
     'the secrets of the old keys are still there; remove them when no signer uses them any more',
   ];
 }

@@ -113,7 +113,7 @@ describe('adding', () => {
       'service:\n  jwt:\n    keySets: [{issuer: a}] # b\n',
       'service:\n  jwt:\n    keySets: [{issuer: a},{issuer: i}] # b\n',
     ],
-    ['no options', 'service:\n  jwt: {}\n', 'service:\n  jwt: { keySets: [ { issuer: i } ] }\n'],
+    ['no options', 'service:\n  jwt: {}\n', 'service:\n  jwt:\n    keySets:\n    - issuer: i\n'],
   ])('works with %s', (_, before, after) => {
     const text = addKeyset(parse(before), { issuer: 'i' });
     expect(text.replaceAll(', {', ',{')).toBe(after);

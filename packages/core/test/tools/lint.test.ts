@@ -181,6 +181,12 @@ const CASES: readonly Case[] = [
     good: keysets({ ...A, refreshInterval: '24h' }),
   },
   {
+    rule: 'validation-skipped',
+    bad: keysets({ ...A, skipValidation: true }),
+    at: ['keySets[0].skipValidation'],
+    good: keysets({ ...A, skipValidation: false }),
+  },
+  {
     rule: 'stale-long',
     bad: keysets({ ...A, maxStale: '8d' }),
     at: ['keySets[0].maxStale'],
@@ -708,6 +714,7 @@ describe('the directory of secrets', () => {
   it.each([
     ['no JSON', 'jwks', 'secret-without-keys'],
     ['no set', '{"a":1}', 'secret-without-keys'],
+    ['no key', '{"keys":[]}', 'keyset-empty'],
     ['D19 a key that is too short', set(oct(8)), 'secret-without-keys'],
     ['D19 a short key beside a good one', set(oct(8), oct(32)), 'key-unusable'],
     ['D6 secrets and public keys', set(oct(32), privateJwk), 'keys-mixed'],

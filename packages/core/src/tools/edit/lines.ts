@@ -2,7 +2,17 @@
 // lines stay, byte for byte. edit.ts handles other layouts and checks the result.
 import type * as yaml from 'yaml';
 import type { DescriptorDocument } from '../../descriptor/document.ts';
-import { Document, isMap, isNode, isScalar, isSeq, Scalar, stringify, visit } from '../../descriptor/yaml.ts';
+import {
+  Document,
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  Scalar,
+  stringify,
+  visit,
+} from '../../descriptor/yaml.ts';
 import type { JsonValue } from '../../values/json.ts';
 import { columnOf, cut, endOf, endOfBlock, endOfLine, insert, startOf, startOfLine } from './text.ts';
 
@@ -22,22 +32,39 @@ export function appendItem(document: DescriptorDocument, path: Path, item: JsonV
     const end = endOfBlock(text, endOf(list), column + 1);
     return insert(text, end, [...(spaced ? [''] : []), ...itemLines(item, column, isTight)]);
   }
-  const parent = blockMapAt(tree, path.slice(0, -1));
-  if (parent === undefined) return undefined;
-  const name = String(path.at(-1));
-  const column = columnOf(text, startOf(parent));
+  return insertNested(document, path, item);
+}
+
+/** Adds a list with one item, and the maps around it that are missing or empty. */
+function insertNested(document: DescriptorDocument, path: Path, item: JsonValue): string | undefined {
+  const { text, yaml: tree } = document;
+  const depth = path.findLastIndex((_, at) => blockMapAt(tree, path.slice(0, at)) !== undefined);
   const isTight = !isIndented(document);
-  const lines = itemLines(item, isTight ? column : column + 2, isTight);
-  const pair = pairOf(parent, name);
+  const linesAt = (names: Path, column: number) => [
+    ...names.map((name, at) => `${' '.repeat(column + 2 * at)}${name}:`),
+    ...itemLines(item, column + 2 * names.length - (isTight ? 2 : 0), isTight),
+  ];
+  const parent = depth === -1 ? undefined : blockMapAt(tree, path.slice(0, depth));
+  if (parent === undefined)
+    return isEmpty(tree.contents) ? insert(text, text.length, linesAt(path, 0)) : undefined;
+  const column = columnOf(text, startOf(parent));
+  const pair = pairOf(parent, String(path[depth]));
   if (pair === undefined) {
     const end = endOfBlock(text, endOf(parent), column + 1);
-    return insert(text, end, [`${' '.repeat(column)}${name}:`, ...lines]);
+    return insert(text, end, linesAt(path.slice(depth), column));
   }
-  // Replaces `[]`, `~` or an empty value; a comment after it stays.
+  if (!isEmpty(pair.value)) return undefined;
+  // Replaces `[]`, `{}`, `~` or an empty value; a comment after it stays.
   const { value } = pair;
   const [from, to] = [startOf(value), endOf(value)];
   const emptied = text.slice(0, from).replace(from === to ? '' : / +$/, '') + text.slice(to);
-  return insert(emptied, endOfLine(emptied, emptied.length - (text.length - to)), lines);
+  const end = endOfLine(emptied, emptied.length - (text.length - to));
+  return insert(emptied, end, linesAt(path.slice(depth + 1), column + 2));
+}
+
+function isEmpty(node: unknown): boolean {
+  if (isCollection(node)) return node.items.length === 0;
+  return node === null || (isScalar(node) && node.value === null);
 }
 
 /**

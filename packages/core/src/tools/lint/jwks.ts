@@ -20,6 +20,12 @@ const RULES = {
     message: 'this secret is not a JWK Set with a key that this keyset can use',
     fix: 'put a JWK Set there, or name the algorithm of its keys in allowedAlgorithms',
   },
+  empty: {
+    rule: 'keyset-empty',
+    severity: 'warning',
+    message: 'has no key, so that every token of this keyset is refused',
+    fix: 'add a key, or keep it so if its tokens are to be refused',
+  },
   keySkipped: {
     rule: 'key-unusable',
     severity: 'warning',
@@ -50,6 +56,8 @@ export function lintSet({ path, value }: Part, set: unknown, at: string): readon
   // Core reports faults of the keyset itself, and inline sets without a key or with an exposed one.
   if (policy === undefined) return [];
   const { keys, skipped } = imported(set, policy);
+  if (keys.length === 0 && skipped.length === 0 && policy.origin === 'secret' && isEmptySet(set))
+    return [foundBy(RULES.empty, at)];
   if (keys.length === 0) {
     const reasons = [...new Set(skipped.map(({ reason }) => reason))].join('; ');
     return policy.origin === 'secret'
@@ -63,6 +71,11 @@ export function lintSet({ path, value }: Part, set: unknown, at: string): readon
     ),
     ...(kinds.size > 1 ? [foundBy(RULES.mixed, at)] : []),
   ];
+}
+
+function isEmptySet(set: unknown): boolean {
+  const { keys } = membersOf(set);
+  return Array.isArray(keys) && keys.length === 0;
 }
 
 function policyOf(keyset: UncheckedOptions, path: string): KeyPolicy | undefined {

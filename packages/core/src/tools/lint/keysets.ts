@@ -121,6 +121,17 @@ export const keysetRules: readonly LintRule[] = [
     find: (jwt) => longer(jwt, 'refreshInterval', DAY_MS),
   },
   {
+    id: 'validation-skipped',
+    severity: 'warning',
+    message:
+      'the service starts without these keys: while they cannot be read, their tokens are answered 503',
+    fix: 'remove it as soon as the source can be reached: latchkey jwks update --clear-skip-validation',
+    find: (jwt) =>
+      keysetsOf(jwt).flatMap(({ path, value }) =>
+        spotIf(value.skipValidation === true, `${path}.skipValidation`),
+      ),
+  },
+  {
     id: 'stale-long',
     severity: 'warning',
     message: 'while the source cannot be read, keys are used for more than a week',

@@ -45,6 +45,8 @@ export interface MigratedKeyset {
 export interface PlannedKeyset {
   readonly migrated: MigratedKeyset;
   readonly keyset: ReturnType<typeof keysetOf>;
+  /** False for keys that only sign, unless their issuer needs a keyset that refuses its tokens. */
+  readonly isWritten: boolean;
   readonly entries: readonly PlannedEntry[];
   /** What the list verifies by these keys. */
   readonly identities: readonly string[];
@@ -81,15 +83,35 @@ export async function planKeysets(
     keys.push(await readLegacyKey(key, `keys[${index}]`, store, signal));
   const groups = Map.groupBy(keys, (key) => key.settings.issuer);
   const isAlone = [...groups.keys(), ...issuersIn(jwt.keySets)].every((issuer) => issuer === undefined);
+  const needsEmpty = needsEmptyKeysets(groups, issuersIn(jwt.keySets));
   const plan = [...groups].map(([issuer, group]) => {
     const index = keys.findIndex((key) => key.settings.issuer === issuer);
     const written = issuerAsWritten(jwt.keys, index) ?? issuer;
-    return planKeyset(group, issuer, keysetOf(written, nameOf(prefix, written), group, isAlone), environment);
+    const keyset = keysetOf(written, nameOf(prefix, written), group, isAlone);
+    const isWritten = group.some(verifies) || (needsEmpty && issuer !== undefined);
+    return planKeyset(group, issuer, { keyset, isWritten }, environment);
   });
   const names = plan.map(({ migrated }) => migrated.secretName);
   if (new Set(names).size < names.length)
     throw new ConfigError('keys', 'two issuers are too similar for separate secrets; migrate by hand');
   return plan;
+}
+
+function verifies({ identity }: LegacyKey): boolean {
+  return identity !== undefined;
+}
+
+/**
+ * A keyset without keys refuses the tokens of its issuer. It is needed if a keyset without an
+ * issuer could verify them instead, and if there is no other keyset: a service needs one to start.
+ */
+function needsEmptyKeysets(
+  groups: ReadonlyMap<string | undefined, readonly LegacyKey[]>,
+  issuers: readonly unknown[],
+): boolean {
+  const verifying = [...groups].filter(([, group]) => group.some(verifies)).map(([issuer]) => issuer);
+  const others = [...verifying, ...issuers];
+  return others.length === 0 || others.includes(undefined);
 }
 
 /** The set as JSON, for comparing and for writing. */
@@ -100,15 +122,16 @@ export function bytesOf(jwks: PlannedEntry['jwks']): Uint8Array {
 function planKeyset(
   group: readonly LegacyKey[],
   issuer: string | undefined,
-  keyset: ReturnType<typeof keysetOf>,
+  { keyset, isWritten }: Pick<PlannedKeyset, 'keyset' | 'isWritten'>,
   environment: MigrationOptions['environment'],
 ): PlannedKeyset {
   const { name } = keyset.secret;
-  const verifying = group.filter(({ identity }) => identity !== undefined);
-  const signing = group.filter(({ identity }) => identity === undefined);
-  // Also an empty set: no other keyset may verify tokens of an issuer in the list.
+  const verifying = group.filter(verifies);
+  const signing = group.filter((key) => !verifies(key));
   const sets = [entryOf(name, JWKS_ENTRY, verifying), entryOf(name, SIGNING_ENTRY, signing)];
-  const entries = sets.filter(({ reference, jwks }) => reference.key === JWKS_ENTRY || jwks.keys.length > 0);
+  const entries = sets.filter(
+    ({ reference, jwks }) => (reference.key === JWKS_ENTRY && isWritten) || jwks.keys.length > 0,
+  );
   const identities = verifying.flatMap(({ identity }) => identity ?? []);
   if (entries.some(({ jwks }) => jwks.keys.length > MAX_KEYS || bytesOf(jwks).length > MAX_SECRET_BYTES))
     throw new ConfigError('keys', 'one issuer has more keys than a secret can hold');
@@ -124,6 +147,7 @@ function planKeyset(
   return {
     migrated: { issuer, secretName: name, keyIds: idsOf(group), signingKeyIds: idsOf(signing) },
     keyset,
+    isWritten,
     entries,
     identities,
   };
