@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -86,6 +87,32 @@ describe('tokens init', () => {
     expect(readFileSync(at('.auth', 'id_rsa'), 'utf8')).toBe(key);
     expect((await latchkey(['tokens', 'init', '--force'])).code).toBe(0);
     expect(readFileSync(at('.auth', 'id_rsa'), 'utf8')).not.toBe(key);
+  });
+
+  it('OK-15 completes what is missing, and keeps the key', async () => {
+    await latchkey(['tokens', 'init']);
+    const key = readFileSync(at('.auth', 'id_rsa'), 'utf8');
+    const pub = readFileSync(at('.auth', 'id_rsa.pub'), 'utf8');
+    for (const missing of [['system.token'], ['id_rsa.pub', 'system.token'], ['id_rsa.pub']]) {
+      for (const name of missing) rmSync(at('.auth', name));
+      const { code, stdout } = await latchkey(['tokens', 'init']);
+      expect({ code, saved: stdout.match(/saved to: \S+/g)?.length }).toEqual({
+        code: 0,
+        saved: missing.length,
+      });
+      expect(stdout).not.toContain('Private');
+    }
+    expect(readFileSync(at('.auth', 'id_rsa'), 'utf8')).toBe(key);
+    expect(readFileSync(at('.auth', 'id_rsa.pub'), 'utf8')).toBe(pub);
+    expect(readFileSync(at('.auth', 'system.token'), 'utf8')).toMatch(/^ey/);
+  });
+
+  it('OK-15 says which command makes the token of the system', async () => {
+    await latchkey(['tokens', 'init']);
+    expect(await latchkey(['tokens', 'create', 'okera', 'root'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('latchkey tokens init makes that token'),
+    });
   });
 
   it('S55 says that --force helps only where it does', async () => {

@@ -27,10 +27,11 @@ interface InitOptions extends DirectoryOptions {
 
 /** `tokens init`. */
 export function init(context: Context): Command {
-  const made = command('init', 'A new key pair (RS512) and the token of the system, good for 100 days.', [
-    'latchkey tokens init',
-    'latchkey tokens init --directory /etc/my-service/.auth --issuer my-service',
-  ]);
+  const made = command(
+    'init',
+    'Make what is missing of a key pair (RS512) and the token of the system, good for 100 days.',
+    ['latchkey tokens init', 'latchkey tokens init --directory /etc/my-service/.auth --issuer my-service'],
+  );
   return withSigning(withDirectory(made))
     .addOption(new Option('--force', 'replace an existing key pair; its tokens are no longer accepted'))
     .action(async (options: InitOptions) => {
@@ -75,7 +76,10 @@ export function create(context: Context): Command {
     async (username: string, groups: readonly string[], options: DirectoryOptions) => {
       const { file, token } = await createUserToken(username, groups, settingsOf(context, options)).catch(
         (error: unknown) => {
-          if (!(error instanceof ConfigError) || error.path !== 'directory') throw error;
+          if (!(error instanceof ConfigError)) throw error;
+          if (error.path === 'username' && error.problem.includes('the name of the system'))
+            throw misused(`username: ${error.problem}; latchkey tokens init makes that token`);
+          if (error.path !== 'directory') throw error;
           const path = shown(context, context.pathOf(options.directory));
           throw misused(`${path} ${error.problem}; latchkey tokens init makes one`);
         },

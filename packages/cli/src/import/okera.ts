@@ -14,6 +14,7 @@ const NAMES = [
   'JWT_ALGORITHM',
   'JWT_AUTHENTICATION_SERVER_URL',
   'JWT_AUTHENTICATION_SERVER_ALLOW_HTTP',
+  'JWT_AUTHENTICATION_SERVER_SYSTEM',
   'SYSTEM_TOKEN',
 ] as const;
 /** Without any of these, a service makes its own keys. */
@@ -53,11 +54,18 @@ async function putSettings(
   environment: Readonly<Record<string, string>>,
 ): Promise<void> {
   const nodeOf = (name: string) => root.member(name) ?? root;
-  const { options, systemToken } = await load(root, environment);
+  // Plain http is made safe below, and who vouches for the system is said there.
+  const { options, systemToken } = await load(root, {
+    JWT_AUTHENTICATION_SERVER_SYSTEM: 'false',
+    ...environment,
+    JWT_AUTHENTICATION_SERVER_ALLOW_HTTP: 'true',
+  });
+  const allowsHttp = environment.JWT_AUTHENTICATION_SERVER_ALLOW_HTTP?.toLowerCase() === 'true';
   const keys = nodeOf('JWT_PUBLIC_KEY');
   draft.set(['keySets'], options.keySets, keys);
   const { remote } = options;
-  if (remote !== undefined) putRemote(draft, nodeOf(URL_NAME), remote, options.keySets.length > 0);
+  if (remote !== undefined)
+    putRemote(draft, nodeOf(URL_NAME), { ...remote, allowHttp: allowsHttp }, options.keySets.length > 0);
   putRest(draft, root, options);
   if (systemToken === undefined) return;
   const token = nodeOf('SYSTEM_TOKEN');
@@ -67,6 +75,13 @@ async function putSettings(
     token,
     `this service calls others with the token in ${quoted(systemToken)}: createServiceFetch sends it`,
   );
+  if (options.keySets.length === 0 && remote?.system !== true)
+    draft.note(
+      'check',
+      ['remote'],
+      token,
+      'no key vouches for the system, so its tokens are refused here; remote.system: true lets the endpoint vouch for it',
+    );
   if (options.keySets.length > 0 && !options.keySets.some(({ system }) => system === true))
     draft.note(
       'check',

@@ -98,9 +98,10 @@ export async function openAuthDirectory(
 }
 
 /**
- * Makes a new key pair and a system token.
+ * Makes a new key pair and a system token. For an existing private key it makes what is missing:
+ * the public key, and a system token that is signed with it and does not expire soon.
  * @param force replaces an existing key pair; all tokens signed with the old key become invalid
- * @throws ConfigError if there is a key pair and `force` is not set
+ * @throws ConfigError if nothing is missing and `force` is not set
  * @example
  * ```ts
  * const { made } = await initAuthDirectory({ force: true });
@@ -111,9 +112,14 @@ export async function initAuthDirectory(
 ): Promise<AuthDirectory> {
   const { force, ...options } = readDirectoryOptions(given);
   const files = filesIn(pathOf(options));
-  if (!(await exists(files.privateKey))) return openAuthDirectory(options);
-  if (force !== true)
-    throw new ConfigError('directory', 'already has a key pair; replacing it makes its tokens invalid');
+  if (force !== true || !(await exists(files.privateKey))) {
+    const opened = await openAuthDirectory(options);
+    if (opened.made.length > 0) return opened;
+    throw new ConfigError(
+      'directory',
+      'already has a key pair and a system token; replacing the pair makes its tokens invalid',
+    );
+  }
   // All files are replaced, so only the directory itself must belong to this user.
   await refuseForeign({ directory: dirname(files.privateKey), secret: [], open: [] });
   // Before the first write, because a new private key with the old public key is not a pair.
@@ -165,7 +171,10 @@ export function userTokenFile(username: string, ...given: readonly [options?: Au
   const options = readDirectoryOptions(given);
   readText(username, 'username');
   if (username === (options.systemSubject ?? SYSTEM_SUBJECT) || username.toLowerCase() === 'system')
-    throw new ConfigError('username', 'expected another name than the name of the system');
+    throw new ConfigError(
+      'username',
+      'expected another name than the name of the system, whose token is made with its keys',
+    );
   // Encoded as one path segment: a unique name, and never a hidden file.
   const name = encodeURIComponent(username.isWellFormed() ? username : '').replace(/^\./, '%2E');
   if (name === '' || name.length > 200 || !isIdentifier(username))

@@ -9,6 +9,7 @@ import type { AuthenticatorOptions } from '../decision/options.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import type { KeysetOptions } from '../keysets/options.ts';
+import { checkEndpointUrl, url } from '../net/options.ts';
 import { readTextFile } from '../secrets/directory.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { type Clock, readClock } from '../values/clock.ts';
@@ -56,6 +57,7 @@ const NAMES = [
   'JWT_ALGORITHM',
   'JWT_AUTHENTICATION_SERVER_URL',
   'JWT_AUTHENTICATION_SERVER_ALLOW_HTTP',
+  'JWT_AUTHENTICATION_SERVER_SYSTEM',
   'SYSTEM_TOKEN',
 ] as const;
 type Values = { readonly [Name in (typeof NAMES)[number]]?: string };
@@ -72,8 +74,11 @@ const READERS = {
 /**
  * Reads the settings. With `ENABLE_JWT: true` alone, a key pair (RS512) and a system token are
  * created once and used from then on; a Node warning names the new files. A token needs a `sub`.
- * The group `root` and the system's subject are accepted only in tokens of the system.
- * @throws ConfigError for invalid settings, and if no setting turns JWT on
+ * The group `root` and the system's subject are accepted only in tokens of the system: those of the
+ * key that signed `SYSTEM_TOKEN`, and with `JWT_AUTHENTICATION_SERVER_SYSTEM: true` those that the
+ * server accepts.
+ * @throws ConfigError for invalid settings, if no setting turns JWT on, and for `SYSTEM_TOKEN` with
+ *   a server and no key, unless a setting says whether the server vouches for the system
  * @example
  * ```ts
  * const { options } = await loadEnvironmentStart(); // ENABLE_JWT=true
@@ -103,6 +108,7 @@ export async function loadEnvironmentStart(
   if (systemToken === undefined)
     warn('LATCHKEY_UNAVAILABLE', 'SYSTEM_TOKEN is not set: calls to other services carry no token');
   const subject = systemSubject ?? SYSTEM_SUBJECT;
+  const remote = readRemote(values, keys.length > 0);
   const system = systemToken === undefined ? undefined : await findSystemKey(systemToken, subject, keys);
   const keySets = keys.map(
     (key): KeysetOptions => ({ publicKeys: [key], ...(key === system ? { system: true } : {}) }),
@@ -110,7 +116,7 @@ export async function loadEnvironmentStart(
   return {
     options: {
       keySets,
-      ...readRemote(values, keys.length > 0),
+      ...remote,
       audience,
       claims: { sub: present() },
       groups: { reserved: [SYSTEM_GROUP] },
@@ -208,13 +214,47 @@ function readPath(value: string | undefined, name: string): string | undefined {
   throw new ConfigError(name, 'expected a full path, or file:///…');
 }
 
+const URL_NAME = 'JWT_AUTHENTICATION_SERVER_URL';
+const HTTP_NAME = 'JWT_AUTHENTICATION_SERVER_ALLOW_HTTP';
+const SYSTEM_NAME = 'JWT_AUTHENTICATION_SERVER_SYSTEM';
+
 function readRemote(values: Values, hasKeys: boolean): Pick<AuthenticatorOptions, 'remote'> {
-  const url = values.JWT_AUTHENTICATION_SERVER_URL;
-  if (url === undefined) return {};
-  const allowHttp = values.JWT_AUTHENTICATION_SERVER_ALLOW_HTTP === 'true';
+  const written = values[URL_NAME];
+  if (written === undefined) return {};
+  const allowHttp = readFlag(values, HTTP_NAME) === true;
+  const isSystem = readFlag(values, SYSTEM_NAME);
+  refuseServerUrl(written, allowHttp);
+  if (isSystem === undefined && values.SYSTEM_TOKEN !== undefined && !hasKeys)
+    throw new ConfigError(
+      SYSTEM_NAME,
+      'expected true or false, because no JWT_PUBLIC_KEY vouches for the system: true lets the server ' +
+        'vouch for it, false refuses its tokens here',
+    );
   return {
-    remote: { url, allowHttp, ...(hasKeys ? { onReject: 'next', onError: 'next' } : {}) },
+    remote: {
+      url: written,
+      allowHttp,
+      ...(hasKeys ? { onReject: 'next', onError: 'next' } : {}),
+      ...(isSystem === true ? { system: true } : {}),
+    },
   };
+}
+
+/** Refuses what `remote.url` would, with the names of the settings. @throws ConfigError */
+function refuseServerUrl(written: string, allowHttp: boolean): void {
+  try {
+    checkEndpointUrl(url.read(written, URL_NAME), allowHttp, URL_NAME);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(URL_NAME, error.problem.replace('allowHttp', `${HTTP_NAME}=true`));
+  }
+}
+
+function readFlag(values: Values, name: keyof Values): boolean | undefined {
+  const value = values[name]?.toLowerCase();
+  if (value === undefined || value === 'true' || value === 'false')
+    return value === undefined ? undefined : value === 'true';
+  throw new ConfigError(name, 'expected true or false');
 }
 
 /**
@@ -226,14 +266,17 @@ async function findSystemKey(
   subject: string,
   keys: readonly PublicKeyFile[],
 ): Promise<PublicKeyFile | undefined> {
-  const token = (await readTextFile(file))?.trim() ?? '';
+  const text = await readTextFile(file);
+  const token = text?.trim() ?? '';
   for (const key of keys) {
     if (isSignedBy(token, (await readTextFile(key.file)) ?? '', key.algorithm, subject)) return key;
   }
-  if (keys.length > 0)
+  const reason =
+    text === undefined ? `${file} cannot be read: ${await whyNot(file)}` : 'no key verifies it as the system';
+  if (keys.length > 0 || text === undefined)
     warn(
       'LATCHKEY_UNAVAILABLE',
-      'SYSTEM_TOKEN: no key verifies it as the system, so no token is accepted as the token of the system',
+      `SYSTEM_TOKEN: ${reason}${keys.length > 0 ? ', so no token is accepted as the token of the system' : ''}`,
     );
   return undefined;
 }

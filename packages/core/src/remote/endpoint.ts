@@ -194,9 +194,10 @@ function acceptIntrospection({ status, json }: JsonAnswer): JsonObject | undefin
 
 /**
  * Makes the claims from the members of the answer. The token's own claims are not verified here, so
- * they only add restrictions: `exp`, and `cnf`, which binds the token to a key. If the token has
- * the same subject as the answer, its groups are added, too: the endpoint has accepted them with
- * the token.
+ * they only add restrictions: `exp` and `nbf`, of which the stricter counts, and `cnf`, which
+ * binds the token to a key. If the token has the same subject as the answer, its groups are added,
+ * too: the endpoint has accepted them with the token. `aud` and `iss` of the token are judged with
+ * the registered claims.
  */
 function completeClaims(
   claims: JsonObject,
@@ -208,12 +209,18 @@ function completeClaims(
   if (token === undefined) return complete;
   const subject = own(token, 'sub');
   const isSame = subject !== undefined && subject === claims.sub;
-  for (const name of ['exp', 'cnf', ...(isSame ? ['groups'] : [])]) {
+  for (const name of ['exp', 'nbf', 'cnf', ...(isSame ? ['groups'] : [])]) {
     const value = own(token, name);
     if (value !== undefined && !Object.hasOwn(claims, name)) complete[name] = value;
   }
-  const [exp, tokenExp] = [complete.exp, own(token, 'exp')];
-  if (typeof exp === 'number' && typeof tokenExp === 'number') complete.exp = Math.min(exp, tokenExp);
+  for (const [name, stricter] of [
+    ['exp', Math.min],
+    ['nbf', Math.max],
+  ] as const) {
+    const [answered, written] = [complete[name], own(token, name)];
+    if (typeof answered === 'number' && typeof written === 'number')
+      complete[name] = stricter(answered, written);
+  }
   return complete;
 }
 

@@ -494,9 +494,20 @@ describe('S55: initAuthDirectory', () => {
     await expect(verify(directory, await textOf(directory, 'system.token'))).resolves.toBe('okera');
   });
 
-  it('refuses over a pair that is there, and changes nothing', async () => {
+  it('completes what is missing next to a private key, and keeps the key', async () => {
+    for (const files of [ownPair(), { id_rsa: pkcs8(own) }]) {
+      const directory = await directoryWith(files);
+      const { made } = await initAuthDirectory({ directory, clock });
+      expect(made).toContain(join(directory, 'system.token'));
+      expect(await contents(directory)).toMatchObject(ownPair());
+      await expect(verify(directory, await textOf(directory, 'system.token'))).resolves.toBe('okera');
+    }
+  });
+
+  it('refuses where nothing is missing, and changes nothing', async () => {
     for (const files of [undefined, ownPair(), { id_rsa: pkcs8(own) }]) {
       const directory = await directoryWith(files);
+      await openAuthDirectory({ directory, clock });
       const before = await contents(directory);
       for (const force of [undefined, false]) {
         const error = await initAuthDirectory({ directory, clock, ...defined({ force }) }).catch(

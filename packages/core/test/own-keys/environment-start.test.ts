@@ -410,7 +410,9 @@ describe('D16, D17, OK-14: the system', () => {
     if (text !== undefined) await writeFile(file, text);
     const loaded = await load({ ...both(), SYSTEM_TOKEN: file });
     expect(loaded.options.keySets.some((keyset) => keyset.system === true)).toBe(false);
-    expect(warnings).toEqual([expect.stringMatching(/^SYSTEM_TOKEN: no key verifies it/)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^SYSTEM_TOKEN: (?:no key verifies it|\/\S+\/system\.token cannot be read)/),
+    ]);
     expect(warnings.join()).not.toContain(text === undefined || text === '' ? 'hunter2' : text.slice(0, 40));
     const says = service(loaded);
     for (const by of [users, system]) {
@@ -668,6 +670,24 @@ describe('OK-5, OK-13: an endpoint', () => {
     expect(await says(await readFile(paths.token, 'utf8'))).toBe('okera: root');
   });
 
+  it('OK-5: a setting says whether an endpoint alone vouches for the system', async () => {
+    const { url } = await serve(() => '{"sub":"okera","groups":["root"]}');
+    const settings = { SYSTEM_TOKEN: paths.token, JWT_AUTHENTICATION_SERVER_URL: url };
+    expect(await complaint(load(settings))).toBe('JWT_AUTHENTICATION_SERVER_SYSTEM');
+    const token = await readFile(paths.token, 'utf8');
+    for (const [JWT_AUTHENTICATION_SERVER_SYSTEM, expected] of [
+      ['true', 'okera: root'],
+      ['false', '401 token_claims_invalid'],
+    ] as const) {
+      const says = service(await load({ ...settings, JWT_AUTHENTICATION_SERVER_SYSTEM }));
+      expect(await says(token)).toBe(expected);
+    }
+    expect(await complaint(load({ ...settings, JWT_AUTHENTICATION_SERVER_SYSTEM: 'yes' }))).toBe(
+      'JWT_AUTHENTICATION_SERVER_SYSTEM',
+    );
+    await load({ ...settings, ...own() });
+  });
+
   it.each([
     ['http://login.example.com/validate', undefined],
     ['http://login.example.com/validate', 'false'],
@@ -677,13 +697,13 @@ describe('OK-5, OK-13: an endpoint', () => {
     ['ftp://login.example.com/', 'true'],
     ['login.example.com', undefined],
   ])('D15: %s (allow http: %s) is refused', async (JWT_AUTHENTICATION_SERVER_URL, allow) => {
-    const loaded = await load({
+    const error = await load({
       ...own(),
       JWT_AUTHENTICATION_SERVER_URL,
       JWT_AUTHENTICATION_SERVER_ALLOW_HTTP: allow,
-    });
-    const error = configErrorOf(() => createAuthenticator(loaded.options));
-    expect(error).toBeInstanceOf(ConfigError);
+    }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'ConfigError', path: expect.stringMatching(/^JWT_AUTHENTICATION_/) });
+    expect(String(error)).not.toMatch(/remote|allowHttp/);
     expect(inspect(error, { depth: 10 })).not.toContain('hunter2');
   });
 
