@@ -243,7 +243,7 @@ function readRemote(values: Values, hasKeys: boolean): Pick<AuthenticatorOptions
 /** Refuses what `remote.url` would, with the names of the settings. @throws ConfigError */
 function refuseServerUrl(written: string, allowHttp: boolean): void {
   try {
-    checkEndpointUrl(url.read(written, URL_NAME), allowHttp, URL_NAME);
+    checkEndpointUrl(url.read(written, URL_NAME), { allowHttp, proxy: 'environment' }, URL_NAME);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(URL_NAME, error.problem.replace('allowHttp', `${HTTP_NAME}=true`));

@@ -16,6 +16,8 @@ export interface ClaimsPolicy {
   readonly lifetimeSeconds: number | undefined;
   readonly maxLifetimeSeconds: number;
   readonly requireExp: boolean;
+  readonly addIat: boolean;
+  readonly addJti: boolean;
 }
 
 /** The claims as they are signed. */
@@ -33,8 +35,8 @@ const MAX_DEPTH = 30;
 const MAX_VALUES = 20_000;
 
 /**
- * Adds the signer's `iss`, `aud` and `exp`, and `iat` and `jti`, each only if it is absent (RFC
- * 7519 §4.1), and writes the claims as JSON.
+ * Adds the signer's `iss`, `aud` and `exp`, and `iat` and `jti` unless the signer is told not to,
+ * each only if it is absent (RFC 7519 §4.1), and writes the claims as JSON.
  * @param lifetimeSeconds of this token; `exp` must not be among its claims then
  * @throws TypeError that names the claim, never its value
  */
@@ -57,8 +59,8 @@ export function completeClaims(
     ...(policy.issuer === undefined ? {} : { iss: policy.issuer }),
     ...(policy.audience === undefined ? {} : { aud: policy.audience }),
     ...(seconds === undefined ? {} : { exp: now + seconds }),
-    iat: now,
-    jti: randomUUID(),
+    ...(policy.addIat ? { iat: now } : {}),
+    ...(policy.addJti ? { jti: randomUUID() } : {}),
     ...copy,
   };
   const { iss, exp } = checkRegistered(complete, policy, now);
@@ -83,8 +85,10 @@ function checkRegistered(
   const [exp, nbf, iat] = (['exp', 'nbf', 'iat'] as const).map((name) => readDate(claims, name));
   if (exp === undefined && requireExp)
     throw new TypeError('exp is required; set expiresIn, or requireExp: false');
+  if (exp !== undefined && exp <= now)
+    throw new TypeError('exp is in the past: a token that has expired is not signed');
   if (exp !== undefined && exp > now + maxLifetimeSeconds)
-    throw new TypeError('exp: expected a lifetime of at most maxLifetime (exp is in seconds)');
+    throw new TypeError('exp: expected a lifetime of at most maxLifetime; exp is in seconds since 1970');
   for (const [name, start] of Object.entries({ nbf, iat })) {
     if (start !== undefined && exp !== undefined && start >= exp)
       throw new TypeError(`${name}: expected a time before exp; the token would never be valid`);

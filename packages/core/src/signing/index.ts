@@ -10,7 +10,7 @@ export type {
 } from './capability.ts';
 export { createCapabilityIssuer, createCapabilityVerifier } from './capability.ts';
 export type { ClaimsToSign } from './claims.ts';
-export type { KrakendConfiguration, KrakendSigner } from './krakend.ts';
+export type { KrakendAdditions, KrakendConfiguration, KrakendSigner } from './krakend.ts';
 export { fromKrakend } from './krakend.ts';
 export type { SignerOptions, SigningAlgorithm } from './options.ts';
 export type { SignResponseOptions } from './response.ts';

@@ -2,7 +2,9 @@
 // spellings with the same meaning. Nothing is signed here.
 
 import { ConfigError } from '../errors.ts';
+import { plain, warn } from '../events.ts';
 import {
+  argument,
   isPlainObject,
   readBoolean,
   readList,
@@ -10,6 +12,7 @@ import {
   readText,
   type UncheckedOptions,
 } from '../values/readers.ts';
+import type { JwkUrlSignerOptions, SignedFields } from './options.ts';
 import { readSignedFields, readSignerOptions } from './options.ts';
 import type { SignResponseOptions } from './response.ts';
 
@@ -66,9 +69,38 @@ const NAMES = [
   'typ',
 ] as const;
 
+/** What the gateway has no option for. See `SignerOptions`. */
+export type KrakendAdditions = Pick<
+  JwkUrlSignerOptions & SignedFields,
+  | 'expiresIn'
+  | 'maxLifetime'
+  | 'requireExp'
+  | 'issuer'
+  | 'audience'
+  | 'addIat'
+  | 'addJti'
+  | 'typ'
+  | 'onMissing'
+>;
+
+const ADDITIONS = [
+  'expiresIn',
+  'maxLifetime',
+  'requireExp',
+  'issuer',
+  'audience',
+  'addIat',
+  'addJti',
+  'typ',
+  'onMissing',
+] as const satisfies readonly (keyof KrakendAdditions)[];
+
 /**
- * Converts the configuration of KrakenD's signer to options for `signResponse`. Other members of an
- * endpoint are ignored.
+ * Converts the configuration of KrakenD's signer to options for `signResponse`. Does *not* forward
+ * a request: other members of an endpoint, such as `backend`, have no effect, with a warning
+ * (`LATCHKEY_ROUTES`) that names them. Unlike the gateway, a signer adds `iat`, `jti` and `typ`, and
+ * refuses claims without `exp` or with a lifetime of more than 366 days; `additions` changes that.
+ * @param additions options that the gateway does not have
  * @throws ConfigError for everything that `signResponse` would refuse, with the names of KrakenD's
  *   file
  * @example
@@ -80,22 +112,43 @@ const NAMES = [
  *     jwk_url: 'https://keys.example.com/jwks.json',
  *     keys_to_sign: ['access_token'],
  *   },
- * }); // for signResponse
+ * }, { maxLifetime: '400d' }); // for signResponse
  * ```
  */
-export function fromKrakend(configuration: KrakendConfiguration): SignResponseOptions {
+export function fromKrakend(
+  configuration: KrakendConfiguration,
+  ...given: readonly [additions?: KrakendAdditions]
+): SignResponseOptions {
+  const additions = readObject(argument(given, 'additions', {}), ADDITIONS, 'additions');
   const found = findConfiguration(configuration);
-  const options = translate(found);
-  const { keysToSign, full, ...signer } = options;
+  const options = { ...translate(found), ...additions };
+  warnOfOthers(configuration);
+  const { keysToSign, full, onMissing, ...signer } = options as UncheckedOptions;
   try {
-    readSignedFields({ keysToSign, full });
+    readSignedFields({ keysToSign, full, ...(onMissing === undefined ? {} : { onMissing }) });
     readSignerOptions(signer);
   } catch (error) {
-    throw error instanceof ConfigError ? inKrakendTerms(error, found) : error;
+    throw error instanceof ConfigError && !Object.hasOwn(additions, error.path)
+      ? inKrakendTerms(error, found)
+      : error;
   }
   // The type is safe: the options were just checked.
   return options as unknown as SignResponseOptions;
 }
+
+/** An endpoint of the gateway also calls a backend. Here, the route of the application does. */
+function warnOfOthers(configuration: KrakendConfiguration): void {
+  if (!Object.hasOwn(configuration, 'extra_config')) return;
+  const others = Object.keys(configuration).filter((name) => !OF_ROUTES.test(name));
+  if (others.length > 0)
+    warn(
+      'LATCHKEY_ROUTES',
+      `fromKrakend: ${plain(others.join(', '))}: no effect here; the handler of the route calls the backend`,
+    );
+}
+
+/** What a route says itself, and comments. */
+const OF_ROUTES = /^(?:extra_config|endpoint|method|[@$#_].*)$/;
 
 /** Returns the options with the same meaning as KrakenD's. @throws ConfigError */
 function translate(found: Found): UncheckedOptions {

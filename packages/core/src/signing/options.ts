@@ -68,6 +68,10 @@ interface SignerCommon {
   readonly maxLifetime?: Duration;
   /** False permits claims that never expire. Default true. */
   readonly requireExp?: boolean;
+  /** Adds `iat`, the time of signing, to claims without it. Default true. */
+  readonly addIat?: boolean;
+  /** Adds `jti`, a random UUID, to claims without it. Default true. */
+  readonly addJti?: boolean;
   /** The JOSE header's `typ`; null for none. Default `JWT`. */
   readonly typ?: string | null;
   /**
@@ -292,6 +296,18 @@ const OTHERS = {
     'Whether tokens must expire.',
     flag('closes', 'signed tokens have to expire'),
   ),
+  addIat: defaulted(
+    boolean,
+    true,
+    'Whether iat, the time of signing, is added to claims without it.',
+    other('iat is added to signed tokens, or is not'),
+  ),
+  addJti: defaulted(
+    boolean,
+    true,
+    'Whether jti, a random UUID, is added to claims without it.',
+    other('jti is added to signed tokens, or is not'),
+  ),
   typ: defaulted(
     orNull(
       refined(
@@ -353,6 +369,8 @@ const COMMON = [
   'expiresIn',
   'maxLifetime',
   'requireExp',
+  'addIat',
+  'addJti',
   'typ',
   'maxTokenBytes',
   'clock',
@@ -489,11 +507,12 @@ function checkKeyUrl(checked: URL, { kid, allowHttp }: Read): URL {
   return checked;
 }
 
-function claimsPolicyOf({ issuer, audience, expiresIn, maxLifetime, requireExp }: Read): ClaimsPolicy {
+function claimsPolicyOf({ issuer, audience, expiresIn, maxLifetime, ...rest }: Read): ClaimsPolicy {
+  const { requireExp, addIat, addJti } = rest;
   const maxLifetimeSeconds = maxLifetime ?? expiresIn ?? readLifetime('366d', 'maxLifetime');
   if (expiresIn !== undefined && expiresIn > maxLifetimeSeconds)
     throw new ConfigError('expiresIn', 'expected at most maxLifetime');
-  return { issuer, audience, lifetimeSeconds: expiresIn, maxLifetimeSeconds, requireExp };
+  return { issuer, audience, lifetimeSeconds: expiresIn, maxLifetimeSeconds, requireExp, addIat, addJti };
 }
 
 /** Checks that every process and every verifier has read the next key before it signs. */

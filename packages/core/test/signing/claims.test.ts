@@ -22,6 +22,8 @@ const POLICY: ClaimsPolicy = {
   lifetimeSeconds: 300,
   maxLifetimeSeconds: HOUR,
   requireExp: true,
+  addIat: true,
+  addJti: true,
 };
 
 function complete(claims: unknown, policy: Partial<ClaimsPolicy> = {}, lifetimeSeconds?: number) {
