@@ -97,8 +97,8 @@ const WARNING_TYPES = {
    */
   LATCHKEY_GENERATED: 'Warning',
   /**
-   * The mode of a route has no effect, the routes of an application cannot be reported, or a part of
-   * an endpoint of KrakenD has no effect.
+   * The mode of a route has no effect, the routes of an application cannot be reported, or a part
+   * of an endpoint of KrakenD has no effect.
    * @remarks Change the route that the message names. Requests are still decided.
    */
   LATCHKEY_ROUTES: 'Warning',

@@ -98,8 +98,9 @@ const ADDITIONS = [
 /**
  * Converts the configuration of KrakenD's signer to options for `signResponse`. Does *not* forward
  * a request: other members of an endpoint, such as `backend`, have no effect, with a warning
- * (`LATCHKEY_ROUTES`) that names them. Unlike the gateway, a signer adds `iat`, `jti` and `typ`, and
- * refuses claims without `exp` or with a lifetime of more than 366 days; `additions` changes that.
+ * (`LATCHKEY_ROUTES`) that names them. Unlike the gateway, a signer adds `iat`, `jti` and `typ`,
+ * and refuses claims without `exp` or with a lifetime of more than 366 days; `additions` changes
+ * that.
  * @param additions options that the gateway does not have
  * @throws ConfigError for everything that `signResponse` would refuse, with the names of KrakenD's
  *   file
