@@ -21,7 +21,7 @@ import {
 import { closing } from '../support/closing.ts';
 import { eventsOf } from '../support/observed.ts';
 import { runProgram, sourceModule } from '../support/program.ts';
-import { configErrorOf, configRejectionOf, rejectionOf } from '../support/refusals.ts';
+import { configRejectionOf, rejectionOf } from '../support/refusals.ts';
 import { listen } from '../support/servers.ts';
 
 const NOW = 1_800_000_000_000;
