@@ -133,8 +133,8 @@ const HARMFUL =
 describe('text of the source', () => {
   it('is complete in the descriptor, and escaped in terminals and comments', async () => {
     const source = krakend({
-      issuer: HARMFUL,
-      audience: [HARMFUL],
+      issuer: 'https://issuer.example',
+      audience: ['orders'],
       roles: [HARMFUL],
       roles_key: HARMFUL,
       [HARMFUL]: 1,
@@ -146,12 +146,22 @@ describe('text of the source', () => {
     expect(stderr).not.toMatch(ODD);
     const { jwt } = parseDescriptor(stdout, 'x');
     expect(jwt).toMatchObject({
-      keySets: [{ issuer: HARMFUL }],
-      audience: [HARMFUL],
+      keySets: [{ issuer: 'https://issuer.example' }],
+      audience: ['orders'],
       claims: { [HARMFUL]: { anyOf: [HARMFUL] } },
     });
     for (const line of stdout.split('\n')) expect(line).not.toMatch(/^service: \{/);
   });
+
+  it.each([{ issuer: HARMFUL }, { audience: [HARMFUL] }])(
+    'is refused where no token can have it',
+    async (odd) => {
+      const { code, stderr } = await importText(krakend(odd));
+      expect(code).toBe(2);
+      expect(stderr).toContain('invisible characters; remove them');
+      expect(stderr).not.toMatch(ODD);
+    },
+  );
 
   it('is escaped in error messages', async () => {
     const { code, stderr } = await importText(krakend({ [HARMFUL]: 1, alg: { [HARMFUL]: 1 } }));

@@ -23,6 +23,7 @@ import {
   refuseOtherIssuers,
   type SecretStores,
 } from '../keysets/options.ts';
+import { authenticatorHints } from '../keysets/other-packages.ts';
 import { completeRemote, type RemoteOptions, type RemoteSettings, remoteOptions } from '../remote/options.ts';
 import { store } from '../secrets/options.ts';
 import type { SecretStore } from '../secrets/store.ts';
@@ -31,6 +32,7 @@ import { type Clock, readClock } from '../values/clock.ts';
 import type { Duration } from '../values/duration.ts';
 import { foldCase } from '../values/fold.ts';
 import { coming, flag, lasting, other, ranked, replaced } from '../values/judge.ts';
+import { kindOf } from '../values/kind.ts';
 import {
   boolean,
   choice,
@@ -51,6 +53,7 @@ import {
   text,
   whole,
 } from '../values/option.ts';
+import { isPlainObject } from '../values/readers.ts';
 import {
   type AuthenticationMode,
   issuers,
@@ -197,13 +200,22 @@ export interface AuthenticatorSettings {
 // RFC 9068 §2.2.
 const AT_JWT_CLAIMS = ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'] as const;
 
+const audienceName: Kind<string> = refined(text, (name, path) => {
+  if (name.trim() !== name || /[\p{Cc}\p{Cf}]/u.test(name))
+    throw new ConfigError(
+      path,
+      'expected an audience, got a string with white space at an end or with invisible characters; remove them',
+    );
+  return name;
+});
+
 const audience: Kind<ReadonlySet<string> | null> = {
   ...orNull(oneOrMany(text)),
   read(value, path) {
     if (value === null) return null;
     if (value === undefined)
       throw new ConfigError(path, 'is required; pass null to turn the audience check off');
-    return new Set([oneOrMany(text).read(value, path)].flat());
+    return new Set([oneOrMany(audienceName).read(value, path)].flat());
   },
 };
 
@@ -241,7 +253,7 @@ export const authenticatorOptions = object(
       {
         // May be empty: readOptions checks whether other options allow that.
         read(value, path): readonly KeysetSettings[] {
-          if (!Array.isArray(value)) throw new ConfigError(path, 'expected at least one keyset');
+          if (!Array.isArray(value)) throw new ConfigError(path, noKeysets(value));
           const read = (one: unknown, index: number) => Object.freeze(keyset.read(one, `${path}[${index}]`));
           return Object.freeze(Array.from(value, read));
         },
@@ -385,7 +397,8 @@ export const authenticatorOptions = object(
     maxTokenBytes: maxTokenBytes('A longer token is refused before it is parsed. In bytes.'),
     realm: optional(
       refined(text, (realm, path) => {
-        if (!isHeaderText(realm)) throw new ConfigError(path, 'expected printable ASCII');
+        if (!isHeaderText(realm))
+          throw new ConfigError(path, 'expected printable ASCII, got other characters');
         return realm;
       }),
       'The realm in challenges to clients. Printable ASCII.',
@@ -401,7 +414,17 @@ export const authenticatorOptions = object(
     ],
     dependentSchemas: { profile: { properties: { typ: false } } },
   },
+  { like: 'options, such as { keySets, audience }', hints: authenticatorHints },
 );
+
+/** What is wrong with `keySets`. */
+function noKeysets(value: unknown): string {
+  if (value === undefined)
+    return "is required: a list of keysets, like [{ issuer: 'https://…', useOidcDiscovery: true }]";
+  if (Array.isArray(value)) return 'expected at least one keyset, got an empty list';
+  const fix = isPlainObject(value) ? '; put the keyset into [ ]' : '';
+  return `expected a list of keysets, got ${kindOf(value)}${fix}`;
+}
 
 /**
  * Checks options. The result is a snapshot: later changes to the object have no effect. Creates
@@ -412,7 +435,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
   const read = authenticatorOptions.read(value, '');
   const { keys = [], keySets: keysets, nestedClaimDelimiter: delimiter, profile } = read;
   const alone = keysets.length + keys.length === 0;
-  if (alone && read.remote === undefined) throw new ConfigError('keySets', 'expected at least one keyset');
+  if (alone && read.remote === undefined) throw new ConfigError('keySets', noKeysets([]));
   refuseOtherIssuers(keysets, keys);
   const rules = read.claims ?? compileRules({}, 'claims');
   if (read.groups !== undefined && claimNames(rules).includes('groups'))

@@ -3,6 +3,7 @@
 import { ConfigError } from '../errors.ts';
 import { type AlgorithmName, algorithmNames, findAlgorithm, isLegacy } from '../token/algorithms.ts';
 import { listed } from '../values/judge.ts';
+import { kindOf, meant } from '../values/kind.ts';
 import { type Kind, list, type Option, optional, refined, shared, wordSchemas } from '../values/option.ts';
 
 const namesThat = (fits: (name: AlgorithmName) => boolean) => algorithmNames.filter(fits);
@@ -97,7 +98,11 @@ export function completeAllowed(
 /** Reads the name of an algorithm. @throws ConfigError */
 export function readAlgorithm(value: unknown, path: string): AlgorithmName {
   const algorithm = typeof value === 'string' ? findAlgorithm(value) : undefined;
-  if (algorithm === undefined) throw new ConfigError(path, `expected one of ${algorithmNames.join(', ')}`);
+  if (algorithm === undefined)
+    throw new ConfigError(
+      path,
+      `expected one of ${safeNames.join(', ')}, got ${kindOf(value)}${meant(value, safeNames)}`,
+    );
   return algorithm.name;
 }
 

@@ -5,7 +5,7 @@ import { ConfigError } from '../errors.ts';
 import type { JwkSet, KeyPolicy } from '../jwk/import-jwks.ts';
 import { isLoopback } from '../net/addresses.ts';
 import type { ProxyChoice } from '../net/connections.ts';
-import { checkUrl, httpsUnlessAllowed, proxy, url } from '../net/options.ts';
+import { checkUrl, httpsUnlessAllowed, proxy } from '../net/options.ts';
 import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
@@ -34,9 +34,11 @@ import {
   publicAlgorithmSchema,
 } from './algorithm-options.ts';
 import { headers, type SourceHeader, type SourceHeaders } from './headers.ts';
+import { issuerName, issuerUrl, refuseMetadata } from './issuer-name.ts';
 import type { JwksHost } from './jku.ts';
 import type { KeySelection } from './keyset.ts';
 import type { LegacyKeySettings } from './legacy-options.ts';
+import { keysetHints } from './other-packages.ts';
 import type { PublicKeySettings } from './public-keys.ts';
 import { type PublicKeyOptions, reference, SOURCES, type SourceName } from './source-options.ts';
 
@@ -286,7 +288,7 @@ export interface KeysetsSettings {
 
 const OTHERS = {
   issuer: optional(
-    text,
+    issuerName,
     'The exact iss of its tokens. Default: tokens whose issuer no other keyset names, and tokens without iss.',
     () => [],
   ),
@@ -378,15 +380,20 @@ const FETCHED = [...READ, 'keyUse', 'allowHttp', 'tls', 'proxy'] as const;
 const SECRET = [...READ, 'keyUse', 'unsafeLegacyAlgorithms'] as const;
 
 /** The options of a keyset, and which of them may be next to each source. */
-export const keysetOptions = oneSourceOf(SOURCES satisfies Pick<TableOf<KeysetOptions>, SourceName>, OTHERS, {
-  useOidcDiscovery: [...FETCHED, 'headers'],
-  jwksUrl: [...FETCHED, 'headers'],
-  jwksHosts: [...FETCHED, 'unsafeAllowPrivateAddresses'],
-  secret: SECRET,
-  externalSecret: SECRET,
-  jwks: [...COMMON, 'keyUse'],
-  publicKeys: READ,
-});
+export const keysetOptions = oneSourceOf(
+  SOURCES satisfies Pick<TableOf<KeysetOptions>, SourceName>,
+  OTHERS,
+  {
+    useOidcDiscovery: [...FETCHED, 'headers'],
+    jwksUrl: [...FETCHED, 'headers'],
+    jwksHosts: [...FETCHED, 'unsafeAllowPrivateAddresses'],
+    secret: SECRET,
+    externalSecret: SECRET,
+    jwks: [...COMMON, 'keyUse'],
+    publicKeys: READ,
+  },
+  { like: "a keyset, such as { issuer: 'https://…', useOidcDiscovery: true }", hints: keysetHints },
+);
 
 /** One keyset. */
 export const keyset: Kind<KeysetSettings> = {
@@ -451,6 +458,7 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
   const read = readTable(OTHERS, options, name);
   const { issuer, allowHttp, tls, proxy } = read;
   const origin = source === 'secret' || source === 'externalSecret' ? 'secret' : 'public';
+  if (issuer !== undefined) refuseMetadata(issuer, `${name}.issuer`);
   if (read.unsafeOtherIssuers && issuer !== undefined)
     throw new ConfigError(
       `${name}.unsafeOtherIssuers`,
@@ -510,9 +518,13 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
     case 'useOidcDiscovery': {
       SOURCES.useOidcDiscovery.read(given, path);
       const at = `${name}.issuer`;
-      if (issuer === undefined) throw new ConfigError(at, 'is required with useOidcDiscovery');
+      if (issuer === undefined)
+        throw new ConfigError(
+          at,
+          `is required with useOidcDiscovery; write the iss of its tokens, like 'https://tenant.auth0.com/'`,
+        );
       // OpenID Connect Core 1.0 §2: an issuer has neither query nor fragment.
-      const checked = checkUrl(url.read(issuer, at), allowHttp, at);
+      const checked = checkUrl(issuerUrl(issuer, at), allowHttp, at);
       if (checked.search !== '' || checked.hash !== '')
         throw new ConfigError(at, 'expected an issuer without query and fragment');
       const headers = checkHeaders(read.headers, checked, name);

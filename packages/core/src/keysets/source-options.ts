@@ -8,6 +8,7 @@ import { name, secretName } from '../secrets/options.ts';
 import { publicJwkFromPem } from '../secrets/pem.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
 import { type Judge, listed, members, nameOf, replaced, replacedBy, verdict } from '../values/judge.ts';
+import { kindOf } from '../values/kind.ts';
 import {
   defaulted,
   type Kind,
@@ -77,6 +78,13 @@ const publicKeyOptions = object(
     ),
   } satisfies TableOf<PublicKeyOptions>,
   { oneOf: [{ required: ['file'] }, { required: ['pem'] }] },
+  {
+    like: "{ pem: '…', algorithm: 'RS256' } or { file: '…', algorithm: 'RS256' }",
+    hints: new Map([
+      ['alg', 'here: algorithm'],
+      ['key', 'here: pem or file'],
+    ]),
+  },
 );
 
 const publicKey: Kind<PublicKeySettings> = refined(
@@ -84,16 +92,23 @@ const publicKey: Kind<PublicKeySettings> = refined(
   ({ file, pem, algorithm }, path) => {
     if (file !== undefined && pem === undefined) return { file, algorithm };
     if (file === undefined && pem !== undefined) return { pem, algorithm };
-    throw new ConfigError(path, 'expected either file or pem');
+    throw new ConfigError(
+      path,
+      `expected either file or pem, got ${file === undefined ? 'neither' : 'both'}`,
+    );
   },
   shared('publicKey', { ...publicKeyOptions.schema, description: 'A public key, from a file or in place.' }),
 );
 
 /** Which secret, and which entry of it. */
-export const reference = object({
-  name,
-  key: defaulted(secretName, 'jwks.json', 'The entry in the secret.'),
-});
+export const reference = object(
+  {
+    name,
+    key: defaulted(secretName, 'jwks.json', 'The entry in the secret.'),
+  },
+  {},
+  { like: '{ name } of a secret in the store, not the secret itself' },
+);
 const elsewhere = replaced('keys come from elsewhere');
 
 /** Each source of a keyset. */
@@ -123,7 +138,7 @@ export const SOURCES = {
   publicKeys: needed(
     refined(list(publicKey, { maxItems: MAX_PUBLIC_KEYS }), (keys, path) => {
       if (keys.length <= MAX_PUBLIC_KEYS) return keys;
-      throw new ConfigError(path, `expected at most ${MAX_PUBLIC_KEYS} keys`);
+      throw new ConfigError(path, `expected at most ${MAX_PUBLIC_KEYS} keys, got ${keys.length}`);
     }),
     'Public keys as PEM, a primary one and its backups, each with its algorithm.',
     listed({
@@ -135,7 +150,7 @@ export const SOURCES = {
 };
 
 function readTrue(value: unknown, path: string): true {
-  if (value !== true) throw new ConfigError(path, 'expected true');
+  if (value !== true) throw new ConfigError(path, `expected true, got ${kindOf(value)}`);
   return value;
 }
 

@@ -386,7 +386,10 @@ const BESIDES = {
 } as const satisfies Record<SignerSourceName, readonly (keyof typeof OTHERS)[]>;
 
 /** The options of a signer. */
-const signerOptions = oneSourceOf(SOURCES, OTHERS, BESIDES);
+const signerOptions = oneSourceOf(SOURCES, OTHERS, BESIDES, {
+  whole: 'signer',
+  like: "options of a signer, such as { secret: { name: 'signing' }, secrets }",
+});
 
 /** The option names of a signer. */
 export const signerOptionNames: readonly string[] = Object.keys(signerOptions.table);

@@ -1,6 +1,7 @@
 // Reads durations as options and descriptors write them: a number with a unit. Does not read a
 // clock.
 import { ConfigError } from '../errors.ts';
+import { kindOf } from './kind.ts';
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -17,7 +18,10 @@ export type Duration = `${number}${keyof typeof UNIT_MS}` | (string & {});
  */
 export function parseDuration(value: unknown, path: string): number {
   if (typeof value !== 'string' || !/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/.test(value)) {
-    throw new ConfigError(path, `expected a duration with a unit, like '30s', '5m' or '1h'`);
+    throw new ConfigError(
+      path,
+      `expected a duration with a unit, like '30s', '5m' or '1h', got ${kindOf(value)}`,
+    );
   }
   let totalMs = 0;
   for (const [, amount, unit] of value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
@@ -25,4 +29,11 @@ export function parseDuration(value: unknown, path: string): number {
   }
   if (!Number.isSafeInteger(Math.round(totalMs))) throw new ConfigError(path, 'is too long');
   return Math.round(totalMs);
+}
+
+/** A length of time in the largest unit that divides it, such as `90s`. */
+export function durationText(lengthMs: number): string {
+  for (const unit of ['d', 'h', 'm', 's'] as const)
+    if (lengthMs !== 0 && lengthMs % UNIT_MS[unit] === 0) return `${lengthMs / UNIT_MS[unit]}${unit}`;
+  return `${lengthMs}ms`;
 }

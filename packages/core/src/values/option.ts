@@ -1,12 +1,14 @@
 // Declares each option once: how it is read, its JSON Schema, how `plan` judges a change, and one
 // sentence for the documentation. The tables of options are in the folders that use them.
 import { ConfigError } from '../errors.ts';
-import { parseDuration } from './duration.ts';
+import { durationText, parseDuration } from './duration.ts';
 import { own } from './json.ts';
 import { type Judge, members, other, sized } from './judge.ts';
-import type { UncheckedOptions } from './readers.ts';
+import { kindOf } from './kind.ts';
+import type { ObjectHelp, UncheckedOptions } from './readers.ts';
 import {
   isPlainObject,
+  notOneOf,
   ownMembers,
   readBoolean,
   readChoice,
@@ -157,7 +159,8 @@ export const duration: Kind<number> = {
 export function durationFrom(least: string, most: string): Kind<number> {
   const [leastMs, mostMs] = [parseDuration(least, ''), parseDuration(most, '')];
   return refined(duration, (lengthMs, path) => {
-    if (lengthMs < leastMs || lengthMs > mostMs) throw new ConfigError(path, `expected ${least} to ${most}`);
+    if (lengthMs < leastMs || lengthMs > mostMs)
+      throw new ConfigError(path, `expected ${least} to ${most}, got ${durationText(lengthMs)}`);
     return lengthMs;
   });
 }
@@ -171,7 +174,11 @@ export const boolean: Kind<boolean> = {
 /** One of a few words. */
 export function choice<const T extends string>(...words: readonly T[]): Kind<T> {
   return {
-    read: (value, path) => readChoice(value, words, path) ?? refuseWords(words, path),
+    read(value, path) {
+      const word = readChoice(value, words, path);
+      if (word === undefined) throw new ConfigError(path, notOneOf(value, words));
+      return word;
+    },
     schema: { anyOf: wordSchemas(...words) },
   };
 }
@@ -179,10 +186,6 @@ export function choice<const T extends string>(...words: readonly T[]): Kind<T> 
 /** The alternatives of a schema: one of these words, or a text with a variable. */
 export function wordSchemas(...words: readonly string[]): readonly Schema[] {
   return [{ enum: words }, variable];
-}
-
-function refuseWords(words: readonly string[], path: string): never {
-  throw new ConfigError(path, `expected ${words.map((word) => `'${word}'`).join(' or ')}`);
 }
 
 /** A list with at least one item. */
@@ -217,10 +220,15 @@ export function whole(minimum: number, maximum: number, problem: string): Kind<n
     read(value, path) {
       if (typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum)
         return value;
-      throw new ConfigError(path, problem);
+      throw new ConfigError(path, `${problem}, got ${numberOr(value)}`);
     },
     schema: { type: 'integer', minimum, maximum },
   };
+}
+
+/** A number is not a secret, and its value is what is wrong. */
+function numberOr(value: unknown): string {
+  return typeof value === 'number' ? String(value) : kindOf(value);
 }
 
 /** `maxTokenBytes`. The default is the length that Node's servers accept next to other headers. */
@@ -233,7 +241,7 @@ export function maxTokenBytes(doc: string): Option<number> {
 export function byName<T>(kind: Kind<T>, problem: string): Kind<ReadonlyMap<string, T>> {
   return {
     read(value, path) {
-      if (!isPlainObject(value)) throw new ConfigError(path, problem);
+      if (!isPlainObject(value)) throw new ConfigError(path, `${problem}, got ${kindOf(value)}`);
       const members = Object.entries(ownMembers(value));
       return new Map(members.map(([name, one]) => [name, kind.read(one, `${path}.${name}`)]));
     },
@@ -247,13 +255,20 @@ export interface ObjectKind<T extends Table> extends Kind<ReadBy<T>> {
   readonly judge: Judge;
 }
 
-/** Makes a kind of object. `more` adds schema keywords about options that depend on each other. */
-export function object<const T extends Table>(table: T, more: Schema = {}): ObjectKind<T> {
+/**
+ * Makes a kind of object. `more` adds schema keywords about options that depend on each other;
+ * `help` is for messages.
+ */
+export function object<const T extends Table>(
+  table: T,
+  more: Schema = {},
+  help: ObjectHelp = {},
+): ObjectKind<T> {
   const names = Object.keys(table);
   const required = names.filter((name) => table[name]?.isNeeded && table[name].schema !== undefined);
   return {
     table,
-    read: (value, path) => readTable(table, readObject(value, names, path), path),
+    read: (value, path) => readTable(table, readObject(value, names, path, help), path),
     schema: {
       ...objectSchema(table),
       ...(required.length === 0 ? {} : { required }),
@@ -311,6 +326,7 @@ export function oneSourceOf<const S extends Table, const T extends Table>(
   sources: S,
   others: T,
   besides: { readonly [Source in keyof S]: readonly (keyof T & string)[] },
+  help: ObjectHelp = {},
 ): SourceKind<S, T> {
   const names: readonly (keyof S & string)[] = Object.keys(sources);
   const table = { ...sources, ...others };
@@ -318,14 +334,23 @@ export function oneSourceOf<const S extends Table, const T extends Table>(
     table,
     sources: names,
     open(value, path) {
-      const given = typeof value === 'object' && value !== null ? value : {};
-      const [source, ...more] = names.filter((name) => Object.hasOwn(given, name));
-      if (source === undefined || more.length > 0)
+      const members: object = isPlainObject(value) ? ownMembers(value) : {};
+      const given = names.filter((name) => Object.hasOwn(members, name));
+      const [source] = given;
+      const allowed = source === undefined || given.length > 1 ? undefined : [source, ...besides[source]];
+      // Names first: a misspelt source is a wrong name, and not a missing source.
+      const options = readObject(value, Object.keys(table), path, { ...help, offered: allowed });
+      if (source === undefined || allowed === undefined)
         throw new ConfigError(
-          path === '' ? 'signer' : path,
-          `exactly one source is needed: ${names.join(', ')}`,
+          path === '' ? (help.whole ?? 'options') : path,
+          `exactly one source is needed: ${names.join(', ')}; got ${given.join(' and ') || 'none'}`,
         );
-      return { source, options: readObject(value, [source, ...besides[source]], path) };
+      const other = Object.keys(options).find((name) => !allowed.includes(name));
+      if (other === undefined) return { source, options };
+      throw new ConfigError(
+        path === '' ? other : `${path}.${other}`,
+        `is not allowed next to ${source}; remove it`,
+      );
     },
     schema: ({ dependentSchemas = {}, ...more } = {}) => ({
       ...objectSchema(table),

@@ -1,6 +1,7 @@
 // Small readers for options from any source. Each returns a checked value, or throws a ConfigError
 // that names the path.
 import { ConfigError } from '../errors.ts';
+import { kindOf, meant, nearestTo } from './kind.ts';
 
 /** Options before they are checked: their values can be anything. */
 export type UncheckedOptions = Readonly<Record<string, unknown>>;
@@ -21,30 +22,63 @@ export function isPlainObject(value: unknown): value is UncheckedOptions {
   );
 }
 
+/** What messages about an object say besides its names. */
+export interface ObjectHelp {
+  /** How such an object is written: `{ name: 'jwt' }`. Default: `an object`. */
+  readonly like?: string | undefined;
+  /** The path of the object where it is the whole argument. Default: `options`. */
+  readonly whole?: string | undefined;
+  /** What to write in place of options of other packages, and of other places. */
+  readonly hints?: ReadonlyMap<string, string> | undefined;
+  /** The names that a message lists. Default: all known names. */
+  readonly offered?: readonly string[] | undefined;
+}
+
 /**
  * Reads an object that has only known members, none of them undefined. `path` is empty for the
  * options as a whole.
  * @returns a copy of the own members, without a prototype, so that a polluted Object.prototype
  *   never adds an option
  */
-export function readObject(value: unknown, known: readonly string[], path: string): UncheckedOptions {
-  if (!isPlainObject(value)) throw new ConfigError(path === '' ? 'options' : path, 'expected an object');
-  const members = ownMembers(value);
+export function readObject(
+  value: unknown,
+  known: readonly string[],
+  path: string,
+  help: ObjectHelp = {},
+): UncheckedOptions {
+  const members = membersOf(value, path, help);
   for (const name of Object.keys(members)) {
     const at = path === '' ? name : `${path}.${name}`;
-    if (known.includes(name)) {
-      refuseUndefined(members[name], at);
-      continue;
-    }
-    const nearest = known.find((candidate) => candidate.toLowerCase() === name.toLowerCase());
-    throw new ConfigError(
-      at,
-      nearest === undefined
-        ? `unknown option; expected one of ${known.join(', ')}`
-        : `unknown option; did you mean ${nearest}?`,
-    );
+    if (!known.includes(name)) throw new ConfigError(at, unknownOption(name, known, help));
+    refuseUndefined(members[name], at);
   }
   return members;
+}
+
+function membersOf(
+  value: unknown,
+  path: string,
+  { like = 'an object', whole = 'options' }: ObjectHelp,
+): UncheckedOptions {
+  if (isPlainObject(value)) return ownMembers(value);
+  const got = kindOf(value);
+  const fix = got.startsWith('an instance of') ? '; pass an object literal, such as { ...options }' : '';
+  throw new ConfigError(path === '' ? whole : path, `expected ${like}, got ${got}${fix}`);
+}
+
+/** Unsafe options are not suggested to somebody who looks for a name. */
+function unknownOption(
+  name: string,
+  known: readonly string[],
+  { hints, offered = known }: ObjectHelp,
+): string {
+  const isSpelling = known.some((candidate) => candidate.toLowerCase() === name.toLowerCase());
+  const hint = isSpelling ? undefined : hints?.get(name);
+  if (hint !== undefined) return `unknown option; ${hint}`;
+  if (nearestTo(name, known) !== undefined) return `unknown option${meant(name, known)}`;
+  if (known.length === 0) return 'unknown option; expected none';
+  const listed = offered.filter((candidate) => !candidate.startsWith('unsafe'));
+  return `unknown option; expected one of ${listed.join(', ')}`;
 }
 
 /**
@@ -100,7 +134,7 @@ export function refuseUndefined(value: unknown, path: string): void {
   if (value !== undefined) return;
   throw new ConfigError(
     path,
-    'expected a value, got undefined; check where it comes from, or leave the option out',
+    'expected a value, got undefined; check where it comes from, such as an environment variable that is not set, or leave the option out',
   );
 }
 
@@ -124,11 +158,11 @@ type Environment = { readonly [name: string]: string | undefined };
  */
 export function readEnvironment(value: unknown, path: string): Environment {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new ConfigError(path, 'expected an object, such as process.env');
+    throw new ConfigError(path, `expected an object, such as process.env, got ${kindOf(value)}`);
   for (const name of Object.getOwnPropertyNames(value)) {
     const variable: unknown = Reflect.get(value, name);
     if (variable !== undefined && typeof variable !== 'string')
-      throw new ConfigError(`${path}.${name}`, 'expected a text');
+      throw new ConfigError(`${path}.${name}`, `expected a text, got ${kindOf(variable)}`);
   }
   return value as Environment;
 }
@@ -136,7 +170,7 @@ export function readEnvironment(value: unknown, path: string): Environment {
 /** A string that says something. */
 export function readText(value: unknown, path: string): string {
   if (typeof value !== 'string' || value.trim() === '') {
-    throw new ConfigError(path, 'expected a string that is not empty');
+    throw new ConfigError(path, `expected a string that is not empty, got ${kindOf(value)}`);
   }
   return value;
 }
@@ -144,7 +178,7 @@ export function readText(value: unknown, path: string): string {
 /** Reads a boolean, and nothing that is merely truthy or falsy. */
 export function readBoolean(value: unknown, fallback: boolean, path: string): boolean {
   if (value === undefined) return fallback;
-  if (typeof value !== 'boolean') throw new ConfigError(path, 'expected true or false');
+  if (typeof value !== 'boolean') throw new ConfigError(path, `expected true or false, got ${kindOf(value)}`);
   return value;
 }
 
@@ -156,10 +190,19 @@ export function readChoice<const T extends string>(
 ): T | undefined {
   if (value === undefined) return undefined;
   const choice = choices.find((candidate) => candidate === value);
-  if (choice === undefined) {
-    throw new ConfigError(path, `expected ${choices.map((candidate) => `'${candidate}'`).join(' or ')}`);
-  }
+  if (choice === undefined) throw new ConfigError(path, notOneOf(value, choices));
   return choice;
+}
+
+/** What is wrong with a value that is not one of a few words. */
+export function notOneOf(value: unknown, words: readonly string[]): string {
+  const expected = words.map((word) => `'${word}'`).join(' or ');
+  return `expected ${expected}, got ${got(value)}${meant(value, words)}`;
+}
+
+/** A string that is not a word of the list is another string. */
+function got(value: unknown): string {
+  return typeof value === 'string' && value.trim() !== '' ? 'another string' : kindOf(value);
 }
 
 /** Reads a list with at least one item; `readItem` reads each item. */
@@ -169,7 +212,15 @@ export function readList<T>(
   path: string,
 ): readonly T[] {
   if (!Array.isArray(value) || value.length === 0)
-    throw new ConfigError(path, 'expected a list with at least one item');
+    throw new ConfigError(
+      path,
+      `expected a list with at least one item, got ${kindOf(value)}${bracketed(value)}`,
+    );
   // Array.from, because `map` skips holes.
   return Array.from(value, (item, index) => readItem(item, `${path}[${index}]`));
+}
+
+/** How to make a list of one value. */
+function bracketed(value: unknown): string {
+  return value === undefined || value === null || Array.isArray(value) ? '' : '; put it into [ ]';
 }

@@ -260,7 +260,10 @@ function namesIn(read: () => unknown): readonly string[] {
 }
 
 function propertiesOf(name: string): readonly string[] {
-  return Object.keys(schema.$defs[name]?.properties ?? {}).sort();
+  // Messages do not offer unsafe options.
+  return Object.keys(schema.$defs[name]?.properties ?? {})
+    .filter((option) => !option.startsWith('unsafe'))
+    .sort();
 }
 
 function nested(node: Node | false | undefined, ...path: readonly string[]): Node {
@@ -272,7 +275,7 @@ function nested(node: Node | false | undefined, ...path: readonly string[]): Nod
 }
 
 const OF_CODE = ['secrets', 'externalSecrets', 'clock', 'directory', 'signer'];
-const X = { 'x-unknown': 1 };
+const X = { 'what-no-option-is-called': 1 };
 const without = (names: readonly string[], left: readonly string[] = OF_CODE) =>
   names.filter((name) => !left.includes(name));
 
@@ -391,12 +394,13 @@ describe('the names of options', () => {
       try {
         return readAlgorithm('x', 'a');
       } catch (error) {
-        return /expected one of (.+)$/
+        return /expected one of (.+), got a string$/
           .exec(error instanceof ConfigError ? error.problem : '')?.[1]
           ?.split(', ');
       }
     })();
-    expect(schema.$defs.algorithm?.anyOf?.[0]?.enum).toEqual(names);
+    // The legacy algorithms are not offered.
+    expect(schema.$defs.algorithm?.anyOf?.[0]?.enum).toEqual([...(names ?? []), 'HS224', 'HMD5']);
     const suites = [...Array(65_536).keys()].filter((suite) => {
       try {
         readTls({ cipherSuites: [suite] }, 'tls');

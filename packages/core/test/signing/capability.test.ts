@@ -585,7 +585,7 @@ describe('options', () => {
 
   it('the check: the path is that of the input', () => {
     const keySet = { jwksUri: 'https://a' } as never;
-    expect(complaint(() => requiring(FRIENDSHIP, { keySet }))).toBe('keySet');
+    expect(complaint(() => requiring(FRIENDSHIP, { keySet }))).toBe('keySet.jwksUri');
   });
 
   it('an option cannot contradict the capability', () => {

@@ -1,0 +1,245 @@
+// The whole text of the messages about common mistakes: what was expected, what was found, and what
+// to do. A message that becomes worse shows here.
+import { describe, expect, it } from 'vitest';
+import { createAuthenticator } from '../src/descriptor/create.ts';
+import { ConfigError } from '../src/errors.ts';
+
+const ISSUER = 'https://issuer.example/';
+const keyset = { issuer: ISSUER, jwksUrl: 'https://issuer.example/jwks.json' };
+const good = { keySets: [keyset], audience: 'orders-api' };
+
+/** The message of a ConfigError. */
+function messageOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return 'no error';
+}
+
+class Settings {
+  readonly keySets = [keyset];
+  readonly audience = 'orders-api';
+}
+
+const withKeyset = (one: unknown) => ({ ...good, keySets: [one] });
+const withIssuer = (issuer: unknown) => withKeyset({ issuer, useOidcDiscovery: true });
+
+describe('options', () => {
+  it.each<readonly [string, unknown, string]>([
+    ['none', undefined, 'options: expected options, such as { keySets, audience }, got undefined'],
+    ['a string', 'x', 'options: expected options, such as { keySets, audience }, got a string'],
+    [
+      'an instance of a class',
+      new Settings(),
+      'options: expected options, such as { keySets, audience }, got an instance of Settings; pass an object literal, such as { ...options }',
+    ],
+    ['keysets', { ...good, keysets: [] }, 'keysets: unknown option; did you mean keySets?'],
+    ['audiences', { ...good, audiences: [] }, 'audiences: unknown option; did you mean audience?'],
+    [
+      'keySets that is a keyset',
+      { ...good, keySets: keyset },
+      'keySets: expected a list of keysets, got an object; put the keyset into [ ]',
+    ],
+    [
+      'no keySets',
+      { audience: 'a' },
+      "keySets: is required: a list of keysets, like [{ issuer: 'https://…', useOidcDiscovery: true }]",
+    ],
+    ['empty keySets', { ...good, keySets: [] }, 'keySets: expected at least one keyset, got an empty list'],
+    ['no audience', { keySets: [keyset] }, 'audience: is required; pass null to turn the audience check off'],
+    [
+      'an audience from a variable that is not set',
+      { ...good, audience: undefined },
+      'audience: expected a value, got undefined; check where it comes from, such as an environment variable that is not set, or leave the option out',
+    ],
+    [
+      'an audience with a line feed',
+      { ...good, audience: 'orders-api\n' },
+      'audience: expected an audience, got a string with white space at an end or with invisible characters; remove them',
+    ],
+    [
+      'clockSkew without a unit',
+      { ...good, clockSkew: 30 },
+      "clockSkew: expected a duration with a unit, like '30s', '5m' or '1h', got a number",
+    ],
+    ['clockSkew too long', { ...good, clockSkew: '5m' }, 'clockSkew: expected 0s to 60s, got 5m'],
+    [
+      'mode lax',
+      { ...good, mode: 'lax' },
+      "mode: expected 'strict' or 'optional' or 'permissive', got another string",
+    ],
+    [
+      'mode Strict',
+      { ...good, mode: 'Strict' },
+      "mode: expected 'strict' or 'optional' or 'permissive', got another string; did you mean strict?",
+    ],
+    [
+      'requireExp of a word',
+      { ...good, requireExp: 'no' },
+      'requireExp: expected true or false, got a string',
+    ],
+    [
+      'tokenFrom that is a word',
+      { ...good, tokenFrom: 'cookie' },
+      'tokenFrom: expected a list with at least one item, got a string; put it into [ ]',
+    ],
+    [
+      'maxTokenBytes too large',
+      { ...good, maxTokenBytes: 1_000_000 },
+      'maxTokenBytes: expected a whole number of bytes from 256 to 65536, got 1000000',
+    ],
+  ])('%s', (_name, options, message) => {
+    expect(messageOf(() => createAuthenticator(options as never))).toBe(message);
+  });
+});
+
+describe('a keyset', () => {
+  it.each<readonly [string, unknown, string]>([
+    [
+      'that is a URL',
+      withKeyset(ISSUER),
+      "keySets[0]: expected a keyset, such as { issuer: 'https://…', useOidcDiscovery: true }, got a string",
+    ],
+    [
+      'jwksUri',
+      withKeyset({ issuer: ISSUER, jwksUri: 'https://a.example' }),
+      'keySets[0].jwksUri: unknown option; did you mean jwksUrl?',
+    ],
+    [
+      'no source',
+      withKeyset({ issuer: ISSUER }),
+      'keySets[0]: exactly one source is needed: useOidcDiscovery, jwksUrl, jwksHosts, secret, externalSecret, jwks, publicKeys; got none',
+    ],
+    [
+      'two sources',
+      withKeyset({ ...keyset, useOidcDiscovery: true }),
+      'keySets[0]: exactly one source is needed: useOidcDiscovery, jwksUrl, jwksHosts, secret, externalSecret, jwks, publicKeys; got useOidcDiscovery and jwksUrl',
+    ],
+    [
+      'tls next to jwks',
+      withKeyset({ issuer: ISSUER, jwks: { keys: [] }, tls: {} }),
+      'keySets[0].tls: is not allowed next to jwks; remove it',
+    ],
+    [
+      'an issuer without https://',
+      withIssuer('tenant.auth0.com'),
+      "keySets[0].issuer: expected a URL, like 'https://tenant.auth0.com/', got a string without https://",
+    ],
+    [
+      'an issuer that is the URL of its metadata',
+      withIssuer('https://issuer.example/.well-known/openid-configuration'),
+      "keySets[0].issuer: expected the issuer, got the URL of its metadata; write 'https://issuer.example' or 'https://issuer.example/', as the metadata spell it",
+    ],
+    [
+      'an issuer with white space',
+      withIssuer(' https://issuer.example/'),
+      'keySets[0].issuer: expected the iss of the tokens, got a string with white space or invisible characters; remove them',
+    ],
+    [
+      'discovery without an issuer',
+      withKeyset({ useOidcDiscovery: true }),
+      "keySets[0].issuer: is required with useOidcDiscovery; write the iss of its tokens, like 'https://tenant.auth0.com/'",
+    ],
+    [
+      'a secret as a string',
+      withKeyset({ issuer: ISSUER, secret: 'kQ3t' }),
+      'keySets[0].secret: expected { name } of a secret in the store, not the secret itself, got a string',
+    ],
+    [
+      'a PEM as a string',
+      withKeyset({ issuer: ISSUER, publicKeys: ['-----BEGIN PUBLIC KEY-----'] }),
+      "keySets[0].publicKeys[0]: expected { pem: '…', algorithm: 'RS256' } or { file: '…', algorithm: 'RS256' }, got a string",
+    ],
+    [
+      'alg of a public key',
+      withKeyset({ issuer: ISSUER, publicKeys: [{ pem: 'x', alg: 'RS256' }] }),
+      'keySets[0].publicKeys[0].alg: unknown option; here: algorithm',
+    ],
+    [
+      'audience in a keyset',
+      withKeyset({ ...keyset, audience: 'a' }),
+      'keySets[0].audience: unknown option; expected it next to keySets, not in a keyset',
+    ],
+    [
+      'algorithms',
+      withKeyset({ ...keyset, algorithms: ['RS256'] }),
+      "keySets[0].algorithms: unknown option; algorithms is of jose, express-jwt and others; here: allowedAlgorithms: ['RS256'] in a keyset",
+    ],
+    [
+      'RSA256',
+      withKeyset({ ...keyset, allowedAlgorithms: ['RSA256'] }),
+      'keySets[0].allowedAlgorithms[0]: expected one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519, ML-DSA-44, ML-DSA-65, ML-DSA-87, HS256, HS384, HS512, got a string; did you mean RS256?',
+    ],
+    [
+      'a secret without a store',
+      withKeyset({ issuer: ISSUER, secret: { name: 'jwt' } }),
+      'keySets[0]: expected a secret store; pass one in secrets',
+    ],
+  ])('%s', (_name, options, message) => {
+    expect(messageOf(() => createAuthenticator(options as never))).toBe(message);
+  });
+});
+
+describe('options of other packages say what to write here', () => {
+  it.each([
+    [
+      'issuerBaseURL',
+      'express-oauth2-jwt-bearer',
+      "keySets: [{ issuer: 'https://…', useOidcDiscovery: true }]",
+    ],
+    ['issuer', 'jose', "keySets: [{ issuer: 'https://…', useOidcDiscovery: true }]"],
+    ['secret', 'express-jwt', "secret: { name: 'jwt' }"],
+    ['secretOrKey', 'passport-jwt', "secret: { name: 'jwt' }"],
+    ['jwksUri', 'jwks-rsa', "jwksUrl: 'https://…'"],
+    ['jwksRequestsPerMinute', 'jwks-rsa', 'nothing'],
+    ['algorithms', 'jose', 'allowedAlgorithms'],
+    ['tokenSigningAlg', 'express-oauth2-jwt-bearer', 'allowedAlgorithms'],
+    ['getToken', 'express-jwt', 'tokenFrom'],
+    ['jwtFromRequest', 'passport-jwt', 'tokenFrom'],
+    ['credentialsRequired', 'express-jwt', "mode: 'optional'"],
+    ['requestProperty', 'express-jwt', 'req.auth'],
+    ['userProperty', 'express-jwt', 'req.auth'],
+    ['ignoreExpiration', 'jsonwebtoken', 'always refused'],
+    ['clockTolerance', 'jose', 'clockSkew'],
+    ['maxAge', 'jsonwebtoken', 'maxTokenAge'],
+    ['signOptions', 'NestJS', 'createSigner'],
+    ['userPoolId', 'aws-jwt-verify', 'cognito-idp'],
+    ['passthrough', 'koa-jwt', "mode: 'permissive'"],
+    ['decoratorName', '@fastify/jwt', 'request.auth'],
+  ])('%s of %s', (name, of, here) => {
+    const message = messageOf(() => createAuthenticator({ ...good, [name]: 'x' } as never));
+    expect(message).toMatch(new RegExp(`^${name}: unknown option; ${name} is of .*; here: `));
+    expect(message).toContain(of);
+    expect(message).toContain(here);
+  });
+
+  it('an option of a keyset next to keySets names its place', () => {
+    expect(messageOf(() => createAuthenticator({ ...good, jwksUrl: 'https://a.example' } as never))).toBe(
+      'jwksUrl: unknown option; expected it in a keyset: keySets: [{ … }]',
+    );
+  });
+
+  it('another unknown name lists the options, and none that is unsafe', () => {
+    const message = messageOf(() => createAuthenticator({ ...good, foo: 1 } as never));
+    expect(message).toMatch(/^foo: unknown option; expected one of keySets, /);
+    expect(message).not.toContain('unsafe');
+  });
+});
+
+it('no message has the content of a value', () => {
+  const secret = 'kQ3tVerySecret';
+  for (const options of [
+    secret,
+    { ...good, keySets: secret },
+    { ...good, audience: [1, secret, null] },
+    { ...good, mode: secret },
+    { ...good, clockSkew: secret },
+    withKeyset({ issuer: ISSUER, secret }),
+    withKeyset({ issuer: ISSUER, allowedAlgorithms: [secret], jwksUrl: ISSUER }),
+    withKeyset({ issuer: ISSUER, publicKeys: [secret] }),
+  ])
+    expect(messageOf(() => createAuthenticator(options as never))).not.toContain(secret);
+});
