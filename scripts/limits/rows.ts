@@ -391,7 +391,7 @@ export const LIMITS: readonly LimitTable[] = [
         at: `${core}/net/limits.ts#MAX_TIMER_MS`,
         unit: 'ms',
         beyond: 'set again when it ends',
-        test: `${tests}/decision/upgrade.test.ts:a millisecond longer than that`,
+        test: `${tests}/decision/when-expired.test.ts:a millisecond longer than that`,
       },
     ],
   },

@@ -10,7 +10,8 @@ import { type AuthenticatorOptions, createMemoryStore, type KeysetOptions } from
 import type { LegacyKeyOptions } from '../../src/keysets/legacy-options.ts';
 import { startIssuer } from '../support/authenticators.ts';
 import { defined } from '../support/defined.ts';
-import { ask, askByRequest, build, nextEvent, outcome, publish, serve } from './kept.ts';
+import { nextEvent } from '../support/observed.ts';
+import { ask, askByRequest, build, outcome, publish, serve } from './kept.ts';
 import { AUDIENCE, ISSUER, jwk, one, REF, SOON, secret, setOf, sign, two } from './mac-tokens.ts';
 
 const [first, second] = [jwk(one, 'one'), jwk(two, 'two')];

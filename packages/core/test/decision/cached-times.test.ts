@@ -1,5 +1,5 @@
-// A kept token and time: exp, nbf, maxTokenAge and the clock, keysets that grow old, and a comparison
-// of authenticators with a cache and without one.
+// A kept token and time: exp, nbf, maxTokenAge and the clock, keysets that grow old, and a
+// comparison of authenticators with a cache and without one.
 import './counted.ts';
 import { describe, expect, it, vi } from 'vitest';
 import {

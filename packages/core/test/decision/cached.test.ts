@@ -10,8 +10,9 @@ import {
   createAuthenticator,
   type SecretStore,
 } from '../../src/index.ts';
-import { configErrorOf, requestWith, startAuthenticator } from '../support/authenticators.ts';
+import { requestWith, startAuthenticator } from '../support/authenticators.ts';
 import { defined } from '../support/defined.ts';
+import { configErrorOf } from '../support/refusals.ts';
 import { work } from './counted.ts';
 import { ask, askByRequest, build, clock, outcome, publish, serve, storeWith } from './kept.ts';
 import { AUDIENCE, ISSUER, jwk, NOW, one, REF, SOON, setOf, sign, two } from './mac-tokens.ts';

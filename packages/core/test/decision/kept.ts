@@ -1,6 +1,5 @@
 // What the tests of the token cache share: authenticators whose keys a test replaces, and answers
 // that say whether a token came from the cache. Import counted.ts before src in these tests.
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createClock } from '@latchkey/testing';
 import { afterEach, beforeEach, expect, vi } from 'vitest';
 import {
@@ -8,11 +7,11 @@ import {
   type AuthenticatorOptions,
   createMemoryStore,
   isAuthError,
-  type LatchkeyEvents,
   type MemoryStore,
 } from '../../src/index.ts';
 import { requestWith, startAuthenticator } from '../support/authenticators.ts';
 import { defined } from '../support/defined.ts';
+import { nextEvent } from '../support/observed.ts';
 import { work } from './counted.ts';
 import { AUDIENCE, ISSUER, jwk, NOW, one, REF, setOf } from './mac-tokens.ts';
 
@@ -54,19 +53,6 @@ export function serve(keys?: string, options: Partial<AuthenticatorOptions> = {}
   return { authenticator: build({ secrets: store, ...defined(options) }), store };
 }
 
-/** Resolves at the next event of this name, or after that many of them. */
-export function nextEvent(name: keyof LatchkeyEvents, times = 1): Promise<void> {
-  return new Promise((resolve) => {
-    let seen = 0;
-    const listener = () => {
-      if (++seen < times) return;
-      unsubscribe(name, listener);
-      resolve();
-    };
-    subscribe(name, listener);
-  });
-}
-
 /** Replaces keys in a store and waits until that many keysets have read them. */
 export async function publish(store: MemoryStore, keys: string, reference = REF, readers = 1): Promise<void> {
   const read = nextEvent('latchkey:keyset:refreshed', readers);
@@ -85,8 +71,8 @@ export async function outcome(decision: Promise<unknown>): Promise<string> {
 }
 
 /**
- * The outcome of a decision. In place of `accepted` it is `kept` if the token was neither parsed nor
- * verified, and otherwise `verified`.
+ * The outcome of a decision. In place of `accepted` it is `kept` if the token was neither parsed
+ * nor verified, and otherwise `verified`.
  */
 export async function answerOf(decide: () => Promise<unknown>): Promise<string> {
   const before = { ...work };

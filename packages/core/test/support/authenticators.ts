@@ -3,12 +3,7 @@
 import { createIssuer, type IssuerOptions, type TestIssuer } from '@latchkey/testing';
 import { onTestFinished } from 'vitest';
 import type { RequestView } from '../../src/adapter/index.ts';
-import {
-  type Authenticator,
-  type AuthenticatorOptions,
-  ConfigError,
-  createAuthenticator,
-} from '../../src/index.ts';
+import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from '../../src/index.ts';
 
 /** Creates an authenticator and closes it after the test. Call it in a test or in `beforeEach`. */
 export function startAuthenticator(options: AuthenticatorOptions): Authenticator {
@@ -34,15 +29,4 @@ export function requestWith(token?: string): RequestView {
     headers: { authorization },
     rawHeaders: ['Authorization', authorization],
   };
-}
-
-/** The ConfigError that a call throws; undefined when it returns. Any other error is thrown on. */
-export function configErrorOf(run: () => unknown): ConfigError | undefined {
-  try {
-    run();
-    return undefined;
-  } catch (error) {
-    if (error instanceof ConfigError) return error;
-    throw error;
-  }
 }
