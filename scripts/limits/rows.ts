@@ -568,7 +568,7 @@ export const LIMITS: readonly LimitTable[] = [
         at: `${core}/own-keys/auth-directory.ts#MAX_TOKEN_BYTES`,
         unit: 'bytes',
         beyond: 'made anew',
-        test: `${tests}/own-keys/auth-directory.test.ts:that is longer than any is made anew`,
+        test: `${tests}/own-keys/auth-directory.test.ts:more bytes than any token`,
       },
     ],
   },

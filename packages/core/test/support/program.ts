@@ -4,11 +4,12 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** How to start a program: other flags, the environment, the working directory. */
+/** How to start a program. The timeout is in milliseconds; default: 15 seconds. */
 interface Start {
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  readonly timeout?: number;
 }
 
 /** A path below `src`, as text in a program to import from. */
