@@ -121,7 +121,7 @@ export function createSource(
     case 'externalSecret': {
       const kind = settings.source === 'secret' ? 'secret' : 'external-secret';
       const store = requireStore(stores, settings.source, settings.name);
-      return createSecretSource({ kind, store, reference: settings.reference, policy });
+      return createSecretSource({ ...settings, kind, store });
     }
     case 'jwksUrl': {
       const { url } = settings;

@@ -7,6 +7,7 @@ import { isLoopback } from '../net/addresses.ts';
 import type { ProxyChoice } from '../net/connections.ts';
 import { checkUrl, httpsUnlessAllowed, proxy } from '../net/options.ts';
 import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
+import type { SecretEncoding } from '../secrets/encoding.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
 import type { Duration } from '../values/duration.ts';
@@ -40,6 +41,7 @@ import type { KeySelection } from './keyset.ts';
 import type { LegacyKeySettings } from './legacy-options.ts';
 import { keysetHints } from './other-packages.ts';
 import type { PublicKeySettings } from './public-keys.ts';
+import { isSymmetric } from './secret.ts';
 import { type PublicKeyOptions, reference, SOURCES, type SourceName } from './source-options.ts';
 
 export type { PublicKeyOptions } from './source-options.ts';
@@ -178,8 +180,13 @@ export interface JkuKeysetOptions extends FetchedKeysetCommon, Only<'jwksHosts'>
  */
 export interface SecretKeysetOptions extends SecretKeysetCommon, Only<'secret'> {
   readonly issuer?: string;
-  /** `key` is the entry in the secret. Default `jwks.json`. */
-  readonly secret: { readonly name: string; readonly key?: string };
+  /**
+   * `key` is the entry in the secret, default `jwks.json`. `encoding`: the entry is the symmetric
+   * secret itself, and verifies tokens with any kid. Without it, a text that is not JSON is such a
+   * secret in UTF-8, if `allowedAlgorithms` has HS algorithms only.
+   * @example { secret: { name: 'jwt', key: 'secret.key' }, allowedAlgorithms: ['HS256'] }
+   */
+  readonly secret: { readonly name: string; readonly key?: string; readonly encoding?: SecretEncoding };
 }
 
 /**
@@ -188,7 +195,11 @@ export interface SecretKeysetOptions extends SecretKeysetCommon, Only<'secret'> 
  */
 export interface ExternalSecretKeysetOptions extends SecretKeysetCommon, Only<'externalSecret'> {
   readonly issuer?: string;
-  readonly externalSecret: { readonly name: string; readonly key?: string };
+  readonly externalSecret: {
+    readonly name: string;
+    readonly key?: string;
+    readonly encoding?: SecretEncoding;
+  };
 }
 
 /** Public keys in the options, as a JWK Set. */
@@ -246,7 +257,11 @@ export type KeysetSettings = CommonSettings &
   (
     | { readonly source: 'jwks'; readonly jwks: JwkSet }
     | { readonly source: 'publicKeys'; readonly publicKeys: readonly PublicKeySettings[] }
-    | { readonly source: 'secret' | 'externalSecret'; readonly reference: SecretReference }
+    | {
+        readonly source: 'secret' | 'externalSecret';
+        readonly reference: SecretReference;
+        readonly encoding: SecretEncoding | undefined;
+      }
     | {
         readonly source: 'jwksUrl';
         readonly url: URL;
@@ -490,8 +505,17 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
     case 'publicKeys':
       return { ...common, source, publicKeys: SOURCES.publicKeys.read(given, path) };
     case 'secret':
-    case 'externalSecret':
-      return { ...common, source, reference: reference.read(given, path) };
+    case 'externalSecret': {
+      const { encoding, ...read } = reference.read(given, path);
+      if (encoding === undefined) return { ...common, source, reference: read, encoding };
+      if (!isSymmetric(common.policy.allowed))
+        throw new ConfigError(
+          `${name}.allowedAlgorithms`,
+          `expected algorithms of a symmetric secret, like ['HS256'], next to ${source}.encoding`,
+        );
+      // The one key verifies tokens with any kid.
+      return { ...common, source, reference: read, encoding, selection: { kidless: 'first', unnamed: true } };
+    }
     case 'jwksHosts': {
       const hosts = SOURCES.jwksHosts.read(given, path);
       return {

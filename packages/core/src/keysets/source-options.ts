@@ -4,12 +4,14 @@ import { ConfigError } from '../errors.ts';
 import type { JwkSet } from '../jwk/import-jwks.ts';
 import { url } from '../net/options.ts';
 import { decodedPath } from '../net/paths.ts';
+import { ENCODINGS } from '../secrets/encoding.ts';
 import { name, secretName } from '../secrets/options.ts';
 import { publicJwkFromPem } from '../secrets/pem.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
 import { type Judge, listed, members, nameOf, replaced, replacedBy, verdict } from '../values/judge.ts';
 import { kindOf } from '../values/kind.ts';
 import {
+  choice,
   defaulted,
   type Kind,
   list,
@@ -105,6 +107,10 @@ export const reference = object(
   {
     name,
     key: defaulted(secretName, 'jwks.json', 'The entry in the secret.'),
+    encoding: optional(
+      choice(...ENCODINGS),
+      'The entry is a symmetric secret, written in this encoding. Default: a JWK Set; or a text in UTF-8, if only HS algorithms are allowed.',
+    ),
   },
   {},
   { like: '{ name } of a secret in the store, not the secret itself' },
@@ -124,10 +130,10 @@ export const SOURCES = {
     'Keys come from the URL in the jku of a token, if it is on one of these hosts: keys.example.com, with a port and a /path/ if needed.',
     listed({ more: 'opens', thing: 'host' }),
   ),
-  secret: needed(reference, 'Keys are in this secret, as a JWK Set.', elsewhere),
+  secret: needed(reference, 'Keys are in this secret, as a JWK Set or a symmetric secret.', elsewhere),
   externalSecret: needed(
     reference,
-    'Keys are in this secret of the external store, as a JWK Set.',
+    'Keys are in this secret of the external store, as a JWK Set or a symmetric secret.',
     elsewhere,
   ),
   jwks: needed(

@@ -616,6 +616,17 @@ describe('the directory of secrets', () => {
     expect(brief(await lintIn(SECRET, { 'internal/jwks.json': [set(privateJwk), 0o600] }))).toEqual([]);
   });
 
+  it('a secret that is a text is read as one, and judged', async () => {
+    const block = keysets({
+      issuer: 'a',
+      secret: { name: 'internal', key: 'text' },
+      allowedAlgorithms: ['HS256'],
+    });
+    const lintText = async (text: string) => brief(await lintIn(block, { 'internal/text': [text, 0o600] }));
+    expect(await lintText('kQ3tV9xZ2mN7pL5wR8yB4dF6hJ1sG0aC\n')).toEqual([]);
+    expect(await lintText('short')).toEqual(['secret-without-keys keySets[0].secret']);
+  });
+
   it('T-167 D18 a private file that others can read is an error', async () => {
     for (const mode of [0o640, 0o604, 0o620, 0o777]) {
       const findings = await lintIn(SECRET, { 'internal/jwks.json': [set(privateJwk), mode] });

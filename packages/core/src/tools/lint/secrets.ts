@@ -2,6 +2,8 @@
 // files, and never writes.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readKeyset } from '../../keysets/options.ts';
+import { readText } from '../../keysets/secret.ts';
 import { readTextFile } from '../../secrets/directory.ts';
 import { checkSecretName } from '../../secrets/store.ts';
 import { findAlgorithm } from '../../token/algorithms.ts';
@@ -177,6 +179,18 @@ async function lintKeys(keyset: Part, directory: string): Promise<readonly Unpla
   // Another rule has already reported that the entry is missing.
   if (text === undefined) return [];
   const path = `${keyset.path}.secret`;
-  const set = setOf(text);
+  const set = textSecretIn(keyset, text) ?? setOf(text);
   return set === undefined ? [foundBy(NO_KEYS, path)] : lintSet(keyset, set, path);
+}
+
+/**
+ * The set of a secret that is a text; undefined for JSON, and for what core refuses at the start.
+ */
+function textSecretIn({ path, value }: Part, text: string): UncheckedOptions | undefined {
+  try {
+    const settings = readKeyset(value, path);
+    return settings.source === 'secret' ? readText(Buffer.from(text), settings) : undefined;
+  } catch {
+    return undefined;
+  }
 }
