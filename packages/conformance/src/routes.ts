@@ -55,6 +55,16 @@ const whoami = (principal: Principal | undefined): unknown => ({
   claims: principal?.claims ?? null,
 });
 
+/** A Standard Schema that transforms a claim. */
+const floorText = {
+  '~standard': {
+    version: 1,
+    vendor: 'conformance',
+    validate: (value: unknown) =>
+      typeof value === 'number' ? { value: `floor ${value}` } : { issues: [{ message: 'not a number' }] },
+  },
+} as const;
+
 /** All routes whose replies are not signed, by path. */
 export const routes: readonly Route[] = [
   { method: 'GET', path: '/public', access: 'public', handle: () => ({ public: true }) },
@@ -78,6 +88,12 @@ export const routes: readonly Route[] = [
     { name: 'dept', required: true, validate: true, type: 'STRING', value: 'IT' },
     { name: 'bldg', validate: true, type: 'INTEGER', value: 4 },
   ]),
+  {
+    method: 'GET',
+    path: '/schema',
+    access: { claims: { floor: floorText } },
+    handle: (principal) => ({ floor: principal?.claims.floor }),
+  },
   route('/tenants/:tenant', { tenant: fromRequest('params.tenant') }),
   route('/named/admin', routeNamed('admin')),
   route('/named/writers', routeNamed('writers')),

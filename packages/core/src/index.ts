@@ -28,7 +28,7 @@ export {
   pattern,
   present,
 } from './claims/rules.ts';
-export type { ClaimsOf } from './claims/types.ts';
+export type { ClaimsOf, SignedClaimsOf } from './claims/types.ts';
 export type { Carrier } from './credentials/options.ts';
 export type { AuthenticationMode, NamedRoute, RouteAccess } from './decision/access.ts';
 export type { Authenticator, AuthenticatorReport } from './decision/authenticator.ts';
@@ -40,6 +40,7 @@ export type { ExplainedCheck } from './decision/explain-texts.ts';
 export type { AuthenticatorOptions } from './decision/options.ts';
 export { refusalOf } from './decision/pipeline.ts';
 export type { Claims, Principal } from './decision/principal.ts';
+export { signedClaims } from './decision/principal.ts';
 export type { AcceptedUpgrade, UpgradeAuthenticator } from './decision/upgrade.ts';
 export { authenticateUpgrade, whenExpired } from './decision/upgrade.ts';
 export { createAuthenticator } from './descriptor/create.ts';

@@ -32,6 +32,7 @@ it('the root exports these values', () => {
     'requireAll',
     'requireAny',
     'route',
+    'signedClaims',
     'whenExpired',
   ]);
 });
@@ -98,6 +99,7 @@ it('the root exports these types', () => {
     'Rules',
     'SecretReference',
     'SecretStore',
+    'SignedClaimsOf',
     'TlsOptions',
     'TokenSource',
     'UpgradeAuthenticator',
@@ -123,6 +125,7 @@ it('./adapter exports these values', () => {
     'asError',
     'authErrorCodes',
     'authenticateMarks',
+    'authorized',
     'checkCombinedAccess',
     'checkOnce',
     'checkRoutes',

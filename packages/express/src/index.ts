@@ -1,17 +1,10 @@
 // Maps Express to core: passes the request in, sets `req.auth`, passes errors to `next`. No
 // decision is made here.
-import {
-  authorize,
-  type Claims,
-  type ClaimsOf,
-  type CompiledRules,
-  type Principal,
-  type RouteAccess,
-  type Rules,
-} from '@latchkey/core';
+import type { Claims, ClaimsOf, CompiledRules, Principal, RouteAccess, Rules } from '@latchkey/core';
 import {
   type AuthenticationSource,
   argument,
+  authorized,
   checkOnce,
   claimNames,
   compileRules,
@@ -92,7 +85,8 @@ export function authenticate(
 /**
  * Lets a request pass whose principal satisfies the rules; the principal must have been set by
  * `authenticate`. Given a handler, calls it with `req.auth` typed by the rules; without one, goes
- * on to the next handler. Where a request passes several, each must be satisfied.
+ * on to the next handler. Where a rule is a schema, `req.auth.claims` has its output from there on.
+ * Where a request passes several, each must be satisfied.
  * @throws ConfigError for wrong rules, at once
  * @example
  * ```ts
@@ -111,8 +105,9 @@ export function requireClaims<const R extends Rules>(
   const compiled = compileRules(rules);
   const handler = argument(handlers, 'requireClaims: handler', undefined);
   return mark([{ kind: 'claims', claims: claimNames(compiled) }], (request, response, next) => {
+    const { auth } = request as Partial<AuthenticatedRequest>;
+    setAuth(request, authorized(auth, compiled, request));
     const judged = request as AuthenticatedRequest<ClaimsOf<R>>;
-    authorize(judged.auth, compiled, request);
     return handler === undefined ? next() : handler(judged, response, next);
   });
 }

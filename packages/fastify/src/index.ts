@@ -139,15 +139,17 @@ export function requireClaims<const R extends core.Rules>(
   rules: R | adapter.CompiledRules<R>,
 ): RequirementHook {
   const compiled = adapter.compileRules(rules);
-  const hook: RequirementHook = async (request) => void getAuth(request, compiled);
+  const hook: RequirementHook = async (request) => {
+    (request as Judged).auth = getAuth(request, compiled);
+  };
   requirements.set(hook, compiled);
   return hook;
 }
 
 /**
  * Returns the principal of a request. With rules of `compileRules`, those in `config.auth` or
- * others, it judges the principal by them and types its claims. Not for the principals of
- * `requireAll`: read those from `request.auth`.
+ * others, it judges the principal by them and types its claims; a claim with a schema has the
+ * output of the schema. Not for the principals of `requireAll`: read those from `request.auth`.
  * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`,
  *   `claims_insufficient`
  * @example
@@ -162,10 +164,9 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
   request: fastify.FastifyRequest,
   ...rules: readonly [rules?: adapter.CompiledRules<R>]
 ): core.Principal<core.ClaimsOf<R>> {
-  const judged = request as Partial<AuthenticatedRequest<core.ClaimsOf<R>>> & adapter.RequestParameters;
-  const auth = judged.auth ?? undefined;
-  core.authorize(auth, adapter.argument(rules, 'rules', NO_RULES), judged);
-  return auth;
+  const judged = request as Partial<AuthenticatedRequest> & adapter.RequestParameters;
+  const asked = adapter.argument(rules, 'rules', NO_RULES) as adapter.CompiledRules<R>;
+  return adapter.authorized(judged.auth ?? undefined, asked, judged);
 }
 
 /**

@@ -1,6 +1,6 @@
 // Maps Koa to core: passes the request in, sets `ctx.state.auth`, throws errors. No decision is
 // made here.
-import * as core from '@latchkey/core';
+import type * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import type { Middleware, ParameterizedContext } from 'koa';
@@ -72,8 +72,9 @@ export function authenticate<T = core.Principal | undefined>(
 /**
  * Lets a request pass whose principal satisfies the rules; the principal must have been set by
  * `authenticate`. Given a handler, calls it with `ctx.state.auth` typed by the rules; without one,
- * goes on to the next middleware, and types the state for it. Where a request passes several, each
- * must be satisfied.
+ * goes on to the next middleware, and types the state for it. Where a rule is a schema,
+ * `ctx.state.auth.claims` has its output from there on. Where a request passes several, each must
+ * be satisfied.
  * @throws ConfigError for wrong rules, at once
  * @example
  * ```ts
@@ -93,7 +94,8 @@ export function requireClaims<const R extends core.Rules>(
   const handler = adapter.argument(handlers, 'requireClaims: handler', undefined);
   return mark([{ kind: 'claims', claims: adapter.claimNames(compiled) }], (ctx, next) => {
     const { method, headers, params = {} } = ctx;
-    core.authorize(ctx.state.auth, compiled, { method, headers, params });
+    const auth = adapter.authorized(ctx.state.auth, compiled, { method, headers, params });
+    (ctx.state as { auth: unknown }).auth = auth;
     return handler === undefined ? next() : handler(ctx, next);
   });
 }

@@ -1,9 +1,9 @@
 // The guard: authenticates, then authorizes, and either returns true or throws. Decorators and
 // contexts are read elsewhere.
 import type { UpgradeAuthenticator } from '@latchkey/core';
-import { AuthError, authorize } from '@latchkey/core';
+import { AuthError } from '@latchkey/core';
 import type { CompiledAccess, CompiledRules, Decision } from '@latchkey/core/adapter';
-import { asError, concealToken, decide, isPrincipal, whenDecided } from '@latchkey/core/adapter';
+import { asError, authorized, concealToken, decide, isPrincipal, whenDecided } from '@latchkey/core/adapter';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { accessOf, LATCHKEY_AUTHENTICATOR } from './access.ts';
 import { type Call, callOf, type FrameworkRequest, sharedContext, writeHeader } from './context.ts';
@@ -68,13 +68,16 @@ export class LatchkeyGuard implements CanActivate {
       if (request !== undefined) this.#conceal(call, request);
       return true;
     }
-    if (request === undefined) return judge(admit(key, access), rules);
+    if (request === undefined) {
+      judge(admit(key, access), rules);
+      return true;
+    }
     const attempt = this.#attempt(key, request, access);
     const take = (auth: unknown): true | Promise<true> => {
       attempt.auth = auth;
       if (auth === undefined && rules !== undefined) return this.#refuse(request, whole);
-      judge({ auth, request }, rules);
-      if (type === 'http') request.auth = auth;
+      const judged = judge({ auth, request }, rules);
+      if (type === 'http') request.auth = judged;
       return true;
     };
     this.#conceal(call, request);
@@ -122,14 +125,18 @@ Inject(LATCHKEY_AUTHENTICATOR)(LatchkeyGuard, undefined, 0);
 Injectable()(LatchkeyGuard);
 
 /**
- * Returns the principal of a call, as the guard found it; undefined for a public handler, also if a
- * token was sent.
+ * Returns the principal of a call, as the guard found it, with the output of schemas in its rules;
+ * undefined for a public handler, also if a token was sent.
  */
 export function principalOf(context: ExecutionContext): unknown {
-  const { isPublic, access } = accessOf(context);
+  const { isPublic, rules, access } = accessOf(context);
   const call = callOf(context);
   if (isPublic || call === undefined) return undefined;
-  return call.type === 'ws' ? handshakes.get(call.key)?.auth : latestOf(call.key, access)?.auth;
+  const found = call.type === 'ws' ? handshakes.get(call.key) : latestOf(call.key, access);
+  // The guard has judged these rules. Here they say what schemas make of the claims.
+  const request = call.request ?? handshakes.get(call.key)?.request;
+  if (request === undefined || !isPrincipal(found?.auth)) return found?.auth;
+  return judge({ auth: found.auth, request }, rules);
 }
 
 function latestOf(key: Attempted, access: CompiledAccess): Attempt | undefined {
@@ -149,14 +156,14 @@ function admit(client: object, access: CompiledAccess): Handshake {
   return handshake;
 }
 
-function judge({ auth, request }: Handshake, rules: CompiledRules | undefined): true {
-  if (rules === undefined) return true;
+/** Returns the principal, with what schemas of the rules make of its claims. */
+function judge({ auth, request }: Handshake, rules: CompiledRules | undefined): unknown {
+  if (rules === undefined) return auth;
   if (auth !== undefined && !isPrincipal(auth))
     throw new TypeError(
       '@RequireClaims: not a principal; with requireAll and requireAny, pass the rules to the sources',
     );
-  authorize(auth, rules, request);
-  return true;
+  return authorized(auth, rules, request);
 }
 
 function missing(detail: string): AuthError {

@@ -31,6 +31,13 @@ export const ruleCases: readonly ConformanceCase[] = [
   lacking('/literal', 'good, it', 'AM-16'),
   lacking('/literal', 'good, IT, internal as text', 'S27'),
   lacking('/literal', 'good, IT, floor as text', 'S27'),
+  {
+    name: 'AG-5: a handler gets what a schema makes of a claim',
+    path: '/schema',
+    headers: bearer('good, IT'),
+    expect: { status: 200, body: { floor: 'floor 4' } },
+  },
+  lacking('/schema', 'good, IT, floor as text', 'AG-5'),
   allowed('/pattern', 'good, my-subject-456', 'S22'),
   lacking('/pattern', 'good, not-my-subject-456', 'S22'),
   lacking('/pattern', 'good, my-subject-456 with a newline', 'T-067'),

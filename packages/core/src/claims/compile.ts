@@ -43,7 +43,12 @@ export interface EvaluationContext {
   /** The authenticator's `nestedClaimDelimiter`. */
   readonly delimiter?: string | undefined;
   readonly request?: RequestParameters | undefined;
+  /** Gets what schemas make of the claims that they accept. */
+  readonly outputs?: SchemaOutputs | undefined;
 }
+
+/** What schemas returned for claims, in the order of the rules. An empty path means all claims. */
+export type SchemaOutputs = { readonly path: readonly string[]; readonly value: unknown }[];
 
 const COMPILED: unique symbol = Symbol('compiled rules');
 const ITSELF: unique symbol = Symbol('itself');
@@ -111,10 +116,18 @@ export function route(name: string): CompiledRules {
 export function firstFailure(
   rules: CompiledRules<unknown>,
   claims: JsonObject,
-  { delimiter, request }: EvaluationContext = {},
+  { delimiter, request, outputs }: EvaluationContext = {},
 ): ClaimCheck | undefined {
   for (const check of rules[COMPILED]) {
-    if (!check.holds(claimAt(claims, check.path(delimiter)), request)) return check;
+    const path = check.path(delimiter);
+    const claim = claimAt(claims, path);
+    const take =
+      outputs !== undefined && check.rule.form === 'schema'
+        ? (value: unknown) => {
+            if (value !== claim) outputs.push({ path, value });
+          }
+        : undefined;
+    if (!check.holds(claim, request, take)) return check;
   }
   return undefined;
 }
@@ -195,7 +208,7 @@ function compileEntry({ place, kind, path: at, normalize }: RuleEntry, rows: Set
     needsRequest: rule.form === 'fromRequest',
     rule,
     holds: isList
-      ? (value, request) => judge(typeof value === 'string' ? split(value) : value, request)
+      ? (value, request, take) => judge(typeof value === 'string' ? split(value) : value, request, take)
       : judge,
   });
 }

@@ -10,8 +10,13 @@ import type { Literal, RequestParameters } from './rules.ts';
  * Checks a claim.
  * @param value undefined: the claim is absent
  * @param request for rules that compare with the request
+ * @param take gets the output of a schema that accepts the claim
  */
-export type Holds = (value: JsonValue | undefined, request: RequestParameters | undefined) => boolean;
+export type Holds = (
+  value: JsonValue | undefined,
+  request: RequestParameters | undefined,
+  take?: (output: unknown) => void,
+) => boolean;
 
 /** A rule in normal form: equal for all ways to write the same rule. */
 export interface NormalRule {

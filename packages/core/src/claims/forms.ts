@@ -162,7 +162,10 @@ export function schemaRule(schema: StandardSchema, path: string): NormalRule {
     split: undefined,
     optional: false,
     text: 'what a schema accepts',
-    compile: () => compileSchema(schema, path),
+    compile: () => {
+      const accepts = compileSchema(schema, path);
+      return (claim, _request, take) => accepts(claim, take);
+    },
     implies: ({ value }) => value === schema,
   };
 }

@@ -119,7 +119,9 @@ export function checkOfRule({ compile, split, optional }: NormalRule): Holds {
       ? form
       : (value, request) =>
           form(typeof value === 'string' ? value.split(split).filter((item) => item !== '') : value, request);
-  return optional === true ? (value, request) => value === undefined || holds(value, request) : holds;
+  return optional === true
+    ? (value, request, take) => value === undefined || holds(value, request, take)
+    : holds;
 }
 
 /** Says what a rule asks, as a sentence without its subject. */

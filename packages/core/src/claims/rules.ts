@@ -234,6 +234,10 @@ export function fromRequest(read: string | ((request: RequestParameters) => unkn
  * await authenticator.verify(token, [at(['realm_access', 'roles'], allOf('admin'))]);
  * ```
  */
-export function at<const R extends Rule>(path: readonly string[], rule: R): PathRule & { readonly rule: R } {
-  return Object.freeze({ path: Object.freeze([...path]), rule });
+export function at<const P extends readonly string[], const R extends Rule>(
+  path: P,
+  rule: R,
+): { readonly path: P; readonly rule: R } {
+  // A copy of a tuple, which the type of a spread does not say.
+  return Object.freeze({ path: Object.freeze([...path]) as readonly string[] as P, rule });
 }

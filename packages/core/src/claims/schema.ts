@@ -17,11 +17,11 @@ type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string }[] };
 
-/**
- * The type of values before the schema transforms them, because handlers get the claims as they
- * were signed.
- */
+/** The type of values before the schema transforms them. */
 export type SchemaInput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['input'];
+
+/** The type of values that the schema returns. */
+export type SchemaOutput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['output'];
 
 /** True for a schema. The schemas of some libraries are functions. */
 export function isSchema(value: unknown): value is StandardSchema {
@@ -30,21 +30,26 @@ export function isSchema(value: unknown): value is StandardSchema {
   );
 }
 
+type SchemaCheck = (value: unknown, take?: (output: unknown) => void) => boolean;
+
 /**
- * Makes a check from a schema.
+ * Makes a check from a schema. `take` gets the output of the schema if the schema accepts the
+ * value.
  * @throws ConfigError for another version of the interface
  */
-export function compileSchema(schema: StandardSchema, path: string): (value: unknown) => boolean {
+export function compileSchema(schema: StandardSchema, path: string): SchemaCheck {
   const standard = schema['~standard'];
   if (standard.version !== 1 || typeof standard.validate !== 'function') {
     throw new ConfigError(path, 'expected a Standard Schema of version 1');
   }
-  return (value) => {
+  return (value, take) => {
     const result = callForeign(() => standard.validate(value), path);
     if (typeof result !== 'object' || result === null)
       throw new TypeError(`${path}: expected a result from the schema, got none`);
     // A result without issues must say so: it has a value and no `issues`.
-    return 'value' in result && (!('issues' in result) || result.issues === undefined);
+    const accepts = 'value' in result && (!('issues' in result) || result.issues === undefined);
+    if (accepts) take?.(result.value);
+    return accepts;
   };
 }
 

@@ -12,23 +12,51 @@ import type {
   PresentRule,
   ValuesRule,
 } from './rules.ts';
-import type { SchemaInput, StandardSchema } from './schema.ts';
+import type { SchemaInput, SchemaOutput, StandardSchema } from './schema.ts';
 
-/** The claims that satisfied these rules. Other claims may be present, of unknown type. */
-export type ClaimsOf<R> = { readonly [claim: string]: unknown } & Guaranteed<R>;
-
-type Guaranteed<R> = R extends StandardSchema
-  ? Readonly<SchemaInput<R> & object>
-  : R extends readonly (infer Entry)[]
-    ? AllEntries<Entry>
-    : ByClaim<R>;
+declare global {
+  /**
+   * What the types of Latchkey cannot read from options. Declare `nestedClaimDelimiter` if your
+   * options have it, and a rule on `realm_access.roles` types `claims.realm_access.roles`. Without
+   * the declaration, a claim whose name has a dot is of unknown type, except if the name is a URL.
+   * Always declare a delimiter other than a dot: types take names without a dot for whole names.
+   * The declaration is for the whole program, and does not change the options.
+   * @example
+   * ```ts
+   * declare global {
+   *   interface LatchkeyTypeSettings {
+   *     nestedClaimDelimiter: '.';
+   *   }
+   * }
+   * ```
+   */
+  interface LatchkeyTypeSettings {}
+}
 
 /**
- * A list guarantees what all its rules by claim name guarantee together. Types cannot express rows
- * and paths.
+ * The claims that satisfied these rules, with the output of each schema. Other claims may be
+ * present, of unknown type.
  */
-type AllEntries<Entry> = Intersection<
-  Entry extends PathRule | { readonly name: string } ? never : ByClaim<Entry>
+export type ClaimsOf<R> = { readonly [claim: string]: unknown } & Guaranteed<R, 'output'>;
+
+/** The claims that satisfied these rules, as they were signed, before schemas change them. */
+export type SignedClaimsOf<R> = { readonly [claim: string]: unknown } & Guaranteed<R, 'input'>;
+
+type Side = 'input' | 'output';
+
+type Guaranteed<R, S extends Side> = R extends StandardSchema
+  ? Readonly<(S extends 'input' ? SchemaInput<R> : SchemaOutput<R>) & object>
+  : R extends readonly (infer Entry)[]
+    ? AllEntries<Entry, S>
+    : ByClaim<R, S>;
+
+/** A list guarantees what all its entries guarantee together. Types cannot express rows. */
+type AllEntries<Entry, S extends Side> = Intersection<
+  Entry extends PathRule
+    ? AtPath<Entry['path'], Entry['rule'], S>
+    : Entry extends { readonly name: string }
+      ? never
+      : ByClaim<Entry, S>
 >;
 
 type Intersection<Union> = (Union extends unknown ? (each: Union) => void : never) extends (
@@ -37,13 +65,80 @@ type Intersection<Union> = (Union extends unknown ? (each: Union) => void : neve
   ? All
   : unknown;
 
-type ByClaim<R> = {
-  readonly [Claim in keyof R as R[Claim] extends OptionalRule ? never : Claim]: ClaimType<Claim, R[Claim]>;
+type ByClaim<R, S extends Side> = {
+  readonly [Claim in keyof R as R[Claim] extends OptionalRule ? never : NameOf<Claim>]: ClaimType<
+    Claim,
+    R[Claim],
+    S
+  >;
 } & {
-  readonly [Claim in keyof R as R[Claim] extends OptionalRule ? Claim : never]?:
-    | (R[Claim] extends OptionalRule<infer Inner> ? ClaimType<Claim, Inner> : never)
+  readonly [Claim in keyof R as R[Claim] extends OptionalRule ? NameOf<Claim> : never]?:
+    | OptionalType<Claim, R[Claim], S>
     | undefined;
-};
+} & Intersection<{ [Claim in keyof R]-?: NestedIn<PathOf<Claim>, R[Claim], S> }[keyof R]>;
+
+type OptionalType<Claim, R, S extends Side> =
+  R extends OptionalRule<infer Inner> ? ClaimType<Claim, Inner, S> : never;
+
+/** The path of a claim by its name. Empty if it depends on options that types do not know. */
+type PathOf<Claim> = Claim extends string
+  ? string extends Claim
+    ? readonly [Claim]
+    : LatchkeyTypeSettings extends { readonly nestedClaimDelimiter: infer Delimiter extends string }
+      ? Split<Claim, Delimiter>
+      : Claim extends `${string}.${string}`
+        ? Claim extends `${string}://${string}`
+          ? readonly [Claim]
+          : readonly []
+        : readonly [Claim]
+  : readonly [Claim];
+
+/** Splits like `splitPath`. */
+type Split<
+  Name extends string,
+  D extends string,
+  Segment extends string = '',
+> = Name extends `\\\\${infer Rest}`
+  ? Split<Rest, D, `${Segment}\\`>
+  : Name extends `\\${D}${infer Rest}`
+    ? Split<Rest, D, `${Segment}${D}`>
+    : Name extends `${D}${infer Rest}`
+      ? readonly [Segment, ...Split<Rest, D>]
+      : Name extends `${infer Character}${infer Rest}`
+        ? Split<Rest, D, `${Segment}${Character}`>
+        : readonly [Segment];
+
+type NameOf<Claim> = PathOf<Claim> extends readonly [infer Name extends PropertyKey] ? Name : never;
+
+type NestedIn<Path, R, S extends Side> = Path extends readonly [string, string, ...string[]]
+  ? AtPath<Path, R, S>
+  : never;
+
+/**
+ * A path whose rule accepts an absent claim guarantees nothing, because the objects may be absent
+ * too. Never adds nothing to an intersection.
+ */
+type AtPath<Path extends readonly string[], R, S extends Side> = Path extends readonly [
+  infer Name extends string,
+]
+  ? R extends OptionalRule
+    ? { readonly [Claim in Name]?: OptionalType<Name, R, S> | undefined }
+    : { readonly [Claim in Name]: ClaimType<Name, R, S> }
+  : string[] extends Path
+    ? never
+    : R extends OptionalRule
+      ? never
+      : Inside<Path, ClaimType<'', R, S>>;
+
+type Inside<Path extends readonly string[], T> = undefined extends T
+  ? never
+  : Path extends readonly [infer Name extends string, ...infer Inner extends readonly string[]]
+    ? {
+        readonly [Claim in Name]: Inner extends readonly []
+          ? T
+          : { readonly [claim: string]: unknown } & Inside<Inner, T>;
+      }
+    : never;
 
 type ListClaim = 'scope' | 'scp' | 'permissions';
 type List<T> = readonly Widened<T>[];
@@ -52,10 +147,14 @@ type List<T> = readonly Widened<T>[];
  * A rule with a string also accepts a list that contains it. For numbers and booleans, this type
  * covers lists only with anyOf.
  */
-type ClaimType<Claim, R> = Claim extends ListClaim
-  ? string | readonly string[]
-  : R extends StandardSchema
-    ? SchemaInput<R>
+type ClaimType<Claim, R, S extends Side> = R extends StandardSchema
+  ? S extends 'output'
+    ? SchemaOutput<R>
+    : Claim extends ListClaim
+      ? string | readonly string[]
+      : SchemaInput<R>
+  : Claim extends ListClaim
+    ? string | readonly string[]
     : R extends string
       ? R | readonly unknown[]
       : R extends Literal

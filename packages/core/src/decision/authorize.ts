@@ -5,21 +5,23 @@ import {
   checksIn,
   compileRules,
   firstFailure,
+  type SchemaOutputs,
   unfoldedGroup,
 } from '../claims/compile.ts';
 import { claimAt } from '../claims/path.ts';
 import type { RequestParameters, Rules } from '../claims/rules.ts';
-import type { ClaimsOf } from '../claims/types.ts';
+import type { ClaimsOf, SignedClaimsOf } from '../claims/types.ts';
 import { AuthError } from '../errors.ts';
 import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import type { NamedRoutes } from './access.ts';
-import { contextOf, type Principal } from './principal.ts';
+import { contextOf, type Principal, signedClaims, withOutputs } from './principal.ts';
 import type { Trace } from './trace.ts';
 
 /**
  * Checks a principal against the rules of a route. Verifies nothing: the principal must come from
- * an authenticator.
+ * an authenticator. Does not change the principal: its claims stay as they were signed, whatever a
+ * schema makes of them.
  * @param principal undefined for an anonymous request
  * @param request for `fromRequest` rules
  * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`,
@@ -37,10 +39,27 @@ export function authorize<const R extends Rules>(
   principal: Principal | undefined,
   rules: R | CompiledRules<R>,
   request?: RequestParameters,
-): asserts principal is Principal<ClaimsOf<R>> {
+): asserts principal is Principal<SignedClaimsOf<R>> {
   const compiled = compileRules(rules);
   const refusal = judgeRoute(principal, compiled, request) ?? judgeByNow(principal, compiled, request);
   if (refusal !== undefined) throw refusal;
+}
+
+/**
+ * Checks a principal like `authorize`, and returns it. Where a rule is a schema, the returned
+ * principal has the output of the schema as the claim.
+ * @throws as `authorize` does
+ */
+export function authorized<const R extends Rules>(
+  principal: Principal | undefined,
+  rules: CompiledRules<R>,
+  request?: RequestParameters,
+): Principal<ClaimsOf<R>> {
+  const outputs: SchemaOutputs = [];
+  const refusal = judgeRoute(principal, rules, request, { outputs }) ?? judgeByNow(principal, rules, request);
+  if (refusal !== undefined) throw refusal;
+  // The rules have just been checked, and refuse an anonymous request.
+  return withOutputs(principal as Principal, outputs) as Principal<ClaimsOf<R>>;
 }
 
 /**
@@ -51,7 +70,7 @@ export function judgeRoute(
   principal: Principal | undefined,
   rules: CompiledRules<unknown>,
   request: RequestParameters | undefined,
-  trace?: Trace,
+  { trace, outputs }: { readonly trace?: Trace | undefined; readonly outputs?: SchemaOutputs } = {},
 ): AuthError | undefined {
   if (principal === undefined) {
     const refusal = new AuthError('credentials_missing');
@@ -67,8 +86,9 @@ export function judgeRoute(
     throw new TypeError(
       `authorize: groups are in lower case here; write '${foldCase(unfolded)}' for '${unfolded}'`,
     );
-  const { issuer, claims } = principal;
-  const asked = { issuer, claims: claims as JsonObject, delimiter, request, routes, realm };
+  const { issuer } = principal;
+  const claims = signedClaims(principal);
+  const asked = { issuer, claims, delimiter, request, routes, realm, outputs };
   const refusal = judgeRules(rules, asked, trace);
   return refusal ?? also?.(rules, request);
 }
@@ -88,7 +108,7 @@ function judgeByNow(
   const { routes, delimiter } = context.now();
   if (routes === context.routes) return undefined;
   const { issuer } = principal;
-  const claims = principal.claims as JsonObject;
+  const claims = signedClaims(principal);
   return judgeRules(rules, { ...context, issuer, claims, request, routes, delimiter });
 }
 
@@ -100,6 +120,7 @@ export interface AskedClaims {
   readonly request: RequestParameters | undefined;
   readonly routes: NamedRoutes;
   readonly realm: string | undefined;
+  readonly outputs?: SchemaOutputs | undefined;
 }
 
 /**
@@ -107,7 +128,7 @@ export interface AskedClaims {
  */
 export function judgeRules(
   rules: CompiledRules<unknown>,
-  { issuer, claims, delimiter, request, routes, realm }: AskedClaims,
+  { issuer, claims, delimiter, request, routes, realm, outputs }: AskedClaims,
   trace?: Trace,
 ): AuthError | undefined {
   const route = rules.route === undefined ? undefined : routes.get(rules.route);
@@ -121,7 +142,7 @@ export function judgeRules(
   }
   const refuse = (check: ClaimCheck, holds: boolean | undefined) => insufficient(check, realm, holds);
   const judge = trace === undefined ? firstFailure : traceRules('route', refuse, trace);
-  const failed = judge(route?.claims ?? rules, claims, { delimiter, request });
+  const failed = judge(route?.claims ?? rules, claims, { delimiter, request, outputs });
   if (refusal !== undefined || failed === undefined) return refusal;
   return refuse(failed, failed.needsRequest && request === undefined ? undefined : false);
 }

@@ -1,11 +1,10 @@
 // An authenticator while its options change. It accepts what the current options accept and the
 // pending options do not refuse. So a change that closes takes effect at once, and a change that
 // opens never takes effect in part. Where options come from is not known here.
-import type { CompiledRules } from '../claims/compile.ts';
+import type { CompiledRules, SchemaOutputs } from '../claims/compile.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { AuthError, asError, isAuthError } from '../errors.ts';
-import type { JsonObject } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import { argument } from '../values/readers.ts';
 import {
@@ -20,7 +19,7 @@ import { type Authenticator, principalOf } from './authenticator.ts';
 import { judgeRoute } from './authorize.ts';
 import { concealAll } from './combine.ts';
 import type { Decision } from './pipeline.ts';
-import { contextOf, createPrincipal, type Principal } from './principal.ts';
+import { contextOf, createPrincipal, type Principal, signedClaims, withOutputs } from './principal.ts';
 
 /** Options that are not in force yet. */
 export interface PendingJudge {
@@ -162,12 +161,13 @@ function narrowed(one: Principal, { principal: other }: Accepted, isCertain: boo
   // What the caller opens ends by the shorter of both.
   const ages = [context, contextOf(other)].flatMap((each) => each?.maxTokenAgeMs ?? []);
   const maxTokenAgeMs = ages.length === 0 ? undefined : Math.min(...ages);
-  const principal = createPrincipal(
-    one.claims as JsonObject,
-    { ...context, maxTokenAgeMs, also },
-    groups.length === one.groups.length ? undefined : groups,
-  );
-  return { ok: true, principal };
+  const fewer = groups.length === one.groups.length ? undefined : groups;
+  const { signed, ...others } = context;
+  const principal = createPrincipal(signedClaims(one), { ...others, maxTokenAgeMs, also }, fewer);
+  if (signed === undefined) return { ok: true, principal };
+  const outputs: SchemaOutputs = [{ path: [], value: one.claims }];
+  if (fewer !== undefined) outputs.push({ path: ['groups'], value: principal.groups });
+  return { ok: true, principal: withOutputs(principal, outputs) };
 }
 
 function judgeAlso(

@@ -120,7 +120,8 @@ export interface AuthenticatorOptions {
   /**
    * The delimiter that splits a claim name of a rule into a path: with `.`, a rule on
    * `realm_access.roles` is on `roles` in `realm_access`. A backslash makes a delimiter literal.
-   * Default: names are not split.
+   * Default: names are not split. Types do not see this option: declare it in the global interface
+   * `LatchkeyTypeSettings`, and such rules type the claims inside the others.
    */
   readonly nestedClaimDelimiter?: string;
   /**

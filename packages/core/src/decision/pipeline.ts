@@ -2,7 +2,7 @@
 // that vouches for its token (vouch.ts); the claims; groups and the principal. Then, each time
 // anew, the mode and the requirements of the route. A refusal is a value here; the public functions
 // throw it.
-import { type ClaimCheck, type CompiledRules, firstFailure } from '../claims/compile.ts';
+import { type ClaimCheck, type CompiledRules, firstFailure, type SchemaOutputs } from '../claims/compile.ts';
 import { judgeRegisteredClaims, registeredChecks, validityOf } from '../claims/registered.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import { keyOf, parametersOf, type RequestView } from '../credentials/request.ts';
@@ -14,7 +14,7 @@ import { isPromise } from '../values/promise.ts';
 import type { CompiledAccess } from './access.ts';
 import { judgeRoute, judgeRules, traceRules } from './authorize.ts';
 import type { AuthenticatorSettings } from './options.ts';
-import { createPrincipal, type Principal, type RoutesInForce } from './principal.ts';
+import { createPrincipal, type Principal, type RoutesInForce, withOutputs } from './principal.ts';
 import type { Trace } from './trace.ts';
 import { createVerifiedTokens } from './verified-tokens.ts';
 import {
@@ -191,8 +191,11 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   ): D | Refused {
     if (rules === undefined) return decision;
     if (decision.ok) {
-      const refusal = judgeRoute(decision.principal, rules, request, trace);
-      return refusal === undefined ? decision : refused(refusal);
+      const outputs: SchemaOutputs = [];
+      const refusal = judgeRoute(decision.principal, rules, request, { trace, outputs });
+      if (refusal !== undefined) return refused(refusal);
+      if (outputs.length === 0 || decision.principal === undefined) return decision;
+      return { ...decision, principal: withOutputs(decision.principal, outputs) };
     }
     const { claims } = decision;
     if (trace !== undefined && claims !== undefined) {

@@ -1,6 +1,6 @@
 // The principal: the caller that a verified token describes, made from its claims. Nothing is
 // verified here.
-import { type CompiledRules, splitList } from '../claims/compile.ts';
+import { type CompiledRules, type SchemaOutputs, splitList } from '../claims/compile.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import { AuthError } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
@@ -49,6 +49,8 @@ export interface PrincipalContext {
   readonly foldsGroups?: boolean;
   /** What is in force now, where options can change. Later checks use both. */
   readonly now?: (() => RoutesInForce) | undefined;
+  /** The claims as they were signed, where a schema of a route has changed them. */
+  readonly signed?: JsonObject | undefined;
   /** The authenticator's `maxTokenAge`. */
   readonly maxTokenAgeMs?: number | undefined;
   /** The authenticator's `clock`. */
@@ -104,6 +106,51 @@ export function contextOf(principal: object): PrincipalContext | undefined {
   return isPrincipal(principal)
     ? (principal as { readonly [CONTEXT]?: PrincipalContext })[CONTEXT]
     : undefined;
+}
+
+/**
+ * Returns the claims of a principal as they were signed, where a schema of a route has changed
+ * `principal.claims`. Otherwise these are the same.
+ * @example
+ * ```ts
+ * const principal = await authenticator.verify(token, { level: z.coerce.number() });
+ * console.log(principal.claims.level, signedClaims(principal).level); // 4 '4'
+ * ```
+ */
+export function signedClaims(principal: Principal): JsonObject {
+  return contextOf(principal)?.signed ?? (principal.claims as JsonObject);
+}
+
+/**
+ * Returns a principal whose claims are what schemas made of them. Members that a schema of all
+ * claims drops stay as they were. Later rules are still checked on the signed claims.
+ */
+export function withOutputs(principal: Principal, outputs: SchemaOutputs): Principal {
+  const context = contextOf(principal);
+  if (outputs.length === 0 || context === undefined) return principal;
+  const claims = outputs.reduce<Claims>(
+    (all, { path, value }) => Object.freeze(replaced(all, path, value)),
+    principal.claims,
+  );
+  const changed = { ...principal, claims };
+  const value: PrincipalContext = Object.freeze({ ...context, signed: signedClaims(principal) });
+  return Object.freeze(Object.defineProperty(changed, CONTEXT, { value }));
+}
+
+/** Copies the objects on the path; the claims are shared by requests. */
+function replaced(claims: Claims, [name, ...inner]: readonly string[], value: unknown): Claims {
+  if (name === undefined) {
+    if (typeof value !== 'object' || value === null)
+      throw new TypeError('claims: expected an object from the schema of all claims');
+    return { ...claims, ...value };
+  }
+  if (inner.length === 0) return { ...claims, [name]: value };
+  const member = Object.hasOwn(claims, name) ? claims[name] : undefined;
+  return { ...claims, [name]: Object.freeze(replaced(isRecord(member) ? member : {}, inner, value)) };
+}
+
+function isRecord(value: unknown): value is Claims {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Parsed claims are deep-frozen already, and need no second walk. */

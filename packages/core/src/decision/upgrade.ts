@@ -9,12 +9,11 @@ import { concealToken } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { isAuthError } from '../errors.ts';
 import { MAX_TIMER_MS } from '../net/limits.ts';
-import type { JsonObject } from '../values/json.ts';
 import type { CompiledAccess, RouteAccess } from './access.ts';
 import { principalOf } from './authenticator.ts';
 import type { CombinedAuthenticator } from './combine.ts';
 import type { Decision } from './pipeline.ts';
-import { contextOf, type Principal } from './principal.ts';
+import { contextOf, type Principal, signedClaims } from './principal.ts';
 
 /** What `authenticateUpgrade` needs of an authenticator, or of several combined. */
 export interface UpgradeAuthenticator<T> extends Pick<CombinedAuthenticator<T>, 'conceal'> {
@@ -87,7 +86,7 @@ export async function authenticateUpgrade<T>(
  */
 export function whenExpired(principal: Principal, callback: () => void): () => void {
   const { maxTokenAgeMs, clock = Date } = contextOf(principal) ?? {};
-  const { untilMs } = validityOf(principal.claims as JsonObject, { clockSkewMs: 0, maxTokenAgeMs });
+  const { untilMs } = validityOf(signedClaims(principal), { clockSkewMs: 0, maxTokenAgeMs });
   if (!Number.isFinite(untilMs)) return () => {};
   let timer: NodeJS.Timeout;
   const wait = () => {
