@@ -1,9 +1,9 @@
 // A real OpenID provider on loopback: the npm package oidc-provider, with two clients and two
-// resource servers. It keeps everything in memory.
+// resource servers. Its tokens are JWTs, so it keeps nothing.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { generateSigningKey, type SigningKey } from '@latchkey/testing';
-import Provider from 'oidc-provider';
+import Provider, { type Adapter } from 'oidc-provider';
 
 /** The audiences of the demo's service and of another service of the same provider. */
 export const audience = 'https://friends.example.com';
@@ -76,8 +76,23 @@ function secretOf(client: ClientName): string {
   return `${client}-secret`;
 }
 
+/** Stores nothing: the provider needs no store for JWTs, and warns about its own one. */
+function noStore(): Adapter {
+  const nothing = async () => undefined;
+  return {
+    upsert: nothing,
+    find: nothing,
+    findByUserCode: nothing,
+    findByUid: nothing,
+    consume: nothing,
+    destroy: nothing,
+    revokeByGrantId: nothing,
+  };
+}
+
 function createProvider(issuer: string, keys: readonly SigningKey[]): Provider {
   return new Provider(issuer, {
+    adapter: noStore,
     clients: CLIENTS.map((client) => ({
       client_id: client,
       client_secret: secretOf(client),

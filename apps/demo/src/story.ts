@@ -18,6 +18,12 @@ export interface Step {
   readonly body?: (cast: Cast) => Promise<unknown>;
 }
 
+/** Steps about one subject. */
+export interface Story {
+  readonly about: string;
+  readonly steps: readonly Step[];
+}
+
 /** The tokens that the provider issued before the first step. */
 export interface Tokens {
   readonly alice: string;
@@ -91,115 +97,145 @@ const messageToBob = async ({ friendsOf, alice }: Cast) => ({
   text: 'Hello, Bob',
 });
 
-/** All steps, in order. */
-export const story: readonly Step[] = [
-  { title: 'the public health check', method: 'GET', path: '/health', expected: 200 },
-  { title: 'no token', ...friends, expected: 401 },
-  { title: 'a good token', ...friends, expected: 200, token: ({ alice }) => alice },
+/** All stories, in order. */
+export const stories: readonly Story[] = [
   {
-    title: 'a token without the scope',
-    ...friends,
-    expected: 403,
-    token: ({ aliceWithoutScope }) => aliceWithoutScope,
-  },
-  { title: 'a token with both roles', ...admin, expected: 200, token: ({ alice }) => alice },
-  { title: 'a token with one of two roles', ...admin, expected: 403, token: ({ bob }) => bob },
-  { title: 'not a bearer token at all', ...friends, expected: 400, token: () => 'x y' },
-  { title: 'forged: alg none', ...friends, expected: 401, token: ({ alice }) => withoutSignature(alice) },
-  { title: 'forged: HMAC with the public key', ...friends, expected: 401, token: hmacWithPublicKey },
-  { title: "forged: another issuer's key, same kid", ...friends, expected: 401, token: byAStranger },
-  { title: 'forged: payload changed', ...admin, expected: 401, token: ({ bob }) => withRoles(bob) },
-  { title: 'expired ten minutes ago', ...friends, expected: 401, token: expired },
-  {
-    title: 'for another service',
-    ...friends,
-    expected: 401,
-    token: ({ forAnotherService }) => forAnotherService,
+    about: 'Who may ask for what',
+    steps: [
+      { title: 'the public health check', method: 'GET', path: '/health', expected: 200 },
+      { title: 'no token', ...friends, expected: 401 },
+      { title: 'a good token', ...friends, expected: 200, token: ({ alice }) => alice },
+      {
+        title: 'a token without the scope',
+        ...friends,
+        expected: 403,
+        token: ({ aliceWithoutScope }) => aliceWithoutScope,
+      },
+      { title: 'a token with both roles', ...admin, expected: 200, token: ({ alice }) => alice },
+      { title: 'a token with one of two roles', ...admin, expected: 403, token: ({ bob }) => bob },
+    ],
   },
   {
-    title: "a message with a friend's token",
-    ...messages,
-    expected: 201,
-    token: ({ alice }) => alice,
-    body: messageToBob,
+    about: 'Tokens that are not what they seem',
+    steps: [
+      { title: 'not a bearer token at all', ...friends, expected: 400, token: () => 'x y' },
+      { title: 'forged: alg none', ...friends, expected: 401, token: ({ alice }) => withoutSignature(alice) },
+      { title: 'forged: HMAC with the public key', ...friends, expected: 401, token: hmacWithPublicKey },
+      { title: "forged: another issuer's key, same kid", ...friends, expected: 401, token: byAStranger },
+      { title: 'forged: payload changed', ...admin, expected: 401, token: ({ bob }) => withRoles(bob) },
+      { title: 'expired ten minutes ago', ...friends, expected: 401, token: expired },
+      {
+        title: 'for another service',
+        ...friends,
+        expected: 401,
+        token: ({ forAnotherService }) => forAnotherService,
+      },
+    ],
   },
   {
-    title: "the same friend's token, used by Bob",
-    ...messages,
-    expected: 403,
-    token: ({ bob }) => bob,
-    body: messageToBob,
+    about: 'Tokens that the service signs',
+    steps: [
+      {
+        title: "a message with a friend's token",
+        ...messages,
+        expected: 201,
+        token: ({ alice }) => alice,
+        body: messageToBob,
+      },
+      {
+        title: "the same friend's token, used by Bob",
+        ...messages,
+        expected: 403,
+        token: ({ bob }) => bob,
+        body: messageToBob,
+      },
+      {
+        title: 'a message without a friend token',
+        ...messages,
+        expected: 400,
+        token: ({ alice }) => alice,
+        body: async () => ({ text: 'Hello' }),
+      },
+    ],
   },
   {
-    title: 'a message without a friend token',
-    ...messages,
-    expected: 400,
-    token: ({ alice }) => alice,
-    body: async () => ({ text: 'Hello' }),
-  },
-  { title: 'a login', ...token, expected: 200, body: async () => john },
-  {
-    title: 'a login with a wrong password',
-    ...token,
-    expected: 401,
-    body: async () => ({ ...john, pass: 'dove' }),
-  },
-  {
-    title: "the login's own access token",
-    ...friends,
-    expected: 200,
-    token: async ({ logIn }) => (await logIn()).access_token,
-  },
-  {
-    title: "the login's refresh token, as an access token",
-    ...friends,
-    expected: 401,
-    token: async ({ logIn }) => (await logIn()).refresh_token,
-  },
-  {
-    title: "the login's refresh token, to refresh",
-    ...refresh,
-    expected: 200,
-    body: async ({ logIn }) => ({ refresh_token: (await logIn()).refresh_token }),
-  },
-  {
-    title: "the login's access token, to refresh",
-    ...refresh,
-    expected: 401,
-    body: async ({ logIn }) => ({ refresh_token: (await logIn()).access_token }),
+    about: 'A login',
+    steps: [
+      { title: 'a login', ...token, expected: 200, body: async () => john },
+      {
+        title: 'a login with a wrong password',
+        ...token,
+        expected: 401,
+        body: async () => ({ ...john, pass: 'dove' }),
+      },
+      {
+        title: 'its access token',
+        ...friends,
+        expected: 200,
+        token: async ({ logIn }) => (await logIn()).access_token,
+      },
+      {
+        title: 'its refresh token, as an access token',
+        ...friends,
+        expected: 401,
+        token: async ({ logIn }) => (await logIn()).refresh_token,
+      },
+      {
+        title: 'its refresh token, to refresh',
+        ...refresh,
+        expected: 200,
+        body: async ({ logIn }) => ({ refresh_token: (await logIn()).refresh_token }),
+      },
+      {
+        title: 'its access token, to refresh',
+        ...refresh,
+        expected: 401,
+        body: async ({ logIn }) => ({ refresh_token: (await logIn()).access_token }),
+      },
+    ],
   },
   {
-    title: "the system's token, from another service",
-    ...internal,
-    expected: 200,
-    token: ({ systemToken }) => systemToken(),
+    about: 'Services among themselves',
+    steps: [
+      {
+        title: "the system's token",
+        ...internal,
+        expected: 200,
+        token: ({ systemToken }) => systemToken(),
+      },
+      {
+        title: "a user's token",
+        ...internal,
+        expected: 403,
+        token: ({ alice }) => alice,
+      },
+      {
+        title: "a user's token with the system's subject",
+        ...friends,
+        expected: 401,
+        token: calledLikeTheSystem,
+      },
+    ],
   },
   {
-    title: "a user's token, at a route for services",
-    ...internal,
-    expected: 403,
-    token: ({ alice }) => alice,
-  },
-  {
-    title: "a user's token with the system's subject",
-    ...friends,
-    expected: 401,
-    token: calledLikeTheSystem,
-  },
-  {
-    title: 'keys rotated at the provider, new key',
-    ...friends,
-    expected: 200,
-    before: (provider) => provider.rotate(),
-    token: ({ provider }) => provider.token('alice', 'friends:read'),
-  },
-  { title: 'keys rotated, token of the old key', ...friends, expected: 200, token: ({ alice }) => alice },
-  {
-    title: 'provider stopped',
-    ...friends,
-    expected: 200,
-    before: (provider) => provider.stop(),
-    token: ({ alice }) => alice,
+    about: 'The provider changes its keys, and stops',
+    steps: [
+      {
+        title: 'keys rotated at the provider, new key',
+        ...friends,
+        expected: 200,
+        before: (provider) => provider.rotate(),
+        token: ({ provider }) => provider.token('alice', 'friends:read'),
+      },
+      { title: 'keys rotated, token of the old key', ...friends, expected: 200, token: ({ alice }) => alice },
+      {
+        title: 'provider stopped',
+        ...friends,
+        expected: 200,
+        before: (provider) => provider.stop(),
+        token: ({ alice }) => alice,
+      },
+    ],
   },
 ];
 
