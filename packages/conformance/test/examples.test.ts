@@ -35,6 +35,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
     entries: ['index', 'signing/index', 'own-keys/index'],
     around: `
       import type { Authenticator, JsonObject, Principal, SecretStore } from '@latchkey/core';
+      import { z } from 'zod';
       import type { Capability } from '@latchkey/core/signing';
       ${ASSUMED}`,
   },
