@@ -32,7 +32,7 @@ export const RULES: Rules = {
       '@latchkey/core/signing',
       '@latchkey/core/own-keys',
     ],
-    'packages/testing': ['@latchkey/core'],
+    'packages/testing': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/test-kit': ['@latchkey/core'],
     'packages/conformance': [...ADAPTER, '@latchkey/testing'],
     'apps/bench': ['*'],

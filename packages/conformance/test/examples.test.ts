@@ -82,7 +82,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       import type { TokenCredential } from '@azure/core-auth';
       declare const DefaultAzureCredential: new () => TokenCredential; // of @azure/identity`,
   },
-  testing: { entries: ['index'], around: '' },
+  testing: { entries: ['index'], around: `import { createAuthenticator } from '@latchkey/core';` },
   cli: {
     entries: ['index'],
     around: `

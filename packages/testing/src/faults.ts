@@ -1,6 +1,8 @@
 // Faults of a key source. Each fault answers one request; no key is used here.
 import type { ServerResponse } from 'node:http';
 import { constants, createGzip } from 'node:zlib';
+import { ConfigError } from '@latchkey/core';
+import { readObject } from '@latchkey/core/adapter';
 
 /** A fault that an issuer shows instead of its answer. */
 export type Fault =
@@ -19,6 +21,27 @@ export type Fault =
   | { readonly kind: 'redirect'; readonly location: string }
   /** Answers 200 with this body. */
   | { readonly kind: 'body'; readonly body: string; readonly contentType?: string };
+
+/** The members of each fault. */
+const FAULTS: { readonly [K in Fault['kind']]: readonly string[] } = {
+  status: ['status'],
+  reset: [],
+  hang: [],
+  drip: ['intervalMs'],
+  endless: [],
+  'gzip-bomb': ['bytes'],
+  redirect: ['location'],
+  body: ['body', 'contentType'],
+};
+
+/** Returns a fault. @throws ConfigError for one that does not exist, and for an unknown member */
+export function readFault(fault: Fault): Fault {
+  const kinds = Object.keys(FAULTS);
+  if (!kinds.includes(fault.kind))
+    throw new ConfigError('fail.kind', `expected one of ${kinds.join(', ')}, got ${String(fault.kind)}`);
+  readObject(fault, ['kind', ...FAULTS[fault.kind]], 'fail');
+  return fault;
+}
 
 /** Answers with a fault. */
 export function misbehave(response: ServerResponse, fault: Fault): void {

@@ -4,8 +4,16 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { AlgorithmName, Clock, JsonObject, JsonValue } from '@latchkey/core';
-import { type Fault, misbehave } from './faults.ts';
+import {
+  type AlgorithmName,
+  type AuthenticatorOptions,
+  type Clock,
+  ConfigError,
+  type JsonObject,
+  type JsonValue,
+} from '@latchkey/core';
+import { readObject } from '@latchkey/core/adapter';
+import { type Fault, misbehave, readFault } from './faults.ts';
 import { generateSigningKey, type SigningKey } from './keys.ts';
 import { type MintClaims, mint } from './mint.ts';
 
@@ -17,6 +25,8 @@ export interface IssuerOptions {
    * The `aud` of minted tokens, unless `mint` gets another one. Default `https://api.example.com`.
    */
   readonly audience?: string;
+  /** The port. Default: a free one. */
+  readonly port?: number;
   /** The clock for `iat` and `exp`. Default: the system clock. */
   readonly clock?: Clock;
   /** The Cache-Control header of the answers. Default: no such header. */
@@ -40,6 +50,12 @@ export interface TestIssuer {
   readonly issuer: string;
   readonly jwksUrl: string;
   readonly audience: string;
+  /**
+   * Options that trust this issuer: `authenticate(issuer.options)`. Discovery, this audience, the
+   * clock if one was given, and `allowHttp`, which an issuer on loopback without `tls` needs. With
+   * `tls`, add `tls: { ca }` to the keyset if the certificate is your own.
+   */
+  readonly options: AuthenticatorOptions & { readonly audience: string };
   /** The current signing key. */
   readonly key: SigningKey;
   /** The JWK Set that is published now. */
@@ -61,15 +77,17 @@ export interface TestIssuer {
 
 /**
  * Starts an issuer on a free port of 127.0.0.1.
+ * @throws ConfigError for an option that does not exist, or is undefined
  * @example
  * ```ts
  * const issuer = await createIssuer();
- * const keySets = [{ issuer: issuer.issuer, useOidcDiscovery: true, allowHttp: true }];
+ * const authenticator = createAuthenticator(issuer.options);
  * const token = await issuer.mint({ sub: 'alice', scope: 'friends:read' });
  * await issuer.close();
  * ```
  */
 export async function createIssuer(options: IssuerOptions = {}): Promise<TestIssuer> {
+  readObject(options, ['algorithm', 'audience', 'clock', 'cacheControl', 'tls', 'port'], '');
   const { algorithm, audience = 'https://api.example.com', clock = Date, cacheControl, tls } = options;
   let key = await generateSigningKey(algorithm);
   let published: readonly JsonObject[] = [key.publicJwk];
@@ -93,7 +111,9 @@ export async function createIssuer(options: IssuerOptions = {}): Promise<TestIss
     response.end(JSON.stringify(body));
   };
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) =>
+    server.once('error', reject).listen(options.port ?? 0, '127.0.0.1', resolve),
+  );
   const { port } = server.address() as AddressInfo;
   const issuer = tls === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`;
 
@@ -101,6 +121,11 @@ export async function createIssuer(options: IssuerOptions = {}): Promise<TestIss
     issuer,
     jwksUrl: `${issuer}/jwks.json`,
     audience,
+    options: {
+      keySets: [{ issuer, useOidcDiscovery: true, ...(tls === undefined ? { allowHttp: true } : {}) }],
+      audience,
+      ...(options.clock === undefined ? {} : { clock }),
+    },
     get key() {
       return key;
     },
@@ -120,16 +145,19 @@ export async function createIssuer(options: IssuerOptions = {}): Promise<TestIss
       };
       return mint(key, { ...defaults, ...claims }, header);
     },
-    async rotate({ keepOld = true } = {}) {
+    async rotate(how = {}) {
+      readObject(how, ['keepOld'], 'rotate');
+      const { keepOld = true } = how;
       key = await generateSigningKey(algorithm);
       published = keepOld ? [key.publicJwk, ...published] : [key.publicJwk];
       return key;
     },
     publish(keys) {
+      if (!Array.isArray(keys)) throw new ConfigError('publish', 'expected a list of JWKs');
       published = keys;
     },
     fail(next) {
-      fault = next;
+      fault = next === undefined ? undefined : readFault(next);
     },
     close: () =>
       new Promise((resolve) => {
