@@ -387,6 +387,27 @@ export const LIMITS: readonly LimitTable[] = [
         test: `${tests}/net/breaker.test.ts:probes once a second, counted from the last failure`,
       },
       {
+        what: 'time without a failure until a service that failed is reported as well again',
+        at: `${core}/net/outage.ts#QUIET_MS`,
+        unit: 'ms',
+        beyond: 'its next success is reported',
+        test: `${tests}/decision/outages.test.ts:a remote endpoint warns once, and once when it works again`,
+      },
+      {
+        what: 'wait of Fastify and Nest for keys at the start',
+        at: `${core}/adapter/decide.ts#START_WAIT_MS`,
+        unit: 'ms',
+        beyond: 'the service starts without them',
+        test: `${tests}/adapter/load-keys.test.ts:waits three seconds at most, and never rejects`,
+      },
+      {
+        what: 'text of a cause in warnings and reports',
+        at: `${core}/events.ts#MAX_CAUSE_LENGTH`,
+        unit: 'characters',
+        beyond: 'cut off',
+        test: `${tests}/events.test.ts:a cause is one line of bounded length, without what may be secret`,
+      },
+      {
         what: 'a timer',
         at: `${core}/net/limits.ts#MAX_TIMER_MS`,
         unit: 'ms',

@@ -97,15 +97,21 @@ const WARNING_TYPES = {
    */
   LATCHKEY_GENERATED: 'Warning',
   /**
+   * A source that failed works again: keys, an endpoint, groups, a descriptor.
+   * @remarks Nothing. It ends the `LATCHKEY_UNAVAILABLE` of the same source.
+   */
+  LATCHKEY_RECOVERED: 'Warning',
+  /**
    * The mode of a route has no effect, the routes of an application cannot be reported, or a part
    * of an endpoint of KrakenD has no effect.
    * @remarks Change the route that the message names. Requests are still decided.
    */
   LATCHKEY_ROUTES: 'Warning',
   /**
-   * Something is missing or cannot be used: a changed descriptor, the keys of a signer, the system
-   * token.
-   * @remarks Fix what the message names. The service keeps running with what it has.
+   * Something is missing or cannot be used: a source of keys, an endpoint, a source of groups, a
+   * changed descriptor, the system token. Once for each outage of a source.
+   * @remarks Fix what the message names. The service keeps running with what it has, and tries the
+   *   source again by itself.
    */
   LATCHKEY_UNAVAILABLE: 'Warning',
   /**
@@ -123,6 +129,48 @@ const WARNING_TYPES = {
  */
 export function warn(code: keyof typeof WARNING_TYPES, message: string): void {
   process.emitWarning(plain(message), { type: WARNING_TYPES[code], code });
+}
+
+/** The greatest length of the text of a cause. */
+const MAX_CAUSE_LENGTH = 300;
+
+/**
+ * Says in one line why something failed: the error, and its causes. Texts of other libraries may
+ * quote what they were given, so quoted texts, tokens, keys, and the credentials and queries of
+ * URLs are left out.
+ */
+export function causeText(error: unknown): string {
+  const texts = new Set<string>();
+  const seen = new Set<unknown>();
+  for (let one = error; one instanceof Error && !seen.has(one); one = nextCause(one)) {
+    seen.add(one);
+    // fetch says the same of every failure; its cause says what happened.
+    if (one.message === 'fetch failed' && one.cause !== undefined) continue;
+    const code = 'code' in one && typeof one.code === 'string' ? one.code : '';
+    const message = concealed(one.message);
+    const isSaid = code === '' || message.includes(code);
+    const text = isSaid ? message : [code, message].filter((part) => part !== '').join(' ');
+    texts.add(text === '' ? one.name : text);
+  }
+  return texts.size === 0 ? 'an unknown error' : plain([...texts].join(': ')).slice(0, MAX_CAUSE_LENGTH);
+}
+
+/** If all addresses of a host have failed, the first of them says how. */
+function nextCause(error: Error): unknown {
+  const errors: unknown = 'errors' in error ? error.errors : undefined;
+  return error.cause ?? (Array.isArray(errors) ? errors[0] : undefined);
+}
+
+function concealed(text: string): string {
+  return text
+    .replace(/-----BEGIN.*/s, '…')
+    .replace(/"[^"]*"/g, '"…"')
+    .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, '$1')
+    .replace(/\?[^\s'")]*/g, '')
+    .replace(/eyJ[\w.-]*/g, '…')
+    .replace(/[\w+=-]{40,}/g, '…')
+    .replace(/\s+/g, ' ')
+    .trim();
 }
 
 /**

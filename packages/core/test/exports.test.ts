@@ -142,6 +142,7 @@ it('./adapter exports these values', () => {
     'inconclusive',
     'isPrincipal',
     'keysPublisher',
+    'loadKeys',
     'optionIn',
     'prepareAuthentication',
     'readBoolean',

@@ -91,7 +91,10 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
       checkAuth(compileAuth(configOf(route), path), authenticator, path);
     });
     if (!isSeen(scope)) guardLate(scope);
-    scope.addHook('onReady', async () => checkApplication(scope, failOnUndecided));
+    scope.addHook('onReady', async () => {
+      checkApplication(scope, failOnUndecided);
+      await adapter.loadKeys(authenticator);
+    });
     scope.addHook('onRequest', (request, reply, done) => {
       // A nearer registration decides.
       if (Reflect.get(request.server, REGISTRATION) !== registration) return done();

@@ -30,8 +30,30 @@ export interface PreparedAuthentication {
   readonly marks: readonly RouteMark[];
 }
 
+/** How long `loadKeys` waits: shorter than what frameworks allow for one step of the start. */
+const START_WAIT_MS = 3_000;
+
 /**
- * Makes an authenticator, unless one is given, and compiles the access of a route.
+ * Loads the keys of an authenticator, for adapters of frameworks that wait at the start. Resolves
+ * when each source has been read or has failed, or after three seconds; at once with `loadAtStart:
+ * false`. Never rejects: a source that fails has emitted a process warning.
+ */
+export async function loadKeys(authenticator: Authenticator | CombinedAuthenticator): Promise<void> {
+  await startOf(authenticator, START_WAIT_MS);
+}
+
+/** An authenticator that an application has written may have no `start`, or one that throws. */
+async function startOf(authenticator: Authenticator | CombinedAuthenticator, waitMs: number): Promise<void> {
+  try {
+    await authenticator.start?.(waitMs);
+  } catch {
+    // Its requests tell what is wrong.
+  }
+}
+
+/**
+ * Makes an authenticator, unless one is given, starts to load its keys, and compiles the access of
+ * a route.
  * @throws ConfigError for invalid options, for invalid access, and for rules on a combination of
  *   authenticators
  */
@@ -42,6 +64,7 @@ export function prepareAuthentication(
   const compiled = compileAccess(argument(access, 'access', NOTHING_ASKED));
   const authenticator = toAuthenticator(source);
   if (authenticator.kind === 'combined') checkCombinedAccess(compiled);
+  void startOf(authenticator, 0);
   return { authenticator, access: compiled, marks: authenticateMarks(authenticator, compiled) };
 }
 

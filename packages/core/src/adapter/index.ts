@@ -36,6 +36,7 @@ export { readSmallFile } from '../values/small-file.ts';
 export type { AuthenticationSource, PreparedAuthentication, WebRequestExtras } from './decide.ts';
 export {
   decide,
+  loadKeys,
   prepareAuthentication,
   requestViewOf,
   toAuthenticator,

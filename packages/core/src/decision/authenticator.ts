@@ -75,10 +75,20 @@ export interface Authenticator {
     ...rules: readonly [rules?: Rules | CompiledRules]
   ): Promise<Explanation>;
   /**
-   * Resolves when every keyset without `skipValidation` has keys. Rejects with the error of the
-   * first keyset that has none after one attempt.
+   * Resolves when every keyset without `skipValidation` has keys. Rejects after one attempt with an
+   * Error whose message is for the person who starts the service: `keySets[0]: no keys from
+   * https://…: connect ECONNREFUSED … (tried once; trying again in 1 s)`. Its `code` is
+   * `keyset_unavailable`.
    */
   ready(): Promise<void>;
+  /**
+   * Loads the keys in the background, unless `loadAtStart` is false. Adapters call it when the
+   * service starts. A source that fails emits a process warning and is tried again; this does not
+   * keep the process alive.
+   * @param waitMs how long to wait for the keys, in milliseconds. Default 0
+   * @returns a promise that never rejects
+   */
+  start(...wait: readonly [waitMs?: number]): Promise<void>;
   /** The state of each keyset, the remote endpoint and the sources of groups. */
   report(): AuthenticatorReport;
   /** Stops all background work and closes all connections. */
@@ -99,7 +109,8 @@ export interface AuthenticatorLimits {
 }
 
 /**
- * Checks options and makes an authenticator. Fetches nothing before `ready()` or the first token.
+ * Checks options and makes an authenticator. Fetches nothing before `ready()`, `start()` or the
+ * first token.
  * @throws ConfigError
  */
 export function createAuthenticator(
@@ -183,6 +194,11 @@ export function authenticatorOf(
     ready: async () => {
       await Promise.all(keysets.map((keyset) => keyset.ready()));
     },
+    async start(...[waitMs = 0]) {
+      if (!settings.loadAtStart) return;
+      for (const keyset of keysets) keyset.start?.();
+      if (waitMs > 0) await atMost(waitMs, Promise.allSettled(keysets.map((keyset) => keyset.ready())));
+    },
     report: () => ({
       keysets: keysets.map((keyset) => keyset.report()),
       remote: remote?.report(),
@@ -193,6 +209,16 @@ export function authenticatorOf(
       await Promise.all([...keysets, remote, groups].map((part) => part?.close()));
     },
   });
+}
+
+/** Waits for work that does not reject, but not longer than this. */
+async function atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const end = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs);
+  });
+  await Promise.race([work, end]);
+  clearTimeout(timer);
 }
 
 /** Returns the principal of a decision. @throws AuthError the refusal */

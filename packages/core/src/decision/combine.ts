@@ -40,6 +40,8 @@ export interface CombinedAuthenticator<T = unknown> {
   ): Decision<T> | Promise<Decision<T>>;
   /** See `Authenticator.conceal`. */
   conceal(request: RequestView): Concealment | undefined;
+  /** See `Authenticator.start`: starts all sources. */
+  start?(...wait: readonly [waitMs?: number]): Promise<void>;
 }
 
 /** The result of a source. */
@@ -142,6 +144,9 @@ function combine<T>(
     readsBody: parts.some(({ authenticator }) => authenticator.readsBody),
     decide,
     authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
+    async start(...wait) {
+      await Promise.all(parts.map(({ authenticator }) => authenticator.start?.(...wait)));
+    },
     conceal: (request) =>
       concealAll(
         parts.map(({ authenticator }) => authenticator),

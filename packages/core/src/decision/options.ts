@@ -163,6 +163,12 @@ export interface AuthenticatorOptions {
    * default 10000, and `bytes` the memory, default 16777216 (16 MiB). False turns the cache off.
    */
   readonly cache?: { readonly tokens?: number; readonly bytes?: number } | false | undefined;
+  /**
+   * Loads the keys when the service starts, in the background, so that a source that fails warns at
+   * the start and not at the first request. Adapters do this; without one, call `ready()`. False:
+   * keys are loaded with the first token that needs them. Default true.
+   */
+  readonly loadAtStart?: boolean;
   /** A longer token is refused before it is parsed. Bytes, 256 to 65536. Default 8192. */
   readonly maxTokenBytes?: number;
   /** The realm in challenges. Printable ASCII. Default: none. */
@@ -194,6 +200,7 @@ export interface AuthenticatorSettings {
   readonly types: ReadonlySet<string | undefined>;
   readonly maxTokenBytes: number;
   readonly cache: CacheLimits | undefined;
+  readonly loadAtStart: boolean;
   readonly realm: string | undefined;
   readonly clock: Clock;
 }
@@ -395,6 +402,12 @@ export const authenticatorOptions = object(
       ),
       read: readCache,
     },
+    loadAtStart: defaulted(
+      boolean,
+      true,
+      'Whether keys are loaded when the service starts. false: with the first token that needs them.',
+      other('keys are loaded at another time'),
+    ),
     maxTokenBytes: maxTokenBytes('A longer token is refused before it is parsed. In bytes.'),
     realm: optional(
       refined(text, (realm, path) => {
@@ -471,6 +484,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     types: profile === undefined ? (read.typ ?? new Set([undefined, 'jwt', 'at+jwt'])) : new Set([profile]),
     maxTokenBytes: read.maxTokenBytes,
     cache: read.cache,
+    loadAtStart: read.loadAtStart,
     realm: read.realm,
     clock: read.clock,
   });

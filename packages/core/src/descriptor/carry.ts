@@ -127,7 +127,7 @@ export function createCarrier() {
                 : [{ was, keyset: take(old, was, () => keyset) }],
             );
             const fresh = mayRead ? placed(take(identity, settings, make), settings) : undefined;
-            const isAtHand = () => fresh !== undefined && fresh.report().state !== 'empty';
+            const isAtHand = () => fresh?.isLoaded() === true;
             return [
               unlessEmpty(fresh, settings),
               ...olds.map(({ was, keyset }) => standIn(keyset, was, settings, isAtHand)),
@@ -155,7 +155,7 @@ function unlessEmpty(
   keyset: Keyset | undefined,
   { name, issuer, policy, selection }: KeysetSettings,
 ): Keyset {
-  const isAtHand = () => keyset !== undefined && keyset.report().state !== 'empty';
+  const isAtHand = () => keyset?.isLoaded() === true;
   const look = (which: 'keys' | 'refetch') => (header: Parameters<Keyset['keys']>[0]) => {
     if (keyset !== undefined && isAtHand()) return keyset[which](header);
     throw new AuthError('keyset_unavailable', { detail: `${name}: its keys have not been loaded yet` });
@@ -168,15 +168,19 @@ function unlessEmpty(
     keys: look('keys'),
     refetch: look('refetch'),
     ready: () => Promise.resolve(),
+    isLoaded: isAtHand,
     report: () =>
       keyset?.report() ?? {
         keyset: name,
         issuer,
         source: 'not read yet',
-        state: 'empty',
+        state: 'idle',
         kids: [],
+        skipped: [],
         ageMs: undefined,
         failures: 0,
+        lastError: undefined,
+        nextAttemptInMs: undefined,
       },
     close: () => Promise.resolve(),
   });

@@ -12,7 +12,7 @@ import type { DescriptorOptions } from './load.ts';
 
 /**
  * Makes an authenticator from options, or from a descriptor whose changes it follows. Fetches
- * nothing before `ready()` or the first token.
+ * nothing before `ready()`, `start()` or the first token.
  * @param limits for adapters: what their framework cannot do; also applies to a changed file
  * @throws ConfigError
  * @example

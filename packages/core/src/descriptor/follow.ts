@@ -168,6 +168,7 @@ export function followDescriptor(
         seen = readDescriptorFile(file);
         isDone = await take(seen, isAwaited);
       }
+      if (refusal !== undefined) warn('LATCHKEY_RECOVERED', `${file} can be used again`);
       refusal = undefined;
     } catch (thrown) {
       if (stopping.signal.aborted) return;
@@ -230,7 +231,7 @@ export function followDescriptor(
     waited = next;
     try {
       const fresh = next.leases.fresh();
-      const isAtHand = fresh.every((keyset) => keyset.report().state !== 'empty');
+      const isAtHand = fresh.every((keyset) => keyset.isLoaded());
       if (isNew && !isAtHand) judgeBy({ whole: judgeOf(read, true), partial: undefined });
       // No request may wait for keys that the text before had loaded.
       await Promise.all(fresh.map((keyset) => (isAwaited ? lookAt(keyset) : keyset.ready())));
@@ -292,7 +293,7 @@ export function followDescriptor(
   function awaitKeys(): void {
     clearTimeout(waiting);
     if (whole === undefined) return;
-    const isAtHand = whole.leases.fresh().every((keyset) => keyset.report().state !== 'empty');
+    const isAtHand = whole.leases.fresh().every((keyset) => keyset.isLoaded());
     if (isAtHand && reloading === undefined) lookAgain();
     waiting = setTimeout(awaitKeys, WAITING_MS).unref();
   }
@@ -328,6 +329,7 @@ export function followDescriptor(
     explain: (subject, ...rules) => deciding.explain(subject, ...rules),
     conceal: (request) => deciding.conceal(request),
     ready: () => current.authenticator.ready(),
+    start: (...wait) => current.authenticator.start(...wait),
     report: () => ({
       ...current.authenticator.report(),
       descriptor: {
@@ -358,7 +360,7 @@ async function close({ authenticator, leases }: Made): Promise<void> {
 
 /** Reads the source of a keyset that has no keys, now. */
 async function lookAt(keyset: Keyset): Promise<void> {
-  if (keyset.report().state === 'empty') await (keyset.reload ?? keyset.ready)();
+  if (!keyset.isLoaded()) await (keyset.reload ?? keyset.ready)();
 }
 
 function unclosed(directory: GroupResolver): GroupResolver {

@@ -6,11 +6,18 @@ import { AuthError } from '../errors.ts';
 import { type Breaker, createBreaker } from '../net/breaker.ts';
 import { withDeadline } from '../net/deadline.ts';
 import { MAX_CACHED_ANSWERS, MAX_CACHED_BYTES } from '../net/limits.ts';
+import { type CallNotice, createCallNotice } from '../net/outage.ts';
 import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import { weigh } from '../values/weigh.ts';
 import { createGroupEndpoint } from './endpoint.ts';
-import { type GroupSource, type GroupsSettings, isResolver, type TrustSettings } from './options.ts';
+import {
+  type GroupEndpointSettings,
+  type GroupSource,
+  type GroupsSettings,
+  isResolver,
+  type TrustSettings,
+} from './options.ts';
 import type { GroupResolver, GroupSubject } from './resolver.ts';
 
 /** The state of a source of groups. */
@@ -19,6 +26,8 @@ export interface GroupSourceReport {
   /** `open`: the source has failed five times in a row, and is called once per second. */
   readonly state: 'closed' | 'open';
   readonly failures: number;
+  /** Why the last look-up failed, without secrets. Undefined if it did not fail. */
+  readonly lastError: string | undefined;
 }
 
 /** The parts of a verified token that groups depend on. */
@@ -45,6 +54,7 @@ export interface Groups {
 interface Place {
   readonly resolver: GroupResolver;
   readonly breaker: Breaker;
+  readonly notice: CallNotice;
   readonly known: LRUCache<string, readonly string[]>;
   readonly asking: Map<string, Promise<readonly string[] | undefined>>;
 }
@@ -70,7 +80,9 @@ export function createGroups(settings: GroupsSettings): Groups {
       sizeCalculation: (groups, subject) => BYTES_PER_ENTRY + subject.length + weigh(groups),
       ttl: Math.max(1, cacheForMs),
     });
-    places.set(source, { resolver, breaker: createBreaker(), known, asking: new Map() });
+    const name = `groups.${source}: ${isResolver(given) ? resolver.description : originOf(given)}`;
+    const notice = createCallNotice(name, 'requests that need it are answered with 503', stopping.signal);
+    places.set(source, { resolver, breaker: createBreaker(), notice, known, asking: new Map() });
   }
 
   async function lookUp(source: GroupSource, subject: GroupSubject): Promise<readonly string[] | undefined> {
@@ -89,13 +101,16 @@ export function createGroups(settings: GroupsSettings): Groups {
   }
 
   async function ask(
-    { resolver, breaker }: Place,
+    { resolver, breaker, notice }: Place,
     subject: GroupSubject,
     key: string,
   ): Promise<readonly string[] | undefined> {
     try {
       const groups: unknown = await breaker.run(
-        () => withDeadline(timeoutMs, stopping.signal, (signal) => resolver.resolve(subject, signal)),
+        () =>
+          notice.watch(() =>
+            withDeadline(timeoutMs, stopping.signal, (signal) => resolver.resolve(subject, signal)),
+          ),
         key,
       );
       if (groups === undefined) return undefined;
@@ -160,10 +175,11 @@ export function createGroups(settings: GroupsSettings): Groups {
       return [];
     },
     report: () =>
-      [...places.values()].map(({ resolver, breaker }) => ({
+      [...places.values()].map(({ resolver, breaker, notice }) => ({
         source: resolver.description,
         state: breaker.state,
         failures: breaker.failures,
+        lastError: notice.lastError(),
       })),
     async close() {
       stopping.abort();
@@ -171,6 +187,11 @@ export function createGroups(settings: GroupsSettings): Groups {
       await Promise.all([...places.values()].map(({ resolver }) => resolver.close?.()));
     },
   };
+}
+
+/** The part of the URL that has no subject and no key. */
+function originOf({ template }: GroupEndpointSettings): string {
+  return new URL(template).origin;
 }
 
 const AS_IT_IS = { only: undefined, prefix: undefined } as const;

@@ -8,6 +8,8 @@ import { type KeySource, loadJwks } from './refreshed-keyset.ts';
 
 /** The settings of a discovery source. */
 interface DiscoverySettings {
+  /** The place of the keyset in the options. */
+  readonly name: string;
   readonly issuer: string;
   readonly allowHttp: boolean;
   readonly policy: KeyPolicy;
@@ -28,15 +30,22 @@ const METADATA_SHARE = 0.2;
  * once per refresh interval.
  */
 export function createDiscoverySource(settings: DiscoverySettings): KeySource {
-  const { issuer, allowHttp, policy, fetcher, headersOf } = settings;
+  const { name, issuer, allowHttp, policy, fetcher, headersOf } = settings;
   const { origin } = metadataUrl(issuer);
   let discovered: { readonly url: URL; readonly at: number } | undefined;
+
+  function otherIssuer(found: unknown): string {
+    const said = typeof found === 'string' ? `'${found}'` : 'no issuer';
+    const isSlash = found === `${issuer}/` || issuer === `${String(found)}/`;
+    const hint = isSlash ? '; they differ by the last slash' : '';
+    return `${name}.issuer is '${issuer}', and the metadata says ${said}${hint}`;
+  }
 
   async function discover(signal: AbortSignal): Promise<URL> {
     const { json: metadata } = await fetcher.fetch(metadataUrl(issuer), signal, await headersOf(signal));
     // §4.3: the issuer in the metadata must equal the requested one exactly, including a final
     // slash.
-    if (metadata.issuer !== issuer) throw new Error('the metadata is of another issuer');
+    if (metadata.issuer !== issuer) throw new Error(otherIssuer(metadata.issuer));
     const jwksUri = metadata.jwks_uri;
     if (typeof jwksUri !== 'string' || !URL.canParse(jwksUri)) {
       throw new Error('the metadata has no jwks_uri');
@@ -49,24 +58,32 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
 
   return {
     description: 'oidc-discovery',
+    place: metadataUrl(issuer).href,
     async load(signal) {
       const now = performance.now();
       if (discovered === undefined || now - discovered.at >= settings.refreshIntervalMs * METADATA_SHARE) {
         discovered = { url: await discover(signal), at: now };
       }
+      const { url } = discovered;
       try {
-        const { url } = discovered;
         // The metadata may name any host; the headers are for the issuer.
         const headers = url.origin === origin ? await headersOf(signal) : undefined;
         return await loadJwks({ url, policy, fetcher }, signal, headers);
       } catch (error) {
         // The keys may have moved: read the metadata again next time.
         discovered = undefined;
-        throw error;
+        throw atJwksUri(url, error);
       }
     },
     close: () => fetcher.close(),
   };
+}
+
+/** Names the second URL: the source is named by the first. */
+function atJwksUri({ origin, pathname }: URL, error: unknown): Error {
+  const { retryAfterMs } = Object(error) as { readonly retryAfterMs?: unknown };
+  const named = new Error(`its jwks_uri ${origin}${pathname}`, { cause: error });
+  return retryAfterMs === undefined ? named : Object.assign(named, { retryAfterMs });
 }
 
 /** The URL of an issuer's metadata, §4.1: the well-known path replaces one trailing slash. */

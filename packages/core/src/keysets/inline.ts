@@ -19,7 +19,7 @@ interface InlineKeysetSettings {
  */
 export function createInlineKeyset({ name, issuer, policy, selection, jwks }: InlineKeysetSettings): Keyset {
   const imported = importInline({ name, jwks, policy });
-  const snapshot = createSnapshot(imported.keys);
+  const snapshot = createSnapshot(imported.keys, imported.skipped);
   const since = performance.now();
   publishChanges({ name, issuer }, undefined, imported);
   return Object.freeze<Keyset>({
@@ -30,14 +30,18 @@ export function createInlineKeyset({ name, issuer, policy, selection, jwks }: In
     keys: () => snapshot,
     refetch: () => snapshot,
     ready: () => Promise.resolve(),
+    isLoaded: () => true,
     report: () => ({
       keyset: name,
       issuer,
       source: 'jwks',
       state: 'fresh',
       kids: snapshot.keys.map(({ kid }) => kid),
-      ageMs: performance.now() - since,
+      skipped: snapshot.skipped,
+      ageMs: Math.round(performance.now() - since),
       failures: 0,
+      lastError: undefined,
+      nextAttemptInMs: undefined,
     }),
     close: () => Promise.resolve(),
   });

@@ -4,6 +4,7 @@
 import { AuthError } from '../errors.ts';
 import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
+import { createCallNotice } from '../net/outage.ts';
 import { decodedPath } from '../net/paths.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
 import { createAdmission, WINDOW_MS } from './jku-admission.ts';
@@ -50,6 +51,13 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
    */
   const admittedAt = new WeakMap<Keyset, number>();
   const admission = createAdmission();
+  const stopping = new AbortController();
+  const from = hosts.map(({ host }) => host).join(', ');
+  const notice = createCallNotice(
+    `${name}: a JWK Set at ${from}`,
+    'tokens that name its URL are answered with 503',
+    stopping.signal,
+  );
 
   function find(jku: string | undefined, issuer: string | undefined): Keyset | undefined {
     const url = jku === undefined ? undefined : acceptUrl(jku, hosts, allowHttp);
@@ -72,11 +80,13 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
     if (keysets.size >= MAX_URLS) evict();
     const keyset = createRefreshedKeyset({
       ...settings,
+      // A sender may have made the URL up, so all URLs of the keyset are one source.
+      tell: () => {},
       allowed: policy.allowed,
       source: {
         description: `${url.origin}${url.pathname}`,
         // The source is not closed: all URLs share the connections.
-        load: (signal) => loadJwks({ url, policy, fetcher }, signal),
+        load: (signal) => notice.watch(() => loadJwks({ url, policy, fetcher }, signal)),
       },
     });
     admittedAt.set(keyset, now);
@@ -123,19 +133,24 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
       if (url !== undefined) admission.confirm(url.href, ofToken);
     },
     ready: () => Promise.resolve(),
+    isLoaded: () => true,
     report() {
       const reports = [...keysets.values()].map(({ report }) => report());
       return {
         keyset: name,
         issuer,
-        source: `jku: ${hosts.map(({ host }) => host).join(', ')}`,
-        state: reports.some(({ state }) => state === 'fresh') ? 'fresh' : (reports[0]?.state ?? 'empty'),
+        source: `jku: ${from}`,
+        state: reports.some(({ state }) => state === 'fresh') ? 'fresh' : (reports[0]?.state ?? 'idle'),
         kids: reports.flatMap(({ kids }) => kids),
+        skipped: reports.flatMap(({ skipped }) => skipped),
         ageMs: undefined,
         failures: reports.reduce((sum, { failures }) => sum + failures, 0),
+        lastError: notice.lastError(),
+        nextAttemptInMs: undefined,
       };
     },
     async close() {
+      stopping.abort();
       await Promise.all([...keysets.values()].map((keyset) => keyset.close()));
       await fetcher.close();
     },

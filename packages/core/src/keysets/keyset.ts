@@ -1,7 +1,8 @@
 // The interface of a keyset to the rest of core, and a snapshot of its keys. Sources and refreshing
 // are in the other files of this folder.
 import { publish } from '../events.ts';
-import type { ImportedJwks, VerificationKey } from '../jwk/import-jwks.ts';
+import type { ImportedJwks, SkippedKey, VerificationKey } from '../jwk/import-jwks.ts';
+import type { SourceState } from '../net/refresh.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
 
@@ -14,6 +15,8 @@ export interface KeySnapshot {
   readonly byKid: ReadonlyMap<string, readonly VerificationKey[]>;
   /** The first key for each algorithm, used for tokens without a kid. */
   readonly firstFor: ReadonlyMap<AlgorithmName, VerificationKey>;
+  /** The members of the set that cannot be used. */
+  readonly skipped: readonly SkippedKey[];
 }
 
 /** How keys are chosen when the token's kid does not identify one. */
@@ -34,14 +37,21 @@ export interface KeysetReport {
   readonly source: string;
   /**
    * `fresh`: within its lifetime. `stale`: older, and used because the source fails. `empty`: there
-   * are no usable keys.
+   * are no usable keys. `loading`: the source is being read for the first time. `idle`: it has not
+   * been read, because no token has needed it (`jwksHosts`, `loadAtStart: false`).
    */
-  readonly state: 'fresh' | 'stale' | 'empty';
+  readonly state: SourceState;
   readonly kids: readonly (string | undefined)[];
-  /** Milliseconds since the keys in use were read. */
+  /** The keys of the source that cannot be used, and why. */
+  readonly skipped: readonly SkippedKey[];
+  /** Whole milliseconds since the keys in use were read. */
   readonly ageMs: number | undefined;
   /** Failed attempts in a row. */
   readonly failures: number;
+  /** Why the last attempt failed, without secrets. Undefined if it did not fail. */
+  readonly lastError: string | undefined;
+  /** Whole milliseconds until the source is read again. Undefined if no reading is planned. */
+  readonly nextAttemptInMs: number | undefined;
 }
 
 /** The verification keys of one issuer, kept current. */
@@ -72,8 +82,15 @@ export interface Keyset {
    * Records that a key of this keyset has verified a token. Absent if the keyset does not need it.
    */
   confirm?(header: UnverifiedHeader, issuer: string | undefined): void;
-  /** Resolves when keys are in force. Rejects with the first attempt's error. */
+  /**
+   * Resolves when keys are in force. Rejects after one attempt, with an Error whose message is for
+   * the person who starts the service. Its `code` is `keyset_unavailable`.
+   */
   ready(): Promise<void>;
+  /** Reads the source for the first time, in the background. Absent if it is read when needed. */
+  start?(): void;
+  /** True if keys are in force, or none are needed before a token arrives. */
+  isLoaded(): boolean;
   /**
    * Reads the source now, regardless of the cooldown. Rejects if there are no keys afterwards.
    * Absent if there is no source to read.
@@ -89,7 +106,10 @@ export interface Keyset {
 let snapshots = 0;
 
 /** Makes a snapshot of imported keys. */
-export function createSnapshot(keys: readonly VerificationKey[]): KeySnapshot {
+export function createSnapshot(
+  keys: readonly VerificationKey[],
+  skipped: readonly SkippedKey[] = [],
+): KeySnapshot {
   const byKid = new Map<string, VerificationKey[]>();
   const firstFor = new Map<AlgorithmName, VerificationKey>();
   for (const key of keys) {
@@ -101,7 +121,7 @@ export function createSnapshot(keys: readonly VerificationKey[]): KeySnapshot {
     if (same === undefined) byKid.set(key.kid, [key]);
     else same.push(key);
   }
-  return Object.freeze({ id: snapshots++, keys: Object.freeze([...keys]), byKid, firstFor });
+  return Object.freeze({ id: snapshots++, keys: Object.freeze([...keys]), byKid, firstFor, skipped });
 }
 
 /** Publishes which keys were added and removed between two states of a keyset. */

@@ -29,11 +29,12 @@ export function createPublicKeysSource(keys: readonly PublicKeySettings[], polic
   const files = keys.flatMap((key) => ('file' in key ? [key.file] : []));
   return {
     description: 'public-keys',
+    place: 'publicKeys',
     async load(signal) {
       const imported = await Promise.all(
         keys.map(async (key) => {
           const pem = 'pem' in key ? key.pem : await readFile(key.file, signal);
-          return pem === undefined ? missing : importPem(pem, key.algorithm, policy);
+          return pem === undefined ? missing(key) : importPem(pem, key.algorithm, policy);
         }),
       );
       const { keys: usable, skipped } = separate(imported);
@@ -77,8 +78,14 @@ export function importPem(
   }
 }
 
-const missing: SkippedKey = { kid: undefined, reason: 'the file does not exist' };
+function missing(key: PublicKeySettings): SkippedKey {
+  return { kid: undefined, reason: `${'file' in key ? key.file : 'pem'}: the file does not exist (ENOENT)` };
+}
 
-function readFile(file: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
-  return withDeadline(DEADLINE_MS, signal, (inner) => readSecretFile(file, inner));
+async function readFile(file: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  try {
+    return await withDeadline(DEADLINE_MS, signal, (inner) => readSecretFile(file, inner));
+  } catch (cause) {
+    throw new Error(file, { cause });
+  }
 }

@@ -3,7 +3,7 @@
 
 import { importJwksInTurns, type KeyPolicy } from '../jwk/import-jwks.ts';
 import { decodedJwk, type SecretEncoding } from '../secrets/encoding.ts';
-import { readSecret, watchSecret } from '../secrets/read.ts';
+import { placeOf, readSecret, watchSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
@@ -28,6 +28,7 @@ export function createSecretSource(settings: SecretSettings): KeySource {
   const { kind, store, reference, policy } = settings;
   return {
     description: `${kind}: ${reference.name}`,
+    place: placeOf(store, reference),
     async load(signal) {
       const bytes = await readSecret(store, reference, signal);
       const text = readText(bytes, settings);

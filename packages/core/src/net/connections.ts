@@ -1,6 +1,7 @@
 // The connections of one source: direct ones, and those through an outbound proxy. What is sent
 // over them is in https.ts and json-call.ts.
-import type { Dispatcher, fetch } from 'undici';
+import { Socket } from 'node:net';
+import type { buildConnector, Dispatcher, fetch } from 'undici';
 import { ConfigError } from '../errors.ts';
 import { isLoopback, lookupPublic } from './addresses.ts';
 import type { TlsSettings } from './tls.ts';
@@ -19,6 +20,8 @@ export interface ConnectionSettings {
   readonly timeoutMs: number;
   /** Refuses hosts at private, loopback and link-local addresses. */
   readonly publicOnly?: boolean;
+  /** False: a direct connection does not keep the process alive. Default true. */
+  readonly isHeld?: boolean;
   /** The most connections to one origin. Default: no limit. */
   readonly connections?: number;
 }
@@ -38,10 +41,10 @@ const KEEP_ALIVE_MS = 4_000;
  * @throws ConfigError for a proxy variable of the environment that is not a URL
  */
 export function createConnections(settings: ConnectionSettings): Connections {
-  const { tls, proxy, timeoutMs, publicOnly = false, connections = null } = settings;
+  const { tls, proxy, timeoutMs, publicOnly = false, isHeld = true, connections = null } = settings;
   const variables = proxy === 'environment' ? readProxyVariables(process.env) : undefined;
   const load = async () => {
-    const { Agent, EnvHttpProxyAgent, fetch, ProxyAgent } = await import('undici');
+    const { Agent, buildConnector, EnvHttpProxyAgent, fetch, ProxyAgent } = await import('undici');
     const common = { connections, keepAliveTimeout: KEEP_ALIVE_MS, connectTimeout: timeoutMs };
     const connect = { ...tls, timeout: timeoutMs, ...(publicOnly ? { lookup: lookupPublic } : {}) };
     const tunnel = {
@@ -50,7 +53,7 @@ export function createConnections(settings: ConnectionSettings): Connections {
       // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0 has no effect on a proxy over https.
       proxyTls: { rejectUnauthorized: true, minVersion: 'TLSv1.2', timeout: timeoutMs } as const,
     };
-    const direct = new Agent({ ...common, connect });
+    const direct = new Agent({ ...common, connect: isHeld ? connect : unheld(buildConnector(connect)) });
     const proxied =
       proxy instanceof URL
         ? new ProxyAgent({ ...tunnel, uri: proxy.href })
@@ -73,6 +76,19 @@ export function createConnections(settings: ConnectionSettings): Connections {
       const { direct, proxied } = (await loaded) ?? {};
       await Promise.all([direct?.destroy(), proxied?.destroy()]);
     },
+  };
+}
+
+/** Connects by sockets that never keep the process alive. */
+function unheld(connect: buildConnector.connector): buildConnector.connector {
+  return (target, done) => {
+    const socket: unknown = connect(target, done);
+    if (!(socket instanceof Socket)) return;
+    socket.unref();
+    // Each address of a host is tried by a new handle.
+    socket.on('connectionAttempt', () => socket.unref());
+    // The library holds a socket again for its second request.
+    socket.ref = () => socket;
   };
 }
 

@@ -4,18 +4,21 @@
  * Runs work with a time limit. Its signal is aborted at the deadline or with the outer signal; then
  * the call rejects, even if the work ignores the signal. At the deadline, it rejects with the error
  * of `late`.
+ * @param isHeld false: the deadline does not keep the process alive
  */
 export async function withDeadline<T>(
   limitMs: number,
   outer: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
   late = () => new Error(`no whole answer within ${limitMs} ms`),
+  isHeld = true,
 ): Promise<T> {
   outer.throwIfAborted();
   // Not `AbortSignal.any`: with a listener, its signal is kept alive as long as its sources (leak).
   const inner = new AbortController();
   const stop = () => inner.abort(outer.reason);
   const timer = setTimeout(() => inner.abort(late()), limitMs);
+  if (!isHeld) timer.unref();
   outer.addEventListener('abort', stop);
   try {
     return await Promise.race([

@@ -22,7 +22,8 @@ interface FetchedJson {
 /** Fetches JSON documents for one keyset, over its own connections. */
 export interface JsonFetcher {
   /**
-   * Resolves with a 200 answer that is a strict JSON object of bounded size and complete before the
+   * Does not keep the process alive: the refresh engine does, while a caller waits. Resolves with a
+   * 200 answer that is a strict JSON object of bounded size and complete before the
    * deadline. Rejects otherwise.
    * @param headers more headers of the request; a redirected request has none of them
    */
@@ -45,11 +46,16 @@ const MAX_RETRY_AFTER_MS = 3_600_000;
 /** Makes a fetcher. The caller must have checked its URLs with `refuseUrl`. */
 export function createJsonFetcher(settings: FetcherSettings): JsonFetcher {
   const { tls, proxy, publicOnly = false, permits = () => true } = settings;
-  const connections = createConnections({ tls, proxy, publicOnly, timeoutMs: DEADLINE_MS });
+  const connections = createConnections({
+    tls,
+    proxy,
+    publicOnly,
+    timeoutMs: DEADLINE_MS,
+    isHeld: false,
+  });
   return {
-    fetch: (url, outer, headers = {}) =>
-      // One deadline for everything, the body included: an idle timeout never ends a slow drip.
-      withDeadline(DEADLINE_MS, outer, async (signal) => {
+    async fetch(url, outer, headers = {}) {
+      const work = async (signal: AbortSignal) => {
         // If the host is an IP address, there is no look-up that could check it.
         const host = url.hostname.replace(/^\[|\]$/g, '');
         if (publicOnly && isIP(host) !== 0 && !isPublicAddress(host)) {
@@ -58,7 +64,10 @@ export function createJsonFetcher(settings: FetcherSettings): JsonFetcher {
         const response = await follow({ url, headers }, await connections.open(url), permits, signal);
         const json = parseJsonObject(await readBounded(response, MAX_DOCUMENT_BYTES));
         return { json, lifetimeMs: cacheLifetimeMs(response.headers, Date.now()) };
-      }),
+      };
+      // One deadline for everything, the body included: an idle timeout never ends a slow drip.
+      return withDeadline(DEADLINE_MS, outer, work, undefined, false);
+    },
     close: connections.close,
   };
 }

@@ -1,5 +1,6 @@
 // The refresh engine: keeps one value current from one source. A failing source does not remove a
 // value that is still usable. No HTTP and no parsing here.
+import { causeText } from '../events.ts';
 import { MAX_TIMER_MS } from './limits.ts';
 
 /** The result of a source, with its lifetime. */
@@ -12,6 +13,8 @@ export interface Loaded {
 export interface Source<L extends Loaded> {
   /** For logs and reports: `oidc-discovery`, or a URL. */
   readonly description: string;
+  /** Where an operator finds it: its URL, its file, its secret. Default: the description. */
+  readonly place?: string;
   /**
    * Reads the value again. Must end by itself in bounded time, and stop when the signal is aborted.
    */
@@ -30,6 +33,18 @@ interface Unavailable {
   readonly cause: unknown;
   /** Until the next attempt; undefined if there was no attempt yet. */
   readonly retryAfterSeconds: number | undefined;
+  /** Failed attempts in a row. */
+  readonly failures: number;
+}
+
+/** A failed attempt. */
+export interface FailedAttempt {
+  readonly error: Error;
+  /** Failed attempts in a row. */
+  readonly failures: number;
+  readonly retryInMs: number;
+  /** True if there is a value that is used meanwhile. */
+  readonly isUsable: boolean;
 }
 
 /** The settings of an engine. */
@@ -44,26 +59,35 @@ export interface RefreshSettings<L extends Loaded, T> {
   /** Called when a new value is in force. */
   refreshed(value: T, lifetimeMs: number): void;
   /** Called after a failed attempt. The previous value stays in force. */
-  failed(error: Error, failures: number, retryInMs: number): void;
+  failed(attempt: FailedAttempt): void;
   /** Called once per outage, when the value in force is older than its lifetime. */
   stale(ageMs: number): void;
   /** Makes the error for a caller that asks while there is no usable value. */
   unavailable(reason: Unavailable): Error;
+  /** Makes the error of `ready()`, for the person who starts the service. Default: the same. */
+  notReady?(reason: Unavailable): Error;
 }
 
 /** The state of an engine. */
 interface RefreshReport<T> {
   readonly value: T | undefined;
-  /**
-   * `fresh`: within its lifetime. `stale`: older, and used because the source fails. `empty`: there
-   * is no usable value.
-   */
-  readonly state: 'fresh' | 'stale' | 'empty';
-  /** Milliseconds since the value was read. */
+  readonly state: SourceState;
+  /** Whole milliseconds since the value was read. */
   readonly ageMs: number | undefined;
   /** Failed attempts in a row. */
   readonly failures: number;
+  /** Why the last attempt failed, without secrets. Undefined if it did not. */
+  readonly lastError: string | undefined;
+  /** Whole milliseconds until the source is read again. Undefined if no reading is planned. */
+  readonly nextAttemptInMs: number | undefined;
 }
+
+/**
+ * `fresh`: the value is within its lifetime. `stale`: it is older, and used because the source
+ * fails. `empty`: there is no usable value. `loading`: the source is being read for the first time.
+ * `idle`: it has not been read, because nothing has needed it.
+ */
+export type SourceState = 'fresh' | 'stale' | 'empty' | 'loading' | 'idle';
 
 /** A value that is kept current. */
 export interface Refreshed<T> {
@@ -85,6 +109,12 @@ export interface Refreshed<T> {
   reload(): Promise<T>;
   /** Resolves when a value is in force. Rejects with the first attempt's error. */
   ready(): Promise<void>;
+  /**
+   * Reads the source for the first time, in the background: this does not keep the process alive.
+   */
+  start(): void;
+  /** True if there is a usable value. */
+  isLoaded(): boolean;
   report(): RefreshReport<T>;
   /** Stops all background work. */
   close(): Promise<void>;
@@ -112,7 +142,8 @@ export function createRefreshed<L extends Loaded, T extends object>(
   let readAt = 0;
   let freshUntil = 0;
   let failures = 0;
-  let retryAt = 0;
+  /** When the source is read next; undefined if no reading is planned. */
+  let nextAt: number | undefined;
   let lastError: unknown;
   let staleTold = false;
   let soughtAt = Number.NEGATIVE_INFINITY;
@@ -174,35 +205,41 @@ export function createRefreshed<L extends Loaded, T extends object>(
     failures++;
     lastError = error;
     const retryInMs = Math.max(backoffMs(failures), Math.min(askedDelayMs(error), MAX_BACKOFF_MS));
-    retryAt = performance.now() + retryInMs;
     schedule(retryInMs);
-    settings.failed(error, failures, retryInMs);
+    settings.failed({ error, failures, retryInMs, isUsable: inForce() !== undefined });
   }
 
   function schedule(delayMs: number): void {
+    nextAt = performance.now() + delayMs;
     timer = setTimeout(load, Math.min(delayMs, MAX_TIMER_MS));
     timer.unref();
   }
 
   /** The value that can be used now, without waiting. */
-  function usable(): T | undefined {
-    if (value === undefined) return undefined;
-    const now = performance.now();
-    if (now < freshUntil) return value;
+  function inForce(now = performance.now()): T | undefined {
+    if (value === undefined || now < freshUntil) return value;
     // After its lifetime, a value is used only while its source fails, and for `maxStaleMs` at
     // most.
-    if (failures === 0 || now - readAt > settings.maxStaleMs) return undefined;
-    if (!staleTold) {
+    return failures === 0 || now - readAt > settings.maxStaleMs ? undefined : value;
+  }
+
+  /** The same, for use. */
+  function usable(): T | undefined {
+    const now = performance.now();
+    const found = inForce(now);
+    if (found !== undefined && now >= freshUntil && !staleTold) {
       staleTold = true;
       settings.stale(now - readAt);
     }
-    return value;
+    return found;
   }
 
-  function unavailable(): Error {
-    return settings.unavailable({
+  function unavailable(make = settings.unavailable): Error {
+    const leftMs = (nextAt ?? 0) - performance.now();
+    return make({
       cause: lastError,
-      retryAfterSeconds: failures === 0 ? undefined : (retryAt - performance.now()) / 1000,
+      retryAfterSeconds: failures === 0 ? undefined : leftMs / 1000,
+      failures,
     });
   }
 
@@ -218,7 +255,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
     if (now !== undefined) return now;
     // While the source fails, retries have their own schedule, and no request waits for one.
     if (isBlind()) throw unavailable();
-    return waitForValue();
+    return held(waitForValue());
   }
 
   /**
@@ -242,6 +279,12 @@ export function createRefreshed<L extends Loaded, T extends object>(
     return failures > 0 || stopping.signal.aborted;
   }
 
+  function stateAt(now: number): SourceState {
+    if (usable() !== undefined) return now < freshUntil ? 'fresh' : 'stale';
+    if (value !== undefined || failures > 0 || stopping.signal.aborted) return 'empty';
+    return loading === undefined ? 'idle' : 'loading';
+  }
+
   return Object.freeze<Refreshed<T>>({
     current,
     refetch() {
@@ -251,35 +294,57 @@ export function createRefreshed<L extends Loaded, T extends object>(
       if (seeking === undefined) {
         if (now - soughtAt < COOLDOWN_MS) return current();
         soughtAt = now;
-        seeking = seekForNew().finally(() => {
+        seeking = held(seekForNew()).finally(() => {
           seeking = undefined;
         });
       }
       return seeking;
     },
-    reload: seek,
+    reload: () => held(seek()),
     async ready() {
       // While the source fails, retries have their own schedule, however often ready() is called.
-      if (usable() === undefined && failures === 0 && !stopping.signal.aborted) await load();
-      if (usable() === undefined) throw unavailable();
+      if (usable() === undefined && failures === 0 && !stopping.signal.aborted) await held(load());
+      if (usable() === undefined) throw unavailable(settings.notReady);
     },
+    start() {
+      if (value === undefined && failures === 0 && !stopping.signal.aborted) void load();
+    },
+    isLoaded: () => inForce() !== undefined,
     report() {
       const now = performance.now();
+      const isLoading = loading !== undefined;
       return {
         value,
-        state: usable() === undefined ? 'empty' : now < freshUntil ? 'fresh' : 'stale',
-        ageMs: value === undefined ? undefined : now - readAt,
+        state: stateAt(now),
+        ageMs: value === undefined ? undefined : Math.round(now - readAt),
         failures,
+        lastError: lastError === undefined ? undefined : causeText(lastError),
+        nextAttemptInMs:
+          nextAt === undefined || isLoading ? undefined : Math.max(0, Math.round(nextAt - now)),
       };
     },
     async close() {
       stopping.abort();
+      nextAt = undefined;
       clearTimeout(timer);
       unwatch?.();
       await source.close?.();
       await loading;
     },
   });
+}
+
+/**
+ * Keeps the process alive while a caller waits. The reading itself does not: a program that only
+ * makes an authenticator ends, whatever its sources do.
+ */
+async function held<T>(waiting: Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, MAX_TIMER_MS);
+  try {
+    return await waiting;
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /**

@@ -7,6 +7,7 @@ import { answeredFailure, createBreaker, inconclusive } from '../net/breaker.ts'
 import { withDeadline } from '../net/deadline.ts';
 import { createJsonCaller, type JsonAnswer, type JsonCall } from '../net/json-call.ts';
 import { MAX_CACHED_ANSWERS, MAX_CACHED_BYTES } from '../net/limits.ts';
+import { createCallNotice } from '../net/outage.ts';
 import { readSecret } from '../secrets/read.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { parseToken } from '../token/parse.ts';
@@ -25,6 +26,8 @@ export interface RemoteReport {
   /** `open`: the endpoint has failed five times in a row, and is called once per second. */
   readonly state: 'closed' | 'open';
   readonly failures: number;
+  /** Why the last call failed, without secrets. Undefined if it did not fail. */
+  readonly lastError: string | undefined;
 }
 
 /** A remote endpoint that validates tokens. */
@@ -82,6 +85,13 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
     sizeCalculation: (claims) => BYTES_PER_ENTRY + weigh(claims),
   });
   const asking = new Map<string, Promise<JsonObject | undefined>>();
+  // Without the query: some endpoints expect an API key there.
+  const place = `${url.origin}${url.pathname}`;
+  const notice = createCallNotice(
+    `remote: ${place}`,
+    settings.onError === 'next' ? 'the keysets decide alone meanwhile' : 'tokens are answered with 503',
+    stopping.signal,
+  );
 
   async function ask(token: string, { caller }: (typeof lanes)[RemoteLane]): Promise<JsonObject | undefined> {
     const call = client === undefined ? asBearer(token) : await asIntrospection(token, client, credentials);
@@ -103,7 +113,7 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
   ): Promise<JsonObject | undefined> {
     let claims: JsonObject | undefined;
     try {
-      claims = await lane.breaker.run(() => ask(token, lane), digest);
+      claims = await lane.breaker.run(() => notice.watch(() => ask(token, lane)), digest);
     } catch (cause) {
       throw new AuthError('remote_unavailable', {
         detail: 'the remote endpoint failed',
@@ -134,7 +144,7 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
     report() {
       const [{ breaker: signed }, { breaker: any }] = [lanes.signed, lanes.any];
       const { state, failures } = signed.failures >= any.failures ? signed : any;
-      return { url: `${url.origin}${url.pathname}`, state, failures };
+      return { url: place, state, failures, lastError: notice.lastError() };
     },
     async close() {
       stopping.abort();

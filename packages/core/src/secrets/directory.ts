@@ -41,6 +41,7 @@ export function createDirectoryStore(directory: string): SecretStore {
 
   return {
     description: 'directory',
+    locate: fileOf,
     read: async (reference, signal) => readSecretFile(fileOf(reference), signal),
     watch(reference, changed) {
       const stops = [watchPath(directoryOf(reference), changed), watchFileAt(fileOf(reference), changed)];

@@ -49,6 +49,17 @@ export function checkSecret(bytes: unknown, reference: SecretReference): Uint8Ar
   return bytes;
 }
 
+/** Where an entry is, for messages: by the store if it can say. Never throws. */
+export function placeOf(store: SecretStore, { name, key }: SecretReference): string {
+  const entry = `the entry ${key} of the secret ${name}`;
+  try {
+    const place: unknown = store.locate?.({ name, key });
+    return typeof place === 'string' ? `${entry} (${place})` : entry;
+  } catch {
+    return entry;
+  }
+}
+
 const unwatched = new WeakSet<SecretStore>();
 
 /**

@@ -24,6 +24,11 @@ export interface SecretStore {
    */
   read(reference: SecretReference, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /**
+   * Says where an entry is, for messages to operators: a path, or the name of a variable. Must not
+   * contain secrets. Default: messages name the secret and its key.
+   */
+  locate?(reference: SecretReference): string;
+  /**
    * Calls back when an entry may have changed. A store without it is read at each refresh interval
    * only.
    * @returns a function that stops watching
@@ -135,10 +140,13 @@ export function createEnvironmentStore(
   if (typeof prefix !== 'string') throw new ConfigError('prefix', 'expected a text');
   const environment =
     given.environment === undefined ? process.env : readEnvironment(given.environment, 'environment');
+  const locate = ({ name, key }: SecretReference) =>
+    `${prefix}${`${name}_${key}`.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`;
   return {
     description: 'environment',
-    async read({ name, key }) {
-      const value = environment[`${prefix}${`${name}_${key}`.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`];
+    locate,
+    async read(reference) {
+      const value = environment[locate(reference)];
       return value === undefined ? undefined : bytesOf(value);
     },
   };

@@ -148,8 +148,9 @@ function readSigner({ signer, ...options }: UncheckedOptions): Signer {
   if (signer === undefined) {
     const made = createSigner(options as unknown as SignerOptions);
     made.ready().catch((error: Error) => {
-      const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
-      warn('LATCHKEY_UNAVAILABLE', `signResponse: no key can sign yet: ${error.message}${cause}`);
+      // A source that fails has warned itself.
+      if (made.report().failures === 0)
+        warn('LATCHKEY_UNAVAILABLE', `signResponse: no key can sign yet: ${error.message}`);
     });
     return made;
   }

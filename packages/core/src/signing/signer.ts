@@ -2,8 +2,9 @@
 // are in source.ts.
 
 import { AuthError, ConfigError } from '../errors.ts';
-import { publish, warn } from '../events.ts';
-import { createRefreshed } from '../net/refresh.ts';
+import { causeText, publish, warn } from '../events.ts';
+import { createStateNotice, inSeconds } from '../net/outage.ts';
+import { createRefreshed, type SourceState } from '../net/refresh.ts';
 import type { Duration } from '../values/duration.ts';
 import type { JsonObject } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
@@ -32,13 +33,15 @@ export interface PublishedKeys {
 /** The state of a signer. Contains no key material. */
 export interface SignerReport {
   readonly source: string;
-  /**
-   * `fresh`: within its lifetime. `stale`: older, and used because the source fails. `empty`: there
-   * are no usable keys.
-   */
-  readonly state: 'fresh' | 'stale' | 'empty';
+  /** As in `KeysetReport`. */
+  readonly state: SourceState;
+  /** Whole milliseconds since the keys in use were read. */
   readonly ageMs: number | undefined;
   readonly failures: number;
+  /** Why the last attempt failed, without secrets. Undefined if it did not fail. */
+  readonly lastError: string | undefined;
+  /** Whole milliseconds until the source is read again. Undefined if no reading is planned. */
+  readonly nextAttemptInMs: number | undefined;
   readonly keys: readonly {
     readonly kid: string | undefined;
     readonly alg: string;
@@ -111,15 +114,25 @@ export function createSigner(options: SignerOptions): Signer {
   const source = sourceOf(settings);
   warnOf(settings);
   const about = { signer: source.description };
+  const tell = createStateNotice<'failing' | 'down'>();
   const refreshed = createRefreshed<SigningKeys, SigningKeys>({
     source,
     refreshIntervalMs: settings.refreshIntervalMs,
     maxStaleMs: settings.maxStaleMs,
     accept: (loaded) => loaded,
-    refreshed: ({ keys }, lifetimeMs) =>
-      publish('latchkey:signer:refreshed', { ...about, keys: keys.length, lifetimeMs }),
-    failed: (error, failures, retryInMs) =>
-      publish('latchkey:signer:failed', { ...about, error, failures, retryInMs }),
+    refreshed({ keys }, lifetimeMs) {
+      publish('latchkey:signer:refreshed', { ...about, keys: keys.length, lifetimeMs });
+      tell('well', () => `signer: keys from ${source.description} again`);
+    },
+    failed({ error, failures, retryInMs, isUsable }) {
+      publish('latchkey:signer:failed', { ...about, error, failures, retryInMs });
+      const meanwhile = isUsable ? 'its last keys sign meanwhile' : 'nothing can be signed';
+      const next = `${meanwhile}; trying again ${inSeconds(retryInMs)}`;
+      tell(
+        isUsable ? 'failing' : 'down',
+        () => `signer: no keys from ${source.description}: ${causeText(error)}; ${next}`,
+      );
+    },
     stale: (ageMs) => publish('latchkey:signer:stale', { ...about, ageMs }),
     unavailable: ({ cause }) => new Error(`signer: no usable keys from ${source.description}`, { cause }),
   });

@@ -128,19 +128,33 @@ describe('ready() and report()', () => {
       { metadata: 0, jwks: 0 },
       { metadata: 0, jwks: 0 },
     ]);
-    expect(authenticator.report().keysets.map(({ state }) => state)).toEqual(['empty', 'empty', 'fresh']);
+    expect(authenticator.report().keysets.map(({ state }) => state)).toEqual(['idle', 'idle', 'fresh']);
     await authenticator.ready();
     await authenticator.ready();
     expect([one.requests, two.requests]).toEqual([
       { metadata: 0, jwks: 1 },
       { metadata: 1, jwks: 1 },
     ]);
-    const fresh = { state: 'fresh', ageMs: expect.any(Number), failures: 0 };
+    const fresh = {
+      state: 'fresh',
+      skipped: [],
+      ageMs: expect.any(Number),
+      failures: 0,
+      lastError: undefined,
+      nextAttemptInMs: expect.any(Number),
+    };
     const [kids, otherKids] = [[one.key.kid], [two.key.kid]];
     expect(authenticator.report().keysets).toEqual([
       { ...fresh, keyset: 'keySets[0]', issuer: one.issuer, source: one.jwksUrl, kids },
       { ...fresh, keyset: 'keySets[1]', issuer: two.issuer, source: 'oidc-discovery', kids: otherKids },
-      { ...fresh, keyset: 'keySets[2]', issuer: 'https://inline.example', source: 'jwks', kids },
+      {
+        ...fresh,
+        keyset: 'keySets[2]',
+        issuer: 'https://inline.example',
+        source: 'jwks',
+        kids,
+        nextAttemptInMs: undefined,
+      },
     ]);
   });
 
@@ -210,7 +224,7 @@ describe('close()', () => {
     const { issuer, authenticator } = await trusting();
     issuer.fail({ kind: 'hang' });
     const waiting = ask(authenticator, await issuer.mint());
-    const ready = outcome(authenticator.ready());
+    const ready = authenticator.ready().catch(({ code }) => code);
     await authenticator.close();
     expect(await waiting).toBe('keyset_unavailable');
     expect(await ready).toBe('keyset_unavailable');

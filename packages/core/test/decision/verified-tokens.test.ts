@@ -70,6 +70,7 @@ function keysetOf(has: TestKeyset['has'], selection: KeySelection = { kidless: '
     has,
     asked,
     name: 'keySets[0]',
+    isLoaded: () => true,
     issuer: undefined,
     allowed: undefined,
     selection,

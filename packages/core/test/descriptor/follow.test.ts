@@ -713,12 +713,13 @@ describe('the process', () => {
     const silent = createServer(() => {});
     const jwksUrl = `http://127.0.0.1:${await listen(silent)}/`;
     const { code, text } = await run(`
-      import { setImmediate as nextTurn } from 'node:timers/promises';
+      import { subscribe } from 'node:diagnostics_channel';
       writeFileSync(file, text);
       const authenticator = createAuthenticator({ descriptor: file });
       writeFileSync(file, ${JSON.stringify(textOf({ keySets: [{ issuer: 'j', jwksUrl, allowHttp: true }] }))});
+      const connecting = new Promise((resolve) => subscribe('net.client.socket', resolve));
       const reloading = authenticator.reload().catch(() => {});
-      while (!process.getActiveResourcesInfo().includes('TCPSocketWrap')) await nextTurn();
+      await connecting;
       const began = performance.now();
       await authenticator.close();
       await reloading;

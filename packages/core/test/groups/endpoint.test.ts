@@ -368,14 +368,18 @@ describe('through an authenticator', () => {
   it('a subject that is not known does not count as a failure', async () => {
     const { authenticator, codeOf } = await start(() => 404);
     for (let index = 0; index < 20; index++) await codeOf(`u${index}`);
-    expect(authenticator.report().groups).toEqual([{ source: 'endpoint', state: 'closed', failures: 0 }]);
+    expect(authenticator.report().groups).toEqual([
+      { source: 'endpoint', state: 'closed', failures: 0, lastError: undefined },
+    ]);
   });
 
   it.each([500, 502, 503, 429])('%d opens the breaker', async (status) => {
     const { authenticator, asked, codeOf } = await start(() => status);
     for (let index = 0; index < 20; index++) expect(await codeOf(`u${index}`)).toBe('503 groups_unavailable');
     expect(asked).toHaveLength(5);
-    expect(authenticator.report().groups).toEqual([{ source: 'endpoint', state: 'open', failures: 5 }]);
+    expect(authenticator.report().groups).toEqual([
+      { source: 'endpoint', state: 'open', failures: 5, lastError: `answered with status ${status}` },
+    ]);
   });
 
   it.each([400, 403, 414, 422, 431])(

@@ -60,9 +60,10 @@ async function failure(authenticator: Authenticator): Promise<string> {
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  if (!isAuthError(error)) throw new Error('was not refused');
-  expect(error).toMatchObject({ code: 'keyset_unavailable', status: 503 });
-  return error.cause instanceof Error ? error.cause.message : String(error.cause);
+  expect(error).toMatchObject({ code: 'keyset_unavailable' });
+  let last = error;
+  while (last instanceof Error && last.cause !== undefined) last = last.cause;
+  return last instanceof Error ? last.message : String(last);
 }
 
 /** An issuer whose documents are given by path. */
@@ -286,7 +287,9 @@ describe('metadata of another issuer', () => {
       '/keys': { keys: [key.publicJwk] },
     }));
     const authenticator = trust(origin);
-    expect(await failure(authenticator)).toBe('the metadata is of another issuer');
+    expect(await failure(authenticator)).toContain(
+      `keySets[0].issuer is '${origin}', and the metadata says `,
+    );
     // Not even looked for.
     expect(asked).toEqual([WELL_KNOWN]);
     await expect(authenticator.verify(await mint(key, claims(origin)))).rejects.toMatchObject({
@@ -299,7 +302,9 @@ describe('metadata of another issuer', () => {
       [WELL_KNOWN]: { issuer: here, jwks_uri: `${here}/keys` },
       '/keys': { keys: [] },
     }));
-    expect(await failure(trust(`${origin}/`))).toBe('the metadata is of another issuer');
+    expect(await failure(trust(`${origin}/`))).toBe(
+      `keySets[0].issuer is '${origin}/', and the metadata says '${origin}'; they differ by the last slash`,
+    );
     await trust(origin).ready();
   });
 
@@ -351,6 +356,7 @@ describe('jwks_uri', () => {
     const { createDiscoverySource } = await import('../../src/keysets/discovery.ts');
     const asked: string[] = [];
     const source = createDiscoverySource({
+      name: 'keySets[0]',
       issuer: 'https://issuer.example',
       allowHttp: false,
       policy: { origin: 'public' },
@@ -386,7 +392,7 @@ describe('jwks_uri', () => {
     const { origin } = await documents((here) => ({
       [WELL_KNOWN]: { issuer: here, jwks_uri: here + WELL_KNOWN },
     }));
-    expect(await failure(trust(origin))).toBe('expected a JWK Set');
+    expect(await failure(trust(origin))).toMatch(/^expected a JWK Set/);
   });
 
   it('T-022: lists of algorithms in the metadata are not used', async () => {
@@ -459,7 +465,10 @@ describe('as time passes', () => {
     await expect(authenticator.verify(await mint(unknown, claims(origin)))).rejects.toMatchObject({
       code: 'keyset_unavailable',
     });
-    expect(await failed).toMatchObject({ failures: 1, error: { message: 'answered with status 404' } });
+    expect(await failed).toMatchObject({
+      failures: 1,
+      error: { cause: { message: 'answered with status 404' } },
+    });
     const refreshed = nextEvent('latchkey:keyset:refreshed');
     vi.advanceTimersByTime(1_100);
     await refreshed;

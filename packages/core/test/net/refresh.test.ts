@@ -331,8 +331,11 @@ describe('a source that fails from the start', () => {
       source: 'a test source',
       state: 'empty',
       kids: [],
+      skipped: [],
       ageMs: undefined,
       failures: 1,
+      lastError: 'the source is down',
+      nextAttemptInMs: expect.any(Number),
     });
     // Also while the next attempt is under way.
     await pass(2 * SECOND);
@@ -342,7 +345,7 @@ describe('a source that fails from the start', () => {
 
   it('has the cause for the log, and no word of it for the client', async () => {
     const keyset = open(createSource(outage));
-    const error = await keyset.ready().catch((thrown: unknown) => thrown);
+    const error = await Promise.resolve(keyset.keys(HEADER)).catch((thrown: unknown) => thrown);
     if (!isAuthError(error)) throw new Error('expected an AuthError');
     expect(error).toMatchObject({
       code: 'keyset_unavailable',

@@ -354,7 +354,7 @@ describe('the report and errors', () => {
   it('the report has the URL without its query', async () => {
     const remote = await endpoint();
     const { remote: report } = alone(`${remote.url}?key=hunter2#x`).report();
-    expect(report).toEqual({ url: remote.url, state: 'closed', failures: 0 });
+    expect(report).toEqual({ url: remote.url, state: 'closed', failures: 0, lastError: undefined });
   });
 
   it.each<[title: string, answer: Answer]>([
