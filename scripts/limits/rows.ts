@@ -646,7 +646,7 @@ export const LIMITS: readonly LimitTable[] = [
         test: `${tests}/decision/explain-texts.test.ts:long ones are cut, and absent ones are`,
       },
       {
-        what: 'a token that `latchkey inspect` reads',
+        what: 'a token that `latchkey tokens inspect` reads',
         at: `${core}/tools/inspect.ts#MAX_BYTES`,
         unit: 'bytes',
         beyond: 'refused',

@@ -3,7 +3,7 @@
 import { ConfigError, type KeysetOptions, type SecretStore } from '@latchkey/core';
 import { inspectKeyset, interpolate, readKeyset } from '@latchkey/core/tools';
 import type { Context } from './context.ts';
-import { misused, unreachable } from './failure.ts';
+import { Failure, misused, unreachable } from './failure.ts';
 import { type Data, isData, sourceOf } from './keyset-source.ts';
 import { plain } from './output.ts';
 
@@ -19,14 +19,51 @@ export interface Stores {
   readonly externalSecrets: SecretStore | undefined;
 }
 
+/** The flags of the command, by the options that they set. */
+export type Flags = Readonly<Record<string, string>>;
+
+const MINUTE_MS = 60_000;
+
 /**
  * Checks the options of a keyset, with its variables replaced.
  * @param name its place, for messages: `keySets[1]`
- * @throws ConfigError
+ * @param flags for messages about options that the command sets
+ * @throws ConfigError, Failure with the flag
  */
-export function checkOptions({ terminal }: Context, keyset: Data, name: string): void {
-  readKeyset(withVariables(keyset, terminal.env, name), name);
+export function checkOptions(
+  { terminal, output }: Context,
+  keyset: Data,
+  name: string,
+  flags: Flags = {},
+): void {
+  try {
+    const { refresh } = readKeyset(withVariables(keyset, terminal.env, name), name);
+    if (flags.refreshInterval !== undefined && refresh.refreshIntervalMs < MINUTE_MS)
+      output.note(`${flags.refreshInterval}: keys are read at most once a minute, so this is 1m`);
+  } catch (error) {
+    throw error instanceof ConfigError ? inFlags(error, name, flags) : error;
+  }
 }
+
+/** Names the flag instead of the option of the file. */
+export function inFlags(error: ConfigError, name: string, flags: Flags): Error {
+  const [, option = ''] = /^([A-Za-z]+)/.exec(error.path.slice(name.length + 1)) ?? [];
+  const flag = error.path.startsWith(`${name}.`) ? flags[option] : undefined;
+  if (flag === undefined) return error;
+  const problem = error.problem.replace(/\b[a-z]+(?:[A-Z][a-z]+)+\b/g, (word) => ALL_FLAGS[word] ?? word);
+  return misused(`${flag}: ${problem}`);
+}
+
+const ALL_FLAGS: Flags = {
+  allowHttp: '--allow-http',
+  jwksUrl: '--jwks-url',
+  useOidcDiscovery: '--oidc-discovery',
+  allowedAlgorithms: '--allowed-algorithms',
+  refreshInterval: '--refresh-interval',
+  externalSecret: '--external-secret',
+  unsafeLegacyAlgorithms: '--unsafe-legacy',
+  keyId: '--key-id',
+};
 
 /**
  * Reads the keys of a keyset once, as a service would, and warns of unusable keys.
@@ -54,6 +91,13 @@ export async function checkSource(
     const isSecret = isData(keyset.secret) || isData(keyset.externalSecret);
     throw (isSecret ? misused : unreachable)(`${source}: ${reasonOf(error)}`);
   }
+}
+
+/** Says how to go on without a source that this machine cannot reach. */
+export function orSkip(error: unknown): never {
+  if (error instanceof Failure && error.exitCode === 3)
+    throw unreachable(`${error.message}; --skip-validation writes it without reading its keys`);
+  throw error;
 }
 
 function withVariables(keyset: Data, environment: Context['terminal']['env'], name: string): Data {

@@ -4,6 +4,7 @@ import { type DescriptorDocument, readLegacyKeys } from '@latchkey/core/tools';
 import { type Command, Option } from 'commander';
 import type { FileOptions } from './context.ts';
 import { misused } from './failure.ts';
+import { inFlags } from './keyset-check.ts';
 import { listIn, textIn } from './keyset-source.ts';
 import { plain } from './output.ts';
 
@@ -31,6 +32,14 @@ const ALGORITHMS = [
   'ES512',
   'EdDSA',
 ] as const satisfies readonly AlgorithmName[];
+
+const FLAGS = {
+  keyId: '--key-id',
+  issuer: '--issuer',
+  algorithm: '--algorithm',
+  secret: '--secret',
+  unsafeLegacyAlgorithms: '--unsafe-legacy',
+} as const;
 
 /** The algorithms of the list that need --unsafe-legacy. */
 const LEGACY: ReadonlySet<string> = new Set(['HMD5', 'HS224']);
@@ -72,9 +81,9 @@ export function keyOf(options: KeyOptions, document: DescriptorDocument): JsonOb
   try {
     readLegacyKeys([key]);
   } catch (error) {
-    if (error instanceof ConfigError)
-      throw new ConfigError(error.path.replace('keys[0]', `keys[${keys.length}]`), error.problem);
-    throw error;
+    throw error instanceof ConfigError
+      ? inFlags(error, 'keys[0]', options.secret === undefined ? { ...FLAGS, secret: '--key-id' } : FLAGS)
+      : error;
   }
   return key;
 }

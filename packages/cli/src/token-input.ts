@@ -15,14 +15,19 @@ export async function readToken(context: Context, given: string | undefined): Pr
   return token;
 }
 
-/** Reads the text from an argument, with a warning, or from standard input. */
+/**
+ * Reads the token from an argument, with a warning, or from standard input. Also takes the line of
+ * a header, and the output of `tokens show` and `tokens create`.
+ */
 export async function readTokenText(context: Context, given = '-'): Promise<string> {
-  if (given === '-')
-    return Buffer.from(await readStdin(context))
-      .toString('utf8')
-      .trim();
+  if (given === '-') return tokenIn(Buffer.from(await readStdin(context)).toString('utf8'));
   warnOfArgument(context, 'the token', '-');
-  return given.trim();
+  return tokenIn(given);
+}
+
+function tokenIn(text: string): string {
+  const [, shown] = /^[\d/]+ [\d:]+ Token: (\S+)$/m.exec(text) ?? [];
+  return shown ?? text.trim().replace(/^(?:authorization: *)?bearer +/i, '');
 }
 
 /** Warns of a secret in the arguments, and names the option that reads it from standard input. */

@@ -261,7 +261,7 @@ describe('jwks migrate', () => {
       'a missing key',
       ['--secrets', 'elsewhere'],
       () => {},
-      /keys\[0\]: cannot be moved: its secret has neither/,
+      /keys\[0\]: cannot be moved: there is no entry public\.key/,
     ],
     [
       'keys that another part of the file refers to',

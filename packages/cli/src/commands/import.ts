@@ -12,10 +12,12 @@ import { descriptorOf, renderDraft } from '../import/render.ts';
 import { MAX_SOURCE_BYTES, parseSource } from '../import/source.ts';
 import { refuseUnusable } from '../import/validate-draft.ts';
 import { plain } from '../output.ts';
+import { schemaLine } from '../schema-line.ts';
 
 interface ImportOptions extends Pick<FileOptions, 'file'>, FormatOptions {
   readonly write?: true;
   readonly force?: true;
+  readonly endpoint?: string;
 }
 
 const KINDS: readonly (readonly [NoteKind, string])[] = [
@@ -40,6 +42,10 @@ export function imports(context: Context): Command {
     .argument('[format]', `${FORMATS.join(', ')}; default: detected from the file`)
     .argument('[source]', 'the configuration; - reads it from stdin')
     .addOption(new Option('-f, --file <path>', 'the descriptor that --write writes').default('service.yaml'))
+    .option(
+      '--endpoint <path>',
+      'import this endpoint of KrakenD alone: its path, or "POST /path" where several methods have it',
+    )
     .option('--write', 'write the descriptor to --file, and not to stdout')
     .option('--force', 'with --write: replace an existing descriptor');
   return withFormat(made).action(
@@ -52,7 +58,7 @@ async function run(
   context: Context,
   first: string | undefined,
   second: string | undefined,
-  { file, write, force, output: format }: ImportOptions,
+  { file, write, force, endpoint, output: format }: ImportOptions,
 ): Promise<void> {
   if (force === true && write !== true) throw misused('--force requires --write');
   const name = second ?? first;
@@ -62,8 +68,13 @@ async function run(
   const source = parseSource(await readSource(context, name), called);
   const kind = asked ?? detectFormat(source);
   const draft = createDraft();
-  await readInto(draft, kind, source, context.terminal.cwd());
-  const text = renderDraft(draft, headOf(kind, source.name));
+  if (endpoint !== undefined && kind !== 'krakend')
+    throw misused(`--endpoint is for KrakenD; this is a configuration of ${titleOf(kind)}`);
+  await readInto(draft, kind, source, { directory: context.terminal.cwd(), endpoint });
+  const body = renderDraft(draft, headOf(kind, source.name));
+  // A new file of YAML begins with the line for editors.
+  const isYaml = write === true && !file.endsWith('.json');
+  const text = `${isYaml ? (schemaLine(context.pathOf(file)) ?? '') : ''}${body}`;
   await refuseUnusable(draft, text, source.name);
   if (write === true) await writeText(context.pathOf(file), file, text, force === true);
   if (write !== true || format === 'json')

@@ -1,12 +1,12 @@
 // `latchkey jwks add`: adds a keyset, and validates it before it is written.
 import { isDeepStrictEqual } from 'node:util';
 import { createDirectoryStore, type JsonObject } from '@latchkey/core';
-import { addKeyset } from '@latchkey/core/tools';
+import { addKeyset, parseDescriptor, setAudience } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, type FileOptions, withFile } from '../context.ts';
 import { misused } from '../failure.ts';
 import type { DescriptorFile } from '../files.ts';
-import { checkOptions, checkSource, START_WITHOUT_KEYS } from '../keyset-check.ts';
+import { checkOptions, checkSource, type Flags, orSkip, START_WITHOUT_KEYS } from '../keyset-check.ts';
 import { listIn, sourceOf, textIn } from '../keyset-source.ts';
 import { openOrBegin } from '../new-files.ts';
 import { plain } from '../output.ts';
@@ -18,6 +18,7 @@ interface AddOptions extends FileOptions {
   readonly secret?: string;
   readonly externalSecret?: string;
   readonly issuer?: string;
+  readonly audience?: readonly string[];
   readonly secretKey?: string;
   readonly allowedAlgorithms?: readonly string[];
   readonly refreshInterval?: string;
@@ -42,6 +43,11 @@ export function add(context: Context): Command {
     .option('--secret <name>', 'keys in this secret')
     .option('--external-secret <name>', 'keys in this secret of an external store, such as a vault')
     .option('--issuer <issuer>', 'the issuer of the tokens; required with --oidc-discovery')
+    .option(
+      '--audience <audience>',
+      'the audience of this service, for a descriptor without one; may be repeated',
+      (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
+    )
     .option('--secret-key <key>', 'the entry of the secret that holds the keys (default: jwks.json)')
     .option(
       '--allowed-algorithms <names>',
@@ -68,11 +74,13 @@ async function run(context: Context, service: string | undefined, options: AddOp
   const file = await openOrBegin(context, options, service);
   const keysets = listIn(file.document, 'keySets');
   const name = `keySets[${keysets.length}]`;
-  checkOptions(context, keyset, name);
+  checkOptions(context, keyset, name, FLAGS);
   const same = keysets.findIndex((known) => isDeepStrictEqual(known, keyset));
   if (same !== -1) throw misused(`keyset ${same + 1} is the same`);
   // A descriptor that cannot be changed fails here, before any network request.
-  const text = addKeyset(file.document, keyset);
+  const added = addKeyset(file.document, keyset);
+  const text =
+    options.audience === undefined ? added : setAudience(parseDescriptor(added, file.name), options.audience);
   warnOf(context, keyset, options);
   await validate(context, keyset, name, options, file);
   await file.save(text);
@@ -81,6 +89,17 @@ async function run(context: Context, service: string | undefined, options: AddOp
     output.note(`another keyset has this issuer too; they are tried in their order`);
   output.note(`added keyset ${keysets.length + 1} to ${file.name}: ${plain(sourceOf(keyset))}`);
 }
+
+const FLAGS: Flags = {
+  issuer: '--issuer',
+  jwksUrl: '--jwks-url',
+  useOidcDiscovery: '--oidc-discovery',
+  secret: '--secret',
+  externalSecret: '--external-secret',
+  allowedAlgorithms: '--allowed-algorithms',
+  refreshInterval: '--refresh-interval',
+  allowHttp: '--allow-http',
+};
 
 function keysetOf(options: AddOptions): JsonObject {
   const { oidcDiscovery, jwksUrl, secret, externalSecret, secretKey = 'jwks.json', issuer } = options;
@@ -140,5 +159,5 @@ async function validate(
     secrets: store,
     externalSecrets:
       externalSecrets === undefined ? undefined : createDirectoryStore(pathOf(externalSecrets)),
-  });
+  }).catch(orSkip);
 }

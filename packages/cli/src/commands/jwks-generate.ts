@@ -17,7 +17,7 @@ import {
 } from '../context.ts';
 import { misused } from '../failure.ts';
 import { checkOptions, checkSource } from '../keyset-check.ts';
-import { listIn } from '../keyset-source.ts';
+import { listIn, textIn } from '../keyset-source.ts';
 import { openOrBegin } from '../new-files.ts';
 import { formatTable, plain } from '../output.ts';
 import { makeSecret } from '../write-secret.ts';
@@ -86,7 +86,10 @@ async function run(context: Context, service: string | undefined, options: Gener
     ...(issuer === undefined ? {} : { issuer }),
     secret: { name: secret, key: 'jwks.json' },
   };
-  checkOptions(context, keyset, name);
+  checkOptions(context, keyset, name, {
+    issuer: '--issuer',
+    secret: options.secret === undefined ? '--key-id' : '--secret',
+  });
   if (issuer === undefined)
     output.warn('without --issuer, the keyset accepts tokens of every issuer that no other keyset names');
   const known = keysets.some((other) => isDeepStrictEqual(other, keyset));
@@ -104,6 +107,8 @@ async function run(context: Context, service: string | undefined, options: Gener
     throw error;
   }
   if (known) output.note('the descriptor has this keyset already');
+  else if (issuer !== undefined && keysets.some((other) => textIn(other, 'issuer') === issuer))
+    output.note('another keyset has this issuer too; they are tried in their order');
   output.note(`a signer reads the private key from the secret ${plain(secret)}, entry jwks.json`);
   output.result(
     options.output,

@@ -26,7 +26,15 @@ export function list(context: Context): Command {
     .action(async (service: string | undefined, options: FileOptions & FormatOptions) => {
       const { document } = await openToList(context, options, service);
       const keysets = listIn(document, 'keySets');
-      const rows = () => keysets.map((keyset) => [textIn(keyset, 'issuer') ?? '-', sourceOf(keyset)]);
-      context.output.result(options.output, () => formatTable(['ISSUER', 'SOURCE'], rows()), keysets);
+      // Programs get the two columns of the command lines of gateways.
+      const hasNumbers = context.terminal.stdout.isTTY === true;
+      const rows = () =>
+        keysets.map((keyset, index) => [
+          ...(hasNumbers ? [String(index + 1)] : []),
+          textIn(keyset, 'issuer') ?? '-',
+          sourceOf(keyset),
+        ]);
+      const head = [...(hasNumbers ? ['INDEX'] : []), 'ISSUER', 'SOURCE'];
+      context.output.result(options.output, () => formatTable(head, rows()), keysets);
     });
 }

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { type Context, command, type FileOptions, withFile } from '../context.ts';
 import { misused } from '../failure.ts';
 import { openDescriptorFile } from '../files.ts';
-import { checkOptions, checkSource, START_WITHOUT_KEYS } from '../keyset-check.ts';
+import { checkOptions, checkSource, type Flags, orSkip, START_WITHOUT_KEYS } from '../keyset-check.ts';
 import { type Selection, selectKeyset, withSelection } from '../keyset-select.ts';
 import { type Data, textIn } from '../keyset-source.ts';
 import { readNames } from '../read-names.ts';
@@ -59,13 +59,16 @@ async function run(context: Context, service: string | undefined, options: Updat
   const changes = changesOf(options, keyset);
   const name = `keySets[${index}]`;
   const changed = withChanges(keyset, changes);
-  checkOptions(context, changed, name);
+  checkOptions(context, changed, name, flagsOf(options));
   const text = updateKeyset(file.document, index, changes);
   if (options.allowHttp === true)
     output.warn('over http, an attacker on the network can replace the keys; do not use it in production');
   if (movesSource(options, keyset)) {
     if (options.skipValidation === true) output.note('not validated, because of --skip-validation');
-    else await checkSource(context, changed, name, { secrets: file.store, externalSecrets: undefined });
+    else
+      await checkSource(context, changed, name, { secrets: file.store, externalSecrets: undefined }).catch(
+        orSkip,
+      );
     if (changed.skipValidation === true)
       output.note(
         'the start of the service does not wait for these keys, because of skipValidation; --clear-skip-validation removes it',
@@ -75,6 +78,16 @@ async function run(context: Context, service: string | undefined, options: Updat
   output.note(
     text === file.document.text ? 'nothing to change' : `changed keyset ${index + 1} of ${file.name}`,
   );
+}
+
+/** The flags of this call. Other options are in the file already. */
+function flagsOf({ newIssuer, jwksUrl, allowedAlgorithms, refreshInterval }: UpdateOptions): Flags {
+  return {
+    ...(newIssuer === undefined ? {} : { issuer: '--new-issuer' }),
+    ...(jwksUrl === undefined ? {} : { jwksUrl: '--jwks-url' }),
+    ...(allowedAlgorithms === undefined ? {} : { allowedAlgorithms: '--allowed-algorithms' }),
+    ...(refreshInterval === undefined ? {} : { refreshInterval: '--refresh-interval' }),
+  };
 }
 
 function changesOf(options: UpdateOptions, keyset: Data): KeysetChanges {

@@ -1,9 +1,10 @@
 // `latchkey plan`: prints what a change of a descriptor opens and closes, before it is made. Core
 // compares the two.
-import { type Change, planChange } from '@latchkey/core/tools';
+import { existsSync } from 'node:fs';
+import { type Change, type DescriptorDocument, lintDescriptor, planChange } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, type FormatOptions, withFormat } from '../context.ts';
-import { refused } from '../failure.ts';
+import { misused, refused } from '../failure.ts';
 import { openDescriptorFile } from '../files.ts';
 import { plain } from '../output.ts';
 
@@ -32,10 +33,12 @@ export function plan(context: Context): Command {
 
 async function run(context: Context, before: string, after: string, options: PlanOptions): Promise<void> {
   const { output } = context;
-  const [{ document: old }, { document: current }] = [
-    await openDescriptorFile(context, { file: before }),
-    await openDescriptorFile(context, { file: after }),
-  ];
+  const old = await open(context, before);
+  const current = await open(context, after);
+  const oldFault = await faultOf(context, old);
+  if (oldFault !== undefined) output.warn(`no service starts with ${plain(before)}: ${oldFault}`);
+  const fault = await faultOf(context, current);
+  if (fault !== undefined) throw misused(`no service starts with ${plain(after)}: ${fault}`);
   if (old.name !== current.name)
     output.warn(
       `the files describe different services: ${plain(old.name ?? 'no name')} and ${plain(current.name ?? 'no name')}`,
@@ -53,6 +56,20 @@ async function run(context: Context, before: string, after: string, options: Pla
     { changes, opens, closes, others },
   );
   if (options.failOnOpen === true && opens > 0) throw refused(`${opens} of the changes open something`);
+}
+
+async function open(context: Context, file: string): Promise<DescriptorDocument> {
+  if (!existsSync(context.pathOf(file))) throw misused(`${plain(file)} does not exist`);
+  return (await openDescriptorFile(context, { file })).document;
+}
+
+/** Why core refuses the options of a descriptor; undefined if it takes them. */
+async function faultOf({ terminal }: Context, document: DescriptorDocument): Promise<string | undefined> {
+  const findings = await lintDescriptor(document, { environment: terminal.env });
+  const refusal = findings.find(({ rule }) => rule === 'refused');
+  if (refusal === undefined) return undefined;
+  const { path, message, place } = refusal;
+  return plain(`${place.file}:${place.line}:${place.column}: ${path === '' ? '' : `${path}: `}${message}`);
 }
 
 function format({ output }: Context, { effect, path, message, place }: Change): string {

@@ -14,23 +14,38 @@ export const FORMATS = ['krakend', 'akamai', 'agentgateway', 'okera'] as const;
 /** The name of a format. */
 export type Format = (typeof FORMATS)[number];
 
+/** What the user chose. */
+export interface ImportChoices {
+  /** The directory to which paths in the settings are relative. */
+  readonly directory: string;
+  /** The only endpoint to import. Default: all. For KrakenD. */
+  readonly endpoint?: string | undefined;
+}
+
 interface Importer {
   /** The name in messages. */
   readonly title: string;
   isIt(root: SourceNode): boolean;
-  /** @param directory the directory to which paths in the settings are relative */
-  put(draft: Draft, source: Source, directory: string): void | Promise<void>;
+  put(draft: Draft, source: Source, choices: ImportChoices): void | Promise<void>;
 }
 
 const IMPORTERS: Readonly<Record<Format, Importer>> = {
-  krakend: { title: 'KrakenD', isIt: isKrakend, put: (draft, source) => importKrakend(draft, only(source)) },
+  krakend: {
+    title: 'KrakenD',
+    isIt: isKrakend,
+    put: (draft, source, { endpoint }) => importKrakend(draft, only(source), endpoint),
+  },
   akamai: { title: 'Akamai', isIt: isAkamai, put: (draft, source) => importAkamai(draft, only(source)) },
   agentgateway: {
     title: 'agentgateway',
     isIt: isAgentgateway,
     put: (draft, source) => importAgentgateway(draft, source.documents),
   },
-  okera: { title: 'Okera', isIt: isOkera, put: importOkera },
+  okera: {
+    title: 'Okera',
+    isIt: isOkera,
+    put: (draft, source, { directory }) => importOkera(draft, source, directory),
+  },
 };
 
 /** Returns the name of a format in messages. */
@@ -53,9 +68,9 @@ export async function readInto(
   draft: Draft,
   format: Format,
   source: Source,
-  directory: string,
+  choices: ImportChoices,
 ): Promise<void> {
-  await IMPORTERS[format].put(draft, source, directory);
+  await IMPORTERS[format].put(draft, source, choices);
 }
 
 function only({ documents, name }: Source): SourceNode {

@@ -21,7 +21,7 @@ export function putValidators(draft: Draft, validators: readonly Validator[]): v
       .find((one) => isDeepStrictEqual(one.keyset.get('secret')?.[0], secret));
     if (secret !== undefined && alike !== undefined)
       from?.refuse(
-        `would use the secret of ${alike.node.path}; give the file another name, or import that endpoint separately`,
+        `would use the secret of ${alike.node.path}; give the file another name, or import one endpoint by itself, with --endpoint`,
       );
     putMade(draft, ['keySets', index], keyset);
     draft.comesFrom(['keySets', index], node);
@@ -71,12 +71,12 @@ function differentKeysets(validators: readonly Validator[]): readonly Validator[
     if (known === undefined) {
       if (found.length > 0 && (issuer === undefined || found[0]?.keyset.get('issuer') === undefined))
         validator.node.refuse(
-          `has other keys than ${found[0]?.node.path ?? 'another'}, and one of them names no issuer; import that endpoint separately`,
+          `has other keys than ${found[0]?.node.path ?? 'another'}, and one of them names no issuer; import one endpoint by itself, with --endpoint`,
         );
       found.push(validator);
     } else if (!isDeepStrictEqual(valuesOf(known), valuesOf(validator)))
       validator.node.refuse(
-        `has the issuer of ${known.node.path} and other keys, or another algorithm or cache; import that endpoint separately`,
+        `has the issuer of ${known.node.path} and other keys, or another algorithm or cache; import one endpoint by itself, with --endpoint`,
       );
   }
   return found;
@@ -119,7 +119,9 @@ function putShared(
   if (first === undefined) return;
   for (const other of others)
     if (!isDeepStrictEqual(other[option], first[option]))
-      other.node.refuse(`differs from ${first.node.path} in ${what}; import that endpoint separately`);
+      other.node.refuse(
+        `differs from ${first.node.path} in ${what}; import one endpoint by itself, with --endpoint`,
+      );
   if (first[option] !== undefined) draft.set([option], first[option], first.node);
 }
 

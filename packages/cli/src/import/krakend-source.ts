@@ -14,6 +14,8 @@ const URLS = ['jwk_url', 'jwk-url'] as const;
 /** Suites that KrakenD offers and OpenSSL 3 has removed: RC4 and 3DES. */
 const BROKEN_SUITES: ReadonlySet<number> = new Set([5, 10, 49159, 49169, 49170]);
 const PIN_BYTES = 32;
+/** In base64: "KrakenD is the best gateway, and you know it". */
+const EXAMPLE_PIN = 'S3Jha2VuRCBpcyB0aGUgYmVzdCBnYXRld2F5LCBhbmQgeW91IGtub3cgaXQ==';
 
 /** Reads the URL of the keys, which has two names. */
 export function urlOf(node: SourceNode): SourceNode | undefined {
@@ -43,7 +45,18 @@ export function readTls(node: SourceNode, made: Made, say: Say): void {
     say('check', 'tls', ca, `${quoted(ca.text())} must exist where the service runs`);
   }
   const pins = node.member('jwk_fingerprints');
-  if (pins !== undefined) tls.fingerprints = pins.items().map(readPin);
+  const items = pins?.items() ?? [];
+  const examples = items.filter((pin) => pin.value === EXAMPLE_PIN);
+  const [example] = examples;
+  if (example !== undefined)
+    say(
+      'no-equivalent',
+      '',
+      example,
+      "this was a restriction: the fingerprint is the example of KrakenD's documentation, which is of no key; write the real one to tls.fingerprints",
+    );
+  if (items.length > examples.length)
+    tls.fingerprints = items.filter((pin) => !examples.includes(pin)).map(readPin);
   const suites = node.member('cipher_suites');
   if (suites !== undefined) {
     const numbers = suites.items().map((suite) => suite.integer());

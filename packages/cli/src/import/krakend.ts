@@ -31,8 +31,12 @@ export function isKrakend(root: SourceNode): boolean {
   );
 }
 
-/** Adds KrakenD's configuration to a draft. @throws Failure with the place */
-export function importKrakend(draft: Draft, root: SourceNode): void {
+/**
+ * Adds KrakenD's configuration to a draft.
+ * @param only the only endpoint to import: `/path` or `POST /path`
+ * @throws Failure with the place
+ */
+export function importKrakend(draft: Draft, root: SourceNode, only?: string): void {
   const name = root.member('name');
   if (name !== undefined && root.member('endpoints') !== undefined) draft.name = name.text();
   const service = root.member('endpoints') === undefined ? undefined : root.member('extra_config');
@@ -40,7 +44,7 @@ export function importKrakend(draft: Draft, root: SourceNode): void {
   const validators: Validator[] = [];
   const signers: SourceNode[] = [];
   const open: Place[] = [];
-  for (const place of placesIn(root)) {
+  for (const place of chosen(placesIn(root), only, root)) {
     const { endpoint, configuration } = place;
     const validator = configuration?.oneOf(...VALIDATORS);
     const signer = configuration?.oneOf(...SIGNERS);
@@ -61,7 +65,7 @@ export function importKrakend(draft: Draft, root: SourceNode): void {
   if (first === undefined) return;
   for (const other of signers.slice(1))
     if (!isDeepStrictEqual(other.value, first.value))
-      other.refuse(`differs from the signer ${first.path}; import that endpoint separately`);
+      other.refuse(`differs from the signer ${first.path}; import one endpoint by itself, with --endpoint`);
   if (validators.length === 0) putSomebody(draft, first);
   putSigner(draft, first);
 }
@@ -81,6 +85,18 @@ function putSomebody(draft: Draft, signer: SourceNode): void {
   );
   draft.set(['audience'], null, signer);
   draft.note('check', ['audience'], signer, 'set the audience of this service');
+}
+
+function chosen(places: readonly Place[], only: string | undefined, root: SourceNode): readonly Place[] {
+  if (only === undefined) return places;
+  const found = places.filter(
+    ({ endpoint }) => endpoint === only || endpoint?.slice(endpoint.indexOf(' ') + 1) === only,
+  );
+  if (found.length > 0) return found;
+  const known = places.map(({ endpoint }) => endpoint ?? '').filter((name) => name !== '');
+  return root.refuse(
+    `has no endpoint ${quoted(only)}${known.length === 0 ? '' : `; it has ${known.slice(0, 20).join(', ')}`}`,
+  );
 }
 
 function openHere(endpoint: string): string {

@@ -190,9 +190,14 @@ describe('a validator', () => {
     const dropped = await importData(validator({ cipher_suites: [5, 10] }));
     expect(JSON.stringify(dropped.jwt)).not.toContain('tls');
     expect(dropped.notes.map(({ text }) => text).join()).toContain('cipher suites 5, 10');
-    const bogus = await importText(
-      validator({ jwk_fingerprints: ['S3Jha2VuRCBpcyB0aGUgYmVzdCBnYXRld2F5LCBhbmQgeW91IGtub3cgaXQ=='] }),
-    );
+    // The example of KrakenD's documentation.
+    const example = 'S3Jha2VuRCBpcyB0aGUgYmVzdCBnYXRld2F5LCBhbmQgeW91IGtub3cgaXQ==';
+    const omitted = await importData(validator({ jwk_fingerprints: [example] }));
+    expect(JSON.stringify(omitted.jwt)).not.toContain('tls');
+    expect(omitted.notes.map(({ text }) => text).join()).toContain('this was a restriction: the fingerprint');
+    const mixed = await importData(validator({ jwk_fingerprints: [example, pin] }));
+    expect(mixed.jwt.keySets).toMatchObject([{ tls: { fingerprints: [pin] } }]);
+    const bogus = await importText(validator({ jwk_fingerprints: [`A${example.slice(1)}`] }));
     expect(bogus.code).toBe(2);
     expect(bogus.stderr).toContain('this has 44');
     expect((await importText(validator({ cipher_suites: [1] }))).code).toBe(2);
@@ -285,7 +290,7 @@ describe('several endpoints', () => {
       endpoints: [endpoint('/one', {}), endpoint('/two', members)],
     });
     expect(code).toBe(2);
-    expect(stderr).toMatch(/source:1:\d+: endpoints\[1\].*import that endpoint separately/);
+    expect(stderr).toMatch(/source:1:\d+: endpoints\[1\].*import one endpoint by itself, with --endpoint/);
     expect(stdout).toBe('');
   });
 });

@@ -139,7 +139,7 @@ function createRecorder(settings: AuthenticatorSettings) {
     },
     issuer: ({ issuer, vouchedBy, refusal }) => {
       const byEndpoint = settings.issuers === undefined ? 'a string, if present' : 'one of issuers';
-      const expected = vouchedBy === 'key' ? 'the issuer of a keyset' : byEndpoint;
+      const expected = vouchedBy === 'key' ? issuersText(settings) : byEndpoint;
       checks.push({ check: 'issuer', about: 'iss', actual: textOf(issuer), expected, ...outcomeOf(refusal) });
     },
     keyset: (event) => void keysets.set(event.keyset, keysetCheck(event)),
@@ -217,3 +217,14 @@ const SIGNATURE_TEXTS: ReadonlyMap<AuthErrorCode, string> = new Map<AuthErrorCod
   ['token_signature_invalid', 'was not made with any of the keys'],
   ['token_key_unknown', 'no key fits'],
 ]);
+
+/** The issuers of all keysets: of many, the first ones. */
+function issuersText({ keysets }: AuthenticatorSettings): string {
+  const issuers = [...new Set(keysets.flatMap(({ issuer }) => issuer ?? []))];
+  if (issuers.length === 0) return 'the issuer of a keyset';
+  const shown = issuers.slice(0, MAX_ISSUERS).map((issuer) => textOf(issuer));
+  const rest = issuers.length - shown.length;
+  return `the issuer of a keyset: ${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+const MAX_ISSUERS = 10;

@@ -46,6 +46,13 @@ function readPem(pem: string | Uint8Array): { readonly label: string; readonly b
   if (/^(?:Proc-Type: 4,ENCRYPTED|-----BEGIN ENCRYPTED PRIVATE KEY-----)/m.test(text)) {
     throw new TypeError('expected an unencrypted private key');
   }
+  const isPublic = /^\s*(?:ssh|ecdsa|sk)-[\w@.-]+ AAAA|^\s*---- BEGIN SSH2/.test(text);
+  if (isPublic)
+    throw new TypeError(
+      'expected PEM, got the format of OpenSSH; convert it: ssh-keygen -e -m PKCS8 -f FILE',
+    );
+  if (/^\s*-----BEGIN OPENSSH PRIVATE KEY-----/.test(text))
+    throw new TypeError('expected PEM, got the format of OpenSSH; convert it: ssh-keygen -p -m PEM -f FILE');
   const found = /^\s*(-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \2-----)\s*$/.exec(text);
   if (found === null) throw new TypeError('expected one PEM block and nothing else');
   const [, block = '', label = ''] = found;

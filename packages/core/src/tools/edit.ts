@@ -81,6 +81,23 @@ export function removeKeyset(document: DescriptorDocument, index: number): strin
   });
 }
 
+/**
+ * Sets the audience of a descriptor that has none, next to its keysets.
+ * @throws ConfigError if it has another one
+ */
+export function setAudience(document: DescriptorDocument, audience: readonly string[]): string {
+  const { audience: current } = document.jwt;
+  const value = audience.length === 1 ? (audience[0] ?? '') : audience;
+  if (isDeepStrictEqual(current, value)) return document.text;
+  if (current !== undefined)
+    throw placed(new ConfigError('audience', 'is set already; change it in the file'), document);
+  return apply(document, {
+    after: withJwt(document, { ...document.jwt, audience: value }),
+    inLines: (from) => setMember(from, BLOCK, 'audience', value),
+    inTree: (tree) => setDeep(tree, [...BLOCK, 'audience'], value),
+  });
+}
+
 /** Adds a key at the end of the deprecated `keys`, like `addKeyset`. */
 export function addKey(document: DescriptorDocument, key: JsonObject): string {
   return append(document, 'keys', key);

@@ -12,7 +12,15 @@ export { readKeyset } from '../keysets/options.ts';
 export { MAX_SECRET_BYTES } from '../secrets/store.ts';
 export type { Effect } from '../values/judge.ts';
 export { codeOf } from '../values/system-error.ts';
-export { addKey, addKeyset, type KeysetChanges, removeKeys, removeKeyset, updateKeyset } from './edit.ts';
+export {
+  addKey,
+  addKeyset,
+  type KeysetChanges,
+  removeKeys,
+  removeKeyset,
+  setAudience,
+  updateKeyset,
+} from './edit.ts';
 export {
   type InspectedKeyset,
   type InspectOptions,

@@ -58,7 +58,7 @@ async function read(
   const entry = (key: string) => findSecret(store, { name: secretName, key }, signal);
   if (findAlgorithm(algorithm)?.kty === 'oct') {
     const bytes = await entry('secret.key');
-    if (bytes === undefined) throw new Error('its secret has no secret.key');
+    if (bytes === undefined) throw new Error(`there is no entry secret.key in the secret ${secretName}`);
     const jwk = { ...symmetricJwk(bytes), ...head };
     return { settings, jwk, identity: identityOf(usable(importJwk(jwk, { origin: 'secret', legacy }))) };
   }
@@ -68,7 +68,8 @@ async function read(
   // A private key alone only signs: its public half could be computed, but the list does not verify
   // by it.
   if (publicHalf === undefined) {
-    if (privateHalf === undefined) throw new Error('its secret has neither public.key nor private.key');
+    if (privateHalf === undefined)
+      throw new Error(`there is no entry public.key or private.key in the secret ${secretName}`);
     return { settings, jwk: privateHalf, identity: undefined };
   }
   const verifying = usable(importJwk(publicHalf, { origin: 'public' }));
