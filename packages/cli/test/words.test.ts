@@ -155,7 +155,7 @@ describe('plan', () => {
     put('old.yaml', SERVICE);
     for (const [text, place] of [
       ['', 'keySets'],
-      [SERVICE.replace('jwksUrl:', 'jwksUri:'), 'new.yaml:5'],
+      [SERVICE.replace('jwksUrl:', 'jwksUri:'), 'new.yaml:'],
     ] as const) {
       put('new.yaml', text);
       const { code, stdout, stderr } = await latchkey('plan old.yaml new.yaml');

@@ -194,6 +194,7 @@ it('./tools exports these values', () => {
     'removeKeys',
     'removeKeyset',
     'ruleFormRows',
+    'setAudience',
     'updateKeyset',
     'writeDescriptor',
   ]);

@@ -366,7 +366,7 @@ describe('stops, with everything as it was', () => {
         store.set({ name: 'old-a', key: 'public.key' }, undefined);
         store.set({ name: 'old-a', key: 'private.key' }, undefined);
       },
-      /neither public\.key nor private\.key/,
+      /no entry public\.key or private\.key/,
     ],
     [
       'of two pairs',
