@@ -103,29 +103,26 @@ function expectSilent(value: unknown, ...secrets: readonly unknown[]): void {
 const secretsOf = (jwk: JsonObject): readonly unknown[] => PRIVATE_MEMBERS.map((name) => jwk[name]);
 
 describe.each(SIGNED)('%s', (name) => {
-  it.skipIf(isMissing(name))(
-    'KD-5, KD-6: is read back by jose and by this library with equal claims',
-    async () => {
-      const jwk = keyOf(name);
-      const signer = signerOf({ jwks: { keys: [jwk] } });
-      const verifier = await readBackBy(signer, jwk);
-      for (const claims of [CLAIMS, { iss: CLAIMS.iss }, { ...CLAIMS, text: 'é'.repeat(300) }]) {
-        const token = await signer.sign(claims);
-        const added = {
-          iat: expect.any(Number) as number,
-          exp: expect.any(Number) as number,
-          jti: expect.any(String) as string,
-        };
-        const byJose = await jwtVerify(token, joseKey(jwk), { algorithms: [name] });
-        expect(byJose.payload).toEqual({ ...claims, ...added });
-        expect(byJose.protectedHeader).toEqual({ alg: name, kid: 'k', typ: 'JWT' });
-        const principal = await verifier.verify(token);
-        expect(principal.claims).toEqual(byJose.payload);
-      }
-    },
-  );
+  const itSigns = it.skipIf(isMissing(name));
+  const itIsSymmetric = it.skipIf(isMissing(name) || !SYMMETRIC.includes(name));
+  const itIsAPair = it.skipIf(isMissing(name) || SYMMETRIC.includes(name));
 
-  it.skipIf(isMissing(name))('AK-22: is read back by a keyset over the very same secret', async () => {
+  itSigns('KD-5, KD-6: is read back by jose and by this library with equal claims', async () => {
+    const jwk = keyOf(name);
+    const signer = signerOf({ jwks: { keys: [jwk] } });
+    const verifier = await readBackBy(signer, jwk);
+    for (const claims of [CLAIMS, { iss: CLAIMS.iss }, { ...CLAIMS, text: 'é'.repeat(300) }]) {
+      const token = await signer.sign(claims);
+      const added = { iat: expect.any(Number), exp: expect.any(Number), jti: expect.any(String) };
+      const byJose = await jwtVerify(token, joseKey(jwk), { algorithms: [name] });
+      expect(byJose.payload).toEqual({ ...claims, ...added });
+      expect(byJose.protectedHeader).toEqual({ alg: name, kid: 'k', typ: 'JWT' });
+      const principal = await verifier.verify(token);
+      expect(principal.claims).toEqual(byJose.payload);
+    }
+  });
+
+  itSigns('AK-22: is read back by a keyset over the very same secret', async () => {
     const secrets = storeOf(keyOf(name));
     const signer = signerOf({ secret: { name: 's' }, secrets, alg: name, kid: 'k' });
     const verifier = verifierOf({ keySets: [{ issuer: CLAIMS.iss, secret: { name: 's' } }], secrets });
@@ -139,49 +136,36 @@ describe.each(SIGNED)('%s', (name) => {
     await expect(verifier.verify(forged)).rejects.toMatchObject({ code: 'token_signature_invalid' });
   });
 
-  it.skipIf(isMissing(name) || SYMMETRIC.includes(name))(
-    'D18: publishes nothing that is not public',
-    async () => {
-      const jwk = {
-        ...keyOf(name),
-        nbf: 1,
-        exp: 4_000_000_000,
-        key_ops: ['sign'],
-        'x-note': 'hunter2',
-        iss: 'i',
-      };
-      const signer = signerOf({ jwks: { keys: [jwk] } });
-      const { jwks, headers, body } = await signer.publish();
-      expect(JSON.parse(body)).toEqual(jwks);
-      expect(headers['Content-Type']).toBe('application/jwk-set+json');
-      expectSilent(await signer.publish(), ...secretsOf(jwk), 'hunter2');
-      const allowed = ['use', 'kty', 'kid', 'alg', 'n', 'e', 'crv', 'x', 'y', 'pub'];
-      JSON.parse(body, (member, value: unknown) => {
-        if (member !== '' && member !== 'keys' && !/^\d+$/.test(member)) expect(allowed).toContain(member);
-        return value;
-      });
-      expect(jwks.keys).toEqual([publicJwk(keyOf(name))]);
-    },
-  );
+  itIsAPair('D18: publishes nothing that is not public', async () => {
+    const others = { nbf: 1, exp: 4_000_000_000, key_ops: ['sign'], 'x-note': 'hunter2', iss: 'i' };
+    const jwk = { ...keyOf(name), ...others };
+    const signer = signerOf({ jwks: { keys: [jwk] } });
+    const { jwks, headers, body } = await signer.publish();
+    expect(JSON.parse(body)).toEqual(jwks);
+    expect(headers['Content-Type']).toBe('application/jwk-set+json');
+    expectSilent(await signer.publish(), ...secretsOf(jwk), 'hunter2');
+    const allowed = ['use', 'kty', 'kid', 'alg', 'n', 'e', 'crv', 'x', 'y', 'pub'];
+    JSON.parse(body, (member, value: unknown) => {
+      if (member !== '' && member !== 'keys' && !/^\d+$/.test(member)) expect(allowed).toContain(member);
+      return value;
+    });
+    expect(jwks.keys).toEqual([publicJwk(keyOf(name))]);
+  });
 
-  it.skipIf(isMissing(name) || !SYMMETRIC.includes(name))(
-    'D18: has no public half, and publishes none',
-    async () => {
-      const signer = signerOf({ jwks: { keys: [keyOf(name)] } });
-      const error = await rejectionOf(signer.publish());
-      expect(isAuthError(error)).toBe(false);
-      expect(error.message).toBe('signer: the keys are symmetric and have no public half');
-      expectSilent(error, ...secretsOf(keyOf(name)));
-    },
-  );
+  itIsSymmetric('D18: has no public half, and publishes none', async () => {
+    const signer = signerOf({ jwks: { keys: [keyOf(name)] } });
+    const error = await rejectionOf(signer.publish());
+    expect(isAuthError(error)).toBe(false);
+    expect(error.message).toBe('signer: the keys are symmetric and have no public half');
+    expectSilent(error, ...secretsOf(keyOf(name)));
+  });
 
-  it.skipIf(isMissing(name))('D18: neither report, error nor the signer itself tell of the key', async () => {
+  itSigns('D18: neither report, error nor the signer itself tell of the key', async () => {
     const jwk = keyOf(name);
     const signer = signerOf({ secret: { name: 's' }, secrets: storeOf(jwk) });
     await signer.ready();
-    expect(signer.report().keys).toEqual([
-      { kid: 'k', alg: name, signsFrom: undefined, greatestExp: undefined },
-    ]);
+    const report = { kid: 'k', alg: name, signsFrom: undefined, greatestExp: undefined };
+    expect(signer.report().keys).toEqual([report]);
     expectSilent([signer.report(), signer, await rejectionOf(signer.sign({ exp: 5 }))], ...secretsOf(jwk));
   });
 });
@@ -225,41 +209,23 @@ describe('the header', () => {
   });
 
   it('row 165: nothing in claims reaches it', async () => {
-    const claims = {
-      alg: 'none',
-      kid: 'evil',
-      jku: 'https://evil.example',
-      crit: ['exp'],
-      typ: 'x',
-      header: { alg: 'none' },
-      protected: {},
-    };
+    const parameters = { alg: 'none', kid: 'evil', jku: 'https://evil.example', crit: ['exp'], typ: 'x' };
+    const claims = { ...parameters, header: { alg: 'none' }, protected: {} };
     const token = await signerOf({ jwks: { keys: [keyOf('ES256')] } }).sign(claims);
     expect(decodeProtectedHeader(token)).toEqual({ alg: 'ES256', kid: 'k', typ: 'JWT' });
     expect((await jwtVerify(token, joseKey(keyOf('ES256')))).payload).toMatchObject(claims);
   });
 
-  it.each([
-    'alg',
-    'kid',
-    'jku',
-    'crit',
-    'header',
-    'typ',
-    'secret',
-    'key',
-    'exp',
-    'algorithm',
-    'expiresIN',
-    'noTimestamp',
-  ])('row 165: %s is no option of a call', async (name) => {
+  const OF_THE_HEADER = ['alg', 'kid', 'jku', 'crit', 'header', 'typ'];
+  const OF_OTHERS = ['secret', 'key', 'exp', 'algorithm', 'expiresIN', 'noTimestamp'];
+  it.each([...OF_THE_HEADER, ...OF_OTHERS])('row 165: %s is not an option of a call', async (name) => {
     const signer = signerOf({ jwks: { keys: [keyOf('ES256')] } });
     const error = await rejectionOf(signer.sign({}, { [name]: 'hunter2' } as SignOptions));
     expect(error).toMatchObject({ name: 'TypeError', message: expect.stringContaining(`sign.${name}`) });
     expectSilent(error, 'hunter2');
   });
 
-  it('RFC 8259 §8.2: a typ with a lone surrogate, whose tokens nobody reads, is refused', () => {
+  it('RFC 8259 §8.2: a typ with a lone surrogate, which parsers refuse, is refused', () => {
     expect(() => signerOf({ jwks: { keys: [keyOf('ES256')] }, typ: '\ud800' })).toThrow(ConfigError);
   });
 });
@@ -280,15 +246,14 @@ describe('a call', () => {
 
   it('D24: but not longer than any may', async () => {
     const made = signer({ maxLifetime: '2h' });
-    expect((await rejectionOf(made.sign({}, { expiresIn: '3h' }))).message).toMatch(
-      /^exp: expected a lifetime of at most maxLifetime/,
-    );
-    expect((await rejectionOf(signer().sign({}, { expiresIn: '6m' }))).message).toMatch(
-      /^exp: expected a lifetime of at most maxLifetime/,
-    );
-    expect((await rejectionOf(made.sign({ exp: 1_800_007_201 }))).message).toMatch(
-      /^exp: expected a lifetime of at most maxLifetime/,
-    );
+    for (const signing of [
+      () => made.sign({}, { expiresIn: '3h' }),
+      () => signer().sign({}, { expiresIn: '6m' }),
+      () => made.sign({ exp: 1_800_007_201 }),
+    ])
+      expect((await rejectionOf(signing())).message).toMatch(
+        /^exp: expected a lifetime of at most maxLifetime/,
+      );
   });
 
   it('row 165: with exp among the claims too is refused', async () => {
@@ -297,19 +262,17 @@ describe('a call', () => {
     expect(payloadOf(await signer().sign({ exp: 1_800_000_001 })).exp).toBe(1_800_000_001);
   });
 
-  it.each([[300], ['300'], ['0s'], ['-5m'], [null], ['999ms'], [{}]])(
-    'row 165: %j is no duration',
-    async (expiresIn) => {
-      const error = await rejectionOf(signer().sign({}, { expiresIn } as unknown as SignOptions));
-      expect(error.message).toMatch(/^sign\.expiresIn: /);
-    },
-  );
+  const NO_DURATIONS = [300, '300', '0s', '-5m', null, '999ms', {}];
+  it.each(NO_DURATIONS)('row 165: %j is not a duration', async (expiresIn) => {
+    const error = await rejectionOf(signer().sign({}, { expiresIn } as unknown as SignOptions));
+    expect(error.message).toMatch(/^sign\.expiresIn: /);
+  });
 
-  it.each([[null], [[]], ['5m'], [7]])('row 165: %j is no object of options', async (options) => {
+  it.each([[null], [[]], ['5m'], [7]])('row 165: %j is not an object of options', async (options) => {
     expect(await rejectionOf(signer().sign({}, options as never))).toBeInstanceOf(Error);
   });
 
-  it('row 165: no exp is refused, unless nobody wants one', async () => {
+  it('row 165: no exp is refused, unless requireExp is false', async () => {
     const without = { expiresIn: undefined };
     expect((await rejectionOf(signer(without).sign({}))).message).toMatch(/^exp is required/);
     const open = signer({ ...without, requireExp: false });
@@ -333,7 +296,7 @@ describe('a call', () => {
     expect(read).not.toHaveBeenCalled();
   });
 
-  it('a token that nobody would take is not made', async () => {
+  it('a token that verifiers refuse for its length is not made', async () => {
     const made = signer();
     const empty = (await made.sign({ x: '' })).length;
     // base64url: four characters for three bytes.
@@ -346,13 +309,13 @@ describe('a call', () => {
     const short = signer({ maxTokenBytes: 256 });
     await rejectionOf(short.sign({ x: 'a'.repeat(100) }));
     expect((await short.sign({})).length).toBeLessThanOrEqual(256);
-    // What was not signed counts for nothing.
+    // A token that was not signed is not in the report.
     const fresh = signer({ maxTokenBytes: 256 });
     await rejectionOf(fresh.sign({ x: 'a'.repeat(100) }));
     expect(fresh.report().keys[0]?.greatestExp).toBeUndefined();
   });
 
-  it('exactly maxTokenBytes is no more than that, for the verifier too', async () => {
+  it('exactly maxTokenBytes is allowed, for the verifier too', async () => {
     const jwk = keyOf('HS256');
     const verifier = await readBackBy(signer(), jwk);
     const lengths = new Set<number>();
@@ -367,7 +330,7 @@ describe('a call', () => {
     expect(Math.max(...lengths)).toBeLessThanOrEqual(8192);
   });
 
-  /** A clock that is right when the signer is made, and then gives this. */
+  /** A clock that is right when the signer is made, and gives this value later. */
   function breaking(value: unknown): { now(): unknown } {
     let calls = 0;
     return { now: () => (calls++ === 0 ? 1_800_000_000_000 : value) };
@@ -482,7 +445,7 @@ describe('what is published', () => {
     expect((await signer.publish()).headers['Cache-Control']).toBe(`public, max-age=${seconds}`);
   });
 
-  it('whoever is given the keys cannot change what others are given', async () => {
+  it('a caller cannot change the keys that the next caller gets', async () => {
     const signer = signerOf({ jwks: { keys: [keyOf('ES256')] } });
     const evil = { kty: 'EC', kid: 'evil' };
     try {
