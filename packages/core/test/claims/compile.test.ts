@@ -491,7 +491,7 @@ describe('T-056: what is no rule', () => {
     expect(configError(rules)?.path).toBe('claims');
   });
 
-  it('T-056: the path is that of whoever asks', () => {
+  it('T-056: the path of an error is that of the caller’s option', () => {
     expect(configError({ c: undefined }, 'service.jwt.claims')?.path).toBe('service.jwt.claims.c');
   });
 

@@ -207,8 +207,8 @@ describe('S22: match', () => {
     ['another match', { pattern: 'a', match: 'full' }, 'claims.c.pattern'],
     ['match null', { pattern: 'a', match: null }, 'claims.c.pattern'],
     ['match true', { pattern: 'a', match: true }, 'claims.c.pattern'],
-    ['match beside anyOf', { anyOf: ['a'], match: 'search' }, 'claims.c.match'],
-    ['match beside present', { present: true, match: 'search' }, 'claims.c.match'],
+    ['match with anyOf', { anyOf: ['a'], match: 'search' }, 'claims.c.match'],
+    ['match with present', { present: true, match: 'search' }, 'claims.c.match'],
     ['match alone', { match: 'search' }, 'claims.c'],
   ])('T-056: refuses %s', (_, rule, path) => {
     expect(configError({ c: rule })?.path).toBe(path);
@@ -255,8 +255,8 @@ describe('S28: split', () => {
     ['a RegExp', { allOf: ['a'], split: /,/ }, 'claims.c.split'],
     ['null', { allOf: ['a'], split: null }, 'claims.c.split'],
     ['true', { anyOf: ['a'], split: true }, 'claims.c.split'],
-    ['split beside present', { present: true, split: ',' }, 'claims.c.split'],
-    ['split beside fromRequest', { fromRequest: 'params.a', split: ',' }, 'claims.c.split'],
+    ['split with present', { present: true, split: ',' }, 'claims.c.split'],
+    ['split with fromRequest', { fromRequest: 'params.a', split: ',' }, 'claims.c.split'],
     ['split alone', { split: ',' }, 'claims.c'],
   ])('T-056: refuses %s', (_, rule, path) => {
     expect(configError({ c: rule })?.path).toBe(path);

@@ -78,7 +78,7 @@ describe('AG-6, S31: names under a delimiter', () => {
   });
 
   it.each(['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'valueOf'])(
-    'T-064: %s is nobody’s member unless it was signed',
+    'T-064: %s is a member only where it was signed',
     (name) => {
       for (const path of [
         name,
@@ -121,7 +121,7 @@ describe('AG-6, S31: names under a delimiter', () => {
     expect(splitPath(name, delimiter)).toEqual(path);
   });
 
-  it('S31: compiled rules follow the delimiter of whoever asks', () => {
+  it('S31: compiled rules follow the delimiter of their caller', () => {
     const rules = compileRules({ 'a.b': 'x' });
     const nested = { a: { b: 'x' } };
     const flat = { 'a.b': 'x' };

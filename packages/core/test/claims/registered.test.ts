@@ -103,11 +103,11 @@ describe('boundaries', () => {
     expect(codeOf({ iat, exp }, { clockSkewMs: 60_000 })).toBe(code);
   });
 
-  it('T-059: a skew does not let iat stand after exp', () => {
+  it('T-059: a skew does not allow iat after exp', () => {
     expect(codeOf({ iat: NOW + 2, exp: NOW + 1 }, { clockSkewMs: 5_000 })).toBe('token_claims_invalid');
   });
 
-  it('T-058: expired comes before everything that is wrong beside it', () => {
+  it('T-058: expired comes before every other fault', () => {
     const claims = { exp: NOW, nbf: NOW + 1, iat: NOW + 1, sub: 5, aud: 'other' };
     expect(codeOf(claims, { audience: new Set([AUDIENCE]) })).toBe('token_expired');
   });
@@ -182,7 +182,7 @@ describe('audience', () => {
 
   it.each<[string, unknown]>([
     ['the one', AUDIENCE],
-    ['another of ours', 'second'],
+    ['another own audience', 'second'],
     ['a list of one', [AUDIENCE]],
     ['a list that has ours last', ['other', 'third', AUDIENCE]],
     ['a list that has both', [AUDIENCE, 'second']],
@@ -200,10 +200,10 @@ describe('audience', () => {
     ['an object that looks like a list', { 0: AUDIENCE, length: 1 }],
     ['a number', 5],
     ['true', true],
-    ['a list with a number beside it', [AUDIENCE, 1]],
-    ['a list with null beside it', [AUDIENCE, null]],
-    ['a list with an empty string beside it', [AUDIENCE, '']],
-    ['a list with an object beside it', [{}, AUDIENCE]],
+    ['a list with a number too', [AUDIENCE, 1]],
+    ['a list with null too', [AUDIENCE, null]],
+    ['a list with an empty string too', [AUDIENCE, '']],
+    ['a list with an object too', [{}, AUDIENCE]],
     ['a list of null', [null]],
     ['a list of an empty string', ['']],
   ])('T-054: refuses %s', (_, aud) => {

@@ -197,7 +197,7 @@ describe('AM-23: the examples, as rows', () => {
     expect(hold(read, { ...good, roles: ['admin'] })).toBe(false);
   });
 
-  it('AM-24: rows and rules by name stand in one list', () => {
+  it('AM-24: rows and rules by name are in one list', () => {
     const list = [...rows, { team: 'x' }, { path: ['a', 'b'], rule: 1 }];
     expect(hold(list, { ...good, team: 'x', a: { b: 1 } })).toBe(true);
     expect(hold(list, { ...good, team: 'y', a: { b: 1 } })).toBe(false);

@@ -1,5 +1,5 @@
-// What options ask of every token beside rules of a route: times, age, audiences, profile, cnf and
-// rules for every token.
+// What options ask of every token in addition to a route's rules: times, age, audiences, profile,
+// cnf and rules for every token.
 import { createClock, generateSigningKey, type MintClaims, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Rules } from '../../src/claims/rules.ts';
@@ -63,7 +63,7 @@ describe('AM-20: treatIatAsNbf', () => {
     expect(await verified({ treatIatAsNbf: false }, {})).toBe('accepted');
   });
 
-  it('AM-20: nbf may be required beside it', async () => {
+  it('AM-20: nbf may be required too', async () => {
     const options = { treatIatAsNbf: true, claims: [{ name: 'nbf', required: true }] };
     expect(await verified(options, { iat: NOW })).toBe('token_claims_invalid');
     expect(await verified(options, { iat: NOW, nbf: NOW })).toBe('accepted');

@@ -324,7 +324,7 @@ async function run(seed: number): Promise<void> {
           );
         };
         const isTrusted = [meant, inForce].every((text) => trusts(text, probe));
-        // While a keyset changes, its old keys stand in for its new ones, and these for the old
+        // While a keyset changes, its old keys replace its new ones, and these the old
         // ones once they are there.
         const isMoved =
           trusts({ ...meant, keysets: { ...meant.keysets, [probe.issuer]: source } }, probe) &&

@@ -1,6 +1,6 @@
 // Descriptors for tests: those that people have, and one with everything in it.
 
-// The examples of the keyset documentation, as they stand there.
+// The examples of the keyset documentation, unchanged.
 export const DISCOVERY = `name: my-service
 service:
   image: my-image:latest

@@ -1,4 +1,4 @@
-// Descriptors as text: what can be read, where things stand in it, and that a fault says where it
+// Descriptors as text: what can be read, the place of each value, and that a fault says where it
 // is and nothing of what is there.
 import { describe, expect, it } from 'vitest';
 import { MAX_DESCRIPTOR_BYTES, parseDescriptor, placed } from '../../src/descriptor/document.ts';
@@ -6,7 +6,7 @@ import { loadText } from '../../src/descriptor/load.ts';
 import { ConfigError } from '../../src/errors.ts';
 
 const FILE = 'service.yaml';
-const SECRET = 's3cr3t-of-nobody';
+const SECRET = 's3cr3t-of-a-test';
 
 const jwtOf = (text: string) => parseDescriptor(text, FILE).jwt;
 
@@ -161,7 +161,7 @@ describe('what is none', () => {
     expect(() => jwtOf('service: { jwt: { audience: !env AUDIENCE } }')).toThrow(ConfigError);
   });
 
-  it('an alias of what it stands in', () => {
+  it('an alias of its own parent', () => {
     const text = 'service:\n  jwt: &jwt\n    audience: a\n    claims: *jwt\n';
     expect(() => loadText(text, { descriptor: FILE })).toThrow(ConfigError);
   });
@@ -193,7 +193,7 @@ describe('placeOf', () => {
     ['keySets[1].secret.key', 8, 19],
     ['1', 11, 5],
     ['claims.realm_access.roles', 10, 7],
-    // What does not stand there: what is around it.
+    // The place of a missing member is that of its parent.
     ['keySets[1].allowHttp', 6, 9],
     ['keySets[7].issuer', 3, 5],
     ['audience', 2, 3],

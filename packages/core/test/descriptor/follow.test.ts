@@ -175,7 +175,7 @@ describe('a change', () => {
     await expect(authenticator.authenticate({ headers: {}, rawHeaders: [] })).resolves.toBeUndefined();
   });
 
-  it('again and again takes no room for tokens that nobody sent', async () => {
+  it('again and again takes no room for tokens that were not sent', async () => {
     const cache = { tokens: 1_000_000, bytes: 4_000_000_000 };
     const authenticator = await start(textOf({ cache }));
     const before = process.memoryUsage().arrayBuffers;
@@ -532,7 +532,7 @@ describe('a new keyset', () => {
     expect(warnings.join('\n')).toContain('keySets[1]');
   });
 
-  it('that takes its time stops nobody, and close() does not wait for it to be good', async () => {
+  it('that takes its time stops no request, and close() does not wait for it to be good', async () => {
     const authenticator = await start(textOf({}));
     const token = await tokenOf(key);
     issuer.fail({ kind: 'hang' });
@@ -698,7 +698,7 @@ describe('the process', () => {
     return { code, text };
   }
 
-  it('R20: ends by itself, also without close(): a descriptor that is followed keeps nobody', async () => {
+  it('R20: ends by itself, also without close(): a descriptor that is followed keeps no process alive', async () => {
     const { code, text } = await run(`
       writeFileSync(file, text);
       const authenticator = createAuthenticator({ descriptor: file });

@@ -1,5 +1,5 @@
-// Descriptors as files: those that gateways are configured with load unchanged, all options may be in
-// them, and tokens are judged by them.
+// Descriptors as files: those that gateways are configured with load unchanged, all options may be
+// in them, and tokens are judged by them.
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';

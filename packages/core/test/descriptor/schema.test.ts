@@ -158,7 +158,7 @@ const WRONG: readonly (readonly [name: string, options: { readonly [name: string
   ['AK-31 a key without an algorithm', { keys: [{ keyId: 'a', secret: { name: 'a' } }] }],
   ['an empty audience', { audience: [] }],
   ['an unknown mode', { mode: 'lenient' }],
-  ['profile beside typ', { profile: 'at+jwt', typ: 'jwt' }],
+  ['profile with typ', { profile: 'at+jwt', typ: 'jwt' }],
   ['two places in one', { tokenFrom: [{ header: 'X-Token', cookie: 'token' }] }],
   ['origins of a header', { tokenFrom: [{ header: 'X-Token', allowedOrigins: ['https://a.example'] }] }],
   ['S34 a rule on iss', { claims: { iss: 'a' } }],
@@ -166,8 +166,8 @@ const WRONG: readonly (readonly [name: string, options: { readonly [name: string
   ['an unknown form', { claims: { dept: { oneOf: ['a'] } } }],
   ['an empty form', { claims: { dept: { anyOf: [] } } }],
   ['optional in optional', { claims: { dept: { optional: { optional: 'a' } } } }],
-  ['split beside present', { claims: { dept: { present: true, split: ',' } } }],
-  ['match beside anyOf', { claims: { dept: { anyOf: ['a'], match: 'search' } } }],
+  ['split with present', { claims: { dept: { present: true, split: ',' } } }],
+  ['match with anyOf', { claims: { dept: { anyOf: ['a'], match: 'search' } } }],
   ['AM-13 a row with a word for a switch', { claims: [{ name: 'dept', required: 'yes' }] }],
   ['AM-14 a row that validates nothing', { claims: [{ name: 'dept', validate: true }] }],
   ['AM-21 a row of no type', { claims: [{ name: 'dept', validate: true, value: 'a', type: 'DATE' }] }],
@@ -374,18 +374,20 @@ describe('the names of options', () => {
   });
 
   it.each(['useOidcDiscovery', 'jwksUrl', 'jwksHosts', 'secret', 'externalSecret', 'jwks', 'publicKeys'])(
-    'keySet: what may stand beside %s',
+    'keySet: the options that %s allows',
     (source) => {
       const taken = namesIn(() => readKeyset({ [source]: true, ...X }, 'k'));
-      expect(beside('keySet', source)).toEqual(taken);
+      expect(allowedWith('keySet', source)).toEqual(taken);
     },
   );
 
   it.each(['secret', 'externalSecret', 'jwkUrl', 'jwks', 'keys'])(
-    'signing: what may stand beside %s',
+    'signing: the options that %s allows',
     (source) => {
       const taken = namesIn(() => readSignerOptions({ [source]: true, ...X }));
-      expect(without(beside('signing', source), ['keysToSign', 'full', 'onMissing'])).toEqual(without(taken));
+      expect(without(allowedWith('signing', source), ['keysToSign', 'full', 'onMissing'])).toEqual(
+        without(taken),
+      );
     },
   );
 
@@ -414,8 +416,8 @@ describe('the names of options', () => {
   });
 });
 
-/** What the schema lets stand beside a source, the source included. */
-function beside(definition: string, source: string): readonly string[] {
+/** The options that the schema allows with a source, the source included. */
+function allowedWith(definition: string, source: string): readonly string[] {
   const node = schema.$defs[definition];
   const others = ((node?.oneOf ?? []) as readonly { readonly required: readonly string[] }[]).flatMap(
     ({ required }) => required,
@@ -450,7 +452,7 @@ describe('for editors', () => {
     expect(silent).toEqual([]);
   });
 
-  it('is a schema of its draft, with no definition that nobody uses', () => {
+  it('is a schema of its draft, with no unused definition', () => {
     expect(ajv.validateSchema(schema as AnySchema)).toBe(true);
     const unused = Object.keys(schema.$defs).filter((name) => !text.includes(`"#/$defs/${name}"`));
     expect(unused).toEqual([]);

@@ -531,7 +531,7 @@ describe('an outage', () => {
     expect(authenticator.report().keysets[0]).toMatchObject({ state: 'stale' });
   });
 
-  it('T-113: nobody listens any more', async () => {
+  it('T-113: the server has stopped', async () => {
     const issuer = await createIssuer({ audience: AUDIENCE });
     holdTime();
     const authenticator = trust(issuer.issuer, { refreshInterval: '10m' });
@@ -545,7 +545,7 @@ describe('an outage', () => {
   });
 });
 
-describe('an issuer that nobody named', () => {
+describe('an issuer that no option names', () => {
   it('T-053: is not asked, nor is anybody else', async () => {
     let connections = 0;
     const attacker: SigningKey = await generateSigningKey();

@@ -92,7 +92,7 @@ async function outcome(authenticator: Authenticator, jku: string | undefined, si
 describe('a listed host', () => {
   it.each<[title: string, list: (host: string) => string, path: string]>([
     ['any path', (host) => host, '/keys'],
-    ['any path, said aloud', (host) => `${host}/`, '/keys'],
+    ['any path, said explicitly', (host) => `${host}/`, '/keys'],
     ['a path under a prefix', (host) => `${host}/tenants/`, '/tenants/a/keys'],
     ['a query', (host) => host, '/keys?tenant=a'],
   ])('AM-4: is asked for keys: %s', async (_, list, path) => {
@@ -205,7 +205,7 @@ describe('a listed host', () => {
     expect(await outcome(authenticator, `http://${server.host}/keys`)).toBe('accepted');
   });
 
-  it('AK-18: ready() waits for nothing, and asks nobody', async () => {
+  it('AK-18: ready() waits for nothing, and sends no request', async () => {
     const server = await serveKeys();
     await create(local([server.host])).ready();
     expect(server.connections()).toBe(0);
@@ -319,7 +319,7 @@ describe('what is not listed', () => {
     }
   });
 
-  it('T-036, T-037: a token of an issuer that nobody names causes no connection', async () => {
+  it('T-036, T-037: a token of an issuer that no keyset names causes no connection', async () => {
     const server = await serveKeys();
     const authenticator = create(local([server.host]));
     const token = await mint(

@@ -1,5 +1,5 @@
 // The deprecated list of raw keys, end to end: the issuer first, then the key id, then the order;
-// and what it takes to accept algorithms that nobody should.
+// and the options that accept weak algorithms.
 import {
   createHmac,
   createSecretKey,
@@ -313,7 +313,7 @@ describe('secrets', () => {
     expect(await outcome(authenticator, token('C', 'k3', 'k3'))).toBe('accepted');
   });
 
-  it('S20: public.key is used, and private.key beside it is not read', async () => {
+  it('S20: public.key is used, and private.key next to it is not read', async () => {
     const reads: string[] = [];
     const memory = createMemoryStore({ k3: { 'public.key': pem(rsa), 'private.key': 'x' } });
     const authenticator = create([K3], {
@@ -392,8 +392,8 @@ describe('HMD5 and HS224', () => {
   });
 
   it.each(LEGACY)('D1, D2: %s needs an issuer', (algorithm) => {
-    const { issuer: _, ...nobody } = K1;
-    expect(() => create([{ ...nobody, algorithm, unsafeLegacyAlgorithms: [algorithm] }])).toThrow(
+    const { issuer: _, ...withoutIssuer } = K1;
+    expect(() => create([{ ...withoutIssuer, algorithm, unsafeLegacyAlgorithms: [algorithm] }])).toThrow(
       expect.objectContaining({ name: 'ConfigError', path: 'keys[0].unsafeLegacyAlgorithms' }),
     );
   });

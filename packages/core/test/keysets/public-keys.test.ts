@@ -231,7 +231,7 @@ describe('options', () => {
       expect((thrown as ConfigError).message).not.toContain(secret);
   });
 
-  it('D1: unsafeLegacyAlgorithms cannot stand beside public keys', () => {
+  it('D1: unsafeLegacyAlgorithms cannot be combined with public keys', () => {
     expect(() => create([good], { unsafeLegacyAlgorithms: ['HMD5'] } as never)).toThrow(
       expect.objectContaining({ path: 'keySets[0].unsafeLegacyAlgorithms' }),
     );

@@ -1,5 +1,5 @@
-// The directory of a service that makes its own keys: what is made, once, with which modes, and what
-// is left alone.
+// The directory of a service that makes its own keys: what is made, once, with which modes, and
+// what is left alone.
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import {
   chmod,

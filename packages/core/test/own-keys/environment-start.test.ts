@@ -661,8 +661,8 @@ describe('OK-5, OK-13: an endpoint', () => {
     }
   });
 
-  // The endpoint is asked first, about the system's token too. Where it accepts that token, its answer
-  // counts, which may differ. With an endpoint alone, no key could verify the system token.
+  // The endpoint is asked first, about the system's token too. Where it accepts that token, its
+  // answer counts, which may differ. With an endpoint alone, no key could verify the system token.
   it('OK-5: the system token is good next to an endpoint that accepts it', async () => {
     const { url } = await serve(() => '{"sub":"okera","groups":["root"]}');
     const settings = { ...own(), JWT_PUBLIC_KEY: paths.system, JWT_AUTHENTICATION_SERVER_URL: url };

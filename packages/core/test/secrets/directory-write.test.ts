@@ -155,7 +155,7 @@ describe('what is written', () => {
     expect(await modeOf(at())).toBe('755');
   });
 
-  it('D18: is for its owner alone while it is being written, under a name that nobody looks for', async () => {
+  it('D18: is for its owner alone while it is being written, under a name that no reader looks for', async () => {
     process.umask(0);
     const seen: { readonly name: string; readonly mode: number }[] = [];
     disk.before = (step) => {
@@ -188,7 +188,7 @@ describe('what is written', () => {
     expect(await names()).toEqual([key]);
   });
 
-  it('S17: is whole for whoever reads meanwhile', async () => {
+  it('S17: is whole for a reader meanwhile', async () => {
     const documentOf = (version: number) =>
       JSON.stringify({ version, keys: Array.from({ length: 1 + (version % 7) * 400 }, () => version) });
     await write(documentOf(0));
@@ -258,10 +258,10 @@ describe('a write that fails', () => {
     expect(await readFile(at('jwks.json'), 'utf8')).toBe(CANARY);
   });
 
-  it.each<Step>(['mkdir', 'writeFile', 'sync'])('S17: because nobody waits any more, at %s', async (step) => {
+  it.each<Step>(['mkdir', 'writeFile', 'sync'])('S17: because it was aborted, at %s', async (step) => {
     await putOld();
     const caller = new AbortController();
-    const reason = new Error('nobody waits');
+    const reason = new Error('aborted');
     disk.before = (now) => {
       if (now === step) caller.abort(reason);
     };
@@ -270,8 +270,8 @@ describe('a write that fails', () => {
     expect(await readFile(at('jwks.json'), 'utf8')).toBe(OLD);
   });
 
-  it('S17: because nobody waited in the first place, and makes no directory', async () => {
-    const reason = new Error('nobody waits');
+  it('S17: because it was aborted before it began, and makes no directory', async () => {
+    const reason = new Error('aborted');
     expect(await failureOf(write(CANARY, JWKS, AbortSignal.abort(reason)))).toBe(reason);
     expect(await names(root)).toEqual([]);
   });

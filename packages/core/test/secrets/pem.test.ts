@@ -192,11 +192,7 @@ describe('what is refused', () => {
     asPublic('an encrypted private key', encrypted('pkcs8', p256), ENCRYPTED),
     ...types.map((type) => asPrivate(`a public key, ${type}`, spki(TYPES[type]), EXPECTED_PRIVATE)),
     asPrivate('a PKCS#1 public key', pkcs1Public(), EXPECTED_PRIVATE),
-    asPublic(
-      'a label that nobody knows',
-      spki(rsa).replaceAll('PUBLIC KEY', 'EC PUBLIC KEY'),
-      EXPECTED_PUBLIC,
-    ),
+    asPublic('an unknown label', spki(rsa).replaceAll('PUBLIC KEY', 'EC PUBLIC KEY'), EXPECTED_PUBLIC),
     asPublic('a key cut short', spki(rsa).replace(/\n.{64}\n/, '\n'), TYPE),
     asPrivate('a private key cut short', pkcs8(rsa).replace(/\n.{64}\n/, '\n'), TYPE),
     asPublic(

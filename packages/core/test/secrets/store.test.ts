@@ -1,6 +1,6 @@
 // The three stores that need nothing but this machine: memory, environment, and a directory as
 // Kubernetes mounts and swaps it. The directory is a real one, with everything in a secret's place
-// that can stand there.
+// that can be there.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
@@ -55,7 +55,7 @@ describe('memory', () => {
     expect(await textOf(store, { name: 'a', key: 'b/c' })).toBe('two');
   });
 
-  it('AK-9: tells those that watch an entry when it is set or taken away, and nobody else', async () => {
+  it('AK-9: tells those that watch an entry when it is set or taken away, and no others', async () => {
     const store = createMemoryStore();
     const told: string[] = [];
     const stop = store.watch?.(JWKS, () => told.push('first'));
@@ -88,11 +88,11 @@ describe('memory', () => {
     expect(await textOf(store, JWKS)).toBe('new');
   });
 
-  it('is not written when nobody waits any more', async () => {
+  it('is not written after an abort', async () => {
     const store = createMemoryStore({ internal: { 'jwks.json': 'old' } });
     const told: string[] = [];
     store.watch?.(JWKS, () => told.push('told'));
-    const reason = new Error('nobody waits');
+    const reason = new Error('aborted');
     await expect(store.write?.(JWKS, Buffer.from('new'), AbortSignal.abort(reason))).rejects.toBe(reason);
     expect(await textOf(store, JWKS)).toBe('old');
     expect(told).toEqual([]);
@@ -262,9 +262,9 @@ describe('directory', () => {
       for (const part of ['keys', 'c2VjcmV0', 'Name:']) expect((error as Error).message).not.toContain(part);
     });
 
-    it('T-138: to go on when nobody waits any more', async () => {
+    it('T-138: to go on after an abort', async () => {
       await writeFile(at('jwks.json'), CONTENT);
-      const reason = new Error('nobody waits');
+      const reason = new Error('aborted');
       await expect(store.read(JWKS, AbortSignal.abort(reason))).rejects.toBe(reason);
     });
 
@@ -322,7 +322,7 @@ describe('directory', () => {
       });
     }
 
-    /** Puts a version in place as the kubelet does: a folder, a link beside it, and one rename. */
+    /** Puts a version in place as the kubelet does: a folder, a link next to it, and one rename. */
     async function publish(version: string, content: string): Promise<void> {
       await mkdir(at(`..${version}`));
       await writeFile(at(`..${version}`, 'jwks.json'), content);

@@ -13,7 +13,7 @@ import { seeded } from '../support/random.ts';
 const NOW = 1_800_000_000;
 const HOUR = 3_600;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-/** Stands where a value does, and must not stand in any message. */
+/** A value that must not be in any message. */
 const VALUE = 'hunter2-hunter2';
 
 const POLICY: ClaimsPolicy = {
@@ -109,7 +109,7 @@ describe('what is added', () => {
     expect(payload({}, { lifetimeSeconds: undefined, requireExp: false })).not.toHaveProperty('exp');
   });
 
-  it('says what of it matters to whoever chooses the key', () => {
+  it('gives what matters for the choice of the key', () => {
     expect(complete({ iss: 'A', exp: NOW + 1 })).toMatchObject({ iss: 'A', exp: NOW + 1 });
     expect(complete({}, { issuer: 'A' })).toMatchObject({ iss: 'A', exp: NOW + 300 });
     const open = complete({}, { lifetimeSeconds: undefined, requireExp: false });
@@ -124,7 +124,7 @@ describe('what is added', () => {
 });
 
 describe('exp', () => {
-  it('row 165: is needed, unless nobody wants it', () => {
+  it('row 165: is needed, unless requireExp is false', () => {
     expect(refusal({ sub: VALUE }, { lifetimeSeconds: undefined })).toMatch(/^exp is required/);
     expect(payload({ sub: 'a' }, { lifetimeSeconds: undefined, requireExp: false })).not.toHaveProperty(
       'exp',
@@ -219,7 +219,7 @@ describe('iss, aud, sub and jti', () => {
   });
 
   it.each([' ', '\t', 'a\nb', '\u0000', 'a\u007f'])(
-    'sub and jti that no verifier of ours takes are refused: %j',
+    'sub and jti that our verifiers refuse are refused: %j',
     (value) => {
       expect(refusal({ sub: value })).toMatch(/^sub: /);
       expect(refusal({ jti: value })).toMatch(/^jti: /);
@@ -358,7 +358,7 @@ describe('what JSON would leave out, round or rename', () => {
     expect(refusal({ [Symbol('role')]: VALUE })).not.toBe('');
   });
 
-  it('a hole ends the check where it stands, however long the list says that it is', () => {
+  it('a hole ends the check at its index, however long the list says that it is', () => {
     let reads = 0;
     const list = new Proxy(new Array(10_000), {
       get(target, name, receiver) {

@@ -1,4 +1,4 @@
-// The gateway's own signer configuration, as it stands in its file: every option, both spellings,
+// The gateway's own signer configuration, unchanged from its file: every option, both spellings,
 // both namespaces, and real servers for what is said of the connection.
 import { createHash, generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -35,7 +35,7 @@ const NEW = 'auth/signer';
 const NAMESPACES = [OLD, NEW] as const;
 
 const secret = randomBytes(32);
-/** What stands at the URL of the examples, beside keys that are not meant. */
+/** The keys at the URL of the examples, and others that are not selected. */
 const KEYS = {
   keys: [
     { kty: 'oct', kid: 'sim1', alg: 'HS256', k: randomBytes(32).toString('base64url') },
@@ -197,7 +197,7 @@ async function outcome({ sign, signer }: ResponseSigner): Promise<string> {
   return access_token;
 }
 
-describe('KD-17, S40: where it stands', () => {
+describe('KD-17, S40: its place', () => {
   const expected = {
     alg: 'HS256',
     kid: 'sim2',
@@ -224,7 +224,7 @@ describe('KD-17, S40: where it stands', () => {
     });
   }
 
-  it('KD-17: in an endpoint, beside what is none of ours', () => {
+  it('KD-17: in an endpoint, with settings of others', () => {
     const endpoint = {
       endpoint: '/token',
       method: 'POST',
@@ -234,7 +234,7 @@ describe('KD-17, S40: where it stands', () => {
     expect(read(endpoint)).toEqual(expected);
   });
 
-  it('KD-17: as it stands in a file', () => {
+  it('KD-17: as a whole file', () => {
     expect(read(JSON.parse(JSON.stringify({ extra_config: { [OLD]: BASIC } })))).toEqual(expected);
   });
 
@@ -515,13 +515,13 @@ describe('KD-13, S45: cipher_suites', () => {
   it.each([
     [5, 'RC4-SHA'],
     [10, 'DES-CBC3-SHA'],
-  ])('S45: %i is named, and mended', (number, name) => {
+  ])('S45: %i is named, and replaced', (number, name) => {
     const said = fault({ ...BASIC, cipher_suites: [number] });
     expect(said).toContain(name);
     expect(said).toContain('leave cipher_suites out');
   });
 
-  it('S45: beside one that is good, the bad one is not dropped in silence', () => {
+  it('S45: with a good one, the bad one is not dropped silently', () => {
     expect(fault({ ...BASIC, cipher_suites: [49196, 10] })).toContain('DES-CBC3-SHA');
   });
 
@@ -539,7 +539,7 @@ describe('KD-13, S45: cipher_suites', () => {
 });
 
 describe('KD-17: the example with every option', () => {
-  it('S43: is refused as it stands, for its fingerprint', () => {
+  it('S43: is refused unchanged, for its fingerprint', () => {
     expect(fault(FULL)).toContain('jwk_fingerprints[0]: expected the SHA-256 of a public key');
   });
 
@@ -561,7 +561,7 @@ describe('KD-17: the example with every option', () => {
     make({ ...FULL, extra_config: { [OLD]: signer } });
   });
 
-  // ConfigError.path: "where the fault is, as written". Whoever wrote `cipher_suites` has no
+  // ConfigError.path: "where the fault is, as written". A user who wrote `cipher_suites` has no
   // `tls.cipherSuites`.
   it.each<[string, object]>([
     ['cipher_suites[0]: ', { cipher_suites: [5] }],
@@ -580,7 +580,7 @@ describe('KD-17: the example with every option', () => {
     );
   });
 
-  it('S45: what would mend it, too', () => {
+  it('S45: the remedy, too', () => {
     const said = fault({ ...BASIC, 'jwk-url': 'http://your-backend/jwk.json' });
     expect(said).toContain('disable_jwk_security');
     expect(said).not.toContain('allowHttp');

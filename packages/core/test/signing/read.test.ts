@@ -360,7 +360,7 @@ describe('defaults', () => {
   });
 });
 
-/** Names that may stand beside `secret`. */
+/** Names that are allowed with `secret`. */
 function readable(name: string): boolean {
   try {
     readSignerOptions({ ...SECRET, [name]: undefined });

@@ -1,7 +1,6 @@
 // Replies whose fields are signed: which replies, which fields, what is left alone, and what is an
 // error that says nothing.
 
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { EventEmitter, once } from 'node:events';
 import { PassThrough, Readable, Stream } from 'node:stream';
 import { inspect } from 'node:util';
@@ -19,6 +18,8 @@ import {
 } from '../../src/signing/response.ts';
 import { createSigner, type Signer } from '../../src/signing/signer.ts';
 import type { JsonObject } from '../../src/values/json.ts';
+import { nextEvent } from '../support/observed.ts';
+import { rejectionOf } from '../support/refusals.ts';
 
 const NOW = 1_700_000_000;
 const EXP = NOW + 300;
@@ -86,14 +87,15 @@ async function signed(
 
 /** What was refused, as text, with everything that an error may show. */
 async function refusal(body: unknown, given?: Given): Promise<string> {
-  const error = await sign(body, given).then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(Error);
-  const { message, stack, cause } = error as Error;
+  const error = await rejectionOf(sign(body, given));
+  const { message, stack, cause } = error;
   expect(`${message}${stack}${JSON.stringify(error)}${String(cause)}`).not.toContain(CANARY);
   return message;
+}
+
+/** Signs a reply that has to be signed, and gives the field. */
+async function accessToken(body: unknown, given?: Given): Promise<unknown> {
+  return JSON.parse((await signed(body, given)).body).access_token;
 }
 
 async function expectToken(
@@ -106,7 +108,7 @@ async function expectToken(
 
 describe('D24: which replies are signed', () => {
   it.each([200, 201, 202, 203, 207, 226, 299])('D24: %i is', async (status) => {
-    await expectToken(JSON.parse((await signed({ access_token: claims() }, { status })).body).access_token);
+    await expectToken(await accessToken({ access_token: claims() }, { status }));
   });
 
   const statuses = [100, 101, 199, 300, 302, 304, 400, 401, 403, 404, 500, 503, 599];
@@ -127,7 +129,7 @@ describe('D24: which replies are signed', () => {
       await expect(sign(body, { status, headers: { ...headers } })).rejects.toThrow('a part of another');
   });
 
-  describe('a stream that does not leave is let go of, and its failure reaches nobody', () => {
+  describe('a stream that does not leave is released, and its failure is not reported', () => {
     const cases: readonly (readonly [string, number, Record<string, string>])[] = [
       ['another type', 200, { 'content-type': 'text/event-stream' }],
       ['compressed', 200, { ...JSON_TYPE, 'content-encoding': 'gzip' }],
@@ -262,15 +264,11 @@ describe('D24: which replies are signed', () => {
     'application/token-introspection+json',
   ])('KD-5: %s is JSON', async (type) => {
     const body = JSON.stringify({ access_token: claims() });
-    await expectToken(
-      JSON.parse((await signed(body, { headers: { 'content-type': type } })).body).access_token,
-    );
+    await expectToken(await accessToken(body, { headers: { 'content-type': type } }));
   });
 
   it('KD-5: no type, and a body that is a JSON object', async () => {
-    await expectToken(
-      JSON.parse((await signed(JSON.stringify({ access_token: claims() }))).body).access_token,
-    );
+    await expectToken(await accessToken(JSON.stringify({ access_token: claims() })));
   });
 
   const others = [
@@ -288,12 +286,12 @@ describe('D24: which replies are signed', () => {
     'x-application/json',
   ];
 
-  it.each(others)('S42: a field beside %s is an error', async (type) => {
+  it.each(others)('S42: a field under %s is an error', async (type) => {
     const body = JSON.stringify({ access_token: claims() });
     expect(await refusal(body, { headers: { 'content-type': type } })).toContain('not declared as JSON');
   });
 
-  it.each(others)('S42: nothing beside %s leaves', async (type) => {
+  it.each(others)('S42: nothing under %s leaves', async (type) => {
     const headers = { 'content-type': type };
     for (const body of ['<p>access_token</p>', '{"token_type":"Bearer"}', '"access_token"', {}, [CANARY]])
       expect(await refusal(body, { headers })).toContain('not declared as JSON');
@@ -351,7 +349,7 @@ describe('KD-5: bodies as frameworks have them', () => {
     await expectToken(JSON.parse(reply.body).access_token);
   });
 
-  it('KD-5: pieces of a character that stand in two pieces of a stream', async () => {
+  it('KD-5: a character in two pieces of a stream', async () => {
     const bytes = Buffer.from(JSON.stringify({ access_token: claims({ name: 'Zoë 😀' }) }));
     const stream = Readable.from(Array.from(bytes, (byte) => Buffer.of(byte)));
     const { access_token } = JSON.parse((await signed(stream, { headers: JSON_TYPE })).body);
@@ -402,12 +400,12 @@ describe('KD-5: bodies as frameworks have them', () => {
     const marked = `\ufeff${text()}`;
     for (const headers of [{}, JSON_TYPE])
       for (const body of [marked, Buffer.from(marked), Readable.from([marked])])
-        await expectToken(JSON.parse((await signed(body, { headers })).body).access_token);
+        await expectToken(await accessToken(body, { headers }));
     expect(await sign('\ufeff{}', { headers: JSON_TYPE })).toBeUndefined();
   });
 
   it('S42: a stream that has no type does not leave unsigned', async () => {
-    await expectToken(JSON.parse((await signed(Readable.from([text()]))).body).access_token);
+    await expectToken(await accessToken(Readable.from([text()])));
   });
 
   it('S42: a stream that pipes but cannot be iterated over does not leave unsigned', async () => {
@@ -453,7 +451,7 @@ describe('KD-5: bodies as frameworks have them', () => {
   it('S42: a stream exactly as long as a reply may be', async () => {
     const content = text();
     const stream = () => Readable.from([content, ' '.repeat(MAX_REPLY_BYTES - content.length)]);
-    await expectToken(JSON.parse((await signed(stream(), { headers: JSON_TYPE })).body).access_token);
+    await expectToken(await accessToken(stream(), { headers: JSON_TYPE }));
     const longer = Readable.from([content, ' '.repeat(MAX_REPLY_BYTES - content.length + 1)]);
     expect(await refusal(longer, { headers: JSON_TYPE })).toContain('longer');
   });
@@ -461,36 +459,29 @@ describe('KD-5: bodies as frameworks have them', () => {
   it('S42: a text exactly as long as a reply may be, and a longer one', async () => {
     const padded = (length: number) => text() + ' '.repeat(length - text().length);
     for (const headers of [JSON_TYPE, {}]) {
-      await expectToken(JSON.parse((await signed(padded(MAX_REPLY_BYTES), { headers })).body).access_token);
+      await expectToken(await accessToken(padded(MAX_REPLY_BYTES), { headers }));
       expect(await refusal(padded(MAX_REPLY_BYTES + 1), { headers })).toContain('longer');
     }
     const page = { 'content-type': 'text/html' };
     expect(await refusal('x'.repeat(MAX_REPLY_BYTES + 1), { headers: page })).toContain('longer');
   });
 
-  it.each(['gzip', 'br', 'Identity', 'identity, gzip', ''])(
-    'S42: Content-Encoding %j is an error',
-    async (encoding) => {
-      const headers = { ...JSON_TYPE, 'content-encoding': encoding };
-      expect(await refusal(gzipSync(text()), { headers })).toContain('compressed');
-    },
-  );
+  const ENCODINGS = ['gzip', 'br', 'Identity', 'identity, gzip', ''];
+  it.each(ENCODINGS)('S42: Content-Encoding %j is an error', async (encoding) => {
+    const headers = { ...JSON_TYPE, 'content-encoding': encoding };
+    expect(await refusal(gzipSync(text()), { headers })).toContain('compressed');
+  });
 
   it('KD-5: Content-Encoding identity is none', async () => {
     const headers = { ...JSON_TYPE, 'content-encoding': 'identity' };
-    await expectToken(JSON.parse((await signed(text(), { headers })).body).access_token);
+    await expectToken(await accessToken(text(), { headers }));
   });
 });
 
 describe('S42: fields', () => {
   it('KD-5: each that is there becomes a token, in place', async () => {
-    const reply = await signed({
-      a: 1,
-      refresh_token: claims({ sub: 'bob' }),
-      b: 2,
-      access_token: claims(),
-      c: 3,
-    });
+    const refresh = claims({ sub: 'bob' });
+    const reply = await signed({ a: 1, refresh_token: refresh, b: 2, access_token: claims(), c: 3 });
     const { a, b, c, access_token, refresh_token } = JSON.parse(reply.body);
     expect([a, b, c]).toEqual([1, 2, 3]);
     expect(Object.keys(JSON.parse(reply.body))).toEqual(['a', 'refresh_token', 'b', 'access_token', 'c']);
@@ -516,14 +507,12 @@ describe('S42: fields', () => {
     await expectToken(reply.refresh_token, { jti: 'mnb23vcsrt756yuiomn12876bvcx98ertyuiop' });
   });
 
-  it.each([null, 'claims', '', 5, 0, true, false, [], [{}], 'eyJhbGciOiJub25lIn0.e30.'])(
-    'S42: %j is no object, and nothing leaves',
-    async (access_token) => {
-      const body = { refresh_token: claims(), access_token, canary: CANARY };
-      expect(await refusal(body)).toBe('signResponse: access_token is not an object');
-      expect(await refusal(JSON.stringify(body), { headers: JSON_TYPE })).toContain('access_token');
-    },
-  );
+  const NO_OBJECTS = [null, 'claims', '', 5, 0, true, false, [], [{}], 'eyJhbGciOiJub25lIn0.e30.'];
+  it.each(NO_OBJECTS)('S42: %j is not an object, and nothing leaves', async (access_token) => {
+    const body = { refresh_token: claims(), access_token, canary: CANARY };
+    expect(await refusal(body)).toBe('signResponse: access_token is not an object');
+    expect(await refusal(JSON.stringify(body), { headers: JSON_TYPE })).toContain('access_token');
+  });
 
   it.each<[string, object, RegExp]>([
     ['no exp', claims({ exp: undefined }), /^exp is required/],
@@ -537,17 +526,9 @@ describe('S42: fields', () => {
   });
 
   it('S47: requireExp: false, in options of the signer', async () => {
-    const by = createResponseSigner({
-      keysToSign: ['access_token'],
-      jwks: { keys: [privateJwk] },
-      requireExp: false,
-    });
-    await expectToken(
-      JSON.parse((await signed({ access_token: { sub: 'alice' } }, { by })).body).access_token,
-      {
-        sub: 'alice',
-      },
-    );
+    const jwks = { keys: [privateJwk] };
+    const by = createResponseSigner({ keysToSign: ['access_token'], jwks, requireExp: false });
+    await expectToken(await accessToken({ access_token: { sub: 'alice' } }, { by }), { sub: 'alice' });
   });
 
   it('S42: missing ones are skipped, unless they must not be', async () => {
@@ -739,8 +720,8 @@ describe('KD-9: options', () => {
     ['another word for onMissing', { keysToSign: ['a'], onMissing: 'ignore' }, 'onMissing'],
     ['a misspelled option', { keysToSign: ['a'], onmissing: 'error' }, 'onmissing'],
     ['an unknown option', { keysToSign: ['a'], fields: [] }, 'fields'],
-    ['an algorithm beside a signer', { keysToSign: ['a'], alg: 'ES256' }, 'alg'],
-    ['keys beside a signer', { keysToSign: ['a'], jwks: { keys: [] } }, 'jwks'],
+    ['an algorithm with a signer', { keysToSign: ['a'], alg: 'ES256' }, 'alg'],
+    ['keys with a signer', { keysToSign: ['a'], jwks: { keys: [] } }, 'jwks'],
   ])('KD-9: %s', (_, options, path) => {
     expect(wrong({ signer, ...options })).toThrow(expect.objectContaining({ name: 'ConfigError', path }));
   });
@@ -790,16 +771,10 @@ describe('S46: keys that are not there yet', () => {
         { type: 'Warning', code: 'LATCHKEY_UNAVAILABLE' },
       ],
     ]);
-    const refreshed = new Promise((resolve) => {
-      const come = (event: unknown) => {
-        unsubscribe('latchkey:signer:refreshed', come);
-        resolve(event);
-      };
-      subscribe('latchkey:signer:refreshed', come);
-    });
+    const refreshed = nextEvent('latchkey:signer:refreshed');
     secrets.set({ name: 'signing', key: 'jwks.json' }, JSON.stringify({ keys: [privateJwk] }));
     await refreshed;
-    await expectToken(JSON.parse((await signed(body, { by })).body).access_token);
+    await expectToken(await accessToken(body, { by }));
     expect(warnings.mock.calls.slice(1)).toEqual([
       ['signer: keys from secret: signing again', { type: 'Warning', code: 'LATCHKEY_RECOVERED' }],
     ]);

@@ -530,7 +530,7 @@ describe('a source that fails', () => {
       'a damaged key',
       '{"keys":[{"kty":"EC","crv":"P-256","x":"hunter2hunter2","y":"AA","d":"hunter2hunter2"}]}',
     ],
-  ])('by giving %s: what was there before signs on, and nobody hears what it was', async (_, document) => {
+  ])('by giving %s: the keys from before sign on, and no error quotes the document', async (_, document) => {
     const jwk = keyOf('ES256');
     const { state, secrets } = failing(jwk);
     const signer = signerOf({ secret: { name: 's' }, secrets });

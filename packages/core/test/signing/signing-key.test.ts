@@ -341,7 +341,7 @@ describe('kid, typ, nbf and exp', () => {
     expect(headerOf(imported(without(keyOf('ES256'), 'kid')))).toEqual({ alg: 'ES256', typ: 'JWT' });
   });
 
-  it('RFC 8259 §8.2: a kid with a lone surrogate, whose tokens nobody reads, is refused', () => {
+  it('RFC 8259 §8.2: a kid with a lone surrogate, which parsers refuse, is refused', () => {
     expect(reason({ ...keyOf('ES256'), kid: '\ud800' })).toMatch(/^kid /);
   });
 

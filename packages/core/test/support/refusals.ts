@@ -24,7 +24,7 @@ export function configErrorOf(call: () => unknown): ConfigError | undefined {
   }
 }
 
-/** The ConfigError that some work rejects with. Fails where the work succeeds, or fails otherwise. */
+/** The ConfigError that some work rejects with. Fails on success and on any other error. */
 export async function configRejectionOf(work: Promise<unknown>): Promise<ConfigError> {
   const error = await rejectionOf(work);
   if (error instanceof ConfigError) return error;

@@ -249,23 +249,19 @@ describe.each(LEGACY)('%s', (alg, hash, length, row) => {
       },
     ],
     [
-      'allowed beside a URL',
+      'allowed with a URL',
       'allowedAlgorithms[0]',
       { issuer: ISSUER, jwksUrl: 'https://example.com/', allowedAlgorithms: [alg] },
     ],
     ['without an issuer', 'unsafeLegacyAlgorithms', { secret: { name: 'jwks' }, ...legacy }],
+    ['with a URL', 'unsafeLegacyAlgorithms', { issuer: ISSUER, jwksUrl: 'https://example.com/', ...legacy }],
     [
-      'beside a URL',
-      'unsafeLegacyAlgorithms',
-      { issuer: ISSUER, jwksUrl: 'https://example.com/', ...legacy },
-    ],
-    [
-      'beside discovery',
+      'with discovery',
       'unsafeLegacyAlgorithms',
       { issuer: 'https://example.com', useOidcDiscovery: true, ...legacy },
     ],
-    ['beside hosts', 'unsafeLegacyAlgorithms', { issuer: ISSUER, jwksHosts: ['example.com'], ...legacy }],
-    ['beside a set in place', 'unsafeLegacyAlgorithms', { issuer: ISSUER, jwks: { keys: [] }, ...legacy }],
+    ['with hosts', 'unsafeLegacyAlgorithms', { issuer: ISSUER, jwksHosts: ['example.com'], ...legacy }],
+    ['with a set in place', 'unsafeLegacyAlgorithms', { issuer: ISSUER, jwks: { keys: [] }, ...legacy }],
     [
       'with HS256 in its list',
       'unsafeLegacyAlgorithms',
@@ -336,7 +332,7 @@ describe('symmetric keys behind a URL', () => {
     );
   });
 
-  it('T-124: nor may one stand in place', () => {
+  it('T-124: nor may one be in place', () => {
     const { jwk } = symmetric('HS256', 64);
     const build = () => create({ issuer: ISSUER, jwks: { keys: [jwk] } });
     expect(build).toThrow(expect.objectContaining({ name: 'ConfigError', path: 'keySets[0].jwks' }));
