@@ -1,5 +1,5 @@
-// What a schema makes of a claim: who gets it, that the signed claims stay, and that types and values
-// agree.
+// What a schema makes of a claim: which code gets it, that the signed claims stay, and that types
+// and values agree.
 import { createClock, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
