@@ -696,7 +696,7 @@ export const LIMITS: readonly LimitTable[] = [
       },
       {
         what: 'how long a WebSocket peer has to close after its token ended',
-        at: 'packages/nestjs/src/websocket.ts#CLOSING_MS',
+        at: 'packages/nestjs/src/websockets.ts#CLOSING_MS',
         unit: 'ms',
         beyond: 'the connection is cut',
         test: 'packages/nestjs/test/websocket.test.ts:closes it also if the peer does not answer, and handles no more messages',

@@ -1,11 +1,10 @@
-// Combines the notes of decorators on classes and methods into the access of a handler. The guard
-// decides by it. A note that opens applies to the methods that its class declares or inherits. A
-// note that restricts applies to every subclass too.
+// Combines what the decorators say of a class and its methods into the access of a handler: the
+// guard decides by it. What opens applies to the methods that its class declares or inherits. What
+// restricts applies to every subclass too.
 import { ConfigError } from '@latchkey/core';
 import type { CompiledAccess, CompiledRules } from '@latchkey/core/adapter';
 import { accessWith, compileAccess } from '@latchkey/core/adapter';
 import type { ExecutionContext } from '@nestjs/common';
-import { type Home, homeOf, type Note, noteOf, notesIn, statedAt } from './notes.ts';
 
 /**
  * The injection token of the application's authenticator: `@Inject(LATCHKEY_AUTHENTICATOR)
@@ -14,25 +13,70 @@ import { type Home, homeOf, type Note, noteOf, notesIn, statedAt } from './notes
  */
 export const LATCHKEY_AUTHENTICATOR: unique symbol = Symbol('LATCHKEY_AUTHENTICATOR');
 
+/** A class, and its name. */
+export interface Home {
+  readonly name: string;
+  readonly prototype: object;
+}
+
+/** What the decorators of Latchkey on one method or class say together. */
+export interface Note {
+  /** True for a public handler; false if other decorators are present. */
+  readonly isPublic: boolean;
+  readonly rules?: CompiledRules;
+  readonly access?: CompiledAccess;
+}
+
+/** A decorator for a class or for a method. */
+export type Decorator = (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => void;
+
 /** The requirements of a handler. */
 export interface Access {
   readonly isPublic: boolean;
   /** True if a decorator requires a token, or more. */
   readonly isAsking: boolean;
-  readonly rules: CompiledRules | undefined;
-  readonly access: CompiledAccess;
-  /** `overrides` and `rules` in one value. */
-  readonly whole: CompiledAccess;
+  readonly asked: CompiledAccess;
 }
 
 const NOTHING_ASKED = compileAccess({});
-const DO_SAY = 'put @RequireClaims, @Authenticate or @Public';
 
-// The cache of accesses, by the handler and by the class, which may have inherited it. All notes
-// are written before a handler is called.
+// The notes of methods, by the prototype and the name: another decorator cannot lose them when it
+// replaces the method.
+const byName = new WeakMap<object, Map<string | symbol, Note>>();
+// The notes of classes and of functions: another class may copy a method.
+const byTarget = new WeakMap<object, Note>();
+// The class that had a method when a decorator was applied to that class.
+const homes = new WeakMap<object, Home>();
+// By the handler and by the class, which may have inherited it.
 const known = new WeakMap<object, WeakMap<object, Access>>();
-// Equal requirements share one object, so that a token is verified once for all of them.
-const closed = new WeakMap<CompiledAccess, CompiledAccess>();
+
+/**
+ * Makes a decorator that notes what it is given, together with the notes of other decorators on the
+ * same method or class.
+ * @throws ConfigError, from the decorator, if one contradicts another
+ */
+export function note(said: Note): Decorator {
+  return (target, key, descriptor) => {
+    const named = byName.get(target) ?? new Map<string | symbol, Note>();
+    const before = key === undefined ? byTarget.get(target) : named.get(key);
+    const together = before === undefined ? said : join(before, said, placeOf(target, key));
+    byTarget.set(descriptor?.value ?? target, together);
+    if (key !== undefined) byName.set(target, named.set(key, together));
+    else for (const [, method] of methodsOf(target as Home)) homes.set(method, target as Home);
+  };
+}
+
+/** True if a class itself is marked as public. */
+export function isPublicClass(type: object): boolean {
+  return byTarget.get(type)?.isPublic === true;
+}
+
+/** The name of a handler in messages. */
+export function placeOf(target: object, key?: string | symbol): string {
+  return key === undefined
+    ? String(Reflect.get(target, 'name'))
+    : `${target.constructor.name}.${String(key)}`;
+}
 
 /** Returns the access of the handler of a context. @throws ConfigError as `readAccess` does */
 export function accessOf(context: ExecutionContext): Access {
@@ -41,7 +85,7 @@ export function accessOf(context: ExecutionContext): Access {
 
 /**
  * Returns the access of a handler. Without decorators, a token is needed.
- * @throws ConfigError for a handler that has lost its decorators
+ * @throws ConfigError for a handler whose requirements cannot be known
  */
 export function readAccess(type: Home, handler: object): Access {
   const before = known.get(handler)?.get(type);
@@ -52,106 +96,78 @@ export function readAccess(type: Home, handler: object): Access {
   return access;
 }
 
+function resolve(type: Home, handler: object): Access {
+  const line = lineOf(type);
+  const at = line.findIndex((one) => methodsOf(one).some(([, method]) => method === handler));
+  const declaring = line[at];
+  const [name = ''] = methodsOf(declaring).find(([, method]) => method === handler) ?? [];
+  const namedIn = (one: Home | undefined) => byName.get(Object(one).prototype)?.get(name);
+  const own = namedIn(declaring) ?? byTarget.get(handler);
+  if (own === undefined && declaring === undefined && line.some(({ prototype }) => byName.has(prototype)))
+    throw new ConfigError(
+      type.name,
+      'a handler is not a method of its class, so its decorators are lost; call the method of the class',
+    );
+  const replaced = line.slice(at + 1).find((one) => namedIn(one) !== undefined);
+  if (own === undefined && declaring !== undefined && namedIn(replaced)?.isPublic === false)
+    throw new ConfigError(
+      `${declaring.name}.${name}`,
+      `replaces ${replaced?.name}.${name}, which requires a token or more, and has no decorator; put @RequireClaims, @Authenticate or @Public on it`,
+    );
+  const near = line.slice(0, Math.max(at, 0) + 1).map((one) => byTarget.get(one));
+  const far = [...line.slice(near.length), homes.get(handler)].map((one) =>
+    closed(byTarget.get(Object(one))),
+  );
+  const said = [own, ...near, ...far].filter((one) => one !== undefined);
+  const claims = said.find(({ rules }) => rules !== undefined)?.rules;
+  const access = said.find((one) => one.access !== undefined)?.access ?? NOTHING_ASKED;
+  const asked = claims === undefined ? access : accessWith(access, { claims });
+  return Object.freeze({
+    isPublic: said[0]?.isPublic === true,
+    isAsking: said[0]?.isPublic === false,
+    asked,
+  });
+}
+
+/** Returns what restricts of a note: nothing that lets anonymous requests pass. */
+function closed(said: Note | undefined): Note | undefined {
+  if (said === undefined || said.isPublic) return undefined;
+  const { access } = said;
+  const isOpen = access?.mode === 'optional' || access?.mode === 'permissive';
+  return isOpen ? { ...said, access: accessWith(access, { mode: undefined }) } : said;
+}
+
 /** A class and the classes that it extends, the nearest first. */
 export function lineOf(type: Home): readonly Home[] {
-  const line: Home[] = [];
-  for (let at: object | null = type; typeof at === 'function' && at !== Function.prototype; ) {
-    line.push(at as Home);
-    at = Object.getPrototypeOf(at);
-  }
-  return line;
+  const above: unknown = Object.getPrototypeOf(type);
+  return typeof above === 'function' && above !== Function.prototype
+    ? [type, ...lineOf(above as unknown as Home)]
+    : [type];
 }
 
 /** The methods that a class itself declares, by name. */
-export function methodsOf({ prototype }: Home): readonly (readonly [name: string, method: object])[] {
-  const declared = Object.entries(Object.getOwnPropertyDescriptors(prototype ?? {}));
+function methodsOf(type: Home | undefined): readonly (readonly [name: string, method: object])[] {
+  const declared = Object.entries(Object.getOwnPropertyDescriptors(type?.prototype ?? {}));
   return declared.flatMap(([name, { value }]) =>
     typeof value === 'function' && name !== 'constructor' ? [[name, value] as const] : [],
   );
 }
 
-function resolve(type: Home, handler: object): Access {
-  const line = lineOf(type);
-  const own = noteOf(handler);
-  const index = line.findIndex((at) => methodsOf(at).some(([, method]) => method === handler));
-  checkHandler(type, handler, line, index);
-  // The class that declares the handler, and the classes between it and `type`.
-  const near = [own, ...line.slice(0, Math.max(index, 0) + 1).map(noteOf)];
-  const far = line.slice(Math.max(index, 0) + 1).map(noteOf);
-  const rules = first([...near, ...far], 'rules');
-  const access = first(near, 'access') ?? closing(first(far, 'access')) ?? NOTHING_ASKED;
-  return Object.freeze({
-    isPublic: first(near, 'isPublic') === true,
-    isAsking: (first(near, 'isPublic') ?? first(far, 'isPublic')) === false,
-    rules,
-    access,
-    whole: rules === undefined ? access : accessWith(access, { claims: rules }),
-  });
-}
-
-function first<Name extends keyof Note>(
-  notes: readonly (Note | undefined)[],
-  name: Name,
-): Note[Name] | undefined {
-  return notes.find((note) => note?.[name] !== undefined)?.[name];
-}
-
-/** Returns the restricting part of an access: without a mode that lets anonymous requests pass. */
-function closing(access: CompiledAccess | undefined): CompiledAccess | undefined {
-  if (access === undefined || access.mode === undefined || access.mode === 'strict') return access;
-  const made = closed.get(access) ?? accessWith(access, { mode: undefined });
-  closed.set(access, made);
-  return made;
-}
-
-/**
- * Refuses a handler whose rules are lost: the guard would decide on it by other rules than its
- * author wrote.
- */
-function checkHandler(type: Home, handler: object, line: readonly Home[], index: number): void {
-  const declaring = line[index];
-  const own = noteOf(handler);
-  if (declaring === undefined) {
-    // Nest calls the method of the instance: one that the constructor has bound has no notes.
-    if (own === undefined && line.some(hasStatedMethods))
-      throw new ConfigError(
-        type.name,
-        'a handler is not a method of its class, so its decorators are lost; call the method of the class',
-      );
-    return;
-  }
-  const [name = ''] = methodsOf(declaring).find(([, method]) => method === handler) ?? [];
-  const path = `${declaring.name}.${name}`;
-  const stated = statedAt(declaring.prototype, name);
-  if (
-    stated !== undefined &&
-    (['isPublic', 'rules', 'access'] as const).some((key) => stated[key] !== own?.[key])
-  )
+/** Refuses a repeated note: otherwise the order of lines would determine which of two counts. */
+function join(before: Note, said: Note, place: string): Note {
+  if (before.isPublic !== said.isPublic)
     throw new ConfigError(
-      path,
-      'a decorator has replaced the method and lost its access; put @RequireClaims, @Authenticate or @Public above that decorator',
+      '@Public',
+      `expected no other decorator on ${place}, got one that requires a token; remove one of them`,
     );
-  if (own !== undefined) return;
-  for (const replaced of line.slice(index + 1)) {
-    const note =
-      statedAt(replaced.prototype, name) ??
-      noteOf(Object(methodsOf(replaced).find(([at]) => at === name)?.[1]));
-    if (note?.isPublic === false)
+  for (const [name, decorator] of [
+    ['rules', '@RequireClaims'],
+    ['access', '@Authenticate'],
+  ] as const)
+    if (before[name] !== undefined && said[name] !== undefined)
       throw new ConfigError(
-        path,
-        `replaces ${replaced.name}.${name}, which requires a token or more, and has no decorator; ${DO_SAY} on it`,
+        decorator,
+        `expected one set of ${name} on ${place}, got two; put them into one decorator`,
       );
-    if (note !== undefined) break;
-  }
-  const home = homeOf(handler);
-  const isCopied = home !== undefined && !line.includes(home) && line.every((at) => noteOf(at) === undefined);
-  if (isCopied && noteOf(home)?.isPublic === false)
-    throw new ConfigError(
-      path,
-      `comes from ${home.name}, and has lost the decorators of that class; extend the class, or ${DO_SAY} on ${type.name}`,
-    );
-}
-
-function hasStatedMethods({ prototype }: Home): boolean {
-  return notesIn(prototype) > 0;
+  return { ...before, ...said };
 }

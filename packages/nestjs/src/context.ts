@@ -1,6 +1,8 @@
-// Reads Nest execution contexts of the kinds that Latchkey knows. No decision is made here.
+// Reads Nest's execution contexts of the kinds that Latchkey knows, and makes the exceptions that
+// Nest answers there. No decision is made here.
+import { type AuthError, isAuthError } from '@latchkey/core';
 import type { RequestParameters, RequestView } from '@latchkey/core/adapter';
-import type { ArgumentsHost } from '@nestjs/common';
+import { type ArgumentsHost, HttpException } from '@nestjs/common';
 
 type NodeRequest = RequestView & { url?: string | undefined; originalUrl?: string | undefined };
 
@@ -9,7 +11,7 @@ export type FrameworkRequest = NodeRequest &
   RequestParameters & { auth?: unknown; readonly raw?: NodeRequest; readonly query?: unknown };
 
 /** The response of Express, Fastify or Node. */
-export interface FrameworkResponse {
+interface FrameworkResponse {
   readonly headersSent?: boolean;
   readonly sent?: boolean;
   header?(name: string, value: string): unknown;
@@ -20,35 +22,35 @@ export interface FrameworkResponse {
 
 /** One call of a handler. */
 export interface Call {
-  readonly type: 'http' | 'graphql' | 'ws';
-  /**
-   * The object that is authenticated: a request, an operation of GraphQL, or the client of a
-   * WebSocket.
-   */
+  readonly isHttp: boolean;
+  /** What the decision is kept on: a request, or the context of an operation of GraphQL. */
   readonly key: object;
-  readonly request?: FrameworkRequest;
-  readonly response?: FrameworkResponse | undefined;
+  readonly request: FrameworkRequest;
+  readonly response: FrameworkResponse | undefined;
 }
 
-type GraphqlContext = { [name in 'res' | 'reply']?: FrameworkResponse } & { req?: FrameworkRequest };
+interface GraphqlContext {
+  readonly req?: FrameworkRequest;
+  readonly res?: FrameworkResponse;
+  readonly reply?: FrameworkResponse;
+}
 
 /**
  * Reads a context. Undefined for an unknown kind, and for a context without what its kind has.
  * @throws TypeError for a context of GraphQL with the request of another caller
  */
-export function callOf(context: ArgumentsHost): Call | undefined {
-  const type = context.getType<string>();
-  const first = context.getArgByIndex<FrameworkRequest | undefined>(0);
-  if (type === 'ws') return first && { type, key: first };
-  if (type === 'http') {
-    return first && { type, key: first, request: complete(first), response: context.getArgByIndex(1) };
-  }
-  const graphql = context.getArgByIndex<GraphqlContext | undefined>(2);
-  if (type !== 'graphql' || graphql?.req?.headers === undefined) return undefined;
-  const answered = graphql.reply?.request;
+export function callOf(host: ArgumentsHost): Call | undefined {
+  const type = host.getType<string>();
+  const request = host.getArgByIndex<FrameworkRequest | undefined>(0);
+  if (type === 'http' && request !== undefined)
+    return { isHttp: true, key: request, request: complete(request), response: host.getArgByIndex(1) };
+  const context = host.getArgByIndex<GraphqlContext | undefined>(2);
+  if (type !== 'graphql' || context?.req?.headers === undefined) return undefined;
+  const { req, res, reply } = context;
   // Nest leaves the request of the first caller on an object that `context` returns to all.
-  if (answered !== undefined && nodeOf(answered) !== nodeOf(graphql.req)) throw sharedContext();
-  return { type, key: graphql, request: complete(graphql.req), response: graphql.res ?? graphql.reply };
+  if (reply?.request !== undefined && (reply.request.raw ?? reply.request) !== (req.raw ?? req))
+    throw sharedContext();
+  return { isHttp: false, key: context, request: complete(req), response: res ?? reply };
 }
 
 /** What is thrown for a context of GraphQL with which one caller would be another. */
@@ -59,18 +61,44 @@ export function sharedContext(): TypeError {
 }
 
 /**
- * Writes a header with the framework's own method, so that it counts against one that a handler
+ * Writes headers with the framework's own method, so that they count against those that a handler
  * wrote before.
  */
-export function writeHeader(response: FrameworkResponse | undefined, name: string, value: string): void {
+export function writeHeaders(call: Call | undefined, headers: Readonly<Record<string, string>>): void {
+  const response = call?.response;
   // The head of a response that has begun cannot change.
   if (response === undefined || response.headersSent === true || response.sent === true) return;
-  if (response.header !== undefined) response.header(name, value);
-  else response.setHeader?.(name, value);
+  const write = response.header ?? response.setHeader;
+  for (const [name, value] of Object.entries(headers)) write?.call(response, name, value);
 }
 
-function nodeOf(request: FrameworkRequest): object {
-  return request.raw ?? request;
+/**
+ * Turns an AuthError into the exception that Nest answers in a context, with the AuthError as its
+ * `cause`. Returns any other error unchanged.
+ */
+export async function exceptionOf(error: unknown, host: ArgumentsHost): Promise<unknown> {
+  if (!isAuthError(error)) return error;
+  const type = host.getType<string>();
+  if (type !== 'ws' && type !== 'rpc') return httpExceptionOf(error, host);
+  // Each kind of client is told only of exceptions of its own class. An application with such a
+  // context has the package installed.
+  const Exception =
+    type === 'ws'
+      ? (await import('@nestjs/websockets')).WsException
+      : (await import('@nestjs/microservices')).RpcException;
+  return Object.assign(new Exception(messageOf(error)), { cause: error });
+}
+
+/** The same for HTTP and GraphQL. It writes the headers too, because Nest's filters write none. */
+export function httpExceptionOf(error: AuthError, host: ArgumentsHost): HttpException {
+  const { code, status, message, headers } = error;
+  writeHeaders(callOf(host), headers);
+  return new HttpException({ statusCode: status, code, message }, status, { cause: error });
+}
+
+/** What the client of a message is told. */
+export function messageOf({ code, message }: AuthError): object {
+  return { status: 'error', code, message };
 }
 
 /** Fastify's request has all that core reads but the headers as they were written. */

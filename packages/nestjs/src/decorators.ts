@@ -3,9 +3,9 @@
 import type { RouteAccess, Rules } from '@latchkey/core';
 import type { CompiledRules } from '@latchkey/core/adapter';
 import { accessWith, argument, compileAccess, compileRules } from '@latchkey/core/adapter';
-import { applyDecorators, createParamDecorator, UseGuards } from '@nestjs/common';
+import { createParamDecorator, UseGuards } from '@nestjs/common';
+import { type Decorator, type Home, lineOf, type Note, note } from './access.ts';
 import { LatchkeyGuard, principalOf } from './guard.ts';
-import { type Note, note } from './notes.ts';
 
 /**
  * Makes a handler, or every handler of a class, public: tokens are not checked, and `@Auth()` is
@@ -20,8 +20,8 @@ import { type Note, note } from './notes.ts';
  * class HealthController {}
  * ```
  */
-export function Public(): ClassDecorator & MethodDecorator {
-  return state({ isPublic: true });
+export function Public(): Decorator {
+  return note({ isPublic: true });
 }
 
 /**
@@ -37,8 +37,8 @@ export function Public(): ClassDecorator & MethodDecorator {
  * class AdminController {}
  * ```
  */
-export function RequireClaims(rules: Rules | CompiledRules): ClassDecorator & MethodDecorator {
-  return state({ isPublic: false, rules: compileRules(rules) });
+export function RequireClaims(rules: Rules | CompiledRules): Decorator {
+  return require({ isPublic: false, rules: compileRules(rules) });
 }
 
 /**
@@ -55,12 +55,12 @@ export function RequireClaims(rules: Rules | CompiledRules): ClassDecorator & Me
  * class NewsController {}
  * ```
  */
-export function Authenticate(...access: readonly [access?: RouteAccess]): ClassDecorator & MethodDecorator {
+export function Authenticate(...access: readonly [access?: RouteAccess]): Decorator {
   const asked = compileAccess(argument(access, '@Authenticate', {}), '@Authenticate');
   const { claims } = asked;
   // The rules have the same effect as those of @RequireClaims.
   const rules = claims === undefined ? {} : { rules: claims };
-  return state({ isPublic: false, access: accessWith(asked, { claims: undefined }), ...rules });
+  return require({ isPublic: false, access: accessWith(asked, { claims: undefined }), ...rules });
 }
 
 /**
@@ -78,10 +78,38 @@ export function Authenticate(...access: readonly [access?: RouteAccess]): ClassD
  * }
  * ```
  */
-export const Auth: () => ParameterDecorator = createParamDecorator<undefined>((_data, context) =>
-  principalOf(context),
-);
+export function Auth(): ParameterDecorator {
+  const decorate = parameter();
+  return (target, key, index) => {
+    guard(target);
+    decorate(target, key, index);
+  };
+}
 
-function state(said: Note): ClassDecorator & MethodDecorator {
-  return applyDecorators(note(said), UseGuards(LatchkeyGuard));
+const parameter = createParamDecorator<undefined>((_data, context) => principalOf(context));
+
+/** Notes what a handler requires, and adds the guard to its class. */
+function require(said: Note): Decorator {
+  const decorate = note(said);
+  return (...on) => {
+    guard(on[0]);
+    decorate(...on);
+  };
+}
+
+const guarded = new WeakSet<object>();
+
+/**
+ * Adds the guard to a class, or to that of a method, so that it runs where Nest runs no global
+ * guard. On the class it stays if another decorator replaces the method.
+ */
+function guard(target: object): void {
+  const type = typeof target === 'function' ? target : target.constructor;
+  if (!isGuarded(type)) UseGuards(LatchkeyGuard)(type);
+  guarded.add(type);
+}
+
+/** True if the guard was added to a class, or to one that it extends. */
+export function isGuarded(type: Home): boolean {
+  return lineOf(type).some((at) => guarded.has(at));
 }

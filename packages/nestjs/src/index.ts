@@ -3,7 +3,7 @@
 export * from '@latchkey/core';
 export { LATCHKEY_AUTHENTICATOR } from './access.ts';
 export { Auth, Authenticate, Public, RequireClaims } from './decorators.ts';
+export { LatchkeyGuard } from './guard.ts';
 export type { LatchkeyAsyncOptions, LatchkeyOptions } from './module.ts';
 export { LatchkeyModule } from './module.ts';
 export { publishKeys, SignResponse } from './signing.ts';
-export { authenticateWebSockets } from './websocket.ts';

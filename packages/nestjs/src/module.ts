@@ -1,21 +1,35 @@
-// The module: provides one authenticator and the global guard, and refuses to start with gateways
-// whose handshakes are open. No request is decided here.
+// The module: provides one authenticator and the global guard, and refuses to start with handlers
+// that would be open. No request is decided here.
 import type {
+  AuthError,
   Authenticator,
   AuthenticatorOptions,
   CombinedAuthenticator,
   DescriptorOptions,
 } from '@latchkey/core';
-import { ConfigError } from '@latchkey/core';
-import { argument, toAuthenticator } from '@latchkey/core/adapter';
-import type { DynamicModule, FactoryProvider, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
-import { Inject, Module, type ModuleMetadata, type Provider } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, ModulesContainer } from '@nestjs/core';
+import { ConfigError, isAuthError } from '@latchkey/core';
+import { toAuthenticator } from '@latchkey/core/adapter';
+import type {
+  ArgumentsHost,
+  DynamicModule,
+  FactoryProvider,
+  OnApplicationShutdown,
+  OnModuleInit,
+} from '@nestjs/common';
+import { Catch, Inject, Module, type ModuleMetadata, type Provider, UseGuards } from '@nestjs/common';
+import {
+  APP_FILTER,
+  APP_GUARD,
+  BaseExceptionFilter,
+  DiscoveryModule,
+  DiscoveryService,
+  ModuleRef,
+} from '@nestjs/core';
+import { type Observable, throwError } from 'rxjs';
 import { LATCHKEY_AUTHENTICATOR } from './access.ts';
+import { httpExceptionOf, messageOf } from './context.ts';
 import { LatchkeyGuard } from './guard.ts';
-import { answerRefusals, RefusalFilter } from './refusal.ts';
-import { checkHandlers, isGateway, isPublicClass } from './start.ts';
-import { handshaking } from './websocket.ts';
+import { checkHandlers } from './start.ts';
 
 /** Options; or an authenticator, or several combined, which you made: you then close it. */
 export type LatchkeyOptions =
@@ -29,7 +43,7 @@ export type LatchkeyAsyncOptions = Pick<ModuleMetadata, 'imports'> &
   Pick<FactoryProvider<LatchkeyOptions>, 'inject' | 'useFactory'>;
 
 const OPTIONS: unique symbol = Symbol('LATCHKEY_OPTIONS');
-
+// Nest distinguishes modules by their object.
 const modules = new WeakMap<object, DynamicModule>();
 
 /**
@@ -52,29 +66,27 @@ const modules = new WeakMap<object, DynamicModule>();
 export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
   readonly #authenticator: Authenticator | CombinedAuthenticator;
   readonly #options: LatchkeyOptions;
-  readonly #modules: ModulesContainer;
+  readonly #discovery: DiscoveryService;
 
   constructor(
     authenticator: Authenticator | CombinedAuthenticator,
     options: LatchkeyOptions,
-    all: ModulesContainer,
+    discovery: DiscoveryService,
   ) {
     this.#authenticator = authenticator;
     this.#options = options;
-    this.#modules = all;
-    // This runs before gateways are connected, which is before any hook.
-    for (const { metatype } of providersOf(all))
-      if (metatype && isGateway(metatype)) answerRefusals(metatype);
+    this.#discovery = discovery;
   }
 
   /** @throws ConfigError for wrong options, when the application is created */
   static forRoot(options: LatchkeyOptions): DynamicModule {
-    argument([options], 'LatchkeyModule', {});
+    refuseNoOptions(options, 'LatchkeyModule.forRoot');
     return moduleFor(options, { provide: OPTIONS, useValue: options });
   }
 
   /** Does the same as `forRoot`, with options that a factory makes from injected providers. */
   static forRootAsync(options: LatchkeyAsyncOptions): DynamicModule {
+    refuseNoOptions(options, 'LatchkeyModule.forRootAsync');
     const { imports = [], inject = [], useFactory } = options;
     return moduleFor(options, { provide: OPTIONS, inject, useFactory }, imports);
   }
@@ -84,17 +96,11 @@ export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
    *   handshakes are not authenticated; and for a handler that is not guarded as its decorators
    *   require
    */
-  onModuleInit(): void {
-    const all = [...this.#modules.values()];
-    if (all.filter(({ metatype }) => metatype === LatchkeyModule).length > 1)
+  async onModuleInit(): Promise<void> {
+    const all = this.#discovery.getProviders().filter(({ metatype }) => metatype === LatchkeyModule);
+    if (all.length > 1)
       throw new ConfigError('LatchkeyModule', 'imported with several options objects: make it one of them');
-    checkHandlers(all, this.#authenticator);
-    if (handshaking.has(this.#authenticator)) return;
-    for (const { metatype } of providersOf(this.#modules)) {
-      if (!metatype || !isGateway(metatype) || isPublicClass(metatype)) continue;
-      const fix = 'call app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app)))';
-      throw new ConfigError(metatype.name, `the handshakes of this gateway are not authenticated; ${fix}`);
-    }
+    await checkHandlers(this.#discovery, this.#authenticator);
   }
 
   /** Closes the authenticator, if it was made here. */
@@ -105,27 +111,74 @@ export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
 }
 Inject(LATCHKEY_AUTHENTICATOR)(LatchkeyModule, undefined, 0);
 Inject(OPTIONS)(LatchkeyModule, undefined, 1);
-Inject(ModulesContainer)(LatchkeyModule, undefined, 2);
+Inject(DiscoveryService)(LatchkeyModule, undefined, 2);
 Module({})(LatchkeyModule);
 
-function providersOf(modules: ModulesContainer) {
-  return [...modules.values()].flatMap(({ providers }) => [...providers.values()]);
+/**
+ * Answers an AuthError that a handler threw, for example from `authenticator.verify`, in the same
+ * way as a refusal of the guard. It is a filter and not an interceptor: an interceptor would cost
+ * every request more than all other work here, and a filter costs only refused requests.
+ */
+class RefusalFilter extends BaseExceptionFilter {
+  override catch(error: AuthError, host: ArgumentsHost): unknown {
+    const type = host.getType<string>();
+    if (type === 'rpc') return throwError(() => messageOf(error));
+    const exception = httpExceptionOf(error, host);
+    // Other kinds, such as GraphQL, answer the exception that a filter throws.
+    if (type !== 'http') throw exception;
+    super.catch(exception, host);
+  }
+}
+// The AuthError may come from another copy of core. Nest would compare by `instanceof`.
+class AnyAuthError extends Error {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isAuthError(value);
+  }
+}
+Catch(AnyAuthError)(RefusalFilter);
+
+/** Makes the global guard a guard that `overrideGuard` of a test replaces, like those of decorators. */
+class GuardHost {}
+UseGuards(LatchkeyGuard)(GuardHost);
+
+function refuseNoOptions(options: unknown, path: string): void {
+  if (typeof options === 'object' && options !== null) return;
+  const got = options === null ? 'null' : typeof options;
+  throw new ConfigError(path, `expected an object with options, got ${got}; give it { keySets, audience }`);
 }
 
-/**
- * Returns the same module for the same options, because Nest distinguishes modules by their object.
- */
 function moduleFor(key: object, options: Provider, imports: ModuleMetadata['imports'] = []): DynamicModule {
-  const authenticator: Provider = {
-    provide: LATCHKEY_AUTHENTICATOR,
-    inject: [OPTIONS],
-    useFactory: (read: LatchkeyOptions) => toAuthenticator(read),
+  const made = modules.get(key) ?? {
+    module: LatchkeyModule,
+    global: true,
+    imports: [DiscoveryModule, ...imports],
+    providers: [
+      options,
+      GuardHost,
+      {
+        provide: LATCHKEY_AUTHENTICATOR,
+        inject: [OPTIONS],
+        useFactory: (read: LatchkeyOptions) => {
+          refuseNoOptions(read, 'LatchkeyModule.forRootAsync: useFactory');
+          return toAuthenticator(read);
+        },
+      },
+      {
+        provide: APP_GUARD,
+        inject: [ModuleRef],
+        useFactory: (references: ModuleRef) => {
+          let guard: LatchkeyGuard | undefined;
+          const canActivate: LatchkeyGuard['canActivate'] = (context) => {
+            guard ??= references.get(LatchkeyGuard);
+            return guard.canActivate(context);
+          };
+          return { canActivate };
+        },
+      },
+      { provide: APP_FILTER, useClass: RefusalFilter },
+    ],
+    exports: [LATCHKEY_AUTHENTICATOR],
   };
-  const guard: Provider = { provide: APP_GUARD, useClass: LatchkeyGuard };
-  const filter: Provider = { provide: APP_FILTER, useClass: RefusalFilter };
-  const providers = [options, authenticator, guard, filter];
-  const exports = [LATCHKEY_AUTHENTICATOR];
-  const made = modules.get(key) ?? { module: LatchkeyModule, global: true, imports, providers, exports };
   modules.set(key, made);
   return made;
 }

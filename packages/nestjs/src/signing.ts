@@ -1,7 +1,6 @@
 // Signs the values that handlers return, by an interceptor, and publishes the keys, by a
 // controller. Core does the signing.
 import type { ServerResponse } from 'node:http';
-import { ConfigError } from '@latchkey/core';
 import { createResponseSigner, holdReply, keysPublisher } from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import {
@@ -30,21 +29,12 @@ interface Reply {
   header(name: string, value: string): unknown;
 }
 
-// The metadata keys of Nest's decorators. They have not changed for many releases.
-const { getMetadata } = Reflect as {
-  getMetadata?(note: string, type: object, method?: string): unknown;
-};
-const ARGUMENTS = '__routeArguments__';
-const PASSTHROUGH = '__responsePassthrough__';
-/** Metadata on a handler, by decorators that make its reply something other than JSON. */
-const NOT_JSON = { __sse__: '@Sse()', __renderTemplate__: '@Render()' } as const;
-
 /**
  * Signs fields of the value that a handler, or every handler of a class, returns. A 2xx that is not
  * JSON, or has a field that cannot be signed, is thrown as if by the handler. A reply that is sent
- * past Nest is signed too, or becomes a 500 without a body. An exception is sent with its status,
- * and with its body if that is JSON without the fields. A handler with `@Res()` or `@Next()`
- * without `{ passthrough: true }`, or with `@Sse()` or `@Render()`, is refused before it runs.
+ * past Nest, as with `@Res()`, is signed too, or becomes a 500 without a body; so do a view and
+ * events. A handler that sends its reply later must return nothing. An exception is sent with its
+ * status, and with its body if that is JSON without the fields.
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts
@@ -62,15 +52,16 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
   const { sign } = createResponseSigner(options);
   const interceptor: NestInterceptor = {
     intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-      refuseSending(context);
       const reply = context.switchToHttp().getResponse<Reply>();
       const { raw = reply as unknown as ServerResponse } = reply;
       // Holds a reply that the handler sends itself, and the reply of filters to an exception.
       const held = holdReply(raw, sign);
+      let isReturned = false;
       return next.handle().pipe(
         // The values keep their order, because Nest sends the last one.
         concatMap(async (body: unknown) => {
           if (held.isBegun()) return body;
+          isReturned = body !== undefined;
           const signed = await sign({
             status: reply.statusCode,
             body: body instanceof StreamableFile ? refusedFile(body) : body,
@@ -81,7 +72,8 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
           });
           return signed === undefined ? body : signed.object;
         }),
-        tap({ complete: () => !held.isBegun() && held.release() }),
+        // Without a value, the handler may send its reply later.
+        tap({ complete: () => isReturned && !held.isBegun() && held.release() }),
       );
     },
   };
@@ -123,35 +115,4 @@ function refusedFile(file: StreamableFile): Blob {
     .on('error', () => {})
     .destroy();
   return new Blob([]);
-}
-
-function refuseSending(context: ExecutionContext): void {
-  const type = context.getClass();
-  const method = nameOf(context.getHandler(), type.prototype);
-  const kinds = method === undefined ? ['1:'] : Object.keys(Object(getMetadata?.(ARGUMENTS, type, method)));
-  // The kinds of parameters: 1 is the response, 2 is next.
-  const sends = kinds.some((kind) => /^[12]:/.test(kind));
-  if (sends && (method === undefined || getMetadata?.(PASSTHROUGH, type, method) !== true))
-    throw new ConfigError(
-      `${type.name}.${method}`,
-      'cannot be signed, because @Res() or @Next() sends the reply; return the value',
-    );
-  for (const [note, decorator] of Object.entries(NOT_JSON))
-    if (getMetadata?.(note, context.getHandler()) !== undefined)
-      throw new ConfigError(
-        `${type.name}.${method}`,
-        `cannot be signed, because ${decorator} does not send JSON; remove one of the decorators`,
-      );
-}
-
-/**
- * Finds the method by its name in the class: a decorator may have replaced it by a function with
- * another name, or without one.
- */
-function nameOf(handler: object, prototype: object | null): string | undefined {
-  for (let at = prototype; at !== null; at = Object.getPrototypeOf(at)) {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at)))
-      if (value === handler) return name;
-  }
-  return undefined;
 }

@@ -1,73 +1,68 @@
 // What is refused when an application starts: handlers that would answer without what their
-// decorators ask. And what is only said, since nothing here can see it.
+// decorators require. And what is only warned of, because it depends on how the service is started.
 import { type Authenticator, type CombinedAuthenticator, ConfigError } from '@latchkey/core';
 import { checkCombinedAccess, warn } from '@latchkey/core/adapter';
-import { lineOf, methodsOf, readAccess } from './access.ts';
-import { type Home, metadata, noteOf, statedAt } from './notes.ts';
+import { type DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { type Home, isPublicClass, readAccess } from './access.ts';
+import { isGuarded } from './decorators.ts';
 
-/** The members of a module of Nest that are read here. */
-interface ModuleView {
-  readonly controllers: ReadonlyMap<unknown, WrapperView>;
-  readonly providers: ReadonlyMap<unknown, WrapperView>;
+/** The part of `Reflect` that Nest adds. */
+interface Metadata {
+  getMetadata(key: string, target: object): unknown;
+  getMetadataKeys(target: object): readonly string[];
 }
-interface WrapperView {
-  readonly token?: unknown;
-  readonly metatype?: unknown;
-  readonly instance?: unknown;
-}
+const { getMetadata, getMetadataKeys }: Metadata = Reflect as never;
 
-// The metadata keys of Nest's decorators, which have not changed for many releases. Importing them
-// would need the optional packages.
-const GATEWAY = 'websockets:is_gateway';
-const MESSAGE = 'microservices:pattern';
-const RESOLVED_TYPE = 'graphql:resolver_type';
-const RESOLVED_FIELD = 'graphql:resolve_property';
-const RESOLVED_REFERENCE = 'graphql:resolve_reference';
-const GRAPHQL_OPTIONS = 'GqlModuleOptions';
-const GUARDED_OPERATIONS: readonly unknown[] = [undefined, 'Query', 'Mutation', 'Subscription'];
-
-/** True if a class is a gateway. */
-export const isGateway = (type: object): boolean => metadata.getMetadata(GATEWAY, type) === true;
-
-/** True if a class itself is marked as public. */
-export const isPublicClass = (type: object): boolean => noteOf(type)?.isPublic === true;
+/** The authenticators of handshakes. */
+export const handshaking = new WeakSet<object>();
 
 /**
- * Checks every handler of an application, and says which message handlers no guard may be before.
- * @throws ConfigError for a handler that has lost what decorators said of it, for a field of
- *   GraphQL with rules where Nest runs no guard on fields, for a context of GraphQL that all
- *   requests share, and for rules on several combined authenticators
+ * Checks every handler of an application.
+ * @throws ConfigError for a handler that has lost what decorators say of it, for a field of GraphQL
+ *   with requirements where Nest runs no guard on fields, for a context of GraphQL that all requests
+ *   share, for a gateway whose handshakes are not authenticated, and for rules on several combined
+ *   authenticators
  */
-export function checkHandlers(
-  modules: readonly ModuleView[],
-  { kind }: Pick<Authenticator | CombinedAuthenticator, 'kind'>,
-): void {
-  const wrappers = modules.flatMap(({ controllers, providers }) => [
-    ...controllers.values(),
-    ...providers.values(),
-  ]);
-  const graphql = wrappers.filter(({ token }) => token === GRAPHQL_OPTIONS).map(({ instance }) => instance);
-  if (graphql.some(sharesContext))
-    throw new ConfigError(
-      'GraphQLModule context',
-      'expected a function, got an object, and drivers give all callers that of the first; make it () => ({ … })',
-    );
-  const areFieldsGuarded = graphql.every(guardsFields);
+export async function checkHandlers(
+  discovery: DiscoveryService,
+  authenticator: Authenticator | CombinedAuthenticator,
+): Promise<void> {
+  // An application with such handlers has the package installed. The types of @nestjs/graphql need
+  // packages that may be missing.
+  const graphql = await import('@nestjs/graphql' as string).catch(() => undefined);
+  const sockets = await import('@nestjs/websockets').catch(() => undefined);
+  const messages = await import('@nestjs/microservices').catch(() => undefined);
+  const isGateway = markedBy((probe) => sockets?.WebSocketGateway()(probe));
+  const isMessage = markedBy((value) => messages?.MessagePattern('')({}, '', { value }));
+  const wrappers = [...discovery.getControllers(), ...discovery.getProviders()];
+  const options = wrappers.filter(({ token }) => token === graphql?.GRAPHQL_MODULE_OPTIONS);
+  const areFieldsGuarded = options.map(({ instance }) => readGraphql(instance)).every(Boolean);
   const open = new Set<string>();
   for (const { metatype, instance } of wrappers) {
     const type = classOf(metatype, instance);
     if (type === undefined) continue;
-    for (const [name, method] of effectiveMethods(type)) {
+    if (isGateway(type) && !isPublicClass(type) && !handshaking.has(authenticator))
+      throw new ConfigError(
+        type.name,
+        'the handshakes of this gateway are not authenticated; call app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app))) with authenticateWebSockets of @latchkey/nestjs/websockets',
+      );
+    for (const name of new MetadataScanner().getAllMethodNames(type.prototype)) {
+      const method: object = Reflect.get(type.prototype, name);
+      if (getMetadataKeys(method).length === 0) continue;
       const path = `${type.name}.${name}`;
-      const { isAsking, isPublic, whole } = readAccess(type, method);
-      checkInstance(path, instance, name, method);
-      if (kind === 'combined' && !isPublic) checkCombinedAccess(whole, path);
-      if (isAsking && !areFieldsGuarded && isField(method))
+      const { isPublic, isAsking, asked } = readAccess(type, method);
+      if ((Object.getOwnPropertyDescriptor(Object(instance), name)?.value ?? method) !== method)
+        throw new ConfigError(
+          path,
+          'the constructor replaces the method and loses its decorators; bind it where it is called',
+        );
+      if (authenticator.kind === 'combined' && !isPublic) checkCombinedAccess(asked, path);
+      if (isAsking && !areFieldsGuarded && isField(method, graphql))
         throw new ConfigError(
           path,
           "the field has requirements, but Nest runs no guard on fields; give GraphQLModule fieldResolverEnhancers: ['guards']",
         );
-      if (metadata.getMetadata(MESSAGE, method) !== undefined && !isAsking) open.add(path);
+      if (!isPublic && !isGuarded(type) && isMessage(method)) open.add(path);
     }
   }
   if (open.size > 0)
@@ -77,50 +72,40 @@ export function checkHandlers(
     );
 }
 
-/** The methods that a class declares or inherits, as they are called, if they have decorators. */
-function effectiveMethods(type: Home): ReadonlyMap<string, object> {
-  const seen = new Set<string>();
-  const methods = new Map<string, object>();
-  for (const at of lineOf(type)) {
-    for (const [name, method] of methodsOf(at)) {
-      const isSaid =
-        metadata.getMetadataKeys(method).length > 0 || statedAt(at.prototype, name) !== undefined;
-      if (isSaid && !seen.has(name)) methods.set(name, method);
-      seen.add(name);
-    }
-  }
-  return methods;
+/** Tells what a decorator of Nest is on, without the names of Nest's own metadata. */
+function markedBy(decorate: (probe: () => void) => unknown): (target: object) => boolean {
+  const probe = () => {};
+  decorate(probe);
+  const keys = getMetadataKeys(probe);
+  return (target) => keys.length > 0 && keys.every((key) => getMetadataKeys(target).includes(key));
 }
 
-function checkInstance(path: string, instance: unknown, name: string, method: object): void {
-  if (noteOf(method) === undefined || typeof instance !== 'object' || instance === null) return;
-  const own = Object.getOwnPropertyDescriptor(instance, name);
-  if (own !== undefined && own.value !== method)
+/** True if the options make Nest run guards on fields. @throws ConfigError for a shared context */
+function readGraphql(options: unknown): boolean {
+  const { context, fieldResolverEnhancers }: { context?: unknown; fieldResolverEnhancers?: unknown } =
+    Object(options);
+  // Drivers put the first request on a context that is an object, and leave it there for all others.
+  if (typeof context === 'object' && context !== null)
     throw new ConfigError(
-      path,
-      'the constructor replaces the method and loses its decorators; bind it where it is called',
+      'GraphQLModule context',
+      'expected a function, got an object, and drivers give all callers that of the first; make it () => ({ … })',
     );
+  return Array.isArray(fieldResolverEnhancers) && fieldResolverEnhancers.includes('guards');
 }
 
-function isField(method: object): boolean {
+function isField(method: object, names: { readonly [constant: string]: string } | undefined): boolean {
+  if (names === undefined) return false;
+  const {
+    RESOLVER_PROPERTY_METADATA = '',
+    RESOLVER_REFERENCE_METADATA = '',
+    RESOLVER_TYPE_METADATA = '',
+  } = names;
+  const type = getMetadata(RESOLVER_TYPE_METADATA, method);
   return (
-    metadata.getMetadata(RESOLVED_FIELD, method) === true ||
-    metadata.getMetadata(RESOLVED_REFERENCE, method) === true ||
-    !GUARDED_OPERATIONS.includes(metadata.getMetadata(RESOLVED_TYPE, method))
+    getMetadata(RESOLVER_PROPERTY_METADATA, method) === true ||
+    getMetadata(RESOLVER_REFERENCE_METADATA, method) === true ||
+    ![undefined, 'Query', 'Mutation', 'Subscription'].includes(type as undefined)
   );
-}
-
-function guardsFields(options: unknown): boolean {
-  const enhancers: unknown = Reflect.get(Object(options), 'fieldResolverEnhancers');
-  return Array.isArray(enhancers) && enhancers.includes('guards');
-}
-
-/**
- * Drivers put the first request on a context that is an object, and leave it there for all others.
- */
-function sharesContext(options: unknown): boolean {
-  const context: unknown = Reflect.get(Object(options), 'context');
-  return typeof context === 'object' && context !== null;
 }
 
 /** The class of what Nest has made: a provider may be made by a function. */

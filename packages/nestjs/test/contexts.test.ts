@@ -86,8 +86,8 @@ describe('T-103: contexts', () => {
     expect(await decide(type, args())).toBe(expected);
   });
 
-  it.each(['rpc', 'telegraf'])('%s is denied although it is marked public', async (type) => {
-    expect(await decide(type, [bearer()], classWith(Public()))).toBe('credentials_missing');
+  it.each(['http', 'graphql', 'ws', 'rpc', 'telegraf'])('@Public opens a handler in %s', async (type) => {
+    expect(await decide(type, [bearer(), {}], classWith(Public()))).toBe('allowed');
   });
 
   it('a public message handler accepts a client without an authenticated handshake', async () => {

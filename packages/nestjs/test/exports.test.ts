@@ -5,6 +5,7 @@ import * as signingOfCore from '@latchkey/core/signing';
 import { expect, it } from 'vitest';
 import * as signing from '../src/core-signing.ts';
 import * as adapter from '../src/index.ts';
+import * as websockets from '../src/websockets.ts';
 
 it('exports what core exports at its root, and these values', () => {
   const own = Object.keys(adapter).filter((name) => !Object.hasOwn(core, name));
@@ -13,15 +14,19 @@ it('exports what core exports at its root, and these values', () => {
     'Auth',
     'Authenticate',
     'LATCHKEY_AUTHENTICATOR',
+    'LatchkeyGuard',
     'LatchkeyModule',
     'Public',
     'RequireClaims',
     'SignResponse',
-    'authenticateWebSockets',
     'publishKeys',
   ]);
 });
 
 it('./signing exports what core exports there', () => {
   expect({ ...signing }).toEqual({ ...signingOfCore });
+});
+
+it('./websockets exports these values', () => {
+  expect(Object.keys(websockets).sort()).toEqual(['WebSocketRefusalFilter', 'authenticateWebSockets']);
 });

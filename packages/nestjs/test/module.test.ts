@@ -6,6 +6,7 @@ import { WsAdapter } from '@nestjs/platform-ws';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
+  Auth,
   Authenticate,
   type Authenticator,
   type AuthenticatorOptions,
@@ -180,10 +181,41 @@ describe('T-103: an application that would be open does not start', () => {
     await expect(started({ imports })).rejects.toThrow(ConfigError);
   });
 
-  it('rules without the module', async () => {
+  it.each<[string, (type: Type<{ read(): object }>) => void]>([
+    ['@RequireClaims', (type) => RequireClaims({ roles: ['dev'] })(type)],
+    ['@Authenticate', (type) => Authenticate()(type)],
+    ['@Authenticate on a method', (type) => onMethod(type, 'read', Authenticate())],
+    ['@Auth', (type) => Auth()(type.prototype, 'read', 0)],
+  ])('%s without the module', async (_, decorate) => {
     const Subject = controllerAt('a');
-    RequireClaims({ roles: ['dev'] })(Subject);
-    await expect(started({ controllers: [Subject] })).rejects.toThrow('LatchkeyGuard');
+    decorate(Subject);
+    const starting = started({ controllers: [Subject] });
+    await expect(starting).rejects.toThrow(ConfigError);
+    await expect(starting).rejects.toThrow(
+      /^LatchkeyModule: .*put LatchkeyModule\.forRoot\(\{ … \}\) among the imports/,
+    );
+  });
+
+  it.each<[string, () => Promise<unknown> | unknown, string]>([
+    [
+      'forRoot()',
+      () => Reflect.apply(LatchkeyModule.forRoot, LatchkeyModule, []),
+      'LatchkeyModule.forRoot: expected an object with options, got undefined; give it { keySets, audience }',
+    ],
+    [
+      'forRootAsync()',
+      () => Reflect.apply(LatchkeyModule.forRootAsync, LatchkeyModule, []),
+      'LatchkeyModule.forRootAsync: expected an object with options, got undefined; give it { keySets, audience }',
+    ],
+    [
+      'forRootAsync giving undefined',
+      () => started({ imports: [LatchkeyModule.forRootAsync({ useFactory: () => undefined as never })] }),
+      'LatchkeyModule.forRootAsync: useFactory: expected an object with options, got undefined; give it { keySets, audience }',
+    ],
+  ])('%s', async (_, make, message) => {
+    await expect((async () => make())()).rejects.toThrow(
+      new ConfigError(...(message.split(/: (?=exp)/) as [string, string])),
+    );
   });
 
   it('a gateway whose handshakes are not authenticated', async () => {

@@ -2,7 +2,8 @@
 // declared.
 import { ConfigError } from '@latchkey/core';
 import { describe, expect, it } from 'vitest';
-import { Authenticate, authenticateWebSockets, LatchkeyModule, RequireClaims } from '../src/index.ts';
+import { Authenticate, LatchkeyModule, RequireClaims } from '../src/index.ts';
+import { authenticateWebSockets } from '../src/websockets.ts';
 
 const application = { get: () => ({}) } as never;
 const server = { create: () => ({}) } as never;

@@ -19,13 +19,13 @@ import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import {
   Authenticate,
-  authenticateWebSockets,
   ConfigError,
   createAuthenticator,
   LatchkeyModule,
   Public,
   RequireClaims,
 } from '../src/index.ts';
+import { authenticateWebSockets } from '../src/websockets.ts';
 import { create, moduleOf, onMethod, platforms } from './application.ts';
 import {
   ApolloDriver,
@@ -418,7 +418,13 @@ const everybody = {
 const messageWays: readonly Way[] = [
   { name: 'a message', ...nobody, build: onMessage('message', () => [], true) },
   { name: 'a message with rules', ...nobody, build: onMessage('message', (bench) => [asksFor(bench)], true) },
-  { name: 'a public message', ...nobody, build: onMessage('message', () => [Public()], true) },
+  {
+    name: 'a public message',
+    lets: 'everybody',
+    because: '@Public opens what it is put on',
+    outcomes: ['handled', 'handled', 'handled', 'handled'],
+    build: onMessage('message', () => [Public()], true),
+  },
   {
     name: 'a message with rules, without inheritAppConfig',
     ...nobody,

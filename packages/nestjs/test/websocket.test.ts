@@ -2,7 +2,7 @@
 // token.
 import type { IncomingMessage } from 'node:http';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
-import type { INestApplication } from '@nestjs/common';
+import { type INestApplication, UseFilters } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -11,7 +11,6 @@ import {
   Auth,
   AuthError,
   Authenticate,
-  authenticateWebSockets,
   ConfigError,
   createAuthenticator,
   LatchkeyModule,
@@ -22,6 +21,7 @@ import {
   type RouteAccess,
   requireAll,
 } from '../src/index.ts';
+import { authenticateWebSockets, WebSocketRefusalFilter } from '../src/websockets.ts';
 import { create, listen, onMethod, platforms } from './application.ts';
 
 /** Messages that reached `admin`. */
@@ -60,6 +60,7 @@ onMethod(
 );
 onMethod(Gateway, 'strict', SubscribeMessage('strict'), Authenticate({ mode: 'strict' }));
 onMethod(Gateway, 'refuses', SubscribeMessage('refuses'));
+UseFilters(new WebSocketRefusalFilter())(Gateway);
 WebSocketGateway()(Gateway);
 
 /** For several authenticators: rules are for their sources. */

@@ -16,10 +16,10 @@ export const OF_ITS_BYTES =
 /** Headers about any body. */
 const OF_A_BODY = /^(?:content-(?!security-policy)|cache-control$)/;
 
-/** Removes all headers about a body. */
+/** Removes all headers about a body, and that of events that they keep the connection. */
 export function clear(response: ServerResponse): void {
   for (const name of response.getHeaderNames())
-    if (OF_ITS_BYTES.test(name) || OF_A_BODY.test(name)) response.removeHeader(name);
+    if (OF_ITS_BYTES.test(name) || OF_A_BODY.test(name) || name === 'connection') response.removeHeader(name);
   // The message belongs to the old status, and may be one that Node refuses to send.
   Reflect.deleteProperty(response, 'statusMessage');
 }

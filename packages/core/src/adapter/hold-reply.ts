@@ -1,6 +1,6 @@
 // Holds back a reply that is written to Node's response, by whichever of its methods, until the
 // reply is checked and its fields are signed. The signing itself is elsewhere.
-import type { ServerResponse } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { asError } from '../errors.ts';
 import {
   isJsonType,
@@ -13,16 +13,20 @@ import {
 } from '../signing/reply-body.ts';
 import { clear, type Head, headOf, OF_ITS_BYTES, restore, setHeaders } from './head.ts';
 
-/** What the wrapped methods do: hold the reply back, wait for the signature, or pass calls on. */
-type State = 'holding' | 'signing' | 'open';
+/**
+ * What the wrapped methods do: hold the reply back, wait for the signature, pass a reply of JSON on,
+ * or pass all calls on.
+ */
+type State = 'holding' | 'signing' | 'released' | 'open';
 
 /** A reply that is held back. */
 export interface HeldReply {
   /** The response itself was written to, bypassing the framework. */
   isBegun(): boolean;
   /**
-   * Lets everything that is written from now on pass unchanged. For a framework whose own reply is
-   * signed before it is written.
+   * Lets what is written from now on pass unchanged. For a framework whose own reply is signed
+   * before it is written. A 2xx of another type than JSON is still refused, because that is not the
+   * reply that was signed: it may be a page or events made from its values.
    */
   release(): void;
 }
@@ -67,23 +71,27 @@ export function holdReply(
       if (typeof rest[0] === 'string') response.statusMessage = rest[0];
       const headers = rest.findLast((value) => typeof value === 'object' && value !== null);
       setHeaders(response, headers);
+      if (state === 'released') return response;
       if (isBegunAnew()) drop();
       head = headOf(response);
       return response;
     },
     flushHeaders() {
+      if (state === 'released') begin(undefined);
       if (state === 'open') handOn('flushHeaders', []);
       if (state !== 'holding') return;
       const flushed = headOf(response);
       if (isSuccess(flushed) && isUnreadable(flushed)) giveUp(notJson(), true);
     },
     write(...given: unknown[]) {
+      if (state === 'released') begin(given[0]);
       if (state === 'open') return isOver() ? swallow(given) : handOn('write', given);
       if (state === 'signing' || isBare || !hold(given[0], given[1], false)) return swallow(given);
       callBack(given);
       return true;
     },
     end(...given: unknown[]) {
+      if (state === 'released') begin(given[0]);
       if (state === 'signing' || isOver()) {
         swallow(given);
         return response;
@@ -103,6 +111,15 @@ export function holdReply(
 
   function hasLeft(): boolean {
     return Reflect.get(Object.getPrototypeOf(response), 'headersSent', response);
+  }
+
+  /** A released reply begins. */
+  function begin(chunk: unknown): void {
+    const now = headOf(response);
+    state = 'open';
+    // Frameworks send the name of a status for a reply without a body.
+    if (isSuccess(now) && isUnreadable(now) && String(chunk) !== STATUS_CODES[now.status])
+      giveUp(notJson(), true);
   }
 
   /** Another reply has been sent, while the dropped one is still being written. */
@@ -258,7 +275,7 @@ export function holdReply(
     release: () => {
       if (state !== 'holding' || hasFailed) return;
       forget();
-      state = 'open';
+      state = 'released';
     },
   };
 }
