@@ -11,6 +11,7 @@ import { ConfigError, isAuthError } from '@latchkey/core';
 import { toAuthenticator } from '@latchkey/core/adapter';
 import type {
   ArgumentsHost,
+  CanActivate,
   DynamicModule,
   FactoryProvider,
   OnApplicationShutdown,
@@ -25,7 +26,7 @@ import {
   DiscoveryService,
   ModuleRef,
 } from '@nestjs/core';
-import { type Observable, throwError } from 'rxjs';
+import { throwError } from 'rxjs';
 import { LATCHKEY_AUTHENTICATOR } from './access.ts';
 import { httpExceptionOf, messageOf } from './context.ts';
 import { LatchkeyGuard } from './guard.ts';
@@ -124,9 +125,9 @@ class RefusalFilter extends BaseExceptionFilter {
     const type = host.getType<string>();
     if (type === 'rpc') return throwError(() => messageOf(error));
     const exception = httpExceptionOf(error, host);
+    if (type === 'http') return super.catch(exception, host);
     // Other kinds, such as GraphQL, answer the exception that a filter throws.
-    if (type !== 'http') throw exception;
-    super.catch(exception, host);
+    throw exception;
   }
 }
 // The AuthError may come from another copy of core. Nest would compare by `instanceof`.
@@ -166,14 +167,9 @@ function moduleFor(key: object, options: Provider, imports: ModuleMetadata['impo
       {
         provide: APP_GUARD,
         inject: [ModuleRef],
-        useFactory: (references: ModuleRef) => {
-          let guard: LatchkeyGuard | undefined;
-          const canActivate: LatchkeyGuard['canActivate'] = (context) => {
-            guard ??= references.get(LatchkeyGuard);
-            return guard.canActivate(context);
-          };
-          return { canActivate };
-        },
+        useFactory: (references: ModuleRef): CanActivate => ({
+          canActivate: (context) => references.get(LatchkeyGuard).canActivate(context),
+        }),
       },
       { provide: APP_FILTER, useClass: RefusalFilter },
     ],
