@@ -72,7 +72,7 @@ export function isPublicClass(type: object): boolean {
 }
 
 /** The name of a handler in messages. */
-export function placeOf(target: object, key?: string | symbol): string {
+function placeOf(target: object, key?: string | symbol): string {
   return key === undefined
     ? String(Reflect.get(target, 'name'))
     : `${target.constructor.name}.${String(key)}`;

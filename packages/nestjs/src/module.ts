@@ -138,7 +138,7 @@ class AnyAuthError extends Error {
 }
 Catch(AnyAuthError)(RefusalFilter);
 
-/** Makes the global guard a guard that `overrideGuard` of a test replaces, like those of decorators. */
+/** Has the guard, so that `overrideGuard` of a test replaces the global one too. */
 class GuardHost {}
 UseGuards(LatchkeyGuard)(GuardHost);
 

@@ -13,23 +13,24 @@ interface Metadata {
 }
 const { getMetadata, getMetadataKeys }: Metadata = Reflect as never;
 
+const OPERATIONS: readonly unknown[] = [undefined, 'Query', 'Mutation', 'Subscription'];
+
 /** The authenticators of handshakes. */
 export const handshaking = new WeakSet<object>();
 
 /**
  * Checks every handler of an application.
  * @throws ConfigError for a handler that has lost what decorators say of it, for a field of GraphQL
- *   with requirements where Nest runs no guard on fields, for a context of GraphQL that all requests
- *   share, for a gateway whose handshakes are not authenticated, and for rules on several combined
- *   authenticators
+ *   with requirements where Nest runs no guard on fields, for a context of GraphQL that all
+ *   requests share, for a gateway whose handshakes are not authenticated, and for rules on several
+ *   combined authenticators
  */
 export async function checkHandlers(
   discovery: DiscoveryService,
   authenticator: Authenticator | CombinedAuthenticator,
 ): Promise<void> {
-  // An application with such handlers has the package installed. The types of @nestjs/graphql need
-  // packages that may be missing.
-  const graphql = await import('@nestjs/graphql' as string).catch(() => undefined);
+  // An application with such handlers has the package installed.
+  const graphql = await import('@nestjs/graphql').catch(() => undefined);
   const sockets = await import('@nestjs/websockets').catch(() => undefined);
   const messages = await import('@nestjs/microservices').catch(() => undefined);
   const isGateway = markedBy((probe) => sockets?.WebSocketGateway()(probe));
@@ -84,7 +85,7 @@ function markedBy(decorate: (probe: () => void) => unknown): (target: object) =>
 function readGraphql(options: unknown): boolean {
   const { context, fieldResolverEnhancers }: { context?: unknown; fieldResolverEnhancers?: unknown } =
     Object(options);
-  // Drivers put the first request on a context that is an object, and leave it there for all others.
+  // Drivers put the first request on a context that is an object, and leave it there.
   if (typeof context === 'object' && context !== null)
     throw new ConfigError(
       'GraphQLModule context',
@@ -93,18 +94,13 @@ function readGraphql(options: unknown): boolean {
   return Array.isArray(fieldResolverEnhancers) && fieldResolverEnhancers.includes('guards');
 }
 
-function isField(method: object, names: { readonly [constant: string]: string } | undefined): boolean {
-  if (names === undefined) return false;
-  const {
-    RESOLVER_PROPERTY_METADATA = '',
-    RESOLVER_REFERENCE_METADATA = '',
-    RESOLVER_TYPE_METADATA = '',
-  } = names;
-  const type = getMetadata(RESOLVER_TYPE_METADATA, method);
+function isField(method: object, graphql: typeof import('@nestjs/graphql') | undefined): boolean {
+  if (graphql === undefined) return false;
+  const type = getMetadata(graphql.RESOLVER_TYPE_METADATA, method);
   return (
-    getMetadata(RESOLVER_PROPERTY_METADATA, method) === true ||
-    getMetadata(RESOLVER_REFERENCE_METADATA, method) === true ||
-    ![undefined, 'Query', 'Mutation', 'Subscription'].includes(type as undefined)
+    getMetadata(graphql.RESOLVER_PROPERTY_METADATA, method) === true ||
+    getMetadata(graphql.RESOLVER_REFERENCE_METADATA, method) === true ||
+    !OPERATIONS.includes(type)
   );
 }
 

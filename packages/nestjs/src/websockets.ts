@@ -68,8 +68,8 @@ const CLOSING_MS = 500;
  * @param adapter Nest's `WsAdapter` or `IoAdapter`, or one that extends them
  * @param access the requirements of handshakes, which replace those of the options
  * @returns the adapter
- * @throws ConfigError when a gateway starts that is served by neither `ws` nor Socket.IO, or has its
- *   own `verifyClient`
+ * @throws ConfigError when a gateway starts that is served by neither `ws` nor Socket.IO, or has
+ *   its own `verifyClient`
  * @example
  * ```ts
  * app.useWebSocketAdapter(authenticateWebSockets(app, new WsAdapter(app)));

@@ -1,5 +1,5 @@
-// Socket.IO over real connections: handshakes by polling and by upgrade, messages, and the expiry of
-// a token.
+// Socket.IO over real connections: handshakes by polling and by upgrade, messages, and the expiry
+// of a token.
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
 import type { INestApplication } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';

@@ -1,4 +1,4 @@
-// Tests of applications: the guard is replaced by overrideGuard, and @Auth() without a guard refuses.
+// Tests of applications: overrideGuard replaces the guard, and @Auth() without a guard refuses.
 import { generateSigningKey } from '@latchkey/testing';
 import { Controller, Get, type INestApplication, type Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';

@@ -14,8 +14,8 @@ import {
 import { clear, type Head, headOf, OF_ITS_BYTES, restore, setHeaders } from './head.ts';
 
 /**
- * What the wrapped methods do: hold the reply back, wait for the signature, pass a reply of JSON on,
- * or pass all calls on.
+ * What the wrapped methods do: hold the reply back, wait for the signature, pass a reply of JSON
+ * on, or pass all calls on.
  */
 type State = 'holding' | 'signing' | 'released' | 'open';
 
