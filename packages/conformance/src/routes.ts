@@ -99,7 +99,6 @@ export const routes: readonly Route[] = [
   route('/named/writers', routeNamed('writers')),
   route('/named/partner', routeNamed('partner')),
   route('/named/tenants/:tenant', routeNamed('tenant')),
-  route('/named/nobody', routeNamed('nobody')),
   {
     method: 'GET',
     path: '/named/may-be-anonymous',

@@ -10,6 +10,14 @@ import type { World } from './tokens.ts';
 /** A realm that needs quoting in a challenge. */
 export const REALM = 'friends "and" messages';
 
+/** The rules that routes refer to by name. An adapter refuses a name that is not here at start. */
+const ROUTES: NonNullable<AuthenticatorOptions['routes']> = {
+  admin: { claims: { roles: { anyOf: ['admin', 'root'] } } },
+  writers: { claims: { scope: 'friends:write' } },
+  partner: { claims: { roles: ['root'] }, issuers: ['https://partner.example'] },
+  tenant: { claims: { tenant: { fromRequest: 'params.tenant' } } },
+};
+
 /** By name. */
 export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOptions> } = {
   strict: {},
@@ -30,12 +38,6 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
   described: {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a variable of the file.
     realm: '${REALM}',
-    routes: {
-      admin: { claims: { roles: { anyOf: ['admin', 'root'] } } },
-      writers: { claims: { scope: 'friends:write' } },
-      partner: { claims: { roles: ['root'] }, issuers: ['https://partner.example'] },
-      tenant: { claims: { tenant: { fromRequest: 'params.tenant' } } },
-    },
   },
 };
 
@@ -57,6 +59,7 @@ function optionsFor({ trusted, down, signers }: World, variant: Variant): Authen
       { issuer: LOGIN_ISSUER, jwks: signers.jwks },
     ],
     audience: trusted.audience,
+    routes: ROUTES,
     ...VARIANTS[variant],
   };
 }

@@ -278,7 +278,10 @@ export interface FilePlace {
   readonly column: number;
 }
 
-/** Options that cannot be used. Thrown at start, never during a request. */
+/**
+ * Options that cannot be used. Thrown at start; during a request only for a mistake that cannot be
+ * seen before, such as `requireClaims` without `authenticate`.
+ */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   /** The path of the faulty option, as written: `keySets[1].jwksUrl`. */

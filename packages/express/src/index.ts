@@ -3,7 +3,6 @@
 import type { Claims, ClaimsOf, CompiledRules, Principal, RouteAccess, Rules } from '@latchkey/core';
 import {
   type AuthenticationSource,
-  argument,
   authorized,
   checkOnce,
   claimNames,
@@ -11,9 +10,12 @@ import {
   concealToken,
   createResponseSigner,
   decide,
+  handlerIn,
   holdReply,
   keysPublisher,
+  notAuthenticated,
   prepareAuthentication,
+  refuseRequest,
   whenDecided,
 } from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
@@ -102,9 +104,12 @@ export function requireClaims<const R extends Rules>(
   rules: R | CompiledRules<R>,
   ...handlers: readonly [handler?: AuthenticatedHandler<ClaimsOf<R>>]
 ): RequestHandler {
+  refuseRequest(rules, 'requireClaims', RULES);
   const compiled = compileRules(rules);
-  const handler = argument(handlers, 'requireClaims: handler', undefined);
+  const handler = handlerIn(handlers, 'requireClaims');
   return mark([{ kind: 'claims', claims: claimNames(compiled) }], (request, response, next) => {
+    // Set by `authenticate`, also for an anonymous request.
+    if (!Object.hasOwn(request, 'auth')) throw notAuthenticated('requireClaims', ORDER);
     const { auth } = request as Partial<AuthenticatedRequest>;
     setAuth(request, authorized(auth, compiled, request));
     const judged = request as AuthenticatedRequest<ClaimsOf<R>>;
@@ -160,6 +165,9 @@ export function publishKeys(signer: Signer): RequestHandler {
 export function publicRoute(): RequestHandler {
   return mark([{ kind: 'public' }], (_request, _response, next) => next());
 }
+
+const RULES = "rules, such as { scope: 'read' }";
+const ORDER = 'authenticate; register authenticate first';
 
 function setAuth(request: Request, auth: unknown): void {
   (request as Request & { auth?: unknown }).auth = auth;

@@ -122,13 +122,24 @@ describe('T-108: only authenticate sets req.auth', () => {
     expect((await ask(app, '/x')).status).toBe(500);
   });
 
-  it('AK-42: requireClaims without authenticate asks for a token', async () => {
+  it('AK-42: requireClaims without authenticate is a fault of the service', async () => {
     const app = express();
     app.get('/x', requireClaims({}), (_request, response) => {
       response.sendStatus(204);
     });
+    const faults: unknown[] = [];
+    app.use(((error, _request, _response, next) => {
+      faults.push(error);
+      next(error);
+    }) satisfies ErrorRequestHandler);
     app.use(report([]));
-    expect(await ask(app, '/x', bearer(good))).toMatchObject({ status: 401, text: 'credentials_missing' });
+    expect(await ask(app, '/x', bearer(good))).toMatchObject({ status: 500, text: 'fault' });
+    expect(faults).toEqual([
+      expect.objectContaining({
+        message:
+          'requireClaims: expected an authenticated request, got one before authenticate; register authenticate first',
+      }),
+    ]);
   });
 });
 

@@ -80,6 +80,11 @@ export type LatchkeyOptions = {
  */
 export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
   async (scope: fastify.FastifyInstance, options: LatchkeyOptions) => {
+    if (Object.hasOwn(scope, REGISTRATION))
+      throw new core.ConfigError(
+        '@latchkey/fastify',
+        'is registered in this scope already; register it once, or again in an inner scope',
+      );
     const { failOnUndecided, notFound, authenticator } = readPluginOptions(scope, options);
     const registration: Registration = { scope, authenticator, decide };
     // The default is null, because all requests would share an object.
@@ -140,7 +145,14 @@ export default latchkey;
  */
 export function requireClaims<const R extends core.Rules>(
   rules: R | adapter.CompiledRules<R>,
+  ...others: readonly never[]
 ): RequirementHook {
+  adapter.refuseRequest(rules, 'requireClaims', "rules, such as { scope: 'read' }");
+  if (others.length > 0)
+    throw new core.ConfigError(
+      'requireClaims',
+      `expected one argument, got ${others.length + 1}; put all rules into one object`,
+    );
   const compiled = adapter.compileRules(rules);
   const hook: RequirementHook = async (request) => {
     (request as Judged).auth = getAuth(request, compiled);
@@ -168,6 +180,12 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
   ...rules: readonly [rules?: adapter.CompiledRules<R>]
 ): core.Principal<core.ClaimsOf<R>> {
   const judged = request as Partial<AuthenticatedRequest> & adapter.RequestParameters;
+  // Set when the plugin has decided, also about an anonymous request.
+  if (!Object.hasOwn(judged, 'rawHeaders'))
+    throw adapter.notAuthenticated(
+      'getAuth',
+      'the plugin; register @latchkey/fastify around this route, before its hooks',
+    );
   const asked = adapter.argument(rules, 'rules', NO_RULES) as adapter.CompiledRules<R>;
   return adapter.authorized(judged.auth ?? undefined, asked, judged);
 }

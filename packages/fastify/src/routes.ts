@@ -125,13 +125,18 @@ export function compileAuth(config: object = {}, path = 'config.auth'): adapter.
   return compiled;
 }
 
-/** Refuses rules for a combined authenticator: they belong to its sources. @throws ConfigError */
+/**
+ * Refuses rules for a combined authenticator, which belong to its sources, and a name of a route
+ * that the options do not have. @throws ConfigError
+ */
 export function checkAuth(
   asked: adapter.CompiledAccess | false | undefined,
-  { kind }: Registration['authenticator'],
+  authenticator: Registration['authenticator'],
   path: string,
 ): void {
-  if (asked && kind === 'combined') adapter.checkCombinedAccess(asked, path);
+  if (!asked) return;
+  if (authenticator.kind === 'combined') adapter.checkCombinedAccess(asked, path);
+  adapter.checkRouteName(authenticator, asked.claims, `${path}.claims`);
 }
 
 /** Returns the `config` of a route. @throws ConfigError if it is undefined */

@@ -250,7 +250,9 @@ describe('wrong options and routes are refused at boot', () => {
 
   it('a second registration in one scope', async () => {
     const app = await guarded();
-    await expect(app.register(latchkey, { authenticator })).rejects.toThrow('already been added');
+    await expect(app.register(latchkey, { authenticator })).rejects.toThrow(
+      '@latchkey/fastify: is registered in this scope already; register it once, or again in an inner scope',
+    );
   });
 
   it('rules of requireClaims', () => {

@@ -58,7 +58,7 @@ export function authenticate<T = core.Principal | undefined>(
     adapter.checkOnce(ctx.app, routes);
     // Another middleware may have set `ctx.state.auth`. Handlers must not take that value for a
     // principal, least of all after a refusal.
-    if ('auth' in ctx.state) Reflect.deleteProperty(ctx.state, 'auth');
+    (ctx.state as { auth: unknown }).auth = undefined;
     const view = viewOf(ctx);
     const decision = adapter.decide<unknown>(authenticator, view, asked);
     concealToken(adapter.concealToken(authenticator, view, ctx.req, ctx.originalUrl), ctx);
@@ -90,10 +90,13 @@ export function requireClaims<const R extends core.Rules>(
   rules: R | adapter.CompiledRules<R>,
   ...handlers: readonly [handler?: AuthenticatedMiddleware<core.ClaimsOf<R>>]
 ): AuthenticatedMiddleware<core.ClaimsOf<R>> {
+  adapter.refuseRequest(rules, 'requireClaims', RULES);
   const compiled = adapter.compileRules(rules);
-  const handler = adapter.argument(handlers, 'requireClaims: handler', undefined);
+  const handler = adapter.handlerIn(handlers, 'requireClaims');
   return mark([{ kind: 'claims', claims: adapter.claimNames(compiled) }], (ctx, next) => {
     const { method, headers, params = {} } = ctx;
+    // Set by `authenticate`, also for an anonymous request.
+    if (!Object.hasOwn(ctx.state, 'auth')) throw adapter.notAuthenticated('requireClaims', ORDER);
     const auth = adapter.authorized(ctx.state.auth, compiled, { method, headers, params });
     (ctx.state as { auth: unknown }).auth = auth;
     return handler === undefined ? next() : handler(ctx, next);
@@ -172,6 +175,9 @@ export function publishKeys(signer: Signer): Middleware {
 export function publicRoute(): Middleware {
   return mark([{ kind: 'public' }], (_ctx, next) => next());
 }
+
+const RULES = "rules, such as { scope: 'read' }";
+const ORDER = 'authenticate; register authenticate first';
 
 /**
  * Returns the raw request, with the properties that Koa keeps elsewhere assigned to it. That is

@@ -175,12 +175,12 @@ describe('T-108: only authenticate sets the principal', () => {
       try {
         await next();
       } finally {
-        seen.push('auth' in ctx.state);
+        seen.push(ctx.state.auth);
       }
     };
     const { app, handled } = counted(watch, forged, authenticate(authenticator));
     expect((await (await serve(app))('/', { token: 'x.y.z' })).status).toBe(401);
-    expect(seen).toEqual([false]);
+    expect(seen).toEqual([undefined]);
     expect(handled).toEqual([]);
   });
 
@@ -190,10 +190,19 @@ describe('T-108: only authenticate sets the principal', () => {
     expect(handled).toEqual([]);
   });
 
-  it('rules without authentication before them refuse', async () => {
+  it('rules without authentication before them are a fault of the service', async () => {
     const { app, handled } = counted(requireClaims({ roles: ['admin'] }));
-    expect((await (await serve(app))('/', { token: alice })).status).toBe(401);
+    app.silent = true;
+    const faults: unknown[] = [];
+    app.on('error', (error: unknown) => faults.push(error));
+    expect((await (await serve(app))('/', { token: alice })).status).toBe(500);
     expect(handled).toEqual([]);
+    expect(faults).toEqual([
+      expect.objectContaining({
+        message:
+          'requireClaims: expected an authenticated request, got one before authenticate; register authenticate first',
+      }),
+    ]);
   });
 });
 

@@ -9,9 +9,6 @@ const described = (
   expect: Expectation,
 ): ConformanceCase => ({ name, authenticator: 'described', path, headers, expect });
 
-/** An error of the application: no request passes, and the answer does not blame the token. */
-const broken = { status: 500, handled: false, without: ['www-authenticate'] } as const;
-
 /** The cases of options in a descriptor, and of its named routes. */
 export const descriptorCases: readonly ConformanceCase[] = [
   described('AK-7: a token of an issuer in the file passes', '/token', bearer('good'), ok),
@@ -77,19 +74,4 @@ export const descriptorCases: readonly ConformanceCase[] = [
   described('S32: a named route, and another tenant', '/named/tenants/other', bearer('good, tenant acme'), {
     code: 'claims_insufficient',
   }),
-
-  // A name that is missing from the options.
-  described(
-    'T-056: a name that is missing from the file',
-    '/named/nobody',
-    bearer('good, admin only'),
-    broken,
-  ),
-  described('T-056: a name that is missing from the file, no token', '/named/nobody', [], missing),
-  {
-    name: 'T-056: a name, and options without routes',
-    path: '/named/admin',
-    headers: bearer('good, admin only'),
-    expect: broken,
-  },
 ];

@@ -7,12 +7,14 @@ import { type Authenticator, type AuthenticatorLimits, principalOf } from '../de
 import { type CombinedAuthenticator, checkCombinedAccess, isAuthenticator } from '../decision/combine.ts';
 import type { AuthenticatorOptions } from '../decision/options.ts';
 import type { Decision } from '../decision/pipeline.ts';
+import { checkRouteName } from '../decision/route-names.ts';
 import type { UpgradeAuthenticator } from '../decision/upgrade.ts';
 import { createAuthenticator } from '../descriptor/create.ts';
 import type { DescriptorOptions } from '../descriptor/load.ts';
-import { type AuthError, asError } from '../errors.ts';
+import { type AuthError, asError, ConfigError } from '../errors.ts';
 import { isPromise } from '../values/promise.ts';
 import { argument } from '../values/readers.ts';
+import { refuseRequest } from './misuse.ts';
 import { authenticateMarks, type RouteMark } from './route-report.ts';
 
 /** What an application passes to an adapter: options, a descriptor, or an authenticator. */
@@ -61,9 +63,13 @@ export function prepareAuthentication(
   source: AuthenticationSource,
   ...access: readonly [access?: RouteAccess | CompiledAccess]
 ): PreparedAuthentication {
+  refuseRequest(source, 'authenticate', 'options, such as { keySets, audience }');
+  if (access.length > 1)
+    throw new ConfigError('authenticate', `expected options and access, got ${access.length + 1} arguments`);
   const compiled = compileAccess(argument(access, 'access', NOTHING_ASKED));
   const authenticator = toAuthenticator(source);
   if (authenticator.kind === 'combined') checkCombinedAccess(compiled);
+  checkRouteName(authenticator, compiled.claims, 'access.claims');
   void startOf(authenticator, 0);
   return { authenticator, access: compiled, marks: authenticateMarks(authenticator, compiled) };
 }

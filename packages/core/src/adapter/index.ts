@@ -11,6 +11,7 @@ export { authorized } from '../decision/authorize.ts';
 export { checkCombinedAccess } from '../decision/combine.ts';
 export type { Decision } from '../decision/pipeline.ts';
 export { isPrincipal } from '../decision/principal.ts';
+export { checkRouteName } from '../decision/route-names.ts';
 export type { AuthErrorContext } from '../errors.ts';
 export { asError, authErrorCodes } from '../errors.ts';
 export { warn } from '../events.ts';
@@ -44,5 +45,6 @@ export {
   whenDecided,
 } from './decide.ts';
 export { holdReply } from './hold-reply.ts';
+export { handlerIn, notAuthenticated, refuseRequest } from './misuse.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
 export { authenticateMarks, checkOnce, checkRoutes, countRoutes, reportRoute } from './route-report.ts';

@@ -62,6 +62,11 @@ export type NamedRoutes = ReadonlyMap<
 
 const COMPILED: unique symbol = Symbol('compiled access');
 
+const HELP = {
+  like: 'access, such as { claims, issuers, mode }',
+  also: "; rules are in claims: { claims: { scope: 'read' } }",
+} as const;
+
 /**
  * Checks the access of a route. Returns compiled access as it is. Other access is checked again at
  * each call, because it may have changed: compile constant access once.
@@ -69,7 +74,7 @@ const COMPILED: unique symbol = Symbol('compiled access');
  */
 export function compileAccess(access: RouteAccess | CompiledAccess, path = 'access'): CompiledAccess {
   if (isCompiledAccess(access)) return access;
-  const given = readObject(access, ['claims', 'issuers', 'mode'], path);
+  const given = readObject(access, ['claims', 'issuers', 'mode'], path, HELP);
   const { claims } = given;
   return made({
     mode: given.mode === undefined ? undefined : mode.read(given.mode, `${path}.mode`),

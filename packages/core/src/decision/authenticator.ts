@@ -24,6 +24,7 @@ import type { Explanation } from './explain.ts';
 import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } from './options.ts';
 import { createPipeline, type Decision } from './pipeline.ts';
 import type { Principal, RoutesInForce } from './principal.ts';
+import { noteRouteNames } from './route-names.ts';
 
 /** Decides on requests. Made once, when a service starts, and used for every request. */
 export interface Authenticator {
@@ -170,7 +171,7 @@ export function authenticatorOf(
     }
   }
 
-  return Object.freeze<Authenticator>({
+  const authenticator = Object.freeze<Authenticator>({
     kind: 'authenticator',
     mode: settings.mode,
     readsBody: settings.tokens.readsBody,
@@ -209,6 +210,8 @@ export function authenticatorOf(
       await Promise.all([...keysets, remote, groups].map((part) => part?.close()));
     },
   });
+  noteRouteNames(authenticator, () => [...settings.routes.keys()]);
+  return authenticator;
 }
 
 /** Waits for work that does not reject, but not longer than this. */

@@ -16,6 +16,7 @@ import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import type { NamedRoutes } from './access.ts';
 import { contextOf, type Principal, signedClaims, withOutputs } from './principal.ts';
+import { noRoute } from './route-names.ts';
 import type { Trace } from './trace.ts';
 
 /**
@@ -133,7 +134,7 @@ export function judgeRules(
 ): AuthError | undefined {
   const route = rules.route === undefined ? undefined : routes.get(rules.route);
   if (rules.route !== undefined && route === undefined)
-    throw new TypeError(`authorize: the options have no route ${rules.route}`);
+    throw new TypeError(`authorize: the options have no ${noRoute(rules.route, [...routes.keys()])}`);
   let refusal: AuthError | undefined;
   if (route?.welcomes !== undefined) {
     if (!route.welcomes(issuer)) refusal = new AuthError('token_issuer_untrusted', { realm });

@@ -5,12 +5,14 @@ import type { Rules } from '../claims/rules.ts';
 import type { Concealment } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { AuthError, asError, ConfigError } from '../errors.ts';
+import { kindOf } from '../values/kind.ts';
 import { isPromise } from '../values/promise.ts';
 import { argument, isPlainObject, ownMembers, readObject } from '../values/readers.ts';
 import { accessWith, type CompiledAccess, compileAccess, NOTHING_ASKED, type RouteAccess } from './access.ts';
 import { type Authenticator, principalOf } from './authenticator.ts';
 import type { Decision } from './pipeline.ts';
 import type { Principal } from './principal.ts';
+import { checkRouteName } from './route-names.ts';
 
 /** A source of one of the tokens, and the rules on its principal. */
 export type TokenSource =
@@ -112,12 +114,17 @@ function combine<T>(
   sources: { readonly [name: string]: TokenSource },
   join: (decisions: readonly NamedDecision[]) => Decision<T>,
 ): CombinedAuthenticator<T> {
-  if (!isPlainObject(sources)) throw new ConfigError('sources', 'expected authenticators by name');
+  if (!isPlainObject(sources))
+    throw new ConfigError(
+      'sources',
+      `expected authenticators by name, such as { user, device }, got ${kindOf(sources)}`,
+    );
   const parts = Object.entries(ownMembers(sources)).map(([name, source]) => ({
     name,
     ...partOf(source, `sources.${name}`),
   }));
-  if (parts.length === 0) throw new ConfigError('sources', 'expected at least one source');
+  if (parts.length === 0)
+    throw new ConfigError('sources', 'expected at least one source, got an empty object');
 
   function decide(
     request: RequestView,
@@ -188,9 +195,17 @@ function partOf(
   readonly claims: CompiledRules | undefined;
 } {
   if (isAuthenticator(source)) return { authenticator: source, claims: undefined };
-  const { from, claims } = readObject(source, ['from', 'claims'], path);
-  if (!isAuthenticator(from)) throw new ConfigError(`${path}.from`, 'expected an authenticator');
-  return { authenticator: from, claims: compileRules(claims as Rules, `${path}.claims`) };
+  const { from, claims } = readObject(source, ['from', 'claims'], path, {
+    like: 'an authenticator, or { from: authenticator, claims }',
+  });
+  if (!isAuthenticator(from))
+    throw new ConfigError(
+      `${path}.from`,
+      `expected an authenticator, got ${kindOf(from)}; make one with createAuthenticator`,
+    );
+  const compiled = compileRules(claims as Rules, `${path}.claims`);
+  checkRouteName(from, compiled, `${path}.claims`);
+  return { authenticator: from, claims: compiled };
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   authenticatorOf,
 } from '../decision/authenticator.ts';
 import { type Deciding, narrow } from '../decision/narrow.ts';
+import { noteRouteNames, routeNamesOf } from '../decision/route-names.ts';
 import { asError, ConfigError, isAuthError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
@@ -315,7 +316,7 @@ export function followDescriptor(
   ];
   const polling = setInterval(lookAgain, LOOK_AGAIN_MS).unref();
 
-  return Object.freeze<DescribedAuthenticator>({
+  const described = Object.freeze<DescribedAuthenticator>({
     kind: 'authenticator',
     get mode() {
       return current.authenticator.mode;
@@ -352,6 +353,8 @@ export function followDescriptor(
       await options.directory?.close?.();
     },
   });
+  noteRouteNames(described, () => routeNamesOf(current.authenticator) ?? []);
+  return described;
 }
 
 async function close({ authenticator, leases }: Made): Promise<void> {

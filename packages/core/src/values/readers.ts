@@ -30,6 +30,8 @@ export interface ObjectHelp {
   readonly whole?: string | undefined;
   /** What to write in place of options of other packages, and of other places. */
   readonly hints?: ReadonlyMap<string, string> | undefined;
+  /** What a message about an unknown name adds. */
+  readonly also?: string | undefined;
   /** The names that a message lists. Default: all known names. */
   readonly offered?: readonly string[] | undefined;
 }
@@ -70,7 +72,7 @@ function membersOf(
 function unknownOption(
   name: string,
   known: readonly string[],
-  { hints, offered = known }: ObjectHelp,
+  { hints, also = '', offered = known }: ObjectHelp,
 ): string {
   const isSpelling = known.some((candidate) => candidate.toLowerCase() === name.toLowerCase());
   const hint = isSpelling ? undefined : hints?.get(name);
@@ -78,7 +80,7 @@ function unknownOption(
   if (nearestTo(name, known) !== undefined) return `unknown option${meant(name, known)}`;
   if (known.length === 0) return 'unknown option; expected none';
   const listed = offered.filter((candidate) => !candidate.startsWith('unsafe'));
-  return `unknown option; expected one of ${listed.join(', ')}`;
+  return `unknown option; expected one of ${listed.join(', ')}${also}`;
 }
 
 /**
