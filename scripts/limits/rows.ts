@@ -646,6 +646,13 @@ export const LIMITS: readonly LimitTable[] = [
         test: `${tests}/decision/explain-texts.test.ts:long ones are cut, and absent ones are`,
       },
       {
+        what: 'issuers that `explain` lists where none of them fits',
+        at: `${core}/decision/explain.ts#MAX_ISSUERS`,
+        unit: 'issuers',
+        beyond: 'counted',
+        test: 'packages/cli/test/words.test.ts:of many issuers, the first ten are listed',
+      },
+      {
         what: 'a token that `latchkey tokens inspect` reads',
         at: `${core}/tools/inspect.ts#MAX_BYTES`,
         unit: 'bytes',
@@ -737,6 +744,7 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${core}/tools/lint/algorithms.ts#MANY_ALGORITHMS`]: 'what lint warns of',
   [`${core}/tools/lint/endpoints.ts#DAY_MS`]: 'a unit',
   [`${core}/tools/lint/endpoints.ts#MINUTE_MS`]: 'a unit',
+  'packages/cli/src/keyset-check.ts#MINUTE_MS': 'a unit',
   [`${core}/tools/lint/keysets.ts#DAY_MS`]: 'a unit',
   [`${core}/tools/lint/tokens.ts#WIDE_SKEW_MS`]: 'what lint warns of',
   [`${core}/tools/migrate/keysets.ts#MAX_SLUG_LENGTH`]: 'the length of a name that is made',

@@ -111,7 +111,10 @@ describe('generate', () => {
       expect(read()).toBe(DESCRIPTOR);
       expect(
         await latchkey(`keys generate --key-id k --algorithm ${algorithm} --issuer i --unsafe-legacy`),
-      ).toMatchObject({ code: 0 });
+      ).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining(`Latchkey verifies ${algorithm} and does not sign it`),
+      });
       expect(keys()).toMatchObject([{ algorithm, unsafeLegacyAlgorithms: [algorithm] }]);
       expect(
         await latchkey('keys generate --key-id l --algorithm HS256 --issuer i --unsafe-legacy'),
@@ -241,5 +244,5 @@ it('prints no other warning in a separate process', async () => {
     { cwd },
   );
   expect(stdout).toBe('');
-  expect(stderr.trim().split('\n')).toHaveLength(2);
+  expect(stderr.trim().split('\n')).toHaveLength(3);
 });

@@ -150,6 +150,21 @@ describe('a token', () => {
   });
 });
 
+it('of many issuers, the first ten are listed', async () => {
+  const keySets = [...Array(13).keys()].map((number) => ({
+    issuer: `https://i${number}.example`,
+    useOidcDiscovery: true,
+  }));
+  put('service.yaml', JSON.stringify({ service: { jwt: { audience: 'api', keySets } } }));
+  const stdin = [{ alg: 'ES256' }, { iss: 'https://other.example', exp: 9e9 }]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .concat('AAAA')
+    .join('.');
+  const { stdout } = await latchkey('explain', { stdin });
+  expect(stdout).toMatch(/https:\/\/i9\.example\S* and 3 more/);
+  expect(stdout).not.toMatch(/issuer of a keyset: .*i10\.example/);
+});
+
 describe('plan', () => {
   it('refuses a file that no service starts with, by its place', async () => {
     put('old.yaml', SERVICE);

@@ -43,6 +43,10 @@ export function generate(context: Context): Command {
         throw error;
       }
       output.note(`added the key ${plain(keyId)} to ${file.name}, with the new secret ${plain(secret)}`);
+      if (options.unsafeLegacy === true)
+        output.note(
+          `another system has to sign with it: Latchkey verifies ${algorithm} and does not sign it`,
+        );
     });
 }
 
