@@ -28,6 +28,8 @@ import {
   type ResponseSigner,
   type SignResponseOptions,
 } from '../../src/signing/response.ts';
+import { closing } from '../support/closing.ts';
+import { configErrorOf } from '../support/refusals.ts';
 import { listen } from '../support/servers.ts';
 
 const OLD = 'github.com/devopsfaith/krakend-jose/signer';
@@ -114,7 +116,6 @@ const fingerprintOf = ({ cert }: Certified, encoding: 'base64' | 'base64url' = '
     .update(new X509Certificate(cert).publicKey.export({ type: 'spki', format: 'der' }))
     .digest(encoding);
 
-const made: ResponseSigner[] = [];
 let warnings: MockInstance;
 
 beforeEach(() => {
@@ -122,7 +123,6 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await Promise.all(made.splice(0).map(({ signer }) => signer.close()));
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
 });
@@ -154,21 +154,23 @@ function read(configuration: object): SignResponseOptions {
 }
 
 function make(options: object): ResponseSigner {
-  const signer = createResponseSigner(read(options));
-  made.push(signer);
-  return signer;
+  const made = createResponseSigner(read(options));
+  closing(made.signer);
+  return made;
 }
 
 /** What is wrong with options, and where. */
 function fault(options: object): string {
-  try {
-    make(options);
-  } catch (error) {
-    expect(error).toBeInstanceOf(ConfigError);
-    return (error as ConfigError).message;
-  }
-  throw new Error('nothing is wrong with them');
+  const error = configErrorOf(() => make(options));
+  if (error === undefined) throw new Error('nothing is wrong with them');
+  return error.message;
 }
+
+/** The basic options for a server, which is on plain HTTP unless it is certified. */
+const at = (url: string, more: object = {}) => ({ ...BASIC, 'jwk-url': url, ...more });
+const inClear = (url: string, more: object = {}) => at(url, { disable_jwk_security: true, ...more });
+const trusted = (url: string, more: object = {}) =>
+  at(url, { jwk_local_ca: join(folder, 'ca.pem'), ...more });
 
 /** A reply as a framework has it. */
 function outgoing(body: unknown): OutgoingReply {
@@ -238,12 +240,10 @@ describe('KD-17, S40: its place', () => {
     expect(read(JSON.parse(JSON.stringify({ extra_config: { [OLD]: BASIC } })))).toEqual(expected);
   });
 
-  it.each([undefined, null, 5, 'x', [], {}, { keysToSign: ['a'], jwkUrl: 'https://a.example' }, new Map()])(
-    'S40: %j is not the gateway’s',
-    (options) => {
-      expect(() => fromKrakend(options as never)).toThrow(ConfigError);
-    },
-  );
+  const OURS = { keysToSign: ['a'], jwkUrl: 'https://a.example' };
+  it.each([undefined, null, 5, 'x', [], {}, OURS, new Map()])('S40: %j is not the gateway’s', (options) => {
+    expect(() => fromKrakend(options as never)).toThrow(ConfigError);
+  });
 
   it('S40: both namespaces are refused', () => {
     const both = { [OLD]: BASIC, [NEW]: BASIC };
@@ -255,10 +255,9 @@ describe('KD-17, S40: its place', () => {
     [{ ...BASIC, jwk_url: BASIC['jwk-url'] }, 'jwk-url'],
     [{ ...BASIC, keys_to_sign: BASIC['keys-to-sign'] }, 'keys-to-sign'],
   ])('S40: both spellings of one option are refused', (options, path) => {
-    expect(fault(options)).toMatch(new RegExp(`^${path}: expected only one of two spellings`));
-    expect(fault({ [NEW]: options })).toMatch(
-      new RegExp(`^${NEW}\\.${path}: expected only one of two spellings`),
-    );
+    const reason = 'expected only one of two spellings';
+    expect(fault(options).startsWith(`${path}: ${reason}`)).toBe(true);
+    expect(fault({ [NEW]: options }).startsWith(`${NEW}.${path}: ${reason}`)).toBe(true);
   });
 
   it('S40: extra_config without a signer says what is missing', () => {
@@ -313,22 +312,15 @@ describe('S46: what has to be there', () => {
     fault({ ...BASIC, [name]: value });
   });
 
-  it.each([
-    'keysToSign',
-    'jwkUrl',
-    'onMissing',
-    'cache',
-    'Full',
-    'jwk_finger_prints',
-    'signer',
-    'tls',
-    '__proto__',
-  ])('S40: %s is no option of the gateway’s', (name) => {
-    const options = JSON.parse(`{"${name}":true}`);
-    expect(
-      fault({ [NEW]: Object.defineProperties({ ...BASIC }, Object.getOwnPropertyDescriptors(options)) }),
-    ).toContain('unknown option');
-  });
+  const OF_OURS = ['keysToSign', 'jwkUrl', 'onMissing', 'signer', 'tls'];
+  it.each([...OF_OURS, 'cache', 'Full', 'jwk_finger_prints', '__proto__'])(
+    'S40: %s is not an option of the gateway’s',
+    (name) => {
+      // Only JSON gives an object an own member called __proto__.
+      const options = JSON.parse(JSON.stringify(BASIC).replace('{', `{"${name}":true,`));
+      expect(fault({ [NEW]: options })).toContain('unknown option');
+    },
+  );
 
   it('S46: keys that come later are waited for, and the start is not held up', async () => {
     const { sign, signer } = make({ ...BASIC, 'jwk-url': 'https://127.0.0.1:1/jwk.json' });
@@ -342,14 +334,14 @@ describe('S46: what has to be there', () => {
 describe('KD-6, KD-7, KD-8, KD-16: alg, jwk-url, kid', () => {
   it('KD-16: the symmetric key that kid names signs, and no other', async () => {
     const { url } = await serve();
-    const token = await outcome(make({ ...BASIC, 'jwk-url': url, disable_jwk_security: true }));
+    const token = await outcome(make(inClear(url)));
     const { protectedHeader } = await compactVerify(token, secret);
     expect(protectedHeader).toEqual({ alg: 'HS256', kid: 'sim2', typ: 'JWT' });
   });
 
   it('KD-6: alg, where the key has none', async () => {
     const { url } = await serve();
-    const options = { ...BASIC, alg: 'HS256', kid: 'no-alg', 'jwk-url': url, disable_jwk_security: true };
+    const options = inClear(url, { alg: 'HS256', kid: 'no-alg' });
     expect((await compactVerify(await outcome(make(options)), secret)).protectedHeader.alg).toBe('HS256');
   });
 
@@ -359,14 +351,12 @@ describe('KD-6, KD-7, KD-8, KD-16: alg, jwk-url, kid', () => {
     [{ alg: 'RS256' }, 'alg does not fit'],
   ])('KD-6, KD-8: %j finds no key', async (more, reason) => {
     const { url } = await serve();
-    expect(await outcome(make({ ...BASIC, 'jwk-url': url, disable_jwk_security: true, ...more }))).toContain(
-      reason,
-    );
+    expect(await outcome(make(inClear(url, more)))).toContain(reason);
   });
 
   it('S48: typ', async () => {
     const { url } = await serve();
-    const options = { ...BASIC, 'jwk-url': url, disable_jwk_security: true, typ: 'at+jwt' };
+    const options = inClear(url, { typ: 'at+jwt' });
     expect((await compactVerify(await outcome(make(options)), secret)).protectedHeader.typ).toBe('at+jwt');
   });
 });
@@ -374,7 +364,7 @@ describe('KD-6, KD-7, KD-8, KD-16: alg, jwk-url, kid', () => {
 describe('KD-10, S41: full', () => {
   it('S41: a flattened JWS, as text', async () => {
     const { url } = await serve();
-    const text = await outcome(make({ ...BASIC, 'jwk-url': url, disable_jwk_security: true, full: true }));
+    const text = await outcome(make(inClear(url, { full: true })));
     expect(typeof text).toBe('string');
     const { payload } = await flattenedVerify(JSON.parse(text), secret);
     expect(JSON.parse(Buffer.from(payload).toString())).toMatchObject({ sub: 'alice' });
@@ -382,7 +372,7 @@ describe('KD-10, S41: full', () => {
 
   it('S41: false is the compact form', async () => {
     const { url } = await serve();
-    const text = await outcome(make({ ...BASIC, 'jwk-url': url, disable_jwk_security: true, full: false }));
+    const text = await outcome(make(inClear(url, { full: false })));
     await compactVerify(text, secret);
   });
 });
@@ -397,7 +387,7 @@ describe('KD-11, S44, D8: disable_jwk_security', () => {
 
   it('KD-11: with it, plain HTTP is permitted, and warned of', async () => {
     const { url } = await serve();
-    await outcome(make({ ...BASIC, 'jwk-url': url, disable_jwk_security: true }));
+    await outcome(make(inClear(url)));
     expect(warnings.mock.calls).toEqual([
       [expect.stringContaining('plain HTTP'), { type: 'SecurityWarning', code: 'LATCHKEY_UNSAFE' }],
     ]);
@@ -413,19 +403,13 @@ describe('KD-11, S44, D8: disable_jwk_security', () => {
   it('S44: nor does the environment', async () => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     const { url, requests } = await serve(leaf);
-    expect(await outcome(make({ ...BASIC, 'jwk-url': url, disable_jwk_security: true }))).toMatch(
-      /certificate/,
-    );
+    expect(await outcome(make(inClear(url)))).toMatch(/certificate/);
     expect(requests()).toBe(0);
   });
 
   it('D8: in production it needs the environment’s word, but for loopback', () => {
     vi.stubEnv('NODE_ENV', 'production');
-    const options = {
-      ...BASIC,
-      'jwk-url': 'http://your-backend.invalid/jwk.json',
-      disable_jwk_security: true,
-    };
+    const options = inClear('http://your-backend.invalid/jwk.json');
     expect(fault(options)).toContain('LATCHKEY_ALLOW_HTTP_KEYS');
     make({ ...options, 'jwk-url': 'http://localhost:1/jwk.json' });
     vi.stubEnv('LATCHKEY_ALLOW_HTTP_KEYS', 'true');
@@ -436,8 +420,7 @@ describe('KD-11, S44, D8: disable_jwk_security', () => {
 describe('KD-14: jwk_local_ca', () => {
   it('KD-14: a CA that the system does not know', async () => {
     const { url, requests } = await serve(leaf);
-    const options = { ...BASIC, 'jwk-url': url, jwk_local_ca: join(folder, 'ca.pem') };
-    await compactVerify(await outcome(make(options)), secret);
+    await compactVerify(await outcome(make(trusted(url))), secret);
     expect(requests()).toBe(1);
   });
 
@@ -471,34 +454,26 @@ describe('KD-12, S43: jwk_fingerprints', () => {
     ['of its CA', () => fingerprintOf(ca)],
   ])('S43: %s', async (_, fingerprint) => {
     const { url } = await serve(leaf);
-    const jwk_local_ca = join(folder, 'ca.pem');
-    const options = { ...BASIC, 'jwk-url': url, jwk_local_ca, jwk_fingerprints: [fingerprint()] };
+    const options = trusted(url, { jwk_fingerprints: [fingerprint()] });
     await compactVerify(await outcome(make(options)), secret);
   });
 
   it('S43: one of several does', async () => {
     const { url } = await serve(leaf);
     const jwk_fingerprints = [randomBytes(32).toString('base64'), fingerprintOf(leaf)];
-    const options = { ...BASIC, 'jwk-url': url, jwk_local_ca: join(folder, 'ca.pem'), jwk_fingerprints };
-    await compactVerify(await outcome(make(options)), secret);
+    await compactVerify(await outcome(make(trusted(url, { jwk_fingerprints }))), secret);
   });
 
   it('S43: another key does not do, although the CA is known', async () => {
     const { url, requests } = await serve(leaf);
     const jwk_fingerprints = [randomBytes(32).toString('base64')];
-    const options = { ...BASIC, 'jwk-url': url, jwk_local_ca: join(folder, 'ca.pem'), jwk_fingerprints };
-    expect(await outcome(make(options))).toContain('pinned');
+    expect(await outcome(make(trusted(url, { jwk_fingerprints })))).toContain('pinned');
     expect(requests()).toBe(0);
   });
 
   it('S43: the right key of a server whose CA is not known does not do', async () => {
     const { url, requests } = await serve(leaf);
-    const options = {
-      ...BASIC,
-      'jwk-url': url,
-      jwk_fingerprints: [fingerprintOf(leaf)],
-      disable_jwk_security: true,
-    };
+    const options = inClear(url, { jwk_fingerprints: [fingerprintOf(leaf)] });
     expect(await outcome(make(options))).toMatch(/certificate/);
     expect(requests()).toBe(0);
   });
@@ -527,13 +502,7 @@ describe('KD-13, S45: cipher_suites', () => {
 
   it('KD-13: what is named is what is spoken', async () => {
     const { url, ciphers } = await serve(leaf);
-    const options = {
-      ...BASIC,
-      'jwk-url': url,
-      jwk_local_ca: join(folder, 'ca.pem'),
-      cipher_suites: [49196],
-    };
-    await compactVerify(await outcome(make(options)), secret);
+    await compactVerify(await outcome(make(trusted(url, { cipher_suites: [49196] }))), secret);
     expect(ciphers).toEqual(['ECDHE-ECDSA-AES256-GCM-SHA384']);
   });
 });
@@ -574,10 +543,9 @@ describe('KD-17: the example with every option', () => {
     ['typ: ', { typ: 5 }],
   ])('S45: what is wrong is called as it was written: %s', (name, more) => {
     const options = { ...BASIC, ...more };
-    expect(fault(options)).satisfy((said: string) => said.startsWith(name));
-    expect(fault({ extra_config: { [NEW]: options } })).satisfy((said: string) =>
-      said.startsWith(`${NEW}.${name}`),
-    );
+    expect(fault(options).slice(0, name.length)).toBe(name);
+    const nested = fault({ extra_config: { [NEW]: options } });
+    expect(nested.startsWith(`${NEW}.${name}`)).toBe(true);
   });
 
   it('S45: the remedy, too', () => {
