@@ -66,10 +66,10 @@ function checkExports({ name, exports, publishConfig }: Manifest): void {
     throw new Error(`${name}: expected publishConfig.exports to equal exports without "source"`);
 }
 
-/** The entry points with code: `@latchkey/core`, `@latchkey/core/signing` and so on. */
+/** The entry points with code: `@latchkey/core`, `@latchkey/core/signing`; not those of types. */
 function modulesOf({ name, exports }: Manifest): readonly string[] {
   return Object.keys(exports)
-    .filter((path) => !path.endsWith('.json'))
+    .filter((path) => !path.endsWith('.json') && path !== './augment')
     .map((path) => name + path.slice(1));
 }
 
@@ -175,6 +175,7 @@ function tryQuickStart(project: string): void {
       const seen = [health.status, friends.status, friends.headers.get('www-authenticate')].join(' ');
       if (seen !== '200 401 Bearer') throw new Error('the quick start answered ' + seen);
       server.close();
+      await issuer.close();
     });`;
   writeFileSync(join(project, 'server.mjs'), code.replace('app.listen(3000);', check));
   run('node', ['server.mjs'], project);

@@ -16,7 +16,18 @@ describe.each(documents)('%s', (document) => {
   it('links only to files and headings that exist', () => {
     const links = [...text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, link = '']) => link);
     expect(links.filter((link) => !leads(document, link))).toEqual([]);
+    const absolute = [
+      ...text.matchAll(/\]\(https:\/\/github\.com\/latchkey\/latchkey\/blob\/main\/([^)\s]+)\)/g),
+    ];
+    expect(absolute.map(([, link = '']) => link).filter((link) => !leads('README.md', link))).toEqual([]);
   });
+
+  it.runIf(document.startsWith('packages/'))(
+    'has no relative link: npm shows it without the repository',
+    () => {
+      expect(text.match(/\]\(\.{1,2}\/[^)]*\)/g)).toBeNull();
+    },
+  );
 
   it('names only pnpm commands that exist', () => {
     const commands = [...text.matchAll(/`(?:npx )?pnpm(?:@12)? ([a-z]+)/g)].map(([, name = '']) => name);

@@ -170,5 +170,5 @@ const RULES = "rules, such as { scope: 'read' }";
 const ORDER = 'authenticate; register authenticate first';
 
 function setAuth(request: Request, auth: unknown): void {
-  (request as Request & { auth?: unknown }).auth = auth;
+  (request as { auth?: unknown }).auth = auth;
 }

@@ -121,7 +121,7 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
       const decision = adapter.decide<unknown>(authenticator, request, asked);
       conceal(authenticator, request, reply);
       const take = (auth: unknown): void => {
-        request.auth = auth ?? null;
+        (request as { auth: unknown }).auth = auth ?? null;
         if (request.is404) noteDecided(request);
       };
       return adapter.whenDecided<unknown, void>(decision, take);

@@ -8,9 +8,10 @@ const listen = {
   stop: 'await app.close();',
 };
 
-it('the quick start of the README works when pasted', async () => {
-  const answers = await runQuickStart(import.meta.url, listen, '/admin');
-  expect(answers).toBe('200 null, 401 Bearer');
+const REACHED = ['expected 401, got 401', 'expected 200, got 200', 'expected 403, got 403'];
+
+it('the quick start of the README reaches what it says', async () => {
+  expect(await runQuickStart(import.meta.url)).toEqual(REACHED);
 });
 
 it('the options in a file of the README work when pasted', async () => {

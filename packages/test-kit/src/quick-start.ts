@@ -1,8 +1,10 @@
-// Runs the programs of a package's README unchanged, except for the line that listens.
-import { execFile } from 'node:child_process';
+// Runs the programs of a package's README unchanged, except for the port or the line that listens.
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -17,14 +19,71 @@ export interface ListenLine {
 }
 
 /**
- * Runs the first JavaScript of the README of the test's package on a free port, and requests one
- * path that needs no token and one that needs a token.
+ * Runs the first program of a README on a free port. Then sends the requests of the `curl` commands
+ * that follow it, with the tokens that the program prints.
  * @param test the test's `import.meta.url`, in the package's `test` folder
- * @param guarded a path that needs a token
- * @returns status and challenge of `/health` and of the guarded path
+ * @param readme relative to the test
+ * @returns a line for each command: the status that it names, and the status of the answer
  */
-export function runQuickStart(test: string, listen: ListenLine, guarded = '/friends'): Promise<string> {
-  return runProgram(test, codeIn(readmeOf(test), 'js'), listen, ['/health', guarded]);
+export async function runQuickStart(test: string, readme = '../README.md'): Promise<readonly string[]> {
+  const text = readFileSync(new URL(readme, test), 'utf8');
+  const commands = [
+    ...text.matchAll(/^curl -i localhost:3000(\S*)(?: -H "Authorization: Bearer \$(\w+)")? +# (\d+)$/gm),
+  ];
+  const port = await freePort();
+  // The file is in the package, so that its imports resolve.
+  const file = fileURLToPath(new URL('./.quick-start.mjs', test));
+  writeFileSync(file, codeIn(text, 'js').replace('3000', String(port)));
+  const child = spawn(
+    process.execPath,
+    ['--conditions=source', '--disable-warning=ExperimentalWarning', file],
+    {
+      env: { ...process.env, NODE_ENV: 'test' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  try {
+    const tokens = await printedTokens(child, 2);
+    return await Promise.all(
+      commands.map(async ([, path = '', name = '', expected]) => {
+        const token = tokens.get(name);
+        const headers: Record<string, string> =
+          token === undefined ? {} : { authorization: `Bearer ${token}` };
+        const { status } = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+        return `expected ${expected}, got ${status}`;
+      }),
+    );
+  } finally {
+    child.kill();
+    rmSync(file, { force: true });
+  }
+}
+
+/** The tokens in lines such as `export ALICE=…`, by name. */
+async function printedTokens(
+  { stdout, stderr }: ChildProcess,
+  count: number,
+): Promise<ReadonlyMap<string, string>> {
+  if (stdout === null || stderr === null) throw new Error('expected a process with output');
+  const tokens = new Map<string, string>();
+  let complaints = '';
+  stderr.on('data', (chunk) => {
+    complaints += String(chunk);
+  });
+  for await (const line of createInterface({ input: stdout })) {
+    const [, name, token] = /^export (\w+)=(\S+)$/.exec(line) ?? [];
+    if (name !== undefined && token !== undefined) tokens.set(name, token);
+    if (tokens.size === count) return tokens;
+  }
+  throw new Error(`the program ended: ${complaints}`);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 /**

@@ -76,7 +76,8 @@ export async function authenticateUpgrade<T>(
 /**
  * Calls back once when the token of the principal expires, to close a socket or end a stream. The
  * token expires at `exp` or at the end of `maxTokenAge`, whichever comes first, without clock skew.
- * A token with neither never expires. The timer does not keep the process alive.
+ * A token with neither never expires, and an anonymous caller (undefined) has no token. The timer
+ * does not keep the process alive.
  * @returns a function that cancels the timer: call it when the connection has ended
  * @example
  * ```ts
@@ -84,7 +85,8 @@ export async function authenticateUpgrade<T>(
  * socket.on('close', forget);
  * ```
  */
-export function whenExpired(principal: Principal, callback: () => void): () => void {
+export function whenExpired(principal: Principal | undefined, callback: () => void): () => void {
+  if (principal === undefined) return () => {};
   const { maxTokenAgeMs, clock = Date } = contextOf(principal) ?? {};
   const { untilMs } = validityOf(signedClaims(principal), { clockSkewMs: 0, maxTokenAgeMs });
   if (!Number.isFinite(untilMs)) return () => {};

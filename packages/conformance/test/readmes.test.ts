@@ -1,0 +1,166 @@
+// Every program of every README compiles in TypeScript under `strict`, JavaScript too. Programs
+// that leave out their imports get the exports of their package; the rest that they assume is here.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** What the programs of a README assume. */
+interface Readme {
+  /** Their exports are there without an import. */
+  readonly modules: readonly string[];
+  readonly imports?: string;
+  /** Declarations of the rest. */
+  readonly assumed?: string;
+}
+
+const COMMON = `
+  const authenticator: core.Authenticator;
+  const secrets: core.SecretStore;
+  const logIn: (body: unknown) => { access_token: core.JsonObject; refresh_token: core.JsonObject };
+  interface Sockets {
+    handleUpgrade(
+      request: object,
+      socket: object,
+      head: object,
+      take: (socket: {
+        close(code: number, reason?: string): void;
+        on(event: 'close', listener: () => void): void;
+      }) => void,
+    ): void;
+  }
+  const wss: Sockets;`;
+
+const READMES: Readonly<Record<string, Readme>> = {
+  'packages/core': {
+    modules: ['@latchkey/core', '@latchkey/core/signing', '@latchkey/core/adapter'],
+    assumed: `
+      ${COMMON}
+      const principal: core.Principal;
+      const req: import('node:http').IncomingMessage & { auth: core.Principal; body: { friendToken: string } };
+      const ldap: Parameters<typeof import('@latchkey/ldap').createLdapGroups>[0];
+      const handler: () => void;
+      const requireClaims: (rules: core.Rules) => () => void;
+      const authenticate: (options: core.AuthenticatorOptions) => () => void;
+      const app: { use(handler: () => void): void; get(path: string, ...handlers: (() => void)[]): void };`,
+  },
+  'packages/express': {
+    modules: ['@latchkey/express', '@latchkey/express/signing'],
+    imports: `import expressOf from 'express';`,
+    assumed: `
+      ${COMMON}
+      const express: typeof expressOf;
+      const app: expressOf.Express;
+      const server: import('node:http').Server;`,
+  },
+  'packages/koa': {
+    modules: ['@latchkey/koa', '@latchkey/koa/signing'],
+    imports: `
+      import type { AuthState as State } from '@latchkey/koa';
+      import RouterOf from '@koa/router';
+      import KoaOf from 'koa';
+      // As the types of a body parser do.
+      declare module 'koa' {
+        interface Request {
+          body?: unknown;
+        }
+      }`,
+    assumed: `
+      ${COMMON}
+      type AuthState = State;
+      const Koa: typeof KoaOf;
+      const Router: typeof RouterOf;
+      const app: KoaOf;
+      const router: RouterOf;
+      const createServer: typeof import('node:http').createServer;`,
+  },
+  'packages/fastify': {
+    modules: ['@latchkey/fastify', '@latchkey/fastify/signing'],
+    imports: `
+      import type { LatchkeyOptions, RouteConfig as Config } from '@latchkey/fastify';
+      import fastifyOf, { type FastifyInstance, type FastifyRequest } from 'fastify';`,
+    assumed: `
+      ${COMMON}
+      const fastify: typeof fastifyOf;
+      const app: FastifyInstance;
+      const partnerOptions: LatchkeyOptions;
+      const listOrders: (request: FastifyRequest) => Promise<unknown>;
+      const server: Sockets;`,
+  },
+  'packages/nestjs': { modules: [] },
+  'packages/testing': { modules: [] },
+  'packages/ldap': { modules: ['@latchkey/ldap'], assumed: 'const secrets: core.SecretStore;' },
+};
+
+const cacheOf = (folder: string) => join(root, folder, 'node_modules/.cache/latchkey-readme');
+
+afterAll(() => {
+  for (const folder of Object.keys(READMES)) rmSync(cacheOf(folder), { recursive: true, force: true });
+});
+
+it.each(Object.keys(READMES))(
+  'all programs of the README in %s compile',
+  async (folder) => {
+    expect(await compile(folder)).toBe('');
+  },
+  120_000,
+);
+
+async function compile(folder: string): Promise<string> {
+  const cache = cacheOf(folder);
+  rmSync(cache, { recursive: true, force: true });
+  mkdirSync(cache, { recursive: true });
+  const programs = programsIn(readFileSync(join(root, folder, 'README.md'), 'utf8'));
+  for (const { line, code } of programs)
+    writeFileSync(join(cache, `line-${line}.mts`), `${code}\nexport {};\n`);
+  writeFileSync(join(cache, 'globals.d.mts'), await globalsOf(READMES[folder] ?? { modules: [] }));
+  const compilerOptions = {
+    noEmit: true,
+    declaration: false,
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+    experimentalDecorators: true,
+    customConditions: ['source'],
+    // No dependency of core.
+    paths: { '@latchkey/ldap': [join(root, 'packages/ldap/src/index.ts')] },
+  };
+  const settings = { extends: join(root, 'tsconfig.base.json'), compilerOptions, include: ['*'] };
+  writeFileSync(join(cache, 'tsconfig.json'), JSON.stringify(settings));
+  try {
+    return execFileSync('tsc', ['-p', cache], { cwd: root, encoding: 'utf8' });
+  } catch (error) {
+    return String((error as { readonly stdout: unknown }).stdout);
+  }
+}
+
+async function globalsOf({ modules, imports = '', assumed = '' }: Readme): Promise<string> {
+  const exported = await Promise.all(
+    modules.map(async (name) => {
+      const names = Object.keys((await import(sourceOf(name))) as object).filter(
+        (each) => each !== 'default',
+      );
+      return names.map((each) => `const ${each}: typeof import('${name}').${each};`);
+    }),
+  );
+  const members = [...new Set(exported.flat())].join('\n');
+  return `import type * as core from '@latchkey/core';\n${imports}\ndeclare global {\n${members}\n${assumed}\n}\n`;
+}
+
+/** The source of an entry point: this package does not depend on all of them. */
+function sourceOf(name: string): string {
+  const [, folder = '', entry] = name.split('/');
+  const inside =
+    folder === 'core' ? `${entry ?? '.'}/index.ts` : entry === undefined ? 'index.ts' : 'core-signing.ts';
+  return join(root, 'packages', folder, 'src', inside);
+}
+
+/** The blocks of JavaScript and TypeScript, with their lines. */
+function programsIn(text: string): readonly { readonly line: number; readonly code: string }[] {
+  return [...text.matchAll(/```(?:js|ts)\n([\s\S]*?)```/g)].map(({ index, 1: code = '' }) => ({
+    line: text.slice(0, index).split('\n').length,
+    code,
+  }));
+}
