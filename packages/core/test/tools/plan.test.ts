@@ -1,5 +1,5 @@
-// planChange: what each change of a descriptor opens and closes, that the way back says the opposite,
-// and that every edit is a change.
+// planChange: what each change of a descriptor opens and closes, that the way back says the
+// opposite, and that every edit is a change.
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
