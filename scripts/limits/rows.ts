@@ -269,7 +269,7 @@ export const LIMITS: readonly LimitTable[] = [
         at: `${core}/net/limits.ts#DEADLINE_MS`,
         unit: 'ms',
         beyond: 'a failed reading; the keys at hand stay in use',
-        test: `${tests}/net/https.test.ts:T-116, R10: a drip is ended by the deadline, though it never pauses`,
+        test: `${tests}/net/https.test.ts:T-116, R10: a drip is ended by the deadline, although it never pauses`,
       },
       {
         what: 'a document: a JWK Set, metadata',

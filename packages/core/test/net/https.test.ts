@@ -1,13 +1,14 @@
 // Fetching JSON from real servers on loopback that misbehave: every fault ends as a rejection, soon
-// and in bounded space.
+// and with bounded memory.
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { createIssuer, type Fault } from '@latchkey/testing';
+import type { Fault } from '@latchkey/testing';
 import { EnvHttpProxyAgent, getGlobalDispatcher, setGlobalDispatcher } from 'undici';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { cacheLifetimeMs, createJsonFetcher, type JsonFetcher, refuseUrl } from '../../src/net/https.ts';
+import { createJsonFetcher, type JsonFetcher } from '../../src/net/https.ts';
 import { createJsonCaller } from '../../src/net/json-call.ts';
+import { startIssuer } from '../support/authenticators.ts';
 import { listen } from '../support/servers.ts';
 
 const LIMIT = 512 * 1024;
@@ -24,7 +25,7 @@ afterEach(async () => {
   await fetcher.close();
 });
 
-/** Starts a server on loopback, and returns where. */
+/** Starts a server on loopback; returns a URL of it. */
 async function serve(listener: RequestListener, connected = () => {}): Promise<URL> {
   const server = createServer(listener).on('connection', connected);
   return new URL(`http://127.0.0.1:${await listen(server)}/keys`);
@@ -42,24 +43,31 @@ function answer(
   response.writeHead(200, { 'content-type': 'application/json', ...headers }).end(body);
 }
 
-/** Something that a test waits for, told from elsewhere. */
-function signalled(): { readonly seen: Promise<void>; tell(): void } {
-  let tell = () => {};
-  const seen = new Promise<void>((resolve) => {
-    tell = resolve;
+/** Starts a server that gives this answer to every request. */
+const serving = (...given: Tail<Parameters<typeof answer>>) =>
+  serve((_, response) => answer(response, ...given));
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
+
+/**
+ * A server that does not answer: its URL, the arrival of a request, and the end of its connection.
+ */
+async function silent(start: (response: ServerResponse) => void = () => {}) {
+  const [asked, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const url = await serve((_, response) => {
+    start(response);
+    response.on('close', closed.resolve);
+    asked.resolve();
   });
-  return { seen, tell: () => tell() };
+  return { url, asked: asked.promise, closed: closed.promise };
 }
 
 describe('a whole answer', () => {
   it('is its JSON and its lifetime', async () => {
-    const url = await serve((_, response) =>
-      answer(response, '{"keys":[]}', { 'cache-control': 'max-age=300' }),
-    );
+    const url = await serving('{"keys":[]}', { 'cache-control': 'max-age=300' });
     expect(await get(url)).toEqual({ json: { keys: [] }, lifetimeMs: 300_000 });
   });
 
-  it('is asked for as a JWK Set, with nothing of ours', async () => {
+  it('is requested as a JWK Set, without credentials', async () => {
     const url = await serve((request, response) => answer(response, JSON.stringify(request.headers)));
     const { json } = await get(url);
     expect(json.accept).toBe('application/jwk-set+json, application/json');
@@ -73,9 +81,7 @@ describe('a whole answer', () => {
     'text/plain',
     'application/octet-stream',
   ])('T-121: may be of type %s', async (contentType) => {
-    const url = await serve((_, response) =>
-      answer(response, '{"keys":[]}', { 'content-type': contentType }),
-    );
+    const url = await serving('{"keys":[]}', { 'content-type': contentType });
     expect((await get(url)).json).toEqual({ keys: [] });
   });
 
@@ -83,14 +89,12 @@ describe('a whole answer', () => {
     ['gzip', gzipSync],
     ['br', brotliCompressSync],
   ])('may be packed with %s', async (encoding, pack) => {
-    const url = await serve((_, response) =>
-      answer(response, pack('{"keys":[]}'), { 'content-encoding': encoding }),
-    );
+    const url = await serving(pack('{"keys":[]}'), { 'content-encoding': encoding });
     expect((await get(url)).json).toEqual({ keys: [] });
   });
 
   it('T-117: may be of 512 KiB', async () => {
-    const url = await serve((_, response) => answer(response, '{"keys":[]}'.padEnd(LIMIT)));
+    const url = await serving('{"keys":[]}'.padEnd(LIMIT));
     expect((await get(url)).json).toEqual({ keys: [] });
   });
 });
@@ -98,7 +102,7 @@ describe('a whole answer', () => {
 describe('a proxy', () => {
   afterEach(() => vi.unstubAllEnvs());
 
-  it('is never asked: not by a global dispatcher, and not by the variables', async () => {
+  it('is not used, neither by a global dispatcher nor by the variables', async () => {
     let asked = 0;
     const proxy = createServer((_, response) => {
       asked++;
@@ -116,11 +120,11 @@ describe('a proxy', () => {
     setGlobalDispatcher(agent);
     const caller = createJsonCaller({ tls: {}, proxy: 'none', timeoutMs: 2_000 });
     try {
-      const url = await serve((_, response) => answer(response, '{"keys":[]}'));
+      const url = await serving('{"keys":[]}');
       expect((await get(url)).json).toEqual({ keys: [] });
       const call = { method: 'POST', headers: { authorization: 'Bearer t' } } as const;
       expect(await caller.call(url, call, new AbortController().signal)).toMatchObject({ status: 200 });
-      // By the dispatcher, it would have been.
+      // A request through the global dispatcher does use it.
       await fetch(url).catch(() => {});
       expect(asked).toBe(1);
     } finally {
@@ -154,20 +158,16 @@ describe('an issuer that misbehaves', () => {
     ['T-121: invalid JSON', { kind: 'body', body: '{"keys":[' }, /^not JSON$/],
     ['T-122: duplicate members', { kind: 'body', body: '{"keys":[],"keys":[]}' }, /^a member is repeated$/],
   ])('%s', async (_, fault, message) => {
-    const issuer = await createIssuer();
-    try {
-      issuer.fail(fault);
-      await expect(get(new URL(issuer.jwksUrl))).rejects.toThrow(message);
-      // One fault is not for ever, and the connection of a broken answer is not used for the next.
-      issuer.fail();
-      expect((await get(new URL(issuer.jwksUrl))).json).toEqual(issuer.jwks);
-    } finally {
-      await issuer.close();
-    }
+    const issuer = await startIssuer();
+    issuer.fail(fault);
+    await expect(get(new URL(issuer.jwksUrl))).rejects.toThrow(message);
+    // The next request works, and does not use the connection of the broken answer.
+    issuer.fail();
+    expect((await get(new URL(issuer.jwksUrl))).json).toEqual(issuer.jwks);
   });
 
-  it('T-113: nobody listens', async () => {
-    const issuer = await createIssuer();
+  it('T-113: no server listens', async () => {
+    const issuer = await startIssuer();
     await issuer.close();
     await expect(get(new URL(issuer.jwksUrl))).rejects.toThrow('fetch failed');
   });
@@ -191,7 +191,7 @@ describe('a status that is not 200', () => {
   );
 });
 
-describe('a body that is no strict JSON object', () => {
+describe('a body that is not a strict JSON object', () => {
   it.each<[title: string, body: string | Uint8Array, message: string]>([
     ['nothing', '', 'not JSON'],
     ['white space', ' \n', 'not JSON'],
@@ -207,11 +207,11 @@ describe('a body that is no strict JSON object', () => {
     ['a member twice, once escaped', '{"keys":[],"k\\u0065ys":[]}', 'a member is repeated'],
     ['33 levels', `{"keys":${'['.repeat(32)}${']'.repeat(32)}}`, 'nested too deep'],
   ])('T-121: %s', async (_, body, message) => {
-    const url = await serve((_request, response) => answer(response, body));
+    const url = await serving(body);
     await expect(get(url)).rejects.toThrow(new SyntaxError(message));
   });
 
-  it('T-121: less than was promised', async () => {
+  it('T-121: a body shorter than its length', async () => {
     const url = await serve((_, response) => {
       response.writeHead(200, { 'content-length': '1000' });
       response.write('{"keys":[]}', () => response.destroy());
@@ -219,20 +219,20 @@ describe('a body that is no strict JSON object', () => {
     await expect(get(url)).rejects.toThrow(TypeError);
   });
 
-  it('T-121: encoded otherwise than it says', async () => {
-    const url = await serve((_, response) => answer(response, '{"keys":[]}', { 'content-encoding': 'gzip' }));
+  it('T-121: a body not in its encoding', async () => {
+    const url = await serving('{"keys":[]}', { 'content-encoding': 'gzip' });
     await expect(get(url)).rejects.toThrow(TypeError);
   });
 });
 
 describe('too large a body', () => {
   it('T-117: one byte more than 512 KiB', async () => {
-    const url = await serve((_, response) => answer(response, '{"keys":[]}'.padEnd(LIMIT + 1)));
+    const url = await serving('{"keys":[]}'.padEnd(LIMIT + 1));
     await expect(get(url)).rejects.toThrow(new Error(TOO_MUCH));
   });
 
-  it('T-117, R11: without end: the connection is let go', async () => {
-    const closed = signalled();
+  it('T-117, R11: without end: the connection is closed', async () => {
+    const closed = Promise.withResolvers<void>();
     let sent = 0;
     const url = await serve((_, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
@@ -244,12 +244,12 @@ describe('too large a body', () => {
         }
       };
       response.on('drain', pump);
-      response.on('close', closed.tell);
+      response.on('close', closed.resolve);
       pump();
     });
     await expect(get(url)).rejects.toThrow(new Error(TOO_MUCH));
-    await closed.seen;
-    // What was taken beyond the limit is what the sockets between us hold.
+    await closed.promise;
+    // Beyond the limit, only the buffers of the sockets are filled.
     expect(sent).toBeGreaterThan(LIMIT);
     expect(sent).toBeLessThan(64 * LIMIT);
   });
@@ -260,7 +260,7 @@ describe('too large a body', () => {
   ])('T-117, R11: a %s bomb counts as what it unpacks to', async (encoding, pack) => {
     const bomb = pack(Buffer.alloc(64 * 1024 * 1024, 0x20));
     expect(bomb.length).toBeLessThan(LIMIT);
-    const url = await serve((_, response) => answer(response, bomb, { 'content-encoding': encoding }));
+    const url = await serving(bomb, { 'content-encoding': encoding });
     await expect(get(url)).rejects.toThrow(new Error(TOO_MUCH));
   });
 });
@@ -311,7 +311,7 @@ describe('a redirect', () => {
   });
 
   it('T-118: to another origin is refused at the second step too', async () => {
-    const there = await serve((_, response) => answer(response, '{"keys":[]}'));
+    const there = await serving('{"keys":[]}');
     const here = await serve((request, response) => {
       response.writeHead(302, { location: request.url === '/second' ? there.href : '/second' }).end();
     });
@@ -330,16 +330,16 @@ describe('a redirect', () => {
     await expect(get(url)).rejects.toMatchObject({ message: `answered with status ${status}` });
   });
 
-  it('T-118: to what is no URL is a failure', async () => {
+  it('T-118: to an invalid URL is a failure', async () => {
     const url = await serve((_, response) => void response.writeHead(302, { location: 'http://[' }).end());
     await expect(get(url)).rejects.toThrow(TypeError);
   });
 });
 
-describe('an answer that does not come whole', () => {
+describe('an answer that does not end', () => {
   const DEADLINE = 'no whole answer within 5000 ms';
 
-  /** Only what the deadline is made of: sockets need the rest. */
+  /** Fakes only the timers of the deadline, because sockets need the others. */
   function holdTime(): void {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   }
@@ -354,30 +354,30 @@ describe('an answer that does not come whole', () => {
     return watched;
   }
 
-  it('T-116, R10: a drip is ended by the deadline, though it never pauses', async () => {
+  it('T-116, R10: a drip is ended by the deadline, although it never pauses', async () => {
     holdTime();
-    const dripping = signalled();
-    const closed = signalled();
+    const dripping = Promise.withResolvers<void>();
+    const closed = Promise.withResolvers<void>();
     let drops = 0;
     const url = await serve((_, response) => {
       response.writeHead(200, { 'content-type': 'application/json' }).write('{');
       const timer = setInterval(() => {
         response.write(' ');
-        if (++drops === 20) dripping.tell();
+        if (++drops === 20) dripping.resolve();
       }, 1);
       response.on('close', () => {
         clearInterval(timer);
-        closed.tell();
+        closed.resolve();
       });
     });
     const fetched = watch(get(url));
-    await dripping.seen;
+    await dripping.promise;
     vi.advanceTimersByTime(4_999);
     await nextTurn();
     expect(fetched.settled).toBe(false);
     vi.advanceTimersByTime(1);
     await expect(fetched.promise).rejects.toThrow(new Error(DEADLINE));
-    await closed.seen;
+    await closed.promise;
   });
 
   it.each<[title: string, start: (response: ServerResponse) => void]>([
@@ -389,38 +389,32 @@ describe('an answer that does not come whole', () => {
     ],
   ])('T-116: %s is ended by the deadline', async (_, start) => {
     holdTime();
-    const asked = signalled();
-    const closed = signalled();
-    const url = await serve((_request, response) => {
-      start(response);
-      response.on('close', closed.tell);
-      asked.tell();
-    });
+    const { url, asked, closed } = await silent(start);
     const fetched = watch(get(url));
-    await asked.seen;
+    await asked;
     vi.advanceTimersByTime(4_999);
     await nextTurn();
     expect(fetched.settled).toBe(false);
     vi.advanceTimersByTime(1);
     await expect(fetched.promise).rejects.toThrow(new Error(DEADLINE));
-    await closed.seen;
+    await closed;
   });
 
   it('T-116: redirects share one deadline', async () => {
     holdTime();
-    const first = signalled();
-    const second = signalled();
+    const first = Promise.withResolvers<void>();
+    const second = Promise.withResolvers<void>();
     let release = () => {};
     const url = await serve((request, response) => {
-      if (request.url === '/moved') return second.tell();
+      if (request.url === '/moved') return second.resolve();
       release = () => void response.writeHead(302, { location: '/moved' }).end();
-      first.tell();
+      first.resolve();
     });
     const fetched = watch(get(url));
-    await first.seen;
+    await first.promise;
     vi.advanceTimersByTime(4_000);
     release();
-    await second.seen;
+    await second.promise;
     vi.advanceTimersByTime(999);
     await nextTurn();
     expect(fetched.settled).toBe(false);
@@ -428,212 +422,25 @@ describe('an answer that does not come whole', () => {
     await expect(fetched.promise).rejects.toThrow(new Error(DEADLINE));
   });
 
-  it('ends when the caller says so', async () => {
-    const asked = signalled();
-    const closed = signalled();
-    const url = await serve((_, response) => {
-      response.on('close', closed.tell);
-      asked.tell();
-    });
+  it('ends when the signal of the caller aborts', async () => {
+    const { url, asked, closed } = await silent();
     const stopping = new AbortController();
     const fetched = get(url, stopping.signal);
     fetched.catch(() => {});
-    await asked.seen;
+    await asked;
     stopping.abort(new Error('enough'));
     await expect(fetched).rejects.toThrow(new Error('enough'));
-    await closed.seen;
+    await closed;
   });
 
-  it('R19: ends when the fetcher is closed, and its connections with it', async () => {
-    const asked = signalled();
-    const closed = signalled();
-    const url = await serve((_, response) => {
-      response.on('close', closed.tell);
-      asked.tell();
-    });
+  it('R19: ends when the fetcher is closed, with its connections', async () => {
+    const { url, asked, closed } = await silent();
     const fetched = get(url);
     fetched.catch(() => {});
-    await asked.seen;
+    await asked;
     await fetcher.close();
     await expect(fetched).rejects.toThrow(TypeError);
-    await closed.seen;
+    await closed;
     await expect(get(url)).rejects.toThrow(TypeError);
-  });
-});
-
-describe('refuseUrl', () => {
-  const HTTPS = 'must be https';
-  const PLAIN = 'must be https (allowHttp permits http)';
-  const CREDENTIALS = 'must not contain credentials';
-
-  it.each<[url: string, strict: string | undefined, permitted: string | undefined]>([
-    ['https://example.com/jwks.json', undefined, undefined],
-    ['https://example.com:8443/a?b=c', undefined, undefined],
-    ['HTTPS://EXAMPLE.COM', undefined, undefined],
-    ['http://example.com/jwks.json', PLAIN, undefined],
-    ['http://127.0.0.1:8080/', PLAIN, undefined],
-    ['http://[::1]/', PLAIN, undefined],
-    ['file:///etc/passwd', HTTPS, HTTPS],
-    ['data:application/json,{"keys":[]}', HTTPS, HTTPS],
-    ['ftp://example.com/jwks.json', HTTPS, HTTPS],
-    ['ws://example.com/', HTTPS, HTTPS],
-    ['blob:https://example.com/0', HTTPS, HTTPS],
-    ['javascript:alert(1)', HTTPS, HTTPS],
-    ['httpsx://example.com/', HTTPS, HTTPS],
-    ['https://user@example.com/', CREDENTIALS, CREDENTIALS],
-    ['https://:secret@example.com/', CREDENTIALS, CREDENTIALS],
-    ['https://user:secret@example.com/', CREDENTIALS, CREDENTIALS],
-    ['https://example.com@evil.example/', CREDENTIALS, CREDENTIALS],
-    ['http://user:secret@127.0.0.1/', PLAIN, CREDENTIALS],
-  ])('T-119: %s: %s; with allowHttp: %s', (url, strict, permitted) => {
-    expect(refuseUrl(new URL(url), false)).toBe(strict);
-    expect(refuseUrl(new URL(url), true)).toBe(permitted);
-  });
-});
-
-describe('cacheLifetimeMs', () => {
-  const NOW = Date.parse('Tue, 20 Oct 2026 10:00:00 GMT');
-  const DATE = 'Tue, 20 Oct 2026 09:00:00 GMT';
-  const CC = 'cache-control';
-
-  it.each<[headers: [name: string, value: string][], lifetimeMs: number | undefined]>([
-    [[], undefined],
-    [[[CC, 'public']], undefined],
-    [[[CC, 'public, must-revalidate']], undefined],
-    [[['age', '10']], undefined],
-    [[[CC, 'max-age=300']], 300_000],
-    [[[CC, 'public, max-age=300, must-revalidate']], 300_000],
-    [[[CC, 'public,max-age=300']], 300_000],
-    [[[CC, 'MAX-AGE=300']], 300_000],
-    [[[CC, 'max-age="300"']], 300_000],
-    [[[CC, 'max-age=31536000']], 31_536_000_000],
-    [[[CC, 'max-age=0']], 0],
-    [[[CC, 'max-age=-1']], 0],
-    [[[CC, 'max-age=1e309']], 0],
-    [[[CC, 'max-age=1.5']], 0],
-    [[[CC, 'max-age=']], 0],
-    [[[CC, 'max-age=soon']], 0],
-    [[[CC, `max-age=${'9'.repeat(40)}`]], 2 ** 31 * 1000],
-    [
-      [
-        [CC, `max-age=${'9'.repeat(400)}`],
-        ['age', '9'.repeat(400)],
-      ],
-      0,
-    ],
-    // Twice: the shortest holds.
-    [[[CC, 'max-age=300, max-age=60']], 60_000],
-    [
-      [
-        [CC, 'max-age=60'],
-        [CC, 'max-age=300'],
-      ],
-      60_000,
-    ],
-    [[[CC, 'max-age=300, max-age=junk']], 0],
-    // Less what it has spent in caches on the way.
-    [
-      [
-        [CC, 'max-age=300'],
-        ['age', '100'],
-      ],
-      200_000,
-    ],
-    [
-      [
-        [CC, 'max-age=300'],
-        ['age', '300'],
-      ],
-      0,
-    ],
-    [
-      [
-        [CC, 'max-age=300'],
-        ['age', '301'],
-      ],
-      0,
-    ],
-    [
-      [
-        [CC, 'max-age=300'],
-        ['age', `${'9'.repeat(400)}`],
-      ],
-      0,
-    ],
-    [
-      [
-        [CC, 'max-age=300'],
-        ['age', 'old'],
-      ],
-      300_000,
-    ],
-    [
-      [
-        [CC, 'max-age=300'],
-        ['age', '-5'],
-      ],
-      300_000,
-    ],
-    // Not to be stored, or not without asking: the engine's floor applies.
-    [[[CC, 'no-store']], 0],
-    [[[CC, 'no-cache']], 0],
-    [[[CC, 'No-Store, max-age=300']], 0],
-    [[[CC, 'max-age=300, no-cache']], 0],
-    [[[CC, 'max-age=300,no-store,public']], 0],
-    [[[CC, 'no-cache="set-cookie"']], 0],
-    // Names that only end like ours.
-    [[[CC, 's-maxage=10']], undefined],
-    [[[CC, 'x-max-age=10']], undefined],
-    [[[CC, 's-maxage=10, max-age=300']], 300_000],
-    // Expires, where there is no max-age.
-    [
-      [
-        ['date', DATE],
-        ['expires', 'Tue, 20 Oct 2026 09:10:00 GMT'],
-      ],
-      600_000,
-    ],
-    [[['expires', 'Tue, 20 Oct 2026 10:10:00 GMT']], 600_000],
-    [
-      [
-        ['date', 'junk'],
-        ['expires', 'Tue, 20 Oct 2026 10:10:00 GMT'],
-      ],
-      600_000,
-    ],
-    [
-      [
-        ['date', DATE],
-        ['expires', DATE],
-      ],
-      0,
-    ],
-    [
-      [
-        ['date', DATE],
-        ['expires', 'Tue, 20 Oct 2026 08:00:00 GMT'],
-      ],
-      0,
-    ],
-    [[['expires', '0']], 0],
-    [[['expires', '-1']], 0],
-    [[['expires', 'soon']], 0],
-    [
-      [
-        [CC, 'max-age=300'],
-        ['expires', 'Thu, 01 Jan 1970 00:00:00 GMT'],
-      ],
-      300_000,
-    ],
-    [
-      [
-        [CC, 'public'],
-        ['date', DATE],
-        ['expires', 'Tue, 20 Oct 2026 09:10:00 GMT'],
-      ],
-      600_000,
-    ],
-  ])('settlement 16, T-131: %j: %s', (headers, lifetimeMs) => {
-    expect(cacheLifetimeMs(new Headers(headers), NOW)).toBe(lifetimeMs);
   });
 });
