@@ -377,7 +377,7 @@ export const LIMITS: readonly LimitTable[] = [
         at: `${core}/net/breaker.ts#MAX_FAILURES`,
         unit: 'failures',
         beyond: '503 at once, or the keysets with `onError: next`',
-        test: `${tests}/net/breaker.test.ts:tells everybody at once, and asks nobody`,
+        test: `${tests}/net/breaker.test.ts:refuses every call at once, and asks no endpoint`,
       },
       {
         what: 'calls of an endpoint that is down: one in',

@@ -65,7 +65,7 @@ describe('the table', () => {
   });
 
   it.each(TABLE)(
-    'T-087: detail and cause of %s reach the log and nobody else',
+    'T-087: detail and cause of %s reach the log and no client',
     (code, status, _error, _challenge, message) => {
       const refusal = loaded(code);
       expect(refusal.detail).toBe(SECRET);
@@ -168,7 +168,7 @@ describe('Retry-After', () => {
     }
   });
 
-  it('RFC 9110 §10.2.3: stands on no other answer', () => {
+  it('RFC 9110 §10.2.3: is on no other answer', () => {
     expect(new AuthError('token_expired', { retryAfterSeconds: 30 }).headers['Retry-After']).toBeUndefined();
   });
 });

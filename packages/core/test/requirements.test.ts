@@ -106,7 +106,7 @@ describe('verification', () => {
     expect(issuer.requests.jwks).toBe(1);
   });
 
-  it('R2: a rotation without overlap fails nobody, and all who wait share one fetch; again within the cooldown it does', async () => {
+  it('R2: a rotation without overlap fails no request, and all share one fetch; a second one within the cooldown does', async () => {
     const issuer = await start();
     const authenticator = trust(byUrl(issuer));
     await authenticator.verify(await issuer.mint());

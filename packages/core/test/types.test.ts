@@ -225,7 +225,7 @@ describe('AK-42: what must not compile', () => {
     expect(refused({ keySets: [{ useOidcDiscovery: true }], audience: 'a' })).toThrow(ConfigError);
   });
 
-  it('T-017: an algorithm that nobody knows', () => {
+  it('T-017: an unknown algorithm', () => {
     // @ts-expect-error none is no algorithm
     expect(refused({ keySets: [{ jwksUrl: url, allowedAlgorithms: ['none'] }], audience: 'a' })).toThrow(
       ConfigError,
@@ -240,7 +240,7 @@ describe('AK-42: what must not compile', () => {
     // @ts-expect-error validate needs a value
     const row: ClaimRow = { name: 'dept', validate: true };
     expect(() => compileRules([row])).toThrow(ConfigError);
-    // @ts-expect-error a value that nobody looks at
+    // @ts-expect-error a value that is not read
     const other: ClaimRow = { name: 'dept', required: true, value: 'IT' };
     expect(() => compileRules([other])).toThrow(ConfigError);
   });

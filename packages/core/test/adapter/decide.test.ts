@@ -67,7 +67,7 @@ describe('decide', () => {
   });
 
   it.each([{}, { ok: 'true' }, { ok: 1, principal: {} }, 'ok', undefined])(
-    'T-098: %j is not a decision, and lets nobody in',
+    'T-098: %j is not a decision, and lets no request pass',
     async (given) => {
       const wrong = { decide: () => given as never, conceal: () => undefined };
       const taken: unknown[] = [];

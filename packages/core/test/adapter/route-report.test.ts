@@ -71,7 +71,7 @@ describe('T-095, route report: reportRoute()', () => {
     },
   );
 
-  // The first stands on the application, the second on the route: so `from` says which of them
+  // The first is on the application, the second on the route: so `from` says which of them
   // decided.
   it.each<[Name, Name, RouteReport['requirement'], From | undefined]>([
     ['strict', 'strict', 'token', 'route'],
@@ -139,7 +139,7 @@ describe('T-095, route report: reportRoute()', () => {
     expect(WAYS).toHaveLength(781);
   });
 
-  it('T-095: one strict mark on the way is enough, whatever else stands there', () => {
+  it('T-095: one strict mark on the way is enough, whatever else is there', () => {
     const strict = WAYS.filter((names) => names.includes('strict'));
     expect(new Set(strict.map(requirementOf))).toEqual(new Set(['token']));
   });

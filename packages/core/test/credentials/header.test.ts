@@ -123,18 +123,18 @@ describe('malformed credentials', () => {
     expect(answer('Authorization', value)).toBe('credentials_malformed');
   });
 
-  it('T-077: of the 256 bytes only a space stands between the scheme and the token', () => {
+  it('T-077: of the 256 bytes only a space may be between the scheme and the token', () => {
     const tchar = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/;
     for (let byte = 0; byte < 256; byte++) {
       const separator = String.fromCharCode(byte);
-      // A byte that may stand in a scheme makes it another scheme.
+      // A byte that a scheme may contain makes it another scheme.
       const expected =
         separator === ' ' ? TOKEN : tchar.test(separator) ? undefined : 'credentials_malformed';
       expect([byte, answer('Authorization', `Bearer${separator}${TOKEN}`)]).toEqual([byte, expected]);
     }
   });
 
-  it('T-077: of the 256 bytes only a space stands beside the space', () => {
+  it('T-077: of the 256 bytes only a space may be next to the space', () => {
     const b64token = /[A-Za-z0-9\-._~+/]/;
     for (let byte = 0; byte < 256; byte++) {
       const character = String.fromCharCode(byte);

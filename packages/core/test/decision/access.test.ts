@@ -35,7 +35,7 @@ describe('T-056: overrides', () => {
   });
 
   it.each(WRONG.filter(([, overrides]) => overrides !== null))(
-    'T-056: nobody gets in with %s',
+    'T-056: no request passes with %s',
     async (_, overrides) => {
       const authenticator = createAuthenticator({
         keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],

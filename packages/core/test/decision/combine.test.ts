@@ -146,7 +146,7 @@ describe('requireAny', () => {
     expect(() => make({})).toThrow(ConfigError);
   });
 
-  it('T-082: a token in the query is found by every leaf, whoever conceals it', async () => {
+  it('T-082: a token in the query is found by every leaf, also after one has removed it', async () => {
     const query = createAuthenticator({
       keySets: [{ issuer: 'i', jwks: { keys: [key.publicJwk] } }],
       audience: null,

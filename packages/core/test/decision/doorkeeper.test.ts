@@ -13,7 +13,7 @@ const admitted = (admits: (token: string) => boolean, tokens: readonly string[])
   tokens.filter((token) => admits(token)).length;
 
 describe('T-148: who is admitted', () => {
-  it('T-148: nobody the first time, and everybody from the second time on', () => {
+  it('T-148: no token the first time, and every token from the second time on', () => {
     const { admits } = createDoorkeeper(10_000);
     const token = tokenOf();
     expect([admits(token), admits(token), admits(token)]).toEqual([false, true, true]);
@@ -37,7 +37,7 @@ describe('T-148: who is admitted', () => {
     expect(admitted(admits, tokensOf(50_000))).toBeLessThan(2_500);
   });
 
-  it('T-148: whoever comes again after too many others is new', () => {
+  it('T-148: a token that comes again after too many others is new', () => {
     const { admits } = createDoorkeeper(100);
     const tokens = tokensOf(10);
     admitted(admits, tokens);

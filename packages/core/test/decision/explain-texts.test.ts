@@ -86,7 +86,7 @@ describe('rules', () => {
     expect(checksIn(compileRules([row])).map(({ rule }) => ruleText(rule))).toEqual([text]);
   });
 
-  it('each of them stands beside what the token says', async () => {
+  it('each of them is next to the value of the token', async () => {
     const rules = compileRules([
       { role: 'admin', dept: { anyOf: ['a', 'b'] } },
       { path: ['realm', 'roles'], rule: ['x'] },
@@ -168,7 +168,7 @@ describe('values', () => {
     expect(about('aud')).toMatchObject({ expected: 'one of ["me"]', actual: '"me"' });
   });
 
-  it('an audience that is not checked is said aloud', async () => {
+  it('an audience that is not checked is named', async () => {
     const { checks } = await start({ audience: null }).explain(await tokenOf({ aud: 'you' }));
     expect(checks.find(({ about }) => about === 'aud')).toMatchObject({
       outcome: 'skipped',

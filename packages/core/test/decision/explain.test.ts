@@ -102,7 +102,7 @@ describe('tokens', () => {
     ['of a subject that is not a text', () => tokenOf({ sub: 7 })],
     ['bound to a key', () => tokenOf({ cnf: { jkt: 'x' } })],
     ['of an unknown key', () => tokenOf({}, stranger)],
-    ['of an unknown key with a kid of ours', () => tokenOf({}, stranger, { kid: 'one' })],
+    ['of an unknown key with a known kid', () => tokenOf({}, stranger, { kid: 'one' })],
     ['without a kid', () => tokenOf({}, key, { kid: undefined })],
     ['of an unknown key without a kid', () => tokenOf({}, stranger, { kid: undefined })],
     ['of another type', () => tokenOf({}, key, { typ: 'dpop+jwt' })],
@@ -265,7 +265,7 @@ describe('rules', () => {
   });
 
   it('an unknown route is a TypeError, as for a request', async () => {
-    await expect(start().explain(await tokenOf(), route('nobody'))).rejects.toThrow(TypeError);
+    await expect(start().explain(await tokenOf(), route('missing'))).rejects.toThrow(TypeError);
   });
 
   it('a token without claims is explained for a route too', async () => {

@@ -1,4 +1,4 @@
-// Modes: what becomes of a request without a token, with a bad one, and with one that nobody can
+// Modes: the verdict on a request without a token, with a bad one, and with one that no keyset can
 // judge at the moment.
 import { createIssuer, forge, type TestIssuer } from '@latchkey/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -31,7 +31,7 @@ beforeAll(async () => {
     })}`,
     'no JWS': 'Bearer a.b.c',
     'no token after Bearer': 'Bearer',
-    'nobody can judge': `Bearer ${await down.mint()}`,
+    'without keys': `Bearer ${await down.mint()}`,
   });
 });
 
@@ -64,13 +64,13 @@ const BAD: readonly (readonly [string, string])[] = [
 const TABLE: readonly (readonly [AuthenticationMode | undefined, string, string])[] = [
   [undefined, 'no token', 'credentials_missing'],
   [undefined, 'good', 'alice'],
-  [undefined, 'nobody can judge', 'keyset_unavailable'],
+  [undefined, 'without keys', 'keyset_unavailable'],
   ['strict', 'no token', 'credentials_missing'],
   ['strict', 'good', 'alice'],
-  ['strict', 'nobody can judge', 'keyset_unavailable'],
+  ['strict', 'without keys', 'keyset_unavailable'],
   ['optional', 'no token', 'anonymous'],
   ['optional', 'good', 'alice'],
-  ['optional', 'nobody can judge', 'keyset_unavailable'],
+  ['optional', 'without keys', 'keyset_unavailable'],
   ['permissive', 'no token', 'anonymous'],
   ['permissive', 'good', 'alice'],
   ...BAD.flatMap(([kind, code]) => [

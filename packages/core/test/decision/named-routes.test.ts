@@ -1,5 +1,5 @@
-// Routes by name: what they ask stands in the options, and code says only where. A name that nobody
-// has lets nobody pass.
+// Routes by name: their rules are in the options, and code has only the name. A route with an
+// unknown name lets no request pass.
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
@@ -95,7 +95,7 @@ describe('authorize', () => {
     expect(await verified).toBe(code);
   });
 
-  it('AK-42: a refusal is as it would be by rules that stand there: status, challenge, realm and scope', async () => {
+  it('AK-42: a refusal is the same as by rules in place: status, challenge, realm and scope', async () => {
     const principal = await start({ realm: 'orders' }).verify(await tokenOf());
     const refusal = (name: string) => {
       try {
@@ -124,11 +124,11 @@ describe('authorize', () => {
     expect(() => authorize(principal, route('user'), other)).toThrow(
       expect.objectContaining({ code: 'claims_insufficient' }),
     );
-    // A fault of the application: nobody passes.
+    // This is a fault of the application, so no request passes.
     expect(() => authorize(principal, route('user'))).toThrow(TypeError);
   });
 
-  it('nobody is anonymous on a named route, whatever it asks', () => {
+  it('an anonymous request does not pass a named route, whatever its rules', () => {
     for (const name of Object.keys(ROUTES ?? {}))
       expect(() => authorize(undefined, route(name))).toThrow(
         expect.objectContaining({ code: 'credentials_missing' }),
@@ -157,8 +157,8 @@ describe('authorize', () => {
 });
 
 describe('a route that is not there', () => {
-  it.each(['nobody', 'constructor', '__proto__', 'toString', 'Admin'])(
-    '%s is a TypeError: a fault of the application, and nobody passes',
+  it.each(['missing', 'constructor', '__proto__', 'toString', 'Admin'])(
+    '%s is a TypeError: a fault of the application, and no request passes',
     async (name) => {
       const authenticator = start();
       const token = await tokenOf({ role: 'admin' });
@@ -180,7 +180,7 @@ describe('a route that is not there', () => {
       expect(() => route(name as never)).toThrow(ConfigError);
   });
 
-  it('its rules cannot be judged by themselves: what asks them directly passes nobody', async () => {
+  it('its rules cannot be judged alone: code that does so lets no request pass', async () => {
     const { firstFailure } = await import('../../src/claims/compile.ts');
     expect(() => firstFailure(route('admin'), { role: 'admin' })).toThrow(TypeError);
   });
@@ -271,10 +271,10 @@ describe('trees', () => {
   });
 
   it('a leaf with a route that is not there is refused at start', () => {
-    const sources = { one: { from: start(), claims: route('nobody') } };
+    const sources = { one: { from: start(), claims: route('missing') } };
     for (const combine of [requireAll, requireAny])
       expect(() => combine(sources)).toThrow(
-        /^sources\.one\.claims: expected a route of the options, got route nobody; there are /,
+        /^sources\.one\.claims: expected a route of the options, got route missing; there are /,
       );
   });
 

@@ -1,5 +1,5 @@
-// Options: what is wrong is a ConfigError that names the path and the mend, what is left out has
-// its default, and what was read is a snapshot.
+// Options: a wrong one is a ConfigError with its path and the fix, a missing one has its default,
+// and options that were read do not change.
 import { createClock, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { firstFailure } from '../../src/claims/compile.ts';
@@ -350,7 +350,7 @@ describe('what is wrong', () => {
     ['a bare list', () => [key.publicJwk], 'expected a JWK Set'],
     ['a private key', () => ({ keys: [key.privateKey.export({ format: 'jwk' })] }), 'leave only public keys'],
     [
-      'a private key beside a public one',
+      'a private key next to a public one',
       () => ({ keys: [key.publicJwk, { ...key.publicJwk, d: 'AA' }] }),
       'leave only public keys',
     ],

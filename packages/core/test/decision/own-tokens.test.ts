@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 describe('tokens that are made outside', () => {
-  it('OK-1: are verified by the keys of whoever made them', async () => {
+  it('OK-1: are verified by the keys of their maker', async () => {
     const issuer = await createIssuer();
     const authenticator = createAuthenticator({
       keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],
@@ -68,7 +68,7 @@ describe('tokens of the system itself', () => {
     expect((await orders.verify(await signer.sign({ sub: 'alice' }))).subject).toBe('alice');
   });
 
-  it('OK-15, S55: a key pair and a system token are made, and not made again unless it is said aloud', async () => {
+  it('OK-15, S55: a key pair and a system token are made, and made again only when asked explicitly', async () => {
     const { made } = await initAuthDirectory({ directory });
     expect(made.map((file) => file.slice(directory.length + 1)).sort()).toEqual([
       'id_rsa',

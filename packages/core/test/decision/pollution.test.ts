@@ -172,7 +172,7 @@ describe('a member of Object.prototype', () => {
     }
   });
 
-  it('roles: does not stand in for a claim', () => {
+  it('roles: does not replace a claim', () => {
     const principal = (clean[0] as ReturnType<typeof createAuthenticator>).decide(REQUESTS[3] as never);
     const { principal: user } = principal as { readonly principal: Principal };
     const judge = () => polluted('roles', ['admin'], () => authorize(user, { roles: ['admin'] }));

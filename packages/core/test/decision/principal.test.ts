@@ -1,4 +1,4 @@
-// The principal: what it takes from claims, what it refuses, and that nobody can change or forge
+// The principal: what it takes from claims, what it refuses, and that code cannot change or forge
 // one.
 import { describe, expect, it } from 'vitest';
 import { contextOf, createPrincipal, isPrincipal } from '../../src/decision/principal.ts';
@@ -110,7 +110,7 @@ describe('what it takes from claims', () => {
   });
 });
 
-describe('nobody changes it', () => {
+describe('it cannot be changed', () => {
   it('T-107: it is frozen to its leaves', () => {
     const principal = make({ ...CLAIMS, scope: 'a', groups: ['g'], nested: { list: [{ deep: [1] }] } });
     const walk = (value: unknown): unknown[] =>
@@ -132,7 +132,7 @@ describe('nobody changes it', () => {
   });
 });
 
-describe('nobody forges it', () => {
+describe('it cannot be forged', () => {
   it('T-108: what an authenticator made is known', () => {
     expect(isPrincipal(make(CLAIMS))).toBe(true);
   });

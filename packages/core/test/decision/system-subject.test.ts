@@ -1,4 +1,4 @@
-// D16: whoever is called like the system is the system only by a key of the system's own. Everybody
+// D16: a token with the subject of the system needs a key of the system. Every other
 // else who is called so is somebody else.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -205,7 +205,7 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
     bases: [{ name: 'dept', required: true }],
     names: ['name', 'required', 'validate', 'type', 'value'],
   },
-  'what is beside a descriptor': {
+  'options next to a descriptor': {
     build: (options) => loadDescriptor({ descriptor: descriptor(), ...options } as DescriptorOptions),
     at: '',
     bases: [{}],
@@ -287,7 +287,7 @@ function refusals(
       const { path, message } = error as { readonly path: string; readonly message: string };
       return [path, message];
     }
-    throw new Error(`${name}: undefined was accepted beside ${Object.keys(base)}`);
+    throw new Error(`${name}: undefined was accepted next to ${Object.keys(base)}`);
   });
 }
 
@@ -309,7 +309,7 @@ const isAbout = ({ path, problem }: ConfigError, { at }: Place, name: string) =>
   `${path}.` === at ||
   (path.startsWith(at) && problem.startsWith(`${name}:`));
 
-/** Beside some sources an option is another one's. */
+/** Next to some sources an option belongs to another source. */
 const isOfAnother = (error: unknown) =>
   error instanceof ConfigError && /unknown option|exactly one/.test(error.message);
 
@@ -329,7 +329,7 @@ describe('an option that is undefined', () => {
     if (place === undefined) throw new Error('not tried');
     const found = refusals(place, name);
     const named = found.filter(([path, message]) => path === `${place.at}${name}` && UNDEFINED.test(message));
-    // Beside some sources it is another one's, and unknown or one too many.
+    // Next to some sources it belongs to another one, and is unknown or one too many.
     expect(named.length, String(found)).toBeGreaterThan(0);
     expect(found.filter((one) => !named.includes(one) && !/unknown option|exactly one/.test(one[1]))).toEqual(
       [],
@@ -407,7 +407,7 @@ describe('an option that is of no kind at all', () => {
     ['a list', []],
     ['a function', () => undefined],
     ['an object that cannot look groups up', {}],
-  ])('a directory beside a descriptor that is followed: %s is refused at the start', (_, directory) => {
+  ])('a directory next to a descriptor that is followed: %s is refused at the start', (_, directory) => {
     const options = { descriptor: descriptor(), directory } as never;
     expect(() => createAuthenticator(options)).toThrow(expect.objectContaining({ path: 'directory' }));
   });
@@ -471,7 +471,7 @@ describe('an argument that is undefined', () => {
       'access of a decision of a combination',
       () => requireAny({ user: authenticator }).decide(request(), undefined as never),
     ],
-  ])('%s: is a ConfigError, and nobody passes', async (_, call) => {
+  ])('%s: is a ConfigError, and no request passes', async (_, call) => {
     await expect(call()).rejects.toMatchObject({
       name: 'ConfigError',
       message: expect.stringMatching(UNDEFINED),

@@ -79,7 +79,7 @@ function keysetOf(has: TestKeyset['has'], selection: KeySelection = { kidless: '
       return typeof keyset.has === 'function' ? keyset.has() : keyset.has;
     },
     refetch: () => {
-      throw new Error('nobody looks at the source for a token that is known');
+      throw new Error('expected no fetch for a known token');
     },
     ready: () => Promise.resolve(),
     report: () => {
@@ -496,8 +496,7 @@ describe('R13: what is held on to', () => {
     expect(recall()?.made).toBe(MADE);
   });
 
-  // BUG: the same, for tokens that nobody sends any more.
-  it('R13: a token that nobody sends any more does not hold a set that was replaced', async () => {
+  it('R13: a token that is not sent again does not keep a set that was replaced', async () => {
     const { known, keyset } = remember([key('a')], 'a');
     const held = new WeakRef(keyset.has as KeySnapshot);
     keyset.has = createSnapshot([key('b', 'other')]);

@@ -318,7 +318,7 @@ describe('the answer', () => {
     },
   );
 
-  it('ends when nobody waits any more', async () => {
+  it('ends when no caller waits', async () => {
     const asked = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<void>();
     const origin = await serve((_, response) => {
@@ -419,7 +419,7 @@ describe('a bearer token', () => {
     ['empty', async () => new Uint8Array()],
     ['no bytes', async () => 's3cret' as never],
     ['refused', () => Promise.reject(new Error('the vault is sealed'))],
-  ])('that is %s: nobody is asked without it', async (_, read) => {
+  ])('that is %s: the endpoint is not asked without it', async (_, read) => {
     const { origin, asked } = await people();
     const store: SecretStore = { description: 'test', read };
     const token = { name: 'people', key: 'token', secrets: store };
@@ -522,7 +522,7 @@ describe('options', () => {
     ['in the fragment', 'https://people.internal/groups#{sub}'],
     ['where it is taken back', 'https://people.internal/{sub}/../groups'],
     ['plain http', 'http://people.internal/{sub}'],
-    ['plain http to nobody', 'http://0.0.0.0/{sub}'],
+    ['plain http to 0.0.0.0', 'http://0.0.0.0/{sub}'],
     ['credentials', 'https://me:hunter2@people.internal/{sub}'],
     ['no URL', '/users/{sub}'],
     ['nothing', ''],

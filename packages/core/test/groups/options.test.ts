@@ -119,7 +119,7 @@ describe('groups', () => {
       },
     ],
     ['no cache', { directory: resolver, cacheFor: '0s' }],
-    ['nobody is trusted', { trust: {} }],
+    ['no issuer is trusted', { trust: {} }],
   ])('may have %s', (_, groups) => {
     expect(complaint({ groups })).toBeUndefined();
   });
@@ -142,7 +142,7 @@ describe('claims.groups', () => {
     ['in a list of rules', [{ groups: 'dev' }]],
     ['by path', [{ path: ['groups'], rule: 'dev' }]],
     ['as a row', [{ name: 'groups', required: true }]],
-  ])('beside groups is a mistake: %s', (_, claims) => {
+  ])('next to groups is a mistake: %s', (_, claims) => {
     expect(complaint({ claims, groups: {} })).toBe('claims.groups');
   });
 

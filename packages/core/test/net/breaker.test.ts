@@ -82,7 +82,7 @@ describe('closed', () => {
 });
 
 describe('R17: open after five failures', () => {
-  it('tells everybody at once, and asks nobody', async () => {
+  it('refuses every call at once, and asks no endpoint', async () => {
     const breaker = await failed(5);
     expect(breaker).toMatchObject({ state: 'open', failures: 5 });
     const work = vi.fn(works);

@@ -1,5 +1,5 @@
-// What a principal gets from the answer of an endpoint, and what may still refuse the token: its own
-// claims, the issuers, rules and times.
+// What a principal gets from the answer of an endpoint, and what may still refuse the token: the
+// claims of the token, the issuers, rules and times.
 import { forge } from '@latchkey/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { authorize } from '../../src/decision/authorize.ts';

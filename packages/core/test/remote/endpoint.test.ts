@@ -1,5 +1,5 @@
 // A remote endpoint over real HTTP on loopback: what it is asked, and which answers accept a token,
-// refuse it, or are a 503. Claims, introspection and the cache are in the other files of this folder.
+// refuse it, or are a 503. Claims, introspection and the cache are in other files of this folder.
 import { createServer as createTlsServer } from 'node:https';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect } from 'node:util';

@@ -1,5 +1,5 @@
-// Options of remote validation: whatever would send tokens astray, or let one pass by accident, is
-// a ConfigError with its path.
+// Options of remote validation: an option that would send tokens to the wrong place, or let one
+// pass by accident, is a ConfigError with its path.
 import { generateSigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
@@ -63,12 +63,12 @@ describe('alone', () => {
     expect(remotePath({ url: URL_OF_IT, [name]: 'next' })).toBe(`remote.${name}`);
   });
 
-  it('no keyset and no endpoint is nobody', () => {
+  it('no keyset and no endpoint is an error', () => {
     expect(remotePath(undefined)).toBe('remote');
   });
 });
 
-describe('S50: beside keysets', () => {
+describe('S50: next to keysets', () => {
   it.each<[title: string, remote: object, path: string]>([
     ['neither', {}, 'remote.onReject'],
     ['onReject only', { onReject: 'deny' }, 'remote.onError'],
@@ -230,7 +230,7 @@ describe('the others', () => {
 });
 
 describe('types', () => {
-  it('a client stands beside introspection only', () => {
+  it('a client is allowed with introspection only', () => {
     expectTypeOf<{ url: string }>().toExtend<RemoteOptions>();
     expectTypeOf<{ url: string; contract: 'introspection' }>().not.toExtend<RemoteOptions>();
     expectTypeOf<{ url: string; client: typeof CLIENT }>().not.toExtend<RemoteOptions>();

@@ -1,5 +1,5 @@
-// Who is asked next, and what it means when nobody can say: every combination of options, endpoint
-// and keysets. And tokens that nobody should be asked about at all.
+// What is asked next, and the verdict when nothing can be asked: every combination of options,
+// endpoint and keysets. And tokens about which no endpoint is asked.
 import { createServer, type ServerResponse } from 'node:http';
 import { createClock, forge, generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { LRUCache } from 'lru-cache';
@@ -185,7 +185,7 @@ describe('row 155: while the endpoint is down', () => {
       'has another algorithm',
       () => forge({ header: { alg: 'RS256' }, payload: { iss: ISSUER }, signature: Buffer.alloc(64) }),
     ],
-    ['is no JWT of ours', () => `${good}.x`],
+    ['is not a JWT of the keyset', () => `${good}.x`],
     ['is signed by somebody else', () => forged],
     ['has no algorithm', () => forge({ header: { alg: 'none' }, payload: { iss: ISSUER } })],
     [
@@ -197,13 +197,13 @@ describe('row 155: while the endpoint is down', () => {
     expect(await outcome(before('accept', 'next', 'next').verify(token()))).toBe(REMOTE_DOWN);
   });
 
-  it('a token of ours is judged by its claims, and those are final', async () => {
+  it('a token of the keyset is judged by its claims, and the verdict is final', async () => {
     remote = 'is down';
     const expired = await mint(trusted, { iss: ISSUER, sub: 'alice', exp: 1_000_000_000 });
     expect(await outcome(before('accept', 'next', 'next').verify(expired))).toBe('401 token_expired');
   });
 
-  it('the breaker is open: the same answers, and nobody is asked', async () => {
+  it('the breaker is open: the same answers, and the endpoint is not asked', async () => {
     remote = 'is down';
     const authenticator = before('accept', 'next', 'next');
     for (let count = 0; count < 5; count++)
@@ -218,7 +218,7 @@ describe('row 155: while the endpoint is down', () => {
     expect(asked.length).toBeLessThan(20);
   });
 
-  it.each(['strict', 'optional', 'permissive'] as const)('mode %s lets nobody pass', async (mode) => {
+  it.each(['strict', 'optional', 'permissive'] as const)('mode %s lets no request pass', async (mode) => {
     remote = 'is down';
     const authenticator = start({ remote: { url }, mode });
     const authorization = 'Bearer t';
@@ -441,7 +441,7 @@ describe('what is never asked about', () => {
     },
   );
 
-  it('a request without a token asks nobody', async () => {
+  it('a request without a token asks no endpoint', async () => {
     const authenticator = start({ remote: { url }, mode: 'optional' });
     expect(await outcome(authenticator.authenticate({ headers: {}, rawHeaders: [] }))).toBe('anonymous');
     expect(asked).toEqual([]);

@@ -163,7 +163,7 @@ describe('adding', () => {
 });
 
 describe('updating', () => {
-  it('AK-24 changes one option in its place, with its quotes and the comment beside it', () => {
+  it('AK-24 changes one option in its place, with its quotes and the comment next to it', () => {
     const text = updateKeyset(parse(COMMENTED), 1, {
       jwksUrl: 'https://b.example/new',
       allowedAlgorithms: ['ES256', 'EdDSA'],
@@ -189,12 +189,12 @@ describe('updating', () => {
     );
   });
 
-  it('takes the first option away, which stands beside the dash', () => {
+  it('removes the first option, which is next to the dash', () => {
     const text = updateKeyset(parse(MULTIPLE), 0, { issuer: undefined });
     expect(text).toBe(MULTIPLE.replace('- issuer: https://accounts.google.com\n      useOidc', '- useOidc'));
   });
 
-  it('keeps what is said beside an algorithm that stays', () => {
+  it('keeps the comment next to an algorithm that stays', () => {
     const before = MULTIPLE.replace('- RS256\n', '- RS256 # until May\n      - ES256\n');
     expect(updateKeyset(parse(before), 2, { allowedAlgorithms: ['EdDSA', 'RS256'] })).toBe(
       MULTIPLE.replace('- RS256\n', '- EdDSA\n      - RS256 # until May\n'),
@@ -281,7 +281,7 @@ function writeSome({ below, some }: ReturnType<typeof createRandom>): string {
   const step = ' '.repeat(some([2, 3, 4]));
   const inner = some(['', '  ']);
   let comments = 0;
-  const beside = () => some(['', '', ` # ${comments++} beside`, `    # ${comments++} far`]);
+  const comment = () => some(['', '', ` # ${comments++} near`, `    # ${comments++} far`]);
   const above = (indent: string) =>
     some(['', '', '\n', `${indent}# ${comments++} above\n`, `\n${indent}# ${comments++} apart\n`]);
   const quoted = (text: string) => some([text, `'${text}'`, `"${text}"`]);
@@ -290,23 +290,23 @@ function writeSome({ below, some }: ReturnType<typeof createRandom>): string {
     const body = `${at + inner}  `;
     const algorithms = some([
       '',
-      `${body}allowedAlgorithms: ${some(['[RS256, ES256]', '[ RS256 ]', `[RS256,\n${body}  ES256]`])}${beside()}\n`,
-      `${body}allowedAlgorithms:${beside()}\n${body}${inner}- RS256${beside()}\n${above(body)}${body}${inner}- ES256\n`,
+      `${body}allowedAlgorithms: ${some(['[RS256, ES256]', '[ RS256 ]', `[RS256,\n${body}  ES256]`])}${comment()}\n`,
+      `${body}allowedAlgorithms:${comment()}\n${body}${inner}- RS256${comment()}\n${above(body)}${body}${inner}- ES256\n`,
     ]);
     const source = some([
-      `${body}jwksUrl: ${quoted(`https://${index}.example/jwks`)}${beside()}\n`,
-      `${body}secret: {name: s${index}}${beside()}\n`,
-      `${body}secret:${beside()}\n${body}  name: s${index}\n${above(`${body}  `)}${body}  key: >-\n${body}    jwks\n${body}    json\n`,
+      `${body}jwksUrl: ${quoted(`https://${index}.example/jwks`)}${comment()}\n`,
+      `${body}secret: {name: s${index}}${comment()}\n`,
+      `${body}secret:${comment()}\n${body}  name: s${index}\n${above(`${body}  `)}${body}  key: >-\n${body}    jwks\n${body}    json\n`,
     ]);
-    return `${above(at + inner)}${at}${inner}- issuer: ${quoted(`i${index}`)}${beside()}\n${above(body)}${source}${algorithms}${some(['', `${body}# ${comments++} last\n`])}`;
+    return `${above(at + inner)}${at}${inner}- issuer: ${quoted(`i${index}`)}${comment()}\n${above(body)}${source}${algorithms}${some(['', `${body}# ${comments++} last\n`])}`;
   };
   const sets = Array.from({ length: 1 + below(4) }, (_, index) => keyset(index)).join('');
   const keys = some([
     '',
-    `${above(at)}${at}keys:${beside()}\n${at}${inner}- keyId: k${beside()}\n${at}${inner}  algorithm: HS256\n`,
+    `${above(at)}${at}keys:${comment()}\n${at}${inner}- keyId: k${comment()}\n${at}${inner}  algorithm: HS256\n`,
   ]);
-  const after = some(['', `${above(at)}${at}audience: a${beside()}\n`]);
-  return `${above('')}name: s${beside()}\nservice:${beside()}\n${step}jwt:${beside()}\n${above(at)}${at}keySets:${beside()}\n${sets}${keys}${after}${some(['', '# the end'])}`;
+  const after = some(['', `${above(at)}${at}audience: a${comment()}\n`]);
+  return `${above('')}name: s${comment()}\nservice:${comment()}\n${step}jwt:${comment()}\n${above(at)}${at}keySets:${comment()}\n${sets}${keys}${after}${some(['', '# the end'])}`;
 }
 
 describe('whatever the layout', () => {

@@ -285,7 +285,7 @@ describe('keysets', () => {
     expect(plan.keySets).toMatchObject([{ issuer: ENVIRONMENT.ISSUER_A }]);
   });
 
-  it('D1 keep what was asked for aloud', async () => {
+  it('D1 keep what was asked for explicitly', async () => {
     const { text, store } = setUp([{ keyId: 'old', issuer: 'b', key: POOL[8] as PoolKey, half: 'pair' }]);
     const { after } = await migrate(text, store);
     expect(parseDescriptor(after, FILE).jwt.keySets).toMatchObject([
