@@ -20,7 +20,7 @@ import {
   NOTHING_ASKED,
   type RouteAccess,
 } from './access.ts';
-import type { Explanation } from './explain.ts';
+import { type Explanation, explain } from './explain.ts';
 import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } from './options.ts';
 import { createPipeline, type Decision } from './pipeline.ts';
 import type { Principal, RoutesInForce } from './principal.ts';
@@ -187,10 +187,7 @@ export function authenticatorOf(
     },
     conceal: (request) => concealQuery(request, settings.tokens.queryNames),
     async explain(subject, ...rules) {
-      const compiled = compiledOf(rules);
-      // Loaded at the first call, because a running service rarely calls it.
-      const { explain } = await import('./explain.ts');
-      return explain(subject, compiled, settings, pipeline);
+      return explain(subject, compiledOf(rules), settings, pipeline);
     },
     ready: async () => {
       await Promise.all(keysets.map((keyset) => keyset.ready()));

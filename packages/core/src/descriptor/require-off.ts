@@ -1,3 +1,4 @@
-// Removes the global require of require-on.ts.
-if (Reflect.get(globalThis, 'require') === process.getBuiltinModule)
-  Reflect.deleteProperty(globalThis, 'require');
+// Run after the YAML library is evaluated.
+import { concealRequire } from '../values/builtin.ts';
+
+concealRequire();

@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import type { buildConnector, Dispatcher, fetch } from 'undici';
 import { ConfigError } from '../errors.ts';
 import { isLoopback, lookupPublic } from './addresses.ts';
+import { loadUndici } from './library.ts';
 import type { TlsSettings } from './tls.ts';
 
 /**
@@ -44,7 +45,7 @@ export function createConnections(settings: ConnectionSettings): Connections {
   const { tls, proxy, timeoutMs, publicOnly = false, isHeld = true, connections = null } = settings;
   const variables = proxy === 'environment' ? readProxyVariables(process.env) : undefined;
   const load = async () => {
-    const { Agent, buildConnector, EnvHttpProxyAgent, fetch, ProxyAgent } = await import('undici');
+    const { Agent, buildConnector, EnvHttpProxyAgent, fetch, ProxyAgent } = await loadUndici();
     const common = { connections, keepAliveTimeout: KEEP_ALIVE_MS, connectTimeout: timeoutMs };
     const connect = { ...tls, timeout: timeoutMs, ...(publicOnly ? { lookup: lookupPublic } : {}) };
     const tunnel = {

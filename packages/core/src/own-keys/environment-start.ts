@@ -6,6 +6,7 @@ import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { present } from '../claims/rules.ts';
 import type { AuthenticatorOptions } from '../decision/options.ts';
+import { parseAllDocuments } from '../descriptor/yaml.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import type { KeysetOptions } from '../keysets/options.ts';
@@ -158,7 +159,6 @@ async function readSettingsFile(file: string): Promise<Values> {
   if (text === undefined) throw new ConfigError('file', `cannot be read: ${await whyNot(file)}`);
   // All values are read as text: `true` and `1` stay as written. Parser warnings are suppressed,
   // because the file may contain secrets of other programs.
-  const { parseAllDocuments } = await import('yaml');
   const [document, another] = parseAllDocuments(text, {
     schema: 'failsafe',
     logLevel: 'silent',
