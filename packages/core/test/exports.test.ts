@@ -143,6 +143,7 @@ it('./adapter exports these values', () => {
     'holdReply',
     'inconclusive',
     'isPrincipal',
+    'isPromise',
     'keysPublisher',
     'loadKeys',
     'notAuthenticated',

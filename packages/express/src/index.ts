@@ -3,6 +3,7 @@
 import type { Claims, ClaimsOf, CompiledRules, Principal, RouteAccess, Rules } from '@latchkey/core';
 import {
   type AuthenticationSource,
+  asError,
   authorized,
   checkOnce,
   claimNames,
@@ -12,6 +13,7 @@ import {
   decide,
   handlerIn,
   holdReply,
+  isPromise,
   keysPublisher,
   notAuthenticated,
   prepareAuthentication,
@@ -76,11 +78,17 @@ export function authenticate(
     setAuth(request, undefined);
     const decision = decide<unknown>(authenticator, request, asked);
     const concealment = concealToken(authenticator, request, request, request.originalUrl);
-    if (concealment !== undefined && !response.headersSent) response.set(concealment.headers);
-    return whenDecided<unknown, void>(decision, (auth) => {
+    if (concealment !== undefined) {
+      if (!response.headersSent) response.set(concealment.headers);
+      // Express 4 has parsed the query already, into a member of the request itself.
+      if (Object.hasOwn(request, 'query'))
+        for (const name of concealment.names) Reflect.deleteProperty(request.query, name);
+    }
+    const done = whenDecided<unknown, void>(decision, (auth) => {
       setAuth(request, auth);
       next();
     });
+    return settled(done, next);
   });
 }
 
@@ -113,7 +121,7 @@ export function requireClaims<const R extends Rules>(
     const { auth } = request as Partial<AuthenticatedRequest>;
     setAuth(request, authorized(auth, compiled, request));
     const judged = request as AuthenticatedRequest<ClaimsOf<R>>;
-    return handler === undefined ? next() : handler(judged, response, next);
+    return handler === undefined ? next() : settled(handler(judged, response, next), next);
   });
 }
 
@@ -146,10 +154,11 @@ export function signResponse(options: SignResponseOptions): RequestHandler {
  */
 export function publishKeys(signer: Signer): RequestHandler {
   const publish = keysPublisher(signer);
-  return mark([{ kind: 'public' }], async (_request, response) => {
+  const answer = async (response: Response) => {
     const { headers, body } = await publish();
     response.set(headers).send(body);
-  });
+  };
+  return mark([{ kind: 'public' }], (_request, response, next) => settled(answer(response), next));
 }
 
 /**
@@ -168,6 +177,14 @@ export function publicRoute(): RequestHandler {
 
 const RULES = "rules, such as { scope: 'read' }";
 const ORDER = 'authenticate; register authenticate first';
+
+/**
+ * Passes a rejection to `next`. Express 4 does not look at promises: a rejected one would end the
+ * process.
+ */
+function settled(result: unknown, next: NextFunction): unknown {
+  return isPromise(result) ? result.then(undefined, (reason) => next(asError(reason))) : result;
+}
 
 function setAuth(request: Request, auth: unknown): void {
   (request as { auth?: unknown }).auth = auth;

@@ -19,6 +19,8 @@ interface Layer {
   readonly route?: Route;
   /** Mounted at `/`, so that every path goes through it. */
   readonly slash?: boolean;
+  /** The same in Express 4. */
+  readonly regexp?: { readonly fast_slash?: boolean };
   readonly rawPath?: unknown;
 }
 
@@ -56,11 +58,21 @@ export function routes(
   app: Express | Router,
   ...options: readonly [options?: RoutesOptions]
 ): readonly RouteReport[] {
-  const stack = layersOf('router' in app ? app.router : app);
-  if (stack === undefined)
-    throw new ConfigError('routes', 'expected an application or a router of Express 5');
+  const stack = layersOf(routerOf(app));
+  if (stack === undefined) throw new ConfigError('routes', 'expected an application or a router of Express');
   const found = walk(stack, '', [], 'application', { inside: [stack], count: countRoutes() });
   return checkRoutes(found, ...options);
+}
+
+function routerOf(app: Express | Router): unknown {
+  // An application of Express 4 has no router before its first route, and throws when `router` is
+  // read.
+  if ('lazyrouter' in app) return Reflect.get(app, '_router') ?? { stack: [] };
+  return 'router' in app ? app.router : app;
+}
+
+function isEveryPath({ slash, regexp }: Layer): boolean {
+  return slash === true || regexp?.fast_slash === true;
 }
 
 function walk(
@@ -75,7 +87,7 @@ function walk(
     count();
     const { route, handle } = layer;
     if (layersOf(route) !== undefined) return reportsOf(route as Route, prefix, passed);
-    const found = layer.slash === true ? (marks.get(handle) ?? []) : [];
+    const found = isEveryPath(layer) ? (marks.get(handle) ?? []) : [];
     passed.push(...found.map((one): PassedMark => ({ mark: one, from })));
     const inner = layersOf(handle);
     // A router that is mounted in itself adds no further route.
@@ -110,7 +122,8 @@ function reportsOf(
   });
 }
 
-function mountPath({ slash, rawPath }: Layer): string {
-  if (slash === true) return '';
+function mountPath(layer: Layer): string {
+  const { rawPath } = layer;
+  if (isEveryPath(layer)) return '';
   return typeof rawPath === 'string' ? rawPath : '(mounted)';
 }

@@ -1,11 +1,14 @@
-// Runs the cases that every adapter must pass on Express.
+// Runs the cases that every adapter must pass on Express 5 and 4.
 import { describeAdapter, type Harness } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';
-import express, { type Request, type RequestHandler } from 'express';
+import express5, { type Request, type RequestHandler } from 'express';
+import express4 from 'express4';
 import { authenticate, publicRoute, publishKeys, signResponse } from '../src/index.ts';
 
-describeAdapter('express', ({ authenticator, routes, published }: Harness) => {
-  const app = express();
+describeAdapter('express', (harness: Harness) => application(express5(), harness));
+describeAdapter('express 4', (harness: Harness) => application(express4(), harness));
+
+function application(app: express5.Express, { authenticator, routes, published }: Harness) {
   app.set('env', 'test');
   for (const { path, signer } of published) app.get(path, publishKeys(signer));
   for (const { method, path, access, handle, reply, sign } of routes) {
@@ -23,4 +26,4 @@ describeAdapter('express', ({ authenticator, routes, published }: Harness) => {
     if (access !== 'public') app.options(path, ...guards);
   }
   return app;
-});
+}

@@ -196,6 +196,8 @@ function viewOf({ req, request, params }: ParameterizedContext): adapter.Request
 function setBody(ctx: ParameterizedContext, status: number, body: string | Buffer): void {
   ctx.body = body.length === 0 ? null : body;
   ctx.status = status;
+  // Koa 2 removes both headers that say where an empty body ends.
+  if (body.length === 0) ctx.length = 0;
 }
 
 /**

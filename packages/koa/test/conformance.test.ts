@@ -1,11 +1,14 @@
-// Runs the cases that every adapter must pass on Koa.
+// Runs the cases that every adapter must pass on Koa 3 and 2.
 import Router from '@koa/router';
 import { describeAdapter, type Harness } from '@latchkey/conformance';
-import Koa, { type Middleware } from 'koa';
+import Koa3, { type Middleware } from 'koa';
+import Koa2 from 'koa2';
 import { authenticate, publicRoute, publishKeys, signResponse } from '../src/index.ts';
 
-describeAdapter('koa', ({ authenticator, routes, published }: Harness) => {
-  const app = new Koa();
+describeAdapter('koa', (harness: Harness) => application(new Koa3(), harness));
+describeAdapter('koa 2', (harness: Harness) => application(new Koa2(), harness));
+
+function application(app: Koa3, { authenticator, routes, published }: Harness) {
   app.silent = true;
   const router = new Router();
   for (const { path, signer } of published) router.get(path, publishKeys(signer));
@@ -24,4 +27,4 @@ describeAdapter('koa', ({ authenticator, routes, published }: Harness) => {
   }
   app.use(router.routes());
   return app.callback();
-});
+}

@@ -24,6 +24,7 @@ export type { ResponseSigner } from '../signing/response.ts';
 export { createResponseSigner, keysPublisher } from '../signing/response.ts';
 export { foldCase } from '../values/fold.ts';
 export { durationFrom, whole } from '../values/option.ts';
+export { isPromise } from '../values/promise.ts';
 export {
   argument,
   optionIn,
