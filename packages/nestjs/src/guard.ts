@@ -31,8 +31,11 @@ type Attempted = { [LATEST]?: Attempt | undefined };
 /** The authenticated client of a socket. */
 export interface Handshake {
   readonly auth: unknown;
-  /** @throws AuthError if the handler requires more than the handshake has */
-  judge(asked: CompiledAccess): void;
+  /**
+   * Returns the principal, with what schemas of the rules make of its claims.
+   * @throws AuthError if the handler requires more than the handshake has
+   */
+  judge(asked: CompiledAccess): unknown;
 }
 
 /** By the client of a gateway; a handshake is deleted when its token expires. */
@@ -128,9 +131,11 @@ export function principalOf(context: ExecutionContext): unknown {
   const { isPublic, isAsking, asked } = accessOf(context);
   if (isPublic) return undefined;
   const { key } = callOf(context) ?? {};
+  const handshake = key === undefined ? handshakes.get(Object(context.getArgByIndex(0))) : undefined;
+  if (handshake !== undefined) return handshake.judge(asked);
   const found =
     key === undefined
-      ? handshakes.get(Object(context.getArgByIndex(0)))
+      ? undefined
       : (
           latestOf(key, (attempt) => attempt.asked === asked && attempt.passed !== undefined) ??
           latestOf(key, (attempt) => !isAsking && attempt.passed !== undefined)

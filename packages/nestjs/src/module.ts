@@ -8,12 +8,13 @@ import type {
   DescriptorOptions,
 } from '@latchkey/core';
 import { ConfigError, isAuthError } from '@latchkey/core';
-import { toAuthenticator } from '@latchkey/core/adapter';
+import { loadKeys, toAuthenticator } from '@latchkey/core/adapter';
 import type {
   ArgumentsHost,
   CanActivate,
   DynamicModule,
   FactoryProvider,
+  OnApplicationBootstrap,
   OnApplicationShutdown,
   OnModuleInit,
 } from '@nestjs/common';
@@ -64,7 +65,7 @@ const modules = new WeakMap<object, DynamicModule>();
  * class AppModule {}
  * ```
  */
-export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
+export class LatchkeyModule implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
   readonly #authenticator: Authenticator | CombinedAuthenticator;
   readonly #options: LatchkeyOptions;
   readonly #discovery: DiscoveryService;
@@ -102,6 +103,14 @@ export class LatchkeyModule implements OnModuleInit, OnApplicationShutdown {
     if (all.length > 1)
       throw new ConfigError('LatchkeyModule', 'imported with several options objects: make it one of them');
     await checkHandlers(this.#discovery, this.#authenticator);
+  }
+
+  /**
+   * Waits a few seconds for the keys. If they cannot be loaded, there is a warning, and the
+   * application starts.
+   */
+  async onApplicationBootstrap(): Promise<void> {
+    await loadKeys(this.#authenticator);
   }
 
   /** Closes the authenticator, if it was made here. */

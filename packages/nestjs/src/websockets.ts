@@ -3,16 +3,16 @@
 // guard judges messages.
 import type { IncomingMessage } from 'node:http';
 import type { Principal, RouteAccess, UpgradeAuthenticator } from '@latchkey/core';
-import {
-  AuthError,
-  authenticateUpgrade,
-  authorize,
-  ConfigError,
-  isAuthError,
-  whenExpired,
-} from '@latchkey/core';
+import { AuthError, authenticateUpgrade, ConfigError, isAuthError, whenExpired } from '@latchkey/core';
 import type { CompiledAccess, RequestView } from '@latchkey/core/adapter';
-import { argument, compileAccess, decide, isPrincipal, whenDecided } from '@latchkey/core/adapter';
+import {
+  argument,
+  authorized,
+  compileAccess,
+  decide,
+  isPrincipal,
+  whenDecided,
+} from '@latchkey/core/adapter';
 import {
   type ArgumentsHost,
   Catch,
@@ -183,7 +183,8 @@ function handshakeOf(auth: unknown, { headers }: IncomingMessage): Handshake {
       throw new AuthError('token_issuer_untrusted');
     // An upgrade has no path parameters.
     if (claims !== undefined)
-      authorize(auth as Principal, claims, { method: 'UPGRADE', headers, params: {} });
+      return authorized(auth as Principal, claims, { method: 'UPGRADE', headers, params: {} });
+    return auth;
   };
   return { auth, judge };
 }

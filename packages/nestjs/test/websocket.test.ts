@@ -166,8 +166,8 @@ describe.each(platforms)('T-093: handshakes on %s', (platform) => {
 
 describe('T-093: handshakes', () => {
   it('an issuer that cannot be reached: 503', async () => {
-    const url = await start();
     issuer.fail({ kind: 'status', status: 500 });
+    const url = await start();
     const answer = await refused(url, await bearer());
     expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, expect.any(String)]);
   });
