@@ -1,6 +1,7 @@
 // The whole text of the messages about common mistakes: what was expected, what was found, and what
 // to do. A message that becomes worse shows here.
 import { describe, expect, it } from 'vitest';
+import { judgeRegisteredClaims, registeredChecks } from '../src/claims/registered.ts';
 import { createAuthenticator } from '../src/descriptor/create.ts';
 import { ConfigError } from '../src/errors.ts';
 
@@ -242,4 +243,18 @@ it('no message has the content of a value', () => {
     withKeyset({ issuer: ISSUER, publicKeys: [secret] }),
   ])
     expect(messageOf(() => createAuthenticator(options as never))).not.toContain(secret);
+});
+
+describe('the detail of a refused audience', () => {
+  it.each([
+    ['any', 'aud names none of orders-api, stock-api'],
+    ['all', 'aud does not name all of orders-api, stock-api'],
+  ] as const)('audMatch %s', (audienceMatch, detail) => {
+    const audience = new Set(['orders-api', 'stock-api']);
+    const checks = registeredChecks({ audience, audienceMatch, clockSkewMs: 0, requireExp: false });
+    expect(judgeRegisteredClaims(checks, { aud: 'other-api' }, 0)).toMatchObject({
+      code: 'token_audience_mismatch',
+      detail,
+    });
+  });
 });

@@ -234,7 +234,10 @@ function checkAudience(
     audienceMatch === 'all'
       ? new Set(values.filter((value) => named.has(value))).size === audience.size
       : values.some((value) => named.has(value));
-  return holds ? undefined : new AuthError('token_audience_mismatch');
+  if (holds) return undefined;
+  const names = [...audience].join(', ');
+  const detail = audienceMatch === 'all' ? `aud does not name all of ${names}` : `aud names none of ${names}`;
+  return new AuthError('token_audience_mismatch', { detail });
 }
 
 function invalid(detail: string): AuthError {
