@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { loadDescriptor } from '@latchkey/core';
+import { logInTo, loginProgram } from '@latchkey/test-kit/login-example';
 import { descriptorExample } from '@latchkey/test-kit/quick-start';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
@@ -58,6 +59,17 @@ it('the quick start works', async () => {
     200, 401, 401,
   ]);
   child.kill();
+});
+
+it('the login forwards to a backend and signs its reply', async () => {
+  writeFileSync(join(folder, 'login.ts'), loginProgram(import.meta.url));
+  compile('--noCheck', '--noResolve', '--rootDir', folder);
+  expect(await logInTo(join(folder, 'login.js'))).toEqual({
+    status: 200,
+    subjects: { access_token: 'john', refresh_token: 'john' },
+    fields: ['access_token', 'refresh_token', 'exp'],
+    refused: '401 {"error":"wrong password"}',
+  });
 });
 
 it('the descriptor is valid', () => {

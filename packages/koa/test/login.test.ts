@@ -1,0 +1,12 @@
+// Runs the login of the README as written, on another port.
+import { runLoginExample } from '@latchkey/test-kit/login-example';
+import { expect, it } from 'vitest';
+
+it('the login of the README forwards to a backend and signs its reply', async () => {
+  expect(await runLoginExample(import.meta.url)).toEqual({
+    status: 200,
+    subjects: { access_token: 'john', refresh_token: 'john' },
+    fields: ['access_token', 'refresh_token', 'exp'],
+    refused: '401 {"error":"wrong password"}',
+  });
+});
