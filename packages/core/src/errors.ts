@@ -1,6 +1,7 @@
 // The two errors of the library, and the table of the answer to each refusal. Nothing here decides
 // whether a request is refused.
 import { bearerChallenge } from './challenge.ts';
+import { causeText, plain } from './events.ts';
 
 /**
  * Every reason to refuse a request, with the status of the answer. The list is complete. Each
@@ -187,6 +188,7 @@ const NO_CONTEXT: AuthErrorContext = Object.freeze({
   retryAfterSeconds: undefined,
 });
 
+const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
 const BRAND: unique symbol = Symbol.for('@latchkey/AuthError') as never;
 
 /**
@@ -231,6 +233,15 @@ export class AuthError extends Error {
   /** Returns the same refusal with a challenge for this protection space. */
   inRealm(realm: string): AuthError {
     return new AuthError(this.code, { ...this.#context, realm });
+  }
+
+  /** One line for logs, as in `console.log`: code, status, detail and causes. */
+  [INSPECT](): string {
+    const { code, status, detail, cause } = this;
+    const causes = cause === undefined ? undefined : causeText(cause);
+    return plain(
+      [`AuthError ${code} ${status}`, detail, causes].filter((part) => part !== undefined).join(': '),
+    );
   }
 
   /** The part that any client may see. */
@@ -298,6 +309,9 @@ export class ConfigError extends Error {
     this.path = path;
     this.problem = problem;
     this.place = place;
+    // The message has all of them, so that a log need not repeat them.
+    for (const field of ['name', 'path', 'problem', 'place'])
+      Object.defineProperty(this, field, { enumerable: false });
   }
 }
 

@@ -125,6 +125,7 @@ it('./adapter exports these values', () => {
     'asError',
     'authErrorCodes',
     'authenticateMarks',
+    'authorizeRequest',
     'authorized',
     'checkCombinedAccess',
     'checkOnce',

@@ -4,7 +4,7 @@ import type { Claims, ClaimsOf, CompiledRules, Principal, RouteAccess, Rules } f
 import {
   type AuthenticationSource,
   asError,
-  authorized,
+  authorizeRequest,
   checkOnce,
   claimNames,
   compileRules,
@@ -119,7 +119,7 @@ export function requireClaims<const R extends Rules>(
     // Set by `authenticate`, also for an anonymous request.
     if (!Object.hasOwn(request, 'auth')) throw notAuthenticated('requireClaims', ORDER);
     const { auth } = request as Partial<AuthenticatedRequest>;
-    setAuth(request, authorized(auth, compiled, request));
+    setAuth(request, authorizeRequest(request, auth, compiled, request));
     const judged = request as AuthenticatedRequest<ClaimsOf<R>>;
     return handler === undefined ? next() : settled(handler(judged, response, next), next);
   });

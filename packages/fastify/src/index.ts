@@ -187,7 +187,7 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
       'the plugin; register @latchkey/fastify around this route, before its hooks',
     );
   const asked = adapter.argument(rules, 'rules', NO_RULES) as adapter.CompiledRules<R>;
-  return adapter.authorized(judged.auth ?? undefined, asked, judged);
+  return adapter.authorizeRequest(request, judged.auth ?? undefined, asked, judged);
 }
 
 /**

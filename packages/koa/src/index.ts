@@ -97,7 +97,7 @@ export function requireClaims<const R extends core.Rules>(
     const { method, headers, params = {} } = ctx;
     // Set by `authenticate`, also for an anonymous request.
     if (!Object.hasOwn(ctx.state, 'auth')) throw adapter.notAuthenticated('requireClaims', ORDER);
-    const auth = adapter.authorized(ctx.state.auth, compiled, { method, headers, params });
+    const auth = adapter.authorizeRequest(ctx.req, ctx.state.auth, compiled, { method, headers, params });
     (ctx.state as { auth: unknown }).auth = auth;
     return handler === undefined ? next() : handler(ctx, next);
   });

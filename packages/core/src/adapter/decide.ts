@@ -1,17 +1,23 @@
 // The part of the adapter contract that all frameworks share: prepares an authenticator, shows a
 // web Request to core, and passes a decision on. Makes no decision.
 
-import { keyedView, type RequestView } from '../credentials/request.ts';
+import type { CompiledRules } from '../claims/compile.ts';
+import type { RequestParameters, Rules } from '../claims/rules.ts';
+import type { ClaimsOf } from '../claims/types.ts';
+import { keyedView, keyOf, type RequestView } from '../credentials/request.ts';
 import { type CompiledAccess, compileAccess, NOTHING_ASKED, type RouteAccess } from '../decision/access.ts';
 import { type Authenticator, type AuthenticatorLimits, principalOf } from '../decision/authenticator.ts';
+import { authorized } from '../decision/authorize.ts';
 import { type CombinedAuthenticator, checkCombinedAccess, isAuthenticator } from '../decision/combine.ts';
 import type { AuthenticatorOptions } from '../decision/options.ts';
 import type { Decision } from '../decision/pipeline.ts';
+import type { Principal } from '../decision/principal.ts';
+import { rememberHook, tellRefusal } from '../decision/refusal-hook.ts';
 import { checkRouteName } from '../decision/route-names.ts';
 import type { UpgradeAuthenticator } from '../decision/upgrade.ts';
 import { createAuthenticator } from '../descriptor/create.ts';
 import type { DescriptorOptions } from '../descriptor/load.ts';
-import { type AuthError, asError, ConfigError } from '../errors.ts';
+import { type AuthError, asError, ConfigError, isAuthError } from '../errors.ts';
 import { isPromise } from '../values/promise.ts';
 import { argument } from '../values/readers.ts';
 import { refuseRequest } from './misuse.ts';
@@ -96,9 +102,15 @@ export function decide<T>(
   access: CompiledAccess,
 ): Decision<T> | Promise<Decision<T>> {
   try {
+    const { onRefusal } = authenticator;
+    if (onRefusal !== undefined) rememberHook(keyOf(view), onRefusal);
+    const tell = (made: Decision<T>): Decision<T> => {
+      if (onRefusal !== undefined && made.ok === false) tellRefusal(keyOf(view), made.error);
+      return made;
+    };
     const decision = authenticator.decide(view, access);
-    if (!isPromise(decision)) return decision;
-    const guarded = Promise.resolve(decision).catch(fail);
+    if (!isPromise(decision)) return tell(decision);
+    const guarded = Promise.resolve(decision).then(tell).catch(fail);
     // The caller may fail before it waits: an unhandled rejection would end the process.
     guarded.catch(() => {});
     return guarded;
@@ -109,6 +121,27 @@ export function decide<T>(
 
 function fail(fault: unknown): Promise<never> {
   return Promise.reject(asError(fault));
+}
+
+/**
+ * Like `authorize`, for a request that `decide` has decided on: a refusal is also told to the
+ * `onRefusal` of its authenticator.
+ * @param key the framework's own request object
+ * @returns the principal, as its type is by the rules
+ * @throws AuthError, TypeError as `authorize` does
+ */
+export function authorizeRequest<const R extends Rules>(
+  key: object,
+  principal: Principal | undefined,
+  rules: CompiledRules<R>,
+  request?: RequestParameters,
+): Principal<ClaimsOf<R>> {
+  try {
+    return authorized(principal, rules, request);
+  } catch (error) {
+    if (isAuthError(error)) tellRefusal(key, error);
+    throw error;
+  }
 }
 
 /**

@@ -37,6 +37,7 @@ export {
 export { readSmallFile } from '../values/small-file.ts';
 export type { AuthenticationSource, PreparedAuthentication, WebRequestExtras } from './decide.ts';
 export {
+  authorizeRequest,
   decide,
   loadKeys,
   prepareAuthentication,

@@ -24,6 +24,7 @@ import { type Explanation, explain } from './explain.ts';
 import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } from './options.ts';
 import { createPipeline, type Decision } from './pipeline.ts';
 import type { Principal, RoutesInForce } from './principal.ts';
+import type { RefusalHook } from './refusal-hook.ts';
 import { noteRouteNames } from './route-names.ts';
 
 /** Decides on requests. Made once, when a service starts, and used for every request. */
@@ -33,6 +34,8 @@ export interface Authenticator {
   readonly mode: AuthenticationMode;
   /** `tokenFrom` names a form field: a framework has to read the body before it authenticates. */
   readonly readsBody: boolean;
+  /** The `onRefusal` of the options, which adapters call. */
+  readonly onRefusal?: RefusalHook | undefined;
   /**
    * Finds the token of a request, verifies it, and checks what the route requires.
    * @param access what the route requires; without `claims`, there are no rules of a route
@@ -175,6 +178,7 @@ export function authenticatorOf(
     kind: 'authenticator',
     mode: settings.mode,
     readsBody: settings.tokens.readsBody,
+    onRefusal: settings.onRefusal,
     decide,
     authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
     async verify(token, ...rules) {

@@ -12,6 +12,7 @@ import { accessWith, type CompiledAccess, compileAccess, NOTHING_ASKED, type Rou
 import { type Authenticator, principalOf } from './authenticator.ts';
 import type { Decision } from './pipeline.ts';
 import type { Principal } from './principal.ts';
+import type { RefusalHook } from './refusal-hook.ts';
 import { checkRouteName } from './route-names.ts';
 
 /** A source of one of the tokens, and the rules on its principal. */
@@ -27,6 +28,8 @@ export interface CombinedAuthenticator<T = unknown> {
   readonly mode: 'strict';
   /** One of the sources looks for a token in the body: see `Authenticator`. */
   readonly readsBody: boolean;
+  /** The `onRefusal` of the first source that has one. Adapters call it. */
+  readonly onRefusal?: RefusalHook | undefined;
   /**
    * Authenticates a request with the whole combination, independent of the modes of the
    * authenticators.
@@ -149,6 +152,7 @@ function combine<T>(
     kind: 'combined',
     mode: 'strict',
     readsBody: parts.some(({ authenticator }) => authenticator.readsBody),
+    onRefusal: parts.find(({ authenticator }) => authenticator.onRefusal)?.authenticator.onRefusal,
     decide,
     authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
     async start(...wait) {

@@ -63,6 +63,7 @@ import {
   type NamedRoutes,
   routes,
 } from './access.ts';
+import type { RefusalHook } from './refusal-hook.ts';
 import type { CacheLimits } from './token-cache.ts';
 
 /** Which tokens a service trusts, and what they must contain. */
@@ -164,6 +165,14 @@ export interface AuthenticatorOptions {
    */
   readonly cache?: { readonly tokens?: number; readonly bytes?: number } | false | undefined;
   /**
+   * Is called for each refused request, with the refusal and the framework's request object: for
+   * logs, `onRefusal: (refusal, { method, url }) => console.warn(method, url, refusal)` writes one
+   * line. Adapters and `authenticateUpgrade` call it, also for the rules of a route; the methods of
+   * an authenticator throw the refusal instead. It cannot change the decision: what it throws is a
+   * process warning. Default: refused requests are not reported.
+   */
+  readonly onRefusal?: RefusalHook;
+  /**
    * Loads the keys when the service starts, in the background, so that a source that fails warns at
    * the start and not at the first request. Adapters do this; without one, call `ready()`. False:
    * keys are loaded with the first token that needs them. Default true.
@@ -201,6 +210,7 @@ export interface AuthenticatorSettings {
   readonly maxTokenBytes: number;
   readonly cache: CacheLimits | undefined;
   readonly loadAtStart: boolean;
+  readonly onRefusal: RefusalHook | undefined;
   readonly realm: string | undefined;
   readonly clock: Clock;
 }
@@ -402,6 +412,10 @@ export const authenticatorOptions = object(
       ),
       read: readCache,
     },
+    onRefusal: optional(
+      fromCode(readHook),
+      'A function that is called for each refused request. It cannot change the decision.',
+    ),
     loadAtStart: defaulted(
       boolean,
       true,
@@ -485,6 +499,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     maxTokenBytes: read.maxTokenBytes,
     cache: read.cache,
     loadAtStart: read.loadAtStart,
+    onRefusal: read.onRefusal,
     realm: read.realm,
     clock: read.clock,
   });
@@ -503,6 +518,11 @@ function refuseUnfolded(routes: NamedRoutes): void {
         `expected groups in lower case, as groupCase makes them; write '${foldCase(unfolded)}'`,
       );
   }
+}
+
+function readHook(value: unknown, path: string): RefusalHook {
+  if (typeof value === 'function') return value as RefusalHook;
+  throw new ConfigError(path, 'expected a function; it gets the refusal and the request');
 }
 
 /** `cache`; undefined where no tokens are kept. */

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { validityOf } from '../claims/registered.ts';
 import { noteUpgrade } from '../credentials/cookie.ts';
 import { concealToken } from '../credentials/query.ts';
-import type { RequestView } from '../credentials/request.ts';
+import { keyOf, type RequestView } from '../credentials/request.ts';
 import { isAuthError } from '../errors.ts';
 import { MAX_TIMER_MS } from '../net/limits.ts';
 import type { CompiledAccess, RouteAccess } from './access.ts';
@@ -14,9 +14,10 @@ import { principalOf } from './authenticator.ts';
 import type { CombinedAuthenticator } from './combine.ts';
 import type { Decision } from './pipeline.ts';
 import { contextOf, type Principal, signedClaims } from './principal.ts';
+import { rememberHook, tellRefusal } from './refusal-hook.ts';
 
 /** What `authenticateUpgrade` needs of an authenticator, or of several combined. */
-export interface UpgradeAuthenticator<T> extends Pick<CombinedAuthenticator<T>, 'conceal'> {
+export interface UpgradeAuthenticator<T> extends Pick<CombinedAuthenticator<T>, 'conceal' | 'onRefusal'> {
   decide(
     request: RequestView,
     ...access: readonly [access?: RouteAccess | CompiledAccess]
@@ -58,6 +59,7 @@ export async function authenticateUpgrade<T>(
   socket.on('error', ignore);
   try {
     noteUpgrade(request);
+    if (authenticator.onRefusal !== undefined) rememberHook(keyOf(request), authenticator.onRefusal);
     const decision = authenticator.decide(request, ...access);
     concealToken(authenticator, request, request, request.originalUrl);
     return Object.freeze({ auth: principalOf(await decision) });
@@ -66,6 +68,7 @@ export async function authenticateUpgrade<T>(
       answer(socket, 500, {});
       throw error;
     }
+    tellRefusal(keyOf(request), error);
     answer(socket, error.status, error.headers);
     return undefined;
   } finally {

@@ -324,6 +324,7 @@ export function followDescriptor(
     get readsBody() {
       return current.authenticator.readsBody;
     },
+    onRefusal: current.settings.onRefusal,
     authenticate: (request, ...access) => deciding.authenticate(request, ...access),
     decide: (request, ...access) => deciding.decide(request, ...access),
     verify: (token, ...rules) => deciding.verify(token, ...rules),

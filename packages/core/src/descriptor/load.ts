@@ -51,6 +51,8 @@ export interface DescriptorOptions {
   readonly audience?: string | readonly string[] | null;
   /** The values of `${NAME}`. Default `process.env`. */
   readonly environment?: { readonly [name: string]: string | undefined };
+  /** See `AuthenticatorOptions`. */
+  readonly onRefusal?: AuthenticatorOptions['onRefusal'];
   /** A clock for tests. Default: the system clock. */
   readonly clock?: Clock;
 }
@@ -79,11 +81,12 @@ const READERS = {
   directory: groupsOptions.table.directory.read,
   audience: table.audience.read,
   environment: readEnvironment,
+  onRefusal: table.onRefusal.read,
   clock: table.clock.read,
 } satisfies { readonly [Name in keyof DescriptorOptions]-?: (value: unknown, path: string) => unknown };
 
 /** Options that are not data. */
-const OF_CODE = ['secrets', 'externalSecrets', 'clock'] as const;
+const OF_CODE = ['secrets', 'externalSecrets', 'onRefusal', 'clock'] as const;
 
 /**
  * Reads a descriptor once. To follow its changes too, pass its path to `createAuthenticator`, as `{
@@ -164,6 +167,7 @@ function load({ name, jwt, isBlank, end }: DescriptorDocument, coded: Descriptor
     ...written,
     ...stores,
     ...given('clock', coded.clock),
+    ...given('onRefusal', coded.onRefusal),
     ...given('groups', readGroupsIn(written.groups, coded.directory, secrets, base)),
     ...given('remote', withCa(written.remote, base)),
     keySets: readKeysetsIn(written.keySets, base),

@@ -216,6 +216,7 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
       directory: true,
       audience: true,
       environment: true,
+      onRefusal: true,
       clock: true,
     }),
   },
