@@ -138,7 +138,7 @@ describe('add', () => {
     try {
       const { code, stderr } = await latchkey('jwks add --oidc-discovery --issuer https://a.example');
       expect(code).toBe(3);
-      expect(stderr).toContain('the metadata is of another issuer');
+      expect(stderr).toContain('they differ by the last slash');
       expect(hosts.requests).toHaveLength(1);
     } finally {
       await hosts.close();

@@ -66,12 +66,14 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       declare const signer: Signer;`,
   },
   nestjs: {
-    entries: ['index'],
+    entries: ['index', 'websockets'],
     around: `
       import type { Principal } from '@latchkey/core';
       import type { Signer } from '@latchkey/core/signing';
-      import { Controller, Get, type INestApplication, Module, Post } from '@nestjs/common';
+      import { Controller, Get, type INestApplication, Module, Post, UseFilters } from '@nestjs/common';
       import { WsAdapter } from '@nestjs/platform-ws';
+      import { Test } from '@nestjs/testing';
+      import { WebSocketGateway } from '@nestjs/websockets';
       declare const app: INestApplication;
       declare const signer: Signer;`,
   },

@@ -47,6 +47,10 @@ export const handshakes = new WeakMap<object, Handshake>();
  * handshake was authenticated, every other handler is denied, and the error names the reason. In
  * unit tests of controllers, replace it by `overrideGuard(LatchkeyGuard)`.
  * @throws ConfigError from its constructor, if the module is not imported
+ * @example
+ * ```ts
+ * Test.createTestingModule({}).overrideGuard(LatchkeyGuard).useValue({ canActivate: () => true });
+ * ```
  */
 export class LatchkeyGuard implements CanActivate {
   readonly #authenticator: UpgradeAuthenticator<unknown>;

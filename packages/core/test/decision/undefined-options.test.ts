@@ -480,7 +480,7 @@ describe('an argument that is undefined', () => {
   });
 
   it('null is no access either', async () => {
-    await expect(authenticator.authenticate(request(), null as never)).rejects.toThrow('expected an object');
+    await expect(authenticator.authenticate(request(), null as never)).rejects.toThrow('got null');
     await expect(authenticator.verify(token, null as never)).rejects.toThrow('expected rules');
   });
 

@@ -181,6 +181,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
         cache: { tokens: 100, bytes: 100_000 },
         maxTokenBytes: 16_384,
         realm: 'api',
+        loadAtStart: false,
         signing: {
           secret: { name: 'signing', key: 'jwks.json', format: 'jwks' },
           alg: 'ES256',

@@ -325,7 +325,7 @@ describe('symmetric keys behind a URL', () => {
     const token = await mint(signing, CLAIMS);
     const authenticator = create({ issuer: ISSUER, jwksUrl, allowHttp: true });
     expect(await outcome(authenticator, token)).toBe('token_key_unknown');
-    expect(authenticator.report().keysets).toMatchObject([{ kids: [], state: 'fresh' }]);
+    expect(authenticator.report().keysets).toMatchObject([{ kids: [], state: 'empty' }]);
     // Nor can the options ask for it.
     expect(() => create({ issuer: ISSUER, jwksUrl, allowHttp: true, allowedAlgorithms: [alg] })).toThrow(
       expect.objectContaining({ name: 'ConfigError', path: 'keySets[0].allowedAlgorithms[0]' }),
