@@ -3,6 +3,7 @@
 // options are not here.
 import { AuthError } from '../errors.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
+import { kindOf } from '../values/kind.ts';
 
 /** How the registered claims are checked. */
 export interface RegisteredClaimsPolicy {
@@ -64,7 +65,11 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
       claim: 'nbf',
       // §4.1.5: before nbf the token must not be accepted.
       judge: (claims, nowMs) =>
-        isBefore(own(claims, 'nbf'), policy, nowMs) ? new AuthError('token_not_yet_valid') : undefined,
+        isBefore(own(claims, 'nbf'), policy, nowMs)
+          ? new AuthError('token_not_yet_valid', {
+              detail: `valid in ${seconds(Number(own(claims, 'nbf')) * 1000 - nowMs)} (nbf)`,
+            })
+          : undefined,
       expected: (now) => `if present: not after ${now}, ${skew}`,
     },
     {
@@ -100,9 +105,9 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
         judge: (claims) => {
           const value = own(claims, claim);
           const isGood = value === undefined || isIdentifier(value);
-          return isGood ? undefined : invalid(`${claim} is not a valid identifier`);
+          return isGood ? undefined : invalid(`${claim}: expected ${IDENTIFIER}, got ${kindOf(value)}`);
         },
-        expected: () => 'a string that is not blank, without control characters',
+        expected: () => IDENTIFIER,
         shown: 'if present',
       }),
     ),
@@ -165,6 +170,7 @@ function isNumericDate(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value < MAX_NUMERIC_DATE;
 }
 
+const IDENTIFIER = 'a string that is not blank, without control characters';
 /** Printable ASCII without blanks. */
 const PLAIN = /^[\x21-\x7e]+$/;
 
@@ -178,9 +184,15 @@ export function isIdentifier(value: unknown): boolean {
 
 function checkNumericDate(claims: JsonObject, name: string): AuthError | undefined {
   const value = own(claims, name);
-  return value === undefined || isNumericDate(value)
-    ? undefined
-    : invalid(`${name} is not a time in seconds`);
+  if (value === undefined || isNumericDate(value)) return undefined;
+  const isLarge = typeof value === 'number' && value >= MAX_NUMERIC_DATE;
+  const got = isLarge ? 'a number that is too large; is it in milliseconds?' : kindOf(value);
+  return invalid(`${name}: expected a time in seconds, got ${got}`);
+}
+
+/** A time span in whole seconds. */
+function seconds(spanMs: number): string {
+  return `${Math.floor(spanMs / 1000)} s`;
 }
 
 function checkExp(
@@ -190,7 +202,9 @@ function checkExp(
 ): AuthError | undefined {
   if (exp === undefined) return requireExp ? invalid('exp is missing') : undefined;
   // §4.1.4: on or after exp the token must not be accepted.
-  return nowMs >= Number(exp) * 1000 + clockSkewMs ? new AuthError('token_expired') : undefined;
+  return nowMs >= Number(exp) * 1000 + clockSkewMs
+    ? new AuthError('token_expired', { detail: `expired ${seconds(nowMs - Number(exp) * 1000)} ago` })
+    : undefined;
 }
 
 function checkIat(
@@ -202,10 +216,14 @@ function checkIat(
   if (iat === undefined)
     return treatIatAsNbf || maxTokenAgeMs !== undefined ? invalid('iat is missing') : undefined;
   if (isBefore(iat, { clockSkewMs }, nowMs))
-    return new AuthError('token_not_yet_valid', { detail: 'iat is in the future' });
+    return new AuthError('token_not_yet_valid', {
+      detail: `iat is ${seconds(Number(iat) * 1000 - nowMs)} in the future`,
+    });
   if (exp !== undefined && Number(iat) > Number(exp)) return invalid('iat is after exp');
   if (maxTokenAgeMs !== undefined && nowMs >= Number(iat) * 1000 + maxTokenAgeMs + clockSkewMs)
-    return new AuthError('token_expired', { detail: 'the token is older than maxTokenAge' });
+    return new AuthError('token_expired', {
+      detail: `issued ${seconds(nowMs - Number(iat) * 1000)} ago; maxTokenAge is ${seconds(maxTokenAgeMs)}`,
+    });
   return undefined;
 }
 
@@ -228,7 +246,9 @@ function checkAudience(
   if (audience === null) return undefined;
   const values: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (values.length === 0 || !values.every((value) => typeof value === 'string' && value !== ''))
-    return new AuthError('token_audience_mismatch', { detail: 'aud is missing or not a list of strings' });
+    return new AuthError('token_audience_mismatch', {
+      detail: `aud: expected ${[...audience].join(', ')}, got ${aud === undefined ? 'nothing' : kindOf(aud)}`,
+    });
   const named: ReadonlySet<unknown> = audience;
   const holds =
     audienceMatch === 'all'

@@ -1,6 +1,7 @@
 // Reads a token from a cookie. Browsers add cookies to requests of any page, so an unsafe method
 // must come from an allowed origin.
 import { AuthError } from '../errors.ts';
+import { textOf } from '../values/text.ts';
 import type { CarrierReader } from './header.ts';
 import { headerOf, isSafeMethod, keyOf, type RequestView } from './request.ts';
 
@@ -51,7 +52,24 @@ export function checkOrigin(request: RequestView, allowedOrigins: ReadonlySet<st
   // `none`: the user caused the request, by the address bar or a bookmark.
   if (site === 'same-origin' || (site === 'none' && origin === undefined)) return;
   if (site === undefined && origin !== undefined && hostOf(origin) === host && host !== undefined) return;
-  throw new AuthError('origin_refused');
+  throw new AuthError('origin_refused', { detail: whyRefused(request, site, origin) });
+}
+
+const SITES: readonly unknown[] = ['cross-site', 'same-site', 'none'];
+
+function whyRefused(request: RequestView, site: unknown, origin: string | undefined): string {
+  if (site === undefined && origin === undefined) {
+    const method = /^[A-Z]{1,20}$/.test(request.method ?? '') ? request.method : 'this method';
+    const asked = isUpgrade(request) ? 'an upgrade' : method;
+    return `neither Sec-Fetch-Site nor Origin was sent; a cookie on ${asked} needs one`;
+  }
+  const sent = [
+    ...(site === undefined
+      ? []
+      : [`Sec-Fetch-Site ${SITES.includes(site) ? site : 'with an unknown value'}`]),
+    ...(origin === undefined ? [] : [`Origin ${textOf(origin)}`]),
+  ];
+  return `sent with ${sent.join(' and ')}; if the page is yours, add its origin to allowedOrigins`;
 }
 
 /**

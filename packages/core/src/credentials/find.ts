@@ -5,8 +5,8 @@ import { readList } from '../values/readers.ts';
 import { checkOrigin, cookieReader } from './cookie.ts';
 import { type CarrierReader, checkB64Token, headerReader } from './header.ts';
 import { carrierOptions } from './options.ts';
-import { bodyReader, queryReader } from './query.ts';
-import type { RequestView } from './request.ts';
+import { bodyReader, missingInBody, queryReader } from './query.ts';
+import { headerOf, type RequestView } from './request.ts';
 
 /** Finds the tokens of requests. */
 export interface TokenFinder {
@@ -25,6 +25,8 @@ export interface TokenFinder {
    * @throws AuthError `credentials_malformed`
    */
   check(token: string): void;
+  /** Says why there is no token in any place. For logs: has nothing that the client sent. */
+  missing(request: RequestView): string;
   /** The query parameters that may contain a token. */
   readonly queryNames: readonly string[];
   /** A token may be in a parsed form, which exists only if a body parser ran before. */
@@ -39,6 +41,8 @@ interface CheckedCarrier {
   readonly place: string;
   readonly read: CarrierReader;
   readonly check: ((token: string) => void) | undefined;
+  /** Says why there is no token here. */
+  readonly missing: (request: RequestView) => string;
   readonly allowedOrigins: ReadonlySet<string> | undefined;
   readonly queryName: string | undefined;
   readonly isBody: boolean;
@@ -57,6 +61,7 @@ export function readTokenFrom(value: unknown): TokenFinder {
       ? [readCarrier({ header: 'Authorization' }, 'tokenFrom')]
       : readList(value, readCarrier, 'tokenFrom');
   const [only, ...others] = carriers;
+  const missing = (request: RequestView) => carriers.map((carrier) => carrier.missing(request)).join('; ');
   const queryNames = carriers.flatMap(({ queryName }) => queryName ?? []);
   if (only?.check !== undefined && others.length === 0) {
     const { read, check } = only;
@@ -64,11 +69,18 @@ export function readTokenFrom(value: unknown): TokenFinder {
       queryNames,
       readsBody: false,
       check,
+      missing,
       find: (request, note) => (note === undefined ? read(request) : find([only], request, note)),
     };
   }
   const readsBody = carriers.some((carrier) => carrier.isBody === true);
-  return { queryNames, readsBody, check: () => {}, find: (request, note) => find(carriers, request, note) };
+  return {
+    queryNames,
+    readsBody,
+    check: () => {},
+    missing,
+    find: (request, note) => find(carriers, request, note),
+  };
 }
 
 function find(
@@ -114,16 +126,37 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
   if (header !== undefined) {
     const name = header.toLowerCase();
     const before = (scheme === undefined && name === 'authorization' ? 'Bearer' : scheme) ?? undefined;
-    return { ...PLAIN, place: `header ${header}`, read: headerReader(name, before), check: checkB64Token };
+    return {
+      ...PLAIN,
+      place: `header ${header}`,
+      read: headerReader(name, before),
+      check: checkB64Token,
+      missing: ({ headers }) =>
+        (headerOf(headers, name) ?? '') === '' ? `no header ${header}` : `${header} has no scheme ${before}`,
+    };
   }
   if (cookie !== undefined)
     return {
       ...PLAIN,
       place: `cookie ${cookie}`,
       read: cookieReader(cookie),
+      missing: () => `no cookie ${cookie}`,
       allowedOrigins: new Set(allowedOrigins),
     };
   if (query !== undefined)
-    return { ...PLAIN, place: `query ${query}`, read: queryReader(query), queryName: query };
-  return { ...PLAIN, place: `body ${body}`, read: bodyReader(body ?? ''), isBody: true };
+    return {
+      ...PLAIN,
+      place: `query ${query}`,
+      read: queryReader(query),
+      missing: () => `no query parameter ${query}`,
+      queryName: query,
+    };
+  const field = body ?? '';
+  return {
+    ...PLAIN,
+    place: `body ${field}`,
+    read: bodyReader(field),
+    missing: (request) => missingInBody(request, field),
+    isBody: true,
+  };
 }

@@ -44,11 +44,22 @@ export function bodyReader(name: string): CarrierReader {
     const body = memberOf(request, 'body');
     if (isSafeMethod(method) || typeof body !== 'object' || body === null || !Object.hasOwn(body, name))
       return undefined;
-    if (!/^application\/x-www-form-urlencoded(?:$|[\s;])/i.test(headerOf(headers, 'content-type') ?? ''))
-      return undefined;
+    if (!isForm(headers)) return undefined;
     const value: unknown = Reflect.get(body, name);
     return single(Array.isArray(value) ? value : [value], name);
   };
+}
+
+function isForm(headers: RequestView['headers']): boolean {
+  return /^application\/x-www-form-urlencoded(?:$|[\s;])/i.test(headerOf(headers, 'content-type') ?? '');
+}
+
+/** Says why there is no token in the field of a form. */
+export function missingInBody(request: RequestView, name: string): string {
+  if (isSafeMethod(request.method) || !isForm(request.headers)) return 'no form in the body';
+  return memberOf(request, 'body') === undefined
+    ? 'request.body is not set; a form parser must run before'
+    : `no form field ${name}`;
 }
 
 /**

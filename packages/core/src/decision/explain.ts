@@ -84,9 +84,7 @@ function createRecorder(settings: AuthenticatorSettings) {
         expected: 'one token in one place',
       } as const;
       const isMissing = refusal?.code === 'credentials_missing';
-      const outcome = isMissing
-        ? ({ outcome: 'failed', code: refusal.code, actual: 'none' } as const)
-        : outcomeOf(refusal);
+      const outcome = isMissing ? ({ ...outcomeOf(refusal), actual: 'none' } as const) : outcomeOf(refusal);
       checks.push({ ...about, checks: places, ...outcome });
     },
     anonymous: ({ mode }) => {

@@ -155,7 +155,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       trace?.({ stage: 'credentials', hasToken: true });
       return judgeToken(token, trace);
     }
-    const refusal = new AuthError('credentials_missing');
+    if (mode !== 'strict' && trace === undefined) return ANONYMOUS;
+    const refusal = new AuthError('credentials_missing', { detail: tokens.missing(request) });
     trace?.({ stage: 'credentials', hasToken: false, refusal });
     return mode === 'strict' ? refused(refusal) : ANONYMOUS;
   }

@@ -80,7 +80,7 @@ export function createVouch(
     try {
       unverified = parseToken(token, maxTokenBytes, knownHeaders);
     } catch (error) {
-      const refusal = refusalIn(error);
+      const refusal = formRefusal(refusalIn(error), token, maxTokenBytes);
       trace?.({ stage: 'form', refusal });
       ends(verdict, refusal);
       return undefined;
@@ -226,6 +226,17 @@ export function createVouch(
 
   return remote === undefined ? byKey : (token, verdict) => byEndpoint(remote, token, verdict);
 }
+
+/** Names the option, or advises the client's developer, where the parser knows neither. */
+function formRefusal(refusal: AuthError, token: string, maxTokenBytes: number): AuthError {
+  const isOpaque = !token.includes('.');
+  if (token.length <= maxTokenBytes && !isOpaque) return refusal;
+  const detail = token.length > maxTokenBytes ? `longer than maxTokenBytes (${maxTokenBytes})` : OPAQUE;
+  return new AuthError('token_malformed', { detail });
+}
+
+const OPAQUE =
+  'not a JWT: an opaque token? Ask the issuer for one for this audience, or use remote with introspection';
 
 function isAtHand(claims: JsonObject | undefined | Promise<JsonObject | undefined>): claims is JsonObject {
   return claims !== undefined && !isPromise(claims);

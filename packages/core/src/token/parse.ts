@@ -51,11 +51,12 @@ export function parseToken(
   maxBytes: number,
   knownHeaders?: ReadonlyMap<string, UnverifiedHeader>,
 ): UnverifiedToken {
-  if (token.length > maxBytes) throw malformed('the token is too long');
+  if (token.length > maxBytes) throw malformed(`longer than ${maxBytes} bytes`);
   const start = token.indexOf('.');
   const end = token.indexOf('.', start + 1);
   // A third dot would be in the last segment, which is then not base64url.
-  if (end === -1 || !isPlainText(token)) throw malformed(NO_FORM);
+  if (end === -1) throw malformed(`${start === -1 ? 'one part' : 'two parts'} instead of three`);
+  if (!isPlainText(token)) throw malformed(NO_FORM);
   const encodedHeader = token.slice(0, start);
   const known = knownHeaders?.get(encodedHeader);
   // The form of all three segments is checked before the content of any.
@@ -135,13 +136,21 @@ function decodeBase64url(segment: string, what: string, into?: Buffer): Buffer {
   // The decoder skips characters outside the alphabet, and the result is then at least a byte
   // short.
   if (segment === '' || trailing === 1 || bytes.length !== Math.floor((segment.length * 3) / 4)) {
-    throw malformed(NO_FORM);
+    throw malformed(segment.includes('.') ? partsText(segment) : NO_FORM);
   }
   const spare = trailing === 2 ? 0b1111 : trailing === 3 ? 0b11 : 0;
   if (spare !== 0 && (sextet(segment.charCodeAt(segment.length - 1)) & spare) !== 0) {
     throw malformed(`${what} is not canonical base64url`);
   }
   return bytes;
+}
+
+/** Says what a token with more than three parts is. RFC 7516 §7.1: an encrypted one has five. */
+function partsText(last: string): string {
+  const parts = 2 + last.split('.').length;
+  return parts === 5
+    ? 'an encrypted token (JWE), which is not supported; ask the issuer for a signed one'
+    : `${parts} parts instead of three`;
 }
 
 /** The value of one base64url character. */

@@ -213,7 +213,7 @@ describe('audience', () => {
   it('T-054: an empty list is no audience, also for a policy that asks for all of none', () => {
     const checks = registeredChecks({ ...POLICY, ...ours });
     expect(judgeRegisteredClaims(checks, { aud: [] }, NOW * 1000)?.detail).toBe(
-      'aud is missing or not a list of strings',
+      `aud: expected ${AUDIENCE}, second, got an empty list`,
     );
     const none = { audience: new Set<string>(), audienceMatch: 'all' } as const;
     expect(codeOf({ aud: [] }, none)).toBe('token_audience_mismatch');

@@ -225,14 +225,15 @@ describe('the order of checks (design §5)', () => {
 
   const NOW = 1_800_000_000;
   const malformed = 'token_malformed';
-  const late = { code: 'token_not_yet_valid', detail: 'iat is in the future' };
+  const late = { code: 'token_not_yet_valid', detail: 'iat is 120 s in the future' };
   const noRule = { code: 'token_claims_invalid', detail: 'the rule on dept does not hold' };
   const segments = 'not three base64url segments';
+  const tooLong = 'longer than maxTokenBytes (8192)';
   const crit = 'the header parameter crit is not supported';
 
   const DEFECTS: readonly Defect[] = [
-    { name: 'size', code: malformed, detail: 'the token is too long', claims: { padding: 'x'.repeat(8192) } },
-    { name: 'form', code: malformed, detail: segments, tail: '.AA' },
+    { name: 'size', code: malformed, detail: tooLong, claims: { padding: 'x'.repeat(8192) } },
+    { name: 'form', code: malformed, detail: segments, tail: '*' },
     { name: 'JOSE header', code: malformed, detail: crit, header: { crit: ['exp'] } },
     { name: 'typ', code: 'token_type_refused', header: { typ: 'logout+jwt' } },
     { name: 'issuer', code: 'token_issuer_untrusted', claims: { iss: 'https://unknown.example' } },

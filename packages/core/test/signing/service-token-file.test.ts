@@ -87,15 +87,16 @@ describe('the token file', () => {
 
   const secret = 'xyzzy-nothing-happens';
   const NOT_JWS = 'expected a compact JWS: not three base64url segments';
+  const ONE_PART = 'expected a compact JWS: one part instead of three';
   const OTHER_AUDIENCE = 'the token is for another audience';
   const [UNSIGNED = ''] = /^.*\./.exec(FIRST) ?? [];
   const bad: readonly [title: string, content: string, message: string][] = [
-    ['of nothing', '', NOT_JWS],
+    ['of nothing', '', ONE_PART],
     ['with two newlines', `${FIRST}\n\n`, NOT_JWS],
     ['with a space before', ` ${FIRST}`, NOT_JWS],
     ['with a second line', `${FIRST}\nx: y`, NOT_JWS],
-    ['with a word', secret, NOT_JWS],
-    ['with half a token', UNSIGNED.slice(0, -1), NOT_JWS],
+    ['with a word', secret, ONE_PART],
+    ['with half a token', UNSIGNED.slice(0, -1), 'expected a compact JWS: two parts instead of three'],
     ['with a token of no signature', UNSIGNED, NOT_JWS],
     [
       'with a payload that is no JSON',
@@ -105,7 +106,7 @@ describe('the token file', () => {
     [
       'with a token of 17 KiB',
       tokenOf({ secret: secret.repeat(640) }),
-      'expected a compact JWS: the token is too long',
+      'expected a compact JWS: longer than 16384 bytes',
     ],
     ['of more than 512 KiB', FIRST.padEnd(512 * 1024 + 1), `the file is larger than ${512 * 1024} bytes`],
     ['for another audience', tokenOf({ aud: secret }), OTHER_AUDIENCE],
