@@ -20,9 +20,10 @@ export function errorsPage(): string {
 
 Why a request was refused, as \`error.code\`. The client gets the status, the message, \`Cache-Control:
 no-store\` and a \`WWW-Authenticate\` challenge with the OAuth error (RFC 6750). A 503 has
-\`Retry-After\` instead of a challenge, and \`origin_refused\` has neither. The message is the same for
-every request; \`error.detail\` and \`error.cause\` are for logs, and hold no token and no key. For one
-token, \`latchkey explain\` shows every check.
+\`Retry-After\` instead of a challenge, and \`origin_refused\` and
+\`transport_insecure\` have neither. The message is the same for every request; \`error.detail\` and
+\`error.cause\` are for logs, and hold no token and no key. For one token, \`latchkey explain\` shows
+every check.
 
 ${table(
   ['code', 'status', 'OAuth error', 'message', 'meaning', 'what to do next'],

@@ -80,7 +80,8 @@ export async function readRequest({ terminal, pathOf }: Context, file: string): 
       throw misused(`${file} is not a request: expected a header on each line after the first`);
     return [found[1] ?? '', found[2] ?? ''];
   });
-  return { method, url, headers: headersOf(rawHeaders), rawHeaders };
+  // A file does not say how the request came.
+  return { method, url, protocol: 'https', headers: headersOf(rawHeaders), rawHeaders };
 }
 
 /**

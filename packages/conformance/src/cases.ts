@@ -8,12 +8,14 @@ import { routeCases } from './cases/routes.ts';
 import { ruleCases } from './cases/rules.ts';
 import { signingCases } from './cases/signing.ts';
 import { tokenCases } from './cases/tokens.ts';
+import { transportCases } from './cases/transport.ts';
 
 export type { ConformanceCase, Expectation, Variant } from './cases/case.ts';
 
 /** All cases. */
 export const cases: readonly ConformanceCase[] = [
   ...carriageCases,
+  ...transportCases,
   ...tokenCases,
   ...ruleCases,
   ...routeCases,

@@ -22,6 +22,8 @@ export interface Harness {
   readonly routes: readonly Route[];
   /** The paths of published keys, which are public. */
   readonly published: readonly PublishedKeys[];
+  /** The application must trust `X-Forwarded-Proto` of its peer, which is a proxy. */
+  readonly trustsProxy: boolean;
 }
 
 /**
@@ -68,10 +70,12 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       offered = {
         routes: [...signingRoutes(signers, trusted.audience), ...routes].map(observe),
         published: publishedKeys(signers),
+        trustsProxy: false,
       };
       for (const variant of Object.keys(VARIANTS) as Variant[]) {
         const authenticator = authenticatorFor(world, variant);
-        const server = await serve(await build({ authenticator, ...offered }));
+        const trustsProxy = variant === 'behind a proxy';
+        const server = await serve(await build({ authenticator, ...offered, trustsProxy }));
         served.set(variant, server);
         if (variant === 'strict') verifier = authenticator;
         closers.push(server.close, () => authenticator.close());

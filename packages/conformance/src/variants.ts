@@ -35,6 +35,8 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
   },
   nested: { nestedClaimDelimiter: '.' },
   profile: { profile: 'at+jwt' },
+  https: { requireSecureTransport: true },
+  'behind a proxy': { requireSecureTransport: true },
   described: {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a variable of the file.
     realm: '${REALM}',

@@ -100,6 +100,13 @@ export interface AuthErrorCodes {
    */
   readonly origin_refused: 403;
   /**
+   * The request did not come by https, or nothing says that it did, and `requireSecureTransport` is
+   * set.
+   * @remarks If a proxy ends TLS, set the option of the framework that trusts the proxy; `detail`
+   *   names it. The token has been sent in clear: have the client get a new one.
+   */
+  readonly transport_insecure: 403;
+  /**
    * The keys of the issuer could not be fetched, so the token could not be checked.
    * @remarks Check the source of the keys; the event `latchkey:keyset:failed` has the cause.
    */
@@ -154,6 +161,7 @@ const REFUSALS: { readonly [Code in AuthErrorCode]: Refusal<AuthErrorCodes[Code]
   scope_insufficient: forbidden('The token lacks a scope that this request needs'),
   claims_insufficient: forbidden('The token lacks a claim that this request needs'),
   origin_refused: { status: 403, message: 'The request came from another origin' },
+  transport_insecure: { status: 403, message: 'The request must come by https' },
   keyset_unavailable: UNAVAILABLE,
   remote_unavailable: UNAVAILABLE,
   groups_unavailable: UNAVAILABLE,
@@ -339,7 +347,7 @@ function makeHeaders(
   const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
   if (refusal.status === 503) {
     headers['Retry-After'] = retryAfter(context.retryAfterSeconds);
-  } else if (code !== 'origin_refused') {
+  } else if (code !== 'origin_refused' && code !== 'transport_insecure') {
     headers['WWW-Authenticate'] = bearerChallenge({
       realm: context.realm,
       error: refusal.error,

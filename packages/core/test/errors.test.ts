@@ -27,6 +27,7 @@ const TABLE: readonly (readonly [AuthErrorCode, number, string | undefined, bool
   ['scope_insufficient', 403, 'insufficient_scope', true, 'The token lacks a scope that this request needs'],
   ['claims_insufficient', 403, 'insufficient_scope', true, 'The token lacks a claim that this request needs'],
   ['origin_refused', 403, undefined, false, 'The request came from another origin'],
+  ['transport_insecure', 403, undefined, false, 'The request must come by https'],
   ['keyset_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
   ['remote_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
   ['groups_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],

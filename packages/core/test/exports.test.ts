@@ -150,6 +150,7 @@ it('./adapter exports these values', () => {
     'notAuthenticated',
     'optionIn',
     'prepareAuthentication',
+    'protocolOf',
     'readBoolean',
     'readChoice',
     'readList',

@@ -8,8 +8,9 @@ import { authenticate, publicRoute, publishKeys, signResponse } from '../src/ind
 describeAdapter('express', (harness: Harness) => application(express5(), harness));
 describeAdapter('express 4', (harness: Harness) => application(express4(), harness));
 
-function application(app: express5.Express, { authenticator, routes, published }: Harness) {
+function application(app: express5.Express, { authenticator, routes, published, trustsProxy }: Harness) {
   app.set('env', 'test');
+  app.set('trust proxy', trustsProxy);
   for (const { path, signer } of published) app.get(path, publishKeys(signer));
   for (const { method, path, access, handle, reply, sign } of routes) {
     const handler: RequestHandler = (request, response) => {

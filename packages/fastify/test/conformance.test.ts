@@ -4,8 +4,8 @@ import type { Principal } from '@latchkey/core';
 import fastify, { type FastifyRequest } from 'fastify';
 import latchkey, { publishKeys, signResponse } from '../src/index.ts';
 
-describeAdapter('fastify', async ({ authenticator, routes, published }: Harness) => {
-  const app = fastify();
+describeAdapter('fastify', async ({ authenticator, routes, published, trustsProxy }: Harness) => {
+  const app = fastify({ trustProxy: trustsProxy });
   await app.register(latchkey, { authenticator });
   for (const { path, signer } of published) app.get(path, { config: { auth: false } }, publishKeys(signer));
   for (const { method, path, access, handle, reply: head, sign } of routes) {

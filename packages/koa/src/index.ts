@@ -184,9 +184,11 @@ const ORDER = 'authenticate; register authenticate first';
  * cheaper than a view for every request, and `refusalOf(ctx.req)` finds the request that core saw.
  * `body` is set only if its parser ran before.
  */
-function viewOf({ req, request, params }: ParameterizedContext): adapter.RequestView {
+function viewOf({ req, request, params, protocol }: ParameterizedContext): adapter.RequestView {
   if ('body' in request) Object.assign(req, { body: request.body });
-  return params === undefined ? req : Object.assign(req, { params });
+  // Under Express, the request has a protocol that cannot be assigned.
+  const more = 'protocol' in req ? {} : { protocol };
+  return Object.assign(req, params === undefined ? more : { ...more, params });
 }
 
 /**

@@ -8,8 +8,9 @@ import { authenticate, publicRoute, publishKeys, signResponse } from '../src/ind
 describeAdapter('koa', (harness: Harness) => application(new Koa3(), harness));
 describeAdapter('koa 2', (harness: Harness) => application(new Koa2(), harness));
 
-function application(app: Koa3, { authenticator, routes, published }: Harness) {
+function application(app: Koa3, { authenticator, routes, published, trustsProxy }: Harness) {
   app.silent = true;
+  app.proxy = trustsProxy;
   const router = new Router();
   for (const { path, signer } of published) router.get(path, publishKeys(signer));
   for (const { method, path, access, handle, reply, sign } of routes) {

@@ -11,6 +11,7 @@ import {
   compileAccess,
   decide,
   isPrincipal,
+  protocolOf,
   whenDecided,
 } from '@latchkey/core/adapter';
 import {
@@ -168,6 +169,7 @@ function viewOf({ request, handshake }: IoClient): RequestView {
   return {
     method: 'GET',
     url: request.url,
+    protocol: protocolOf(request),
     // Browsers send cookies with both, whichever page opens the connection: both need the check of
     // their origin.
     headers: { ...more, ...request.headers, connection: 'Upgrade', upgrade: 'websocket' },

@@ -61,14 +61,19 @@ function moduleFor({ authenticator, routes, published }: Harness): Type {
 
 describeAdapter('nestjs on express', async (harness) => {
   const app = await NestFactory.create<NestExpressApplication>(moduleFor(harness), { logger: false });
+  app.set('trust proxy', harness.trustsProxy);
   await app.init();
   return app.getHttpAdapter().getInstance() as RequestListener;
 });
 
 describeAdapter('nestjs on fastify', async (harness) => {
-  const app = await NestFactory.create<NestFastifyApplication>(moduleFor(harness), new FastifyAdapter(), {
-    logger: false,
-  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    moduleFor(harness),
+    new FastifyAdapter({ trustProxy: harness.trustsProxy }),
+    {
+      logger: false,
+    },
+  );
   await app.init();
   const fastify = app.getHttpAdapter().getInstance();
   await fastify.ready();

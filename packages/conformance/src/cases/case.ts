@@ -11,6 +11,8 @@ export type Variant =
   | 'carriers'
   | 'nested'
   | 'profile'
+  | 'https'
+  | 'behind a proxy'
   | 'described';
 
 /** One case. */

@@ -178,6 +178,8 @@ async function takeLater<T, R>(deciding: Promise<Decision<T>>, take: (auth: T) =
 export interface WebRequestExtras {
   /** The parameters of the matched path, for `fromRequest` rules. */
   readonly params?: RequestView['params'];
+  /** How the request came, for `requireSecureTransport`, which refuses it if this is not said. */
+  readonly protocol?: 'https' | 'http';
   /** Default: the `Request`. Pass another object if the framework may replace the `Request`. */
   readonly key?: object;
 }
@@ -188,13 +190,16 @@ export interface WebRequestExtras {
  */
 export function requestViewOf(
   request: Request,
-  { params, key = request }: WebRequestExtras = {},
+  { params, protocol, key = request }: WebRequestExtras = {},
 ): RequestView {
   const { host, pathname, search } = new URL(request.url);
   const headers = { host, ...Object.fromEntries(request.headers) };
   const url = `${pathname}${search}`;
   // Every member is an own one, so that none is read from a polluted prototype.
-  const view = { method: request.method, url, headers, rawHeaders: undefined, body: undefined, params };
+  const view = {
+    ...{ method: request.method, url, headers, rawHeaders: undefined },
+    ...{ protocol, socket: undefined, body: undefined, params },
+  };
   return keyedView(view, key);
 }
 

@@ -5,6 +5,7 @@ export type { RequestParameters } from '../claims/rules.ts';
 export type { Concealment } from '../credentials/query.ts';
 export { concealToken } from '../credentials/query.ts';
 export type { RequestView } from '../credentials/request.ts';
+export { protocolOf } from '../credentials/request.ts';
 export type { CompiledAccess } from '../decision/access.ts';
 export { accessWith, compileAccess } from '../decision/access.ts';
 export { authorized } from '../decision/authorize.ts';

@@ -16,6 +16,12 @@ export interface RequestView {
    * them: a header that looks like joined duplicates is then ambiguous.
    */
   readonly rawHeaders?: readonly string[] | undefined;
+  /**
+   * `https` or `http`, as the framework says: Express and Fastify set it, and read
+   * `X-Forwarded-Proto` only from a proxy that they trust. Default: whether the socket of Node is
+   * encrypted. Read only with `requireSecureTransport`.
+   */
+  readonly protocol?: string | undefined;
   /** The parsed body, if a body parser has run. Read only if `tokenFrom` names a body field. */
   readonly body?: unknown;
   /** Path parameters, if the framework has matched a route: for `fromRequest` rules. */
@@ -56,9 +62,18 @@ export function headerOf<Name extends keyof IncomingHttpHeaders>(
  * Returns a member of a request, which may be inherited from a class of the framework. Undefined
  * for a member that every object has, because the prototype of all objects is polluted then.
  */
-export function memberOf(request: object, name: 'body' | 'params'): unknown {
+export function memberOf(request: object, name: string): unknown {
   const value: unknown = Reflect.get(request, name);
   return value === Reflect.get(Object.prototype, name) ? undefined : value;
+}
+
+/** Returns how a request came; undefined if neither the framework nor a socket of Node says so. */
+export function protocolOf(request: object): string | undefined {
+  const said = memberOf(request, 'protocol');
+  if (said !== undefined) return typeof said === 'string' ? said : undefined;
+  const socket = memberOf(request, 'socket');
+  if (typeof socket !== 'object' || socket === null) return undefined;
+  return memberOf(socket, 'encrypted') === true ? 'https' : 'http';
 }
 
 /** Returns the part of a request that rules may read. */

@@ -109,6 +109,15 @@ export interface AuthenticatorOptions {
   readonly issuers?: readonly IssuerRule[];
   /** The places where a token may be. Default: `Authorization: Bearer …` only. */
   readonly tokenFrom?: readonly Carrier[];
+  /**
+   * Refuses requests that did not come by https, before a token is read and in every mode: 403
+   * `transport_insecure`. The framework says how a request came; behind a proxy that ends TLS, set
+   * its option that trusts the proxy (`trust proxy` of Express, `proxy` of Koa, `trustProxy` of
+   * Fastify). Where nothing says it, the request is refused. For an upgrade, it is `protocol` of
+   * the request, or else the socket. Does not apply to public routes, nor to `verify`, which gets a
+   * token alone. Default false.
+   */
+  readonly requireSecureTransport?: boolean;
   /** Rules on every token. If one does not hold, the token is invalid: 401. */
   readonly claims?: Rules;
   /**
@@ -200,6 +209,7 @@ export interface AuthenticatorSettings {
   readonly systemSubject: string | undefined;
   readonly registered: RegisteredClaimsPolicy;
   readonly tokens: TokenFinder;
+  readonly requireSecureTransport: boolean;
   readonly claims: CompiledRules;
   readonly issuers: IssuerMatcher | undefined;
   readonly delimiter: string | undefined;
@@ -340,6 +350,12 @@ export const authenticatorOptions = object(
       },
       [{ header: 'Authorization' }],
       'The places where a request may have its token.',
+    ),
+    requireSecureTransport: defaulted(
+      boolean,
+      false,
+      'Whether requests that did not come by https are refused, before a token is read. Behind a proxy, the framework must be set to trust the proxy.',
+      flag('closes', 'requests must come by https'),
     ),
     claims: optional(claims, 'Rules on every token. If one does not hold, the answer is 401.'),
     routes: optional(
@@ -490,6 +506,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
       acceptSenderConstrained: read.unsafeAcceptSenderConstrained,
     }),
     tokens: read.tokenFrom,
+    requireSecureTransport: read.requireSecureTransport,
     claims: rules,
     issuers: read.issuers,
     delimiter,

@@ -5,7 +5,7 @@
 import { type ClaimCheck, type CompiledRules, firstFailure, type SchemaOutputs } from '../claims/compile.ts';
 import { judgeRegisteredClaims, registeredChecks, validityOf } from '../claims/registered.ts';
 import type { RequestParameters } from '../claims/rules.ts';
-import { keyOf, parametersOf, type RequestView } from '../credentials/request.ts';
+import { keyOf, parametersOf, protocolOf, type RequestView } from '../credentials/request.ts';
 import { AuthError, asError, refusalIn } from '../errors.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { Keyset } from '../keysets/keyset.ts';
@@ -127,6 +127,12 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   function decide(request: RequestView, access: CompiledAccess, trace?: Trace): Decision | Promise<Decision> {
     if (hasRefusals) refusals.delete(keyOf(request));
     try {
+      const insecure = settings.requireSecureTransport ? judgeTransport(request) : undefined;
+      if (insecure !== undefined) {
+        trace?.({ stage: 'credentials', hasToken: false, refusal: insecure });
+        // In every mode: a client that is anonymous here would send its token in clear again.
+        return refused(insecure);
+      }
       const judged = judgeCredentials(request, access, trace);
       if (!isPromise(judged)) return admit(judged, request, access, trace);
       return judged.then((decision) => admit(decision, request, access, trace)).catch(fail);
@@ -377,6 +383,16 @@ function orFault<T>(refusal: AuthError | undefined, judge: () => T): T | undefin
     if (refusal === undefined) throw fault;
     return undefined;
   }
+}
+
+function judgeTransport(request: RequestView): AuthError | undefined {
+  const protocol = protocolOf(request);
+  if (protocol === 'https') return undefined;
+  const detail =
+    protocol === undefined
+      ? 'nothing says how the request came; set protocol of the request that core gets'
+      : 'the request came by http; if a proxy ends TLS, set trust proxy (Express), proxy (Koa) or trustProxy (Fastify) of the application';
+  return new AuthError('transport_insecure', { detail });
 }
 
 function fail(fault: unknown): Promise<never> {
