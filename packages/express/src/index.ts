@@ -78,12 +78,7 @@ export function authenticate(
     setAuth(request, undefined);
     const decision = decide<unknown>(authenticator, request, asked);
     const concealment = concealToken(authenticator, request, request, request.originalUrl);
-    if (concealment !== undefined) {
-      if (!response.headersSent) response.set(concealment.headers);
-      // Express 4 has parsed the query already, into a member of the request itself.
-      if (Object.hasOwn(request, 'query'))
-        for (const name of concealment.names) Reflect.deleteProperty(request.query, name);
-    }
+    if (concealment !== undefined && !response.headersSent) response.set(concealment.headers);
     const done = whenDecided<unknown, void>(decision, (auth) => {
       setAuth(request, auth);
       next();

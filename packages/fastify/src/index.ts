@@ -334,10 +334,5 @@ function endUpgrade({ raw }: fastify.FastifyRequest, reply: fastify.FastifyReply
 function conceal(by: Concealing, request: Judged, reply: fastify.FastifyReply): void {
   const raw = request.raw as typeof request.raw & { originalUrl?: string };
   const concealment = adapter.concealToken(by, request, raw, raw.originalUrl);
-  if (concealment === undefined) return;
-  for (const name of concealment.names) Reflect.deleteProperty(Object(request.query), name);
-  // Fastify caches the URL when it is first read, and reads it again if the cached one is deleted.
-  for (const kept of Object.getOwnPropertySymbols(request))
-    if (kept.description === 'fastify.request.originalUrl') Reflect.deleteProperty(request, kept);
-  reply.headers(concealment.headers);
+  if (concealment !== undefined) reply.headers(concealment.headers);
 }

@@ -1,14 +1,13 @@
-// Reads Nest's execution contexts of the kinds that Latchkey knows, and makes the exceptions that
-// Nest answers there. No decision is made here.
+// Reads Nest's execution contexts of HTTP and GraphQL, and makes the exceptions that Nest answers.
+// No decision is made here.
 import { type AuthError, isAuthError } from '@latchkey/core';
 import type { RequestParameters, RequestView } from '@latchkey/core/adapter';
 import { type ArgumentsHost, HttpException } from '@nestjs/common';
-
-type NodeRequest = RequestView & { url?: string | undefined; originalUrl?: string | undefined };
+import { messageExceptionOf } from './messages.ts';
 
 /** The request of Express, or that of Fastify, which keeps Node's request in `raw`. */
-export type FrameworkRequest = NodeRequest &
-  RequestParameters & { auth?: unknown; readonly raw?: NodeRequest; readonly query?: unknown };
+type FrameworkRequest = RequestView &
+  RequestParameters & { auth?: unknown; readonly raw?: FrameworkRequest; readonly originalUrl?: string };
 
 /** The response of Express, Fastify or Node. */
 interface FrameworkResponse {
@@ -22,18 +21,13 @@ interface FrameworkResponse {
 
 /** One call of a handler. */
 export interface Call {
-  readonly isHttp: boolean;
-  /** What the decision is kept on: a request, or the context of an operation of GraphQL. */
+  /** What the decision is kept on: the request, or the context of an operation of GraphQL. */
   readonly key: object;
   readonly request: FrameworkRequest;
   readonly response: FrameworkResponse | undefined;
 }
 
-interface GraphqlContext {
-  readonly req?: FrameworkRequest;
-  readonly res?: FrameworkResponse;
-  readonly reply?: FrameworkResponse;
-}
+type GraphqlContext = { [name in 'res' | 'reply']?: FrameworkResponse } & { req?: FrameworkRequest };
 
 /**
  * Reads a context. Undefined for an unknown kind, and for a context without what its kind has.
@@ -41,23 +35,17 @@ interface GraphqlContext {
  */
 export function callOf(host: ArgumentsHost): Call | undefined {
   const type = host.getType<string>();
-  const request = host.getArgByIndex<FrameworkRequest | undefined>(0);
-  if (type === 'http' && request !== undefined)
-    return { isHttp: true, key: request, request: complete(request), response: host.getArgByIndex(1) };
-  const context = host.getArgByIndex<GraphqlContext | undefined>(2);
-  if (type !== 'graphql' || context?.req?.headers === undefined) return undefined;
-  const { req, res, reply } = context;
+  const [own, response, context] = host.getArgs<[FrameworkRequest?, FrameworkResponse?, GraphqlContext?]>();
+  const request = type === 'http' ? own : type === 'graphql' ? context?.req : undefined;
+  if (request?.headers === undefined) return undefined;
+  // Fastify's request has all that core reads but the headers as they were written.
+  if (request.raw !== undefined) Object.assign(request, { rawHeaders: request.raw.rawHeaders });
+  if (type === 'http' || context === undefined) return { key: request, request, response };
+  const { res, reply } = context;
   // Nest leaves the request of the first caller on an object that `context` returns to all.
-  if (reply?.request !== undefined && (reply.request.raw ?? reply.request) !== (req.raw ?? req))
-    throw sharedContext();
-  return { isHttp: false, key: context, request: complete(req), response: res ?? reply };
-}
-
-/** What is thrown for a context of GraphQL with which one caller would be another. */
-export function sharedContext(): TypeError {
-  return new TypeError(
-    'GraphQLModule context: expected a new object for each request, got one of another; return a new one',
-  );
+  if (reply?.request !== undefined && (reply.request.raw ?? reply.request) !== (request.raw ?? request))
+    throw new TypeError('GraphQLModule context: expected a new object for each request; return a new one');
+  return { key: context, request, response: res ?? reply };
 }
 
 /**
@@ -78,15 +66,7 @@ export function writeHeaders(call: Call | undefined, headers: Readonly<Record<st
  */
 export async function exceptionOf(error: unknown, host: ArgumentsHost): Promise<unknown> {
   if (!isAuthError(error)) return error;
-  const type = host.getType<string>();
-  if (type !== 'ws' && type !== 'rpc') return httpExceptionOf(error, host);
-  // Each kind of client is told only of exceptions of its own class. An application with such a
-  // context has the package installed.
-  const Exception =
-    type === 'ws'
-      ? (await import('@nestjs/websockets')).WsException
-      : (await import('@nestjs/microservices')).RpcException;
-  return Object.assign(new Exception(messageOf(error)), { cause: error });
+  return (await messageExceptionOf(error, host.getType())) ?? httpExceptionOf(error, host);
 }
 
 /** The same for HTTP and GraphQL. It writes the headers too, because Nest's filters write none. */
@@ -94,14 +74,4 @@ export function httpExceptionOf(error: AuthError, host: ArgumentsHost): HttpExce
   const { code, status, message, headers } = error;
   writeHeaders(callOf(host), headers);
   return new HttpException({ statusCode: status, code, message }, status, { cause: error });
-}
-
-/** What the client of a message is told. */
-export function messageOf({ code, message }: AuthError): object {
-  return { status: 'error', code, message };
-}
-
-/** Fastify's request has all that core reads but the headers as they were written. */
-function complete(request: FrameworkRequest): FrameworkRequest {
-  return request.raw === undefined ? request : Object.assign(request, { rawHeaders: request.raw.rawHeaders });
 }

@@ -1,10 +1,8 @@
 // The decorators. They note the requirements of a handler and add the guard to it; the guard
 // decides.
 import type { RouteAccess, Rules } from '@latchkey/core';
-import type { CompiledRules } from '@latchkey/core/adapter';
-import { accessWith, argument, compileAccess, compileRules } from '@latchkey/core/adapter';
+import * as adapter from '@latchkey/core/adapter';
 import { createParamDecorator, UseGuards } from '@nestjs/common';
-import { type Decorator, type Home, lineOf, type Note, note } from './access.ts';
 import { LatchkeyGuard, principalOf } from './guard.ts';
 
 /**
@@ -20,8 +18,8 @@ import { LatchkeyGuard, principalOf } from './guard.ts';
  * class HealthController {}
  * ```
  */
-export function Public(): Decorator {
-  return note({ isPublic: true });
+export function Public(): adapter.AccessDecorator {
+  return adapter.noteAccess({ isPublic: true });
 }
 
 /**
@@ -37,8 +35,8 @@ export function Public(): Decorator {
  * class AdminController {}
  * ```
  */
-export function RequireClaims(rules: Rules | CompiledRules): Decorator {
-  return require({ isPublic: false, rules: compileRules(rules) });
+export function RequireClaims(rules: Rules | adapter.CompiledRules): adapter.AccessDecorator {
+  return requiring({ isPublic: false, rules: adapter.compileRules(rules) });
 }
 
 /**
@@ -55,12 +53,12 @@ export function RequireClaims(rules: Rules | CompiledRules): Decorator {
  * class NewsController {}
  * ```
  */
-export function Authenticate(...access: readonly [access?: RouteAccess]): Decorator {
-  const asked = compileAccess(argument(access, '@Authenticate', {}), '@Authenticate');
+export function Authenticate(...access: readonly [access?: RouteAccess]): adapter.AccessDecorator {
+  const asked = adapter.compileAccess(adapter.argument(access, '@Authenticate', {}), '@Authenticate');
   const { claims } = asked;
   // The rules have the same effect as those of @RequireClaims.
   const rules = claims === undefined ? {} : { rules: claims };
-  return require({ isPublic: false, access: accessWith(asked, { claims: undefined }), ...rules });
+  return requiring({ isPublic: false, access: adapter.accessWith(asked, { claims: undefined }), ...rules });
 }
 
 /**
@@ -89,8 +87,8 @@ export function Auth(): ParameterDecorator {
 const parameter = createParamDecorator<undefined>((_data, context) => principalOf(context));
 
 /** Notes what a handler requires, and adds the guard to its class. */
-function require(said: Note): Decorator {
-  const decorate = note(said);
+function requiring(said: adapter.AccessNote): adapter.AccessDecorator {
+  const decorate = adapter.noteAccess(said);
   return (...on) => {
     guard(on[0]);
     decorate(...on);
@@ -110,6 +108,6 @@ function guard(target: object): void {
 }
 
 /** True if the guard was added to a class, or to one that it extends. */
-export function isGuarded(type: Home): boolean {
-  return lineOf(type).some((at) => guarded.has(at));
+export function isGuarded(type: adapter.DecoratedClass): boolean {
+  return adapter.lineageOf(type).some((at) => guarded.has(at));
 }

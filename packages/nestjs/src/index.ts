@@ -1,9 +1,8 @@
 // Maps NestJS, on Express and on Fastify, to core: passes the request in, sets `request.auth`,
 // throws errors. No decision is made here; this file only exports.
 export * from '@latchkey/core';
-export { LATCHKEY_AUTHENTICATOR } from './access.ts';
 export { Auth, Authenticate, Public, RequireClaims } from './decorators.ts';
-export { LatchkeyGuard } from './guard.ts';
+export { LATCHKEY_AUTHENTICATOR, LatchkeyGuard } from './guard.ts';
 export type { LatchkeyAsyncOptions, LatchkeyOptions } from './module.ts';
 export { LatchkeyModule } from './module.ts';
 export { publishKeys, SignResponse } from './signing.ts';

@@ -3,29 +3,16 @@
 import type { ServerResponse } from 'node:http';
 import { createResponseSigner, holdReply, keysPublisher } from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
-import {
-  type CallHandler,
-  Controller,
-  type ExecutionContext,
-  Get,
-  type NestInterceptor,
-  Res,
-  StreamableFile,
-  type Type,
-  UseInterceptors,
-} from '@nestjs/common';
+import * as nest from '@nestjs/common';
 import { concatMap, type Observable, tap } from 'rxjs';
 import { Public } from './decorators.ts';
 
 /** The members that Express's response and Fastify's reply both have. */
-interface Reply {
-  readonly statusCode: number;
+interface Reply extends Pick<ServerResponse, 'statusCode' | 'getHeader' | 'removeHeader'> {
   /**
    * Node's response, on the reply of Fastify. The response of Express is Node's response itself.
    */
   readonly raw?: ServerResponse;
-  getHeader(name: string): unknown;
-  removeHeader(name: string): unknown;
   header(name: string, value: string): unknown;
 }
 
@@ -50,8 +37,8 @@ interface Reply {
  */
 export function SignResponse(options: SignResponseOptions): ClassDecorator & MethodDecorator {
   const { sign } = createResponseSigner(options);
-  const interceptor: NestInterceptor = {
-    intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+  const interceptor: nest.NestInterceptor = {
+    intercept(context: nest.ExecutionContext, next: nest.CallHandler): Observable<unknown> {
       const reply = context.switchToHttp().getResponse<Reply>();
       const { raw = reply as unknown as ServerResponse } = reply;
       // Holds a reply that the handler sends itself, and the reply of filters to an exception.
@@ -64,7 +51,7 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
           isReturned = body !== undefined;
           const signed = await sign({
             status: reply.statusCode,
-            body: body instanceof StreamableFile ? refusedFile(body) : body,
+            body: body instanceof nest.StreamableFile ? refusedFile(body) : body,
             getHeader: (name) => reply.getHeader(name),
             setHeader: (name, value) => reply.header(name, value),
             removeHeader: (name) => reply.removeHeader(name),
@@ -77,7 +64,7 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
       );
     },
   };
-  return UseInterceptors(interceptor);
+  return nest.UseInterceptors(interceptor);
 }
 
 /**
@@ -88,7 +75,7 @@ export function SignResponse(options: SignResponseOptions): ClassDecorator & Met
  * class KeysModule {}
  * ```
  */
-export function publishKeys(signer: Signer, path = '.well-known/jwks.json'): Type {
+export function publishKeys(signer: Signer, path = '.well-known/jwks.json'): nest.Type {
   const publish = keysPublisher(signer);
   class KeysController {
     async keys(reply: Reply): Promise<unknown> {
@@ -98,17 +85,16 @@ export function publishKeys(signer: Signer, path = '.well-known/jwks.json'): Typ
     }
   }
   const { prototype } = KeysController;
-  const descriptor = Object.getOwnPropertyDescriptor(prototype, 'keys') as PropertyDescriptor;
-  for (const decorate of [Get(path), Public()]) decorate(prototype, 'keys', descriptor);
-  Res({ passthrough: true })(prototype, 'keys', 0);
-  Controller()(KeysController);
+  nest.Get(path)(prototype, 'keys', { value: prototype.keys });
+  nest.Res({ passthrough: true })(prototype, 'keys', 0);
+  for (const decorate of [nest.Controller(), Public()]) decorate(KeysController);
   return KeysController;
 }
 
 /**
  * Core cannot know Nest's files. It refuses a Blob, and clears the head of what was about the body.
  */
-function refusedFile(file: StreamableFile): Blob {
+function refusedFile(file: nest.StreamableFile): Blob {
   // Nest 12 lets go of what it is read from, and Nest 11 does not.
   file
     .getStream()

@@ -22,10 +22,8 @@ import {
   type WebSocketAdapter,
 } from '@nestjs/common';
 import { BaseWsExceptionFilter, WsException } from '@nestjs/websockets';
-import { LATCHKEY_AUTHENTICATOR } from './access.ts';
-import { messageOf } from './context.ts';
-import { type Handshake, handshakes } from './guard.ts';
-import { handshaking } from './start.ts';
+import { LATCHKEY_AUTHENTICATOR } from './guard.ts';
+import { type Handshake, handshakes, handshaking, messageOf } from './messages.ts';
 
 /** The client of ws. */
 interface WsClient {

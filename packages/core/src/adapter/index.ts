@@ -36,6 +36,8 @@ export {
   readText,
 } from '../values/readers.ts';
 export { readSmallFile } from '../values/small-file.ts';
+export type { Attempt } from './attempts.ts';
+export { attemptOn, decideOnce } from './attempts.ts';
 export type { AuthenticationSource, PreparedAuthentication, WebRequestExtras } from './decide.ts';
 export {
   authorizeRequest,
@@ -47,6 +49,8 @@ export {
   toResponse,
   whenDecided,
 } from './decide.ts';
+export type { AccessDecorator, AccessNote, DecoratedAccess, DecoratedClass } from './decorated.ts';
+export { decoratedAccess, isPublicClass, lineageOf, noteAccess } from './decorated.ts';
 export { holdReply } from './hold-reply.ts';
 export { handlerIn, notAuthenticated, refuseRequest } from './misuse.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';

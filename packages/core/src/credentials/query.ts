@@ -76,8 +76,9 @@ export function concealQuery(request: RequestView, names: readonly string[]): Co
 
 /**
  * Removes the token in the query from Node's request: from `url`, `originalUrl`, the HTTP/2 header
- * `:path`, and the cached results of URL parsers. Call it after `decide`, whatever the decision is.
- * Does *not* reach copies in objects of a framework.
+ * `:path`, and the cached results of URL parsers; and from what the request of a framework keeps:
+ * its own parsed `query`, and URLs under symbols. Call it after `decide`, whatever the decision is.
+ * Does *not* reach copies in other objects of a framework.
  * @param by the authenticator that decides
  * @param raw Node's request
  * @param firstUrl the URL as it was received, which frameworks keep when a handler rewrites `url`
@@ -100,6 +101,10 @@ export function concealToken(
     for (let index = 0; index < rawHeaders.length; index += 2)
       if (rawHeaders[index] === ':path') replaceText(rawHeaders, index + 1, found.strip);
   for (const name of PARSED_URLS) Reflect.deleteProperty(raw, name);
+  // Fastify keeps the first URL under a symbol. Fastify and Express 4 keep the parsed query.
+  for (const kept of Object.getOwnPropertySymbols(view)) replaceText(view, kept, found.strip);
+  const query: unknown = Object.hasOwn(view, 'query') ? Reflect.get(view, 'query') : undefined;
+  for (const name of found.names) Reflect.deleteProperty(Object(query), name);
   return found;
 }
 
