@@ -33,7 +33,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
 });
 
-export const keysets: Keyset[] = [];
+const keysets: Keyset[] = [];
 
 afterEach(async () => {
   vi.restoreAllMocks();
