@@ -1,6 +1,8 @@
 // Runs the programs of a package's README unchanged, except for the port or the line that listens.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -150,4 +152,31 @@ function codeIn(text: string, language: 'js' | 'yaml'): string {
   const [, code] = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(text) ?? [];
   if (code === undefined) throw new Error(`expected a code block of ${language} in the README`);
   return code;
+}
+
+/**
+ * Runs the first `js` block of a README that contains `mark`. Its imports stay imports; the names
+ * that it uses and does not declare are in `given`.
+ * @param test the test's `import.meta.url`, in the package's `test` folder
+ */
+export async function runBlock(test: string, mark: string, given: object): Promise<void> {
+  const blocks = [...readmeOf(test).matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = '']) => code);
+  const block = blocks.find((code) => code.includes(mark));
+  if (block === undefined) throw new Error(`expected a code block with ${mark} in the README`);
+  const lines = block.split('\n');
+  const isImport = (line: string) => line.startsWith('import ');
+  const code = [
+    ...lines.filter(isImport),
+    `export const run = async ({ ${Object.keys(given).join(', ')} }) => {`,
+    ...lines.filter((line) => !isImport(line)),
+    '};',
+  ];
+  // Modules are cached by name, and tests of a package run at the same time.
+  const file = fileURLToPath(new URL(`./.quick-start.${randomUUID()}.mjs`, test));
+  writeFileSync(file, code.join('\n'));
+  try {
+    await createRequire(test)(file).run(given);
+  } finally {
+    rmSync(file, { force: true });
+  }
 }
