@@ -197,6 +197,8 @@ const NO_CONTEXT: AuthErrorContext = Object.freeze({
 });
 
 const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
+let contextOf: (error: AuthError) => AuthErrorContext | undefined;
+
 const BRAND: unique symbol = Symbol.for('@latchkey/AuthError') as never;
 
 /**
@@ -232,6 +234,10 @@ export class AuthError extends Error {
     this.detail = context.detail;
     this.headers = answerHeaders(code, refusal, context);
     this.#context = context;
+  }
+
+  static {
+    contextOf = (error) => (#context in error ? error.#context : undefined);
   }
 
   get [BRAND](): true {
@@ -272,6 +278,14 @@ export class AuthError extends Error {
  */
 export function isAuthError(value: unknown): value is AuthError {
   return typeof value === 'object' && value !== null && BRAND in value;
+}
+
+/** Returns the same refusal whose detail begins with the name of its source. */
+export function fromSource(error: AuthError, source: string): AuthError {
+  const context = contextOf(error);
+  // A refusal of another copy of this package keeps its context to itself.
+  if (context === undefined) return error;
+  return new AuthError(error.code, { ...context, detail: `${source}: ${error.detail ?? error.message}` });
 }
 
 /** Returns the refusal that was thrown. @throws anything else that was thrown, unchanged */

@@ -180,7 +180,9 @@ function handshakeOf(auth: unknown, { headers }: IncomingMessage): Handshake {
     if (auth === undefined && mode === 'strict')
       throw new AuthError('credentials_missing', { detail: 'the handshake was anonymous' });
     if (welcomes !== undefined && !principalsIn(auth).every(({ issuer }) => welcomes(issuer)))
-      throw new AuthError('token_issuer_untrusted');
+      throw new AuthError('token_issuer_untrusted', {
+        detail: 'issuers of the route does not accept its iss',
+      });
     // An upgrade has no path parameters.
     if (claims !== undefined)
       return authorized(auth as Principal, claims, { method: 'UPGRADE', headers, params: {} });

@@ -15,6 +15,7 @@ import { AuthError } from '../errors.ts';
 import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import type { NamedRoutes } from './access.ts';
+import { issuerText } from './details.ts';
 import { contextOf, type Principal, signedClaims, withOutputs } from './principal.ts';
 import { noRoute } from './route-names.ts';
 import type { Trace } from './trace.ts';
@@ -74,7 +75,7 @@ export function judgeRoute(
   { trace, outputs }: { readonly trace?: Trace | undefined; readonly outputs?: SchemaOutputs } = {},
 ): AuthError | undefined {
   if (principal === undefined) {
-    const refusal = new AuthError('credentials_missing');
+    const refusal = new AuthError('credentials_missing', { detail: 'the request is anonymous' });
     trace?.({ stage: 'route caller', refusal });
     return refusal;
   }
@@ -137,7 +138,10 @@ export function judgeRules(
     throw new TypeError(`authorize: the options have no ${noRoute(rules.route, [...routes.keys()])}`);
   let refusal: AuthError | undefined;
   if (route?.welcomes !== undefined) {
-    if (!route.welcomes(issuer)) refusal = new AuthError('token_issuer_untrusted', { realm });
+    if (!route.welcomes(issuer)) {
+      const detail = `issuers of the route does not accept ${issuerText(issuer)}`;
+      refusal = new AuthError('token_issuer_untrusted', { realm, detail });
+    }
     trace?.({ stage: 'route issuer', issuer, refusal });
     if (refusal !== undefined && trace === undefined) return refusal;
   }

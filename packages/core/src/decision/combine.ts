@@ -4,7 +4,7 @@ import { type CompiledRules, compileRules } from '../claims/compile.ts';
 import type { Rules } from '../claims/rules.ts';
 import type { Concealment } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
-import { AuthError, asError, ConfigError } from '../errors.ts';
+import { AuthError, asError, ConfigError, fromSource } from '../errors.ts';
 import { kindOf } from '../values/kind.ts';
 import { isPromise } from '../values/promise.ts';
 import { argument, isPlainObject, ownMembers, readObject } from '../values/readers.ts';
@@ -69,7 +69,7 @@ export function requireAll<const S extends { readonly [name: string]: TokenSourc
     const principals: [name: string, principal: unknown][] = [];
     for (const { name, decision } of decisions) {
       // The first missing or invalid token decides the answer, whatever the other tokens are.
-      if (decision.ok !== true) return decision;
+      if (decision.ok !== true) return { ok: false, error: fromSource(decision.error, name) };
       principals.push([name, decision.principal]);
     }
     const all = Object.freeze(Object.fromEntries(principals));
@@ -95,7 +95,7 @@ export function requireAny<const S extends { readonly [name: string]: TokenSourc
   return combine(sources, (decisions) => {
     const refusals: AuthError[] = [];
     for (const { name, decision } of decisions) {
-      if (decision.ok !== true) refusals.push(decision.error);
+      if (decision.ok !== true) refusals.push(fromSource(decision.error, name));
       else {
         const one = Object.freeze({ [name]: decision.principal });
         return { ok: true, principal: one as { readonly [Name in keyof S]?: Given<S[Name]> } };
@@ -104,7 +104,9 @@ export function requireAny<const S extends { readonly [name: string]: TokenSourc
     const error =
       refusals.find(({ status }) => status === 503) ??
       refusals.find(({ code }) => code !== 'credentials_missing');
-    return { ok: false, error: error ?? new AuthError('credentials_missing') };
+    if (error !== undefined) return { ok: false, error };
+    const detail = refusals.map((refusal) => refusal.detail).join('; ');
+    return { ok: false, error: new AuthError('credentials_missing', { detail }) };
   });
 }
 

@@ -13,6 +13,7 @@ import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import type { CompiledAccess } from './access.ts';
 import { judgeRoute, judgeRules, traceRules } from './authorize.ts';
+import { issuerText } from './details.ts';
 import type { AuthenticatorSettings } from './options.ts';
 import { createPrincipal, type Principal, type RoutesInForce, withOutputs } from './principal.ts';
 import type { Trace } from './trace.ts';
@@ -175,7 +176,11 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   ): Decision {
     let decision: Decision = judged;
     if (judged.ok && judged.principal !== undefined && welcomes?.(judged.principal.issuer) === false)
-      decision = refused(new AuthError('token_issuer_untrusted'));
+      decision = refused(
+        new AuthError('token_issuer_untrusted', {
+          detail: `issuers of the route does not accept ${issuerText(judged.principal.issuer)}`,
+        }),
+      );
     // A 503 is the answer in every mode, because the token may be valid.
     if (!decision.ok && mode === 'permissive' && decision.error.status !== 503) {
       hasRefusals = true;
@@ -298,7 +303,11 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     if (isRemote) {
       const issuer = own(claims, 'iss');
       const isWelcome = (issuer === undefined || typeof issuer === 'string') && issuers?.(issuer) !== false;
-      const untrusted = isWelcome ? undefined : new AuthError('token_issuer_untrusted');
+      const untrusted = isWelcome
+        ? undefined
+        : new AuthError('token_issuer_untrusted', {
+            detail: `issuers does not accept ${issuerText(issuer)}`,
+          });
       trace?.({ stage: 'issuer', issuer, vouchedBy: 'endpoint', refusal: untrusted });
       if (ends(verdict, untrusted)) return;
       if (token !== undefined && ends(verdict, judgeTokenItself(token, claims, nowMs, trace))) return;
@@ -332,7 +341,11 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       (typeof issuer === 'string' &&
         (expected === undefined || issuer === expected) &&
         issuers?.(issuer) !== false);
-    const untrusted = isTrusted ? undefined : new AuthError('token_issuer_untrusted');
+    const untrusted = isTrusted
+      ? undefined
+      : new AuthError('token_issuer_untrusted', {
+          detail: `${issuerText(issuer)} of the token itself is not accepted, whatever the endpoint says`,
+        });
     for (const [claim, refusal] of [
       ['aud', audience],
       ['iss', untrusted],

@@ -9,6 +9,7 @@ import type { AlgorithmName } from '../token/algorithms.ts';
 import type { UnverifiedHeader, UnverifiedToken } from '../token/parse.ts';
 import { own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
+import { type Miss, noKeyText, noSignerText, otherAlgorithmText } from './details.ts';
 import { type Steps, wait } from './steps.ts';
 import type { Trace } from './trace.ts';
 
@@ -50,8 +51,12 @@ export function* findSigningKey(
   let unavailable: AuthError | undefined;
   let isKnown = false;
   let isTried = false;
+  let misses: Miss[] = [];
+  const notSigned = () =>
+    new AuthError('token_signature_invalid', { detail: noSignerText(algorithm, kid, misses) });
   for (const look of LOOKS) {
     let snapshots: AskedKeyset[] | undefined = [];
+    misses = [];
     for (const keyset of keysets) {
       let snapshot: KeySnapshot;
       try {
@@ -77,15 +82,18 @@ export function* findSigningKey(
         keyset.confirm?.(header, issuer);
         return { keyset, key, header, algorithm, snapshots };
       }
+      misses.push({ keyset, snapshot, known, tried: candidates.length });
       // Without a kid, the first key that fits decides, unless an unavailable keyset may have the
       // right key.
-      if (final) return unavailable ?? new AuthError('token_signature_invalid');
+      if (final) return unavailable ?? notSigned();
       isTried ||= candidates.length > 0;
     }
     if (isKnown) break;
   }
   // While one of the keysets is unavailable, the token may be valid.
   if (unavailable !== undefined) return unavailable;
-  if (isTried) return new AuthError('token_signature_invalid');
-  return new AuthError(isKnown ? 'token_algorithm_refused' : 'token_key_unknown');
+  if (isTried) return notSigned();
+  return isKnown
+    ? new AuthError('token_algorithm_refused', { detail: otherAlgorithmText(algorithm, kid, misses) })
+    : new AuthError('token_key_unknown', { detail: noKeyText(kid, misses) });
 }

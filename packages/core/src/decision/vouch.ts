@@ -11,6 +11,7 @@ import { findAlgorithm } from '../token/algorithms.ts';
 import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken } from '../token/parse.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
+import { issuerText, noKeysetText, notAllowedText, unsupportedText } from './details.ts';
 import type { AuthenticatorSettings } from './options.ts';
 import { findSigningKey, type SignedBy } from './signing-key.ts';
 import { run } from './steps.ts';
@@ -89,12 +90,19 @@ export function createVouch(
     const { header, claims, newHeader } = unverified;
 
     const isAccepted = types.has(header.typ === undefined ? undefined : normalizeType(header.typ));
-    const typeRefusal = isAccepted ? undefined : new AuthError('token_type_refused');
+    const typeRefusal = isAccepted
+      ? undefined
+      : new AuthError('token_type_refused', {
+          detail: `typ is not ${[...types].map((type) => type ?? 'absent').join(' or ')}`,
+        });
     trace?.({ stage: 'typ', typ: header.typ, refusal: typeRefusal });
     if (ends(verdict, typeRefusal)) return undefined;
 
     const algorithm = findAlgorithm(header.alg)?.name;
-    const algorithmRefusal = algorithm === undefined ? new AuthError('token_algorithm_refused') : undefined;
+    const algorithmRefusal =
+      algorithm === undefined
+        ? new AuthError('token_algorithm_refused', { detail: unsupportedText(header.alg) })
+        : undefined;
     trace?.({ stage: 'algorithm', alg: header.alg, refusal: algorithmRefusal });
     if (ends(verdict, algorithmRefusal)) return undefined;
 
@@ -118,20 +126,21 @@ export function createVouch(
       if (by !== undefined && newHeader !== undefined) rememberHeader(newHeader, header);
       return { claims, by, isRemote: false };
     };
-    if (algorithm === undefined || asked.length === 0)
-      return conclude(
-        new AuthError('token_algorithm_refused', { detail: 'no keyset of the issuer allows the algorithm' }),
-      );
+    if (algorithm === undefined)
+      return conclude(algorithmRefusal ?? new AuthError('token_algorithm_refused'));
+    if (asked.length === 0) {
+      const detail = notAllowedText(algorithm, candidates);
+      return conclude(new AuthError('token_algorithm_refused', { detail }));
+    }
     const signed = run(findSigningKey(unverified, algorithm, asked, trace));
     return isPromise(signed) ? signed.then(conclude) : conclude(signed);
   }
 
   function judgeIssuer(issuer: unknown, candidates: readonly Keyset[]): AuthError | undefined {
     const untrusted = (detail: string) => new AuthError('token_issuer_untrusted', { detail });
-    if (!isIssuer(issuer)) return untrusted('iss is not a string');
-    if (candidates.length === 0) return untrusted('no keyset is configured for the issuer');
-    return issuers?.(issuer) === false
-      ? untrusted('the option issuers does not contain the issuer')
+    if (candidates.length === 0) return untrusted(noKeysetText(issuer, keysets, index));
+    return isIssuer(issuer) && issuers?.(issuer) === false
+      ? untrusted(`issuers does not accept ${issuerText(issuer)}`)
       : undefined;
   }
 

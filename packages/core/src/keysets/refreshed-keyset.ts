@@ -152,7 +152,7 @@ function isUseless({ keys, skipped }: KeySnapshot): boolean {
 }
 
 /** Names the first keys of a set that cannot be used, with the reasons. */
-function skippedText(skipped: readonly SkippedKey[]): string {
+export function skippedText(skipped: readonly SkippedKey[]): string {
   const shown = skipped.slice(0, 3).map(({ kid, reason }) => {
     const name = kid === undefined ? 'a key without a kid' : `kid ${kid}`;
     return `${name} (${reason})`;

@@ -5,11 +5,20 @@ import { forge, generateSigningKey, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import { isAuthError } from '../../src/errors.ts';
+import { requireAll, requireAny } from '../../src/index.ts';
 import { AUDIENCE, create } from './issuers.ts';
 
 const NOW = 1_800_000_000;
 const ISSUER = 'https://issuer.example/';
 const CLAIMS = { iss: ISSUER, aud: AUDIENCE, sub: 'alice', iat: NOW, exp: NOW + 300 };
+
+/** RFC 7517 A.1. */
+const RFC_KEY = {
+  kty: 'EC',
+  crv: 'P-256',
+  x: 'MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4',
+  y: '4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM',
+};
 
 let key: SigningKey;
 let second: SigningKey;
@@ -19,13 +28,12 @@ beforeAll(async () => {
   second = await generateSigningKey('ES256', 'second');
 });
 
-type Options = Partial<Omit<AuthenticatorOptions, 'keySets'>>;
+type Options = Partial<AuthenticatorOptions>;
 
 function authenticatorOf(options: Options = {}) {
-  return create([{ issuer: ISSUER, jwks: { keys: [key.publicJwk, second.publicJwk] } }], {
-    clock: { now: () => NOW * 1000 },
-    ...options,
-  });
+  const { keySets = [{ issuer: ISSUER, jwks: { keys: [key.publicJwk, second.publicJwk] } }], ...rest } =
+    options;
+  return create(keySets, { clock: { now: () => NOW * 1000 }, ...rest });
 }
 
 /** A token of these claims. */
@@ -167,5 +175,148 @@ describe('no token, or one that is not taken', () => {
     const explained = await authenticator.explain({ method: 'GET', ...request } as never);
     expect(`${explained.code}: ${explained.detail}`).toBe(detail);
     expect(explained.checks[0]?.detail).toBe(explained.detail);
+  });
+});
+
+describe('issuers', () => {
+  const keySets = ['https://a.example', 'b', 'c', 'd'].map((issuer) => ({
+    issuer,
+    jwks: { keys: [RFC_KEY] },
+  }));
+  it.each<readonly [string, Options, unknown, string]>([
+    [
+      'without its slash',
+      {},
+      'https://issuer.example',
+      'iss "https://issuer.example" differs from keySets[0].issuer by a trailing slash',
+    ],
+    [
+      'with a slash',
+      { keySets },
+      'https://a.example/',
+      'iss "https://a.example/" differs from keySets[0].issuer by a trailing slash',
+    ],
+    [
+      'another one',
+      {},
+      'x\n\u202e',
+      'iss "x\\n\\u{202e}" is not the issuer of a keyset: "https://issuer.example/"',
+    ],
+    [
+      'another one of many',
+      { keySets },
+      'x',
+      'iss "x" is not the issuer of a keyset: "https://a.example", "b", "c" and others',
+    ],
+    ['none', {}, undefined, 'the token has no iss, and every keyset is for an issuer'],
+    ['a number', {}, 7, 'iss: expected a string, got a number'],
+    ['not in issuers', { issuers: ['b'] }, ISSUER, `issuers does not accept iss "${ISSUER}"`],
+  ])('%s', async (_, options, iss, detail) => {
+    expect(await refusedToken(signed({ iss }), options)).toBe(`token_issuer_untrusted: ${detail}`);
+  });
+
+  it('of a route', async () => {
+    const request = { headers: { authorization: `Bearer ${signed({})}` } };
+    const detail = await refused(authenticatorOf().authenticate(request, { issuers: ['b'] }));
+    expect(detail).toBe(`token_issuer_untrusted: issuers of the route does not accept iss "${ISSUER}"`);
+  });
+
+  it('a long one is cut', async () => {
+    expect((await refusedToken(signed({ iss: 'x'.repeat(5_000) }))).length).toBeLessThan(500);
+  });
+});
+
+describe('algorithms and keys', () => {
+  const keysetOf = (keys: readonly object[], more: object = {}): Options => ({
+    keySets: [{ issuer: ISSUER, jwks: { keys }, ...more } as never],
+  });
+  const both = () => [key.publicJwk, second.publicJwk];
+
+  it.each<readonly [string, () => Options, () => string, string]>([
+    [
+      'an algorithm that is not allowed',
+      () => keysetOf(both(), { allowedAlgorithms: ['ES256'] }),
+      () => signed({}, key, { alg: 'RS256' }),
+      'token_algorithm_refused: RS256 is not among keySets[0].allowedAlgorithms: ES256',
+    ],
+    [
+      'an algorithm of another key',
+      () => ({}),
+      () => signed({}, key, { alg: 'RS256' }),
+      "token_algorithm_refused: RS256 is not among the algorithms of the token's key in keySets[0]: ES256",
+    ],
+    [
+      'no key for the algorithm',
+      () => ({}),
+      () => signed({}, key, { alg: 'RS256', kid: undefined }),
+      'token_algorithm_refused: RS256 is not among the algorithms of the keys in keySets[0]: ES256',
+    ],
+    [
+      'none',
+      () => ({}),
+      () => signed({}, key, { alg: 'none' }),
+      'token_algorithm_refused: the token is not signed: its alg is none',
+    ],
+    [
+      'another type',
+      () => ({ typ: ['at+jwt'] }),
+      () => signed({}, key, { typ: 'JWT' }),
+      'token_type_refused: typ is not at+jwt',
+    ],
+    [
+      'the second key without a kid',
+      () => ({}),
+      () => signed({}, second, { kid: undefined }),
+      "token_signature_invalid: the token has no kid, so only the first key of keySets[0] was tried; kidless: 'try-all' tries more",
+    ],
+    [
+      'no kid where one is needed',
+      () => keysetOf(both(), { kidless: 'refuse' }),
+      () => signed({}, key, { kid: undefined }),
+      "token_key_unknown: the token has no kid, and keySets[0] has kidless: 'refuse'",
+    ],
+    [
+      'another key',
+      () => ({}),
+      () => signed({}, second, { kid: 'first' }),
+      'token_signature_invalid: not made with a key of keySets[0]',
+    ],
+    [
+      'another kid',
+      () => ({}),
+      () => signed({}, key, { kid: 'other' }),
+      'token_key_unknown: keySets[0] has no key with the kid of the token, but kid first, kid second',
+    ],
+    [
+      'a key that was skipped',
+      () => keysetOf([key.publicJwk, { ...second.publicJwk, use: 'enc' }]),
+      () => signed({}, second),
+      'token_key_unknown: keySets[0] has no key with the kid of the token, but kid first; not used: kid second (use is not "sig")',
+    ],
+  ])('%s', async (_, options, token, detail) => {
+    expect(await refusedToken(token(), options())).toBe(detail);
+  });
+});
+
+describe('several tokens', () => {
+  const sources = () => ({
+    user: authenticatorOf(),
+    device: authenticatorOf({ tokenFrom: [{ header: 'X-Device' }] }),
+  });
+  const user = () => ({ authorization: `Bearer ${signed({})}` });
+
+  it('requireAll names the source that refused', async () => {
+    const asked = requireAll(sources()).authenticate({ headers: user() });
+    expect(await refused(asked)).toBe('credentials_missing: device: no header X-Device');
+  });
+
+  it('requireAny names the source, or all of them', async () => {
+    const either = requireAny(sources());
+    expect(await refused(either.authenticate({ headers: { 'x-device': signed({ exp: NOW - 9 }) } }))).toBe(
+      'token_expired: device: expired 9 s ago',
+    );
+    expect(await refused(either.authenticate({ headers: {} }))).toBe(
+      'credentials_missing: user: no header Authorization; device: no header X-Device',
+    );
   });
 });
