@@ -84,7 +84,7 @@ describe('secrets create symmetric', () => {
   });
 
   it.each([
-    ['short', 'only-31-bytes-of-a-secret-here!', /shorter than the output of its hash/],
+    ['short', 'only-31-bytes-of-a-secret-here!', /has 31 bytes; HS256 needs at least 32/],
     ['no secret at all', 'a'.repeat(64), /fewer than 8 distinct bytes/],
     ['a public key', ed.publicKey.export({ type: 'spki', format: 'pem' }).toString(), /an encoded key/],
     ['empty', '', /empty/],

@@ -38,6 +38,13 @@ export function putClaims(draft: Draft, settings: SourceNode, validation: Source
       'the gateway also accepted tokens without exp, which never expire; false restores that',
     );
   if (treated[0] !== undefined) draft.set(['treatIatAsNbf'], true, treated[0]);
+  else
+    draft.note(
+      'safer',
+      [],
+      iat?.node ?? validation,
+      'iat was not treated as nbf, and a token with iat in the future is refused all the same; the gateway accepted it; allowFutureIat: true restores that',
+    );
   putAudience(draft, rowOf('aud'), validation);
   const issuer = rowOf('iss');
   if (issuer?.validate === true) putIssuer(draft, issuer);

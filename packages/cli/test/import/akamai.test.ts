@@ -123,6 +123,15 @@ describe('the table of claims', () => {
     await authenticator.close();
   });
 
+  it.each([
+    [{}, true],
+    [{ treatIatAsNbf: false }, true],
+    [{ treatIatAsNbf: true }, false],
+  ])('AM-20 says that iat in the future is refused also without the switch: %j', async (given, isSaid) => {
+    const { stdout } = await importText(settings(given));
+    expect(/# safer: .*iat in the future is refused/.test(stdout)).toBe(isSaid);
+  });
+
   it('AM-13 requires nbf if its row requires it', async () => {
     const { authenticator } = load(
       await importText(

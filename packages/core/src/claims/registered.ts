@@ -16,6 +16,8 @@ export interface RegisteredClaimsPolicy {
   readonly requireExp: boolean;
   /** `iat` is required, and the token is not valid before it. */
   readonly treatIatAsNbf?: boolean | undefined;
+  /** `iat` only informs: a time in the future is accepted. Not with the other uses of `iat`. */
+  readonly allowFutureIat?: boolean | undefined;
   /** How long after `iat` a token is accepted; `iat` is then required. */
   readonly maxTokenAgeMs?: number | undefined;
   /** Claims that must be present. */
@@ -78,7 +80,8 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
       expected: (now) => {
         const { maxTokenAgeMs } = policy;
         const age = maxTokenAgeMs === undefined ? '' : `, and not older than ${maxTokenAgeMs / 1000} s`;
-        return `not after ${now} or exp, ${skew}${age}`;
+        const limit = policy.allowFutureIat === true ? 'exp' : `${now} or exp`;
+        return `not after ${limit}, ${skew}${age}`;
       },
     },
     ...(policy.required ?? []).map(
@@ -156,10 +159,11 @@ export function validityOf(
   {
     clockSkewMs,
     maxTokenAgeMs = Number.POSITIVE_INFINITY,
-  }: Pick<RegisteredClaimsPolicy, 'clockSkewMs' | 'maxTokenAgeMs'>,
+    allowFutureIat = false,
+  }: Pick<RegisteredClaimsPolicy, 'clockSkewMs' | 'maxTokenAgeMs' | 'allowFutureIat'>,
 ): Validity {
   const [exp, nbf, iat] = ['exp', 'nbf', 'iat'].map((name) => own(claims, name)) as (number | undefined)[];
-  const notBefore = Math.max(nbf ?? 0, iat ?? 0) * 1000;
+  const notBefore = Math.max(nbf ?? 0, allowFutureIat ? 0 : (iat ?? 0)) * 1000;
   const expiry = exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000;
   const tooOld = iat === undefined ? Number.POSITIVE_INFINITY : iat * 1000 + maxTokenAgeMs;
   return { fromMs: notBefore - clockSkewMs, untilMs: Math.min(expiry, tooOld) + clockSkewMs };
@@ -210,12 +214,12 @@ function checkExp(
 function checkIat(
   iat: JsonValue | undefined,
   exp: JsonValue | undefined,
-  { clockSkewMs, treatIatAsNbf = false, maxTokenAgeMs }: RegisteredClaimsPolicy,
+  { clockSkewMs, treatIatAsNbf = false, allowFutureIat = false, maxTokenAgeMs }: RegisteredClaimsPolicy,
   nowMs: number,
 ): AuthError | undefined {
   if (iat === undefined)
     return treatIatAsNbf || maxTokenAgeMs !== undefined ? invalid('iat is missing') : undefined;
-  if (isBefore(iat, { clockSkewMs }, nowMs))
+  if (!allowFutureIat && isBefore(iat, { clockSkewMs }, nowMs))
     return new AuthError('token_not_yet_valid', {
       detail: `iat is ${seconds(Number(iat) * 1000 - nowMs)} in the future`,
     });

@@ -153,6 +153,13 @@ export interface AuthenticatorOptions {
    */
   readonly treatIatAsNbf?: boolean;
   /**
+   * Accepts a token with `iat` in the future, where `iat` only informs (RFC 7519 §4.1.6). Such a
+   * token comes from a wrong clock, so prefer `clockSkew`. `iat` must still be a time, and not
+   * after `exp`. Not together with `treatIatAsNbf` or `maxTokenAge`, which judge by `iat`. Default
+   * false.
+   */
+  readonly allowFutureIat?: boolean;
+  /**
    * How long after `iat` a token is accepted; `iat` is then required. Default: no limit other than
    * `exp`.
    */
@@ -400,6 +407,12 @@ export const authenticatorOptions = object(
       'Whether iat is required, and a token is refused before that time.',
       flag('closes', 'iat is required, and counts as nbf'),
     ),
+    allowFutureIat: defaulted(
+      boolean,
+      false,
+      'Whether iat may be in the future. Not together with treatIatAsNbf or maxTokenAge.',
+      flag('opens', 'iat may be in the future'),
+    ),
     maxTokenAge: optional(
       duration,
       'How long after iat a token is accepted; iat is then required.',
@@ -457,6 +470,14 @@ export const authenticatorOptions = object(
       { required: ['remote'] },
     ],
     dependentSchemas: { profile: { properties: { typ: false } } },
+    not: {
+      required: ['allowFutureIat'],
+      properties: { allowFutureIat: { const: true } },
+      anyOf: [
+        { required: ['maxTokenAge'] },
+        { required: ['treatIatAsNbf'], properties: { treatIatAsNbf: { const: true } } },
+      ],
+    },
   },
   { like: 'options, such as { keySets, audience }', hints: authenticatorHints },
 );
@@ -487,6 +508,11 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
   if (read.groups?.groupCase === 'insensitive') refuseUnfolded(read.routes ?? new Map());
   if (profile !== undefined && read.typ !== undefined)
     throw new ConfigError('typ', 'is set by profile; remove typ');
+  if (read.allowFutureIat && (read.treatIatAsNbf || read.maxTokenAge !== undefined))
+    throw new ConfigError(
+      'allowFutureIat',
+      `is not allowed with ${read.treatIatAsNbf ? 'treatIatAsNbf' : 'maxTokenAge'}, which judges by iat; remove one`,
+    );
   return Object.freeze<AuthenticatorSettings>({
     keysets,
     keys,
@@ -501,6 +527,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
       clockSkewMs: read.clockSkew,
       requireExp: read.requireExp,
       treatIatAsNbf: read.treatIatAsNbf,
+      allowFutureIat: read.allowFutureIat,
       maxTokenAgeMs: read.maxTokenAge,
       required: profile === undefined ? [] : AT_JWT_CLAIMS,
       acceptSenderConstrained: read.unsafeAcceptSenderConstrained,

@@ -145,8 +145,7 @@ export function importPrivateHalf(jwk: JsonObject): KeyObject {
  */
 function importSecret(jwk: JsonObject, algorithms: readonly SignatureAlgorithm[]): KeyMaterial {
   const bytes = octets(jwk, 'k');
-  const lengths = algorithms.map((algorithm) => (algorithm.kty === 'oct' ? algorithm.minKeyBytes : 0));
-  refuseWeakSecret(bytes, Math.max(...lengths));
+  refuseWeakSecret(bytes, algorithms);
   return { key: createSecretKey(bytes), thumbprint: thumbprintOf({ k: member(jwk, 'k'), kty: 'oct' }) };
 }
 

@@ -1,8 +1,9 @@
 // All refusals of weak keys: RSA of an unsafe size or from a broken generator, Ed25519 points of
 // small order, and secrets that are not random. The form of a JWK is checked in import-key.ts.
 import { createPublicKey, X509Certificate } from 'node:crypto';
+import type { SignatureAlgorithm } from '../token/algorithms.ts';
 
-/** The reason why a key cannot be used. The message is constant and has no part of the key. */
+/** The reason why a key cannot be used. The message has no part of the key, only lengths. */
 export class UnusableKey extends Error {}
 
 const MIN_RSA_BITS = 2048;
@@ -57,11 +58,17 @@ export function refuseWeakPoint(x: Buffer): void {
 
 /**
  * Refuses a weak secret.
+ * @param algorithms those that the secret is for. It has to be as long as the longest of their
+ *   hashes (RFC 7518 §3.2), whether it signs or verifies
  * @throws UnusableKey for a secret that is too short, has few distinct bytes, or is an encoded key
  */
-export function refuseWeakSecret(bytes: Buffer, minBytes: number): void {
-  if (bytes.length < minBytes)
-    throw new UnusableKey('the secret is shorter than the output of its hash (RFC 7518 §3.2)');
+export function refuseWeakSecret(bytes: Buffer, algorithms: readonly SignatureAlgorithm[]): void {
+  const hmacs = algorithms.filter((algorithm) => algorithm.kty === 'oct');
+  const [strictest] = hmacs.toSorted((a, b) => b.minKeyBytes - a.minKeyBytes);
+  if (strictest !== undefined && bytes.length < strictest.minKeyBytes)
+    throw new UnusableKey(
+      `the secret has ${bytes.length} bytes; ${strictest.name} needs at least ${strictest.minKeyBytes}`,
+    );
   if (new Set(bytes).size < 8) throw new UnusableKey('the secret has fewer than 8 distinct bytes');
   if (looksLikeEncodedKey(bytes))
     throw new UnusableKey('the secret is an encoded key (PEM, JWK, DER or SSH)');

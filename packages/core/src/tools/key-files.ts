@@ -16,8 +16,8 @@ export interface KeyPairText {
  * Checks a key pair. The private half must be PKCS#8, PKCS#1 or SEC 1, the public half
  * SubjectPublicKeyInfo or PKCS#1. RSA keys need at least 2048 bits; ECDSA and Ed25519 are
  * supported.
- * @throws TypeError with a constant text, for an invalid or weak key, and for halves that do not
- *   match
+ * @throws TypeError without any part of the key, for an invalid or weak key, and for halves that do
+ *   not match
  */
 export function checkKeyPair({ privateKey, publicKey }: KeyPairText): void {
   const thumbprints = [
@@ -30,7 +30,7 @@ export function checkKeyPair({ privateKey, publicKey }: KeyPairText): void {
 
 /**
  * The public half of a private key, as SubjectPublicKeyInfo.
- * @throws TypeError with a constant text
+ * @throws TypeError without any part of the key
  */
 export function extractPublicKey(privateKey: string): string {
   checkKeyPair({ privateKey });
@@ -40,7 +40,7 @@ export function extractPublicKey(privateKey: string): string {
 
 /**
  * Checks a symmetric secret: it must look random and have at least 32 bytes.
- * @throws TypeError with a constant text
+ * @throws TypeError without any part of the key
  */
 export function checkSymmetricSecret(bytes: Uint8Array): void {
   usable({ ...symmetricJwk(bytes), alg: 'HS256' });

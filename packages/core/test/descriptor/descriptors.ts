@@ -176,6 +176,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
         typ: ['JWT', 'at+jwt'],
         requireExp: true,
         treatIatAsNbf: true,
+        requireSecureTransport: true,
         maxTokenAge: '1d',
         unsafeAcceptSenderConstrained: false,
         cache: { tokens: 100, bytes: 100_000 },

@@ -90,11 +90,12 @@ describe('descriptors', () => {
     const left = Object.keys(schema.$defs.jwt?.properties ?? {}).filter(
       (name) => !Object.hasOwn(block, name),
     );
-    expect(left).toEqual(['profile']);
+    expect(left).toEqual(['allowFutureIat', 'profile']);
   });
 
   it.each([
     ['profile', { profile: 'at+jwt' }],
+    ['iat in the future', { allowFutureIat: true }],
     ['cache: false', { cache: false }],
     ['null audience', { audience: null }],
     ['one typ', { typ: 'at+jwt' }],
@@ -274,7 +275,7 @@ function nested(node: Node | false | undefined, ...path: readonly string[]): Nod
   return nested(reached.properties?.[next], ...rest);
 }
 
-const OF_CODE = ['secrets', 'externalSecrets', 'clock', 'directory', 'signer'];
+const OF_CODE = ['secrets', 'externalSecrets', 'onRefusal', 'clock', 'directory', 'signer'];
 const X = { 'what-no-option-is-called': 1 };
 const without = (names: readonly string[], left: readonly string[] = OF_CODE) =>
   names.filter((name) => !left.includes(name));

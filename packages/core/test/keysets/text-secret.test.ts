@@ -73,8 +73,12 @@ describe('a secret that is a text', () => {
   });
 
   it.each<[string, Given, RegExp]>([
-    ['too short', { content: 'tiny-words' }, /shorter than the output of its hash/],
-    ['too short once decoded', { content: randomBytes(16).toString('hex'), encoding: 'hex' }, /shorter than/],
+    ['too short', { content: 'tiny-words' }, /has 10 bytes; HS256 needs at least 32/],
+    [
+      'too short once decoded',
+      { content: randomBytes(16).toString('hex'), encoding: 'hex' },
+      /has 16 bytes; HS256 needs at least 32/,
+    ],
     [
       'not base64',
       { content: `${SECRET}!`, encoding: 'base64' },

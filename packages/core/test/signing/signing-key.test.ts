@@ -272,10 +272,10 @@ describe('weak and odd keys', () => {
   ] as const)('RFC 7518 §3.2: a secret for %s of %d bytes signs nothing', (algorithm, length) => {
     const k = (size: number) => randomBytes(size).toString('base64url');
     expect(reason({ kty: 'oct', k: k(length) }, { algorithm })).toMatch(
-      /^the secret is shorter than the output of its hash/,
+      /^the secret has \d+ bytes; HS\d+ needs at least \d+$/,
     );
     expect(imported({ kty: 'oct', k: k(length + 1) }, { algorithm }).algorithm).toBe(algorithm);
-    expect(reason({ kty: 'oct', k: '' }, { algorithm })).toMatch(/^the secret is shorter/);
+    expect(reason({ kty: 'oct', k: '' }, { algorithm })).toMatch(/^the secret has 0 bytes; /);
   });
 
   it('row 165: secrets that are none sign nothing', () => {
