@@ -8,8 +8,8 @@ import type { KeySelection, KeySnapshot, Keyset } from './keyset.ts';
 /** Finds keysets by issuer, in time that does not depend on how many there are. */
 export interface KeysetIndex {
   /**
-   * In the order of the options. Empty: no keyset may verify tokens of this issuer, and nothing is
-   * fetched.
+   * The keysets that may verify tokens of this issuer, in the order of the options. If there are
+   * none, the token is refused and nothing is fetched.
    */
   forIssuer(issuer: string | undefined): readonly Keyset[];
 }
@@ -38,17 +38,21 @@ export function indexKeysets(keysets: readonly Keyset[], forMissing: readonly Ke
 
 /** The keys of a set that fit a token. */
 interface SelectedKeys {
-  /** The set has the token's kid, or needs none: reading the source again would not help. */
+  /**
+   * The set has the key that the token names, or the token names none. If false, the source is read
+   * again, because it may have a new key.
+   */
   readonly known: boolean;
   readonly candidates: readonly VerificationKey[];
-  /** There is one candidate, and the other keysets of the issuer are not tried. */
+  /** If no candidate has signed the token, the other keysets of the issuer are not tried. */
   readonly final?: true;
 }
 
 const UNKNOWN: SelectedKeys = Object.freeze({ known: false, candidates: Object.freeze([]) });
 
 /**
- * Returns the keys to try for a token, and whether the set has its kid at all.
+ * Returns the keys to try for a token. Keys with the token's kid come first. Keys without a kid are
+ * tried for any token. A token without a kid is treated as the option `kidless` says.
  * @param kid of the token, unverified: it only finds a key
  */
 export function selectKeys(
@@ -57,22 +61,24 @@ export function selectKeys(
   algorithm: AlgorithmName,
   kid: string | undefined,
 ): SelectedKeys {
-  const same = kid === undefined ? undefined : byKid.get(kid);
-  if (same !== undefined) return { known: true, candidates: taking(same, algorithm, MAX_CANDIDATES) };
-  if (unnamed) return { known: true, candidates: taking(keys, algorithm, keys.length) };
+  const withSameKid = kid === undefined ? undefined : byKid.get(kid);
+  if (withSameKid !== undefined)
+    return { known: true, candidates: firstThatTake(algorithm, withSameKid, MAX_CANDIDATES) };
+  if (unnamed) return { known: true, candidates: firstThatTake(algorithm, keys, keys.length) };
   if (kid !== undefined || kidless === 'refuse') return UNKNOWN;
   if (kidless === 'try-all')
-    return { known: keys.length > 0, candidates: taking(keys, algorithm, MAX_KIDLESS) };
-  // Without a kid, only the first key that fits is tried.
+    return { known: keys.length > 0, candidates: firstThatTake(algorithm, keys, MAX_KIDLESS) };
+  // `kidless: 'first'`: only the first key that fits is tried.
   const first = firstFor.get(algorithm);
   return first === undefined
     ? { known: keys.length > 0, candidates: [] }
     : { known: true, candidates: [first], final: true };
 }
 
-function taking(
-  keys: readonly VerificationKey[],
+/** The first `most` keys that can verify signatures of the algorithm. */
+function firstThatTake(
   algorithm: AlgorithmName,
+  keys: readonly VerificationKey[],
   most: number,
 ): readonly VerificationKey[] {
   // Fast path: nearly every kid belongs to one key.
