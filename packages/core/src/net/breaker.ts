@@ -1,38 +1,38 @@
-// A circuit breaker for one remote service: after a few failures, most requests fail at once, and
-// one per second tries the service.
+// A circuit breaker for one remote service. After five failures in a row it opens: calls fail at
+// once, and one per second is made, to find out whether the service is back.
 
 /** Guards one remote service. */
 export interface Breaker {
   /**
-   * Does the work. Rejects at once if the service is known to be down or too many calls are
-   * running.
-   * @param about the subject of the call. A failure that the service itself answered counts once
-   *   per subject, so that one odd token or subject does not open the breaker for all
+   * Does the work. Rejects at once if the breaker is open or too many calls are running.
+   * @param subject what the call is about, such as a token. An answered failure counts once for
+   *   each subject, so that one odd token does not open the breaker for all
    */
-  run<T>(work: () => Promise<T>, about?: string): Promise<T>;
-  /** Failures in a row. */
+  run<T>(work: () => Promise<T>, subject?: string): Promise<T>;
+  /** Failures in a row, as far as they count. */
   readonly failures: number;
   /** `closed`: each call is made. `open`: one call per second is made; the others fail at once. */
   readonly state: 'closed' | 'open';
 }
 
-// Marks on errors. The symbols are private to this module, so that errors of other code are never
-// taken for marked ones.
+// Marks on errors. The symbols are private to this module, so that no other code can make an error
+// with a mark.
 const INCONCLUSIVE: unique symbol = Symbol('inconclusive');
 const ANSWERED: unique symbol = Symbol('answered');
 const OVERLOADED: unique symbol = Symbol('overloaded');
 
 /**
- * Makes the error for an unusable answer. The request may be the cause, so the breaker does not
- * count it as a failure: one caller with odd requests must not close the service for all.
+ * Makes the error for an unusable answer. The breaker counts it like a success: the service has
+ * answered, and the request may be the cause. One caller with odd requests must not open the
+ * breaker for all.
  */
 export function inconclusive(message: string): Error {
   return Object.assign(new Error(message), { [INCONCLUSIVE]: true });
 }
 
 /**
- * Makes the error for an answer that reports a failure of the service. The failure may concern this
- * one request only.
+ * Makes the error for an answer that reports a failure of the service, such as a 500. The failure
+ * may concern this one request only, so the breaker counts it once for each subject.
  */
 export function answeredFailure(message: string): Error {
   return Object.assign(new Error(message), { [ANSWERED]: true });
@@ -63,24 +63,28 @@ export function createBreaker(): Breaker {
   let failures = 0;
   let probedAt = 0;
   let underWay = 0;
-  /**
-   * Incremented at each opening and closing: a call that began earlier does not count afterwards.
-   */
+  /** Incremented at each opening and closing. Results of calls from an earlier epoch are ignored. */
   let epoch = 0;
-  /** The subjects of the answered failures since the last success. */
-  const about = new Set<string>();
+  /** The subjects whose answered failures have been counted since the last success. */
+  const counted = new Set<string>();
+  const isOpen = () => failures >= MAX_FAILURES;
 
-  function succeeded(begun: number): void {
-    if (begun !== epoch) return;
-    if (failures >= MAX_FAILURES) epoch++;
+  function succeeded(): void {
+    if (isOpen()) epoch++;
     failures = 0;
-    about.clear();
+    counted.clear();
   }
 
-  function failed(begun: number, subject: string | undefined): void {
-    if (begun !== epoch || (subject !== undefined && about.has(subject))) return;
-    if (subject !== undefined && failures < MAX_FAILURES) about.add(subject);
-    if (++failures !== MAX_FAILURES) return;
+  /** @param subject of an answered failure */
+  function failed(subject: string | undefined): void {
+    if (subject !== undefined) {
+      if (counted.has(subject)) return;
+      // Bounded: an open breaker adds no subjects.
+      if (!isOpen()) counted.add(subject);
+    }
+    failures++;
+    // Later failures are those of single probes: the breaker is open already.
+    if (failures !== MAX_FAILURES) return;
     epoch++;
     probedAt = performance.now();
   }
@@ -90,20 +94,22 @@ export function createBreaker(): Breaker {
       if (underWay >= MAX_UNDER_WAY) {
         throw Object.assign(new Error('too many calls are running'), { [OVERLOADED]: true });
       }
-      if (failures >= MAX_FAILURES) {
+      if (isOpen()) {
         const now = performance.now();
         if (now - probedAt < PROBE_MS) throw new Error('the circuit is open; it is probed once per second');
         probedAt = now;
       }
-      const begun = epoch;
+      const begunIn = epoch;
       underWay++;
       try {
         const result = await work();
-        succeeded(begun);
+        if (begunIn === epoch) succeeded();
         return result;
       } catch (error) {
-        if (isMarked(error, INCONCLUSIVE)) succeeded(begun);
-        else failed(begun, isMarked(error, ANSWERED) ? subject : undefined);
+        if (begunIn === epoch) {
+          if (isMarked(error, INCONCLUSIVE)) succeeded();
+          else failed(isMarked(error, ANSWERED) ? subject : undefined);
+        }
         throw error;
       } finally {
         underWay--;
@@ -113,7 +119,7 @@ export function createBreaker(): Breaker {
       return failures;
     },
     get state() {
-      return failures >= MAX_FAILURES ? 'open' : 'closed';
+      return isOpen() ? 'open' : 'closed';
     },
   };
 }
