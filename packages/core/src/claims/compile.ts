@@ -1,5 +1,5 @@
-// Compiles rules into checks: rules are compiled once, when a service starts, and checked on every
-// request.
+// Compiles rules into checks, once, when a service starts. The checks run on every request. How
+// rules are written is in normalize.ts, what each form means in forms.ts.
 import { isScopeToken } from '../challenge.ts';
 import { ConfigError } from '../errors.ts';
 import { foldCase } from '../values/fold.ts';
@@ -15,15 +15,15 @@ import type { RequestParameters, Rules } from './rules.ts';
 export interface ClaimCheck {
   /** Shown in messages: the name of the claim, or its path with dots. */
   readonly claim: string;
-  /** The path of the claim under an authenticator's `nestedClaimDelimiter`. Empty: all claims. */
+  /** Splits the claim at the authenticator's `nestedClaimDelimiter`. Empty: all claims. */
   readonly path: (delimiter: string | undefined) => readonly string[];
   /** The rule is about a scope claim: its failure is `scope_insufficient`. */
   readonly isScope: boolean;
-  /** The scopes that would satisfy the rule, if it names any: configuration, never token data. */
+  /** The scopes that would satisfy the rule, for the challenge. From the rule, not from a token. */
   readonly scope: string | undefined;
   /** The rule compares the claim with the request. */
   readonly needsRequest: boolean;
-  /** For `explain`: see `ruleText`. */
+  /** The rule as data, for `explain`. */
   readonly rule: NormalRule;
   readonly holds: Holds;
 }
@@ -31,7 +31,7 @@ export interface ClaimCheck {
 /** Rules that `compileRules` has compiled. `R` is the type of the written rules, for types only. */
 export interface CompiledRules<R = Rules> {
   readonly [COMPILED]: readonly ClaimCheck[];
-  /** The object itself, so that a copy with other members does not count as compiled rules. */
+  /** This object. A copy has the original here, and so does not count as compiled rules. */
   readonly [ITSELF]: unknown;
   /** The name of a route in the options, whose rules apply in place of these: see `route`. */
   readonly route?: string | undefined;
@@ -43,11 +43,11 @@ export interface EvaluationContext {
   /** The authenticator's `nestedClaimDelimiter`. */
   readonly delimiter?: string | undefined;
   readonly request?: RequestParameters | undefined;
-  /** Gets what schemas make of the claims that they accept. */
+  /** If given, the values that schemas return in place of the claims are added to it. */
   readonly outputs?: SchemaOutputs | undefined;
 }
 
-/** What schemas returned for claims, in the order of the rules. An empty path means all claims. */
+/** The values that schemas returned in place of claims, in the order of the rules. */
 export type SchemaOutputs = { readonly path: readonly string[]; readonly value: unknown }[];
 
 const COMPILED: unique symbol = Symbol('compiled rules');
@@ -75,12 +75,12 @@ export function compileRules<const R extends Rules>(
     if (rules.length === 0) throw new ConfigError(path, 'expected at least one rule');
     rules.forEach((entry, index) => void refuseCompiled(entry, `${path}[${index}]`));
   }
-  const rows = new Set<string>();
-  return made(entriesOf(rules, path).map((entry) => compileEntry(entry, rows)));
+  const claimsOfRows = new Set<string>();
+  return compiledRules(entriesOf(rules, path).map((entry) => compileEntry(entry, claimsOfRows)));
 }
 
-function made<R>(checks: readonly ClaimCheck[], name?: string): CompiledRules<R> {
-  const rules = { [COMPILED]: Object.freeze(checks), [ITSELF]: undefined as unknown, route: name };
+function compiledRules<R>(checks: readonly ClaimCheck[], routeName?: string): CompiledRules<R> {
+  const rules = { [COMPILED]: Object.freeze(checks), [ITSELF]: undefined as unknown, route: routeName };
   rules[ITSELF] = rules;
   return Object.freeze(rules);
 }
@@ -109,7 +109,7 @@ export function route(name: string): CompiledRules {
     scope: undefined,
     needsRequest: false,
   };
-  return made([Object.freeze({ ...check, rule: NOTHING, holds })], name);
+  return compiledRules([Object.freeze({ ...check, rule: NOTHING, holds })], name);
 }
 
 /** Returns the first check that does not hold; undefined if all hold. */
@@ -121,20 +121,21 @@ export function firstFailure(
   for (const check of rules[COMPILED]) {
     const path = check.path(delimiter);
     const claim = claimAt(claims, path);
-    const take =
+    const takeOutput =
       outputs !== undefined && check.rule.form === 'schema'
         ? (value: unknown) => {
             if (value !== claim) outputs.push({ path, value });
           }
         : undefined;
-    if (!check.holds(claim, request, take)) return check;
+    if (!check.holds(claim, request, takeOutput)) return check;
   }
   return undefined;
 }
 
 /**
- * A name of a rule on `groups` that no group has where all groups are in lower case; undefined if
- * there is none.
+ * Returns a group, named by a rule on `groups`, that is not in lower case. With `groupCase:
+ * 'insensitive'` all groups of a principal are in lower case, so such a rule never matches.
+ * @returns undefined if there is none
  */
 export function unfoldedGroup(rules: CompiledRules<unknown>): string | undefined {
   for (const { claim, rule } of rules[COMPILED]) {
@@ -173,32 +174,36 @@ function isCompiled<R>(rules: R | CompiledRules<R>): rules is CompiledRules<R> {
 }
 
 /**
- * Refuses compiled rules next to or inside other rules. Their checks have no name there, so they
- * would be read as empty rules.
+ * Refuses compiled rules next to or inside other rules. Their checks are under a symbol, so they
+ * would be overlooked, and the rules taken for empty ones.
  */
 function refuseCompiled(value: unknown, path: string): void {
   if (typeof value === 'object' && value !== null && COMPILED in value)
     throw new ConfigError(path, 'cannot nest compiled rules or route(…) inside other rules; pass them alone');
 }
 
-function compileEntry({ place, kind, path: at, normalize }: RuleEntry, rows: Set<string>): ClaimCheck {
+/** @param claimsOfRows the claims of the rows before; that of this row is added */
+function compileEntry(
+  { place, kind, path: at, normalize }: RuleEntry,
+  claimsOfRows: Set<string>,
+): ClaimCheck {
   const rule = normalize();
   const claim = place.join('.');
-  const top = place.length === 1 ? claim : '';
-  const isList = LIST_CLAIMS.has(top);
+  const isTopLevel = place.length === 1;
+  const isList = isTopLevel && LIST_CLAIMS.has(claim);
+  const isScope = isTopLevel && SCOPE_CLAIMS.has(claim);
   if (kind === 'row') {
-    if (rows.has(claim))
+    if (claimsOfRows.has(claim))
       throw new ConfigError(`${at}.name`, `expected one row for each claim, got another one for ${claim}`);
-    rows.add(claim);
+    claimsOfRows.add(claim);
   } else if (isList) {
     refuseSpaces(rule, kind === 'path' ? `${at}.rule` : at);
   }
-  const isScope = SCOPE_CLAIMS.has(top);
   const scopes =
     isScope && rule.form !== 'noneOf'
       ? rule.names.filter((item) => typeof item === 'string').filter(isScopeToken)
       : [];
-  const judge = checkOfRule(rule);
+  const holds = checkOfRule(rule);
   const split = rememberingSplit();
   return Object.freeze({
     claim,
@@ -208,8 +213,8 @@ function compileEntry({ place, kind, path: at, normalize }: RuleEntry, rows: Set
     needsRequest: rule.form === 'fromRequest',
     rule,
     holds: isList
-      ? (value, request, take) => judge(typeof value === 'string' ? split(value) : value, request, take)
-      : judge,
+      ? (value, request, take) => holds(typeof value === 'string' ? split(value) : value, request, take)
+      : holds,
   });
 }
 
@@ -241,6 +246,7 @@ function rememberingSplit(): (text: string) => readonly string[] {
   };
 }
 
+/** Refuses names with a space in a rule on a list: no item of the list has one. */
 function refuseSpaces({ names }: NormalRule, path: string): void {
   if (names.some((name) => typeof name === 'string' && (name === '' || name.includes(' '))))
     throw new ConfigError(
