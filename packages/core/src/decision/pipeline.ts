@@ -1,7 +1,7 @@
-// The decision, in the order of its checks: the credentials of a request; the keyset or endpoint
-// that vouches for its token (vouch.ts); the claims; groups and the principal. Then, each time
-// anew, the mode and the requirements of the route. A refusal is a value here; the public functions
-// throw it.
+// The decision, in the order of its checks: find the token of a request; find the keyset or the
+// endpoint that vouches for it (vouch.ts, vouch-by-endpoint.ts); check its claims; find groups and
+// make the principal. These results may come from a cache. The mode, issuers and rules of the route
+// are applied each time. A refusal is a value here; the public functions throw it.
 import { type ClaimCheck, type CompiledRules, firstFailure, type SchemaOutputs } from '../claims/compile.ts';
 import { judgeRegisteredClaims, registeredChecks, validityOf } from '../claims/registered.ts';
 import type { RequestParameters } from '../claims/rules.ts';
@@ -9,6 +9,7 @@ import { keyOf, parametersOf, protocolOf, type RequestView } from '../credential
 import { AuthError, asError, refusalIn } from '../errors.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { Keyset } from '../keysets/keyset.ts';
+import type { RemoteEndpoint } from '../remote/endpoint.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import type { CompiledAccess } from './access.ts';
@@ -19,14 +20,16 @@ import { createPrincipal, type Principal, type RoutesInForce, withOutputs } from
 import type { Trace } from './trace.ts';
 import { createVerifiedTokens } from './verified-tokens.ts';
 import {
-  createVouch,
+  createVouchByKey,
   ends,
+  hasEnded,
   isIssuer,
+  type KeysetParts,
   notTheSystem,
   type Verdict,
   type Vouched,
-  type VouchingParts,
 } from './vouch.ts';
+import { createVouchByEndpoint } from './vouch-by-endpoint.ts';
 
 /** The result for a request. */
 export type Decision<T = Principal | undefined> =
@@ -34,11 +37,12 @@ export type Decision<T = Principal | undefined> =
   | { readonly ok: false; readonly error: AuthError };
 
 /** The parts that decisions use. The authenticator makes them. */
-export interface PipelineParts extends VouchingParts {
-  /** The keysets that may verify tokens with the system subject, which have every group. */
+export interface PipelineParts extends KeysetParts {
+  readonly remote: RemoteEndpoint | undefined;
+  /** The keysets with `system: true`: only they verify tokens with the system subject. */
   readonly system: ReadonlySet<Keyset>;
   readonly groups: Groups | undefined;
-  /** See `PrincipalContext`. */
+  /** Returns the named routes in force now, where options can change while requests run. */
   readonly now: (() => RoutesInForce) | undefined;
 }
 
@@ -75,6 +79,7 @@ interface Refused {
 const ANONYMOUS: Decision<undefined> = Object.freeze({ ok: true, principal: undefined });
 // The refusals of requests that permissive authenticators let pass, by the key of the request.
 const refusals = new WeakMap<object, AuthError>();
+// Spares the look-up for each request in a process without permissive authenticators.
 let hasRefusals = false;
 
 /**
@@ -95,7 +100,8 @@ export function refusalOf(request: object): AuthError | undefined {
 export function createPipeline(settings: AuthenticatorSettings, parts: PipelineParts): Pipeline {
   const { tokens, issuers, registered, systemSubject, clock, delimiter, realm, routes } = settings;
   const { system, remote, groups, now } = parts;
-  const vouch = createVouch(settings, parts);
+  const byKey = createVouchByKey(settings, parts);
+  const vouch = remote === undefined ? byKey : createVouchByEndpoint(settings, remote, byKey);
   const context = Object.freeze({
     realm,
     delimiter,
@@ -110,14 +116,14 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     settings.cache === undefined || remote !== undefined
       ? undefined
       : createVerifiedTokens<TokenDecision>(settings.cache, clock);
-  // Group resolvers are asked for each request; they cache their answers themselves.
-  const isFinal = (settings.groups?.resolvers.size ?? 0) === 0;
+  // Group resolvers are asked for each request, because groups change while a token is valid. So
+  // with resolvers, the cache has the claims of a token, but no principal.
+  const cachesPrincipals = (settings.groups?.resolvers.size ?? 0) === 0;
   const ownChecks = registeredChecks(registered);
+  const audienceChecks = ownChecks.filter(({ claim }) => claim === 'aud');
   // The answer of an endpoint need not contain `exp` or `aud`. If it does, they are checked.
   const remoteChecks = registeredChecks({ ...registered, requireExp: false });
   const remoteChecksWithoutAudience = registeredChecks({ ...registered, requireExp: false, audience: null });
-
-  const audienceChecks = ownChecks.filter(({ claim }) => claim === 'aud');
 
   function refused(error: AuthError): Refused {
     return { ok: false, error: realm === undefined ? error : error.inRealm(realm) };
@@ -135,13 +141,14 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
         return refused(insecure);
       }
       const judged = judgeCredentials(request, access, trace);
-      if (!isPromise(judged)) return admit(judged, request, access, trace);
-      return judged.then((decision) => admit(decision, request, access, trace)).catch(fail);
+      if (!isPromise(judged)) return judgeForRoute(judged, request, access, trace);
+      return judged.then((decision) => judgeForRoute(decision, request, access, trace)).catch(fail);
     } catch (fault) {
       return fail(fault);
     }
   }
 
+  /** The decision on the token of a request, before the route is known. */
   function judgeCredentials(
     request: RequestView,
     { mode = settings.mode }: CompiledAccess,
@@ -168,7 +175,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     return mode === 'strict' ? refused(refusal) : ANONYMOUS;
   }
 
-  function admit(
+  /** Applies the issuers, the mode and the rules of a route to the decision on the token. */
+  function judgeForRoute(
     judged: RequestDecision,
     request: RequestView,
     { mode = settings.mode, welcomes, claims: rules }: CompiledAccess,
@@ -188,14 +196,14 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       decision = ANONYMOUS;
     }
     if (decision === ANONYMOUS) trace?.({ stage: 'anonymous', mode });
-    return judgeAccess(decision, rules, rules && parametersOf(request), trace);
+    return applyRules(decision, rules, rules && parametersOf(request), trace);
   }
 
   /**
-   * Applies the rules of a route to a decision. With a trace, refused claims are also checked, to
+   * Applies the rules of a route. With a trace, the claims of a refused token are also checked, to
    * show the results.
    */
-  function judgeAccess<D extends RequestDecision>(
+  function applyRules<D extends RequestDecision>(
     decision: D,
     rules: CompiledRules | undefined,
     request: RequestParameters | undefined,
@@ -213,7 +221,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     if (trace !== undefined && claims !== undefined) {
       const issuer = own(claims, 'iss');
       const asked = { ...context, claims, request, issuer: isIssuer(issuer) ? issuer : undefined };
-      orFault(decision.error, () => judgeRules(rules, asked, trace));
+      ignoringFaultsAfter(decision.error, () => judgeRules(rules, asked, trace));
     }
     return decision;
   }
@@ -228,12 +236,14 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const known = trace === undefined ? recall(token) : undefined;
     const judged = known ?? judgeToken(token, trace);
     return isPromise(judged)
-      ? judged.then((decision) => judgeAccess(decision, rules, undefined, trace))
-      : judgeAccess(judged, rules, undefined, trace);
+      ? judged.then((decision) => applyRules(decision, rules, undefined, trace))
+      : applyRules(judged, rules, undefined, trace);
   }
 
   /**
-   * The decision on a cached token. Rules run again, because a schema is code of the application.
+   * The decision on a cached token. The rules for every token run again, because a schema is code
+   * of the application, and may decide differently.
+   * @returns undefined for a token that has to be verified
    */
   function recall(token: string): TokenDecision | Promise<TokenDecision> | undefined {
     const verified = cache?.get(token);
@@ -256,8 +266,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     verdict: Verdict,
   ): TokenDecision | Promise<TokenDecision> {
     const { trace } = verdict;
-    // Without a trace, the first refusal ends the decision.
-    if (vouched === undefined || ends(verdict, undefined)) return refuse(verdict, vouched?.claims);
+    if (vouched === undefined || hasEnded(verdict)) return refuse(verdict, vouched?.claims);
     const { claims, by, isRemote } = vouched;
     const isSystem =
       by === undefined ? isRemote && settings.remote?.isSystem === true : system.has(by.keyset);
@@ -269,7 +278,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     }
     const keep = (decision: TokenDecision): TokenDecision => {
       if (!decision.ok || by === undefined || trace !== undefined) return decision;
-      const made = isFinal ? decision : undefined;
+      const made = cachesPrincipals ? decision : undefined;
       cache?.set(token, { claims, by, made }, validityOf(claims, registered));
       return decision;
     };
@@ -286,13 +295,13 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
    * Checks what must hold for every token: the registered claims, the issuer in the answer of an
    * endpoint, the system subject, the rules.
    */
-  function judgeClaims({ claims, isRemote, token }: Vouched, isSystem: boolean, verdict: Verdict): void {
+  function judgeClaims(vouched: Vouched, isSystem: boolean, verdict: Verdict): void {
+    const { claims, isRemote, tokenClaims } = vouched;
     const { trace } = verdict;
     const nowMs = clock.now();
-    const remotely = Object.hasOwn(claims, 'aud') ? remoteChecks : remoteChecksWithoutAudience;
-    const checks = isRemote ? remotely : ownChecks;
+    const checksOfAnswer = Object.hasOwn(claims, 'aud') ? remoteChecks : remoteChecksWithoutAudience;
     const refusal = judgeRegisteredClaims(
-      checks,
+      isRemote ? checksOfAnswer : ownChecks,
       claims,
       nowMs,
       trace &&
@@ -310,7 +319,10 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
           });
       trace?.({ stage: 'issuer', issuer, vouchedBy: 'endpoint', refusal: untrusted });
       if (ends(verdict, untrusted)) return;
-      if (token !== undefined && ends(verdict, judgeTokenItself(token, claims, nowMs, trace))) return;
+    }
+    if (tokenClaims !== undefined) {
+      const contradiction = judgeTokenItself(tokenClaims, claims, nowMs, trace);
+      if (ends(verdict, contradiction)) return;
     }
     if (systemSubject !== undefined && own(claims, 'sub') === systemSubject) {
       const impostor = isSystem ? undefined : notTheSystem();
@@ -318,45 +330,45 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       if (ends(verdict, impostor)) return;
     }
     const judge = trace === undefined ? firstFailure : traceRules('claims', ruleFailed, trace);
-    const failed = orFault(verdict.refusal, () => judge(settings.claims, claims, { delimiter }));
+    const failed = ignoringFaultsAfter(verdict.refusal, () => judge(settings.claims, claims, { delimiter }));
     ends(verdict, failed === undefined ? undefined : ruleFailed(failed));
   }
 
   /**
-   * Checks `aud` and `iss` of the JWT itself. They only restrict: a token for another API or of
-   * another issuer is refused, whatever the endpoint answers.
+   * Checks `aud` and `iss` in the JWT that the endpoint accepted. They only restrict: a token for
+   * another API or of another issuer is refused, whatever the endpoint answers.
+   * @param claims the answer of the endpoint
    */
   function judgeTokenItself(
-    token: JsonObject,
+    tokenClaims: JsonObject,
     claims: JsonObject,
     nowMs: number,
     trace: Trace | undefined,
   ): AuthError | undefined {
-    const audience = Object.hasOwn(token, 'aud')
-      ? judgeRegisteredClaims(audienceChecks, token, nowMs)
-      : undefined;
-    const [issuer, expected] = [own(token, 'iss'), own(claims, 'iss')];
+    const hasAudience = Object.hasOwn(tokenClaims, 'aud');
+    const wrongAudience = hasAudience ? judgeRegisteredClaims(audienceChecks, tokenClaims, nowMs) : undefined;
+    const issuer = own(tokenClaims, 'iss');
+    const answered = own(claims, 'iss');
     const isTrusted =
       issuer === undefined ||
       (typeof issuer === 'string' &&
-        (expected === undefined || issuer === expected) &&
+        (answered === undefined || issuer === answered) &&
         issuers?.(issuer) !== false);
     const untrusted = isTrusted
       ? undefined
       : new AuthError('token_issuer_untrusted', {
           detail: `${issuerText(issuer)} of the token itself is not accepted, whatever the endpoint says`,
         });
-    for (const [claim, refusal] of [
-      ['aud', audience],
-      ['iss', untrusted],
-    ] as const) {
-      if (Object.hasOwn(token, claim))
-        trace?.({ stage: 'token itself', claim, value: own(token, claim), refusal });
-    }
-    return audience ?? untrusted;
+    const record = (claim: 'aud' | 'iss', refusal: AuthError | undefined) => {
+      if (Object.hasOwn(tokenClaims, claim))
+        trace?.({ stage: 'token itself', claim, value: own(tokenClaims, claim), refusal });
+    };
+    record('aud', wrongAudience);
+    record('iss', untrusted);
+    return wrongAudience ?? untrusted;
   }
 
-  /** Resolves the groups of a subject, and makes the principal. */
+  /** Finds the groups of the subject, and makes the principal. */
   function decidePrincipal(
     claims: JsonObject,
     isSystem: boolean,
@@ -377,7 +389,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       }
     };
     if (groups === undefined) return make(undefined);
-    // Both are strings or absent, as was checked before.
+    // Both are strings or absent: the checks of registered claims refuse other values.
     const issuer = own(claims, 'iss') as string | undefined;
     const subject = own(claims, 'sub') as string | undefined;
     return groups.of({ claims, issuer, subject, isSystem }).then(make, refuseFor);
@@ -387,9 +399,10 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
 }
 
 /**
- * Runs a check. With a trace, checks go on after a refusal, and a later fault must not replace it.
+ * Runs a check that may throw a fault. With a trace, checks go on after a refusal, and a fault in
+ * one of them must not replace the refusal.
  */
-function orFault<T>(refusal: AuthError | undefined, judge: () => T): T | undefined {
+function ignoringFaultsAfter<T>(refusal: AuthError | undefined, judge: () => T): T | undefined {
   try {
     return judge();
   } catch (fault) {

@@ -1,12 +1,9 @@
-// Finds out who vouches for the claims of a token: a key of its issuer, or the remote endpoint.
-// Checks form, type, algorithm, issuer and signature, in this order. The claims are not checked
-// here.
+// Finds the key that vouches for the claims of a token. Checks form, type, algorithm, issuer and
+// signature, in this order. The claims are not checked here. The remote endpoint is asked in
+// vouch-by-endpoint.ts.
 import { AuthError, refusalIn } from '../errors.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import type { KeysetIndex } from '../keysets/select.ts';
-import { isOverloaded } from '../net/breaker.ts';
-import { isBearerToken, type RemoteEndpoint, unverifiedClaims } from '../remote/endpoint.ts';
-import { createRefusals } from '../remote/refusals.ts';
 import { findAlgorithm } from '../token/algorithms.ts';
 import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken } from '../token/parse.ts';
 import { type JsonObject, own } from '../values/json.ts';
@@ -17,63 +14,65 @@ import { findSigningKey, type SignedBy } from './signing-key.ts';
 import { run } from './steps.ts';
 import type { Trace } from './trace.ts';
 
-/** Claims, and who vouches for them: a key or an endpoint. In a trace, it may be neither. */
+/**
+ * Claims, and who vouches for them: a key (`by`) or the endpoint (`isRemote`). With a trace, a
+ * refused token has claims too, and nothing may vouch for them.
+ */
 export interface Vouched {
   readonly claims: JsonObject;
   readonly by: SignedBy | undefined;
   readonly isRemote: boolean;
-  /** The claims of the JWT itself, if the endpoint vouches for a JWT and its own claims count. */
-  readonly token?: JsonObject | undefined;
+  /**
+   * The claims in the JWT that the endpoint was asked about. Undefined if the token is no JWT, or
+   * the options say that only the answer of the endpoint counts.
+   */
+  readonly tokenClaims?: JsonObject | undefined;
 }
 
-/** Holds the first refusal, which decides. Without a trace, it also ends the decision. */
+/**
+ * The state of a decision. The first refusal decides. Without a trace it also ends the decision;
+ * with a trace the other checks go on, to show their results.
+ */
 export interface Verdict {
   readonly trace: Trace | undefined;
   refusal: AuthError | undefined;
 }
 
-/** Records a refusal, if there is one. Returns true if the decision ends with it. */
-export function ends(verdict: Verdict, refusal: AuthError | undefined): boolean {
-  verdict.refusal ??= refusal;
-  return verdict.refusal !== undefined && verdict.trace === undefined;
+/** True if no further checks are needed. */
+export function hasEnded({ refusal, trace }: Verdict): boolean {
+  return refusal !== undefined && trace === undefined;
 }
 
-/** The parts that are asked about a token. */
-export interface VouchingParts {
+/** Records a refusal, if there is one, and returns true if the decision has ended. */
+export function ends(verdict: Verdict, refusal: AuthError | undefined): boolean {
+  verdict.refusal ??= refusal;
+  return hasEnded(verdict);
+}
+
+/** The keysets that may vouch for a token. */
+export interface KeysetParts {
   readonly index: KeysetIndex;
-  /** All keysets, for a trace. */
+  /** All keysets, to show in a trace which were not asked. */
   readonly keysets: readonly Keyset[];
-  readonly remote: RemoteEndpoint | undefined;
 }
 
 /**
- * Finds out who vouches for a token.
- * @returns undefined if the verdict has a refusal and the claims could not be read or are not
- *   needed
+ * Finds out who vouches for a token, and records a refusal in the verdict.
+ * @returns undefined if the decision has ended, or the claims could not be read
  */
 export type Vouch = (token: string, verdict: Verdict) => Vouched | undefined | Promise<Vouched | undefined>;
 
 /**
- * The cache of parsed headers. Issuers use a handful of headers, one for each key. A full cache
- * takes less than half a megabyte.
+ * Limits of the cache of parsed headers. Issuers use a handful of headers, one for each key. A full
+ * cache takes less than half a megabyte.
  */
 const MAX_HEADERS = 256;
 const MAX_HEADER_LENGTH = 512;
 
-/**
- * Makes the function that asks the keysets, or the remote endpoint and then, if the options say so,
- * the keysets.
- */
-export function createVouch(
-  settings: AuthenticatorSettings,
-  { index, keysets, remote }: VouchingParts,
-): Vouch {
-  const { types, maxTokenBytes, issuers, systemSubject, remote: remoteSettings, registered } = settings;
+/** Makes the function that asks the keysets. It fetches keys only if a token needs them. */
+export function createVouchByKey(settings: AuthenticatorSettings, { index, keysets }: KeysetParts): Vouch {
+  const { types, maxTokenBytes, issuers } = settings;
   const knownHeaders = new Map<string, UnverifiedHeader>();
-  const refusals =
-    remoteSettings?.onReject === 'deny' && remoteSettings.onError === 'next'
-      ? createRefusals(settings.clock, registered.clockSkewMs)
-      : undefined;
 
   function byKey(token: string, verdict: Verdict): Vouched | undefined | Promise<Vouched | undefined> {
     const { trace } = verdict;
@@ -83,7 +82,7 @@ export function createVouch(
     } catch (error) {
       const refusal = formRefusal(refusalIn(error), token, maxTokenBytes);
       trace?.({ stage: 'form', refusal });
-      ends(verdict, refusal);
+      verdict.refusal ??= refusal;
       return undefined;
     }
     trace?.({ stage: 'form' });
@@ -115,13 +114,13 @@ export function createVouch(
 
     const allows = ({ allowed }: Keyset) =>
       algorithm !== undefined && (allowed === undefined || allowed.has(algorithm));
-    // Nearly always all keysets allow the algorithm.
+    // Nearly always all keysets allow the algorithm, and then no list is made.
     const asked = candidates.every(allows) ? candidates : candidates.filter(allows);
-    const conclude = (signed: SignedBy | AuthError): Vouched | undefined => {
-      const refusal = signed instanceof AuthError ? signed : undefined;
-      const by = signed instanceof AuthError ? undefined : signed;
-      const keyset = by?.keyset;
-      trace?.({ stage: 'signature', keysets, candidates, issuer, algorithm, signedBy: keyset, refusal });
+    const conclude = (found: SignedBy | AuthError): Vouched | undefined => {
+      const refusal = found instanceof AuthError ? found : undefined;
+      const by = found instanceof AuthError ? undefined : found;
+      const signedBy = by?.keyset;
+      trace?.({ stage: 'signature', keysets, candidates, issuer, algorithm, signedBy, refusal });
       if (ends(verdict, refusal)) return undefined;
       if (by !== undefined && newHeader !== undefined) rememberHeader(newHeader, header);
       return { claims, by, isRemote: false };
@@ -132,8 +131,8 @@ export function createVouch(
       const detail = notAllowedText(algorithm, candidates);
       return conclude(new AuthError('token_algorithm_refused', { detail }));
     }
-    const signed = run(findSigningKey(unverified, algorithm, asked, trace));
-    return isPromise(signed) ? signed.then(conclude) : conclude(signed);
+    const found = run(findSigningKey(unverified, algorithm, asked, trace));
+    return isPromise(found) ? found.then(conclude) : conclude(found);
   }
 
   function judgeIssuer(issuer: unknown, candidates: readonly Keyset[]): AuthError | undefined {
@@ -144,114 +143,27 @@ export function createVouch(
       : undefined;
   }
 
-  /**
-   * Caches only headers that a trusted key signed. A copy, so that the token is not kept in memory.
-   */
+  /** Caches the parsed header of a token that a trusted key signed. */
   function rememberHeader(encoded: string, header: UnverifiedHeader): void {
     if (encoded.length > MAX_HEADER_LENGTH || knownHeaders.size >= MAX_HEADERS) return;
+    // A copy: a part of a string keeps the whole string, here the token, in memory.
     knownHeaders.set(Buffer.from(encoded, 'latin1').toString('latin1'), header);
   }
 
-  /** Asks the endpoint and then, if the options or the system subject require it, the keysets. */
-  async function byEndpoint(
-    endpoint: RemoteEndpoint,
-    token: string,
-    verdict: Verdict,
-  ): Promise<Vouched | undefined> {
-    const { trace } = verdict;
-    // A text that is not a bearer token is not sent to the endpoint; the keysets refuse it too.
-    if (!isBearerToken(token, maxTokenBytes)) {
-      trace?.({ stage: 'remote', outcome: 'not asked' });
-      return byKey(token, verdict);
-    }
-    let claims: JsonObject | undefined;
-    let unavailable: AuthError | undefined;
-    const ours = remoteSettings?.onError === 'next' ? claimsByKey(token) : undefined;
-    try {
-      claims = await endpoint.validate(token, isAtHand(ours) ? 'signed' : 'any');
-    } catch (error) {
-      unavailable = refusalIn(error);
-    }
-    if (claims !== undefined) refusals?.remove(token);
-    else if (unavailable === undefined) void rememberRefusal(token, ours);
-    // The endpoint refused this token before the failure, while it was available.
-    else if (refusals?.has(token) === true) unavailable = undefined;
-    const outcome = claims === undefined ? (unavailable ? 'unavailable' : 'rejected') : 'accepted';
-    // An overload of this process is not a failure of the endpoint.
-    const onError = isOverloaded(unavailable?.cause) ? 'deny' : remoteSettings?.onError;
-    const next = unavailable === undefined ? remoteSettings?.onReject : onError;
-    const isLast = claims === undefined && next !== 'next';
-    const refusal = isLast ? (unavailable ?? new AuthError('token_rejected')) : undefined;
-    trace?.({ stage: 'remote', outcome, detail: unavailable?.detail, refusal });
-    if (ends(verdict, refusal)) return undefined;
-    const isOfSystem = (of: JsonObject = {}) =>
-      systemSubject !== undefined && own(of, 'sub') === systemSubject;
-    const itself = remoteSettings?.ignoresToken === true ? undefined : unverifiedClaims(token, maxTokenBytes);
-    if (claims !== undefined && (remoteSettings?.isSystem === true || !isOfSystem(claims)))
-      return { claims, by: undefined, isRemote: true, token: itself };
-    const keyed: Verdict = { trace, refusal: undefined };
-    const signed = await byKey(token, keyed);
-    if (claims !== undefined) {
-      // Whatever the endpoint answers, only a key of the system vouches for the system subject.
-      if (keyed.refusal === undefined && isOfSystem(signed?.claims)) return signed;
-      const impostor = keyed.refusal?.status === 503 ? keyed.refusal : notTheSystem();
-      trace?.({ stage: 'remote system', refusal: impostor });
-      ends(verdict, impostor);
-      return impostor === keyed.refusal ? signed : { claims, by: undefined, isRemote: true, token: itself };
-    }
-    // Only the endpoint may know the token, so the token may be valid while it is unavailable.
-    const isUndecided = unavailable !== undefined && keyed.refusal?.status === 401;
-    if (isUndecided) trace?.({ stage: 'remote undecided', refusal: unavailable });
-    ends(verdict, isUndecided ? unavailable : keyed.refusal);
-    return signed;
-  }
-
-  /**
-   * Returns the claims of a token that a key signed and that has not expired; synchronous if that
-   * key is loaded. Never throws or rejects.
-   */
-  function claimsByKey(token: string): JsonObject | undefined | Promise<JsonObject | undefined> {
-    const verdict: Verdict = { trace: undefined, refusal: undefined };
-    const alive = (vouched: Vouched | undefined): JsonObject | undefined => {
-      const exp = vouched === undefined ? undefined : own(vouched.claims, 'exp');
-      // With the leeway: for so long the keysets would accept it.
-      return Number(exp ?? Number.POSITIVE_INFINITY) * 1000 + registered.clockSkewMs > settings.clock.now()
-        ? vouched?.claims
-        : undefined;
-    };
-    try {
-      const vouched = byKey(token, verdict);
-      return isPromise(vouched) ? vouched.then(alive, () => undefined) : alive(vouched);
-    } catch {
-      return undefined;
-    }
-  }
-
-  async function rememberRefusal(token: string, ours: ReturnType<typeof claimsByKey>): Promise<void> {
-    if (refusals === undefined) return;
-    const claims = isAtHand(ours) ? ours : await ours;
-    if (claims !== undefined) refusals.add(token, claims);
-  }
-
-  return remote === undefined ? byKey : (token, verdict) => byEndpoint(remote, token, verdict);
+  return byKey;
 }
 
-/** Names the option, or advises the client's developer, where the parser knows neither. */
+/** Adds to the refusal what the parser does not know: the limit, and that it is no JWT at all. */
 function formRefusal(refusal: AuthError, token: string, maxTokenBytes: number): AuthError {
-  const isOpaque = !token.includes('.');
-  if (token.length <= maxTokenBytes && !isOpaque) return refusal;
-  const detail = token.length > maxTokenBytes ? `longer than maxTokenBytes (${maxTokenBytes})` : OPAQUE;
-  return new AuthError('token_malformed', { detail });
+  if (token.length > maxTokenBytes)
+    return new AuthError('token_malformed', { detail: `longer than maxTokenBytes (${maxTokenBytes})` });
+  return token.includes('.') ? refusal : new AuthError('token_malformed', { detail: OPAQUE });
 }
 
 const OPAQUE =
   'not a JWT: an opaque token? Ask the issuer for one for this audience, or use remote with introspection';
 
-function isAtHand(claims: JsonObject | undefined | Promise<JsonObject | undefined>): claims is JsonObject {
-  return claims !== undefined && !isPromise(claims);
-}
-
-/** True for an issuer by which keysets can be found. */
+/** True if keysets can be looked up by this value of `iss`; a token may have no issuer. */
 export function isIssuer(issuer: unknown): issuer is string | undefined {
   return issuer === undefined || (typeof issuer === 'string' && issuer !== '');
 }

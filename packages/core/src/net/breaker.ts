@@ -63,7 +63,7 @@ export function createBreaker(): Breaker {
   let failures = 0;
   let probedAt = 0;
   let underWay = 0;
-  /** Incremented at each opening and closing. Results of calls from an earlier epoch are ignored. */
+  /** Incremented at each opening and closing. Results of calls of an earlier epoch are ignored. */
   let epoch = 0;
   /** The subjects whose answered failures have been counted since the last success. */
   const counted = new Set<string>();
