@@ -2,6 +2,7 @@
 import { ConfigError } from '../errors.ts';
 import { listed, replaced } from '../values/judge.ts';
 import {
+  exactlyOne,
   type Kind,
   list,
   object,
@@ -117,7 +118,7 @@ export const carrierOptions = object(
     body: optional(text, 'The name of a form field.', replaced('tokens are read from another field')),
   } satisfies TableOf<Carrier>,
   {
-    oneOf: ['header', 'cookie', 'query', 'body'].map((place) => ({ required: [place] })),
+    ...exactlyOne(['header', 'cookie', 'query', 'body']),
     dependentRequired: { scheme: ['header'], allowedOrigins: ['cookie'] },
   },
 );

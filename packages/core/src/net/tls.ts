@@ -5,6 +5,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { ConfigError } from '../errors.ts';
 import { coming, listed, replaced } from '../values/judge.ts';
 import {
+  exactlyOne,
   type Option,
   object,
   optional,
@@ -89,7 +90,7 @@ const TABLE = {
       read: readCa,
       schema: object(
         { file: optional(text, 'A PEM file.'), pem: optional(text, 'The PEM itself.') },
-        { oneOf: [{ required: ['file'] }, { required: ['pem'] }] },
+        exactlyOne(['file', 'pem']),
       ).schema,
     },
     'The only CA certificates that are trusted.',

@@ -354,14 +354,14 @@ export function oneSourceOf<const S extends Table, const T extends Table>(
     },
     schema: ({ dependentSchemas = {}, ...more } = {}) => ({
       ...objectSchema(table),
-      oneOf: names.map((name) => ({ required: [name] })),
+      ...exactlyOne(names),
       dependentSchemas: {
         ...(dependentSchemas as Schema),
         ...Object.fromEntries(
           names.map((name) => [
             name,
             {
-              ...shut(others, besides[name]),
+              ...shut(table, [name, ...besides[name]]),
               ...(dependentSchemas as { readonly [name: string]: Schema })[name],
             },
           ]),
@@ -372,10 +372,26 @@ export function oneSourceOf<const S extends Table, const T extends Table>(
   };
 }
 
+/**
+ * The schema of objects with exactly one of these members. With `oneOf`, a message would only say
+ * that one schema has to match; here, it is at the member that is too much.
+ */
+export function exactlyOne(names: readonly string[]): Schema {
+  const without = (name: string) => names.filter((other) => other !== name);
+  return {
+    anyOf: names.map((name) => ({ required: [name] })),
+    dependentSchemas: Object.fromEntries(names.map((name) => [name, forbidden(without(name))])),
+  };
+}
+
+function forbidden(names: readonly string[]): Schema {
+  return names.length === 0 ? {} : { properties: Object.fromEntries(names.map((name) => [name, false])) };
+}
+
 /** The schema that forbids the options not allowed next to a source. */
 function shut(others: Table, allowed: readonly string[]): Schema {
   const names = Object.keys(others).filter(
     (name) => others[name]?.schema !== undefined && !allowed.includes(name),
   );
-  return names.length === 0 ? {} : { properties: Object.fromEntries(names.map((name) => [name, false])) };
+  return forbidden(names);
 }
