@@ -66,7 +66,7 @@ describe('latchkey plan', () => {
   it('prints the same as JSON', async () => {
     const { stdout } = await plan(OLD, NEW, ['-o', 'json']);
     const { changes, ...counts } = JSON.parse(stdout);
-    expect(counts).toEqual({ opens: 1, closes: 1, others: 1 });
+    expect(counts).toEqual({ opens: 1, closes: 1, others: 1, routes: [] });
     expect(changes[0]).toEqual({
       effect: 'opens',
       path: 'keySets[1]',

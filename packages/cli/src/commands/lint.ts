@@ -13,6 +13,7 @@ import {
 import { refused } from '../failure.ts';
 import { openDescriptorFile } from '../files.ts';
 import { plain } from '../output.ts';
+import { describeDifferences, routeDifferences } from '../route-differences.ts';
 
 interface LintOptions extends FileOptions, FormatOptions {
   readonly strict?: boolean | undefined;
@@ -39,6 +40,7 @@ async function run(context: Context, service: string | undefined, options: LintO
     secrets: looksAtSecrets ? directory : undefined,
     environment: terminal.env,
   });
+  const routes = routeDifferences(document);
   const of = (severity: Severity) => findings.filter((finding) => finding.severity === severity);
   const [errors, warnings] = [of('error'), of('warning')];
   const verdict = `${count(errors.length, 'error')}, ${count(warnings.length, 'warning')}`;
@@ -48,8 +50,10 @@ async function run(context: Context, service: string | undefined, options: LintO
       findings.length === 0
         ? `${plain(name)}: nothing found`
         : [...errors, ...warnings].map((finding) => format(context, finding)).join('\n'),
-    { findings, errors: errors.length, warnings: warnings.length },
+    { findings, errors: errors.length, warnings: warnings.length, routes },
   );
+  const differences = describeDifferences(routes);
+  if (differences !== undefined) output.note(differences);
   if (!looksAtSecrets) output.note('there is no directory of secrets, so secrets were not checked');
   if (errors.length > 0 || (options.strict === true && warnings.length > 0)) throw refused(verdict);
   if (warnings.length > 0) output.note(verdict);

@@ -7,6 +7,7 @@ import { type Context, command, type FormatOptions, withFormat } from '../contex
 import { misused, refused } from '../failure.ts';
 import { openDescriptorFile } from '../files.ts';
 import { plain } from '../output.ts';
+import { describeDifferences, routeDifferences } from '../route-differences.ts';
 
 interface PlanOptions extends FormatOptions {
   readonly failOnOpen?: boolean | undefined;
@@ -44,6 +45,7 @@ async function run(context: Context, before: string, after: string, options: Pla
       `the files describe different services: ${plain(old.name ?? 'no name')} and ${plain(current.name ?? 'no name')}`,
     );
   const changes = planChange(old, current);
+  const routes = routeDifferences(current);
   const count = (effect: Change['effect']) => changes.filter((change) => change.effect === effect).length;
   const [opens, closes, others] = [count('opens'), count('closes'), count('changes')];
   const summary = `opens ${opens}, closes ${closes}, changes ${others} otherwise`;
@@ -53,8 +55,10 @@ async function run(context: Context, before: string, after: string, options: Pla
       changes.length === 0
         ? 'nothing opens, closes or changes'
         : [...changes.map((change) => format(context, change)), '', summary].join('\n'),
-    { changes, opens, closes, others },
+    { changes, opens, closes, others, routes },
   );
+  const differences = describeDifferences(routes);
+  if (differences !== undefined) output.note(differences);
   if (options.failOnOpen === true && opens > 0) throw refused(`${opens} of the changes open something`);
 }
 
