@@ -108,6 +108,12 @@ const WARNING_TYPES = {
    */
   LATCHKEY_ROUTES: 'Warning',
   /**
+   * A rule is on a claim whose name looks like a path, and no `nestedClaimDelimiter` splits it.
+   * @remarks Set `nestedClaimDelimiter`, or write `at([…], rule)`: the rule refuses all tokens
+   *   otherwise.
+   */
+  LATCHKEY_RULES: 'Warning',
+  /**
    * Something is missing or cannot be used: a source of keys, an endpoint, a source of groups, a
    * changed descriptor, the system token. Once for each outage of a source.
    * @remarks Fix what the message names. The service keeps running with what it has, and tries the

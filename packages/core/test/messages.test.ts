@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { judgeRegisteredClaims, registeredChecks } from '../src/claims/registered.ts';
 import { createAuthenticator } from '../src/descriptor/create.ts';
 import { ConfigError } from '../src/errors.ts';
+import { createMemoryStore, requireAll, requireAny } from '../src/index.ts';
+import { createSigner } from '../src/signing/index.ts';
 
 const ISSUER = 'https://issuer.example/';
 const keyset = { issuer: ISSUER, jwksUrl: 'https://issuer.example/jwks.json' };
@@ -256,5 +258,37 @@ describe('the detail of a refused audience', () => {
       code: 'token_audience_mismatch',
       detail,
     });
+  });
+});
+
+it('a signer before the first rotation says what makes the keys', async () => {
+  const signer = createSigner({ secret: { name: 'signing' }, secrets: createMemoryStore(), expiresIn: '1m' });
+  await expect(signer.sign({})).rejects.toThrow(
+    /^signer: no usable keys from secret: signing: the secret signing has no entry jwks\.json yet; rotate\(\) makes it$/,
+  );
+  await signer.close();
+});
+
+it('a descriptor that is not there says where it is looked for', () => {
+  expect(messageOf(() => createAuthenticator({ descriptor: 'nope.yaml' }))).toBe(
+    `descriptor: nope.yaml cannot be read: ENOENT; it is looked for in ${process.cwd()}`,
+  );
+  expect(messageOf(() => createAuthenticator({ descriptor: '/nope/nope.yaml' }))).toBe(
+    'descriptor: /nope/nope.yaml cannot be read: ENOENT',
+  );
+});
+
+describe('combinations', () => {
+  it.each<readonly [string, unknown, string]>([
+    [
+      'nothing',
+      undefined,
+      'sources: expected authenticators by name, such as { user, device }, got undefined',
+    ],
+    ['a list', [], 'sources: expected authenticators by name, such as { user, device }, got an empty list'],
+    ['no sources', {}, 'sources: expected at least one source, got an empty object'],
+  ])('%s', (_, sources, message) => {
+    for (const combine of [requireAll, requireAny])
+      expect(messageOf(() => (combine as (sources: unknown) => unknown)(sources))).toBe(message);
   });
 });

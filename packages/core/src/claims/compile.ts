@@ -2,13 +2,14 @@
 // rules are written is in normalize.ts, what each form means in forms.ts.
 import { isScopeToken } from '../challenge.ts';
 import { ConfigError } from '../errors.ts';
+import { warn } from '../events.ts';
 import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import { readText } from '../values/readers.ts';
 import type { Holds, NormalRule } from './form.ts';
 import { NOTHING } from './forms.ts';
 import { checkOfRule, entriesOf, type RuleEntry } from './normalize.ts';
-import { claimAt, splitPath } from './path.ts';
+import { claimAt, looksNested, splitPath } from './path.ts';
 import type { RequestParameters, Rules } from './rules.ts';
 
 /** The rule on one claim, ready to be checked. */
@@ -227,10 +228,31 @@ function pathsOf(name: string): ClaimCheck['path'] {
   return (delimiter) => {
     const known = paths.get(delimiter);
     if (known !== undefined) return known;
+    if (delimiter === undefined && looksNested(name)) warnOfDots(name);
     const path = Object.freeze(splitPath(name, delimiter));
     paths.set(delimiter, path);
     return path;
   };
+}
+
+/** The names that a warning has named. Names are written in options, so there are a few. */
+const dotted = new Set<string>();
+
+function warnOfDots(name: string): void {
+  if (dotted.has(name)) return;
+  dotted.add(name);
+  warn(
+    'LATCHKEY_RULES',
+    `the rule on ${name} is on one claim with a dot in its name; set nestedClaimDelimiter: '.' if it is a path, or write at(['${name}'], …)`,
+  );
+}
+
+/**
+ * Finds the paths of all rules, which warns of names that look like paths and are none.
+ * @param delimiter the authenticator's `nestedClaimDelimiter`
+ */
+export function warnOfNames(rules: CompiledRules<unknown>, delimiter: string | undefined): void {
+  for (const check of rules[COMPILED]) check.path(delimiter);
 }
 
 /** Splits a list, and remembers the last one: most tokens of a service have the same list. */

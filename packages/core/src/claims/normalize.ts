@@ -1,6 +1,7 @@
 // Reads written rules one by one into normal rules: names, paths, rows, shorthands and modifiers.
 // `compile`, `explain` and `plan` read rules here. What a form asks of a claim is in forms.ts.
 import { ConfigError } from '../errors.ts';
+import { kindOf, meant } from '../values/kind.ts';
 import { isPlainObject, ownMembers, refuseUndefined, type UncheckedOptions } from '../values/readers.ts';
 import { type Holds, isLiteral, type NormalRule } from './form.ts';
 import { allOf, anyOf, FORMS, NOTHING, pattern, schemaRule } from './forms.ts';
@@ -20,6 +21,7 @@ export interface RuleEntry {
   readonly normalize: () => NormalRule;
 }
 
+const EXAMPLE = "{ scope: 'read:orders' }";
 const FORM_NAMES = [...FORMS.keys(), 'optional'].join(', ');
 
 /**
@@ -33,7 +35,10 @@ export function entriesOf(rules: unknown, path: string): readonly RuleEntry[] {
   return Array.from(rules, (entry: unknown, index) => {
     const at = `${path}[${index}]`;
     if (!isPlainObject(entry))
-      throw new ConfigError(at, 'expected rules by claim name, a path with a rule, or a row');
+      throw new ConfigError(
+        at,
+        `expected rules by claim name, like ${EXAMPLE}, a path with a rule, or a row, got ${kindOf(entry)}`,
+      );
     if (isRow(entry)) return [rowEntry(entry, at)];
     const { path: names, rule } = ownMembers(entry);
     if (Array.isArray(names) && Object.keys(entry).length === 2 && Object.hasOwn(entry, 'rule'))
@@ -45,12 +50,13 @@ export function entriesOf(rules: unknown, path: string): readonly RuleEntry[] {
 function entriesByName(rules: unknown, path: string): readonly RuleEntry[] {
   if (isSchema(rules))
     return [{ place: [], kind: 'all', path, written: rules, normalize: () => schemaRule(rules, path) }];
-  if (!isPlainObject(rules)) throw new ConfigError(path, 'expected rules by claim name');
+  if (!isPlainObject(rules))
+    throw new ConfigError(path, `expected rules by claim name, like ${EXAMPLE}, got ${kindOf(rules)}`);
   return Object.entries(ownMembers(rules)).map(([claim, rule]): RuleEntry => {
     const at = `${path}.${claim}`;
     const normalize = () => {
       if (claim === 'iss') throw new ConfigError(at, 'use issuers: a rule on iss does not choose keys');
-      return normalizeRule(rule, at);
+      return normalizeRule(rule, at, claim);
     };
     return { place: [claim], kind: 'name', path: at, written: rule, normalize };
   });
@@ -79,24 +85,26 @@ function textOr(name: unknown): string {
 }
 
 /** Reads one rule. @throws ConfigError for a value that is not a rule */
-export function normalizeRule(rule: unknown, path: string): NormalRule {
+export function normalizeRule(rule: unknown, path: string, claim?: string): NormalRule {
   const isOptional = isPlainObject(rule) && Object.hasOwn(rule, 'optional') && Object.keys(rule).length === 1;
-  return isOptional ? { ...normalizeForm(rule.optional, path), optional: true } : normalizeForm(rule, path);
+  return isOptional
+    ? { ...normalizeForm(rule.optional, path, claim), optional: true }
+    : normalizeForm(rule, path, claim);
 }
 
-function normalizeForm(rule: unknown, path: string): NormalRule {
+function normalizeForm(rule: unknown, path: string, claim: string | undefined): NormalRule {
   if (isLiteral(rule)) return anyOf.normalize([rule], path);
   if (Array.isArray(rule)) return allOf.normalize(rule, path);
   if (rule instanceof RegExp) return pattern.normalize(rule, path);
   if (isSchema(rule)) return schemaRule(rule, path);
-  if (!isPlainObject(rule)) throw new ConfigError(path, 'expected a rule');
+  if (!isPlainObject(rule))
+    throw new ConfigError(path, `expected a rule, got ${kindOf(rule)}${adviceOn(rule)}`);
   const [name, ...others] = Object.keys(rule).filter((member) => member !== 'split' && member !== 'match');
   if (name === undefined || others.length > 0) throw new ConfigError(path, `expected one of ${FORM_NAMES}`);
   if (name === 'optional')
     throw new ConfigError(path, 'expected a rule that is not optional, got optional inside optional');
   const form = FORMS.get(name);
-  if (form === undefined)
-    throw new ConfigError(`${path}.${name}`, `unknown rule; expected one of ${FORM_NAMES}`);
+  if (form === undefined) throw new ConfigError(`${path}.${name}`, unknownRule(name, claim));
   for (const modifier of ['split', 'match'] as const) {
     if (!Object.hasOwn(rule, modifier)) continue;
     refuseUndefined(rule[modifier], `${path}.${modifier}`);
@@ -109,6 +117,22 @@ function normalizeForm(rule: unknown, path: string): NormalRule {
   if (split === undefined) return normal;
   if (typeof split !== 'string' || split === '') throw new ConfigError(`${path}.split`, 'expected a text');
   return { ...normal, split };
+}
+
+/** What to do about a value that is often given for a rule. */
+function adviceOn(value: unknown): string {
+  if (typeof value === 'function') return '; write a Standard Schema, or { fromRequest: (request) => … }';
+  return value === undefined ? '; check where it comes from, or leave the claim out' : '';
+}
+
+function unknownRule(name: string, claim: string | undefined): string {
+  const near = meant(name, [...FORMS.keys(), 'optional']);
+  if (near !== '') return `unknown rule${near}`;
+  const inside =
+    claim === undefined
+      ? ''
+      : `; for ${name} inside ${claim} write at(['${claim}', '${name}'], …), or set nestedClaimDelimiter`;
+  return `unknown rule; expected one of ${FORM_NAMES}${inside}`;
 }
 
 /** Makes the check of a rule. @throws ConfigError */

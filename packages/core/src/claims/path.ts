@@ -14,6 +14,11 @@ export function claimAt(claims: JsonObject, path: readonly string[]): JsonValue 
   return value;
 }
 
+/** True for a name such as `realm_access.roles`, which is a path only if a delimiter splits it. */
+export function looksNested(name: string): boolean {
+  return /^[^.:/\\]+(?:\.[^.:/\\]+)+$/.test(name);
+}
+
 /**
  * Splits a claim name into a path. A backslash makes the next delimiter, or another backslash,
  * literal, because names that are URLs contain dots.

@@ -76,7 +76,9 @@ function compile(source: string, flags: number, path: string): RE2JS {
     return RE2JS.compile(source, flags);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : 'not a pattern';
-    throw new ConfigError(path, `cannot be matched in linear time: ${reason}`, { cause });
+    const isLookAround = /\(\?<?[=!]/.test(source);
+    const fix = isLookAround ? '; patterns have no look-around: write noneOf, or a pattern without it' : '';
+    throw new ConfigError(path, `cannot be matched in linear time: ${reason}${fix}`, { cause });
   }
 }
 

@@ -1,6 +1,6 @@
 // The authenticator: builds the pipeline and all its parts from checked options. The decision
 // itself is in pipeline.ts.
-import { type CompiledRules, compileRules } from '../claims/compile.ts';
+import { type CompiledRules, compileRules, warnOfNames } from '../claims/compile.ts';
 import type { Rules } from '../claims/rules.ts';
 import type { ClaimsOf } from '../claims/types.ts';
 import { type Concealment, concealQuery } from '../credentials/query.ts';
@@ -159,6 +159,9 @@ export function authenticatorOf(
     warn('LATCHKEY_UNSAFE', 'remote.onReject: a token that the endpoint refuses may still pass by its key');
   if (settings.remote?.ignoresToken === true && making.quiet !== true)
     warn('LATCHKEY_UNSAFE', 'remote.unsafeIgnoreTokenClaims: tokens of other APIs may be accepted');
+  if (making.quiet !== true)
+    for (const rules of [settings.claims, ...[...settings.routes.values()].map((route) => route.claims)])
+      if (rules !== undefined) warnOfNames(rules, settings.delimiter);
   const { now } = making;
   const pipeline = createPipeline(settings, { keysets, index, system, remote, groups, now });
   making.resting?.addEventListener('abort', pipeline.clear, { once: true });

@@ -9,6 +9,7 @@ import {
   unfoldedGroup,
 } from '../claims/compile.ts';
 import { claimAt } from '../claims/path.ts';
+import { ruleDetail } from '../claims/rule-detail.ts';
 import type { RequestParameters, Rules } from '../claims/rules.ts';
 import type { ClaimsOf, SignedClaimsOf } from '../claims/types.ts';
 import { AuthError } from '../errors.ts';
@@ -145,7 +146,8 @@ export function judgeRules(
     trace?.({ stage: 'route issuer', issuer, refusal });
     if (refusal !== undefined && trace === undefined) return refusal;
   }
-  const refuse = (check: ClaimCheck, holds: boolean | undefined) => insufficient(check, realm, holds);
+  const refuse = (check: ClaimCheck, holds: boolean | undefined) =>
+    insufficient(check, realm, holds === undefined ? NO_REQUEST : ruleDetail(check, claims, delimiter));
   const judge = trace === undefined ? firstFailure : traceRules('route', refuse, trace);
   const failed = judge(route?.claims ?? rules, claims, { delimiter, request, outputs });
   if (refusal !== undefined || failed === undefined) return refusal;
@@ -170,14 +172,8 @@ export function traceRules(
   };
 }
 
-function insufficient(
-  { claim, isScope, scope }: ClaimCheck,
-  realm: string | undefined,
-  holds: boolean | undefined,
-): AuthError {
-  const detail =
-    holds === undefined
-      ? 'a rule compares with the request, but no request was given'
-      : `the rule on ${claim} does not hold`;
+const NO_REQUEST = 'a rule compares with the request, but no request was given';
+
+function insufficient({ isScope, scope }: ClaimCheck, realm: string | undefined, detail: string): AuthError {
   return new AuthError(isScope ? 'scope_insufficient' : 'claims_insufficient', { detail, realm, scope });
 }

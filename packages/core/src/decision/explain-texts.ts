@@ -155,5 +155,10 @@ export function ruleCheck({
     };
   return refusal === undefined
     ? { ...about, outcome: 'passed' }
-    : { ...about, outcome: 'failed', code: refusal.code };
+    : {
+        ...about,
+        outcome: 'failed',
+        code: refusal.code,
+        ...(value === undefined && { detail: refusal.detail }),
+      };
 }

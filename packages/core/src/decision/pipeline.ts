@@ -4,6 +4,7 @@
 // are applied each time. A refusal is a value here; the public functions throw it.
 import { type ClaimCheck, type CompiledRules, firstFailure, type SchemaOutputs } from '../claims/compile.ts';
 import { judgeRegisteredClaims, registeredChecks, validityOf } from '../claims/registered.ts';
+import { ruleDetail } from '../claims/rule-detail.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import { keyOf, parametersOf, protocolOf, type RequestView } from '../credentials/request.ts';
 import { AuthError, asError, refusalIn } from '../errors.ts';
@@ -329,6 +330,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       trace?.({ stage: 'system subject', refusal: impostor });
       if (ends(verdict, impostor)) return;
     }
+    const ruleFailed = (check: ClaimCheck) => invalidBy(ruleDetail(check, claims, delimiter));
     const judge = trace === undefined ? firstFailure : traceRules('claims', ruleFailed, trace);
     const failed = ignoringFaultsAfter(verdict.refusal, () => judge(settings.claims, claims, { delimiter }));
     ends(verdict, failed === undefined ? undefined : ruleFailed(failed));
@@ -430,6 +432,6 @@ function placesOf(trace: Trace) {
     trace({ stage: 'place', place, hasToken: token !== undefined, refusal });
 }
 
-function ruleFailed({ claim }: ClaimCheck): AuthError {
-  return new AuthError('token_claims_invalid', { detail: `the rule on ${claim} does not hold` });
+function invalidBy(detail: string): AuthError {
+  return new AuthError('token_claims_invalid', { detail });
 }

@@ -1,7 +1,7 @@
 // From the file of a descriptor to options: replaces variables, resolves paths, and adds what only
 // code can give. Does not follow changes.
 import { isUtf8 } from 'node:buffer';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import {
   type AuthenticatorOptions,
   type AuthenticatorSettings,
@@ -143,7 +143,8 @@ export function readDescriptorFile(path: string): string {
   try {
     bytes = readSmallFile(path, MAX_DESCRIPTOR_BYTES);
   } catch (error) {
-    throw new ConfigError('descriptor', `${path} ${asError(error).message}`);
+    const from = isAbsolute(path) ? '' : `; it is looked for in ${process.cwd()}`;
+    throw new ConfigError('descriptor', `${path} ${asError(error).message}${from}`);
   }
   // Decoded all the same, an issuer would be another one.
   if (!isUtf8(bytes)) throw new ConfigError('descriptor', `${path} is not UTF-8`);

@@ -134,7 +134,10 @@ export function createSigner(options: SignerOptions): Signer {
       );
     },
     stale: (ageMs) => publish('latchkey:signer:stale', { ...about, ageMs }),
-    unavailable: ({ cause }) => new Error(`signer: no usable keys from ${source.description}`, { cause }),
+    unavailable: ({ cause }) => {
+      const why = cause === undefined ? '' : `: ${causeText(cause)}`;
+      return new Error(`signer: no usable keys from ${source.description}${why}`, { cause });
+    },
   });
   const greatestExps = new Map<string | undefined, number>();
   const rotation = createRotation(settings, greatestExps);

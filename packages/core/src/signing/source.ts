@@ -9,7 +9,7 @@ import { watching } from '../keysets/secret.ts';
 import { createJsonFetcher } from '../net/https.ts';
 import type { Loaded, Source } from '../net/refresh.ts';
 import { privateJwkFromPem } from '../secrets/pem.ts';
-import { findSecret, readSecret } from '../secrets/read.ts';
+import { findSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import { symmetricJwk } from '../secrets/symmetric.ts';
 import { findAlgorithm } from '../token/algorithms.ts';
@@ -48,14 +48,20 @@ export function createSigningSource(settings: SignerSettings): Source<SigningKey
     case 'secret':
     case 'externalSecret': {
       const { reference, store } = settings;
+      const canRotate = settings.source === 'secret' && settings.format === 'jwks';
+      const absent = canRotate ? ' yet; rotate() makes it' : '';
       return {
         description: `${settings.source === 'secret' ? 'secret' : 'external-secret'}: ${reference.name}`,
-        load: async (signal) =>
-          importSetInTurns(
-            readEntry(await readSecret(store, reference, signal), settings.format, settings),
+        load: async (signal) => {
+          const bytes = await findSecret(store, reference, signal);
+          if (bytes === undefined)
+            throw new Error(`the secret ${reference.name} has no entry ${reference.key}${absent}`);
+          return importSetInTurns(
+            readEntry(bytes, settings.format, settings),
             { ...settings, nameByThumbprint: settings.format === 'pem' },
             signal,
-          ),
+          );
+        },
         ...watching(store, [reference]),
       };
     }

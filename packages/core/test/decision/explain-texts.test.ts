@@ -124,6 +124,7 @@ describe('rules', () => {
         actual: 'absent',
         outcome: 'failed',
         code: 'claims_insufficient',
+        detail: 'the token has no claim tier',
       },
     ]);
   });

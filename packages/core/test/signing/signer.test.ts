@@ -508,7 +508,7 @@ describe('a source that fails', () => {
     await vi.advanceTimersByTimeAsync(MINUTE + 1);
     expect(signer.report()).toMatchObject({ state: 'empty' });
     const error = await rejectionOf(signer.sign({}));
-    expect(error.message).toBe('signer: no usable keys from secret: s');
+    expect(error.message).toBe('signer: no usable keys from secret: s: the vault is sealed');
     expect(error.cause).toMatchObject({ message: 'the vault is sealed' });
     expect(await rejectionOf(signer.publish())).toMatchObject({ code: 'keyset_unavailable' });
     await rejectionOf(signer.ready());

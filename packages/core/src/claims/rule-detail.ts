@@ -1,0 +1,37 @@
+// The text of `detail` for a rule that does not hold. It names our rules and registered claims, and
+// never a value of the token. Called only for refusals.
+import type { JsonObject } from '../values/json.ts';
+import { nearestTo } from '../values/kind.ts';
+import type { ClaimCheck } from './compile.ts';
+import { claimAt, looksNested } from './path.ts';
+
+/** Claims whose names say nothing about a token: registered ones, and those of common providers. */
+const KNOWN: readonly string[] = [
+  ...['scope', 'scp', 'permissions', 'roles', 'groups', 'entitlements', 'client_id', 'azp', 'act'],
+  ...['sub', 'aud', 'exp', 'nbf', 'iat', 'jti', 'acr', 'amr', 'auth_time', 'typ', 'token_use'],
+  ...['email', 'email_verified', 'name', 'preferred_username', 'tenant', 'tid', 'oid'],
+];
+
+/** Says which rule does not hold, and the probable mistake if the token does not have the claim. */
+export function ruleDetail(
+  { claim, path }: Pick<ClaimCheck, 'claim' | 'path'>,
+  claims: JsonObject,
+  delimiter: string | undefined,
+): string {
+  const at = path(delimiter);
+  if (at.length === 0) return 'the rule on all claims does not hold';
+  if (claimAt(claims, at) !== undefined) return `the rule on ${claim} does not hold`;
+  const absent = `the token has no claim ${claim}`;
+  const isName = path(undefined).length === 1;
+  if (at.length > 1)
+    return isName && /[:/]/.test(claim)
+      ? `${absent}; nestedClaimDelimiter splits this name: write a backslash before each delimiter in it`
+      : absent;
+  if (isName && looksNested(claim)) return `${absent}; it is a path only with nestedClaimDelimiter: '.'`;
+  const has = (name: string) => Object.hasOwn(claims, name);
+  const twin = claim === 'scope' ? 'scp' : claim === 'scp' ? 'scope' : undefined;
+  if (twin !== undefined && has(twin))
+    return `the token has ${twin} and no ${claim}; write the rule on ${twin}`;
+  const near = nearestTo(claim, KNOWN.filter(has));
+  return near === undefined ? absent : `${absent}; did you mean ${near}?`;
+}
