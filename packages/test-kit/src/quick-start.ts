@@ -158,9 +158,16 @@ function codeIn(text: string, language: 'js' | 'yaml'): string {
  * Runs the first `js` block of a README that contains `mark`. Its imports stay imports; the names
  * that it uses and does not declare are in `given`.
  * @param test the test's `import.meta.url`, in the package's `test` folder
+ * @param readme relative to the test
  */
-export async function runBlock(test: string, mark: string, given: object): Promise<void> {
-  const blocks = [...readmeOf(test).matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = '']) => code);
+export async function runBlock(
+  test: string,
+  mark: string,
+  given: object,
+  readme = '../README.md',
+): Promise<void> {
+  const text = readFileSync(new URL(readme, test), 'utf8');
+  const blocks = [...text.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = '']) => code);
   const block = blocks.find((code) => code.includes(mark));
   if (block === undefined) throw new Error(`expected a code block with ${mark} in the README`);
   const lines = block.split('\n');

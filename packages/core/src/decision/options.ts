@@ -199,8 +199,8 @@ export interface AuthenticatorOptions {
   /** The realm in challenges. Printable ASCII. Default: none. */
   readonly realm?: string;
   /**
-   * A clock for tests. It does not affect the ages of fetched keys, which are monotonic. Default:
-   * the system clock.
+   * A clock for tests. Its `now()` does not affect the ages of fetched keys and the pauses between
+   * readings: they are measured by its `monotonic()`. Default: the system clock.
    */
   readonly clock?: Clock;
 }

@@ -4,6 +4,7 @@ import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { createJsonFetcher } from '../net/https.ts';
 import type { SecretStore } from '../secrets/store.ts';
+import { monotonicOf } from '../values/clock.ts';
 import { createDiscoverySource } from './discovery.ts';
 import { createHeaderValues } from './headers.ts';
 import { createInlineKeyset } from './inline.ts';
@@ -42,11 +43,12 @@ export function createKeysets(
   readonly system: ReadonlySet<Keyset>;
 } {
   const { keys, stores, missingIssuerReachesAll } = settings;
+  const monotonic = monotonicOf(settings.clock);
   if (!quiet) warnOf(settings);
   const system = new Set<Keyset>();
   const keysets = settings.keysets.flatMap((keyset) => {
     const made = take
-      .keyset(keyset, () => build(keyset, stores))
+      .keyset(keyset, () => build(keyset, stores, monotonic))
       .map((one) => (keyset.skipValidation ? unawaited(one) : one));
     if (keyset.isSystem) for (const one of made) system.add(one);
     return made;
@@ -54,7 +56,7 @@ export function createKeysets(
   const forMissing = missingIssuerReachesAll ? keysets : keysets.filter(({ issuer }) => issuer === undefined);
   if (keys.length === 0) return { keysets, index: indexKeysets(keysets, forMissing), system };
   const legacy = createLegacyKeysets(
-    { keys, store: requireStore(stores, 'secret', 'keys'), ...LEGACY_REFRESH },
+    { keys, store: requireStore(stores, 'secret', 'keys'), monotonic, ...LEGACY_REFRESH },
     (make) => take.legacy(keys, make),
   );
   return {
@@ -94,15 +96,20 @@ function unawaited(keyset: Keyset): Keyset {
   return Object.freeze({ ...keyset, ready: () => Promise.resolve() });
 }
 
-function build(settings: KeysetSettings, stores: SecretStores): Keyset {
+function build(settings: KeysetSettings, stores: SecretStores, monotonic: () => number): Keyset {
   const { policy, refresh } = settings;
   if (settings.source === 'jwks') return createInlineKeyset(settings);
   if (settings.source === 'jwksHosts') {
     const permits = (url: URL) => isListed(url, settings.hosts);
-    return createJkuKeyset({ ...settings, ...refresh, fetcher: createJsonFetcher({ ...settings, permits }) });
+    return createJkuKeyset({
+      ...settings,
+      ...refresh,
+      monotonic,
+      fetcher: createJsonFetcher({ ...settings, permits }),
+    });
   }
-  const source = createSource(settings, stores);
-  return createRefreshedKeyset({ ...settings, ...refresh, allowed: policy.allowed, source });
+  const source = createSource(settings, stores, monotonic);
+  return createRefreshedKeyset({ ...settings, ...refresh, monotonic, allowed: policy.allowed, source });
 }
 
 /**
@@ -112,6 +119,7 @@ function build(settings: KeysetSettings, stores: SecretStores): Keyset {
 export function createSource(
   settings: Exclude<KeysetSettings, { readonly source: 'jwks' } | { readonly source: 'jwksHosts' }>,
   stores: SecretStores,
+  monotonic: () => number = () => performance.now(),
 ): KeySource {
   const { policy, refresh } = settings;
   switch (settings.source) {
@@ -137,7 +145,7 @@ export function createSource(
     case 'useOidcDiscovery': {
       const headersOf = createHeaderValues(settings.headers, stores.secret, settings.name);
       const fetcher = createJsonFetcher(settings);
-      return createDiscoverySource({ ...settings, ...refresh, fetcher, headersOf });
+      return createDiscoverySource({ ...settings, ...refresh, monotonic, fetcher, headersOf });
     }
   }
 }

@@ -17,6 +17,8 @@ interface DiscoverySettings {
   readonly headersOf: HeaderValues;
   /** How long a `jwks_uri` is trusted before the metadata are read again. */
   readonly refreshIntervalMs: number;
+  /** The monotonic time, in milliseconds. Default: `performance.now()`. */
+  readonly monotonic?: () => number;
 }
 
 /**
@@ -30,7 +32,15 @@ const METADATA_SHARE = 0.2;
  * once per refresh interval.
  */
 export function createDiscoverySource(settings: DiscoverySettings): KeySource {
-  const { name, issuer, allowHttp, policy, fetcher, headersOf } = settings;
+  const {
+    name,
+    issuer,
+    allowHttp,
+    policy,
+    fetcher,
+    headersOf,
+    monotonic = () => performance.now(),
+  } = settings;
   const { origin } = metadataUrl(issuer);
   let discovered: { readonly url: URL; readonly at: number } | undefined;
 
@@ -60,7 +70,7 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
     description: 'oidc-discovery',
     place: metadataUrl(issuer).href,
     async load(signal) {
-      const now = performance.now();
+      const now = monotonic();
       if (discovered === undefined || now - discovered.at >= settings.refreshIntervalMs * METADATA_SHARE) {
         discovered = { url: await discover(signal), at: now };
       }

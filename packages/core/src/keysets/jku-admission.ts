@@ -48,7 +48,7 @@ interface Share {
 }
 
 /** Makes an admission that has no URLs yet. */
-export function createAdmission(): Admission {
+export function createAdmission(monotonic = () => performance.now()): Admission {
   const urls = new LRUCache<string, true>({ max: MAX_CONFIRMED_URLS });
   const issuers = new LRUCache<string, Share>({ max: MAX_CONFIRMED_ISSUERS });
   const failedAt = new LRUCache<string, number>({ max: MAX_FAILED_URLS });
@@ -70,7 +70,7 @@ export function createAdmission(): Admission {
 
   return {
     ask(href, issuer) {
-      const now = performance.now();
+      const now = monotonic();
       const failed = failedAt.get(href);
       if (failed !== undefined && now - failed < WINDOW_MS) return failed + WINDOW_MS - now;
       if (urls.has(href)) return undefined;
@@ -89,7 +89,7 @@ export function createAdmission(): Admission {
       if (issuer !== undefined && !issuers.has(issuer)) issuers.set(issuer, createShare());
     },
     isConfirmed: (href) => urls.has(href),
-    failed: (href) => void failedAt.set(href, performance.now()),
+    failed: (href) => void failedAt.set(href, monotonic()),
   };
 }
 

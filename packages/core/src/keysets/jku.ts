@@ -28,6 +28,7 @@ interface JkuSettings {
   readonly hosts: readonly JwksHost[];
   readonly allowHttp: boolean;
   readonly fetcher: JsonFetcher;
+  readonly monotonic: () => number;
   readonly refreshIntervalMs: number;
   readonly maxStaleMs: number;
 }
@@ -42,7 +43,7 @@ const EMPTY = createSnapshot([]);
  * with one on another host.
  */
 export function createJkuKeyset(settings: JkuSettings): Keyset {
-  const { name, issuer, policy, selection, hosts, allowHttp, fetcher } = settings;
+  const { name, issuer, policy, selection, hosts, allowHttp, fetcher, monotonic } = settings;
   /** By URL, the least recently used first. */
   const keysets = new Map<string, Keyset>();
   /**
@@ -50,7 +51,7 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
    * kid.
    */
   const admittedAt = new WeakMap<Keyset, number>();
-  const admission = createAdmission();
+  const admission = createAdmission(monotonic);
   const stopping = new AbortController();
   const from = hosts.map(({ host }) => host).join(', ');
   const notice = createCallNotice(
@@ -69,7 +70,7 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
   }
 
   function admit(url: URL, ofToken: string | undefined): Keyset {
-    const now = performance.now();
+    const now = monotonic();
     const waitMs = admission.ask(url.href, ofToken);
     if (waitMs !== undefined) {
       throw new AuthError('keyset_unavailable', {
@@ -102,7 +103,7 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
   function refetch(header: UnverifiedHeader, ofToken?: string): KeySnapshot | Promise<KeySnapshot> {
     const keyset = find(header.jku, ofToken);
     if (keyset === undefined) return EMPTY;
-    const isNew = performance.now() - (admittedAt.get(keyset) ?? 0) < WINDOW_MS;
+    const isNew = monotonic() - (admittedAt.get(keyset) ?? 0) < WINDOW_MS;
     return isNew ? keyset.keys(header) : keyset.refetch(header);
   }
 

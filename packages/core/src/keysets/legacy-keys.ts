@@ -17,6 +17,7 @@ import { watching } from './secret.ts';
 interface LegacyKeysSettings {
   readonly keys: readonly LegacyKeySettings[];
   readonly store: SecretStore;
+  readonly monotonic: () => number;
   readonly refreshIntervalMs: number;
   readonly maxStaleMs: number;
 }
@@ -51,6 +52,7 @@ function createAll(settings: LegacyKeysSettings): Keyset {
     allowed: undefined,
     selection: { kidless: 'first' },
     source: createSource(settings),
+    monotonic: settings.monotonic,
     refreshIntervalMs: settings.refreshIntervalMs,
     maxStaleMs: settings.maxStaleMs,
   });

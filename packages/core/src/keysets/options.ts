@@ -10,6 +10,7 @@ import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
 import type { SecretEncoding } from '../secrets/encoding.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
+import type { Clock } from '../values/clock.ts';
 import type { Duration } from '../values/duration.ts';
 import { coming, flag, lasting, listed, other, ranked, replaced } from '../values/judge.ts';
 import {
@@ -299,6 +300,7 @@ export interface KeysetsSettings {
   readonly keys: readonly LegacyKeySettings[];
   readonly stores: SecretStores;
   readonly missingIssuerReachesAll: boolean;
+  readonly clock: Clock;
 }
 
 const OTHERS = {

@@ -38,6 +38,8 @@ export interface RefreshedKeysetSettings {
   readonly allowed: ReadonlySet<AlgorithmName> | undefined;
   readonly selection: KeySelection;
   readonly source: KeySource;
+  /** The monotonic time, in milliseconds. Default: `performance.now()`. */
+  readonly monotonic?: () => number;
   /** Upper bound of the lifetime of a set. */
   readonly refreshIntervalMs: number;
   /** How long a set is used while its source fails, counted from its reading. */
@@ -59,6 +61,7 @@ export function createRefreshedKeyset(settings: RefreshedKeysetSettings): Keyset
   const tell = settings.tell ?? createStateNotice<KeysState>();
   let { name } = settings;
   const engine = createRefreshed<LoadedKeys, KeySnapshot>({
+    ...(settings.monotonic === undefined ? {} : { monotonic: settings.monotonic }),
     source,
     refreshIntervalMs,
     maxStaleMs,

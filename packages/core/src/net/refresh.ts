@@ -50,6 +50,8 @@ export interface FailedAttempt {
 /** The settings of an engine. */
 export interface RefreshSettings<L extends Loaded, T> {
   readonly source: Source<L>;
+  /** The monotonic time, in milliseconds. Default: `performance.now()`. */
+  readonly monotonic?: () => number;
   /** Upper bound of the lifetime of a value. */
   readonly refreshIntervalMs: number;
   /** How long a value is used while its source fails, counted from its reading. */
@@ -136,7 +138,7 @@ const MAX_BACKOFF_MS = 30_000;
 export function createRefreshed<L extends Loaded, T extends object>(
   settings: RefreshSettings<L, T>,
 ): Refreshed<T> {
-  const { source } = settings;
+  const { source, monotonic = () => performance.now() } = settings;
   const stopping = new AbortController();
   let value: T | undefined;
   let readAt = 0;
@@ -192,7 +194,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
       Math.min(settings.refreshIntervalMs, loaded.lifetimeMs ?? Number.POSITIVE_INFINITY),
     );
     value = settings.accept(loaded, value);
-    readAt = performance.now();
+    readAt = monotonic();
     freshUntil = readAt + lifetimeMs;
     failures = 0;
     lastError = undefined;
@@ -210,13 +212,13 @@ export function createRefreshed<L extends Loaded, T extends object>(
   }
 
   function schedule(delayMs: number): void {
-    nextAt = performance.now() + delayMs;
+    nextAt = monotonic() + delayMs;
     timer = setTimeout(load, Math.min(delayMs, MAX_TIMER_MS));
     timer.unref();
   }
 
   /** The value that can be used now, without waiting. */
-  function inForce(now = performance.now()): T | undefined {
+  function inForce(now = monotonic()): T | undefined {
     if (value === undefined || now < freshUntil) return value;
     // After its lifetime, a value is used only while its source fails, and for `maxStaleMs` at
     // most.
@@ -225,7 +227,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
 
   /** The same, for use. */
   function usable(): T | undefined {
-    const now = performance.now();
+    const now = monotonic();
     const found = inForce(now);
     if (found !== undefined && now >= freshUntil && !staleTold) {
       staleTold = true;
@@ -235,7 +237,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
   }
 
   function unavailable(make = settings.unavailable): Error {
-    const leftMs = (nextAt ?? 0) - performance.now();
+    const leftMs = (nextAt ?? 0) - monotonic();
     return make({
       cause: lastError,
       retryAfterSeconds: failures === 0 ? undefined : leftMs / 1000,
@@ -274,9 +276,14 @@ export function createRefreshed<L extends Loaded, T extends object>(
     return found;
   }
 
-  /** True while the current content of the source is unknown. */
+  /** True while the current content of the source is unknown, and it is not time to read it. */
   function isBlind(): boolean {
-    return failures > 0 || stopping.signal.aborted;
+    return stopping.signal.aborted || (failures > 0 && !isDue());
+  }
+
+  /** True if a pause is over and its timer has not fired: a test has moved its clock. */
+  function isDue(): boolean {
+    return loading === undefined && nextAt !== undefined && monotonic() >= nextAt;
   }
 
   function stateAt(now: number): SourceState {
@@ -290,7 +297,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
     refetch() {
       // A failing source is retried on its own schedule, however many unknown kids arrive.
       if (isBlind()) throw unavailable();
-      const now = performance.now();
+      const now = monotonic();
       if (seeking === undefined) {
         if (now - soughtAt < COOLDOWN_MS) return current();
         soughtAt = now;
@@ -303,7 +310,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
     reload: () => held(seek()),
     async ready() {
       // While the source fails, retries have their own schedule, however often ready() is called.
-      if (usable() === undefined && failures === 0 && !stopping.signal.aborted) await held(load());
+      if (usable() === undefined && !isBlind()) await held(load());
       if (usable() === undefined) throw unavailable(settings.notReady);
     },
     start() {
@@ -311,7 +318,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
     },
     isLoaded: () => inForce() !== undefined,
     report() {
-      const now = performance.now();
+      const now = monotonic();
       const isLoading = loading !== undefined;
       return {
         value,
