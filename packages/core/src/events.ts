@@ -80,7 +80,7 @@ export interface LatchkeyEvents {
 }
 
 /** The codes of process warnings, and their types. Remarks say what the operator does next. */
-const WARNING_TYPES = {
+export const WARNING_TYPES = {
   /**
    * An option still works, but will be removed.
    * @remarks Use what the message names. `latchkey jwks migrate` turns `keys` into keysets.

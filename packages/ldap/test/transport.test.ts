@@ -117,6 +117,7 @@ describe.skipIf(!hasSlapd)('row 160 TLS with a real OpenLDAP', () => {
     ['StartTLS', true],
   ])('%s: an unknown authority is refused, also with NODE_TLS_REJECT_UNAUTHORIZED=0', async (_, startTls) => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    vi.spyOn(process, 'emitWarning').mockReturnValue();
     const other = { ca: { pem: createAuthority('Another authority').cert } };
     for (const trusted of [undefined, other]) {
       const options = { startTls, ...(trusted === undefined ? {} : { tls: trusted }) };

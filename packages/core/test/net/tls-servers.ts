@@ -71,7 +71,10 @@ export const own = { ca: { pem: ca.cert } };
 /** A folder for files with certificates. */
 export const folder = mkdtempSync(join(tmpdir(), 'latchkey-tls-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-afterEach(() => void vi.unstubAllEnvs());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
 
 export interface Served {
   readonly server: Server;

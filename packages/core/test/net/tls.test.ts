@@ -121,6 +121,7 @@ describe('trust', () => {
     'T-120: refuses it with NODE_TLS_REJECT_UNAUTHORIZED=0 too: %s',
     async (_, reason, certified, options) => {
       vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+      vi.spyOn(process, 'emitWarning').mockReturnValue();
       const served = await serve(await certified());
       expect(await ask(served, options())).toMatch(reason);
       expect(served.requests()).toBe(0);

@@ -402,6 +402,7 @@ describe('KD-11, S44, D8: disable_jwk_security', () => {
 
   it('S44: nor does the environment', async () => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    vi.spyOn(process, 'emitWarning').mockReturnValue();
     const { url, requests } = await serve(leaf);
     expect(await outcome(make(inClear(url)))).toMatch(/certificate/);
     expect(requests()).toBe(0);

@@ -49,7 +49,10 @@ const privateJwk = (pair: { readonly privateKey: KeyObject }, more: JsonObject =
 });
 const setOf = (...keys: JsonObject[]) => JSON.stringify({ keys });
 
-afterEach(() => void vi.unstubAllEnvs());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
 
 function signerOf(options: SignerOptions | object): Signer {
   return closing(createSigner({ expiresIn: '5m', ...options } as SignerOptions));
@@ -383,6 +386,7 @@ describe('a URL', () => {
         /^signer: no usable keys from https:/,
       );
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    vi.spyOn(process, 'emitWarning').mockReturnValue();
     expect(await trouble(signerOf(options))).toMatch(/^signer: no usable keys/);
     // KD-11, settlement 44: allowHttp does not change TLS.
     expect(await trouble(signerOf({ ...options, allowHttp: true }))).toMatch(/^signer: no usable keys/);
