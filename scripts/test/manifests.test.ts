@@ -43,6 +43,10 @@ describe.each(published)('%s', (path, manifest) => {
     expect(repository).toMatchObject({ type: 'git', directory });
   });
 
+  it('packs the CHANGELOG.md that changesets write', () => {
+    expect(manifest.files).toContain('CHANGELOG.md');
+  });
+
   it('runs no script when it is installed', () => {
     const { scripts = {} } = manifest;
     expect(Object.keys(scripts).filter((name) => /install|prepare/.test(name))).toEqual([]);

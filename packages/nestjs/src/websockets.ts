@@ -65,7 +65,8 @@ const CLOSING_MS = 500;
  *
  * With Socket.IO, the token is in the headers of the handshake, or in `auth.token` of the client.
  * @param adapter Nest's `WsAdapter` or `IoAdapter`, or one that extends them
- * @param access the requirements of handshakes, which replace those of the options
+ * @param access the requirements of handshakes, which replace those of the options. It may be
+ *   omitted, but not undefined, which would drop the rules
  * @returns the adapter
  * @throws ConfigError when a gateway starts that is served by neither `ws` nor Socket.IO, or has
  *   its own `verifyClient`

@@ -38,7 +38,9 @@ export interface Authenticator {
   readonly onRefusal?: RefusalHook | undefined;
   /**
    * Finds the token of a request, verifies it, and checks what the route requires.
-   * @param access what the route requires; without `claims`, there are no rules of a route
+   * @param access what the route requires; without `claims`, there are no rules of a route. It may
+   *   be omitted, but not undefined, which would drop the rules of a route: a wrapper passes it on
+   *   only if it has one
    * @returns the principal; undefined for an anonymous request, which `mode: 'strict'` refuses
    * @throws AuthError with every code; `scope_insufficient` and `claims_insufficient` only if
    *   `access` has `claims`
