@@ -22,6 +22,7 @@ import {
 } from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { refuse } from './refuse.ts';
 import { mark, routes } from './routes.ts';
 
 export * from '@latchkey/core';
@@ -46,11 +47,11 @@ export type AuthenticatedHandler<C extends Claims = Claims> = (
  * rules of the route, in one step; without them, see `requireClaims`. In the modes `optional` and
  * `permissive` an anonymous request passes with `req.auth` undefined.
  *
- * A refusal goes to the application's error handling as an `AuthError`; Express's own error handler
- * answers with its status and headers. Put `authenticate` before body parsers, so that the service
- * reads no body of an unauthenticated request. Handlers before it, and routes marked with
- * `publicRoute`, are public; another `authenticate` on a router or a route decides anew for the
- * handlers behind it.
+ * A refusal goes to the application's error handlers as an `AuthError`. An application without one
+ * gets the status, the headers and `{ code, status, message }`, and nothing is printed. Put
+ * `authenticate` before body parsers, so that the service reads no body of an unauthenticated
+ * request. Handlers before it, and routes marked with `publicRoute`, are public; another
+ * `authenticate` on a router or a route decides anew for the handlers behind it.
  * @param access what the route asks: rules, issuers, and a mode that replaces that of the options.
  *   It may be omitted, but not undefined, which would drop the rules of a route: a wrapper passes
  *   it on only if it has one, `authenticate(source, ...(access === undefined ? [] : [access]))`
@@ -81,11 +82,16 @@ export function authenticate(
     const decision = decide<unknown>(authenticator, request, asked);
     const concealment = concealToken(authenticator, request, request, request.originalUrl);
     if (concealment !== undefined && !response.headersSent) response.set(concealment.headers);
-    const done = whenDecided<unknown, void>(decision, (auth) => {
-      setAuth(request, auth);
-      next();
-    });
-    return settled(done, next);
+    const fail = (error: unknown) => refuse(error, request, response, next);
+    try {
+      const done = whenDecided<unknown, void>(decision, (auth) => {
+        setAuth(request, auth);
+        next();
+      });
+      return settled(done, fail);
+    } catch (error) {
+      return fail(error);
+    }
   });
 }
 
@@ -116,7 +122,11 @@ export function requireClaims<const R extends Rules>(
     // Set by `authenticate`, also for an anonymous request.
     if (!Object.hasOwn(request, 'auth')) throw notAuthenticated('requireClaims', ORDER);
     const { auth } = request as Partial<AuthenticatedRequest>;
-    setAuth(request, authorizeRequest(request, auth, compiled, request));
+    try {
+      setAuth(request, authorizeRequest(request, auth, compiled, request));
+    } catch (error) {
+      return refuse(error, request, response, next);
+    }
     const judged = request as AuthenticatedRequest<ClaimsOf<R>>;
     return handler === undefined ? next() : settled(handler(judged, response, next), next);
   });
@@ -179,8 +189,8 @@ const ORDER = 'authenticate; register authenticate first';
  * Passes a rejection to `next`. Express 4 does not look at promises: a rejected one would end the
  * process.
  */
-function settled(result: unknown, next: NextFunction): unknown {
-  return isPromise(result) ? result.then(undefined, (reason) => next(asError(reason))) : result;
+function settled(result: unknown, fail: (error: Error) => void): unknown {
+  return isPromise(result) ? result.then(undefined, (reason) => fail(asError(reason))) : result;
 }
 
 function setAuth(request: Request, auth: unknown): void {

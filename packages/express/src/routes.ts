@@ -8,7 +8,7 @@ import {
   type RouteMark,
   reportRoute,
 } from '@latchkey/core/adapter';
-import type { Express, RequestHandler, Router } from 'express';
+import type { Application, Express, RequestHandler, Router } from 'express';
 
 /**
  * The members of a layer that are read here. Express writes them; a layer that a library adds may
@@ -64,7 +64,8 @@ export function routes(
   return checkRoutes(found, ...options);
 }
 
-function routerOf(app: Express | Router): unknown {
+/** The router of an application; a router is its own. */
+export function routerOf(app: Application | Router): unknown {
   // An application of Express 4 has no router before its first route, and throws when `router` is
   // read.
   if ('lazyrouter' in app) return Reflect.get(app, '_router') ?? { stack: [] };
@@ -96,7 +97,8 @@ function walk(
   });
 }
 
-function layersOf(holder: unknown): readonly Layer[] | undefined {
+/** The layers of a router or a route; undefined for anything else. */
+export function layersOf(holder: unknown): readonly Layer[] | undefined {
   const stack: unknown = Reflect.get(Object(holder), 'stack');
   return Array.isArray(stack) ? stack : undefined;
 }
