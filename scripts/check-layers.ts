@@ -42,6 +42,7 @@ export const RULES: Rules = {
     'apps/friends': ['*'],
     'apps/koa': ['*'],
     'apps/nestjs': ['*'],
+    'apps/packed': ['*'],
     'apps/soak': ['*'],
     scripts: ['@latchkey/core', '@latchkey/core/adapter', '@latchkey/core/tools'],
   },

@@ -1,6 +1,6 @@
 // Generates the JSON Schema of descriptors, docs/options.md, docs/rules.md, docs/errors.md and
-// docs/limits.md from the tables of the code. `pnpm tables` writes the files; `pnpm tables --check`
-// fails if a file differs.
+// docs/limits.md from the tables of the code, and the version of core as a constant. `pnpm tables`
+// writes the files; `pnpm tables --check` fails if a file differs.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { descriptorSchema, optionTables, ruleFormRows } from '@latchkey/core/tools';
@@ -15,6 +15,7 @@ const files: Readonly<Record<string, string>> = {
   'docs/rules.md': rules(),
   'docs/errors.md': errorsPage(),
   'docs/limits.md': limitsPage('.'),
+  'packages/core/src/values/version.ts': version(),
 };
 const differing = Object.entries(files).filter(
   ([file, text]) => !existsSync(file) || !isSame(file, readFileSync(file, 'utf8'), text),
@@ -35,6 +36,18 @@ function isSame(file: string, old: string, text: string): boolean {
   return file.endsWith('.json')
     ? JSON.stringify(JSON.parse(old)) === JSON.stringify(JSON.parse(text))
     : old === text;
+}
+
+/** A constant, because a bundle has no package.json. */
+function version(): string {
+  const { version: text } = JSON.parse(readFileSync('packages/core/package.json', 'utf8')) as {
+    readonly version: string;
+  };
+  return `// Written by \`pnpm tables\` from the package.json of this package. A bundle has no package.json.
+
+/** The version of this package. */
+export const VERSION = '${text}';
+`;
 }
 
 function schema(): string {

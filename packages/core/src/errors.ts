@@ -198,8 +198,10 @@ const NO_CONTEXT: AuthErrorContext = Object.freeze({
 
 const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
 let contextOf: (error: AuthError) => AuthErrorContext | undefined;
-
-const BRAND: unique symbol = Symbol.for('@latchkey/AuthError') as never;
+// Registered symbols are the same in all copies of this package, so that `instanceof` holds for the
+// errors of another copy too. Parsed JSON has no symbols.
+const BRAND: unique symbol = Symbol.for('@latchkey/AuthError');
+const CONFIG: unique symbol = Symbol.for('@latchkey/ConfigError');
 
 /**
  * A refused request. Has the members that the error handlers of all frameworks read: `status`,
@@ -242,6 +244,12 @@ export class AuthError extends Error {
 
   get [BRAND](): true {
     return true;
+  }
+
+  /** True for an AuthError of another copy of this package too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: a class that extends this one inherits it.
+    return isA(this, AuthError, BRAND, value);
   }
 
   /** Returns the same refusal with a challenge for this protection space. */
@@ -335,6 +343,23 @@ export class ConfigError extends Error {
     for (const field of ['name', 'path', 'problem', 'place'])
       Object.defineProperty(this, field, { enumerable: false });
   }
+
+  get [CONFIG](): true {
+    return true;
+  }
+
+  /** True for a ConfigError of another copy of this package too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: a class that extends this one inherits it.
+    return isA(this, ConfigError, CONFIG, value);
+  }
+}
+
+/** `instanceof` by the brand; by the prototype for a class that extends ours. */
+function isA(asked: unknown, ours: unknown, brand: symbol, value: unknown): boolean {
+  return asked === ours
+    ? typeof value === 'object' && value !== null && brand in value
+    : Function.prototype[Symbol.hasInstance].call(asked, value);
 }
 
 // Most refusals have only a code, and a client with bad tokens causes many. Their headers are

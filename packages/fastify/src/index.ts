@@ -292,6 +292,7 @@ function readPluginOptions(scope: fastify.FastifyInstance, options: LatchkeyOpti
       'authenticator',
       'expected an authenticator; make one with createAuthenticator',
     );
+  adapter.toAuthenticator(made as Deciding);
   if ((made as Deciding).readsBody)
     throw new core.ConfigError(
       'authenticator',

@@ -18,6 +18,7 @@ import type { UpgradeAuthenticator } from '../decision/upgrade.ts';
 import { createAuthenticator } from '../descriptor/create.ts';
 import type { DescriptorOptions } from '../descriptor/load.ts';
 import { type AuthError, asError, ConfigError, isAuthError } from '../errors.ts';
+import { checkCopy } from '../values/copies.ts';
 import { isPromise } from '../values/promise.ts';
 import { argument } from '../values/readers.ts';
 import { refuseRequest } from './misuse.ts';
@@ -83,13 +84,16 @@ export function prepareAuthentication(
 /**
  * Returns the given authenticator, or makes one from the options.
  * @param limits what the framework cannot do
- * @throws ConfigError
+ * @throws ConfigError for invalid options, and for an authenticator of another copy of this package
+ *   that does not work with this one
  */
 export function toAuthenticator(
   source: AuthenticationSource,
   limits?: AuthenticatorLimits,
 ): Authenticator | CombinedAuthenticator {
-  return isAuthenticator(source) ? source : createAuthenticator(source, limits);
+  if (!isAuthenticator(source)) return createAuthenticator(source, limits);
+  checkCopy(source, 'authenticator');
+  return source;
 }
 
 /**

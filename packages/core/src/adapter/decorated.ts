@@ -4,6 +4,7 @@
 import type { CompiledRules } from '../claims/compile.ts';
 import { accessWith, type CompiledAccess, NOTHING_ASKED } from '../decision/access.ts';
 import { ConfigError } from '../errors.ts';
+import { checkCopy, sharedState } from '../values/copies.ts';
 
 /** A class, and its name. */
 export interface DecoratedClass {
@@ -34,13 +35,14 @@ export interface DecoratedAccess {
   readonly asked: CompiledAccess;
 }
 
+// Shared by all copies of this package: the decorators of one copy apply in the guard of another.
 // The notes of methods, by the prototype and the name: another decorator cannot lose them when it
 // replaces the method.
-const byName = new WeakMap<object, Map<string | symbol, AccessNote>>();
+const byName = sharedState('notes of methods', () => new WeakMap<object, Map<string | symbol, AccessNote>>());
 // The notes of classes and of functions: another class may copy a method.
-const byTarget = new WeakMap<object, AccessNote>();
+const byTarget = sharedState('notes', () => new WeakMap<object, AccessNote>());
 // The class that had a method when a decorator was applied to that class.
-const homes = new WeakMap<object, DecoratedClass>();
+const homes = sharedState('classes of methods', () => new WeakMap<object, DecoratedClass>());
 // By the handler and by the class, which may have inherited it.
 const known = new WeakMap<object, WeakMap<object, DecoratedAccess>>();
 
@@ -116,6 +118,8 @@ function resolve(type: DecoratedClass, handler: object): DecoratedAccess {
   const said = [own, ...near, ...far].filter((one) => one !== undefined);
   const claims = said.find(({ rules }) => rules !== undefined)?.rules;
   const access = said.find((one) => one.access !== undefined)?.access ?? NOTHING_ASKED;
+  for (const part of [claims, access])
+    if (part !== undefined) checkCopy(part, `${type.name}.${String(name)}`);
   const asked = claims === undefined ? access : accessWith(access, { claims });
   return Object.freeze({
     isPublic: said[0]?.isPublic === true,

@@ -8,6 +8,7 @@ import type { Authenticator } from '../decision/authenticator.ts';
 import type { CombinedAuthenticator } from '../decision/combine.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
+import { sharedState } from '../values/copies.ts';
 import { argument, readBoolean, readObject } from '../values/readers.ts';
 
 /** What one handler, hook or decorator does. */
@@ -84,7 +85,7 @@ function refuseUnreachable(route: Pick<RouteReport, 'method' | 'path'>, passed: 
   }
 }
 
-const checked = new WeakSet<object>();
+const checked = sharedState('reported applications', () => new WeakSet<object>());
 
 /**
  * Reports the routes of an application at its first request, and warns if the report throws a

@@ -3,6 +3,7 @@
 import { isScopeToken } from '../challenge.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
+import { checkCopy, type Marked, ofThisCopy } from '../values/copies.ts';
 import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import { readText } from '../values/readers.ts';
@@ -30,7 +31,7 @@ export interface ClaimCheck {
 }
 
 /** Rules that `compileRules` has compiled. `R` is the type of the written rules, for types only. */
-export interface CompiledRules<R = Rules> {
+export interface CompiledRules<R = Rules> extends Marked {
   readonly [COMPILED]: readonly ClaimCheck[];
   /** This object. A copy has the original here, and so does not count as compiled rules. */
   readonly [ITSELF]: unknown;
@@ -51,8 +52,8 @@ export interface EvaluationContext {
 /** The values that schemas returned in place of claims, in the order of the rules. */
 export type SchemaOutputs = { readonly path: readonly string[]; readonly value: unknown }[];
 
-const COMPILED: unique symbol = Symbol('compiled rules');
-const ITSELF: unique symbol = Symbol('itself');
+const COMPILED: unique symbol = Symbol.for('@latchkey/rules');
+const ITSELF: unique symbol = Symbol.for('@latchkey/itself');
 
 /**
  * Claims whose string is a space-delimited list (RFC 6749 §3.3, and the practice of identity
@@ -70,7 +71,10 @@ export function compileRules<const R extends Rules>(
   rules: R | CompiledRules<R>,
   path = 'claims',
 ): CompiledRules<R> {
-  if (isCompiled(rules)) return rules;
+  if (isCompiled(rules)) {
+    checkCopy(rules, path);
+    return rules;
+  }
   refuseCompiled(rules, path);
   if (Array.isArray(rules)) {
     if (rules.length === 0) throw new ConfigError(path, 'expected at least one rule');
@@ -81,7 +85,12 @@ export function compileRules<const R extends Rules>(
 }
 
 function compiledRules<R>(checks: readonly ClaimCheck[], routeName?: string): CompiledRules<R> {
-  const rules = { [COMPILED]: Object.freeze(checks), [ITSELF]: undefined as unknown, route: routeName };
+  const rules = {
+    ...ofThisCopy,
+    [COMPILED]: Object.freeze(checks),
+    [ITSELF]: undefined as unknown,
+    route: routeName,
+  };
   rules[ITSELF] = rules;
   return Object.freeze(rules);
 }

@@ -1,6 +1,7 @@
 // Reads a token from a cookie. Browsers add cookies to requests of any page, so an unsafe method
 // must come from an allowed origin.
 import { AuthError } from '../errors.ts';
+import { sharedState } from '../values/copies.ts';
 import { textOf } from '../values/text.ts';
 import type { CarrierReader } from './header.ts';
 import { headerOf, isSafeMethod, keyOf, type RequestView } from './request.ts';
@@ -26,7 +27,7 @@ export function cookieReader(name: string): CarrierReader {
   };
 }
 
-const upgrades = new WeakSet<object>();
+const upgrades = sharedState('upgrades', () => new WeakSet<object>());
 
 /**
  * Marks a request as an upgrade, whatever its headers say: its method is GET, but the socket can do

@@ -1,6 +1,7 @@
 // Reads a token from the query or a form (RFC 6750 §2.3, §2.2), and hides it in URLs. RFC 9700
 // §4.3.2 forbids the query; it is for services that still need it.
 import { AuthError } from '../errors.ts';
+import { sharedState } from '../values/copies.ts';
 import type { CarrierReader } from './header.ts';
 import { headerOf, isSafeMethod, keyOf, memberOf, type RequestView } from './request.ts';
 
@@ -21,7 +22,7 @@ const CONCEALING_HEADERS = Object.freeze({ 'Cache-Control': 'no-store', 'Referre
 
 // The URLs of requests before their token was removed, because a second authenticator may also have
 // to read it.
-const concealed = new WeakMap<object, string>();
+const concealed = sharedState('urls', () => new WeakMap<object, string>());
 
 /** Members in which frameworks and their parsers keep the parsed URL, next to `url`. */
 const PARSED_URLS = ['_parsedUrl', '_parsedOriginalUrl'] as const;

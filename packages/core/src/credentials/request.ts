@@ -29,7 +29,7 @@ export interface RequestView {
 }
 
 // A symbol, because applications set properties of their own on requests.
-const KEY: unique symbol = Symbol('request');
+const KEY: unique symbol = Symbol.for('@latchkey/request');
 interface KeyedView extends RequestView {
   readonly [KEY]?: object;
 }

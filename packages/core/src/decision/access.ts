@@ -4,6 +4,7 @@ import { type CompiledRules, compileRules } from '../claims/compile.ts';
 import { compileIssuers, type IssuerMatcher, type IssuerRule } from '../claims/issuers.ts';
 import type { Rules } from '../claims/rules.ts';
 import { ConfigError } from '../errors.ts';
+import { checkCopy, type Marked, ofThisCopy } from '../values/copies.ts';
 import { listed } from '../values/judge.ts';
 import {
   byName,
@@ -35,7 +36,7 @@ export interface RouteAccess {
 }
 
 /** Checked access, made by `compileAccess`. */
-export interface CompiledAccess {
+export interface CompiledAccess extends Marked {
   readonly [COMPILED]: unknown;
   readonly mode: AuthenticationMode | undefined;
   readonly welcomes: IssuerMatcher | undefined;
@@ -60,7 +61,7 @@ export type NamedRoutes = ReadonlyMap<
   { readonly claims: CompiledRules; readonly welcomes: IssuerMatcher | undefined }
 >;
 
-const COMPILED: unique symbol = Symbol('compiled access');
+const COMPILED: unique symbol = Symbol.for('@latchkey/access');
 
 const HELP = {
   like: 'access, such as { claims, issuers, mode }',
@@ -73,7 +74,10 @@ const HELP = {
  * @throws ConfigError
  */
 export function compileAccess(access: RouteAccess | CompiledAccess, path = 'access'): CompiledAccess {
-  if (isCompiledAccess(access)) return access;
+  if (isCompiledAccess(access)) {
+    checkCopy(access, path);
+    return access;
+  }
   const given = readObject(access, ['claims', 'issuers', 'mode'], path, HELP);
   const { claims } = given;
   return made({
@@ -95,7 +99,7 @@ export function accessWith(
 }
 
 function made(parts: Omit<CompiledAccess, typeof COMPILED>): CompiledAccess {
-  const compiled = { ...parts, [COMPILED]: undefined as unknown };
+  const compiled = { ...parts, ...ofThisCopy, [COMPILED]: undefined as unknown };
   // The object itself, so that a copy with other members does not count as compiled access.
   compiled[COMPILED] = compiled;
   return Object.freeze<CompiledAccess>(compiled);

@@ -11,6 +11,7 @@ import { createGroups, type GroupSourceReport } from '../groups/groups.ts';
 import { createKeysets, type KeysetTaker } from '../keysets/create.ts';
 import type { KeysetReport } from '../keysets/keyset.ts';
 import { createRemoteEndpoint, type RemoteReport } from '../remote/endpoint.ts';
+import { type Marked, ofThisCopy } from '../values/copies.ts';
 import { isPromise } from '../values/promise.ts';
 import { argument, readChoice, readObject } from '../values/readers.ts';
 import {
@@ -28,7 +29,7 @@ import type { RefusalHook } from './refusal-hook.ts';
 import { noteRouteNames } from './route-names.ts';
 
 /** Decides on requests. Made once, when a service starts, and used for every request. */
-export interface Authenticator {
+export interface Authenticator extends Marked {
   readonly kind: 'authenticator';
   /** The `mode` of the options. */
   readonly mode: AuthenticationMode;
@@ -180,6 +181,7 @@ export function authenticatorOf(
   }
 
   const authenticator = Object.freeze<Authenticator>({
+    ...ofThisCopy,
     kind: 'authenticator',
     mode: settings.mode,
     readsBody: settings.tokens.readsBody,

@@ -5,6 +5,7 @@ import type { Rules } from '../claims/rules.ts';
 import type { Concealment } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { AuthError, asError, ConfigError, fromSource } from '../errors.ts';
+import { checkCopy, type Marked, ofThisCopy } from '../values/copies.ts';
 import { kindOf } from '../values/kind.ts';
 import { isPromise } from '../values/promise.ts';
 import { argument, isPlainObject, ownMembers, readObject } from '../values/readers.ts';
@@ -22,7 +23,7 @@ export type TokenSource =
   | CombinedAuthenticator<unknown>;
 
 /** Several authenticators that are used like one. */
-export interface CombinedAuthenticator<T = unknown> {
+export interface CombinedAuthenticator<T = unknown> extends Marked {
   readonly kind: 'combined';
   /** Always `strict`: each token that the combination needs must be present and valid. */
   readonly mode: 'strict';
@@ -151,6 +152,7 @@ function combine<T>(
   }
 
   return Object.freeze<CombinedAuthenticator<T>>({
+    ...ofThisCopy,
     kind: 'combined',
     mode: 'strict',
     readsBody: parts.some(({ authenticator }) => authenticator.readsBody),
@@ -200,7 +202,10 @@ function partOf(
   readonly authenticator: Authenticator | CombinedAuthenticator;
   readonly claims: CompiledRules | undefined;
 } {
-  if (isAuthenticator(source)) return { authenticator: source, claims: undefined };
+  if (isAuthenticator(source)) {
+    checkCopy(source, path);
+    return { authenticator: source, claims: undefined };
+  }
   const { from, claims } = readObject(source, ['from', 'claims'], path, {
     like: 'an authenticator, or { from: authenticator, claims }',
   });
@@ -209,6 +214,7 @@ function partOf(
       `${path}.from`,
       `expected an authenticator, got ${kindOf(from)}; make one with createAuthenticator`,
     );
+  checkCopy(from, `${path}.from`);
   const compiled = compileRules(claims as Rules, `${path}.claims`);
   checkRouteName(from, compiled, `${path}.claims`);
   return { authenticator: from, claims: compiled };

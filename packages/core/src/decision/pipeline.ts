@@ -11,6 +11,7 @@ import { AuthError, asError, refusalIn } from '../errors.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import type { RemoteEndpoint } from '../remote/endpoint.ts';
+import { ofThisCopy, sharedState } from '../values/copies.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import type { CompiledAccess } from './access.ts';
@@ -79,9 +80,8 @@ interface Refused {
 
 const ANONYMOUS: Decision<undefined> = Object.freeze({ ok: true, principal: undefined });
 // The refusals of requests that permissive authenticators let pass, by the key of the request.
-const refusals = new WeakMap<object, AuthError>();
-// Spares the look-up for each request in a process without permissive authenticators.
-let hasRefusals = false;
+// `hasAny` spares the look-up for each request in a process without permissive authenticators.
+const refusals = sharedState('refusals', () => ({ byKey: new WeakMap<object, AuthError>(), hasAny: false }));
 
 /**
  * Returns why `mode: 'permissive'` let a request with an invalid token pass as anonymous; undefined
@@ -94,7 +94,7 @@ let hasRefusals = false;
  * ```
  */
 export function refusalOf(request: object): AuthError | undefined {
-  return refusals.get(request);
+  return refusals.byKey.get(request);
 }
 
 /** Makes a pipeline. Fetches nothing before the first token. */
@@ -104,6 +104,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   const byKey = createVouchByKey(settings, parts);
   const vouch = remote === undefined ? byKey : createVouchByEndpoint(settings, remote, byKey);
   const context = Object.freeze({
+    ...ofThisCopy,
     realm,
     delimiter,
     routes,
@@ -133,7 +134,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   // -- A request: where its token is, the token, the mode, the route --
 
   function decide(request: RequestView, access: CompiledAccess, trace?: Trace): Decision | Promise<Decision> {
-    if (hasRefusals) refusals.delete(keyOf(request));
+    if (refusals.hasAny) refusals.byKey.delete(keyOf(request));
     try {
       const insecure = settings.requireSecureTransport ? judgeTransport(request) : undefined;
       if (insecure !== undefined) {
@@ -192,8 +193,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       );
     // A 503 is the answer in every mode, because the token may be valid.
     if (!decision.ok && mode === 'permissive' && decision.error.status !== 503) {
-      hasRefusals = true;
-      refusals.set(keyOf(request), decision.error);
+      refusals.hasAny = true;
+      refusals.byKey.set(keyOf(request), decision.error);
       decision = ANONYMOUS;
     }
     if (decision === ANONYMOUS) trace?.({ stage: 'anonymous', mode });

@@ -4,6 +4,7 @@ import { type CompiledRules, type SchemaOutputs, splitList } from '../claims/com
 import type { RequestParameters } from '../claims/rules.ts';
 import { AuthError } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
+import { checkCopy, type Marked } from '../values/copies.ts';
 import { deepFreeze, type JsonObject, type JsonValue, own } from '../values/json.ts';
 import type { NamedRoutes } from './access.ts';
 
@@ -39,7 +40,7 @@ export interface RoutesInForce {
 }
 
 /** What a principal takes along from its authenticator for later checks. */
-export interface PrincipalContext {
+export interface PrincipalContext extends Marked {
   readonly realm: string | undefined;
   /** The authenticator's `nestedClaimDelimiter`. */
   readonly delimiter: string | undefined;
@@ -64,7 +65,7 @@ export interface PrincipalContext {
 
 // Tells a principal from other objects of the same shape. A symbol, because parsed JSON cannot have
 // one.
-const CONTEXT: unique symbol = Symbol.for('@latchkey/Principal') as never;
+const CONTEXT: unique symbol = Symbol.for('@latchkey/Principal');
 
 const NONE: readonly string[] = Object.freeze([]);
 
@@ -100,12 +101,14 @@ export function isPrincipal(value: unknown): value is Principal {
 
 /**
  * Returns the context from the authenticator; undefined for an object that no authenticator made.
+ * @throws ConfigError if it is of another copy of this package, and in another form
  */
 export function contextOf(principal: object): PrincipalContext | undefined {
   // Own property only: an object that inherits from a principal may have other members.
-  return isPrincipal(principal)
-    ? (principal as { readonly [CONTEXT]?: PrincipalContext })[CONTEXT]
-    : undefined;
+  if (!isPrincipal(principal)) return undefined;
+  const { [CONTEXT]: context } = principal as { readonly [CONTEXT]?: PrincipalContext };
+  if (context !== undefined) checkCopy(context, 'principal');
+  return context;
 }
 
 /**

@@ -2,6 +2,7 @@
 // called after the token is removed from the URL of the request.
 import type { AuthError } from '../errors.ts';
 import { causeText, warn } from '../events.ts';
+import { sharedState } from '../values/copies.ts';
 import { isPromise } from '../values/promise.ts';
 
 /** What `onRefusal` may read of a request; it is the framework's own request object. */
@@ -14,8 +15,8 @@ export interface RefusedRequest {
 export type RefusalHook = (refusal: AuthError, request: RefusedRequest) => unknown;
 
 // Only of requests whose authenticator has a hook, because an entry costs as much as a decision.
-const hooks = new WeakMap<object, RefusalHook>();
-const broken = new WeakSet<RefusalHook>();
+const hooks = sharedState('refusal hooks', () => new WeakMap<object, RefusalHook>());
+const broken = sharedState('broken refusal hooks', () => new WeakSet<RefusalHook>());
 
 /** Remembers the hook for refusals that come later, such as those of the rules of a route. */
 export function rememberHook(request: object, hook: RefusalHook): void {

@@ -2,16 +2,17 @@
 // starts. Decides about no request.
 import type { CompiledRules } from '../claims/compile.ts';
 import { ConfigError } from '../errors.ts';
+import { sharedState } from '../values/copies.ts';
 import { meant } from '../values/kind.ts';
 
-const namesOf = new WeakMap<object, () => readonly string[]>();
+const namesOf = sharedState('route names', () => new WeakMap<object, () => readonly string[]>());
 
 /** Notes which names an authenticator knows. They may change with its options. */
 export function noteRouteNames(authenticator: object, names: () => readonly string[]): void {
   namesOf.set(authenticator, names);
 }
 
-/** The names that an authenticator knows; undefined for one of another copy of this package. */
+/** The names that an authenticator knows; undefined for one that an application has written. */
 export function routeNamesOf(authenticator: object): readonly string[] | undefined {
   return namesOf.get(authenticator)?.();
 }

@@ -16,6 +16,7 @@ import { publish, warn } from '../events.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import { watchFileAt, watchPath } from '../secrets/directory.ts';
+import { ofThisCopy } from '../values/copies.ts';
 import { createCarrier, type KeysetLeases } from './carry.ts';
 import { parseDescriptor, placed } from './document.ts';
 import {
@@ -317,6 +318,7 @@ export function followDescriptor(
   const polling = setInterval(lookAgain, LOOK_AGAIN_MS).unref();
 
   const described = Object.freeze<DescribedAuthenticator>({
+    ...ofThisCopy,
     kind: 'authenticator',
     get mode() {
       return current.authenticator.mode;

@@ -15,11 +15,11 @@ export interface Breaker {
   readonly state: 'closed' | 'open';
 }
 
-// Marks on errors. The symbols are private to this module, so that no other code can make an error
-// with a mark.
-const INCONCLUSIVE: unique symbol = Symbol('inconclusive');
-const ANSWERED: unique symbol = Symbol('answered');
-const OVERLOADED: unique symbol = Symbol('overloaded');
+// Marks on errors. Symbols, so that errors of other code are never taken for marked ones. They are
+// registered, because a group resolver may use another copy of this package.
+const INCONCLUSIVE: unique symbol = Symbol.for('@latchkey/inconclusive');
+const ANSWERED: unique symbol = Symbol.for('@latchkey/answered');
+const OVERLOADED: unique symbol = Symbol.for('@latchkey/overloaded');
 
 /**
  * Makes the error for an unusable answer. The breaker counts it like a success: the service has
