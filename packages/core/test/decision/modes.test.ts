@@ -143,15 +143,9 @@ describe('D9: permissive', () => {
       refusal?.headers,
       refusal?.cause,
     ]);
-    for (const part of [
-      AUDIENCE,
-      up.issuer,
-      'root',
-      'alice',
-      ...(tokens[kind] ?? '').split(/[ .]/).slice(1),
-    ]) {
+    // The detail may name the audience and the issuer of the options, but nothing of the token.
+    for (const part of ['root', 'alice', ...(tokens[kind] ?? '').split(/[ .]/).slice(1)])
       if (part.length > 3) expect(told).not.toContain(part);
-    }
     await authenticator.close();
   });
 

@@ -535,6 +535,7 @@ const UNJUDGED: readonly string[] = [
   'An authenticator: routes',
   'An authenticator: typ',
   // For code alone.
+  'An authenticator: onRefusal',
   'An authenticator: clock',
   'Groups: `groups`: trust',
   // For code alone.
