@@ -1,20 +1,46 @@
 // One run for every package and app, straight from source: the "source" export condition finds the
-// TypeScript files.
+// TypeScript files. The adapter for NestJS is tested on Nest 12, and again on Nest 11.
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { WARNING_TYPES } from './packages/core/src/events.ts';
 
 // The warnings of Latchkey, and what Node says of ML-DSA.
 const QUIET = [...Object.keys(WARNING_TYPES), 'ExperimentalWarning'];
 
+const nest11 = fileURLToPath(new URL('packages/nestjs/test/nest11/node_modules', import.meta.url));
+// Not those of sockets: the filter of Nest 11 sends nothing to clients of ws.
+const nest11Tests = [
+  'conformance',
+  'contexts',
+  'guard',
+  'inheritance',
+  'module',
+  'rpc-exception',
+  'signing',
+].map((name) => `packages/nestjs/test/${name}.test.ts`);
+
 export default defineConfig({
   ssr: { resolve: { conditions: ['source', 'node'], externalConditions: ['source', 'node'] } },
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
     // Tests that are about a warning listen for it; no test prints one.
     execArgv: QUIET.map((warning) => `--disable-warning=${warning}`),
     // scripts/check.ts counts what ran.
     reporters: ['default', ['json', { outputFile: 'reports/tests.json' }]],
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'all',
+          include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        resolve: { alias: [{ find: /^(?=@nestjs\/[\w-]+$)/, replacement: `${nest11}/` }] },
+        test: { name: 'nest11', include: nest11Tests },
+      },
+    ],
   },
 });

@@ -25,17 +25,20 @@ export interface ListenLine {
  * that follow it, with the tokens that the program prints.
  * @param test the test's `import.meta.url`, in the package's `test` folder
  * @param readme relative to the test
+ * @param write writes the code where its imports resolve, and returns the file to run
  * @returns a line for each command: the status that it names, and the status of the answer
  */
-export async function runQuickStart(test: string, readme = '../README.md'): Promise<readonly string[]> {
+export async function runQuickStart(
+  test: string,
+  readme = '../README.md',
+  write = (code: string) => writeNextTo(test, code),
+): Promise<readonly string[]> {
   const text = readFileSync(new URL(readme, test), 'utf8');
   const commands = [
     ...text.matchAll(/^curl -i localhost:3000(\S*)(?: -H "Authorization: Bearer \$(\w+)")? +# (\d+)$/gm),
   ];
   const port = await freePort();
-  // The file is in the package, so that its imports resolve.
-  const file = fileURLToPath(new URL('./.quick-start.mjs', test));
-  writeFileSync(file, codeIn(text, 'js').replace('3000', String(port)));
+  const file = write(codeIn(text, '[jt]s').replace('3000', String(port)));
   const child = spawn(
     process.execPath,
     ['--conditions=source', '--disable-warning=ExperimentalWarning', file],
@@ -59,6 +62,13 @@ export async function runQuickStart(test: string, readme = '../README.md'): Prom
     child.kill();
     rmSync(file, { force: true });
   }
+}
+
+/** The file is in the package, so that its imports resolve. */
+function writeNextTo(test: string, code: string): string {
+  const file = fileURLToPath(new URL('./.quick-start.mjs', test));
+  writeFileSync(file, code);
+  return file;
 }
 
 /** The tokens in lines such as `export ALICE=…`, by name. */
@@ -122,9 +132,7 @@ const url = ${listen.url};
 const answers = await Promise.all(${JSON.stringify(paths)}.map((path) => fetch(url + path)));
 console.log(answers.map(({ status, headers }) => status + ' ' + headers.get('www-authenticate')).join(', '));
 ${listen.stop}`;
-  // The file is in the package, so that its imports resolve.
-  const file = fileURLToPath(new URL('./.quick-start.mjs', test));
-  writeFileSync(file, code.replace(listen.line, ask));
+  const file = writeNextTo(test, code.replace(listen.line, ask));
   try {
     const run = await promisify(execFile)(process.execPath, ['--conditions=source', file], {
       cwd: directory,
@@ -148,7 +156,7 @@ function descriptorSection(test: string): string {
   return section;
 }
 
-function codeIn(text: string, language: 'js' | 'yaml'): string {
+function codeIn(text: string, language: 'js' | '[jt]s' | 'yaml'): string {
   const [, code] = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(text) ?? [];
   if (code === undefined) throw new Error(`expected a code block of ${language} in the README`);
   return code;
