@@ -1,6 +1,7 @@
-// Rotation of own keys: the next key is published before it signs, and the old key stays until its
-// last token has expired. All state is in the JWK Set: a key signs from its `nbf`, and can be
-// dropped after its `exp`. So an interrupted rotation can continue at any point.
+// Rotation of own keys, in two steps. `rotate` publishes the next key before it signs, and sets the
+// end of the current one. `retire` removes keys whose last token has expired. All state is in the
+// JWK Set: a key signs from its `nbf`, and can be dropped after its `exp`. So an interrupted
+// rotation can continue at any point.
 
 import { ConfigError } from '../errors.ts';
 import { generateJwk } from '../jwk/generate.ts';
@@ -38,22 +39,21 @@ interface Rotation {
   retire(): Promise<RetiredKeys>;
 }
 
-interface Place {
+/** The secret with the JWK Set, and how it is changed. */
+interface KeySecret {
   readonly store: SecretStore;
   readonly reference: SecretReference;
   readonly update: NonNullable<SecretStore['update']>;
 }
 
-/**
- * A member of the set, with its signing key; undefined for keys of other signers, which are not
- * changed.
- */
+/** A member of the set. */
 interface Member {
   readonly jwk: JsonObject;
+  /** Undefined for a key that this signer cannot use. Such keys stay as they are. */
   readonly own: SigningKey | undefined;
 }
 
-/** The clocks of other machines may be behind when the next key starts to sign. */
+/** When the next key starts to sign, a machine whose clock is behind still uses the old one. */
 const CLOCK_SKEW_SECONDS = 60;
 
 /**
@@ -67,10 +67,10 @@ export function createRotation(
   let last: Promise<unknown> = Promise.resolve();
 
   /** Runs one step at a time: each reads what the step before has written. */
-  function inTurn<T>(move: () => Promise<T>): Promise<T> {
-    const turn = last.then(move);
-    last = turn.catch(() => {});
-    return turn;
+  function inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const running = last.then(step);
+    last = running.catch(() => {});
+    return running;
   }
 
   return {
@@ -80,44 +80,45 @@ export function createRotation(
 }
 
 async function rotate(settings: SignerSettings): Promise<RotatedKey> {
-  const place = placeOf(settings);
+  const secret = secretOf(settings);
   const seconds = () => settings.clock.now() / 1000;
-  const before = nextOf(membersOf(await readDocument(place), settings), seconds());
-  if (before !== undefined) return before;
+  const planned = nextOf(membersOf(await readDocument(secret), settings), seconds());
+  if (planned !== undefined) return planned;
   // Generated before the lock is taken: it takes time, and other processes would wait.
-  const jwk = await generateJwk(await algorithmOf(place, settings));
-  const rotated = await changeKeys(place, (document) => {
+  const jwk = await generateJwk(await algorithmOf(secret, settings));
+  const rotated = await changeKeys(secret, (document) => {
     const now = seconds();
     const members = membersOf(document, settings);
-    const waiting = nextOf(members, now);
-    if (waiting !== undefined) return { result: waiting };
+    // Another process may have added the next key since.
+    const added = nextOf(members, now);
+    if (added !== undefined) return { result: added };
     const current = currentOf(members, now);
     const signsFrom = current === undefined ? undefined : Math.ceil(now + settings.publishAheadMs / 1000);
     const next = signsFrom === undefined ? jwk : { ...jwk, nbf: signsFrom };
-    // A set that is longer is no set to anybody any more, and neither can it be retired from.
+    // Readers refuse a set with more keys than this.
     if (members.length >= MAX_KEYS)
       throw new Error(
         `rotate: expected fewer than ${MAX_KEYS} keys in the secret, got ${members.length}; retire() first`,
       );
-    const others = members.map((member) => retiring(member, member === current, signsFrom, settings));
+    const others = members.map((member) => withEnd(member, member === current, signsFrom, settings));
     return { result: { kid: String(jwk.kid), signsFrom }, keys: [...others, next] };
   });
-  // Read again: without locking, another process may have written last.
-  const written = membersOf(await readDocument(place), settings);
+  // Read again: without locking, another process may have overwritten the set.
+  const written = membersOf(await readDocument(secret), settings);
   if (written.some((member) => member.jwk.kid === rotated.kid)) return rotated;
-  const theirs =
-    nextOf(written, seconds()) ??
-    (rotated.signsFrom === undefined ? turnOf(currentOf(written, seconds())) : undefined);
-  if (theirs === undefined)
+  const isFirstKey = rotated.signsFrom === undefined;
+  const ofOtherProcess =
+    nextOf(written, seconds()) ?? (isFirstKey ? rotatedKeyOf(currentOf(written, seconds())) : undefined);
+  if (ofOtherProcess === undefined)
     throw new Error('rotate: another process changed the secret at the same time; try again');
-  return theirs;
+  return ofOtherProcess;
 }
 
 function retire(
   settings: SignerSettings,
   greatestExps: ReadonlyMap<string | undefined, number>,
 ): Promise<RetiredKeys> {
-  return changeKeys(placeOf(settings), (document) => {
+  return changeKeys(secretOf(settings), (document) => {
     const now = settings.clock.now() / 1000;
     const members = membersOf(document, settings).map((member) => ({
       ...member,
@@ -141,10 +142,10 @@ function retire(
 }
 
 /**
- * Finds the entry to rotate.
+ * Finds the secret with the keys.
  * @throws ConfigError for keys that cannot be rotated here
  */
-function placeOf(settings: SignerSettings): Place {
+function secretOf(settings: SignerSettings): KeySecret {
   if (settings.source !== 'secret' && settings.source !== 'externalSecret')
     throw new ConfigError(settings.source, 'expected keys in a secret; rotate other keys at their source');
   const { reference, store } = settings;
@@ -162,7 +163,7 @@ function placeOf(settings: SignerSettings): Place {
 }
 
 /** For a store with `write` only: another process may write between reading and writing. */
-function updateByWriting(store: SecretStore): Place['update'] | undefined {
+function updateByWriting(store: SecretStore): KeySecret['update'] | undefined {
   const write = store.write?.bind(store);
   if (write === undefined) return undefined;
   return async (reference, change, signal) => {
@@ -171,8 +172,8 @@ function updateByWriting(store: SecretStore): Place['update'] | undefined {
   };
 }
 
-/** The result of a step. */
-interface Changed<T> {
+/** What a step returns, and the new keys of the set. */
+interface Change<T> {
   readonly result: T;
   /** Undefined: the set is not changed. */
   readonly keys?: readonly JsonObject[] | undefined;
@@ -180,27 +181,27 @@ interface Changed<T> {
 
 /** Changes the set, locked against other processes if the store has `update`. */
 async function changeKeys<T>(
-  { reference, update }: Place,
-  change: (document: JsonObject) => Changed<T>,
+  { reference, update }: KeySecret,
+  plan: (document: JsonObject) => Change<T>,
 ): Promise<T> {
-  let changed: Changed<T> | undefined;
-  const made = (bytes: Uint8Array | undefined) => {
+  let change: Change<T> | undefined;
+  const rewrite = (bytes: Uint8Array | undefined) => {
     const document = documentOf(checkSecret(bytes, reference));
-    changed = change(document);
-    if (changed.keys === undefined) return undefined;
-    const written = Buffer.from(`${JSON.stringify({ ...document, keys: changed.keys }, undefined, 2)}\n`);
-    // Some stores would take more than is read from them.
+    change = plan(document);
+    if (change.keys === undefined) return undefined;
+    const written = Buffer.from(`${JSON.stringify({ ...document, keys: change.keys }, undefined, 2)}\n`);
+    // A store may accept more bytes than are read. An entry that is too long may become shorter.
     if (written.length > MAX_SECRET_BYTES && written.length > (bytes?.length ?? 0))
       throw new Error(`rotate: the secret would be longer than ${MAX_SECRET_BYTES} bytes; retire() first`);
     return written;
   };
   const { signal } = new AbortController();
-  await withDeadline(DEADLINE_MS, signal, (inner) => update(reference, made, inner));
-  if (changed === undefined) throw new Error('rotate: the store did not call change()');
-  return changed.result;
+  await withDeadline(DEADLINE_MS, signal, (inner) => update(reference, rewrite, inner));
+  if (change === undefined) throw new Error('rotate: the store did not call change()');
+  return change.result;
 }
 
-async function readDocument({ store, reference }: Place): Promise<JsonObject> {
+async function readDocument({ store, reference }: KeySecret): Promise<JsonObject> {
   return documentOf(await findSecret(store, reference, new AbortController().signal));
 }
 
@@ -222,19 +223,19 @@ function membersOf({ keys }: JsonObject, settings: SignerSettings): readonly Mem
   });
 }
 
-/** The key whose `nbf` is in the future, if there is one. */
+/** The key that signs later, if there is one: its `nbf` is in the future. */
 function nextOf(members: readonly Member[], now: number): RotatedKey | undefined {
   const next = members.find(({ own }) => own !== undefined && own.signsFrom > now);
-  return turnOf(next);
+  return rotatedKeyOf(next);
 }
 
-function turnOf(member: Member | undefined): RotatedKey | undefined {
+function rotatedKeyOf(member: Member | undefined): RotatedKey | undefined {
   if (member?.own === undefined) return undefined;
   const { kid, signsFrom } = member.own;
   return { kid, signsFrom: Number.isFinite(signsFrom) ? signsFrom : undefined };
 }
 
-/** The key that signs now. */
+/** The key that signs now: of those whose `nbf` has passed, the last. */
 function currentOf(members: readonly Member[], now: number): Member | undefined {
   let current: Member | undefined;
   for (const member of members) {
@@ -245,18 +246,19 @@ function currentOf(members: readonly Member[], now: number): Member | undefined 
 }
 
 /**
- * Sets the `exp` of a key that signs until the next key does. Its last token is signed at that
- * time, or later by a process that could not read the secret; it is valid for `maxLifetime` at
- * most.
+ * Returns a key with the `exp` after which it can be dropped. The key signs until `signsFrom`, when
+ * the next key takes over; a process that cannot read the secret may sign with it for some time
+ * longer. Its last token is valid for `maxLifetime` at most.
  */
-function retiring(
+function withEnd(
   { jwk, own }: Member,
   isCurrent: boolean,
   signsFrom: number | undefined,
   { claims, maxStaleMs, refreshIntervalMs }: SignerSettings,
 ): JsonObject {
   if (signsFrom === undefined || own === undefined) return jwk;
-  // If the next key was removed by hand, its date is still on the key that continues to sign.
+  // A key that no longer signs keeps its end. The current key may have one too, if the next key of
+  // an earlier rotation was removed by hand; it is set again, because the key has signed since.
   if (own.signedUntil !== undefined && !isCurrent) return jwk;
   // A token that never expires may need its key for ever.
   if (!claims.requireExp) return jwk;
@@ -265,9 +267,9 @@ function retiring(
   return { ...jwk, exp: Math.max(end, own.signedUntil ?? 0) };
 }
 
-/** The next key has the algorithm of the last one. */
-async function algorithmOf(place: Place, settings: SignerSettings): Promise<AlgorithmName> {
-  const members = membersOf(await readDocument(place), settings);
+/** The algorithm of the next key: the option, else that of the last key. */
+async function algorithmOf(secret: KeySecret, settings: SignerSettings): Promise<AlgorithmName> {
+  const members = membersOf(await readDocument(secret), settings);
   const algorithm = settings.algorithm ?? members.findLast(({ own }) => own !== undefined)?.own?.algorithm;
   if (algorithm === undefined) throw new ConfigError('alg', 'is required to make the first key');
   return algorithm;
