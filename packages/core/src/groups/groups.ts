@@ -1,5 +1,6 @@
 // Finds the groups of a subject: the first source that knows the subject gives all of them. Groups
-// of several sources are never merged. A source that fails is a 503. Options are in options.ts.
+// of several sources are never merged. If a source fails, the request is answered with 503. Options
+// are in options.ts.
 import { LRUCache } from 'lru-cache';
 import { claimAt } from '../claims/path.ts';
 import { AuthError } from '../errors.ts';
@@ -51,30 +52,32 @@ export interface Groups {
   close(): Promise<void>;
 }
 
-interface Place {
+/** A resolver and its state. The maps are by issuer and subject. */
+interface ResolverState {
   readonly resolver: GroupResolver;
   readonly breaker: Breaker;
   readonly notice: CallNotice;
-  readonly known: LRUCache<string, readonly string[]>;
-  readonly asking: Map<string, Promise<readonly string[] | undefined>>;
+  readonly cached: LRUCache<string, readonly string[]>;
+  /** Running look-ups: concurrent requests of one subject share one. */
+  readonly running: Map<string, Promise<readonly string[] | undefined>>;
 }
 
 /** The estimated size of an entry without its groups. */
 const BYTES_PER_ENTRY = 200;
-/** A longer list is refused: every request would pay for it. */
+/** A longer list is an error: it would slow down each request of the subject. */
 const MAX_GROUPS = 10_000;
 
 /**
- * Makes the sources. `close()` closes all resolvers, those made from options and those given by the
- * application.
+ * Makes the sources. Asks none of them. `close()` closes all resolvers, those made from options and
+ * those given by the application.
  */
 export function createGroups(settings: GroupsSettings): Groups {
   const { order, resolvers, onUnknown, ignoreCase, cacheForMs, timeoutMs } = settings;
   const stopping = new AbortController();
-  const places = new Map<GroupSource, Place>();
+  const states = new Map<GroupSource, ResolverState>();
   for (const [source, given] of resolvers) {
     const resolver = isResolver(given) ? given : createGroupEndpoint(given);
-    const known = new LRUCache<string, readonly string[]>({
+    const cached = new LRUCache<string, readonly string[]>({
       max: MAX_CACHED_ANSWERS,
       maxSize: MAX_CACHED_BYTES,
       sizeCalculation: (groups, subject) => BYTES_PER_ENTRY + subject.length + weigh(groups),
@@ -82,26 +85,27 @@ export function createGroups(settings: GroupsSettings): Groups {
     });
     const name = `groups.${source}: ${isResolver(given) ? resolver.description : originOf(given)}`;
     const notice = createCallNotice(name, 'requests that need it are answered with 503', stopping.signal);
-    places.set(source, { resolver, breaker: createBreaker(), notice, known, asking: new Map() });
+    states.set(source, { resolver, breaker: createBreaker(), notice, cached, running: new Map() });
   }
 
   async function lookUp(source: GroupSource, subject: GroupSubject): Promise<readonly string[] | undefined> {
-    const place = places.get(source);
-    if (place === undefined)
+    const state = states.get(source);
+    if (state === undefined)
       throw new AuthError('groups_unavailable', { detail: `the source ${source} does not exist` });
     // The issuer is a part of the key: two issuers may use the same sub for different subjects.
     const key = JSON.stringify([subject.issuer ?? null, subject.subject]);
-    const known = place.known.get(key);
+    const { cached, running } = state;
+    const known = cached.get(key);
     if (known !== undefined) return known;
-    const pending = place.asking.get(key) ?? ask(place, subject, key).finally(() => place.asking.delete(key));
-    place.asking.set(key, pending);
+    const pending = running.get(key) ?? ask(state, subject, key).finally(() => running.delete(key));
+    running.set(key, pending);
     const groups = await pending;
-    if (groups !== undefined && cacheForMs > 0) place.known.set(key, groups);
+    if (groups !== undefined && cacheForMs > 0) cached.set(key, groups);
     return groups;
   }
 
   async function ask(
-    { resolver, breaker, notice }: Place,
+    { resolver, breaker, notice }: ResolverState,
     subject: GroupSubject,
     key: string,
   ): Promise<readonly string[] | undefined> {
@@ -127,15 +131,22 @@ export function createGroups(settings: GroupsSettings): Groups {
     }
   }
 
+  /** With `groupCase: 'insensitive'`, returns the groups in lower case, each once. */
   function fold(groups: readonly string[]): readonly string[] {
     return ignoreCase ? [...new Set(groups.map(foldCase))] : [...groups];
   }
 
   /**
-   * Returns the groups in the token's claim that its issuer is trusted with.
-   * @returns undefined if the token has no such groups
+   * Returns the groups in the claim of the token, as far as the issuer of the token is trusted with
+   * them.
+   * @returns undefined if the claim is absent or the issuer is not trusted with any; `elsewhere` if
+   *   the token says that its groups are not in it
    */
-  function claimed({ claims, issuer, isSystem }: GroupsQuery): readonly string[] | 'elsewhere' | undefined {
+  function groupsInClaim({
+    claims,
+    issuer,
+    isSystem,
+  }: GroupsQuery): readonly string[] | 'elsewhere' | undefined {
     const trust = trustIn(issuer, isSystem, settings);
     if (trust === 'none') return undefined;
     const value = claimAt(claims, settings.path) ?? undefined;
@@ -143,11 +154,12 @@ export function createGroups(settings: GroupsSettings): Groups {
     if (value === undefined) return undefined;
     if (!isListOfStrings(value))
       throw new AuthError('token_claims_invalid', { detail: 'the groups claim is not a list of strings' });
-    const { only: named, prefix = '' } = trust === 'all' ? AS_IT_IS : trust;
-    const only = named === undefined ? undefined : fold(named);
+    const { only, prefix = '' } = trust === 'all' ? NO_RESTRICTION : trust;
+    const allowed = only === undefined ? undefined : fold(only);
+    // Folded before they are compared, and again with the prefix, which may have capital letters.
     const granted = fold(
       fold(value)
-        .filter((group) => only === undefined || only.includes(group))
+        .filter((group) => allowed === undefined || allowed.includes(group))
         .map((group) => `${prefix}${group}`),
     );
     return isSystem ? granted : granted.filter((group) => !settings.reserved.has(group));
@@ -155,11 +167,11 @@ export function createGroups(settings: GroupsSettings): Groups {
 
   return {
     async of(query) {
-      let elsewhere = false;
+      let areInAnotherPlace = false;
       for (const source of order) {
         if (source === 'claim') {
-          const groups = claimed(query);
-          if (groups === 'elsewhere') elsewhere = true;
+          const groups = groupsInClaim(query);
+          if (groups === 'elsewhere') areInAnotherPlace = true;
           else if (groups !== undefined) return groups;
           continue;
         }
@@ -170,12 +182,13 @@ export function createGroups(settings: GroupsSettings): Groups {
           throw new AuthError('token_rejected', { detail: `${source} does not know the subject` });
         if (onUnknown === 'none') break;
       }
-      // The token says that its groups did not fit: that is different from having no groups.
-      if (elsewhere) throw new AuthError('groups_unavailable', { detail: 'the groups are not in the token' });
+      // The subject may have groups that did not fit into the token, and no other source has them.
+      if (areInAnotherPlace)
+        throw new AuthError('groups_unavailable', { detail: 'the groups are not in the token' });
       return [];
     },
     report: () =>
-      [...places.values()].map(({ resolver, breaker, notice }) => ({
+      [...states.values()].map(({ resolver, breaker, notice }) => ({
         source: resolver.description,
         state: breaker.state,
         failures: breaker.failures,
@@ -183,19 +196,20 @@ export function createGroups(settings: GroupsSettings): Groups {
       })),
     async close() {
       stopping.abort();
-      for (const { known } of places.values()) known.clear();
-      await Promise.all([...places.values()].map(({ resolver }) => resolver.close?.()));
+      for (const { cached } of states.values()) cached.clear();
+      await Promise.all([...states.values()].map(({ resolver }) => resolver.close?.()));
     },
   };
 }
 
-/** The part of the URL that has no subject and no key. */
+/** The part of the URL that can be shown: it has no subject and no key. */
 function originOf({ template }: GroupEndpointSettings): string {
   return new URL(template).origin;
 }
 
-const AS_IT_IS = { only: undefined, prefix: undefined } as const;
+const NO_RESTRICTION = { only: undefined, prefix: undefined } as const;
 
+/** Which groups an issuer may name. Without the option, and for the system, all of them. */
 function trustIn(issuer: string | undefined, isSystem: boolean, { trust }: GroupsSettings): TrustSettings {
   if (trust === undefined || isSystem) return 'all';
   return (issuer === undefined ? undefined : trust.get(issuer)) ?? 'none';
