@@ -1,5 +1,5 @@
-// The zero-configuration start: reads five settings, from the environment or a file of `KEY: value`
-// lines, and makes the options from them. It starts no server.
+// The zero-configuration start: reads the settings in NAMES, from the environment or a file of
+// `KEY: value` lines, and makes the options of an authenticator from them. It starts no server.
 
 import { access, constants } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
@@ -52,15 +52,12 @@ export interface EnvironmentStart {
   readonly made: readonly string[];
 }
 
-const NAMES = [
-  'ENABLE_JWT',
-  'JWT_PUBLIC_KEY',
-  'JWT_ALGORITHM',
-  'JWT_AUTHENTICATION_SERVER_URL',
-  'JWT_AUTHENTICATION_SERVER_ALLOW_HTTP',
-  'JWT_AUTHENTICATION_SERVER_SYSTEM',
-  'SYSTEM_TOKEN',
-] as const;
+const URL_NAME = 'JWT_AUTHENTICATION_SERVER_URL';
+const HTTP_NAME = 'JWT_AUTHENTICATION_SERVER_ALLOW_HTTP';
+const SYSTEM_NAME = 'JWT_AUTHENTICATION_SERVER_SYSTEM';
+/** Each of these also turns JWT on, and then no keys are created. */
+const KEY_NAMES = ['JWT_PUBLIC_KEY', 'JWT_ALGORITHM', URL_NAME, 'SYSTEM_TOKEN'] as const;
+const NAMES = ['ENABLE_JWT', ...KEY_NAMES, HTTP_NAME, SYSTEM_NAME] as const;
 type Values = { readonly [Name in (typeof NAMES)[number]]?: string };
 
 const READERS = {
@@ -92,27 +89,23 @@ export async function loadEnvironmentStart(
   const options: EnvironmentStartOptions = readEach(argument(given, 'options', {}), READERS);
   const { file, environment = process.env, audience = null, systemSubject, clock } = options;
   const values = file === undefined ? pick(environment) : await readSettingsFile(file);
-  const ownNames = [
-    'JWT_PUBLIC_KEY',
-    'JWT_ALGORITHM',
-    'JWT_AUTHENTICATION_SERVER_URL',
-    'SYSTEM_TOKEN',
-  ] as const;
-  const hasOwn = ownNames.some((name) => values[name] !== undefined);
-  refuseUnlessEnabled(values.ENABLE_JWT, hasOwn);
-  const made = hasOwn ? undefined : await openAuthDirectory(directoryOptionsOf(options));
-  if (made !== undefined && made.made.length > 0)
-    warn('LATCHKEY_GENERATED', `ENABLE_JWT is the only setting: created ${made.made.join(', ')}`);
+  const namesKeys = KEY_NAMES.some((name) => values[name] !== undefined);
+  refuseUnlessEnabled(values.ENABLE_JWT, namesKeys);
+  const directory = namesKeys ? undefined : await openAuthDirectory(directoryOptionsOf(options));
+  if (directory !== undefined && directory.made.length > 0)
+    warn('LATCHKEY_GENERATED', `ENABLE_JWT is the only setting: created ${directory.made.join(', ')}`);
   const keys =
-    made === undefined ? readKeys(values) : [{ file: made.publicKey, algorithm: AUTH_ALGORITHM } as const];
-  const systemToken = made?.systemToken ?? readPath(values.SYSTEM_TOKEN, 'SYSTEM_TOKEN');
+    directory === undefined
+      ? readKeys(values)
+      : [{ file: directory.publicKey, algorithm: AUTH_ALGORITHM } as const];
+  const systemToken = directory?.systemToken ?? readPath(values.SYSTEM_TOKEN, 'SYSTEM_TOKEN');
   if (systemToken === undefined)
     warn('LATCHKEY_UNAVAILABLE', 'SYSTEM_TOKEN is not set: calls to other services carry no token');
   const subject = systemSubject ?? SYSTEM_SUBJECT;
   const remote = readRemote(values, keys.length > 0);
-  const system = systemToken === undefined ? undefined : await findSystemKey(systemToken, subject, keys);
+  const systemKey = systemToken === undefined ? undefined : await findSystemKey(systemToken, subject, keys);
   const keySets = keys.map(
-    (key): KeysetOptions => ({ publicKeys: [key], ...(key === system ? { system: true } : {}) }),
+    (key): KeysetOptions => ({ publicKeys: [key], ...(key === systemKey ? { system: true } : {}) }),
   );
   return {
     options: {
@@ -125,7 +118,7 @@ export async function loadEnvironmentStart(
       ...(clock === undefined ? {} : { clock }),
     },
     systemToken,
-    made: made?.made ?? [],
+    made: directory?.made ?? [],
   };
 }
 
@@ -143,20 +136,21 @@ interface PublicKeyFile {
   readonly algorithm: AlgorithmName;
 }
 
-function refuseUnlessEnabled(enabled: string | undefined, hasOwn: boolean): void {
-  if (enabled === undefined && hasOwn) return;
-  if (enabled === undefined)
+function refuseUnlessEnabled(enabled: string | undefined, namesKeys: boolean): void {
+  if (enabled === undefined) {
+    if (namesKeys) return;
     throw new ConfigError(
       'ENABLE_JWT',
       'expected a setting that turns JWT on; set it to true, or set the others',
     );
+  }
   if (!/^true$/i.test(enabled))
     throw new ConfigError('ENABLE_JWT', 'expected true, because other values turn JWT off');
 }
 
 async function readSettingsFile(file: string): Promise<Values> {
   const text = await readTextFile(file);
-  if (text === undefined) throw new ConfigError('file', `cannot be read: ${await whyNot(file)}`);
+  if (text === undefined) throw new ConfigError('file', `cannot be read: ${await whyUnreadable(file)}`);
   // All values are read as text: `true` and `1` stay as written. Parser warnings are suppressed,
   // because the file may contain secrets of other programs.
   const [document, another] = parseAllDocuments(text, {
@@ -214,16 +208,13 @@ function readPath(value: string | undefined, name: string): string | undefined {
   throw new ConfigError(name, 'expected a full path, or file:///…');
 }
 
-const URL_NAME = 'JWT_AUTHENTICATION_SERVER_URL';
-const HTTP_NAME = 'JWT_AUTHENTICATION_SERVER_ALLOW_HTTP';
-const SYSTEM_NAME = 'JWT_AUTHENTICATION_SERVER_SYSTEM';
-
+/** Reads the server. With keys, it is asked first, and the keys decide if it refuses or fails. */
 function readRemote(values: Values, hasKeys: boolean): Pick<AuthenticatorOptions, 'remote'> {
-  const written = values[URL_NAME];
-  if (written === undefined) return {};
+  const serverUrl = values[URL_NAME];
+  if (serverUrl === undefined) return {};
   const allowHttp = readFlag(values, HTTP_NAME) === true;
   const isSystem = readFlag(values, SYSTEM_NAME);
-  refuseServerUrl(written, allowHttp);
+  checkServerUrl(serverUrl, allowHttp);
   if (isSystem === undefined && values.SYSTEM_TOKEN !== undefined && !hasKeys)
     throw new ConfigError(
       SYSTEM_NAME,
@@ -232,7 +223,7 @@ function readRemote(values: Values, hasKeys: boolean): Pick<AuthenticatorOptions
     );
   return {
     remote: {
-      url: written,
+      url: serverUrl,
       allowHttp,
       ...(hasKeys ? { onReject: 'next', onError: 'next' } : {}),
       ...(isSystem === true ? { system: true } : {}),
@@ -240,10 +231,10 @@ function readRemote(values: Values, hasKeys: boolean): Pick<AuthenticatorOptions
   };
 }
 
-/** Refuses what `remote.url` would, with the names of the settings. @throws ConfigError */
-function refuseServerUrl(written: string, allowHttp: boolean): void {
+/** Checks the URL like `remote.url`, but names the settings in the error. @throws ConfigError */
+function checkServerUrl(serverUrl: string, allowHttp: boolean): void {
   try {
-    checkEndpointUrl(url.read(written, URL_NAME), { allowHttp, proxy: 'environment' }, URL_NAME);
+    checkEndpointUrl(url.read(serverUrl, URL_NAME), { allowHttp, proxy: 'environment' }, URL_NAME);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(URL_NAME, error.problem.replace('allowHttp', `${HTTP_NAME}=true`));
@@ -252,14 +243,14 @@ function refuseServerUrl(written: string, allowHttp: boolean): void {
 
 function readFlag(values: Values, name: keyof Values): boolean | undefined {
   const value = values[name]?.toLowerCase();
-  if (value === undefined || value === 'true' || value === 'false')
-    return value === undefined ? undefined : value === 'true';
+  if (value === undefined) return undefined;
+  if (value === 'true' || value === 'false') return value === 'true';
   throw new ConfigError(name, 'expected true or false');
 }
 
 /**
- * Finds the key that has signed the system token: it is the system's key. The token may have
- * expired, because only its key matters.
+ * Finds the key of the system: the one that has signed the system token. The token may have
+ * expired, because only its key matters. Warns if the token cannot be read, or no key has signed it.
  */
 async function findSystemKey(
   file: string,
@@ -271,16 +262,18 @@ async function findSystemKey(
   for (const key of keys) {
     if (isSignedBy(token, (await readTextFile(key.file)) ?? '', key.algorithm, subject)) return key;
   }
+  // Without keys, the server may vouch for the token.
+  if (text !== undefined && keys.length === 0) return undefined;
   const reason =
-    text === undefined ? `${file} cannot be read: ${await whyNot(file)}` : 'no key verifies it as the system';
-  if (keys.length > 0 || text === undefined)
-    warn(
-      'LATCHKEY_UNAVAILABLE',
-      `SYSTEM_TOKEN: ${reason}${keys.length > 0 ? ', so no token is accepted as the token of the system' : ''}`,
-    );
+    text === undefined
+      ? `${file} cannot be read: ${await whyUnreadable(file)}`
+      : 'no key verifies it as the system';
+  const effect = keys.length > 0 ? ', so no token is accepted as the token of the system' : '';
+  warn('LATCHKEY_UNAVAILABLE', `SYSTEM_TOKEN: ${reason}${effect}`);
   return undefined;
 }
 
-async function whyNot(file: string): Promise<string> {
+/** Why `readTextFile` found nothing: the code of the error, or the file is too long or no file. */
+async function whyUnreadable(file: string): Promise<string> {
   return access(file, constants.R_OK).then(() => 'not a small file', codeOf);
 }
