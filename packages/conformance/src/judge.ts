@@ -1,0 +1,103 @@
+// Sends the request of a case, and checks the answer.
+import { AuthError } from '@latchkey/core';
+import { expect } from 'vitest';
+import type { ConformanceCase, Expectation, Variant } from './cases.ts';
+import { type Exchange, exchange, headerValues } from './exchange.ts';
+import type { Served } from './serve.ts';
+import { canary, type TokenName, tokens, type World } from './tokens.ts';
+import { REALM } from './variants.ts';
+
+/**
+ * Sends the request of a case, and waits until the application has finished with it.
+ * @param used gets the tokens that were sent, by name
+ */
+export async function send(
+  { authenticator = 'strict', method = 'GET', path, headers = [] }: Omit<ConformanceCase, 'name'>,
+  served: ReadonlyMap<Variant, Served>,
+  world: World,
+  used: Map<string, string>,
+): Promise<Exchange> {
+  const server = served.get(authenticator);
+  if (server === undefined) throw new Error(`no server for ${authenticator}`);
+  const written: [string, string][] = [];
+  for (const [header, value] of headers) written.push([header, await fill(value, world, used)]);
+  const answer = await exchange({
+    port: server.port,
+    method,
+    path: await fill(path, world, used),
+    headers: written,
+  });
+  await server.openRequests();
+  return answer;
+}
+
+/**
+ * Checks the answer to a case.
+ * @param handled the paths of the handlers that ran
+ * @param used the tokens that were sent
+ */
+export function judge(
+  {
+    authenticator,
+    expect: expected,
+  }: { readonly authenticator?: Variant | undefined; readonly expect: Expectation },
+  answer: Exchange,
+  handled: readonly string[],
+  used: readonly string[],
+): void {
+  if ('code' in expected) {
+    const realm = authenticator === 'realm' || authenticator === 'described' ? REALM : undefined;
+    expectRefusal(answer, new AuthError(expected.code, { realm, scope: expected.scope }));
+    expect(handled, 'handlers that ran').toEqual([]);
+    expectNoTokenData(answer, used);
+  } else if ('notHandled' in expected) {
+    expect(handled, 'handlers that ran').toEqual([]);
+    expect(answer.status).toBeLessThan(500);
+  } else {
+    expect(answer.status).toBe(expected.status);
+    expect(handled.length, 'handlers that ran').toBe((expected.handled ?? true) ? 1 : 0);
+    for (const [header, value] of Object.entries(expected.headers ?? {})) {
+      expect(headerValues(answer, header), header).toEqual([value]);
+    }
+    for (const header of expected.without ?? []) expect(headerValues(answer, header), header).toEqual([]);
+    if (expected.mediaType !== undefined)
+      expect(headerValues(answer, 'content-type').map((value) => value.split(';')[0])).toEqual([
+        expected.mediaType,
+      ]);
+    const text = Buffer.from(answer.body, 'latin1').toString('utf8');
+    if (expected.text !== undefined) expect(text).toBe(expected.text);
+    if (expected.ends !== undefined) expect(text.slice(-expected.ends.length)).toBe(expected.ends);
+    if (expected.body !== undefined) expect(JSON.parse(text)).toMatchObject(expected.body);
+  }
+}
+
+/** Replaces names by tokens: equal names in one request get the same token. */
+async function fill(value: string, world: World, used: Map<string, string>): Promise<string> {
+  let filled = value;
+  for (const [placeholder, name = ''] of value.matchAll(/\{([^}]+)\}/g)) {
+    const token = used.get(name) ?? (await tokens[name as TokenName](world));
+    used.set(name, token);
+    filled = filled.replace(placeholder, token);
+  }
+  return filled;
+}
+
+/**
+ * Checks the status and every header of the error. The framework determines the text of the body.
+ */
+function expectRefusal(answer: Exchange, error: AuthError): void {
+  expect({ status: answer.status, challenge: headerValues(answer, 'WWW-Authenticate') }).toEqual({
+    status: error.status,
+    challenge: 'WWW-Authenticate' in error.headers ? [error.headers['WWW-Authenticate']] : [],
+  });
+  expect(headerValues(answer, 'Cache-Control')).toEqual(['no-store']);
+  if (error.status === 503) expect(Number(headerValues(answer, 'Retry-After')[0])).toBeGreaterThan(0);
+}
+
+/** T-087: the answer contains neither a segment of a token nor a claim in clear. */
+function expectNoTokenData(answer: Exchange, used: readonly string[]): void {
+  expect(answer.raw).not.toContain(canary);
+  for (const segment of used.flatMap((token) => token.split('.')).filter(({ length }) => length > 8)) {
+    expect(answer.raw).not.toContain(segment);
+  }
+}
