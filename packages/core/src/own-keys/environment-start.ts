@@ -250,7 +250,7 @@ function readFlag(values: Values, name: keyof Values): boolean | undefined {
 
 /**
  * Finds the key of the system: the one that has signed the system token. The token may have
- * expired, because only its key matters. Warns if the token cannot be read, or no key has signed it.
+ * expired, because only its key matters. Warns if the token cannot be read, or no key signed it.
  */
 async function findSystemKey(
   file: string,
