@@ -612,7 +612,7 @@ export const LIMITS: readonly LimitTable[] = [
       },
       {
         what: 'how long what a changed descriptor replaced may finish its requests',
-        at: `${core}/descriptor/follow.ts#RETIRE_MS`,
+        at: `${core}/descriptor/texts.ts#RETIRE_MS`,
         unit: 'ms',
         beyond: 'closed',
         test: `${tests}/descriptor/follow.test.ts:is closed when what it began has had its time, and not before`,

@@ -48,7 +48,7 @@ export type {
   DescribedAuthenticator,
   DescribedAuthenticatorReport,
   DescriptorReport,
-} from './descriptor/follow.ts';
+} from './descriptor/described.ts';
 export type { DescriptorOptions, LoadedDescriptor } from './descriptor/load.ts';
 export { loadDescriptor } from './descriptor/load.ts';
 export type { AuthErrorCode, AuthErrorCodes, FilePlace } from './errors.ts';

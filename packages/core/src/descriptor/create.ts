@@ -7,7 +7,8 @@ import {
 } from '../decision/authenticator.ts';
 import type { AuthenticatorOptions } from '../decision/options.ts';
 import { isPlainObject } from '../values/readers.ts';
-import { type DescribedAuthenticator, followDescriptor } from './follow.ts';
+import type { DescribedAuthenticator } from './described.ts';
+import { followDescriptor } from './follow.ts';
 import type { DescriptorOptions } from './load.ts';
 
 /**

@@ -1,62 +1,18 @@
-// An authenticator that follows a file. What a changed file forbids is refused at once. The whole
-// change takes effect when the file is complete and everything that it needs is loaded, or not at
-// all.
+// An authenticator that follows a file: when the file is read, and when a text takes effect. What a
+// changed file forbids is refused at once. The whole change takes effect when the file is complete
+// and everything that it needs is loaded, or not at all. How several texts decide is in texts.ts.
 
 import { basename, dirname, resolve } from 'node:path';
-import {
-  type Authenticator,
-  type AuthenticatorLimits,
-  type AuthenticatorReport,
-  authenticatorOf,
-} from '../decision/authenticator.ts';
-import { type Deciding, narrow } from '../decision/narrow.ts';
-import { noteRouteNames, routeNamesOf } from '../decision/route-names.ts';
+import type { AuthenticatorLimits } from '../decision/authenticator.ts';
 import { asError, ConfigError, isAuthError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import { watchFileAt, watchPath } from '../secrets/directory.ts';
-import { ofThisCopy } from '../values/copies.ts';
-import { createCarrier, type KeysetLeases } from './carry.ts';
-import { parseDescriptor, placed } from './document.ts';
-import {
-  type CheckedDescriptor,
-  type DescriptorOptions,
-  loadText,
-  readDescriptorFile,
-  readDescriptorOptions,
-} from './load.ts';
+import { type DescribedAuthenticator, describedBy } from './described.ts';
+import { type DescriptorOptions, loadText, readDescriptorFile, readDescriptorOptions } from './load.ts';
 import { staysStill } from './still.ts';
-
-/** The state of a descriptor. */
-export interface DescriptorReport {
-  readonly file: string;
-  /**
-   * `refused`: the file has changed and cannot be used, so the options from before are in force.
-   * What the change forbids is refused already.
-   */
-  readonly state: 'applied' | 'refused';
-  /** The reason, for logs. */
-  readonly problem: string | undefined;
-}
-
-/** The state of an authenticator and of the file that it follows. */
-export interface DescribedAuthenticatorReport extends AuthenticatorReport {
-  readonly descriptor: DescriptorReport;
-}
-
-/** An authenticator that follows a descriptor. */
-export interface DescribedAuthenticator extends Authenticator {
-  report(): DescribedAuthenticatorReport;
-  /**
-   * Reads the file now; this also happens by itself whenever the file changes. Resolves when the
-   * content of the file is in force. A file without an end mark must first stay unchanged for two
-   * seconds.
-   * @throws ConfigError, AuthError if the file cannot be used; the options from before then stay in
-   *   force, and what the change forbids is refused
-   */
-  reload(): Promise<void>;
-}
+import { type CheckedText, closeText, createTexts, type PendingTexts, type RunningText } from './texts.ts';
 
 /** Editors may write a file in several steps, and tools may change several files. */
 const SETTLE_MS = 100;
@@ -64,21 +20,6 @@ const SETTLE_MS = 100;
 const LOOK_AGAIN_MS = 30_000;
 /** How often to check whether the keys that a text waits for are loaded. */
 const WAITING_MS = 1_000;
-/** Requests that began with the old options end with them. Longer than any deadline in them. */
-const RETIRE_MS = 35_000;
-
-/** A text with its checked options. */
-interface Readable extends Pick<CheckedDescriptor, 'settings' | 'end'> {
-  readonly text: string;
-}
-
-/** A text with the authenticator made from it. */
-interface Made extends Readable {
-  readonly authenticator: Authenticator;
-  readonly leases: KeysetLeases;
-  /** Lets go of what is kept for requests to come. */
-  rest(): void;
-}
 
 /** Follows a descriptor. Reads it synchronously, and fetches nothing. @throws ConfigError */
 export function followDescriptor(
@@ -91,44 +32,26 @@ export function followDescriptor(
   const kept =
     directory === undefined ? options : readDescriptorOptions({ ...options, directory: unclosed(directory) });
   const path = resolve(file);
-  const carrier = createCarrier();
+  const texts = createTexts(readNow(), file, limits);
   const stopping = new AbortController();
-  const retired = new Map<Made, NodeJS.Timeout>();
-  let current = makeFirst();
-  /** The last complete text, while it waits for its keys. A request that it refuses is refused. */
-  let whole: Made | undefined;
-  /**
-   * The last text that was read, before its turn, or while it may be incomplete. A request that
-   * only it refuses is answered with 503.
-   */
-  let partial: Made | undefined;
   /** The authenticator of a text whose keys are being loaded. */
-  let waited: Made | undefined;
-  let deciding: Deciding = current.authenticator;
+  let loading: RunningText | undefined;
   let refusal: { readonly text: string | undefined; readonly problem: string } | undefined;
   let reloading: Promise<void> | undefined;
   let settling: NodeJS.Timeout | undefined;
   let waiting: NodeJS.Timeout | undefined;
 
-  function makeFirst(): Made {
+  function readNow(): CheckedText {
     const text = readDescriptorFile(file);
-    return make({ text, ...loadText(text, kept) }, carrier.inForce(), false);
+    return { text, ...loadText(text, kept) };
   }
 
-  /**
-   * Makes an authenticator from a text. On failure, releases the keysets that were taken for it.
-   */
-  function make({ text, settings, end }: Readable, leases: KeysetLeases, quiet: boolean): Made {
-    const resting = new AbortController();
-    try {
-      const now = () => current.settings;
-      const making = { take: leases.take, quiet, resting: resting.signal, now };
-      const authenticator = authenticatorOf(settings, limits, making);
-      return { text, end, settings, authenticator, leases, rest: () => resting.abort() };
-    } catch (error) {
-      void leases.release();
-      throw placed(error, parseDescriptor(text, file));
-    }
+  /** See `DescriptorTexts`. @returns true, because nothing is left to do for the text */
+  function judgeBy(next: PendingTexts<CheckedText>): true {
+    const before = texts.whole;
+    texts.judgeBy(next);
+    if (texts.whole !== before) awaitKeys();
+    return true;
   }
 
   /**
@@ -150,17 +73,21 @@ export function followDescriptor(
   function glance(): void {
     try {
       const text = readDescriptorFile(file);
-      if (stopping.signal.aborted || [current, whole, partial].some((made) => made?.text === text)) return;
+      if (
+        stopping.signal.aborted ||
+        [texts.current, texts.whole, texts.partial].some((one) => one?.text === text)
+      )
+        return;
       const read = { text, ...loadText(text, kept) };
-      if (isPossible(read)) judgeBy({ partial: judgeOf(read, false) });
+      if (isPossible(read)) judgeBy({ partial: read });
     } catch {
       // Its own reload reports this error.
     }
   }
 
   /** False for a text without the end mark that the last one had. */
-  function isPossible({ end }: Readable): boolean {
-    return end !== undefined || (whole ?? current).end !== 'marked';
+  function isPossible({ end }: CheckedText): boolean {
+    return end !== undefined || (texts.whole ?? texts.current).end !== 'marked';
   }
 
   async function apply(isAwaited: boolean): Promise<void> {
@@ -184,7 +111,7 @@ export function followDescriptor(
   function tell(seen: string | undefined, error: Error): void {
     const problem = problemOf(error);
     if (refusal === undefined || refusal.text !== seen) {
-      const closed = whole === undefined ? '' : '. What the change forbids is refused already';
+      const closed = texts.whole === undefined ? '' : '. What the change forbids is refused already';
       warn('LATCHKEY_UNAVAILABLE', `${file} has changed and cannot be used: ${problem}${closed}`);
       publish('latchkey:descriptor:refused', { file, error });
     }
@@ -196,14 +123,15 @@ export function followDescriptor(
    * @returns false if the file has changed again
    */
   async function take(text: string, isAwaited: boolean): Promise<boolean> {
-    const known = [current, whole].find((made) => made?.text === text);
+    const { current, whole, partial } = texts;
+    const known = [current, whole].find((one) => one?.text === text);
     if (known === current && whole === undefined && partial === undefined) return true;
-    const read: Readable = known ?? { text, ...loadText(text, kept) };
+    const read: CheckedText = known ?? { text, ...loadText(text, kept) };
     const isWaiting = known !== undefined && known === whole;
     // The text that was being written over this one has been undone.
     if (isWaiting) judgeBy({ partial: undefined });
     else if (!(await settle(read)) || stopping.signal.aborted) return false;
-    if (known === current) return judgeBy({ whole: undefined, partial: undefined });
+    if (known === texts.current) return judgeBy({ whole: undefined, partial: undefined });
     return put(read, isAwaited);
   }
 
@@ -211,14 +139,14 @@ export function followDescriptor(
    * Waits until a text is complete. What it forbids is refused meanwhile.
    * @returns false if the file has changed meanwhile
    */
-  async function settle(read: Readable): Promise<boolean> {
+  async function settle(read: CheckedText): Promise<boolean> {
     if (read.end !== undefined) return true;
     if (!isPossible(read))
       throw new ConfigError(
         'descriptor',
         `expected "..." as the last line of ${file}, as before; write the whole file`,
       );
-    if (read !== current && partial?.text !== read.text) judgeBy({ partial: judgeOf(read, false) });
+    if (read !== texts.current && texts.partial?.text !== read.text) judgeBy({ partial: read });
     return (await staysStill(path, stopping.signal)) && readDescriptorFile(file) === read.text;
   }
 
@@ -227,65 +155,31 @@ export function followDescriptor(
    * refused.
    * @returns false if the file has changed again
    */
-  async function put(read: Readable, isAwaited: boolean): Promise<boolean> {
-    const isNew = whole?.text !== read.text;
-    const next = make(read, carrier.inForce(current.leases), !isNew);
-    waited = next;
+  async function put(read: CheckedText, isAwaited: boolean): Promise<boolean> {
+    const isNew = texts.whole?.text !== read.text;
+    const next = texts.prepare(read, !isNew);
+    loading = next;
     try {
       const fresh = next.leases.fresh();
       const isAtHand = fresh.every((keyset) => keyset.isLoaded());
-      if (isNew && !isAtHand) judgeBy({ whole: judgeOf(read, true), partial: undefined });
+      if (isNew && !isAtHand) judgeBy({ whole: read, partial: undefined });
       // No request may wait for keys that the text before had loaded.
       await Promise.all(fresh.map((keyset) => (isAwaited ? lookAt(keyset) : keyset.ready())));
       stopping.signal.throwIfAborted();
       if (readDescriptorFile(file) !== read.text) {
-        await close(next);
+        await closeText(next);
         return false;
       }
     } catch (error) {
-      await close(next);
+      await closeText(next);
       throw error;
     } finally {
-      waited = undefined;
+      loading = undefined;
     }
-    retire(current);
-    current = next;
-    judgeBy({ whole: undefined, partial: undefined });
+    texts.putInForce(next);
+    clearTimeout(waiting);
     publish('latchkey:descriptor:applied', { file });
     return true;
-  }
-
-  /** @param isWhole false: endpoints and sources may be incomplete, so no token is sent to them */
-  function judgeOf(read: Readable, isWhole: boolean): Made {
-    const { remote, groups } = isWhole ? read.settings : current.settings;
-    const settings = { ...read.settings, remote, groups };
-    return make({ ...read, settings }, carrier.judging(current.leases, settings, isWhole), true);
-  }
-
-  /** Sets the texts that also judge. @returns true, because the text is dealt with */
-  function judgeBy(next: { readonly whole?: Made | undefined; readonly partial?: Made | undefined }): true {
-    const before = [whole, partial];
-    if ('whole' in next) whole = next.whole;
-    if ('partial' in next) partial = next.partial;
-    deciding = narrow(current.authenticator, [
-      ...(whole === undefined ? [] : [{ authenticator: whole.authenticator, isCertain: true }]),
-      ...(partial === undefined
-        ? []
-        : [{ authenticator: partial.authenticator, isCertain: partial.end !== undefined }]),
-    ]);
-    if (whole !== before[0]) awaitKeys();
-    for (const made of before) if (made !== undefined && made !== whole && made !== partial) retire(made);
-    return true;
-  }
-
-  function retire(old: Made): void {
-    old.rest();
-    const end = () => {
-      retired.delete(old);
-      // No decision uses it any more.
-      close(old).catch(() => {});
-    };
-    retired.set(old, setTimeout(end, RETIRE_MS).unref());
   }
 
   /**
@@ -294,8 +188,8 @@ export function followDescriptor(
    */
   function awaitKeys(): void {
     clearTimeout(waiting);
-    if (whole === undefined) return;
-    const isAtHand = whole.leases.fresh().every((keyset) => keyset.isLoaded());
+    if (texts.whole === undefined) return;
+    const isAtHand = texts.whole.leases.fresh().every((keyset) => keyset.isLoaded());
     if (isAtHand && reloading === undefined) lookAgain();
     waiting = setTimeout(awaitKeys, WAITING_MS).unref();
   }
@@ -317,30 +211,11 @@ export function followDescriptor(
   ];
   const polling = setInterval(lookAgain, LOOK_AGAIN_MS).unref();
 
-  const described = Object.freeze<DescribedAuthenticator>({
-    ...ofThisCopy,
-    kind: 'authenticator',
-    get mode() {
-      return current.authenticator.mode;
-    },
-    get readsBody() {
-      return current.authenticator.readsBody;
-    },
-    onRefusal: current.settings.onRefusal,
-    authenticate: (request, ...access) => deciding.authenticate(request, ...access),
-    decide: (request, ...access) => deciding.decide(request, ...access),
-    verify: (token, ...rules) => deciding.verify(token, ...rules),
-    explain: (subject, ...rules) => deciding.explain(subject, ...rules),
-    conceal: (request) => deciding.conceal(request),
-    ready: () => current.authenticator.ready(),
-    start: (...wait) => current.authenticator.start(...wait),
+  return describedBy(texts, {
     report: () => ({
-      ...current.authenticator.report(),
-      descriptor: {
-        file,
-        state: refusal === undefined ? 'applied' : 'refused',
-        problem: refusal?.problem,
-      },
+      file,
+      state: refusal === undefined ? 'applied' : 'refused',
+      problem: refusal?.problem,
     }),
     reload: () => reload(true),
     async close() {
@@ -349,19 +224,10 @@ export function followDescriptor(
       clearTimeout(settling);
       clearInterval(polling);
       clearTimeout(waiting);
-      for (const timer of retired.values()) clearTimeout(timer);
-      const all = [current, whole, partial, waited, ...retired.keys()];
-      retired.clear();
-      await Promise.all(all.map((made) => made && close(made)));
+      await Promise.all([texts.close(), loading && closeText(loading)]);
       await options.directory?.close?.();
     },
   });
-  noteRouteNames(described, () => routeNamesOf(current.authenticator) ?? []);
-  return described;
-}
-
-async function close({ authenticator, leases }: Made): Promise<void> {
-  await Promise.all([authenticator.close(), leases.release()]);
 }
 
 /** Reads the source of a keyset that has no keys, now. */
