@@ -10,7 +10,13 @@ const ADAPTER = ['@latchkey/core', '@latchkey/core/adapter', '@latchkey/core/sig
 export const RULES: Rules = {
   house: 'packages/core/src',
   lines: [
-    { errors: ['challenge', 'events'], challenge: [], events: [], values: ['errors'] },
+    {
+      errors: ['challenge', 'events', 'require-node'],
+      'require-node': [],
+      challenge: [],
+      events: [],
+      values: ['errors'],
+    },
     { net: [], token: [], jwk: ['token'], secrets: ['net'], credentials: ['claims'], claims: [] },
     { keysets: [], remote: [], groups: ['remote'] },
     { decision: [] },

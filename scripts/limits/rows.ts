@@ -717,6 +717,7 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${core}/secrets/directory.ts#LOOK_MS`]: 'how often a file behind a link is looked at',
   [`${core}/net/connections.ts#KEEP_ALIVE_MS`]: 'how long an idle connection is kept',
   [`${core}/decision/doorkeeper.ts#BITS_PER_TOKEN`]: 'the size of a table',
+  [`${core}/values/copies.ts#SHAPE`]: 'the form of objects that copies share',
   [`${core}/decision/doorkeeper.ts#FIRST`]: 'what is looked at of a token',
   [`${core}/decision/doorkeeper.ts#LAST`]: 'what is looked at of a token',
   [`${core}/decision/narrow.ts#RETRY_SECONDS`]: 'what Retry-After says while a descriptor is being written',

@@ -1,5 +1,6 @@
 // The two errors of the library, and the table of the answer to each refusal. Nothing here decides
 // whether a request is refused.
+import './require-node.ts';
 import { bearerChallenge } from './challenge.ts';
 import { causeText, plain } from './events.ts';
 
