@@ -755,6 +755,7 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${ldap}/session.ts#MAX_ID`]: 'the last message id of LDAP, after which another connection is opened',
   [`${ldap}/session.ts#SIZE_LIMIT_EXCEEDED`]: 'a result code',
   'packages/cli/src/commands/keys-generate.ts#LEGACY_BYTES': 'the size of new keys',
+  'packages/core/src/decision/details.ts#MAX_ISS': 'how much of an issuer a detail shows',
   'packages/core/src/decision/details.ts#SHOWN': 'how many options or keys a detail names',
   'packages/cli/src/import/draft.ts#MAX_SHOWN': 'how much of a value a note shows',
   'packages/cli/src/import/krakend-source.ts#PIN_BYTES': 'the size of a digest',

@@ -66,7 +66,12 @@ describe('exit codes', () => {
   it.each<[title: string, argv: readonly string[], claims: Parameters<typeof mint>[1], last: RegExp]>([
     ['expired', [], { exp: 1 }, /^refused: 401 token_expired/],
     ['for another audience', [], { aud: 'you' }, /^refused: 401 token_audience_mismatch/],
-    ['a rule', ['--claims', '{"role":"admin"}'], {}, /^refused: 403 claims_insufficient \(the rule on role/],
+    [
+      'a rule',
+      ['--claims', '{"role":"admin"}'],
+      {},
+      /^refused: 403 claims_insufficient \(the token has no claim role/,
+    ],
     ['a scope', ['--claims', '{"scope":["write"]}'], {}, /^refused: 403 scope_insufficient/],
     ['a route', ['--route', 'admin'], {}, /^refused: 403 claims_insufficient/],
   ])('1 for a request that is refused: %s', async (_, argv, claims, last) => {

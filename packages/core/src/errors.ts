@@ -178,7 +178,10 @@ export const authErrorCodes: readonly AuthErrorCode[] = Object.freeze(
  * `retryAfterSeconds`).
  */
 export interface AuthErrorContext {
-  /** For logs only. Never contains a token, a signature or a key. */
+  /**
+   * For logs only. Never contains a token, a signature, a key, or a claim other than the start of
+   * `iss`, in printable characters.
+   */
   readonly detail?: string | undefined;
   readonly cause?: unknown;
   readonly realm?: string | undefined;

@@ -166,36 +166,39 @@ describe('T-088: what is in a token is in no event', () => {
     return events;
   }
 
-  it.each([HOSTILE, 'x'.repeat(4_000)])('nor in a warning or a detail: %j', async (text) => {
-    const events = listenToAll();
-    const issuer = await createIssuer();
-    closers.push(issuer.close);
-    const authenticator = build({
-      keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],
-      audience: null,
-    });
-    await authenticator.ready();
-    const before = events.length;
-    const tokens = [
-      await mint(stranger, claimsOf({ iss: issuer.issuer }), { kid: text.slice(0, 200) }),
-      await mint(stranger, claimsOf({ iss: text }), {}),
-      await mint(stranger, claimsOf({ iss: issuer.issuer, sub: text, jti: text })),
-      await mint(stranger, claimsOf(), { typ: text }),
-      forge({ header: { alg: text }, payload: claimsOf() }),
-      forge({ header: { alg: 'ES256', [text]: text, crit: [text] }, payload: claimsOf() }),
-    ];
-    for (const token of tokens) {
-      const refusal: unknown = await authenticator.verify(token).catch((error: unknown) => error);
-      expect(isAuthError(refusal)).toBe(true);
-      const { detail, message, headers } = refusal as core.AuthError;
-      const told = `${detail}${message}${Object.values(headers).join('')}`;
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
-      expect(told).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
-      expect(told.length).toBeLessThan(300);
-      expect(told).not.toContain(text.slice(0, 4));
-    }
-    expect(shown(events.slice(before))).not.toContain(text.slice(0, 4));
-  });
+  it.each([HOSTILE, 'x'.repeat(4_000)])(
+    'nor in a warning or a detail, but for a printable start of iss: %j',
+    async (text) => {
+      const events = listenToAll();
+      const issuer = await createIssuer();
+      closers.push(issuer.close);
+      const authenticator = build({
+        keySets: [{ issuer: issuer.issuer, jwksUrl: issuer.jwksUrl, allowHttp: true }],
+        audience: null,
+      });
+      await authenticator.ready();
+      const before = events.length;
+      const tokens = [
+        await mint(stranger, claimsOf({ iss: issuer.issuer }), { kid: text.slice(0, 200) }),
+        await mint(stranger, claimsOf({ iss: text }), {}),
+        await mint(stranger, claimsOf({ iss: issuer.issuer, sub: text, jti: text })),
+        await mint(stranger, claimsOf(), { typ: text }),
+        forge({ header: { alg: text }, payload: claimsOf() }),
+        forge({ header: { alg: 'ES256', [text]: text, crit: [text] }, payload: claimsOf() }),
+      ];
+      for (const token of tokens) {
+        const refusal: unknown = await authenticator.verify(token).catch((error: unknown) => error);
+        expect(isAuthError(refusal)).toBe(true);
+        const { code, detail, message, headers } = refusal as core.AuthError;
+        const told = `${detail}${message}${Object.values(headers).join('')}`;
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+        expect(told).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
+        expect(told.length).toBeLessThan(400);
+        if (code !== 'token_issuer_untrusted') expect(told).not.toContain(text.slice(0, 4));
+      }
+      expect(shown(events.slice(before))).not.toContain(text.slice(0, 4));
+    },
+  );
 
   it('a flood of kids makes no more events than one does', async () => {
     const events = listenToAll();

@@ -10,11 +10,15 @@ import { textOf } from '../values/text.ts';
 
 /** How many keysets, issuers or keys a detail names. */
 const SHOWN = 3;
+/** How many characters of an `iss` a detail shows. */
+const MAX_ISS = 100;
 
-/** The `iss` of a token, in at most 300 printable characters. */
+/** The start of the `iss` of a token, in printable characters. */
 export function issuerText(issuer: unknown): string {
   if (issuer === undefined) return 'a token without iss';
-  return typeof issuer === 'string' ? `iss ${plain(textOf(issuer))}` : `an iss that is ${kindOf(issuer)}`;
+  if (typeof issuer !== 'string') return `an iss that is ${kindOf(issuer)}`;
+  const cut = issuer.length > MAX_ISS ? '…' : '';
+  return `iss ${plain(textOf(issuer.slice(0, MAX_ISS)))}${cut}`;
 }
 
 /** Says why no keyset is asked for tokens of an issuer. */
