@@ -40,12 +40,19 @@ const READMES: Readonly<Record<string, Readme>> = {
     assumed: `
       ${COMMON}
       const principal: core.Principal;
+      const folder: string;
+      const batchToken: string;
+      const billingToken: string;
+      const loginKeySets: core.AuthenticatorOptions['keySets'];
+      const deviceKeySets: core.AuthenticatorOptions['keySets'];
+      const request: import('node:http').IncomingMessage;
       const req: import('node:http').IncomingMessage & { auth: core.Principal; body: { friendToken: string } };
       const ldap: Parameters<typeof import('@latchkey/ldap').createLdapGroups>[0];
       const handler: () => void;
       const requireClaims: (rules: core.Rules) => () => void;
       const authenticate: (options: core.AuthenticatorOptions) => () => void;
-      const app: { use(handler: () => void): void; get(path: string, ...handlers: (() => void)[]): void };`,
+      type Next = (req: typeof request, res: import('node:http').ServerResponse, next: () => void) => void;
+      const app: { use(handler: Next): void; get(path: string, ...handlers: (() => void)[]): void };`,
   },
   'packages/express': {
     modules: ['@latchkey/express', '@latchkey/express/signing'],
