@@ -178,7 +178,8 @@ async function writeExamples(name: string): Promise<string> {
 
 /** Returns the examples in a package's comments, each with the name of its function. */
 function examplesOf(name: string): readonly { readonly of: string; readonly code: string }[] {
-  const commented = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\nexport (?:async )?(?:function|const|class) (\w+)/g;
+  const commented =
+    /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n(?:\/\/ biome-ignore .*\n)?export (?:async )?(?:function|const|class) (\w+)/g;
   return globSync(join(root, 'packages', name, 'src/**/*.ts')).flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(commented)].flatMap(([, comment = '', of = '']) => {
       const [, code] = /@example\n \* ```ts\n([\s\S]*?) \* ```/.exec(comment) ?? [];

@@ -61,6 +61,7 @@ const READMES: Readonly<Record<string, Readme>> = {
       ${COMMON}
       const express: typeof expressOf;
       const app: expressOf.Express;
+      const io: import('socket.io').Server;
       const server: import('node:http').Server;`,
   },
   'packages/koa': {
@@ -93,12 +94,20 @@ const READMES: Readonly<Record<string, Readme>> = {
       ${COMMON}
       const fastify: typeof fastifyOf;
       const app: FastifyInstance;
+      const options: LatchkeyOptions;
       const partnerOptions: LatchkeyOptions;
       const listOrders: (request: FastifyRequest) => Promise<unknown>;
       const server: Sockets;`,
   },
   'packages/nestjs': { modules: [] },
-  'packages/testing': { modules: [] },
+  'packages/testing': {
+    modules: ['@latchkey/testing', '@latchkey/core'],
+    // Nest is no dependency of this package; the program runs in the tests of its adapter.
+    assumed: `
+      const LATCHKEY_AUTHENTICATOR: symbol;
+      const AppModule: unknown;
+      const Test: any;`,
+  },
   'packages/ldap': { modules: ['@latchkey/ldap'], assumed: 'const secrets: core.SecretStore;' },
 };
 
@@ -121,6 +130,7 @@ async function compile(folder: string): Promise<string> {
   rmSync(cache, { recursive: true, force: true });
   mkdirSync(cache, { recursive: true });
   const programs = programsIn(readFileSync(join(root, folder, 'README.md'), 'utf8'));
+  const scripts = programs.filter(({ language }) => language === 'js').map(({ line }) => line);
   for (const { line, code } of programs)
     writeFileSync(join(cache, `line-${line}.mts`), `${code}\nexport {};\n`);
   writeFileSync(join(cache, 'globals.d.mts'), await globalsOf(READMES[folder] ?? { modules: [] }));
@@ -139,7 +149,11 @@ async function compile(folder: string): Promise<string> {
   try {
     return execFileSync('tsc', ['-p', cache], { cwd: root, encoding: 'utf8' });
   } catch (error) {
-    return String((error as { readonly stdout: unknown }).stdout);
+    const printed = String((error as { readonly stdout: unknown }).stdout).split('\n');
+    // JavaScript has no types of parameters.
+    const isUntyped = (message: string) =>
+      / TS70(?:06|31):/.test(message) && scripts.some((line) => message.includes(`/line-${line}.mts`));
+    return printed.filter((message) => !isUntyped(message)).join('\n');
   }
 }
 
@@ -164,10 +178,19 @@ function sourceOf(name: string): string {
   return join(root, 'packages', folder, 'src', inside);
 }
 
+interface Program {
+  readonly line: number;
+  readonly language: string;
+  readonly code: string;
+}
+
 /** The blocks of JavaScript and TypeScript, with their lines. */
-function programsIn(text: string): readonly { readonly line: number; readonly code: string }[] {
-  return [...text.matchAll(/```(?:js|ts)\n([\s\S]*?)```/g)].map(({ index, 1: code = '' }) => ({
-    line: text.slice(0, index).split('\n').length,
-    code,
-  }));
+function programsIn(text: string): readonly Program[] {
+  return [...text.matchAll(/```(js|ts)\n([\s\S]*?)```/g)].map(
+    ({ index, 1: language = '', 2: code = '' }) => ({
+      line: text.slice(0, index).split('\n').length,
+      language,
+      code,
+    }),
+  );
 }
