@@ -1,6 +1,7 @@
 // The refresh engine: keeps one value current from one source. A failing source does not remove a
 // value that is still usable. No HTTP and no parsing here.
 import { causeText } from '../events.ts';
+import { held } from './held.ts';
 import { MAX_TIMER_MS } from './limits.ts';
 
 /** The result of a source, with its lifetime. */
@@ -339,19 +340,6 @@ export function createRefreshed<L extends Loaded, T extends object>(
       await loading;
     },
   });
-}
-
-/**
- * Keeps the process alive while a caller waits. The reading itself does not: a program that only
- * makes an authenticator ends, whatever its sources do.
- */
-async function held<T>(waiting: Promise<T>): Promise<T> {
-  const timer = setInterval(() => {}, MAX_TIMER_MS);
-  try {
-    return await waiting;
-  } finally {
-    clearInterval(timer);
-  }
 }
 
 /**

@@ -6,6 +6,7 @@ import { createSource } from '../keysets/create.ts';
 import { importInline } from '../keysets/inline.ts';
 import type { KeysetOptions } from '../keysets/options.ts';
 import { readKeyset } from '../keysets/options.ts';
+import { held } from '../net/held.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import { parseToken } from '../token/parse.ts';
@@ -63,7 +64,7 @@ export async function inspectKeyset(
   if (settings.source === 'jwks') return inspected(importInline(settings));
   const source = createSource(settings, { secret: secrets, externalSecret: externalSecrets });
   try {
-    return inspected(await source.load(new AbortController().signal));
+    return inspected(await held(source.load(new AbortController().signal)));
   } finally {
     await source.close?.();
   }
