@@ -13,7 +13,8 @@ import { handshakeOf, judgeMessage } from './messages.ts';
  */
 export const LATCHKEY_AUTHENTICATOR: unique symbol = Symbol('LATCHKEY_AUTHENTICATOR');
 
-const IMPORT = 'put LatchkeyModule.forRoot({ … }) among the imports of the application';
+/** What to do where the module is missing. */
+export const IMPORT = 'put LatchkeyModule.forRoot({ … }) among the imports of the application';
 
 /**
  * Denies by default: a handler without a decorator needs a token. `@Public` opens a handler in

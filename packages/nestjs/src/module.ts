@@ -7,7 +7,7 @@ import * as nest from '@nestjs/common';
 import * as nestCore from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { httpExceptionOf } from './context.ts';
-import { LATCHKEY_AUTHENTICATOR, LatchkeyGuard } from './guard.ts';
+import { IMPORT, LATCHKEY_AUTHENTICATOR, LatchkeyGuard } from './guard.ts';
 import { messageOf } from './messages.ts';
 import { checkHandlers } from './start.ts';
 
@@ -44,8 +44,13 @@ const modules = new WeakMap<object, nest.DynamicModule>();
  * class AppModule {}
  * ```
  */
-// biome-ignore lint/complexity/noStaticOnlyClass: Nest takes a class for a module.
 export class LatchkeyModule {
+  /** @throws ConfigError if no import of the application is one of the functions below */
+  constructor(authenticator?: unknown) {
+    if (authenticator === undefined)
+      throw new ConfigError('LatchkeyModule', `imported without options, so it guards nothing; ${IMPORT}`);
+  }
+
   /** @throws ConfigError for wrong options, when the application is created */
   static forRoot(options: LatchkeyOptions): nest.DynamicModule {
     refuseNoOptions(options, 'LatchkeyModule.forRoot');
@@ -60,6 +65,8 @@ export class LatchkeyModule {
   }
 }
 nest.Module({})(LatchkeyModule);
+nest.Inject(LATCHKEY_AUTHENTICATOR)(LatchkeyModule, undefined, 0);
+nest.Optional()(LatchkeyModule, undefined, 0);
 
 /** What Nest calls when an application starts and stops. */
 const lifecycle: nest.FactoryProvider = {
