@@ -39,13 +39,30 @@ export function refuseMisplaced(route: RouteOptions): void {
   if (Object.hasOwn(route, 'auth'))
     throw new ConfigError(`${at} auth`, 'expected it under config: config.auth');
   const names = Object.keys(Object(route.config));
-  const misspelt = names.find((name) => name !== 'auth' && name.toLowerCase() === 'auth');
+  // `Auth`, and letters in another order. `oauth` may be of another plugin.
+  const misspelt = names.find((name) => name !== 'auth' && lettersOf(name) === lettersOf('auth'));
   if (misspelt !== undefined)
     throw new ConfigError(`${at} config.${misspelt}`, 'unknown option; did you mean auth?');
   const loose = OF_AUTH.find((name) => names.includes(name));
   if (loose !== undefined)
     throw new ConfigError(`${at} config.${loose}`, `expected it under config.auth: config.auth.${loose}`);
 }
+
+/**
+ * Refuses rules in `config.auth` of a route that no registration covers: nothing would read them.
+ * @throws ConfigError
+ */
+export function refuseUncovered(route: RouteOptions): void {
+  const auth: unknown = Reflect.get(Object(route.config), 'auth');
+  const rules = OF_AUTH.find((name) => Object.hasOwn(Object(auth), name));
+  if (rules !== undefined)
+    throw new ConfigError(
+      `${nameOf(route)} config.auth.${rules}`,
+      'no registration of @latchkey/fastify covers this route; register it in this scope or an outer one',
+    );
+}
+
+const lettersOf = (name: string): string => [...name.toLowerCase()].sort().join('');
 
 function nameOf({ method, url }: RouteOptions): string {
   return `${[method].flat().join()} ${url}`;

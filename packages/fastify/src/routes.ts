@@ -4,7 +4,7 @@ import { subscribe } from 'node:diagnostics_channel';
 import * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
-import { refuseMisplaced, refuseSigners } from './misplaced.ts';
+import { refuseMisplaced, refuseSigners, refuseUncovered } from './misplaced.ts';
 import { guardNotFound } from './not-found.ts';
 
 /** The part of a route's `config` that Latchkey reads. */
@@ -44,6 +44,10 @@ subscribe('fastify.initialization', (message) => {
   root.addHook('onRoute', function (options) {
     refuseSigners(options);
     seen.push({ scope: this, options });
+  });
+  root.addHook('onReady', async () => {
+    for (const { scope, options } of seen)
+      if (Reflect.get(scope, REGISTRATION) === undefined) refuseUncovered(options);
   });
 });
 
