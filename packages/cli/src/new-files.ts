@@ -30,7 +30,10 @@ export async function openOrBegin(
     ...file,
     async save(changed) {
       await file.save(changed);
-      context.output.note(`made ${name}; say in it which audience its tokens have to name`);
+      const audience = /\baudience\b/.test(changed)
+        ? ''
+        : '; write into it the audience that tokens must name';
+      context.output.note(`made ${name}${audience}`);
     },
   };
 }

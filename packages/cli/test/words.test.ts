@@ -88,7 +88,9 @@ describe('--audience', () => {
   const ADD = 'jwks add --jwks-url https://i/k --issuer i --skip-validation';
 
   it('is written for a descriptor without one', async () => {
-    expect(await latchkey(`${ADD} --audience api`)).toMatchObject({ code: 0 });
+    const { code, stderr } = await latchkey(`${ADD} --audience api`);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/made service\.yaml$/m);
     expect(read()).toContain('\n    audience: api\n');
     expect(await latchkey(`${ADD}2 --audience a --audience b --file two.yaml`)).toMatchObject({ code: 2 });
     expect(await latchkey(`${ADD} --audience a --audience b --file two.yaml`)).toMatchObject({ code: 0 });
