@@ -24,11 +24,7 @@ const MANY = 50;
  * @returns their names, each once; undefined if no entry has this subject. Rejects with one of the
  *   failures, or as `search` does
  */
-export async function lookUp(
-  search: Search,
-  subject: string,
-  settings: Settings,
-): Promise<readonly string[] | undefined> {
+export async function lookUp(search: Search, subject: string, settings: Settings) {
   const { groups, maxGroups, maxDepth } = settings;
   const { via, member, nested } = groups;
   const named = groups.name === undefined ? [] : [groups.name];

@@ -45,24 +45,18 @@ type Element = { readonly tag: number; readonly content: Buffer } | undefined;
 /** Splits the content of an element with this tag into elements, which must fill it exactly. */
 type Cut = (element: Element, tag: number | undefined) => readonly Element[];
 
-/** Reads messages from a stream. */
-interface MessageReader {
-  /**
-   * Returns the messages that end in a chunk. @throws Error for data that is not LDAP, or a message
-   * that is too long
-   */
-  push(chunk: Buffer): readonly Message[];
-  /** True if a part of a message has arrived. */
-  isStarted(): boolean;
-}
-
-export function createMessageReader(): MessageReader {
+/** Makes a reader of a stream. */
+export function createMessageReader() {
   /** Its first `length` bytes are the received part of the next message. */
   let held: Buffer = Buffer.alloc(0);
   let length = 0;
   /** The number of bytes that must arrive before the next attempt to read. */
   let needed = 2;
   return {
+    /**
+     * Returns the messages that end in a chunk. @throws Error for data that is not LDAP, or a
+     * message that is too long
+     */
     push(chunk: Buffer): readonly Message[] {
       const end = length + chunk.length;
       // Allocates a whole message at once, because it may arrive in millions of chunks.
@@ -82,6 +76,7 @@ export function createMessageReader(): MessageReader {
       }
       return messages;
     },
+    /** True if a part of a message has arrived. */
     isStarted: () => length > 0,
   };
 }

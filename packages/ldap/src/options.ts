@@ -1,7 +1,6 @@
 // The options of the resolver: the public types, and the function that reads them. No directory or
 // store is contacted here.
 import { isIP } from 'node:net';
-import type { ConnectionOptions } from 'node:tls';
 import {
   ConfigError,
   type Duration,
@@ -21,7 +20,7 @@ import {
   whole,
 } from '@latchkey/core/adapter';
 import { asciiLower, type DistinguishedName, parseDn } from './dn.ts';
-import { type Filter, readFilter } from './filters.ts';
+import { readFilter } from './filters.ts';
 
 /** The account that reads the directory. */
 export interface LdapReader {
@@ -106,42 +105,13 @@ const MEMBERS = {
 };
 
 /** Checked options. */
-export interface Settings {
-  readonly url: string;
-  readonly host: string;
-  readonly port: number;
-  readonly security: 'tls' | 'starttls' | 'none';
-  readonly tls: ConnectionOptions;
-  /** Undefined: anonymous. */
-  readonly bind: (Required<LdapReader> & { readonly secrets: SecretStore }) | undefined;
-  readonly issuers: readonly string[] | undefined;
-  readonly isActiveDirectory: boolean;
-  readonly users: {
-    readonly base: DistinguishedName;
-    readonly attribute: string;
-    readonly filter: Filter | undefined;
-    readonly ignoreCase: boolean;
-  };
-  readonly groups: {
-    readonly base: DistinguishedName;
-    readonly member: string;
-    /** Undefined: the DN is the name. */
-    readonly name: string | undefined;
-    readonly filter: Filter | undefined;
-    readonly nested: boolean | 'in-chain';
-    readonly via: string | undefined;
-  };
-  readonly timeoutMs: number;
-  readonly pageSize: number;
-  readonly maxGroups: number;
-  readonly maxDepth: number;
-}
+export type Settings = ReturnType<typeof readOptions>;
 
 /**
  * Checks options. The result is a snapshot: later changes to the object have no effect.
  * @throws ConfigError
  */
-export function readOptions(given: LdapGroupsOptions): Settings {
+export function readOptions(given: LdapGroupsOptions) {
   const options = readKnown(given, '', MEMBERS.options);
   const { timeout = '2s', pageSize = 500, maxGroups = 5_000, maxDepth = 16 } = options;
   const preset = readChoice(options.preset, ['openldap', 'active-directory'], 'preset');
@@ -210,7 +180,7 @@ function readSecurity(options: Unchecked, isEncrypted: boolean): 'tls' | 'startt
  * Refuses a name without a password, and the reverse, because that would be an anonymous bind, RFC
  * 4513 §5.1.
  */
-function readBind({ bind, secrets }: Unchecked): Settings['bind'] {
+function readBind({ bind, secrets }: Unchecked) {
   if (bind === 'anonymous') return undefined;
   if (typeof bind === 'string' || bind === undefined)
     throw new ConfigError('bind', `expected { dn, password }, or 'anonymous'`);
@@ -227,7 +197,7 @@ function readBind({ bind, secrets }: Unchecked): Settings['bind'] {
   return { dn, password: { name, key }, secrets: readStore(secrets, 'secrets') };
 }
 
-function readUsers(value: unknown, isActive: boolean): Settings['users'] {
+function readUsers(value: unknown, isActive: boolean) {
   const given = readKnown(value, 'users', MEMBERS.users);
   const {
     attribute = isActive ? 'sAMAccountName' : 'uid',
@@ -241,7 +211,7 @@ function readUsers(value: unknown, isActive: boolean): Settings['users'] {
   };
 }
 
-function readGroups(value: unknown, isActive: boolean): Settings['groups'] {
+function readGroups(value: unknown, isActive: boolean) {
   const given = readKnown(value, 'groups', MEMBERS.groups);
   const {
     member = 'member',
@@ -262,6 +232,7 @@ function readGroups(value: unknown, isActive: boolean): Settings['groups'] {
   return {
     base: readBase(given.base, 'groups.base'),
     member: readAttribute(member, 'groups.member'),
+    /** Undefined means the DN. */
     name: asciiLower(attribute) === 'dn' ? undefined : attribute,
     filter: readFilter(filter, 'groups.filter'),
     nested,

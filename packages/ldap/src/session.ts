@@ -31,27 +31,7 @@ interface Asked extends Asking {
 }
 
 /** A socket that speaks LDAP. */
-export interface Session {
-  /**
-   * Sends a request. A wrong answer ends its request; an error of the connection ends all requests.
-   * The signal ends the request, and an abandon request is sent to the directory.
-   */
-  ask(asking: Asking, signal: AbortSignal): Promise<Answer>;
-  /** Runs operations that the directory allows only one at a time for each connection. */
-  alone<T>(work: () => Promise<T>): Promise<T>;
-  /** The error with which it has ended; undefined while it is open. */
-  ended(): Failure | undefined;
-  /** The time when it was opened, in monotonic milliseconds. */
-  readonly openedAt: number;
-  /** The time when data last arrived, in monotonic milliseconds. */
-  heardAt(): number;
-  /** Requests that wait for their answer, and those that wait for their turn. */
-  report(): { readonly busy: number; readonly waiting: number };
-  /** Releases the socket for TLS. @returns false if more data arrived than was requested */
-  detach(): boolean;
-  /** Ends it, with this error for all requests; sends an unbind request if there are none. */
-  end(error: Failure): Promise<void>;
-}
+export type Session = ReturnType<typeof createSession>;
 
 /**
  * RFC 4511 Appendix A.2. Also the result code of an answer that is cut off because it has more than
@@ -68,7 +48,7 @@ const MAX_ID = 2 ** 31 - 2;
 /**
  * Speaks LDAP over an open socket. The socket keeps the process alive only while requests are open.
  */
-export function createSession(socket: Socket): Session {
+export function createSession(socket: Socket) {
   const reader = createMessageReader();
   const asked = new Map<number, Asked>();
   const turns: (() => void)[] = [];
@@ -128,6 +108,10 @@ export function createSession(socket: Socket): Session {
   }
 
   return {
+    /**
+     * Sends a request. A wrong answer ends its request; an error of the connection ends all
+     * requests. The signal ends the request, and an abandon request is sent to the directory.
+     */
     async ask(asking: Asking, signal: AbortSignal): Promise<Answer> {
       while (asked.size >= MAX_BUSY && ended === undefined)
         await new Promise<void>((next) => turns.push(next));
@@ -150,19 +134,25 @@ export function createSession(socket: Socket): Session {
         settle(id, asking.response);
       }
     },
+    /** Runs operations that the directory allows only one at a time for each connection. */
     alone<T>(work: () => Promise<T>): Promise<T> {
       const result = queue.then(work);
       queue = result.catch(() => {});
       return result;
     },
+    /** The error with which it has ended; undefined while it is open. */
     ended: () => ended,
+    /** The time when it was opened, and the time when data last arrived; monotonic milliseconds. */
     openedAt,
     heardAt: () => heardAt,
+    /** Requests that wait for their answer, and those that wait for their turn. */
     report: () => ({ busy: asked.size, waiting: turns.length }),
+    /** Releases the socket for TLS. @returns false if more data arrived than was requested */
     detach(): boolean {
       socket.off('data', onData).off('error', onError).off('close', onClose);
       return ended === undefined && asked.size === 0 && !reader.isStarted();
     },
+    /** Ends it, with this error for all requests; sends an unbind request if there are none. */
     async end(error: Failure): Promise<void> {
       if (asked.size > 0 || ended !== undefined) fail(error);
       else {
