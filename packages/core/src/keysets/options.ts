@@ -6,6 +6,7 @@ import type { JwkSet, KeyPolicy } from '../jwk/import-jwks.ts';
 import { isLoopback } from '../net/addresses.ts';
 import type { ProxyChoice } from '../net/connections.ts';
 import { checkUrl, httpsUnlessAllowed, proxy } from '../net/options.ts';
+import { requireNode } from '../net/runtime.ts';
 import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
 import type { SecretEncoding } from '../secrets/encoding.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
@@ -520,6 +521,8 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
     }
     case 'jwksHosts': {
       const hosts = SOURCES.jwksHosts.read(given, path);
+      // The addresses of these hosts are checked when connecting.
+      if (!read.unsafeAllowPrivateAddresses) requireNode(path);
       return {
         ...common,
         source,

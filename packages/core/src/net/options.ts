@@ -18,6 +18,7 @@ import { readText } from '../values/readers.ts';
 import { isLoopback } from './addresses.ts';
 import { type ProxyChoice, readProxyUrl } from './connections.ts';
 import { refuseUrl } from './https.ts';
+import { requireNode } from './runtime.ts';
 
 /** A URL. Whether http is permitted depends on `allowHttp`: see `checkUrl`. */
 export const url: Kind<URL> = refined(
@@ -69,6 +70,7 @@ export const proxy: Option<ProxyChoice> = {
 
 function readProxy(value: unknown, path: string): ProxyChoice {
   if (value === undefined) return 'environment';
+  requireNode(path);
   return value === false ? 'none' : readProxyUrl(readText(value, path), path);
 }
 

@@ -17,6 +17,7 @@ import {
 import { readList, readObject } from '../values/readers.ts';
 import { readSmallFile } from '../values/small-file.ts';
 import { pinning } from './pins.ts';
+import { requireNode } from './runtime.ts';
 
 /**
  * How the connection to the source of a keyset is secured, in addition to the CAs of the system.
@@ -144,6 +145,7 @@ export function readTls(value: unknown, path: string): TlsSettings {
   // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0 has no effect here.
   const base = { rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const;
   if (value === undefined) return base;
+  requireNode(path);
   const { ca, fingerprints, cipherSuites } = tlsOptions.read(value, path);
   return { ...base, ...(ca === undefined ? {} : { ca }), ...fingerprints, ...cipherSuites };
 }
