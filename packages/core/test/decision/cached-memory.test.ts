@@ -8,6 +8,8 @@ import { AUDIENCE, ISSUER, SOON, sign } from './mac-tokens.ts';
 
 describe('R13: how much memory that is', () => {
   const BYTES = 4 * 1024 * 1024;
+  /** What else grows on the heap meanwhile: compiled code, and data of the runtime. */
+  const OTHER_BYTES = 128 * 1024;
 
   async function heapUsed(): Promise<number> {
     for (let turn = 0; turn < 3; turn++) {
@@ -47,6 +49,6 @@ describe('R13: how much memory that is', () => {
     ['of many empty objects', 2, `"list":[${'{},'.repeat(900)}{}]`],
     ['of many empty lists', 2, `"list":[${'[],'.repeat(900)}[]]`],
   ])('R13: claims %s: no more than %d times what the option says', async (_, times, claims) => {
-    expect(await growthOf(claims)).toBeLessThan(times * BYTES);
+    expect(await growthOf(claims)).toBeLessThan(times * BYTES + OTHER_BYTES);
   });
 });
