@@ -18,8 +18,23 @@ export function refuse(error: unknown, { app }: Request, response: Response, nex
 /** True if the application, or one that it is mounted in, has a handler with four parameters. */
 function hasErrorHandler(app: Application): boolean {
   for (let at: Application | undefined = app; at !== undefined; at = Reflect.get(at, 'parent'))
-    if (handlesErrors(routerOf(at), new Set())) return true;
+    if (isHandled(routerOf(at))) return true;
   return false;
+}
+
+/**
+ * By router: reading the layers of 2,000 routes takes longer than the refusal. They are read again
+ * when the router has got another layer.
+ */
+const known = new WeakMap<object, { readonly layers: number; readonly isHandled: boolean }>();
+
+function isHandled(router: unknown): boolean {
+  const layers = layersOf(router)?.length ?? 0;
+  const before = known.get(Object(router));
+  if (before?.layers === layers) return before.isHandled;
+  const found = handlesErrors(router, new Set());
+  known.set(Object(router), { layers, isHandled: found });
+  return found;
 }
 
 /** @param seen routers may be mounted in themselves */

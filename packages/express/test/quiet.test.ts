@@ -84,6 +84,15 @@ describe.each([
     expect(seen).toEqual(['credentials_missing', 'credentials_missing', 'credentials_missing']);
   });
 
+  it('sees an error handler that is added after the first refusal', async () => {
+    const app = make();
+    protect(app);
+    expect((await ask(app)).status).toBe(401);
+    app.use(((_error, _request, response, _next) =>
+      response.status(418).end()) satisfies ErrorRequestHandler);
+    expect((await ask(app)).status).toBe(418);
+  });
+
   it('still prints a fault of the service', async () => {
     const app = make();
     app.use(requireClaims({ scope: 'admin' }));

@@ -69,7 +69,7 @@ describe('AK-42: types of handlers', () => {
 
   it('AK-42: wrong use does not compile', async () => {
     const handler = requireClaims({ dept: 'IT', roles: allOf('admin') }, (request, response) => {
-      // @ts-expect-error a list is no text
+      // @ts-expect-error a list is not a text
       const text: string = request.auth.claims.roles;
       // @ts-expect-error nothing is known of it
       const other: string = request.auth.claims.other;

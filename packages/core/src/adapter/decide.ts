@@ -108,19 +108,23 @@ export function decide<T>(
   try {
     const { onRefusal } = authenticator;
     if (onRefusal !== undefined) rememberHook(keyOf(view), onRefusal);
-    const tell = (made: Decision<T>): Decision<T> => {
-      if (onRefusal !== undefined && made.ok === false) tellRefusal(keyOf(view), made.error);
-      return made;
-    };
     const decision = authenticator.decide(view, access);
-    if (!isPromise(decision)) return tell(decision);
-    const guarded = Promise.resolve(decision).then(tell).catch(fail);
+    if (!isPromise(decision)) return onRefusal === undefined ? decision : told(view, decision);
+    const guarded = Promise.resolve(decision)
+      .then((made) => (onRefusal === undefined ? made : told(view, made)))
+      .catch(fail);
     // The caller may fail before it waits: an unhandled rejection would end the process.
     guarded.catch(() => {});
     return guarded;
   } catch (fault) {
     return fail(fault);
   }
+}
+
+/** Passes a decision on, and tells `onRefusal` of a refusal. */
+function told<T>(view: RequestView, made: Decision<T>): Decision<T> {
+  if (made.ok === false) tellRefusal(keyOf(view), made.error);
+  return made;
 }
 
 function fail(fault: unknown): Promise<never> {
