@@ -207,7 +207,7 @@ export const tokens = {
   'too long': claims({ filler: 'x'.repeat(7000) }),
   'payload is a list': signed(() => ({ payload: [] })),
   'payload is null': signed(() => ({ payload: null })),
-  'payload is no JSON': signed(() => ({ payload: '{"iss":' })),
+  'payload is not JSON': signed(() => ({ payload: '{"iss":' })),
   'payload with a byte order mark': payloadText((json) => `\ufeff${json}`),
   'payload with invalid UTF-8': signed(() => ({ payload: Buffer.from('{"sub":"\xff"}', 'latin1') })),
   'payload with a repeated member': payloadText((json) => json.replace('{', '{"sub":"root",')),

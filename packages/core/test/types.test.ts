@@ -165,7 +165,7 @@ describe('AK-42: claims are typed by the rules that they satisfied', () => {
 describe('AK-42: what must not compile', () => {
   it('AK-42: a claim read as what it is not', async () => {
     const { claims } = await create().verify(token, { dept: 'IT', roles: allOf('admin'), x: optional(4) });
-    // @ts-expect-error a list is no text
+    // @ts-expect-error a list is not a text
     const text: string = claims.roles;
     // @ts-expect-error an optional claim may be absent
     const number: number = claims.x;

@@ -79,7 +79,7 @@ it('monotonic time does not go back', () => {
 });
 
 it.each([[{ now: () => 0, monotonic: 5 }], [{ now: () => 0, monotonic: () => Number.NaN }]])(
-  'a clock whose monotonic is no function that returns milliseconds is refused',
+  'a clock whose monotonic is not a function that returns milliseconds is refused',
   (clock) => {
     const options = { keySets: [{ issuer: 'https://i.example', useOidcDiscovery: true }], audience: 'a' };
     expect(() => createAuthenticator({ ...options, clock } as never)).toThrow(

@@ -143,7 +143,7 @@ function copyOf(
   if (Array.isArray(value))
     return value.map((item: unknown, index) => copyOf(item, [...path, index], budget, refuseAt));
   if (typeof value === 'object' && value !== null) {
-    if (value instanceof Map) return refuseAt(path, 'has a member whose name is no text');
+    if (value instanceof Map) return refuseAt(path, 'has a member whose name is not a text');
     return Object.fromEntries(
       Object.entries(value).map(([name, member]: [string, unknown]) => {
         if (name === '__proto__') refuseAt(path, 'has a member that is called __proto__');
@@ -151,7 +151,7 @@ function copyOf(
       }),
     );
   }
-  if (typeof value === 'number' && !Number.isFinite(value)) refuseAt(path, 'is no number');
+  if (typeof value === 'number' && !Number.isFinite(value)) refuseAt(path, 'is not a number');
   return value ?? null;
 }
 

@@ -18,7 +18,7 @@ export const tokenCases: readonly ConformanceCase[] = [
     'too long',
     'payload is a list',
     'payload is null',
-    'payload is no JSON',
+    'payload is not JSON',
     'payload with a byte order mark',
     'payload with invalid UTF-8',
     'payload with a repeated member',

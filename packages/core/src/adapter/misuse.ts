@@ -19,7 +19,7 @@ export function refuseRequest(value: unknown, name: string, call: string): void 
 /**
  * Reads the arguments after the first of a function that takes at most one more.
  * @param expected what the second argument is
- * @throws ConfigError for more arguments, and for a second one that is no function
+ * @throws ConfigError for more arguments, and for a second one that is not a function
  */
 export function handlerIn<F>(rest: readonly [handler?: F], name: string): F | undefined {
   const [handler] = rest;

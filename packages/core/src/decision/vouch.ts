@@ -23,8 +23,8 @@ export interface Vouched {
   readonly by: SignedBy | undefined;
   readonly isRemote: boolean;
   /**
-   * The claims in the JWT that the endpoint was asked about. Undefined if the token is no JWT, or
-   * the options say that only the answer of the endpoint counts.
+   * The claims in the JWT that the endpoint was asked about. Undefined if the token is not a JWT,
+   * or the options say that only the answer of the endpoint counts.
    */
   readonly tokenClaims?: JsonObject | undefined;
 }
@@ -153,7 +153,7 @@ export function createVouchByKey(settings: AuthenticatorSettings, { index, keyse
   return byKey;
 }
 
-/** Adds to the refusal what the parser does not know: the limit, and that it is no JWT at all. */
+/** Adds to the refusal what the parser does not know: the limit, and that the text is not a JWT. */
 function formRefusal(refusal: AuthError, token: string, maxTokenBytes: number): AuthError {
   if (token.length > maxTokenBytes)
     return new AuthError('token_malformed', { detail: `longer than maxTokenBytes (${maxTokenBytes})` });

@@ -149,10 +149,10 @@ function refuseOddities(document: yaml.Document.Parsed, at: (offset: number) => 
       const names = new Set<string>();
       for (const { key } of items) {
         const place = at((isScalar(key) ? key.range?.[0] : range?.[0]) ?? 0);
-        if (!isScalar(key)) throw new ConfigError('', 'has a member whose name is no text', { place });
+        if (!isScalar(key)) throw new ConfigError('', 'has a member whose name is not a text', { place });
         // ~ is an empty name, and 1e3 is 1000.
         if (key.value === null || (typeof key.value !== 'string' && String(key.value) !== key.source))
-          throw new ConfigError('', 'has a member whose name is no text; put it in quotes', { place });
+          throw new ConfigError('', 'has a member whose name is not a text; put it in quotes', { place });
         // 1 and "1" are two names to YAML, and one to everybody else.
         const name = String(key.value);
         if (names.has(name)) throw new ConfigError('', 'has the same member twice', { place });

@@ -232,7 +232,7 @@ describe('T-056: what is no Standard Schema of version 1', () => {
     ['version as text', { '~standard': { version: '1', vendor: 'x', validate } }],
     ['no version', { '~standard': { vendor: 'x', validate } }],
     ['no validate', { '~standard': { version: 1, vendor: 'x' } }],
-    ['validate that is no function', { '~standard': { version: 1, vendor: 'x', validate: true } }],
+    ['validate that is not a function', { '~standard': { version: 1, vendor: 'x', validate: true } }],
     ['nothing', { '~standard': {} }],
   ])('T-056: %s', (_, schema) => {
     for (const [rules, path] of [

@@ -56,7 +56,7 @@ describe('T-053: no key is fetched for', () => {
       'token_issuer_untrusted',
     ],
     ['an issuer that is empty', () => tokenWith('ES256', ''), {}, 'token_issuer_untrusted'],
-    ['an issuer that is no text', () => tokenWith('ES256', 5), {}, 'token_issuer_untrusted'],
+    ['an issuer that is not a text', () => tokenWith('ES256', 5), {}, 'token_issuer_untrusted'],
   ])('%s', async (_, token, keyset, expected) => {
     expect(await decide(token(), [keyset])).toBe(expected);
     expect(fetches()).toBe(0);

@@ -175,7 +175,7 @@ describe('a route that is not there', () => {
     expect(() => authorize(principal, route('admin'))).toThrow(TypeError);
   });
 
-  it('a name that is no text is refused at once', () => {
+  it('a name that is not a text is refused at once', () => {
     for (const name of [undefined, null, 5, ['admin'], {}, '', ' '])
       expect(() => route(name as never)).toThrow(ConfigError);
   });

@@ -70,7 +70,7 @@ describe('AG-3: a request', () => {
 
   it.each([
     ['that nothing is known of', {}],
-    ['with a protocol that is no text', { protocol: true, socket: { encrypted: true } }],
+    ['with a protocol that is not a text', { protocol: true, socket: { encrypted: true } }],
     ['with another protocol', { protocol: 'HTTPS' }],
     ['with a socket that is not encrypted', { socket: {} }],
   ])('AG-3: a view %s is refused', async (_, more) => {

@@ -55,7 +55,7 @@ describe('what is a descriptor', () => {
     expect(jwtOf(text)).toEqual({ audience: 'a' });
   });
 
-  it('a name that is no text is no name', () => {
+  it('a name that is not a text is not a name', () => {
     expect(parseDescriptor('name: 5\nservice: { jwt: {} }', FILE).name).toBeUndefined();
     expect(parseDescriptor('service: { jwt: {} }', FILE).name).toBeUndefined();
   });
@@ -140,7 +140,7 @@ describe('what is none', () => {
       const written = name === '?' ? '? ' : name;
       const text = `service:\n  jwt:\n    claims:\n      ${written}: admin\n`;
       expect(faultOf(text)).toMatchObject({ place: { line: 4 } });
-      expect(faultOf(text).problem).toContain('has a member whose name is no text');
+      expect(faultOf(text).problem).toContain('has a member whose name is not a text');
     },
   );
 

@@ -164,7 +164,7 @@ describe('directory', () => {
   describe('reads', () => {
     it.each<[title: string, content: string | Uint8Array]>([
       ['text', CONTENT],
-      ['bytes that are no text', Buffer.from([0, 1, 0x80, 0xff])],
+      ['bytes that are not a text', Buffer.from([0, 1, 0x80, 0xff])],
       ['a trailing newline, as it is', `${CONTENT}\n`],
       ['a byte order mark, as it is', `\uFEFF${CONTENT}`],
       ['nothing', ''],

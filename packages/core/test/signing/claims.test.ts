@@ -166,7 +166,7 @@ describe('exp', () => {
     for (const value of odd) expect(refusal({ [name]: value })).toMatch(new RegExp(`^${name}: `));
   });
 
-  it('row 165: nbf and iat are no number of seconds from now', () => {
+  it('row 165: nbf and iat are not a number of seconds from now', () => {
     expect(refusal({ nbf: 5 })).toBe('nbf: expected seconds since 1970');
     expect(refusal({ iat: 0 })).toBe('iat: expected seconds since 1970');
   });

@@ -99,7 +99,7 @@ describe('the token file', () => {
     ['with half a token', UNSIGNED.slice(0, -1), 'expected a compact JWS: two parts instead of three'],
     ['with a token of no signature', UNSIGNED, NOT_JWS],
     [
-      'with a payload that is no JSON',
+      'with a payload that is not JSON',
       `${encode({ alg: 'RS512' })}.${encode(secret)}.c2ln`,
       'expected a compact JWS: the payload is not strict JSON: not a JSON object',
     ],

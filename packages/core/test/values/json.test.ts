@@ -42,7 +42,7 @@ describe('T-011: repeated members', () => {
     ['apart by white space', '{ "a" : 1 ,\n\t"a"\r: 2 }'],
     ['with a colon in the value between', '{"a":"x:y","a":"z"}'],
   ])('T-011: refuses a member repeated: %s', (_, text) => {
-    // Guards the row itself: a text that is no JSON at all would be refused for another reason.
+    // Guards the row itself: a text that is not JSON at all would be refused for another reason.
     expect(() => JSON.parse(text)).not.toThrow();
     expect(() => parse(text)).toThrow(new SyntaxError('a member is repeated'));
   });
