@@ -1,11 +1,9 @@
 // Outbound proxies: which calls go through one, and what still holds inside its tunnel. The proxy
 // and the TLS servers are real; only the proxy can resolve issuer.test.
-import { createHash, X509Certificate } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:https';
-import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
-import { generate } from 'selfsigned';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { mint } from '@latchkey/testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { isAuthError } from '../../src/errors.ts';
 import { createGroupEndpoint } from '../../src/groups/endpoint.ts';
@@ -13,37 +11,11 @@ import { readGroupEndpoint } from '../../src/groups/options.ts';
 import { createSigner } from '../../src/signing/signer.ts';
 import { startProxy } from '../support/proxy.ts';
 import { listen } from '../support/servers.ts';
+import { ca, certify, otherCa, pinOf, signing } from './tls-servers.ts';
 
 const ISSUER = 'https://issuer.test';
 const AUDIENCE = 'https://api.example.com';
 const VARIABLES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'];
-
-type Certified = { readonly cert: string; readonly key: string };
-let ca: Certified;
-let other: Certified;
-let signing: SigningKey;
-
-async function certify(name: string, by?: Certified): Promise<Certified> {
-  const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
-    keyType: 'ec',
-    algorithm: 'sha256',
-    extensions:
-      by === undefined
-        ? [
-            { name: 'basicConstraints', cA: true, critical: true },
-            { name: 'keyUsage', keyCertSign: true, critical: true },
-          ]
-        : [{ name: 'subjectAltName', altNames: [{ type: 2, value: name }] }],
-    ...(by && { ca: by }),
-  });
-  return { cert, key };
-}
-
-beforeAll(async () => {
-  ca = await certify('Proxy test CA');
-  other = await certify('Another CA');
-  signing = await generateSigningKey('ES256', 'k');
-});
 
 beforeEach(() => {
   for (const name of VARIABLES.flatMap((variable) => [variable, variable.toLowerCase()]))
@@ -58,7 +30,7 @@ afterEach(async () => {
 
 /** Serves metadata and keys of an issuer, and counts the requests. */
 async function serveIssuer(name = 'issuer.test', issuer = ISSUER) {
-  const certified = await certify(name, ca);
+  const certified = await certify({ name, by: ca });
   const requests: string[] = [];
   const server = createServer(certified, ({ url = '' }, response) => {
     requests.push(url);
@@ -69,8 +41,7 @@ async function serveIssuer(name = 'issuer.test', issuer = ISSUER) {
     );
   });
   const port = await listen(server);
-  const key = new X509Certificate(certified.cert).publicKey.export({ type: 'spki', format: 'der' });
-  return { port, requests, pin: createHash('sha256').update(key).digest('base64') };
+  return { port, requests, pin: pinOf(certified).toString('base64') };
 }
 
 function create(keyset: object, more: object = {}): Authenticator {
@@ -181,7 +152,7 @@ describe('the option proxy', () => {
   });
 
   it('carries calls of a remote endpoint, of groups, and of the keys of a signer', async () => {
-    const certified = await certify('internal.test', ca);
+    const certified = await certify({ name: 'internal.test', by: ca });
     const bodies: Record<string, object> = {
       '/validate': { sub: 'alice', aud: AUDIENCE },
       '/groups': { groups: ['admins'] },
@@ -229,7 +200,7 @@ describe('the option proxy', () => {
 
 describe('inside the tunnel of a proxy', () => {
   it.each([
-    ['another CA', () => ({ ca: { pem: other.cert } }), /unable to verify|self.signed|UNABLE_TO_VERIFY/i],
+    ['another CA', () => ({ ca: { pem: otherCa.cert } }), /unable to verify|self.signed|UNABLE_TO_VERIFY/i],
     [
       'a pin of another key',
       () => ({ ca: { pem: ca.cert }, fingerprints: ['A'.repeat(43)] }),
