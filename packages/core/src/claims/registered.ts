@@ -11,6 +11,8 @@ export interface RegisteredClaimsPolicy {
   readonly audience: ReadonlySet<string> | null;
   /** Whether the token must name one of the audiences, or all of them. Default: any. */
   readonly audienceMatch?: 'any' | 'all' | undefined;
+  /** The detail of the refusal where `aud` is missing. Default: which audiences are expected. */
+  readonly missingAudience?: string | undefined;
   /** Leeway for clocks that disagree, in both directions. */
   readonly clockSkewMs: number;
   readonly requireExp: boolean;
@@ -245,9 +247,11 @@ function isBefore(
  */
 function checkAudience(
   aud: JsonValue | undefined,
-  { audience, audienceMatch = 'any' }: RegisteredClaimsPolicy,
+  { audience, audienceMatch = 'any', missingAudience }: RegisteredClaimsPolicy,
 ): AuthError | undefined {
   if (audience === null) return undefined;
+  if (aud === undefined && missingAudience !== undefined)
+    return new AuthError('token_audience_mismatch', { detail: missingAudience });
   const values: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (values.length === 0 || !values.every((value) => typeof value === 'string' && value !== ''))
     return new AuthError('token_audience_mismatch', {

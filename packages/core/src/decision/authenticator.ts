@@ -162,6 +162,8 @@ export function authenticatorOf(
     warn('LATCHKEY_UNSAFE', 'remote.onReject: a token that the endpoint refuses may still pass by its key');
   if (settings.remote?.ignoresToken === true && making.quiet !== true)
     warn('LATCHKEY_UNSAFE', 'remote.unsafeIgnoreTokenClaims: tokens of other APIs may be accepted');
+  if (settings.remote?.acceptsMissingAudience === true && making.quiet !== true)
+    warn('LATCHKEY_UNSAFE', 'remote.unsafeMissingAudience: tokens without an audience are accepted');
   if (making.quiet !== true)
     for (const rules of [settings.claims, ...[...settings.routes.values()].map((route) => route.claims)])
       if (rules !== undefined) warnOfNames(rules, settings.delimiter);

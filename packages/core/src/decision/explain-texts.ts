@@ -126,8 +126,10 @@ export function registeredTexts(
 ): Pick<ExplainedCheck, 'outcome' | 'expected' | 'actual' | 'detail' | 'code'> {
   const { claim } = check;
   const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
-  if (claim === 'aud' && (registered.audience === null || (isRemote && value === undefined)))
+  if (claim === 'aud' && registered.audience === null)
     return { outcome: 'skipped', actual: textOf(value), detail: 'the audience is not checked' };
+  if (claim === 'aud' && isRemote && value === undefined && refusal === undefined)
+    return { outcome: 'skipped', actual: textOf(value), detail: 'the answer names no audience' };
   const actual = claim === 'cnf' ? 'present' : TIMES.has(claim) ? timeText(value) : textOf(value);
   return { expected: check.expected(new Date(nowMs).toISOString()), actual, ...outcomeOf(refusal) };
 }

@@ -10,6 +10,7 @@ import { keyOf, parametersOf, protocolOf, type RequestView } from '../credential
 import { AuthError, asError, refusalIn } from '../errors.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { Keyset } from '../keysets/keyset.ts';
+import { createAnswerChecks } from '../remote/answer-checks.ts';
 import type { RemoteEndpoint } from '../remote/endpoint.ts';
 import { ofThisCopy, sharedState } from '../values/copies.ts';
 import { type JsonObject, own } from '../values/json.ts';
@@ -123,9 +124,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   const cachesPrincipals = (settings.groups?.resolvers.size ?? 0) === 0;
   const ownChecks = registeredChecks(registered);
   const audienceChecks = ownChecks.filter(({ claim }) => claim === 'aud');
-  // The answer of an endpoint need not contain `exp` or `aud`. If it does, they are checked.
-  const remoteChecks = registeredChecks({ ...registered, requireExp: false });
-  const remoteChecksWithoutAudience = registeredChecks({ ...registered, requireExp: false, audience: null });
+  const checksOfAnswer = settings.remote && createAnswerChecks(registered, settings.remote);
 
   function refused(error: AuthError): Refused {
     return { ok: false, error: realm === undefined ? error : error.inRealm(realm) };
@@ -301,9 +300,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const { claims, isRemote, tokenClaims } = vouched;
     const { trace } = verdict;
     const nowMs = clock.now();
-    const checksOfAnswer = Object.hasOwn(claims, 'aud') ? remoteChecks : remoteChecksWithoutAudience;
     const refusal = judgeRegisteredClaims(
-      isRemote ? checksOfAnswer : ownChecks,
+      (isRemote ? checksOfAnswer?.(claims, tokenClaims) : undefined) ?? ownChecks,
       claims,
       nowMs,
       trace &&

@@ -76,9 +76,14 @@ interface RemoteCommon {
 export interface SubjectRemoteOptions extends RemoteCommon {
   readonly contract?: 'subject';
   readonly client?: never;
+  readonly unsafeMissingAudience?: never;
 }
 
-/** Token introspection (RFC 7662): `active: true` accepts the token, `active: false` refuses it. */
+/**
+ * Token introspection (RFC 7662): `active: true` accepts the token, `active: false` refuses it. The
+ * members of an answer are then checked like the claims of a token, `aud` and `token_type`
+ * included.
+ */
 export interface IntrospectionRemoteOptions extends RemoteCommon {
   readonly contract: 'introspection';
   /**
@@ -86,6 +91,14 @@ export interface IntrospectionRemoteOptions extends RemoteCommon {
    * the authenticator's `secrets`.
    */
   readonly client: { readonly id: string; readonly secret: { readonly name: string; readonly key: string } };
+  /**
+   * Accepts an answer without `aud` for a token that names no audience itself (warns): the endpoint
+   * may also know tokens for other APIs, and refresh tokens. Default false: with an `audience`, one
+   * of the two must name it. In RFC 7662 §2.2, `aud` is optional, and the service has to check it
+   * (§4). Has no effect with `audience: null`.
+   * @example { url, contract: 'introspection', client, unsafeMissingAudience: true }
+   */
+  readonly unsafeMissingAudience?: boolean;
 }
 
 /** An endpoint that validates tokens: alone, or before the keysets. */
@@ -102,6 +115,7 @@ export interface RemoteSettings {
   readonly issuer: string | undefined;
   readonly isSystem: boolean;
   readonly ignoresToken: boolean;
+  readonly acceptsMissingAudience: boolean;
   readonly tls: TlsSettings;
   readonly proxy: ProxyChoice;
 }
@@ -168,6 +182,12 @@ export const remoteOptions = object(
       'Whether aud and iss in the token itself are ignored, so that the endpoint vouches for tokens of other APIs.',
       flag('opens', 'the endpoint vouches for tokens of other APIs'),
     ),
+    unsafeMissingAudience: defaulted(
+      boolean,
+      false,
+      'Whether an answer of introspection without aud is accepted for a token that names no audience itself.',
+      flag('opens', 'the endpoint vouches for tokens without an audience'),
+    ),
     allowHttp,
     tls,
     proxy,
@@ -175,7 +195,7 @@ export const remoteOptions = object(
   {
     if: { properties: { contract: { const: 'introspection' } }, required: ['contract'] },
     then: { required: ['client'] },
-    else: { properties: { client: false } },
+    else: { properties: { client: false, unsafeMissingAudience: { const: false } } },
   },
 );
 
@@ -198,6 +218,11 @@ export function completeRemote(
       'remote.client',
       "expected only with contract: 'introspection', and required there",
     );
+  if (contract === 'subject' && read.unsafeMissingAudience)
+    throw new ConfigError(
+      'remote.unsafeMissingAudience',
+      "expected only with contract: 'introspection'; remove it",
+    );
   return Object.freeze<RemoteSettings>({
     url: checkEndpointUrl(read.url, read, 'remote.url'),
     client: read.client,
@@ -208,6 +233,7 @@ export function completeRemote(
     issuer: read.issuer,
     isSystem: read.system,
     ignoresToken: read.unsafeIgnoreTokenClaims,
+    acceptsMissingAudience: read.unsafeMissingAudience,
     tls: read.tls,
     proxy: read.proxy,
   });

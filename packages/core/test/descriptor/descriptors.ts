@@ -118,6 +118,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
           issuer: 'https://a.example/',
           system: false,
           unsafeIgnoreTokenClaims: false,
+          unsafeMissingAudience: false,
           allowHttp: false,
           tls: {},
         },

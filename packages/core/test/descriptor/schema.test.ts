@@ -181,6 +181,12 @@ const WRONG: readonly (readonly [name: string, options: { readonly [name: string
     { remote: { url: 'https://a.example', contract: 'introspection', onReject: 'deny', onError: 'deny' } },
   ],
   [
+    'unsafeMissingAudience without introspection',
+    {
+      remote: { url: 'https://a.example', onReject: 'deny', onError: 'deny', unsafeMissingAudience: true },
+    },
+  ],
+  [
     'a client without introspection',
     {
       remote: {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, vi } from 'vitest';
 import type { Authenticator } from '../../src/decision/authenticator.ts';
 import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import { isAuthError } from '../../src/errors.ts';
-import type { RemoteOptions } from '../../src/remote/options.ts';
+import type { IntrospectionRemoteOptions, RemoteOptions } from '../../src/remote/options.ts';
 import { createMemoryStore } from '../../src/secrets/store.ts';
 import type { JsonValue } from '../../src/values/json.ts';
 import { startAuthenticator } from '../support/authenticators.ts';
@@ -83,9 +83,10 @@ export function alone(
 export function introspecting(
   url: string,
   { id = 'me', ...others }: { readonly id?: string } & Partial<AuthenticatorOptions> = {},
+  more: Partial<IntrospectionRemoteOptions> = {},
 ): Authenticator {
   const secrets = createMemoryStore({ idp: { 'client-secret': 's3cret' } });
-  const remote = { url, contract: 'introspection', client: { id, secret: SECRET_KEY } } as const;
+  const remote = { url, contract: 'introspection', client: { id, secret: SECRET_KEY }, ...more } as const;
   return alone(remote, { secrets, ...others });
 }
 

@@ -100,8 +100,8 @@ describe('introspection, RFC 7662', () => {
       remote.says = { body: { active: true, sub: 'alice', aud } };
       expect(await ask(authenticator)).toBe('401 token_audience_mismatch');
     }
-    for (const aud of ['https://me', ['https://other', 'https://me2'], undefined]) {
-      remote.says = { body: { active: true, sub: 'alice', ...(aud === undefined ? {} : { aud }) } };
+    for (const aud of ['https://me', ['https://other', 'https://me2']]) {
+      remote.says = { body: { active: true, sub: 'alice', aud } };
       expect(await authenticator.verify('t')).toMatchObject({ subject: 'alice' });
     }
   });

@@ -191,6 +191,17 @@ describe('contract', () => {
     expect(remotePath({ url: URL_OF_IT, contract: 'introspection', client }, { secrets })).toBe(path);
   });
 
+  it('unsafeMissingAudience is for introspection only', () => {
+    const remote = { url: URL_OF_IT, contract: 'introspection', client: CLIENT };
+    for (const [value, path] of [
+      [true, undefined],
+      [false, undefined],
+      ['true', 'remote.unsafeMissingAudience'],
+    ] as const)
+      expect(remotePath({ ...remote, unsafeMissingAudience: value }, { secrets })).toBe(path);
+    expect(remotePath({ url: URL_OF_IT, unsafeMissingAudience: true })).toBe('remote.unsafeMissingAudience');
+  });
+
   it.each(['Introspection', 'rfc7662', true, null, 7])('is not %s', (contract) => {
     expect(remotePath({ url: URL_OF_IT, contract })).toBe('remote.contract');
   });
@@ -239,6 +250,7 @@ describe('types', () => {
       contract: 'introspection';
       client: typeof CLIENT;
     }>().toExtend<IntrospectionRemoteOptions>();
+    expectTypeOf<{ url: string; unsafeMissingAudience: true }>().not.toExtend<RemoteOptions>();
     expectTypeOf<SubjectRemoteOptions['onReject']>().toEqualTypeOf<'next' | 'deny' | undefined>();
     expectTypeOf<AuthenticatorOptions['remote']>().toEqualTypeOf<RemoteOptions | undefined>();
   });

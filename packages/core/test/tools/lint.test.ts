@@ -61,6 +61,7 @@ const secretKeyset = (more: Block = {}): Block => keysetOfA({ secret: { name: 's
 const remote = (more: Block): Block => ({
   remote: { url: 'https://r.example', onReject: 'deny', onError: 'deny', ...more },
 });
+const INTROSPECTS = { contract: 'introspection', client: { id: 'me', secret: { name: 'c', key: 'k' } } };
 const groupsEndpoint = (endpoint: Block): Block => ({ groups: { endpoint } });
 const signer = (more: Block): Block => ({ signing: { secret: { name: 's' }, maxLifetime: '1d', ...more } });
 const key = (more: Block = {}) => ({ keyId: 'k', algorithm: 'RS256', secret: { name: 's' }, ...more });
@@ -264,6 +265,12 @@ const CASES: readonly Case[] = [
     remote({ unsafeIgnoreTokenClaims: true }),
     'remote.unsafeIgnoreTokenClaims',
     remote({ unsafeIgnoreTokenClaims: false }),
+  ],
+  [
+    'remote-missing-audience',
+    remote({ ...INTROSPECTS, unsafeMissingAudience: true }),
+    'remote.unsafeMissingAudience',
+    remote({ ...INTROSPECTS, unsafeMissingAudience: false }),
   ],
   [
     'groups-trust-unset',

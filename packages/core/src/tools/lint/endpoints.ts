@@ -63,6 +63,14 @@ export const endpointRules: readonly LintRule[] = [
       spotIf(membersOf(jwt.remote).unsafeIgnoreTokenClaims === true, 'remote.unsafeIgnoreTokenClaims'),
   },
   {
+    id: 'remote-missing-audience',
+    severity: 'warning',
+    message: 'a token without an audience is accepted if the endpoint knows it, a refresh token too',
+    fix: 'let the endpoint answer with `aud`, and remove `unsafeMissingAudience`',
+    find: (jwt) =>
+      spotIf(membersOf(jwt.remote).unsafeMissingAudience === true, 'remote.unsafeMissingAudience'),
+  },
+  {
     id: 'groups-trust-unset',
     severity: 'warning',
     message: 'there are several issuers, and each of them can claim any group for any subject',
