@@ -10,18 +10,34 @@ export interface ChallengeParameters {
   readonly description?: string | undefined;
   /** The scopes that the route requires, space-delimited, RFC 6750 §3. */
   readonly scope?: string | undefined;
+  /** The URL of the metadata of the protected resource, RFC 9728 §5.1. */
+  readonly resourceMetadata?: string | undefined;
+}
+
+/** What all challenges of one protection space have in common. It is configuration. */
+export interface ProtectionSpace {
+  readonly realm: string | undefined;
+  /** The URL of the metadata of the protected resource, RFC 9728 §5.1. */
+  readonly resourceMetadata: string | undefined;
 }
 
 /**
  * Renders one Bearer challenge. Does *not* check its input: the readers of the options check realms
  * and scopes.
  */
-export function bearerChallenge({ realm, error, description, scope }: ChallengeParameters): string {
+export function bearerChallenge({
+  realm,
+  error,
+  description,
+  scope,
+  resourceMetadata,
+}: ChallengeParameters): string {
   const parameters: string[] = [];
   if (realm !== undefined) parameters.push(`realm=${quote(realm)}`);
   if (error !== undefined) parameters.push(`error=${quote(error)}`);
   if (description !== undefined) parameters.push(`error_description=${quote(description)}`);
   if (scope !== undefined) parameters.push(`scope=${quote(scope)}`);
+  if (resourceMetadata !== undefined) parameters.push(`resource_metadata=${quote(resourceMetadata)}`);
   return parameters.length === 0 ? 'Bearer' : `Bearer ${parameters.join(', ')}`;
 }
 

@@ -1,7 +1,7 @@
 // The two errors of the library, and the table of the answer to each refusal. Nothing here decides
 // whether a request is refused.
 import './require-node.ts';
-import { bearerChallenge } from './challenge.ts';
+import { bearerChallenge, type ProtectionSpace } from './challenge.ts';
 import { causeText, plain } from './events.ts';
 
 /**
@@ -141,7 +141,6 @@ interface Refusal<Status extends number = AuthErrorCodes[AuthErrorCode]> {
 
 const badRequest = (message: string) => ({ status: 400, error: 'invalid_request', message }) as const;
 const badToken = (message: string) => ({ status: 401, error: 'invalid_token', message }) as const;
-const forbidden = (message: string) => ({ status: 403, error: 'insufficient_scope', message }) as const;
 const UNAVAILABLE = { status: 503, message: 'The token cannot be checked at the moment' } as const;
 
 const REFUSALS: { readonly [Code in AuthErrorCode]: Refusal<AuthErrorCodes[Code]> } = {
@@ -159,8 +158,13 @@ const REFUSALS: { readonly [Code in AuthErrorCode]: Refusal<AuthErrorCodes[Code]
   token_not_yet_valid: badToken('The token is not valid yet'),
   token_claims_invalid: badToken('The claims of the token are not acceptable'),
   token_rejected: badToken('The token was rejected'),
-  scope_insufficient: forbidden('The token lacks a scope that this request needs'),
-  claims_insufficient: forbidden('The token lacks a claim that this request needs'),
+  scope_insufficient: {
+    status: 403,
+    error: 'insufficient_scope',
+    message: 'The token lacks a scope that this request needs',
+  },
+  // No error code: a client would ask for more scope, which does not help.
+  claims_insufficient: { status: 403, message: 'The token lacks a claim that this request needs' },
   origin_refused: { status: 403, message: 'The request came from another origin' },
   transport_insecure: { status: 403, message: 'The request must come by https' },
   keyset_unavailable: UNAVAILABLE,
@@ -174,8 +178,7 @@ export const authErrorCodes: readonly AuthErrorCode[] = Object.freeze(
 );
 
 /**
- * The context of a refusal: for logs (`detail`, `cause`), and for the answer (`realm`, `scope`,
- * `retryAfterSeconds`).
+ * The context of a refusal: `detail` and `cause` are for logs, all others are for the answer.
  */
 export interface AuthErrorContext {
   /**
@@ -185,11 +188,16 @@ export interface AuthErrorContext {
   readonly detail?: string | undefined;
   readonly cause?: unknown;
   readonly realm?: string | undefined;
-  /** Scope names from configuration, space-delimited, for the challenge of `scope_insufficient`. */
+  /** Scope names from configuration, space-delimited, for the challenge. */
   readonly scope?: string | undefined;
+  /** The URL of the metadata of the protected resource, RFC 9728 §5.1, for the challenge. */
+  readonly resourceMetadata?: string | undefined;
   /** Whole seconds, for 503 answers. Default 5. */
   readonly retryAfterSeconds?: number | undefined;
 }
+
+/** The members of the context that are parameters of the challenge. */
+export type ChallengeContext = Pick<AuthErrorContext, 'realm' | 'scope' | 'resourceMetadata'>;
 
 // Every member is an own one, so that none is read from a polluted prototype.
 const NO_CONTEXT: AuthErrorContext = Object.freeze({
@@ -197,6 +205,7 @@ const NO_CONTEXT: AuthErrorContext = Object.freeze({
   cause: undefined,
   realm: undefined,
   scope: undefined,
+  resourceMetadata: undefined,
   retryAfterSeconds: undefined,
 });
 
@@ -256,9 +265,11 @@ export class AuthError extends Error {
     return isA(this, AuthError, BRAND, value);
   }
 
-  /** Returns the same refusal with a challenge for this protection space. */
-  inRealm(realm: string): AuthError {
-    return new AuthError(this.code, { ...this.#context, realm });
+  /** Returns the same refusal with other parameters in its challenge. Undefined ones stay. */
+  withChallenge(parameters: ChallengeContext): AuthError {
+    const context: Record<string, unknown> = { ...this.#context };
+    for (const [name, value] of Object.entries(parameters)) if (value !== undefined) context[name] = value;
+    return new AuthError(this.code, context);
   }
 
   /** One line for logs, as in `console.log`: code, status, detail and causes. */
@@ -290,6 +301,11 @@ export class AuthError extends Error {
  */
 export function isAuthError(value: unknown): value is AuthError {
   return typeof value === 'object' && value !== null && BRAND in value;
+}
+
+/** Returns the refusal with the challenge of a protection space. */
+export function inSpace(refusal: AuthError, space: ProtectionSpace | undefined): AuthError {
+  return space === undefined ? refusal : refusal.withChallenge(space);
 }
 
 /** Returns the same refusal whose detail begins with the name of its source. */
@@ -377,8 +393,8 @@ function answerHeaders(
   refusal: Refusal,
   context: AuthErrorContext,
 ): Readonly<Record<string, string>> {
-  const { realm, scope, retryAfterSeconds } = context;
-  const isPlain = realm === undefined && scope === undefined && retryAfterSeconds === undefined;
+  const { detail: _detail, cause: _cause, ...ofAnswer } = context;
+  const isPlain = Object.values(ofAnswer).every((value) => value === undefined);
   return (isPlain ? PLAIN_HEADERS.get(code) : undefined) ?? makeHeaders(code, refusal, context);
 }
 
@@ -398,6 +414,7 @@ function makeHeaders(
       // information.
       description: refusal.error === undefined ? undefined : refusal.message,
       scope: context.scope,
+      resourceMetadata: context.resourceMetadata,
     });
   }
   return Object.freeze(headers);

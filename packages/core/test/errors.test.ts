@@ -25,7 +25,7 @@ const TABLE: readonly (readonly [AuthErrorCode, number, string | undefined, bool
   ['token_claims_invalid', 401, 'invalid_token', true, 'The claims of the token are not acceptable'],
   ['token_rejected', 401, 'invalid_token', true, 'The token was rejected'],
   ['scope_insufficient', 403, 'insufficient_scope', true, 'The token lacks a scope that this request needs'],
-  ['claims_insufficient', 403, 'insufficient_scope', true, 'The token lacks a claim that this request needs'],
+  ['claims_insufficient', 403, undefined, true, 'The token lacks a claim that this request needs'],
   ['origin_refused', 403, undefined, false, 'The request came from another origin'],
   ['transport_insecure', 403, undefined, false, 'The request must come by https'],
   ['keyset_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
@@ -94,7 +94,7 @@ describe('the table', () => {
 describe('the stack', () => {
   it.each(TABLE)('T-087: %s holds no frames', (code) => {
     expect(new AuthError(code).stack ?? '').not.toMatch(/\n\s+at /);
-    expect(loaded(code).inRealm('api').stack ?? '').not.toMatch(/\n\s+at /);
+    expect(loaded(code).withChallenge({ realm: 'api' }).stack ?? '').not.toMatch(/\n\s+at /);
   });
 
   it('T-087: other errors keep theirs', () => {
@@ -108,10 +108,10 @@ describe('the stack', () => {
 
 describe('the realm', () => {
   it.each(TABLE)(
-    'RFC 9110 §11.5: inRealm gives the challenge of %s the realm, and changes nothing else',
+    'RFC 9110 §11.5: withChallenge gives the challenge of %s the realm, and changes nothing else',
     (code) => {
       const before = loaded(code);
-      const after = before.inRealm('api');
+      const after = before.withChallenge({ realm: 'api' });
       expect(after).not.toBe(before);
       expect(isAuthError(after)).toBe(true);
       expect(after.code).toBe(code);
@@ -135,22 +135,28 @@ describe('the realm', () => {
     },
   );
 
-  it('RFC 6750 §3: inRealm keeps the scope and the seconds', () => {
+  it('RFC 6750 §3: withChallenge keeps the scope and the seconds', () => {
     expect(
-      new AuthError('scope_insufficient', { scope: 'a b' }).inRealm('api').headers['WWW-Authenticate'],
+      new AuthError('scope_insufficient', { scope: 'a b' }).withChallenge({ realm: 'api' }).headers[
+        'WWW-Authenticate'
+      ],
     ).toBe(
       'Bearer realm="api", error="insufficient_scope", ' +
         'error_description="The token lacks a scope that this request needs", scope="a b"',
     );
     expect(
-      new AuthError('keyset_unavailable', { retryAfterSeconds: 30 }).inRealm('api').headers['Retry-After'],
+      new AuthError('keyset_unavailable', { retryAfterSeconds: 30 }).withChallenge({ realm: 'api' }).headers[
+        'Retry-After'
+      ],
     ).toBe('30');
   });
 
   it('RFC 9110 §11.5: the last realm is the one', () => {
     const refusal = new AuthError('credentials_missing', { realm: 'first' });
     expect(refusal.headers['WWW-Authenticate']).toBe('Bearer realm="first"');
-    expect(refusal.inRealm('second').headers['WWW-Authenticate']).toBe('Bearer realm="second"');
+    expect(refusal.withChallenge({ realm: 'second' }).headers['WWW-Authenticate']).toBe(
+      'Bearer realm="second"',
+    );
   });
 });
 

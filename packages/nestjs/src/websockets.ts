@@ -11,6 +11,7 @@ import {
   compileAccess,
   decide,
   isPrincipal,
+  judgeAccess,
   protocolOf,
   whenDecided,
 } from '@latchkey/core/adapter';
@@ -177,13 +178,14 @@ function viewOf({ request, handshake }: IoClient): RequestView {
 }
 
 function handshakeOf(auth: unknown, { headers }: IncomingMessage): Handshake {
-  const judge: Handshake['judge'] = ({ mode, welcomes, claims }) => {
+  const judge: Handshake['judge'] = (access) => {
+    const { mode, claims } = access;
     if (auth === undefined && mode === 'strict')
       throw new AuthError('credentials_missing', { detail: 'the handshake was anonymous' });
-    if (welcomes !== undefined && !principalsIn(auth).every(({ issuer }) => welcomes(issuer)))
-      throw new AuthError('token_issuer_untrusted', {
-        detail: 'issuers of the route does not accept its iss',
-      });
+    for (const principal of principalsIn(auth)) {
+      const refusal = judgeAccess(principal, access);
+      if (refusal !== undefined) throw refusal;
+    }
     // An upgrade has no path parameters.
     if (claims !== undefined)
       return authorized(auth as Principal, claims, { method: 'UPGRADE', headers, params: {} });

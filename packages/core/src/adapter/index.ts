@@ -8,7 +8,7 @@ export type { RequestView } from '../credentials/request.ts';
 export { protocolOf } from '../credentials/request.ts';
 export type { CompiledAccess } from '../decision/access.ts';
 export { accessWith, compileAccess } from '../decision/access.ts';
-export { authorized } from '../decision/authorize.ts';
+export { authorized, judgeAccess } from '../decision/authorize.ts';
 export { checkCombinedAccess } from '../decision/combine.ts';
 export type { Decision } from '../decision/pipeline.ts';
 export { isPrincipal } from '../decision/principal.ts';

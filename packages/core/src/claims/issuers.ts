@@ -2,6 +2,8 @@
 // decided elsewhere.
 
 import { ConfigError } from '../errors.ts';
+import { listed } from '../values/judge.ts';
+import { type Kind, needed, object, shared, text } from '../values/option.ts';
 import { isPlainObject, readList, readObject } from '../values/readers.ts';
 import { compilePattern } from './pattern.ts';
 import type { PatternRule } from './rules.ts';
@@ -27,3 +29,27 @@ function compileIssuer(value: unknown, path: string): (issuer: string) => boolea
   if (typeof pattern === 'string' || pattern instanceof RegExp) return compilePattern(pattern, path);
   throw new ConfigError(`${path}.pattern`, 'expected a pattern');
 }
+
+/** A list of issuers, by name or by pattern. */
+export const issuers: Kind<IssuerMatcher | undefined> = {
+  read: compileIssuers,
+  schema: shared('issuers', {
+    description: 'The only accepted issuers, by name or by pattern. They also need keys here.',
+    type: 'array',
+    minItems: 1,
+    items: {
+      anyOf: [
+        { description: 'The name of an issuer.', type: 'string', minLength: 1 },
+        {
+          ...object({
+            pattern: needed(text, 'A regular expression in the syntax of RE2, for the whole name.'),
+          }).schema,
+          description: 'All issuers whose whole name matches.',
+        },
+      ],
+    },
+  }),
+};
+
+/** Judges a change of a list of issuers. */
+export const issuersJudge = listed({ more: 'opens', given: 'closes', thing: 'issuer' });

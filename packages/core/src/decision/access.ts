@@ -1,37 +1,45 @@
 // The access of a route: what the route requires of a request. It is checked once, like options. A
 // route gives it as data in code, or by name from `routes` of the options. No path is matched here.
 import { type CompiledRules, compileRules } from '../claims/compile.ts';
-import { compileIssuers, type IssuerMatcher, type IssuerRule } from '../claims/issuers.ts';
+import type { IssuerRule } from '../claims/issuers.ts';
 import type { Rules } from '../claims/rules.ts';
 import { ConfigError } from '../errors.ts';
 import { checkCopy, type Marked, ofThisCopy } from '../values/copies.ts';
-import { listed } from '../values/judge.ts';
 import {
   byName,
   choice,
   type Kind,
-  needed,
   object,
   optional,
+  readTable,
   refined,
   shared,
   type TableOf,
-  text,
 } from '../values/option.ts';
 import { readObject } from '../values/readers.ts';
+import {
+  NO_REQUIREMENTS,
+  type RouteRequirements,
+  requirementOptions,
+  requirementsOf,
+} from './requirements.ts';
 
 /** What happens to a request without a valid token: see `AuthenticatorOptions`. */
 export type AuthenticationMode = 'strict' | 'optional' | 'permissive';
 
-/** What a route requires. The options apply to members that are left out. */
-export interface RouteAccess {
-  /** The rules on the principal: 403 if one does not hold. Even empty rules require a principal. */
-  readonly claims?: Rules | CompiledRules;
+/** What a route may require of a token besides rules on its claims. */
+export interface RequirementOptions {
   /**
    * The only issuers that the route accepts; they also need keys here. 401 for all others, and for
    * a token without `iss`.
    */
   readonly issuers?: readonly IssuerRule[];
+}
+
+/** What a route requires. The options apply to members that are left out. */
+export interface RouteAccess extends RequirementOptions {
+  /** The rules on the principal: 403 if one does not hold. Even empty rules require a principal. */
+  readonly claims?: Rules | CompiledRules;
   readonly mode?: AuthenticationMode;
 }
 
@@ -39,29 +47,26 @@ export interface RouteAccess {
 export interface CompiledAccess extends Marked {
   readonly [COMPILED]: unknown;
   readonly mode: AuthenticationMode | undefined;
-  readonly welcomes: IssuerMatcher | undefined;
+  readonly requires: RouteRequirements;
   /** Undefined: the route has no rules, and accepts anonymous requests if the mode does. */
   readonly claims: CompiledRules | undefined;
 }
 
 /** What a named route requires of a principal. Anonymous requests are always refused there. */
-export interface NamedRoute {
+export interface NamedRoute extends RequirementOptions {
   /** The rules on the principal: 403 if one does not hold. */
   readonly claims?: Rules;
-  /**
-   * The only issuers that the route accepts; they also need keys here. 401 for all others, and for
-   * a token without `iss`.
-   */
-  readonly issuers?: readonly IssuerRule[];
 }
 
 /** The checked named routes of an authenticator. */
 export type NamedRoutes = ReadonlyMap<
   string,
-  { readonly claims: CompiledRules; readonly welcomes: IssuerMatcher | undefined }
+  { readonly claims: CompiledRules; readonly requires: RouteRequirements }
 >;
 
 const COMPILED: unique symbol = Symbol.for('@latchkey/access');
+
+const REQUIREMENTS = Object.keys(requirementOptions);
 
 const HELP = {
   like: 'access, such as { claims, issuers, mode }',
@@ -78,11 +83,11 @@ export function compileAccess(access: RouteAccess | CompiledAccess, path = 'acce
     checkCopy(access, path);
     return access;
   }
-  const given = readObject(access, ['claims', 'issuers', 'mode'], path, HELP);
+  const given = readObject(access, ['claims', 'mode', ...REQUIREMENTS], path, HELP);
   const { claims } = given;
   return made({
     mode: given.mode === undefined ? undefined : mode.read(given.mode, `${path}.mode`),
-    welcomes: compileIssuers(given.issuers, `${path}.issuers`),
+    requires: requirementsOf(readTable(requirementOptions, given, path)),
     claims: claims === undefined ? undefined : compileRules(claims as Rules, `${path}.claims`),
   });
 }
@@ -92,10 +97,10 @@ export function compileAccess(access: RouteAccess | CompiledAccess, path = 'acce
  * compiled.
  */
 export function accessWith(
-  { mode: asked, welcomes, claims }: CompiledAccess,
+  { mode: asked, requires, claims }: CompiledAccess,
   changes: Partial<Pick<CompiledAccess, 'mode' | 'claims'>>,
 ): CompiledAccess {
-  return made({ mode: asked, welcomes, claims, ...changes });
+  return made({ mode: asked, requires, claims, ...changes });
 }
 
 function made(parts: Omit<CompiledAccess, typeof COMPILED>): CompiledAccess {
@@ -107,30 +112,6 @@ function made(parts: Omit<CompiledAccess, typeof COMPILED>): CompiledAccess {
 
 /** `mode`. */
 export const mode: Kind<AuthenticationMode> = choice('strict', 'optional', 'permissive');
-
-/** A list of issuers, by name or by pattern. */
-export const issuers: Kind<IssuerMatcher | undefined> = {
-  read: compileIssuers,
-  schema: shared('issuers', {
-    description: 'The only accepted issuers, by name or by pattern. They also need keys here.',
-    type: 'array',
-    minItems: 1,
-    items: {
-      anyOf: [
-        { description: 'The name of an issuer.', type: 'string', minLength: 1 },
-        {
-          ...object({
-            pattern: needed(text, 'A regular expression in the syntax of RE2, for the whole name.'),
-          }).schema,
-          description: 'All issuers whose whole name matches.',
-        },
-      ],
-    },
-  }),
-};
-
-/** Judges a change of a list of issuers. */
-export const issuersJudge = listed({ more: 'opens', given: 'closes', thing: 'issuer' });
 
 /** The options of one named route. */
 export const routeOptions = object(
@@ -149,19 +130,20 @@ export const routeOptions = object(
       },
       'Rules on the token for this route. If one does not hold, the answer is 403.',
     ),
-    issuers: optional(issuers, 'The only issuers that this route accepts.', issuersJudge),
+    ...requirementOptions,
   } satisfies TableOf<NamedRoute>,
-  { anyOf: [{ required: ['claims'] }, { required: ['issuers'] }] },
+  { anyOf: ['claims', ...REQUIREMENTS].map((name) => ({ required: [name] })) },
 );
 
 /** `routes`. */
 export const routes: Kind<NamedRoutes> = byName(
   refined(
     routeOptions,
-    ({ claims, issuers: welcomes }, path) => {
-      if (claims === undefined && welcomes === undefined)
-        throw new ConfigError(path, 'expected claims or issuers, got neither');
-      return Object.freeze({ claims: claims ?? compileRules({}, `${path}.claims`), welcomes });
+    ({ claims, ...others }, path) => {
+      const requires = requirementsOf(others);
+      if (claims === undefined && requires === NO_REQUIREMENTS)
+        throw new ConfigError(path, `expected ${['claims', ...REQUIREMENTS].join(' or ')}, got none`);
+      return Object.freeze({ claims: claims ?? compileRules({}, `${path}.claims`), requires });
     },
     shared('route', {
       ...routeOptions.schema,

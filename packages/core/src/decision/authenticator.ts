@@ -1,11 +1,13 @@
 // The authenticator: builds the pipeline and all its parts from checked options. The decision
 // itself is in pipeline.ts.
+
+import type { ProtectionSpace } from '../challenge.ts';
 import { type CompiledRules, compileRules, warnOfNames } from '../claims/compile.ts';
 import type { Rules } from '../claims/rules.ts';
 import type { ClaimsOf } from '../claims/types.ts';
 import { type Concealment, concealQuery } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
-import { AuthError, asError, ConfigError } from '../errors.ts';
+import { AuthError, asError, ConfigError, inSpace } from '../errors.ts';
 import { warn } from '../events.ts';
 import { createGroups, type GroupSourceReport } from '../groups/groups.ts';
 import { createKeysets, type KeysetTaker } from '../keysets/create.ts';
@@ -192,7 +194,7 @@ export function authenticatorOf(
     authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
     async verify(token, ...rules) {
       const compiled = compiledOf(rules);
-      if (typeof token !== 'string') throw malformed(settings.realm);
+      if (typeof token !== 'string') throw malformed(settings.space);
       const decision = pipeline.decideOnToken(token, compiled);
       const principal = principalOf(isPromise(decision) ? await decision : decision);
       // The claims satisfy the rules, which have just been checked.
@@ -248,6 +250,6 @@ function compiledOf(given: readonly [rules?: Rules | CompiledRules]): CompiledRu
   return rules === undefined ? undefined : compileRules(rules);
 }
 
-function malformed(realm: string | undefined): AuthError {
-  return new AuthError('token_malformed', { detail: 'not a string', realm });
+function malformed(space: ProtectionSpace | undefined): AuthError {
+  return inSpace(new AuthError('token_malformed', { detail: 'not a string' }), space);
 }

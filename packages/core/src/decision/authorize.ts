@@ -12,12 +12,12 @@ import { claimAt } from '../claims/path.ts';
 import { ruleDetail } from '../claims/rule-detail.ts';
 import type { RequestParameters, Rules } from '../claims/rules.ts';
 import type { ClaimsOf, SignedClaimsOf } from '../claims/types.ts';
-import { AuthError } from '../errors.ts';
+import { AuthError, inSpace } from '../errors.ts';
 import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
-import type { NamedRoutes } from './access.ts';
-import { issuerText } from './details.ts';
+import type { CompiledAccess, NamedRoutes } from './access.ts';
 import { contextOf, type Principal, signedClaims, withOutputs } from './principal.ts';
+import { type JudgedRequirement, judgeRequirements, NO_REQUIREMENTS } from './requirements.ts';
 import { noRoute } from './route-names.ts';
 import type { Trace } from './trace.ts';
 
@@ -82,7 +82,7 @@ export function judgeRoute(
   }
   const context = contextOf(principal);
   if (context === undefined) throw new TypeError('authorize: not a principal that an authenticator made');
-  const { realm, delimiter, routes, also } = context;
+  const { space, delimiter, also } = context;
   // A rule that no group can meet would let all pass as `noneOf`. Options are checked at start.
   const unfolded = context.foldsGroups === true ? unfoldedGroup(rules) : undefined;
   if (unfolded !== undefined)
@@ -90,10 +90,9 @@ export function judgeRoute(
       `authorize: groups are in lower case here; write '${foldCase(unfolded)}' for '${unfolded}'`,
     );
   const { issuer } = principal;
-  const claims = signedClaims(principal);
-  const asked = { issuer, claims, delimiter, request, routes, realm, outputs };
+  const asked = { ...context, issuer, claims: signedClaims(principal), delimiter, request, outputs };
   const refusal = judgeRules(rules, asked, trace);
-  return refusal ?? also?.(rules, request);
+  return refusal === undefined ? also?.(rules, request) : inSpace(refusal, space);
 }
 
 /**
@@ -112,7 +111,22 @@ function judgeByNow(
   if (routes === context.routes) return undefined;
   const { issuer } = principal;
   const claims = signedClaims(principal);
-  return judgeRules(rules, { ...context, issuer, claims, request, routes, delimiter });
+  const refusal = judgeRules(rules, { ...context, issuer, claims, request, routes, delimiter });
+  return refusal && inSpace(refusal, context.space);
+}
+
+/**
+ * Returns why a token does not meet the requirements of a route; undefined if it does. They are
+ * checked on the claims as they were signed.
+ */
+export function judgeAccess(
+  principal: Principal,
+  { requires }: Pick<CompiledAccess, 'requires'>,
+): AuthError | undefined {
+  if (requires === NO_REQUIREMENTS) return undefined;
+  const judged = { issuer: principal.issuer, claims: signedClaims(principal) };
+  const refusal = judgeRequirements(requires, judged);
+  return refusal && inSpace(refusal, contextOf(principal)?.space);
 }
 
 /** The claims that the rules of a route are checked against, and their context. */
@@ -122,7 +136,6 @@ export interface AskedClaims {
   readonly delimiter: string | undefined;
   readonly request: RequestParameters | undefined;
   readonly routes: NamedRoutes;
-  readonly realm: string | undefined;
   readonly outputs?: SchemaOutputs | undefined;
 }
 
@@ -131,23 +144,17 @@ export interface AskedClaims {
  */
 export function judgeRules(
   rules: CompiledRules<unknown>,
-  { issuer, claims, delimiter, request, routes, realm, outputs }: AskedClaims,
+  { issuer, claims, delimiter, request, routes, outputs }: AskedClaims,
   trace?: Trace,
 ): AuthError | undefined {
   const route = rules.route === undefined ? undefined : routes.get(rules.route);
   if (rules.route !== undefined && route === undefined)
     throw new TypeError(`authorize: the options have no ${noRoute(rules.route, [...routes.keys()])}`);
-  let refusal: AuthError | undefined;
-  if (route?.welcomes !== undefined) {
-    if (!route.welcomes(issuer)) {
-      const detail = `issuers of the route does not accept ${issuerText(issuer)}`;
-      refusal = new AuthError('token_issuer_untrusted', { realm, detail });
-    }
-    trace?.({ stage: 'route issuer', issuer, refusal });
-    if (refusal !== undefined && trace === undefined) return refusal;
-  }
+  const note = trace && ((judged: JudgedRequirement) => trace({ stage: 'route requirement', ...judged }));
+  const refusal = route && judgeRequirements(route.requires, { issuer, claims }, note);
+  if (refusal !== undefined && trace === undefined) return refusal;
   const refuse = (check: ClaimCheck, holds: boolean | undefined) =>
-    insufficient(check, realm, holds === undefined ? NO_REQUEST : ruleDetail(check, claims, delimiter));
+    insufficient(check, holds === undefined ? NO_REQUEST : ruleDetail(check, claims, delimiter));
   const judge = trace === undefined ? firstFailure : traceRules('route', refuse, trace);
   const failed = judge(route?.claims ?? rules, claims, { delimiter, request, outputs });
   if (refusal !== undefined || failed === undefined) return refusal;
@@ -174,6 +181,6 @@ export function traceRules(
 
 const NO_REQUEST = 'a rule compares with the request, but no request was given';
 
-function insufficient({ isScope, scope }: ClaimCheck, realm: string | undefined, detail: string): AuthError {
-  return new AuthError(isScope ? 'scope_insufficient' : 'claims_insufficient', { detail, realm, scope });
+function insufficient({ isScope, scope }: ClaimCheck, detail: string): AuthError {
+  return new AuthError(isScope ? 'scope_insufficient' : 'claims_insufficient', { detail, scope });
 }

@@ -193,9 +193,8 @@ function createRecorder(settings: AuthenticatorSettings) {
       const texts = { expected: 'a principal', actual: 'anonymous' } as const;
       checks.push({ check: 'route', about: 'the caller', ...texts, outcome: 'failed', code: refusal?.code });
     },
-    'route issuer': ({ issuer, refusal }) => {
-      const texts = { expected: 'one of the issuers of the route', actual: textOf(issuer) } as const;
-      checks.push({ check: 'route', about: 'iss', ...texts, ...outcomeOf(refusal) });
+    'route requirement': ({ about, expected, actual, refusal }) => {
+      checks.push({ check: 'route', about, expected, actual: textOf(actual), ...outcomeOf(refusal) });
     },
   };
 

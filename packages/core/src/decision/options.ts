@@ -1,6 +1,6 @@
 // Options of an authenticator: their type, the checked settings, and the table that reads them.
 // Nothing is built here.
-import { isHeaderText } from '../challenge.ts';
+import { isHeaderText, type ProtectionSpace } from '../challenge.ts';
 import {
   type CompiledRules,
   claimNames,
@@ -8,7 +8,7 @@ import {
   needsRequest,
   unfoldedGroup,
 } from '../claims/compile.ts';
-import type { IssuerMatcher, IssuerRule } from '../claims/issuers.ts';
+import { type IssuerMatcher, type IssuerRule, issuers, issuersJudge } from '../claims/issuers.ts';
 import type { RegisteredClaimsPolicy } from '../claims/registered.ts';
 import type { Rules } from '../claims/rules.ts';
 import { readTokenFrom, type TokenFinder } from '../credentials/find.ts';
@@ -54,15 +54,7 @@ import {
   whole,
 } from '../values/option.ts';
 import { isPlainObject } from '../values/readers.ts';
-import {
-  type AuthenticationMode,
-  issuers,
-  issuersJudge,
-  mode,
-  type NamedRoute,
-  type NamedRoutes,
-  routes,
-} from './access.ts';
+import { type AuthenticationMode, mode, type NamedRoute, type NamedRoutes, routes } from './access.ts';
 import type { RefusalHook } from './refusal-hook.ts';
 import type { CacheLimits } from './token-cache.ts';
 
@@ -228,7 +220,8 @@ export interface AuthenticatorSettings {
   readonly cache: CacheLimits | undefined;
   readonly loadAtStart: boolean;
   readonly onRefusal: RefusalHook | undefined;
-  readonly realm: string | undefined;
+  /** What all challenges have in common; undefined if they have nothing. */
+  readonly space: ProtectionSpace | undefined;
   readonly clock: Clock;
 }
 
@@ -544,7 +537,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     cache: read.cache,
     loadAtStart: read.loadAtStart,
     onRefusal: read.onRefusal,
-    realm: read.realm,
+    space: spaceOf(read),
     clock: read.clock,
   });
 }
@@ -562,6 +555,10 @@ function refuseUnfolded(routes: NamedRoutes): void {
         `expected groups in lower case, as groupCase makes them; write '${foldCase(unfolded)}'`,
       );
   }
+}
+
+function spaceOf({ realm }: { readonly realm: string | undefined }): ProtectionSpace | undefined {
+  return realm === undefined ? undefined : Object.freeze({ realm, resourceMetadata: undefined });
 }
 
 function readHook(value: unknown, path: string): RefusalHook {

@@ -7,7 +7,7 @@ import { judgeRegisteredClaims, registeredChecks, validityOf } from '../claims/r
 import { ruleDetail } from '../claims/rule-detail.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import { keyOf, parametersOf, protocolOf, type RequestView } from '../credentials/request.ts';
-import { AuthError, asError, refusalIn } from '../errors.ts';
+import { AuthError, asError, inSpace, refusalIn } from '../errors.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import { createAnswerChecks } from '../remote/answer-checks.ts';
@@ -16,7 +16,7 @@ import { ofThisCopy, sharedState } from '../values/copies.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import type { CompiledAccess } from './access.ts';
-import { judgeRoute, judgeRules, traceRules } from './authorize.ts';
+import { judgeAccess, judgeRoute, judgeRules, traceRules } from './authorize.ts';
 import { issuerText } from './details.ts';
 import type { AuthenticatorSettings } from './options.ts';
 import { createPrincipal, type Principal, type RoutesInForce, withOutputs } from './principal.ts';
@@ -100,13 +100,13 @@ export function refusalOf(request: object): AuthError | undefined {
 
 /** Makes a pipeline. Fetches nothing before the first token. */
 export function createPipeline(settings: AuthenticatorSettings, parts: PipelineParts): Pipeline {
-  const { tokens, issuers, registered, systemSubject, clock, delimiter, realm, routes } = settings;
+  const { tokens, issuers, registered, systemSubject, clock, delimiter, space, routes } = settings;
   const { system, remote, groups, now } = parts;
   const byKey = createVouchByKey(settings, parts);
   const vouch = remote === undefined ? byKey : createVouchByEndpoint(settings, remote, byKey);
   const context = Object.freeze({
     ...ofThisCopy,
-    realm,
+    space,
     delimiter,
     routes,
     now,
@@ -127,7 +127,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   const checksOfAnswer = settings.remote && createAnswerChecks(registered, settings.remote);
 
   function refused(error: AuthError): Refused {
-    return { ok: false, error: realm === undefined ? error : error.inRealm(realm) };
+    return { ok: false, error: inSpace(error, space) };
   }
 
   // -- A request: where its token is, the token, the mode, the route --
@@ -180,16 +180,15 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   function judgeForRoute(
     judged: RequestDecision,
     request: RequestView,
-    { mode = settings.mode, welcomes, claims: rules }: CompiledAccess,
+    access: CompiledAccess,
     trace: Trace | undefined,
   ): Decision {
+    const { mode = settings.mode, claims: rules } = access;
     let decision: Decision = judged;
-    if (judged.ok && judged.principal !== undefined && welcomes?.(judged.principal.issuer) === false)
-      decision = refused(
-        new AuthError('token_issuer_untrusted', {
-          detail: `issuers of the route does not accept ${issuerText(judged.principal.issuer)}`,
-        }),
-      );
+    if (judged.ok && judged.principal !== undefined) {
+      const refusal = judgeAccess(judged.principal, access);
+      if (refusal !== undefined) decision = { ok: false, error: refusal };
+    }
     // A 503 is the answer in every mode, because the token may be valid.
     if (!decision.ok && mode === 'permissive' && decision.error.status !== 503) {
       refusals.hasAny = true;
@@ -214,7 +213,9 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     if (decision.ok) {
       const outputs: SchemaOutputs = [];
       const refusal = judgeRoute(decision.principal, rules, request, { trace, outputs });
-      if (refusal !== undefined) return refused(refusal);
+      // The refusal of a principal has its challenge already.
+      if (refusal !== undefined)
+        return decision.principal === undefined ? refused(refusal) : { ok: false, error: refusal };
       if (outputs.length === 0 || decision.principal === undefined) return decision;
       return { ...decision, principal: withOutputs(decision.principal, outputs) };
     }

@@ -1,5 +1,6 @@
 // The principal: the caller that a verified token describes, made from its claims. Nothing is
 // verified here.
+import type { ProtectionSpace } from '../challenge.ts';
 import { type CompiledRules, type SchemaOutputs, splitList } from '../claims/compile.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import { AuthError } from '../errors.ts';
@@ -41,7 +42,8 @@ export interface RoutesInForce {
 
 /** What a principal takes along from its authenticator for later checks. */
 export interface PrincipalContext extends Marked {
-  readonly realm: string | undefined;
+  /** The challenges of later refusals. */
+  readonly space: ProtectionSpace | undefined;
   /** The authenticator's `nestedClaimDelimiter`. */
   readonly delimiter: string | undefined;
   /** The authenticator's `routes`. */

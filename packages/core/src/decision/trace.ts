@@ -9,6 +9,7 @@ import type { AlgorithmName } from '../token/algorithms.ts';
 import type { JsonObject, JsonValue } from '../values/json.ts';
 import type { AuthenticationMode } from './access.ts';
 import type { Principal } from './principal.ts';
+import type { JudgedRequirement } from './requirements.ts';
 
 /** One check, and its refusal; `refusal` is undefined if the check passed. */
 export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
@@ -70,7 +71,7 @@ export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
   | { readonly stage: 'groups'; readonly principal: Principal | undefined }
   | { readonly stage: 'anonymous'; readonly mode: AuthenticationMode }
   | { readonly stage: 'route caller' }
-  | { readonly stage: 'route issuer'; readonly issuer: string | undefined }
+  | ({ readonly stage: 'route requirement' } & JudgedRequirement)
 );
 
 /** Called with every check of one decision, in order. Must not throw. */

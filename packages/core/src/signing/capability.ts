@@ -4,7 +4,7 @@
 
 import { createAuthenticator } from '../decision/authenticator.ts';
 import { contextOf, isPrincipal, type Principal } from '../decision/principal.ts';
-import { AuthError, ConfigError } from '../errors.ts';
+import { AuthError, ConfigError, inSpace } from '../errors.ts';
 import type { KeysetOptions } from '../keysets/options.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { normalizeType } from '../token/parse.ts';
@@ -172,10 +172,10 @@ export function createCapabilityVerifier(
       const names = claimNames(relation);
       if (related !== undefined && names.every((name) => isSame(verified.claims, related, name)))
         return verified;
-      throw new AuthError('claims_insufficient', {
-        detail: 'the capability was issued to another caller',
-        realm: contextOf(principal)?.realm,
-      });
+      throw inSpace(
+        new AuthError('claims_insufficient', { detail: 'the capability was issued to another caller' }),
+        contextOf(principal)?.space,
+      );
     },
     ready: authenticator.ready,
     close: authenticator.close,

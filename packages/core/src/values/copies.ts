@@ -12,7 +12,7 @@ interface Copy {
 }
 
 /** Increment it when a marked object changes so that an older copy misreads it. */
-const SHAPE = 1;
+const SHAPE = 2;
 const THIS_COPY: Copy = Object.freeze({ version: VERSION, shape: SHAPE });
 const COPY: unique symbol = Symbol.for('@latchkey/copy');
 

@@ -53,7 +53,7 @@ describe('T-056: overrides', () => {
     const compiled = compileAccess({ mode: 'optional', issuers: ['a', /b+/] });
     expect(compileAccess(compiled)).toBe(compiled);
     expect(compiled.mode).toBe('optional');
-    expect(['a', 'bb', 'c', undefined].map((name) => compiled.welcomes?.(name))).toEqual([
+    expect(['a', 'bb', 'c', undefined].map((name) => compiled.requires.welcomes?.(name))).toEqual([
       true,
       true,
       false,

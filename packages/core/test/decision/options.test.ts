@@ -375,7 +375,7 @@ describe('what is left out', () => {
     expect([...(settings.registered.audience ?? [])]).toEqual([AUDIENCE]);
     expect(settings.mode).toBe('strict');
     expect(settings.maxTokenBytes).toBe(8192);
-    expect(settings.realm).toBeUndefined();
+    expect(settings.space).toBeUndefined();
     expect(settings.clock).toBe(Date);
     expect([...settings.types]).toEqual([undefined, 'jwt', 'at+jwt']);
     expect(firstFailure(settings.claims, {})).toBeUndefined();
@@ -446,7 +446,7 @@ describe('what is given', () => {
   });
 
   it('RFC 9110 §11.5: a realm may hold quotes', () => {
-    expect(read({ realm: 'the "api" \\' }).realm).toBe('the "api" \\');
+    expect(read({ realm: 'the "api" \\' }).space?.realm).toBe('the "api" \\');
   });
 
   it('T-060: a clock', () => {

@@ -5,7 +5,7 @@ import { contextOf, createPrincipal, isPrincipal } from '../../src/decision/prin
 import { AuthError } from '../../src/errors.ts';
 import type { JsonObject } from '../../src/values/json.ts';
 
-const CONTEXT = { realm: undefined, delimiter: undefined, routes: new Map() };
+const CONTEXT = { space: undefined, delimiter: undefined, routes: new Map() };
 
 const CLAIMS = { iss: 'https://issuer.example', sub: 'alice', exp: 1 };
 
@@ -158,8 +158,11 @@ describe('it cannot be forged', () => {
     ['api', 'api'],
     [undefined, undefined],
   ])('RFC 9110 §11.5: remembers the realm %s', (realm, expected) => {
-    const principal = createPrincipal(CLAIMS, { ...CONTEXT, realm });
-    expect(contextOf(principal)?.realm).toBe(expected);
+    const principal = createPrincipal(CLAIMS, {
+      ...CONTEXT,
+      space: { realm, resourceMetadata: undefined },
+    });
+    expect(contextOf(principal)?.space?.realm).toBe(expected);
     expect(JSON.stringify(principal)).not.toContain('api');
     expect(Object.keys(principal)).toEqual(['issuer', 'subject', 'scopes', 'groups', 'claims']);
   });

@@ -187,7 +187,7 @@ export function dial(
   });
 }
 
-export const CONTEXT = { realm: undefined, delimiter: undefined, routes: new Map() } as const;
+export const CONTEXT = { space: undefined, delimiter: undefined, routes: new Map() } as const;
 
 export function thrower(thrown: unknown): Promise<never> {
   throw thrown;
