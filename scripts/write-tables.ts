@@ -1,11 +1,13 @@
 // Generates the JSON Schema of descriptors, docs/options.md, docs/rules.md, docs/errors.md and
-// docs/limits.md from the tables of the code, and the version of core as a constant. `pnpm tables`
-// writes the files; `pnpm tables --check` fails if a file differs.
+// docs/limits.md from the tables of the code, the version of core as a constant, and the form of
+// what copies of core share. `pnpm tables` writes the files; `pnpm tables --check` fails if a file
+// differs.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { descriptorSchema, optionTables, ruleFormRows } from '@latchkey/core/tools';
 import { limitsPage } from './limits/page.ts';
 import { errorsPage } from './tables/errors.ts';
+import { SHAPE_FILE, type Shape, shapeIn, shapeProblems } from './tables/shape.ts';
 
 const SCHEMA = 'packages/core/descriptor.schema.json';
 
@@ -16,6 +18,7 @@ const files: Readonly<Record<string, string>> = {
   'docs/errors.md': errorsPage(),
   'docs/limits.md': limitsPage('.'),
   'packages/core/src/values/version.ts': version(),
+  [SHAPE_FILE]: shape(),
 };
 const differing = Object.entries(files).filter(
   ([file, text]) => !existsSync(file) || !isSame(file, readFileSync(file, 'utf8'), text),
@@ -48,6 +51,16 @@ function version(): string {
 /** The version of this package. */
 export const VERSION = '${text}';
 `;
+}
+
+/** Keeps the recorded form, unless `SHAPE` has changed with it. */
+function shape(): string {
+  const now = shapeIn('packages/core/src');
+  const recorded = existsSync(SHAPE_FILE) ? (JSON.parse(readFileSync(SHAPE_FILE, 'utf8')) as Shape) : now;
+  const problems = shapeProblems(recorded, now);
+  for (const problem of problems) console.log(`${SHAPE_FILE}: ${problem}`);
+  if (problems.length > 0) process.exitCode = 1;
+  return `${JSON.stringify(problems.length > 0 ? recorded : now, null, 2)}\n`;
 }
 
 function schema(): string {

@@ -30,7 +30,9 @@ describe.each(documents)('%s', (document) => {
   );
 
   it('names only pnpm commands that exist', () => {
-    const commands = [...text.matchAll(/`(?:npx )?pnpm(?:@12)? ([a-z]+)/g)].map(([, name = '']) => name);
+    const commands = [...text.matchAll(/`(?:npx )?pnpm(?:@12)? (?:run )?([a-z]+)/g)].map(
+      ([, name = '']) => name,
+    );
     expect(commands.filter((name) => name !== 'install' && scripts[name] === undefined)).toEqual([]);
   });
 });

@@ -210,9 +210,10 @@ const NO_CONTEXT: AuthErrorContext = Object.freeze({
 });
 
 const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
-let contextOf: (error: AuthError) => AuthErrorContext | undefined;
 // Registered symbols are the same in all copies of this package, so that `instanceof` holds for the
-// errors of another copy too. Parsed JSON has no symbols.
+// errors of another copy too. Parsed JSON has no symbols. In types they are different, so that no
+// type of a copy may require one: its values would not fit the types of another copy.
+const CONTEXT: unique symbol = Symbol.for('@latchkey/refusal');
 const BRAND: unique symbol = Symbol.for('@latchkey/AuthError');
 const CONFIG: unique symbol = Symbol.for('@latchkey/ConfigError');
 
@@ -232,7 +233,7 @@ export class AuthError extends Error {
   /** Tells frameworks that the message may be sent to the client. */
   readonly expose = true;
   readonly detail: string | undefined;
-  readonly #context: AuthErrorContext;
+  readonly [CONTEXT]?: AuthErrorContext;
 
   constructor(code: AuthErrorCode, given: AuthErrorContext = NO_CONTEXT) {
     const context = { ...NO_CONTEXT, ...given };
@@ -248,15 +249,7 @@ export class AuthError extends Error {
     this.statusCode = refusal.status;
     this.detail = context.detail;
     this.headers = answerHeaders(code, refusal, context);
-    this.#context = context;
-  }
-
-  static {
-    contextOf = (error) => (#context in error ? error.#context : undefined);
-  }
-
-  get [BRAND](): true {
-    return true;
+    this[CONTEXT] = context;
   }
 
   /** True for an AuthError of another copy of this package too. */
@@ -265,26 +258,33 @@ export class AuthError extends Error {
     return isA(this, AuthError, BRAND, value);
   }
 
-  /** Returns the same refusal with other parameters in its challenge. Undefined ones stay. */
-  withChallenge(parameters: ChallengeContext): AuthError {
-    const context: Record<string, unknown> = { ...this.#context };
-    for (const [name, value] of Object.entries(parameters)) if (value !== undefined) context[name] = value;
-    return new AuthError(this.code, context);
+  static {
+    Object.defineProperties(AuthError.prototype, {
+      [BRAND]: { value: true },
+      [INSPECT]: { value: lineOf },
+    });
   }
 
-  /** One line for logs, as in `console.log`: code, status, detail and causes. */
-  [INSPECT](): string {
-    const { code, status, detail, cause } = this;
-    const causes = cause === undefined ? undefined : causeText(cause);
-    return plain(
-      [`AuthError ${code} ${status}`, detail, causes].filter((part) => part !== undefined).join(': '),
-    );
+  /** Returns the same refusal with other parameters in its challenge. Undefined ones stay. */
+  withChallenge(parameters: ChallengeContext): AuthError {
+    const context: Record<string, unknown> = { ...this[CONTEXT] };
+    for (const [name, value] of Object.entries(parameters)) if (value !== undefined) context[name] = value;
+    return new AuthError(this.code, context);
   }
 
   /** The part that any client may see. */
   toJSON(): { readonly code: AuthErrorCode; readonly status: number; readonly message: string } {
     return { code: this.code, status: this.status, message: this.message };
   }
+}
+
+/** One line for logs, as in `console.log`: code, status, detail and causes. */
+function lineOf(this: AuthError): string {
+  const { code, status, detail, cause } = this;
+  const causes = cause === undefined ? undefined : causeText(cause);
+  return plain(
+    [`AuthError ${code} ${status}`, detail, causes].filter((part) => part !== undefined).join(': '),
+  );
 }
 
 /**
@@ -310,8 +310,8 @@ export function inSpace(refusal: AuthError, space: ProtectionSpace | undefined):
 
 /** Returns the same refusal whose detail begins with the name of its source. */
 export function fromSource(error: AuthError, source: string): AuthError {
-  const context = contextOf(error);
-  // A refusal of another copy of this package keeps its context to itself.
+  const { [CONTEXT]: context } = error;
+  // An error that only looks like a refusal of this package has no context.
   if (context === undefined) return error;
   return new AuthError(error.code, { ...context, detail: `${source}: ${error.detail ?? error.message}` });
 }
@@ -364,8 +364,8 @@ export class ConfigError extends Error {
       Object.defineProperty(this, field, { enumerable: false });
   }
 
-  get [CONFIG](): true {
-    return true;
+  static {
+    Object.defineProperty(ConfigError.prototype, CONFIG, { value: true });
   }
 
   /** True for a ConfigError of another copy of this package too. */

@@ -9,9 +9,10 @@ import { handshakeOf, judgeMessage } from './messages.ts';
 /**
  * The injection token of the application's authenticator: `@Inject(LATCHKEY_AUTHENTICATOR)
  * authenticator: Authenticator`, to verify a token that did not come as the bearer token of a
- * request, or to await `ready()`. It is a symbol, so no metadata of types is needed.
+ * request, or to await `ready()`. It is a symbol, so no metadata of types is needed. All copies of
+ * this package have the same one: the decorators of one find the module of another.
  */
-export const LATCHKEY_AUTHENTICATOR: unique symbol = Symbol('LATCHKEY_AUTHENTICATOR');
+export const LATCHKEY_AUTHENTICATOR: unique symbol = Symbol.for('@latchkey/nestjs/authenticator');
 
 /** What to do where the module is missing. */
 export const IMPORT = 'put LatchkeyModule.forRoot({ … }) among the imports of the application';

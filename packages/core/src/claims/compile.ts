@@ -32,12 +32,14 @@ export interface ClaimCheck {
 
 /** Rules that `compileRules` has compiled. `R` is the type of the written rules, for types only. */
 export interface CompiledRules<R = Rules> extends Marked {
-  readonly [COMPILED]: readonly ClaimCheck[];
+  /** Always there. Optional, so that the types of two copies of this package fit each other. */
+  readonly [COMPILED]?: readonly ClaimCheck[];
   /** This object. A copy has the original here, and so does not count as compiled rules. */
-  readonly [ITSELF]: unknown;
+  readonly [ITSELF]?: unknown;
   /** The name of a route in the options, whose rules apply in place of these: see `route`. */
   readonly route?: string | undefined;
-  readonly '~rules'?: R;
+  /** Undefined: it is for types only. Plain rules lack it, so they are not of this type. */
+  readonly '~rules': R | undefined;
 }
 
 /** The authenticator and the request for which a check runs. */
@@ -89,6 +91,7 @@ function compiledRules<R>(checks: readonly ClaimCheck[], routeName?: string): Co
     ...ofThisCopy,
     [COMPILED]: Object.freeze(checks),
     [ITSELF]: undefined as unknown,
+    '~rules': undefined,
     route: routeName,
   };
   rules[ITSELF] = rules;
@@ -128,7 +131,7 @@ export function firstFailure(
   claims: JsonObject,
   { delimiter, request, outputs }: EvaluationContext = {},
 ): ClaimCheck | undefined {
-  for (const check of rules[COMPILED]) {
+  for (const check of checksIn(rules)) {
     const path = check.path(delimiter);
     const claim = claimAt(claims, path);
     const takeOutput =
@@ -148,7 +151,7 @@ export function firstFailure(
  * @returns undefined if there is none
  */
 export function unfoldedGroup(rules: CompiledRules<unknown>): string | undefined {
-  for (const { claim, rule } of rules[COMPILED]) {
+  for (const { claim, rule } of checksIn(rules)) {
     const found = claim === 'groups' ? rule.names.find((name) => isUnfolded(name)) : undefined;
     if (found !== undefined) return String(found);
   }
@@ -159,19 +162,21 @@ function isUnfolded(name: unknown): boolean {
   return typeof name === 'string' && foldCase(name) !== name;
 }
 
-/** The rules one by one, for `explain`. */
+/** The rules one by one. @throws TypeError for an object that is not compiled rules */
 export function checksIn(rules: CompiledRules<unknown>): readonly ClaimCheck[] {
-  return rules[COMPILED];
+  const { [COMPILED]: checks } = rules;
+  if (checks === undefined) throw new TypeError('expected rules that compileRules has compiled');
+  return checks;
 }
 
 /** The claims that the rules name, for messages. */
 export function claimNames(rules: CompiledRules<unknown>): readonly string[] {
-  return rules[COMPILED].map(({ claim }) => claim);
+  return checksIn(rules).map(({ claim }) => claim);
 }
 
 /** True if a rule compares a claim with the request. */
 export function needsRequest(rules: CompiledRules<unknown>): boolean {
-  return rules[COMPILED].some((check) => check.needsRequest);
+  return checksIn(rules).some((check) => check.needsRequest);
 }
 
 /** Splits a space-delimited list, at U+0020 only. */
@@ -261,7 +266,7 @@ function warnOfDots(name: string): void {
  * @param delimiter the authenticator's `nestedClaimDelimiter`
  */
 export function warnOfNames(rules: CompiledRules<unknown>, delimiter: string | undefined): void {
-  for (const check of rules[COMPILED]) check.path(delimiter);
+  for (const check of checksIn(rules)) check.path(delimiter);
 }
 
 /** Splits a list, and remembers the last one: most tokens of a service have the same list. */

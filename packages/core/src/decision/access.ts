@@ -45,7 +45,8 @@ export interface RouteAccess extends RequirementOptions {
 
 /** Checked access, made by `compileAccess`. */
 export interface CompiledAccess extends Marked {
-  readonly [COMPILED]: unknown;
+  /** Always there. Optional, so that the types of two copies of this package fit each other. */
+  readonly [COMPILED]?: unknown;
   readonly mode: AuthenticationMode | undefined;
   readonly requires: RouteRequirements;
   /** Undefined: the route has no rules, and accepts anonymous requests if the mode does. */
