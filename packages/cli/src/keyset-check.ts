@@ -58,6 +58,7 @@ const ALL_FLAGS: Flags = {
   allowHttp: '--allow-http',
   jwksUrl: '--jwks-url',
   useOidcDiscovery: '--oidc-discovery',
+  useDiscovery: '--discovery',
   allowedAlgorithms: '--allowed-algorithms',
   refreshInterval: '--refresh-interval',
   externalSecret: '--external-secret',

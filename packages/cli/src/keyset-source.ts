@@ -29,11 +29,14 @@ export function textIn(data: Data, name: string): string | undefined {
 }
 
 /**
- * The source of a keyset: `oidc-discovery`, a URL without its query, `secret: NAME` and the like.
+ * The source of a keyset: `oidc-discovery`, `discovery`, a URL without its query, `secret: NAME`
+ * and the like.
  */
 export function sourceOf(keyset: Data): string {
   const url = textIn(keyset, 'jwksUrl');
   if (keyset.useOidcDiscovery === true) return 'oidc-discovery';
+  const discovery = textIn(keyset, 'useDiscovery');
+  if (discovery !== undefined) return discovery === 'any' ? 'discovery' : `${discovery}-discovery`;
   // Some servers take a key in the query.
   if (url !== undefined) return url.replace(/[?#].*$/su, '');
   if (isData(keyset.secret)) return `secret: ${textIn(keyset.secret, 'name') ?? '?'}`;

@@ -107,6 +107,7 @@ describe('add', () => {
       '',
       '--secret a --jwks-url https://a.example',
       '--oidc-discovery --external-secret e --issuer https://a',
+      '--oidc-discovery --discovery any --issuer https://a',
     ])
       expect(await latchkey(`jwks add ${sources}`), sources).toMatchObject({
         code: 2,
@@ -121,6 +122,8 @@ describe('add', () => {
       '--secret s --allow-http',
       '--secret s --external-secrets d',
       '--oidc-discovery',
+      '--discovery any',
+      '--discovery saml --issuer https://a.example',
     ])
       expect(await latchkey(`jwks add ${line}`), line).toMatchObject({ code: 2 });
   });
@@ -144,6 +147,31 @@ describe('add', () => {
       await hosts.close();
     }
     expect(read()).toBe(SEED);
+  });
+
+  it('AK-12 reads the metadata of an authorization server with --discovery', async () => {
+    const issuer = await createIssuer();
+    try {
+      const line = `jwks add my-service --issuer ${issuer.issuer} --allow-http --discovery`;
+      expect(await latchkey(`${line} oauth`)).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining('oauth-discovery'),
+      });
+      expect(await latchkey(`${line} any`)).toMatchObject({ code: 0 });
+      expect(issuer.requests).toEqual({ metadata: 2, jwks: 2 });
+      const common = { issuer: issuer.issuer, allowHttp: true };
+      expect(keySets()).toEqual([
+        { ...common, useDiscovery: 'oauth' },
+        { ...common, useDiscovery: 'any' },
+      ]);
+      expect((await latchkey('jwks list')).stdout).toMatch(/ oauth-discovery\n.* discovery\n$/);
+      const moved = await latchkey(
+        'jwks update --index 1 --new-issuer https://other.example --skip-validation',
+      );
+      expect(moved).toMatchObject({ code: 0, stderr: expect.stringContaining('not validated') });
+    } finally {
+      await issuer.close();
+    }
   });
 
   it('AK-13 refuses a URL that does not answer with a JWK Set, and writes no file', async () => {

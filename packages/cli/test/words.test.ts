@@ -39,6 +39,7 @@ describe('flags', () => {
       '--jwks-url: must be https (--allow-http permits http)',
     ],
     ['jwks add --oidc-discovery --issuer no-url', '--issuer: '],
+    ['jwks add --discovery saml --issuer https://a.example', '--discovery: '],
     ['jwks add --jwks-url https://i/k --refresh-interval soon', '--refresh-interval: '],
     ['jwks add --jwks-url https://i/k --allowed-algorithms RSA256', '--allowed-algorithms: '],
     ['jwks update --index 1 --jwks-url http://i.example/k', '--jwks-url: must be https'],

@@ -37,8 +37,10 @@ export interface AuthErrorCodes {
    */
   readonly token_algorithm_refused: 401;
   /**
-   * The options do not allow the header `typ` of the token.
-   * @remarks If the service is meant to accept tokens of this type, add the type to `typ`.
+   * The options do not allow the header `typ` of the token, or introspection says that it is no
+   * bearer token.
+   * @remarks If the service is meant to accept tokens of this type, add the type to `typ`. For
+   *   introspection, `detail` names `token_type`.
    */
   readonly token_type_refused: 401;
   /**

@@ -114,12 +114,12 @@ describe('a keyset', () => {
     [
       'no source',
       withKeyset({ issuer: ISSUER }),
-      'keySets[0]: exactly one source is needed: useOidcDiscovery, jwksUrl, jwksHosts, secret, externalSecret, jwks, publicKeys; got none',
+      'keySets[0]: exactly one source is needed: useOidcDiscovery, useDiscovery, jwksUrl, jwksHosts, secret, externalSecret, jwks, publicKeys; got none',
     ],
     [
       'two sources',
       withKeyset({ ...keyset, useOidcDiscovery: true }),
-      'keySets[0]: exactly one source is needed: useOidcDiscovery, jwksUrl, jwksHosts, secret, externalSecret, jwks, publicKeys; got useOidcDiscovery and jwksUrl',
+      'keySets[0]: exactly one source is needed: useOidcDiscovery, useDiscovery, jwksUrl, jwksHosts, secret, externalSecret, jwks, publicKeys; got useOidcDiscovery and jwksUrl',
     ],
     [
       'tls next to jwks',

@@ -75,6 +75,12 @@ export interface TestIssuer {
   close(): Promise<void>;
 }
 
+/** OpenID Connect Discovery 1.0 §4, and RFC 8414 §3. */
+const METADATA: ReadonlySet<string> = new Set([
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+]);
+
 /**
  * Starts an issuer on a free port of 127.0.0.1.
  * @throws ConfigError for an option that does not exist, or is undefined
@@ -95,7 +101,7 @@ export async function createIssuer(options: IssuerOptions = {}): Promise<TestIss
   const requests = { metadata: 0, jwks: 0 };
 
   const listener: RequestListener = (request, response) => {
-    const isMetadata = request.url === '/.well-known/openid-configuration';
+    const isMetadata = METADATA.has(request.url ?? '');
     if (!isMetadata && request.url !== '/jwks.json') {
       response.writeHead(404).end();
       return;

@@ -14,6 +14,7 @@ import { readNames } from '../read-names.ts';
 
 interface AddOptions extends FileOptions {
   readonly oidcDiscovery?: true;
+  readonly discovery?: string;
   readonly jwksUrl?: string;
   readonly secret?: string;
   readonly externalSecret?: string;
@@ -39,10 +40,14 @@ export function add(context: Context): Command {
   )
     .argument('[service]', 'the name of the service')
     .option('--oidc-discovery', 'keys at the URL in the OpenID metadata of the issuer')
+    .option(
+      '--discovery <kind>',
+      'keys at the URL in the metadata of the issuer: oauth (RFC 8414), oidc (like --oidc-discovery), or any of both',
+    )
     .option('--jwks-url <url>', 'keys at this URL, https')
     .option('--secret <name>', 'keys in this secret')
     .option('--external-secret <name>', 'keys in this secret of an external store, such as a vault')
-    .option('--issuer <issuer>', 'the issuer of the tokens; required with --oidc-discovery')
+    .option('--issuer <issuer>', 'the issuer of the tokens; required with discovery')
     .option(
       '--audience <audience>',
       'the audience of this service, for a descriptor without one; may be repeated',
@@ -94,6 +99,7 @@ const FLAGS: Flags = {
   issuer: '--issuer',
   jwksUrl: '--jwks-url',
   useOidcDiscovery: '--oidc-discovery',
+  useDiscovery: '--discovery',
   secret: '--secret',
   externalSecret: '--external-secret',
   allowedAlgorithms: '--allowed-algorithms',
@@ -102,24 +108,37 @@ const FLAGS: Flags = {
 };
 
 function keysetOf(options: AddOptions): JsonObject {
-  const { oidcDiscovery, jwksUrl, secret, externalSecret, secretKey = 'jwks.json', issuer } = options;
+  const {
+    oidcDiscovery,
+    discovery,
+    jwksUrl,
+    secret,
+    externalSecret,
+    secretKey = 'jwks.json',
+    issuer,
+  } = options;
   const sources: JsonObject[] = [
     ...(oidcDiscovery === undefined ? [] : [{ useOidcDiscovery: true }]),
+    ...(discovery === undefined ? [] : [{ useDiscovery: discovery }]),
     ...(jwksUrl === undefined ? [] : [{ jwksUrl }]),
     ...(secret === undefined ? [] : [{ secret: { name: secret, key: secretKey } }]),
     ...(externalSecret === undefined ? [] : [{ externalSecret: { name: externalSecret, key: secretKey } }]),
   ];
   const [source, another] = sources;
   if (source === undefined || another !== undefined)
-    throw misused('expected exactly one of --oidc-discovery, --jwks-url, --secret and --external-secret');
-  const isFetched = oidcDiscovery !== undefined || jwksUrl !== undefined;
+    throw misused(
+      'expected exactly one of --oidc-discovery, --discovery, --jwks-url, --secret and --external-secret',
+    );
+  const discovers = oidcDiscovery !== undefined ? '--oidc-discovery' : '--discovery';
+  const isDiscovered = oidcDiscovery !== undefined || discovery !== undefined;
+  const isFetched = isDiscovered || jwksUrl !== undefined;
   if (isFetched && options.secretKey !== undefined)
     throw misused('--secret-key requires --secret or --external-secret');
   if (!isFetched && options.allowHttp === true)
-    throw misused('--allow-http requires --oidc-discovery or --jwks-url');
+    throw misused('--allow-http requires --oidc-discovery, --discovery or --jwks-url');
   if (externalSecret === undefined && options.externalSecrets !== undefined)
     throw misused('--external-secrets requires --external-secret');
-  if (oidcDiscovery === true && issuer === undefined) throw misused('--oidc-discovery needs --issuer');
+  if (isDiscovered && issuer === undefined) throw misused(`${discovers} needs --issuer`);
   return {
     ...(issuer === undefined ? {} : { issuer }),
     ...source,

@@ -98,7 +98,7 @@ function changesOf(options: UpdateOptions, keyset: Data): KeysetChanges {
     throw misused('expected a keyset with a URL for --jwks-url; remove this one and add another');
   if ((skipValidation === true || allowHttp === true) && !movesSource(options, keyset))
     throw misused(
-      '--skip-validation and --allow-http require --jwks-url, or --new-issuer for an oidc-discovery keyset',
+      '--skip-validation and --allow-http require --jwks-url, or --new-issuer for a keyset with discovery',
     );
   const changes: Record<string, JsonValue | undefined> = {
     ...(newIssuer === undefined ? {} : { issuer: newIssuer }),
@@ -125,8 +125,9 @@ function refuseBoth(options: UpdateOptions): void {
 }
 
 /** True if the change gives the keyset another source of keys. */
-function movesSource({ jwksUrl, newIssuer }: UpdateOptions, { useOidcDiscovery }: Data): boolean {
-  return jwksUrl !== undefined || (newIssuer !== undefined && useOidcDiscovery === true);
+function movesSource({ jwksUrl, newIssuer }: UpdateOptions, keyset: Data): boolean {
+  const isDiscovered = keyset.useOidcDiscovery === true || keyset.useDiscovery !== undefined;
+  return jwksUrl !== undefined || (newIssuer !== undefined && isDiscovered);
 }
 
 function withChanges(keyset: Data, changes: KeysetChanges): Data {

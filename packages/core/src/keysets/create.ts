@@ -142,7 +142,8 @@ export function createSource(
         close: () => fetcher.close(),
       };
     }
-    case 'useOidcDiscovery': {
+    case 'useOidcDiscovery':
+    case 'useDiscovery': {
       const headersOf = createHeaderValues(settings.headers, stores.secret, settings.name);
       const fetcher = createJsonFetcher(settings);
       return createDiscoverySource({ ...settings, ...refresh, monotonic, fetcher, headersOf });

@@ -1,16 +1,21 @@
-// OpenID Connect Discovery 1.0 §4: finds the JWK Set of an issuer by its metadata. Other members of
-// the metadata are not used. Its lists of algorithms, above all, must never widen what is accepted.
+// Finds the JWK Set of an issuer by its metadata: OpenID Connect Discovery 1.0 §4, RFC 8414 §3.
+// Other members of the metadata are not used. Its lists of algorithms, above all, must never widen
+// what is accepted.
 
 import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
 import type { HeaderValues } from './headers.ts';
 import { type KeySource, loadJwks } from './refreshed-keyset.ts';
 
+/** Which metadata of an issuer are read. `any`: the first that exist. */
+export type Discovery = 'oauth' | 'oidc' | 'any';
+
 /** The settings of a discovery source. */
 interface DiscoverySettings {
   /** The place of the keyset in the options. */
   readonly name: string;
   readonly issuer: string;
+  readonly discovery: Discovery;
   readonly allowHttp: boolean;
   readonly policy: KeyPolicy;
   readonly fetcher: JsonFetcher;
@@ -27,21 +32,26 @@ interface DiscoverySettings {
  */
 const METADATA_SHARE = 0.2;
 
+/** The statuses that say that a document does not exist. A 401 or a 5xx does not say that. */
+const NOT_THERE: ReadonlySet<unknown> = new Set([404, 410]);
+
 /**
- * Makes a source of the keys that an OpenID provider publishes. The metadata is read again at least
- * once per refresh interval.
+ * Makes a source of the keys that an issuer names in its metadata. The metadata is read again at
+ * least once per refresh interval.
  */
 export function createDiscoverySource(settings: DiscoverySettings): KeySource {
   const {
     name,
     issuer,
+    discovery,
     allowHttp,
     policy,
     fetcher,
     headersOf,
     monotonic = () => performance.now(),
   } = settings;
-  const { origin } = metadataUrl(issuer);
+  const [first, ...others] = metadataUrls(issuer, discovery);
+  const { origin } = first;
   let discovered: { readonly url: URL; readonly at: number } | undefined;
 
   function otherIssuer(found: unknown): string {
@@ -51,10 +61,33 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
     return `${name}.issuer is '${issuer}', and the metadata says ${said}${hint}`;
   }
 
+  /** Reads the metadata at the first URL where they exist. Any other failure ends the search. */
   async function discover(signal: AbortSignal): Promise<URL> {
-    const { json: metadata } = await fetcher.fetch(metadataUrl(issuer), signal, await headersOf(signal));
-    // §4.3: the issuer in the metadata must equal the requested one exactly, including a final
-    // slash.
+    const headers = await headersOf(signal);
+    try {
+      return await readMetadata(first, signal, headers);
+    } catch (error) {
+      if (others.length === 0 || !isNotThere(error)) throw error;
+    }
+    for (const url of others) {
+      try {
+        return await readMetadata(url, signal, headers);
+      } catch (error) {
+        if (!isNotThere(error)) throw at(url.href, error);
+      }
+    }
+    throw new Error(`there are no metadata, nor at ${others.map(({ href }) => href).join(', nor at ')}`);
+  }
+
+  async function readMetadata(
+    place: URL,
+    signal: AbortSignal,
+    headers: Awaited<ReturnType<HeaderValues>>,
+  ): Promise<URL> {
+    const { json: metadata } = await fetcher.fetch(place, signal, headers);
+    // OpenID Connect Discovery §4.3, RFC 8414 §3.3: the issuer in the metadata must equal the
+    // requested one exactly, including a final slash. A server that gives the metadata of another
+    // issuer could otherwise mix them up.
     if (metadata.issuer !== issuer) throw new Error(otherIssuer(metadata.issuer));
     const jwksUri = metadata.jwks_uri;
     if (typeof jwksUri !== 'string' || !URL.canParse(jwksUri)) {
@@ -67,8 +100,8 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
   }
 
   return {
-    description: 'oidc-discovery',
-    place: metadataUrl(issuer).href,
+    description: discovery === 'any' ? 'discovery' : `${discovery}-discovery`,
+    place: first.href,
     async load(signal) {
       const now = monotonic();
       if (discovered === undefined || now - discovered.at >= settings.refreshIntervalMs * METADATA_SHARE) {
@@ -82,21 +115,37 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
       } catch (error) {
         // The keys may have moved: read the metadata again next time.
         discovered = undefined;
-        throw atJwksUri(url, error);
+        throw at(`its jwks_uri ${url.origin}${url.pathname}`, error);
       }
     },
     close: () => fetcher.close(),
   };
 }
 
-/** Names the second URL: the source is named by the first. */
-function atJwksUri({ origin, pathname }: URL, error: unknown): Error {
+/** Names the URL that failed: the source is named by its first one. */
+function at(place: string, error: unknown): Error {
   const { retryAfterMs } = Object(error) as { readonly retryAfterMs?: unknown };
-  const named = new Error(`its jwks_uri ${origin}${pathname}`, { cause: error });
+  const named = new Error(place, { cause: error });
   return retryAfterMs === undefined ? named : Object.assign(named, { retryAfterMs });
 }
 
-/** The URL of an issuer's metadata, §4.1: the well-known path replaces one trailing slash. */
-export function metadataUrl(issuer: string): URL {
-  return new URL(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
+function isNotThere(error: unknown): boolean {
+  return NOT_THERE.has(Reflect.get(Object(error), 'status'));
+}
+
+/**
+ * The URLs of an issuer's metadata, in the order in which they are tried. The order of `any` is
+ * that of the Model Context Protocol (Authorization, Authorization Server Metadata Discovery).
+ */
+export function metadataUrls(issuer: string, discovery: Discovery): readonly [URL, ...URL[]] {
+  const { origin, pathname } = new URL(issuer);
+  const path = pathname.replace(/\/$/, '');
+  // RFC 8414 §3.1: the well-known path is put between the host and the path of the issuer.
+  const inserted = (name: string) => new URL(`${origin}/.well-known/${name}${path}`);
+  // OpenID Connect Discovery §4.1: it is appended, in the place of one trailing slash.
+  const appended = new URL(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
+  if (discovery === 'oidc') return [appended];
+  const oauth = inserted('oauth-authorization-server');
+  if (discovery === 'oauth') return [oauth];
+  return path === '' ? [oauth, appended] : [oauth, inserted('openid-configuration'), appended];
 }

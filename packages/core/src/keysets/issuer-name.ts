@@ -15,11 +15,14 @@ export const issuerName: Kind<string> = refined(text, (name, path) => {
   return name;
 });
 
+/** The URL of metadata: what comes before the well-known path, and what comes after it. */
+const METADATA = /^(.*?)\/\.well-known\/[^/]*(\/.*)?$/su;
+
 /** Refuses the URL of an issuer's metadata, which no token has as `iss`. @throws ConfigError */
 export function refuseMetadata(issuer: string, path: string): void {
-  const end = issuer.indexOf('/.well-known/');
-  if (end === -1) return;
-  const itself = issuer.slice(0, end);
+  const [, start, tenant = ''] = METADATA.exec(issuer) ?? [];
+  if (start === undefined) return;
+  const itself = `${start}${tenant}`;
   throw new ConfigError(
     path,
     `expected the issuer, got the URL of its metadata; write '${itself}' or '${itself}/', as the metadata spell it`,

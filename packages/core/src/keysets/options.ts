@@ -36,6 +36,7 @@ import {
   legacyOption,
   publicAlgorithmSchema,
 } from './algorithm-options.ts';
+import type { Discovery } from './discovery.ts';
 import { headers, type SourceHeader, type SourceHeaders } from './headers.ts';
 import { issuerName, issuerUrl, refuseMetadata } from './issuer-name.ts';
 import type { JwksHost } from './jku.ts';
@@ -151,6 +152,23 @@ export interface DiscoveryKeysetOptions extends NamedKeysetCommon, Only<'useOidc
   readonly useOidcDiscovery: true;
 }
 
+/** Keys that the metadata of the issuer point to, in the form that the option names. */
+export interface MetadataKeysetOptions extends NamedKeysetCommon, Only<'useDiscovery'> {
+  /** The issuer, exactly as its metadata and `iss` spell it. */
+  readonly issuer: string;
+  /**
+   * Where the metadata are. `oauth`: of an OAuth 2.0 authorization server (RFC 8414 §3.1), at
+   * `https://host/.well-known/oauth-authorization-server/tenant` for the issuer
+   * `https://host/tenant`. `oidc`: as with `useOidcDiscovery: true`. `any`: the first of these that
+   * exist, in the order of the Model Context Protocol: `oauth`, then
+   * `https://host/.well-known/openid-configuration/tenant`, then `oidc`. Only a 404 or 410 leads to
+   * the next one: any other failure, and metadata that name another issuer, are a failure of the
+   * keyset.
+   * @example { issuer: 'https://auth.example.com/tenant', useDiscovery: 'oauth' }
+   */
+  readonly useDiscovery: 'oauth' | 'oidc' | 'any';
+}
+
 /** Keys at a URL. The token's own `jku` is ignored. */
 export interface JwksUrlKeysetOptions extends NamedKeysetCommon, Only<'jwksUrl'> {
   /**
@@ -222,6 +240,7 @@ export interface PublicKeysKeysetOptions extends ReadKeysetCommon, Only<'publicK
 /** The keys of one issuer, from exactly one source. */
 export type KeysetOptions =
   | DiscoveryKeysetOptions
+  | MetadataKeysetOptions
   | JwksUrlKeysetOptions
   | JkuKeysetOptions
   | SecretKeysetOptions
@@ -272,8 +291,9 @@ export type KeysetSettings = CommonSettings &
         readonly headers: SourceHeaders | undefined;
       }
     | {
-        readonly source: 'useOidcDiscovery';
+        readonly source: 'useOidcDiscovery' | 'useDiscovery';
         readonly issuer: string;
+        readonly discovery: Discovery;
         readonly allowHttp: boolean;
         readonly tls: TlsSettings;
         readonly proxy: ProxyChoice;
@@ -403,6 +423,7 @@ export const keysetOptions = oneSourceOf(
   OTHERS,
   {
     useOidcDiscovery: [...FETCHED, 'headers'],
+    useDiscovery: [...FETCHED, 'headers'],
     jwksUrl: [...FETCHED, 'headers'],
     jwksHosts: [...FETCHED, 'unsafeAllowPrivateAddresses'],
     secret: SECRET,
@@ -418,10 +439,15 @@ export const keyset: Kind<KeysetSettings> = {
   read: readKeyset,
   schema: shared('keySet', {
     ...keysetOptions.schema({
-      dependentRequired: { useOidcDiscovery: ['issuer'], unsafeLegacyAlgorithms: ['issuer'] },
+      dependentRequired: {
+        useOidcDiscovery: ['issuer'],
+        useDiscovery: ['issuer'],
+        unsafeLegacyAlgorithms: ['issuer'],
+      },
       dependentSchemas: {
         issuer: { properties: { unsafeOtherIssuers: { const: false } } },
         useOidcDiscovery: httpsUnlessAllowed('issuer'),
+        useDiscovery: httpsUnlessAllowed('issuer'),
         jwksUrl: httpsUnlessAllowed('jwksUrl'),
       },
       if: { anyOf: [{ required: ['secret'] }, { required: ['externalSecret'] }] },
@@ -544,20 +570,22 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
         headers: checkHeaders(read.headers, checked, name),
       };
     }
-    case 'useOidcDiscovery': {
-      SOURCES.useOidcDiscovery.read(given, path);
+    case 'useOidcDiscovery':
+    case 'useDiscovery': {
+      if (source === 'useOidcDiscovery') SOURCES.useOidcDiscovery.read(given, path);
+      const discovery = source === 'useDiscovery' ? SOURCES.useDiscovery.read(given, path) : 'oidc';
       const at = `${name}.issuer`;
       if (issuer === undefined)
         throw new ConfigError(
           at,
-          `is required with useOidcDiscovery; write the iss of its tokens, like 'https://tenant.auth0.com/'`,
+          `is required with ${source}; write the iss of its tokens, like 'https://tenant.auth0.com/'`,
         );
       // OpenID Connect Core 1.0 §2: an issuer has neither query nor fragment.
       const checked = checkUrl(issuerUrl(issuer, at), allowHttp, at);
       if (checked.search !== '' || checked.hash !== '')
         throw new ConfigError(at, 'expected an issuer without query and fragment');
       const headers = checkHeaders(read.headers, checked, name);
-      return { ...common, issuer, source, allowHttp, tls, proxy, headers };
+      return { ...common, issuer, source, discovery, allowHttp, tls, proxy, headers };
     }
   }
 }

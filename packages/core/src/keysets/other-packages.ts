@@ -95,6 +95,7 @@ const IN_A_KEYSET = [
   'kidless',
   'publicKeys',
   'refreshInterval',
+  'useDiscovery',
   'useOidcDiscovery',
 ];
 

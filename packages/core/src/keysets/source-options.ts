@@ -34,6 +34,7 @@ import type { PublicKeySettings } from './public-keys.ts';
 /** The name of a source. */
 export type SourceName =
   | 'useOidcDiscovery'
+  | 'useDiscovery'
   | 'jwksUrl'
   | 'jwksHosts'
   | 'secret'
@@ -122,6 +123,11 @@ export const SOURCES = {
   useOidcDiscovery: needed(
     { read: readTrue, schema: { const: true } },
     'Keys come from the metadata of the issuer (OpenID Connect Discovery).',
+    elsewhere,
+  ),
+  useDiscovery: needed(
+    choice('oauth', 'oidc', 'any'),
+    'Keys come from the metadata of the issuer. oauth: RFC 8414. oidc: OpenID Connect Discovery, as with useOidcDiscovery. any: the first of both that exist.',
     elsewhere,
   ),
   jwksUrl: needed(url, 'Keys come from this URL, as a JWK Set.', replacedBy('keys come from elsewhere')),

@@ -24,7 +24,7 @@ export interface JsonFetcher {
   /**
    * Does not keep the process alive: the refresh engine does, while a caller waits. Resolves with a
    * 200 answer that is a strict JSON object of bounded size and complete before the
-   * deadline. Rejects otherwise.
+   * deadline. Rejects otherwise; the error for another status has it as `status`.
    * @param headers more headers of the request; a redirected request has none of them
    */
   fetch(url: URL, signal: AbortSignal, headers?: Readonly<Record<string, string>>): Promise<FetchedJson>;
@@ -137,6 +137,7 @@ async function follow(
     const location = response.headers.get('location');
     if (![301, 302, 303, 307, 308].includes(response.status) || location === null) {
       throw Object.assign(new Error(`answered with status ${response.status}`), {
+        status: response.status,
         retryAfterMs: retryAfterMs(response.headers.get('retry-after')),
       });
     }

@@ -134,6 +134,9 @@ const WRONG: readonly (readonly [name: string, options: { readonly [name: string
   ['AK-8 two sources', { keySets: [{ issuer: 'a', jwksUrl: 'https://a.example', useOidcDiscovery: true }] }],
   ['AK-8 no source', { keySets: [{ issuer: 'a' }] }],
   ['AK-11 discovery without an issuer', { keySets: [{ useOidcDiscovery: true }] }],
+  ['AK-11 any discovery without an issuer', { keySets: [{ useDiscovery: 'any' }] }],
+  ['AK-11 discovery of no kind', { keySets: [{ issuer: 'https://a.example', useDiscovery: true }] }],
+  ['discovery over http', { keySets: [{ issuer: 'http://a.example', useDiscovery: 'oauth' }] }],
   ['AK-13 plain http', { keySets: [{ jwksUrl: 'http://a.example/jwks' }] }],
   ['no URL', { keySets: [{ jwksUrl: 'a.example/jwks' }] }],
   ['a name and password in a URL', { keySets: [{ jwksUrl: 'https://me:secret@a.example/jwks' }] }],
@@ -380,13 +383,19 @@ describe('the names of options', () => {
     expect([...known, 'optional'].sort()).toEqual(forms);
   });
 
-  it.each(['useOidcDiscovery', 'jwksUrl', 'jwksHosts', 'secret', 'externalSecret', 'jwks', 'publicKeys'])(
-    'keySet: the options that %s allows',
-    (source) => {
-      const taken = namesIn(() => readKeyset({ [source]: true, ...X }, 'k'));
-      expect(allowedWith('keySet', source)).toEqual(taken);
-    },
-  );
+  it.each([
+    'useOidcDiscovery',
+    'useDiscovery',
+    'jwksUrl',
+    'jwksHosts',
+    'secret',
+    'externalSecret',
+    'jwks',
+    'publicKeys',
+  ])('keySet: the options that %s allows', (source) => {
+    const taken = namesIn(() => readKeyset({ [source]: true, ...X }, 'k'));
+    expect(allowedWith('keySet', source)).toEqual(taken);
+  });
 
   it.each(['secret', 'externalSecret', 'jwkUrl', 'jwks', 'keys'])(
     'signing: the options that %s allows',

@@ -7,7 +7,7 @@ import { type JWK, Provider } from 'oidc-provider';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { ConfigError, isAuthError } from '../../src/errors.ts';
-import { metadataUrl } from '../../src/keysets/discovery.ts';
+import { metadataUrls } from '../../src/keysets/discovery.ts';
 import type { DiscoveryKeysetOptions } from '../../src/keysets/options.ts';
 import type { JsonObject } from '../../src/values/json.ts';
 import { closing } from '../support/closing.ts';
@@ -244,7 +244,7 @@ describe('where the metadata are', () => {
     ['https://example.com/tenant/', 'https://example.com/tenant/.well-known/openid-configuration'],
     ['https://example.com:8443/a/b', 'https://example.com:8443/a/b/.well-known/openid-configuration'],
   ])('settlement 15: of %s at %s', (issuer, url) => {
-    expect(metadataUrl(issuer).href).toBe(url);
+    expect(metadataUrls(issuer, 'oidc').map(({ href }) => href)).toEqual([url]);
   });
 
   it.each(['', '/', '/tenant', '/tenant/', '/a/b'])(
@@ -358,6 +358,7 @@ describe('jwks_uri', () => {
     const source = createDiscoverySource({
       name: 'keySets[0]',
       issuer: 'https://issuer.example',
+      discovery: 'oidc',
       allowHttp: false,
       policy: { origin: 'public' },
       refreshIntervalMs: 60_000,

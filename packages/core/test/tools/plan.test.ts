@@ -65,6 +65,12 @@ const GROUPS: Readonly<Record<string, Group>> = {
         { keySets: [{ issuer: A.issuer, useOidcDiscovery: true }] },
         '+keySets[0] -keySets[0]',
       ],
+      [
+        'another discovery',
+        { keySets: [{ issuer: A.issuer, useDiscovery: 'oauth' }] },
+        { keySets: [{ issuer: A.issuer, useDiscovery: 'any' }] },
+        '+keySets[0].useDiscovery -keySets[0].useDiscovery',
+      ],
       ['other issuers', second(), second({ unsafeOtherIssuers: true }), '+keySets[1].unsafeOtherIssuers'],
     ],
   },
