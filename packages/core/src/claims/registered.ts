@@ -24,6 +24,8 @@ export interface RegisteredClaimsPolicy {
   readonly maxTokenAgeMs?: number | undefined;
   /** Claims that must be present. */
   readonly required?: readonly string[] | undefined;
+  /** The checks of a profile, in addition to these. */
+  readonly profile?: readonly RegisteredCheck[] | undefined;
   /** A token that is bound to a key (`cnf`, RFC 7800) is accepted without proof of the key. */
   readonly acceptSenderConstrained?: boolean | undefined;
 }
@@ -116,6 +118,7 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
         shown: 'if present',
       }),
     ),
+    ...(policy.profile ?? []),
     {
       claim: 'aud',
       judge: (claims) => checkAudience(own(claims, 'aud'), policy),
@@ -172,11 +175,11 @@ export function validityOf(
 }
 
 /** NumericDate, RFC 7519 §2: seconds, possibly with a fraction. */
-function isNumericDate(value: unknown): value is number {
+export function isNumericDate(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value < MAX_NUMERIC_DATE;
 }
 
-const IDENTIFIER = 'a string that is not blank, without control characters';
+export const IDENTIFIER = 'a string that is not blank, without control characters';
 /** Printable ASCII without blanks. */
 const PLAIN = /^[\x21-\x7e]+$/;
 

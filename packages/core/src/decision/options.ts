@@ -1,6 +1,7 @@
 // Options of an authenticator: their type, the checked settings, and the table that reads them.
 // Nothing is built here.
 import { isHeaderText, type ProtectionSpace } from '../challenge.ts';
+import { ACCESS_TOKEN_CLAIMS, accessTokenChecks } from '../claims/access-token.ts';
 import {
   type CompiledRules,
   claimNames,
@@ -158,7 +159,9 @@ export interface AuthenticatorOptions {
   readonly maxTokenAge?: Duration;
   /**
    * `at+jwt`: access tokens as RFC 9068 defines them. `typ` must be `at+jwt`, and `iss`, `exp`,
-   * `aud`, `sub`, `client_id`, `iat` and `jti` are required. Not together with `typ`.
+   * `aud`, `sub`, `client_id`, `iat` and `jti` are required. `auth_time`, `acr`, `amr` and `scope`
+   * must have their types if they are there: a time, a string, a list of strings, and a string. Not
+   * together with `typ`.
    */
   readonly profile?: 'at+jwt';
   /**
@@ -224,9 +227,6 @@ export interface AuthenticatorSettings {
   readonly space: ProtectionSpace | undefined;
   readonly clock: Clock;
 }
-
-// RFC 9068 §2.2.
-const AT_JWT_CLAIMS = ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'] as const;
 
 const audienceName: Kind<string> = refined(text, (name, path) => {
   if (name.trim() !== name || /[\p{Cc}\p{Cf}]/u.test(name))
@@ -522,7 +522,8 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
       treatIatAsNbf: read.treatIatAsNbf,
       allowFutureIat: read.allowFutureIat,
       maxTokenAgeMs: read.maxTokenAge,
-      required: profile === undefined ? [] : AT_JWT_CLAIMS,
+      required: profile === undefined ? [] : ACCESS_TOKEN_CLAIMS,
+      profile: profile === undefined ? [] : accessTokenChecks,
       acceptSenderConstrained: read.unsafeAcceptSenderConstrained,
     }),
     tokens: read.tokenFrom,

@@ -163,6 +163,14 @@ it.each<[name: string, value: unknown, expected: string]>([
   expect(await ask(authenticator)).toBe(expected);
 });
 
+it('RFC 9068: with the profile, an answer has to have the claims of an access token', async () => {
+  const members = { aud: API, iss: 'https://idp', client_id: 'app', iat: NOW, exp: NOW + 60, jti: 'j' };
+  const profile = { profile: 'at+jwt' } as const;
+  expect(await ask(await asked({ ...members, scope: 'read' }, {}, profile))).toBe('accepted');
+  for (const wrong of [{ scope: ['read'] }, { amr: 'otp' }, { client_id: undefined }])
+    expect(await ask(await asked({ ...members, ...wrong }, {}, profile))).toBe('401 token_claims_invalid');
+});
+
 describe('a real authorization server', () => {
   const SECRET = 's3cret';
 

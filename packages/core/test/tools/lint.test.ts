@@ -241,6 +241,18 @@ const CASES: readonly Case[] = [
     { claims: [{ name: 'dept', validate: true, value: '.*' }] },
   ],
   [
+    'id-tokens',
+    { claims: { token_use: 'id', dept: 'IT' }, routes: { admin: { claims: { typ: 'ID' } } } },
+    'claims.token_use routes.admin.claims.typ',
+    { claims: { token_use: 'access', typ: 'Bearer', dept: 'id' } },
+  ],
+  [
+    'id-tokens',
+    { claims: [{ name: 'token_use', type: 'string', validate: true, value: 'id' }] },
+    'claims[0]',
+    { claims: [{ name: 'dept', type: 'string', validate: true }] },
+  ],
+  [
     'system-without-keys',
     { systemSubject: 'okera' },
     'systemSubject',

@@ -14,6 +14,11 @@ import {
 } from './rule.ts';
 
 const WIDE_SKEW_MS = 30_000;
+/** The claims in which Cognito and Keycloak tell ID tokens from access tokens. */
+const ID_TOKENS = [
+  ['token_use', 'id'],
+  ['typ', 'ID'],
+] as const;
 
 /** The rules about tokens, with their paths. */
 export const tokenRules: readonly LintRule[] = [
@@ -65,6 +70,13 @@ export const tokenRules: readonly LintRule[] = [
     message: 'tokens that are bound to a key of their sender are accepted from any sender',
     fix: 'remove it, and let the gateway in front check the binding',
     find: (jwt) => spotIf(jwt.unsafeAcceptSenderConstrained === true, 'unsafeAcceptSenderConstrained'),
+  },
+  {
+    id: 'id-tokens',
+    severity: 'warning',
+    message: 'ID tokens are accepted: they say to a client who signed in, and nothing of what it may do here',
+    fix: 'let clients send access tokens, and require those: `token_use: access` (Cognito), `typ: Bearer` (Keycloak)',
+    find: idTokens,
   },
   {
     id: 'token-in-query',
@@ -140,6 +152,19 @@ function carriers(
   return partsIn(jwt.tokenFrom, 'tokenFrom').flatMap(({ path, value }) => {
     const name = value[kind];
     return spotIf(typeof name === 'string' && is(name), `${path}.${kind}`);
+  });
+}
+
+/** The rules that only ID tokens satisfy. */
+function idTokens(jwt: UncheckedOptions): readonly Spot[] {
+  return ruleSetsOf(jwt).flatMap(({ path, rules }) => {
+    const members = membersOf(rules);
+    return ID_TOKENS.flatMap(([claim, kind]) => [
+      ...spotIf(members[claim] === kind, `${path}.${claim}`),
+      ...partsIn(rules, path).flatMap(({ path: row, value }) =>
+        spotIf(value.name === claim && value.value === kind, row),
+      ),
+    ]);
   });
 }
 
