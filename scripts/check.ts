@@ -4,6 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 
 const REPORT = 'reports/tests.json';
+/** The checks of packed packages are tests too, and counted one by one. */
+const PACKAGES_REPORT = 'reports/packages.json';
 
 const steps: readonly (readonly [name: string, script: string, ...args: string[]])[] = [
   ['format and lint', 'lint'],
@@ -29,8 +31,10 @@ if (!process.argv.includes('--after-tests')) {
   rmSync(REPORT, { force: true });
   count(run('tests', 'test'));
 }
-countTests();
+countTests(REPORT);
+rmSync(PACKAGES_REPORT, { force: true });
 for (const [name, script, ...args] of steps) count(run(name, script, args));
+countTests(PACKAGES_REPORT);
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
@@ -44,14 +48,14 @@ function run(name: string, script: string, args: readonly string[] = []): boolea
   return status === 0;
 }
 
-/** Counts the tests of the report. A missing report or a report without tests is a failure. */
-function countTests(): void {
-  if (!existsSync(REPORT)) {
-    console.log('no test report: the tests did not run');
+/** Counts the tests of a report. A missing report or a report without tests is a failure. */
+function countTests(file: string): void {
+  if (!existsSync(file)) {
+    console.log(`no ${file}: its tests did not run`);
     failed++;
     return;
   }
-  const report = JSON.parse(readFileSync(REPORT, 'utf8')) as {
+  const report = JSON.parse(readFileSync(file, 'utf8')) as {
     readonly success: boolean;
     readonly numPassedTests: number;
     readonly numFailedTests: number;
