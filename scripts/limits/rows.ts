@@ -89,6 +89,25 @@ export const LIMITS: readonly LimitTable[] = [
     ],
   },
   {
+    title: 'A challenge',
+    rows: [
+      {
+        what: 'the scopes of one set of rules',
+        at: `${core}/claims/compile.ts#MAX_SCOPES`,
+        unit: 'characters',
+        beyond: 'refused at start',
+        test: `${tests}/decision/challenges.test.ts:a longer realm, and more scopes, are refused at start`,
+      },
+      {
+        what: 'the realm',
+        at: `${core}/decision/options.ts#MAX_REALM`,
+        unit: 'characters',
+        beyond: 'refused at start',
+        test: `${tests}/decision/challenges.test.ts:a longer realm, and more scopes, are refused at start`,
+      },
+    ],
+  },
+  {
     title: 'What is kept',
     rows: [
       {

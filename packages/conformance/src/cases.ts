@@ -6,6 +6,7 @@ import { descriptorCases } from './cases/descriptor.ts';
 import { pathCases } from './cases/paths.ts';
 import { routeCases } from './cases/routes.ts';
 import { ruleCases } from './cases/rules.ts';
+import { scopeCases } from './cases/scopes.ts';
 import { signingCases } from './cases/signing.ts';
 import { tokenCases } from './cases/tokens.ts';
 import { transportCases } from './cases/transport.ts';
@@ -18,6 +19,7 @@ export const cases: readonly ConformanceCase[] = [
   ...transportCases,
   ...tokenCases,
   ...ruleCases,
+  ...scopeCases,
   ...routeCases,
   ...descriptorCases,
   ...pathCases,

@@ -31,6 +31,8 @@ export async function send(
   return answer;
 }
 
+const WITH_REALM: ReadonlySet<Variant | undefined> = new Set(['realm', 'described', 'scopes']);
+
 /**
  * Checks the answer to a case.
  * @param handled the paths of the handlers that ran
@@ -46,8 +48,9 @@ export function judge(
   used: readonly string[],
 ): void {
   if ('code' in expected) {
-    const realm = authenticator === 'realm' || authenticator === 'described' ? REALM : undefined;
-    expectRefusal(answer, new AuthError(expected.code, { realm, scope: expected.scope }));
+    const realm = WITH_REALM.has(authenticator) ? REALM : undefined;
+    const isExposed = authenticator === 'scopes';
+    expectRefusal(answer, new AuthError(expected.code, { realm, scope: expected.scope, isExposed }));
     expect(handled, 'handlers that ran').toEqual([]);
     expectNoTokenData(answer, used);
   } else if ('notHandled' in expected) {

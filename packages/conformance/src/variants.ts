@@ -33,6 +33,11 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
       { query: 'access_token' },
     ],
   },
+  scopes: {
+    realm: REALM,
+    scopes: { implies: { 'friends:all': ['friends:read', 'friends:write'] }, permissions: true },
+    exposeChallenge: true,
+  },
   nested: { nestedClaimDelimiter: '.' },
   profile: { profile: 'at+jwt' },
   https: { requireSecureTransport: true },

@@ -19,6 +19,8 @@ export interface ProtectionSpace {
   readonly realm: string | undefined;
   /** The URL of the metadata of the protected resource, RFC 9728 §5.1. */
   readonly resourceMetadata: string | undefined;
+  /** Scripts of other origins may read the challenge. */
+  readonly isExposed: boolean;
 }
 
 /**

@@ -194,12 +194,14 @@ export interface AuthErrorContext {
   readonly scope?: string | undefined;
   /** The URL of the metadata of the protected resource, RFC 9728 §5.1, for the challenge. */
   readonly resourceMetadata?: string | undefined;
+  /** Lets scripts of other origins read the challenge: `Access-Control-Expose-Headers`. */
+  readonly isExposed?: boolean | undefined;
   /** Whole seconds, for 503 answers. Default 5. */
   readonly retryAfterSeconds?: number | undefined;
 }
 
 /** The members of the context that are parameters of the challenge. */
-export type ChallengeContext = Pick<AuthErrorContext, 'realm' | 'scope' | 'resourceMetadata'>;
+export type ChallengeContext = Pick<AuthErrorContext, 'realm' | 'scope' | 'resourceMetadata' | 'isExposed'>;
 
 // Every member is an own one, so that none is read from a polluted prototype.
 const NO_CONTEXT: AuthErrorContext = Object.freeze({
@@ -208,6 +210,7 @@ const NO_CONTEXT: AuthErrorContext = Object.freeze({
   realm: undefined,
   scope: undefined,
   resourceMetadata: undefined,
+  isExposed: undefined,
   retryAfterSeconds: undefined,
 });
 
@@ -418,6 +421,7 @@ function makeHeaders(
       scope: context.scope,
       resourceMetadata: context.resourceMetadata,
     });
+    if (context.isExposed === true) headers['Access-Control-Expose-Headers'] = 'WWW-Authenticate';
   }
   return Object.freeze(headers);
 }

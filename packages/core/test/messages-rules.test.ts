@@ -60,7 +60,7 @@ describe('the detail of a rule that does not hold', () => {
   const detailOf = (rules: object, claims: object, delimiter?: string) => {
     const [check] = checksIn(compileRules(rules as never));
     if (check === undefined) throw new Error('expected a rule');
-    return ruleDetail(check, claims as never, delimiter);
+    return ruleDetail(check, claims as never, { delimiter });
   };
   const url = 'https://example.com/roles';
 
@@ -84,16 +84,18 @@ describe('the detail of a rule that does not hold', () => {
     [
       'scope where there is scp',
       { scope: 'a' },
-      { scp: ['a'] },
+      { scp: ['b'] },
       undefined,
-      'the token has scp and no scope; write the rule on scp',
+      'the rule on scope does not hold',
     ],
+    ['scp where there is scope', { scp: ['a'] }, { scope: 'b' }, undefined, 'the rule on scp does not hold'],
+    ['no scope at all', { scope: 'a' }, { sub: 'b' }, undefined, 'the token has no claim scope'],
     [
-      'scp where there is scope',
-      { scp: ['a'] },
+      'scope where there are permissions',
       { scope: 'a' },
+      { permissions: ['a'] },
       undefined,
-      'the token has scope and no scp; write the rule on scope',
+      'the token has permissions and no scope; set scopes: { permissions: true }',
     ],
     [
       'dots without a delimiter',

@@ -103,8 +103,8 @@ describe('AK-42: claims are typed by the rules that they satisfied', () => {
 
   it('T-063: lists in texts', () => {
     const claims = claimsOf({ scope: 'a', scp: ['a'], permissions: anyOf('a'), x: optional('y') });
-    expectTypeOf(claims.scope).toEqualTypeOf<string | readonly string[]>();
-    expectTypeOf(claims.scp).toEqualTypeOf<string | readonly string[]>();
+    expectTypeOf(claims.scope).toEqualTypeOf<string | readonly string[] | undefined>();
+    expectTypeOf(claims.scp).toEqualTypeOf<string | readonly string[] | undefined>();
     expectTypeOf(claims.permissions).toEqualTypeOf<string | readonly string[]>();
   });
 

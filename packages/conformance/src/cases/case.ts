@@ -13,6 +13,7 @@ export type Variant =
   | 'profile'
   | 'https'
   | 'behind a proxy'
+  | 'scopes'
   | 'described';
 
 /** One case. */

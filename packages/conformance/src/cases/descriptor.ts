@@ -40,7 +40,6 @@ export const descriptorCases: readonly ConformanceCase[] = [
   described('AK-42: a named route and a bad token', '/named/admin', bearer('expired'), {
     code: 'token_expired',
   }),
-  // The authenticator has no realm, because the refusal of an anonymous request names none.
   {
     name: 'AK-42: a named route refuses an anonymous request',
     path: '/named/may-be-anonymous',

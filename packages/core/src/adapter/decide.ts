@@ -6,6 +6,7 @@ import type { RequestParameters, Rules } from '../claims/rules.ts';
 import type { ClaimsOf } from '../claims/types.ts';
 import { keyedView, keyOf, type RequestView } from '../credentials/request.ts';
 import { type CompiledAccess, compileAccess, NOTHING_ASKED, type RouteAccess } from '../decision/access.ts';
+import { anonymousContext } from '../decision/anonymous.ts';
 import { type Authenticator, type AuthenticatorLimits, principalOf } from '../decision/authenticator.ts';
 import { authorized } from '../decision/authorize.ts';
 import { type CombinedAuthenticator, checkCombinedAccess, isAuthenticator } from '../decision/combine.ts';
@@ -145,7 +146,7 @@ export function authorizeRequest<const R extends Rules>(
   request?: RequestParameters,
 ): Principal<ClaimsOf<R>> {
   try {
-    return authorized(principal, rules, request);
+    return authorized(principal, rules, request, principal === undefined ? anonymousContext(key) : undefined);
   } catch (error) {
     if (isAuthError(error)) tellRefusal(key, error);
     throw error;

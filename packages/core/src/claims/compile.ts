@@ -5,13 +5,14 @@ import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { checkCopy, type Marked, ofThisCopy } from '../values/copies.ts';
 import { foldCase } from '../values/fold.ts';
-import type { JsonObject } from '../values/json.ts';
+import type { JsonObject, JsonValue } from '../values/json.ts';
 import { readText } from '../values/readers.ts';
 import type { Holds, NormalRule } from './form.ts';
 import { NOTHING } from './forms.ts';
 import { checkOfRule, entriesOf, type RuleEntry } from './normalize.ts';
 import { claimAt, looksNested, splitPath } from './path.ts';
 import type { RequestParameters, Rules } from './rules.ts';
+import { PLAIN_SCOPES, type ScopeNeed, type ScopeSettings, scopesOf, splitList } from './scopes.ts';
 
 /** The rule on one claim, ready to be checked. */
 export interface ClaimCheck {
@@ -19,10 +20,13 @@ export interface ClaimCheck {
   readonly claim: string;
   /** Splits the claim at the authenticator's `nestedClaimDelimiter`. Empty: all claims. */
   readonly path: (delimiter: string | undefined) => readonly string[];
-  /** The rule is about a scope claim: its failure is `scope_insufficient`. */
+  /** The rule is on `scope` or `scp`, and so is judged by all scopes of the token. */
   readonly isScope: boolean;
-  /** The scopes that would satisfy the rule, for the challenge. From the rule, not from a token. */
-  readonly scope: string | undefined;
+  /**
+   * The scopes with which the rule holds. From the rule, not from a token. Undefined if no further
+   * scope can make it hold.
+   */
+  readonly need: ScopeNeed | undefined;
   /** The rule compares the claim with the request. */
   readonly needsRequest: boolean;
   /** The rule as data, for `explain`. */
@@ -47,6 +51,8 @@ export interface EvaluationContext {
   /** The authenticator's `nestedClaimDelimiter`. */
   readonly delimiter?: string | undefined;
   readonly request?: RequestParameters | undefined;
+  /** How scopes are read. Default: without options. */
+  readonly scopes?: ScopeSettings | undefined;
   /** If given, the values that schemas return in place of the claims are added to it. */
   readonly outputs?: SchemaOutputs | undefined;
 }
@@ -62,6 +68,8 @@ const ITSELF: unique symbol = Symbol.for('@latchkey/itself');
  * providers).
  */
 const LIST_CLAIMS: ReadonlySet<string> = new Set(['scope', 'scp', 'permissions']);
+/** Challenges name the scopes of a route and those of all tokens; clients accept 4 KiB or more. */
+const MAX_SCOPES = 1_500;
 const SCOPE_CLAIMS: ReadonlySet<string> = new Set(['scope', 'scp']);
 
 /**
@@ -83,7 +91,11 @@ export function compileRules<const R extends Rules>(
     rules.forEach((entry, index) => void refuseCompiled(entry, `${path}[${index}]`));
   }
   const claimsOfRows = new Set<string>();
-  return compiledRules(entriesOf(rules, path).map((entry) => compileEntry(entry, claimsOfRows)));
+  const compiled = compiledRules<R>(entriesOf(rules, path).map((entry) => compileEntry(entry, claimsOfRows)));
+  const scopes = needsOf(compiled).flatMap(({ names }) => names);
+  if (scopes.join(' ').length > MAX_SCOPES)
+    throw new ConfigError(path, `expected scopes of at most ${MAX_SCOPES} characters, to fit in a challenge`);
+  return compiled;
 }
 
 function compiledRules<R>(checks: readonly ClaimCheck[], routeName?: string): CompiledRules<R> {
@@ -119,7 +131,7 @@ export function route(name: string): CompiledRules {
     claim: `route ${name}`,
     path: () => [],
     isScope: false,
-    scope: undefined,
+    need: undefined,
     needsRequest: false,
   };
   return compiledRules([Object.freeze({ ...check, rule: NOTHING, holds })], name);
@@ -129,20 +141,34 @@ export function route(name: string): CompiledRules {
 export function firstFailure(
   rules: CompiledRules<unknown>,
   claims: JsonObject,
-  { delimiter, request, outputs }: EvaluationContext = {},
+  context: EvaluationContext = {},
 ): ClaimCheck | undefined {
+  const { delimiter, request, outputs } = context;
   for (const check of checksIn(rules)) {
-    const path = check.path(delimiter);
-    const claim = claimAt(claims, path);
     const takeOutput =
       outputs !== undefined && check.rule.form === 'schema'
         ? (value: unknown) => {
-            if (value !== claim) outputs.push({ path, value });
+            const path = check.path(delimiter);
+            if (value !== claimAt(claims, path)) outputs.push({ path, value });
           }
         : undefined;
-    if (!check.holds(claim, request, takeOutput)) return check;
+    if (!check.holds(judgedValue(check, claims, context), request, takeOutput)) return check;
   }
   return undefined;
+}
+
+/** Returns what a rule is judged by: a claim, or all scopes of the token. */
+export function judgedValue(
+  { isScope, path }: Pick<ClaimCheck, 'isScope' | 'path'>,
+  claims: JsonObject,
+  { delimiter, scopes = PLAIN_SCOPES }: EvaluationContext,
+): JsonValue | undefined {
+  return isScope ? scopesOf(claims, scopes) : claimAt(claims, path(delimiter));
+}
+
+/** The scopes that the rules need. */
+export function needsOf(rules: CompiledRules<unknown>): readonly ScopeNeed[] {
+  return checksIn(rules).flatMap(({ need }) => need ?? []);
 }
 
 /**
@@ -179,11 +205,6 @@ export function needsRequest(rules: CompiledRules<unknown>): boolean {
   return checksIn(rules).some((check) => check.needsRequest);
 }
 
-/** Splits a space-delimited list, at U+0020 only. */
-export function splitList(text: string): readonly string[] {
-  return text.split(' ').filter((item) => item !== '');
-}
-
 function isCompiled<R>(rules: R | CompiledRules<R>): rules is CompiledRules<R> {
   return typeof rules === 'object' && rules !== null && ITSELF in rules && rules[ITSELF] === rules;
 }
@@ -214,23 +235,26 @@ function compileEntry(
   } else if (isList) {
     refuseSpaces(rule, kind === 'path' ? `${at}.rule` : at);
   }
-  const scopes =
-    isScope && rule.form !== 'noneOf'
-      ? rule.names.filter((item) => typeof item === 'string').filter(isScopeToken)
-      : [];
   const holds = checkOfRule(rule);
   const split = rememberingSplit();
   return Object.freeze({
     claim,
     path: kind === 'name' || kind === 'row' ? pathsOf(claim) : () => place,
     isScope,
-    scope: scopes.length > 0 ? scopes.join(' ') : undefined,
+    need: isScope ? needOf(rule) : undefined,
     needsRequest: rule.form === 'fromRequest',
     rule,
-    holds: isList
-      ? (value, request, take) => holds(typeof value === 'string' ? split(value) : value, request, take)
-      : holds,
+    holds:
+      isList && !isScope
+        ? (value, request, take) => holds(typeof value === 'string' ? split(value) : value, request, take)
+        : holds,
   });
+}
+
+function needOf({ form, names }: NormalRule): ScopeNeed | undefined {
+  if (form === 'noneOf') return undefined;
+  const scopes = names.filter((name) => typeof name === 'string').filter(isScopeToken);
+  return Object.freeze({ names: scopes, isOne: form === 'anyOf' });
 }
 
 /**

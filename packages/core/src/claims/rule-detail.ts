@@ -2,8 +2,8 @@
 // never a value of the token. Called only for refusals.
 import type { JsonObject } from '../values/json.ts';
 import { nearestTo } from '../values/kind.ts';
-import type { ClaimCheck } from './compile.ts';
-import { claimAt, looksNested } from './path.ts';
+import { type ClaimCheck, type EvaluationContext, judgedValue } from './compile.ts';
+import { looksNested } from './path.ts';
 
 /** Claims whose names say nothing about a token: registered ones, and those of common providers. */
 const KNOWN: readonly string[] = [
@@ -14,13 +14,15 @@ const KNOWN: readonly string[] = [
 
 /** Says which rule does not hold, and the probable mistake if the token does not have the claim. */
 export function ruleDetail(
-  { claim, path }: Pick<ClaimCheck, 'claim' | 'path'>,
+  check: Pick<ClaimCheck, 'claim' | 'path' | 'isScope'>,
   claims: JsonObject,
-  delimiter: string | undefined,
+  context: EvaluationContext,
 ): string {
+  const { claim, path, isScope } = check;
+  const { delimiter } = context;
   const at = path(delimiter);
   if (at.length === 0) return 'the rule on all claims does not hold';
-  if (claimAt(claims, at) !== undefined) return `the rule on ${claim} does not hold`;
+  if (judgedValue(check, claims, context) !== undefined) return `the rule on ${claim} does not hold`;
   const absent = `the token has no claim ${claim}`;
   const isName = path(undefined).length === 1;
   if (at.length > 1)
@@ -29,9 +31,8 @@ export function ruleDetail(
       : absent;
   if (isName && looksNested(claim)) return `${absent}; it is a path only with nestedClaimDelimiter: '.'`;
   const has = (name: string) => Object.hasOwn(claims, name);
-  const twin = claim === 'scope' ? 'scp' : claim === 'scp' ? 'scope' : undefined;
-  if (twin !== undefined && has(twin))
-    return `the token has ${twin} and no ${claim}; write the rule on ${twin}`;
+  if (isScope && has('permissions'))
+    return 'the token has permissions and no scope; set scopes: { permissions: true }';
   const near = nearestTo(claim, KNOWN.filter(has));
   return near === undefined ? absent : `${absent}; did you mean ${near}?`;
 }

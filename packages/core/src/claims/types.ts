@@ -140,7 +140,10 @@ type Inside<Path extends readonly string[], T> = undefined extends T
       }
     : never;
 
-type ListClaim = 'scope' | 'scp' | 'permissions';
+/** A rule on either is judged by the scopes of both, so one of them may be absent. */
+type ScopeClaim = 'scope' | 'scp';
+type ListClaim = ScopeClaim | 'permissions';
+type ListOf<Claim> = string | readonly string[] | (Claim extends ScopeClaim ? undefined : never);
 type List<T> = readonly Widened<T>[];
 
 /**
@@ -151,10 +154,10 @@ type ClaimType<Claim, R, S extends Side> = R extends StandardSchema
   ? S extends 'output'
     ? SchemaOutput<R>
     : Claim extends ListClaim
-      ? string | readonly string[]
+      ? ListOf<Claim>
       : SchemaInput<R>
   : Claim extends ListClaim
-    ? string | readonly string[]
+    ? ListOf<Claim>
     : R extends string
       ? R | readonly unknown[]
       : R extends Literal

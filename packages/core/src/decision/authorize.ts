@@ -5,18 +5,20 @@ import {
   checksIn,
   compileRules,
   firstFailure,
+  judgedValue,
+  needsOf,
   type SchemaOutputs,
   unfoldedGroup,
 } from '../claims/compile.ts';
-import { claimAt } from '../claims/path.ts';
 import { ruleDetail } from '../claims/rule-detail.ts';
 import type { RequestParameters, Rules } from '../claims/rules.ts';
+import { PLAIN_SCOPES, type ScopeSettings, scopesOf, scopesToAsk } from '../claims/scopes.ts';
 import type { ClaimsOf, SignedClaimsOf } from '../claims/types.ts';
 import { AuthError, inSpace } from '../errors.ts';
 import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import type { CompiledAccess, NamedRoutes } from './access.ts';
-import { contextOf, type Principal, signedClaims, withOutputs } from './principal.ts';
+import { contextOf, type Principal, type PrincipalContext, signedClaims, withOutputs } from './principal.ts';
 import { type JudgedRequirement, judgeRequirements, NO_REQUIREMENTS } from './requirements.ts';
 import { noRoute } from './route-names.ts';
 import type { Trace } from './trace.ts';
@@ -51,18 +53,32 @@ export function authorize<const R extends Rules>(
 /**
  * Checks a principal like `authorize`, and returns it. Where a rule is a schema, the returned
  * principal has the output of the schema as the claim.
+ * @param anonymous the context of the authenticator that let an anonymous request pass, for the
+ *   challenge
  * @throws as `authorize` does
  */
 export function authorized<const R extends Rules>(
   principal: Principal | undefined,
   rules: CompiledRules<R>,
   request?: RequestParameters,
+  anonymous?: PrincipalContext,
 ): Principal<ClaimsOf<R>> {
   const outputs: SchemaOutputs = [];
-  const refusal = judgeRoute(principal, rules, request, { outputs }) ?? judgeByNow(principal, rules, request);
+  const refusal =
+    judgeRoute(principal, rules, request, { outputs, anonymous }) ?? judgeByNow(principal, rules, request);
   if (refusal !== undefined) throw refusal;
   // The rules have just been checked, and refuse an anonymous request.
   return withOutputs(principal as Principal, outputs) as Principal<ClaimsOf<R>>;
+}
+
+const NO_OPTIONS: ScopeContext = Object.freeze({ routes: new Map() });
+
+interface JudgeOptions {
+  readonly trace?: Trace | undefined;
+  /** Gets the outputs of schemas. */
+  readonly outputs?: SchemaOutputs;
+  /** The authenticator that let an anonymous request pass. */
+  readonly anonymous?: PrincipalContext | undefined;
 }
 
 /**
@@ -73,12 +89,13 @@ export function judgeRoute(
   principal: Principal | undefined,
   rules: CompiledRules<unknown>,
   request: RequestParameters | undefined,
-  { trace, outputs }: { readonly trace?: Trace | undefined; readonly outputs?: SchemaOutputs } = {},
+  { trace, outputs, anonymous }: JudgeOptions = {},
 ): AuthError | undefined {
   if (principal === undefined) {
-    const refusal = new AuthError('credentials_missing', { detail: 'the request is anonymous' });
+    const scope = scopesFor(rules, anonymous ?? NO_OPTIONS);
+    const refusal = new AuthError('credentials_missing', { detail: 'the request is anonymous', scope });
     trace?.({ stage: 'route caller', refusal });
-    return refusal;
+    return inSpace(refusal, anonymous?.space);
   }
   const context = contextOf(principal);
   if (context === undefined) throw new TypeError('authorize: not a principal that an authenticator made');
@@ -136,6 +153,9 @@ export interface AskedClaims {
   readonly delimiter: string | undefined;
   readonly request: RequestParameters | undefined;
   readonly routes: NamedRoutes;
+  readonly scopes?: ScopeSettings | undefined;
+  /** The rules on every token. */
+  readonly always?: CompiledRules<unknown> | undefined;
   readonly outputs?: SchemaOutputs | undefined;
 }
 
@@ -144,21 +164,57 @@ export interface AskedClaims {
  */
 export function judgeRules(
   rules: CompiledRules<unknown>,
-  { issuer, claims, delimiter, request, routes, outputs }: AskedClaims,
+  asked: AskedClaims,
   trace?: Trace,
 ): AuthError | undefined {
+  const { issuer, claims, request, routes } = asked;
   const route = rules.route === undefined ? undefined : routes.get(rules.route);
   if (rules.route !== undefined && route === undefined)
     throw new TypeError(`authorize: the options have no ${noRoute(rules.route, [...routes.keys()])}`);
   const note = trace && ((judged: JudgedRequirement) => trace({ stage: 'route requirement', ...judged }));
   const refusal = route && judgeRequirements(route.requires, { issuer, claims }, note);
   if (refusal !== undefined && trace === undefined) return refusal;
-  const refuse = (check: ClaimCheck, holds: boolean | undefined) =>
-    insufficient(check, holds === undefined ? NO_REQUEST : ruleDetail(check, claims, delimiter));
+  const inForce = route?.claims ?? rules;
+  const refuse = (check: ClaimCheck, holds: boolean | undefined) => insufficient(check, holds, asked);
   const judge = trace === undefined ? firstFailure : traceRules('route', refuse, trace);
-  const failed = judge(route?.claims ?? rules, claims, { delimiter, request, outputs });
+  const failed = judge(inForce, claims, asked);
   if (refusal !== undefined || failed === undefined) return refusal;
-  return refuse(failed, failed.needsRequest && request === undefined ? undefined : false);
+  const own = refuse(failed, failed.needsRequest && request === undefined ? undefined : false);
+  if (own.code !== 'scope_insufficient') return own;
+  // A client acts on this challenge, so it names all scopes, and only if they are all that is
+  // missing.
+  const other = checksIn(inForce).find((check) => check.need === undefined && !holdsSafely(check, asked));
+  if (other !== undefined) return refuse(other, false);
+  return own.withChallenge({
+    scope: scopesFor(rules, asked, scopesOf(claims, asked.scopes ?? PLAIN_SCOPES)),
+  });
+}
+
+/** What `scopesFor` needs to know of the options. */
+type ScopeContext = Pick<AskedClaims, 'routes' | 'scopes' | 'always'>;
+
+/**
+ * Returns all scopes that the rules of a route and the rules on every token need, for a challenge;
+ * undefined if they name none.
+ * @param held the scopes of the token
+ */
+export function scopesFor(
+  rules: CompiledRules<unknown>,
+  { routes, scopes = PLAIN_SCOPES, always }: ScopeContext,
+  held?: readonly string[],
+): string | undefined {
+  const inForce = rules.route === undefined ? rules : routes.get(rules.route)?.claims;
+  const needs = [always, inForce].flatMap((each) => (each === undefined ? [] : needsOf(each)));
+  return scopesToAsk(needs, scopes, held);
+}
+
+/** A rule that cannot be checked, such as a schema that throws, counts as one that holds. */
+function holdsSafely(check: ClaimCheck, asked: AskedClaims): boolean {
+  try {
+    return check.holds(judgedValue(check, asked.claims, asked), asked.request);
+  } catch {
+    return true;
+  }
 }
 
 /** Checks rules like `firstFailure`, but all of them, and reports each result to the trace. */
@@ -167,10 +223,11 @@ export function traceRules(
   refuse: (check: ClaimCheck, holds: boolean | undefined) => AuthError,
   trace: Trace,
 ): typeof firstFailure {
-  return (rules, claims, { delimiter, request } = {}) => {
+  return (rules, claims, context = {}) => {
+    const { request } = context;
     let first: ClaimCheck | undefined;
     for (const check of checksIn(rules)) {
-      const value = claimAt(claims, check.path(delimiter));
+      const value = judgedValue(check, claims, context);
       const holds = check.needsRequest && request === undefined ? undefined : check.holds(value, request);
       if (holds !== true) first ??= check;
       trace({ stage, check, value, holds, refusal: holds === true ? undefined : refuse(check, holds) });
@@ -181,6 +238,7 @@ export function traceRules(
 
 const NO_REQUEST = 'a rule compares with the request, but no request was given';
 
-function insufficient({ isScope, scope }: ClaimCheck, detail: string): AuthError {
-  return new AuthError(isScope ? 'scope_insufficient' : 'claims_insufficient', { detail, scope });
+function insufficient(check: ClaimCheck, holds: boolean | undefined, asked: AskedClaims): AuthError {
+  const detail = holds === undefined ? NO_REQUEST : ruleDetail(check, asked.claims, asked);
+  return new AuthError(check.need === undefined ? 'claims_insufficient' : 'scope_insufficient', { detail });
 }

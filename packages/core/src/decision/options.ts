@@ -12,6 +12,7 @@ import {
 import { type IssuerMatcher, type IssuerRule, issuers, issuersJudge } from '../claims/issuers.ts';
 import type { RegisteredClaimsPolicy } from '../claims/registered.ts';
 import type { Rules } from '../claims/rules.ts';
+import { PLAIN_SCOPES, type ScopeSettings, type ScopesOptions, scopes } from '../claims/scopes.ts';
 import { readTokenFrom, type TokenFinder } from '../credentials/find.ts';
 import { type Carrier, carrierOptions } from '../credentials/options.ts';
 import { ConfigError } from '../errors.ts';
@@ -114,6 +115,17 @@ export interface AuthenticatorOptions {
   /** Rules on every token. If one does not hold, the token is invalid: 401. */
   readonly claims?: Rules;
   /**
+   * How the scopes of a token are read. `scope` and `scp`, each a space-delimited string or a list,
+   * are one set; rules on either are judged by it. Default: no implied scopes.
+   */
+  readonly scopes?: ScopesOptions;
+  /**
+   * Adds `Access-Control-Expose-Headers: WWW-Authenticate` to refusals, so that a script of another
+   * origin can read the challenge. Does *not* allow that origin: the service does, by its CORS
+   * settings. Replaces the list that these have set on a refusal. Default false.
+   */
+  readonly exposeChallenge?: boolean;
+  /**
    * What routes require, by name, for `requireClaims(route('admin'))`: the file has the rules, and
    * the code only names them. Default: none.
    */
@@ -213,6 +225,7 @@ export interface AuthenticatorSettings {
   readonly tokens: TokenFinder;
   readonly requireSecureTransport: boolean;
   readonly claims: CompiledRules;
+  readonly scopes: ScopeSettings;
   readonly issuers: IssuerMatcher | undefined;
   readonly delimiter: string | undefined;
   readonly routes: NamedRoutes;
@@ -227,6 +240,9 @@ export interface AuthenticatorSettings {
   readonly space: ProtectionSpace | undefined;
   readonly clock: Clock;
 }
+
+/** Leaves room in a challenge for the scopes. */
+const MAX_REALM = 256;
 
 const audienceName: Kind<string> = refined(text, (name, path) => {
   if (name.trim() !== name || /[\p{Cc}\p{Cf}]/u.test(name))
@@ -358,6 +374,16 @@ export const authenticatorOptions = object(
       flag('closes', 'requests must come by https'),
     ),
     claims: optional(claims, 'Rules on every token. If one does not hold, the answer is 401.'),
+    scopes: optional(
+      scopes,
+      'How the scopes of a token are read: which claims have them, and which imply others.',
+    ),
+    exposeChallenge: defaulted(
+      boolean,
+      false,
+      'Whether scripts of other origins may read the challenge of a refusal (Access-Control-Expose-Headers).',
+      other('scripts of other origins may read challenges, or may not'),
+    ),
     routes: optional(
       routes,
       'What single routes require of a token, by a name that the application uses, such as admin or GET /admin.',
@@ -449,6 +475,8 @@ export const authenticatorOptions = object(
       refined(text, (realm, path) => {
         if (!isHeaderText(realm))
           throw new ConfigError(path, 'expected printable ASCII, got other characters');
+        if (realm.length > MAX_REALM)
+          throw new ConfigError(path, `expected at most ${MAX_REALM} characters, got ${realm.length}`);
         return realm;
       }),
       'The realm in challenges to clients. Printable ASCII.',
@@ -529,6 +557,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     tokens: read.tokenFrom,
     requireSecureTransport: read.requireSecureTransport,
     claims: rules,
+    scopes: read.scopes ?? PLAIN_SCOPES,
     issuers: read.issuers,
     delimiter,
     routes: read.routes ?? new Map(),
@@ -558,8 +587,15 @@ function refuseUnfolded(routes: NamedRoutes): void {
   }
 }
 
-function spaceOf({ realm }: { readonly realm: string | undefined }): ProtectionSpace | undefined {
-  return realm === undefined ? undefined : Object.freeze({ realm, resourceMetadata: undefined });
+function spaceOf({
+  realm,
+  exposeChallenge: isExposed,
+}: {
+  readonly realm: string | undefined;
+  readonly exposeChallenge: boolean;
+}): ProtectionSpace | undefined {
+  if (realm === undefined && !isExposed) return undefined;
+  return Object.freeze({ realm, resourceMetadata: undefined, isExposed });
 }
 
 function readHook(value: unknown, path: string): RefusalHook {

@@ -2,10 +2,17 @@
 // endpoint that vouches for it (vouch.ts, vouch-by-endpoint.ts); check its claims; find groups and
 // make the principal. These results may come from a cache. The mode, issuers and rules of the route
 // are applied each time. A refusal is a value here; the public functions throw it.
-import { type ClaimCheck, type CompiledRules, firstFailure, type SchemaOutputs } from '../claims/compile.ts';
+import {
+  type ClaimCheck,
+  type CompiledRules,
+  firstFailure,
+  needsOf,
+  type SchemaOutputs,
+} from '../claims/compile.ts';
 import { judgeRegisteredClaims, registeredChecks, validityOf } from '../claims/registered.ts';
 import { ruleDetail } from '../claims/rule-detail.ts';
 import type { RequestParameters } from '../claims/rules.ts';
+import { PLAIN_SCOPES } from '../claims/scopes.ts';
 import { keyOf, parametersOf, protocolOf, type RequestView } from '../credentials/request.ts';
 import { AuthError, asError, inSpace, refusalIn } from '../errors.ts';
 import type { Groups } from '../groups/groups.ts';
@@ -16,7 +23,8 @@ import { ofThisCopy, sharedState } from '../values/copies.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import type { CompiledAccess } from './access.ts';
-import { judgeAccess, judgeRoute, judgeRules, traceRules } from './authorize.ts';
+import { noteAnonymous } from './anonymous.ts';
+import { judgeAccess, judgeRoute, judgeRules, scopesFor, traceRules } from './authorize.ts';
 import { issuerText } from './details.ts';
 import type { AuthenticatorSettings } from './options.ts';
 import { createPrincipal, type Principal, type RoutesInForce, withOutputs } from './principal.ts';
@@ -100,13 +108,15 @@ export function refusalOf(request: object): AuthError | undefined {
 
 /** Makes a pipeline. Fetches nothing before the first token. */
 export function createPipeline(settings: AuthenticatorSettings, parts: PipelineParts): Pipeline {
-  const { tokens, issuers, registered, systemSubject, clock, delimiter, space, routes } = settings;
+  const { tokens, issuers, registered, systemSubject, clock, delimiter, space, scopes, routes } = settings;
   const { system, remote, groups, now } = parts;
   const byKey = createVouchByKey(settings, parts);
   const vouch = remote === undefined ? byKey : createVouchByEndpoint(settings, remote, byKey);
   const context = Object.freeze({
     ...ofThisCopy,
     space,
+    scopes,
+    always: settings.claims,
     delimiter,
     routes,
     now,
@@ -125,6 +135,11 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   const ownChecks = registeredChecks(registered);
   const audienceChecks = ownChecks.filter(({ claim }) => claim === 'aud');
   const checksOfAnswer = settings.remote && createAnswerChecks(registered, settings.remote);
+
+  const scopesOfRules = new WeakMap<CompiledRules, string | undefined>();
+  // A note costs as much as the decision. Without these options it would say nothing.
+  const isNoted =
+    space !== undefined || scopes !== PLAIN_SCOPES || routes.size > 0 || needsOf(settings.claims).length > 0;
 
   function refused(error: AuthError): Refused {
     return { ok: false, error: inSpace(error, space) };
@@ -195,8 +210,20 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       refusals.byKey.set(keyOf(request), decision.error);
       decision = ANONYMOUS;
     }
-    if (decision === ANONYMOUS) trace?.({ stage: 'anonymous', mode });
-    return applyRules(decision, rules, rules && parametersOf(request), trace);
+    if (decision === ANONYMOUS) {
+      trace?.({ stage: 'anonymous', mode });
+      if (isNoted && rules === undefined) noteAnonymous(keyOf(request), context);
+    }
+    const applied = applyRules(decision, rules, rules && parametersOf(request), trace);
+    return applied.ok || rules === undefined ? applied : asking(applied, rules);
+  }
+
+  /** Names the scopes of a route in the challenge of a 401. A 403 names them already. */
+  function asking({ error }: Refused, rules: CompiledRules): Refused {
+    if (error.status !== 401) return { ok: false, error };
+    if (!scopesOfRules.has(rules)) scopesOfRules.set(rules, scopesFor(rules, context));
+    const scope = scopesOfRules.get(rules);
+    return { ok: false, error: scope === undefined ? error : error.withChallenge({ scope }) };
   }
 
   /**
@@ -330,9 +357,9 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       trace?.({ stage: 'system subject', refusal: impostor });
       if (ends(verdict, impostor)) return;
     }
-    const ruleFailed = (check: ClaimCheck) => invalidBy(ruleDetail(check, claims, delimiter));
+    const ruleFailed = (check: ClaimCheck) => invalidBy(ruleDetail(check, claims, context));
     const judge = trace === undefined ? firstFailure : traceRules('claims', ruleFailed, trace);
-    const failed = ignoringFaultsAfter(verdict.refusal, () => judge(settings.claims, claims, { delimiter }));
+    const failed = ignoringFaultsAfter(verdict.refusal, () => judge(settings.claims, claims, context));
     ends(verdict, failed === undefined ? undefined : ruleFailed(failed));
   }
 

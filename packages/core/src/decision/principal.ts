@@ -1,8 +1,9 @@
 // The principal: the caller that a verified token describes, made from its claims. Nothing is
 // verified here.
 import type { ProtectionSpace } from '../challenge.ts';
-import { type CompiledRules, type SchemaOutputs, splitList } from '../claims/compile.ts';
+import type { CompiledRules, SchemaOutputs } from '../claims/compile.ts';
 import type { RequestParameters } from '../claims/rules.ts';
+import { malformedScopes, PLAIN_SCOPES, type ScopeSettings, scopesOf } from '../claims/scopes.ts';
 import { AuthError } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
 import { checkCopy, type Marked } from '../values/copies.ts';
@@ -24,7 +25,10 @@ export interface Principal<C extends Claims = Claims> {
   readonly issuer: string | undefined;
   /** The `sub` claim. Undefined if the token has none, as tokens for clients may. */
   readonly subject: string | undefined;
-  /** The items of `scope`, or of `scp`. */
+  /**
+   * All scopes: the items of `scope` and `scp`, those of `permissions` if `scopes.permissions` is
+   * set, and the scopes that they imply by `scopes.implies`. A rule on `scope` applies to these.
+   */
   readonly scopes: readonly string[];
   /**
    * All groups, from the source in the options; without such options, from the `groups` claim. A
@@ -44,6 +48,10 @@ export interface RoutesInForce {
 export interface PrincipalContext extends Marked {
   /** The challenges of later refusals. */
   readonly space: ProtectionSpace | undefined;
+  /** How scopes are read. Default: without options. */
+  readonly scopes?: ScopeSettings | undefined;
+  /** The rules on every token: later challenges name their scopes too. */
+  readonly always?: CompiledRules<unknown> | undefined;
   /** The authenticator's `nestedClaimDelimiter`. */
   readonly delimiter: string | undefined;
   /** The authenticator's `routes`. */
@@ -74,24 +82,26 @@ const NONE: readonly string[] = Object.freeze([]);
 /**
  * Makes a principal from claims that have been verified and checked.
  * @param groups from another source; undefined if only the claim provides them
- * @throws AuthError `token_claims_invalid` if `scope`, `scp` or `groups` has a wrong type
+ * @throws AuthError `token_claims_invalid` if a scope claim or `groups` has a wrong type
  */
 export function createPrincipal(
   claims: JsonObject,
   context: PrincipalContext,
   groups?: readonly string[],
 ): Principal {
-  const scope = own(claims, 'scope') ?? own(claims, 'scp');
+  const { scopes = PLAIN_SCOPES } = context;
+  const malformed = malformedScopes(claims, scopes);
+  if (malformed !== undefined)
+    throw new AuthError('token_claims_invalid', { detail: `${malformed} is not a list of strings` });
   const principal = {
     issuer: own(claims, 'iss') as string | undefined,
     subject: own(claims, 'sub') as string | undefined,
-    scopes: typeof scope === 'string' ? splitList(scope) : readStrings(scope, 'scope'),
+    scopes: scopesOf(claims, scopes) ?? NONE,
     groups: groups ?? readStrings(own(claims, 'groups'), 'groups'),
     // Replaces the claim, so that code that trusts a rule on `groups` never reads the unchecked
     // claim.
     claims: groups === undefined ? frozen(claims) : deepFreeze({ ...claims, groups }),
   };
-  Object.freeze(principal.scopes);
   Object.freeze(principal.groups);
   return Object.freeze(Object.defineProperty(principal, CONTEXT, { value: context }));
 }

@@ -1,6 +1,7 @@
 // Generates the JSON Schema of a descriptor, and the rows of the documentation, from the tables of
 // options. `pnpm tables` writes the files. The schema of claim rules is in claims/rules-schema.ts.
 import { rulesSchema } from '../claims/rules-schema.ts';
+import { scopesOptions } from '../claims/scopes.ts';
 import { carrierOptions } from '../credentials/options.ts';
 import { routeOptions } from '../decision/access.ts';
 import { authenticatorOptions, cacheOptions } from '../decision/options.ts';
@@ -69,6 +70,7 @@ export function optionTables(): readonly { readonly title: string; readonly rows
     ['An endpoint of groups: `groups.endpoint`', endpointOptions.table],
     ['The token cache: `cache`', cacheOptions.table],
     ['A named route: `routes`', routeOptions.table],
+    ['How scopes are read: `scopes`', scopesOptions.table],
     ['Signing: `createSigner`, `signing`', signingOptions.table],
   ];
   return tables.map(([title, table]) => ({

@@ -29,7 +29,7 @@ describe('needsRequest()', () => {
   it('is not said of the rules of a route, which nothing is known of', () => {
     expect(needsRequest(route('admin'))).toBe(false);
     expect(claimNames(route('admin'))).toEqual(['route admin']);
-    expect(checksIn(route('admin'))).toMatchObject([{ isScope: false, scope: undefined }]);
+    expect(checksIn(route('admin'))).toMatchObject([{ isScope: false, need: undefined }]);
     expect(() => firstFailure(route('admin'), {})).toThrow(TypeError);
   });
 });

@@ -66,7 +66,7 @@ describe('what it takes from claims', () => {
     [{ scope: [] }, []],
     [{ scp: 'a b' }, ['a', 'b']],
     [{ scp: ['a', 'b'] }, ['a', 'b']],
-    [{ scope: 'a', scp: 'b' }, ['a']],
+    [{ scope: 'a', scp: 'b' }, ['a', 'b']],
     [{ scope: null, scp: 'b' }, ['b']],
     [{ scope: null }, []],
     [{ permissions: 'a b' }, []],
@@ -160,7 +160,7 @@ describe('it cannot be forged', () => {
   ])('RFC 9110 §11.5: remembers the realm %s', (realm, expected) => {
     const principal = createPrincipal(CLAIMS, {
       ...CONTEXT,
-      space: { realm, resourceMetadata: undefined },
+      space: { realm, resourceMetadata: undefined, isExposed: false },
     });
     expect(contextOf(principal)?.space?.realm).toBe(expected);
     expect(JSON.stringify(principal)).not.toContain('api');
