@@ -49,6 +49,9 @@ export interface Route {
   readonly sign?: SignResponseOptions;
 }
 
+/** The audience of some routes. A token for them names it next to the audience of the service. */
+export const ORDERS = 'https://orders.example.com';
+
 const whoami = (principal: Principal | undefined): unknown => ({
   subject: principal?.subject ?? null,
   scopes: principal?.scopes ?? null,
@@ -103,6 +106,7 @@ export const routes: readonly Route[] = [
   route('/named/admin', routeNamed('admin')),
   route('/named/writers', routeNamed('writers')),
   route('/named/partner', routeNamed('partner')),
+  route('/named/orders', routeNamed('orders')),
   route('/named/tenants/:tenant', routeNamed('tenant')),
   {
     method: 'GET',
@@ -111,6 +115,13 @@ export const routes: readonly Route[] = [
     handle: whoami,
   },
   { method: 'GET', path: '/issuers', access: { issuers: ['https://issuer.example'] }, handle: whoami },
+  { method: 'GET', path: '/audience', access: { audience: ORDERS }, handle: whoami },
+  {
+    method: 'GET',
+    path: '/audiences',
+    access: { audience: [ORDERS, 'https://invoices.example.com'] },
+    handle: whoami,
+  },
   { method: 'GET', path: '/may-be-anonymous', access: { mode: 'optional' }, handle: whoami },
   {
     method: 'GET',

@@ -99,6 +99,11 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       const declare = gap === undefined ? it : it.fails;
       declare(gap === undefined ? title : `${title} (gap: ${gap})`, async () => {
         const used = new Map<string, string>();
+        for (let count = 0; count < (testCase.isCached === true ? 3 : 0); count++) {
+          const earlier = await send({ ...testCase, method: 'GET', path: '/token' }, served, world, used);
+          expect(earlier.status, 'the answer of /token').toBe(200);
+        }
+        handled.length = 0;
         const answer = await send(testCase, served, world, used);
         judge(testCase, answer, handled, [...used.values()]);
         expectOneOfEach(answer, testCase.method !== 'HEAD');

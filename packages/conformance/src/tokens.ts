@@ -134,6 +134,8 @@ export const tokens = {
   'good, not-my-subject-456': claims({ account: 'not-my-subject-456' }),
   'good, my-subject-456 with a newline': claims({ account: 'my-subject-456\n' }),
   'good, audience in a list': claims({ aud: ['https://other.example', 'https://api.example.com'] }),
+  'good, also for orders': claims({ aud: ['https://api.example.com', 'https://orders.example.com'] }),
+  'only for orders': claims({ aud: 'https://orders.example.com' }),
   'good, typ at+jwt': header({ typ: 'application/at+jwt' }),
   'good, no typ': header({ typ: undefined }),
   'good, no kid': header({ kid: undefined }),

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from '@latchkey/core';
 import type { Variant } from './cases.ts';
+import { ORDERS } from './routes.ts';
 import { LOGIN_ISSUER } from './signers.ts';
 import type { World } from './tokens.ts';
 
@@ -15,6 +16,7 @@ const ROUTES: NonNullable<AuthenticatorOptions['routes']> = {
   admin: { claims: { roles: { anyOf: ['admin', 'root'] } } },
   writers: { claims: { scope: 'friends:write' } },
   partner: { claims: { roles: ['root'] }, issuers: ['https://partner.example'] },
+  orders: { audience: ORDERS },
   tenant: { claims: { tenant: { fromRequest: 'params.tenant' } } },
 };
 

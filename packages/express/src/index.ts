@@ -52,9 +52,10 @@ export type AuthenticatedHandler<C extends Claims = Claims> = (
  * `authenticate` before body parsers, so that the service reads no body of an unauthenticated
  * request. Handlers before it, and routes marked with `publicRoute`, are public; another
  * `authenticate` on a router or a route decides anew for the handlers behind it.
- * @param access what the route asks: rules, issuers, and a mode that replaces that of the options.
- *   It may be omitted, but not undefined, which would drop the rules of a route: a wrapper passes
- *   it on only if it has one, `authenticate(source, ...(access === undefined ? [] : [access]))`
+ * @param access what the route asks: rules, issuers, an audience, and a mode that replaces that of
+ *   the options. It may be omitted, but not undefined, which would drop the rules of a route: a
+ *   wrapper passes it on only if it has one,
+ *   `authenticate(source, ...(access === undefined ? [] : [access]))`
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts

@@ -19,7 +19,7 @@ const OTHER_HOOKS = [
 ] as const;
 
 /** Members of `config.auth` that no other plugin is likely to read from `config`. */
-const OF_AUTH = ['claims', 'issuers'] as const;
+const OF_AUTH = ['claims', 'issuers', 'audience'] as const;
 
 /** Refuses a response signer that is another hook than `onSend`. @throws ConfigError */
 export function refuseSigners(route: RouteOptions): void {

@@ -24,6 +24,7 @@ it('refuses rules on a route of an application without the plugin', async () => 
 
 it.each([
   ['rules', rules],
+  ['an audience', { config: { auth: { audience: 'https://other.example' } } }],
   ['issuers', { config: { auth: { issuers: ['https://issuer.example'] } } }],
 ])('refuses %s on a route of a sibling scope', async (_, options) => {
   const app = fastify();

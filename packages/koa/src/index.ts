@@ -37,9 +37,10 @@ export type AuthenticatedMiddleware<C extends core.Claims = core.Claims> = Middl
  * before it, and routes marked with `publicRoute`, are public; another `authenticate` on a route
  * decides anew.
  * @param source options, an authenticator, or several authenticators combined
- * @param access what the route asks: rules, issuers, and a mode that replaces that of the options.
- *   It may be omitted, but not undefined, which would drop the rules of a route: a wrapper passes
- *   it on only if it has one, `authenticate(source, ...(access === undefined ? [] : [access]))`
+ * @param access what the route asks: rules, issuers, an audience, and a mode that replaces that of
+ *   the options. It may be omitted, but not undefined, which would drop the rules of a route: a
+ *   wrapper passes it on only if it has one,
+ *   `authenticate(source, ...(access === undefined ? [] : [access]))`
  * @throws ConfigError for wrong options, at once
  * @example
  * ```ts

@@ -41,7 +41,7 @@ export function RequireClaims(rules: Rules | adapter.CompiledRules): adapter.Acc
 
 /**
  * Replaces the requirements of the options for a handler, or for every handler of a class: a mode,
- * the accepted issuers, and rules, as `@RequireClaims` does. On a method it replaces
+ * the accepted issuers, the audience, and rules, as `@RequireClaims` does. On a method it replaces
  * `@Authenticate` of the class as a whole; without rules, those of the class stay. A mode that lets
  * anonymous requests pass does not apply to methods that a subclass adds.
  * @throws ConfigError for wrong access, at once; next to `@Public`, or to another `@Authenticate`;

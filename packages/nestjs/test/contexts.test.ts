@@ -135,6 +135,7 @@ it.each<[string, (request: object) => readonly [string, readonly unknown[]]]>([
 ])('T-143: a decision by other overrides does not count for these: %s', async (_name, argsOf) => {
   const anonymous = classWith(Authenticate({ mode: 'optional' }));
   const elsewhere = classWith(Authenticate({ issuers: ['https://issuer.example'] }));
+  const forOthers = classWith(Authenticate({ audience: 'https://other.example' }));
   const [type, none] = argsOf(requestWith({}));
   expect(await decide(type, none, anonymous)).toBe('allowed');
   expect(await decide(type, none)).toBe('credentials_missing');
@@ -142,6 +143,8 @@ it.each<[string, (request: object) => readonly [string, readonly unknown[]]]>([
   const [, known] = argsOf(bearer());
   expect(await decide(type, known)).toBe('allowed');
   expect(await decide(type, known, elsewhere)).toBe('token_issuer_untrusted');
+  expect(await decide(type, known)).toBe('allowed');
+  expect(await decide(type, known, forOthers)).toBe('token_audience_mismatch');
   expect(await decide(type, known)).toBe('allowed');
 });
 

@@ -98,6 +98,8 @@ describe.each(platforms)('on %s', (platform) => {
   const isDev = () => RequireClaims({ roles: ['dev'] });
   const isOps = () => RequireClaims({ roles: ['ops'] });
   const anonymous = () => Authenticate({ mode: 'optional' });
+  const forOthers = () => Authenticate({ audience: 'https://other.example' });
+  const forUs = () => Authenticate({ audience: ['https://other.example', 'https://api.example.com'] });
   const elsewhere = () => Authenticate({ issuers: ['https://issuer.example'] });
 
   // The statuses for no token, the token of a dev, and the token of an ops.
@@ -115,6 +117,9 @@ describe.each(platforms)('on %s', (platform) => {
     ['optional on the class, rules on the method', [anonymous()], [isDev()], 401, 200, 403],
     ['rules on the class stay with @Authenticate on the method', [isDev()], [anonymous()], 401, 200, 403],
     ['issuers on the class stay with rules on the method', [elsewhere()], [isDev()], 401, 401, 401],
+    ['@Authenticate with another audience', [], [forOthers()], 401, 401, 401],
+    ['@Authenticate with another audience on the class', [forOthers()], [], 401, 401, 401],
+    ['@Authenticate with the own audience', [], [forUs()], 401, 200, 200],
     ['@Authenticate on both: the method replaces', [elsewhere()], [Authenticate()], 401, 200, 200],
   ])('T-104: %s', async (_name, onClass, on, none, asDev, asOps) => {
     const url = await listen(await start([controllerWith(onClass, on)], platform));

@@ -41,6 +41,9 @@ class Gateway {
   elsewhere() {
     return { event: 'answer', data: 'elsewhere' };
   }
+  forOthers() {
+    return { event: 'answer', data: 'forOthers' };
+  }
   strict() {
     return { event: 'answer', data: 'strict' };
   }
@@ -57,6 +60,12 @@ onMethod(
   'elsewhere',
   SubscribeMessage('elsewhere'),
   Authenticate({ issuers: ['https://issuer.example'] }),
+);
+onMethod(
+  Gateway,
+  'forOthers',
+  SubscribeMessage('forOthers'),
+  Authenticate({ audience: 'https://other.example' }),
 );
 onMethod(Gateway, 'strict', SubscribeMessage('strict'), Authenticate({ mode: 'strict' }));
 onMethod(Gateway, 'refuses', SubscribeMessage('refuses'));
@@ -231,6 +240,14 @@ describe('T-093: messages', () => {
     const client = await connected(await start(), await bearer());
     expect(await ask(client, 'elsewhere')).toMatchObject({ data: { code: 'token_issuer_untrusted' } });
     expect(await ask(client, 'anyone')).toEqual({ event: 'answer', data: 'anyone' });
+  });
+
+  it('T-054: an audience that a handler requires, next to that of the handshake', async () => {
+    const client = await connected(await start(), await bearer());
+    expect(await ask(client, 'forOthers')).toMatchObject({ data: { code: 'token_audience_mismatch' } });
+    const aud = [issuer.audience, 'https://other.example'];
+    const other = await connected(await start(), await bearer({ aud }));
+    expect(await ask(other, 'forOthers')).toEqual({ event: 'answer', data: 'forOthers' });
   });
 });
 

@@ -27,6 +27,8 @@ export interface ConformanceCase {
   readonly path: string;
   /** Sent unchanged, in this order. */
   readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
+  /** `/token` has accepted the same headers three times before, so the token is in the cache. */
+  readonly isCached?: boolean | undefined;
   readonly expect: Expectation;
 }
 

@@ -10,6 +10,34 @@ export const routeCases: readonly ConformanceCase[] = [
     headers: bearer('good'),
     expect: { code: 'token_issuer_untrusted' },
   },
+  ...(['/audience', '/audiences', '/named/orders'] as const).flatMap((path) =>
+    [false, true].flatMap((isCached) =>
+      ([undefined, 'described'] as const).flatMap((authenticator): readonly ConformanceCase[] => {
+        const place = `on ${path}, ${isCached ? 'cached' : 'seen first'}, ${authenticator ?? 'in code'}`;
+        const common = { authenticator, path, isCached };
+        return [
+          {
+            ...common,
+            name: `T-054: the audience of a route, a token that names it ${place}`,
+            headers: bearer('good, also for orders'),
+            expect: ok,
+          },
+          {
+            ...common,
+            name: `T-054: the audience of a route, a token without it ${place}`,
+            headers: bearer('good'),
+            expect: { code: 'token_audience_mismatch' },
+          },
+        ];
+      }),
+    ),
+  ),
+  ...['/audience', '/named/orders'].map((path) => ({
+    name: `T-054: the audience of a route is not enough without that of the options: ${path}`,
+    path,
+    headers: bearer('only for orders'),
+    expect: { code: 'token_audience_mismatch' } as const,
+  })),
   {
     name: 'AM-9: a route in the mode optional, no token',
     path: '/may-be-anonymous',

@@ -4,15 +4,10 @@
 import { AuthError } from '../errors.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { kindOf } from '../values/kind.ts';
+import { type AudiencePolicy, checkAudience } from './audience.ts';
 
 /** How the registered claims are checked. */
-export interface RegisteredClaimsPolicy {
-  /** Null: the audience is not checked. */
-  readonly audience: ReadonlySet<string> | null;
-  /** Whether the token must name one of the audiences, or all of them. Default: any. */
-  readonly audienceMatch?: 'any' | 'all' | undefined;
-  /** The detail of the refusal where `aud` is missing. Default: which audiences are expected. */
-  readonly missingAudience?: string | undefined;
+export interface RegisteredClaimsPolicy extends AudiencePolicy {
   /** Leeway for clocks that disagree, in both directions. */
   readonly clockSkewMs: number;
   readonly requireExp: boolean;
@@ -242,33 +237,6 @@ function isBefore(
   nowMs: number,
 ): boolean {
   return time !== undefined && nowMs < Number(time) * 1000 - clockSkewMs;
-}
-
-/**
- * §4.1.3: checks that the token names audiences of this service. Strings are compared by code
- * points.
- */
-function checkAudience(
-  aud: JsonValue | undefined,
-  { audience, audienceMatch = 'any', missingAudience }: RegisteredClaimsPolicy,
-): AuthError | undefined {
-  if (audience === null) return undefined;
-  if (aud === undefined && missingAudience !== undefined)
-    return new AuthError('token_audience_mismatch', { detail: missingAudience });
-  const values: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
-  if (values.length === 0 || !values.every((value) => typeof value === 'string' && value !== ''))
-    return new AuthError('token_audience_mismatch', {
-      detail: `aud: expected ${[...audience].join(', ')}, got ${aud === undefined ? 'nothing' : kindOf(aud)}`,
-    });
-  const named: ReadonlySet<unknown> = audience;
-  const holds =
-    audienceMatch === 'all'
-      ? new Set(values.filter((value) => named.has(value))).size === audience.size
-      : values.some((value) => named.has(value));
-  if (holds) return undefined;
-  const names = [...audience].join(', ');
-  const detail = audienceMatch === 'all' ? `aud does not name all of ${names}` : `aud names none of ${names}`;
-  return new AuthError('token_audience_mismatch', { detail });
 }
 
 function invalid(detail: string): AuthError {

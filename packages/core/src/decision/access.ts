@@ -34,6 +34,13 @@ export interface RequirementOptions {
    * a token without `iss`.
    */
   readonly issuers?: readonly IssuerRule[];
+  /**
+   * The audience of the route, or several: the token must name one of them in `aud`, else 401. It
+   * narrows the audience of the options, which the token must name too: a route for one of their
+   * audiences, or for one that a token names next to them. With a remote endpoint, its answer has
+   * to name the audience. Default: the audience of the options is enough.
+   */
+  readonly audience?: string | readonly string[];
 }
 
 /** What a route requires. The options apply to members that are left out. */
@@ -70,7 +77,7 @@ const COMPILED: unique symbol = Symbol.for('@latchkey/access');
 const REQUIREMENTS = Object.keys(requirementOptions);
 
 const HELP = {
-  like: 'access, such as { claims, issuers, mode }',
+  like: 'access, such as { claims, issuers, audience, mode }',
   also: "; rules are in claims: { claims: { scope: 'read' } }",
 } as const;
 
@@ -151,7 +158,7 @@ export const routes: Kind<NamedRoutes> = byName(
       description: 'What one route requires, in addition to the options for all routes.',
     }),
   ),
-  'expected an object: route name → { claims, issuers }',
+  'expected an object: route name → { claims, issuers, audience }',
 );
 
 /** The access of a route that requires nothing. */

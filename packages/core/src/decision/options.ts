@@ -2,6 +2,7 @@
 // Nothing is built here.
 import { isHeaderText, type ProtectionSpace } from '../challenge.ts';
 import { ACCESS_TOKEN_CLAIMS, accessTokenChecks } from '../claims/access-token.ts';
+import { audiencesOrNull } from '../claims/audience.ts';
 import {
   type CompiledRules,
   claimNames,
@@ -48,7 +49,6 @@ import {
   object,
   oneOrMany,
   optional,
-  orNull,
   refined,
   shared,
   type TableOf,
@@ -244,22 +244,12 @@ export interface AuthenticatorSettings {
 /** Leaves room in a challenge for the scopes. */
 const MAX_REALM = 256;
 
-const audienceName: Kind<string> = refined(text, (name, path) => {
-  if (name.trim() !== name || /[\p{Cc}\p{Cf}]/u.test(name))
-    throw new ConfigError(
-      path,
-      'expected an audience, got a string with white space at an end or with invisible characters; remove them',
-    );
-  return name;
-});
-
 const audience: Kind<ReadonlySet<string> | null> = {
-  ...orNull(oneOrMany(text)),
+  ...audiencesOrNull,
   read(value, path) {
-    if (value === null) return null;
     if (value === undefined)
       throw new ConfigError(path, 'is required; pass null to turn the audience check off');
-    return new Set([oneOrMany(audienceName).read(value, path)].flat());
+    return audiencesOrNull.read(value, path);
   },
 };
 

@@ -1,19 +1,25 @@
 // What a route requires of a token besides rules on its claims. Each requirement is one option of a
 // route, in code (access.ts) and in `routes` of the options. The rules of a route are not here.
+import { audiences, checkAudience } from '../claims/audience.ts';
 import { type IssuerMatcher, issuers, issuersJudge } from '../claims/issuers.ts';
 import { AuthError } from '../errors.ts';
-import type { JsonObject, JsonValue } from '../values/json.ts';
+import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { optional, type ReadBy } from '../values/option.ts';
 import { issuerText } from './details.ts';
 
 /** The options of a route that are requirements. */
 export const requirementOptions = {
   issuers: optional(issuers, 'The only issuers that this route accepts.', issuersJudge),
+  audience: optional(
+    audiences,
+    'The audience of this route, or several: a token must name one of them, next to the audience of the options.',
+  ),
 } as const;
 
 /** Checked requirements. */
 export interface RouteRequirements {
   readonly welcomes: IssuerMatcher | undefined;
+  readonly audience: ReadonlySet<string> | undefined;
 }
 
 /** The token that is judged. */
@@ -23,12 +29,18 @@ export interface JudgedToken {
 }
 
 /** The requirements of a route that has none. */
-export const NO_REQUIREMENTS: RouteRequirements = Object.freeze({ welcomes: undefined });
+export const NO_REQUIREMENTS: RouteRequirements = Object.freeze({
+  welcomes: undefined,
+  audience: undefined,
+});
 
 /** Turns the options of a route into requirements. */
-export function requirementsOf({ issuers: welcomes }: ReadBy<typeof requirementOptions>): RouteRequirements {
-  const isAny = welcomes !== undefined;
-  return isAny ? Object.freeze({ welcomes }) : NO_REQUIREMENTS;
+export function requirementsOf({
+  issuers: welcomes,
+  audience,
+}: ReadBy<typeof requirementOptions>): RouteRequirements {
+  const isAny = welcomes !== undefined || audience !== undefined;
+  return isAny ? Object.freeze({ welcomes, audience }) : NO_REQUIREMENTS;
 }
 
 /** One requirement, as it was judged, for `explain`. */
@@ -45,17 +57,26 @@ export interface JudgedRequirement {
  * @param note called with each requirement; if given, the checks go on after a refusal
  */
 export function judgeRequirements(
-  { welcomes }: RouteRequirements,
-  { issuer }: JudgedToken,
+  { welcomes, audience }: RouteRequirements,
+  { issuer, claims }: JudgedToken,
   note?: (requirement: JudgedRequirement) => void,
 ): AuthError | undefined {
-  let refusal: AuthError | undefined;
+  let first: AuthError | undefined;
+  const judged = (requirement: JudgedRequirement): boolean => {
+    first ??= requirement.refusal;
+    note?.(requirement);
+    return first !== undefined && note === undefined;
+  };
   if (welcomes !== undefined) {
-    if (!welcomes(issuer)) {
-      const detail = `issuers of the route does not accept ${issuerText(issuer)}`;
-      refusal = new AuthError('token_issuer_untrusted', { detail });
-    }
-    note?.({ about: 'iss', expected: 'one of the issuers of the route', actual: issuer, refusal });
+    const detail = `issuers of the route does not accept ${issuerText(issuer)}`;
+    const refusal = welcomes(issuer) ? undefined : new AuthError('token_issuer_untrusted', { detail });
+    const expected = 'one of the issuers of the route';
+    if (judged({ about: 'iss', expected, actual: issuer, refusal })) return first;
   }
-  return refusal;
+  if (audience !== undefined) {
+    const actual = own(claims, 'aud');
+    const refusal = checkAudience(actual, { audience, owner: 'of the route' });
+    judged({ about: 'aud', expected: `one of ${JSON.stringify([...audience])}`, actual, refusal });
+  }
+  return first;
 }

@@ -17,6 +17,12 @@ const WRONG: readonly (readonly [what: string, overrides: unknown, path: string]
   ['issuers null', { issuers: null }, 'access.issuers'],
   ['a function for issuers', { issuers: () => undefined }, 'access.issuers'],
   ['an empty issuer', { issuers: [''] }, 'access.issuers[0]'],
+  ['an audience of nothing', { audience: [] }, 'access.audience'],
+  ['audience null', { audience: null }, 'access.audience'],
+  ['a number for an audience', { audience: 5 }, 'access.audience'],
+  ['an empty audience', { audience: '' }, 'access.audience'],
+  ['an empty audience in a list', { audience: ['a', ''] }, 'access.audience[1]'],
+  ['an audience with a space at its end', { audience: ['a '] }, 'access.audience[0]'],
   ['null', null, 'access'],
   ['a text', 'strict', 'access'],
 ];

@@ -221,6 +221,7 @@ describe('rules', () => {
     routes: {
       admin: { claims: { role: 'admin' } },
       partner: { issuers: ['partner'] },
+      orders: { audience: ['orders', 'invoices'], issuers: ['i'] },
       both: { claims: { role: 'admin' }, issuers: ['i'] },
       write: { claims: { scope: ['write'] } },
     },
@@ -242,6 +243,9 @@ describe('rules', () => {
     [{ tenant: 'acme' }, () => route('partner'), 'token_issuer_untrusted'],
     [{ tenant: 'acme', iss: 'partner' }, () => route('partner'), undefined],
     [{ tenant: 'acme', iss: 'partner', role: 'admin' }, () => route('both'), 'token_issuer_untrusted'],
+    [{ tenant: 'acme' }, () => route('orders'), 'token_audience_mismatch'],
+    [{ tenant: 'acme', aud: ['me', 'invoices'] }, () => route('orders'), undefined],
+    [{ tenant: 'acme', iss: 'partner' }, () => route('orders'), 'token_issuer_untrusted'],
     [{ exp: 1, role: 'x' }, () => route('admin'), 'token_expired'],
   ])('claims %o: as decided', async (claims, rules, code) => {
     const authenticator = start(options());

@@ -117,7 +117,7 @@ const TABLES: { readonly [title: string]: Place } = {
   'A named route: `routes`': {
     build: inAuthenticator((admin) => ({ routes: { admin } })),
     at: 'routes.admin.',
-    bases: [{ claims: {}, issuers: ['i'] }],
+    bases: [{ claims: {}, issuers: ['i'], audience: 'a' }],
   },
   'Signing: `createSigner`, `signing`': {
     build: (options) => createResponseSigner({ keysToSign: ['a'], ...options } as never),
@@ -133,7 +133,7 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
     build: (access) => prepareAuthentication(createAuthenticator(GOOD), access),
     at: 'access.',
     bases: [{}],
-    names: namesOf<RouteAccess>({ claims: true, issuers: true, mode: true }),
+    names: namesOf<RouteAccess>({ claims: true, issuers: true, audience: true, mode: true }),
   },
   'a key of the deprecated list': {
     build: inAuthenticator((one) => ({ keys: [one] })),

@@ -114,6 +114,7 @@ describe('T-093: an upgrade with a good token', () => {
     ['mode strict, anonymous', 'strict', undefined, undefined, 401],
     ['mode strict, optional here, anonymous', 'strict', { mode: 'optional' }, undefined, 'undefined'],
     ['mode optional, strict here, anonymous', 'optional', { mode: 'strict' }, undefined, 401],
+    ['another audience here', 'strict', { audience: 'https://x.example' }, good, 401],
     ['an issuer that is not welcome here', 'strict', { issuers: ['https://x.example'] }, good, 401],
   ])('T-093: %s', async (_, mode, overrides, token, expected) => {
     const authenticator = create(defined({ mode }));

@@ -168,7 +168,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
           { name: 'nbf', required: true },
         ],
         routes: {
-          admin: { claims: { scope: ['admin'] }, issuers: ['https://a.example/'] },
+          admin: { claims: { scope: ['admin'] }, issuers: ['https://a.example/'], audience: ['admin'] },
           'GET /users/:id': { claims: { sub: { fromRequest: 'params.id' } } },
         },
         nestedClaimDelimiter: '.',

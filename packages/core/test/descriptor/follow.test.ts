@@ -175,6 +175,22 @@ describe('a change', () => {
     await expect(authenticator.authenticate({ headers: {}, rawHeaders: [] })).resolves.toBeUndefined();
   });
 
+  it('T-054: of the audience of a route, for tokens of the cache and principals from before', async () => {
+    const routes = (audience: readonly string[]) => ({ routes: { orders: { audience } } });
+    const authenticator = await start(textOf({ audience: ['me', 'you'], ...routes(['me', 'you']) }));
+    const token = await tokenOf(key, { aud: 'you' });
+    for (let count = 0; count < 3; count++) await authenticator.verify(token, route('orders'));
+    const principal = await authenticator.verify(token);
+    authorize(principal, route('orders'));
+    await replaceBy(textOf({ audience: ['me', 'you'], ...routes(['me']) }));
+    await authenticator.reload();
+    expect(await codeOf(authenticator.verify(token, route('orders')))).toBe('token_audience_mismatch');
+    expect(() => authorize(principal, route('orders'))).toThrow(
+      expect.objectContaining({ code: 'token_audience_mismatch' }),
+    );
+    await authenticator.verify(token);
+  });
+
   it('again and again takes no room for tokens that were not sent', async () => {
     const cache = { tokens: 1_000_000, bytes: 4_000_000_000 };
     const authenticator = await start(textOf({ cache }));

@@ -118,6 +118,10 @@ describe('descriptors', () => {
       'a route by issuers',
       { routes: { 'GET /admin': { issuers: ['a', { pattern: 'https://[a-z]+\\.example' }] } } },
     ],
+    [
+      'a route by its audience',
+      { routes: { orders: { audience: 'orders' }, all: { audience: ['a', 'b'] } } },
+    ],
     ['trust', { groups: { trust: { a: 'all', b: 'none', c: { only: ['x'] }, d: { prefix: 'd:' } } } }],
   ])('S33 AM-24 right for both: %s', (_name, options) => {
     const descriptor = {
@@ -177,6 +181,8 @@ const WRONG: readonly (readonly [name: string, options: { readonly [name: string
   ['AM-21 a row of no type', { claims: [{ name: 'dept', validate: true, value: 'a', type: 'DATE' }] }],
   ['a null rule', { claims: { dept: null } }],
   ['a route that asks nothing', { routes: { admin: {} } }],
+  ['an empty audience of a route', { routes: { admin: { audience: [] } } }],
+  ['a null audience of a route', { routes: { admin: { audience: null } } }],
   ['a mode of a route', { routes: { admin: { mode: 'strict', claims: { a: 1 } } } }],
   ['remote without a URL', { remote: { onReject: 'deny', onError: 'deny' } }],
   [

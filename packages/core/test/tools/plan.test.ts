@@ -354,6 +354,10 @@ const GROUPS: Readonly<Record<string, Group>> = {
     rows: [
       ['a route', undefined, { claims: { a: 'b' } }, '-'],
       ['a route with a rule more', { claims: { a: 'b' } }, { claims: { a: 'b', c: 'd' } }, '-.claims.c'],
+      ['an audience of a route', { claims: {} }, { claims: {}, audience: 'a' }, '-.audience'],
+      ['no audience of a route', { claims: {}, audience: 'a' }, { claims: {} }, '+.audience'],
+      ['an audience more of a route', { audience: 'a' }, { audience: ['a', 'b'] }, '+.audience'],
+      ['an audience less of a route', { audience: ['a', 'b'] }, { audience: ['b'] }, '-.audience'],
       ['issuers of a route', { claims: {} }, { claims: {}, issuers: ['a'] }, '-.issuers'],
     ],
   },

@@ -1,0 +1,60 @@
+// The audience of a token (RFC 7519 §4.1.3): the options that name audiences, and the check of
+// `aud`. Which audiences apply to a token is decided elsewhere.
+import { AuthError, ConfigError } from '../errors.ts';
+import type { JsonValue } from '../values/json.ts';
+import { listed } from '../values/judge.ts';
+import { kindOf } from '../values/kind.ts';
+import { type Kind, oneOrMany, orNull, refined, text } from '../values/option.ts';
+
+/** How many of the audiences a token must name. */
+export type AudienceMatch = 'any' | 'all';
+
+/** Which audiences a token must name. */
+export interface AudiencePolicy {
+  /** Null: the audience is not checked. */
+  readonly audience: ReadonlySet<string> | null;
+  /** Whether the token must name one of the audiences, or all of them. Default: any. */
+  readonly audienceMatch?: AudienceMatch | undefined;
+  /** The detail of the refusal where `aud` is missing. Default: which audiences are expected. */
+  readonly missingAudience?: string | undefined;
+  /** Whose audiences they are, for details: `of the route`. Default: nothing. */
+  readonly owner?: string | undefined;
+}
+
+const audienceName: Kind<string> = refined(text, (name, path) => {
+  if (name.trim() !== name || /[\p{Cc}\p{Cf}]/u.test(name))
+    throw new ConfigError(
+      path,
+      'expected an audience, got a string with white space at an end or with invisible characters; remove them',
+    );
+  return name;
+});
+
+/** One audience, or several. */
+export const audiences: Kind<ReadonlySet<string>> = {
+  ...refined(oneOrMany(audienceName), (names): ReadonlySet<string> => new Set([names].flat())),
+  judge: listed({ more: 'opens', given: 'closes', thing: 'audience' }),
+};
+
+/** One audience, or several; null turns the check off. */
+export const audiencesOrNull: Kind<ReadonlySet<string> | null> = orNull(audiences);
+
+/** Checks that a token names audiences of this service. Strings are compared by code points. */
+export function checkAudience(
+  aud: JsonValue | undefined,
+  { audience, audienceMatch = 'any', missingAudience, owner }: AudiencePolicy,
+): AuthError | undefined {
+  if (audience === null) return undefined;
+  const names = `${[...audience].join(', ')}${owner === undefined ? '' : ` ${owner}`}`;
+  const mismatch = (detail: string) => new AuthError('token_audience_mismatch', { detail });
+  if (aud === undefined && missingAudience !== undefined) return mismatch(missingAudience);
+  const values: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
+  if (values.length === 0 || !values.every((value) => typeof value === 'string' && value !== ''))
+    return mismatch(`aud: expected ${names}, got ${aud === undefined ? 'nothing' : kindOf(aud)}`);
+  const named: ReadonlySet<unknown> = audience;
+  if (audienceMatch === 'all') {
+    const found = new Set(values.filter((value) => named.has(value)));
+    return found.size === audience.size ? undefined : mismatch(`aud does not name all of ${names}`);
+  }
+  return values.some((value) => named.has(value)) ? undefined : mismatch(`aud names none of ${names}`);
+}
