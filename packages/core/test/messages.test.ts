@@ -33,7 +33,16 @@ const withIssuer = (issuer: unknown) => withKeyset({ issuer, useOidcDiscovery: t
 describe('options', () => {
   it.each<readonly [string, unknown, string]>([
     ['none', undefined, 'options: expected options, such as { keySets, audience }, got undefined'],
-    ['a string', 'x', 'options: expected options, such as { keySets, audience }, got a string'],
+    [
+      'a string',
+      'x',
+      "options: expected options, such as { keySets, audience }, got a string; for a file write { descriptor: 'service.yaml' }",
+    ],
+    [
+      'the content of a descriptor',
+      { service: { jwt: good } },
+      "service: unknown option; service is of a descriptor; here: the members of its service.jwt, or { descriptor: 'service.yaml' } and the file",
+    ],
     [
       'an instance of a class',
       new Settings(),
@@ -186,6 +195,140 @@ describe('a keyset', () => {
   });
 });
 
+const SET = 'keySets[0].jwks: expected a JWK Set, { keys: [ … ] }, got';
+const jwk = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' };
+
+describe('keys in the options', () => {
+  it.each<readonly [string, object, string]>([
+    ['a URL', { jwks: ISSUER }, `${SET} a string with a URL; write jwksUrl: 'https://…'`],
+    [
+      'an instance of URL',
+      { jwks: new URL(ISSUER) },
+      `${SET} an instance of URL; write jwksUrl: 'https://…'`,
+    ],
+    [
+      'a file',
+      { jwks: './jwks.json' },
+      `${SET} a string; for a file, pass its content, as JSON.parse reads it`,
+    ],
+    ['JSON', { jwks: '{"keys":[]}' }, `${SET} a string with JSON; parse it first`],
+    [
+      'PEM',
+      { jwks: '-----BEGIN PUBLIC KEY-----' },
+      `${SET} a string with PEM; write publicKeys: [{ pem: '…', algorithm: 'RS256' }]`,
+    ],
+    ['a promise', { jwks: Promise.resolve() }, `${SET} an instance of Promise; await it first`],
+    ['a function', { jwks: () => jwk }, `${SET} a function`],
+    ['one key', { jwks: jwk }, `${SET} one key; put it into { keys: [ … ] }`],
+    ['a list', { jwks: [jwk] }, `${SET} a list; put it into { keys: … }`],
+    ['one key in keys', { jwks: { keys: jwk } }, `${SET} keys that are an object; put it into [ ]`],
+    [
+      'metadata',
+      { jwks: { issuer: ISSUER, jwks_uri: ISSUER } },
+      `${SET} the metadata of an issuer; write useOidcDiscovery: true, or its jwks_uri as jwksUrl`,
+    ],
+    ['no keys', { jwks: { keys: [] } }, 'keySets[0].jwks: expected at least one key, got an empty list'],
+    [
+      'one public key',
+      { publicKeys: { pem: 'x', algorithm: 'RS256' } },
+      'keySets[0].publicKeys: expected a list with at least one item, got an object; put it into [ ]',
+    ],
+    [
+      'a PEM as the list',
+      { publicKeys: '-----BEGIN PUBLIC KEY-----' },
+      "keySets[0].publicKeys: expected a list, such as [{ pem: '…', algorithm: 'RS256' }], got a string",
+    ],
+    [
+      'a JWK among PEM keys',
+      { publicKeys: [jwk] },
+      'keySets[0].publicKeys[0].kty: unknown option; a JWK is written as jwks: { keys: [ … ] }, in place of publicKeys',
+    ],
+    [
+      'a path as PEM',
+      { publicKeys: [{ pem: './key.pem', algorithm: 'RS256' }] },
+      'keySets[0].publicKeys[0].pem: expected PEM, got a string without -----BEGIN; write a path as file',
+    ],
+    [
+      'PEM as a path',
+      { publicKeys: [{ file: '-----BEGIN PUBLIC KEY-----', algorithm: 'RS256' }] },
+      'keySets[0].publicKeys[0].file: expected the path of a file, got its content; write it as pem',
+    ],
+    [
+      'PEM as the path of a CA',
+      { jwksUrl: ISSUER, tls: { ca: { file: '-----BEGIN CERTIFICATE-----' } } },
+      'keySets[0].tls.ca: expected the path of a file, got its content; write it as pem',
+    ],
+    [
+      'a CA that is not there',
+      { jwksUrl: ISSUER, tls: { ca: { file: 'nope.pem' } } },
+      `keySets[0].tls.ca: nope.pem cannot be read: ENOENT; it is looked for in ${process.cwd()}`,
+    ],
+    [
+      'a key as the CA',
+      { jwksUrl: ISSUER, tls: { ca: { pem: '-----BEGIN PRIVATE KEY-----' } } },
+      'keySets[0].tls.ca: expected CA certificates, PEM, got a private key',
+    ],
+    [
+      'no algorithm',
+      { publicKeys: [{ file: 'key.pem' }] },
+      "keySets[0].publicKeys[0].algorithm: is required: the one algorithm of the key, like 'RS256'",
+    ],
+    [
+      'a secret in place',
+      { secret: { value: 'kQ3t' } },
+      'keySets[0].secret.value: unknown option; expected the secret itself in the store of the option secrets, and here its name',
+    ],
+    [
+      'the bytes of a secret',
+      { secret: Buffer.from('kQ3t') },
+      'keySets[0].secret: expected { name } of a secret in the store, not the secret itself, got an instance of Buffer',
+    ],
+  ])('%s', (_name, options, message) => {
+    expect(messageOf(() => createAuthenticator(withKeyset({ issuer: ISSUER, ...options }) as never))).toBe(
+      message,
+    );
+  });
+});
+
+describe('where keys come from', () => {
+  it.each<readonly [string, object, string]>([
+    [
+      'discovery that is off',
+      { useOidcDiscovery: false },
+      'keySets[0].useOidcDiscovery: expected true, got false; leave it out, and write another source, such as jwksUrl',
+    ],
+    [
+      'discovery that is off next to a URL',
+      { useOidcDiscovery: false, jwksUrl: ISSUER },
+      'keySets[0].useOidcDiscovery: expected true, got false; leave it out, and write another source, such as jwksUrl',
+    ],
+    [
+      'discovery that is a URL',
+      { useOidcDiscovery: ISSUER },
+      'keySets[0].useOidcDiscovery: expected true, got a string; write the URL as issuer',
+    ],
+    [
+      'an instance of URL',
+      { jwksUrl: new URL(ISSUER) },
+      'keySets[0].jwksUrl: expected a string that is not empty, got an instance of URL; pass its href',
+    ],
+    [
+      'a host',
+      { jwksUrl: 'issuer.example/jwks.json' },
+      "keySets[0].jwksUrl: expected a URL, like 'https://login.example.com/jwks.json', got a string without https://",
+    ],
+    [
+      'a URL among hosts',
+      { jwksHosts: [ISSUER] },
+      'keySets[0].jwksHosts[0]: expected a host, like keys.example.com, got a URL; leave out its https://',
+    ],
+  ])('%s', (_name, options, message) => {
+    expect(messageOf(() => createAuthenticator(withKeyset({ issuer: ISSUER, ...options }) as never))).toBe(
+      message,
+    );
+  });
+});
+
 describe('options of other packages say what to write here', () => {
   it.each([
     [
@@ -276,6 +419,39 @@ it('a descriptor that is not there says where it is looked for', () => {
   expect(messageOf(() => createAuthenticator({ descriptor: '/nope/nope.yaml' }))).toBe(
     'descriptor: /nope/nope.yaml cannot be read: ENOENT',
   );
+});
+
+describe('descriptor', () => {
+  it.each<readonly [string, object, string]>([
+    [
+      'keySets next to it',
+      { ...good, descriptor: 'service.yaml' },
+      'keySets: unknown option; expected it in the file, in service.jwt, or without descriptor',
+    ],
+    [
+      'its content',
+      { descriptor: { service: { jwt: good } } },
+      'descriptor: expected the path of a file, got an object; pass the members of its service.jwt as the options',
+    ],
+    [
+      'its text',
+      { descriptor: 'service:\n  jwt:\n' },
+      'descriptor: expected the path of a file, got its content; write it into a file',
+    ],
+    [
+      'an instance of URL',
+      { descriptor: new URL('file:///service.yaml') },
+      'descriptor: expected the path of a file, got an instance of URL; fileURLToPath makes a path of it',
+    ],
+    [
+      'a URL',
+      { descriptor: 'https://a.example/service.yaml' },
+      'descriptor: expected the path of a file, got a URL; fileURLToPath makes a path of a file: URL',
+    ],
+    ['nothing', { descriptor: '' }, 'descriptor: expected the path of a file, got an empty string'],
+  ])('%s', (_name, options, message) => {
+    expect(messageOf(() => createAuthenticator(options as never))).toBe(message);
+  });
 });
 
 describe('combinations', () => {

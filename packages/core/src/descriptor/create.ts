@@ -6,6 +6,7 @@ import {
   createAuthenticator as createOf,
 } from '../decision/authenticator.ts';
 import type { AuthenticatorOptions } from '../decision/options.ts';
+import { ConfigError } from '../errors.ts';
 import { isPlainObject } from '../values/readers.ts';
 import type { DescribedAuthenticator } from './described.ts';
 import { followDescriptor } from './follow.ts';
@@ -37,6 +38,11 @@ export function createAuthenticator(
   options: AuthenticatorOptions | DescriptorOptions,
   limits?: AuthenticatorLimits,
 ): Authenticator {
+  if (typeof options === 'string')
+    throw new ConfigError(
+      'options',
+      "expected options, such as { keySets, audience }, got a string; for a file write { descriptor: 'service.yaml' }",
+    );
   return isDescribed(options) ? followDescriptor(options, limits) : createOf(options, limits);
 }
 

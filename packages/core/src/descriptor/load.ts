@@ -17,6 +17,7 @@ import type { SecretStore } from '../secrets/store.ts';
 import { readSignedFields, readSignerOptions, type SignerOptions } from '../signing/options.ts';
 import type { SignResponseOptions } from '../signing/response.ts';
 import type { Clock } from '../values/clock.ts';
+import { kindOf } from '../values/kind.ts';
 import {
   isPlainObject,
   ownMembers,
@@ -85,6 +86,11 @@ const READERS = {
   clock: table.clock.read,
 } satisfies { readonly [Name in keyof DescriptorOptions]-?: (value: unknown, path: string) => unknown };
 
+/** For options that are written next to a descriptor. */
+const IN_FILE = new Map(
+  Object.keys(table).map((name) => [name, 'expected it in the file, in service.jwt, or without descriptor']),
+);
+
 /** Options that are not data. */
 const OF_CODE = ['secrets', 'externalSecrets', 'onRefusal', 'clock'] as const;
 
@@ -106,15 +112,29 @@ export function loadDescriptor(from: string | DescriptorOptions): LoadedDescript
 
 /** Checks the options next to a descriptor. @throws ConfigError */
 export function readDescriptorOptions(value: DescriptorOptions): DescriptorOptions {
-  const options = readEach(value, READERS);
+  const options = readEach(value, READERS, { hints: IN_FILE });
   readPath(options.descriptor, 'descriptor');
   // Just checked, and without a prototype.
   return options as unknown as DescriptorOptions;
 }
 
 function readPath(value: unknown, path: string): string {
-  if (typeof value === 'string' && value !== '') return value;
-  throw new ConfigError(path, 'expected the path of a file');
+  if (typeof value !== 'string' || value === '')
+    throw new ConfigError(path, `expected the path of a file, got ${kindOf(value)}${insteadOf(value)}`);
+  if (value.includes('\n'))
+    throw new ConfigError(path, 'expected the path of a file, got its content; write it into a file');
+  if (/^[a-z]{2,}:\/\//i.test(value))
+    throw new ConfigError(
+      path,
+      'expected the path of a file, got a URL; fileURLToPath makes a path of a file: URL',
+    );
+  return value;
+}
+
+/** What to write in place of a value that people take for a descriptor. */
+function insteadOf(value: unknown): string {
+  if (value instanceof URL) return '; fileURLToPath makes a path of it';
+  return isPlainObject(value) ? '; pass the members of its service.jwt as the options' : '';
 }
 
 /** A descriptor, and its options once they are checked. */

@@ -11,6 +11,7 @@ import {
 } from '../token/algorithms.ts';
 import { createSignatureVerifier, type SignatureVerifier } from '../token/signature.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../values/json.ts';
+import { kindOf } from '../values/kind.ts';
 import { mapInTurns } from '../values/turns.ts';
 import {
   checkUse,
@@ -107,7 +108,7 @@ export async function importJwksInTurns(
 /** Returns the members of a JWK Set. @throws TypeError */
 export function membersOf(document: unknown): readonly JsonValue[] {
   if (!isJsonObject(document) || !Object.hasOwn(document, 'keys') || !Array.isArray(document.keys)) {
-    throw new TypeError(`expected a JWK Set${formOf(document)}`);
+    throw new TypeError(`expected a JWK Set, { keys: [ … ] }${formOf(document)}`);
   }
   if (document.keys.length > MAX_KEYS) throw new TypeError(`expected a JWK Set of at most ${MAX_KEYS} keys`);
   return document.keys;
@@ -116,7 +117,10 @@ export function membersOf(document: unknown): readonly JsonValue[] {
 /** Names a form of keys that people take for a JWK Set. */
 function formOf(document: unknown): string {
   if (!isJsonObject(document)) return '';
-  if (Object.hasOwn(document, 'jwks_uri')) return ', got the metadata of an issuer; use its jwks_uri';
+  if (Object.hasOwn(document, 'jwks_uri'))
+    return ', got the metadata of an issuer; write useOidcDiscovery: true, or its jwks_uri as jwksUrl';
+  if (Object.hasOwn(document, 'kty')) return ', got one key; put it into { keys: [ … ] }';
+  if (Object.hasOwn(document, 'keys')) return `, got keys that are ${kindOf(document.keys)}; put it into [ ]`;
   const values = Object.values(document);
   const isMap = values.length > 0 && values.every((value) => String(value).startsWith('-----BEGIN '));
   return isMap ? ', got certificates by key id; use the URL where the provider publishes JWKs' : '';

@@ -6,6 +6,7 @@ import { createJsonFetcher } from '../net/https.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { monotonicOf } from '../values/clock.ts';
 import { createDiscoverySource } from './discovery.ts';
+import { hinting } from './elsewhere.ts';
 import { createHeaderValues } from './headers.ts';
 import { createInlineKeyset } from './inline.ts';
 import { createJkuKeyset, isListed } from './jku.ts';
@@ -138,7 +139,10 @@ export function createSource(
       return {
         // Without the query: some servers expect an API key there.
         description: `${url.origin}${url.pathname}`,
-        load: async (signal) => loadJwks({ url, policy, fetcher }, signal, await headersOf(signal)),
+        load: hinting(
+          async (signal) => loadJwks({ url, policy, fetcher }, signal, await headersOf(signal)),
+          'for the URL of an issuer, write it as issuer, and useOidcDiscovery: true in place of jwksUrl',
+        ),
         close: () => fetcher.close(),
       };
     }

@@ -4,6 +4,7 @@
 
 import type { KeyPolicy } from '../jwk/import-jwks.ts';
 import { type JsonFetcher, refuseUrl } from '../net/https.ts';
+import { hinting } from './elsewhere.ts';
 import type { HeaderValues } from './headers.ts';
 import { type KeySource, loadJwks } from './refreshed-keyset.ts';
 
@@ -61,6 +62,11 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
     return `${name}.issuer is '${issuer}', and the metadata says ${said}${hint}`;
   }
 
+  const fetchMetadata = hinting(
+    (...asked: Parameters<typeof fetcher.fetch>) => fetcher.fetch(...asked),
+    'if the issuer publishes no metadata, write jwksUrl in place of useOidcDiscovery',
+  );
+
   /** Reads the metadata at the first URL where they exist. Any other failure ends the search. */
   async function discover(signal: AbortSignal): Promise<URL> {
     const headers = await headersOf(signal);
@@ -84,7 +90,7 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
     signal: AbortSignal,
     headers: Awaited<ReturnType<HeaderValues>>,
   ): Promise<URL> {
-    const { json: metadata } = await fetcher.fetch(place, signal, headers);
+    const { json: metadata } = await fetchMetadata(place, signal, headers);
     // OpenID Connect Discovery §4.3, RFC 8414 §3.3: the issuer in the metadata must equal the
     // requested one exactly, including a final slash. A server that gives the metadata of another
     // issuer could otherwise mix them up.

@@ -1,7 +1,9 @@
 // A keyset whose JWK Set is written in the options. Its keys never change and are never fetched.
-import { ConfigError } from '../errors.ts';
-import { type ImportedJwks, importJwks, type JwkSet, type KeyPolicy } from '../jwk/import-jwks.ts';
+import { asError, ConfigError } from '../errors.ts';
+import { type ImportedJwks, importJwks, type JwkSet, type KeyPolicy, membersOf } from '../jwk/import-jwks.ts';
 import { EXPOSED } from '../jwk/import-key.ts';
+import { kindOf } from '../values/kind.ts';
+import { isPromise } from '../values/promise.ts';
 import { createSnapshot, type KeySelection, type Keyset, publishChanges } from './keyset.ts';
 
 /** The settings of an inline keyset. */
@@ -47,6 +49,44 @@ export function createInlineKeyset({ name, issuer, policy, selection, jwks }: In
   });
 }
 
+/**
+ * Reads a JWK Set in the options, and copies it, so that later changes to the application's object
+ * have no effect.
+ * @throws ConfigError
+ */
+export function readInlineSet(value: unknown, path: string): JwkSet {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw noSet(value, path);
+  let copy: unknown;
+  try {
+    copy = structuredClone(value);
+  } catch (cause) {
+    throw noSet(value, path, cause);
+  }
+  try {
+    if (membersOf(copy).length > 0) return copy as JwkSet;
+  } catch (cause) {
+    throw new ConfigError(path, asError(cause).message, { cause });
+  }
+  throw new ConfigError(path, 'expected at least one key, got an empty list');
+}
+
+function noSet(value: unknown, path: string, cause?: unknown): ConfigError {
+  const got = `got ${kindOf(value)}${insteadOf(value)}`;
+  return new ConfigError(path, `expected a JWK Set, { keys: [ … ] }, ${got}`, { cause });
+}
+
+/** What to write in place of a value that people take for a JWK Set. */
+function insteadOf(value: unknown): string {
+  if (value instanceof URL) return "; write jwksUrl: 'https://…'";
+  if (Array.isArray(value)) return '; put it into { keys: … }';
+  if (isPromise(value)) return '; await it first';
+  if (typeof value !== 'string') return '';
+  if (/^https?:/i.test(value)) return " with a URL; write jwksUrl: 'https://…'";
+  if (/^\s*\{/.test(value)) return ' with JSON; parse it first';
+  if (value.includes('-----BEGIN')) return " with PEM; write publicKeys: [{ pem: '…', algorithm: 'RS256' }]";
+  return '; for a file, pass its content, as JSON.parse reads it';
+}
+
 /** Imports the keys of an inline keyset. @throws ConfigError like `createInlineKeyset` */
 export function importInline({
   name,
@@ -54,12 +94,7 @@ export function importInline({
   policy,
 }: Pick<InlineKeysetSettings, 'name' | 'jwks' | 'policy'>): ImportedJwks {
   const path = `${name}.jwks`;
-  let imported: ImportedJwks;
-  try {
-    imported = importJwks(jwks, policy);
-  } catch (cause) {
-    throw new ConfigError(path, 'expected a JWK Set: { keys: [ … ] }', { cause });
-  }
+  const imported = importJwks(jwks, policy);
   if (imported.skipped.some(({ reason }) => reason === EXPOSED)) {
     throw new ConfigError(
       path,

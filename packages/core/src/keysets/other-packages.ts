@@ -76,6 +76,14 @@ const OF_AUTHENTICATOR: readonly Row[] = [
   ['scope', 'aws-jwt-verify', "requireClaims({ scope: '…' }) on a route, or claims: { scope: '…' }"],
 ];
 
+const OF_DESCRIPTOR = ['service', 'jwt'].map(
+  (name): Row => [
+    name,
+    'a descriptor',
+    "the members of its service.jwt, or { descriptor: 'service.yaml' } and the file",
+  ],
+);
+
 const OF_KEYSET: readonly Row[] = [
   ['issuerBaseURL', 'express-oauth2-jwt-bearer', "issuer: 'https://…', useOidcDiscovery: true"],
   ['jwks_uri', 'OpenID Connect', "jwksUrl: 'https://…'"],
@@ -111,7 +119,7 @@ function hintsOf(rows: readonly Row[], misplaced: readonly string[], place: stri
 
 /** For options of an authenticator. */
 export const authenticatorHints: ReadonlyMap<string, string> = hintsOf(
-  [...OF_ALL, ...OF_AUTHENTICATOR],
+  [...OF_ALL, ...OF_AUTHENTICATOR, ...OF_DESCRIPTOR],
   IN_A_KEYSET,
   'in a keyset: keySets: [{ … }]',
 );

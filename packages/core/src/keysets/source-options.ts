@@ -1,7 +1,6 @@
 // Where the keys of a keyset come from: reads the option of each source. The options next to a
 // source are in options.ts.
 import { ConfigError } from '../errors.ts';
-import type { JwkSet } from '../jwk/import-jwks.ts';
 import { url } from '../net/options.ts';
 import { decodedPath } from '../net/paths.ts';
 import { ENCODINGS } from '../secrets/encoding.ts';
@@ -13,6 +12,7 @@ import { kindOf } from '../values/kind.ts';
 import {
   choice,
   defaulted,
+  fileName,
   type Kind,
   list,
   needed,
@@ -28,6 +28,7 @@ import {
 } from '../values/option.ts';
 import { readText } from '../values/readers.ts';
 import { publicNames, readAlgorithm } from './algorithm-options.ts';
+import { readInlineSet } from './inline.ts';
 import type { JwksHost } from './jku.ts';
 import type { PublicKeySettings } from './public-keys.ts';
 
@@ -52,7 +53,9 @@ export type PublicKeyOptions = { readonly algorithm: AlgorithmName | 'RSA256' | 
   | { readonly pem: string; readonly file?: never }
 );
 
+const IN_STORE = 'expected the secret itself in the store of the option secrets, and here its name';
 const MAX_PUBLIC_KEYS = 10;
+const PUBLIC_KEY = "{ pem: '…', algorithm: 'RS256' }";
 
 /** The options of one public key. */
 const publicKeyOptions = object(
@@ -60,6 +63,8 @@ const publicKeyOptions = object(
     algorithm: needed(
       {
         read(value, path): AlgorithmName {
+          if (value === undefined)
+            throw new ConfigError(path, "is required: the one algorithm of the key, like 'RS256'");
           const renamed = value === 'RSA256' ? 'RS256' : value === 'RSA512' ? 'RS512' : value;
           const read = readAlgorithm(renamed, path);
           if (findAlgorithm(read)?.kty === 'oct')
@@ -70,7 +75,7 @@ const publicKeyOptions = object(
       },
       'The one algorithm of the key.',
     ),
-    file: optional(text, 'A PEM file: a public key, or a certificate, of which only the key counts.'),
+    file: optional(fileName, 'A PEM file: a public key, or a certificate, of which only the key counts.'),
     pem: optional(
       refined(
         text,
@@ -82,10 +87,12 @@ const publicKeyOptions = object(
   } satisfies TableOf<PublicKeyOptions>,
   { oneOf: [{ required: ['file'] }, { required: ['pem'] }] },
   {
-    like: "{ pem: '…', algorithm: 'RS256' } or { file: '…', algorithm: 'RS256' }",
+    like: `${PUBLIC_KEY} or { file: '…', algorithm: 'RS256' }`,
     hints: new Map([
       ['alg', 'here: algorithm'],
       ['key', 'here: pem or file'],
+      ['kty', 'a JWK is written as jwks: { keys: [ … ] }, in place of publicKeys'],
+      ['path', 'here: file'],
     ]),
   },
 );
@@ -103,6 +110,17 @@ const publicKey: Kind<PublicKeySettings> = refined(
   shared('publicKey', { ...publicKeyOptions.schema, description: 'A public key, from a file or in place.' }),
 );
 
+const publicKeys = list(publicKey, { maxItems: MAX_PUBLIC_KEYS });
+const publicKeyList: typeof publicKeys = {
+  ...publicKeys,
+  read(value, path) {
+    // The brackets alone would not make it right.
+    if (typeof value === 'string')
+      throw new ConfigError(path, `expected a list, such as [${PUBLIC_KEY}], got a string`);
+    return publicKeys.read(value, path);
+  },
+};
+
 /** Which secret, and which entry of it. */
 export const reference = object(
   {
@@ -114,7 +132,10 @@ export const reference = object(
     ),
   },
   {},
-  { like: '{ name } of a secret in the store, not the secret itself' },
+  {
+    like: '{ name } of a secret in the store, not the secret itself',
+    hints: new Map(['value', 'secret'].map((name) => [name, IN_STORE])),
+  },
 );
 const elsewhere = replaced('keys come from elsewhere');
 
@@ -143,12 +164,12 @@ export const SOURCES = {
     elsewhere,
   ),
   jwks: needed(
-    { read: copyOf, schema: shared('jwks', jwksSchema()) },
+    { read: readInlineSet, schema: shared('jwks', jwksSchema()) },
     'Public keys in place, as a JWK Set.',
     members({ keys: inOrder }),
   ),
   publicKeys: needed(
-    refined(list(publicKey, { maxItems: MAX_PUBLIC_KEYS }), (keys, path) => {
+    refined(publicKeyList, (keys, path) => {
       if (keys.length <= MAX_PUBLIC_KEYS) return keys;
       throw new ConfigError(path, `expected at most ${MAX_PUBLIC_KEYS} keys, got ${keys.length}`);
     }),
@@ -162,14 +183,22 @@ export const SOURCES = {
 };
 
 function readTrue(value: unknown, path: string): true {
-  if (value !== true) throw new ConfigError(path, `expected true, got ${kindOf(value)}`);
-  return value;
+  if (value === true) return value;
+  const isUrl = typeof value === 'string' && /^https?:/i.test(value);
+  const fix = isUrl
+    ? '; write the URL as issuer'
+    : value === false
+      ? '; leave it out, and write another source, such as jwksUrl'
+      : '';
+  throw new ConfigError(path, `expected true, got ${value === false ? 'false' : kindOf(value)}${fix}`);
 }
 
 function readHost(value: unknown, path: string): JwksHost {
   const text = readText(value, path);
   const url = URL.canParse(`https://${text}`) ? new URL(`https://${text}`) : undefined;
   // If the parser would change or drop a part, the text is not a plain host.
+  if (/^https?:/i.test(text))
+    throw new ConfigError(path, 'expected a host, like keys.example.com, got a URL; leave out its https://');
   if (url === undefined || ![url.host, `${url.host}${url.pathname}`].includes(text) || /[*?#@]/.test(text)) {
     throw new ConfigError(
       path,
@@ -185,20 +214,13 @@ function readHost(value: unknown, path: string): JwksHost {
 }
 
 function checkPem(pem: string, path: string): string {
+  if (!/-----BEGIN|^\s*LS0tLS1CRUdJTi/.test(pem))
+    throw new ConfigError(path, 'expected PEM, got a string without -----BEGIN; write a path as file');
   try {
     publicJwkFromPem(pem);
     return pem;
   } catch (cause) {
     throw new ConfigError(path, cause instanceof Error ? cause.message : 'expected PEM', { cause });
-  }
-}
-
-/** Copies the JWK Set, so that later changes to the application's object have no effect. */
-function copyOf(jwks: unknown, path: string): JwkSet {
-  try {
-    return structuredClone(jwks) as JwkSet;
-  } catch (cause) {
-    throw new ConfigError(path, 'expected a JWK Set: { keys: [ … ] }', { cause });
   }
 }
 

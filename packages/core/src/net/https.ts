@@ -62,7 +62,7 @@ export function createJsonFetcher(settings: FetcherSettings): JsonFetcher {
           throw new Error('the address of the host is not public');
         }
         const response = await follow({ url, headers }, await connections.open(url), permits, signal);
-        const json = parseJsonObject(await readBounded(response, MAX_DOCUMENT_BYTES));
+        const json = parsed(await readBounded(response, MAX_DOCUMENT_BYTES), response.headers);
         return { json, lifetimeMs: cacheLifetimeMs(response.headers, Date.now()) };
       };
       // One deadline for everything, the body included: an idle timeout never ends a slow drip.
@@ -70,6 +70,25 @@ export function createJsonFetcher(settings: FetcherSettings): JsonFetcher {
     },
     close: connections.close,
   };
+}
+
+/** The failures that say that there is no such document at the URL. */
+const elsewhere = new WeakSet<object>();
+
+/** True for a failure that says that there is no such document at the URL. */
+export function isElsewhere(error: unknown): error is Error {
+  return elsewhere.has(Object(error));
+}
+
+function parsed(body: Buffer, headers: Headers): JsonObject {
+  try {
+    return parseJsonObject(body);
+  } catch (error) {
+    if (!/\bhtml\b/i.test(headers.get('content-type') ?? '')) throw error;
+    const failure = new Error('answered with HTML, not with JSON');
+    elsewhere.add(failure);
+    throw failure;
+  }
 }
 
 /**
@@ -136,8 +155,11 @@ async function follow(
     await response.body?.cancel();
     const location = response.headers.get('location');
     if (![301, 302, 303, 307, 308].includes(response.status) || location === null) {
-      throw Object.assign(new Error(`answered with status ${response.status}`), {
-        status: response.status,
+      const { status } = response;
+      const failure = new Error(`answered with status ${status}`);
+      if ([404, 405, 410].includes(status)) elsewhere.add(failure);
+      throw Object.assign(failure, {
+        status,
         retryAfterMs: retryAfterMs(response.headers.get('retry-after')),
       });
     }

@@ -24,8 +24,12 @@ import { requireNode } from './runtime.ts';
 export const url: Kind<URL> = refined(
   text,
   (value, path) => {
-    if (!URL.canParse(value)) throw new ConfigError(path, 'expected a URL');
-    return new URL(value);
+    if (URL.canParse(value)) return new URL(value);
+    const from = /^https?:/i.test(value) ? 'that is no URL' : 'without https://';
+    throw new ConfigError(
+      path,
+      `expected a URL, like 'https://login.example.com/jwks.json', got a string ${from}`,
+    );
   },
   shared('url', {
     description: 'An http or https URL without a user name or password.',

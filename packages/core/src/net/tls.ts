@@ -1,11 +1,13 @@
 // The TLS options of a keyset: an own CA, pinned certificates (checked in pins.ts), cipher suites
 // by number. Returns options for tls.connect; no connection is made here.
 import { X509Certificate } from 'node:crypto';
+import { isAbsolute } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
-import { ConfigError } from '../errors.ts';
+import { asError, ConfigError } from '../errors.ts';
 import { coming, listed, replaced } from '../values/judge.ts';
 import {
   exactlyOne,
+  fileName,
   type Option,
   object,
   optional,
@@ -90,7 +92,7 @@ const TABLE = {
     {
       read: readCa,
       schema: object(
-        { file: optional(text, 'A PEM file.'), pem: optional(text, 'The PEM itself.') },
+        { file: optional(fileName, 'A PEM file.'), pem: optional(text, 'The PEM itself.') },
         exactlyOne(['file', 'pem']),
       ).schema,
     },
@@ -155,14 +157,25 @@ function readCa(value: unknown, path: string): string {
   if ((typeof file === 'string') === (typeof pem === 'string')) {
     throw new ConfigError(path, 'expected either { file } or { pem }');
   }
+  const text = file === undefined ? String(pem) : readCaFile(file, path);
   try {
-    const text = typeof file === 'string' ? readSmallFile(file, MAX_CA_BYTES).toString('utf8') : String(pem);
     // Parsed here, so that an invalid file is found when the service starts.
     const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [''];
     for (const certificate of certificates) new X509Certificate(certificate);
     return text;
   } catch (cause) {
-    throw new ConfigError(path, 'expected CA certificates, PEM', { cause });
+    const got = text.includes('PRIVATE KEY-----') ? ', got a private key' : '';
+    throw new ConfigError(path, `expected CA certificates, PEM${got}`, { cause });
+  }
+}
+
+function readCaFile(value: unknown, path: string): string {
+  const file = fileName.read(value, path);
+  try {
+    return readSmallFile(file, MAX_CA_BYTES).toString('utf8');
+  } catch (cause) {
+    const from = isAbsolute(file) ? '' : `; it is looked for in ${process.cwd()}`;
+    throw new ConfigError(path, `${file} ${asError(cause).message}${from}`, { cause });
   }
 }
 

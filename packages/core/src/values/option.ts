@@ -137,6 +137,16 @@ export const text: Kind<string> = {
   schema: shared('text', { description: 'A text that is not empty.', type: 'string', pattern: '\\S' }),
 };
 
+/** The path of a file, and not its content. */
+export const fileName: Kind<string> = {
+  read(value, path) {
+    if (typeof value === 'string' && value.includes('-----BEGIN'))
+      throw new ConfigError(path, 'expected the path of a file, got its content; write it as pem');
+    return readText(value, path);
+  },
+  schema: text.schema,
+};
+
 /**
  * The schema of a string that matches a pattern, or contains a variable. Only for schemas: a reader
  * makes the error messages.
@@ -280,12 +290,16 @@ export function object<const T extends Table>(
 
 /** Reads each option of a table. Does *not* refuse names that are not in it. @throws ConfigError */
 export function readTable<T extends Table>(table: T, options: UncheckedOptions, path: string): ReadBy<T> {
-  const at = (name: string) => (path === '' ? name : `${path}.${name}`);
   const read = Object.entries(table).map(([name, option]) => [
     name,
-    option.read(own(options, name), at(name)),
+    option.read(own(options, name), at(path, name)),
   ]);
   return Object.fromEntries(read) as ReadBy<T>;
+}
+
+/** The path of a member. */
+function at(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
 }
 
 /** The judges of a table, by option. */
@@ -334,9 +348,11 @@ export function oneSourceOf<const S extends Table, const T extends Table>(
     table,
     sources: names,
     open(value, path) {
-      const members: object = isPlainObject(value) ? ownMembers(value) : {};
+      const members: UncheckedOptions = isPlainObject(value) ? ownMembers(value) : {};
       const given = names.filter((name) => Object.hasOwn(members, name));
       const [source] = given;
+      // A source that is switched off has a better message than one too many.
+      for (const name of given) if (members[name] === false) sources[name]?.read(false, at(path, name));
       const allowed = source === undefined || given.length > 1 ? undefined : [source, ...besides[source]];
       // Names first: a misspelt source is a wrong name, and not a missing source.
       const options = readObject(value, Object.keys(table), path, { ...help, offered: allowed });
@@ -347,10 +363,7 @@ export function oneSourceOf<const S extends Table, const T extends Table>(
         );
       const other = Object.keys(options).find((name) => !allowed.includes(name));
       if (other === undefined) return { source, options };
-      throw new ConfigError(
-        path === '' ? other : `${path}.${other}`,
-        `is not allowed next to ${source}; remove it`,
-      );
+      throw new ConfigError(at(path, other), `is not allowed next to ${source}; remove it`);
     },
     schema: ({ dependentSchemas = {}, ...more } = {}) => ({
       ...objectSchema(table),

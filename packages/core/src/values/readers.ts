@@ -64,7 +64,8 @@ function membersOf(
 ): UncheckedOptions {
   if (isPlainObject(value)) return ownMembers(value);
   const got = kindOf(value);
-  const fix = got.startsWith('an instance of') ? '; pass an object literal, such as { ...options }' : '';
+  const isInstance = got.startsWith('an instance of') && !ArrayBuffer.isView(value);
+  const fix = isInstance ? '; pass an object literal, such as { ...options }' : '';
   throw new ConfigError(path === '' ? whole : path, `expected ${like}, got ${got}${fix}`);
 }
 
@@ -92,8 +93,9 @@ function unknownOption(
 export function readEach(
   value: unknown,
   readers: { readonly [name: string]: (value: unknown, path: string) => unknown },
+  help: ObjectHelp = {},
 ): UncheckedOptions {
-  const options = readObject(value, Object.keys(readers), '');
+  const options = readObject(value, Object.keys(readers), '', help);
   for (const [name, read] of Object.entries(readers))
     if (Object.hasOwn(options, name)) read(options[name], name);
   return options;
@@ -172,7 +174,8 @@ export function readEnvironment(value: unknown, path: string): Environment {
 /** A string that says something. */
 export function readText(value: unknown, path: string): string {
   if (typeof value !== 'string' || value.trim() === '') {
-    throw new ConfigError(path, `expected a string that is not empty, got ${kindOf(value)}`);
+    const fix = value instanceof URL ? '; pass its href' : '';
+    throw new ConfigError(path, `expected a string that is not empty, got ${kindOf(value)}${fix}`);
   }
   return value;
 }

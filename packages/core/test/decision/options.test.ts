@@ -342,7 +342,7 @@ describe('what is wrong', () => {
   );
 
   it.each<[string, () => unknown, string]>([
-    ['no keys', () => ({ keys: [] }), 'no usable key'],
+    ['no keys', () => ({ keys: [] }), 'expected at least one key'],
     ['no set', () => ({}), 'expected a JWK Set'],
     ['null', () => null, 'expected a JWK Set'],
     ['a string', () => '{"keys":[]}', 'expected a JWK Set'],

@@ -15,7 +15,7 @@ import { requireAny } from '../../src/decision/combine.ts';
 import type { AuthenticatorOptions } from '../../src/decision/options.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
 import { createDirectoryStore } from '../../src/secrets/directory.ts';
-import { listen } from '../support/servers.ts';
+import { close, listen } from '../support/servers.ts';
 
 const AUDIENCE = 'https://api.example.com';
 
@@ -43,6 +43,16 @@ async function start(): Promise<TestIssuer> {
   const issuer = await createIssuer({ audience: AUDIENCE });
   onTestFinished(() => issuer.close());
   return issuer;
+}
+
+/** The URL of a server that answers everything with a page for people. */
+async function page(): Promise<string> {
+  const server = createServer((_request, response) => {
+    response.setHeader('Content-Type', 'text/html; charset=utf-8').end('<!doctype html><p>Sign in');
+  });
+  const port = await listen(server);
+  onTestFinished(() => close(server));
+  return `http://127.0.0.1:${port}/`;
 }
 
 /** A port on which nothing listens. */
@@ -99,7 +109,27 @@ const OUTAGES: readonly [title: string, make: () => Promise<Outage>][] = [
       const { issuer } = await start();
       return {
         keyset: { issuer, jwksUrl: `${issuer}/no-set?key=geheim`, allowHttp: true },
-        says: /no keys from http:\/\/127\.0\.0\.1:\d+\/no-set: answered with status 404/,
+        says: /no keys from http:\/\/127\.0\.0\.1:\d+\/no-set: answered with status 404; for the URL of an issuer, write it as issuer, and useOidcDiscovery: true in place of jwksUrl/,
+      };
+    },
+  ],
+  [
+    'the URL of an issuer in place of that of the keys, answered with a page',
+    async () => {
+      const url = await page();
+      return {
+        keyset: { issuer: url, jwksUrl: url, allowHttp: true },
+        says: /no keys from http:\/\/127\.0\.0\.1:\d+\/: answered with HTML, not with JSON; for the URL of an issuer, write it as issuer, and useOidcDiscovery: true in place of jwksUrl/,
+      };
+    },
+  ],
+  [
+    'an issuer without metadata',
+    async () => {
+      const url = await page();
+      return {
+        keyset: { issuer: url, useOidcDiscovery: true, allowHttp: true },
+        says: /openid-configuration: answered with HTML, not with JSON; if the issuer publishes no metadata, write jwksUrl in place of useOidcDiscovery/,
       };
     },
   ],
@@ -109,7 +139,7 @@ const OUTAGES: readonly [title: string, make: () => Promise<Outage>][] = [
       const { issuer } = await start();
       return {
         keyset: { issuer, jwksUrl: `${issuer}/.well-known/openid-configuration`, allowHttp: true },
-        says: /openid-configuration: .*JWK Set.*/,
+        says: /openid-configuration: expected a JWK Set, { keys: \[ … \] }, got the metadata of an issuer; write useOidcDiscovery: true, or its jwks_uri as jwksUrl/,
       };
     },
   ],
@@ -183,13 +213,14 @@ describe('a source of keys that fails', () => {
     await attempt('failed');
     issuer.fail();
     await attempt('refreshed');
-    issuer.fail({ kind: 'status', status: 502 });
+    // The URL was right, so the message does not ask for another one.
+    issuer.fail({ kind: 'status', status: 404 });
     await attempt('failed');
     await attempt('failed');
     expect(warnings).toEqual([
       expect.stringContaining('answered with status 500; trying again in 1 s'),
       `LATCHKEY_RECOVERED: keySets[0]: keys from ${issuer.jwksUrl} again`,
-      expect.stringMatching(/fails: answered with status 502; its last keys are used; trying again in 1 s$/),
+      expect.stringMatching(/fails: answered with status 404; its last keys are used; trying again in 1 s$/),
     ]);
   });
 

@@ -204,13 +204,13 @@ describe('options', () => {
       'T-019: a JWK',
       'keySets[0].publicKeys[0].pem',
       [{ pem: JSON.stringify(primary.publicKey.export({ format: 'jwk' })), algorithm: 'RS256' }],
-      'one PEM block',
+      'got a string without -----BEGIN; write a path as file',
     ],
     [
       'T-019: a secret',
       'keySets[0].publicKeys[0].pem',
       [{ pem: 'Zx8Qk3Wn5Vt7Yb2Mc4Lp6Rj9Hd1Sf0Ga', algorithm: 'RS256' }],
-      'one PEM block',
+      'got a string without -----BEGIN; write a path as file',
     ],
     [
       'T-140: two keys in one PEM',

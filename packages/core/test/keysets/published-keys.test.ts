@@ -150,10 +150,12 @@ it.each([
     () => ({ r: certificates.rsa }),
     'got certificates by key id; use the URL where',
   ],
+  ['one key', () => ({ kty: 'RSA' }), 'got one key; put it into { keys: [ … ] }'],
+  ['a key in keys', () => ({ keys: {} }), 'got keys that are an object; put it into [ ]'],
   [
     'metadata',
     () => ({ issuer: ISSUER, jwks_uri: `${ISSUER}/keys` }),
-    'got the metadata of an issuer; use its jwks_uri',
+    'got the metadata of an issuer; write useOidcDiscovery: true, or its jwks_uri as jwksUrl',
   ],
 ])('a document of %s is named', (_, document, text) => {
   expect(() => importJwks(document(), PUBLIC)).toThrow(text);

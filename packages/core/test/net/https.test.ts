@@ -140,7 +140,7 @@ describe('an issuer that misbehaves', () => {
     ['T-113: 502', { kind: 'status', status: 502 }, /^answered with status 502$/],
     ['T-113: 503', { kind: 'status', status: 503 }, /^answered with status 503$/],
     ['T-121: 404', { kind: 'status', status: 404 }, /^answered with status 404$/],
-    ['T-121: 200 with a page', { kind: 'status', status: 200 }, /^not JSON$/],
+    ['T-121: 200 with a page', { kind: 'status', status: 200 }, /^answered with HTML, not with JSON$/],
     ['T-121: 204', { kind: 'status', status: 204 }, /^answered with status 204$/],
     ['T-113: a reset', { kind: 'reset' }, /^fetch failed$/],
     ['T-117: a body without end', { kind: 'endless' }, new RegExp(`^${TOO_MUCH}$`)],

@@ -433,8 +433,8 @@ describe('KD-14: jwk_local_ca', () => {
     expect(requests()).toBe(0);
   });
 
-  it.each<[string, () => string]>([
-    ['is not there', () => 'nowhere.pem'],
+  it.each<[string, () => string, text?: string]>([
+    ['is not there', () => 'nowhere.pem', 'nowhere.pem cannot be read: ENOENT'],
     [
       'is no certificate',
       () => {
@@ -443,8 +443,8 @@ describe('KD-14: jwk_local_ca', () => {
         return 'key.pem';
       },
     ],
-  ])('KD-14: a file that %s', (_, name) => {
-    expect(fault({ ...BASIC, jwk_local_ca: join(folder, name()) })).toContain('expected CA certificates');
+  ])('KD-14: a file that %s', (_, name, text = 'expected CA certificates, PEM, got a private key') => {
+    expect(fault({ ...BASIC, jwk_local_ca: join(folder, name()) })).toContain(text);
   });
 });
 
