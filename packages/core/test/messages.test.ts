@@ -48,6 +48,11 @@ describe('options', () => {
       new Settings(),
       'options: expected options, such as { keySets, audience }, got an instance of Settings; pass an object literal, such as { ...options }',
     ],
+    [
+      'a promise',
+      Promise.resolve(good),
+      'options: expected options, such as { keySets, audience }, got an instance of Promise; await it first',
+    ],
     ['keysets', { ...good, keysets: [] }, 'keysets: unknown option; did you mean keySets?'],
     ['audiences', { ...good, audiences: [] }, 'audiences: unknown option; did you mean audience?'],
     [

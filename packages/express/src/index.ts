@@ -6,7 +6,7 @@ import {
   asError,
   authorizeRequest,
   checkOnce,
-  claimNames,
+  claimsMark,
   compileRules,
   concealToken,
   createResponseSigner,
@@ -17,6 +17,7 @@ import {
   keysPublisher,
   notAuthenticated,
   prepareAuthentication,
+  refuseArguments,
   refuseRequest,
   whenDecided,
 } from '@latchkey/core/adapter';
@@ -119,7 +120,7 @@ export function requireClaims<const R extends Rules>(
   refuseRequest(rules, 'requireClaims', RULES);
   const compiled = compileRules(rules);
   const handler = handlerIn(handlers, 'requireClaims');
-  return mark([{ kind: 'claims', claims: claimNames(compiled) }], (request, response, next) => {
+  return mark([claimsMark(compiled)], (request, response, next) => {
     // Set by `authenticate`, also for an anonymous request.
     if (!Object.hasOwn(request, 'auth')) throw notAuthenticated('requireClaims', ORDER);
     const { auth } = request as Partial<AuthenticatedRequest>;
@@ -146,6 +147,7 @@ export function requireClaims<const R extends Rules>(
  * ```
  */
 export function signResponse(options: SignResponseOptions): RequestHandler {
+  refuseRequest(options, 'signResponse', SIGNING);
   const { sign } = createResponseSigner(options);
   return (_request, response, next) => {
     holdReply(response, sign, next);
@@ -161,6 +163,7 @@ export function signResponse(options: SignResponseOptions): RequestHandler {
  * ```
  */
 export function publishKeys(signer: Signer): RequestHandler {
+  refuseRequest(signer, 'publishKeys', 'a signer');
   const publish = keysPublisher(signer);
   const answer = async (response: Response) => {
     const { headers, body } = await publish();
@@ -179,11 +182,13 @@ export function publishKeys(signer: Signer): RequestHandler {
  * });
  * ```
  */
-export function publicRoute(): RequestHandler {
+export function publicRoute(...none: readonly never[]): RequestHandler {
+  refuseArguments(none, 'publicRoute');
   return mark([{ kind: 'public' }], (_request, _response, next) => next());
 }
 
 const RULES = "rules, such as { scope: 'read' }";
+const SIGNING = 'options, such as { signer, keysToSign }';
 const ORDER = 'authenticate; register authenticate first';
 
 /**

@@ -2,9 +2,18 @@
 // the first request as a fault of the service, and never as a refusal of the client.
 import type { AddressInfo } from 'node:net';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
-import express, { type ErrorRequestHandler, type Express } from 'express';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { authenticate, createAuthenticator, requireClaims, route } from '../src/index.ts';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
+import {
+  authenticate,
+  createAuthenticator,
+  publicRoute,
+  publishKeys,
+  requireClaims,
+  route,
+  routes,
+  signResponse,
+} from '../src/index.ts';
 
 let issuer: TestIssuer;
 beforeAll(async () => {
@@ -44,13 +53,17 @@ it('app.use(authenticate) without a call', async () => {
   });
 });
 
-it('requireClaims without a call', async () => {
+it.each<readonly [string, unknown, string]>([
+  ['requireClaims', requireClaims, "rules, such as { scope: 'read' }"],
+  ['publicRoute', publicRoute, 'no argument'],
+  ['publishKeys', publishKeys, 'a signer'],
+  ['signResponse', signResponse, 'options, such as { signer, keysToSign }'],
+])('%s without a call', async (name, handler, expected) => {
   const app = express();
-  app.use(authenticate(optionsOf()), requireClaims as never);
+  app.use(authenticate(optionsOf()), handler as RequestHandler);
   expect(await answer(app)).toEqual({
     status: 500,
-    fault:
-      "requireClaims: expected rules, such as { scope: 'read' }, got a request; call requireClaims where it is registered",
+    fault: `${name}: expected ${expected}, got a request; call ${name} where it is registered`,
   });
 });
 
@@ -64,6 +77,30 @@ it('requireClaims before authenticate', async () => {
     fault:
       'requireClaims: expected an authenticated request, got one before authenticate; register authenticate first',
   });
+});
+
+it('a misspelt route in requireClaims is found by the report at start', () => {
+  const app = express();
+  app.use(authenticate(optionsOf()));
+  app.get('/', requireClaims(route('admn')));
+  expect(() => routes(app)).toThrow(
+    'GET /: expected a route of the options, got route admn; there are admin, billing; did you mean admin?',
+  );
+});
+
+it('a misspelt route in requireClaims is found by the first request to any route', async () => {
+  const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  onTestFinished(() => warnings.mockRestore());
+  const app = express();
+  app.use(authenticate(optionsOf()));
+  app.get('/', (_request, response) => {
+    response.sendStatus(204);
+  });
+  app.get('/admin', requireClaims(route('admn')));
+  expect(await answer(app)).toEqual({ status: 204, fault: undefined });
+  expect(warnings.mock.calls.map(([text]) => text)).toEqual([
+    'GET /admin: expected a route of the options, got route admn; there are admin, billing; did you mean admin?',
+  ]);
 });
 
 it('a misspelt route in requireClaims names the routes that there are', async () => {
@@ -100,6 +137,11 @@ it.each<readonly [string, () => unknown, string]>([
     'two objects of rules',
     () => requireClaims({ scope: 'read' }, { roles: 'admin' } as never),
     'requireClaims: expected a handler as the second argument, got an object; put all rules into one object',
+  ],
+  [
+    'a handler of publicRoute',
+    () => Reflect.apply(publicRoute, undefined, [() => {}]),
+    'publicRoute: expected no argument, got a function; register the handler behind it',
   ],
   [
     'two handlers',

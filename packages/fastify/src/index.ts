@@ -80,6 +80,11 @@ export type LatchkeyOptions = {
  */
 export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
   async (scope: fastify.FastifyInstance, options: LatchkeyOptions) => {
+    if (typeof scope?.addHook !== 'function')
+      throw new core.ConfigError(
+        '@latchkey/fastify',
+        'expected to be registered, got a call; write app.register(latchkey, options)',
+      );
     if (Object.hasOwn(scope, REGISTRATION))
       throw new core.ConfigError(
         '@latchkey/fastify',
@@ -181,12 +186,14 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
 ): core.Principal<core.ClaimsOf<R>> {
   const judged = request as Partial<AuthenticatedRequest> & adapter.RequestParameters;
   // Set when the plugin has decided, also about an anonymous request.
-  if (!Object.hasOwn(judged, 'rawHeaders'))
+  if (!Object.hasOwn(Object(judged), 'rawHeaders'))
     throw adapter.notAuthenticated(
       'getAuth',
       'the plugin; register @latchkey/fastify around this route, before its hooks',
     );
-  const asked = adapter.argument(rules, 'rules', NO_RULES) as adapter.CompiledRules<R>;
+  const asked = adapter.compileRules<R>(
+    adapter.argument(rules, 'rules', NO_RULES) as adapter.CompiledRules<R>,
+  );
   return adapter.authorizeRequest(request, judged.auth ?? undefined, asked, judged);
 }
 
@@ -205,6 +212,7 @@ export function getAuth<const R extends core.Rules = Record<never, never>>(
  * ```
  */
 export function signResponse(options: SignResponseOptions): fastify.onSendAsyncHookHandler {
+  adapter.refuseRequest(options, 'signResponse', 'options, such as { signer, keysToSign }');
   const { sign } = adapter.createResponseSigner(options);
   const hook: fastify.onSendAsyncHookHandler = async (request, reply, body) => {
     if (!isPayload(body, request)) throw new Error('signResponse: expected to be called as an onSend hook');
@@ -243,6 +251,7 @@ function isPayload(body: unknown, { raw }: fastify.FastifyRequest): boolean {
  * ```
  */
 export function publishKeys(signer: Signer): fastify.RouteHandlerMethod {
+  adapter.refuseRequest(signer, 'publishKeys', 'a signer');
   const publish = adapter.keysPublisher(signer);
   return async (_request, reply) => {
     const { headers, body } = await publish();
@@ -274,6 +283,11 @@ const NO_RULES = adapter.compileRules({});
  * @throws ConfigError
  */
 function readPluginOptions(scope: fastify.FastifyInstance, options: LatchkeyOptions) {
+  if (typeof Reflect.get(Object(options), 'decide') === 'function')
+    throw new core.ConfigError(
+      'options',
+      'expected { authenticator }, got an authenticator; write app.register(latchkey, { authenticator })',
+    );
   const names = Object.keys(Object(options));
   const {
     failOnUndecided = false,
@@ -285,7 +299,9 @@ function readPluginOptions(scope: fastify.FastifyInstance, options: LatchkeyOpti
     throw new core.ConfigError('failOnUndecided', 'expected true or false');
   const ofNotFound: RouteConfig =
     notFound === undefined ? {} : { auth: notFound as core.RouteAccess | false };
-  if (authenticator !== undefined) adapter.readObject(others, [], '');
+  const other = authenticator === undefined ? undefined : Object.keys(others)[0];
+  if (other !== undefined)
+    throw new core.ConfigError(other, 'is not allowed next to authenticator; give it to createAuthenticator');
   const made = authenticator ?? createFor(scope, others as unknown as Given);
   if (typeof (made as Deciding).decide !== 'function')
     throw new core.ConfigError(

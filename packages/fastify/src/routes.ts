@@ -123,6 +123,13 @@ export function compileAuth(config: object = {}, path = 'config.auth'): adapter.
   if (auth === false) return false;
   const known = compiledAuth.get(Object(auth));
   if (known !== undefined) return known;
+  if (auth === true)
+    throw new core.ConfigError(
+      path,
+      'expected access, or false, got true; a token is needed without it, so leave it out',
+    );
+  if (typeof auth === 'string')
+    throw new core.ConfigError(path, 'expected access, or false, got a string; false makes the route public');
   // compileAccess refuses a value that is not access.
   const compiled = adapter.compileAccess(auth as core.RouteAccess, path);
   compiledAuth.set(Object(auth), compiled);
@@ -168,5 +175,5 @@ function marksOf({ scope, options }: SeenRoute, root: FastifyInstance): readonly
 }
 
 function claimsMark(rules: adapter.CompiledRules): adapter.PassedMark {
-  return { mark: { kind: 'claims', claims: adapter.claimNames(rules) }, from: 'route' };
+  return { mark: adapter.claimsMark(rules), from: 'route' };
 }

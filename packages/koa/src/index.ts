@@ -96,7 +96,7 @@ export function requireClaims<const R extends core.Rules>(
   adapter.refuseRequest(rules, 'requireClaims', RULES);
   const compiled = adapter.compileRules(rules);
   const handler = adapter.handlerIn(handlers, 'requireClaims');
-  return mark([{ kind: 'claims', claims: adapter.claimNames(compiled) }], (ctx, next) => {
+  return mark([adapter.claimsMark(compiled)], (ctx, next) => {
     const { method, headers, params = {} } = ctx;
     // Set by `authenticate`, also for an anonymous request.
     if (!Object.hasOwn(ctx.state, 'auth')) throw adapter.notAuthenticated('requireClaims', ORDER);
@@ -119,6 +119,7 @@ export function requireClaims<const R extends core.Rules>(
  * ```
  */
 export function signResponse(options: SignResponseOptions): Middleware {
+  adapter.refuseRequest(options, 'signResponse', SIGNING);
   const { sign } = adapter.createResponseSigner(options);
   return async (ctx, next) => {
     const { res } = ctx;
@@ -157,6 +158,7 @@ export function signResponse(options: SignResponseOptions): Middleware {
  * ```
  */
 export function publishKeys(signer: Signer): Middleware {
+  adapter.refuseRequest(signer, 'publishKeys', 'a signer');
   const publish = adapter.keysPublisher(signer);
   return mark([{ kind: 'public' }], async (ctx) => {
     const { headers, body } = await publish();
@@ -175,11 +177,13 @@ export function publishKeys(signer: Signer): Middleware {
  * });
  * ```
  */
-export function publicRoute(): Middleware {
+export function publicRoute(...none: readonly never[]): Middleware {
+  adapter.refuseArguments(none, 'publicRoute');
   return mark([{ kind: 'public' }], (_ctx, next) => next());
 }
 
 const RULES = "rules, such as { scope: 'read' }";
+const SIGNING = 'options, such as { signer, keysToSign }';
 const ORDER = 'authenticate; register authenticate first';
 
 /**

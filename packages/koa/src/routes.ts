@@ -1,7 +1,7 @@
 // The route report of a Koa application, read from its middleware and the stacks of its @koa/router
 // routers. No decision is made here.
 import { METHODS } from 'node:http';
-import type { RouteReport, RoutesOptions } from '@latchkey/core';
+import { ConfigError, type RouteReport, type RoutesOptions } from '@latchkey/core';
 import {
   checkRoutes,
   countRoutes,
@@ -63,7 +63,10 @@ export function routes(
   from: ApplicationView | RouterView,
   ...options: readonly [options?: RoutesOptions]
 ): readonly RouteReport[] {
-  return checkRoutes(isRouter(from) ? ofRouter(from, [], countRoutes()) : ofApplication(from), ...options);
+  if (isRouter(from)) return checkRoutes(ofRouter(from, [], countRoutes()), ...options);
+  if (!Array.isArray(Reflect.get(Object(from), 'middleware')))
+    throw new ConfigError('routes', 'expected an application or a router of Koa');
+  return checkRoutes(ofApplication(from), ...options);
 }
 
 function ofApplication({ middleware }: ApplicationView): readonly RouteReport[] {

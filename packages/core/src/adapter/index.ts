@@ -52,6 +52,13 @@ export {
 export type { AccessDecorator, AccessNote, DecoratedAccess, DecoratedClass } from './decorated.ts';
 export { decoratedAccess, isPublicClass, lineageOf, noteAccess } from './decorated.ts';
 export { holdReply } from './hold-reply.ts';
-export { handlerIn, notAuthenticated, refuseRequest } from './misuse.ts';
+export { handlerIn, notAuthenticated, refuseArguments, refuseRequest } from './misuse.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
-export { authenticateMarks, checkOnce, checkRoutes, countRoutes, reportRoute } from './route-report.ts';
+export {
+  authenticateMarks,
+  checkOnce,
+  checkRoutes,
+  claimsMark,
+  countRoutes,
+  reportRoute,
+} from './route-report.ts';

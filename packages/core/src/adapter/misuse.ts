@@ -30,6 +30,20 @@ export function handlerIn<F>(rest: readonly [handler?: F], name: string): F | un
   throw new ConfigError(name, `expected a handler as the second argument, got ${kindOf(handler)}${fix}`);
 }
 
+/**
+ * Refuses arguments of a function that takes none: it was registered without a call, or was given
+ * the handler.
+ * @throws ConfigError
+ */
+export function refuseArguments(given: readonly unknown[], name: string): void {
+  if (given.length === 0) return;
+  refuseRequest(given[0], name, 'no argument');
+  throw new ConfigError(
+    name,
+    `expected no argument, got ${kindOf(given[0])}; register the handler behind it`,
+  );
+}
+
 /** The fault of `requireClaims` on a request that `authenticate` has not seen. */
 export function notAuthenticated(name: string, fix: string): ConfigError {
   return new ConfigError(name, `expected an authenticated request, got one before ${fix}`);

@@ -2,10 +2,11 @@
 // all. Adapters walk the routes of their framework and collect marks; the result is computed here,
 // so that all adapters agree.
 
-import { claimNames } from '../claims/compile.ts';
+import { type CompiledRules, claimNames } from '../claims/compile.ts';
 import type { AuthenticationMode, CompiledAccess } from '../decision/access.ts';
 import type { Authenticator } from '../decision/authenticator.ts';
 import type { CombinedAuthenticator } from '../decision/combine.ts';
+import { checkRouteName } from '../decision/route-names.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { sharedState } from '../values/copies.ts';
@@ -19,7 +20,12 @@ export type RouteMark =
       /** The authenticator that decides. */
       readonly by?: object;
     }
-  | { readonly kind: 'claims'; readonly claims: readonly string[] }
+  | {
+      readonly kind: 'claims';
+      readonly claims: readonly string[];
+      /** The rules themselves, which may name a route of the options. */
+      readonly rules?: CompiledRules<unknown>;
+    }
   | { readonly kind: 'public' };
 
 /**
@@ -32,8 +38,13 @@ export function authenticateMarks(
 ): readonly RouteMark[] {
   const mode = authenticator.kind === 'combined' ? authenticator.mode : (asked ?? authenticator.mode);
   const marks: RouteMark[] = [{ kind: 'authenticate', mode, by: authenticator }];
-  if (claims !== undefined) marks.push({ kind: 'claims', claims: claimNames(claims) });
+  if (claims !== undefined) marks.push(claimsMark(claims));
   return marks;
+}
+
+/** The mark of rules. */
+export function claimsMark(rules: CompiledRules<unknown>): RouteMark {
+  return { kind: 'claims', claims: claimNames(rules), rules };
 }
 
 /** A mark, and its place on the way to the route. */
@@ -85,6 +96,23 @@ function refuseUnreachable(route: Pick<RouteReport, 'method' | 'path'>, passed: 
   }
 }
 
+/**
+ * Refuses to report a route whose rules name a route that the options of its authenticator do not
+ * have: every request to it would fail.
+ * @throws ConfigError
+ */
+function refuseUnknownNames(
+  route: Pick<RouteReport, 'method' | 'path'>,
+  passed: readonly PassedMark[],
+): void {
+  let by: object | undefined;
+  for (const { mark } of passed) {
+    if (mark.kind === 'authenticate') by = mark.by;
+    if (mark.kind === 'claims' && by !== undefined)
+      checkRouteName(by, mark.rules, `${route.method} ${route.path}`);
+  }
+}
+
 const checked = sharedState('reported applications', () => new WeakSet<object>());
 
 /**
@@ -130,6 +158,7 @@ export function reportRoute(
   passed: readonly PassedMark[],
 ): RouteReport {
   refuseUnreachable({ method, path }, passed);
+  refuseUnknownNames({ method, path }, passed);
   const claims = passed.flatMap(({ mark }) => (mark.kind === 'claims' ? mark.claims : []));
   const authenticating = passed.filter(({ mark }) => mark.kind === 'authenticate');
   const strict = authenticating.findLast(

@@ -2,6 +2,7 @@
 // that names the path.
 import { ConfigError } from '../errors.ts';
 import { kindOf, meant, nearestTo } from './kind.ts';
+import { isPromise } from './promise.ts';
 
 /** Options before they are checked: their values can be anything. */
 export type UncheckedOptions = Readonly<Record<string, unknown>>;
@@ -65,7 +66,8 @@ function membersOf(
   if (isPlainObject(value)) return ownMembers(value);
   const got = kindOf(value);
   const isInstance = got.startsWith('an instance of') && !ArrayBuffer.isView(value);
-  const fix = isInstance ? '; pass an object literal, such as { ...options }' : '';
+  const literal = isInstance ? '; pass an object literal, such as { ...options }' : '';
+  const fix = isPromise(value) ? '; await it first' : literal;
   throw new ConfigError(path === '' ? whole : path, `expected ${like}, got ${got}${fix}`);
 }
 
