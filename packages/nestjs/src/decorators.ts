@@ -4,6 +4,7 @@ import type { RouteAccess, Rules } from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
 import { createParamDecorator, UseGuards } from '@nestjs/common';
 import { LatchkeyGuard, principalOf } from './guard.ts';
+import { refuseTarget } from './misuse.ts';
 
 /**
  * Makes a handler, or every handler of a class, public: tokens are not checked, and `@Auth()` is
@@ -18,7 +19,8 @@ import { LatchkeyGuard, principalOf } from './guard.ts';
  * class HealthController {}
  * ```
  */
-export function Public(): adapter.AccessDecorator {
+export function Public(...none: readonly never[]): adapter.AccessDecorator {
+  refuseTarget(none, 0, '@Public', '@Public()');
   return adapter.noteAccess({ isPublic: true });
 }
 
@@ -35,7 +37,11 @@ export function Public(): adapter.AccessDecorator {
  * class AdminController {}
  * ```
  */
-export function RequireClaims(rules: Rules | adapter.CompiledRules): adapter.AccessDecorator {
+export function RequireClaims(
+  rules: Rules | adapter.CompiledRules,
+  ...others: readonly never[]
+): adapter.AccessDecorator {
+  refuseTarget([rules, ...others], 1, '@RequireClaims', "@RequireClaims({ roles: 'admin' })");
   return requiring({ isPublic: false, rules: adapter.compileRules(rules) });
 }
 
@@ -54,6 +60,7 @@ export function RequireClaims(rules: Rules | adapter.CompiledRules): adapter.Acc
  * ```
  */
 export function Authenticate(...access: readonly [access?: RouteAccess]): adapter.AccessDecorator {
+  refuseTarget(access, 1, '@Authenticate', '@Authenticate({ claims, issuers, mode })');
   const asked = adapter.compileAccess(adapter.argument(access, '@Authenticate', {}), '@Authenticate');
   const { claims } = asked;
   // The rules have the same effect as those of @RequireClaims.
@@ -76,7 +83,8 @@ export function Authenticate(...access: readonly [access?: RouteAccess]): adapte
  * }
  * ```
  */
-export function Auth(): ParameterDecorator {
+export function Auth(...none: readonly never[]): ParameterDecorator {
+  refuseTarget(none, 0, '@Auth', '@Auth()');
   const decorate = parameter();
   return (target, key, index) => {
     guard(target);

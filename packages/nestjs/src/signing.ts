@@ -6,6 +6,7 @@ import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import * as nest from '@nestjs/common';
 import { concatMap, type Observable, tap } from 'rxjs';
 import { Public } from './decorators.ts';
+import { refuseTarget } from './misuse.ts';
 
 /** The members that Express's response and Fastify's reply both have. */
 interface Reply extends Pick<ServerResponse, 'statusCode' | 'getHeader' | 'removeHeader'> {
@@ -35,7 +36,11 @@ interface Reply extends Pick<ServerResponse, 'statusCode' | 'getHeader' | 'remov
  * }
  * ```
  */
-export function SignResponse(options: SignResponseOptions): ClassDecorator & MethodDecorator {
+export function SignResponse(
+  options: SignResponseOptions,
+  ...others: readonly never[]
+): ClassDecorator & MethodDecorator {
+  refuseTarget([options, ...others], 1, '@SignResponse', '@SignResponse({ signer, keysToSign })');
   const { sign } = createResponseSigner(options);
   const interceptor: nest.NestInterceptor = {
     intercept(context: nest.ExecutionContext, next: nest.CallHandler): Observable<unknown> {
