@@ -11,6 +11,7 @@ import { plan } from './commands/plan.ts';
 import { secrets } from './commands/secrets.ts';
 import { tokens } from './commands/tokens.ts';
 import { type Context, command } from './context.ts';
+import { otherName } from './other-names.ts';
 import { message } from './output.ts';
 
 const { version }: { readonly version: string } = createRequire(import.meta.url)('../package.json');
@@ -30,7 +31,7 @@ export function createProgram(context: Context): Command {
   program.exitOverride().configureOutput({
     writeOut: (text) => void stdout.write(text),
     writeErr: (text) => void stderr.write(text),
-    outputError: (text, write) => write(plainError(text)),
+    outputError: (text, write) => write(plainError(program.name(), text)),
     getOutHasColors: () => stdout.isTTY === true,
     getErrHasColors: () => stderr.isTTY === true,
   });
@@ -51,13 +52,17 @@ export function createProgram(context: Context): Command {
 function takeOver(parent: Command): void {
   for (const child of parent.commands) {
     child.copyInheritedSettings(parent);
+    child.configureOutput({ outputError: (text, write) => write(plainError(child.name(), text)) });
     takeOver(child);
   }
 }
 
 /** The message of Commander quotes arguments. Its own lines are the suggestion and the end. */
-function plainError(text: string): string {
+function plainError(group: string, text: string): string {
   const [, said = '', suggestion = '', end = ''] =
     /^(.*?)(\n\(Did you mean [^\n]*\?\))?(\n?)$/s.exec(text) ?? [];
+  const [, unknown = ''] = /^error: unknown command '([a-z]+)'$/.exec(said) ?? [];
+  const here = otherName(group, unknown);
+  if (here !== undefined) return `${said}; here: ${here}${end}`;
   return `${message(said)}${suggestion}${end}`;
 }

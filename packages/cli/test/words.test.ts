@@ -3,8 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createIssuer } from '@latchkey/testing';
+import type { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createContext } from '../src/context.ts';
 import { run } from '../src/index.ts';
+import { createProgram } from '../src/program.ts';
 import { createTerminal, type TerminalOptions } from './terminal.ts';
 
 let cwd: string;
@@ -31,6 +34,51 @@ const SERVICE = `service:
     - issuer: b
       secret: { name: s }
 `;
+
+describe('a command of another name', () => {
+  it.each([
+    ['init', 'latchkey jwks add, which makes the descriptor'],
+    ['verify', 'latchkey tokens verify'],
+    ['decode x', 'latchkey tokens inspect'],
+    ['sign', 'latchkey tokens create, with a key pair of your own; in code createSigner'],
+    ['token', 'latchkey tokens'],
+    ['start', 'nothing: Latchkey runs in your service, as its middleware'],
+    [
+      'schema',
+      'descriptor.schema.json in the package @latchkey/core; latchkey jwks add names it in the file',
+    ],
+    ['jwks rotate', 'rotate() of createSigner, in code'],
+    ['tokens decode', 'latchkey tokens inspect'],
+    ['secrets add', 'latchkey secrets create'],
+  ])('latchkey %s says what does that here', async (line, here) => {
+    const name = line.split(' ').find((word) => !['jwks', 'tokens', 'secrets'].includes(word));
+    expect(await latchkey(line)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `error: unknown command '${name}'; here: ${here}\n(see --help)\n`,
+    });
+  });
+
+  it('a misspelt one gets the nearest name', async () => {
+    const { stderr } = await latchkey('jwkss');
+    expect(stderr).toBe("error: unknown command 'jwkss'\n(Did you mean jwks?)\n(see --help)\n");
+  });
+
+  it('every name that is told is a command', async () => {
+    const { terminal } = createTerminal({ cwd });
+    const names = (command: Command, path = command.name()): readonly string[] => [
+      path,
+      ...command.commands.flatMap((child) => names(child, `${path} ${child.name()}`)),
+    ];
+    const known = names(createProgram(createContext(terminal)));
+    const text = readFileSync(new URL('../src/other-names.ts', import.meta.url), 'utf8');
+    const told = [
+      ...text.matchAll(/latchkey [a-z]+(?: (?:add|create|generate|inspect|list|migrate|remove|verify)\b)?/g),
+    ];
+    expect(told.length).toBeGreaterThan(20);
+    for (const [command] of told) expect(known).toContain(command);
+  });
+});
 
 describe('flags', () => {
   it.each([
