@@ -159,7 +159,7 @@ export function authenticatorOf(
     settings.remote === undefined
       ? undefined
       : createRemoteEndpoint({ ...settings.remote, ...settings, store });
-  const groups = settings.groups === undefined ? undefined : createGroups(settings.groups);
+  const groups = settings.groups === undefined ? undefined : createGroups(settings.groups, settings.clock);
   if (settings.remote?.onReject === 'next' && making.quiet !== true)
     warn('LATCHKEY_UNSAFE', 'remote.onReject: a token that the endpoint refuses may still pass by its key');
   if (settings.remote?.ignoresToken === true && making.quiet !== true)

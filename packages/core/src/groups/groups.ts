@@ -8,6 +8,7 @@ import { type Breaker, createBreaker } from '../net/breaker.ts';
 import { withDeadline } from '../net/deadline.ts';
 import { MAX_CACHED_ANSWERS, MAX_CACHED_BYTES } from '../net/limits.ts';
 import { type CallNotice, createCallNotice } from '../net/outage.ts';
+import { type Clock, monotonicOf } from '../values/clock.ts';
 import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import { weigh } from '../values/weigh.ts';
@@ -71,8 +72,9 @@ const MAX_GROUPS = 10_000;
  * Makes the sources. Asks none of them. `close()` closes all resolvers, those made from options and
  * those given by the application.
  */
-export function createGroups(settings: GroupsSettings): Groups {
+export function createGroups(settings: GroupsSettings, clock: Clock): Groups {
   const { order, resolvers, onUnknown, ignoreCase, cacheForMs, timeoutMs } = settings;
+  const monotonic = monotonicOf(clock);
   const stopping = new AbortController();
   const states = new Map<GroupSource, ResolverState>();
   for (const [source, given] of resolvers) {
@@ -84,8 +86,10 @@ export function createGroups(settings: GroupsSettings): Groups {
       ttl: Math.max(1, cacheForMs),
     });
     const name = `groups.${source}: ${isResolver(given) ? resolver.description : originOf(given)}`;
-    const notice = createCallNotice(name, 'requests that need it are answered with 503', stopping.signal);
-    states.set(source, { resolver, breaker: createBreaker(), notice, cached, running: new Map() });
+    const meanwhile = 'requests that need it are answered with 503';
+    const notice = createCallNotice(name, meanwhile, stopping.signal, monotonic);
+    const breaker = createBreaker(monotonic);
+    states.set(source, { resolver, breaker, notice, cached, running: new Map() });
   }
 
   async function lookUp(source: GroupSource, subject: GroupSubject): Promise<readonly string[] | undefined> {

@@ -99,7 +99,7 @@ function unawaited(keyset: Keyset): Keyset {
 
 function build(settings: KeysetSettings, stores: SecretStores, monotonic: () => number): Keyset {
   const { policy, refresh } = settings;
-  if (settings.source === 'jwks') return createInlineKeyset(settings);
+  if (settings.source === 'jwks') return createInlineKeyset({ ...settings, monotonic });
   if (settings.source === 'jwksHosts') {
     const permits = (url: URL) => isListed(url, settings.hosts);
     return createJkuKeyset({

@@ -13,16 +13,19 @@ interface InlineKeysetSettings {
   readonly policy: KeyPolicy;
   readonly selection: KeySelection;
   readonly jwks: JwkSet;
+  /** The monotonic time, in milliseconds. Default: `performance.now()`. */
+  readonly monotonic?: () => number;
 }
 
 /**
  * Makes a keyset of fixed keys. Keys that cannot be used are skipped, as in any JWK Set.
  * @throws ConfigError if no key can be used, or if a private or symmetric key is among them
  */
-export function createInlineKeyset({ name, issuer, policy, selection, jwks }: InlineKeysetSettings): Keyset {
+export function createInlineKeyset(settings: InlineKeysetSettings): Keyset {
+  const { name, issuer, policy, selection, jwks, monotonic = () => performance.now() } = settings;
   const imported = importInline({ name, jwks, policy });
   const snapshot = createSnapshot(imported.keys, imported.skipped);
-  const since = performance.now();
+  const since = monotonic();
   publishChanges({ name, issuer }, undefined, imported);
   return Object.freeze<Keyset>({
     name,
@@ -40,7 +43,7 @@ export function createInlineKeyset({ name, issuer, policy, selection, jwks }: In
       state: 'fresh',
       kids: snapshot.keys.map(({ kid }) => kid),
       skipped: snapshot.skipped,
-      ageMs: Math.round(performance.now() - since),
+      ageMs: Math.round(monotonic() - since),
       failures: 0,
       lastError: undefined,
       nextAttemptInMs: undefined,

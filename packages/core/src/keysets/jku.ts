@@ -58,6 +58,7 @@ export function createJkuKeyset(settings: JkuSettings): Keyset {
     `${name}: a JWK Set at ${from}`,
     'tokens that name its URL are answered with 503',
     stopping.signal,
+    monotonic,
   );
 
   function find(jku: string | undefined, issuer: string | undefined): Keyset | undefined {

@@ -56,10 +56,10 @@ const PROBE_MS = 1_000;
 export const MAX_UNDER_WAY = 256;
 
 /**
- * Makes a breaker that opens after five failures in a row, and closes with the first success. Uses
- * the monotonic clock.
+ * Makes a breaker that opens after five failures in a row, and closes with the first success.
+ * @param monotonic the monotonic time, in milliseconds
  */
-export function createBreaker(): Breaker {
+export function createBreaker(monotonic: () => number = () => performance.now()): Breaker {
   let failures = 0;
   let probedAt = 0;
   let underWay = 0;
@@ -86,7 +86,7 @@ export function createBreaker(): Breaker {
     // Later failures are those of single probes: the breaker is open already.
     if (failures !== MAX_FAILURES) return;
     epoch++;
-    probedAt = performance.now();
+    probedAt = monotonic();
   }
 
   return {
@@ -95,7 +95,7 @@ export function createBreaker(): Breaker {
         throw Object.assign(new Error('too many calls are running'), { [OVERLOADED]: true });
       }
       if (isOpen()) {
-        const now = performance.now();
+        const now = monotonic();
         if (now - probedAt < PROBE_MS) throw new Error('the circuit is open; it is probed once per second');
         probedAt = now;
       }

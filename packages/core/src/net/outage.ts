@@ -39,8 +39,14 @@ const QUIET_MS = 10_000;
  * @param name the option and the service: `remote: https://login.internal/validate`
  * @param meanwhile what happens to requests while it fails
  * @param stopping aborted when calls end because the service is not needed any more
+ * @param monotonic the monotonic time, in milliseconds
  */
-export function createCallNotice(name: string, meanwhile: string, stopping: AbortSignal): CallNotice {
+export function createCallNotice(
+  name: string,
+  meanwhile: string,
+  stopping: AbortSignal,
+  monotonic: () => number,
+): CallNotice {
   const tell = createStateNotice<'failing'>();
   let failedAt = Number.NEGATIVE_INFINITY;
   let lastError: string | undefined;
@@ -49,11 +55,11 @@ export function createCallNotice(name: string, meanwhile: string, stopping: Abor
       try {
         const result = await call();
         lastError = undefined;
-        if (performance.now() - failedAt >= QUIET_MS) tell('well', () => `${name} works again`);
+        if (monotonic() - failedAt >= QUIET_MS) tell('well', () => `${name} works again`);
         return result;
       } catch (error) {
         if (!stopping.aborted) {
-          failedAt = performance.now();
+          failedAt = monotonic();
           const cause = causeText(error);
           lastError = cause;
           tell('failing', () => `${name} failed: ${cause}; ${meanwhile}`);

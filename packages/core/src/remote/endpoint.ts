@@ -11,7 +11,7 @@ import { createCallNotice } from '../net/outage.ts';
 import { readSecret } from '../secrets/read.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { parseToken } from '../token/parse.ts';
-import type { Clock } from '../values/clock.ts';
+import { type Clock, monotonicOf } from '../values/clock.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { weigh } from '../values/weigh.ts';
 import type { RemoteSettings } from './options.ts';
@@ -74,7 +74,8 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
   const { url, client, store, issuer, cacheForMs, clock } = settings;
   if (client !== undefined && store === undefined)
     throw new ConfigError('remote.client', 'expected a secret store for the client; pass one in secrets');
-  const lane = () => ({ caller: createJsonCaller(settings), breaker: createBreaker() });
+  const monotonic = monotonicOf(clock);
+  const lane = () => ({ caller: createJsonCaller(settings), breaker: createBreaker(monotonic) });
   const lanes = { signed: lane(), any: lane() };
   const stopping = new AbortController();
   const credentials = { store, timeoutMs: settings.timeoutMs, signal: stopping.signal };
@@ -91,6 +92,7 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
     `remote: ${place}`,
     settings.onError === 'next' ? 'the keysets decide alone meanwhile' : 'tokens are answered with 503',
     stopping.signal,
+    monotonic,
   );
 
   async function ask(token: string, { caller }: (typeof lanes)[RemoteLane]): Promise<JsonObject | undefined> {

@@ -10,7 +10,7 @@ import { withDeadline } from '../net/deadline.ts';
 import { DEADLINE_MS } from '../net/limits.ts';
 import { readSecretFile, watchPath } from '../secrets/directory.ts';
 import { parseToken } from '../token/parse.ts';
-import type { Clock } from '../values/clock.ts';
+import { type Clock, monotonicOf } from '../values/clock.ts';
 import { type JsonObject, own } from '../values/json.ts';
 
 /** The options of one service token, checked. */
@@ -75,6 +75,7 @@ const EXPIRED = 'the token has expired';
  */
 export function createServiceTokenFile(settings: ServiceTokenSettings): ServiceTokenFile {
   const { name, file, audience, clock } = settings;
+  const monotonic = monotonicOf(clock);
   const about = { serviceToken: name, audience };
   const stopping = new AbortController();
   let held: HeldToken | undefined;
@@ -88,7 +89,7 @@ export function createServiceTokenFile(settings: ServiceTokenSettings): ServiceT
   const isUsable = (token: HeldToken | undefined) => token !== undefined && clock.now() < token.expiresAtMs;
 
   function isDue(): boolean {
-    const agoMs = performance.now() - attemptedAt;
+    const agoMs = monotonic() - attemptedAt;
     if (agoMs < COOLDOWN_MS) return false;
     const leftMs = held === undefined ? 0 : held.expiresAtMs - clock.now();
     return changed || lastError !== undefined || agoMs >= REREAD_MS || !(leftMs > NEAR_EXPIRY_MS);
@@ -105,7 +106,7 @@ export function createServiceTokenFile(settings: ServiceTokenSettings): ServiceT
   }
 
   async function attempt(): Promise<void> {
-    attemptedAt = performance.now();
+    attemptedAt = monotonic();
     changed = false;
     // Watch again before each reading: the folder may have been replaced, or may not have existed
     // before.

@@ -5,6 +5,7 @@ import { AuthError, ConfigError } from '../errors.ts';
 import { causeText, publish, warn } from '../events.ts';
 import { createStateNotice, inSeconds } from '../net/outage.ts';
 import { createRefreshed, type SourceState } from '../net/refresh.ts';
+import { monotonicOf } from '../values/clock.ts';
 import type { Duration } from '../values/duration.ts';
 import type { JsonObject } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
@@ -117,6 +118,7 @@ export function createSigner(options: SignerOptions): Signer {
   const tell = createStateNotice<'failing' | 'down'>();
   const refreshed = createRefreshed<SigningKeys, SigningKeys>({
     source,
+    monotonic: monotonicOf(settings.clock),
     refreshIntervalMs: settings.refreshIntervalMs,
     maxStaleMs: settings.maxStaleMs,
     accept: (loaded) => loaded,

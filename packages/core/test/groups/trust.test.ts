@@ -145,7 +145,12 @@ describe('S53: a rule on groups in another case than groupCase makes', () => {
   it('of a named route is refused at start', () => {
     const routes = { members: { claims: { groups: { noneOf: ['Banned'] } } } };
     const build = () =>
-      createAuthenticator({ keySets: [{ jwks: { keys: [] } }], audience: null, groups, routes });
+      createAuthenticator({
+        keySets: [{ issuer: 'https://issuer.example', useOidcDiscovery: true }],
+        audience: null,
+        groups,
+        routes,
+      });
     expect(build).toThrow('routes.members.claims.groups: expected groups in lower case');
   });
 });
