@@ -176,9 +176,9 @@ describe('a keyset', () => {
       'keySets[0].publicKeys[0].alg: unknown option; here: algorithm',
     ],
     [
-      'audience in a keyset',
-      withKeyset({ ...keyset, audience: 'a' }),
-      'keySets[0].audience: unknown option; expected it next to keySets, not in a keyset',
+      'clockSkew in a keyset',
+      withKeyset({ ...keyset, clockSkew: '5s' }),
+      'keySets[0].clockSkew: unknown option; expected it next to keySets, not in a keyset',
     ],
     [
       'algorithms',

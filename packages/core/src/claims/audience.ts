@@ -6,14 +6,19 @@ import { listed } from '../values/judge.ts';
 import { kindOf } from '../values/kind.ts';
 import { type Kind, oneOrMany, orNull, refined, text } from '../values/option.ts';
 
-/** How many of the audiences a token must name. */
-export type AudienceMatch = 'any' | 'all';
+/**
+ * `any`: a token names one of the audiences. `all`: it names all of them. `only`: it names one, and
+ * no others.
+ */
+export type AudienceMatch = 'any' | 'all' | 'only';
 
 /** Which audiences a token must name. */
 export interface AudiencePolicy {
   /** Null: the audience is not checked. */
   readonly audience: ReadonlySet<string> | null;
-  /** Whether the token must name one of the audiences, or all of them. Default: any. */
+  /**
+   * Whether the token must name one of the audiences, or all of them, or no others. Default: any.
+   */
   readonly audienceMatch?: AudienceMatch | undefined;
   /** The detail of the refusal where `aud` is missing. Default: which audiences are expected. */
   readonly missingAudience?: string | undefined;
@@ -56,5 +61,15 @@ export function checkAudience(
     const found = new Set(values.filter((value) => named.has(value)));
     return found.size === audience.size ? undefined : mismatch(`aud does not name all of ${names}`);
   }
+  if (audienceMatch === 'only' && !values.every((value) => named.has(value)))
+    return mismatch(`aud names others than ${names}`);
   return values.some((value) => named.has(value)) ? undefined : mismatch(`aud names none of ${names}`);
+}
+
+/** The expectation, for `explain`. */
+export function audienceText({ audience, audienceMatch = 'any' }: AudiencePolicy): string {
+  const names = JSON.stringify([...(audience ?? [])]);
+  return audienceMatch === 'only'
+    ? `one of ${names}, and no other`
+    : `${audienceMatch === 'all' ? 'all' : 'one'} of ${names}`;
 }

@@ -4,7 +4,7 @@
 import { AuthError } from '../errors.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { kindOf } from '../values/kind.ts';
-import { type AudiencePolicy, checkAudience } from './audience.ts';
+import { type AudiencePolicy, audienceText, checkAudience } from './audience.ts';
 
 /** How the registered claims are checked. */
 export interface RegisteredClaimsPolicy extends AudiencePolicy {
@@ -17,6 +17,8 @@ export interface RegisteredClaimsPolicy extends AudiencePolicy {
   readonly allowFutureIat?: boolean | undefined;
   /** How long after `iat` a token is accepted; `iat` is then required. */
   readonly maxTokenAgeMs?: number | undefined;
+  /** The longest time from `iat` to `exp`; both are then required. */
+  readonly maxLifetimeMs?: number | undefined;
   /** Claims that must be present. */
   readonly required?: readonly string[] | undefined;
   /** The checks of a profile, in addition to these. */
@@ -37,6 +39,8 @@ export interface RegisteredCheck {
    * Default: always.
    */
   readonly shown?: 'if present' | 'if failed';
+  /** Why there is nothing to check, for `explain`. Default: there is. */
+  readonly skipped?: string | undefined;
 }
 
 /**
@@ -83,6 +87,7 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
         return `not after ${limit}, ${skew}${age}`;
       },
     },
+    ...(policy.maxLifetimeMs === undefined ? [] : [lifetimeCheck(policy.maxLifetimeMs)]),
     ...(policy.required ?? []).map(
       (claim): RegisteredCheck => ({
         claim,
@@ -117,8 +122,8 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
     {
       claim: 'aud',
       judge: (claims) => checkAudience(own(claims, 'aud'), policy),
-      expected: () =>
-        `${policy.audienceMatch === 'all' ? 'all' : 'one'} of ${JSON.stringify([...(policy.audience ?? [])])}`,
+      expected: () => audienceText(policy),
+      skipped: policy.audience === null ? 'the audience is not checked' : undefined,
     },
   ]);
 }
@@ -167,6 +172,25 @@ export function validityOf(
   const expiry = exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000;
   const tooOld = iat === undefined ? Number.POSITIVE_INFINITY : iat * 1000 + maxTokenAgeMs;
   return { fromMs: notBefore - clockSkewMs, untilMs: Math.min(expiry, tooOld) + clockSkewMs };
+}
+
+/** Both times come from the clock of the issuer, so no skew applies. */
+function lifetimeCheck(maxLifetimeMs: number): RegisteredCheck {
+  return {
+    claim: 'exp',
+    judge: (claims) => {
+      const [exp, iat] = [own(claims, 'exp'), own(claims, 'iat')];
+      if (exp === undefined || iat === undefined)
+        return invalid(`${exp === undefined ? 'exp' : 'iat'} is missing; maxLifetime needs it`);
+      const lifetimeMs = (Number(exp) - Number(iat)) * 1000;
+      const isShort = lifetimeMs <= maxLifetimeMs;
+      const limit = seconds(maxLifetimeMs);
+      return isShort
+        ? undefined
+        : invalid(`exp is ${seconds(lifetimeMs)} after iat; maxLifetime is ${limit}`);
+    },
+    expected: () => `at most ${seconds(maxLifetimeMs)} after iat`,
+  };
 }
 
 /** NumericDate, RFC 7519 §2: seconds, possibly with a fraction. */

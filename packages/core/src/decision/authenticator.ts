@@ -153,7 +153,7 @@ export function authenticatorOf(
       'tokenFrom',
       'expected no body: this framework reads the body after authentication',
     );
-  const { keysets, index, system } = createKeysets(settings, making);
+  const { keysets, index, system, settingsOf } = createKeysets(settings, making);
   const store = settings.stores.secret;
   const remote =
     settings.remote === undefined
@@ -167,10 +167,20 @@ export function authenticatorOf(
   if (settings.remote?.acceptsMissingAudience === true && making.quiet !== true)
     warn('LATCHKEY_UNSAFE', 'remote.unsafeMissingAudience: tokens without an audience are accepted');
   if (making.quiet !== true)
-    for (const rules of [settings.claims, ...[...settings.routes.values()].map((route) => route.claims)])
-      if (rules !== undefined) warnOfNames(rules, settings.delimiter);
+    for (const rules of new Set(
+      [settings.policy, ...settings.policies.values(), ...settings.routes.values()].flatMap(
+        ({ claims }) => claims,
+      ),
+    ))
+      warnOfNames(rules, settings.delimiter);
   const { now } = making;
-  const pipeline = createPipeline(settings, { keysets, index, system, remote, groups, now });
+  const policies = new Map(
+    [...settingsOf].flatMap(([keyset, one]) => {
+      const policy = settings.policies.get(one);
+      return policy === undefined ? [] : [[keyset, policy] as const];
+    }),
+  );
+  const pipeline = createPipeline(settings, { keysets, index, system, policies, remote, groups, now });
   making.resting?.addEventListener('abort', pipeline.clear, { once: true });
 
   function decide(

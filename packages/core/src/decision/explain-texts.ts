@@ -5,7 +5,6 @@ import type { AuthError, AuthErrorCode } from '../errors.ts';
 import type { VerificationKey } from '../jwk/import-jwks.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import { textOf } from '../values/text.ts';
-import type { AuthenticatorSettings } from './options.ts';
 import type { TraceEvent } from './trace.ts';
 
 /** A trace event of one stage. */
@@ -120,16 +119,19 @@ function nameOf({ kid }: VerificationKey): string {
 const TIMES: ReadonlySet<string> = new Set(['exp', 'nbf', 'iat']);
 
 /** The texts of a check of a registered claim. */
-export function registeredTexts(
-  { check, claims, nowMs, isRemote, refusal }: StageEvent<'registered claim'>,
-  { registered }: AuthenticatorSettings,
-): Pick<ExplainedCheck, 'outcome' | 'expected' | 'actual' | 'detail' | 'code'> {
+export function registeredTexts({
+  check,
+  claims,
+  nowMs,
+  refusal,
+}: StageEvent<'registered claim'>): Pick<
+  ExplainedCheck,
+  'outcome' | 'expected' | 'actual' | 'detail' | 'code'
+> {
   const { claim } = check;
   const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
-  if (claim === 'aud' && registered.audience === null)
-    return { outcome: 'skipped', actual: textOf(value), detail: 'the audience is not checked' };
-  if (claim === 'aud' && isRemote && value === undefined && refusal === undefined)
-    return { outcome: 'skipped', actual: textOf(value), detail: 'the answer names no audience' };
+  if (check.skipped !== undefined)
+    return { outcome: 'skipped', actual: textOf(value), detail: check.skipped };
   const actual = claim === 'cnf' ? 'present' : TIMES.has(claim) ? timeText(value) : textOf(value);
   return { expected: check.expected(new Date(nowMs).toISOString()), actual, ...outcomeOf(refusal) };
 }

@@ -121,9 +121,10 @@ function createRecorder(settings: AuthenticatorSettings) {
       const expected = 'a compact JWS of strict JSON';
       checks.push({ check: 'form', about: 'the token', expected, ...outcomeOf(refusal) });
     },
-    typ: ({ typ, refusal }) => {
-      const expected = [...settings.types].map((type) => type ?? 'absent').join(' or ');
-      checks.push({ check: 'type', about: 'typ', expected, actual: textOf(typ), ...outcomeOf(refusal) });
+    typ: ({ typ, types, keyset, refusal }) => {
+      const expected = [...types].map((type) => type ?? 'absent').join(' or ');
+      const about = keyset === undefined ? 'typ' : `typ for ${keyset.name}`;
+      checks.push({ check: 'type', about, expected, actual: textOf(typ), ...outcomeOf(refusal) });
     },
     algorithm: ({ alg, refusal }) => {
       checks.push({ check: 'algorithm', about: 'alg', actual: textOf(alg), ...outcomeOf(refusal) });
@@ -164,7 +165,7 @@ function createRecorder(settings: AuthenticatorSettings) {
       if (misshapen.has(claim) || (shown === 'if failed' && refusal === undefined)) return;
       if (shown === 'if present' && !Object.hasOwn(claims, claim)) return;
       if (shown === 'if failed') misshapen.add(claim);
-      checks.push({ check: 'registered claims', about: claim, ...registeredTexts(event, settings) });
+      checks.push({ check: 'registered claims', about: claim, ...registeredTexts(event) });
     },
     'token itself': ({ claim, value, refusal }) => {
       const about = { check: 'registered claims', about: `${claim} of the token itself` } as const;

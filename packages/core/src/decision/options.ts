@@ -1,19 +1,12 @@
 // Options of an authenticator: their type, the checked settings, and the table that reads them.
 // Nothing is built here.
 import { isHeaderText, type ProtectionSpace } from '../challenge.ts';
-import { ACCESS_TOKEN_CLAIMS, accessTokenChecks } from '../claims/access-token.ts';
-import { audiencesOrNull } from '../claims/audience.ts';
-import {
-  type CompiledRules,
-  claimNames,
-  compileRules,
-  needsRequest,
-  unfoldedGroup,
-} from '../claims/compile.ts';
+import { type AudienceMatch, audiencesOrNull } from '../claims/audience.ts';
+import { type CompiledRules, compileRules, unfoldedGroup } from '../claims/compile.ts';
 import { type IssuerMatcher, type IssuerRule, issuers, issuersJudge } from '../claims/issuers.ts';
-import type { RegisteredClaimsPolicy } from '../claims/registered.ts';
 import type { Rules } from '../claims/rules.ts';
 import { PLAIN_SCOPES, type ScopeSettings, type ScopesOptions, scopes } from '../claims/scopes.ts';
+import { tokenRules } from '../claims/token-rules.ts';
 import { readTokenFrom, type TokenFinder } from '../credentials/find.ts';
 import { type Carrier, carrierOptions } from '../credentials/options.ts';
 import { ConfigError } from '../errors.ts';
@@ -27,27 +20,30 @@ import {
   type SecretStores,
 } from '../keysets/options.ts';
 import { authenticatorHints } from '../keysets/other-packages.ts';
+import {
+  acceptedTypes,
+  type KeysetTokenOptions,
+  maxLifetime,
+  maxTokenAge,
+  profile,
+} from '../keysets/token-options.ts';
 import { completeRemote, type RemoteOptions, type RemoteSettings, remoteOptions } from '../remote/options.ts';
 import { store } from '../secrets/options.ts';
 import type { SecretStore } from '../secrets/store.ts';
-import { normalizeType } from '../token/parse.ts';
 import { type Clock, readClock } from '../values/clock.ts';
 import type { Duration } from '../values/duration.ts';
 import { foldCase } from '../values/fold.ts';
-import { coming, flag, lasting, other, ranked, replaced } from '../values/judge.ts';
+import { coming, flag, type Judge, lasting, other, ranked, replaced } from '../values/judge.ts';
 import { kindOf } from '../values/kind.ts';
 import {
   boolean,
   choice,
   defaulted,
-  duration,
   durationFrom,
   fromCode,
-  type Kind,
   maxTokenBytes,
   needed,
   object,
-  oneOrMany,
   optional,
   refined,
   shared,
@@ -59,9 +55,15 @@ import { isPlainObject } from '../values/readers.ts';
 import { type AuthenticationMode, mode, type NamedRoute, type NamedRoutes, routes } from './access.ts';
 import type { RefusalHook } from './refusal-hook.ts';
 import type { CacheLimits } from './token-cache.ts';
+import {
+  type CommonTokenOptions,
+  checkTokenOptions,
+  type TokenPolicy,
+  tokenPolicyOf,
+} from './token-policy.ts';
 
-/** Which tokens a service trusts, and what they must contain. */
-export interface AuthenticatorOptions {
+/** The options of an authenticator, except its audience. */
+interface CommonOptions {
   /**
    * The keysets, asked in this order; several may be for one issuer. At least one is required,
    * unless there are `keys` or `remote` decides alone.
@@ -92,10 +94,12 @@ export interface AuthenticatorOptions {
    * keysets it is refused. Default: no special subject.
    */
   readonly systemSubject?: string;
-  /** The audience of this service, or several. Null turns the check of `aud` off. */
-  readonly audience: string | readonly string[] | null;
-  /** `all`: the token must name all of the audiences. Default `any`. */
-  readonly audMatch?: 'any' | 'all';
+  /**
+   * `all`: the token must name all of the audiences. `only`: it must name one of them, and no
+   * others, so a token that is also for another service is refused. Applies to the audiences of
+   * keysets too. Default `any`.
+   */
+  readonly audMatch?: AudienceMatch;
   /**
    * The only accepted issuers, by name or by pattern. They also need keys here; useful for keysets
    * without an issuer. Default: all.
@@ -160,8 +164,8 @@ export interface AuthenticatorOptions {
   /**
    * Accepts a token with `iat` in the future, where `iat` only informs (RFC 7519 §4.1.6). Such a
    * token comes from a wrong clock, so prefer `clockSkew`. `iat` must still be a time, and not
-   * after `exp`. Not together with `treatIatAsNbf` or `maxTokenAge`, which judge by `iat`. Default
-   * false.
+   * after `exp`. Not together with `treatIatAsNbf`, `maxTokenAge` or `maxLifetime`, which judge by
+   * `iat`. Default false.
    */
   readonly allowFutureIat?: boolean;
   /**
@@ -169,6 +173,12 @@ export interface AuthenticatorOptions {
    * `exp`.
    */
   readonly maxTokenAge?: Duration;
+  /**
+   * The longest time from `iat` to `exp`, 1s to 3650d: a token that was made for longer is refused,
+   * however young it is. Both claims are then required, so not together with `requireExp: false` or
+   * `allowFutureIat`. Default: any.
+   */
+  readonly maxLifetime?: Duration;
   /**
    * `at+jwt`: access tokens as RFC 9068 defines them. `typ` must be `at+jwt`, and `iss`, `exp`,
    * `aud`, `sub`, `client_id`, `iat` and `jti` are required. `auth_time`, `acr`, `amr` and `scope`
@@ -212,6 +222,27 @@ export interface AuthenticatorOptions {
   readonly clock?: Clock;
 }
 
+/** The options of a service that says its audience once. */
+interface ServiceAudienceOptions extends CommonOptions {
+  /**
+   * The audience of this service, or several. Null turns the check of `aud` off. Each of several
+   * keysets can make tokens for all of these audiences: `audience` of a keyset prevents that. May
+   * be left out only if every keyset has its own, and there are neither `keys` nor `remote`.
+   */
+  readonly audience: string | readonly string[] | null;
+}
+
+/** The options of a service whose keysets each say their audience. */
+interface KeysetAudienceOptions extends CommonOptions {
+  readonly keySets: readonly (KeysetOptions & Required<Pick<KeysetTokenOptions, 'audience'>>)[];
+  readonly audience?: never;
+  readonly keys?: never;
+  readonly remote?: never;
+}
+
+/** Which tokens a service trusts, and what they must contain. */
+export type AuthenticatorOptions = ServiceAudienceOptions | KeysetAudienceOptions;
+
 /** Options, checked and with all defaults. */
 export interface AuthenticatorSettings {
   readonly keysets: readonly KeysetSettings[];
@@ -221,17 +252,19 @@ export interface AuthenticatorSettings {
   readonly remote: RemoteSettings | undefined;
   readonly groups: GroupsSettings | undefined;
   readonly systemSubject: string | undefined;
-  readonly registered: RegisteredClaimsPolicy;
+  /** What tokens of all keysets must be, except of those that are in `policies`. */
+  readonly policy: TokenPolicy;
+  /** By keysets that have options of their own. */
+  readonly policies: ReadonlyMap<KeysetSettings, TokenPolicy>;
   readonly tokens: TokenFinder;
   readonly requireSecureTransport: boolean;
+  /** The rules on every token, for challenges. `policy` has them too. */
   readonly claims: CompiledRules;
   readonly scopes: ScopeSettings;
   readonly issuers: IssuerMatcher | undefined;
   readonly delimiter: string | undefined;
   readonly routes: NamedRoutes;
   readonly mode: AuthenticationMode;
-  /** In lower case, without `application/`. Undefined in the set: a token without `typ`. */
-  readonly types: ReadonlySet<string | undefined>;
   readonly maxTokenBytes: number;
   readonly cache: CacheLimits | undefined;
   readonly loadAtStart: boolean;
@@ -243,28 +276,14 @@ export interface AuthenticatorSettings {
 
 /** Leaves room in a challenge for the scopes. */
 const MAX_REALM = 256;
+const STRICT: readonly unknown[] = ['all', 'only'];
 
-const audience: Kind<ReadonlySet<string> | null> = {
-  ...audiencesOrNull,
-  read(value, path) {
-    if (value === undefined)
-      throw new ConfigError(path, 'is required; pass null to turn the audience check off');
-    return audiencesOrNull.read(value, path);
-  },
-};
-
-/** Rules on every token. */
-const claims: Kind<CompiledRules> = {
-  read(value, path) {
-    // compileRules refuses a value that is not a rule.
-    const compiled = compileRules(value as Rules, path);
-    if (compiled.route !== undefined)
-      throw new ConfigError(path, 'expected rules, got route(…), which only routes accept');
-    if (needsRequest(compiled))
-      throw new ConfigError(path, 'fromRequest is allowed in the rules of a route only');
-    return compiled;
-  },
-  schema: { $ref: '#/$defs/rules' },
+/** Both `all` and `only` are stricter than `any`, and neither is stricter than the other. */
+const audMatchJudge: Judge = (before, after) => {
+  const says = 'how audiences are compared';
+  if (STRICT.includes(before) && STRICT.includes(after)) return replaced(says)(before, after);
+  const strict = [before, after].includes('only') ? 'only' : 'all';
+  return ranked([strict, 'any'], says)(before, after, 'any');
 };
 
 const limit = (fallback: number, doc: string) =>
@@ -327,15 +346,15 @@ export const authenticatorOptions = object(
         replaced('the system subject has changed'),
       ),
     ),
-    audience: needed(
-      audience,
-      'The name of this service in aud, or several names. null turns the check of aud off.',
+    audience: optional(
+      audiencesOrNull,
+      'The name of this service in aud, or several names. null turns the check of aud off. Required, unless every keyset has its own.',
     ),
     audMatch: defaulted(
-      choice('any', 'all'),
+      choice('any', 'all', 'only'),
       'any',
-      'any: a token must name one of the audiences. all: it must name all of them.',
-      ranked(['all', 'any'], 'how many of the audiences a token must name'),
+      'any: a token must name one of the audiences. all: it must name all of them. only: it must name no others.',
+      audMatchJudge,
     ),
     issuers: optional(
       issuers,
@@ -363,7 +382,7 @@ export const authenticatorOptions = object(
       'Whether requests that did not come by https are refused, before a token is read. Behind a proxy, the framework must be set to trust the proxy.',
       flag('closes', 'requests must come by https'),
     ),
-    claims: optional(claims, 'Rules on every token. If one does not hold, the answer is 401.'),
+    claims: optional(tokenRules, 'Rules on every token. If one does not hold, the answer is 401.'),
     scopes: optional(
       scopes,
       'How the scopes of a token are read: which claims have them, and which imply others.',
@@ -403,10 +422,7 @@ export const authenticatorOptions = object(
       ranked(['strict', 'optional', 'permissive'], 'mode'),
     ),
     typ: optional(
-      refined(
-        oneOrMany(text),
-        (types): ReadonlySet<string | undefined> => new Set([types].flat().map(normalizeType)),
-      ),
+      acceptedTypes,
       'The accepted typ values; one of them is then required. Default: no typ, JWT or at+jwt.',
     ),
     requireExp: defaulted(boolean, true, 'Whether exp is required.', flag('closes', 'a token must have exp')),
@@ -419,22 +435,17 @@ export const authenticatorOptions = object(
     allowFutureIat: defaulted(
       boolean,
       false,
-      'Whether iat may be in the future. Not together with treatIatAsNbf or maxTokenAge.',
+      'Whether iat may be in the future. Not together with treatIatAsNbf, maxTokenAge or maxLifetime.',
       flag('opens', 'iat may be in the future'),
     ),
-    maxTokenAge: optional(
-      duration,
-      'How long after iat a token is accepted; iat is then required.',
-      lasting('opens', 'tokens may be as old as'),
+    maxTokenAge: optional(maxTokenAge, 'How long after iat a token is accepted; iat is then required.'),
+    maxLifetime: optional(
+      maxLifetime,
+      'The longest time from iat to exp; both are then required. 1s to 3650d.',
     ),
     profile: optional(
-      choice('at+jwt'),
+      profile,
       'at+jwt: tokens must be OAuth access tokens by RFC 9068, with all claims that it requires.',
-      coming(
-        ['closes', 'tokens must be at+jwt'],
-        ['opens', 'tokens no longer need a profile'],
-        replaced('tokens must have another profile'),
-      ),
     ),
     unsafeAcceptSenderConstrained: defaulted(
       boolean,
@@ -480,12 +491,16 @@ export const authenticatorOptions = object(
       { required: ['keys'] },
       { required: ['remote'] },
     ],
-    dependentSchemas: { profile: { properties: { typ: false } } },
+    dependentSchemas: {
+      profile: { properties: { typ: false } },
+      maxLifetime: { properties: { requireExp: { const: true } } },
+    },
     not: {
       required: ['allowFutureIat'],
       properties: { allowFutureIat: { const: true } },
       anyOf: [
         { required: ['maxTokenAge'] },
+        { required: ['maxLifetime'] },
         { required: ['treatIatAsNbf'], properties: { treatIatAsNbf: { const: true } } },
       ],
     },
@@ -509,21 +524,25 @@ function noKeysets(value: unknown): string {
  */
 export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings {
   const read = authenticatorOptions.read(value, '');
-  const { keys = [], keySets: keysets, nestedClaimDelimiter: delimiter, profile } = read;
+  const { keys = [], keySets: keysets, nestedClaimDelimiter: delimiter } = read;
   const alone = keysets.length + keys.length === 0;
   if (alone && read.remote === undefined) throw new ConfigError('keySets', noKeysets([]));
   refuseOtherIssuers(keysets, keys);
-  const rules = read.claims ?? compileRules({}, 'claims');
-  if (read.groups !== undefined && claimNames(rules).includes('groups'))
-    throw new ConfigError('claims.groups', 'groups are found after this; put the rule on routes');
+  const common: CommonTokenOptions = {
+    ...read,
+    claims: read.claims ?? compileRules({}, 'claims'),
+    registered: {
+      audienceMatch: read.audMatch,
+      clockSkewMs: read.clockSkew,
+      requireExp: read.requireExp,
+      treatIatAsNbf: read.treatIatAsNbf,
+      allowFutureIat: read.allowFutureIat,
+      acceptSenderConstrained: read.unsafeAcceptSenderConstrained,
+    },
+  };
+  const others = keys.length > 0 || read.remote !== undefined;
+  checkTokenOptions(common, keysets, { others, groups: read.groups !== undefined });
   if (read.groups?.groupCase === 'insensitive') refuseUnfolded(read.routes ?? new Map());
-  if (profile !== undefined && read.typ !== undefined)
-    throw new ConfigError('typ', 'is set by profile; remove typ');
-  if (read.allowFutureIat && (read.treatIatAsNbf || read.maxTokenAge !== undefined))
-    throw new ConfigError(
-      'allowFutureIat',
-      `is not allowed with ${read.treatIatAsNbf ? 'treatIatAsNbf' : 'maxTokenAge'}, which judges by iat; remove one`,
-    );
   return Object.freeze<AuthenticatorSettings>({
     keysets,
     keys,
@@ -532,27 +551,22 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     remote: read.remote && completeRemote(read.remote, alone),
     groups: read.groups && completeGroups(read.groups, delimiter),
     systemSubject: read.systemSubject,
-    registered: Object.freeze({
-      audience: read.audience,
-      audienceMatch: read.audMatch,
-      clockSkewMs: read.clockSkew,
-      requireExp: read.requireExp,
-      treatIatAsNbf: read.treatIatAsNbf,
-      allowFutureIat: read.allowFutureIat,
-      maxTokenAgeMs: read.maxTokenAge,
-      required: profile === undefined ? [] : ACCESS_TOKEN_CLAIMS,
-      profile: profile === undefined ? [] : accessTokenChecks,
-      acceptSenderConstrained: read.unsafeAcceptSenderConstrained,
-    }),
+    policy: tokenPolicyOf(common),
+    policies: new Map(
+      keysets.flatMap((keyset) =>
+        Object.values(keyset.tokens).every((own) => own === undefined)
+          ? []
+          : [[keyset, tokenPolicyOf(common, keyset.tokens)]],
+      ),
+    ),
     tokens: read.tokenFrom,
     requireSecureTransport: read.requireSecureTransport,
-    claims: rules,
+    claims: common.claims,
     scopes: read.scopes ?? PLAIN_SCOPES,
     issuers: read.issuers,
     delimiter,
     routes: read.routes ?? new Map(),
     mode: read.mode,
-    types: profile === undefined ? (read.typ ?? new Set([undefined, 'jwt', 'at+jwt'])) : new Set([profile]),
     maxTokenBytes: read.maxTokenBytes,
     cache: read.cache,
     loadAtStart: read.loadAtStart,

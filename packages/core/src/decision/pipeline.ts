@@ -9,7 +9,12 @@ import {
   needsOf,
   type SchemaOutputs,
 } from '../claims/compile.ts';
-import { judgeRegisteredClaims, registeredChecks, validityOf } from '../claims/registered.ts';
+import {
+  judgeRegisteredClaims,
+  type RegisteredCheck,
+  registeredChecks,
+  validityOf,
+} from '../claims/registered.ts';
 import { ruleDetail } from '../claims/rule-detail.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import { PLAIN_SCOPES } from '../claims/scopes.ts';
@@ -27,7 +32,14 @@ import { noteAnonymous } from './anonymous.ts';
 import { judgeAccess, judgeRoute, judgeRules, scopesFor, traceRules } from './authorize.ts';
 import { issuerText } from './details.ts';
 import type { AuthenticatorSettings } from './options.ts';
-import { createPrincipal, type Principal, type RoutesInForce, withOutputs } from './principal.ts';
+import {
+  createPrincipal,
+  type Principal,
+  type PrincipalContext,
+  type RoutesInForce,
+  withOutputs,
+} from './principal.ts';
+import { type TokenPolicy, tokenPolicies } from './token-policy.ts';
 import type { Trace } from './trace.ts';
 import { createVerifiedTokens } from './verified-tokens.ts';
 import {
@@ -48,10 +60,12 @@ export type Decision<T = Principal | undefined> =
   | { readonly ok: false; readonly error: AuthError };
 
 /** The parts that decisions use. The authenticator makes them. */
-export interface PipelineParts extends KeysetParts {
+export interface PipelineParts extends Omit<KeysetParts, 'policies'> {
   readonly remote: RemoteEndpoint | undefined;
   /** The keysets with `system: true`: only they verify tokens with the system subject. */
   readonly system: ReadonlySet<Keyset>;
+  /** What tokens of these keysets must be, in place of what the options say. */
+  readonly policies: ReadonlyMap<Keyset, TokenPolicy>;
   readonly groups: Groups | undefined;
   /** Returns the named routes in force now, where options can change while requests run. */
   readonly now: (() => RoutesInForce) | undefined;
@@ -82,6 +96,12 @@ export interface Pipeline {
 type TokenDecision = Decision<Principal> & { readonly claims?: JsonObject | undefined };
 type RequestDecision = Decision & Pick<TokenDecision, 'claims'>;
 
+/** A policy, with what its tokens are checked by. */
+interface PreparedPolicy extends TokenPolicy {
+  readonly checks: readonly RegisteredCheck[];
+  readonly context: PrincipalContext;
+}
+
 interface Refused {
   readonly ok: false;
   readonly error: AuthError;
@@ -108,10 +128,8 @@ export function refusalOf(request: object): AuthError | undefined {
 
 /** Makes a pipeline. Fetches nothing before the first token. */
 export function createPipeline(settings: AuthenticatorSettings, parts: PipelineParts): Pipeline {
-  const { tokens, issuers, registered, systemSubject, clock, delimiter, space, scopes, routes } = settings;
+  const { tokens, issuers, systemSubject, clock, delimiter, space, scopes, routes } = settings;
   const { system, remote, groups, now } = parts;
-  const byKey = createVouchByKey(settings, parts);
-  const vouch = remote === undefined ? byKey : createVouchByEndpoint(settings, remote, byKey);
   const context = Object.freeze({
     ...ofThisCopy,
     space,
@@ -120,10 +138,16 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     delimiter,
     routes,
     now,
-    maxTokenAgeMs: registered.maxTokenAgeMs,
     foldsGroups: settings.groups?.ignoreCase === true,
     clock,
   });
+  const policies = tokenPolicies(settings.policy, parts.policies, (policy): PreparedPolicy => {
+    const { maxTokenAgeMs } = policy.registered;
+    const checks = registeredChecks(policy.registered);
+    return { ...policy, checks, context: Object.freeze({ ...context, maxTokenAgeMs }) };
+  });
+  const byKey = createVouchByKey(settings, { ...parts, policies });
+  const vouch = remote === undefined ? byKey : createVouchByEndpoint(settings, remote, byKey);
   // A remote endpoint can revoke a token, so only its own cache (`cacheFor`) may keep a result.
   const cache =
     settings.cache === undefined || remote !== undefined
@@ -132,9 +156,9 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   // Group resolvers are asked for each request, because groups change while a token is valid. So
   // with resolvers, the cache has the claims of a token, but no principal.
   const cachesPrincipals = (settings.groups?.resolvers.size ?? 0) === 0;
-  const ownChecks = registeredChecks(registered);
-  const audienceChecks = ownChecks.filter(({ claim }) => claim === 'aud');
-  const checksOfAnswer = settings.remote && createAnswerChecks(registered, settings.remote);
+  // An answer of the endpoint, and the token that it accepts, are judged by the options for all.
+  const audienceChecks = policies.of(undefined).checks.filter(({ claim }) => claim === 'aud');
+  const checksOfAnswer = settings.remote && createAnswerChecks(settings.policy.registered, settings.remote);
 
   const scopesOfRules = new WeakMap<CompiledRules, string | undefined>();
   // A note costs as much as the decision. Without these options it would say nothing.
@@ -276,9 +300,11 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
    */
   function recall(token: string): TokenDecision | Promise<TokenDecision> | undefined {
     const verified = cache?.get(token);
-    if (verified === undefined || firstFailure(settings.claims, verified.claims, context) !== undefined)
-      return undefined;
-    return verified.made ?? decidePrincipal(verified.claims, system.has(verified.keyset));
+    if (verified === undefined) return undefined;
+    const policy = policies.of(verified.keyset);
+    for (const rules of policy.claims)
+      if (firstFailure(rules, verified.claims, context) !== undefined) return undefined;
+    return verified.made ?? decidePrincipal(verified.claims, policy, system.has(verified.keyset));
   }
 
   function judgeToken(token: string, trace: Trace | undefined): TokenDecision | Promise<TokenDecision> {
@@ -300,7 +326,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const isSystem =
       by === undefined ? isRemote && settings.remote?.isSystem === true : system.has(by.keyset);
     trace?.({ stage: 'claims set', claims, isVerified: isRemote || by !== undefined });
-    judgeClaims(vouched, isSystem, verdict);
+    const policy = policies.of(vouched.keyset);
+    judgeClaims(vouched, policy, isSystem, verdict);
     if (verdict.refusal !== undefined) {
       trace?.({ stage: 'groups', principal: undefined });
       return refuse(verdict, claims);
@@ -308,10 +335,10 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const keep = (decision: TokenDecision): TokenDecision => {
       if (!decision.ok || by === undefined || trace !== undefined) return decision;
       const made = cachesPrincipals ? decision : undefined;
-      cache?.set(token, { claims, by, made }, validityOf(claims, registered));
+      cache?.set(token, { claims, by, made }, validityOf(claims, policy.registered));
       return decision;
     };
-    const decision = decidePrincipal(claims, isSystem, trace);
+    const decision = decidePrincipal(claims, policy, isSystem, trace);
     return isPromise(decision) ? decision.then(keep) : keep(decision);
   }
 
@@ -324,17 +351,15 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
    * Checks what must hold for every token: the registered claims, the issuer in the answer of an
    * endpoint, the system subject, the rules.
    */
-  function judgeClaims(vouched: Vouched, isSystem: boolean, verdict: Verdict): void {
+  function judgeClaims(vouched: Vouched, policy: PreparedPolicy, isSystem: boolean, verdict: Verdict): void {
     const { claims, isRemote, tokenClaims } = vouched;
     const { trace } = verdict;
     const nowMs = clock.now();
     const refusal = judgeRegisteredClaims(
-      (isRemote ? checksOfAnswer?.(claims, tokenClaims) : undefined) ?? ownChecks,
+      (isRemote ? checksOfAnswer?.(claims, tokenClaims) : undefined) ?? policy.checks,
       claims,
       nowMs,
-      trace &&
-        ((check, found) =>
-          trace({ stage: 'registered claim', check, claims, nowMs, isRemote, refusal: found })),
+      trace && ((check, found) => trace({ stage: 'registered claim', check, claims, nowMs, refusal: found })),
     );
     if (ends(verdict, refusal)) return;
     if (isRemote) {
@@ -359,8 +384,10 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     }
     const ruleFailed = (check: ClaimCheck) => invalidBy(ruleDetail(check, claims, context));
     const judge = trace === undefined ? firstFailure : traceRules('claims', ruleFailed, trace);
-    const failed = ignoringFaultsAfter(verdict.refusal, () => judge(settings.claims, claims, context));
-    ends(verdict, failed === undefined ? undefined : ruleFailed(failed));
+    for (const rules of policy.claims) {
+      const failed = ignoringFaultsAfter(verdict.refusal, () => judge(rules, claims, context));
+      if (ends(verdict, failed === undefined ? undefined : ruleFailed(failed))) return;
+    }
   }
 
   /**
@@ -400,6 +427,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   /** Finds the groups of the subject, and makes the principal. */
   function decidePrincipal(
     claims: JsonObject,
+    policy: PreparedPolicy,
     isSystem: boolean,
     trace?: Trace,
   ): TokenDecision | Promise<TokenDecision> {
@@ -410,7 +438,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     };
     const make = (found: readonly string[] | undefined): TokenDecision => {
       try {
-        const principal = createPrincipal(claims, context, found);
+        const principal = createPrincipal(claims, policy.context, found);
         trace?.({ stage: 'groups', principal });
         return Object.freeze({ ok: true, principal });
       } catch (error) {

@@ -25,7 +25,13 @@ export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
   /** The endpoint vouched for the system subject, which only a key of the system may do. */
   | { readonly stage: 'remote system' }
   | { readonly stage: 'form' }
-  | { readonly stage: 'typ'; readonly typ: string | undefined }
+  /** First by the types of all keysets; then, where they differ, by those of the keyset. */
+  | {
+      readonly stage: 'typ';
+      readonly typ: string | undefined;
+      readonly types: ReadonlySet<string | undefined>;
+      readonly keyset?: Keyset;
+    }
   | { readonly stage: 'algorithm'; readonly alg: string }
   | {
       readonly stage: 'issuer';
@@ -56,7 +62,6 @@ export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
       readonly check: RegisteredCheck;
       readonly claims: JsonObject;
       readonly nowMs: number;
-      readonly isRemote: boolean;
     }
   /** A claim of the JWT itself, which the endpoint accepted. */
   | { readonly stage: 'token itself'; readonly claim: 'aud' | 'iss'; readonly value: JsonValue | undefined }

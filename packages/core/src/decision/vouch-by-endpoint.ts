@@ -17,11 +17,12 @@ export function createVouchByEndpoint(
   endpoint: RemoteEndpoint,
   byKey: Vouch,
 ): Vouch {
-  const { maxTokenBytes, systemSubject, remote: remoteSettings, registered } = settings;
+  const { maxTokenBytes, systemSubject, remote: remoteSettings } = settings;
+  const { clockSkewMs } = settings.policy.registered;
   /** The tokens that the endpoint refused. The keysets must not accept them while it fails. */
   const refusals =
     remoteSettings?.onReject === 'deny' && remoteSettings.onError === 'next'
-      ? createRefusals(settings.clock, registered.clockSkewMs)
+      ? createRefusals(settings.clock, clockSkewMs)
       : undefined;
 
   /** Asks the endpoint and then, if the options or the system subject require it, the keysets. */
@@ -71,7 +72,7 @@ export function createVouchByEndpoint(
   function remotely(token: string, claims: JsonObject): Vouched {
     const ignoresToken = remoteSettings?.ignoresToken === true;
     const tokenClaims = ignoresToken ? undefined : unverifiedClaims(token, maxTokenBytes);
-    return { claims, by: undefined, isRemote: true, tokenClaims };
+    return { claims, by: undefined, keyset: undefined, isRemote: true, tokenClaims };
   }
 
   /**
@@ -122,7 +123,7 @@ export function createVouchByEndpoint(
     const unlessExpired = (vouched: Vouched | undefined): JsonObject | undefined => {
       const exp = vouched === undefined ? undefined : own(vouched.claims, 'exp');
       // With the leeway, within which the keysets would accept it.
-      const endMs = Number(exp ?? Number.POSITIVE_INFINITY) * 1000 + registered.clockSkewMs;
+      const endMs = Number(exp ?? Number.POSITIVE_INFINITY) * 1000 + clockSkewMs;
       return endMs > settings.clock.now() ? vouched?.claims : undefined;
     };
     try {

@@ -12,6 +12,7 @@ import { issuerText, noKeysetText, notAllowedText, unsupportedText } from './det
 import type { AuthenticatorSettings } from './options.ts';
 import { findSigningKey, type SignedBy } from './signing-key.ts';
 import { run } from './steps.ts';
+import type { TokenPolicies } from './token-policy.ts';
 import type { Trace } from './trace.ts';
 
 /**
@@ -21,6 +22,11 @@ import type { Trace } from './trace.ts';
 export interface Vouched {
   readonly claims: JsonObject;
   readonly by: SignedBy | undefined;
+  /**
+   * The keyset whose options say what the token must be: that of its key. With a trace, for a token
+   * that no key has signed, the first keyset that was asked. Undefined: the options for all.
+   */
+  readonly keyset: Keyset | undefined;
   readonly isRemote: boolean;
   /**
    * The claims in the JWT that the endpoint was asked about. Undefined if the token is not a JWT,
@@ -54,6 +60,7 @@ export interface KeysetParts {
   readonly index: KeysetIndex;
   /** All keysets, to show in a trace which were not asked. */
   readonly keysets: readonly Keyset[];
+  readonly policies: TokenPolicies;
 }
 
 /**
@@ -70,8 +77,10 @@ const MAX_HEADERS = 256;
 const MAX_HEADER_LENGTH = 512;
 
 /** Makes the function that asks the keysets. It fetches keys only if a token needs them. */
-export function createVouchByKey(settings: AuthenticatorSettings, { index, keysets }: KeysetParts): Vouch {
-  const { types, maxTokenBytes, issuers } = settings;
+export function createVouchByKey(
+  { maxTokenBytes, issuers }: AuthenticatorSettings,
+  { index, keysets, policies }: KeysetParts,
+): Vouch {
   const knownHeaders = new Map<string, UnverifiedHeader>();
 
   function byKey(token: string, verdict: Verdict): Vouched | undefined | Promise<Vouched | undefined> {
@@ -88,13 +97,9 @@ export function createVouchByKey(settings: AuthenticatorSettings, { index, keyse
     trace?.({ stage: 'form' });
     const { header, claims, newHeader } = unverified;
 
-    const isAccepted = types.has(header.typ === undefined ? undefined : normalizeType(header.typ));
-    const typeRefusal = isAccepted
-      ? undefined
-      : new AuthError('token_type_refused', {
-          detail: `typ is not ${[...types].map((type) => type ?? 'absent').join(' or ')}`,
-        });
-    trace?.({ stage: 'typ', typ: header.typ, refusal: typeRefusal });
+    // The keyset is not known yet: a type that any of them accepts passes here.
+    const typeRefusal = judgeType(header, policies.types);
+    trace?.({ stage: 'typ', typ: header.typ, types: policies.types, refusal: typeRefusal });
     if (ends(verdict, typeRefusal)) return undefined;
 
     const algorithm = findAlgorithm(header.alg)?.name;
@@ -123,7 +128,14 @@ export function createVouchByKey(settings: AuthenticatorSettings, { index, keyse
       trace?.({ stage: 'signature', keysets, candidates, issuer, algorithm, signedBy, refusal });
       if (ends(verdict, refusal)) return undefined;
       if (by !== undefined && newHeader !== undefined) rememberHeader(newHeader, header);
-      return { claims, by, isRemote: false };
+      const keyset = by?.keyset ?? candidates[0];
+      const { types } = policies.of(keyset);
+      if (keyset !== undefined && types !== policies.types) {
+        const typeRefusal = judgeType(header, types);
+        trace?.({ stage: 'typ', typ: header.typ, types, keyset, refusal: typeRefusal });
+        if (ends(verdict, typeRefusal)) return undefined;
+      }
+      return { claims, by, keyset, isRemote: false };
     };
     if (algorithm === undefined)
       return conclude(algorithmRefusal ?? new AuthError('token_algorithm_refused'));
@@ -151,6 +163,12 @@ export function createVouchByKey(settings: AuthenticatorSettings, { index, keyse
   }
 
   return byKey;
+}
+
+function judgeType({ typ }: UnverifiedHeader, types: ReadonlySet<string | undefined>): AuthError | undefined {
+  if (types.has(typ === undefined ? undefined : normalizeType(typ))) return undefined;
+  const names = [...types].map((type) => type ?? 'absent').join(' or ');
+  return new AuthError('token_type_refused', { detail: `typ is not ${names}` });
 }
 
 /** Adds to the refusal what the parser does not know: the limit, and that the text is not a JWT. */

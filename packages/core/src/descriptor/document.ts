@@ -32,7 +32,7 @@ export interface DescriptorDocument {
    */
   placeOf(path: string): FilePlace;
   /** True for a member of the block without a value, which YAML reads as null. */
-  isBlank(name: string): boolean;
+  isBlank(...path: readonly (string | number)[]): boolean;
   /**
    * How the text ends. `marked`: with the line `...`. `closed`: with the brace that closes its
    * first character, as JSON does. Undefined: without a mark.
@@ -108,11 +108,11 @@ export function parseDescriptor(
   refuseOddities(document, at);
   /** The node itself, or the node that an alias names. */
   const meant = (node: unknown) => (isAlias(node) ? node.resolve(document) : node);
-  const isBlank = (member: string) => {
+  const isBlank = (...path: readonly (string | number)[]) => {
     let node: unknown = document.contents;
-    for (const name of [...BLOCK, member]) {
+    for (const name of [...BLOCK, ...path]) {
       const around = meant(node);
-      node = isMap(around) ? around.get(name, true) : undefined;
+      node = isMap(around) || isSeq(around) ? around.get(name, true) : undefined;
     }
     const last = meant(node);
     return isScalar(last) && last.value === null && last.source === '';

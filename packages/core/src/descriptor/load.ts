@@ -46,8 +46,8 @@ export interface DescriptorOptions {
   /** The `directory` of its `groups`, such as `createLdapGroups` of `@latchkey/ldap`. */
   readonly directory?: GroupResolver;
   /**
-   * The audience of this service, if the file has none. If neither has one, `aud` is not checked,
-   * with a warning.
+   * The audience of this service, if the file has none. If neither has one, nor any keyset, `aud`
+   * is not checked, with a warning.
    */
   readonly audience?: string | readonly string[] | null;
   /** The values of `${NAME}`. Default `process.env`. */
@@ -176,14 +176,15 @@ function load({ name, jwt, isBlank, end }: DescriptorDocument, coded: Descriptor
     if (Object.hasOwn(jwt, option))
       throw new ConfigError(option, 'can only be set in code; pass it next to descriptor');
   }
-  if (isBlank('audience'))
-    throw new ConfigError('audience', 'is blank; write null to turn the audience check off');
+  for (const at of [[], ...keysetsIn(jwt).map((_, index) => ['keySets', index] as const)])
+    if (isBlank(...at, 'audience')) throw blankAudience(at);
   const { signing, ...others } = ownMembers(interpolate(jwt, coded.environment));
   const written = ownMembers(others);
   const base = dirname(resolve(coded.descriptor));
   const secrets = coded.secrets ?? createDirectoryStore(join(base, 'secrets'));
   const stores = { secrets, ...given('externalSecrets', coded.externalSecrets) };
   const audience = written.audience === undefined ? coded.audience : written.audience;
+  const hasOwn = keysetsIn(written).some((keyset) => Object.hasOwn(Object(keyset), 'audience'));
   const options = {
     ...written,
     ...stores,
@@ -192,14 +193,24 @@ function load({ name, jwt, isBlank, end }: DescriptorDocument, coded: Descriptor
     ...given('groups', readGroupsIn(written.groups, coded.directory, secrets, base)),
     ...given('remote', withCa(written.remote, base)),
     keySets: readKeysetsIn(written.keySets, base),
-    audience: audience === undefined ? null : audience,
+    // Where some keysets have their own, readOptions refuses the others.
+    ...(audience === undefined && hasOwn ? {} : { audience: audience === undefined ? null : audience }),
     // readOptions checks them next.
   } as unknown as AuthenticatorOptions;
   const settings = readOptions(options);
   const signed = readSigning(withCa(signing, base), stores, coded.clock);
-  if (audience === undefined)
+  if (audience === undefined && !hasOwn)
     warn('LATCHKEY_UNSAFE', `${coded.descriptor}: no audience, so tokens for other services are accepted`);
   return { loaded: { name, options, ...signed }, settings, end };
+}
+
+function keysetsIn({ keySets }: UncheckedOptions): readonly unknown[] {
+  return Array.isArray(keySets) ? keySets : [];
+}
+
+function blankAudience([, index]: readonly (string | number)[]): ConfigError {
+  const path = index === undefined ? 'audience' : `keySets[${index}].audience`;
+  return new ConfigError(path, 'is blank; write null to turn the audience check off');
 }
 
 /**

@@ -42,20 +42,24 @@ export function createKeysets(
   readonly keysets: readonly Keyset[];
   readonly index: KeysetIndex;
   readonly system: ReadonlySet<Keyset>;
+  /** The settings of each keyset, except of deprecated keys. */
+  readonly settingsOf: ReadonlyMap<Keyset, KeysetSettings>;
 } {
   const { keys, stores, missingIssuerReachesAll } = settings;
   const monotonic = monotonicOf(settings.clock);
   if (!quiet) warnOf(settings);
   const system = new Set<Keyset>();
+  const settingsOf = new Map<Keyset, KeysetSettings>();
   const keysets = settings.keysets.flatMap((keyset) => {
     const made = take
       .keyset(keyset, () => build(keyset, stores, monotonic))
       .map((one) => (keyset.skipValidation ? unawaited(one) : one));
+    for (const one of made) settingsOf.set(one, keyset);
     if (keyset.isSystem) for (const one of made) system.add(one);
     return made;
   });
   const forMissing = missingIssuerReachesAll ? keysets : keysets.filter(({ issuer }) => issuer === undefined);
-  if (keys.length === 0) return { keysets, index: indexKeysets(keysets, forMissing), system };
+  if (keys.length === 0) return { keysets, index: indexKeysets(keysets, forMissing), system, settingsOf };
   const legacy = createLegacyKeysets(
     { keys, store: requireStore(stores, 'secret', 'keys'), monotonic, ...LEGACY_REFRESH },
     (make) => take.legacy(keys, make),
@@ -63,6 +67,7 @@ export function createKeysets(
   return {
     keysets: [...keysets, legacy.all],
     system,
+    settingsOf,
     index: indexKeysets([...keysets, ...legacy.byIssuer], [...forMissing, legacy.all]),
   };
 }

@@ -46,11 +46,17 @@ import { keysetHints } from './other-packages.ts';
 import type { PublicKeySettings } from './public-keys.ts';
 import { isSymmetric } from './secret.ts';
 import { type PublicKeyOptions, reference, SOURCES, type SourceName } from './source-options.ts';
+import {
+  KEYSET_TOKEN_OPTIONS,
+  type KeysetTokenOptions,
+  type KeysetTokenSettings,
+  keysetTokenOptions,
+} from './token-options.ts';
 
 export type { PublicKeyOptions } from './source-options.ts';
 
 /** Options that every keyset may have next to its source. */
-interface KeysetCommon {
+interface KeysetCommon extends KeysetTokenOptions {
   /**
    * The algorithms that are accepted from this keyset. It narrows the `alg` of each key; a key
    * without `alg` gets these algorithms. Default: the key's own `alg`, else the algorithms of its
@@ -271,6 +277,8 @@ interface CommonSettings {
   readonly speaksForOthers: boolean;
   /** Its tokens may have the `systemSubject` and every group. */
   readonly isSystem: boolean;
+  /** What its tokens must be, where this differs from what the options say. */
+  readonly tokens: KeysetTokenSettings;
 }
 
 /** One keyset, checked. */
@@ -362,6 +370,7 @@ const OTHERS = {
     "Whether these are this system's own keys: their tokens may have the systemSubject and reserved groups.",
     flag('opens', 'speaks for the system'),
   ),
+  ...keysetTokenOptions,
   keyUse: optional(
     text,
     'The use that a key must have, such as jwt-svid for SPIFFE. Default: sig, or no use at all.',
@@ -412,6 +421,7 @@ const COMMON = [
   'unsafeAlgorithmMatch',
   'unsafeOtherIssuers',
   'system',
+  ...KEYSET_TOKEN_OPTIONS,
 ] as const;
 const READ = [...COMMON, 'refreshInterval', 'maxStale', 'skipValidation'] as const;
 const FETCHED = [...READ, 'keyUse', 'allowHttp', 'tls', 'proxy'] as const;
@@ -446,6 +456,7 @@ export const keyset: Kind<KeysetSettings> = {
       },
       dependentSchemas: {
         issuer: { properties: { unsafeOtherIssuers: { const: false } } },
+        profile: { properties: { typ: false } },
         useOidcDiscovery: httpsUnlessAllowed('issuer'),
         useDiscovery: httpsUnlessAllowed('issuer'),
         jwksUrl: httpsUnlessAllowed('jwksUrl'),
@@ -457,14 +468,13 @@ export const keyset: Kind<KeysetSettings> = {
   }),
 };
 
-/** The options without those that only say how keys are chosen and what they may vouch for. */
-function writtenOf({
-  kidless: _k,
-  system: _s,
-  skipValidation: _v,
-  ...written
-}: UncheckedOptions): UncheckedOptions {
-  return written;
+/**
+ * The options without those that only say how keys are chosen, what they may vouch for, and what
+ * tokens must be.
+ */
+function writtenOf(options: UncheckedOptions): UncheckedOptions {
+  const others: readonly string[] = ['kidless', 'system', 'skipValidation', ...KEYSET_TOKEN_OPTIONS];
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !others.includes(name)));
 }
 
 /**
@@ -484,6 +494,14 @@ export function refuseOtherIssuers(
     `${found.name}.issuer`,
     'is required next to keysets that have one: without it, tokens of every issuer that they do not name are accepted; name the iss of its tokens, or set unsafeOtherIssuers: true',
   );
+}
+
+/** What a keyset says of its tokens. @throws ConfigError */
+function tokensOf(read: KeysetTokenSettings, name: string): KeysetTokenSettings {
+  const { audience, claims, typ, maxTokenAge, maxLifetime, profile } = read;
+  if (profile !== undefined && typ !== undefined)
+    throw new ConfigError(`${name}.typ`, 'is set by profile; remove typ');
+  return Object.freeze({ audience, claims, typ, maxTokenAge, maxLifetime, profile });
 }
 
 /** Refuses headers that would cross the network unencrypted. @throws ConfigError */
@@ -522,6 +540,7 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
     selection: { kidless: read.kidless, unnamed: source === 'publicKeys' },
     speaksForOthers: read.unsafeOtherIssuers,
     isSystem: read.system,
+    tokens: tokensOf(read, name),
     refresh: { refreshIntervalMs: read.refreshInterval, maxStaleMs: read.maxStale },
     skipValidation: read.skipValidation,
     written: writtenOf(options),

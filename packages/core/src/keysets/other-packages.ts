@@ -108,7 +108,7 @@ const IN_A_KEYSET = [
 ];
 
 /** Options of the authenticator that are often written in a keyset. */
-const BESIDE_KEYSETS = ['audience', 'claims', 'clockSkew', 'maxTokenAge', 'requireExp', 'secrets', 'typ'];
+const BESIDE_KEYSETS = ['clockSkew', 'requireExp', 'secrets'];
 
 function hintsOf(rows: readonly Row[], misplaced: readonly string[], place: string) {
   return new Map<string, string>([

@@ -25,7 +25,13 @@ export function createAnswerChecks(
   const policy = { ...registered, requireExp: false, missingAudience: MISSING_AUDIENCE };
   const typeChecks = isIntrospection ? [tokenTypeCheck(registered)] : [];
   const all = [...typeChecks, ...registeredChecks(policy)];
-  const withoutAudience = [...typeChecks, ...registeredChecks({ ...policy, audience: null })];
+  const skipped = registered.audience === null ? undefined : 'the answer names no audience';
+  const withoutAudience = [
+    ...typeChecks,
+    ...registeredChecks({ ...policy, audience: null }).map((check) =>
+      check.claim === 'aud' && skipped !== undefined ? { ...check, skipped } : check,
+    ),
+  ];
   // An endpoint that answers with a subject has no way to name an audience. RFC 7662 §2.2 has one,
   // and without it a token for another API, or a refresh token, looks the same.
   const requiresAudience = isIntrospection && !acceptsMissingAudience;

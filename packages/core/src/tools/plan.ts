@@ -5,23 +5,12 @@ import { routeOptions } from '../decision/access.ts';
 import { authenticatorOptions } from '../decision/options.ts';
 import type { DescriptorDocument } from '../descriptor/document.ts';
 import type { FilePlace } from '../errors.ts';
-import { normalizeType } from '../token/parse.ts';
-import {
-  type Effect,
-  type Judge,
-  listed,
-  listOf,
-  members,
-  named,
-  nameOf,
-  replaced,
-  verdict,
-} from '../values/judge.ts';
+import { type Effect, type Judge, members, named } from '../values/judge.ts';
 import { judgesOf } from '../values/option.ts';
-import type { UncheckedOptions } from '../values/readers.ts';
 import { carriersJudge, groupsJudge, remoteJudge, signingJudge } from './plan/endpoints.ts';
 import { keysetsJudge, keysJudge } from './plan/keysets.ts';
 import { rulesJudge } from './plan/rules.ts';
+import { commonTokenJudges, keysetTokensJudge } from './plan/token-options.ts';
 
 /** One difference. */
 export interface Change {
@@ -46,7 +35,6 @@ const OPTIONS: { readonly [name: string]: Judge } = {
   groups: groupsJudge,
   tokenFrom: carriersJudge,
   claims: rulesJudge,
-  typ: (before, after) => listed({ more: 'opens', thing: 'typ' })(typesOf(before), typesOf(after)),
   routes: named(
     { added: 'closes', thing: 'rule of the route' },
     members({ ...judgesOf(routeOptions.table), claims: rulesJudge }),
@@ -63,10 +51,11 @@ export function planChange(before: DescriptorDocument, after: DescriptorDocument
   const reachAll = [before.jwt, after.jwt].some(
     ({ unsafeMissingIssuer }) => unsafeMissingIssuer !== undefined,
   );
+  const blocks = [before.jwt, after.jwt] as const;
   const judges = {
     ...OPTIONS,
-    ...audienceJudges(before.jwt, after.jwt),
-    keySets: keysetsJudge(reachAll),
+    ...commonTokenJudges(blocks),
+    keySets: keysetsJudge(reachAll, keysetTokensJudge(blocks)),
   };
   return Object.freeze(
     members(judges)(before.jwt, after.jwt)
@@ -80,43 +69,3 @@ export function planChange(before: DescriptorDocument, after: DescriptorDocument
 }
 
 const EFFECTS: readonly Effect[] = ['opens', 'closes', 'changes'];
-
-/**
- * The effect of an additional audience depends on whether one of them is enough or all are needed.
- */
-function audienceJudges(
-  before: UncheckedOptions,
-  after: UncheckedOptions,
-): { readonly [name: string]: Judge } {
-  const [was, is] = [before, after].map(({ audMatch = 'any' }) => audMatch);
-  const more: Effect = is === 'all' ? 'closes' : 'opens';
-  const isChecked = (audience: unknown) => audience !== null && audience !== undefined;
-  return {
-    audience: (old, current) => {
-      if (isChecked(old) && isChecked(current))
-        return was === is
-          ? listed({ more, thing: 'audience' })(old, current)
-          : replaced('tokens of other audiences')(old, current);
-      if (isChecked(old) === isChecked(current))
-        return [verdict('changes', 'aud is not checked, unless the application sets an audience', current)];
-      const effect: Effect = isChecked(current) ? 'closes' : 'opens';
-      return [
-        verdict(
-          effect,
-          isChecked(current)
-            ? `aud has to be ${listOf(current)
-                .map((name) => nameOf(name))
-                .join(', ')}`
-            : 'aud is not checked',
-          current,
-        ),
-      ];
-    },
-  };
-}
-
-/** The accepted types, with a word for a missing typ. */
-function typesOf(value: unknown): readonly unknown[] {
-  if (value === undefined) return ['no typ', 'jwt', 'at+jwt'];
-  return listOf(value).map((type) => (typeof type === 'string' ? normalizeType(type) : type));
-}

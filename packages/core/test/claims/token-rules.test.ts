@@ -167,6 +167,24 @@ describe('S29: requireExp', () => {
   });
 });
 
+describe('maxLifetime', () => {
+  it.each<[options: Options, claims: MintClaims, expected: string]>([
+    [{ maxLifetime: '10m' }, { iat: NOW, exp: NOW + 600 }, 'accepted'],
+    [{ maxLifetime: '10m' }, { iat: NOW, exp: NOW + 600.5 }, 'token_claims_invalid'],
+    [{ maxLifetime: '10m' }, { iat: NOW - 3600, exp: NOW + 60 }, 'token_claims_invalid'],
+    // The skew of clocks does not make a life longer.
+    [{ maxLifetime: '10m', clockSkew: '60s' }, { iat: NOW, exp: NOW + 601 }, 'token_claims_invalid'],
+    [{ maxLifetime: '10m' }, { exp: NOW + 60 }, 'token_claims_invalid'],
+    [{ maxLifetime: '10m' }, { iat: NOW }, 'token_claims_invalid'],
+    [{ maxLifetime: '1s' }, { iat: NOW, exp: NOW + 1 }, 'accepted'],
+    // An expired token is told that it has expired.
+    [{ maxLifetime: '10m' }, { iat: NOW - 7200, exp: NOW - 3600 }, 'token_expired'],
+    [{}, { iat: NOW, exp: NOW + 10_000_000 }, 'accepted'],
+  ])('%o, claims %o: %s', async (options, claims, expected) => {
+    expect(await verified(options, { exp: undefined, ...claims })).toBe(expected);
+  });
+});
+
 describe('S25: audMatch', () => {
   it.each<[Options, MintClaims[string], string]>([
     [{ audience: ['a', 'b'] }, 'a', 'accepted'],
@@ -185,6 +203,17 @@ describe('S25: audMatch', () => {
     [{ audience: ['a', 'b'], audMatch: 'all' }, ['a', 'b', 5], 'token_audience_mismatch'],
     [{ audience: 'a', audMatch: 'all' }, 'a', 'accepted'],
     [{ audience: null, audMatch: 'all' }, undefined, 'accepted'],
+    [{ audience: ['a', 'b'], audMatch: 'only' }, 'a', 'accepted'],
+    [{ audience: ['a', 'b'], audMatch: 'only' }, ['b', 'a'], 'accepted'],
+    [{ audience: ['a', 'b'], audMatch: 'only' }, ['a', 'a'], 'accepted'],
+    [{ audience: ['a', 'b'], audMatch: 'only' }, ['a', 'x'], 'token_audience_mismatch'],
+    [{ audience: ['a', 'b'], audMatch: 'only' }, ['x', 'a', 'b'], 'token_audience_mismatch'],
+    [{ audience: ['a', 'b'], audMatch: 'only' }, 'x', 'token_audience_mismatch'],
+    [{ audience: ['a', 'b'], audMatch: 'only' }, [], 'token_audience_mismatch'],
+    [{ audience: ['a', 'b'], audMatch: 'only' }, ['a', ''], 'token_audience_mismatch'],
+    [{ audience: ['a', 'b'], audMatch: 'only' }, undefined, 'token_audience_mismatch'],
+    [{ audience: ['a', 'b'], audMatch: 'only' }, ['a', 5], 'token_audience_mismatch'],
+    [{ audience: null, audMatch: 'only' }, ['x'], 'accepted'],
   ])('S25: %j on aud %j: %s', async (options, aud, expected) => {
     expect(await verified(options, { aud })).toBe(expected);
   });

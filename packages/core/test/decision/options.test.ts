@@ -370,15 +370,15 @@ describe('what is left out', () => {
   const settings = readOptions(good as AuthenticatorOptions);
 
   it('AM-6, S30: the defaults', () => {
-    expect(settings.registered.clockSkewMs).toBe(5_000);
-    expect(settings.registered.requireExp).toBe(true);
-    expect([...(settings.registered.audience ?? [])]).toEqual([AUDIENCE]);
+    expect(settings.policy.registered.clockSkewMs).toBe(5_000);
+    expect(settings.policy.registered.requireExp).toBe(true);
+    expect([...(settings.policy.registered.audience ?? [])]).toEqual([AUDIENCE]);
     expect(settings.mode).toBe('strict');
     expect(settings.maxTokenBytes).toBe(8192);
     expect(settings.space).toBeUndefined();
     expect(settings.clock).toBe(Date);
-    expect([...settings.types]).toEqual([undefined, 'jwt', 'at+jwt']);
-    expect(firstFailure(settings.claims, {})).toBeUndefined();
+    expect([...settings.policy.types]).toEqual([undefined, 'jwt', 'at+jwt']);
+    expect(settings.policy.claims.map((rules) => firstFailure(rules, {}))).toEqual([undefined]);
   });
 
   it('AK-17: the defaults of a keyset that is fetched', () => {
@@ -402,12 +402,12 @@ describe('what is given', () => {
     ['1m', 60_000],
     ['1500ms', 1_500],
   ])('AM-6: clockSkew %s', (clockSkew, ms) => {
-    expect(read({ clockSkew }).registered.clockSkewMs).toBe(ms);
+    expect(read({ clockSkew }).policy.registered.clockSkewMs).toBe(ms);
   });
 
   it('S25: audience null is not checked, and a list is a list', () => {
-    expect(read({ audience: null }).registered.audience).toBeNull();
-    expect([...(read({ audience: ['a', 'b'] }).registered.audience ?? [])]).toEqual(['a', 'b']);
+    expect(read({ audience: null }).policy.registered.audience).toBeNull();
+    expect([...(read({ audience: ['a', 'b'] }).policy.registered.audience ?? [])]).toEqual(['a', 'b']);
   });
 
   it.each([['strict'], ['optional'], ['permissive']])('S36: mode %s', (mode) => {
@@ -424,7 +424,7 @@ describe('what is given', () => {
       ['jwt', 'secevent+jwt'],
     ],
   ])('T-046: typ %j', (typ, types) => {
-    expect([...read({ typ }).types]).toEqual(types);
+    expect([...read({ typ }).policy.types]).toEqual(types);
   });
 
   it.each([
@@ -442,7 +442,7 @@ describe('what is given', () => {
   });
 
   it('T-057: requireExp false', () => {
-    expect(read({ requireExp: false }).registered.requireExp).toBe(false);
+    expect(read({ requireExp: false }).policy.registered.requireExp).toBe(false);
   });
 
   it('RFC 9110 §11.5: a realm may hold quotes', () => {
@@ -485,7 +485,13 @@ describe('what is given', () => {
 describe('a snapshot', () => {
   it('T-056: what was read is frozen', () => {
     const settings = readOptions(good as AuthenticatorOptions);
-    for (const part of [settings, settings.keysets, settings.registered, settings.claims]) {
+    for (const part of [
+      settings,
+      settings.keysets,
+      settings.policy,
+      settings.policy.registered,
+      ...settings.policy.claims,
+    ]) {
       expect(Object.isFrozen(part)).toBe(true);
     }
   });

@@ -67,6 +67,11 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
         keySets: [
           {
             issuer: 'https://a.example/',
+            audience: ['api', 'a'],
+            claims: { tenant: 'acme' },
+            typ: 'at+jwt',
+            maxTokenAge: '1h',
+            maxLifetime: '2h',
             useOidcDiscovery: true,
             refreshInterval: '30m',
             maxStale: '12h',
@@ -179,6 +184,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
         treatIatAsNbf: true,
         requireSecureTransport: true,
         maxTokenAge: '1d',
+        maxLifetime: '1d',
         unsafeAcceptSenderConstrained: false,
         cache: { tokens: 100, bytes: 100_000 },
         maxTokenBytes: 16_384,

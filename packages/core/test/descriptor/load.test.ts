@@ -415,10 +415,20 @@ describe('what is left blank', () => {
   const REMOTE = 'url onReject onError timeout cacheFor issuer system allowHttp tls contract'.split(' ');
   it.each([
     ...['claims', 'routes', 'issuers', 'mode', 'groups', 'remote', 'tokenFrom', 'signing', 'typ', 'keys'],
-    ...['requireExp', 'clockSkew', 'maxTokenAge', 'cache', 'realm', 'profile', 'systemSubject', 'audMatch'],
+    ...[
+      'requireExp',
+      'clockSkew',
+      'maxTokenAge',
+      'maxLifetime',
+      'cache',
+      'realm',
+      'profile',
+      'systemSubject',
+      'audMatch',
+    ],
     ...['treatIatAsNbf', 'nestedClaimDelimiter', 'maxTokenBytes', 'unsafeMissingIssuer'],
     ...['unsafeAcceptSenderConstrained', 'claims.dept'],
-    ...['routes.admin', 'routes.admin.claims', 'routes.admin.issuers'],
+    ...['routes.admin', 'routes.admin.claims', 'routes.admin.issuers', 'routes.admin.audience'],
     ...GROUPS.map((name) => `groups.${name}`),
     ...REMOTE.map((name) => `remote.${name}`),
   ])('%s: is refused, at its place', (path) => {
@@ -518,6 +528,35 @@ describe('the audience', () => {
     ['the service', `base: &base\n  jwt:\n    ${KEYSET}\n    audience:\nservice: *base\n`],
   ])('that is left blank behind an alias does not either: %s', (_, text) => {
     expect(faultOf(() => written(text)).path).toBe('audience');
+  });
+
+  const OWN = (more: string) => `keySets: [ { issuer: i, jwksUrl: "https://i.example"${more} } ]`;
+
+  it('of each keyset: the file needs no other, and nothing warns', () => {
+    const options = written(block(OWN(', audience: orders')));
+    expect(options).not.toHaveProperty('audience');
+    expect(warnings).toEqual([]);
+  });
+
+  it('of some keysets: the others are refused, and not left unchecked', () => {
+    const text = block(
+      'keySets: [ { issuer: i, jwksUrl: "https://i.example", audience: a }, { issuer: j, jwksUrl: "https://j.example" } ]',
+    );
+    expect(faultOf(() => written(text)).message).toMatch(/keySets\[1\] has none of its own/);
+    expect(written(text, { audience: 'orders' }).audience).toBe('orders');
+  });
+
+  it.each([
+    ['of a keyset', OWN(', audience: ')],
+    [
+      'of a keyset in a block',
+      'keySets:\n      - issuer: i\n        jwksUrl: https://i.example\n        audience:',
+    ],
+  ])('that is left blank does not switch the check off silently: %s', (_, text) => {
+    const fault = faultOf(() => written(block(text), { audience: 'orders' }));
+    expect(fault.path).toBe('keySets[0].audience');
+    expect(fault.message).toMatch(/is blank; write null/);
+    expect(fault.place).toBeDefined();
   });
 
   it('that is left blank does not switch the check off silently', () => {

@@ -73,6 +73,8 @@ const ENV = { HOST: 'a.example', AUDIENCE: 'api', SKEW: '5s' };
 const pem = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
 const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' });
 
+const A = { issuer: 'a', jwksUrl: 'https://a.example/jwks' };
+
 describe('descriptors', () => {
   it.each(SEEDS)('AK-29 %s of the seed is right', (_name, descriptor) => {
     expect(faults(parse(descriptor))).toEqual([]);
@@ -118,6 +120,14 @@ describe('descriptors', () => {
       'a route by issuers',
       { routes: { 'GET /admin': { issuers: ['a', { pattern: 'https://[a-z]+\\.example' }] } } },
     ],
+    ['a null audience of a keyset', { keySets: [{ ...A, audience: null }] }],
+    ['audiences of keysets alone', { audience: undefined, keySets: [{ ...A, audience: 'a' }] }],
+    [
+      'rules of a keyset',
+      { keySets: [{ ...A, claims: [{ name: 'dept', required: true }], typ: ['a', 'b'] }] },
+    ],
+    ['a profile of a keyset', { keySets: [{ ...A, profile: 'at+jwt', maxTokenAge: '1h' }] }],
+    ['audMatch only', { audMatch: 'only' }],
     [
       'a route by its audience',
       { routes: { orders: { audience: 'orders' }, all: { audience: ['a', 'b'] } } },
@@ -181,6 +191,13 @@ const WRONG: readonly (readonly [name: string, options: { readonly [name: string
   ['AM-21 a row of no type', { claims: [{ name: 'dept', validate: true, value: 'a', type: 'DATE' }] }],
   ['a null rule', { claims: { dept: null } }],
   ['a route that asks nothing', { routes: { admin: {} } }],
+  ['an empty audience of a keyset', { keySets: [{ ...A, audience: [] }] }],
+  ['profile with typ on a keyset', { keySets: [{ ...A, profile: 'at+jwt', typ: 'jwt' }] }],
+  ['a null rule of a keyset', { keySets: [{ ...A, claims: { dept: null } }] }],
+  ['a lifetime that is a number', { keySets: [{ ...A, maxLifetime: 60 }] }],
+  ['a lifetime without exp', { maxLifetime: '1h', requireExp: false }],
+  ['a lifetime with iat in the future', { maxLifetime: '1h', allowFutureIat: true }],
+  ['an unknown audMatch', { audMatch: 'none' }],
   ['an empty audience of a route', { routes: { admin: { audience: [] } } }],
   ['a null audience of a route', { routes: { admin: { audience: null } } }],
   ['a mode of a route', { routes: { admin: { mode: 'strict', claims: { a: 1 } } } }],

@@ -70,6 +70,16 @@ export const keysetRules: readonly LintRule[] = [
     find: (jwt) => seenBefore(distinct(keysetsOf(jwt)), (issuer) => issuer.toLowerCase().replace(/\/$/, '')),
   },
   {
+    id: 'audience-shared',
+    severity: 'warning',
+    message: 'each of several issuers can make tokens for all of these audiences, also for those of others',
+    fix: 'give each keyset the `audience:` of its own tokens',
+    find: (jwt) => {
+      const sharing = keysetsOf(jwt).filter(({ value }) => value.audience === undefined);
+      return spotIf(itemsOf(jwt.audience).length > 1 && distinct(sharing).length > 1, 'audience');
+    },
+  },
+  {
     id: 'unsafe-missing-issuer',
     severity: 'warning',
     message: 'a token without iss may be verified by any keyset',

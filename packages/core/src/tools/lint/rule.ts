@@ -74,6 +74,16 @@ export function keysOf(jwt: UncheckedOptions): readonly Part[] {
   return partsIn(jwt.keys, 'keys');
 }
 
+/**
+ * True if an option for all keysets applies to some tokens, and not every keyset has its own in
+ * place of it.
+ */
+export function isInherited(jwt: UncheckedOptions, name: string): boolean {
+  const keysets = keysetsOf(jwt);
+  const others = jwt.keys !== undefined || jwt.remote !== undefined;
+  return others || keysets.length === 0 || keysets.some(({ value }) => value[name] === undefined);
+}
+
 /** One spot if the condition is true, else none. */
 export function spotIf(is: boolean, path: string, about?: string): readonly Spot[] {
   return is ? [{ path, about }] : [];
@@ -110,12 +120,13 @@ export function* textsIn(
     yield* textsIn(member, path === '' ? name : `${path}.${name}`);
 }
 
-/** The rules of all tokens, and of each route. */
+/** The rules of all tokens, of each keyset, and of each route. */
 export function ruleSetsOf(
   jwt: UncheckedOptions,
 ): readonly { readonly path: string; readonly rules: unknown }[] {
   return [
     { path: 'claims', rules: jwt.claims },
+    ...keysetsOf(jwt).map(({ path, value }) => ({ path: `${path}.claims`, rules: value.claims })),
     ...Object.entries(membersOf(jwt.routes)).map(([name, asked]) => ({
       path: `routes.${name}.claims`,
       rules: membersOf(asked).claims,

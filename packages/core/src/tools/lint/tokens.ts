@@ -1,10 +1,13 @@
 // Lint rules about tokens: audience, times, places, claim rules. Rules about the keys that verify
 // them are in keysets.ts.
+import { listOf } from '../../values/judge.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
 import {
+  isInherited,
   isLonger,
   itemsOf,
   keysetsOf,
+  keysOf,
   type LintRule,
   membersOf,
   partsIn,
@@ -27,14 +30,19 @@ export const tokenRules: readonly LintRule[] = [
     severity: 'warning',
     message: 'there is no audience: unless the application sets one, tokens for other services are accepted',
     fix: 'add `audience:` with the aud that issuers use for this service',
-    find: (jwt) => spotIf(jwt.audience === undefined, ''),
+    find: (jwt) => spotIf(jwt.audience === undefined && isInherited(jwt, 'audience'), ''),
   },
   {
     id: 'audience-null',
     severity: 'warning',
     message: 'aud is not checked: tokens for other services are accepted',
     fix: 'write the aud that issuers use for this service',
-    find: (jwt) => spotIf(jwt.audience === null, 'audience'),
+    find: (jwt) => [
+      ...spotIf(jwt.audience === null && isInherited(jwt, 'audience'), 'audience'),
+      ...keysetsOf(jwt).flatMap(({ path, value }) =>
+        spotIf(value.audience === null, `${path}.audience`, String(value.issuer ?? 'any issuer')),
+      ),
+    ],
   },
   {
     id: 'clock-skew-wide',
@@ -62,7 +70,32 @@ export const tokenRules: readonly LintRule[] = [
     severity: 'warning',
     message: 'a token that never expires is accepted forever',
     fix: 'remove requireExp; or add maxTokenAge, which limits tokens without exp',
-    find: (jwt) => spotIf(jwt.requireExp === false && jwt.maxTokenAge === undefined, 'requireExp'),
+    find: (jwt) =>
+      spotIf(
+        jwt.requireExp === false &&
+          jwt.maxTokenAge === undefined &&
+          (keysOf(jwt).length > 0 ||
+            !keysetsOf(jwt).every(
+              ({ value }) => value.maxTokenAge !== undefined || value.maxLifetime !== undefined,
+            )),
+        'requireExp',
+      ),
+  },
+  {
+    id: 'audience-of-route-unknown',
+    severity: 'warning',
+    message: 'audMatch only refuses every token for this route: its audience is none of the service',
+    fix: 'add it to `audience:`, or remove audMatch',
+    find: (jwt) => {
+      const ours = [jwt, ...keysetsOf(jwt).map(({ value }) => value)].flatMap(({ audience }) =>
+        listOf(audience ?? undefined),
+      );
+      return Object.entries(membersOf(jwt.routes)).flatMap(([name, asked]) => {
+        const names = listOf(membersOf(asked).audience);
+        const isUnknown = names.length > 0 && !names.some((one) => ours.includes(one));
+        return spotIf(jwt.audMatch === 'only' && ours.length > 0 && isUnknown, `routes.${name}.audience`);
+      });
+    },
   },
   {
     id: 'unsafe-sender-constrained',

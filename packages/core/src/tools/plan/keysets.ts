@@ -4,6 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { legacyKeyOptions } from '../../keysets/legacy-options.ts';
 import { keysetOptions } from '../../keysets/options.ts';
+import { KEYSET_TOKEN_OPTIONS } from '../../keysets/token-options.ts';
 import { own } from '../../values/json.ts';
 import { type Judge, members, nameOf, replaced, type Verdict, verdict, within } from '../../values/judge.ts';
 import { judgesOf } from '../../values/option.ts';
@@ -15,8 +16,9 @@ const { sources, table } = keysetOptions;
 /**
  * `keySets`.
  * @param reachAll a token that names no issuer is verified by any of them
+ * @param tokens judges what each keyset says of its tokens
  */
-export const keysetsJudge = (reachAll: boolean): Judge =>
+export const keysetsJudge = (reachAll: boolean, tokens: Judge): Judge =>
   matched({
     likeness: [
       ({ issuer, ...rest }) => [issuer, Object.keys(sourceOf(rest))],
@@ -32,6 +34,7 @@ export const keysetsJudge = (reachAll: boolean): Judge =>
     judge: (before, after) => [
       ...issuerChange(before, after),
       ...sourceChange(before, after),
+      ...tokens(before, after),
       ...rest(before, after),
     ],
   });
@@ -60,9 +63,11 @@ const eachKey = matched({
   judge: (before, after) => [...issuerChange(before, after), ...legacyKeyOptions.judge(before, after)],
 });
 
-/** The options other than the issuer and the source. */
+/** The options other than the issuer, the source and those about tokens. */
 function rest(before: unknown, after: unknown): readonly Verdict[] {
-  const silent = Object.fromEntries(sources.map((name) => [name, (): readonly Verdict[] => []]));
+  const silent = Object.fromEntries(
+    [...sources, ...KEYSET_TOKEN_OPTIONS].map((name) => [name, (): readonly Verdict[] => []]),
+  );
   return members({ ...judgesOf(table), ...silent })(before, after);
 }
 
@@ -96,7 +101,9 @@ function sourceOf(keyset: unknown): UncheckedOptions {
 }
 
 function nameOfKeyset({ issuer, ...keyset }: UncheckedOptions): string {
-  return `keyset of ${nameOf(issuer, 'any issuer')} (${Object.keys(sourceOf(keyset)).join(', ') || 'no source'})`;
+  const source = Object.keys(sourceOf(keyset)).join(', ') || 'no source';
+  const audience = keyset.audience === null ? ', whose aud is not checked,' : '';
+  return `keyset of ${nameOf(issuer, 'any issuer')} (${source})${audience}`;
 }
 
 function memberOf(value: unknown, name: string): unknown {

@@ -1,0 +1,136 @@
+// What tokens must be once their key is known: by the options, or by their keyset where that has
+// options of its own. The checks run in pipeline.ts and vouch.ts.
+import { ACCESS_TOKEN_CLAIMS, accessTokenChecks } from '../claims/access-token.ts';
+import { type CompiledRules, claimNames } from '../claims/compile.ts';
+import type { RegisteredClaimsPolicy } from '../claims/registered.ts';
+import { ConfigError } from '../errors.ts';
+import type { Keyset } from '../keysets/keyset.ts';
+import type { KeysetSettings } from '../keysets/options.ts';
+import { DEFAULT_TYPES, type KeysetTokenSettings } from '../keysets/token-options.ts';
+
+/** What the tokens of one keyset must be, or those of all keysets without options of their own. */
+export interface TokenPolicy {
+  /** In lower case, without `application/`. Undefined in the set: a token without `typ`. */
+  readonly types: ReadonlySet<string | undefined>;
+  readonly registered: RegisteredClaimsPolicy;
+  /** The rules on every token. All of them must hold. */
+  readonly claims: readonly CompiledRules[];
+}
+
+/** The options for all keysets. */
+export interface CommonTokenOptions extends Omit<KeysetTokenSettings, 'claims'> {
+  readonly claims: CompiledRules;
+  /** The checks that no keyset changes. */
+  readonly registered: Omit<
+    RegisteredClaimsPolicy,
+    'audience' | 'maxTokenAgeMs' | 'maxLifetimeMs' | 'required' | 'profile'
+  >;
+}
+
+/** No token names one of no audiences. */
+const NO_AUDIENCE: ReadonlySet<string> = new Set();
+
+/**
+ * Joins the options for all keysets and those of one. Where both have one, that of the keyset
+ * applies; of rules, both must hold.
+ */
+export function tokenPolicyOf(
+  common: CommonTokenOptions,
+  own: Partial<KeysetTokenSettings> = {},
+): TokenPolicy {
+  const typ = own.typ ?? (own.profile === undefined ? common.typ : undefined);
+  const profile = own.profile ?? (own.typ === undefined ? common.profile : undefined);
+  const { audience = common.audience ?? (common.audience === null ? null : NO_AUDIENCE) } = own;
+  return Object.freeze<TokenPolicy>({
+    types: profile === undefined ? (typ ?? DEFAULT_TYPES) : new Set([profile]),
+    claims: own.claims === undefined ? [common.claims] : [common.claims, own.claims],
+    registered: Object.freeze<RegisteredClaimsPolicy>({
+      ...common.registered,
+      audience,
+      maxTokenAgeMs: own.maxTokenAge ?? common.maxTokenAge,
+      maxLifetimeMs: own.maxLifetime ?? common.maxLifetime,
+      required: profile === undefined ? [] : ACCESS_TOKEN_CLAIMS,
+      profile: profile === undefined ? [] : accessTokenChecks,
+    }),
+  });
+}
+
+/**
+ * Refuses options of keysets that contradict those for all keysets, and options that say nothing of
+ * the audience of a keyset.
+ * @param others what also verifies tokens, and has no audience of its own: `keys`, `remote`
+ * @throws ConfigError
+ */
+export function checkTokenOptions(
+  common: CommonTokenOptions,
+  keysets: readonly KeysetSettings[],
+  { others, groups }: { readonly others: boolean; readonly groups: boolean },
+): void {
+  const without = keysets.find(({ tokens }) => tokens.audience === undefined);
+  if (common.audience === undefined && (without !== undefined || others)) {
+    const isMixed = keysets.some(({ tokens }) => tokens.audience !== undefined);
+    const why = isMixed ? `, because ${without?.name ?? 'keys or remote'} has none of its own` : '';
+    throw new ConfigError('audience', `is required${why}; pass null to turn the audience check off`);
+  }
+  if (common.profile !== undefined && common.typ !== undefined)
+    throw new ConfigError('typ', 'is set by profile; remove typ');
+  if (common.maxLifetime !== undefined && !common.registered.requireExp)
+    throw new ConfigError(
+      'requireExp',
+      'is not allowed to be false with maxLifetime, which needs exp; remove one',
+    );
+  checkTimes(common, common, '');
+  if (groups && claimNames(common.claims).includes('groups'))
+    throw new ConfigError('claims.groups', GROUPS_TEXT);
+  for (const { name, tokens } of keysets) {
+    if (tokens.typ !== undefined && common.profile !== undefined)
+      throw new ConfigError(
+        `${name}.typ`,
+        'is set by the profile of the options; move profile to the keysets whose tokens have it',
+      );
+    checkTimes(common, tokens, `${name}.`);
+    if (groups && tokens.claims !== undefined && claimNames(tokens.claims).includes('groups'))
+      throw new ConfigError(`${name}.claims.groups`, GROUPS_TEXT);
+  }
+}
+
+const GROUPS_TEXT = 'groups are found after this; put the rule on routes';
+
+/** Refuses limits that `iat` decides where it may be in the future. @throws ConfigError */
+function checkTimes(
+  { registered: { allowFutureIat, treatIatAsNbf } }: CommonTokenOptions,
+  { maxTokenAge, maxLifetime }: Partial<KeysetTokenSettings>,
+  at: string,
+): void {
+  if (allowFutureIat !== true) return;
+  const found = Object.entries({ treatIatAsNbf: treatIatAsNbf || undefined, maxTokenAge, maxLifetime }).find(
+    ([, value]) => value !== undefined,
+  );
+  if (found === undefined) return;
+  const [name] = found;
+  const path = name === 'treatIatAsNbf' ? name : `${at}${name}`;
+  throw new ConfigError('allowFutureIat', `is not allowed with ${path}, which judges by iat; remove one`);
+}
+
+/** Finds what the tokens of a keyset must be. */
+export interface TokenPolicies<P extends TokenPolicy = TokenPolicy> {
+  /** For a token that no keyset has verified, the options for all keysets. */
+  of(keyset: Keyset | undefined): P;
+  /** The types that any keyset accepts. */
+  readonly types: ReadonlySet<string | undefined>;
+}
+
+/** Prepares the policies of an authenticator. */
+export function tokenPolicies<P extends TokenPolicy>(
+  common: TokenPolicy,
+  own: ReadonlyMap<Keyset, TokenPolicy>,
+  prepare: (policy: TokenPolicy) => P,
+): TokenPolicies<P> {
+  const prepared = prepare(common);
+  const byKeyset = new Map([...own].map(([keyset, policy]) => [keyset, prepare(policy)]));
+  const types = new Set([common, ...own.values()].flatMap((policy) => [...policy.types]));
+  return {
+    of: (keyset) => (keyset === undefined ? prepared : (byKeyset.get(keyset) ?? prepared)),
+    types: own.size === 0 ? common.types : types,
+  };
+}
