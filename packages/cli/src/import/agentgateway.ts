@@ -1,8 +1,7 @@
 // Imports agentgateway policies: the JWT section, in the format of Kubernetes or of the standalone
 // file, and the rules next to it.
-// Same decisions: issuers, audiences, keys by kid, mode, exp. Safer: without a mode it is strict;
-// keys are fetched over https; if providers differ in audiences, all tokens need an audience that
-// all providers accept.
+// Same decisions: issuers, audiences and required claims of each provider, keys by kid, mode, exp.
+// Safer: without a mode it is strict; keys are fetched over https.
 import { isDeepStrictEqual } from 'node:util';
 import { putProviderKeys } from './agentgateway-keys.ts';
 import { putAuthorization, putRbac, putRules, requiredClaims } from './agentgateway-rules.ts';
@@ -103,8 +102,11 @@ function putPolicy(draft: Draft, { jwt, around, isKubernetes }: Policy): void {
     putProvider(draft, index, provider, isKubernetes, names);
   putAudience(draft, providers);
   putMode(draft, jwt, isKubernetes);
-  const rules: PathRule[] = [];
-  for (const node of new Set([jwt, ...providers])) rules.push(...requiredClaims(node));
+  const rules: PathRule[] = [...requiredClaims(jwt)];
+  for (const [index, provider] of providers.entries()) {
+    const required = provider === jwt ? [] : requiredClaims(provider);
+    if (required.length > 0) draft.set(['keySets', index, 'claims'], required, provider);
+  }
   const authorization = around.oneOf(...AUTHORIZATIONS);
   if (authorization !== undefined)
     rules.push(
@@ -152,44 +154,31 @@ function putProvider(
   draft.set([...at, 'kidless'], 'refuse', provider);
 }
 
-/** One of the audiences is enough; only those that every provider accepts are kept. */
+/**
+ * One of the audiences is enough. If providers differ, each keyset has those of its provider, so
+ * that no issuer can make tokens for the audience of another one.
+ */
 function putAudience(draft: Draft, providers: readonly SourceNode[]): void {
-  const lists = providers.flatMap((provider) => {
+  const lists = providers.map((provider) => {
     const node = provider.member('audiences');
     const audiences = node?.texts() ?? [];
-    return node === undefined || audiences.length === 0 ? [] : [{ node, audiences }];
+    return { node: node ?? provider, audiences: audiences.length === 0 ? null : audiences };
   });
-  const [first] = lists;
-  const [provider] = providers;
-  if (provider === undefined) return;
-  if (first === undefined) {
-    draft.set(['audience'], null, provider);
-    draft.note(
-      'check',
-      ['audience'],
-      provider,
-      'the gateway did not check aud; set the audience of this service',
-    );
-    return;
+  const [first, ...others] = lists;
+  if (first === undefined) return;
+  const isSame = others.every(({ audiences }) => sameSet(audiences, first.audiences));
+  const placed = isSame
+    ? [{ ...first, at: ['audience'] }]
+    : lists.map((list, index) => ({ ...list, at: ['keySets', index, 'audience'] }));
+  for (const { at, node, audiences } of placed) {
+    draft.set(at, audiences, node);
+    if (audiences !== null) continue;
+    draft.note('check', at, node, 'the gateway did not check aud; set the audience of this service');
   }
-  const common = first.audiences.filter((audience) =>
-    lists.every(({ audiences }) => audiences.includes(audience)),
-  );
-  const differ = lists.find(({ audiences }) => audiences.some((audience) => !common.includes(audience)));
-  if (common.length === 0)
-    (differ?.node ?? first.node).refuse(
-      'has no audience in common with the other providers; import them one by one',
-    );
-  draft.set(['audience'], common, first.node);
-  const unchecked = providers.find((one) => lists.every(({ node }) => node !== one.member('audiences')));
-  const safer = differ?.node ?? unchecked;
-  if (safer !== undefined)
-    draft.note(
-      'safer',
-      ['audience'],
-      safer,
-      'providers differ in their audiences; here every token needs an audience that all of them accept',
-    );
+}
+
+function sameSet(one: readonly string[] | null, other: readonly string[] | null): boolean {
+  return isDeepStrictEqual(new Set(one), new Set(other));
 }
 
 function putMode(draft: Draft, jwt: SourceNode, isKubernetes: boolean): void {

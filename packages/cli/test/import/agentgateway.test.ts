@@ -74,22 +74,56 @@ describe('a policy of Kubernetes', () => {
     await authenticator.close();
   });
 
-  it('requires an audience of every provider from all tokens, and refuses if there is none', async () => {
+  it('requires of each token an audience of its own provider', async () => {
     const second = { issuer: 'second', jwks: inline(other.publicJwk), audiences: ['b', 'c'] };
     const imported = await importText(
       policy({ mode: 'Strict', providers: [provider({ audiences: ['a', 'b'] }), second] }),
     );
-    expect(imported.stdout).toMatch(/# safer: providers differ/);
     const { authenticator } = load(imported);
-    expect(await decides(authenticator, await token({ aud: 'b' }))).toBe(200);
-    expect(await decides(authenticator, await token({ iss: 'second', aud: 'a' }, {}, other))).toBe(401);
-    expect(await decides(authenticator, await token({ aud: 'a' }))).toBe(401);
+    for (const [aud, first, another] of [
+      ['a', 200, 401],
+      ['b', 200, 200],
+      ['c', 401, 200],
+      [['a', 'c'], 200, 200],
+      ['d', 401, 401],
+    ] as const) {
+      expect(await decides(authenticator, await token({ aud })), `${aud}`).toBe(first);
+      const ofOther = await token({ iss: 'second', aud }, {}, other);
+      expect(await decides(authenticator, ofOther), `${aud} of the second`).toBe(another);
+    }
     await authenticator.close();
-    const apart = policy({ mode: 'Strict', providers: [provider({ audiences: ['a'] }), second] });
-    expect(await importText(apart)).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('audience in common'),
+  });
+
+  it('checks no audience of a provider without one, says so, and keeps a common one in one place', async () => {
+    const second = (audiences?: readonly string[]) => ({
+      issuer: 'second',
+      jwks: inline(other.publicJwk),
+      ...(audiences && { audiences }),
     });
+    const both = (two: object) =>
+      policy({ mode: 'Strict', providers: [provider({ audiences: ['a', 'b'] }), two] });
+    const imported = await importText(both(second()));
+    expect(imported.stdout).toMatch(/# check: the gateway did not check aud/);
+    const { authenticator } = load(imported);
+    expect(await decides(authenticator, await token({ iss: 'second', aud: 'x' }, {}, other))).toBe(200);
+    expect(await decides(authenticator, await token({ aud: 'x' }))).toBe(401);
+    await authenticator.close();
+    const { jwt } = await importData(both(second(['b', 'a'])));
+    expect(jwt.audience).toEqual(['a', 'b']);
+    expect(JSON.stringify(jwt.keySets)).not.toContain('audience');
+  });
+
+  it('requires claims of the tokens of the provider that names them', async () => {
+    const required = { jwtValidationOptions: { requiredClaims: ['exp', 'org'] } };
+    const second = { issuer: 'second', jwks: inline(other.publicJwk), ...required };
+    const { authenticator } = load(
+      await importText(policy({ mode: 'Strict', providers: [provider(), second] })),
+    );
+    const without = { org: undefined } as unknown as JsonObject;
+    expect(await decides(authenticator, await token(without))).toBe(200);
+    expect(await decides(authenticator, await token({ ...without, iss: 'second' }, {}, other))).toBe(401);
+    expect(await decides(authenticator, await token({ iss: 'second' }, {}, other))).toBe(200);
+    await authenticator.close();
   });
 
   it.each([
