@@ -3,6 +3,7 @@
 import { carriageCases } from './cases/carriage.ts';
 import type { ConformanceCase } from './cases/case.ts';
 import { descriptorCases } from './cases/descriptor.ts';
+import { keysetCases } from './cases/keysets.ts';
 import { pathCases } from './cases/paths.ts';
 import { routeCases } from './cases/routes.ts';
 import { ruleCases } from './cases/rules.ts';
@@ -21,6 +22,7 @@ export const cases: readonly ConformanceCase[] = [
   ...ruleCases,
   ...scopeCases,
   ...routeCases,
+  ...keysetCases,
   ...descriptorCases,
   ...pathCases,
   ...signingCases,

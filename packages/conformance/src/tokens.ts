@@ -93,6 +93,16 @@ const claims =
   ({ trusted }) =>
     trusted.mint({ canary, ...change });
 
+/** The issuer of a second keyset, which has the key of the stranger. */
+export const PARTNER = 'https://partner.example';
+
+const partner =
+  (change: object = {}, typ = 'at+jwt'): Maker =>
+  ({ stranger }) => {
+    const good = { iss: PARTNER, aud: 'https://orders.example.com', sub: 'alice', dept: 'IT', canary };
+    return mint(stranger, { ...good, iat: now(), exp: now() + 300, ...change }, { typ });
+  };
+
 const hmac =
   (secret: (world: World) => string | Buffer): Maker =>
   (world) =>
@@ -136,6 +146,16 @@ export const tokens = {
   'good, audience in a list': claims({ aud: ['https://other.example', 'https://api.example.com'] }),
   'good, also for orders': claims({ aud: ['https://api.example.com', 'https://orders.example.com'] }),
   'only for orders': claims({ aud: 'https://orders.example.com' }),
+  'partner, good': partner(),
+  'partner, also for this service': partner({
+    aud: ['https://api.example.com', 'https://orders.example.com'],
+  }),
+  'partner, for this service': partner({ aud: 'https://api.example.com' }),
+  'partner, of another dept': partner({ dept: 'HR' }),
+  'partner, of another type': partner({}, 'JWT'),
+  'partner, old': partner({ iat: now() - 700, exp: now() + 300 }),
+  'partner, for too long': partner({ exp: now() + 7200 }),
+  'for too long': claims({ exp: now() + 900 }),
   'good, typ at+jwt': header({ typ: 'application/at+jwt' }),
   'good, no typ': header({ typ: undefined }),
   'good, no kid': header({ kid: undefined }),

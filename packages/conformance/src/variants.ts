@@ -6,7 +6,7 @@ import { type Authenticator, type AuthenticatorOptions, createAuthenticator } fr
 import type { Variant } from './cases.ts';
 import { ORDERS } from './routes.ts';
 import { LOGIN_ISSUER } from './signers.ts';
-import type { World } from './tokens.ts';
+import { PARTNER, type World } from './tokens.ts';
 
 /** A realm that needs quoting in a challenge. */
 export const REALM = 'friends "and" messages';
@@ -19,6 +19,28 @@ const ROUTES: NonNullable<AuthenticatorOptions['routes']> = {
   orders: { audience: ORDERS },
   tenant: { claims: { tenant: { fromRequest: 'params.tenant' } } },
 };
+
+/** A partner whose tokens are for orders, and the issuer of this service, each with its options. */
+function keysetsFor({ trusted, stranger }: World): AuthenticatorOptions['keySets'] {
+  return [
+    {
+      issuer: trusted.issuer,
+      useOidcDiscovery: true,
+      allowHttp: true,
+      audience: trusted.audience,
+      typ: 'JWT',
+    },
+    {
+      issuer: PARTNER,
+      jwks: { keys: [stranger.publicJwk] },
+      audience: ORDERS,
+      claims: { dept: 'IT' },
+      typ: 'at+jwt',
+      maxTokenAge: '10m',
+      maxLifetime: '1h',
+    },
+  ];
+}
 
 /** By name. */
 export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOptions> } = {
@@ -48,19 +70,25 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a variable of the file.
     realm: '${REALM}',
   },
+  only: { audMatch: 'only' },
+  lifetime: { maxLifetime: '10m' },
+  keysets: {},
+  'keysets, uncached': { cache: false },
+  'keysets, described': {},
 };
 
 /** Makes the authenticator of a variant. */
 export function authenticatorFor(world: World, variant: Variant): Authenticator {
   const options = optionsFor(world, variant);
-  if (variant !== 'described') return createAuthenticator(options);
+  if (!variant.endsWith('described')) return createAuthenticator(options);
   // JSON is YAML, and a descriptor has the same options in the same form.
-  const descriptor = join(world.directory, 'service.yaml');
+  const descriptor = join(world.directory, `${variant}.yaml`);
   writeFileSync(descriptor, JSON.stringify({ service: { jwt: options } }, null, 2));
   return createAuthenticator({ descriptor, environment: { REALM } });
 }
 
-function optionsFor({ trusted, down, signers }: World, variant: Variant): AuthenticatorOptions {
+function optionsFor(world: World, variant: Variant): AuthenticatorOptions {
+  const { trusted, down, signers } = world;
   return {
     keySets: [
       { issuer: trusted.issuer, useOidcDiscovery: true, allowHttp: true },
@@ -69,6 +97,7 @@ function optionsFor({ trusted, down, signers }: World, variant: Variant): Authen
     ],
     audience: trusted.audience,
     routes: ROUTES,
+    ...(variant.startsWith('keysets') && { keySets: keysetsFor(world) }),
     ...VARIANTS[variant],
-  };
+  } as AuthenticatorOptions;
 }

@@ -14,7 +14,12 @@ export type Variant =
   | 'https'
   | 'behind a proxy'
   | 'scopes'
-  | 'described';
+  | 'described'
+  | 'only'
+  | 'lifetime'
+  | 'keysets'
+  | 'keysets, uncached'
+  | 'keysets, described';
 
 /** One case. */
 export interface ConformanceCase {
