@@ -1,5 +1,6 @@
 // All cases that every adapter must pass, as data: a request and the expected answer. `{name}` in a
 // request is replaced by that token.
+import { callerCases } from './cases/callers.ts';
 import { carriageCases } from './cases/carriage.ts';
 import type { ConformanceCase } from './cases/case.ts';
 import { descriptorCases } from './cases/descriptor.ts';
@@ -23,6 +24,7 @@ export const cases: readonly ConformanceCase[] = [
   ...scopeCases,
   ...routeCases,
   ...keysetCases,
+  ...callerCases,
   ...descriptorCases,
   ...pathCases,
   ...signingCases,

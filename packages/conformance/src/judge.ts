@@ -50,7 +50,8 @@ export function judge(
   if ('code' in expected) {
     const realm = WITH_REALM.has(authenticator) ? REALM : undefined;
     const isExposed = authenticator === 'scopes';
-    expectRefusal(answer, new AuthError(expected.code, { realm, scope: expected.scope, isExposed }));
+    const { code, ...challenge } = expected;
+    expectRefusal(answer, new AuthError(code, { realm, isExposed, ...challenge }));
     expect(handled, 'handlers that ran').toEqual([]);
     expectNoTokenData(answer, used);
   } else if ('notHandled' in expected) {

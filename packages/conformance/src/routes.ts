@@ -1,5 +1,6 @@
 // The routes that every adapter under test serves, as data, and their handlers. Routes that sign
 // are in signing-routes.ts.
+import { isDeepStrictEqual } from 'node:util';
 import {
   allOf,
   anyOf,
@@ -14,6 +15,7 @@ import {
   type RouteAccess,
   type Rules,
   route as routeNamed,
+  tokenOf,
 } from '@latchkey/core';
 import type { CompiledRules } from '@latchkey/core/adapter';
 import type { SignResponseOptions } from '@latchkey/core/signing';
@@ -57,6 +59,23 @@ const whoami = (principal: Principal | undefined): unknown => ({
   scopes: principal?.scopes ?? null,
   claims: principal?.claims ?? null,
 });
+
+/** What a handler gets of the caller besides its claims. */
+const caller = (principal: Principal | undefined): unknown => ({
+  clientId: principal?.clientId ?? null,
+  expires: Number(principal?.expiresAt) - Number(principal?.claims.iat),
+  actor: principal?.actor?.subject ?? null,
+  chain: principal?.actor?.chain?.map(({ subject }) => subject) ?? null,
+  token: tokenText(principal),
+});
+
+/** Whether the token of a principal is the one that its claims are from. */
+function tokenText(principal: Principal | undefined): string {
+  const token = tokenOf(principal);
+  if (token === undefined) return 'none';
+  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
+  return isDeepStrictEqual(JSON.parse(payload), { ...principal?.claims }) ? 'verified' : 'another';
+}
 
 /** A Standard Schema that transforms a claim. */
 const floorText = {
@@ -107,6 +126,8 @@ export const routes: readonly Route[] = [
   route('/named/writers', routeNamed('writers')),
   route('/named/partner', routeNamed('partner')),
   route('/named/orders', routeNamed('orders')),
+  route('/named/pay', routeNamed('pay')),
+  route('/named/acting', routeNamed('acting')),
   route('/named/tenants/:tenant', routeNamed('tenant')),
   {
     method: 'GET',
@@ -122,6 +143,14 @@ export const routes: readonly Route[] = [
     access: { audience: [ORDERS, 'https://invoices.example.com'] },
     handle: whoami,
   },
+  requiring('/step-up/acr', { acr: ['urn:example:mfa', 'urn:example:hw'] }),
+  requiring('/step-up/recent', { maxAge: '1h' }),
+  requiring('/step-up/both', { acr: ['urn:example:mfa', 'urn:example:hw'], maxAge: '1h' }),
+  requiring('/actors', { actors: ['gateway'] }),
+  requiring('/actors/or-none', { actors: [false, 'gateway'] }),
+  requiring('/actors/none', { actors: false }),
+  { method: 'GET', path: '/caller', access: {}, handle: caller },
+  { method: 'GET', path: '/caller/may-be-bad', access: { mode: 'permissive' }, handle: caller },
   { method: 'GET', path: '/may-be-anonymous', access: { mode: 'optional' }, handle: whoami },
   {
     method: 'GET',
@@ -161,6 +190,10 @@ export const routes: readonly Route[] = [
     },
   },
 ];
+
+function requiring(path: string, access: RouteAccess): Route {
+  return { method: 'GET', path, access, handle: whoami };
+}
 
 function route(path: string, claims: Rules | CompiledRules): Route {
   return { method: 'GET', path, access: { claims }, handle: whoami };

@@ -169,6 +169,14 @@ export const tokens = {
   'good, IT in building 5': claims({ dept: 'IT', bldg: 5 }),
   'good, IT in building "4"': claims({ dept: 'IT', bldg: '4' }),
 
+  'good, mfa': claims({ acr: 'urn:example:mfa', auth_time: now() }),
+  'good, mfa long ago': claims({ acr: 'urn:example:mfa', auth_time: now() - 7200 }),
+  'good, mfa in the future': claims({ acr: 'urn:example:mfa', auth_time: now() + 3600 }),
+  'good, password': claims({ acr: 'urn:example:pwd', auth_time: now() }),
+  'good, by the gateway': claims({ client_id: 'app', act: { sub: 'gateway', act: { sub: 'web' } } }),
+  'good, by another': claims({ act: { sub: 'other', act: { sub: 'gateway' } } }),
+  'act as text': claims({ act: 'gateway' }),
+
   'bound to a key': claims({ cnf: { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' } }),
   expired: claims({ iat: now() - 600, exp: now() - 300 }),
   'not yet valid': claims({ nbf: now() + 300 }),

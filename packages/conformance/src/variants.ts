@@ -18,6 +18,8 @@ const ROUTES: NonNullable<AuthenticatorOptions['routes']> = {
   partner: { claims: { roles: ['root'] }, issuers: ['https://partner.example'] },
   orders: { audience: ORDERS },
   tenant: { claims: { tenant: { fromRequest: 'params.tenant' } } },
+  pay: { acr: ['urn:example:mfa', 'urn:example:hw'], maxAge: '1h' },
+  acting: { actors: ['gateway'] },
 };
 
 /** A partner whose tokens are for orders, and the issuer of this service, each with its options. */
@@ -75,6 +77,7 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
   keysets: {},
   'keysets, uncached': { cache: false },
   'keysets, described': {},
+  uncached: { cache: false },
 };
 
 /** Makes the authenticator of a variant. */

@@ -12,6 +12,10 @@ export interface ChallengeParameters {
   readonly scope?: string | undefined;
   /** The URL of the metadata of the protected resource, RFC 9728 §5.1. */
   readonly resourceMetadata?: string | undefined;
+  /** The `acr` values that the route accepts, space-delimited, RFC 9470 §3. */
+  readonly acrValues?: string | undefined;
+  /** How long ago the user may have authenticated, in whole seconds, RFC 9470 §3. */
+  readonly maxAgeSeconds?: number | undefined;
 }
 
 /** What all challenges of one protection space have in common. It is configuration. */
@@ -33,6 +37,8 @@ export function bearerChallenge({
   description,
   scope,
   resourceMetadata,
+  acrValues,
+  maxAgeSeconds,
 }: ChallengeParameters): string {
   const parameters: string[] = [];
   if (realm !== undefined) parameters.push(`realm=${quote(realm)}`);
@@ -40,6 +46,8 @@ export function bearerChallenge({
   if (description !== undefined) parameters.push(`error_description=${quote(description)}`);
   if (scope !== undefined) parameters.push(`scope=${quote(scope)}`);
   if (resourceMetadata !== undefined) parameters.push(`resource_metadata=${quote(resourceMetadata)}`);
+  if (acrValues !== undefined) parameters.push(`acr_values=${quote(acrValues)}`);
+  if (maxAgeSeconds !== undefined) parameters.push(`max_age="${maxAgeSeconds}"`);
   return parameters.length === 0 ? 'Bearer' : `Bearer ${parameters.join(', ')}`;
 }
 

@@ -98,6 +98,14 @@ export interface AuthErrorCodes {
    */
   readonly claims_insufficient: 403;
   /**
+   * The token is valid, but the user must authenticate again, or in another way: see `acr` and
+   * `maxAge` of the route.
+   * @remarks The client has to send the user to its authorization server with `acr_values` and
+   *   `max_age` of the challenge (RFC 9470 §4). If new tokens are refused too, `detail` says which
+   *   of `acr` and `auth_time` the issuer does not put into them.
+   */
+  readonly authentication_insufficient: 401;
+  /**
    * The token was in a cookie, and a page of another origin may have sent the request.
    * @remarks If the page is yours, add its origin to `allowedOrigins`.
    */
@@ -133,10 +141,14 @@ export type AuthErrorCode = keyof AuthErrorCodes;
 interface Refusal<Status extends number = AuthErrorCodes[AuthErrorCode]> {
   readonly status: Status;
   /**
-   * The OAuth error code, RFC 6750 §3.1; absent if the RFC wants none or the answer has no
-   * challenge.
+   * The OAuth error code, RFC 6750 §3.1, RFC 9470 §3; absent if the RFC wants none or the answer
+   * has no challenge.
    */
-  readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope';
+  readonly error?:
+    | 'invalid_request'
+    | 'invalid_token'
+    | 'insufficient_scope'
+    | 'insufficient_user_authentication';
   /** Constant, so that it leaks nothing. */
   readonly message: string;
 }
@@ -167,6 +179,11 @@ const REFUSALS: { readonly [Code in AuthErrorCode]: Refusal<AuthErrorCodes[Code]
   },
   // No error code: a client would ask for more scope, which does not help.
   claims_insufficient: { status: 403, message: 'The token lacks a claim that this request needs' },
+  authentication_insufficient: {
+    status: 401,
+    error: 'insufficient_user_authentication',
+    message: 'A stronger or more recent authentication of the user is required',
+  },
   origin_refused: { status: 403, message: 'The request came from another origin' },
   transport_insecure: { status: 403, message: 'The request must come by https' },
   keyset_unavailable: UNAVAILABLE,
@@ -196,12 +213,19 @@ export interface AuthErrorContext {
   readonly resourceMetadata?: string | undefined;
   /** Lets scripts of other origins read the challenge: `Access-Control-Expose-Headers`. */
   readonly isExposed?: boolean | undefined;
+  /** `acr` values from configuration, space-delimited, RFC 9470 §3, for the challenge. */
+  readonly acrValues?: string | undefined;
+  /** From configuration: whole seconds, RFC 9470 §3, for the challenge. */
+  readonly maxAgeSeconds?: number | undefined;
   /** Whole seconds, for 503 answers. Default 5. */
   readonly retryAfterSeconds?: number | undefined;
 }
 
 /** The members of the context that are parameters of the challenge. */
-export type ChallengeContext = Pick<AuthErrorContext, 'realm' | 'scope' | 'resourceMetadata' | 'isExposed'>;
+export type ChallengeContext = Pick<
+  AuthErrorContext,
+  'realm' | 'scope' | 'resourceMetadata' | 'acrValues' | 'maxAgeSeconds' | 'isExposed'
+>;
 
 // Every member is an own one, so that none is read from a polluted prototype.
 const NO_CONTEXT: AuthErrorContext = Object.freeze({
@@ -211,6 +235,8 @@ const NO_CONTEXT: AuthErrorContext = Object.freeze({
   scope: undefined,
   resourceMetadata: undefined,
   isExposed: undefined,
+  acrValues: undefined,
+  maxAgeSeconds: undefined,
   retryAfterSeconds: undefined,
 });
 
@@ -420,6 +446,8 @@ function makeHeaders(
       description: refusal.error === undefined ? undefined : refusal.message,
       scope: context.scope,
       resourceMetadata: context.resourceMetadata,
+      acrValues: context.acrValues,
+      maxAgeSeconds: context.maxAgeSeconds,
     });
     if (context.isExposed === true) headers['Access-Control-Expose-Headers'] = 'WWW-Authenticate';
   }

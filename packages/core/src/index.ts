@@ -1,6 +1,8 @@
 // '@latchkey/core': what applications use, and nothing else. The rest is in subpaths: './signing',
 // './adapter', './tools' and './own-keys'.
 export type { RouteReport, RoutesOptions } from './adapter/route-report.ts';
+export type { ActingParty, Actor } from './claims/actor.ts';
+export type { ActorRule } from './claims/actors.ts';
 export type { CompiledRules } from './claims/compile.ts';
 export { route } from './claims/compile.ts';
 // A file that exports a rule needs the name of its type for its own declarations.
@@ -40,7 +42,7 @@ export type { ExplainedCheck } from './decision/explain-texts.ts';
 export type { AuthenticatorOptions } from './decision/options.ts';
 export { refusalOf } from './decision/pipeline.ts';
 export type { Claims, Principal } from './decision/principal.ts';
-export { signedClaims } from './decision/principal.ts';
+export { signedClaims, tokenOf } from './decision/principal.ts';
 export type { AcceptedUpgrade, UpgradeAuthenticator } from './decision/upgrade.ts';
 export { authenticateUpgrade, whenExpired } from './decision/upgrade.ts';
 export { createAuthenticator } from './descriptor/create.ts';

@@ -19,6 +19,10 @@ describe('a challenge', () => {
       { scope: 'a', description: 'Why', error: 'invalid_token', realm: 'api' },
       'Bearer realm="api", error="invalid_token", error_description="Why", scope="a"',
     ],
+    [
+      { acrValues: 'urn:a urn:b', maxAgeSeconds: 300, error: 'insufficient_user_authentication' },
+      'Bearer error="insufficient_user_authentication", acr_values="urn:a urn:b", max_age="300"',
+    ],
     [{ realm: undefined, error: undefined, description: undefined, scope: undefined }, 'Bearer'],
   ])('RFC 6750 §3: %j is written %s', (parameters, written) => {
     expect(bearerChallenge(parameters)).toBe(written);

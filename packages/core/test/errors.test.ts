@@ -26,6 +26,13 @@ const TABLE: readonly (readonly [AuthErrorCode, number, string | undefined, bool
   ['token_rejected', 401, 'invalid_token', true, 'The token was rejected'],
   ['scope_insufficient', 403, 'insufficient_scope', true, 'The token lacks a scope that this request needs'],
   ['claims_insufficient', 403, undefined, true, 'The token lacks a claim that this request needs'],
+  [
+    'authentication_insufficient',
+    401,
+    'insufficient_user_authentication',
+    true,
+    'A stronger or more recent authentication of the user is required',
+  ],
   ['origin_refused', 403, undefined, false, 'The request came from another origin'],
   ['transport_insecure', 403, undefined, false, 'The request must come by https'],
   ['keyset_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],

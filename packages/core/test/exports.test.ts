@@ -33,6 +33,7 @@ it('the root exports these values', () => {
     'requireAny',
     'route',
     'signedClaims',
+    'tokenOf',
     'whenExpired',
   ]);
 });
@@ -46,6 +47,9 @@ it('the root exports these types', () => {
   expect(index.match(/^export (?!(type )?\{)|^export \{[^}]*\btype\b|\bas\b/gm)).toBeNull();
   expect(exported.sort()).toEqual([
     'AcceptedUpgrade',
+    'ActingParty',
+    'Actor',
+    'ActorRule',
     'AlgorithmName',
     'AllOfRule',
     'AnyOfRule',
@@ -149,6 +153,7 @@ it('./adapter exports these values', () => {
     'isPrincipal',
     'isPromise',
     'isPublicClass',
+    'judgeAccess',
     'keysPublisher',
     'lineageOf',
     'loadKeys',

@@ -19,7 +19,8 @@ export type Variant =
   | 'lifetime'
   | 'keysets'
   | 'keysets, uncached'
-  | 'keysets, described';
+  | 'keysets, described'
+  | 'uncached';
 
 /** One case. */
 export interface ConformanceCase {
@@ -39,7 +40,13 @@ export interface ConformanceCase {
 
 /** A refusal by its code, any answer without a handler, or a certain answer. */
 export type Expectation =
-  | { readonly code: AuthErrorCode; readonly scope?: string }
+  | {
+      readonly code: AuthErrorCode;
+      /** The parameters of the challenge. */
+      readonly scope?: string;
+      readonly acrValues?: string;
+      readonly maxAgeSeconds?: number;
+    }
   /** In any reading of the request by the framework, no handler runs and no error is thrown. */
   | { readonly notHandled: true }
   | {

@@ -3,7 +3,8 @@
 import { AuthError } from '../errors.ts';
 import { type JsonValue, own } from '../values/json.ts';
 import { kindOf } from '../values/kind.ts';
-import { IDENTIFIER, isIdentifier, isNumericDate, type RegisteredCheck } from './registered.ts';
+import { IDENTIFIER, isIdentifier } from './identifier.ts';
+import { isNumericDate, type RegisteredCheck } from './registered.ts';
 
 /** RFC 9068 §2.2. */
 export const ACCESS_TOKEN_CLAIMS = ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'] as const;

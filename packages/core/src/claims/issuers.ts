@@ -3,7 +3,7 @@
 
 import { ConfigError } from '../errors.ts';
 import { listed } from '../values/judge.ts';
-import { type Kind, needed, object, shared, text } from '../values/option.ts';
+import { type Kind, needed, object, type Schema, shared, text } from '../values/option.ts';
 import { isPlainObject, readList, readObject } from '../values/readers.ts';
 import { compilePattern } from './pattern.ts';
 import type { PatternRule } from './rules.ts';
@@ -17,14 +17,19 @@ export type IssuerMatcher = (issuer: string | undefined) => boolean;
 /** Compiles a list of issuers. @throws ConfigError */
 export function compileIssuers(value: unknown, path: string): IssuerMatcher | undefined {
   if (value === undefined) return undefined;
-  const matchers = readList(value, compileIssuer, path);
+  const matchers = readList(value, (item, at) => compileName(item, at, 'an issuer'), path);
   return (issuer) => issuer !== undefined && matchers.some((matches) => matches(issuer));
 }
 
-function compileIssuer(value: unknown, path: string): (issuer: string) => boolean {
-  if (typeof value === 'string' && value !== '') return (issuer) => issuer === value;
+/**
+ * Compiles one name or pattern.
+ * @param what what the name is of, for messages
+ * @throws ConfigError
+ */
+export function compileName(value: unknown, path: string, what: string): (name: string) => boolean {
+  if (typeof value === 'string' && value !== '') return (name) => name === value;
   if (value instanceof RegExp) return compilePattern(value, path);
-  if (!isPlainObject(value)) throw new ConfigError(path, 'expected an issuer or a pattern');
+  if (!isPlainObject(value)) throw new ConfigError(path, `expected ${what} or a pattern`);
   const { pattern } = readObject(value, ['pattern'], path);
   if (typeof pattern === 'string' || pattern instanceof RegExp) return compilePattern(pattern, path);
   throw new ConfigError(`${path}.pattern`, 'expected a pattern');
@@ -38,18 +43,21 @@ export const issuers: Kind<IssuerMatcher | undefined> = {
     type: 'array',
     minItems: 1,
     items: {
-      anyOf: [
-        { description: 'The name of an issuer.', type: 'string', minLength: 1 },
-        {
-          ...object({
-            pattern: needed(text, 'A regular expression in the syntax of RE2, for the whole name.'),
-          }).schema,
-          description: 'All issuers whose whole name matches.',
-        },
-      ],
+      anyOf: nameSchemas('The name of an issuer.', 'All issuers whose whole name matches.'),
     },
   }),
 };
+
+/** The schemas of a name, and of a pattern. */
+export function nameSchemas(name: string, pattern: string): readonly Schema[] {
+  const patternSchema = object({
+    pattern: needed(text, 'A regular expression in the syntax of RE2, for the whole name.'),
+  }).schema;
+  return [
+    { description: name, type: 'string', minLength: 1 },
+    { ...patternSchema, description: pattern },
+  ];
+}
 
 /** Judges a change of a list of issuers. */
 export const issuersJudge = listed({ more: 'opens', given: 'closes', thing: 'issuer' });

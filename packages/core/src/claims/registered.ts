@@ -1,10 +1,12 @@
 // The registered claims (RFC 7519 §4.1): times, audience and identifiers. Each check is declared
 // once, for the decision and for `explain`. The checks run on verified claims only; the rules of
 // options are not here.
-import { AuthError } from '../errors.ts';
+import { AuthError, refusalIn } from '../errors.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { kindOf } from '../values/kind.ts';
+import { actorOf } from './actor.ts';
 import { type AudiencePolicy, audienceText, checkAudience } from './audience.ts';
+import { IDENTIFIER, isIdentifier } from './identifier.ts';
 
 /** How the registered claims are checked. */
 export interface RegisteredClaimsPolicy extends AudiencePolicy {
@@ -106,7 +108,7 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
       expected: () => 'absent: the proof of a key is not checked',
       shown: 'if present',
     },
-    ...(['sub', 'jti', 'client_id'] as const).map(
+    ...(['sub', 'jti', 'client_id', 'azp'] as const).map(
       (claim): RegisteredCheck => ({
         claim,
         judge: (claims) => {
@@ -119,6 +121,19 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
       }),
     ),
     ...(policy.profile ?? []),
+    {
+      claim: 'act',
+      judge: (claims) => {
+        try {
+          actorOf(claims);
+          return undefined;
+        } catch (error) {
+          return refusalIn(error);
+        }
+      },
+      expected: () => 'an object with the sub of the actor',
+      shown: 'if present',
+    },
     {
       claim: 'aud',
       judge: (claims) => checkAudience(own(claims, 'aud'), policy),
@@ -196,18 +211,6 @@ function lifetimeCheck(maxLifetimeMs: number): RegisteredCheck {
 /** NumericDate, RFC 7519 §2: seconds, possibly with a fraction. */
 export function isNumericDate(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value < MAX_NUMERIC_DATE;
-}
-
-export const IDENTIFIER = 'a string that is not blank, without control characters';
-/** Printable ASCII without blanks. */
-const PLAIN = /^[\x21-\x7e]+$/;
-
-/**
- * True for a name that is safe in logs, directories and headers: not blank, no control characters.
- */
-export function isIdentifier(value: unknown): boolean {
-  if (typeof value !== 'string') return false;
-  return PLAIN.test(value) || (value.trim() !== '' && !/\p{Cc}/u.test(value));
 }
 
 function checkNumericDate(claims: JsonObject, name: string): AuthError | undefined {

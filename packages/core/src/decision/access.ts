@@ -1,10 +1,13 @@
 // The access of a route: what the route requires of a request. It is checked once, like options. A
 // route gives it as data in code, or by name from `routes` of the options. No path is matched here.
+
+import type { ActorRule } from '../claims/actors.ts';
 import { type CompiledRules, compileRules } from '../claims/compile.ts';
 import type { IssuerRule } from '../claims/issuers.ts';
 import type { Rules } from '../claims/rules.ts';
 import { ConfigError } from '../errors.ts';
 import { checkCopy, type Marked, ofThisCopy } from '../values/copies.ts';
+import type { Duration } from '../values/duration.ts';
 import {
   byName,
   choice,
@@ -41,6 +44,31 @@ export interface RequirementOptions {
    * to name the audience. Default: the audience of the options is enough.
    */
   readonly audience?: string | readonly string[];
+  /**
+   * The only actors that may act for the subject of a token (`act`, RFC 8693 §4.1): 403 for all
+   * others. A string, a RegExp or `{ pattern }` is the subject of an actor that the issuer of the
+   * token has named; `{ subject, issuer }` is one that another issuer has named. A token without an
+   * actor passes only where `false` is in the list: `[false, 'gateway']`. `actors: false` accepts
+   * only tokens without an actor. Earlier actors, inside `act`, and `may_act` do not count. The
+   * route needs a token in every mode. Default: every actor, and none.
+   */
+  readonly actors?: readonly ActorRule[] | false;
+  /**
+   * The accepted values of `acr`, the best first: how the user must have authenticated. For all
+   * others, and without `acr`, the answer is a 401 `authentication_insufficient` with `acr_values`
+   * in its challenge, so that the client can send the user to authenticate again (RFC 9470 §3).
+   * Printable ASCII without spaces, quotes and backslashes. The route needs a token in every mode.
+   * Default: any. Example: `['urn:example:mfa']`.
+   */
+  readonly acr?: readonly string[];
+  /**
+   * How long ago the user may have authenticated, by `auth_time`, with the `clockSkew` of the
+   * options. For an older time, one in the future, and none, the answer is a 401
+   * `authentication_insufficient` with `max_age` in its challenge (RFC 9470 §3). Whole seconds, 1s
+   * or more. It is judged for each request. The route needs a token in every mode. Default: any
+   * time. Example: `'5m'`.
+   */
+  readonly maxAge?: Duration;
 }
 
 /** What a route requires. The options apply to members that are left out. */
@@ -93,9 +121,13 @@ export function compileAccess(access: RouteAccess | CompiledAccess, path = 'acce
   }
   const given = readObject(access, ['claims', 'mode', ...REQUIREMENTS], path, HELP);
   const { claims } = given;
+  const requires = requirementsOf(readTable(requirementOptions, given, path));
+  const asked = given.mode === undefined ? undefined : mode.read(given.mode, `${path}.mode`);
+  if (requires.needsToken && asked !== undefined && asked !== 'strict')
+    throw new ConfigError(`${path}.mode`, 'expected strict, or none: actors, acr and maxAge need a token');
   return made({
-    mode: given.mode === undefined ? undefined : mode.read(given.mode, `${path}.mode`),
-    requires: requirementsOf(readTable(requirementOptions, given, path)),
+    mode: asked,
+    requires,
     claims: claims === undefined ? undefined : compileRules(claims as Rules, `${path}.claims`),
   });
 }
@@ -112,7 +144,8 @@ export function accessWith(
 }
 
 function made(parts: Omit<CompiledAccess, typeof COMPILED>): CompiledAccess {
-  const compiled = { ...parts, ...ofThisCopy, [COMPILED]: undefined as unknown };
+  const strict = parts.requires.needsToken ? ({ mode: 'strict' } as const) : {};
+  const compiled = { ...parts, ...strict, ...ofThisCopy, [COMPILED]: undefined as unknown };
   // The object itself, so that a copy with other members does not count as compiled access.
   compiled[COMPILED] = compiled;
   return Object.freeze<CompiledAccess>(compiled);
@@ -158,7 +191,7 @@ export const routes: Kind<NamedRoutes> = byName(
       description: 'What one route requires, in addition to the options for all routes.',
     }),
   ),
-  'expected an object: route name → { claims, issuers, audience }',
+  'expected an object: route name → { claims, issuers, audience, actors, acr, maxAge }',
 );
 
 /** The access of a route that requires nothing. */

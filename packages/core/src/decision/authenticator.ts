@@ -45,8 +45,8 @@ export interface Authenticator extends Marked {
    *   be omitted, but not undefined, which would drop the rules of a route: a wrapper passes it on
    *   only if it has one
    * @returns the principal; undefined for an anonymous request, which `mode: 'strict'` refuses
-   * @throws AuthError with every code; `scope_insufficient` and `claims_insufficient` only if
-   *   `access` has `claims`
+   * @throws AuthError with every code; `scope_insufficient`, `claims_insufficient` and
+   *   `authentication_insufficient` only for what `access` requires
    */
   authenticate(
     request: RequestView,

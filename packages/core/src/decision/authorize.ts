@@ -15,6 +15,7 @@ import type { RequestParameters, Rules } from '../claims/rules.ts';
 import { PLAIN_SCOPES, type ScopeSettings, scopesOf, scopesToAsk } from '../claims/scopes.ts';
 import type { ClaimsOf, SignedClaimsOf } from '../claims/types.ts';
 import { AuthError, inSpace } from '../errors.ts';
+import type { Clock } from '../values/clock.ts';
 import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import type { CompiledAccess, NamedRoutes } from './access.ts';
@@ -30,7 +31,8 @@ import type { Trace } from './trace.ts';
  * @param principal undefined for an anonymous request
  * @param request for `fromRequest` rules
  * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`,
- *   `claims_insufficient`; for a named route also `token_issuer_untrusted`
+ *   `claims_insufficient`; for a named route also `token_issuer_untrusted` and
+ *   `authentication_insufficient`
  * @throws TypeError for an object that only looks like a principal, and for a named route that its
  *   authenticator does not have
  * @example
@@ -141,9 +143,10 @@ export function judgeAccess(
   { requires }: Pick<CompiledAccess, 'requires'>,
 ): AuthError | undefined {
   if (requires === NO_REQUIREMENTS) return undefined;
-  const judged = { issuer: principal.issuer, claims: signedClaims(principal) };
+  const { space, clock, clockSkewMs } = contextOf(principal) ?? {};
+  const judged = { issuer: principal.issuer, claims: signedClaims(principal), clock, clockSkewMs };
   const refusal = judgeRequirements(requires, judged);
-  return refusal && inSpace(refusal, contextOf(principal)?.space);
+  return refusal && inSpace(refusal, space);
 }
 
 /** The claims that the rules of a route are checked against, and their context. */
@@ -157,6 +160,8 @@ export interface AskedClaims {
   /** The rules on every token. */
   readonly always?: CompiledRules<unknown> | undefined;
   readonly outputs?: SchemaOutputs | undefined;
+  readonly clock?: Clock | undefined;
+  readonly clockSkewMs?: number | undefined;
 }
 
 /**
@@ -167,12 +172,12 @@ export function judgeRules(
   asked: AskedClaims,
   trace?: Trace,
 ): AuthError | undefined {
-  const { issuer, claims, request, routes } = asked;
+  const { claims, request, routes } = asked;
   const route = rules.route === undefined ? undefined : routes.get(rules.route);
   if (rules.route !== undefined && route === undefined)
     throw new TypeError(`authorize: the options have no ${noRoute(rules.route, [...routes.keys()])}`);
   const note = trace && ((judged: JudgedRequirement) => trace({ stage: 'route requirement', ...judged }));
-  const refusal = route && judgeRequirements(route.requires, { issuer, claims }, note);
+  const refusal = route && judgeRequirements(route.requires, asked, note);
   if (refusal !== undefined && trace === undefined) return refusal;
   const inForce = route?.claims ?? rules;
   const refuse = (check: ClaimCheck, holds: boolean | undefined) => insufficient(check, holds, asked);

@@ -19,7 +19,14 @@ import { type Authenticator, principalOf } from './authenticator.ts';
 import { judgeRoute } from './authorize.ts';
 import { concealAll } from './combine.ts';
 import type { Decision } from './pipeline.ts';
-import { contextOf, createPrincipal, type Principal, signedClaims, withOutputs } from './principal.ts';
+import {
+  contextOf,
+  createPrincipal,
+  type Principal,
+  signedClaims,
+  withOutputs,
+  withTokenOf,
+} from './principal.ts';
 
 /** Options that are not in force yet. */
 export interface PendingJudge {
@@ -163,7 +170,8 @@ function narrowed(one: Principal, { principal: other }: Accepted, isCertain: boo
   const maxTokenAgeMs = ages.length === 0 ? undefined : Math.min(...ages);
   const fewer = groups.length === one.groups.length ? undefined : groups;
   const { signed, ...others } = context;
-  const principal = createPrincipal(signedClaims(one), { ...others, maxTokenAgeMs, also }, fewer);
+  const made = createPrincipal(signedClaims(one), { ...others, maxTokenAgeMs, also }, fewer);
+  const principal = withTokenOf(one, made);
   if (signed === undefined) return { ok: true, principal };
   const outputs: SchemaOutputs = [{ path: [], value: one.claims }];
   if (fewer !== undefined) outputs.push({ path: ['groups'], value: principal.groups });

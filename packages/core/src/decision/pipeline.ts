@@ -34,6 +34,7 @@ import { issuerText } from './details.ts';
 import type { AuthenticatorSettings } from './options.ts';
 import {
   createPrincipal,
+  noteToken,
   type Principal,
   type PrincipalContext,
   type RoutesInForce,
@@ -140,6 +141,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     now,
     foldsGroups: settings.groups?.ignoreCase === true,
     clock,
+    clockSkewMs: settings.policy.registered.clockSkewMs,
   });
   const policies = tokenPolicies(settings.policy, parts.policies, (policy): PreparedPolicy => {
     const { maxTokenAgeMs } = policy.registered;
@@ -304,7 +306,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const policy = policies.of(verified.keyset);
     for (const rules of policy.claims)
       if (firstFailure(rules, verified.claims, context) !== undefined) return undefined;
-    return verified.made ?? decidePrincipal(verified.claims, policy, system.has(verified.keyset));
+    return verified.made ?? decidePrincipal(token, verified.claims, policy, system.has(verified.keyset));
   }
 
   function judgeToken(token: string, trace: Trace | undefined): TokenDecision | Promise<TokenDecision> {
@@ -335,10 +337,12 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const keep = (decision: TokenDecision): TokenDecision => {
       if (!decision.ok || by === undefined || trace !== undefined) return decision;
       const made = cachesPrincipals ? decision : undefined;
-      cache?.set(token, { claims, by, made }, validityOf(claims, policy.registered));
+      const kept = cache?.set(token, { claims, by, made }, validityOf(claims, policy.registered));
+      // The string of the cache, so that the header that the token came in can be collected.
+      if (kept !== undefined && made !== undefined) noteToken(decision.principal, kept);
       return decision;
     };
-    const decision = decidePrincipal(claims, policy, isSystem, trace);
+    const decision = decidePrincipal(token, claims, policy, isSystem, trace);
     return isPromise(decision) ? decision.then(keep) : keep(decision);
   }
 
@@ -426,6 +430,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
 
   /** Finds the groups of the subject, and makes the principal. */
   function decidePrincipal(
+    token: string,
     claims: JsonObject,
     policy: PreparedPolicy,
     isSystem: boolean,
@@ -439,6 +444,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const make = (found: readonly string[] | undefined): TokenDecision => {
       try {
         const principal = createPrincipal(claims, policy.context, found);
+        noteToken(principal, token);
         trace?.({ stage: 'groups', principal });
         return Object.freeze({ ok: true, principal });
       } catch (error) {

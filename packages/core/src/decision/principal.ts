@@ -1,12 +1,14 @@
 // The principal: the caller that a verified token describes, made from its claims. Nothing is
 // verified here.
 import type { ProtectionSpace } from '../challenge.ts';
+import { type Actor, actorOf } from '../claims/actor.ts';
 import type { CompiledRules, SchemaOutputs } from '../claims/compile.ts';
+import { validityOf } from '../claims/registered.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import { malformedScopes, PLAIN_SCOPES, type ScopeSettings, scopesOf } from '../claims/scopes.ts';
 import { AuthError } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
-import { checkCopy, type Marked } from '../values/copies.ts';
+import { checkCopy, type Marked, sharedState } from '../values/copies.ts';
 import { deepFreeze, type JsonObject, type JsonValue, own } from '../values/json.ts';
 import type { NamedRoutes } from './access.ts';
 
@@ -25,6 +27,26 @@ export interface Principal<C extends Claims = Claims> {
   readonly issuer: string | undefined;
   /** The `sub` claim. Undefined if the token has none, as tokens for clients may. */
   readonly subject: string | undefined;
+  /**
+   * The client that the token was issued to: `client_id` (RFC 9068 §2.2, RFC 7662 §2.2), or else
+   * `azp` of OpenID Connect. Undefined if the token has neither.
+   */
+  readonly clientId: string | undefined;
+  /**
+   * When the token expires, in seconds since the epoch, as `exp` is: at `exp` or at the end of
+   * `maxTokenAge`, whichever comes first, without clock skew. Undefined for a token with neither.
+   * @example
+   * ```ts
+   * const secondsLeft = (principal.expiresAt ?? Infinity) - Date.now() / 1000;
+   * ```
+   */
+  readonly expiresAt: number | undefined;
+  /**
+   * Who acts for the subject now: `act` of RFC 8693 §4.1. Undefined if the subject acts itself. A
+   * handler that decides by it compares `actor.issuer` too, and never uses `actor.chain`; a route
+   * decides by `actors`.
+   */
+  readonly actor: Actor | undefined;
   /**
    * All scopes: the items of `scope` and `scp`, those of `permissions` if `scopes.permissions` is
    * set, and the scopes that they imply by `scopes.implies`. A rule on `scope` applies to these.
@@ -66,6 +88,8 @@ export interface PrincipalContext extends Marked {
   readonly maxTokenAgeMs?: number | undefined;
   /** The authenticator's `clock`. */
   readonly clock?: Clock;
+  /** The authenticator's `clockSkew`. */
+  readonly clockSkewMs?: number | undefined;
   /** Checks the same caller by options that are not in force yet. Their rules must hold too. */
   readonly also?: (
     rules: CompiledRules<unknown>,
@@ -77,12 +101,17 @@ export interface PrincipalContext extends Marked {
 // one.
 const CONTEXT: unique symbol = Symbol.for('@latchkey/Principal');
 
+// The tokens of principals: not in the principal, where a log, JSON or an inspection would find
+// them. An entry for each principal that is made, and not for each request: requests with a cached
+// token share one.
+const tokens = sharedState('tokens of principals', () => new WeakMap<object, string>());
+
 const NONE: readonly string[] = Object.freeze([]);
 
 /**
  * Makes a principal from claims that have been verified and checked.
  * @param groups from another source; undefined if only the claim provides them
- * @throws AuthError `token_claims_invalid` if a scope claim or `groups` has a wrong type
+ * @throws AuthError `token_claims_invalid` if a scope claim, `groups` or `act` has a wrong form
  */
 export function createPrincipal(
   claims: JsonObject,
@@ -93,9 +122,13 @@ export function createPrincipal(
   const malformed = malformedScopes(claims, scopes);
   if (malformed !== undefined)
     throw new AuthError('token_claims_invalid', { detail: `${malformed} is not a list of strings` });
+  const { untilMs } = validityOf(claims, { clockSkewMs: 0, maxTokenAgeMs: context.maxTokenAgeMs });
   const principal = {
     issuer: own(claims, 'iss') as string | undefined,
     subject: own(claims, 'sub') as string | undefined,
+    clientId: (own(claims, 'client_id') ?? own(claims, 'azp')) as string | undefined,
+    expiresAt: Number.isFinite(untilMs) ? untilMs / 1000 : undefined,
+    actor: actorOf(claims),
     scopes: scopesOf(claims, scopes) ?? NONE,
     groups: groups ?? readStrings(own(claims, 'groups'), 'groups'),
     // Replaces the claim, so that code that trusts a rule on `groups` never reads the unchecked
@@ -137,6 +170,38 @@ export function signedClaims(principal: Principal): JsonObject {
 }
 
 /**
+ * Returns the token that was verified for a principal, to call another service on behalf of the
+ * caller: by token exchange (RFC 8693 §2.1), or as it is, to a service of the same audience. Never
+ * send it to a service that its `aud` does not name: that service could use it as the caller.
+ * @param principal the object that the authenticator made; a copy of it has no token
+ * @returns undefined for an anonymous caller
+ * @example
+ * ```ts
+ * const principal = await authenticator.authenticate(request);
+ * const form = new URLSearchParams({
+ *   grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+ *   subject_token: tokenOf(principal) ?? '',
+ *   subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+ * });
+ * ```
+ */
+export function tokenOf(principal: Principal | null | undefined): string | undefined {
+  return principal === null || principal === undefined ? undefined : tokens.get(principal);
+}
+
+/** Notes the token of a principal. */
+export function noteToken(principal: Principal, token: string): void {
+  tokens.set(principal, token);
+}
+
+/** Notes the token of a principal also for another one that was made from it. */
+export function withTokenOf<P extends Principal>(from: Principal, made: P): P {
+  const token = tokens.get(from);
+  if (token !== undefined) tokens.set(made, token);
+  return made;
+}
+
+/**
  * Returns a principal whose claims are what schemas made of them. Members that a schema of all
  * claims drops stay as they were. Later rules are still checked on the signed claims.
  */
@@ -149,7 +214,7 @@ export function withOutputs(principal: Principal, outputs: SchemaOutputs): Princ
   );
   const changed = { ...principal, claims };
   const value: PrincipalContext = Object.freeze({ ...context, signed: signedClaims(principal) });
-  return Object.freeze(Object.defineProperty(changed, CONTEXT, { value }));
+  return withTokenOf(principal, Object.freeze(Object.defineProperty(changed, CONTEXT, { value })));
 }
 
 /** Copies the objects on the path; the claims are shared by requests. */

@@ -1,11 +1,16 @@
 // What a route requires of a token besides rules on its claims. Each requirement is one option of a
 // route, in code (access.ts) and in `routes` of the options. The rules of a route are not here.
+import { actorOf } from '../claims/actor.ts';
+import { type ActorMatcher, actors, actorsJudge } from '../claims/actors.ts';
 import { audiences, checkAudience } from '../claims/audience.ts';
 import { type IssuerMatcher, issuers, issuersJudge } from '../claims/issuers.ts';
-import { AuthError } from '../errors.ts';
+import { AuthError, refusalIn } from '../errors.ts';
+import type { Clock } from '../values/clock.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
+import { lasting, listed } from '../values/judge.ts';
 import { optional, type ReadBy } from '../values/option.ts';
 import { issuerText } from './details.ts';
+import { acr, judgeAcr, judgeAge, maxAge, type StepUp, stepUpOf } from './step-up.ts';
 
 /** The options of a route that are requirements. */
 export const requirementOptions = {
@@ -14,42 +19,67 @@ export const requirementOptions = {
     audiences,
     'The audience of this route, or several: a token must name one of them, next to the audience of the options.',
   ),
+  actors: optional(
+    actors,
+    'The only actors that may act for a subject here (act, RFC 8693). A token without an actor needs false in the list; false alone accepts no other.',
+    actorsJudge,
+  ),
+  acr: optional(
+    acr,
+    'The accepted values of acr, the best first (RFC 9470). A token with none of them gets a challenge that asks the client for them.',
+    listed({ more: 'opens', given: 'closes', thing: 'acr' }),
+  ),
+  maxAge: optional(
+    maxAge,
+    'How long ago the user may have authenticated, by auth_time (RFC 9470). In whole seconds, 1s or more.',
+    lasting('opens', 'the user may have authenticated this long ago'),
+  ),
 } as const;
 
-/** Checked requirements. */
+/** Checked requirements, in the order in which they are judged. */
 export interface RouteRequirements {
-  readonly welcomes: IssuerMatcher | undefined;
-  readonly audience: ReadonlySet<string> | undefined;
+  readonly checks: readonly RequirementCheck[];
+  /** The route accepts no anonymous request, whatever the mode of its authenticator is. */
+  readonly needsToken: boolean;
 }
 
 /** The token that is judged. */
 export interface JudgedToken {
   readonly issuer: string | undefined;
   readonly claims: JsonObject;
+  /** Those of its authenticator. Undefined for a principal of an older copy of this package. */
+  readonly clock?: Clock | undefined;
+  readonly clockSkewMs?: number | undefined;
 }
 
-/** The requirements of a route that has none. */
-export const NO_REQUIREMENTS: RouteRequirements = Object.freeze({
-  welcomes: undefined,
-  audience: undefined,
-});
-
-/** Turns the options of a route into requirements. */
-export function requirementsOf({
-  issuers: welcomes,
-  audience,
-}: ReadBy<typeof requirementOptions>): RouteRequirements {
-  const isAny = welcomes !== undefined || audience !== undefined;
-  return isAny ? Object.freeze({ welcomes, audience }) : NO_REQUIREMENTS;
-}
-
-/** One requirement, as it was judged, for `explain`. */
-export interface JudgedRequirement {
+interface RequirementCheck {
   /** The claim, such as `iss`. */
   readonly about: string;
   readonly expected: string;
+  readonly judge: (token: JudgedToken) => AuthError | undefined;
+}
+
+/** One requirement, as it was judged, for `explain`. */
+export interface JudgedRequirement extends Pick<RequirementCheck, 'about' | 'expected'> {
   readonly actual: JsonValue | undefined;
   readonly refusal: AuthError | undefined;
+}
+
+/** The requirements of a route that has none. */
+export const NO_REQUIREMENTS: RouteRequirements = Object.freeze({ checks: [], needsToken: false });
+
+/** Turns the options of a route into requirements. */
+export function requirementsOf(read: ReadBy<typeof requirementOptions>): RouteRequirements {
+  const stepUp = stepUpOf({ acr: read.acr, maxAgeMs: read.maxAge });
+  const checks = Object.freeze([
+    ...issuerChecks(read.issuers),
+    ...audienceChecks(read.audience),
+    ...actorChecks(read.actors),
+    // Last: a better authentication does not help a token that is refused for something else.
+    ...stepUpChecks(stepUp),
+  ]);
+  const needsToken = read.actors !== undefined || stepUp !== undefined;
+  return checks.length === 0 ? NO_REQUIREMENTS : Object.freeze({ checks, needsToken });
 }
 
 /**
@@ -57,26 +87,74 @@ export interface JudgedRequirement {
  * @param note called with each requirement; if given, the checks go on after a refusal
  */
 export function judgeRequirements(
-  { welcomes, audience }: RouteRequirements,
-  { issuer, claims }: JudgedToken,
+  { checks }: RouteRequirements,
+  token: JudgedToken,
   note?: (requirement: JudgedRequirement) => void,
 ): AuthError | undefined {
   let first: AuthError | undefined;
-  const judged = (requirement: JudgedRequirement): boolean => {
-    first ??= requirement.refusal;
-    note?.(requirement);
-    return first !== undefined && note === undefined;
-  };
-  if (welcomes !== undefined) {
-    const detail = `issuers of the route does not accept ${issuerText(issuer)}`;
-    const refusal = welcomes(issuer) ? undefined : new AuthError('token_issuer_untrusted', { detail });
-    const expected = 'one of the issuers of the route';
-    if (judged({ about: 'iss', expected, actual: issuer, refusal })) return first;
-  }
-  if (audience !== undefined) {
-    const actual = own(claims, 'aud');
-    const refusal = checkAudience(actual, { audience, owner: 'of the route' });
-    judged({ about: 'aud', expected: `one of ${JSON.stringify([...audience])}`, actual, refusal });
+  for (const { about, expected, judge } of checks) {
+    const refusal = judge(token);
+    first ??= refusal;
+    if (note !== undefined) {
+      const actual = about === 'iss' ? token.issuer : own(token.claims, about);
+      note({ about, expected, actual, refusal });
+    } else if (first !== undefined) break;
   }
   return first;
+}
+
+function issuerChecks(welcomes: IssuerMatcher | undefined): readonly RequirementCheck[] {
+  if (welcomes === undefined) return [];
+  const judge = ({ issuer }: JudgedToken) => (welcomes(issuer) ? undefined : notWelcome(issuer));
+  return [{ about: 'iss', expected: 'one of the issuers of the route', judge }];
+}
+
+function audienceChecks(audience: ReadonlySet<string> | undefined): readonly RequirementCheck[] {
+  if (audience === undefined) return [];
+  const judge = ({ claims }: JudgedToken) =>
+    checkAudience(own(claims, 'aud'), { audience, owner: 'of the route' });
+  return [{ about: 'aud', expected: `one of ${JSON.stringify([...audience])}`, judge }];
+}
+
+function actorChecks(accepts: ActorMatcher | undefined): readonly RequirementCheck[] {
+  if (accepts === undefined) return [];
+  const judge = (token: JudgedToken) => judgeActor(accepts, token);
+  return [{ about: 'act', expected: 'one of the actors of the route', judge }];
+}
+
+function stepUpChecks(stepUp: StepUp | undefined): readonly RequirementCheck[] {
+  const checks: RequirementCheck[] = [];
+  if (stepUp?.acr !== undefined)
+    checks.push({
+      about: 'acr',
+      expected: `one of ${stepUp.acr.join(', ')}`,
+      judge: ({ claims }) => judgeAcr(stepUp, claims),
+    });
+  if (stepUp?.maxAgeMs !== undefined)
+    checks.push({
+      about: 'auth_time',
+      expected: `at most ${stepUp.maxAgeMs / 1000} s ago`,
+      judge: ({ claims, clock = Date, clockSkewMs = 0 }) =>
+        judgeAge(stepUp, claims, { nowMs: clock.now(), clockSkewMs }),
+    });
+  return checks;
+}
+
+function notWelcome(issuer: string | undefined): AuthError {
+  const detail = `issuers of the route does not accept ${issuerText(issuer)}`;
+  return new AuthError('token_issuer_untrusted', { detail });
+}
+
+function judgeActor(accepts: ActorMatcher, { claims, issuer }: JudgedToken): AuthError | undefined {
+  try {
+    const actor = actorOf(claims);
+    if (accepts(actor, issuer)) return undefined;
+    const detail =
+      actor === undefined
+        ? 'actors of the route requires an actor; add false to it to accept tokens without act'
+        : 'actors of the route does not accept the actor of the token';
+    return new AuthError('claims_insufficient', { detail });
+  } catch (error) {
+    return refusalIn(error);
+  }
 }

@@ -13,8 +13,11 @@ export interface CacheLimits {
 export interface TokenCache<T extends object> {
   /** @returns the entry of exactly this token */
   get(token: string): T | undefined;
-  /** @param bytes the estimated size of the entry, without the token */
-  set(token: string, entry: T, bytes: number): void;
+  /**
+   * @param bytes the estimated size of the entry, without the token
+   * @returns a copy of the token, which the entry has; undefined if it is too long
+   */
+  set(token: string, entry: T, bytes: number): string | undefined;
   delete(token: string): void;
 }
 
@@ -49,11 +52,12 @@ export function createTokenCache<T extends object>(limits: CacheLimits): TokenCa
       return entry !== undefined && entry.token === token ? entry.kept : undefined;
     },
     set(given, kept, size) {
-      if (given.length > MAX_TOKEN_LENGTH) return;
+      if (given.length > MAX_TOKEN_LENGTH) return undefined;
       // A copy: V8 represents the token as a slice of its header, and would keep the whole header
       // in memory.
       const token = Buffer.from(given, 'latin1').toString('latin1');
       entries.set(token.slice(-KEY_LENGTH), { token, kept }, { size: BYTES_PER_ENTRY + token.length + size });
+      return token;
     },
     delete: (token) => void entries.delete(token.slice(-KEY_LENGTH)),
   };

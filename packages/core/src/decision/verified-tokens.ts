@@ -37,8 +37,11 @@ export interface VerifiedTokens<T> {
    *   is refused
    */
   get(token: string): VerifiedToken<T> | undefined;
-  /** Caches a token that has just verified, from the second time on. */
-  set(token: string, verified: Verified<T>, validity: Validity): void;
+  /**
+   * Caches a token that has just verified, from the second time on.
+   * @returns the token as the cache has it; undefined if it is not cached
+   */
+  set(token: string, verified: Verified<T>, validity: Validity): string | undefined;
   /** Lets go of all, and keeps nothing from then on. */
   clear(): void;
 }
@@ -77,12 +80,12 @@ export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): Veri
       return undefined;
     },
     set(token, { claims, by, made }, validity) {
-      if (hasEnded) return;
+      if (hasEnded) return undefined;
       doorkeeper ??= createDoorkeeper(mostOf(limits));
-      if (!doorkeeper.admits(token)) return;
+      if (!doorkeeper.admits(token)) return undefined;
       const snapshotId = by.snapshots?.at(-1)?.snapshotId;
       // An unavailable keyset may have another key for the token.
-      if (by.snapshots === undefined || snapshotId === undefined) return;
+      if (by.snapshots === undefined || snapshotId === undefined) return undefined;
       const { keyset, header, algorithm } = by;
       const { kid, thumbprint } = by.key;
       const before = by.snapshots.slice(0, -1);
@@ -99,7 +102,7 @@ export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): Veri
         snapshotId,
       };
       cache ??= createTokenCache(limits);
-      cache.set(token, entry, weigh(claims));
+      return cache.set(token, entry, weigh(claims));
     },
     clear() {
       hasEnded = true;

@@ -4,7 +4,7 @@ import { createPrivateKey, createPublicKey, type JsonWebKey, randomUUID } from '
 import { link, lstat, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { isIdentifier } from '../claims/registered.ts';
+import { isIdentifier } from '../claims/identifier.ts';
 import { ConfigError } from '../errors.ts';
 import { generateJwk } from '../jwk/generate.ts';
 import { importPem } from '../keysets/public-keys.ts';

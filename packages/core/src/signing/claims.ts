@@ -2,7 +2,8 @@
 // are refused here. Nothing is signed here.
 
 import { randomUUID } from 'node:crypto';
-import { isIdentifier, MAX_NUMERIC_DATE } from '../claims/registered.ts';
+import { isIdentifier } from '../claims/identifier.ts';
+import { MAX_NUMERIC_DATE } from '../claims/registered.ts';
 import { own } from '../values/json.ts';
 import { isPlainObject } from '../values/readers.ts';
 

@@ -286,7 +286,7 @@ describe('a token bound to a key', () => {
 });
 
 describe('who it is', () => {
-  const names = ['sub', 'jti', 'client_id'] as const;
+  const names = ['sub', 'jti', 'client_id', 'azp'] as const;
 
   it.each(
     names.flatMap((name) =>
@@ -303,6 +303,12 @@ describe('who it is', () => {
     expect(codeOf({ [name]: 'alice' })).toBeUndefined();
   });
 
+  it('RFC 8693 §4.1: refuses an act that names no subject, with the kind of what is there', () => {
+    expect(codeOf({ act: { sub: 'gateway' } })).toBeUndefined();
+    for (const act of [null, 'gateway', [], {}, { iss: 'i' }, { sub: '\n' }, { sub: 'a', act: { sub: 5 } }])
+      expect(codeOf({ act })).toBe('token_claims_invalid');
+  });
+
   it('T-014: claims named like members of every object are only claims', () => {
     expect(codeOf(JSON.parse('{"__proto__":{"sub":5},"constructor":5,"toString":5}'))).toBeUndefined();
   });
@@ -314,7 +320,7 @@ describe('who and when', () => {
   });
 
   it.each(
-    ['sub', 'jti', 'client_id'].flatMap((name) =>
+    ['sub', 'jti', 'client_id', 'azp'].flatMap((name) =>
       [' ', '\n', 'a\r\nb', 'a\u0000', '\u0085'].map((value) => [name, value]),
     ),
   )('T-062: %s as %j is token_claims_invalid', (name, value) => {

@@ -36,6 +36,81 @@ describe('what it takes from claims', () => {
     expect([principal.issuer, principal.subject]).toEqual([undefined, undefined]);
   });
 
+  it.each<[claims: object, clientId: string | undefined]>([
+    [{ client_id: 'app' }, 'app'],
+    [{ azp: 'app' }, 'app'],
+    [{ client_id: 'app', azp: 'other' }, 'app'],
+    [{}, undefined],
+  ])('RFC 9068 §2.2: the client of %o is %s', (claims, clientId) => {
+    expect(make(claims).clientId).toBe(clientId);
+    expect(Object.hasOwn(make(claims), 'clientId')).toBe(true);
+  });
+
+  it.each<[claims: object, maxTokenAgeMs: number | undefined, expiresAt: number | undefined]>([
+    [{ exp: 2_000 }, undefined, 2_000],
+    [{ exp: 2_000.5 }, undefined, 2_000.5],
+    [{ exp: 2_000, iat: 1_000 }, 60_000, 1_060],
+    [{ exp: 1_030, iat: 1_000 }, 60_000, 1_030],
+    [{ iat: 1_000 }, 60_000, 1_060],
+    [{ iat: 1_000 }, undefined, undefined],
+    [{}, undefined, undefined],
+  ])('%o with a maxTokenAge of %s ms expires at %s', (claims, maxTokenAgeMs, expiresAt) => {
+    const principal = createPrincipal(claims as JsonObject, { ...CONTEXT, maxTokenAgeMs });
+    expect(principal.expiresAt).toBe(expiresAt);
+    expect(Object.hasOwn(principal, 'expiresAt')).toBe(true);
+  });
+
+  it('RFC 8693 §4.1: the outermost actor is the current one; the others are the chain', () => {
+    const act = {
+      sub: 'gateway',
+      iss: 'https://i.example',
+      client_id: 'gw',
+      email: 'x',
+      act: { sub: 'bff', act: { sub: 'app', iss: 'j' } },
+    };
+    const { actor } = make({ act });
+    expect(actor).toEqual({
+      subject: 'gateway',
+      issuer: 'https://i.example',
+      clientId: 'gw',
+      chain: [
+        { subject: 'bff', issuer: undefined, clientId: undefined },
+        { subject: 'app', issuer: 'j', clientId: undefined },
+      ],
+    });
+    for (const part of [actor, actor?.chain, ...(actor?.chain ?? [])])
+      expect(part).toSatisfy(Object.isFrozen);
+    expect(make({ act: { sub: 'gateway' } }).actor).toEqual({
+      subject: 'gateway',
+      issuer: undefined,
+      clientId: undefined,
+      chain: undefined,
+    });
+    expect(make({}).actor).toBeUndefined();
+    expect(make(JSON.parse('{"__proto__":{"act":{"sub":"root"}}}')).actor).toBeUndefined();
+  });
+
+  it.each([
+    null,
+    'gateway',
+    5,
+    [],
+    [{ sub: 'gateway' }],
+    {},
+    { iss: 'i' },
+    { sub: '' },
+    { sub: ' ' },
+    { sub: 5 },
+    { sub: 'a\nb' },
+    { sub: 'a', iss: null },
+    { sub: 'a', client_id: 5 },
+    { sub: 'a', act: null },
+    { sub: 'a', act: { sub: 'b', act: 'c' } },
+    { sub: 'a', act: { iss: 'b' } },
+  ])('act %o is refused', (act) => {
+    expect(codeOf({ act })).toBe('token_claims_invalid');
+  });
+
   it('T-014: inherited claims are none', () => {
     const inherited = Object.create({
       iss: 'x',
@@ -164,6 +239,8 @@ describe('it cannot be forged', () => {
     });
     expect(contextOf(principal)?.space?.realm).toBe(expected);
     expect(JSON.stringify(principal)).not.toContain('api');
-    expect(Object.keys(principal)).toEqual(['issuer', 'subject', 'scopes', 'groups', 'claims']);
+    expect(Object.keys(principal).join(' ')).toBe(
+      'issuer subject clientId expiresAt actor scopes groups claims',
+    );
   });
 });

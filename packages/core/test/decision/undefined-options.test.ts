@@ -133,7 +133,15 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
     build: (access) => prepareAuthentication(createAuthenticator(GOOD), access),
     at: 'access.',
     bases: [{}],
-    names: namesOf<RouteAccess>({ claims: true, issuers: true, audience: true, mode: true }),
+    names: namesOf<RouteAccess>({
+      claims: true,
+      issuers: true,
+      audience: true,
+      actors: true,
+      acr: true,
+      maxAge: true,
+      mode: true,
+    }),
   },
   'a key of the deprecated list': {
     build: inAuthenticator((one) => ({ keys: [one] })),

@@ -285,6 +285,12 @@ const CASES: readonly Case[] = [
     { claims: [{ name: 'dept', type: 'string', validate: true }] },
   ],
   [
+    'pattern-matches-all',
+    { routes: { a: { actors: [false, { pattern: '.*' }, { subject: { pattern: '.+' }, issuer: 'i' }] } } },
+    'routes.a.actors[1].pattern routes.a.actors[2].subject.pattern',
+    { routes: { a: { actors: [{ pattern: 'a.*' }] } } },
+  ],
+  [
     'system-without-keys',
     { systemSubject: 'okera' },
     'systemSubject',

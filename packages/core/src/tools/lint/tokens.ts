@@ -207,12 +207,14 @@ interface Pattern {
   readonly search: boolean;
 }
 
-/** All patterns in rules and of issuers. */
+/** All patterns in rules, of issuers and of actors. */
 function patternsOf(jwt: UncheckedOptions): readonly Pattern[] {
-  const routes = Object.entries(membersOf(jwt.routes)).map(([name, asked]) => ({
-    path: `routes.${name}.issuers`,
-    rules: membersOf(asked).issuers,
-  }));
+  const routes = Object.entries(membersOf(jwt.routes)).flatMap(([name, asked]) =>
+    ['issuers', 'actors'].map((option) => ({
+      path: `routes.${name}.${option}`,
+      rules: membersOf(asked)[option],
+    })),
+  );
   return [...ruleSetsOf(jwt), { path: 'issuers', rules: jwt.issuers }, ...routes].flatMap(({ path, rules }) =>
     patternsIn(rules, path),
   );
