@@ -623,6 +623,13 @@ export const LIMITS: readonly LimitTable[] = [
         test: `packages/express/test/routes.test.ts:routers that multiply`,
       },
       {
+        what: 'the URL of a protected resource',
+        at: `${core}/resource/options.ts#MAX_URL_CHARS`,
+        unit: 'characters',
+        beyond: 'ConfigError',
+        test: `${tests}/resource/options.test.ts:a long URL`,
+      },
+      {
         what: 'a descriptor',
         at: `${core}/descriptor/document.ts#MAX_DESCRIPTOR_BYTES`,
         unit: 'bytes',
@@ -754,6 +761,8 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${core}/own-keys/auth-directory.ts#RENEW_DAYS`]: 'when a token is made anew',
   [`${core}/own-keys/auth-directory.ts#DAY_MS`]: 'a unit',
   [`${core}/remote/endpoint.ts#BYTES_PER_ENTRY`]: 'an estimate',
+  [`${core}/adapter/publish-resource.ts#MAX_AGE_SECONDS`]:
+    'how long clients may keep the metadata of a resource',
   [`${core}/secrets/lock-file.ts#RETRY_MS`]: 'when a lock that is held is tried again',
   [`${core}/signing/claims.ts#EARLIEST_DATE`]: 'tells seconds from milliseconds',
   [`${core}/signing/rotation.ts#CLOCK_SKEW_SECONDS`]: 'leeway for clocks',

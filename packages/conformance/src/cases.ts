@@ -6,6 +6,7 @@ import type { ConformanceCase } from './cases/case.ts';
 import { descriptorCases } from './cases/descriptor.ts';
 import { keysetCases } from './cases/keysets.ts';
 import { pathCases } from './cases/paths.ts';
+import { resourceCases } from './cases/resource.ts';
 import { routeCases } from './cases/routes.ts';
 import { ruleCases } from './cases/rules.ts';
 import { scopeCases } from './cases/scopes.ts';
@@ -27,5 +28,6 @@ export const cases: readonly ConformanceCase[] = [
   ...callerCases,
   ...descriptorCases,
   ...pathCases,
+  ...resourceCases,
   ...signingCases,
 ];

@@ -24,7 +24,7 @@ export interface ExchangeRequest {
 export function exchange({ port, method, path, headers }: ExchangeRequest): Promise<Exchange> {
   const lines = [
     `${method} ${path} HTTP/1.1`,
-    'Host: localhost',
+    ...(headers.some(([name]) => name === 'Host') ? [] : ['Host: localhost']),
     'Connection: close',
     ...(method === 'POST' ? ['Content-Length: 0'] : []),
     ...headers.map(([name, value]) => `${name}: ${value}`),

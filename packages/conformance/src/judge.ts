@@ -5,7 +5,7 @@ import type { ConformanceCase, Expectation, Variant } from './cases.ts';
 import { type Exchange, exchange, headerValues } from './exchange.ts';
 import type { Served } from './serve.ts';
 import { canary, type TokenName, tokens, type World } from './tokens.ts';
-import { REALM } from './variants.ts';
+import { challengeOf } from './variants.ts';
 
 /**
  * Sends the request of a case, and waits until the application has finished with it.
@@ -31,8 +31,6 @@ export async function send(
   return answer;
 }
 
-const WITH_REALM: ReadonlySet<Variant | undefined> = new Set(['realm', 'described', 'scopes']);
-
 /**
  * Checks the answer to a case.
  * @param handled the paths of the handlers that ran
@@ -48,10 +46,8 @@ export function judge(
   used: readonly string[],
 ): void {
   if ('code' in expected) {
-    const realm = WITH_REALM.has(authenticator) ? REALM : undefined;
-    const isExposed = authenticator === 'scopes';
     const { code, ...challenge } = expected;
-    expectRefusal(answer, new AuthError(code, { realm, isExposed, ...challenge }));
+    expectRefusal(answer, new AuthError(code, { ...challengeOf(authenticator), ...challenge }));
     expect(handled, 'handlers that ran').toEqual([]);
     expectNoTokenData(answer, used);
   } else if ('notHandled' in expected) {

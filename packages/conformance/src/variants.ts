@@ -3,13 +3,21 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from '@latchkey/core';
+import type { AuthErrorContext } from '@latchkey/core/adapter';
 import type { Variant } from './cases.ts';
 import { ORDERS } from './routes.ts';
 import { LOGIN_ISSUER } from './signers.ts';
 import { PARTNER, type World } from './tokens.ts';
 
 /** A realm that needs quoting in a challenge. */
-export const REALM = 'friends "and" messages';
+const REALM = 'friends "and" messages';
+
+/** The URL of the metadata in the challenges of variants with a resource. */
+const METADATA_URL = 'https://api.example.com/.well-known/oauth-protected-resource';
+const resource = {
+  url: 'https://api.example.com',
+  scopes: ['friends:write', 'friends:read'],
+};
 
 /** The rules that routes refer to by name. An adapter refuses a name that is not here at start. */
 const ROUTES: NonNullable<AuthenticatorOptions['routes']> = {
@@ -68,9 +76,12 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
   profile: { profile: 'at+jwt' },
   https: { requireSecureTransport: true },
   'behind a proxy': { requireSecureTransport: true },
+  resource: { resource },
+  'resource, no cache': { resource, cache: false },
   described: {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a variable of the file.
     realm: '${REALM}',
+    resource: { url: 'https://api.example.com/described', name: 'Described' },
   },
   only: { audMatch: 'only' },
   lifetime: { maxLifetime: '10m' },
@@ -79,6 +90,16 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
   'keysets, described': {},
   uncached: { cache: false },
 };
+
+/** What the challenges of a variant have in common. */
+export function challengeOf(
+  variant: Variant | undefined,
+): Pick<AuthErrorContext, 'realm' | 'resourceMetadata' | 'isExposed'> {
+  if (variant === 'described') return { realm: REALM, resourceMetadata: `${METADATA_URL}/described` };
+  if (variant === 'realm') return { realm: REALM };
+  if (variant === 'scopes') return { realm: REALM, isExposed: true };
+  return variant?.startsWith('resource') ? { resourceMetadata: METADATA_URL } : {};
+}
 
 /** Makes the authenticator of a variant. */
 export function authenticatorFor(world: World, variant: Variant): Authenticator {
@@ -98,7 +119,8 @@ function optionsFor(world: World, variant: Variant): AuthenticatorOptions {
       { issuer: down.issuer, jwksUrl: down.jwksUrl, allowHttp: true },
       { issuer: LOGIN_ISSUER, jwks: signers.jwks },
     ],
-    audience: trusted.audience,
+    // The URL of the resource is the audience, where nothing else is said.
+    ...(variant.startsWith('resource') ? { resource } : { audience: trusted.audience }),
     routes: ROUTES,
     ...(variant.startsWith('keysets') && { keySets: keysetsFor(world) }),
     ...VARIANTS[variant],

@@ -341,10 +341,14 @@ export function inSpace(refusal: AuthError, space: ProtectionSpace | undefined):
 
 /** Returns the same refusal whose detail begins with the name of its source. */
 export function fromSource(error: AuthError, source: string): AuthError {
+  return withDetail(error, `${source}: ${error.detail ?? error.message}`);
+}
+
+/** Returns the same refusal with another detail. */
+export function withDetail(error: AuthError, detail: string): AuthError {
   const { [CONTEXT]: context } = error;
   // An error that only looks like a refusal of this package has no context.
-  if (context === undefined) return error;
-  return new AuthError(error.code, { ...context, detail: `${source}: ${error.detail ?? error.message}` });
+  return context === undefined ? error : new AuthError(error.code, { ...context, detail });
 }
 
 /** Returns the refusal that was thrown. @throws anything else that was thrown, unchanged */

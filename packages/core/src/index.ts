@@ -65,6 +65,8 @@ export type { KeysetOptions } from './keysets/options.ts';
 export type { TlsOptions } from './net/tls.ts';
 export type { RemoteReport } from './remote/endpoint.ts';
 export type { RemoteOptions } from './remote/options.ts';
+export type { ProtectedResource, ResourceMetadata } from './resource/metadata.ts';
+export type { ResourceOptions } from './resource/options.ts';
 export { createDirectoryStore } from './secrets/directory.ts';
 export type { MemoryStore, SecretReference, SecretStore } from './secrets/store.ts';
 export { createEnvironmentStore, createMemoryStore } from './secrets/store.ts';

@@ -1,6 +1,15 @@
 // Maps Express to core: passes the request in, sets `req.auth`, passes errors to `next`. No
 // decision is made here.
-import type { Claims, ClaimsOf, CompiledRules, Principal, RouteAccess, Rules } from '@latchkey/core';
+import type {
+  Authenticator,
+  Claims,
+  ClaimsOf,
+  CombinedAuthenticator,
+  CompiledRules,
+  Principal,
+  RouteAccess,
+  Rules,
+} from '@latchkey/core';
 import {
   type AuthenticationSource,
   asError,
@@ -19,6 +28,7 @@ import {
   prepareAuthentication,
   refuseArguments,
   refuseRequest,
+  resourcePublisher,
   whenDecided,
 } from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
@@ -170,6 +180,28 @@ export function publishKeys(signer: Signer): RequestHandler {
     response.set(headers).send(body);
   };
   return mark([{ kind: 'public' }], (_request, response, next) => settled(answer(response), next));
+}
+
+/**
+ * Answers requests for the metadata of the protected resources of authenticators (RFC 9728), at the
+ * paths that their challenges name, to everybody. All other requests pass on. Put it on the
+ * application, before `authenticate`.
+ * @throws ConfigError for an authenticator without `resource`, at once
+ * @example
+ * ```ts
+ * app.use(publishResource(authenticator));
+ * app.use(authenticate(authenticator));
+ * ```
+ */
+export function publishResource(
+  ...authenticators: readonly (Authenticator | CombinedAuthenticator)[]
+): RequestHandler {
+  const { answer, paths } = resourcePublisher(...authenticators);
+  return mark([{ kind: 'document', paths }], ({ method, originalUrl }, response, next) => {
+    const found = answer(method, originalUrl);
+    if (found === undefined) next();
+    else response.writeHead(found.status, found.headers).end(found.body);
+  });
 }
 
 /**

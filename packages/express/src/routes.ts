@@ -6,6 +6,7 @@ import {
   countRoutes,
   type PassedMark,
   type RouteMark,
+  reportDocuments,
   reportRoute,
 } from '@latchkey/core/adapter';
 import type { Application, Express, RequestHandler, Router } from 'express';
@@ -89,7 +90,10 @@ function walk(
     const { route, handle } = layer;
     if (layersOf(route) !== undefined) return reportsOf(route as Route, prefix, passed);
     const found = isEveryPath(layer) ? (marks.get(handle) ?? []) : [];
-    passed.push(...found.map((one): PassedMark => ({ mark: one, from })));
+    const here = found.map((one): PassedMark => ({ mark: one, from }));
+    const documents = here.flatMap((one) => reportDocuments(one, passed));
+    passed.push(...here);
+    if (documents.length > 0) return documents;
     const inner = layersOf(handle);
     // A router that is mounted in itself adds no further route.
     if (inner === undefined || inside.includes(inner)) return [];

@@ -3,14 +3,16 @@ import { describeAdapter, type Harness } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';
 import express5, { type Request, type RequestHandler } from 'express';
 import express4 from 'express4';
-import { authenticate, publicRoute, publishKeys, signResponse } from '../src/index.ts';
+import { authenticate, publicRoute, publishKeys, publishResource, signResponse } from '../src/index.ts';
 
 describeAdapter('express', (harness: Harness) => application(express5(), harness));
 describeAdapter('express 4', (harness: Harness) => application(express4(), harness));
 
-function application(app: express5.Express, { authenticator, routes, published, trustsProxy }: Harness) {
+function application(app: express5.Express, harness: Harness) {
+  const { authenticator, routes, published, isResource, trustsProxy } = harness;
   app.set('env', 'test');
   app.set('trust proxy', trustsProxy);
+  if (isResource) app.use(publishResource(authenticator));
   for (const { path, signer } of published) app.get(path, publishKeys(signer));
   for (const { method, path, access, handle, reply, sign } of routes) {
     const handler: RequestHandler = (request, response) => {

@@ -14,6 +14,7 @@ it('exports what core exports at its root, and these values', () => {
     'authenticate',
     'publicRoute',
     'publishKeys',
+    'publishResource',
     'requireClaims',
     'routes',
     'signResponse',

@@ -260,6 +260,41 @@ export function publishKeys(signer: Signer): fastify.RouteHandlerMethod {
 }
 
 /**
+ * Makes a plugin that answers requests for the metadata of the protected resources of
+ * authenticators (RFC 9728), at the paths that their challenges name, to everybody. Register it on
+ * the application, before or after the plugin that authenticates.
+ * @throws ConfigError for an authenticator without `resource`, at once; with a prefix, while
+ *   Fastify loads the plugin
+ * @example
+ * ```ts
+ * await app.register(publishResource(authenticator));
+ * await app.register(latchkey, { authenticator });
+ * ```
+ */
+export function publishResource(...authenticators: readonly Deciding[]): fastify.FastifyPluginAsync {
+  const { answer } = adapter.resourcePublisher(...authenticators);
+  return async (scope) => {
+    if (scope.prefix !== '')
+      throw new core.ConfigError(
+        'publishResource',
+        `clients look for the metadata at the root, not under ${scope.prefix}; register it on the application`,
+      );
+    // The paths change with the options, and Fastify takes no route after the start.
+    for (const url of [adapter.METADATA_PATH, `${adapter.METADATA_PATH}/*`])
+      scope.route({
+        method: ['GET', 'HEAD', 'OPTIONS'],
+        url,
+        config: { auth: false },
+        handler: (request, reply) => {
+          const found = answer(request.method, request.originalUrl);
+          if (found === undefined) return reply.callNotFound();
+          return reply.code(found.status).headers(found.headers).send(found.body);
+        },
+      });
+  };
+}
+
+/**
  * @throws Error for a 2xx that already has trailers. Later trailers, and those of another status,
  *   are not sent.
  */

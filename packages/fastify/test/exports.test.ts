@@ -16,6 +16,7 @@ it('exports what core exports at its root, and these values', () => {
     'getAuth',
     'latchkey',
     'publishKeys',
+    'publishResource',
     'requireClaims',
     'routes',
     'signResponse',

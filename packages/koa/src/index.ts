@@ -168,6 +168,31 @@ export function publishKeys(signer: Signer): Middleware {
 }
 
 /**
+ * Answers requests for the metadata of the protected resources of authenticators (RFC 9728), at the
+ * paths that their challenges name, to everybody. All other requests pass on. Put it on the
+ * application, before `authenticate`.
+ * @throws ConfigError for an authenticator without `resource`, at once
+ * @example
+ * ```ts
+ * app.use(publishResource(authenticator));
+ * app.use(authenticate(authenticator));
+ * ```
+ */
+export function publishResource(
+  ...authenticators: readonly (core.Authenticator | core.CombinedAuthenticator)[]
+): Middleware {
+  const { answer, paths } = adapter.resourcePublisher(...authenticators);
+  return mark([{ kind: 'document', paths }], (ctx, next) => {
+    const found = answer(ctx.method, ctx.originalUrl);
+    if (found === undefined) return next();
+    ctx.body = found.body === '' ? null : found.body;
+    ctx.status = found.status;
+    ctx.set(found.headers);
+    return undefined;
+  });
+}
+
+/**
  * Marks a route as public for `routes` and for readers of the code. It does not change how a
  * request is handled.
  * @example

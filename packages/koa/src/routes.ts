@@ -7,6 +7,7 @@ import {
   countRoutes,
   type PassedMark,
   type RouteMark,
+  reportDocuments,
   reportRoute,
 } from '@latchkey/core/adapter';
 
@@ -73,7 +74,10 @@ function ofApplication({ middleware }: ApplicationView): readonly RouteReport[] 
   const passed: PassedMark[] = [];
   const count = countRoutes();
   return middleware.flatMap((handler) => {
-    passed.push(...marksOf([handler], 'application'));
+    const here = marksOf([handler], 'application');
+    const documents = here.flatMap((one) => reportDocuments(one, passed));
+    passed.push(...here);
+    if (documents.length > 0) return documents;
     return 'router' in handler && isRouter(handler.router) ? ofRouter(handler.router, passed, count) : [];
   });
 }

@@ -5,4 +5,5 @@ export { Auth, Authenticate, Public, RequireClaims } from './decorators.ts';
 export { LATCHKEY_AUTHENTICATOR, LatchkeyGuard } from './guard.ts';
 export type { LatchkeyAsyncOptions, LatchkeyOptions } from './module.ts';
 export { LatchkeyModule } from './module.ts';
+export { publishResource } from './resource.ts';
 export { publishKeys, SignResponse } from './signing.ts';

@@ -13,6 +13,7 @@ import {
   LatchkeyModule,
   Public,
   publishKeys,
+  publishResource,
   RequireClaims,
   SignResponse,
 } from '../src/index.ts';
@@ -47,10 +48,10 @@ function controllerFor(route: Route, index: number, all: readonly Route[]): Type
   return RouteController;
 }
 
-function moduleFor({ authenticator, routes, published }: Harness): Type {
+function moduleFor({ authenticator, routes, published, isResource }: Harness): Type {
   class AppModule {}
   Module({
-    imports: [LatchkeyModule.forRoot(authenticator)],
+    imports: [LatchkeyModule.forRoot(authenticator), ...(isResource ? [publishResource()] : [])],
     controllers: [
       ...published.map(({ path, signer }) => publishKeys(signer, path)),
       ...routes.map(controllerFor),

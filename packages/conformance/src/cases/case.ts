@@ -14,6 +14,8 @@ export type Variant =
   | 'https'
   | 'behind a proxy'
   | 'scopes'
+  | 'resource'
+  | 'resource, no cache'
   | 'described'
   | 'only'
   | 'lifetime'
@@ -52,7 +54,7 @@ export type Expectation =
   | {
       readonly status: number;
       /** Members that the JSON body must have. */
-      readonly body?: { readonly [name: string]: JsonValue };
+      readonly body?: { readonly [name: string]: JsonValue } | undefined;
       /** Headers that the answer must have, by lower-case name. */
       readonly headers?: { readonly [name: string]: string };
       /** Headers that the answer must not have. */

@@ -19,6 +19,7 @@ export { warn } from '../events.ts';
 export { inconclusive } from '../net/breaker.ts';
 export { withDeadline } from '../net/deadline.ts';
 export { readTls } from '../net/tls.ts';
+export { METADATA_PATH } from '../resource/metadata.ts';
 export { readStore } from '../secrets/store.ts';
 export type { OutgoingReply, SignedReply } from '../signing/reply-body.ts';
 export type { ResponseSigner } from '../signing/response.ts';
@@ -53,6 +54,8 @@ export type { AccessDecorator, AccessNote, DecoratedAccess, DecoratedClass } fro
 export { decoratedAccess, isPublicClass, lineageOf, noteAccess } from './decorated.ts';
 export { holdReply } from './hold-reply.ts';
 export { handlerIn, notAuthenticated, refuseArguments, refuseRequest } from './misuse.ts';
+export type { ResourceAnswer, ResourcePublisher } from './publish-resource.ts';
+export { resourcePublisher } from './publish-resource.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
 export {
   authenticateMarks,
@@ -60,5 +63,6 @@ export {
   checkRoutes,
   claimsMark,
   countRoutes,
+  reportDocuments,
   reportRoute,
 } from './route-report.ts';

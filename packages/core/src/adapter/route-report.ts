@@ -26,7 +26,9 @@ export type RouteMark =
       /** The rules themselves, which may name a route of the options. */
       readonly rules?: CompiledRules<unknown>;
     }
-  | { readonly kind: 'public' };
+  | { readonly kind: 'public' }
+  /** It answers at these paths by itself, and passes all other requests on. */
+  | { readonly kind: 'document'; readonly paths: () => readonly string[] };
 
 /**
  * The marks of authentication, and of the rules that it checks in the same step. A combination
@@ -165,13 +167,36 @@ export function reportRoute(
     ({ mark }) => mark.kind === 'authenticate' && mark.mode === 'strict',
   );
   const ruled = authenticating.length > 0 ? passed.findLast(({ mark }) => mark.kind === 'claims') : undefined;
-  const decided =
-    strict ?? ruled ?? authenticating.at(-1) ?? passed.findLast(({ mark }) => mark.kind === 'public');
+  const open = passed.findLast(
+    ({ mark, from }) => mark.kind === 'public' || (mark.kind === 'document' && from === 'route'),
+  );
+  const decided = strict ?? ruled ?? authenticating.at(-1) ?? open;
   let requirement: RouteReport['requirement'] = 'UNDECIDED';
   if (strict !== undefined || ruled !== undefined) requirement = 'token';
   else if (authenticating.length > 0) requirement = 'optional token';
   else if (decided !== undefined) requirement = 'public';
   return { method, path, requirement, claims, from: decided?.from };
+}
+
+/**
+ * Reports what a middleware of `publishResource` answers.
+ * @param before the marks of the middleware before it
+ * @throws ConfigError if clients without a token cannot reach it
+ */
+export function reportDocuments(
+  { mark, from }: PassedMark,
+  before: readonly PassedMark[],
+): readonly RouteReport[] {
+  if (mark.kind !== 'document') return [];
+  const isClosed = before.some((one) => one.mark.kind === 'authenticate' && one.mark.mode === 'strict');
+  return mark.paths().map((path): RouteReport => {
+    if (isClosed)
+      throw new ConfigError(
+        `GET ${path}`,
+        'clients without a token get no metadata; put publishResource before authenticate',
+      );
+    return { method: 'GET', path, requirement: 'public', claims: [], from };
+  });
 }
 
 /**

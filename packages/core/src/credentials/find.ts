@@ -8,6 +8,9 @@ import { carrierOptions } from './options.ts';
 import { bodyReader, missingInBody, queryReader } from './query.ts';
 import { headerOf, type RequestView } from './request.ts';
 
+/** How any client may send a token, RFC 6750 §2. */
+export type BearerMethod = 'header' | 'body' | 'query';
+
 /** Finds the tokens of requests. */
 export interface TokenFinder {
   /**
@@ -31,10 +34,15 @@ export interface TokenFinder {
   readonly queryNames: readonly string[];
   /** A token may be in a parsed form, which exists only if a body parser ran before. */
   readonly readsBody: boolean;
+  /** The places that every client knows. Another header, name or cookie is none. */
+  readonly bearerMethods: readonly BearerMethod[];
 }
 
 /** Called with the result of one place. */
 export type NotePlace = (place: string, token: string | undefined, refusal: AuthError | undefined) => void;
+
+/** The name of the parameter with a token, RFC 6750 §2.2 and §2.3. */
+const PARAMETER = 'access_token';
 
 interface CheckedCarrier {
   /** Shown in messages: `header Authorization`. */
@@ -46,10 +54,17 @@ interface CheckedCarrier {
   readonly allowedOrigins: ReadonlySet<string> | undefined;
   readonly queryName: string | undefined;
   readonly isBody: boolean;
+  readonly method: BearerMethod | undefined;
 }
 
 // Every member is an own one, so that none is read from a polluted prototype.
-const PLAIN = { check: undefined, allowedOrigins: undefined, queryName: undefined, isBody: false } as const;
+const PLAIN = {
+  check: undefined,
+  allowedOrigins: undefined,
+  queryName: undefined,
+  isBody: false,
+  method: undefined,
+} as const;
 
 /**
  * Checks `tokenFrom` and makes a finder.
@@ -63,10 +78,12 @@ export function readTokenFrom(value: unknown): TokenFinder {
   const [only, ...others] = carriers;
   const missing = (request: RequestView) => carriers.map((carrier) => carrier.missing(request)).join('; ');
   const queryNames = carriers.flatMap(({ queryName }) => queryName ?? []);
+  const bearerMethods = carriers.flatMap(({ method }) => method ?? []);
   if (only?.check !== undefined && others.length === 0) {
     const { read, check } = only;
     return {
       queryNames,
+      bearerMethods,
       readsBody: false,
       check,
       missing,
@@ -76,6 +93,7 @@ export function readTokenFrom(value: unknown): TokenFinder {
   const readsBody = carriers.some((carrier) => carrier.isBody === true);
   return {
     queryNames,
+    bearerMethods,
     readsBody,
     check: () => {},
     missing,
@@ -133,6 +151,7 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
       check: checkB64Token,
       missing: ({ headers }) =>
         (headerOf(headers, name) ?? '') === '' ? `no header ${header}` : `${header} has no scheme ${before}`,
+      method: name === 'authorization' && before?.toLowerCase() === 'bearer' ? 'header' : undefined,
     };
   }
   if (cookie !== undefined)
@@ -150,6 +169,7 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
       read: queryReader(query),
       missing: () => `no query parameter ${query}`,
       queryName: query,
+      method: query === PARAMETER ? 'query' : undefined,
     };
   const field = body ?? '';
   return {
@@ -158,5 +178,6 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
     read: bodyReader(field),
     missing: (request) => missingInBody(request, field),
     isBody: true,
+    method: field === PARAMETER ? 'body' : undefined,
   };
 }

@@ -13,6 +13,7 @@ import { createGroups, type GroupSourceReport } from '../groups/groups.ts';
 import { createKeysets, type KeysetTaker } from '../keysets/create.ts';
 import type { KeysetReport } from '../keysets/keyset.ts';
 import { createRemoteEndpoint, type RemoteReport } from '../remote/endpoint.ts';
+import type { ProtectedResource } from '../resource/metadata.ts';
 import { type Marked, ofThisCopy } from '../values/copies.ts';
 import { isPromise } from '../values/promise.ts';
 import { argument, readChoice, readObject } from '../values/readers.ts';
@@ -37,6 +38,8 @@ export interface Authenticator extends Marked {
   readonly mode: AuthenticationMode;
   /** `tokenFrom` names a form field: a framework has to read the body before it authenticates. */
   readonly readsBody: boolean;
+  /** The protected resources of the options, whose metadata `publishResource` serves. */
+  readonly resources?: readonly ProtectedResource[] | undefined;
   /** The `onRefusal` of the options, which adapters call. */
   readonly onRefusal?: RefusalHook | undefined;
   /**
@@ -199,6 +202,7 @@ export function authenticatorOf(
     kind: 'authenticator',
     mode: settings.mode,
     readsBody: settings.tokens.readsBody,
+    resources: Object.freeze(settings.resource === undefined ? [] : [settings.resource]),
     onRefusal: settings.onRefusal,
     decide,
     authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),

@@ -4,7 +4,8 @@ import { type CompiledRules, compileRules } from '../claims/compile.ts';
 import type { Rules } from '../claims/rules.ts';
 import type { Concealment } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
-import { AuthError, asError, ConfigError, fromSource } from '../errors.ts';
+import { AuthError, asError, ConfigError, fromSource, withDetail } from '../errors.ts';
+import type { ProtectedResource } from '../resource/metadata.ts';
 import { checkCopy, type Marked, ofThisCopy } from '../values/copies.ts';
 import { kindOf } from '../values/kind.ts';
 import { isPromise } from '../values/promise.ts';
@@ -29,6 +30,8 @@ export interface CombinedAuthenticator<T = unknown> extends Marked {
   readonly mode: 'strict';
   /** One of the sources looks for a token in the body: see `Authenticator`. */
   readonly readsBody: boolean;
+  /** The protected resources of all sources. */
+  readonly resources?: readonly ProtectedResource[] | undefined;
   /** The `onRefusal` of the first source that has one. Adapters call it. */
   readonly onRefusal?: RefusalHook | undefined;
   /**
@@ -107,7 +110,9 @@ export function requireAny<const S extends { readonly [name: string]: TokenSourc
       refusals.find(({ code }) => code !== 'credentials_missing');
     if (error !== undefined) return { ok: false, error };
     const detail = refusals.map((refusal) => refusal.detail).join('; ');
-    return { ok: false, error: new AuthError('credentials_missing', { detail }) };
+    // The challenge is that of the first source: it says where a client gets a token.
+    const [first = new AuthError('credentials_missing')] = refusals;
+    return { ok: false, error: withDetail(first, detail) };
   });
 }
 
@@ -156,6 +161,9 @@ function combine<T>(
     kind: 'combined',
     mode: 'strict',
     readsBody: parts.some(({ authenticator }) => authenticator.readsBody),
+    get resources() {
+      return parts.flatMap(({ authenticator }) => authenticator.resources ?? []);
+    },
     onRefusal: parts.find(({ authenticator }) => authenticator.onRefusal)?.authenticator.onRefusal,
     decide,
     authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),

@@ -2,7 +2,7 @@
 // Nothing is built here.
 import { isHeaderText, type ProtectionSpace } from '../challenge.ts';
 import { type AudienceMatch, audiencesOrNull } from '../claims/audience.ts';
-import { type CompiledRules, compileRules, unfoldedGroup } from '../claims/compile.ts';
+import { type CompiledRules, compileRules, needsOf, unfoldedGroup } from '../claims/compile.ts';
 import { type IssuerMatcher, type IssuerRule, issuers, issuersJudge } from '../claims/issuers.ts';
 import type { Rules } from '../claims/rules.ts';
 import { PLAIN_SCOPES, type ScopeSettings, type ScopesOptions, scopes } from '../claims/scopes.ts';
@@ -28,6 +28,8 @@ import {
   profile,
 } from '../keysets/token-options.ts';
 import { completeRemote, type RemoteOptions, type RemoteSettings, remoteOptions } from '../remote/options.ts';
+import { type ProtectedResource, protectedResource } from '../resource/metadata.ts';
+import { type ResourceOptions, resource } from '../resource/options.ts';
 import { store } from '../secrets/options.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { type Clock, readClock } from '../values/clock.ts';
@@ -84,6 +86,11 @@ interface CommonOptions {
    * a warning. Default: off.
    */
   readonly unsafeMissingIssuer?: 'all-keysets';
+  /**
+   * The protected resource that the service is (RFC 9728): challenges name the URL of its metadata,
+   * which `publishResource` serves. Its `url` is the default of `audience`. Default: none.
+   */
+  readonly resource?: ResourceOptions;
   /** An endpoint that validates tokens: alone, or before the keysets. */
   readonly remote?: RemoteOptions;
   /** The source of the groups of a principal. Default: the `groups` claim. */
@@ -232,6 +239,13 @@ interface ServiceAudienceOptions extends CommonOptions {
   readonly audience: string | readonly string[] | null;
 }
 
+/** The options of a service that is a protected resource. */
+interface ResourceAudienceOptions extends CommonOptions {
+  readonly resource: ResourceOptions;
+  /** The audience of this service, or several. Default: `resource.url`, exactly as written. */
+  readonly audience?: string | readonly string[] | null;
+}
+
 /** The options of a service whose keysets each say their audience. */
 interface KeysetAudienceOptions extends CommonOptions {
   readonly keySets: readonly (KeysetOptions & Required<Pick<KeysetTokenOptions, 'audience'>>)[];
@@ -241,7 +255,7 @@ interface KeysetAudienceOptions extends CommonOptions {
 }
 
 /** Which tokens a service trusts, and what they must contain. */
-export type AuthenticatorOptions = ServiceAudienceOptions | KeysetAudienceOptions;
+export type AuthenticatorOptions = ServiceAudienceOptions | ResourceAudienceOptions | KeysetAudienceOptions;
 
 /** Options, checked and with all defaults. */
 export interface AuthenticatorSettings {
@@ -269,6 +283,7 @@ export interface AuthenticatorSettings {
   readonly cache: CacheLimits | undefined;
   readonly loadAtStart: boolean;
   readonly onRefusal: RefusalHook | undefined;
+  readonly resource: ProtectedResource | undefined;
   /** What all challenges have in common; undefined if they have nothing. */
   readonly space: ProtectionSpace | undefined;
   readonly clock: Clock;
@@ -348,7 +363,11 @@ export const authenticatorOptions = object(
     ),
     audience: optional(
       audiencesOrNull,
-      'The name of this service in aud, or several names. null turns the check of aud off. Required, unless every keyset has its own.',
+      'The name of this service in aud, or several names. null turns the check of aud off. Required, unless every keyset has its own. Default, with resource: its url.',
+    ),
+    resource: optional(
+      { ...resource, schema: shared('resource', resource.schema ?? {}) },
+      'The protected resource that the service is, RFC 9728: its challenges name the URL of its metadata.',
     ),
     audMatch: defaulted(
       choice('any', 'all', 'only'),
@@ -530,6 +549,10 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
   refuseOtherIssuers(keysets, keys);
   const common: CommonTokenOptions = {
     ...read,
+    audience:
+      read.audience === undefined && read.resource !== undefined
+        ? new Set([read.resource.url])
+        : read.audience,
     claims: read.claims ?? compileRules({}, 'claims'),
     registered: {
       audienceMatch: read.audMatch,
@@ -543,6 +566,19 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
   const others = keys.length > 0 || read.remote !== undefined;
   checkTokenOptions(common, keysets, { others, groups: read.groups !== undefined });
   if (read.groups?.groupCase === 'insensitive') refuseUnfolded(read.routes ?? new Map());
+  const ownResource =
+    read.resource &&
+    protectedResource(read.resource, {
+      issuers: keysets.flatMap(({ issuer }) => issuer ?? []),
+      scopes: [
+        common.claims,
+        ...keysets.flatMap(({ tokens }) => tokens.claims ?? []),
+        ...[...(read.routes ?? new Map()).values()].map((route) => route.claims),
+      ]
+        .flatMap(needsOf)
+        .flatMap(({ names }) => names),
+      methods: read.tokenFrom.bearerMethods,
+    });
   return Object.freeze<AuthenticatorSettings>({
     keysets,
     keys,
@@ -571,7 +607,8 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     cache: read.cache,
     loadAtStart: read.loadAtStart,
     onRefusal: read.onRefusal,
-    space: spaceOf(read),
+    resource: ownResource,
+    space: spaceOf(read, ownResource?.metadataUrl),
     clock: read.clock,
   });
 }
@@ -591,15 +628,15 @@ function refuseUnfolded(routes: NamedRoutes): void {
   }
 }
 
-function spaceOf({
-  realm,
-  exposeChallenge: isExposed,
-}: {
-  readonly realm: string | undefined;
-  readonly exposeChallenge: boolean;
-}): ProtectionSpace | undefined {
-  if (realm === undefined && !isExposed) return undefined;
-  return Object.freeze({ realm, resourceMetadata: undefined, isExposed });
+function spaceOf(
+  {
+    realm,
+    exposeChallenge: isExposed,
+  }: { readonly realm: string | undefined; readonly exposeChallenge: boolean },
+  resourceMetadata: string | undefined,
+): ProtectionSpace | undefined {
+  if (realm === undefined && resourceMetadata === undefined && !isExposed) return undefined;
+  return Object.freeze({ realm, resourceMetadata, isExposed });
 }
 
 function readHook(value: unknown, path: string): RefusalHook {

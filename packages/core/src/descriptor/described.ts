@@ -51,6 +51,9 @@ export function describedBy(texts: DescriptorTexts, following: Following): Descr
     get readsBody() {
       return texts.current.authenticator.readsBody;
     },
+    get resources() {
+      return texts.current.authenticator.resources;
+    },
     onRefusal: texts.current.settings.onRefusal,
     authenticate: (request, ...access) => texts.deciding.authenticate(request, ...access),
     decide: (request, ...access) => texts.deciding.decide(request, ...access),

@@ -185,6 +185,7 @@ function load({ name, jwt, isBlank, end }: DescriptorDocument, coded: Descriptor
   const stores = { secrets, ...given('externalSecrets', coded.externalSecrets) };
   const audience = written.audience === undefined ? coded.audience : written.audience;
   const hasOwn = keysetsIn(written).some((keyset) => Object.hasOwn(Object(keyset), 'audience'));
+  const isNamed = audience !== undefined || written.resource !== undefined;
   const options = {
     ...written,
     ...stores,
@@ -194,12 +195,12 @@ function load({ name, jwt, isBlank, end }: DescriptorDocument, coded: Descriptor
     ...given('remote', withCa(written.remote, base)),
     keySets: readKeysetsIn(written.keySets, base),
     // Where some keysets have their own, readOptions refuses the others.
-    ...(audience === undefined && hasOwn ? {} : { audience: audience === undefined ? null : audience }),
+    ...(isNamed || hasOwn ? given('audience', audience) : { audience: null }),
     // readOptions checks them next.
   } as unknown as AuthenticatorOptions;
   const settings = readOptions(options);
   const signed = readSigning(withCa(signing, base), stores, coded.clock);
-  if (audience === undefined && !hasOwn)
+  if (!isNamed && !hasOwn)
     warn('LATCHKEY_UNSAFE', `${coded.descriptor}: no audience, so tokens for other services are accepted`);
   return { loaded: { name, options, ...signed }, settings, end };
 }

@@ -11,6 +11,7 @@ import { lintInlineKeys, type UnplacedFinding } from './lint/jwks.ts';
 import { keysetRules } from './lint/keysets.ts';
 import { literalRules, variablesIn } from './lint/literals.ts';
 import { refusalsOf } from './lint/refused.ts';
+import { resourceRules } from './lint/resource.ts';
 import type { Finding, LintRule } from './lint/rule.ts';
 import { lintSecrets } from './lint/secrets.ts';
 import { tokenRules } from './lint/tokens.ts';
@@ -31,6 +32,7 @@ export const lintRules: readonly LintRule[] = [
   ...keysetRules,
   ...algorithmRules,
   ...tokenRules,
+  ...resourceRules,
   ...endpointRules,
   ...literalRules,
 ];

@@ -7,6 +7,7 @@ import type { DescriptorDocument } from '../descriptor/document.ts';
 import type { FilePlace } from '../errors.ts';
 import { type Effect, type Judge, members, named } from '../values/judge.ts';
 import { judgesOf } from '../values/option.ts';
+import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
 import { carriersJudge, groupsJudge, remoteJudge, signingJudge } from './plan/endpoints.ts';
 import { keysetsJudge, keysJudge } from './plan/keysets.ts';
 import { rulesJudge } from './plan/rules.ts';
@@ -51,14 +52,14 @@ export function planChange(before: DescriptorDocument, after: DescriptorDocument
   const reachAll = [before.jwt, after.jwt].some(
     ({ unsafeMissingIssuer }) => unsafeMissingIssuer !== undefined,
   );
-  const blocks = [before.jwt, after.jwt] as const;
+  const blocks = [withAudience(before.jwt), withAudience(after.jwt)] as const;
   const judges = {
     ...OPTIONS,
     ...commonTokenJudges(blocks),
     keySets: keysetsJudge(reachAll, keysetTokensJudge(blocks)),
   };
   return Object.freeze(
-    members(judges)(before.jwt, after.jwt)
+    members(judges)(...blocks)
       .map(({ effect, says, at, side }): Change => {
         const path = at.replace(/^\./, '');
         const document = side === 'before' ? before : after;
@@ -66,6 +67,12 @@ export function planChange(before: DescriptorDocument, after: DescriptorDocument
       })
       .sort((a, b) => EFFECTS.indexOf(a.effect) - EFFECTS.indexOf(b.effect)),
   );
+}
+
+/** Adds the audience that is left out next to `resource`. */
+function withAudience(jwt: UncheckedOptions): UncheckedOptions {
+  const { audience, resource } = jwt;
+  return audience === undefined && isPlainObject(resource) ? { ...jwt, audience: resource.url } : jwt;
 }
 
 const EFFECTS: readonly Effect[] = ['opens', 'closes', 'changes'];

@@ -9,6 +9,7 @@ import { endpointOptions, groupsOptions } from '../groups/options.ts';
 import { keysetOptions } from '../keysets/options.ts';
 import { tlsOptions } from '../net/tls.ts';
 import { remoteOptions } from '../remote/options.ts';
+import { resourceOptions } from '../resource/options.ts';
 import { signingOptions, signingSchema } from '../signing/options.ts';
 import type { Schema, Table } from '../values/option.ts';
 
@@ -62,6 +63,7 @@ interface OptionRow {
 export function optionTables(): readonly { readonly title: string; readonly rows: readonly OptionRow[] }[] {
   const tables: readonly (readonly [title: string, table: Table])[] = [
     ['An authenticator', authenticatorOptions.table],
+    ['A protected resource: `resource`', resourceOptions.table],
     ['A keyset: `keySets`', keysetOptions.table],
     ['TLS: `tls`', tlsOptions.table],
     ['Places of a token: `tokenFrom`', carrierOptions.table],

@@ -87,6 +87,11 @@ const SIGNER_BASES = [
 /** The tables of the documentation, by their titles. */
 const TABLES: { readonly [title: string]: Place } = {
   'An authenticator': { build: inAuthenticator((options) => options), at: '', bases: [GOOD] },
+  'A protected resource: `resource`': {
+    build: inAuthenticator((resource) => ({ resource })),
+    at: 'resource.',
+    bases: [{ url: 'https://api.example.com' }],
+  },
   'A keyset: `keySets`': { build: keysetWith((keyset) => keyset), at: 'keySets[0].', bases: KEYSET_BASES },
   'TLS: `tls`': {
     build: keysetWith((tls) => ({ jwksUrl: URL_OF_KEYS, tls })),

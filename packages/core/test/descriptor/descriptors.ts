@@ -64,6 +64,18 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
       jwt: {
         audience: ['api', 'https://api.example'],
         audMatch: 'any',
+        resource: {
+          url: 'https://api.example',
+          name: 'My service',
+          documentation: 'https://docs.example/api?v=1#start',
+          policy: 'https://docs.example/policy',
+          termsOfService: 'https://docs.example/terms',
+          scopes: ['read', 'write'],
+          authorizationServers: ['https://a.example/', 'http://localhost:9000/realms/a'],
+          jwksUrl: 'https://api.example/keys',
+          signingAlgorithms: ['ES256'],
+          allowHttp: false,
+        },
         keySets: [
           {
             issuer: 'https://a.example/',

@@ -67,6 +67,8 @@ const signer = (more: Block): Block => ({ signing: { secret: { name: 's' }, maxL
 const key = (more: Block = {}) => ({ keyId: 'k', algorithm: 'RS256', secret: { name: 's' }, ...more });
 const search = (pattern: string): Block => ({ claims: { sub: { pattern, match: 'search' } } });
 
+const RESOURCE = { url: 'https://api.example' };
+
 const CASES: readonly Case[] = [
   ['keys-deprecated', { keys: [key()] }, 'keys', {}],
   ['issuerless-keyset', keysets(A, { jwksUrl: 'https://b.example' }), 'keySets[1]', keysets(A, B)],
@@ -177,7 +179,29 @@ const CASES: readonly Case[] = [
     'keySets[0]',
     keyset({ system: true }),
   ],
-  ['audience-unset', { audience: undefined }, '', {}],
+  ['audience-unset', { audience: undefined }, '', { audience: undefined, resource: RESOURCE }],
+  [
+    'resource-not-audience',
+    { audience: ['api', 'https://api.example/'], resource: RESOURCE },
+    'resource.url',
+    { audience: ['api', RESOURCE.url], resource: RESOURCE },
+  ],
+  [
+    'resource-without-issuers',
+    {
+      ...keysets({ issuer: 'a', jwksUrl: 'https://a.example/jwks' }),
+      audience: undefined,
+      resource: RESOURCE,
+    },
+    'resource',
+    { ...keysets(A), audience: undefined, resource: RESOURCE },
+  ],
+  [
+    'resource-in-clear',
+    { audience: undefined, resource: { url: 'http://api.example', allowHttp: true } },
+    'resource.allowHttp',
+    { audience: undefined, resource: { ...RESOURCE, allowHttp: false } },
+  ],
   [
     'audience-unset',
     { audience: undefined, ...keysets(A, { ...B, audience: 'b' }) },

@@ -281,6 +281,20 @@ const GROUPS: Readonly<Record<string, Group>> = {
       ],
       ['cache', {}, { cache: false }, '~cache'],
       ['realm', {}, { realm: 'a' }, '~realm'],
+      ['a resource', {}, { resource: { url: 'https://a.example' } }, '~resource'],
+      ['no resource', { resource: { url: 'https://a.example' } }, {}, '~resource'],
+      [
+        'another URL of a resource, next to audience',
+        { resource: { url: 'https://a.example' } },
+        { resource: { url: 'https://b.example' } },
+        '~resource.url',
+      ],
+      [
+        'what clients are told',
+        { resource: { url: 'https://a.example' } },
+        { resource: { url: 'https://a.example', name: 'a', scopes: ['a'], allowHttp: true } },
+        '+resource.allowHttp ~resource.name ~resource.scopes',
+      ],
       ['longer tokens', {}, { maxTokenBytes: 9000 }, '+maxTokenBytes'],
       ['a delimiter', {}, { nestedClaimDelimiter: '.' }, '+nestedClaimDelimiter -nestedClaimDelimiter'],
       [
@@ -639,6 +653,7 @@ describe('properties', () => {
       .map(({ path }) => path);
     expect(silent).toEqual([
       '-audMatch',
+      '-resource.allowHttp',
       '-keySets[0].allowHttp',
       '-keySets[1].tls',
       '-remote.system',

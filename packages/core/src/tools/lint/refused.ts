@@ -43,7 +43,8 @@ export function refusalsOf(jwt: UncheckedOptions): readonly ConfigError[] {
     ...(signing === undefined ? [] : attempt(() => void readSigning(signing, STORES, undefined))),
   ];
   if (refusals.length > 0) return refusals;
-  const all = { ...options, keySets, audience: options.audience ?? null, ...STORES };
+  const unnamed = options.audience === undefined && options.resource === undefined;
+  const all = { ...options, keySets, ...(unnamed ? { audience: null } : {}), ...STORES };
   // The reader finds out whether they are options.
   return attempt(() => void readOptions(all as unknown as AuthenticatorOptions));
 }

@@ -30,7 +30,8 @@ export const tokenRules: readonly LintRule[] = [
     severity: 'warning',
     message: 'there is no audience: unless the application sets one, tokens for other services are accepted',
     fix: 'add `audience:` with the aud that issuers use for this service',
-    find: (jwt) => spotIf(jwt.audience === undefined && isInherited(jwt, 'audience'), ''),
+    find: (jwt) =>
+      spotIf(jwt.audience === undefined && jwt.resource === undefined && isInherited(jwt, 'audience'), ''),
   },
   {
     id: 'audience-null',

@@ -1,0 +1,82 @@
+// The metadata of a protected resource, RFC 9728: the document, and its URL.
+import type { BearerMethod } from '../credentials/find.ts';
+import { isAuthorizationServer, type ResourceSettings } from './options.ts';
+
+/** A protected resource, as clients find it. */
+export interface ProtectedResource {
+  /** Its identifier, exactly as in the options. */
+  readonly url: string;
+  /** The URL of its metadata, RFC 9728 §3.1. It is in every challenge. */
+  readonly metadataUrl: string;
+  /** The metadata, RFC 9728 §2. */
+  readonly metadata: ResourceMetadata;
+}
+
+/** The metadata of a protected resource, RFC 9728 §2. Members without a value are left out. */
+export interface ResourceMetadata {
+  readonly resource: string;
+  readonly authorization_servers?: readonly string[];
+  readonly jwks_uri?: string;
+  readonly scopes_supported?: readonly string[];
+  readonly bearer_methods_supported?: readonly BearerMethod[];
+  readonly resource_signing_alg_values_supported?: readonly string[];
+  readonly resource_name?: string;
+  readonly resource_documentation?: string;
+  readonly resource_policy_uri?: string;
+  readonly resource_tos_uri?: string;
+}
+
+/** What the metadata take from the other options, where `resource` says nothing. */
+export interface ResourceDefaults {
+  /** The issuers of the keysets. */
+  readonly issuers: readonly string[];
+  /** The scopes that rules name. */
+  readonly scopes: readonly string[];
+  readonly methods: readonly BearerMethod[];
+}
+
+/** The path of the metadata of a resource without a path, and the start of all others. */
+export const METADATA_PATH = '/.well-known/oauth-protected-resource';
+
+/** Makes the resource of checked options. */
+export function protectedResource(
+  settings: ResourceSettings,
+  { issuers, scopes, methods }: ResourceDefaults,
+): ProtectedResource {
+  const { url, name, documentation, policy, termsOfService, jwksUrl, signingAlgorithms } = settings;
+  const servers =
+    settings.authorizationServers ?? issuers.filter((one) => isAuthorizationServer(one, settings.allowHttp));
+  // Clients ask for offline_access by themselves, and no request needs it.
+  const supported = settings.scopes ?? scopes.filter((scope) => scope !== 'offline_access');
+  const metadata: ResourceMetadata = {
+    resource: url,
+    ...listed('authorization_servers', servers),
+    ...given('jwks_uri', jwksUrl),
+    ...listed('scopes_supported', supported),
+    ...listed('bearer_methods_supported', methods),
+    ...listed('resource_signing_alg_values_supported', signingAlgorithms ?? []),
+    ...given('resource_name', name),
+    ...given('resource_documentation', documentation),
+    ...given('resource_policy_uri', policy),
+    ...given('resource_tos_uri', termsOfService),
+  };
+  return Object.freeze({ url, metadataUrl: metadataUrlOf(url), metadata: Object.freeze(metadata) });
+}
+
+/** RFC 9728 §3.1: the well-known path goes between host and path. A single slash is no path. */
+function metadataUrlOf(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${METADATA_PATH}${pathname === '/' ? '' : pathname}`;
+}
+
+/** RFC 9728 §3.2: a parameter with zero values is left out. */
+function listed<T>(
+  name: keyof ResourceMetadata,
+  values: readonly T[],
+): { readonly [name: string]: readonly T[] } {
+  return values.length === 0 ? {} : { [name]: Object.freeze([...new Set(values)]) };
+}
+
+function given(name: keyof ResourceMetadata, value: string | undefined): { readonly [name: string]: string } {
+  return value === undefined ? {} : { [name]: value };
+}
