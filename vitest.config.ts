@@ -34,6 +34,8 @@ export default defineConfig({
         test: {
           name: 'all',
           include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
+          // eventsource has the condition "source" too; Node does not read what is there.
+          server: { deps: { inline: ['@modelcontextprotocol/client', 'eventsource'] } },
         },
       },
       {
