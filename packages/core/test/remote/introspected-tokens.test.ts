@@ -60,6 +60,22 @@ describe('T-152: an answer without aud', () => {
     expect(await ask(authenticator, jwt({ aud: API }))).toBe(MISMATCH);
   });
 
+  it('audMatch only: the answer and the JWT may name no other audience', async () => {
+    const only = { audMatch: 'only' } as const;
+    expect(await ask(await asked({ aud: [API, 'https://other.example'] }, {}, only))).toBe(MISMATCH);
+    const authenticator = await asked({ aud: API }, {}, only);
+    expect(await ask(authenticator)).toBe('accepted');
+    expect(await ask(authenticator, jwt({ aud: [API, 'https://other.example'] }))).toBe(MISMATCH);
+  });
+
+  it('maxLifetime: an answer has to show the life of its token', async () => {
+    const limit = { maxLifetime: '5m' } as const;
+    const lives = (seconds: number) => ({ aud: API, iat: NOW, exp: NOW + seconds });
+    expect(await ask(await asked(lives(300), {}, limit))).toBe('accepted');
+    expect(await ask(await asked(lives(301), {}, limit))).toBe('401 token_claims_invalid');
+    expect(await ask(await asked({ aud: API }, {}, limit))).toBe('401 token_claims_invalid');
+  });
+
   it('aud: null is not a missing audience', async () => {
     vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     const authenticator = await asked({ aud: null }, { unsafeMissingAudience: true });
