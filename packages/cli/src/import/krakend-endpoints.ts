@@ -135,9 +135,12 @@ function putRoutes(
   for (const { endpoint = '', node, rules, audience, keyset } of validators) {
     if (seen.has(endpoint)) node.refuse(`${quoted(endpoint)} has a validator already`);
     seen.add(endpoint);
+    const required = sameAudience ? [] : (audience ?? []);
+    // One of the audiences of a route is enough, and the gateway requires all of them.
     const own: readonly PathRule[] =
-      sameAudience || audience === undefined ? [] : [{ path: ['aud'], rule: { values: audience } }];
+      required.length > 1 ? [{ path: ['aud'], rule: { values: required } }] : [];
     draft.set(['routes', endpoint, 'claims'], rulesOf([...own, ...rules]), node);
+    if (required.length === 1) draft.set(['routes', endpoint, 'audience'], required[0], node);
     if (severalIssuers) draft.set(['routes', endpoint, 'issuers'], [keyset.get('issuer')?.[0]], node);
     draft.comesFrom(['routes', endpoint], node);
   }
