@@ -27,6 +27,16 @@ export interface CommonTokenOptions extends Omit<KeysetTokenSettings, 'claims'> 
   >;
 }
 
+/** Each member is there, so that none is read from a polluted Object.prototype. */
+const NOTHING_OWN: KeysetTokenSettings = Object.freeze({
+  audience: undefined,
+  claims: undefined,
+  typ: undefined,
+  maxTokenAge: undefined,
+  maxLifetime: undefined,
+  profile: undefined,
+});
+
 /** No token names one of no audiences. */
 const NO_AUDIENCE: ReadonlySet<string> = new Set();
 
@@ -36,7 +46,7 @@ const NO_AUDIENCE: ReadonlySet<string> = new Set();
  */
 export function tokenPolicyOf(
   common: CommonTokenOptions,
-  own: Partial<KeysetTokenSettings> = {},
+  own: KeysetTokenSettings = NOTHING_OWN,
 ): TokenPolicy {
   const typ = own.typ ?? (own.profile === undefined ? common.typ : undefined);
   const profile = own.profile ?? (own.typ === undefined ? common.profile : undefined);
