@@ -2,9 +2,10 @@
 // unhandled rejections.
 import type { RequestListener } from 'node:http';
 import type { Authenticator } from '@latchkey/core';
+import { createClock } from '@latchkey/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { cases, type Variant } from './cases.ts';
-import { exchange } from './exchange.ts';
+import { exchange, headerValues } from './exchange.ts';
 import { judge, send } from './judge.ts';
 import { type Route, routes } from './routes.ts';
 import { type Served, serve } from './serve.ts';
@@ -149,6 +150,30 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
         expect(await statusOf(`/token?access_token=${token}`)).toBe(200);
         expect(await statusOf('/token')).toBe(401);
         await server.close();
+        await authenticator.close();
+      },
+    );
+
+    it.each([{}, { cache: false }] as const)(
+      'RFC 9470: maxAge is judged for each request, also of a cached token: %j',
+      async (more) => {
+        const clock = createClock();
+        const authenticator = authenticatorFor(world, 'strict', { clock, ...more });
+        const { port, close } = await serve(await build({ authenticator, ...offered }));
+        const at = Math.floor(clock.now() / 1000);
+        const token = await world.trusted.mint({ iat: at, auth_time: at, exp: at + 86_400 });
+        const headers = [['Authorization', `Bearer ${token}`]] as const;
+        const get = (path: string) => exchange({ port, method: 'GET', path, headers });
+        for (let time = 0; time < 3; time++) expect((await get('/step-up/recent')).status).toBe(200);
+        // An hour, and the clock skew.
+        clock.advance(3_606_000);
+        expect((await get('/token')).status).toBe(200);
+        handled.length = 0;
+        const refused = await get('/step-up/recent');
+        expect(refused.status).toBe(401);
+        expect(headerValues(refused, 'www-authenticate')).toEqual([expect.stringMatching(/max_age="3600"$/)]);
+        expect(handled, 'handlers that ran').toEqual([]);
+        await close();
         await authenticator.close();
       },
     );

@@ -102,8 +102,12 @@ export function challengeOf(
 }
 
 /** Makes the authenticator of a variant. */
-export function authenticatorFor(world: World, variant: Variant): Authenticator {
-  const options = optionsFor(world, variant);
+export function authenticatorFor(
+  world: World,
+  variant: Variant,
+  more: Partial<AuthenticatorOptions> = {},
+): Authenticator {
+  const options: AuthenticatorOptions = Object.assign(optionsFor(world, variant), more);
   if (!variant.endsWith('described')) return createAuthenticator(options);
   // JSON is YAML, and a descriptor has the same options in the same form.
   const descriptor = join(world.directory, `${variant}.yaml`);

@@ -136,6 +136,7 @@ it.each<[string, (request: object) => readonly [string, readonly unknown[]]]>([
   const anonymous = classWith(Authenticate({ mode: 'optional' }));
   const elsewhere = classWith(Authenticate({ issuers: ['https://issuer.example'] }));
   const forOthers = classWith(Authenticate({ audience: 'https://other.example' }));
+  const strong = classWith(Authenticate({ acr: ['urn:example:mfa'] }));
   const [type, none] = argsOf(requestWith({}));
   expect(await decide(type, none, anonymous)).toBe('allowed');
   expect(await decide(type, none)).toBe('credentials_missing');
@@ -143,6 +144,7 @@ it.each<[string, (request: object) => readonly [string, readonly unknown[]]]>([
   const [, known] = argsOf(bearer());
   expect(await decide(type, known)).toBe('allowed');
   expect(await decide(type, known, elsewhere)).toBe('token_issuer_untrusted');
+  expect(await decide(type, known, strong)).toBe('authentication_insufficient');
   expect(await decide(type, known)).toBe('allowed');
   expect(await decide(type, known, forOthers)).toBe('token_audience_mismatch');
   expect(await decide(type, known)).toBe('allowed');

@@ -1,7 +1,7 @@
 // WebSockets over real sockets: the handshake, the message handlers behind it, and the expiry of a
 // token.
 import type { IncomingMessage } from 'node:http';
-import { createIssuer, type TestIssuer } from '@latchkey/testing';
+import { createClock, createIssuer, type TestIssuer } from '@latchkey/testing';
 import { type INestApplication, UseFilters } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
@@ -44,6 +44,9 @@ class Gateway {
   forOthers() {
     return { event: 'answer', data: 'forOthers' };
   }
+  recent() {
+    return { event: 'answer', data: 'recent' };
+  }
   strict() {
     return { event: 'answer', data: 'strict' };
   }
@@ -67,6 +70,7 @@ onMethod(
   SubscribeMessage('forOthers'),
   Authenticate({ audience: 'https://other.example' }),
 );
+onMethod(Gateway, 'recent', SubscribeMessage('recent'), Authenticate({ maxAge: '5m' }));
 onMethod(Gateway, 'strict', SubscribeMessage('strict'), Authenticate({ mode: 'strict' }));
 onMethod(Gateway, 'refuses', SubscribeMessage('refuses'));
 UseFilters(new WebSocketRefusalFilter())(Gateway);
@@ -248,6 +252,20 @@ describe('T-093: messages', () => {
     const aud = [issuer.audience, 'https://other.example'];
     const other = await connected(await start(), await bearer({ aud }));
     expect(await ask(other, 'forOthers')).toEqual({ event: 'answer', data: 'forOthers' });
+  });
+
+  it('RFC 9470: a message is judged when it comes, and not when the connection was opened', async () => {
+    const clock = createClock();
+    const url = await start('express', { ...optionsFor(issuer), clock });
+    const at = Math.floor(clock.now() / 1000);
+    const client = await connected(url, await bearer({ auth_time: at, exp: at + 86_400 }));
+    expect(await ask(client, 'recent')).toMatchObject({ data: 'recent' });
+    clock.advance(306_000);
+    expect(await ask(client, 'recent')).toMatchObject({ data: { code: 'authentication_insufficient' } });
+    client.close();
+    const plain = await connected(url, await bearer({ exp: at + 86_400 }));
+    expect(await ask(plain, 'recent')).toMatchObject({ data: { code: 'authentication_insufficient' } });
+    plain.close();
   });
 });
 

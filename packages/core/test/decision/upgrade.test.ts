@@ -13,6 +13,8 @@ import { authenticateUpgrade } from '../../src/decision/upgrade.ts';
 import { defined } from '../support/defined.ts';
 import { answerTo, bad, bearer, create, dial, down, good, issuer, serve } from './upgrades.ts';
 
+const strong = await issuer.mint({ acr: 'urn:example:mfa' });
+
 describe('T-093: an upgrade without a good token is answered and closed', () => {
   const REFUSALS: readonly (readonly [
     what: string,
@@ -116,6 +118,10 @@ describe('T-093: an upgrade with a good token', () => {
     ['mode optional, strict here, anonymous', 'optional', { mode: 'strict' }, undefined, 401],
     ['another audience here', 'strict', { audience: 'https://x.example' }, good, 401],
     ['an issuer that is not welcome here', 'strict', { issuers: ['https://x.example'] }, good, 401],
+    ['an authentication that is not enough here', 'optional', { acr: ['urn:example:mfa'] }, good, 401],
+    ['an authentication that is enough here', 'optional', { acr: ['urn:example:mfa'] }, strong, 'alice'],
+    ['anonymous where an authentication is required', 'optional', { maxAge: '5m' }, undefined, 401],
+    ['an actor that is required here', 'strict', { actors: ['gateway'] }, good, 403],
   ])('T-093: %s', async (_, mode, overrides, token, expected) => {
     const authenticator = create(defined({ mode }));
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
