@@ -73,7 +73,12 @@ export function authorized<const R extends Rules>(
   return withOutputs(principal as Principal, outputs) as Principal<ClaimsOf<R>>;
 }
 
-const NO_OPTIONS: ScopeContext = Object.freeze({ routes: new Map() });
+// Every member is an own one, so that none is read from a polluted prototype.
+const NO_OPTIONS: ScopeContext = Object.freeze({
+  routes: new Map(),
+  scopes: PLAIN_SCOPES,
+  always: undefined,
+});
 
 interface JudgeOptions {
   readonly trace?: Trace | undefined;

@@ -124,6 +124,11 @@ const TABLES: { readonly [title: string]: Place } = {
     at: 'routes.admin.',
     bases: [{ claims: {}, issuers: ['i'], audience: 'a' }],
   },
+  'How scopes are read: `scopes`': {
+    build: inAuthenticator((scopes) => ({ scopes })),
+    at: 'scopes.',
+    bases: [{}],
+  },
   'Signing: `createSigner`, `signing`': {
     build: (options) => createResponseSigner({ keysToSign: ['a'], ...options } as never),
     at: '',

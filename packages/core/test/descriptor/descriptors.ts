@@ -200,6 +200,8 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
         unsafeAcceptSenderConstrained: false,
         cache: { tokens: 100, bytes: 100_000 },
         maxTokenBytes: 16_384,
+        scopes: { implies: { files: ['files:read'] }, permissions: true },
+        exposeChallenge: true,
         realm: 'api',
         loadAtStart: false,
         signing: {
