@@ -99,6 +99,13 @@ export const LIMITS: readonly LimitTable[] = [
         test: `${tests}/decision/challenges.test.ts:a longer realm, and more scopes, are refused at start`,
       },
       {
+        what: 'the `acr` values of one route',
+        at: `${core}/decision/step-up.ts#MAX_ACR`,
+        unit: 'characters',
+        beyond: 'refused at start',
+        test: `${tests}/decision/step-up.test.ts:the longest list of acr fits`,
+      },
+      {
         what: 'the realm',
         at: `${core}/decision/options.ts#MAX_REALM`,
         unit: 'characters',

@@ -233,7 +233,9 @@ function compileEntry(
       throw new ConfigError(`${at}.name`, `expected one row for each claim, got another one for ${claim}`);
     claimsOfRows.add(claim);
   } else if (isList) {
-    refuseSpaces(rule, kind === 'path' ? `${at}.rule` : at);
+    const place = kind === 'path' ? `${at}.rule` : at;
+    refuseSpaces(rule, place);
+    refuseSplit(rule, claim, place);
   }
   const holds = checkOfRule(rule);
   const split = rememberingSplit();
@@ -304,6 +306,12 @@ function rememberingSplit(): (text: string) => readonly string[] {
     }
     return items;
   };
+}
+
+/** Refuses another delimiter of a list: a rule with `noneOf` would overlook what it forbids. */
+function refuseSplit({ split }: NormalRule, claim: string, path: string): void {
+  if (split !== undefined && split !== ' ')
+    throw new ConfigError(`${path}.split`, `is not allowed: ${claim} is split at spaces; remove split`);
 }
 
 /** Refuses names with a space in a rule on a list: no item of the list has one. */

@@ -57,8 +57,9 @@ export interface RequirementOptions {
    * The accepted values of `acr`, the best first: how the user must have authenticated. For all
    * others, and without `acr`, the answer is a 401 `authentication_insufficient` with `acr_values`
    * in its challenge, so that the client can send the user to authenticate again (RFC 9470 §3).
-   * Printable ASCII without spaces, quotes and backslashes. The route needs a token in every mode.
-   * Default: any. Example: `['urn:example:mfa']`.
+   * Printable ASCII without spaces, quotes and backslashes, at most 1,000 characters with a space
+   * between two. The route needs a token in every mode. Default: any. Example:
+   * `['urn:example:mfa']`.
    */
   readonly acr?: readonly string[];
   /**

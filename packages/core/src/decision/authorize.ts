@@ -130,12 +130,12 @@ function judgeByNow(
 ): AuthError | undefined {
   const context = principal && contextOf(principal);
   if (principal === undefined || context?.now === undefined || rules.route === undefined) return undefined;
-  // The rules of a changed route are read by the delimiter that was changed with them.
-  const { routes, delimiter } = context.now();
+  // The rules of a changed route are read by the options that were changed with them.
+  const { routes, scopes, delimiter } = context.now();
   if (routes === context.routes) return undefined;
   const { issuer } = principal;
   const claims = signedClaims(principal);
-  const refusal = judgeRules(rules, { ...context, issuer, claims, request, routes, delimiter });
+  const refusal = judgeRules(rules, { ...context, issuer, claims, request, routes, scopes, delimiter });
   return refusal && inSpace(refusal, context.space);
 }
 

@@ -155,8 +155,8 @@ function letsPass({ code, status }: AuthError, mode: AuthenticationMode): boolea
 }
 
 /**
- * The principal on which both agree, with the groups that both have. Later rules must hold for
- * both.
+ * The principal on which both agree, with the groups and the scopes that both have. Later rules
+ * must hold for both.
  */
 function narrowed(one: Principal, { principal: other }: Accepted, isCertain: boolean): Decision {
   const context = contextOf(one);
@@ -170,7 +170,8 @@ function narrowed(one: Principal, { principal: other }: Accepted, isCertain: boo
   const maxTokenAgeMs = ages.length === 0 ? undefined : Math.min(...ages);
   const fewer = groups.length === one.groups.length ? undefined : groups;
   const { signed, ...others } = context;
-  const made = createPrincipal(signedClaims(one), { ...others, maxTokenAgeMs, also }, fewer);
+  const scopes = one.scopes.filter((scope) => other.scopes.includes(scope));
+  const made = createPrincipal(signedClaims(one), { ...others, maxTokenAgeMs, also }, fewer, scopes);
   const principal = withTokenOf(one, made);
   if (signed === undefined) return { ok: true, principal };
   const outputs: SchemaOutputs = [{ path: [], value: one.claims }];

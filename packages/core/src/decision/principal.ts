@@ -63,6 +63,8 @@ export interface Principal<C extends Claims = Claims> {
 /** Named routes, and the options that their rules are read by. */
 export interface RoutesInForce {
   readonly routes: NamedRoutes;
+  /** Undefined in an older copy of this package. */
+  readonly scopes?: ScopeSettings | undefined;
   readonly delimiter: string | undefined;
 }
 
@@ -111,12 +113,14 @@ const NONE: readonly string[] = Object.freeze([]);
 /**
  * Makes a principal from claims that have been verified and checked.
  * @param groups from another source; undefined if only the claim provides them
+ * @param only the scopes that count, of those in the claims; undefined if all do
  * @throws AuthError `token_claims_invalid` if a scope claim, `groups` or `act` has a wrong form
  */
 export function createPrincipal(
   claims: JsonObject,
   context: PrincipalContext,
   groups?: readonly string[],
+  only?: readonly string[],
 ): Principal {
   const { scopes = PLAIN_SCOPES } = context;
   const malformed = malformedScopes(claims, scopes);
@@ -129,12 +133,13 @@ export function createPrincipal(
     clientId: (own(claims, 'client_id') ?? own(claims, 'azp')) as string | undefined,
     expiresAt: Number.isFinite(untilMs) ? untilMs / 1000 : undefined,
     actor: actorOf(claims),
-    scopes: scopesOf(claims, scopes) ?? NONE,
+    scopes: only ?? scopesOf(claims, scopes) ?? NONE,
     groups: groups ?? readStrings(own(claims, 'groups'), 'groups'),
     // Replaces the claim, so that code that trusts a rule on `groups` never reads the unchecked
     // claim.
     claims: groups === undefined ? frozen(claims) : deepFreeze({ ...claims, groups }),
   };
+  Object.freeze(principal.scopes);
   Object.freeze(principal.groups);
   return Object.freeze(Object.defineProperty(principal, CONTEXT, { value: context }));
 }

@@ -20,18 +20,24 @@ export interface JudgedAt {
   readonly clockSkewMs: number;
 }
 
-/** `acr`. */
-export const acr: Kind<readonly string[]> = list(
-  refined(
-    text,
-    (value, path) => {
-      // The challenge has the values in one quoted string, with spaces between them.
-      if (isScopeToken(value)) return value;
-      throw new ConfigError(path, 'expected printable ASCII without spaces, quotes and backslashes');
-    },
-    patternSchema('^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$'),
-  ),
+/** They are in the challenge, next to scopes and a URL; some clients accept no long header. */
+const MAX_ACR = 1_000;
+
+const acrValue: Kind<string> = refined(
+  text,
+  (value, path) => {
+    // The challenge has the values in one quoted string, with spaces between them.
+    if (isScopeToken(value)) return value;
+    throw new ConfigError(path, 'expected printable ASCII without spaces, quotes and backslashes');
+  },
+  patternSchema('^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$'),
 );
+
+/** `acr`. */
+export const acr: Kind<readonly string[]> = refined(list(acrValue), (values, path) => {
+  if (values.join(' ').length <= MAX_ACR) return values;
+  throw new ConfigError(path, `expected values of at most ${MAX_ACR} characters, to fit in a challenge`);
+});
 
 /** `maxAge`, in milliseconds. The challenge has it in whole seconds. */
 export const maxAge: Kind<number> = refined(duration, (lengthMs, path) => {

@@ -367,6 +367,15 @@ describe('T-063: lists', () => {
     expect(error?.path).toBe(path);
     expect(error?.message).toContain('can never hold');
   });
+
+  it.each(lists)('S28: %s: refuses another delimiter, which noneOf would not see', (claim) => {
+    const error = configError({ [claim]: { noneOf: ['admin'], split: ',' } });
+    expect(error).toMatchObject({ path: `claims.${claim}.split` });
+    expect(configError([{ path: [claim], rule: { allOf: ['a'], split: ',' } }])?.path).toBe(
+      'claims[0].rule.split',
+    );
+    expect(holds({ noneOf: ['admin'], split: ' ' }, 'admin read', claim)).toBe(false);
+  });
 });
 
 describe('what a failure says', () => {

@@ -236,6 +236,7 @@ describe('options', () => {
     ]),
     [{ acr: [''] }, 'access.acr[0]', 'expected a string that is not empty, got an empty string'],
     [{ acr: [1] }, 'access.acr[0]', 'expected a string that is not empty, got a number'],
+    [{ acr: ['a'.repeat(500), 'b'.repeat(500)] }, 'access.acr', 'expected values of at most 1000 characters'],
     [{ maxAge: '0s' }, 'access.maxAge', 'expected whole seconds, 1s or more, got 0ms'],
     [{ maxAge: '1500ms' }, 'access.maxAge', 'expected whole seconds, 1s or more, got 1500ms'],
     [{ maxAge: '-5m' }, 'access.maxAge', 'expected a duration with a unit'],
@@ -248,6 +249,10 @@ describe('options', () => {
     const compile = () => compileAccess(access as RouteAccess);
     expect(compile).toThrow(ConfigError);
     expect(compile).toThrow(expect.objectContaining({ path, problem: expect.stringContaining(problem) }));
+  });
+
+  it('the longest list of acr fits', () => {
+    expect(() => compileAccess({ acr: ['a'.repeat(500), 'b'.repeat(499)] })).not.toThrow();
   });
 
   it('the same for a named route', () => {

@@ -250,6 +250,19 @@ describe('while the server of another keyset is down, at once', () => {
     expect(() => authorize(principal, { groups: ['ops'] })).toThrow();
   });
 
+  it('scopes that no scope implies any more are gone', async () => {
+    const scopes = (...implied: readonly string[]) => ({ scopes: { implies: { files: implied } } });
+    const authenticator = await start(json(scopes('files:read', 'files:write')));
+    const token = await tokenOf(key, { scope: 'files' });
+    expect((await authenticator.verify(token)).scopes).toEqual(['files', 'files:read', 'files:write']);
+    await changeWhileDown(authenticator, scopes('files:read', 'files:list'));
+    const principal = await authenticator.verify(token);
+    expect(principal.scopes).toEqual(['files', 'files:read']);
+    expect(Object.isFrozen(principal.scopes)).toBe(true);
+    for (const scope of ['files:write', 'files:list'])
+      expect(() => authorize(principal, { scope })).toThrow();
+  });
+
   it('nothing that is opened is open: not half of it', async () => {
     const authenticator = await start(json({ claims: { dept: 'IT' } }));
     const [fresh, free, you] = [
@@ -350,6 +363,20 @@ describe('a principal that is judged later, of a socket say', () => {
     expect(() => authorize(principal, route('admin'))).toThrow(
       expect.objectContaining({ code: 'claims_insufficient' }),
     );
+  });
+
+  it('is checked by the scopes as they are read by then, and as they were', async () => {
+    const block = (implies: Block) => ({
+      scopes: { implies },
+      routes: { read: { claims: { scope: 'files:read' } }, list: { claims: { scope: 'files:list' } } },
+    });
+    const authenticator = await start(json(block({ files: ['files:read'] })));
+    const principal = await authenticator.verify(await tokenOf(key, { scope: 'files' }));
+    authorize(principal, route('read'));
+    await replaceBy(json(block({ files: ['files:list'] })));
+    await authenticator.reload();
+    for (const name of ['read', 'list'])
+      expect(() => authorize(principal, route(name))).toThrow('The token lacks a scope');
   });
 
   it('satisfies no named route that is gone', async () => {
