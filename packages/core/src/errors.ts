@@ -390,7 +390,12 @@ export class ConfigError extends Error {
   constructor(path: string, problem: string, options: ErrorOptions & { readonly place?: FilePlace } = {}) {
     const { place, ...rest } = options;
     const from = place === undefined ? [] : [`${place.file}:${place.line}:${place.column}`];
+    const limit = Error.stackTraceLimit;
+    // Our frames come first, and must not leave those of the application out.
+    Error.stackTraceLimit = limit * 4;
     super([...from, path, problem].filter((part) => part !== '').join(': '), rest);
+    Error.stackTraceLimit = limit;
+    this.stack = fromCaller(this.stack ?? '', limit);
     this.path = path;
     this.problem = problem;
     this.place = place;
@@ -408,6 +413,22 @@ export class ConfigError extends Error {
     // biome-ignore lint/complexity/noThisInStatic: a class that extends this one inherits it.
     return isA(this, ConfigError, CONFIG, value);
   }
+}
+
+const OWN_FRAME = /[\\/]node_modules[\\/]@latchkey[\\/]/;
+
+/**
+ * Returns a stack trace that begins with the code that called this package. One without such code
+ * stays as it is.
+ * @param limit how many frames to keep
+ */
+export function fromCaller(stack: string, limit: number): string {
+  const lines = stack.split('\n');
+  const isFrame = (line: string) => /^\s+at /.test(line);
+  const frames = lines.filter(isFrame);
+  const caller = frames.findIndex((frame) => !OWN_FRAME.test(frame));
+  const kept = frames.slice(Math.max(caller, 0)).slice(0, limit);
+  return [...lines.filter((line) => !isFrame(line)), ...kept].join('\n');
 }
 
 /** `instanceof` by the brand; by the prototype for a class that extends ours. */

@@ -1,6 +1,13 @@
 // The two errors: the whole table of refusals, written out again, and what of an error goes where.
 import { describe, expect, it } from 'vitest';
-import { AuthError, type AuthErrorCode, authErrorCodes, ConfigError, isAuthError } from '../src/errors.ts';
+import {
+  AuthError,
+  type AuthErrorCode,
+  authErrorCodes,
+  ConfigError,
+  fromCaller,
+  isAuthError,
+} from '../src/errors.ts';
 
 // design/architecture.md §4. Status, OAuth error, challenge or not, message.
 const TABLE: readonly (readonly [AuthErrorCode, number, string | undefined, boolean, string])[] = [
@@ -110,6 +117,35 @@ describe('the stack', () => {
     expect(Error.stackTraceLimit).toBe(limit);
     expect(new Error('x').stack).toMatch(/\n\s+at /);
     expect(new ConfigError('a', 'b').stack).toMatch(/\n\s+at /);
+  });
+});
+
+describe('the stack of a ConfigError', () => {
+  const own = (line: number) =>
+    `    at read (file:///app/node_modules/.pnpm/a/node_modules/@latchkey/core/dist/a.js:${line}:1)`;
+  const mine = '    at file:///app/service.js:3:7';
+  const nodes = '    at ModuleJob.run (node:internal/modules/esm/module_job:377:25)';
+
+  it('C25: begins with the code of the application', () => {
+    const stack = ['ConfigError: a: b', own(1), own(2), mine, own(3), nodes].join('\n');
+    expect(fromCaller(stack, 10)).toBe(['ConfigError: a: b', mine, own(3), nodes].join('\n'));
+    expect(fromCaller(stack, 1)).toBe(['ConfigError: a: b', mine].join('\n'));
+    expect(fromCaller(stack, 0)).toBe('ConfigError: a: b');
+  });
+
+  it('C25: stays as it is where only this package runs', () => {
+    const stack = ['ConfigError: a: b', '  on two lines', own(1), own(2)].join('\n');
+    expect(fromCaller(stack, 10)).toBe(stack);
+  });
+
+  it('C25: keeps the limit of the application', () => {
+    const limit = Error.stackTraceLimit;
+    const frames = (error: Error) => error.stack?.match(/^\s+at /gm)?.length ?? 0;
+    expect(frames(new ConfigError('a', 'b'))).toBeLessThanOrEqual(limit);
+    Error.stackTraceLimit = 2;
+    expect(frames(new ConfigError('a', 'b'))).toBe(2);
+    expect(Error.stackTraceLimit).toBe(2);
+    Error.stackTraceLimit = limit;
   });
 });
 

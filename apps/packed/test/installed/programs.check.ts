@@ -67,6 +67,18 @@ it('runs NestJS in CommonJS, the format of the templates of Nest', async () => {
   expect(await runFile('nest.cjs', NEST)).toBe('200 null, 401 Bearer\n');
 });
 
+const MISTAKEN = `
+  import { authenticate } from '@latchkey/express';
+  try {
+    authenticate({ keySets: [] });
+  } catch ({ stack }) {
+    console.log(stack.split('\\n').find((line) => line.trimStart().startsWith('at ')));
+  }`;
+
+it('C25: tells of wrong options where the application gives them', async () => {
+  expect(await runFile('mistaken.mjs', MISTAKEN)).toMatch(/mistaken\.mjs:4:\d+/);
+});
+
 const DESCRIBED = `
   import { createAuthenticator } from '@latchkey/core';
   import schema from '@latchkey/core/descriptor.schema.json' with { type: 'json' };
