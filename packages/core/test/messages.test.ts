@@ -66,7 +66,11 @@ describe('options', () => {
       "keySets: is required: a list of keysets, like [{ issuer: 'https://…', useOidcDiscovery: true }]",
     ],
     ['empty keySets', { ...good, keySets: [] }, 'keySets: expected at least one keyset, got an empty list'],
-    ['no audience', { keySets: [keyset] }, 'audience: is required; pass null to turn the audience check off'],
+    [
+      'no audience',
+      { keySets: [keyset] },
+      "audience: is required; write the aud of your tokens, like 'https://api.example.com', or null to accept any",
+    ],
     [
       'an audience from a variable that is not set',
       { ...good, audience: undefined },
@@ -356,6 +360,9 @@ describe('options of other packages say what to write here', () => {
     ['ignoreExpiration', 'jsonwebtoken', 'always refused'],
     ['clockTolerance', 'jose', 'clockSkew'],
     ['maxAge', 'jsonwebtoken', 'maxTokenAge'],
+    ['maxAge', 'jsonwebtoken', "authenticate(options, { maxAge: '5m' })"],
+    ['acr', 'a route', 'acr in routes'],
+    ['actors', 'a route', 'actors in routes'],
     ['signOptions', 'NestJS', 'createSigner'],
     ['userPoolId', 'aws-jwt-verify', 'cognito-idp'],
     ['passthrough', 'koa-jwt', "mode: 'permissive'"],

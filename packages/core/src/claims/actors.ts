@@ -33,6 +33,8 @@ function compileActors(value: unknown, path: string): ActorMatcher {
 
 function compileActor(value: unknown, path: string): ActorMatcher {
   if (value === false) return (actor) => actor === undefined;
+  if (isPlainObject(value) && !Object.hasOwn(value, 'subject') && !Object.hasOwn(value, 'pattern'))
+    throw new ConfigError(path, "expected an actor: its subject, like 'gateway', or { subject, issuer }");
   if (!isPlainObject(value) || !Object.hasOwn(value, 'subject')) {
     const isNamed = compileName(value, path, 'an actor, { subject, issuer }, false');
     // A subject alone is a name that the issuer of the token has given.
@@ -40,6 +42,11 @@ function compileActor(value: unknown, path: string): ActorMatcher {
       actor !== undefined && (actor.issuer ?? issuer) === issuer && isNamed(actor.subject);
   }
   const { subject, issuer: named } = readObject(value, ['subject', 'issuer'], path);
+  if (named === undefined)
+    throw new ConfigError(
+      `${path}.issuer`,
+      'is required next to subject; for an actor that the issuer of the token has named, write its subject alone',
+    );
   const isNamed = compileName(subject, `${path}.subject`, 'a subject');
   const expected = readText(named, `${path}.issuer`);
   return (actor, issuer) =>

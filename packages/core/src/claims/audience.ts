@@ -63,7 +63,11 @@ export function checkAudience(
   }
   if (audienceMatch === 'only' && !values.every((value) => named.has(value)))
     return mismatch(`aud names others than ${names}`);
-  return values.some((value) => named.has(value)) ? undefined : mismatch(`aud names none of ${names}`);
+  if (values.some((value) => named.has(value))) return undefined;
+  const isNear = values.some(
+    (value) => named.has(`${value}/`) || named.has(String(value).replace(/\/$/, '')),
+  );
+  return mismatch(`aud names none of ${names}${isNear ? '; it differs by a trailing slash' : ''}`);
 }
 
 /** The expectation, for `explain`. */

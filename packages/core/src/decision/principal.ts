@@ -6,10 +6,11 @@ import type { CompiledRules, SchemaOutputs } from '../claims/compile.ts';
 import { validityOf } from '../claims/registered.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import { malformedScopes, PLAIN_SCOPES, type ScopeSettings, scopesOf } from '../claims/scopes.ts';
-import { AuthError } from '../errors.ts';
+import { AuthError, ConfigError } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
 import { checkCopy, type Marked, sharedState } from '../values/copies.ts';
 import { deepFreeze, type JsonObject, type JsonValue, own } from '../values/json.ts';
+import { kindOf } from '../values/kind.ts';
 import type { NamedRoutes } from './access.ts';
 
 /**
@@ -178,8 +179,9 @@ export function signedClaims(principal: Principal): JsonObject {
  * Returns the token that was verified for a principal, to call another service on behalf of the
  * caller: by token exchange (RFC 8693 §2.1), or as it is, to a service of the same audience. Never
  * send it to a service that its `aud` does not name: that service could use it as the caller.
- * @param principal the object that the authenticator made; a copy of it has no token
+ * @param principal the object that the authenticator made, such as `req.auth`
  * @returns undefined for an anonymous caller
+ * @throws ConfigError for any other object, such as a request or a copy of a principal
  * @example
  * ```ts
  * const principal = await authenticator.authenticate(request);
@@ -191,7 +193,13 @@ export function signedClaims(principal: Principal): JsonObject {
  * ```
  */
 export function tokenOf(principal: Principal | null | undefined): string | undefined {
-  return principal === null || principal === undefined ? undefined : tokens.get(principal);
+  if (principal === null || principal === undefined) return undefined;
+  if (!isPrincipal(principal))
+    throw new ConfigError(
+      'tokenOf',
+      `expected a principal of an authenticator, got ${kindOf(principal)}; pass req.auth (Express, Nest), ctx.state.auth (Koa) or request.auth (Fastify), and no copy of it`,
+    );
+  return tokens.get(principal);
 }
 
 /** Notes the token of a principal. */

@@ -80,7 +80,10 @@ export function checkTokenOptions(
   if (common.audience === undefined && (without !== undefined || others)) {
     const isMixed = keysets.some(({ tokens }) => tokens.audience !== undefined);
     const why = isMixed ? `, because ${without?.name ?? 'keys or remote'} has none of its own` : '';
-    throw new ConfigError('audience', `is required${why}; pass null to turn the audience check off`);
+    throw new ConfigError(
+      'audience',
+      `is required${why}; write the aud of your tokens, like 'https://api.example.com', or null to accept any`,
+    );
   }
   if (common.profile !== undefined && common.typ !== undefined)
     throw new ConfigError('typ', 'is set by profile; remove typ');

@@ -175,7 +175,10 @@ function judgeType({ typ }: UnverifiedHeader, types: ReadonlySet<string | undefi
 function formRefusal(refusal: AuthError, token: string, maxTokenBytes: number): AuthError {
   if (token.length > maxTokenBytes)
     return new AuthError('token_malformed', { detail: `longer than maxTokenBytes (${maxTokenBytes})` });
-  return token.includes('.') ? refusal : new AuthError('token_malformed', { detail: OPAQUE });
+  const dots = token.split('.').length - 1;
+  if (dots > 1) return refusal;
+  const detail = dots === 0 ? OPAQUE : `${refusal.detail}; ${OPAQUE}`;
+  return new AuthError('token_malformed', { detail });
 }
 
 const OPAQUE =

@@ -133,8 +133,9 @@ describe('options', () => {
     [[null], 'access.actors[0]', 'expected an actor'],
     [[true], 'access.actors[0]', 'expected an actor'],
     [['a', { pattern: '(' }], 'access.actors[1]', 'cannot be matched in linear time'],
-    [[{ subject: 'a' }], 'access.actors[0].issuer', 'expected a string that is not empty, got undefined'],
-    [[{ issuer: 'a' }], 'access.actors[0].issuer', 'unknown option'],
+    [[{ subject: 'a' }], 'access.actors[0].issuer', 'is required next to subject; for an actor that'],
+    [[{ issuer: 'a' }], 'access.actors[0]', "expected an actor: its subject, like 'gateway'"],
+    [[{ sub: 'a' }], 'access.actors[0]', 'or { subject, issuer }'],
     [[{ subject: '', issuer: 'a' }], 'access.actors[0].subject', 'expected a subject or a pattern'],
     [[{ subject: 'a', issuer: 'b', x: 1 }], 'access.actors[0].x', 'unknown option'],
   ])('%o is a ConfigError', (actors, path, problem) => {

@@ -68,7 +68,11 @@ describe('a text that is not a signed JWT', () => {
       'ya29a0AfH6SMBx',
       'not a JWT: an opaque token? Ask the issuer for one for this audience, or use remote with introspection',
     ],
-    ['two parts', 'e30.e30', 'two parts instead of three'],
+    [
+      'two parts',
+      'e30.e30',
+      'two parts instead of three; not a JWT: an opaque token? Ask the issuer for one for this audience, or use remote with introspection',
+    ],
     ['four parts', 'e30.e30.e30.e30', '4 parts instead of three'],
     [
       'five parts',
@@ -103,6 +107,11 @@ describe('registered claims', () => {
     ],
     ['sub as a number', { sub: 42 }, `token_claims_invalid: sub: ${IDENTIFIER}, got a number`],
     ['a blank jti', { jti: ' ' }, `token_claims_invalid: jti: ${IDENTIFIER}, got a blank string`],
+    [
+      'an aud with another slash',
+      { aud: `${AUDIENCE}/` },
+      `token_audience_mismatch: aud names none of ${AUDIENCE}; it differs by a trailing slash`,
+    ],
     ['another aud', { aud: 'x' }, `token_audience_mismatch: aud names none of ${AUDIENCE}`],
     ['no aud', { aud: undefined }, `token_audience_mismatch: aud: expected ${AUDIENCE}, got nothing`],
     ['aud as a number', { aud: 7 }, `token_audience_mismatch: aud: expected ${AUDIENCE}, got a number`],

@@ -228,7 +228,7 @@ describe('what is wrong', () => {
       'true or false',
     ],
     // audience
-    ['no audience', { keySets: good.keySets }, 'audience', 'pass null to turn'],
+    ['no audience', { keySets: good.keySets }, 'audience', 'or null to accept any'],
     ['audience undefined', { ...good, audience: undefined }, 'audience', 'got undefined'],
     ['audience empty', { ...good, audience: '' }, 'audience', 'string that is not empty'],
     ['audience of spaces', { ...good, audience: ' ' }, 'audience', 'string that is not empty'],
