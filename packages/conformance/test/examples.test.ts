@@ -42,27 +42,33 @@ const PACKAGES: Readonly<Record<string, Package>> = {
   express: {
     entries: ['index'],
     around: `
+      import type { Authenticator } from '@latchkey/core';
       import type { Signer } from '@latchkey/core/signing';
       import type { Express } from 'express';
       declare const app: Express;
+      declare const authenticator: Authenticator;
       declare const signer: Signer;`,
   },
   koa: {
     entries: ['index'],
     around: `
       import type Router from '@koa/router';
+      import type { Authenticator } from '@latchkey/core';
       import type { Signer } from '@latchkey/core/signing';
       import type Koa from 'koa';
       declare const app: Koa;
+      declare const authenticator: Authenticator;
       declare const router: Router;
       declare const signer: Signer;`,
   },
   fastify: {
     entries: ['index'],
     around: `
+      import type { Authenticator } from '@latchkey/core';
       import type { Signer } from '@latchkey/core/signing';
       import type { FastifyInstance } from 'fastify';
       declare const app: FastifyInstance;
+      declare const authenticator: Authenticator;
       declare const signer: Signer;`,
   },
   nestjs: {

@@ -54,7 +54,7 @@ describe('wrong options', () => {
     ['tls.ca', { ...GOOD, tls: { ca: 'canary' } }],
     ['tls.ca', { ...GOOD, tls: { ca: {} } }],
     ['tls.ca', { ...GOOD, tls: { ca: { pem: 'canary' } } }],
-    ['tls.ca', { ...GOOD, tls: { ca: { file: '/nowhere/canary.pem' } } }],
+    ['tls.ca', { ...GOOD, tls: { ca: { file: '/nowhere/ca.pem' } } }],
     ['tls.ca.path', { ...GOOD, tls: { ca: { path: 'canary' } } }],
     ['bind', { ...GOOD, bind: undefined }],
     ['bind', { ...GOOD, bind: 'canary' }],
