@@ -67,7 +67,8 @@ export function authorized<const R extends Rules>(
 ): Principal<ClaimsOf<R>> {
   const outputs: SchemaOutputs = [];
   const refusal =
-    judgeRoute(principal, rules, request, { outputs, anonymous }) ?? judgeByNow(principal, rules, request);
+    judgeRoute(principal, rules, request, { trace: undefined, outputs, anonymous }) ??
+    judgeByNow(principal, rules, request);
   if (refusal !== undefined) throw refusal;
   // The rules have just been checked, and refuse an anonymous request.
   return withOutputs(principal as Principal, outputs) as Principal<ClaimsOf<R>>;
@@ -81,12 +82,15 @@ const NO_OPTIONS: ScopeContext = Object.freeze({
 });
 
 interface JudgeOptions {
-  readonly trace?: Trace | undefined;
+  readonly trace: Trace | undefined;
   /** Gets the outputs of schemas. */
-  readonly outputs?: SchemaOutputs;
+  readonly outputs: SchemaOutputs | undefined;
   /** The authenticator that let an anonymous request pass. */
-  readonly anonymous?: PrincipalContext | undefined;
+  readonly anonymous: PrincipalContext | undefined;
 }
+
+// Every member is an own one, so that none is read from a polluted prototype.
+const PLAINLY: JudgeOptions = Object.freeze({ trace: undefined, outputs: undefined, anonymous: undefined });
 
 /**
  * Returns why a route refuses a principal; undefined if it does not.
@@ -96,7 +100,7 @@ export function judgeRoute(
   principal: Principal | undefined,
   rules: CompiledRules<unknown>,
   request: RequestParameters | undefined,
-  { trace, outputs, anonymous }: JudgeOptions = {},
+  { trace, outputs, anonymous }: JudgeOptions = PLAINLY,
 ): AuthError | undefined {
   if (principal === undefined) {
     const scope = scopesFor(rules, anonymous ?? NO_OPTIONS);

@@ -169,9 +169,14 @@ function narrowed(one: Principal, { principal: other }: Accepted, isCertain: boo
   const ages = [context, contextOf(other)].flatMap((each) => each?.maxTokenAgeMs ?? []);
   const maxTokenAgeMs = ages.length === 0 ? undefined : Math.min(...ages);
   const fewer = groups.length === one.groups.length ? undefined : groups;
-  const { signed, ...others } = context;
+  const { signed } = context;
   const scopes = one.scopes.filter((scope) => other.scopes.includes(scope));
-  const made = createPrincipal(signedClaims(one), { ...others, maxTokenAgeMs, also }, fewer, scopes);
+  const made = createPrincipal(
+    signedClaims(one),
+    { ...context, signed: undefined, maxTokenAgeMs, also },
+    fewer,
+    scopes,
+  );
   const principal = withTokenOf(one, made);
   if (signed === undefined) return { ok: true, principal };
   const outputs: SchemaOutputs = [{ path: [], value: one.claims }];

@@ -139,6 +139,9 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     delimiter,
     routes,
     now,
+    // Own members, so that neither is read from a polluted prototype.
+    signed: undefined,
+    also: undefined,
     foldsGroups: settings.groups?.ignoreCase === true,
     clock,
     clockSkewMs: settings.policy.registered.clockSkewMs,
@@ -265,7 +268,11 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     if (rules === undefined) return decision;
     if (decision.ok) {
       const outputs: SchemaOutputs = [];
-      const refusal = judgeRoute(decision.principal, rules, request, { trace, outputs });
+      const refusal = judgeRoute(decision.principal, rules, request, {
+        trace,
+        outputs,
+        anonymous: undefined,
+      });
       // The refusal of a principal has its challenge already.
       if (refusal !== undefined)
         return decision.principal === undefined ? refused(refusal) : { ok: false, error: refusal };

@@ -94,10 +94,9 @@ export interface PrincipalContext extends Marked {
   /** The authenticator's `clockSkew`. */
   readonly clockSkewMs?: number | undefined;
   /** Checks the same caller by options that are not in force yet. Their rules must hold too. */
-  readonly also?: (
-    rules: CompiledRules<unknown>,
-    request: RequestParameters | undefined,
-  ) => AuthError | undefined;
+  readonly also?:
+    | ((rules: CompiledRules<unknown>, request: RequestParameters | undefined) => AuthError | undefined)
+    | undefined;
 }
 
 // Tells a principal from other objects of the same shape. A symbol, because parsed JSON cannot have

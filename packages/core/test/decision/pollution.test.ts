@@ -39,9 +39,21 @@ const FULL = (): AuthenticatorOptions => ({
   systemSubject: 'okera',
   clock,
 });
+const STRICT = (): AuthenticatorOptions => ({
+  keySets: [
+    { issuer: 'i', jwks: { keys: [key.publicJwk] }, audience: 'me', maxLifetime: '1h' },
+    { issuer: 'o', jwks: { keys: [other.publicJwk] }, claims: { sub: 'okera' }, typ: 'jwt' },
+  ],
+  resource: { url: 'https://api.example.com' },
+  scopes: { implies: { files: ['read'] } },
+  routes: { admin: { acr: ['mfa'], actors: false, audience: 'me', issuers: ['i'], maxAge: '5m' } },
+  mode: 'permissive',
+  clock,
+});
 const BUILDS: readonly (() => ReturnType<typeof createAuthenticator> | ReturnType<typeof requireAny>)[] = [
   () => createAuthenticator({ ...MINIMAL(), mode: 'optional', groups: { trust: { i: 'all' } } }),
   () => createAuthenticator(FULL()),
+  () => createAuthenticator(STRICT()),
   () => requireAny({ user: createAuthenticator(MINIMAL()), full: createAuthenticator(FULL()) }),
 ];
 const ACCESSES: readonly (() => RouteAccess)[] = [
@@ -50,6 +62,9 @@ const ACCESSES: readonly (() => RouteAccess)[] = [
   () => ({ claims: [{ roles: { allOf: ['admin'], split: ',' }, email: { pattern: 'a@[a-z]+' } }] }),
   () => ({ claims: route('admin') }),
   () => ({ issuers: ['o'] }),
+  () => ({ claims: { scope: 'read' } }),
+  () => ({ acr: ['mfa'], maxAge: '5m' }),
+  () => ({ actors: [false, 'gateway'], audience: 'me' }),
   () => ({ mode: 'optional' }),
   () => ({ mode: 'permissive' }),
 ];
@@ -105,6 +120,26 @@ const NAMES = [
       'request',
       'failOnUndecided',
       'algorithms',
+      'requires',
+      'needsToken',
+      'scopes',
+      'also',
+      'signed',
+      'now',
+      'owner',
+      'acrValues',
+      'maxAgeSeconds',
+      'resourceMetadata',
+      'act',
+      'auth_time',
+      'skipped',
+      'missingAudience',
+      'audienceMatch',
+      'clockSkewMs',
+      'implied',
+      'anonymous',
+      'outputs',
+      'trace',
     ],
   ]),
 ];
