@@ -761,6 +761,7 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${core}/groups/groups.ts#BYTES_PER_ENTRY`]: 'an estimate',
   [`${core}/jwk/generate.ts#RSA_BITS`]: 'the size of new keys',
   [`${core}/keysets/discovery.ts#METADATA_SHARE`]: 'a share of refreshInterval',
+  [`${core}/keysets/discovery.ts#MAX_ISSUER_CHARS`]: 'what an error quotes of metadata',
   [`${core}/keysets/jku-admission.ts#COUNTERS`]: 'the size of a table',
   [`${core}/net/pins.ts#FINGERPRINT_BYTES`]: 'the size of a digest',
   [`${core}/net/refresh.ts#REFRESH_AHEAD`]: 'a share of the lifetime',

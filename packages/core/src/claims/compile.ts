@@ -69,7 +69,7 @@ const ITSELF: unique symbol = Symbol.for('@latchkey/itself');
  */
 const LIST_CLAIMS: ReadonlySet<string> = new Set(['scope', 'scp', 'permissions']);
 /** Challenges name the scopes of a route and those of all tokens; clients accept 4 KiB or more. */
-const MAX_SCOPES = 1_500;
+const MAX_SCOPES = 1_000;
 const SCOPE_CLAIMS: ReadonlySet<string> = new Set(['scope', 'scp']);
 
 /**

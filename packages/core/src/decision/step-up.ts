@@ -21,7 +21,7 @@ export interface JudgedAt {
 }
 
 /** They are in the challenge, next to scopes and a URL; some clients accept no long header. */
-const MAX_ACR = 1_000;
+const MAX_ACR = 500;
 
 const acrValue: Kind<string> = refined(
   text,

@@ -33,6 +33,9 @@ interface DiscoverySettings {
  */
 const METADATA_SHARE = 0.2;
 
+/** The metadata are of another server, which may write anything. */
+const MAX_ISSUER_CHARS = 200;
+
 /** The statuses that say that a document does not exist. A 401 or a 5xx does not say that. */
 const NOT_THERE: ReadonlySet<unknown> = new Set([404, 410]);
 
@@ -56,7 +59,7 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
   let discovered: { readonly url: URL; readonly at: number } | undefined;
 
   function otherIssuer(found: unknown): string {
-    const said = typeof found === 'string' ? `'${found}'` : 'no issuer';
+    const said = typeof found === 'string' ? `'${found.slice(0, MAX_ISSUER_CHARS)}'` : 'no issuer';
     const isSlash = found === `${issuer}/` || issuer === `${String(found)}/`;
     const hint = isSlash ? '; they differ by the last slash' : '';
     return `${name}.issuer is '${issuer}', and the metadata says ${said}${hint}`;

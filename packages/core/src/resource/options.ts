@@ -60,7 +60,7 @@ export interface ResourceOptions {
 const publicAlgorithms = algorithmNames.filter((name) => findAlgorithm(name)?.kty !== 'oct');
 
 /** Longer than any URL of a service, and short enough for a header. */
-const MAX_URL_CHARS = 1024;
+const MAX_URL_CHARS = 512;
 
 /** The form in which every client and every framework writes the same URL. */
 const resourceUrl: Kind<string> = refined(
