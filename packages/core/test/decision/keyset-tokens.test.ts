@@ -294,7 +294,12 @@ describe('explain', () => {
 
 describe('T-056: options that are refused', () => {
   it.each<[what: string, options: () => object, path: string, message: RegExp]>([
-    ['no audience at all', () => ({ keySets: keysets() }), 'audience', /is required; write the aud of your tokens/],
+    [
+      'no audience at all',
+      () => ({ keySets: keysets() }),
+      'audience',
+      /is required; write the aud of your tokens/,
+    ],
     [
       'a keyset without an audience',
       () => ({ keySets: keysets({ audience: 'x' }) }),
