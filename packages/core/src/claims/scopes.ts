@@ -3,7 +3,7 @@
 import { isScopeToken } from '../challenge.ts';
 import { ConfigError } from '../errors.ts';
 import { type JsonObject, own } from '../values/json.ts';
-import { flag, listed, named } from '../values/judge.ts';
+import { flag, inverse, type Judge, listed, named } from '../values/judge.ts';
 import {
   boolean,
   byName,
@@ -47,6 +47,15 @@ const scopeToken: Kind<string> = refined(text, (name, path) => {
   throw new ConfigError(path, 'expected one scope: printable ASCII without spaces, quotes and backslashes');
 });
 
+/** A rule that excludes a scope lets less pass the more scopes a token has. */
+const bothWays =
+  (judge: Judge): Judge =>
+  (before, after, fallback) =>
+    judge(before, after, fallback).flatMap((one) => [
+      one,
+      { ...one, effect: inverse(one.effect), says: `for rules that exclude a scope, ${one.says}` },
+    ]);
+
 const added = listed({ more: 'opens', thing: 'implied scope' });
 
 const implies: Kind<ScopeSettings['implied']> = {
@@ -63,13 +72,13 @@ export const scopesOptions = object({
   implies: optional(
     implies,
     'The scopes that a scope implies: a token with the scope has them too.',
-    named({ added: 'opens', thing: 'scope that implies others' }, added),
+    bothWays(named({ added: 'opens', thing: 'scope that implies others' }, added)),
   ),
   permissions: defaulted(
     boolean,
     false,
     'Whether the items of the claim permissions are scopes too, as Auth0 issues them.',
-    flag('opens', 'permissions count as scopes'),
+    bothWays(flag('opens', 'permissions count as scopes')),
   ),
 } satisfies TableOf<ScopesOptions>);
 

@@ -25,7 +25,7 @@ export const url: Kind<URL> = refined(
   text,
   (value, path) => {
     if (URL.canParse(value)) return new URL(value);
-    const from = /^https?:/i.test(value) ? 'that is no URL' : 'without https://';
+    const from = /^https?:/i.test(value) ? 'that is not a URL' : 'without https://';
     throw new ConfigError(
       path,
       `expected a URL, like 'https://login.example.com/jwks.json', got a string ${from}`,

@@ -295,6 +295,24 @@ const GROUPS: Readonly<Record<string, Group>> = {
         { resource: { url: 'https://a.example', name: 'a', scopes: ['a'], allowHttp: true } },
         '+resource.allowHttp ~resource.name ~resource.scopes',
       ],
+      [
+        'implied scopes: a rule that excludes one then refuses more',
+        {},
+        { scopes: { implies: { a: ['b'] } } },
+        '+scopes.implies.a -scopes.implies.a',
+      ],
+      [
+        'an implied scope less: a rule that excludes it then lets more pass',
+        { scopes: { implies: { a: ['b', 'c'] } } },
+        { scopes: { implies: { a: ['b'] } } },
+        '+scopes.implies.a -scopes.implies.a',
+      ],
+      [
+        'permissions that are no longer scopes',
+        { scopes: { permissions: true } },
+        { scopes: { permissions: false } },
+        '+scopes.permissions -scopes.permissions',
+      ],
       ['longer tokens', {}, { maxTokenBytes: 9000 }, '+maxTokenBytes'],
       ['a delimiter', {}, { nestedClaimDelimiter: '.' }, '+nestedClaimDelimiter -nestedClaimDelimiter'],
       [
