@@ -63,7 +63,7 @@ export function protectedResource(
   return Object.freeze({ url, metadataUrl: metadataUrlOf(url), metadata: Object.freeze(metadata) });
 }
 
-/** RFC 9728 §3.1: the well-known path goes between host and path. A path of one slash is dropped. */
+/** RFC 9728 §3.1: the well-known path goes between host and path. The path `/` is dropped. */
 function metadataUrlOf(url: string): string {
   const { origin, pathname } = new URL(url);
   return `${origin}${METADATA_PATH}${pathname === '/' ? '' : pathname}`;
