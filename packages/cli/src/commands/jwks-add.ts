@@ -11,8 +11,10 @@ import { listIn, sourceOf, textIn } from '../keyset-source.ts';
 import { openOrBegin } from '../new-files.ts';
 import { plain } from '../output.ts';
 import { readNames } from '../read-names.ts';
+import { addProvider, gather, refuseProviderFlags, withProviders } from './jwks-add-provider.ts';
 
 interface AddOptions extends FileOptions {
+  readonly provider?: string;
   readonly oidcDiscovery?: true;
   readonly discovery?: string;
   readonly jwksUrl?: string;
@@ -31,8 +33,9 @@ interface AddOptions extends FileOptions {
 
 /** `jwks add`. */
 export function add(context: Context): Command {
-  return withFile(
+  const made = withFile(
     command('add', 'Add a keyset with exactly one source, after reading its keys.', [
+      'latchkey jwks add my-service --provider auth0 --domain tenant.eu.auth0.com --audience https://api.example.com',
       'latchkey jwks add my-service --oidc-discovery --issuer https://accounts.google.com',
       'latchkey jwks add my-service --jwks-url https://example.com/.well-known/jwks.json --issuer https://example.com',
       'latchkey jwks add my-service --secret my-jwks-secret --issuer my-issuer',
@@ -51,7 +54,7 @@ export function add(context: Context): Command {
     .option(
       '--audience <audience>',
       'the audience of this service, for a descriptor without one; may be repeated',
-      (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
+      gather,
     )
     .option('--secret-key <key>', 'the entry of the secret that holds the keys (default: jwks.json)')
     .option(
@@ -70,7 +73,13 @@ export function add(context: Context): Command {
       '--external-secrets <directory>',
       'the directory where external secrets are mounted, for validation',
     )
-    .action((service: string | undefined, options: AddOptions) => run(context, service, options));
+    .action((service: string | undefined, options: AddOptions) => {
+      const { provider } = options;
+      if (provider !== undefined) return addProvider(context, service, { ...options, provider });
+      refuseProviderFlags(options);
+      return run(context, service, options);
+    });
+  return withProviders(made);
 }
 
 async function run(context: Context, service: string | undefined, options: AddOptions): Promise<void> {
@@ -127,7 +136,7 @@ function keysetOf(options: AddOptions): JsonObject {
   const [source, another] = sources;
   if (source === undefined || another !== undefined)
     throw misused(
-      'expected exactly one of --oidc-discovery, --discovery, --jwks-url, --secret and --external-secret',
+      'expected --provider, or exactly one of --oidc-discovery, --discovery, --jwks-url, --secret and --external-secret',
     );
   const discovers = oidcDiscovery !== undefined ? '--oidc-discovery' : '--discovery';
   const isDiscovered = oidcDiscovery !== undefined || discovery !== undefined;

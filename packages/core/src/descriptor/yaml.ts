@@ -15,7 +15,6 @@ export {
   parseAllDocuments,
   parseDocument,
   Scalar,
-  stringify,
   visit,
 } from 'yaml';
 

@@ -6,7 +6,9 @@ import { BLOCK, type DescriptorDocument, parseDescriptor, placed } from '../desc
 import { ConfigError } from '../errors.ts';
 import type { JsonObject, JsonValue } from '../values/json.ts';
 import { isPlainObject, type UncheckedOptions } from '../values/readers.ts';
-import { appendItem, removeItem, removeMember, setMember } from './edit/lines.ts';
+import { appendItem, type Comments, commented, removeItem, removeMember, setMember } from './edit/lines.ts';
+
+export type { Comments } from './edit/lines.ts';
 
 /** The new values of the options of a keyset; undefined removes an option. */
 export type KeysetChanges = { readonly [name: string]: JsonValue | undefined };
@@ -25,11 +27,12 @@ interface Change {
 
 /**
  * Adds a keyset at the end of `keySets`, which is created if it is missing.
+ * @param comments on the options of the keyset, by their names; JSON has none
  * @returns the new text
  * @throws ConfigError if `keySets` is not a list
  */
-export function addKeyset(document: DescriptorDocument, keyset: JsonObject): string {
-  return append(document, 'keySets', keyset);
+export function addKeyset(document: DescriptorDocument, keyset: JsonObject, comments?: Comments): string {
+  return append(document, 'keySets', keyset, comments);
 }
 
 /**
@@ -86,15 +89,28 @@ export function removeKeyset(document: DescriptorDocument, index: number): strin
  * @throws ConfigError if it has another one
  */
 export function setAudience(document: DescriptorDocument, audience: readonly string[]): string {
-  const { audience: current } = document.jwt;
-  const value = audience.length === 1 ? (audience[0] ?? '') : audience;
+  return setOption(document, 'audience', audience.length === 1 ? (audience[0] ?? '') : audience);
+}
+
+/**
+ * Sets an option of a descriptor that does not have it, next to its keysets.
+ * @param comment a comment before the option; JSON has none
+ * @throws ConfigError if the option has another value
+ */
+export function setOption(
+  document: DescriptorDocument,
+  name: string,
+  value: JsonValue,
+  comment?: string,
+): string {
+  const current = document.jwt[name];
   if (isDeepStrictEqual(current, value)) return document.text;
   if (current !== undefined)
-    throw placed(new ConfigError('audience', 'is set already; change it in the file'), document);
+    throw placed(new ConfigError(name, 'is set already; change it in the file'), document);
   return apply(document, {
-    after: withJwt(document, { ...document.jwt, audience: value }),
-    inLines: (from) => setMember(from, BLOCK, 'audience', value),
-    inTree: (tree) => setDeep(tree, [...BLOCK, 'audience'], value),
+    after: withJwt(document, { ...document.jwt, [name]: value }),
+    inLines: (from) => setMember(from, BLOCK, name, value, comment === undefined ? {} : { [name]: comment }),
+    inTree: (tree) => setDeep(tree, [...BLOCK, name], value),
   });
 }
 
@@ -114,19 +130,24 @@ export function removeKeys(document: DescriptorDocument): string {
   });
 }
 
-function append(document: DescriptorDocument, name: 'keySets' | 'keys', item: JsonObject): string {
+function append(
+  document: DescriptorDocument,
+  name: 'keySets' | 'keys',
+  item: JsonObject,
+  comments: Comments = {},
+): string {
   const items = listAt(document, name);
   const path = [...BLOCK, name];
+  const made = () => commented(item, comments, true).contents;
   return apply(document, {
     after: withList(document, name, [...items, item]),
-    inLines: (from) => appendItem(from, path, item),
-    inTree: (tree) =>
-      items.length === 0 ? setDeep(tree, path, [item]) : tree.addIn(path, tree.createNode(item)),
+    inLines: (from) => appendItem(from, path, item, comments),
+    inTree: (tree) => (items.length === 0 ? setDeep(tree, path, [made()]) : tree.addIn(path, made())),
   });
 }
 
 /** Sets a value, and makes the maps around it that are missing or blank. */
-function setDeep(tree: yaml.Document, path: readonly string[], value: JsonValue): void {
+function setDeep(tree: yaml.Document, path: readonly string[], value: unknown): void {
   for (const [index] of path.entries()) {
     const around = path.slice(0, index);
     if (isBlankIn(tree, around)) tree.setIn(around, tree.createNode({}));

@@ -11,14 +11,17 @@ export { readLegacyKeys } from '../keysets/legacy-options.ts';
 export { readKeyset } from '../keysets/options.ts';
 export { MAX_SECRET_BYTES } from '../secrets/store.ts';
 export type { Effect } from '../values/judge.ts';
+export { meant } from '../values/kind.ts';
 export { codeOf } from '../values/system-error.ts';
 export {
   addKey,
   addKeyset,
+  type Comments,
   type KeysetChanges,
   removeKeys,
   removeKeyset,
   setAudience,
+  setOption,
   updateKeyset,
 } from './edit.ts';
 export {

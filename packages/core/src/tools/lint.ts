@@ -1,5 +1,6 @@
 // Lint: finds the dangers in a descriptor, each with its fix. This file combines the rules; each
 // rule is in lint/.
+import { isAbsolute } from 'node:path';
 
 import type { DescriptorDocument } from '../descriptor/document.ts';
 import { interpolate } from '../descriptor/interpolate.ts';
@@ -94,13 +95,29 @@ function refused(jwt: UncheckedOptions, found: readonly UnplacedFinding[]): read
     );
   return refusalsOf(jwt)
     .filter(({ path }) => !said(path))
-    .map(({ path, problem }) => ({
-      rule: 'refused',
-      severity: 'error' as const,
-      path,
-      message: problem,
-      fix: 'fix it as the message says; the service does not start with it',
-    }));
+    .map(({ path, problem }) =>
+      // As in a pod, where the platform mounts it.
+      isElsewhere(problem)
+        ? {
+            rule: 'file-absent',
+            severity: 'warning' as const,
+            path,
+            message: `${problem} on this machine; without it, the service does not start`,
+            fix: 'run lint where the service runs, or see that the file is there',
+          }
+        : {
+            rule: 'refused',
+            severity: 'error' as const,
+            path,
+            message: problem,
+            fix: 'fix it as the message says; the service does not start with it',
+          },
+    );
+}
+
+/** True for an absolute path that does not exist here. */
+function isElsewhere(problem: string): boolean {
+  return isAbsolute(problem) && /^.[^']* cannot be read: ENOENT$/.test(problem);
 }
 
 /** Replaces the variables that are set; others stay as written. */

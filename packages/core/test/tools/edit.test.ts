@@ -3,7 +3,14 @@
 import { describe, expect, it } from 'vitest';
 import { parseDescriptor } from '../../src/descriptor/document.ts';
 import { ConfigError } from '../../src/errors.ts';
-import { addKey, addKeyset, removeKeys, removeKeyset, updateKeyset } from '../../src/tools/edit.ts';
+import {
+  addKey,
+  addKeyset,
+  removeKeys,
+  removeKeyset,
+  setOption,
+  updateKeyset,
+} from '../../src/tools/edit.ts';
 import { MULTIPLE } from '../descriptor/descriptors.ts';
 
 const FILE = 'service.yaml';
@@ -362,5 +369,46 @@ describe('whatever the layout', () => {
       expect(jwtOf(keyless), before).toEqual(rest);
       expect(isWithin(linesOf(keyless), own), `${before}\n=>\n${keyless}`).toBe(true);
     }
+  });
+});
+
+describe('comments', () => {
+  const keyset = { issuer: 'i', audience: 'a', claims: { typ: 'Bearer' } };
+  const comments = { issuer: 'who', audience: 'what for', claims: 'one\ntwo' };
+
+  it('are before their options, and the first one is inside of the item', () => {
+    const text = addKeyset(parse('service:\n  jwt:\n    keySets: []\n'), keyset, comments);
+    expect(text).toBe(`service:
+  jwt:
+    keySets:
+    - issuer: i # who
+      # what for
+      audience: a
+      # one
+      # two
+      claims:
+        typ: Bearer
+`);
+    expect(removeKeyset(parse(text), 0)).toBe('service:\n  jwt:\n    keySets: []\n');
+  });
+
+  it('are there where the tree is changed instead of the lines', () => {
+    const text = addKeyset(parse('service: { jwt: { keySets: [{ issuer: b }] } }\n'), keyset, comments);
+    expect(jwtOf(text).keySets).toEqual([{ issuer: 'b' }, keyset]);
+    for (const comment of ['# who', '# what for', '# one', '# two']) expect(text).toContain(comment);
+  });
+
+  it('are left out of JSON', () => {
+    const text = addKeyset(parse('{ "service": { "jwt": { "keySets": [] } } }'), keyset, comments);
+    expect(JSON.parse(text)).toEqual({ service: { jwt: { keySets: [keyset] } } });
+  });
+
+  it('are before an option of the descriptor', () => {
+    const before = 'service:\n  jwt:\n    keySets:\n      - issuer: i\n';
+    const places = [{ header: 'x-token' }];
+    const text = setOption(parse(before), 'tokenFrom', places, 'from the proxy');
+    expect(text).toBe(`${before}    # from the proxy\n    tokenFrom:\n      - header: x-token\n`);
+    expect(setOption(parse(text), 'tokenFrom', places)).toBe(text);
+    expect(() => setOption(parse(text), 'tokenFrom', [{ cookie: 'c' }])).toThrow('tokenFrom: is set already');
   });
 });

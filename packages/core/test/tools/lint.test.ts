@@ -67,6 +67,9 @@ const signer = (more: Block): Block => ({ signing: { secret: { name: 's' }, maxL
 const key = (more: Block = {}) => ({ keyId: 'k', algorithm: 'RS256', secret: { name: 's' }, ...more });
 const search = (pattern: string): Block => ({ claims: { sub: { pattern, match: 'search' } } });
 
+const GOOGLE = { issuer: 'https://accounts.google.com', useOidcDiscovery: true };
+const GITHUB = { issuer: 'https://token.actions.githubusercontent.com', useOidcDiscovery: true };
+const FIREBASE = 'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com';
 const RESOURCE = { url: 'https://api.example' };
 
 const CASES: readonly Case[] = [
@@ -210,6 +213,70 @@ const CASES: readonly Case[] = [
   ],
   ['audience-null', { audience: null }, 'audience', {}],
   ['audience-null', keyset({ audience: null }), 'keySets[0].audience', keyset({ audience: 'a' })],
+  [
+    'audience-null',
+    keyset({ audience: null, claims: { azp: { pattern: 'a' } } }),
+    'keySets[0].audience',
+    keyset({ audience: null, claims: { token_use: 'access', client_id: 'a' } }),
+  ],
+  [
+    'audience-null',
+    keyset({ audience: null, claims: { azp: { optional: 'a' } } }),
+    'keySets[0].audience',
+    { ...keyset({ audience: null }), claims: [{ name: 'azp', required: true, validate: true, value: 'a' }] },
+  ],
+  [
+    'audience-null',
+    keyset({ audience: null, claims: [{ name: 'azp', validate: true, value: 'a' }] }),
+    'keySets[0].audience',
+    keyset({ audience: null, claims: [{ path: ['azp'], rule: { anyOf: ['a', 'b'] } }] }),
+  ],
+  [
+    'audience-null',
+    { audience: null, ...keysets({ ...A, claims: { azp: 'a' } }, B) },
+    'audience',
+    { audience: null, ...keysets({ ...A, claims: { azp: 'a' } }, { ...B, audience: 'b' }) },
+  ],
+  [
+    'audience-unset',
+    { audience: undefined, routes: { all: { claims: { client_id: 'a' } } } },
+    '',
+    { audience: undefined, claims: { client_id: { anyOf: ['a', 'b'] } } },
+  ],
+  [
+    'issuer-shared',
+    keysets({ ...GOOGLE, audience: null }),
+    'keySets[0]',
+    { audience: null, ...keysets({ ...GOOGLE, claims: { azp: 'a' } }) },
+  ],
+  ['issuer-shared', { audience: null, ...keysets(GOOGLE, A) }, 'keySets[0]', keysets(GOOGLE)],
+  [
+    'issuer-shared',
+    { audience: null, ...keysets({ jwksUrl: FIREBASE }) },
+    'keySets[0]',
+    { audience: null, ...keysets({ issuer: 'https://securetoken.google.com/p', jwksUrl: FIREBASE }) },
+  ],
+  [
+    'issuer-shared',
+    keysets({
+      issuer: 'https://login.microsoftonline.com/common/v2.0',
+      jwksUrl: 'https://a.example',
+      audience: null,
+    }),
+    'keySets[0]',
+    keysets({
+      issuer: 'https://login.microsoftonline.com/7/v2.0',
+      jwksUrl: 'https://a.example',
+      audience: null,
+    }),
+  ],
+  ['issuer-shared', keysets(GITHUB), 'keySets[0]', keysets({ ...GITHUB, claims: { repository: 'a/b' } })],
+  [
+    'issuer-shared',
+    keysets({ ...GITHUB, claims: { sub: { pattern: '.*' }, repository: { noneOf: ['c/d'] } } }),
+    'keySets[0]',
+    keysets({ ...GITHUB, claims: { sub: { pattern: 'repo:a@1/b@2:.*' } } }),
+  ],
   [
     'audience-shared',
     { audience: ['a', 'b'], ...keysets(A, B) },
@@ -472,6 +539,22 @@ describe('the rules', () => {
       keys: [key()],
     });
     expect(warnings).toEqual([]);
+  });
+
+  it('a missing audience is said to matter more for an issuer of everyone', async () => {
+    const [found] = await lint(keysets(GOOGLE));
+    expect(found).toMatchObject({ rule: 'audience-unset' });
+    expect(found?.message).toMatch(
+      /^anyone can get tokens of https:\/\/accounts\.google\.com: there is no audience/,
+    );
+  });
+
+  it('a CA file that is absent from this machine is a warning, since the platform may mount it', async () => {
+    const tls = (file: string) => ({ ...GOOD, ...keyset({ tls: { ca: { file } } }) });
+    const absent = await lint(tls('/var/run/latchkey-test/none/ca.crt'));
+    expect(absent).toMatchObject([{ rule: 'file-absent', severity: 'warning', path: 'keySets[0].tls.ca' }]);
+    const misspelt = await lint(tls('none/ca.crt'));
+    expect(misspelt).toMatchObject([{ rule: 'refused', severity: 'error' }]);
   });
 
   it.each(SEEDS)('AK-29 %s of the seed: its only finding is the missing audience', async (_name, text) => {

@@ -10,7 +10,6 @@ import {
   isScalar,
   isSeq,
   Scalar,
-  stringify,
   visit,
 } from '../../descriptor/yaml.ts';
 import type { JsonValue } from '../../values/json.ts';
@@ -18,11 +17,19 @@ import { columnOf, cut, endOf, endOfBlock, endOfLine, insert, startOf, startOfLi
 
 type Path = readonly (string | number)[];
 
+/** Comments on the members of an object, by their names. */
+export type Comments = { readonly [member: string]: string };
+
 /**
  * Adds an item at the end of a list, which may be missing or empty.
  * @returns undefined for an unsupported layout
  */
-export function appendItem(document: DescriptorDocument, path: Path, item: JsonValue): string | undefined {
+export function appendItem(
+  document: DescriptorDocument,
+  path: Path,
+  item: JsonValue,
+  comments: Comments = {},
+): string | undefined {
   const { text, yaml: tree } = document;
   const list = tree.getIn(path, true);
   if (isSeq(list) && list.items.length > 0) {
@@ -30,19 +37,24 @@ export function appendItem(document: DescriptorDocument, path: Path, item: JsonV
     const column = columnOf(text, startOf(list));
     const { isTight, spaced } = styleOf(document, path, column);
     const end = endOfBlock(text, endOf(list), column + 1);
-    return insert(text, end, [...(spaced ? [''] : []), ...itemLines(item, column, isTight)]);
+    return insert(text, end, [...(spaced ? [''] : []), ...itemLines(item, column, isTight, comments)]);
   }
-  return insertNested(document, path, item);
+  return insertNested(document, path, item, comments);
 }
 
 /** Adds a list with one item, and the maps around it that are missing or empty. */
-function insertNested(document: DescriptorDocument, path: Path, item: JsonValue): string | undefined {
+function insertNested(
+  document: DescriptorDocument,
+  path: Path,
+  item: JsonValue,
+  comments: Comments,
+): string | undefined {
   const { text, yaml: tree } = document;
   const depth = path.findLastIndex((_, at) => blockMapAt(tree, path.slice(0, at)) !== undefined);
   const isTight = !isIndented(document);
   const linesAt = (names: Path, column: number) => [
     ...names.map((name, at) => `${' '.repeat(column + 2 * at)}${name}:`),
-    ...itemLines(item, column + 2 * names.length - (isTight ? 2 : 0), isTight),
+    ...itemLines(item, column + 2 * names.length - (isTight ? 2 : 0), isTight, comments),
   ];
   const parent = depth === -1 ? undefined : blockMapAt(tree, path.slice(0, depth));
   if (parent === undefined)
@@ -116,6 +128,7 @@ export function setMember(
   path: Path,
   name: string,
   value: JsonValue,
+  comments: Comments = {},
 ): string | undefined {
   const { text, yaml: tree } = document;
   const map = blockMapAt(tree, path);
@@ -125,7 +138,7 @@ export function setMember(
   const before = pairOf(map, name)?.value;
   if (before === undefined) {
     const end = endOfBlock(text, endOf(map), column);
-    return insert(text, end, indented({ [name]: value }, column, isTight));
+    return insert(text, end, indented(commented({ [name]: value }, comments), column, isTight));
   }
   if (!isNode(before)) return undefined;
   const [from, to] = [startOf(before), endOf(before)];
@@ -151,14 +164,33 @@ export function setMember(
   return insert(cleared, startOfLine(text, from), value.map(lineOf));
 }
 
-/** The lines of an item of a list. */
-function itemLines(item: JsonValue, column: number, isTight: boolean): readonly string[] {
-  const [first = '', ...others] = indented(item, column + 2, isTight);
+/**
+ * The lines of an item of a list. The comment on the first member is after its value: on a line
+ * before the dash, it would be outside of the item.
+ */
+function itemLines(item: JsonValue, column: number, isTight: boolean, comments: Comments): readonly string[] {
+  const [first = '', ...others] = indented(commented(item, comments, true), column + 2, isTight);
   return [`${' '.repeat(column)}- ${first.slice(column + 2)}`, ...others];
 }
 
-function indented(value: JsonValue, column: number, isTight: boolean): readonly string[] {
-  const written = stringify(value, { lineWidth: 0, indentSeq: !isTight });
+/**
+ * A value with comments, each before its member.
+ * @param firstIsAfter the comment on the first member is after its value, which is a scalar
+ */
+export function commented(value: JsonValue, comments: Comments, firstIsAfter = false): yaml.Document {
+  const document = new Document(value);
+  const pairs = isMap(document.contents) ? document.contents.items : [];
+  for (const [index, { key, value: member }] of pairs.entries()) {
+    const comment = isScalar(key) ? comments[String(key.value)]?.replaceAll(/^/gm, ' ') : undefined;
+    if (comment === undefined) continue;
+    if (index === 0 && firstIsAfter && isScalar(member)) member.comment = comment;
+    else if (isScalar(key)) key.commentBefore = comment;
+  }
+  return document;
+}
+
+function indented(value: yaml.Document, column: number, isTight: boolean): readonly string[] {
+  const written = value.toString({ lineWidth: 0, indentSeq: !isTight });
   return written
     .trimEnd()
     .split('\n')

@@ -3,6 +3,7 @@
 
 import { isLoopback } from '../../net/addresses.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
+import { sharedIssuerRule } from './pins.ts';
 import {
   isLonger,
   itemsOf,
@@ -44,6 +45,7 @@ export const keysetRules: readonly LintRule[] = [
         ? withoutIssuer(keysetsOf(jwt))
         : [],
   },
+  sharedIssuerRule,
   {
     id: 'issuerless-token-reaches-keys',
     severity: 'warning',

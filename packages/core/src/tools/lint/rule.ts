@@ -5,7 +5,10 @@ import type { FilePlace } from '../../errors.ts';
 import { parseDuration } from '../../values/duration.ts';
 import { isPlainObject, type UncheckedOptions } from '../../values/readers.ts';
 
-/** `error`: core refuses it, or a secret is exposed. `warning`: it works, but is dangerous. */
+/**
+ * `error`: core refuses it, a secret is exposed, or tokens of everyone are accepted. `warning`: it
+ * works, but is dangerous.
+ */
 export type Severity = 'error' | 'warning';
 
 /** A fault in a descriptor. Contains no secret; its texts may quote the descriptor. */

@@ -2,8 +2,8 @@
 // them are in keysets.ts.
 import { listOf } from '../../values/judge.ts';
 import type { UncheckedOptions } from '../../values/readers.ts';
+import { isOpen, matchesAll, needsAudience, pinsClient, sharedIn } from './pins.ts';
 import {
-  isInherited,
   isLonger,
   itemsOf,
   keysetsOf,
@@ -31,7 +31,11 @@ export const tokenRules: readonly LintRule[] = [
     message: 'there is no audience: unless the application sets one, tokens for other services are accepted',
     fix: 'add `audience:` with the aud that issuers use for this service',
     find: (jwt) =>
-      spotIf(jwt.audience === undefined && jwt.resource === undefined && isInherited(jwt, 'audience'), ''),
+      spotIf(
+        jwt.audience === undefined && jwt.resource === undefined && needsAudience(jwt),
+        '',
+        sharedIn(jwt).map((issuer) => `anyone can get tokens of ${issuer}`)[0],
+      ),
   },
   {
     id: 'audience-null',
@@ -39,10 +43,12 @@ export const tokenRules: readonly LintRule[] = [
     message: 'aud is not checked: tokens for other services are accepted',
     fix: 'write the aud that issuers use for this service',
     find: (jwt) => [
-      ...spotIf(jwt.audience === null && isInherited(jwt, 'audience'), 'audience'),
-      ...keysetsOf(jwt).flatMap(({ path, value }) =>
-        spotIf(value.audience === null, `${path}.audience`, String(value.issuer ?? 'any issuer')),
-      ),
+      ...spotIf(jwt.audience === null && needsAudience(jwt), 'audience'),
+      ...keysetsOf(jwt).flatMap((keyset) => {
+        const { path, value } = keyset;
+        const isBad = value.audience === null && !pinsClient(jwt, value) && !isOpen(jwt, keyset);
+        return spotIf(isBad, `${path}.audience`, String(value.issuer ?? 'any issuer'));
+      }),
     ],
   },
   {
@@ -159,7 +165,7 @@ export const tokenRules: readonly LintRule[] = [
     fix: 'write a pattern for the claim; or `present: true`, if it only needs to exist',
     find: (jwt) =>
       patternsOf(jwt)
-        .filter(({ source }) => /^\^?\(?\.[*+]\)?\$?$/.test(source))
+        .filter(({ source }) => matchesAll(source))
         .map(({ path }) => ({ path })),
   },
   {
