@@ -35,6 +35,7 @@ export function imports(context: Context): Command {
     [
       'latchkey import krakend.json',
       'latchkey import akamai jwt-settings.json --write --file service.yaml',
+      'latchkey import envoy.yaml',
       'kubectl get agentgatewaypolicy jwt -o yaml | latchkey import -',
       'latchkey import okera config.yaml -o json',
     ],

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { putProviderKeys } from './agentgateway-keys.ts';
 import { putAuthorization, putRbac, putRules, requiredClaims } from './agentgateway-rules.ts';
+import { putAudiences } from './audiences.ts';
 import { type Draft, noteLeft, type PathRule } from './draft.ts';
 import { createSecretNames } from './secret-names.ts';
 import type { SourceNode } from './source.ts';
@@ -154,31 +155,16 @@ function putProvider(
   draft.set([...at, 'kidless'], 'refuse', provider);
 }
 
-/**
- * One of the audiences is enough. If providers differ, each keyset has those of its provider, so
- * that no issuer can make tokens for the audience of another one.
- */
+/** One of the audiences of a provider is enough. */
 function putAudience(draft: Draft, providers: readonly SourceNode[]): void {
-  const lists = providers.map((provider) => {
-    const node = provider.member('audiences');
-    const audiences = node?.texts() ?? [];
-    return { node: node ?? provider, audiences: audiences.length === 0 ? null : audiences };
-  });
-  const [first, ...others] = lists;
-  if (first === undefined) return;
-  const isSame = others.every(({ audiences }) => sameSet(audiences, first.audiences));
-  const placed = isSame
-    ? [{ ...first, at: ['audience'] }]
-    : lists.map((list, index) => ({ ...list, at: ['keySets', index, 'audience'] }));
-  for (const { at, node, audiences } of placed) {
-    draft.set(at, audiences, node);
-    if (audiences !== null) continue;
-    draft.note('check', at, node, 'the gateway did not check aud; set the audience of this service');
-  }
-}
-
-function sameSet(one: readonly string[] | null, other: readonly string[] | null): boolean {
-  return isDeepStrictEqual(new Set(one), new Set(other));
+  putAudiences(
+    draft,
+    providers.map((provider) => {
+      const node = provider.member('audiences');
+      const audiences = node?.texts() ?? [];
+      return { node: node ?? provider, audiences: audiences.length === 0 ? null : audiences };
+    }),
+  );
 }
 
 function putMode(draft: Draft, jwt: SourceNode, isKubernetes: boolean): void {

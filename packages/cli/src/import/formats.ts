@@ -4,12 +4,13 @@ import { misused } from '../failure.ts';
 import { importAgentgateway, isAgentgateway } from './agentgateway.ts';
 import { importAkamai, isAkamai } from './akamai.ts';
 import type { Draft } from './draft.ts';
+import { importEnvoy, isEnvoy } from './envoy.ts';
 import { importKrakend, isKrakend } from './krakend.ts';
 import { importOkera, isOkera } from './okera.ts';
 import type { Source, SourceNode } from './source.ts';
 
 /** The formats, in the order in which they are listed. */
-export const FORMATS = ['krakend', 'akamai', 'agentgateway', 'okera'] as const;
+export const FORMATS = ['krakend', 'akamai', 'agentgateway', 'envoy', 'okera'] as const;
 
 /** The name of a format. */
 export type Format = (typeof FORMATS)[number];
@@ -41,6 +42,7 @@ const IMPORTERS: Readonly<Record<Format, Importer>> = {
     isIt: isAgentgateway,
     put: (draft, source) => importAgentgateway(draft, source.documents),
   },
+  envoy: { title: 'Envoy', isIt: isEnvoy, put: (draft, source) => importEnvoy(draft, only(source)) },
   okera: {
     title: 'Okera',
     isIt: isOkera,

@@ -32,6 +32,7 @@ describe('the format', () => {
   it.each([
     ['krakend', fixture('krakend.json')],
     ['agentgateway', fixture('agentgateway-policy.yaml')],
+    ['envoy', fixture('envoy.yaml')],
     ['okera', 'JWT_PUBLIC_KEY: /etc/a.pub\n'],
     ['akamai', '{"settings":{"validation":{"jwksUrl":"https://a.example.com/"}}}'],
   ])('is detected from the file: %s', async (format, text) => {
@@ -254,6 +255,44 @@ describe('T-168 a malicious source', () => {
             },
             authorization: { action: 'Allow', policy: { matchExpressions: ['jwt.a == "b"'] } },
           },
+        },
+      },
+    ],
+    [
+      'envoy',
+      {
+        name: 'envoy.filters.http.jwt_authn',
+        typed_config: {
+          providers: {
+            a: {
+              issuer: 'a',
+              audiences: ['b'],
+              subjects: { prefix: 'c', ignore_case: true },
+              max_lifetime: '60s',
+              clock_skew_seconds: 5,
+              from_headers: [{ name: 'x-token', value_prefix: 'JWT ' }],
+              from_cookies: ['token'],
+              jwt_cache_config: { jwt_cache_size: 5 },
+              remote_jwks: {
+                http_uri: { uri: 'https://keys.example.com/a', cluster: 'c', timeout: '1s' },
+                cache_duration: { seconds: 300 },
+              },
+            },
+            d: { issuer: 'd', local_jwks: { filename: '/etc/keys.json' } },
+          },
+          rules: [
+            {
+              match: { prefix: '/a', headers: [{ name: ':method', string_match: { exact: 'GET' } }] },
+              requires: { provider_and_audiences: { provider_name: 'a', audiences: ['b', 'e'] } },
+            },
+            { match: { safe_regex: { regex: '/b.*' } }, requirement_name: 'both' },
+            { match: { path: '/c' }, requires: { requires_all: { requirements: [{ provider_name: 'd' }] } } },
+          ],
+          requirement_map: {
+            both: { requires_any: { requirements: [{ provider_name: 'a' }, { allow_missing: {} }] } },
+          },
+          filter_state_rules: { name: 'x', requires: { y: { provider_name: 'd' } } },
+          bypass_cors_preflight: true,
         },
       },
     ],

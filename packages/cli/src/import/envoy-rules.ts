@@ -1,0 +1,201 @@
+// Reads the rules of Envoy's filter: which requests need what. Each becomes a named route, if they
+// differ; the application says where the route applies.
+import { type Draft, quoted } from './draft.ts';
+import { field, oneField } from './envoy-fields.ts';
+import { type Requirement, readRequirement } from './envoy-requirements.ts';
+import type { SourceNode } from './source.ts';
+
+/** What some requests need. */
+export interface Entry {
+  /** The name of its route: `GET /users`, `/users*`, or the name of a requirement. */
+  readonly name: string;
+  readonly node: SourceNode;
+  readonly requirement: Requirement;
+}
+
+interface Match {
+  /** Undefined: all methods. */
+  readonly method: string | undefined;
+  readonly path: string;
+  /** The path is compared letter by letter, up to a * at its end. */
+  readonly isLiteral: boolean;
+  /** The conditions that are not in these. */
+  readonly others: readonly string[];
+}
+
+const PATHS = [
+  'prefix',
+  'path',
+  'safe_regex',
+  'connect_matcher',
+  'path_separated_prefix',
+  'path_match_policy',
+] as const;
+const OPEN_HERE = 'here a route is open where the code says so';
+
+/** Reads the entries of a filter that need a token. @throws Failure with the place */
+export function readEntries(
+  draft: Draft,
+  filter: SourceNode,
+  isProvider: (name: string) => boolean,
+): readonly Entry[] {
+  const read = (node: SourceNode) => readRequirement(draft, node, isProvider);
+  const map = field(filter, 'requirement_map')?.members() ?? [];
+  const named = new Map(map.map(([name, node]) => [name, { name, node, requirement: read(node) }] as const));
+  const used = new Set<string>();
+  const byName = (node: SourceNode): Requirement => {
+    used.add(node.text());
+    return (named.get(node.text()) ?? node.refuse('is not in requirement_map')).requirement;
+  };
+  const dynamic = field(filter, 'filter_state_rules');
+  const rules = readRules(draft, filter, dynamic !== undefined, (rule) => {
+    const [form, node] = oneField(rule, ['requires', 'requirement_name']) ?? [];
+    return node === undefined
+      ? { uses: [], mode: undefined }
+      : form === 'requires'
+        ? read(node)
+        : byName(node);
+  });
+  return [
+    ...rules,
+    ...chosen(draft, readDynamic(dynamic, read), 'another filter chose by the state of the request'),
+    ...chosen(
+      draft,
+      [...named].filter(([name]) => !used.has(name)).map(([, entry]) => entry),
+      'routes of the gateway chose by name',
+    ),
+  ].filter(({ name, node, requirement: { mode } }) => {
+    if (mode === undefined)
+      draft.note('safer', [], node, `${quoted(name)} is open at the gateway; ${OPEN_HERE}`);
+    return mode !== undefined;
+  });
+}
+
+function readDynamic(
+  dynamic: SourceNode | undefined,
+  read: (node: SourceNode) => Requirement,
+): readonly Entry[] {
+  dynamic?.member('name');
+  const members = dynamic?.member('requires')?.members() ?? [];
+  return members.map(([name, node]) => ({ name, node, requirement: read(node) }));
+}
+
+/** Entries that something other than the rules chooses. */
+function chosen(draft: Draft, entries: readonly Entry[], by: string): readonly Entry[] {
+  const [first] = entries;
+  if (first !== undefined)
+    draft.note(
+      'check',
+      [],
+      first.node,
+      `${by}: ${entries.map(({ name }) => quoted(name)).join(', ')}; here the code names the route`,
+    );
+  return entries;
+}
+
+function readRules(
+  draft: Draft,
+  filter: SourceNode,
+  hasDynamic: boolean,
+  read: (rule: SourceNode) => Requirement,
+): readonly Entry[] {
+  const entries: Entry[] = [];
+  const rules = filter.member('rules')?.items() ?? [];
+  const before: Match[] = [];
+  for (const [index, rule] of rules.entries()) {
+    const match = readMatch(rule, index);
+    const { method, path, others } = match;
+    const name = method === undefined ? path : `${method} ${path}`;
+    const requirement = read(rule);
+    for (const [, left] of rule.left()) left.refuse('is an unknown member of a rule');
+    // The first rule that matches decides.
+    if (before.some((one) => covers(one, match))) {
+      draft.note('no-equivalent', [], rule, 'has no effect: a rule before it matches all of its requests');
+      continue;
+    }
+    before.push(match);
+    if (others.length > 0)
+      draft.note(
+        'no-equivalent',
+        [],
+        rule,
+        `this rule also depends on ${others.map(quoted).join(', ')}; the code must choose its route by that`,
+      );
+    const same = entries.filter((entry) => entry.name === name || entry.name.startsWith(`${name} (`)).length;
+    entries.push({ name: same === 0 ? name : `${name} (${same + 1})`, node: rule, requirement });
+  }
+  const rest: Match = { method: undefined, path: '/*', isLiteral: true, others: [] };
+  if (rules.length > 0 && !hasDynamic && !before.some((one) => covers(one, rest)))
+    draft.note(
+      'safer',
+      [],
+      filter.member('rules') ?? filter,
+      `requests that match no rule are open at the gateway; ${OPEN_HERE}`,
+    );
+  return entries;
+}
+
+function readMatch(rule: SourceNode, index: number): Match {
+  const match = rule.member('match') ?? rule.refuse('expected a match');
+  const [form, node] = oneField(match, PATHS) ?? match.refuse(`expected one of ${PATHS.join(', ')}`);
+  const headers = match.member('headers')?.items() ?? [];
+  const methods = headers.map(methodOf);
+  const [method] = methods.filter((one) => one !== undefined);
+  const isCaseless = field(match, 'case_sensitive')?.value === false;
+  const others = [
+    ...headers.filter((_, at) => methods[at] === undefined || methods[at] !== method).map(nameOfHeader),
+    ...match.left().map(([name]) => name),
+  ];
+  return {
+    method,
+    path: pathOf(form, node) ?? `rule ${index + 1}`,
+    isLiteral: ['path', 'prefix', 'path_separated_prefix'].includes(form),
+    others: isCaseless ? [...others, 'case_sensitive'] : others,
+  };
+}
+
+/** True if the earlier of two rules matches every request that the later one matches. */
+function covers(earlier: Match, later: Match): boolean {
+  if (earlier.others.length > 0) return false;
+  if (earlier.method !== undefined && earlier.method !== later.method) return false;
+  if (earlier.path === later.path) return true;
+  return (
+    earlier.isLiteral &&
+    earlier.path.endsWith('*') &&
+    // Every path starts with a slash.
+    (['*', '/*'].includes(earlier.path) ||
+      (later.isLiteral && later.path.startsWith(earlier.path.slice(0, -1))))
+  );
+}
+
+function pathOf(form: (typeof PATHS)[number], node: SourceNode): string | undefined {
+  switch (form) {
+    case 'path':
+      return node.text();
+    case 'prefix':
+      return node.value === '' ? '*' : `${node.text()}*`;
+    case 'path_separated_prefix':
+      return `${node.text()}/*`;
+    case 'safe_regex':
+      field(node, 'google_re2');
+      return (node.member('regex') ?? node.refuse('expected regex')).text();
+    case 'connect_matcher':
+      return 'CONNECT';
+    case 'path_match_policy': {
+      const config = field(node, 'typed_config');
+      return config === undefined ? undefined : field(config, 'path_template')?.text();
+    }
+  }
+}
+
+function nameOfHeader(header: SourceNode): string {
+  return `the header ${(header.member('name') ?? header.refuse('expected a name')).text()}`;
+}
+
+/** Returns the method that a matcher of a header requires; undefined for any other matcher. */
+function methodOf(header: SourceNode): string | undefined {
+  if (header.member('name')?.value !== ':method' || field(header, 'invert_match')?.value === true)
+    return undefined;
+  const exact = field(header, 'exact_match') ?? field(header, 'string_match')?.member('exact');
+  return exact?.text();
+}
