@@ -36,8 +36,8 @@ export const LIMITS: readonly LimitTable[] = [
     rows: [
       {
         what: 'length',
-        at: `${core}/values/option.ts:whole(256, 65_536, … defaulted(kind, 8192,`,
-        unit: '8 KiB; 256 bytes to 64 KiB can be set',
+        at: `${core}/decision/options.ts:maxTokenBytes: maxTokenBytes(16_384,`,
+        unit: '16 KiB; 256 bytes to 64 KiB can be set',
         beyond: 'refused unread: 401',
         option: 'maxTokenBytes',
         test: `${tests}/token/parse.test.ts:T-006: refuses %i bytes`,
@@ -588,6 +588,14 @@ export const LIMITS: readonly LimitTable[] = [
         beyond: 'refused at start',
         option: 'publishAhead',
         test: `${tests}/signing/read.test.ts:expected at least 3m with a store that cannot watch`,
+      },
+      {
+        what: 'length of a token that is signed',
+        at: `${core}/signing/options.ts:maxTokenBytes: maxTokenBytes(8192,`,
+        unit: '8 KiB; 256 bytes to 64 KiB can be set',
+        beyond: 'a TypeError',
+        option: 'maxTokenBytes',
+        test: `${tests}/signing/signer.test.ts:exactly maxTokenBytes is allowed, for the verifier too`,
       },
       {
         what: 'a reply that is signed',

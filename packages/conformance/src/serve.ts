@@ -13,7 +13,8 @@ export interface Served {
 /** Serves a listener on a free port of the loopback interface. */
 export async function serve(listener: RequestListener): Promise<Served> {
   const open = new Set<Promise<void>>();
-  const server: Server = createServer((request, response) => {
+  // Longer headers than by default, so that core refuses a token that is too long, and not Node.
+  const server: Server = createServer({ maxHeaderSize: 32_768 }, (request, response) => {
     const closed = new Promise<void>((resolve) => {
       response.on('close', resolve);
     });

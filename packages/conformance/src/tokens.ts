@@ -241,7 +241,9 @@ export const tokens = {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
     return token.slice(0, -1) + alphabet[alphabet.indexOf(token.at(-1) ?? '') + 1];
   },
-  'too long': claims({ filler: 'x'.repeat(7000) }),
+  // Just under what a server of Node lets in, and more than an authenticator reads.
+  long: claims({ filler: 'x'.repeat(11_500) }),
+  'too long': claims({ filler: 'x'.repeat(13_000) }),
   'payload is a list': signed(() => ({ payload: [] })),
   'payload is null': signed(() => ({ payload: null })),
   'payload is not JSON': signed(() => ({ payload: '{"iss":' })),

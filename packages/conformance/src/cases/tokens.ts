@@ -9,6 +9,7 @@ export const tokenCases: readonly ConformanceCase[] = [
   allowed('/token', 'good, typ at+jwt', 'T-046'),
   allowed('/token', 'good, no typ', 'T-046'),
   allowed('/token', 'good, no kid', 'T-127'),
+  allowed('/token', 'long', 'T-006'),
   ...refused(
     'token_malformed',
     'two segments',

@@ -218,7 +218,10 @@ interface CommonOptions {
    * keys are loaded with the first token that needs them. Default true.
    */
   readonly loadAtStart?: boolean;
-  /** A longer token is refused before it is parsed. Bytes, 256 to 65536. Default 8192. */
+  /**
+   * A longer token is refused before it is parsed. Bytes, 256 to 65536. Default 16384: all that
+   * Node lets in, whose servers answer 431 to longer headers (`maxHeaderSize`).
+   */
   readonly maxTokenBytes?: number;
   /** The realm in challenges. Printable ASCII. Default: none. */
   readonly realm?: string;
@@ -490,7 +493,7 @@ export const authenticatorOptions = object(
       'Whether keys are loaded when the service starts. false: with the first token that needs them.',
       other('keys are loaded at another time'),
     ),
-    maxTokenBytes: maxTokenBytes('A longer token is refused before it is parsed. In bytes.'),
+    maxTokenBytes: maxTokenBytes(16_384, 'A longer token is refused before it is parsed. In bytes.'),
     realm: optional(
       refined(text, (realm, path) => {
         if (!isHeaderText(realm))

@@ -75,8 +75,8 @@ interface SignerCommon {
   /** The JOSE header's `typ`; null for none. Default `JWT`. */
   readonly typ?: string | null;
   /**
-   * Longer tokens are refused, because verifiers would refuse them. Default 8192, like in
-   * `createAuthenticator`.
+   * Longer tokens are refused. Bytes, 256 to 65536. Default 8192: many servers and proxies refuse a
+   * longer line of a header, though an authenticator reads tokens of 16384.
    */
   readonly maxTokenBytes?: number;
   /** For `iat`, `exp` and the times of keys. Default `Date`. */
@@ -324,7 +324,7 @@ const OTHERS = {
     'The typ of the header. null: none.',
     exchanged('typ of signed tokens'),
   ),
-  maxTokenBytes: maxTokenBytes('Longer tokens are refused. In bytes.'),
+  maxTokenBytes: maxTokenBytes(8192, 'Longer tokens are refused. In bytes.'),
   clock: needed(fromCode(readClock), 'A clock for tests. Default: the system clock.'),
   refreshInterval: optional(
     duration,

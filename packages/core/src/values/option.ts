@@ -241,10 +241,10 @@ function numberOr(value: unknown): string {
   return typeof value === 'number' ? String(value) : kindOf(value);
 }
 
-/** `maxTokenBytes`. The default is the length that Node's servers accept next to other headers. */
-export function maxTokenBytes(doc: string): Option<number> {
+/** `maxTokenBytes`. */
+export function maxTokenBytes(byDefault: number, doc: string): Option<number> {
   const kind = whole(256, 65_536, 'expected a whole number of bytes from 256 to 65536');
-  return defaulted(kind, 8192, doc, sized('opens', 'longest token'));
+  return defaulted(kind, byDefault, doc, sized('opens', 'longest token'));
 }
 
 /** Values of one kind under arbitrary names. */

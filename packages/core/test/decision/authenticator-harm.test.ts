@@ -228,11 +228,11 @@ describe('the order of checks (design §5)', () => {
   const late = { code: 'token_not_yet_valid', detail: 'iat is 120 s in the future' };
   const noRule = { code: 'token_claims_invalid', detail: 'the rule on dept does not hold' };
   const segments = 'not three base64url segments';
-  const tooLong = 'longer than maxTokenBytes (8192)';
+  const tooLong = 'longer than maxTokenBytes (16384)';
   const crit = 'the header parameter crit is not supported';
 
   const DEFECTS: readonly Defect[] = [
-    { name: 'size', code: malformed, detail: tooLong, claims: { padding: 'x'.repeat(8192) } },
+    { name: 'size', code: malformed, detail: tooLong, claims: { padding: 'x'.repeat(16_384) } },
     { name: 'form', code: malformed, detail: segments, tail: '*' },
     { name: 'JOSE header', code: malformed, detail: crit, header: { crit: ['exp'] } },
     { name: 'typ', code: 'token_type_refused', header: { typ: 'logout+jwt' } },

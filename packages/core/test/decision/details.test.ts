@@ -85,7 +85,7 @@ describe('a text that is not a signed JWT', () => {
       'an encrypted token (JWE), which is not supported; ask the issuer for a signed one',
     ],
     ['other characters', 'a.b.*', 'not three base64url segments'],
-    ['a long one', `e30.${'A'.repeat(9_000)}.e30`, 'longer than maxTokenBytes (8192)'],
+    ['a long one', `e30.${'A'.repeat(16_400)}.e30`, 'longer than maxTokenBytes (16384)'],
   ])('%s', async (_, token, detail) => {
     expect(await refusedToken(token)).toBe(`token_malformed: ${detail}`);
   });

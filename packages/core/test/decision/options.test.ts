@@ -374,7 +374,7 @@ describe('what is left out', () => {
     expect(settings.policy.registered.requireExp).toBe(true);
     expect([...(settings.policy.registered.audience ?? [])]).toEqual([AUDIENCE]);
     expect(settings.mode).toBe('strict');
-    expect(settings.maxTokenBytes).toBe(8192);
+    expect(settings.maxTokenBytes).toBe(16_384);
     expect(settings.space).toBeUndefined();
     expect(settings.clock).toBe(Date);
     expect([...settings.policy.types]).toEqual([undefined, 'jwt', 'at+jwt']);

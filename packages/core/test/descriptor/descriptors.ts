@@ -199,7 +199,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
         maxLifetime: '1d',
         unsafeAcceptSenderConstrained: false,
         cache: { tokens: 100, bytes: 100_000 },
-        maxTokenBytes: 16_384,
+        maxTokenBytes: 32_768,
         scopes: { implies: { files: ['files:read'] }, permissions: true },
         exposeChallenge: true,
         realm: 'api',

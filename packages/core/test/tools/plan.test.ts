@@ -313,7 +313,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
         { scopes: { permissions: false } },
         '+scopes.permissions -scopes.permissions',
       ],
-      ['longer tokens', {}, { maxTokenBytes: 9000 }, '+maxTokenBytes'],
+      ['longer tokens', {}, { maxTokenBytes: 17_000 }, '+maxTokenBytes'],
       ['a delimiter', {}, { nestedClaimDelimiter: '.' }, '+nestedClaimDelimiter -nestedClaimDelimiter'],
       [
         'a delimiter that is removed',
