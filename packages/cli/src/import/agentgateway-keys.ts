@@ -7,7 +7,6 @@ import type { SourceNode } from './source.ts';
 /** What is known about the provider. */
 export interface ProviderSurroundings {
   readonly issuer: string;
-  readonly isKubernetes: boolean;
   /** Makes unique names for secrets. */
   readonly names: (hint: string) => string;
 }
@@ -30,7 +29,8 @@ export function putProviderKeys(
     return;
   }
   const inline = jwks.oneOf('inline', 'local');
-  const remote = jwks.member('remote');
+  // The MCP policy of Kubernetes has the members of remote here.
+  const remote = jwks.member('remote') ?? (jwks.member('jwksPath') === undefined ? undefined : jwks);
   const url = jwks.member('url');
   const file = jwks.member('file');
   const [source, another] = [inline, remote, url, file].filter((node) => node !== undefined);

@@ -146,9 +146,17 @@ function matched(node: SourceNode, matcher: string, principal: SourceNode): unkn
 }
 
 /** `requiredClaims`, which requires the presence of claims. */
-export function requiredClaims(node: SourceNode): readonly PathRule[] {
-  const around = node.member('jwtValidationOptions') ?? node;
-  return (around.member('requiredClaims')?.texts() ?? [])
+export function requiredClaims(draft: Draft, node: SourceNode): readonly PathRule[] {
+  const list = (node.member('jwtValidationOptions') ?? node).member('requiredClaims');
+  const names = list?.texts() ?? [];
+  if (list !== undefined && !names.includes('exp'))
+    draft.note(
+      'safer',
+      [],
+      list,
+      'tokens without exp are refused; the gateway accepted them; requireExp: false restores that',
+    );
+  return names
     .filter((name) => !ASKED_FOR.has(name))
     .map((name) => ({ path: [name], rule: { present: true } }));
 }

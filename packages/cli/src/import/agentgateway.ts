@@ -1,12 +1,15 @@
-// Imports agentgateway policies: the JWT section, in the format of Kubernetes or of the standalone
-// file, and the rules next to it.
+// Imports agentgateway policies: the JWT or MCP section, in the format of Kubernetes or of the
+// standalone file, and the rules next to it.
 // Same decisions: issuers, audiences and required claims of each provider, keys by kid, mode, exp.
 // Safer: without a mode it is strict; keys are fetched over https.
 import { isDeepStrictEqual } from 'node:util';
 import { putProviderKeys } from './agentgateway-keys.ts';
+import { putDerivedKeys, putResource } from './agentgateway-mcp.ts';
 import { putAuthorization, putRbac, putRules, requiredClaims } from './agentgateway-rules.ts';
 import { putAudiences } from './audiences.ts';
 import { type Draft, noteLeft, type PathRule } from './draft.ts';
+import { oneField } from './fields.ts';
+import { headerPlace, putTokenPlaces } from './places.ts';
 import { createSecretNames } from './secret-names.ts';
 import type { SourceNode } from './source.ts';
 
@@ -18,6 +21,7 @@ const KINDS = [
   'GatewayExtension',
 ];
 const BLOCKS = ['jwtAuthentication', 'jwtAuth', 'jwt'];
+const MCP = 'mcpAuthentication';
 const AUTHORIZATIONS = ['authorization', 'rbac'];
 
 /** True for a file that looks like a policy of agentgateway. */
@@ -26,7 +30,7 @@ export function isAgentgateway(root: SourceNode): boolean {
   const kind = root.member('kind')?.value;
   return (
     KINDS.some((known) => known === kind) ||
-    ['binds', 'jwtAuthentication', 'jwtAuth'].some((name) => root.member(name) !== undefined)
+    ['binds', 'gateways', 'jwtAuthentication', 'jwtAuth', MCP].some((name) => root.member(name) !== undefined)
   );
 }
 
@@ -35,7 +39,7 @@ export function importAgentgateway(draft: Draft, documents: readonly SourceNode[
   const policies = documents.filter(isAgentgateway).flatMap(policiesIn);
   const [first, ...others] = policies;
   if (first === undefined) {
-    documents[0]?.refuse('has no jwtAuthentication and no jwtAuth');
+    documents[0]?.refuse('has no jwtAuthentication, no jwtAuth and no mcpAuthentication');
     return;
   }
   for (const other of others)
@@ -44,7 +48,7 @@ export function importAgentgateway(draft: Draft, documents: readonly SourceNode[
   putPolicy(draft, first);
   // Rules that are outside of the JWT policy whose tokens they restrict.
   for (const around of documents.filter(isAgentgateway).flatMap(surroundingsIn)) {
-    const apart = around.oneOf(...BLOCKS) === undefined ? around.oneOf(...AUTHORIZATIONS) : undefined;
+    const apart = policyOf(around) === undefined ? around.oneOf(...AUTHORIZATIONS) : undefined;
     if (apart !== undefined)
       draft.note(
         'no-equivalent',
@@ -56,23 +60,47 @@ export function importAgentgateway(draft: Draft, documents: readonly SourceNode[
 }
 
 /** The members that decide about tokens. */
-function decisiveOf({ jwt, around }: Policy): unknown {
-  return [jwt.value, around.oneOf(...AUTHORIZATIONS)?.value];
+function decisiveOf({ jwt, rules }: Policy): unknown {
+  return [jwt.value, rules?.value];
 }
 
 interface Policy {
   readonly jwt: SourceNode;
-  /** The object that contains it, with the rules next to it. */
+  /** The object that contains it. */
   readonly around: SourceNode;
-  readonly isKubernetes: boolean;
+  /** The rules next to it. */
+  readonly rules: SourceNode | undefined;
+  /** It is `mcpAuthentication`. */
+  readonly isMcp: boolean;
+  /** Without a mode, a token is required. */
+  readonly isStrict: boolean;
 }
 
 function policiesIn(root: SourceNode): readonly Policy[] {
   const isKubernetes = root.member('kind') !== undefined || root.member('jwtAuthentication') !== undefined;
-  return surroundingsIn(root).flatMap((around) => {
-    const jwt = around.oneOf(...BLOCKS);
-    return jwt === undefined ? [] : [{ jwt, around, isKubernetes }];
-  });
+  const found = surroundingsIn(root).flatMap((around) => policyOf(around, isKubernetes) ?? []);
+  const backend = root.member('kind') === undefined ? undefined : root.member('spec')?.member('backend');
+  const around = backend?.member('mcp');
+  const jwt = around?.member('authentication');
+  if (around === undefined || jwt === undefined) return found;
+  return [...found, { jwt, around, rules: undefined, isMcp: true, isStrict: true }];
+}
+
+function policyOf(around: SourceNode, isKubernetes = false): Policy | undefined {
+  const jwt = around.oneOf(...BLOCKS);
+  const mcp = around.member(MCP);
+  // The gateway refuses every request: the JWT policy removes the token that the MCP policy needs.
+  if (jwt !== undefined) mcp?.refuse(`conflicts with ${jwt.path}; keep one of them`);
+  const policy = jwt ?? mcp;
+  if (policy === undefined) return undefined;
+  const isMcp = mcp !== undefined;
+  return {
+    jwt: policy,
+    around,
+    rules: around.oneOf(...AUTHORIZATIONS),
+    isMcp,
+    isStrict: isMcp || isKubernetes,
+  };
 }
 
 /** The objects that may contain a policy. */
@@ -82,14 +110,19 @@ function surroundingsIn(root: SourceNode): readonly SourceNode[] {
     const traffic = spec.member('traffic');
     return traffic === undefined ? [spec] : [traffic, spec];
   }
-  const binds = root.member('binds');
-  if (binds === undefined) return [root];
-  const listeners = binds.items().flatMap((bind) => bind.member('listeners')?.items() ?? []);
-  const routes = listeners.flatMap((listener) => listener.member('routes')?.items() ?? []);
-  return [...listeners, ...routes].flatMap((node) => node.member('policies') ?? []);
+  const binds = root.member('binds')?.items();
+  const own = root.member('routes')?.items();
+  if (binds === undefined && own === undefined) return [root];
+  const listeners = (binds ?? []).flatMap((bind) => bind.member('listeners')?.items() ?? []);
+  const routes = [
+    ...listeners.flatMap((listener) => listener.member('routes')?.items() ?? []),
+    ...(own ?? []),
+  ];
+  const backends = routes.flatMap((route) => route.member('backends')?.items() ?? []);
+  return [...listeners, ...routes, ...backends].flatMap((node) => node.member('policies') ?? []);
 }
 
-function putPolicy(draft: Draft, { jwt, around, isKubernetes }: Policy): void {
+function putPolicy(draft: Draft, { jwt, around, rules: authorization, isMcp, isStrict }: Policy): void {
   const listed = jwt.member('providers');
   const providers =
     listed === undefined
@@ -99,16 +132,16 @@ function putPolicy(draft: Draft, { jwt, around, isKubernetes }: Policy): void {
         : listed.items();
   if (providers.length === 0) jwt.refuse('expected at least one provider');
   const names = createSecretNames();
-  for (const [index, provider] of providers.entries())
-    putProvider(draft, index, provider, isKubernetes, names);
+  for (const [index, provider] of providers.entries()) putProvider(draft, index, provider, isMcp, names);
   putAudience(draft, providers);
-  putMode(draft, jwt, isKubernetes);
-  const rules: PathRule[] = [...requiredClaims(jwt)];
+  if (isMcp) putResource(draft, jwt);
+  putLocation(draft, jwt);
+  putMode(draft, jwt, isStrict);
+  const rules: PathRule[] = [...requiredClaims(draft, jwt)];
   for (const [index, provider] of providers.entries()) {
-    const required = provider === jwt ? [] : requiredClaims(provider);
+    const required = provider === jwt ? [] : requiredClaims(draft, provider);
     if (required.length > 0) draft.set(['keySets', index, 'claims'], required, provider);
   }
-  const authorization = around.oneOf(...AUTHORIZATIONS);
   if (authorization !== undefined)
     rules.push(
       ...(authorization.member('policies') === undefined
@@ -118,7 +151,8 @@ function putPolicy(draft: Draft, { jwt, around, isKubernetes }: Policy): void {
   putRules(draft, rules, authorization ?? jwt);
   for (const name of [
     'mcpAuthorization',
-    'mcpAuthentication',
+    // Of an MCP backend in Kubernetes, where it is about tools.
+    ...(authorization === undefined ? AUTHORIZATIONS : []),
     'extAuthz',
     'extAuth',
     'apiKeyAuth',
@@ -142,7 +176,7 @@ function putProvider(
   draft: Draft,
   index: number,
   provider: SourceNode,
-  isKubernetes: boolean,
+  isMcp: boolean,
   names: (hint: string) => string,
 ): void {
   const at = ['keySets', index] as const;
@@ -150,7 +184,8 @@ function putProvider(
   const issuer = provider.member('issuer') ?? provider.refuse('expected an issuer');
   draft.set([...at, 'issuer'], issuer.text(), issuer);
   draft.comesFrom(at, provider);
-  putProviderKeys(draft, at, provider, { issuer: issuer.text(), isKubernetes, names });
+  if (isMcp && isKeyless(provider.member('jwks'))) putDerivedKeys(draft, at, provider, issuer);
+  else putProviderKeys(draft, at, provider, { issuer: issuer.text(), names });
   // The gateway finds the key by the kid of the token, and none without a kid.
   draft.set([...at, 'kidless'], 'refuse', provider);
 }
@@ -167,13 +202,34 @@ function putAudience(draft: Draft, providers: readonly SourceNode[]): void {
   );
 }
 
-function putMode(draft: Draft, jwt: SourceNode, isKubernetes: boolean): void {
+/** True if the gateway finds the keys by the provider. */
+function isKeyless(jwks: SourceNode | undefined): boolean {
+  return jwks === undefined || (jwks.isObject() && jwks.member('url')?.value === '');
+}
+
+function putLocation(draft: Draft, jwt: SourceNode): void {
+  const location = jwt.oneOf('location', 'authorizationLocation');
+  if (location === undefined) return;
+  const [form, inside] = oneField(location, ['header', 'query_parameter', 'cookie', 'expression']) ?? [];
+  if (inside === undefined || form === 'expression') {
+    location.refuse('expected header, queryParameter or cookie; no other place can be read');
+    return;
+  }
+  const name = (inside.member('name') ?? inside.refuse('expected a name')).text();
+  const place =
+    form === 'header'
+      ? headerPlace(name, inside.member('prefix'))
+      : { [form === 'cookie' ? 'cookie' : 'query']: name };
+  putTokenPlaces(draft, [place], location);
+}
+
+function putMode(draft: Draft, jwt: SourceNode, isStrict: boolean): void {
   const mode = jwt.member('mode');
   const said = mode?.text().toLowerCase();
   if (said !== undefined && !['strict', 'optional', 'permissive'].includes(said))
     mode?.refuse('expected Strict, Optional or Permissive');
   draft.set(['mode'], said ?? 'strict', mode ?? jwt);
-  if (said === undefined && !isKubernetes)
+  if (said === undefined && !isStrict)
     draft.note(
       'safer',
       ['mode'],

@@ -1,6 +1,6 @@
 // Turns Envoy's matcher of a string into a rule that accepts the same strings.
 import { quoted } from './draft.ts';
-import { field, oneField } from './envoy-fields.ts';
+import { field, oneField } from './fields.ts';
 import type { SourceNode } from './source.ts';
 
 const FORMS = ['exact', 'prefix', 'suffix', 'contains', 'safe_regex', 'custom'] as const;

@@ -3,9 +3,10 @@
 // Safer: exp is required, keys are fetched over https, and no token is read from the query unless
 // a provider says so.
 import { type Draft, noteLeft, type Place, quoted } from './draft.ts';
-import { anyOfFields, field, oneField, seconds } from './envoy-fields.ts';
 import { ruleOfMatcher } from './envoy-matcher.ts';
+import { anyOfFields, field, oneField, seconds } from './fields.ts';
 import { putInline, putSecret, putUrl } from './jwks.ts';
+import { headerPlace, type TokenPlace } from './places.ts';
 import type { SourceNode } from './source.ts';
 
 /** A provider that has been read. */
@@ -15,7 +16,7 @@ export interface Provider {
   readonly issuer: SourceNode | undefined;
   /** Null: `aud` is not checked. */
   readonly audiences: readonly string[] | null;
-  readonly places: readonly Readonly<Record<string, string | null>>[];
+  readonly places: readonly TokenPlace[];
   /** False: the places are the default ones. */
   readonly namesPlaces: boolean;
   readonly skewSeconds: number;
@@ -173,13 +174,7 @@ function readPlaces(node: SourceNode): Provider['places'] | undefined {
   return found.length === 0 ? undefined : found;
 }
 
-function placeOfHeader(node: SourceNode): { header: string; scheme: string | null } {
+function placeOfHeader(node: SourceNode): TokenPlace {
   const header = (node.member('name') ?? node.refuse('expected a name')).text();
-  const prefix = field(node, 'value_prefix');
-  if (prefix === undefined || prefix.value === '') return { header, scheme: null };
-  const scheme = prefix.text().trim();
-  // A place that nothing can be read from would refuse every request, and another would read more.
-  if (!/^[A-Za-z][!#$%&'*+.^_`|~0-9A-Za-z-]*$/.test(scheme) || !/^\S+ $|^Bearer$/.test(prefix.text()))
-    prefix.refuse('expected a scheme and a space, such as "Bearer "; no other prefix can be read');
-  return { header, scheme };
+  return headerPlace(header, field(node, 'value_prefix'));
 }

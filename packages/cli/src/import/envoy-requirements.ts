@@ -1,7 +1,7 @@
 // Reads Envoy's requirements: which providers may vouch for a request, and whether a token may be
 // missing. A request has one token here, so that providers can be alternatives, and no more.
 import type { Draft } from './draft.ts';
-import { oneField } from './envoy-fields.ts';
+import { oneField } from './fields.ts';
 import type { SourceNode } from './source.ts';
 
 /** One provider that may vouch for a request. */

@@ -6,6 +6,7 @@ import { type Draft, quoted } from './draft.ts';
 import { keysetOf, noteProviders, type Provider, putKeyset } from './envoy-provider.ts';
 import type { Requirement } from './envoy-requirements.ts';
 import type { Entry } from './envoy-rules.ts';
+import { putTokenPlaces } from './places.ts';
 import { createSecretNames } from './secret-names.ts';
 import type { SourceNode } from './source.ts';
 
@@ -119,7 +120,7 @@ function putPlaces(draft: Draft, providers: readonly Provider[]): void {
     (place, index) => places.findIndex((one) => isDeepStrictEqual(one, place)) === index,
   );
   const defaulting = providers.find(({ namesPlaces }) => !namesPlaces);
-  if (providers.some(({ namesPlaces }) => namesPlaces)) draft.set(['tokenFrom'], different, first.node);
+  if (providers.some(({ namesPlaces }) => namesPlaces)) putTokenPlaces(draft, different, first.node);
   if (defaulting !== undefined)
     draft.note(
       'safer',
@@ -127,22 +128,6 @@ function putPlaces(draft: Draft, providers: readonly Provider[]): void {
       defaulting.node,
       'the gateway also reads the token from the query parameter access_token, and URLs end up in logs; { query: access_token } in tokenFrom restores that',
     );
-  for (const [index, place] of different.entries()) {
-    if ('cookie' in place)
-      draft.note(
-        'safer',
-        ['tokenFrom', index],
-        first.node,
-        'a request with this cookie and an unsafe method must come from an origin of the service, or from one of allowedOrigins',
-      );
-    if ('query' in place)
-      draft.note(
-        'check',
-        ['tokenFrom', index],
-        first.node,
-        'a token in the query appears in logs and histories; use a header instead',
-      );
-  }
   if (others.some((other) => !isDeepStrictEqual(other.places, first.places)))
     draft.note(
       'no-equivalent',

@@ -1,8 +1,8 @@
 // Reads the rules of Envoy's filter: which requests need what. Each becomes a named route, if they
 // differ; the application says where the route applies.
 import { type Draft, quoted } from './draft.ts';
-import { field, oneField } from './envoy-fields.ts';
 import { type Requirement, readRequirement } from './envoy-requirements.ts';
+import { field, oneField } from './fields.ts';
 import type { SourceNode } from './source.ts';
 
 /** What some requests need. */

@@ -3,10 +3,10 @@
 // envoy-routes.ts puts both into one descriptor.
 import { isDeepStrictEqual } from 'node:util';
 import { type Draft, noteLeft, quoted } from './draft.ts';
-import { field } from './envoy-fields.ts';
 import { type Provider, readProvider } from './envoy-provider.ts';
 import { putDemands } from './envoy-routes.ts';
 import { readEntries } from './envoy-rules.ts';
+import { field } from './fields.ts';
 import type { SourceNode } from './source.ts';
 
 const NAME = 'envoy.filters.http.jwt_authn';

@@ -53,8 +53,7 @@ function parseInline(node: SourceNode): SourceNode {
 }
 
 /** Imports the URL of a JWK Set, which is fetched over https. */
-export function putUrl(draft: Draft, at: Place, node: SourceNode): void {
-  const text = node.text();
+export function putUrl(draft: Draft, at: Place, node: SourceNode, text: string = node.text()): void {
   const host = URL.canParse(text) ? new URL(text) : undefined;
   if (host?.protocol !== 'http:') {
     draft.set([...at, 'jwksUrl'], text, node);

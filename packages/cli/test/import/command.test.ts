@@ -32,6 +32,7 @@ describe('the format', () => {
   it.each([
     ['krakend', fixture('krakend.json')],
     ['agentgateway', fixture('agentgateway-policy.yaml')],
+    ['agentgateway', fixture('agentgateway-mcp.yaml')],
     ['envoy', fixture('envoy.yaml')],
     ['okera', 'JWT_PUBLIC_KEY: /etc/a.pub\n'],
     ['akamai', '{"settings":{"validation":{"jwksUrl":"https://a.example.com/"}}}'],
@@ -256,6 +257,32 @@ describe('T-168 a malicious source', () => {
             authorization: { action: 'Allow', policy: { matchExpressions: ['jwt.a == "b"'] } },
           },
         },
+      },
+    ],
+    [
+      'agentgateway mcp',
+      {
+        routes: [
+          {
+            policies: {
+              mcpAuthentication: {
+                mode: 'strict',
+                issuer: 'https://idp.example.com',
+                audiences: ['b'],
+                provider: { keycloak: {} },
+                authorizationLocation: { header: { name: 'x-token', prefix: 'JWT ' } },
+                clientId: 'a',
+                resourceMetadata: {
+                  resource: 'https://mcp.example.com/mcp',
+                  scopesSupported: ['read', 'offline_access'],
+                  bearerMethodsSupported: ['header', 'body'],
+                  resourceDocumentation: 'https://mcp.example.com/docs',
+                },
+              },
+            },
+          },
+        ],
+        gateways: { default: { port: 3000 } },
       },
     ],
     [

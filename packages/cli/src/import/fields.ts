@@ -1,8 +1,8 @@
-// Reads members of Envoy's configuration. Protobuf JSON has two spellings of each name, and
-// durations as text or as seconds.
+// Reads members whose name has two spellings, as in Protobuf JSON, and durations of Protobuf, which
+// are text or seconds.
 import type { SourceNode } from './source.ts';
 
-/** Returns a member by its name in the proto file, in that spelling or in camelCase. */
+/** Returns a member by its name in snake_case, in that spelling or in camelCase. */
 export function field(node: SourceNode, name: string): SourceNode | undefined {
   const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
   return camel === name ? node.member(name) : node.oneOf(name, camel);
