@@ -147,7 +147,7 @@ export function checkAuth(
 ): void {
   if (!asked) return;
   if (authenticator.kind === 'combined') adapter.checkCombinedAccess(asked, path);
-  adapter.checkRouteName(authenticator, asked.claims, `${path}.claims`);
+  adapter.checkAccessNames(authenticator, asked, path);
 }
 
 /** Returns the `config` of a route. @throws ConfigError if it is undefined */

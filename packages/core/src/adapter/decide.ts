@@ -14,7 +14,7 @@ import type { AuthenticatorOptions } from '../decision/options.ts';
 import type { Decision } from '../decision/pipeline.ts';
 import type { Principal } from '../decision/principal.ts';
 import { rememberHook, tellRefusal } from '../decision/refusal-hook.ts';
-import { checkRouteName } from '../decision/route-names.ts';
+import { checkAccessNames } from '../decision/route-names.ts';
 import type { UpgradeAuthenticator } from '../decision/upgrade.ts';
 import { createAuthenticator } from '../descriptor/create.ts';
 import type { DescriptorOptions } from '../descriptor/load.ts';
@@ -77,7 +77,7 @@ export function prepareAuthentication(
   const compiled = compileAccess(argument(access, 'access', NOTHING_ASKED));
   const authenticator = toAuthenticator(source);
   if (authenticator.kind === 'combined') checkCombinedAccess(compiled);
-  checkRouteName(authenticator, compiled.claims, 'access.claims');
+  checkAccessNames(authenticator, compiled, 'access');
   void startOf(authenticator, 0);
   return { authenticator, access: compiled, marks: authenticateMarks(authenticator, compiled) };
 }

@@ -12,7 +12,7 @@ export { authorized, judgeAccess } from '../decision/authorize.ts';
 export { checkCombinedAccess } from '../decision/combine.ts';
 export type { Decision } from '../decision/pipeline.ts';
 export { isPrincipal } from '../decision/principal.ts';
-export { checkRouteName } from '../decision/route-names.ts';
+export { checkAccessNames } from '../decision/route-names.ts';
 export type { AuthErrorContext } from '../errors.ts';
 export { asError, authErrorCodes } from '../errors.ts';
 export { warn } from '../events.ts';

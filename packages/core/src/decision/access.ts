@@ -45,6 +45,13 @@ export interface RequirementOptions {
    */
   readonly audience?: string | readonly string[];
   /**
+   * The name of the resource of the route, in `resources` of the options. The token must name the
+   * URL of this resource in `aud`, else 401, and every challenge names the metadata of this
+   * resource. Default: the `resource` of the options; a token that is only for a resource in
+   * `resources` is then refused. Example: `'files'`.
+   */
+  readonly resource?: string;
+  /**
    * The only actors that may act for the subject of a token (`act`, RFC 8693 §4.1): 403 for all
    * others. A string, a RegExp or `{ pattern }` is the subject of an actor that the issuer of the
    * token has named; `{ subject, issuer }` is one that another issuer has named. A token without an
@@ -192,7 +199,7 @@ export const routes: Kind<NamedRoutes> = byName(
       description: 'What one route requires, in addition to the options for all routes.',
     }),
   ),
-  'expected an object: route name → { claims, issuers, audience, actors, acr, maxAge }',
+  'expected an object: route name → { claims, issuers, audience, resource, actors, acr, maxAge }',
 );
 
 /** The access of a route that requires nothing. */

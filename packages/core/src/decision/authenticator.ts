@@ -29,7 +29,7 @@ import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } fr
 import { createPipeline, type Decision } from './pipeline.ts';
 import type { Principal, RoutesInForce } from './principal.ts';
 import type { RefusalHook } from './refusal-hook.ts';
-import { noteRouteNames } from './route-names.ts';
+import { noteNames } from './route-names.ts';
 
 /** Decides on requests. Made once, when a service starts, and used for every request. */
 export interface Authenticator extends Marked {
@@ -202,7 +202,7 @@ export function authenticatorOf(
     kind: 'authenticator',
     mode: settings.mode,
     readsBody: settings.tokens.readsBody,
-    resources: Object.freeze(settings.resource === undefined ? [] : [settings.resource]),
+    resources: settings.published,
     onRefusal: settings.onRefusal,
     decide,
     authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
@@ -236,7 +236,10 @@ export function authenticatorOf(
       await Promise.all([...keysets, remote, groups].map((part) => part?.close()));
     },
   });
-  noteRouteNames(authenticator, () => [...settings.routes.keys()]);
+  noteNames(authenticator, () => ({
+    routes: [...settings.routes.keys()],
+    resources: [...settings.resources.keys()],
+  }));
   return authenticator;
 }
 

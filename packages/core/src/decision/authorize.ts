@@ -22,6 +22,7 @@ import type { CompiledAccess, NamedRoutes } from './access.ts';
 import { contextOf, type Principal, type PrincipalContext, signedClaims, withOutputs } from './principal.ts';
 import { type JudgedRequirement, judgeRequirements, NO_REQUIREMENTS } from './requirements.ts';
 import { noRoute } from './route-names.ts';
+import { type RouteResources, resourceOf } from './route-resources.ts';
 import type { Trace } from './trace.ts';
 
 /**
@@ -106,11 +107,11 @@ export function judgeRoute(
     const scope = scopesFor(rules, anonymous ?? NO_OPTIONS);
     const refusal = new AuthError('credentials_missing', { detail: 'the request is anonymous', scope });
     trace?.({ stage: 'route caller', refusal });
-    return inSpace(refusal, anonymous?.space);
+    return anonymous === undefined ? refusal : inSpace(refusal, spaceFor(rules, anonymous));
   }
   const context = contextOf(principal);
   if (context === undefined) throw new TypeError('authorize: not a principal that an authenticator made');
-  const { space, delimiter, also } = context;
+  const { delimiter, also } = context;
   // A rule that no group can meet would let all pass as `noneOf`. Options are checked at start.
   const unfolded = context.foldsGroups === true ? unfoldedGroup(rules) : undefined;
   if (unfolded !== undefined)
@@ -120,7 +121,7 @@ export function judgeRoute(
   const { issuer } = principal;
   const asked = { ...context, issuer, claims: signedClaims(principal), delimiter, request, outputs };
   const refusal = judgeRules(rules, asked, trace);
-  return refusal === undefined ? also?.(rules, request) : inSpace(refusal, space);
+  return refusal === undefined ? also?.(rules, request) : inSpace(refusal, spaceFor(rules, context));
 }
 
 /**
@@ -135,12 +136,13 @@ function judgeByNow(
   const context = principal && contextOf(principal);
   if (principal === undefined || context?.now === undefined || rules.route === undefined) return undefined;
   // The rules of a changed route are read by the options that were changed with them.
-  const { routes, scopes, delimiter } = context.now();
+  const { routes, scopes, resources, delimiter } = context.now();
   if (routes === context.routes) return undefined;
   const { issuer } = principal;
   const claims = signedClaims(principal);
-  const refusal = judgeRules(rules, { ...context, issuer, claims, request, routes, scopes, delimiter });
-  return refusal && inSpace(refusal, context.space);
+  const asked = { ...context, issuer, claims, request, routes, scopes, resources, delimiter };
+  const refusal = judgeRules(rules, asked);
+  return refusal && inSpace(refusal, spaceFor(rules, { ...context, routes, resources }));
 }
 
 /**
@@ -152,10 +154,19 @@ export function judgeAccess(
   { requires }: Pick<CompiledAccess, 'requires'>,
 ): AuthError | undefined {
   if (requires === NO_REQUIREMENTS) return undefined;
-  const { space, clock, clockSkewMs } = contextOf(principal) ?? {};
-  const judged = { issuer: principal.issuer, claims: signedClaims(principal), clock, clockSkewMs };
+  const { space, clock, clockSkewMs, resources } = contextOf(principal) ?? {};
+  const judged = { issuer: principal.issuer, claims: signedClaims(principal), clock, clockSkewMs, resources };
   const refusal = judgeRequirements(requires, judged);
-  return refusal && inSpace(refusal, space);
+  return refusal && inSpace(refusal, resourceOf(requires.resource, resources)?.space ?? space);
+}
+
+/** What the challenges of a named route have in common, or else those of its authenticator. */
+function spaceFor(
+  { route }: CompiledRules<unknown>,
+  { routes, resources, space }: Pick<PrincipalContext, 'routes' | 'resources' | 'space'>,
+): PrincipalContext['space'] {
+  const named = route === undefined ? undefined : routes.get(route)?.requires.resource;
+  return resourceOf(named, resources)?.space ?? space;
 }
 
 /** The claims that the rules of a route are checked against, and their context. */
@@ -171,6 +182,7 @@ export interface AskedClaims {
   readonly outputs?: SchemaOutputs | undefined;
   readonly clock?: Clock | undefined;
   readonly clockSkewMs?: number | undefined;
+  readonly resources?: RouteResources | undefined;
 }
 
 /**

@@ -28,8 +28,8 @@ import {
   profile,
 } from '../keysets/token-options.ts';
 import { completeRemote, type RemoteOptions, type RemoteSettings, remoteOptions } from '../remote/options.ts';
-import { type ProtectedResource, protectedResource } from '../resource/metadata.ts';
-import { type ResourceOptions, resource } from '../resource/options.ts';
+import { type ProtectedResource, resourcesOf } from '../resource/metadata.ts';
+import { type ResourceOptions, resource, resources } from '../resource/options.ts';
 import { store } from '../secrets/options.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { type Clock, readClock } from '../values/clock.ts';
@@ -56,6 +56,7 @@ import {
 import { isPlainObject } from '../values/readers.ts';
 import { type AuthenticationMode, mode, type NamedRoute, type NamedRoutes, routes } from './access.ts';
 import type { RefusalHook } from './refusal-hook.ts';
+import { checkResources, type RouteResources, routeResources } from './route-resources.ts';
 import type { CacheLimits } from './token-cache.ts';
 import {
   type CommonTokenOptions,
@@ -91,6 +92,14 @@ interface CommonOptions {
    * which `publishResource` serves. Its `url` is the default of `audience`. Default: none.
    */
   readonly resource?: ResourceOptions;
+  /**
+   * Other resources of the same service, by the names that routes give (`resource: 'files'`). A
+   * token is accepted on the routes of a resource only if its `aud` has the URL of this resource,
+   * and on all other routes only if it has one of `audience` that is no URL here. A keyset with its
+   * own `audience` makes tokens for a resource only if its URL is there too. Needs `resource`; not
+   * with `audMatch: 'all'`. Default: none.
+   */
+  readonly resources?: { readonly [name: string]: ResourceOptions };
   /** An endpoint that validates tokens: alone, or before the keysets. */
   readonly remote?: RemoteOptions;
   /** The source of the groups of a principal. Default: the `groups` claim. */
@@ -286,7 +295,10 @@ export interface AuthenticatorSettings {
   readonly cache: CacheLimits | undefined;
   readonly loadAtStart: boolean;
   readonly onRefusal: RefusalHook | undefined;
-  readonly resource: ProtectedResource | undefined;
+  /** That of `resource`, then those of `resources`. */
+  readonly published: readonly ProtectedResource[];
+  /** The resources that routes name. */
+  readonly resources: RouteResources;
   /** What all challenges have in common; undefined if they have nothing. */
   readonly space: ProtectionSpace | undefined;
   readonly clock: Clock;
@@ -371,6 +383,10 @@ export const authenticatorOptions = object(
     resource: optional(
       { ...resource, schema: shared('resource', resource.schema ?? {}) },
       'The protected resource that the service is, RFC 9728: its challenges name the URL of its metadata.',
+    ),
+    resources: optional(
+      { ...resources, schema: { type: 'object', additionalProperties: { $ref: '#/$defs/resource' } } },
+      'Other resources of the service, by the names that routes give. A token is accepted there only if it is for that resource.',
     ),
     audMatch: defaulted(
       choice('any', 'all', 'only'),
@@ -557,6 +573,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
         ? new Set([read.resource.url])
         : read.audience,
     claims: read.claims ?? compileRules({}, 'claims'),
+    resourceUrls: new Set([...(read.resources ?? [])].map(([, { url }]) => url)),
     registered: {
       audienceMatch: read.audMatch,
       clockSkewMs: read.clockSkew,
@@ -569,19 +586,22 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
   const others = keys.length > 0 || read.remote !== undefined;
   checkTokenOptions(common, keysets, { others, groups: read.groups !== undefined });
   if (read.groups?.groupCase === 'insensitive') refuseUnfolded(read.routes ?? new Map());
-  const ownResource =
-    read.resource &&
-    protectedResource(read.resource, {
-      issuers: keysets.flatMap(({ issuer }) => issuer ?? []),
-      scopes: [
-        common.claims,
-        ...keysets.flatMap(({ tokens }) => tokens.claims ?? []),
-        ...[...(read.routes ?? new Map()).values()].map((route) => route.claims),
-      ]
-        .flatMap(needsOf)
-        .flatMap(({ names }) => names),
-      methods: read.tokenFrom.bearerMethods,
-    });
+  const routes: NamedRoutes = read.routes ?? new Map();
+  checkResources(read, routes);
+  const always = [common.claims, ...keysets.flatMap(({ tokens }) => tokens.claims ?? [])];
+  const found = resourcesOf(read, (name) => ({
+    issuers: keysets.flatMap(({ issuer }) => issuer ?? []),
+    scopes: [
+      ...always,
+      ...[...routes.values()]
+        .filter(({ requires }) => requires.resource === name)
+        .map(({ claims }) => claims),
+    ]
+      .flatMap(needsOf)
+      .flatMap(({ names }) => names),
+    methods: read.tokenFrom.bearerMethods,
+  }));
+  const space = spaceOf(read, found.own?.metadataUrl);
   return Object.freeze<AuthenticatorSettings>({
     keysets,
     keys,
@@ -604,14 +624,18 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     scopes: read.scopes ?? PLAIN_SCOPES,
     issuers: read.issuers,
     delimiter,
-    routes: read.routes ?? new Map(),
+    routes,
     mode: read.mode,
     maxTokenBytes: read.maxTokenBytes,
     cache: read.cache,
     loadAtStart: read.loadAtStart,
     onRefusal: read.onRefusal,
-    resource: ownResource,
-    space: spaceOf(read, ownResource?.metadataUrl),
+    published: Object.freeze([...(found.own === undefined ? [] : [found.own]), ...found.named.values()]),
+    resources: routeResources(found.named, read.audMatch, {
+      realm: read.realm,
+      isExposed: read.exposeChallenge,
+    }),
+    space,
     clock: read.clock,
   });
 }

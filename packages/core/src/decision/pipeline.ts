@@ -31,6 +31,7 @@ import type { CompiledAccess } from './access.ts';
 import { noteAnonymous } from './anonymous.ts';
 import { judgeAccess, judgeRoute, judgeRules, scopesFor, traceRules } from './authorize.ts';
 import { issuerText } from './details.ts';
+import { createResourceJudge } from './judge-resource.ts';
 import type { AuthenticatorSettings } from './options.ts';
 import {
   createPrincipal,
@@ -40,6 +41,8 @@ import {
   type RoutesInForce,
   withOutputs,
 } from './principal.ts';
+import { NO_REQUIREMENTS } from './requirements.ts';
+import type { RouteResource } from './route-resources.ts';
 import { type TokenPolicy, tokenPolicies } from './token-policy.ts';
 import type { Trace } from './trace.ts';
 import { createVerifiedTokens } from './verified-tokens.ts';
@@ -129,7 +132,7 @@ export function refusalOf(request: object): AuthError | undefined {
 
 /** Makes a pipeline. Fetches nothing before the first token. */
 export function createPipeline(settings: AuthenticatorSettings, parts: PipelineParts): Pipeline {
-  const { tokens, issuers, systemSubject, clock, delimiter, space, scopes, routes } = settings;
+  const { tokens, issuers, systemSubject, clock, delimiter, space, scopes, routes, resources } = settings;
   const { system, remote, groups, now } = parts;
   const context = Object.freeze({
     ...ofThisCopy,
@@ -138,6 +141,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     always: settings.claims,
     delimiter,
     routes,
+    resources,
     now,
     // Own members, so that neither is read from a polluted prototype.
     signed: undefined,
@@ -149,7 +153,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   const policies = tokenPolicies(settings.policy, parts.policies, (policy): PreparedPolicy => {
     const { maxTokenAgeMs } = policy.registered;
     const checks = registeredChecks(policy.registered);
-    return { ...policy, checks, context: Object.freeze({ ...context, maxTokenAgeMs }) };
+    const { unnamed } = policy;
+    return { ...policy, checks, context: Object.freeze({ ...context, maxTokenAgeMs, unnamed }) };
   });
   const byKey = createVouchByKey(settings, { ...parts, policies });
   const vouch = remote === undefined ? byKey : createVouchByEndpoint(settings, remote, byKey);
@@ -165,6 +170,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   const audienceChecks = policies.of(undefined).checks.filter(({ claim }) => claim === 'aud');
   const checksOfAnswer = settings.remote && createAnswerChecks(settings.policy.registered, settings.remote);
 
+  const resourceJudge = createResourceJudge(routes, resources);
   const scopesOfRules = new WeakMap<CompiledRules, string | undefined>();
   // A note costs as much as the decision. Without these options it would say nothing.
   const isNoted =
@@ -228,9 +234,10 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     trace: Trace | undefined,
   ): Decision {
     const { mode = settings.mode, claims: rules } = access;
-    let decision: Decision = judged;
-    if (judged.ok && judged.principal !== undefined) {
-      const refusal = judgeAccess(judged.principal, access);
+    const resource = resourceJudge.of(access);
+    let decision: Decision = judgeForResource(judged, resource, trace);
+    if (decision.ok && decision.principal !== undefined) {
+      const refusal = judgeAccess(decision.principal, access);
       if (refusal !== undefined) decision = { ok: false, error: refusal };
     }
     // A 503 is the answer in every mode, because the token may be valid.
@@ -241,10 +248,31 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     }
     if (decision === ANONYMOUS) {
       trace?.({ stage: 'anonymous', mode });
-      if (isNoted && rules === undefined) noteAnonymous(keyOf(request), context);
+      if (isNoted && rules === undefined)
+        noteAnonymous(
+          keyOf(request),
+          resource === undefined ? context : { ...context, space: resource.space },
+        );
     }
     const applied = applyRules(decision, rules, rules && parametersOf(request), trace);
-    return applied.ok || rules === undefined ? applied : asking(applied, rules);
+    if (applied.ok) return applied;
+    const asked = rules === undefined ? applied : asking(applied, rules);
+    return resource === undefined ? asked : { ok: false, error: inSpace(asked.error, resource.space) };
+  }
+
+  /** Refuses a token that is for another resource of the service. */
+  function judgeForResource<D extends RequestDecision>(
+    decision: D,
+    resource: RouteResource | undefined,
+    trace: Trace | undefined,
+  ): D | Refused {
+    if (resources.size === 0 || !decision.ok || decision.principal === undefined) return decision;
+    const { principal } = decision;
+    const refusal = resource === undefined ? resourceJudge.judge(principal, trace) : undefined;
+    if (refusal !== undefined) return { ok: false, error: refusal };
+    return resource === undefined
+      ? decision
+      : { ...decision, principal: resourceJudge.at(principal, resource) };
   }
 
   /** Names the scopes of a route in the challenge of a 401. A 403 names them already. */
@@ -297,9 +325,11 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   ): Decision<Principal> | Promise<Decision<Principal>> {
     const known = trace === undefined ? recall(token) : undefined;
     const judged = known ?? judgeToken(token, trace);
-    return isPromise(judged)
-      ? judged.then((decision) => applyRules(decision, rules, undefined, trace))
-      : applyRules(judged, rules, undefined, trace);
+    const apply = (decision: TokenDecision): TokenDecision => {
+      const resource = resourceJudge.of({ claims: rules, requires: NO_REQUIREMENTS });
+      return applyRules(judgeForResource(decision, resource, trace), rules, undefined, trace);
+    };
+    return isPromise(judged) ? judged.then(apply) : apply(judged);
   }
 
   /**

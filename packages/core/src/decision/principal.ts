@@ -2,6 +2,7 @@
 // verified here.
 import type { ProtectionSpace } from '../challenge.ts';
 import { type Actor, actorOf } from '../claims/actor.ts';
+import type { AudiencePolicy } from '../claims/audience.ts';
 import type { CompiledRules, SchemaOutputs } from '../claims/compile.ts';
 import { validityOf } from '../claims/registered.ts';
 import type { RequestParameters } from '../claims/rules.ts';
@@ -12,6 +13,7 @@ import { checkCopy, type Marked, sharedState } from '../values/copies.ts';
 import { deepFreeze, type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { kindOf } from '../values/kind.ts';
 import type { NamedRoutes } from './access.ts';
+import type { RouteResources } from './route-resources.ts';
 
 /**
  * The JWT Claims Set of a verified token, by claim name. The values are JSON; rules make the types
@@ -66,6 +68,8 @@ export interface RoutesInForce {
   readonly routes: NamedRoutes;
   /** Undefined in an older copy of this package. */
   readonly scopes?: ScopeSettings | undefined;
+  /** The resources that routes name. Undefined in an older copy of this package. */
+  readonly resources?: RouteResources | undefined;
   readonly delimiter: string | undefined;
 }
 
@@ -81,6 +85,10 @@ export interface PrincipalContext extends Marked {
   readonly delimiter: string | undefined;
   /** The authenticator's `routes`. */
   readonly routes: NamedRoutes;
+  /** The authenticator's `resources`. */
+  readonly resources?: RouteResources | undefined;
+  /** The audiences of routes that name no resource. Undefined: those of all routes. */
+  readonly unnamed?: AudiencePolicy | undefined;
   /** Groups are in lower case: `groupCase: 'insensitive'`. */
   readonly foldsGroups?: boolean;
   /** What is in force now, where options can change. Later checks use both. */
@@ -224,9 +232,18 @@ export function withOutputs(principal: Principal, outputs: SchemaOutputs): Princ
     (all, { path, value }) => Object.freeze(replaced(all, path, value)),
     principal.claims,
   );
-  const changed = { ...principal, claims };
-  const value: PrincipalContext = Object.freeze({ ...context, signed: signedClaims(principal) });
-  return withTokenOf(principal, Object.freeze(Object.defineProperty(changed, CONTEXT, { value })));
+  return copyOf({ ...principal, claims }, principal, { ...context, signed: signedClaims(principal) });
+}
+
+/** Returns the principal with other challenges of later refusals. */
+export function inSpaceOf(principal: Principal, space: ProtectionSpace): Principal {
+  const context = contextOf(principal);
+  return context === undefined ? principal : copyOf({ ...principal }, principal, { ...context, space });
+}
+
+function copyOf(copy: Principal, from: Principal, context: PrincipalContext): Principal {
+  const value: PrincipalContext = Object.freeze(context);
+  return withTokenOf(from, Object.freeze(Object.defineProperty(copy, CONTEXT, { value })));
 }
 
 /** Copies the objects on the path; the claims are shared by requests. */

@@ -7,9 +7,10 @@ import { type IssuerMatcher, issuers, issuersJudge } from '../claims/issuers.ts'
 import { AuthError, refusalIn } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
-import { lasting, listed } from '../values/judge.ts';
+import { lasting, listed, replaced } from '../values/judge.ts';
 import { optional, type ReadBy } from '../values/option.ts';
 import { issuerText } from './details.ts';
+import { type RouteResources, resourceName, resourceOf } from './route-resources.ts';
 import { acr, judgeAcr, judgeAge, maxAge, type StepUp, stepUpOf } from './step-up.ts';
 
 /** The options of a route that are requirements. */
@@ -18,6 +19,11 @@ export const requirementOptions = {
   audience: optional(
     audiences,
     'The audience of this route, or several: a token must name one of them, next to the audience of the options.',
+  ),
+  resource: optional(
+    resourceName,
+    'The name of the resource of this route, in resources: a token must be for it, and challenges name its metadata.',
+    replaced('tokens of the route are for another resource'),
   ),
   actors: optional(
     actors,
@@ -39,6 +45,8 @@ export const requirementOptions = {
 /** Checked requirements, in the order in which they are judged. */
 export interface RouteRequirements {
   readonly checks: readonly RequirementCheck[];
+  /** The name of the resource of the route. It is judged first. */
+  readonly resource?: string | undefined;
   /** The route accepts no anonymous request, whatever the mode of its authenticator is. */
   readonly needsToken: boolean;
 }
@@ -50,6 +58,8 @@ export interface JudgedToken {
   /** Those of its authenticator. Undefined for a principal of an older copy of this package. */
   readonly clock?: Clock | undefined;
   readonly clockSkewMs?: number | undefined;
+  /** Those of its authenticator. */
+  readonly resources?: RouteResources | undefined;
 }
 
 interface RequirementCheck {
@@ -66,7 +76,11 @@ export interface JudgedRequirement extends Pick<RequirementCheck, 'about' | 'exp
 }
 
 /** The requirements of a route that has none. */
-export const NO_REQUIREMENTS: RouteRequirements = Object.freeze({ checks: [], needsToken: false });
+export const NO_REQUIREMENTS: RouteRequirements = Object.freeze({
+  checks: [],
+  resource: undefined,
+  needsToken: false,
+});
 
 /** Turns the options of a route into requirements. */
 export function requirementsOf(read: ReadBy<typeof requirementOptions>): RouteRequirements {
@@ -79,20 +93,24 @@ export function requirementsOf(read: ReadBy<typeof requirementOptions>): RouteRe
     ...stepUpChecks(stepUp),
   ]);
   const needsToken = read.actors !== undefined || stepUp !== undefined;
-  return checks.length === 0 ? NO_REQUIREMENTS : Object.freeze({ checks, needsToken });
+  const { resource } = read;
+  return checks.length === 0 && resource === undefined
+    ? NO_REQUIREMENTS
+    : Object.freeze({ checks, resource, needsToken });
 }
 
 /**
  * Returns why a token does not meet the requirements of a route; undefined if it does.
  * @param note called with each requirement; if given, the checks go on after a refusal
+ * @throws TypeError for a resource that the options of the token's authenticator do not have
  */
 export function judgeRequirements(
-  { checks }: RouteRequirements,
+  requires: RouteRequirements,
   token: JudgedToken,
   note?: (requirement: JudgedRequirement) => void,
 ): AuthError | undefined {
   let first: AuthError | undefined;
-  for (const { about, expected, judge } of checks) {
+  for (const { about, expected, judge } of checksOf(requires, token)) {
     const refusal = judge(token);
     first ??= refusal;
     if (note !== undefined) {
@@ -101,6 +119,13 @@ export function judgeRequirements(
     } else if (first !== undefined) break;
   }
   return first;
+}
+
+function checksOf({ checks, resource }: RouteRequirements, token: JudgedToken): readonly RequirementCheck[] {
+  const named = resourceOf(resource, token.resources);
+  if (named === undefined) return checks;
+  const { expected, judge } = named;
+  return [{ about: 'aud', expected, judge: ({ claims }) => judge(claims) }, ...checks];
 }
 
 function issuerChecks(welcomes: IssuerMatcher | undefined): readonly RequirementCheck[] {

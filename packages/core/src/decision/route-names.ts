@@ -1,31 +1,61 @@
-// The names of the routes of an authenticator, so that a misspelt name is refused when the service
-// starts. Decides about no request.
+// The names of the routes and resources of an authenticator, so that a misspelt name is refused when
+// the service starts. Decides about no request.
 import type { CompiledRules } from '../claims/compile.ts';
 import { ConfigError } from '../errors.ts';
 import { sharedState } from '../values/copies.ts';
 import { meant } from '../values/kind.ts';
+import type { CompiledAccess } from './access.ts';
+import { noResource } from './route-resources.ts';
 
-const namesOf = sharedState('route names', () => new WeakMap<object, () => readonly string[]>());
+/** The names that the options of an authenticator give. */
+export interface KnownNames {
+  readonly routes: readonly string[];
+  readonly resources: readonly string[];
+}
+
+/** Those of options that give none. */
+export const NO_NAMES: KnownNames = Object.freeze({ routes: [], resources: [] });
+
+const known = sharedState('known names', () => new WeakMap<object, () => KnownNames>());
 
 /** Notes which names an authenticator knows. They may change with its options. */
-export function noteRouteNames(authenticator: object, names: () => readonly string[]): void {
-  namesOf.set(authenticator, names);
+export function noteNames(authenticator: object, names: () => KnownNames): void {
+  known.set(authenticator, names);
 }
 
 /** The names that an authenticator knows; undefined for one that an application has written. */
-export function routeNamesOf(authenticator: object): readonly string[] | undefined {
-  return namesOf.get(authenticator)?.();
+export function namesOf(authenticator: object): KnownNames | undefined {
+  return known.get(authenticator)?.();
 }
 
-/** Refuses a name that the options of the authenticator do not have. @throws ConfigError */
+/** Refuses a route that the options of the authenticator do not have. @throws ConfigError */
 export function checkRouteName(
   authenticator: object,
   rules: CompiledRules<unknown> | undefined,
   path: string,
 ): void {
-  const names = rules?.route === undefined ? undefined : routeNamesOf(authenticator);
+  const names = rules?.route === undefined ? undefined : namesOf(authenticator)?.routes;
   if (rules?.route === undefined || names === undefined || names.includes(rules.route)) return;
   throw new ConfigError(path, `expected a route of the options, got ${noRoute(rules.route, names)}`);
+}
+
+/**
+ * Refuses access with a route or a resource that the options of the authenticator do not have.
+ * @param path of the access
+ * @throws ConfigError
+ */
+export function checkAccessNames(
+  authenticator: object,
+  { claims, requires: { resource } }: CompiledAccess,
+  path: string,
+): void {
+  checkRouteName(authenticator, claims, `${path}.claims`);
+  const names = resource === undefined ? undefined : namesOf(authenticator)?.resources;
+  if (resource === undefined || names === undefined || names.includes(resource)) return;
+  throw new ConfigError(
+    `${path}.resource`,
+    `expected a resource of the options, got ${noResource(resource, names)}`,
+  );
 }
 
 /** Says which routes there are in place of this one. */

@@ -1,6 +1,7 @@
 // What tokens must be once their key is known: by the options, or by their keyset where that has
 // options of its own. The checks run in pipeline.ts and vouch.ts.
 import { ACCESS_TOKEN_CLAIMS, accessTokenChecks } from '../claims/access-token.ts';
+import type { AudiencePolicy } from '../claims/audience.ts';
 import { type CompiledRules, claimNames } from '../claims/compile.ts';
 import type { RegisteredClaimsPolicy } from '../claims/registered.ts';
 import { ConfigError } from '../errors.ts';
@@ -13,6 +14,8 @@ export interface TokenPolicy {
   /** In lower case, without `application/`. Undefined in the set: a token without `typ`. */
   readonly types: ReadonlySet<string | undefined>;
   readonly registered: RegisteredClaimsPolicy;
+  /** The audiences of routes that name no resource. Undefined: those in `registered`. */
+  readonly unnamed: AudiencePolicy | undefined;
   /** The rules on every token. All of them must hold. */
   readonly claims: readonly CompiledRules[];
 }
@@ -20,6 +23,8 @@ export interface TokenPolicy {
 /** The options for all keysets. */
 export interface CommonTokenOptions extends Omit<KeysetTokenSettings, 'claims'> {
   readonly claims: CompiledRules;
+  /** The URLs of the resources that routes name. */
+  readonly resourceUrls: ReadonlySet<string>;
   /** The checks that no keyset changes. */
   readonly registered: Omit<
     RegisteredClaimsPolicy,
@@ -50,10 +55,21 @@ export function tokenPolicyOf(
 ): TokenPolicy {
   const typ = own.typ ?? (own.profile === undefined ? common.typ : undefined);
   const profile = own.profile ?? (own.typ === undefined ? common.profile : undefined);
-  const { audience = common.audience ?? (common.audience === null ? null : NO_AUDIENCE) } = own;
+  const { audience: said = common.audience ?? (common.audience === null ? null : NO_AUDIENCE) } = own;
+  const { resourceUrls: urls } = common;
+  // A keyset that has its own audiences makes tokens for no others.
+  const audience = own.audience === undefined && said !== null ? new Set([...said, ...urls]) : said;
   return Object.freeze<TokenPolicy>({
     types: profile === undefined ? (typ ?? DEFAULT_TYPES) : new Set([profile]),
     claims: own.claims === undefined ? [common.claims] : [common.claims, own.claims],
+    unnamed:
+      said === null || urls.size === 0
+        ? undefined
+        : {
+            audience: new Set([...said].filter((one) => !urls.has(one))),
+            audienceMatch: common.registered.audienceMatch,
+            owner: 'of routes that name no resource',
+          },
     registered: Object.freeze<RegisteredClaimsPolicy>({
       ...common.registered,
       audience,
@@ -93,6 +109,7 @@ export function checkTokenOptions(
       'is not allowed to be false with maxLifetime, which needs exp; remove one',
     );
   checkTimes(common, common, '');
+  checkResourceAudience(common);
   if (groups && claimNames(common.claims).includes('groups'))
     throw new ConfigError('claims.groups', GROUPS_TEXT);
   for (const { name, tokens } of keysets) {
@@ -105,6 +122,21 @@ export function checkTokenOptions(
     if (groups && tokens.claims !== undefined && claimNames(tokens.claims).includes('groups'))
       throw new ConfigError(`${name}.claims.groups`, GROUPS_TEXT);
   }
+}
+
+/** Refuses audiences with which no token would be accepted, or that no token can have. */
+function checkResourceAudience({ audience, resourceUrls, registered }: CommonTokenOptions): void {
+  if (resourceUrls.size === 0) return;
+  if (registered.audienceMatch === 'all')
+    throw new ConfigError(
+      'audMatch',
+      'is not possible with resources: a token would have to be for all of them; remove it',
+    );
+  if (audience !== null && audience !== undefined && [...audience].every((one) => resourceUrls.has(one)))
+    throw new ConfigError(
+      'audience',
+      'names only URLs of resources, so routes that name no resource accept no token; remove audience, or add that of resource',
+    );
 }
 
 const GROUPS_TEXT = 'groups are found after this; put the rule on routes';

@@ -1,7 +1,7 @@
 // The authenticator of a descriptor, as applications see it: each call goes to the texts that
 // decide at that time. When they change is in follow.ts.
 import type { Authenticator, AuthenticatorReport } from '../decision/authenticator.ts';
-import { noteRouteNames, routeNamesOf } from '../decision/route-names.ts';
+import { NO_NAMES, namesOf, noteNames } from '../decision/route-names.ts';
 import { ofThisCopy } from '../values/copies.ts';
 import type { DescriptorTexts } from './texts.ts';
 
@@ -66,6 +66,6 @@ export function describedBy(texts: DescriptorTexts, following: Following): Descr
     reload: following.reload,
     close: following.close,
   });
-  noteRouteNames(described, () => routeNamesOf(texts.current.authenticator) ?? []);
+  noteNames(described, () => namesOf(texts.current.authenticator) ?? NO_NAMES);
   return described;
 }

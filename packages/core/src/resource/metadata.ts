@@ -27,7 +27,7 @@ export interface ResourceMetadata {
 }
 
 /** What the metadata take from the other options, where `resource` says nothing. */
-export interface ResourceDefaults {
+interface ResourceDefaults {
   /** The issuers of the keysets. */
   readonly issuers: readonly string[];
   /** The scopes that rules name. */
@@ -38,8 +38,8 @@ export interface ResourceDefaults {
 /** The path of the metadata of a resource without a path, and the start of all others. */
 export const METADATA_PATH = '/.well-known/oauth-protected-resource';
 
-/** Makes the resource of checked options. */
-export function protectedResource(
+/** Makes one resource of checked options. */
+function protectedResource(
   settings: ResourceSettings,
   { issuers, scopes, methods }: ResourceDefaults,
 ): ProtectedResource {
@@ -61,6 +61,36 @@ export function protectedResource(
     ...given('resource_tos_uri', termsOfService),
   };
   return Object.freeze({ url, metadataUrl: metadataUrlOf(url), metadata: Object.freeze(metadata) });
+}
+
+/** The resources of a service. */
+export interface Resources {
+  /** That of all routes that name none. */
+  readonly own: ProtectedResource | undefined;
+  /** By the names that routes give. */
+  readonly named: ReadonlyMap<string, ProtectedResource>;
+}
+
+/**
+ * Makes the resources of checked options.
+ * @param defaultsOf gets the name of a resource; undefined for that of all other routes
+ */
+export function resourcesOf(
+  {
+    resource,
+    resources = new Map(),
+  }: {
+    readonly resource: ResourceSettings | undefined;
+    readonly resources: ReadonlyMap<string, ResourceSettings> | undefined;
+  },
+  defaultsOf: (name: string | undefined) => ResourceDefaults,
+): Resources {
+  return {
+    own: resource && protectedResource(resource, defaultsOf(undefined)),
+    named: new Map(
+      [...resources].map(([name, settings]) => [name, protectedResource(settings, defaultsOf(name))]),
+    ),
+  };
 }
 
 /** RFC 9728 §3.1: the well-known path goes between host and path. The path `/` is dropped. */

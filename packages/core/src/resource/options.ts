@@ -5,11 +5,13 @@ import { ConfigError } from '../errors.ts';
 import { isLoopback } from '../net/addresses.ts';
 import { checkUrl } from '../net/options.ts';
 import { type AlgorithmName, algorithmNames, findAlgorithm } from '../token/algorithms.ts';
-import { coming, flag, other } from '../values/judge.ts';
+import { coming, flag, members, named, other, replaced } from '../values/judge.ts';
 import {
   boolean,
+  byName,
   choice,
   defaulted,
+  judgesOf,
   type Kind,
   list,
   needed,
@@ -205,6 +207,19 @@ export const resource: Kind<ResourceSettings> = {
       check(issuer, `authorizationServers[${index}]`);
     return read;
   },
+};
+
+/** `resources`: by the names that routes give. */
+export const resources: Kind<ReadonlyMap<string, ResourceSettings>> = {
+  ...byName(resource, "expected an object: name → { url }, such as { files: { url: 'https://…' } }"),
+  judge: named(
+    // Routes that name no resource no longer accept its tokens.
+    { added: 'closes', thing: 'resource' },
+    members({
+      ...judgesOf(resourceOptions.table),
+      url: replaced('tokens for another URL are accepted on the routes of the resource'),
+    }),
+  ),
 };
 
 /** True for an issuer that clients can be told of: an https URL, or http if it is permitted. */

@@ -147,6 +147,7 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
       claims: true,
       issuers: true,
       audience: true,
+      resource: true,
       actors: true,
       acr: true,
       maxAge: true,
