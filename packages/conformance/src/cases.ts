@@ -7,6 +7,7 @@ import { descriptorCases } from './cases/descriptor.ts';
 import { keysetCases } from './cases/keysets.ts';
 import { pathCases } from './cases/paths.ts';
 import { resourceCases } from './cases/resource.ts';
+import { resourcesCases } from './cases/resources.ts';
 import { routeCases } from './cases/routes.ts';
 import { ruleCases } from './cases/rules.ts';
 import { scopeCases } from './cases/scopes.ts';
@@ -29,5 +30,6 @@ export const cases: readonly ConformanceCase[] = [
   ...descriptorCases,
   ...pathCases,
   ...resourceCases,
+  ...resourcesCases,
   ...signingCases,
 ];

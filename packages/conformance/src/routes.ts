@@ -191,6 +191,20 @@ export const routes: readonly Route[] = [
   },
 ];
 
+/** The routes of authenticators with several resources. */
+export const resourceRoutes: readonly Route[] = [
+  requiring('/files', { resource: 'files' }),
+  requiring('/files/may-be-anonymous', { resource: 'files', mode: 'optional' }),
+  requiring('/files/readers', { resource: 'files', claims: { scope: 'friends:read' } }),
+  requiring('/files/readers/may-be-anonymous', {
+    resource: 'files',
+    mode: 'optional',
+    claims: { scope: 'friends:read' },
+  }),
+  requiring('/files/orders', { resource: 'files', audience: ORDERS }),
+  route('/named/files', routeNamed('files for readers')),
+];
+
 function requiring(path: string, access: RouteAccess): Route {
   return { method: 'GET', path, access, handle: whoami };
 }

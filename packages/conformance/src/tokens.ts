@@ -145,6 +145,9 @@ export const tokens = {
   'good, my-subject-456 with a newline': claims({ account: 'my-subject-456\n' }),
   'good, audience in a list': claims({ aud: ['https://other.example', 'https://api.example.com'] }),
   'good, also for orders': claims({ aud: ['https://api.example.com', 'https://orders.example.com'] }),
+  'only for files': claims({ aud: 'https://api.example.com/files' }),
+  'only for files, friends:read': claims({ aud: 'https://api.example.com/files', scope: 'friends:read' }),
+  'good, also for files': claims({ aud: ['https://api.example.com', 'https://api.example.com/files'] }),
   'only for orders': claims({ aud: 'https://orders.example.com' }),
   'partner, good': partner(),
   'partner, also for this service': partner({

@@ -19,6 +19,15 @@ const resource = {
   scopes: ['friends:write', 'friends:read'],
 };
 
+/** Two resources on one host. Routes name the second one. */
+const resources: Partial<AuthenticatorOptions> = {
+  resource,
+  resources: { files: { url: 'https://api.example.com/files', name: 'Files' } },
+  routes: {
+    'files for readers': { resource: 'files', claims: { scope: 'friends:read' } },
+  },
+};
+
 /** The rules that routes refer to by name. An adapter refuses a name that is not here at start. */
 const ROUTES: NonNullable<AuthenticatorOptions['routes']> = {
   admin: { claims: { roles: { anyOf: ['admin', 'root'] } } },
@@ -78,6 +87,9 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
   'behind a proxy': { requireSecureTransport: true },
   resource: { resource },
   'resource, no cache': { resource, cache: false },
+  resources,
+  'resources, no cache': { ...resources, cache: false },
+  'resources, described': resources,
   described: {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a variable of the file.
     realm: '${REALM}',
@@ -125,8 +137,8 @@ function optionsFor(world: World, variant: Variant): AuthenticatorOptions {
     ],
     // The URL of the resource is the audience, where nothing else is said.
     ...(variant.startsWith('resource') ? { resource } : { audience: trusted.audience }),
-    routes: ROUTES,
     ...(variant.startsWith('keysets') && { keySets: keysetsFor(world) }),
     ...VARIANTS[variant],
+    routes: { ...ROUTES, ...VARIANTS[variant].routes },
   } as AuthenticatorOptions;
 }

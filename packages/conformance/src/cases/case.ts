@@ -16,6 +16,9 @@ export type Variant =
   | 'scopes'
   | 'resource'
   | 'resource, no cache'
+  | 'resources'
+  | 'resources, no cache'
+  | 'resources, described'
   | 'described'
   | 'only'
   | 'lifetime'
@@ -46,6 +49,8 @@ export type Expectation =
       readonly code: AuthErrorCode;
       /** The parameters of the challenge. */
       readonly scope?: string;
+      /** Default: that of the authenticator. */
+      readonly resourceMetadata?: string;
       readonly acrValues?: string;
       readonly maxAgeSeconds?: number;
     }

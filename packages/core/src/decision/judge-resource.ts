@@ -1,6 +1,6 @@
-// The resource that a request is for, where a service is several (RFC 9728): a token for one of them
-// is not accepted on the routes of another. The audience of a named resource is judged with the
-// other requirements of a route.
+// The resource that a request is for, where a service is several (RFC 9728): a token for one of
+// them is not accepted on the routes of another. The audience of a named resource is judged with
+// the other requirements of a route.
 import { audienceText, checkAudience } from '../claims/audience.ts';
 import { type AuthError, inSpace } from '../errors.ts';
 import { own } from '../values/json.ts';

@@ -532,6 +532,7 @@ export const authenticatorOptions = object(
     dependentSchemas: {
       profile: { properties: { typ: false } },
       maxLifetime: { properties: { requireExp: { const: true } } },
+      resources: { required: ['resource'], properties: { audMatch: { not: { const: 'all' } } } },
     },
     not: {
       required: ['allowFutureIat'],

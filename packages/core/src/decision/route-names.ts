@@ -1,5 +1,5 @@
-// The names of the routes and resources of an authenticator, so that a misspelt name is refused when
-// the service starts. Decides about no request.
+// The names of the routes and resources of an authenticator, so that a misspelt name is refused
+// when the service starts. Decides about no request.
 import type { CompiledRules } from '../claims/compile.ts';
 import { ConfigError } from '../errors.ts';
 import { sharedState } from '../values/copies.ts';

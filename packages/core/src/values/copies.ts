@@ -15,7 +15,7 @@ interface Copy {
  * Increment it when a marked object changes so that an older copy misreads it. `shape.json` has the
  * form that goes with this number, and `pnpm tables` refuses another form with the same number.
  */
-const SHAPE = 4;
+const SHAPE = 5;
 const THIS_COPY: Copy = Object.freeze({ version: VERSION, shape: SHAPE });
 const COPY: unique symbol = Symbol.for('@latchkey/copy');
 

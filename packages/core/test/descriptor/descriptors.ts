@@ -76,6 +76,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
           signingAlgorithms: ['ES256'],
           allowHttp: false,
         },
+        resources: { files: { url: 'https://api.example/files', name: 'Files' } },
         keySets: [
           {
             issuer: 'https://a.example/',
@@ -187,6 +188,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
         routes: {
           admin: { claims: { scope: ['admin'] }, issuers: ['https://a.example/'], audience: ['admin'] },
           'GET /users/:id': { claims: { sub: { fromRequest: 'params.id' } } },
+          'GET /files': { resource: 'files' },
         },
         nestedClaimDelimiter: '.',
         clockSkew: '10s',

@@ -21,7 +21,8 @@ function problemOf(resource: unknown, more: object = {}): string | undefined {
 
 /** What clients are told of the resource with these options. */
 const told = (resource: object, more: object = {}) =>
-  readOptions({ keySets, ...more, resource: { url: URL_, ...resource } } as AuthenticatorOptions).published[0];
+  readOptions({ keySets, ...more, resource: { url: URL_, ...resource } } as AuthenticatorOptions)
+    .published[0];
 
 describe('what is wrong', () => {
   it.each<[title: string, resource: unknown, message: string]>([

@@ -206,6 +206,32 @@ const CASES: readonly Case[] = [
     { audience: undefined, resource: { ...RESOURCE, allowHttp: false } },
   ],
   [
+    'resource-in-clear',
+    {
+      audience: undefined,
+      resource: RESOURCE,
+      resources: { files: { url: 'http://api.example/files', allowHttp: true } },
+    },
+    'resources.files.allowHttp',
+    { audience: undefined, resource: RESOURCE, resources: { files: { url: 'https://api.example/files' } } },
+  ],
+  [
+    'resource-unreachable',
+    {
+      ...keysets({ ...A, audience: RESOURCE.url }),
+      audience: undefined,
+      resource: RESOURCE,
+      resources: { files: { url: 'https://api.example/files' } },
+    },
+    'resources.files.url',
+    {
+      ...keysets({ ...A, audience: [RESOURCE.url, 'https://api.example/files'] }),
+      audience: undefined,
+      resource: RESOURCE,
+      resources: { files: { url: 'https://api.example/files' } },
+    },
+  ],
+  [
     'audience-unset',
     { audience: undefined, ...keysets(A, { ...B, audience: 'b' }) },
     '',

@@ -296,6 +296,30 @@ const GROUPS: Readonly<Record<string, Group>> = {
         '+resource.allowHttp ~resource.name ~resource.scopes',
       ],
       [
+        'a resource that routes name',
+        { resources: { a: { url: 'https://a.example/a' } } },
+        { resources: { a: { url: 'https://a.example/a' }, b: { url: 'https://a.example/b' } } },
+        '-resources.b',
+      ],
+      [
+        'one less',
+        { resources: { a: { url: 'https://a.example/a' }, b: { url: 'https://a.example/b' } } },
+        { resources: { a: { url: 'https://a.example/a' } } },
+        '+resources.b',
+      ],
+      [
+        'another URL of a resource that routes name, and its name for people',
+        { resources: { a: { url: 'https://a.example/a' } } },
+        { resources: { a: { url: 'https://a.example/b', name: 'A' } } },
+        '+resources.a.url -resources.a.url ~resources.a.name',
+      ],
+      [
+        'the resource of a route',
+        { routes: { a: { claims: {}, resource: 'a' } } },
+        { routes: { a: { claims: {}, resource: 'b' } } },
+        '+routes.a.resource -routes.a.resource',
+      ],
+      [
         'implied scopes: a rule that excludes one then refuses more',
         {},
         { scopes: { implies: { a: ['b'] } } },

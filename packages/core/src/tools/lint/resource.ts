@@ -2,7 +2,8 @@
 // metadata cannot be seen in a descriptor.
 
 import { isAuthorizationServer } from '../../resource/options.ts';
-import { itemsOf, keysetsOf, type LintRule, membersOf, spotIf } from './rule.ts';
+import type { UncheckedOptions } from '../../values/readers.ts';
+import { itemsOf, keysetsOf, type LintRule, membersOf, type Part, spotIf } from './rule.ts';
 
 /** The rules about the protected resource, with their paths. */
 export const resourceRules: readonly LintRule[] = [
@@ -24,12 +25,13 @@ export const resourceRules: readonly LintRule[] = [
     message: 'clients are not told which issuers they get tokens from: no keyset has an https URL as issuer',
     fix: 'add authorizationServers to resource',
     find: (jwt) => {
-      const { url, authorizationServers, allowHttp } = membersOf(jwt.resource);
       const issuers = keysetsOf(jwt).map(({ value }) => value.issuer);
-      const isTold = issuers.some(
-        (issuer) => typeof issuer === 'string' && isAuthorizationServer(issuer, allowHttp === true),
-      );
-      return spotIf(url !== undefined && itemsOf(authorizationServers).length === 0 && !isTold, 'resource');
+      return resourcesOf(jwt).flatMap(({ path, value: { url, authorizationServers, allowHttp } }) => {
+        const isTold = issuers.some(
+          (issuer) => typeof issuer === 'string' && isAuthorizationServer(issuer, allowHttp === true),
+        );
+        return spotIf(url !== undefined && itemsOf(authorizationServers).length === 0 && !isTold, path);
+      });
     },
   },
   {
@@ -37,6 +39,33 @@ export const resourceRules: readonly LintRule[] = [
     severity: 'warning',
     message: 'tokens for the service cross the network unencrypted',
     fix: 'serve it over https, and remove allowHttp',
-    find: (jwt) => spotIf(membersOf(jwt.resource).allowHttp === true, 'resource.allowHttp'),
+    find: (jwt) =>
+      resourcesOf(jwt).flatMap(({ path, value }) => spotIf(value.allowHttp === true, `${path}.allowHttp`)),
+  },
+  {
+    id: 'resource-unreachable',
+    severity: 'warning',
+    message: 'no token is accepted on the routes of this resource: every keyset has other audiences',
+    fix: 'add the URL of the resource to the audience of the keysets whose issuers make tokens for it',
+    find: (jwt) => {
+      const keysets = keysetsOf(jwt);
+      const named = Object.entries(membersOf(jwt.resources));
+      return named.flatMap(([name, one]) => {
+        const { url } = membersOf(one);
+        const isOpen = ({ value: { audience } }: (typeof keysets)[number]) =>
+          audience === undefined || [audience].flat().some((one) => one === url);
+        const isClosed = keysets.length > 0 && !keysets.some(isOpen) && jwt.keys === undefined;
+        return spotIf(isClosed && jwt.remote === undefined, `resources.${name}.url`);
+      });
+    },
   },
 ];
+
+/** That of all routes, and those that routes name. */
+function resourcesOf(jwt: UncheckedOptions): readonly Part[] {
+  const named = Object.entries(membersOf(jwt.resources));
+  return [
+    ...(jwt.resource === undefined ? [] : [{ path: 'resource', value: membersOf(jwt.resource) }]),
+    ...named.map(([name, value]) => ({ path: `resources.${name}`, value: membersOf(value) })),
+  ];
+}
