@@ -205,6 +205,7 @@ it('./tools exports these values', () => {
     'inspectKeyset',
     'interpolate',
     'lintDescriptor',
+    'meant',
     'optionTables',
     'parseDescriptor',
     'plain',
@@ -221,6 +222,7 @@ it('./tools exports these values', () => {
     'removeKeyset',
     'ruleFormRows',
     'setAudience',
+    'setOption',
     'updateKeyset',
     'writeDescriptor',
   ]);
