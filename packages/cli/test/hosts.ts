@@ -1,6 +1,7 @@
 // Hosts of the internet for tests: TLS servers on loopback with certificates for their names, of an
 // authority that is trusted during the test. Connections to these names are redirected to them;
 // connections to any other name are refused.
+import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import tls, { createSecureContext, getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -14,12 +15,20 @@ export type Hosts = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 export interface RunningHosts {
   /** The requested URLs, in order. */
   readonly requests: readonly string[];
+  /** The authority that has made the certificates, PEM. */
+  readonly ca: string;
   /** Closes the servers, and restores names and certificates. */
   close(): Promise<void>;
 }
 
-/** Starts hosts. */
-export async function startHosts(hosts: Hosts): Promise<RunningHosts> {
+/**
+ * Starts hosts.
+ * @param accepts false for a request that is answered 401
+ */
+export async function startHosts(
+  hosts: Hosts,
+  accepts: (request: IncomingMessage) => boolean = () => true,
+): Promise<RunningHosts> {
   const authority = createAuthority('Latchkey test authority');
   const contexts = new Map(
     Object.keys(hosts).map((host) => [host, createSecureContext(authority.issue(host))]),
@@ -30,8 +39,10 @@ export async function startHosts(hosts: Hosts): Promise<RunningHosts> {
     (request, response) => {
       const host = request.headers.host ?? '';
       requests.push(`https://${host}${request.url}`);
-      const body = hosts[host]?.[request.url ?? ''];
-      response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' });
+      const isAccepted = accepts(request);
+      const body = isAccepted ? hosts[host]?.[request.url ?? ''] : undefined;
+      const status = body === undefined ? 404 : 200;
+      response.writeHead(isAccepted ? status : 401, { 'content-type': 'application/json' });
       response.end(body === undefined ? '' : JSON.stringify(body));
     },
   );
@@ -46,6 +57,7 @@ export async function startHosts(hosts: Hosts): Promise<RunningHosts> {
   }) as typeof tls.connect);
   return {
     requests,
+    ca: authority.cert,
     async close() {
       leading.mockRestore();
       setDefaultCACertificates(trusted);
