@@ -23,7 +23,7 @@ export interface RegisteredClaimsPolicy extends AudiencePolicy {
   readonly maxLifetimeMs?: number | undefined;
   /** Claims that must be present. */
   readonly required?: readonly string[] | undefined;
-  /** The checks of a profile, in addition to these. */
+  /** The checks of a profile and of a tenant, in addition to these. */
   readonly profile?: readonly RegisteredCheck[] | undefined;
   /** A token that is bound to a key (`cnf`, RFC 7800) is accepted without proof of the key. */
   readonly acceptSenderConstrained?: boolean | undefined;

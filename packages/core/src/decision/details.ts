@@ -26,7 +26,9 @@ export function noKeysetText(issuer: unknown, keysets: readonly Keyset[], index:
   if (issuer === undefined) return 'the token has no iss, and every keyset is for an issuer';
   if (typeof issuer !== 'string' || issuer === '') return `iss: expected a string, got ${kindOf(issuer)}`;
   const other = issuer.endsWith('/') ? issuer.slice(0, -1) : `${issuer}/`;
-  const [near] = index.forIssuer(other);
+  const refusing = index.naming(issuer);
+  if (refusing !== undefined) return `${refusing.name}.tenants does not accept ${issuerText(issuer)}`;
+  const near = index.naming(other);
   if (near !== undefined) return `${issuerText(issuer)} differs from ${near.name}.issuer by a trailing slash`;
   const issuers = [...new Set(keysets.slice(0, 2 * SHOWN).flatMap((keyset) => keyset.issuer ?? []))];
   if (issuers.length === 0) return `${issuerText(issuer)} has no keyset`;

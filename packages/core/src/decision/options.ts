@@ -20,6 +20,7 @@ import {
   type SecretStores,
 } from '../keysets/options.ts';
 import { authenticatorHints } from '../keysets/other-packages.ts';
+import { issuersOf } from '../keysets/tenants.ts';
 import {
   acceptedTypes,
   type KeysetTokenOptions,
@@ -591,7 +592,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
   checkResources(read, routes);
   const always = [common.claims, ...keysets.flatMap(({ tokens }) => tokens.claims ?? [])];
   const found = resourcesOf(read, (name) => ({
-    issuers: keysets.flatMap(({ issuer }) => issuer ?? []),
+    issuers: keysets.flatMap(issuersOf),
     scopes: [
       ...always,
       ...[...routes.values()]
@@ -614,9 +615,10 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     policy: tokenPolicyOf(common),
     policies: new Map(
       keysets.flatMap((keyset) =>
-        Object.values(keyset.tokens).every((own) => own === undefined)
+        Object.values(keyset.tokens).every((own) => own === undefined) &&
+        keyset.tenancy?.boundClaim === undefined
           ? []
-          : [[keyset, tokenPolicyOf(common, keyset.tokens)]],
+          : [[keyset, tokenPolicyOf(common, keyset.tokens, keyset.tenancy)]],
       ),
     ),
     tokens: read.tokenFrom,

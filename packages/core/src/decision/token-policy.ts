@@ -7,6 +7,7 @@ import type { RegisteredClaimsPolicy } from '../claims/registered.ts';
 import { ConfigError } from '../errors.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import type { KeysetSettings } from '../keysets/options.ts';
+import { bindingChecks, type TenancySettings } from '../keysets/tenants.ts';
 import { DEFAULT_TYPES, type KeysetTokenSettings } from '../keysets/token-options.ts';
 
 /** What the tokens of one keyset must be, or those of all keysets without options of their own. */
@@ -48,10 +49,12 @@ const NO_AUDIENCE: ReadonlySet<string> = new Set();
 /**
  * Joins the options for all keysets and those of one. Where both have one, that of the keyset
  * applies; of rules, both must hold.
+ * @param tenancy of a keyset for many tenants: a claim may have to name the tenant
  */
 export function tokenPolicyOf(
   common: CommonTokenOptions,
   own: KeysetTokenSettings = NOTHING_OWN,
+  tenancy?: TenancySettings,
 ): TokenPolicy {
   const typ = own.typ ?? (own.profile === undefined ? common.typ : undefined);
   const profile = own.profile ?? (own.typ === undefined ? common.profile : undefined);
@@ -76,7 +79,7 @@ export function tokenPolicyOf(
       maxTokenAgeMs: own.maxTokenAge ?? common.maxTokenAge,
       maxLifetimeMs: own.maxLifetime ?? common.maxLifetime,
       required: profile === undefined ? [] : ACCESS_TOKEN_CLAIMS,
-      profile: profile === undefined ? [] : accessTokenChecks,
+      profile: [...(profile === undefined ? [] : accessTokenChecks), ...bindingChecks(tenancy)],
     }),
   });
 }

@@ -7,7 +7,7 @@ import { selectKeys } from '../keysets/select.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
 import type { Clock } from '../values/clock.ts';
-import type { JsonObject } from '../values/json.ts';
+import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import { weigh } from '../values/weigh.ts';
 import { createDoorkeeper, type Doorkeeper } from './doorkeeper.ts';
@@ -115,9 +115,12 @@ export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): Veri
 /** True while the same key would be found for the token, and no other key before it. */
 function isInForce(entry: Entry<unknown>): boolean {
   const { keyset, header, kid, thumbprint, algorithm } = entry;
+  const iss = own(entry.claims, 'iss');
+  const issuer = typeof iss === 'string' ? iss : undefined;
+  if (keyset.accepts !== undefined && !isAcceptedNow(keyset, issuer)) return false;
   for (const { keyset: other, snapshotId } of entry.before)
-    if (keysNow(other, header)?.id !== snapshotId) return false;
-  const current = keysNow(keyset, header);
+    if (keysNow(other, header, issuer)?.id !== snapshotId) return false;
+  const current = keysNow(keyset, header, issuer);
   if (current === undefined) return false;
   if (current.id === entry.snapshotId) return true;
   const { candidates } = selectKeys(current, keyset.selection, algorithm, header.kid);
@@ -126,10 +129,27 @@ function isInForce(entry: Entry<unknown>): boolean {
   return isThere && candidates.every((key) => key.verifiers.has(algorithm));
 }
 
-/** @returns undefined if the keys have to be waited for, or are unavailable */
-function keysNow(keyset: Keyset, header: UnverifiedHeader): KeySnapshot | undefined {
+/** False also if the application has to be asked: the verification that follows waits for it. */
+function isAcceptedNow(keyset: Keyset, issuer: string | undefined): boolean {
+  if (issuer === undefined) return false;
   try {
-    const keys = keyset.keys(header);
+    const answer = keyset.accepts?.(issuer) ?? true;
+    if (!isPromise(answer)) return answer === true;
+    answer.catch(() => {});
+  } catch {
+    // The verification that follows reports this error.
+  }
+  return false;
+}
+
+/** @returns undefined if the keys have to be waited for, or are unavailable */
+function keysNow(
+  keyset: Keyset,
+  header: UnverifiedHeader,
+  issuer: string | undefined,
+): KeySnapshot | undefined {
+  try {
+    const keys = keyset.keys(header, issuer);
     if (!isPromise(keys)) return keys;
     // The verification that follows waits for the same keys, and reports their failure.
     keys.catch(() => {});

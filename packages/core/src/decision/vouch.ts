@@ -4,9 +4,9 @@
 import { AuthError, refusalIn } from '../errors.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import type { KeysetIndex } from '../keysets/select.ts';
-import { findAlgorithm } from '../token/algorithms.ts';
+import { type AlgorithmName, findAlgorithm } from '../token/algorithms.ts';
 import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken } from '../token/parse.ts';
-import { type JsonObject, own } from '../values/json.ts';
+import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import { issuerText, noKeysetText, notAllowedText, unsupportedText } from './details.ts';
 import type { AuthenticatorSettings } from './options.ts';
@@ -76,6 +76,14 @@ export type Vouch = (token: string, verdict: Verdict) => Vouched | undefined | P
 const MAX_HEADERS = 256;
 const MAX_HEADER_LENGTH = 512;
 
+/** A token before its keysets are known. */
+interface KnownToken {
+  readonly unverified: UnverifiedToken;
+  readonly algorithm: AlgorithmName | undefined;
+  readonly algorithmRefusal: AuthError | undefined;
+  readonly issuer: JsonValue | undefined;
+}
+
 /** Makes the function that asks the keysets. It fetches keys only if a token needs them. */
 export function createVouchByKey(
   { maxTokenBytes, issuers }: AuthenticatorSettings,
@@ -95,7 +103,7 @@ export function createVouchByKey(
       return undefined;
     }
     trace?.({ stage: 'form' });
-    const { header, claims, newHeader } = unverified;
+    const { header, claims } = unverified;
 
     // The keyset is not known yet: a type that any of them accepts passes here.
     const typeRefusal = judgeType(header, policies.types);
@@ -112,8 +120,34 @@ export function createVouchByKey(
 
     // The claim is unverified: it only narrows which keysets are asked.
     const issuer = own(claims, 'iss');
-    const candidates = isIssuer(issuer) ? index.forIssuer(issuer) : [];
-    const issuerRefusal = judgeIssuer(issuer, candidates);
+    const known: KnownToken = { unverified, algorithm, algorithmRefusal, issuer };
+    const undecided = (error: unknown) => judgeByKeysets(known, [], verdict, refusalIn(error));
+    let candidates: ReturnType<KeysetIndex['forIssuer']>;
+    try {
+      // The application is not asked about an issuer that the options refuse.
+      const isAsked = isIssuer(issuer) && (isWelcome(issuer) || trace !== undefined);
+      candidates = isAsked ? index.forIssuer(issuer) : [];
+    } catch (error) {
+      return undecided(error);
+    }
+    return isPromise(candidates)
+      ? candidates.then((found) => judgeByKeysets(known, found, verdict), undecided)
+      : judgeByKeysets(known, candidates, verdict);
+  }
+
+  /**
+   * Asks the keysets of the issuer.
+   * @param undecided why it is not known which keysets these are
+   */
+  function judgeByKeysets(
+    { unverified, algorithm, algorithmRefusal, issuer }: KnownToken,
+    candidates: readonly Keyset[],
+    verdict: Verdict,
+    undecided?: AuthError,
+  ): Vouched | undefined | Promise<Vouched | undefined> {
+    const { trace } = verdict;
+    const { header, claims, newHeader } = unverified;
+    const issuerRefusal = undecided ?? judgeIssuer(issuer, candidates);
     trace?.({ stage: 'issuer', issuer, vouchedBy: 'key', refusal: issuerRefusal });
     if (ends(verdict, issuerRefusal)) return undefined;
 
@@ -149,10 +183,13 @@ export function createVouchByKey(
 
   function judgeIssuer(issuer: unknown, candidates: readonly Keyset[]): AuthError | undefined {
     const untrusted = (detail: string) => new AuthError('token_issuer_untrusted', { detail });
-    if (candidates.length === 0) return untrusted(noKeysetText(issuer, keysets, index));
-    return isIssuer(issuer) && issuers?.(issuer) === false
-      ? untrusted(`issuers does not accept ${issuerText(issuer)}`)
-      : undefined;
+    if (isIssuer(issuer) && !isWelcome(issuer))
+      return untrusted(`issuers does not accept ${issuerText(issuer)}`);
+    return candidates.length === 0 ? untrusted(noKeysetText(issuer, keysets, index)) : undefined;
+  }
+
+  function isWelcome(issuer: string | undefined): boolean {
+    return issuers?.(issuer) !== false;
   }
 
   /** Caches the parsed header of a token that a trusted key signed. */

@@ -6,7 +6,7 @@ import { AuthError } from '../errors.ts';
 import type { KeysetTaker } from '../keysets/create.ts';
 import { createSnapshot, type Keyset } from '../keysets/keyset.ts';
 import type { LegacyKeySettings } from '../keysets/legacy-options.ts';
-import type { KeysetSettings } from '../keysets/options.ts';
+import { type KeysetSettings, readsForTokens } from '../keysets/options.ts';
 
 /** The keysets of one text. Each must be closed. */
 export interface KeysetLeases {
@@ -118,7 +118,7 @@ export function createCarrier() {
           keyset(settings, make) {
             const identity = identityOf(settings);
             // These sources read nothing, or nothing before a token needs it.
-            const isReady = settings.source === 'jwks' || (settings.source === 'jwksHosts' && mayRead);
+            const isReady = settings.source === 'jwks' || (readsForTokens(settings) && mayRead);
             if (current.held.has(identity) || isReady)
               return [placed(take(identity, settings, make), settings)];
             const olds = [...current.held].flatMap(([old, { settings: was, keyset }]) =>
@@ -156,10 +156,12 @@ function unlessEmpty(
   { name, issuer, policy, selection }: KeysetSettings,
 ): Keyset {
   const isAtHand = () => keyset?.isLoaded() === true;
-  const look = (which: 'keys' | 'refetch') => (header: Parameters<Keyset['keys']>[0]) => {
-    if (keyset !== undefined && isAtHand()) return keyset[which](header);
-    throw new AuthError('keyset_unavailable', { detail: `${name}: its keys have not been loaded yet` });
-  };
+  const look =
+    (which: 'keys' | 'refetch') =>
+    (...asked: Parameters<Keyset['keys']>) => {
+      if (keyset !== undefined && isAtHand()) return keyset[which](...asked);
+      throw new AuthError('keyset_unavailable', { detail: `${name}: its keys have not been loaded yet` });
+    };
   return Object.freeze<Keyset>({
     name,
     issuer,
@@ -194,8 +196,8 @@ function standIn(keyset: Keyset, was: KeysetSettings, is: KeysetSettings, isRepl
     issuer: is.issuer,
     allowed: is.policy.allowed,
     selection: { kidless: is.selection.kidless, unnamed: was.selection.unnamed },
-    keys: (header) => (isReplaced() ? NONE : keyset.keys(header)),
-    refetch: (header) => (isReplaced() ? NONE : keyset.refetch(header)),
+    keys: (...asked) => (isReplaced() ? NONE : keyset.keys(...asked)),
+    refetch: (...asked) => (isReplaced() ? NONE : keyset.refetch(...asked)),
     ready: () => Promise.resolve(),
   });
 }
@@ -206,7 +208,7 @@ function standIn(keyset: Keyset, was: KeysetSettings, is: KeysetSettings, isRepl
  */
 function standsIn(was: KeysetSettings, is: KeysetSettings): boolean {
   return (
-    was.source !== 'jwksHosts' &&
+    !readsForTokens(was) &&
     (was.issuer === is.issuer || was.issuer === undefined) &&
     (was.policy.matchFamily !== true || is.policy.matchFamily === true) &&
     [...(was.policy.legacy ?? [])].every((algorithm) => is.policy.legacy?.has(algorithm) === true)

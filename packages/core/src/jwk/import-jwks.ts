@@ -33,6 +33,11 @@ export interface VerificationKey {
    * key is a secret too.
    */
   readonly thumbprint: string;
+  /**
+   * The member `issuer` of its JWK, which says whose tokens it signs; Microsoft Entra has it. Empty
+   * for a member that is no such text. Only keysets for many tenants read it.
+   */
+  readonly issuer?: string;
   /** By the exact "alg" of a token. The key refuses every other algorithm. */
   readonly verifiers: ReadonlyMap<AlgorithmName, SignatureVerifier>;
 }
@@ -75,6 +80,8 @@ export interface JwkSet {
   readonly keys: readonly JsonObject[];
 }
 
+/** The greatest length of the `issuer` of a key. */
+const MAX_ISSUER = 512;
 /** The largest number of keys in a JWK Set. */
 export const MAX_KEYS = 200;
 /**
@@ -150,6 +157,7 @@ export function importJwk(member: unknown, policy: KeyPolicy): VerificationKey |
     return Object.freeze({
       kid,
       thumbprint,
+      ...issuerOf(member),
       verifiers: new Map(
         algorithms.map((algorithm) => [algorithm.name, createSignatureVerifier(algorithm, key)]),
       ),
@@ -158,6 +166,12 @@ export function importJwk(member: unknown, policy: KeyPolicy): VerificationKey |
     if (error instanceof UnusableKey) return { kid, reason: error.message };
     throw error;
   }
+}
+
+function issuerOf(member: JsonObject): Pick<VerificationKey, 'issuer'> {
+  if (!Object.hasOwn(member, 'issuer')) return {};
+  const { issuer } = member;
+  return { issuer: typeof issuer === 'string' && issuer.length <= MAX_ISSUER ? issuer : '' };
 }
 
 /**

@@ -2,10 +2,10 @@
 // checked in options.ts.
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
-import { createJsonFetcher } from '../net/https.ts';
+import { createJsonFetcher, type JsonFetcher } from '../net/https.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { monotonicOf } from '../values/clock.ts';
-import { createDiscoverySource } from './discovery.ts';
+import { createDiscoverySource, discoveryText } from './discovery.ts';
 import { hinting } from './elsewhere.ts';
 import { createHeaderValues } from './headers.ts';
 import { createInlineKeyset } from './inline.ts';
@@ -18,6 +18,8 @@ import { createPublicKeysSource } from './public-keys.ts';
 import { createRefreshedKeyset, type KeySource, loadJwks } from './refreshed-keyset.ts';
 import { createSecretSource } from './secret.ts';
 import { indexKeysets, type KeysetIndex } from './select.ts';
+import { withTenants } from './tenant-keys.ts';
+import { createTenantKeyset } from './tenant-keysets.ts';
 
 /** Supplies the keysets: reuses those that exist already, or calls `make`. */
 export interface KeysetTaker {
@@ -53,12 +55,16 @@ export function createKeysets(
   const keysets = settings.keysets.flatMap((keyset) => {
     const made = take
       .keyset(keyset, () => build(keyset, stores, monotonic))
+      .map((one) => (keyset.tenancy === undefined ? one : withTenants(one, keyset.tenancy, monotonic)))
       .map((one) => (keyset.skipValidation ? unawaited(one) : one));
     for (const one of made) settingsOf.set(one, keyset);
     if (keyset.isSystem) for (const one of made) system.add(one);
     return made;
   });
-  const forMissing = missingIssuerReachesAll ? keysets : keysets.filter(({ issuer }) => issuer === undefined);
+  // A token without an issuer is of no tenant.
+  const forMissing = keysets.filter(({ issuer, template }) =>
+    missingIssuerReachesAll ? template === undefined : issuer === undefined,
+  );
   if (keys.length === 0) return { keysets, index: indexKeysets(keysets, forMissing), system, settingsOf };
   const legacy = createLegacyKeysets(
     { keys, store: requireStore(stores, 'secret', 'keys'), monotonic, ...LEGACY_REFRESH },
@@ -84,7 +90,9 @@ function warnOf({ keysets, keys, missingIssuerReachesAll }: KeysetsSettings): vo
   if (missingIssuerReachesAll) {
     warn('LATCHKEY_UNSAFE', 'unsafeMissingIssuer: a token without an issuer may be verified by any keyset');
   }
-  for (const { name, policy, speaksForOthers } of keysets) {
+  for (const { name, policy, speaksForOthers, tenancy } of keysets) {
+    if (tenancy?.tenants.by === 'nothing')
+      warn('LATCHKEY_UNSAFE', `${name}.unsafeAnyTenant: any tenant of the provider may sign in`);
     if (speaksForOthers)
       warn('LATCHKEY_UNSAFE', `${name}: tokens of every issuer that no other keyset names are accepted`);
     for (const algorithm of policy.legacy ?? [])
@@ -103,8 +111,23 @@ function unawaited(keyset: Keyset): Keyset {
 }
 
 function build(settings: KeysetSettings, stores: SecretStores, monotonic: () => number): Keyset {
-  const { policy, refresh } = settings;
+  const { policy, refresh, tenancy } = settings;
   if (settings.source === 'jwks') return createInlineKeyset({ ...settings, monotonic });
+  if (
+    tenancy !== undefined &&
+    (settings.source === 'useDiscovery' || settings.source === 'useOidcDiscovery')
+  ) {
+    const fetcher = createJsonFetcher(settings);
+    return createTenantKeyset({
+      ...settings,
+      ...refresh,
+      ...tenancy,
+      monotonic,
+      description: discoveryText(settings.discovery),
+      sourceOf: (issuer) => createSource({ ...settings, issuer }, stores, monotonic, fetcher),
+      close: () => fetcher.close(),
+    });
+  }
   if (settings.source === 'jwksHosts') {
     const permits = (url: URL) => isListed(url, settings.hosts);
     return createJkuKeyset({
@@ -120,12 +143,14 @@ function build(settings: KeysetSettings, stores: SecretStores, monotonic: () => 
 
 /**
  * Makes the source of a keyset whose keys are all read from one place. Reads nothing yet.
+ * @param shared the connections, if the keyset is not the only one that uses them
  * @throws ConfigError for a secret without a store
  */
 export function createSource(
   settings: Exclude<KeysetSettings, { readonly source: 'jwks' } | { readonly source: 'jwksHosts' }>,
   stores: SecretStores,
   monotonic: () => number = () => performance.now(),
+  shared?: JsonFetcher,
 ): KeySource {
   const { policy, refresh } = settings;
   switch (settings.source) {
@@ -154,7 +179,7 @@ export function createSource(
     case 'useOidcDiscovery':
     case 'useDiscovery': {
       const headersOf = createHeaderValues(settings.headers, stores.secret, settings.name);
-      const fetcher = createJsonFetcher(settings);
+      const fetcher = shared ?? createJsonFetcher(settings);
       return createDiscoverySource({ ...settings, ...refresh, monotonic, fetcher, headersOf });
     }
   }

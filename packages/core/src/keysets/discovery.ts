@@ -109,7 +109,7 @@ export function createDiscoverySource(settings: DiscoverySettings): KeySource {
   }
 
   return {
-    description: discovery === 'any' ? 'discovery' : `${discovery}-discovery`,
+    description: discoveryText(discovery),
     place: first.href,
     async load(signal) {
       const now = monotonic();
@@ -140,6 +140,11 @@ function at(place: string, error: unknown): Error {
 
 function isNotThere(error: unknown): boolean {
   return NOT_THERE.has(Reflect.get(Object(error), 'status'));
+}
+
+/** The kind of such a source, for reports. */
+export function discoveryText(discovery: Discovery): string {
+  return discovery === 'any' ? 'discovery' : `${discovery}-discovery`;
 }
 
 /**

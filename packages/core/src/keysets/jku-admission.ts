@@ -1,6 +1,6 @@
-// Decides which new key URLs (`jku`) are fetched. Any client can make up such URLs, so only a few
-// are fetched in each window of time; URLs that have verified a token are not delayed by made-up
-// ones. Nothing is fetched here.
+// Decides which new sources of keys are fetched that only tokens name: key URLs (`jku`), and the
+// issuers of tenants. Any client can make them up, so only a few are fetched in each window of
+// time; those that have verified a token are not delayed by made-up ones. Nothing is fetched here.
 import { LRUCache } from 'lru-cache';
 
 /** Decides which new URLs are fetched. */
@@ -34,12 +34,36 @@ export const MAX_CONFIRMED_ISSUERS = 32;
 export const MAX_FAILED_URLS = 256;
 const COUNTERS = 2 ** 16;
 
+/** How many fetches an admission allows. */
+export interface AdmissionLimits {
+  readonly windowMs: number;
+  /** New sources that one share fetches within one window, in the order of their requests. */
+  readonly fresh: number;
+  /** Further ones per window: those requested most often in the window before, and not fetched. */
+  readonly favoured: number;
+  /** Confirmed sources that are remembered. */
+  readonly confirmed: number;
+  /** A source that is confirmed in its window does not count among the new ones of the window. */
+  readonly givesBack: boolean;
+}
+
+/** The limits for key URLs. */
+const FOR_URLS: AdmissionLimits = {
+  windowMs: WINDOW_MS,
+  fresh: MAX_NEW_URLS,
+  favoured: MAX_FAVOURED_URLS,
+  confirmed: MAX_CONFIRMED_URLS,
+  givesBack: false,
+};
+
 /**
  * The fetches that the tokens of one confirmed issuer, or of all other issuers together, may cause.
  */
 interface Share {
   windowStart: number;
   admitted: number;
+  /** Those that count in `admitted`. Stays empty unless the limits give back. */
+  readonly counted: Set<string>;
   favoured: ReadonlySet<string>;
   /** The URLs refused most often in this window, each with its approximate count. */
   readonly most: Map<string, number>;
@@ -48,8 +72,11 @@ interface Share {
 }
 
 /** Makes an admission that has no URLs yet. */
-export function createAdmission(monotonic = () => performance.now()): Admission {
-  const urls = new LRUCache<string, true>({ max: MAX_CONFIRMED_URLS });
+export function createAdmission(
+  monotonic = () => performance.now(),
+  { windowMs, fresh, favoured, confirmed, givesBack }: AdmissionLimits = FOR_URLS,
+): Admission {
+  const urls = new LRUCache<string, true>({ max: confirmed });
   const issuers = new LRUCache<string, Share>({ max: MAX_CONFIRMED_ISSUERS });
   const failedAt = new LRUCache<string, number>({ max: MAX_FAILED_URLS });
   const others = createShare();
@@ -63,9 +90,11 @@ export function createAdmission(monotonic = () => performance.now()): Admission 
     share.counters[place] = count;
     if (count < 2) return;
     share.most.set(href, count);
-    if (share.most.size <= MAX_FAVOURED_URLS) return;
-    const [least] = [...share.most].sort(([, one], [, other]) => one - other);
-    if (least !== undefined) share.most.delete(least[0]);
+    if (share.most.size <= favoured) return;
+    let least: string | undefined;
+    for (const [one, times] of share.most)
+      if (least === undefined || times < (share.most.get(least) ?? 0)) least = one;
+    if (least !== undefined) share.most.delete(least);
   }
 
   return {
@@ -75,17 +104,19 @@ export function createAdmission(monotonic = () => performance.now()): Admission 
       if (failed !== undefined && now - failed < WINDOW_MS) return failed + WINDOW_MS - now;
       if (urls.has(href)) return undefined;
       const share = (issuer === undefined ? undefined : issuers.get(issuer)) ?? others;
-      if (now - share.windowStart >= WINDOW_MS) beginWindow(share, now);
+      if (now - share.windowStart >= windowMs) beginWindow(share, now);
       if (share.favoured.has(href)) return undefined;
-      if (share.admitted < MAX_NEW_URLS) {
+      if (share.admitted < fresh) {
         share.admitted++;
+        if (givesBack) share.counted.add(href);
         return undefined;
       }
       turnAway(share, href);
-      return share.windowStart + WINDOW_MS - now;
+      return share.windowStart + windowMs - now;
     },
     confirm(href, issuer) {
       urls.set(href, true);
+      if (others.counted.delete(href)) others.admitted--;
       if (issuer !== undefined && !issuers.has(issuer)) issuers.set(issuer, createShare());
     },
     isConfirmed: (href) => urls.has(href),
@@ -97,6 +128,7 @@ function createShare(): Share {
   return {
     windowStart: Number.NEGATIVE_INFINITY,
     admitted: 0,
+    counted: new Set(),
     favoured: new Set(),
     most: new Map(),
     counters: undefined,
@@ -106,6 +138,7 @@ function createShare(): Share {
 function beginWindow(share: Share, now: number): void {
   share.windowStart = now;
   share.admitted = 0;
+  share.counted.clear();
   share.favoured = new Set(share.most.keys());
   share.most.clear();
   share.counters = undefined;

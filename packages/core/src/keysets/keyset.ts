@@ -5,6 +5,7 @@ import type { ImportedJwks, SkippedKey, VerificationKey } from '../jwk/import-jw
 import type { SourceState } from '../net/refresh.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
+import type { IssuerTemplate } from './issuer-template.ts';
 
 /** The keys of one issuer at one moment. It is replaced as a whole, never changed. */
 export interface KeySnapshot {
@@ -52,6 +53,18 @@ export interface KeysetReport {
   readonly lastError: string | undefined;
   /** Whole milliseconds until the source is read again. Undefined if no reading is planned. */
   readonly nextAttemptInMs: number | undefined;
+  /** Of a keyset whose tenants each have keys of their own, whose `kids` are not listed. */
+  readonly tenants?: TenantsReport;
+}
+
+/** The tenants of a keyset that have keys of their own. */
+export interface TenantsReport {
+  /** The tenants whose keys are kept, because they have verified a token. */
+  readonly inUse: number;
+  /** The tenants whose keys are read or kept, and have not verified a token yet. */
+  readonly candidates: number;
+  /** The tenants in use whose keys cannot be read now. */
+  readonly failing: number;
 }
 
 /** The verification keys of one issuer, kept current. */
@@ -60,6 +73,14 @@ export interface Keyset {
   readonly name: string;
   /** Undefined: the keyset is for tokens whose issuer no other keyset names. */
   readonly issuer: string | undefined;
+  /** Of a keyset for many tenants: which issuers are of its form. Absent for every other one. */
+  readonly template?: IssuerTemplate;
+  /**
+   * False: tokens of this issuer are refused, although the keyset is for issuers like it, and
+   * cached ones count no longer. Absent: the keyset accepts every issuer that it is found for.
+   * @throws AuthError `keyset_unavailable` (or rejects with it) if this cannot be decided
+   */
+  accepts?(issuer: string): boolean | Promise<boolean>;
   /** The keyset's `allowedAlgorithms`; undefined if the option is not set. */
   readonly allowed: ReadonlySet<AlgorithmName> | undefined;
   readonly selection: KeySelection;
@@ -67,7 +88,8 @@ export interface Keyset {
    * Returns the keys in force: synchronously if they are loaded, else a promise that waits for the
    * first load.
    * @param header unverified; only a keyset with `jwksHosts` reads it
-   * @param issuer of the token, unverified; only a keyset with `jwksHosts` reads it
+   * @param issuer of the token, unverified; a keyset with `jwksHosts`, and one for many tenants,
+   *   read it
    * @throws AuthError `keyset_unavailable` (or rejects with it, if it had to wait)
    */
   keys(header: UnverifiedHeader, issuer?: string): KeySnapshot | Promise<KeySnapshot>;

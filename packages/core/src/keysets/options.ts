@@ -39,6 +39,7 @@ import {
 import type { Discovery } from './discovery.ts';
 import { headers, type SourceHeader, type SourceHeaders } from './headers.ts';
 import { issuerName, issuerUrl, refuseMetadata } from './issuer-name.ts';
+import { hasBraces } from './issuer-template.ts';
 import type { JwksHost } from './jku.ts';
 import type { KeySelection } from './keyset.ts';
 import type { LegacyKeySettings } from './legacy-options.ts';
@@ -46,6 +47,14 @@ import { keysetHints } from './other-packages.ts';
 import type { PublicKeySettings } from './public-keys.ts';
 import { isSymmetric } from './secret.ts';
 import { type PublicKeyOptions, reference, SOURCES, type SourceName } from './source-options.ts';
+import {
+  readTenancy,
+  TENANT_OPTIONS,
+  type TenancySettings,
+  type TenantOptions,
+  tenantOptions,
+  tenantSchemas,
+} from './tenants.ts';
 import {
   KEYSET_TOKEN_OPTIONS,
   type KeysetTokenOptions,
@@ -129,7 +138,7 @@ interface FetchedKeysetCommon extends ReadKeysetCommon, JwkSetCommon {
 }
 
 /** Options of a keyset that is fetched from a URL of the options, and not from one of a token. */
-interface NamedKeysetCommon extends FetchedKeysetCommon {
+interface NamedKeysetCommon extends FetchedKeysetCommon, TenantOptions {
   /**
    * Headers of the requests for keys, by name, such as the token of a Kubernetes service account:
    * `{ authorization: { prefix: 'Bearer ', file: '/var/run/secrets/…/token' } }`. A value is in a
@@ -140,7 +149,7 @@ interface NamedKeysetCommon extends FetchedKeysetCommon {
 }
 
 /** Options of a keyset whose keys are secret. */
-interface SecretKeysetCommon extends ReadKeysetCommon, JwkSetCommon {
+interface SecretKeysetCommon extends ReadKeysetCommon, JwkSetCommon, TenantOptions {
   /**
    * Accepts tokens signed with these broken or unregistered algorithms, by keys that have a kid and
    * name the algorithm. Needs `issuer`. Warns.
@@ -151,16 +160,28 @@ interface SecretKeysetCommon extends ReadKeysetCommon, JwkSetCommon {
 /** Forbids a second source next to this one. */
 type Only<Source extends SourceName> = { readonly [Other in Exclude<SourceName, Source>]?: never };
 
+/**
+ * Keys that tokens choose are for one issuer: else one tenant could sign tokens in the name of
+ * another.
+ */
+type NoTenants = { readonly [Name in keyof TenantOptions]?: never };
+
 /** Keys that the issuer's OpenID Connect metadata point to (OpenID Connect Discovery 1.0 §4). */
 export interface DiscoveryKeysetOptions extends NamedKeysetCommon, Only<'useOidcDiscovery'> {
-  /** The issuer, exactly as its metadata and `iss` spell it. */
+  /**
+   * The issuer, exactly as its metadata and `iss` spell it. With a placeholder, as in
+   * `https://id.example.com/realms/{realm}`, the issuers of many tenants: see `tenants`.
+   */
   readonly issuer: string;
   readonly useOidcDiscovery: true;
 }
 
 /** Keys that the metadata of the issuer point to, in the form that the option names. */
 export interface MetadataKeysetOptions extends NamedKeysetCommon, Only<'useDiscovery'> {
-  /** The issuer, exactly as its metadata and `iss` spell it. */
+  /**
+   * The issuer, exactly as its metadata and `iss` spell it. With a placeholder, as in
+   * `https://id.example.com/realms/{realm}`, the issuers of many tenants: see `tenants`.
+   */
   readonly issuer: string;
   /**
    * Where the metadata are. `oauth`: of an OAuth 2.0 authorization server (RFC 8414 §3.1), at
@@ -187,7 +208,7 @@ export interface JwksUrlKeysetOptions extends NamedKeysetCommon, Only<'jwksUrl'>
 }
 
 /** Keys from the URL in the token's `jku`, on listed hosts only. */
-export interface JkuKeysetOptions extends FetchedKeysetCommon, Only<'jwksHosts'> {
+export interface JkuKeysetOptions extends FetchedKeysetCommon, Only<'jwksHosts'>, NoTenants {
   readonly issuer?: string;
   /**
    * `keys.example.com`, with a port if it is not 443, and with a path if keys may only be under it:
@@ -229,7 +250,7 @@ export interface ExternalSecretKeysetOptions extends SecretKeysetCommon, Only<'e
 }
 
 /** Public keys in the options, as a JWK Set. */
-export interface InlineKeysetOptions extends KeysetCommon, JwkSetCommon, Only<'jwks'> {
+export interface InlineKeysetOptions extends KeysetCommon, JwkSetCommon, TenantOptions, Only<'jwks'> {
   readonly issuer?: string;
   readonly jwks: JwkSet;
 }
@@ -238,7 +259,7 @@ export interface InlineKeysetOptions extends KeysetCommon, JwkSetCommon, Only<'j
  * A primary public key and its backups, PEM, ten at most. Each is tried for any token, in this
  * order.
  */
-export interface PublicKeysKeysetOptions extends ReadKeysetCommon, Only<'publicKeys'> {
+export interface PublicKeysKeysetOptions extends ReadKeysetCommon, TenantOptions, Only<'publicKeys'> {
   readonly issuer?: string;
   readonly publicKeys: readonly PublicKeyOptions[];
 }
@@ -264,6 +285,8 @@ interface CommonSettings {
   /** Its path in the options. */
   readonly name: string;
   readonly issuer: string | undefined;
+  /** Of a keyset whose issuer is a template; undefined for every other one. */
+  readonly tenancy: TenancySettings | undefined;
   readonly policy: KeyPolicy;
   readonly selection: KeySelection;
   readonly refresh: RefreshPolicy;
@@ -335,7 +358,7 @@ export interface KeysetsSettings {
 const OTHERS = {
   issuer: optional(
     issuerName,
-    'The exact iss of its tokens. Default: tokens whose issuer no other keyset names, and tokens without iss.',
+    'The exact iss of its tokens, or with a placeholder those of many tenants: https://id.example.com/realms/{realm}. Default: tokens whose issuer no other keyset names, and tokens without iss.',
     () => [],
   ),
   allowedAlgorithms: optional(
@@ -370,6 +393,7 @@ const OTHERS = {
     "Whether these are this system's own keys: their tokens may have the systemSubject and reserved groups.",
     flag('opens', 'speaks for the system'),
   ),
+  ...tenantOptions,
   ...keysetTokenOptions,
   keyUse: optional(
     text,
@@ -425,21 +449,22 @@ const COMMON = [
 ] as const;
 const READ = [...COMMON, 'refreshInterval', 'maxStale', 'skipValidation'] as const;
 const FETCHED = [...READ, 'keyUse', 'allowHttp', 'tls', 'proxy'] as const;
-const SECRET = [...READ, 'keyUse', 'unsafeLegacyAlgorithms'] as const;
+const NAMED = [...FETCHED, ...TENANT_OPTIONS, 'headers'] as const;
+const SECRET = [...READ, ...TENANT_OPTIONS, 'keyUse', 'unsafeLegacyAlgorithms'] as const;
 
 /** The options of a keyset, and which of them may be next to each source. */
 export const keysetOptions = oneSourceOf(
   SOURCES satisfies Pick<TableOf<KeysetOptions>, SourceName>,
   OTHERS,
   {
-    useOidcDiscovery: [...FETCHED, 'headers'],
-    useDiscovery: [...FETCHED, 'headers'],
-    jwksUrl: [...FETCHED, 'headers'],
+    useOidcDiscovery: NAMED,
+    useDiscovery: NAMED,
+    jwksUrl: NAMED,
     jwksHosts: [...FETCHED, 'unsafeAllowPrivateAddresses'],
     secret: SECRET,
     externalSecret: SECRET,
-    jwks: [...COMMON, 'keyUse'],
-    publicKeys: READ,
+    jwks: [...COMMON, ...TENANT_OPTIONS, 'keyUse'],
+    publicKeys: [...READ, ...TENANT_OPTIONS],
   },
   { like: "a keyset, such as { issuer: 'https://…', useOidcDiscovery: true }", hints: keysetHints },
 );
@@ -460,7 +485,9 @@ export const keyset: Kind<KeysetSettings> = {
         useOidcDiscovery: httpsUnlessAllowed('issuer'),
         useDiscovery: httpsUnlessAllowed('issuer'),
         jwksUrl: httpsUnlessAllowed('jwksUrl'),
+        ...tenantSchemas.dependent,
       },
+      allOf: tenantSchemas.all,
       if: { anyOf: [{ required: ['secret'] }, { required: ['externalSecret'] }] },
       else: { properties: { allowedAlgorithms: { items: publicAlgorithmSchema } } },
     }),
@@ -473,7 +500,15 @@ export const keyset: Kind<KeysetSettings> = {
  * tokens must be.
  */
 function writtenOf(options: UncheckedOptions): UncheckedOptions {
-  const others: readonly string[] = ['kidless', 'system', 'skipValidation', ...KEYSET_TOKEN_OPTIONS];
+  const others: readonly string[] = [
+    'kidless',
+    'system',
+    'skipValidation',
+    'tenants',
+    'unsafeAnyTenant',
+    'bind',
+    ...KEYSET_TOKEN_OPTIONS,
+  ];
   return Object.fromEntries(Object.entries(options).filter(([name]) => !others.includes(name)));
 }
 
@@ -514,6 +549,12 @@ function checkHeaders(
   throw new ConfigError(`${name}.headers`, 'expected https: a header may hold a credential');
 }
 
+/** True for a source that is read only when a token needs it: the token says where its keys are. */
+export function readsForTokens({ source, tenancy }: KeysetSettings): boolean {
+  const isDiscovery = source === 'useDiscovery' || source === 'useOidcDiscovery';
+  return source === 'jwksHosts' || (isDiscovery && tenancy !== undefined);
+}
+
 /** Checks one keyset. @throws ConfigError */
 export function readKeyset(value: unknown, name: string): KeysetSettings {
   const { source, options } = keysetOptions.open(value, name);
@@ -521,6 +562,12 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
   const { issuer, allowHttp, tls, proxy } = read;
   const origin = source === 'secret' || source === 'externalSecret' ? 'secret' : 'public';
   if (issuer !== undefined) refuseMetadata(issuer, `${name}.issuer`);
+  if (source === 'jwksHosts' && issuer !== undefined && hasBraces(issuer))
+    throw new ConfigError(
+      `${name}.issuer`,
+      'expected one issuer next to jwksHosts: a tenant could sign tokens of another one',
+    );
+  const tenancy = readTenancy(issuer, read, options, { allowHttp, name });
   if (read.unsafeOtherIssuers && issuer !== undefined)
     throw new ConfigError(
       `${name}.unsafeOtherIssuers`,
@@ -530,6 +577,7 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
   const common = {
     name,
     issuer,
+    tenancy,
     policy: {
       origin,
       allowed: completeAllowed(read.allowedAlgorithms, origin, legacy, `${name}.allowedAlgorithms`),
@@ -600,10 +648,15 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
           `is required with ${source}; write the iss of its tokens, like 'https://tenant.auth0.com/'`,
         );
       // OpenID Connect Core 1.0 §2: an issuer has neither query nor fragment.
-      const checked = checkUrl(issuerUrl(issuer, at), allowHttp, at);
+      const checked = checkUrl(issuerUrl(tenancy?.template.issuerOf('a') ?? issuer, at), allowHttp, at);
       if (checked.search !== '' || checked.hash !== '')
         throw new ConfigError(at, 'expected an issuer without query and fragment');
       const headers = checkHeaders(read.headers, checked, name);
+      if (headers !== undefined && tenancy?.template.isInHost === true)
+        throw new ConfigError(
+          `${name}.headers`,
+          'is not allowed for tenants with servers of their own: each could read them',
+        );
       return { ...common, issuer, source, discovery, allowHttp, tls, proxy, headers };
     }
   }

@@ -3,15 +3,21 @@
 
 import type { VerificationKey } from '../jwk/import-jwks.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
+import { isPromise } from '../values/promise.ts';
+import type { IssuerTemplate } from './issuer-template.ts';
 import type { KeySelection, KeySnapshot, Keyset } from './keyset.ts';
 
 /** Finds keysets by issuer, in time that does not depend on how many there are. */
 export interface KeysetIndex {
   /**
    * The keysets that may verify tokens of this issuer, in the order of the options. If there are
-   * none, the token is refused and nothing is fetched.
+   * none, the token is refused and nothing is fetched. Synchronous, unless the application has to
+   * be asked about the issuer.
+   * @throws AuthError `keyset_unavailable` (or rejects with it) if the application fails
    */
-  forIssuer(issuer: string | undefined): readonly Keyset[];
+  forIssuer(issuer: string | undefined): readonly Keyset[] | Promise<readonly Keyset[]>;
+  /** The first keyset that names this issuer, whether or not it accepts it. Asks nothing. */
+  naming(issuer: string): Keyset | undefined;
 }
 
 /** Keys tried for one token when several keys of a set share its kid. */
@@ -25,15 +31,47 @@ const MAX_KIDLESS = 4;
  */
 export function indexKeysets(keysets: readonly Keyset[], forMissing: readonly Keyset[]): KeysetIndex {
   const byIssuer = new Map<string, readonly Keyset[]>();
+  const templates: (readonly [template: IssuerTemplate, alone: readonly [Keyset]])[] = [];
   for (const keyset of keysets) {
-    if (keyset.issuer === undefined) continue;
-    byIssuer.set(keyset.issuer, [...(byIssuer.get(keyset.issuer) ?? []), keyset]);
+    const { issuer, template } = keyset;
+    if (template !== undefined) templates.push([template, [keyset]]);
+    else if (issuer !== undefined) byIssuer.set(issuer, [...(byIssuer.get(issuer) ?? []), keyset]);
   }
   const anyIssuer = keysets.filter(({ issuer }) => issuer === undefined);
+
+  /** The keysets for many tenants that have this form of issuer. There are few of them. */
+  function ofTemplate(issuer: string): readonly Keyset[] | undefined {
+    let found: readonly Keyset[] | undefined;
+    for (const [template, alone] of templates)
+      if (template.tenantOf(issuer) !== undefined) found = found === undefined ? alone : [...found, ...alone];
+    return found;
+  }
+
   return {
     // A token whose issuer has a keyset is never verified by keys of another keyset.
-    forIssuer: (issuer) => (issuer === undefined ? forMissing : (byIssuer.get(issuer) ?? anyIssuer)),
+    forIssuer(issuer) {
+      if (issuer === undefined) return forMissing;
+      const exact = byIssuer.get(issuer);
+      if (exact !== undefined) return exact;
+      const found = ofTemplate(issuer);
+      return found === undefined ? anyIssuer : accepting(found, issuer);
+    },
+    naming: (issuer) => (byIssuer.get(issuer) ?? ofTemplate(issuer))?.[0],
   };
+}
+
+/** Those of the keysets that accept the issuer. */
+function accepting(
+  keysets: readonly Keyset[],
+  issuer: string,
+): readonly Keyset[] | Promise<readonly Keyset[]> {
+  const asked = keysets.map((keyset) => keyset.accepts?.(issuer) ?? true);
+  if (!asked.some(isPromise)) return asked.every((is) => is === true) ? keysets : those(keysets, asked);
+  return Promise.all(asked).then((answers) => those(keysets, answers));
+}
+
+function those(keysets: readonly Keyset[], answers: readonly unknown[]): readonly Keyset[] {
+  return keysets.filter((_, index) => answers[index] === true);
 }
 
 /** The keys of a set that fit a token. */

@@ -5,7 +5,7 @@ import type { SkippedKey, VerificationKey } from '../jwk/import-jwks.ts';
 import { createSource } from '../keysets/create.ts';
 import { importInline } from '../keysets/inline.ts';
 import type { KeysetOptions } from '../keysets/options.ts';
-import { readKeyset } from '../keysets/options.ts';
+import { readKeyset, readsForTokens } from '../keysets/options.ts';
 import { held } from '../net/held.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
@@ -51,7 +51,8 @@ export interface InspectedKeyset {
 
 /**
  * Reads one keyset once, as a service does. Does not cache, retry, watch or warn, and closes its
- * connections. A keyset with `jwksHosts` has no keys here, because only a token has their URL.
+ * connections. A keyset with `jwksHosts`, and one whose tenants have keys of their own, have no
+ * keys here, because only a token says where they are.
  * @throws ConfigError for invalid options, and for an inline set without a usable key
  * @throws Error of the source, if it cannot be read
  */
@@ -60,7 +61,7 @@ export async function inspectKeyset(
   { secrets, externalSecrets, name = 'keySets[0]' }: InspectOptions = {},
 ): Promise<InspectedKeyset> {
   const settings = readKeyset(options, name);
-  if (settings.source === 'jwksHosts') return { keys: [], skipped: [] };
+  if (settings.source === 'jwksHosts' || readsForTokens(settings)) return { keys: [], skipped: [] };
   if (settings.source === 'jwks') return inspected(importInline(settings));
   const source = createSource(settings, { secret: secrets, externalSecret: externalSecrets });
   try {

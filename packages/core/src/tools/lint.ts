@@ -15,6 +15,7 @@ import { refusalsOf } from './lint/refused.ts';
 import { resourceRules } from './lint/resource.ts';
 import type { Finding, LintRule } from './lint/rule.ts';
 import { lintSecrets } from './lint/secrets.ts';
+import { tenantRules } from './lint/tenants.ts';
 import { tokenRules } from './lint/tokens.ts';
 
 /** The surroundings of a descriptor. */
@@ -31,6 +32,7 @@ export interface LintContext {
 /** Every rule about options, by subject. Used for documentation. */
 export const lintRules: readonly LintRule[] = [
   ...keysetRules,
+  ...tenantRules,
   ...algorithmRules,
   ...tokenRules,
   ...resourceRules,

@@ -71,6 +71,7 @@ const KEYSET_BASES = [
   KEYSET,
   { issuer: 'https://i.example', useOidcDiscovery: true },
   { jwksUrl: URL_OF_KEYS },
+  { issuer: 'https://i.example/{t}', jwksUrl: URL_OF_KEYS, tenants: ['a'] },
   { jwksHosts: ['keys.example'] },
   { issuer: 'i', secret: { name: 's' } },
   { issuer: 'i', externalSecret: { name: 's' } },

@@ -113,6 +113,19 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
               { file: 'backup.pem', algorithm: 'RSA256' },
             ],
           },
+          {
+            issuer: 'https://login.example.com/{tid}/v2.0',
+            jwksUrl: 'https://login.example.com/common/keys',
+            tenants: ['acme', '9188040d-6c67-4c5b-b112-36a304b66dad'],
+            bind: { tid: 'tid' },
+            maxTenants: 100,
+            unsafeAnyTenant: false,
+          },
+          {
+            issuer: 'https://{realm}.id.example.com',
+            useDiscovery: 'oidc',
+            tenants: { pattern: '[a-z]+' },
+          },
         ],
         keys: [
           {

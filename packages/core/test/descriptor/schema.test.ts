@@ -122,6 +122,15 @@ describe('descriptors', () => {
       'a route by issuers',
       { routes: { 'GET /admin': { issuers: ['a', { pattern: 'https://[a-z]+\\.example' }] } } },
     ],
+    [
+      'any tenant',
+      { keySets: [{ issuer: 'https://a.example/{t}', useOidcDiscovery: true, unsafeAnyTenant: true }] },
+    ],
+    [
+      'tenants of a host in a variable',
+      { keySets: [{ issuer: 'https://${HOST}/{t}', useOidcDiscovery: true, tenants: ['a'] }] },
+    ],
+    ['an issuer in a variable', { keySets: [{ issuer: 'https://${HOST}/', useOidcDiscovery: true }] }],
     ['a null audience of a keyset', { keySets: [{ ...A, audience: null }] }],
     ['audiences of keysets alone', { audience: undefined, keySets: [{ ...A, audience: 'a' }] }],
     [
@@ -166,6 +175,29 @@ const WRONG: readonly (readonly [name: string, options: { readonly [name: string
     { resource: { url: 'https://a.example', authorizationServers: ['https://b.example?c'] } },
   ],
   ['no algorithm of replies', { resource: { url: 'https://a.example', signingAlgorithms: ['none'] } }],
+  ['a template without tenants', { keySets: [{ issuer: 'https://a.example/{t}', useOidcDiscovery: true }] }],
+  [
+    'a template with no tenant',
+    { keySets: [{ issuer: 'https://a.example/{t}', useOidcDiscovery: true, unsafeAnyTenant: false }] },
+  ],
+  [
+    'a template with some tenants and any',
+    {
+      keySets: [
+        { issuer: 'https://a.example/{t}', useOidcDiscovery: true, tenants: ['a'], unsafeAnyTenant: true },
+      ],
+    },
+  ],
+  ['tenants without a template', { keySets: [{ ...A, tenants: ['a'] }] }],
+  ['any tenant without a template', { keySets: [{ ...A, unsafeAnyTenant: true }] }],
+  ['bind without a template', { keySets: [{ ...A, bind: { t: 'tid' } }] }],
+  ['maxTenants without a template', { keySets: [{ ...A, maxTenants: 10 }] }],
+  ['tenants without an issuer', { keySets: [{ jwksUrl: 'https://a.example', tenants: ['a'] }] }],
+  [
+    'an odd tenant',
+    { keySets: [{ issuer: 'https://a.example/{t}', useOidcDiscovery: true, tenants: ['a/b'] }] },
+  ],
+  ['tenants and jwksHosts', { keySets: [{ issuer: 'https://a.example/{t}', jwksHosts: ['a.example'] }] }],
   ['AK-13 plain http', { keySets: [{ jwksUrl: 'http://a.example/jwks' }] }],
   ['no URL', { keySets: [{ jwksUrl: 'a.example/jwks' }] }],
   ['a name and password in a URL', { keySets: [{ jwksUrl: 'https://me:secret@a.example/jwks' }] }],

@@ -139,6 +139,33 @@ const CASES: readonly Case[] = [
     keyset({ allowedAlgorithms: ['RS256', 'ES256'] }),
   ],
   [
+    'tenant-any',
+    keysets(
+      { issuer: 'https://id.example.com/realms/{realm}', useDiscovery: 'oidc', unsafeAnyTenant: true },
+      { issuer: 'https://{t}.id.example.com', useDiscovery: 'oidc', tenants: { pattern: '.+' } },
+    ),
+    'keySets[0].unsafeAnyTenant keySets[1].tenants.pattern',
+    keysets(
+      { issuer: 'https://id.example.com/realms/{realm}', useDiscovery: 'oidc', tenants: ['acme'] },
+      { issuer: 'https://{t}.id.example.com', useDiscovery: 'oidc', tenants: { pattern: 'a.+' } },
+    ),
+  ],
+  [
+    'tenant-unbound',
+    keysets({
+      issuer: 'https://login.microsoftonline.com/{tid}/v2.0',
+      jwksUrl: 'https://login.microsoftonline.com/common/discovery/v2.0/keys',
+      tenants: ['acme'],
+    }),
+    'keySets[0].issuer',
+    keysets({
+      issuer: 'https://login.microsoftonline.com/{tid}/v2.0',
+      jwksUrl: 'https://login.microsoftonline.com/common/discovery/v2.0/keys',
+      tenants: ['acme'],
+      bind: { tid: 'tid' },
+    }),
+  ],
+  [
     'jku-host-whole',
     keysetOfA({ jwksHosts: ['a.example', 'b.example/keys/'] }),
     'keySets[0].jwksHosts[0]',
