@@ -94,6 +94,10 @@ describe('exit codes', () => {
     ['an unknown route', ['--route', 'nobody', 'x'], /no route nobody; it has admin/],
     ['rules that are not JSON', ['--claims', '{', 'x'], /--claims is not JSON/],
     ['invalid rules', ['--claims', '{"a":{"b":1}}', 'x'], /claims\.a/],
+    ['access that is not JSON', ['--access', '{', 'x'], /--access is not JSON/],
+    ['unknown access', ['--access', '{"role":"admin"}', 'x'], /access\.role/],
+    ['access and a route', ['--access', '{}', '--route', 'admin', 'x'], /cannot be used with/],
+    ['access and rules', ['--access', '{}', '--claims', '{}', 'x'], /cannot be used with/],
     ['rules and a route', ['--claims', '{}', '--route', 'admin', 'x'], /cannot be used with/],
     ['an invalid time', ['--at', 'soon', 'x'], /--at: expected a time/],
     ['a missing file', ['-f', 'other.yaml', 'x'], /other\.yaml does not exist/],
@@ -127,6 +131,18 @@ describe('arguments', () => {
     const { code, stdout } = await explain(['--at', '2023-11-14T22:00:00Z', token]);
     expect(code).toBe(0);
     expect(stdout).toContain('2023-11-14T22:00:00.000Z');
+  });
+
+  it('--access must be satisfied too, with each requirement in the output', async () => {
+    const access = ['--access', '{"audience":"orders","acr":["mfa"],"claims":{"role":"admin"}}'];
+    const good = await explain(access, await tokenOf({ aud: ['me', 'orders'], acr: 'mfa', role: 'admin' }));
+    expect(good.code).toBe(0);
+    const bad = await explain(access, await tokenOf({ acr: 'mfa', role: 'admin' }));
+    expect(bad.code).toBe(1);
+    expect(bad.stdout).toMatch(/✗ route: aud .*expected: one of \["orders"\] .*token_audience_mismatch/);
+    expect(bad.stdout).toMatch(/✓ route: acr/);
+    const request = await explain([...access, '--request', '-'], headOf(await tokenOf()));
+    expect([request.code, request.stdout]).toEqual([1, expect.stringContaining('✗ route: acr')]);
   });
 
   it('--route and --claims must be satisfied too', async () => {

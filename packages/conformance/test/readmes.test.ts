@@ -158,15 +158,14 @@ async function compile(folder: string): Promise<string> {
 }
 
 async function globalsOf({ modules, imports = '', assumed = '' }: Readme): Promise<string> {
-  const exported = await Promise.all(
-    modules.map(async (name) => {
-      const names = Object.keys((await import(sourceOf(name))) as object).filter(
-        (each) => each !== 'default',
-      );
-      return names.map((each) => `const ${each}: typeof import('${name}').${each};`);
-    }),
-  );
-  const members = [...new Set(exported.flat())].join('\n');
+  // Two entry points may export one function: the first that has it declares it.
+  const owners = new Map<string, string>();
+  for (const name of modules)
+    for (const each of Object.keys((await import(sourceOf(name))) as object))
+      if (each !== 'default' && !owners.has(each)) owners.set(each, name);
+  const members = [...owners]
+    .map(([each, name]) => `const ${each}: typeof import('${name}').${each};`)
+    .join('\n');
   return `import type * as core from '@latchkey/core';\n${imports}\ndeclare global {\n${members}\n${assumed}\n}\n`;
 }
 

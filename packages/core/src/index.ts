@@ -33,6 +33,7 @@ export {
 export type { ClaimsOf, SignedClaimsOf } from './claims/types.ts';
 export type { Carrier } from './credentials/options.ts';
 export type { AuthenticationMode, NamedRoute, RouteAccess } from './decision/access.ts';
+export { compileAccess } from './decision/access.ts';
 export type { Authenticator, AuthenticatorReport } from './decision/authenticator.ts';
 export { authorize } from './decision/authorize.ts';
 export type { CombinedAuthenticator, TokenSource } from './decision/combine.ts';

@@ -16,6 +16,7 @@ it('the root exports these values', () => {
     'at',
     'authenticateUpgrade',
     'authorize',
+    'compileAccess',
     'createAuthenticator',
     'createDirectoryStore',
     'createEnvironmentStore',

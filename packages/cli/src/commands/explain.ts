@@ -1,5 +1,6 @@
 // `latchkey explain`: prints every check of a decision as a tree. Core makes the explanation.
-import type { ExplainedCheck, Explanation } from '@latchkey/core';
+import { compileAccess, type ExplainedCheck, type Explanation, type RouteAccess } from '@latchkey/core';
+import type { CompiledAccess } from '@latchkey/core/adapter';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { type Context, command, type FormatOptions, withFile, withFormat } from '../context.ts';
@@ -15,6 +16,12 @@ const MARKS = {
   unknown: ['yellow', '?'],
 } as const satisfies Record<ExplainedCheck['outcome'], readonly [string, string]>;
 
+interface ExplainOptions extends DecisionOptions, FormatOptions {
+  readonly request?: string;
+  /** What a route in code requires, as JSON. */
+  readonly access?: string;
+}
+
 /** Makes the command. */
 export function explain(context: Context): Command {
   const made = command(
@@ -22,6 +29,7 @@ export function explain(context: Context): Command {
     'Explain the decision about a token or a request: every check, and its reason.',
     [
       'latchkey explain --route admin < token.txt',
+      `latchkey explain --access '{"audience":"orders","acr":["urn:example:mfa"]}' < token.txt`,
       'latchkey explain --request request.txt -o json',
       'curl -sv https://api.example.com/ 2>&1 | grep "^>" | latchkey explain --request -',
     ],
@@ -32,20 +40,25 @@ export function explain(context: Context): Command {
         '--request <file>',
         'a request instead of a token: its head in the format of HTTP/1.1; - reads stdin',
       ),
+    )
+    .addOption(
+      new Option(
+        '--access <json>',
+        'what a route in code requires: { claims, issuers, audience, resource, actors, acr, maxAge, mode }',
+      ).conflicts(['route', 'claims']),
     );
   return withFormat(withDecisionOptions(withFile(made))).action(
-    async (
-      token: string | undefined,
-      options: DecisionOptions & FormatOptions & { readonly request?: string },
-    ) => {
+    async (token: string | undefined, options: ExplainOptions) => {
       if (options.request !== undefined && token !== undefined)
         throw misused('expected a token, or --request with a token');
       const subject =
         options.request === undefined
           ? await readToken(context, token)
           : await readRequest(context, options.request);
+      const access = options.access === undefined ? undefined : accessOf(options.access);
       const { authenticator, rules } = await openDecision(context, options);
-      const asked = rules === undefined ? ([] as const) : ([rules] as const);
+      const required = access ?? rules;
+      const asked = required === undefined ? ([] as const) : ([required] as const);
       try {
         const explanation = await context.output.waitFor(
           'deciding',
@@ -58,6 +71,17 @@ export function explain(context: Context): Command {
       }
     },
   );
+}
+
+function accessOf(json: string): CompiledAccess {
+  let access: unknown;
+  try {
+    access = JSON.parse(json);
+  } catch {
+    throw misused('--access is not JSON');
+  }
+  // compileAccess refuses access that cannot be used.
+  return compileAccess(access as RouteAccess);
 }
 
 function format(explanation: Explanation, output: Output): string {

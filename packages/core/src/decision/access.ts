@@ -118,9 +118,16 @@ const HELP = {
 } as const;
 
 /**
- * Checks the access of a route. Returns compiled access as it is. Other access is checked again at
- * each call, because it may have changed: compile constant access once.
- * @throws ConfigError
+ * Checks the access of a route, for `authenticate` and `explain`. Returns compiled access as it is.
+ * Other access is checked again at each call, because it may have changed: compile constant access
+ * once.
+ * @throws ConfigError for access that cannot be used
+ * @example
+ * ```ts
+ * const payments = compileAccess({ claims: { scope: 'pay' }, audience: 'payments', maxAge: '5m' });
+ * await authenticator.authenticate(request, payments);
+ * console.log(await authenticator.explain(request, payments));
+ * ```
  */
 export function compileAccess(access: RouteAccess | CompiledAccess, path = 'access'): CompiledAccess {
   if (isCompiledAccess(access)) {
@@ -205,6 +212,7 @@ export const routes: Kind<NamedRoutes> = byName(
 /** The access of a route that requires nothing. */
 export const NOTHING_ASKED: CompiledAccess = compileAccess({});
 
-function isCompiledAccess(value: RouteAccess | CompiledAccess): value is CompiledAccess {
+/** True for access that `compileAccess` made, and not for a copy of it. */
+export function isCompiledAccess(value: unknown): value is CompiledAccess {
   return typeof value === 'object' && value !== null && COMPILED in value && value[COMPILED] === value;
 }

@@ -21,6 +21,7 @@ import {
   type AuthenticationMode,
   type CompiledAccess,
   compileAccess,
+  isCompiledAccess,
   NOTHING_ASKED,
   type RouteAccess,
 } from './access.ts';
@@ -79,12 +80,22 @@ export interface Authenticator extends Marked {
   conceal(request: RequestView): Concealment | undefined;
   /**
    * Explains the decision on a token or a request: every check and its outcome, on a route with
-   * these rules or with none. The decision is made as for any request: keys may be fetched, and
-   * endpoints called. For operators: never write the result into a response.
+   * these rules, with this access, or with none. The decision is made as for any request: keys may
+   * be fetched, and endpoints called. For operators: never write the result into a response.
+   *
+   * A plain object is rules, by claim name. Access with `issuers`, `audience`, `resource`,
+   * `actors`, `acr` or `maxAge` goes through `compileAccess`, because these could be names of
+   * claims, too. Its `mode` is for requests; a token alone is judged in strict mode.
+   * @throws ConfigError for rules or access that cannot be used
+   * @example
+   * ```ts
+   * await authenticator.explain(token, { roles: ['admin'] });
+   * await authenticator.explain(token, compileAccess({ audience: 'orders', maxAge: '5m' }));
+   * ```
    */
   explain(
     subject: string | RequestView,
-    ...rules: readonly [rules?: Rules | CompiledRules]
+    ...asked: readonly [asked?: Rules | CompiledRules | CompiledAccess]
   ): Promise<Explanation>;
   /**
    * Resolves when every keyset without `skipValidation` has keys. Rejects after one attempt with an
@@ -215,8 +226,8 @@ export function authenticatorOf(
       return principal as Principal<never>;
     },
     conceal: (request) => concealQuery(request, settings.tokens.queryNames),
-    async explain(subject, ...rules) {
-      return explain(subject, compiledOf(rules), settings, pipeline);
+    async explain(subject, ...asked) {
+      return explain(subject, accessOf(asked), settings, pipeline);
     },
     ready: async () => {
       await Promise.all(keysets.map((keyset) => keyset.ready()));
@@ -265,6 +276,14 @@ export function principalOf<T>(decision: Decision<T>): T {
 function compiledOf(given: readonly [rules?: Rules | CompiledRules]): CompiledRules | undefined {
   const rules = argument(given, 'claims', undefined);
   return rules === undefined ? undefined : compileRules(rules);
+}
+
+/** The access of a call, as rules or as a whole, which may be left out. @throws ConfigError */
+function accessOf(given: readonly [asked?: Rules | CompiledRules | CompiledAccess]): CompiledAccess {
+  const asked = argument(given, 'claims', undefined);
+  if (asked === undefined) return NOTHING_ASKED;
+  if (isCompiledAccess(asked)) return compileAccess(asked);
+  return compileAccess({ claims: compileRules(asked) });
 }
 
 function malformed(space: ProtectionSpace | undefined): AuthError {

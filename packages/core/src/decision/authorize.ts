@@ -20,7 +20,13 @@ import { foldCase } from '../values/fold.ts';
 import type { JsonObject } from '../values/json.ts';
 import type { CompiledAccess, NamedRoutes } from './access.ts';
 import { contextOf, type Principal, type PrincipalContext, signedClaims, withOutputs } from './principal.ts';
-import { type JudgedRequirement, judgeRequirements, NO_REQUIREMENTS } from './requirements.ts';
+import {
+  type JudgedRequirement,
+  type JudgedToken,
+  judgeRequirements,
+  NO_REQUIREMENTS,
+  type RouteRequirements,
+} from './requirements.ts';
 import { noRoute } from './route-names.ts';
 import { type RouteResources, resourceOf } from './route-resources.ts';
 import type { Trace } from './trace.ts';
@@ -152,11 +158,12 @@ function judgeByNow(
 export function judgeAccess(
   principal: Principal,
   { requires }: Pick<CompiledAccess, 'requires'>,
+  trace?: Trace,
 ): AuthError | undefined {
   if (requires === NO_REQUIREMENTS) return undefined;
   const { space, clock, clockSkewMs, resources } = contextOf(principal) ?? {};
   const judged = { issuer: principal.issuer, claims: signedClaims(principal), clock, clockSkewMs, resources };
-  const refusal = judgeRequirements(requires, judged);
+  const refusal = traceRequirements(requires, judged, trace);
   return refusal && inSpace(refusal, resourceOf(requires.resource, resources)?.space ?? space);
 }
 
@@ -167,6 +174,16 @@ function spaceFor(
 ): PrincipalContext['space'] {
   const named = route === undefined ? undefined : routes.get(route)?.requires.resource;
   return resourceOf(named, resources)?.space ?? space;
+}
+
+/** Judges requirements, and reports each result to the trace if there is one. */
+export function traceRequirements(
+  requires: RouteRequirements,
+  judged: JudgedToken,
+  trace: Trace | undefined,
+): AuthError | undefined {
+  const note = trace && ((one: JudgedRequirement) => trace({ stage: 'route requirement', ...one }));
+  return judgeRequirements(requires, judged, note);
 }
 
 /** The claims that the rules of a route are checked against, and their context. */
@@ -197,8 +214,7 @@ export function judgeRules(
   const route = rules.route === undefined ? undefined : routes.get(rules.route);
   if (rules.route !== undefined && route === undefined)
     throw new TypeError(`authorize: the options have no ${noRoute(rules.route, [...routes.keys()])}`);
-  const note = trace && ((judged: JudgedRequirement) => trace({ stage: 'route requirement', ...judged }));
-  const refusal = route && judgeRequirements(route.requires, asked, note);
+  const refusal = route && traceRequirements(route.requires, asked, trace);
   if (refusal !== undefined && trace === undefined) return refusal;
   const inForce = route?.claims ?? rules;
   const refuse = (check: ClaimCheck, holds: boolean | undefined) => insufficient(check, holds, asked);

@@ -1,11 +1,10 @@
 // `explain`: runs a decision with a trace, and writes each check as text. Makes no decision of its
 // own.
-import type { CompiledRules } from '../claims/compile.ts';
 import type { RequestView } from '../credentials/request.ts';
 import type { AuthErrorCode } from '../errors.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import { textOf } from '../values/text.ts';
-import { compileAccess } from './access.ts';
+import type { CompiledAccess } from './access.ts';
 import {
   type ExplainedCheck,
   keysetCheck,
@@ -35,17 +34,20 @@ export interface Explanation {
   readonly checks: readonly ExplainedCheck[];
 }
 
-/** Decides on a token or a request, on a route with these rules, and records each check. */
+/**
+ * Decides on a token or a request, on a route with this access, and records each check. A mode is
+ * for requests: a token is there.
+ */
 export async function explain(
   subject: string | RequestView,
-  rules: CompiledRules | undefined,
+  access: CompiledAccess,
   settings: AuthenticatorSettings,
   pipeline: Pipeline,
 ): Promise<Explanation> {
   const recorder = createRecorder(settings);
   const decision = await (typeof subject === 'string'
-    ? pipeline.decideOnToken(subject, rules, recorder.trace)
-    : pipeline.decide(subject, compileAccess(rules === undefined ? {} : { claims: rules }), recorder.trace));
+    ? pipeline.decideOnToken(subject, access.claims, recorder.trace, access)
+    : pipeline.decide(subject, access, recorder.trace));
   const { code, status, detail } = decision.ok
     ? { code: undefined, status: 200, detail: undefined }
     : decision.error;

@@ -136,14 +136,14 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
       // The claims satisfy the rules, which have just been checked.
       return principalOf(decision) as Principal<never>;
     },
-    async explain(subject, ...rules) {
+    async explain(subject, ...asked) {
       const explanations = await Promise.all(
         all
           .filter((one) => judges.every(({ authenticator, isCertain }) => authenticator !== one || isCertain))
-          .map((one) => one.explain(subject, ...rules)),
+          .map((one) => one.explain(subject, ...asked)),
       );
       const [own] = explanations;
-      return explanations.find(({ allowed }) => !allowed) ?? own ?? main.explain(subject, ...rules);
+      return explanations.find(({ allowed }) => !allowed) ?? own ?? main.explain(subject, ...asked);
     },
     conceal: (request) => concealAll(all, request),
   };

@@ -27,9 +27,16 @@ import type { RemoteEndpoint } from '../remote/endpoint.ts';
 import { ofThisCopy, sharedState } from '../values/copies.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
-import type { CompiledAccess } from './access.ts';
+import { type CompiledAccess, NOTHING_ASKED } from './access.ts';
 import { noteAnonymous } from './anonymous.ts';
-import { judgeAccess, judgeRoute, judgeRules, scopesFor, traceRules } from './authorize.ts';
+import {
+  judgeAccess,
+  judgeRoute,
+  judgeRules,
+  scopesFor,
+  traceRequirements,
+  traceRules,
+} from './authorize.ts';
 import { issuerText } from './details.ts';
 import { createResourceJudge } from './judge-resource.ts';
 import type { AuthenticatorSettings } from './options.ts';
@@ -39,6 +46,7 @@ import {
   type Principal,
   type PrincipalContext,
   type RoutesInForce,
+  signedClaims,
   withOutputs,
 } from './principal.ts';
 import { NO_REQUIREMENTS } from './requirements.ts';
@@ -84,13 +92,14 @@ export interface Pipeline {
    */
   decide(request: RequestView, access: CompiledAccess, trace?: Trace): Decision | Promise<Decision>;
   /**
-   * Decides on a token alone, then with the rules of a route. Throws, or rejects with, faults that
-   * are not refusals.
+   * Decides on a token alone, then with the rules and the requirements of a route. Throws, or
+   * rejects with, faults that are not refusals.
    */
   decideOnToken(
     token: string,
     rules?: CompiledRules,
     trace?: Trace,
+    access?: Pick<CompiledAccess, 'requires'>,
   ): Decision<Principal> | Promise<Decision<Principal>>;
   /** Drops all cached tokens. */
   clear(): void;
@@ -235,11 +244,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   ): Decision {
     const { mode = settings.mode, claims: rules } = access;
     const resource = resourceJudge.of(access);
-    let decision: Decision = judgeForResource(judged, resource, trace);
-    if (decision.ok && decision.principal !== undefined) {
-      const refusal = judgeAccess(decision.principal, access);
-      if (refusal !== undefined) decision = { ok: false, error: refusal };
-    }
+    const forResource = judgeForResource(judged, resource, trace);
+    let decision: RequestDecision = applyRequirements(forResource, access, trace);
     // A 503 is the answer in every mode, because the token may be valid.
     if (!decision.ok && mode === 'permissive' && decision.error.status !== 503) {
       refusals.hasAny = true;
@@ -284,6 +290,36 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   }
 
   /**
+   * Applies the requirements of a route. With a trace, the claims of a refused token are also
+   * judged, to show the results.
+   */
+  function applyRequirements<D extends RequestDecision>(
+    decision: D,
+    access: Pick<CompiledAccess, 'requires'>,
+    trace: Trace | undefined,
+  ): D | (Refused & Pick<TokenDecision, 'claims'>) {
+    if (access.requires === NO_REQUIREMENTS) return decision;
+    if (decision.ok) {
+      const { principal } = decision;
+      const error = principal && judgeAccess(principal, access, trace);
+      if (principal === undefined || error === undefined) return decision;
+      return trace === undefined
+        ? { ok: false, error }
+        : { ok: false, error, claims: signedClaims(principal) };
+    }
+    const { claims, error } = decision;
+    if (trace !== undefined && claims !== undefined)
+      ignoringFaultsAfter(error, () => traceRequirements(access.requires, askedOf(claims), trace));
+    return decision;
+  }
+
+  /** The claims of a token that is refused, as the judges of a route take them. */
+  function askedOf(claims: JsonObject) {
+    const issuer = own(claims, 'iss');
+    return { ...context, claims, issuer: isIssuer(issuer) ? issuer : undefined };
+  }
+
+  /**
    * Applies the rules of a route. With a trace, the claims of a refused token are also checked, to
    * show the results.
    */
@@ -309,9 +345,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     }
     const { claims } = decision;
     if (trace !== undefined && claims !== undefined) {
-      const issuer = own(claims, 'iss');
-      const asked = { ...context, claims, request, issuer: isIssuer(issuer) ? issuer : undefined };
-      ignoringFaultsAfter(decision.error, () => judgeRules(rules, asked, trace));
+      ignoringFaultsAfter(decision.error, () => judgeRules(rules, { ...askedOf(claims), request }, trace));
     }
     return decision;
   }
@@ -322,12 +356,14 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     token: string,
     rules?: CompiledRules,
     trace?: Trace,
+    access: Pick<CompiledAccess, 'requires'> = NOTHING_ASKED,
   ): Decision<Principal> | Promise<Decision<Principal>> {
     const known = trace === undefined ? recall(token) : undefined;
     const judged = known ?? judgeToken(token, trace);
     const apply = (decision: TokenDecision): TokenDecision => {
-      const resource = resourceJudge.of({ claims: rules, requires: NO_REQUIREMENTS });
-      return applyRules(judgeForResource(decision, resource, trace), rules, undefined, trace);
+      const resource = resourceJudge.of({ claims: rules, requires: access.requires });
+      const forResource = judgeForResource(decision, resource, trace);
+      return applyRules(applyRequirements(forResource, access, trace), rules, undefined, trace);
     };
     return isPromise(judged) ? judged.then(apply) : apply(judged);
   }

@@ -58,7 +58,7 @@ export function describedBy(texts: DescriptorTexts, following: Following): Descr
     authenticate: (request, ...access) => texts.deciding.authenticate(request, ...access),
     decide: (request, ...access) => texts.deciding.decide(request, ...access),
     verify: (token, ...rules) => texts.deciding.verify(token, ...rules),
-    explain: (subject, ...rules) => texts.deciding.explain(subject, ...rules),
+    explain: (subject, ...asked) => texts.deciding.explain(subject, ...asked),
     conceal: (request) => texts.deciding.conceal(request),
     ready: () => texts.current.authenticator.ready(),
     start: (...wait) => texts.current.authenticator.start(...wait),
