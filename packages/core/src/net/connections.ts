@@ -115,7 +115,7 @@ export function readProxyUrl(value: string, path: string): URL {
  * Reads the variables that name proxies; the ones in lower case count first, as in undici.
  * @returns undefined if the environment names none
  */
-function readProxyVariables(
+export function readProxyVariables(
   environment: NodeJS.ProcessEnv,
 ): { readonly httpProxy: string; readonly httpsProxy: string } | undefined {
   const [httpProxy, httpsProxy] = ['http_proxy', 'https_proxy'].map((lower) => {

@@ -12,12 +12,19 @@ const GLOBAL_DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatche
  * true if it is unknown for this host.
  */
 export function isProxied(url: URL, environment: NodeJS.ProcessEnv): boolean {
-  const kinds = GLOBAL_DISPATCHERS.map((name): string =>
-    String(Reflect.get(globalThis, name)?.constructor?.name),
-  );
+  const kinds = globalKinds();
   const byVariables = kinds.includes('EnvHttpProxyAgent') || usesVariables(environment);
   if (byVariables && proxyOf(environment) !== undefined && !isExempt(url, environment)) return true;
   return kinds.some((kind) => kind.endsWith('ProxyAgent') && kind !== 'EnvHttpProxyAgent');
+}
+
+/** True if the application has made a proxy the dispatcher of every `fetch`. */
+export function hasGlobalProxy(): boolean {
+  return globalKinds().some((kind) => kind.endsWith('ProxyAgent'));
+}
+
+function globalKinds(): readonly string[] {
+  return GLOBAL_DISPATCHERS.map((name) => String(Reflect.get(globalThis, name)?.constructor?.name));
 }
 
 /**

@@ -3,6 +3,8 @@
 import { resolve } from 'node:path';
 import { asError, ConfigError } from '../errors.ts';
 import { isLoopback } from '../net/addresses.ts';
+import { createFetchProxy } from '../net/fetch-proxy.ts';
+import { proxy } from '../net/options.ts';
 import { isProxied, isProxiedBy } from '../net/proxy.ts';
 import { type Clock, readClock } from '../values/clock.ts';
 import { readBoolean, readList, readObject, readText } from '../values/readers.ts';
@@ -45,6 +47,13 @@ export interface ServiceFetchOptions {
    */
   readonly allowHttp?: boolean;
   /**
+   * The outbound proxy of https calls, such as `http://proxy.example.com:3128`; false for none. A
+   * call with its own `dispatcher` does not use it. Default: the one in `HTTPS_PROXY` or
+   * `HTTP_PROXY`, except for hosts in `NO_PROXY` and for loopback, unless the application has made
+   * a proxy the global dispatcher.
+   */
+  readonly proxy?: string | false;
+  /**
    * The wall clock for checking the times in a token, milliseconds since the epoch. Default `Date`.
    */
   readonly clock?: Clock;
@@ -53,10 +62,11 @@ export interface ServiceFetchOptions {
 /** Makes calls that carry service tokens. */
 export interface ServiceFetch {
   /**
-   * Calls the global `fetch`, and adds `Authorization: Bearer …` to requests for mapped hosts. Adds
-   * nothing if the caller has set an Authorization header, or for other hosts. On a redirect to
-   * another origin the header is removed, as the Fetch standard says; a redirect to a mapped host
-   * does not get one. Does *not* verify a token, nor repeat a request that was refused.
+   * Calls the global `fetch`, through the proxy if there is one, and adds `Authorization: Bearer …`
+   * to requests for mapped hosts. Adds nothing if the caller has set an Authorization header, or
+   * for other hosts. On a redirect to another origin the header is removed, as the Fetch standard
+   * says; a redirect to a mapped host does not get one. Does *not* verify a token, nor repeat a
+   * request that was refused.
    *
    * Rejects with an Error before it sends anything, if the token of a mapped host is missing,
    * refused or expired, or would go over plain HTTP to another machine or to a proxy. Rejections of
@@ -94,9 +104,10 @@ export interface ServiceFetch {
  * ```
  */
 export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
-  const given = readObject(options, ['tokens', 'allowHttp', 'clock'], '');
+  const given = readObject(options, ['tokens', 'allowHttp', 'proxy', 'clock'], '');
   const allowHttp = readBoolean(given.allowHttp, false, 'allowHttp');
   const clock = readClock(given.clock);
+  const outbound = createFetchProxy(proxy.read(given.proxy, 'proxy'));
   const byHost = new Map<string, ServiceTokenFile>();
   const files = readList(
     given.tokens,
@@ -134,7 +145,8 @@ export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
           );
         request.headers.set('authorization', `Bearer ${await file.current()}`);
       }
-      return globalThis.fetch(request);
+      const options = await outbound.optionsFor(url, init);
+      return options === undefined ? globalThis.fetch(request) : globalThis.fetch(request, options);
     },
     async ready() {
       const results = await Promise.allSettled(files.map((file) => file.ready()));
@@ -145,6 +157,7 @@ export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
     },
     close() {
       for (const file of files) file.close();
+      outbound.close();
     },
   });
 }

@@ -244,7 +244,7 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
     build: (options) => createServiceFetch(options as never),
     at: '',
     bases: [{ tokens: [{ file: 'f', audience: null, hosts: ['h'] }] }],
-    names: ['tokens', 'allowHttp', 'clock'],
+    names: ['tokens', 'allowHttp', 'proxy', 'clock'],
   },
   'a token of a service fetch': {
     build: (token) => createServiceFetch({ tokens: [token] } as never),
