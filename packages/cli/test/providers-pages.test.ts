@@ -43,6 +43,7 @@ const REFUSED: { readonly [provider: string]: { readonly [why: string]: JsonObje
   },
   entra: {
     'another API': { aud: '00000003-0000-0000-c000-000000000000' },
+    'no API': { aud: null },
     'the URI of version 1': { aud: 'api://orders' },
     'another tenant': { iss: 'https://login.microsoftonline.com/00000000-0000-0000-0000-000000000001/v2.0' },
     'version 1': { iss: 'https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/' },
@@ -145,7 +146,9 @@ function hostsOf(command: PageCommand): Hosts {
       serve(`${base}/.well-known/openid-configuration`, { issuer, jwks_uri: `${base}/jwks` });
     // A bundle of SPIFFE names a use, and no algorithm.
     const { alg: _alg, ...bare } = key;
-    const published = keyUse === undefined ? key : { ...bare, use: keyUse };
+    // Entra says of a key for all tenants whose it is.
+    const ofAll = issuer?.includes('{tid}') === true ? { issuer: issuer.replace('tid', 'tenantid') } : {};
+    const published = keyUse === undefined ? { ...key, ...ofAll } : { ...bare, use: keyUse };
     serve(jwksUrl ?? `${base}/jwks`, { keys: [published] });
   }
   return found;
@@ -267,6 +270,23 @@ describe.each(COMMANDS.map((command) => [command.words.slice(3).join(' '), comma
     });
   },
 );
+
+it('entra has a token of each of several tenants, whose tid says the same as iss', async () => {
+  const several = ({ written }: PageCommand) => written.includes('{tid}');
+  const command = COMMANDS.find(several) as PageCommand;
+  hosts = await startHosts(hostsOf(command));
+  const authenticator = createAuthenticator({ descriptor: writeService(command, hosts.ca) });
+  const [, first = ''] = /--tenant ([\w-]+)/.exec(command.words.join(' ')) ?? [];
+  const iss = `https://login.microsoftonline.com/${first}/v2.0`;
+  try {
+    const token = await tokenOf(command, { iss, tid: first });
+    expect(await authenticator.verify(token)).toMatchObject({ issuer: iss });
+    const mixed = await tokenOf(command, { iss });
+    await expect(authenticator.verify(mixed)).rejects.toMatchObject({ status: 401 });
+  } finally {
+    await authenticator.close();
+  }
+});
 
 it('google has both spellings of its issuer', async () => {
   const command = COMMANDS.find(({ provider }) => provider === 'google') as PageCommand;

@@ -25,6 +25,7 @@ async function add(line: string) {
   return { code, stdout: stdout(), stderr: stderr() };
 }
 
+const TENANT = '72f988bf-86f1-41af-91ab-2d7cd011db47';
 const AUTH0 = '--provider auth0 --domain tenant.eu.auth0.com --audience https://api.example.com';
 const IAP = '--provider iap --audience /projects/1/apps/a --skip-validation';
 
@@ -59,6 +60,10 @@ describe('jwks add --provider', () => {
     [
       '--provider cognito --user-pool eu-west-1_a --region us-east-1 --client-id c',
       '--region: expected eu-west-1',
+    ],
+    [
+      `--provider entra-v1 --tenant ${TENANT} --tenant ${TENANT} --audience a`,
+      '--tenant: expected one tenant for entra-v1',
     ],
     ['--provider keycloak --domain a.example --audience b', 'keycloak needs --realm'],
     [

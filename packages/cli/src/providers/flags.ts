@@ -54,9 +54,10 @@ const FLAG_TABLE = {
   },
   tenant: {
     option: '--tenant <id>',
-    help: 'Entra: the ID of the tenant, a GUID',
+    help: 'Entra: the ID of the tenant, a GUID; may be repeated',
+    many: true,
     expected:
-      'the ID of one tenant, a GUID; a name, common or organizations is never the tenant in iss, and the page of entra says how to accept several tenants',
+      'the ID of a tenant, a GUID; a name, common or organizations is never the tenant in iss, and the flag may be repeated for several tenants',
     fits: matching(/^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i),
   },
   clientId: {

@@ -68,6 +68,7 @@ const key = (more: Block = {}) => ({ keyId: 'k', algorithm: 'RS256', secret: { n
 const search = (pattern: string): Block => ({ claims: { sub: { pattern, match: 'search' } } });
 
 const GOOGLE = { issuer: 'https://accounts.google.com', useOidcDiscovery: true };
+const ENTRA = { issuer: 'https://login.microsoftonline.com/{tid}/v2.0', jwksUrl: 'https://a.example' };
 const GITHUB = { issuer: 'https://token.actions.githubusercontent.com', useOidcDiscovery: true };
 const FIREBASE = 'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com';
 const RESOURCE = { url: 'https://api.example' };
@@ -322,6 +323,12 @@ const CASES: readonly Case[] = [
       jwksUrl: 'https://a.example',
       audience: null,
     }),
+  ],
+  [
+    'issuer-shared',
+    keysets({ ...ENTRA, unsafeAnyTenant: true, audience: null }),
+    'keySets[0]',
+    keysets({ ...ENTRA, tenants: ['a'], audience: null }),
   ],
   ['issuer-shared', keysets(GITHUB), 'keySets[0]', keysets({ ...GITHUB, claims: { repository: 'a/b' } })],
   [

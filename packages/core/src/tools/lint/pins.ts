@@ -78,7 +78,9 @@ export function sharedIn(jwt: UncheckedOptions): readonly string[] {
   );
 }
 
+/** With `tenants`, the tokens of others are refused. */
 function sharedOf(value: UncheckedOptions): SharedIssuer | undefined {
+  if (value.tenants !== undefined) return undefined;
   return SHARED.find(({ is }) => is.test(sourceOf(value)));
 }
 
