@@ -57,6 +57,7 @@ export const ORDERS = 'https://orders.example.com';
 const whoami = (principal: Principal | undefined): unknown => ({
   subject: principal?.subject ?? null,
   scopes: principal?.scopes ?? null,
+  groups: principal?.groups ?? null,
   claims: principal?.claims ?? null,
 });
 
@@ -107,6 +108,9 @@ export const routes: readonly Route[] = [
   route('/present', { dept: present() }),
   route('/optional', { bldg: optional(4) }),
   route('/none-of', { roles: noneOf('banned') }),
+  route('/groups', { groups: ['admins'] }),
+  route('/groups/none-of', { groups: noneOf('banned') }),
+  route('/groups/optional', { groups: optional(noneOf('banned')) }),
   route('/exactly', { roles: exactly('admin', 'dev') }),
   route('/values', { roles: { values: ['admin', 'dev'] } }),
   route('/path', [at(['realm_access', 'roles'], allOf('admin'))]),

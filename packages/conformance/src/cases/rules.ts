@@ -53,6 +53,37 @@ export const ruleCases: readonly ConformanceCase[] = [
   allowed('/none-of', 'good, admin and dev', 'T-065'),
   lacking('/none-of', 'good, banned', 'T-065'),
   lacking('/none-of', 'good', 'T-065'),
+  ...(
+    [
+      ['good, groups admins and dev', ['admins', 'dev']],
+      ['good, groups as text', ['admins']],
+      ['good, groups as text with a space', ['admins dev']],
+      ['good, groups as number', []],
+      ['good, groups as object', []],
+      ['good, groups with a number', []],
+      ['good, groups elsewhere', []],
+    ] as const
+  ).map(([token, groups]) => ({
+    name: `OK-4: the groups of ${token}`,
+    path: '/token',
+    headers: bearer(token),
+    expect: { status: 200, body: { groups } },
+  })),
+  allowed('/groups', 'good, groups admins and dev', 'OK-4'),
+  allowed('/groups', 'good, groups as text', 'OK-4'),
+  lacking('/groups', 'good, groups as text with a space', 'OK-4'),
+  ...(['/groups', '/groups/none-of', '/groups/optional'] as const).flatMap((path) =>
+    (
+      [
+        'good, groups as number',
+        'good, groups as object',
+        'good, groups with a number',
+        'good, groups elsewhere',
+      ] as const
+    ).map((token) => lacking(path, token, 'OK-4')),
+  ),
+  allowed('/groups/none-of', 'good, groups as text', 'OK-4'),
+  allowed('/groups/optional', 'good', 'OK-4'),
   allowed('/exactly', 'good, admin, dev and no other', 'S24'),
   lacking('/exactly', 'good, admin and dev', 'S24'),
   allowed('/values', 'good, admin and dev', 'S23'),

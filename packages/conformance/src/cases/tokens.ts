@@ -82,7 +82,6 @@ export const tokenCases: readonly ConformanceCase[] = [
     'exp in milliseconds',
     'sub as number',
     'sub with a newline',
-    'groups as text',
   ),
   ...refused('keyset_unavailable', 'issuer down'),
   // Kinds of tokens.

@@ -9,6 +9,7 @@ import type { JsonObject, JsonValue } from '../values/json.ts';
 import { readText } from '../values/readers.ts';
 import type { Holds, NormalRule } from './form.ts';
 import { NOTHING } from './forms.ts';
+import { judgedGroups, readGroups } from './groups.ts';
 import { checkOfRule, entriesOf, type RuleEntry } from './normalize.ts';
 import { claimAt, looksNested, splitPath } from './path.ts';
 import type { RequestParameters, Rules } from './rules.ts';
@@ -22,6 +23,8 @@ export interface ClaimCheck {
   readonly path: (delimiter: string | undefined) => readonly string[];
   /** The rule is on `scope` or `scp`, and so is judged by all scopes of the token. */
   readonly isScope: boolean;
+  /** The rule is on `groups`: see `judgedGroups`. */
+  readonly isGroups: boolean;
   /**
    * The scopes with which the rule holds. From the rule, not from a token. Undefined if no further
    * scope can make it hold.
@@ -131,6 +134,7 @@ export function route(name: string): CompiledRules {
     claim: `route ${name}`,
     path: () => [],
     isScope: false,
+    isGroups: false,
     need: undefined,
     needsRequest: false,
   };
@@ -157,12 +161,13 @@ export function firstFailure(
   return undefined;
 }
 
-/** Returns what a rule is judged by: a claim, or all scopes of the token. */
+/** Returns what a rule is judged by: a claim, all scopes of the token, or its groups. */
 export function judgedValue(
-  { isScope, path }: Pick<ClaimCheck, 'isScope' | 'path'>,
+  { isScope, isGroups, path }: Pick<ClaimCheck, 'isScope' | 'isGroups' | 'path'>,
   claims: JsonObject,
   { delimiter, scopes = PLAIN_SCOPES }: EvaluationContext,
 ): JsonValue | undefined {
+  if (isGroups) return judgedGroups(claims);
   return isScope ? scopesOf(claims, scopes) : claimAt(claims, path(delimiter));
 }
 
@@ -228,6 +233,7 @@ function compileEntry(
   const isTopLevel = place.length === 1;
   const isList = isTopLevel && LIST_CLAIMS.has(claim);
   const isScope = isTopLevel && SCOPE_CLAIMS.has(claim);
+  const isGroups = isTopLevel && claim === 'groups';
   if (kind === 'row') {
     if (claimsOfRows.has(claim))
       throw new ConfigError(`${at}.name`, `expected one row for each claim, got another one for ${claim}`);
@@ -238,19 +244,26 @@ function compileEntry(
     refuseSplit(rule, claim, place);
   }
   const holds = checkOfRule(rule);
-  const split = rememberingSplit();
   return Object.freeze({
     claim,
     path: kind === 'name' || kind === 'row' ? pathsOf(claim) : () => place,
     isScope,
+    isGroups,
     need: isScope ? needOf(rule) : undefined,
     needsRequest: rule.form === 'fromRequest',
     rule,
     holds:
-      isList && !isScope
-        ? (value, request, take) => holds(typeof value === 'string' ? split(value) : value, request, take)
-        : holds,
+      isGroups && rule.split === undefined
+        ? ofText(readGroups, holds)
+        : isList && !isScope
+          ? ofText(rememberingSplit(), holds)
+          : holds,
   });
+}
+
+/** Judges a claim that is a text as a list. */
+function ofText(listOf: (text: string) => JsonValue | undefined, holds: Holds): Holds {
+  return (value, request, take) => holds(typeof value === 'string' ? listOf(value) : value, request, take);
 }
 
 function needOf({ form, names }: NormalRule): ScopeNeed | undefined {

@@ -3,6 +3,7 @@
 import type { JsonObject } from '../values/json.ts';
 import { nearestTo } from '../values/kind.ts';
 import { type ClaimCheck, type EvaluationContext, judgedValue } from './compile.ts';
+import { groupsProblem } from './groups.ts';
 import { looksNested } from './path.ts';
 
 /** Claims whose names say nothing about a token: registered ones, and those of common providers. */
@@ -14,14 +15,16 @@ const KNOWN: readonly string[] = [
 
 /** Says which rule does not hold, and the probable mistake if the token does not have the claim. */
 export function ruleDetail(
-  check: Pick<ClaimCheck, 'claim' | 'path' | 'isScope'>,
+  check: Pick<ClaimCheck, 'claim' | 'path' | 'isScope' | 'isGroups'>,
   claims: JsonObject,
   context: EvaluationContext,
 ): string {
-  const { claim, path, isScope } = check;
+  const { claim, path, isScope, isGroups } = check;
   const { delimiter } = context;
   const at = path(delimiter);
   if (at.length === 0) return 'the rule on all claims does not hold';
+  const problem = isGroups ? groupsProblem(claims) : undefined;
+  if (problem !== undefined) return problem;
   if (judgedValue(check, claims, context) !== undefined) return `the rule on ${claim} does not hold`;
   const absent = `the token has no claim ${claim}`;
   const isName = path(undefined).length === 1;

@@ -2,7 +2,7 @@
 // that others imply. Rules on scopes are judged by this set. Challenges are made elsewhere.
 import { isScopeToken } from '../challenge.ts';
 import { ConfigError } from '../errors.ts';
-import { type JsonObject, own } from '../values/json.ts';
+import { isTexts, type JsonObject, own } from '../values/json.ts';
 import { flag, inverse, type Judge, listed, named } from '../values/judge.ts';
 import {
   boolean,
@@ -162,10 +162,6 @@ function withImplied(given: readonly string[], { implied }: ScopeSettings): read
   if (implied.size > 0)
     for (const scope of given) for (const other of implied.get(scope) ?? []) found.add(other);
   return Object.freeze([...found]);
-}
-
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 /** What a rule on scopes needs. */

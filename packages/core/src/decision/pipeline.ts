@@ -514,7 +514,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       trace?.({ stage: 'groups', principal: undefined, refusal });
       return refuse({ refusal, trace }, claims);
     };
-    const make = (found: readonly string[] | undefined): TokenDecision => {
+    const make = (found: readonly string[] | null | undefined): TokenDecision => {
       try {
         const principal = createPrincipal(claims, policy.context, found);
         noteToken(principal, token);

@@ -4,13 +4,14 @@ import type { ProtectionSpace } from '../challenge.ts';
 import { type Actor, actorOf } from '../claims/actor.ts';
 import type { AudiencePolicy } from '../claims/audience.ts';
 import type { CompiledRules, SchemaOutputs } from '../claims/compile.ts';
+import { readGroups } from '../claims/groups.ts';
 import { validityOf } from '../claims/registered.ts';
 import type { RequestParameters } from '../claims/rules.ts';
 import { malformedScopes, PLAIN_SCOPES, type ScopeSettings, scopesOf } from '../claims/scopes.ts';
 import { AuthError, ConfigError } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
 import { checkCopy, type Marked, sharedState } from '../values/copies.ts';
-import { deepFreeze, type JsonObject, type JsonValue, own } from '../values/json.ts';
+import { deepFreeze, type JsonObject, own } from '../values/json.ts';
 import { kindOf } from '../values/kind.ts';
 import type { NamedRoutes } from './access.ts';
 import type { RouteResources } from './route-resources.ts';
@@ -56,8 +57,9 @@ export interface Principal<C extends Claims = Claims> {
    */
   readonly scopes: readonly string[];
   /**
-   * All groups, from the source in the options; without such options, from the `groups` claim. A
-   * rule on `groups` applies to these.
+   * All groups, from the source in the options; without such options, from the `groups` claim: a
+   * list of texts, or one text, which is one group. A rule on `groups` applies to these, and never
+   * holds if the claim is anything else.
    */
   readonly groups: readonly string[];
   readonly claims: C;
@@ -93,7 +95,7 @@ export interface PrincipalContext extends Marked {
   readonly foldsGroups?: boolean;
   /** What is in force now, where options can change. Later checks use both. */
   readonly now?: (() => RoutesInForce) | undefined;
-  /** The claims as they were signed, where a schema of a route has changed them. */
+  /** The claims as they were signed, where the principal has others. */
   readonly signed?: JsonObject | undefined;
   /** The authenticator's `maxTokenAge`. */
   readonly maxTokenAgeMs?: number | undefined;
@@ -120,14 +122,15 @@ const NONE: readonly string[] = Object.freeze([]);
 
 /**
  * Makes a principal from claims that have been verified and checked.
- * @param groups from another source; undefined if only the claim provides them
+ * @param groups from another source, null if they cannot be read there; undefined if only the claim
+ *   provides them
  * @param only the scopes that count, of those in the claims; undefined if all do
- * @throws AuthError `token_claims_invalid` if a scope claim, `groups` or `act` has a wrong form
+ * @throws AuthError `token_claims_invalid` if a scope claim or `act` has a wrong form
  */
 export function createPrincipal(
   claims: JsonObject,
   context: PrincipalContext,
-  groups?: readonly string[],
+  groups?: readonly string[] | null,
   only?: readonly string[],
 ): Principal {
   const { scopes = PLAIN_SCOPES } = context;
@@ -135,6 +138,9 @@ export function createPrincipal(
   if (malformed !== undefined)
     throw new AuthError('token_claims_invalid', { detail: `${malformed} is not a list of strings` });
   const { untilMs } = validityOf(claims, { clockSkewMs: 0, maxTokenAgeMs: context.maxTokenAgeMs });
+  const written = own(claims, 'groups');
+  const found = groups === undefined ? readGroups(written) : groups;
+  const isText = groups === undefined && typeof written === 'string';
   const principal = {
     issuer: own(claims, 'iss') as string | undefined,
     subject: own(claims, 'sub') as string | undefined,
@@ -142,14 +148,17 @@ export function createPrincipal(
     expiresAt: Number.isFinite(untilMs) ? untilMs / 1000 : undefined,
     actor: actorOf(claims),
     scopes: only ?? scopesOf(claims, scopes) ?? NONE,
-    groups: groups ?? readStrings(own(claims, 'groups'), 'groups'),
+    groups: found?.slice() ?? NONE,
     // Replaces the claim, so that code that trusts a rule on `groups` never reads the unchecked
-    // claim.
-    claims: groups === undefined ? frozen(claims) : deepFreeze({ ...claims, groups }),
+    // claim, and always finds a list.
+    claims:
+      groups !== undefined || isText ? deepFreeze({ ...claims, groups: found ?? null }) : frozen(claims),
   };
   Object.freeze(principal.scopes);
   Object.freeze(principal.groups);
-  return Object.freeze(Object.defineProperty(principal, CONTEXT, { value: context }));
+  // A rule with `split` is judged by the text.
+  const value = isText ? Object.freeze({ ...context, signed: frozen(claims) }) : context;
+  return Object.freeze(Object.defineProperty(principal, CONTEXT, { value }));
 }
 
 /** True for a principal that an authenticator made; false for other objects of the same shape. */
@@ -170,8 +179,8 @@ export function contextOf(principal: object): PrincipalContext | undefined {
 }
 
 /**
- * Returns the claims of a principal as they were signed, where a schema of a route has changed
- * `principal.claims`. Otherwise these are the same.
+ * Returns the claims of a principal as they were signed. `principal.claims` differs where a schema
+ * of a route has changed them, and where `groups` is one text, which is a list there.
  * @example
  * ```ts
  * const principal = await authenticator.verify(token, { level: z.coerce.number() });
@@ -265,10 +274,4 @@ function isRecord(value: unknown): value is Claims {
 /** Parsed claims are deep-frozen already, and need no second walk. */
 function frozen(claims: JsonObject): JsonObject {
   return Object.isFrozen(claims) ? claims : deepFreeze(claims);
-}
-
-function readStrings(value: JsonValue | undefined, name: string): readonly string[] {
-  if (value === undefined || value === null) return NONE;
-  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.slice();
-  throw new AuthError('token_claims_invalid', { detail: `${name} is not a list of strings` });
 }

@@ -2,6 +2,7 @@
 // of several sources are never merged. If a source fails, the request is answered with 503. Options
 // are in options.ts.
 import { LRUCache } from 'lru-cache';
+import { areGroupsElsewhere, ELSEWHERE, readGroups } from '../claims/groups.ts';
 import { claimAt } from '../claims/path.ts';
 import { AuthError } from '../errors.ts';
 import { type Breaker, createBreaker } from '../net/breaker.ts';
@@ -10,7 +11,7 @@ import { MAX_CACHED_ANSWERS, MAX_CACHED_BYTES } from '../net/limits.ts';
 import { type CallNotice, createCallNotice } from '../net/outage.ts';
 import { type Clock, monotonicOf } from '../values/clock.ts';
 import { foldCase } from '../values/fold.ts';
-import type { JsonObject } from '../values/json.ts';
+import { isTexts, type JsonObject } from '../values/json.ts';
 import { weigh } from '../values/weigh.ts';
 import { createGroupEndpoint } from './endpoint.ts';
 import {
@@ -45,10 +46,11 @@ export interface GroupsQuery {
 export interface Groups {
   /**
    * Finds all groups.
+   * @returns null if the claim that decides cannot be read: no groups, and no rule on groups holds
    * @throws AuthError `groups_unavailable` if a source fails, `token_rejected` for a subject that
-   *   the source does not know, `token_claims_invalid` if the claim is not a list of strings
+   *   the source does not know
    */
-  of(query: GroupsQuery): Promise<readonly string[]>;
+  of(query: GroupsQuery): Promise<readonly string[] | null>;
   report(): readonly GroupSourceReport[];
   close(): Promise<void>;
 }
@@ -123,7 +125,7 @@ export function createGroups(settings: GroupsSettings, clock: Clock): Groups {
       );
       if (groups === undefined) return undefined;
       // A resolver may be code of the application, so its result is checked.
-      if (!isListOfStrings(groups) || groups.length > MAX_GROUPS)
+      if (!isTexts(groups) || groups.length > MAX_GROUPS)
         throw new Error('expected a list of groups from the resolver');
       return Object.freeze(fold(groups));
     } catch (cause) {
@@ -143,21 +145,20 @@ export function createGroups(settings: GroupsSettings, clock: Clock): Groups {
   /**
    * Returns the groups in the claim of the token, as far as the issuer of the token is trusted with
    * them.
-   * @returns undefined if the claim is absent or the issuer is not trusted with any; `elsewhere` if
-   *   the token says that its groups are not in it
+   * @returns undefined if the claim is absent or the issuer is not trusted with any; null if it is
+   *   neither a list of texts nor a text; `elsewhere` if the token says that its groups are not
+   *   in it
    */
   function groupsInClaim({
     claims,
     issuer,
     isSystem,
-  }: GroupsQuery): readonly string[] | 'elsewhere' | undefined {
+  }: GroupsQuery): readonly string[] | 'elsewhere' | null | undefined {
     const trust = trustIn(issuer, isSystem, settings);
     if (trust === 'none') return undefined;
-    const value = claimAt(claims, settings.path) ?? undefined;
-    if (areElsewhere(claims, settings.path, value === undefined)) return 'elsewhere';
-    if (value === undefined) return undefined;
-    if (!isListOfStrings(value))
-      throw new AuthError('token_claims_invalid', { detail: 'the groups claim is not a list of strings' });
+    const value = readGroups(claimAt(claims, settings.path));
+    if (areGroupsElsewhere(claims, settings.path, value === undefined)) return 'elsewhere';
+    if (value === undefined || value === null) return value;
     const { only, prefix = '' } = trust === 'all' ? NO_RESTRICTION : trust;
     const allowed = only === undefined ? undefined : fold(only);
     // Folded before they are compared, and again with the prefix, which may have capital letters.
@@ -187,8 +188,7 @@ export function createGroups(settings: GroupsSettings, clock: Clock): Groups {
         if (onUnknown === 'none') break;
       }
       // The subject may have groups that did not fit into the token, and no other source has them.
-      if (areInAnotherPlace)
-        throw new AuthError('groups_unavailable', { detail: 'the groups are not in the token' });
+      if (areInAnotherPlace) throw new AuthError('groups_unavailable', { detail: ELSEWHERE });
       return [];
     },
     report: () =>
@@ -217,19 +217,4 @@ const NO_RESTRICTION = { only: undefined, prefix: undefined } as const;
 function trustIn(issuer: string | undefined, isSystem: boolean, { trust }: GroupsSettings): TrustSettings {
   if (trust === undefined || isSystem) return 'all';
   return (issuer === undefined ? undefined : trust.get(issuer)) ?? 'none';
-}
-
-/**
- * True if the token says that its groups are elsewhere: a provider with more groups than fit into a
- * token names the claim in `_claim_names` (OpenID Connect Core 1.0 §5.6.2).
- */
-function areElsewhere(claims: JsonObject, path: readonly string[], isAbsent: boolean): boolean {
-  const names =
-    claimAt(claims, ['_claim_names', path[0] ?? '']) ?? claimAt(claims, ['_claim_names', ...path]);
-  return names !== undefined || (isAbsent && claimAt(claims, ['hasgroups']) === true);
-}
-
-function isListOfStrings(value: unknown): value is readonly string[] {
-  // Array.from, because `every` skips holes.
-  return Array.isArray(value) && Array.from(value).every((item) => typeof item === 'string');
 }

@@ -43,6 +43,12 @@ export function own<T>(object: { readonly [name: string]: T }, name: string): T 
   return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
+/** True for a list that has strings only. */
+export function isTexts(value: unknown): value is readonly string[] {
+  // Array.from, because `every` skips holes.
+  return Array.isArray(value) && Array.from(value).every((item) => typeof item === 'string');
+}
+
 /** Freezes a parsed value deeply, and returns it. */
 export function deepFreeze<T extends JsonValue>(value: T): T {
   if (typeof value === 'object' && value !== null) {

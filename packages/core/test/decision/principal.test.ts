@@ -1,9 +1,11 @@
 // The principal: what it takes from claims, what it refuses, and that code cannot change or forge
 // one.
 import { describe, expect, it } from 'vitest';
-import { contextOf, createPrincipal, isPrincipal } from '../../src/decision/principal.ts';
+import { noneOf, optional, present, type Rules } from '../../src/claims/rules.ts';
+import { authorize } from '../../src/decision/authorize.ts';
+import { contextOf, createPrincipal, isPrincipal, signedClaims } from '../../src/decision/principal.ts';
 import { AuthError } from '../../src/errors.ts';
-import type { JsonObject } from '../../src/values/json.ts';
+import type { JsonObject, JsonValue } from '../../src/values/json.ts';
 
 const CONTEXT = { space: undefined, delimiter: undefined, routes: new Map() };
 
@@ -170,18 +172,71 @@ describe('what it takes from claims', () => {
     [{ scope: [['a']] }],
     [{ scp: 5 }],
     [{ scp: [1] }],
-    [{ groups: 'a' }],
-    [{ groups: '' }],
-    [{ groups: 'a b' }],
-    [{ groups: 5 }],
-    [{ groups: false }],
-    [{ groups: {} }],
-    [{ groups: { 0: 'a', length: 1 } }],
-    [{ groups: ['a', 5] }],
-    [{ groups: [null] }],
-    [{ groups: [['a']] }],
-  ])('S52, T-063: refuses %j', (claims) => {
+  ])('T-063: refuses %j', (claims) => {
     expect(codeOf(claims)).toBe('token_claims_invalid');
+  });
+
+  it.each<[groups: JsonValue, expected: readonly string[]]>([
+    ['a', ['a']],
+    ['a b,c', ['a b,c']],
+    ['', []],
+    [' ', []],
+  ])('S52: groups %j are a list, in the claims too', (groups, expected) => {
+    const principal = make({ ...CLAIMS, groups });
+    expect(principal.groups).toEqual(expected);
+    expect(principal.claims.groups).toEqual(expected);
+    expect(signedClaims(principal).groups).toBe(groups);
+    expect(Object.isFrozen(principal.claims.groups)).toBe(true);
+  });
+
+  it.each<[groups: JsonValue]>([
+    [5],
+    [0],
+    [true],
+    [false],
+    [{}],
+    [{ 0: 'a', length: 1 }],
+    [['a', 5]],
+    [[null]],
+    [[['a']]],
+  ])('S52: groups %j are none, and no rule on groups holds', (groups) => {
+    const principal = make({ ...CLAIMS, groups });
+    expect(principal.groups).toEqual([]);
+    const [first] = [groups].flat();
+    const literal = typeof first === 'string' || typeof first === 'number' ? first : 'a';
+    for (const rule of [literal, [literal], noneOf('x'), optional(noneOf('x')), present(), /.*/])
+      expect(() => authorize(principal, { groups: rule })).toThrow(
+        expect.objectContaining({
+          code: 'claims_insufficient',
+          detail: 'groups is neither a list of texts nor one text, so it has no groups',
+        }),
+      );
+    expect(() => authorize(principal, { sub: 'alice' })).not.toThrow();
+  });
+
+  it.each<[claims: { readonly [name: string]: JsonValue }]>([
+    [{ _claim_names: { groups: 'src1' } }],
+    [{ hasgroups: true }],
+  ])('T-163: groups that are elsewhere are none, and no rule on groups holds: %j', (claims) => {
+    const principal = make({ ...CLAIMS, ...claims });
+    expect(principal.groups).toEqual([]);
+    for (const rule of ['a', noneOf('x'), optional(noneOf('x'))])
+      expect(() => authorize(principal, { groups: rule })).toThrow(
+        expect.objectContaining({
+          detail:
+            'the groups are not in the token: _claim_names or hasgroups says that there are too many; get them from groups.directory or groups.endpoint',
+        }),
+      );
+  });
+
+  it('S52: a rule with split splits one text', () => {
+    const principal = make({ ...CLAIMS, groups: 'a b' });
+    const judge = (rule: unknown) => () => authorize(principal, { groups: rule } as Rules);
+    expect(judge({ anyOf: ['b'], split: ' ' })).not.toThrow();
+    expect(judge({ noneOf: ['b'], split: ' ' })).toThrow();
+    expect(judge(['b'])).toThrow();
+    expect(judge(['a b'])).not.toThrow();
+    expect(judge({ exactly: ['a b'] })).not.toThrow();
   });
 });
 

@@ -10,7 +10,9 @@ import {
   type GroupsOptions,
   isAuthError,
   noneOf,
+  optional,
   type Principal,
+  present,
 } from '../../src/index.ts';
 import type { JsonValue } from '../../src/values/json.ts';
 import { requestWith } from '../support/authenticators.ts';
@@ -54,7 +56,8 @@ describe('OK-19: the order', () => {
       expect(await groupsOf(authenticator, { groups: ['a', 'b'] })).toEqual(['a', 'b']);
       expect(await groupsOf(authenticator)).toEqual([]);
       expect(await groupsOf(authenticator, { groups: null })).toEqual([]);
-      expect(await groupsOf(authenticator, { groups: 'root' })).toBe(INVALID);
+      expect(await groupsOf(authenticator, { groups: 'root' })).toEqual(['root']);
+      expect(await groupsOf(authenticator, { groups: { root: 'root' } })).toEqual([]);
     }
   });
 
@@ -94,8 +97,6 @@ describe('S52: the claim', () => {
   });
 
   it.each<[claim: JsonValue]>([
-    ['root'],
-    [''],
     [{ 0: 'root', length: 1 }],
     [5],
     [true],
@@ -105,9 +106,26 @@ describe('S52: the claim', () => {
     [[null]],
     [[['root']]],
     [['dev', { name: 'root' }]],
-  ])('%j is not a list of strings, and the next source is not asked', async (groups) => {
+  ])('%j is no groups, the next source is not asked, and no rule on groups holds', async (groups) => {
     const directory = source(['from-directory']);
-    expect(await groupsOf(start({ directory }), { groups })).toBe(INVALID);
+    const authenticator = start({ directory });
+    expect(await groupsOf(authenticator, { groups })).toEqual([]);
+    expect(directory.resolve).not.toHaveBeenCalled();
+    for (const rule of ['root', noneOf('x'), optional(noneOf('x')), present()])
+      await expect(authenticator.verify(await token({ groups }), { groups: rule })).rejects.toMatchObject({
+        code: 'claims_insufficient',
+        detail: 'groups is neither a list of texts nor one text, so it has no groups',
+      });
+  });
+
+  it.each<[claim: string, groups: readonly string[]]>([
+    ['root', []],
+    ['dev', ['dev']],
+    ['dev root', ['dev root']],
+    ['', []],
+  ])('%j is one text: %j', async (claim, expected) => {
+    const directory = source(['from-directory']);
+    expect(await groupsOf(start({ directory, reserved: ['root'] }), { groups: claim })).toEqual(expected);
     expect(directory.resolve).not.toHaveBeenCalled();
   });
 
@@ -129,7 +147,7 @@ describe('S52: the claim', () => {
       ['realm:groups', ':', nested, ['a']],
       ['realm.groups', '.', { groups: ['root'] }, []],
       ['realm.groups', '.', { realm: { groups: null } }, []],
-      ['realm.groups', '.', { realm: { groups: 'root' } }, INVALID],
+      ['realm.groups', '.', { realm: { groups: 'root' } }, ['root']],
       ['realm.groups', '.', { realm: ['groups'] }, []],
       ['realm.groups', '.', { realm: null }, []],
       ['realm.0', '.', { realm: [['root']] }, []],
