@@ -3,8 +3,9 @@
 import { plain } from '../events.ts';
 import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
 import { skippedText } from '../keysets/refreshed-keyset.ts';
-import type { KeysetIndex } from '../keysets/select.ts';
+import { type KeysetIndex, namesKey } from '../keysets/select.ts';
 import { type AlgorithmName, algorithmNames } from '../token/algorithms.ts';
+import type { KeyName } from '../token/parse.ts';
 import { kindOf } from '../values/kind.ts';
 import { textOf } from '../values/text.ts';
 
@@ -64,15 +65,11 @@ export interface Miss {
 }
 
 /** Says that no key made the signature. */
-export function noSignerText(
-  algorithm: AlgorithmName,
-  kid: string | undefined,
-  misses: readonly Miss[],
-): string {
+export function noSignerText(algorithm: AlgorithmName, named: KeyName, misses: readonly Miss[]): string {
   const asked = misses.filter(({ tried }) => tried > 0);
   return eachOf(asked, ({ keyset: { name, selection }, snapshot, tried }) => {
     const fitting = snapshot.keys.filter(({ verifiers }) => verifiers.has(algorithm)).length;
-    const isFirst = kid === undefined && selection.kidless === 'first' && selection.unnamed !== true;
+    const isFirst = !namesKey(snapshot, named) && selection.kidless === 'first' && selection.unnamed !== true;
     return isFirst && fitting > tried
       ? `the token has no kid, so only the first key of ${name} was tried; kidless: 'try-all' tries more`
       : `not made with a key of ${name}`;
@@ -95,14 +92,16 @@ export function otherAlgorithmText(
 }
 
 /** Says which keys there are instead of the one that the token means. */
-export function noKeyText(kid: string | undefined, misses: readonly Miss[]): string {
-  return eachOf(misses, ({ keyset: { name, selection }, snapshot: { keys, skipped } }) => {
+export function noKeyText(named: KeyName, misses: readonly Miss[]): string {
+  return eachOf(misses, ({ keyset: { name, selection }, snapshot }) => {
+    const { keys, skipped } = snapshot;
     const unused = skipped.length === 0 ? '' : `; not used: ${plain(skippedText(skipped))}`;
     if (keys.length === 0) return `${name} has no usable key${unused}`;
-    if (kid === undefined && selection.kidless === 'refuse')
+    if (!namesKey(snapshot, named) && selection.kidless === 'refuse')
       return `the token has no kid, and ${name} has kidless: 'refuse'`;
     const names = keys.map((key) => (key.kid === undefined ? 'a key without a kid' : `kid ${key.kid}`));
-    return `${name} has no key with the kid of the token, but ${plain(listed(names))}${unused}`;
+    const by = named.kid === undefined ? 'certificate (x5t)' : 'kid';
+    return `${name} has no key with the ${by} of the token, but ${plain(listed(names))}${unused}`;
   });
 }
 

@@ -4,6 +4,7 @@ import { ruleText } from '../claims/normalize.ts';
 import type { AuthError, AuthErrorCode } from '../errors.ts';
 import type { VerificationKey } from '../jwk/import-jwks.ts';
 import type { Keyset } from '../keysets/keyset.ts';
+import type { KeyName } from '../token/parse.ts';
 import { textOf } from '../values/text.ts';
 import type { TraceEvent } from './trace.ts';
 
@@ -69,13 +70,13 @@ export function timeText(value: unknown): string {
 /** What one keyset contains for the token. */
 export function keysetCheck({
   keyset,
-  kid,
+  named,
   snapshot,
   tried,
   known,
   refusal,
 }: StageEvent<'keyset'>): ExplainedCheck {
-  const about = { check: 'keys', about: keyset.name, actual: `kid ${textOf(kid)}` } as const;
+  const about = { check: 'keys', about: keyset.name, actual: keyNameText(named) } as const;
   if (refusal !== undefined) return { ...about, ...refusalText(refusal) };
   const names = snapshot?.keys.map(nameOf) ?? [];
   const checks = tried.map(
@@ -93,6 +94,11 @@ export function keysetCheck({
     detail: tried.length > 0 ? undefined : known ? 'has no key for its algorithm' : 'has no key that fits',
     checks,
   };
+}
+
+function keyNameText({ kid, x5t, x5tS256 }: KeyName): string {
+  if (x5tS256 !== undefined) return `x5t#S256 ${textOf(x5tS256)}`;
+  return x5t === undefined ? `kid ${textOf(kid)}` : `x5t ${textOf(x5t)}`;
 }
 
 /** Returns why a keyset is not asked; undefined if it may be asked. */

@@ -1,5 +1,5 @@
 // Finds the key that signed a token. The keysets of its issuer are asked in order, first for the
-// keys that they have, then, if none knows the key id, after another read of their sources. Claims
+// keys that they have, then, if none knows the key that it names, after another read of their sources. Claims
 // are not checked.
 import { AuthError, isAuthError } from '../errors.ts';
 import type { VerificationKey } from '../jwk/import-jwks.ts';
@@ -53,7 +53,7 @@ export function* findSigningKey(
   let isTried = false;
   let misses: Miss[] = [];
   const notSigned = () =>
-    new AuthError('token_signature_invalid', { detail: noSignerText(algorithm, kid, misses) });
+    new AuthError('token_signature_invalid', { detail: noSignerText(algorithm, header, misses) });
   for (const look of LOOKS) {
     let snapshots: AskedKeyset[] | undefined = [];
     misses = [];
@@ -66,17 +66,17 @@ export function* findSigningKey(
         if (!isAuthError(error)) throw error;
         unavailable = error;
         snapshots = undefined;
-        trace?.({ stage: 'keyset', keyset, kid, tried: [], known: false, refusal: error });
+        trace?.({ stage: 'keyset', keyset, named: header, tried: [], known: false, refusal: error });
         continue;
       }
       snapshots?.push({ keyset, snapshotId: snapshot.id });
-      const { candidates, known, final } = selectKeys(snapshot, keyset.selection, algorithm, kid);
+      const { candidates, known, final } = selectKeys(snapshot, keyset.selection, algorithm, header);
       isKnown ||= known;
       const key = candidates.find(({ verifiers }) => verifiers.get(algorithm)?.(signingInput, signature));
       if (trace !== undefined) {
         const until = key === undefined ? candidates.length : candidates.indexOf(key) + 1;
         const tried = candidates.slice(0, until).map((one) => ({ key: one, hasSigned: one === key }));
-        trace({ stage: 'keyset', keyset, kid, snapshot, tried, known });
+        trace({ stage: 'keyset', keyset, named: header, snapshot, tried, known });
       }
       if (key !== undefined) {
         keyset.confirm?.(header, issuer);
@@ -95,5 +95,5 @@ export function* findSigningKey(
   if (isTried) return notSigned();
   return isKnown
     ? new AuthError('token_algorithm_refused', { detail: otherAlgorithmText(algorithm, kid, misses) })
-    : new AuthError('token_key_unknown', { detail: noKeyText(kid, misses) });
+    : new AuthError('token_key_unknown', { detail: noKeyText(header, misses) });
 }

@@ -1,11 +1,13 @@
 // The events of a decision, one for each check. `explain` is a listener. A trace changes nothing
 // about a decision, except that the checks go on after a refusal.
+
 import type { ClaimCheck } from '../claims/compile.ts';
 import type { RegisteredCheck } from '../claims/registered.ts';
 import type { AuthError } from '../errors.ts';
 import type { VerificationKey } from '../jwk/import-jwks.ts';
 import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
+import type { KeyName } from '../token/parse.ts';
 import type { JsonObject, JsonValue } from '../values/json.ts';
 import type { AuthenticationMode } from './access.ts';
 import type { Principal } from './principal.ts';
@@ -41,10 +43,11 @@ export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
   | {
       readonly stage: 'keyset';
       readonly keyset: Keyset;
-      readonly kid: string | undefined;
+      /** What the token says of its key. */
+      readonly named: KeyName;
       readonly snapshot?: KeySnapshot;
       readonly tried: readonly { readonly key: VerificationKey; readonly hasSigned: boolean }[];
-      /** The keyset knows the token's `kid`. */
+      /** The keyset knows the token's key. */
       readonly known: boolean;
     }
   | {

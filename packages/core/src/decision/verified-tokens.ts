@@ -123,7 +123,7 @@ function isInForce(entry: Entry<unknown>): boolean {
   const current = keysNow(keyset, header, issuer);
   if (current === undefined) return false;
   if (current.id === entry.snapshotId) return true;
-  const { candidates } = selectKeys(current, keyset.selection, algorithm, header.kid);
+  const { candidates } = selectKeys(current, keyset.selection, algorithm, header);
   const isThere = candidates.some((key) => key.kid === kid && key.thumbprint === thumbprint);
   if (isThere) entry.snapshotId = current.id;
   return isThere && candidates.every((key) => key.verifiers.has(algorithm));

@@ -14,19 +14,21 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../values/json.ts
 import { kindOf } from '../values/kind.ts';
 import { mapInTurns } from '../values/turns.ts';
 import {
+  type CertificateThumbprints,
   checkUse,
   EXPOSED,
   hasPrivateHalf,
   holdsSecret,
   importMaterial,
   readKid,
+  readThumbprints,
   readType,
   withCertifiedKey,
 } from './import-key.ts';
 import { UnusableKey } from './weak-keys.ts';
 
 /** A key to verify with, and the algorithms that it is bound to. */
-export interface VerificationKey {
+export interface VerificationKey extends CertificateThumbprints {
   readonly kid: string | undefined;
   /**
    * RFC 7638, SHA-256: identifies the key independently of its kid. The thumbprint of a symmetric
@@ -156,6 +158,7 @@ export function importJwk(member: unknown, policy: KeyPolicy): VerificationKey |
     const { key, thumbprint } = importMaterial(jwk, algorithms);
     return Object.freeze({
       kid,
+      ...readThumbprints(member),
       thumbprint,
       ...issuerOf(member),
       verifiers: new Map(

@@ -57,6 +57,25 @@ export function readKid(jwk: JsonObject): string | undefined {
   throw new UnusableKey('kid is not a string of 1 to 256 characters');
 }
 
+/** The thumbprints of the certificate of a key, RFC 7517 §4.8 and §4.9. They only find a key. */
+export interface CertificateThumbprints {
+  readonly x5t: string | undefined;
+  readonly x5tS256: string | undefined;
+}
+
+/** Returns the thumbprints that a JWK names, or else those of the certificate in it. */
+export function readThumbprints(jwk: JsonObject): CertificateThumbprints {
+  const { x5c } = jwk;
+  const first: unknown = Array.isArray(x5c) ? x5c[0] : undefined;
+  const certificate = typeof first === 'string' ? Buffer.from(first, 'base64') : undefined;
+  const read = (name: string, hash: 'sha1' | 'sha256') => {
+    const named = own(jwk, name);
+    if (typeof named === 'string' && named !== '' && named.length <= MAX_KID_LENGTH) return named;
+    return certificate && createHash(hash).update(certificate).digest('base64url');
+  };
+  return { x5t: read('x5t', 'sha1'), x5tS256: read('x5t#S256', 'sha256') };
+}
+
 /** What the members `use` and `key_ops` of a key must permit. */
 interface Purpose {
   /** The operation that the key is needed for. */

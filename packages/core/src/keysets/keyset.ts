@@ -14,6 +14,9 @@ export interface KeySnapshot {
   /** In the order of the source. */
   readonly keys: readonly VerificationKey[];
   readonly byKid: ReadonlyMap<string, readonly VerificationKey[]>;
+  /** By the thumbprints of certificates, for tokens without a kid. Empty if no key has one. */
+  readonly byX5t: ReadonlyMap<string, readonly VerificationKey[]>;
+  readonly byX5tS256: ReadonlyMap<string, readonly VerificationKey[]>;
   /** The first key for each algorithm, used for tokens without a kid. */
   readonly firstFor: ReadonlyMap<AlgorithmName, VerificationKey>;
   /** The members of the set that cannot be used. */
@@ -132,18 +135,36 @@ export function createSnapshot(
   keys: readonly VerificationKey[],
   skipped: readonly SkippedKey[] = [],
 ): KeySnapshot {
-  const byKid = new Map<string, VerificationKey[]>();
   const firstFor = new Map<AlgorithmName, VerificationKey>();
   for (const key of keys) {
     for (const algorithm of key.verifiers.keys()) {
       if (!firstFor.has(algorithm)) firstFor.set(algorithm, key);
     }
-    if (key.kid === undefined) continue;
-    const same = byKid.get(key.kid);
-    if (same === undefined) byKid.set(key.kid, [key]);
+  }
+  return Object.freeze({
+    id: snapshots++,
+    keys: Object.freeze([...keys]),
+    byKid: grouped(keys, ({ kid }) => kid),
+    byX5t: grouped(keys, ({ x5t }) => x5t),
+    byX5tS256: grouped(keys, ({ x5tS256 }) => x5tS256),
+    firstFor,
+    skipped,
+  });
+}
+
+function grouped(
+  keys: readonly VerificationKey[],
+  nameOf: (key: VerificationKey) => string | undefined,
+): ReadonlyMap<string, readonly VerificationKey[]> {
+  const byName = new Map<string, VerificationKey[]>();
+  for (const key of keys) {
+    const name = nameOf(key);
+    if (name === undefined) continue;
+    const same = byName.get(name);
+    if (same === undefined) byName.set(name, [key]);
     else same.push(key);
   }
-  return Object.freeze({ id: snapshots++, keys: Object.freeze([...keys]), byKid, firstFor, skipped });
+  return byName;
 }
 
 /** Publishes which keys were added and removed between two states of a keyset. */

@@ -74,7 +74,9 @@ interface KeysetCommon extends KeysetTokenOptions {
   readonly allowedAlgorithms?: readonly AlgorithmName[];
   /**
    * A token without a kid: `first` tries only the first key that has its algorithm; `try-all` tries
-   * up to four such keys; `refuse` refuses the token. Default `first`.
+   * up to four such keys; `refuse` refuses the token. A token with `x5t` or `x5t#S256` instead
+   * (RFC 7515 §4.1.7, as AD FS writes it) gets the key with that certificate, whatever is said here,
+   * unless no key of the set has one. Default `first`.
    */
   readonly kidless?: 'first' | 'try-all' | 'refuse';
   /**
@@ -369,7 +371,7 @@ const OTHERS = {
   kidless: defaulted(
     choice('first', 'try-all', 'refuse'),
     'first',
-    'A token without a key id: first tries the first key that fits, try-all tries up to four, refuse refuses it.',
+    'A token without a key id (kid, or x5t of a certificate in the set): first tries the first key that fits, try-all tries up to four, refuse refuses it.',
     ranked(['refuse', 'first', 'try-all'], 'a token without a key id'),
   ),
   unsafeAlgorithmMatch: optional(

@@ -3,6 +3,7 @@
 
 import type { VerificationKey } from '../jwk/import-jwks.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
+import type { KeyName } from '../token/parse.ts';
 import { isPromise } from '../values/promise.ts';
 import type { IssuerTemplate } from './issuer-template.ts';
 import type { KeySelection, KeySnapshot, Keyset } from './keyset.ts';
@@ -89,21 +90,23 @@ interface SelectedKeys {
 const UNKNOWN: SelectedKeys = Object.freeze({ known: false, candidates: Object.freeze([]) });
 
 /**
- * Returns the keys to try for a token. Keys with the token's kid come first. Keys without a kid are
- * tried for any token. A token without a kid is treated as the option `kidless` says.
- * @param kid of the token, unverified: it only finds a key
+ * Returns the keys to try for a token. Keys with the token's kid come first; for a token without a
+ * kid, those with its certificate. Keys without a kid are tried for any token. A token that names
+ * no key is treated as the option `kidless` says.
+ * @param named of the token, unverified: it only finds a key
  */
 export function selectKeys(
-  { keys, byKid, firstFor }: KeySnapshot,
+  snapshot: KeySnapshot,
   { kidless, unnamed = false }: KeySelection,
   algorithm: AlgorithmName,
-  kid: string | undefined,
+  named: KeyName,
 ): SelectedKeys {
-  const withSameKid = kid === undefined ? undefined : byKid.get(kid);
-  if (withSameKid !== undefined)
-    return { known: true, candidates: firstThatTake(algorithm, withSameKid, MAX_CANDIDATES) };
+  const { keys, byKid, firstFor } = snapshot;
+  const { kid } = named;
+  const same = kid === undefined ? keysByCertificate(snapshot, named) : byKid.get(kid);
+  if (same !== undefined) return { known: true, candidates: firstThatTake(algorithm, same, MAX_CANDIDATES) };
   if (unnamed) return { known: true, candidates: firstThatTake(algorithm, keys, keys.length) };
-  if (kid !== undefined || kidless === 'refuse') return UNKNOWN;
+  if (namesKey(snapshot, named) || kidless === 'refuse') return UNKNOWN;
   if (kidless === 'try-all')
     return { known: keys.length > 0, candidates: firstThatTake(algorithm, keys, MAX_KIDLESS) };
   // `kidless: 'first'`: only the first key that fits is tried.
@@ -111,6 +114,41 @@ export function selectKeys(
   return first === undefined
     ? { known: keys.length > 0, candidates: [] }
     : { known: true, candidates: [first], final: true };
+}
+
+/**
+ * True if a token names its key in a way that the keys of the set can be found by. A set without
+ * certificates has no thumbprints to compare.
+ */
+export function namesKey({ byX5t, byX5tS256 }: KeySnapshot, { kid, x5t, x5tS256 }: KeyName): boolean {
+  return (
+    kid !== undefined ||
+    (x5t !== undefined && byX5t.size > 0) ||
+    (x5tS256 !== undefined && byX5tS256.size > 0)
+  );
+}
+
+/**
+ * The keys with the thumbprints of a token. SHA-1 finds a key as well as any other name: the
+ * signature decides. If the token has both thumbprints, no key that has another one is meant.
+ * @returns undefined if there are none
+ */
+function keysByCertificate(
+  { byX5t, byX5tS256 }: KeySnapshot,
+  { x5t, x5tS256 }: KeyName,
+): readonly VerificationKey[] | undefined {
+  if (x5t === undefined && x5tS256 === undefined) return undefined;
+  const lists = [
+    x5t === undefined ? undefined : byX5t.get(x5t),
+    x5tS256 === undefined ? undefined : byX5tS256.get(x5tS256),
+  ].filter((list) => list !== undefined);
+  const isOther = (given: string | undefined, has: string | undefined) =>
+    given !== undefined && has !== undefined && given !== has;
+  const meant = (lists[0] ?? []).filter(
+    (key) =>
+      lists.every((list) => list.includes(key)) && !isOther(x5t, key.x5t) && !isOther(x5tS256, key.x5tS256),
+  );
+  return meant.length === 0 ? undefined : meant;
 }
 
 /** The first `most` keys that can verify signatures of the algorithm. */

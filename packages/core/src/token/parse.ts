@@ -4,13 +4,21 @@ import { AuthError } from '../errors.ts';
 import { foldCase } from '../values/fold.ts';
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
 
+/** What names the key of a token, RFC 7515 §4.1.4, §4.1.7 and §4.1.8. It finds a key, and proves nothing. */
+export interface KeyName {
+  readonly kid: string | undefined;
+  /** The SHA-1 thumbprint of a certificate. Undefined for a token with a `kid`, which decides alone. */
+  readonly x5t: string | undefined;
+  /** `x5t#S256`, the SHA-256 thumbprint. Undefined for a token with a `kid`. */
+  readonly x5tS256: string | undefined;
+}
+
 /**
  * The JOSE header parameters that are read (RFC 7515 §4.1). All others are ignored, `jwk`, `x5u`
  * and `x5c` in particular.
  */
-export interface UnverifiedHeader {
+export interface UnverifiedHeader extends KeyName {
   readonly alg: string;
-  readonly kid: string | undefined;
   readonly typ: string | undefined;
   /** A URL that is not trusted (RFC 7515 §4.1.2). Only a keyset with `jwksHosts` reads it. */
   readonly jku: string | undefined;
@@ -31,7 +39,7 @@ const HEADER = 'the JOSE header';
 const NO_FORM = 'not three base64url segments';
 /** An opening brace, or white space before it (RFC 8259 §2). */
 const BEGINS_OBJECT: ReadonlySet<number | undefined> = new Set([0x7b, 0x20, 0x09, 0x0a, 0x0d]);
-/** The greatest length of a `kid` in characters, in a token and in a key. */
+/** The greatest length of a `kid` or a thumbprint in characters, in a token and in a key. */
 export const MAX_KID_LENGTH = 256;
 // A reused buffer for payloads, which are parsed at once: saves an allocation for each token.
 const SCRATCH = Buffer.allocUnsafeSlow(8192);
@@ -82,12 +90,25 @@ function readHeader(header: JsonObject): UnverifiedHeader {
   }
   const alg = readString(header, 'alg');
   if (alg === undefined) throw malformed('the header has no alg');
-  const kid = readString(header, 'kid');
-  if (kid !== undefined && kid.length > MAX_KID_LENGTH) throw malformed('kid is too long');
+  const kid = readName(header, 'kid');
+  const thumbprint = (name: string) => (kid === undefined ? readName(header, name) : undefined);
   // RFC 7519 §5.2: cty "JWT" says that the payload is itself a token.
   const cty = readString(header, 'cty');
   if (cty !== undefined && /^(?:application\/)?jwt$/i.test(cty)) throw malformed('a nested token');
-  return { alg, kid, typ: readString(header, 'typ'), jku: readString(header, 'jku') };
+  return {
+    alg,
+    kid,
+    x5t: thumbprint('x5t'),
+    x5tS256: thumbprint('x5t#S256'),
+    typ: readString(header, 'typ'),
+    jku: readString(header, 'jku'),
+  };
+}
+
+function readName(header: JsonObject, name: string): string | undefined {
+  const value = readString(header, name);
+  if (value !== undefined && value.length > MAX_KID_LENGTH) throw malformed(`${name} is too long`);
+  return value;
 }
 
 function readString(header: JsonObject, name: string): string | undefined {

@@ -48,12 +48,20 @@ function key(
   thumbprint = 'signer',
   algorithms: readonly AlgorithmName[] = ['ES256'],
 ): VerificationKey {
-  return { kid, thumbprint, verifiers: new Map(algorithms.map((name) => [name, () => false])) };
+  return {
+    kid,
+    x5t: undefined,
+    x5tS256: undefined,
+    thumbprint,
+    verifiers: new Map(algorithms.map((name) => [name, () => false])),
+  };
 }
 
 const headerOf = (kid: string | undefined): UnverifiedHeader => ({
   alg: 'ES256',
   kid,
+  x5t: undefined,
+  x5tS256: undefined,
   typ: undefined,
   jku: undefined,
 });
@@ -390,7 +398,7 @@ describe('T-145, R3: the key', () => {
         ),
       );
     const found = (snapshot: KeySnapshot, selection: KeySelection, kid: string | undefined) =>
-      selectKeys(snapshot, selection, 'ES256', kid).candidates.find(
+      selectKeys(snapshot, selection, 'ES256', headerOf(kid)).candidates.find(
         ({ thumbprint }) => thumbprint === 'signer',
       );
     const seen = { remembered: 0, known: 0, lost: 0 };
@@ -425,7 +433,7 @@ describe('T-145, R3: the key', () => {
   it('T-145: the fourth key of one kid is not tried, and what it signed is not known', () => {
     const { keyset, recall } = remember([key('a')], 'a');
     const after = createSnapshot([...['1', '2', '3'].map((name) => key('a', name)), key('a')]);
-    const { candidates } = selectKeys(after, keyset.selection, 'ES256', 'a');
+    const { candidates } = selectKeys(after, keyset.selection, 'ES256', headerOf('a'));
     expect(candidates.map(({ thumbprint }) => thumbprint)).toEqual(['1', '2', '3']);
     keyset.has = after;
     expect(recall()).toBeUndefined();

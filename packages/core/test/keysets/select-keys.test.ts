@@ -5,18 +5,27 @@ import type { VerificationKey } from '../../src/jwk/import-jwks.ts';
 import { createSnapshot, type KeySelection, type Keyset } from '../../src/keysets/keyset.ts';
 import { indexKeysets, selectKeys } from '../../src/keysets/select.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
+import type { KeyName } from '../../src/token/parse.ts';
 
 function keyOf(kid: string | undefined, thumbprint: string, ...algorithms: AlgorithmName[]): VerificationKey {
-  return { kid, thumbprint, verifiers: new Map(algorithms.map((name) => [name, () => true])) };
+  return {
+    kid,
+    x5t: undefined,
+    x5tS256: undefined,
+    thumbprint,
+    verifiers: new Map(algorithms.map((name) => [name, () => true])),
+  };
 }
 
 function select(
   keys: readonly VerificationKey[],
   selection: KeySelection,
-  kid: string | undefined,
+  named: string | undefined | Partial<KeyName>,
   algorithm: AlgorithmName = 'ES256',
 ) {
-  const { known, candidates, final } = selectKeys(createSnapshot(keys), selection, algorithm, kid);
+  const given = typeof named === 'object' ? named : { kid: named };
+  const name = { kid: undefined, x5t: undefined, x5tS256: undefined, ...given };
+  const { known, candidates, final } = selectKeys(createSnapshot(keys), selection, algorithm, name);
   return { known, keys: candidates.map(({ thumbprint }) => thumbprint).join(' '), final };
 }
 
@@ -42,6 +51,48 @@ describe('a kid', () => {
   it('T-126: of several keys has the first three of its algorithm', () => {
     const keys = [keyOf('k', '0', 'RS256'), ...many('k')];
     expect(select(keys, { kidless: 'first' }, 'k').keys).toBe('1 2 3');
+  });
+});
+
+describe('a certificate, of a token without a kid', () => {
+  const [first, second, plain] = [
+    { ...keyOf('a', '1', 'ES256'), x5t: 'one', x5tS256: 'ONE' },
+    { ...keyOf('b', '2', 'ES256'), x5t: 'two', x5tS256: undefined },
+    keyOf('c', '3', 'ES256'),
+  ];
+  const found = (keys: string) => ({ known: true, keys, final: undefined });
+
+  it.each(['first', 'try-all', 'refuse'] as const)(
+    'finds its key, whatever is done without one: %s',
+    (kidless) => {
+      const by = (name: Partial<KeyName>) => select([plain, first, second], { kidless }, name);
+      expect(by({ x5t: 'two' })).toEqual(found('2'));
+      expect(by({ x5tS256: 'ONE' })).toEqual(found('1'));
+      expect(by({ x5t: 'one', x5tS256: 'ONE' })).toEqual(found('1'));
+      // Only one of both thumbprints of this key is known.
+      expect(by({ x5t: 'two', x5tS256: 'TWO' })).toEqual(found('2'));
+      expect(by({ x5t: 'three' })).toEqual(none);
+      expect(by({ x5tS256: 'TWO' })).toEqual(none);
+    },
+  );
+
+  it('T-126: two thumbprints that name different keys name none', () => {
+    expect(select([first, second], { kidless: 'first' }, { x5t: 'two', x5tS256: 'ONE' })).toEqual(none);
+    expect(select([first, second], { kidless: 'first' }, { x5t: 'one', x5tS256: 'TWO' })).toEqual(none);
+    expect(select([first, second], { kidless: 'first' }, { x5t: 'other', x5tS256: 'ONE' })).toEqual(none);
+  });
+
+  it('T-127: names nothing in a set without certificates', () => {
+    const name = { x5t: 'one', x5tS256: 'ONE' };
+    expect(select([plain, A], { kidless: 'first' }, name)).toEqual({ known: true, keys: '3', final: true });
+    expect(select([plain, A], { kidless: 'try-all' }, name)).toEqual(found('3 1'));
+    expect(select([plain, A], { kidless: 'refuse' }, name)).toEqual(none);
+  });
+
+  it('is not needed among keys that are tried for any token', () => {
+    const keys = [first, second];
+    expect(select(keys, { kidless: 'first', unnamed: true }, { x5t: 'x' })).toEqual(found('1 2'));
+    expect(select(keys, { kidless: 'first', unnamed: true }, { x5t: 'two' })).toEqual(found('2'));
   });
 });
 

@@ -18,7 +18,14 @@ import type { JsonObject } from '../../src/values/json.ts';
 
 export const PUBLIC: KeyPolicy = { origin: 'public' };
 /** The engine does not read it. */
-export const HEADER: UnverifiedHeader = { alg: 'ES256', kid: undefined, typ: undefined, jku: undefined };
+export const HEADER: UnverifiedHeader = {
+  alg: 'ES256',
+  kid: undefined,
+  x5t: undefined,
+  x5tS256: undefined,
+  typ: undefined,
+  jku: undefined,
+};
 export const SECOND = 1_000;
 export const MINUTE = 60_000;
 export const HOUR = 3_600_000;
