@@ -7,6 +7,7 @@ import { kindOf } from '../values/kind.ts';
 import { actorOf } from './actor.ts';
 import { type AudiencePolicy, audienceText, checkAudience } from './audience.ts';
 import { IDENTIFIER, isIdentifier } from './identifier.ts';
+import { isNumericSub } from './numeric-sub.ts';
 
 /** How the registered claims are checked. */
 export interface RegisteredClaimsPolicy extends AudiencePolicy {
@@ -21,6 +22,8 @@ export interface RegisteredClaimsPolicy extends AudiencePolicy {
   readonly maxTokenAgeMs?: number | undefined;
   /** The longest time from `iat` to `exp`; both are then required. */
   readonly maxLifetimeMs?: number | undefined;
+  /** A `sub` that is a whole number is accepted: `withTextSub` has made it a text. */
+  readonly numericSub?: boolean | undefined;
   /** Claims that must be present. */
   readonly required?: readonly string[] | undefined;
   /** The checks of a profile and of a tenant, in addition to these. */
@@ -113,8 +116,9 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
         claim,
         judge: (claims) => {
           const value = own(claims, claim);
-          const isGood = value === undefined || isIdentifier(value);
-          return isGood ? undefined : invalid(`${claim}: expected ${IDENTIFIER}, got ${kindOf(value)}`);
+          if (value === undefined || isIdentifier(value)) return undefined;
+          const advice = claim === 'sub' ? adviceOnSub(value, policy) : '';
+          return invalid(`${claim}: expected ${IDENTIFIER}, got ${kindOf(value)}${advice}`);
         },
         expected: () => IDENTIFIER,
         shown: 'if present',
@@ -165,6 +169,12 @@ export function judgeRegisteredClaims(
     if (first !== undefined && note === undefined) break;
   }
   return first;
+}
+
+function adviceOnSub(value: JsonValue, { numericSub }: RegisteredClaimsPolicy): string {
+  if (typeof value !== 'number') return '';
+  if (numericSub === true) return '; numericSub accepts whole numbers below 2^53 only';
+  return isNumericSub(value) ? '; numericSub: true accepts whole numbers' : '';
 }
 
 /** The time in which accepted claims stay accepted. Milliseconds since the epoch. */

@@ -26,6 +26,7 @@ import {
   type KeysetTokenOptions,
   maxLifetime,
   maxTokenAge,
+  numericSub,
   profile,
 } from '../keysets/token-options.ts';
 import { completeRemote, type RemoteOptions, type RemoteSettings, remoteOptions } from '../remote/options.ts';
@@ -196,6 +197,14 @@ interface CommonOptions {
    * `allowFutureIat`. Default: any.
    */
   readonly maxLifetime?: Duration;
+  /**
+   * Accepts a `sub` that is a whole number from -(2^53 - 1) to 2^53 - 1, although RFC 7519 §4.1.2
+   * says a string, and makes it the decimal text: the subject of `42` is `'42'`, in
+   * `principal.claims` and for rules too. So `42` and `'42'` are one subject: set it only if the
+   * issuer means the same account by both, or never writes one of them. Other numbers are refused.
+   * Default false: a number is refused with `token_claims_invalid`.
+   */
+  readonly numericSub?: boolean;
   /**
    * `at+jwt`: access tokens as RFC 9068 defines them. `typ` must be `at+jwt`, and `iss`, `exp`,
    * `aud`, `sub`, `client_id`, `iat` and `jti` are required. `auth_time`, `acr`, `amr` and `scope`
@@ -481,6 +490,10 @@ export const authenticatorOptions = object(
     maxLifetime: optional(
       maxLifetime,
       'The longest time from iat to exp; both are then required. 1s to 3650d.',
+    ),
+    numericSub: optional(
+      numericSub,
+      'Whether sub may be a whole number, which becomes a text: 42 and "42" are one subject.',
     ),
     profile: optional(
       profile,

@@ -9,6 +9,7 @@ import {
   needsOf,
   type SchemaOutputs,
 } from '../claims/compile.ts';
+import { withTextSub } from '../claims/numeric-sub.ts';
 import {
   judgeRegisteredClaims,
   type RegisteredCheck,
@@ -397,12 +398,13 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   ): TokenDecision | Promise<TokenDecision> {
     const { trace } = verdict;
     if (vouched === undefined || hasEnded(verdict)) return refuse(verdict, vouched?.claims);
-    const { claims, by, isRemote } = vouched;
+    const { by, isRemote } = vouched;
+    const policy = policies.of(vouched.keyset);
+    const claims = policy.registered.numericSub === true ? withTextSub(vouched.claims) : vouched.claims;
     const isSystem =
       by === undefined ? isRemote && settings.remote?.isSystem === true : system.has(by.keyset);
     trace?.({ stage: 'claims set', claims, isVerified: isRemote || by !== undefined });
-    const policy = policies.of(vouched.keyset);
-    judgeClaims(vouched, policy, isSystem, verdict);
+    judgeClaims({ ...vouched, claims }, policy, isSystem, verdict);
     if (verdict.refusal !== undefined) {
       trace?.({ stage: 'groups', principal: undefined });
       return refuse(verdict, claims);

@@ -1,6 +1,6 @@
 // Finds the key that signed a token. The keysets of its issuer are asked in order, first for the
-// keys that they have, then, if none knows the key that it names, after another read of their sources. Claims
-// are not checked.
+// keys that they have, then, if none knows the key that it names, after another read of their
+// sources. Claims are not checked.
 import { AuthError, isAuthError } from '../errors.ts';
 import type { VerificationKey } from '../jwk/import-jwks.ts';
 import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';

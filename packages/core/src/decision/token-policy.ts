@@ -29,7 +29,7 @@ export interface CommonTokenOptions extends Omit<KeysetTokenSettings, 'claims'> 
   /** The checks that no keyset changes. */
   readonly registered: Omit<
     RegisteredClaimsPolicy,
-    'audience' | 'maxTokenAgeMs' | 'maxLifetimeMs' | 'required' | 'profile'
+    'audience' | 'maxTokenAgeMs' | 'maxLifetimeMs' | 'numericSub' | 'required' | 'profile'
   >;
 }
 
@@ -40,6 +40,7 @@ const NOTHING_OWN: KeysetTokenSettings = Object.freeze({
   typ: undefined,
   maxTokenAge: undefined,
   maxLifetime: undefined,
+  numericSub: undefined,
   profile: undefined,
 });
 
@@ -78,6 +79,7 @@ export function tokenPolicyOf(
       audience,
       maxTokenAgeMs: own.maxTokenAge ?? common.maxTokenAge,
       maxLifetimeMs: own.maxLifetime ?? common.maxLifetime,
+      numericSub: (own.numericSub ?? common.numericSub) === true,
       required: profile === undefined ? [] : ACCESS_TOKEN_CLAIMS,
       profile: [...(profile === undefined ? [] : accessTokenChecks), ...bindingChecks(tenancy)],
     }),

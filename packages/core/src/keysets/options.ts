@@ -75,8 +75,8 @@ interface KeysetCommon extends KeysetTokenOptions {
   /**
    * A token without a kid: `first` tries only the first key that has its algorithm; `try-all` tries
    * up to four such keys; `refuse` refuses the token. A token with `x5t` or `x5t#S256` instead
-   * (RFC 7515 §4.1.7, as AD FS writes it) gets the key with that certificate, whatever is said here,
-   * unless no key of the set has one. Default `first`.
+   * (RFC 7515 §4.1.7, as AD FS writes it) gets the key with that certificate, whatever is said
+   * here, unless no key of the set has one. Default `first`.
    */
   readonly kidless?: 'first' | 'try-all' | 'refuse';
   /**
@@ -535,10 +535,10 @@ export function refuseOtherIssuers(
 
 /** What a keyset says of its tokens. @throws ConfigError */
 function tokensOf(read: KeysetTokenSettings, name: string): KeysetTokenSettings {
-  const { audience, claims, typ, maxTokenAge, maxLifetime, profile } = read;
+  const { audience, claims, typ, maxTokenAge, maxLifetime, numericSub, profile } = read;
   if (profile !== undefined && typ !== undefined)
     throw new ConfigError(`${name}.typ`, 'is set by profile; remove typ');
-  return Object.freeze({ audience, claims, typ, maxTokenAge, maxLifetime, profile });
+  return Object.freeze({ audience, claims, typ, maxTokenAge, maxLifetime, numericSub, profile });
 }
 
 /** Refuses headers that would cross the network unencrypted. @throws ConfigError */

@@ -5,8 +5,9 @@ import type { Rules } from '../claims/rules.ts';
 import { tokenRules } from '../claims/token-rules.ts';
 import { normalizeType } from '../token/parse.ts';
 import type { Duration } from '../values/duration.ts';
-import { coming, lasting, listed, listOf, replaced } from '../values/judge.ts';
+import { coming, flag, lasting, listed, listOf, replaced } from '../values/judge.ts';
 import {
+  boolean,
   choice,
   duration,
   durationFrom,
@@ -39,6 +40,8 @@ export interface KeysetTokenOptions {
   readonly maxTokenAge?: Duration;
   /** In place of `maxLifetime` of the options, 1s to 3650d. Default: that of the options. */
   readonly maxLifetime?: Duration;
+  /** In place of `numericSub` of the options. Default: that of the options. */
+  readonly numericSub?: boolean;
   /** In place of `profile` and `typ` of the options. Default: those of the options. */
   readonly profile?: 'at+jwt';
 }
@@ -77,6 +80,12 @@ export const maxLifetime: Kind<number> = {
   judge: lasting('opens', 'tokens may be made for'),
 };
 
+/** `numericSub`. */
+export const numericSub: Kind<boolean> = {
+  ...boolean,
+  judge: flag('opens', 'a sub may be a number'),
+};
+
 /** The table of these options. */
 export const keysetTokenOptions = {
   audience: optional(
@@ -96,6 +105,10 @@ export const keysetTokenOptions = {
     maxLifetime,
     'The longest time from iat to exp; both are then required. Default: that of the options.',
   ),
+  numericSub: optional(
+    numericSub,
+    'Whether sub may be a whole number, which becomes a text. Default: that of the options.',
+  ),
   profile: optional(
     profile,
     'at+jwt: tokens must be OAuth access tokens by RFC 9068. Default: that of the options.',
@@ -109,6 +122,7 @@ export const KEYSET_TOKEN_OPTIONS = [
   'typ',
   'maxTokenAge',
   'maxLifetime',
+  'numericSub',
   'profile',
 ] as const satisfies readonly (keyof KeysetTokenOptions)[];
 

@@ -4,10 +4,10 @@ import { AuthError } from '../errors.ts';
 import { foldCase } from '../values/fold.ts';
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
 
-/** What names the key of a token, RFC 7515 §4.1.4, §4.1.7 and §4.1.8. It finds a key, and proves nothing. */
+/** What names the key of a token, RFC 7515 §4.1.4, §4.1.7 and §4.1.8. It proves nothing. */
 export interface KeyName {
   readonly kid: string | undefined;
-  /** The SHA-1 thumbprint of a certificate. Undefined for a token with a `kid`, which decides alone. */
+  /** The SHA-1 thumbprint of a certificate. Undefined for a token with a `kid`. */
   readonly x5t: string | undefined;
   /** `x5t#S256`, the SHA-256 thumbprint. Undefined for a token with a `kid`. */
   readonly x5tS256: string | undefined;

@@ -105,7 +105,11 @@ describe('registered claims', () => {
       { exp: NOW * 1000 },
       'token_claims_invalid: exp: expected a time in seconds, got a number that is too large; is it in milliseconds?',
     ],
-    ['sub as a number', { sub: 42 }, `token_claims_invalid: sub: ${IDENTIFIER}, got a number`],
+    [
+      'sub as a number',
+      { sub: 42 },
+      `token_claims_invalid: sub: ${IDENTIFIER}, got a number; numericSub: true accepts whole numbers`,
+    ],
     ['a blank jti', { jti: ' ' }, `token_claims_invalid: jti: ${IDENTIFIER}, got a blank string`],
     [
       'an aud with another slash',

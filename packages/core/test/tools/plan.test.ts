@@ -141,6 +141,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
       ['an age', {}, { maxTokenAge: '1h' }, '-.maxTokenAge'],
       ['a longer age', { maxTokenAge: '1h' }, { maxTokenAge: '2h' }, '+.maxTokenAge'],
       ['a lifetime', {}, { maxLifetime: '1h' }, '-.maxLifetime'],
+      ['numbers in sub', {}, { numericSub: true }, '+.numericSub'],
       ['a profile', {}, { profile: 'at+jwt' }, '-.profile'],
       ['plain http', {}, { allowHttp: true }, '+.allowHttp'],
       ['family', {}, { unsafeAlgorithmMatch: 'family' }, '+.unsafeAlgorithmMatch'],
@@ -240,6 +241,8 @@ const GROUPS: Readonly<Record<string, Group>> = {
       ['audMatch, written out', {}, { audMatch: 'any' }, ''],
       ['audMatch, unknown', {}, { audMatch: '${MATCH}' }, '+audMatch -audMatch'],
       ['a lifetime', {}, { maxLifetime: '1h' }, '-maxLifetime'],
+      ['numbers in sub', {}, { numericSub: true }, '+numericSub'],
+      ['no numbers in sub, written out', {}, { numericSub: false }, ''],
       ['a longer lifetime', { maxLifetime: '1h' }, { maxLifetime: '2h' }, '+maxLifetime'],
       [
         'an audience of each keyset, in place of one',
