@@ -96,6 +96,18 @@ export const carriageCases: readonly ConformanceCase[] = [
     ],
     expect: ambiguous,
   }),
+  inCarriers('T-078: the same token in two headers', {
+    headers: [
+      ['Authorization', 'Bearer {good}'],
+      ['X-Token', '{good}'],
+    ],
+    expect: ambiguous,
+  }),
+  inCarriers('T-078: the same token in a cookie and the query', {
+    path: '/token?access_token={good}',
+    headers: [['Cookie', 'token={good}']],
+    expect: ambiguous,
+  }),
   inCarriers('T-080: two different cookies of one name', {
     headers: [['Cookie', 'token={good}; token={expired}']],
     expect: ambiguous,

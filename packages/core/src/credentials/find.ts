@@ -107,6 +107,7 @@ function find(
   note: NotePlace | undefined,
 ): string | undefined {
   let found: string | undefined;
+  let foundAt = '';
   let refusal: AuthError | undefined;
   for (const carrier of carriers) {
     const { place, read, check, allowedOrigins } = carrier;
@@ -114,11 +115,15 @@ function find(
       const token = read(request);
       if (token !== undefined) {
         check?.(token);
-        // RFC 6750 §2: one method per request. More than one token is ambiguous.
+        // RFC 6750 §2: one method per request. More than one token is ambiguous, even if they are
+        // the same: a proxy that checked one of them need not have checked the other.
         if (found !== undefined)
-          throw new AuthError('credentials_ambiguous', { detail: 'tokens in several places' });
+          throw new AuthError('credentials_ambiguous', {
+            detail: `tokens in ${foundAt} and ${place}; a request may have one (RFC 6750 §2)`,
+          });
         if (allowedOrigins !== undefined) checkOrigin(request, allowedOrigins);
         found = token;
+        foundAt = place;
       }
       note?.(place, token, undefined);
     } catch (error) {

@@ -81,6 +81,17 @@ describe('T-078: tokens in several places', () => {
     expect(() => finder.find({ method: 'GET', headers, rawHeaders: [] })).toThrow('More than one credential');
   });
 
+  it('T-078: the detail names both places, and neither token', () => {
+    const headers = { authorization: 'Bearer abc', cookie: 'session=abc' };
+    const finder = readTokenFrom([HEADER, { cookie: 'session' }]);
+    expect(() => finder.find({ method: 'GET', headers, rawHeaders: [] })).toThrow(
+      expect.objectContaining({
+        code: 'credentials_ambiguous',
+        detail: 'tokens in header Authorization and cookie session; a request may have one (RFC 6750 §2)',
+      }),
+    );
+  });
+
   it('D11: names what has to be concealed', () => {
     expect(readTokenFrom(ALL).queryNames).toEqual(['access_token']);
     expect(readTokenFrom([{ query: 'a' }, { query: 'b' }]).queryNames).toEqual(['a', 'b']);
