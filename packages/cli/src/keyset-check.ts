@@ -1,5 +1,6 @@
 // Checks that a service could use a keyset: its options and, unless skipped, the keys of its
 // source. Nothing is written here.
+import { isAbsolute } from 'node:path';
 import { ConfigError, type KeysetOptions, type SecretStore } from '@latchkey/core';
 import { inspectKeyset, interpolate, readKeyset } from '@latchkey/core/tools';
 import type { Context } from './context.ts';
@@ -25,7 +26,8 @@ export type Flags = Readonly<Record<string, string>>;
 const MINUTE_MS = 60_000;
 
 /**
- * Checks the options of a keyset, with its variables replaced.
+ * Checks the options of a keyset, with its variables replaced. A CA file that is only where the
+ * service runs, as in a pod, is not checked.
  * @param name its place, for messages: `keySets[1]`
  * @param flags for messages about options that the command sets
  * @throws ConfigError, Failure with the flag
@@ -37,11 +39,26 @@ export function checkOptions(
   flags: Flags = {},
 ): void {
   try {
-    const { refresh } = readKeyset(withVariables(keyset, terminal.env, name), name);
+    const { refresh } = readHere(withVariables(keyset, terminal.env, name), name);
     if (flags.refreshInterval !== undefined && refresh.refreshIntervalMs < MINUTE_MS)
       output.note(`${flags.refreshInterval}: keys are read at most once a minute, so this is 1m`);
   } catch (error) {
     throw error instanceof ConfigError ? inFlags(error, name, flags) : error;
+  }
+}
+
+function readHere(keyset: Data, name: string): ReturnType<typeof readKeyset> {
+  try {
+    return readKeyset(keyset, name);
+  } catch (error) {
+    const isElsewhere =
+      error instanceof ConfigError &&
+      error.path === `${name}.tls.ca` &&
+      isAbsolute(error.problem) &&
+      error.problem.endsWith(' cannot be read: ENOENT');
+    if (!isElsewhere || !isData(keyset.tls)) throw error;
+    const { ca: _ca, ...tls } = keyset.tls;
+    return readKeyset({ ...keyset, tls }, name);
   }
 }
 

@@ -180,6 +180,21 @@ describe('jwks add --provider', () => {
     expect(await add(`${line} --issuer https://spire.example.org`)).toMatchObject({ code: 0 });
   });
 
+  it('adds and changes a keyset whose files are only in a pod', async () => {
+    const { code, stderr } = await add('--provider kubernetes --audience orders');
+    expect({ code, stderr }).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('serviceaccount/token, which is not here'),
+    });
+    const { terminal } = createTerminal({ cwd });
+    const words = 'jwks update --index 1 --refresh-interval 30m'.split(' ');
+    expect(await run(words, terminal)).toBe(0);
+    expect(jwt().keySets).toMatchObject([{ refreshInterval: '30m', proxy: false }]);
+    // A file next to the descriptor has to be there.
+    writeFileSync(join(cwd, 'service.yaml'), read().replaceAll('/var/run/secrets', 'secrets'));
+    expect(await run(['jwks', 'update', '--index', '1', '--clear-refresh-interval'], terminal)).toBe(2);
+  });
+
   it('writes JSON without the comments, and says so', async () => {
     const { code, stderr } = await add(`${AUTH0} --skip-validation --file service.json`);
     expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('JSON has none') });

@@ -37,10 +37,12 @@ const BESIDES = [
 
 /** Declares `--provider` and the flags of providers. */
 export function withProviders(command: Command): Command {
-  command.option(
-    '--provider <name>',
-    `the options for a provider, with comments: ${PROVIDERS.map(({ name }) => name).join(', ')}`,
-  );
+  command
+    .optionsGroup('Options for a provider:')
+    .option(
+      '--provider <name>',
+      `the options for a provider, with comments: ${PROVIDERS.map(({ name }) => name).join(', ')}`,
+    );
   for (const [name, { option, help, many }] of Object.entries(FLAGS)) {
     if (SHARED.some((shared) => shared === name)) continue;
     if (many === true) command.option(option, help, gather);
@@ -75,7 +77,7 @@ export async function addProvider(
   const known = listIn(file.document, 'keySets');
   const keysets = written.keysets.map((keyset) => withCommon(keyset, options));
   for (const [index, { options: keyset }] of keysets.entries()) {
-    checkOptions(context, hereOf(keyset, provider), `keySets[${known.length + index}]`, WRITTEN_FROM);
+    checkOptions(context, keyset, `keySets[${known.length + index}]`, WRITTEN_FROM);
     const same = known.findIndex((other) => isDeepStrictEqual(other, keyset));
     if (same !== -1) throw misused(`keyset ${same + 1} is the same`);
     if (keyset.issuer === undefined && known.length > 0)
@@ -148,13 +150,6 @@ function withHeader(document: DescriptorDocument, { header }: Written, hasOthers
   throw misused(
     `${file}:${line}:${column}: tokenFrom: expected it to have { header: ${header.name} }; add that, then try again`,
   );
-}
-
-/** The options that can be checked on this machine. */
-function hereOf(keyset: JsonObject, { keysNeed }: Provider): JsonObject {
-  if (keysNeed === undefined || existsSync(keysNeed)) return keyset;
-  const { tls: _tls, ...others } = keyset;
-  return others;
 }
 
 async function validate(

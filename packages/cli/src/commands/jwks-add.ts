@@ -53,7 +53,7 @@ export function add(context: Context): Command {
     .option('--issuer <issuer>', 'the issuer of the tokens; required with discovery')
     .option(
       '--audience <audience>',
-      'the audience of this service, for a descriptor without one; may be repeated',
+      'the audience of this service, for a descriptor without one or for a provider; may be repeated',
       gather,
     )
     .option('--secret-key <key>', 'the entry of the secret that holds the keys (default: jwks.json)')
