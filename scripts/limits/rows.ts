@@ -348,6 +348,20 @@ export const LIMITS: readonly LimitTable[] = [
         test: `${tests}/keysets/tenant-keysets.test.ts:of an outage, by the first five tenants in use, and then that there are more`,
       },
       {
+        what: 'keysets that `keysetFor` has found, and whose tokens have verified',
+        at: `${core}/keysets/keyset-for.ts#MAX_FOUND`,
+        unit: 'keysets',
+        beyond: 'that of the issuer used longest ago is asked for and read again',
+        test: `${tests}/keysets/keyset-for.test.ts:of more issuers than there is room for, the one used longest ago leaves`,
+      },
+      {
+        what: 'length of an issuer that `keysetFor` is asked about',
+        at: `${core}/keysets/keyset-for.ts#MAX_ISSUER_LENGTH`,
+        unit: 'characters',
+        beyond: 'it is not asked: 401',
+        test: `${tests}/keysets/keyset-for.test.ts:an issuer of 512 characters is the longest`,
+      },
+      {
         what: 'how long an answer of the application about an issuer is used',
         at: `${core}/keysets/answers.ts#ANSWER_MS`,
         unit: 'ms',
@@ -876,6 +890,7 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${core}/keysets/discovery.ts#MAX_ISSUER_CHARS`]: 'what an error quotes of metadata',
   [`${core}/keysets/answers.ts#ASK_AHEAD`]: 'a share of the time of an answer',
   [`${core}/jwk/import-jwks.ts#MAX_ISSUER`]: 'a longer issuer of a key is the issuer of no token',
+  [`${core}/keysets/keyset-for.ts#MAX_SHOWN`]: 'what a message shows of an issuer',
   [`${core}/keysets/jku-admission.ts#COUNTERS`]: 'the size of a table',
   [`${core}/net/pins.ts#FINGERPRINT_BYTES`]: 'the size of a digest',
   [`${core}/net/refresh.ts#REFRESH_AHEAD`]: 'a share of the lifetime',

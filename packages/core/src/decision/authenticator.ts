@@ -11,7 +11,8 @@ import { AuthError, asError, ConfigError, inSpace } from '../errors.ts';
 import { warn } from '../events.ts';
 import { createGroups, type GroupSourceReport } from '../groups/groups.ts';
 import { createKeysets, type KeysetTaker } from '../keysets/create.ts';
-import type { KeysetReport } from '../keysets/keyset.ts';
+import type { Keyset, KeysetReport } from '../keysets/keyset.ts';
+import type { KeysetForReport } from '../keysets/keyset-for.ts';
 import { createRemoteEndpoint, type RemoteReport } from '../remote/endpoint.ts';
 import type { ProtectedResource } from '../resource/metadata.ts';
 import { type Marked, ofThisCopy } from '../values/copies.ts';
@@ -123,6 +124,8 @@ export interface AuthenticatorReport {
   readonly keysets: readonly KeysetReport[];
   readonly remote: RemoteReport | undefined;
   readonly groups: readonly GroupSourceReport[];
+  /** The keysets that `keysetFor` has found. Absent without that option. */
+  readonly keysetFor?: KeysetForReport;
 }
 
 /** What a framework cannot do. */
@@ -167,7 +170,7 @@ export function authenticatorOf(
       'tokenFrom',
       'expected no body: this framework reads the body after authentication',
     );
-  const { keysets, index, system, settingsOf } = createKeysets(settings, making);
+  const { keysets, index, system, settingsOf, found } = createKeysets(settings, making);
   const store = settings.stores.secret;
   const remote =
     settings.remote === undefined
@@ -194,7 +197,22 @@ export function authenticatorOf(
       return policy === undefined ? [] : [[keyset, policy] as const];
     }),
   );
-  const pipeline = createPipeline(settings, { keysets, index, system, policies, remote, groups, now });
+  const policyOfFound =
+    found &&
+    ((keyset: Keyset) => {
+      const one = found.settingsOf(keyset);
+      return one && settings.keysetFor?.policyOf(one);
+    });
+  const pipeline = createPipeline(settings, {
+    keysets,
+    index,
+    system,
+    policies,
+    policyOfFound,
+    remote,
+    groups,
+    now,
+  });
   making.resting?.addEventListener('abort', pipeline.clear, { once: true });
 
   function decide(
@@ -241,10 +259,11 @@ export function authenticatorOf(
       keysets: keysets.map((keyset) => keyset.report()),
       remote: remote?.report(),
       groups: groups?.report() ?? [],
+      ...(found === undefined ? {} : { keysetFor: found.report() }),
     }),
     close: async () => {
       pipeline.clear();
-      await Promise.all([...keysets, remote, groups].map((part) => part?.close()));
+      await Promise.all([...keysets, found, remote, groups].map((part) => part?.close()));
     },
   });
   noteNames(authenticator, () => ({

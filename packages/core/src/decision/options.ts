@@ -11,6 +11,7 @@ import { readTokenFrom, type TokenFinder } from '../credentials/find.ts';
 import { type Carrier, carrierOptions } from '../credentials/options.ts';
 import { ConfigError } from '../errors.ts';
 import { completeGroups, type GroupsOptions, type GroupsSettings, groupsOptions } from '../groups/options.ts';
+import type { KeysetFor, KeysetForSettings } from '../keysets/keyset-for.ts';
 import { type LegacyKeyOptions, type LegacyKeySettings, legacyKeys } from '../keysets/legacy-options.ts';
 import {
   type KeysetOptions,
@@ -74,6 +75,17 @@ interface CommonOptions {
    * unless there are `keys` or `remote` decides alone.
    */
   readonly keySets: readonly KeysetOptions[];
+  /**
+   * Finds the keyset of an issuer that no keyset names, for tenants in a database. It is asked
+   * about https issuers of at most 512 characters only, and what it gives is checked like an entry
+   * of `keySets`, whose `issuer` must be the one that was asked. An answer is used for a minute: a
+   * token of an issuer that has none any more, also one in the cache, is accepted for that long at
+   * most. A no counts for ten seconds. If it throws, rejects, takes longer than five seconds or
+   * gives a wrong keyset, the answer to the request is 503. At most 1,000 keysets of issuers whose
+   * tokens have verified are kept. Only code can give it. Default: none. Example:
+   * `async (issuer) => (await tenants.find({ issuer }))?.keyset`.
+   */
+  readonly keysetFor?: KeysetFor;
   /**
    * Raw keys in secrets, found by issuer and then by key id. Any of them may verify a token without
    * an issuer.
@@ -279,12 +291,18 @@ interface KeysetAudienceOptions extends CommonOptions {
 /** Which tokens a service trusts, and what they must contain. */
 export type AuthenticatorOptions = ServiceAudienceOptions | ResourceAudienceOptions | KeysetAudienceOptions;
 
+/** `keysetFor`, with what the tokens of a keyset that it finds must be. */
+interface FindingSettings extends KeysetForSettings {
+  policyOf(found: KeysetSettings): TokenPolicy;
+}
+
 /** Options, checked and with all defaults. */
 export interface AuthenticatorSettings {
   readonly keysets: readonly KeysetSettings[];
   readonly keys: readonly LegacyKeySettings[];
   readonly stores: SecretStores;
   readonly missingIssuerReachesAll: boolean;
+  readonly keysetFor: FindingSettings | undefined;
   readonly remote: RemoteSettings | undefined;
   readonly groups: GroupsSettings | undefined;
   readonly systemSubject: string | undefined;
@@ -353,6 +371,10 @@ export const authenticatorOptions = object(
         schema: { type: ['array', 'null'], items: keyset.schema, default: [] },
       },
       'The keysets that verify tokens: one for each source of keys. They are asked in this order.',
+    ),
+    keysetFor: optional(
+      fromCode(readFinder),
+      'A function that finds the keyset of an issuer that no keyset names, such as one of a tenant in a database.',
     ),
     keys: optional(
       { ...legacyKeys, schema: { ...legacyKeys.schema, deprecated: true } },
@@ -578,9 +600,9 @@ function noKeysets(value: unknown): string {
 export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings {
   const read = authenticatorOptions.read(value, '');
   const { keys = [], keySets: keysets, nestedClaimDelimiter: delimiter } = read;
-  const alone = keysets.length + keys.length === 0;
+  const alone = keysets.length + keys.length === 0 && read.keysetFor === undefined;
   if (alone && read.remote === undefined) throw new ConfigError('keySets', noKeysets([]));
-  refuseOtherIssuers(keysets, keys);
+  refuseOtherIssuers(keysets, keys, read.keysetFor !== undefined);
   const common: CommonTokenOptions = {
     ...read,
     audience:
@@ -622,6 +644,13 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     keys,
     stores: { secret: read.secrets, externalSecret: read.externalSecrets },
     missingIssuerReachesAll: read.unsafeMissingIssuer === 'all-keysets',
+    keysetFor:
+      read.keysetFor &&
+      Object.freeze<FindingSettings>({
+        find: read.keysetFor,
+        read: (given, issuer, path) => readFound(given, issuer, path, common, read.groups !== undefined),
+        policyOf: ({ tokens }) => tokenPolicyOf(common, tokens),
+      }),
     remote: read.remote && completeRemote(read.remote, alone),
     groups: read.groups && completeGroups(read.groups, delimiter),
     systemSubject: read.systemSubject,
@@ -680,6 +709,30 @@ function spaceOf(
 ): ProtectionSpace | undefined {
   if (realm === undefined && resourceMetadata === undefined && !isExposed) return undefined;
   return Object.freeze({ realm, resourceMetadata, isExposed });
+}
+
+function readFinder(value: unknown, path: string): KeysetFor {
+  if (typeof value === 'function') return value as KeysetFor;
+  throw new ConfigError(path, 'expected a function; it gets an issuer, and returns a keyset or undefined');
+}
+
+/** Checks a keyset that `keysetFor` has given for an issuer. @throws ConfigError */
+function readFound(
+  value: unknown,
+  issuer: string,
+  path: string,
+  common: CommonTokenOptions,
+  groups: boolean,
+): KeysetSettings {
+  const found = Object.freeze(keyset.read(value, path));
+  if (found.issuer !== issuer)
+    throw new ConfigError(`${path}.issuer`, 'expected the issuer that was asked for');
+  if (found.isSystem)
+    throw new ConfigError(`${path}.system`, 'is for keysets of the options; move the keyset to keySets');
+  if (common.audience === undefined && found.tokens.audience === undefined)
+    throw new ConfigError(`${path}.audience`, 'is required, because the options have no audience');
+  checkTokenOptions(common, [found], { others: false, groups });
+  return found;
 }
 
 function readHook(value: unknown, path: string): RefusalHook {

@@ -79,6 +79,8 @@ export interface PipelineParts extends Omit<KeysetParts, 'policies'> {
   readonly system: ReadonlySet<Keyset>;
   /** What tokens of these keysets must be, in place of what the options say. */
   readonly policies: ReadonlyMap<Keyset, TokenPolicy>;
+  /** The same for keysets that the application finds while requests run. */
+  readonly policyOfFound?: ((keyset: Keyset) => TokenPolicy | undefined) | undefined;
   readonly groups: Groups | undefined;
   /** Returns the named routes in force now, where options can change while requests run. */
   readonly now: (() => RoutesInForce) | undefined;
@@ -160,12 +162,17 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     clock,
     clockSkewMs: settings.policy.registered.clockSkewMs,
   });
-  const policies = tokenPolicies(settings.policy, parts.policies, (policy): PreparedPolicy => {
-    const { maxTokenAgeMs } = policy.registered;
-    const checks = registeredChecks(policy.registered);
-    const { unnamed } = policy;
-    return { ...policy, checks, context: Object.freeze({ ...context, maxTokenAgeMs, unnamed }) };
-  });
+  const policies = tokenPolicies(
+    settings.policy,
+    parts.policies,
+    (policy): PreparedPolicy => {
+      const { maxTokenAgeMs } = policy.registered;
+      const checks = registeredChecks(policy.registered);
+      const { unnamed } = policy;
+      return { ...policy, checks, context: Object.freeze({ ...context, maxTokenAgeMs, unnamed }) };
+    },
+    parts.policyOfFound,
+  );
   const byKey = createVouchByKey(settings, { ...parts, policies });
   const vouch = remote === undefined ? byKey : createVouchByEndpoint(settings, remote, byKey);
   // A remote endpoint can revoke a token, so only its own cache (`cacheFor`) may keep a result.

@@ -166,21 +166,36 @@ function checkTimes(
 export interface TokenPolicies<P extends TokenPolicy = TokenPolicy> {
   /** For a token that no keyset has verified, the options for all keysets. */
   of(keyset: Keyset | undefined): P;
-  /** The types that any keyset accepts. */
-  readonly types: ReadonlySet<string | undefined>;
+  /** The types that any keyset accepts. Undefined: some keysets are not known yet. */
+  readonly types: ReadonlySet<string | undefined> | undefined;
 }
 
-/** Prepares the policies of an authenticator. */
+/**
+ * Prepares the policies of an authenticator.
+ * @param found returns the policy of a keyset that was not known at the start, if it has one
+ */
 export function tokenPolicies<P extends TokenPolicy>(
   common: TokenPolicy,
   own: ReadonlyMap<Keyset, TokenPolicy>,
   prepare: (policy: TokenPolicy) => P,
+  found?: (keyset: Keyset) => TokenPolicy | undefined,
 ): TokenPolicies<P> {
   const prepared = prepare(common);
+  const later = new WeakMap<Keyset, P>();
   const byKeyset = new Map([...own].map(([keyset, policy]) => [keyset, prepare(policy)]));
   const types = new Set([common, ...own.values()].flatMap((policy) => [...policy.types]));
+  const known = own.size === 0 ? common.types : types;
   return {
-    of: (keyset) => (keyset === undefined ? prepared : (byKeyset.get(keyset) ?? prepared)),
-    types: own.size === 0 ? common.types : types,
+    of(keyset) {
+      if (keyset === undefined) return prepared;
+      const one = byKeyset.get(keyset) ?? later.get(keyset);
+      if (one !== undefined) return one;
+      const policy = found?.(keyset);
+      if (policy === undefined) return prepared;
+      const made = prepare(policy);
+      later.set(keyset, made);
+      return made;
+    },
+    types: found === undefined ? known : undefined,
   };
 }

@@ -106,9 +106,12 @@ export function createVouchByKey(
     const { header, claims } = unverified;
 
     // The keyset is not known yet: a type that any of them accepts passes here.
-    const typeRefusal = judgeType(header, policies.types);
-    trace?.({ stage: 'typ', typ: header.typ, types: policies.types, refusal: typeRefusal });
-    if (ends(verdict, typeRefusal)) return undefined;
+    const { types } = policies;
+    if (types !== undefined) {
+      const typeRefusal = judgeType(header, types);
+      trace?.({ stage: 'typ', typ: header.typ, types, refusal: typeRefusal });
+      if (ends(verdict, typeRefusal)) return undefined;
+    }
 
     const algorithm = findAlgorithm(header.alg)?.name;
     const algorithmRefusal =

@@ -6,7 +6,7 @@ import { AuthError } from '../errors.ts';
 import type { KeysetTaker } from '../keysets/create.ts';
 import { createSnapshot, type Keyset } from '../keysets/keyset.ts';
 import type { LegacyKeySettings } from '../keysets/legacy-options.ts';
-import { type KeysetSettings, readsForTokens } from '../keysets/options.ts';
+import { identityOf, type KeysetSettings, readsForTokens } from '../keysets/options.ts';
 
 /** The keysets of one text. Each must be closed. */
 export interface KeysetLeases {
@@ -213,15 +213,6 @@ function standsIn(was: KeysetSettings, is: KeysetSettings): boolean {
     (was.policy.matchFamily !== true || is.policy.matchFamily === true) &&
     [...(was.policy.legacy ?? [])].every((algorithm) => is.policy.legacy?.has(algorithm) === true)
   );
-}
-
-/**
- * Identifies the source of a keyset's keys, and how it is read. A CA is identified by the content
- * of its file.
- */
-function identityOf(settings: KeysetSettings): string {
-  const written = Object.entries(settings.written).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([written, 'tls' in settings ? settings.tls.ca : undefined]);
 }
 
 function legacyIdentity(keys: readonly LegacyKeySettings[]): string {

@@ -52,6 +52,8 @@ export interface DescriptorOptions {
   readonly audience?: string | readonly string[] | null;
   /** The values of `${NAME}`. Default `process.env`. */
   readonly environment?: { readonly [name: string]: string | undefined };
+  /** See `AuthenticatorOptions`. A changed file starts without the keysets found before. */
+  readonly keysetFor?: AuthenticatorOptions['keysetFor'];
   /** See `AuthenticatorOptions`. */
   readonly onRefusal?: AuthenticatorOptions['onRefusal'];
   /** A clock for tests. Default: the system clock. */
@@ -82,6 +84,7 @@ const READERS = {
   directory: groupsOptions.table.directory.read,
   audience: table.audience.read,
   environment: readEnvironment,
+  keysetFor: table.keysetFor.read,
   onRefusal: table.onRefusal.read,
   clock: table.clock.read,
 } satisfies { readonly [Name in keyof DescriptorOptions]-?: (value: unknown, path: string) => unknown };
@@ -92,7 +95,7 @@ const IN_FILE = new Map(
 );
 
 /** Options that are not data. */
-const OF_CODE = ['secrets', 'externalSecrets', 'onRefusal', 'clock'] as const;
+const OF_CODE = ['secrets', 'externalSecrets', 'keysetFor', 'onRefusal', 'clock'] as const;
 
 /**
  * Reads a descriptor once. To follow its changes too, pass its path to `createAuthenticator`, as `{
@@ -190,6 +193,7 @@ function load({ name, jwt, isBlank, end }: DescriptorDocument, coded: Descriptor
     ...written,
     ...stores,
     ...given('clock', coded.clock),
+    ...given('keysetFor', coded.keysetFor),
     ...given('onRefusal', coded.onRefusal),
     ...given('groups', readGroupsIn(written.groups, coded.directory, secrets, base)),
     ...given('remote', withCa(written.remote, base)),

@@ -8,17 +8,22 @@ import { createCallNotice } from '../net/outage.ts';
 import { isPromise } from '../values/promise.ts';
 
 /** How an answer is asked for, and for how many issuers it is kept. */
-interface AnswersSettings<V> {
+interface AnswersSettings<G, V> {
   /** The option that answers, for messages. */
   readonly name: string;
-  /** Asks the application. Undefined: no. The result is checked already. */
-  ask(issuer: string): V | undefined | Promise<V | undefined>;
-  /** The same answer as before: the value that is in use stays. Default: the new one is used. */
-  readonly renewed?: (before: V, now: V) => V;
+  /** Asks the application. Undefined: no. */
+  ask(issuer: string): G | undefined | Promise<G | undefined>;
+  /**
+   * Makes the value from what the application gave.
+   * @throws AuthError `keyset_unavailable`
+   */
+  make(issuer: string, given: G): V;
   /** Called with a value that is no longer in use. */
-  readonly dropped?: (value: V) => void;
+  readonly dropped?: (value: V, issuer: string) => void;
   /** The greatest number of issuers with a value. */
   readonly most: number;
+  /** The greatest number of those that are not confirmed. Default: `most`, and none need it. */
+  readonly candidates?: number;
   readonly monotonic: () => number;
 }
 
@@ -30,8 +35,10 @@ export interface Answers<V> {
    *   many unknown issuers are asked about
    */
   of(issuer: string): V | undefined | Promise<V | undefined>;
-  /** The values in use. */
-  values(): readonly V[];
+  /** Records that the issuer is a real one: no unconfirmed issuer pushes it out. */
+  confirm(issuer: string): void;
+  /** The number of issuers with a value. */
+  size(): number;
   /** Why the application failed last, without secrets. Undefined if it did not. */
   lastError(): string | undefined;
   /** Stops asking, and drops all values. */
@@ -54,8 +61,8 @@ export const MAX_REFUSED = 4_096;
 export const MAX_ASKED = 64;
 
 /** Makes answers. Asks nothing yet. */
-export function createAnswers<V extends object | true>(settings: AnswersSettings<V>): Answers<V> {
-  const { name, most, monotonic, renewed = (_, now) => now, dropped = () => {} } = settings;
+export function createAnswers<G, V extends object | true>(settings: AnswersSettings<G, V>): Answers<V> {
+  const { name, most, monotonic, dropped = () => {} } = settings;
   const stopping = new AbortController();
   const notice = createCallNotice(
     name,
@@ -63,12 +70,16 @@ export function createAnswers<V extends object | true>(settings: AnswersSettings
     stopping.signal,
     monotonic,
   );
-  const known = new LRUCache<string, { readonly value: V; readonly askedAt: number }>({
-    max: most,
-    dispose: ({ value }, _issuer, reason) => {
-      if (reason !== 'set') dropped(value);
-    },
-  });
+  let isMoving = false;
+  const placeFor = (max: number) =>
+    new LRUCache<string, { readonly value: V; readonly askedAt: number }>({
+      max,
+      dispose: ({ value }, issuer) => {
+        if (!isMoving) dropped(value, issuer);
+      },
+    });
+  const confirmed = placeFor(most);
+  const candidates = placeFor(settings.candidates ?? most);
   const refused = new LRUCache<string, { readonly untilMs: number; readonly failure?: AuthError }>({
     max: MAX_REFUSED,
   });
@@ -76,23 +87,18 @@ export function createAnswers<V extends object | true>(settings: AnswersSettings
   let strangers = 0;
 
   /** @param askedAt the answer is as old as the question */
-  function settle(issuer: string, value: V | undefined, askedAt: number): V | undefined {
-    if (stopping.signal.aborted) {
-      if (value !== undefined) dropped(value);
-      throw unavailable(name);
-    }
-    const before = known.peek(issuer);
-    if (value === undefined) {
-      known.delete(issuer);
+  function settle(issuer: string, given: G | undefined, askedAt: number): V | undefined {
+    if (stopping.signal.aborted) throw unavailable(name);
+    if (given === undefined) {
+      confirmed.delete(issuer);
+      candidates.delete(issuer);
       refused.set(issuer, { untilMs: askedAt + NO_MS });
       return undefined;
     }
-    const inUse = before === undefined ? value : renewed(before.value, value);
-    if (before !== undefined && inUse !== before.value) dropped(before.value);
-    if (inUse !== value) dropped(value);
+    const value = settings.make(issuer, given);
     refused.delete(issuer);
-    known.set(issuer, { value: inUse, askedAt });
-    return inUse;
+    (confirmed.has(issuer) ? confirmed : candidates).set(issuer, { value, askedAt });
+    return value;
   }
 
   function fail(issuer: string, cause: unknown): AuthError {
@@ -103,7 +109,7 @@ export function createAnswers<V extends object | true>(settings: AnswersSettings
 
   function ask(issuer: string): V | undefined | Promise<V | undefined> {
     if (stopping.signal.aborted) throw unavailable(name);
-    const isStranger = !known.has(issuer);
+    const isStranger = !confirmed.has(issuer) && !candidates.has(issuer);
     // Those that have a value are as many as there is room for, so they are not counted.
     if (isStranger && strangers >= MAX_ASKED)
       throw new AuthError('keyset_unavailable', {
@@ -111,7 +117,7 @@ export function createAnswers<V extends object | true>(settings: AnswersSettings
         retryAfterSeconds: 1,
       });
     const askedAt = monotonic();
-    let answer: V | undefined | Promise<V | undefined>;
+    let answer: G | undefined | Promise<G | undefined>;
     try {
       answer = settings.ask(issuer);
     } catch (error) {
@@ -120,20 +126,16 @@ export function createAnswers<V extends object | true>(settings: AnswersSettings
     }
     if (!isPromise(answer)) {
       if (notice.lastError() !== undefined) void notice.watch(() => Promise.resolve());
-      return settle(issuer, answer, askedAt);
+      try {
+        return settle(issuer, answer, askedAt);
+      } catch (error) {
+        throw fail(issuer, error);
+      }
     }
     const asked = answer;
     if (isStranger) strangers++;
     const whole = notice
       .watch(() => withDeadline(ANSWER_DEADLINE_MS, stopping.signal, () => asked, late))
-      .catch((error: unknown) => {
-        // A value that comes too late is not used.
-        asked.then(
-          (value) => value !== undefined && dropped(value),
-          () => {},
-        );
-        throw error;
-      })
       .then((value) => settle(issuer, value, askedAt))
       .catch((error: unknown) => Promise.reject(fail(issuer, error)))
       .finally(() => {
@@ -147,7 +149,7 @@ export function createAnswers<V extends object | true>(settings: AnswersSettings
   return {
     of(issuer) {
       const now = monotonic();
-      const found = known.get(issuer);
+      const found = confirmed.get(issuer) ?? candidates.get(issuer);
       const ageMs = found === undefined ? Number.POSITIVE_INFINITY : now - found.askedAt;
       if (found !== undefined && ageMs < ANSWER_MS) {
         if (ageMs >= ANSWER_MS * ASK_AHEAD && !running.has(issuer) && !isRefused(issuer, now))
@@ -161,11 +163,20 @@ export function createAnswers<V extends object | true>(settings: AnswersSettings
       }
       return running.get(issuer) ?? ask(issuer);
     },
-    values: () => [...known.values()].map(({ value }) => value),
+    confirm(issuer) {
+      const found = candidates.peek(issuer);
+      if (found === undefined) return;
+      isMoving = true;
+      candidates.delete(issuer);
+      isMoving = false;
+      confirmed.set(issuer, found);
+    },
+    size: () => confirmed.size + candidates.size,
     lastError: notice.lastError,
     close() {
       stopping.abort();
-      known.clear();
+      confirmed.clear();
+      candidates.clear();
       refused.clear();
     },
   };

@@ -3,6 +3,7 @@
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { createJsonFetcher, type JsonFetcher } from '../net/https.ts';
+import type { StateNotice } from '../net/outage.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { monotonicOf } from '../values/clock.ts';
 import { createDiscoverySource, discoveryText } from './discovery.ts';
@@ -11,11 +12,12 @@ import { createHeaderValues } from './headers.ts';
 import { createInlineKeyset } from './inline.ts';
 import { createJkuKeyset, isListed } from './jku.ts';
 import type { Keyset } from './keyset.ts';
+import { createFoundKeysets, type FoundKeysets, type KeysetForSettings } from './keyset-for.ts';
 import { createLegacyKeysets } from './legacy-keys.ts';
 import type { LegacyKeySettings } from './legacy-options.ts';
 import type { KeysetSettings, KeysetsSettings, RefreshPolicy, SecretStores } from './options.ts';
 import { createPublicKeysSource } from './public-keys.ts';
-import { createRefreshedKeyset, type KeySource, loadJwks } from './refreshed-keyset.ts';
+import { createRefreshedKeyset, type KeySource, type KeysState, loadJwks } from './refreshed-keyset.ts';
 import { createSecretSource } from './secret.ts';
 import { indexKeysets, type KeysetIndex } from './select.ts';
 import { withTenants } from './tenant-keys.ts';
@@ -38,7 +40,7 @@ const MAKE: KeysetTaker = { keyset: (_, make) => [make()], legacy: (_, make) => 
  * @throws ConfigError for an inline set that cannot be used, and for a secret without a store
  */
 export function createKeysets(
-  settings: KeysetsSettings,
+  settings: KeysetsSettings & { readonly keysetFor: KeysetForSettings | undefined },
   { take = MAKE, quiet = false }: { readonly take?: KeysetTaker; readonly quiet?: boolean } = {},
 ): {
   readonly keysets: readonly Keyset[];
@@ -46,9 +48,13 @@ export function createKeysets(
   readonly system: ReadonlySet<Keyset>;
   /** The settings of each keyset, except of deprecated keys. */
   readonly settingsOf: ReadonlyMap<Keyset, KeysetSettings>;
+  /** The keysets that the application finds; undefined if it finds none. */
+  readonly found: FoundKeysets | undefined;
 } {
-  const { keys, stores, missingIssuerReachesAll } = settings;
+  const { keys, stores, missingIssuerReachesAll, keysetFor } = settings;
   const monotonic = monotonicOf(settings.clock);
+  const found =
+    keysetFor && createFoundKeysets(keysetFor, (one, tell) => build(one, stores, monotonic, tell), monotonic);
   if (!quiet) warnOf(settings);
   const system = new Set<Keyset>();
   const settingsOf = new Map<Keyset, KeysetSettings>();
@@ -65,16 +71,16 @@ export function createKeysets(
   const forMissing = keysets.filter(({ issuer, template }) =>
     missingIssuerReachesAll ? template === undefined : issuer === undefined,
   );
-  if (keys.length === 0) return { keysets, index: indexKeysets(keysets, forMissing), system, settingsOf };
+  const common = { system, settingsOf, found };
+  if (keys.length === 0) return { ...common, keysets, index: indexKeysets(keysets, forMissing, found?.of) };
   const legacy = createLegacyKeysets(
     { keys, store: requireStore(stores, 'secret', 'keys'), monotonic, ...LEGACY_REFRESH },
     (make) => take.legacy(keys, make),
   );
   return {
+    ...common,
     keysets: [...keysets, legacy.all],
-    system,
-    settingsOf,
-    index: indexKeysets([...keysets, ...legacy.byIssuer], [...forMissing, legacy.all]),
+    index: indexKeysets([...keysets, ...legacy.byIssuer], [...forMissing, legacy.all], found?.of),
   };
 }
 
@@ -110,7 +116,13 @@ function unawaited(keyset: Keyset): Keyset {
   return Object.freeze({ ...keyset, ready: () => Promise.resolve() });
 }
 
-function build(settings: KeysetSettings, stores: SecretStores, monotonic: () => number): Keyset {
+/** @param tell of the state of a source. Default: a process warning when it changes */
+function build(
+  settings: KeysetSettings,
+  stores: SecretStores,
+  monotonic: () => number,
+  tell?: StateNotice<KeysState>,
+): Keyset {
   const { policy, refresh, tenancy } = settings;
   if (settings.source === 'jwks') return createInlineKeyset({ ...settings, monotonic });
   if (
@@ -138,7 +150,14 @@ function build(settings: KeysetSettings, stores: SecretStores, monotonic: () => 
     });
   }
   const source = createSource(settings, stores, monotonic);
-  return createRefreshedKeyset({ ...settings, ...refresh, monotonic, allowed: policy.allowed, source });
+  return createRefreshedKeyset({
+    ...settings,
+    ...refresh,
+    ...(tell === undefined ? {} : { tell }),
+    monotonic,
+    allowed: policy.allowed,
+    source,
+  });
 }
 
 /**

@@ -518,13 +518,15 @@ function writtenOf(options: UncheckedOptions): UncheckedOptions {
  * Refuses a keyset without an issuer next to keysets with one, unless `unsafeOtherIssuers` is true:
  * it would verify tokens of every issuer that the others do not name, other spellings of their
  * issuers included.
+ * @param findsOthers `keysetFor` finds keysets that have an issuer
  * @throws ConfigError
  */
 export function refuseOtherIssuers(
   keysets: readonly KeysetSettings[],
   keys: readonly LegacyKeySettings[],
+  findsOthers: boolean,
 ): void {
-  if ([...keysets, ...keys].every(({ issuer }) => issuer === undefined)) return;
+  if (!findsOthers && [...keysets, ...keys].every(({ issuer }) => issuer === undefined)) return;
   const found = keysets.find(({ issuer, speaksForOthers }) => issuer === undefined && !speaksForOthers);
   if (found === undefined) return;
   throw new ConfigError(
@@ -549,6 +551,15 @@ function checkHeaders(
 ): SourceHeaders | undefined {
   if (headers === undefined || protocol === 'https:' || isLoopback(hostname)) return headers;
   throw new ConfigError(`${name}.headers`, 'expected https: a header may hold a credential');
+}
+
+/**
+ * Identifies the source of a keyset's keys, and how it is read. A CA is identified by the content
+ * of its file.
+ */
+export function identityOf(settings: KeysetSettings): string {
+  const written = Object.entries(settings.written).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([written, 'tls' in settings ? settings.tls.ca : undefined]);
 }
 
 /** True for a source that is read only when a token needs it: the token says where its keys are. */

@@ -29,8 +29,13 @@ const MAX_KIDLESS = 4;
 /**
  * Indexes keysets by their issuer. Issuers are compared by code point; nothing is normalised.
  * @param forMissing the keysets for tokens without an issuer
+ * @param find finds a keyset of an issuer that none of these names
  */
-export function indexKeysets(keysets: readonly Keyset[], forMissing: readonly Keyset[]): KeysetIndex {
+export function indexKeysets(
+  keysets: readonly Keyset[],
+  forMissing: readonly Keyset[],
+  find?: (issuer: string) => Keyset | undefined | Promise<Keyset | undefined>,
+): KeysetIndex {
   const byIssuer = new Map<string, readonly Keyset[]>();
   const templates: (readonly [template: IssuerTemplate, alone: readonly [Keyset]])[] = [];
   for (const keyset of keysets) {
@@ -48,6 +53,8 @@ export function indexKeysets(keysets: readonly Keyset[], forMissing: readonly Ke
     return found;
   }
 
+  const orAny = (found: Keyset | undefined) => (found === undefined ? anyIssuer : [found]);
+
   return {
     // A token whose issuer has a keyset is never verified by keys of another keyset.
     forIssuer(issuer) {
@@ -55,7 +62,9 @@ export function indexKeysets(keysets: readonly Keyset[], forMissing: readonly Ke
       const exact = byIssuer.get(issuer);
       if (exact !== undefined) return exact;
       const found = ofTemplate(issuer);
-      return found === undefined ? anyIssuer : accepting(found, issuer);
+      if (found !== undefined) return accepting(found, issuer);
+      const other = find?.(issuer);
+      return isPromise(other) ? other.then(orAny) : orAny(other);
     },
     naming: (issuer) => (byIssuer.get(issuer) ?? ofTemplate(issuer))?.[0],
   };

@@ -288,7 +288,7 @@ export function createWelcome(
   if (tenants.by === 'list') return judged((one) => tenants.names.has(one));
   if (tenants.by === 'pattern') return judged(tenants.matches);
   const { ask } = tenants;
-  const answers = createAnswers<true>({
+  const answers = createAnswers<true, true>({
     name: `${name}.tenants: the function`,
     most: maxTenants,
     monotonic,
@@ -296,6 +296,7 @@ export function createWelcome(
       const answer: unknown = ask(template.tenantOf(issuer) ?? '', issuer);
       return isPromise(answer) ? answer.then(trueOrNot) : trueOrNot(answer);
     },
+    make: () => true,
   });
   return {
     accepts(issuer) {

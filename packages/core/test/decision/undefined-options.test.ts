@@ -236,6 +236,7 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
       directory: true,
       audience: true,
       environment: true,
+      keysetFor: true,
       onRefusal: true,
       clock: true,
     }),

@@ -220,6 +220,7 @@ const WRONG: readonly (readonly [name: string, options: { readonly [name: string
   ['a secret with a path', { keySets: [{ secret: { name: '../a' } }] }],
   ['a misspelt option', { audiences: ['api'] }],
   ['what only code gives', { clock: {} }],
+  ['a function that finds keysets', { keysetFor: 'find' }],
   ['AK-31 a key without an algorithm', { keys: [{ keyId: 'a', secret: { name: 'a' } }] }],
   ['an empty audience', { audience: [] }],
   ['an unknown mode', { mode: 'lenient' }],

@@ -1,6 +1,7 @@
 // Answers of the application about issuers: how many are asked for and kept, for how long, and what
 // becomes of values that are replaced.
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { AuthError } from '../../src/errors.ts';
 import { createAnswers, MAX_ASKED, MAX_REFUSED } from '../../src/keysets/answers.ts';
 
 type Value = { readonly name: string };
@@ -12,6 +13,8 @@ beforeEach(() => {
   vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
   return () => vi.restoreAllMocks();
 });
+
+const make = (_issuer: string, value: Value) => value;
 
 /** Questions that a test answers, in their order. */
 function asking() {
@@ -37,7 +40,7 @@ const codeOf = (work: () => unknown) => {
 describe('answers', () => {
   it('are asked for once by all that wait', async () => {
     const { asked, replies, ask } = asking();
-    const answers = createAnswers<Value>({ name: 'x', ask, most: 10, monotonic });
+    const answers = createAnswers({ name: 'x', ask, make, most: 10, monotonic });
     const waiting = [answers.of('a'), answers.of('a'), answers.of('a')];
     const value = { name: 'a' };
     replies[0]?.(value);
@@ -48,7 +51,7 @@ describe('answers', () => {
 
   it('asks about a bounded number of unknown issuers at the same time, and about known ones all the same', async () => {
     const { asked, replies, ask } = asking();
-    const answers = createAnswers<Value>({ name: 'x', ask, most: 10, monotonic });
+    const answers = createAnswers({ name: 'x', ask, make, most: 10, monotonic });
     const first = answers.of('known');
     replies[0]?.({ name: 'known' });
     await first;
@@ -66,8 +69,8 @@ describe('answers', () => {
   });
 
   it('remembers a bounded number of issuers that it does not know', () => {
-    const ask = vi.fn(() => undefined);
-    const answers = createAnswers<Value>({ name: 'x', ask, most: 10, monotonic });
+    const ask = vi.fn((): Value | undefined => undefined);
+    const answers = createAnswers({ name: 'x', ask, make, most: 10, monotonic });
     for (const name of names(MAX_REFUSED + 1)) expect(answers.of(name)).toBeUndefined();
     ask.mockClear();
     expect(answers.of(`made-up-${MAX_REFUSED}`)).toBeUndefined();
@@ -80,7 +83,7 @@ describe('answers', () => {
     const ask = vi.fn((): Value => {
       throw new Error('no database');
     });
-    const answers = createAnswers<Value>({ name: 'x', ask, most: 10, monotonic });
+    const answers = createAnswers({ name: 'x', ask, make, most: 10, monotonic });
     for (timeMs of [0, 500, 999]) expect(codeOf(() => answers.of('a'))).toBe('keyset_unavailable');
     expect(ask).toHaveBeenCalledTimes(1);
     timeMs = 1_000;
@@ -91,9 +94,10 @@ describe('answers', () => {
   it('drops what is replaced, pushed out or no longer given, once each', () => {
     const dropped: string[] = [];
     let version = 1;
-    const answers = createAnswers<Value>({
+    const answers = createAnswers<Value, Value>({
       name: 'x',
       ask: (issuer) => (version === 0 ? undefined : { name: `${issuer}${version}` }),
+      make,
       dropped: ({ name }) => dropped.push(name),
       most: 2,
       monotonic,
@@ -112,31 +116,56 @@ describe('answers', () => {
     expect(codeOf(() => answers.of('b'))).toBe('keyset_unavailable');
   });
 
-  it('keeps a value that is the same as before, and drops the new one', () => {
-    const dropped: Value[] = [];
-    const answers = createAnswers<Value>({
+  it('a candidate is pushed out by others, and a confirmed issuer is not', () => {
+    const dropped: string[] = [];
+    const ask = vi.fn((name: string): Value => ({ name }));
+    const answers = createAnswers({
       name: 'x',
-      ask: (name) => ({ name }),
-      renewed: (before) => before,
-      dropped: (value) => dropped.push(value),
+      ask,
+      make,
+      dropped: (_: Value, issuer) => dropped.push(issuer),
       most: 2,
+      candidates: 1,
       monotonic,
     });
     const first = answers.of('a');
-    timeMs = 60_000;
+    answers.confirm('a');
+    answers.confirm('unknown');
+    for (const issuer of ['b', 'c', 'd']) answers.of(issuer);
+    expect(dropped.splice(0)).toEqual(['b', 'c']);
     expect(answers.of('a')).toBe(first);
-    expect(dropped).toHaveLength(1);
-    expect(dropped[0]).not.toBe(first);
+    answers.confirm('d');
+    answers.of('e');
+    answers.confirm('e');
+    expect(dropped.splice(0)).toEqual(['a']);
+    expect(answers.size()).toBe(2);
   });
 
-  it('drops a value that comes after the end', async () => {
+  it('an answer that cannot be used is a failure of its issuer only', () => {
+    const answers = createAnswers({
+      name: 'x',
+      ask: (name: string): Value => ({ name }),
+      make(issuer, value) {
+        if (issuer === 'bad') throw new AuthError('keyset_unavailable', { detail: 'wrong' });
+        return value;
+      },
+      most: 2,
+      monotonic,
+    });
+    expect(codeOf(() => answers.of('bad'))).toBe('keyset_unavailable');
+    expect(answers.of('good')).toEqual({ name: 'good' });
+    expect(answers.lastError()).toBeUndefined();
+  });
+
+  it('makes nothing of an answer that comes after the end', async () => {
     const { replies, ask } = asking();
-    const dropped = vi.fn();
-    const answers = createAnswers<Value>({ name: 'x', ask, dropped, most: 2, monotonic });
+    const made = vi.fn(make);
+    const answers = createAnswers({ name: 'x', ask, make: made, most: 2, monotonic });
     const waiting = Promise.resolve(answers.of('a')).catch((error: unknown) => error);
     answers.close();
     expect(await waiting).toMatchObject({ code: 'keyset_unavailable' });
     replies[0]?.({ name: 'late' });
-    await vi.waitFor(() => expect(dropped).toHaveBeenCalledWith({ name: 'late' }));
+    await Promise.resolve();
+    expect(made).not.toHaveBeenCalled();
   });
 });

@@ -678,6 +678,8 @@ describe('every option', () => {
 
 const UNJUDGED: readonly string[] = [
   'An authenticator: keySets',
+  // For code alone.
+  'An authenticator: keysetFor',
   'An authenticator: keys',
   // For code alone.
   'An authenticator: secrets',
