@@ -8,6 +8,7 @@ import { isLoopback } from '../net/addresses.ts';
 import type { ProxyChoice } from '../net/connections.ts';
 import { checkUrl, httpsUnlessAllowed, proxy, url } from '../net/options.ts';
 import { type TlsOptions, type TlsSettings, tls } from '../net/tls.ts';
+import { ENCODINGS, type SecretEncoding } from '../secrets/encoding.ts';
 import { name, secretName, store } from '../secrets/options.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
 import type { AlgorithmName, LegacyAlgorithmName } from '../token/algorithms.ts';
@@ -118,6 +119,11 @@ interface SigningSecret {
    * `jwks` for all others.
    */
   readonly format?: SecretFormat;
+  /**
+   * How a symmetric secret is written, as in `secret` of a keyset; the format is then `symmetric`.
+   * Default: its bytes are the key.
+   */
+  readonly encoding?: SecretEncoding;
 }
 
 /** Keys in a secret. If it is a JWK Set in a writable store, it can be rotated. */
@@ -201,6 +207,7 @@ export type SignerSource =
       readonly source: 'secret' | 'externalSecret';
       readonly reference: SecretReference;
       readonly format: SecretFormat;
+      readonly encoding: SecretEncoding | undefined;
       readonly store: SecretStore;
     }
   | { readonly source: 'jwkUrl'; readonly url: URL; readonly tls: TlsSettings; readonly proxy: ProxyChoice }
@@ -228,6 +235,10 @@ const secret = object({
   format: optional(
     choice('jwks', 'pem', 'symmetric'),
     'How the entry is written. Default: pem for private.key and *.pem, symmetric for secret.key, else jwks.',
+  ),
+  encoding: optional(
+    choice(...ENCODINGS),
+    'The entry is a symmetric secret, written in this encoding. Default: its bytes are the key.',
   ),
 } satisfies TableOf<SigningSecret>);
 const sharedSecret = {
@@ -471,14 +482,23 @@ function readSource(source: SignerSourceName, options: UncheckedOptions, read: R
       return { source, jwks: given };
     case 'secret':
     case 'externalSecret': {
-      const { name, key, format = formatOf(key) } = secret.read(given, source);
+      const { name, key, encoding, ...written } = secret.read(given, source);
+      const { format = encoding === undefined ? formatOf(key) : 'symmetric' } = written;
+      if (encoding !== undefined && format !== 'symmetric')
+        throw new ConfigError(`${source}.encoding`, "is allowed with format: 'symmetric' only; remove one");
       if (format !== 'jwks' && read.alg === undefined)
         throw new ConfigError(
           'alg',
           `is required with a key that is not a JWK (${source}.format is '${format}')`,
         );
       const stores = `${source}s` as const;
-      return { source, reference: { name, key }, format, store: store.read(options[stores], stores) };
+      return {
+        source,
+        reference: { name, key },
+        format,
+        encoding,
+        store: store.read(options[stores], stores),
+      };
     }
     case 'jwkUrl':
       return {

@@ -8,6 +8,7 @@ import type { LegacyKeySettings } from '../keysets/legacy-options.ts';
 import { watching } from '../keysets/secret.ts';
 import { createJsonFetcher } from '../net/https.ts';
 import type { Loaded, Source } from '../net/refresh.ts';
+import { decodedJwk, type SecretEncoding } from '../secrets/encoding.ts';
 import { privateJwkFromPem } from '../secrets/pem.ts';
 import { findSecret } from '../secrets/read.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
@@ -57,7 +58,7 @@ export function createSigningSource(settings: SignerSettings): Source<SigningKey
           if (bytes === undefined)
             throw new Error(`the secret ${reference.name} has no entry ${reference.key}${absent}`);
           return importSetInTurns(
-            readEntry(bytes, settings.format, settings),
+            readEntry(bytes, settings, settings),
             { ...settings, nameByThumbprint: settings.format === 'pem' },
             signal,
           );
@@ -162,9 +163,16 @@ function published(jwk: JsonObject): readonly JsonObject[] {
 }
 
 /** Reads an entry in its format as a JWK Set. */
-function readEntry(bytes: Uint8Array, format: SecretFormat, { kid, algorithm: alg }: Wanted): unknown {
+function readEntry(
+  bytes: Uint8Array,
+  {
+    format,
+    encoding = 'utf8',
+  }: { readonly format: SecretFormat; readonly encoding: SecretEncoding | undefined },
+  { kid, algorithm: alg }: Wanted,
+): unknown {
   if (format === 'jwks') return parseJsonObject(bytes);
-  const jwk = format === 'pem' ? privateJwkFromPem(bytes) : symmetricJwk(bytes);
+  const jwk = format === 'pem' ? privateJwkFromPem(bytes) : decodedJwk(bytes, encoding);
   return { keys: [{ ...jwk, alg, ...(kid === undefined ? {} : { kid }) }] };
 }
 
