@@ -68,7 +68,7 @@ export const entraV1: Provider = {
           [
             'jwksUrl',
             `https://login.microsoftonline.com/${id}/discovery/keys`,
-            'The metadata of version 1 are at another host than the issuer, so the URL is here.',
+            'The keys that the metadata of version 1 name.',
           ],
           ['allowedAlgorithms', ['RS256'], 'Entra signs with no other algorithm.'],
           [
