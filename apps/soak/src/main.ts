@@ -1,9 +1,10 @@
-// `pnpm soak NAME`: runs of minutes or an hour, for the figures R1 to R22. No measurement is here.
+// `pnpm soak NAME`: runs of minutes or an hour, for the figures R1 to R23. No measurement is here.
 import { runFigures } from '@latchkey/test-kit/run-figures';
 import { descriptor } from './descriptor/run.ts';
 import { hour } from './hour/run.ts';
 import { keysets } from './keysets/run.ts';
 import { outages } from './outages/run.ts';
+import { tenants } from './tenants/run.ts';
 
 await runFigures(
   'pnpm soak',
@@ -12,5 +13,6 @@ await runFigures(
     ['hour', hour],
     ['keysets', keysets],
     ['outages', outages],
+    ['tenants', tenants],
   ]),
 );

@@ -41,6 +41,10 @@ const READMES: Readonly<Record<string, Readme>> = {
       ${COMMON}
       const principal: core.Principal;
       const folder: string;
+      interface Customer { readonly audience: string }
+      const customers: {
+        find(by: { readonly [column: string]: string }): Promise<Customer | undefined>;
+      };
       const batchToken: string;
       const billingToken: string;
       const loginKeySets: core.AuthenticatorOptions['keySets'];

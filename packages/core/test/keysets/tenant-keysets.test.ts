@@ -233,7 +233,7 @@ describe('the keys of a tenant', () => {
 });
 
 describe('made-up tenants', () => {
-  it('cause a fixed number of fetches a minute, and delay no tenant in use', async () => {
+  it('R23: cause a fixed number of fetches a minute, and delay no tenant in use', async () => {
     const provider = await startProvider();
     provider.keysOf = (tenant) => (tenant.startsWith('made-up') ? undefined : [keyAt(0)]);
     const authenticator = trust(provider, { unsafeAnyTenant: true });
@@ -260,7 +260,7 @@ describe('made-up tenants', () => {
     expect(provider.asked).toContain('late');
   });
 
-  it('that do exist, but sign nothing, push no tenant in use out of its place', async () => {
+  it('R23: that do exist, but sign nothing, push no tenant in use out of its place', async () => {
     const provider = await startProvider();
     const authenticator = trust(provider, { unsafeAnyTenant: true, maxTenants: 1 });
     expect(await outcome(authenticator, tokenOf(provider, 'acme'))).toBe('accepted');
