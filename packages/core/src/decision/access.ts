@@ -47,8 +47,9 @@ export interface RequirementOptions {
   /**
    * The name of the resource of the route, in `resources` of the options. The token must name the
    * URL of this resource in `aud`, else 401, and every challenge names the metadata of this
-   * resource. Default: the `resource` of the options; a token that is only for a resource in
-   * `resources` is then refused. Example: `'files'`.
+   * resource. With a remote endpoint, its answer has to name the URL, and so has a JWT with `aud`.
+   * Default: the `resource` of the options; a token that is only for a resource in `resources` is
+   * then refused. Example: `'files'`.
    */
   readonly resource?: string;
   /**

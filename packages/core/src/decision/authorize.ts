@@ -17,7 +17,7 @@ import type { ClaimsOf, SignedClaimsOf } from '../claims/types.ts';
 import { AuthError, inSpace } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
 import { foldCase } from '../values/fold.ts';
-import type { JsonObject } from '../values/json.ts';
+import type { JsonObject, JsonValue } from '../values/json.ts';
 import type { CompiledAccess, NamedRoutes } from './access.ts';
 import { contextOf, type Principal, type PrincipalContext, signedClaims, withOutputs } from './principal.ts';
 import {
@@ -154,6 +154,7 @@ function judgeByNow(
 /**
  * Returns why a token does not meet the requirements of a route; undefined if it does. They are
  * checked on the claims as they were signed.
+ * @throws TypeError for a resource that the options of the principal's authenticator do not have
  */
 export function judgeAccess(
   principal: Principal,
@@ -161,10 +162,20 @@ export function judgeAccess(
   trace?: Trace,
 ): AuthError | undefined {
   if (requires === NO_REQUIREMENTS) return undefined;
-  const { space, clock, clockSkewMs, resources } = contextOf(principal) ?? {};
-  const judged = { issuer: principal.issuer, claims: signedClaims(principal), clock, clockSkewMs, resources };
+  const { space, clock, clockSkewMs, resources, ownAudience, now } = contextOf(principal) ?? {};
+  const judged = {
+    ...{ issuer: principal.issuer, claims: signedClaims(principal), ownAudience },
+    ...{ clock, clockSkewMs, resources },
+  };
   const refusal = traceRequirements(requires, judged, trace);
-  return refusal && inSpace(refusal, resourceOf(requires.resource, resources)?.space ?? space);
+  if (refusal !== undefined)
+    return inSpace(refusal, resourceOf(requires.resource, resources)?.space ?? space);
+  // A principal from before a change of the options: its resource may have another URL now.
+  const changed = requires.resource === undefined ? undefined : now?.().resources;
+  if (changed === undefined || changed === resources) return undefined;
+  const resource = resourceOf(requires.resource, changed);
+  const stale = resource?.judge(judged.claims, ownAudience);
+  return stale && inSpace(stale, resource?.space);
 }
 
 /** What the challenges of a named route have in common, or else those of its authenticator. */
@@ -200,6 +211,7 @@ export interface AskedClaims {
   readonly clock?: Clock | undefined;
   readonly clockSkewMs?: number | undefined;
   readonly resources?: RouteResources | undefined;
+  readonly ownAudience?: JsonValue | undefined;
 }
 
 /**

@@ -6,7 +6,7 @@ import { type AuthError, inSpace } from '../errors.ts';
 import { own } from '../values/json.ts';
 import type { CompiledAccess, NamedRoutes } from './access.ts';
 import { contextOf, inSpaceOf, type Principal, signedClaims } from './principal.ts';
-import { type RouteResource, type RouteResources, resourceOf } from './route-resources.ts';
+import { checkItself, type RouteResource, type RouteResources, resourceOf } from './route-resources.ts';
 import type { Trace } from './trace.ts';
 
 /** Finds the resource of a request, and judges the tokens of all other routes. */
@@ -41,16 +41,17 @@ export function createResourceJudge(routes: NamedRoutes, resources: RouteResourc
       return one;
     },
     judge(principal, trace) {
-      const { unnamed, space } = contextOf(principal) ?? {};
+      const { unnamed, space, ownAudience } = contextOf(principal) ?? {};
       const aud = own(signedClaims(principal), 'aud');
       // A token without an audience has been accepted by an option of its own.
-      if (unnamed === undefined || aud === undefined) return undefined;
-      const refusal = checkAudience(aud, unnamed);
+      if (unnamed === undefined || (aud ?? ownAudience) === undefined) return undefined;
+      const refusal =
+        (aud === undefined ? undefined : checkAudience(aud, unnamed)) ?? checkItself(ownAudience, unnamed);
       trace?.({
         stage: 'route requirement',
         about: 'aud',
         expected: audienceText(unnamed),
-        actual: aud,
+        actual: aud ?? ownAudience,
         refusal,
       });
       return refusal && inSpace(refusal, space);

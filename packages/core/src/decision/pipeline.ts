@@ -155,9 +155,10 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     routes,
     resources,
     now,
-    // Own members, so that neither is read from a polluted prototype.
+    // Own members, so that none is read from a polluted prototype.
     signed: undefined,
     also: undefined,
+    ownAudience: undefined,
     foldsGroups: settings.groups?.ignoreCase === true,
     clock,
     clockSkewMs: settings.policy.registered.clockSkewMs,
@@ -279,11 +280,14 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     decision: D,
     resource: RouteResource | undefined,
     trace: Trace | undefined,
-  ): D | Refused {
+  ): D | (Refused & Pick<TokenDecision, 'claims'>) {
     if (resources.size === 0 || !decision.ok || decision.principal === undefined) return decision;
     const { principal } = decision;
     const refusal = resource === undefined ? resourceJudge.judge(principal, trace) : undefined;
-    if (refusal !== undefined) return { ok: false, error: refusal };
+    if (refusal !== undefined) {
+      const decided: Refused = { ok: false, error: refusal };
+      return trace === undefined ? decided : { ...decided, claims: signedClaims(principal) };
+    }
     return resource === undefined
       ? decision
       : { ...decision, principal: resourceJudge.at(principal, resource) };
@@ -371,7 +375,10 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const apply = (decision: TokenDecision): TokenDecision => {
       const resource = resourceJudge.of({ claims: rules, requires: access.requires });
       const forResource = judgeForResource(decision, resource, trace);
-      return applyRules(applyRequirements(forResource, access, trace), rules, undefined, trace);
+      const applied = applyRules(applyRequirements(forResource, access, trace), rules, undefined, trace);
+      return applied.ok || resource === undefined
+        ? applied
+        : { ok: false, error: inSpace(applied.error, resource.space) };
     };
     return isPromise(judged) ? judged.then(apply) : apply(judged);
   }
@@ -387,7 +394,9 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const policy = policies.of(verified.keyset);
     for (const rules of policy.claims)
       if (firstFailure(rules, verified.claims, context) !== undefined) return undefined;
-    return verified.made ?? decidePrincipal(token, verified.claims, policy, system.has(verified.keyset));
+    return (
+      verified.made ?? decidePrincipal(token, verified.claims, policy.context, system.has(verified.keyset))
+    );
   }
 
   function judgeToken(token: string, trace: Trace | undefined): TokenDecision | Promise<TokenDecision> {
@@ -424,8 +433,16 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       if (kept !== undefined && made !== undefined) noteToken(decision.principal, kept);
       return decision;
     };
-    const decision = decidePrincipal(token, claims, policy, isSystem, trace);
+    const decision = decidePrincipal(token, claims, contextFor(vouched, policy), isSystem, trace);
     return isPromise(decision) ? decision.then(keep) : keep(decision);
+  }
+
+  /** Routes with a resource judge the audience of the token itself too. */
+  function contextFor({ tokenClaims }: Vouched, policy: PreparedPolicy): PrincipalContext {
+    const ownAudience = tokenClaims && own(tokenClaims, 'aud');
+    return resources.size === 0 || ownAudience === undefined
+      ? policy.context
+      : Object.freeze({ ...policy.context, ownAudience });
   }
 
   function refuse({ refusal, trace }: Verdict, claims: JsonObject | undefined): TokenDecision {
@@ -514,7 +531,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   function decidePrincipal(
     token: string,
     claims: JsonObject,
-    policy: PreparedPolicy,
+    its: PrincipalContext,
     isSystem: boolean,
     trace?: Trace,
   ): TokenDecision | Promise<TokenDecision> {
@@ -525,7 +542,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     };
     const make = (found: readonly string[] | null | undefined): TokenDecision => {
       try {
-        const principal = createPrincipal(claims, policy.context, found);
+        const principal = createPrincipal(claims, its, found);
         noteToken(principal, token);
         trace?.({ stage: 'groups', principal });
         return Object.freeze({ ok: true, principal });

@@ -11,7 +11,7 @@ import { malformedScopes, PLAIN_SCOPES, type ScopeSettings, scopesOf } from '../
 import { AuthError, ConfigError } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
 import { checkCopy, type Marked, sharedState } from '../values/copies.ts';
-import { deepFreeze, type JsonObject, own } from '../values/json.ts';
+import { deepFreeze, type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { kindOf } from '../values/kind.ts';
 import type { NamedRoutes } from './access.ts';
 import type { RouteResources } from './route-resources.ts';
@@ -91,6 +91,8 @@ export interface PrincipalContext extends Marked {
   readonly resources?: RouteResources | undefined;
   /** The audiences of routes that name no resource. Undefined: those of all routes. */
   readonly unnamed?: AudiencePolicy | undefined;
+  /** `aud` of the JWT that an endpoint accepted, if it has one. The claims are the answer. */
+  readonly ownAudience?: JsonValue | undefined;
   /** Groups are in lower case: `groupCase: 'insensitive'`. */
   readonly foldsGroups?: boolean;
   /** What is in force now, where options can change. Later checks use both. */

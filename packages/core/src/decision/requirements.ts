@@ -60,6 +60,8 @@ export interface JudgedToken {
   readonly clockSkewMs?: number | undefined;
   /** Those of its authenticator. */
   readonly resources?: RouteResources | undefined;
+  /** `aud` of the JWT that an endpoint accepted; `claims` are its answer. */
+  readonly ownAudience?: JsonValue | undefined;
 }
 
 interface RequirementCheck {
@@ -125,7 +127,10 @@ function checksOf({ checks, resource }: RouteRequirements, token: JudgedToken): 
   const named = resourceOf(resource, token.resources);
   if (named === undefined) return checks;
   const { expected, judge } = named;
-  return [{ about: 'aud', expected, judge: ({ claims }) => judge(claims) }, ...checks];
+  return [
+    { about: 'aud', expected, judge: ({ claims, ownAudience }) => judge(claims, ownAudience) },
+    ...checks,
+  ];
 }
 
 function issuerChecks(welcomes: IssuerMatcher | undefined): readonly RequirementCheck[] {

@@ -1,11 +1,11 @@
 // The resources that routes belong to, where a service is several (RFC 9728), and what each asks of
 // the audience of a token. Their options and their metadata are in resource/.
 import type { ProtectionSpace } from '../challenge.ts';
-import { type AudienceMatch, audienceText, checkAudience } from '../claims/audience.ts';
-import { type AuthError, ConfigError } from '../errors.ts';
+import { type AudienceMatch, type AudiencePolicy, audienceText, checkAudience } from '../claims/audience.ts';
+import { type AuthError, ConfigError, withDetail } from '../errors.ts';
 import type { ProtectedResource } from '../resource/metadata.ts';
 import type { ResourceSettings } from '../resource/options.ts';
-import { type JsonObject, own } from '../values/json.ts';
+import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { meant } from '../values/kind.ts';
 import { type Kind, text } from '../values/option.ts';
 
@@ -16,8 +16,11 @@ export interface RouteResource {
   readonly space: ProtectionSpace;
   /** The expectation, for `explain`. */
   readonly expected: string;
-  /** Returns why a token is not for the resource; undefined if it is. */
-  readonly judge: (claims: JsonObject) => AuthError | undefined;
+  /**
+   * Returns why a token is not for the resource; undefined if it is.
+   * @param itself `aud` of the JWT whose claims an endpoint has answered with
+   */
+  readonly judge: (claims: JsonObject, itself: JsonValue | undefined) => AuthError | undefined;
 }
 
 /** The resources that routes may name, by name. */
@@ -46,11 +49,22 @@ export function routeResources(
         name,
         space: Object.freeze({ ...space, resourceMetadata }),
         expected: audienceText(policy),
-        judge: (claims: JsonObject) => checkAudience(own(claims, 'aud'), policy),
+        judge: (claims: JsonObject, itself: JsonValue | undefined) =>
+          checkAudience(own(claims, 'aud'), policy) ?? checkItself(itself, policy),
       });
       return [name, resource];
     }),
   );
+}
+
+/**
+ * Checks `aud` of the JWT that an endpoint accepted. It only restricts: a token for another
+ * resource is refused, whatever the endpoint answers.
+ * @param itself undefined: it names none, or there is no endpoint
+ */
+export function checkItself(itself: JsonValue | undefined, policy: AudiencePolicy): AuthError | undefined {
+  const refusal = itself === undefined ? undefined : checkAudience(itself, policy);
+  return refusal && withDetail(refusal, `the token itself: ${refusal.detail}`);
 }
 
 /**

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { createClock, createIssuer, type TestIssuer } from '@latchkey/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prepareAuthentication } from '../../src/adapter/decide.ts';
+import { compileAccess } from '../../src/decision/access.ts';
+import { judgeAccess } from '../../src/decision/authorize.ts';
 import {
   type AuthenticatorOptions,
   authorize,
@@ -13,6 +15,7 @@ import {
   requireAll,
   route,
 } from '../../src/index.ts';
+import { endpoint } from '../remote/endpoints.ts';
 import { closing, temporaryFolder } from '../support/closing.ts';
 
 const API = 'https://api.example.com';
@@ -90,6 +93,7 @@ describe.each([{}, { cache: false }] as const)('with %j', (cache) => {
     expect(await outcome(authenticator.verify(files))).toBe('token_audience_mismatch api');
     expect(await outcome(authenticator.verify(files, route('read')))).toBe('ok');
     expect(await outcome(authenticator.verify(files, route('send')))).toBe('token_audience_mismatch /mail');
+    expect(await outcome(authenticator.verify('no token', route('send')))).toBe('token_malformed /mail');
   });
 
   it('a later check has the challenge of the resource that the request was for', async () => {
@@ -145,6 +149,37 @@ it('explain says why a token is not accepted on a route without a resource', asy
   expect(failed).toMatchObject([{ expected: `one of ["${API}"]`, actual: JSON.stringify(FILES) }]);
 });
 
+it('explain shows the rules of a route after a token for another resource', async () => {
+  const { checks } = await made().explain(await issuer.mint({ aud: FILES }), { scope: 'x' });
+  const shown = checks.filter(({ check }) => check === 'route').map(({ about }) => about);
+  expect(shown).toEqual(['aud', 'scope']);
+});
+
+it.each<[itself: string, answer: string | undefined, onFiles: string, others: string]>([
+  [API, undefined, 'token_audience_mismatch /files', 'ok'],
+  [API, API, 'token_audience_mismatch /files', 'ok'],
+  [API, FILES, 'token_audience_mismatch /files', 'token_audience_mismatch api'],
+  [FILES, undefined, 'token_audience_mismatch /files', 'token_audience_mismatch api'],
+  [FILES, API, 'token_audience_mismatch /files', 'token_audience_mismatch api'],
+  [FILES, FILES, 'ok', 'token_audience_mismatch api'],
+  [MAIL, FILES, 'token_audience_mismatch /files', 'token_audience_mismatch api'],
+])(
+  'an endpoint opens no other resource: a JWT for %s, an answer for %s',
+  async (itself, answer, onFiles, others) => {
+    const remote = await endpoint({
+      body: { sub: 'alice', ...(answer === undefined ? {} : { aud: answer }) },
+    });
+    const authenticator = made({ keySets: [], remote: { url: remote.url } });
+    const token = await issuer.mint({ aud: itself });
+    const ask = (access: object) => outcome(authenticator.authenticate(asking(token), access));
+    expect(await ask({ resource: 'files' })).toBe(onFiles);
+    expect(await ask({})).toBe(others);
+    if (others !== 'ok') return;
+    const principal = await authenticator.verify(token);
+    expect(await outcome(() => authorize(principal, route('read')))).toBe('token_audience_mismatch /files');
+  },
+);
+
 it('a combination asks each source for its own resource of that name', async () => {
   const one = made();
   const other = made({
@@ -178,9 +213,14 @@ it('follows a descriptor, and cached tokens too', async () => {
   const token = await issuer.mint({ aud: FILES });
   const ask = () => outcome(authenticator.authenticate(asking(token), { resource: 'files' }));
   expect(await ask()).toBe('ok');
+  // As on a socket, whose messages are judged by the principal of its handshake.
+  const principal = await authenticator.verify(await issuer.mint({ aud: [API, FILES] }));
+  const judge = () => judgeAccess(principal, compileAccess({ resource: 'files' }));
+  expect(judge()).toBeUndefined();
   await write({ resources: { files: { url: MAIL } } });
   await authenticator.reload();
   expect(await ask()).toBe('token_audience_mismatch /mail');
+  expect(await outcome(Promise.reject(judge()))).toBe('token_audience_mismatch /mail');
 });
 
 describe('what is refused', () => {
