@@ -16,9 +16,11 @@ export interface Entry {
 interface Match {
   /** Undefined: all methods. */
   readonly method: string | undefined;
+  /** How the path is compared, and with what. */
+  readonly form: (typeof PATHS)[number];
+  readonly text: string | undefined;
+  /** The path, for people. */
   readonly path: string;
-  /** The path is compared letter by letter, up to a * at its end. */
-  readonly isLiteral: boolean;
   /** The conditions that are not in these. */
   readonly others: readonly string[];
 }
@@ -31,6 +33,8 @@ const PATHS = [
   'path_separated_prefix',
   'path_match_policy',
 ] as const;
+/** The forms whose paths all begin with the text. */
+const LITERAL: ReadonlySet<string> = new Set(['prefix', 'path', 'path_separated_prefix']);
 const OPEN_HERE = 'here a route is open where the code says so';
 
 /** Reads the entries of a filter that need a token. @throws Failure with the place */
@@ -48,20 +52,25 @@ export function readEntries(
     return (named.get(node.text()) ?? node.refuse('is not in requirement_map')).requirement;
   };
   const dynamic = field(filter, 'filter_state_rules');
-  const rules = readRules(draft, filter, dynamic !== undefined, (rule) => {
+  // Two of the lists may have the same name, and each entry becomes a route of its own.
+  const nameOnce = createNames();
+  const once = (entry: Entry): Entry => ({ ...entry, name: nameOnce(entry.name) });
+  const requirementOf = (rule: SourceNode): Requirement => {
     const [form, node] = oneField(rule, ['requires', 'requirement_name']) ?? [];
-    return node === undefined
-      ? { uses: [], mode: undefined }
-      : form === 'requires'
-        ? read(node)
-        : byName(node);
-  });
+    if (node === undefined) return { uses: [], mode: undefined };
+    return form === 'requires' ? read(node) : byName(node);
+  };
+  const rules = readRules(draft, filter, dynamic !== undefined, requirementOf).map(once);
   return [
     ...rules,
-    ...chosen(draft, readDynamic(dynamic, read), 'another filter chose by the state of the request'),
     ...chosen(
       draft,
-      [...named].filter(([name]) => !used.has(name)).map(([, entry]) => entry),
+      readDynamic(dynamic, read).map(once),
+      'another filter chose by the state of the request',
+    ),
+    ...chosen(
+      draft,
+      [...named].filter(([name]) => !used.has(name)).map(([, entry]) => once(entry)),
       'routes of the gateway chose by name',
     ),
   ].filter(({ name, node, requirement: { mode } }) => {
@@ -69,6 +78,17 @@ export function readEntries(
       draft.note('safer', [], node, `${quoted(name)} is open at the gateway; ${OPEN_HERE}`);
     return mode !== undefined;
   });
+}
+
+/** Returns each name as it is, or with a number if it was there before. */
+function createNames(): (name: string) => string {
+  const taken = new Set<string>();
+  return (name) => {
+    let own = name;
+    for (let count = 2; taken.has(own); count++) own = `${name} (${count})`;
+    taken.add(own);
+    return own;
+  };
 }
 
 function readDynamic(
@@ -121,10 +141,9 @@ function readRules(
         rule,
         `this rule also depends on ${others.map(quoted).join(', ')}; the code must choose its route by that`,
       );
-    const same = entries.filter((entry) => entry.name === name || entry.name.startsWith(`${name} (`)).length;
-    entries.push({ name: same === 0 ? name : `${name} (${same + 1})`, node: rule, requirement });
+    entries.push({ name, node: rule, requirement });
   }
-  const rest: Match = { method: undefined, path: '/*', isLiteral: true, others: [] };
+  const rest: Match = { method: undefined, form: 'prefix', text: '/', path: '/*', others: [] };
   if (rules.length > 0 && !hasDynamic && !before.some((one) => covers(one, rest)))
     draft.note(
       'safer',
@@ -146,10 +165,12 @@ function readMatch(rule: SourceNode, index: number): Match {
     ...headers.filter((_, at) => methods[at] === undefined || methods[at] !== method).map(nameOfHeader),
     ...match.left().map(([name]) => name),
   ];
+  const text = textOf(form, node);
   return {
     method,
-    path: pathOf(form, node) ?? `rule ${index + 1}`,
-    isLiteral: ['path', 'prefix', 'path_separated_prefix'].includes(form),
+    form,
+    text,
+    path: pathOf(form, text) ?? `rule ${index + 1}`,
     others: isCaseless ? [...others, 'case_sensitive'] : others,
   };
 }
@@ -158,34 +179,39 @@ function readMatch(rule: SourceNode, index: number): Match {
 function covers(earlier: Match, later: Match): boolean {
   if (earlier.others.length > 0) return false;
   if (earlier.method !== undefined && earlier.method !== later.method) return false;
-  if (earlier.path === later.path) return true;
-  return (
-    earlier.isLiteral &&
-    earlier.path.endsWith('*') &&
-    // Every path starts with a slash.
-    (['*', '/*'].includes(earlier.path) ||
-      (later.isLiteral && later.path.startsWith(earlier.path.slice(0, -1))))
-  );
+  const { form, text } = earlier;
+  if (form === later.form && text === later.text) return text !== undefined || form === 'connect_matcher';
+  const begins = LITERAL.has(later.form) ? (later.text ?? '') : '';
+  if (text === undefined) return false;
+  if (form === 'path_separated_prefix')
+    return begins.startsWith(`${text}/`) || (begins === text && later.form !== 'prefix');
+  // Every path starts with a slash, and a CONNECT has no path.
+  return form === 'prefix' && (begins.startsWith(text) || (text === '/' && later.form !== 'connect_matcher'));
 }
 
-function pathOf(form: (typeof PATHS)[number], node: SourceNode): string | undefined {
+/** What the path is compared with. */
+function textOf(form: (typeof PATHS)[number], node: SourceNode): string | undefined {
   switch (form) {
     case 'path':
-      return node.text();
     case 'prefix':
-      return node.value === '' ? '*' : `${node.text()}*`;
     case 'path_separated_prefix':
-      return `${node.text()}/*`;
+      return node.value === '' ? '' : node.text();
     case 'safe_regex':
       field(node, 'google_re2');
       return (node.member('regex') ?? node.refuse('expected regex')).text();
     case 'connect_matcher':
-      return 'CONNECT';
+      return undefined;
     case 'path_match_policy': {
       const config = field(node, 'typed_config');
       return config === undefined ? undefined : field(config, 'path_template')?.text();
     }
   }
+}
+
+function pathOf(form: (typeof PATHS)[number], text: string | undefined): string | undefined {
+  if (form === 'connect_matcher') return 'CONNECT';
+  if (form === 'prefix') return `${text}*`;
+  return form === 'path_separated_prefix' ? `${text}/*` : text;
 }
 
 function nameOfHeader(header: SourceNode): string {

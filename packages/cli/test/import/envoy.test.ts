@@ -363,6 +363,28 @@ describe('rules', () => {
     expect(Object.keys(hidden.jwt.routes ?? {})).toEqual(['/a*', '/c']);
   });
 
+  it('of path_separated_prefix match whole segments, and the path without a slash', async () => {
+    const separated = (path: string) => ({ path_separated_prefix: path });
+    const names = async (first: object, then: object) => {
+      const source = both({ match: first, requires: ONE }, { match: then, requires: TWO });
+      return Object.keys((await importData(source)).jwt.routes ?? {});
+    };
+    expect(await names({ prefix: '/a/' }, separated('/a'))).toEqual(['/a/*', '/a/* (2)']);
+    expect(await names(separated('/a'), { prefix: '/a' })).toEqual(['/a/*', '/a*']);
+    expect(await names({ path: '/a*' }, { prefix: '/a' })).toEqual(['/a*', '/a* (2)']);
+    expect(await names({ prefix: '/' }, { connect_matcher: {} })).toEqual(['/*', 'CONNECT']);
+    for (const hidden of [
+      { path: '/a' },
+      { path: '/a/b' },
+      { prefix: '/a/' },
+      separated('/a'),
+      separated('/a/b'),
+    ])
+      expect(await names(separated('/a'), hidden)).toEqual([]);
+    for (const hidden of [{ path: '/a' }, separated('/a'), { prefix: '/ab' }])
+      expect(await names({ prefix: '/a' }, hidden)).toEqual([]);
+  });
+
   it('with conditions that a name cannot express are noted', async () => {
     const rule = (more: object, requires: object) => ({ match: { prefix: '/a', ...more }, requires });
     const source = both(
@@ -395,6 +417,21 @@ describe('rules', () => {
     expect(await decides(authenticator, await workload(), 'second')).toBe(200);
     expect(await decides(authenticator, await customer(), 'issuer_2')).toBe(401);
     await authenticator.close();
+  });
+
+  it('of two lists with one name are two routes', async () => {
+    const source = filter({ one: one(), two: two() }, [at('api', ONE)], {
+      requirement_map: { api: anyOf(ONE, TWO) },
+      filter_state_rules: { name: 'jwt_selector', requires: { api: TWO } },
+    });
+    const { authenticator } = load(await importText(source));
+    expect(await decides(authenticator, await customer(), 'api')).toBe(200);
+    expect(await decides(authenticator, await workload(), 'api')).toBe(401);
+    expect(await decides(authenticator, await workload(), 'api (2)')).toBe(200);
+    expect(await decides(authenticator, await customer(), 'api (2)')).toBe(401);
+    expect(await decides(authenticator, await customer(), 'api (3)')).toBe(200);
+    await authenticator.close();
+    expect((await texts(source, 'check')).join()).toContain('"api (2)"');
   });
 
   it.each<[string, object]>([
