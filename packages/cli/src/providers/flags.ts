@@ -32,7 +32,30 @@ function isOrigin(value: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && hostname === 'localhost');
 }
 
-const FLAG_TABLE = {
+/** The name of a flag, as the command line has it in its options. */
+export type FlagName =
+  | 'audience'
+  | 'issuer'
+  | 'jwksUrl'
+  | 'tenant'
+  | 'clientId'
+  | 'userPool'
+  | 'region'
+  | 'domain'
+  | 'authorizationServer'
+  | 'realm'
+  | 'project'
+  | 'team'
+  | 'origin'
+  | 'repository'
+  | 'repositoryId'
+  | 'ref'
+  | 'environment'
+  | 'serviceAccount'
+  | 'trustDomain';
+
+/** The flags, by name. */
+export const FLAGS: { readonly [Name in FlagName]: Flag } = {
   audience: {
     option: '--audience <audience>',
     help: 'the audience of this service, for a descriptor or a provider; may be repeated',
@@ -155,13 +178,7 @@ const FLAG_TABLE = {
     expected: 'a trust domain, like example.org',
     fits: matching(/^[a-z\d._-]+$/),
   },
-} as const satisfies { readonly [name: string]: Flag };
-
-/** The name of a flag, as the command line has it in its options. */
-export type FlagName = keyof typeof FLAG_TABLE;
-
-/** The flags, by name. */
-export const FLAGS: { readonly [Name in FlagName]: Flag } = FLAG_TABLE;
+};
 
 /** `--tenant`, without its argument. */
 export function flagOf(name: FlagName): string {
