@@ -2,7 +2,7 @@
 // which keyset an issuer has. They are kept for a while, within bounds. What an answer means is
 // decided elsewhere.
 import { LRUCache } from 'lru-cache';
-import { AuthError, isAuthError } from '../errors.ts';
+import { AuthError, asError, isAuthError } from '../errors.ts';
 import { withDeadline } from '../net/deadline.ts';
 import { createCallNotice } from '../net/outage.ts';
 import { isPromise } from '../values/promise.ts';
@@ -102,7 +102,9 @@ export function createAnswers<G, V extends object | true>(settings: AnswersSetti
   }
 
   function fail(issuer: string, cause: unknown): AuthError {
-    const failure = isAuthError(cause) ? cause : unavailable(name, cause);
+    // A refusal that the application throws says nothing of the token.
+    const isOurs = isAuthError(cause) && cause.code === 'keyset_unavailable';
+    const failure = isOurs ? cause : unavailable(name, asError(cause));
     if (!stopping.signal.aborted) refused.set(issuer, { untilMs: monotonic() + FAILURE_MS, failure });
     return failure;
   }

@@ -3,6 +3,7 @@
 import { createServer } from 'node:http';
 import { generateSigningKey, type MintClaims, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AuthError } from '../../src/errors.ts';
 import type { Authenticator, AuthenticatorOptions, KeysetFor, KeysetOptions } from '../../src/index.ts';
 import { MAX_FOUND, MAX_ISSUER_LENGTH } from '../../src/keysets/keyset-for.ts';
 import { MAX_CANDIDATE_TENANTS, MAX_NEW_TENANTS } from '../../src/keysets/tenant-keysets.ts';
@@ -206,6 +207,11 @@ describe('what cannot be decided', () => {
       'rejects',
       () => Promise.reject(new Error('no database')),
       'keysetFor failed: no database; tokens that need it are answered with 503',
+    ],
+    [
+      'rejects with a refusal',
+      () => Promise.reject(new AuthError('token_rejected')),
+      'keysetFor failed: token_rejected The token was rejected; tokens that need it are answered with 503',
     ],
     ['gives null', () => null, `keysetFor(${ACME}): expected a keyset`],
     [

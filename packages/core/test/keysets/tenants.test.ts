@@ -2,6 +2,7 @@
 // whose tokens a key may verify. Tenants with keys of their own are in tenant-keysets.test.ts.
 import { generateSigningKey, type MintClaims, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AuthError } from '../../src/errors.ts';
 import type { Authenticator, AuthenticatorOptions, KeysetOptions } from '../../src/index.ts';
 import { startAuthenticator } from '../support/authenticators.ts';
 import { warningsOf } from '../support/observed.ts';
@@ -216,6 +217,11 @@ describe('a function that says which tenants are welcome', () => {
       'no database',
     ],
     ['rejects', () => Promise.reject(new Error('no database')), 'no database'],
+    [
+      'rejects with a refusal',
+      () => Promise.reject(new AuthError('claims_insufficient', { detail: 'no' })),
+      'claims_insufficient The token lacks a claim that this request needs',
+    ],
     ['gives a word', () => 'yes', 'expected true or false, got a string'],
     ['gives nothing', async () => undefined, 'expected true or false, got undefined'],
     ['gives a number', async () => 1, 'expected true or false, got a number'],
