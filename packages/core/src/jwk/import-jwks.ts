@@ -10,7 +10,7 @@ import {
   type SignatureAlgorithm,
 } from '../token/algorithms.ts';
 import { createSignatureVerifier, type SignatureVerifier } from '../token/signature.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../values/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { kindOf } from '../values/kind.ts';
 import { mapInTurns } from '../values/turns.ts';
 import {
@@ -39,7 +39,7 @@ export interface VerificationKey extends CertificateThumbprints {
    * The member `issuer` of its JWK, which says whose tokens it signs; Microsoft Entra has it. Empty
    * for a member that is no such text. Only keysets for many tenants read it.
    */
-  readonly issuer?: string;
+  readonly issuer?: string | undefined;
   /** By the exact "alg" of a token. The key refuses every other algorithm. */
   readonly verifiers: ReadonlyMap<AlgorithmName, SignatureVerifier>;
 }
@@ -160,7 +160,7 @@ export function importJwk(member: unknown, policy: KeyPolicy): VerificationKey |
       kid,
       ...readThumbprints(member),
       thumbprint,
-      ...issuerOf(member),
+      issuer: issuerOf(member),
       verifiers: new Map(
         algorithms.map((algorithm) => [algorithm.name, createSignatureVerifier(algorithm, key)]),
       ),
@@ -171,10 +171,10 @@ export function importJwk(member: unknown, policy: KeyPolicy): VerificationKey |
   }
 }
 
-function issuerOf(member: JsonObject): Pick<VerificationKey, 'issuer'> {
-  if (!Object.hasOwn(member, 'issuer')) return {};
-  const { issuer } = member;
-  return { issuer: typeof issuer === 'string' && issuer.length <= MAX_ISSUER ? issuer : '' };
+function issuerOf(member: JsonObject): string | undefined {
+  const issuer = own(member, 'issuer');
+  if (issuer === undefined) return undefined;
+  return typeof issuer === 'string' && issuer.length <= MAX_ISSUER ? issuer : '';
 }
 
 /**

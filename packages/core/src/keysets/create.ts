@@ -61,7 +61,9 @@ export function createKeysets(
   const keysets = settings.keysets.flatMap((keyset) => {
     const made = take
       .keyset(keyset, () => build(keyset, stores, monotonic))
-      .map((one) => (keyset.tenancy === undefined ? one : withTenants(one, keyset.tenancy, monotonic)))
+      .map((one) =>
+        keyset.tenancy === undefined ? ofOneIssuer(one) : withTenants(one, keyset.tenancy, monotonic),
+      )
       .map((one) => (keyset.skipValidation ? unawaited(one) : one));
     for (const one of made) settingsOf.set(one, keyset);
     if (keyset.isSystem) for (const one of made) system.add(one);
@@ -77,10 +79,11 @@ export function createKeysets(
     { keys, store: requireStore(stores, 'secret', 'keys'), monotonic, ...LEGACY_REFRESH },
     (make) => take.legacy(keys, make),
   );
+  const all = ofOneIssuer(legacy.all);
   return {
     ...common,
-    keysets: [...keysets, legacy.all],
-    index: indexKeysets([...keysets, ...legacy.byIssuer], [...forMissing, legacy.all], found?.of),
+    keysets: [...keysets, all],
+    index: indexKeysets([...keysets, ...legacy.byIssuer.map(ofOneIssuer)], [...forMissing, all], found?.of),
   };
 }
 
@@ -110,6 +113,11 @@ function warnOf({ keysets, keys, missingIssuerReachesAll }: KeysetsSettings): vo
     for (const algorithm of legacy)
       warn('LATCHKEY_UNSAFE', `keys: ${keyId} accepts tokens signed with ${algorithm}`);
   }
+}
+
+/** With members of its own, so that neither is read from a polluted prototype. */
+function ofOneIssuer(keyset: Keyset): Keyset {
+  return Object.freeze({ ...keyset, template: undefined, accepts: undefined });
 }
 
 function unawaited(keyset: Keyset): Keyset {

@@ -77,13 +77,13 @@ export interface Keyset {
   /** Undefined: the keyset is for tokens whose issuer no other keyset names. */
   readonly issuer: string | undefined;
   /** Of a keyset for many tenants: which issuers are of its form. Absent for every other one. */
-  readonly template?: IssuerTemplate;
+  readonly template?: IssuerTemplate | undefined;
   /**
    * False: tokens of this issuer are refused, although the keyset is for issuers like it, and
    * cached ones count no longer. Absent: the keyset accepts every issuer that it is found for.
    * @throws AuthError `keyset_unavailable` (or rejects with it) if this cannot be decided
    */
-  accepts?(issuer: string): boolean | Promise<boolean>;
+  accepts?: ((issuer: string) => boolean | Promise<boolean>) | undefined;
   /** The keyset's `allowedAlgorithms`; undefined if the option is not set. */
   readonly allowed: ReadonlySet<AlgorithmName> | undefined;
   readonly selection: KeySelection;
