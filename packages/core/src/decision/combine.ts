@@ -15,7 +15,7 @@ import { type Authenticator, principalOf } from './authenticator.ts';
 import type { Decision } from './pipeline.ts';
 import type { Principal } from './principal.ts';
 import type { RefusalHook } from './refusal-hook.ts';
-import { checkRouteName } from './route-names.ts';
+import { checkRouteName, commonNames, namesOf, noteNames } from './route-names.ts';
 
 /** A source of one of the tokens, and the rules on its principal. */
 export type TokenSource =
@@ -156,7 +156,7 @@ function combine<T>(
     return asked.every(isDecided) ? join(asked) : joinLater(asked, join);
   }
 
-  return Object.freeze<CombinedAuthenticator<T>>({
+  const combined = Object.freeze<CombinedAuthenticator<T>>({
     ...ofThisCopy,
     kind: 'combined',
     mode: 'strict',
@@ -176,6 +176,10 @@ function combine<T>(
         request,
       ),
   });
+  const names = () => parts.flatMap(({ authenticator }) => namesOf(authenticator) ?? []);
+  // An authenticator that an application has written may know any name.
+  if (names().length > 0) noteNames(combined, () => commonNames(names()));
+  return combined;
 }
 
 /** Joins what several authenticators remove from a URL. */

@@ -28,6 +28,16 @@ export function namesOf(authenticator: object): KnownNames | undefined {
   return known.get(authenticator)?.();
 }
 
+/** The names that several authenticators all know: each of them decides on a route. */
+export function commonNames([first = NO_NAMES, ...others]: readonly KnownNames[]): KnownNames {
+  const inAll = (names: readonly string[], of: (one: KnownNames) => readonly string[]) =>
+    names.filter((name) => others.every((one) => of(one).includes(name)));
+  return {
+    routes: inAll(first.routes, ({ routes }) => routes),
+    resources: inAll(first.resources, ({ resources }) => resources),
+  };
+}
+
 /** Refuses a route that the options of the authenticator do not have. @throws ConfigError */
 export function checkRouteName(
   authenticator: object,

@@ -223,6 +223,8 @@ it('follows a descriptor, and cached tokens too', async () => {
   expect(await outcome(Promise.reject(judge()))).toBe('token_audience_mismatch /mail');
 });
 
+const NO_MAIL = { resources: { files: { url: FILES } }, routes: {} };
+
 describe('what is refused', () => {
   it.each<[title: string, options: object, message: string]>([
     ['resources without resource', { resource: undefined, audience: API }, 'resource: is required with'],
@@ -265,6 +267,11 @@ describe('what is refused', () => {
       'access.resource: expected the name of a resource in resources of the options',
     );
     expect(() => prepareAuthentication(made({ resources: undefined }), { resource: 'files' })).toThrow();
+    const both = requireAll({ authenticator, inside: requireAll({ other: made(NO_MAIL) }) });
+    expect(() => prepareAuthentication(both, { resource: 'files' })).not.toThrow();
+    expect(() => prepareAuthentication(both, { resource: 'mail' })).toThrow(
+      'access.resource: expected a resource of the options, got resource mail; there are files',
+    );
   });
 
   it('a request to a route whose resource is gone is a fault, and no refusal', async () => {
