@@ -197,6 +197,7 @@ export const tenantSchemas = {
   all: [
     { if: withBraces, then: { anyOf: [{ required: ['tenants'] }, anyTenant] } },
     { if: anyTenant, then: needsTemplate },
+    { if: withBraces, then: { properties: { system: { not: { const: true } } } } },
   ],
 } as const;
 
@@ -221,12 +222,24 @@ export function readTenancy(
     );
   }
   const template = readTemplate(issuer, allowHttp, `${name}.issuer`);
+  const isPossible = (tenant: string) => template.tenantOf(template.issuerOf(tenant)) === tenant;
   if (tenants !== undefined && unsafeAnyTenant)
     throw new ConfigError(`${name}.unsafeAnyTenant`, 'is not allowed next to tenants; remove one');
   if (tenants === undefined && !unsafeAnyTenant)
     throw new ConfigError(
       `${name}.tenants`,
       `is required for an issuer with a placeholder; name the values of {${template.placeholder}} that are welcome, like ['acme']`,
+    );
+  if ((own(options, 'system') ?? false) !== false)
+    throw new ConfigError(
+      `${name}.system`,
+      'is not allowed for many tenants: each could sign as the system; give the system a keyset of its own',
+    );
+  const never = tenants?.by === 'list' ? [...tenants.names].find((one) => !isPossible(one)) : undefined;
+  if (never !== undefined)
+    throw new ConfigError(
+      `${name}.tenants`,
+      `expected labels of a host, in lower case, because the placeholder is one; ${never} is never in an issuer`,
     );
   return Object.freeze<TenancySettings>({
     template,

@@ -400,6 +400,11 @@ describe('options', () => {
       { tenants: ['a'], unsafeAnyTenant: true },
       'keySets[0].unsafeAnyTenant: is not allowed next to tenants; remove one',
     ],
+    [
+      'the system',
+      { tenants: ['a'], system: true },
+      'keySets[0].system: is not allowed for many tenants: each could sign as the system',
+    ],
     ['unsafeAnyTenant: false', { unsafeAnyTenant: false }, 'keySets[0].tenants: is required for'],
     ['an empty list', { tenants: [] }, 'keySets[0].tenants: expected'],
     [
@@ -453,6 +458,11 @@ describe('options', () => {
       'no tenants at all',
       { tenants: ['a'], maxTenants: 0 },
       'keySets[0].maxTenants: expected a whole number from 1 to 100000, got 0',
+    ],
+    [
+      'a name that no host has',
+      { issuer: 'https://{t}.id.example.com', tenants: ['acme', 'Acme'] },
+      'keySets[0].tenants: expected labels of a host, in lower case, because the placeholder is one; Acme is never in an issuer',
     ],
     [
       'tenants of one issuer',
