@@ -96,6 +96,7 @@ describe('exit codes', () => {
     ['invalid rules', ['--claims', '{"a":{"b":1}}', 'x'], /claims\.a/],
     ['access that is not JSON', ['--access', '{', 'x'], /--access is not JSON/],
     ['unknown access', ['--access', '{"role":"admin"}', 'x'], /access\.role/],
+    ['a resource that is not there', ['--access', '{"resource":"a"}', 'x'], /access\.resource: the options/],
     ['access and a route', ['--access', '{}', '--route', 'admin', 'x'], /cannot be used with/],
     ['access and rules', ['--access', '{}', '--claims', '{}', 'x'], /cannot be used with/],
     ['rules and a route', ['--claims', '{}', '--route', 'admin', 'x'], /cannot be used with/],

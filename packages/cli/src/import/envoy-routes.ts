@@ -100,7 +100,7 @@ function groupsOf(providers: readonly Provider[]): readonly Group[] {
     const [first, ...others] = groups.get(issuer) ?? [];
     if (first !== undefined && !isDeepStrictEqual(keysetOf(first), keysetOf(provider)))
       provider.node.refuse(
-        `has the issuer of ${first.node.path} and other keys, subjects or another max_lifetime; import the providers one by one`,
+        `has the issuer of ${first.node.path} and other keys, subjects or another max_lifetime; import each provider by itself, from a copy of the file without the others`,
       );
     groups.set(issuer, first === undefined ? [provider] : [first, ...others, provider]);
   }
@@ -219,7 +219,7 @@ function putRoutes(
       // One audience of the route counts for the tokens of every issuer.
       if (!demands.every(({ audiences }) => sameSet(audiences, other.audiences)))
         node.refuse(
-          'requires different audiences of the tokens of several providers, and other rules require others; import the rules one by one',
+          'requires different audiences of the tokens of several providers, and other rules require others; import each rule by itself, from a copy of the file without the others',
         );
       draft.set([...at, 'audience'], other.audiences, node);
     }

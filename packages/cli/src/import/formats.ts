@@ -59,7 +59,9 @@ export function titleOf(format: Format): string {
 export function detectFormat(source: Source): Format {
   const [found, another] = FORMATS.filter((format) => source.documents.some(IMPORTERS[format].isIt));
   if (found === undefined)
-    throw misused(`${source.name}: is not a known configuration; name its format: ${FORMATS.join(', ')}`);
+    throw misused(
+      `${source.name}: is not a known configuration; name its format before it, one of ${FORMATS.join(', ')}, as in: latchkey import envoy ${source.name}`,
+    );
   if (another !== undefined)
     throw misused(`${source.name}: could be ${found} or ${another}; name its format`);
   return found;

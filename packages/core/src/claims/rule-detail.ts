@@ -13,19 +13,26 @@ const KNOWN: readonly string[] = [
   ...['email', 'email_verified', 'name', 'preferred_username', 'tenant', 'tid', 'oid'],
 ];
 
+/** The detail for a token whose groups look like several in one text. */
+const ONE_GROUP =
+  "the rule on groups does not hold; the claim is one text, so one group; to split it at spaces or commas, write split: ' ' or split: ',' next to the groups of the rule";
+
 /** Says which rule does not hold, and the probable mistake if the token does not have the claim. */
 export function ruleDetail(
-  check: Pick<ClaimCheck, 'claim' | 'path' | 'isScope' | 'isGroups'>,
+  check: Pick<ClaimCheck, 'claim' | 'path' | 'isScope' | 'isGroups' | 'rule'>,
   claims: JsonObject,
   context: EvaluationContext,
 ): string {
-  const { claim, path, isScope, isGroups } = check;
+  const { claim, path, isScope, isGroups, rule } = check;
   const { delimiter } = context;
   const at = path(delimiter);
   if (at.length === 0) return 'the rule on all claims does not hold';
   const problem = isGroups ? groupsProblem(claims) : undefined;
   if (problem !== undefined) return problem;
-  if (judgedValue(check, claims, context) !== undefined) return `the rule on ${claim} does not hold`;
+  const value = judgedValue(check, claims, context);
+  if (isGroups && rule.split === undefined && typeof value === 'string' && /[ ,]/.test(value))
+    return ONE_GROUP;
+  if (value !== undefined) return `the rule on ${claim} does not hold`;
   const absent = `the token has no claim ${claim}`;
   const isName = path(undefined).length === 1;
   if (at.length > 1)

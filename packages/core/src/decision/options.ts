@@ -620,11 +620,12 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
       acceptSenderConstrained: read.unsafeAcceptSenderConstrained,
     },
   };
+  const routes: NamedRoutes = read.routes ?? new Map();
+  // First, because resources make an audience: a message about it would hide theirs.
+  checkResources(read, routes);
   const others = keys.length > 0 || read.remote !== undefined;
   checkTokenOptions(common, keysets, { others, groups: read.groups !== undefined });
-  if (read.groups?.groupCase === 'insensitive') refuseUnfolded(read.routes ?? new Map());
-  const routes: NamedRoutes = read.routes ?? new Map();
-  checkResources(read, routes);
+  if (read.groups?.groupCase === 'insensitive') refuseUnfolded(routes);
   const always = [common.claims, ...keysets.flatMap(({ tokens }) => tokens.claims ?? [])];
   const found = resourcesOf(read, (name) => ({
     issuers: keysets.flatMap(issuersOf),

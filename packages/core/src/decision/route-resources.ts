@@ -118,7 +118,9 @@ export function resourceOf(
   if (name === undefined) return undefined;
   const found = resources?.get(name);
   if (found === undefined)
-    throw new TypeError(`authorize: the options have no ${noResource(name, [...(resources?.keys() ?? [])])}`);
+    throw new TypeError(
+      `access.resource: the options have no ${noResource(name, [...(resources?.keys() ?? [])])}`,
+    );
   return found;
 }
 

@@ -214,6 +214,22 @@ describe('what it takes from claims', () => {
     expect(() => authorize(principal, { sub: 'alice' })).not.toThrow();
   });
 
+  it.each([
+    ['admin dev', ' '],
+    ['admin,dev', ','],
+  ])('says of the groups %j that they are one text, and that split makes a list of it', (groups, split) => {
+    const principal = make({ ...CLAIMS, groups });
+    const refused = (detail: unknown) => expect.objectContaining({ code: 'claims_insufficient', detail });
+    expect(() => authorize(principal, { groups: 'admin' })).toThrow(
+      refused(expect.stringContaining('the claim is one text, so one group; to split it')),
+    );
+    expect(() => authorize(principal, { groups: { anyOf: ['root'], split } })).toThrow(
+      refused('the rule on groups does not hold'),
+    );
+    authorize(principal, { groups: { anyOf: ['admin'], split } });
+    authorize(principal, { groups });
+  });
+
   it.each<[claims: { readonly [name: string]: JsonValue }]>([
     [{ _claim_names: { groups: 'src1' } }],
     [{ hasgroups: true }],

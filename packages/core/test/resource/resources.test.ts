@@ -228,6 +228,12 @@ const NO_MAIL = { resources: { files: { url: FILES } }, routes: {} };
 describe('what is refused', () => {
   it.each<[title: string, options: object, message: string]>([
     ['resources without resource', { resource: undefined, audience: API }, 'resource: is required with'],
+    ['resources without resource and audience', { resource: undefined }, 'resource: is required with'],
+    [
+      'exactly the URL of resource again',
+      { resources: { files: { url: API } } },
+      'resources.files.url: expected another URL than that of resource',
+    ],
     [
       'the URL of resource again',
       { resources: { files: { url: `${API}/` } } },
