@@ -31,7 +31,7 @@ const SHARED: Readonly<Record<string, readonly string[]>> = {
   'decision/access.ts': ['CompiledAccess', 'NamedRoutes'],
   'decision/authenticator.ts': ['Authenticator'],
   'decision/combine.ts': ['CombinedAuthenticator'],
-  'decision/pipeline.ts': ['Decision'],
+  'decision/decision.ts': ['Decision'],
   'decision/principal.ts': ['Principal', 'RoutesInForce', 'PrincipalContext'],
   'decision/refusal-hook.ts': ['RefusalHook'],
   'decision/requirements.ts': ['RouteRequirements'],

@@ -2,7 +2,7 @@
 // of a handler, or for many fields of one operation.
 import type { RequestView } from '../credentials/request.ts';
 import type { CompiledAccess } from '../decision/access.ts';
-import type { Decision } from '../decision/pipeline.ts';
+import type { Decision } from '../decision/decision.ts';
 import type { UpgradeAuthenticator } from '../decision/upgrade.ts';
 import { decide } from './decide.ts';
 

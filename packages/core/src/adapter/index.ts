@@ -10,7 +10,7 @@ export type { CompiledAccess } from '../decision/access.ts';
 export { accessWith, compileAccess } from '../decision/access.ts';
 export { authorized, judgeAccess } from '../decision/authorize.ts';
 export { checkCombinedAccess } from '../decision/combine.ts';
-export type { Decision } from '../decision/pipeline.ts';
+export type { Decision } from '../decision/decision.ts';
 export { isPrincipal } from '../decision/principal.ts';
 export { checkAccessNames } from '../decision/route-names.ts';
 export type { AuthErrorContext } from '../errors.ts';

@@ -26,9 +26,10 @@ import {
   NOTHING_ASKED,
   type RouteAccess,
 } from './access.ts';
+import type { Decision } from './decision.ts';
 import { type Explanation, explain } from './explain.ts';
 import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } from './options.ts';
-import { createPipeline, type Decision } from './pipeline.ts';
+import { createPipeline } from './pipeline.ts';
 import type { Principal, RoutesInForce } from './principal.ts';
 import type { RefusalHook } from './refusal-hook.ts';
 import { noteNames } from './route-names.ts';

@@ -12,7 +12,7 @@ import { isPromise } from '../values/promise.ts';
 import { argument, isPlainObject, ownMembers, readObject } from '../values/readers.ts';
 import { accessWith, type CompiledAccess, compileAccess, NOTHING_ASKED, type RouteAccess } from './access.ts';
 import { type Authenticator, principalOf } from './authenticator.ts';
-import type { Decision } from './pipeline.ts';
+import type { Decision } from './decision.ts';
 import type { Principal } from './principal.ts';
 import type { RefusalHook } from './refusal-hook.ts';
 import { checkRouteName, commonNames, namesOf, noteNames } from './route-names.ts';

@@ -18,7 +18,7 @@ import {
 import { type Authenticator, principalOf } from './authenticator.ts';
 import { judgeRoute } from './authorize.ts';
 import { concealAll } from './combine.ts';
-import type { Decision } from './pipeline.ts';
+import type { Decision } from './decision.ts';
 import {
   contextOf,
   createPrincipal,

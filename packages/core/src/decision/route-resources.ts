@@ -26,6 +26,9 @@ export interface RouteResource {
 /** The resources that routes may name, by name. */
 export type RouteResources = ReadonlyMap<string, RouteResource>;
 
+/** Those of options without `resources`. */
+export const NO_RESOURCES: RouteResources = new Map();
+
 /** `resource` of a route. Whether the options have it is checked where they are known. */
 export const resourceName: Kind<string> = {
   ...text,

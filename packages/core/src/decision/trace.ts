@@ -84,3 +84,16 @@ export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
 
 /** Called with every check of one decision, in order. Must not throw. */
 export type Trace = (event: TraceEvent) => void;
+
+/**
+ * Runs a check that may throw a fault. With a trace, checks go on after a refusal, and a fault in
+ * one of them must not replace the refusal.
+ */
+export function ignoringFaultsAfter<T>(refusal: AuthError | undefined, judge: () => T): T | undefined {
+  try {
+    return judge();
+  } catch (fault) {
+    if (refusal === undefined) throw fault;
+    return undefined;
+  }
+}

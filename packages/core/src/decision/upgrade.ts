@@ -12,7 +12,7 @@ import { MAX_TIMER_MS } from '../net/limits.ts';
 import type { CompiledAccess, RouteAccess } from './access.ts';
 import { principalOf } from './authenticator.ts';
 import type { CombinedAuthenticator } from './combine.ts';
-import type { Decision } from './pipeline.ts';
+import type { Decision } from './decision.ts';
 import { contextOf, type Principal, signedClaims } from './principal.ts';
 import { rememberHook, tellRefusal } from './refusal-hook.ts';
 

@@ -1,0 +1,127 @@
+// Checks the claims of a token that a key or an endpoint vouches for: what must hold for every
+// token, whatever its route requires.
+import { type ClaimCheck, firstFailure } from '../claims/compile.ts';
+import { judgeRegisteredClaims, type RegisteredCheck } from '../claims/registered.ts';
+import { ruleDetail } from '../claims/rule-detail.ts';
+import { AuthError } from '../errors.ts';
+import { createAnswerChecks } from '../remote/answer-checks.ts';
+import { type JsonObject, own } from '../values/json.ts';
+import { traceRules } from './authorize.ts';
+import { issuerText } from './details.ts';
+import type { AuthenticatorSettings } from './options.ts';
+import type { PrincipalContext } from './principal.ts';
+import type { TokenPolicy } from './token-policy.ts';
+import { ignoringFaultsAfter, type Trace } from './trace.ts';
+import { ends, notTheSystem, type Verdict, type Vouched } from './vouch.ts';
+
+/** A policy, with what its tokens are checked by. */
+export interface PreparedPolicy extends TokenPolicy {
+  readonly checks: readonly RegisteredCheck[];
+  readonly context: PrincipalContext;
+}
+
+/** Checks claims. The verdict gets the refusal. */
+export type JudgeClaims = (
+  vouched: Vouched,
+  policy: PreparedPolicy,
+  isSystem: boolean,
+  verdict: Verdict,
+) => void;
+
+/**
+ * Makes the function.
+ * @param common the policy of tokens that no keyset has verified
+ */
+export function createClaimsJudge(
+  settings: AuthenticatorSettings,
+  context: PrincipalContext,
+  common: PreparedPolicy,
+): JudgeClaims {
+  const { issuers, systemSubject, clock } = settings;
+  // An answer of the endpoint, and the token that it accepts, are judged by the options for all.
+  const audienceChecks = common.checks.filter(({ claim }) => claim === 'aud');
+  const checksOfAnswer = settings.remote && createAnswerChecks(settings.policy.registered, settings.remote);
+
+  /**
+   * Checks what must hold for every token: the registered claims, the issuer in the answer of an
+   * endpoint, the system subject, the rules.
+   */
+  function judgeClaims(vouched: Vouched, policy: PreparedPolicy, isSystem: boolean, verdict: Verdict): void {
+    const { claims, isRemote, tokenClaims } = vouched;
+    const { trace } = verdict;
+    const nowMs = clock.now();
+    const refusal = judgeRegisteredClaims(
+      (isRemote ? checksOfAnswer?.(claims, tokenClaims) : undefined) ?? policy.checks,
+      claims,
+      nowMs,
+      trace && ((check, found) => trace({ stage: 'registered claim', check, claims, nowMs, refusal: found })),
+    );
+    if (ends(verdict, refusal)) return;
+    if (isRemote) {
+      const issuer = own(claims, 'iss');
+      const isWelcome = (issuer === undefined || typeof issuer === 'string') && issuers?.(issuer) !== false;
+      const untrusted = isWelcome
+        ? undefined
+        : new AuthError('token_issuer_untrusted', {
+            detail: `issuers does not accept ${issuerText(issuer)}`,
+          });
+      trace?.({ stage: 'issuer', issuer, vouchedBy: 'endpoint', refusal: untrusted });
+      if (ends(verdict, untrusted)) return;
+    }
+    if (tokenClaims !== undefined) {
+      const contradiction = judgeTokenItself(tokenClaims, claims, nowMs, trace);
+      if (ends(verdict, contradiction)) return;
+    }
+    if (systemSubject !== undefined && own(claims, 'sub') === systemSubject) {
+      const impostor = isSystem ? undefined : notTheSystem();
+      trace?.({ stage: 'system subject', refusal: impostor });
+      if (ends(verdict, impostor)) return;
+    }
+    const ruleFailed = (check: ClaimCheck) => invalidBy(ruleDetail(check, claims, context));
+    const judge = trace === undefined ? firstFailure : traceRules('claims', ruleFailed, trace);
+    for (const rules of policy.claims) {
+      const failed = ignoringFaultsAfter(verdict.refusal, () => judge(rules, claims, context));
+      if (ends(verdict, failed === undefined ? undefined : ruleFailed(failed))) return;
+    }
+  }
+
+  /**
+   * Checks `aud` and `iss` in the JWT that the endpoint accepted. They only restrict: a token for
+   * another API or of another issuer is refused, whatever the endpoint answers.
+   * @param claims the answer of the endpoint
+   */
+  function judgeTokenItself(
+    tokenClaims: JsonObject,
+    claims: JsonObject,
+    nowMs: number,
+    trace: Trace | undefined,
+  ): AuthError | undefined {
+    const hasAudience = Object.hasOwn(tokenClaims, 'aud');
+    const wrongAudience = hasAudience ? judgeRegisteredClaims(audienceChecks, tokenClaims, nowMs) : undefined;
+    const issuer = own(tokenClaims, 'iss');
+    const answered = own(claims, 'iss');
+    const isTrusted =
+      issuer === undefined ||
+      (typeof issuer === 'string' &&
+        (answered === undefined || issuer === answered) &&
+        issuers?.(issuer) !== false);
+    const untrusted = isTrusted
+      ? undefined
+      : new AuthError('token_issuer_untrusted', {
+          detail: `${issuerText(issuer)} of the token itself is not accepted, whatever the endpoint says`,
+        });
+    const record = (claim: 'aud' | 'iss', refusal: AuthError | undefined) => {
+      if (Object.hasOwn(tokenClaims, claim))
+        trace?.({ stage: 'token itself', claim, value: own(tokenClaims, claim), refusal });
+    };
+    record('aud', wrongAudience);
+    record('iss', untrusted);
+    return wrongAudience ?? untrusted;
+  }
+
+  return judgeClaims;
+}
+
+function invalidBy(detail: string): AuthError {
+  return new AuthError('token_claims_invalid', { detail });
+}
