@@ -39,7 +39,7 @@ export async function checkHandlers(
       if ((Object.getOwnPropertyDescriptor(Object(instance), name)?.value ?? method) !== method)
         throw new ConfigError(path, `${REPLACED}; bind it where it is called`);
       if (authenticator.kind === 'combined' && !isPublic) adapter.checkCombinedAccess(asked, path);
-      adapter.checkAccessNames(authenticator, asked, path);
+      adapter.checkAccessNames(authenticator, asked, path, path);
       if (graphql !== undefined && isAsking && !areFieldsGuarded && isField(method, graphql))
         throw new ConfigError(path, UNGUARDED);
       if (!isPublic && !isGuarded(type) && checks.isMessage(method)) open.add(path);

@@ -52,14 +52,16 @@ export function checkRouteName(
 /**
  * Refuses access with a route or a resource that the options of the authenticator do not have.
  * @param path of the access
+ * @param pathOfRules of its rules, where a decorator of their own has them
  * @throws ConfigError
  */
 export function checkAccessNames(
   authenticator: object,
   { claims, requires: { resource } }: CompiledAccess,
   path: string,
+  pathOfRules = `${path}.claims`,
 ): void {
-  checkRouteName(authenticator, claims, `${path}.claims`);
+  checkRouteName(authenticator, claims, pathOfRules);
   const names = resource === undefined ? undefined : namesOf(authenticator)?.resources;
   if (resource === undefined || names === undefined || names.includes(resource)) return;
   throw new ConfigError(
