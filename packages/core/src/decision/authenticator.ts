@@ -28,11 +28,12 @@ import {
 } from './access.ts';
 import type { Decision } from './decision.ts';
 import { type Explanation, explain } from './explain.ts';
-import { type AuthenticatorOptions, type AuthenticatorSettings, readOptions } from './options.ts';
+import type { AuthenticatorOptions } from './options.ts';
 import { createPipeline } from './pipeline.ts';
 import type { Principal, RoutesInForce } from './principal.ts';
 import type { RefusalHook } from './refusal-hook.ts';
 import { noteNames } from './route-names.ts';
+import { type AuthenticatorSettings, readOptions } from './settings.ts';
 
 /** Decides on requests. Made once, when a service starts, and used for every request. */
 export interface Authenticator extends Marked {

@@ -16,8 +16,8 @@ import {
   whySkipped,
   withoutCodes,
 } from './explain-texts.ts';
-import type { AuthenticatorSettings } from './options.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { AuthenticatorSettings } from './settings.ts';
 import type { Trace, TraceEvent } from './trace.ts';
 
 /** A decision, with all checks that led to it. For operators: never send it to the client. */

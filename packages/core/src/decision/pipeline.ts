@@ -11,8 +11,8 @@ import { noteAnonymous } from './anonymous.ts';
 import type { Decision, Refused, RequestDecision, TokenDecision } from './decision.ts';
 import { createRouteJudge } from './judge-route.ts';
 import { createTokenJudge, type TokenParts } from './judge-token.ts';
-import type { AuthenticatorSettings } from './options.ts';
 import type { Principal, PrincipalContext, RoutesInForce } from './principal.ts';
+import type { AuthenticatorSettings } from './settings.ts';
 import type { Trace } from './trace.ts';
 
 /** The parts that decisions use. The authenticator makes them. */

@@ -7,7 +7,8 @@ import type { RegisteredClaimsPolicy } from '../claims/registered.ts';
 import { ConfigError } from '../errors.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import type { KeysetSettings } from '../keysets/options.ts';
-import { bindingChecks, type TenancySettings } from '../keysets/tenants.ts';
+import { bindingChecks } from '../keysets/tenant-checks.ts';
+import type { TenancySettings } from '../keysets/tenants.ts';
 import { DEFAULT_TYPES, type KeysetTokenSettings } from '../keysets/token-options.ts';
 
 /** What the tokens of one keyset must be, or those of all keysets without options of their own. */

@@ -6,7 +6,7 @@ import { isBearerToken, type RemoteEndpoint, unverifiedClaims } from '../remote/
 import { createRefusals } from '../remote/refusals.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
-import type { AuthenticatorSettings } from './options.ts';
+import type { AuthenticatorSettings } from './settings.ts';
 import { ends, notTheSystem, type Verdict, type Vouch, type Vouched } from './vouch.ts';
 
 type ClaimsByKey = JsonObject | undefined | Promise<JsonObject | undefined>;

@@ -9,7 +9,7 @@ import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken 
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import { issuerText, noKeysetText, notAllowedText, unsupportedText } from './details.ts';
-import type { AuthenticatorSettings } from './options.ts';
+import type { AuthenticatorSettings } from './settings.ts';
 import { findSigningKey, type SignedBy } from './signing-key.ts';
 import { run } from './steps.ts';
 import type { TokenPolicies } from './token-policy.ts';

@@ -1,7 +1,7 @@
 // Keysets across the changes of a descriptor. An unchanged keyset continues with its keys. A
 // changed keyset keeps its old keys until the new ones are loaded. Which text is in force is not
 // known here.
-import type { AuthenticatorSettings } from '../decision/options.ts';
+import type { AuthenticatorSettings } from '../decision/settings.ts';
 import { AuthError } from '../errors.ts';
 import type { KeysetTaker } from '../keysets/create.ts';
 import { createSnapshot, type Keyset } from '../keysets/keyset.ts';

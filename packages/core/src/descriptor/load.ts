@@ -2,12 +2,8 @@
 // code can give. Does not follow changes.
 import { isUtf8 } from 'node:buffer';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import {
-  type AuthenticatorOptions,
-  type AuthenticatorSettings,
-  authenticatorOptions,
-  readOptions,
-} from '../decision/options.ts';
+import { type AuthenticatorOptions, authenticatorOptions } from '../decision/options.ts';
+import { type AuthenticatorSettings, readOptions } from '../decision/settings.ts';
 import { asError, ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { groupsOptions } from '../groups/options.ts';

@@ -3,7 +3,8 @@
 import { isPromise } from '../values/promise.ts';
 import type { IssuerTemplate } from './issuer-template.ts';
 import { createSnapshot, type KeySnapshot, type Keyset } from './keyset.ts';
-import { createWelcome, type TenancySettings } from './tenants.ts';
+import { createWelcome } from './tenant-checks.ts';
+import type { TenancySettings } from './tenants.ts';
 
 /** Adds to a keyset which tenants are welcome, and that each gets its own keys only. */
 export function withTenants(keyset: Keyset, tenancy: TenancySettings, monotonic: () => number): Keyset {

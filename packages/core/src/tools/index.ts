@@ -2,7 +2,7 @@
 // they have `createAuthenticator`.
 
 export { ruleFormRows } from '../claims/rules-schema.ts';
-export { readOptions } from '../decision/options.ts';
+export { readOptions } from '../decision/settings.ts';
 export { type DescriptorDocument, parseDescriptor } from '../descriptor/document.ts';
 export { interpolate } from '../descriptor/interpolate.ts';
 export { readDescriptorFile, readSigning } from '../descriptor/load.ts';

@@ -3,7 +3,7 @@
 import './counted.ts';
 import { generateSigningKey, mint } from '@latchkey/testing';
 import { describe, expect, it, vi } from 'vitest';
-import { readOptions } from '../../src/decision/options.ts';
+import { readOptions } from '../../src/decision/settings.ts';
 import {
   type AuthenticatorOptions,
   ConfigError,

@@ -4,7 +4,8 @@ import { createClock, generateSigningKey, mint, type SigningKey } from '@latchke
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { firstFailure } from '../../src/claims/compile.ts';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
-import { type AuthenticatorOptions, readOptions } from '../../src/decision/options.ts';
+import type { AuthenticatorOptions } from '../../src/decision/options.ts';
+import { readOptions } from '../../src/decision/settings.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { normalizeType } from '../../src/token/parse.ts';
 

@@ -11,7 +11,7 @@ import { prepareAuthentication, toAuthenticator } from '../../src/adapter/decide
 import { checkRoutes } from '../../src/adapter/route-report.ts';
 import { compileRules } from '../../src/claims/compile.ts';
 import { authenticatorOf } from '../../src/decision/authenticator.ts';
-import { readOptions } from '../../src/decision/options.ts';
+import { readOptions } from '../../src/decision/settings.ts';
 import {
   authorize,
   ConfigError,

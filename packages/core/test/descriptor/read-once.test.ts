@@ -19,7 +19,7 @@ vi.mock(import('../../src/net/json-call.ts'), async (original) => {
   return { ...actual, createJsonCaller };
 });
 
-vi.mock(import('../../src/decision/options.ts'), async (original) => {
+vi.mock(import('../../src/decision/settings.ts'), async (original) => {
   const actual = await original();
   const readOptions: typeof actual.readOptions = (value) => {
     made.readings++;

@@ -2,7 +2,8 @@
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
-import { type AuthenticatorOptions, readOptions } from '../../src/decision/options.ts';
+import type { AuthenticatorOptions } from '../../src/decision/options.ts';
+import { readOptions } from '../../src/decision/settings.ts';
 import { ConfigError } from '../../src/errors.ts';
 
 const URL_ = 'https://api.example.com/files';

@@ -1,7 +1,8 @@
 // Collects everything that core refuses in a descriptor, not only the first fault: each part is
 // read by its own reader. Makes and fetches nothing.
 
-import { type AuthenticatorOptions, authenticatorOptions, readOptions } from '../../decision/options.ts';
+import { type AuthenticatorOptions, authenticatorOptions } from '../../decision/options.ts';
+import { readOptions } from '../../decision/settings.ts';
 import { readSigning } from '../../descriptor/load.ts';
 import { ConfigError } from '../../errors.ts';
 import { readGroups } from '../../groups/options.ts';

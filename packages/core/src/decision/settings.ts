@@ -1,0 +1,208 @@
+// Checks the options of an authenticator with each other, and completes them. Each option alone is
+// read by the tables in options.ts.
+import type { ProtectionSpace } from '../challenge.ts';
+import { type CompiledRules, compileRules, needsOf, unfoldedGroup } from '../claims/compile.ts';
+import type { IssuerMatcher } from '../claims/issuers.ts';
+import { PLAIN_SCOPES, type ScopeSettings } from '../claims/scopes.ts';
+import type { TokenFinder } from '../credentials/find.ts';
+import { ConfigError } from '../errors.ts';
+import { completeGroups, type GroupsSettings } from '../groups/options.ts';
+import type { KeysetForSettings } from '../keysets/keyset-for.ts';
+import type { LegacyKeySettings } from '../keysets/legacy-options.ts';
+import { type KeysetSettings, keyset, refuseOtherIssuers, type SecretStores } from '../keysets/options.ts';
+import { issuersOf } from '../keysets/tenants.ts';
+import { completeRemote, type RemoteSettings } from '../remote/options.ts';
+import { type ProtectedResource, resourcesOf } from '../resource/metadata.ts';
+import type { Clock } from '../values/clock.ts';
+import { foldCase } from '../values/fold.ts';
+import type { AuthenticationMode, NamedRoutes } from './access.ts';
+import { type AuthenticatorOptions, authenticatorOptions, noKeysets } from './options.ts';
+import type { RefusalHook } from './refusal-hook.ts';
+import { checkResources, type RouteResources, routeResources } from './route-resources.ts';
+import type { CacheLimits } from './token-cache.ts';
+import {
+  type CommonTokenOptions,
+  checkTokenOptions,
+  type TokenPolicy,
+  tokenPolicyOf,
+} from './token-policy.ts';
+
+/** `keysetFor`, with what the tokens of a keyset that it finds must be. */
+interface FindingSettings extends KeysetForSettings {
+  policyOf(found: KeysetSettings): TokenPolicy;
+}
+
+/** Options, checked and with all defaults. */
+export interface AuthenticatorSettings {
+  readonly keysets: readonly KeysetSettings[];
+  readonly keys: readonly LegacyKeySettings[];
+  readonly stores: SecretStores;
+  readonly missingIssuerReachesAll: boolean;
+  readonly keysetFor: FindingSettings | undefined;
+  readonly remote: RemoteSettings | undefined;
+  readonly groups: GroupsSettings | undefined;
+  readonly systemSubject: string | undefined;
+  /** What tokens of all keysets must be, except of those that are in `policies`. */
+  readonly policy: TokenPolicy;
+  /** By keysets that have options of their own. */
+  readonly policies: ReadonlyMap<KeysetSettings, TokenPolicy>;
+  readonly tokens: TokenFinder;
+  readonly requireSecureTransport: boolean;
+  /** The rules on every token, for challenges. `policy` has them too. */
+  readonly claims: CompiledRules;
+  readonly scopes: ScopeSettings;
+  readonly issuers: IssuerMatcher | undefined;
+  readonly delimiter: string | undefined;
+  readonly routes: NamedRoutes;
+  readonly mode: AuthenticationMode;
+  readonly maxTokenBytes: number;
+  readonly cache: CacheLimits | undefined;
+  readonly loadAtStart: boolean;
+  readonly onRefusal: RefusalHook | undefined;
+  /** That of `resource`, then those of `resources`. */
+  readonly published: readonly ProtectedResource[];
+  /** The resources that routes name. */
+  readonly resources: RouteResources;
+  /** What all challenges have in common; undefined if they have nothing. */
+  readonly space: ProtectionSpace | undefined;
+  readonly clock: Clock;
+}
+
+/**
+ * Checks options. The result is a snapshot: later changes to the object have no effect. Creates
+ * nothing that could call the network or start a timer.
+ * @throws ConfigError
+ */
+export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings {
+  const read = authenticatorOptions.read(value, '');
+  const { keys = [], keySets: keysets, nestedClaimDelimiter: delimiter } = read;
+  const alone = keysets.length + keys.length === 0 && read.keysetFor === undefined;
+  if (alone && read.remote === undefined) throw new ConfigError('keySets', noKeysets([]));
+  refuseOtherIssuers(keysets, keys, read.keysetFor !== undefined);
+  const common: CommonTokenOptions = {
+    ...read,
+    audience:
+      read.audience === undefined && read.resource !== undefined
+        ? new Set([read.resource.url])
+        : read.audience,
+    claims: read.claims ?? compileRules({}, 'claims'),
+    resourceUrls: new Set([...(read.resources ?? [])].map(([, { url }]) => url)),
+    registered: {
+      audienceMatch: read.audMatch,
+      clockSkewMs: read.clockSkew,
+      requireExp: read.requireExp,
+      treatIatAsNbf: read.treatIatAsNbf,
+      allowFutureIat: read.allowFutureIat,
+      acceptSenderConstrained: read.unsafeAcceptSenderConstrained,
+    },
+  };
+  const routes: NamedRoutes = read.routes ?? new Map();
+  // First, because resources make an audience: a message about it would hide theirs.
+  checkResources(read, routes);
+  const others = keys.length > 0 || read.remote !== undefined;
+  checkTokenOptions(common, keysets, { others, groups: read.groups !== undefined });
+  if (read.groups?.groupCase === 'insensitive') refuseUnfolded(routes);
+  const always = [common.claims, ...keysets.flatMap(({ tokens }) => tokens.claims ?? [])];
+  const found = resourcesOf(read, (name) => ({
+    issuers: keysets.flatMap(issuersOf),
+    scopes: [
+      ...always,
+      ...[...routes.values()]
+        .filter(({ requires }) => requires.resource === name)
+        .map(({ claims }) => claims),
+    ]
+      .flatMap(needsOf)
+      .flatMap(({ names }) => names),
+    methods: read.tokenFrom.bearerMethods,
+  }));
+  const space = spaceOf(read, found.own?.metadataUrl);
+  return Object.freeze<AuthenticatorSettings>({
+    keysets,
+    keys,
+    stores: { secret: read.secrets, externalSecret: read.externalSecrets },
+    missingIssuerReachesAll: read.unsafeMissingIssuer === 'all-keysets',
+    keysetFor:
+      read.keysetFor &&
+      Object.freeze<FindingSettings>({
+        find: read.keysetFor,
+        read: (given, issuer, path) => readFound(given, issuer, path, common, read.groups !== undefined),
+        policyOf: ({ tokens }) => tokenPolicyOf(common, tokens),
+      }),
+    remote: read.remote && completeRemote(read.remote, alone),
+    groups: read.groups && completeGroups(read.groups, delimiter),
+    systemSubject: read.systemSubject,
+    policy: tokenPolicyOf(common),
+    policies: new Map(
+      keysets.flatMap((keyset) =>
+        Object.values(keyset.tokens).every((own) => own === undefined) &&
+        keyset.tenancy?.boundClaim === undefined
+          ? []
+          : [[keyset, tokenPolicyOf(common, keyset.tokens, keyset.tenancy)]],
+      ),
+    ),
+    tokens: read.tokenFrom,
+    requireSecureTransport: read.requireSecureTransport,
+    claims: common.claims,
+    scopes: read.scopes ?? PLAIN_SCOPES,
+    issuers: read.issuers,
+    delimiter,
+    routes,
+    mode: read.mode,
+    maxTokenBytes: read.maxTokenBytes,
+    cache: read.cache,
+    loadAtStart: read.loadAtStart,
+    onRefusal: read.onRefusal,
+    published: Object.freeze([...(found.own === undefined ? [] : [found.own]), ...found.named.values()]),
+    resources: routeResources(found.named, read.audMatch, {
+      realm: read.realm,
+      isExposed: read.exposeChallenge,
+    }),
+    space,
+    clock: read.clock,
+  });
+}
+
+/**
+ * Groups are in lower case: a rule on another spelling never holds, or as `noneOf` never fails.
+ * @throws ConfigError
+ */
+function refuseUnfolded(routes: NamedRoutes): void {
+  for (const [name, { claims }] of routes) {
+    const unfolded = unfoldedGroup(claims);
+    if (unfolded !== undefined)
+      throw new ConfigError(
+        `routes.${name}.claims.groups`,
+        `expected groups in lower case, as groupCase makes them; write '${foldCase(unfolded)}'`,
+      );
+  }
+}
+
+function spaceOf(
+  {
+    realm,
+    exposeChallenge: isExposed,
+  }: { readonly realm: string | undefined; readonly exposeChallenge: boolean },
+  resourceMetadata: string | undefined,
+): ProtectionSpace | undefined {
+  if (realm === undefined && resourceMetadata === undefined && !isExposed) return undefined;
+  return Object.freeze({ realm, resourceMetadata, isExposed });
+}
+
+/** Checks a keyset that `keysetFor` has given for an issuer. @throws ConfigError */
+function readFound(
+  value: unknown,
+  issuer: string,
+  path: string,
+  common: CommonTokenOptions,
+  groups: boolean,
+): KeysetSettings {
+  const found = Object.freeze(keyset.read(value, path));
+  if (found.issuer !== issuer)
+    throw new ConfigError(`${path}.issuer`, 'expected the issuer that was asked for');
+  if (found.isSystem)
+    throw new ConfigError(`${path}.system`, 'is for keysets of the options; move the keyset to keySets');
+  if (common.audience === undefined && found.tokens.audience === undefined)
+    throw new ConfigError(`${path}.audience`, 'is required, because the options have no audience');
+  checkTokenOptions(common, [found], { others: false, groups });
+  return found;
+}
