@@ -196,6 +196,8 @@ function readFound(
   common: CommonTokenOptions,
   groups: boolean,
 ): KeysetSettings {
+  if (value === null)
+    throw new ConfigError(path, 'expected a keyset, or undefined for an issuer that has none, got null');
   const found = Object.freeze(keyset.read(value, path));
   if (found.issuer !== issuer)
     throw new ConfigError(`${path}.issuer`, 'expected the issuer that was asked for');

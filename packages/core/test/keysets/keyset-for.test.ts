@@ -213,7 +213,11 @@ describe('what cannot be decided', () => {
       () => Promise.reject(new AuthError('token_rejected')),
       'keysetFor failed: token_rejected The token was rejected; tokens that need it are answered with 503',
     ],
-    ['gives null', () => null, `keysetFor(${ACME}): expected a keyset`],
+    [
+      'gives null',
+      () => null,
+      `keysetFor(${ACME}): expected a keyset, or undefined for an issuer that has none`,
+    ],
     [
       'gives another issuer',
       () => keysetOf('https://beta.example/'),
