@@ -22,6 +22,8 @@ export interface AudiencePolicy {
   readonly audienceMatch?: AudienceMatch | undefined;
   /** The detail of the refusal where `aud` is missing. Default: which audiences are expected. */
   readonly missingAudience?: string | undefined;
+  /** Where the audience is not checked: a token that names only these is refused. Default: none. */
+  readonly except?: ReadonlySet<string> | undefined;
   /** Whose audiences they are, for details: `of the route`. Default: nothing. */
   readonly owner?: string | undefined;
 }
@@ -47,9 +49,9 @@ export const audiencesOrNull: Kind<ReadonlySet<string> | null> = orNull(audience
 /** Checks that a token names audiences of this service. Strings are compared by code points. */
 export function checkAudience(
   aud: JsonValue | undefined,
-  { audience, audienceMatch = 'any', missingAudience, owner }: AudiencePolicy,
+  { audience, audienceMatch = 'any', missingAudience, except, owner }: AudiencePolicy,
 ): AuthError | undefined {
-  if (audience === null) return undefined;
+  if (audience === null) return except === undefined ? undefined : checkOthers(aud, except);
   const names = `${[...audience].join(', ')}${owner === undefined ? '' : ` ${owner}`}`;
   const mismatch = (detail: string) => new AuthError('token_audience_mismatch', { detail });
   if (aud === undefined && missingAudience !== undefined) return mismatch(missingAudience);
@@ -70,8 +72,17 @@ export function checkAudience(
   return mismatch(`aud names none of ${names}${isNear ? '; it differs by a trailing slash' : ''}`);
 }
 
+/** Refuses a token that names these audiences, and no other one. */
+function checkOthers(aud: JsonValue | undefined, except: ReadonlySet<string>): AuthError | undefined {
+  const values: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
+  const named: ReadonlySet<unknown> = except;
+  if (values.length === 0 || !values.every((value) => named.has(value))) return undefined;
+  return new AuthError('token_audience_mismatch', { detail: `aud names only ${[...except].join(', ')}` });
+}
+
 /** The expectation, for `explain`. */
-export function audienceText({ audience, audienceMatch = 'any' }: AudiencePolicy): string {
+export function audienceText({ audience, audienceMatch = 'any', except }: AudiencePolicy): string {
+  if (audience === null && except !== undefined) return `another than ${JSON.stringify([...except])}`;
   const names = JSON.stringify([...(audience ?? [])]);
   return audienceMatch === 'only'
     ? `one of ${names}, and no other`

@@ -49,7 +49,7 @@ export interface RequirementOptions {
    * URL of this resource in `aud`, else 401, and every challenge names the metadata of this
    * resource. With a remote endpoint, its answer has to name the URL, and so has a JWT with `aud`.
    * Default: the `resource` of the options; a token that is only for a resource in `resources` is
-   * then refused, unless `audience: null` turns that check off. Example: `'files'`.
+   * then refused, also with `audience: null`. Example: `'files'`.
    */
   readonly resource?: string;
   /**

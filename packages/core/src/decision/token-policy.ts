@@ -68,10 +68,11 @@ export function tokenPolicyOf(
     types: profile === undefined ? (typ ?? DEFAULT_TYPES) : new Set([profile]),
     claims: own.claims === undefined ? [common.claims] : [common.claims, own.claims],
     unnamed:
-      said === null || urls.size === 0
+      urls.size === 0
         ? undefined
         : {
-            audience: new Set([...said].filter((one) => !urls.has(one))),
+            audience: said && new Set([...said].filter((one) => !urls.has(one))),
+            except: urls,
             audienceMatch: common.registered.audienceMatch,
             owner: 'of routes that name no resource',
           },

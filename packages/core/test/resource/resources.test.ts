@@ -126,6 +126,30 @@ it('a URL of a resource in audience opens no other route', async () => {
   expect(await outcome(authenticator.authenticate(asking(files), { resource: 'files' }))).toBe('ok');
 });
 
+describe.each(['the options', 'a keyset'])('with audience: null of %s', (of) => {
+  it('a token that is only for a resource opens no other route', async () => {
+    const [keyset] = issuer.options.keySets;
+    const authenticator = made(
+      of === 'a keyset' ? { keySets: [{ ...keyset, audience: null }] } : { audience: null },
+    );
+    const ask = async (aud: string | readonly string[] | undefined, resource?: string) =>
+      outcome(
+        authenticator.authenticate(
+          asking(await issuer.mint({ aud })),
+          resource === undefined ? {} : { resource },
+        ),
+      );
+    for (const aud of [FILES, [FILES], [FILES, MAIL]]) {
+      expect(await ask(aud)).toBe('token_audience_mismatch api');
+      expect(await ask(aud, 'files')).toBe('ok');
+    }
+    for (const aud of [undefined, 'other', [FILES, 'other']]) expect(await ask(aud)).toBe('ok');
+    expect(await ask('other', 'files')).toBe('token_audience_mismatch /files');
+    const { allowed } = await authenticator.explain(await issuer.mint({ aud: FILES }));
+    expect(allowed).toBe(false);
+  });
+});
+
 it('a keyset with audiences of its own makes tokens for no other resource', async () => {
   const keySets = [{ ...issuer.options.keySets[0], audience: [API, FILES] }];
   const authenticator = made({ keySets });
