@@ -92,9 +92,10 @@ interface CommonOptions {
   /**
    * Other resources of the same service, by the names that routes give (`resource: 'files'`). A
    * token is accepted on the routes of a resource only if its `aud` has the URL of this resource,
-   * and on all other routes only if it has one of `audience` that is no URL here. A keyset with its
-   * own `audience` makes tokens for a resource only if its URL is there too. Needs `resource`; not
-   * with `audMatch: 'all'`. Default: none.
+   * and on all other routes only if its `aud` has one of `audience` that is not the URL of a
+   * resource in this list. A keyset with its own `audience` makes tokens for a resource only if the
+   * URL of the resource is in that audience. Needs `resource`; not with `audMatch: 'all'`. Default:
+   * none.
    */
   readonly resources?: { readonly [name: string]: ResourceOptions };
   /** An endpoint that validates tokens: alone, or before the keysets. */

@@ -63,7 +63,7 @@ export function routeResources(
 /**
  * Checks `aud` of the JWT that an endpoint accepted. It only restricts: a token for another
  * resource is refused, whatever the endpoint answers.
- * @param itself undefined: it names none, or there is no endpoint
+ * @param itself undefined if the JWT has no `aud`, or no endpoint has accepted it
  */
 export function checkItself(itself: JsonValue | undefined, policy: AudiencePolicy): AuthError | undefined {
   const refusal = itself === undefined ? undefined : checkAudience(itself, policy);

@@ -37,7 +37,7 @@ export interface VerificationKey extends CertificateThumbprints {
   readonly thumbprint: string;
   /**
    * The member `issuer` of its JWK, which says whose tokens it signs; Microsoft Entra has it. Empty
-   * for a member that is no such text. Only keysets for many tenants read it.
+   * if the member is not a text, or is too long. Only keysets for many tenants read it.
    */
   readonly issuer?: string | undefined;
   /** By the exact "alg" of a token. The key refuses every other algorithm. */

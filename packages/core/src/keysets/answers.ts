@@ -18,7 +18,7 @@ interface AnswersSettings<G, V> {
    * @throws AuthError `keyset_unavailable`
    */
   make(issuer: string, given: G): V;
-  /** Called with a value that is no longer in use. */
+  /** Called with each value after its last use. */
   readonly dropped?: (value: V, issuer: string) => void;
   /** The greatest number of issuers with a value. */
   readonly most: number;

@@ -106,7 +106,8 @@ export function createTenantKeyset(settings: TenantKeysetSettings): Keyset {
       issuer,
       allowed: policy.allowed,
       tell: (state, text) => {
-        // A sender may have made up the tenant, so a candidate alone is no reason to warn.
+        // A sender can make tenants up: candidates that fail cause one warning, and none after
+        // the keys of any tenant have been read.
         if (inUse.has(issuer)) notice.tell(issuer, state, text);
         else if (!isProven && !isDoubted && state !== 'well') {
           isDoubted = true;

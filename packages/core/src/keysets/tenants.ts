@@ -45,9 +45,10 @@ export interface TenantOptions {
   /**
    * The tenants that are welcome, by the value of the placeholder in `issuer`. A token of another
    * tenant is refused: 401, and nothing is fetched. A function is asked about each tenant, and its
-   * answer is used for a minute: a token of a tenant that is no longer welcome, also one in the
-   * cache, is accepted for that long at most. Only code can give a function. Required for an issuer
-   * with a placeholder, or else `unsafeAnyTenant`, and not allowed for others.
+   * answer is used for a minute. When the function stops to welcome a tenant, tokens of that
+   * tenant, cached ones too, are accepted for that long at most. Only code can give a function.
+   * Required for an issuer with a placeholder, or else `unsafeAnyTenant`, and not allowed for
+   * others.
    * @example { issuer: 'https://{org}.id.example.com', tenants: ['acme'], useDiscovery: 'oidc' }
    */
   readonly tenants?: TenantsRule;
