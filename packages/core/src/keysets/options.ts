@@ -641,6 +641,11 @@ export function readKeyset(value: unknown, name: string): KeysetSettings {
     }
     case 'jwksUrl': {
       const checked = checkUrl(SOURCES.jwksUrl.read(given, path), allowHttp, path);
+      if (hasBraces(String(given)))
+        throw new ConfigError(
+          path,
+          'expected one URL, got a placeholder; useDiscovery finds the keys of each tenant by its issuer',
+        );
       return {
         ...common,
         source,

@@ -503,6 +503,14 @@ describe('options', () => {
     expect(() => build(keyset)).toThrow(message);
   });
 
+  it('of a keyset with one URL of keys have no placeholder in it', () => {
+    const jwksUrl = 'https://login.example.com/{tid}/keys';
+    const keySets = [{ issuer: TEMPLATE, tenants: ['a'], jwksUrl }];
+    expect(() => startAuthenticator({ keySets, audience: null, clock })).toThrow(
+      'keySets[0].jwksUrl: expected one URL, got a placeholder; useDiscovery finds the keys of each tenant',
+    );
+  });
+
   it('keys that tokens choose, and headers for servers of tenants, are refused', () => {
     const start = (keyset: object) => () =>
       startAuthenticator({ keySets: [keyset as KeysetOptions], audience: null });
