@@ -49,6 +49,7 @@ export const RULES: Rules = {
     'apps/koa': ['*'],
     'apps/nestjs': ['*'],
     'apps/packed': ['*'],
+    'apps/recipes': ['*'],
     'apps/soak': ['*'],
     scripts: ['@latchkey/core', '@latchkey/core/adapter', '@latchkey/core/tools'],
   },
