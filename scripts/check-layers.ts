@@ -29,6 +29,7 @@ export const RULES: Rules = {
     'packages/koa': ADAPTER,
     'packages/fastify': ADAPTER,
     'packages/nestjs': ADAPTER,
+    'packages/web': ADAPTER,
     'packages/ldap': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/azure-key-vault': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/cli': [

@@ -1,9 +1,9 @@
 // Sends the request of a case, and checks the answer.
 import { AuthError } from '@latchkey/core';
 import { expect } from 'vitest';
+import type { Started } from './application.ts';
 import type { ConformanceCase, Expectation, Variant } from './cases.ts';
-import { type Exchange, exchange, headerValues } from './exchange.ts';
-import type { Served } from './serve.ts';
+import { type Exchange, headerValues } from './exchange.ts';
 import { canary, type TokenName, tokens, type World } from './tokens.ts';
 import { challengeOf } from './variants.ts';
 
@@ -13,7 +13,7 @@ import { challengeOf } from './variants.ts';
  */
 export async function send(
   { authenticator = 'strict', method = 'GET', path, headers = [] }: Omit<ConformanceCase, 'name'>,
-  served: ReadonlyMap<Variant, Served>,
+  served: ReadonlyMap<Variant, Started>,
   world: World,
   used: Map<string, string>,
 ): Promise<Exchange> {
@@ -21,8 +21,7 @@ export async function send(
   if (server === undefined) throw new Error(`no server for ${authenticator}`);
   const written: [string, string][] = [];
   for (const [header, value] of headers) written.push([header, await fill(value, world, used)]);
-  const answer = await exchange({
-    port: server.port,
+  const answer = await server.send({
     method,
     path: await fill(path, world, used),
     headers: written,

@@ -1,14 +1,13 @@
 // Runs every case against one adapter, over real HTTP. A case fails if it leaves open requests or
 // unhandled rejections.
-import type { RequestListener } from 'node:http';
 import type { Authenticator } from '@latchkey/core';
 import { createClock } from '@latchkey/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Application, type Started, start, withProperties } from './application.ts';
 import { cases, type Variant } from './cases.ts';
-import { exchange, headerValues } from './exchange.ts';
+import { headerValues } from './exchange.ts';
 import { judge, send } from './judge.ts';
 import { type Route, resourceRoutes, routes } from './routes.ts';
-import { type Served, serve } from './serve.ts';
 import { expectOneOfEach, expectSigned, signedMember } from './signed.ts';
 import { type PublishedKeys, publishedKeys, signingRoutes } from './signing-routes.ts';
 import { createWorld, tokens, type World } from './tokens.ts';
@@ -32,9 +31,10 @@ export interface Harness {
 
 /**
  * Builds an application of one framework that serves the harness, and returns its Node request
- * listener.
+ * listener, which is then called over HTTP; or an object with `fetch`, which is called with a
+ * web-standard `Request`.
  */
-export type BuildListener = (harness: Harness) => RequestListener | Promise<RequestListener>;
+export type BuildListener = (harness: Harness) => Application | Promise<Application>;
 
 /**
  * The cases that an adapter cannot pass, by name, with the reasons. Such a case still runs, and
@@ -53,7 +53,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
     let world: World;
     const faults: unknown[] = [];
     const handled: string[] = [];
-    const served = new Map<Variant, Served>();
+    const served = new Map<Variant, Started>();
     const closers: (() => Promise<void>)[] = [];
     const noteFault = (fault: unknown) => faults.push(fault);
     const observe = (route: Route): Route => ({
@@ -83,7 +83,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
         const isResource = authenticator.resources?.length !== 0;
         const more = variant.startsWith('resources') ? resourceRoutes.map(observe) : [];
         const harness = { ...offered, routes: [...offered.routes, ...more], isResource, trustsProxy };
-        const server = await serve(await build({ authenticator, ...harness }));
+        const server = await start(await build({ authenticator, ...harness }));
         served.set(variant, server);
         if (variant === 'strict') verifier = authenticator;
         closers.push(server.close, () => authenticator.close());
@@ -131,8 +131,8 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
           ...authenticatorFor(world, 'strict'),
           decide: () => Promise.reject(reason),
         };
-        const server = await serve(await build({ authenticator, ...offered }));
-        const answer = await exchange({ port: server.port, method: 'GET', path: '/token', headers: [] });
+        const server = await start(await build({ authenticator, ...offered }));
+        const answer = await server.send({ method: 'GET', path: '/token', headers: [] });
         await server.openRequests();
         expect(handled, 'handlers that ran').toEqual([]);
         expect(answer.status).toBeGreaterThanOrEqual(400);
@@ -144,10 +144,9 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       'T-102: properties that an application sets on requests do not join two of them: %j',
       async (kept) => {
         const authenticator = authenticatorFor(world, 'carriers');
-        const listener = await build({ authenticator, ...offered });
-        const server = await serve((request, response) => listener(Object.assign(request, kept), response));
+        const server = await start(withProperties(await build({ authenticator, ...offered }), kept));
         const statusOf = async (path: string) =>
-          (await exchange({ port: server.port, method: 'GET', path, headers: [] })).status;
+          (await server.send({ method: 'GET', path, headers: [] })).status;
         const token = await world.trusted.mint({ sub: 'alice' });
         expect(await statusOf(`/token?access_token=${token}`)).toBe(200);
         expect(await statusOf('/token')).toBe(401);
@@ -161,11 +160,11 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       async (more) => {
         const clock = createClock();
         const authenticator = authenticatorFor(world, 'strict', { clock, ...more });
-        const { port, close } = await serve(await build({ authenticator, ...offered }));
+        const { send: request, close } = await start(await build({ authenticator, ...offered }));
         const at = Math.floor(clock.now() / 1000);
         const token = await world.trusted.mint({ iat: at, auth_time: at, exp: at + 86_400 });
         const headers = [['Authorization', `Bearer ${token}`]] as const;
-        const get = (path: string) => exchange({ port, method: 'GET', path, headers });
+        const get = (path: string) => request({ method: 'GET', path, headers });
         for (let time = 0; time < 3; time++) expect((await get('/step-up/recent')).status).toBe(200);
         // An hour, and the clock skew.
         clock.advance(3_606_000);
@@ -182,10 +181,10 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
 
     it('T-098: a replaced global Promise lets no request pass', async () => {
       const authenticator = authenticatorFor(world, 'strict');
-      const server = await serve(await build({ authenticator, ...offered }));
+      const server = await start(await build({ authenticator, ...offered }));
       const statusOf = async (token: string) => {
         const headers = [['Authorization', `Bearer ${token}`]] as const;
-        return (await exchange({ port: server.port, method: 'GET', path: '/token', headers })).status;
+        return (await server.send({ method: 'GET', path: '/token', headers })).status;
       };
       const original = globalThis.Promise;
       globalThis.Promise = class Other<T> extends original<T> {} as PromiseConstructor;
@@ -202,23 +201,23 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
     });
 
     it('T-102: principals of concurrent requests do not cross', async () => {
-      const port = served.get('strict')?.port ?? 0;
+      const { send: request } = served.get('strict') as Started;
       const subjects = await Promise.all(
         Array.from({ length: 200 }, async (_, index) => {
           const token = await world.trusted.mint({ sub: `user-${index}` });
           const headers = [['Authorization', `Bearer ${token}`]] as const;
-          return JSON.parse((await exchange({ port, method: 'GET', path: '/token', headers })).body).subject;
+          return JSON.parse((await request({ method: 'GET', path: '/token', headers })).body).subject;
         }),
       );
       expect(subjects).toEqual(Array.from({ length: 200 }, (_, index) => `user-${index}`));
     });
 
     it('T-102: tokens of concurrent replies do not cross', async () => {
-      const port = served.get('strict')?.port ?? 0;
+      const { send: request } = served.get('strict') as Started;
       const subjects = await Promise.all(
         Array.from({ length: 100 }, async (_, index) => {
           const path = `/sign/echo?user=user-${index}`;
-          const answer = await exchange({ port, method: 'POST', path, headers: [] });
+          const answer = await request({ method: 'POST', path, headers: [] });
           return (await verifier.verify(signedMember(answer, 'access_token'))).subject;
         }),
       );
@@ -226,16 +225,16 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
     });
 
     it('KD-1: a signed token of a reply is accepted by a route of the application', async () => {
-      const port = served.get('strict')?.port ?? 0;
-      const login = await exchange({ port, method: 'POST', path: '/sign/both', headers: [] });
+      const { send: request } = served.get('strict') as Started;
+      const login = await request({ method: 'POST', path: '/sign/both', headers: [] });
       const headers = [['Authorization', `Bearer ${signedMember(login, 'access_token')}`]] as const;
-      const answer = await exchange({ port, method: 'GET', path: '/token', headers });
+      const answer = await request({ method: 'GET', path: '/token', headers });
       expect(JSON.parse(answer.body)).toMatchObject({ subject: 'alice' });
     });
 
     it('KD-15: only the public half is published', async () => {
-      const port = served.get('strict')?.port ?? 0;
-      const answer = await exchange({ port, method: 'GET', path: '/keys/login.json', headers: [] });
+      const { send: request } = served.get('strict') as Started;
+      const answer = await request({ method: 'GET', path: '/keys/login.json', headers: [] });
       expect(JSON.parse(answer.body)).toEqual(world.signers.jwks);
       const members = world.signers.jwks.keys.map((key) => Object.keys(key).toSorted());
       expect(members).toEqual([['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']]);

@@ -103,6 +103,15 @@ const READMES: Readonly<Record<string, Readme>> = {
       const listOrders: (request: FastifyRequest) => Promise<unknown>;
       const server: Sockets;`,
   },
+  'packages/web': {
+    modules: ['@latchkey/web', '@latchkey/web/signing'],
+    imports: `import type { Guard, Principal } from '@latchkey/web';`,
+    assumed: `
+      ${COMMON}
+      const guard: Guard<Principal>;
+      const options: core.AuthenticatorOptions & { readonly mode: 'strict' };
+      const request: Request;`,
+  },
   'packages/nestjs': { modules: [] },
   'packages/testing': {
     modules: ['@latchkey/testing', '@latchkey/core'],

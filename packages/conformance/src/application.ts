@@ -1,0 +1,87 @@
+// The application under test, and how a request gets to it: over a socket, or as a web-standard
+// `Request`.
+import type { RequestListener } from 'node:http';
+import { type Exchange, type ExchangeRequest, exchange } from './exchange.ts';
+import { serve } from './serve.ts';
+
+/** An application that takes web-standard requests itself. */
+export interface FetchApplication {
+  fetch(request: Request): Response | Promise<Response>;
+}
+
+/** An application that is reached over HTTP, or one that is called. */
+export type Application = RequestListener | FetchApplication;
+
+/** An application that accepts requests. */
+export interface Started {
+  send(request: Omit<ExchangeRequest, 'port'>): Promise<Exchange>;
+  /** Resolves when no request is open. If a case leaves one open, the test times out. */
+  openRequests(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts a server for a listener; an application that is called needs none. */
+export async function start(application: Application): Promise<Started> {
+  if (typeof application !== 'function') return startFetch(application);
+  const { port, openRequests, close } = await serve(application);
+  return { send: (request) => exchange({ port, ...request }), openRequests, close };
+}
+
+/** The same application, with these properties set on each request. */
+export function withProperties(application: Application, properties: object): Application {
+  if (typeof application === 'function')
+    return (request, response) => application(Object.assign(request, properties), response);
+  return { fetch: (request) => application.fetch(Object.assign(request, properties)) };
+}
+
+function startFetch(application: FetchApplication): Started {
+  const open = new Set<Promise<Exchange>>();
+  return {
+    send(request) {
+      const answer = call(application, request);
+      open.add(answer);
+      return answer.finally(() => open.delete(answer));
+    },
+    openRequests: async () => {
+      await Promise.all(open);
+    },
+    close: async () => {},
+  };
+}
+
+async function call(
+  { fetch }: FetchApplication,
+  { method, path, headers }: Omit<ExchangeRequest, 'port'>,
+): Promise<Exchange> {
+  let request: Request;
+  try {
+    const host = headers.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? 'localhost';
+    request = new Request(new URL(path, `http://${host}`), { method, headers: headersOf(headers) });
+  } catch {
+    // A server refuses such a request before it makes a Request of it.
+    return exchangeOf(new Response(null, { status: 400 }), method);
+  }
+  try {
+    return await exchangeOf(await fetch(request), method);
+  } catch {
+    // Like the servers of Node, Deno and Bun, which say nothing of the error.
+    return exchangeOf(new Response(null, { status: 500 }), method);
+  }
+}
+
+/** Repeated headers are joined, as every platform joins them. */
+function headersOf(pairs: ExchangeRequest['headers']): Headers {
+  const headers = new Headers();
+  for (const [name, value] of pairs) headers.append(name, value);
+  return headers;
+}
+
+async function exchangeOf(response: Response, method: string): Promise<Exchange> {
+  const { status } = response;
+  const headers = [...response.headers];
+  const body = method === 'HEAD' ? '' : Buffer.from(await response.arrayBuffer()).toString('latin1');
+  // As a server writes it.
+  if (!response.headers.has('content-length')) headers.push(['content-length', String(body.length)]);
+  const lines = headers.map(([name, value]) => `${name}: ${value}`);
+  return { status, headers, body, raw: [status, ...lines, '', body].join('\r\n') };
+}

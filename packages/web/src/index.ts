@@ -1,0 +1,9 @@
+// '@latchkey/web': maps web-standard requests to core. No decision is made here.
+export * from '@latchkey/core';
+export { publishKeys, publishResource } from './documents.ts';
+export type { Guard, RequestExtras, RouteGuard } from './guard.ts';
+export { createGuard } from './guard.ts';
+export { signResponse } from './signing.ts';
+export type { AuthFor, AuthOf } from './types.ts';
+export type { ExtrasOf, Handler } from './with-auth.ts';
+export { withAuth } from './with-auth.ts';

@@ -1,0 +1,40 @@
+// Runs the cases that every adapter must pass: called with a Request, and behind two servers of
+// Node, which make requests of their own kind.
+import type { RequestListener } from 'node:http';
+import { getRequestListener, RequestError } from '@hono/node-server';
+import { describeAdapter, type KnownGaps } from '@latchkey/conformance';
+import { toNodeHandler } from 'srvx/node';
+import { application } from './application.ts';
+
+const gaps: KnownGaps = {
+  'T-075: two tokens, comma-joined':
+    'a Request joins repeated headers, so the answer is a 400 for several credentials, and not for a malformed one',
+};
+
+describeAdapter('web', application, gaps);
+
+describeAdapter(
+  'web, behind @hono/node-server',
+  (harness) =>
+    getRequestListener(application(harness).fetch, {
+      errorHandler: (error) => new Response(null, { status: error instanceof RequestError ? 400 : 500 }),
+      overrideGlobalObjects: false,
+    }),
+  gaps,
+);
+
+describeAdapter(
+  'web, behind srvx',
+  (harness) => {
+    const { fetch } = application(harness);
+    const answer = async (request: Request) => {
+      try {
+        return await fetch(request);
+      } catch {
+        return new Response(null, { status: 500 });
+      }
+    };
+    return toNodeHandler(answer) as RequestListener;
+  },
+  gaps,
+);
