@@ -25,8 +25,9 @@ export function headerReader(name: string, scheme: string | undefined): CarrierR
     const value = headerOf(request.headers, name);
     if (value === undefined) return undefined;
     // A proxy may have used a different duplicate than Node, so duplicates are refused.
-    if (typeof value !== 'string' || countHeader(request, name) > 1) throw several(name);
-    if (request.rawHeaders === undefined && isJoined(value, scheme)) throw several(name);
+    const count = countHeader(request, name);
+    if (typeof value !== 'string' || count > 1) throw several(name);
+    if (count === 0 && isJoined(value, scheme)) throw several(name);
     return value === '' ? undefined : read(value);
   };
 }
@@ -58,9 +59,9 @@ function schemeReader(scheme: string): (value: string) => string | undefined {
 }
 
 /**
- * True if the value looks like duplicates that were joined by a comma. Without `rawHeaders`,
- * duplicates can be seen only like this. A comma is never part of a token, but another scheme may
- * use commas.
+ * True if the value looks like duplicates that were joined by a comma. Duplicates of a header that
+ * is not in `rawHeaders` can be seen only like this. A comma is never part of a token, but another
+ * scheme may use commas.
  */
 function isJoined(value: string, scheme: string | undefined): boolean {
   const parts = value.split(',');

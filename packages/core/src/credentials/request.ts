@@ -12,8 +12,8 @@ export interface RequestView {
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
   /**
-   * Names and values in turn, as they were received. Undefined if the platform does not provide
-   * them: a header that looks like joined duplicates is then ambiguous.
+   * Names and values in turn, as they were received. Undefined or empty if the platform does not
+   * provide them: a header that looks like joined duplicates is then ambiguous.
    */
   readonly rawHeaders?: readonly string[] | undefined;
   /**

@@ -188,7 +188,7 @@ describe('T-085, S35: headers of any name', () => {
         return found(readTokenFrom([carrier]), {
           method: 'GET',
           headers: Object.assign(Object.create(null), headers),
-          rawHeaders: [],
+          rawHeaders: Object.entries(headers).flat(),
         });
       } catch (error) {
         if (!isAuthError(error)) throw error;

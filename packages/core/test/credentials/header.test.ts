@@ -216,9 +216,12 @@ describe('where the headers as they were sent are not known', () => {
     ['a, b', undefined, 'credentials_ambiguous'],
   ])('T-074: %j after the scheme %s: %s', (value, scheme, expected) => {
     const bare = headerReader('authorization', scheme);
-    const readIt = () => bare({ headers: { authorization: value } });
-    if (expected === 'credentials_ambiguous') expect(readIt).toThrow('More than one credential');
-    else expect(readIt()).toBe(expected);
+    // Wrappers for serverless functions have an empty list, and middleware adds headers.
+    for (const known of [{}, { rawHeaders: [] }, { rawHeaders: ['Host', 'x'] }]) {
+      const readIt = () => bare({ headers: { authorization: value }, ...known });
+      if (expected === 'credentials_ambiguous') expect(readIt).toThrow('More than one credential');
+      else expect(readIt()).toBe(expected);
+    }
   });
 
   it('T-074: a list of values is several, however long it is', () => {
