@@ -20,6 +20,7 @@ const nest11Tests = [
 ].map((name) => `packages/nestjs/test/${name}.test.ts`);
 
 export default defineConfig({
+  logLevel: 'error',
   ssr: { resolve: { conditions: ['source', 'node'], externalConditions: ['source', 'node'] } },
   test: {
     // Tests that are about a warning listen for it; no test prints one.
@@ -34,8 +35,9 @@ export default defineConfig({
         test: {
           name: 'all',
           include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
-          // eventsource has the condition "source" too; Node does not read what is there.
-          server: { deps: { inline: ['@modelcontextprotocol/client', 'eventsource'] } },
+          // eventsource and its parser have the condition "source" too; Node does not read what
+          // is there.
+          server: { deps: { inline: [/@modelcontextprotocol/, /eventsource/] } },
         },
       },
       {

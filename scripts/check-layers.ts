@@ -30,6 +30,7 @@ export const RULES: Rules = {
     'packages/fastify': ADAPTER,
     'packages/nestjs': ADAPTER,
     'packages/web': ADAPTER,
+    'packages/mcp': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/ldap': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/azure-key-vault': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/cli': [

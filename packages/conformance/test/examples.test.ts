@@ -83,6 +83,31 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       declare const app: INestApplication;
       declare const signer: Signer;`,
   },
+  mcp: {
+    entries: ['index'],
+    around: `
+      import type { Authenticator } from '@latchkey/core';
+      import type { AuthInfo } from '../../../src/index.ts';
+      import type { IncomingMessage, ServerResponse } from 'node:http';
+      import { authenticate } from '@latchkey/express';
+      import express, { type Express, type RequestHandler } from 'express';
+      declare const app: Express;
+      declare const authenticator: Authenticator;
+      declare const token: string;
+      declare const request: Request;
+      declare const requireBearerAuth: (options: object) => RequestHandler;
+      declare const server: {
+        registerTool(name: string, config: object, tool: (extra: { authInfo?: AuthInfo }) => object): void;
+      };
+      declare const transport: {
+        handleRequest(request: Request, options: { authInfo: AuthInfo }): Promise<Response>;
+        handleRequest(
+          request: IncomingMessage & { auth?: AuthInfo },
+          response: ServerResponse,
+          body: unknown,
+        ): Promise<void>;
+      };`,
+  },
   ldap: { entries: ['index'], around: `import { createDirectoryStore } from '@latchkey/core';` },
   'azure-key-vault': {
     entries: ['index'],

@@ -15,6 +15,8 @@ interface Readme {
   readonly imports?: string;
   /** Declarations of the rest. */
   readonly assumed?: string;
+  /** Options of the compiler, where packages of others need them. */
+  readonly options?: { readonly [name: string]: boolean };
 }
 
 const COMMON = `
@@ -121,6 +123,24 @@ const READMES: Readonly<Record<string, Readme>> = {
       const AppModule: unknown;
       const Test: any;`,
   },
+  'packages/mcp': {
+    modules: ['@latchkey/mcp'],
+    imports: `
+      import type { McpServer } from '@modelcontextprotocol/server';
+      import expressOf from 'express';`,
+    assumed: `
+      const authenticator: core.Authenticator;
+      const principal: core.Principal;
+      const body: unknown;
+      const response: import('node:http').ServerResponse;
+      const app: expressOf.Express;
+      const server: McpServer;
+      // The types of SDK v1 do not fit exactOptionalPropertyTypes.
+      const createServer: () => { connect(transport: object): Promise<void>; close(): Promise<void> };
+      const challenge: import('@latchkey/mcp').ScopeChallenge;`,
+    // The types of SDK v1 name a type of the DOM.
+    options: { skipLibCheck: true },
+  },
   'packages/ldap': { modules: ['@latchkey/ldap'], assumed: 'const secrets: core.SecretStore;' },
 };
 
@@ -148,6 +168,7 @@ async function compile(folder: string): Promise<string> {
     writeFileSync(join(cache, `line-${line}.mts`), `${code}\nexport {};\n`);
   writeFileSync(join(cache, 'globals.d.mts'), await globalsOf(READMES[folder] ?? { modules: [] }));
   const compilerOptions = {
+    ...READMES[folder]?.options,
     noEmit: true,
     declaration: false,
     noUnusedLocals: false,

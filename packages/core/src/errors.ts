@@ -339,6 +339,11 @@ export function inSpace(refusal: AuthError, space: ProtectionSpace | undefined):
   return space === undefined ? refusal : refusal.withChallenge(space);
 }
 
+/** Returns the scopes that the challenge of a refusal names. */
+export function challengedScopes({ [CONTEXT]: context }: AuthError): readonly string[] {
+  return context?.scope?.split(' ') ?? [];
+}
+
 /** Returns the same refusal whose detail begins with the name of its source. */
 export function fromSource(error: AuthError, source: string): AuthError {
   return withDetail(error, `${source}: ${error.detail ?? error.message}`);

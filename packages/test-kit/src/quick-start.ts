@@ -37,8 +37,40 @@ export async function runQuickStart(
   const commands = [
     ...text.matchAll(/^curl -i localhost:3000(\S*)(?: -H "Authorization: Bearer \$(\w+)")? +# (\d+)$/gm),
   ];
+  const { url, tokens, stop } = await startQuickStart(test, text, write);
+  try {
+    return await Promise.all(
+      commands.map(async ([, path = '', name = '', expected]) => {
+        const token = tokens.get(name);
+        const headers: Record<string, string> =
+          token === undefined ? {} : { authorization: `Bearer ${token}` };
+        const { status } = await fetch(`${url}${path}`, { headers });
+        return `expected ${expected}, got ${status}`;
+      }),
+    );
+  } finally {
+    stop();
+  }
+}
+
+/** A program that runs, and the two tokens that it has printed, by name. */
+export interface QuickStart {
+  readonly url: string;
+  readonly tokens: ReadonlyMap<string, string>;
+  stop(): void;
+}
+
+/**
+ * Runs the first program of a README on a free port, until it has printed its tokens.
+ * @param test the test's `import.meta.url`, in the package's `test` folder
+ */
+export async function startQuickStart(
+  test: string,
+  text: string = readmeOf(test),
+  write = (code: string) => writeNextTo(test, code),
+): Promise<QuickStart> {
   const port = await freePort();
-  const file = write(codeIn(text, '[jt]s').replace('3000', String(port)));
+  const file = write(codeIn(text, '[jt]s').replaceAll('3000', String(port)));
   const child = spawn(
     process.execPath,
     ['--conditions=source', '--disable-warning=ExperimentalWarning', file],
@@ -47,20 +79,15 @@ export async function runQuickStart(
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
-  try {
-    const tokens = await printedTokens(child, 2);
-    return await Promise.all(
-      commands.map(async ([, path = '', name = '', expected]) => {
-        const token = tokens.get(name);
-        const headers: Record<string, string> =
-          token === undefined ? {} : { authorization: `Bearer ${token}` };
-        const { status } = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
-        return `expected ${expected}, got ${status}`;
-      }),
-    );
-  } finally {
+  const stop = () => {
     child.kill();
     rmSync(file, { force: true });
+  };
+  try {
+    return { url: `http://127.0.0.1:${port}`, tokens: await printedTokens(child, 2), stop };
+  } catch (error) {
+    stop();
+    throw error;
   }
 }
 

@@ -194,6 +194,15 @@ export function signedClaims(principal: Principal): JsonObject {
 }
 
 /**
+ * Returns the URL of the metadata of the protected resource that accepted the token of a principal
+ * (RFC 9728 §3.1), which challenges name.
+ * @returns undefined without `resource` in the options
+ */
+export function metadataUrlOf(principal: Principal): string | undefined {
+  return contextOf(principal)?.space?.resourceMetadata;
+}
+
+/**
  * Returns the token that was verified for a principal, to call another service on behalf of the
  * caller: by token exchange (RFC 8693 §2.1), or as it is, to a service of the same audience. Never
  * send it to a service that its `aud` does not name: that service could use it as the caller.

@@ -1,0 +1,69 @@
+// The rules of tools, resources and prompts: how they are read, and which of them an operation has
+// to satisfy.
+import type { CompiledRules, Rules } from '@latchkey/core';
+import { compileRules, readObject } from '@latchkey/core/adapter';
+import type { Kind, Operation } from './operations.ts';
+
+/** Rules by name. A key that ends with `*` is for all names that begin with the rest of it. */
+export type RulesByName = { readonly [name: string]: Rules | CompiledRules };
+
+/**
+ * What a principal needs for each tool, resource and prompt. An operation is judged by the rules of
+ * its exact name, or else by those of the longest key with `*` that fits, or else by none: `'*'`
+ * alone is for all that no other key names.
+ */
+export interface OperationRules {
+  /** By the name of the tool. */
+  readonly tools?: RulesByName;
+  /** By URI, or by the text of a URI template. */
+  readonly resources?: RulesByName;
+  /** By the name of the prompt. */
+  readonly prompts?: RulesByName;
+}
+
+/** Finds the rules that an operation has to satisfy, all of them. */
+export type RuleFinder = (operation: Operation) => readonly CompiledRules[];
+
+const KINDS: readonly Kind[] = ['tools', 'resources', 'prompts'];
+const LIKE = "rules, such as { tools: { delete_file: { scope: 'files:write' } } }";
+
+/** Reads rules. @throws ConfigError */
+export function readRules(rules: OperationRules): RuleFinder {
+  const given = readObject(rules, KINDS, 'scopeChallenge', { like: LIKE });
+  const tables = new Map(KINDS.map((kind) => [kind, tableOf(given[kind], kind)]));
+  return ({ kind, name }) => {
+    const find = tables.get(kind);
+    if (find === undefined) return [];
+    // The SDK finds a resource by the normal form of its URI, and other servers by the text.
+    const names = kind === 'resources' ? new Set([name, normalUri(name)]) : [name];
+    return [...new Set([...names].flatMap((each) => find(each) ?? []))];
+  };
+}
+
+function tableOf(rules: unknown, kind: Kind): (name: string) => CompiledRules | undefined {
+  const path = `scopeChallenge.${kind}`;
+  const exact = new Map<string, CompiledRules>();
+  const starts: { readonly start: string; readonly rules: CompiledRules }[] = [];
+  const known = typeof rules === 'object' && rules !== null ? Object.keys(rules) : [];
+  const given = rules === undefined ? {} : readObject(rules, known, path, { like: 'rules by name' });
+  for (const [key, value] of Object.entries(given)) {
+    // compileRules says what is wrong with it.
+    const compiled = compileRules(value as Rules, `${path}['${key}']`);
+    const spellings = kind === 'resources' ? [key, normalUri(key)] : [key];
+    for (const spelling of new Set(spellings)) {
+      if (spelling.endsWith('*')) starts.push({ start: spelling.slice(0, -1), rules: compiled });
+      else exact.set(spelling, compiled);
+    }
+  }
+  starts.sort((one, other) => other.start.length - one.start.length);
+  return (name) => exact.get(name) ?? starts.find(({ start }) => name.startsWith(start))?.rules;
+}
+
+/** RFC 3986 §6.2.2: dot segments, upper case of schemes and needless escapes hide no resource. */
+function normalUri(uri: string): string {
+  if (!URL.canParse(uri)) return uri;
+  return new URL(uri).href.replaceAll(/%[0-9a-f]{2}/gi, (escaped) => {
+    const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
+    return /[\w.~-]/.test(character) ? character : escaped.toUpperCase();
+  });
+}
