@@ -52,6 +52,7 @@ export const RULES: Rules = {
     'apps/nestjs': ['*'],
     'apps/packed': ['*'],
     'apps/recipes': ['*'],
+    'apps/runtimes': ['*'],
     'apps/soak': ['*'],
     scripts: ['@latchkey/core', '@latchkey/core/adapter', '@latchkey/core/tools'],
   },

@@ -2,7 +2,7 @@
 // warnings. No payload contains a token, a key, or a claim other than the expiry of a service
 // token.
 
-import { channel } from 'node:diagnostics_channel';
+import { type Channel, channel } from 'node:diagnostics_channel';
 
 /** Fields that every keyset event carries. */
 interface KeysetEvent {
@@ -191,10 +191,30 @@ export function plain(text: string): string {
 }
 
 /**
+ * Kept for as long as the process runs: Bun forgets the subscribers of a channel that no code
+ * keeps.
+ */
+const CHANNELS: Readonly<Record<keyof LatchkeyEvents, Channel>> = {
+  'latchkey:keyset:refreshed': channel('latchkey:keyset:refreshed'),
+  'latchkey:keyset:failed': channel('latchkey:keyset:failed'),
+  'latchkey:keyset:stale': channel('latchkey:keyset:stale'),
+  'latchkey:keyset:key-added': channel('latchkey:keyset:key-added'),
+  'latchkey:keyset:key-removed': channel('latchkey:keyset:key-removed'),
+  'latchkey:keyset:key-skipped': channel('latchkey:keyset:key-skipped'),
+  'latchkey:signer:refreshed': channel('latchkey:signer:refreshed'),
+  'latchkey:signer:failed': channel('latchkey:signer:failed'),
+  'latchkey:signer:stale': channel('latchkey:signer:stale'),
+  'latchkey:descriptor:applied': channel('latchkey:descriptor:applied'),
+  'latchkey:descriptor:refused': channel('latchkey:descriptor:refused'),
+  'latchkey:service-token:refreshed': channel('latchkey:service-token:refreshed'),
+  'latchkey:service-token:failed': channel('latchkey:service-token:failed'),
+};
+
+/**
  * Publishes one event. An error that a listener throws does not reach the caller:
  * diagnostics_channel catches it.
  */
 export function publish<Name extends keyof LatchkeyEvents>(name: Name, event: LatchkeyEvents[Name]): void {
-  const target = channel(name);
+  const target = CHANNELS[name];
   if (target.hasSubscribers) target.publish(event);
 }

@@ -1,6 +1,6 @@
 // Compiles `config.auth` of routes, once each, and makes the route report of an application in all
 // its scopes. No request is decided here.
-import { subscribe } from 'node:diagnostics_channel';
+import { channel } from 'node:diagnostics_channel';
 import * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
@@ -35,11 +35,15 @@ type SeenRoute = { readonly scope: FastifyInstance; readonly options: RouteOptio
 // The key is the server, which all scopes of an application share. Fastify announces each
 // application before anything can be added to it, so this sees every route, in any scope and at any
 // time.
-const applications = new WeakMap<object, { root: FastifyInstance; seen: SeenRoute[] }>();
-subscribe('fastify.initialization', (message) => {
+// The channel is with them, because Bun forgets the subscribers of a channel that no object keeps.
+const announced = {
+  applications: new WeakMap<object, { root: FastifyInstance; seen: SeenRoute[] }>(),
+  channel: channel('fastify.initialization'),
+};
+announced.channel.subscribe((message) => {
   const { fastify: root } = message as { readonly fastify: FastifyInstance };
   const seen: SeenRoute[] = [];
-  applications.set(root.server, { root, seen });
+  announced.applications.set(root.server, { root, seen });
   guardNotFound(root, decideNotFound);
   root.addHook('onRoute', function (options) {
     refuseSigners(options);
@@ -72,7 +76,7 @@ export function guardLate(scope: FastifyInstance): void {
 }
 
 /** True for an application that was made after this package was loaded. */
-export const isSeen = (app: FastifyInstance): boolean => applications.has(app.server);
+export const isSeen = (app: FastifyInstance): boolean => announced.applications.has(app.server);
 
 /**
  * Lists the routes of the whole application with their requirements, in every scope, covered or
@@ -91,7 +95,7 @@ export function routes(
   app: FastifyInstance,
   ...options: readonly [options?: core.RoutesOptions]
 ): readonly core.RouteReport[] {
-  const application = applications.get(app.server);
+  const application = announced.applications.get(app.server);
   if (application === undefined)
     throw new core.ConfigError('routes', 'not seen: import @latchkey/fastify before the application is made');
   const { root, seen } = application;
@@ -107,7 +111,7 @@ export function routes(
  * `failOnUndecided`, routes that are undecided.
  */
 export function checkApplication(app: FastifyInstance, failOnUndecided: boolean): void {
-  if (failOnUndecided || applications.has(app.server)) routes(app, { failOnUndecided });
+  if (failOnUndecided || announced.applications.has(app.server)) routes(app, { failOnUndecided });
 }
 
 // The key is the object that the route declares. Fastify passes the same object to each request.

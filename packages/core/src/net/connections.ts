@@ -1,10 +1,13 @@
 // The connections of one source: direct ones, and those through an outbound proxy. What is sent
 // over them is in https.ts and json-call.ts.
 import { Socket } from 'node:net';
-import type { buildConnector, Dispatcher, fetch } from 'undici';
+import type { buildConnector, Dispatcher } from 'undici';
 import { ConfigError } from '../errors.ts';
 import { isLoopback, lookupPublic } from './addresses.ts';
 import { loadUndici } from './library.ts';
+import { ownFetch } from './own-fetch.ts';
+import { hasUndici } from './runtime.ts';
+import type { Send } from './send.ts';
 import type { TlsSettings } from './tls.ts';
 
 /**
@@ -27,9 +30,10 @@ export interface ConnectionSettings {
   readonly connections?: number;
 }
 
-/** The connections, and the function that fetches over them. */
+/** The connections of one source. */
 export interface Connections {
-  open(url: URL): Promise<{ readonly dispatcher: Dispatcher; readonly fetch: typeof fetch }>;
+  /** The function that sends to the origin of this URL. */
+  open(url: URL): Promise<Send>;
   close(): Promise<void>;
 }
 
@@ -44,6 +48,8 @@ const KEEP_ALIVE_MS = 4_000;
 export function createConnections(settings: ConnectionSettings): Connections {
   const { tls, proxy, timeoutMs, publicOnly = false, isHeld = true, connections = null } = settings;
   const variables = proxy === 'environment' ? readProxyVariables(process.env) : undefined;
+  // The runtime keeps and closes the connections.
+  if (!hasUndici()) return { open: async () => ownFetch, close: async () => {} };
   const load = async () => {
     const { Agent, buildConnector, EnvHttpProxyAgent, fetch, ProxyAgent } = await loadUndici();
     const common = { connections, keepAliveTimeout: KEEP_ALIVE_MS, connectTimeout: timeoutMs };
@@ -59,19 +65,22 @@ export function createConnections(settings: ConnectionSettings): Connections {
       proxy instanceof URL
         ? new ProxyAgent({ ...tunnel, uri: proxy.href })
         : variables && new EnvHttpProxyAgent({ ...tunnel, ...variables, connect });
-    return { fetch, direct, proxied };
+    const over =
+      (dispatcher: Dispatcher): Send =>
+      (url, request) =>
+        fetch(url, { ...request, dispatcher, redirect: 'manual' });
+    return { direct, proxied, sendDirectly: over(direct), sendByProxy: proxied && over(proxied) };
   };
   let loaded: ReturnType<typeof load> | undefined;
   return {
     async open({ hostname }) {
       loaded ??= load();
-      const { fetch, direct, proxied } = await loaded;
+      const { sendDirectly, sendByProxy } = await loaded;
       // Plain http to loopback is allowed because it does not leave this machine.
-      if (proxied === undefined || (proxy === 'environment' && isLoopback(hostname)))
-        return { fetch, dispatcher: direct };
+      if (sendByProxy === undefined || (proxy === 'environment' && isLoopback(hostname))) return sendDirectly;
       // The proxy resolves the name again, but a name that leads inside is refused here.
       if (publicOnly) await requirePublic(hostname);
-      return { fetch, dispatcher: proxied };
+      return sendByProxy;
     },
     async close() {
       const { direct, proxied } = (await loaded) ?? {};

@@ -2,12 +2,12 @@
 // cache headers. Knows nothing about keys.
 
 import { isIP } from 'node:net';
-import type { Headers, Response } from 'undici';
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
 import { isPublicAddress } from './addresses.ts';
-import { type ConnectionSettings, type Connections, createConnections } from './connections.ts';
+import { type ConnectionSettings, createConnections } from './connections.ts';
 import { withDeadline } from './deadline.ts';
 import { DEADLINE_MS, MAX_DOCUMENT_BYTES } from './limits.ts';
+import type { Received, Send } from './send.ts';
 
 /** A document, and how long it may be used according to its server. */
 interface FetchedJson {
@@ -80,7 +80,7 @@ export function isElsewhere(error: unknown): error is Error {
   return elsewhere.has(Object(error));
 }
 
-function parsed(body: Buffer, headers: Headers): JsonObject {
+function parsed(body: Buffer, headers: Received['headers']): JsonObject {
   try {
     return parseJsonObject(body);
   } catch (error) {
@@ -107,7 +107,7 @@ export function refuseUrl(url: URL, allowHttp: boolean): string | undefined {
  * The lifetime of a response by its headers, RFC 9111 §4.2.1: max-age minus Age, else Expires minus
  * Date. Unreadable values count as expired, as §4.2.1 advises.
  */
-export function cacheLifetimeMs(headers: Pick<Headers, 'get'>, nowMs: number): number | undefined {
+export function cacheLifetimeMs(headers: Received['headers'], nowMs: number): number | undefined {
   const cacheControl = headers.get('cache-control')?.toLowerCase() ?? '';
   if (/(?:^|[\s,])no-(?:store|cache)(?:$|[\s,=])/.test(cacheControl)) return 0;
   // If max-age is given twice, the shortest counts.
@@ -139,16 +139,14 @@ function readSeconds(text: string | undefined): number {
 /** Follows redirects on the same host and scheme only: the options do not name any other. */
 async function follow(
   { url: start, headers }: { readonly url: URL; readonly headers: Readonly<Record<string, string>> },
-  { dispatcher, fetch: fetchOver }: Awaited<ReturnType<Connections['open']>>,
+  send: Send,
   permits: (url: URL) => boolean,
   signal: AbortSignal,
-): Promise<Response> {
+): Promise<Received> {
   let url = start;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-    const response = await fetchOver(url, {
-      dispatcher,
+    const response = await send(url, {
       signal,
-      redirect: 'manual',
       headers: { ...(hops === 0 ? headers : {}), accept: 'application/jwk-set+json, application/json' },
     });
     if (response.status === 200) return response;
@@ -176,7 +174,7 @@ async function follow(
  * Reads the body while it is decompressed, and stops at the limit: a small answer may unpack to a
  * large one.
  */
-export async function readBounded(response: Response, maxBytes: number): Promise<Buffer> {
+export async function readBounded(response: Received, maxBytes: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {

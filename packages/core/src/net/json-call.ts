@@ -51,13 +51,11 @@ export function createJsonCaller({
   return {
     call: (url, { method, headers, body }, outer) =>
       withDeadline(timeoutMs, outer, async (signal) => {
-        const { dispatcher, fetch } = await connections.open(url);
-        const response = await fetch(url, {
-          dispatcher,
+        const send = await connections.open(url);
+        // A redirect is not followed: the token was not meant for its target.
+        const response = await send(url, {
           signal,
           method,
-          // A redirect is not followed: the token was not meant for its target.
-          redirect: 'manual',
           headers: { accept: 'application/json', ...headers },
           ...(body === undefined ? {} : { body }),
         });

@@ -1,5 +1,6 @@
 // Tells whether the global fetch sends a plain HTTP request to a proxy. The proxies of own calls
 // are in connections.ts.
+import { otherRuntime } from './runtime.ts';
 
 /** Where undici, also the one in Node, keeps the dispatcher of `fetch`. */
 const GLOBAL_DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatcher.2'].map((name) =>
@@ -12,10 +13,27 @@ const GLOBAL_DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatche
  * true if it is unknown for this host.
  */
 export function isProxied(url: URL, environment: NodeJS.ProcessEnv): boolean {
+  if (otherRuntime() !== undefined) return isProxiedElsewhere(url, environment);
   const kinds = globalKinds();
   const byVariables = kinds.includes('EnvHttpProxyAgent') || usesVariables(environment);
   if (byVariables && proxyOf(environment) !== undefined && !isExempt(url, environment)) return true;
   return kinds.some((kind) => kind.endsWith('ProxyAgent') && kind !== 'EnvHttpProxyAgent');
+}
+
+/**
+ * `isProxied` for Bun and Deno, whose fetch always reads the variables. They read `NO_PROXY`
+ * differently; they agree on a host name between commas.
+ */
+function isProxiedElsewhere({ hostname }: URL, environment: NodeJS.ProcessEnv): boolean {
+  const proxies = ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'];
+  if (!proxies.some((name) => environment[name])) return false;
+  const exempt = [environment.no_proxy, environment.NO_PROXY].filter((names) => names !== undefined);
+  const isListed = (names: string) =>
+    names
+      .toLowerCase()
+      .split(/\s*,\s*/)
+      .includes(hostname);
+  return exempt.length === 0 || !exempt.every(isListed) || hostname.startsWith('[');
 }
 
 /** True if the application has made a proxy the dispatcher of every `fetch`. */
@@ -28,11 +46,13 @@ function globalKinds(): readonly string[] {
 }
 
 /**
- * True if the `dispatcher` of a call (an undici option) is a proxy. The dispatcher inside a
- * `Request` is not visible.
+ * True if the `dispatcher` of a call (an undici option) is a proxy, or may be: the `proxy` of Bun,
+ * and the `client` of Deno. What is inside a `Request` is not visible.
  */
 export function isProxiedBy(init: object | undefined): boolean {
-  const dispatcher: unknown = init === undefined ? undefined : Reflect.get(init, 'dispatcher');
+  if (init === undefined) return false;
+  if (otherRuntime() !== undefined) return ['proxy', 'client'].some((name) => Reflect.has(init, name));
+  const dispatcher: unknown = Reflect.get(init, 'dispatcher');
   return String(Object(dispatcher).constructor?.name).endsWith('ProxyAgent');
 }
 

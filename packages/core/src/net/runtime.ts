@@ -3,7 +3,7 @@
 import process from 'node:process';
 import { ConfigError } from '../errors.ts';
 
-/** Refuses an option on Bun and Deno. @throws ConfigError */
+/** Refuses an option on Bun, Deno and Workers. @throws ConfigError */
 export function requireNode(path: string): void {
   const other = otherRuntime();
   if (other === undefined) return;
@@ -11,6 +11,17 @@ export function requireNode(path: string): void {
 }
 
 /** The name of the runtime; undefined for Node. */
-export function otherRuntime(): 'Bun' | 'Deno' | undefined {
-  return 'bun' in process.versions ? 'Bun' : 'Deno' in globalThis ? 'Deno' : undefined;
+export function otherRuntime(): 'Bun' | 'Deno' | 'Workers' | undefined {
+  if ('bun' in process.versions) return 'Bun';
+  if ('Deno' in globalThis) return 'Deno';
+  return globalThis.navigator?.userAgent === 'Cloudflare-Workers' ? 'Workers' : undefined;
+}
+
+/**
+ * True if undici, the HTTP library, works. Bun has a module of this name that ignores what it is
+ * given, and Workers have no sockets that it could use.
+ */
+export function hasUndici(): boolean {
+  const other = otherRuntime();
+  return other === undefined || other === 'Deno';
 }
