@@ -49,6 +49,7 @@ export const RULES: Rules = {
     'apps/fastify': ['*'],
     'apps/friends': ['*'],
     'apps/koa': ['*'],
+    'apps/mcp': ['*'],
     'apps/nestjs': ['*'],
     'apps/packed': ['*'],
     'apps/recipes': ['*'],

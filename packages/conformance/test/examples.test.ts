@@ -86,7 +86,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
   mcp: {
     entries: ['index'],
     around: `
-      import type { Authenticator } from '@latchkey/core';
+      import type { Authenticator, Principal } from '@latchkey/core';
       import type { AuthInfo } from '../../../src/index.ts';
       import type { IncomingMessage, ServerResponse } from 'node:http';
       import { authenticate } from '@latchkey/express';
@@ -95,6 +95,10 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       declare const authenticator: Authenticator;
       declare const token: string;
       declare const request: Request;
+      declare const principal: Principal;
+      declare const incoming: IncomingMessage;
+      declare const response: ServerResponse;
+      declare const body: unknown;
       declare const requireBearerAuth: (options: object) => RequestHandler;
       declare const server: {
         registerTool(name: string, config: object, tool: (extra: { authInfo?: AuthInfo }) => object): void;

@@ -127,6 +127,7 @@ const READMES: Readonly<Record<string, Readme>> = {
     modules: ['@latchkey/mcp'],
     imports: `
       import type { McpServer } from '@modelcontextprotocol/server';
+      import type { NodeStreamableHTTPServerTransport as NodeTransport } from '@modelcontextprotocol/node';
       import expressOf from 'express';`,
     assumed: `
       const authenticator: core.Authenticator;
@@ -135,6 +136,7 @@ const READMES: Readonly<Record<string, Readme>> = {
       const response: import('node:http').ServerResponse;
       const app: expressOf.Express;
       const server: McpServer;
+      const NodeStreamableHTTPServerTransport: typeof NodeTransport;
       // The types of SDK v1 do not fit exactOptionalPropertyTypes.
       const createServer: () => { connect(transport: object): Promise<void>; close(): Promise<void> };
       const challenge: import('@latchkey/mcp').ScopeChallenge;`,

@@ -87,6 +87,9 @@ export function principalOf(authInfo: Caller | undefined): Principal | undefined
   );
 }
 
+/** A request as the transports of both versions of the SDK take it. */
+export type SdkRequest = IncomingMessage & { method: string; url: string; auth?: AuthInfo };
+
 /**
  * Replaces the principal in `request.auth`, where `authenticate` of Express puts it, by the
  * `AuthInfo` that the transports of the SDK read there. Call it where the request is passed to the
@@ -103,13 +106,13 @@ export function principalOf(authInfo: Caller | undefined): Principal | undefined
  * });
  * ```
  */
-export function withAuthInfo<R extends IncomingMessage>(
-  request: R,
+export function withAuthInfo(
+  request: IncomingMessage,
   ...given: readonly [principal?: Principal | undefined]
-): R & { auth?: AuthInfo } {
+): SdkRequest {
   const principal = principalOf(given.length === 0 ? authOf(request, 'withAuthInfo') : given[0]);
-  // The same object: transports read its stream.
-  const known: R & { auth?: AuthInfo } = request;
+  // The same object, because transports read its stream. Requests to a server have both members.
+  const known = request as SdkRequest;
   delete known.auth;
   if (principal !== undefined) known.auth = authInfoOf(principal);
   return known;

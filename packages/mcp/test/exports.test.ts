@@ -9,6 +9,10 @@ it('exports what core exports at its root, and these values', () => {
   expect({ ...mcp }).toMatchObject({ ...core });
   expect(own.sort()).toEqual([
     'authInfoOf',
+    'createSessions',
+    'endAtExpiry',
+    'endedAtExpiry',
+    'ownerOf',
     'principalOf',
     'scopeChallenge',
     'tokenVerifier',

@@ -53,7 +53,7 @@ const text = (written: string) => ({ content: [{ type: 'text' as const, text: wr
 const said = (authInfo: SdkAuthInfo | undefined) => text(principalOf(authInfo)?.subject ?? 'anonymous');
 
 /** The tools, the resource and the prompt on v1. */
-function makeV1(): McpServer {
+export function makeV1(): McpServer {
   const server = new McpServer({ name: 'calc', version: '1.0.0' });
   server.registerTool('add', { description: 'adds' }, () => text('3'));
   server.registerTool('wipe', { description: 'wipes' }, () => text('wiped'));
