@@ -31,6 +31,7 @@ export const RULES: Rules = {
     'packages/nestjs': ADAPTER,
     'packages/web': ADAPTER,
     'packages/mcp': ['@latchkey/core', '@latchkey/core/adapter'],
+    'packages/hono': [...ADAPTER, '@latchkey/web'],
     'packages/ldap': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/azure-key-vault': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/cli': [

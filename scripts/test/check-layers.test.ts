@@ -101,8 +101,8 @@ describe('files', () => {
   });
 
   it('fail if their package is not in the table', () => {
-    expect(check({ 'packages/hono/src/index.ts': '', 'packages/hono/test/x.test.ts': '' })).toEqual([
-      'packages/hono is not in the table of packages',
+    expect(check({ 'packages/elysia/src/index.ts': '', 'packages/elysia/test/x.test.ts': '' })).toEqual([
+      'packages/elysia is not in the table of packages',
     ]);
   });
 

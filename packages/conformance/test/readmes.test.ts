@@ -114,6 +114,19 @@ const READMES: Readonly<Record<string, Readme>> = {
       const options: core.AuthenticatorOptions & { readonly mode: 'strict' };
       const request: Request;`,
   },
+  'packages/hono': {
+    modules: ['@latchkey/hono', '@latchkey/hono/signing'],
+    imports: `
+      import type { AuthVariables as Variables } from '@latchkey/hono';
+      import { Hono as HonoOf } from 'hono';
+      import { HTTPException as ExceptionOf } from 'hono/http-exception';`,
+    assumed: `
+      ${COMMON}
+      type AuthVariables = Variables;
+      const Hono: typeof HonoOf;
+      const HTTPException: typeof ExceptionOf;
+      const app: HonoOf;`,
+  },
   'packages/nestjs': { modules: [] },
   'packages/testing': {
     modules: ['@latchkey/testing', '@latchkey/core'],
@@ -176,6 +189,8 @@ async function compile(folder: string): Promise<string> {
     noUnusedLocals: false,
     noUnusedParameters: false,
     experimentalDecorators: true,
+    // The types of Hono need those of a browser.
+    skipLibCheck: true,
     customConditions: ['source'],
     // No dependency of core.
     paths: { '@latchkey/ldap': [join(root, 'packages/ldap/src/index.ts')] },

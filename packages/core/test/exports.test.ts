@@ -188,6 +188,7 @@ it('./adapter exports these values', () => {
     'reportDocuments',
     'reportRoute',
     'requestViewOf',
+    'requestWithUrl',
     'resourcePublisher',
     'toAuthenticator',
     'toResponse',

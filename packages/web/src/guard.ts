@@ -5,7 +5,7 @@ import * as adapter from '@latchkey/core/adapter';
 import type { AuthFor, AuthOf } from './types.ts';
 
 /** What a server knows of a request that a `Request` does not hold. */
-export type RequestExtras = Pick<adapter.WebRequestExtras, 'params' | 'protocol'>;
+export type RequestExtras = Pick<adapter.WebRequestExtras, 'params' | 'protocol' | 'rawHeaders'>;
 
 /** Guards routes of one access, which was checked when the guard was made. */
 export type RouteGuard<T> = (request: Request, extras?: RequestExtras) => Promise<T | Response>;

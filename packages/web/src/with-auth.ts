@@ -1,5 +1,6 @@
 // Wraps a handler, so that it runs only for accepted requests.
 import * as core from '@latchkey/core';
+import * as adapter from '@latchkey/core/adapter';
 import type { Guard, RequestExtras } from './guard.ts';
 import type { AuthFor } from './types.ts';
 
@@ -52,7 +53,7 @@ export function withAuth<
     const concealment = guard.conceal(request);
     if (auth instanceof Response) return withHeaders(auth, concealment?.headers);
     if (concealment === undefined) return handler(request, auth, ...rest);
-    const seen = new Request(concealment.strip(request.url), request) as Q;
+    const seen = adapter.requestWithUrl(request, concealment.strip(request.url)) as Q;
     return withHeaders(await handler(seen, auth, ...rest), concealment.headers);
   };
 }

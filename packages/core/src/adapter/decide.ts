@@ -1,10 +1,10 @@
-// The part of the adapter contract that all frameworks share: prepares an authenticator, shows a
-// web Request to core, and passes a decision on. Makes no decision.
+// The part of the adapter contract that all frameworks share: prepares an authenticator, and passes
+// a decision on. Makes no decision.
 
 import type { CompiledRules } from '../claims/compile.ts';
 import type { RequestParameters, Rules } from '../claims/rules.ts';
 import type { ClaimsOf } from '../claims/types.ts';
-import { keyedView, keyOf, type RequestView } from '../credentials/request.ts';
+import { keyOf, type RequestView } from '../credentials/request.ts';
 import { type CompiledAccess, compileAccess, NOTHING_ASKED, type RouteAccess } from '../decision/access.ts';
 import { anonymousContext } from '../decision/anonymous.ts';
 import { type Authenticator, type AuthenticatorLimits, principalOf } from '../decision/authenticator.ts';
@@ -18,7 +18,7 @@ import { checkAccessNames } from '../decision/route-names.ts';
 import type { UpgradeAuthenticator } from '../decision/upgrade.ts';
 import { createAuthenticator } from '../descriptor/create.ts';
 import type { DescriptorOptions } from '../descriptor/load.ts';
-import { type AuthError, asError, ConfigError, isAuthError } from '../errors.ts';
+import { asError, ConfigError, isAuthError } from '../errors.ts';
 import { checkCopy } from '../values/copies.ts';
 import { isPromise } from '../values/promise.ts';
 import { argument } from '../values/readers.ts';
@@ -181,41 +181,4 @@ async function takeLater<T, R>(deciding: Promise<Decision<T>>, take: (auth: T) =
     throw asError(error);
   }
   return await taken;
-}
-
-/** What a framework adds to a web-standard `Request`. */
-export interface WebRequestExtras {
-  /** The parameters of the matched path, for `fromRequest` rules. */
-  readonly params?: RequestView['params'];
-  /** How the request came, for `requireSecureTransport`, which refuses it if this is not said. */
-  readonly protocol?: 'https' | 'http';
-  /** Default: the `Request`. Pass another object if the framework may replace the `Request`. */
-  readonly key?: object;
-}
-
-/**
- * Shows a web-standard `Request` to core. It has no raw headers: duplicates that the platform has
- * joined are refused where they can be recognized.
- */
-export function requestViewOf(
-  request: Request,
-  { params, protocol, key = request }: WebRequestExtras = {},
-): RequestView {
-  const { host, pathname, search } = new URL(request.url);
-  const headers = { host, ...Object.fromEntries(request.headers) };
-  const url = `${pathname}${search}`;
-  // Every member is an own one, so that none is read from a polluted prototype.
-  const view = {
-    ...{ method: request.method, url, headers, rawHeaders: undefined },
-    ...{ protocol, socket: undefined, body: undefined, params },
-  };
-  return keyedView(view, key);
-}
-
-/**
- * Turns a refusal into a web-standard `Response`: its status, its headers, and `{ code, status,
- * message }` as JSON.
- */
-export function toResponse(error: AuthError): Response {
-  return Response.json(error.toJSON(), { status: error.status, headers: error.headers });
 }

@@ -39,15 +39,13 @@ export {
 export { readSmallFile } from '../values/small-file.ts';
 export type { Attempt } from './attempts.ts';
 export { attemptOn, decideOnce } from './attempts.ts';
-export type { AuthenticationSource, PreparedAuthentication, WebRequestExtras } from './decide.ts';
+export type { AuthenticationSource, PreparedAuthentication } from './decide.ts';
 export {
   authorizeRequest,
   decide,
   loadKeys,
   prepareAuthentication,
-  requestViewOf,
   toAuthenticator,
-  toResponse,
   whenDecided,
 } from './decide.ts';
 export type { AccessDecorator, AccessNote, DecoratedAccess, DecoratedClass } from './decorated.ts';
@@ -66,3 +64,5 @@ export {
   reportDocuments,
   reportRoute,
 } from './route-report.ts';
+export type { WebRequestExtras } from './web-request.ts';
+export { requestViewOf, requestWithUrl, toResponse } from './web-request.ts';

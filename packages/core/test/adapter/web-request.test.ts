@@ -2,7 +2,7 @@
 // has joined, state by key, and a refusal as a Response.
 import { generateSigningKey, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { requestViewOf, toResponse } from '../../src/adapter/decide.ts';
+import { requestViewOf, toResponse } from '../../src/adapter/web-request.ts';
 import { AuthError } from '../../src/errors.ts';
 import { type AuthenticatorOptions, createAuthenticator, refusalOf } from '../../src/index.ts';
 

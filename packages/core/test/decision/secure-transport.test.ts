@@ -6,7 +6,7 @@ import { createServer as createSecureServer, request as secureRequest } from 'no
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { requestViewOf } from '../../src/adapter/decide.ts';
+import { requestViewOf } from '../../src/adapter/web-request.ts';
 import type { RequestView } from '../../src/credentials/request.ts';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { requireAny } from '../../src/decision/combine.ts';

@@ -1,0 +1,3 @@
+// '@latchkey/hono/signing': re-exports the signing of core, for applications that install only this
+// package.
+export * from '@latchkey/core/signing';
