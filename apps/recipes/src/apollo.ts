@@ -57,5 +57,6 @@ function refusalOf(error: unknown, isForAll: boolean): GraphQLError {
   const { code, status, message, headers } = error;
   // A field is refused in `errors`, and the other fields are answered.
   const http = { status, headers: new HeaderMap(Object.entries(headers)) };
-  return new GraphQLError(message, { extensions: { code, status, ...(isForAll ? { http } : {}) } });
+  const extensions: Record<string, unknown> = { code, status, ...(isForAll ? { http } : {}) };
+  return new GraphQLError(message, { extensions });
 }

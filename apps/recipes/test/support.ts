@@ -2,8 +2,10 @@
 // break.
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Authenticator, createAuthenticator } from '@latchkey/core';
+import { type Authenticator, createAuthenticator, type Principal } from '@latchkey/core';
 import { createClock, createIssuer, type TestClock, type TestIssuer } from '@latchkey/testing';
+import { createGuard, type Guard } from '@latchkey/web';
+import { serve } from 'srvx';
 import { afterEach, beforeEach, vi } from 'vitest';
 
 export let clock: TestClock;
@@ -41,6 +43,14 @@ export async function listen(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** Serves a handler of web-standard requests. Returns the URL. */
+export async function serveFetch(fetch: (request: Request) => Response | Promise<Response>): Promise<string> {
+  const server = serve({ fetch, port: 0, hostname: '127.0.0.1', silent: true });
+  await server.ready();
+  atEnd(() => server.close(true));
+  return String(server.url).replace(/\/$/, '');
+}
+
 /** Authenticators that break their contract, or whose parts fail. */
 export const FAULTS = {
   rejects: { authenticate: () => Promise.reject(new TypeError('a secret fault')) },
@@ -50,6 +60,13 @@ export const FAULTS = {
     },
   },
 } as const;
+
+/** Guards of authenticators that break. */
+export function brokenGuards(): readonly Guard<Principal>[] {
+  return Object.values(FAULTS).map(({ authenticate }) =>
+    createGuard<Authenticator>({ ...authenticator, authenticate, decide: authenticate }),
+  ) as readonly Guard<Principal>[];
+}
 
 /** Tokens that are refused, and the code of each. */
 export async function badTokens(): Promise<readonly (readonly [token: string, code: string])[]> {
