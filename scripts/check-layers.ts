@@ -50,6 +50,8 @@ export const RULES: Rules = {
     'apps/fastify': ['*'],
     'apps/friends': ['*'],
     'apps/koa': ['*'],
+    'apps/hono': ['*'],
+    'apps/web': ['*'],
     'apps/mcp': ['*'],
     'apps/nestjs': ['*'],
     'apps/packed': ['*'],

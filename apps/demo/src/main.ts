@@ -6,7 +6,7 @@ import { type DemoService, frameworks, startService } from './service.ts';
 import { type Cast, createCast, getTokens, type Step, stories, type Tokens } from './story.ts';
 import { type Answer, headOf, isExpected, type Outcome, recapOf, rowOf } from './table.ts';
 
-console.log('Starting an OpenID provider (oidc-provider) and four services …');
+console.log('Starting an OpenID provider (oidc-provider) and six services …');
 const provider = await startProvider();
 console.log(`  provider  ${provider.issuer}`);
 const services = await Promise.all(

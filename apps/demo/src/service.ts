@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /** The frameworks; each has one sample service. */
-export const frameworks = ['express', 'koa', 'fastify', 'nestjs'] as const;
+export const frameworks = ['express', 'koa', 'fastify', 'nestjs', 'hono', 'web'] as const;
 
 /** A running service. */
 export interface DemoService {

@@ -1,4 +1,4 @@
-// Formats the answers for a terminal of 80 columns: a table for each story, and a recap of what
+// Formats the answers for a terminal of 92 columns: a table for each story, and a recap of what
 // failed. It sends and prints nothing.
 import { styleText } from 'node:util';
 import type { Step } from './story.ts';
@@ -20,7 +20,7 @@ export interface Outcome {
   readonly answers: readonly Answer[];
 }
 
-const WIDTH = 80;
+const WIDTH = 92;
 
 /** The head of a story. The columns are the services. */
 export function headOf(about: string, services: readonly string[]): string {
