@@ -18,7 +18,7 @@ export const RULES: Rules = {
       values: ['errors'],
     },
     { net: [], token: [], jwk: ['token'], secrets: ['net'], credentials: ['claims'], claims: [] },
-    { keysets: [], remote: [], groups: ['remote'], resource: [] },
+    { keysets: [], remote: [], groups: ['remote'], resource: ['possession'], possession: [] },
     { decision: [] },
     { descriptor: ['signing'], signing: [] },
     { index: ['adapter', 'own-keys'], adapter: [], tools: [], 'own-keys': [] },

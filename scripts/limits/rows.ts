@@ -115,6 +115,63 @@ export const LIMITS: readonly LimitTable[] = [
     ],
   },
   {
+    title: 'Proofs of possession',
+    rows: [
+      {
+        what: 'length of a proof (`DPoP`)',
+        at: `${core}/possession/proof.ts#MAX_PROOF_BYTES`,
+        unit: 'bytes',
+        beyond: 'refused unread: 401',
+        test: `${tests}/possession/proofs.test.ts:a huge proof`,
+      },
+      {
+        what: 'length of its `jti`',
+        at: `${core}/possession/dpop.ts#MAX_JTI_LENGTH`,
+        unit: 'characters',
+        beyond: 'refused: 401',
+        test: `${tests}/possession/proofs.test.ts:a jti of 257 characters`,
+      },
+      {
+        what: 'length of a URL that is compared with `htu`',
+        at: `${core}/possession/target.ts#MAX_TARGET_CHARS`,
+        unit: 'characters',
+        beyond: 'refused: 401',
+        test: `${tests}/possession/target.test.ts:'a'.repeat(17_000)`,
+      },
+      {
+        what: 'age of a proof',
+        at: `${core}/possession/options.ts:durationFrom('1s', '10m'), … '60s',`,
+        unit: '60 s; 1 s to 10 min can be set',
+        beyond: 'refused: 401',
+        option: 'dpop.maxAge',
+        test: `${tests}/possession/proofs.test.ts:an old time`,
+      },
+      {
+        what: 'leeway for clocks of clients',
+        at: `${core}/possession/options.ts:durationFrom('0s', '60s'), … '5s',`,
+        unit: '5 s; up to 60 s can be set',
+        beyond: 'refused at start',
+        option: 'dpop.clockSkew',
+        test: `${tests}/possession/options.test.ts:clockSkew: '61s'`,
+      },
+      {
+        what: 'used proofs in the memory of a process',
+        at: `${core}/possession/options.ts:whole(1, 10_000_000, … 100_000,`,
+        unit: '100,000 proofs; 1 to 10,000,000 can be set',
+        beyond: 'the proof is not accepted: 503',
+        option: 'dpop.replayEntries',
+        test: `${tests}/possession/replay.test.ts:replayEntries bounds the memory`,
+      },
+      {
+        what: 'time of a `replayStore` for one proof',
+        at: `${core}/possession/replay-guard.ts#REPLAY_DEADLINE_MS`,
+        unit: 'ms',
+        beyond: 'the proof is not accepted: 503',
+        test: `${tests}/possession/replay.test.ts:a store that is late is a 503`,
+      },
+    ],
+  },
+  {
     title: 'What is kept',
     rows: [
       {

@@ -1,5 +1,5 @@
-// WWW-Authenticate values: RFC 6750 §3 over RFC 9110 §11.6.1. They contain fixed ASCII and
-// configuration, and nothing from a token.
+// WWW-Authenticate values: RFC 6750 §3 and RFC 9449 §7.1 over RFC 9110 §11.6.1. They contain fixed
+// ASCII and configuration, and nothing from a token.
 
 /** The parameters of a challenge. Every field is configuration or a constant, never token data. */
 export interface ChallengeParameters {
@@ -25,21 +25,51 @@ export interface ProtectionSpace {
   readonly resourceMetadata: string | undefined;
   /** Scripts of other origins may read the challenge. */
   readonly isExposed: boolean;
+  /** Tokens may come, or must come, by the scheme DPoP. Undefined: only by Bearer. */
+  readonly dpop?: DpopChallenge | undefined;
+  /** The scheme by which the token of the request came. Default: Bearer. */
+  readonly scheme?: 'DPoP' | undefined;
+}
+
+/** What a challenge says of DPoP, RFC 9449 §7.1. */
+export interface DpopChallenge {
+  /** The algorithms of proofs, space-delimited. */
+  readonly algs: string;
+  /** A token must come by DPoP. */
+  readonly isRequired: boolean;
+}
+
+/**
+ * Renders the challenges of all schemes: first that of the scheme by which the token came, which
+ * alone has the error (RFC 9449 §7.2).
+ */
+export function challenges(
+  parameters: ChallengeParameters,
+  dpop: DpopChallenge | undefined,
+  scheme: 'DPoP' | undefined,
+): string {
+  if (dpop === undefined && scheme === undefined) return render('Bearer', parameters);
+  const { error: _error, description: _description, ...offer } = parameters;
+  const isByDpop = scheme === 'DPoP' || dpop?.isRequired === true;
+  const byDpop = render('DPoP', isByDpop ? parameters : offer, dpop?.algs);
+  if (dpop?.isRequired !== false) return byDpop;
+  const byBearer = render('Bearer', isByDpop ? offer : parameters);
+  return (isByDpop ? [byDpop, byBearer] : [byBearer, byDpop]).join(', ');
 }
 
 /**
  * Renders one Bearer challenge. Does *not* check its input: the readers of the options check realms
  * and scopes.
  */
-export function bearerChallenge({
-  realm,
-  error,
-  description,
-  scope,
-  resourceMetadata,
-  acrValues,
-  maxAgeSeconds,
-}: ChallengeParameters): string {
+export function bearerChallenge(parameters: ChallengeParameters): string {
+  return render('Bearer', parameters);
+}
+
+function render(
+  scheme: 'Bearer' | 'DPoP',
+  { realm, error, description, scope, resourceMetadata, acrValues, maxAgeSeconds }: ChallengeParameters,
+  algs?: string,
+): string {
   const parameters: string[] = [];
   if (realm !== undefined) parameters.push(`realm=${quote(realm)}`);
   if (error !== undefined) parameters.push(`error=${quote(error)}`);
@@ -48,7 +78,8 @@ export function bearerChallenge({
   if (resourceMetadata !== undefined) parameters.push(`resource_metadata=${quote(resourceMetadata)}`);
   if (acrValues !== undefined) parameters.push(`acr_values=${quote(acrValues)}`);
   if (maxAgeSeconds !== undefined) parameters.push(`max_age="${maxAgeSeconds}"`);
-  return parameters.length === 0 ? 'Bearer' : `Bearer ${parameters.join(', ')}`;
+  if (algs !== undefined) parameters.push(`algs=${quote(algs)}`);
+  return parameters.length === 0 ? scheme : `${scheme} ${parameters.join(', ')}`;
 }
 
 /** True for printable ASCII: the text that every header parser accepts inside a quoted-string. */

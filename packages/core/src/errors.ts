@@ -1,7 +1,7 @@
 // The two errors of the library, and the table of the answer to each refusal. Nothing here decides
 // whether a request is refused.
 import './require-node.ts';
-import { bearerChallenge, type ProtectionSpace } from './challenge.ts';
+import { challenges, type DpopChallenge, type ProtectionSpace } from './challenge.ts';
 import { causeText, plain } from './events.ts';
 
 /**
@@ -87,6 +87,20 @@ export interface AuthErrorCodes {
    */
   readonly token_rejected: 401;
   /**
+   * The token is bound to a key and came as a bearer token or with the proof of another key, or it
+   * is not bound and had to be: see `dpop`.
+   * @remarks `detail` says which. The client has to send a bound token as `Authorization: DPoP …`,
+   *   with a proof of its key (RFC 9449 §7). Many of these at once may be stolen tokens.
+   */
+  readonly token_binding_mismatch: 401;
+  /**
+   * The proof of the key of the token is missing, malformed, for another request, too old, or was
+   * used before.
+   * @remarks `detail` names the part. For `htu`, compare `dpop.publicUrl` with the URL that clients
+   *   use; for `iat`, compare the clocks. A proof that was used before may be an attack.
+   */
+  readonly proof_invalid: 401;
+  /**
    * The token is valid, but lacks a scope that the route requires.
    * @remarks The client has to ask its issuer for the scopes that the challenge names.
    */
@@ -133,6 +147,13 @@ export interface AuthErrorCodes {
    * @remarks Check the source of groups that `detail` names; `cause` says how it failed.
    */
   readonly groups_unavailable: 503;
+  /**
+   * The store of used proofs did not say within 250 ms whether a proof is new, or the memory of
+   * used proofs is full.
+   * @remarks Check the `replayStore`; `cause` says how it failed. If the memory is full, set
+   *   `dpop.replayEntries`.
+   */
+  readonly replay_unavailable: 503;
 }
 
 /** Why a request was refused. Each code is described at its member in `AuthErrorCodes`. */
@@ -141,16 +162,19 @@ export type AuthErrorCode = keyof AuthErrorCodes;
 interface Refusal<Status extends number = AuthErrorCodes[AuthErrorCode]> {
   readonly status: Status;
   /**
-   * The OAuth error code, RFC 6750 §3.1, RFC 9470 §3; absent if the RFC wants none or the answer
-   * has no challenge.
+   * The OAuth error code, RFC 6750 §3.1, RFC 9470 §3, RFC 9449 §7.1; absent if the RFC wants none
+   * or the answer has no challenge.
    */
   readonly error?:
     | 'invalid_request'
+    | 'invalid_dpop_proof'
     | 'invalid_token'
     | 'insufficient_scope'
     | 'insufficient_user_authentication';
   /** Constant, so that it leaks nothing. */
   readonly message: string;
+  /** The scheme whose challenge has the error. Default: that of the token. */
+  readonly scheme?: 'DPoP';
 }
 
 const badRequest = (message: string) => ({ status: 400, error: 'invalid_request', message }) as const;
@@ -172,6 +196,16 @@ const REFUSALS: { readonly [Code in AuthErrorCode]: Refusal<AuthErrorCodes[Code]
   token_not_yet_valid: badToken('The token is not valid yet'),
   token_claims_invalid: badToken('The claims of the token are not acceptable'),
   token_rejected: badToken('The token was rejected'),
+  token_binding_mismatch: {
+    ...badToken('The token is not bound to the key of the sender'),
+    scheme: 'DPoP',
+  },
+  proof_invalid: {
+    status: 401,
+    error: 'invalid_dpop_proof',
+    message: 'The proof of possession is not valid',
+    scheme: 'DPoP',
+  },
   scope_insufficient: {
     status: 403,
     error: 'insufficient_scope',
@@ -189,6 +223,7 @@ const REFUSALS: { readonly [Code in AuthErrorCode]: Refusal<AuthErrorCodes[Code]
   keyset_unavailable: UNAVAILABLE,
   remote_unavailable: UNAVAILABLE,
   groups_unavailable: UNAVAILABLE,
+  replay_unavailable: UNAVAILABLE,
 };
 
 /** All codes, for tests and tables. */
@@ -213,6 +248,10 @@ export interface AuthErrorContext {
   readonly resourceMetadata?: string | undefined;
   /** Lets scripts of other origins read the challenge: `Access-Control-Expose-Headers`. */
   readonly isExposed?: boolean | undefined;
+  /** What the challenge says of DPoP, from configuration, RFC 9449 §7.1. */
+  readonly dpop?: DpopChallenge | undefined;
+  /** The scheme by which the token came, whose challenge has the error. Default: Bearer. */
+  readonly scheme?: 'DPoP' | undefined;
   /** `acr` values from configuration, space-delimited, RFC 9470 §3, for the challenge. */
   readonly acrValues?: string | undefined;
   /** From configuration: whole seconds, RFC 9470 §3, for the challenge. */
@@ -224,7 +263,7 @@ export interface AuthErrorContext {
 /** The members of the context that are parameters of the challenge. */
 export type ChallengeContext = Pick<
   AuthErrorContext,
-  'realm' | 'scope' | 'resourceMetadata' | 'acrValues' | 'maxAgeSeconds' | 'isExposed'
+  'realm' | 'scope' | 'resourceMetadata' | 'acrValues' | 'maxAgeSeconds' | 'isExposed' | 'dpop' | 'scheme'
 >;
 
 // Every member is an own one, so that none is read from a polluted prototype.
@@ -235,6 +274,8 @@ const NO_CONTEXT: AuthErrorContext = Object.freeze({
   scope: undefined,
   resourceMetadata: undefined,
   isExposed: undefined,
+  dpop: undefined,
+  scheme: undefined,
   acrValues: undefined,
   maxAgeSeconds: undefined,
   retryAfterSeconds: undefined,
@@ -468,7 +509,7 @@ function makeHeaders(
   if (refusal.status === 503) {
     headers['Retry-After'] = retryAfter(context.retryAfterSeconds);
   } else if (code !== 'origin_refused' && code !== 'transport_insecure') {
-    headers['WWW-Authenticate'] = bearerChallenge({
+    const parameters = {
       realm: context.realm,
       error: refusal.error,
       // RFC 6750 §3.1: without a token in the request, no error code and no other error
@@ -478,7 +519,9 @@ function makeHeaders(
       resourceMetadata: context.resourceMetadata,
       acrValues: context.acrValues,
       maxAgeSeconds: context.maxAgeSeconds,
-    });
+    };
+    const scheme = refusal.scheme ?? context.scheme;
+    headers['WWW-Authenticate'] = challenges(parameters, context.dpop, scheme);
     if (context.isExposed === true) headers['Access-Control-Expose-Headers'] = 'WWW-Authenticate';
   }
   return Object.freeze(headers);

@@ -1,6 +1,8 @@
 // The public exports of @latchkey/testing. No code is here.
 export type { TestClock } from './clock.ts';
 export { createClock } from './clock.ts';
+export type { DpopKey, ProofParts } from './dpop.ts';
+export { createDpopKey } from './dpop.ts';
 export type { Fault } from './faults.ts';
 export type { IssuerOptions, RequestCounts, TestIssuer } from './issuer.ts';
 export { createIssuer } from './issuer.ts';

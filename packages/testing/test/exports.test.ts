@@ -5,6 +5,7 @@ import * as all from '../src/index.ts';
 it('exports these values', () => {
   expect(Object.keys(all).sort()).toEqual([
     'createClock',
+    'createDpopKey',
     'createIssuer',
     'forge',
     'generateSigningKey',

@@ -30,6 +30,11 @@ export interface RegisteredClaimsPolicy extends AudiencePolicy {
   readonly profile?: readonly RegisteredCheck[] | undefined;
   /** A token that is bound to a key (`cnf`, RFC 7800) is accepted without proof of the key. */
   readonly acceptSenderConstrained?: boolean | undefined;
+  /**
+   * Says what is wrong with the `cnf` of a token whose proof is judged next, with its request.
+   * Undefined: no proof is judged, so a token with `cnf` is refused.
+   */
+  readonly whyNotProvable?: ((cnf: JsonValue) => string | undefined) | undefined;
 }
 
 /** One check of the registered claims. */
@@ -104,11 +109,16 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
     {
       claim: 'cnf',
       // RFC 7800 §3.1: the presenter must prove that it has the key. A bearer token proves nothing.
-      judge: (claims) =>
-        policy.acceptSenderConstrained !== true && Object.hasOwn(claims, 'cnf')
-          ? invalid('the token is bound to a key')
-          : undefined,
-      expected: () => 'absent: the proof of a key is not checked',
+      judge: (claims) => {
+        if (policy.acceptSenderConstrained === true || !Object.hasOwn(claims, 'cnf')) return undefined;
+        if (policy.whyNotProvable === undefined) return invalid('the token is bound to a key');
+        const problem = policy.whyNotProvable(own(claims, 'cnf') ?? null);
+        return problem === undefined ? undefined : invalid(problem);
+      },
+      expected: () =>
+        policy.whyNotProvable === undefined
+          ? 'absent: the proof of a key is not checked'
+          : 'only keys whose proof is checked',
       shown: 'if present',
     },
     ...(['sub', 'jti', 'client_id', 'azp'] as const).map(

@@ -36,6 +36,8 @@ export interface TokenFinder {
   readonly readsBody: boolean;
   /** The places that every client knows. Another header, name or cookie is none. */
   readonly bearerMethods: readonly BearerMethod[];
+  /** A place reads `Authorization` with the scheme DPoP, or without a scheme. */
+  readonly readsAnyScheme: boolean;
 }
 
 /** Called with the result of one place. */
@@ -55,6 +57,7 @@ interface CheckedCarrier {
   readonly queryName: string | undefined;
   readonly isBody: boolean;
   readonly method: BearerMethod | undefined;
+  readonly readsAnyScheme: boolean;
 }
 
 // Every member is an own one, so that none is read from a polluted prototype.
@@ -64,6 +67,7 @@ const PLAIN = {
   queryName: undefined,
   isBody: false,
   method: undefined,
+  readsAnyScheme: false,
 } as const;
 
 /**
@@ -79,9 +83,11 @@ export function readTokenFrom(value: unknown): TokenFinder {
   const missing = (request: RequestView) => carriers.map((carrier) => carrier.missing(request)).join('; ');
   const queryNames = carriers.flatMap(({ queryName }) => queryName ?? []);
   const bearerMethods = carriers.flatMap(({ method }) => method ?? []);
+  const readsAnyScheme = carriers.some((carrier) => carrier.readsAnyScheme);
   if (only?.check !== undefined && others.length === 0) {
     const { read, check } = only;
     return {
+      readsAnyScheme,
       queryNames,
       bearerMethods,
       readsBody: false,
@@ -92,6 +98,7 @@ export function readTokenFrom(value: unknown): TokenFinder {
   }
   const readsBody = carriers.some((carrier) => carrier.isBody === true);
   return {
+    readsAnyScheme,
     queryNames,
     bearerMethods,
     readsBody,
@@ -157,6 +164,7 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
       missing: ({ headers }) =>
         (headerOf(headers, name) ?? '') === '' ? `no header ${header}` : `${header} has no scheme ${before}`,
       method: name === 'authorization' && before?.toLowerCase() === 'bearer' ? 'header' : undefined,
+      readsAnyScheme: name === 'authorization' && (before === undefined || before.toLowerCase() === 'dpop'),
     };
   }
   if (cookie !== undefined)

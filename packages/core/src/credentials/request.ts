@@ -10,6 +10,11 @@ import type { RequestParameters } from '../claims/rules.ts';
 export interface RequestView {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
+  /**
+   * The URL as it was received, where the framework shortens `url` for a router. Default: `url`.
+   * Read only for a proof of possession.
+   */
+  readonly originalUrl?: string | undefined;
   readonly headers: IncomingHttpHeaders;
   /**
    * Names and values in turn, as they were received. Undefined or empty if the platform does not

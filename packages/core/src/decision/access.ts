@@ -62,6 +62,14 @@ export interface RequirementOptions {
    */
   readonly actors?: readonly ActorRule[] | false;
   /**
+   * `required`: the token must be bound to a key and come with its proof (RFC 9449), else 401. It
+   * tightens `dpop.mode` of the options where that is `allowed`, and the route needs a token in
+   * every mode. `allowed` says that the route does what the options say: refused at start where
+   * these require more. Both are refused at start where `dpop` is off. Default: what the options
+   * say. Example: `'required'`.
+   */
+  readonly dpop?: 'required' | 'allowed';
+  /**
    * The accepted values of `acr`, the best first: how the user must have authenticated. For all
    * others, and without `acr`, the answer is a 401 `authentication_insufficient` with `acr_values`
    * in its challenge, so that the client can send the user to authenticate again (RFC 9470 §3).
@@ -140,7 +148,10 @@ export function compileAccess(access: RouteAccess | CompiledAccess, path = 'acce
   const requires = requirementsOf(readTable(requirementOptions, given, path));
   const asked = given.mode === undefined ? undefined : mode.read(given.mode, `${path}.mode`);
   if (requires.needsToken && asked !== undefined && asked !== 'strict')
-    throw new ConfigError(`${path}.mode`, 'expected strict, or none: actors, acr and maxAge need a token');
+    throw new ConfigError(
+      `${path}.mode`,
+      'expected strict, or none: actors, dpop, acr and maxAge need a token',
+    );
   return made({
     mode: asked,
     requires,
@@ -207,7 +218,7 @@ export const routes: Kind<NamedRoutes> = byName(
       description: 'What one route requires, in addition to the options for all routes.',
     }),
   ),
-  'expected an object: route name → { claims, issuers, audience, resource, actors, acr, maxAge }',
+  'expected an object: route name → { claims, issuers, audience, resource, actors, dpop, acr, maxAge }',
 );
 
 /** The access of a route that requires nothing. */

@@ -13,6 +13,8 @@ import { createGroups, type GroupSourceReport } from '../groups/groups.ts';
 import { createKeysets, type KeysetTaker } from '../keysets/create.ts';
 import type { Keyset, KeysetReport } from '../keysets/keyset.ts';
 import type { KeysetForReport } from '../keysets/keyset-for.ts';
+import { possessionOf, warnOfPossession } from '../possession/create.ts';
+import { modeOf } from '../possession/options.ts';
 import { createRemoteEndpoint, type RemoteReport } from '../remote/endpoint.ts';
 import type { ProtectedResource } from '../resource/metadata.ts';
 import { type Marked, ofThisCopy } from '../values/copies.ts';
@@ -68,7 +70,9 @@ export interface Authenticator extends Marked {
     ...access: readonly [access?: RouteAccess | CompiledAccess]
   ): Decision | Promise<Decision>;
   /**
-   * Verifies a token that did not come as the bearer token of a request, and authorizes it.
+   * Verifies a token that did not come as the token of a request, and authorizes it. A token that
+   * is bound to a key is refused, because only a request has the proof. `dpop.mode` is for
+   * requests.
    * @throws AuthError with every `token_` code, `keyset_unavailable`, and those of `authorize`
    */
   verify<const R extends Rules = Record<never, never>>(
@@ -185,6 +189,7 @@ export function authenticatorOf(
     warn('LATCHKEY_UNSAFE', 'remote.unsafeIgnoreTokenClaims: tokens of other APIs may be accepted');
   if (settings.remote?.acceptsMissingAudience === true && making.quiet !== true)
     warn('LATCHKEY_UNSAFE', 'remote.unsafeMissingAudience: tokens without an audience are accepted');
+  if (settings.dpop !== undefined && making.quiet !== true) warnOfPossession(settings.dpop);
   if (making.quiet !== true)
     for (const rules of new Set(
       [settings.policy, ...settings.policies.values(), ...settings.routes.values()].flatMap(
@@ -213,6 +218,7 @@ export function authenticatorOf(
     policyOfFound,
     remote,
     groups,
+    possession: settings.dpop && possessionOf(settings.dpop, settings.clock, settings.replayStore),
     now,
   });
   making.resting?.addEventListener('abort', pipeline.clear, { once: true });
@@ -271,6 +277,7 @@ export function authenticatorOf(
   noteNames(authenticator, () => ({
     routes: [...settings.routes.keys()],
     resources: [...settings.resources.keys()],
+    dpop: [modeOf(settings.dpop)],
   }));
   return authenticator;
 }

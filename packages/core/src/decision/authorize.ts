@@ -162,10 +162,11 @@ export function judgeAccess(
   trace?: Trace,
 ): AuthError | undefined {
   if (requires === NO_REQUIREMENTS) return undefined;
-  const { space, clock, clockSkewMs, resources, ownAudience, now } = contextOf(principal) ?? {};
+  const { space, clock, clockSkewMs, resources, ownAudience, provesPossession, now } =
+    contextOf(principal) ?? {};
   const judged = {
     ...{ issuer: principal.issuer, claims: signedClaims(principal), ownAudience },
-    ...{ clock, clockSkewMs, resources },
+    ...{ clock, clockSkewMs, resources, provesPossession },
   };
   const refusal = traceRequirements(requires, judged, trace);
   if (refusal !== undefined)
@@ -212,6 +213,7 @@ export interface AskedClaims {
   readonly clockSkewMs?: number | undefined;
   readonly resources?: RouteResources | undefined;
   readonly ownAudience?: JsonValue | undefined;
+  readonly provesPossession?: boolean | undefined;
 }
 
 /**

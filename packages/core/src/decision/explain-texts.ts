@@ -28,6 +28,7 @@ export interface ExplainedCheck {
     | 'registered claims'
     | 'claims'
     | 'groups'
+    | 'possession'
     | 'route';
   /** The part that is checked: `keySets[0]`, `exp`, `dept`. */
   readonly about: string;

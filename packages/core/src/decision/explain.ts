@@ -192,6 +192,9 @@ function createRecorder(settings: AuthenticatorSettings) {
             : { ...about, outcome: 'passed', actual: textOf(principal.groups) },
         );
     },
+    possession: ({ about, refusal }) => {
+      checks.push({ check: 'possession', about, ...outcomeOf(refusal) });
+    },
     'route caller': ({ refusal }) => {
       const texts = { expected: 'a principal', actual: 'anonymous' } as const;
       checks.push({ check: 'route', about: 'the caller', ...texts, outcome: 'failed', code: refusal?.code });

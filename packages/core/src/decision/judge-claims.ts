@@ -18,6 +18,8 @@ import { ends, notTheSystem, type Verdict, type Vouched } from './vouch.ts';
 export interface PreparedPolicy extends TokenPolicy {
   readonly checks: readonly RegisteredCheck[];
   readonly context: PrincipalContext;
+  /** The same for tokens that are bound to a key. */
+  readonly bound: PrincipalContext;
 }
 
 /** Checks claims. The verdict gets the refusal. */

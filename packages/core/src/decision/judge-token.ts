@@ -59,7 +59,13 @@ export function createTokenJudge(
       const { maxTokenAgeMs } = policy.registered;
       const checks = registeredChecks(policy.registered);
       const { unnamed } = policy;
-      return { ...policy, checks, context: Object.freeze({ ...context, maxTokenAgeMs, unnamed }) };
+      const its: PrincipalContext = Object.freeze({ ...context, maxTokenAgeMs, unnamed });
+      // Later refusals of a bound token are challenges of the scheme by which it came.
+      const bound: PrincipalContext =
+        settings.dpop === undefined || space === undefined
+          ? its
+          : Object.freeze({ ...its, space: Object.freeze({ ...space, scheme: 'DPoP' as const }) });
+      return { ...policy, checks, context: its, bound };
     },
     parts.policyOfFound,
   );
@@ -86,7 +92,13 @@ export function createTokenJudge(
     for (const rules of policy.claims)
       if (firstFailure(rules, verified.claims, context) !== undefined) return undefined;
     return (
-      verified.made ?? decidePrincipal(token, verified.claims, policy.context, system.has(verified.keyset))
+      verified.made ??
+      decidePrincipal(
+        token,
+        verified.claims,
+        contextOfBinding(verified.claims, policy),
+        system.has(verified.keyset),
+      )
     );
   }
 
@@ -129,11 +141,16 @@ export function createTokenJudge(
   }
 
   /** Routes with a resource judge the audience of the token itself too. */
-  function contextFor({ tokenClaims }: Vouched, policy: PreparedPolicy): PrincipalContext {
+  function contextFor({ claims, tokenClaims }: Vouched, policy: PreparedPolicy): PrincipalContext {
     const ownAudience = tokenClaims && own(tokenClaims, 'aud');
+    const context = contextOfBinding(claims, policy);
     return resources.size === 0 || ownAudience === undefined
-      ? policy.context
-      : Object.freeze({ ...policy.context, ownAudience });
+      ? context
+      : Object.freeze({ ...context, ownAudience });
+  }
+
+  function contextOfBinding(claims: JsonObject, policy: PreparedPolicy): PrincipalContext {
+    return policy.bound !== policy.context && Object.hasOwn(claims, 'cnf') ? policy.bound : policy.context;
   }
 
   function refuse({ refusal, trace }: Verdict, claims: JsonObject | undefined): TokenDecision {

@@ -22,6 +22,8 @@ import {
   numericSub,
   profile,
 } from '../keysets/token-options.ts';
+import { type DpopOptions, dpop } from '../possession/options.ts';
+import { type ReplayStore, readReplayStore } from '../possession/replay.ts';
 import { type RemoteOptions, remoteOptions } from '../remote/options.ts';
 import { type ResourceOptions, resource, resources } from '../resource/options.ts';
 import { store } from '../secrets/options.ts';
@@ -210,9 +212,20 @@ interface CommonOptions {
   readonly profile?: 'at+jwt';
   /**
    * Accepts tokens that are bound to a key (`cnf`: DPoP, mutual TLS) from any sender, without proof
-   * of the key. Default: they are refused.
+   * of the key. Not together with `dpop`, which judges the proof. Default: they are refused.
    */
   readonly unsafeAcceptSenderConstrained?: boolean;
+  /**
+   * How tokens that are bound to a key by DPoP (RFC 9449) are accepted: with a proof of the key,
+   * which is judged for each request. Default: they are refused. Example: `{ mode: 'allowed',
+   * publicUrl: 'https://api.example.com' }`.
+   */
+  readonly dpop?: DpopOptions;
+  /**
+   * Remembers which proofs were used, for all processes of the service: see `ReplayStore`. Only
+   * code can give it. Default: each process remembers the proofs that it has accepted.
+   */
+  readonly replayStore?: ReplayStore;
   /**
    * The cache of verified tokens. A token that has verified twice is cached, and not verified again
    * while its times and its key are valid; rules are checked each time. `tokens` limits the number,
@@ -469,6 +482,14 @@ export const authenticatorOptions = object(
       false,
       'Whether tokens that are bound to a key are accepted without proof of the key.',
       flag('opens', 'key-bound tokens are accepted from any sender'),
+    ),
+    dpop: optional(
+      { ...dpop, schema: shared('dpop', dpop.schema ?? {}) },
+      'How tokens that are bound to a key are accepted with its proof, RFC 9449. Default: they are refused.',
+    ),
+    replayStore: optional(
+      fromCode(readReplayStore),
+      'The store of used proofs, for several processes. Default: the memory of each process.',
     ),
     cache: {
       ...optional(

@@ -4,11 +4,13 @@ import { type CompiledRules, needsOf } from '../claims/compile.ts';
 import { PLAIN_SCOPES } from '../claims/scopes.ts';
 import { keyOf, parametersOf, protocolOf, type RequestView } from '../credentials/request.ts';
 import { AuthError, asError, inSpace, refusalIn } from '../errors.ts';
+import type { Possession } from '../possession/possession.ts';
 import { ofThisCopy, sharedState } from '../values/copies.ts';
 import { isPromise } from '../values/promise.ts';
 import { type CompiledAccess, NOTHING_ASKED } from './access.ts';
 import { noteAnonymous } from './anonymous.ts';
 import type { Decision, Refused, RequestDecision, TokenDecision } from './decision.ts';
+import { createPossessionJudge } from './judge-possession.ts';
 import { createRouteJudge } from './judge-route.ts';
 import { createTokenJudge, type TokenParts } from './judge-token.ts';
 import type { Principal, PrincipalContext, RoutesInForce } from './principal.ts';
@@ -17,6 +19,8 @@ import type { Trace } from './trace.ts';
 
 /** The parts that decisions use. The authenticator makes them. */
 export interface PipelineParts extends TokenParts {
+  /** Judges the proofs of bound tokens. Undefined: such tokens are refused. */
+  readonly possession: Possession | undefined;
   /** Returns the named routes in force now, where options can change while requests run. */
   readonly now: (() => RoutesInForce) | undefined;
 }
@@ -75,6 +79,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     resources,
     now: parts.now,
     // Own members, so that none is read from a polluted prototype.
+    provesPossession: settings.dpop !== undefined,
     signed: undefined,
     also: undefined,
     ownAudience: undefined,
@@ -84,6 +89,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   });
   const tokenJudge = createTokenJudge(settings, parts, context);
   const routeJudge = createRouteJudge(context);
+  const proofs = parts.possession && createPossessionJudge(parts.possession, space);
   // A note costs as much as the decision. Without these options it would say nothing.
   const isNoted =
     space !== undefined || scopes !== PLAIN_SCOPES || routes.size > 0 || needsOf(settings.claims).length > 0;
@@ -119,7 +125,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     try {
       token = tokens.find(request, trace && placesOf(trace));
       const known = token === undefined || trace !== undefined ? undefined : tokenJudge.recall(token);
-      if (known !== undefined) return known;
+      if (known !== undefined && token !== undefined)
+        return proofs === undefined ? known : proofs.prove(known, token, request, trace);
       if (token !== undefined) tokens.check(token);
     } catch (error) {
       const refusal = refusalIn(error);
@@ -128,7 +135,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     }
     if (token !== undefined) {
       trace?.({ stage: 'credentials', hasToken: true });
-      return tokenJudge.judge(token, trace);
+      const judged = tokenJudge.judge(token, trace);
+      return proofs === undefined ? judged : proofs.prove(judged, token, request, trace);
     }
     if (mode !== 'strict' && trace === undefined) return ANONYMOUS;
     const refusal = new AuthError('credentials_missing', { detail: tokens.missing(request) });
@@ -158,7 +166,9 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       if (isNoted && rules === undefined) noteAnonymous(keyOf(request), noted);
     }
     const applied = routeJudge.applyRules(decision, rules, rules && parametersOf(request), trace);
-    return applied.ok ? applied : routeJudge.challenge(applied, access, resource);
+    if (applied.ok) return applied;
+    const challenged = routeJudge.challenge(applied, access, resource);
+    return proofs === undefined ? challenged : proofs.challenge(challenged, request);
   }
 
   function decideOnToken(
@@ -169,7 +179,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   ): Decision<Principal> | Promise<Decision<Principal>> {
     const known = trace === undefined ? tokenJudge.recall(token) : undefined;
     const judged = known ?? tokenJudge.judge(token, trace);
-    const apply = (decision: TokenDecision): TokenDecision => {
+    const apply = (verified: TokenDecision): TokenDecision => {
+      const decision = proofs === undefined ? verified : proofs.refuseBound(verified, trace);
       const resource = routeJudge.resourceOf({ claims: rules, requires });
       const required = routeJudge.applyRequirements(decision, { claims: rules, requires }, resource, trace);
       const applied = routeJudge.applyRules(required, rules, undefined, trace);

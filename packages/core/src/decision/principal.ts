@@ -93,6 +93,8 @@ export interface PrincipalContext extends Marked {
   readonly unnamed?: AudiencePolicy | undefined;
   /** `aud` of the JWT that an endpoint accepted, if it has one. The claims are the answer. */
   readonly ownAudience?: JsonValue | undefined;
+  /** A bound token was accepted with its proof only: `dpop` of the options. */
+  readonly provesPossession?: boolean | undefined;
   /** Groups are in lower case: `groupCase: 'insensitive'`. */
   readonly foldsGroups?: boolean;
   /** What is in force now, where options can change. Later checks use both. */
@@ -258,7 +260,10 @@ export function withOutputs(principal: Principal, outputs: SchemaOutputs): Princ
 /** Returns the principal with other challenges of later refusals. */
 export function inSpaceOf(principal: Principal, space: ProtectionSpace): Principal {
   const context = contextOf(principal);
-  return context === undefined ? principal : copyOf({ ...principal }, principal, { ...context, space });
+  if (context === undefined) return principal;
+  const scheme = context.space?.scheme;
+  const inSpace = scheme === undefined ? space : Object.freeze({ ...space, scheme });
+  return copyOf({ ...principal }, principal, { ...context, space: inSpace });
 }
 
 function copyOf(copy: Principal, from: Principal, context: PrincipalContext): Principal {

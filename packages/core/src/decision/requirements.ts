@@ -5,6 +5,7 @@ import { type ActorMatcher, actors, actorsJudge } from '../claims/actors.ts';
 import { audiences, checkAudience } from '../claims/audience.ts';
 import { type IssuerMatcher, issuers, issuersJudge } from '../claims/issuers.ts';
 import { AuthError, refusalIn } from '../errors.ts';
+import { dpopOfRoute, dpopOfRouteJudge, type RouteDpop } from '../possession/route.ts';
 import type { Clock } from '../values/clock.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { lasting, listed, replaced } from '../values/judge.ts';
@@ -30,6 +31,11 @@ export const requirementOptions = {
     'The only actors that may act for a subject here (act, RFC 8693). A token without an actor needs false in the list; false alone accepts no other.',
     actorsJudge,
   ),
+  dpop: optional(
+    dpopOfRoute,
+    'required: a token of this route must be bound to a key, and come with its proof (RFC 9449). allowed: it may, as dpop.mode says.',
+    dpopOfRouteJudge,
+  ),
   acr: optional(
     acr,
     'The accepted values of acr, the best first (RFC 9470). A token with none of them gets a challenge that asks the client for them.',
@@ -47,6 +53,8 @@ export interface RouteRequirements {
   readonly checks: readonly RequirementCheck[];
   /** The name of the resource of the route. It is judged first. */
   readonly resource?: string | undefined;
+  /** What the route says of bound tokens. `allowed` must be what the options say. */
+  readonly dpop?: RouteDpop | undefined;
   /** The route accepts no anonymous request, whatever the mode of its authenticator is. */
   readonly needsToken: boolean;
 }
@@ -62,6 +70,8 @@ export interface JudgedToken {
   readonly resources?: RouteResources | undefined;
   /** `aud` of the JWT that an endpoint accepted; `claims` are its answer. */
   readonly ownAudience?: JsonValue | undefined;
+  /** Its authenticator accepts bound tokens only with their proof. */
+  readonly provesPossession?: boolean | undefined;
 }
 
 interface RequirementCheck {
@@ -81,6 +91,7 @@ export interface JudgedRequirement extends Pick<RequirementCheck, 'about' | 'exp
 export const NO_REQUIREMENTS: RouteRequirements = Object.freeze({
   checks: [],
   resource: undefined,
+  dpop: undefined,
   needsToken: false,
 });
 
@@ -91,14 +102,15 @@ export function requirementsOf(read: ReadBy<typeof requirementOptions>): RouteRe
     ...issuerChecks(read.issuers),
     ...audienceChecks(read.audience),
     ...actorChecks(read.actors),
+    ...bindingChecks(read.dpop),
     // Last: a better authentication does not help a token that is refused for something else.
     ...stepUpChecks(stepUp),
   ]);
-  const needsToken = read.actors !== undefined || stepUp !== undefined;
-  const { resource } = read;
-  return checks.length === 0 && resource === undefined
+  const needsToken = read.actors !== undefined || read.dpop === 'required' || stepUp !== undefined;
+  const { resource, dpop } = read;
+  return checks.length === 0 && resource === undefined && dpop === undefined
     ? NO_REQUIREMENTS
-    : Object.freeze({ checks, resource, needsToken });
+    : Object.freeze({ checks, resource, dpop, needsToken });
 }
 
 /**
@@ -150,6 +162,20 @@ function actorChecks(accepts: ActorMatcher | undefined): readonly RequirementChe
   if (accepts === undefined) return [];
   const judge = (token: JudgedToken) => judgeActor(accepts, token);
   return [{ about: 'act', expected: 'one of the actors of the route', judge }];
+}
+
+/** The proof of a bound token has been judged with its request, before the route is. */
+function bindingChecks(dpop: RouteDpop | undefined): readonly RequirementCheck[] {
+  if (dpop !== 'required') return [];
+  const judge = ({ claims, provesPossession }: JudgedToken) => {
+    if (provesPossession === true && Object.hasOwn(claims, 'cnf')) return undefined;
+    const detail =
+      provesPossession === true
+        ? 'the route requires a token that is bound to a key'
+        : 'the route requires dpop, which is off in the options';
+    return new AuthError('token_binding_mismatch', { detail });
+  };
+  return [{ about: 'cnf', expected: 'bound to a key', judge }];
 }
 
 function stepUpChecks(stepUp: StepUp | undefined): readonly RequirementCheck[] {

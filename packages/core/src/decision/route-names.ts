@@ -2,6 +2,8 @@
 // when the service starts. Decides about no request.
 import type { CompiledRules } from '../claims/compile.ts';
 import { ConfigError } from '../errors.ts';
+import type { DpopMode } from '../possession/options.ts';
+import { checkRouteDpop } from '../possession/route.ts';
 import { sharedState } from '../values/copies.ts';
 import { meant } from '../values/kind.ts';
 import type { CompiledAccess } from './access.ts';
@@ -11,21 +13,23 @@ import { noResource } from './route-resources.ts';
 export interface KnownNames {
   readonly routes: readonly string[];
   readonly resources: readonly string[];
+  /** `dpop.mode` of each authenticator that decides. Undefined in an older copy of this package. */
+  readonly dpop?: readonly DpopMode[] | undefined;
 }
 
 /** Those of options that give none. */
 export const NO_NAMES: KnownNames = Object.freeze({ routes: [], resources: [] });
 
-const known = sharedState('known names', () => new WeakMap<object, () => KnownNames>());
+const knownNames = sharedState('known names', () => new WeakMap<object, () => KnownNames>());
 
 /** Notes which names an authenticator knows. They may change with its options. */
 export function noteNames(authenticator: object, names: () => KnownNames): void {
-  known.set(authenticator, names);
+  knownNames.set(authenticator, names);
 }
 
 /** The names that an authenticator knows; undefined for one that an application has written. */
 export function namesOf(authenticator: object): KnownNames | undefined {
-  return known.get(authenticator)?.();
+  return knownNames.get(authenticator)?.();
 }
 
 /** The names that several authenticators all know: each of them decides on a route. */
@@ -35,6 +39,7 @@ export function commonNames([first = NO_NAMES, ...others]: readonly KnownNames[]
   return {
     routes: inAll(first.routes, ({ routes }) => routes),
     resources: inAll(first.resources, ({ resources }) => resources),
+    dpop: [first, ...others].flatMap(({ dpop = ['off'] }) => dpop),
   };
 }
 
@@ -57,12 +62,14 @@ export function checkRouteName(
  */
 export function checkAccessNames(
   authenticator: object,
-  { claims, requires: { resource } }: CompiledAccess,
+  { claims, requires: { resource, dpop } }: CompiledAccess,
   path: string,
   pathOfRules = `${path}.claims`,
 ): void {
   checkRouteName(authenticator, claims, pathOfRules);
-  const names = resource === undefined ? undefined : namesOf(authenticator)?.resources;
+  const known = namesOf(authenticator);
+  if (known !== undefined) checkRouteDpop(dpop, known.dpop ?? ['off'], `${path}.dpop`);
+  const names = resource === undefined ? undefined : known?.resources;
   if (resource === undefined || names === undefined || names.includes(resource)) return;
   throw new ConfigError(
     `${path}.resource`,

@@ -43,7 +43,7 @@ export const resourceName: Kind<string> = {
 export function routeResources(
   named: ReadonlyMap<string, ProtectedResource>,
   audienceMatch: AudienceMatch,
-  space: Pick<ProtectionSpace, 'realm' | 'isExposed'>,
+  space: Pick<ProtectionSpace, 'realm' | 'isExposed' | 'dpop'>,
 ): RouteResources {
   return new Map(
     [...named].map(([name, { url, metadataUrl: resourceMetadata }]) => {

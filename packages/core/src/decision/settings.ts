@@ -1,6 +1,6 @@
 // Checks the options of an authenticator with each other, and completes them. Each option alone is
 // read by the tables in options.ts.
-import type { ProtectionSpace } from '../challenge.ts';
+import type { DpopChallenge, ProtectionSpace } from '../challenge.ts';
 import { type CompiledRules, compileRules, needsOf, unfoldedGroup } from '../claims/compile.ts';
 import type { IssuerMatcher } from '../claims/issuers.ts';
 import { PLAIN_SCOPES, type ScopeSettings } from '../claims/scopes.ts';
@@ -11,6 +11,10 @@ import type { KeysetForSettings } from '../keysets/keyset-for.ts';
 import type { LegacyKeySettings } from '../keysets/legacy-options.ts';
 import { type KeysetSettings, keyset, refuseOtherIssuers, type SecretStores } from '../keysets/options.ts';
 import { issuersOf } from '../keysets/tenants.ts';
+import { whyNotProvable, withDpopScheme } from '../possession/create.ts';
+import { type DpopSettings, modeOf } from '../possession/options.ts';
+import type { ReplayStore } from '../possession/replay.ts';
+import { checkRouteDpop } from '../possession/route.ts';
 import { completeRemote, type RemoteSettings } from '../remote/options.ts';
 import { type ProtectedResource, resourcesOf } from '../resource/metadata.ts';
 import type { Clock } from '../values/clock.ts';
@@ -47,6 +51,9 @@ export interface AuthenticatorSettings {
   /** By keysets that have options of their own. */
   readonly policies: ReadonlyMap<KeysetSettings, TokenPolicy>;
   readonly tokens: TokenFinder;
+  /** Undefined: tokens that are bound to a key are refused. */
+  readonly dpop: DpopSettings | undefined;
+  readonly replayStore: ReplayStore | undefined;
   readonly requireSecureTransport: boolean;
   /** The rules on every token, for challenges. `policy` has them too. */
   readonly claims: CompiledRules;
@@ -94,11 +101,13 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
       treatIatAsNbf: read.treatIatAsNbf,
       allowFutureIat: read.allowFutureIat,
       acceptSenderConstrained: read.unsafeAcceptSenderConstrained,
+      whyNotProvable: read.dpop === undefined ? undefined : whyNotProvable,
     },
   };
   const routes: NamedRoutes = read.routes ?? new Map();
   // First, because resources make an audience: a message about it would hide theirs.
   checkResources(read, routes);
+  checkPossession(read, routes);
   const others = keys.length > 0 || read.remote !== undefined;
   checkTokenOptions(common, keysets, { others, groups: read.groups !== undefined });
   if (read.groups?.groupCase === 'insensitive') refuseUnfolded(routes);
@@ -114,6 +123,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
       .flatMap(needsOf)
       .flatMap(({ names }) => names),
     methods: read.tokenFrom.bearerMethods,
+    dpop: read.dpop,
   }));
   const space = spaceOf(read, found.own?.metadataUrl);
   return Object.freeze<AuthenticatorSettings>({
@@ -140,7 +150,9 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
           : [[keyset, tokenPolicyOf(common, keyset.tokens, keyset.tenancy)]],
       ),
     ),
-    tokens: read.tokenFrom,
+    tokens: read.dpop === undefined ? read.tokenFrom : withDpopScheme(read.tokenFrom),
+    dpop: read.dpop,
+    replayStore: read.replayStore,
     requireSecureTransport: read.requireSecureTransport,
     claims: common.claims,
     scopes: read.scopes ?? PLAIN_SCOPES,
@@ -156,6 +168,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     resources: routeResources(found.named, read.audMatch, {
       realm: read.realm,
       isExposed: read.exposeChallenge,
+      dpop: dpopChallenge(read.dpop),
     }),
     space,
     clock: read.clock,
@@ -181,11 +194,38 @@ function spaceOf(
   {
     realm,
     exposeChallenge: isExposed,
-  }: { readonly realm: string | undefined; readonly exposeChallenge: boolean },
+    dpop,
+  }: {
+    readonly realm: string | undefined;
+    readonly exposeChallenge: boolean;
+    readonly dpop: DpopSettings | undefined;
+  },
   resourceMetadata: string | undefined,
 ): ProtectionSpace | undefined {
-  if (realm === undefined && resourceMetadata === undefined && !isExposed) return undefined;
-  return Object.freeze({ realm, resourceMetadata, isExposed });
+  if (realm === undefined && resourceMetadata === undefined && !isExposed && dpop === undefined)
+    return undefined;
+  return Object.freeze({ realm, resourceMetadata, isExposed, dpop: dpopChallenge(dpop) });
+}
+
+function dpopChallenge(dpop: DpopSettings | undefined): DpopChallenge | undefined {
+  return dpop && Object.freeze({ algs: [...dpop.algorithms].join(' '), isRequired: dpop.isRequired });
+}
+
+/** Checks what the options say of bound tokens with each other. @throws ConfigError */
+function checkPossession(
+  {
+    dpop,
+    unsafeAcceptSenderConstrained: acceptsAll,
+  }: { readonly dpop: DpopSettings | undefined; readonly unsafeAcceptSenderConstrained: boolean },
+  routes: NamedRoutes,
+): void {
+  if (dpop !== undefined && acceptsAll)
+    throw new ConfigError(
+      'unsafeAcceptSenderConstrained',
+      'is not allowed with dpop, which judges the proof of bound tokens; remove it',
+    );
+  for (const [name, { requires }] of routes)
+    checkRouteDpop(requires.dpop, [modeOf(dpop)], `routes.${name}.dpop`);
 }
 
 /** Checks a keyset that `keysetFor` has given for an issuer. @throws ConfigError */

@@ -77,6 +77,8 @@ export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
       readonly holds: boolean | undefined;
     }
   | { readonly stage: 'groups'; readonly principal: Principal | undefined }
+  /** A part of the proof that the sender has the key of the token. */
+  | { readonly stage: 'possession'; readonly about: string }
   | { readonly stage: 'anonymous'; readonly mode: AuthenticationMode }
   | { readonly stage: 'route caller' }
   | ({ readonly stage: 'route requirement' } & JudgedRequirement)

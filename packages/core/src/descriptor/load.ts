@@ -52,6 +52,8 @@ export interface DescriptorOptions {
   readonly keysetFor?: AuthenticatorOptions['keysetFor'];
   /** See `AuthenticatorOptions`. */
   readonly onRefusal?: AuthenticatorOptions['onRefusal'];
+  /** See `AuthenticatorOptions`. */
+  readonly replayStore?: AuthenticatorOptions['replayStore'];
   /** A clock for tests. Default: the system clock. */
   readonly clock?: Clock;
 }
@@ -82,6 +84,7 @@ const READERS = {
   environment: readEnvironment,
   keysetFor: table.keysetFor.read,
   onRefusal: table.onRefusal.read,
+  replayStore: table.replayStore.read,
   clock: table.clock.read,
 } satisfies { readonly [Name in keyof DescriptorOptions]-?: (value: unknown, path: string) => unknown };
 
@@ -91,7 +94,7 @@ const IN_FILE = new Map(
 );
 
 /** Options that are not data. */
-const OF_CODE = ['secrets', 'externalSecrets', 'keysetFor', 'onRefusal', 'clock'] as const;
+const OF_CODE = ['secrets', 'externalSecrets', 'keysetFor', 'onRefusal', 'replayStore', 'clock'] as const;
 
 /**
  * Reads a descriptor once. To follow its changes too, pass its path to `createAuthenticator`, as `{
@@ -191,6 +194,7 @@ function load({ name, jwt, isBlank, end }: DescriptorDocument, coded: Descriptor
     ...given('clock', coded.clock),
     ...given('keysetFor', coded.keysetFor),
     ...given('onRefusal', coded.onRefusal),
+    ...given('replayStore', coded.replayStore),
     ...given('groups', readGroupsIn(written.groups, coded.directory, secrets, base)),
     ...given('remote', withCa(written.remote, base)),
     keySets: readKeysetsIn(written.keySets, base),

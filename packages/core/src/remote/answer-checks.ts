@@ -45,8 +45,12 @@ const MISSING_AUDIENCE =
   'the answer has no aud, and the token names no audience; let the endpoint answer with aud, or set remote.unsafeMissingAudience';
 
 /** RFC 7662 §2.2, RFC 6749 §7.1: a token of a type that is not understood must not be used. */
-function tokenTypeCheck({ acceptSenderConstrained }: RegisteredClaimsPolicy): RegisteredCheck {
-  const types = acceptSenderConstrained === true ? ['Bearer', 'DPoP'] : ['Bearer'];
+function tokenTypeCheck({
+  acceptSenderConstrained,
+  whyNotProvable,
+}: RegisteredClaimsPolicy): RegisteredCheck {
+  const proves = whyNotProvable !== undefined;
+  const types = acceptSenderConstrained === true || proves ? ['Bearer', 'DPoP'] : ['Bearer'];
   // Some servers, such as Kanidm and old versions of Hydra, answer with the token_type_hint.
   const accepted = new Set([...types.map((type) => type.toLowerCase()), 'access_token']);
   return {
@@ -54,7 +58,10 @@ function tokenTypeCheck({ acceptSenderConstrained }: RegisteredClaimsPolicy): Re
     judge: (answer) => {
       const type = own(answer, 'token_type');
       if (type === undefined || (typeof type === 'string' && accepted.has(type.toLowerCase())))
-        return undefined;
+        // RFC 9449 §6.2: without the key, no proof of it could be judged.
+        return proves && String(type).toLowerCase() === 'dpop' && !Object.hasOwn(answer, 'cnf')
+          ? new AuthError('token_type_refused', { detail: 'token_type is DPoP, but the answer has no cnf' })
+          : undefined;
       const got = typeof type === 'string' ? 'another type' : kindOf(type);
       const detail = `token_type: expected ${types.join(' or ')}, got ${got}`;
       return new AuthError('token_type_refused', { detail });

@@ -1,5 +1,6 @@
 // The metadata of a protected resource, RFC 9728: the document, and its URL.
 import type { BearerMethod } from '../credentials/find.ts';
+import type { DpopSettings } from '../possession/options.ts';
 import { isAuthorizationServer, type ResourceSettings } from './options.ts';
 
 /** A protected resource, as clients find it. */
@@ -20,6 +21,9 @@ export interface ResourceMetadata {
   readonly scopes_supported?: readonly string[];
   readonly bearer_methods_supported?: readonly BearerMethod[];
   readonly resource_signing_alg_values_supported?: readonly string[];
+  /** RFC 9449 §5.1 names the same member for authorization servers. */
+  readonly dpop_signing_alg_values_supported?: readonly string[];
+  readonly dpop_bound_access_tokens_required?: boolean;
   readonly resource_name?: string;
   readonly resource_documentation?: string;
   readonly resource_policy_uri?: string;
@@ -33,6 +37,8 @@ interface ResourceDefaults {
   /** The scopes that rules name. */
   readonly scopes: readonly string[];
   readonly methods: readonly BearerMethod[];
+  /** How tokens come by DPoP. Undefined: they do not. */
+  readonly dpop: Pick<DpopSettings, 'algorithms' | 'isRequired'> | undefined;
 }
 
 /** The path of the metadata of a resource without a path, and the start of all others. */
@@ -41,7 +47,7 @@ export const METADATA_PATH = '/.well-known/oauth-protected-resource';
 /** Makes one resource of checked options. */
 function protectedResource(
   settings: ResourceSettings,
-  { issuers, scopes, methods }: ResourceDefaults,
+  { issuers, scopes, methods, dpop }: ResourceDefaults,
 ): ProtectedResource {
   const { url, name, documentation, policy, termsOfService, jwksUrl, signingAlgorithms } = settings;
   const servers =
@@ -55,6 +61,8 @@ function protectedResource(
     ...listed('scopes_supported', supported),
     ...listed('bearer_methods_supported', methods),
     ...listed('resource_signing_alg_values_supported', signingAlgorithms ?? []),
+    ...listed('dpop_signing_alg_values_supported', [...(dpop?.algorithms ?? [])]),
+    ...(dpop?.isRequired === true ? { dpop_bound_access_tokens_required: true } : {}),
     ...given('resource_name', name),
     ...given('resource_documentation', documentation),
     ...given('resource_policy_uri', policy),

@@ -8,6 +8,7 @@ import { authenticatorOptions, cacheOptions } from '../decision/options.ts';
 import { endpointOptions, groupsOptions } from '../groups/options.ts';
 import { keysetOptions } from '../keysets/options.ts';
 import { tlsOptions } from '../net/tls.ts';
+import { dpopOptions } from '../possession/options.ts';
 import { remoteOptions } from '../remote/options.ts';
 import { resourceOptions } from '../resource/options.ts';
 import { signingOptions, signingSchema } from '../signing/options.ts';
@@ -64,6 +65,7 @@ export function optionTables(): readonly { readonly title: string; readonly rows
   const tables: readonly (readonly [title: string, table: Table])[] = [
     ['An authenticator', authenticatorOptions.table],
     ['A protected resource: `resource`', resourceOptions.table],
+    ['Proof of possession: `dpop`', dpopOptions.table],
     ['A keyset: `keySets`', keysetOptions.table],
     ['TLS: `tls`', tlsOptions.table],
     ['Places of a token: `tokenFrom`', carrierOptions.table],

@@ -93,6 +93,11 @@ const TABLES: { readonly [title: string]: Place } = {
     at: 'resource.',
     bases: [{ url: 'https://api.example.com' }],
   },
+  'Proof of possession: `dpop`': {
+    build: inAuthenticator((dpop) => ({ dpop })),
+    at: 'dpop.',
+    bases: [{ mode: 'allowed', publicUrl: 'https://api.example.com' }],
+  },
   'A keyset: `keySets`': { build: keysetWith((keyset) => keyset), at: 'keySets[0].', bases: KEYSET_BASES },
   'TLS: `tls`': {
     build: keysetWith((tls) => ({ jwksUrl: URL_OF_KEYS, tls })),
@@ -150,6 +155,7 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
       audience: true,
       resource: true,
       actors: true,
+      dpop: true,
       acr: true,
       maxAge: true,
       mode: true,
@@ -238,6 +244,7 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
       environment: true,
       keysetFor: true,
       onRefusal: true,
+      replayStore: true,
       clock: true,
     }),
   },

@@ -76,6 +76,15 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
           signingAlgorithms: ['ES256'],
           allowHttp: false,
         },
+        dpop: {
+          mode: 'allowed',
+          publicUrl: ['https://api.example', 'http://localhost:9000/api'],
+          algorithms: ['ES256', 'EdDSA'],
+          maxAge: '30s',
+          clockSkew: '2s',
+          replayEntries: 5000,
+          unsafeReplayFailure: 'accept',
+        },
         resources: { files: { url: 'https://api.example/files', name: 'Files' } },
         keySets: [
           {
@@ -203,6 +212,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
           admin: { claims: { scope: ['admin'] }, issuers: ['https://a.example/'], audience: ['admin'] },
           'GET /users/:id': { claims: { sub: { fromRequest: 'params.id' } } },
           'GET /files': { resource: 'files' },
+          'POST /pay': { dpop: 'required' },
         },
         nestedClaimDelimiter: '.',
         clockSkew: '10s',

@@ -1,0 +1,212 @@
+// Options of DPoP (RFC 9449). How proofs are judged is in dpop.ts.
+import { ConfigError } from '../errors.ts';
+import { isLoopback } from '../net/addresses.ts';
+import { checkUrl } from '../net/options.ts';
+import { type AlgorithmName, algorithmNames, findAlgorithm } from '../token/algorithms.ts';
+import type { Duration } from '../values/duration.ts';
+import { coming, type Judge, lasting, listed, listOf, other, replaced, verdict } from '../values/judge.ts';
+import {
+  choice,
+  defaulted,
+  durationFrom,
+  type Kind,
+  list,
+  needed,
+  object,
+  oneOrMany,
+  optional,
+  patternSchema,
+  refined,
+  type TableOf,
+  text,
+  whole,
+} from '../values/option.ts';
+
+/**
+ * `off`: bound tokens are refused. `allowed`: bound tokens need a proof. `required`: every token
+ * has to be bound, and needs a proof.
+ */
+export type DpopMode = 'off' | 'allowed' | 'required';
+
+/** How tokens that are bound to a key by DPoP (RFC 9449) are accepted. */
+export interface DpopOptions {
+  /**
+   * `off`: a token that is bound to a key is refused. `allowed`: it is accepted with a proof, and a
+   * token that is not bound is a bearer token as before. `required`: a token that is not bound is
+   * refused, also one that has verified. A route can tighten this: see `RouteAccess.dpop`.
+   */
+  readonly mode: DpopMode;
+  /**
+   * The URL of the service as clients write it, or several: a proof is for the URL that begins with
+   * it and ends with the path of the request (`htu`, RFC 9449 §4.3). The host never comes from the
+   * request, whatever `Host` or `X-Forwarded-Host` says. If a proxy removes a prefix from the path,
+   * write it here: `https://example.com/api`. https, or http to loopback; without a query. Required
+   * unless `mode` is `off`.
+   */
+  readonly publicUrl?: string | readonly string[];
+  /**
+   * The algorithms of proofs, which metadata and challenges name. Only those with key pairs.
+   * Default ES256, EdDSA, Ed25519, PS256 and RS256.
+   */
+  readonly algorithms?: readonly AlgorithmName[];
+  /** How long after its `iat` a proof is accepted. 1s to 10m. Default 60s. */
+  readonly maxAge?: Duration;
+  /** How far clocks of clients may differ from that of this service. At most 60s. Default 5s. */
+  readonly clockSkew?: Duration;
+  /**
+   * The greatest number of used proofs that the memory of this process remembers, each for `maxAge`
+   * and twice `clockSkew`: 1,400 requests a second by default. A proof that does not fit is a 503.
+   * Without effect with a `replayStore`. 1 to 10000000. Default 100000.
+   */
+  readonly replayEntries?: number;
+  /**
+   * `accept`: a proof is accepted although nothing says whether it was used before, because the
+   * `replayStore` fails, is late, or the memory is full. Who has seen a request can then repeat it.
+   * Causes a warning. Default: such a request is a 503.
+   */
+  readonly unsafeReplayFailure?: 'accept';
+}
+
+/** Those with key pairs: RFC 9449 §4.2. */
+const pairAlgorithms = algorithmNames.filter((name) => findAlgorithm(name)?.kty !== 'oct');
+const DEFAULT_ALGORITHMS: readonly AlgorithmName[] = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256'];
+
+/** The URL before the path of a request. */
+const publicUrl: Kind<string> = refined(
+  text,
+  (written, path) => {
+    if (!URL.canParse(written)) throw new ConfigError(path, 'expected a URL, like https://api.example.com');
+    const url = new URL(written);
+    checkUrl(url, isLoopback(url.hostname), path);
+    if (/[?#]/.test(written))
+      throw new ConfigError(path, 'must have neither a query nor a fragment; remove it');
+    if (!/^[!-[\]-~]+$/.test(written))
+      throw new ConfigError(path, 'expected a URL in ASCII, as clients write it');
+    return `${url.origin}${url.pathname.replace(/\/$/, '')}`;
+  },
+  patternSchema('^[hH][tT][tT][pP][sS]?://[^/?#@]+(?:/[^?#]*)?$'),
+);
+
+const ACCEPTED: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ['off', ['bearer tokens']],
+  ['allowed', ['bearer tokens', 'bound tokens with their proof']],
+  ['required', ['bound tokens with their proof']],
+]);
+
+/** Says which tokens come and go. A variable may be any mode. */
+const modeJudge: Judge = (before, after) => {
+  const [old, current] = [ACCEPTED.get(before ?? 'off'), ACCEPTED.get(after ?? 'off')];
+  if (old === undefined || current === undefined)
+    return replaced('the mode of DPoP has changed')(before, after);
+  return [
+    ...current
+      .filter((kind) => !old.includes(kind))
+      .map((kind) => verdict('opens', `accepted now: ${kind}`, after)),
+    ...old
+      .filter((kind) => !current.includes(kind))
+      .map((kind) => verdict('closes', `no longer accepted: ${kind}`, after)),
+  ];
+};
+
+const algorithmsJudge: Judge = (before, after, fallback) =>
+  listed({ more: 'opens', thing: 'algorithm of proofs' })(
+    listOf(before ?? fallback),
+    listOf(after ?? fallback),
+  );
+
+/** The options of DPoP. */
+export const dpopOptions = object(
+  {
+    mode: needed(
+      choice('off', 'allowed', 'required'),
+      'off: tokens that are bound to a key are refused. allowed: they need a proof. required: other tokens are refused too.',
+      modeJudge,
+    ),
+    publicUrl: optional(
+      oneOrMany(publicUrl),
+      'The URL of the service as clients write it, before the path of a request, or several. Proofs are for it.',
+      coming(
+        ['changes', 'proofs are for this URL'],
+        ['changes', 'proofs are for no URL'],
+        replaced('proofs are for another URL'),
+      ),
+    ),
+    algorithms: defaulted(
+      list(choice(...pairAlgorithms)),
+      DEFAULT_ALGORITHMS,
+      'The algorithms of proofs.',
+      algorithmsJudge,
+    ),
+    maxAge: defaulted(
+      durationFrom('1s', '10m'),
+      '60s',
+      'How long after iat a proof is accepted. 1s to 10m.',
+      lasting('opens', 'a proof is accepted for'),
+    ),
+    clockSkew: defaulted(
+      durationFrom('0s', '60s'),
+      '5s',
+      'How far the clocks of clients may differ from the clock of this service. At most 60s.',
+      lasting('opens', 'clocks of clients may differ by'),
+    ),
+    replayEntries: defaulted(
+      whole(1, 10_000_000, 'expected a whole number of proofs from 1 to 10000000'),
+      100_000,
+      'The greatest number of used proofs in the memory of this process. A proof that does not fit is a 503.',
+      other('another number of used proofs is remembered'),
+    ),
+    unsafeReplayFailure: optional(
+      choice('accept'),
+      'accept: a proof is accepted although nothing says whether it was used before.',
+      coming(
+        ['opens', 'a proof may be used again while the store of used proofs fails'],
+        ['closes', 'a proof is refused while the store of used proofs fails'],
+        replaced('a proof may be used again while the store of used proofs fails'),
+      ),
+    ),
+  } satisfies TableOf<DpopOptions>,
+  { anyOf: [{ required: ['publicUrl'] }, { properties: { mode: { const: 'off' } } }] },
+  { like: "options of DPoP, such as { mode: 'allowed', publicUrl: 'https://api.example.com' }" },
+);
+
+/** Checked options of DPoP. */
+export interface DpopSettings {
+  readonly isRequired: boolean;
+  /** Without a slash at the end. */
+  readonly publicUrls: readonly string[];
+  readonly algorithms: ReadonlySet<AlgorithmName>;
+  readonly maxAgeMs: number;
+  readonly clockSkewMs: number;
+  readonly replayEntries: number;
+  readonly acceptsReplayFailure: boolean;
+}
+
+/** The mode of checked options. */
+export function modeOf(dpop: DpopSettings | undefined): DpopMode {
+  return dpop === undefined ? 'off' : dpop.isRequired ? 'required' : 'allowed';
+}
+
+/** `dpop`; undefined where it is off. */
+export const dpop: Kind<DpopSettings | undefined> = {
+  schema: dpopOptions.schema,
+  judge: dpopOptions.judge,
+  read(value, path) {
+    const read = dpopOptions.read(value, path);
+    const { mode, publicUrl: urls, maxAge, clockSkew, replayEntries } = read;
+    if (mode === 'off') return undefined;
+    if (urls === undefined)
+      throw new ConfigError(
+        `${path}.publicUrl`,
+        'is required: the URL of the service as clients write it, like https://api.example.com',
+      );
+    return Object.freeze<DpopSettings>({
+      isRequired: mode === 'required',
+      publicUrls: Object.freeze([...new Set([urls].flat())]),
+      algorithms: new Set(read.algorithms),
+      maxAgeMs: maxAge,
+      clockSkewMs: clockSkew,
+      replayEntries,
+      acceptsReplayFailure: read.unsafeReplayFailure === 'accept',
+    });
+  },
+};
