@@ -31,6 +31,8 @@ const TABLE: readonly (readonly [AuthErrorCode, number, string | undefined, bool
   ['token_not_yet_valid', 401, 'invalid_token', true, 'The token is not valid yet'],
   ['token_claims_invalid', 401, 'invalid_token', true, 'The claims of the token are not acceptable'],
   ['token_rejected', 401, 'invalid_token', true, 'The token was rejected'],
+  ['token_binding_mismatch', 401, 'invalid_token', true, 'The token is not bound to the key of the sender'],
+  ['proof_invalid', 401, 'invalid_dpop_proof', true, 'The proof of possession is not valid'],
   ['scope_insufficient', 403, 'insufficient_scope', true, 'The token lacks a scope that this request needs'],
   ['claims_insufficient', 403, undefined, true, 'The token lacks a claim that this request needs'],
   [
@@ -45,6 +47,7 @@ const TABLE: readonly (readonly [AuthErrorCode, number, string | undefined, bool
   ['keyset_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
   ['remote_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
   ['groups_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
+  ['replay_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
 ];
 
 const SECRET = 'canary-5f1d7c';
@@ -65,8 +68,10 @@ describe('the table', () => {
     expect(refusal.name).toBe('AuthError');
     expect(refusal.expose).toBe(true);
     expect(refusal).toBeInstanceOf(Error);
+    // RFC 9449 §7.1: these two are errors of the scheme DPoP.
+    const scheme = ['token_binding_mismatch', 'proof_invalid'].includes(code) ? 'DPoP' : 'Bearer';
     const challenge =
-      error === undefined ? 'Bearer' : `Bearer error="${error}", error_description="${message}"`;
+      error === undefined ? scheme : `${scheme} error="${error}", error_description="${message}"`;
     expect(refusal.headers).toEqual({
       'Cache-Control': 'no-store',
       ...(hasChallenge ? { 'WWW-Authenticate': challenge } : {}),

@@ -356,7 +356,9 @@ function nested(node: Node | false | undefined, ...path: readonly string[]): Nod
   return nested(reached.properties?.[next], ...rest);
 }
 
-const OF_CODE = ['secrets', 'externalSecrets', 'onRefusal', 'keysetFor', 'clock', 'directory', 'signer'];
+const OF_CODE = [
+  ...['secrets', 'externalSecrets', 'onRefusal', 'replayStore', 'keysetFor', 'clock', 'directory', 'signer'],
+];
 const X = { 'what-no-option-is-called': 1 };
 const without = (names: readonly string[], left: readonly string[] = OF_CODE) =>
   names.filter((name) => !left.includes(name));

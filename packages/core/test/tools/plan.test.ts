@@ -689,6 +689,7 @@ const UNJUDGED: readonly string[] = [
   'An authenticator: claims',
   'An authenticator: routes',
   // For code alone.
+  'An authenticator: replayStore',
   'An authenticator: onRefusal',
   'An authenticator: clock',
   'A keyset: `keySets`: audience',
