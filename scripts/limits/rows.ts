@@ -155,6 +155,22 @@ export const LIMITS: readonly LimitTable[] = [
         test: `${tests}/possession/options.test.ts:clockSkew: '61s'`,
       },
       {
+        what: 'lifetime of a nonce',
+        at: `${core}/possession/options.ts:durationFrom('10s', '1h'), … '5m',`,
+        unit: '5 min; 10 s to 1 h can be set',
+        beyond: 'the client gets a new one: 401',
+        option: 'dpop.nonce.lifetime',
+        test: `${tests}/possession/nonce.test.ts:a nonce lasts at least half of its lifetime`,
+      },
+      {
+        what: 'secret of nonces, at least',
+        at: `${core}/possession/options.ts#MIN_SECRET_CHARS`,
+        unit: 'characters',
+        beyond: 'refused at start',
+        option: 'dpop.nonce.secret',
+        test: `${tests}/possession/options.test.ts:'a'.repeat(31)`,
+      },
+      {
         what: 'used proofs in the memory of a process',
         at: `${core}/possession/options.ts:whole(1, 10_000_000, … 100_000,`,
         unit: '100,000 proofs; 1 to 10,000,000 can be set',
@@ -930,6 +946,7 @@ export const LIMITS: readonly LimitTable[] = [
 
 /** Numeric constants that bound nothing, and what they are. */
 export const NO_BOUNDS: Readonly<Record<string, string>> = {
+  [`${core}/possession/nonce.ts#NONCE_BYTES`]: 'the size of a nonce',
   [`${core}/secrets/directory.ts#LOOK_MS`]: 'how often a file behind a link is looked at',
   [`${core}/net/connections.ts#KEEP_ALIVE_MS`]: 'how long an idle connection is kept',
   [`${core}/decision/doorkeeper.ts#BITS_PER_TOKEN`]: 'the size of a table',

@@ -101,6 +101,13 @@ export interface AuthErrorCodes {
    */
   readonly proof_invalid: 401;
   /**
+   * The proof of the key of the token has no nonce of the service, or an old one: see `dpop.nonce`.
+   * @remarks Nothing, if it is once for each client and nonce: the client tries again with the nonce
+   *   in `DPoP-Nonce` (RFC 9449 §9). If a client never succeeds, give all processes the same
+   *   `dpop.nonce.secret`.
+   */
+  readonly proof_nonce_required: 401;
+  /**
    * The token is valid, but lacks a scope that the route requires.
    * @remarks The client has to ask its issuer for the scopes that the challenge names.
    */
@@ -168,6 +175,7 @@ interface Refusal<Status extends number = AuthErrorCodes[AuthErrorCode]> {
   readonly error?:
     | 'invalid_request'
     | 'invalid_dpop_proof'
+    | 'use_dpop_nonce'
     | 'invalid_token'
     | 'insufficient_scope'
     | 'insufficient_user_authentication';
@@ -204,6 +212,12 @@ const REFUSALS: { readonly [Code in AuthErrorCode]: Refusal<AuthErrorCodes[Code]
     status: 401,
     error: 'invalid_dpop_proof',
     message: 'The proof of possession is not valid',
+    scheme: 'DPoP',
+  },
+  proof_nonce_required: {
+    status: 401,
+    error: 'use_dpop_nonce',
+    message: 'The proof of possession needs a nonce of the service',
     scheme: 'DPoP',
   },
   scope_insufficient: {
@@ -252,6 +266,8 @@ export interface AuthErrorContext {
   readonly dpop?: DpopChallenge | undefined;
   /** The scheme by which the token came, whose challenge has the error. Default: Bearer. */
   readonly scheme?: 'DPoP' | undefined;
+  /** For the header `DPoP-Nonce` of a 401, RFC 9449 §9. */
+  readonly nonce?: string | undefined;
   /** `acr` values from configuration, space-delimited, RFC 9470 §3, for the challenge. */
   readonly acrValues?: string | undefined;
   /** From configuration: whole seconds, RFC 9470 §3, for the challenge. */
@@ -263,7 +279,15 @@ export interface AuthErrorContext {
 /** The members of the context that are parameters of the challenge. */
 export type ChallengeContext = Pick<
   AuthErrorContext,
-  'realm' | 'scope' | 'resourceMetadata' | 'acrValues' | 'maxAgeSeconds' | 'isExposed' | 'dpop' | 'scheme'
+  | 'realm'
+  | 'scope'
+  | 'resourceMetadata'
+  | 'acrValues'
+  | 'maxAgeSeconds'
+  | 'isExposed'
+  | 'dpop'
+  | 'scheme'
+  | 'nonce'
 >;
 
 // Every member is an own one, so that none is read from a polluted prototype.
@@ -276,6 +300,7 @@ const NO_CONTEXT: AuthErrorContext = Object.freeze({
   isExposed: undefined,
   dpop: undefined,
   scheme: undefined,
+  nonce: undefined,
   acrValues: undefined,
   maxAgeSeconds: undefined,
   retryAfterSeconds: undefined,
@@ -522,7 +547,11 @@ function makeHeaders(
     };
     const scheme = refusal.scheme ?? context.scheme;
     headers['WWW-Authenticate'] = challenges(parameters, context.dpop, scheme);
-    if (context.isExposed === true) headers['Access-Control-Expose-Headers'] = 'WWW-Authenticate';
+    const nonce = refusal.scheme === 'DPoP' ? context.nonce : undefined;
+    if (nonce !== undefined) headers['DPoP-Nonce'] = nonce;
+    if (context.isExposed === true)
+      headers['Access-Control-Expose-Headers'] =
+        nonce === undefined ? 'WWW-Authenticate' : 'WWW-Authenticate, DPoP-Nonce';
   }
   return Object.freeze(headers);
 }

@@ -66,7 +66,7 @@ export type { KeysetFor, KeysetForReport } from './keysets/keyset-for.ts';
 export type { KeysetOptions } from './keysets/options.ts';
 export type { TenantPredicate, TenantsRule } from './keysets/tenants.ts';
 export type { TlsOptions } from './net/tls.ts';
-export type { DpopMode, DpopOptions } from './possession/options.ts';
+export type { DpopMode, DpopNonceOptions, DpopOptions } from './possession/options.ts';
 export type { ReplayStore } from './possession/replay.ts';
 export type { RemoteReport } from './remote/endpoint.ts';
 export type { RemoteOptions } from './remote/options.ts';

@@ -33,6 +33,13 @@ const TABLE: readonly (readonly [AuthErrorCode, number, string | undefined, bool
   ['token_rejected', 401, 'invalid_token', true, 'The token was rejected'],
   ['token_binding_mismatch', 401, 'invalid_token', true, 'The token is not bound to the key of the sender'],
   ['proof_invalid', 401, 'invalid_dpop_proof', true, 'The proof of possession is not valid'],
+  [
+    'proof_nonce_required',
+    401,
+    'use_dpop_nonce',
+    true,
+    'The proof of possession needs a nonce of the service',
+  ],
   ['scope_insufficient', 403, 'insufficient_scope', true, 'The token lacks a scope that this request needs'],
   ['claims_insufficient', 403, undefined, true, 'The token lacks a claim that this request needs'],
   [
@@ -68,8 +75,10 @@ describe('the table', () => {
     expect(refusal.name).toBe('AuthError');
     expect(refusal.expose).toBe(true);
     expect(refusal).toBeInstanceOf(Error);
-    // RFC 9449 §7.1: these two are errors of the scheme DPoP.
-    const scheme = ['token_binding_mismatch', 'proof_invalid'].includes(code) ? 'DPoP' : 'Bearer';
+    // RFC 9449 §7.1: these are errors of the scheme DPoP.
+    const scheme = ['token_binding_mismatch', 'proof_invalid', 'proof_nonce_required'].includes(code)
+      ? 'DPoP'
+      : 'Bearer';
     const challenge =
       error === undefined ? scheme : `${scheme} error="${error}", error_description="${message}"`;
     expect(refusal.headers).toEqual({

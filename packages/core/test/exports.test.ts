@@ -71,6 +71,7 @@ it('the root exports these types', () => {
     'DescriptorOptions',
     'DescriptorReport',
     'DpopMode',
+    'DpopNonceOptions',
     'DpopOptions',
     'Duration',
     'ExactlyRule',

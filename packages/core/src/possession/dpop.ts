@@ -3,11 +3,12 @@
 import { createHash } from 'node:crypto';
 import { headerReader } from '../credentials/header.ts';
 import { countHeader, headerOf, keyOf, type RequestView } from '../credentials/request.ts';
-import { type AuthError, refusalIn } from '../errors.ts';
+import { AuthError, refusalIn } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import type { KeyBinding, NoteProof, PresentedToken, ProofKind } from './kind.ts';
+import { createNonces, type Nonces } from './nonce.ts';
 import type { DpopSettings } from './options.ts';
 import { mismatch } from './possession.ts';
 import { invalid, type OpenProof, openProof } from './proof.ts';
@@ -31,10 +32,14 @@ export const readDpopToken: (request: RequestView) => string | undefined = heade
   'DPoP',
 );
 
+/** Returns why one part of a proof is refused; undefined if it is not. */
+type ProofJudge = (proof: OpenProof, presented: PresentedToken) => AuthError | undefined;
+
 /** Makes the kind of proof. */
 export function createDpop(settings: DpopSettings, clock: Clock, replay: ReplayGuard): ProofKind {
   const { algorithms, maxAgeMs, clockSkewMs } = settings;
   const isTarget = createTargetJudge(settings.publicUrls);
+  const nonces = settings.nonce && createNonces(settings.nonce.lifetime, clock, settings.nonce.secret);
   // Requests are decided on several times: by guards, by authenticators that are combined, and for
   // each message of a socket. The proof is that of the moment when the request came.
   const accepted = new WeakMap<object, { readonly proof: string; readonly token: string }>();
@@ -94,10 +99,7 @@ export function createDpop(settings: DpopSettings, clock: Clock, replay: ReplayG
   }
 
   /** In the order of the decision. RFC 9449 §4.3 lists them. */
-  const CHECKS: readonly (readonly [
-    about: string,
-    judge: (proof: OpenProof, presented: PresentedToken) => AuthError | undefined,
-  ])[] = [
+  const CHECKS: readonly (readonly [about: string, judge: ProofJudge])[] = [
     [
       'jkt',
       ({ thumbprint }, { confirmation }) =>
@@ -131,9 +133,14 @@ export function createDpop(settings: DpopSettings, clock: Clock, replay: ReplayG
           ? undefined
           : invalid('ath of the proof is not the hash of the token'),
     ],
+    ...(nonces === undefined ? [] : [['nonce', nonceJudge(nonces)] as const]),
     ['iat', judgeTimes],
     ['the form of jti', ({ claims }) => judgeId(claims)],
   ];
+
+  /** The next proof of the client can then have a nonce, whatever was wrong with this one. */
+  const withNonce = (refusal: AuthError | undefined) =>
+    nonces === undefined ? refusal : refusal?.withChallenge({ nonce: nonces.current() });
 
   return Object.freeze<ProofKind>({
     ...dpopBinding,
@@ -145,7 +152,8 @@ export function createDpop(settings: DpopSettings, clock: Clock, replay: ReplayG
         ? undefined
         : mismatch('the token is bound to a key, but did not come by the scheme DPoP');
       note?.('the scheme DPoP', refusal);
-      return refusal ?? prove(presented);
+      const proven = refusal ?? prove(presented);
+      return isPromise(proven) ? proven.then(withNonce) : withNonce(proven);
     },
   });
 }
@@ -165,6 +173,19 @@ function readProof(request: RequestView): string {
   if (value === undefined || value === '') throw invalid('the request has no header DPoP');
   if (typeof value !== 'string' || countHeader(request, 'dpop') > 1) throw invalid('several headers DPoP');
   return value;
+}
+
+/** RFC 9449 §9: the client gets the nonce of now, and tries again. */
+function nonceJudge(nonces: Nonces): ProofJudge {
+  return ({ claims }) => {
+    const nonce = own(claims, 'nonce');
+    if (typeof nonce === 'string' && nonces.isRecent(nonce)) return undefined;
+    const detail =
+      nonce === undefined
+        ? 'the proof has no nonce'
+        : 'the nonce of the proof is old, or not of this service';
+    return new AuthError('proof_nonce_required', { detail });
+  };
 }
 
 function judgeId(claims: JsonObject): AuthError | undefined {

@@ -16,6 +16,7 @@ import {
   oneOrMany,
   optional,
   patternSchema,
+  type ReadBy,
   refined,
   type TableOf,
   text,
@@ -54,6 +55,13 @@ export interface DpopOptions {
   /** How far clocks of clients may differ from that of this service. At most 60s. Default 5s. */
   readonly clockSkew?: Duration;
   /**
+   * Each proof needs a nonce that the service has sent a short time ago (RFC 9449 §9), so that none
+   * can be made in advance. A request without one gets a 401 `proof_nonce_required` with a nonce in
+   * `DPoP-Nonce`, and the client tries again. Default: proofs need no nonce. Example: `{ lifetime:
+   * '5m' }`.
+   */
+  readonly nonce?: DpopNonceOptions;
+  /**
    * The greatest number of used proofs that the memory of this process remembers, each for `maxAge`
    * and twice `clockSkew`: 1,400 requests a second by default. A proof that does not fit is a 503.
    * Without effect with a `replayStore`. 1 to 10000000. Default 100000.
@@ -65,6 +73,18 @@ export interface DpopOptions {
    * Causes a warning. Default: such a request is a 503.
    */
   readonly unsafeReplayFailure?: 'accept';
+}
+
+/** The nonces of a service. */
+export interface DpopNonceOptions {
+  /** How long a nonce is accepted at most; at least half of it. 10s to 1h. Default 5m. */
+  readonly lifetime?: Duration;
+  /**
+   * What nonces are made with, the same in all processes of the service: at least 32 random
+   * characters. In a file, write the name of a variable: `${DPOP_NONCE_SECRET}`. Default: each
+   * process has its own, and refuses the nonces of another one.
+   */
+  readonly secret?: string;
 }
 
 /** Those with key pairs: RFC 9449 §4.2. */
@@ -114,6 +134,31 @@ const algorithmsJudge: Judge = (before, after, fallback) =>
     listOf(after ?? fallback),
   );
 
+/** 32 characters of base64url are 192 bits. */
+const MIN_SECRET_CHARS = 32;
+
+/** The options of nonces. */
+export const nonceOptions = object({
+  lifetime: defaulted(
+    durationFrom('10s', '1h'),
+    '5m',
+    'How long a nonce is accepted at most; at least half of it. 10s to 1h.',
+    lasting('opens', 'a nonce is accepted for'),
+  ),
+  secret: optional(
+    refined(text, (secret, path) => {
+      if (secret.length < MIN_SECRET_CHARS)
+        throw new ConfigError(
+          path,
+          `expected at least ${MIN_SECRET_CHARS} random characters, got ${secret.length}`,
+        );
+      return secret;
+    }),
+    'What nonces are made with, in all processes of the service: at least 32 random characters, from a variable.',
+    other('nonces are made with another secret'),
+  ),
+} satisfies TableOf<DpopNonceOptions>);
+
 /** The options of DPoP. */
 export const dpopOptions = object(
   {
@@ -149,6 +194,15 @@ export const dpopOptions = object(
       'How far the clocks of clients may differ from the clock of this service. At most 60s.',
       lasting('opens', 'clocks of clients may differ by'),
     ),
+    nonce: optional(
+      nonceOptions,
+      'Proofs need a nonce that the service has sent a short time ago, in DPoP-Nonce.',
+      coming(
+        ['closes', 'a proof needs a nonce of the service'],
+        ['opens', 'a proof needs no nonce of the service'],
+        nonceOptions.judge,
+      ),
+    ),
     replayEntries: defaulted(
       whole(1, 10_000_000, 'expected a whole number of proofs from 1 to 10000000'),
       100_000,
@@ -177,6 +231,8 @@ export interface DpopSettings {
   readonly algorithms: ReadonlySet<AlgorithmName>;
   readonly maxAgeMs: number;
   readonly clockSkewMs: number;
+  /** Undefined: proofs need no nonce. */
+  readonly nonce: ReadBy<typeof nonceOptions.table> | undefined;
   readonly replayEntries: number;
   readonly acceptsReplayFailure: boolean;
 }
@@ -205,6 +261,7 @@ export const dpop: Kind<DpopSettings | undefined> = {
       algorithms: new Set(read.algorithms),
       maxAgeMs: maxAge,
       clockSkewMs: clockSkew,
+      nonce: read.nonce,
       replayEntries,
       acceptsReplayFailure: read.unsafeReplayFailure === 'accept',
     });

@@ -8,7 +8,7 @@ import { authenticatorOptions, cacheOptions } from '../decision/options.ts';
 import { endpointOptions, groupsOptions } from '../groups/options.ts';
 import { keysetOptions } from '../keysets/options.ts';
 import { tlsOptions } from '../net/tls.ts';
-import { dpopOptions } from '../possession/options.ts';
+import { dpopOptions, nonceOptions } from '../possession/options.ts';
 import { remoteOptions } from '../remote/options.ts';
 import { resourceOptions } from '../resource/options.ts';
 import { signingOptions, signingSchema } from '../signing/options.ts';
@@ -66,6 +66,7 @@ export function optionTables(): readonly { readonly title: string; readonly rows
     ['An authenticator', authenticatorOptions.table],
     ['A protected resource: `resource`', resourceOptions.table],
     ['Proof of possession: `dpop`', dpopOptions.table],
+    ['Nonces of proofs: `dpop.nonce`', nonceOptions.table],
     ['A keyset: `keySets`', keysetOptions.table],
     ['TLS: `tls`', tlsOptions.table],
     ['Places of a token: `tokenFrom`', carrierOptions.table],

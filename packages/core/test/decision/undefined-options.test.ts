@@ -98,6 +98,13 @@ const TABLES: { readonly [title: string]: Place } = {
     at: 'dpop.',
     bases: [{ mode: 'allowed', publicUrl: 'https://api.example.com' }],
   },
+  'Nonces of proofs: `dpop.nonce`': {
+    build: inAuthenticator((nonce) => ({
+      dpop: { mode: 'allowed', publicUrl: 'https://api.example.com', nonce },
+    })),
+    at: 'dpop.nonce.',
+    bases: [{}],
+  },
   'A keyset: `keySets`': { build: keysetWith((keyset) => keyset), at: 'keySets[0].', bases: KEYSET_BASES },
   'TLS: `tls`': {
     build: keysetWith((tls) => ({ jwksUrl: URL_OF_KEYS, tls })),

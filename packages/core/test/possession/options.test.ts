@@ -33,6 +33,10 @@ it.each([
   [{ ...DPOP, replayEntries: 10_000_001 }, 'dpop.replayEntries'],
   [{ ...DPOP, unsafeReplayFailure: true }, 'dpop.unsafeReplayFailure'],
   [{ ...DPOP, nonces: true }, 'dpop.nonces'],
+  [{ ...DPOP, nonce: true }, 'dpop.nonce'],
+  [{ ...DPOP, nonce: { lifetime: '9s' } }, 'dpop.nonce.lifetime'],
+  [{ ...DPOP, nonce: { lifetime: '2h' } }, 'dpop.nonce.lifetime'],
+  [{ ...DPOP, nonce: { secret: 'a'.repeat(31) } }, 'dpop.nonce.secret'],
 ])('dpop: %j is refused at %s', (dpop, path) => {
   expect(() => create({ dpop })).toThrow(expect.objectContaining({ name: 'ConfigError', path }));
 });
