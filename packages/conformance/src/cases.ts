@@ -6,6 +6,7 @@ import type { ConformanceCase } from './cases/case.ts';
 import { descriptorCases } from './cases/descriptor.ts';
 import { keysetCases } from './cases/keysets.ts';
 import { pathCases } from './cases/paths.ts';
+import { possessionCases } from './cases/possession.ts';
 import { resourceCases } from './cases/resource.ts';
 import { resourcesCases } from './cases/resources.ts';
 import { routeCases } from './cases/routes.ts';
@@ -29,6 +30,7 @@ export const cases: readonly ConformanceCase[] = [
   ...callerCases,
   ...descriptorCases,
   ...pathCases,
+  ...possessionCases,
   ...resourceCases,
   ...resourcesCases,
   ...signingCases,

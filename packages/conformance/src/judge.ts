@@ -3,29 +3,70 @@ import { AuthError } from '@latchkey/core';
 import { expect } from 'vitest';
 import type { Started } from './application.ts';
 import type { ConformanceCase, Expectation, Variant } from './cases.ts';
-import { type Exchange, headerValues } from './exchange.ts';
+import { type Exchange, type ExchangeRequest, headerValues } from './exchange.ts';
+import { proofFor } from './proofs.ts';
 import { canary, type TokenName, tokens, type World } from './tokens.ts';
 import { challengeOf } from './variants.ts';
 
+/** The request of a case, with its tokens and proofs. */
+export type CaseRequest = Omit<ExchangeRequest, 'port'>;
+
 /**
- * Sends the request of a case, and waits until the application has finished with it.
- * @param used gets the tokens that were sent, by name
+ * Makes the request of a case, and sends it: see `requestOf` and `deliver`.
+ * @param used gets the tokens and proofs that were sent, by name
  */
 export async function send(
-  { authenticator = 'strict', method = 'GET', path, headers = [] }: Omit<ConformanceCase, 'name'>,
+  testCase: Omit<ConformanceCase, 'name'>,
   served: ReadonlyMap<Variant, Started>,
   world: World,
   used: Map<string, string>,
 ): Promise<Exchange> {
+  return deliver(testCase.authenticator, await requestOf(testCase, served, world, used), served);
+}
+
+/**
+ * Makes the request of a case.
+ * @param used gets the tokens and proofs that are in it, by name
+ */
+export async function requestOf(
+  {
+    authenticator,
+    method = 'GET',
+    path: written,
+    headers: named = [],
+    proofs = [],
+  }: Omit<ConformanceCase, 'name'>,
+  served: ReadonlyMap<Variant, Started>,
+  world: World,
+  used: Map<string, string>,
+): Promise<CaseRequest> {
+  const path = await fill(written, world, used);
+  const headers: [string, string][] = [];
+  for (const [header, value] of named) headers.push([header, await fill(value, world, used)]);
+  const proven: [string, string][] = [];
+  const askNonce = async (proof: string) => {
+    const asked = { method, path, headers: [...headers, ['DPoP', proof] as const] };
+    return headerValues(await deliver(authenticator, asked, served), 'DPoP-Nonce')[0];
+  };
+  for (const proof of proofs) {
+    const token = await fill(`{${proof.token ?? 'bound to the key'}}`, world, used);
+    const make = (nonce: string | undefined) => proofFor(proof, { world, method, path, token, nonce });
+    const made = await make(proof.nonce === 'served' ? await askNonce(await make(undefined)) : proof.nonce);
+    used.set(`proof ${proven.length}`, made);
+    proven.push(['DPoP', made]);
+  }
+  return { method, path, headers: [...headers, ...proven] };
+}
+
+/** Sends a request, and waits until the application has finished with it. */
+export async function deliver(
+  authenticator: Variant = 'strict',
+  request: CaseRequest,
+  served: ReadonlyMap<Variant, Started>,
+): Promise<Exchange> {
   const server = served.get(authenticator);
   if (server === undefined) throw new Error(`no server for ${authenticator}`);
-  const written: [string, string][] = [];
-  for (const [header, value] of headers) written.push([header, await fill(value, world, used)]);
-  const answer = await server.send({
-    method,
-    path: await fill(path, world, used),
-    headers: written,
-  });
+  const answer = await server.send(request);
   await server.openRequests();
   return answer;
 }
@@ -90,6 +131,8 @@ function expectRefusal(answer: Exchange, error: AuthError): void {
     challenge: 'WWW-Authenticate' in error.headers ? [error.headers['WWW-Authenticate']] : [],
   });
   expect(headerValues(answer, 'Cache-Control')).toEqual(['no-store']);
+  if (error.code === 'proof_nonce_required')
+    expect(headerValues(answer, 'DPoP-Nonce')).toEqual([expect.stringMatching(/^[\w-]{22}$/)]);
   if (error.status === 503) expect(Number(headerValues(answer, 'Retry-After')[0])).toBeGreaterThan(0);
 }
 

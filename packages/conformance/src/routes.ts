@@ -209,6 +209,12 @@ export const resourceRoutes: readonly Route[] = [
   route('/named/files', routeNamed('files for readers')),
 ];
 
+/** The routes of authenticators that judge proofs. */
+export const possessionRoutes: readonly Route[] = [
+  requiring('/bound', { dpop: 'required' }),
+  route('/named/bound', routeNamed('bound')),
+];
+
 function requiring(path: string, access: RouteAccess): Route {
   return { method: 'GET', path, access, handle: whoami };
 }

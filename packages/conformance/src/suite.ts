@@ -6,12 +6,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Application, type Started, start, withProperties } from './application.ts';
 import { cases, type Variant } from './cases.ts';
 import { headerValues } from './exchange.ts';
-import { judge, send } from './judge.ts';
-import { type Route, resourceRoutes, routes } from './routes.ts';
+import { deliver, judge, requestOf, send } from './judge.ts';
+import { possessionRoutes, type Route, resourceRoutes, routes } from './routes.ts';
 import { expectOneOfEach, expectSigned, signedMember } from './signed.ts';
 import { type PublishedKeys, publishedKeys, signingRoutes } from './signing-routes.ts';
 import { createWorld, tokens, type World } from './tokens.ts';
 import { authenticatorFor, VARIANTS } from './variants.ts';
+
+/** How long the applications of all variants may take to start. */
+const START_MS = 60_000;
 
 /** What an adapter must serve. */
 export interface Harness {
@@ -81,14 +84,15 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
         const authenticator = authenticatorFor(world, variant);
         const trustsProxy = variant === 'behind a proxy';
         const isResource = authenticator.resources?.length !== 0;
-        const more = variant.startsWith('resources') ? resourceRoutes.map(observe) : [];
+        const ofVariant = variant.startsWith('dpop') ? possessionRoutes : resourceRoutes;
+        const more = /^(?:resources|dpop)/.test(variant) ? ofVariant.map(observe) : [];
         const harness = { ...offered, routes: [...offered.routes, ...more], isResource, trustsProxy };
         const server = await start(await build({ authenticator, ...harness }));
         served.set(variant, server);
         if (variant === 'strict') verifier = authenticator;
         closers.push(server.close, () => authenticator.close());
       }
-    });
+    }, START_MS);
 
     afterAll(async () => {
       for (const close of closers) await close();
@@ -107,11 +111,19 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       declare(gap === undefined ? title : `${title} (gap: ${gap})`, async () => {
         const used = new Map<string, string>();
         for (let count = 0; count < (testCase.isCached === true ? 3 : 0); count++) {
-          const earlier = await send({ ...testCase, method: 'GET', path: '/token' }, served, world, used);
+          const proofs = testCase.proofs?.map(() => ({}));
+          const again = { ...testCase, proofs, method: 'GET', path: '/token' } as const;
+          const earlier = await send(again, served, world, used);
           expect(earlier.status, 'the answer of /token').toBe(200);
         }
+        const request = await requestOf(testCase, served, world, used);
+        const { authenticator, sentBefore } = testCase;
+        if (sentBefore !== undefined) {
+          const before = { ...request, method: sentBefore.method ?? 'GET', path: sentBefore.path };
+          expect((await deliver(authenticator, before, served)).status, 'the answer before').toBe(200);
+        }
         handled.length = 0;
-        const answer = await send(testCase, served, world, used);
+        const answer = await deliver(authenticator, request, served);
         judge(testCase, answer, handled, [...used.values()]);
         expectOneOfEach(answer, testCase.method !== 'HEAD' && answer.status !== 204);
         if ('status' in testCase.expect) await expectSigned(answer, testCase.expect, verifier);

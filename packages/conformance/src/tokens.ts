@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   createClock,
+  createDpopKey,
   createIssuer,
+  type DpopKey,
   forge,
   generateSigningKey,
   mint,
@@ -24,6 +26,8 @@ export interface World {
   readonly down: TestIssuer;
   readonly stranger: SigningKey;
   readonly signers: Signers;
+  /** The keys that tokens are bound to, and one that none is bound to. */
+  readonly dpop: { readonly key: DpopKey; readonly rsa: DpopKey; readonly another: DpopKey };
   /** A folder for files. It is removed with the world. */
   readonly directory: string;
   readonly close: () => Promise<void>;
@@ -39,12 +43,18 @@ export async function createWorld(): Promise<World> {
   down.fail({ kind: 'status', status: 503 });
   const stranger = await generateSigningKey('RS256', trusted.key.kid);
   const signers = await createSigners();
+  const dpop = {
+    key: await createDpopKey(),
+    rsa: await createDpopKey('RS256'),
+    another: await createDpopKey(),
+  };
   const directory = await mkdtemp(join(tmpdir(), 'latchkey-conformance-'));
   return {
     trusted,
     down,
     stranger,
     signers,
+    dpop,
     directory,
     close: async () => {
       await Promise.all([trusted.close(), down.close(), signers.close()]);
@@ -180,6 +190,10 @@ export const tokens = {
   'good, by another': claims({ act: { sub: 'other', act: { sub: 'gateway' } } }),
   'act as text': claims({ act: 'gateway' }),
 
+  'bound to the key': (world) => claims({ cnf: world.dpop.key.cnf })(world),
+  'bound to an RSA key': (world) => claims({ cnf: world.dpop.rsa.cnf })(world),
+  'bound to a key and a certificate': (world) =>
+    claims({ cnf: { ...world.dpop.key.cnf, 'x5t#S256': 'A'.repeat(43) } })(world),
   'bound to a key': claims({ cnf: { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' } }),
   expired: claims({ iat: now() - 600, exp: now() - 300 }),
   'not yet valid': claims({ nbf: now() + 300 }),

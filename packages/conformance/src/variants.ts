@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from '@latchkey/core';
 import type { AuthErrorContext } from '@latchkey/core/adapter';
 import type { Variant } from './cases.ts';
+import { PUBLIC_URL } from './proofs.ts';
 import { ORDERS } from './routes.ts';
 import { LOGIN_ISSUER } from './signers.ts';
 import { PARTNER, type World } from './tokens.ts';
@@ -61,6 +62,10 @@ function keysetsFor({ trusted, stranger }: World): AuthenticatorOptions['keySets
   ];
 }
 
+/** Tokens that are bound to a key, with their proofs. */
+const dpop = { mode: 'allowed', publicUrl: PUBLIC_URL, algorithms: ['ES256', 'RS256'] } as const;
+const possession: Partial<AuthenticatorOptions> = { dpop, routes: { bound: { dpop: 'required' } } };
+
 /** By name. */
 export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOptions> } = {
   strict: {},
@@ -95,6 +100,10 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
     realm: '${REALM}',
     resource: { url: 'https://api.example.com/described', name: 'Described' },
   },
+  dpop: possession,
+  'dpop required': { ...possession, resource, dpop: { ...dpop, mode: 'required' } },
+  'dpop, described': possession,
+  'dpop, nonce': { ...possession, dpop: { ...dpop, nonce: { lifetime: '1h' } } },
   only: { audMatch: 'only' },
   lifetime: { maxLifetime: '10m' },
   keysets: {},
@@ -106,8 +115,11 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
 /** What the challenges of a variant have in common. */
 export function challengeOf(
   variant: Variant | undefined,
-): Pick<AuthErrorContext, 'realm' | 'resourceMetadata' | 'isExposed'> {
+): Pick<AuthErrorContext, 'realm' | 'resourceMetadata' | 'isExposed' | 'dpop'> {
   if (variant === 'described') return { realm: REALM, resourceMetadata: `${METADATA_URL}/described` };
+  if (variant === 'dpop required')
+    return { resourceMetadata: METADATA_URL, dpop: { algs: 'ES256 RS256', isRequired: true } };
+  if (variant?.startsWith('dpop')) return { dpop: { algs: 'ES256 RS256', isRequired: false } };
   if (variant === 'realm') return { realm: REALM };
   if (variant === 'scopes') return { realm: REALM, isExposed: true };
   return variant?.startsWith('resource') ? { resourceMetadata: METADATA_URL } : {};

@@ -1,5 +1,6 @@
 // The type of a case, and helpers that write cases. The cases themselves are next to this file.
 import type { AuthErrorCode, JsonValue } from '@latchkey/core';
+import type { CaseProof } from '../proofs.ts';
 import type { TokenName } from '../tokens.ts';
 
 /** The authenticators of cases; variants.ts has their options. */
@@ -20,6 +21,10 @@ export type Variant =
   | 'resources, no cache'
   | 'resources, described'
   | 'described'
+  | 'dpop'
+  | 'dpop required'
+  | 'dpop, described'
+  | 'dpop, nonce'
   | 'only'
   | 'lifetime'
   | 'keysets'
@@ -38,7 +43,14 @@ export interface ConformanceCase {
   readonly path: string;
   /** Sent unchanged, in this order. */
   readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
-  /** `/token` has accepted the same headers three times before, so the token is in the cache. */
+  /** The headers `DPoP`, after the others, in this order. Default: none. */
+  readonly proofs?: readonly CaseProof[] | undefined;
+  /** A request that was accepted before with the same headers, proofs included. */
+  readonly sentBefore?: Pick<ConformanceCase, 'path' | 'method'> | undefined;
+  /**
+   * `/token` has accepted the same headers three times before, so the token is in the cache. Where
+   * the case has proofs, each of these requests has a good one.
+   */
   readonly isCached?: boolean | undefined;
   readonly expect: Expectation;
 }
@@ -53,6 +65,8 @@ export type Expectation =
       readonly resourceMetadata?: string;
       readonly acrValues?: string;
       readonly maxAgeSeconds?: number;
+      /** The scheme whose challenge has the error. Default: Bearer, or else the one that is offered. */
+      readonly scheme?: 'DPoP';
     }
   /** In any reading of the request by the framework, no handler runs and no error is thrown. */
   | { readonly notHandled: true }
