@@ -3,7 +3,7 @@ import type { JsonValue } from '@latchkey/core';
 import type { DpopKey } from '@latchkey/testing';
 import type { TokenName, World } from './tokens.ts';
 
-/** The URL of the service, as clients write it. Nothing listens there: the host is never looked at. */
+/** The URL of the service, as clients write it. Nothing listens there. */
 export const PUBLIC_URL = 'https://api.example.com';
 
 /** A proof. Each has a `jti` of its own, unless it says another one. */

@@ -102,8 +102,8 @@ export interface AuthErrorCodes {
   readonly proof_invalid: 401;
   /**
    * The proof of the key of the token has no nonce of the service, or an old one: see `dpop.nonce`.
-   * @remarks Nothing, if it is once for each client and nonce: the client tries again with the nonce
-   *   in `DPoP-Nonce` (RFC 9449 §9). If a client never succeeds, give all processes the same
+   * @remarks Nothing, if it is once for each client and nonce: the client tries again with the
+   *   nonce in `DPoP-Nonce` (RFC 9449 §9). If a client never succeeds, give all processes the same
    *   `dpop.nonce.secret`.
    */
   readonly proof_nonce_required: 401;

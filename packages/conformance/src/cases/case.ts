@@ -65,7 +65,7 @@ export type Expectation =
       readonly resourceMetadata?: string;
       readonly acrValues?: string;
       readonly maxAgeSeconds?: number;
-      /** The scheme whose challenge has the error. Default: Bearer, or else the one that is offered. */
+      /** The scheme whose challenge has the error. Default: Bearer, or the only one. */
       readonly scheme?: 'DPoP';
     }
   /** In any reading of the request by the framework, no handler runs and no error is thrown. */

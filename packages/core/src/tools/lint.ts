@@ -11,6 +11,7 @@ import { endpointRules } from './lint/endpoints.ts';
 import { lintInlineKeys, type UnplacedFinding } from './lint/jwks.ts';
 import { keysetRules } from './lint/keysets.ts';
 import { literalRules, variablesIn } from './lint/literals.ts';
+import { possessionRules } from './lint/possession.ts';
 import { refusalsOf } from './lint/refused.ts';
 import { resourceRules } from './lint/resource.ts';
 import type { Finding, LintRule } from './lint/rule.ts';
@@ -36,6 +37,7 @@ export const lintRules: readonly LintRule[] = [
   ...algorithmRules,
   ...tokenRules,
   ...resourceRules,
+  ...possessionRules,
   ...endpointRules,
   ...literalRules,
 ];

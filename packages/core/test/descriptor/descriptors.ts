@@ -82,7 +82,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
           algorithms: ['ES256', 'EdDSA'],
           maxAge: '30s',
           clockSkew: '2s',
-          nonce: { lifetime: '2m', secret: 'x'.repeat(43) },
+          nonce: { lifetime: '2m' },
           replayEntries: 5000,
           unsafeReplayFailure: 'accept',
         },

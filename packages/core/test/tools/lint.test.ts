@@ -72,6 +72,7 @@ const ENTRA = { issuer: 'https://login.microsoftonline.com/{tid}/v2.0', jwksUrl:
 const GITHUB = { issuer: 'https://token.actions.githubusercontent.com', useOidcDiscovery: true };
 const FIREBASE = 'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com';
 const RESOURCE = { url: 'https://api.example' };
+const DPOP = { mode: 'allowed', publicUrl: 'https://api.example' };
 
 const CASES: readonly Case[] = [
   ['keys-deprecated', { keys: [key()] }, 'keys', {}],
@@ -226,6 +227,30 @@ const CASES: readonly Case[] = [
     },
     'resource',
     { ...keysets(A), audience: undefined, resource: RESOURCE },
+  ],
+  [
+    'dpop-local-url',
+    { dpop: { ...DPOP, publicUrl: ['https://api.example', 'http://localhost:3000'] } },
+    'dpop.publicUrl',
+    { dpop: DPOP },
+  ],
+  [
+    'dpop-long-proofs',
+    { dpop: { ...DPOP, maxAge: '3m' } },
+    'dpop.maxAge',
+    { dpop: { ...DPOP, maxAge: '2m' } },
+  ],
+  [
+    'dpop-nonce-per-process',
+    { dpop: { ...DPOP, nonce: { lifetime: '1m' } } },
+    'dpop.nonce',
+    { dpop: { mode: 'off', nonce: { lifetime: '1m' } } },
+  ],
+  [
+    'dpop-unsafe-replay',
+    { dpop: { ...DPOP, unsafeReplayFailure: 'accept' } },
+    'dpop.unsafeReplayFailure',
+    { dpop: DPOP },
   ],
   [
     'resource-in-clear',

@@ -74,6 +74,63 @@ const GROUPS: Readonly<Record<string, Group>> = {
       ['other issuers', second(), second({ unsafeOtherIssuers: true }), '+keySets[1].unsafeOtherIssuers'],
     ],
   },
+  'bound tokens': {
+    of: (dpop) =>
+      dpop === undefined ? {} : { dpop: { publicUrl: 'https://api.example', ...(dpop as Block) } },
+    at: 'dpop',
+    rows: [
+      ['for the first time', undefined, { mode: 'allowed' }, '+.mode ~.publicUrl'],
+      ['required for the first time', undefined, { mode: 'required' }, '+.mode -.mode ~.publicUrl'],
+      ['allowed', { mode: 'off' }, { mode: 'allowed' }, '+.mode'],
+      ['required', { mode: 'allowed' }, { mode: 'required' }, '-.mode'],
+      [
+        'another URL',
+        { mode: 'allowed' },
+        { mode: 'allowed', publicUrl: 'https://b.example' },
+        '+.publicUrl -.publicUrl',
+      ],
+      [
+        'an algorithm less',
+        { mode: 'allowed' },
+        { mode: 'allowed', algorithms: ['ES256', 'EdDSA', 'Ed25519', 'PS256'] },
+        '-.algorithms',
+      ],
+      [
+        'another algorithm',
+        { mode: 'allowed', algorithms: ['ES256'] },
+        { mode: 'allowed', algorithms: ['ES384'] },
+        '+.algorithms -.algorithms',
+      ],
+      ['longer', { mode: 'allowed' }, { mode: 'allowed', maxAge: '2m' }, '+.maxAge'],
+      ['other clocks', { mode: 'allowed' }, { mode: 'allowed', clockSkew: '10s' }, '+.clockSkew'],
+      ['nonces', { mode: 'allowed' }, { mode: 'allowed', nonce: {} }, '-.nonce'],
+      [
+        'older nonces',
+        { mode: 'allowed', nonce: {} },
+        { mode: 'allowed', nonce: { lifetime: '10m' } },
+        '+.nonce.lifetime',
+      ],
+      ['more entries', { mode: 'allowed' }, { mode: 'allowed', replayEntries: 10 }, '~.replayEntries'],
+      [
+        'the unsafe way',
+        { mode: 'allowed' },
+        { mode: 'allowed', unsafeReplayFailure: 'accept' },
+        '+.unsafeReplayFailure',
+      ],
+    ],
+  },
+  'a route with bound tokens': {
+    of: (route) => ({
+      dpop: { mode: 'allowed', publicUrl: 'https://api.example' },
+      routes: { pay: { claims: {}, ...(route as Block) } },
+    }),
+    at: 'routes.pay',
+    rows: [
+      ['required', {}, { dpop: 'required' }, '-.dpop'],
+      ['allowed', {}, { dpop: 'allowed' }, '~.dpop'],
+      ['tightened', { dpop: 'allowed' }, { dpop: 'required' }, '-.dpop'],
+    ],
+  },
   'a keyset for tenants': {
     of: (more) => keyset({ issuer: 'https://a.example/{t}', tenants: ['a', 'b'], ...(more as Block) }),
     at: 'keySets[0]',

@@ -108,7 +108,7 @@ export const tokenRules: readonly LintRule[] = [
     id: 'unsafe-sender-constrained',
     severity: 'warning',
     message: 'tokens that are bound to a key of their sender are accepted from any sender',
-    fix: 'remove it, and let the gateway in front check the binding',
+    fix: 'remove it, and set dpop, which checks the binding; or let the gateway in front check it',
     find: (jwt) => spotIf(jwt.unsafeAcceptSenderConstrained === true, 'unsafeAcceptSenderConstrained'),
   },
   {
