@@ -990,6 +990,7 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   'packages/cli/src/import/envoy-provider.ts#DEFAULT_SKEW_SECONDS': 'a default of Envoy',
   'packages/cli/src/import/envoy-provider.ts#MIN_REFRESH_SECONDS': 'what the option takes',
   [`${core}/tools/lint/keysets.ts#DAY_MS`]: 'a unit',
+  [`${core}/tools/lint/possession.ts#LONG_PROOF_MS`]: 'what lint warns of',
   [`${core}/tools/lint/tokens.ts#WIDE_SKEW_MS`]: 'what lint warns of',
   [`${core}/tools/migrate/keysets.ts#MAX_SLUG_LENGTH`]: 'the length of a name that is made',
   [`${ldap}/lookup.ts#DNS_AT_ONCE`]: 'how a search is split',

@@ -40,8 +40,8 @@ export interface DpopChallenge {
 }
 
 /**
- * Renders the challenges of all schemes: first that of the scheme by which the token came, which
- * alone has the error (RFC 9449 §7.2).
+ * Renders the challenges of all schemes: first that of the scheme by which the token came. The
+ * other one is only offered (RFC 9449 §7.2): what the client has to do is said once.
  */
 export function challenges(
   parameters: ChallengeParameters,
@@ -49,7 +49,8 @@ export function challenges(
   scheme: 'DPoP' | undefined,
 ): string {
   if (dpop === undefined && scheme === undefined) return render('Bearer', parameters);
-  const { error: _error, description: _description, ...offer } = parameters;
+  const { resourceMetadata } = parameters;
+  const offer = { resourceMetadata };
   const isByDpop = scheme === 'DPoP' || dpop?.isRequired === true;
   const byDpop = render('DPoP', isByDpop ? parameters : offer, dpop?.algs);
   if (dpop?.isRequired !== false) return byDpop;

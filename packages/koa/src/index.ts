@@ -216,10 +216,12 @@ const ORDER = 'authenticate; register authenticate first';
  * cheaper than a view for every request, and `refusalOf(ctx.req)` finds the request that core saw.
  * `body` is set only if its parser ran before.
  */
-function viewOf({ req, request, params, protocol }: ParameterizedContext): adapter.RequestView {
+function viewOf({ req, request, params, protocol, originalUrl }: ParameterizedContext): adapter.RequestView {
   if ('body' in request) Object.assign(req, { body: request.body });
   // Under Express, the request has a protocol that cannot be assigned.
-  const more = 'protocol' in req ? {} : { protocol };
+  const own = 'protocol' in req ? {} : { protocol };
+  // koa-mount shortens the URL of the request, and a proof is for the one that was received.
+  const more = 'originalUrl' in req ? own : { ...own, originalUrl };
   return Object.assign(req, params === undefined ? more : { ...more, params });
 }
 

@@ -52,6 +52,19 @@ it.each([
   expect(await challengeOf(mode, kind)).toBe(challenge);
 });
 
+it('what the client has to do is said once, and both schemes name the metadata', async () => {
+  const { authenticator } = await bench({
+    ...options('allowed'),
+    realm: 'orders',
+    resource: { url: 'https://api.example.com' },
+  });
+  const refusal = await refusalOf(authenticator, viewOf('GET', '/orders', []), { claims: { scope: 'read' } });
+  const metadata = 'resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"';
+  expect(refusal?.headers['WWW-Authenticate']).toBe(
+    `Bearer realm="orders", scope="read", ${metadata}, DPoP ${metadata}, ${ALGS}`,
+  );
+});
+
 it('a refusal after the decision has the scheme of the token', async () => {
   const { authenticator, request, token, tokenOf } = await bench(options('allowed'));
   const scheme = (principal: unknown) => {
