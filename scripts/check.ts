@@ -1,11 +1,13 @@
 // Runs every check that a change must pass: `pnpm check`. CI reads the counts in the last line.
 // `--after-tests` reads the report of the last test run instead of running the tests.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 
 const REPORT = 'reports/tests.json';
 /** The checks of packed packages are tests too, and counted one by one. */
 const PACKAGES_REPORT = 'reports/packages.json';
+/** The reports of the conformance suite inside of each other runtime. */
+const RUNTIMES_REPORTS = 'reports/conformance';
 
 const steps: readonly (readonly [name: string, script: string, ...args: string[]])[] = [
   ['format and lint', 'lint'],
@@ -16,6 +18,7 @@ const steps: readonly (readonly [name: string, script: string, ...args: string[]
   ['tables', 'tables', '--check'],
   ['build', 'build'],
   ['packages', 'packages'],
+  ['other runtimes', 'conformance', '--others'],
   ['demo', 'demo'],
   ['speed, by ratios', 'guard'],
 ];
@@ -33,8 +36,11 @@ if (!process.argv.includes('--after-tests')) {
 }
 countTests(REPORT);
 rmSync(PACKAGES_REPORT, { force: true });
+rmSync(RUNTIMES_REPORTS, { recursive: true, force: true });
+mkdirSync(RUNTIMES_REPORTS, { recursive: true });
 for (const [name, script, ...args] of steps) count(run(name, script, args));
 countTests(PACKAGES_REPORT);
+for (const name of readdirSync(RUNTIMES_REPORTS)) countTests(`${RUNTIMES_REPORTS}/${name}`);
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 

@@ -36,7 +36,7 @@ export const RUNTIMES: readonly Runtime[] = [
     name: 'Deno',
     program: found(join(broughtBy('deno'), '@deno'), '', 'deno'),
     args: ['run', '--allow-all', '--conditions=source'],
-    vitest: { before: ['run', '--allow-all'], after: [] },
+    vitest: { before: ['run', '--allow-all', '--quiet'], after: [] },
   },
   {
     name: 'Bun',

@@ -2,15 +2,21 @@
 // `Request`.
 import type { RequestListener } from 'node:http';
 import { type Exchange, type ExchangeRequest, exchange } from './exchange.ts';
-import { serve } from './serve.ts';
+import { type Served, serve } from './serve.ts';
 
 /** An application that takes web-standard requests itself. */
 export interface FetchApplication {
   fetch(request: Request): Response | Promise<Response>;
 }
 
+/** An application with a server of its own, such as one of `Deno.serve` or `Bun.serve`. */
+export interface ServedApplication {
+  /** Starts the server. @param properties are set on each request before the application gets it */
+  listen(properties: object): Promise<Served>;
+}
+
 /** An application that is reached over HTTP, or one that is called. */
-export type Application = RequestListener | FetchApplication;
+export type Application = RequestListener | FetchApplication | ServedApplication;
 
 /** An application that accepts requests. */
 export interface Started {
@@ -22,8 +28,10 @@ export interface Started {
 
 /** Starts a server for a listener; an application that is called needs none. */
 export async function start(application: Application): Promise<Started> {
-  if (typeof application !== 'function') return startFetch(application);
-  const { port, openRequests, close } = await serve(application);
+  if (typeof application !== 'function' && 'fetch' in application) return startFetch(application);
+  const { port, openRequests, close } = await (typeof application === 'function'
+    ? serve(application)
+    : application.listen({}));
   return { send: (request) => exchange({ port, ...request }), openRequests, close };
 }
 
@@ -31,6 +39,7 @@ export async function start(application: Application): Promise<Started> {
 export function withProperties(application: Application, properties: object): Application {
   if (typeof application === 'function')
     return (request, response) => application(Object.assign(request, properties), response);
+  if ('listen' in application) return { listen: () => application.listen(properties) };
   return { fetch: (request) => application.fetch(Object.assign(request, properties)) };
 }
 
