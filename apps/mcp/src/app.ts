@@ -9,12 +9,15 @@ import {
   requireClaims,
 } from '@latchkey/express';
 import { createSessions, endAtExpiry, scopeChallenge, withAuthInfo } from '@latchkey/mcp';
-import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node';
+import { NodeStreamableHTTPServerTransport, originValidation } from '@modelcontextprotocol/node';
 import express, { type Express, type Response } from 'express';
 import { createNotesServer, type Notes, rules } from './notes.ts';
 
-/** Builds the service. The authenticator decides which tokens are valid. */
-export function createApp(authenticator: Authenticator): Express {
+/**
+ * Builds the service. The authenticator decides which tokens are valid. The host name is that of
+ * the service: pages of other hosts get no answer.
+ */
+export function createApp(authenticator: Authenticator, hostname: string): Express {
   const notes: Notes = new Map();
   const sessions = createSessions<NodeStreamableHTTPServerTransport>();
   const app = express();
@@ -25,6 +28,11 @@ export function createApp(authenticator: Authenticator): Express {
   // Clients find here which issuer they get tokens from.
   app.use(publishResource(authenticator));
 
+  // The transport of MCP requires this check of `Origin`. Clients outside of browsers send none.
+  const isOurPage = originValidation([hostname]);
+  app.use('/mcp', (request, response, next) => {
+    if (isOurPage(request, response)) next();
+  });
   // The service reads no body of an unauthenticated request.
   app.use('/mcp', authenticate(authenticator), express.json({ limit: '100kb' }), scopeChallenge(rules));
   app.all(

@@ -23,7 +23,7 @@ const authenticator = createAuthenticator({
   ],
   resource: { url, name: 'Notes', scopes },
 });
-server.on('request', createApp(authenticator));
+server.on('request', createApp(authenticator, new URL(url).hostname));
 console.log(`listening on ${listens}`);
 
 if (trial !== undefined) {

@@ -1,40 +1,20 @@
 // The sample as its own process, asked by the client of the SDK.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Sample, startSample } from './sample.ts';
 
-let child: ChildProcess;
-let url = '';
-const tokens = new Map<string, string>();
-
+let sample: Sample;
 beforeAll(async () => {
-  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-  child = spawn(process.execPath, ['--conditions=source', '--disable-warning=ExperimentalWarning', main], {
-    env: { ...process.env, PORT: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  if (child.stdout === null) throw new Error('expected a process with output');
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [, listens] = /^listening on (\S+)$/.exec(line) ?? [];
-    const [, name, token] = /^export (\w+)=(\S+)$/.exec(line) ?? [];
-    if (listens !== undefined) url = `${listens}/mcp`;
-    if (name !== undefined && token !== undefined) tokens.set(name, token);
-    if (tokens.size === 2) break;
-  }
+  sample = await startSample();
 });
 afterAll(async () => {
-  const ended = once(child, 'exit');
-  child.kill();
-  expect(await ended).toEqual([0, null]);
+  expect(await sample.stop()).toBe(0);
 });
 
 async function connect(name: string) {
   const client = new Client({ name: 'test', version: '1.0.0' });
-  const headers = { authorization: `Bearer ${tokens.get(name)}` };
-  const transport = new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } });
+  const headers = { authorization: `Bearer ${sample.token(name)}` };
+  const transport = new StreamableHTTPClientTransport(new URL(sample.url), { requestInit: { headers } });
   await client.connect(transport);
   return { client, transport };
 }
@@ -56,10 +36,10 @@ it('a writer adds a note, and a reader reads it and adds none', async () => {
 it('a session goes on with the next token of its client, and ends with DELETE', async () => {
   const { client, transport } = await connect('READER');
   const ask = async () =>
-    fetch(url, {
+    fetch(sample.url, {
       method: 'POST',
       headers: {
-        authorization: `Bearer ${tokens.get('WRITER')}`,
+        authorization: `Bearer ${sample.token('WRITER')}`,
         'content-type': 'application/json',
         accept: 'application/json, text/event-stream',
         'mcp-session-id': transport.sessionId ?? '',
@@ -73,12 +53,12 @@ it('a session goes on with the next token of its client, and ends with DELETE', 
 });
 
 it('tells a client without a token where to get one', async () => {
-  const answer = await fetch(url, { method: 'POST' });
+  const answer = await fetch(sample.url, { method: 'POST' });
   expect(answer.status).toBe(401);
   const [, metadata = ''] =
     /resource_metadata="([^"]+)"/.exec(answer.headers.get('www-authenticate') ?? '') ?? [];
   expect(await (await fetch(metadata)).json()).toMatchObject({
-    resource: url,
+    resource: sample.url,
     scopes_supported: ['notes:read', 'notes:write'],
   });
 });
