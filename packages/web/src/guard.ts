@@ -47,6 +47,24 @@ export interface Guard<T = core.Principal | undefined> {
   readonly authenticator: core.Authenticator | core.CombinedAuthenticator;
 }
 
+// A registered symbol, so that it is the same in all copies of this package.
+const REFUSED: unique symbol = Symbol.for('@latchkey/refused');
+
+/**
+ * True if a guard has refused the request: its result is a `Response` to return. The same as `auth
+ * instanceof Response`, and also right where a polyfill or a server has replaced `Response`.
+ * @example
+ * ```ts
+ * const auth = await guard(request);
+ * if (isRefused(auth)) return auth;
+ * ```
+ */
+export function isRefused(auth: unknown): auth is Response {
+  return (
+    auth instanceof Response || (typeof auth === 'object' && auth !== null && Object.hasOwn(auth, REFUSED))
+  );
+}
+
 /**
  * Makes the guard of a service whose handlers get a web-standard `Request`, and starts to load its
  * keys. A refusal is a `Response` with the status, the challenge, and `{ code, status, message }`
@@ -80,8 +98,8 @@ export function createGuard<const S extends adapter.AuthenticationSource>(source
     try {
       return await adapter.whenDecided(adapter.decide(authenticator, view, asked), (auth) => auth);
     } catch (error) {
-      if (core.isAuthError(error)) return adapter.toResponse(error);
-      throw error;
+      if (!core.isAuthError(error)) throw error;
+      return Object.assign(adapter.toResponse(error), { [REFUSED]: true });
     }
   }
 

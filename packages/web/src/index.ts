@@ -2,7 +2,7 @@
 export * from '@latchkey/core';
 export { publishKeys, publishResource } from './documents.ts';
 export type { Guard, RequestExtras, RouteGuard } from './guard.ts';
-export { createGuard } from './guard.ts';
+export { createGuard, isRefused } from './guard.ts';
 export { signResponse } from './signing.ts';
 export type { AuthFor, AuthOf } from './types.ts';
 export type { ExtrasOf, Handler } from './with-auth.ts';

@@ -1,7 +1,7 @@
 // Wraps a handler, so that it runs only for accepted requests.
 import * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
-import type { Guard, RequestExtras } from './guard.ts';
+import { type Guard, isRefused, type RequestExtras } from './guard.ts';
 import type { AuthFor } from './types.ts';
 
 /** Says what a server knows of a request besides its `Request`, such as the path parameters. */
@@ -51,7 +51,7 @@ export function withAuth<
   return async (request, ...rest) => {
     const auth = await judge(request, await extrasOf?.(request, ...rest));
     const concealment = guard.conceal(request);
-    if (auth instanceof Response) return withHeaders(auth, concealment?.headers);
+    if (isRefused(auth)) return withHeaders(auth, concealment?.headers);
     if (concealment === undefined) return handler(request, auth, ...rest);
     const seen = adapter.requestWithUrl(request, concealment.strip(request.url)) as Q;
     return withHeaders(await handler(seen, auth, ...rest), concealment.headers);

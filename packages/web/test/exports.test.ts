@@ -9,7 +9,14 @@ import * as adapter from '../src/index.ts';
 it('exports what core exports at its root, and these values', () => {
   const own = Object.keys(adapter).filter((name) => !Object.hasOwn(core, name));
   expect({ ...adapter }).toMatchObject({ ...core });
-  expect(own.sort()).toEqual(['createGuard', 'publishKeys', 'publishResource', 'signResponse', 'withAuth']);
+  expect(own.sort()).toEqual([
+    'createGuard',
+    'isRefused',
+    'publishKeys',
+    'publishResource',
+    'signResponse',
+    'withAuth',
+  ]);
 });
 
 it('./signing exports what core exports there', () => {

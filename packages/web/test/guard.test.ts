@@ -12,7 +12,7 @@ import {
 } from '@latchkey/core';
 import { createClock, createIssuer, type TestIssuer } from '@latchkey/testing';
 import { afterAll, beforeAll, expect, expectTypeOf, it } from 'vitest';
-import { createGuard, type Guard, withAuth } from '../src/index.ts';
+import { createGuard, type Guard, isRefused, withAuth } from '../src/index.ts';
 
 let issuer: TestIssuer;
 beforeAll(async () => {
@@ -78,6 +78,21 @@ it('leaves the request to its handler: the object, its body and its headers', as
     return new Response(`${await given.text()} ${context.params}`);
   });
   expect(await (await handle(request, { params: 'p' })).text()).toBe('a text p');
+});
+
+it('refuses also where a polyfill has replaced Response', async () => {
+  const guard = createGuard(issuer.options);
+  const handle = withAuth(guard, () => new Response('handled'));
+  const original = globalThis.Response;
+  globalThis.Response = class Other {} as typeof Response;
+  Object.assign(globalThis.Response, { json: original.json });
+  try {
+    expect((await handle(with_())).status).toBe(401);
+    expect(isRefused(await guard(with_()))).toBe(true);
+    expect(isRefused(await guard(with_(await issuer.mint())))).toBe(false);
+  } finally {
+    globalThis.Response = original;
+  }
 });
 
 it('passes extras on: parameters for fromRequest, and the protocol', async () => {
