@@ -35,8 +35,11 @@ export interface ScopeChallenge {
    * @returns the answer; undefined if the caller may do all that the body asks for
    */
   judge(caller: Caller | undefined, body: unknown, request?: McpRequest): RefusedCall | undefined;
-  /** True if the caller may use a tool, a resource or a prompt. For lists, and for handlers. */
-  permits(caller: Caller | undefined, operation: Operation): boolean;
+  /**
+   * True if the caller may use a tool, a resource or a prompt. For lists, and for handlers.
+   * @param options with `stepUp`, also true if more scope is all that the caller lacks
+   */
+  permits(caller: Caller | undefined, operation: Operation, options?: { readonly stepUp?: boolean }): boolean;
 }
 
 /**
@@ -82,8 +85,10 @@ export function scopeChallenge(rules: OperationRules): ScopeChallenge {
     if (refused === undefined) next();
     else response.writeHead(refused.status, { ...refused.headers }).end(refused.body);
   };
-  const permits: ScopeChallenge['permits'] = (caller, operation) =>
-    refusalOf(principalOf(caller), [operation], find, undefined) === undefined;
+  const permits: ScopeChallenge['permits'] = (caller, operation, { stepUp = false } = {}) => {
+    const refusal = refusalOf(principalOf(caller), [operation], find, undefined);
+    return refusal === undefined || (stepUp && refusal.code === 'scope_insufficient');
+  };
   return Object.freeze(Object.assign(middleware, { judge, permits }));
 }
 

@@ -6,6 +6,8 @@ export { authInfoOf, principalOf, withAuthInfo } from './auth-info.ts';
 export type { McpRequest, RefusedCall, ScopeChallenge } from './challenge.ts';
 export { scopeChallenge } from './challenge.ts';
 export { endAtExpiry, endedAtExpiry } from './expiry.ts';
+export type { FilterOptions, ListingServer } from './lists.ts';
+export { filterLists } from './lists.ts';
 export type { Kind, Operation } from './operations.ts';
 export type { OperationRules, RulesByName } from './rules.ts';
 export type { Sessions } from './sessions.ts';

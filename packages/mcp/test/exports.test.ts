@@ -12,6 +12,7 @@ it('exports what core exports at its root, and these values', () => {
     'createSessions',
     'endAtExpiry',
     'endedAtExpiry',
+    'filterLists',
     'ownerOf',
     'principalOf',
     'scopeChallenge',
