@@ -102,6 +102,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       declare const requireBearerAuth: (options: object) => RequestHandler;
       declare const server: {
         registerTool(name: string, config: object, tool: (extra: { authInfo?: AuthInfo }) => object): void;
+        connect(transport: object): Promise<void>;
       };
       declare const transport: {
         handleRequest(request: Request, options: { authInfo: AuthInfo }): Promise<Response>;

@@ -85,9 +85,9 @@ export function scopeChallenge(rules: OperationRules): ScopeChallenge {
     if (refused === undefined) next();
     else response.writeHead(refused.status, { ...refused.headers }).end(refused.body);
   };
-  const permits: ScopeChallenge['permits'] = (caller, operation, { stepUp = false } = {}) => {
+  const permits: ScopeChallenge['permits'] = (caller, operation, options) => {
     const refusal = refusalOf(principalOf(caller), [operation], find, undefined);
-    return refusal === undefined || (stepUp && refusal.code === 'scope_insufficient');
+    return refusal === undefined || (options?.stepUp === true && refusal.code === 'scope_insufficient');
   };
   return Object.freeze(Object.assign(middleware, { judge, permits }));
 }

@@ -79,6 +79,25 @@ it('C25: tells of wrong options where the application gives them', async () => {
   expect(await runFile('mistaken.mjs', MISTAKEN)).toMatch(/mistaken\.mjs:4:\d+/);
 });
 
+// SDK v1 knows its errors by their class, and its classes are others for import than for require().
+const VERIFIER = `
+  const options = { keySets: [{ issuer: 'https://accounts.google.com', useOidcDiscovery: true }], audience: null, loadAtStart: false };
+  const { verifyAccessToken } = tokenVerifier(createAuthenticator(options));
+  verifyAccessToken('x').catch((error) => console.log(error instanceof InvalidTokenError, error instanceof OAuthError));`;
+
+const FROM = [
+  ['{ createAuthenticator, tokenVerifier }', '@latchkey/mcp'],
+  ['{ InvalidTokenError }', '@modelcontextprotocol/sdk/server/auth/errors.js'],
+  ['{ OAuthError }', '@modelcontextprotocol/server'],
+] as const;
+
+it.each([
+  ['import', 'mcp.mjs', FROM.map(([names, from]) => `import ${names} from '${from}';`)],
+  ['require()', 'mcp.cjs', FROM.map(([names, from]) => `const ${names} = require('${from}');`)],
+])('throws the errors of both versions of the SDK of MCP, loaded by %s', async (_, file, lines) => {
+  expect(await runFile(file, [...lines, VERIFIER].join('\n'))).toBe('true true\n');
+});
+
 const DESCRIBED = `
   import { createAuthenticator } from '@latchkey/core';
   import schema from '@latchkey/core/descriptor.schema.json' with { type: 'json' };
