@@ -35,6 +35,7 @@ const TOOLS: Ranges = {
   webpack: '^5.113.0',
   bun: '^1.4.0',
   deno: '^2.9.0',
+  workerd: '^1.20261117.1',
 };
 
 const JEST: Ranges = {
