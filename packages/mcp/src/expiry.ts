@@ -65,7 +65,11 @@ export function endedAtExpiry(response: Response, caller: Caller | undefined): R
       });
     },
     async pull(controller) {
-      const { done, value } = await reader.read();
+      // A stream that has failed cannot be closed: that would throw in the timer.
+      const { done, value } = await reader.read().catch((error: unknown) => {
+        cancel();
+        throw error;
+      });
       if (isEnded) return;
       if (!done) {
         controller.enqueue(value);

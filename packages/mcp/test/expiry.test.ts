@@ -205,4 +205,17 @@ describe('endAtExpiry', () => {
     await left.body?.cancel();
     expect(vi.getTimerCount()).toBe(before);
   });
+
+  it('a web-standard stream that fails ends nothing later', async () => {
+    const caller = await principal();
+    const before = vi.getTimerCount();
+    const broken = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.error(new Error('gone')),
+    });
+    const answer = endedAtExpiry(new Response(broken, { headers: stream }), caller);
+    await expect(answer.text()).rejects.toThrow('gone');
+    expect(vi.getTimerCount()).toBe(before);
+    // The close of a stream that has failed would throw in a timer, and end the process.
+    await expire();
+  });
 });
