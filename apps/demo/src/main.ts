@@ -1,5 +1,6 @@
 // The demo end to end: a real provider, a service per framework, valid and invalid tokens, and a
 // table of the answers. `--serve` keeps the servers running and prints curl commands instead.
+import { about, askAsMcpClient } from './mcp.ts';
 import { audience, type DemoProvider, startProvider } from './provider.ts';
 import { commandsFor, newToken, settings } from './serve.ts';
 import { type DemoService, frameworks, startService } from './service.ts';
@@ -34,14 +35,22 @@ async function tell(services: readonly DemoService[], tokens: Tokens, provider: 
       for (const line of rowOf({ step, answers }, names)) console.log(line);
     }
   }
+  const mcp = await askAsMcpClient();
+  console.log(headOf(about, ['mcp']));
+  for (const line of mcp.outcomes.flatMap((outcome) => rowOf(outcome, ['mcp']))) console.log(line);
   const exitCodes = await Promise.all(services.map(({ stop }) => stop()));
-  const unclean = names.filter((_, index) => exitCodes[index] !== 0);
-  const all = outcomes.flatMap(({ step, answers }) => answers.map((answer) => isExpected(step, answer)));
+  const unclean = [
+    ...names.filter((_, index) => exitCodes[index] !== 0),
+    ...(mcp.exitCode === 0 ? [] : ['mcp']),
+  ];
+  const all = [...outcomes, ...mcp.outcomes].flatMap(({ step, answers }) =>
+    answers.map((answer) => isExpected(step, answer)),
+  );
   const wrong = all.filter((asExpected) => !asExpected).length + unclean.length;
   if (wrong === 0)
     return console.log(`\nAll ${all.length} answers are as expected, and all services stopped cleanly.`);
   console.log(`\n${wrong} not as expected:`);
-  for (const line of recapOf(outcomes, names)) console.log(line);
+  for (const line of [...recapOf(outcomes, names), ...recapOf(mcp.outcomes, ['mcp'])]) console.log(line);
   for (const name of unclean) console.log(`     ${name} did not exit with code 0 after SIGTERM`);
   process.exitCode = 1;
 }

@@ -1,5 +1,5 @@
-// A real OpenID provider on loopback: the npm package oidc-provider, with two clients and two
-// resource servers. Its tokens are JWTs, so it keeps nothing.
+// A real OpenID provider on loopback: the npm package oidc-provider, with two clients. Every
+// resource server has the same scopes. Its tokens are JWTs, so it keeps nothing.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { generateSigningKey, type SigningKey } from '@latchkey/testing';
@@ -9,7 +9,7 @@ import Provider, { type Adapter } from 'oidc-provider';
 export const audience = 'https://friends.example.com';
 export const otherAudience = 'https://calendar.example.com';
 
-const SCOPE = 'friends:read messages:write';
+const SCOPE = 'friends:read messages:write notes:read notes:write';
 const ROLES: ReadonlyMap<string, readonly string[]> = new Map([
   ['alice', ['admin', 'dev']],
   ['bob', ['dev']],
@@ -72,7 +72,8 @@ function newest(keys: readonly SigningKey[]): SigningKey {
   return key;
 }
 
-function secretOf(client: ClientName): string {
+/** The secret of a client. */
+export function secretOf(client: ClientName): string {
   return `${client}-secret`;
 }
 

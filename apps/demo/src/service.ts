@@ -13,7 +13,8 @@ export const frameworks = ['express', 'koa', 'fastify', 'nestjs', 'hono', 'web']
 
 /** A running service. */
 export interface DemoService {
-  readonly framework: (typeof frameworks)[number];
+  /** The framework, or `mcp` for the sample of an MCP server. */
+  readonly framework: (typeof frameworks)[number] | 'mcp';
   readonly url: string;
   /** The token that services call each other with. */
   systemToken(): Promise<string>;

@@ -33,8 +33,15 @@ export function createApp(authenticator: Authenticator, hostname: string): Expre
   app.use('/mcp', (request, response, next) => {
     if (isOurPage(request, response)) next();
   });
+  // Every tool needs this scope, so the challenge of a request without a token names it.
+  const access = { claims: { scope: 'notes:read' } };
   // The service reads no body of an unauthenticated request.
-  app.use('/mcp', authenticate(authenticator), express.json({ limit: '100kb' }), scopeChallenge(rules));
+  app.use(
+    '/mcp',
+    authenticate(authenticator, access),
+    express.json({ limit: '100kb' }),
+    scopeChallenge(rules),
+  );
   app.all(
     '/mcp',
     // Every caller has notes of its own, so each needs a subject.
