@@ -28,15 +28,17 @@ process.stdout.write(JSON.stringify({ exchanges: await Promise.all(exchanges), f
 async function useTools(): Promise<undefined> {
   const client = new Client({ name: 'demo', version: '1.0.0' });
   const authProvider = new ClientCredentialsProvider({ clientId, clientSecret, expectedIssuer: issuer });
-  await client.connect(
-    new StreamableHTTPClientTransport(new URL(url), { authProvider, fetch: fetchAndNote }),
-  );
-  await client.callTool({ name: 'list_notes' });
-  await client.callTool({ name: 'add_note', arguments: { note: 'buy milk' } });
-  await client.callTool({ name: 'list_notes' });
-  // `close` would cut off the copies of the answers.
-  await Promise.all(exchanges);
-  await client.close();
+  const transport = new StreamableHTTPClientTransport(new URL(url), { authProvider, fetch: fetchAndNote });
+  try {
+    await client.connect(transport);
+    await client.callTool({ name: 'list_notes' });
+    await client.callTool({ name: 'add_note', arguments: { note: 'buy milk' } });
+    await client.callTool({ name: 'list_notes' });
+    // `close` cuts off the copies of the answers.
+    await Promise.all(exchanges);
+  } finally {
+    await client.close();
+  }
 }
 
 async function fetchAndNote(...[input, init]: Parameters<FetchLike>): Promise<Response> {
@@ -56,7 +58,8 @@ async function note(
   // This stream of events stays open.
   if (path === '/mcp' && method === 'GET') return { method, path, status, said: '' };
   const asks = typeof body === 'string' ? asksFor(body) : undefined;
-  return { method, path, asks, status, challenge, said: `${challenge} ${await copy.text()}` };
+  const text = await copy.text().catch(() => '');
+  return { method, path, asks, status, challenge, said: `${challenge} ${text}` };
 }
 
 function fieldsOf(form: string): string {
