@@ -52,6 +52,8 @@ it.each([authenticate, requireClaims, signResponse, publishKeys, publicRoute, pu
     app.get('/', (c: Context) => c.text('handled'));
     expect((await app.request('/')).status).toBe(500);
     expect(faults).toEqual([expect.any(ConfigError)]);
+    if (factory !== publishResource)
+      expect(String(faults[0])).toContain(`got a request; call ${factory.name}`);
   },
 );
 

@@ -12,7 +12,9 @@ import { isPlainObject } from '../values/readers.ts';
  */
 export function refuseRequest(value: unknown, name: string, call: string): void {
   if (typeof value !== 'object' || value === null || isPlainObject(value)) return;
-  if ('headers' in value && 'method' in value)
+  // A context of Hono has its request in a member.
+  const hasRequest = 'req' in value && typeof value.req === 'object';
+  if (hasRequest || ('headers' in value && 'method' in value))
     throw new ConfigError(name, `expected ${call}, got a request; call ${name} where it is registered`);
 }
 
