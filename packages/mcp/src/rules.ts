@@ -34,16 +34,27 @@ export function readRules(rules: OperationRules): RuleFinder {
   return ({ kind, name }) => {
     const find = tables.get(kind);
     if (find === undefined) return [];
+    const own = find(name);
+    if (kind !== 'resources') return own === undefined ? [] : [own.rules];
     // The SDK finds a resource by the normal form of its URI, and other servers by the text.
-    const names = kind === 'resources' ? new Set([name, normalUri(name)]) : [name];
-    return [...new Set([...names].flatMap((each) => find(each) ?? []))];
+    const found = [name, normalUri(name)].flatMap((each) => find(each) ?? []);
+    // A handler may use only the path. The rules for that count where they are closer.
+    const ofPath = find(pathUri(name));
+    if (ofPath !== undefined && found.every(({ length }) => length < ofPath.length)) found.push(ofPath);
+    return [...new Set(found.map((each) => each.rules))];
   };
 }
 
-function tableOf(rules: unknown, kind: Kind): (name: string) => CompiledRules | undefined {
+/** Rules, and how many characters of a name they are for: all of them for an exact name. */
+interface Found {
+  readonly length: number;
+  readonly rules: CompiledRules;
+}
+
+function tableOf(rules: unknown, kind: Kind): (name: string) => Found | undefined {
   const path = `scopeChallenge.${kind}`;
-  const exact = new Map<string, CompiledRules>();
-  const starts: { readonly start: string; readonly rules: CompiledRules }[] = [];
+  const exact = new Map<string, Found>();
+  const starts: (Found & { readonly start: string })[] = [];
   const known = typeof rules === 'object' && rules !== null ? Object.keys(rules) : [];
   const given = rules === undefined ? {} : readObject(rules, known, path, { like: 'rules by name' });
   for (const [key, value] of Object.entries(given)) {
@@ -51,12 +62,13 @@ function tableOf(rules: unknown, kind: Kind): (name: string) => CompiledRules | 
     const compiled = compileRules(value as Rules, `${path}['${key}']`);
     const spellings = kind === 'resources' ? [key, normalUri(key)] : [key];
     for (const spelling of new Set(spellings)) {
-      if (spelling.endsWith('*')) starts.push({ start: spelling.slice(0, -1), rules: compiled });
-      else exact.set(spelling, compiled);
+      const length = spelling.length - 1;
+      if (spelling.endsWith('*')) starts.push({ start: spelling.slice(0, -1), length, rules: compiled });
+      else exact.set(spelling, { length: Number.POSITIVE_INFINITY, rules: compiled });
     }
   }
-  starts.sort((one, other) => other.start.length - one.start.length);
-  return (name) => exact.get(name) ?? starts.find(({ start }) => name.startsWith(start))?.rules;
+  starts.sort((one, other) => other.length - one.length);
+  return (name) => exact.get(name) ?? starts.find(({ start }) => name.startsWith(start));
 }
 
 /** RFC 3986 §6.2.2: dot segments, upper case of schemes and needless escapes hide no resource. */
@@ -66,4 +78,18 @@ function normalUri(uri: string): string {
     const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
     return /[\w.~-]/.test(character) ? character : escaped.toUpperCase();
   });
+}
+
+/** The URI without query and fragment, its path with single slashes and without escapes. */
+function pathUri(uri: string): string {
+  if (!URL.canParse(uri)) return uri;
+  const url = new URL(uri);
+  url.search = '';
+  url.hash = '';
+  try {
+    url.pathname = decodeURIComponent(url.pathname).replaceAll(/[/\\]+/g, '/');
+  } catch {
+    // An escape that is not UTF-8 cannot be decoded by a handler either.
+  }
+  return normalUri(url.href);
 }

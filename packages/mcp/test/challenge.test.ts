@@ -103,6 +103,30 @@ describe('what is judged', () => {
     expect((await post(url, await tokenFor(url), message('resources/read', { uri }))).status).toBe(403);
   });
 
+  // Handlers that read a file take only the path, with its escapes decoded.
+  it.each(['a.txt?x', 'a.txt#x', '/a.txt', 'b%2F..%2Fa.txt', '%2Fa.txt', '%61.txt#%2F'])(
+    'the resource file:///srv/%s is file:///srv/a.txt',
+    async (end) => {
+      const { permits } = scopeChallenge({
+        resources: { 'file:///srv/a.txt': { scope: 'a' }, 'file:///srv/*': { sub: 'alice' } },
+      });
+      const { authenticator, url } = await listen(issuer);
+      const principal = await authenticator.verify(await tokenFor(url));
+      expect(permits(principal, { kind: 'resources', name: 'file:///srv/b.txt' })).toBe(true);
+      expect(permits(principal, { kind: 'resources', name: `file:///srv/${end}` })).toBe(false);
+    },
+  );
+
+  it('a rule for a URI with a query decides alone', async () => {
+    const { permits } = scopeChallenge({
+      resources: { 'find://all?x': { scope: 'a' }, 'find://*': { scope: 'b' } },
+    });
+    const { authenticator, url } = await listen(issuer);
+    const principal = await authenticator.verify(await tokenFor(url, { scope: 'a' }));
+    expect(permits(principal, { kind: 'resources', name: 'find://all?x' })).toBe(true);
+    expect(permits(principal, { kind: 'resources', name: 'find://all?y' })).toBe(false);
+  });
+
   it('an escape in a rule is the same as none in a request', async () => {
     const { url } = await start({ rules: { resources: { 'notes://%64iary/today': { scope: 'a' } } } });
     const body = message('resources/read', { uri: 'notes://diary/today' });
