@@ -71,7 +71,7 @@ export function stepsFor(url: string, issuer: string): readonly McpStep[] {
       ...mcp,
       asks: 'tools/call add_note',
       expected: 200,
-      says: ['You have 1 notes'],
+      says: ['Your notes: 1'],
     },
     {
       title: 'the tool list_notes again',

@@ -28,7 +28,7 @@ export function createNotesServer(notes: Notes): McpServer {
       const owner = ownerIn(ctx.http?.authInfo);
       const kept = [...(notes.get(owner) ?? []), note].slice(-100);
       notes.set(owner, kept);
-      return text(`You have ${kept.length} notes`);
+      return text(`Your notes: ${kept.length}`);
     },
   );
   server.registerResource('all', 'notes://all', { mimeType: 'text/plain' }, (uri, ctx) => ({

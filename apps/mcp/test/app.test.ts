@@ -23,7 +23,7 @@ const note = { name: 'add_note', arguments: { note: 'buy milk' } };
 
 it('a writer adds a note, and a reader reads it and adds none', async () => {
   const { client: writer } = await connect('WRITER');
-  expect(await writer.callTool(note)).toMatchObject({ content: [{ text: 'You have 1 notes' }] });
+  expect(await writer.callTool(note)).toMatchObject({ content: [{ text: 'Your notes: 1' }] });
   const { client: reader } = await connect('READER');
   expect(await reader.callTool({ name: 'list_notes' })).toMatchObject({ content: [{ text: 'buy milk' }] });
   expect(await reader.readResource({ uri: 'notes://all' })).toMatchObject({

@@ -151,9 +151,8 @@ describe('T-073: a token that comes again', () => {
 
 describe('T-088: what is in a token is in no event', () => {
   const HOSTILE = 'evil\r\nInjected: 1\u001b]0;title\u0007\u202e';
-  const CHANNELS = [
-    ...readFileSync(new URL('../src/events.ts', import.meta.url), 'utf8').matchAll(/'(latchkey:[\w:-]+)'/g),
-  ].map(([, name = '']) => name);
+  const text = readFileSync(new URL('../src/events.ts', import.meta.url), 'utf8');
+  const CHANNELS = new Set(Array.from(text.matchAll(/'(latchkey:[\w:-]+)'/g), ([, name = '']) => name));
 
   function listenToAll(): unknown[] {
     const events: unknown[] = [];
@@ -440,8 +439,8 @@ describe('what this package is made of', () => {
     const resolutions = list.match(/^ {4}resolution: .*$/gm) ?? [];
     expect(resolutions.length).toBeGreaterThan(100);
     for (const one of resolutions) expect(one).toMatch(/integrity: sha512-/);
-    expect(read('pnpm-workspace.yaml')).toMatch(
-      /^allowBuilds:\n {2}node: true\n {2}"@apollo\/protobufjs": false\n(?! )/m,
-    );
+    // Of all packages, only "node" may run something when it is installed.
+    const [, builds = ''] = /^allowBuilds:\n((?: .*\n)+)/m.exec(read('pnpm-workspace.yaml')) ?? [];
+    expect(builds.match(/^ {2}[^#].*: (?!false$).*$/gm)).toEqual(['  node: true']);
   });
 });
