@@ -59,10 +59,17 @@ export function createApp({ authenticator, friends, login, messages, signer }: S
   return app;
 }
 
-const limited = bodyLimit({ maxSize: 10_240 });
+const limited = bodyLimit({
+  maxSize: 10_240,
+  onError: (c) => c.json({ message: 'The body is too large' }, 413),
+});
 
-/** @throws HTTPException that quotes nothing of the body */
+/**
+ * Reads a JSON body; undefined for one of another type.
+ * @throws HTTPException that quotes nothing of the body
+ */
 async function bodyOf(c: Context): Promise<unknown> {
+  if (!/^application\/json\s*(?:;|$)/i.test(c.req.header('content-type') ?? '')) return undefined;
   try {
     return await c.req.json();
   } catch {

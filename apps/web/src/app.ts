@@ -94,8 +94,12 @@ class BadBody extends Error {
   }
 }
 
-/** Reads a JSON body, and no more of it than a message needs. @throws BadBody */
-async function bodyOf({ body }: Request): Promise<unknown> {
+/**
+ * Reads a JSON body, and no more of it than a message needs; undefined for one of another type.
+ * @throws BadBody
+ */
+async function bodyOf({ headers, body }: Request): Promise<unknown> {
+  if (!/^application\/json\s*(?:;|$)/i.test(headers.get('content-type') ?? '')) return undefined;
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body ?? []) {
