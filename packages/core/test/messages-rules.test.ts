@@ -44,6 +44,11 @@ describe('rules', () => {
       { realm_access: { roles: ['admin'] } },
       `claims.realm_access.roles: unknown rule; expected one of ${FORMS}; for roles inside realm_access write at(['realm_access', 'roles'], …), or set nestedClaimDelimiter`,
     ],
+    [
+      'rules inside claims, where rules are expected',
+      { claims: { scope: 'read' } },
+      `claims.claims.scope: unknown rule; expected one of ${FORMS}; write the rules themselves, without claims: { … } around them`,
+    ],
     ['a misspelt form', { roles: { allof: ['a'] } }, 'claims.roles.allof: unknown rule; did you mean allOf?'],
   ])('%s', (_, rules, message) => {
     expect(messageOf(rules)).toBe(message);

@@ -1,6 +1,6 @@
 // The rules of tools, resources and prompts: how they are read, and which of them an operation has
 // to satisfy.
-import type { CompiledRules, Rules } from '@latchkey/core';
+import { type CompiledRules, ConfigError, type Rules } from '@latchkey/core';
 import { compileRules, readObject } from '@latchkey/core/adapter';
 import type { Kind, Operation } from './operations.ts';
 
@@ -30,6 +30,7 @@ const LIKE = "rules, such as { tools: { delete_file: { scope: 'files:write' } } 
 /** Reads rules. @throws ConfigError */
 export function readRules(rules: OperationRules): RuleFinder {
   const given = readObject(rules, KINDS, 'scopeChallenge', { like: LIKE });
+  if (Object.keys(given).length === 0) throw new ConfigError('scopeChallenge', `expected ${LIKE}, got none`);
   const tables = new Map(KINDS.map((kind) => [kind, tableOf(given[kind], kind)]));
   return ({ kind, name }) => {
     const find = tables.get(kind);

@@ -338,6 +338,7 @@ describe('scopeChallenge elsewhere', () => {
 
   it.each<[title: string, build: () => unknown]>([
     ['nothing', () => scopeChallenge(undefined as never)],
+    ['no rules', () => scopeChallenge({})],
     ['rules of no kind', () => scopeChallenge({ scope: 'a' } as never)],
     ['an unknown kind', () => scopeChallenge({ tool: { add: { scope: 'a' } } } as never)],
     ['a list', () => scopeChallenge({ tools: [] } as never)],

@@ -128,6 +128,8 @@ function adviceOn(value: unknown): string {
 function unknownRule(name: string, claim: string | undefined): string {
   const near = meant(name, [...FORMS.keys(), 'optional']);
   if (near !== '') return `unknown rule${near}`;
+  if (claim === 'claims')
+    return `unknown rule; expected one of ${FORM_NAMES}; write the rules themselves, without claims: { … } around them`;
   const inside =
     claim === undefined
       ? ''
