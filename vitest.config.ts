@@ -1,5 +1,6 @@
 // One run for every package and app, straight from source: the "source" export condition finds the
 // TypeScript files. The adapter for NestJS is tested on Nest 12, and again on Nest 11.
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { WARNING_TYPES } from './packages/core/src/events.ts';
@@ -29,6 +30,9 @@ export default defineConfig({
     reporters: ['default', ['json', { outputFile: 'reports/tests.json' }]],
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    // One worker less than there are cores, as by default, but two where that would be one: tests
+    // wait for processes and servers most of the time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         extends: true,
