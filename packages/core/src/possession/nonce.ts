@@ -12,8 +12,9 @@ export interface Nonces {
   isRecent(nonce: string): boolean;
 }
 
-// One for all authenticators, because one of them may replace another.
-const ofProcess = sharedState('nonce secret', () => ({ secret: randomBytes(32) }));
+// One for all authenticators, because one of them may replace another. Made when it is needed:
+// Workers have no random bytes while a module loads.
+const ofProcess = sharedState('nonce secret', () => ({}) as { secret?: Uint8Array });
 /** Half of a MAC of SHA-256: 128 bits. */
 const NONCE_BYTES = 16;
 
@@ -24,7 +25,7 @@ const NONCE_BYTES = 16;
 export function createNonces(
   lifetimeMs: number,
   clock: Clock,
-  secret: Uint8Array | string = ofProcess.secret,
+  secret: Uint8Array | string = secretOfProcess(),
 ): Nonces {
   const spanMs = lifetimeMs / 2;
   const spanNow = () => Math.floor(clock.now() / spanMs);
@@ -40,4 +41,9 @@ export function createNonces(
       return [span, span - 1, span + 1].some((one) => timingSafeEqual(given, macOf(one)));
     },
   });
+}
+
+function secretOfProcess(): Uint8Array {
+  ofProcess.secret ??= randomBytes(32);
+  return ofProcess.secret;
 }
