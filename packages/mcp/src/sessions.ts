@@ -16,8 +16,8 @@ export interface Sessions<T> {
   /**
    * Finds a session of a caller.
    * @param id the header `Mcp-Session-Id`
-   * @returns undefined if there is no such session, and if another caller opened it: answer both
-   *   with 404, so that the answer does not tell which ids exist
+   * @returns undefined if no session has this id, or if another caller opened it. Answer 404 in
+   *   both cases, so that the answer does not tell which ids exist
    */
   find(id: string | readonly string[] | undefined, caller: Caller | undefined): T | undefined;
   /** Forgets a session. Call it when its transport has closed. */

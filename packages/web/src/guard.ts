@@ -116,7 +116,8 @@ export function createGuard<const S extends adapter.AuthenticationSource>(source
         const asked = compiled(access);
         return (request: Request, extras?: RequestExtras) => judge(request, asked, extras);
       },
-      conceal: (request: Request) => authenticator.conceal(viewOf(request)),
+      // The token is in the URL, so nothing else of the request is read.
+      conceal: ({ url }: Request) => authenticator.conceal({ url, headers: {} }),
       authenticator,
     }),
   ) as unknown as Guard<AuthOf<S>>;
