@@ -18,7 +18,7 @@ export const RULES: Rules = {
       values: ['errors'],
     },
     { net: [], token: [], jwk: ['token'], secrets: ['net'], credentials: ['claims'], claims: [] },
-    { keysets: [], remote: [], groups: ['remote'], resource: ['possession'], possession: [] },
+    { keysets: [], remote: [], groups: ['remote'], resource: ['possession'], possession: [], revocation: [] },
     { decision: [] },
     { descriptor: ['signing'], signing: [] },
     { index: ['adapter', 'own-keys'], adapter: [], tools: [], 'own-keys': [] },

@@ -1,0 +1,188 @@
+// The revocations in force, by issuer and id: bounded, and ended by a time wheel. A look-up
+// allocates nothing. Which claims are looked up is decided here; where they come from is not.
+import type { Clock } from '../values/clock.ts';
+import { type JsonObject, own } from '../values/json.ts';
+import {
+  kindOfRevocation,
+  MOST_SKEW_MS,
+  REVOCATION_KINDS,
+  type RevocationKind,
+  type StoredRevocation,
+} from './revocation.ts';
+
+/** The revocations that are in force. */
+export interface RevocationIndex {
+  /** Adds entries, or merges them with known ones. Those that do not fit make it overfull. */
+  add(entries: Iterable<StoredRevocation>): void;
+  /** Replaces all. */
+  replace(entries: Iterable<StoredRevocation>): void;
+  /** Returns which kind of revocation ends the token of these claims; undefined if none does. */
+  find(claims: JsonObject): RevocationKind | undefined;
+  /** The number of revocations that are remembered. */
+  size(): number;
+  /**
+   * True while a revocation that did not fit may still be needed. It cannot be known which tokens
+   * it ends.
+   */
+  isOverfull(): boolean;
+}
+
+/** One revocation. */
+interface Entry {
+  readonly kind: RevocationKind;
+  readonly issuer: string;
+  readonly id: string;
+  /** In seconds: tokens with a smaller `iat` are ended. Infinite for `jti` and `sid`. */
+  endsBefore: number;
+  /** Milliseconds since the epoch, the clock skew included. */
+  untilMs: number;
+}
+
+/** By issuer, then by id. An issuer without revocations is not in it. */
+type Held = Map<string, Map<string, Entry>>;
+
+/** The length of a slot of the wheel: entries end up to this late. */
+const SLOT_MS = 60_000;
+/** How many entries end in one call, so that no request waits for all of them. */
+const ENDS_PER_CALL = 1000;
+/** The id of the entry for all tokens of an issuer. */
+const ALL = '';
+
+/**
+ * Makes an empty index.
+ * @param entries the greatest number of revocations. None is forgotten for a new one
+ */
+export function createRevocationIndex(entries: number, clock: Pick<Clock, 'now'>): RevocationIndex {
+  let held = nothing();
+  let wheel = new Map<number, Entry[]>();
+  /** The entries of slots that are over. */
+  let ending: Entry[] = [];
+  let size = 0;
+  let sweptSlot = Number.NEGATIVE_INFINITY;
+  let overfullUntilMs = Number.NEGATIVE_INFINITY;
+
+  function sweep(nowMs: number): void {
+    const slot = Math.floor(nowMs / SLOT_MS);
+    if (slot !== sweptSlot) {
+      sweptSlot = slot;
+      for (const [end, due] of wheel) {
+        if (end > slot) continue;
+        wheel.delete(end);
+        ending = ending.length === 0 ? due : ending.concat(due);
+      }
+    }
+    for (let left = ENDS_PER_CALL; left > 0; left--) {
+      const entry = ending.pop();
+      if (entry === undefined) return;
+      if (entry.untilMs > nowMs) enterWheel(entry);
+      else remove(entry);
+    }
+  }
+
+  function remove({ kind, issuer, id }: Entry): void {
+    const ofIssuer = held[kind].get(issuer);
+    if (ofIssuer?.delete(id) !== true) return;
+    size--;
+    if (ofIssuer.size === 0) held[kind].delete(issuer);
+  }
+
+  /** An entry is in one slot only; if its time is extended, it moves when that slot is over. */
+  function enterWheel(entry: Entry): void {
+    const slot = Math.floor(entry.untilMs / SLOT_MS) + 1;
+    const there = wheel.get(slot);
+    if (there === undefined) wheel.set(slot, [entry]);
+    else there.push(entry);
+  }
+
+  function addOne(revocation: StoredRevocation, nowMs: number): void {
+    const untilMs = revocation.until + MOST_SKEW_MS;
+    if (untilMs <= nowMs) return;
+    const { issuer } = revocation;
+    const kind = kindOfRevocation(revocation);
+    const id = kind === 'issuer' ? ALL : (revocation[kind] ?? ALL);
+    // `iat` is in whole seconds, as a rule: a token of the same second counts as issued before.
+    const endsBefore =
+      revocation.issuedBefore === undefined
+        ? Number.POSITIVE_INFINITY
+        : Math.floor(revocation.issuedBefore / 1000) + 1;
+    const ofIssuer = held[kind].get(issuer) ?? new Map<string, Entry>();
+    const known = ofIssuer.get(id);
+    if (known !== undefined) {
+      known.endsBefore = Math.max(known.endsBefore, endsBefore);
+      known.untilMs = Math.max(known.untilMs, untilMs);
+      return;
+    }
+    // Many may have ended at once.
+    while (size >= entries && ending.length > 0) sweep(nowMs);
+    if (size >= entries) overfullUntilMs = Math.max(overfullUntilMs, untilMs);
+    else {
+      const entry: Entry = { kind, issuer, id, endsBefore, untilMs };
+      held[kind].set(issuer, ofIssuer.set(id, entry));
+      size++;
+      enterWheel(entry);
+    }
+  }
+
+  function add(added: Iterable<StoredRevocation>): void {
+    const nowMs = clock.now();
+    sweep(nowMs);
+    for (const one of added) addOne(one, nowMs);
+  }
+
+  return Object.freeze<RevocationIndex>({
+    add,
+    replace(all) {
+      held = nothing();
+      wheel = new Map();
+      ending = [];
+      size = 0;
+      overfullUntilMs = Number.NEGATIVE_INFINITY;
+      add(all);
+    },
+    find(claims) {
+      if (size === 0) return undefined;
+      sweep(clock.now());
+      for (const kind of KINDS)
+        for (const claim of CLAIMS[kind]) if (isFound(held[kind], claim, claims)) return kind;
+      return undefined;
+    },
+    size() {
+      sweep(clock.now());
+      return size;
+    },
+    isOverfull: () => overfullUntilMs !== Number.NEGATIVE_INFINITY && clock.now() < overfullUntilMs,
+  });
+}
+
+function nothing(): { readonly [Kind in RevocationKind]: Held } {
+  return { jti: new Map(), sid: new Map(), sub: new Map(), client: new Map(), issuer: new Map() };
+}
+
+const KINDS: readonly RevocationKind[] = [...REVOCATION_KINDS, 'issuer'];
+/** The claims whose values are the ids of a kind. None: the id is the same for all tokens. */
+const CLAIMS: { readonly [Kind in RevocationKind]: readonly (string | undefined)[] } = {
+  jti: ['jti'],
+  sid: ['sid'],
+  sub: ['sub'],
+  client: ['client_id', 'azp'],
+  issuer: [undefined],
+};
+
+function isFound(held: Held, claim: string | undefined, claims: JsonObject): boolean {
+  if (held.size === 0) return false;
+  const id = claim === undefined ? ALL : own(claims, claim);
+  // A claim that is not a string is no id of a revocation.
+  if (typeof id !== 'string') return false;
+  const issuer = own(claims, 'iss');
+  if (typeof issuer === 'string') return isEnded(held.get(issuer)?.get(id), claims);
+  // It is not known which issuer the token is from.
+  for (const ofIssuer of held.values()) if (isEnded(ofIssuer.get(id), claims)) return true;
+  return false;
+}
+
+function isEnded(entry: Entry | undefined, claims: JsonObject): boolean {
+  if (entry === undefined) return false;
+  const issuedAt = own(claims, 'iat');
+  // True also without `iat`, and where it is not a number.
+  return !(typeof issuedAt === 'number' && issuedAt >= entry.endsBefore);
+}
