@@ -106,6 +106,8 @@ const claims =
 /** The issuer of a second keyset, which has the key of the stranger. */
 export const PARTNER = 'https://partner.example';
 
+const LOGOUT = { 'http://schemas.openid.net/event/backchannel-logout': {} };
+
 const partner =
   (change: object = {}, typ = 'at+jwt'): Maker =>
   ({ stranger }) => {
@@ -285,6 +287,14 @@ export const tokens = {
   'kid as number': header({ kid: 5 }),
   'kid too long': header({ kid: 'k'.repeat(300) }),
   'typ logout+jwt': header({ typ: 'logout+jwt' }),
+  'logout token, no typ': (world) =>
+    mint(world.trusted.key, { ...claimsOf(world), jti: 'j1', sid: 's1', events: LOGOUT }, { typ: undefined }),
+  'logout token, typ at+jwt': (world) =>
+    mint(world.trusted.key, { ...claimsOf(world), jti: 'j1', sid: 's1', events: LOGOUT }, { typ: 'at+jwt' }),
+  'security event token, typ JWT': claims({
+    events: { 'https://schemas.openid.net/secevent/caep/event-type/session-revoked': {} },
+  }),
+  'good, events as list': claims({ events: ['party'] }),
   encrypted: () => 'eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAA.AAAA.AAAA',
 } as const satisfies Record<string, Maker>;
 

@@ -50,6 +50,7 @@ export const tokenCases: readonly ConformanceCase[] = [
     'HS256 with an empty secret',
   ),
   ...refused('token_type_refused', 'typ logout+jwt'),
+  allowed('/token', 'good, events as list', 'RFC 8417'),
   ...refused(
     'token_issuer_untrusted',
     'other issuer',
@@ -82,6 +83,9 @@ export const tokenCases: readonly ConformanceCase[] = [
     'exp in milliseconds',
     'sub as number',
     'sub with a newline',
+    'logout token, no typ',
+    'logout token, typ at+jwt',
+    'security event token, typ JWT',
   ),
   ...refused('keyset_unavailable', 'issuer down'),
   // Kinds of tokens.

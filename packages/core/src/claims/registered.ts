@@ -2,7 +2,7 @@
 // once, for the decision and for `explain`. The checks run on verified claims only; the rules of
 // options are not here.
 import { AuthError, refusalIn } from '../errors.ts';
-import { type JsonObject, type JsonValue, own } from '../values/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { kindOf } from '../values/kind.ts';
 import { actorOf } from './actor.ts';
 import { type AudiencePolicy, audienceText, checkAudience } from './audience.ts';
@@ -35,6 +35,8 @@ export interface RegisteredClaimsPolicy extends AudiencePolicy {
    * Undefined: no proof is judged, so a token with `cnf` is refused.
    */
   readonly whyNotProvable?: ((cnf: JsonValue) => string | undefined) | undefined;
+  /** The token has to be a security event token (RFC 8417). Default: it must not be one. */
+  readonly isSecurityEvent?: boolean | undefined;
 }
 
 /** One check of the registered claims. */
@@ -121,6 +123,16 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
           : 'only keys whose proof is checked',
       shown: 'if present',
     },
+    {
+      claim: 'events',
+      // A logout token without typ, whose aud is this API, would be an access token otherwise.
+      judge: (claims) => checkEvents(claims, policy),
+      expected: () =>
+        policy.isSecurityEvent === true
+          ? 'an object with events'
+          : 'no object: a token of events grants nothing',
+      shown: 'if present',
+    },
     ...(['sub', 'jti', 'client_id', 'azp'] as const).map(
       (claim): RegisteredCheck => ({
         claim,
@@ -179,6 +191,15 @@ export function judgeRegisteredClaims(
     if (first !== undefined && note === undefined) break;
   }
   return first;
+}
+
+/** RFC 8417 §2.2: an object of events makes a JWT a security event token, whatever `typ` says. */
+export function checkEvents(
+  claims: JsonObject,
+  { isSecurityEvent = false }: Pick<RegisteredClaimsPolicy, 'isSecurityEvent'> = {},
+): AuthError | undefined {
+  if (isJsonObject(own(claims, 'events')) === isSecurityEvent) return undefined;
+  return invalid(isSecurityEvent ? 'events is not an object' : 'it is a security event token (events)');
 }
 
 function adviceOnSub(value: JsonValue, { numericSub }: RegisteredClaimsPolicy): string {

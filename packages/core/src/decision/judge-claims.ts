@@ -1,7 +1,7 @@
 // Checks the claims of a token that a key or an endpoint vouches for: what must hold for every
 // token, whatever its route requires.
 import { type ClaimCheck, firstFailure } from '../claims/compile.ts';
-import { judgeRegisteredClaims, type RegisteredCheck } from '../claims/registered.ts';
+import { checkEvents, judgeRegisteredClaims, type RegisteredCheck } from '../claims/registered.ts';
 import { ruleDetail } from '../claims/rule-detail.ts';
 import { AuthError } from '../errors.ts';
 import { createAnswerChecks } from '../remote/answer-checks.ts';
@@ -88,8 +88,9 @@ export function createClaimsJudge(
   }
 
   /**
-   * Checks `aud` and `iss` in the JWT that the endpoint accepted. They only restrict: a token for
-   * another API or of another issuer is refused, whatever the endpoint answers.
+   * Checks `aud`, `iss` and `events` in the JWT that the endpoint accepted. They only restrict: a
+   * token for another API, of another issuer, or of events is refused, whatever the endpoint
+   * answers.
    * @param claims the answer of the endpoint
    */
   function judgeTokenItself(
@@ -112,13 +113,15 @@ export function createClaimsJudge(
       : new AuthError('token_issuer_untrusted', {
           detail: `${issuerText(issuer)} of the token itself is not accepted, whatever the endpoint says`,
         });
-    const record = (claim: 'aud' | 'iss', refusal: AuthError | undefined) => {
+    const isEvent = checkEvents(tokenClaims);
+    const record = (claim: 'aud' | 'iss' | 'events', refusal: AuthError | undefined) => {
       if (Object.hasOwn(tokenClaims, claim))
         trace?.({ stage: 'token itself', claim, value: own(tokenClaims, claim), refusal });
     };
     record('aud', wrongAudience);
     record('iss', untrusted);
-    return wrongAudience ?? untrusted;
+    record('events', isEvent);
+    return wrongAudience ?? untrusted ?? isEvent;
   }
 
   return judgeClaims;

@@ -67,7 +67,11 @@ export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
       readonly nowMs: number;
     }
   /** A claim of the JWT itself, which the endpoint accepted. */
-  | { readonly stage: 'token itself'; readonly claim: 'aud' | 'iss'; readonly value: JsonValue | undefined }
+  | {
+      readonly stage: 'token itself';
+      readonly claim: 'aud' | 'iss' | 'events';
+      readonly value: JsonValue | undefined;
+    }
   | { readonly stage: 'system subject' }
   | {
       readonly stage: 'claims' | 'route';

@@ -285,6 +285,37 @@ describe('a token bound to a key', () => {
   });
 });
 
+describe('a security event token', () => {
+  const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
+
+  it.each<[unknown]>([[{ [EVENT]: {} }], [{ [EVENT]: null }], [{}]])(
+    'RFC 8417: events %j is refused as an access token',
+    (events) => {
+      expect(codeOf({ events })).toBe('token_claims_invalid');
+    },
+  );
+
+  it.each<[unknown]>([[[]], [['party']], ['party'], ['https://api.example.com/events'], [5], [true], [null]])(
+    'events %j is a claim of the application',
+    (events) => {
+      expect(codeOf({ events })).toBeUndefined();
+    },
+  );
+
+  it.each<[unknown]>([[undefined], [null], [[]], ['party'], [5]])(
+    'RFC 8417: events %j is refused where the token has to be one',
+    (events) => {
+      expect(codeOf({ events }, { isSecurityEvent: true })).toBe('token_claims_invalid');
+      expect(codeOf({ events: { [EVENT]: {} } }, { isSecurityEvent: true })).toBeUndefined();
+    },
+  );
+
+  it('T-014: an inherited events claim is none', () => {
+    expect(codeOf(Object.create({ events: {} }))).toBeUndefined();
+    expect(codeOf(Object.create({ events: {} }), { isSecurityEvent: true })).toBe('token_claims_invalid');
+  });
+});
+
 describe('who it is', () => {
   const names = ['sub', 'jti', 'client_id', 'azp'] as const;
 

@@ -217,6 +217,8 @@ describe('row 152: a token that is a JWT', () => {
     ['of the issuer of the endpoint', { iss: 'https://idp' }, 'accepted'],
     ['of another issuer', { iss: 'https://other' }, '401 token_issuer_untrusted'],
     ['of an issuer that is not a text', { iss: null }, '401 token_issuer_untrusted'],
+    ['of events', { events: {} }, '401 token_claims_invalid'],
+    ['with a list of events', { events: ['party'] }, 'accepted'],
   ])('%s: %s', async (_, claims, expected) => {
     const remote = await endpoint();
     for (const body of [{ sub: 'alice' }, { sub: 'alice', aud: API }]) {
