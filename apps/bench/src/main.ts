@@ -1,6 +1,7 @@
 // `pnpm bench NAME`: measures speed, as ratios within one run. No measurement is here.
 import { runFigures } from '@latchkey/test-kit/run-figures';
 import { guard } from './guard/run.ts';
+import { pairs } from './pairs/run.ts';
 import { signing } from './signing/run.ts';
 import { speed } from './speed/run.ts';
 
@@ -8,6 +9,7 @@ const missed = await runFigures(
   'pnpm bench',
   new Map([
     ['guard', guard],
+    ['pairs', pairs],
     ['signing', signing],
     ['speed', speed],
     ['--quick', (given: readonly string[]) => speed(['--quick', ...given])],

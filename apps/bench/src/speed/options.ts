@@ -3,7 +3,17 @@
 import { parseArgs } from 'node:util';
 
 /** The parts, in the order in which they run. */
-const PARTS = ['http', 'verify', 'rejected', 'rules', 'selection', 'memory', 'start', 'cluster'] as const;
+const PARTS = [
+  'http',
+  'verify',
+  'rejected',
+  'rules',
+  'possession',
+  'selection',
+  'memory',
+  'start',
+  'cluster',
+] as const;
 export type Part = (typeof PARTS)[number];
 
 /** The options of a run. */

@@ -11,7 +11,7 @@ export interface Contestant {
    * Prepares without being timed.
    * @returns the timed function, which does the work `times` times
    */
-  prepare(times: number): () => unknown;
+  prepare(times: number): (() => unknown) | Promise<() => unknown>;
 }
 
 /** The result of a contestant. */
@@ -71,7 +71,7 @@ async function slice({ prepare }: Contestant, sliceMs: number): Promise<number> 
   let ms = 0;
   let times = 0;
   while (ms < sliceMs) {
-    const run = prepare(BATCH);
+    const run = await prepare(BATCH);
     await nextTurn();
     const began = performance.now();
     await run();

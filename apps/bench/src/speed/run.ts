@@ -12,6 +12,7 @@ import { formatMeasurements, formatReport } from './markdown.ts';
 import { remembering } from './memory.ts';
 import { type Part, readSpeedOptions } from './options.ts';
 import type { BarGroup, Measurements, Outcome } from './outcome.ts';
+import { proving } from './possession.ts';
 import { rejecting } from './rejected.ts';
 import { judging } from './rules.ts';
 import { selecting } from './selection.ts';
@@ -25,6 +26,7 @@ const LETTERS: Readonly<Record<Part, string>> = {
   verify: 'V',
   rejected: 'B',
   rules: 'R',
+  possession: 'P',
   selection: 'S',
   memory: 'M',
   start: 'I',
@@ -50,6 +52,7 @@ export async function speed(given: readonly string[]): Promise<readonly Figure[]
     verify: () => verifying(options, progress, deckOf),
     rejected: () => rejecting(options, progress, deckOf),
     rules: () => judging(options, progress, deckOf),
+    possession: () => proving(options, progress, deckOf),
     selection: () => selecting(options, progress),
     memory: () => remembering(options, progress),
     start: () => starting(options, progress),

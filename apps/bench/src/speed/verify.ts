@@ -72,7 +72,7 @@ async function ofSeen(deck: Deck, tokens: readonly string[], options: SpeedOptio
   const copies = freshCopies(tokens);
   const contestants = [latchkey(authenticator, copies), ...cachedExisting(deck, copies)];
   // Every contestant sees all tokens before the first timing.
-  for (const { prepare } of contestants) await prepare(tokens.length)();
+  for (const { prepare } of contestants) await (await prepare(tokens.length))();
   const paces = await race(contestants, options);
   await authenticator.close();
   return { algorithm: deck.algorithm, paces, names: contestants.map(({ name }) => name) };

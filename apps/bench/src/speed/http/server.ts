@@ -9,6 +9,7 @@ import type { Pinning } from './pinning.ts';
 /** A running service. */
 export interface Server {
   readonly origin: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -41,6 +42,8 @@ export async function startServer(
   });
   return {
     origin: `http://127.0.0.1:${port}`,
+    // A process that has sent its port has an id.
+    pid: child.pid ?? 0,
     async stop() {
       if (!child.connected) return;
       child.disconnect();
