@@ -33,6 +33,7 @@ export const RULES: Rules = {
     'packages/mcp': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/hono': [...ADAPTER, '@latchkey/web'],
     'packages/ldap': ['@latchkey/core', '@latchkey/core/adapter'],
+    'packages/redis': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/azure-key-vault': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/cli': [
       '@latchkey/core',

@@ -28,6 +28,8 @@ export interface LimitTable {
 const core = 'packages/core/src';
 const tests = 'packages/core/test';
 const ldap = 'packages/ldap/src';
+const redis = 'packages/redis/src';
+const redisTests = 'packages/redis/test';
 const ldapTests = 'packages/ldap/test';
 
 export const LIMITS: readonly LimitTable[] = [
@@ -184,6 +186,27 @@ export const LIMITS: readonly LimitTable[] = [
         unit: 'ms',
         beyond: 'the proof is not accepted: 503',
         test: `${tests}/possession/replay.test.ts:a store that is late is a 503`,
+      },
+      {
+        what: 'connecting to Redis, TLS and AUTH included',
+        at: `${redis}/connection.ts#CONNECT_MS`,
+        unit: 'ms',
+        beyond: 'another attempt; 503 until one succeeds',
+        test: `${redisTests}/deadlines.test.ts:a server that accepts connections and says nothing`,
+      },
+      {
+        what: 'silence of Redis, while commands wait for their answers',
+        at: `${redis}/connection.ts#SILENT_MS`,
+        unit: 'ms',
+        beyond: 'another connection; 503 at once until then',
+        test: `${redisTests}/replay-store.test.ts:replaces a connection over which nothing comes any more`,
+      },
+      {
+        what: 'commands that wait for their answers from Redis',
+        at: `${redis}/connection.ts#MAX_WAITING`,
+        unit: 'commands',
+        beyond: '503 at once',
+        test: `${redisTests}/deadlines.test.ts:more commands than may wait`,
       },
     ],
   },
@@ -993,6 +1016,9 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${core}/tools/lint/possession.ts#LONG_PROOF_MS`]: 'what lint warns of',
   [`${core}/tools/lint/tokens.ts#WIDE_SKEW_MS`]: 'what lint warns of',
   [`${core}/tools/migrate/keysets.ts#MAX_SLUG_LENGTH`]: 'the length of a name that is made',
+  [`${redis}/connection.ts#RETRY_MS`]: 'the pause between attempts to connect',
+  [`${redis}/connection.ts#WRITE_MS`]: 'how long a command may wait in the client of a node of a cluster',
+  [`${redis}/replay-store.ts#MARGIN_MS`]: 'leeway for clocks',
   [`${ldap}/lookup.ts#DNS_AT_ONCE`]: 'how a search is split',
   [`${ldap}/lookup.ts#MANY`]: 'how a search is split',
   [`${ldap}/lookup.ts#NO_SUCH_OBJECT`]: 'a result code',

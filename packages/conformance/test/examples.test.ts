@@ -114,6 +114,15 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       };`,
   },
   ldap: { entries: ['index'], around: `import { createDirectoryStore } from '@latchkey/core';` },
+  redis: {
+    entries: ['index'],
+    around: `
+      import { type AuthenticatorOptions, createAuthenticator } from '@latchkey/core';
+      import { createClient } from 'redis';
+      declare const keySets: NonNullable<AuthenticatorOptions['keySets']>;
+      declare const audience: string;
+      declare const dpop: NonNullable<AuthenticatorOptions['dpop']>;`,
+  },
   'azure-key-vault': {
     entries: ['index'],
     around: `

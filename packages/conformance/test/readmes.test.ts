@@ -156,6 +156,7 @@ const READMES: Readonly<Record<string, Readme>> = {
     // The types of SDK v1 name a type of the DOM.
     options: { skipLibCheck: true },
   },
+  'packages/redis': { modules: [] },
   'packages/ldap': { modules: ['@latchkey/ldap'], assumed: 'const secrets: core.SecretStore;' },
 };
 
