@@ -211,6 +211,63 @@ export const LIMITS: readonly LimitTable[] = [
     ],
   },
   {
+    title: 'Revocations',
+    rows: [
+      {
+        what: 'revocations at one time',
+        at: `${core}/revocation/options.ts:whole(1, 10_000_000, … 1_000_000,`,
+        unit: '1,000,000; 1 to 10,000,000 can be set',
+        beyond: 'no token is accepted: 503',
+        option: 'revocation.entries',
+        test: `${tests}/revocation/decision.test.ts:fills the list: all tokens are a 503`,
+      },
+      {
+        what: 'length of an id or an issuer',
+        at: `${core}/revocation/revocation.ts#MAX_ID_LENGTH`,
+        unit: 'characters',
+        beyond: 'refused by `revoke`',
+        test: `${tests}/revocation/revocation.test.ts:a jti of 1025 characters`,
+      },
+      {
+        what: 'age of the list of a file or a feed',
+        at: `${core}/revocation/options.ts:durationFrom('1s', '10m'), … '30s',`,
+        unit: '30 s; 1 s to 10 min can be set',
+        beyond: 'no token is accepted: 503',
+        option: 'revocation.maxStale',
+        test: `${tests}/revocation/feed.test.ts:a cached token is refused within maxStale`,
+      },
+      {
+        what: 'how long a revocation without `until` is remembered',
+        at: `${core}/revocation/options.ts:durationFrom('1m', '3650d'), … '24h',`,
+        unit: '24 h; 1 min to 3650 days can be set',
+        beyond: 'its tokens count as not revoked, unless they have expired',
+        option: 'revocation.remember',
+        test: `${tests}/revocation/decision.test.ts:is remembered by default for the time of the options`,
+      },
+      {
+        what: 'how much longer it is remembered',
+        at: `${core}/revocation/revocation.ts#MOST_SKEW_MS`,
+        unit: 'ms',
+        beyond: 'its tokens have expired',
+        test: `${tests}/revocation/index-by-issuer.test.ts:a token is found for as long as a clock skew of 60s lets it pass`,
+      },
+      {
+        what: 'length of a file of revocations',
+        at: `${core}/revocation/file-feed.ts#MAX_LIST_BYTES`,
+        unit: 'bytes',
+        beyond: 'not read: the former list is in force until it is too old',
+        test: `${tests}/revocation/file-feed.test.ts:over 16 MiB is an error`,
+      },
+      {
+        what: 'revocations that end in one request',
+        at: `${core}/revocation/index-by-issuer.ts#ENDS_PER_CALL`,
+        unit: 'revocations',
+        beyond: 'the others end in the next ones',
+        test: `${tests}/revocation/index-by-issuer.test.ts:the end of many entries is spread over several calls`,
+      },
+    ],
+  },
+  {
     title: 'What is kept',
     rows: [
       {
@@ -970,6 +1027,15 @@ export const LIMITS: readonly LimitTable[] = [
 /** Numeric constants that bound nothing, and what they are. */
 export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${core}/possession/nonce.ts#NONCE_BYTES`]: 'the size of a nonce',
+  [`${core}/revocation/revocation.ts#LEAST_TIME_MS`]: 'tells seconds from milliseconds',
+  [`${core}/revocation/revocation.ts#MOST_TIME_MS`]: 'tells milliseconds from microseconds',
+  [`${core}/revocation/index-by-issuer.ts#SLOT_MS`]: 'the size of a slot of a wheel',
+  [`${core}/revocation/file-feed.ts#NEWLINE`]: 'a character',
+  [`${core}/revocation/file-feed.ts#SETTLE_MS`]: 'when a change is read',
+  [`${core}/revocation/file-feed.ts#LOOK_AGAIN_MS`]: 'how often a file is read, at least',
+  [`${core}/revocation/file-feed.ts#LINES_PER_TURN`]: 'how work is split',
+  [`${core}/revocation/file-feed.ts#PUBLISH_DEADLINE_MS`]: 'how long a lock is waited for',
+  [`${core}/tools/lint/revocation.ts#LONG_STALE_MS`]: 'what lint warns of',
   [`${core}/secrets/directory.ts#LOOK_MS`]: 'how often a file behind a link is looked at',
   [`${core}/net/connections.ts#KEEP_ALIVE_MS`]: 'how long an idle connection is kept',
   [`${core}/decision/doorkeeper.ts#BITS_PER_TOKEN`]: 'the size of a table',

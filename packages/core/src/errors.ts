@@ -108,6 +108,12 @@ export interface AuthErrorCodes {
    */
   readonly proof_nonce_required: 401;
   /**
+   * The token was revoked: itself, or all tokens of its session, subject, client or issuer.
+   * @remarks `detail` says which. The client has to get a new token. Many of these at once may be a
+   *   stolen token that is still tried.
+   */
+  readonly token_revoked: 401;
+  /**
    * The token is valid, but lacks a scope that the route requires.
    * @remarks The client has to ask its issuer for the scopes that the challenge names.
    */
@@ -161,6 +167,13 @@ export interface AuthErrorCodes {
    *   `dpop.replayEntries`.
    */
   readonly replay_unavailable: 503;
+  /**
+   * The list of revocations is older than `revocation.maxStale`, was never read, or is full, so a
+   * revoked token could not be told from others.
+   * @remarks `detail` says which. Check the file or the feed; the event
+   *   `latchkey:revocation:failed` has the cause. If the list is full, raise `revocation.entries`.
+   */
+  readonly revocation_unavailable: 503;
 }
 
 /** Why a request was refused. Each code is described at its member in `AuthErrorCodes`. */
@@ -220,6 +233,7 @@ const REFUSALS: { readonly [Code in AuthErrorCode]: Refusal<AuthErrorCodes[Code]
     message: 'The proof of possession needs a nonce of the service',
     scheme: 'DPoP',
   },
+  token_revoked: badToken('The token has been revoked'),
   scope_insufficient: {
     status: 403,
     error: 'insufficient_scope',
@@ -238,6 +252,7 @@ const REFUSALS: { readonly [Code in AuthErrorCode]: Refusal<AuthErrorCodes[Code]
   remote_unavailable: UNAVAILABLE,
   groups_unavailable: UNAVAILABLE,
   replay_unavailable: UNAVAILABLE,
+  revocation_unavailable: UNAVAILABLE,
 };
 
 /** All codes, for tests and tables. */

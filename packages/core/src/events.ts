@@ -12,6 +12,12 @@ interface KeysetEvent {
   readonly issuer: string | undefined;
 }
 
+/** Fields that every revocation event carries. */
+interface RevocationEvent {
+  /** What the list is read from: `file revocations.jsonl`. */
+  readonly source: string;
+}
+
 /** Fields that every service token event carries. */
 interface ServiceTokenEvent {
   /** The place of the token in the options of `createServiceFetch`: `tokens[0]`. */
@@ -50,6 +56,15 @@ export interface LatchkeyEvents {
     readonly kid: string | undefined;
     readonly reason: string;
   };
+  /**
+   * The list of revocations could not be read, or has a wrong entry. The last list stays in force.
+   */
+  'latchkey:revocation:failed': RevocationEvent & { readonly error: Error };
+  /**
+   * A token was answered with 503, because the list of revocations is older than
+   * `revocation.maxStale`. Once per outage.
+   */
+  'latchkey:revocation:stale': RevocationEvent & { readonly ageMs: number };
   /** The keys of a signer were read, and are in use. */
   'latchkey:signer:refreshed': SignerEvent & { readonly keys: number; readonly lifetimeMs: number };
   /** The keys of a signer could not be read. The keys from before stay in use. */
@@ -97,7 +112,7 @@ export const WARNING_TYPES = {
    */
   LATCHKEY_GENERATED: 'Warning',
   /**
-   * A source that failed works again: keys, an endpoint, groups, a descriptor.
+   * A source that failed works again: keys, an endpoint, groups, revocations, a descriptor.
    * @remarks Nothing. It ends the `LATCHKEY_UNAVAILABLE` of the same source.
    */
   LATCHKEY_RECOVERED: 'Warning',
@@ -114,8 +129,8 @@ export const WARNING_TYPES = {
    */
   LATCHKEY_RULES: 'Warning',
   /**
-   * Something is missing or cannot be used: a source of keys, an endpoint, a source of groups, a
-   * changed descriptor, the system token. Once for each outage of a source.
+   * Something is missing or cannot be used: a source of keys, an endpoint, a source of groups, the
+   * list of revocations, a changed descriptor, the system token. Once for each outage of a source.
    * @remarks Fix what the message names. The service keeps running with what it has, and tries the
    *   source again by itself.
    */
@@ -201,6 +216,8 @@ const CHANNELS: Readonly<Record<keyof LatchkeyEvents, Channel>> = {
   'latchkey:keyset:key-added': channel('latchkey:keyset:key-added'),
   'latchkey:keyset:key-removed': channel('latchkey:keyset:key-removed'),
   'latchkey:keyset:key-skipped': channel('latchkey:keyset:key-skipped'),
+  'latchkey:revocation:failed': channel('latchkey:revocation:failed'),
+  'latchkey:revocation:stale': channel('latchkey:revocation:stale'),
   'latchkey:signer:refreshed': channel('latchkey:signer:refreshed'),
   'latchkey:signer:failed': channel('latchkey:signer:failed'),
   'latchkey:signer:stale': channel('latchkey:signer:stale'),

@@ -73,6 +73,7 @@ export type { RemoteOptions } from './remote/options.ts';
 export type { ProtectedResource, ResourceMetadata } from './resource/metadata.ts';
 export type { ResourceOptions } from './resource/options.ts';
 export type { FollowedFeed, RevocationFeed, RevocationSink } from './revocation/feed.ts';
+export type { RevocationReport } from './revocation/list.ts';
 export type { RevocationOptions } from './revocation/options.ts';
 export type { Revocation, StoredRevocation } from './revocation/revocation.ts';
 export { createDirectoryStore } from './secrets/directory.ts';

@@ -40,6 +40,7 @@ const TABLE: readonly (readonly [AuthErrorCode, number, string | undefined, bool
     true,
     'The proof of possession needs a nonce of the service',
   ],
+  ['token_revoked', 401, 'invalid_token', true, 'The token has been revoked'],
   ['scope_insufficient', 403, 'insufficient_scope', true, 'The token lacks a scope that this request needs'],
   ['claims_insufficient', 403, undefined, true, 'The token lacks a claim that this request needs'],
   [
@@ -55,6 +56,7 @@ const TABLE: readonly (readonly [AuthErrorCode, number, string | undefined, bool
   ['remote_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
   ['groups_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
   ['replay_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
+  ['revocation_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
 ];
 
 const SECRET = 'canary-5f1d7c';

@@ -110,6 +110,7 @@ it('the root exports these types', () => {
     'Revocation',
     'RevocationFeed',
     'RevocationOptions',
+    'RevocationReport',
     'RevocationSink',
     'RouteAccess',
     'RouteReport',

@@ -17,6 +17,9 @@ import { possessionOf, warnOfPossession } from '../possession/create.ts';
 import { modeOf } from '../possession/options.ts';
 import { createRemoteEndpoint, type RemoteReport } from '../remote/endpoint.ts';
 import type { ProtectedResource } from '../resource/metadata.ts';
+import { type RevocationTaker, revocationsOf, revokeIn, warnOfRevocation } from '../revocation/create.ts';
+import type { RevocationReport } from '../revocation/list.ts';
+import type { Revocation } from '../revocation/revocation.ts';
 import { type Marked, ofThisCopy } from '../values/copies.ts';
 import { isPromise } from '../values/promise.ts';
 import { argument, readChoice, readObject } from '../values/readers.ts';
@@ -105,10 +108,23 @@ export interface Authenticator extends Marked {
     ...asked: readonly [asked?: Rules | CompiledRules | CompiledAccess]
   ): Promise<Explanation>;
   /**
+   * Ends tokens before they expire: one token, or those of a session, a subject, a client or an
+   * issuer. This process refuses them at once, also if it rejects; other processes do when the file
+   * or the feed has told them. The answer to such a token is 401 `token_revoked`.
+   * @throws ConfigError for a wrong revocation, and without `revocation` in the options. Error if
+   *   the file or the feed does not take it, or the list is full: call it again
+   * @example
+   * ```ts
+   * await authenticator.revoke({ issuer: 'https://login.example.com', sub: 'alice' });
+   * ```
+   */
+  revoke(revocation: Revocation): Promise<void>;
+  /**
    * Resolves when every keyset without `skipValidation` has keys. Rejects after one attempt with an
    * Error whose message is for the person who starts the service: `keySets[0]: no keys from
    * https://…: connect ECONNREFUSED … (tried once; trying again in 1 s)`. Its `code` is
-   * `keyset_unavailable`.
+   * `keyset_unavailable`. Waits for the list of revocations too, whose error has the `code`
+   * `revocation_unavailable`.
    */
   ready(): Promise<void>;
   /**
@@ -132,6 +148,8 @@ export interface AuthenticatorReport {
   readonly groups: readonly GroupSourceReport[];
   /** The keysets that `keysetFor` has found. Absent without that option. */
   readonly keysetFor?: KeysetForReport;
+  /** The list of revocations. Absent without `revocation` and `revocationFeed`. */
+  readonly revocation?: RevocationReport;
 }
 
 /** What a framework cannot do. */
@@ -156,6 +174,8 @@ export function createAuthenticator(
 export interface AuthenticatorMaking {
   /** Provides keysets that exist already. Default: all keysets are made. */
   readonly take?: KeysetTaker;
+  /** Provides a list of revocations that exists already. Default: it is made. */
+  readonly takeRevocations?: RevocationTaker;
   /** Does not repeat the warnings about the same options. */
   readonly quiet?: boolean;
   /** What is in force now, where options can change: see `PrincipalContext`. */
@@ -198,6 +218,8 @@ export function authenticatorOf(
     ))
       warnOfNames(rules, settings.delimiter);
   const { now } = making;
+  const revocations = revocationsOf(settings, making.takeRevocations);
+  if (revocations !== undefined && making.quiet !== true) warnOfRevocation(settings);
   const policies = new Map(
     [...settingsOf].flatMap(([keyset, one]) => {
       const policy = settings.policies.get(one);
@@ -219,6 +241,7 @@ export function authenticatorOf(
     remote,
     groups,
     possession: settings.dpop && possessionOf(settings.dpop, settings.clock, settings.replayStore),
+    revocations,
     now,
   });
   making.resting?.addEventListener('abort', pipeline.clear, { once: true });
@@ -234,6 +257,7 @@ export function authenticatorOf(
     }
   }
 
+  const waited = [...keysets, ...(revocations === undefined ? [] : [revocations])];
   const authenticator = Object.freeze<Authenticator>({
     ...ofThisCopy,
     kind: 'authenticator',
@@ -255,23 +279,27 @@ export function authenticatorOf(
     async explain(subject, ...asked) {
       return explain(subject, accessOf(asked), settings, pipeline);
     },
+    revoke: (given) => revokeIn(revocations, given, settings),
     ready: async () => {
-      await Promise.all(keysets.map((keyset) => keyset.ready()));
+      await Promise.all(waited.map((part) => part.ready()));
     },
     async start(...[waitMs = 0]) {
+      // Also without loadAtStart: no token is accepted before the list is there.
+      revocations?.start();
       if (!settings.loadAtStart) return;
       for (const keyset of keysets) keyset.start?.();
-      if (waitMs > 0) await atMost(waitMs, Promise.allSettled(keysets.map((keyset) => keyset.ready())));
+      if (waitMs > 0) await atMost(waitMs, Promise.allSettled(waited.map((part) => part.ready())));
     },
     report: () => ({
       keysets: keysets.map((keyset) => keyset.report()),
       remote: remote?.report(),
       groups: groups?.report() ?? [],
       ...(found === undefined ? {} : { keysetFor: found.report() }),
+      ...(revocations === undefined ? {} : { revocation: revocations.report() }),
     }),
     close: async () => {
       pipeline.clear();
-      await Promise.all([...keysets, found, remote, groups].map((part) => part?.close()));
+      await Promise.all([...keysets, found, remote, groups, revocations].map((part) => part?.close()));
     },
   });
   noteNames(authenticator, () => ({

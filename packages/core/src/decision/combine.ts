@@ -6,6 +6,7 @@ import type { Concealment } from '../credentials/query.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { AuthError, asError, ConfigError, fromSource, withDetail } from '../errors.ts';
 import type { ProtectedResource } from '../resource/metadata.ts';
+import type { Revocation } from '../revocation/revocation.ts';
 import { checkCopy, type Marked, ofThisCopy } from '../values/copies.ts';
 import { kindOf } from '../values/kind.ts';
 import { isPromise } from '../values/promise.ts';
@@ -49,6 +50,11 @@ export interface CombinedAuthenticator<T = unknown> extends Marked {
   ): Decision<T> | Promise<Decision<T>>;
   /** See `Authenticator.conceal`. */
   conceal(request: RequestView): Concealment | undefined;
+  /**
+   * See `Authenticator.revoke`: revokes with all sources, each of which needs `revocation` in its
+   * options. Rejects if one of them rejects; the others have revoked all the same.
+   */
+  revoke?(revocation: Revocation): Promise<void>;
   /** See `Authenticator.start`: starts all sources. */
   start?(...wait: readonly [waitMs?: number]): Promise<void>;
 }
@@ -167,6 +173,16 @@ function combine<T>(
     onRefusal: parts.find(({ authenticator }) => authenticator.onRefusal)?.authenticator.onRefusal,
     decide,
     authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
+    async revoke(revocation) {
+      const outcomes = await Promise.allSettled(
+        parts.map(async ({ name, authenticator }) => {
+          if (authenticator.revoke === undefined)
+            throw new ConfigError(`sources.${name}`, 'expected an authenticator with revoke');
+          await authenticator.revoke(revocation);
+        }),
+      );
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    },
     async start(...wait) {
       await Promise.all(parts.map(({ authenticator }) => authenticator.start?.(...wait)));
     },

@@ -29,6 +29,7 @@ export interface ExplainedCheck {
     | 'claims'
     | 'groups'
     | 'possession'
+    | 'revocation'
     | 'route';
   /** The part that is checked: `keySets[0]`, `exp`, `dept`. */
   readonly about: string;

@@ -195,6 +195,13 @@ function createRecorder(settings: AuthenticatorSettings) {
     possession: ({ about, refusal }) => {
       checks.push({ check: 'possession', about, ...outcomeOf(refusal) });
     },
+    revocation: ({ kind, refusal }) => {
+      const texts = {
+        expected: 'no revocation of its jti, sid, sub, client or issuer',
+        actual: kind === undefined ? 'none known' : `one of its ${kind}`,
+      } as const;
+      checks.push({ check: 'revocation', about: 'the list of revocations', ...texts, ...outcomeOf(refusal) });
+    },
     'route caller': ({ refusal }) => {
       const texts = { expected: 'a principal', actual: 'anonymous' } as const;
       checks.push({ check: 'route', about: 'the caller', ...texts, outcome: 'failed', code: refusal?.code });

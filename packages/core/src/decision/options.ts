@@ -26,6 +26,8 @@ import { type DpopOptions, dpop } from '../possession/options.ts';
 import { type ReplayStore, readReplayStore } from '../possession/replay.ts';
 import { type RemoteOptions, remoteOptions } from '../remote/options.ts';
 import { type ResourceOptions, resource, resources } from '../resource/options.ts';
+import { type RevocationFeed, readRevocationFeed } from '../revocation/feed.ts';
+import { type RevocationOptions, revocation, revocationOptions } from '../revocation/options.ts';
 import { store } from '../secrets/options.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { type Clock, readClock } from '../values/clock.ts';
@@ -226,6 +228,18 @@ interface CommonOptions {
    * code can give it. Default: each process remembers the proofs that it has accepted.
    */
   readonly replayStore?: ReplayStore;
+  /**
+   * Ends tokens before they expire: `revoke` of the authenticator does, and a file or a feed that
+   * several processes share. Judged for each request, also for tokens in the cache and those that a
+   * remote endpoint accepts. Default: a token is accepted until it expires. Example: `{ file:
+   * 'revocations.jsonl' }`; `{}` is a list in the memory of this process.
+   */
+  readonly revocation?: RevocationOptions;
+  /**
+   * The list of revocations that all processes of the service share, instead of a file: see
+   * `RevocationFeed`. Alone, it means `revocation: {}`. Only code can give it. Default: none.
+   */
+  readonly revocationFeed?: RevocationFeed;
   /**
    * The cache of verified tokens. A token that has verified twice is cached, and not verified again
    * while its times and its key are valid; rules are checked each time. `tokens` limits the number,
@@ -490,6 +504,19 @@ export const authenticatorOptions = object(
     replayStore: optional(
       fromCode(readReplayStore),
       'The store of used proofs, for several processes. Default: the memory of each process.',
+    ),
+    revocation: optional(
+      { ...revocation, schema: shared('revocation', revocation.schema ?? {}) },
+      'How tokens are ended before they expire: by a file, or in the memory of each process. Default: a token is accepted until it expires.',
+      coming(
+        ['closes', 'revoked tokens are refused'],
+        ['opens', 'revocations are not judged any more'],
+        revocationOptions.judge,
+      ),
+    ),
+    revocationFeed: optional(
+      fromCode(readRevocationFeed),
+      'The list of revocations that several processes share. Default: a file, or the memory of each process.',
     ),
     cache: {
       ...optional(

@@ -5,12 +5,14 @@ import { PLAIN_SCOPES } from '../claims/scopes.ts';
 import { keyOf, parametersOf, protocolOf, type RequestView } from '../credentials/request.ts';
 import { AuthError, asError, inSpace, refusalIn } from '../errors.ts';
 import type { Possession } from '../possession/possession.ts';
+import type { RevocationList } from '../revocation/list.ts';
 import { ofThisCopy, sharedState } from '../values/copies.ts';
 import { isPromise } from '../values/promise.ts';
 import { type CompiledAccess, NOTHING_ASKED } from './access.ts';
 import { noteAnonymous } from './anonymous.ts';
 import type { Decision, Refused, RequestDecision, TokenDecision } from './decision.ts';
 import { createPossessionJudge } from './judge-possession.ts';
+import { createRevocationJudge } from './judge-revocation.ts';
 import { createRouteJudge } from './judge-route.ts';
 import { createTokenJudge, type TokenParts } from './judge-token.ts';
 import type { Principal, PrincipalContext, RoutesInForce } from './principal.ts';
@@ -21,6 +23,8 @@ import type { Trace } from './trace.ts';
 export interface PipelineParts extends TokenParts {
   /** Judges the proofs of bound tokens. Undefined: such tokens are refused. */
   readonly possession: Possession | undefined;
+  /** Has the tokens that were ended before they expire. Undefined: none are. */
+  readonly revocations: RevocationList | undefined;
   /** Returns the named routes in force now, where options can change while requests run. */
   readonly now: (() => RoutesInForce) | undefined;
 }
@@ -90,6 +94,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   const tokenJudge = createTokenJudge(settings, parts, context);
   const routeJudge = createRouteJudge(context);
   const proofs = parts.possession && createPossessionJudge(parts.possession, space);
+  const revocation = parts.revocations && createRevocationJudge(parts.revocations, settings);
   // A note costs as much as the decision. Without these options it would say nothing.
   const isNoted =
     space !== undefined || scopes !== PLAIN_SCOPES || routes.size > 0 || needsOf(settings.claims).length > 0;
@@ -125,8 +130,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     try {
       token = tokens.find(request, trace && placesOf(trace));
       const known = token === undefined || trace !== undefined ? undefined : tokenJudge.recall(token);
-      if (known !== undefined && token !== undefined)
-        return proofs === undefined ? known : proofs.prove(known, token, request, trace);
+      if (known !== undefined && token !== undefined) return judgePresented(known, token, request, trace);
       if (token !== undefined) tokens.check(token);
     } catch (error) {
       const refusal = refusalIn(error);
@@ -135,13 +139,23 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     }
     if (token !== undefined) {
       trace?.({ stage: 'credentials', hasToken: true });
-      const judged = tokenJudge.judge(token, trace);
-      return proofs === undefined ? judged : proofs.prove(judged, token, request, trace);
+      return judgePresented(tokenJudge.judge(token, trace), token, request, trace);
     }
     if (mode !== 'strict' && trace === undefined) return ANONYMOUS;
     const refusal = new AuthError('credentials_missing', { detail: tokens.missing(request) });
     trace?.({ stage: 'credentials', hasToken: false, refusal });
     return mode === 'strict' ? refused(refusal) : ANONYMOUS;
+  }
+
+  /** What is judged for each request, also where the token is in the cache. */
+  function judgePresented(
+    judged: TokenDecision | Promise<TokenDecision>,
+    token: string,
+    request: RequestView,
+    trace: Trace | undefined,
+  ): TokenDecision | Promise<TokenDecision> {
+    const proven = proofs === undefined ? judged : proofs.prove(judged, token, request, trace);
+    return revocation === undefined ? proven : revocation.judgeLater(proven, token, trace);
   }
 
   /** Applies the mode and what the route requires to the decision on the token. */
@@ -180,7 +194,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     const known = trace === undefined ? tokenJudge.recall(token) : undefined;
     const judged = known ?? tokenJudge.judge(token, trace);
     const apply = (verified: TokenDecision): TokenDecision => {
-      const decision = proofs === undefined ? verified : proofs.refuseBound(verified, trace);
+      const unbound = proofs === undefined ? verified : proofs.refuseBound(verified, trace);
+      const decision = revocation === undefined ? unbound : revocation.judge(unbound, token, trace);
       const resource = routeJudge.resourceOf({ claims: rules, requires });
       const required = routeJudge.applyRequirements(decision, { claims: rules, requires }, resource, trace);
       const applied = routeJudge.applyRules(required, rules, undefined, trace);

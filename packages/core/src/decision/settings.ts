@@ -17,6 +17,8 @@ import type { ReplayStore } from '../possession/replay.ts';
 import { checkRouteDpop } from '../possession/route.ts';
 import { completeRemote, type RemoteSettings } from '../remote/options.ts';
 import { type ProtectedResource, resourcesOf } from '../resource/metadata.ts';
+import type { RevocationFeed } from '../revocation/feed.ts';
+import { type RevocationSettings, revocation } from '../revocation/options.ts';
 import type { Clock } from '../values/clock.ts';
 import { foldCase } from '../values/fold.ts';
 import type { AuthenticationMode, NamedRoutes } from './access.ts';
@@ -54,6 +56,9 @@ export interface AuthenticatorSettings {
   /** Undefined: tokens that are bound to a key are refused. */
   readonly dpop: DpopSettings | undefined;
   readonly replayStore: ReplayStore | undefined;
+  /** Undefined: no token is ended before it expires. */
+  readonly revocation: RevocationSettings | undefined;
+  readonly revocationFeed: RevocationFeed | undefined;
   readonly requireSecureTransport: boolean;
   /** The rules on every token, for challenges. `policy` has them too. */
   readonly claims: CompiledRules;
@@ -153,6 +158,8 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     tokens: read.dpop === undefined ? read.tokenFrom : withDpopScheme(read.tokenFrom),
     dpop: read.dpop,
     replayStore: read.replayStore,
+    revocation: revocationOf(read),
+    revocationFeed: read.revocationFeed,
     requireSecureTransport: read.requireSecureTransport,
     claims: common.claims,
     scopes: read.scopes ?? PLAIN_SCOPES,
@@ -226,6 +233,19 @@ function checkPossession(
     );
   for (const [name, { requires }] of routes)
     checkRouteDpop(requires.dpop, [modeOf(dpop)], `routes.${name}.dpop`);
+}
+
+/** A feed alone means the defaults. @throws ConfigError */
+function revocationOf({
+  revocation: written,
+  revocationFeed: feed,
+}: {
+  readonly revocation: RevocationSettings | undefined;
+  readonly revocationFeed: RevocationFeed | undefined;
+}): RevocationSettings | undefined {
+  if (feed !== undefined && written?.file !== undefined)
+    throw new ConfigError('revocation.file', 'is not allowed next to revocationFeed; remove one of them');
+  return written ?? (feed && revocation.read({}, 'revocation'));
 }
 
 /** Checks a keyset that `keysetFor` has given for an issuer. @throws ConfigError */

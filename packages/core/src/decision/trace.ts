@@ -6,6 +6,7 @@ import type { RegisteredCheck } from '../claims/registered.ts';
 import type { AuthError } from '../errors.ts';
 import type { VerificationKey } from '../jwk/import-jwks.ts';
 import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
+import type { RevocationKind } from '../revocation/revocation.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { KeyName } from '../token/parse.ts';
 import type { JsonObject, JsonValue } from '../values/json.ts';
@@ -83,6 +84,8 @@ export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
   | { readonly stage: 'groups'; readonly principal: Principal | undefined }
   /** A part of the proof that the sender has the key of the token. */
   | { readonly stage: 'possession'; readonly about: string }
+  /** Whether the token was ended before it expires. `kind`: by which of its claims. */
+  | { readonly stage: 'revocation'; readonly kind: RevocationKind | undefined }
   | { readonly stage: 'anonymous'; readonly mode: AuthenticationMode }
   | { readonly stage: 'route caller' }
   | ({ readonly stage: 'route requirement' } & JudgedRequirement)

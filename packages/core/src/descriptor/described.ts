@@ -60,6 +60,7 @@ export function describedBy(texts: DescriptorTexts, following: Following): Descr
     verify: (token, ...rules) => texts.deciding.verify(token, ...rules),
     explain: (subject, ...asked) => texts.deciding.explain(subject, ...asked),
     conceal: (request) => texts.deciding.conceal(request),
+    revoke: (revocation) => texts.current.authenticator.revoke(revocation),
     ready: () => texts.current.authenticator.ready(),
     start: (...wait) => texts.current.authenticator.start(...wait),
     report: () => ({ ...texts.current.authenticator.report(), descriptor: following.report() }),

@@ -164,7 +164,10 @@ export function followDescriptor(
       const isAtHand = fresh.every((keyset) => keyset.isLoaded());
       if (isNew && !isAtHand) judgeBy({ whole: read, partial: undefined });
       // No request may wait for keys that the text before had loaded.
-      await Promise.all(fresh.map((keyset) => (isAwaited ? lookAt(keyset) : keyset.ready())));
+      await Promise.all([
+        ...fresh.map((keyset) => (isAwaited ? lookAt(keyset) : keyset.ready())),
+        next.revocations.fresh()?.ready(),
+      ]);
       stopping.signal.throwIfAborted();
       if (readDescriptorFile(file) !== read.text) {
         await closeText(next);

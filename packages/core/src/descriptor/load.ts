@@ -54,6 +54,8 @@ export interface DescriptorOptions {
   readonly onRefusal?: AuthenticatorOptions['onRefusal'];
   /** See `AuthenticatorOptions`. */
   readonly replayStore?: AuthenticatorOptions['replayStore'];
+  /** See `AuthenticatorOptions`. */
+  readonly revocationFeed?: AuthenticatorOptions['revocationFeed'];
   /** A clock for tests. Default: the system clock. */
   readonly clock?: Clock;
 }
@@ -85,6 +87,7 @@ const READERS = {
   keysetFor: table.keysetFor.read,
   onRefusal: table.onRefusal.read,
   replayStore: table.replayStore.read,
+  revocationFeed: table.revocationFeed.read,
   clock: table.clock.read,
 } satisfies { readonly [Name in keyof DescriptorOptions]-?: (value: unknown, path: string) => unknown };
 
@@ -94,7 +97,15 @@ const IN_FILE = new Map(
 );
 
 /** Options that are not data. */
-const OF_CODE = ['secrets', 'externalSecrets', 'keysetFor', 'onRefusal', 'replayStore', 'clock'] as const;
+const OF_CODE = [
+  'secrets',
+  'externalSecrets',
+  'keysetFor',
+  'onRefusal',
+  'replayStore',
+  'revocationFeed',
+  'clock',
+] as const;
 
 /**
  * Reads a descriptor once. To follow its changes too, pass its path to `createAuthenticator`, as `{
@@ -195,6 +206,8 @@ function load({ name, jwt, isBlank, end }: DescriptorDocument, coded: Descriptor
     ...given('keysetFor', coded.keysetFor),
     ...given('onRefusal', coded.onRefusal),
     ...given('replayStore', coded.replayStore),
+    ...given('revocationFeed', coded.revocationFeed),
+    ...given('revocation', fileInBase(written.revocation, base)),
     ...given('groups', readGroupsIn(written.groups, coded.directory, secrets, base)),
     ...given('remote', withCa(written.remote, base)),
     keySets: readKeysetsIn(written.keySets, base),
@@ -321,6 +334,12 @@ function inBase(named: unknown, base: string): unknown {
   return isPlainObject(named) && typeof named.file === 'string'
     ? { ...named, file: resolve(base, named.file) }
     : named;
+}
+
+function fileInBase(options: unknown, base: string): unknown {
+  return isPlainObject(options) && typeof options.file === 'string'
+    ? { ...options, file: resolve(base, options.file) }
+    : options;
 }
 
 function given(name: string, value: unknown): UncheckedOptions {

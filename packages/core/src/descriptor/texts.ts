@@ -5,6 +5,7 @@ import type { Authenticator, AuthenticatorLimits } from '../decision/authenticat
 import { authenticatorOf } from '../decision/authenticator.ts';
 import { type Deciding, narrow } from '../decision/narrow.ts';
 import { createCarrier, type KeysetLeases } from './carry.ts';
+import { createRevocationCarrier, type RevocationLease } from './carry-revocations.ts';
 import { parseDescriptor, placed } from './document.ts';
 import type { CheckedDescriptor } from './load.ts';
 
@@ -17,6 +18,7 @@ export interface CheckedText extends Pick<CheckedDescriptor, 'settings' | 'end'>
 export interface RunningText extends CheckedText {
   readonly authenticator: Authenticator;
   readonly leases: KeysetLeases;
+  readonly revocations: RevocationLease;
   /** Drops what is kept for requests to come. */
   rest(): void;
 }
@@ -60,6 +62,7 @@ export function createTexts(
   limits: AuthenticatorLimits | undefined,
 ): DescriptorTexts {
   const carrier = createCarrier();
+  const leaseRevocations = createRevocationCarrier();
   const retired = new Map<RunningText, NodeJS.Timeout>();
   let current = make(first, carrier.inForce(), false);
   let whole: RunningText | undefined;
@@ -71,11 +74,19 @@ export function createTexts(
    */
   function make({ text, settings, end }: CheckedText, leases: KeysetLeases, quiet: boolean): RunningText {
     const resting = new AbortController();
+    const revocations = leaseRevocations();
     try {
       const now = () => current.settings;
-      const making = { take: leases.take, quiet, resting: resting.signal, now };
+      const making = {
+        take: leases.take,
+        takeRevocations: revocations.take,
+        quiet,
+        resting: resting.signal,
+        now,
+      };
       const authenticator = authenticatorOf(settings, limits, making);
-      return { text, end, settings, authenticator, leases, rest: () => resting.abort() };
+      const rest = () => resting.abort();
+      return { text, end, settings, authenticator, leases, revocations, rest };
     } catch (error) {
       void leases.release();
       throw placed(error, parseDescriptor(text, file));
@@ -86,7 +97,9 @@ export function createTexts(
   function makeJudge(read: CheckedText | undefined, isWhole: boolean): RunningText | undefined {
     if (read === undefined) return undefined;
     const { remote, groups } = isWhole ? read.settings : current.settings;
-    const settings = { ...read.settings, remote, groups };
+    // The list in force judges until that of the new text has been read.
+    const { revocation, revocationFeed } = current.settings;
+    const settings = { ...read.settings, remote, groups, revocation, revocationFeed };
     return make({ ...read, settings }, carrier.judging(current.leases, settings, isWhole), true);
   }
 

@@ -12,12 +12,17 @@ import {
 
 /** The revocations that are in force. */
 export interface RevocationIndex {
-  /** Adds entries, or merges them with known ones. Those that do not fit make it overfull. */
-  add(entries: Iterable<StoredRevocation>): void;
+  /**
+   * Adds entries, or merges them with known ones. Those that do not fit make it overfull.
+   * @returns false if one does not fit
+   */
+  add(entries: Iterable<StoredRevocation>): boolean;
   /** Replaces all. */
   replace(entries: Iterable<StoredRevocation>): void;
   /** Returns which kind of revocation ends the token of these claims; undefined if none does. */
   find(claims: JsonObject): RevocationKind | undefined;
+  /** Changes the greatest number. Forgets nothing. */
+  resize(entries: number): void;
   /** The number of revocations that are remembered. */
   size(): number;
   /**
@@ -50,9 +55,10 @@ const ALL = '';
 
 /**
  * Makes an empty index.
- * @param entries the greatest number of revocations. None is forgotten for a new one
+ * @param most the greatest number of revocations. None is forgotten for a new one
  */
-export function createRevocationIndex(entries: number, clock: Pick<Clock, 'now'>): RevocationIndex {
+export function createRevocationIndex(most: number, clock: Pick<Clock, 'now'>): RevocationIndex {
+  let entries = most;
   let held = nothing();
   let wheel = new Map<number, Entry[]>();
   /** The entries of slots that are over. */
@@ -94,9 +100,10 @@ export function createRevocationIndex(entries: number, clock: Pick<Clock, 'now'>
     else there.push(entry);
   }
 
-  function addOne(revocation: StoredRevocation, nowMs: number): void {
+  /** @returns false if it does not fit */
+  function addOne(revocation: StoredRevocation, nowMs: number): boolean {
     const untilMs = revocation.until + MOST_SKEW_MS;
-    if (untilMs <= nowMs) return;
+    if (untilMs <= nowMs) return true;
     const { issuer } = revocation;
     const kind = kindOfRevocation(revocation);
     const id = kind === 'issuer' ? ALL : (revocation[kind] ?? ALL);
@@ -110,23 +117,27 @@ export function createRevocationIndex(entries: number, clock: Pick<Clock, 'now'>
     if (known !== undefined) {
       known.endsBefore = Math.max(known.endsBefore, endsBefore);
       known.untilMs = Math.max(known.untilMs, untilMs);
-      return;
+      return true;
     }
     // Many may have ended at once.
     while (size >= entries && ending.length > 0) sweep(nowMs);
-    if (size >= entries) overfullUntilMs = Math.max(overfullUntilMs, untilMs);
-    else {
-      const entry: Entry = { kind, issuer, id, endsBefore, untilMs };
-      held[kind].set(issuer, ofIssuer.set(id, entry));
-      size++;
-      enterWheel(entry);
+    if (size >= entries) {
+      overfullUntilMs = Math.max(overfullUntilMs, untilMs);
+      return false;
     }
+    const entry: Entry = { kind, issuer, id, endsBefore, untilMs };
+    held[kind].set(issuer, ofIssuer.set(id, entry));
+    size++;
+    enterWheel(entry);
+    return true;
   }
 
-  function add(added: Iterable<StoredRevocation>): void {
+  function add(added: Iterable<StoredRevocation>): boolean {
     const nowMs = clock.now();
     sweep(nowMs);
-    for (const one of added) addOne(one, nowMs);
+    let fits = true;
+    for (const one of added) fits = addOne(one, nowMs) && fits;
+    return fits;
   }
 
   return Object.freeze<RevocationIndex>({
@@ -145,6 +156,9 @@ export function createRevocationIndex(entries: number, clock: Pick<Clock, 'now'>
       for (const kind of KINDS)
         for (const claim of CLAIMS[kind]) if (isFound(held[kind], claim, claims)) return kind;
       return undefined;
+    },
+    resize(next) {
+      entries = next;
     },
     size() {
       sweep(clock.now());

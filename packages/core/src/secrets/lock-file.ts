@@ -30,12 +30,18 @@ interface HeldLock {
 interface Owner {
   readonly space: string;
   readonly pid: number;
+  /** The same for all locks of one process, also of one whose id was given again. */
+  readonly run: string;
   readonly id: string;
 }
 
 const SPACE = `${hostname()} ${processNamespace()}`;
-/** The locks of this process. */
-const ours = new Set<string>();
+/** Made when it is needed: Workers have no random bytes while a module loads. */
+let run: string | undefined;
+const runNow = () => {
+  run ??= randomUUID();
+  return run;
+};
 
 /**
  * Runs `work` while no other process, and no other call in this one, holds the lock. Waits for a
@@ -50,9 +56,13 @@ export async function withLockFile<T>(
   signal: AbortSignal,
   work: (lock: HeldLock) => Promise<T>,
 ): Promise<T> {
-  const text = JSON.stringify({ space: SPACE, pid: process.pid, id: randomUUID() } satisfies Owner);
+  const text = JSON.stringify({
+    space: SPACE,
+    pid: process.pid,
+    run: runNow(),
+    id: randomUUID(),
+  } satisfies Owner);
   const isHeld = async () => (await textOf(path)) === text;
-  ours.add(text);
   try {
     await acquire(path, text, signal);
     return await work({
@@ -62,7 +72,6 @@ export async function withLockFile<T>(
     });
   } finally {
     if (await isHeld()) await rm(path, { force: true }).catch(() => {});
-    ours.delete(text);
   }
 }
 
@@ -129,10 +138,10 @@ async function removeAbandoned(path: string, nowMs: number): Promise<boolean> {
 
 /** True for the lock of a process that has certainly ended. */
 function hasEnded(text: string): boolean {
-  const { space, pid } = ownerIn(text);
+  const { space, pid, run: its } = ownerIn(text);
   if (space !== SPACE || typeof pid !== 'number') return false;
   // An earlier process may have had the same id.
-  if (pid === process.pid) return !ours.has(text);
+  if (pid === process.pid) return its !== runNow();
   try {
     process.kill(pid, 0);
     return false;

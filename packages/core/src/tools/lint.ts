@@ -14,6 +14,7 @@ import { literalRules, variablesIn } from './lint/literals.ts';
 import { possessionRules } from './lint/possession.ts';
 import { refusalsOf } from './lint/refused.ts';
 import { resourceRules } from './lint/resource.ts';
+import { revocationRules } from './lint/revocation.ts';
 import type { Finding, LintRule } from './lint/rule.ts';
 import { lintSecrets } from './lint/secrets.ts';
 import { tenantRules } from './lint/tenants.ts';
@@ -38,6 +39,7 @@ export const lintRules: readonly LintRule[] = [
   ...tokenRules,
   ...resourceRules,
   ...possessionRules,
+  ...revocationRules,
   ...endpointRules,
   ...literalRules,
 ];

@@ -11,6 +11,7 @@ import { tlsOptions } from '../net/tls.ts';
 import { dpopOptions, nonceOptions } from '../possession/options.ts';
 import { remoteOptions } from '../remote/options.ts';
 import { resourceOptions } from '../resource/options.ts';
+import { revocationOptions } from '../revocation/options.ts';
 import { signingOptions, signingSchema } from '../signing/options.ts';
 import type { Schema, Table } from '../values/option.ts';
 
@@ -67,6 +68,7 @@ export function optionTables(): readonly { readonly title: string; readonly rows
     ['A protected resource: `resource`', resourceOptions.table],
     ['Proof of possession: `dpop`', dpopOptions.table],
     ['Nonces of proofs: `dpop.nonce`', nonceOptions.table],
+    ['Revoked tokens: `revocation`', revocationOptions.table],
     ['A keyset: `keySets`', keysetOptions.table],
     ['TLS: `tls`', tlsOptions.table],
     ['Places of a token: `tokenFrom`', carrierOptions.table],

@@ -105,6 +105,11 @@ const TABLES: { readonly [title: string]: Place } = {
     at: 'dpop.nonce.',
     bases: [{}],
   },
+  'Revoked tokens: `revocation`': {
+    build: inAuthenticator((revocation) => ({ revocation })),
+    at: 'revocation.',
+    bases: [{}],
+  },
   'A keyset: `keySets`': { build: keysetWith((keyset) => keyset), at: 'keySets[0].', bases: KEYSET_BASES },
   'TLS: `tls`': {
     build: keysetWith((tls) => ({ jwksUrl: URL_OF_KEYS, tls })),
@@ -252,6 +257,7 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
       keysetFor: true,
       onRefusal: true,
       replayStore: true,
+      revocationFeed: true,
       clock: true,
     }),
   },

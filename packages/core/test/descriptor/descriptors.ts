@@ -86,6 +86,13 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
           replayEntries: 5000,
           unsafeReplayFailure: 'accept',
         },
+        revocation: {
+          maxStale: '10s',
+          remember: '12h',
+          entries: 5000,
+          file: 'revocations.jsonl',
+          unsafeStale: 'accept',
+        },
         resources: { files: { url: 'https://api.example/files', name: 'Files' } },
         keySets: [
           {

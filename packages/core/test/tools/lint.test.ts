@@ -253,6 +253,18 @@ const CASES: readonly Case[] = [
     { dpop: DPOP },
   ],
   [
+    'revocation-unsafe-stale',
+    { revocation: { file: 'a.jsonl', unsafeStale: 'accept' } },
+    'revocation.unsafeStale',
+    { revocation: { file: 'a.jsonl' } },
+  ],
+  [
+    'revocation-long-stale',
+    { revocation: { file: 'a.jsonl', maxStale: '3m' } },
+    'revocation.maxStale',
+    { revocation: { file: 'a.jsonl', maxStale: '2m' } },
+  ],
+  [
     'resource-in-clear',
     { audience: undefined, resource: { url: 'http://api.example', allowHttp: true } },
     'resource.allowHttp',

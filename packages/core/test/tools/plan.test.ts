@@ -119,6 +119,24 @@ const GROUPS: Readonly<Record<string, Group>> = {
       ],
     ],
   },
+  'revoked tokens': {
+    of: (revocation) => (revocation === undefined ? {} : { revocation }),
+    at: 'revocation',
+    rows: [
+      ['for the first time', undefined, {}, '-'],
+      ['no longer', { file: 'a.jsonl' }, undefined, '+'],
+      ['in a file', {}, { file: 'a.jsonl' }, '-.file'],
+      ['in memory', { file: 'a.jsonl' }, {}, '+.file'],
+      ['in another file', { file: 'a.jsonl' }, { file: 'b.jsonl' }, '+.file -.file'],
+      ['an older list', {}, { maxStale: '1m' }, '+.maxStale'],
+      ['a younger list', {}, { maxStale: '10s' }, '-.maxStale'],
+      ['remembered for longer', {}, { remember: '48h' }, '-.remember'],
+      ['remembered for a shorter time', {}, { remember: '1h' }, '+.remember'],
+      ['another number', {}, { entries: 10 }, '~.entries'],
+      ['the unsafe way', {}, { unsafeStale: 'accept' }, '+.unsafeStale'],
+      ['the safe way', { unsafeStale: 'accept' }, {}, '-.unsafeStale'],
+    ],
+  },
   'a route with bound tokens': {
     of: (route) => ({
       dpop: { mode: 'allowed', publicUrl: 'https://api.example' },
@@ -747,6 +765,7 @@ const UNJUDGED: readonly string[] = [
   'An authenticator: routes',
   // For code alone.
   'An authenticator: replayStore',
+  'An authenticator: revocationFeed',
   'An authenticator: onRefusal',
   'An authenticator: clock',
   'A keyset: `keySets`: audience',
