@@ -1030,7 +1030,6 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${core}/revocation/revocation.ts#LEAST_TIME_MS`]: 'tells seconds from milliseconds',
   [`${core}/revocation/revocation.ts#MOST_TIME_MS`]: 'tells milliseconds from microseconds',
   [`${core}/revocation/index-by-issuer.ts#SLOT_MS`]: 'the size of a slot of a wheel',
-  [`${core}/revocation/file-feed.ts#NEWLINE`]: 'a character',
   [`${core}/revocation/file-feed.ts#SETTLE_MS`]: 'when a change is read',
   [`${core}/revocation/file-feed.ts#LOOK_AGAIN_MS`]: 'how often a file is read, at least',
   [`${core}/revocation/file-feed.ts#LINES_PER_TURN`]: 'how work is split',

@@ -357,7 +357,8 @@ function nested(node: Node | false | undefined, ...path: readonly string[]): Nod
 }
 
 const OF_CODE = [
-  ...['secrets', 'externalSecrets', 'onRefusal', 'replayStore', 'keysetFor', 'clock', 'directory', 'signer'],
+  ...['secrets', 'externalSecrets', 'onRefusal', 'replayStore', 'revocationFeed', 'keysetFor', 'clock'],
+  ...['directory', 'signer'],
 ];
 const X = { 'what-no-option-is-called': 1 };
 const without = (names: readonly string[], left: readonly string[] = OF_CODE) =>
