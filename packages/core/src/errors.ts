@@ -174,6 +174,23 @@ export interface AuthErrorCodes {
    *   `latchkey:revocation:failed` has the cause. If the list is full, raise `revocation.entries`.
    */
   readonly revocation_unavailable: 503;
+  /**
+   * The authorization server issues no token for a call on behalf of the caller: see
+   * `createExchange`.
+   * @remarks `detail` has the error of the server. `invalid_grant` and `invalid_request` are about
+   *   the token of the caller; `invalid_target` and `invalid_scope` are about `audience`,
+   *   `resource` and `scope` of the exchange. Compare them with what the server permits this
+   *   client.
+   */
+  readonly exchange_refused: 403;
+  /**
+   * The authorization server did not say whether the service may act for the caller, or its answer
+   * is not what was asked: see `createExchange`.
+   * @remarks Check the server; `cause` says how it failed. For `invalid_client` and
+   *   `unauthorized_client`, check `clientAuthentication`. After five failures it is asked once a
+   *   second.
+   */
+  readonly exchange_unavailable: 503;
 }
 
 /** Why a request was refused. Each code is described at its member in `AuthErrorCodes`. */
@@ -253,6 +270,9 @@ const REFUSALS: { readonly [Code in AuthErrorCode]: Refusal<AuthErrorCodes[Code]
   groups_unavailable: UNAVAILABLE,
   replay_unavailable: UNAVAILABLE,
   revocation_unavailable: UNAVAILABLE,
+  // No error code: another token of the same caller would not help.
+  exchange_refused: { status: 403, message: 'The service may not act for the caller in this request' },
+  exchange_unavailable: { status: 503, message: 'The service cannot act for the caller at the moment' },
 };
 
 /** All codes, for tests and tables. */

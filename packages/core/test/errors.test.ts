@@ -57,6 +57,8 @@ const TABLE: readonly (readonly [AuthErrorCode, number, string | undefined, bool
   ['groups_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
   ['replay_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
   ['revocation_unavailable', 503, undefined, false, 'The token cannot be checked at the moment'],
+  ['exchange_refused', 403, undefined, true, 'The service may not act for the caller in this request'],
+  ['exchange_unavailable', 503, undefined, false, 'The service cannot act for the caller at the moment'],
 ];
 
 const SECRET = 'canary-5f1d7c';

@@ -134,6 +134,7 @@ it('./signing exports these values', () => {
   expect(Object.keys(signing).sort()).toEqual([
     'createCapabilityIssuer',
     'createCapabilityVerifier',
+    'createExchange',
     'createServiceFetch',
     'createSigner',
     'fromKrakend',

@@ -12,6 +12,8 @@ export interface JsonCall {
   readonly method: 'GET' | 'POST';
   readonly headers: { readonly [name: string]: string };
   readonly body?: string | undefined;
+  /** Also reads the body of a 400, 401 and 403, as an endpoint of OAuth has it (RFC 6749 §5.2). */
+  readonly readsErrors?: boolean;
 }
 
 /** A complete answer. */
@@ -31,6 +33,8 @@ interface JsonCaller {
   close(): Promise<void>;
 }
 
+/** The statuses of an error answer of OAuth. Many servers answer 403 to `access_denied`. */
+const ERROR_STATUSES: readonly number[] = [400, 401, 403];
 /** The largest size of an answer, in bytes. */
 export const MAX_ANSWER_BYTES = 64 * 1024;
 
@@ -49,7 +53,7 @@ export function createJsonCaller({
     connections: MAX_UNDER_WAY,
   });
   return {
-    call: (url, { method, headers, body }, outer) =>
+    call: (url, { method, headers, body, readsErrors = false }, outer) =>
       withDeadline(timeoutMs, outer, async (signal) => {
         const send = await connections.open(url);
         // A redirect is not followed: the token was not meant for its target.
@@ -60,7 +64,8 @@ export function createJsonCaller({
           ...(body === undefined ? {} : { body }),
         });
         const type = response.headers.get('content-type') ?? '';
-        if (response.status !== 200 || !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
+        const isRead = response.status === 200 || (readsErrors && ERROR_STATUSES.includes(response.status));
+        if (!isRead || !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
           await response.body?.cancel();
           return { status: response.status, json: undefined };
         }

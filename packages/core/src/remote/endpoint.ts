@@ -4,11 +4,10 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { AuthError, ConfigError } from '../errors.ts';
 import { answeredFailure, createBreaker, inconclusive } from '../net/breaker.ts';
-import { withDeadline } from '../net/deadline.ts';
 import { createJsonCaller, type JsonAnswer, type JsonCall } from '../net/json-call.ts';
 import { MAX_CACHED_ANSWERS, MAX_CACHED_BYTES } from '../net/limits.ts';
 import { createCallNotice } from '../net/outage.ts';
-import { readSecret } from '../secrets/read.ts';
+import { basicAuthorization, readClientSecret } from '../secrets/client-secret.ts';
 import type { SecretStore } from '../secrets/store.ts';
 import { parseToken } from '../token/parse.ts';
 import { type Clock, monotonicOf } from '../values/clock.ts';
@@ -167,23 +166,15 @@ async function asIntrospection(
   { store, timeoutMs, signal }: Credentials,
 ): Promise<JsonCall> {
   if (store === undefined) throw new Error('no store');
-  const bytes = await withDeadline(timeoutMs, signal, (inner) => readSecret(store, secret, inner));
-  const password = Buffer.from(bytes)
-    .toString('utf8')
-    .replace(/\r?\n$/, '');
-  const credentials = Buffer.from(`${formEncode(id)}:${formEncode(password)}`).toString('base64');
+  const password = await readClientSecret(store, secret, timeoutMs, signal);
   return {
     method: 'POST',
     headers: {
-      authorization: `Basic ${credentials}`,
+      authorization: basicAuthorization(id, password),
       'content-type': 'application/x-www-form-urlencoded',
     },
     body: new URLSearchParams({ token, token_type_hint: 'access_token' }).toString(),
   };
-}
-
-function formEncode(text: string): string {
-  return new URLSearchParams([['', text]]).toString().slice(1);
 }
 
 /** Accepts only a JSON object with a string `sub`. */

@@ -1,5 +1,18 @@
 // '@latchkey/core/signing': the functions of applications for signing, publishing keys and sending
 // tokens. The signing of replies for adapters is in '../adapter'.
+export type {
+  AssertionSigner,
+  ClientAuthentication,
+  PrivateKeyClientAuthentication,
+  SecretClientAuthentication,
+  UnsafeNoClientAuthentication,
+} from '../exchange/client-authentication.ts';
+export type { Exchange, ExchangedToken, ExchangeReport } from '../exchange/exchange.ts';
+export { createExchange } from '../exchange/exchange.ts';
+export type { ActorToken, ExchangeOptions } from '../exchange/options.ts';
+export type { AuthorizationServerOptions } from '../exchange/server-options.ts';
+export type { ExchangeTarget } from '../exchange/target.ts';
+export type { TokenType } from '../exchange/token-type.ts';
 export { generateJwk, publicJwk } from '../jwk/generate.ts';
 export type {
   Capability,

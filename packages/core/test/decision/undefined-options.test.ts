@@ -30,8 +30,10 @@ import { initAuthDirectory, loadEnvironmentStart, openAuthDirectory } from '../.
 import {
   createCapabilityIssuer,
   createCapabilityVerifier,
+  createExchange,
   createServiceFetch,
   createSigner,
+  type ExchangeOptions,
   type SignOptions,
 } from '../../src/signing/index.ts';
 import { createResponseSigner } from '../../src/signing/response.ts';
@@ -52,6 +54,15 @@ const GOOD = { keySets: [KEYSET], audience: null };
 const SIGNER = { jwks: { keys: [privateJwk] }, alg: 'ES256', expiresIn: '5m' } as const;
 const CAPABILITY = { typ: 'friend+jwt', issuer: 'i', audience: 'a', relation: { friendOf: 'sub' } };
 const URL_OF_KEYS = 'https://keys.example/jwks';
+const EXCHANGE = {
+  tokenEndpoint: 'https://i.example/token',
+  clientAuthentication: {
+    method: 'client_secret_basic',
+    clientId: 'me',
+    secret: { name: 's', key: 'k' },
+  },
+  secrets,
+} as const;
 const CLIENT = { id: 'me', secret: { name: 's', key: 'k' } };
 
 /** A place where options are read: what builds it, where it is, and options that are good there. */
@@ -272,6 +283,44 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
     at: 'tokens[0].',
     bases: [{ file: 'f', audience: null, hosts: ['h'] }],
     names: ['file', 'audience', 'hosts', 'subject'],
+  },
+  'an exchange': {
+    build: (options) => createExchange(options as never),
+    at: '',
+    bases: [EXCHANGE],
+    names: namesOf<ExchangeOptions>({
+      issuer: true,
+      tokenEndpoint: true,
+      clientAuthentication: true,
+      parameters: true,
+      timeout: true,
+      allowHttp: true,
+      tls: true,
+      proxy: true,
+      audience: true,
+      resource: true,
+      scope: true,
+      grant: true,
+      subjectTokenType: true,
+      requestedTokenType: true,
+      actor: true,
+      resourceAuthorizationServer: true,
+      secrets: true,
+      cacheEntries: true,
+      clock: true,
+    }),
+  },
+  'a client of an exchange': {
+    build: (client) => createExchange({ ...EXCHANGE, clientAuthentication: client } as never),
+    at: 'clientAuthentication.',
+    bases: [EXCHANGE.clientAuthentication],
+    names: ['method', 'clientId', 'secret', 'signer', 'audience'],
+  },
+  'an actor of an exchange': {
+    build: (actor) => createExchange({ ...EXCHANGE, actor } as never),
+    at: 'actor.',
+    bases: [{ token: () => 'token' }],
+    names: ['token', 'tokenType'],
   },
   'a capability': {
     build: (capability) => createCapabilityIssuer(capability as never, SIGNER),
