@@ -63,8 +63,12 @@ async function take(step: Step, cast: Cast, url: string): Promise<Answer> {
   }
 }
 
-async function ask({ method, path, token, body }: Step, cast: Cast, url: string): Promise<Answer> {
-  const headers: Record<string, string> = {};
+async function ask(
+  { method, path, token, headers: given, body }: Step,
+  cast: Cast,
+  url: string,
+): Promise<Answer> {
+  const headers: Record<string, string> = { ...(await given?.(cast)) };
   if (token !== undefined) headers.authorization = `Bearer ${await token(cast)}`;
   const content = await body?.(cast);
   if (content !== undefined) headers['content-type'] = 'application/json';

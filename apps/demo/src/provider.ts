@@ -2,7 +2,7 @@
 // resource server has the same scopes. Its tokens are JWTs, so it keeps nothing.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { generateSigningKey, type SigningKey } from '@latchkey/testing';
+import { type DpopKey, generateSigningKey, type SigningKey } from '@latchkey/testing';
 import Provider, { type Adapter } from 'oidc-provider';
 
 /** The audiences of the demo's service and of another service of the same provider. */
@@ -26,6 +26,8 @@ export interface DemoProvider {
   key(): SigningKey;
   /** An access token by the client-credentials grant (RFC 6749 §4.4) for a resource (RFC 8707). */
   token(client: ClientName, scope: string, resource?: string): Promise<string>;
+  /** The same, for a token that is bound to a key (DPoP, RFC 9449 §5). */
+  boundToken(client: ClientName, scope: string, key: DpopKey): Promise<string>;
   /** Signs with a new key from now on; the old one stays published. */
   rotate(): Promise<void>;
   stop(): Promise<void>;
@@ -40,20 +42,26 @@ export async function startProvider(): Promise<DemoProvider> {
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   answer = createProvider(issuer, keys).callback();
 
+  async function askForToken(client: ClientName, scope: string, resource: string, proof: HeadersInit) {
+    const response = await fetch(`${issuer}/token`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(`${client}:${secretOf(client)}`)}`, ...proof },
+      body: new URLSearchParams({ grant_type: 'client_credentials', scope, resource }),
+    });
+    const body = (await response.json()) as { access_token?: string };
+    if (body.access_token === undefined)
+      throw new Error(`expected a token from the provider, got status ${response.status}`);
+    return body.access_token;
+  }
+
   return {
     issuer,
     key: () => newest(keys),
-    async token(client, scope, resource = audience) {
-      const response = await fetch(`${issuer}/token`, {
-        method: 'POST',
-        headers: { authorization: `Basic ${btoa(`${client}:${secretOf(client)}`)}` },
-        body: new URLSearchParams({ grant_type: 'client_credentials', scope, resource }),
-      });
-      const body = (await response.json()) as { access_token?: string };
-      if (body.access_token === undefined)
-        throw new Error(`expected a token from the provider, got status ${response.status}`);
-      return body.access_token;
-    },
+    token: (client, scope, resource = audience) => askForToken(client, scope, resource, {}),
+    boundToken: async (client, scope, key) =>
+      askForToken(client, scope, audience, {
+        dpop: await key.proof({ method: 'POST', url: `${issuer}/token` }),
+      }),
     async rotate() {
       keys = [await generateSigningKey('RS256'), ...keys];
       answer = createProvider(issuer, keys).callback();
@@ -113,6 +121,7 @@ function createProvider(issuer: string, keys: readonly SigningKey[]): Provider {
     ttl: { ClientCredentials: 300 },
     extraTokenClaims: (_context, token) => ({ roles: ROLES.get(token.clientId ?? '') ?? [] }),
     features: {
+      dPoP: { enabled: true },
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       resourceIndicators: {

@@ -26,6 +26,8 @@ export interface DemoService {
 export interface DemoSettings {
   readonly issuer: string;
   readonly audience: string;
+  /** The URL of the service in proofs (DPoP). Default: the audience. */
+  readonly publicUrl?: string;
   /** The directory of the system token. Default: a temporary directory, which `stop` deletes. */
   readonly authDirectory?: string;
 }
@@ -33,7 +35,7 @@ export interface DemoSettings {
 /** Starts the sample service of one framework, and waits until it listens. */
 export async function startService(
   framework: DemoService['framework'],
-  { issuer, audience, authDirectory }: DemoSettings,
+  { issuer, audience, authDirectory, publicUrl = audience }: DemoSettings,
 ): Promise<DemoService> {
   const own = await mkdtemp(join(tmpdir(), 'latchkey-sample-'));
   const directory = authDirectory ?? join(own, '.auth');
@@ -46,6 +48,7 @@ export async function startService(
         ...process.env,
         ISSUER: issuer,
         AUDIENCE: audience,
+        PUBLIC_URL: publicUrl,
         ALLOW_HTTP_ISSUER: 'true',
         AUTH_DIRECTORY: directory,
         PORT: '0',

@@ -1,7 +1,7 @@
 // The steps of the demo as data: each request, its token and the expected status. Nothing is sent
 // here.
 import { createHmac, createPublicKey } from 'node:crypto';
-import { forge, generateSigningKey, mint } from '@latchkey/testing';
+import { createDpopKey, type DpopKey, forge, generateSigningKey, mint } from '@latchkey/testing';
 import { audience, type DemoProvider, otherAudience } from './provider.ts';
 import type { DemoService } from './service.ts';
 
@@ -15,6 +15,8 @@ export interface Step {
   readonly before?: (provider: DemoProvider) => Promise<void>;
   /** The bearer token; undefined for none. */
   readonly token?: (cast: Cast) => string | Promise<string>;
+  /** Headers in place of a bearer token. */
+  readonly headers?: (cast: Cast) => Promise<Readonly<Record<string, string>>>;
   readonly body?: (cast: Cast) => Promise<unknown>;
 }
 
@@ -30,6 +32,9 @@ export interface Tokens {
   readonly bob: string;
   readonly aliceWithoutScope: string;
   readonly forAnotherService: string;
+  /** Bound to the key of Alice (DPoP, RFC 9449). */
+  readonly bound: string;
+  readonly aliceKey: DpopKey;
 }
 
 /** The tokens and actions that the steps use, for one service. */
@@ -46,13 +51,15 @@ export interface Cast extends Tokens {
 /** Gets the tokens. */
 export async function getTokens(provider: DemoProvider): Promise<Tokens> {
   const all = 'friends:read messages:write';
-  const [alice, bob, aliceWithoutScope, forAnotherService] = await Promise.all([
+  const aliceKey = await createDpopKey();
+  const [alice, bob, aliceWithoutScope, forAnotherService, bound] = await Promise.all([
     provider.token('alice', all),
     provider.token('bob', all),
     provider.token('alice', 'messages:write'),
     provider.token('alice', all, otherAudience),
+    provider.boundToken('alice', all, aliceKey),
   ]);
-  return { alice, bob, aliceWithoutScope, forAnotherService };
+  return { alice, bob, aliceWithoutScope, forAnotherService, bound, aliceKey };
 }
 
 const john = { user: 'john', pass: 'doe' } as const;
@@ -96,6 +103,9 @@ const messageToBob = async ({ friendsOf, alice }: Cast) => ({
   friendToken: (await friendsOf(alice)).find(({ name }) => name === 'bob')?.friendToken,
   text: 'Hello, Bob',
 });
+
+/** The headers that a thief has seen, and sends again. */
+const sent = new WeakMap<Cast, ReturnType<typeof proven>>();
 
 /** All stories, in order. */
 export const stories: readonly Story[] = [
@@ -218,6 +228,27 @@ export const stories: readonly Story[] = [
     ],
   },
   {
+    about: 'Tokens that cannot be stolen',
+    steps: [
+      { title: 'a bound token with its proof', ...friends, expected: 200, headers: proven },
+      { title: 'the same token without a proof', ...friends, expected: 401, token: ({ bound }) => bound },
+      {
+        title: "the same token with a thief's proof",
+        ...friends,
+        expected: 401,
+        headers: async (cast) => proven({ ...cast, aliceKey: await createDpopKey() }),
+      },
+      {
+        title: 'a proof for another request',
+        ...friends,
+        expected: 401,
+        headers: (cast) => proven(cast, '/admin'),
+      },
+      { title: 'a proof that is used for the first time', ...friends, expected: 200, headers: repeated },
+      { title: 'the same request, repeated', ...friends, expected: 401, headers: repeated },
+    ],
+  },
+  {
     about: 'The provider changes its keys, and stops',
     steps: [
       {
@@ -238,6 +269,19 @@ export const stories: readonly Story[] = [
     ],
   },
 ];
+
+/** The headers of a request with the bound token and a new proof. */
+async function proven({ bound, aliceKey }: Cast, path: string = friends.path) {
+  const url = `${audience}${path}`;
+  return { authorization: `DPoP ${bound}`, dpop: await aliceKey.proof({ url, token: bound }) };
+}
+
+/** Headers that are the same each time, for one service. */
+function repeated(cast: Cast) {
+  const headers = sent.get(cast) ?? proven(cast);
+  sent.set(cast, headers);
+  return headers;
+}
 
 function withoutSignature(token: string): string {
   return forge({

@@ -27,7 +27,7 @@ export interface Sample {
 
 /** Creates all parts. */
 export async function createSample(settings: ServiceSettings): Promise<Sample> {
-  const { audience, keySets, realm } = settings;
+  const { audience, keySets, publicUrl, realm } = settings;
   const own = await createOwnKeys();
   const login = createLogin(audience, own);
   const system = await openSystem(settings.authDirectory, audience);
@@ -39,6 +39,7 @@ export async function createSample(settings: ServiceSettings): Promise<Sample> {
     realm,
     systemSubject: SYSTEM_SUBJECT,
     groups: { reserved: ['root'] },
+    dpop: { mode: 'allowed', publicUrl, algorithms: ['ES256'] },
   });
   // The service starts even if its issuer cannot be reached, and answers 503 until then.
   authenticator
