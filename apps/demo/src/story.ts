@@ -35,6 +35,8 @@ export interface Tokens {
   /** Bound to the key of Alice (DPoP, RFC 9449). */
   readonly bound: string;
   readonly aliceKey: DpopKey;
+  /** The one that Alice ends. */
+  readonly leaving: string;
 }
 
 /** The tokens and actions that the steps use, for one service. */
@@ -52,14 +54,15 @@ export interface Cast extends Tokens {
 export async function getTokens(provider: DemoProvider): Promise<Tokens> {
   const all = 'friends:read messages:write';
   const aliceKey = await createDpopKey();
-  const [alice, bob, aliceWithoutScope, forAnotherService, bound] = await Promise.all([
+  const [alice, bob, aliceWithoutScope, forAnotherService, bound, leaving] = await Promise.all([
     provider.token('alice', all),
     provider.token('bob', all),
     provider.token('alice', 'messages:write'),
     provider.token('alice', all, otherAudience),
     provider.boundToken('alice', all, aliceKey),
+    provider.token('alice', all),
   ]);
-  return { alice, bob, aliceWithoutScope, forAnotherService, bound, aliceKey };
+  return { alice, bob, aliceWithoutScope, forAnotherService, bound, aliceKey, leaving };
 }
 
 const john = { user: 'john', pass: 'doe' } as const;
@@ -96,6 +99,7 @@ const token = { method: 'POST', path: '/token' } as const;
 const refresh = { method: 'POST', path: '/token/refresh' } as const;
 const friends = { method: 'GET', path: '/friends' } as const;
 const admin = { method: 'GET', path: '/admin' } as const;
+const logout = { method: 'POST', path: '/logout' } as const;
 const messages = { method: 'POST', path: '/messages' } as const;
 
 /** The body of a message from Alice to Bob, with Alice's friend token for Bob. */
@@ -246,6 +250,15 @@ export const stories: readonly Story[] = [
       },
       { title: 'a proof that is used for the first time', ...friends, expected: 200, headers: repeated },
       { title: 'the same request, repeated', ...friends, expected: 401, headers: repeated },
+    ],
+  },
+  {
+    about: 'Tokens that end before they expire',
+    steps: [
+      { title: 'a token before the logout', ...friends, expected: 200, token: ({ leaving }) => leaving },
+      { title: 'the logout', ...logout, expected: 204, token: ({ leaving }) => leaving },
+      { title: 'the same token afterwards', ...friends, expected: 401, token: ({ leaving }) => leaving },
+      { title: 'another token of the same user', ...friends, expected: 200, token: ({ alice }) => alice },
     ],
   },
   {

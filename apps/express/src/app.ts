@@ -8,7 +8,7 @@ import {
   requireClaims,
   signResponse,
 } from '@latchkey/express';
-import { keysToSign, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
+import { keysToSign, ownToken, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 
 /** Builds the service. The authenticator decides which tokens are valid. */
@@ -16,6 +16,7 @@ export async function createApp({
   authenticator,
   friends,
   login,
+  logout,
   messages,
   signer,
 }: Sample): Promise<Express> {
@@ -63,6 +64,14 @@ export async function createApp({
       const friend = await friends.verify(message.friendToken, request.auth);
       const sent = await messages.send(request.auth, friend, message.text);
       response.status(sent === undefined ? 409 : 201).json(sent ?? { message: 'You are no longer friends' });
+    }),
+  );
+
+  app.post(
+    '/logout',
+    requireClaims(ownToken, async (request, response) => {
+      await logout(request.auth);
+      response.status(204).end();
     }),
   );
 

@@ -8,11 +8,12 @@ import latchkey, {
   publishKeys,
   signResponse,
 } from '@latchkey/fastify';
-import { keysToSign, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
+import { keysToSign, ownToken, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
 import fastify, { type FastifyInstance } from 'fastify';
 
 const reader = compileRules({ scope: 'friends:read', sub: present() });
 const writer = compileRules({ scope: 'messages:write', sub: present() });
+const ending = compileRules(ownToken);
 const staff = compileRules({ roles: ['admin', 'dev'] });
 const system = compileRules(systemOnly);
 
@@ -21,6 +22,7 @@ export async function createApp({
   authenticator,
   friends,
   login,
+  logout,
   messages,
   signer,
 }: Sample): Promise<FastifyInstance> {
@@ -62,6 +64,11 @@ export async function createApp({
     const sent = await messages.send(auth, friend, message.text);
     reply.code(sent === undefined ? 409 : 201);
     return sent ?? { message: 'You are no longer friends' };
+  });
+
+  app.post('/logout', { config: { auth: { claims: ending } } }, async (request, reply) => {
+    await logout(getAuth(request));
+    reply.code(204);
   });
 
   // Only for other services, which send the system token.

@@ -3,6 +3,8 @@
 export type { Friend, Friends } from './friends.ts';
 export type { Login, LoginAnswer } from './login.ts';
 export { keysToSign } from './login.ts';
+export type { Logout } from './logout.ts';
+export { ownToken } from './logout.ts';
 export type { Message } from './message.ts';
 export { readMessage } from './message.ts';
 export type { Messages, SentMessage } from './messages.ts';

@@ -5,6 +5,7 @@ import type { Signer } from '@latchkey/core/signing';
 import { createFriends, type Friends } from './friends.ts';
 import { createOwnKeys } from './keys.ts';
 import { createLogin, type Login } from './login.ts';
+import { createLogout, type Logout } from './logout.ts';
 import { createMessages, type Messages } from './messages.ts';
 import type { ServiceSettings } from './settings.ts';
 import { openSystem, SYSTEM_SUBJECT } from './system.ts';
@@ -15,6 +16,7 @@ export interface Sample {
   readonly authenticator: Authenticator;
   readonly signer: Signer;
   readonly login: Login;
+  readonly logout: Logout;
   readonly friends: Friends;
   readonly messages: Messages;
   /**
@@ -39,6 +41,8 @@ export async function createSample(settings: ServiceSettings): Promise<Sample> {
     realm,
     systemSubject: SYSTEM_SUBJECT,
     groups: { reserved: ['root'] },
+    // In memory, because one process is the whole service.
+    revocation: {},
     dpop: { mode: 'allowed', publicUrl, algorithms: ['ES256'] },
   });
   // The service starts even if its issuer cannot be reached, and answers 503 until then.
@@ -50,6 +54,7 @@ export async function createSample(settings: ServiceSettings): Promise<Sample> {
     authenticator,
     signer,
     login,
+    logout: createLogout(authenticator),
     friends: createFriends(own),
     messages,
     listening(url) {

@@ -9,13 +9,13 @@ import {
   requireClaims,
   signResponse,
 } from '@latchkey/hono';
-import { keysToSign, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
+import { keysToSign, ownToken, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 
 /** Builds the service. The authenticator decides which tokens are valid. */
-export function createApp({ authenticator, friends, login, messages, signer }: Sample): Hono {
+export function createApp({ authenticator, friends, login, logout, messages, signer }: Sample): Hono {
   const app = new Hono();
   app.onError(answerError);
   app.get('/health', (c) => c.json({ status: 'ok' }));
@@ -47,6 +47,10 @@ export function createApp({ authenticator, friends, login, messages, signer }: S
     const friend = await friends.verify(message.friendToken, auth);
     const sent = await messages.send(auth, friend, message.text);
     return sent === undefined ? c.json({ message: 'You are no longer friends' }, 409) : c.json(sent, 201);
+  });
+  routes.post('/logout', requireClaims(ownToken), async (c) => {
+    await logout(c.var.auth);
+    return c.body(null, 204);
   });
   // Only for other services, which send the system token.
   routes.get('/internal/friends/:user', requireClaims(systemOnly), (c) =>

@@ -3,11 +3,18 @@
 import { bodyParser } from '@koa/bodyparser';
 import Router from '@koa/router';
 import { authenticate, isAuthError, present, publishKeys, requireClaims, signResponse } from '@latchkey/koa';
-import { keysToSign, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
+import { keysToSign, ownToken, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
 import Koa, { type Middleware } from 'koa';
 
 /** Builds the service. The authenticator decides which tokens are valid. */
-export async function createApp({ authenticator, friends, login, messages, signer }: Sample): Promise<Koa> {
+export async function createApp({
+  authenticator,
+  friends,
+  login,
+  logout,
+  messages,
+  signer,
+}: Sample): Promise<Koa> {
   const app = new Koa();
   const json = bodyParser({ enableTypes: ['json'], jsonLimit: '10kb', onError: refuseBody });
   app.use(answerErrors);
@@ -58,6 +65,13 @@ export async function createApp({ authenticator, friends, login, messages, signe
       const sent = await messages.send(auth, friend, message.text);
       ctx.status = sent === undefined ? 409 : 201;
       ctx.body = sent ?? { message: 'You are no longer friends' };
+    }),
+  );
+  router.post(
+    '/logout',
+    requireClaims(ownToken, async (ctx) => {
+      await logout(ctx.state.auth);
+      ctx.status = 204;
     }),
   );
   // Only for other services, which send the system token.

@@ -5,12 +5,19 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { FriendsController } from './friends.controller.ts';
 import { HealthController } from './health.controller.ts';
 import { loginController } from './login.controller.ts';
-import { FRIENDS, LOGIN, MESSAGES } from './tokens.ts';
+import { FRIENDS, LOGIN, LOGOUT, MESSAGES } from './tokens.ts';
 
 @Module({})
 class AppModule {}
 
-export function createAppModule({ authenticator, friends, login, messages, signer }: Sample): DynamicModule {
+export function createAppModule({
+  authenticator,
+  friends,
+  login,
+  logout,
+  messages,
+  signer,
+}: Sample): DynamicModule {
   return {
     module: AppModule,
     imports: [LatchkeyModule.forRoot(authenticator)],
@@ -18,6 +25,7 @@ export function createAppModule({ authenticator, friends, login, messages, signe
     providers: [
       { provide: FRIENDS, useValue: friends },
       { provide: LOGIN, useValue: login },
+      { provide: LOGOUT, useValue: logout },
       { provide: MESSAGES, useValue: messages },
     ],
   };

@@ -1,26 +1,35 @@
 // The routes for friends and messages, which need a token, and their rules for it. The login is in
 // login.controller.ts.
 import { Auth, type Principal, present, RequireClaims } from '@latchkey/nestjs';
-import { type Friends, type Messages, readMessage, systemOnly } from '@latchkey-apps/friends';
+import {
+  type Friends,
+  type Logout,
+  type Messages,
+  ownToken,
+  readMessage,
+  systemOnly,
+} from '@latchkey-apps/friends';
 import {
   BadRequestException,
   Body,
   ConflictException,
   Controller,
   Get,
+  HttpCode,
   Inject,
   Param,
   Post,
   UseInterceptors,
 } from '@nestjs/common';
 import { JsonBody } from './json-body.interceptor.ts';
-import { FRIENDS, MESSAGES } from './tokens.ts';
+import { FRIENDS, LOGOUT, MESSAGES } from './tokens.ts';
 
 @Controller()
 export class FriendsController {
   constructor(
     @Inject(FRIENDS) private readonly friends: Friends,
     @Inject(MESSAGES) private readonly messages: Messages,
+    @Inject(LOGOUT) private readonly logout: Logout,
   ) {}
 
   @RequireClaims({ scope: 'friends:read', sub: present() })
@@ -41,6 +50,13 @@ export class FriendsController {
     const sent = await this.messages.send(auth, friend, message.text);
     if (sent === undefined) throw new ConflictException('You are no longer friends');
     return sent;
+  }
+
+  @RequireClaims(ownToken)
+  @HttpCode(204)
+  @Post('logout')
+  async end(@Auth() auth: Principal) {
+    await this.logout(auth);
   }
 
   /** Only for other services, which send the system token. */

@@ -7,5 +7,8 @@ export const FRIENDS = Symbol('FRIENDS');
 /** Sends messages between friends. */
 export const MESSAGES = Symbol('MESSAGES');
 
+/** Ends tokens. */
+export const LOGOUT = Symbol('LOGOUT');
+
 /** Answers logins and refreshes. */
 export const LOGIN = Symbol('LOGIN');

@@ -1,7 +1,7 @@
 // The friends and messages service for a server that calls `fetch`: routes, their rules for tokens,
 // and error bodies. It does not listen.
 import { createGuard, isAuthError, present, publishKeys, signResponse, withAuth } from '@latchkey/web';
-import { keysToSign, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
+import { keysToSign, ownToken, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
@@ -9,7 +9,7 @@ const MAX_BODY_BYTES = 10_240;
 const INTERNAL = '/internal/friends/';
 
 /** Builds the service. The authenticator decides which tokens are valid. */
-export function createApp({ authenticator, friends, login, messages, signer }: Sample): Handler {
+export function createApp({ authenticator, friends, login, logout, messages, signer }: Sample): Handler {
   const guard = createGuard(authenticator);
   // The handlers answer with plain JSON; `sign` replaces two of its fields by tokens.
   const sign = signResponse({ signer, keysToSign });
@@ -50,6 +50,17 @@ export function createApp({ authenticator, friends, login, messages, signer }: S
           return Response.json(sent, { status: 201 });
         },
         { claims: { scope: 'messages:write', sub: present() } },
+      ),
+    ],
+    [
+      'POST /logout',
+      withAuth(
+        guard,
+        async (_, auth) => {
+          await logout(auth);
+          return new Response(null, { status: 204 });
+        },
+        { claims: ownToken },
       ),
     ],
     [
