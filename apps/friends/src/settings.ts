@@ -17,8 +17,8 @@ export interface ServiceSettings {
 }
 
 /**
- * Reads ISSUER, AUDIENCE, PUBLIC_URL, ALLOW_HTTP_ISSUER, AUTH_DIRECTORY, FRIENDS_URL, HOST and PORT.
- * Ends the process with exit code 2 if ISSUER or AUDIENCE is missing.
+ * Reads ISSUER, AUDIENCE, PUBLIC_URL, ALLOW_HTTP_ISSUER, AUTH_DIRECTORY, FRIENDS_URL, HOST and
+ * PORT. Ends the process with exit code 2 if ISSUER or AUDIENCE is missing.
  */
 export function readSettings(): ServiceSettings {
   const { ISSUER, AUDIENCE, ALLOW_HTTP_ISSUER, AUTH_DIRECTORY = '.auth', FRIENDS_URL } = process.env;
