@@ -13,6 +13,14 @@ export interface RedisCommands {
     },
   ): Promise<unknown>;
   info(section: string): Promise<unknown>;
+  xAdd(key: string, id: '*', fields: { readonly [name: string]: string }): Promise<unknown>;
+  xRead(
+    from: { readonly key: string; readonly id: string },
+    options: { readonly COUNT: number; readonly BLOCK?: number },
+  ): Promise<unknown>;
+  xRange(key: string, start: string, end: string, options: { readonly COUNT: number }): Promise<unknown>;
+  xDel(key: string, ids: string[]): Promise<unknown>;
+  xInfoStream(key: string): Promise<unknown>;
 }
 
 /** A connection of its own, made from the options of a client. */
@@ -30,7 +38,7 @@ export interface RedisConnection {
  * connected.
  */
 export interface RedisClient {
-  duplicate(): RedisConnection;
+  duplicate(overrides: object): RedisConnection;
 }
 
 /** Checks a client. @throws ConfigError */

@@ -20,6 +20,10 @@ export interface Connection {
 export interface ConnectionOptions {
   /** What the connection is for, as warnings name it. */
   readonly purpose: string;
+  /** True: an outage is not warned of here. */
+  readonly isQuiet?: boolean;
+  /** How long Redis may say nothing while commands wait. Default: one second. */
+  readonly silentMs?: number;
   /** Called with each new connection. */
   readonly opened?: (redis: RedisCommands) => void;
 }
@@ -29,6 +33,8 @@ interface Session {
   readonly redis: RedisCommands;
 }
 
+/** A replica may not have yet what the master has, and so may a cache in this process. */
+const DIRECT = { useReplicas: false, replicaPoolSize: 0, clientSideCache: undefined };
 /** How long connecting may take: TLS and AUTH over a long way included. */
 const CONNECT_MS = 5_000;
 /** The pause after an attempt that failed. */
@@ -41,7 +47,10 @@ const MAX_WAITING = 10_000;
 const WRITE_MS = 1_000;
 
 /** Opens a connection with the options of a client. */
-export function keepConnection(source: RedisClient, { purpose, opened }: ConnectionOptions): Connection {
+export function keepConnection(
+  source: RedisClient,
+  { purpose, isQuiet = false, silentMs = SILENT_MS, opened }: ConnectionOptions,
+): Connection {
   const closing = new AbortController();
   let session: Session | undefined;
   let opening: Promise<void> | undefined;
@@ -75,7 +84,7 @@ export function keepConnection(source: RedisClient, { purpose, opened }: Connect
   }
 
   async function connect(): Promise<void> {
-    const client = source.duplicate();
+    const client = source.duplicate(DIRECT);
     const refused = Promise.withResolvers<never>();
     client.on('error', (error) => {
       // A client of a cluster goes on with its other nodes, and later finds the new ones.
@@ -103,21 +112,21 @@ export function keepConnection(source: RedisClient, { purpose, opened }: Connect
   }
 
   function report(error: unknown): void {
-    if (isDown || closing.signal.aborted) return;
+    if (isQuiet || isDown || closing.signal.aborted) return;
     isDown = true;
     warn('LATCHKEY_UNAVAILABLE', `${purpose}: no connection to Redis${codeOf(error)}; it is tried again`);
   }
 
-  /** Looks once a second, while commands wait, whether anything has come. */
+  /** Looks from time to time, while commands wait, whether anything has come. */
   function watch(): void {
     // What has arrived while this process was busy is read before the look.
-    timer ??= setTimeout(() => setImmediate(look), SILENT_MS).unref();
+    timer ??= setTimeout(() => setImmediate(look), silentMs).unref();
   }
 
   function look(): void {
     timer = undefined;
     if (waiting === 0) return;
-    if (performance.now() - heardAt >= SILENT_MS) {
+    if (performance.now() - heardAt >= silentMs) {
       isSilent = true;
       renew();
     }

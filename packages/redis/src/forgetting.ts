@@ -2,30 +2,49 @@
 import { warn } from '@latchkey/core/adapter';
 import type { RedisCommands } from './client.ts';
 
+/** What is kept in Redis, as the warnings name it. */
+export type Kept = 'used proofs' | 'revocations';
+
+const MEANING: { readonly [Name in Kept]: string } = {
+  'used proofs': 'they can be used again',
+  revocations: 'processes that start afterwards accept the tokens again',
+};
+
 /**
  * Gives a function that looks at the settings of a server by INFO, and warns once for each of them.
  * A user that may not send INFO is not warned.
  */
-export function warnOfForgetting(): (redis: RedisCommands) => void {
+export function warnOfForgetting(kept: Kept): (redis: RedisCommands) => void {
   const warned = new Set<string>();
+  const warnOnce = (when: string, fix: string) => {
+    if (warned.has(when)) return;
+    warned.add(when);
+    warn('LATCHKEY_UNSAFE', `Redis forgets ${kept} ${when}, and ${MEANING[kept]}; ${fix}`);
+  };
   return (redis) => {
-    redis.info('memory').then(
-      (text) => {
-        const policy = field(text, 'maxmemory_policy');
-        if (policy === undefined || policy === 'noeviction' || field(text, 'maxmemory') === '0') return;
-        if (warned.has(policy)) return;
-        warned.add(policy);
-        warn(
-          'LATCHKEY_UNSAFE',
-          `Redis forgets used proofs when its memory is full, and they can be used again: its maxmemory-policy is ${policy}; set noeviction`,
-        );
-      },
-      () => {},
-    );
+    look(redis, 'memory', (field) => {
+      const policy = field('maxmemory_policy');
+      if (policy === undefined || policy === 'noeviction' || field('maxmemory') === '0') return;
+      // A stream has no time to live, so these policies leave it alone.
+      if (kept === 'revocations' && policy.startsWith('volatile-')) return;
+      warnOnce(`when its memory is full (maxmemory-policy ${policy})`, 'set noeviction');
+    });
+    if (kept === 'used proofs') return;
+    look(redis, 'persistence', (field) => {
+      if (field('aof_enabled') !== '0') return;
+      warnOnce('when it restarts (appendonly no)', 'set appendonly yes');
+    });
   };
 }
 
-/** A line `name:value` of INFO. */
-function field(text: unknown, name: string): string | undefined {
-  return typeof text === 'string' ? new RegExp(`^${name}:(\\S*)`, 'm').exec(text)?.[1] : undefined;
+type Fields = (name: string) => string | undefined;
+
+function look(redis: RedisCommands, section: string, judge: (field: Fields) => void): void {
+  redis.info(section).then(
+    (text) => {
+      // Lines `name:value`.
+      if (typeof text === 'string') judge((name) => new RegExp(`^${name}:(\\S*)`, 'm').exec(text)?.[1]);
+    },
+    () => {},
+  );
 }

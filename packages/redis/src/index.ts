@@ -1,4 +1,6 @@
-// The public API: stores in Redis, and their options. There is no logic here.
+// The public API: what is kept in Redis, and its options. There is no logic here.
 export type { RedisClient, RedisCommands, RedisConnection } from './client.ts';
 export type { RedisReplayStore, ReplayStoreOptions } from './replay-store.ts';
 export { createReplayStore } from './replay-store.ts';
+export type { RedisRevocationFeed, RevocationFeedOptions } from './revocation-feed.ts';
+export { createRevocationFeed } from './revocation-feed.ts';

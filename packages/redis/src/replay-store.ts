@@ -5,7 +5,7 @@ import { readObject } from '@latchkey/core/adapter';
 import { type RedisClient, readClient } from './client.ts';
 import { keepConnection } from './connection.ts';
 import { warnOfForgetting } from './forgetting.ts';
-import { readPrefix } from './prefix.ts';
+import { readName } from './name.ts';
 
 /** Options of the store. */
 export interface ReplayStoreOptions {
@@ -49,8 +49,11 @@ const MARGIN_MS = 60_000;
 export function createReplayStore(client: RedisClient, options: ReplayStoreOptions = {}): RedisReplayStore {
   const source = readClient(client);
   const given = readObject(options, ['prefix'], '');
-  const prefix = readPrefix(given.prefix, 'latchkey:proof:');
-  const connection = keepConnection(source, { purpose: 'used proofs', opened: warnOfForgetting() });
+  const prefix = readName(given.prefix, 'latchkey:proof:', 'prefix');
+  const connection = keepConnection(source, {
+    purpose: 'used proofs',
+    opened: warnOfForgetting('used proofs'),
+  });
   return Object.freeze<RedisReplayStore>({
     async use(id, untilMs) {
       // A span, because the clock of Redis may differ from that of the service.

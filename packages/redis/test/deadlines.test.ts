@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { hasRedis, startRedis } from '@latchkey/test-kit/redis';
 import { createClient } from 'redis';
 import { afterEach, expect, it, vi } from 'vitest';
-import { createReplayStore } from '../src/index.ts';
+import { createReplayStore, createRevocationFeed } from '../src/index.ts';
 import { createClosing } from './helpers.ts';
 
 const closing = createClosing();
@@ -49,4 +49,16 @@ it.skipIf(!hasRedis)('more commands than may wait are not sent', async () => {
   await expect(store.use('one more', Date.now())).rejects.toThrow('used proofs: Redis does not answer');
   await server.kill();
   expect((await waiting).filter(({ status }) => status === 'fulfilled')).toEqual([]);
+});
+
+it.skipIf(!hasRedis)('a revocation that Redis does not confirm within five seconds is refused', async () => {
+  const server = closing(await startRedis());
+  const feed = closing(createRevocationFeed(createClient({ url: server.url })));
+  const one = { issuer: 'https://login.example.com', jti: 'one', until: Date.now() + 60_000 };
+  await feed.publish(one);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  server.freeze();
+  const published = feed.publish({ ...one, jti: 'two' }).catch(String);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(await published).toBe('Error: no whole answer within 5000 ms');
 });

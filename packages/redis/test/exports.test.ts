@@ -4,5 +4,5 @@ import { expect, it } from 'vitest';
 import * as all from '../src/index.ts';
 
 it('exports these values', () => {
-  expect(Object.keys(all).sort()).toEqual(['createReplayStore']);
+  expect(Object.keys(all).sort()).toEqual(['createReplayStore', 'createRevocationFeed']);
 });

@@ -132,7 +132,7 @@ describe.skipIf(!hasRedis)('a store of used proofs in Redis', () => {
     const warned = nextWarning('LATCHKEY_UNSAFE');
     await open().ready();
     expect(await warned).toBe(
-      'Redis forgets used proofs when its memory is full, and they can be used again: its maxmemory-policy is volatile-lru; set noeviction',
+      'Redis forgets used proofs when its memory is full (maxmemory-policy volatile-lru), and they can be used again; set noeviction',
     );
     await client.configSet({ maxmemory: '0', 'maxmemory-policy': 'noeviction' });
   });

@@ -3,15 +3,32 @@ import { createAuthority } from '@latchkey/test-kit/certificate';
 import { hasRedis, startRedis } from '@latchkey/test-kit/redis';
 import { createClient, createCluster, createSentinel } from 'redis';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createReplayStore } from '../src/index.ts';
+import { createReplayStore, createRevocationFeed, type RedisClient } from '../src/index.ts';
 import { createClosing, eventually } from './helpers.ts';
+import { createRecorder } from './recorder.ts';
 
 const closing = createClosing();
 afterEach(() => closing.all());
 
 const until = () => Date.now() + 60_000;
+const revoked = (jti: string) => ({ issuer: 'https://login.example.com', jti, until: until() });
 
-describe.skipIf(!hasRedis)('with a real Redis', () => {
+/** Publishes so much that old entries are looked at, and waits for all of it. */
+async function delivers(client: RedisClient): Promise<void> {
+  const feed = closing(createRevocationFeed(client));
+  const recorder = createRecorder(4_000);
+  closing(feed.follow(recorder.sink));
+  await feed.publish({ ...revoked('ended'), until: Date.now() - 24 * 3_600_000 });
+  for (const jti of ['one', 'two', 'three']) await feed.publish(revoked(jti));
+  await recorder.until(() => recorder.entries().some(({ jti }) => jti === 'three'));
+  const another = createRecorder(4_000);
+  closing(feed.follow(another.sink));
+  await another.until(() => another.currentAt() > 0);
+  expect(another.entries().map(({ jti }) => jti)).toEqual(['one', 'two', 'three']);
+}
+
+// Each starts several servers.
+describe.skipIf(!hasRedis)('with a real Redis', { timeout: 90_000 }, () => {
   it('a cluster keeps proofs in all of its nodes, and those of a lost node are not accepted', async () => {
     const config = ['cluster-enabled yes', 'cluster-require-full-coverage no', 'cluster-node-timeout 60000'];
     const nodes = [await startRedis({ config }), await startRedis({ config }), await startRedis({ config })];
@@ -30,6 +47,7 @@ describe.skipIf(!hasRedis)('with a real Redis', () => {
       spawnSync('redis-cli', ['-p', `${port}`, 'DBSIZE'], { encoding: 'utf8' }),
     );
     for (const { stdout } of sizes) expect(Number(stdout)).toBeGreaterThan(0);
+    await delivers(cluster);
     await nodes[0]?.kill();
     const outcomes = await Promise.allSettled(ids.map((id) => store.use(id, until())));
     expect(outcomes.filter((outcome) => outcome.status === 'rejected')).not.toEqual([]);
@@ -59,7 +77,13 @@ describe.skipIf(!hasRedis)('with a real Redis', () => {
     const store = closing(createReplayStore(client));
     await eventually(() => store.ready());
     expect(await store.use('replicated', until())).toBe(true);
-    await eventually(async () => expect(ask(replica.port, 'EXISTS', 'latchkey:proof:replicated')).toBe('1'));
+    const feed = closing(createRevocationFeed(client));
+    const recorder = createRecorder(4_000);
+    closing(feed.follow(recorder.sink));
+    await feed.publish(revoked('replicated'));
+    await recorder.until(() => recorder.entries().length === 1);
+    const keys = ['latchkey:proof:replicated', 'latchkey:revocations'];
+    await eventually(async () => expect(ask(replica.port, 'EXISTS', ...keys)).toBe('2'));
     await master.kill();
     const during = Promise.allSettled([store.use('during', until())]);
     const switched = sentinel.logged('+switch-master');
@@ -70,9 +94,13 @@ describe.skipIf(!hasRedis)('with a real Redis', () => {
     // It was sent to the old master, and perhaps to the new one.
     await during;
     expect(ask(replica.port, 'EXISTS', 'latchkey:proof:new')).toBe('1');
+    const switchedAt = recorder.sink.now();
+    await eventually(() => feed.publish(revoked('new')));
+    await recorder.until(() => recorder.currentAt() > switchedAt);
+    expect(recorder.entries().map(({ jti }) => jti)).toEqual(['replicated', 'new']);
   });
 
-  it('TLS, and a user that may do nothing but what the store needs', async () => {
+  it('TLS, and a user that may do nothing but what is needed', async () => {
     const authority = createAuthority('redis');
     const { cert, key } = authority.issue('localhost');
     const server = closing(
@@ -86,7 +114,7 @@ describe.skipIf(!hasRedis)('with a real Redis', () => {
           'tls-auth-clients no',
           'user default off',
           // The line of the README.
-          'user latchkey on >secret ~latchkey:* -@all +set +info',
+          'user latchkey on >secret ~latchkey:* -@all +set +info +xadd +xread +xrange +xdel +xinfo|stream',
         ],
       }),
     );
@@ -97,6 +125,7 @@ describe.skipIf(!hasRedis)('with a real Redis', () => {
     await store.ready();
     expect(await store.use('secured', until())).toBe(true);
     expect(await store.use('secured', until())).toBe(false);
+    await delivers(createClient({ url, socket: { tls: true, ca: authority.cert } }));
     const unknown = closing(createReplayStore(createClient({ url })));
     await expect(unknown.ready()).rejects.toThrow('self-signed certificate');
     const wrong = url.replace('secret', 'wrong');

@@ -97,7 +97,8 @@ export async function startRedis({
     thaw: () => void child?.kill('SIGCONT'),
     async close() {
       await server.kill();
-      rmSync(folder, { recursive: true, force: true });
+      // A child that writes a file of its data may end a little later.
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
   await server.start();
