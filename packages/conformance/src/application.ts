@@ -1,12 +1,19 @@
 // The application under test, and how a request gets to it: over a socket, or as a web-standard
 // `Request`.
 import type { RequestListener } from 'node:http';
+import type { PeerSocket } from '@latchkey/core/adapter';
+import { type CertificateName, certificates, derOf } from './certificates.ts';
 import { type Exchange, type ExchangeRequest, exchange } from './exchange.ts';
 import { type Served, serve } from './serve.ts';
 
 /** An application that takes web-standard requests itself. */
 export interface FetchApplication {
-  fetch(request: Request): Response | Promise<Response>;
+  fetch(request: Request, connection: Connection): Response | Promise<Response>;
+}
+
+/** What a server says of the connection of a request. */
+export interface Connection {
+  readonly socket: PeerSocket;
 }
 
 /** An application with a server of its own, such as one of `Deno.serve` or `Bun.serve`. */
@@ -20,19 +27,39 @@ export type Application = RequestListener | FetchApplication | ServedApplication
 
 /** An application that accepts requests. */
 export interface Started {
-  send(request: Omit<ExchangeRequest, 'port'>): Promise<Exchange>;
+  send(request: SentRequest): Promise<Exchange>;
+  /** Clients can show a certificate. */
+  readonly takesCertificates: boolean;
   /** Resolves when no request is open. If a case leaves one open, the test times out. */
   openRequests(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts a server for a listener; an application that is called needs none. */
-export async function start(application: Application): Promise<Started> {
+/** A request, and the certificate that its client has. */
+export interface SentRequest extends Omit<ExchangeRequest, 'port' | 'isSecure' | 'certificate'> {
+  readonly certificate?: CertificateName | undefined;
+}
+
+/**
+ * Starts a server for a listener; an application that is called needs none.
+ * @param isSecure by TLS, which a server of the application itself does not speak
+ */
+export async function start(application: Application, isSecure = false): Promise<Started> {
   if (typeof application !== 'function' && 'fetch' in application) return startFetch(application);
   const { port, openRequests, close } = await (typeof application === 'function'
-    ? serve(application)
+    ? serve(application, isSecure)
     : application.listen({}));
-  return { send: (request) => exchange({ port, ...request }), openRequests, close };
+  const takesCertificates = isSecure && typeof application === 'function';
+  return {
+    send: ({ certificate, ...request }) =>
+      exchange({
+        ...{ port, ...request, isSecure: takesCertificates },
+        ...(certificate === undefined ? {} : { certificate: certificates[certificate] }),
+      }),
+    takesCertificates,
+    openRequests,
+    close,
+  };
 }
 
 /** The same application, with these properties set on each request. */
@@ -40,7 +67,9 @@ export function withProperties(application: Application, properties: object): Ap
   if (typeof application === 'function')
     return (request, response) => application(Object.assign(request, properties), response);
   if ('listen' in application) return { listen: () => application.listen(properties) };
-  return { fetch: (request) => application.fetch(Object.assign(request, properties)) };
+  return {
+    fetch: (request, connection) => application.fetch(Object.assign(request, properties), connection),
+  };
 }
 
 function startFetch(application: FetchApplication): Started {
@@ -54,13 +83,14 @@ function startFetch(application: FetchApplication): Started {
     openRequests: async () => {
       await Promise.all(open);
     },
+    takesCertificates: true,
     close: async () => {},
   };
 }
 
 async function call(
   { fetch }: FetchApplication,
-  { method, path, headers }: Omit<ExchangeRequest, 'port'>,
+  { method, path, headers, certificate }: SentRequest,
 ): Promise<Exchange> {
   let request: Request;
   try {
@@ -71,11 +101,17 @@ async function call(
     return exchangeOf(new Response(null, { status: 400 }), method);
   }
   try {
-    return await exchangeOf(await fetch(request), method);
+    return await exchangeOf(await fetch(request, { socket: socketOf(certificate) }), method);
   } catch {
     // Like the servers of Node, Deno and Bun, which say nothing of the error.
     return exchangeOf(new Response(null, { status: 500 }), method);
   }
+}
+
+/** A connection as a server of Node would give it. */
+function socketOf(certificate: CertificateName | undefined): PeerSocket {
+  const shown = certificate === undefined ? {} : { raw: derOf(certificate) };
+  return { remoteAddress: '127.0.0.1', getPeerCertificate: () => shown };
 }
 
 /** Repeated headers are joined, as every platform joins them. */

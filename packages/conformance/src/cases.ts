@@ -5,6 +5,7 @@ import { carriageCases } from './cases/carriage.ts';
 import type { ConformanceCase } from './cases/case.ts';
 import { descriptorCases } from './cases/descriptor.ts';
 import { keysetCases } from './cases/keysets.ts';
+import { mutualTlsCases } from './cases/mutual-tls.ts';
 import { pathCases } from './cases/paths.ts';
 import { possessionCases } from './cases/possession.ts';
 import { resourceCases } from './cases/resource.ts';
@@ -31,6 +32,7 @@ export const cases: readonly ConformanceCase[] = [
   ...descriptorCases,
   ...pathCases,
   ...possessionCases,
+  ...mutualTlsCases,
   ...resourceCases,
   ...resourcesCases,
   ...signingCases,

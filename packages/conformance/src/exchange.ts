@@ -1,6 +1,7 @@
 // A client that sends headers unchanged, also repeated and malformed ones. One request per
 // connection.
 import { connect } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 
 /** A response as received. */
 export interface Exchange {
@@ -18,10 +19,21 @@ export interface ExchangeRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** The server speaks TLS. Default: it speaks HTTP in clear. */
+  readonly isSecure?: boolean;
+  /** The certificate of the client, in PEM. Default: it has none. */
+  readonly certificate?: { readonly cert: string; readonly key: string } | undefined;
 }
 
 /** Sends one request over a new connection, and reads until the server closes it. */
-export function exchange({ port, method, path, headers }: ExchangeRequest): Promise<Exchange> {
+export function exchange({
+  port,
+  method,
+  path,
+  headers,
+  isSecure = false,
+  certificate,
+}: ExchangeRequest): Promise<Exchange> {
   const lines = [
     `${method} ${path} HTTP/1.1`,
     ...(headers.some(([name]) => name === 'Host') ? [] : ['Host: localhost']),
@@ -31,9 +43,11 @@ export function exchange({ port, method, path, headers }: ExchangeRequest): Prom
   ];
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
-    });
+    const send = () => socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+    const to = { port, host: '127.0.0.1' };
+    const socket = isSecure
+      ? connectSecurely({ ...to, ...certificate, rejectUnauthorized: false }, send)
+      : connect(to, send);
     socket.on('data', (chunk) => chunks.push(chunk));
     socket.on('error', reject);
     socket.on('end', () => socket.end());

@@ -1,5 +1,5 @@
 // Exports the conformance suite, and the parts of it that an adapter's own tests need.
-export type { Application, FetchApplication, ServedApplication } from './application.ts';
+export type { Application, Connection, FetchApplication, ServedApplication } from './application.ts';
 export type { ConformanceCase, Expectation } from './cases.ts';
 export { cases } from './cases.ts';
 export type { BuildDescribed, Described } from './described.ts';

@@ -1,15 +1,15 @@
 // Sends the request of a case, and checks the answer.
 import { AuthError } from '@latchkey/core';
 import { expect } from 'vitest';
-import type { Started } from './application.ts';
+import type { SentRequest, Started } from './application.ts';
 import type { ConformanceCase, Expectation, Variant } from './cases.ts';
-import { type Exchange, type ExchangeRequest, headerValues } from './exchange.ts';
+import { type Exchange, headerValues } from './exchange.ts';
 import { proofFor } from './proofs.ts';
 import { canary, type TokenName, tokens, type World } from './tokens.ts';
 import { challengeOf } from './variants.ts';
 
 /** The request of a case, with its tokens and proofs. */
-export type CaseRequest = Omit<ExchangeRequest, 'port'>;
+export type CaseRequest = SentRequest;
 
 /**
  * Makes the request of a case, and sends it: see `requestOf` and `deliver`.
@@ -35,6 +35,7 @@ export async function requestOf(
     path: written,
     headers: named = [],
     proofs = [],
+    certificate,
   }: Omit<ConformanceCase, 'name'>,
   served: ReadonlyMap<Variant, Started>,
   world: World,
@@ -45,7 +46,7 @@ export async function requestOf(
   for (const [header, value] of named) headers.push([header, await fill(value, world, used)]);
   const proven: [string, string][] = [];
   const askNonce = async (proof: string) => {
-    const asked = { method, path, headers: [...headers, ['DPoP', proof] as const] };
+    const asked = { method, path, headers: [...headers, ['DPoP', proof] as const], certificate };
     return headerValues(await deliver(authenticator, asked, served), 'DPoP-Nonce')[0];
   };
   for (const proof of proofs) {
@@ -55,7 +56,7 @@ export async function requestOf(
     used.set(`proof ${proven.length}`, made);
     proven.push(['DPoP', made]);
   }
-  return { method, path, headers: [...headers, ...proven] };
+  return { method, path, headers: [...headers, ...proven], certificate };
 }
 
 /** Sends a request, and waits until the application has finished with it. */

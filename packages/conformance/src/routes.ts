@@ -215,6 +215,13 @@ export const possessionRoutes: readonly Route[] = [
   route('/named/bound', routeNamed('bound')),
 ];
 
+/** The routes of variants with mutual TLS, in addition. */
+export const mutualTlsRoutes: readonly Route[] = [
+  requiring('/certified', { mutualTls: 'required' }),
+  requiring('/constrained', { senderConstrained: 'required' }),
+  route('/named/certified', routeNamed('certified')),
+];
+
 function requiring(path: string, access: RouteAccess): Route {
   return { method: 'GET', path, access, handle: whoami };
 }

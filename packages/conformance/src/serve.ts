@@ -1,6 +1,8 @@
 // A server for one listener, which counts its open requests.
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { certificates } from './certificates.ts';
 
 /** A server that is listening. */
 export interface Served {
@@ -10,18 +12,27 @@ export interface Served {
   close(): Promise<void>;
 }
 
-/** Serves a listener on a free port of the loopback interface. */
-export async function serve(listener: RequestListener): Promise<Served> {
+/**
+ * Serves a listener on a free port of the loopback interface.
+ * @param isSecure by TLS, and asks clients for their certificates
+ */
+export async function serve(listener: RequestListener, isSecure = false): Promise<Served> {
   const open = new Set<Promise<void>>();
   // Longer headers than by default, so that core refuses a token that is too long, and not Node.
-  const server: Server = createServer({ maxHeaderSize: 32_768 }, (request, response) => {
+  const limits = { maxHeaderSize: 32_768 };
+  const { cert, key } = certificates.server;
+  const tls = { cert, key, requestCert: true, rejectUnauthorized: false };
+  const observed: RequestListener = (request, response) => {
     const closed = new Promise<void>((resolve) => {
       response.on('close', resolve);
     });
     open.add(closed);
     closed.then(() => open.delete(closed));
     listener(request, response);
-  });
+  };
+  const server: Server = isSecure
+    ? createSecureServer({ ...limits, ...tls }, observed)
+    : createServer(limits, observed);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,

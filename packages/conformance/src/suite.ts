@@ -4,10 +4,11 @@ import type { Authenticator } from '@latchkey/core';
 import { createClock } from '@latchkey/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Application, type Started, start, withProperties } from './application.ts';
-import { cases, type Variant } from './cases.ts';
+import { type ConformanceCase, cases, type Variant } from './cases.ts';
+import { clientCert, forwardedClientCert } from './certificates.ts';
 import { headerValues } from './exchange.ts';
 import { deliver, judge, requestOf, send } from './judge.ts';
-import { possessionRoutes, type Route, resourceRoutes, routes } from './routes.ts';
+import { mutualTlsRoutes, possessionRoutes, type Route, resourceRoutes, routes } from './routes.ts';
 import { expectOneOfEach, expectSigned, signedMember } from './signed.ts';
 import { type PublishedKeys, publishedKeys, signingRoutes } from './signing-routes.ts';
 import { createWorld, tokens, type World } from './tokens.ts';
@@ -84,10 +85,10 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
         const authenticator = authenticatorFor(world, variant);
         const trustsProxy = variant === 'behind a proxy';
         const isResource = authenticator.resources?.length !== 0;
-        const ofVariant = variant.startsWith('dpop') ? possessionRoutes : resourceRoutes;
-        const more = /^(?:resources|dpop)/.test(variant) ? ofVariant.map(observe) : [];
+        const more = routesOf(variant).map(observe);
         const harness = { ...offered, routes: [...offered.routes, ...more], isResource, trustsProxy };
-        const server = await start(await build({ authenticator, ...harness }));
+        const isSecure = variant.includes('mutual TLS');
+        const server = await start(await build({ authenticator, ...harness }), isSecure);
         served.set(variant, server);
         if (variant === 'strict') verifier = authenticator;
         closers.push(server.close, () => authenticator.close());
@@ -108,11 +109,14 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
     for (const { name: title, ...testCase } of cases) {
       const gap = gaps[title];
       const declare = gap === undefined ? it : it.fails;
-      declare(gap === undefined ? title : `${title} (gap: ${gap})`, async () => {
+      declare(gap === undefined ? title : `${title} (gap: ${gap})`, async ({ skip }) => {
+        const { takesCertificates } = served.get(testCase.authenticator ?? 'strict') as Started;
+        if (testCase.certificate !== undefined && !takesCertificates) skip();
         const used = new Map<string, string>();
         for (let count = 0; count < (testCase.isCached === true ? 3 : 0); count++) {
           const proofs = testCase.proofs?.map(() => ({}));
-          const again = { ...testCase, proofs, method: 'GET', path: '/token' } as const;
+          const own = ownCertificate(testCase);
+          const again = { ...testCase, ...own, proofs, method: 'GET', path: '/token' } as const;
           const earlier = await send(again, served, world, used);
           expect(earlier.status, 'the answer of /token').toBe(200);
         }
@@ -252,4 +256,24 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       expect(members).toEqual([['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']]);
     });
   });
+}
+
+/** The routes that only this variant has. */
+function routesOf(variant: Variant): readonly Route[] {
+  if (variant === 'dpop or mutual TLS') return [...possessionRoutes, ...mutualTlsRoutes];
+  if (variant.startsWith('mutual TLS')) return mutualTlsRoutes;
+  if (variant.startsWith('dpop')) return possessionRoutes;
+  return variant.startsWith('resources') ? resourceRoutes : [];
+}
+
+/** How a request shows the certificate of its token, in place of the one of the case. */
+function ownCertificate({
+  authenticator,
+  headers = [],
+}: Pick<ConformanceCase, 'authenticator' | 'headers'>): Partial<ConformanceCase> {
+  if (authenticator?.includes('mutual TLS') !== true) return {};
+  const isHeader = ([name]: readonly [string, string]) => /^(?:X-Forwarded-)?Client-Cert$/.test(name);
+  if (!headers.some(isHeader)) return { certificate: 'client' };
+  const header = authenticator === 'mutual TLS, Envoy' ? forwardedClientCert : clientCert;
+  return { headers: [...headers.filter((pair) => !isHeader(pair)), header('client')] };
 }

@@ -15,6 +15,7 @@ import {
   type SigningKey,
   type TestIssuer,
 } from '@latchkey/testing';
+import { certificates } from './certificates.ts';
 import { createSigners, type Signers } from './signers.ts';
 
 /**
@@ -196,6 +197,9 @@ export const tokens = {
   'bound to an RSA key': (world) => claims({ cnf: world.dpop.rsa.cnf })(world),
   'bound to a key and a certificate': (world) =>
     claims({ cnf: { ...world.dpop.key.cnf, 'x5t#S256': 'A'.repeat(43) } })(world),
+  'bound to the certificate': claims({ cnf: certificates.client.cnf }),
+  'bound to half a certificate': claims({ cnf: { 'x5t#S256': certificates.client.thumbprint.slice(1) } }),
+  'bound to both': (world) => claims({ cnf: { ...world.dpop.key.cnf, ...certificates.client.cnf } })(world),
   'bound to a key': claims({ cnf: { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' } }),
   expired: claims({ iat: now() - 600, exp: now() - 300 }),
   'not yet valid': claims({ nbf: now() + 300 }),

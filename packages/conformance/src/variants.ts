@@ -66,6 +66,17 @@ function keysetsFor({ trusted, stranger }: World): AuthenticatorOptions['keySets
 const dpop = { mode: 'allowed', publicUrl: PUBLIC_URL, algorithms: ['ES256', 'RS256'] } as const;
 const possession: Partial<AuthenticatorOptions> = { dpop, routes: { bound: { dpop: 'required' } } };
 
+/** Tokens that are bound to a certificate. */
+const mutualTls = { mode: 'allowed' } as const;
+const certified: Partial<AuthenticatorOptions> = {
+  mutualTls,
+  routes: { certified: { mutualTls: 'required' } },
+};
+const behind = (header: 'Client-Cert' | 'X-Forwarded-Client-Cert', trustedPeers: readonly string[]) => ({
+  ...certified,
+  mutualTls: { ...mutualTls, header, trustedPeers },
+});
+
 /** By name. */
 export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOptions> } = {
   strict: {},
@@ -104,6 +115,17 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
   'dpop required': { ...possession, resource, dpop: { ...dpop, mode: 'required' } },
   'dpop, described': possession,
   'dpop, nonce': { ...possession, dpop: { ...dpop, nonce: { lifetime: '1h' } } },
+  'dpop or mutual TLS': {
+    dpop,
+    mutualTls,
+    senderConstrained: 'required',
+    routes: { ...possession.routes, ...certified.routes },
+  },
+  'mutual TLS': certified,
+  'mutual TLS, described': certified,
+  'mutual TLS, Client-Cert': behind('Client-Cert', ['127.0.0.0/8']),
+  'mutual TLS, Envoy': behind('X-Forwarded-Client-Cert', ['::1', '127.0.0.1']),
+  'mutual TLS, untrusted': behind('Client-Cert', ['10.0.0.0/8']),
   only: { audMatch: 'only' },
   lifetime: { maxLifetime: '10m' },
   keysets: {},

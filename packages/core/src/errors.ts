@@ -87,10 +87,13 @@ export interface AuthErrorCodes {
    */
   readonly token_rejected: 401;
   /**
-   * The token is bound to a key and came as a bearer token or with the proof of another key, or it
-   * is not bound and had to be: see `dpop`.
-   * @remarks `detail` says which. The client has to send a bound token as `Authorization: DPoP …`,
-   *   with a proof of its key (RFC 9449 §7). Many of these at once may be stolen tokens.
+   * The token is bound to a key and came as a bearer token or with the proof of another key, it is
+   * bound to a certificate that the client does not have, or it is not bound and had to be: see
+   * `dpop`, `mutualTls` and `senderConstrained`.
+   * @remarks `detail` says which. The client has to send a token that is bound to a key as
+   *   `Authorization: DPoP …`, with a proof of its key (RFC 9449 §7), and one that is bound to a
+   *   certificate over TLS with this certificate (RFC 8705 §3). If a proxy ends TLS, see
+   *   `mutualTls.header`. Many of these at once may be stolen tokens.
    */
   readonly token_binding_mismatch: 401;
   /**
@@ -234,10 +237,7 @@ const REFUSALS: { readonly [Code in AuthErrorCode]: Refusal<AuthErrorCodes[Code]
   token_not_yet_valid: badToken('The token is not valid yet'),
   token_claims_invalid: badToken('The claims of the token are not acceptable'),
   token_rejected: badToken('The token was rejected'),
-  token_binding_mismatch: {
-    ...badToken('The token is not bound to the key of the sender'),
-    scheme: 'DPoP',
-  },
+  token_binding_mismatch: badToken('The token is not bound to the key of the sender'),
   proof_invalid: {
     status: 401,
     error: 'invalid_dpop_proof',

@@ -80,9 +80,7 @@ describe('the table', () => {
     expect(refusal.expose).toBe(true);
     expect(refusal).toBeInstanceOf(Error);
     // RFC 9449 §7.1: these are errors of the scheme DPoP.
-    const scheme = ['token_binding_mismatch', 'proof_invalid', 'proof_nonce_required'].includes(code)
-      ? 'DPoP'
-      : 'Bearer';
+    const scheme = ['proof_invalid', 'proof_nonce_required'].includes(code) ? 'DPoP' : 'Bearer';
     const challenge =
       error === undefined ? scheme : `${scheme} error="${error}", error_description="${message}"`;
     expect(refusal.headers).toEqual({

@@ -12,23 +12,31 @@ export interface RequestSettings {
    * encrypted, with @hono/node-server; elsewhere it is not known, and such requests are refused.
    */
   readonly protocol?: (c: Context) => 'https' | 'http';
+  /**
+   * The connection of a request, for `mutualTls`: an object with the address of the other end, such
+   * as `{ remoteAddress: getConnInfo(c).remote.address }`. Default: the socket of Node, with
+   * @hono/node-server; elsewhere it is not known, and the client has no certificate.
+   */
+  readonly socket?: (c: Context) => adapter.PeerSocket;
 }
 
 /** Shows the request to core. */
-export function viewOf(c: Context, { protocol }: RequestSettings = {}): adapter.RequestView {
+export function viewOf(c: Context, { protocol, socket }: RequestSettings = {}): adapter.RequestView {
   const incoming = incomingOf(c);
   const said = protocol === undefined ? incoming && adapter.protocolOf(incoming) : protocol(c);
+  const connection = socket === undefined ? incoming?.socket : socket(c);
   return adapter.requestViewOf(c.req.raw, {
     params: c.req.param(),
     // It stays the same if a middleware replaces the Request.
     key: c.req,
     ...(said === 'https' || said === 'http' ? { protocol: said } : {}),
+    ...(typeof connection === 'object' && connection !== null ? { socket: connection } : {}),
     ...(Array.isArray(incoming?.rawHeaders) ? { rawHeaders: incoming.rawHeaders } : {}),
   });
 }
 
 /** The request of Node, which @hono/node-server puts next to the web-standard one. */
-function incomingOf(c: Context): { readonly rawHeaders?: unknown } | undefined {
+function incomingOf(c: Context): Partial<Record<'rawHeaders' | 'socket', unknown>> | undefined {
   const env: unknown = c.env;
   if (typeof env !== 'object' || env === null || !Object.hasOwn(env, 'incoming')) return undefined;
   const incoming: unknown = Reflect.get(env, 'incoming');

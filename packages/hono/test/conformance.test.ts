@@ -16,7 +16,7 @@ const gaps: KnownGaps = {
     'a Request joins repeated headers, so the answer is a 400 for several credentials, and not for a malformed one',
 };
 
-describeAdapter('hono', application, gaps);
+describeAdapter('hono', (harness) => application(harness, true), gaps);
 
 describeAdapter('hono, behind @hono/node-server', (harness) =>
   getRequestListener(application(harness).fetch, {
@@ -25,7 +25,7 @@ describeAdapter('hono, behind @hono/node-server', (harness) =>
   }),
 );
 
-function application(harness: Harness): Hono {
+function application(harness: Harness, isCalled = false): Hono {
   const { authenticator, routes, published, isResource, trustsProxy } = harness;
   const protocol = (c: Context) => (c.req.header('x-forwarded-proto') === 'https' ? 'https' : 'http');
   const app = new Hono();
@@ -43,7 +43,11 @@ function application(harness: Harness): Hono {
       c.status((reply?.status ?? 200) as 200);
       return typeof body === 'string' ? c.body(body) : c.json(body as object);
     };
-    const settings = trustsProxy ? { protocol } : { protocol: () => 'http' as const };
+    const settings = {
+      protocol: trustsProxy ? protocol : () => 'http' as const,
+      // The suite says it, and behind @hono/node-server Node does.
+      ...(isCalled ? { socket: (c: Context) => c.env.socket } : {}),
+    };
     const guard = access === 'public' ? publicRoute() : authenticate(authenticator, access, settings);
     const handlers = sign === undefined ? [handler] : [signResponse(sign), handler];
     app.on([method], [path], guard, ...handlers);

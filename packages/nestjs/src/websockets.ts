@@ -170,6 +170,7 @@ function viewOf({ request, handshake }: IoClient): RequestView {
     method: 'GET',
     url: request.url,
     protocol: protocolOf(request),
+    socket: request.socket,
     // Browsers send cookies with both, whichever page opens the connection: both need the check of
     // their origin.
     headers: { ...more, ...request.headers, connection: 'Upgrade', upgrade: 'websocket' },

@@ -1,4 +1,6 @@
 // The public exports of @latchkey/testing. No code is here.
+export type { ClientCertificate } from './client-certificate.ts';
+export { createClientCertificate } from './client-certificate.ts';
 export type { TestClock } from './clock.ts';
 export { createClock } from './clock.ts';
 export type { DpopKey, ProofParts } from './dpop.ts';

@@ -5,7 +5,7 @@ import * as adapter from '@latchkey/core/adapter';
 import type { AuthFor, AuthOf } from './types.ts';
 
 /** What a server knows of a request that a `Request` does not hold. */
-export type RequestExtras = Pick<adapter.WebRequestExtras, 'params' | 'protocol' | 'rawHeaders'>;
+export type RequestExtras = Pick<adapter.WebRequestExtras, 'params' | 'protocol' | 'rawHeaders' | 'socket'>;
 
 /** Guards routes of one access, which was checked when the guard was made. */
 export type RouteGuard<T> = (request: Request, extras?: RequestExtras) => Promise<T | Response>;
@@ -17,8 +17,9 @@ export interface Guard<T = core.Principal | undefined> {
    * handler has to return. In the modes `optional` and `permissive` an anonymous request resolves
    * to undefined. The request is not changed, and its body is not read.
    * @param access what the route asks. It is checked at each call: for constant access, use `for`
-   * @param extras path parameters, for `fromRequest` rules, and the protocol, for
-   *   `requireSecureTransport`, which refuses the request if that is not said
+   * @param extras path parameters, for `fromRequest` rules, the protocol, for
+   *   `requireSecureTransport`, which refuses the request if that is not said, and the connection,
+   *   for `mutualTls`, without which the client has no certificate
    * @throws ConfigError for access that cannot be used, by rejection
    */
   (request: Request): Promise<T | Response>;

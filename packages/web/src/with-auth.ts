@@ -22,8 +22,8 @@ export type Handler<Q extends Request, Rest extends readonly unknown[]> = (
  * the principal. A token in the query is removed from the URL that the handler sees.
  * @param access what the route asks. It may be omitted, but not undefined, which would drop the
  *   rules of a route
- * @param extrasOf gives the path parameters, for `fromRequest` rules, and the protocol, for
- *   `requireSecureTransport`. Default: neither is known
+ * @param extrasOf gives the path parameters, for `fromRequest` rules, the protocol, for
+ *   `requireSecureTransport`, and the connection, for `mutualTls`. Default: none is known
  * @throws ConfigError for access that cannot be used, at once
  * @example
  * ```ts

@@ -28,7 +28,7 @@ export function application(harness: Harness): FetchApplication {
   const entries: Entry[] = published.map(({ path, signer }) => entryOf('GET', path, publishKeys(signer)));
   for (const route of routes) entries.push(...entriesOf(route, guard));
   return {
-    async fetch(request) {
+    async fetch(request, { socket }) {
       const { method, url, headers } = request;
       const { pathname } = new URL(url);
       const here = entries.filter(({ path }) => path.test(pathname));
@@ -37,7 +37,7 @@ export function application(harness: Harness): FetchApplication {
       const params = entry?.path.exec(pathname)?.groups ?? {};
       return (
         metadata(request) ??
-        (await entry?.handle(request, { params, protocol })) ??
+        (await entry?.handle(request, { params, protocol, socket })) ??
         new Response('Not Found', { status: 404 })
       );
     },

@@ -1,6 +1,6 @@
 // Runs the cases that every adapter must pass: called with a Request, and behind two servers of
 // Node, which make requests of their own kind.
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { describeAdapter, type KnownGaps } from '@latchkey/conformance';
 import { toNodeHandler } from 'srvx/node';
@@ -16,7 +16,7 @@ describeAdapter('web', application, gaps);
 describeAdapter(
   'web, behind @hono/node-server',
   (harness) =>
-    getRequestListener(application(harness).fetch, {
+    getRequestListener((request, env) => application(harness).fetch(request, env.incoming), {
       errorHandler: (error) => new Response(null, { status: error instanceof RequestError ? 400 : 500 }),
       overrideGlobalObjects: false,
     }),
@@ -29,7 +29,7 @@ describeAdapter(
     const { fetch } = application(harness);
     const answer = async (request: Request) => {
       try {
-        return await fetch(request);
+        return await fetch(request, nodeRequestOf(request));
       } catch {
         return new Response(null, { status: 500 });
       }
@@ -38,3 +38,9 @@ describeAdapter(
   },
   gaps,
 );
+
+/** The request of Node, which srvx puts next to the web-standard one. */
+function nodeRequestOf(request: Request): IncomingMessage {
+  return (request as unknown as { readonly runtime: { readonly node: { readonly req: IncomingMessage } } })
+    .runtime.node.req;
+}

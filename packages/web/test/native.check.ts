@@ -9,14 +9,19 @@ import {
 import { expect, it } from 'vitest';
 import { application } from './application.ts';
 
-type Fetch = FetchApplication['fetch'];
+/** What the servers give next to a request: Deno the connection, Bun the server. */
+interface Known {
+  readonly remoteAddr?: { readonly hostname: string };
+  requestIP?(request: Request): { readonly address: string } | null;
+}
+type Serve = (request: Request, known: Known) => Promise<Response>;
 
 /** The parts of the servers that are used. */
 interface Servers {
   readonly Deno?: {
     serve(
       options: { readonly port: 0; readonly hostname: string; onListen(): void },
-      fetch: Fetch,
+      fetch: Serve,
     ): { readonly addr: { readonly port: number }; shutdown(): Promise<void> };
   };
   readonly Bun?: {
@@ -25,7 +30,7 @@ interface Servers {
       readonly hostname: string;
       readonly development: false;
       readonly error: () => Response;
-      readonly fetch: Fetch;
+      readonly fetch: Serve;
     }): { readonly port: number; stop(closes: true): Promise<void> };
   };
 }
@@ -44,11 +49,11 @@ const gaps: KnownGaps = {
     : { 'token_malformed: too long': TOO_LONG, 'RFC 9449: dpop: a huge proof': TOO_LONG }),
 };
 
-function listen(fetch: Fetch): { readonly port: number; readonly close: () => Promise<void> } {
+function listen(fetch: Serve): { readonly port: number; readonly close: () => Promise<void> } {
   if (Deno !== undefined) {
-    const answer: Fetch = async (request) => {
+    const answer: Serve = async (request, known) => {
       try {
-        return await fetch(request);
+        return await fetch(request, known);
       } catch {
         return failed();
       }
@@ -65,8 +70,11 @@ function served({ fetch }: FetchApplication): ServedApplication {
   return {
     async listen(properties) {
       const open = new Set<unknown>();
-      const { port, close } = listen(async (request) => {
-        const answer = Promise.resolve(fetch(Object.assign(request, properties)));
+      const { port, close } = listen(async (request, known) => {
+        const remoteAddress = known.remoteAddr?.hostname ?? known.requestIP?.(request)?.address;
+        const answer = Promise.resolve(
+          fetch(Object.assign(request, properties), { socket: { remoteAddress } }),
+        );
         open.add(answer);
         try {
           return await answer;

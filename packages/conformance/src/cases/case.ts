@@ -1,5 +1,6 @@
 // The type of a case, and helpers that write cases. The cases themselves are next to this file.
 import type { AuthErrorCode, JsonValue } from '@latchkey/core';
+import type { CertificateName } from '../certificates.ts';
 import type { CaseProof } from '../proofs.ts';
 import type { TokenName } from '../tokens.ts';
 
@@ -25,6 +26,12 @@ export type Variant =
   | 'dpop required'
   | 'dpop, described'
   | 'dpop, nonce'
+  | 'dpop or mutual TLS'
+  | 'mutual TLS'
+  | 'mutual TLS, described'
+  | 'mutual TLS, Client-Cert'
+  | 'mutual TLS, Envoy'
+  | 'mutual TLS, untrusted'
   | 'only'
   | 'lifetime'
   | 'keysets'
@@ -45,11 +52,14 @@ export interface ConformanceCase {
   readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
   /** The headers `DPoP`, after the others, in this order. Default: none. */
   readonly proofs?: readonly CaseProof[] | undefined;
+  /** The certificate of the client on the TLS connection. Default: it has none. */
+  readonly certificate?: CertificateName | undefined;
   /** A request that was accepted before with the same headers, proofs included. */
   readonly sentBefore?: Pick<ConformanceCase, 'path' | 'method'> | undefined;
   /**
    * `/token` has accepted the same headers three times before, so the token is in the cache. Where
-   * the case has proofs, each of these requests has a good one.
+   * the case has proofs, each of these requests has a good one, and where its server asks for
+   * certificates, that of the token.
    */
   readonly isCached?: boolean | undefined;
   readonly expect: Expectation;

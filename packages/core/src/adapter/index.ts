@@ -64,5 +64,5 @@ export {
   reportDocuments,
   reportRoute,
 } from './route-report.ts';
-export type { WebRequestExtras } from './web-request.ts';
+export type { PeerSocket, WebRequestExtras } from './web-request.ts';
 export { requestViewOf, requestWithUrl, toResponse } from './web-request.ts';

@@ -3,6 +3,14 @@
 import { keyedView, type RequestView } from '../credentials/request.ts';
 import type { AuthError } from '../errors.ts';
 
+/** A connection, as far as core reads it: a socket of `node:net` or `node:tls` is one. */
+export interface PeerSocket {
+  /** The address of the other end, for `mutualTls.trustedPeers`. */
+  readonly remoteAddress?: string | undefined;
+  /** The certificate of the client: of a `TLSSocket`. */
+  getPeerCertificate?(): { readonly raw?: Uint8Array };
+}
+
 /** What a framework adds to a web-standard `Request`. */
 export interface WebRequestExtras {
   /** The parameters of the matched path, for `fromRequest` rules. */
@@ -11,6 +19,11 @@ export interface WebRequestExtras {
   readonly protocol?: 'https' | 'http';
   /** Those of Node's request, where the server has one: with them, no header is ambiguous. */
   readonly rawHeaders?: readonly string[];
+  /**
+   * The connection of the request, for `mutualTls`: the socket of Node, or else an object with the
+   * address of the other end. Default: the client has no certificate.
+   */
+  readonly socket?: PeerSocket;
   /** Default: the `Request`. Pass another object if the framework may replace the `Request`. */
   readonly key?: object;
 }
@@ -21,7 +34,7 @@ export interface WebRequestExtras {
  */
 export function requestViewOf(
   request: Request,
-  { params, protocol, rawHeaders, key = request }: WebRequestExtras = {},
+  { params, protocol, rawHeaders, socket, key = request }: WebRequestExtras = {},
 ): RequestView {
   const { host, pathname, search } = new URL(request.url);
   const headers = { host, ...Object.fromEntries(request.headers) };
@@ -29,7 +42,7 @@ export function requestViewOf(
   // Every member is an own one, so that none is read from a polluted prototype.
   const view = {
     ...{ method: request.method, url, headers, rawHeaders },
-    ...{ protocol, socket: undefined, body: undefined, params },
+    ...{ protocol, socket, body: undefined, params },
   };
   return keyedView(view, key);
 }

@@ -27,6 +27,11 @@ export interface RequestView {
    * encrypted. Read only with `requireSecureTransport`.
    */
   readonly protocol?: string | undefined;
+  /**
+   * The connection, such as the socket of Node: its certificate and the address of the other end,
+   * for `mutualTls`, and whether it is encrypted, for `requireSecureTransport`.
+   */
+  readonly socket?: object | undefined;
   /** The parsed body, if a body parser has run. Read only if `tokenFrom` names a body field. */
   readonly body?: unknown;
   /** Path parameters, if the framework has matched a route: for `fromRequest` rules. */

@@ -70,6 +70,16 @@ export interface RequirementOptions {
    */
   readonly dpop?: 'required' | 'allowed';
   /**
+   * `required`: the token must be bound to a certificate that the client has (RFC 8705), else 401.
+   * In all else as `dpop`, for `mutualTls.mode` of the options. Example: `'required'`.
+   */
+  readonly mutualTls?: 'required' | 'allowed';
+  /**
+   * `required`: the token must be bound to a key or to a certificate, and come with its proof, else
+   * 401. In all else as `dpop`, for `senderConstrained` of the options. Example: `'required'`.
+   */
+  readonly senderConstrained?: 'required' | 'allowed';
+  /**
    * The accepted values of `acr`, the best first: how the user must have authenticated. For all
    * others, and without `acr`, the answer is a 401 `authentication_insufficient` with `acr_values`
    * in its challenge, so that the client can send the user to authenticate again (RFC 9470 §3).
@@ -150,7 +160,7 @@ export function compileAccess(access: RouteAccess | CompiledAccess, path = 'acce
   if (requires.needsToken && asked !== undefined && asked !== 'strict')
     throw new ConfigError(
       `${path}.mode`,
-      'expected strict, or none: actors, dpop, acr and maxAge need a token',
+      'expected strict, or none: actors, dpop, mutualTls, senderConstrained, acr and maxAge need a token',
     );
   return made({
     mode: asked,
@@ -218,7 +228,7 @@ export const routes: Kind<NamedRoutes> = byName(
       description: 'What one route requires, in addition to the options for all routes.',
     }),
   ),
-  'expected an object: route name → { claims, issuers, audience, resource, actors, dpop, acr, maxAge }',
+  'expected an object: route name → { claims, issuers, audience, resource, actors, dpop, mutualTls, senderConstrained, acr, maxAge }',
 );
 
 /** The access of a route that requires nothing. */

@@ -13,8 +13,7 @@ import { createGroups, type GroupSourceReport } from '../groups/groups.ts';
 import { createKeysets, type KeysetTaker } from '../keysets/create.ts';
 import type { Keyset, KeysetReport } from '../keysets/keyset.ts';
 import type { KeysetForReport } from '../keysets/keyset-for.ts';
-import { possessionOf, warnOfPossession } from '../possession/create.ts';
-import { modeOf } from '../possession/options.ts';
+import { bindingModes, possessionOf, warnOfPossession } from '../possession/create.ts';
 import { createRemoteEndpoint, type RemoteReport } from '../remote/endpoint.ts';
 import type { ProtectedResource } from '../resource/metadata.ts';
 import { type RevocationTaker, revocationsOf, revokeIn, warnOfRevocation } from '../revocation/create.ts';
@@ -74,8 +73,8 @@ export interface Authenticator extends Marked {
   ): Decision | Promise<Decision>;
   /**
    * Verifies a token that did not come as the token of a request, and authorizes it. A token that
-   * is bound to a key is refused, because only a request has the proof. `dpop.mode` is for
-   * requests.
+   * is bound to a key or a certificate is refused, because only a request has the proof. `dpop`,
+   * `mutualTls` and `senderConstrained` are for requests.
    * @throws AuthError with every `token_` code, `keyset_unavailable`, and those of `authorize`
    */
   verify<const R extends Rules = Record<never, never>>(
@@ -209,7 +208,7 @@ export function authenticatorOf(
     warn('LATCHKEY_UNSAFE', 'remote.unsafeIgnoreTokenClaims: tokens of other APIs may be accepted');
   if (settings.remote?.acceptsMissingAudience === true && making.quiet !== true)
     warn('LATCHKEY_UNSAFE', 'remote.unsafeMissingAudience: tokens without an audience are accepted');
-  if (settings.dpop !== undefined && making.quiet !== true) warnOfPossession(settings.dpop);
+  if (settings.possession !== undefined && making.quiet !== true) warnOfPossession(settings.possession);
   if (making.quiet !== true)
     for (const rules of new Set(
       [settings.policy, ...settings.policies.values(), ...settings.routes.values()].flatMap(
@@ -240,7 +239,8 @@ export function authenticatorOf(
     policyOfFound,
     remote,
     groups,
-    possession: settings.dpop && possessionOf(settings.dpop, settings.clock, settings.replayStore),
+    possession:
+      settings.possession && possessionOf(settings.possession, settings.clock, settings.replayStore),
     revocations,
     now,
   });
@@ -305,7 +305,7 @@ export function authenticatorOf(
   noteNames(authenticator, () => ({
     routes: [...settings.routes.keys()],
     resources: [...settings.resources.keys()],
-    dpop: [modeOf(settings.dpop)],
+    bindings: [bindingModes(settings.possession)],
   }));
   return authenticator;
 }

@@ -3,6 +3,7 @@
 import type { ProtectionSpace } from '../challenge.ts';
 import type { RequestView } from '../credentials/request.ts';
 import { type AuthError, inSpace } from '../errors.ts';
+import { isByDpop } from '../possession/create.ts';
 import type { NoteProof } from '../possession/kind.ts';
 import { mismatch, type Possession } from '../possession/possession.ts';
 import { isPromise } from '../values/promise.ts';
@@ -57,14 +58,17 @@ export function createPossessionJudge(
         : proveOne(judged, token, request, trace),
     refuseBound(verified, trace) {
       if (!verified.ok || !Object.hasOwn(signedClaims(verified.principal), 'cnf')) return verified;
-      const error = mismatch('the token is bound to a key, and only a request can have the proof');
+      const error = mismatch(
+        'the token is bound to a key or a certificate, and only a request can have the proof',
+        isByDpop(signedClaims(verified.principal)) ? 'DPoP' : undefined,
+      );
       noteIn(trace)?.('cnf', error);
       return refused(error, verified, trace);
     },
-    challenge: (decided, request) =>
-      possession.isPresented(request)
-        ? { ...decided, error: decided.error.withChallenge({ scheme: 'DPoP' }) }
-        : decided,
+    challenge(decided, request) {
+      const scheme = possession.schemeOf(request);
+      return scheme === undefined ? decided : { ...decided, error: decided.error.withChallenge({ scheme }) };
+    },
   };
 }
 

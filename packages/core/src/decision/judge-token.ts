@@ -7,6 +7,7 @@ import { registeredChecks, validityOf } from '../claims/registered.ts';
 import { AuthError, inSpace, refusalIn } from '../errors.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { Keyset } from '../keysets/keyset.ts';
+import { isByDpop } from '../possession/create.ts';
 import type { RemoteEndpoint } from '../remote/endpoint.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
@@ -62,7 +63,7 @@ export function createTokenJudge(
       const its: PrincipalContext = Object.freeze({ ...context, maxTokenAgeMs, unnamed });
       // Later refusals of a bound token are challenges of the scheme by which it came.
       const bound: PrincipalContext =
-        settings.dpop === undefined || space === undefined
+        settings.possession?.dpop === undefined || space === undefined
           ? its
           : Object.freeze({ ...its, space: Object.freeze({ ...space, scheme: 'DPoP' as const }) });
       return { ...policy, checks, context: its, bound };
@@ -150,7 +151,7 @@ export function createTokenJudge(
   }
 
   function contextOfBinding(claims: JsonObject, policy: PreparedPolicy): PrincipalContext {
-    return policy.bound !== policy.context && Object.hasOwn(claims, 'cnf') ? policy.bound : policy.context;
+    return policy.bound !== policy.context && isByDpop(claims) ? policy.bound : policy.context;
   }
 
   function refuse({ refusal, trace }: Verdict, claims: JsonObject | undefined): TokenDecision {

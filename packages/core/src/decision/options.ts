@@ -22,6 +22,7 @@ import {
   numericSub,
   profile,
 } from '../keysets/token-options.ts';
+import { type MutualTlsOptions, mutualTls } from '../possession/mutual-tls-options.ts';
 import { type DpopOptions, dpop } from '../possession/options.ts';
 import { type ReplayStore, readReplayStore } from '../possession/replay.ts';
 import { type RemoteOptions, remoteOptions } from '../remote/options.ts';
@@ -214,7 +215,8 @@ interface CommonOptions {
   readonly profile?: 'at+jwt';
   /**
    * Accepts tokens that are bound to a key (`cnf`: DPoP, mutual TLS) from any sender, without proof
-   * of the key. Not together with `dpop`, which judges the proof. Default: they are refused.
+   * of the key. Not together with `dpop` and `mutualTls`, which judge the proof. Default: they are
+   * refused.
    */
   readonly unsafeAcceptSenderConstrained?: boolean;
   /**
@@ -223,6 +225,18 @@ interface CommonOptions {
    * publicUrl: 'https://api.example.com' }`.
    */
   readonly dpop?: DpopOptions;
+  /**
+   * How tokens that are bound to a certificate of the client (RFC 8705) are accepted: over a
+   * connection of a client that has this certificate, or from a proxy that names it. It is judged
+   * for each request. Default: they are refused. Example: `{ mode: 'allowed' }`.
+   */
+  readonly mutualTls?: MutualTlsOptions;
+  /**
+   * `required`: a token must be bound to a key or to a certificate, each as `dpop` and `mutualTls`
+   * say; one of them is needed. `dpop.mode: 'required'` and `mutualTls.mode: 'required'` require
+   * their own binding each, and together both. Default `allowed`: as `dpop` and `mutualTls` say.
+   */
+  readonly senderConstrained?: 'required' | 'allowed';
   /**
    * Remembers which proofs were used, for all processes of the service: see `ReplayStore`. Only
    * code can give it. Default: each process remembers the proofs that it has accepted.
@@ -500,6 +514,16 @@ export const authenticatorOptions = object(
     dpop: optional(
       { ...dpop, schema: shared('dpop', dpop.schema ?? {}) },
       'How tokens that are bound to a key are accepted with its proof, RFC 9449. Default: they are refused.',
+    ),
+    mutualTls: optional(
+      { ...mutualTls, schema: shared('mutualTls', mutualTls.schema ?? {}) },
+      'How tokens that are bound to a certificate of the client are accepted, RFC 8705. Default: they are refused.',
+    ),
+    senderConstrained: defaulted(
+      choice('required', 'allowed'),
+      'allowed',
+      'required: a token must be bound to a key or to a certificate. allowed: as dpop and mutualTls say.',
+      ranked(['required', 'allowed'], 'tokens that are bound in no way'),
     ),
     replayStore: optional(
       fromCode(readReplayStore),

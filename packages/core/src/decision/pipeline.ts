@@ -83,7 +83,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     resources,
     now: parts.now,
     // Own members, so that none is read from a polluted prototype.
-    provesPossession: settings.dpop !== undefined,
+    provesPossession: settings.possession !== undefined,
     signed: undefined,
     also: undefined,
     ownAudience: undefined,

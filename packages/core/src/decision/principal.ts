@@ -93,7 +93,7 @@ export interface PrincipalContext extends Marked {
   readonly unnamed?: AudiencePolicy | undefined;
   /** `aud` of the JWT that an endpoint accepted, if it has one. The claims are the answer. */
   readonly ownAudience?: JsonValue | undefined;
-  /** A bound token was accepted with its proof only: `dpop` of the options. */
+  /** A bound token was accepted with its proof only: `dpop` and `mutualTls` of the options. */
   readonly provesPossession?: boolean | undefined;
   /** Groups are in lower case: `groupCase: 'insensitive'`. */
   readonly foldsGroups?: boolean;

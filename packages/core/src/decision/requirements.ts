@@ -5,7 +5,14 @@ import { type ActorMatcher, actors, actorsJudge } from '../claims/actors.ts';
 import { audiences, checkAudience } from '../claims/audience.ts';
 import { type IssuerMatcher, issuers, issuersJudge } from '../claims/issuers.ts';
 import { AuthError, refusalIn } from '../errors.ts';
-import { dpopOfRoute, dpopOfRouteJudge, type RouteDpop } from '../possession/route.ts';
+import {
+  BINDINGS,
+  bindingNames,
+  bindingOfRoute,
+  bindingOfRouteJudge,
+  type RouteBinding,
+  type RouteBindings,
+} from '../possession/route.ts';
 import type { Clock } from '../values/clock.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { lasting, listed, replaced } from '../values/judge.ts';
@@ -32,9 +39,19 @@ export const requirementOptions = {
     actorsJudge,
   ),
   dpop: optional(
-    dpopOfRoute,
+    bindingOfRoute,
     'required: a token of this route must be bound to a key, and come with its proof (RFC 9449). allowed: it may, as dpop.mode says.',
-    dpopOfRouteJudge,
+    bindingOfRouteJudge('to a key'),
+  ),
+  mutualTls: optional(
+    bindingOfRoute,
+    'required: a token of this route must be bound to a certificate that the client has (RFC 8705). allowed: it may, as mutualTls.mode says.',
+    bindingOfRouteJudge('to a certificate'),
+  ),
+  senderConstrained: optional(
+    bindingOfRoute,
+    'required: a token of this route must be bound to a key or to a certificate. allowed: it may, as the options say.',
+    bindingOfRouteJudge('to a key or a certificate'),
   ),
   acr: optional(
     acr,
@@ -54,7 +71,9 @@ export interface RouteRequirements {
   /** The name of the resource of the route. It is judged first. */
   readonly resource?: string | undefined;
   /** What the route says of bound tokens. `allowed` must be what the options say. */
-  readonly dpop?: RouteDpop | undefined;
+  readonly dpop?: RouteBinding | undefined;
+  readonly mutualTls?: RouteBinding | undefined;
+  readonly senderConstrained?: RouteBinding | undefined;
   /** The route accepts no anonymous request, whatever the mode of its authenticator is. */
   readonly needsToken: boolean;
 }
@@ -92,6 +111,8 @@ export const NO_REQUIREMENTS: RouteRequirements = Object.freeze({
   checks: [],
   resource: undefined,
   dpop: undefined,
+  mutualTls: undefined,
+  senderConstrained: undefined,
   needsToken: false,
 });
 
@@ -102,15 +123,16 @@ export function requirementsOf(read: ReadBy<typeof requirementOptions>): RouteRe
     ...issuerChecks(read.issuers),
     ...audienceChecks(read.audience),
     ...actorChecks(read.actors),
-    ...bindingChecks(read.dpop),
+    ...bindingChecks(read),
     // Last: a better authentication does not help a token that is refused for something else.
     ...stepUpChecks(stepUp),
   ]);
-  const needsToken = read.actors !== undefined || read.dpop === 'required' || stepUp !== undefined;
-  const { resource, dpop } = read;
-  return checks.length === 0 && resource === undefined && dpop === undefined
+  const { resource, dpop, mutualTls, senderConstrained } = read;
+  const bindings = [dpop, mutualTls, senderConstrained];
+  const needsToken = read.actors !== undefined || bindings.includes('required') || stepUp !== undefined;
+  return checks.length === 0 && [resource, ...bindings].every((one) => one === undefined)
     ? NO_REQUIREMENTS
-    : Object.freeze({ checks, resource, dpop, needsToken });
+    : Object.freeze({ checks, resource, dpop, mutualTls, senderConstrained, needsToken });
 }
 
 /**
@@ -165,17 +187,21 @@ function actorChecks(accepts: ActorMatcher | undefined): readonly RequirementChe
 }
 
 /** The proof of a bound token has been judged with its request, before the route is. */
-function bindingChecks(dpop: RouteDpop | undefined): readonly RequirementCheck[] {
-  if (dpop !== 'required') return [];
-  const judge = ({ claims, provesPossession }: JudgedToken) => {
-    if (provesPossession === true && Object.hasOwn(claims, 'cnf')) return undefined;
-    const detail =
-      provesPossession === true
-        ? 'the route requires a token that is bound to a key'
-        : 'the route requires dpop, which is off in the options';
-    return new AuthError('token_binding_mismatch', { detail });
-  };
-  return [{ about: 'cnf', expected: 'bound to a key', judge }];
+function bindingChecks(asked: RouteBindings): readonly RequirementCheck[] {
+  return bindingNames
+    .filter((name) => asked[name] === 'required')
+    .map((name) => {
+      const { text, scheme, needs, isBound } = BINDINGS[name];
+      const judge = ({ claims, provesPossession }: JudgedToken) => {
+        if (provesPossession === true && isBound(own(claims, 'cnf'))) return undefined;
+        const detail =
+          provesPossession === true
+            ? `the route requires a token that is bound ${text}`
+            : `the route needs ${needs}`;
+        return new AuthError('token_binding_mismatch', { detail, scheme });
+      };
+      return { about: 'cnf', expected: `bound ${text}`, judge };
+    });
 }
 
 function stepUpChecks(stepUp: StepUp | undefined): readonly RequirementCheck[] {

@@ -2,8 +2,7 @@
 // when the service starts. Decides about no request.
 import type { CompiledRules } from '../claims/compile.ts';
 import { ConfigError } from '../errors.ts';
-import type { DpopMode } from '../possession/options.ts';
-import { checkRouteDpop } from '../possession/route.ts';
+import { type BindingModes, checkRouteBindings } from '../possession/route.ts';
 import { sharedState } from '../values/copies.ts';
 import { meant } from '../values/kind.ts';
 import type { CompiledAccess } from './access.ts';
@@ -13,12 +12,15 @@ import { noResource } from './route-resources.ts';
 export interface KnownNames {
   readonly routes: readonly string[];
   readonly resources: readonly string[];
-  /** `dpop.mode` of each authenticator that decides. Undefined in an older copy of this package. */
-  readonly dpop?: readonly DpopMode[] | undefined;
+  /** How each authenticator that decides accepts bound tokens. Undefined: it accepts none. */
+  readonly bindings?: readonly BindingModes[] | undefined;
 }
 
 /** Those of options that give none. */
 export const NO_NAMES: KnownNames = Object.freeze({ routes: [], resources: [] });
+
+/** Those of options that accept no bound tokens. */
+const NO_BINDINGS: readonly BindingModes[] = [{ dpop: 'off', mutualTls: 'off', senderConstrained: 'off' }];
 
 const knownNames = sharedState('known names', () => new WeakMap<object, () => KnownNames>());
 
@@ -39,7 +41,7 @@ export function commonNames([first = NO_NAMES, ...others]: readonly KnownNames[]
   return {
     routes: inAll(first.routes, ({ routes }) => routes),
     resources: inAll(first.resources, ({ resources }) => resources),
-    dpop: [first, ...others].flatMap(({ dpop = ['off'] }) => dpop),
+    bindings: [first, ...others].flatMap(({ bindings = NO_BINDINGS }) => bindings),
   };
 }
 
@@ -62,13 +64,14 @@ export function checkRouteName(
  */
 export function checkAccessNames(
   authenticator: object,
-  { claims, requires: { resource, dpop } }: CompiledAccess,
+  { claims, requires }: CompiledAccess,
   path: string,
   pathOfRules = `${path}.claims`,
 ): void {
   checkRouteName(authenticator, claims, pathOfRules);
   const known = namesOf(authenticator);
-  if (known !== undefined) checkRouteDpop(dpop, known.dpop ?? ['off'], `${path}.dpop`);
+  if (known !== undefined) checkRouteBindings(requires, known.bindings ?? NO_BINDINGS, path);
+  const { resource } = requires;
   const names = resource === undefined ? undefined : known?.resources;
   if (resource === undefined || names === undefined || names.includes(resource)) return;
   throw new ConfigError(

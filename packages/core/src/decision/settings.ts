@@ -11,10 +11,16 @@ import type { KeysetForSettings } from '../keysets/keyset-for.ts';
 import type { LegacyKeySettings } from '../keysets/legacy-options.ts';
 import { type KeysetSettings, keyset, refuseOtherIssuers, type SecretStores } from '../keysets/options.ts';
 import { issuersOf } from '../keysets/tenants.ts';
-import { whyNotProvable, withDpopScheme } from '../possession/create.ts';
-import { type DpopSettings, modeOf } from '../possession/options.ts';
+import {
+  bindingModes,
+  completePossession,
+  type PossessionSettings,
+  whyNotProvable,
+  withDpopScheme,
+} from '../possession/create.ts';
+import type { DpopSettings } from '../possession/options.ts';
 import type { ReplayStore } from '../possession/replay.ts';
-import { checkRouteDpop } from '../possession/route.ts';
+import { checkRouteBindings } from '../possession/route.ts';
 import { completeRemote, type RemoteSettings } from '../remote/options.ts';
 import { type ProtectedResource, resourcesOf } from '../resource/metadata.ts';
 import type { RevocationFeed } from '../revocation/feed.ts';
@@ -53,8 +59,8 @@ export interface AuthenticatorSettings {
   /** By keysets that have options of their own. */
   readonly policies: ReadonlyMap<KeysetSettings, TokenPolicy>;
   readonly tokens: TokenFinder;
-  /** Undefined: tokens that are bound to a key are refused. */
-  readonly dpop: DpopSettings | undefined;
+  /** Undefined: tokens that are bound to a key or a certificate are refused. */
+  readonly possession: PossessionSettings | undefined;
   readonly replayStore: ReplayStore | undefined;
   /** Undefined: no token is ended before it expires. */
   readonly revocation: RevocationSettings | undefined;
@@ -91,6 +97,8 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
   const alone = keysets.length + keys.length === 0 && read.keysetFor === undefined;
   if (alone && read.remote === undefined) throw new ConfigError('keySets', noKeysets([]));
   refuseOtherIssuers(keysets, keys, read.keysetFor !== undefined);
+  const possession = completePossession(read);
+  const dpop = possession?.dpop;
   const common: CommonTokenOptions = {
     ...read,
     audience:
@@ -106,13 +114,13 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
       treatIatAsNbf: read.treatIatAsNbf,
       allowFutureIat: read.allowFutureIat,
       acceptSenderConstrained: read.unsafeAcceptSenderConstrained,
-      whyNotProvable: read.dpop === undefined ? undefined : whyNotProvable,
+      whyNotProvable: possession && whyNotProvable(possession),
     },
   };
   const routes: NamedRoutes = read.routes ?? new Map();
   // First, because resources make an audience: a message about it would hide theirs.
   checkResources(read, routes);
-  checkPossession(read, routes);
+  checkPossession(possession, read.unsafeAcceptSenderConstrained, routes);
   const others = keys.length > 0 || read.remote !== undefined;
   checkTokenOptions(common, keysets, { others, groups: read.groups !== undefined });
   if (read.groups?.groupCase === 'insensitive') refuseUnfolded(routes);
@@ -128,9 +136,10 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
       .flatMap(needsOf)
       .flatMap(({ names }) => names),
     methods: read.tokenFrom.bearerMethods,
-    dpop: read.dpop,
+    dpop,
+    mutualTls: possession?.mutualTls !== undefined,
   }));
-  const space = spaceOf(read, found.own?.metadataUrl);
+  const space = spaceOf({ ...read, dpop }, found.own?.metadataUrl);
   return Object.freeze<AuthenticatorSettings>({
     keysets,
     keys,
@@ -155,8 +164,8 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
           : [[keyset, tokenPolicyOf(common, keyset.tokens, keyset.tenancy)]],
       ),
     ),
-    tokens: read.dpop === undefined ? read.tokenFrom : withDpopScheme(read.tokenFrom),
-    dpop: read.dpop,
+    tokens: dpop === undefined ? read.tokenFrom : withDpopScheme(read.tokenFrom),
+    possession,
     replayStore: read.replayStore,
     revocation: revocationOf(read),
     revocationFeed: read.revocationFeed,
@@ -175,7 +184,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
     resources: routeResources(found.named, read.audMatch, {
       realm: read.realm,
       isExposed: read.exposeChallenge,
-      dpop: dpopChallenge(read.dpop),
+      dpop: dpopChallenge(dpop),
     }),
     space,
     clock: read.clock,
@@ -220,19 +229,17 @@ function dpopChallenge(dpop: DpopSettings | undefined): DpopChallenge | undefine
 
 /** Checks what the options say of bound tokens with each other. @throws ConfigError */
 function checkPossession(
-  {
-    dpop,
-    unsafeAcceptSenderConstrained: acceptsAll,
-  }: { readonly dpop: DpopSettings | undefined; readonly unsafeAcceptSenderConstrained: boolean },
+  possession: PossessionSettings | undefined,
+  acceptsAll: boolean,
   routes: NamedRoutes,
 ): void {
-  if (dpop !== undefined && acceptsAll)
+  if (possession !== undefined && acceptsAll)
     throw new ConfigError(
       'unsafeAcceptSenderConstrained',
-      'is not allowed with dpop, which judges the proof of bound tokens; remove it',
+      `is not allowed with ${possession.dpop === undefined ? 'mutualTls' : 'dpop'}, which judges the proof of bound tokens; remove it`,
     );
   for (const [name, { requires }] of routes)
-    checkRouteDpop(requires.dpop, [modeOf(dpop)], `routes.${name}.dpop`);
+    checkRouteBindings(requires, [bindingModes(possession)], `routes.${name}`);
 }
 
 /** A feed alone means the defaults. @throws ConfigError */

@@ -7,7 +7,7 @@ import { AuthError, refusalIn } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
-import type { KeyBinding, NoteProof, PresentedToken, ProofKind } from './kind.ts';
+import { type KeyBinding, type NoteProof, type PresentedToken, type ProofKind, THUMBPRINT } from './kind.ts';
 import { createNonces, type Nonces } from './nonce.ts';
 import type { DpopSettings } from './options.ts';
 import { mismatch } from './possession.ts';
@@ -17,8 +17,6 @@ import { createTargetJudge } from './target.ts';
 
 /** The greatest length of `jti`, in characters. */
 const MAX_JTI_LENGTH = 256;
-/** SHA-256 in base64url. */
-const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/;
 
 /** RFC 9449 §6.1: `jkt` is the thumbprint of a key. */
 export const dpopBinding: KeyBinding = Object.freeze({
@@ -103,7 +101,9 @@ export function createDpop(settings: DpopSettings, clock: Clock, replay: ReplayG
     [
       'jkt',
       ({ thumbprint }, { confirmation }) =>
-        thumbprint === confirmation ? undefined : mismatch('the proof is of another key than the token'),
+        thumbprint === confirmation
+          ? undefined
+          : mismatch('the proof is of another key than the token', 'DPoP'),
     ],
     [
       'the signature of the proof',
@@ -144,13 +144,15 @@ export function createDpop(settings: DpopSettings, clock: Clock, replay: ReplayG
 
   return Object.freeze<ProofKind>({
     ...dpopBinding,
-    name: 'DPoP',
+    thing: 'key',
+    scheme: 'DPoP',
+    isRequired: settings.isRequired,
     isPresented,
     prove: (presented) => {
       const { request, note } = presented;
       const refusal = isPresented(request)
         ? undefined
-        : mismatch('the token is bound to a key, but did not come by the scheme DPoP');
+        : mismatch('the token is bound to a key, but did not come by the scheme DPoP', 'DPoP');
       note?.('the scheme DPoP', refusal);
       const proven = refusal ?? prove(presented);
       return isPromise(proven) ? proven.then(withNonce) : withNonce(proven);

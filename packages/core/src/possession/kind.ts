@@ -4,6 +4,9 @@ import type { RequestView } from '../credentials/request.ts';
 import type { AuthError } from '../errors.ts';
 import type { JsonValue } from '../values/json.ts';
 
+/** SHA-256 in base64url. */
+export const THUMBPRINT: RegExp = /^[A-Za-z0-9_-]{43}$/;
+
 /** Called with each part of a proof that is checked: for `explain`. */
 export type NoteProof = (about: string, refusal: AuthError | undefined) => void;
 
@@ -26,8 +29,12 @@ export interface KeyBinding {
 
 /** One kind of proof. */
 export interface ProofKind extends KeyBinding {
-  /** The name of the kind in messages: `DPoP`. */
-  readonly name: string;
+  /** What a token is bound to, in messages. */
+  readonly thing: 'key' | 'certificate';
+  /** The scheme of Authorization that is only for bound tokens of this kind, if there is one. */
+  readonly scheme: 'DPoP' | undefined;
+  /** A token that is not bound in this way is refused. */
+  readonly isRequired: boolean;
   /** True if the request has its token in a place that is only for bound tokens of this kind. */
   isPresented(request: RequestView): boolean;
   /**

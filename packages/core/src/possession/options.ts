@@ -4,7 +4,7 @@ import { isLoopback } from '../net/addresses.ts';
 import { checkUrl } from '../net/options.ts';
 import { type AlgorithmName, algorithmNames, findAlgorithm } from '../token/algorithms.ts';
 import type { Duration } from '../values/duration.ts';
-import { coming, type Judge, lasting, listed, listOf, other, replaced, verdict } from '../values/judge.ts';
+import { coming, type Judge, lasting, listed, listOf, other, replaced } from '../values/judge.ts';
 import {
   choice,
   defaulted,
@@ -22,12 +22,7 @@ import {
   text,
   whole,
 } from '../values/option.ts';
-
-/**
- * `off`: bound tokens are refused. `allowed`: bound tokens need a proof. `required`: every token
- * has to be bound, and needs a proof.
- */
-export type DpopMode = 'off' | 'allowed' | 'required';
+import { modeJudge, type ProofMode, proofMode } from './mode.ts';
 
 /** How tokens that are bound to a key by DPoP (RFC 9449) are accepted. */
 export interface DpopOptions {
@@ -36,7 +31,7 @@ export interface DpopOptions {
    * token that is not bound is a bearer token as before. `required`: a token that is not bound is
    * refused, also one that has verified. A route can tighten this: see `RouteAccess.dpop`.
    */
-  readonly mode: DpopMode;
+  readonly mode: ProofMode;
   /**
    * The URL of the service as clients write it, or several: a proof is for the URL that begins with
    * it and ends with the path of the request (`htu`, RFC 9449 §4.3). The host never comes from the
@@ -107,27 +102,6 @@ const publicUrl: Kind<string> = refined(
   patternSchema('^[hH][tT][tT][pP][sS]?://[^/?#@]+(?:/[^?#]*)?$'),
 );
 
-const ACCEPTED: ReadonlyMap<unknown, readonly string[]> = new Map([
-  ['off', ['bearer tokens']],
-  ['allowed', ['bearer tokens', 'bound tokens with their proof']],
-  ['required', ['bound tokens with their proof']],
-]);
-
-/** Says which tokens come and go. A variable may be any mode. */
-const modeJudge: Judge = (before, after) => {
-  const [old, current] = [ACCEPTED.get(before ?? 'off'), ACCEPTED.get(after ?? 'off')];
-  if (old === undefined || current === undefined)
-    return replaced('the mode of DPoP has changed')(before, after);
-  return [
-    ...current
-      .filter((kind) => !old.includes(kind))
-      .map((kind) => verdict('opens', `accepted now: ${kind}`, after)),
-    ...old
-      .filter((kind) => !current.includes(kind))
-      .map((kind) => verdict('closes', `no longer accepted: ${kind}`, after)),
-  ];
-};
-
 const algorithmsJudge: Judge = (before, after, fallback) =>
   listed({ more: 'opens', thing: 'algorithm of proofs' })(
     listOf(before ?? fallback),
@@ -163,7 +137,7 @@ export const nonceOptions = object({
 export const dpopOptions = object(
   {
     mode: needed(
-      choice('off', 'allowed', 'required'),
+      proofMode,
       'off: tokens that are bound to a key are refused. allowed: they need a proof. required: other tokens are refused too.',
       modeJudge,
     ),
@@ -235,11 +209,6 @@ export interface DpopSettings {
   readonly nonce: ReadBy<typeof nonceOptions.table> | undefined;
   readonly replayEntries: number;
   readonly acceptsReplayFailure: boolean;
-}
-
-/** The mode of checked options. */
-export function modeOf(dpop: DpopSettings | undefined): DpopMode {
-  return dpop === undefined ? 'off' : dpop.isRequired ? 'required' : 'allowed';
 }
 
 /** `dpop`; undefined where it is off. */

@@ -1,5 +1,5 @@
 // Proof of possession (RFC 7800): a token with `cnf` is accepted only from a sender that proves to
-// have the key. How a kind of proof is judged is in the file of that kind.
+// have the key, or the certificate. How a kind of proof is judged is in the file of that kind.
 import type { RequestView } from '../credentials/request.ts';
 import { AuthError } from '../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue, own } from '../values/json.ts';
@@ -10,8 +10,8 @@ import type { KeyBinding, NoteProof, PresentedToken, ProofKind } from './kind.ts
 export interface Possession {
   /** The claims of the token have been verified, and `refuseConfirmation` has accepted `cnf`. */
   judge(presented: JudgedPossession): AuthError | undefined | Promise<AuthError | undefined>;
-  /** True if the request has its token in a place that is only for bound tokens. */
-  isPresented(request: RequestView): boolean;
+  /** The scheme of the token of a request, if it is one that is only for bound tokens. */
+  schemeOf(request: RequestView): ProofKind['scheme'];
 }
 
 /** A token, and the request that it came with. */
@@ -24,36 +24,44 @@ type Refusal = AuthError | undefined;
 
 /**
  * Makes the judge.
- * @param isRequired a token that is bound to no key is refused
+ * @param isRequired a token that is bound in no way is refused
  */
 export function createPossession(kinds: readonly ProofKind[], isRequired: boolean): Possession {
-  const isPresented = (request: RequestView) => kinds.some((kind) => kind.isPresented(request));
-
   function judge({ claims, token, request, note }: JudgedPossession): Refusal | Promise<Refusal> {
     const cnf = own(claims, 'cnf');
-    if (cnf === undefined) {
-      const refusal = judgeUnbound(request);
-      note?.('cnf', refusal);
-      return refusal;
-    }
-    const wrong = refuseConfirmation(cnf, kinds);
-    const refusal = wrong === undefined ? undefined : mismatch(wrong);
+    const refusal = judgeBinding(cnf, request);
     note?.('cnf', refusal);
-    if (refusal !== undefined || !isJsonObject(cnf)) return refusal ?? mismatch(NOT_AN_OBJECT);
+    if (refusal !== undefined || !isJsonObject(cnf)) return refusal;
     return proveAll(
       kinds.filter(({ member }) => Object.hasOwn(cnf, member)),
       ({ member }) => ({ request, token, note, confirmation: own(cnf, member) ?? null }),
     );
   }
 
-  function judgeUnbound(request: RequestView): Refusal {
-    const kind = kinds.find((one) => one.isPresented(request));
-    if (kind !== undefined)
-      return mismatch(`the token came by the scheme ${kind.name}, but is bound to no key`);
-    return isRequired ? mismatch('the token is bound to no key, and the options require it') : undefined;
+  function judgeBinding(cnf: JsonValue | undefined, request: RequestView): Refusal {
+    const wrong = cnf === undefined ? undefined : refuseConfirmation(cnf, kinds);
+    if (wrong !== undefined) return mismatch(wrong, schemeOf(request));
+    const isBound = ({ member }: ProofKind) => isJsonObject(cnf) && Object.hasOwn(cnf, member);
+    for (const kind of kinds) {
+      if (isBound(kind)) continue;
+      if (kind.isPresented(request))
+        return mismatch(
+          `the token came by the scheme ${kind.scheme}, but is bound to no ${kind.thing}`,
+          kind.scheme,
+        );
+      if (kind.isRequired)
+        return mismatch(`the token is bound to no ${kind.thing}, and the options require it`, kind.scheme);
+    }
+    return isRequired && !kinds.some(isBound)
+      ? mismatch('the token is bound to neither a key nor a certificate, and the options require it')
+      : undefined;
   }
 
-  return Object.freeze({ judge, isPresented });
+  function schemeOf(request: RequestView): ProofKind['scheme'] {
+    return kinds.find((kind) => kind.isPresented(request))?.scheme;
+  }
+
+  return Object.freeze({ judge, schemeOf });
 }
 
 /** Every kind has to be proven: a token may be bound to several keys. */
@@ -83,7 +91,10 @@ export function refuseConfirmation(cnf: JsonValue, kinds: readonly KeyBinding[])
   return undefined;
 }
 
-/** The refusal of a token that came in another way than its binding asks for. */
-export function mismatch(detail: string): AuthError {
-  return new AuthError('token_binding_mismatch', { detail });
+/**
+ * The refusal of a token that came in another way than its binding asks for.
+ * @param scheme the one by which the token has to come, if it is not Bearer
+ */
+export function mismatch(detail: string, scheme?: ProofKind['scheme']): AuthError {
+  return new AuthError('token_binding_mismatch', { detail, scheme });
 }

@@ -24,6 +24,7 @@ export interface ResourceMetadata {
   /** RFC 9449 §5.1 names the same member for authorization servers. */
   readonly dpop_signing_alg_values_supported?: readonly string[];
   readonly dpop_bound_access_tokens_required?: boolean;
+  readonly tls_client_certificate_bound_access_tokens?: boolean;
   readonly resource_name?: string;
   readonly resource_documentation?: string;
   readonly resource_policy_uri?: string;
@@ -39,6 +40,8 @@ interface ResourceDefaults {
   readonly methods: readonly BearerMethod[];
   /** How tokens come by DPoP. Undefined: they do not. */
   readonly dpop: Pick<DpopSettings, 'algorithms' | 'isRequired'> | undefined;
+  /** Tokens may be bound to a certificate. */
+  readonly mutualTls: boolean;
 }
 
 /** The path of the metadata of a resource without a path, and the start of all others. */
@@ -47,7 +50,7 @@ export const METADATA_PATH = '/.well-known/oauth-protected-resource';
 /** Makes one resource of checked options. */
 function protectedResource(
   settings: ResourceSettings,
-  { issuers, scopes, methods, dpop }: ResourceDefaults,
+  { issuers, scopes, methods, dpop, mutualTls }: ResourceDefaults,
 ): ProtectedResource {
   const { url, name, documentation, policy, termsOfService, jwksUrl, signingAlgorithms } = settings;
   const servers =
@@ -63,6 +66,7 @@ function protectedResource(
     ...listed('resource_signing_alg_values_supported', signingAlgorithms ?? []),
     ...listed('dpop_signing_alg_values_supported', [...(dpop?.algorithms ?? [])]),
     ...(dpop?.isRequired === true ? { dpop_bound_access_tokens_required: true } : {}),
+    ...(mutualTls ? { tls_client_certificate_bound_access_tokens: true } : {}),
     ...given('resource_name', name),
     ...given('resource_documentation', documentation),
     ...given('resource_policy_uri', policy),

@@ -8,6 +8,7 @@ import { authenticatorOptions, cacheOptions } from '../decision/options.ts';
 import { endpointOptions, groupsOptions } from '../groups/options.ts';
 import { keysetOptions } from '../keysets/options.ts';
 import { tlsOptions } from '../net/tls.ts';
+import { mutualTlsOptions } from '../possession/mutual-tls-options.ts';
 import { dpopOptions, nonceOptions } from '../possession/options.ts';
 import { remoteOptions } from '../remote/options.ts';
 import { resourceOptions } from '../resource/options.ts';
@@ -69,6 +70,7 @@ export function optionTables(): readonly { readonly title: string; readonly rows
     ['Proof of possession: `dpop`', dpopOptions.table],
     ['Nonces of proofs: `dpop.nonce`', nonceOptions.table],
     ['Revoked tokens: `revocation`', revocationOptions.table],
+    ['Certificates of clients: `mutualTls`', mutualTlsOptions.table],
     ['A keyset: `keySets`', keysetOptions.table],
     ['TLS: `tls`', tlsOptions.table],
     ['Places of a token: `tokenFrom`', carrierOptions.table],

@@ -121,6 +121,11 @@ const TABLES: { readonly [title: string]: Place } = {
     at: 'revocation.',
     bases: [{}],
   },
+  'Certificates of clients: `mutualTls`': {
+    build: inAuthenticator((mutualTls) => ({ mutualTls })),
+    at: 'mutualTls.',
+    bases: [{ mode: 'allowed', header: 'Client-Cert', trustedPeers: ['10.0.0.0/8'] }],
+  },
   'A keyset: `keySets`': { build: keysetWith((keyset) => keyset), at: 'keySets[0].', bases: KEYSET_BASES },
   'TLS: `tls`': {
     build: keysetWith((tls) => ({ jwksUrl: URL_OF_KEYS, tls })),
@@ -179,6 +184,8 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
       resource: true,
       actors: true,
       dpop: true,
+      mutualTls: true,
+      senderConstrained: true,
       acr: true,
       maxAge: true,
       mode: true,

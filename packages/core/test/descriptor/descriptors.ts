@@ -93,6 +93,8 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
           file: 'revocations.jsonl',
           unsafeStale: 'accept',
         },
+        mutualTls: { mode: 'allowed', header: 'Client-Cert', trustedPeers: ['10.0.0.0/8', '::1'] },
+        senderConstrained: 'required',
         resources: { files: { url: 'https://api.example/files', name: 'Files' } },
         keySets: [
           {
@@ -221,6 +223,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
           'GET /users/:id': { claims: { sub: { fromRequest: 'params.id' } } },
           'GET /files': { resource: 'files' },
           'POST /pay': { dpop: 'required' },
+          'POST /transfer': { mutualTls: 'required', senderConstrained: 'required' },
         },
         nestedClaimDelimiter: '.',
         clockSkew: '10s',

@@ -73,6 +73,7 @@ const GITHUB = { issuer: 'https://token.actions.githubusercontent.com', useOidcD
 const FIREBASE = 'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com';
 const RESOURCE = { url: 'https://api.example' };
 const DPOP = { mode: 'allowed', publicUrl: 'https://api.example' };
+const FORWARDED = { mode: 'allowed', header: 'Client-Cert' } as const;
 
 const CASES: readonly Case[] = [
   ['keys-deprecated', { keys: [key()] }, 'keys', {}],
@@ -263,6 +264,24 @@ const CASES: readonly Case[] = [
     { revocation: { file: 'a.jsonl', maxStale: '3m' } },
     'revocation.maxStale',
     { revocation: { file: 'a.jsonl', maxStale: '2m' } },
+  ],
+  [
+    'bound-twice',
+    { dpop: { ...DPOP, mode: 'required' }, mutualTls: { mode: 'required' } },
+    'mutualTls.mode',
+    { dpop: DPOP, mutualTls: { mode: 'allowed' }, senderConstrained: 'required' },
+  ],
+  [
+    'mutual-tls-wide-peers',
+    { mutualTls: { ...FORWARDED, trustedPeers: ['10.0.0.7', '128.0.0.0/1'] } },
+    'mutualTls.trustedPeers',
+    { mutualTls: { ...FORWARDED, trustedPeers: ['10.0.0.0/8', 'fc00::/7', '::1'] } },
+  ],
+  [
+    'mutual-tls-wide-peers',
+    { mutualTls: { ...FORWARDED, trustedPeers: ['2000::/3'] } },
+    'mutualTls.trustedPeers',
+    { mutualTls: { mode: 'allowed' } },
   ],
   [
     'resource-in-clear',

@@ -137,9 +137,44 @@ const GROUPS: Readonly<Record<string, Group>> = {
       ['the safe way', { unsafeStale: 'accept' }, {}, '-.unsafeStale'],
     ],
   },
+  'certificates of clients': {
+    of: (mutualTls) => (mutualTls === undefined ? {} : { mutualTls: mutualTls as Block }),
+    at: 'mutualTls',
+    rows: [
+      ['for the first time', undefined, { mode: 'allowed' }, '+.mode'],
+      ['required', { mode: 'allowed' }, { mode: 'required' }, '-.mode'],
+      ['off', { mode: 'allowed' }, { mode: 'off' }, '-.mode'],
+      [
+        'of a proxy',
+        { mode: 'allowed' },
+        { mode: 'allowed', header: 'Client-Cert', trustedPeers: ['10.0.0.0/8'] },
+        '+.header +.trustedPeers',
+      ],
+      [
+        'in another header',
+        { mode: 'allowed', header: 'Client-Cert', trustedPeers: ['10.0.0.7'] },
+        { mode: 'allowed', header: 'X-Forwarded-Client-Cert', trustedPeers: ['10.0.0.7', '10.0.0.8'] },
+        '+.header +.trustedPeers -.header',
+      ],
+    ],
+  },
+  'tokens that must be bound': {
+    of: (more) => ({ mutualTls: { mode: 'allowed' }, ...(more as Block) }),
+    at: '',
+    rows: [
+      ['required', {}, { senderConstrained: 'required' }, '-senderConstrained'],
+      [
+        'no longer',
+        { senderConstrained: 'required' },
+        { senderConstrained: 'allowed' },
+        '+senderConstrained',
+      ],
+    ],
+  },
   'a route with bound tokens': {
     of: (route) => ({
       dpop: { mode: 'allowed', publicUrl: 'https://api.example' },
+      mutualTls: { mode: 'allowed' },
       routes: { pay: { claims: {}, ...(route as Block) } },
     }),
     at: 'routes.pay',
@@ -147,6 +182,8 @@ const GROUPS: Readonly<Record<string, Group>> = {
       ['required', {}, { dpop: 'required' }, '-.dpop'],
       ['allowed', {}, { dpop: 'allowed' }, '~.dpop'],
       ['tightened', { dpop: 'allowed' }, { dpop: 'required' }, '-.dpop'],
+      ['a certificate', { mutualTls: 'allowed' }, { mutualTls: 'required' }, '-.mutualTls'],
+      ['either', { senderConstrained: 'required' }, {}, '+.senderConstrained'],
     ],
   },
   'a keyset for tenants': {

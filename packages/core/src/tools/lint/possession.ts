@@ -8,6 +8,9 @@ import { isLonger, type LintRule, membersOf, spotIf } from './rule.ts';
 /** Longer than any request is on its way. */
 const LONG_PROOF_MS = 120_000;
 
+/** Larger than the largest private network: 10.0.0.0/8, fc00::/7. */
+const WIDE_NETWORK = /^[\d.]+\/[0-7]$|:\S*\/[0-6]$/;
+
 /** The rules about proof of possession, with their paths. */
 export const possessionRules: readonly LintRule[] = [
   {
@@ -45,6 +48,28 @@ export const possessionRules: readonly LintRule[] = [
     fix: 'remove it: such requests are then answered with 503',
     find: (jwt) =>
       spotIf(isOn(jwt) && dpopIn(jwt).unsafeReplayFailure === 'accept', 'dpop.unsafeReplayFailure'),
+  },
+  {
+    id: 'bound-twice',
+    severity: 'warning',
+    message: 'every token must be bound to a key and to a certificate, which few clients can do',
+    fix: 'if one of both is enough, write senderConstrained: required, and mode: allowed in dpop and in mutualTls',
+    find: (jwt) =>
+      spotIf(
+        dpopIn(jwt).mode === 'required' && membersOf(jwt.mutualTls).mode === 'required',
+        'mutualTls.mode',
+      ),
+  },
+  {
+    id: 'mutual-tls-wide-peers',
+    severity: 'warning',
+    message: 'many machines, not only proxies, can say which certificate a client has',
+    fix: 'write the addresses of the proxies, or their network',
+    find: (jwt) =>
+      spotIf(
+        listOf(membersOf(jwt.mutualTls).trustedPeers).some((one) => WIDE_NETWORK.test(String(one))),
+        'mutualTls.trustedPeers',
+      ),
   },
 ];
 
