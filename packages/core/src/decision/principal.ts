@@ -205,20 +205,17 @@ export function metadataUrlOf(principal: Principal): string | undefined {
 }
 
 /**
- * Returns the token that was verified for a principal, to call another service on behalf of the
- * caller: by token exchange (RFC 8693 §2.1), or as it is, to a service of the same audience. Never
- * send it to a service that its `aud` does not name: that service could use it as the caller.
+ * Returns the token that was verified for a principal, to call another service of the same audience
+ * on behalf of the caller. Never send it to a service that its `aud` does not name: that service
+ * could use it as the caller. For those, `createExchange` gets another token.
  * @param principal the object that the authenticator made, such as `req.auth`
  * @returns undefined for an anonymous caller
  * @throws ConfigError for any other object, such as a request or a copy of a principal
  * @example
  * ```ts
  * const principal = await authenticator.authenticate(request);
- * const form = new URLSearchParams({
- *   grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
- *   subject_token: tokenOf(principal) ?? '',
- *   subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
- * });
+ * const headers = { authorization: `Bearer ${tokenOf(principal)}` };
+ * await fetch('https://api.example.com/other-part', { headers });
  * ```
  */
 export function tokenOf(principal: Principal | null | undefined): string | undefined {

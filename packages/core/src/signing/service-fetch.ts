@@ -1,46 +1,25 @@
 // Calls to other services: decides which host gets which service token. Reading the token's file is
 // in service-token-file.ts.
-import { resolve } from 'node:path';
+import type { Principal } from '../decision/principal.ts';
 import { asError, ConfigError } from '../errors.ts';
 import { isLoopback } from '../net/addresses.ts';
 import { createFetchProxy } from '../net/fetch-proxy.ts';
 import { proxy } from '../net/options.ts';
 import { isProxied, isProxiedBy } from '../net/proxy.ts';
 import { type Clock, readClock } from '../values/clock.ts';
-import { readBoolean, readList, readObject, readText } from '../values/readers.ts';
+import { readBoolean, readList, readObject } from '../values/readers.ts';
+import { createServiceTokenFile, type ServiceTokenFile } from './service-token-file.ts';
 import {
-  createServiceTokenFile,
-  type ServiceTokenFile,
-  type ServiceTokenSettings,
-} from './service-token-file.ts';
-
-/** One service token, and the hosts that it is sent to. */
-export interface ServiceTokenOptions {
-  /**
-   * Absolute path of the file: one compact JWS, with at most one line end after it, at most 16 KiB.
-   */
-  readonly file: string;
-  /**
-   * The required `aud` of the token; a token with another one is never sent. Null: `aud` is not
-   * checked.
-   */
-  readonly audience: string | null;
-  /**
-   * The only hosts that the token is sent to: `friends.internal`, `friends.internal:8443`. Lower
-   * case, with the port unless it is the default of the scheme. Subdomains and other ports are not
-   * included. A host can be mapped to one token only.
-   */
-  readonly hosts: readonly string[];
-  /**
-   * The required `sub` of the token; a token with another one is never sent. Default: `sub` is not
-   * checked.
-   */
-  readonly subject?: string;
-}
+  type ExchangedServiceTokenOptions,
+  readServiceToken,
+  type ServiceTokenOptions,
+  type ServiceTokenSource,
+} from './service-token-options.ts';
 
 /** The options of calls to other services. */
 export interface ServiceFetchOptions {
-  readonly tokens: readonly ServiceTokenOptions[];
+  /** The tokens: in files, for this service, or exchanged, for the caller of a request. */
+  readonly tokens: readonly (ServiceTokenOptions | ExchangedServiceTokenOptions)[];
   /**
    * Also sends tokens over plain HTTP, to any mapped host. Default false: over plain HTTP to
    * loopback hosts only.
@@ -74,9 +53,25 @@ export interface ServiceFetch {
    */
   readonly fetch: typeof globalThis.fetch;
   /**
-   * Reads every token once. Warns (`LATCHKEY_EXPIRY`) about a token that has expired, because its
-   * file may be replaced in time, and about one that expires within 24 h. Warns (`LATCHKEY_UNSAFE`)
-   * about a token that never expires.
+   * Makes a `fetch` for the caller of a request: to a host whose token is exchanged, it sends the
+   * token of this caller. All else is as with `fetch`, which rejects for such a host.
+   *
+   * Rejects with the AuthError of `Exchange.tokenFor` before it sends anything, if there is no
+   * token for this caller.
+   * @param subject the principal of the request, or a token as in `Exchange.tokenFor`
+   * @example
+   * ```ts
+   * const calls = createServiceFetch({
+   *   tokens: [{ exchange, audience: 'invoices', hosts: ['invoices.internal'] }],
+   * });
+   * const response = await calls.for(principal)('https://invoices.internal/invoices');
+   * ```
+   */
+  for(subject: Principal | string): typeof globalThis.fetch;
+  /**
+   * Reads every token in a file once. Warns (`LATCHKEY_EXPIRY`) about a token that has expired,
+   * because its file may be replaced in time, and about one that expires within 24 h. Warns
+   * (`LATCHKEY_UNSAFE`) about a token that never expires.
    * @throws Error that names each faulty token and its problem, without any part of the token
    */
   ready(): Promise<void>;
@@ -108,33 +103,35 @@ export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
   const allowHttp = readBoolean(given.allowHttp, false, 'allowHttp');
   const clock = readClock(given.clock);
   const outbound = createFetchProxy(proxy.read(given.proxy, 'proxy'));
-  const byHost = new Map<string, ServiceTokenFile>();
-  const files = readList(
+  const byHost = new Map<string, HostToken>();
+  const files: ServiceTokenFile[] = [];
+  readList(
     given.tokens,
     (item, path) => {
-      const { hosts, ...settings } = readToken(item, path, clock);
-      const file = createServiceTokenFile(settings);
-      for (const [index, host] of hosts.entries()) {
+      const source = readServiceToken(item, path, clock);
+      const token = tokenFrom(source, files);
+      for (const [index, host] of source.hosts.entries()) {
         if (byHost.has(host))
           throw new ConfigError(
             `${path}.hosts[${index}]`,
             'expected a host that is not mapped to another token',
           );
-        byHost.set(host, file);
+        byHost.set(host, token);
       }
-      return file;
     },
     'tokens',
   );
-  return Object.freeze<ServiceFetch>({
-    async fetch(input, init) {
+
+  const fetchFor =
+    (caller: Caller): typeof globalThis.fetch =>
+    async (input, init) => {
       // Made once: the checked request is the one that is sent, even if the caller changes its
       // objects.
       const request = new Request(input, init);
       const url = new URL(request.url);
       const { protocol, host, hostname } = url;
-      const file = byHost.get(host);
-      if (file !== undefined && !request.headers.has('authorization')) {
+      const token = byHost.get(host);
+      if (token !== undefined && !request.headers.has('authorization')) {
         if (protocol !== 'https:' && !(protocol === 'http:' && (allowHttp || isLoopback(hostname))))
           throw new Error('expected https for a service token (allowHttp permits http)');
         // A proxy can read plain HTTP, and a request to loopback would leave the machine through
@@ -143,11 +140,15 @@ export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
           throw new Error(
             'expected no proxy for a service token over http; use https, or name the host in NO_PROXY',
           );
-        request.headers.set('authorization', `Bearer ${await file.current()}`);
+        request.headers.set('authorization', `Bearer ${await token(caller)}`);
       }
       const options = await outbound.optionsFor(url, init);
       return options === undefined ? globalThis.fetch(request) : globalThis.fetch(request, options);
-    },
+    };
+
+  return Object.freeze<ServiceFetch>({
+    fetch: fetchFor(undefined),
+    for: (subject) => fetchFor({ subject }),
     async ready() {
       const results = await Promise.allSettled(files.map((file) => file.ready()));
       const faults = results.flatMap((result) =>
@@ -162,42 +163,27 @@ export function createServiceFetch(options: ServiceFetchOptions): ServiceFetch {
   });
 }
 
-function readToken(
-  value: unknown,
-  path: string,
-  clock: Clock,
-): ServiceTokenSettings & { readonly hosts: readonly string[] } {
-  const { file, audience, hosts, subject } = readObject(
-    value,
-    ['file', 'audience', 'hosts', 'subject'],
-    path,
-  );
-  if (audience === undefined)
-    throw new ConfigError(`${path}.audience`, 'is required; pass null to turn the check of aud off');
-  return {
-    name: path,
-    file: resolve(readText(file, `${path}.file`)),
-    audience: audience === null ? null : readText(audience, `${path}.audience`),
-    hosts: readList(hosts, readHost, `${path}.hosts`),
-    subject: subject === undefined ? undefined : readText(subject, `${path}.subject`),
-    clock,
+/** The caller that a call is for. Undefined: a call of this service itself. */
+type Caller = { readonly subject: Principal | string } | undefined;
+
+/** Returns the token for a call to a host. */
+type HostToken = (caller: Caller) => Promise<string>;
+
+/** @param files where a token in a file is added */
+function tokenFrom(source: ServiceTokenSource, files: ServiceTokenFile[]): HostToken {
+  if ('file' in source) {
+    const file = createServiceTokenFile(source.file);
+    files.push(file);
+    return () => file.current();
+  }
+  const { exchange, target } = source;
+  return async (caller) => {
+    if (caller === undefined)
+      throw new Error(
+        'expected the caller, whose token is exchanged; call for(principal), and then its fetch',
+      );
+    const { token, tokenType } = await exchange.tokenFor(caller.subject, target);
+    if (tokenType !== 'Bearer') throw new Error('the exchange gives no access token, so it is not sent');
+    return token;
   };
 }
-
-function readHost(value: unknown, path: string): string {
-  const text = readText(value, path);
-  // A text that the URL parser changes, for either scheme, never occurs in a URL, and would map
-  // nothing.
-  const isPlain = ['https', 'http'].every(
-    (scheme) => URL.canParse(`${scheme}://${text}`) && new URL(`${scheme}://${text}`).host === text,
-  );
-  if (!isPlain || text.includes('*')) {
-    throw new ConfigError(
-      path,
-      'expected a host in lower case, like friends.internal, :port if needed and neither 80 nor 443',
-    );
-  }
-  return text;
-}
-
-// The host as the URL parser spells it.

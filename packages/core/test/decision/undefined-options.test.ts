@@ -291,6 +291,12 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
     bases: [{ file: 'f', audience: null, hosts: ['h'] }],
     names: ['file', 'audience', 'hosts', 'subject'],
   },
+  'an exchanged token of a service fetch': {
+    build: (token) => createServiceFetch({ tokens: [token] } as never),
+    at: 'tokens[0].',
+    bases: [{ exchange: createExchange(EXCHANGE), hosts: ['h'] }],
+    names: ['exchange', 'hosts', 'audience', 'resource', 'scope'],
+  },
   'an exchange': {
     build: (options) => createExchange(options as never),
     at: '',

@@ -11,8 +11,8 @@ import {
   createServiceFetch,
   type ServiceFetch,
   type ServiceFetchOptions,
-  type ServiceTokenOptions,
 } from '../../src/signing/service-fetch.ts';
+import type { ServiceTokenOptions } from '../../src/signing/service-token-options.ts';
 import { closing, temporaryFolder } from '../support/closing.ts';
 import { eventsOf } from '../support/observed.ts';
 import { listen } from '../support/servers.ts';
