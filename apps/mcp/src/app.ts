@@ -11,13 +11,14 @@ import {
 import { createSessions, endAtExpiry, scopeChallenge, withAuthInfo } from '@latchkey/mcp';
 import { NodeStreamableHTTPServerTransport, originValidation } from '@modelcontextprotocol/node';
 import express, { type Express, type Response } from 'express';
+import type { Calendar } from './calendar.ts';
 import { createNotesServer, type Notes, rules } from './notes.ts';
 
 /**
  * Builds the service. The authenticator decides which tokens are valid. The host name is that of
- * the service: pages of other hosts get no answer.
+ * the service: pages of other hosts get no answer. Without a calendar, there is no tool for it.
  */
-export function createApp(authenticator: Authenticator, hostname: string): Express {
+export function createApp(authenticator: Authenticator, hostname: string, calendar?: Calendar): Express {
   const notes: Notes = new Map();
   const sessions = createSessions<NodeStreamableHTTPServerTransport>();
   const app = express();
@@ -74,7 +75,7 @@ export function createApp(authenticator: Authenticator, hostname: string): Expre
       sessionIdGenerator: randomUUID,
       onsessioninitialized: (id) => sessions.add(id, auth, transport),
     });
-    await createNotesServer(notes).connect(transport);
+    await createNotesServer(notes, calendar).connect(transport);
     const { onclose } = transport;
     transport.onclose = () => {
       if (transport.sessionId !== undefined) sessions.delete(transport.sessionId);

@@ -5,9 +5,12 @@ import { createAuthenticator } from '@latchkey/express';
 import { createIssuer } from '@latchkey/testing';
 import { onStop } from '@latchkey-apps/friends';
 import { createApp } from './app.ts';
+import { createCalendar } from './calendar.ts';
 import { scopes } from './notes.ts';
 
 const { ISSUER, ALLOW_HTTP_ISSUER, RESOURCE, PORT = '3000', HOST = '127.0.0.1' } = process.env;
+
+const { CALENDAR_URL, TOKEN_ENDPOINT = '', CLIENT_ID = 'notes', SECRETS = '/run/secrets' } = process.env;
 
 const server = createServer();
 await new Promise<void>((resolve) => server.listen(Number(PORT), HOST, resolve));
@@ -23,7 +26,16 @@ const authenticator = createAuthenticator({
   ],
   resource: { url, name: 'Notes', scopes },
 });
-server.on('request', createApp(authenticator, new URL(url).hostname));
+const calendar =
+  CALENDAR_URL === undefined
+    ? undefined
+    : createCalendar({
+        url: CALENDAR_URL,
+        tokenEndpoint: TOKEN_ENDPOINT,
+        clientId: CLIENT_ID,
+        secrets: SECRETS,
+      });
+server.on('request', createApp(authenticator, new URL(url).hostname, calendar));
 console.log(`listening on ${listens}`);
 
 if (trial !== undefined) {
@@ -39,5 +51,6 @@ onStop(async () => {
     server.closeAllConnections();
   });
   await authenticator.close();
+  await calendar?.close();
   await trial?.close();
 });
