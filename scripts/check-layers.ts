@@ -20,7 +20,7 @@ export const RULES: Rules = {
     { net: [], token: [], jwk: ['token'], secrets: ['net'], credentials: ['claims'], claims: [] },
     { keysets: [], remote: [], groups: ['remote'], resource: ['possession'], possession: [], revocation: [] },
     { decision: [] },
-    { descriptor: ['signing'], signing: ['exchange'], exchange: [] },
+    { descriptor: ['signing'], signing: ['exchange'], exchange: [], notices: [] },
     { index: ['adapter', 'own-keys'], adapter: [], tools: [], 'own-keys': [] },
   ],
   packages: {

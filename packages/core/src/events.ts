@@ -92,6 +92,15 @@ export interface LatchkeyEvents {
    * expires.
    */
   'latchkey:service-token:failed': ServiceTokenEvent & { readonly error: Error };
+  /** A logout token or a security event token was accepted. Once for each event in it. */
+  'latchkey:event:received': { readonly kind: string };
+  /** A logout token or a security event token was refused. */
+  'latchkey:event:refused': { readonly error: Error };
+  /**
+   * An event could not be handled: keys, the store of ids or the feed of revocations are
+   * unavailable, or `onEvent` failed. The sender got an error.
+   */
+  'latchkey:event:failed': { readonly error: Error };
 }
 
 /** The codes of process warnings, and their types. Remarks say what the operator does next. */
@@ -101,6 +110,13 @@ export const WARNING_TYPES = {
    * @remarks Use what the message names. `latchkey jwks migrate` turns `keys` into keysets.
    */
   LATCHKEY_DEPRECATED: 'DeprecationWarning',
+  /**
+   * A security event names its subject in a way that access tokens do not, such as by email, so
+   * that it ends no token. Once for each receiver.
+   * @remarks Give the receiver an `onEvent` that finds the user, or let the transmitter send the
+   *   format `iss_sub`.
+   */
+  LATCHKEY_EVENTS: 'Warning',
   /**
    * A service token has expired, or expires within 24 hours.
    * @remarks Put a new token into its file. It is read without a restart.
@@ -225,6 +241,9 @@ const CHANNELS: Readonly<Record<keyof LatchkeyEvents, Channel>> = {
   'latchkey:descriptor:refused': channel('latchkey:descriptor:refused'),
   'latchkey:service-token:refreshed': channel('latchkey:service-token:refreshed'),
   'latchkey:service-token:failed': channel('latchkey:service-token:failed'),
+  'latchkey:event:received': channel('latchkey:event:received'),
+  'latchkey:event:refused': channel('latchkey:event:refused'),
+  'latchkey:event:failed': channel('latchkey:event:failed'),
 };
 
 /**

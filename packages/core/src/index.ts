@@ -66,6 +66,15 @@ export type { KeysetFor, KeysetForReport } from './keysets/keyset-for.ts';
 export type { KeysetOptions } from './keysets/options.ts';
 export type { TenantPredicate, TenantsRule } from './keysets/tenants.ts';
 export type { TlsOptions } from './net/tls.ts';
+export type {
+  EventReceiverOptions,
+  LogoutOptions,
+  ReceivedEvent,
+  ReceivedEventKind,
+  SecurityEventOptions,
+} from './notices/options.ts';
+export type { EventReceiver } from './notices/receiver.ts';
+export { createEventReceiver } from './notices/receiver.ts';
 export type { ProofMode } from './possession/mode.ts';
 export type { ClientCertificateHeader, MutualTlsOptions } from './possession/mutual-tls-options.ts';
 export type { DpopNonceOptions, DpopOptions } from './possession/options.ts';

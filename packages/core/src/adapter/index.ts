@@ -19,6 +19,7 @@ export { warn } from '../events.ts';
 export { inconclusive } from '../net/breaker.ts';
 export { withDeadline } from '../net/deadline.ts';
 export { readTls } from '../net/tls.ts';
+export type { EventAnswer } from '../notices/answers.ts';
 export { METADATA_PATH } from '../resource/metadata.ts';
 export { readStore } from '../secrets/store.ts';
 export type { OutgoingReply, SignedReply } from '../signing/reply-body.ts';
@@ -54,6 +55,8 @@ export { holdReply } from './hold-reply.ts';
 export { handlerIn, notAuthenticated, refuseArguments, refuseRequest } from './misuse.ts';
 export type { ResourceAnswer, ResourcePublisher } from './publish-resource.ts';
 export { resourcePublisher } from './publish-resource.ts';
+export type { EventMessage } from './receive-events.ts';
+export { eventAnswerer, readNodeBody, readWebBody } from './receive-events.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
 export {
   authenticateMarks,

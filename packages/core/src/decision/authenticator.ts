@@ -32,6 +32,7 @@ import {
 } from './access.ts';
 import type { Decision } from './decision.ts';
 import { type Explanation, explain } from './explain.ts';
+import { noteParts } from './notice-parts.ts';
 import type { AuthenticatorOptions } from './options.ts';
 import { createPipeline } from './pipeline.ts';
 import type { Principal, RoutesInForce } from './principal.ts';
@@ -302,6 +303,9 @@ export function authenticatorOf(
       await Promise.all([...keysets, found, remote, groups, revocations].map((part) => part?.close()));
     },
   });
+  const revoke = revocations && ((given: Revocation) => revokeIn(revocations, given, settings));
+  const parts = [Object.freeze({ settings, keysets, index, policies, revoke })];
+  noteParts(authenticator, () => parts);
   noteNames(authenticator, () => ({
     routes: [...settings.routes.keys()],
     resources: [...settings.resources.keys()],

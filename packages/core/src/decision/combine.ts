@@ -14,6 +14,7 @@ import { argument, isPlainObject, ownMembers, readObject } from '../values/reade
 import { accessWith, type CompiledAccess, compileAccess, NOTHING_ASKED, type RouteAccess } from './access.ts';
 import { type Authenticator, principalOf } from './authenticator.ts';
 import type { Decision } from './decision.ts';
+import { noteParts, partsOf } from './notice-parts.ts';
 import type { Principal } from './principal.ts';
 import type { RefusalHook } from './refusal-hook.ts';
 import { checkRouteName, commonNames, namesOf, noteNames } from './route-names.ts';
@@ -195,6 +196,7 @@ function combine<T>(
   const names = () => parts.flatMap(({ authenticator }) => namesOf(authenticator) ?? []);
   // An authenticator that an application has written may know any name.
   if (names().length > 0) noteNames(combined, () => commonNames(names()));
+  noteParts(combined, () => parts.flatMap(({ authenticator }) => partsOf(authenticator) ?? []));
   return combined;
 }
 

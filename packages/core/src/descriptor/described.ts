@@ -1,6 +1,7 @@
 // The authenticator of a descriptor, as applications see it: each call goes to the texts that
 // decide at that time. When they change is in follow.ts.
 import type { Authenticator, AuthenticatorReport } from '../decision/authenticator.ts';
+import { noteParts, partsOf } from '../decision/notice-parts.ts';
 import { NO_NAMES, namesOf, noteNames } from '../decision/route-names.ts';
 import { ofThisCopy } from '../values/copies.ts';
 import type { DescriptorTexts } from './texts.ts';
@@ -68,5 +69,6 @@ export function describedBy(texts: DescriptorTexts, following: Following): Descr
     close: following.close,
   });
   noteNames(described, () => namesOf(texts.current.authenticator) ?? NO_NAMES);
+  noteParts(described, () => partsOf(texts.current.authenticator) ?? []);
   return described;
 }

@@ -40,8 +40,13 @@ export function readReplayStore(value: unknown, path: string): ReplayStore {
 /**
  * Makes a store in memory.
  * @param entries the greatest number of proofs. It throws at one more, and forgets none of them
+ * @param what it remembers, for messages
  */
-export function createReplayMemory(entries: number, clock: Pick<Clock, 'now'>): ReplayStore {
+export function createReplayMemory(
+  entries: number,
+  clock: Pick<Clock, 'now'>,
+  what = 'used proofs',
+): ReplayStore {
   const used = new Set<string>();
   // By the second from which on they are too old.
   const wheel = new Map<number, string[]>();
@@ -62,8 +67,7 @@ export function createReplayMemory(entries: number, clock: Pick<Clock, 'now'>): 
     use(id, untilMs) {
       sweep();
       if (used.has(id)) return false;
-      if (used.size >= entries)
-        throw new Error(`the memory of used proofs is full: ${entries} (dpop.replayEntries)`);
+      if (used.size >= entries) throw new Error(`the memory of ${what} is full: ${entries} entries`);
       // One second later, because a proof is still accepted in the second that has begun.
       const end = Math.ceil(untilMs / 1000) + 1;
       const ids = wheel.get(end);

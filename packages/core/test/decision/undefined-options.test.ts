@@ -18,13 +18,17 @@ import {
   createAuthenticator,
   createDirectoryStore,
   createEnvironmentStore,
+  createEventReceiver,
   createMemoryStore,
   type DescriptorOptions,
+  type EventReceiverOptions,
+  type LogoutOptions,
   loadDescriptor,
   type RouteAccess,
   requireAll,
   requireAny,
   route,
+  type SecurityEventOptions,
 } from '../../src/index.ts';
 import { initAuthDirectory, loadEnvironmentStart, openAuthDirectory } from '../../src/own-keys/index.ts';
 import {
@@ -190,6 +194,31 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
       maxAge: true,
       mode: true,
     }),
+  },
+  'a receiver of events': {
+    build: (options) => createEventReceiver(createAuthenticator(GOOD), options),
+    at: '',
+    bases: [{ logout: { clientId: 'web' }, onEvent: () => {} }],
+    names: namesOf<EventReceiverOptions>({
+      logout: true,
+      securityEvents: true,
+      keySets: true,
+      tokenIssuers: true,
+      onEvent: true,
+    }),
+  },
+  'logout tokens of a receiver': {
+    build: (logout) => createEventReceiver(createAuthenticator(GOOD), { logout, onEvent() {} } as never),
+    at: 'logout.',
+    bases: [{ clientId: 'web' }],
+    names: namesOf<LogoutOptions>({ clientId: true, ends: true, drafts: true }),
+  },
+  'security events of a receiver': {
+    build: (securityEvents) =>
+      createEventReceiver(createAuthenticator(GOOD), { securityEvents, onEvent() {} } as never),
+    at: 'securityEvents.',
+    bases: [{ audience: 'a' }],
+    names: namesOf<SecurityEventOptions>({ audience: true, drafts: true }),
   },
   'a key of the deprecated list': {
     build: inAuthenticator((one) => ({ keys: [one] })),
