@@ -90,12 +90,16 @@ function startFetch(application: FetchApplication): Started {
 
 async function call(
   { fetch }: FetchApplication,
-  { method, path, headers, certificate }: SentRequest,
+  { method, path, headers, certificate, body }: SentRequest,
 ): Promise<Exchange> {
   let request: Request;
   try {
     const host = headers.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? 'localhost';
-    request = new Request(new URL(path, `http://${host}`), { method, headers: headersOf(headers) });
+    request = new Request(new URL(path, `http://${host}`), {
+      method,
+      headers: headersOf(headers),
+      ...(body === undefined ? {} : { body }),
+    });
   } catch {
     // A server refuses such a request before it makes a Request of it.
     return exchangeOf(new Response(null, { status: 400 }), method);

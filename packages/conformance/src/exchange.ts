@@ -23,6 +23,8 @@ export interface ExchangeRequest {
   readonly isSecure?: boolean;
   /** The certificate of the client, in PEM. Default: it has none. */
   readonly certificate?: { readonly cert: string; readonly key: string } | undefined;
+  /** Default: none. */
+  readonly body?: string | undefined;
 }
 
 /** Sends one request over a new connection, and reads until the server closes it. */
@@ -33,17 +35,18 @@ export function exchange({
   headers,
   isSecure = false,
   certificate,
+  body = '',
 }: ExchangeRequest): Promise<Exchange> {
   const lines = [
     `${method} ${path} HTTP/1.1`,
     ...(headers.some(([name]) => name === 'Host') ? [] : ['Host: localhost']),
     'Connection: close',
-    ...(method === 'POST' ? ['Content-Length: 0'] : []),
+    ...(method === 'POST' || body !== '' ? [`Content-Length: ${body.length}`] : []),
     ...headers.map(([name, value]) => `${name}: ${value}`),
   ];
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    const send = () => socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+    const send = () => socket.write(`${lines.join('\r\n')}\r\n\r\n${body}`, 'latin1');
     const to = { port, host: '127.0.0.1' };
     const socket = isSecure
       ? connectSecurely({ ...to, ...certificate, rejectUnauthorized: false }, send)
@@ -76,9 +79,9 @@ function parseResponse(raw: string): Exchange {
     const colon = line.indexOf(':');
     return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const;
   });
-  const body = raw.slice(end + 4);
+  const text = raw.slice(end + 4);
   const isChunked = headers.some(([name, value]) => name === 'transfer-encoding' && value === 'chunked');
-  return { status, headers, body: isChunked ? joinChunks(body) : body, raw };
+  return { status, headers, body: isChunked ? joinChunks(text) : text, raw };
 }
 
 /** Decodes the chunked transfer coding, RFC 9112 §7.1. */

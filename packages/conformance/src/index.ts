@@ -7,6 +7,8 @@ export { describeDescriptor } from './described.ts';
 export type { Exchange, ExchangeRequest } from './exchange.ts';
 export { exchange, headerValues } from './exchange.ts';
 export { placesOf } from './places.ts';
+export type { BuildReceiver, ReceiverGaps, ReceiverHarness } from './receiver.ts';
+export { describeReceiver } from './receiver.ts';
 export type { ReplyHead, Route } from './routes.ts';
 export { routes } from './routes.ts';
 export type { Served } from './serve.ts';

@@ -11,6 +11,7 @@ it('exports these values', () => {
     'createSigners',
     'describeAdapter',
     'describeDescriptor',
+    'describeReceiver',
     'describeWays',
     'exchange',
     'headerValues',

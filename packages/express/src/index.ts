@@ -6,6 +6,7 @@ import type {
   ClaimsOf,
   CombinedAuthenticator,
   CompiledRules,
+  EventReceiver,
   Principal,
   RouteAccess,
   Rules,
@@ -20,12 +21,14 @@ import {
   concealToken,
   createResponseSigner,
   decide,
+  eventAnswerer,
   handlerIn,
   holdReply,
   isPromise,
   keysPublisher,
   notAuthenticated,
   prepareAuthentication,
+  readNodeBody,
   refuseArguments,
   refuseRequest,
   resourcePublisher,
@@ -202,6 +205,30 @@ export function publishResource(
     if (found === undefined) next();
     else response.writeHead(found.status, found.headers).end(found.body);
   });
+}
+
+/**
+ * Answers requests with logout tokens and security event tokens, for a receiver of
+ * `createEventReceiver`. Needs no body parser, and works behind one. Put it before `authenticate`.
+ * @throws ConfigError for anything but a receiver, at once
+ * @example
+ * ```ts
+ * const receiver = createEventReceiver(authenticator, { logout: { clientId: 'web' } });
+ * app.use('/backchannel-logout', receiveEvents(receiver));
+ * app.use(authenticate(authenticator));
+ * ```
+ */
+export function receiveEvents(receiver: EventReceiver): RequestHandler {
+  const answer = eventAnswerer(receiver);
+  const send = async (request: Request, response: Response) => {
+    const { status, headers, body } = await answer({
+      method: request.method,
+      contentType: request.headers['content-type'],
+      read: (limit) => readNodeBody(request, limit, request.body),
+    });
+    response.writeHead(status, headers).end(body);
+  };
+  return mark([{ kind: 'public' }], (request, response, next) => settled(send(request, response), next));
 }
 
 /**

@@ -15,6 +15,7 @@ it('exports what core exports at its root, and these values', () => {
     'publicRoute',
     'publishKeys',
     'publishResource',
+    'receiveEvents',
     'requireClaims',
     'routes',
     'signResponse',

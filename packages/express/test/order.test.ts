@@ -9,6 +9,7 @@ import {
   createAuthenticator,
   publicRoute,
   publishKeys,
+  receiveEvents,
   requireClaims,
   route,
   routes,
@@ -57,6 +58,7 @@ it.each<readonly [string, unknown, string]>([
   ['requireClaims', requireClaims, "rules, such as { scope: 'read' }"],
   ['publicRoute', publicRoute, 'no argument'],
   ['publishKeys', publishKeys, 'a signer'],
+  ['receiveEvents', receiveEvents, 'a receiver'],
   ['signResponse', signResponse, 'options, such as { signer, keysToSign }'],
 ])('%s without a call', async (name, handler, expected) => {
   const app = express();

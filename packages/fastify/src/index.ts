@@ -1,5 +1,6 @@
 // Maps Fastify to core: passes the request in, sets `request.auth`, throws errors. No decision is
 // made here.
+import type { Readable } from 'node:stream';
 import * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
@@ -291,6 +292,43 @@ export function publishResource(...authenticators: readonly Deciding[]): fastify
           return reply.code(found.status).headers(found.headers).send(found.body);
         },
       });
+  };
+}
+
+/**
+ * Makes a plugin that answers requests with logout tokens and security event tokens at a path, for
+ * a receiver of `createEventReceiver`. The route is public. It has a parser of bodies of its own,
+ * whatever parsers the application has.
+ * @throws ConfigError for anything but a receiver, at once
+ * @example
+ * ```ts
+ * const receiver = createEventReceiver(authenticator, { logout: { clientId: 'web' } });
+ * await app.register(receiveEvents(receiver, '/backchannel-logout'));
+ * ```
+ */
+export function receiveEvents(receiver: core.EventReceiver, path: string): fastify.FastifyPluginAsync {
+  const answer = adapter.eventAnswerer(receiver);
+  const url = adapter.readText(path, 'receiveEvents.path');
+  return async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+    scope.route({
+      method: ['POST', 'GET', 'PUT', 'PATCH', 'DELETE'],
+      url,
+      config: { auth: false },
+      handler: async (request, reply) => {
+        const { status, headers, body } = await answer({
+          method: request.method,
+          contentType: request.headers['content-type'],
+          // Undefined if the request has no body.
+          read: (limit) =>
+            request.body === undefined
+              ? undefined
+              : adapter.readNodeBody(request.body as Readable, limit, undefined),
+        });
+        return reply.code(status).headers(headers).send(body);
+      },
+    });
   };
 }
 

@@ -17,6 +17,7 @@ it('exports what core exports at its root, and these values', () => {
     'latchkey',
     'publishKeys',
     'publishResource',
+    'receiveEvents',
     'requireClaims',
     'routes',
     'signResponse',

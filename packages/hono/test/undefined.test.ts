@@ -9,6 +9,7 @@ import {
   publicRoute,
   publishKeys,
   publishResource,
+  receiveEvents,
   requireClaims,
   routes,
   signResponse,
@@ -30,6 +31,7 @@ describe('undefined is a ConfigError', () => {
     ['a handler next to rules', () => requireClaims({ scope: 'a' }, undefined as never)],
     ['a rule', () => requireClaims({ roles: undefined } as never)],
     ['a signer', () => publishKeys(undefined as never)],
+    ['a receiver', () => receiveEvents(undefined as never)],
     ['an authenticator', () => publishResource(undefined as never)],
     ['options of a signer', () => signResponse(undefined as never)],
     ['an application', () => routes(undefined as never)],
@@ -39,23 +41,27 @@ describe('undefined is a ConfigError', () => {
   });
 });
 
-it.each([authenticate, requireClaims, signResponse, publishKeys, publicRoute, publishResource])(
-  '%o, registered without a call, lets no request pass',
-  async (factory) => {
-    const faults: unknown[] = [];
-    const app = new Hono();
-    app.onError((error, c) => {
-      faults.push(error);
-      return c.text('failed', 500);
-    });
-    app.use(factory as unknown as MiddlewareHandler);
-    app.get('/', (c: Context) => c.text('handled'));
-    expect((await app.request('/')).status).toBe(500);
-    expect(faults).toEqual([expect.any(ConfigError)]);
-    if (factory !== publishResource)
-      expect(String(faults[0])).toContain(`got a request; call ${factory.name}`);
-  },
-);
+it.each([
+  authenticate,
+  requireClaims,
+  signResponse,
+  publishKeys,
+  publicRoute,
+  publishResource,
+  receiveEvents,
+])('%o, registered without a call, lets no request pass', async (factory) => {
+  const faults: unknown[] = [];
+  const app = new Hono();
+  app.onError((error, c) => {
+    faults.push(error);
+    return c.text('failed', 500);
+  });
+  app.use(factory as unknown as MiddlewareHandler);
+  app.get('/', (c: Context) => c.text('handled'));
+  expect((await app.request('/')).status).toBe(500);
+  expect(faults).toEqual([expect.any(ConfigError)]);
+  if (factory !== publishResource) expect(String(faults[0])).toContain(`got a request; call ${factory.name}`);
+});
 
 it('requireClaims before authenticate is a fault of the service', async () => {
   const faults: Error[] = [];

@@ -193,6 +193,32 @@ export function publishResource(
 }
 
 /**
+ * Answers requests with logout tokens and security event tokens, for a receiver of
+ * `createEventReceiver`. Needs no body parser, and works behind one. Put it before `authenticate`.
+ * @throws ConfigError for anything but a receiver, at once
+ * @example
+ * ```ts
+ * const receiver = createEventReceiver(authenticator, { logout: { clientId: 'web' } });
+ * router.post('/backchannel-logout', receiveEvents(receiver));
+ * ```
+ */
+export function receiveEvents(receiver: core.EventReceiver): Middleware {
+  const answer = adapter.eventAnswerer(receiver);
+  return mark([{ kind: 'public' }], async (ctx) => {
+    const { status, headers, body } = await answer({
+      method: ctx.method,
+      contentType: ctx.headers['content-type'],
+      // A body parser may have set `ctx.request.body`.
+      read: (limit) => adapter.readNodeBody(ctx.req, limit, Reflect.get(ctx.request, 'body')),
+    });
+    ctx.body = body;
+    ctx.status = status;
+    ctx.remove('Content-Type');
+    ctx.set(headers);
+  });
+}
+
+/**
  * Marks a route as public for `routes` and for readers of the code. It does not change how a
  * request is handled.
  * @example

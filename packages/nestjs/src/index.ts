@@ -2,6 +2,7 @@
 // throws errors. No decision is made here; this file only exports.
 export * from '@latchkey/core';
 export { Auth, Authenticate, Public, RequireClaims } from './decorators.ts';
+export { receiveEvents } from './events.ts';
 export { LATCHKEY_AUTHENTICATOR, LatchkeyGuard } from './guard.ts';
 export type { LatchkeyAsyncOptions, LatchkeyOptions } from './module.ts';
 export { LatchkeyModule } from './module.ts';

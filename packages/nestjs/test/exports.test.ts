@@ -21,6 +21,7 @@ it('exports what core exports at its root, and these values', () => {
     'SignResponse',
     'publishKeys',
     'publishResource',
+    'receiveEvents',
   ]);
 });
 

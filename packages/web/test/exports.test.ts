@@ -14,6 +14,7 @@ it('exports what core exports at its root, and these values', () => {
     'isRefused',
     'publishKeys',
     'publishResource',
+    'receiveEvents',
     'signResponse',
     'withAuth',
   ]);

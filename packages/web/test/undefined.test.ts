@@ -3,7 +3,14 @@
 import { ConfigError, createAuthenticator, type RouteAccess } from '@latchkey/core';
 import { generateSigningKey } from '@latchkey/testing';
 import { describe, expect, it } from 'vitest';
-import { createGuard, publishKeys, publishResource, signResponse, withAuth } from '../src/index.ts';
+import {
+  createGuard,
+  publishKeys,
+  publishResource,
+  receiveEvents,
+  signResponse,
+  withAuth,
+} from '../src/index.ts';
 
 const { publicJwk } = await generateSigningKey();
 const options = { keySets: [{ issuer: 'i', jwks: { keys: [publicJwk] } }], audience: null };
@@ -26,6 +33,7 @@ describe('undefined is a ConfigError', () => {
     ['a handler', () => withAuth(guard, undefined as never)],
     ['a guard', () => withAuth(undefined as never, ok)],
     ['a signer', () => publishKeys(undefined as never)],
+    ['a receiver', () => receiveEvents(undefined as never)],
     ['an authenticator', () => publishResource(undefined as never)],
     ['options of a signer', () => signResponse(undefined as never)],
   ])('%s', (_, build) => {
