@@ -32,6 +32,8 @@ async function serve({ issuer, audience, redisUrl, publicUrl, maxStaleMs }: Serv
   const app = express();
   app.get('/orders', authenticate(authenticator), (_, response) => void response.end());
   const server = createServer(app);
+  // A connection that ends while a request is sent over it is no failure of the service.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   process.on('disconnect', () => process.exit());
   process.send?.((server.address() as AddressInfo).port);
