@@ -155,14 +155,14 @@ it('no two callers ever share a token, in any order of calls', async () => {
       const text = JSON.stringify([subject_token, audience, resource, scope]);
       return issued({ access_token: Buffer.from(text).toString('base64url') });
     },
-    { cacheEntries: 8 },
+    { cacheEntries: 8, timeout: '30s' },
   );
   const random = seeded(8693);
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
   const subjects = ['alice', 'bob', 'carol', 'a'].map((sub) => subjectOf(sub));
   const values = [undefined, 'a:b', ['a:b'], ['a:b', 'c:d'], ['c:d', 'a:b'], 'a:b c:d'.split(' ')];
   const scopes = [undefined, 'a', 'a b', ['b', 'a'], 'a:b c:d'];
-  const calls = Array.from({ length: 400 }, async () => {
+  const call = async () => {
     const subject = pick(subjects);
     const target = Object.fromEntries(
       Object.entries({ audience: pick(values), resource: pick(values), scope: pick(scopes) }).filter(
@@ -177,7 +177,8 @@ it('no two callers ever share a token, in any order of calls', async () => {
     const asked = [target.scope ?? []].flat().flatMap((one) => one.split(' '));
     expect(scope ?? '').toBe([...new Set(asked)].sort().join(' '));
     if (random() < 0.05) clock.advance(100_000);
-  });
-  await Promise.all(calls);
+  };
+  // Fewer at a time than an exchange permits.
+  for (let batch = 0; batch < 10; batch++) await Promise.all(Array.from({ length: 40 }, call));
   expect(server.asked.length).toBeLessThan(400);
 });
