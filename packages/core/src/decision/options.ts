@@ -211,8 +211,13 @@ interface CommonOptions {
    * `aud`, `sub`, `client_id`, `iat` and `jti` are required. `auth_time`, `acr`, `amr` and `scope`
    * must have their types if they are there: a time, a string, a list of strings, and a string. Not
    * together with `typ`.
+   *
+   * `fapi2`: what the FAPI 2.0 Security Profile requires of resource servers. Tokens must be bound
+   * to a key or a certificate, come in the header Authorization, and be signed with PS256, ES256 or
+   * EdDSA. Options that contradict it are refused, above all each `unsafe…`. `typ` and the profile
+   * of a keyset say which kind of token is accepted.
    */
-  readonly profile?: 'at+jwt';
+  readonly profile?: 'at+jwt' | 'fapi2';
   /**
    * Accepts tokens that are bound to a key (`cnf`: DPoP, mutual TLS) from any sender, without proof
    * of the key. Not together with `dpop` and `mutualTls`, which judge the proof. Default: they are
@@ -502,8 +507,8 @@ export const authenticatorOptions = object(
       'Whether sub may be a whole number, which becomes a text: 42 and "42" are one subject.',
     ),
     profile: optional(
-      profile,
-      'at+jwt: tokens must be OAuth access tokens by RFC 9068, with all claims that it requires.',
+      { ...choice('at+jwt', 'fapi2'), judge: profile.judge },
+      'at+jwt: tokens must be OAuth access tokens by RFC 9068, with all claims that it requires. fapi2: the service must do what the FAPI 2.0 Security Profile requires.',
     ),
     unsafeAcceptSenderConstrained: defaulted(
       boolean,
@@ -581,7 +586,9 @@ export const authenticatorOptions = object(
       { required: ['remote'] },
     ],
     dependentSchemas: {
-      profile: { properties: { typ: false } },
+      profile: {
+        anyOf: [{ properties: { profile: { const: 'fapi2' } } }, { properties: { typ: false } }],
+      },
       maxLifetime: { properties: { requireExp: { const: true } } },
       resources: { required: ['resource'], properties: { audMatch: { not: { const: 'all' } } } },
     },

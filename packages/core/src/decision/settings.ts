@@ -28,6 +28,7 @@ import { type RevocationSettings, revocation } from '../revocation/options.ts';
 import type { Clock } from '../values/clock.ts';
 import { foldCase } from '../values/fold.ts';
 import type { AuthenticationMode, NamedRoutes } from './access.ts';
+import { completeFapi2, completeFapi2Keyset, isFapi2 } from './fapi2.ts';
 import { type AuthenticatorOptions, authenticatorOptions, noKeysets } from './options.ts';
 import type { RefusalHook } from './refusal-hook.ts';
 import { checkResources, type RouteResources, routeResources } from './route-resources.ts';
@@ -92,7 +93,8 @@ export interface AuthenticatorSettings {
  * @throws ConfigError
  */
 export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings {
-  const read = authenticatorOptions.read(value, '');
+  const inFapi2 = isFapi2(value);
+  const { profile, ...read } = authenticatorOptions.read(inFapi2 ? completeFapi2(value) : value, '');
   const { keys = [], keySets: keysets, nestedClaimDelimiter: delimiter } = read;
   const alone = keysets.length + keys.length === 0 && read.keysetFor === undefined;
   if (alone && read.remote === undefined) throw new ConfigError('keySets', noKeysets([]));
@@ -101,6 +103,8 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
   const dpop = possession?.dpop;
   const common: CommonTokenOptions = {
     ...read,
+    // The other one has completed the options.
+    profile: profile === 'fapi2' ? undefined : profile,
     audience:
       read.audience === undefined && read.resource !== undefined
         ? new Set([read.resource.url])
@@ -149,7 +153,10 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
       read.keysetFor &&
       Object.freeze<FindingSettings>({
         find: read.keysetFor,
-        read: (given, issuer, path) => readFound(given, issuer, path, common, read.groups !== undefined),
+        read: (given, issuer, path) => {
+          const written = inFapi2 ? completeFapi2Keyset(given, path) : given;
+          return readFound(written, issuer, path, common, read.groups !== undefined);
+        },
         policyOf: ({ tokens }) => tokenPolicyOf(common, tokens),
       }),
     remote: read.remote && completeRemote(read.remote, alone),

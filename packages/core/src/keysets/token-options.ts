@@ -62,7 +62,7 @@ export const DEFAULT_TYPES: ReadonlySet<string | undefined> = new Set([undefined
 export const profile: Kind<'at+jwt'> = {
   ...choice('at+jwt'),
   judge: coming(
-    ['closes', 'tokens must be at+jwt'],
+    ['closes', 'tokens must have a profile'],
     ['opens', 'tokens no longer need a profile'],
     replaced('tokens must have another profile'),
   ),
