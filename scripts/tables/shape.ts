@@ -21,6 +21,7 @@ export interface Shape {
 /** The types whose objects one copy makes and another one reads, by file. */
 const SHARED: Readonly<Record<string, readonly string[]>> = {
   'adapter/decorated.ts': ['DecoratedClass', 'AccessNote'],
+  'notices/receiver.ts': ['EventReceiver'],
   'challenge.ts': ['ProtectionSpace'],
   'claims/compile.ts': ['ClaimCheck', 'CompiledRules'],
   'claims/form.ts': ['Holds', 'NormalRule'],
