@@ -10,6 +10,7 @@ import { pathCases } from './cases/paths.ts';
 import { possessionCases } from './cases/possession.ts';
 import { resourceCases } from './cases/resource.ts';
 import { resourcesCases } from './cases/resources.ts';
+import { revocationCases } from './cases/revocation.ts';
 import { routeCases } from './cases/routes.ts';
 import { ruleCases } from './cases/rules.ts';
 import { scopeCases } from './cases/scopes.ts';
@@ -33,6 +34,7 @@ export const cases: readonly ConformanceCase[] = [
   ...pathCases,
   ...possessionCases,
   ...mutualTlsCases,
+  ...revocationCases,
   ...resourceCases,
   ...resourcesCases,
   ...signingCases,

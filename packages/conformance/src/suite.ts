@@ -58,6 +58,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
     const faults: unknown[] = [];
     const handled: string[] = [];
     const served = new Map<Variant, Started>();
+    const revokers = new Map<Variant, Authenticator>();
     const closers: (() => Promise<void>)[] = [];
     const noteFault = (fault: unknown) => faults.push(fault);
     const observe = (route: Route): Route => ({
@@ -90,6 +91,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
         const isSecure = variant.includes('mutual TLS');
         const server = await start(await build({ authenticator, ...harness }), isSecure);
         served.set(variant, server);
+        revokers.set(variant, authenticator);
         if (variant === 'strict') verifier = authenticator;
         closers.push(server.close, () => authenticator.close());
       }
@@ -119,6 +121,11 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
           const again = { ...testCase, ...own, proofs, method: 'GET', path: '/token' } as const;
           const earlier = await send(again, served, world, used);
           expect(earlier.status, 'the answer of /token').toBe(200);
+        }
+        const { revoke } = testCase;
+        if (revoke !== undefined) {
+          const { issuer } = world.trusted;
+          await revokers.get(testCase.authenticator ?? 'strict')?.revoke({ issuer, ...revoke });
         }
         const request = await requestOf(testCase, served, world, used);
         const { authenticator, sentBefore } = testCase;

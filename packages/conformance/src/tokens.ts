@@ -193,6 +193,14 @@ export const tokens = {
   'good, by another': claims({ act: { sub: 'other', act: { sub: 'gateway' } } }),
   'act as text': claims({ act: 'gateway' }),
 
+  'revocable, by jti': claims({ jti: 'r-jti' }),
+  'revocable, by sid': claims({ sid: 'r-sid' }),
+  'revocable, by sub': claims({ sub: 'r-sub' }),
+  'revocable, by client_id': claims({ client_id: 'r-client' }),
+  'revocable, by azp': claims({ azp: 'r-azp' }),
+  'revocable, from the cache': claims({ jti: 'r-cached' }),
+  'revocable, of another issuer': claims({ jti: 'r-issuer' }),
+  'revocable, of another kind': claims({ jti: 'r-kind' }),
   'bound to the key': (world) => claims({ cnf: world.dpop.key.cnf })(world),
   'bound to an RSA key': (world) => claims({ cnf: world.dpop.rsa.cnf })(world),
   'bound to a key and a certificate': (world) =>

@@ -2,7 +2,12 @@
 // replies; each variant adds its own options. One of them reads its options from a file.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from '@latchkey/core';
+import {
+  type Authenticator,
+  type AuthenticatorOptions,
+  createAuthenticator,
+  type RevocationFeed,
+} from '@latchkey/core';
 import type { AuthErrorContext } from '@latchkey/core/adapter';
 import type { Variant } from './cases.ts';
 import { PUBLIC_URL } from './proofs.ts';
@@ -77,6 +82,13 @@ const behind = (header: 'Client-Cert' | 'X-Forwarded-Client-Cert', trustedPeers:
   mutualTls: { ...mutualTls, header, trustedPeers },
 });
 
+/** A list of revocations that is never confirmed. */
+const silent: RevocationFeed = {
+  description: 'a feed that says nothing',
+  follow: () => ({ close: () => Promise.resolve() }),
+  publish: () => Promise.reject(new Error('not connected')),
+};
+
 /** By name. */
 export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOptions> } = {
   strict: {},
@@ -126,6 +138,11 @@ export const VARIANTS: { readonly [Name in Variant]: Partial<AuthenticatorOption
   'mutual TLS, Client-Cert': behind('Client-Cert', ['127.0.0.0/8']),
   'mutual TLS, Envoy': behind('X-Forwarded-Client-Cert', ['::1', '127.0.0.1']),
   'mutual TLS, untrusted': behind('Client-Cert', ['10.0.0.0/8']),
+  revocation: { revocation: {} },
+  'revocation, described': { revocation: { file: 'revocations.jsonl' } },
+  'revocation, optional': { revocation: {}, mode: 'optional' },
+  'revocation, permissive': { revocation: {}, mode: 'permissive' },
+  'revocation, stale': { revocationFeed: silent },
   only: { audMatch: 'only' },
   lifetime: { maxLifetime: '10m' },
   keysets: {},
@@ -157,6 +174,8 @@ export function authenticatorFor(
   if (!variant.endsWith('described')) return createAuthenticator(options);
   // JSON is YAML, and a descriptor has the same options in the same form.
   const descriptor = join(world.directory, `${variant}.yaml`);
+  if (options.revocation?.file !== undefined)
+    writeFileSync(join(world.directory, options.revocation.file), '', { flag: 'a' });
   writeFileSync(descriptor, JSON.stringify({ service: { jwt: options } }, null, 2));
   return createAuthenticator({ descriptor, environment: { REALM } });
 }

@@ -1,5 +1,5 @@
 // The type of a case, and helpers that write cases. The cases themselves are next to this file.
-import type { AuthErrorCode, JsonValue } from '@latchkey/core';
+import type { AuthErrorCode, JsonValue, Revocation } from '@latchkey/core';
 import type { CertificateName } from '../certificates.ts';
 import type { CaseProof } from '../proofs.ts';
 import type { TokenName } from '../tokens.ts';
@@ -32,6 +32,11 @@ export type Variant =
   | 'mutual TLS, Client-Cert'
   | 'mutual TLS, Envoy'
   | 'mutual TLS, untrusted'
+  | 'revocation'
+  | 'revocation, described'
+  | 'revocation, optional'
+  | 'revocation, permissive'
+  | 'revocation, stale'
   | 'only'
   | 'lifetime'
   | 'keysets'
@@ -62,6 +67,11 @@ export interface ConformanceCase {
    * certificates, that of the token.
    */
   readonly isCached?: boolean | undefined;
+  /**
+   * Is revoked before the request, and after those that fill the cache. Default of its issuer: the
+   * trusted one.
+   */
+  readonly revoke?: Partial<Revocation> | undefined;
   readonly expect: Expectation;
 }
 
