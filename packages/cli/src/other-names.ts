@@ -23,6 +23,7 @@ const OTHERS: { readonly [group: string]: { readonly [name: string]: string } } 
     migrate: 'latchkey jwks migrate, or latchkey import for a gateway',
     mint: CREATE,
     remove: 'latchkey jwks remove',
+    revocations: 'latchkey revoke',
     rotate: ROTATE,
     run: IN_SERVICE,
     schema: 'descriptor.schema.json in the package @latchkey/core; latchkey jwks add names it in the file',

@@ -8,6 +8,7 @@ import { jwks } from './commands/jwks.ts';
 import { keys } from './commands/keys.ts';
 import { lint } from './commands/lint.ts';
 import { plan } from './commands/plan.ts';
+import { revoke } from './commands/revoke.ts';
 import { secrets } from './commands/secrets.ts';
 import { tokens } from './commands/tokens.ts';
 import { type Context, command } from './context.ts';
@@ -35,7 +36,7 @@ export function createProgram(context: Context): Command {
     getOutHasColors: () => stdout.isTTY === true,
     getErrHasColors: () => stderr.isTTY === true,
   });
-  for (const made of [jwks, keys, secrets, tokens, explain, lint, plan, imports])
+  for (const made of [jwks, keys, secrets, tokens, explain, revoke, lint, plan, imports])
     program.addCommand(made(context));
   // The names in the command lines of gateways: `service jwks list`, `services jwts list`.
   const service = command('service', 'jwks and keys, as the command lines of gateways have them.', [

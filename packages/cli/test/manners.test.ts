@@ -286,7 +286,17 @@ describe('completion', () => {
 
   it('has all commands', () => {
     expect(complete('')).toEqual(
-      expect.arrayContaining(['jwks', 'keys', 'secrets', 'tokens', 'explain', 'lint', 'plan', 'import']),
+      expect.arrayContaining([
+        'jwks',
+        'keys',
+        'secrets',
+        'tokens',
+        'explain',
+        'revoke',
+        'lint',
+        'plan',
+        'import',
+      ]),
     );
   });
 

@@ -43,5 +43,6 @@ export {
   planMigration,
 } from './migrate.ts';
 export { type Change, planChange } from './plan.ts';
+export { completeRevocation, openRevocationFile } from './revoke.ts';
 export { descriptorSchema, optionTables } from './schema.ts';
 export { changeDescriptor, writeDescriptor } from './write.ts';
