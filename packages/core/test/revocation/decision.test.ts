@@ -1,7 +1,9 @@
 // Where a revocation is judged: requests, cached tokens, verify, modes, combinations, explain; and
 // what a caller of revoke gets.
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import {
+  authenticateUpgrade,
   createAuthenticator,
   refusalOf as passedRefusalOf,
   requireAll,
@@ -110,6 +112,19 @@ describe('other ways', () => {
     await authenticator.revoke({ issuer: ISSUER, sub: 'alice' });
     // Nothing says which issuer it is from, or when it was issued.
     expect(await ask('opaque')).toBe('token_revoked');
+  });
+
+  it('an upgrade is refused, and answered', async () => {
+    const { authenticator, tokenOf } = bench();
+    const token = await tokenOf({ jti: 'j1' });
+    const answerOf = async () => {
+      const socket = new PassThrough();
+      const accepted = await authenticateUpgrade(authenticator, requestWith(token), socket);
+      return accepted === undefined ? String(socket.read()) : 'accepted';
+    };
+    expect(await answerOf()).toBe('accepted');
+    await authenticator.revoke({ issuer: ISSUER, jti: 'j1' });
+    expect(await answerOf()).toMatch(/^HTTP\/1\.1 401 Unauthorized\r\n.*error="invalid_token"/s);
   });
 
   it('explain shows it', async () => {
