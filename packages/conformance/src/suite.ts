@@ -122,12 +122,13 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
           const earlier = await send(again, served, world, used);
           expect(earlier.status, 'the answer of /token').toBe(200);
         }
+        const request = await requestOf(testCase, served, world, used);
+        // Tokens that are made afterwards would be later than the time of issue.
         const { revoke } = testCase;
         if (revoke !== undefined) {
           const { issuer } = world.trusted;
           await revokers.get(testCase.authenticator ?? 'strict')?.revoke({ issuer, ...revoke });
         }
-        const request = await requestOf(testCase, served, world, used);
         const { authenticator, sentBefore } = testCase;
         if (sentBefore !== undefined) {
           const before = { ...request, method: sentBefore.method ?? 'GET', path: sentBefore.path };
