@@ -36,6 +36,7 @@ export const RULES: Rules = {
     'packages/redis': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/azure-key-vault': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/cli': [
+      '@latchkey/redis',
       '@latchkey/core',
       '@latchkey/core/adapter',
       '@latchkey/core/tools',

@@ -42,8 +42,9 @@ type Fields = (name: string) => string | undefined;
 function look(redis: RedisCommands, section: string, judge: (field: Fields) => void): void {
   redis.info(section).then(
     (text) => {
-      // Lines `name:value`.
-      if (typeof text === 'string') judge((name) => new RegExp(`^${name}:(\\S*)`, 'm').exec(text)?.[1]);
+      if (typeof text !== 'string') return;
+      const lines = text.split('\r\n').map((line) => line.split(':', 2));
+      judge((name) => lines.find(([key]) => key === name)?.[1]);
     },
     () => {},
   );

@@ -12,11 +12,14 @@ import { type Command, Option } from 'commander';
 import { type Context, command, type FormatOptions, withFormat } from '../context.ts';
 import { Failure, misused, refused, unreachable } from '../failure.ts';
 import { plain } from '../output.ts';
+import { openRedisFeed } from '../redis-feed.ts';
 import { readToken } from '../token-input.ts';
 
 interface RevokeOptions extends FormatOptions {
   readonly file?: string;
   readonly descriptor?: string;
+  readonly redis?: string | true;
+  readonly redisKey?: string;
   readonly issuer?: string;
   readonly jti?: string;
   readonly sid?: string;
@@ -30,7 +33,7 @@ interface RevokeOptions extends FormatOptions {
 
 /** Where a revocation is written, and how long it is remembered by default. */
 interface Target {
-  readonly feed: RevocationFeed;
+  readonly feed: RevocationFeed & { close?(): Promise<void> };
   readonly remember?: string | undefined;
 }
 
@@ -46,6 +49,7 @@ export function revoke(context: Context): Command {
     [
       'latchkey revoke --descriptor service.yaml --issuer https://login.example.com --sub alice',
       'latchkey revoke --file revocations.jsonl --token-from - < token.txt',
+      'latchkey revoke --redis --issuer https://login.example.com --client orders',
       'latchkey revoke --file revocations.jsonl --issuer https://login.example.com --jti b7c1 --for 1h',
     ],
   );
@@ -55,6 +59,13 @@ export function revoke(context: Context): Command {
     .addOption(
       new Option('--descriptor <path>', 'take the file, and remember, from a descriptor').conflicts('file'),
     )
+    .addOption(
+      new Option('--redis [url]', 'the list of @latchkey/redis; without a URL: that of REDIS_URL').conflicts([
+        'file',
+        'descriptor',
+      ]),
+    )
+    .addOption(new Option('--redis-key <key>', 'the key of its stream (default: latchkey:revocations)'))
     .addOption(new Option('--issuer <issuer>', 'the iss of the tokens, character by character'))
     .addOption(new Option('--jti <id>', 'one token').conflicts(others('jti')))
     .addOption(new Option('--sid <id>', 'the tokens of a session').conflicts(others('sid')))
@@ -79,7 +90,7 @@ export function revoke(context: Context): Command {
 }
 
 async function run(context: Context, options: RevokeOptions): Promise<void> {
-  const { feed, remember } = targetOf(context, options);
+  const { feed, remember } = await targetOf(context, options);
   const stored = await complete(context, options, options.for ?? remember);
   try {
     await context.output.waitFor('revoking', feed.publish(stored));
@@ -87,6 +98,8 @@ async function run(context: Context, options: RevokeOptions): Promise<void> {
     const why = plain(error instanceof Error ? error.message : 'an unknown error');
     const fix = why.includes('ENOENT') ? '; an empty file is an empty list' : '';
     throw unreachable(`${plain(feed.description)}: ${why}${fix}`);
+  } finally {
+    await feed.close?.();
   }
   const { issuer, until, issuedBefore } = stored;
   const kind = KINDS.find((name) => stored[name] !== undefined) ?? 'issuer';
@@ -99,10 +112,15 @@ async function run(context: Context, options: RevokeOptions): Promise<void> {
   );
 }
 
-/** Another store, such as Redis, has its flag here. */
-function targetOf({ pathOf, terminal }: Context, { file, descriptor }: RevokeOptions): Target {
+async function targetOf(
+  { pathOf, terminal }: Context,
+  { file, descriptor, redis: url, redisKey: key }: RevokeOptions,
+): Promise<Target> {
+  if (url !== undefined) return { feed: await openRedisFeed({ url, key }, terminal.env) };
+  if (key !== undefined) throw misused('--redis-key is only for --redis; add it');
   if (file !== undefined) return { feed: openRevocationFile(pathOf(file)) };
-  if (descriptor === undefined) throw misused('expected --file with a list of revocations, or --descriptor');
+  if (descriptor === undefined)
+    throw misused('expected --file with a list of revocations, --descriptor or --redis');
   const { revocation } = loadDescriptor({
     descriptor: pathOf(descriptor),
     environment: terminal.env,
