@@ -32,9 +32,10 @@ export interface RedisReplayStore extends ReplayStore {
 const MARGIN_MS = 60_000;
 
 /**
- * Makes a store of used proofs that several processes share, in Redis 7 or Valkey: a single server,
- * a cluster, or a server behind sentinels. It opens a connection of its own, with the options of
- * the client, and keeps it until `close`.
+ * Makes a store of used proofs that several processes share, in Redis: a single server, a cluster,
+ * or a server behind sentinels. Tested with Redis 7.0; Valkey has the same commands, and was not
+ * tested. It opens a connection of its own, with the options of the client, and keeps it until
+ * `close`.
  *
  * `use` sends one command. It rejects, and the request gets a 503, if there is no connection, if
  * Redis answers with an error, and if the connection is lost before the answer. Nothing waits for

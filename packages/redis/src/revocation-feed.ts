@@ -33,10 +33,10 @@ const SWEPT = 20;
 const SWEEP_MARGIN_MS = 3_600_000;
 
 /**
- * Makes a list of revocations that several processes share, in a stream of Redis 7 or Valkey: a
- * single server, a cluster, or a server behind sentinels. Each authenticator that follows it opens
- * a connection of its own, with the options of the client; so does the first `publish`, until
- * `close`.
+ * Makes a list of revocations that several processes share, in a stream of Redis: a single
+ * server, a cluster, or a server behind sentinels. Tested with Redis 7.0; Valkey has the same
+ * commands, and was not tested. Each authenticator that follows it opens a connection of its own,
+ * with the options of the client; so does the first `publish`, until `close`.
  *
  * `publish` resolves when Redis has the entry. It rejects if there is no answer within 5 s; the
  * entry may then be there all the same, and can be published again. Entries that have ended are

@@ -53,7 +53,7 @@ export interface TestIssuer {
   /**
    * Options that trust this issuer: `authenticate(issuer.options)`. Discovery, this audience, the
    * clock if one was given, and `allowHttp`, which an issuer on loopback without `tls` needs. With
-   * `tls`, add `tls: { ca }` to the keyset if the certificate is your own.
+   * `tls`, add `tls: { ca: { pem: cert } }` to the keyset if the certificate is your own.
    */
   readonly options: AuthenticatorOptions & { readonly audience: string };
   /** The current signing key. */

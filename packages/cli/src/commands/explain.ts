@@ -44,7 +44,7 @@ export function explain(context: Context): Command {
     .addOption(
       new Option(
         '--access <json>',
-        'what a route in code requires: { claims, issuers, audience, resource, dpop, actors, acr, maxAge, mode }',
+        'what a route in code requires: { claims, issuers, audience, resource, actors, dpop, mutualTls, senderConstrained, acr, maxAge, mode }',
       ).conflicts(['route', 'claims']),
     );
   return withFormat(withDecisionOptions(withFile(made))).action(

@@ -96,7 +96,7 @@ const TABLE = {
         exactlyOne(['file', 'pem']),
       ).schema,
     },
-    'The only CA certificates that are trusted.',
+    'The only CA certificates that are trusted, in PEM: `{ file: path }` or `{ pem: text }`.',
     coming(
       ['closes', 'one CA is trusted, and no other'],
       ['opens', 'every CA of the system is trusted'],
