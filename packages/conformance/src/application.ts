@@ -27,6 +27,8 @@ export type Application = RequestListener | FetchApplication | ServedApplication
 
 /** An application that accepts requests. */
 export interface Started {
+  /** Undefined for an application that is called. */
+  readonly port: number | undefined;
   send(request: SentRequest): Promise<Exchange>;
   /** Clients can show a certificate. */
   readonly takesCertificates: boolean;
@@ -51,6 +53,7 @@ export async function start(application: Application, isSecure = false): Promise
     : application.listen({}));
   const takesCertificates = isSecure && typeof application === 'function';
   return {
+    port,
     send: ({ certificate, ...request }) =>
       exchange({
         ...{ port, ...request, isSecure: takesCertificates },
@@ -75,6 +78,7 @@ export function withProperties(application: Application, properties: object): Ap
 function startFetch(application: FetchApplication): Started {
   const open = new Set<Promise<Exchange>>();
   return {
+    port: undefined,
     send(request) {
       const answer = call(application, request);
       open.add(answer);

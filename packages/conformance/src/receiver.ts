@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Application, type Started, start } from './application.ts';
 import { CONTENT_TYPES, type EventCase, type EventToken, eventCases } from './cases/events.ts';
 import { type Exchange, headerValues } from './exchange.ts';
+import { statusesOf } from './kept.ts';
 
 /** What an adapter must serve. */
 export interface ReceiverHarness {
@@ -145,6 +146,22 @@ export function describeReceiver(name: string, build: BuildReceiver, gaps: Recei
         const token = await make({ kind, claims, ...(typ === undefined ? {} : { typ }) }, 's0');
         expect(await statusOf(token)).toBe(401);
       }
+    });
+
+    it('a body that is far too long does not keep the next request on its connection waiting', async (context) => {
+      const { port } = server;
+      if (port === undefined) return context.skip('no connection');
+      const size = 300_000;
+      const statuses = await statusesOf({
+        port,
+        first:
+          `POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${CONTENT_TYPES.event}\r\n` +
+          `Content-Length: ${size}\r\n\r\n${'x'.repeat(size)}`,
+        second: 'GET /me HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+      });
+      await server.openRequests();
+      // A parser of the framework that refuses the body has read it to its end.
+      expect(statuses).toEqual(statuses[0] === 413 ? [413, 401] : [400]);
     });
 
     it('two requests at once with one logout token: one is accepted', async () => {

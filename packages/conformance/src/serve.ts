@@ -19,7 +19,8 @@ export interface Served {
 export async function serve(listener: RequestListener, isSecure = false): Promise<Served> {
   const open = new Set<Promise<void>>();
   // Longer headers than by default, so that core refuses a token that is too long, and not Node.
-  const limits = { maxHeaderSize: 32_768 };
+  // Without a time limit, so that a connection that hangs does not end by itself.
+  const limits = { maxHeaderSize: 32_768, keepAliveTimeout: 0 };
   const { cert, key } = certificates.server;
   const tls = { cert, key, requestCert: true, rejectUnauthorized: false };
   const observed: RequestListener = (request, response) => {

@@ -21,14 +21,13 @@ import {
   concealToken,
   createResponseSigner,
   decide,
-  eventAnswerer,
   handlerIn,
   holdReply,
   isPromise,
   keysPublisher,
+  nodeEventAnswerer,
   notAuthenticated,
   prepareAuthentication,
-  readNodeBody,
   refuseArguments,
   refuseRequest,
   resourcePublisher,
@@ -219,13 +218,9 @@ export function publishResource(
  * ```
  */
 export function receiveEvents(receiver: EventReceiver): RequestHandler {
-  const answer = eventAnswerer(receiver);
+  const answer = nodeEventAnswerer(receiver);
   const send = async (request: Request, response: Response) => {
-    const { status, headers, body } = await answer({
-      method: request.method,
-      contentType: request.headers['content-type'],
-      read: (limit) => readNodeBody(request, limit, request.body),
-    });
+    const { status, headers, body } = await answer(request, request.body);
     response.writeHead(status, headers).end(body);
   };
   return mark([{ kind: 'public' }], (request, response, next) => settled(send(request, response), next));

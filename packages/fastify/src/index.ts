@@ -307,7 +307,7 @@ export function publishResource(...authenticators: readonly Deciding[]): fastify
  * ```
  */
 export function receiveEvents(receiver: core.EventReceiver, path: string): fastify.FastifyPluginAsync {
-  const answer = adapter.eventAnswerer(receiver);
+  const answer = adapter.nodeEventAnswerer(receiver);
   const url = adapter.readText(path, 'receiveEvents.path');
   return async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -317,15 +317,9 @@ export function receiveEvents(receiver: core.EventReceiver, path: string): fasti
       url,
       config: { auth: false },
       handler: async (request, reply) => {
-        const { status, headers, body } = await answer({
-          method: request.method,
-          contentType: request.headers['content-type'],
-          // Undefined if the request has no body.
-          read: (limit) =>
-            request.body === undefined
-              ? undefined
-              : adapter.readNodeBody(request.body as Readable, limit, undefined),
-        });
+        // The parser above passes the bytes on; there are none if the request has no body.
+        const source = request.body === undefined ? [] : [request.body as Readable];
+        const { status, headers, body } = await answer(request.raw, undefined, ...source);
         return reply.code(status).headers(headers).send(body);
       },
     });

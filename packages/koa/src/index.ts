@@ -203,14 +203,10 @@ export function publishResource(
  * ```
  */
 export function receiveEvents(receiver: core.EventReceiver): Middleware {
-  const answer = adapter.eventAnswerer(receiver);
+  const answer = adapter.nodeEventAnswerer(receiver);
   return mark([{ kind: 'public' }], async (ctx) => {
-    const { status, headers, body } = await answer({
-      method: ctx.method,
-      contentType: ctx.headers['content-type'],
-      // A body parser may have set `ctx.request.body`.
-      read: (limit) => adapter.readNodeBody(ctx.req, limit, Reflect.get(ctx.request, 'body')),
-    });
+    // A body parser may have set `ctx.request.body`.
+    const { status, headers, body } = await answer(ctx.req, Reflect.get(ctx.request, 'body'));
     ctx.body = body;
     ctx.status = status;
     ctx.remove('Content-Type');

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { EventReceiver } from '@latchkey/core';
 import { ConfigError } from '@latchkey/core';
-import { asError, eventAnswerer, readNodeBody, readText } from '@latchkey/core/adapter';
+import { asError, nodeEventAnswerer, readText } from '@latchkey/core/adapter';
 import * as nest from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 
@@ -27,16 +27,12 @@ type Incoming = IncomingMessage & { readonly originalUrl?: string; readonly body
  * ```
  */
 export function receiveEvents(receiver: EventReceiver, path: string): nest.Type {
-  const answer = eventAnswerer(receiver);
+  const answer = nodeEventAnswerer(receiver);
   if (!readText(path, 'receiveEvents.path').startsWith('/'))
     throw new ConfigError('receiveEvents.path', 'expected a path, like /backchannel-logout');
 
   async function send(request: Incoming, response: ServerResponse): Promise<void> {
-    const { status, headers, body } = await answer({
-      method: request.method,
-      contentType: request.headers['content-type'],
-      read: (limit) => readNodeBody(request, limit, request.body),
-    });
+    const { status, headers, body } = await answer(request, request.body);
     response.writeHead(status, headers).end(body);
   }
 

@@ -56,7 +56,7 @@ export { handlerIn, notAuthenticated, refuseArguments, refuseRequest } from './m
 export type { ResourceAnswer, ResourcePublisher } from './publish-resource.ts';
 export { resourcePublisher } from './publish-resource.ts';
 export type { EventMessage } from './receive-events.ts';
-export { eventAnswerer, readNodeBody, readWebBody } from './receive-events.ts';
+export { eventAnswerer, nodeEventAnswerer, readWebBody } from './receive-events.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
 export {
   authenticateMarks,

@@ -1,5 +1,6 @@
 // Reads the bodies of requests with logout tokens and security event tokens, for all adapters: at
 // most as many bytes as a token can have, and not for long. The receiver in notices/ decides.
+import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { ConfigError } from '../errors.ts';
 import { withDeadline } from '../net/deadline.ts';
@@ -44,6 +45,33 @@ export function eventAnswerer(receiver: EventReceiver): (message: EventMessage) 
 }
 
 /**
+ * Makes the function that answers requests of Node with tokens. If the body was not read to its
+ * end, the answer ends the connection: the next request on it would wait for the rest of the body.
+ * @throws ConfigError for anything but a receiver
+ */
+export function nodeEventAnswerer(
+  receiver: EventReceiver,
+): (request: IncomingMessage, parsed: unknown, source?: Readable) => Promise<EventAnswer> {
+  const answer = eventAnswerer(receiver);
+  return async (request, parsed, source = request) => {
+    let isCut = false;
+    const made = await answer({
+      method: request.method,
+      contentType: request.headers['content-type'],
+      async read(limit) {
+        const wasRead = source.readableEnded;
+        const body = await readNodeBody(source, limit, parsed);
+        isCut = body === undefined && !wasRead;
+        return body;
+      },
+    });
+    // HTTP/2 has no such header, and its requests do not wait for each other.
+    if (!isCut || request.httpVersionMajor > 1) return made;
+    return { ...made, headers: { ...made.headers, Connection: 'close' } };
+  };
+}
+
+/**
  * Reads the body of a request of Node.
  * @param parsed what a parser has made of it; used if the request was read already
  */
@@ -59,9 +87,10 @@ export function readNodeBody(request: Readable, limit: number, parsed: unknown):
           resolve(body);
         };
         const stop = () => {
-          // What is left of it is not kept.
-          request.pause();
           end(undefined);
+          // What still comes is dropped: a socket that is closed with bytes unread resets the
+          // connection, and the client may lose the answer.
+          request.resume();
         };
         const finish = () => end(Buffer.concat(chunks));
         const take = (chunk: Buffer | string) => {

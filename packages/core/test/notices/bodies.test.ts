@@ -1,7 +1,10 @@
 // The bodies of requests: a bound, and a deadline.
+import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
-import { readNodeBody, readWebBody } from '../../src/adapter/receive-events.ts';
+import { nodeEventAnswerer, readNodeBody, readWebBody } from '../../src/adapter/receive-events.ts';
+import type { EventReceiver } from '../../src/notices/receiver.ts';
+import { createBench } from './bench.ts';
 
 const LIMIT = 10;
 const request = (body: string | ReadableStream) =>
@@ -52,3 +55,38 @@ describe('a body', () => {
     expect(cancelled).toHaveBeenCalledOnce();
   });
 });
+
+describe('the answer to a request of Node', () => {
+  it.each<[title: string, httpVersionMajor: number, connection: string | undefined]>([
+    ['whose body is too long ends the connection', 1, 'close'],
+    ['of HTTP/2 does not', 2, undefined],
+  ])('%s', async (_, httpVersionMajor, connection) => {
+    const { receiver } = await createBench();
+    const long = new Readable({ read() {} });
+    long.push('x'.repeat(receiver.maxBodyBytes + 1));
+    const { status, headers } = await answerTo(receiver, long, httpVersionMajor);
+    expect([status, headers.Connection]).toEqual([400, connection]);
+  });
+
+  it('whose body does not come ends the connection, after 10 s', async () => {
+    const { receiver } = await createBench();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const answer = answerTo(receiver, new Readable({ read() {} }));
+    await vi.advanceTimersByTimeAsync(10_000);
+    vi.useRealTimers();
+    expect(await answer).toMatchObject({ status: 400, headers: { Connection: 'close' } });
+  });
+
+  it('whose body was read keeps the connection', async () => {
+    const { receiver } = await createBench();
+    const { status, headers } = await answerTo(receiver, Readable.from(['x']));
+    expect([status, headers.Connection]).toEqual([400, undefined]);
+  });
+});
+
+/** A POST with a body. */
+function answerTo(receiver: EventReceiver, body: Readable, httpVersionMajor = 1) {
+  const headers = { 'content-type': 'application/secevent+jwt' };
+  const asked = Object.assign(body, { method: 'POST', headers, httpVersionMajor });
+  return nodeEventAnswerer(receiver)(asked as unknown as IncomingMessage, undefined);
+}
