@@ -1,7 +1,7 @@
 // The contestants on Express: one route behind each middleware, set up as its README says. Nothing
 // is measured here.
 import { createRequire } from 'node:module';
-import { authenticate, requireClaims } from '@latchkey/express';
+import { authenticate, createAuthenticator, requireClaims } from '@latchkey/express';
 import express, { type Express, type RequestHandler } from 'express';
 import { expressjwt, type Request as JwtRequest } from 'express-jwt';
 import jwksRsa from 'jwks-rsa';
@@ -18,6 +18,10 @@ interface OAuth2JwtBearer {
 // workspace.
 const { auth }: OAuth2JwtBearer = createRequire(import.meta.url)('express-oauth2-jwt-bearer');
 
+/** The number of revocations: the default of `revocation.entries`. */
+const REVOKED = 1_000_000;
+const KINDS = ['jti', 'sid', 'sub', 'client'] as const;
+
 /** The starters, by the contestant's name. */
 export const starters: Starters<Express> = {
   bare() {
@@ -30,6 +34,20 @@ export const starters: Starters<Express> = {
     const app = express();
     const keyset = { issuer, jwksUrl, allowHttp: true, allowedAlgorithms: [algorithm] };
     app.use(authenticate({ keySets: [keyset], audience }));
+    return app.get(
+      ROUTE,
+      requireClaims({ scope: SCOPE }, (request, response) => response.json({ of: request.auth.subject })),
+    );
+  },
+
+  // The same, with a list of revocations in which no token of the bench is.
+  async 'latchkey-revocation'({ issuer, audience, jwksUrl, algorithm }) {
+    const app = express();
+    const keyset = { issuer, jwksUrl, allowHttp: true, allowedAlgorithms: [algorithm] };
+    const authenticator = createAuthenticator({ keySets: [keyset], audience, revocation: {} });
+    for (let count = 0; count < REVOKED; count += KINDS.length)
+      for (const kind of KINDS) await authenticator.revoke({ issuer, [kind]: `revoked-${count}` });
+    app.use(authenticate(authenticator));
     return app.get(
       ROUTE,
       requireClaims({ scope: SCOPE }, (request, response) => response.json({ of: request.auth.subject })),
