@@ -30,7 +30,7 @@ const LIFETIME_MS = 3650 * DAY_MS;
  * const { cert, key, cnf } = createClientCertificate();
  * const token = await issuer.mint({ sub: 'alice', cnf });
  * const headers = { authorization: `Bearer ${token}` };
- * https.get('https://localhost:8443/orders', { cert, key, ca, headers });
+ * const options = { cert, key, headers }; // https.get('https://localhost:8443/orders', options)
  * ```
  */
 export function createClientCertificate(): ClientCertificate {

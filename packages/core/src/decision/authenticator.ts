@@ -74,8 +74,8 @@ export interface Authenticator extends Marked {
   ): Decision | Promise<Decision>;
   /**
    * Verifies a token that did not come as the token of a request, and authorizes it. A token that
-   * is bound to a key or a certificate is refused, because only a request has the proof. `dpop`,
-   * `mutualTls` and `senderConstrained` are for requests.
+   * is bound to a key or a certificate is refused, because only a request has the proof, and so is
+   * every token where the options require bound ones.
    * @throws AuthError with every `token_` code, `keyset_unavailable`, and those of `authorize`
    */
   verify<const R extends Rules = Record<never, never>>(
@@ -270,6 +270,8 @@ export function authenticatorOf(
     authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
     async verify(token, ...rules) {
       const compiled = compiledOf(rules);
+      if (revocations?.isUnread() === true)
+        await atMost(LIST_WAIT_MS, Promise.allSettled([revocations.ready()]));
       if (typeof token !== 'string') throw malformed(settings.space);
       const decision = pipeline.decideOnToken(token, compiled);
       const principal = principalOf(isPromise(decision) ? await decision : decision);
@@ -278,6 +280,8 @@ export function authenticatorOf(
     },
     conceal: (request) => concealQuery(request, settings.tokens.queryNames),
     async explain(subject, ...asked) {
+      // Keys are waited for, too.
+      if (revocations !== undefined) await atMost(LIST_WAIT_MS, Promise.allSettled([revocations.ready()]));
       return explain(subject, accessOf(asked), settings, pipeline);
     },
     revoke: (given) => revokeIn(revocations, given, settings),
@@ -313,6 +317,9 @@ export function authenticatorOf(
   }));
   return authenticator;
 }
+
+/** How long `verify` and `explain` wait for the first list of revocations. */
+const LIST_WAIT_MS = 5_000;
 
 /** Waits for work that does not reject, but not longer than this. */
 async function atMost(limitMs: number, work: Promise<unknown>): Promise<void> {

@@ -25,6 +25,7 @@ export function completeFapi2(options: UncheckedOptions): UncheckedOptions {
   const written = ownMembers(options);
   refuseWeak(written, '');
   refuse(written.mode !== undefined && written.mode !== 'strict', 'mode', 'write strict, or remove it');
+  refuse(written.requireExp === false, 'requireExp', 'remove it');
   refuse(written.allowFutureIat === true, 'allowFutureIat', 'remove it');
   refuse(written.keys !== undefined, 'keys', 'move the keys to keySets');
   refuse(written.senderConstrained === 'allowed', 'senderConstrained', 'write required, or remove it');

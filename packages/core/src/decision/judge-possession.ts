@@ -17,7 +17,10 @@ type Made = TokenDecision | Promise<TokenDecision>;
 export interface PossessionJudge {
   /** Refuses a verified token whose request does not prove its key. Judged for each request. */
   prove(judged: Made, token: string, request: RequestView, trace: Trace | undefined): Made;
-  /** Refuses a verified token that is bound to a key, where no request is. */
+  /**
+   * Refuses a verified token that is bound, or that has to be, where no request is: only a request
+   * has the proof.
+   */
   refuseBound(verified: TokenDecision, trace: Trace | undefined): TokenDecision;
   /** Writes the error into the challenge of the scheme by which the token came. */
   challenge(refused: Refused, request: RequestView): Refused;
@@ -57,10 +60,15 @@ export function createPossessionJudge(
         ? judged.then((verified) => proveOne(verified, token, request, trace))
         : proveOne(judged, token, request, trace),
     refuseBound(verified, trace) {
-      if (!verified.ok || !Object.hasOwn(signedClaims(verified.principal), 'cnf')) return verified;
+      if (!verified.ok) return verified;
+      const claims = signedClaims(verified.principal);
+      const isBound = Object.hasOwn(claims, 'cnf');
+      if (!isBound && !possession.isRequired) return verified;
       const error = mismatch(
-        'the token is bound to a key or a certificate, and only a request can have the proof',
-        isByDpop(signedClaims(verified.principal)) ? 'DPoP' : undefined,
+        isBound
+          ? 'the token is bound to a key or a certificate, and only a request can have the proof'
+          : 'the options require bound tokens, and only a request can have the proof',
+        isByDpop(claims) ? 'DPoP' : undefined,
       );
       noteIn(trace)?.('cnf', error);
       return refused(error, verified, trace);

@@ -117,7 +117,19 @@ export function parseDescriptor(
     const last = meant(node);
     return isScalar(last) && last.value === null && last.source === '';
   };
-  const { name, service } = plainOf(document, at(0), mayLackBlock);
+  const root = plainOf(document, at(0), mayLackBlock);
+  const { name, service } = root;
+  for (const [around, path] of [
+    [root, []],
+    [service, ['service']],
+  ] as const) {
+    const misplaced = misplacedIn(around);
+    if (misplaced === undefined) continue;
+    const full = [...path, misplaced];
+    throw new ConfigError(full.join('.'), `has no effect here; move it into ${BLOCK.join('.')}`, {
+      place: at(offsetAt(full) ?? 0),
+    });
+  }
   const found = isPlainObject(service) ? service.jwt : service;
   const jwt = mayLackBlock && isBlankValue(found) ? {} : found;
   if (!isPlainObject(jwt))
@@ -126,6 +138,15 @@ export function parseDescriptor(
   const isClosed = isMap(document.contents) && document.contents.flow === true;
   const end = /(?:^|\n)\.\.\.[ \t]*\r?\n?$/.test(text) ? 'marked' : isClosed ? 'closed' : undefined;
   return { file, name: named, jwt, placeOf, isBlank, end, text, yaml: document };
+}
+
+/** Options that mean nothing outside of the block: who writes them there believes in them. */
+const OWN_NAMES = ['keySets', 'dpop', 'mutualTls', 'senderConstrained', 'revocation'] as const;
+
+function misplacedIn(around: unknown): string | undefined {
+  if (!isPlainObject(around)) return undefined;
+  if (Object.hasOwn(around, 'profile') && around.profile === 'fapi2') return 'profile';
+  return OWN_NAMES.find((name) => Object.hasOwn(around, name));
 }
 
 /** Adds the place in the file to a ConfigError. Other errors are returned unchanged. */

@@ -8,6 +8,8 @@ import type { KeyBinding, NoteProof, PresentedToken, ProofKind } from './kind.ts
 
 /** Judges the proofs of requests, by the options of one authenticator. */
 export interface Possession {
+  /** A token that is bound in no way, or not in each required one, is refused. */
+  readonly isRequired: boolean;
   /** The claims of the token have been verified, and `refuseConfirmation` has accepted `cnf`. */
   judge(presented: JudgedPossession): AuthError | undefined | Promise<AuthError | undefined>;
   /** The scheme of the token of a request, if it is one that is only for bound tokens. */
@@ -61,7 +63,11 @@ export function createPossession(kinds: readonly ProofKind[], isRequired: boolea
     return kinds.find((kind) => kind.isPresented(request))?.scheme;
   }
 
-  return Object.freeze({ judge, schemeOf });
+  return Object.freeze({
+    judge,
+    schemeOf,
+    isRequired: isRequired || kinds.some((kind) => kind.isRequired),
+  });
 }
 
 /** Every kind has to be proven: a token may be bound to several keys. */

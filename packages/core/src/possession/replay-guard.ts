@@ -6,7 +6,7 @@ import type { Clock } from '../values/clock.ts';
 import { sharedState } from '../values/copies.ts';
 import { isPromise } from '../values/promise.ts';
 import { invalid } from './proof.ts';
-import { createReplayMemory, type ReplayStore } from './replay.ts';
+import { createReplayMemory, type ReplayMemory, type ReplayStore } from './replay.ts';
 
 type Refusal = AuthError | undefined;
 
@@ -27,14 +27,14 @@ interface Use {
 export const REPLAY_DEADLINE_MS = 250;
 
 // Two authenticators of one process, and one that replaces another, remember the same proofs.
-const memories = sharedState('replay memories', () => new WeakMap<object, Map<number, ReplayStore>>());
+const memories = sharedState('replay memory', () => new WeakMap<object, ReplayMemory>());
 const usedBy = sharedState('used proofs', () => new WeakMap<ReplayStore, WeakMap<object, Use>>());
 
-/** The store of this process, for one clock and one size. */
+/** The store of this process, for one clock. Its size is the greatest that was asked for. */
 export function replayMemory(entries: number, clock: Clock): ReplayStore {
-  const ofClock = memories.get(clock) ?? new Map<number, ReplayStore>();
-  const memory = ofClock.get(entries) ?? createReplayMemory(entries, clock);
-  memories.set(clock, ofClock.set(entries, memory));
+  const memory = memories.get(clock) ?? createReplayMemory(entries, clock);
+  memory.resize(entries);
+  memories.set(clock, memory);
   return memory;
 }
 

@@ -1,7 +1,7 @@
 // The store of proofs that were used, and the one that needs only this process: a time wheel in
 // memory. How a store is asked is in replay-guard.ts.
 import { ConfigError } from '../errors.ts';
-import type { Clock } from '../values/clock.ts';
+import { type Clock, monotonicOf } from '../values/clock.ts';
 import { kindOf } from '../values/kind.ts';
 
 /**
@@ -37,23 +37,29 @@ export function readReplayStore(value: unknown, path: string): ReplayStore {
   throw new ConfigError(path, `expected a store with use(id, untilMs), got ${kindOf(value)}`);
 }
 
+/** A store in memory. */
+export interface ReplayMemory extends ReplayStore {
+  /** Raises the greatest number of proofs. It is never lowered. */
+  resize(entries: number): void;
+}
+
 /**
  * Makes a store in memory.
- * @param entries the greatest number of proofs. It throws at one more, and forgets none of them
+ * @param entries the greatest number of proofs. It throws at one more, and forgets none of them.
+ *   `resize` raises it
  * @param what it remembers, for messages
  */
-export function createReplayMemory(
-  entries: number,
-  clock: Pick<Clock, 'now'>,
-  what = 'used proofs',
-): ReplayStore {
+export function createReplayMemory(entries: number, clock: Clock, what = 'used proofs'): ReplayMemory {
+  const monotonic = monotonicOf(clock);
+  let most = entries;
   const used = new Set<string>();
-  // By the second from which on they are too old.
+  // By the second of monotonic time from which on they are too old: a clock that is set ahead and
+  // back must not end any.
   const wheel = new Map<number, string[]>();
   let sweptAt = Number.NEGATIVE_INFINITY;
 
   function sweep(): void {
-    const second = Math.floor(clock.now() / 1000);
+    const second = Math.floor(monotonic() / 1000);
     if (second === sweptAt) return;
     sweptAt = second;
     for (const [end, ids] of wheel) {
@@ -67,14 +73,18 @@ export function createReplayMemory(
     use(id, untilMs) {
       sweep();
       if (used.has(id)) return false;
-      if (used.size >= entries) throw new Error(`the memory of ${what} is full: ${entries} entries`);
+      if (used.size >= most) throw new Error(`the memory of ${what} is full: ${most} entries`);
       // One second later, because a proof is still accepted in the second that has begun.
-      const end = Math.ceil(untilMs / 1000) + 1;
+      const end = Math.ceil((monotonic() + untilMs - clock.now()) / 1000) + 1;
+      if (!Number.isFinite(end)) throw new Error('the clock gives no time');
       const ids = wheel.get(end);
       if (ids === undefined) wheel.set(end, [id]);
       else ids.push(id);
       used.add(id);
       return true;
+    },
+    resize(next) {
+      most = Math.max(most, next);
     },
   };
 }

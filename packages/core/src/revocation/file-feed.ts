@@ -10,7 +10,7 @@ import { type JsonObject, parseJsonObject } from '../values/json.ts';
 import { readSmallFile } from '../values/small-file.ts';
 import { mapInTurns } from '../values/turns.ts';
 import type { FollowedFeed, RevocationFeed, RevocationSink } from './feed.ts';
-import { MOST_SKEW_MS, readStoredRevocation, type StoredRevocation } from './revocation.ts';
+import { readStoredRevocation, type StoredRevocation } from './revocation.ts';
 
 /** About 100,000 revocations. */
 export const MAX_LIST_BYTES = 16 * 1024 * 1024;
@@ -28,14 +28,15 @@ export function createFileFeed(file: string, clock: Pick<Clock, 'now'>): Revocat
   const path = resolve(file);
   return Object.freeze<RevocationFeed>({
     description: `file ${file}`,
-    follow: (sink) => followFile(path, sink),
+    follow: (sink) => followFile(path, sink, clock),
     publish: (revocation) => addToFile(path, revocation, clock),
   });
 }
 
-function followFile(path: string, sink: RevocationSink): FollowedFeed {
+function followFile(path: string, sink: RevocationSink, clock: Pick<Clock, 'now'>): FollowedFeed {
   const stopping = new AbortController();
   let read: Buffer | undefined;
+  let readAtMs = Number.NEGATIVE_INFINITY;
   let looking: Promise<void> | undefined;
   let settling: NodeJS.Timeout | undefined;
   /** The file has changed while it was read. */
@@ -45,12 +46,14 @@ function followFile(path: string, sink: RevocationSink): FollowedFeed {
     const at = sink.now();
     try {
       const bytes = readSmallFile(path, MAX_LIST_BYTES);
-      if (read?.equals(bytes) !== true) {
+      // A clock that was ahead has made entries look as if they were over.
+      if (read?.equals(bytes) !== true || clock.now() < readAtMs) {
         const entries = await parseLines(bytes, stopping.signal);
         if (stopping.signal.aborted) return;
         // The sink checks each entry.
         sink.replace(entries as unknown as readonly StoredRevocation[]);
         read = bytes;
+        readAtMs = clock.now();
       }
       sink.current(at);
     } catch (error) {
@@ -147,7 +150,7 @@ async function addToFile(
     const added = lineOf(revocation);
     const kept = parsed
       .map((entry, at) => readStoredRevocation(entry, `revocations[${at}]`))
-      .filter(({ until }) => until + MOST_SKEW_MS > nowMs)
+      .filter(({ until }) => until + DROPPED_AFTER_MS > nowMs)
       .map(lineOf);
     if (kept.length === parsed.length && kept.includes(added)) return;
     const bytes = Buffer.from([...new Set([...kept, added])].join(''));
@@ -157,6 +160,12 @@ async function addToFile(
     await replaceFile(path, bytes, signal);
   });
 }
+
+/**
+ * Entries are dropped this long after they have ended: the clock of one writer may be ahead, and
+ * must not end what another one has written.
+ */
+const DROPPED_AFTER_MS = 604_800_000;
 
 /** The members always have the same order, so that equal entries are equal lines. */
 function lineOf({ issuer, jti, sid, sub, client, issuedBefore, until }: StoredRevocation): string {

@@ -1,6 +1,6 @@
 // The revocations in force, by issuer and id: bounded, and ended by a time wheel. A look-up
 // allocates nothing. Which claims are looked up is decided here; where they come from is not.
-import type { Clock } from '../values/clock.ts';
+import { type Clock, monotonicOf } from '../values/clock.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import {
   kindOfRevocation,
@@ -41,6 +41,11 @@ interface Entry {
   endsBefore: number;
   /** Milliseconds since the epoch, the clock skew included. */
   untilMs: number;
+  /**
+   * The same in monotonic time, by the clock when it was added, and `KEPT_MS` later. It is
+   * remembered until both are over.
+   */
+  untilMonotonic: number;
 }
 
 /** By issuer, then by id. An issuer without revocations is not in it. */
@@ -48,6 +53,8 @@ type Held = Map<string, Map<string, Entry>>;
 
 /** The length of a slot of the wheel: entries end up to this late. */
 const SLOT_MS = 60_000;
+/** An entry is kept this much longer, so that a clock that is set ahead and back ends none. */
+const KEPT_MS = 3_600_000;
 /** How many entries end in one call, so that no request waits for all of them. */
 const ENDS_PER_CALL = 1000;
 /** The id of the entry for all tokens of an issuer. */
@@ -57,7 +64,8 @@ const ALL = '';
  * Makes an empty index.
  * @param most the greatest number of revocations. None is forgotten for a new one
  */
-export function createRevocationIndex(most: number, clock: Pick<Clock, 'now'>): RevocationIndex {
+export function createRevocationIndex(most: number, clock: Clock): RevocationIndex {
+  const monotonic = monotonicOf(clock);
   let entries = most;
   let held = nothing();
   let wheel = new Map<number, Entry[]>();
@@ -65,10 +73,11 @@ export function createRevocationIndex(most: number, clock: Pick<Clock, 'now'>): 
   let ending: Entry[] = [];
   let size = 0;
   let sweptSlot = Number.NEGATIVE_INFINITY;
-  let overfullUntilMs = Number.NEGATIVE_INFINITY;
+  let overfullUntil = Number.NEGATIVE_INFINITY;
 
-  function sweep(nowMs: number): void {
-    const slot = Math.floor(nowMs / SLOT_MS);
+  function sweep(): void {
+    const now = monotonic();
+    const slot = Math.floor(now / SLOT_MS);
     if (slot !== sweptSlot) {
       sweptSlot = slot;
       for (const [end, due] of wheel) {
@@ -80,7 +89,9 @@ export function createRevocationIndex(most: number, clock: Pick<Clock, 'now'>): 
     for (let left = ENDS_PER_CALL; left > 0; left--) {
       const entry = ending.pop();
       if (entry === undefined) return;
-      if (entry.untilMs > nowMs) enterWheel(entry);
+      // The clock may have been ahead when it was added, or the entry was extended.
+      if (!(clock.now() >= entry.untilMs)) entry.untilMonotonic = monotonicEnd(entry.untilMs);
+      if (entry.untilMonotonic > now) enterWheel(entry);
       else remove(entry);
     }
   }
@@ -92,18 +103,24 @@ export function createRevocationIndex(most: number, clock: Pick<Clock, 'now'>): 
     if (ofIssuer.size === 0) held[kind].delete(issuer);
   }
 
+  function monotonicEnd(untilMs: number): number {
+    const left = untilMs - clock.now();
+    // A clock that gives no number tells nothing.
+    return monotonic() + (left > 0 ? left : 0) + KEPT_MS;
+  }
+
   /** An entry is in one slot only; if its time is extended, it moves when that slot is over. */
   function enterWheel(entry: Entry): void {
-    const slot = Math.floor(entry.untilMs / SLOT_MS) + 1;
+    const slot = Math.floor(entry.untilMonotonic / SLOT_MS) + 1;
     const there = wheel.get(slot);
     if (there === undefined) wheel.set(slot, [entry]);
     else there.push(entry);
   }
 
   /** @returns false if it does not fit */
-  function addOne(revocation: StoredRevocation, nowMs: number): boolean {
+  function addOne(revocation: StoredRevocation): boolean {
     const untilMs = revocation.until + MOST_SKEW_MS;
-    if (untilMs <= nowMs) return true;
+    if (untilMs + KEPT_MS <= clock.now()) return true;
     const { issuer } = revocation;
     const kind = kindOfRevocation(revocation);
     const id = kind === 'issuer' ? ALL : (revocation[kind] ?? ALL);
@@ -117,15 +134,17 @@ export function createRevocationIndex(most: number, clock: Pick<Clock, 'now'>): 
     if (known !== undefined) {
       known.endsBefore = Math.max(known.endsBefore, endsBefore);
       known.untilMs = Math.max(known.untilMs, untilMs);
+      known.untilMonotonic = Math.max(known.untilMonotonic, monotonicEnd(untilMs));
       return true;
     }
     // Many may have ended at once.
-    while (size >= entries && ending.length > 0) sweep(nowMs);
+    while (size >= entries && ending.length > 0) sweep();
     if (size >= entries) {
-      overfullUntilMs = Math.max(overfullUntilMs, untilMs);
+      overfullUntil = Math.max(overfullUntil, monotonicEnd(untilMs));
       return false;
     }
-    const entry: Entry = { kind, issuer, id, endsBefore, untilMs };
+    const untilMonotonic = monotonicEnd(untilMs);
+    const entry: Entry = { kind, issuer, id, endsBefore, untilMs, untilMonotonic };
     held[kind].set(issuer, ofIssuer.set(id, entry));
     size++;
     enterWheel(entry);
@@ -133,10 +152,9 @@ export function createRevocationIndex(most: number, clock: Pick<Clock, 'now'>): 
   }
 
   function add(added: Iterable<StoredRevocation>): boolean {
-    const nowMs = clock.now();
-    sweep(nowMs);
+    sweep();
     let fits = true;
-    for (const one of added) fits = addOne(one, nowMs) && fits;
+    for (const one of added) fits = addOne(one) && fits;
     return fits;
   }
 
@@ -147,12 +165,12 @@ export function createRevocationIndex(most: number, clock: Pick<Clock, 'now'>): 
       wheel = new Map();
       ending = [];
       size = 0;
-      overfullUntilMs = Number.NEGATIVE_INFINITY;
+      overfullUntil = Number.NEGATIVE_INFINITY;
       add(all);
     },
     find(claims) {
       if (size === 0) return undefined;
-      sweep(clock.now());
+      sweep();
       for (const kind of KINDS)
         for (const claim of CLAIMS[kind]) if (isFound(held[kind], claim, claims)) return kind;
       return undefined;
@@ -161,10 +179,10 @@ export function createRevocationIndex(most: number, clock: Pick<Clock, 'now'>): 
       entries = next;
     },
     size() {
-      sweep(clock.now());
+      sweep();
       return size;
     },
-    isOverfull: () => overfullUntilMs !== Number.NEGATIVE_INFINITY && clock.now() < overfullUntilMs,
+    isOverfull: () => overfullUntil !== Number.NEGATIVE_INFINITY && monotonic() < overfullUntil,
   });
 }
 

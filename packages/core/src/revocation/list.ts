@@ -45,6 +45,8 @@ export interface RevocationList {
   resize(entries: number): void;
   /** Begins to follow the feed, in the background. */
   start(): void;
+  /** True while the list has never been current. */
+  isUnread(): boolean;
   /** Waits until the list is current. */
   ready(): Promise<void>;
   report(): RevocationReport;
@@ -207,11 +209,16 @@ export function createRevocationList({
       // It counts here from now on, also if the feed does not take it.
       forgetEnded();
       if (own.size < entries) own.set(revocation, Number.POSITIVE_INFINITY);
-      await feed.publish(revocation);
+      try {
+        await feed.publish(revocation);
+      } catch (cause) {
+        throw new Error(`${source}: ${asError(cause).message}`, { cause });
+      }
       if (own.has(revocation)) own.set(revocation, monotonic());
     },
     resize: index.resize,
     start,
+    isUnread: () => feed !== undefined && currentAt === Number.NEGATIVE_INFINITY,
     async ready() {
       start();
       if (!isStale()) return;

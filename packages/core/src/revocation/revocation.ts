@@ -39,7 +39,7 @@ export interface Revocation {
   readonly issuedBefore?: number;
   /**
    * How long the revocation is remembered: until the last of its tokens expires (`exp`). It is
-   * remembered for a minute longer, which is the greatest `clockSkew`. Milliseconds since the
+   * remembered for an hour longer, because clocks may be wrong. Milliseconds since the
    * epoch, not in the past. Default: `revocation.remember` from now on.
    */
   readonly until?: number;
@@ -92,7 +92,8 @@ export function readRevocation(
       `${path}.until`,
       `expected a time in the future; the tokens until then expired more than ${durationText(MOST_SKEW_MS)} ago`,
     );
-  return complete({ issuedBefore: nowMs, ...read, until });
+  // Also what was filled in: an entry that cannot be read again would end the whole list.
+  return readStoredRevocation(complete({ issuedBefore: nowMs, ...read, until }), path);
 }
 
 /**
@@ -133,6 +134,8 @@ function readMembers(value: unknown, path: string): Revocation {
 }
 
 function readId(value: unknown, path: string): void {
+  if (typeof value === 'string' && !value.isWellFormed())
+    throw new ConfigError(path, 'expected a text in Unicode; it has half a character');
   if (!isIdentifier(value)) throw new ConfigError(path, `expected ${IDENTIFIER}, got ${kindOf(value)}`);
   if (typeof value === 'string' && value.length > MAX_ID_LENGTH)
     throw new ConfigError(path, `expected at most ${MAX_ID_LENGTH} characters, got ${value.length}`);

@@ -2,6 +2,7 @@
 // comparison of single values is in plan/.
 
 import { routeOptions } from '../decision/access.ts';
+import { completeFapi2, isFapi2 } from '../decision/fapi2.ts';
 import { authenticatorOptions } from '../decision/options.ts';
 import type { DescriptorDocument } from '../descriptor/document.ts';
 import type { FilePlace } from '../errors.ts';
@@ -52,7 +53,7 @@ export function planChange(before: DescriptorDocument, after: DescriptorDocument
   const reachAll = [before.jwt, after.jwt].some(
     ({ unsafeMissingIssuer }) => unsafeMissingIssuer !== undefined,
   );
-  const blocks = [withAudience(before.jwt), withAudience(after.jwt)] as const;
+  const blocks = [effective(before.jwt), effective(after.jwt)] as const;
   const judges = {
     ...OPTIONS,
     ...commonTokenJudges(blocks),
@@ -67,6 +68,36 @@ export function planChange(before: DescriptorDocument, after: DescriptorDocument
       })
       .sort((a, b) => EFFECTS.indexOf(a.effect) - EFFECTS.indexOf(b.effect)),
   );
+}
+
+/** The options with all that they imply. */
+function effective(jwt: UncheckedOptions): UncheckedOptions {
+  return withBindings(withProfile(withAudience(jwt)));
+}
+
+/** Replaces `profile: fapi2` by what it sets. Options that it refuses stay as they are. */
+function withProfile(jwt: UncheckedOptions): UncheckedOptions {
+  if (!isFapi2(jwt)) return jwt;
+  const { profile: _profile, ...others } = jwt;
+  try {
+    const { profile: _same, ...completed } = completeFapi2(jwt);
+    return completed;
+  } catch {
+    return { ...others, senderConstrained: 'required' };
+  }
+}
+
+/** Where tokens must be bound and one kind is on, it is required. */
+function withBindings(jwt: UncheckedOptions): UncheckedOptions {
+  if (jwt.senderConstrained !== 'required') return jwt;
+  const kinds = (['dpop', 'mutualTls'] as const).filter((name) => {
+    const kind = jwt[name];
+    return isPlainObject(kind) && kind.mode !== 'off';
+  });
+  const [only, other] = kinds;
+  return only === undefined || other !== undefined
+    ? jwt
+    : { ...jwt, [only]: { ...Object(jwt[only]), mode: 'required' } };
 }
 
 /** Adds the audience that is left out next to `resource`. */

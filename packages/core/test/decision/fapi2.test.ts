@@ -51,6 +51,7 @@ const tests: { readonly [name: string]: () => unknown } = {
     expectRefused({ mode: 'permissive' }, 'mode');
     expectRefused({ audience: null }, 'audience');
     expectRefused({ allowFutureIat: true }, 'allowFutureIat');
+    expectRefused({ requireExp: false }, 'requireExp');
     expectRefused({ keys: [] }, 'keys');
     expectRefused({ unsafeAcceptSenderConstrained: true }, 'unsafeAcceptSenderConstrained');
     expectRefused({ dpop: { ...DPOP, unsafeReplayFailure: 'accept' } }, 'dpop.unsafeReplayFailure');

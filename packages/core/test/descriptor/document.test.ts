@@ -239,3 +239,21 @@ it('a descriptor may be half a megabyte long', () => {
   const long = `service:\n  jwt:\n    realm: ${'x'.repeat(400_000)}\n`;
   expect(String(jwtOf(long).realm)).toHaveLength(400_000);
 });
+
+describe('options outside of service.jwt', () => {
+  it.each([
+    ['at the top', 'dpop: { mode: required }\nservice: { jwt: {} }', 'dpop'],
+    ['under service', 'service:\n  mutualTls: { mode: required }\n  jwt: {}', 'service.mutualTls'],
+    ['the profile', 'profile: fapi2\nservice: { jwt: {} }', 'profile'],
+  ])('%s are refused, because they would have no effect', (_, text, path) => {
+    for (const options of [{}, { mayLackBlock: true }])
+      expect(() => parseDescriptor(text, 'a.yaml', options)).toThrow(
+        `${path}: has no effect here; move it into service.jwt`,
+      );
+  });
+
+  it('members of other programs are not', () => {
+    const text = 'profile: dev\naudience: all\nservice: { port: 1, jwt: { keySets: [] } }';
+    expect(parseDescriptor(text, 'a.yaml').jwt).toEqual({ keySets: [] });
+  });
+});

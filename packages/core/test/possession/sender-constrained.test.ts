@@ -112,6 +112,21 @@ it.each(['A', 'A'.repeat(42), 'A'.repeat(44), `${'A'.repeat(42)}=`, '', null, 1,
   },
 );
 
+it.each([
+  ['required', 'allowed', 'allowed'],
+  ['allowed', 'required', 'allowed'],
+  ['allowed', 'allowed', 'required'],
+] as const)(
+  'verify accepts nothing where bound tokens are required: %s, %s, %s',
+  async (dpop, mutualTls, senderConstrained) => {
+    const { authenticator, tokens } = await service(dpop, mutualTls, senderConstrained);
+    for (const token of Object.values(tokens)) {
+      await expect(authenticator.verify(token)).rejects.toMatchObject({ code: 'token_binding_mismatch' });
+      expect((await authenticator.explain(token)).allowed).toBe(false);
+    }
+  },
+);
+
 it('verify accepts no token of a certificate', async () => {
   const { authenticator, tokens } = await service('off', 'allowed');
   for (let time = 0; time < 3; time++)

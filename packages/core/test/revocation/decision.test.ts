@@ -197,8 +197,10 @@ describe('a caller of revoke', () => {
     clock.advance(7_200_000);
     const second = Math.floor(clock.now() / 1000);
     expect(await ask(await tokenOf({ jti: 'j1' }))).toBe('token_revoked');
-    clock.advance(180_000);
-    expect(await ask(await tokenOf({ jti: 'j1', iat: second, exp: second + 600 }))).toBe('accepted');
+    // An hour longer, because a clock may have been wrong.
+    clock.advance(3_780_000);
+    const exp = second + 9_000;
+    expect(await ask(await tokenOf({ jti: 'j1', iat: second, exp }))).toBe('accepted');
   });
 
   it('fills the list: all tokens are a 503, with a warning, until entries end', async () => {
@@ -218,7 +220,7 @@ describe('a caller of revoke', () => {
     expect(await ask(token)).toBe('revocation_unavailable');
     expect(await ask(await tokenOf({ jti: 'a' }))).toBe('token_revoked');
     expect(authenticator.report().revocation).toMatchObject({ state: 'full', entries: 2 });
-    clock.advance(800_000);
+    clock.advance(4_400_000);
     expect(await ask(await tokenOf())).toBe('accepted');
     expect(authenticator.report().revocation).toEqual({
       source: 'the memory of this process',

@@ -135,8 +135,8 @@ describe('the file', () => {
 describe('publishing', () => {
   it('adds to the file, and drops what has ended', async () => {
     const clock = createClock();
-    const ended = { issuer: ISSUER, jti: 'old', until: clock.now() - 60_001 };
-    const skewed = { issuer: ISSUER, jti: 'skewed', until: clock.now() - 50_000 };
+    const ended = { issuer: ISSUER, jti: 'old', until: clock.now() - 604_800_001 };
+    const skewed = { issuer: ISSUER, jti: 'skewed', until: clock.now() - 604_000_000 };
     await writeFile(file, `${JSON.stringify(ended)}\n${JSON.stringify(skewed)}\n`);
     const service = bench({ file }, {}, clock);
     await service.authenticator.revoke({ issuer: ISSUER, sub: 'alice', until: UNTIL });

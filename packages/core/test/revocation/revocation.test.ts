@@ -8,6 +8,10 @@ const DAY_MS = 86_400_000;
 const read = (value: unknown) => readRevocation(value, NOW, DAY_MS);
 
 describe('a revocation of a caller', () => {
+  it.each([Number.NaN, 2 ** 43])('is refused by a clock that says %s', (now) => {
+    expect(() => readRevocation({ issuer, jti: 'j' }, now, DAY_MS)).toThrow('revocation.until');
+  });
+
   it.each([
     ['of a jti', { issuer, jti: 'j' }, { issuer, jti: 'j', until: NOW + DAY_MS }],
     ['of a sid', { issuer, sid: 's', until: NOW + 1 }, { issuer, sid: 's', until: NOW + 1 }],
@@ -31,6 +35,7 @@ describe('a revocation of a caller', () => {
   it.each([
     ['undefined', undefined, 'revocation: expected a revocation, such as'],
     ['a token', 'eyJ', 'revocation: expected a revocation, such as'],
+    ['half a character', { issuer, sub: '\ud800' }, 'revocation.sub: expected a text in Unicode'],
     ['no issuer', { jti: 'j' }, 'revocation.issuer: expected a string that is not blank'],
     ['an issuer that is undefined', { issuer: undefined, jti: 'j' }, 'revocation.issuer: expected a value'],
     ['an issuer that is blank', { issuer: ' ', jti: 'j' }, 'revocation.issuer: expected a string'],

@@ -162,12 +162,12 @@ const GROUPS: Readonly<Record<string, Group>> = {
     of: (more) => ({ mutualTls: { mode: 'allowed' }, ...(more as Block) }),
     at: '',
     rows: [
-      ['required', {}, { senderConstrained: 'required' }, '-senderConstrained'],
+      ['required', {}, { senderConstrained: 'required' }, '-mutualTls.mode -senderConstrained'],
       [
         'no longer',
         { senderConstrained: 'required' },
         { senderConstrained: 'allowed' },
-        '+senderConstrained',
+        '+mutualTls.mode +senderConstrained',
       ],
     ],
   },
@@ -408,6 +408,18 @@ const GROUPS: Readonly<Record<string, Group>> = {
       ['typ', {}, { typ: 'application/at+jwt' }, '-typ -typ'],
       ['another typ', {}, { typ: 'secevent+jwt' }, '+typ -typ -typ -typ'],
       ['profile', {}, { profile: 'at+jwt' }, '-profile'],
+      [
+        'the profile of FAPI 2.0',
+        { keySets: [{ issuer: 'https://a', useDiscovery: true }] },
+        { keySets: [{ issuer: 'https://a', useDiscovery: true }], profile: 'fapi2' },
+        '+clockSkew -keySets[0].allowedAlgorithms -senderConstrained',
+      ],
+      [
+        'one kind of bound tokens, where bound tokens are required',
+        { senderConstrained: 'required', dpop: { mode: 'required', publicUrl: 'https://api.example' } },
+        { senderConstrained: 'required', dpop: { mode: 'allowed', publicUrl: 'https://api.example' } },
+        '',
+      ],
       ['unsafeMissingIssuer', {}, { unsafeMissingIssuer: 'all-keysets' }, '+unsafeMissingIssuer'],
       [
         'unsafeAcceptSenderConstrained',
