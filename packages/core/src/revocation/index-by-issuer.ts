@@ -106,7 +106,7 @@ export function createRevocationIndex(most: number, clock: Clock): RevocationInd
   function monotonicEnd(untilMs: number): number {
     const left = untilMs - clock.now();
     // A clock that gives no number tells nothing.
-    return monotonic() + (left > 0 ? left : 0) + KEPT_MS;
+    return monotonic() + (Number.isFinite(left) ? Math.max(left, 0) : 0) + KEPT_MS;
   }
 
   /** An entry is in one slot only; if its time is extended, it moves when that slot is over. */
