@@ -1,7 +1,7 @@
 // Tokens for calls on behalf of a caller: token exchange (RFC 8693), the JWT bearer grant (RFC
 // 7523), and both in turn for an authorization server of another domain (ID-JAG).
 import { type Principal, tokenOf } from '../decision/principal.ts';
-import { AuthError } from '../errors.ts';
+import { AuthError, ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
 import { unverifiedClaims } from '../remote/endpoint.ts';
 import { own } from '../values/json.ts';
@@ -118,6 +118,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
     async tokenFor(subject, ...given) {
       const found = subjectToken(subject);
       const { audience, resource, scopes } = readTarget(argument(given, 'target', {}), 'target');
+      if (audience !== undefined) checkAudience(audience, settings);
       const target = {
         audience: audience ?? settings.target.audience,
         resource: resource ?? settings.target.resource,
@@ -134,6 +135,16 @@ export function createExchange(options: ExchangeOptions): Exchange {
       cache.clear();
     },
   });
+}
+
+/** An assertion for one authorization server is never sent to another one. @throws ConfigError */
+function checkAudience(audience: readonly string[], { resourceServer, target }: ExchangeSettings): void {
+  if (resourceServer === undefined) return;
+  if (audience.length !== 1 || audience[0] !== target.audience[0])
+    throw new ConfigError(
+      'target.audience',
+      'expected the issuer of resourceAuthorizationServer; leave it out, and make an exchange for each server',
+    );
 }
 
 /** A token to exchange, and its end: milliseconds since the epoch, or Infinity. */

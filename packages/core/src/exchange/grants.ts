@@ -47,7 +47,7 @@ export async function askForToken(
     (answer) => {
       const issued = readAnswer(answer, { tokenType: requestedTokenType, namesType: true, sent, scopes });
       if (resourceServer !== undefined)
-        checkAssertion(issued.token, target.audience[0], settings.clock.now());
+        checkAssertion(issued.token, settings.target.audience[0], settings.clock.now());
       return issued;
     },
     subject,

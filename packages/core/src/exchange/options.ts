@@ -52,7 +52,8 @@ export interface ExchangeOptions extends AuthorizationServerOptions, ExchangeTar
    * The authorization server of the target, if it is another one that trusts this one (ID-JAG,
    * draft-ietf-oauth-identity-assertion-authz-grant). The token of the caller is exchanged for an
    * assertion about the caller, and the assertion for an access token of this server. `audience` is
-   * then the issuer of this server, and by default its `issuer`.
+   * then the issuer of this server, and by default its `issuer`. Another one is refused, also in a
+   * call.
    */
   readonly resourceAuthorizationServer?: AuthorizationServerOptions;
   /** The store of client secrets. Required with a `secret` in `clientAuthentication`. */
@@ -133,6 +134,8 @@ export function readExchangeOptions(value: unknown): ExchangeSettings {
       'audience',
       'expected one issuer with resourceAuthorizationServer; set the issuer there',
     );
+  if (resourceServer?.issuer !== undefined && audience[0] !== resourceServer.issuer)
+    throw new ConfigError('audience', 'expected the issuer of resourceAuthorizationServer; remove it');
   const settings = {
     server,
     resourceServer,

@@ -127,12 +127,46 @@ describe('the other server', () => {
     chat.says = answer;
     expect(await outcomeOf(exchange.tokenFor(ALICE))).toBe(outcome);
   });
+});
 
-  it('a call for another audience: the assertion has to be for it', async () => {
-    const { chat, exchange } = await chain();
-    expect(await outcomeOf(exchange.tokenFor(ALICE, { audience: 'https://other.example.com/' }))).toBe(
-      UNAVAILABLE,
-    );
-    expect(chat.asked).toEqual([]);
+const BANK = 'https://bank.example.com/';
+
+describe('the audience is the other server', () => {
+  it.each<[title: string, audience: string | readonly string[]]>([
+    ['another one', BANK],
+    ['the same one without its slash', CHAT.slice(0, -1)],
+    ['another one too', [CHAT, BANK]],
+    ['none', []],
+  ])('a call with %s is refused, and nothing is sent', async (_, audience) => {
+    const { idp, chat, exchange } = await chain();
+    idp.says = asserting(assertion({ aud: audience }));
+    await expect(exchange.tokenFor(ALICE, { audience })).rejects.toMatchObject({ path: 'target.audience' });
+    expect([...idp.asked, ...chat.asked]).toEqual([]);
+  });
+
+  it('a call with the same one is not', async () => {
+    const { exchange } = await chain();
+    expect(await outcomeOf(exchange.tokenFor(ALICE, { audience: CHAT }))).toBe('chat-token');
+  });
+
+  it('options with another one are refused', async () => {
+    await expect(chain({ audience: BANK })).rejects.toMatchObject({
+      path: 'audience',
+      problem: 'expected the issuer of resourceAuthorizationServer; remove it',
+    });
+  });
+
+  it('without issuer, it is the audience of the options, also in a call', async () => {
+    const chat = await endpoint(issued({ issued_token_type: undefined }));
+    const clientAuthentication = { method: 'unsafeNone', clientId: 'a' } as const;
+    const { idp, exchange } = await chain({
+      audience: CHAT,
+      resourceAuthorizationServer: { tokenEndpoint: chat.url, clientAuthentication },
+    });
+    await expect(exchange.tokenFor(ALICE, { audience: BANK })).rejects.toMatchObject({
+      path: 'target.audience',
+    });
+    expect([...idp.asked, ...chat.asked]).toEqual([]);
+    expect(await outcomeOf(exchange.tokenFor(ALICE))).toBe('issued');
   });
 });
