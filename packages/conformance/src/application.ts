@@ -51,12 +51,14 @@ export async function start(application: Application, isSecure = false): Promise
   const { port, openRequests, close } = await (typeof application === 'function'
     ? serve(application, isSecure)
     : application.listen({}));
-  const takesCertificates = isSecure && typeof application === 'function';
+  const isTls = isSecure && typeof application === 'function';
+  // The servers of node:https that Bun has tell nothing of the certificate of a client.
+  const takesCertificates = isTls && !('bun' in process.versions);
   return {
     port,
     send: ({ certificate, ...request }) =>
       exchange({
-        ...{ port, ...request, isSecure: takesCertificates },
+        ...{ port, ...request, isSecure: isTls },
         ...(certificate === undefined ? {} : { certificate: certificates[certificate] }),
       }),
     takesCertificates,

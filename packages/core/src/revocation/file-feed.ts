@@ -13,7 +13,7 @@ import type { FollowedFeed, RevocationFeed, RevocationSink } from './feed.ts';
 import { readStoredRevocation, type StoredRevocation } from './revocation.ts';
 
 /** About 100,000 revocations. */
-export const MAX_LIST_BYTES = 16 * 1024 * 1024;
+const MAX_LIST_BYTES = 16 * 1024 * 1024;
 /** Editors may write a file in several steps. */
 const SETTLE_MS = 100;
 /** The longest time between two readings, for file systems that do not report changes. */
