@@ -36,6 +36,10 @@ describe.skipIf(!hasRedis)('with a real Redis', { timeout: 90_000 }, () => {
     const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
     const made = spawnSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
     expect(made.status).toBe(0);
+    // A node takes commands a moment after it has joined.
+    const infoOf = (port: number) =>
+      spawnSync('redis-cli', ['-p', `${port}`, 'CLUSTER', 'INFO'], { encoding: 'utf8' }).stdout;
+    for (const { port } of nodes) while (!infoOf(port).includes('cluster_state:ok'));
     const cluster = createCluster({ rootNodes: nodes.map(({ url }) => ({ url })) });
     const store = closing(createReplayStore(cluster));
     await store.ready();
