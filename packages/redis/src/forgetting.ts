@@ -31,7 +31,8 @@ export function warnOfForgetting(kept: Kept): (redis: RedisCommands) => void {
     });
     if (kept === 'used proofs') return;
     look(redis, 'persistence', (field) => {
-      if (field('aof_enabled') !== '0') return;
+      // While Redis loads its data, it says that nothing is appended.
+      if (field('aof_enabled') !== '0' || field('loading') === '1') return;
       warnOnce('when it restarts (appendonly no)', 'set appendonly yes');
     });
   };
