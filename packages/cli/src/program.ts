@@ -54,7 +54,22 @@ function takeOver(parent: Command): void {
   for (const child of parent.commands) {
     child.copyInheritedSettings(parent);
     child.configureOutput({ outputError: (text, write) => write(plainError(child.name(), text)) });
+    refuseRepeats(child);
     takeOver(child);
+  }
+}
+
+/** Commander takes the last value: who writes two means both. */
+function refuseRepeats(child: Command): void {
+  for (const option of child.options) {
+    // Those with a parser of their own collect values; choices are a parser of Commander.
+    const collects = option.parseArg !== undefined && option.argChoices === undefined;
+    if (option.variadic || option.isBoolean() || collects) continue;
+    let isGiven = false;
+    child.on(`option:${option.name()}`, () => {
+      if (isGiven) child.error(`error: option '${option.flags}' was given twice; give it once`);
+      isGiven = true;
+    });
   }
 }
 

@@ -77,6 +77,11 @@ describe('the flags', () => {
       ['--file', 'list.jsonl', '--issuer', ISSUER, '--jti', 'a', '--issued-before', '2026-01-31T12:00:00Z'],
       'cannot be used with',
     ],
+    [
+      'two of one kind',
+      ['--file', 'list.jsonl', '--issuer', ISSUER, '--sub', 'a', '--sub', 'b'],
+      'given twice',
+    ],
     ['an empty id', ['--file', 'list.jsonl', '--issuer', ISSUER, '--jti', ''], '--jti: expected a string'],
     [
       'a time in the past',
