@@ -6,6 +6,7 @@ import { createStateNotice } from '../net/outage.ts';
 import { type Clock, monotonicOf } from '../values/clock.ts';
 import { durationText } from '../values/duration.ts';
 import type { JsonObject } from '../values/json.ts';
+import { isPromise } from '../values/promise.ts';
 import type { FollowedFeed, RevocationFeed, RevocationSink } from './feed.ts';
 import { createRevocationIndex } from './index-by-issuer.ts';
 import {
@@ -163,7 +164,7 @@ export function createRevocationList({
     startedAt = monotonic();
     followed = { close: () => Promise.resolve() };
     try {
-      followed = feed.follow(sink);
+      followed = checkFollowed(feed.follow(sink));
     } catch (error) {
       sink.failed(error);
     }
@@ -239,6 +240,13 @@ export function createRevocationList({
       await followed?.close();
     },
   });
+}
+
+/** @throws TypeError for another result, such as a promise, which then fails unnoticed */
+function checkFollowed(given: unknown): FollowedFeed {
+  if (isPromise(given)) given.catch(() => {});
+  if (typeof Reflect.get(Object(given), 'close') === 'function') return given as FollowedFeed;
+  throw new TypeError('expected an object with close from follow of the revocationFeed');
 }
 
 const FULL =

@@ -1,6 +1,7 @@
 // A list that several processes share: when it is current, what happens while it is not, and what
 // an operator is told.
 import { describe, expect, it } from 'vitest';
+import type { RevocationFeed } from '../../src/index.ts';
 import { eventsOf, warningsOf } from '../support/observed.ts';
 import { bench, controlledFeed, ISSUER } from './bench.ts';
 
@@ -138,6 +139,20 @@ describe('an outage', () => {
     expect(() => sink?.replace(wrong)).toThrow('revocations[1].jti: expected a string');
     expect(await ask(await tokenOf({ jti: 'j1' }))).toBe('token_revoked');
     expect(await ask(await tokenOf({ jti: 'j2' }))).toBe('accepted');
+  });
+
+  it.each([
+    ['a promise that rejects', () => Promise.reject(new Error('later'))],
+    ['a promise', async () => ({ close: async () => {} })],
+    ['nothing', () => undefined],
+  ])('a feed that gives %s when it is followed is an outage', async (_, follow) => {
+    const feed = { ...controlledFeed(), follow } as unknown as RevocationFeed;
+    const { authenticator } = bench({}, { revocationFeed: feed });
+    const warnings = await warningsOf(async () => {
+      await expect(authenticator.ready()).rejects.toThrow('expected an object with close from follow');
+    });
+    expect(warnings).toHaveLength(1);
+    await authenticator.close();
   });
 
   it('a feed that throws when it is followed is an outage', async () => {
