@@ -22,12 +22,22 @@ export const network: Kind<Network> = refined(
       throw new ConfigError(path, 'expected an address or a network, like 10.0.0.7 or 10.0.0.0/8');
     if (prefix === 0)
       throw new ConfigError(path, 'would trust every peer; write the networks of your proxies');
-    if (/^::ffff:/i.test(address))
-      throw new ConfigError(path, 'expected IPv4 without ::ffff:, which it matches too');
-    return Object.freeze({ address, prefix, family: version === 4 ? 'ipv4' : 'ipv6' });
+    const family = version === 4 ? 'ipv4' : 'ipv6';
+    if (family === 'ipv6' && reachesIpv4(address, prefix))
+      throw new ConfigError(path, 'would trust peers with IPv4; write their networks as IPv4');
+    return Object.freeze({ address, prefix, family });
   },
   patternSchema('^[0-9A-Fa-f.:]+(?:/[0-9]{1,3})?$'),
 );
+
+/** An address of IPv4 is also one of IPv6, in `::ffff:0:0/96`. */
+function reachesIpv4(address: string, prefix: number): boolean {
+  const list = new BlockList();
+  list.addSubnet(address, prefix, 'ipv6');
+  const mapped = new BlockList();
+  mapped.addSubnet('::ffff:0:0', 96, 'ipv6');
+  return mapped.check(address, 'ipv6') || list.check('::ffff:0:0', 'ipv6');
+}
 
 /** Tells whether the address of a peer is in one of the networks. */
 export type PeerMatcher = (address: unknown) => boolean;
