@@ -1,6 +1,5 @@
 // Maps Fastify to core: passes the request in, sets `request.auth`, throws errors. No decision is
 // made here.
-import type { Readable } from 'node:stream';
 import * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
@@ -23,6 +22,7 @@ import {
 
 export * from '@latchkey/core';
 export { compileRules } from '@latchkey/core/adapter';
+export { receiveEvents } from './events.ts';
 export { type RouteConfig, routes } from './routes.ts';
 
 /** A hook that lets a request pass if its principal satisfies rules. */
@@ -292,37 +292,6 @@ export function publishResource(...authenticators: readonly Deciding[]): fastify
           return reply.code(found.status).headers(found.headers).send(found.body);
         },
       });
-  };
-}
-
-/**
- * Makes a plugin that answers requests with logout tokens and security event tokens at a path, for
- * a receiver of `createEventReceiver`. The route is public. It has a parser of bodies of its own,
- * whatever parsers the application has.
- * @throws ConfigError for anything but a receiver, at once
- * @example
- * ```ts
- * const receiver = createEventReceiver(authenticator, { logout: { clientId: 'web' } });
- * await app.register(receiveEvents(receiver, '/backchannel-logout'));
- * ```
- */
-export function receiveEvents(receiver: core.EventReceiver, path: string): fastify.FastifyPluginAsync {
-  const answer = adapter.nodeEventAnswerer(receiver);
-  const url = adapter.readText(path, 'receiveEvents.path');
-  return async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-    scope.route({
-      method: ['POST', 'GET', 'PUT', 'PATCH', 'DELETE'],
-      url,
-      config: { auth: false },
-      handler: async (request, reply) => {
-        // The parser above passes the bytes on; there are none if the request has no body.
-        const source = request.body === undefined ? [] : [request.body as Readable];
-        const { status, headers, body } = await answer(request.raw, undefined, ...source);
-        return reply.code(status).headers(headers).send(body);
-      },
-    });
   };
 }
 
