@@ -140,7 +140,7 @@ export function describeReceiver(name: string, build: BuildReceiver, gaps: Recei
         expect(await statusOf(access), 'after').toBe(ends ? 401 : 200);
       });
 
-    it.each(['logout', 'event'] as const)('a token of kind %s is no access token', async (kind) => {
+    it.each(['logout', 'event'] as const)('the routes refuse a token of kind %s', async (kind) => {
       const claims = { aud: NAMES.api, sub: 'bob', exp: 300 };
       for (const typ of [undefined, 'JWT', 'at+jwt']) {
         const token = await make({ kind, claims, ...(typ === undefined ? {} : { typ }) }, 's0');

@@ -112,7 +112,7 @@ export function followStream({ source, key, opened }: Stream, sink: RevocationSi
   };
 }
 
-/** The greatest id that the stream has given; the first one if there is no stream. */
+/** The greatest id that the stream has given; without a stream, the first one. */
 async function lastIdIn(redis: RedisCommands, key: string): Promise<string> {
   try {
     return lastIdOf(await redis.xInfoStream(key));

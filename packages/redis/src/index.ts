@@ -1,4 +1,4 @@
-// The public API: what is kept in Redis, and its options. There is no logic here.
+// The public API: the store of proofs, the list of revocations, and their options.
 export type { RedisClient, RedisCommands, RedisConnection } from './client.ts';
 export type { RedisReplayStore, ReplayStoreOptions } from './replay-store.ts';
 export { createReplayStore } from './replay-store.ts';

@@ -50,7 +50,7 @@ export interface Exchange {
    * @throws AuthError `exchange_refused` (403) if the authorization server issues no token for this
    *   caller and target, or `exchange_unavailable` (503) if it did not say, or its answer is not
    *   what was asked. Neither has a token in it, nor a text of the server
-   * @throws ConfigError for a target that cannot be right, and for an object that is no principal
+   * @throws ConfigError for a wrong target, and for anything but a principal
    */
   tokenFor(
     subject: Principal | string,

@@ -189,7 +189,7 @@ function createEndpointFinder(
         const { json } = await fetcher.fetch(place, signal);
         return endpointIn(json, issuer ?? '', (host) => allowHttp || (isHere && isLoopback(host)));
       } catch (error) {
-        // Only these say that there is no such document.
+        // With these, the server has no document at this place.
         if (![404, 410].includes(Number(Object(error).status))) throw error;
         missing = error;
       }

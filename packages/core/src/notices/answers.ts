@@ -66,7 +66,7 @@ export const denied: EventAnswer = json(400, {
   description: 'The transmitter does not speak for the issuer of the subject.',
 });
 
-/** Of a request that is no POST. */
+/** The answer to other methods than POST. */
 export const notPost: EventAnswer = answer(405, { Allow: 'POST' }, '');
 
 function json(status: number, body: { readonly [name: string]: string }): EventAnswer {

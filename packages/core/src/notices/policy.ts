@@ -72,7 +72,9 @@ const LOGOUT_CHECKS: readonly RegisteredCheck[] = [
   check('sid', 'sub, sid or both', (claims) => {
     const names = ['sub', 'sid'].filter((name) => Object.hasOwn(claims, name));
     if (names.length === 0) return 'sub and sid are missing';
-    return names.every((name) => isTokenId(own(claims, name))) ? undefined : 'sub or sid is no name';
+    return names.every((name) => isTokenId(own(claims, name)))
+      ? undefined
+      : 'sub or sid is not a text that names anything';
   }),
 ];
 

@@ -203,7 +203,7 @@ const CLAIMS: { readonly [Kind in RevocationKind]: readonly (string | undefined)
 function isFound(held: Held, claim: string | undefined, claims: JsonObject): boolean {
   if (held.size === 0) return false;
   const id = claim === undefined ? ALL : own(claims, claim);
-  // A claim that is not a string is no id of a revocation.
+  // The id of a revocation is a string, so another value does not match.
   if (typeof id !== 'string') return false;
   const issuer = own(claims, 'iss');
   if (typeof issuer === 'string') return isEnded(held.get(issuer)?.get(id), claims);
