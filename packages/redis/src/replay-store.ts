@@ -37,9 +37,9 @@ const MARGIN_MS = 60_000;
  * tested. It opens a connection of its own, with the options of the client, and keeps it until
  * `close`.
  *
- * `use` sends one command. It rejects, and the request gets a 503, without a connection, if
- * Redis answers with an error, and if the connection is lost before the answer. Nothing waits for
- * Redis to come back. A command that is still carried out after that only makes a proof a used one.
+ * `use` sends one command. It rejects if the connection is lost, also before the answer, and if
+ * Redis answers with an error. The request then gets a 503. Nothing waits for Redis to come back. A
+ * command that is still carried out after that only makes a proof a used one.
  * @throws ConfigError
  * @example
  * ```ts

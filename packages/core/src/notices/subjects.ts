@@ -1,5 +1,5 @@
 // The subject of a security event, as in tokens: the subject identifiers of RFC 9493, of the Shared
-// Signals Framework, and of their drafts. Which tokens end is decided in security-events.ts.
+// Signals Framework, and of their drafts. Which tokens end is decided in actions.ts.
 import { isIdentifier } from '../claims/identifier.ts';
 import { isJsonObject, type JsonObject, type JsonValue, own } from '../values/json.ts';
 

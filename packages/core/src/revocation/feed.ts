@@ -1,5 +1,5 @@
 // What a list of revocations that several processes share is, as the author of a feed sees it. How
-// entries and times of a feed are used is in revocations.ts.
+// entries and times of a feed are used is in list.ts.
 import { ConfigError } from '../errors.ts';
 import { kindOf } from '../values/kind.ts';
 import type { StoredRevocation } from './revocation.ts';
