@@ -1,5 +1,6 @@
 // Checks the package.json files: one range for each dependency, and what an npm page needs.
 import { globSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -10,6 +11,8 @@ interface Manifest {
   readonly private?: boolean;
   readonly dependencies?: Ranges;
   readonly devDependencies?: Ranges;
+  readonly optionalDependencies?: Ranges;
+  readonly peerDependencies?: Ranges;
   readonly scripts?: Ranges;
   readonly [member: string]: unknown;
 }
@@ -31,7 +34,27 @@ it('gives a dependency the same range in every package', () => {
   expect([...ranges].filter(([, { size }]) => size > 1).map(([name, all]) => [name, ...all])).toEqual([]);
 });
 
+it('keeps development dependencies and scripts out of what is published', () => {
+  const { hooks } = createRequire(import.meta.url)('../../.pnpmfile.cjs');
+  expect(hooks.beforePacking({ name: 'a', devDependencies: { b: '1' }, scripts: { build: 'c' } })).toEqual({
+    name: 'a',
+  });
+});
+
 describe.each(published)('%s', (path, manifest) => {
+  it('names no package of this repository that is not published', () => {
+    const { dependencies, optionalDependencies, peerDependencies } = manifest;
+    const named = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies });
+    const names = new Set(published.map(([, { name }]) => name));
+    expect(named.filter((name) => name.startsWith('@latchkey') && !names.has(name))).toEqual([]);
+  });
+
+  it('has a README whose links work on npm', () => {
+    const readme = readFileSync(join(root, dirname(path), 'README.md'), 'utf8');
+    const links = [...readme.matchAll(/\]\(([^)]*)\)/g)].map(([, link = '']) => link);
+    expect(links.filter((link) => !/^(https:\/\/|#)/.test(link))).toEqual([]);
+  });
+
   it('has what an npm page shows', () => {
     const { description, keywords, homepage, bugs, license, repository } = manifest;
     const directory = dirname(path);
@@ -41,10 +64,19 @@ describe.each(published)('%s', (path, manifest) => {
     expect(bugs).toBeTypeOf('string');
     expect(license).toBe('MIT');
     expect(repository).toMatchObject({ type: 'git', directory });
+    expect(manifest).toMatchObject({
+      engines: { node: '>=22.19' },
+      main: expect.stringMatching(/^\.\/dist\/.*\.js$/),
+      types: expect.stringMatching(/^\.\/dist\/.*\.d\.ts$/),
+    });
   });
 
   it('packs the CHANGELOG.md that changesets write', () => {
     expect(manifest.files).toContain('CHANGELOG.md');
+  });
+
+  it('packs the sources that its declaration maps name', () => {
+    expect(manifest.files).toContain('src');
   });
 
   it('runs no script when it is installed', () => {

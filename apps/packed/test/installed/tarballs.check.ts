@@ -1,5 +1,6 @@
 // The tarballs themselves: publint and attw judge their manifests, files and types.
-import { join } from 'node:path';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { hasCommonJs, published } from './published.ts';
 import { runs } from './run.ts';
@@ -16,6 +17,19 @@ describe.each(published)('$manifest.name', ({ manifest, tarball }) => {
     });
     // As text, because the order of conditions counts.
     expect(JSON.stringify(publishConfig?.exports)).toBe(JSON.stringify(Object.fromEntries(expected)));
+  });
+
+  it('is installed with its license, without development dependencies, with what its maps name', () => {
+    const folder = join(inject('folder'), 'today/node_modules', manifest.name);
+    const installed = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    expect(installed).not.toHaveProperty('devDependencies');
+    expect(existsSync(join(folder, 'LICENSE'))).toBe(true);
+    const maps = globSync('dist/**/*.d.ts.map', { cwd: folder });
+    expect(maps).not.toEqual([]);
+    for (const map of maps) {
+      const { sources } = JSON.parse(readFileSync(join(folder, map), 'utf8'));
+      for (const source of sources) expect(existsSync(join(folder, dirname(map), source)), map).toBe(true);
+    }
   });
 
   it('has a manifest without faults', async () => {
