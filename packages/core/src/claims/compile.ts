@@ -39,9 +39,9 @@ export interface ClaimCheck {
 
 /** Rules that `compileRules` has compiled. `R` is the type of the written rules, for types only. */
 export interface CompiledRules<R = Rules> extends Marked {
-  /** Always there. Optional, so that the types of two copies of this package fit each other. */
+  /** @internal Always there. Optional, because it is not in the published types. */
   readonly [COMPILED]?: readonly ClaimCheck[];
-  /** This object. A copy has the original here, and so does not count as compiled rules. */
+  /** @internal This object. A copy has the original here, so it does not count as compiled. */
   readonly [ITSELF]?: unknown;
   /** The name of a route in the options, whose rules apply in place of these: see `route`. */
   readonly route?: string | undefined;

@@ -107,7 +107,7 @@ export interface RouteAccess extends RequirementOptions {
 
 /** Checked access, made by `compileAccess`. */
 export interface CompiledAccess extends Marked {
-  /** Always there. Optional, so that the types of two copies of this package fit each other. */
+  /** @internal Always there. Optional, because it is not in the published types. */
   readonly [COMPILED]?: unknown;
   readonly mode: AuthenticationMode | undefined;
   readonly requires: RouteRequirements;

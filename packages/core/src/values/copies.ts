@@ -21,6 +21,7 @@ const COPY: unique symbol = Symbol.for('@latchkey/copy');
 
 /** The mark of an object that other copies of this package may get. */
 export interface Marked {
+  /** @internal Not in the published types, so that those of two copies are identical. */
   readonly [COPY]?: unknown;
 }
 
