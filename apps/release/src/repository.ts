@@ -19,6 +19,7 @@ export async function copyRepository(folder: string, npmrc: string): Promise<Rep
     await run('git', ['commit', '--quiet', '--message', message], folder);
   };
   await run('git', ['clone', '--quiet', ROOT, folder], ROOT);
+  await run('git', ['checkout', '--quiet', '-B', 'main'], folder);
   await run('git', ['config', 'user.name', 'Rehearsal'], folder);
   await run('git', ['config', 'user.email', 'rehearsal@localhost'], folder);
   await run('git', ['config', 'commit.gpgSign', 'false'], folder);
