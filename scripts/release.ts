@@ -1,7 +1,7 @@
 // `pnpm release`: checks, writes the versions, publishes, tags, and writes the notes. A run that
 // failed half way can be run again: what the registry has already is not published again.
 //   --dry-run     says what it would do, and changes nothing
-//   --canary      publishes what is here as a canary, under the dist-tag "canary": no commit, no tag
+//   --canary      publishes a canary, under the dist-tag "canary": no commit, no tag
 //   --checked     the checks have passed elsewhere: does not run them
 //   --committed   the versions are committed: changesets that are left are an error
 //   --provenance  publishes with provenance, which only a workflow can

@@ -16,7 +16,7 @@ export function writeNotes(version: string): string {
   return FILE;
 }
 
-/** The notes from the changelogs: a change that several packages name is there once, with all of them. */
+/** The notes from the changelogs. A change of several packages is there once, with all of them. */
 export function notesOf(
   version: string,
   changelogs: readonly { readonly name: string; readonly text: string }[],

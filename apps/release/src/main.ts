@@ -1,6 +1,6 @@
 // `pnpm release:rehearse`: releases a copy of the last commit to a registry on loopback, and uses
 // it as a user does: 0.1.0, then 0.2.0, then back. `--serve` stops after the first version, and
-// keeps the registry open until Ctrl+C, for whoever wants to install by name.
+// keeps the registry open until Ctrl+C, so that you can install by name.
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { run } from './run.ts';
 
 export interface Project {
-  /** Installs a version, and runs the quick start on it. @throws if an answer is not the README's */
+  /** Installs a version and runs the quick start. @throws if an answer is not the README's */
   readonly install: (version: string) => Promise<void>;
 }
 
