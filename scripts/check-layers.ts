@@ -58,6 +58,7 @@ export const RULES: Rules = {
     'apps/nestjs': ['*'],
     'apps/packed': ['*'],
     'apps/recipes': ['*'],
+    'apps/release': [],
     'apps/runtimes': ['*'],
     'apps/soak': ['*'],
     scripts: ['@latchkey/core', '@latchkey/core/adapter', '@latchkey/core/tools'],

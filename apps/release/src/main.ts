@@ -14,7 +14,6 @@ const started = performance.now();
 const say = (text: string) =>
   console.log(`\n== ${text} (${Math.round((performance.now() - started) / 1000)} s)`);
 
-const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
 try {
   const registry = await startRegistry(join(folder, 'registry'));
   try {
@@ -25,7 +24,7 @@ try {
       console.log(`\n${first} of all packages is at ${registry.url}`);
       console.log('In an empty folder, write this to .npmrc, and then run npm install @latchkey/express:\n');
       console.log(`registry=${registry.url}\n\nCtrl+C ends the registry, and removes it.`);
-      await stopped;
+      await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
     } else {
       const project = createProject(join(folder, 'project'), registry.npmrc);
       await project.install(first);

@@ -29,8 +29,8 @@ export async function startRegistry(folder: string): Promise<Registry> {
     },
     web: { enable: false },
     log: { type: 'stdout', format: 'pretty', level: 'fatal' },
-    // biome-ignore lint/suspicious/noExplicitAny: its type wants members that it fills in itself
-  } as any)) as Server;
+    // Its type wants members that it fills in itself.
+  } as unknown as Parameters<typeof runServer>[0])) as Server;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
