@@ -57,6 +57,7 @@ export const RULES: Rules = {
     'apps/mcp': ['*'],
     'apps/nestjs': ['*'],
     'apps/packed': ['*'],
+    'apps/pages': ['*'],
     'apps/recipes': ['*'],
     'apps/release': [],
     'apps/runtimes': ['*'],
