@@ -1,5 +1,5 @@
 // All programs of the pages compile, in one run of the compiler. A block uses what earlier blocks
-// of its page declare. docs/recipes has the files of apps/recipes, which are compiled and run there.
+// of its page declare. docs/recipes has the files of apps/recipes, which are checked there.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ afterAll(() => rmSync(cache, { recursive: true, force: true }));
 it('all programs compile', () => {
   expect(modules.size).toBeGreaterThan(6);
   expect(messages().filter((message) => !isUntyped(message))).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 it('the marks no-check are those that are listed here', () => {
   const marked = pages.filter((page) => readFileSync(join(DOCS, page), 'utf8').includes('no-check\n'));

@@ -23,7 +23,7 @@ const isServer = (block: Block) => fileOf(block) !== undefined && !isTest(block)
 beforeAll(() => mkdirSync(cache, { recursive: true }));
 afterAll(() => rmSync(cache, { recursive: true, force: true }));
 
-describe.concurrent.each(started.filter(({ blocks }) => blocks.some(isServer)))(
+describe.each(started.filter(({ blocks }) => blocks.some(isServer)))(
   '$page',
   ({ page, blocks }) => {
     const name = page.replaceAll(/\W/g, '-');
@@ -50,7 +50,7 @@ describe.concurrent.each(started.filter(({ blocks }) => blocks.some(isServer)))(
       } finally {
         stop();
       }
-    }, 30_000);
+    }, 120_000);
 
     const tests = blocks.filter(isTest);
     if (tests.length > 0)
@@ -60,7 +60,7 @@ describe.concurrent.each(started.filter(({ blocks }) => blocks.some(isServer)))(
           const { stdout } = await run(process.execPath, ['--conditions=source', '--test', file]);
           expect(stdout).toMatch(/pass [1-9]/);
         }
-      }, 30_000);
+      }, 120_000);
   },
 );
 
