@@ -23,46 +23,43 @@ const isServer = (block: Block) => fileOf(block) !== undefined && !isTest(block)
 beforeAll(() => mkdirSync(cache, { recursive: true }));
 afterAll(() => rmSync(cache, { recursive: true, force: true }));
 
-describe.each(started.filter(({ blocks }) => blocks.some(isServer)))(
-  '$page',
-  ({ page, blocks }) => {
-    const name = page.replaceAll(/\W/g, '-');
+describe.each(started.filter(({ blocks }) => blocks.some(isServer)))('$page', ({ page, blocks }) => {
+  const name = page.replaceAll(/\W/g, '-');
 
-    it('answers as it says', async () => {
-      const server = blocks.find(isServer);
-      if (server === undefined) throw new Error('expected a program');
-      const text = `\`\`\`${server.language}\n${server.code}\`\`\``;
-      const { url, tokens, stop } = await startQuickStart(import.meta.url, text, (code) =>
-        writeProgram(name, server.language, code),
+  it('answers as it says', async () => {
+    const server = blocks.find(isServer);
+    if (server === undefined) throw new Error('expected a program');
+    const text = `\`\`\`${server.language}\n${server.code}\`\`\``;
+    const { url, tokens, stop } = await startQuickStart(import.meta.url, text, (code) =>
+      writeProgram(name, server.language, code),
+    );
+    try {
+      const commands = blocks.filter(
+        ({ language, code }) => language === 'sh' && code.includes('localhost:3000'),
       );
-      try {
-        const commands = blocks.filter(
-          ({ language, code }) => language === 'sh' && code.includes('localhost:3000'),
-        );
-        const script = commands.map(({ code }) => code).join('\n');
-        const expected = [...script.matchAll(/# (\d{3})$/gm)].map(([, status]) => status);
-        expect(new Set(expected)).toEqual(new Set(['200', '401', '403']));
-        const asked = script.replaceAll('localhost:3000', new URL(url).host);
-        const quiet = `curl() { command curl -s -o /dev/null -w '%{http_code}\\n' "$@"; }\n`;
-        const env = { ...process.env, ...Object.fromEntries(tokens) };
-        const { stdout } = await run('bash', ['-euc', `${quiet}${asked}`], { env });
-        expect(stdout.trim().split('\n')).toEqual(expected);
-      } finally {
-        stop();
+      const script = commands.map(({ code }) => code).join('\n');
+      const expected = [...script.matchAll(/# (\d{3})$/gm)].map(([, status]) => status);
+      expect(new Set(expected)).toEqual(new Set(['200', '401', '403']));
+      const asked = script.replaceAll('localhost:3000', new URL(url).host);
+      const quiet = `curl() { command curl -s -o /dev/null -w '%{http_code}\\n' "$@"; }\n`;
+      const env = { ...process.env, ...Object.fromEntries(tokens) };
+      const { stdout } = await run('bash', ['-euc', `${quiet}${asked}`], { env });
+      expect(stdout.trim().split('\n')).toEqual(expected);
+    } finally {
+      stop();
+    }
+  }, 120_000);
+
+  const tests = blocks.filter(isTest);
+  if (tests.length > 0)
+    it('has tests that pass', async () => {
+      for (const { code } of tests) {
+        const file = writeProgram(`${name}.test`, 'js', code);
+        const { stdout } = await run(process.execPath, ['--conditions=source', '--test', file]);
+        expect(stdout).toMatch(/pass [1-9]/);
       }
     }, 120_000);
-
-    const tests = blocks.filter(isTest);
-    if (tests.length > 0)
-      it('has tests that pass', async () => {
-        for (const { code } of tests) {
-          const file = writeProgram(`${name}.test`, 'js', code);
-          const { stdout } = await run(process.execPath, ['--conditions=source', '--test', file]);
-          expect(stdout).toMatch(/pass [1-9]/);
-        }
-      }, 120_000);
-  },
-);
+});
 
 /** Writes a program where its imports resolve, and compiles TypeScript. Returns the file to run. */
 function writeProgram(name: string, language: string, code: string): string {
