@@ -41,9 +41,10 @@ describe.each(started.filter(({ blocks }) => blocks.some(isServer)))('$page', ({
       const expected = [...script.matchAll(/# (\d{3})$/gm)].map(([, status]) => status);
       expect(new Set(expected)).toEqual(new Set(['200', '401', '403']));
       const asked = script.replaceAll('localhost:3000', new URL(url).host);
-      const quiet = `curl() { command curl -s -o /dev/null -w '%{http_code}\\n' "$@"; }\n`;
-      const env = { ...process.env, ...Object.fromEntries(tokens) };
-      const { stdout } = await run('bash', ['-euc', `${quiet}${asked}`], { env });
+      const curl = `curl() { "$NODE" "$CURL" "$@"; }\n`;
+      const [NODE, CURL] = [process.execPath, join(HOME, 'test/curl.ts')];
+      const env = { ...process.env, ...Object.fromEntries(tokens), NODE, CURL };
+      const { stdout } = await run('sh', ['-euc', `${curl}${asked}`], { env });
       expect(stdout.trim().split('\n')).toEqual(expected);
     } finally {
       stop();
