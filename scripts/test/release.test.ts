@@ -1,5 +1,6 @@
 // Checks what a release is made of: the packages, the changesets and the notes.
 import { globSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { expect, it } from 'vitest';
 import { notesOf } from '../release/notes.ts';
 import { packages, versionOf } from '../release/packages.ts';
@@ -30,6 +31,19 @@ it('has changesets of published packages only, and none that gives a major versi
     }
   }
 });
+
+// Nothing was published before 0.1.0: its changelogs say what the packages are.
+it.runIf(versionOf(packages()) === '0.0.0').each(packages())(
+  'tells what $name is in its first changelog',
+  ({ name, folder }) => {
+    const [, head, text = ''] = readFileSync(`.changeset/${basename(folder)}.md`, 'utf8').split('---\n');
+    expect(head).toBe(`'${name}': minor\n`);
+    expect(text).toMatch(/^\nThe first release[:.]/);
+    const points = text.match(/^- /gm) ?? [];
+    expect(points.length).toBeGreaterThanOrEqual(5);
+    expect(points.length).toBeLessThanOrEqual(20);
+  },
+);
 
 it('writes each change once into the notes, with its packages', () => {
   const changelog = '# x\n\n## 0.2.0\n\n### Minor Changes\n\n- abcdef0: One thing\n  in two lines.\n';
