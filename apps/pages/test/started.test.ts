@@ -7,13 +7,14 @@ import { promisify } from 'node:util';
 import { startQuickStart } from '@latchkey/test-kit/quick-start';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Block, blocksOf } from './blocks.ts';
+import { writeFiles } from './files.ts';
 import { DOCS, HOME, pagesIn } from './pages.ts';
 
 const run = promisify(execFile);
 const cache = join(HOME, 'node_modules/.cache/started');
 const started = pagesIn('start', 'migrate').map((page) => ({
   page,
-  blocks: blocksOf(readFileSync(join(DOCS, page), 'utf8'), 'js', 'ts', 'sh'),
+  blocks: blocksOf(readFileSync(join(DOCS, page), 'utf8'), 'js', 'ts', 'sh', 'json', 'yaml'),
 }));
 const fileOf = ({ code }: Block) =>
   /^\/\/ (?:src\/)?([\w.-]+\.m?[jt]s)$/m.exec(code.split('\n')[0] ?? '')?.[1];
@@ -30,9 +31,10 @@ describe.each(started.filter(({ blocks }) => blocks.some(isServer)))('$page', ({
     const server = blocks.find(isServer);
     if (server === undefined) throw new Error('expected a program');
     const text = `\`\`\`${server.language}\n${server.code}\`\`\``;
-    const { url, tokens, stop } = await startQuickStart(import.meta.url, text, (code) =>
-      writeProgram(name, server.language, code),
-    );
+    const cwd = join(cache, name);
+    writeFiles(cwd, blocks);
+    const write = (code: string) => writeProgram(name, server.language, code);
+    const { url, tokens, stop } = await startQuickStart(import.meta.url, text, write, cwd);
     try {
       const commands = blocks.filter(
         ({ language, code }) => language === 'sh' && code.includes('localhost:3000'),

@@ -63,11 +63,13 @@ export interface QuickStart {
 /**
  * Runs the first program of a README on a free port, until it has printed its tokens.
  * @param test the test's `import.meta.url`, in the package's `test` folder
+ * @param cwd the working directory of the program
  */
 export async function startQuickStart(
   test: string,
   text: string = readmeOf(test),
   write = (code: string) => writeNextTo(test, code),
+  cwd = process.cwd(),
 ): Promise<QuickStart> {
   const port = await freePort();
   const file = write(codeIn(text, '[jt]s').replaceAll('3000', String(port)));
@@ -75,6 +77,7 @@ export async function startQuickStart(
     process.execPath,
     ['--conditions=source', '--disable-warning=ExperimentalWarning', file],
     {
+      cwd,
       env: { ...process.env, NODE_ENV: 'test' },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
