@@ -48,6 +48,7 @@ export const RULES: Rules = {
     'packages/conformance': [...ADAPTER, '@latchkey/testing'],
     'apps/bench': ['*'],
     'apps/demo': ['*'],
+    'apps/docs': [],
     'apps/express': ['*'],
     'apps/fastify': ['*'],
     'apps/friends': ['*'],

@@ -37,7 +37,7 @@ export function allPages(): readonly Page[] {
 }
 
 /** The path on the site of a file below docs/. A README is the page of its folder. */
-export function linkTo(file: string): string {
+function linkTo(file: string): string {
   return `/${file.replace(/(?:^|(?<=\/))(?:README|index)\.md$/, '').replace(/\.md$/, '')}`;
 }
 

@@ -1,4 +1,4 @@
-// The sidebar, computed from the folders and the titles of the pages, so that a new page shows up by
+// The sidebar, computed from the folders and the titles of the pages. A new page shows up by
 // itself.
 import { allPages, type Page } from './pages.ts';
 
