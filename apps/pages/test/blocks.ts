@@ -15,6 +15,25 @@ export function blocksOf(text: string, ...languages: readonly string[]): readonl
     .filter(({ language }) => languages.includes(language));
 }
 
+/** A program of a page, and the blocks of other languages that follow it. */
+export interface Program extends Block {
+  /** The name in its first line: `// server.mjs`. */
+  readonly file: string;
+  readonly following: readonly Block[];
+}
+
+/** The programs of a page, in order. */
+export function programsOf(text: string): readonly Program[] {
+  const programs: { file: string; block: Block; following: Block[] }[] = [];
+  for (const block of blocksOf(text, 'js', 'ts', 'sh', 'text')) {
+    const isCode = block.language === 'js' || block.language === 'ts';
+    const file = /^\/\/ (?:src\/)?([\w.-]+\.m?[jt]s)$/m.exec(block.code.split('\n')[0] ?? '')?.[1];
+    if (isCode && file !== undefined) programs.push({ file, block, following: [] });
+    else if (!isCode) programs.at(-1)?.following.push(block);
+  }
+  return programs.map(({ file, block, following }) => ({ ...block, file, following }));
+}
+
 /** A module, and which of its lines are JavaScript. */
 export interface Module {
   readonly text: string;
