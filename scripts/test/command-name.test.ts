@@ -1,6 +1,7 @@
-// The command is `latchkey`, and its package is @latchkey/cli. The name `latchkey` on npm is not ours:
-// without an installed @latchkey/cli, `npx latchkey` would run the program of a stranger. So a page
-// says `npx latchkey` only after it has installed @latchkey/cli, and else `npx @latchkey/cli`.
+// The command is `latchkey`, and its package is @latchkey/cli. The name `latchkey` on npm is not
+// ours: without an installed @latchkey/cli, `npx latchkey` would run the program of a stranger. So
+// a page says `npx latchkey` only after it has installed @latchkey/cli, and else `npx
+// @latchkey/cli`.
 // Messages of programs, which know no page, name the command alone: `latchkey lint`.
 import { globSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
