@@ -1,5 +1,6 @@
 // The commands of the pages in docs/migrate: each `latchkey` line runs in a folder with the files
-// that the page shows before it. A file or a text that follows a command is exactly what it prints.
+// that the page shows before it. A file or a text after commands is exactly what the last one
+// prints.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,8 @@ import { blocksOf } from './blocks.ts';
 import { nameOf } from './files.ts';
 import { DOCS, pagesIn, ROOT } from './pages.ts';
 
+/** The working directory of the pages. */
+const HERE = '/srv/friends';
 const COMMAND = /^npx latchkey (.+)$/gm;
 const pages = pagesIn('migrate')
   .map((page) => ({
@@ -28,14 +31,14 @@ describe.each(pages)('$page', ({ blocks }) => {
   it('has commands that print what it says', async () => {
     let printed: string | undefined;
     for (const block of blocks) {
-      const commands = block.language === 'sh' ? [...block.code.matchAll(COMMAND)] : [];
-      for (const [, words = ''] of commands) printed = await latchkey(words.split(/\s+/));
-      const name = nameOf(block);
-      if (block.language === 'text' || name !== undefined) {
-        if (printed !== undefined) expect(block.code).toBe(printed);
-        printed = undefined;
+      if (block.language === 'sh') {
+        for (const [, words = ''] of block.code.matchAll(COMMAND)) printed = await latchkey(words);
+        continue;
       }
-      if (name !== undefined) writeFileSync(join(cwd, name), block.code);
+      if (printed !== undefined) expect(unwrapped(block.code)).toBe(unwrapped(printed.replaceAll(cwd, HERE)));
+      printed = undefined;
+      const name = nameOf(block);
+      if (name !== undefined) writeFileSync(join(cwd, name), block.code.replaceAll(HERE, cwd));
     }
   });
 });
@@ -61,8 +64,13 @@ describe('the tables', () => {
   });
 });
 
+/** Joins the lines of each comment: where they break depends on the length of HERE. */
+function unwrapped(text: string): string {
+  return text.replaceAll(/\n *# (?!safer:|no equivalent:|check:|A comment)/g, ' ');
+}
+
 /** Runs a command, and returns what it prints. */
-async function latchkey(words: readonly string[]): Promise<string> {
+async function latchkey(words: string): Promise<string> {
   const printed = { stdout: '', stderr: '' };
   const stream = (name: keyof typeof printed) => ({
     isTTY: false,
@@ -71,7 +79,7 @@ async function latchkey(words: readonly string[]): Promise<string> {
       return true;
     },
   });
-  const code = await run(words, {
+  const code = await run(words.split(/\s+/), {
     stdout: stream('stdout'),
     stderr: stream('stderr'),
     stdin: Object.assign(Readable.from([]), { isTTY: false }),

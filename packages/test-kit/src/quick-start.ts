@@ -53,7 +53,7 @@ export async function runQuickStart(
   }
 }
 
-/** A program that runs, and the two tokens that it has printed, by name. */
+/** A program that runs, and the tokens that it has printed, by name. There are at least two. */
 export interface QuickStart {
   readonly url: string;
   readonly tokens: ReadonlyMap<string, string>;
@@ -72,7 +72,9 @@ export async function startQuickStart(
   cwd = process.cwd(),
 ): Promise<QuickStart> {
   const port = await freePort();
-  const file = write(codeIn(text, '[jt]s').replaceAll('3000', String(port)));
+  const code = codeIn(text, '[jt]s');
+  const count = Math.max(2, code.match(/\bexport [A-Z]+=/g)?.length ?? 0);
+  const file = write(code.replaceAll('3000', String(port)));
   const child = spawn(
     process.execPath,
     ['--conditions=source', '--disable-warning=ExperimentalWarning', file],
@@ -87,7 +89,7 @@ export async function startQuickStart(
     rmSync(file, { force: true });
   };
   try {
-    return { url: `http://127.0.0.1:${port}`, tokens: await printedTokens(child, 2), stop };
+    return { url: `http://127.0.0.1:${port}`, tokens: await printedTokens(child, count), stop };
   } catch (error) {
     stop();
     throw error;
