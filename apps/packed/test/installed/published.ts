@@ -11,7 +11,9 @@ export interface Manifest {
   readonly private?: boolean;
   readonly exports: Exports;
   readonly publishConfig?: { readonly exports: Exports };
+  readonly engines: { readonly node: string };
   readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, object>>;
 }
 
 export interface PublishedPackage {

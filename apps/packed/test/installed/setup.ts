@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { pack } from './pack.ts';
 import { published, ROOT } from './published.ts';
 import { runs } from './run.ts';
 
@@ -49,13 +50,8 @@ const JEST: Ranges = {
 export default async function setup(project: TestProject): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-packages-'));
   project.provide('folder', folder);
-  const tarballs: Record<string, string> = {};
-  const peers: Record<string, string> = {};
-  await inTurns(published, async ({ folder: path, manifest, tarball }) => {
-    await runs('pnpm', ['pack', '--out', join(folder, tarball)], path);
-    tarballs[manifest.name] = `file:${join(folder, tarball)}`;
-    Object.assign(peers, manifest.peerDependencies);
-  });
+  const tarballs = await pack(folder);
+  const peers = Object.assign({}, ...published.map(({ manifest }) => manifest.peerDependencies));
   const nest = (major: number) =>
     Object.fromEntries(
       ['common', 'core', 'platform-express'].map((name) => [`@nestjs/${name}`, `^${major}.0.0`]),
@@ -78,15 +74,6 @@ export default async function setup(project: TestProject): Promise<() => void> {
     ),
   ]);
   return () => rmSync(folder, { recursive: true, force: true });
-}
-
-/** Does the work on two items at a time. */
-async function inTurns<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const rest = [...items];
-  const next = async (): Promise<void> => {
-    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
-  };
-  await Promise.all([next(), next()]);
 }
 
 /** Makes a project with these packages and the sample applications. No install script runs. */
