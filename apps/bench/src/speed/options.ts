@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 const PARTS = [
   'http',
   'verify',
+  'scan',
   'rejected',
   'rules',
   'possession',

@@ -15,6 +15,7 @@ import type { BarGroup, Measurements, Outcome } from './outcome.ts';
 import { proving } from './possession.ts';
 import { rejecting } from './rejected.ts';
 import { judging } from './rules.ts';
+import { scanning } from './scan.ts';
 import { selecting } from './selection.ts';
 import { starting } from './start.ts';
 import type { Algorithm } from './terms.ts';
@@ -24,6 +25,7 @@ import { verifying } from './verify.ts';
 const LETTERS: Readonly<Record<Part, string>> = {
   http: 'H',
   verify: 'V',
+  scan: 'W',
   rejected: 'B',
   rules: 'R',
   possession: 'P',
@@ -50,6 +52,7 @@ export async function speed(given: readonly string[]): Promise<readonly Figure[]
   const parts: Readonly<Record<Part, () => Promise<Outcome>>> = {
     http: () => overHttp(options, progress, deckOf),
     verify: () => verifying(options, progress, deckOf),
+    scan: () => scanning(options, progress, deckOf),
     rejected: () => rejecting(options, progress, deckOf),
     rules: () => judging(options, progress, deckOf),
     possession: () => proving(options, progress, deckOf),

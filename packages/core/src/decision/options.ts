@@ -262,7 +262,7 @@ interface CommonOptions {
   /**
    * The cache of verified tokens. A token that has verified twice is cached, and not verified again
    * while its times and its key are valid; rules are checked each time. `tokens` limits the number,
-   * default 10000, and `bytes` the memory, default 16777216 (16 MiB). False turns the cache off.
+   * default 10000, and `bytes` the memory, default 25165824 (24 MiB). False turns the cache off.
    */
   readonly cache?: { readonly tokens?: number; readonly bytes?: number } | false | undefined;
   /**
@@ -343,7 +343,7 @@ const limit = (fallback: number, doc: string) =>
 /** The options of `cache`. */
 export const cacheOptions = object({
   tokens: limit(10_000, 'The greatest number of tokens.'),
-  bytes: limit(16 * 1024 * 1024, 'The greatest sum of their sizes, in bytes.'),
+  bytes: limit(24 * 1024 * 1024, 'The greatest sum of their sizes, in bytes.'),
 });
 
 /** The options of an authenticator, without `signing` of a descriptor. */

@@ -10,9 +10,8 @@ import type { Clock } from '../values/clock.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import { weigh } from '../values/weigh.ts';
-import { createDoorkeeper, type Doorkeeper } from './doorkeeper.ts';
 import type { AskedKeyset, SignedBy } from './signing-key.ts';
-import { type CacheLimits, createTokenCache, mostOf, type TokenCache } from './token-cache.ts';
+import { type CacheLimits, createTokenCache, type TokenCache } from './token-cache.ts';
 
 /** The cached data of a token that has verified. */
 export interface VerifiedToken<T> {
@@ -38,7 +37,8 @@ export interface VerifiedTokens<T> {
    */
   get(token: string): VerifiedToken<T> | undefined;
   /**
-   * Caches a token that has just verified, from the second time on.
+   * Caches a token that has just verified, from the second time on, if there is room, or if another
+   * one was used less.
    * @returns the token as the cache has it; undefined if it is not cached
    */
   set(token: string, verified: Verified<T>, validity: Validity): string | undefined;
@@ -51,6 +51,8 @@ export interface VerifiedTokens<T> {
  * unused.
  */
 interface Entry<T> extends VerifiedToken<T> {
+  /** `iss`, where it can be a name of an issuer. */
+  readonly issuer: string | undefined;
   readonly kid: string | undefined;
   readonly thumbprint: string;
   readonly algorithm: AlgorithmName;
@@ -64,10 +66,9 @@ interface Entry<T> extends VerifiedToken<T> {
 
 /** Makes an empty cache. */
 export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): VerifiedTokens<T> {
-  // Each takes its room at once, so it is made when it is needed: a descriptor that changes makes
-  // many that are hardly asked.
+  // It has tables, so it is made when it is needed: a descriptor that changes makes many
+  // authenticators that are hardly asked.
   let cache: TokenCache<Entry<T>> | undefined;
-  let doorkeeper: Doorkeeper | undefined;
   let hasEnded = false;
   return {
     get(token) {
@@ -81,18 +82,23 @@ export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): Veri
     },
     set(token, { claims, by, made }, validity) {
       if (hasEnded) return undefined;
-      doorkeeper ??= createDoorkeeper(mostOf(limits));
-      if (!doorkeeper.admits(token)) return undefined;
+      cache ??= createTokenCache(limits);
+      const now = clock.now();
+      const uses = cache.note(token, now);
+      if (uses === undefined) return undefined;
       const snapshotId = by.snapshots?.at(-1)?.snapshotId;
       // An unavailable keyset may have another key for the token.
       if (by.snapshots === undefined || snapshotId === undefined) return undefined;
       const { keyset, header, algorithm } = by;
       const { kid, thumbprint } = by.key;
       const before = by.snapshots.slice(0, -1);
+      const iss = own(claims, 'iss');
+      const issuer = typeof iss === 'string' ? iss : undefined;
       const entry = {
         claims,
         keyset,
         made,
+        issuer,
         kid,
         thumbprint,
         algorithm,
@@ -101,22 +107,18 @@ export function createVerifiedTokens<T>(limits: CacheLimits, clock: Clock): Veri
         validity,
         snapshotId,
       };
-      cache ??= createTokenCache(limits);
-      return cache.set(token, entry, weigh(claims));
+      return cache.set(token, entry, { bytes: weigh(claims), untilMs: validity.untilMs, uses }, now);
     },
     clear() {
       hasEnded = true;
       cache = undefined;
-      doorkeeper = undefined;
     },
   };
 }
 
 /** True while the same key would be found for the token, and no other key before it. */
 function isInForce(entry: Entry<unknown>): boolean {
-  const { keyset, header, kid, thumbprint, algorithm } = entry;
-  const iss = own(entry.claims, 'iss');
-  const issuer = typeof iss === 'string' ? iss : undefined;
+  const { keyset, issuer, header, kid, thumbprint, algorithm } = entry;
   if (keyset.accepts !== undefined && !isAcceptedNow(keyset, issuer)) return false;
   for (const { keyset: other, snapshotId } of entry.before)
     if (keysNow(other, header, issuer)?.id !== snapshotId) return false;

@@ -30,4 +30,7 @@ vi.mock('../../src/token/parse.ts', async (original) => {
   return { ...real, parseToken };
 });
 
-vi.mock('../../src/decision/doorkeeper.ts', () => ({ createDoorkeeper: () => ({ admits: () => true }) }));
+vi.mock('../../src/decision/token-frequency.ts', () => {
+  let uses = 2;
+  return { createTokenFrequency: () => ({ generation: 0, note: () => uses++ }) };
+});

@@ -19,12 +19,35 @@ const sizeOf = (length: number) => 600 + 4 * length;
 
 const create = (limits = PLENTY): TokenCache<Kept> => createTokenCache<Kept>(limits);
 
+const NOW = 1_700_000_000_000;
+const NEVER = Number.POSITIVE_INFINITY;
+
+interface Given {
+  readonly uses?: number;
+  readonly untilMs?: number;
+}
+
+/** Stores an entry whose size is `sizeOf` the length of its token. */
+function put(
+  cache: TokenCache<Kept>,
+  token: string,
+  kept: Kept,
+  { uses = 2, untilMs = NEVER }: Given = {},
+): string | undefined {
+  return cache.set(token, kept, { bytes: 3 * token.length, untilMs, uses }, NOW);
+}
+
+function use(cache: TokenCache<Kept>, token: string, times: number): void {
+  for (let time = 0; time < times; time++) cache.get(token);
+}
+
 /**
  * A string in the form of a token, and not one piece in the heap with another of the same content.
  */
 function tokenOf(name: string, length = 200): string {
-  const text = `${name}.`.padEnd(length - name.length - 2, 'x');
-  return Buffer.from(`${text}-${name}`.slice(-length).padStart(length, 'h')).toString('latin1');
+  const tail = `-${name.padStart(8, 'y')}tail`;
+  const text = `${name}.`.padEnd(length - tail.length, 'x');
+  return Buffer.from(`${text}${tail}`.slice(-length)).toString('latin1');
 }
 
 /** Which of these tokens are kept, of those whose entry is their own name. */
@@ -36,7 +59,7 @@ describe('T-142: which entry is found', () => {
   it('T-142: is found by exactly the token that it was kept for, and is the same object', () => {
     const cache = create();
     const kept = { is: 'a' };
-    cache.set(tokenOf('a'), kept, 3 * tokenOf('a').length);
+    put(cache, tokenOf('a'), kept);
     expect(cache.get(tokenOf('a'))).toBe(kept);
     expect(cache.get(tokenOf('b'))).toBeUndefined();
   });
@@ -59,7 +82,7 @@ describe('T-142: which entry is found', () => {
     ['nothing', ''],
   ])('T-142: %s: finds nothing, and takes nothing away', (_, other) => {
     const cache = create();
-    cache.set(kept, { is: 'the one' }, 3 * kept.length);
+    put(cache, kept, { is: 'the one' });
     expect(cache.get(other)).toBeUndefined();
     expect(cache.get(kept)).toEqual({ is: 'the one' });
   });
@@ -67,10 +90,10 @@ describe('T-142: which entry is found', () => {
   it('T-142: of two that end alike the later one is kept, and neither is ever taken for the other', () => {
     const cache = create();
     const [one, two] = [`one.${tail}`, `two.${tail}`];
-    cache.set(one, { is: 'one' }, 3 * one.length);
-    cache.set(two, { is: 'two' }, 3 * two.length);
+    put(cache, one, { is: 'one' });
+    put(cache, two, { is: 'two' });
     expect([cache.get(one), cache.get(two)]).toEqual([undefined, { is: 'two' }]);
-    cache.set(one, { is: 'one' }, 3 * one.length);
+    put(cache, one, { is: 'one' });
     expect([cache.get(one), cache.get(two)]).toEqual([{ is: 'one' }, undefined]);
   });
 
@@ -79,7 +102,7 @@ describe('T-142: which entry is found', () => {
     (token) => {
       const cache = create();
       expect(cache.get(token)).toBeUndefined();
-      cache.set(token, { is: 'it' }, 3 * token.length);
+      put(cache, token, { is: 'it' });
       expect(cache.get(token)).toEqual({ is: 'it' });
       cache.delete(token);
       expect(cache.get(token)).toBeUndefined();
@@ -88,8 +111,8 @@ describe('T-142: which entry is found', () => {
 
   it('a token is kept anew, and dropped', () => {
     const cache = create();
-    for (const name of ['a', 'b', 'c']) cache.set(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
-    cache.set(tokenOf('a'), { is: 'another' }, 3 * tokenOf('a').length);
+    for (const name of ['a', 'b', 'c']) put(cache, tokenOf(name), { is: name });
+    put(cache, tokenOf('a'), { is: 'another' });
     expect(cache.get(tokenOf('a'))).toEqual({ is: 'another' });
     cache.delete(tokenOf('a'));
     cache.delete(tokenOf('never kept'));
@@ -98,26 +121,59 @@ describe('T-142: which entry is found', () => {
 
   it('T-149: two caches share nothing', () => {
     const [one, two] = [create(), create()];
-    one.set(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
+    put(one, tokenOf('a'), { is: 'a' });
     expect(two.get(tokenOf('a'))).toBeUndefined();
-    two.set(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
+    put(two, tokenOf('a'), { is: 'a' });
     two.delete(tokenOf('a'));
     expect(keptOf(one, ['a'])).toEqual(['a']);
   });
 });
 
 describe('T-148: how much is kept', () => {
-  it('T-148: no more than so many, and those that were used last', () => {
+  it('T-148: no more than so many, and those that were used most', () => {
     const cache = create({ ...PLENTY, tokens: 3 });
-    for (const name of ['a', 'b', 'c']) cache.set(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
-    expect(cache.get(tokenOf('a'))).toBeDefined();
-    cache.set(tokenOf('d'), { is: 'd' }, 3 * tokenOf('d').length);
-    expect(keptOf(cache, ['a', 'b', 'c', 'd'])).toEqual(['a', 'c', 'd']);
+    for (const name of ['a', 'b', 'c']) put(cache, tokenOf(name), { is: name });
+    use(cache, tokenOf('a'), 5);
+    put(cache, tokenOf('d'), { is: 'd' }, { uses: 4 });
+    expect(keptOf(cache, ['a', 'd'])).toEqual(['a', 'd']);
+    expect(keptOf(cache, ['b', 'c'])).toHaveLength(1);
+  });
+
+  it('T-148: one that was not used more than another does not replace it', () => {
+    const cache = create({ ...PLENTY, tokens: 2 });
+    for (const name of ['a', 'b']) put(cache, tokenOf(name), { is: name }, { uses: 3 });
+    for (let time = 0; time < 10; time++)
+      expect(put(cache, tokenOf('c'), { is: 'c' }, { uses: 3 })).toBeUndefined();
+    expect(keptOf(cache, ['a', 'b', 'c'])).toEqual(['a', 'b']);
+  });
+
+  it('T-148: one that has ended goes first, however much it was used', () => {
+    const cache = create({ ...PLENTY, tokens: 1 });
+    put(cache, tokenOf('a'), { is: 'a' }, { untilMs: NOW });
+    use(cache, tokenOf('a'), 100);
+    expect(put(cache, tokenOf('b'), { is: 'b' })).toBeDefined();
+    expect(keptOf(cache, ['a', 'b'])).toEqual(['b']);
+  });
+
+  it('T-148: one that is used again and again comes in at last', () => {
+    const cache = create({ ...PLENTY, tokens: 2 });
+    for (const name of ['a', 'b']) {
+      put(cache, tokenOf(name), { is: name });
+      use(cache, tokenOf(name), 1_000);
+    }
+    let times = 0;
+    while (cache.get(tokenOf('c')) === undefined) {
+      expect(times++).toBeLessThan(100);
+      const uses = cache.note(tokenOf('c'), NOW);
+      if (uses !== undefined) put(cache, tokenOf('c'), { is: 'c' }, { uses });
+    }
+    expect(times).toBeLessThanOrEqual(16);
   });
 
   it('T-148: one is enough to be one', () => {
     const cache = create({ ...PLENTY, tokens: 1 });
-    for (const name of ['a', 'b']) cache.set(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
+    put(cache, tokenOf('a'), { is: 'a' });
+    put(cache, tokenOf('b'), { is: 'b' }, { uses: 3 });
     expect(keptOf(cache, ['a', 'b'])).toEqual(['b']);
   });
 
@@ -129,33 +185,34 @@ describe('T-148: how much is kept', () => {
     [1, []],
   ])('T-148: within %d bytes: %j', (bytes, expected) => {
     const cache = create({ ...PLENTY, bytes });
-    for (const name of ['a', 'b', 'c', 'd']) cache.set(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
+    for (const [index, name] of ['a', 'b', 'c', 'd'].entries())
+      put(cache, tokenOf(name), { is: name }, { uses: 2 + index });
     expect(keptOf(cache, ['a', 'b', 'c', 'd'])).toEqual(expected);
   });
 
   it('T-148: a long one counts for many', () => {
     const cache = create({ ...PLENTY, bytes: 10 * sizeOf(200) });
     const names = Array.from({ length: 10 }, (_, index) => `n${index}`);
-    for (const name of names) cache.set(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
+    for (const name of names) put(cache, tokenOf(name), { is: name });
     expect(keptOf(cache, names)).toHaveLength(10);
-    cache.set(tokenOf('long', 1_600), { is: 'long' }, 3 * tokenOf('long', 1_600).length);
+    put(cache, tokenOf('long', 1_600), { is: 'long' }, { uses: 9 });
     expect(keptOf(cache, ['long'], 1_600)).toEqual(['long']);
-    expect(keptOf(cache, names)).toEqual(['n5', 'n6', 'n7', 'n8', 'n9']);
+    expect(keptOf(cache, names)).toHaveLength(5);
   });
 
   it('T-148: one that is kept anew counts once', () => {
     const cache = create({ ...PLENTY, bytes: 2 * sizeOf(200) });
-    cache.set(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
-    for (let round = 0; round < 10; round++) cache.set(tokenOf('b'), { is: 'b' }, 3 * tokenOf('b').length);
+    put(cache, tokenOf('a'), { is: 'a' });
+    for (let round = 0; round < 10; round++) put(cache, tokenOf('b'), { is: 'b' });
     expect(keptOf(cache, ['a', 'b'])).toEqual(['a', 'b']);
   });
 
   it('T-148: what was dropped counts no more', () => {
     const cache = create({ ...PLENTY, bytes: 2 * sizeOf(200) });
-    cache.set(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
-    cache.set(tokenOf('b'), { is: 'b' }, 3 * tokenOf('b').length);
+    put(cache, tokenOf('a'), { is: 'a' });
+    put(cache, tokenOf('b'), { is: 'b' });
     cache.delete(tokenOf('b'));
-    cache.set(tokenOf('c'), { is: 'c' }, 3 * tokenOf('c').length);
+    put(cache, tokenOf('c'), { is: 'c' });
     expect(keptOf(cache, ['a', 'b', 'c'])).toEqual(['a', 'c']);
   });
 
@@ -166,22 +223,79 @@ describe('T-148: how much is kept', () => {
     [65_536, []],
   ])('T-148: a token of %d characters: %j', (length, expected) => {
     const cache = create();
-    cache.set(tokenOf('a', length), { is: 'a' }, 3 * tokenOf('a', length).length);
+    put(cache, tokenOf('a', length), { is: 'a' });
     expect(keptOf(cache, ['a'], length)).toEqual(expected);
   });
 
   it('T-148: one that is too long pushes nothing out', () => {
     const cache = create({ tokens: 1, bytes: sizeOf(4_096) });
-    cache.set(tokenOf('a'), { is: 'a' }, 3 * tokenOf('a').length);
-    cache.set(tokenOf('b', 4_097), { is: 'b' }, 3 * tokenOf('b', 4_097).length);
+    put(cache, tokenOf('a'), { is: 'a' });
+    put(cache, tokenOf('b', 4_097), { is: 'b' }, { uses: 9 });
     expect(keptOf(cache, ['a'])).toEqual(['a']);
   });
 
   it('T-148: a hundred thousand finds of others take nothing away', () => {
     const cache = create({ tokens: 2, bytes: 2 * sizeOf(200) });
-    for (const name of ['a', 'b']) cache.set(tokenOf(name), { is: name }, 3 * tokenOf(name).length);
+    for (const name of ['a', 'b']) put(cache, tokenOf(name), { is: name });
     for (let index = 0; index < 100_000; index++) cache.get(tokenOf(`n${index}`));
     expect(keptOf(cache, ['a', 'b'])).toEqual(['a', 'b']);
+  });
+});
+
+describe('T-148: a workload that is larger than the cache', () => {
+  /** Does what a service does with tokens: looks each up, and stores those that are not there. */
+  function serve(cache: TokenCache<Kept>, names: Iterable<string>): { found: number; stored: number } {
+    const served = { found: 0, stored: 0 };
+    for (const name of names) {
+      const token = tokenOf(name);
+      if (cache.get(token) !== undefined) served.found++;
+      else {
+        const uses = cache.note(token, NOW);
+        if (uses !== undefined && put(cache, token, { is: name }, { uses }) !== undefined) served.stored++;
+      }
+    }
+    return served;
+  }
+
+  function* rotation(tokens: number, times: number): Iterable<string> {
+    for (let time = 0; time < times; time++) for (let at = 0; at < tokens; at++) yield `r${at}`;
+  }
+
+  const TOKENS = 1_000;
+  const small = () => create({ ...PLENTY, tokens: TOKENS });
+
+  it('T-148: a rotation of ten times the cache stores next to nothing', () => {
+    // Some are taken for others.
+    expect(serve(small(), rotation(10 * TOKENS, 5)).stored).toBeLessThan((50 * TOKENS) / 10);
+  });
+
+  it('T-148: a rotation a little larger than the cache finds most of it', () => {
+    const cache = small();
+    serve(cache, rotation(1.2 * TOKENS, 5));
+    const { found, stored } = serve(cache, rotation(1.2 * TOKENS, 10));
+    expect(found).toBeGreaterThan(7 * TOKENS);
+    expect(stored).toBeLessThan(2 * TOKENS);
+  });
+
+  it('T-148: one-off tokens do not push out those that are in use', () => {
+    const cache = small();
+    function* mixed(): Iterable<string> {
+      for (let at = 0; at < 100_000; at++) yield at % 5 === 0 ? `once${at}` : `used${at % 800}`;
+    }
+    serve(cache, mixed());
+    const used = Array.from({ length: 800 }, (_, at) => `used${at}`).filter((_, at) => at % 5 !== 0);
+    expect(keptOf(cache, used)).toHaveLength(640);
+  });
+
+  it('T-148: new tokens replace those that are not used any more', () => {
+    const cache = small();
+    serve(cache, rotation(TOKENS, 20));
+    function* next(): Iterable<string> {
+      for (let time = 0; time < 40; time++) for (let at = 0; at < TOKENS; at++) yield `n${at}`;
+    }
+    serve(cache, next());
+    const names = Array.from({ length: TOKENS }, (_, at) => `n${at}`);
+    expect(keptOf(cache, names).length).toBeGreaterThan(0.95 * TOKENS);
   });
 });
 
@@ -205,7 +319,7 @@ describe('R13: what an entry holds on to', () => {
       // What a header is: one string, of which the token is a piece.
       const header = Buffer.from(`${'c'.repeat(around)}; t=${tokenOf(`n${index}`)}`).toString('latin1');
       const token = header.slice(-200);
-      cache.set(token, { is: 'kept' }, 3 * token.length);
+      put(cache, token, { is: 'kept' });
     }
     const grown = (await heapUsed()) - before;
     expect(cache.get(tokenOf(`n${count - 1}`))).toBeDefined();

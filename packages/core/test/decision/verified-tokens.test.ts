@@ -31,7 +31,10 @@ import type { UnverifiedHeader } from '../../src/token/parse.ts';
 import type { JsonObject } from '../../src/values/json.ts';
 
 // Every token is admitted the first time: here it matters what becomes of a token that is kept.
-vi.mock('../../src/decision/doorkeeper.ts', () => ({ createDoorkeeper: () => ({ admits: () => true }) }));
+vi.mock('../../src/decision/token-frequency.ts', () => {
+  let uses = 2;
+  return { createTokenFrequency: () => ({ generation: 0, note: () => uses++ }) };
+});
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -136,7 +139,10 @@ function random(seed: number): (below: number) => number {
   };
 }
 
-vi.mock('../../src/decision/doorkeeper.ts', () => ({ createDoorkeeper: () => ({ admits: () => true }) }));
+vi.mock('../../src/decision/token-frequency.ts', () => {
+  let uses = 2;
+  return { createTokenFrequency: () => ({ generation: 0, note: () => uses++ }) };
+});
 
 describe('what is known', () => {
   it('is what was remembered, and only of this token', () => {
