@@ -20,7 +20,8 @@ beforeAll(() => {
     const checked = blocks.filter(({ title }) => title !== 'no-check');
     if (checked.length > 0) modules.set(page.replaceAll(/\W/g, '-'), moduleOf(checked));
   }
-  for (const [name, { text }] of modules) writeFileSync(join(cache, `${name}.mts`), text);
+  mkdirSync(join(cache, 'apart'), { recursive: true });
+  for (const [name, { text }] of modules) writeFileSync(join(folderOf(name), `${name}.mts`), text);
   const compilerOptions = {
     noEmit: true,
     declaration: false,
@@ -32,14 +33,16 @@ beforeAll(() => {
     customConditions: ['source'],
   };
   const settings = { extends: join(ROOT, 'tsconfig.base.json'), compilerOptions, include: ['*.mts'] };
-  writeFileSync(join(cache, 'tsconfig.json'), JSON.stringify(settings));
+  for (const folder of [cache, join(cache, 'apart')])
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(settings));
 });
 
 afterAll(() => rmSync(cache, { recursive: true, force: true }));
 
 it('all programs compile', () => {
   expect(modules.size).toBeGreaterThan(6);
-  expect(messages().filter((message) => !isUntyped(message))).toEqual([]);
+  const all = [cache, join(cache, 'apart')].flatMap((folder) => messages(folder));
+  expect(all.filter((message) => !isUntyped(message))).toEqual([]);
 }, 120_000);
 
 it('the marks no-check are those that are listed here', () => {
@@ -47,9 +50,14 @@ it('the marks no-check are those that are listed here', () => {
   expect(marked).toEqual(NOT_COMPILED);
 });
 
-function messages(): readonly string[] {
+/** Both express-oauth2-jwt-bearer and @latchkey/express/augment declare the type of req.auth. */
+function folderOf(name: string): string {
+  return name.includes('oauth2-jwt-bearer') ? join(cache, 'apart') : cache;
+}
+
+function messages(folder: string): readonly string[] {
   try {
-    execFileSync('tsc', ['-p', cache, '--pretty', 'false'], { cwd: ROOT, encoding: 'utf8' });
+    execFileSync('tsc', ['-p', folder, '--pretty', 'false'], { cwd: ROOT, encoding: 'utf8' });
     return [];
   } catch (error) {
     const { stdout } = error as { readonly stdout: unknown };

@@ -105,8 +105,8 @@ function isBefore({ file }: Program): boolean {
   return file.startsWith('before.');
 }
 
-function ask(url: string, { method = 'GET', headers = {} }: Asked): Promise<Response> {
-  return fetch(`${url}/friends`, { method, headers });
+function ask(url: string, { method = 'GET', headers = {}, query = '' }: Asked): Promise<Response> {
+  return fetch(`${url}/friends${query}`, { method, headers });
 }
 
 function headerOf(answer: Response, name: string): string {

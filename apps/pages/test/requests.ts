@@ -5,6 +5,8 @@ import { forge, generateSigningKey, mint, type TestIssuer } from '@latchkey/test
 export interface Asked {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** After the path: `?name=value`. */
+  readonly query?: string;
   /** Whether the keys of the issuer cannot be fetched. */
   readonly isDown?: boolean;
 }
@@ -55,6 +57,9 @@ export const REQUESTS: Readonly<Record<string, (issuer: TestIssuer) => Asked | P
   '`Authorization: Basic …`': () => ({ headers: { authorization: 'Basic YWxpY2U6c2VjcmV0' } }),
   'a token after two spaces': async ({ mint }) => ({
     headers: { authorization: `Bearer  ${await mint(FRIENDS)}` },
+  }),
+  'a token in the query (`?access_token=…`)': async ({ mint }) => ({
+    query: `?access_token=${await mint(FRIENDS)}`,
   }),
   'a preflight of CORS that asks for `Authorization`': () => ({
     method: 'OPTIONS',
