@@ -8,6 +8,9 @@ export interface Ended {
   readonly output: string;
 }
 
+/** The longest that a program runs: what hangs is ended, and has failed. */
+const LIMIT_MS = 600_000;
+
 /** Runs a program to its end. Its variables are those of this process, and these. */
 export function run(
   command: string,
@@ -17,7 +20,7 @@ export function run(
 ): Promise<Ended> {
   const env = { ...process.env, ...variables, NODE_OPTIONS: '', NO_COLOR: '1' };
   return new Promise((resolve) => {
-    execFile(command, args, { cwd, env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
+    execFile(command, args, { cwd, env, maxBuffer: 2 ** 26, timeout: LIMIT_MS }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
       resolve({ code, output: `${stdout}${stderr}` });
     });

@@ -1,7 +1,7 @@
 // The program of a README, as it is but for its port, in each way to run it. The commands of the
 // README ask it.
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { modules, ROOT } from '../installed/published.ts';
 import { runs } from '../installed/run.ts';
 import type { Cell } from './cells.ts';
@@ -67,12 +67,15 @@ export async function write(
   const esbuild = (...args: readonly string[]) =>
     runs(join(tools, 'node_modules/.bin/esbuild'), [...args, ...SETTINGS], project);
   if (way === 'bundle') {
+    // Next to the projects, where no node_modules is.
+    const bundle = join(dirname(project), 'bundle.cjs');
     const outside = missingPeers(project, versions).map((name) => `--external:${name}`);
-    await esbuild('source.cts', '--bundle', '--format=cjs', '--outfile=bundle/server.cjs', ...outside);
-  } else {
-    await esbuild('source.mts', '--format=esm', '--outfile=server.mjs');
-    await esbuild('source.cts', '--format=cjs', '--outfile=server.cjs');
+    await esbuild('source.cts', '--bundle', '--format=cjs', `--outfile=${bundle}`, ...outside);
   }
+  // Jest takes one of both.
+  if (!['require', 'bundle'].includes(way))
+    await esbuild('source.mts', '--format=esm', '--outfile=server.mjs');
+  if (['require', 'jest'].includes(way)) await esbuild('source.cts', '--format=cjs', '--outfile=server.cjs');
   return writeRunner(cell, project, file);
 }
 
@@ -99,7 +102,7 @@ function writeRunner(
       file('run.cjs', `${required}${end}`);
       return ['run.cjs'];
     case 'bundle':
-      file('run.cjs', `${required.replace('./server', './bundle/server')}${end}`);
+      file('run.cjs', `${required.replace('./server', '../bundle')}${end}`);
       return ['run.cjs'];
     case 'node:test':
       file(
@@ -110,7 +113,7 @@ function writeRunner(
     case 'vitest':
       file(
         'readme.test.mjs',
-        `import { it } from 'vitest';\n${importing}it('answers', () => ${imported}, 60_000);\n`,
+        `import { it } from 'vitest';\n${importing}it('answers', () => ${imported}, 300_000);\n`,
       );
       return ['node_modules/vitest/vitest.mjs', 'run', 'readme.test.mjs'];
     default: {
@@ -118,7 +121,7 @@ function writeRunner(
       const isModule = Object.keys(versions).some((name) => hasNoCommonJs(project, name));
       const name = isModule ? 'readme.test.mjs' : 'readme.test.cjs';
       const start = isModule ? importing : '';
-      file(name, `${start}test('answers', () => ${isModule ? imported : required}, 60_000);\n`);
+      file(name, `${start}test('answers', () => ${isModule ? imported : required}, 300_000);\n`);
       file(
         'jest.config.json',
         JSON.stringify({ testEnvironment: 'node', transform: {}, testMatch: ['**/readme.test.*'] }),

@@ -5,8 +5,11 @@ import { runs } from '../installed/run.ts';
 import { type Cell, type Manager, NODES } from './cells.ts';
 import type { Ranges } from './subjects.ts';
 
-/** Yarn does not install peers, and Vite is a peer of Vitest. */
-const RUNNERS: Ranges = { vitest: '^5.0.0', vite: '^8.0.0', jest: '^30.0.0' };
+/**
+ * Yarn installs no peers, and Vite is a peer of Vitest. Vite 8.4 names an optional package that
+ * mirrors of the registry may lack, and Yarn stops there.
+ */
+const RUNNERS: Ranges = { vitest: '^5.0.0', vite: '~8.3.0', jest: '^30.0.0' };
 
 /** A version of Node of the package `node`, without its install script. */
 export const nodeIn = (tools: string, node: string): string =>
