@@ -27,6 +27,13 @@ const TYPES: Ranges = {
   'reflect-metadata': '^0.2.2',
 };
 
+/** What the programs of the READMEs use besides the peers. */
+const QUICK_STARTS: Ranges = {
+  '@hono/node-server': '^2.1.9',
+  '@modelcontextprotocol/node': '^2.1.2',
+  srvx: '^1.0.8',
+};
+
 const TOOLS: Ranges = {
   'typescript-5.5': 'npm:typescript@~5.5.0',
   'typescript-5.9': 'npm:typescript@~5.9.0',
@@ -57,7 +64,11 @@ export default async function setup(project: TestProject): Promise<() => void> {
       ['common', 'core', 'platform-express'].map((name) => [`@nestjs/${name}`, `^${major}.0.0`]),
     );
   await Promise.all([
-    install(join(folder, 'today'), { ...peers, ...nest(12), ...TYPES, ...TOOLS, ...tarballs }, tarballs),
+    install(
+      join(folder, 'today'),
+      { ...peers, ...nest(12), ...TYPES, ...QUICK_STARTS, ...TOOLS, ...tarballs },
+      tarballs,
+    ),
     install(
       join(folder, 'commonjs'),
       {
