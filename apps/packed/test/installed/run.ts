@@ -9,7 +9,7 @@ export interface Ended {
 }
 
 /** The longest that a program runs: what hangs is ended, and has failed. */
-const LIMIT_MS = 600_000;
+const LIMIT_MS = 1_800_000;
 
 /** Runs a program to its end. Its variables are those of this process, and these. */
 export function run(

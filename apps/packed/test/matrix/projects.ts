@@ -9,7 +9,8 @@ import type { Ranges } from './subjects.ts';
  * Yarn installs no peers, and Vite is a peer of Vitest. Vite 8.4 names an optional package that
  * mirrors of the registry may lack, and Yarn stops there.
  */
-const RUNNERS: Ranges = { vitest: '^5.0.0', vite: '~8.3.0', jest: '^30.0.0' };
+const VITE: Ranges = { vite: '~8.3.0' };
+const RUNNERS: Ranges = { ...VITE, vitest: '^5.0.0', jest: '^30.0.0' };
 
 /** A version of Node of the package `node`, without its install script. */
 export const nodeIn = (tools: string, node: string): string =>
@@ -39,7 +40,7 @@ export async function installProject(
   tarballs: Ranges,
 ): Promise<void> {
   const own = Object.entries(tarballs).filter(([name]) => subject.own.includes(name));
-  const runners = subject.kind === 'libraries' ? {} : RUNNERS;
+  const runners = subject.kind === 'libraries' ? VITE : RUNNERS;
   await install(manager, project, tools, { ...runners, ...versions, ...Object.fromEntries(own) }, tarballs);
 }
 
