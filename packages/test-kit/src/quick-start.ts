@@ -53,7 +53,7 @@ export async function runQuickStart(
   }
 }
 
-/** A program that runs, and the tokens that it has printed, by name. There are at least two. */
+/** A program that runs, and the two tokens that it has printed, by name. */
 export interface QuickStart {
   readonly url: string;
   readonly tokens: ReadonlyMap<string, string>;
@@ -63,23 +63,18 @@ export interface QuickStart {
 /**
  * Runs the first program of a README on a free port, until it has printed its tokens.
  * @param test the test's `import.meta.url`, in the package's `test` folder
- * @param cwd the working directory of the program
  */
 export async function startQuickStart(
   test: string,
   text: string = readmeOf(test),
   write = (code: string) => writeNextTo(test, code),
-  cwd = process.cwd(),
 ): Promise<QuickStart> {
   const port = await freePort();
-  const code = codeIn(text, '[jt]s');
-  const count = Math.max(2, code.match(/\bexport [A-Z]+=/g)?.length ?? 0);
-  const file = write(code.replaceAll('3000', String(port)));
+  const file = write(codeIn(text, '[jt]s').replaceAll('3000', String(port)));
   const child = spawn(
     process.execPath,
     ['--conditions=source', '--disable-warning=ExperimentalWarning', file],
     {
-      cwd,
       env: { ...process.env, NODE_ENV: 'test' },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
@@ -89,7 +84,7 @@ export async function startQuickStart(
     rmSync(file, { force: true });
   };
   try {
-    return { url: `http://127.0.0.1:${port}`, tokens: await printedTokens(child, count), stop };
+    return { url: `http://127.0.0.1:${port}`, tokens: await printedTokens(child, 2), stop };
   } catch (error) {
     stop();
     throw error;
