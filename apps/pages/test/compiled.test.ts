@@ -8,7 +8,7 @@ import { blocksOf, type Module, moduleOf } from './blocks.ts';
 import { DOCS, HOME, pagesIn, ROOT } from './pages.ts';
 
 const cache = join(HOME, 'node_modules/.cache/pages');
-const pages = pagesIn('start', 'migrate');
+const pages = pagesIn('start', 'migrate', 'concepts');
 const modules = new Map<string, Module>();
 /** The blocks that are not compiled, because their package is not installed here. */
 const NOT_COMPILED: readonly string[] = [];

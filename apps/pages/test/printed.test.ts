@@ -1,0 +1,33 @@
+// Each program of docs/concepts runs, and prints what the page says: the block of text after it.
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { programsOf } from './blocks.ts';
+import { DOCS, HOME, pagesIn } from './pages.ts';
+import { writeProgram } from './service.ts';
+
+const run = promisify(execFile);
+const cache = join(HOME, 'node_modules/.cache/printed');
+const programs = pagesIn('concepts').flatMap((page) =>
+  programsOf(readFileSync(join(DOCS, page), 'utf8')).map(({ file, code, language, following }) => ({
+    name: `${page} ${file}`,
+    code,
+    language,
+    printed: following.find((block) => block.language === 'text')?.code,
+  })),
+);
+
+beforeAll(() => mkdirSync(cache, { recursive: true }));
+afterAll(() => rmSync(cache, { recursive: true, force: true }));
+
+it.each(programs)(
+  '$name prints what the page says',
+  async ({ name, code, language, printed }) => {
+    const file = writeProgram(cache, name.replaceAll(/\W/g, '-'), language, code);
+    const { stdout } = await run(process.execPath, ['--conditions=source', file]);
+    expect(stdout).toBe(printed);
+  },
+  120_000,
+);
