@@ -4,19 +4,40 @@ import type { Machine } from './machine.ts';
 import type { SpeedOptions } from './options.ts';
 import type { Bar, BarGroup } from './outcome.ts';
 
-const WIDTH = 880;
-const LABELS = 300;
-const VALUES = 80;
+/** That of a page, so that the text keeps its size there. */
+const WIDTH = 688;
+const LABELS = 306;
+const VALUES = 66;
 const ROW = 22;
 const BAR = 14;
-const MARGIN = 24;
-const COLOURS = {
-  bare: { seen: '#9aa0a6', unseen: '#9aa0a6' },
-  latchkey: { seen: '#1a7f5a', unseen: '#86c5ab' },
-  existing: { seen: '#5b7fb9', unseen: '#adc0de' },
-} as const satisfies Record<Bar['kind'], Record<'seen' | 'unseen', string>>;
+const MARGIN = 16;
+/** The characters of a line of notes. */
+const NOTE = 92;
 
-/** Draws the chart. The titles say what the bars do not show. */
+const ABOUT = [
+  'One server process each; bare: a middleware that does nothing. Strong: tokens seen before;',
+  'pale: new tokens, if that makes a difference. More is better.',
+];
+const STYLE = `text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328 }
+.title { font-size: 16px; font-weight: 600 }
+.group { font-size: 14px; font-weight: 600 }
+.note { font-size: 12px; fill: #57606a }
+.value { font-variant-numeric: tabular-nums }
+.page { fill: #ffffff; stroke: #d0d7de }
+.bare { fill: #9aa0a6 }
+.latchkey { fill: #1a7f5a }
+.existing { fill: #5b7fb9 }
+.new { opacity: 0.55 }
+@media (prefers-color-scheme: dark) {
+  text { fill: #e6edf3 }
+  .note { fill: #9da7b1 }
+  .page { fill: #0d1117; stroke: #3d444d }
+  .bare { fill: #6e7681 }
+  .latchkey { fill: #2f9e6e }
+  .existing { fill: #4f79bd }
+}`;
+
+/** Draws the chart, for light and for dark. The titles say what the bars do not show. */
 export function drawChart(
   groups: readonly BarGroup[],
   { cpu, cores, node, packages }: Machine,
@@ -33,21 +54,19 @@ export function drawChart(
   y += 12;
   text(MARGIN, 'class="title"', `Requests per second, RS256${pace === 'full' ? '' : ` (a ${pace} run)`}`);
   y += ROW;
-  text(
-    MARGIN,
-    'class="note"',
-    'One server process each; bare: a middleware that does nothing. Dark: tokens seen before; pale: new tokens, if that makes a difference.',
-  );
-  y += 12;
+  for (const line of ABOUT) {
+    text(MARGIN, 'class="note"', line);
+    y += 17;
+  }
   for (const { title, rows } of drawn) {
     y += ROW;
     text(MARGIN, 'class="group"', title);
     y += 8;
-    for (const { label, colour, perSecond } of rows) {
+    for (const { label, style, perSecond } of rows) {
       const width = Math.max(1, perSecond * scale).toFixed(1);
       const left = MARGIN + LABELS;
       lines.push(
-        `<rect x="${left}" y="${y + (ROW - BAR) / 2}" width="${width}" height="${BAR}" rx="2" fill="${colour}"/>`,
+        `<rect x="${left}" y="${y + (ROW - BAR) / 2}" width="${width}" height="${BAR}" rx="2" class="${style}"/>`,
       );
       y += ROW / 2 + 4;
       text(left - 8, 'text-anchor="end"', label);
@@ -58,18 +77,14 @@ export function drawChart(
   y += ROW;
   for (const line of [`${cpu}, ${cores} cores; Node.js ${node}`, ...wrapped(packages)]) {
     text(MARGIN, 'class="note"', line);
-    y += 15;
+    y += 17;
   }
-  const height = y + MARGIN - 15;
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Requests per second, by framework">
+  const height = y + MARGIN - 17;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Requests per second by framework and package, as one bar for each. The table in the text has the same numbers.">
 <style>
-text { font: 13px system-ui, sans-serif; fill: #24292f }
-.title { font-size: 17px; font-weight: 600 }
-.group { font-size: 14px; font-weight: 600 }
-.note { font-size: 11px; fill: #57606a }
-.value { font-variant-numeric: tabular-nums }
+${STYLE}
 </style>
-<rect width="${WIDTH}" height="${height}" rx="6" fill="#ffffff"/>
+<rect x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8" class="page"/>
 ${lines.join('\n')}
 </svg>
 `;
@@ -80,17 +95,17 @@ function rowsOf({
   kind,
   seen,
   unseen,
-}: Bar): readonly { label: string; colour: string; perSecond: number }[] {
-  const first = { label, colour: COLOURS[kind].seen, perSecond: seen };
+}: Bar): readonly { label: string; style: string; perSecond: number }[] {
+  const first = { label, style: kind, perSecond: seen };
   if (unseen === undefined) return [first];
-  return [first, { label: 'new tokens', colour: COLOURS[kind].unseen, perSecond: unseen }];
+  return [first, { label: 'new tokens', style: `${kind} new`, perSecond: unseen }];
 }
 
 function wrapped(words: readonly string[]): readonly string[] {
   const lines: string[] = [];
   for (const word of words) {
     const last = lines.at(-1);
-    if (last === undefined || last.length + word.length > 130) lines.push(word);
+    if (last === undefined || last.length + word.length > NOTE) lines.push(word);
     else lines[lines.length - 1] = `${last}, ${word}`;
   }
   return lines;

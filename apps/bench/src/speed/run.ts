@@ -81,7 +81,8 @@ export async function speed(given: readonly string[]): Promise<readonly Figure[]
     const results = new URL('../../results/', import.meta.url);
     mkdirSync(results, { recursive: true });
     writeFileSync(new URL('speed.md', results), formatReport(figures, measurements, machine, options));
-    if (bars.length > 0) writeFileSync(new URL('speed.svg', results), drawChart(bars, machine, options));
+    const chart = new URL('../../../../docs/pictures/speed.svg', import.meta.url);
+    if (bars.length > 0) writeFileSync(chart, drawChart(bars, machine, options));
   }
   return figures;
 }
