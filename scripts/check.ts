@@ -14,6 +14,7 @@ const steps: readonly (readonly [name: string, script: string, ...args: string[]
   ['types', 'types'],
   ['layers', 'layers'],
   ['unused', 'unused'],
+  ['dependencies', 'dependencies:check'],
   ['English', 'english'],
   ['tables', 'tables', '--check'],
   ['build', 'build'],

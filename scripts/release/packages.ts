@@ -40,6 +40,11 @@ export function packages(): readonly PublishedPackage[] {
   return ordered;
 }
 
+/** The options of pnpm that choose these packages. */
+export function filters(all: readonly PublishedPackage[]): readonly string[] {
+  return all.flatMap(({ name }) => ['--filter', name]);
+}
+
 /** The one version of all packages. @throws if they differ */
 export function versionOf(all: readonly PublishedPackage[]): string {
   const versions = [...new Set(all.map(({ version }) => version))];

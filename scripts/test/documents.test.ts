@@ -30,7 +30,7 @@ describe.each(documents)('%s', (document) => {
   );
 
   it('names only pnpm commands that exist', () => {
-    const commands = [...text.matchAll(/`(?:npx )?pnpm(?:@12)? (?:run )?([a-z]+)/g)].map(
+    const commands = [...text.matchAll(/`(?:npx )?pnpm(?:@12)? (?:run )?([a-z]+(?::[a-z]+)*)/g)].map(
       ([, name = '']) => name,
     );
     expect(commands.filter((name) => name !== 'install' && scripts[name] === undefined)).toEqual([]);
