@@ -58,7 +58,7 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'reports',
   '.git',
   '.turbo',
-  '.contributing',
+  '.written',
 ]);
 
 const FORBIDDEN = new RegExp(`\\b(?:${Object.keys(WORDS).join('|')})\\b`, 'gi');

@@ -1,10 +1,10 @@
-// The adapter in CONTRIBUTING.md is complete: it passes every case, exactly as written on the page.
+// The adapter in docs/adapters.md is complete: it passes every case, exactly as the page has it.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 
-const page = readFileSync(new URL('../../../CONTRIBUTING.md', import.meta.url), 'utf8');
-const folder = fileURLToPath(new URL('./.contributing/', import.meta.url));
+const page = readFileSync(new URL('../../../docs/adapters.md', import.meta.url), 'utf8');
+const folder = fileURLToPath(new URL('./.written/', import.meta.url));
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder);
@@ -18,6 +18,6 @@ await import(`${folder}conformance.test.js`);
 function programOf(name: string): string {
   const programs = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, program = '']) => program);
   const found = programs.find((program) => program.startsWith(`// ${name}`));
-  if (found === undefined) throw new Error(`CONTRIBUTING.md has no program ${name}`);
+  if (found === undefined) throw new Error(`docs/adapters.md has no program ${name}`);
   return found;
 }
