@@ -18,10 +18,10 @@ const ABOUT = [
   'One server process each; bare: a middleware that does nothing. Strong: tokens seen before;',
   'pale: new tokens, if that makes a difference. More is better.',
 ];
-const STYLE = `text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328 }
+const STYLE = `text { font: 13.25px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328 }
 .title { font-size: 16px; font-weight: 600 }
 .group { font-size: 14px; font-weight: 600 }
-.note { font-size: 12px; fill: #57606a }
+.note { font-size: 13.25px; fill: #57606a }
 .value { font-variant-numeric: tabular-nums }
 .page { fill: #ffffff; stroke: #d0d7de }
 .bare { fill: #9aa0a6 }
