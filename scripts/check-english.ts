@@ -55,6 +55,7 @@ const GENERATED = /^apps\/bench\/results\/|(?:^|\/)CHANGELOG\.md$/;
 const LEFT_OUT: ReadonlySet<string> = new Set([
   'node_modules',
   'dist',
+  'gathered',
   'reports',
   '.git',
   '.turbo',

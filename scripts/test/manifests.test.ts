@@ -26,10 +26,13 @@ const published = manifests.filter(([, { private: isPrivate }]) => isPrivate !==
 
 it('gives a dependency the same range in every package', () => {
   const ranges = new Map<string, Set<string>>();
+  // TypeDoc reads programs with the API of TypeScript 6, which 7 does not have.
+  const isOther = (path: string, name: string) => path === 'apps/docs/package.json' && name === 'typescript';
   // A published package depends on core by a range, and every other use of it is the workspace's.
-  for (const [, { dependencies, devDependencies }] of manifests)
+  for (const [path, { dependencies, devDependencies }] of manifests)
     for (const [name, range] of Object.entries({ ...dependencies, ...devDependencies }))
-      if (!range.startsWith('workspace:')) ranges.set(name, (ranges.get(name) ?? new Set()).add(range));
+      if (!range.startsWith('workspace:') && !isOther(path, name))
+        ranges.set(name, (ranges.get(name) ?? new Set()).add(range));
   expect(ranges.size).toBeGreaterThan(20);
   expect([...ranges].filter(([, { size }]) => size > 1).map(([name, all]) => [name, ...all])).toEqual([]);
 });

@@ -1,7 +1,6 @@
-import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitepress';
 import { slugify } from '../src/anchors.ts';
-import { NOT_ON_SITE, PAGES, REPOSITORY, ROOT, resolveLink } from '../src/pages.ts';
+import { PAGES, REPOSITORY, ROOT, resolveLink, SITE } from '../src/pages.ts';
 import { sidebar } from '../src/sidebar.ts';
 
 export default defineConfig({
@@ -9,8 +8,7 @@ export default defineConfig({
   description: 'Checks JSON Web Tokens for HTTP services on Node, Deno and Bun.',
   lang: 'en',
   srcDir: PAGES,
-  srcExclude: NOT_ON_SITE.map((folder) => `${folder}/**`),
-  outDir: `${ROOT}/apps/docs/dist`,
+  outDir: SITE,
   cacheDir: `${ROOT}/apps/docs/node_modules/.vitepress`,
   rewrites: (file) => file.replace(/README\.md$/, 'index.md'),
   cleanUrls: true,
@@ -34,16 +32,20 @@ export default defineConfig({
       };
     },
   },
-  // The pages are outside of this package, where no Vue is installed.
-  vite: {
-    resolve: {
-      alias: ['vue/server-renderer', 'vue'].map((name) => ({
-        find: new RegExp(`^${name}$`),
-        replacement: fileURLToPath(import.meta.resolve(name)),
-      })),
-    },
-  },
+  // The index of the search and long pages of the reference are loaded when they are asked for.
+  vite: { build: { chunkSizeWarningLimit: 4000 } },
+  head: [
+    ['link', { rel: 'icon', type: 'image/svg+xml', href: '/mark.svg' }],
+    ['meta', { name: 'theme-color', content: '#0f766e' }],
+  ],
   themeConfig: {
+    logo: '/mark.svg',
+    nav: [
+      { text: 'Start', link: '/start/express', activeMatch: '^/start/' },
+      { text: 'Options', link: '/options' },
+      { text: 'Providers', link: '/providers/' },
+      { text: 'API', link: '/reference/' },
+    ],
     sidebar: [...sidebar()].map((group) => ({ ...group, items: [...group.items] })),
     outline: [2, 3],
     search: { provider: 'local' },

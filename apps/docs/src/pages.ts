@@ -1,12 +1,16 @@
-// The pages of docs/ as the site serves them: which there are, their titles, and where links lead.
+// The pages as the site serves them: which there are, their titles, and where links lead.
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The root of the repository. */
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-/** The folder of the pages. */
-export const PAGES = join(ROOT, 'docs');
+/** The pages that people write. */
+export const DOCS = join(ROOT, 'docs');
+/** The folder with all pages of the site, which gather.ts writes. */
+export const PAGES = join(ROOT, 'apps/docs/gathered');
+/** The folder of the built site. */
+export const SITE = join(ROOT, 'apps/docs/dist');
 /** Where a link leads that names a file outside of the site. */
 export const REPOSITORY = 'https://github.com/latchkey/latchkey';
 
@@ -14,7 +18,7 @@ export const REPOSITORY = 'https://github.com/latchkey/latchkey';
 export const NOT_ON_SITE = ['spec'];
 
 export interface Page {
-  /** The path below docs/, such as `providers/README.md`. */
+  /** The path below the folder of the pages, such as `providers/README.md`. */
   readonly file: string;
   /** The path on the site, such as `/providers/`. */
   readonly link: string;
@@ -36,7 +40,7 @@ export function allPages(): readonly Page[] {
     }));
 }
 
-/** The path on the site of a file below docs/. A README is the page of its folder. */
+/** The path on the site of a page. A README is the page of its folder. */
 function linkTo(file: string): string {
   return `/${file.replace(/(?:^|(?<=\/))(?:README|index)\.md$/, '').replace(/\.md$/, '')}`;
 }

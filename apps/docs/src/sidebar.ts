@@ -29,7 +29,8 @@ const GROUPS: readonly {
   { text: 'Providers', has: ({ folder }) => folder === 'providers', collapsed: true },
   { text: 'Recipes', has: ({ folder }) => folder === 'recipes', collapsed: true },
   { text: 'Migrate', has: ({ folder }) => folder === 'migrate', collapsed: true },
-  { text: 'Reference', has: ({ folder, file }) => folder === 'reference' || REFERENCE.includes(file) },
+  { text: 'Reference', has: ({ file }) => REFERENCE.includes(file) },
+  { text: 'API', has: ({ folder }) => folder === 'reference', collapsed: true },
 ];
 
 /** The groups of the sidebar that have pages. */

@@ -1,4 +1,5 @@
 import DefaultTheme from 'vitepress/theme-without-fonts';
+import { followSwitch } from './pictures.ts';
 import './style.css';
 
-export default { extends: DefaultTheme };
+export default { extends: DefaultTheme, setup: followSwitch };
