@@ -4,16 +4,17 @@
 // differs.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { descriptorSchema, optionTables, ruleFormRows } from '@latchkey/core/tools';
+import { descriptorSchema, ruleFormRows } from '@latchkey/core/tools';
 import { limitsPage } from './limits/page.ts';
 import { errorsPage } from './tables/errors.ts';
+import { optionsPage } from './tables/options.ts';
 import { SHAPE_FILE, type Shape, shapeIn, shapeProblems } from './tables/shape.ts';
 
 const SCHEMA = 'packages/core/descriptor.schema.json';
 
 const files: Readonly<Record<string, string>> = {
   [SCHEMA]: schema(),
-  'docs/options.md': options(),
+  'docs/options.md': optionsPage(),
   'docs/rules.md': rules(),
   'docs/errors.md': errorsPage(),
   'docs/limits.md': limitsPage('.'),
@@ -65,20 +66,6 @@ function shape(): string {
 
 function schema(): string {
   return `${JSON.stringify(descriptorSchema(), null, 2)}\n`;
-}
-
-/** A table for each group of options. */
-function options(): string {
-  const tables = optionTables().map(
-    ({ title, rows }) =>
-      `## ${title}\n\n| option | default | what it does |\n| --- | --- | --- |\n${rows
-        .map(
-          ({ name, fallback, doc }) =>
-            `| \`${name}\` | ${fallback === undefined ? '' : `\`${fallback}\``} | ${doc} |`,
-        )
-        .join('\n')}\n`,
-  );
-  return `# Options\n\nThe options of code and of a descriptor are the same. A type in your editor says more of each.\n\n${tables.join('\n')}`;
 }
 
 function rules(): string {

@@ -26,7 +26,7 @@ no-store\` and a \`WWW-Authenticate\` challenge with the OAuth error (RFC 6750).
 every check.
 
 ${table(
-  ['code', 'status', 'OAuth error', 'message', 'meaning', 'what to do next'],
+  ['code', 'answer', 'meaning', 'what to do next'],
   authErrorCodes.map((code) => refusalRow(found(codes, code))),
 )}
 
@@ -71,14 +71,8 @@ function refusalRow(member: Member): readonly string[] {
   const { name, meaning, remarks } = documented(member, ['meaning', 'remarks']);
   const { status, message, headers } = new AuthError(name as ConstructorParameters<typeof AuthError>[0]);
   const [, oauthError] = /error="([^"]*)"/.exec(headers['WWW-Authenticate'] ?? '') ?? [];
-  return [
-    code(name),
-    String(status),
-    oauthError === undefined ? '' : code(oauthError),
-    message,
-    meaning,
-    remarks,
-  ];
+  const answer = oauthError === undefined ? `${status}` : `${status} ${code(oauthError)}`;
+  return [code(name), `${answer}: ${message}`, meaning, remarks];
 }
 
 /** The fields that have TSDoc, each once. */

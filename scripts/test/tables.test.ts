@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { authErrorCodes } from '@latchkey/core/adapter';
 import { describe, expect, it } from 'vitest';
 import { membersOf } from '../tables/members.ts';
+import { splitDefault, valuesOf } from '../tables/options.ts';
 
 const TEXT = `
 interface Common {
@@ -58,6 +59,30 @@ describe('membersOf', () => {
 
   it('refuses a name that is not declared', () => {
     expect(() => membersOf(TEXT, 'Nothing')).toThrow('expected an interface or object with the name Nothing');
+  });
+});
+
+describe('docs/options.md', () => {
+  it.each([
+    ['How long. Default: all of it.', 'How long.', 'all of it'],
+    ['How long. Default, with a name: the name.', 'How long. Default, with a name: the name.', undefined],
+    ['How long. Default: all. At most 60s.', 'How long. Default: all. At most 60s.', undefined],
+  ])('finds the default in %s', (doc, meaning, byDefault) => {
+    expect(splitDefault(doc)).toEqual({ meaning, ...(byDefault !== undefined && { byDefault }) });
+  });
+
+  it.each([
+    [undefined, 'in code'],
+    [{ $def: 'duration', is: { type: 'string' } }, 'duration'],
+    [{ type: 'integer', minimum: 256, maximum: 65_536 }, 'whole number, 256 to 65,536'],
+    [{ anyOf: [{ enum: ['any', 'all'] }, { $def: 'variable', is: { type: 'string' } }] }, '`any` or `all`'],
+    [{ anyOf: [{ type: 'string' }, { type: 'array' }, { type: 'null' }] }, 'text, list or `null`'],
+  ])('says the values of %o', (schema, words) => {
+    expect(valuesOf(schema)).toBe(words);
+  });
+
+  it('refuses a schema that it has no words for', () => {
+    expect(() => valuesOf({ not: {} })).toThrow('no words for the schema {"not":{}}');
   });
 });
 

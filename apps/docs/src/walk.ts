@@ -37,7 +37,10 @@ try {
     const context = await browser.newContext({ ...options, reducedMotion: 'reduce' });
     const page = await context.newPage();
     let path = '';
-    const report = (what: string) => problems.push(`${path} (${name}): ${what}`);
+    const report = (what: string) => {
+      problems.push(what);
+      console.log(`${path} (${name}): ${what}`);
+    };
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) report(`console: ${message.text()}`);
     });
@@ -60,7 +63,6 @@ try {
   await browser.close();
   server.close();
 }
-for (const problem of problems) console.log(problem);
 console.log(`${paths.length} pages, ${WAYS.length} ways each: ${problems.length} problems`);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
@@ -76,7 +78,9 @@ async function faultsOf(page: Page): Promise<readonly string[]> {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate<AxeResults>('axe.run({ resultTypes: ["violations"] })');
   for (const { id, impact, nodes } of violations)
-    faults.push(`axe: ${id} (${impact}), ${nodes.length} times, such as ${nodes[0]?.html.slice(0, 200)}`);
+    faults.push(
+      `axe: ${id} (${impact}), ${nodes.length} times, such as ${nodes[0]?.html.slice(0, 200)}: ${nodes[0]?.failureSummary}`,
+    );
   return faults;
 }
 

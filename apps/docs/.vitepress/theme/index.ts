@@ -1,5 +1,5 @@
 import DefaultTheme from 'vitepress/theme-without-fonts';
-import { followSwitch } from './pictures.ts';
+import { adaptPage } from './page.ts';
 import './style.css';
 
-export default { extends: DefaultTheme, setup: followSwitch };
+export default { extends: DefaultTheme, setup: adaptPage };

@@ -550,7 +550,7 @@ export const authenticatorOptions = object(
     cache: {
       ...optional(
         { read: readCache, schema: { anyOf: [{ const: false }, cacheOptions.schema] } },
-        'How many verified tokens are cached, by number and by bytes. false: none.',
+        'How many verified tokens are cached, by number and by bytes. false: none. Default: as below.',
         other('the limits of the token cache have changed'),
       ),
       read: readCache,

@@ -57,6 +57,9 @@ interface OptionRow {
   readonly name: string;
   /** As written in a descriptor. */
   readonly fallback: string | undefined;
+  /** The values that a descriptor may have; undefined for an option that only code can give. */
+  readonly schema: Schema | undefined;
+  readonly isNeeded: boolean;
   readonly doc: string;
   /** True if `plan` knows the effect of a change. */
   readonly isJudged: boolean;
@@ -84,9 +87,11 @@ export function optionTables(): readonly { readonly title: string; readonly rows
   ];
   return tables.map(([title, table]) => ({
     title,
-    rows: Object.entries(table).map(([name, { fallback, doc, isJudged }]) => ({
+    rows: Object.entries(table).map(([name, { fallback, schema, isNeeded, doc, isJudged }]) => ({
       name,
       fallback: fallback === undefined ? undefined : JSON.stringify(fallback),
+      schema,
+      isNeeded,
       doc,
       isJudged,
     })),
