@@ -60,7 +60,7 @@ export const RULES: Rules = {
     'apps/packed': ['*'],
     'apps/pages': ['*'],
     'apps/recipes': ['*'],
-    'apps/release': [],
+    'apps/release': ['@latchkey/test-kit/quick-start', '@latchkey/test-kit/requests'],
     'apps/runtimes': ['*'],
     'apps/soak': ['*'],
     scripts: ['@latchkey/core', '@latchkey/core/adapter', '@latchkey/core/tools'],

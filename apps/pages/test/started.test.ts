@@ -1,28 +1,44 @@
-// The programs of each page in docs/start and docs/migrate that have a first line with their file
-// run, the curl commands after them get the statuses that the page says, they print what it says,
-// and the tests of the page pass.
+// The programs of each page, and of each README, that have a first line with their file run, the
+// curl commands after them get the statuses that the page says, they print what it says, and the
+// tests of the page pass.
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { sendRequests } from '@latchkey/test-kit/requests';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { blocksOf, type Program, programsOf } from './blocks.ts';
 import { writeFiles } from './files.ts';
-import { DOCS, HOME, pagesIn } from './pages.ts';
+import { HOME, PAGES } from './pages.ts';
 import { startService, writeProgram } from './service.ts';
 
 const run = promisify(execFile);
 const cache = join(HOME, 'node_modules/.cache/started');
-const started = pagesIn('start', 'migrate')
-  .map((page) => ({ page, text: readFileSync(join(DOCS, page), 'utf8') }))
-  .map(({ page, text }) => ({
-    page,
+/** Pages whose programs run in another test, because they need more than a page has. */
+const RUN_ELSEWHERE = ['CONTRIBUTING.md', 'docs/concepts/', 'packages/conformance/README.md'];
+const all = PAGES.filter(({ path }) => !RUN_ELSEWHERE.some((start) => path.startsWith(start))).map(
+  ({ path, text }) => ({
+    page: path,
     programs: programsOf(text),
     files: blocksOf(text, 'json', 'yaml'),
-  }));
+  }),
+);
 const isTest = ({ file }: Program) => file.endsWith('.test.mjs');
+const isRequests = (code: string) => code.includes('localhost:3000');
 /** The programs with the other package alone are run by differences.test.ts. */
 const isServer = (program: Program) => !isTest(program) && !program.file.startsWith('before.');
+/** Pages with the same programs and the same requests run once. */
+const started = [
+  ...Map.groupBy(all, ({ programs }) =>
+    JSON.stringify(
+      programs.map(({ code, following }) => [code, following.map((block) => block.code).filter(isRequests)]),
+    ),
+  ).values(),
+].map((pages) => ({
+  page: pages.map(({ page }) => page).join(', '),
+  programs: pages[0]?.programs ?? [],
+  files: pages[0]?.files ?? [],
+}));
 const isComparison = ({ file }: Program) => file.startsWith('compare.');
 
 beforeAll(() => mkdirSync(cache, { recursive: true }));
@@ -31,7 +47,7 @@ afterAll(() => rmSync(cache, { recursive: true, force: true }));
 describe.each(started.filter(({ programs }) => programs.some(isServer)))(
   '$page',
   ({ page, programs, files }) => {
-    const name = page.replaceAll(/\W/g, '-');
+    const name = page.replaceAll(/,.*|\W/g, '-');
 
     it.each(programs.filter(isServer))(
       '$file answers as the page says',
@@ -46,19 +62,14 @@ describe.each(started.filter(({ programs }) => programs.some(isServer)))(
           cwd,
         );
         try {
-          const commands = following.filter(
-            (block) => block.language === 'sh' && block.code.includes('localhost:3000'),
-          );
-          const script = commands.map((block) => block.code).join('\n');
-          const expected = [...script.matchAll(/# (\d{3})$/gm)].map(([, status]) => status);
-          const all = isComparison(program) ? ['200', '401'] : ['200', '401', '403'];
-          expect([...new Set(expected)].sort()).toEqual(all);
-          const asked = script.replaceAll('localhost:3000', new URL(url).host);
-          const curl = `curl() { "$NODE" "$CURL" "$@"; }\n`;
-          const [NODE, CURL] = [process.execPath, join(HOME, 'test/curl.ts')];
-          const env = { ...process.env, ...Object.fromEntries(tokens), NODE, CURL };
-          const { stdout } = await run('sh', ['-euc', `${curl}${asked}`], { env });
-          expect(stdout.trim().split('\n')).toEqual(expected);
+          const script = following
+            .filter((block) => block.language === 'sh' && isRequests(block.code))
+            .map((block) => block.code)
+            .join('\n');
+          const { expected, got } = await sendRequests(script, { url, tokens });
+          const statuses = isComparison(program) ? ['200', '401'] : ['200', '401', '403'];
+          expect([...new Set(expected)].sort()).toEqual(statuses);
+          expect(got).toEqual(expected);
           if (!isComparison(program)) return;
           const said =
             following

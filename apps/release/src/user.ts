@@ -1,8 +1,8 @@
 // A user's project: it installs by name from the registry, and runs the quick start of the README.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { startQuickStart } from '@latchkey/test-kit/quick-start';
+import { requestsIn, sendRequests } from '@latchkey/test-kit/requests';
 import { run } from './run.ts';
 
 export interface Project {
@@ -31,33 +31,19 @@ export function createProject(folder: string, npmrc: string): Project {
   };
 }
 
-/** Runs the first program of the README, on a free port. */
+/** Runs the first program of the README, and sends its requests. */
 async function quickStart(folder: string, readme: string): Promise<void> {
-  const [, program] = /```js\n([\s\S]*?)```/.exec(readme) ?? [];
-  if (program?.includes('app.listen(3000);') !== true)
-    throw new Error('expected a first program with app.listen(3000) in the README of @latchkey/express');
-  const onFreePort = 'const server = app.listen(0, () => console.log(`PORT=${server.address().port}\\n`));';
-  writeFileSync(join(folder, 'server.mjs'), program.replace('app.listen(3000);', onFreePort));
-  const child = spawn(process.execPath, ['server.mjs'], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const closed = once(child, 'close');
+  const write = (code: string) => {
+    const file = join(folder, 'server.mjs');
+    writeFileSync(file, code);
+    return file;
+  };
+  const started = await startQuickStart(import.meta.url, readme, write, folder, []);
   try {
-    let output = '';
-    const printed = (name: string) => new RegExp(`\\b${name}=(\\S+)\\n`).exec(output)?.[1];
-    for await (const chunk of child.stdout) {
-      output += chunk;
-      if (['PORT', 'ALICE', 'BOB'].every((name) => printed(name) !== undefined)) break;
-    }
-    const status = async (token?: string) => {
-      const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-      return (await fetch(`http://127.0.0.1:${printed('PORT')}/friends`, { headers })).status;
-    };
-    const got = [await status(), await status(printed('BOB')), await status(printed('ALICE'))].join(', ');
-    if (got !== '401, 403, 200') throw new Error(`expected the answers 401, 403 and 200, got ${got}`);
+    const { expected, got } = await sendRequests(requestsIn(readme), started);
+    if (expected.length === 0 || expected.join() !== got.join())
+      throw new Error(`expected the answers ${expected.join(', ')}, got ${got.join(', ')}`);
   } finally {
-    child.kill('SIGKILL');
-    await closed;
+    started.stop();
   }
 }

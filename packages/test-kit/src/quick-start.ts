@@ -20,40 +20,7 @@ export interface ListenLine {
   readonly stop: string;
 }
 
-/**
- * Runs the first program of a README on a free port. Then sends the requests of the `curl` commands
- * that follow it, with the tokens that the program prints.
- * @param test the test's `import.meta.url`, in the package's `test` folder
- * @param readme relative to the test
- * @param write writes the code where its imports resolve, and returns the file to run
- * @returns a line for each command: the status that it names, and the status of the answer
- */
-export async function runQuickStart(
-  test: string,
-  readme = '../README.md',
-  write = (code: string) => writeNextTo(test, code),
-): Promise<readonly string[]> {
-  const text = readFileSync(new URL(readme, test), 'utf8');
-  const commands = [
-    ...text.matchAll(/^curl -i localhost:3000(\S*)(?: -H "Authorization: Bearer \$(\w+)")? +# (\d+)$/gm),
-  ];
-  const { url, tokens, stop } = await startQuickStart(test, text, write);
-  try {
-    return await Promise.all(
-      commands.map(async ([, path = '', name = '', expected]) => {
-        const token = tokens.get(name);
-        const headers: Record<string, string> =
-          token === undefined ? {} : { authorization: `Bearer ${token}` };
-        const { status } = await fetch(`${url}${path}`, { headers });
-        return `expected ${expected}, got ${status}`;
-      }),
-    );
-  } finally {
-    stop();
-  }
-}
-
-/** A program that runs, and the two tokens that it has printed, by name. */
+/** A program that runs, and the tokens that it has printed, by name. There are at least two. */
 export interface QuickStart {
   readonly url: string;
   readonly tokens: ReadonlyMap<string, string>;
@@ -63,28 +30,32 @@ export interface QuickStart {
 /**
  * Runs the first program of a README on a free port, until it has printed its tokens.
  * @param test the test's `import.meta.url`, in the package's `test` folder
+ * @param write writes the code where its imports resolve, and returns the file to run
+ * @param cwd the working directory of the program
+ * @param options options of Node. Default: packages of this repository are run from their sources
  */
 export async function startQuickStart(
   test: string,
   text: string = readmeOf(test),
   write = (code: string) => writeNextTo(test, code),
+  cwd = process.cwd(),
+  options: readonly string[] = ['--conditions=source'],
 ): Promise<QuickStart> {
   const port = await freePort();
-  const file = write(codeIn(text, '[jt]s').replaceAll('3000', String(port)));
-  const child = spawn(
-    process.execPath,
-    ['--conditions=source', '--disable-warning=ExperimentalWarning', file],
-    {
-      env: { ...process.env, NODE_ENV: 'test' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const code = codeIn(text, '[jt]s');
+  const count = Math.max(2, code.match(/\bexport [A-Z]+=/g)?.length ?? 0);
+  const file = write(code.replaceAll('3000', String(port)));
+  const child = spawn(process.execPath, [...options, '--disable-warning=ExperimentalWarning', file], {
+    cwd,
+    env: { ...process.env, NODE_ENV: 'test' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const stop = () => {
     child.kill();
     rmSync(file, { force: true });
   };
   try {
-    return { url: `http://127.0.0.1:${port}`, tokens: await printedTokens(child, 2), stop };
+    return { url: `http://127.0.0.1:${port}`, tokens: await printedTokens(child, count), stop };
   } catch (error) {
     stop();
     throw error;
