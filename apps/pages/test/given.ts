@@ -109,20 +109,15 @@ const BY_PAGE: Readonly<Record<string, Given['values']>> = {
     AppModule: 'new () => object',
     LATCHKEY_AUTHENTICATOR: 'symbol',
   },
-  'packages/core/README.md': {
-    folder: 'string',
+  'docs/guides/groups.md': { ldap: "Parameters<typeof import('@latchkey/ldap').createLdapGroups>[0]" },
+  'docs/guides/key-sources.md': { folder: 'string', batchToken: 'string', billingToken: 'string' },
+  'docs/guides/several-tokens.md': { loginKeySets: KEYSETS, deviceKeySets: KEYSETS },
+  'docs/guides/signing.md': {
+    req: "import('node:http').IncomingMessage & { auth: import('@latchkey/core').Principal; body: { friendToken: string } }",
+  },
+  'docs/guides/tenants.md': {
     customers:
       '{ find(by: { readonly [column: string]: string }): Promise<{ audience: string } | undefined> }',
-    batchToken: 'string',
-    billingToken: 'string',
-    loginKeySets: KEYSETS,
-    deviceKeySets: KEYSETS,
-    req: "import('node:http').IncomingMessage & { auth: import('@latchkey/core').Principal; body: { friendToken: string } }",
-    ldap: "Parameters<typeof import('@latchkey/ldap').createLdapGroups>[0]",
-    handler: '() => void',
-    requireClaims: "(rules: import('@latchkey/core').Rules) => () => void",
-    authenticate: "(options: import('@latchkey/core').AuthenticatorOptions) => () => void",
-    app: "{ use(handler: (req: import('node:http').IncomingMessage, res: import('node:http').ServerResponse, next: () => void) => void): void; get(path: string, ...handlers: (() => void)[]): void }",
   },
 };
 

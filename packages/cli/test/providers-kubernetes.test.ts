@@ -14,7 +14,7 @@ import { argumentOf, blocksOf, COMMANDS } from './provider-pages.ts';
 const MOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 const API = 'kubernetes.default.svc';
-const README = '../../core/README.md';
+const GUIDE = '../../../docs/guides/key-sources.md';
 const page = COMMANDS.find(({ provider }) => provider === 'kubernetes');
 
 let first: SigningKey;
@@ -124,9 +124,9 @@ it('discovery at the API server has the same token and the same authority', asyn
   ]);
 });
 
-it('the README of core has the options of the page', () => {
-  const readme = readFileSync(new URL(README, import.meta.url), 'utf8');
-  const block = blocksOf(readme, 'js').find((code) => code.includes('kubernetes.default.svc/')) ?? '';
+it('the guide to keys has the options of the page', () => {
+  const guide = readFileSync(new URL(GUIDE, import.meta.url), 'utf8');
+  const block = blocksOf(guide, 'js').find((code) => code.includes('kubernetes.default.svc/')) ?? '';
   expect(argumentOf(block.replace('const cluster', 'const authenticator'))).toEqual(
     parseDescriptor(page?.written ?? '', 'service.yaml').jwt,
   );

@@ -1,8 +1,8 @@
-// Runs the login of the README as written, on another port.
+// Runs the login of docs/guides/signing.md as written, on another port.
 import { runLoginExample } from '@latchkey/test-kit/login-example';
 import { expect, it } from 'vitest';
 
-it('the login of the README forwards to a backend and signs its reply', async () => {
+it('the login of the guide forwards to a backend and signs its reply', async () => {
   expect(await runLoginExample(import.meta.url)).toEqual({
     status: 200,
     subjects: { access_token: 'john', refresh_token: 'john' },

@@ -1,4 +1,4 @@
-// Recipes of the READMEs: what prints the routes, and clients that send an empty `Bearer`.
+// Recipes of the guides: what prints the routes, and clients that send an empty `Bearer`.
 import { Console } from 'node:console';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
@@ -31,7 +31,13 @@ it('an empty Bearer is a 400 in mode optional, and anonymous where the recipe re
   const authenticator = createAuthenticator({ ...issuer.options, mode: 'optional' });
   const statusWith = async (removes: boolean, authorization: string) => {
     const app = express().set('env', 'test');
-    if (removes) await runBlock(import.meta.url, 'Bearer *$', { app }, '../../core/README.md');
+    if (removes)
+      await runBlock(
+        import.meta.url,
+        'Bearer *$',
+        { app, authenticate, authenticator },
+        '../../../docs/guides/carriers.md',
+      );
     app.use(authenticate(authenticator));
     app.get('/', (_req, res) => void res.end());
     const server = app.listen(0, '127.0.0.1');

@@ -1,5 +1,5 @@
-// Socket.IO outside Nest: the recipe of the README, run with the real server and client, by polling
-// and by upgrade.
+// Socket.IO outside Nest: the recipe of docs/guides/sockets.md, run with the real server and
+// client, by polling and by upgrade.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { runBlock } from '@latchkey/test-kit/quick-start';
@@ -30,7 +30,12 @@ beforeEach(async () => {
   authenticator = createAuthenticator(issuer.options);
   const server = createServer(express());
   io = new Server(server, { connectionStateRecovery: { skipMiddlewares: false } });
-  await runBlock(import.meta.url, "io.on('new_namespace'", { io, authenticator, isAuthError, whenExpired });
+  await runBlock(
+    import.meta.url,
+    "io.on('new_namespace'",
+    { io, authenticator, isAuthError, whenExpired },
+    '../../../docs/guides/sockets.md',
+  );
   for (const namespace of [io, io.of('/chat')])
     namespace.on('connection', (socket) => {
       socket.on('whoami', (answer) => answer(socket.data.auth.subject));

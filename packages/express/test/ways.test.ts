@@ -221,7 +221,7 @@ const ways: readonly Way[] = [
     name: 'a parameter of the route that has the guard',
     request: { path: '/way/1' },
     lets: 'everybody',
-    because: 'Express reads parameters before the handlers of a route: README, "Which route asks for what"',
+    because: 'Express reads parameters before the handlers of a route: docs/guides/routes.md',
     outcomes: [401, 401, 403, 200],
     build: on(({ app, guard, handled }) => {
       app.param('id', (_request, _response, next) => {
@@ -323,7 +323,7 @@ const ways: readonly Way[] = [
   {
     name: 'express-ws: the guard as a handler of the route',
     lets: 'none',
-    because: 'express-ws calls it with the socket in place of the request: README, "Sockets"',
+    because: 'express-ws calls it with the socket in place of the request: docs/guides/sockets.md',
     outcomes: ['closed 1011', 'closed 1011', 'closed 1011', 'closed 1011'],
     build: onSocket(({ ws, guard, handled }) => {
       const closing: ErrorRequestHandler = (_error, request, _response, _next) =>

@@ -1,4 +1,4 @@
-// Routes of other plugins: the recipe of the README, run with the real plugins.
+// Routes of other plugins: the recipe of docs/guides/routes.md, run with the real plugins.
 import { createRequire } from 'node:module';
 import { runBlock } from '@latchkey/test-kit/quick-start';
 import { createIssuer, type TestIssuer } from '@latchkey/testing';
@@ -26,9 +26,14 @@ afterEach(async () => {
 const statusOf = async (url: string, method: 'GET' | 'HEAD' = 'GET', headers = {}) =>
   (await app.inject({ method, url, headers })).statusCode;
 
-it('with the recipe of the README, Swagger UI is public and every other route needs a token', async () => {
+it('with the recipe of docs/guides/routes.md, Swagger UI is public and every other route needs a token', async () => {
   const options = { ...issuer.options, failOnUndecided: true };
-  await runBlock(import.meta.url, '@fastify/swagger-ui', { app, latchkey, options });
+  await runBlock(
+    import.meta.url,
+    '@fastify/swagger-ui',
+    { app, latchkey, options },
+    '../../../docs/guides/routes.md',
+  );
   app.get('/orders', async () => []);
   await app.ready();
   const open = ['/docs', '/docs/json', '/docs/yaml', '/docs/static/swagger-ui.css'];

@@ -259,7 +259,8 @@ const ways: readonly Way[] = [
   {
     name: 'a scope next to that of the plugin',
     lets: 'everybody',
-    because: 'the plugin covers its scope and those in it: README, failOnUndecided refuses to start',
+    because:
+      'the plugin covers its scope and those in it: docs/guides/routes.md, failOnUndecided refuses to start',
     build: async ({ authenticator, handled }) => {
       const app = fastify();
       await app.register(async (scope) => void (await scope.register(latchkey, { authenticator })));

@@ -1,4 +1,4 @@
-// Recipes of the READMEs: what prints the routes, and clients that send an empty `Bearer`.
+// Recipes of the guides: what prints the routes, and clients that send an empty `Bearer`.
 import { Console } from 'node:console';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';

@@ -239,7 +239,7 @@ const graphqlWays = (driver: Driver): readonly Way[] => [
   {
     name: `${driver}: a field without a decorator, of a public operation`,
     lets: 'everybody',
-    because: 'Nest runs no guard on fields unless fieldResolverEnhancers says so: README, "GraphQL"',
+    because: 'Nest runs no guard on fields unless fieldResolverEnhancers says so: docs/guides/nestjs.md',
     outcomes: ['handled', 'handled', 'handled', 'handled'],
     build: onGraphql(driver, '{ parent { way } }', (bench) => [
       resolverOf(bench.handled, 'Parent', [ResolveField('way')]),
@@ -406,12 +406,12 @@ const onMessage =
 
 const nobody = {
   lets: 'none',
-  because: 'a message has no credentials that the guard can read: README, "Decorators"',
+  because: 'a message has no credentials that the guard can read: docs/guides/routes.md',
   outcomes: ['refused', 'refused', 'refused', 'refused'],
 } as const;
 const everybody = {
   lets: 'everybody',
-  because: 'Nest runs no global guard there, and start-up warns: README, "Decorators"',
+  because: 'Nest runs no global guard there, and start-up warns: docs/guides/routes.md',
   outcomes: ['handled', 'handled', 'handled', 'handled'],
 } as const;
 

@@ -418,7 +418,7 @@ const waysOn = (platform: (typeof platforms)[number]): readonly Way[] => [
   {
     name: 'a route of the platform, past Nest',
     lets: 'everybody',
-    because: 'Nest runs no guard for it: README, "Decorators"',
+    because: 'Nest runs no guard for it: docs/guides/routes.md',
     build: on(platform, ({ handled }) => ({
       prepare: (app) =>
         app.getHttpAdapter().get('/way', (_request: unknown, response: { send(text: string): unknown }) => {
@@ -431,7 +431,7 @@ const waysOn = (platform: (typeof platforms)[number]): readonly Way[] => [
     name: 'a static file of the platform, past Nest',
     request: { path: '/files/way' },
     lets: 'everybody',
-    because: 'Nest runs no guard for it: README, "Decorators"',
+    because: 'Nest runs no guard for it: docs/guides/routes.md',
     build: on(platform, ({ handled }) => ({
       prepare: (app) => {
         const serve = { prefix: '/files/', setHeaders: () => handled() };

@@ -1,4 +1,4 @@
-// Runs the login of a package's README unchanged, except for the line that listens, with a real
+// Runs the login of docs/guides/signing.md unchanged, except for the line that listens, with a real
 // backend and a real server of keys over TLS.
 import { spawn } from 'node:child_process';
 import { createSecretKey, randomBytes } from 'node:crypto';
@@ -14,6 +14,7 @@ import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { createAuthenticator } from '@latchkey/core';
 import { createAuthority } from './certificate.ts';
+import { programOf } from './quick-start.ts';
 
 /** What a client sees of the route `/token`. */
 export interface LoginAnswers {
@@ -26,11 +27,12 @@ export interface LoginAnswers {
   readonly refused: string;
 }
 
-const HEADING = '### When a backend knows the users';
+const PAGE = new URL('../../../docs/guides/signing.md', import.meta.url);
+const HEADING = '## When a backend knows the users';
 const AUDIENCE = 'https://your.krakend.io';
 const ISSUER = 'https://your-backend';
 
-/** The lines with which the programs of READMEs listen, and the same on a free port. */
+/** The lines with which the programs listen, and the same on a free port. */
 const LISTENING = new Map([
   [
     '\napp.listen(3000);',
@@ -41,13 +43,16 @@ const server = app.listen(0, '127.0.0.1', () => console.log('http://127.0.0.1:' 
   ['await app.listen(3000);', "await app.listen(0, '127.0.0.1');\nconsole.log(await app.getUrl());"],
 ]);
 
-/** The program of the section, which prints its URL. @param test the test's `import.meta.url` */
+/**
+ * The program of the test's package, which prints its URL.
+ * @param test the test's `import.meta.url`
+ */
 export function loginProgram(test: string): string {
-  const [, section = ''] = readFileSync(new URL('../README.md', test), 'utf8').split(HEADING);
-  const [, code] = /```[jt]s\n([\s\S]*?)```/.exec(section) ?? [];
-  const [line, free] = [...LISTENING].find(([each]) => code?.includes(each)) ?? [];
-  if (code === undefined || line === undefined || free === undefined)
-    throw new Error(`expected a program that listens under "${HEADING}" in the README`);
+  const [, section = ''] = readFileSync(PAGE, 'utf8').split(HEADING);
+  const code = programOf(test, section);
+  const [line, free] = [...LISTENING].find(([each]) => code.includes(each)) ?? [];
+  if (line === undefined || free === undefined)
+    throw new Error(`expected a program that listens under "${HEADING}"`);
   return code.replace(line, free);
 }
 

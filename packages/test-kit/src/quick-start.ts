@@ -96,25 +96,36 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+const DESCRIPTOR_PAGE = new URL('../../../docs/guides/descriptor.md', import.meta.url);
+
 /**
- * Runs the program of the section `## Options in a file`, next to the `service.yaml` of that
- * section.
+ * Runs the program of the test's package in docs/guides/descriptor.md, next to the `service.yaml`
+ * of that page.
  * @returns status and challenge of `/health` and of `/admin`
  */
 export async function runDescriptorExample(test: string, listen: ListenLine): Promise<string> {
-  const section = descriptorSection(test);
+  const page = readFileSync(DESCRIPTOR_PAGE, 'utf8');
   const directory = mkdtempSync(join(tmpdir(), 'latchkey-readme-'));
   try {
-    writeFileSync(join(directory, 'service.yaml'), codeIn(section, 'yaml'));
-    return await runProgram(test, codeIn(section, 'js'), listen, ['/health', '/admin'], directory);
+    writeFileSync(join(directory, 'service.yaml'), descriptorExample());
+    return await runProgram(test, programOf(test, page), listen, ['/health', '/admin'], directory);
   } finally {
     rmSync(directory, { recursive: true });
   }
 }
 
-/** The descriptor that a README shows under `## Options in a file`. */
-export function descriptorExample(test: string): string {
-  return codeIn(descriptorSection(test), 'yaml');
+/** The descriptor of docs/guides/descriptor.md. */
+export function descriptorExample(): string {
+  return codeIn(readFileSync(DESCRIPTOR_PAGE, 'utf8'), 'yaml');
+}
+
+/** The first program in a text that imports the package of a test. */
+export function programOf(test: string, text: string): string {
+  const [, name = ''] = /\/packages\/([\w-]+)\/test\//.exec(test) ?? [];
+  const programs = [...text.matchAll(/```[jt]s\n([\s\S]*?)```/g)].map(([, code = '']) => code);
+  const found = programs.find((code) => code.includes(`from '@latchkey/${name}'`));
+  if (found === undefined) throw new Error(`expected a program that imports @latchkey/${name}`);
+  return found;
 }
 
 async function runProgram(
@@ -124,7 +135,7 @@ async function runProgram(
   paths: readonly string[],
   directory = process.cwd(),
 ): Promise<string> {
-  if (!code.includes(listen.line)) throw new Error(`expected a program with ${listen.line} in the README`);
+  if (!code.includes(listen.line)) throw new Error(`expected a program with ${listen.line}`);
   const ask = `
 const url = ${listen.url};
 const answers = await Promise.all(${JSON.stringify(paths)}.map((path) => fetch(url + path)));
@@ -146,14 +157,6 @@ function readmeOf(test: string): string {
   return readFileSync(new URL('../README.md', test), 'utf8');
 }
 
-function descriptorSection(test: string): string {
-  const section = readmeOf(test)
-    .split(/^## /m)
-    .find((each) => each.startsWith('Options in a file\n'));
-  if (section === undefined) throw new Error('expected a section "Options in a file" in the README');
-  return section;
-}
-
 function codeIn(text: string, language: 'js' | '[jt]s' | 'yaml'): string {
   const [, code] = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(text) ?? [];
   if (code === undefined) throw new Error(`expected a code block of ${language} in the README`);
@@ -161,8 +164,8 @@ function codeIn(text: string, language: 'js' | '[jt]s' | 'yaml'): string {
 }
 
 /**
- * Runs the first `js` block of a README that contains `mark`. Its imports stay imports; the names
- * that it uses and does not declare are in `given`.
+ * Runs the first `js` block of a README that contains `mark`. Its imports stay imports, except
+ * those of names in `given`, which also has the names that it uses and does not declare.
  * @param test the test's `import.meta.url`, in the package's `test` folder
  * @param readme relative to the test
  */
@@ -178,8 +181,10 @@ export async function runBlock(
   if (block === undefined) throw new Error(`expected a code block with ${mark} in the README`);
   const lines = block.split('\n');
   const isImport = (line: string) => line.startsWith('import ');
+  const isGiven = (line: string) =>
+    Object.keys(given).some((name) => new RegExp(`\\b${name}\\b`).test(line.split(' from ')[0] ?? ''));
   const code = [
-    ...lines.filter(isImport),
+    ...lines.filter((line) => isImport(line) && !isGiven(line)),
     `export const run = async ({ ${Object.keys(given).join(', ')} }) => {`,
     ...lines.filter((line) => !isImport(line)),
     '};',

@@ -1,4 +1,4 @@
-// Runs programs of core's README as written. Core cannot: the test kit depends on it.
+// Runs programs of the guides about core as written. Core cannot: the test kit depends on it.
 import { createHmac, createPublicKey } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { runBlock } from '@latchkey/test-kit/quick-start';
 import { createIssuer, forge, generateSigningKey, mint } from '@latchkey/testing';
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 
-const README = '../../core/README.md';
+const GUIDES = '../../../docs/guides';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -28,7 +28,12 @@ it('keys from secrets and PEM files verify tokens', async () => {
   });
   const billingToken = await mint(key, { iss: 'billing', aud: 'orders-api', sub: 'invoices', exp });
   const log = vi.spyOn(console, 'log').mockImplementation(() => {});
-  await runBlock(import.meta.url, 'jwksHosts: [', { folder, batchToken, billingToken }, README);
+  await runBlock(
+    import.meta.url,
+    'jwksHosts: [',
+    { folder, batchToken, billingToken },
+    `${GUIDES}/key-sources.md`,
+  );
   expect(log.mock.calls).toEqual([['nightly', 'invoices']]);
 });
 
@@ -46,7 +51,7 @@ it('several tokens in one request are required together, or one of them', async 
       deviceKeySets: maker.options.keySets,
       request: { method: 'GET', headers: { authorization: `Bearer ${user}`, 'x-device-token': device } },
     },
-    README,
+    `${GUIDES}/several-tokens.md`,
   );
   expect(log.mock.calls).toEqual([['alice', 'till-7'], [['user']]]);
   await Promise.all([login.close(), maker.close()]);

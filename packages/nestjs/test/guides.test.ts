@@ -1,4 +1,4 @@
-// Runs the login of the README, and loads its descriptor.
+// Runs the login of docs/guides/signing.md, and loads the descriptor of docs/guides/descriptor.md.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ it('the login forwards to a backend and signs its reply', async () => {
 
 it('the descriptor is valid', () => {
   const descriptor = join(folder, 'service.yaml');
-  writeFileSync(descriptor, descriptorExample(import.meta.url));
+  writeFileSync(descriptor, descriptorExample());
   const { options } = loadDescriptor(descriptor);
   expect(Object.keys(options.routes ?? {})).toEqual(['admin']);
   expect(options.audience).toBe('https://api.example.com');

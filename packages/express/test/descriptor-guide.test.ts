@@ -1,4 +1,4 @@
-// Runs the options in a file of the README as written, on another port.
+// Runs the program of docs/guides/descriptor.md as written, on another port.
 import { runDescriptorExample } from '@latchkey/test-kit/quick-start';
 import { expect, it } from 'vitest';
 
@@ -11,6 +11,6 @@ const listen = {
   stop: 'server.close();',
 };
 
-it('the options in a file of the README work when pasted', async () => {
+it('the options in a file work when pasted', async () => {
   expect(await runDescriptorExample(import.meta.url, listen)).toBe('200 null, 401 Bearer');
 });
