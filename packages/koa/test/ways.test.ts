@@ -176,8 +176,7 @@ const ways: readonly Way[] = [
     name: 'a parameter of the route that has the guard',
     request: { path: '/way/1' },
     lets: 'everybody',
-    because:
-      'the router reads parameters before the middleware of a route: docs/guides/routes.md',
+    because: 'the router reads parameters before the middleware of a route: docs/guides/routes.md',
     outcomes: [401, 401, 403, 200],
     build: on(({ app, router, guard, handled }) => {
       router.param('id', (_id, _ctx, next) => {
