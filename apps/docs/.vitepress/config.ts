@@ -30,6 +30,15 @@ export default defineConfig({
           ? self.renderToken(tokens, index, options)
           : inherited(tokens, index, options, env, self);
       };
+      // The corner of a table has no text, so it is the header of nothing.
+      md.core.ruler.push('corners', ({ tokens }) => {
+        for (const [index, token] of tokens.entries()) {
+          const [content, close] = tokens.slice(index + 1, index + 3);
+          if (token.type !== 'th_open' || content?.content !== '' || close === undefined) continue;
+          token.tag = 'td';
+          close.tag = 'td';
+        }
+      });
     },
   },
   // The index of the search and long pages of the reference are loaded when they are asked for.

@@ -14,6 +14,13 @@ interface Group {
 
 /** Pages at the top that say what there is, not how to do something. */
 const REFERENCE = ['options.md', 'rules.md', 'errors.md', 'limits.md', 'runtimes.md'];
+/** Pages of folders in the order of reading. A new page comes before them, by its title. */
+const READING = [
+  ...['express', 'fastify', 'koa', 'nestjs', 'hono', 'web', 'mcp'].map((name) => `start/${name}.md`),
+  ...['decision', 'keys', 'rotation', 'issuers', 'rules', 'groups', 'operations'].map(
+    (name) => `concepts/${name}.md`,
+  ),
+];
 /** Pages at the top that are about the whole. */
 const ABOUT = ['threat-model.md', 'performance.md'];
 
@@ -42,7 +49,7 @@ export function sidebar(): readonly Group[] {
     items: pages
       .filter(has)
       .toSorted(inOrder)
-      .map(({ title, link }) => ({ text: title, link })),
+      .map(({ title, link }) => ({ text: title.replace(': five minutes', ''), link })),
   })).filter(({ items }) => items.length > 0);
 }
 
@@ -53,7 +60,7 @@ function inOrder(a: Page, b: Page): number {
 
 function rank({ file, link }: Page): number {
   if (link.endsWith('/')) return -1;
-  const at = [...REFERENCE, ...ABOUT].indexOf(file);
+  const at = [...REFERENCE, ...READING, ...ABOUT].indexOf(file);
   return at === -1 ? 0 : at + 1;
 }
 

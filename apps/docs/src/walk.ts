@@ -45,7 +45,11 @@ try {
       if (['error', 'warning'].includes(message.type())) report(`console: ${message.text()}`);
     });
     page.on('pageerror', (error) => report(`error: ${error.message}`));
-    page.on('requestfailed', (request) => report(`${request.url()} failed`));
+    page.on('requestfailed', (request) => {
+      const reason = request.failure()?.errorText ?? '';
+      // VitePress loads linked pages ahead. The next page of this walk ends that.
+      if (reason !== 'net::ERR_ABORTED') report(`${request.url()} failed: ${reason}`);
+    });
     page.on('response', (response) => {
       if (response.status() >= 400) report(`${response.url()} got ${response.status()}`);
       if (!response.url().startsWith(origin)) report(`${response.url()} is on another host`);
