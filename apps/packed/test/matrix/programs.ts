@@ -8,7 +8,7 @@ import type { Cell } from './cells.ts';
 import type { Ranges, Subject } from './subjects.ts';
 
 /** The command that a README calls `curl`. */
-const CURL = join(ROOT, 'apps/pages/test/curl.ts');
+const CURL = join(ROOT, 'packages/test-kit/src/curl-process.ts');
 
 /** A function that loads the program, and throws unless it does what the README says. */
 const CHECK = ({ kind, program, commands }: Subject, port: number) => {
