@@ -6,6 +6,12 @@ import type { QuickStart } from './quick-start.ts';
 
 const HOST = 'localhost:3000';
 
+/** A `curl` that prints the status alone: that of the machine, if it has one, or else our own. */
+const STATUS_ONLY = `if command -v curl >/dev/null
+then curl() { command curl --silent --noproxy '*' --output /dev/null --write-out '%{http_code}\\n' "$@"; }
+else curl() { "$NODE" "$CURL" "$@"; }
+fi`;
+
 /** The statuses of a page, and those of the answers, in the order of the commands. */
 export interface Answers {
   readonly expected: readonly string[];
@@ -31,9 +37,7 @@ export async function sendRequests(
   const CURL = fileURLToPath(new URL('./curl-process.ts', import.meta.url));
   const env = { ...process.env, ...Object.fromEntries(tokens), NODE: process.execPath, CURL };
   const asked = script.replaceAll(HOST, new URL(url).host);
-  const { stdout } = await promisify(execFile)('sh', ['-euc', `curl() { "$NODE" "$CURL" "$@"; }\n${asked}`], {
-    env,
-  });
+  const { stdout } = await promisify(execFile)('sh', ['-euc', `${STATUS_ONLY}\n${asked}`], { env });
   return {
     expected: [...script.matchAll(/# (\d{3})$/gm)].map(([, status = '']) => status),
     got: stdout.split('\n').filter((line) => line !== ''),
