@@ -142,12 +142,20 @@ function putPolicy(draft: Draft, { jwt, around, rules: authorization, isMcp, isS
     const required = provider === jwt ? [] : requiredClaims(draft, provider);
     if (required.length > 0) draft.set(['keySets', index, 'claims'], required, provider);
   }
-  if (authorization !== undefined)
-    rules.push(
-      ...(authorization.member('policies') === undefined
+  if (authorization !== undefined) {
+    const allowed =
+      authorization.member('policies') === undefined
         ? putAuthorization(draft, authorization)
-        : putRbac(draft, authorization)),
-    );
+        : putRbac(draft, authorization);
+    rules.push(...allowed);
+    if (allowed.length > 0)
+      draft.note(
+        'check',
+        ['claims'],
+        authorization,
+        'a token that does not satisfy these rules gets 401 here and 403 in agentgateway; rules of routes answer 403',
+      );
+  }
   putRules(draft, rules, authorization ?? jwt);
   for (const name of [
     'mcpAuthorization',

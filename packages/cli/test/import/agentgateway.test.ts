@@ -268,6 +268,16 @@ describe('the standalone file', () => {
     expect(issuers.jwt.issuers).toEqual([ISSUER]);
   });
 
+  it('says that a token is a 401 that the gateway answers by 403', async () => {
+    const said = async (members: object) => {
+      const { notes } = await importData({ jwtAuth: provider({ mode: 'strict' }), ...members });
+      return notes.filter(({ text }) => text.includes('gets 401 here')).length;
+    };
+    expect(await said({ authorization: { rules: ['jwt.team == "dev"'] } })).toBe(1);
+    expect(await said({ authorization: { rules: [`jwt.iss == "${ISSUER}"`] } })).toBe(1);
+    expect(await said({})).toBe(0);
+  });
+
   it('requires the claims that the policy requires', async () => {
     const { authenticator } = load(
       await importText({
