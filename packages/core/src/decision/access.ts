@@ -100,7 +100,7 @@ export interface RequirementOptions {
 
 /** What a route requires. The options apply to members that are left out. */
 export interface RouteAccess extends RequirementOptions {
-  /** The rules on the principal: 403 if one does not hold. Even empty rules require a principal. */
+  /** The rules on the principal: 403 if one does not hold. Empty rules require a principal too. */
   readonly claims?: Rules | CompiledRules;
   readonly mode?: AuthenticationMode;
 }
