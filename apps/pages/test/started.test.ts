@@ -6,14 +6,11 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { sendRequests } from '@latchkey/test-kit/requests';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { blocksOf, type Program, programsOf } from './blocks.ts';
 import { writeFiles } from './files.ts';
 import { HOME, PAGES } from './pages.ts';
 import { startService, writeProgram } from './service.ts';
-
-// Many processes load the same sources.
-process.env.NODE_COMPILE_CACHE = join(HOME, 'node_modules/.cache/compiled');
 
 const run = promisify(execFile);
 const cache = join(HOME, 'node_modules/.cache/started');
@@ -47,8 +44,15 @@ const started = [
 }));
 const isComparison = ({ file }: Program) => file.startsWith('compare.');
 
-beforeAll(() => mkdirSync(cache, { recursive: true }));
-afterAll(() => rmSync(cache, { recursive: true, force: true }));
+beforeAll(() => {
+  mkdirSync(cache, { recursive: true });
+  // Many processes load the same sources.
+  vi.stubEnv('NODE_COMPILE_CACHE', join(HOME, 'node_modules/.cache/compiled'));
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(cache, { recursive: true, force: true });
+});
 
 describe.each(started.filter(({ programs }) => programs.some(isServer)))(
   '$page',

@@ -6,8 +6,14 @@ import type { QuickStart } from './quick-start.ts';
 
 const HOST = 'localhost:3000';
 
-/** A `curl` that prints the status alone: that of the machine, if it has one, or else our own. */
-const STATUS_ONLY = `if command -v curl >/dev/null
+/** A program of Node that does what pages ask of `curl`, for machines without it. */
+export const CURL = fileURLToPath(new URL('./curl-process.ts', import.meta.url));
+
+/**
+ * Shell code that makes `curl` print the status alone. It uses the `curl` of the machine, or else
+ * runs `$CURL` by `$NODE`.
+ */
+export const STATUS_ONLY = `if command -v curl >/dev/null
 then curl() { command curl --silent --noproxy '*' --output /dev/null --write-out '%{http_code}\\n' "$@"; }
 else curl() { "$NODE" "$CURL" "$@"; }
 fi`;
@@ -34,7 +40,6 @@ export async function sendRequests(
   script: string,
   { url, tokens }: Pick<QuickStart, 'url' | 'tokens'>,
 ): Promise<Answers> {
-  const CURL = fileURLToPath(new URL('./curl-process.ts', import.meta.url));
   const env = { ...process.env, ...Object.fromEntries(tokens), NODE: process.execPath, CURL };
   const asked = script.replaceAll(HOST, new URL(url).host);
   const { stdout } = await promisify(execFile)('sh', ['-euc', `${STATUS_ONLY}\n${asked}`], { env });

@@ -2,18 +2,16 @@
 // README ask it.
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { modules, ROOT } from '../installed/published.ts';
+import { CURL, STATUS_ONLY } from '@latchkey/test-kit/requests';
+import { modules } from '../installed/published.ts';
 import { runs } from '../installed/run.ts';
 import type { Cell } from './cells.ts';
 import type { Ranges, Subject } from './subjects.ts';
 
-/** The command that a README calls `curl`. */
-const CURL = join(ROOT, 'packages/test-kit/src/curl-process.ts');
-
 /** A function that loads the program, and throws unless it does what the README says. */
 const CHECK = ({ kind, program, commands }: Subject, port: number) => {
   const printed = [...program.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text);
-  const script = `curl() { "$NODE" "$CURL" "$@"; }\n${commands.replaceAll('3000', String(port))}`;
+  const script = `${STATUS_ONLY}\n${commands.replaceAll('3000', String(port))}`;
   const statuses = [...commands.matchAll(/# (\d{3})$/gm)].map(([, status]) => status);
   const tokens = [...program.matchAll(/console\.log\(`export (\w+)=/g)].map(([, name]) => name);
   // A server may tell where it listens.
