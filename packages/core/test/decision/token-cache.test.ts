@@ -299,6 +299,46 @@ describe('T-148: a workload that is larger than the cache', () => {
   });
 });
 
+describe('T-142: whatever comes, in whatever order', () => {
+  it.each([1, 2, 3, 4, 5])('T-142: a token finds its own last entry or none, seed %d', (seed) => {
+    const limits = { tokens: 7, bytes: 9 * sizeOf(200) };
+    const cache = create(limits);
+    const last = new Map<string, Kept>();
+    let state = seed;
+    const any = (below: number) => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+      return (state >>> 8) % below;
+    };
+    // Two tokens of each tail, so that they share a hash. Some are long.
+    const tokens = Array.from({ length: 40 }, (_, at) => {
+      const token = tokenOf(`t${at >> 1}`, at % 10 === 0 ? 600 : 200);
+      return `${at & 1}${token.slice(1)}`;
+    });
+    for (let step = 0; step < 20_000; step++) {
+      const token = tokens[any(tokens.length)] ?? '';
+      const what = any(10);
+      if (what === 0) {
+        cache.delete(token);
+        last.delete(token);
+      } else if (what < 4) {
+        const uses = cache.note(token, NOW + step);
+        const kept = { is: `${token} ${step}` };
+        const untilMs = any(4) === 0 ? NOW + step + any(50) : NEVER;
+        if (uses !== undefined && put(cache, token, kept, { uses, untilMs }) !== undefined)
+          last.set(token, kept);
+      } else {
+        const found = cache.get(token);
+        if (found !== undefined) expect(found).toBe(last.get(token));
+      }
+      if (step % 500 > 0) continue;
+      const there = tokens.filter((each) => cache.get(each) !== undefined);
+      expect(there.length).toBeLessThanOrEqual(limits.tokens);
+      expect(there.reduce((sum, { length }) => sum + sizeOf(length), 0)).toBeLessThanOrEqual(limits.bytes);
+    }
+    expect(tokens.some((token) => cache.get(token) !== undefined)).toBe(true);
+  });
+});
+
 describe('R13: what an entry holds on to', () => {
   async function heapUsed(): Promise<number> {
     for (let turn = 0; turn < 3; turn++) {
