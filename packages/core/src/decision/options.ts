@@ -262,7 +262,8 @@ interface CommonOptions {
   /**
    * The cache of verified tokens. A token that has verified twice is cached, and not verified again
    * while its times and its key are valid; rules are checked each time. `tokens` limits the number,
-   * default 10000, and `bytes` the memory, default 25165824 (24 MiB). False turns the cache off.
+   * default 10000, and `bytes` the memory, default 25165824 (24 MiB). When the cache is full, the
+   * tokens that are used most stay. False turns the cache off.
    */
   readonly cache?: { readonly tokens?: number; readonly bytes?: number } | false | undefined;
   /**
