@@ -104,6 +104,7 @@ const BY_PAGE: Readonly<Record<string, Given['values']>> = {
     request: "Request & { runtime: { node: { req: import('node:http').IncomingMessage } } }",
     server: '{ requestIP(request: Request): { address: string } }',
   },
+  'docs/guides/web-standard.md': { app: "import('hono').Hono" },
   'packages/testing/README.md': {
     Test: "typeof import('@nestjs/testing').Test",
     AppModule: 'new () => object',
