@@ -1,6 +1,7 @@
-// Counts the calls to a port when undici starts them, so it also counts calls to a port where no
+// Counts the calls to a port when Node starts them, so it also counts calls to a port where no
 // server listens. It does not change calls.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { ClientRequest } from 'node:http';
 import { sharedNow } from './companion.ts';
 
 /** The recorded calls. */
@@ -10,14 +11,14 @@ export interface Calls {
   stop(): void;
 }
 
-const CHANNEL = 'undici:request:create';
+const CHANNEL = 'http.client.request.start';
 
 /** Starts to count. */
 export function watchCalls(): Calls {
   const byPort = new Map<number, number[]>();
   const listener = (event: unknown) => {
-    const { request } = event as { readonly request: { readonly origin: string | URL } };
-    const port = Number(new URL(request.origin).port);
+    const { request } = event as { readonly request: ClientRequest };
+    const port = Number(new URL(`http://${request.getHeader('host')}`).port);
     const begun = byPort.get(port);
     if (begun === undefined) byPort.set(port, [sharedNow()]);
     else begun.push(sharedNow());

@@ -69,3 +69,8 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
 export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname);
 }
+
+/** The host of a URL without the brackets of an IPv6 address, as sockets want it. */
+export function bareHost(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}

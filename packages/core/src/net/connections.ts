@@ -1,12 +1,10 @@
 // The connections of one source: direct ones, and those through an outbound proxy. What is sent
 // over them is in https.ts and json-call.ts.
-import { Socket } from 'node:net';
-import type { buildConnector, Dispatcher } from 'undici';
 import { ConfigError } from '../errors.ts';
 import { isLoopback, lookupPublic } from './addresses.ts';
-import { loadUndici } from './library.ts';
+import { isInNoProxy } from './no-proxy.ts';
 import { ownFetch } from './own-fetch.ts';
-import { hasUndici } from './runtime.ts';
+import { hasNodeHttp } from './runtime.ts';
 import type { Send } from './send.ts';
 import type { TlsSettings } from './tls.ts';
 
@@ -37,68 +35,41 @@ export interface Connections {
   close(): Promise<void>;
 }
 
-/** Time to keep an idle connection open. */
-const KEEP_ALIVE_MS = 4_000;
-
 /**
- * Makes connections. The library is loaded with the first fetch: loading it takes longer than all
- * other code here, and many services fetch nothing.
+ * Makes connections. The HTTP client is loaded with the first fetch: many services fetch nothing.
  * @throws ConfigError for a proxy variable of the environment that is not a URL
  */
 export function createConnections(settings: ConnectionSettings): Connections {
-  const { tls, proxy, timeoutMs, publicOnly = false, isHeld = true, connections = null } = settings;
+  const { tls, proxy, publicOnly = false, isHeld = true, connections = Infinity } = settings;
   const variables = proxy === 'environment' ? readProxyVariables(process.env) : undefined;
   // The runtime keeps and closes the connections.
-  if (!hasUndici()) return { open: async () => ownFetch, close: async () => {} };
+  if (!hasNodeHttp()) return { open: async () => ownFetch, close: async () => {} };
   const load = async () => {
-    const { Agent, buildConnector, EnvHttpProxyAgent, fetch, ProxyAgent } = await loadUndici();
-    const common = { connections, keepAliveTimeout: KEEP_ALIVE_MS, connectTimeout: timeoutMs };
-    const connect = { ...tls, timeout: timeoutMs, ...(publicOnly ? { lookup: lookupPublic } : {}) };
-    const tunnel = {
-      ...common,
-      requestTls: { ...tls, timeout: timeoutMs },
-      // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0 has no effect on a proxy over https.
-      proxyTls: { rejectUnauthorized: true, minVersion: 'TLSv1.2', timeout: timeoutMs } as const,
-    };
-    const direct = new Agent({ ...common, connect: isHeld ? connect : unheld(buildConnector(connect)) });
-    const proxied =
-      proxy instanceof URL
-        ? new ProxyAgent({ ...tunnel, uri: proxy.href })
-        : variables && new EnvHttpProxyAgent({ ...tunnel, ...variables, connect });
-    const over =
-      (dispatcher: Dispatcher): Send =>
-      (url, request) =>
-        fetch(url, { ...request, dispatcher, redirect: 'manual' });
-    return { direct, proxied, sendDirectly: over(direct), sendByProxy: proxied && over(proxied) };
+    // Eager: the bundle of a service is one file.
+    const { createClient } = await import(/* webpackMode: "eager" */ './node-http.ts');
+    const lookup = publicOnly ? lookupPublic : undefined;
+    return createClient({ tls, lookup, isHeld, maxSockets: connections });
+  };
+  const proxyOf = (url: URL): URL | undefined => {
+    if (proxy instanceof URL) return proxy;
+    // Plain http to loopback is allowed because it does not leave this machine.
+    if (variables === undefined || isLoopback(url.hostname)) return undefined;
+    if (isInNoProxy(url, process.env.no_proxy ?? process.env.NO_PROXY ?? '')) return undefined;
+    return url.protocol === 'https:' ? (variables.https ?? variables.http) : variables.http;
   };
   let loaded: ReturnType<typeof load> | undefined;
   return {
-    async open({ hostname }) {
+    async open(url) {
       loaded ??= load();
-      const { sendDirectly, sendByProxy } = await loaded;
-      // Plain http to loopback is allowed because it does not leave this machine.
-      if (sendByProxy === undefined || (proxy === 'environment' && isLoopback(hostname))) return sendDirectly;
+      const { sender } = await loaded;
+      const chosen = proxyOf(url);
       // The proxy resolves the name again, but a name that leads inside is refused here.
-      if (publicOnly) await requirePublic(hostname);
-      return sendByProxy;
+      if (chosen !== undefined && publicOnly) await requirePublic(url.hostname);
+      return sender(chosen);
     },
     async close() {
-      const { direct, proxied } = (await loaded) ?? {};
-      await Promise.all([direct?.destroy(), proxied?.destroy()]);
+      (await loaded)?.close();
     },
-  };
-}
-
-/** Connects by sockets that never keep the process alive. */
-function unheld(connect: buildConnector.connector): buildConnector.connector {
-  return (target, done) => {
-    const socket: unknown = connect(target, done);
-    if (!(socket instanceof Socket)) return;
-    socket.unref();
-    // Each address of a host is tried by a new handle.
-    socket.on('connectionAttempt', () => socket.unref());
-    // The library holds a socket again for its second request.
-    socket.ref = () => socket;
   };
 }
 
@@ -120,18 +91,22 @@ export function readProxyUrl(value: string, path: string): URL {
   throw new ConfigError(path, 'expected the URL of a proxy, like http://proxy.example.com:3128');
 }
 
+/** The proxies that the environment names. */
+export interface ProxyVariables {
+  /** Also for https, if that has none of its own. */
+  readonly http: URL | undefined;
+  readonly https: URL | undefined;
+}
+
 /**
  * Reads the variables that name proxies; the ones in lower case count first, as in undici.
  * @returns undefined if the environment names none
  */
-export function readProxyVariables(
-  environment: NodeJS.ProcessEnv,
-): { readonly httpProxy: string; readonly httpsProxy: string } | undefined {
-  const [httpProxy, httpsProxy] = ['http_proxy', 'https_proxy'].map((lower) => {
+export function readProxyVariables(environment: NodeJS.ProcessEnv): ProxyVariables | undefined {
+  const [http, https] = ['http_proxy', 'https_proxy'].map((lower) => {
     const name = environment[lower] === undefined ? lower.toUpperCase() : lower;
     const value = environment[name] ?? '';
-    return value === '' ? '' : readProxyUrl(value, name).href;
+    return value === '' ? undefined : readProxyUrl(value, name);
   });
-  if (!httpProxy && !httpsProxy) return undefined;
-  return { httpProxy: httpProxy ?? '', httpsProxy: httpsProxy ?? '' };
+  return http === undefined && https === undefined ? undefined : { http, https };
 }

@@ -34,7 +34,11 @@ export function createFetchProxy(choice: ProxyChoice): FetchProxy {
     const agent =
       choice instanceof URL
         ? new ProxyAgent({ ...common, uri: choice.href })
-        : new EnvHttpProxyAgent({ ...common, ...variables });
+        : new EnvHttpProxyAgent({
+            ...common,
+            httpProxy: variables?.http?.href ?? '',
+            httpsProxy: variables?.https?.href ?? '',
+          });
     // The fetch of Node is that of an older version of the library.
     return { agent, wrapped: new Dispatcher1Wrapper(agent) };
   };

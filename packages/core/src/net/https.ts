@@ -3,11 +3,12 @@
 
 import { isIP } from 'node:net';
 import { type JsonObject, parseJsonObject } from '../values/json.ts';
-import { isPublicAddress } from './addresses.ts';
+import { bareHost, isPublicAddress } from './addresses.ts';
 import { type ConnectionSettings, createConnections } from './connections.ts';
 import { withDeadline } from './deadline.ts';
 import { DEADLINE_MS, MAX_DOCUMENT_BYTES } from './limits.ts';
 import type { Received, Send } from './send.ts';
+import { unpack } from './unpack.ts';
 
 /** A document, and how long it may be used according to its server. */
 interface FetchedJson {
@@ -57,7 +58,7 @@ export function createJsonFetcher(settings: FetcherSettings): JsonFetcher {
     async fetch(url, outer, headers = {}) {
       const work = async (signal: AbortSignal) => {
         // If the host is an IP address, there is no look-up that could check it.
-        const host = url.hostname.replace(/^\[|\]$/g, '');
+        const host = bareHost(url.hostname);
         if (publicOnly && isIP(host) !== 0 && !isPublicAddress(host)) {
           throw new Error('the address of the host is not public');
         }
@@ -171,16 +172,24 @@ async function follow(
 }
 
 /**
- * Reads the body while it is decompressed, and stops at the limit: a small answer may unpack to a
- * large one.
+ * Reads the body, and stops at the limit, which is also that of the unpacked body: a small answer
+ * may unpack to a large one.
  */
 export async function readBounded(response: Received, maxBytes: number): Promise<Buffer> {
+  const tooMuch = () => new Error(`answered with more than ${maxBytes} bytes`);
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.byteLength;
-    if (size > maxBytes) throw new Error(`answered with more than ${maxBytes} bytes`);
+    if (size > maxBytes) throw tooMuch();
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks, size);
+  const body = Buffer.concat(chunks, size);
+  if (response.packing === undefined) return body;
+  try {
+    return await unpack(body, response.packing, maxBytes);
+  } catch (cause) {
+    if (cause instanceof RangeError) throw tooMuch();
+    throw new TypeError('terminated', { cause });
+  }
 }

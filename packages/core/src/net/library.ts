@@ -1,5 +1,5 @@
-// Loads undici, the HTTP library, with the first call: loading it takes longer than all other code
-// here, and many services call nothing.
+// Loads undici, whose proxy the global fetch can use, with the first call that needs it: loading it
+// takes longer than all other code here.
 import type * as undici from 'undici';
 import { exposeRequire } from '../values/builtin.ts';
 

@@ -7,6 +7,8 @@
 export const DEADLINE_MS = 5_000;
 /** Bytes of one document: a JWK Set, metadata, or a descriptor. */
 export const MAX_DOCUMENT_BYTES = 512 * 1024;
+/** Bytes of the status line and all headers of an answer. */
+export const MAX_HEADER_BYTES = 16 * 1024;
 /** Cached answers of one endpoint or directory, whatever their size. */
 export const MAX_CACHED_ANSWERS = 10_000;
 /** Estimated bytes of all these answers. The least recently used ones are dropped first. */

@@ -1,5 +1,5 @@
-// Sends requests by the fetch of a runtime without undici: Bun and Workers. It ignores the options
-// of connections, so runtime.ts refuses them there.
+// Sends requests by the fetch of the runtime, on Bun and Workers. It ignores the options of
+// connections, so runtime.ts refuses them there.
 import { isLoopback } from './addresses.ts';
 import type { Received, Sent } from './send.ts';
 

@@ -18,10 +18,10 @@ export function otherRuntime(): 'Bun' | 'Deno' | 'Workers' | undefined {
 }
 
 /**
- * True if undici, the HTTP library, works. Bun has a module of this name that ignores what it is
- * given, and Workers have no sockets that it could use.
+ * True if requests are sent by node:http. Bun and Workers have a module of this name that ignores
+ * some of what it is given.
  */
-export function hasUndici(): boolean {
+export function hasNodeHttp(): boolean {
   const other = otherRuntime();
   return other === undefined || other === 'Deno';
 }

@@ -13,6 +13,8 @@ export interface Sent {
 export interface Received {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
+  /** The Content-Encoding that the body still has. Absent if the client has unpacked it. */
+  readonly packing?: string | undefined;
   readonly body: (AsyncIterable<Uint8Array> & { cancel(): Promise<void> }) | null;
 }
 
