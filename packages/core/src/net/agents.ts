@@ -64,6 +64,8 @@ function common({ maxSockets }: AgentSettings): https.AgentOptions {
     maxSockets,
     // With a session that is resumed, Node does not check the certificate, nor its pins.
     maxCachedSessions: 0,
+    // Otherwise Deno goes by NODE_USE_ENV_PROXY, and sends requests to loopback through a proxy.
+    proxyEnv: {},
   };
 }
 

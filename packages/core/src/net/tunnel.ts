@@ -55,11 +55,13 @@ export function openTunnel(settings: TunnelSettings, signal: AbortSignal | undef
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
+    const agent = new http.Agent({ proxyEnv: {} });
+    agent.createConnection = () => prepare(proxy.isTls ? connectTls(proxy.socket) : connect(proxy.socket));
     const request = http.request({
       method: 'CONNECT',
       path: authority,
       headers: { ...proxy.headers, host: authority },
-      createConnection: () => prepare(proxy.isTls ? connectTls(proxy.socket) : connect(proxy.socket)),
+      agent,
       maxHeaderSize: MAX_HEADER_BYTES,
       insecureHTTPParser: false,
     });

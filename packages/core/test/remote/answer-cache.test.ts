@@ -107,7 +107,7 @@ describe('row 153: the cache of answers', () => {
     await alone({ url: remote.url, cacheFor: '1h' }).verify(token);
     expect(written[0]?.mock.calls).toHaveLength(1);
     expect(inspect(written[0]?.mock.calls, { depth: 10 })).not.toContain(token);
-    // undici and Node let go of their keys after the call; our keys are digests.
+    // Node lets go of its keys after the call; our keys are digests.
     const keys = written
       .flatMap(({ mock }) => mock.calls)
       .map(([key]) => key)
