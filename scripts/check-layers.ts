@@ -11,10 +11,11 @@ export const RULES: Rules = {
   house: 'packages/core/src',
   lines: [
     {
-      errors: ['challenge', 'events', 'require-node'],
+      errors: ['challenge', 'plain-text', 'require-node'],
       'require-node': [],
       challenge: [],
-      events: [],
+      'plain-text': [],
+      events: ['errors', 'plain-text'],
       values: ['errors'],
     },
     { net: [], token: [], jwk: ['token'], secrets: ['net'], credentials: ['claims'], claims: [] },

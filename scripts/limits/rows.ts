@@ -802,7 +802,7 @@ export const LIMITS: readonly LimitTable[] = [
       },
       {
         what: 'text of a cause in warnings and reports',
-        at: `${core}/events.ts#MAX_CAUSE_LENGTH`,
+        at: `${core}/plain-text.ts#MAX_CAUSE_LENGTH`,
         unit: 'characters',
         beyond: 'cut off',
         test: `${tests}/events.test.ts:a cause is one line of bounded length, without what may be secret`,

@@ -3,6 +3,7 @@
 import { callerCases } from './cases/callers.ts';
 import { carriageCases } from './cases/carriage.ts';
 import type { ConformanceCase } from './cases/case.ts';
+import { decisionCases } from './cases/decisions.ts';
 import { descriptorCases } from './cases/descriptor.ts';
 import { keysetCases } from './cases/keysets.ts';
 import { mutualTlsCases } from './cases/mutual-tls.ts';
@@ -38,4 +39,5 @@ export const cases: readonly ConformanceCase[] = [
   ...resourceCases,
   ...resourcesCases,
   ...signingCases,
+  ...decisionCases,
 ];

@@ -2,6 +2,7 @@
 export type { Application, Connection, FetchApplication, ServedApplication } from './application.ts';
 export type { ConformanceCase, Expectation } from './cases.ts';
 export { cases } from './cases.ts';
+export type { AdapterEvents } from './decisions.ts';
 export type { BuildDescribed, Described } from './described.ts';
 export { describeDescriptor } from './described.ts';
 export type { Exchange, ExchangeRequest } from './exchange.ts';

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Application, type Started, start, withProperties } from './application.ts';
 import { type ConformanceCase, cases, type Variant } from './cases.ts';
 import { clientCert, forwardedClientCert } from './certificates.ts';
+import { type AdapterEvents, expectDecision, listenToDecisions } from './decisions.ts';
 import { headerValues } from './exchange.ts';
 import { deliver, judge, requestOf, send } from './judge.ts';
 import { mutualTlsRoutes, possessionRoutes, type Route, resourceRoutes, routes } from './routes.ts';
@@ -51,8 +52,15 @@ export interface KnownGaps {
 /**
  * Declares the conformance suite for one adapter. Call it from a test file of the adapter's
  * package.
+ * @param adapter what the adapter tells of its framework in the event `latchkey:decision`. Default:
+ *   that is not checked
  */
-export function describeAdapter(name: string, build: BuildListener, gaps: KnownGaps = {}): void {
+export function describeAdapter(
+  name: string,
+  build: BuildListener,
+  gaps: KnownGaps = {},
+  adapter?: AdapterEvents,
+): void {
   describe(`conformance: ${name}`, () => {
     let world: World;
     const faults: unknown[] = [];
@@ -68,6 +76,8 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
         return route.handle(...args);
       },
     });
+    const decisions = listenToDecisions();
+    let all: readonly Route[] = [];
     let offered: Omit<Harness, 'authenticator'>;
     /** Verifies the tokens that the routes sign. */
     let verifier: Authenticator;
@@ -88,6 +98,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
         const isResource = authenticator.resources?.length !== 0;
         const more = routesOf(variant).map(observe);
         const harness = { ...offered, routes: [...offered.routes, ...more], isResource, trustsProxy };
+        all = [...all, ...harness.routes];
         const isSecure = variant.includes('mutual TLS');
         const server = await start(await build({ authenticator, ...harness }), isSecure);
         served.set(variant, server);
@@ -101,6 +112,7 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
       for (const close of closers) await close();
       await world.close();
       process.off('unhandledRejection', noteFault);
+      decisions.stop();
     });
 
     beforeEach(() => {
@@ -137,10 +149,14 @@ export function describeAdapter(name: string, build: BuildListener, gaps: KnownG
           expect((await deliver(authenticator, before, served)).status, 'the answer before').toBe(200);
         }
         handled.length = 0;
+        decisions.events.length = 0;
         const answer = await deliver(authenticator, request, served);
         judge(testCase, answer, handled, [...used.values()]);
         expectOneOfEach(answer, testCase.method !== 'HEAD' && answer.status !== 204);
         if ('status' in testCase.expect) await expectSigned(answer, testCase.expect, verifier);
+        const isPublished = offered.published.some(({ path }) => path === testCase.path);
+        const ran = isPublished ? 'public' : all.find(({ path }) => path === handled[0]);
+        expectDecision(testCase, decisions.events, ran, adapter, world);
         expect(faults, 'unhandled rejections').toEqual([]);
       });
     }

@@ -2,7 +2,7 @@
 // whether a request is refused.
 import './require-node.ts';
 import { challenges, type DpopChallenge, type ProtectionSpace } from './challenge.ts';
-import { causeText, plain } from './events.ts';
+import { causeText, plain } from './plain-text.ts';
 
 /**
  * Every reason to refuse a request, with the status of the answer. The list is complete. Each

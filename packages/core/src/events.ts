@@ -3,6 +3,8 @@
 // token.
 
 import { type Channel, channel } from 'node:diagnostics_channel';
+import type { AuthErrorCode } from './errors.ts';
+import { plain } from './plain-text.ts';
 
 /** Fields that every keyset event carries. */
 interface KeysetEvent {
@@ -32,11 +34,49 @@ interface SignerEvent {
   readonly signer: string;
 }
 
+/** What became of one request. No field has a value of a token, or of the path of a request. */
+export interface DecisionEvent {
+  /**
+   * `accepted`: with a principal. `anonymous`: without one, as the mode allows. `refused`: the
+   * client gets `status`.
+   */
+  readonly outcome: 'accepted' | 'anonymous' | 'refused';
+  /**
+   * Why the request was refused; with `anonymous`, why `mode: 'permissive'` ignored its token.
+   * Undefined for all others.
+   */
+  readonly code: AuthErrorCode | undefined;
+  /** The status of the refusal: 401, 403 or 503. Undefined unless the request was refused. */
+  readonly status: number | undefined;
+  /**
+   * The `issuer` of the keyset for the token, as the options have it: of a keyset for many tenants,
+   * the template. For a refusal, the token may only claim it. Undefined without a token, and for a
+   * token of no keyset of the options, of keysets with different issuers, or of `remote`.
+   */
+  readonly issuer: string | undefined;
+  /**
+   * The pattern of the route, such as `/friends/:id`, as the framework has it. Undefined before the
+   * framework has matched a route, and where it has no routes.
+   */
+  readonly route: string | undefined;
+  /** Such as `express`: the package of the adapter. Undefined without an adapter. */
+  readonly framework: string | undefined;
+  /** How long the decision took, in milliseconds, with fractions. */
+  readonly durationMs: number;
+  /** True if the token was verified before, and was found in the cache. */
+  readonly cached: boolean;
+}
+
 /**
  * The channels by name, with the payload of each. Subscribe with
  * `diagnostics_channel.subscribe(name, listener)`.
  */
 export interface LatchkeyEvents {
+  /**
+   * The outcome of a request. Once for each request: a refusal when it is made, and all others when
+   * the request has been answered, or when they are decided where no rule of a route can follow.
+   */
+  'latchkey:decision': DecisionEvent;
   /** A source was read, and its keys are in use. */
   'latchkey:keyset:refreshed': KeysetEvent & { readonly keys: number; readonly lifetimeMs: number };
   /** A source could not be read. The keys from before stay in use. */
@@ -168,64 +208,12 @@ export function warn(code: keyof typeof WARNING_TYPES, message: string): void {
   process.emitWarning(plain(message), { type: WARNING_TYPES[code], code });
 }
 
-/** The greatest length of the text of a cause. */
-const MAX_CAUSE_LENGTH = 300;
-
-/**
- * Says in one line why something failed: the error, and its causes. Texts of other libraries may
- * quote what they were given, so quoted texts, tokens, keys, and the credentials and queries of
- * URLs are left out.
- */
-export function causeText(error: unknown): string {
-  const texts = new Set<string>();
-  const seen = new Set<unknown>();
-  for (let one = error; one instanceof Error && !seen.has(one); one = nextCause(one)) {
-    seen.add(one);
-    // fetch says the same of every failure; its cause says what happened.
-    if (one.message === 'fetch failed' && one.cause !== undefined) continue;
-    const code = 'code' in one && typeof one.code === 'string' ? one.code : '';
-    const message = concealed(one.message);
-    const isSaid = code === '' || message.includes(code);
-    const text = isSaid ? message : [code, message].filter((part) => part !== '').join(' ');
-    texts.add(text === '' ? one.name : text);
-  }
-  return texts.size === 0 ? 'an unknown error' : plain([...texts].join(': ')).slice(0, MAX_CAUSE_LENGTH);
-}
-
-/** If all addresses of a host have failed, the first of them says how. */
-function nextCause(error: Error): unknown {
-  const errors: unknown = 'errors' in error ? error.errors : undefined;
-  return error.cause ?? (Array.isArray(errors) ? errors[0] : undefined);
-}
-
-function concealed(text: string): string {
-  return text
-    .replace(/-----BEGIN.*/s, '…')
-    .replace(/"[^"]*"/g, '"…"')
-    .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, '$1')
-    .replace(/\?[^\s'")]*/g, '')
-    .replace(/eyJ[\w.-]*/g, '…')
-    .replace(/[\w+=-]{40,}/g, '…')
-    .replace(/\s+/g, ' ')
-    .trim();
-}
-
-/**
- * Makes text safe for a terminal: control, format and bidirectional characters, line and paragraph
- * separators, private use characters and lone surrogates become `\u{…}`.
- */
-export function plain(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\u2028\u2029]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
-}
-
 /**
  * Kept for as long as the process runs: Bun forgets the subscribers of a channel that no code
  * keeps.
  */
 const CHANNELS: Readonly<Record<keyof LatchkeyEvents, Channel>> = {
+  'latchkey:decision': channel('latchkey:decision'),
   'latchkey:keyset:refreshed': channel('latchkey:keyset:refreshed'),
   'latchkey:keyset:failed': channel('latchkey:keyset:failed'),
   'latchkey:keyset:stale': channel('latchkey:keyset:stale'),
@@ -253,4 +241,9 @@ const CHANNELS: Readonly<Record<keyof LatchkeyEvents, Channel>> = {
 export function publish<Name extends keyof LatchkeyEvents>(name: Name, event: LatchkeyEvents[Name]): void {
   const target = CHANNELS[name];
   if (target.hasSubscribers) target.publish(event);
+}
+
+/** True if a channel has a subscriber. Without one, nothing has to be collected for its event. */
+export function hasListeners(name: keyof LatchkeyEvents): boolean {
+  return CHANNELS[name].hasSubscribers;
 }

@@ -56,7 +56,7 @@ export type { DescriptorOptions, LoadedDescriptor } from './descriptor/load.ts';
 export { loadDescriptor } from './descriptor/load.ts';
 export type { AuthErrorCode, AuthErrorCodes, FilePlace } from './errors.ts';
 export { AuthError, ConfigError, isAuthError } from './errors.ts';
-export type { LatchkeyEvents } from './events.ts';
+export type { DecisionEvent, LatchkeyEvents } from './events.ts';
 export type { GroupSourceReport } from './groups/groups.ts';
 export type { GroupsOptions } from './groups/options.ts';
 export type { GroupResolver, GroupSubject } from './groups/resolver.ts';

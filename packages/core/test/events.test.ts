@@ -1,6 +1,7 @@
 // Text from outside: nothing in it commands a terminal, in warnings as well.
 import { afterEach, expect, it, vi } from 'vitest';
-import { causeText, plain, warn } from '../src/events.ts';
+import { warn } from '../src/events.ts';
+import { causeText, plain } from '../src/plain-text.ts';
 
 afterEach(() => vi.restoreAllMocks());
 

@@ -35,6 +35,7 @@ import {
 } from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { EXPRESS } from './place.ts';
 import { refuse } from './refuse.ts';
 import { mark, routes } from './routes.ts';
 
@@ -93,7 +94,7 @@ export function authenticate(
     // Another middleware may have set `req.auth`. Handlers must not take that value for a
     // principal, least of all after a refusal.
     setAuth(request, undefined);
-    const decision = decide<unknown>(authenticator, request, asked);
+    const decision = decide<unknown, Request>(authenticator, request, asked, EXPRESS, request);
     const concealment = concealToken(authenticator, request, request, request.originalUrl);
     if (concealment !== undefined && !response.headersSent) response.set(concealment.headers);
     const fail = (error: unknown) => refuse(error, request, response, next);

@@ -25,7 +25,7 @@ interface Layer {
   readonly rawPath?: unknown;
 }
 
-interface Route {
+export interface Route {
   readonly path: unknown;
   readonly stack: readonly (Layer & { readonly method?: string })[];
 }
@@ -128,7 +128,8 @@ function reportsOf(
   });
 }
 
-function mountPath(layer: Layer): string {
+/** The path that a router is mounted at, as it was written. */
+export function mountPath(layer: Layer): string {
   const { rawPath } = layer;
   if (isEveryPath(layer)) return '';
   return typeof rawPath === 'string' ? rawPath : '(mounted)';

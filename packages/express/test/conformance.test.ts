@@ -5,8 +5,9 @@ import express5, { type Request, type RequestHandler } from 'express';
 import express4 from 'express4';
 import { authenticate, publicRoute, publishKeys, publishResource, signResponse } from '../src/index.ts';
 
-describeAdapter('express', (harness: Harness) => application(express5(), harness));
-describeAdapter('express 4', (harness: Harness) => application(express4(), harness));
+const events = { framework: 'express', hasRoutes: true };
+describeAdapter('express', (harness: Harness) => application(express5(), harness), {}, events);
+describeAdapter('express 4', (harness: Harness) => application(express4(), harness), {}, events);
 
 function application(app: express5.Express, harness: Harness) {
   const { authenticator, routes, published, isResource, trustsProxy } = harness;

@@ -36,6 +36,7 @@ export type AuthenticatedRequest<C extends core.Claims = core.Claims> = fastify.
 
 type Judged = fastify.FastifyRequest & { rawHeaders: readonly string[]; auth: unknown };
 
+type Replied = fastify.FastifyReply;
 type Concealing = Pick<core.CombinedAuthenticator, 'conceal'>;
 type Deciding = core.Authenticator | core.CombinedAuthenticator;
 type Given = core.AuthenticatorOptions | core.DescriptorOptions;
@@ -124,7 +125,7 @@ export const latchkey: fastify.FastifyPluginAsync<LatchkeyOptions> = plugin(
         if (request.is404) noteDecided(request);
         return conceal(authenticator, request, reply);
       }
-      const decision = adapter.decide<unknown>(authenticator, request, asked);
+      const decision = adapter.decide<unknown, Replied>(authenticator, request, asked, FASTIFY, reply);
       conceal(authenticator, request, reply);
       const take = (auth: unknown): void => {
         (request as { auth: unknown }).auth = auth ?? null;
@@ -370,6 +371,13 @@ function askedOf({ is404, routeOptions, server }: fastify.FastifyRequest, notFou
   const isOwn = handler.name === 'basic404' && !('use' in server);
   return isOwn ? false : compileAuth(Object.hasOwn(config, 'auth') ? config : notFound);
 }
+
+/** For the event `latchkey:decision`. */
+const FASTIFY: adapter.RequestPlace<Replied> = Object.freeze({
+  framework: 'fastify',
+  routeOf: ({ request }: Replied) => (request.is404 ? undefined : request.routeOptions.url),
+  whenAnswered: ({ raw }: Replied, done: () => void) => adapter.onceResponded(raw, done),
+});
 
 /**
  * Closes the socket of a refused upgrade, which is answered like a request. Node leaves it open,

@@ -4,7 +4,7 @@ import type { Principal } from '@latchkey/core';
 import fastify, { type FastifyRequest } from 'fastify';
 import latchkey, { publishKeys, publishResource, signResponse } from '../src/index.ts';
 
-describeAdapter('fastify', async (harness: Harness) => {
+const build = async (harness: Harness) => {
   const { authenticator, routes, published, isResource, trustsProxy } = harness;
   const app = fastify({ trustProxy: trustsProxy });
   await app.register(latchkey, { authenticator });
@@ -26,4 +26,6 @@ describeAdapter('fastify', async (harness: Harness) => {
   }
   await app.ready();
   return app.routing;
-});
+};
+
+describeAdapter('fastify', build, {}, { framework: 'fastify', hasRoutes: true });

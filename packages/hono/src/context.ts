@@ -3,6 +3,7 @@ import * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
+import { matchedRoutes } from 'hono/route';
 
 /** What the server does not say by itself. */
 export interface RequestSettings {
@@ -18,6 +19,20 @@ export interface RequestSettings {
    * @hono/node-server; elsewhere it is not known, and the client has no certificate.
    */
   readonly socket?: (c: Context) => adapter.PeerSocket;
+}
+
+/** For the event `latchkey:decision`. */
+export const HONO: adapter.RequestPlace<Context> = Object.freeze({
+  framework: 'hono',
+  routeOf,
+  whenAnswered: 'adapter' as const,
+});
+
+/** The pattern of the last route that matches; undefined if only middleware does. */
+function routeOf(c: Context): string | undefined {
+  const last = matchedRoutes(c).at(-1);
+  const isMiddleware = last?.method === 'ALL' && last.path.endsWith('*');
+  return isMiddleware ? undefined : last?.path;
 }
 
 /** Shows the request to core. */

@@ -4,8 +4,8 @@ import type * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
 import type { Signer, SignResponseOptions } from '@latchkey/core/signing';
 import * as web from '@latchkey/web';
-import type { MiddlewareHandler } from 'hono';
-import { concealToken, type RequestSettings, refusal, takeReply, viewOf } from './context.ts';
+import type { Context, MiddlewareHandler } from 'hono';
+import { concealToken, HONO, type RequestSettings, refusal, takeReply, viewOf } from './context.ts';
 import { mark, routes } from './routes.ts';
 
 export * from '@latchkey/core';
@@ -57,14 +57,18 @@ export function authenticate<T = core.Principal | undefined>(
     // Another middleware may have set `auth`, and handlers must not take that for a principal.
     c.set('auth', undefined as T);
     const view = viewOf(c, settings);
-    const decision = adapter.decide<unknown>(authenticator, view, asked);
+    const decision = adapter.decide<unknown, Context>(authenticator, view, asked, HONO, c);
     concealToken(authenticator, view, c);
     try {
       c.set('auth', await adapter.whenDecided(decision, (auth) => auth as T));
     } catch (error) {
       throw refusal(error);
     }
-    await next();
+    try {
+      await next();
+    } finally {
+      adapter.requestAnswered(c.req);
+    }
   });
 }
 

@@ -16,13 +16,19 @@ const gaps: KnownGaps = {
     'a Request joins repeated headers, so the answer is a 400 for several credentials, and not for a malformed one',
 };
 
-describeAdapter('hono', (harness) => application(harness, true), gaps);
+const events = { framework: 'hono', hasRoutes: true };
 
-describeAdapter('hono, behind @hono/node-server', (harness) =>
-  getRequestListener(application(harness).fetch, {
-    errorHandler: (error) => new Response(null, { status: error instanceof RequestError ? 400 : 500 }),
-    overrideGlobalObjects: false,
-  }),
+describeAdapter('hono', (harness) => application(harness, true), gaps, events);
+
+describeAdapter(
+  'hono, behind @hono/node-server',
+  (harness) =>
+    getRequestListener(application(harness).fetch, {
+      errorHandler: (error) => new Response(null, { status: error instanceof RequestError ? 400 : 500 }),
+      overrideGlobalObjects: false,
+    }),
+  {},
+  events,
 );
 
 function application(harness: Harness, isCalled = false): Hono {

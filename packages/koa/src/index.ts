@@ -63,7 +63,7 @@ export function authenticate<T = core.Principal | undefined>(
     // principal, least of all after a refusal.
     (ctx.state as { auth: unknown }).auth = undefined;
     const view = viewOf(ctx);
-    const decision = adapter.decide<unknown>(authenticator, view, asked);
+    const decision = adapter.decide<unknown, ParameterizedContext>(authenticator, view, asked, KOA, ctx);
     concealToken(adapter.concealToken(authenticator, view, ctx.req, ctx.originalUrl), ctx);
     return adapter.whenDecided<unknown, unknown>(decision, (auth) => {
       (ctx.state as { auth: unknown }).auth = auth;
@@ -232,6 +232,14 @@ export function publicRoute(...none: readonly never[]): Middleware {
 const RULES = "rules, such as { scope: 'read' }";
 const SIGNING = 'options, such as { signer, keysToSign }';
 const ORDER = 'authenticate; register authenticate first';
+
+/** For the event `latchkey:decision`. @koa/router sets the pattern of the route on the context. */
+const KOA: adapter.RequestPlace<ParameterizedContext> = Object.freeze({
+  framework: 'koa',
+  routeOf: ({ _matchedRoute }: ParameterizedContext) =>
+    _matchedRoute === undefined ? undefined : String(_matchedRoute),
+  whenAnswered: ({ res }: ParameterizedContext, done: () => void) => adapter.onceResponded(res, done),
+});
 
 /**
  * Returns the raw request, with the properties that Koa keeps elsewhere assigned to it. That is

@@ -5,8 +5,9 @@ import Koa3, { type Middleware } from 'koa';
 import Koa2 from 'koa2';
 import { authenticate, publicRoute, publishKeys, publishResource, signResponse } from '../src/index.ts';
 
-describeAdapter('koa', (harness: Harness) => application(new Koa3(), harness));
-describeAdapter('koa 2', (harness: Harness) => application(new Koa2(), harness));
+const events = { framework: 'koa', hasRoutes: true };
+describeAdapter('koa', (harness: Harness) => application(new Koa3(), harness), {}, events);
+describeAdapter('koa 2', (harness: Harness) => application(new Koa2(), harness), {}, events);
 
 function application(app: Koa3, harness: Harness) {
   const { authenticator, routes, published, isResource, trustsProxy } = harness;

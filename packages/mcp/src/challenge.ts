@@ -2,9 +2,15 @@
 // a refusal inside of a JSON-RPC result is none for a client that could ask for more scope.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AuthError, ConfigError, isAuthError, type Principal } from '@latchkey/core';
-import { authorizeRequest, challengedScopes, type RequestParameters } from '@latchkey/core/adapter';
+import {
+  authorizedQuietly,
+  challengedScopes,
+  type RequestParameters,
+  requestRefused,
+} from '@latchkey/core/adapter';
 import { authOf, type Caller, principalOf } from './auth-info.ts';
 import { type Operation, operationsIn } from './operations.ts';
+import { MCP } from './place.ts';
 import { type OperationRules, type RuleFinder, readRules } from './rules.ts';
 
 /** The answer to a refused request. `new Response(refused.body, refused)` is a web-standard one. */
@@ -66,7 +72,9 @@ export function scopeChallenge(rules: OperationRules): ScopeChallenge {
     const operations = operationsIn(body);
     if (operations === undefined) return malformed(400);
     const refusal = refusalOf(principalOf(caller), operations, find, request);
-    return refusal && answerTo(refusal);
+    if (refusal === undefined) return undefined;
+    requestRefused(request ?? {}, refusal, MCP);
+    return answerTo(refusal);
   };
   const middleware = (
     request: McpRequest,
@@ -107,7 +115,7 @@ function refusalOf(
   const found: AuthError[] = [];
   for (const rules of new Set(operations.flatMap(find))) {
     try {
-      authorizeRequest(request ?? {}, principal, rules, parametersOf(request));
+      authorizedQuietly(request ?? {}, principal, rules, parametersOf(request));
     } catch (error) {
       if (!isAuthError(error)) throw error;
       found.push(error);

@@ -1,8 +1,9 @@
 // Verifies tokens for the middleware of the SDK. The decision is that of core; what is here turns a
 // refusal into an error that both versions of the SDK answer with 401.
 import { type Authenticator, ConfigError, isAuthError } from '@latchkey/core';
-import { readObject } from '@latchkey/core/adapter';
+import { readObject, verifyRequest } from '@latchkey/core/adapter';
 import { type AuthInfo, authInfoOf } from './auth-info.ts';
+import { MCP } from './place.ts';
 
 /** The `OAuthTokenVerifier` of both versions of the SDK. */
 export interface TokenVerifier {
@@ -52,7 +53,7 @@ export function tokenVerifier(
   return Object.freeze<TokenVerifier>({
     async verifyAccessToken(token) {
       try {
-        return authInfoOf(await authenticator.verify(token));
+        return authInfoOf(await verifyRequest(MCP, () => authenticator.verify(token)));
       } catch (error) {
         if (!isAuthError(error) || error.status !== 401) throw error;
         throw invalidToken((await InvalidToken) ?? Error, error);

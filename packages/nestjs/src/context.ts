@@ -1,7 +1,7 @@
 // Reads Nest's execution contexts of HTTP and GraphQL, and makes the exceptions that Nest answers.
 // No decision is made here.
 import { type AuthError, isAuthError } from '@latchkey/core';
-import type { RequestParameters, RequestView } from '@latchkey/core/adapter';
+import type { RequestParameters, RequestPlace, RequestView } from '@latchkey/core/adapter';
 import { type ArgumentsHost, HttpException } from '@nestjs/common';
 import { messageExceptionOf } from './messages.ts';
 
@@ -18,6 +18,20 @@ interface FrameworkResponse {
   /** Fastify's reply has the request that it answers. */
   readonly request?: FrameworkRequest;
 }
+
+/**
+ * For the event `latchkey:decision`. The guard judges the rules too, so no later rule refuses. The
+ * route is that of the platform; GraphQL has no routes.
+ */
+export const NEST: RequestPlace<RequestView> = Object.freeze({
+  framework: 'nestjs',
+  routeOf: (request: RequestView) => {
+    // Express sets `route`, and Fastify has `routeOptions`.
+    const route: unknown = Reflect.get(request, 'route') ?? Reflect.get(request, 'routeOptions');
+    const pattern: unknown = Reflect.get(Object(route), 'path') ?? Reflect.get(Object(route), 'url');
+    return typeof pattern === 'string' ? pattern : undefined;
+  },
+});
 
 /** One call of a handler. */
 export interface Call {

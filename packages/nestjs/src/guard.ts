@@ -3,7 +3,7 @@
 import { ConfigError, type UpgradeAuthenticator } from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
 import * as nest from '@nestjs/common';
-import { callOf, exceptionOf, writeHeaders } from './context.ts';
+import { callOf, exceptionOf, NEST, writeHeaders } from './context.ts';
 import { handshakeOf, judgeMessage } from './messages.ts';
 
 /**
@@ -61,7 +61,7 @@ export class LatchkeyGuard implements nest.CanActivate {
     // Other code may have set `auth`. Handlers must not take that value for a principal, least of
     // all after a refusal.
     if (key === request) request.auth = undefined;
-    const attempt = isPublic ? undefined : adapter.decideOnce(this.#authenticator, key, request, asked);
+    const attempt = isPublic ? undefined : adapter.decideOnce(this.#authenticator, key, request, asked, NEST);
     const { raw = request } = request;
     const concealment = adapter.concealToken(this.#authenticator, request, raw, raw.originalUrl);
     if (concealment !== undefined) writeHeaders(call, concealment.headers);

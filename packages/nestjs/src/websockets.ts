@@ -23,6 +23,7 @@ import {
   type WebSocketAdapter,
 } from '@nestjs/common';
 import { BaseWsExceptionFilter, WsException } from '@nestjs/websockets';
+import { NEST } from './context.ts';
 import { LATCHKEY_AUTHENTICATOR } from './guard.ts';
 import { type Handshake, handshakes, handshaking, messageOf } from './messages.ts';
 
@@ -147,7 +148,8 @@ function guardNamespace(
   const accepted = new WeakMap<IoClient, Handshake>();
   server.use(async (client, next) => {
     try {
-      const auth = await whenDecided(decide(authenticator, viewOf(client), asked), (found) => found);
+      const view = viewOf(client);
+      const auth = await whenDecided(decide(authenticator, view, asked, NEST, view), (found) => found);
       accepted.set(client, handshakeOf(auth, client.request));
     } catch (error) {
       if (!isAuthError(error)) Logger.error(error, 'Latchkey');

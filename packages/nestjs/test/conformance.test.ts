@@ -60,14 +60,14 @@ function moduleFor({ authenticator, routes, published, isResource }: Harness): T
   return AppModule;
 }
 
-describeAdapter('nestjs on express', async (harness) => {
+const onExpress = async (harness: Harness) => {
   const app = await NestFactory.create<NestExpressApplication>(moduleFor(harness), { logger: false });
   app.set('trust proxy', harness.trustsProxy);
   await app.init();
   return app.getHttpAdapter().getInstance() as RequestListener;
-});
+};
 
-describeAdapter('nestjs on fastify', async (harness) => {
+const onFastify = async (harness: Harness) => {
   const app = await NestFactory.create<NestFastifyApplication>(
     moduleFor(harness),
     new FastifyAdapter({ trustProxy: harness.trustsProxy }),
@@ -78,5 +78,9 @@ describeAdapter('nestjs on fastify', async (harness) => {
   await app.init();
   const fastify = app.getHttpAdapter().getInstance();
   await fastify.ready();
-  return (request, response) => fastify.routing(request, response);
-});
+  return ((request, response) => fastify.routing(request, response)) satisfies RequestListener;
+};
+
+const events = { framework: 'nestjs', hasRoutes: true };
+describeAdapter('nestjs on express', onExpress, {}, events);
+describeAdapter('nestjs on fastify', onFastify, {}, events);

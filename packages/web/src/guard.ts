@@ -97,7 +97,7 @@ export function createGuard<const S extends adapter.AuthenticationSource>(source
   async function judge(request: Request, asked: adapter.CompiledAccess, extras?: RequestExtras) {
     const view = viewOf(request, extras);
     try {
-      return await adapter.whenDecided(adapter.decide(authenticator, view, asked), (auth) => auth);
+      return await adapter.whenDecided(adapter.decide(authenticator, view, asked, WEB), (auth) => auth);
     } catch (error) {
       if (!core.isAuthError(error)) throw error;
       return Object.assign(adapter.toResponse(error), { [REFUSED]: true });
@@ -123,6 +123,9 @@ export function createGuard<const S extends adapter.AuthenticationSource>(source
     }),
   ) as unknown as Guard<AuthOf<S>>;
 }
+
+/** For the event `latchkey:decision`. A web-standard request has no route. */
+const WEB: adapter.RequestPlace<undefined> = Object.freeze({ framework: 'web' });
 
 function viewOf(request: Request, extras?: RequestExtras): adapter.RequestView {
   if (typeof request?.url !== 'string' || typeof request.headers?.get !== 'function')

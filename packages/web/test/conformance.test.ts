@@ -11,7 +11,9 @@ const gaps: KnownGaps = {
     'a Request joins repeated headers, so the answer is a 400 for several credentials, and not for a malformed one',
 };
 
-describeAdapter('web', application, gaps);
+const events = { framework: 'web', hasRoutes: false };
+
+describeAdapter('web', application, gaps, events);
 
 describeAdapter(
   'web, behind @hono/node-server',
@@ -21,6 +23,7 @@ describeAdapter(
       overrideGlobalObjects: false,
     }),
   gaps,
+  events,
 );
 
 describeAdapter(
@@ -37,6 +40,7 @@ describeAdapter(
     return toNodeHandler(answer) as RequestListener;
   },
   gaps,
+  events,
 );
 
 /** The request of Node, which srvx puts next to the web-standard one. */

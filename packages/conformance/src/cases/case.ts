@@ -1,5 +1,5 @@
 // The type of a case, and helpers that write cases. The cases themselves are next to this file.
-import type { AuthErrorCode, JsonValue, Revocation } from '@latchkey/core';
+import type { AuthErrorCode, DecisionEvent, JsonValue, Revocation } from '@latchkey/core';
 import type { CertificateName } from '../certificates.ts';
 import type { CaseProof } from '../proofs.ts';
 import type { TokenName } from '../tokens.ts';
@@ -73,6 +73,16 @@ export interface ConformanceCase {
    */
   readonly revoke?: Partial<Revocation> | undefined;
   readonly expect: Expectation;
+  /** What the event of the decision says besides the code of `expect`. */
+  readonly decision?: CaseDecision | undefined;
+}
+
+/** Members of the event `latchkey:decision`. */
+export interface CaseDecision extends Partial<Pick<DecisionEvent, 'outcome' | 'code' | 'cached'>> {
+  /** The pattern of the route, where the framework has one. */
+  readonly route: string;
+  /** Whose keyset it is. Default: the trusted issuer's. */
+  readonly issuer?: 'trusted' | 'down' | 'none';
 }
 
 /** A refusal by its code, any answer without a handler, or a certain answer. */

@@ -3,6 +3,7 @@
 import type { RequestView } from '../credentials/request.ts';
 import type { CompiledAccess } from '../decision/access.ts';
 import type { Decision } from '../decision/decision.ts';
+import type { RequestPlace } from '../decision/outcome.ts';
 import type { UpgradeAuthenticator } from '../decision/upgrade.ts';
 import { decide } from './decide.ts';
 
@@ -30,6 +31,7 @@ type Attempted = object & { [LATEST]?: Attempt | undefined };
  * Returns the decision that is kept on an object for this authenticator and access, or decides, as
  * `decide` does.
  * @param key the request, or what the framework makes anew for each caller
+ * @param place for `decide`
  * @throws TypeError if the key has a decision on another request: one caller would be another
  */
 export function decideOnce(
@@ -37,6 +39,7 @@ export function decideOnce(
   key: Attempted,
   view: RequestView,
   asked: CompiledAccess,
+  place?: RequestPlace<RequestView>,
 ): Attempt {
   const last = key[LATEST];
   if (last?.of === key && last.request !== view)
@@ -45,7 +48,7 @@ export function decideOnce(
     );
   const kept = attemptOn(key, (attempt) => attempt.asked === asked && attempt.by === authenticator);
   if (kept !== undefined) return kept;
-  const decision = decide(authenticator, view, asked);
+  const decision = decide(authenticator, view, asked, place, view);
   const made: Attempt = { of: key, request: view, by: authenticator, asked, decision, before: last };
   key[LATEST] = made;
   return made;

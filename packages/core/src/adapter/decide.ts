@@ -1,6 +1,7 @@
 // The part of the adapter contract that all frameworks share: prepares an authenticator, and passes
 // a decision on. Makes no decision.
 
+import type { ServerResponse } from 'node:http';
 import type { CompiledRules } from '../claims/compile.ts';
 import type { RequestParameters, Rules } from '../claims/rules.ts';
 import type { ClaimsOf } from '../claims/types.ts';
@@ -12,13 +13,20 @@ import { authorized } from '../decision/authorize.ts';
 import { type CombinedAuthenticator, checkCombinedAccess, isAuthenticator } from '../decision/combine.ts';
 import type { Decision } from '../decision/decision.ts';
 import type { AuthenticatorOptions } from '../decision/options.ts';
+import {
+  noteOutcome,
+  noteRefusal,
+  type RequestPlace,
+  type WatchedRequest,
+  watchRequest,
+} from '../decision/outcome.ts';
 import type { Principal } from '../decision/principal.ts';
 import { rememberHook, tellRefusal } from '../decision/refusal-hook.ts';
 import { checkAccessNames } from '../decision/route-names.ts';
 import type { UpgradeAuthenticator } from '../decision/upgrade.ts';
 import { createAuthenticator } from '../descriptor/create.ts';
 import type { DescriptorOptions } from '../descriptor/load.ts';
-import { asError, ConfigError, isAuthError } from '../errors.ts';
+import { type AuthError, asError, ConfigError, isAuthError } from '../errors.ts';
 import { checkCopy } from '../values/copies.ts';
 import { isPromise } from '../values/promise.ts';
 import { argument } from '../values/readers.ts';
@@ -100,19 +108,25 @@ export function toAuthenticator(
 /**
  * Asks an authenticator for its decision. Never throws, and rejects only with an Error, even if the
  * authenticator breaks its contract: frameworks read some other values as "continue".
+ * @param place what the adapter says of its framework, for the event `latchkey:decision`
+ * @param subject what the functions of the place are called with
  */
-export function decide<T>(
+export function decide<T, S = undefined>(
   authenticator: UpgradeAuthenticator<T>,
   view: RequestView,
   access: CompiledAccess,
+  place?: RequestPlace<S>,
+  subject?: S,
 ): Decision<T> | Promise<Decision<T>> {
   try {
     const { onRefusal } = authenticator;
     if (onRefusal !== undefined) rememberHook(keyOf(view), onRefusal);
+    const watched = watchRequest(view, place, subject as S);
     const decision = authenticator.decide(view, access);
-    if (!isPromise(decision)) return onRefusal === undefined ? decision : told(view, decision);
+    const isTold = onRefusal !== undefined || watched !== undefined;
+    if (!isPromise(decision)) return isTold ? told(view, decision, watched) : decision;
     const guarded = Promise.resolve(decision)
-      .then((made) => (onRefusal === undefined ? made : told(view, made)))
+      .then((made) => (isTold ? told(view, made, watched) : made))
       .catch(fail);
     // The caller may fail before it waits: an unhandled rejection would end the process.
     guarded.catch(() => {});
@@ -122,9 +136,10 @@ export function decide<T>(
   }
 }
 
-/** Passes a decision on, and tells `onRefusal` of a refusal. */
-function told<T>(view: RequestView, made: Decision<T>): Decision<T> {
+/** Passes a decision on, and tells those who want to know. */
+function told<T>(view: RequestView, made: Decision<T>, watched: WatchedRequest | undefined): Decision<T> {
   if (made.ok === false) tellRefusal(keyOf(view), made.error);
+  if (watched !== undefined) noteOutcome(watched, made);
   return made;
 }
 
@@ -134,7 +149,7 @@ function fail(fault: unknown): Promise<never> {
 
 /**
  * Like `authorize`, for a request that `decide` has decided on: a refusal is also told to the
- * `onRefusal` of its authenticator.
+ * `onRefusal` of its authenticator, and by the event `latchkey:decision`.
  * @param key the framework's own request object
  * @returns the principal, as its type is by the rules
  * @throws AuthError, TypeError as `authorize` does
@@ -146,11 +161,43 @@ export function authorizeRequest<const R extends Rules>(
   request?: RequestParameters,
 ): Principal<ClaimsOf<R>> {
   try {
-    return authorized(principal, rules, request, principal === undefined ? anonymousContext(key) : undefined);
+    return authorizedQuietly(key, principal, rules, request);
   } catch (error) {
-    if (isAuthError(error)) tellRefusal(key, error);
+    if (isAuthError(error)) requestRefused(key, error);
     throw error;
   }
+}
+
+/**
+ * Like `authorizeRequest`, and tells of no refusal: for an adapter that judges several rules,
+ * and answers with one of the refusals, or with none.
+ */
+export function authorizedQuietly<const R extends Rules>(
+  key: object,
+  principal: Principal | undefined,
+  rules: CompiledRules<R>,
+  request?: RequestParameters,
+): Principal<ClaimsOf<R>> {
+  return authorized(principal, rules, request, principal === undefined ? anonymousContext(key) : undefined);
+}
+
+/**
+ * Tells of a refusal as `authorizeRequest` does.
+ * @param key the framework's own request object
+ * @param place for a request that `decide` has not decided on
+ */
+export function requestRefused(key: object, refusal: AuthError, place?: RequestPlace): void {
+  tellRefusal(key, refusal);
+  noteRefusal(key, refusal, place);
+}
+
+/**
+ * Calls back once or twice when a response of Node has been sent, or its connection has ended: for
+ * `whenAnswered` of a place.
+ */
+export function onceResponded(response: ServerResponse, done: () => void): void {
+  if (response.writableFinished || response.destroyed) done();
+  response.once('finish', done).once('close', done);
 }
 
 /**

@@ -11,6 +11,8 @@ export { accessWith, compileAccess } from '../decision/access.ts';
 export { authorized, judgeAccess } from '../decision/authorize.ts';
 export { checkCombinedAccess } from '../decision/combine.ts';
 export type { Decision } from '../decision/decision.ts';
+export type { RequestPlace } from '../decision/outcome.ts';
+export { requestAnswered, verifyRequest } from '../decision/outcome.ts';
 export { isPrincipal, metadataUrlOf } from '../decision/principal.ts';
 export { checkAccessNames } from '../decision/route-names.ts';
 export type { AuthErrorContext } from '../errors.ts';
@@ -42,10 +44,13 @@ export type { Attempt } from './attempts.ts';
 export { attemptOn, decideOnce } from './attempts.ts';
 export type { AuthenticationSource, PreparedAuthentication } from './decide.ts';
 export {
+  authorizedQuietly,
   authorizeRequest,
   decide,
   loadKeys,
+  onceResponded,
   prepareAuthentication,
+  requestRefused,
   toAuthenticator,
   whenDecided,
 } from './decide.ts';

@@ -34,6 +34,7 @@ import type { Decision } from './decision.ts';
 import { type Explanation, explain } from './explain.ts';
 import { noteParts } from './notice-parts.ts';
 import type { AuthenticatorOptions } from './options.ts';
+import { noteOutcome, watchRequest } from './outcome.ts';
 import { createPipeline } from './pipeline.ts';
 import type { Principal, RoutesInForce } from './principal.ts';
 import type { RefusalHook } from './refusal-hook.ts';
@@ -267,7 +268,7 @@ export function authenticatorOf(
     resources: settings.published,
     onRefusal: settings.onRefusal,
     decide,
-    authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
+    authenticate: (request, ...access) => authenticateBy(decide, request, ...access),
     async verify(token, ...rules) {
       const compiled = compiledOf(rules);
       if (revocations?.isUnread() === true)
@@ -337,6 +338,24 @@ export function principalOf<T>(decision: Decision<T>): T {
   // decision.
   if (decision.ok === true) return decision.principal;
   throw asError(decision.error);
+}
+
+/**
+ * The `authenticate` of an authenticator, by its `decide`.
+ * @throws AuthError the refusal
+ */
+export async function authenticateBy<T>(
+  decide: (
+    request: RequestView,
+    ...access: readonly [access?: RouteAccess | CompiledAccess]
+  ) => Decision<T> | Promise<Decision<T>>,
+  request: RequestView,
+  ...access: readonly [access?: RouteAccess | CompiledAccess]
+): Promise<T> {
+  const watched = watchRequest(request, undefined, undefined);
+  const made = await decide(request, ...access);
+  if (watched !== undefined) noteOutcome(watched, made);
+  return principalOf(made);
 }
 
 /** Compiles the rules of a call, which may be left out. @throws ConfigError */

@@ -14,11 +14,13 @@ import { ruleDetail } from '../claims/rule-detail.ts';
 import type { RequestParameters, Rules } from '../claims/rules.ts';
 import { PLAIN_SCOPES, type ScopeSettings, scopesOf, scopesToAsk } from '../claims/scopes.ts';
 import type { ClaimsOf, SignedClaimsOf } from '../claims/types.ts';
+import { keyOf, type RequestView } from '../credentials/request.ts';
 import { AuthError, inSpace } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
 import { foldCase } from '../values/fold.ts';
 import type { JsonObject, JsonValue } from '../values/json.ts';
 import type { CompiledAccess, NamedRoutes } from './access.ts';
+import { noteRefusal } from './outcome.ts';
 import { contextOf, type Principal, type PrincipalContext, signedClaims, withOutputs } from './principal.ts';
 import {
   type JudgedRequirement,
@@ -36,7 +38,8 @@ import type { Trace } from './trace.ts';
  * an authenticator. Does not change the principal: its claims stay as they were signed, whatever a
  * schema makes of them.
  * @param principal undefined for an anonymous request
- * @param request for `fromRequest` rules
+ * @param request for `fromRequest` rules; with the request that was authenticated, the event
+ *   `latchkey:decision` tells of the refusal in place of the acceptance
  * @throws AuthError `credentials_missing` for an anonymous request, `scope_insufficient`,
  *   `claims_insufficient`; for a named route also `token_issuer_untrusted` and
  *   `authentication_insufficient`
@@ -56,7 +59,9 @@ export function authorize<const R extends Rules>(
 ): asserts principal is Principal<SignedClaimsOf<R>> {
   const compiled = compileRules(rules);
   const refusal = judgeRoute(principal, compiled, request) ?? judgeByNow(principal, compiled, request);
-  if (refusal !== undefined) throw refusal;
+  if (refusal === undefined) return;
+  if (request !== undefined) noteRefusal(keyOf(request as RequestView), refusal);
+  throw refusal;
 }
 
 /**

@@ -12,7 +12,7 @@ import { kindOf } from '../values/kind.ts';
 import { isPromise } from '../values/promise.ts';
 import { argument, isPlainObject, ownMembers, readObject } from '../values/readers.ts';
 import { accessWith, type CompiledAccess, compileAccess, NOTHING_ASKED, type RouteAccess } from './access.ts';
-import { type Authenticator, principalOf } from './authenticator.ts';
+import { type Authenticator, authenticateBy } from './authenticator.ts';
 import type { Decision } from './decision.ts';
 import { noteParts, partsOf } from './notice-parts.ts';
 import type { Principal } from './principal.ts';
@@ -173,7 +173,7 @@ function combine<T>(
     },
     onRefusal: parts.find(({ authenticator }) => authenticator.onRefusal)?.authenticator.onRefusal,
     decide,
-    authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
+    authenticate: (request, ...access) => authenticateBy(decide, request, ...access),
     async revoke(revocation) {
       const outcomes = await Promise.allSettled(
         parts.map(async ({ name, authenticator }) => {

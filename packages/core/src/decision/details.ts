@@ -1,9 +1,10 @@
 // The texts of `detail` about issuers, algorithms and keys. They name the options, and of a token
 // only its `iss`, in a bounded form. Called only for refusals.
-import { plain } from '../events.ts';
+
 import type { KeySnapshot, Keyset } from '../keysets/keyset.ts';
 import { skippedText } from '../keysets/refreshed-keyset.ts';
 import { type KeysetIndex, namesKey } from '../keysets/select.ts';
+import { plain } from '../plain-text.ts';
 import { type AlgorithmName, algorithmNames } from '../token/algorithms.ts';
 import type { KeyName } from '../token/parse.ts';
 import { kindOf } from '../values/kind.ts';

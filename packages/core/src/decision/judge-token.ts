@@ -13,6 +13,7 @@ import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import type { TokenDecision } from './decision.ts';
 import { createClaimsJudge, type PreparedPolicy } from './judge-claims.ts';
+import { type DecisionFacts, noteKeyset } from './outcome.ts';
 import { createPrincipal, noteToken, type PrincipalContext } from './principal.ts';
 import type { AuthenticatorSettings } from './settings.ts';
 import { type TokenPolicy, tokenPolicies } from './token-policy.ts';
@@ -36,8 +37,12 @@ export interface TokenParts extends Omit<KeysetParts, 'policies'> {
 /** Decides on tokens. */
 export interface TokenJudge {
   /** Returns the decision on a cached token; undefined for a token that has to be verified. */
-  recall(token: string): TokenDecision | Promise<TokenDecision> | undefined;
-  judge(token: string, trace: Trace | undefined): TokenDecision | Promise<TokenDecision>;
+  recall(token: string, facts: DecisionFacts | undefined): TokenDecision | Promise<TokenDecision> | undefined;
+  judge(
+    token: string,
+    trace: Trace | undefined,
+    facts: DecisionFacts | undefined,
+  ): TokenDecision | Promise<TokenDecision>;
   /** Drops all cached tokens. */
   clear(): void;
 }
@@ -86,12 +91,16 @@ export function createTokenJudge(
    * The decision on a cached token. The rules for every token run again, because a schema is code
    * of the application, and may decide differently.
    */
-  function recall(token: string): TokenDecision | Promise<TokenDecision> | undefined {
+  function recall(
+    token: string,
+    facts: DecisionFacts | undefined,
+  ): TokenDecision | Promise<TokenDecision> | undefined {
     const verified = cache?.get(token);
     if (verified === undefined) return undefined;
     const policy = policies.of(verified.keyset);
     for (const rules of policy.claims)
       if (firstFailure(rules, verified.claims, context) !== undefined) return undefined;
+    if (facts !== undefined) noteKeyset(facts, verified.keyset, parts.keysets, true);
     return (
       verified.made ??
       decidePrincipal(
@@ -103,8 +112,12 @@ export function createTokenJudge(
     );
   }
 
-  function judge(token: string, trace: Trace | undefined): TokenDecision | Promise<TokenDecision> {
-    const verdict: Verdict = { trace, refusal: undefined };
+  function judge(
+    token: string,
+    trace: Trace | undefined,
+    facts: DecisionFacts | undefined,
+  ): TokenDecision | Promise<TokenDecision> {
+    const verdict: Verdict = { trace, facts, refusal: undefined };
     const vouched = vouch(token, verdict);
     return isPromise(vouched)
       ? vouched.then((found) => judgeVouched(token, found, verdict))
@@ -154,7 +167,10 @@ export function createTokenJudge(
     return policy.bound !== policy.context && isByDpop(claims) ? policy.bound : policy.context;
   }
 
-  function refuse({ refusal, trace }: Verdict, claims: JsonObject | undefined): TokenDecision {
+  function refuse(
+    { refusal, trace }: Pick<Verdict, 'refusal' | 'trace'>,
+    claims: JsonObject | undefined,
+  ): TokenDecision {
     const error = inSpace(refusal ?? new AuthError('token_rejected'), space);
     const decision: TokenDecision = { ok: false, error };
     return trace === undefined ? decision : { ...decision, claims };

@@ -15,7 +15,7 @@ import {
   NOTHING_ASKED,
   type RouteAccess,
 } from './access.ts';
-import { type Authenticator, principalOf } from './authenticator.ts';
+import { type Authenticator, authenticateBy, principalOf } from './authenticator.ts';
 import { judgeRoute } from './authorize.ts';
 import { concealAll } from './combine.ts';
 import type { Decision } from './decision.ts';
@@ -122,7 +122,7 @@ export function narrow(main: Authenticator, judges: readonly PendingJudge[]): De
 
   return {
     decide,
-    authenticate: async (request, ...access) => principalOf(await decide(request, ...access)),
+    authenticate: (request, ...access) => authenticateBy(decide, request, ...access),
     async verify(token, ...rules) {
       const [first, ...others] = all.map(async (one): Promise<Decision> => {
         try {

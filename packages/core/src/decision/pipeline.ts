@@ -15,6 +15,7 @@ import { createPossessionJudge } from './judge-possession.ts';
 import { createRevocationJudge } from './judge-revocation.ts';
 import { createRouteJudge } from './judge-route.ts';
 import { createTokenJudge, type TokenParts } from './judge-token.ts';
+import { type DecisionFacts, factsOf, factsOfToken } from './outcome.ts';
 import type { Principal, PrincipalContext, RoutesInForce } from './principal.ts';
 import type { AuthenticatorSettings } from './settings.ts';
 import type { Trace } from './trace.ts';
@@ -112,9 +113,10 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
         // In every mode: a client that is anonymous here would send its token in clear again.
         return refused(insecure);
       }
-      const judged = judgeCredentials(request, access, trace);
-      if (!isPromise(judged)) return judgeForRoute(judged, request, access, trace);
-      return judged.then((decision) => judgeForRoute(decision, request, access, trace)).catch(fail);
+      const facts = trace === undefined ? factsOf(request) : undefined;
+      const judged = judgeCredentials(request, access, trace, facts);
+      if (!isPromise(judged)) return judgeForRoute(judged, request, access, trace, facts);
+      return judged.then((decision) => judgeForRoute(decision, request, access, trace, facts)).catch(fail);
     } catch (fault) {
       return fail(fault);
     }
@@ -125,11 +127,12 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     request: RequestView,
     { mode = settings.mode }: CompiledAccess,
     trace: Trace | undefined,
+    facts: DecisionFacts | undefined,
   ): RequestDecision | Promise<RequestDecision> {
     let token: string | undefined;
     try {
       token = tokens.find(request, trace && placesOf(trace));
-      const known = token === undefined || trace !== undefined ? undefined : tokenJudge.recall(token);
+      const known = token === undefined || trace !== undefined ? undefined : tokenJudge.recall(token, facts);
       if (known !== undefined && token !== undefined) return judgePresented(known, token, request, trace);
       if (token !== undefined) tokens.check(token);
     } catch (error) {
@@ -139,7 +142,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     }
     if (token !== undefined) {
       trace?.({ stage: 'credentials', hasToken: true });
-      return judgePresented(tokenJudge.judge(token, trace), token, request, trace);
+      return judgePresented(tokenJudge.judge(token, trace, facts), token, request, trace);
     }
     if (mode !== 'strict' && trace === undefined) return ANONYMOUS;
     const refusal = new AuthError('credentials_missing', { detail: tokens.missing(request) });
@@ -164,6 +167,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     request: RequestView,
     access: CompiledAccess,
     trace: Trace | undefined,
+    facts: DecisionFacts | undefined,
   ): Decision {
     const { mode = settings.mode, claims: rules } = access;
     const resource = routeJudge.resourceOf(access);
@@ -172,6 +176,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     if (!decision.ok && mode === 'permissive' && decision.error.status !== 503) {
       refusals.hasAny = true;
       refusals.byKey.set(keyOf(request), decision.error);
+      if (facts !== undefined) facts.ignored = decision.error.code;
       decision = ANONYMOUS;
     }
     if (decision === ANONYMOUS) {
@@ -191,8 +196,9 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     trace?: Trace,
     { requires }: Pick<CompiledAccess, 'requires'> = NOTHING_ASKED,
   ): Decision<Principal> | Promise<Decision<Principal>> {
-    const known = trace === undefined ? tokenJudge.recall(token) : undefined;
-    const judged = known ?? tokenJudge.judge(token, trace);
+    const facts = trace === undefined ? factsOfToken() : undefined;
+    const known = trace === undefined ? tokenJudge.recall(token, facts) : undefined;
+    const judged = known ?? tokenJudge.judge(token, trace, facts);
     const apply = (verified: TokenDecision): TokenDecision => {
       const unbound = proofs === undefined ? verified : proofs.refuseBound(verified, trace);
       const decision = revocation === undefined ? unbound : revocation.judge(unbound, token, trace);

@@ -1,7 +1,8 @@
 // `onRefusal`: tells the application of refused requests. It cannot change a decision, and it is
 // called after the token is removed from the URL of the request.
 import type { AuthError } from '../errors.ts';
-import { causeText, warn } from '../events.ts';
+import { warn } from '../events.ts';
+import { causeText } from '../plain-text.ts';
 import { sharedState } from '../values/copies.ts';
 import { isPromise } from '../values/promise.ts';
 

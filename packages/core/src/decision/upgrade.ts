@@ -13,6 +13,7 @@ import type { CompiledAccess, RouteAccess } from './access.ts';
 import { principalOf } from './authenticator.ts';
 import type { CombinedAuthenticator } from './combine.ts';
 import type { Decision } from './decision.ts';
+import { noteOutcome, watchRequest } from './outcome.ts';
 import { contextOf, type Principal, signedClaims } from './principal.ts';
 import { rememberHook, tellRefusal } from './refusal-hook.ts';
 
@@ -60,9 +61,12 @@ export async function authenticateUpgrade<T>(
   try {
     noteUpgrade(request);
     if (authenticator.onRefusal !== undefined) rememberHook(keyOf(request), authenticator.onRefusal);
+    const watched = watchRequest(request, undefined, undefined);
     const decision = authenticator.decide(request, ...access);
     concealToken(authenticator, request, request, request.originalUrl);
-    return Object.freeze({ auth: principalOf(await decision) });
+    const made = await decision;
+    if (watched !== undefined) noteOutcome(watched, made);
+    return Object.freeze({ auth: principalOf(made) });
   } catch (error) {
     if (!isAuthError(error)) {
       answer(socket, 500, {});

@@ -84,7 +84,7 @@ export function createVouchByEndpoint(
     claims: JsonObject,
     verdict: Verdict,
   ): Promise<Vouched | undefined> {
-    const keyVerdict: Verdict = { trace: verdict.trace, refusal: undefined };
+    const keyVerdict: Verdict = { ...verdict, refusal: undefined };
     const signed = await byKey(token, keyVerdict);
     if (keyVerdict.refusal === undefined && hasSystemSubject(signed?.claims)) return signed;
     // While a keyset is unavailable, the token may be that of the system.
@@ -101,7 +101,7 @@ export function createVouchByEndpoint(
     unavailable: AuthError | undefined,
     verdict: Verdict,
   ): Promise<Vouched | undefined> {
-    const keyVerdict: Verdict = { trace: verdict.trace, refusal: undefined };
+    const keyVerdict: Verdict = { ...verdict, refusal: undefined };
     const signed = await byKey(token, keyVerdict);
     // A token that no key has signed may be one that only the endpoint knows.
     const isUndecided = unavailable !== undefined && keyVerdict.refusal?.status === 401;
@@ -119,7 +119,7 @@ export function createVouchByEndpoint(
    * key is loaded. Never throws or rejects.
    */
   function claimsByKey(token: string): ClaimsByKey {
-    const verdict: Verdict = { trace: undefined, refusal: undefined };
+    const verdict: Verdict = { trace: undefined, facts: undefined, refusal: undefined };
     const unlessExpired = (vouched: Vouched | undefined): JsonObject | undefined => {
       const exp = vouched === undefined ? undefined : own(vouched.claims, 'exp');
       // With the leeway, within which the keysets would accept it.

@@ -9,6 +9,7 @@ import { normalizeType, parseToken, type UnverifiedHeader, type UnverifiedToken 
 import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import { issuerText, noKeysetText, notAllowedText, unsupportedText } from './details.ts';
+import { type DecisionFacts, noteKeyset } from './outcome.ts';
 import type { AuthenticatorSettings } from './settings.ts';
 import { findSigningKey, type SignedBy } from './signing-key.ts';
 import { run } from './steps.ts';
@@ -41,6 +42,8 @@ export interface Vouched {
  */
 export interface Verdict {
   readonly trace: Trace | undefined;
+  /** Gets the keyset of the token; undefined without a listener to the decision. */
+  readonly facts: DecisionFacts | undefined;
   refusal: AuthError | undefined;
 }
 
@@ -150,6 +153,7 @@ export function createVouchByKey(
   ): Vouched | undefined | Promise<Vouched | undefined> {
     const { trace } = verdict;
     const { header, claims, newHeader } = unverified;
+    if (verdict.facts !== undefined) noteKeyset(verdict.facts, candidates[0], keysets, false);
     const issuerRefusal = undecided ?? judgeIssuer(issuer, candidates);
     trace?.({ stage: 'issuer', issuer, vouchedBy: 'key', refusal: issuerRefusal });
     if (ends(verdict, issuerRefusal)) return undefined;

@@ -1,11 +1,12 @@
 // A keyset over a source of keys. The refresh engine (net/refresh.ts) holds a snapshot of
 // verification keys for it.
 import { AuthError } from '../errors.ts';
-import { causeText, plain, publish } from '../events.ts';
+import { publish } from '../events.ts';
 import { type ImportedJwks, importJwksInTurns, type KeyPolicy, type SkippedKey } from '../jwk/import-jwks.ts';
 import type { JsonFetcher } from '../net/https.ts';
 import { createStateNotice, inSeconds, type StateNotice } from '../net/outage.ts';
 import { createRefreshed, type Loaded, type Source } from '../net/refresh.ts';
+import { causeText, plain } from '../plain-text.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import {
   createSnapshot,

@@ -1,6 +1,7 @@
 // What an operator is told of sources: one process warning when the state of a source changes, and
 // none while it does not. Whether a source fails is decided elsewhere.
-import { causeText, warn } from '../events.ts';
+import { warn } from '../events.ts';
+import { causeText } from '../plain-text.ts';
 
 /** Warns if the state is another one than at the last call. */
 export type StateNotice<S extends string> = (state: S | 'well', text: () => string) => void;

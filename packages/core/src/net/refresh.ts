@@ -1,6 +1,6 @@
 // The refresh engine: keeps one value current from one source. A failing source does not remove a
 // value that is still usable. No HTTP and no parsing here.
-import { causeText } from '../events.ts';
+import { causeText } from '../plain-text.ts';
 import { held } from './held.ts';
 import { MAX_TIMER_MS } from './limits.ts';
 

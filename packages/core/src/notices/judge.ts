@@ -42,7 +42,7 @@ export function createNoticeJudge(
   }
 
   return async (token) => {
-    const verdict: Verdict = { trace: undefined, refusal: undefined };
+    const verdict: Verdict = { trace: undefined, facts: undefined, refusal: undefined };
     return judgeVouched(await vouch(token, verdict), verdict);
   };
 }

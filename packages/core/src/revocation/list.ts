@@ -1,8 +1,9 @@
 // The list of revocations of an authenticator: its index, the feed that it follows, and whether the
 // list is current. Whether a token is then refused is decided in decision/judge-revocation.ts.
 import { asError } from '../errors.ts';
-import { causeText, publish } from '../events.ts';
+import { publish } from '../events.ts';
 import { createStateNotice } from '../net/outage.ts';
+import { causeText } from '../plain-text.ts';
 import { type Clock, monotonicOf } from '../values/clock.ts';
 import { durationText } from '../values/duration.ts';
 import type { JsonObject } from '../values/json.ts';

@@ -2,7 +2,8 @@
 // spellings with the same meaning. Nothing is signed here.
 
 import { ConfigError } from '../errors.ts';
-import { plain, warn } from '../events.ts';
+import { warn } from '../events.ts';
+import { plain } from '../plain-text.ts';
 import {
   argument,
   isPlainObject,

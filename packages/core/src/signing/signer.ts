@@ -2,9 +2,10 @@
 // are in source.ts.
 
 import { AuthError, ConfigError } from '../errors.ts';
-import { causeText, publish, warn } from '../events.ts';
+import { publish, warn } from '../events.ts';
 import { createStateNotice, inSeconds } from '../net/outage.ts';
 import { createRefreshed, type SourceState } from '../net/refresh.ts';
+import { causeText } from '../plain-text.ts';
 import { monotonicOf } from '../values/clock.ts';
 import type { Duration } from '../values/duration.ts';
 import type { JsonObject } from '../values/json.ts';
