@@ -22,7 +22,13 @@ export const RULES: Rules = {
     { keysets: [], remote: [], groups: ['remote'], resource: ['possession'], possession: [], revocation: [] },
     { decision: [] },
     { descriptor: ['signing'], signing: ['exchange'], exchange: [], notices: [] },
-    { index: ['adapter', 'own-keys'], adapter: [], tools: [], 'own-keys': [] },
+    {
+      index: ['adapter', 'openapi', 'own-keys'],
+      adapter: [],
+      openapi: ['adapter'],
+      tools: [],
+      'own-keys': [],
+    },
   ],
   packages: {
     'packages/core': [],

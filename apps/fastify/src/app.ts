@@ -1,5 +1,5 @@
 // The friends and messages service on Fastify: routes, their rules for tokens, and error bodies. It
-// does not listen.
+// does not listen. The OpenAPI document is in openapi.ts.
 import latchkey, {
   compileRules,
   getAuth,
@@ -10,6 +10,7 @@ import latchkey, {
 } from '@latchkey/fastify';
 import { keysToSign, ownToken, readMessage, type Sample, systemOnly } from '@latchkey-apps/friends';
 import fastify, { type FastifyInstance } from 'fastify';
+import { publishDocument } from './openapi.ts';
 
 const reader = compileRules({ scope: 'friends:read', sub: present() });
 const writer = compileRules({ scope: 'messages:write', sub: present() });
@@ -32,6 +33,7 @@ export async function createApp({
   await app.register(latchkey, { authenticator });
   acceptJsonOnly(app);
   answerErrors(app);
+  await publishDocument(app);
 
   app.get('/health', { config: { auth: false } }, async () => ({ status: 'ok' }));
   app.get('/.well-known/jwks.json', { config: { auth: false } }, publishKeys(signer));

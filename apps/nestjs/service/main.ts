@@ -1,9 +1,10 @@
 // Starts the friends and messages service on Nest and stops it gracefully. The routes are in the
-// controllers.
+// controllers, the OpenAPI document is in openapi.ts.
 import { createSample, onStop, readSettings } from '@latchkey-apps/friends';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { createAppModule } from './app.module.ts';
+import { publishDocument } from './openapi.ts';
 
 const settings = readSettings();
 const { host, port } = settings;
@@ -15,6 +16,7 @@ const app = await NestFactory.create<NestExpressApplication>(createAppModule(sam
   logger: ['error', 'warn'],
 });
 app.disable('x-powered-by');
+publishDocument(app);
 
 await app.listen(port, host);
 const address = app.getHttpServer().address();

@@ -75,6 +75,9 @@ export type {
 } from './notices/options.ts';
 export type { EventReceiver } from './notices/receiver.ts';
 export { createEventReceiver } from './notices/receiver.ts';
+export { addToOpenApi, describeOpenApi } from './openapi/document.ts';
+export { reportAccess } from './openapi/report-access.ts';
+export type { OpenApiOptions, OpenApiParts } from './openapi/types.ts';
 export type { ProofMode } from './possession/mode.ts';
 export type { ClientCertificateHeader, MutualTlsOptions } from './possession/mutual-tls-options.ts';
 export type { DpopNonceOptions, DpopOptions } from './possession/options.ts';

@@ -23,6 +23,7 @@ import {
 export * from '@latchkey/core';
 export { compileRules } from '@latchkey/core/adapter';
 export { receiveEvents } from './events.ts';
+export { type DocumentTransform, openApiTransform } from './openapi.ts';
 export { type RouteConfig, routes } from './routes.ts';
 
 /** A hook that lets a request pass if its principal satisfies rules. */

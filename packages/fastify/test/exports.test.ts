@@ -15,6 +15,7 @@ it('exports what core exports at its root, and these values', () => {
     'default',
     'getAuth',
     'latchkey',
+    'openApiTransform',
     'publishKeys',
     'publishResource',
     'receiveEvents',

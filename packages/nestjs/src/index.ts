@@ -6,5 +6,6 @@ export { receiveEvents } from './events.ts';
 export { LATCHKEY_AUTHENTICATOR, LatchkeyGuard } from './guard.ts';
 export type { LatchkeyAsyncOptions, LatchkeyOptions } from './module.ts';
 export { LatchkeyModule } from './module.ts';
+export { type DocumentedApplication, secureDocument } from './openapi.ts';
 export { publishResource } from './resource.ts';
 export { publishKeys, SignResponse } from './signing.ts';

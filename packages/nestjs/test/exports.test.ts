@@ -22,6 +22,7 @@ it('exports what core exports at its root, and these values', () => {
     'publishKeys',
     'publishResource',
     'receiveEvents',
+    'secureDocument',
   ]);
 });
 

@@ -6,6 +6,7 @@ import { type CompiledRules, claimNames } from '../claims/compile.ts';
 import type { AuthenticationMode, CompiledAccess } from '../decision/access.ts';
 import type { Authenticator } from '../decision/authenticator.ts';
 import type { CombinedAuthenticator } from '../decision/combine.ts';
+import { NO_REQUIREMENTS, type RouteRequirements } from '../decision/requirements.ts';
 import { checkRouteName } from '../decision/route-names.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
@@ -19,6 +20,8 @@ export type RouteMark =
       readonly mode: AuthenticationMode;
       /** The authenticator that decides. */
       readonly by?: object;
+      /** What the access requires besides rules. */
+      readonly requires?: RouteRequirements;
     }
   | {
       readonly kind: 'claims';
@@ -36,10 +39,11 @@ export type RouteMark =
  */
 export function authenticateMarks(
   authenticator: Pick<Authenticator | CombinedAuthenticator, 'kind' | 'mode'>,
-  { mode: asked, claims }: Pick<CompiledAccess, 'mode' | 'claims'>,
+  { mode: asked, claims, requires }: CompiledAccess,
 ): readonly RouteMark[] {
   const mode = authenticator.kind === 'combined' ? authenticator.mode : (asked ?? authenticator.mode);
-  const marks: RouteMark[] = [{ kind: 'authenticate', mode, by: authenticator }];
+  const required = requires === NO_REQUIREMENTS ? {} : { requires };
+  const marks: RouteMark[] = [{ kind: 'authenticate', mode, by: authenticator, ...required }];
   if (claims !== undefined) marks.push(claimsMark(claims));
   return marks;
 }
@@ -175,7 +179,20 @@ export function reportRoute(
   if (strict !== undefined || ruled !== undefined) requirement = 'token';
   else if (authenticating.length > 0) requirement = 'optional token';
   else if (decided !== undefined) requirement = 'public';
-  return { method, path, requirement, claims, from: decided?.from };
+  const report: RouteReport = { method, path, requirement, claims, from: decided?.from };
+  marksOfReports.set(report, passed);
+  return report;
+}
+
+// A report is data that is printed and compared, so its marks are not in it.
+const marksOfReports = sharedState(
+  'marks of reports',
+  () => new WeakMap<RouteReport, readonly PassedMark[]>(),
+);
+
+/** The marks that a report was computed from; undefined for a copy of a report. */
+export function marksOfReport(report: RouteReport): readonly PassedMark[] | undefined {
+  return marksOfReports.get(report);
 }
 
 /**

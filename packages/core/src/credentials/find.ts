@@ -38,6 +38,16 @@ export interface TokenFinder {
   readonly bearerMethods: readonly BearerMethod[];
   /** A place reads `Authorization` with the scheme DPoP, or without a scheme. */
   readonly readsAnyScheme: boolean;
+  /** Where a token may be, for descriptions. The scheme DPoP, which `dpop` adds, is not in it. */
+  readonly places: readonly TokenPlace[];
+}
+
+/** One place where a token may be. */
+export interface TokenPlace {
+  readonly in: 'header' | 'cookie' | 'query' | 'body';
+  readonly name: string;
+  /** The scheme before the token in a header. */
+  readonly scheme: string | undefined;
 }
 
 /** Called with the result of one place. */
@@ -49,6 +59,7 @@ const PARAMETER = 'access_token';
 interface CheckedCarrier {
   /** Shown in messages: `header Authorization`. */
   readonly place: string;
+  readonly at: TokenPlace;
   readonly read: CarrierReader;
   readonly check: ((token: string) => void) | undefined;
   /** Says why there is no token here. */
@@ -84,10 +95,12 @@ export function readTokenFrom(value: unknown): TokenFinder {
   const queryNames = carriers.flatMap(({ queryName }) => queryName ?? []);
   const bearerMethods = carriers.flatMap(({ method }) => method ?? []);
   const readsAnyScheme = carriers.some((carrier) => carrier.readsAnyScheme);
+  const places = Object.freeze(carriers.map(({ at }) => at));
   if (only?.check !== undefined && others.length === 0) {
     const { read, check } = only;
     return {
       readsAnyScheme,
+      places,
       queryNames,
       bearerMethods,
       readsBody: false,
@@ -99,6 +112,7 @@ export function readTokenFrom(value: unknown): TokenFinder {
   const readsBody = carriers.some((carrier) => carrier.isBody === true);
   return {
     readsAnyScheme,
+    places,
     queryNames,
     bearerMethods,
     readsBody,
@@ -159,6 +173,7 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
     return {
       ...PLAIN,
       place: `header ${header}`,
+      at: { in: 'header', name: header, scheme: before },
       read: headerReader(name, before),
       check: checkB64Token,
       missing: ({ headers }) =>
@@ -171,6 +186,7 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
     return {
       ...PLAIN,
       place: `cookie ${cookie}`,
+      at: { in: 'cookie', name: cookie, scheme: undefined },
       read: cookieReader(cookie),
       missing: () => `no cookie ${cookie}`,
       allowedOrigins: new Set(allowedOrigins),
@@ -179,6 +195,7 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
     return {
       ...PLAIN,
       place: `query ${query}`,
+      at: { in: 'query', name: query, scheme: undefined },
       read: queryReader(query),
       missing: () => `no query parameter ${query}`,
       queryName: query,
@@ -188,6 +205,7 @@ function readCarrier(value: unknown, path: string): CheckedCarrier {
   return {
     ...PLAIN,
     place: `body ${field}`,
+    at: { in: 'body', name: field, scheme: undefined },
     read: bodyReader(field),
     missing: (request) => missingInBody(request, field),
     isBody: true,

@@ -18,6 +18,7 @@ import { noteParts, partsOf } from './notice-parts.ts';
 import type { Principal } from './principal.ts';
 import type { RefusalHook } from './refusal-hook.ts';
 import { checkRouteName, commonNames, namesOf, noteNames } from './route-names.ts';
+import { noteSources, type Sources } from './sources.ts';
 
 /** A source of one of the tokens, and the rules on its principal. */
 export type TokenSource =
@@ -76,7 +77,7 @@ type Given<S> = S extends CombinedAuthenticator<infer T> ? T : Principal;
 export function requireAll<const S extends { readonly [name: string]: TokenSource }>(
   sources: S,
 ): CombinedAuthenticator<{ readonly [Name in keyof S]: Given<S[Name]> }> {
-  return combine(sources, (decisions) => {
+  return combine(sources, 'all', (decisions) => {
     const principals: [name: string, principal: unknown][] = [];
     for (const { name, decision } of decisions) {
       // The first missing or invalid token decides the answer, whatever the other tokens are.
@@ -103,7 +104,7 @@ export function requireAll<const S extends { readonly [name: string]: TokenSourc
 export function requireAny<const S extends { readonly [name: string]: TokenSource }>(
   sources: S,
 ): CombinedAuthenticator<{ readonly [Name in keyof S]?: Given<S[Name]> }> {
-  return combine(sources, (decisions) => {
+  return combine(sources, 'any', (decisions) => {
     const refusals: AuthError[] = [];
     for (const { name, decision } of decisions) {
       if (decision.ok !== true) refusals.push(fromSource(decision.error, name));
@@ -130,6 +131,7 @@ interface NamedDecision {
 
 function combine<T>(
   sources: { readonly [name: string]: TokenSource },
+  needs: Sources['needs'],
   join: (decisions: readonly NamedDecision[]) => Decision<T>,
 ): CombinedAuthenticator<T> {
   if (!isPlainObject(sources))
@@ -196,6 +198,7 @@ function combine<T>(
   const names = () => parts.flatMap(({ authenticator }) => namesOf(authenticator) ?? []);
   // An authenticator that an application has written may know any name.
   if (names().length > 0) noteNames(combined, () => commonNames(names()));
+  noteSources(combined, { needs, parts });
   noteParts(combined, () => parts.flatMap(({ authenticator }) => partsOf(authenticator) ?? []));
   return combined;
 }
