@@ -229,7 +229,10 @@ export function checkRoutes(
   const undecided = reports.filter(({ requirement }) => requirement === 'UNDECIDED');
   if (failOnUndecided && undecided.length > 0) {
     const names = undecided.map(({ method, path }) => `${method} ${path}`).join(', ');
-    throw new ConfigError('routes', `undecided: ${names}; authenticate these routes, or mark them as public`);
+    throw new ConfigError(
+      'routes',
+      `undecided: ${names}; authenticate these routes, or mark them as public (publicRoute(), @Public(), or auth: false)`,
+    );
   }
   return reports;
 }

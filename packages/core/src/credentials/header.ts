@@ -53,7 +53,8 @@ function schemeReader(scheme: string): (value: string) => string | undefined {
     // Only SP may separate the scheme from the token (RFC 9110 §11.4).
     let start = wanted.length;
     while (value.charCodeAt(start) === 0x20) start++;
-    if (start === wanted.length || start === value.length) throw malformed();
+    if (start === value.length) throw malformed(`nothing follows ${scheme}; was the variable empty?`);
+    if (start === wanted.length) throw malformed();
     return value.slice(start);
   };
 }
@@ -74,6 +75,6 @@ function several(name: string): AuthError {
   return new AuthError('credentials_ambiguous', { detail: `several ${name} headers` });
 }
 
-function malformed(): AuthError {
-  return new AuthError('credentials_malformed', { detail: 'expected one b64token (RFC 6750 §2.1)' });
+function malformed(detail = 'expected one b64token (RFC 6750 §2.1)'): AuthError {
+  return new AuthError('credentials_malformed', { detail });
 }
