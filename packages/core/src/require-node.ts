@@ -1,5 +1,5 @@
 // Refuses a Node that is too old when this package is imported. Without it, the service would start
-// and answer 503, because the HTTP client of the keysets needs this version.
+// and fail later, at the first use of what older versions do not have.
 import process from 'node:process';
 
 const NEEDED = '22.19';
