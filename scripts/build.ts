@@ -1,6 +1,7 @@
 // Builds the package in the current folder: ES modules into dist, and with `--cjs` CommonJS into
 // dist/cjs. Jest, bundlers and TypeScript before 5.8 need CommonJS. Node takes the ES modules for
-// require() too, so that a process has one copy of the state. With `--pack`, the ES modules are few.
+// require() too, so that a process has one copy of the state. With `--pack`, the ES modules are in
+// few files.
 // Declaration maps lead an editor to the sources, which are packed too.
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';

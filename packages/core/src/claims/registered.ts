@@ -223,7 +223,9 @@ export function validityOf(
     allowFutureIat = false,
   }: Pick<RegisteredClaimsPolicy, 'clockSkewMs' | 'maxTokenAgeMs' | 'allowFutureIat'>,
 ): Validity {
-  const [exp, nbf, iat] = ['exp', 'nbf', 'iat'].map((name) => own(claims, name)) as (number | undefined)[];
+  const exp = own(claims, 'exp') as number | undefined;
+  const nbf = own(claims, 'nbf') as number | undefined;
+  const iat = own(claims, 'iat') as number | undefined;
   const notBefore = Math.max(nbf ?? 0, allowFutureIat ? 0 : (iat ?? 0)) * 1000;
   const expiry = exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000;
   const tooOld = iat === undefined ? Number.POSITIVE_INFINITY : iat * 1000 + maxTokenAgeMs;

@@ -1,7 +1,8 @@
-// The only file that verifies or makes signatures. Uses synchronous node:crypto, because a switch
-// to the thread pool costs more than the work.
-import { constants, createHmac, type KeyObject, sign, timingSafeEqual, verify } from 'node:crypto';
+// The only file that verifies or makes signatures; hmac.ts is its part for HMAC. Uses synchronous
+// node:crypto, because a switch to the thread pool costs more than the work.
+import { constants, createHmac, type KeyObject, sign, verify } from 'node:crypto';
 import type { SignatureAlgorithm } from './algorithms.ts';
+import { createHmacVerifier } from './hmac.ts';
 
 /** Returns whether the bytes were signed with the key of this verifier. Never throws. */
 export type SignatureVerifier = (signingInput: Uint8Array, signature: Uint8Array) => boolean;
@@ -36,13 +37,8 @@ export function createSignatureVerifier(algorithm: SignatureAlgorithm, key: KeyO
         signature.length === 2 * coordinateBytes &&
         check(hash, signingInput, key, toDer(signature, coordinateBytes));
     }
-    case 'oct': {
-      const { hash } = algorithm;
-      return (signingInput, signature) => {
-        const expected = createHmac(hash, key).update(signingInput).digest();
-        return signature.length === expected.length && timingSafeEqual(signature, expected);
-      };
-    }
+    case 'oct':
+      return createHmacVerifier(algorithm.hash, key);
     case 'OKP':
     case 'AKP':
       return (signingInput, signature) => check(null, signingInput, key, signature);
