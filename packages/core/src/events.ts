@@ -46,7 +46,7 @@ export interface DecisionEvent {
    * Undefined for all others.
    */
   readonly code: AuthErrorCode | undefined;
-  /** The status of the refusal: 401, 403 or 503. Undefined unless the request was refused. */
+  /** The status of the refusal: 400, 401, 403 or 503. Undefined unless the request was refused. */
   readonly status: number | undefined;
   /**
    * The `issuer` of the keyset for the token, as the options have it: of a keyset for many tenants,
