@@ -55,7 +55,7 @@ export const RULES: Rules = {
     'packages/conformance': [...ADAPTER, '@latchkey/testing'],
     'apps/bench': ['*'],
     'apps/demo': ['*'],
-    'apps/docs': [],
+    'apps/docs': ['@latchkey/cli', '@latchkey/testing'],
     'apps/express': ['*'],
     'apps/fastify': ['*'],
     'apps/friends': ['*'],

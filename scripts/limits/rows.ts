@@ -1125,6 +1125,13 @@ export const LIMITS: readonly LimitTable[] = [
         test: 'packages/cli/test/tokens.test.ts:too long',
       },
       {
+        what: 'a question to the page of `latchkey inspect`',
+        at: 'packages/cli/src/inspector/server.ts#MAX_BODY_BYTES',
+        unit: 'bytes',
+        beyond: '413',
+        test: 'packages/cli/test/inspector.test.ts:a long body',
+      },
+      {
         what: 'a configuration that is imported, by bytes',
         at: 'packages/cli/src/import/source.ts#MAX_SOURCE_BYTES',
         unit: 'bytes',
@@ -1235,6 +1242,8 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${core}/tools/lint/endpoints.ts#DAY_MS`]: 'a unit',
   [`${core}/tools/lint/endpoints.ts#MINUTE_MS`]: 'a unit',
   'packages/cli/src/keyset-check.ts#MINUTE_MS': 'a unit',
+  'packages/cli/src/inspector/server.ts#REQUEST_MS': 'how long a client of this machine may send',
+  'packages/cli/src/inspector/server.ts#SECRET_BYTES': 'the size of a secret that is made',
   'packages/cli/src/import/envoy-provider.ts#DEFAULT_CACHED': 'a default of Envoy',
   'packages/cli/src/import/envoy-provider.ts#DEFAULT_REFRESH_SECONDS': 'a default of Envoy',
   'packages/cli/src/import/envoy-provider.ts#DEFAULT_SKEW_SECONDS': 'a default of Envoy',

@@ -2,11 +2,12 @@
 // dark, and fails on an error in the console, a request that fails, a page that scrolls sideways,
 // and on what axe finds. `pnpm docs:walk /start/` opens only pages under that path;
 // `--screenshots FOLDER` keeps a picture of each.
-import { existsSync, globSync } from 'node:fs';
+import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import axe, { type AxeResults } from 'axe-core';
 import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { browserPath } from './browser.ts';
 import { SITE } from './pages.ts';
 import { serveBuilt } from './server.ts';
 
@@ -86,13 +87,4 @@ async function faultsOf(page: Page): Promise<readonly string[]> {
       `axe: ${id} (${impact}), ${nodes.length} times, such as ${nodes[0]?.html.slice(0, 200)}: ${nodes[0]?.failureSummary}`,
     );
   return faults;
-}
-
-/** A Chromium or Chrome of this machine. None is downloaded. */
-function browserPath(): string {
-  const { CHROME_PATH } = process.env;
-  const places = [CHROME_PATH ?? '', '/usr/bin/chromium', '/usr/bin/google-chrome'];
-  const found = places.find((path) => path !== '' && existsSync(path));
-  if (found === undefined) throw new Error('no Chromium: install one, or set CHROME_PATH');
-  return found;
 }

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import {
   type Authenticator,
+  type Clock,
   createAuthenticator,
   createDirectoryStore,
   loadDescriptor,
@@ -38,14 +39,24 @@ export function withDecisionOptions(to: Command): Command {
     .addOption(new Option('--external-secrets <directory>', 'the directory of external secrets'));
 }
 
+/** What decides. */
+interface OpenDecision {
+  readonly authenticator: Authenticator;
+  readonly rules: CompiledRules | undefined;
+  /** The names of the routes of the descriptor. */
+  readonly routes: readonly string[];
+}
+
 /**
  * Makes an authenticator from the descriptor, and the rules of the route. The caller closes it.
+ * @param clock of its decisions, where the options have no time
  * @throws Failure, ConfigError
  */
 export async function openDecision(
   context: Context,
   options: DecisionOptions,
-): Promise<{ readonly authenticator: Authenticator; readonly rules: CompiledRules | undefined }> {
+  clock?: Clock,
+): Promise<OpenDecision> {
   const { store } = await openDescriptorFile(context, options);
   const { options: loaded } = loadDescriptor({
     descriptor: context.pathOf(options.file),
@@ -54,10 +65,12 @@ export async function openDecision(
     ...(options.externalSecrets === undefined
       ? {}
       : { externalSecrets: createDirectoryStore(context.pathOf(options.externalSecrets)) }),
+    ...(clock === undefined ? {} : { clock }),
     ...(options.at === undefined ? {} : { clock: clockAt(options.at) }),
   });
-  const rules = rulesOf(options, Object.keys(loaded.routes ?? {}));
-  return { authenticator: createAuthenticator(loaded), rules };
+  const routes = Object.keys(loaded.routes ?? {});
+  const rules = rulesOf(options, routes);
+  return { authenticator: createAuthenticator(loaded), rules, routes };
 }
 
 /**

@@ -4,6 +4,7 @@ import tab from '@bomb.sh/tab/commander';
 import { Command } from 'commander';
 import { explain } from './commands/explain.ts';
 import { imports } from './commands/import.ts';
+import { inspect } from './commands/inspect.ts';
 import { jwks } from './commands/jwks.ts';
 import { keys } from './commands/keys.ts';
 import { lint } from './commands/lint.ts';
@@ -36,7 +37,7 @@ export function createProgram(context: Context): Command {
     getOutHasColors: () => stdout.isTTY === true,
     getErrHasColors: () => stderr.isTTY === true,
   });
-  for (const made of [jwks, keys, secrets, tokens, explain, revoke, lint, plan, imports])
+  for (const made of [jwks, keys, secrets, tokens, explain, inspect, revoke, lint, plan, imports])
     program.addCommand(made(context));
   // The names in the command lines of gateways: `service jwks list`, `services jwts list`.
   const service = command('service', 'jwks and keys, as the command lines of gateways have them.', [

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createContext } from '../src/context.ts';
 import { run } from '../src/index.ts';
 import { createProgram } from '../src/program.ts';
@@ -251,6 +251,13 @@ service:
         ];
       });
   }
+
+  /** Sends the signal that a command waits for, to its listener only. */
+  function endAtSignal(event: string | symbol, listener: () => void): void {
+    if (event === 'SIGTERM') queueMicrotask(listener);
+  }
+  beforeAll(() => void process.on('newListener', endAtSignal));
+  afterAll(() => void process.off('newListener', endAtSignal));
 
   it.each(leaves)('%s', async (name, path, command) => {
     const needed = command.registeredArguments.filter(({ required }) => required).map(() => 'thing');
