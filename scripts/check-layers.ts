@@ -41,6 +41,7 @@ export const RULES: Rules = {
     'packages/hono': [...ADAPTER, '@latchkey/web'],
     'packages/ldap': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/redis': ['@latchkey/core', '@latchkey/core/adapter'],
+    'packages/opentelemetry': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/azure-key-vault': ['@latchkey/core', '@latchkey/core/adapter'],
     'packages/cli': [
       '@latchkey/redis',

@@ -263,6 +263,13 @@ export const LIMITS: readonly LimitTable[] = [
         test: `${tests}/possession/replay.test.ts:a store that is late is a 503`,
       },
       {
+        what: 'issuers of keysets with a name in metrics',
+        at: 'packages/opentelemetry/src/keys.ts#MAX_ISSUERS',
+        unit: 'issuers',
+        beyond: '`_OTHER`',
+        test: 'packages/opentelemetry/test/metrics.test.ts:names a hundred issuers of keysets at most',
+      },
+      {
         what: 'connecting to Redis, TLS and AUTH included',
         at: `${redis}/connection.ts#CONNECT_MS`,
         unit: 'ms',

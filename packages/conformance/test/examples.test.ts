@@ -123,6 +123,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       declare const audience: string;
       declare const dpop: NonNullable<AuthenticatorOptions['dpop']>;`,
   },
+  opentelemetry: { entries: ['index'], around: '' },
   'azure-key-vault': {
     entries: ['index'],
     around: `
