@@ -86,6 +86,9 @@ Shorthands: a value is \`anyOf\` with that value; a list is \`allOf\`; a \`RegEx
 [Standard Schema](https://standardschema.dev) judges one claim, or all of them in place of the
 rules.
 
+- \`{ rule, enforce: false }\`, or \`reportOnly(rule)\`, refuses nothing: what it would refuse passes,
+  and is counted. \`enforce: { from: '2026-12-31' }\` enforces the rule from that time on: see
+  [Tighten a rule](guides/report-only.md).
 - \`optional: rule\` lets an absent claim pass; a present one must satisfy the rule. \`null\` is
   present.
 - \`split: ','\` next to a list form or a pattern splits a claim that is a text. \`scope\`, \`scp\` and

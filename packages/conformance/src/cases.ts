@@ -9,6 +9,7 @@ import { keysetCases } from './cases/keysets.ts';
 import { mutualTlsCases } from './cases/mutual-tls.ts';
 import { pathCases } from './cases/paths.ts';
 import { possessionCases } from './cases/possession.ts';
+import { reportOnlyCases } from './cases/report-only.ts';
 import { resourceCases } from './cases/resource.ts';
 import { resourcesCases } from './cases/resources.ts';
 import { revocationCases } from './cases/revocation.ts';
@@ -27,6 +28,7 @@ export const cases: readonly ConformanceCase[] = [
   ...transportCases,
   ...tokenCases,
   ...ruleCases,
+  ...reportOnlyCases,
   ...scopeCases,
   ...routeCases,
   ...keysetCases,

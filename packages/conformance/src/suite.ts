@@ -1,5 +1,6 @@
 // Runs every case against one adapter, over real HTTP. A case fails if it leaves open requests or
 // unhandled rejections.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Authenticator } from '@latchkey/core';
 import { createClock } from '@latchkey/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -68,6 +69,9 @@ export function describeAdapter(
     const served = new Map<Variant, Started>();
     const revokers = new Map<Variant, Authenticator>();
     const closers: (() => Promise<void>)[] = [];
+    /** What passed, and would have been refused. */
+    const reported: unknown[] = [];
+    const noteReported = (event: unknown) => void reported.push(event);
     const noteFault = (fault: unknown) => faults.push(fault);
     const observe = (route: Route): Route => ({
       ...route,
@@ -84,6 +88,7 @@ export function describeAdapter(
 
     beforeAll(async () => {
       process.on('unhandledRejection', noteFault);
+      subscribe('latchkey:report-only', noteReported);
       world = await createWorld();
       const { signers, trusted } = world;
       offered = {
@@ -113,6 +118,7 @@ export function describeAdapter(
       await world.close();
       process.off('unhandledRejection', noteFault);
       decisions.stop();
+      unsubscribe('latchkey:report-only', noteReported);
     });
 
     beforeEach(() => {
@@ -150,8 +156,11 @@ export function describeAdapter(
         }
         handled.length = 0;
         decisions.events.length = 0;
+        reported.length = 0;
         const answer = await deliver(authenticator, request, served);
         judge(testCase, answer, handled, [...used.values()]);
+        const { wouldRefuse } = 'status' in testCase.expect ? testCase.expect : {};
+        expect(reported, 'events of latchkey:report-only').toEqual(wouldRefuse ? [wouldRefuse] : []);
         expectOneOfEach(answer, testCase.method !== 'HEAD' && answer.status !== 204);
         if ('status' in testCase.expect) await expectSigned(answer, testCase.expect, verifier);
         const isPublished = offered.published.some(({ path }) => path === testCase.path);

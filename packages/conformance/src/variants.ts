@@ -43,6 +43,7 @@ const ROUTES: NonNullable<AuthenticatorOptions['routes']> = {
   tenant: { claims: { tenant: { fromRequest: 'params.tenant' } } },
   pay: { acr: ['urn:example:mfa', 'urn:example:hw'], maxAge: '1h' },
   acting: { actors: ['gateway'] },
+  reporting: { claims: { roles: ['root'] }, maxAge: '1h', enforce: false },
 };
 
 /** A partner whose tokens are for orders, and the issuer of this service, each with its options. */

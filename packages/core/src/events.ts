@@ -97,6 +97,21 @@ export interface LatchkeyEvents {
     readonly reason: string;
   };
   /**
+   * A request passed, or an `authorize` of it, that rules with `enforce` would have refused. Once
+   * for each decision, with the code of the refusal that it would have got first.
+   */
+  'latchkey:report-only': {
+    /** That of the refusal. */
+    readonly code: AuthErrorCode;
+    /**
+     * The claims whose rules do not hold, by the names that the rules have. Empty for `acr`,
+     * `maxAge` and `actors` of a route, and for an anonymous request.
+     */
+    readonly claims: readonly string[];
+    /** The name of the route of the options, if the rules are there. */
+    readonly namedRoute: string | undefined;
+  };
+  /**
    * The list of revocations could not be read, or has a wrong entry. The last list stays in force.
    */
   'latchkey:revocation:failed': RevocationEvent & { readonly error: Error };
@@ -220,6 +235,7 @@ const CHANNELS: Readonly<Record<keyof LatchkeyEvents, Channel>> = {
   'latchkey:keyset:key-added': channel('latchkey:keyset:key-added'),
   'latchkey:keyset:key-removed': channel('latchkey:keyset:key-removed'),
   'latchkey:keyset:key-skipped': channel('latchkey:keyset:key-skipped'),
+  'latchkey:report-only': channel('latchkey:report-only'),
   'latchkey:revocation:failed': channel('latchkey:revocation:failed'),
   'latchkey:revocation:stale': channel('latchkey:revocation:stale'),
   'latchkey:signer:refreshed': channel('latchkey:signer:refreshed'),

@@ -5,6 +5,7 @@ export type { ActingParty, Actor } from './claims/actor.ts';
 export type { ActorRule } from './claims/actors.ts';
 export type { CompiledRules } from './claims/compile.ts';
 export { route } from './claims/compile.ts';
+export type { Enforcement } from './claims/enforce.ts';
 // A file that exports a rule needs the name of its type for its own declarations.
 export type {
   AllOfRule,
@@ -16,6 +17,7 @@ export type {
   PathRule,
   PatternRule,
   PresentRule,
+  ReportOnlyRule,
   Rule,
   Rules,
 } from './claims/rules.ts';
@@ -29,6 +31,7 @@ export {
   optional,
   pattern,
   present,
+  reportOnly,
 } from './claims/rules.ts';
 export type { ClaimsOf, SignedClaimsOf } from './claims/types.ts';
 export type { Carrier } from './credentials/options.ts';

@@ -41,8 +41,10 @@ function controllerFor(route: Route, index: number, all: readonly Route[]): Type
     // Fastify allows one handler for a method at a path.
     if (all.findIndex((other) => other.path === path) === index) decorate('options', Options(path));
     const { claims, ...overrides } = access;
-    Authenticate(overrides)(RouteController);
-    if (claims !== undefined) RequireClaims(claims)(RouteController);
+    // `enforce` is for the rules next to it.
+    const isTogether = overrides.enforce !== undefined;
+    Authenticate(isTogether ? access : overrides)(RouteController);
+    if (claims !== undefined && !isTogether) RequireClaims(claims)(RouteController);
   }
   Controller()(RouteController);
   return RouteController;

@@ -14,6 +14,7 @@ const MARKS = {
   failed: ['red', '✗'],
   skipped: ['dim', '–'],
   unknown: ['yellow', '?'],
+  'would refuse': ['yellow', '!'],
 } as const satisfies Record<ExplainedCheck['outcome'], readonly [string, string]>;
 
 interface ExplainOptions extends DecisionOptions, FormatOptions {

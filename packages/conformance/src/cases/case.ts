@@ -1,5 +1,5 @@
 // The type of a case, and helpers that write cases. The cases themselves are next to this file.
-import type { AuthErrorCode, DecisionEvent, JsonValue, Revocation } from '@latchkey/core';
+import type { AuthErrorCode, DecisionEvent, JsonValue, LatchkeyEvents, Revocation } from '@latchkey/core';
 import type { CertificateName } from '../certificates.ts';
 import type { CaseProof } from '../proofs.ts';
 import type { TokenName } from '../tokens.ts';
@@ -114,6 +114,11 @@ export type Expectation =
       readonly text?: string;
       /** The end of the body. */
       readonly ends?: string;
+      /**
+       * The event of a request that passes, although rules with `enforce` would refuse it. Default:
+       * there is none.
+       */
+      readonly wouldRefuse?: LatchkeyEvents['latchkey:report-only'];
       /** Whether the handler ran. Default true. */
       readonly handled?: boolean;
       /**

@@ -2,7 +2,8 @@
 // all. Adapters walk the routes of their framework and collect marks; the result is computed here,
 // so that all adapters agree.
 
-import { type CompiledRules, claimNames } from '../claims/compile.ts';
+import { type CompiledRules, claimNames, isReportOnly, reportOnlyIn } from '../claims/compile.ts';
+import { ALWAYS, NEVER } from '../claims/enforce.ts';
 import type { AuthenticationMode, CompiledAccess } from '../decision/access.ts';
 import type { Authenticator } from '../decision/authenticator.ts';
 import type { CombinedAuthenticator } from '../decision/combine.ts';
@@ -59,6 +60,14 @@ export interface PassedMark {
   readonly from: 'route' | 'router' | 'application';
 }
 
+/** A part of what a route requires that refuses nothing yet. */
+export interface ReportOnlyPart {
+  /** The claim, such as `roles`; `acr`, `auth_time` or `act` for requirements. */
+  readonly claim: string;
+  /** From when on it refuses, in ISO 8601. Absent: never. */
+  readonly until?: string;
+}
+
 /** What a route requires. */
 export interface RouteReport {
   /** In upper case; `ALL` for every method. */
@@ -69,6 +78,8 @@ export interface RouteReport {
   readonly requirement: 'token' | 'optional token' | 'public' | 'UNDECIDED';
   /** The claims that the rules name. */
   readonly claims: readonly string[];
+  /** What refuses nothing yet, because of `enforce`. Absent: nothing. */
+  readonly reportOnly?: readonly ReportOnlyPart[];
   /**
    * The place of the mark that decided: the route itself, a router around it, or the application.
    */
@@ -170,7 +181,7 @@ export function reportRoute(
   const strict = authenticating.findLast(
     ({ mark }) => mark.kind === 'authenticate' && mark.mode === 'strict',
   );
-  const ruled = authenticating.length > 0 ? passed.findLast(({ mark }) => mark.kind === 'claims') : undefined;
+  const ruled = authenticating.length > 0 ? passed.findLast(({ mark }) => isEnforcedClaims(mark)) : undefined;
   const open = passed.findLast(
     ({ mark, from }) => mark.kind === 'public' || (mark.kind === 'document' && from === 'route'),
   );
@@ -179,7 +190,11 @@ export function reportRoute(
   if (strict !== undefined || ruled !== undefined) requirement = 'token';
   else if (authenticating.length > 0) requirement = 'optional token';
   else if (decided !== undefined) requirement = 'public';
-  const report: RouteReport = { method, path, requirement, claims, from: decided?.from };
+  const reportOnly = passed.flatMap(({ mark }) => reportOnlyOf(mark));
+  const report: RouteReport = {
+    ...{ method, path, requirement, claims, from: decided?.from },
+    ...(reportOnly.length === 0 ? {} : { reportOnly }),
+  };
   marksOfReports.set(report, passed);
   return report;
 }
@@ -193,6 +208,24 @@ const marksOfReports = sharedState(
 /** The marks that a report was computed from; undefined for a copy of a report. */
 export function marksOfReport(report: RouteReport): readonly PassedMark[] | undefined {
   return marksOfReports.get(report);
+}
+
+/** True for rules that need a principal: those of an access with `enforce` do not, yet. */
+function isEnforcedClaims(mark: RouteMark): boolean {
+  return mark.kind === 'claims' && (mark.rules === undefined || !isReportOnly(mark.rules));
+}
+
+function reportOnlyOf(mark: RouteMark): readonly ReportOnlyPart[] {
+  if (mark.kind === 'claims')
+    return (mark.rules === undefined ? [] : reportOnlyIn(mark.rules)).map(({ claim, enforcedFromMs }) =>
+      partOf(claim, enforcedFromMs),
+    );
+  const { checks = [], enforcedFromMs = ALWAYS } = mark.kind === 'authenticate' ? (mark.requires ?? {}) : {};
+  return enforcedFromMs === ALWAYS ? [] : checks.map(({ about }) => partOf(about, enforcedFromMs));
+}
+
+function partOf(claim: string, enforcedFromMs: number): ReportOnlyPart {
+  return enforcedFromMs === NEVER ? { claim } : { claim, until: new Date(enforcedFromMs).toISOString() };
 }
 
 /**

@@ -3,10 +3,12 @@
 import { isScopeToken } from '../challenge.ts';
 import { ConfigError } from '../errors.ts';
 import { warn } from '../events.ts';
+import type { Clock } from '../values/clock.ts';
 import { checkCopy, type Marked, ofThisCopy } from '../values/copies.ts';
 import { foldCase } from '../values/fold.ts';
 import type { JsonObject, JsonValue } from '../values/json.ts';
 import { readText } from '../values/readers.ts';
+import { ALWAYS, isEnforced } from './enforce.ts';
 import type { Holds, NormalRule } from './form.ts';
 import { NOTHING } from './forms.ts';
 import { judgedGroups, readGroups } from './groups.ts';
@@ -32,6 +34,8 @@ export interface ClaimCheck {
   readonly need: ScopeNeed | undefined;
   /** The rule compares the claim with the request. */
   readonly needsRequest: boolean;
+  /** From when on the rule refuses: `ALWAYS`, or see `enforce`. */
+  readonly enforcedFromMs: number;
   /** The rule as data, for `explain`. */
   readonly rule: NormalRule;
   readonly holds: Holds;
@@ -45,6 +49,8 @@ export interface CompiledRules<R = Rules> extends Marked {
   readonly [ITSELF]?: unknown;
   /** The name of a route in the options, whose rules apply in place of these: see `route`. */
   readonly route?: string | undefined;
+  /** From when on any of the rules refuses: see `enforce` of an access. Absent: always. */
+  readonly enforcedFromMs?: number | undefined;
   /** Undefined: it is for types only. Plain rules lack it, so they are not of this type. */
   readonly '~rules': R | undefined;
 }
@@ -58,6 +64,10 @@ export interface EvaluationContext {
   readonly scopes?: ScopeSettings | undefined;
   /** If given, the values that schemas return in place of the claims are added to it. */
   readonly outputs?: SchemaOutputs | undefined;
+  /** All rules only report, whatever they say. */
+  readonly isReportOnly?: boolean | undefined;
+  /** By which it is known whether a rule is enforced yet. Default: the time of day. */
+  readonly clock?: Clock | undefined;
 }
 
 /** The values that schemas returned in place of claims, in the order of the rules. */
@@ -101,13 +111,31 @@ export function compileRules<const R extends Rules>(
   return compiled;
 }
 
-function compiledRules<R>(checks: readonly ClaimCheck[], routeName?: string): CompiledRules<R> {
+/**
+ * The same rules, which refuse nothing before a time.
+ * @param fromMs see `readEnforcement`
+ */
+export function enforcedFrom<R>(rules: CompiledRules<R>, fromMs: number): CompiledRules<R> {
+  return fromMs === ALWAYS ? rules : compiledRules(checksIn(rules), rules.route, fromMs);
+}
+
+/** True if the rules as a whole refuse nothing yet. */
+export function isReportOnly({ enforcedFromMs = ALWAYS }: CompiledRules<unknown>, clock?: Clock): boolean {
+  return !isEnforced(enforcedFromMs, clock);
+}
+
+function compiledRules<R>(
+  checks: readonly ClaimCheck[],
+  routeName?: string,
+  enforcedFromMs = ALWAYS,
+): CompiledRules<R> {
   const rules = {
     ...ofThisCopy,
     [COMPILED]: Object.freeze(checks),
     [ITSELF]: undefined as unknown,
     '~rules': undefined,
     route: routeName,
+    enforcedFromMs,
   };
   rules[ITSELF] = rules;
   return Object.freeze(rules);
@@ -137,17 +165,23 @@ export function route(name: string): CompiledRules {
     isGroups: false,
     need: undefined,
     needsRequest: false,
+    enforcedFromMs: ALWAYS,
   };
   return compiledRules([Object.freeze({ ...check, rule: NOTHING, holds })], name);
 }
 
-/** Returns the first check that does not hold; undefined if all hold. */
+/**
+ * Returns the first check that does not hold and is enforced; undefined if all hold.
+ * @param reported gets the checks that do not hold, and are not enforced yet
+ */
 export function firstFailure(
   rules: CompiledRules<unknown>,
   claims: JsonObject,
   context: EvaluationContext = {},
+  reported?: ClaimCheck[],
 ): ClaimCheck | undefined {
-  const { delimiter, request, outputs } = context;
+  const { delimiter, request, outputs, clock } = context;
+  const reportsAll = context.isReportOnly === true || isReportOnly(rules, clock);
   for (const check of checksIn(rules)) {
     const takeOutput =
       outputs !== undefined && check.rule.form === 'schema'
@@ -156,9 +190,21 @@ export function firstFailure(
             if (value !== claimAt(claims, path)) outputs.push({ path, value });
           }
         : undefined;
-    if (!check.holds(judgedValue(check, claims, context), request, takeOutput)) return check;
+    const value = judgedValue(check, claims, context);
+    if (!reportsAll && isEnforced(check.enforcedFromMs, clock)) {
+      if (!check.holds(value, request, takeOutput)) return check;
+    } else if (!holdsSafely(check, value, request, takeOutput)) reported?.push(check);
   }
   return undefined;
+}
+
+/** The same for a rule that is not enforced: one that cannot be judged does not hold. */
+export function holdsSafely(check: ClaimCheck, ...given: Parameters<Holds>): boolean {
+  try {
+    return check.holds(...given);
+  } catch {
+    return false;
+  }
 }
 
 /** Returns what a rule is judged by: a claim, all scopes of the token, or its groups. */
@@ -171,9 +217,30 @@ export function judgedValue(
   return isScope ? scopesOf(claims, scopes) : claimAt(claims, path(delimiter));
 }
 
-/** The scopes that the rules need. */
-export function needsOf(rules: CompiledRules<unknown>): readonly ScopeNeed[] {
-  return checksIn(rules).flatMap(({ need }) => need ?? []);
+/**
+ * The scopes that the rules need.
+ * @param clock leaves out rules that are not enforced yet. Default: all rules count
+ */
+export function needsOf(rules: CompiledRules<unknown>, clock?: Clock): readonly ScopeNeed[] {
+  if (clock !== undefined && isReportOnly(rules, clock)) return [];
+  return checksIn(rules).flatMap(({ need, enforcedFromMs }) =>
+    need === undefined || (clock !== undefined && !isEnforced(enforcedFromMs, clock)) ? [] : need,
+  );
+}
+
+/** True if what the rules refuse depends on the time: a rule is not enforced before a date. */
+export function hasDates(rules: CompiledRules<unknown>): boolean {
+  return [rules, ...checksIn(rules)].some(({ enforcedFromMs }) => Number.isFinite(enforcedFromMs));
+}
+
+/** The claims whose rules have `enforce`, or whose access has it, and from when on they refuse. */
+export function reportOnlyIn(
+  rules: CompiledRules<unknown>,
+): readonly Pick<ClaimCheck, 'claim' | 'enforcedFromMs'>[] {
+  const { enforcedFromMs: all = ALWAYS } = rules;
+  return checksIn(rules)
+    .map(({ claim, enforcedFromMs }) => ({ claim, enforcedFromMs: Math.max(all, enforcedFromMs) }))
+    .filter(({ enforcedFromMs }) => enforcedFromMs !== ALWAYS);
 }
 
 /**
@@ -251,6 +318,7 @@ function compileEntry(
     isGroups,
     need: isScope ? needOf(rule) : undefined,
     needsRequest: rule.form === 'fromRequest',
+    enforcedFromMs: rule.enforcedFromMs,
     rule,
     holds:
       isGroups && rule.split === undefined

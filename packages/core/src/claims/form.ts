@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../errors.ts';
 import type { JsonValue } from '../values/json.ts';
 import type { UncheckedOptions } from '../values/readers.ts';
+import { ALWAYS } from './enforce.ts';
 import type { Literal, RequestParameters } from './rules.ts';
 
 /**
@@ -31,6 +32,8 @@ export interface NormalRule {
   readonly split: string | undefined;
   /** True: an absent claim passes. */
   readonly optional: boolean;
+  /** From when on the rule refuses, in milliseconds since the epoch: see `enforce`. */
+  readonly enforcedFromMs: number;
   /** What the form asks, without `split` and `optional`: `ruleText` returns the whole sentence. */
   readonly text: string;
   /**
@@ -94,6 +97,7 @@ export function defineForm<V>({ read, holds, text, implies, ...form }: Declarati
         names: Array.isArray(value) ? value : [],
         split: undefined,
         optional: false,
+        enforcedFromMs: ALWAYS,
         text: text(value),
         compile: () => holds(value, path),
         implies: (other) =>

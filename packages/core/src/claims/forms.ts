@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../errors.ts';
 import type { JsonValue } from '../values/json.ts';
 import { textOf } from '../values/text.ts';
+import { ALWAYS } from './enforce.ts';
 import { defineForm, isLiteral, LIST, type NormalRule, type RuleForm, readLiterals } from './form.ts';
 import { compilePattern } from './pattern.ts';
 import type { FromRequestRule, Literal, RequestParameters } from './rules.ts';
@@ -161,6 +162,7 @@ export function schemaRule(schema: StandardSchema, path: string): NormalRule {
     names: [],
     split: undefined,
     optional: false,
+    enforcedFromMs: ALWAYS,
     text: 'what a schema accepts',
     compile: () => {
       const accepts = compileSchema(schema, path);
@@ -179,6 +181,7 @@ export const NOTHING: NormalRule = {
   names: [],
   split: undefined,
   optional: false,
+  enforcedFromMs: ALWAYS,
   text: 'may be absent',
   compile: () => () => true,
   implies: ({ form }) => form === 'nothing',

@@ -2,7 +2,14 @@
 // `compile`, `explain` and `plan` read rules here. What a form asks of a claim is in forms.ts.
 import { ConfigError } from '../errors.ts';
 import { kindOf, meant } from '../values/kind.ts';
-import { isPlainObject, ownMembers, refuseUndefined, type UncheckedOptions } from '../values/readers.ts';
+import {
+  isPlainObject,
+  ownMembers,
+  readObject,
+  refuseUndefined,
+  type UncheckedOptions,
+} from '../values/readers.ts';
+import { ALWAYS, enforcedText, readEnforcement, refuseAlwaysEnforced } from './enforce.ts';
 import { type Holds, isLiteral, type NormalRule } from './form.ts';
 import { allOf, anyOf, FORMS, NOTHING, pattern, schemaRule } from './forms.ts';
 import { isRow, ruleOfRow } from './rows.ts';
@@ -41,8 +48,8 @@ export function entriesOf(rules: unknown, path: string): readonly RuleEntry[] {
       );
     if (isRow(entry)) return [rowEntry(entry, at)];
     const { path: names, rule } = ownMembers(entry);
-    if (Array.isArray(names) && Object.keys(entry).length === 2 && Object.hasOwn(entry, 'rule'))
-      return [pathEntry(names, rule, at)];
+    if (Array.isArray(names) && Object.hasOwn(entry, 'rule') && Object.keys(entry).every(isOfPathRule))
+      return [pathEntry(names, Object.hasOwn(entry, 'enforce') ? reportedOf(entry) : rule, at)];
     return entriesByName(entry, at);
   }).flat();
 }
@@ -56,6 +63,11 @@ function entriesByName(rules: unknown, path: string): readonly RuleEntry[] {
     const at = `${path}.${claim}`;
     const normalize = () => {
       if (claim === 'iss') throw new ConfigError(at, 'use issuers: a rule on iss does not choose keys');
+      if (claim === 'enforce' && (rule === false || (isPlainObject(rule) && Object.hasOwn(rule, 'from'))))
+        throw new ConfigError(
+          at,
+          "is read as a rule on a claim of this name; write { rule: …, enforce: false } for each claim, or enforce next to claims; for such a claim, write at(['enforce'], …)",
+        );
       return normalizeRule(rule, at, claim);
     };
     return { place: [claim], kind: 'name', path: at, written: rule, normalize };
@@ -66,15 +78,19 @@ function pathEntry(names: readonly unknown[], rule: unknown, path: string): Rule
   const normalize = () => {
     if (names.length === 0 || !names.every((name) => typeof name === 'string' && name !== ''))
       throw new ConfigError(`${path}.path`, 'expected names');
-    return normalizeRule(rule, `${path}.rule`);
+    return normalizeRule(rule, `${path}.rule`, undefined, names.length === 1 ? textOr(names[0]) : undefined);
   };
   return { place: names.map(textOr), kind: 'path', path, written: rule, normalize };
 }
 
 function rowEntry(row: UncheckedOptions, path: string): RuleEntry {
   const normalize = () => {
-    const rule = ruleOfRow(row, path);
-    return rule === undefined ? NOTHING : normalizeRule(rule, `${path}.value`);
+    const { enforce, ...others } = ownMembers(row);
+    const rule = ruleOfRow(others, path);
+    const normal = rule === undefined ? NOTHING : normalizeRule(rule, `${path}.value`);
+    if (!Object.hasOwn(row, 'enforce')) return normal;
+    refuseAlwaysEnforced(textOr(row.name), path);
+    return { ...normal, enforcedFromMs: readEnforcement(enforce, `${path}.enforce`) };
   };
   return { place: [textOr(ownMembers(row).name)], kind: 'row', path, written: row, normalize };
 }
@@ -84,8 +100,37 @@ function textOr(name: unknown): string {
   return typeof name === 'string' ? name : '';
 }
 
-/** Reads one rule. @throws ConfigError for a value that is not a rule */
-export function normalizeRule(rule: unknown, path: string, claim?: string): NormalRule {
+const PATH_RULE: readonly string[] = ['path', 'rule', 'enforce'];
+
+function isOfPathRule(member: string): boolean {
+  return PATH_RULE.includes(member);
+}
+
+/** The rule of a path, with the `enforce` that is next to it. */
+function reportedOf(entry: UncheckedOptions): UncheckedOptions {
+  const { rule, enforce } = ownMembers(entry);
+  return { rule, enforce };
+}
+
+/**
+ * Reads one rule.
+ * @param claim the claim by its name, for messages
+ * @param only the claim, also where it is given as a path
+ * @throws ConfigError for a value that is not a rule
+ */
+export function normalizeRule(rule: unknown, path: string, claim?: string, only = claim): NormalRule {
+  if (!isPlainObject(rule) || !Object.hasOwn(rule, 'enforce')) return normalizeEnforced(rule, path, claim);
+  const given = readObject(rule, ['rule', 'enforce'], path, {
+    also: '; put the rule itself into rule: { rule: …, enforce: false }',
+  });
+  refuseAlwaysEnforced(only, path);
+  return {
+    ...normalizeEnforced(given.rule, `${path}.rule`, claim),
+    enforcedFromMs: readEnforcement(given.enforce, `${path}.enforce`),
+  };
+}
+
+function normalizeEnforced(rule: unknown, path: string, claim: string | undefined): NormalRule {
   const isOptional = isPlainObject(rule) && Object.hasOwn(rule, 'optional') && Object.keys(rule).length === 1;
   return isOptional
     ? { ...normalizeForm(rule.optional, path, claim), optional: true }
@@ -151,12 +196,16 @@ export function checkOfRule({ compile, split, optional }: NormalRule): Holds {
 }
 
 /** Says what a rule asks, as a sentence without its subject. */
-export function ruleText({ text, split, optional }: NormalRule): string {
+export function ruleText({ text, split, optional, enforcedFromMs }: NormalRule): string {
   const sentence = split === undefined ? text : `${text}, split at ${JSON.stringify(split)}`;
-  return optional === true ? `is absent, or ${sentence}` : sentence;
+  const whole = optional === true ? `is absent, or ${sentence}` : sentence;
+  return enforcedFromMs === ALWAYS ? whole : `${whole} (${enforcedText(enforcedFromMs)})`;
 }
 
-/** True if each claim that satisfies `a` satisfies `b`. False also if that cannot be decided. */
+/**
+ * True if each claim that satisfies `a` satisfies `b`, whether they are enforced or not. False also
+ * if that cannot be decided.
+ */
 export function implies(a: NormalRule, b: NormalRule): boolean {
   if (a.optional === true && b.optional !== true) return false;
   // All forms but these two fail for a claim that is absent or null.

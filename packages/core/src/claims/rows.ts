@@ -11,7 +11,7 @@ export const TIMES: readonly string[] = ['exp', 'nbf', 'iat'];
 /** Letters, digits, - and _; for nested and namespaced claims also . / : and \. */
 const NAME = /^[A-Za-z0-9_\-./:\\]+$/;
 
-const MEMBERS: readonly string[] = ['name', 'required', 'validate', 'type', 'value'];
+const MEMBERS: readonly string[] = ['name', 'required', 'validate', 'type', 'value', 'enforce'];
 
 /**
  * True for a row: it has a name, and either a switch or only members that rows have. Without a

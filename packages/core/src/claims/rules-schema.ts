@@ -60,7 +60,11 @@ export function rulesSchema(): { readonly [def: string]: object } {
           if: { required: ['name'], anyOf: [{ required: ['required'] }, { required: ['validate'] }] },
           then: { $ref: '#/$defs/row' },
           else: {
-            if: { required: ['path', 'rule'], maxProperties: 2, properties: { path: { type: 'array' } } },
+            if: {
+              required: ['path', 'rule'],
+              propertyNames: { enum: ['path', 'rule', 'enforce'] },
+              properties: { path: { type: 'array' } },
+            },
             then: { $ref: '#/$defs/pathRule' },
             else: { $ref: '#/$defs/rulesByClaim' },
           },
@@ -71,7 +75,17 @@ export function rulesSchema(): { readonly [def: string]: object } {
     rulesByClaim: {
       description: 'A rule for each claim.',
       type: 'object',
-      properties: { iss: false },
+      properties: {
+        iss: false,
+        enforce: {
+          description:
+            'A rule on a claim of this name. To let a rule report only, write enforce next to rule.',
+          allOf: [
+            { $ref: '#/$defs/rule' },
+            { not: { anyOf: [{ const: false }, { type: 'object', required: ['from'] }] } },
+          ],
+        },
+      },
       additionalProperties: { $ref: '#/$defs/rule' },
     },
     pathRule: {
@@ -85,6 +99,7 @@ export function rulesSchema(): { readonly [def: string]: object } {
           items: { type: 'string', minLength: 1 },
         },
         rule: { $ref: '#/$defs/rule' },
+        enforce: { $ref: '#/$defs/enforcement' },
       },
       description: 'A rule on a claim inside other claims.',
       required: ['path', 'rule'],
@@ -92,6 +107,20 @@ export function rulesSchema(): { readonly [def: string]: object } {
     rule: {
       description:
         'A value that the claim is or contains; a list of values that the claim contains, all of them; or one of the forms.',
+      type: ['string', 'number', 'boolean', 'array', 'object'],
+      if: { type: 'object', required: ['enforce'] },
+      then: { $ref: '#/$defs/reportOnlyRule' },
+      else: { $ref: '#/$defs/enforcedRule' },
+    },
+    reportOnlyRule: {
+      description: 'A rule that refuses nothing, or nothing before a date. What it would refuse is reported.',
+      type: 'object',
+      additionalProperties: false,
+      properties: { rule: { $ref: '#/$defs/enforcedRule' }, enforce: { $ref: '#/$defs/enforcement' } },
+      required: ['rule', 'enforce'],
+    },
+    enforcedRule: {
+      description: 'A rule without enforce.',
       type: ['string', 'number', 'boolean', 'array', 'object'],
       if: { type: 'object' },
       then: {
@@ -135,6 +164,7 @@ export function rulesSchema(): { readonly [def: string]: object } {
           type: 'boolean',
           default: false,
         },
+        enforce: { $ref: '#/$defs/enforcement' },
         value: {
           description: 'The value; for an ARRAY, all values that the claim must contain.',
           anyOf: [

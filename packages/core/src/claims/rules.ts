@@ -1,5 +1,7 @@
 // Rules as plain data, equal in code, YAML and JSON, and a constructor for each form. Rules are
 // checked elsewhere.
+import { argument } from '../values/readers.ts';
+import type { Enforcement } from './enforce.ts';
 import type { StandardSchema } from './schema.ts';
 
 /** A value that a claim is compared with, by type and value. */
@@ -93,14 +95,22 @@ export type RequiredRule =
   | FromRequestRule
   | StandardSchema;
 
+/** A rule that refuses nothing, or nothing before a date: see `reportOnly`. */
+export interface ReportOnlyRule {
+  readonly rule: RequiredRule | OptionalRule;
+  readonly enforce: Enforcement;
+}
+
 /** A rule on one claim. */
-export type Rule = RequiredRule | OptionalRule;
+export type Rule = RequiredRule | OptionalRule | ReportOnlyRule;
 
 /** A rule on a claim inside other claims, independent of `nestedClaimDelimiter`. */
 export interface PathRule {
   /** From the outside in. Only own members of objects; arrays are not searched. */
   readonly path: readonly string[];
   readonly rule: Rule;
+  /** See `reportOnly`. */
+  readonly enforce?: Enforcement;
 }
 
 /**
@@ -110,6 +120,8 @@ export interface PathRule {
 export type ClaimRow = {
   readonly name: string;
   readonly type?: ClaimRowType;
+  /** See `reportOnly`. */
+  readonly enforce?: Enforcement;
 } & (
   | { readonly required: boolean; readonly validate?: false; readonly value?: never }
   | { readonly required?: never; readonly validate: false; readonly value?: never }
@@ -210,6 +222,23 @@ export function present(): PresentRule {
  */
 export function optional<const R extends RequiredRule>(rule: R): OptionalRule<R> {
   return Object.freeze({ optional: rule });
+}
+
+/**
+ * A rule that reports, and refuses nothing: a request that it would refuse passes as if there were
+ * no rule, and `latchkey:report-only` of `diagnostics_channel` tells of it. With `from`, the rule
+ * is enforced from that time on. Handlers know nothing of the claim.
+ * @param until the time from which on it is enforced. Default: never
+ * @example
+ * ```ts
+ * await authenticator.verify(token, { roles: reportOnly(['admin'], { from: '2026-12-31' }) });
+ * ```
+ */
+export function reportOnly(
+  rule: RequiredRule | OptionalRule,
+  ...until: readonly [until?: { readonly from: string }]
+): ReportOnlyRule {
+  return Object.freeze({ rule, enforce: argument(until, 'reportOnly', false) });
 }
 
 /**

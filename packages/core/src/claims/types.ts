@@ -10,6 +10,7 @@ import type {
   PathRule,
   PatternRule,
   PresentRule,
+  ReportOnlyRule,
   ValuesRule,
 } from './rules.ts';
 import type { SchemaInput, SchemaOutput, StandardSchema } from './schema.ts';
@@ -52,11 +53,13 @@ type Guaranteed<R, S extends Side> = R extends StandardSchema
 
 /** A list guarantees what all its entries guarantee together. Types cannot express rows. */
 type AllEntries<Entry, S extends Side> = Intersection<
-  Entry extends PathRule
-    ? AtPath<Entry['path'], Entry['rule'], S>
-    : Entry extends { readonly name: string }
-      ? never
-      : ByClaim<Entry, S>
+  Entry extends PathRule & { readonly enforce: unknown }
+    ? never
+    : Entry extends PathRule
+      ? AtPath<Entry['path'], Entry['rule'], S>
+      : Entry extends { readonly name: string }
+        ? never
+        : ByClaim<Entry, S>
 >;
 
 type Intersection<Union> = (Union extends unknown ? (each: Union) => void : never) extends (
@@ -66,11 +69,9 @@ type Intersection<Union> = (Union extends unknown ? (each: Union) => void : neve
   : unknown;
 
 type ByClaim<R, S extends Side> = {
-  readonly [Claim in keyof R as R[Claim] extends OptionalRule ? never : NameOf<Claim>]: ClaimType<
-    Claim,
-    R[Claim],
-    S
-  >;
+  readonly [Claim in keyof R as R[Claim] extends OptionalRule | ReportOnlyRule
+    ? never
+    : NameOf<Claim>]: ClaimType<Claim, R[Claim], S>;
 } & {
   readonly [Claim in keyof R as R[Claim] extends OptionalRule ? NameOf<Claim> : never]?:
     | OptionalType<Claim, R[Claim], S>
@@ -121,12 +122,14 @@ type NestedIn<Path, R, S extends Side> = Path extends readonly [string, string, 
 type AtPath<Path extends readonly string[], R, S extends Side> = Path extends readonly [
   infer Name extends string,
 ]
-  ? R extends OptionalRule
-    ? { readonly [Claim in Name]?: OptionalType<Name, R, S> | undefined }
-    : { readonly [Claim in Name]: ClaimType<Name, R, S> }
-  : string[] extends Path
+  ? R extends ReportOnlyRule
     ? never
     : R extends OptionalRule
+      ? { readonly [Claim in Name]?: OptionalType<Name, R, S> | undefined }
+      : { readonly [Claim in Name]: ClaimType<Name, R, S> }
+  : string[] extends Path
+    ? never
+    : R extends OptionalRule | ReportOnlyRule
       ? never
       : Inside<Path, ClaimType<'', R, S>>;
 

@@ -2,7 +2,8 @@
 // route gives it as data in code, or by name from `routes` of the options. No path is matched here.
 
 import type { ActorRule } from '../claims/actors.ts';
-import { type CompiledRules, compileRules } from '../claims/compile.ts';
+import { type CompiledRules, compileRules, enforcedFrom } from '../claims/compile.ts';
+import { ALWAYS, type Enforcement, enforcement, readEnforcement } from '../claims/enforce.ts';
 import type { IssuerRule } from '../claims/issuers.ts';
 import type { Rules } from '../claims/rules.ts';
 import { ConfigError } from '../errors.ts';
@@ -98,8 +99,21 @@ export interface RequirementOptions {
   readonly maxAge?: Duration;
 }
 
+/** When what a route requires is enforced. */
+interface EnforcementOptions {
+  /**
+   * `false`: what `claims`, `actors`, `acr` and `maxAge` of the route would refuse passes, as if
+   * they were not there, and is reported: `latchkey:report-only` of `diagnostics_channel`,
+   * `explain`, `routes()`. With `{ from: '2026-12-31' }` they are enforced from that time on, by
+   * the clock of the options; a date without a time zone is UTC. Everything else is always
+   * enforced: not allowed next to `issuers`, `audience`, `resource`, `dpop`, `mutualTls` and
+   * `senderConstrained`. Default: they are enforced. Example: `false`.
+   */
+  readonly enforce?: Enforcement;
+}
+
 /** What a route requires. The options apply to members that are left out. */
-export interface RouteAccess extends RequirementOptions {
+export interface RouteAccess extends RequirementOptions, EnforcementOptions {
   /** The rules on the principal: 403 if one does not hold. Empty rules require a principal too. */
   readonly claims?: Rules | CompiledRules;
   readonly mode?: AuthenticationMode;
@@ -116,7 +130,7 @@ export interface CompiledAccess extends Marked {
 }
 
 /** What a named route requires of a principal. Anonymous requests are always refused there. */
-export interface NamedRoute extends RequirementOptions {
+export interface NamedRoute extends RequirementOptions, EnforcementOptions {
   /** The rules on the principal: 403 if one does not hold. */
   readonly claims?: Rules;
 }
@@ -153,9 +167,11 @@ export function compileAccess(access: RouteAccess | CompiledAccess, path = 'acce
     checkCopy(access, path);
     return access;
   }
-  const given = readObject(access, ['claims', 'mode', ...REQUIREMENTS], path, HELP);
+  const given = readObject(access, ['claims', 'mode', 'enforce', ...REQUIREMENTS], path, HELP);
   const { claims } = given;
-  const requires = requirementsOf(readTable(requirementOptions, given, path));
+  const fromMs = given.enforce === undefined ? ALWAYS : readEnforcement(given.enforce, `${path}.enforce`);
+  if (fromMs !== ALWAYS) checkEnforcement(given, path);
+  const requires = requirementsOf(readTable(requirementOptions, given, path), fromMs);
   const asked = given.mode === undefined ? undefined : mode.read(given.mode, `${path}.mode`);
   if (requires.needsToken && asked !== undefined && asked !== 'strict')
     throw new ConfigError(
@@ -165,8 +181,31 @@ export function compileAccess(access: RouteAccess | CompiledAccess, path = 'acce
   return made({
     mode: asked,
     requires,
-    claims: claims === undefined ? undefined : compileRules(claims as Rules, `${path}.claims`),
+    claims:
+      claims === undefined
+        ? undefined
+        : enforcedFrom(compileRules(claims as Rules, `${path}.claims`), fromMs),
   });
+}
+
+/** What `enforce` is about. */
+const REPORTED = ['claims', 'actors', 'acr', 'maxAge'] as const;
+
+/**
+ * Refuses `enforce` next to what is always enforced, and without anything else.
+ * @throws ConfigError
+ */
+function checkEnforcement(given: { readonly [name: string]: unknown }, path: string): void {
+  const always = REQUIREMENTS.find(
+    (name) => given[name] !== undefined && !REPORTED.some((one) => one === name),
+  );
+  if (always !== undefined)
+    throw new ConfigError(
+      `${path}.enforce`,
+      `is not allowed next to ${always}, which is always enforced: a token that it refuses is not for this route; write enforce next to single rules of claims`,
+    );
+  if (REPORTED.every((name) => given[name] === undefined))
+    throw new ConfigError(`${path}.enforce`, `expected ${REPORTED.join(', ')} next to it, got none`);
 }
 
 /**
@@ -209,6 +248,10 @@ export const routeOptions = object(
       'Rules on the token for this route. If one does not hold, the answer is 403.',
     ),
     ...requirementOptions,
+    enforce: optional(
+      enforcement,
+      'false: what claims, actors, acr and maxAge would refuse is reported, and passes. { from: 2026-12-31 }: only before that date.',
+    ),
   } satisfies TableOf<NamedRoute>,
   { anyOf: ['claims', ...REQUIREMENTS].map((name) => ({ required: [name] })) },
 );
@@ -217,18 +260,22 @@ export const routeOptions = object(
 export const routes: Kind<NamedRoutes> = byName(
   refined(
     routeOptions,
-    ({ claims, ...others }, path) => {
-      const requires = requirementsOf(others);
+    ({ claims, enforce: fromMs = ALWAYS, ...others }, path) => {
+      if (fromMs !== ALWAYS) checkEnforcement({ claims, ...others }, path);
+      const requires = requirementsOf(others, fromMs);
       if (claims === undefined && requires === NO_REQUIREMENTS)
         throw new ConfigError(path, `expected ${['claims', ...REQUIREMENTS].join(' or ')}, got none`);
-      return Object.freeze({ claims: claims ?? compileRules({}, `${path}.claims`), requires });
+      return Object.freeze({
+        claims: enforcedFrom(claims ?? compileRules({}, `${path}.claims`), fromMs),
+        requires,
+      });
     },
     shared('route', {
       ...routeOptions.schema,
       description: 'What one route requires, in addition to the options for all routes.',
     }),
   ),
-  'expected an object: route name → { claims, issuers, audience, resource, actors, dpop, mutualTls, senderConstrained, acr, maxAge }',
+  'expected an object: route name → { claims, issuers, audience, resource, actors, dpop, mutualTls, senderConstrained, acr, maxAge, enforce }',
 );
 
 /** The access of a route that requires nothing. */

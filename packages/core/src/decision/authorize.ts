@@ -1,36 +1,25 @@
 // Authorizes a principal: checks it against the rules of a route. Verifies no token.
 import {
-  type ClaimCheck,
   type CompiledRules,
-  checksIn,
   compileRules,
-  firstFailure,
-  judgedValue,
-  needsOf,
+  isReportOnly,
   type SchemaOutputs,
   unfoldedGroup,
 } from '../claims/compile.ts';
-import { ruleDetail } from '../claims/rule-detail.ts';
 import type { RequestParameters, Rules } from '../claims/rules.ts';
-import { PLAIN_SCOPES, type ScopeSettings, scopesOf, scopesToAsk } from '../claims/scopes.ts';
+import { PLAIN_SCOPES } from '../claims/scopes.ts';
 import type { ClaimsOf, SignedClaimsOf } from '../claims/types.ts';
 import { keyOf, type RequestView } from '../credentials/request.ts';
 import { AuthError, inSpace } from '../errors.ts';
 import type { Clock } from '../values/clock.ts';
 import { foldCase } from '../values/fold.ts';
-import type { JsonObject, JsonValue } from '../values/json.ts';
-import type { CompiledAccess, NamedRoutes } from './access.ts';
+import type { CompiledAccess } from './access.ts';
+import { judgeRules, type ScopeContext, scopesFor, traceRequirements } from './judge-rules.ts';
 import { noteRefusal } from './outcome.ts';
 import { contextOf, type Principal, type PrincipalContext, signedClaims, withOutputs } from './principal.ts';
-import {
-  type JudgedRequirement,
-  type JudgedToken,
-  judgeRequirements,
-  NO_REQUIREMENTS,
-  type RouteRequirements,
-} from './requirements.ts';
-import { noRoute } from './route-names.ts';
-import { type RouteResources, resourceOf } from './route-resources.ts';
+import { publishReports, type Reports } from './report-only.ts';
+import { NO_REQUIREMENTS } from './requirements.ts';
+import { resourceOf } from './route-resources.ts';
 import type { Trace } from './trace.ts';
 
 /**
@@ -58,8 +47,11 @@ export function authorize<const R extends Rules>(
   request?: RequestParameters,
 ): asserts principal is Principal<SignedClaimsOf<R>> {
   const compiled = compileRules(rules);
-  const refusal = judgeRoute(principal, compiled, request) ?? judgeByNow(principal, compiled, request);
-  if (refusal === undefined) return;
+  const reports: Reports = [];
+  const refusal =
+    judgeRoute(principal, compiled, request, { ...PLAINLY, reports }) ??
+    judgeByNow(principal, compiled, request);
+  if (refusal === undefined) return publishReports(reports);
   if (request !== undefined) noteRefusal(keyOf(request as RequestView), refusal);
   throw refusal;
 }
@@ -78,10 +70,12 @@ export function authorized<const R extends Rules>(
   anonymous?: PrincipalContext,
 ): Principal<ClaimsOf<R>> {
   const outputs: SchemaOutputs = [];
+  const reports: Reports = [];
   const refusal =
-    judgeRoute(principal, rules, request, { trace: undefined, outputs, anonymous }) ??
+    judgeRoute(principal, rules, request, { trace: undefined, outputs, anonymous, reports }) ??
     judgeByNow(principal, rules, request);
   if (refusal !== undefined) throw refusal;
+  publishReports(reports);
   // The rules have just been checked, and refuse an anonymous request.
   return withOutputs(principal as Principal, outputs) as Principal<ClaimsOf<R>>;
 }
@@ -99,10 +93,19 @@ interface JudgeOptions {
   readonly outputs: SchemaOutputs | undefined;
   /** The authenticator that let an anonymous request pass. */
   readonly anonymous: PrincipalContext | undefined;
+  /** Gets what is not refused, because of `enforce`. */
+  readonly reports: Reports | undefined;
+  /** The clock for an anonymous request. Default: that of `anonymous`, or the time of day. */
+  readonly clock?: Clock | undefined;
 }
 
 // Every member is an own one, so that none is read from a polluted prototype.
-const PLAINLY: JudgeOptions = Object.freeze({ trace: undefined, outputs: undefined, anonymous: undefined });
+const PLAINLY: JudgeOptions = Object.freeze({
+  trace: undefined,
+  outputs: undefined,
+  anonymous: undefined,
+  reports: undefined,
+});
 
 /**
  * Returns why a route refuses a principal; undefined if it does not.
@@ -112,11 +115,16 @@ export function judgeRoute(
   principal: Principal | undefined,
   rules: CompiledRules<unknown>,
   request: RequestParameters | undefined,
-  { trace, outputs, anonymous }: JudgeOptions = PLAINLY,
+  { trace, outputs, anonymous, reports, clock }: JudgeOptions = PLAINLY,
 ): AuthError | undefined {
   if (principal === undefined) {
     const scope = scopesFor(rules, anonymous ?? NO_OPTIONS);
     const refusal = new AuthError('credentials_missing', { detail: 'the request is anonymous', scope });
+    if (isReportOnly(rules, anonymous?.clock ?? clock)) {
+      trace?.({ stage: 'route caller', wouldRefuse: refusal });
+      reports?.push({ refusal, claims: [] });
+      return undefined;
+    }
     trace?.({ stage: 'route caller', refusal });
     return anonymous === undefined ? refusal : inSpace(refusal, spaceFor(rules, anonymous));
   }
@@ -131,7 +139,7 @@ export function judgeRoute(
     );
   const { issuer } = principal;
   const asked = { ...context, issuer, claims: signedClaims(principal), delimiter, request, outputs };
-  const refusal = judgeRules(rules, asked, trace);
+  const refusal = judgeRules(rules, asked, trace, reports);
   return refusal === undefined ? also?.(rules, request) : inSpace(refusal, spaceFor(rules, context));
 }
 
@@ -165,6 +173,7 @@ export function judgeAccess(
   principal: Principal,
   { requires }: Pick<CompiledAccess, 'requires'>,
   trace?: Trace,
+  reports?: Reports,
 ): AuthError | undefined {
   if (requires === NO_REQUIREMENTS) return undefined;
   const { space, clock, clockSkewMs, resources, ownAudience, provesPossession, now } =
@@ -173,7 +182,7 @@ export function judgeAccess(
     ...{ issuer: principal.issuer, claims: signedClaims(principal), ownAudience },
     ...{ clock, clockSkewMs, resources, provesPossession },
   };
-  const refusal = traceRequirements(requires, judged, trace);
+  const refusal = traceRequirements(requires, judged, trace, reports);
   if (refusal !== undefined)
     return inSpace(refusal, resourceOf(requires.resource, resources)?.space ?? space);
   // A principal from before a change of the options: its resource may have another URL now.
@@ -191,115 +200,4 @@ function spaceFor(
 ): PrincipalContext['space'] {
   const named = route === undefined ? undefined : routes.get(route)?.requires.resource;
   return resourceOf(named, resources)?.space ?? space;
-}
-
-/** Judges requirements, and reports each result to the trace if there is one. */
-export function traceRequirements(
-  requires: RouteRequirements,
-  judged: JudgedToken,
-  trace: Trace | undefined,
-): AuthError | undefined {
-  const note = trace && ((one: JudgedRequirement) => trace({ stage: 'route requirement', ...one }));
-  return judgeRequirements(requires, judged, note);
-}
-
-/** The claims that the rules of a route are checked against, and their context. */
-export interface AskedClaims {
-  readonly issuer: string | undefined;
-  readonly claims: JsonObject;
-  readonly delimiter: string | undefined;
-  readonly request: RequestParameters | undefined;
-  readonly routes: NamedRoutes;
-  readonly scopes?: ScopeSettings | undefined;
-  /** The rules on every token. */
-  readonly always?: CompiledRules<unknown> | undefined;
-  readonly outputs?: SchemaOutputs | undefined;
-  readonly clock?: Clock | undefined;
-  readonly clockSkewMs?: number | undefined;
-  readonly resources?: RouteResources | undefined;
-  readonly ownAudience?: JsonValue | undefined;
-  readonly provesPossession?: boolean | undefined;
-}
-
-/**
- * Checks claims against the rules of a route. The rules of a named route are those in the options.
- */
-export function judgeRules(
-  rules: CompiledRules<unknown>,
-  asked: AskedClaims,
-  trace?: Trace,
-): AuthError | undefined {
-  const { claims, request, routes } = asked;
-  const route = rules.route === undefined ? undefined : routes.get(rules.route);
-  if (rules.route !== undefined && route === undefined)
-    throw new TypeError(`authorize: the options have no ${noRoute(rules.route, [...routes.keys()])}`);
-  const refusal = route && traceRequirements(route.requires, asked, trace);
-  if (refusal !== undefined && trace === undefined) return refusal;
-  const inForce = route?.claims ?? rules;
-  const refuse = (check: ClaimCheck, holds: boolean | undefined) => insufficient(check, holds, asked);
-  const judge = trace === undefined ? firstFailure : traceRules('route', refuse, trace);
-  const failed = judge(inForce, claims, asked);
-  if (refusal !== undefined || failed === undefined) return refusal;
-  const own = refuse(failed, failed.needsRequest && request === undefined ? undefined : false);
-  if (own.code !== 'scope_insufficient') return own;
-  // A client acts on this challenge, so it names all scopes, and only if they are all that is
-  // missing.
-  const other = checksIn(inForce).find((check) => check.need === undefined && !holdsSafely(check, asked));
-  if (other !== undefined) return refuse(other, false);
-  return own.withChallenge({
-    scope: scopesFor(rules, asked, scopesOf(claims, asked.scopes ?? PLAIN_SCOPES)),
-  });
-}
-
-/** What `scopesFor` needs to know of the options. */
-type ScopeContext = Pick<AskedClaims, 'routes' | 'scopes' | 'always'>;
-
-/**
- * Returns all scopes that the rules of a route and the rules on every token need, for a challenge;
- * undefined if they name none.
- * @param held the scopes of the token
- */
-export function scopesFor(
-  rules: CompiledRules<unknown>,
-  { routes, scopes = PLAIN_SCOPES, always }: ScopeContext,
-  held?: readonly string[],
-): string | undefined {
-  const inForce = rules.route === undefined ? rules : routes.get(rules.route)?.claims;
-  const needs = [always, inForce].flatMap((each) => (each === undefined ? [] : needsOf(each)));
-  return scopesToAsk(needs, scopes, held);
-}
-
-/** A rule that cannot be checked, such as a schema that throws, counts as one that holds. */
-function holdsSafely(check: ClaimCheck, asked: AskedClaims): boolean {
-  try {
-    return check.holds(judgedValue(check, asked.claims, asked), asked.request);
-  } catch {
-    return true;
-  }
-}
-
-/** Checks rules like `firstFailure`, but all of them, and reports each result to the trace. */
-export function traceRules(
-  stage: 'claims' | 'route',
-  refuse: (check: ClaimCheck, holds: boolean | undefined) => AuthError,
-  trace: Trace,
-): typeof firstFailure {
-  return (rules, claims, context = {}) => {
-    const { request } = context;
-    let first: ClaimCheck | undefined;
-    for (const check of checksIn(rules)) {
-      const value = judgedValue(check, claims, context);
-      const holds = check.needsRequest && request === undefined ? undefined : check.holds(value, request);
-      if (holds !== true) first ??= check;
-      trace({ stage, check, value, holds, refusal: holds === true ? undefined : refuse(check, holds) });
-    }
-    return first;
-  };
-}
-
-const NO_REQUEST = 'a rule compares with the request, but no request was given';
-
-function insufficient(check: ClaimCheck, holds: boolean | undefined, asked: AskedClaims): AuthError {
-  const detail = holds === undefined ? NO_REQUEST : ruleDetail(check, asked.claims, asked);
-  return new AuthError(check.need === undefined ? 'claims_insufficient' : 'scope_insufficient', { detail });
 }

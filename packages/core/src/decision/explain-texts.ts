@@ -10,7 +10,7 @@ import type { TraceEvent } from './trace.ts';
 
 /** A trace event of one stage. */
 export type StageEvent<Stage extends TraceEvent['stage']> = Extract<TraceEvent, { readonly stage: Stage }> &
-  Pick<TraceEvent, 'refusal'>;
+  Pick<TraceEvent, 'refusal' | 'wouldRefuse'>;
 
 /**
  * One check. Its texts may contain claims of the token, but nothing of its signature or of a key.
@@ -33,8 +33,11 @@ export interface ExplainedCheck {
     | 'route';
   /** The part that is checked: `keySets[0]`, `exp`, `dept`. */
   readonly about: string;
-  /** `skipped`: the check does not apply. `unknown`: the result could not be determined. */
-  readonly outcome: 'passed' | 'failed' | 'skipped' | 'unknown';
+  /**
+   * `skipped`: the check does not apply. `unknown`: the result could not be determined. `would
+   * refuse`: it fails, and `enforce` says that this refuses nothing; `code` is that of the refusal.
+   */
+  readonly outcome: 'passed' | 'failed' | 'skipped' | 'unknown' | 'would refuse';
   readonly expected?: string | undefined;
   readonly actual?: string | undefined;
   readonly detail?: string | undefined;
@@ -54,6 +57,16 @@ export function outcomeOf(
   refusal: AuthError | undefined,
 ): Pick<ExplainedCheck, 'outcome' | 'code' | 'detail'> {
   return refusal === undefined ? { outcome: 'passed' } : refusalText(refusal);
+}
+
+/** The same, for a check that may also fail without a refusal, because of `enforce`. */
+export function outcomeOfEither({
+  refusal,
+  wouldRefuse,
+}: Pick<TraceEvent, 'refusal' | 'wouldRefuse'>): Pick<ExplainedCheck, 'outcome' | 'code' | 'detail'> {
+  return wouldRefuse === undefined
+    ? outcomeOf(refusal)
+    : { ...refusalText(wouldRefuse), outcome: 'would refuse' };
 }
 
 /** The same checks without codes, because the request is not refused for them. */
@@ -151,6 +164,7 @@ export function ruleCheck({
   value,
   holds,
   refusal,
+  wouldRefuse,
 }: StageEvent<'claims' | 'route'>): ExplainedCheck {
   const about = {
     check: stage,
@@ -158,6 +172,7 @@ export function ruleCheck({
     expected: ruleText(check.rule),
     actual: textOf(value),
   };
+  if (wouldRefuse !== undefined) return { ...about, ...outcomeOfEither({ wouldRefuse }) };
   if (holds === undefined)
     return {
       ...about,

@@ -9,6 +9,7 @@ import {
   type ExplainedCheck,
   keysetCheck,
   outcomeOf,
+  outcomeOfEither,
   refusalText,
   registeredTexts,
   ruleCheck,
@@ -202,12 +203,15 @@ function createRecorder(settings: AuthenticatorSettings) {
       } as const;
       checks.push({ check: 'revocation', about: 'the list of revocations', ...texts, ...outcomeOf(refusal) });
     },
-    'route caller': ({ refusal }) => {
+    'route caller': ({ refusal, wouldRefuse }) => {
       const texts = { expected: 'a principal', actual: 'anonymous' } as const;
-      checks.push({ check: 'route', about: 'the caller', ...texts, outcome: 'failed', code: refusal?.code });
+      const outcome = wouldRefuse === undefined ? 'failed' : 'would refuse';
+      const { code } = refusal ?? wouldRefuse ?? {};
+      checks.push({ check: 'route', about: 'the caller', ...texts, outcome, code });
     },
-    'route requirement': ({ about, expected, actual, refusal }) => {
-      checks.push({ check: 'route', about, expected, actual: textOf(actual), ...outcomeOf(refusal) });
+    'route requirement': (event) => {
+      const { about, expected, actual } = event;
+      checks.push({ check: 'route', about, expected, actual: textOf(actual), ...outcomeOfEither(event) });
     },
   };
 

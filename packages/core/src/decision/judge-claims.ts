@@ -1,14 +1,15 @@
 // Checks the claims of a token that a key or an endpoint vouches for: what must hold for every
 // token, whatever its route requires.
-import { type ClaimCheck, firstFailure } from '../claims/compile.ts';
+import { type ClaimCheck, type CompiledRules, firstFailure } from '../claims/compile.ts';
 import { checkEvents, judgeRegisteredClaims, type RegisteredCheck } from '../claims/registered.ts';
 import { ruleDetail } from '../claims/rule-detail.ts';
 import { AuthError } from '../errors.ts';
 import { createAnswerChecks } from '../remote/answer-checks.ts';
 import { type JsonObject, own } from '../values/json.ts';
-import { traceRules } from './authorize.ts';
 import { issuerText } from './details.ts';
+import { traceRules } from './judge-rules.ts';
 import type { PrincipalContext } from './principal.ts';
+import type { Reports } from './report-only.ts';
 import type { AuthenticatorSettings } from './settings.ts';
 import type { TokenPolicy } from './token-policy.ts';
 import { ignoringFaultsAfter, type Trace } from './trace.ts';
@@ -79,11 +80,11 @@ export function createClaimsJudge(
       trace?.({ stage: 'system subject', refusal: impostor });
       if (ends(verdict, impostor)) return;
     }
-    const ruleFailed = (check: ClaimCheck) => invalidBy(ruleDetail(check, claims, context));
-    const judge = trace === undefined ? firstFailure : traceRules('claims', ruleFailed, trace);
     for (const rules of policy.claims) {
-      const failed = ignoringFaultsAfter(verdict.refusal, () => judge(rules, claims, context));
-      if (ends(verdict, failed === undefined ? undefined : ruleFailed(failed))) return;
+      const broken = ignoringFaultsAfter(verdict.refusal, () =>
+        judgeTokenRules(rules, claims, context, verdict.reports ?? [], trace),
+      );
+      if (ends(verdict, broken)) return;
     }
   }
 
@@ -125,6 +126,28 @@ export function createClaimsJudge(
   }
 
   return judgeClaims;
+}
+
+/**
+ * Returns why rules on every token refuse one; undefined if they do not.
+ * @param reports gets what is not refused, because of `enforce`
+ */
+export function judgeTokenRules(
+  rules: CompiledRules,
+  claims: JsonObject,
+  context: PrincipalContext,
+  reports: Reports,
+  trace?: Trace,
+): AuthError | undefined {
+  const ruleFailed = (check: ClaimCheck) => invalidBy(ruleDetail(check, claims, context));
+  const judge = trace === undefined ? firstFailure : traceRules('claims', ruleFailed, trace);
+  const unmet: ClaimCheck[] = [];
+  const failed = judge(rules, claims, context, unmet);
+  if (failed !== undefined) return ruleFailed(failed);
+  const [first] = unmet;
+  if (first !== undefined)
+    reports.push({ refusal: ruleFailed(first), claims: unmet.map(({ claim }) => claim) });
+  return undefined;
 }
 
 function invalidBy(detail: string): AuthError {

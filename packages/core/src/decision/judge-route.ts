@@ -5,10 +5,12 @@ import type { RequestParameters } from '../claims/rules.ts';
 import { inSpace } from '../errors.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import type { CompiledAccess } from './access.ts';
-import { judgeAccess, judgeRoute, judgeRules, scopesFor, traceRequirements } from './authorize.ts';
+import { judgeAccess, judgeRoute } from './authorize.ts';
 import type { Refused, RefusedToken, RequestDecision } from './decision.ts';
 import { createResourceJudge } from './judge-resource.ts';
+import { hasDatesIn, judgeRules, scopesFor, traceRequirements } from './judge-rules.ts';
 import { type PrincipalContext, signedClaims, withOutputs } from './principal.ts';
+import type { Reports } from './report-only.ts';
 import { NO_REQUIREMENTS } from './requirements.ts';
 import { NO_RESOURCES, type RouteResource } from './route-resources.ts';
 import { ignoringFaultsAfter, type Trace } from './trace.ts';
@@ -16,6 +18,12 @@ import { isIssuer } from './vouch.ts';
 
 /** What a route may require of a token. */
 type Requiring = Pick<CompiledAccess, 'requires' | 'claims'>;
+
+/** Who is told of the checks, and gets what is not refused. */
+export interface Noted {
+  readonly trace: Trace | undefined;
+  readonly reports: Reports;
+}
 
 /** Applies what routes require. */
 export interface RouteJudge {
@@ -29,14 +37,14 @@ export interface RouteJudge {
     decision: D,
     access: Requiring,
     resource: RouteResource | undefined,
-    trace: Trace | undefined,
+    noted: Noted,
   ): D | RefusedToken;
   /** Applies the rules of a route, which no mode excuses. */
   applyRules<D extends RequestDecision>(
     decision: D,
     rules: CompiledRules | undefined,
     request: RequestParameters | undefined,
-    trace: Trace | undefined,
+    noted: Noted,
   ): D | Refused;
   /** Names the resource and the scopes of a route in the challenge of a refusal. */
   challenge(refused: Refused, access: Requiring, resource: RouteResource | undefined): Refused;
@@ -69,6 +77,7 @@ export function createRouteJudge(context: PrincipalContext): RouteJudge {
   /** Names the scopes of a route in the challenge of a 401. A 403 names them already. */
   function asking({ error }: Refused, rules: CompiledRules): Refused {
     if (error.status !== 401) return { ok: false, error };
+    if (hasDatesIn(rules, context)) scopesOfRules.delete(rules);
     if (!scopesOfRules.has(rules)) scopesOfRules.set(rules, scopesFor(rules, context));
     const scope = scopesOfRules.get(rules);
     return { ok: false, error: scope === undefined ? error : error.withChallenge({ scope }) };
@@ -81,12 +90,12 @@ export function createRouteJudge(context: PrincipalContext): RouteJudge {
   function judgeRequired<D extends RequestDecision>(
     decision: D,
     access: Pick<CompiledAccess, 'requires'>,
-    trace: Trace | undefined,
+    { trace, reports }: Noted,
   ): D | RefusedToken {
     if (access.requires === NO_REQUIREMENTS) return decision;
     if (decision.ok) {
       const { principal } = decision;
-      const error = principal && judgeAccess(principal, access, trace);
+      const error = principal && judgeAccess(principal, access, trace, reports);
       if (principal === undefined || error === undefined) return decision;
       return trace === undefined
         ? { ok: false, error }
@@ -112,7 +121,7 @@ export function createRouteJudge(context: PrincipalContext): RouteJudge {
     decision: D,
     rules: CompiledRules | undefined,
     request: RequestParameters | undefined,
-    trace: Trace | undefined,
+    { trace, reports }: Noted,
   ): D | Refused {
     if (rules === undefined) return decision;
     if (decision.ok) {
@@ -120,7 +129,9 @@ export function createRouteJudge(context: PrincipalContext): RouteJudge {
       const refusal = judgeRoute(decision.principal, rules, request, {
         trace,
         outputs,
+        reports,
         anonymous: undefined,
+        clock: context.clock,
       });
       // The refusal of a principal has its challenge already.
       if (refusal !== undefined) {
@@ -139,8 +150,8 @@ export function createRouteJudge(context: PrincipalContext): RouteJudge {
 
   return {
     resourceOf: resourceJudge.of,
-    applyRequirements: (decision, access, resource, trace) =>
-      judgeRequired(judgeForResource(decision, resource, trace), access, trace),
+    applyRequirements: (decision, access, resource, noted) =>
+      judgeRequired(judgeForResource(decision, resource, noted.trace), access, noted),
     applyRules,
     challenge(refused, { claims }, resource) {
       const asked = claims === undefined ? refused : asking(refused, claims);

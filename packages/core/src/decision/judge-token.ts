@@ -1,7 +1,6 @@
 // The decision on a token, whatever its route requires: who vouches for its claims (vouch.ts,
 // vouch-by-endpoint.ts), the claims (judge-claims.ts), groups, the principal. The result may come
 // from a cache.
-import { firstFailure } from '../claims/compile.ts';
 import { withTextSub } from '../claims/numeric-sub.ts';
 import { registeredChecks, validityOf } from '../claims/registered.ts';
 import { AuthError, inSpace, refusalIn } from '../errors.ts';
@@ -12,9 +11,10 @@ import type { RemoteEndpoint } from '../remote/endpoint.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import type { TokenDecision } from './decision.ts';
-import { createClaimsJudge, type PreparedPolicy } from './judge-claims.ts';
+import { createClaimsJudge, judgeTokenRules, type PreparedPolicy } from './judge-claims.ts';
 import { type DecisionFacts, noteKeyset } from './outcome.ts';
 import { createPrincipal, noteToken, type PrincipalContext } from './principal.ts';
+import { type Reports, withReports } from './report-only.ts';
 import type { AuthenticatorSettings } from './settings.ts';
 import { type TokenPolicy, tokenPolicies } from './token-policy.ts';
 import type { Trace } from './trace.ts';
@@ -98,18 +98,21 @@ export function createTokenJudge(
     const verified = cache?.get(token);
     if (verified === undefined) return undefined;
     const policy = policies.of(verified.keyset);
+    const reports: Reports = [];
     for (const rules of policy.claims)
-      if (firstFailure(rules, verified.claims, context) !== undefined) return undefined;
+      if (judgeTokenRules(rules, verified.claims, context, reports) !== undefined) return undefined;
     if (facts !== undefined) noteKeyset(facts, verified.keyset, parts.keysets, true);
-    return (
+    const made =
       verified.made ??
       decidePrincipal(
         token,
         verified.claims,
         contextOfBinding(verified.claims, policy),
         system.has(verified.keyset),
-      )
-    );
+      );
+    return isPromise(made)
+      ? made.then((decision) => withReports(decision, reports))
+      : withReports(made, reports);
   }
 
   function judge(
@@ -117,7 +120,7 @@ export function createTokenJudge(
     trace: Trace | undefined,
     facts: DecisionFacts | undefined,
   ): TokenDecision | Promise<TokenDecision> {
-    const verdict: Verdict = { trace, facts, refusal: undefined };
+    const verdict: Verdict = { trace, facts, refusal: undefined, reports: [] };
     const vouched = vouch(token, verdict);
     return isPromise(vouched)
       ? vouched.then((found) => judgeVouched(token, found, verdict))
@@ -129,7 +132,7 @@ export function createTokenJudge(
     vouched: Vouched | undefined,
     verdict: Verdict,
   ): TokenDecision | Promise<TokenDecision> {
-    const { trace } = verdict;
+    const { trace, reports = [] } = verdict;
     if (vouched === undefined || hasEnded(verdict)) return refuse(verdict, vouched?.claims);
     const { by, isRemote } = vouched;
     const policy = policies.of(vouched.keyset);
@@ -143,12 +146,12 @@ export function createTokenJudge(
       return refuse(verdict, claims);
     }
     const keep = (decision: TokenDecision): TokenDecision => {
-      if (!decision.ok || by === undefined || trace !== undefined) return decision;
+      if (!decision.ok || by === undefined || trace !== undefined) return withReports(decision, reports);
       const made = cachesPrincipals ? decision : undefined;
       const kept = cache?.set(token, { claims, by, made }, validityOf(claims, policy.registered));
       // The string of the cache, so that the header that the token came in can be collected.
       if (kept !== undefined && made !== undefined) noteToken(decision.principal, kept);
-      return decision;
+      return withReports(decision, reports);
     };
     const decision = decidePrincipal(token, claims, contextFor(vouched, policy), isSystem, trace);
     return isPromise(decision) ? decision.then(keep) : keep(decision);

@@ -13,10 +13,11 @@ import { noteAnonymous } from './anonymous.ts';
 import type { Decision, Refused, RequestDecision, TokenDecision } from './decision.ts';
 import { createPossessionJudge } from './judge-possession.ts';
 import { createRevocationJudge } from './judge-revocation.ts';
-import { createRouteJudge } from './judge-route.ts';
+import { createRouteJudge, type Noted } from './judge-route.ts';
 import { createTokenJudge, type TokenParts } from './judge-token.ts';
 import { type DecisionFacts, factsOf, factsOfToken } from './outcome.ts';
 import type { Principal, PrincipalContext, RoutesInForce } from './principal.ts';
+import { publishReports } from './report-only.ts';
 import type { AuthenticatorSettings } from './settings.ts';
 import type { Trace } from './trace.ts';
 
@@ -171,7 +172,8 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
   ): Decision {
     const { mode = settings.mode, claims: rules } = access;
     const resource = routeJudge.resourceOf(access);
-    let decision: RequestDecision = routeJudge.applyRequirements(judged, access, resource, trace);
+    const noted: Noted = { trace, reports: [] };
+    let decision: RequestDecision = routeJudge.applyRequirements(judged, access, resource, noted);
     // A 503 is the answer in every mode, because the token may be valid.
     if (!decision.ok && mode === 'permissive' && decision.error.status !== 503) {
       refusals.hasAny = true;
@@ -181,11 +183,11 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     }
     if (decision === ANONYMOUS) {
       trace?.({ stage: 'anonymous', mode });
-      const noted = resource === undefined ? context : { ...context, space: resource.space };
-      if (isNoted && rules === undefined) noteAnonymous(keyOf(request), noted);
+      const its = resource === undefined ? context : { ...context, space: resource.space };
+      if (isNoted && rules === undefined) noteAnonymous(keyOf(request), its);
     }
-    const applied = routeJudge.applyRules(decision, rules, rules && parametersOf(request), trace);
-    if (applied.ok) return applied;
+    const applied = routeJudge.applyRules(decision, rules, rules && parametersOf(request), noted);
+    if (applied.ok) return told(applied, noted);
     const challenged = routeJudge.challenge(applied, access, resource);
     return proofs === undefined ? challenged : proofs.challenge(challenged, request);
   }
@@ -203,16 +205,24 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       const unbound = proofs === undefined ? verified : proofs.refuseBound(verified, trace);
       const decision = revocation === undefined ? unbound : revocation.judge(unbound, token, trace);
       const resource = routeJudge.resourceOf({ claims: rules, requires });
-      const required = routeJudge.applyRequirements(decision, { claims: rules, requires }, resource, trace);
-      const applied = routeJudge.applyRules(required, rules, undefined, trace);
-      return applied.ok || resource === undefined
-        ? applied
-        : { ok: false, error: inSpace(applied.error, resource.space) };
+      const noted: Noted = { trace, reports: [] };
+      const required = routeJudge.applyRequirements(decision, { claims: rules, requires }, resource, noted);
+      const applied = routeJudge.applyRules(required, rules, undefined, noted);
+      if (applied.ok) return told(applied, noted);
+      return resource === undefined ? applied : { ok: false, error: inSpace(applied.error, resource.space) };
     };
     return isPromise(judged) ? judged.then(apply) : apply(judged);
   }
 
   return { decide, decideOnToken, clear: tokenJudge.clear };
+}
+
+/** Tells what an accepted request was not refused for. With a trace, the trace has told it. */
+function told<D extends RequestDecision>(decision: D & { readonly ok: true }, { trace, reports }: Noted): D {
+  const all = decision.reports === undefined ? reports : [...decision.reports, ...reports];
+  if (trace === undefined) publishReports(all);
+  const { reports: _told, ...others } = decision;
+  return decision.reports === undefined ? decision : (others as D);
 }
 
 function judgeTransport(request: RequestView): AuthError | undefined {

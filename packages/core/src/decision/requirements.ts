@@ -3,6 +3,7 @@
 import { actorOf } from '../claims/actor.ts';
 import { type ActorMatcher, actors, actorsJudge } from '../claims/actors.ts';
 import { audiences, checkAudience } from '../claims/audience.ts';
+import { ALWAYS } from '../claims/enforce.ts';
 import { type IssuerMatcher, issuers, issuersJudge } from '../claims/issuers.ts';
 import { AuthError, refusalIn } from '../errors.ts';
 import {
@@ -76,6 +77,8 @@ export interface RouteRequirements {
   readonly senderConstrained?: RouteBinding | undefined;
   /** The route accepts no anonymous request, whatever the mode of its authenticator is. */
   readonly needsToken: boolean;
+  /** From when on they refuse: see `enforce` of an access. Absent: always. */
+  readonly enforcedFromMs?: number | undefined;
 }
 
 /** The token that is judged. */
@@ -116,8 +119,14 @@ export const NO_REQUIREMENTS: RouteRequirements = Object.freeze({
   needsToken: false,
 });
 
-/** Turns the options of a route into requirements. */
-export function requirementsOf(read: ReadBy<typeof requirementOptions>): RouteRequirements {
+/**
+ * Turns the options of a route into requirements.
+ * @param enforcedFromMs see `readEnforcement`
+ */
+export function requirementsOf(
+  read: ReadBy<typeof requirementOptions>,
+  enforcedFromMs = ALWAYS,
+): RouteRequirements {
   const stepUp = stepUpOf({ acr: read.acr, maxAgeMs: read.maxAge });
   const checks = Object.freeze([
     ...issuerChecks(read.issuers),
@@ -132,7 +141,7 @@ export function requirementsOf(read: ReadBy<typeof requirementOptions>): RouteRe
   const needsToken = read.actors !== undefined || bindings.includes('required') || stepUp !== undefined;
   return checks.length === 0 && [resource, ...bindings].every((one) => one === undefined)
     ? NO_REQUIREMENTS
-    : Object.freeze({ checks, resource, dpop, mutualTls, senderConstrained, needsToken });
+    : Object.freeze({ checks, resource, dpop, mutualTls, senderConstrained, needsToken, enforcedFromMs });
 }
 
 /**

@@ -137,7 +137,7 @@ export function readOptions(value: AuthenticatorOptions): AuthenticatorSettings 
         .filter(({ requires }) => requires.resource === name)
         .map(({ claims }) => claims),
     ]
-      .flatMap(needsOf)
+      .flatMap((rules) => needsOf(rules))
       .flatMap(({ names }) => names),
     methods: read.tokenFrom.bearerMethods,
     dpop,

@@ -14,8 +14,14 @@ import type { AuthenticationMode } from './access.ts';
 import type { Principal } from './principal.ts';
 import type { JudgedRequirement } from './requirements.ts';
 
-/** One check, and its refusal; `refusal` is undefined if the check passed. */
-export type TraceEvent = { readonly refusal?: AuthError | undefined } & (
+/**
+ * One check, and its refusal; `refusal` is undefined if the check passed. `wouldRefuse`: it did not
+ * pass, and `enforce` says that this refuses nothing.
+ */
+export type TraceEvent = {
+  readonly refusal?: AuthError | undefined;
+  readonly wouldRefuse?: AuthError | undefined;
+} & (
   | { readonly stage: 'place'; readonly place: string; readonly hasToken: boolean }
   | { readonly stage: 'credentials'; readonly hasToken: boolean }
   | {

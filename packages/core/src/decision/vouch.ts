@@ -10,6 +10,7 @@ import { type JsonObject, type JsonValue, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import { issuerText, noKeysetText, notAllowedText, unsupportedText } from './details.ts';
 import { type DecisionFacts, noteKeyset } from './outcome.ts';
+import type { Reports } from './report-only.ts';
 import type { AuthenticatorSettings } from './settings.ts';
 import { findSigningKey, type SignedBy } from './signing-key.ts';
 import { run } from './steps.ts';
@@ -45,6 +46,8 @@ export interface Verdict {
   /** Gets the keyset of the token; undefined without a listener to the decision. */
   readonly facts: DecisionFacts | undefined;
   refusal: AuthError | undefined;
+  /** Gets what rules with `enforce` would refuse. */
+  readonly reports?: Reports | undefined;
 }
 
 /** True if no further checks are needed. */

@@ -8,6 +8,7 @@ import { own } from '../values/json.ts';
 import type { UncheckedOptions } from '../values/readers.ts';
 import { algorithmRules } from './lint/algorithms.ts';
 import { endpointRules } from './lint/endpoints.ts';
+import { enforceRules } from './lint/enforce.ts';
 import { lintInlineKeys, type UnplacedFinding } from './lint/jwks.ts';
 import { keysetRules } from './lint/keysets.ts';
 import { literalRules, variablesIn } from './lint/literals.ts';
@@ -37,6 +38,7 @@ export const lintRules: readonly LintRule[] = [
   ...tenantRules,
   ...algorithmRules,
   ...tokenRules,
+  ...enforceRules,
   ...resourceRules,
   ...possessionRules,
   ...revocationRules,

@@ -39,7 +39,7 @@ const OPTIONS: { readonly [name: string]: Judge } = {
   claims: rulesJudge,
   routes: named(
     { added: 'closes', thing: 'rule of the route' },
-    members({ ...judgesOf(routeOptions.table), claims: rulesJudge }),
+    ifEnforced(members({ ...judgesOf(routeOptions.table), claims: rulesJudge })),
   ),
   signing: signingJudge,
 };
@@ -68,6 +68,15 @@ export function planChange(before: DescriptorDocument, after: DescriptorDocument
       })
       .sort((a, b) => EFFECTS.indexOf(a.effect) - EFFECTS.indexOf(b.effect)),
   );
+}
+
+/** What changes in a route that refuses nothing, before and after, opens and closes nothing. */
+function ifEnforced(judge: Judge): Judge {
+  const isNever = (route: unknown) => isPlainObject(route) && route.enforce === false;
+  return (before, after) =>
+    judge(before, after).map((one) =>
+      isNever(before) && isNever(after) ? { ...one, effect: 'changes' } : one,
+    );
 }
 
 /** The options with all that they imply. */

@@ -192,6 +192,7 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
       senderConstrained: true,
       acr: true,
       maxAge: true,
+      enforce: true,
       mode: true,
     }),
   },

@@ -221,6 +221,7 @@ export function BIG({ pem, jwk }: { readonly pem: string; readonly jwk: unknown 
         routes: {
           admin: { claims: { scope: ['admin'] }, issuers: ['https://a.example/'], audience: ['admin'] },
           'GET /users/:id': { claims: { sub: { fromRequest: 'params.id' } } },
+          'GET /new': { claims: { roles: { rule: ['a'], enforce: false } }, enforce: { from: '2026-12-31' } },
           'GET /files': { resource: 'files' },
           'POST /pay': { dpop: 'required' },
           'POST /transfer': { mutualTls: 'required', senderConstrained: 'required' },

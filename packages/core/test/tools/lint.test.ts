@@ -415,6 +415,24 @@ const CASES: readonly Case[] = [
   ['clock-skew-wide', { clockSkew: '31s' }, 'clockSkew', { clockSkew: '30s' }],
   ['mode-permissive', { mode: 'permissive' }, 'mode', { mode: 'strict' }],
   ['mode-optional', { mode: 'optional' }, 'mode', {}],
+  [
+    'report-only',
+    { claims: { roles: { rule: 'admin', enforce: false } } },
+    'claims.roles',
+    { claims: { roles: 'admin' } },
+  ],
+  [
+    'report-only',
+    { claims: [{ path: ['a', 'b'], rule: 'x', enforce: { from: '2026-12-31' } }] },
+    'claims[0]',
+    { claims: [{ path: ['a', 'b'], rule: 'x' }] },
+  ],
+  [
+    'report-only',
+    { routes: { admin: { claims: { roles: 'admin' }, enforce: false } } },
+    'routes.admin.enforce',
+    { routes: { admin: { claims: { roles: 'admin' } } } },
+  ],
   ['exp-not-required', { requireExp: false }, 'requireExp', { requireExp: false, maxTokenAge: '1h' }],
   [
     'exp-not-required',

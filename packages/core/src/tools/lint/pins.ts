@@ -109,7 +109,8 @@ function pins(rules: unknown, claims: readonly string[], orPattern: boolean): bo
   const fixes = (rule: unknown) => isFixed(rule) || (orPattern && isPattern(rule));
   const byName = [rules, ...itemsOf(rules)].map(membersOf);
   if (byName.some((members) => claims.some((claim) => fixes(members[claim])))) return true;
-  return partsIn(rules, '').some(({ value: { name, path, rule, required, validate, value } }) => {
+  return partsIn(rules, '').some(({ value: { name, path, rule, required, validate, value, enforce } }) => {
+    if (enforce !== undefined) return false;
     const claim = name ?? (itemsOf(path).length === 1 ? itemsOf(path)[0] : undefined);
     if (!claims.some((known) => known === claim)) return false;
     return name === undefined ? fixes(rule) : required === true && validate === true && value !== undefined;

@@ -1,6 +1,7 @@
 // Judges changes of claim rules. A rule is narrower than another if all claims that satisfy it
 // satisfy the other, too. Rules are read by claims/normalize.ts, with variables as written.
 import { isDeepStrictEqual } from 'node:util';
+import { ALWAYS, enforcementChange, NEVER } from '../../claims/enforce.ts';
 import type { NormalRule } from '../../claims/form.ts';
 import { entriesOf, implies, type RuleEntry } from '../../claims/normalize.ts';
 import { ConfigError } from '../../errors.ts';
@@ -35,7 +36,14 @@ function judgeClaim(claim: string, before: readonly Entry[], after: readonly Ent
   if (old !== undefined && current !== undefined && gone.length === 1 && fresh.length === 1)
     return compare(claim, old, current);
   const tell = (effect: Effect, what: string, side: Verdict['side']) => (entry: Entry) =>
-    ({ effect, says: `${claim}: ${what}`, at: entry.path, side }) satisfies Verdict;
+    isNever(entry)
+      ? ({
+          effect: 'changes',
+          says: `${claim}: ${what}, report only`,
+          at: entry.path,
+          side,
+        } satisfies Verdict)
+      : ({ effect, says: `${claim}: ${what}`, at: entry.path, side } satisfies Verdict);
   return [
     ...fresh.map(tell('closes', 'the rule is new', 'after')),
     ...gone.map(tell('opens', 'the rule is gone', 'before')),
@@ -49,6 +57,20 @@ function compare(claim: string, before: Entry, after: Entry): readonly Verdict[]
     at: after.path,
     side: 'after',
   });
+  const wasMs = before.rule?.enforcedFromMs ?? ALWAYS;
+  const isMs = after.rule?.enforcedFromMs ?? ALWAYS;
+  const enforced = enforcementChange(wasMs, isMs).map(({ effect, says }) => tell(effect, says));
+  if (wasMs === NEVER && isMs === NEVER) return [tell('changes', 'the rule has changed, report only')];
+  if (wasMs === NEVER || isMs === NEVER) return enforced;
+  return [...enforced, ...compareRules(before, after, tell)];
+}
+
+function compareRules(
+  before: Entry,
+  after: Entry,
+  tell: (effect: Effect, says: string) => Verdict,
+): readonly Verdict[] {
+  if (isNarrower(after, before) && isNarrower(before, after)) return [];
   if (isNarrower(after, before)) return [tell('closes', 'the rule asks for more')];
   if (isNarrower(before, after)) return [tell('opens', 'the rule asks for less')];
   // Neither implies the other, or it cannot be told: what satisfies the one now need not have
@@ -61,11 +83,21 @@ function compare(claim: string, before: Entry, after: Entry): readonly Verdict[]
 function without(entries: readonly Entry[], others: readonly Entry[]): readonly Entry[] {
   const left = [...others];
   return entries.filter((entry) => {
-    const index = left.findIndex((other) => isNarrower(entry, other) && isNarrower(other, entry));
+    const index = left.findIndex(
+      (other) =>
+        isNarrower(entry, other) &&
+        isNarrower(other, entry) &&
+        entry.rule?.enforcedFromMs === other.rule?.enforcedFromMs,
+    );
     if (index === -1) return true;
     left.splice(index, 1);
     return false;
   });
+}
+
+/** True for a rule that is never enforced: it opens and closes nothing. */
+function isNever({ rule }: Entry): boolean {
+  return rule?.enforcedFromMs === NEVER;
 }
 
 /** True if all claims that satisfy `a` satisfy `b`. */
