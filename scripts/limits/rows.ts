@@ -397,6 +397,13 @@ export const LIMITS: readonly LimitTable[] = [
         test: `${tests}/decision/token-frequency.test.ts:room is made for a million at most`,
       },
       {
+        what: 'keys of a keyset whose latest accepted `exp` a report has',
+        at: `${core}/keysets/accepted.ts#MAX_KEYS`,
+        unit: 'keys',
+        beyond: 'the key whose tokens end first is left out',
+        test: `packages/core/test/keysets/accepted.test.ts:no more keys than`,
+      },
+      {
         what: 'JOSE headers that are known, of tokens that verified',
         at: `${core}/decision/vouch.ts#MAX_HEADERS`,
         unit: 'headers',

@@ -5,6 +5,7 @@ import { carriageCases } from './cases/carriage.ts';
 import type { ConformanceCase } from './cases/case.ts';
 import { decisionCases } from './cases/decisions.ts';
 import { descriptorCases } from './cases/descriptor.ts';
+import { healthCases } from './cases/health.ts';
 import { keysetCases } from './cases/keysets.ts';
 import { mutualTlsCases } from './cases/mutual-tls.ts';
 import { pathCases } from './cases/paths.ts';
@@ -32,6 +33,7 @@ export const cases: readonly ConformanceCase[] = [
   ...scopeCases,
   ...routeCases,
   ...keysetCases,
+  ...healthCases,
   ...callerCases,
   ...descriptorCases,
   ...pathCases,

@@ -27,6 +27,8 @@ export interface Harness {
    * in this order.
    */
   readonly routes: readonly Route[];
+  /** The path at which `healthCheck` of the authenticator answers, for everybody. */
+  readonly health: string;
   /** The paths of published keys, which are public. */
   readonly published: readonly PublishedKeys[];
   /** The application must publish the resources of the authenticator. */
@@ -94,6 +96,7 @@ export function describeAdapter(
       offered = {
         routes: [...signingRoutes(signers, trusted.audience), ...routes].map(observe),
         published: publishedKeys(signers),
+        health: '/health',
         isResource: false,
         trustsProxy: false,
       };
@@ -229,6 +232,18 @@ export function describeAdapter(
         await authenticator.close();
       },
     );
+
+    it('health: 200 while all keys are there, 503 before', async () => {
+      const { trusted } = world;
+      const keySets = [{ issuer: trusted.issuer, jwksUrl: trusted.jwksUrl, allowHttp: true }];
+      const authenticator = authenticatorFor(world, 'strict', { keySets, loadAtStart: true });
+      const { send: request, close } = await start(await build({ authenticator, ...offered }));
+      await authenticator.ready();
+      const { status, body } = await request({ method: 'GET', path: '/health', headers: [] });
+      expect({ status, body }).toEqual({ status: 200, body: '{"status":"ready"}' });
+      await close();
+      await authenticator.close();
+    });
 
     it('T-098: a replaced global Promise lets no request pass', async () => {
       const authenticator = authenticatorFor(world, 'strict');

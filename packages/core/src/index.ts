@@ -64,6 +64,7 @@ export type { GroupSourceReport } from './groups/groups.ts';
 export type { GroupsOptions } from './groups/options.ts';
 export type { GroupResolver, GroupSubject } from './groups/resolver.ts';
 export type { JwkSet } from './jwk/import-jwks.ts';
+export type { AcceptedKey } from './keysets/accepted.ts';
 export type { KeysetReport, TenantsReport } from './keysets/keyset.ts';
 export type { KeysetFor, KeysetForReport } from './keysets/keyset-for.ts';
 export type { KeysetOptions } from './keysets/options.ts';

@@ -52,6 +52,7 @@ it('the root exports these types', () => {
   // Nothing else is exported there, and no type between values.
   expect(index.match(/^export (?!(type )?\{)|^export \{[^}]*\btype\b|\bas\b/gm)).toBeNull();
   expect(exported.sort()).toEqual([
+    'AcceptedKey',
     'AcceptedUpgrade',
     'ActingParty',
     'Actor',
@@ -192,6 +193,7 @@ it('./adapter exports these values', () => {
     'eventAnswerer',
     'foldCase',
     'handlerIn',
+    'healthAnswerer',
     'holdReply',
     'inconclusive',
     'isPrincipal',

@@ -22,6 +22,7 @@ import {
   createResponseSigner,
   decide,
   handlerIn,
+  healthAnswerer,
   holdReply,
   isPromise,
   keysPublisher,
@@ -225,6 +226,25 @@ export function receiveEvents(receiver: EventReceiver): RequestHandler {
     response.writeHead(status, headers).end(body);
   };
   return mark([{ kind: 'public' }], (request, response, next) => settled(send(request, response), next));
+}
+
+/**
+ * Answers health checks: 200 `{"status":"ready"}` while the authenticators can judge tokens, else
+ * 503 `{"status":"unavailable"}`. It says nothing else, because everybody may ask. Put it before
+ * `authenticate`.
+ * @param authenticators those of `createAuthenticator`: each one of a combination
+ * @throws ConfigError for anything else, at once
+ * @example
+ * ```ts
+ * app.get('/health', healthCheck(authenticator));
+ * ```
+ */
+export function healthCheck(...authenticators: readonly Authenticator[]): RequestHandler {
+  const answer = healthAnswerer(...authenticators);
+  return mark([{ kind: 'public' }], (_request, response) => {
+    const { status, headers, body } = answer();
+    response.status(status).set(headers).send(body);
+  });
 }
 
 /**

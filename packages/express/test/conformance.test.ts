@@ -3,17 +3,18 @@ import { describeAdapter, type Harness } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';
 import express5, { type Request, type RequestHandler } from 'express';
 import express4 from 'express4';
-import { authenticate, publicRoute, publishKeys, publishResource, signResponse } from '../src/index.ts';
+import { authenticate, healthCheck, publicRoute, publishKeys, publishResource, signResponse } from '../src/index.ts';
 
 const events = { framework: 'express', hasRoutes: true };
 describeAdapter('express', (harness: Harness) => application(express5(), harness), {}, events);
 describeAdapter('express 4', (harness: Harness) => application(express4(), harness), {}, events);
 
 function application(app: express5.Express, harness: Harness) {
-  const { authenticator, routes, published, isResource, trustsProxy } = harness;
+  const { authenticator, health, routes, published, isResource, trustsProxy } = harness;
   app.set('env', 'test');
   app.set('trust proxy', trustsProxy);
   if (isResource) app.use(publishResource(authenticator));
+  app.get(health, healthCheck(authenticator));
   for (const { path, signer } of published) app.get(path, publishKeys(signer));
   for (const { method, path, access, handle, reply, sign } of routes) {
     const handler: RequestHandler = (request, response) => {

@@ -12,6 +12,7 @@ it('exports what core exports at its root, and these values', () => {
   expect({ ...adapter }).toMatchObject({ ...core });
   expect(own.sort()).toEqual([
     'authenticate',
+    'healthCheck',
     'publicRoute',
     'publishKeys',
     'publishResource',

@@ -263,6 +263,27 @@ export function publishKeys(signer: Signer): fastify.RouteHandlerMethod {
 }
 
 /**
+ * Makes a handler that answers health checks: 200 `{"status":"ready"}` while the authenticators can
+ * judge tokens, else 503 `{"status":"unavailable"}`. It says nothing else, because everybody may
+ * ask: give its route `config: { auth: false }`.
+ * @param authenticators those of `createAuthenticator`: each one of a combination
+ * @throws ConfigError for anything else, at once
+ * @example
+ * ```ts
+ * app.get('/health', { config: { auth: false } }, healthCheck(authenticator));
+ * ```
+ */
+export function healthCheck(
+  ...authenticators: readonly core.Authenticator[]
+): fastify.RouteHandlerMethod {
+  const answer = adapter.healthAnswerer(...authenticators);
+  return (_request, reply) => {
+    const { status, headers, body } = answer();
+    return reply.code(status).headers(headers).send(body);
+  };
+}
+
+/**
  * Makes a plugin that answers requests for the metadata of the protected resources of
  * authenticators (RFC 9728), at the paths that their challenges name, to everybody. Register it on
  * the application, before or after the plugin that authenticates.

@@ -14,6 +14,7 @@ it('exports what core exports at its root, and these values', () => {
     'compileRules',
     'default',
     'getAuth',
+    'healthCheck',
     'latchkey',
     'openApiTransform',
     'publishKeys',

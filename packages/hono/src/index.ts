@@ -155,6 +155,22 @@ export function publishResource(
 }
 
 /**
+ * Answers health checks: 200 `{"status":"ready"}` while the authenticators can judge tokens, else
+ * 503 `{"status":"unavailable"}`. It says nothing else, because everybody may ask. Put it before
+ * `authenticate`.
+ * @param authenticators those of `createAuthenticator`: each one of a combination
+ * @throws ConfigError for anything else, at once
+ * @example
+ * ```ts
+ * app.get('/health', healthCheck(authenticator));
+ * ```
+ */
+export function healthCheck(...authenticators: readonly core.Authenticator[]): MiddlewareHandler {
+  const answer = web.healthCheck(...authenticators);
+  return mark([{ kind: 'public' }], async (c) => answer(c.req.raw));
+}
+
+/**
  * Marks a route as public for `routes` and for readers of the code. It does not change how a
  * request is handled.
  * @example

@@ -5,6 +5,7 @@ import { type Context, Hono } from 'hono';
 import {
   type AuthVariables,
   authenticate,
+  healthCheck,
   publicRoute,
   publishKeys,
   publishResource,
@@ -32,7 +33,7 @@ describeAdapter(
 );
 
 function application(harness: Harness, isCalled = false): Hono {
-  const { authenticator, routes, published, isResource, trustsProxy } = harness;
+  const { authenticator, health, routes, published, isResource, trustsProxy } = harness;
   const protocol = (c: Context) => (c.req.header('x-forwarded-proto') === 'https' ? 'https' : 'http');
   const app = new Hono();
   // The error handler of Hono prints what it does not know.
@@ -40,6 +41,7 @@ function application(harness: Harness, isCalled = false): Hono {
     'getResponse' in error ? (error.getResponse as () => Response)() : c.text('Internal Server Error', 500),
   );
   if (isResource) app.use(publishResource(authenticator));
+  app.get(health, healthCheck(authenticator));
   for (const { path, signer } of published) app.get(path, publishKeys(signer));
   for (const { method, path, access, handle, reply, sign } of routes) {
     const handler = (c: Context<{ Variables: AuthVariables }>) => {

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import {
   authenticate,
   publicRoute,
+  healthCheck,
   publishKeys,
   publishResource,
   receiveEvents,
@@ -33,6 +34,8 @@ describe('undefined is a ConfigError', () => {
     ['a signer', () => publishKeys(undefined as never)],
     ['a receiver', () => receiveEvents(undefined as never)],
     ['an authenticator', () => publishResource(undefined as never)],
+    ['an authenticator of a health check', () => healthCheck(undefined as never)],
+    ['no authenticator of a health check', () => healthCheck()],
     ['options of a signer', () => signResponse(undefined as never)],
     ['an application', () => routes(undefined as never)],
     ['options of the route report', () => routes(new Hono(), undefined as never)],

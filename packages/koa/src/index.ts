@@ -215,6 +215,27 @@ export function receiveEvents(receiver: core.EventReceiver): Middleware {
 }
 
 /**
+ * Answers health checks: 200 `{"status":"ready"}` while the authenticators can judge tokens, else
+ * 503 `{"status":"unavailable"}`. It says nothing else, because everybody may ask. Put it before
+ * `authenticate`.
+ * @param authenticators those of `createAuthenticator`: each one of a combination
+ * @throws ConfigError for anything else, at once
+ * @example
+ * ```ts
+ * router.get('/health', healthCheck(authenticator));
+ * ```
+ */
+export function healthCheck(...authenticators: readonly core.Authenticator[]): Middleware {
+  const answer = adapter.healthAnswerer(...authenticators);
+  return mark([{ kind: 'public' }], (ctx) => {
+    const { status, headers, body } = answer();
+    ctx.body = body;
+    ctx.status = status;
+    ctx.set(headers);
+  });
+}
+
+/**
  * Marks a route as public for `routes` and for readers of the code. It does not change how a
  * request is handled.
  * @example

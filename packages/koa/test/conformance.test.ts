@@ -3,18 +3,19 @@ import Router from '@koa/router';
 import { describeAdapter, type Harness } from '@latchkey/conformance';
 import Koa3, { type Middleware } from 'koa';
 import Koa2 from 'koa2';
-import { authenticate, publicRoute, publishKeys, publishResource, signResponse } from '../src/index.ts';
+import { authenticate, healthCheck, publicRoute, publishKeys, publishResource, signResponse } from '../src/index.ts';
 
 const events = { framework: 'koa', hasRoutes: true };
 describeAdapter('koa', (harness: Harness) => application(new Koa3(), harness), {}, events);
 describeAdapter('koa 2', (harness: Harness) => application(new Koa2(), harness), {}, events);
 
 function application(app: Koa3, harness: Harness) {
-  const { authenticator, routes, published, isResource, trustsProxy } = harness;
+  const { authenticator, health, routes, published, isResource, trustsProxy } = harness;
   app.silent = true;
   app.proxy = trustsProxy;
   if (isResource) app.use(publishResource(authenticator));
   const router = new Router();
+  router.get(health, healthCheck(authenticator));
   for (const { path, signer } of published) router.get(path, publishKeys(signer));
   for (const { method, path, access, handle, reply, sign } of routes) {
     const handler: Middleware = (ctx) => {

@@ -4,6 +4,7 @@ export * from '@latchkey/core';
 export { Auth, Authenticate, Public, RequireClaims } from './decorators.ts';
 export { receiveEvents } from './events.ts';
 export { LATCHKEY_AUTHENTICATOR, LatchkeyGuard } from './guard.ts';
+export { healthCheck } from './health.ts';
 export type { LatchkeyAsyncOptions, LatchkeyOptions } from './module.ts';
 export { LatchkeyModule } from './module.ts';
 export { type DocumentedApplication, secureDocument } from './openapi.ts';

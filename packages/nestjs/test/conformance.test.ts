@@ -10,6 +10,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import {
   Auth,
   Authenticate,
+  healthCheck,
   LatchkeyModule,
   Public,
   publishKeys,
@@ -50,11 +51,12 @@ function controllerFor(route: Route, index: number, all: readonly Route[]): Type
   return RouteController;
 }
 
-function moduleFor({ authenticator, routes, published, isResource }: Harness): Type {
+function moduleFor({ authenticator, health, routes, published, isResource }: Harness): Type {
   class AppModule {}
   Module({
     imports: [LatchkeyModule.forRoot(authenticator), ...(isResource ? [publishResource()] : [])],
     controllers: [
+      healthCheck(health),
       ...published.map(({ path, signer }) => publishKeys(signer, path)),
       ...routes.map(controllerFor),
     ],

@@ -19,6 +19,7 @@ it('exports what core exports at its root, and these values', () => {
     'Public',
     'RequireClaims',
     'SignResponse',
+    'healthCheck',
     'publishKeys',
     'publishResource',
     'receiveEvents',

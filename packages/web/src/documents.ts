@@ -1,4 +1,5 @@
-// Answers with public documents: the keys of a signer, and the metadata of protected resources.
+// Answers with public documents: the keys of a signer, the metadata of protected resources, and
+// health checks.
 import * as core from '@latchkey/core';
 import * as adapter from '@latchkey/core/adapter';
 import type { Signer } from '@latchkey/core/signing';
@@ -24,6 +25,28 @@ export function publishKeys(signer: Signer): (request: Request) => Promise<Respo
       if (core.isAuthError(error)) return adapter.toResponse(error);
       throw error;
     }
+  };
+}
+
+/**
+ * Makes a handler that answers health checks: 200 `{"status":"ready"}` while the authenticators can
+ * judge tokens, else 503 `{"status":"unavailable"}`. It says nothing else, because everybody may
+ * ask.
+ * @param authenticators those of `createAuthenticator`: each one of a combination
+ * @throws ConfigError for anything else, at once
+ * @example
+ * ```ts
+ * // app/health/route.ts
+ * export const GET = healthCheck(guard.authenticator);
+ * ```
+ */
+export function healthCheck(
+  ...authenticators: readonly core.Authenticator[]
+): (request: Request) => Response {
+  const answer = adapter.healthAnswerer(...authenticators);
+  return () => {
+    const { status, headers, body } = answer();
+    return new Response(body, { status, headers });
   };
 }
 

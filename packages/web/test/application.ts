@@ -3,6 +3,7 @@ import type { FetchApplication, Harness, Route } from '@latchkey/conformance';
 import {
   createGuard,
   type Guard,
+  healthCheck,
   type Principal,
   publishKeys,
   publishResource,
@@ -22,10 +23,11 @@ interface Entry {
 
 /** Serves the harness of the suite. */
 export function application(harness: Harness): FetchApplication {
-  const { authenticator, routes, published, isResource, trustsProxy } = harness;
+  const { authenticator, health, routes, published, isResource, trustsProxy } = harness;
   const guard = createGuard(authenticator);
   const metadata = isResource ? publishResource(authenticator) : () => undefined;
   const entries: Entry[] = published.map(({ path, signer }) => entryOf('GET', path, publishKeys(signer)));
+  entries.push(entryOf('GET', health, healthCheck(authenticator)));
   for (const route of routes) entries.push(...entriesOf(route, guard));
   return {
     async fetch(request, { socket }) {

@@ -5,6 +5,7 @@ import { generateSigningKey } from '@latchkey/testing';
 import { describe, expect, it } from 'vitest';
 import {
   createGuard,
+  healthCheck,
   publishKeys,
   publishResource,
   receiveEvents,
@@ -35,6 +36,8 @@ describe('undefined is a ConfigError', () => {
     ['a signer', () => publishKeys(undefined as never)],
     ['a receiver', () => receiveEvents(undefined as never)],
     ['an authenticator', () => publishResource(undefined as never)],
+    ['an authenticator of a health check', () => healthCheck(undefined as never)],
+    ['no authenticator of a health check', () => healthCheck()],
     ['options of a signer', () => signResponse(undefined as never)],
   ])('%s', (_, build) => {
     expect(build).toThrow(ConfigError);

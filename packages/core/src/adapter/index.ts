@@ -56,6 +56,8 @@ export {
 } from './decide.ts';
 export type { AccessDecorator, AccessNote, DecoratedAccess, DecoratedClass } from './decorated.ts';
 export { decoratedAccess, isPublicClass, lineageOf, noteAccess } from './decorated.ts';
+export type { HealthAnswer } from './health.ts';
+export { healthAnswerer } from './health.ts';
 export { holdReply } from './hold-reply.ts';
 export { handlerIn, notAuthenticated, refuseArguments, refuseRequest } from './misuse.ts';
 export type { ResourceAnswer, ResourcePublisher } from './publish-resource.ts';

@@ -10,6 +10,7 @@ import type { RequestView } from '../credentials/request.ts';
 import { AuthError, asError, ConfigError, inSpace } from '../errors.ts';
 import { warn } from '../events.ts';
 import { createGroups, type GroupSourceReport } from '../groups/groups.ts';
+import { acceptedOf } from '../keysets/accepted.ts';
 import { createKeysets, type KeysetTaker } from '../keysets/create.ts';
 import type { Keyset, KeysetReport } from '../keysets/keyset.ts';
 import type { KeysetForReport } from '../keysets/keyset-for.ts';
@@ -144,6 +145,12 @@ export interface Authenticator extends Marked {
 
 /** The state of an authenticator. Contains no key and no token. */
 export interface AuthenticatorReport {
+  /**
+   * True if tokens can be judged: each keyset has keys, or reads them when needed, and the list of
+   * revocations is current. A keyset with `skipValidation` does not count, and neither does the
+   * remote endpoint. `healthCheck` of an adapter answers with it.
+   */
+  readonly isReady: boolean;
   readonly keysets: readonly KeysetReport[];
   readonly remote: RemoteReport | undefined;
   readonly groups: readonly GroupSourceReport[];
@@ -259,6 +266,15 @@ export function authenticatorOf(
     }
   }
 
+  function isReady(): boolean {
+    const acceptsStale = settings.revocation?.acceptsStale === true;
+    if (!acceptsStale && revocations?.whyNotCurrent() !== undefined) return false;
+    return keysets.every((keyset) => {
+      const { state } = keyset.report();
+      return settingsOf.get(keyset)?.skipValidation === true || (state !== 'empty' && state !== 'loading');
+    });
+  }
+
   const waited = [...keysets, ...(revocations === undefined ? [] : [revocations])];
   const authenticator = Object.freeze<Authenticator>({
     ...ofThisCopy,
@@ -297,7 +313,8 @@ export function authenticatorOf(
       if (waitMs > 0) await atMost(waitMs, Promise.allSettled(waited.map((part) => part.ready())));
     },
     report: () => ({
-      keysets: keysets.map((keyset) => keyset.report()),
+      isReady: isReady(),
+      keysets: keysets.map((keyset) => reportOf(keyset)),
       remote: remote?.report(),
       groups: groups?.report() ?? [],
       ...(found === undefined ? {} : { keysetFor: found.report() }),
@@ -317,6 +334,11 @@ export function authenticatorOf(
     bindings: [bindingModes(settings.possession)],
   }));
   return authenticator;
+}
+
+function reportOf(keyset: Keyset): KeysetReport {
+  const accepted = acceptedOf(keyset);
+  return accepted.length === 0 ? keyset.report() : { ...keyset.report(), accepted };
 }
 
 /** How long `verify` and `explain` wait for the first list of revocations. */

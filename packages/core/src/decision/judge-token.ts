@@ -5,6 +5,7 @@ import { withTextSub } from '../claims/numeric-sub.ts';
 import { registeredChecks, validityOf } from '../claims/registered.ts';
 import { AuthError, inSpace, refusalIn } from '../errors.ts';
 import type { Groups } from '../groups/groups.ts';
+import { noteAccepted } from '../keysets/accepted.ts';
 import type { Keyset } from '../keysets/keyset.ts';
 import { isByDpop } from '../possession/create.ts';
 import type { RemoteEndpoint } from '../remote/endpoint.ts';
@@ -147,6 +148,9 @@ export function createTokenJudge(
     }
     const keep = (decision: TokenDecision): TokenDecision => {
       if (!decision.ok || by === undefined || trace !== undefined) return withReports(decision, reports);
+      // Of tenants there may be any number, with keys of their own.
+      if (by.keyset.template === undefined)
+        noteAccepted(by.keyset, by.key.kid, decision.principal.expiresAt);
       const made = cachesPrincipals ? decision : undefined;
       const kept = cache?.set(token, { claims, by, made }, validityOf(claims, policy.registered));
       // The string of the cache, so that the header that the token came in can be collected.

@@ -5,6 +5,7 @@ import type { ImportedJwks, SkippedKey, VerificationKey } from '../jwk/import-jw
 import type { SourceState } from '../net/refresh.ts';
 import type { AlgorithmName } from '../token/algorithms.ts';
 import type { UnverifiedHeader } from '../token/parse.ts';
+import type { AcceptedKey } from './accepted.ts';
 import type { IssuerTemplate } from './issuer-template.ts';
 
 /** The keys of one issuer at one moment. It is replaced as a whole, never changed. */
@@ -56,6 +57,12 @@ export interface KeysetReport {
   readonly lastError: string | undefined;
   /** Whole milliseconds until the source is read again. Undefined if no reading is planned. */
   readonly nextAttemptInMs: number | undefined;
+  /**
+   * Until when tokens of its keys may still come, by the tokens that were accepted in this process
+   * since it started: a key may be dropped from the set when `until` of its `kid` is past, in each
+   * process. Keys that the keyset no longer has are listed too. Absent before the first token.
+   */
+  readonly accepted?: readonly AcceptedKey[];
   /** Of a keyset whose tenants each have keys of their own, whose `kids` are not listed. */
   readonly tenants?: TenantsReport;
 }
