@@ -10,6 +10,7 @@ import { keys } from './commands/keys.ts';
 import { lint } from './commands/lint.ts';
 import { plan } from './commands/plan.ts';
 import { revoke } from './commands/revoke.ts';
+import { routes } from './commands/routes.ts';
 import { secrets } from './commands/secrets.ts';
 import { tokens } from './commands/tokens.ts';
 import { type Context, command } from './context.ts';
@@ -37,7 +38,7 @@ export function createProgram(context: Context): Command {
     getOutHasColors: () => stdout.isTTY === true,
     getErrHasColors: () => stderr.isTTY === true,
   });
-  for (const made of [jwks, keys, secrets, tokens, explain, inspect, revoke, lint, plan, imports])
+  for (const made of [jwks, keys, secrets, tokens, explain, inspect, revoke, lint, plan, routes, imports])
     program.addCommand(made(context));
   // The names in the command lines of gateways: `service jwks list`, `services jwts list`.
   const service = command('service', 'jwks and keys, as the command lines of gateways have them.', [

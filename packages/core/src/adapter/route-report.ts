@@ -68,6 +68,13 @@ export interface ReportOnlyPart {
   readonly until?: string;
 }
 
+/** What a route requires of a token besides rules: `issuers`, `audience`, `acr` and so on. */
+export interface RequiredPart {
+  /** The claim: `iss`, `aud`, `act`, `cnf`, `acr` or `auth_time`. */
+  readonly about: string;
+  readonly expected: string;
+}
+
 /** What a route requires. */
 export interface RouteReport {
   /** In upper case; `ALL` for every method. */
@@ -78,6 +85,8 @@ export interface RouteReport {
   readonly requirement: 'token' | 'optional token' | 'public' | 'UNDECIDED';
   /** The claims that the rules name. */
   readonly claims: readonly string[];
+  /** What the token must be besides. Absent: nothing. */
+  readonly requires?: readonly RequiredPart[];
   /** What refuses nothing yet, because of `enforce`. Absent: nothing. */
   readonly reportOnly?: readonly ReportOnlyPart[];
   /**
@@ -191,8 +200,10 @@ export function reportRoute(
   else if (authenticating.length > 0) requirement = 'optional token';
   else if (decided !== undefined) requirement = 'public';
   const reportOnly = passed.flatMap(({ mark }) => reportOnlyOf(mark));
+  const requires = passed.flatMap(({ mark }) => requiredBy(mark));
   const report: RouteReport = {
     ...{ method, path, requirement, claims, from: decided?.from },
+    ...(requires.length === 0 ? {} : { requires }),
     ...(reportOnly.length === 0 ? {} : { reportOnly }),
   };
   marksOfReports.set(report, passed);
@@ -213,6 +224,13 @@ export function marksOfReport(report: RouteReport): readonly PassedMark[] | unde
 /** True for rules that need a principal: those of an access with `enforce` do not, yet. */
 function isEnforcedClaims(mark: RouteMark): boolean {
   return mark.kind === 'claims' && (mark.rules === undefined || !isReportOnly(mark.rules));
+}
+
+function requiredBy(mark: RouteMark): readonly RequiredPart[] {
+  if (mark.kind !== 'authenticate') return [];
+  const { checks = [], resource } = mark.requires ?? {};
+  const named = resource === undefined ? [] : [{ about: 'aud', expected: `the resource ${resource}` }];
+  return [...named, ...checks.map(({ about, expected }) => ({ about, expected }))];
 }
 
 function reportOnlyOf(mark: RouteMark): readonly ReportOnlyPart[] {
