@@ -84,24 +84,72 @@ describe('latchkey routes diff', () => {
     ['another order', [route(), route({ path: '/a' })], [route({ path: '/a' }), route()], ''],
     ['a rule less', [route({ claims: ['scope'] })], [route()], '+the rule on scope is gone'],
     ['a rule more', [route()], [route({ claims: ['scope'] })], '-the rule on scope is new'],
-    ['one of two rules on a claim', [route({ claims: ['a', 'a'] })], [route({ claims: ['a'] })], '+the rule on a is gone'],
+    [
+      'one of two rules on a claim',
+      [route({ claims: ['a', 'a'] })],
+      [route({ claims: ['a'] })],
+      '+the rule on a is gone',
+    ],
     ['no token', [route()], [route({ requirement: 'public' })], '+token → public'],
     ['an optional token', [route()], [route({ requirement: 'optional token' })], '+token → optional token'],
     ['a token', [route({ requirement: 'UNDECIDED' })], [route()], '-UNDECIDED → token'],
-    ['decided as public', [route({ requirement: 'UNDECIDED' })], [route({ requirement: 'public' })], '~UNDECIDED → public'],
-    ['a requirement less', [route({ requires: [part] })], [route()], '+the requirement acr: one of urn:mfa is gone'],
-    ['a requirement more', [route()], [route({ requires: [part] })], '-the requirement acr: one of urn:mfa is new'],
+    [
+      'decided as public',
+      [route({ requirement: 'UNDECIDED' })],
+      [route({ requirement: 'public' })],
+      '~UNDECIDED → public',
+    ],
+    [
+      'a requirement less',
+      [route({ requires: [part] })],
+      [route()],
+      '+the requirement acr: one of urn:mfa is gone',
+    ],
+    [
+      'a requirement more',
+      [route()],
+      [route({ requires: [part] })],
+      '-the requirement acr: one of urn:mfa is new',
+    ],
     ['a new route', [], [route()], '~is new: token'],
     ['a new public route', [], [route({ requirement: 'public' })], '+is new: public'],
     ['a route that is gone', [route()], [], '-is gone: token'],
-    ['a rule that only reports', [route()], [route({ reportOnly: [{ claim: 'roles' }] })], '+roles is report only'],
-    ['a rule that is enforced', [route({ reportOnly: [{ claim: 'roles' }] })], [route()], '-roles is enforced'],
-    ['a later date', [route({ reportOnly: dated('2026') })], [route({ reportOnly: dated('2027') })], '+roles is report only until 2027'],
-    ['an earlier date', [route({ reportOnly: dated('2027') })], [route({ reportOnly: dated('2026') })], '-roles is report only until 2026'],
-    ['a date', [route({ reportOnly: [{ claim: 'roles' }] })], [route({ reportOnly: dated('2026') })], '-roles is report only until 2026'],
+    [
+      'a rule that only reports',
+      [route()],
+      [route({ reportOnly: [{ claim: 'roles' }] })],
+      '+roles is report only',
+    ],
+    [
+      'a rule that is enforced',
+      [route({ reportOnly: [{ claim: 'roles' }] })],
+      [route()],
+      '-roles is enforced',
+    ],
+    [
+      'a later date',
+      [route({ reportOnly: dated('2026') })],
+      [route({ reportOnly: dated('2027') })],
+      '+roles is report only until 2027',
+    ],
+    [
+      'an earlier date',
+      [route({ reportOnly: dated('2027') })],
+      [route({ reportOnly: dated('2026') })],
+      '-roles is report only until 2026',
+    ],
+    [
+      'a date',
+      [route({ reportOnly: [{ claim: 'roles' }] })],
+      [route({ reportOnly: dated('2026') })],
+      '-roles is report only until 2026',
+    ],
   ])('%s', async (_, before, after, changes) => {
     const files = { 'before.json': before, 'after.json': after };
-    const { code, stdout } = await latchkey(['diff', 'before.json', 'after.json', '-o', 'json', '--fail-on-open'], files);
+    const { code, stdout } = await latchkey(
+      ['diff', 'before.json', 'after.json', '-o', 'json', '--fail-on-open'],
+      files,
+    );
     const marks = { opens: '+', closes: '-', changes: '~' } as const;
     const found = JSON.parse(stdout).changes as { effect: keyof typeof marks; message: string }[];
     expect(found.map(({ effect, message }) => `${marks[effect]}${message}`).join(' ')).toBe(changes);

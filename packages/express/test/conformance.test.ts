@@ -3,7 +3,14 @@ import { describeAdapter, type Harness } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';
 import express5, { type Request, type RequestHandler } from 'express';
 import express4 from 'express4';
-import { authenticate, healthCheck, publicRoute, publishKeys, publishResource, signResponse } from '../src/index.ts';
+import {
+  authenticate,
+  healthCheck,
+  publicRoute,
+  publishKeys,
+  publishResource,
+  signResponse,
+} from '../src/index.ts';
 
 const events = { framework: 'express', hasRoutes: true };
 describeAdapter('express', (harness: Harness) => application(express5(), harness), {}, events);

@@ -273,9 +273,7 @@ export function publishKeys(signer: Signer): fastify.RouteHandlerMethod {
  * app.get('/health', { config: { auth: false } }, healthCheck(authenticator));
  * ```
  */
-export function healthCheck(
-  ...authenticators: readonly core.Authenticator[]
-): fastify.RouteHandlerMethod {
+export function healthCheck(...authenticators: readonly core.Authenticator[]): fastify.RouteHandlerMethod {
   const answer = adapter.healthAnswerer(...authenticators);
   return (_request, reply) => {
     const { status, headers, body } = answer();

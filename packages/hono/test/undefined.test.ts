@@ -6,8 +6,8 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { describe, expect, it } from 'vitest';
 import {
   authenticate,
-  publicRoute,
   healthCheck,
+  publicRoute,
   publishKeys,
   publishResource,
   receiveEvents,

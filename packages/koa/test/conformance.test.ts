@@ -3,7 +3,14 @@ import Router from '@koa/router';
 import { describeAdapter, type Harness } from '@latchkey/conformance';
 import Koa3, { type Middleware } from 'koa';
 import Koa2 from 'koa2';
-import { authenticate, healthCheck, publicRoute, publishKeys, publishResource, signResponse } from '../src/index.ts';
+import {
+  authenticate,
+  healthCheck,
+  publicRoute,
+  publishKeys,
+  publishResource,
+  signResponse,
+} from '../src/index.ts';
 
 const events = { framework: 'koa', hasRoutes: true };
 describeAdapter('koa', (harness: Harness) => application(new Koa3(), harness), {}, events);

@@ -39,7 +39,9 @@ export function routes(context: Context): Command {
     .argument('<before>', 'the report from before')
     .argument('<after>', 'the report of now')
     .option('--fail-on-open', 'end with 1 if a route asks less')
-    .action((before: string, after: string, options: DiffOptions) => compare(context, before, after, options));
+    .action((before: string, after: string, options: DiffOptions) =>
+      compare(context, before, after, options),
+    );
   return made.addCommand(list).addCommand(diff);
 }
 
@@ -49,7 +51,12 @@ function show(context: Context, file: string, options: ListOptions): void {
   const undecided = found.filter(({ requirement }) => requirement === 'UNDECIDED');
   output.result(
     options.output,
-    () => (found.length === 0 ? 'no routes' : table(found.map(cells)).map((line) => plain(line)).join('\n')),
+    () =>
+      found.length === 0
+        ? 'no routes'
+        : table(found.map(cells))
+            .map((line) => plain(line))
+            .join('\n'),
     { routes: found, undecided: undecided.map(nameOf) },
   );
   if (options.check === true && undecided.length > 0)
@@ -85,7 +92,9 @@ function cells(route: RouteReport): readonly string[] {
   const asked = [
     ...(claims.length === 0 ? [] : [`claims: ${claims.join(', ')}`]),
     ...requires.map(({ about, expected }) => `${about}: ${expected}`),
-    ...reportOnly.map(({ claim, until }) => `${claim} is report only${until === undefined ? '' : ` until ${until}`}`),
+    ...reportOnly.map(
+      ({ claim, until }) => `${claim} is report only${until === undefined ? '' : ` until ${until}`}`,
+    ),
   ];
   return [method, path, requirement, from, asked.join('; ')];
 }
@@ -96,5 +105,10 @@ function table(rows: readonly (readonly string[])[]): readonly string[] {
     (most, row) => row.map((cell, index) => Math.max(cell.length, most[index] ?? 0)),
     [],
   );
-  return rows.map((row) => row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ').trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }

@@ -13,10 +13,12 @@ const UNAVAILABLE = {
 /** The cases of `healthCheck`. The suite also checks it while all keys are there. */
 export const healthCases: readonly ConformanceCase[] = [
   { name: 'health: no token is needed', path: '/health', expect: UNAVAILABLE },
-  ...(['good', 'expired'] as const).map((token): ConformanceCase => ({
-    name: `health: a token does not matter: ${token}`,
-    path: '/health',
-    headers: bearer(token),
-    expect: UNAVAILABLE,
-  })),
+  ...(['good', 'expired'] as const).map(
+    (token): ConformanceCase => ({
+      name: `health: a token does not matter: ${token}`,
+      path: '/health',
+      headers: bearer(token),
+      expect: UNAVAILABLE,
+    }),
+  ),
 ];

@@ -22,7 +22,11 @@ const passes = (
 });
 
 const NAMED = '/named/reporting';
-const REPORTING = { code: 'authentication_insufficient', claims: ['roles'], namedRoute: 'reporting' } as const;
+const REPORTING = {
+  code: 'authentication_insufficient',
+  claims: ['roles'],
+  namedRoute: 'reporting',
+} as const;
 
 /** The cases of \`enforce\`. */
 export const reportOnlyCases: readonly ConformanceCase[] = [

@@ -149,8 +149,7 @@ export function createTokenJudge(
     const keep = (decision: TokenDecision): TokenDecision => {
       if (!decision.ok || by === undefined || trace !== undefined) return withReports(decision, reports);
       // Of tenants there may be any number, with keys of their own.
-      if (by.keyset.template === undefined)
-        noteAccepted(by.keyset, by.key.kid, decision.principal.expiresAt);
+      if (by.keyset.template === undefined) noteAccepted(by.keyset, by.key.kid, decision.principal.expiresAt);
       const made = cachesPrincipals ? decision : undefined;
       const kept = cache?.set(token, { claims, by, made }, validityOf(claims, policy.registered));
       // The string of the cache, so that the header that the token came in can be collected.

@@ -1,6 +1,6 @@
 // The refusals of a route as responses of OpenAPI: which statuses can be, with the headers that
 // adapters send. The body is that of the options.
-import { scopesFor } from '../decision/authorize.ts';
+import { scopesFor } from '../decision/judge-rules.ts';
 import { resourceOf } from '../decision/route-resources.ts';
 import { AuthError, inSpace } from '../errors.ts';
 import type { KeysetSettings } from '../keysets/options.ts';

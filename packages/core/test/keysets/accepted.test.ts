@@ -2,12 +2,20 @@
 import { createClock, generateSigningKey, mint } from '@latchkey/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { healthAnswerer } from '../../src/adapter/index.ts';
-import { type AuthenticatorOptions, type AuthenticatorReport, ConfigError, requireAll } from '../../src/index.ts';
+import {
+  type AuthenticatorOptions,
+  type AuthenticatorReport,
+  ConfigError,
+  requireAll,
+} from '../../src/index.ts';
 import { acceptedOf, noteAccepted } from '../../src/keysets/accepted.ts';
 import { startAuthenticator, startIssuer } from '../support/authenticators.ts';
 
 const NOW = 1_800_000_000;
-const [one, two] = await Promise.all([generateSigningKey('ES256', 'one'), generateSigningKey('ES256', 'two')]);
+const [one, two] = await Promise.all([
+  generateSigningKey('ES256', 'one'),
+  generateSigningKey('ES256', 'two'),
+]);
 const clock = createClock(NOW * 1000);
 beforeEach(() => clock.set(NOW * 1000));
 
