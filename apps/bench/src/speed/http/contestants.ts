@@ -24,6 +24,8 @@ export interface Framework {
 
 const BARE: Contestant = { name: 'bare', label: 'bare', kind: 'bare' };
 const LATCHKEY: Contestant = { name: 'latchkey', label: 'Latchkey', kind: 'latchkey', cached: true };
+/** A listener counts the event of each decision. */
+export const COUNTED: Contestant = { ...LATCHKEY, name: 'latchkey-counted', label: 'Latchkey, counted' };
 
 /** All frameworks. The first contestant is bare, the second is Latchkey. */
 export const FRAMEWORKS: readonly Framework[] = [
@@ -34,6 +36,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     contestants: [
       BARE,
       LATCHKEY,
+      COUNTED,
       existing('express-jwt', 'express-jwt + jwks-rsa'),
       existing('express-oauth2-jwt-bearer'),
       { ...existing('passport-jwt', 'passport-jwt + jwks-rsa'), thorough: true },

@@ -1,5 +1,6 @@
 // The contestants on Express: one route behind each middleware, set up as its README says. Nothing
 // is measured here.
+import { subscribe } from 'node:diagnostics_channel';
 import { createRequire } from 'node:module';
 import { authenticate, createAuthenticator, requireClaims } from '@latchkey/express';
 import express, { type Express, type RequestHandler } from 'express';
@@ -28,6 +29,15 @@ export const starters: Starters<Express> = {
     const app = express();
     app.use((_request, _response, next) => next());
     return app.get(ROUTE, (_request, response) => void response.json({ of: 'public' }));
+  },
+
+  'latchkey-counted'(terms) {
+    const counts = new Map<unknown, number>();
+    subscribe('latchkey:decision', (event) => {
+      const outcome: unknown = Reflect.get(Object(event), 'outcome');
+      counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+    });
+    return starters.latchkey?.(terms) ?? express();
   },
 
   latchkey({ issuer, audience, jwksUrl, algorithm }) {

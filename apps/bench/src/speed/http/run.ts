@@ -10,7 +10,7 @@ import type { BarGroup, Finding, Measurements, Outcome } from '../outcome.ts';
 import { AUDIENCE, ISSUER, ROUTE, SEEN_TOKENS, type Terms } from '../terms.ts';
 import { checkAnswers, type Trial } from './check.ts';
 import { type Client, createClient, type Rotation } from './client.ts';
-import { type Contestant, FRAMEWORKS, type Framework } from './contestants.ts';
+import { COUNTED, type Contestant, FRAMEWORKS, type Framework } from './contestants.ts';
 import { createPinning, type Pinning } from './pinning.ts';
 import { type Server, startServer } from './server.ts';
 
@@ -193,6 +193,16 @@ function findingsOf({ framework, algorithm, lanes }: Result, how: string): reado
       fastest(lanes, 'seen'),
     );
   find('a new token, compared with the fastest existing package', 1.25, 'unseen', fastest(lanes, 'unseen'));
+  const counted = lanes.find(({ contestant }) => contestant === COUNTED);
+  if (counted !== undefined) {
+    const ratio = ratioOf(own, counted, 'seen');
+    findings.push({
+      goal: `${where}: a listener that counts decisions, compared with none`,
+      figure: '<= 1.03 x',
+      measured: `${ratio.toFixed(3)} x: ${pace(counted, 'seen')} with it, ${pace(own, 'seen')} without; ${how}`,
+      met: ratio <= 1.03,
+    });
+  }
   return findings;
 }
 
