@@ -26,9 +26,11 @@ export function routes(context: Context): Command {
     'latchkey routes diff before.json after.json --fail-on-open',
   ]);
   const list = command('list', 'Show each route of a report, and what it asks.', [
+    'latchkey routes list routes.json',
     'latchkey routes list routes.json --check',
   ]);
   const diff = command('diff', 'Say which routes ask less or more than before.', [
+    'latchkey routes diff before.json after.json -o json',
     'latchkey routes diff before.json after.json --fail-on-open',
   ]);
   withFormat(list)
