@@ -72,7 +72,7 @@ export function refuseAlwaysEnforced(claim: string | undefined, path: string): v
 }
 
 /** The change of `enforce` from one value to another: later opens, sooner closes. */
-export const enforcementJudge: Judge = (before, after) => {
+const enforcementJudge: Judge = (before, after) => {
   const [was, is] = [fromOf(before), fromOf(after)];
   if (was !== undefined && is !== undefined)
     return enforcementChange(was, is).map(({ effect, says }) => verdict(effect, says, after));
