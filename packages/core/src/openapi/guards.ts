@@ -2,6 +2,7 @@
 // asked. No OpenAPI is written here.
 import type { PassedMark } from '../adapter/route-report.ts';
 import { type ClaimCheck, type CompiledRules, checksIn } from '../claims/compile.ts';
+import { ALWAYS } from '../claims/enforce.ts';
 import type { AuthenticationMode } from '../decision/access.ts';
 import { partsOf } from '../decision/notice-parts.ts';
 import type { RouteRequirements } from '../decision/requirements.ts';
@@ -81,7 +82,18 @@ export function judgeOf(by: object, { rules, requires }: Asked): Judge {
   };
 }
 
-/** The rules of a route one by one, without those on every token. */
+/**
+ * The rules of a route one by one, without those on every token. Each says from when on it is
+ * enforced, also where `enforce` is that of the whole access.
+ */
 export function checksOf({ rules }: Asked): readonly ClaimCheck[] {
-  return rules.flatMap((one) => checksIn(one));
+  return rules.flatMap((one) => checksIn(one).map((check) => enforcedLater(check, one)));
+}
+
+function enforcedLater(
+  check: ClaimCheck,
+  { enforcedFromMs: all = ALWAYS }: CompiledRules<unknown>,
+): ClaimCheck {
+  const enforcedFromMs = Math.max(all, check.enforcedFromMs);
+  return { ...check, enforcedFromMs, rule: { ...check.rule, enforcedFromMs } };
 }

@@ -1,10 +1,12 @@
 // The refusals of a route as responses of OpenAPI: which statuses can be, with the headers that
 // adapters send. The body is that of the options.
+import { isReportOnly } from '../claims/compile.ts';
+import { ALWAYS, isEnforced } from '../claims/enforce.ts';
 import { scopesFor } from '../decision/judge-rules.ts';
 import { resourceOf } from '../decision/route-resources.ts';
 import { AuthError, inSpace } from '../errors.ts';
 import type { KeysetSettings } from '../keysets/options.ts';
-import { checksOf, type Guard, type Judge, judgesOf } from './guards.ts';
+import { type Asked, checksOf, type Guard, type Judge, judgesOf } from './guards.ts';
 
 const CHALLENGE = {
   description: 'What the client has to do: RFC 6750 §3, RFC 9449 §7.1, RFC 9470 §3.',
@@ -18,7 +20,9 @@ export function responsesFor(
   content: object,
 ): { readonly [status: string]: object } {
   const judges = guards.flatMap((guard) => judgesOf(guard.by, guard));
-  const isRefused = guards.some(({ mode, rules }) => mode !== 'permissive' || rules.length > 0);
+  const isRefused = guards.some(
+    ({ mode, rules }) => mode !== 'permissive' || rules.some((one) => !isReportOnly(one)),
+  );
   const [first] = judges;
   const responses: { [status: string]: object } = {};
   if (isRefused)
@@ -56,12 +60,20 @@ function challengeOf({ settings, requires, rules }: Judge): string {
   return refusal.withChallenge({ scope }).headers['WWW-Authenticate'] ?? 'Bearer';
 }
 
+/** True if a rule refuses requests now. */
+function hasEnforced(asked: Asked): boolean {
+  return checksOf(asked).some(({ enforcedFromMs }) => isEnforced(enforcedFromMs));
+}
+
 /** Rules, actors, the origin of a cookie and an insecure transport are answered with 403. */
 function canForbid(judge: Judge): boolean {
   const { settings, requires } = judge;
   return (
-    checksOf(judge).length > 0 ||
-    requires.some(({ checks }) => checks.some(({ about }) => about === 'act')) ||
+    hasEnforced(judge) ||
+    requires.some(
+      ({ checks, enforcedFromMs }) =>
+        isEnforced(enforcedFromMs ?? ALWAYS) && checks.some(({ about }) => about === 'act'),
+    ) ||
     settings?.requireSecureTransport === true ||
     settings?.tokens.places.some((place) => place.in === 'cookie') === true
   );

@@ -73,7 +73,7 @@ function waysOf({ settings, requires }: Judge): readonly { byDpop: boolean; byCe
 /** The sets of scopes of which one is enough. */
 function choicesOf({ settings, rules }: Judge): readonly (readonly string[])[] {
   const always = settings === undefined ? [] : [settings.claims];
-  const needs: readonly ScopeNeed[] = [...always, ...rules].flatMap((one) => needsOf(one));
+  const needs: readonly ScopeNeed[] = [...always, ...rules].flatMap((one) => needsOf(one, Date));
   const count = needs.reduce((product, { names, isOne }) => product * (isOne ? names.length : 1), 1);
   if (count > MAX_CHOICES || count === 0) {
     const asked = scopesToAsk(needs, settings?.scopes ?? PLAIN_SCOPES);

@@ -1,6 +1,7 @@
 // What a route requires, in words for the description of its operation. Has what the options say,
 // and nothing of a token.
 import { type ClaimCheck, checksIn } from '../claims/compile.ts';
+import { ALWAYS, enforcedText } from '../claims/enforce.ts';
 import { ruleText } from '../claims/normalize.ts';
 import { resourceOf } from '../decision/route-resources.ts';
 import { sourcesOf } from '../decision/sources.ts';
@@ -44,10 +45,17 @@ function linesOf(by: object, asked: Asked, rules: 'rules' | 'names', whose: stri
     const named = settings && resourceOf(resource, settings.resources);
     return named === undefined ? [] : [{ about: 'aud', expected: named.expected }];
   });
-  const required = [...resources, ...judge.requires.flatMap((one) => one.checks)].map(
-    ({ about, expected }) => (rules === 'names' ? code(about) : `${code(about)} is ${expected}`),
-  );
+  const required = [
+    ...resources,
+    ...judge.requires.flatMap(({ checks: each, enforcedFromMs = ALWAYS }) =>
+      each.map(({ about, expected }) => ({ about, expected: `${expected}${later(enforcedFromMs)}` })),
+    ),
+  ].map(({ about, expected }) => (rules === 'names' ? code(about) : `${code(about)} is ${expected}`));
   return [...checks.map((check) => lineOf(check, rules)), ...required].map((line) => `${whose}${line}`);
+}
+
+function later(enforcedFromMs: number): string {
+  return enforcedFromMs === ALWAYS ? '' : ` (${enforcedText(enforcedFromMs)})`;
 }
 
 function lineOf({ claim, rule }: ClaimCheck, rules: 'rules' | 'names'): string {

@@ -1,7 +1,7 @@
 // What a route requires, as OpenAPI: its schemes, its scopes, and the choice between several.
 import { generateSigningKey } from '@latchkey/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { anyOf, noneOf } from '../../src/claims/rules.ts';
+import { anyOf, noneOf, reportOnly } from '../../src/claims/rules.ts';
 import type { RouteAccess } from '../../src/decision/access.ts';
 import { type Authenticator, createAuthenticator } from '../../src/decision/authenticator.ts';
 import { requireAll, requireAny } from '../../src/decision/combine.ts';
@@ -55,6 +55,20 @@ describe('security of OpenAPI', () => {
     const { security, schemes } = await described(made(), {});
     expect(security).toEqual([{ bearer: [] }]);
     expect(schemes).toMatchObject({ bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } });
+  });
+
+  it('what refuses nothing yet needs no scope, is answered with no 403, and is named as such', async () => {
+    const later = { roles: reportOnly(['admin'], { from: '2999-01-01' }), scope: reportOnly('read') };
+    for (const access of [{ claims: later }, { claims: { scope: 'read' }, enforce: false }] as const) {
+      const { security, responses, description } = await described(made(), access);
+      expect(security).toEqual([{ bearer: [] }]);
+      expect(responses).not.toHaveProperty('403');
+      expect(description).toContain('(report only');
+    }
+    const past = { roles: reportOnly(['admin'], { from: '2001-01-01' }), scope: 'read' };
+    const { security, responses } = await described(made(), { claims: past });
+    expect(security).toEqual([{ bearer: ['read'] }]);
+    expect(responses).toHaveProperty('403');
   });
 
   it('an issuer with discovery is openIdConnect with scopes, in both versions', async () => {
