@@ -1239,6 +1239,7 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${core}/keysets/jku-admission.ts#COUNTERS`]: 'the size of a table',
   [`${core}/net/pins.ts#FINGERPRINT_BYTES`]: 'the size of a digest',
   [`${core}/net/refresh.ts#REFRESH_AHEAD`]: 'a share of the lifetime',
+  [`${core}/openapi/security.ts#MAX_CHOICES`]: 'how many choices of scopes a document has',
   [`${core}/own-keys/auth-directory.ts#LIFETIME_DAYS`]: 'the life of new tokens',
   [`${core}/own-keys/auth-directory.ts#RENEW_DAYS`]: 'when a token is made anew',
   [`${core}/own-keys/auth-directory.ts#DAY_MS`]: 'a unit',
