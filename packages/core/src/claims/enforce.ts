@@ -26,10 +26,8 @@ export const NEVER: number = Number.POSITIVE_INFINITY;
 /** Claims that the options check, and that no rule makes less strict. */
 const ALWAYS_ENFORCED: readonly string[] = ['iss', 'aud', 'exp', 'nbf', 'iat', 'cnf'];
 
-const DATE = '\\d{4}-\\d{2}-\\d{2}';
-const TIME = 'T\\d{2}:\\d{2}(?::\\d{2}(?:\\.\\d{1,3})?)?';
-const ZONE = 'Z|[+-]\\d{2}:\\d{2}';
-const PARTS = new RegExp(`^(${DATE})(?:(${TIME})(${ZONE})?)?$`);
+/** A date, a time and a time zone of ISO 8601. */
+const PARTS = /^(\d{4}-\d{2}-\d{2})(?:(T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+-]\d{2}:\d{2})?)?$/;
 
 const EXPECTED = "expected false, or { from: '2026-12-31' }";
 
@@ -117,7 +115,7 @@ export const enforcement: Kind<number> = {
         properties: {
           from: {
             description: 'A date, or a date and a time, of ISO 8601; UTC, unless it names a time zone.',
-            ...patternSchema(`^${DATE}(?:${TIME}(?:${ZONE})?)?$`),
+            ...patternSchema(PARTS.source),
           },
         },
       },
