@@ -153,7 +153,7 @@ it.each<readonly [string, () => unknown, string]>([
   [
     'rules next to access',
     () => authenticate(optionsOf(), { scope: 'read' } as never),
-    "access.scope: unknown option; expected one of claims, mode, issuers, audience, resource, actors, dpop, mutualTls, senderConstrained, acr, maxAge; rules are in claims: { claims: { scope: 'read' } }",
+    "access.scope: unknown option; expected one of claims, mode, enforce, issuers, audience, resource, actors, dpop, mutualTls, senderConstrained, acr, maxAge; rules are in claims: { claims: { scope: 'read' } }",
   ],
 ])('%s: at start', (_name, act, message) => {
   expect(act).toThrow(expect.objectContaining({ name: 'ConfigError', message }));

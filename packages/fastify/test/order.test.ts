@@ -143,7 +143,7 @@ it.each<readonly [string, unknown, string]>([
   [
     'rules straight in config.auth',
     { scope: 'openid' },
-    "GET / config.auth.scope: unknown option; expected one of claims, mode, issuers, audience, resource, actors, dpop, mutualTls, senderConstrained, acr, maxAge; rules are in claims: { claims: { scope: 'read' } }",
+    "GET / config.auth.scope: unknown option; expected one of claims, mode, enforce, issuers, audience, resource, actors, dpop, mutualTls, senderConstrained, acr, maxAge; rules are in claims: { claims: { scope: 'read' } }",
   ],
   [
     'a misspelt route',
