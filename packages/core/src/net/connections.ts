@@ -86,9 +86,20 @@ function requirePublic(hostname: string): Promise<void> {
 export function readProxyUrl(value: string, path: string): URL {
   if (URL.canParse(value)) {
     const url = new URL(value);
-    if (['http:', 'https:'].includes(url.protocol) && url.hostname !== '') return url;
+    if (['http:', 'https:'].includes(url.protocol) && url.hostname !== '' && hasReadableCredentials(url))
+      return url;
   }
   throw new ConfigError(path, 'expected the URL of a proxy, like http://proxy.example.com:3128');
+}
+
+/** False for an escape such as `%zz`, which stands for nothing. */
+function hasReadableCredentials({ username, password }: URL): boolean {
+  try {
+    for (const part of [username, password]) decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The proxies that the environment names. */

@@ -104,6 +104,7 @@ describe('a proxy that the environment names', () => {
 
   it.each([
     ['HTTPS_PROXY', 'proxy.example.com:3128'],
+    ['HTTPS_PROXY', 'http://user:%zz@proxy.example.com:3128'],
     ['http_proxy', 'socks5://user:hunter2@proxy.example.com'],
     ['HTTP_PROXY', 'nonsense'],
   ])('is refused at the start if %s is %s, without its value in the message', (name, value) => {
