@@ -1,9 +1,9 @@
 // Commands that run at once over one descriptor: what one of them says that it has done is done.
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { run } from '../src/index.ts';
+import { temporaryFolder } from './temporary.ts';
 import { createTerminal } from './terminal.ts';
 
 const add = (number: number) => [
@@ -17,7 +17,7 @@ async function latchkey(cwd: string, argv: readonly string[]) {
 }
 
 it.each(['a new descriptor', 'a descriptor that is there'])('no edit of %s is lost', async (name) => {
-  const cwd = mkdtempSync(join(tmpdir(), 'latchkey-at-once-'));
+  const cwd = temporaryFolder('at-once');
   const text = () => readFileSync(join(cwd, 'service.yaml'), 'utf8');
   const first = name.startsWith('a new') ? [] : [await latchkey(cwd, add(99))];
   const others = await Promise.all([...Array(8).keys()].map((number) => latchkey(cwd, add(number))));
@@ -31,7 +31,7 @@ it.each(['a new descriptor', 'a descriptor that is there'])('no edit of %s is lo
 });
 
 it('what is removed stays removed while something else is added', async () => {
-  const cwd = mkdtempSync(join(tmpdir(), 'latchkey-at-once-'));
+  const cwd = temporaryFolder('at-once');
   await latchkey(cwd, add(1));
   await latchkey(cwd, add(2));
   const [removed, added] = await Promise.all([

@@ -2,13 +2,13 @@
 // socket of the reading keeps a process alive.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { createIssuer } from '@latchkey/testing';
 import { expect, it, onTestFinished } from 'vitest';
+import { temporaryFolder } from './temporary.ts';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -18,7 +18,7 @@ it.each([
 ])('jwks add waits for the keys of %s', async (_, sourceOf) => {
   const issuer = await createIssuer();
   onTestFinished(() => issuer.close());
-  const cwd = mkdtempSync(join(tmpdir(), 'latchkey-awaits-keys-'));
+  const cwd = temporaryFolder('awaits-keys');
   const imports = ['--conditions=source', '--import', at('bin-from-source.ts'), at('../bin/latchkey.js')];
   const argv = ['jwks', 'add', ...sourceOf(issuer.issuer), '--allow-http'];
   const child = spawn(process.execPath, [...imports, ...argv], { cwd, stdio: ['ignore', 'ignore', 'pipe'] });

@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createContext } from '../src/context.ts';
 import { run } from '../src/index.ts';
 import { createProgram } from '../src/program.ts';
+import { temporaryFolder } from './temporary.ts';
 import { createTerminal, type TerminalOptions } from './terminal.ts';
 
 interface Walked {
@@ -118,7 +119,7 @@ describe('T-168 arguments do not control the terminal', () => {
   const evil = 'x\u001b[2K\u001b]0;t\u0007\r\nerror: forged\u009b1m\u202e\u2028';
 
   async function expectPlain(argv: readonly string[]): Promise<void> {
-    const cwd = mkdtempSync(join(tmpdir(), 'latchkey-manners-'));
+    const cwd = temporaryFolder('manners');
     const { stdout, stderr } = await latchkey(argv, { cwd, stdin: evil });
     for (const text of [stdout, stderr]) {
       expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
@@ -164,7 +165,7 @@ describe('T-167 secrets in the arguments', () => {
   });
 
   it.each(taking)('%s: warns', async (_name, argv) => {
-    const { stderr } = await latchkey(argv, { cwd: mkdtempSync(join(tmpdir(), 'latchkey-manners-')) });
+    const { stderr } = await latchkey(argv, { cwd: temporaryFolder('manners') });
     expect(stderr).toMatch(/^warning: the (?:token|secret) was in the arguments, /);
   });
 
@@ -172,7 +173,7 @@ describe('T-167 secrets in the arguments', () => {
     '%s: standard input causes no warning',
     async (_name, path) => {
       for (const argv of [path, [...path, '-']]) {
-        const cwd = mkdtempSync(join(tmpdir(), 'latchkey-manners-'));
+        const cwd = temporaryFolder('manners');
         expect((await latchkey(argv, { cwd, stdin: token })).stderr).not.toContain('stood in the arguments');
       }
     },
@@ -186,7 +187,7 @@ describe('T-167 secrets in the arguments', () => {
       .join('.');
     for (const one of [token, spaced])
       for (const argv of [[one], ['Bearer', one], [`--${one}`], [...thing, 'Bearer', one]]) {
-        const cwd = mkdtempSync(join(tmpdir(), 'latchkey-manners-'));
+        const cwd = temporaryFolder('manners');
         const { code, stderr } = await latchkey([...path, ...argv], { cwd });
         if (code === 2) expect(stderr).not.toContain(one);
       }
@@ -206,7 +207,7 @@ describe('T-167 nothing secret is printed', () => {
   ];
 
   function setUp(): string {
-    const cwd = mkdtempSync(join(tmpdir(), 'latchkey-manners-'));
+    const cwd = temporaryFolder('manners');
     const files = {
       'service.yaml': `name: shop
 service:

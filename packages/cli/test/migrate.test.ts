@@ -2,22 +2,14 @@
 // between each pair of writes.
 import { spawnSync } from 'node:child_process';
 import { createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign as signBytes } from 'node:crypto';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createAuthenticator, isAuthError, loadDescriptor } from '@latchkey/core';
 import { forge } from '@latchkey/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../src/index.ts';
+import { temporaryFolder } from './temporary.ts';
 import { createTerminal } from './terminal.ts';
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -67,7 +59,7 @@ const WRITES = 4 + 2;
 let cwd: string;
 
 beforeEach(() => {
-  cwd = mkdtempSync(join(tmpdir(), 'latchkey-migrate-'));
+  cwd = temporaryFolder('migrate');
   setUp(cwd);
 });
 
@@ -294,7 +286,7 @@ describe('S18 killed', () => {
         ] as const,
     ),
   )('at write %i, %s it: old or new, never neither, and a second run completes', async (nth, when) => {
-    const whole = mkdtempSync(join(tmpdir(), 'latchkey-migrate-'));
+    const whole = temporaryFolder('migrate');
     setUp(whole);
     expect((await latchkey(['jwks', 'migrate'], whole)).code).toBe(0);
     const { signal, stderr } = migrateInProcess(nth, when);

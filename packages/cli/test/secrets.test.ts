@@ -4,7 +4,6 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -12,12 +11,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAuthenticator, createDirectoryStore } from '@latchkey/core';
 import { createSigner } from '@latchkey/core/signing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../src/index.ts';
+import { temporaryFolder } from './temporary.ts';
 import { createTerminal } from './terminal.ts';
 
 const SECRET = randomBytes(48).toString('base64');
@@ -28,7 +27,7 @@ const ed = generateKeyPairSync('ed25519');
 let cwd: string;
 
 beforeEach(() => {
-  cwd = mkdtempSync(join(tmpdir(), 'latchkey-secrets-'));
+  cwd = temporaryFolder('secrets');
 });
 
 async function latchkey(argv: readonly string[], stdin?: string | Uint8Array) {

@@ -1,21 +1,13 @@
 // Tokens of one's own, as the seed's manual has them; and a look at any token, which never says
 // that it is good.
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createAuthenticator } from '@latchkey/core';
 import { forge } from '@latchkey/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../src/index.ts';
+import { temporaryFolder } from './temporary.ts';
 import { createTerminal, type TerminalOptions } from './terminal.ts';
 
 /** The token of the manual. */
@@ -27,7 +19,7 @@ const STAMP = '\\d{4}/\\d{2}/\\d{2} \\d{2}:\\d{2}:\\d{2} ';
 let cwd: string;
 
 beforeEach(() => {
-  cwd = mkdtempSync(join(tmpdir(), 'latchkey-tokens-'));
+  cwd = temporaryFolder('tokens');
 });
 
 async function latchkey(argv: readonly string[], options: Partial<TerminalOptions> = {}) {
@@ -148,7 +140,7 @@ describe('tokens init', () => {
   });
 
   it('prints absolute paths outside of the working directory, and JSON with -o json', async () => {
-    const elsewhere = mkdtempSync(join(tmpdir(), 'latchkey-tokens-'));
+    const elsewhere = temporaryFolder('tokens');
     const { stdout } = await latchkey([
       'tokens',
       'init',

@@ -1,7 +1,6 @@
 // Helpers for tests of imports: run the command in process, and make an authenticator from the
 // printed descriptor.
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
   type Authenticator,
@@ -14,6 +13,7 @@ import {
 import { parseDescriptor } from '@latchkey/core/tools';
 import type { Note } from '../../src/import/draft.ts';
 import { run } from '../../src/index.ts';
+import { temporaryFolder } from '../temporary.ts';
 import { createTerminal } from '../terminal.ts';
 
 /** The result of an import. */
@@ -25,7 +25,7 @@ export interface Imported {
 }
 
 /** The directory of the import. */
-export const makeDirectory = (): string => mkdtempSync(join(tmpdir(), 'latchkey-import-'));
+export const makeDirectory = (): string => temporaryFolder('import');
 
 /** Returns the text of a fixture. */
 export const fixture = (name: string): string =>

@@ -2,7 +2,7 @@
 // refused where it is read, by its path: an option that narrows or identifies would be off without
 // a word.
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createIssuer, generateSigningKey, mint } from '@latchkey/testing';
@@ -403,8 +403,11 @@ const OTHERS: { readonly [title: string]: Place & { readonly names: readonly str
   },
 };
 
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
 function descriptor(): string {
-  const file = join(mkdtempSync(join(tmpdir(), 'latchkey-')), 'service.json');
+  const file = join(mkdtempSync(join(folder, 'a-')), 'service.json');
   writeFileSync(file, JSON.stringify({ service: { jwt: { ...GOOD, audience: 'a' } } }));
   return file;
 }
@@ -567,7 +570,7 @@ describe('an option that is of no kind at all', () => {
   it.each(['directory', 'issuer', 'audience', 'systemSubject', 'clock', 'force'])(
     'own keys, %s: is a ConfigError before anything is made',
     async (name) => {
-      const at = mkdtempSync(join(tmpdir(), 'latchkey-'));
+      const at = mkdtempSync(join(folder, 'a-'));
       for (const value of [null, Symbol('x'), NaN, '', [], {}]) {
         const options = { directory: join(at, '.auth'), [name]: value } as never;
         await expect(openAuthDirectory(options)).rejects.toMatchObject({ name: 'ConfigError', path: name });
