@@ -63,6 +63,7 @@ try {
       await page.screenshot({ path: join(values.screenshots, picture) });
     }
     await context.close();
+    console.log(`${name}: ${paths.length} pages seen`);
   }
 } finally {
   await browser.close();
