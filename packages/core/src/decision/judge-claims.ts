@@ -139,14 +139,17 @@ export function judgeTokenRules(
   reports: Reports,
   trace?: Trace,
 ): AuthError | undefined {
-  const ruleFailed = (check: ClaimCheck) => invalidBy(ruleDetail(check, claims, context));
-  const judge = trace === undefined ? firstFailure : traceRules('claims', ruleFailed, trace);
+  const judge =
+    trace === undefined
+      ? firstFailure
+      : traceRules('claims', (check) => invalidBy(ruleDetail(check, claims, context)), trace);
   const unmet: ClaimCheck[] = [];
   const failed = judge(rules, claims, context, unmet);
-  if (failed !== undefined) return ruleFailed(failed);
-  const [first] = unmet;
-  if (first !== undefined)
-    reports.push({ refusal: ruleFailed(first), claims: unmet.map(({ claim }) => claim) });
+  const first = failed ?? unmet[0];
+  if (first === undefined) return undefined;
+  const refusal = invalidBy(ruleDetail(first, claims, context));
+  if (failed !== undefined) return refusal;
+  reports.push({ refusal, claims: unmet.map(({ claim }) => claim) });
   return undefined;
 }
 

@@ -90,8 +90,10 @@ export function judgeRules(
   const refusal = route && traceRequirements(route.requires, asked, trace, reports);
   if (refusal !== undefined && trace === undefined) return refusal;
   const inForce = route?.claims ?? rules;
-  const refuse = (check: ClaimCheck, holds: boolean | undefined) => insufficient(check, holds, asked);
-  const judge = trace === undefined ? firstFailure : traceRules('route', refuse, trace);
+  const judge =
+    trace === undefined
+      ? firstFailure
+      : traceRules('route', (check, holds) => insufficient(check, holds, asked), trace);
   const unmet: ClaimCheck[] = [];
   const reportsAll = isReportOnly(rules, clock) || isReportOnly(inForce, clock);
   const failed = judge(inForce, claims, reportsAll ? { ...asked, isReportOnly: true } : asked, unmet);

@@ -219,10 +219,13 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
 
 /** Tells what an accepted request was not refused for. With a trace, the trace has told it. */
 function told<D extends RequestDecision>(decision: D & { readonly ok: true }, { trace, reports }: Noted): D {
-  const all = decision.reports === undefined ? reports : [...decision.reports, ...reports];
-  if (trace === undefined) publishReports(all);
+  if (decision.reports === undefined) {
+    if (trace === undefined && reports.length > 0) publishReports(reports);
+    return decision;
+  }
+  if (trace === undefined) publishReports([...decision.reports, ...reports]);
   const { reports: _told, ...others } = decision;
-  return decision.reports === undefined ? decision : (others as D);
+  return others as D;
 }
 
 function judgeTransport(request: RequestView): AuthError | undefined {
