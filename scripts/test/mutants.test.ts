@@ -1,6 +1,6 @@
 // Which changes mutation testing makes to a source file.
 import { describe, expect, it } from 'vitest';
-import { mutantsOf } from '../mutate/mutants.ts';
+import { mutantsOf } from '../mutation/mutants.ts';
 
 const changesOf = (source: string) => mutantsOf(source).map(({ before, after }) => `${before} -> ${after}`);
 

@@ -1,5 +1,5 @@
 // Finds the places where a source file can be changed so that a good test notices: one mutant for
-// each. It reads text and gives text; what runs the tests is scripts/mutate.ts.
+// each. It reads text and gives text; what runs the tests is worker.ts.
 import { parse } from '@babel/parser';
 
 /** One change of a source file. */

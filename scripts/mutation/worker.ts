@@ -1,0 +1,93 @@
+// The process that runs tests for mutants, one after the other, and reports each to its parent.
+import { readFileSync } from 'node:fs';
+import { basename, relative, resolve } from 'node:path';
+import { BaseSequencer, createVitest, type TestSpecification } from 'vitest/node';
+import { mutantsOf } from './mutants.ts';
+import type { Job, Message } from './start.ts';
+
+/** A test that waits for what does not come any more has noticed it. */
+const MAX_TEST_MS = 5_000;
+/** Slower test files run only for changes that the others do not notice. */
+const MAX_FILE_MS = 1_000;
+
+process.once('message', (job: Job) => void run(job));
+
+async function run({ places, tests: folders, isAlone }: Job): Promise<void> {
+  /** The file that is changed at the moment, and its text. */
+  let changed: { readonly path: string; readonly text: string | undefined } | undefined;
+  // What noticed a change lately is likely to notice the next one: it runs first.
+  const noticedAt = new Map<string, number>();
+  const rank = (id: string) => noticedAt.get(id) ?? (isOf(changed?.path, id) ? 0 : -1);
+  class Sequencer extends BaseSequencer {
+    override async sort(tests: TestSpecification[]) {
+      return tests.sort((a, b) => rank(b.moduleId) - rank(a.moduleId));
+    }
+  }
+  const mutate = {
+    name: 'mutate',
+    enforce: 'pre',
+    transform: (_code: string, id: string) =>
+      id.split('?')[0] === changed?.path ? changed?.text : undefined,
+  } as const;
+  const vitest = await createVitest(
+    'test',
+    {
+      watch: false,
+      // One worker for all test files, which is several times as fast.
+      isolate: isAlone,
+      pool: 'threads',
+      maxWorkers: 1,
+      reporters: [{}],
+      sequence: { sequencer: Sequencer },
+      // It goes by what is on the disk.
+      fsModuleCache: false,
+      testTimeout: MAX_TEST_MS,
+      hookTimeout: MAX_TEST_MS,
+    },
+    { plugins: [mutate] },
+  );
+  const all = await vitest.getRelevantTestSpecifications([...folders]);
+  const tests = isAlone ? all : await quickOf(all);
+  // Without tests every change would seem to survive.
+  if (tests.length === 0) process.exit(1);
+  for (const { config } of [vitest, ...vitest.projects]) config.bail = 1;
+  for (const [position, { file, index }] of places.entries()) {
+    tell({ position, outcome: 'started' });
+    const before = changed?.path;
+    const path = resolve(file);
+    changed = { path, text: mutantsOf(readFileSync(file, 'utf8'))[index]?.text };
+    if (before !== undefined) vitest.invalidateFile(before);
+    vitest.invalidateFile(path);
+    const { testModules, unhandledErrors } = await vitest.runTestSpecifications(tests, false);
+    const failed = testModules.find((one) => one.state() === 'failed');
+    if (failed !== undefined) noticedAt.set(failed.moduleId, position + 1);
+    const survived = failed === undefined && unhandledErrors.length === 0;
+    tell({ position, outcome: survived ? 'survived' : 'noticed' });
+  }
+  process.exit(0);
+
+  /** Runs all without a change. @returns those that run together and take a short time */
+  async function quickOf(specifications: TestSpecification[]): Promise<TestSpecification[]> {
+    // A test that replaces a module would replace it for the others too.
+    const replaces = ({ moduleId }: TestSpecification) => readFileSync(moduleId, 'utf8').includes('vi.mock(');
+    const together = specifications.filter((test) => !replaces(test));
+    const { testModules } = await vitest.runTestSpecifications(together, false);
+    const quick = together.filter(({ moduleId }) =>
+      testModules.some(
+        (one) => one.moduleId === moduleId && one.ok() && one.diagnostic().duration < MAX_FILE_MS,
+      ),
+    );
+    const leftOut = specifications.filter((test) => !quick.includes(test));
+    tell({ leftOut: leftOut.map(({ moduleId }) => relative(process.cwd(), moduleId)) });
+    return quick;
+  }
+}
+
+function tell(message: Message): void {
+  process.send?.(message);
+}
+
+/** True for the tests of a file, by their name. */
+function isOf(path: string | undefined, test: string): boolean {
+  return path !== undefined && test.includes(`/${basename(path, '.ts')}.`);
+}
