@@ -18,7 +18,7 @@ if (!process.argv.includes('--others')) {
 for (const runtime of RUNTIMES) isWhole = run(runtime) && isWhole;
 process.exitCode = isWhole ? 0 : 1;
 
-function run({ name, program, vitest: { before, after } }: Runtime): boolean {
+function run({ name, program, env: more, vitest: { before, after } }: Runtime): boolean {
   if (program === undefined) {
     console.log(`${name}: npm has no program for this machine`);
     // CI has all of them.
@@ -26,7 +26,7 @@ function run({ name, program, vitest: { before, after } }: Runtime): boolean {
   }
   const report = `reports/conformance/${name.toLowerCase().replace(' ', '-')}.json`;
   rmSync(`${ROOT}/${report}`, { force: true });
-  const env = { ...process.env, LATCHKEY_RUNTIME: name, LATCHKEY_REPORT: report, NO_COLOR: '1' };
+  const env = { ...process.env, ...more, LATCHKEY_RUNTIME: name, LATCHKEY_REPORT: report, NO_COLOR: '1' };
   const startedAt = performance.now();
   const { status, stdout, stderr } = spawnSync(program, [...before, VITEST, 'run', ...CONFIG, ...after], {
     cwd: ROOT,

@@ -11,6 +11,8 @@ export interface Runtime {
   readonly program: string | undefined;
   /** Its arguments before the name of a file: they read TypeScript from source. */
   readonly args: readonly string[];
+  /** Variables of its run. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Its arguments to run vitest, whose forks need more of Node than Bun has. */
   readonly vitest: { readonly before: readonly string[]; readonly after: readonly string[] };
 }
@@ -29,6 +31,8 @@ export const RUNTIMES: readonly Runtime[] = [
   {
     name: 'Node 26',
     program: found(MODULES, 'node-26-', 'bin/node'),
+    // One of them runs all cases without the cache of tokens.
+    env: { LATCHKEY_CACHE: 'off' },
     args: ['--conditions=source', '--no-warnings'],
     vitest: PLAIN,
   },

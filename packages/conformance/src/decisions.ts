@@ -6,6 +6,7 @@ import { expect } from 'vitest';
 import type { ConformanceCase } from './cases.ts';
 import type { Route } from './routes.ts';
 import type { World } from './tokens.ts';
+import { HAS_CACHE } from './variants.ts';
 
 const CHANNEL = 'latchkey:decision';
 
@@ -56,7 +57,7 @@ export function expectDecision(
   }
   if (decision === undefined) return;
   const issuers = { trusted: trusted.issuer, down: down.issuer, none: undefined };
-  const { issuer = 'trusted', route, ...rest } = decision;
-  expect(events).toMatchObject([{ ...rest, issuer: issuers[issuer] }]);
+  const { issuer = 'trusted', route, cached = false, ...rest } = decision;
+  expect(events).toMatchObject([{ ...rest, issuer: issuers[issuer], cached: cached && HAS_CACHE }]);
   if (adapter !== undefined) expect(events[0]?.route).toBe(adapter.hasRoutes ? route : undefined);
 }

@@ -124,7 +124,8 @@ async function fill(value: string, world: World, used: Map<string, string>): Pro
 }
 
 /**
- * Checks the status and every header of the error. The framework determines the text of the body.
+ * T-089: checks the status and every header of the error. The framework determines the text of the
+ * body.
  */
 function expectRefusal(answer: Exchange, error: AuthError): void {
   expect({ status: answer.status, challenge: headerValues(answer, 'WWW-Authenticate') }).toEqual({

@@ -15,7 +15,7 @@ import {
   type SigningKey,
   type TestIssuer,
 } from '@latchkey/testing';
-import { certificates } from './certificates.ts';
+import { certificates, derOf } from './certificates.ts';
 import { createSigners, type Signers } from './signers.ts';
 
 /**
@@ -92,6 +92,16 @@ const signed =
       signature: (input) => sign('sha256', input, key.privateKey),
     });
   };
+
+const signedBy =
+  (signature: () => Buffer): Maker =>
+  (world) => {
+    const { kid, alg } = world.trusted.key;
+    return forge({ header: { alg, kid, typ: 'JWT' }, payload: claimsOf(world), signature });
+  };
+
+/** Members of an object, in JSON. */
+const members = (count: number) => Array.from({ length: count }, (_, at) => `"m${at}":${at}`).join();
 
 const header = (change: object): Maker =>
   signed(({ trusted: { key } }) => ({ header: { alg: key.alg, kid: key.kid, typ: 'JWT', ...change } }));
@@ -209,17 +219,26 @@ export const tokens = {
   'bound to half a certificate': claims({ cnf: { 'x5t#S256': certificates.client.thumbprint.slice(1) } }),
   'bound to both': (world) => claims({ cnf: { ...world.dpop.key.cnf, ...certificates.client.cnf } })(world),
   'bound to a key': claims({ cnf: { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' } }),
+  'good, many claims': payloadText((json) => json.replace('{', `{${members(1000)},`)),
+  'good, claims with inherited names': payloadText((json) =>
+    json.replace('{', '{"__proto__":{"roles":["admin","dev"]},"constructor":1,"toString":2,'),
+  ),
+  'good, header with many members': header(JSON.parse(`{${members(500)}}`)),
   expired: claims({ iat: now() - 600, exp: now() - 300 }),
   'not yet valid': claims({ nbf: now() + 300 }),
   'issued in the future': claims({ iat: now() + 300, exp: now() + 600 }),
   'without exp': claims({ exp: undefined }),
   'exp as text': claims({ exp: String(now() + 300) }),
   'exp in milliseconds': claims({ exp: (now() + 300) * 1000 }),
+  // Within the skew, so it has not expired.
+  'issued after its end': ({ trusted }) => trusted.mint({ iat: now() + 2, exp: now() + 1, canary }),
+  'nbf as text': claims({ nbf: String(now()) }),
   'exp beyond a double': payloadText((json) => json.replace(/"exp":\d+/, '"exp":1e400')),
   'sub as number': claims({ sub: 5 }),
   'sub with a newline': claims({ sub: 'alice\nroot' }),
   'other audience': claims({ aud: 'https://other.example' }),
   'audience in other case': claims({ aud: 'https://API.example.com' }),
+  'audience that begins alike': claims({ aud: 'https://api.example.com.example' }),
   'without audience': claims({ aud: undefined }),
   'empty audience': claims({ aud: [] }),
   'good, groups admins and dev': claims({ groups: ['admins', 'dev'] }),
@@ -232,12 +251,21 @@ export const tokens = {
 
   'other issuer': claims({ iss: 'https://issuer.example' }),
   'issuer with a slash': ({ trusted }) => trusted.mint({ iss: `${trusted.issuer}/`, canary }),
+  'issuer in upper case': ({ trusted }) =>
+    trusted.mint({ iss: trusted.issuer.replace('http', 'HTTP'), canary }),
   'issuer in a list': ({ trusted }) => trusted.mint({ iss: [trusted.issuer], canary }),
   'without issuer': claims({ iss: undefined }),
   'issuer down': ({ down }) => down.mint({ canary }),
   'stranger, known kid': (world) => mint(world.stranger, claimsOf(world)),
   'stranger, own kid': (world) => mint(world.stranger, claimsOf(world), { kid: 'stranger' }),
   'stranger, kid __proto__': (world) => mint(world.stranger, claimsOf(world), { kid: '__proto__' }),
+  'stranger, kid of a path': (world) => mint(world.stranger, claimsOf(world), { kid: '../../dev/null' }),
+  'stranger, URLs of keys': (world) => {
+    const jku = `${world.down.issuer}/jwks.json`;
+    return mint(world.stranger, claimsOf(world), { jku, x5u: jku });
+  },
+  'stranger, certificate in the header': (world) =>
+    mint(world.stranger, claimsOf(world), { x5c: [derOf('client').toString('base64')] }),
   'stranger, key in the header': (world) =>
     mint(world.stranger, claimsOf(world), { jwk: world.stranger.publicJwk }),
 
@@ -264,11 +292,22 @@ export const tokens = {
     const [head, payload, signature = ''] = (await world.trusted.mint({ canary })).split('.');
     return `${head}.${payload}.${Buffer.from(signature, 'base64url').subarray(0, -8).toString('base64url')}`;
   },
+  'signature with a byte more': async (world) => {
+    const [head, payload, signature = ''] = (await world.trusted.mint({ canary })).split('.');
+    const longer = Buffer.concat([Buffer.from(signature, 'base64url'), Buffer.alloc(1)]);
+    return `${head}.${payload}.${longer.toString('base64url')}`;
+  },
+  'signature of zeros': signedBy(() => Buffer.alloc(256)),
   'signature of another token': async (world) => {
     const [head, payload] = (await world.trusted.mint({ canary })).split('.');
     return `${head}.${payload}.${(await world.trusted.mint({ canary })).split('.')[2]}`;
   },
 
+  dots: () => '.'.repeat(10_000),
+  'JWS in JSON': async (world) => {
+    const [head, payload, signature] = (await world.trusted.mint({ canary })).split('.');
+    return JSON.stringify({ payload, protected: head, signature });
+  },
   'two segments': async (world) => (await world.trusted.mint({ canary })).split('.').slice(0, 2).join('.'),
   'four segments': async (world) => `${await world.trusted.mint({ canary })}.e30`,
   'padded signature': async (world) => `${await world.trusted.mint({ canary })}==`,

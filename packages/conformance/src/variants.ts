@@ -15,6 +15,9 @@ import { ORDERS } from './routes.ts';
 import { LOGIN_ISSUER } from './signers.ts';
 import { PARTNER, type World } from './tokens.ts';
 
+/** False for a run of all cases without the cache of tokens: `LATCHKEY_CACHE=off pnpm conformance`. */
+export const HAS_CACHE = process.env.LATCHKEY_CACHE !== 'off';
+
 /** A realm that needs quoting in a challenge. */
 const REALM = 'friends "and" messages';
 
@@ -171,7 +174,11 @@ export function authenticatorFor(
   variant: Variant,
   more: Partial<AuthenticatorOptions> = {},
 ): Authenticator {
-  const options: AuthenticatorOptions = Object.assign(optionsFor(world, variant), more);
+  const options: AuthenticatorOptions = Object.assign(
+    optionsFor(world, variant),
+    HAS_CACHE ? {} : { cache: false },
+    more,
+  );
   if (!variant.endsWith('described')) return createAuthenticator(options);
   // JSON is YAML, and a descriptor has the same options in the same form.
   const descriptor = join(world.directory, `${variant}.yaml`);

@@ -46,7 +46,7 @@ const gaps: KnownGaps = {
   'T-075: two tokens, comma-joined': JOINED,
   ...(Bun === undefined
     ? {}
-    : { 'token_malformed: too long': TOO_LONG, 'RFC 9449: dpop: a huge proof': TOO_LONG }),
+    : { 'T-006: token_malformed, too long': TOO_LONG, 'RFC 9449: dpop: a huge proof': TOO_LONG }),
 };
 
 function listen(fetch: Serve): { readonly port: number; readonly close: () => Promise<void> } {

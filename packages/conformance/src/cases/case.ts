@@ -138,10 +138,13 @@ export type Expectation =
 /** The Authorization header with a token. */
 export const bearer = (token: TokenName) => [['Authorization', `Bearer {${token}}`]] as const;
 
-/** Makes a case in which a token on a route is refused with a code. */
-export const refused = (code: AuthErrorCode, ...names: readonly TokenName[]): readonly ConformanceCase[] =>
-  names.map((token) => ({
-    name: `${code}: ${token}`,
+/** Makes cases in which tokens are refused with a code. Each names its line of docs/spec. */
+export const refused = (
+  code: AuthErrorCode,
+  names: { readonly [token in TokenName]?: string },
+): readonly ConformanceCase[] =>
+  (Object.entries(names) as [TokenName, string][]).map(([token, line]) => ({
+    name: `${line}: ${code}, ${token}`,
     path: '/token',
     headers: bearer(token),
     expect: { code },

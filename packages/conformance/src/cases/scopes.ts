@@ -16,7 +16,7 @@ export const scopeCases: readonly ConformanceCase[] = [
   ),
   allowed('/scopes', 'good, scope and scp', 'A21, scope and scp are one set'),
   allowed('/two-scopes', 'good, friends:read and friends:write', 'A21, a rule on scp'),
-  ...refused('token_claims_invalid', 'scp of numbers'),
+  ...refused('token_claims_invalid', { 'scp of numbers': 'T-066' }),
   {
     name: 'RFC 6750 §3: permissions are no scopes without the option',
     path: '/scope',
