@@ -24,10 +24,12 @@ export interface Found {
   readonly leftOut: readonly string[];
 }
 
-/** The first run is of all tests, with every change left out. */
+/** The first run is of all tests, without a change. */
 const MAX_FIRST_RUN_MS = 900_000;
 /** A change that makes tests run for longer has been noticed. */
 const MAX_RUN_MS = 180_000;
+/** The same for the slow tests, which run apart from each other. */
+const MAX_ALONE_RUN_MS = 1_200_000;
 
 /** Runs the tests for each of these mutants. @throws Error if the tests do not run without a change */
 export async function start(
@@ -48,7 +50,7 @@ export async function start(
     let timer = setTimeout(() => child.kill('SIGKILL'), MAX_FIRST_RUN_MS);
     child.on('message', (message: Message) => {
       clearTimeout(timer);
-      timer = setTimeout(() => child.kill('SIGKILL'), MAX_RUN_MS);
+      timer = setTimeout(() => child.kill('SIGKILL'), isAlone ? MAX_ALONE_RUN_MS : MAX_RUN_MS);
       if ('leftOut' in message) {
         leftOut = message.leftOut;
         return;

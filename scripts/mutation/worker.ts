@@ -1,5 +1,5 @@
 // The process that runs tests for mutants, one after the other, and reports each to its parent.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, relative, resolve } from 'node:path';
 import { BaseSequencer, createVitest, type TestSpecification } from 'vitest/node';
 import { mutantsOf } from './mutants.ts';
@@ -9,6 +9,8 @@ import type { Job, Message } from './start.ts';
 const MAX_TEST_MS = 5_000;
 /** Slower test files run only for changes that the others do not notice. */
 const MAX_FILE_MS = 1_000;
+/** What `pnpm test` writes. */
+const REPORT = 'reports/tests.json';
 
 process.once('message', (job: Job) => void run(job));
 
@@ -66,21 +68,38 @@ async function run({ places, tests: folders, isAlone }: Job): Promise<void> {
   }
   process.exit(0);
 
-  /** Runs all without a change. @returns those that run together and take a short time */
+  /**
+   * Runs those that take a short time once without a change. @returns those of them that pass, all
+   * in one worker
+   */
   async function quickOf(specifications: TestSpecification[]): Promise<TestSpecification[]> {
+    const times = timesOfLastTests();
     // A test that replaces a module would replace it for the others too.
     const replaces = ({ moduleId }: TestSpecification) => readFileSync(moduleId, 'utf8').includes('vi.mock(');
-    const together = specifications.filter((test) => !replaces(test));
+    const together = specifications.filter(
+      (test) => !replaces(test) && (times.get(test.moduleId) ?? 0) < MAX_FILE_MS,
+    );
     const { testModules } = await vitest.runTestSpecifications(together, false);
     const quick = together.filter(({ moduleId }) =>
-      testModules.some(
-        (one) => one.moduleId === moduleId && one.ok() && one.diagnostic().duration < MAX_FILE_MS,
-      ),
+      testModules.some((one) => one.moduleId === moduleId && one.ok()),
     );
     const leftOut = specifications.filter((test) => !quick.includes(test));
     tell({ leftOut: leftOut.map(({ moduleId }) => relative(process.cwd(), moduleId)) });
     return quick;
   }
+}
+
+/** How long each test file took in the last `pnpm test`, in ms. Empty if there was none. */
+function timesOfLastTests(): ReadonlyMap<string, number> {
+  if (!existsSync(REPORT)) return new Map();
+  const report: {
+    readonly testResults: readonly {
+      readonly name: string;
+      readonly startTime: number;
+      readonly endTime: number;
+    }[];
+  } = JSON.parse(readFileSync(REPORT, 'utf8'));
+  return new Map(report.testResults.map(({ name, startTime, endTime }) => [name, endTime - startTime]));
 }
 
 function tell(message: Message): void {
