@@ -94,6 +94,13 @@ export const LIMITS: readonly LimitTable[] = [
     title: 'A challenge',
     rows: [
       {
+        what: 'size of a pattern in a rule, in options of issuers and of tenants',
+        at: `${core}/claims/pattern.ts#MAX_INSTRUCTIONS`,
+        unit: 'instructions of RE2: about 10 ms on 1,024 characters',
+        beyond: 'refused when it is read',
+        test: `${tests}/claims/pattern.test.ts:R16: a pattern that could take long on 1,024 characters`,
+      },
+      {
         what: 'the scopes of one set of rules',
         at: `${core}/claims/compile.ts#MAX_SCOPES`,
         unit: 'characters',
