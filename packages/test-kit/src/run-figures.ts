@@ -2,18 +2,24 @@
 // Nothing is measured here.
 import { type Figure, formatTable } from './figures.ts';
 
-/** The parts of a command, by name. Each gets the arguments after its name. */
-export type Parts = ReadonlyMap<string, (given: readonly string[]) => Promise<readonly Figure[]>>;
+/** A part of a command. It gets the arguments after its name. */
+export type Part = (given: readonly string[]) => Promise<readonly Figure[]>;
+
+/** The parts of a command, by name. */
+export type Parts = ReadonlyMap<string, Part>;
 
 /**
  * Runs the part that the arguments name. An unknown name sets exit code 2; a part that throws ends
  * the process with 1. A missed goal does not change the exit code.
  * @param command how the user called it: `pnpm bench`
+ * @param whole the part of a call with options and without a name
  * @returns the number of missed goals, or undefined if no part ran
  */
-export async function runFigures(command: string, parts: Parts): Promise<number | undefined> {
-  const [name = '', ...given] = process.argv.slice(2);
-  const part = parts.get(name);
+export async function runFigures(command: string, parts: Parts, whole?: Part): Promise<number | undefined> {
+  const all = process.argv.slice(2);
+  const isWhole = whole !== undefined && all[0]?.startsWith('--') === true;
+  const [name = '', ...given] = isWhole ? ['', ...all] : all;
+  const part = isWhole ? whole : parts.get(name);
   if (part === undefined) {
     console.log(`${command} NAME, where NAME is one of: ${[...parts.keys()].join(', ')}`);
     process.exitCode = 2;

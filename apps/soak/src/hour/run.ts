@@ -2,13 +2,13 @@
 // keys and one hostile request in ten. It counts wrong decisions of both kinds and measures the
 // drift of the latency.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import type { Authenticator } from '@latchkey/core';
 import { duration, type Figure } from '@latchkey/test-kit/figures';
 import { codeOf, createSamples, type Samples, type Stream, startLoad } from '@latchkey/test-kit/load';
 import { startProgress } from '@latchkey/test-kit/progress';
 import { type RemoteIssuer, startIssuerHost } from '../issuer-handle.ts';
 import { authenticatorOf, inTurn, withRandomKids } from '../keysets/subject.ts';
+import { minutesOf } from '../minutes.ts';
 
 /** The share of the processor that the load should use. */
 const SHARE = 0.7;
@@ -46,7 +46,7 @@ interface Supply {
  * minutes.
  */
 export async function hour(given: readonly string[]): Promise<readonly Figure[]> {
-  const minutes = readMinutes(given);
+  const minutes = minutesOf(given, 60);
   const progress = startProgress();
   const issuers = startIssuerHost();
   try {
@@ -186,13 +186,4 @@ async function rateFor(authenticator: Authenticator, supply: Supply): Promise<nu
     rate = Math.floor((perSecond * streams.length * SHARE) / share);
   }
   return rate;
-}
-
-/** @throws Error if the argument is not a number of minutes */
-function readMinutes(given: readonly string[]): number {
-  const { values } = parseArgs({ args: [...given], options: { minutes: { type: 'string' } } });
-  const minutes = Number(values.minutes ?? 60);
-  if (!(minutes > 0 && minutes <= 60))
-    throw new Error(`--minutes: expected a number above 0 and up to 60, got ${values.minutes}`);
-  return minutes;
 }
