@@ -31,7 +31,7 @@ const MAX_RUN_MS = 180_000;
 /** The same for the slow tests, which run apart from each other. */
 const MAX_ALONE_RUN_MS = 1_200_000;
 
-/** Runs the tests for each of these mutants. @throws Error if the tests do not run without a change */
+/** Runs the tests for each of these mutants. @throws Error if they do not run without a change */
 export async function start(
   room: string,
   places: Places,

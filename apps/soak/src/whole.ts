@@ -1,5 +1,4 @@
-// `pnpm soak --minutes N`: what a release has to stand, in N minutes: R15 and R13 over HTTP on every
-// adapter, R16, and R21.
+// `pnpm soak --minutes N`, before a release: R13 and R15 over HTTP on every adapter, R16, and R21.
 import type { Figure } from '@latchkey/test-kit/figures';
 import { adapters } from './adapters/run.ts';
 import { hour } from './hour/run.ts';

@@ -15,7 +15,7 @@ import { ORDERS } from './routes.ts';
 import { LOGIN_ISSUER } from './signers.ts';
 import { PARTNER, type World } from './tokens.ts';
 
-/** False for a run of all cases without the cache of tokens: `LATCHKEY_CACHE=off pnpm conformance`. */
+/** `LATCHKEY_CACHE=off pnpm conformance` runs all cases without the cache of tokens. */
 export const HAS_CACHE = process.env.LATCHKEY_CACHE !== 'off';
 
 /** A realm that needs quoting in a challenge. */

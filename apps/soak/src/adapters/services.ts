@@ -1,4 +1,4 @@
-// The services of this run: on each adapter one route that needs a token, and that counts its calls.
+// The services of this run: on each adapter one route that needs a token and counts its calls.
 import 'reflect-metadata';
 import { createServer, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';

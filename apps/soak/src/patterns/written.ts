@@ -17,7 +17,7 @@ export function writtenPattern(pick: Pick, depth = 3): string {
   return pick(4) === 0 ? `${parts}|${part()}` : parts;
 }
 
-/** Texts of 1,024 characters: one letter, with another end, repeated parts, and letters at random. */
+/** Texts of 1,024 characters: repeated parts, with another end, and letters at random. */
 export function writtenTexts(pick: Pick): readonly string[] {
   const atRandom = (letters: string) =>
     Array.from({ length: LENGTH }, () => letters[pick(letters.length)]).join('');

@@ -39,7 +39,8 @@ export function compilePattern(pattern: string | RegExp, path: string, search = 
   if (size > MAX_INSTRUCTIONS) {
     throw new ConfigError(
       path,
-      `is too large: ${size} instructions, at most ${MAX_INSTRUCTIONS}; write + or * where it repeats up to a count, such as {1,64}, or write several patterns`,
+      `is too large: ${size} instructions, at most ${MAX_INSTRUCTIONS}; ` +
+        'write + or * where it repeats up to a count, such as {1,64}, or write several patterns',
     );
   }
   // `test` accepts a match of a part of the string, `matches` only of the whole.
