@@ -1,5 +1,5 @@
-// `pnpm soak NAME`, or `pnpm soak --minutes N` before a release: runs of minutes or an hour, for the
-// figures R1 to R24. No measurement is here.
+// `pnpm soak NAME`, or `pnpm soak --minutes N` before a release: runs of minutes or an hour, for
+// the figures R1 to R24. No measurement is here.
 import { runFigures } from '@latchkey/test-kit/run-figures';
 import { adapters } from './adapters/run.ts';
 import { descriptor } from './descriptor/run.ts';

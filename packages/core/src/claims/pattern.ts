@@ -20,8 +20,8 @@ export type PatternMatcher = (value: string) => boolean;
  * supported, and `i` folds ASCII letters only; `g`, `y` and `d` have no meaning for a whole match.
  * @param search true: it is enough that a part of the string matches
  * @throws ConfigError for features that a linear-time engine does not have (back-references,
- *   look-around), for a pattern that could take long on a long text, for the flags `m` and `v` and inline flags, and for escapes of a RegExp that RE2
- *   would read differently
+ *   look-around), for a pattern that could take long on a long text, for the flags `m` and `v` and
+ *   inline flags, and for escapes of a RegExp that RE2 would read differently
  */
 export function compilePattern(pattern: string | RegExp, path: string, search = false): PatternMatcher {
   const source = typeof pattern === 'string' ? pattern : pattern.source;
