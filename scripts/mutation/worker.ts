@@ -66,11 +66,17 @@ async function run({ places, tests: folders, isAlone }: Job): Promise<void> {
     const survived = failed === undefined && unhandledErrors.length === 0;
     tell({ position, outcome: survived ? 'survived' : 'noticed' });
   }
+  // Else every change would have seemed to be noticed.
+  if (changed !== undefined) vitest.invalidateFile(changed.path);
+  changed = undefined;
+  const { testModules } = await vitest.runTestSpecifications(tests, false);
+  const failing = testModules.find((one) => one.state() === 'failed')?.moduleId;
+  if (failing !== undefined) tell({ failing: relative(process.cwd(), failing) });
   process.exit(0);
 
   /**
-   * Runs those that take a short time once without a change. @returns those of them that pass, all
-   * in one worker
+   * Runs those that take a short time without a change. @returns those of them that pass, all in one
+   * worker and again
    */
   async function quickOf(specifications: TestSpecification[]): Promise<TestSpecification[]> {
     const times = timesOfLastTests();
@@ -79,10 +85,14 @@ async function run({ places, tests: folders, isAlone }: Job): Promise<void> {
     const together = specifications.filter(
       (test) => !replaces(test) && (times.get(test.moduleId) ?? 0) < MAX_FILE_MS,
     );
-    const { testModules } = await vitest.runTestSpecifications(together, false);
-    const quick = together.filter(({ moduleId }) =>
-      testModules.some((one) => one.moduleId === moduleId && one.ok()),
-    );
+    let quick = together;
+    // In one worker, some pass only the first time: a warning is given once in a process.
+    for (let round = 0; round < 2; round++) {
+      const { testModules } = await vitest.runTestSpecifications(quick, false);
+      quick = quick.filter(({ moduleId }) =>
+        testModules.some((one) => one.moduleId === moduleId && one.ok()),
+      );
+    }
     const leftOut = specifications.filter((test) => !quick.includes(test));
     tell({ leftOut: leftOut.map(({ moduleId }) => relative(process.cwd(), moduleId)) });
     return quick;
