@@ -16,9 +16,7 @@ export interface Job {
 /** What the process tells. `position` is that of the mutant in the job. */
 export type Message =
   | { readonly position: number; readonly outcome: 'noticed' | 'survived' | 'started' }
-  | { readonly leftOut: readonly string[] }
-  /** A test that fails without a change. */
-  | { readonly failing: string };
+  | { readonly leftOut: readonly string[] };
 
 /** What a run found: the mutants that survived, and the tests that it did not run. */
 export interface Found {
@@ -49,7 +47,6 @@ export async function start(
     const child = fork(new URL('worker.ts', import.meta.url), [], {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
-    let failing: string | undefined;
     let timer = setTimeout(() => child.kill('SIGKILL'), MAX_FIRST_RUN_MS);
     child.on('message', (message: Message) => {
       clearTimeout(timer);
@@ -58,17 +55,12 @@ export async function start(
         leftOut = message.leftOut;
         return;
       }
-      if ('failing' in message) {
-        failing = message.failing;
-        return;
-      }
       done.add(message.position);
       if (message.outcome === 'survived') survived.push(job.places[message.position] as Places[number]);
     });
     child.send(job);
     await new Promise((resolve) => child.on('exit', resolve));
     clearTimeout(timer);
-    if (failing !== undefined) throw new Error(`${failing} fails without a change, after others`);
     if (done.size === 0) throw new Error(`${room}: its tests do not run`);
     todo = todo.filter((_, position) => !done.has(position));
   }

@@ -49,34 +49,46 @@ async function run({ places, tests: folders, isAlone }: Job): Promise<void> {
     { plugins: [mutate] },
   );
   const all = await vitest.getRelevantTestSpecifications([...folders]);
-  const tests = isAlone ? all : await quickOf(all);
+  let tests = isAlone ? all : await quickOf(all);
   // Without tests every change would seem to survive.
   if (tests.length === 0) process.exit(1);
   for (const { config } of [vitest, ...vitest.projects]) config.bail = 1;
   for (const [position, { file, index }] of places.entries()) {
     tell({ position, outcome: 'started' });
-    const before = changed?.path;
     const path = resolve(file);
-    changed = { path, text: mutantsOf(readFileSync(file, 'utf8'))[index]?.text };
-    if (before !== undefined) vitest.invalidateFile(before);
-    vitest.invalidateFile(path);
-    const { testModules, unhandledErrors } = await vitest.runTestSpecifications(tests, false);
-    const failed = testModules.find((one) => one.state() === 'failed');
-    if (failed !== undefined) noticedAt.set(failed.moduleId, position + 1);
-    const survived = failed === undefined && unhandledErrors.length === 0;
-    tell({ position, outcome: survived ? 'survived' : 'noticed' });
+    const text = mutantsOf(readFileSync(file, 'utf8'))[index]?.text;
+    let found = await runWith({ path, text }, tests);
+    // In one worker, some tests fail sooner or later without a change: they are left out then.
+    while (typeof found === 'object' && (await runWith(undefined, [found])) !== undefined) {
+      const failing = found;
+      tests = tests.filter((test) => test !== failing);
+      found = await runWith({ path, text }, tests);
+    }
+    if (typeof found === 'object') noticedAt.set(found.moduleId, position + 1);
+    tell({ position, outcome: found === undefined ? 'survived' : 'noticed' });
   }
-  // Else every change would have seemed to be noticed.
-  if (changed !== undefined) vitest.invalidateFile(changed.path);
-  changed = undefined;
-  const { testModules } = await vitest.runTestSpecifications(tests, false);
-  const failing = testModules.find((one) => one.state() === 'failed')?.moduleId;
-  if (failing !== undefined) tell({ failing: relative(process.cwd(), failing) });
   process.exit(0);
 
   /**
+   * Runs tests with a file changed, until one fails. @returns the test that failed, `error` for an
+   * error outside of tests, or undefined if nothing failed
+   */
+  async function runWith(
+    change: typeof changed,
+    specifications: readonly TestSpecification[],
+  ): Promise<TestSpecification | 'error' | undefined> {
+    if (changed !== undefined) vitest.invalidateFile(changed.path);
+    changed = change;
+    if (changed !== undefined) vitest.invalidateFile(changed.path);
+    const { testModules, unhandledErrors } = await vitest.runTestSpecifications([...specifications], false);
+    const failed = testModules.find((one) => one.state() === 'failed');
+    if (failed === undefined) return unhandledErrors.length === 0 ? undefined : 'error';
+    return specifications.find(({ moduleId }) => moduleId === failed.moduleId);
+  }
+
+  /**
    * Runs those that take a short time without a change. @returns those of them that pass, all in one
-   * worker and again
+   * worker
    */
   async function quickOf(specifications: TestSpecification[]): Promise<TestSpecification[]> {
     const times = timesOfLastTests();
@@ -85,14 +97,10 @@ async function run({ places, tests: folders, isAlone }: Job): Promise<void> {
     const together = specifications.filter(
       (test) => !replaces(test) && (times.get(test.moduleId) ?? 0) < MAX_FILE_MS,
     );
-    let quick = together;
-    // In one worker, some pass only the first time: a warning is given once in a process.
-    for (let round = 0; round < 2; round++) {
-      const { testModules } = await vitest.runTestSpecifications(quick, false);
-      quick = quick.filter(({ moduleId }) =>
-        testModules.some((one) => one.moduleId === moduleId && one.ok()),
-      );
-    }
+    const { testModules } = await vitest.runTestSpecifications(together, false);
+    const quick = together.filter(({ moduleId }) =>
+      testModules.some((one) => one.moduleId === moduleId && one.ok()),
+    );
     const leftOut = specifications.filter((test) => !quick.includes(test));
     tell({ leftOut: leftOut.map(({ moduleId }) => relative(process.cwd(), moduleId)) });
     return quick;
