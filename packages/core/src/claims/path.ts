@@ -7,9 +7,7 @@ export function claimAt(claims: JsonObject, path: readonly string[]): JsonValue 
   let value: JsonValue = claims;
   for (const name of path) {
     if (!isJsonObject(value) || !Object.hasOwn(value, name)) return undefined;
-    const member: JsonValue | undefined = value[name];
-    if (member === undefined) return undefined;
-    value = member;
+    value = value[name] as JsonValue;
   }
   return value;
 }

@@ -117,6 +117,8 @@ describe('AG-6, S31: names under a delimiter', () => {
     ['a::b:c', '::', ['a', 'b:c']],
     ['a\\::b::c', '::', ['a::b', 'c']],
     ['a::::b', '::', ['a', '', 'b']],
+    ['a\\\\b::c', '::', ['a\\b', 'c']],
+    ['undefined', undefined, ['undefined']],
   ])('S31: %j under %j is %j', (name, delimiter, path) => {
     expect(splitPath(name, delimiter)).toEqual(path);
   });
