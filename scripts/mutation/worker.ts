@@ -7,8 +7,11 @@ import type { Job, Message } from './start.ts';
 
 /** A test that waits for what does not come any more has noticed it. */
 const MAX_TEST_MS = 5_000;
-/** Slower test files run only for changes that the others do not notice. */
-const MAX_FILE_MS = 1_000;
+/**
+ * Slower test files run only for changes that the others do not notice, unless they have the name
+ * of a changed file.
+ */
+const MAX_FILE_MS = 2_000;
 /** What `pnpm test` writes. */
 const REPORT = 'reports/tests.json';
 
@@ -92,10 +95,11 @@ async function run({ places, tests: folders, isAlone }: Job): Promise<void> {
    */
   async function quickOf(specifications: TestSpecification[]): Promise<TestSpecification[]> {
     const times = timesOfLastTests();
+    const isOwn = ({ moduleId }: TestSpecification) => places.some(({ file }) => isOf(file, moduleId));
     // A test that replaces a module would replace it for the others too.
     const replaces = ({ moduleId }: TestSpecification) => readFileSync(moduleId, 'utf8').includes('vi.mock(');
     const together = specifications.filter(
-      (test) => !replaces(test) && (times.get(test.moduleId) ?? 0) < MAX_FILE_MS,
+      (test) => !replaces(test) && (isOwn(test) || (times.get(test.moduleId) ?? 0) < MAX_FILE_MS),
     );
     const { testModules } = await vitest.runTestSpecifications(together, false);
     const quick = together.filter(({ moduleId }) =>

@@ -9,7 +9,7 @@ import {
   isAuthError,
 } from '../src/errors.ts';
 
-// design/architecture.md §4. Status, OAuth error, challenge or not, message.
+// Status, OAuth error, challenge or not, message.
 const TABLE: readonly (readonly [AuthErrorCode, number, string | undefined, boolean, string])[] = [
   ['credentials_missing', 401, undefined, true, 'A bearer token is required'],
   ['credentials_malformed', 400, 'invalid_request', true, 'The credentials are malformed'],
@@ -108,6 +108,18 @@ describe('the table', () => {
       expect(`${refusal.message} ${refusal} ${refusal.stack}`).not.toContain(SECRET);
     },
   );
+
+  it.each([
+    ['A0: the request has no token', /^credentials_missing$/, 401],
+    ['A1: the credentials cannot be read, or there are several', /^credentials_(?:malf|ambig)/, 400],
+    ['A2: the token is not good', /^(?:token|proof)_/, 401],
+    ['A3: the token is not enough', /^(?:scope_insufficient|claims_insufficient|origin_refused)$/, 403],
+    ['A4: the token cannot be judged', /^(?:keyset|remote|groups|replay|revocation)_unavailable$/, 503],
+  ])('%s', (_, codes, status) => {
+    const these = authErrorCodes.filter((code) => codes.test(code));
+    expect(these.length).toBeGreaterThan(0);
+    expect(these.map((code) => new AuthError(code).status)).toEqual(these.map(() => status));
+  });
 
   it.each(TABLE)('T-087: all answers to %s are the same, whatever is behind them', (code) => {
     expect(JSON.stringify(loaded(code))).toBe(JSON.stringify(new AuthError(code)));
