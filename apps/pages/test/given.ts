@@ -106,6 +106,7 @@ const BY_PAGE: Readonly<Record<string, Given['values']>> = {
   },
   'docs/guides/web-standard.md': { app: "import('hono').Hono" },
   'packages/testing/README.md': {
+    app: "import('express').Express",
     Test: "typeof import('@nestjs/testing').Test",
     AppModule: 'new () => object',
     LATCHKEY_AUTHENTICATOR: 'symbol',

@@ -1,4 +1,16 @@
 // The public exports of @latchkey/testing. No code is here.
+
+export type { AttackTakes } from './attack/attack.ts';
+export { attack } from './attack/index.ts';
+export type {
+  AttackAnswer,
+  AttackIssuer,
+  AttackOptions,
+  AttackRoute,
+  AttackTarget,
+  FetchTarget,
+} from './attack/options.ts';
+export type { AttackOutcome, AttackReport, AttackResult } from './attack/report.ts';
 export type { ClientCertificate } from './client-certificate.ts';
 export { createClientCertificate } from './client-certificate.ts';
 export type { TestClock } from './clock.ts';

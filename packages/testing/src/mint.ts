@@ -24,8 +24,20 @@ export async function mint(
   header: { readonly [name: string]: JsonValue | undefined } = {},
 ): Promise<string> {
   const joined = { alg: key.alg, kid: key.kid, typ: 'JWT', ...header };
-  const input = `${encode(joined)}.${encode(claims)}`;
-  const signature = await signBy(String(joined.alg), Buffer.from(input), key.privateKey);
+  return signParts({ alg: String(joined.alg), privateKey: key.privateKey }, joined, claims);
+}
+
+/**
+ * Signs a header and a payload, each as JSON, text or bytes, without checking them.
+ * @param key its algorithm signs, whatever the header says
+ */
+export async function signParts(
+  { alg, privateKey }: { readonly alg: string; readonly privateKey: KeyObject },
+  header: unknown,
+  payload: unknown,
+): Promise<string> {
+  const input = `${encode(header)}.${encode(payload)}`;
+  const signature = await signBy(alg, Buffer.from(input), privateKey);
   return `${input}.${signature.toString('base64url')}`;
 }
 

@@ -4,6 +4,7 @@ import * as all from '../src/index.ts';
 
 it('exports these values', () => {
   expect(Object.keys(all).sort()).toEqual([
+    'attack',
     'createClientCertificate',
     'createClock',
     'createDpopKey',
