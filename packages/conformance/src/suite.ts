@@ -5,6 +5,7 @@ import type { Authenticator } from '@latchkey/core';
 import { createClock } from '@latchkey/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Application, type Started, start, withProperties } from './application.ts';
+import { ATTACKED, attackedBy } from './attacked.ts';
 import { type ConformanceCase, cases, type Variant } from './cases.ts';
 import { clientCert, forwardedClientCert } from './certificates.ts';
 import { type AdapterEvents, expectDecision, listenToDecisions } from './decisions.ts';
@@ -232,6 +233,13 @@ export function describeAdapter(
         await authenticator.close();
       },
     );
+
+    it.each(ATTACKED)('no forged request is let in: $name', async (attacked) => {
+      const report = await attackedBy(attacked, { harness: offered, build, world });
+      expect(report.letIn.length + report.broke.length, report.summary).toBe(0);
+      expect(report.attacks.length - report.skipped.length).toBeGreaterThan(20);
+      expect(faults, 'unhandled rejections').toEqual([]);
+    });
 
     it('health: 200 while all keys are there, 503 before', async () => {
       const { trusted } = world;
