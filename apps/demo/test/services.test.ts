@@ -1,7 +1,7 @@
 // Tests of the sample services over HTTP, each in its own process: cases that are not in the demo,
 // mostly refusals.
 import { createAuthenticator, type JsonObject } from '@latchkey/core';
-import { createIssuer, forge, generateSigningKey, mint, type TestIssuer } from '@latchkey/testing';
+import { attack, createIssuer, forge, generateSigningKey, mint, type TestIssuer } from '@latchkey/testing';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DemoService, frameworks, startService } from '../src/service.ts';
@@ -77,6 +77,18 @@ describe.each(frameworks)('%s', (framework) => {
     };
     return friends.find((friend) => friend.name === name)?.friendToken ?? '';
   };
+
+  it('no forged request is let in', async () => {
+    const dpop = { mode: 'allowed', publicUrl: issuer.audience, algorithms: ['ES256'] } as const;
+    const report = await attack({
+      target: url,
+      routes: [{ path: '/friends', requires: { scope: 'friends:read' } }],
+      options: { ...issuer.options, dpop },
+      issuer,
+      publicPaths: ['/health'],
+    });
+    report.assertSafe();
+  });
 
   describe('AK-3: friends and messages', () => {
     it('AK-3: a friend token lets its caller write to that friend', async () => {
