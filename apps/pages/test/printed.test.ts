@@ -1,4 +1,5 @@
-// Each program of docs/concepts runs, and prints what the page says: the block of text after it.
+// Each program of docs/concepts, and of other pages that show what a program prints, runs, and
+// prints what the page says: the block of text after it. Tests of a page run in started.test.ts.
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,13 +11,15 @@ import { writeProgram } from './service.ts';
 
 const run = promisify(execFile);
 const cache = join(HOME, 'node_modules/.cache/printed');
-const programs = pagesIn('concepts').flatMap((page) =>
-  programsOf(readFileSync(join(DOCS, page), 'utf8')).map(({ file, code, language, following }) => ({
-    name: `${page} ${file}`,
-    code,
-    language,
-    printed: following.find((block) => block.language === 'text')?.code,
-  })),
+const programs = [...pagesIn('concepts'), 'guides/attack.md'].flatMap((page) =>
+  programsOf(readFileSync(join(DOCS, page), 'utf8'))
+    .filter(({ file }) => !file.endsWith('.test.mjs'))
+    .map(({ file, code, language, following }) => ({
+      name: `${page} ${file}`,
+      code,
+      language,
+      printed: following.find((block) => block.language === 'text')?.code,
+    })),
 );
 
 beforeAll(() => mkdirSync(cache, { recursive: true }));

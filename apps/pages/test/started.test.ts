@@ -28,8 +28,12 @@ const all = PAGES.filter(({ path }) => !RUN_ELSEWHERE.some((start) => path.start
 );
 const isTest = ({ file }: Program) => file.endsWith('.test.mjs');
 const isRequests = (code: string) => code.includes('localhost:3000');
-/** The programs with the other package alone are run by differences.test.ts. */
-const isServer = (program: Program) => !isTest(program) && !program.file.startsWith('before.');
+/**
+ * The programs with the other package alone are run by differences.test.ts, and those that only
+ * print by printed.test.ts.
+ */
+const isServer = (program: Program) =>
+  !isTest(program) && !program.file.startsWith('before.') && program.file !== 'hole.mjs';
 /** Pages with the same programs and the same requests run once. */
 const started = [
   ...Map.groupBy(all, ({ programs }) =>
@@ -54,7 +58,7 @@ afterAll(() => {
   rmSync(cache, { recursive: true, force: true });
 });
 
-describe.each(started.filter(({ programs }) => programs.some(isServer)))(
+describe.each(started.filter(({ programs }) => programs.some((one) => isServer(one) || isTest(one))))(
   '$page',
   ({ page, programs, files }) => {
     const name = page.replaceAll(/,.*|\W/g, '-');
