@@ -7,6 +7,17 @@ import { run } from './run.ts';
 
 const project = join(inject('folder'), 'commonjs');
 
+const ATTACK = `  const report = await attack({
+    target: url,
+    routes: [{ path: '/admin', requires: { roles: ['admin'] } }],
+    options: issuer.options,
+    issuer,
+    publicPaths: ['/health'],
+  });
+  report.assertSafe();
+  expect(report.attacks.length).toBeGreaterThan(100);
+`;
+
 /** The test of a user, but for the way in which it imports. */
 const testOf = (framework: string) => `
 test('${framework} refuses and accepts', async () => {
@@ -19,19 +30,19 @@ test('${framework} refuses and accepts', async () => {
     return (await fetch(url + '/admin', { headers })).status;
   };
   expect([await statusFor(), await statusFor('reader'), await statusFor('admin')]).toEqual([401, 403, 200]);
-  await close();
+${framework === 'express' ? ATTACK : ''}  await close();
   await authenticator.close();
   await issuer.close();
 });
 `;
 const javascript = (framework: string) =>
   `const { createAuthenticator } = require('@latchkey/core');
-const { createIssuer } = require('@latchkey/testing');
+const { attack, createIssuer } = require('@latchkey/testing');
 const { start } = require('./${framework}.js');
 ${testOf(framework).replace('ROLES', '').replace('HEADERS', '')}`;
 const typescript = (framework: string) =>
   `import { createAuthenticator } from '@latchkey/core';
-import { createIssuer } from '@latchkey/testing';
+import { attack, createIssuer } from '@latchkey/testing';
 import { start } from './${framework}';
 ${testOf(framework).replace('ROLES', ': string[]').replace('HEADERS', ': Record<string, string>')}`;
 
