@@ -97,8 +97,8 @@ async function run({ places, tests: folders, isAlone }: Job): Promise<void> {
   }
 
   /**
-   * Runs those that take a short time without a change. @returns those of them that pass, all in one
-   * worker
+   * Runs those that take a short time, without a change.
+   * @returns those of them that pass, all in one worker
    */
   async function quickOf(specifications: TestSpecification[]): Promise<TestSpecification[]> {
     const times = timesOfLastTests();
