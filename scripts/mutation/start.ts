@@ -8,61 +8,49 @@ export type Places = readonly { readonly file: string; readonly index: number }[
 /** What the process is asked. */
 export interface Job {
   readonly places: Places;
+  /** Folders of tests. */
   readonly tests: readonly string[];
-  /** True to run test files one after the other, apart from each other. */
-  readonly isAlone: boolean;
+  /** True to run the slow test files, false for all others. */
+  readonly areSlow: boolean;
 }
 
-/** What the process tells. `position` is that of the mutant in the job. */
-export type Message =
-  | { readonly position: number; readonly outcome: 'noticed' | 'survived' | 'started' }
-  | { readonly leftOut: readonly string[] };
-
-/** What a run found: the mutants that survived, and the tests that it did not run. */
-export interface Found {
-  readonly survived: Places;
-  readonly leftOut: readonly string[];
+/** What the process tells of a mutant, by its position in the job. */
+export interface Message {
+  readonly position: number;
+  readonly outcome: 'noticed' | 'survived' | 'started';
 }
 
-/** The first run is of all tests, without a change. */
-const MAX_FIRST_RUN_MS = 900_000;
 /** A change that makes tests run for longer has been noticed. */
-const MAX_RUN_MS = 180_000;
-/** The same for the slow tests, which run apart from each other. */
-const MAX_ALONE_RUN_MS = 1_200_000;
+const MAX_RUN_MS = 300_000;
+/** The same for slow tests. */
+const MAX_SLOW_RUN_MS = 1_800_000;
 
-/** Runs the tests for each of these mutants. @throws Error if they do not run without a change */
-export async function start(
-  room: string,
-  places: Places,
-  tests: readonly string[],
-  isAlone: boolean,
-): Promise<Found> {
+/**
+ * Runs tests for each of these mutants. @returns those that no test noticed
+ * @throws Error if the process does not run
+ */
+export async function start(places: Places, tests: readonly string[], areSlow: boolean): Promise<Places> {
   const survived: Places[number][] = [];
-  let leftOut: readonly string[] = [];
   let todo = places;
   while (todo.length > 0) {
-    const job: Job = { places: todo, tests, isAlone };
+    const job: Job = { places: todo, tests, areSlow };
     const done = new Set<number>();
     const child = fork(new URL('worker.ts', import.meta.url), [], {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
-    let timer = setTimeout(() => child.kill('SIGKILL'), MAX_FIRST_RUN_MS);
-    child.on('message', (message: Message) => {
+    const limit = areSlow ? MAX_SLOW_RUN_MS : MAX_RUN_MS;
+    let timer = setTimeout(() => child.kill('SIGKILL'), limit);
+    child.on('message', ({ position, outcome }: Message) => {
       clearTimeout(timer);
-      timer = setTimeout(() => child.kill('SIGKILL'), isAlone ? MAX_ALONE_RUN_MS : MAX_RUN_MS);
-      if ('leftOut' in message) {
-        leftOut = message.leftOut;
-        return;
-      }
-      done.add(message.position);
-      if (message.outcome === 'survived') survived.push(job.places[message.position] as Places[number]);
+      timer = setTimeout(() => child.kill('SIGKILL'), limit);
+      done.add(position);
+      if (outcome === 'survived') survived.push(job.places[position] as Places[number]);
     });
     child.send(job);
     await new Promise((resolve) => child.on('exit', resolve));
     clearTimeout(timer);
-    if (done.size === 0) throw new Error(`${room}: its tests do not run`);
+    if (done.size === 0) throw new Error(`the tests in ${tests.join(' and ')} do not run`);
     todo = todo.filter((_, position) => !done.has(position));
   }
-  return { survived, leftOut };
+  return survived;
 }

@@ -1,6 +1,6 @@
 // The process that runs tests for mutants, one after the other, and reports each to its parent.
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, relative, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { BaseSequencer, createVitest, type TestSpecification } from 'vitest/node';
 import { mutantsOf } from './mutants.ts';
 import type { Job, Message } from './start.ts';
@@ -8,8 +8,8 @@ import type { Job, Message } from './start.ts';
 /** A test that waits for what does not come any more has noticed it. */
 const MAX_TEST_MS = 20_000;
 /**
- * Slower test files run only for changes that the others do not notice, unless they have the name
- * of a changed file.
+ * Test files that took longer are slow, unless they have the name of a changed file. They run only
+ * for changes that the others do not notice.
  */
 const MAX_FILE_MS = 2_000;
 /** What `pnpm test` writes. */
@@ -17,7 +17,7 @@ const REPORT = 'reports/tests.json';
 
 process.once('message', (job: Job) => void run(job));
 
-async function run({ places, tests: folders, isAlone }: Job): Promise<void> {
+async function run({ places, tests: folders, areSlow }: Job): Promise<void> {
   /** The file that is changed at the moment, and its text. */
   let changed: { readonly path: string; readonly text: string | undefined } | undefined;
   // What noticed a change lately is likely to notice the next one: it runs first.
@@ -38,8 +38,7 @@ async function run({ places, tests: folders, isAlone }: Job): Promise<void> {
     'test',
     {
       watch: false,
-      // One worker for all test files, which is several times as fast.
-      isolate: isAlone,
+      bail: 1,
       pool: 'threads',
       maxWorkers: 1,
       reporters: [{}],
@@ -51,70 +50,46 @@ async function run({ places, tests: folders, isAlone }: Job): Promise<void> {
     },
     { plugins: [mutate] },
   );
-  const all = await vitest.getRelevantTestSpecifications([...folders]);
-  let tests = isAlone ? all : await quickOf(all);
-  // Without tests every change would seem to survive.
-  if (tests.length === 0) process.exit(1);
-  for (const { config } of [vitest, ...vitest.projects]) config.bail = 1;
+  for (const { config } of vitest.projects) config.bail = 1;
+  const times = timesOfLastTests();
+  const isSlow = ({ moduleId }: TestSpecification) =>
+    (times.get(moduleId) ?? 0) >= MAX_FILE_MS && !places.some(({ file }) => isOf(file, moduleId));
+  let tests = (await vitest.getRelevantTestSpecifications([...folders])).filter(
+    (test) => isSlow(test) === areSlow,
+  );
   for (const [position, { file, index }] of places.entries()) {
     tell({ position, outcome: 'started' });
     const path = resolve(file);
     const text = mutantsOf(readFileSync(file, 'utf8'))[index]?.text;
     let found = await runWith({ path, text }, tests);
-    // In one worker, some tests fail sooner or later without a change: they are left out then.
-    while (typeof found === 'object' && (await failsWithoutChange(found))) {
+    // A test that fails without the change tells nothing about it.
+    while (found !== undefined && (await failsWithoutChange(found))) {
       const failing = found;
       tests = tests.filter((test) => test !== failing);
       found = await runWith({ path, text }, tests);
     }
-    if (typeof found === 'object') noticedAt.set(found.moduleId, position + 1);
+    if (found !== undefined) noticedAt.set(found.moduleId, position + 1);
     tell({ position, outcome: found === undefined ? 'survived' : 'noticed' });
   }
   process.exit(0);
 
-  /** True for a test that fails twice: one may fail because the machine is slow. */
-  async function failsWithoutChange(test: TestSpecification): Promise<boolean> {
-    return (
-      (await runWith(undefined, [test])) !== undefined && (await runWith(undefined, [test])) !== undefined
-    );
-  }
-
-  /**
-   * Runs tests with a file changed, until one fails. @returns the test that failed, `error` for an
-   * error outside of tests, or undefined if nothing failed
-   */
+  /** Runs tests with a file changed, until one fails. @returns the test that failed */
   async function runWith(
     change: typeof changed,
     specifications: readonly TestSpecification[],
-  ): Promise<TestSpecification | 'error' | undefined> {
+  ): Promise<TestSpecification | undefined> {
     if (changed !== undefined) vitest.invalidateFile(changed.path);
     changed = change;
     if (changed !== undefined) vitest.invalidateFile(changed.path);
-    const { testModules, unhandledErrors } = await vitest.runTestSpecifications([...specifications], false);
+    const { testModules } = await vitest.runTestSpecifications([...specifications], false);
     const failed = testModules.find((one) => one.state() === 'failed');
-    if (failed === undefined) return unhandledErrors.length === 0 ? undefined : 'error';
-    return specifications.find(({ moduleId }) => moduleId === failed.moduleId);
+    return specifications.find(({ moduleId }) => moduleId === failed?.moduleId);
   }
 
-  /**
-   * Runs those that take a short time, without a change.
-   * @returns those of them that pass, all in one worker
-   */
-  async function quickOf(specifications: TestSpecification[]): Promise<TestSpecification[]> {
-    const times = timesOfLastTests();
-    const isOwn = ({ moduleId }: TestSpecification) => places.some(({ file }) => isOf(file, moduleId));
-    // A test that replaces a module would replace it for the others too.
-    const replaces = ({ moduleId }: TestSpecification) => readFileSync(moduleId, 'utf8').includes('vi.mock(');
-    const together = specifications.filter(
-      (test) => !replaces(test) && (isOwn(test) || (times.get(test.moduleId) ?? 0) < MAX_FILE_MS),
-    );
-    const { testModules } = await vitest.runTestSpecifications(together, false);
-    const quick = together.filter(({ moduleId }) =>
-      testModules.some((one) => one.moduleId === moduleId && one.ok()),
-    );
-    const leftOut = specifications.filter((test) => !quick.includes(test));
-    tell({ leftOut: leftOut.map(({ moduleId }) => relative(process.cwd(), moduleId)) });
-    return quick;
+  /** True for a test that fails twice: one may fail because the machine is slow. */
+  async function failsWithoutChange(test: TestSpecification): Promise<boolean> {
+    const again = async () => (await runWith(undefined, [test])) !== undefined;
+    return (await again()) && (await again());
   }
 }
 
