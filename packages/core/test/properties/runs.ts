@@ -1,0 +1,75 @@
+// How many cases a property is tried on, from which seed, and what is done with one that fails. Two
+// environment variables decide, and `pnpm properties` sets them: LATCHKEY_RUNS and LATCHKEY_SEED.
+import { readFileSync, writeFileSync } from 'node:fs';
+import fc from 'fast-check';
+
+/** The runs of the longest property in a usual test run. All others have fewer. */
+const USUAL_RUNS = 1_500;
+
+const KEPT = new URL('examples.json', import.meta.url);
+
+const asked = wholeNumber('LATCHKEY_RUNS');
+const seed = wholeNumber('LATCHKEY_SEED');
+
+/** True for a long run, which prints what it has tried. */
+export const IS_LONG = asked !== undefined;
+
+/** The cases of a property that has this many in a usual run. */
+export function runsOf(usual: number): number {
+  return Math.ceil((usual * (asked ?? USUAL_RUNS)) / USUAL_RUNS);
+}
+
+/** How long so many cases may take, in milliseconds. */
+export function timeFor(usual: number): number {
+  return 20_000 + 20 * runsOf(usual);
+}
+
+/**
+ * Tries a property. On failure, the message has the seed and the shrunk case; a long run keeps the
+ * case in examples.json, and every later run begins with the cases that are there.
+ * @param usual how many cases a usual run tries
+ * @throws Error with the seed and the smallest case that fails
+ */
+export async function check<T>(
+  name: string,
+  usual: number,
+  cases: fc.Arbitrary<T>,
+  holds: (one: T) => Promise<void> | void,
+): Promise<void> {
+  const details = await fc.check(
+    fc.asyncProperty(cases, async (one) => void (await holds(one))),
+    {
+      numRuns: runsOf(usual),
+      examples: keptOf(name).map((one) => [one as T]),
+      ...(seed === undefined ? {} : { seed }),
+    },
+  );
+  if (!details.failed) return;
+  const [found] = details.counterexample ?? [];
+  const message = `${name}: LATCHKEY_SEED=${details.seed}\n${fc.defaultReportMessage(details)}`;
+  if (found === undefined) throw new Error(message);
+  if (IS_LONG) keep(name, found);
+  const text = JSON.stringify(found);
+  throw new Error(`${message}\nKeep the case in examples.json, under ${name}: ${text}`, {
+    cause: details.errorInstance,
+  });
+}
+
+type Kept = { readonly [name: string]: readonly unknown[] };
+
+function keptOf(name: string): readonly unknown[] {
+  return (JSON.parse(readFileSync(KEPT, 'utf8')) as Kept)[name] ?? [];
+}
+
+function keep(name: string, found: unknown): void {
+  const all = JSON.parse(readFileSync(KEPT, 'utf8')) as Kept;
+  const kept = { ...all, [name]: [...(all[name] ?? []), found] };
+  writeFileSync(KEPT, `${JSON.stringify(kept, null, 2)}\n`);
+}
+
+function wholeNumber(name: string): number | undefined {
+  const { [name]: text } = process.env;
+  if (text === undefined || text === '') return undefined;
+  if (/^-?\d+$/.test(text)) return Number(text);
+  throw new TypeError(`${name}: expected a whole number, got something else`);
+}
