@@ -222,11 +222,15 @@ function judgeType({ typ }: UnverifiedHeader, types: ReadonlySet<string | undefi
 function formRefusal(refusal: AuthError, token: string, maxTokenBytes: number): AuthError {
   if (token.length > maxTokenBytes)
     return new AuthError('token_malformed', { detail: `longer than maxTokenBytes (${maxTokenBytes})` });
+  if (token.startsWith('{')) return new AuthError('token_malformed', { detail: JSON_FORM });
   const dots = token.split('.').length - 1;
   if (dots > 1) return refusal;
   const detail = dots === 0 ? OPAQUE : `${refusal.detail}; ${OPAQUE}`;
   return new AuthError('token_malformed', { detail });
 }
+
+/** RFC 7519 §1; RFC 7515 §7.2. */
+const JSON_FORM = 'the JSON serialization of JOSE; a JWT is in the compact one: ask the issuer for that';
 
 const OPAQUE =
   'not a JWT: an opaque token? Ask the issuer for one for this audience, or use remote with introspection';

@@ -85,6 +85,11 @@ describe('a text that is not a signed JWT', () => {
       'an encrypted token (JWE), which is not supported; ask the issuer for a signed one',
     ],
     ['other characters', 'a.b.*', 'not three base64url segments'],
+    [
+      'the JSON serialization of a signed token, in which there are four dots',
+      '{"payload":"e30","signatures":[{"header":{"kid":"a.b"},"signature":"c.d.e"}]}',
+      'the JSON serialization of JOSE; a JWT is in the compact one: ask the issuer for that',
+    ],
     ['a long one', `e30.${'A'.repeat(16_400)}.e30`, 'longer than maxTokenBytes (16384)'],
   ])('%s', async (_, token, detail) => {
     expect(await refusedToken(token)).toBe(`token_malformed: ${detail}`);
