@@ -13,6 +13,8 @@ import { check, IS_LONG, runsOf, timeFor } from './runs.ts';
 import { tokenOf } from './tokens.ts';
 
 const USUAL = 1_500;
+/** Enough tokens for everything that a plan may contain. */
+const IS_MANY = runsOf(USUAL) >= 20_000;
 
 let authenticators: readonly Authenticator[];
 
@@ -82,15 +84,17 @@ it('core, jose and the reference agree on generated tokens', { timeout: timeFor(
     console.table(Object.fromEntries([...byReason].sort()));
   }
   expect(counts.all).toBeGreaterThanOrEqual(runsOf(USUAL));
-  // About half are valid. Each kind of mutation has both outcomes, if it can have both.
+  // About half are valid.
   expect(counts.core / counts.all).toBeGreaterThan(0.35);
   expect(counts.core / counts.all).toBeLessThan(0.65);
-  const names = ['none', 'segments', 'characters', 'header', 'claim', 'signature', 'key', 'algorithm'];
-  for (const kind of [...names, 'spelling', 'size', 'time']) {
+  // Each kind of mutation was there, with both outcomes if it can have both. Few tokens with some
+  // kinds are valid, so that a short run may have none.
+  const rare = ['characters', 'signature', 'key', 'algorithm'];
+  for (const kind of ['none', 'segments', 'header', 'claim', 'spelling', 'size', 'time', ...rare]) {
     const { accepted, refused } = byMutation.get(kind) ?? { accepted: 0, refused: 0 };
     expect(refused, kind).toBeGreaterThan(0);
-    if (kind !== 'segments') expect(accepted, kind).toBeGreaterThan(0);
+    if (kind !== 'segments' && (IS_MANY || !rare.includes(kind))) expect(accepted, kind).toBeGreaterThan(0);
   }
   // In a long run, each reason of the list is needed.
-  if (IS_LONG) expect([...byReason.keys()].sort()).toEqual(REASONS.map(([, why]) => why).sort());
+  if (IS_MANY) expect([...byReason.keys()].sort()).toEqual(REASONS.map(([, why]) => why).sort());
 });

@@ -112,7 +112,8 @@ function algorithmsOf({ kty, crv, alg }: Data): readonly unknown[] {
 
 const keys = new WeakMap<object, KeyObject>();
 
-function isSigned(alg: string, jwk: Data, input: Buffer, signature: Buffer): boolean {
+/** Verifies a signature of a 2048-bit RSA key, of another key pair, or of a secret. */
+export function isSigned(alg: string, jwk: Data, input: Buffer, signature: Buffer): boolean {
   const hash = `sha${alg.slice(2)}`;
   if (alg.startsWith('HS')) {
     const mac = createHmac(hash, bytesOf(String(jwk.k)))
