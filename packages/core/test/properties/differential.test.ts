@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Authenticator } from '../../src/index.ts';
 import { outcome } from '../support/outcome.ts';
 import { authenticatorFor, CONFIGS, type Config } from './configs.ts';
-import { joseAccepts, REASONS, reasonFor } from './jose.ts';
+import { BY_CHANCE, joseAccepts, REASONS, reasonFor } from './jose.ts';
 import { keysOf } from './keys.ts';
-import { type TokenPlan, tokenPlans } from './plans.ts';
+import { type TokenPlan, tokenPlansOf } from './plans.ts';
 import { accepts } from './reference.ts';
 import { check, IS_LONG, runsOf, timeFor } from './runs.ts';
 import { tokenOf } from './tokens.ts';
@@ -74,7 +74,7 @@ async function judge(plan: TokenPlan): Promise<void> {
 }
 
 it('core, jose and the reference agree on generated tokens', { timeout: timeFor(USUAL) }, async () => {
-  await check('differential', USUAL, tokenPlans, judge);
+  await check('differential', USUAL, tokenPlansOf(), judge);
   if (IS_LONG) {
     console.log(
       `${counts.all} tokens: core accepts ${counts.core}, the reference ${counts.reference}, jose ${counts.jose}`,
@@ -96,5 +96,6 @@ it('core, jose and the reference agree on generated tokens', { timeout: timeFor(
     if (kind !== 'segments' && (IS_MANY || !rare.includes(kind))) expect(accepted, kind).toBeGreaterThan(0);
   }
   // In a long run, each reason of the list is needed.
-  if (IS_MANY) expect([...byReason.keys()].sort()).toEqual(REASONS.map(([, why]) => why).sort());
+  const needed = REASONS.map(([, why]) => why).filter((why) => why !== BY_CHANCE);
+  if (IS_MANY) expect([...byReason.keys()]).toEqual(expect.arrayContaining(needed));
 });

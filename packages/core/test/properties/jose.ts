@@ -99,6 +99,12 @@ function hasNumber(value: unknown, is: (number: number) => boolean): boolean {
 
 const NAMES = ['alg', 'kid', 'typ', 'cty', 'jku', 'x5t', 'x5t#S256'];
 
+/**
+ * In one of 256 signatures the first byte is zero; OpenSSL also accepts it without that byte. A
+ * long run need not have such a token.
+ */
+export const BY_CHANCE = 'an RSA signature is not as long as the modulus (RFC 8017 §8.1.2, §8.2.2)';
+
 /** Why core refuses a token that jose accepts. */
 export const REASONS: readonly Reason[] = [
   [
@@ -172,6 +178,12 @@ export const REASONS: readonly Reason[] = [
     'token_signature_invalid',
     'no kid, and not signed by the first key, with kidless: first',
     ({ header, config }) => header.kid === undefined && config.kidless === 'first',
+  ],
+  [
+    'token_signature_invalid',
+    BY_CHANCE,
+    ({ header, segments }) =>
+      /^[RP]S/.test(String(header.alg)) && Buffer.from(segments[2] ?? '', 'base64url').length !== 256,
   ],
   [
     'token_claims_invalid',
