@@ -99,6 +99,9 @@ function hasNumber(value: unknown, is: (number: number) => boolean): boolean {
 
 const NAMES = ['alg', 'kid', 'typ', 'cty', 'jku', 'x5t', 'x5t#S256'];
 
+const UNNAMED = 'RSASSA-PSS with a key that does not name it';
+const isPss = ({ alg }: Accepted['header']) => String(alg).startsWith('PS');
+
 /**
  * In one of 256 signatures the first byte is zero; OpenSSL also accepts it without that byte. A
  * long run need not have such a token.
@@ -164,11 +167,8 @@ export const REASONS: readonly Reason[] = [
     ({ header, config }) =>
       !config.types.includes((header.typ as string | undefined)?.toLowerCase().replace(/^application\//, '')),
   ],
-  [
-    'token_algorithm_refused',
-    'RSASSA-PSS with a key that does not name it',
-    ({ header }) => header.kid === 'rsa' && String(header.alg).startsWith('PS'),
-  ],
+  ['token_algorithm_refused', UNNAMED, ({ header }) => header.kid === 'rsa' && isPss(header)],
+  ['token_signature_invalid', UNNAMED, ({ header }) => header.kid === undefined && isPss(header)],
   [
     'token_key_unknown',
     'no kid, with kidless: refuse',

@@ -20,6 +20,8 @@ export interface SignerKey {
   readonly jwk: JsonObject | undefined;
 }
 
+type PublishedKey = SignerKey & { readonly jwk: JsonObject };
+
 interface Pair {
   readonly privateKey: KeyObject;
   readonly jwk: JsonObject;
@@ -37,7 +39,7 @@ function published(
   alg: string,
   { privateKey, jwk }: Pair,
   { kid, ...members }: JsonObject & { readonly kid?: string },
-): SignerKey {
+): PublishedKey {
   const named = kid === undefined ? members : { kid, ...members };
   return { issuer: ISSUERS[issuer], alg, kid, privateKey, jwk: { ...jwk, ...named } };
 }
