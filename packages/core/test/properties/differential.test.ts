@@ -1,13 +1,14 @@
 // Core, jose and an independent reference judge the same generated tokens. Core accepts exactly
 // what the reference accepts, and nothing that jose refuses. Where core is stricter than jose, the
-// reason is on the list in jose.ts.
+// reason is on the list in reasons.ts.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Authenticator } from '../../src/index.ts';
 import { outcome } from '../support/outcome.ts';
 import { authenticatorFor, CONFIGS, type Config } from './configs.ts';
-import { BY_CHANCE, joseAccepts, REASONS, reasonFor } from './jose.ts';
+import { joseAccepts } from './jose.ts';
 import { keysOf } from './keys.ts';
 import { type TokenPlan, tokenPlansOf } from './plans.ts';
+import { BY_CHANCE, REASONS, reasonFor } from './reasons.ts';
 import { accepts } from './reference.ts';
 import { check, IS_LONG, runsOf, timeFor } from './runs.ts';
 import { tokenOf } from './tokens.ts';

@@ -7,7 +7,8 @@ import type { Authenticator, AuthenticatorOptions, JsonObject } from '../../src/
 import { outcome } from '../support/outcome.ts';
 import { NOW_S } from './configs.ts';
 import { ISSUERS } from './keys.ts';
-import type { Member, Mutation, TokenPlan } from './plans.ts';
+import type { Member, Mutation } from './mutations.ts';
+import type { TokenPlan } from './plans.ts';
 import { check, IS_LONG, timeFor } from './runs.ts';
 import { tokenOf } from './tokens.ts';
 import {

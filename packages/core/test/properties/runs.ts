@@ -44,6 +44,7 @@ export async function check<T>(
       ...(seed === undefined ? {} : { seed }),
     },
   );
+  if (IS_LONG) console.log(`${name}: ${details.numRuns} cases, LATCHKEY_SEED=${details.seed}`);
   if (!details.failed) return;
   const [found] = details.counterexample ?? [];
   const message = `${name}: LATCHKEY_SEED=${details.seed}\n${fc.defaultReportMessage(details)}`;

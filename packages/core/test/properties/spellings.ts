@@ -1,6 +1,6 @@
 // JSON texts that are written in another way than JSON.stringify writes them: some mean the same,
 // some are not JSON, and some are what two parsers may read differently.
-import type { Member, Mutation } from './plans.ts';
+import type { Member, Mutation } from './mutations.ts';
 
 type Spelling = (Mutation & { kind: 'spelling' })['how'];
 

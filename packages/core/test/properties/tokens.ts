@@ -3,7 +3,8 @@
 import { constants, createHmac, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { CONFIGS, MAX_BYTES, NOW_S } from './configs.ts';
 import { SIGNERS, type SignerKey } from './keys.ts';
-import type { Member, Mutation, TokenPlan } from './plans.ts';
+import type { Member, Mutation } from './mutations.ts';
+import type { TokenPlan } from './plans.ts';
 import { spelled } from './spellings.ts';
 
 const ORDERS: Readonly<Record<string, bigint>> = {

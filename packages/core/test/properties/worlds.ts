@@ -10,7 +10,8 @@ import {
 } from '../../src/index.ts';
 import { MAX_BYTES, NOW_S } from './configs.ts';
 import { ISSUERS, SIGNERS, type SignerName } from './keys.ts';
-import { type Member, type Mutation, type TokenPlan, tokenPlansOf } from './plans.ts';
+import type { Member, Mutation } from './mutations.ts';
+import { type TokenPlan, tokenPlansOf } from './plans.ts';
 
 const QUICK = [
   'es256',
