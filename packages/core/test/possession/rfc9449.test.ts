@@ -1,4 +1,5 @@
-// The examples of RFC 9449, as they are in its text.
+// The examples of RFC 9449, which are data in test/vectors.
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { RequestView } from '../../src/credentials/request.ts';
 import { createDpop } from '../../src/possession/dpop.ts';
@@ -8,25 +9,29 @@ import { createReplayMemory } from '../../src/possession/replay.ts';
 import { createReplayGuard } from '../../src/possession/replay-guard.ts';
 import { createTargetJudge } from '../../src/possession/target.ts';
 
-const HEADER =
-  'eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19';
-/** §4, figure 2. */
-const AT_THE_TOKEN_ENDPOINT = `${HEADER}.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg`;
-/** §7.1, figures 13 and 14. */
-const AT_THE_RESOURCE = `${HEADER}.eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0ZWRyZXNvdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9.2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA`;
-const TOKEN = 'Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU';
-/** §6.1. */
-const JKT = '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I';
+interface Examples {
+  /** For the token endpoint, §4, and for the resource, §7.1: figures 2 and 13. */
+  readonly proofs: readonly [Example, Example];
+  readonly token: string;
+  /** §6.1. */
+  readonly thumbprint: string;
+}
+interface Example {
+  readonly proof: string;
+  readonly claims: { readonly htu: string };
+}
+
+const {
+  proofs: [AT_THE_TOKEN_ENDPOINT, AT_THE_RESOURCE],
+  token: TOKEN,
+  thumbprint: JKT,
+}: Examples = JSON.parse(readFileSync(new URL('../vectors/rfc9449.json', import.meta.url), 'utf8'));
+const [HEADER] = AT_THE_RESOURCE.proof.split('.');
 const ES256 = new Set(['ES256']);
 
 it('§4.2: the proof of figure 2 has the key and the claims of figure 3', () => {
-  const proof = openProof(AT_THE_TOKEN_ENDPOINT, ES256);
-  expect(proof.claims).toEqual({
-    jti: '-BwC3ESc6acc2lTc',
-    htm: 'POST',
-    htu: 'https://server.example.com/token',
-    iat: 1562262616,
-  });
+  const proof = openProof(AT_THE_TOKEN_ENDPOINT.proof, ES256);
+  expect(proof.claims).toEqual(AT_THE_TOKEN_ENDPOINT.claims);
   expect(proof.thumbprint).toBe(JKT);
   expect(proof.isSigned()).toBe(true);
   const request = { method: 'POST', url: '/token', headers: {} };
@@ -34,9 +39,9 @@ it('§4.2: the proof of figure 2 has the key and the claims of figure 3', () => 
 });
 
 it('§4.2: the proof of figure 2 is not one of another header', () => {
-  const [, payload, signature] = AT_THE_RESOURCE.split('.');
+  const [, payload, signature] = AT_THE_RESOURCE.proof.split('.');
   expect(openProof(`${HEADER}.${payload}.${signature}`, ES256).isSigned()).toBe(true);
-  const changed = openProof(`${HEADER}.${AT_THE_TOKEN_ENDPOINT.split('.')[1]}.${signature}`, ES256);
+  const changed = openProof(`${HEADER}.${AT_THE_TOKEN_ENDPOINT.proof.split('.')[1]}.${signature}`, ES256);
   expect(changed.isSigned()).toBe(false);
 });
 
@@ -50,7 +55,7 @@ function judge(change: Partial<RequestView> = {}, token = TOKEN, confirmation = 
   const clock = { now: () => atMs };
   const guard = createReplayGuard(createReplayMemory(10, clock), false);
   const kind = createDpop(settings('https://resource.example.org'), clock, guard);
-  const headers = { authorization: `DPoP ${token}`, dpop: AT_THE_RESOURCE };
+  const headers = { authorization: `DPoP ${token}`, dpop: AT_THE_RESOURCE.proof };
   const request = { method: 'GET', url: '/protectedresource', headers, ...change };
   return kind.prove({ request, token, confirmation, note: undefined });
 }

@@ -62,10 +62,19 @@ interface SetVector {
   }[];
 }
 
+/** What core says of it is in test/possession. */
+interface ProofVector {
+  readonly section: string;
+  readonly what: string;
+  readonly proof: string;
+  readonly claims: JsonObject;
+}
+
 interface File {
   readonly rfc: number;
-  readonly vectors: readonly (TokenVector | ClaimsVector)[];
+  readonly vectors?: readonly (TokenVector | ClaimsVector)[];
   readonly sets?: readonly SetVector[];
+  readonly proofs?: readonly ProofVector[];
 }
 
 const folder = new URL('./', import.meta.url);
@@ -173,47 +182,62 @@ async function judged(
 
 const isToken = (vector: TokenVector | ClaimsVector): vector is TokenVector => 'token' in vector;
 
-describe.each(files.map((file) => [file.rfc, file] as const))('RFC %i', (_, { vectors, sets = [] }) => {
-  it.each(vectors.map((vector) => [vector.section, vector.what, vector] as const))(
-    '%s: %s',
-    async (_section, _what, vector) => {
-      if (!isToken(vector)) {
-        const key = await generateSigningKey(vector.header.alg as AlgorithmName, String(vector.header.kid));
-        return judged(await mint(key, vector.claims, vector.header), key.publicJwk, vector);
-      }
-      const { token, keys, proof } = vector;
-      if (proof === 'decrypts') {
-        expect(await decrypted(vector)).toBe(vector.plaintext);
-        return judged(token, (await generateSigningKey()).publicJwk, vector);
-      }
-      const signatures = signaturesOf(vector);
-      expect(signatures).toHaveLength(keys.length);
-      for (const [index, { alg, input, bytes }] of signatures.entries()) {
-        const key = keys[index] as JsonObject;
-        if (proof === 'unsecured') {
-          expect({ alg, length: bytes.length }).toEqual({ alg: 'none', length: 0 });
-          continue;
+describe.each(files.map((file) => [file.rfc, file] as const))(
+  'RFC %i',
+  (_, { vectors = [], sets = [], proofs = [] }) => {
+    it.each(vectors.map((vector) => [vector.section, vector.what, vector] as const))(
+      '%s: %s',
+      async (_section, _what, vector) => {
+        if (!isToken(vector)) {
+          const key = await generateSigningKey(vector.header.alg as AlgorithmName, String(vector.header.kid));
+          return judged(await mint(key, vector.claims, vector.header), key.publicJwk, vector);
         }
-        expect(isSigned(alg, key, input, bytes)).toBe(true);
-        // Core verifies the signature, too, whatever it says of the token.
-        const { alg: _alg, ...bare } = key;
-        const imported = importJwk(bare, { origin: 'secret', allowed: new Set([alg]) });
-        expect('verifiers' in imported && imported.verifiers.get(alg)?.(input, bytes)).toBe(true);
-      }
-      return judged(token, keys[0] as JsonObject, vector);
-    },
-  );
+        const { token, keys, proof } = vector;
+        if (proof === 'decrypts') {
+          expect(await decrypted(vector)).toBe(vector.plaintext);
+          return judged(token, (await generateSigningKey()).publicJwk, vector);
+        }
+        const signatures = signaturesOf(vector);
+        expect(signatures).toHaveLength(keys.length);
+        for (const [index, { alg, input, bytes }] of signatures.entries()) {
+          const key = keys[index] as JsonObject;
+          if (proof === 'unsecured') {
+            expect({ alg, length: bytes.length }).toEqual({ alg: 'none', length: 0 });
+            continue;
+          }
+          expect(isSigned(alg, key, input, bytes)).toBe(true);
+          // Core verifies the signature, too, whatever it says of the token.
+          const { alg: _alg, ...bare } = key;
+          const imported = importJwk(bare, { origin: 'secret', allowed: new Set([alg]) });
+          expect('verifiers' in imported && imported.verifiers.get(alg)?.(input, bytes)).toBe(true);
+        }
+        return judged(token, keys[0] as JsonObject, vector);
+      },
+    );
 
-  if (sets.length > 0)
-    it.each(sets.map((set) => [set.section, set.what, set] as const))('%s: %s', (_section, _what, set) => {
-      const allowed = set.allowed === undefined ? undefined : new Set(set.allowed);
-      const found = set.jwks.keys.map((key) => {
-        const imported = importJwk(key, { origin: set.origin, allowed });
-        if ('reason' in imported) return { skipped: imported.reason };
-        const { kid, verifiers, thumbprint } = imported;
-        return { kid, algorithms: [...verifiers.keys()], thumbprint };
+    if (sets.length > 0)
+      it.each(sets.map((set) => [set.section, set.what, set] as const))('%s: %s', (_section, _what, set) => {
+        const allowed = set.allowed === undefined ? undefined : new Set(set.allowed);
+        const found = set.jwks.keys.map((key) => {
+          const imported = importJwk(key, { origin: set.origin, allowed });
+          if ('reason' in imported) return { skipped: imported.reason };
+          const { kid, verifiers, thumbprint } = imported;
+          return { kid, algorithms: [...verifiers.keys()], thumbprint };
+        });
+        expect(found).toHaveLength(set.keys.length);
+        expect(found).toMatchObject(set.keys);
       });
-      expect(found).toHaveLength(set.keys.length);
-      expect(found).toMatchObject(set.keys);
-    });
-});
+
+    if (proofs.length > 0)
+      it.each(proofs.map((one) => [one.section, one.what, one] as const))(
+        '%s: %s',
+        (_section, _what, { proof, claims }) => {
+          const [head = '', payload = '', signature = ''] = proof.split('.');
+          const { alg, jwk } = json(head);
+          const input = Buffer.from(`${head}.${payload}`);
+          expect(isSigned(String(alg), jwk as JsonObject, input, bytesOf(signature))).toBe(true);
+          expect(json(payload)).toEqual(claims);
+        },
+      );
+  },
+);
