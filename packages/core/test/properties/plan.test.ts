@@ -58,7 +58,7 @@ describe.each(ALONE.map((one) => [one.name, one] as const))('%s', (_, { name, ba
 const NAMES = Object.keys(VALUES);
 
 it('several changes open and close nothing that the plan does not say', {
-  timeout: timeFor(40),
+  timeout: timeFor(40, 500),
 }, async () => {
   const counts = { told: 0, quiet: 0, refused: 0 };
   const choice = fc
