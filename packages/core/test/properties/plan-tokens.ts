@@ -55,7 +55,7 @@ const DIMENSIONS: { readonly [member: string]: readonly unknown[] } = {
 };
 
 /** The dimensions that options of both are about, or that hide each other. */
-const CROSSED = ['iss', 'aud', 'typ', 'exp', 'iat', 'dept', 'scope'] as const;
+const CROSSED = ['iss', 'aud', 'exp', 'iat', 'dept', 'scope'] as const;
 
 function* differences(): Generator<Block> {
   const changes = (name: string) =>
