@@ -11,9 +11,14 @@ export const MAX_BYTES = 2_048;
 /** What a decision depends on, besides keys and time. */
 export interface Config {
   readonly audience: readonly string[];
+  readonly audMatch: 'any' | 'all' | 'only';
   readonly skewS: number;
   readonly requireExp: boolean;
   readonly maxAgeS: number | undefined;
+  readonly maxLifetimeS: number | undefined;
+  /** `nbf`: see treatIatAsNbf. `free`: see allowFutureIat. */
+  readonly iat: 'past' | 'nbf' | 'free';
+  readonly numericSub: boolean;
   /** The accepted types in lower case. Undefined in the list: a token without `typ`. */
   readonly types: readonly (string | undefined)[];
   readonly kidless: 'first' | 'try-all' | 'refuse';
@@ -21,9 +26,13 @@ export interface Config {
 
 const USUAL: Config = {
   audience: ['api'],
+  audMatch: 'any',
   skewS: 5,
   requireExp: true,
   maxAgeS: undefined,
+  maxLifetimeS: undefined,
+  iat: 'past',
+  numericSub: false,
   types: [undefined, 'jwt', 'at+jwt'],
   kidless: 'first',
 };
@@ -36,6 +45,8 @@ export const CONFIGS: readonly Config[] = [
   { ...USUAL, types: ['at+jwt'], skewS: 60 },
   { ...USUAL, requireExp: false, kidless: 'refuse' },
   { ...USUAL, requireExp: false, maxAgeS: 60, skewS: 0, types: ['jwt'] },
+  { ...USUAL, iat: 'nbf', maxLifetimeS: 600, audience: ['api', 'other'], audMatch: 'only' },
+  { ...USUAL, iat: 'free', numericSub: true, audience: ['api', 'other'], audMatch: 'all' },
 ];
 
 /** Makes the authenticator of these options. The secrets of the third issuer are read at once. */
@@ -53,10 +64,15 @@ export async function authenticatorFor(config: Config): Promise<Authenticator> {
     secrets,
     audience: config.audience,
     clockSkew: `${config.skewS}s`,
+    audMatch: config.audMatch,
     requireExp: config.requireExp,
+    treatIatAsNbf: config.iat === 'nbf',
+    allowFutureIat: config.iat === 'free',
+    numericSub: config.numericSub,
     maxTokenBytes: MAX_BYTES,
     clock: { now: () => NOW_S * 1000 },
     ...(config.maxAgeS === undefined ? {} : { maxTokenAge: `${config.maxAgeS}s` }),
+    ...(config.maxLifetimeS === undefined ? {} : { maxLifetime: `${config.maxLifetimeS}s` }),
     ...(isUsualType ? {} : { typ: config.types.map(String) }),
   });
   await authenticator.ready();

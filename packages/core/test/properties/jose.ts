@@ -37,14 +37,14 @@ const getKey: JWTVerifyGetKey = async (header, token) => {
 
 /** True if jose accepts the token with these options. */
 export async function joseAccepts(token: string, config: Config): Promise<boolean> {
-  const { audience, skewS, maxAgeS, types, requireExp } = config;
+  const { audience, skewS, maxAgeS, types, requireExp, iat } = config;
   const [typ] = types;
   const options: JWTVerifyOptions = {
     issuer: Object.values(ISSUERS),
     audience: [...audience],
     clockTolerance: skewS,
     currentDate: new Date(NOW_S * 1000),
-    requiredClaims: requireExp ? ['exp'] : [],
+    requiredClaims: [...(requireExp ? ['exp'] : []), ...(iat === 'nbf' ? ['iat'] : [])],
     ...(maxAgeS === undefined ? {} : { maxTokenAge: maxAgeS }),
     ...(typ === undefined ? {} : { typ }),
   };

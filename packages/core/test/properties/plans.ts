@@ -1,7 +1,7 @@
 // Plans of tokens: a valid token, and at most one mutation. A plan is JSON, so that it can be kept
 // and shrunk, whatever the keys of the process are. tokens.ts makes tokens of plans.
 import fc from 'fast-check';
-import { CONFIGS } from './configs.ts';
+import { CONFIGS, type Config } from './configs.ts';
 import type { SignerName } from './keys.ts';
 import { type Member, MUTATIONS, type Mutation } from './mutations.ts';
 import { HOSTILE, TIMES } from './values.ts';
@@ -49,8 +49,12 @@ const moreHeader = fc
   .tuple(optional('jwk', '{"kty":"oct","k":"AA"}'), optional('x5c', '["AA"]'), optional('toString', '1'))
   .map((lists) => lists.flat());
 
-/** The audiences that all options accept. */
-const AUD = ['"api"', '["api"]', '["other","api"]', '["api","api"]'] as const;
+/** The audiences that the options accept: with each `audMatch`. */
+const AUD = {
+  any: ['"api"', '["api"]', '["third","api"]', '["api","api"]'],
+  only: ['"api"', '["api"]', '["other","api"]', '["api","api"]'],
+  all: ['["other","api"]', '["third","api","other"]'],
+} as const;
 
 interface PlanChoice {
   /** Default: every signer. */
@@ -67,33 +71,37 @@ export function tokenPlansOf({
   kinds,
   claims = fc.constant([]),
 }: PlanChoice = {}): fc.Arbitrary<TokenPlan> {
-  return fc.record({
-    config: fc.nat(CONFIGS.length - 1),
-    signer: signers,
-    typ: fc.nat(5),
-    hasKid: fc.oneof(
-      { weight: 9, arbitrary: fc.constant(true) },
-      { weight: 1, arbitrary: fc.constant(false) },
-    ),
-    header: moreHeader,
-    claims: fc
-      .tuple(
-        fc.constantFrom(...AUD),
-        fc.constantFrom(...TIMES.future),
-        fc.constantFrom(...TIMES.past),
-        moreClaims,
-        claims,
-      )
-      .map(([aud, exp, iat, ...lists]): readonly Member[] => {
-        const members = new Map<string, string>([
-          ['aud', aud],
-          ['sub', '"alice"'],
-          ['exp', exp],
-          ['iat', iat],
-          ...lists.flat(),
-        ]);
-        return [...members];
-      }),
-    mutation: fc.oneof(...MUTATIONS.filter(({ kind }) => kinds?.includes(kind) ?? true)),
+  return fc.nat(CONFIGS.length - 1).chain((config) => {
+    const { audMatch, maxLifetimeS } = CONFIGS[config] as Config;
+    const [soon, sooner, ...far] = TIMES.future;
+    return fc.record({
+      config: fc.constant(config),
+      signer: signers,
+      typ: fc.nat(5),
+      hasKid: fc.oneof(
+        { weight: 9, arbitrary: fc.constant(true) },
+        { weight: 1, arbitrary: fc.constant(false) },
+      ),
+      header: moreHeader,
+      claims: fc
+        .tuple(
+          fc.constantFrom(...AUD[audMatch]),
+          fc.constantFrom(soon, sooner, ...(maxLifetimeS === undefined ? far : [])),
+          fc.constantFrom(...TIMES.past),
+          moreClaims,
+          claims,
+        )
+        .map(([aud, exp, iat, ...lists]): readonly Member[] => {
+          const members = new Map<string, string>([
+            ['aud', aud],
+            ['sub', '"alice"'],
+            ['exp', exp],
+            ['iat', iat],
+            ...lists.flat(),
+          ]);
+          return [...members];
+        }),
+      mutation: fc.oneof(...MUTATIONS.filter(({ kind }) => kinds?.includes(kind) ?? true)),
+    });
   });
 }

@@ -170,6 +170,21 @@ export const REASONS: readonly Reason[] = [
     ({ claims, config: { maxAgeS = Number.NaN, skewS } }) => Number(claims.iat) + maxAgeS + skewS === NOW_S,
   ],
   [
+    'token_claims_invalid',
+    'exp is longer after iat than maxLifetime, or one of them is missing',
+    ({ claims, config: { maxLifetimeS = Number.POSITIVE_INFINITY } }) =>
+      !(Number(claims.exp) - Number(claims.iat) <= maxLifetimeS),
+  ],
+  [
+    'token_audience_mismatch',
+    'aud does not name all audiences, or names others, with audMatch',
+    ({ claims, config: { audience, audMatch } }) => {
+      const names = [claims.aud].flat();
+      if (audMatch === 'all') return !audience.every((name) => names.includes(name));
+      return audMatch === 'only' && !names.every((name) => audience.includes(String(name)));
+    },
+  ],
+  [
     'token_audience_mismatch',
     'an item of aud is not a text, or empty',
     ({ claims: { aud } }) => Array.isArray(aud) && !aud.every(isText),

@@ -57,23 +57,33 @@ function isFineHeader(header: Data, { types }: Config): boolean {
   return types.includes(typ?.replace(/^application\//, ''));
 }
 
-function areFineClaims(claims: Data, { audience, skewS, requireExp, maxAgeS }: Config): boolean {
-  const { exp, nbf, iat, aud, scope, scp } = claims;
+function areFineClaims(claims: Data, config: Config): boolean {
+  const { exp, nbf = 0, iat, sub, scope, scp } = claims;
+  const { skewS, maxAgeS, maxLifetimeS, numericSub } = config;
   if (![exp, nbf, iat].every((time) => ifAny(time, isTime))) return false;
-  if (exp === undefined ? requireExp : NOW_S >= Number(exp) + skewS || Number(iat ?? 0) > Number(exp))
-    return false;
-  if (Math.max(Number(nbf ?? 0), Number(iat ?? 0)) > NOW_S + skewS) return false;
-  if (maxAgeS !== undefined && (iat === undefined || NOW_S >= Number(iat) + maxAgeS + skewS)) return false;
+  const [ends, starts] = [Number(exp ?? Infinity), Number(iat ?? 0)];
+  if (exp === undefined && config.requireExp) return false;
+  if (iat === undefined && (config.iat === 'nbf' || maxAgeS !== undefined)) return false;
+  if (NOW_S >= ends + skewS || NOW_S < Number(nbf) - skewS || starts > ends) return false;
+  if (config.iat !== 'free' && NOW_S < starts - skewS) return false;
+  if (maxAgeS !== undefined && NOW_S >= starts + maxAgeS + skewS) return false;
+  if (maxLifetimeS !== undefined && !(Number(exp) - Number(iat) <= maxLifetimeS)) return false;
   if (claims.cnf !== undefined || isObject(claims.events)) return false;
-  if (![claims.sub, claims.jti, claims.client_id, claims.azp].every((one) => ifAny(one, isName)))
-    return false;
+  const isSub = (x: unknown) => isName(x) || (numericSub && Number.isSafeInteger(x) && !Object.is(x, -0));
+  if (![claims.jti, claims.client_id, claims.azp].every((one) => ifAny(one, isName))) return false;
+  if (!ifAny(sub, isSub)) return false;
   for (let { act } = claims; act !== undefined; act = act.act)
     if (!isObject(act) || !isName(act.sub) || !ifAny(act.iss, isName) || !ifAny(act.client_id, isName))
       return false;
   const isScope = (x: unknown) => x === null || typeof x === 'string' || isTextList(x);
-  if (!ifAny(scope, isScope) || !ifAny(scp, isScope)) return false;
-  const named: readonly unknown[] = [aud].flat();
-  return named.every(isText) && named.some((name) => audience.includes(String(name)));
+  return ifAny(scope, isScope) && ifAny(scp, isScope) && isForUs([claims.aud].flat(), config);
+}
+
+function isForUs(aud: readonly unknown[], { audience, audMatch }: Config): boolean {
+  if (!aud.every(isText)) return false;
+  if (audMatch === 'all') return audience.every((name) => aud.includes(name));
+  const ours = aud.filter((name) => audience.includes(String(name)));
+  return ours.length > 0 && (audMatch === 'any' || ours.length === aud.length);
 }
 
 const bytesOf = (text: string) => Buffer.from(text, 'base64url');
