@@ -107,7 +107,7 @@ const keyCases = (keys: fc.Arbitrary<readonly JsonObject[]>) =>
   });
 const keysAt = (indexes: readonly number[]) => indexes.map((index) => KEYS_OF_A[index] as JsonObject);
 
-it('another order of the keys of a set changes no decision', { timeout: timeFor(60) }, async () => {
+it('another order of the keys of a set changes no decision', { timeout: timeFor(60, 200) }, async () => {
   const both = seen();
   const shuffled = fc.shuffledSubarray([...KEYS_OF_A], { minLength: KEYS_OF_A.length });
   await check('order of keys', 60, keyCases(shuffled), ({ keys, kidless, plans }) =>
@@ -124,7 +124,7 @@ it('another order of the keys of a set changes no decision', { timeout: timeFor(
   both.expectBoth();
 });
 
-it('fewer keys turn no refusal into an acceptance', { timeout: timeFor(60) }, async () => {
+it('fewer keys turn no refusal into an acceptance', { timeout: timeFor(60, 200) }, async () => {
   const both = seen();
   let closed = 0;
   const fewer = fc.subarray([...KEYS_OF_A], { minLength: 1, maxLength: KEYS_OF_A.length - 1 });
@@ -172,7 +172,7 @@ async function judged(authenticator: Authenticator, token: string, asked: Ruled)
   }
 }
 
-it('cache, trace and descriptor change no decision', { timeout: timeFor(50) }, async () => {
+it('cache, trace and descriptor change no decision', { timeout: timeFor(50, 500) }, async () => {
   const both = seen();
   const cases = fc.record({
     options: worldOptions,

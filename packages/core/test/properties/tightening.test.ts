@@ -104,7 +104,7 @@ const TIGHTENINGS: Readonly<Record<string, Tightening>> = {
       : { ...options, kidless: options.kidless === 'try-all' ? 'first' : 'refuse' },
 };
 
-it('what asks for more turns no refusal into an acceptance', { timeout: timeFor(250) }, async () => {
+it('what asks for more turns no refusal into an acceptance', { timeout: timeFor(250, 200) }, async () => {
   const closed = new Map<string, number>();
   let accepted = 0;
   const cases = fc.record({
