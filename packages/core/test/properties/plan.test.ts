@@ -58,7 +58,7 @@ describe.each(ALONE.map((one) => [one.name, one] as const))('%s', (_, { name, ba
 const NAMES = Object.keys(VALUES);
 
 it('several changes open and close nothing that the plan does not say', {
-  timeout: timeFor(40, 500),
+  timeout: timeFor(30, 500),
 }, async () => {
   const counts = { told: 0, quiet: 0, refused: 0 };
   const choice = fc
@@ -71,7 +71,7 @@ it('several changes open and close nothing that the plan does not say', {
   });
   const apply = (block: Block, changes: readonly { readonly name: string; readonly value: number }[]) =>
     changes.reduce((made, { name, value }) => withOption(made, name, VALUES[name]?.[value]), block);
-  await check('plan of several changes', 40, cases, async ({ base, before, after }) => {
+  await check('plan of several changes', 30, cases, async ({ base, before, after }) => {
     const common = apply(BASE, base);
     const [old, current] = [apply(common, before), apply(common, after)];
     const real = await done(old, current);

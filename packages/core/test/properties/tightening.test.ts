@@ -104,7 +104,7 @@ const TIGHTENINGS: Readonly<Record<string, Tightening>> = {
       : { ...options, kidless: options.kidless === 'try-all' ? 'first' : 'refuse' },
 };
 
-it('what asks for more turns no refusal into an acceptance', { timeout: timeFor(250, 200) }, async () => {
+it('what asks for more turns no refusal into an acceptance', { timeout: timeFor(150, 200) }, async () => {
   const closed = new Map<string, number>();
   let accepted = 0;
   const cases = fc.record({
@@ -113,7 +113,7 @@ it('what asks for more turns no refusal into an acceptance', { timeout: timeFor(
     more: rule,
     plans: fc.array(ruledPlans(['none', 'claim', 'time', 'header']), { minLength: 4, maxLength: 6 }),
   });
-  await check('tightening', 250, cases, async ({ options, how, more, plans }) => {
+  await check('tightening', 150, cases, async ({ options, how, more, plans }) => {
     const tightened = TIGHTENINGS[how]?.(options, more);
     if (tightened === undefined) return;
     await withAuthenticator(written(options), async (loose) => {
@@ -130,5 +130,5 @@ it('what asks for more turns no refusal into an acceptance', { timeout: timeFor(
   });
   if (IS_LONG) console.table(Object.fromEntries(closed));
   expect(accepted).toBeGreaterThan(20);
-  expect(closed.size).toBeGreaterThan(5);
+  expect(closed.size).toBeGreaterThan(3);
 });

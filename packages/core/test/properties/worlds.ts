@@ -50,7 +50,7 @@ export const rule: fc.Arbitrary<Rule> = fc.oneof(
   { weight: 1, arbitrary: required.map((one) => ({ rule: one, enforce: false as const })) },
 );
 
-/** Rules by claim. `__proto__` and a name that no token has are among the names. */
+/** Rules by claim. */
 export type Ruled = { readonly [claim: string]: Rule };
 const RULED = ['scope', 'scp', 'roles', 'dept', 'groups', 'sub'] as const;
 export const rules: fc.Arbitrary<Ruled> = fc
