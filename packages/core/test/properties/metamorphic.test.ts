@@ -29,8 +29,8 @@ function seen() {
     note: (code: string) => void counts[code === 'accepted' ? 'accepted' : 'refused']++,
     expectBoth: () => {
       if (IS_LONG) console.log(`${counts.accepted} accepted, ${counts.refused} refused`);
-      expect(counts.accepted).toBeGreaterThan(10);
-      expect(counts.refused).toBeGreaterThan(10);
+      expect(counts.accepted).toBeGreaterThan(3);
+      expect(counts.refused).toBeGreaterThan(3);
     },
   };
 }
@@ -141,7 +141,7 @@ it('fewer keys turn no refusal into an acceptance', { timeout: timeFor(40, 200) 
     ),
   );
   both.expectBoth();
-  expect(closed).toBeGreaterThan(5);
+  expect(closed).toBeGreaterThan(3);
 });
 
 it('without a kid, kidless: first means the first key that fits, in the order of the set', async () => {
