@@ -157,7 +157,7 @@ function decodeBase64url(segment: string, what: string, into?: Buffer): Buffer {
   // The decoder skips characters outside the alphabet, and the result is then at least a byte
   // short.
   if (segment === '' || trailing === 1 || bytes.length !== Math.floor((segment.length * 3) / 4)) {
-    throw malformed(segment.includes('.') ? partsText(segment) : NO_FORM);
+    throw malformed(/^[\w-]*\.[\w.-]*$/.test(segment) ? partsText(segment) : NO_FORM);
   }
   const spare = trailing === 2 ? 0b1111 : trailing === 3 ? 0b11 : 0;
   if (spare !== 0 && (sextet(segment.charCodeAt(segment.length - 1)) & spare) !== 0) {

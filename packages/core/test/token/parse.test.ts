@@ -100,6 +100,15 @@ describe('T-001: segments', () => {
   });
 
   it.each([
+    ['five parts', 'e30.e30.e30.e30.e30', 'an encrypted token (JWE), which is not supported'],
+    ['four parts', 'e30.e30.e30.e30', '4 parts instead of three'],
+    ['a JSON serialization with four dots', '{"a":"b.c.d.e.f"}', 'not three base64url segments'],
+    ['other characters in five parts', 'e30.e30.e30.e=.e30', 'not three base64url segments'],
+  ])('T-005: says what it is: %s', (_, text, detail) => {
+    expect(refusal(text)?.detail).toContain(detail);
+  });
+
+  it.each([
     ['direct encryption', ['', 'AAAA', 'AAAA', 'AAAA']],
     ['with a key', ['AAAA', 'AAAA', 'AAAA', 'AAAA']],
   ])('T-044: refuses a JWE, %s', (_, rest) => {
