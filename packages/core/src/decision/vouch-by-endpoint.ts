@@ -3,13 +3,23 @@
 import { AuthError, refusalIn } from '../errors.ts';
 import { isOverloaded } from '../net/breaker.ts';
 import { isBearerToken, type RemoteEndpoint, unverifiedClaims } from '../remote/endpoint.ts';
-import { createRefusals } from '../remote/refusals.ts';
+import { createRefusals, type Refusals } from '../remote/refusals.ts';
 import { type JsonObject, own } from '../values/json.ts';
 import { isPromise } from '../values/promise.ts';
 import type { AuthenticatorSettings } from './settings.ts';
 import { ends, notTheSystem, type Verdict, type Vouch, type Vouched } from './vouch.ts';
 
-type ClaimsByKey = JsonObject | undefined | Promise<JsonObject | undefined>;
+/** What the keysets say of a token. */
+interface KeyFinding {
+  /** The claims of a token that a key signed and that has not expired. */
+  readonly claims: JsonObject | undefined;
+  /** The keys are unavailable, so a key may have signed it. */
+  readonly isUndecided: boolean;
+}
+
+type FoundByKey = KeyFinding | Promise<KeyFinding>;
+
+const UNDECIDED: KeyFinding = Object.freeze({ claims: undefined, isUndecided: true });
 
 /** Makes the function that asks the endpoint, and `byKey` for the tokens that keys decide on. */
 export function createVouchByEndpoint(
@@ -49,14 +59,15 @@ export function createVouchByEndpoint(
   async function askEndpoint(token: string) {
     let claims: JsonObject | undefined;
     let unavailable: AuthError | undefined;
-    const claimsOfKey = remoteSettings?.onError === 'next' ? claimsByKey(token) : undefined;
+    const byKeys = remoteSettings?.onError === 'next' ? findByKey(token) : UNDECIDED;
+    const isSigned = !isPromise(byKeys) && byKeys.claims !== undefined;
     try {
-      claims = await endpoint.validate(token, isAtHand(claimsOfKey) ? 'signed' : 'any');
+      claims = await endpoint.validate(token, isSigned ? 'signed' : 'any');
     } catch (error) {
       unavailable = refusalIn(error);
     }
     if (claims !== undefined) refusals?.remove(token);
-    else if (unavailable === undefined) void rememberRefusal(token, claimsOfKey);
+    else if (unavailable === undefined) void rememberRefusal(token, byKeys);
     // The endpoint refused this token while it was available, and that still holds.
     else if (refusals?.has(token) === true) unavailable = undefined;
     return { claims, unavailable };
@@ -115,35 +126,46 @@ export function createVouchByEndpoint(
   }
 
   /**
-   * Returns the claims of a token that a key signed and that has not expired; synchronous if that
-   * key is loaded. Never throws or rejects.
+   * Returns what the keysets say of a token; synchronous if their keys are loaded. Never throws or
+   * rejects.
    */
-  function claimsByKey(token: string): ClaimsByKey {
+  function findByKey(token: string): FoundByKey {
     const verdict: Verdict = { trace: undefined, facts: undefined, refusal: undefined };
-    const unlessExpired = (vouched: Vouched | undefined): JsonObject | undefined => {
+    const finding = (vouched: Vouched | undefined): KeyFinding => {
       const exp = vouched === undefined ? undefined : own(vouched.claims, 'exp');
       // With the leeway, within which the keysets would accept it.
       const endMs = Number(exp ?? Number.POSITIVE_INFINITY) * 1000 + clockSkewMs;
-      return endMs > settings.clock.now() ? vouched?.claims : undefined;
+      const claims = endMs > settings.clock.now() ? vouched?.claims : undefined;
+      return { claims, isUndecided: verdict.refusal?.status === 503 };
     };
     try {
       const vouched = byKey(token, verdict);
-      return isPromise(vouched) ? vouched.then(unlessExpired, () => undefined) : unlessExpired(vouched);
+      return isPromise(vouched) ? vouched.then(finding, () => UNDECIDED) : finding(vouched);
     } catch {
-      return undefined;
+      return UNDECIDED;
     }
   }
 
-  /** Only a token that a key has signed is remembered, so made-up tokens cannot displace others. */
-  async function rememberRefusal(token: string, claimsOfKey: ClaimsByKey): Promise<void> {
+  /**
+   * Remembers that the endpoint refused a token, unless no key has signed it: made-up tokens must
+   * not displace others. Until that is known, and while the keys are unavailable, it counts as
+   * refused too.
+   */
+  async function rememberRefusal(token: string, byKeys: FoundByKey): Promise<void> {
     if (refusals === undefined) return;
-    const claims = isAtHand(claimsOfKey) ? claimsOfKey : await claimsOfKey;
-    if (claims !== undefined) refusals.add(token, claims);
+    if (isPromise(byKeys)) {
+      refusals.addUndecided(token);
+      const found = await byKeys;
+      // The endpoint may have accepted it since.
+      if (refusals.isUndecided(token)) conclude(refusals, token, found);
+    } else conclude(refusals, token, byKeys);
   }
 
   return byEndpoint;
 }
 
-function isAtHand(claims: ClaimsByKey): claims is JsonObject {
-  return claims !== undefined && !isPromise(claims);
+function conclude(refusals: Refusals, token: string, { claims, isUndecided }: KeyFinding): void {
+  if (claims !== undefined) refusals.add(token, claims);
+  else if (isUndecided) refusals.addUndecided(token);
+  else refusals.remove(token);
 }

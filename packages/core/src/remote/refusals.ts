@@ -12,30 +12,50 @@ export interface Refusals {
    * @param claims of the token, verified by a key: they tell how long the token is valid
    */
   add(token: string, claims: JsonObject): void;
+  /**
+   * Remembers a refused token while no key can be asked about it. It may be made up, so it has a
+   * place only until others of its kind need it.
+   */
+  addUndecided(token: string): void;
+  /** True for a token of `addUndecided` that has been neither added nor removed since. */
+  isUndecided(token: string): boolean;
   has(token: string): boolean;
-  /** Forgets a token, because the endpoint has accepted it since. */
+  /** Forgets a token: the endpoint has accepted it since, or no key has signed it. */
   remove(token: string): void;
 }
 
-/** Refusals that are remembered. The least recently used ones are dropped first. */
+/**
+ * Refusals that are remembered, and as many of tokens that no key could be asked about. The least
+ * recently used ones are dropped first.
+ */
 export const MAX_REFUSALS = 10_000;
 
 /**
- * Makes an empty memory. Only tokens that a key has verified are added, so made-up tokens cannot
- * displace others.
+ * Makes an empty memory. Tokens that a key has verified have a place of their own, so made-up
+ * tokens cannot displace them.
  */
 export function createRefusals(clock: Clock, skewMs: number): Refusals {
   const untilMs = new LRUCache<string, number>({ max: MAX_REFUSALS });
+  const undecided = new LRUCache<string, true>({ max: MAX_REFUSALS });
   return {
     add(token, claims) {
       const exp = own(claims, 'exp');
-      untilMs.set(nameOf(token), typeof exp === 'number' ? exp * 1000 + skewMs : Number.POSITIVE_INFINITY);
+      const name = nameOf(token);
+      undecided.delete(name);
+      untilMs.set(name, typeof exp === 'number' ? exp * 1000 + skewMs : Number.POSITIVE_INFINITY);
     },
+    addUndecided: (token) => void undecided.set(nameOf(token), true),
+    isUndecided: (token) => undecided.has(nameOf(token)),
     has(token) {
-      const end = untilMs.get(nameOf(token));
-      return end !== undefined && clock.now() < end;
+      const name = nameOf(token);
+      const end = untilMs.get(name);
+      return (end !== undefined && clock.now() < end) || undecided.get(name) === true;
     },
-    remove: (token) => void untilMs.delete(nameOf(token)),
+    remove(token) {
+      const name = nameOf(token);
+      untilMs.delete(name);
+      undecided.delete(name);
+    },
   };
 }
 

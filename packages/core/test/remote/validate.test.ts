@@ -10,7 +10,8 @@ import { refusalOf } from '../../src/decision/pipeline.ts';
 import { isAuthError } from '../../src/errors.ts';
 import type { KeysetOptions } from '../../src/keysets/options.ts';
 import { createRefusals, MAX_REFUSALS } from '../../src/remote/refusals.ts';
-import { createMemoryStore, type SecretStore } from '../../src/secrets/store.ts';
+import { createMemoryStore, type MemoryStore, type SecretStore } from '../../src/secrets/store.ts';
+import { nextEvent } from '../support/observed.ts';
 import { listen } from '../support/servers.ts';
 
 const ISSUER = 'https://issuer.example';
@@ -356,6 +357,73 @@ describe("row 155: a revoked token, with onReject: 'deny' and onError: 'next'", 
     ]);
     clock.advance(105_000);
     expect(refusals.has('h.one.s')).toBe(false);
+  });
+
+  describe('whose refusal came before the keys of its issuer', () => {
+    const REFERENCE = { name: 'keys', key: 'jwks.json' };
+    let gate: PromiseWithResolvers<void>;
+    let secrets: MemoryStore;
+    let keysRead: Promise<unknown>;
+
+    beforeEach(() => {
+      gate = Promise.withResolvers();
+      secrets = createMemoryStore();
+      keysRead = nextEvent('latchkey:keyset:refreshed');
+      revoking = start({
+        keySets: [{ issuer: ISSUER, secret: REFERENCE }],
+        secrets: { ...secrets, read: (...asked) => gate.promise.then(() => secrets.read(...asked)) },
+        remote: { url, onReject: 'deny', onError: 'next' },
+      });
+    });
+
+    const publish = () => secrets.set(REFERENCE, JSON.stringify({ keys: [trusted.publicJwk] }));
+
+    it('stays refused when the keys could not be read, and the endpoint is down', async () => {
+      gate.resolve();
+      expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+      await expect(revoking.ready()).rejects.toThrow('no entry');
+      remote = 'is down';
+      expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+      publish();
+      await keysRead;
+      expect(await outcome(revoking.verify(await ours('another')))).toBe(BY_KEY);
+      expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+    });
+
+    it('stays refused while the keys are on their way, and afterwards', async () => {
+      expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+      remote = 'is down';
+      expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+      const other = outcome(revoking.verify(await ours('another')));
+      publish();
+      gate.resolve();
+      expect(await other).toBe(BY_KEY);
+      expect(await outcome(revoking.verify(good))).toBe(REJECTED);
+    });
+
+    it('is forgotten if the endpoint has accepted it before the keys came', async () => {
+      const token = await ours('restored');
+      onOthers = (response) => response.writeHead(401).end();
+      expect(await outcome(revoking.verify(token))).toBe(REJECTED);
+      onOthers = (response) =>
+        response.writeHead(200, { 'content-type': 'application/json' }).end('{"sub":"alice-remotely"}');
+      expect(await outcome(revoking.verify(token))).toBe(REMOTELY);
+      remote = 'is down';
+      publish();
+      gate.resolve();
+      await keysRead;
+      expect(await outcome(revoking.verify(token))).toBe(BY_KEY);
+    });
+
+    it('is forgotten if no key has signed it', async () => {
+      onOthers = (response) => response.writeHead(401).end();
+      expect(await outcome(revoking.verify(forged))).toBe(REJECTED);
+      publish();
+      gate.resolve();
+      await keysRead;
+      remote = 'is down';
+      expect(await outcome(revoking.verify(forged))).toBe(REMOTE_DOWN);
+    });
   });
 
   it('only tokens that a key verifies are remembered', async () => {
