@@ -75,7 +75,14 @@ function accepting(
   keysets: readonly Keyset[],
   issuer: string,
 ): readonly Keyset[] | Promise<readonly Keyset[]> {
-  const asked = keysets.map((keyset) => keyset.accepts?.(issuer) ?? true);
+  const asked: (boolean | Promise<boolean>)[] = [];
+  try {
+    for (const keyset of keysets) asked.push(keyset.accepts?.(issuer) ?? true);
+  } catch (error) {
+    // No decision waits for those that were asked before: their rejections must not end the process.
+    for (const answer of asked) if (isPromise(answer)) answer.catch(() => {});
+    throw error;
+  }
   if (!asked.some(isPromise)) return asked.every((is) => is === true) ? keysets : those(keysets, asked);
   return Promise.all(asked).then((answers) => those(keysets, answers));
 }

@@ -1,5 +1,6 @@
 // Tenants that share the keys of their provider: which are welcome, which claim must name them, and
 // whose tokens a key may verify. Tenants with keys of their own are in tenant-keysets.test.ts.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { generateSigningKey, type MintClaims, mint, type SigningKey } from '@latchkey/testing';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AuthError } from '../../src/errors.ts';
@@ -269,6 +270,44 @@ describe('a function that says which tenants are welcome', () => {
       expect(await waiting).toMatchObject({ code: 'keyset_unavailable' });
     } finally {
       vi.useRealTimers();
+    }
+  });
+
+  it('T-134: fails for two keysets at different moments, and no rejection is unhandled', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    try {
+      const keyset = (tenants: () => Promise<boolean>): KeysetOptions => ({
+        issuer: TEMPLATE,
+        jwks: { keys: [key.publicJwk] },
+        tenants,
+      });
+      const down = () => Promise.reject(new Error('no database'));
+      const authenticator = startAuthenticator({
+        keySets: [
+          keyset(down),
+          keyset(async () => {
+            // Its failure comes later than that of the other one, and is remembered for longer.
+            await nextTurn();
+            timeMs += 500;
+            return down();
+          }),
+        ],
+        audience: null,
+        clock,
+      });
+      const good = await token('acme');
+      expect(await outcome(authenticator, good)).toBe('keyset_unavailable');
+      await nextTurn();
+      await nextTurn();
+      expect(timeMs).toBe(500);
+      timeMs = 1_200;
+      expect(await outcome(authenticator, good)).toBe('keyset_unavailable');
+      await nextTurn();
+      expect(unhandled).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', note);
     }
   });
 
