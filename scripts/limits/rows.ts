@@ -317,6 +317,20 @@ export const LIMITS: readonly LimitTable[] = [
     title: 'Revocations',
     rows: [
       {
+        what: 'publishing a revocation by a feed',
+        at: `${core}/revocation/list.ts#PUBLISH_MS`,
+        unit: 'ms',
+        beyond: '`revoke` rejects; it can be tried again',
+        test: `${tests}/revocation/feed.test.ts:revoke rejects if it does not say that it has stored the revocation`,
+      },
+      {
+        what: 'closing a feed of revocations, or a source of groups',
+        at: `${core}/net/deadline.ts#CLOSE_MS`,
+        unit: 'ms',
+        beyond: '`close` rejects',
+        test: `${tests}/revocation/feed.test.ts:close ends within a second if it does not close`,
+      },
+      {
         what: 'revocations at one time',
         at: `${core}/revocation/options.ts:whole(1, 10_000_000, … 1_000_000,`,
         unit: '1,000,000; 1 to 10,000,000 can be set',
@@ -1217,6 +1231,7 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${core}/decision/authenticator.ts#LIST_WAIT_MS`]: 'how long the first list is waited for',
   [`${core}/revocation/file-feed.ts#DROPPED_AFTER_MS`]: 'when ended entries leave the file',
   [`${core}/revocation/index-by-issuer.ts#KEPT_MS`]: 'how much longer an entry is kept',
+  [`${core}/revocation/following.ts#FOLLOW_AGAIN_MS`]: 'the pause after a feed has thrown',
   [`${core}/revocation/file-feed.ts#PUBLISH_DEADLINE_MS`]: 'how long a lock is waited for',
   [`${core}/tools/lint/revocation.ts#LONG_STALE_MS`]: 'what lint warns of',
   [`${core}/notices/actions.ts#LEAST_TIME_MS`]: 'what is a time of an event',

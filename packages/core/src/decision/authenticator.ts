@@ -18,7 +18,7 @@ import { bindingModes, possessionOf, warnOfPossession } from '../possession/crea
 import { createRemoteEndpoint, type RemoteReport } from '../remote/endpoint.ts';
 import type { ProtectedResource } from '../resource/metadata.ts';
 import { type RevocationTaker, revocationsOf, revokeIn, warnOfRevocation } from '../revocation/create.ts';
-import type { RevocationReport } from '../revocation/list.ts';
+import type { RevocationList, RevocationReport } from '../revocation/list.ts';
 import type { Revocation } from '../revocation/revocation.ts';
 import { type Marked, ofThisCopy } from '../values/copies.ts';
 import { isPromise } from '../values/promise.ts';
@@ -275,6 +275,16 @@ export function authenticatorOf(
     });
   }
 
+  let reading: Promise<void> | undefined;
+
+  /** One wait for the list, shared by all calls meanwhile. */
+  function readList(list: RevocationList): Promise<void> {
+    reading ??= atMost(LIST_WAIT_MS, Promise.allSettled([list.ready()])).finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  }
+
   const waited = [...keysets, ...(revocations === undefined ? [] : [revocations])];
   const authenticator = Object.freeze<Authenticator>({
     ...ofThisCopy,
@@ -287,8 +297,7 @@ export function authenticatorOf(
     authenticate: (request, ...access) => authenticateBy(decide, request, ...access),
     async verify(token, ...rules) {
       const compiled = compiledOf(rules);
-      if (revocations?.isUnread() === true)
-        await atMost(LIST_WAIT_MS, Promise.allSettled([revocations.ready()]));
+      if (revocations?.isUnread() === true) await readList(revocations);
       if (typeof token !== 'string') throw malformed(settings.space);
       const decision = pipeline.decideOnToken(token, compiled);
       const principal = principalOf(isPromise(decision) ? await decision : decision);
@@ -298,7 +307,7 @@ export function authenticatorOf(
     conceal: (request) => concealQuery(request, settings.tokens.queryNames),
     async explain(subject, ...asked) {
       // Keys are waited for, too.
-      if (revocations !== undefined) await atMost(LIST_WAIT_MS, Promise.allSettled([revocations.ready()]));
+      if (revocations !== undefined) await readList(revocations);
       return explain(subject, accessOf(asked), settings, pipeline);
     },
     revoke: (given) => revokeIn(revocations, given, settings),

@@ -8,6 +8,7 @@ import { asError, ConfigError, isAuthError } from '../errors.ts';
 import { publish, warn } from '../events.ts';
 import type { GroupResolver } from '../groups/resolver.ts';
 import type { Keyset } from '../keysets/keyset.ts';
+import { closeForeign } from '../net/deadline.ts';
 import { watchFileAt, watchPath } from '../secrets/directory.ts';
 import { type DescribedAuthenticator, describedBy } from './described.ts';
 import { type DescriptorOptions, loadText, readDescriptorFile, readDescriptorOptions } from './load.ts';
@@ -227,8 +228,11 @@ export function followDescriptor(
       clearTimeout(settling);
       clearInterval(polling);
       clearTimeout(waiting);
-      await Promise.all([texts.close(), loading && closeText(loading)]);
-      await options.directory?.close?.();
+      try {
+        await Promise.all([texts.close(), loading && closeText(loading)]);
+      } finally {
+        await closeForeign(() => directory?.close?.(), 'directory');
+      }
     },
   });
 }

@@ -1,4 +1,5 @@
 // A time limit for any asynchronous work. Nothing here knows what the work is.
+import { asError } from '../errors.ts';
 
 /**
  * Runs work with a time limit. Its signal is aborted at the deadline or with the outer signal; then
@@ -30,5 +31,22 @@ export async function withDeadline<T>(
   } finally {
     clearTimeout(timer);
     outer.removeEventListener('abort', stop);
+  }
+}
+
+/** How long something of the application may take to close. */
+const CLOSE_MS = 1_000;
+
+/**
+ * Closes something that the application gave, within a second.
+ * @param what it is, for the error
+ * @throws what `close` throws, as an Error; Error if it takes longer
+ */
+export async function closeForeign(close: () => unknown, what: string): Promise<void> {
+  const late = () => new Error(`${what}: close() has not ended within ${CLOSE_MS} ms`);
+  try {
+    await withDeadline(CLOSE_MS, new AbortController().signal, async () => close(), late);
+  } catch (error) {
+    throw asError(error);
   }
 }

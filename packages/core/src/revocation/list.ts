@@ -2,13 +2,14 @@
 // list is current. Whether a token is then refused is decided in decision/judge-revocation.ts.
 import { asError } from '../errors.ts';
 import { publish } from '../events.ts';
+import { withDeadline } from '../net/deadline.ts';
 import { createStateNotice } from '../net/outage.ts';
 import { causeText } from '../plain-text.ts';
 import { type Clock, monotonicOf } from '../values/clock.ts';
 import { durationText } from '../values/duration.ts';
 import type { JsonObject } from '../values/json.ts';
-import { isPromise } from '../values/promise.ts';
-import type { FollowedFeed, RevocationFeed, RevocationSink } from './feed.ts';
+import type { RevocationFeed, RevocationSink } from './feed.ts';
+import { createFollowing } from './following.ts';
 import { createRevocationIndex } from './index-by-issuer.ts';
 import {
   MOST_SKEW_MS,
@@ -49,7 +50,7 @@ export interface RevocationList {
   start(): void;
   /** True while the list has never been current. */
   isUnread(): boolean;
-  /** Waits until the list is current. */
+  /** Waits until the list is current, for `maxStale` at most. */
   ready(): Promise<void>;
   report(): RevocationReport;
   close(): Promise<void>;
@@ -65,6 +66,8 @@ export interface RevocationListSettings {
 }
 
 const MEMORY = 'the memory of this process';
+/** How long a feed may take to store a revocation. */
+const PUBLISH_MS = 10_000;
 
 /** Makes an empty list. Reads nothing before `start`, `ready`, the first token or `publish`. */
 export function createRevocationList({
@@ -80,7 +83,7 @@ export function createRevocationList({
   /** Those of this process that the feed may not have delivered, and when they were published. */
   const own = new Map<StoredRevocation, number>();
   const waiting = new Set<(error: Error | undefined) => void>();
-  let followed: FollowedFeed | undefined;
+  const stopping = new AbortController();
   let isClosed = false;
   let startedAt = Number.NEGATIVE_INFINITY;
   let currentAt = Number.NEGATIVE_INFINITY;
@@ -145,6 +148,8 @@ export function createRevocationList({
     );
   }
 
+  const following = feed && createFollowing(feed, sink);
+
   function wake(error: Error | undefined): void {
     for (const one of waiting) one(error);
     waiting.clear();
@@ -161,14 +166,9 @@ export function createRevocationList({
   }
 
   function start(): void {
-    if (feed === undefined || followed !== undefined || isClosed) return;
-    startedAt = monotonic();
-    followed = { close: () => Promise.resolve() };
-    try {
-      followed = checkFollowed(feed.follow(sink));
-    } catch (error) {
-      sink.failed(error);
-    }
+    if (following === undefined || isClosed) return;
+    if (startedAt === Number.NEGATIVE_INFINITY) startedAt = monotonic();
+    following.start();
   }
 
   function isStale(): boolean {
@@ -195,7 +195,7 @@ export function createRevocationList({
     find: index.find,
     whyNotCurrent() {
       if (isClosed) return 'the list of revocations is closed';
-      if (feed !== undefined && followed === undefined) start();
+      start();
       if (isStale()) return staleText();
       return index.isOverfull() ? FULL : undefined;
     },
@@ -212,7 +212,8 @@ export function createRevocationList({
       forgetEnded();
       if (own.size < entries) own.set(revocation, Number.POSITIVE_INFINITY);
       try {
-        await feed.publish(revocation);
+        const late = () => new Error(`it has not said within ${PUBLISH_MS} ms that the revocation is stored`);
+        await withDeadline(PUBLISH_MS, stopping.signal, () => feed.publish(revocation), late);
       } catch (cause) {
         throw new Error(`${source}: ${asError(cause).message}`, { cause });
       }
@@ -225,8 +226,16 @@ export function createRevocationList({
       start();
       if (!isStale()) return;
       if (isClosed || lastError !== undefined) throw notReady();
-      const error = await new Promise<Error | undefined>((resolve) => waiting.add(resolve));
-      if (error !== undefined) throw error;
+      const { promise, resolve } = Promise.withResolvers<Error | undefined>();
+      waiting.add(resolve);
+      const timer = setTimeout(() => resolve(notReady()), maxStaleMs);
+      try {
+        const error = await promise;
+        if (error !== undefined) throw error;
+      } finally {
+        clearTimeout(timer);
+        waiting.delete(resolve);
+      }
     },
     report: () => ({
       source,
@@ -237,17 +246,11 @@ export function createRevocationList({
     }),
     async close() {
       isClosed = true;
+      stopping.abort();
       wake(notReady());
-      await followed?.close();
+      await following?.close();
     },
   });
-}
-
-/** @throws TypeError for another result, such as a promise, which then fails unnoticed */
-function checkFollowed(given: unknown): FollowedFeed {
-  if (isPromise(given)) given.catch(() => {});
-  if (typeof Reflect.get(Object(given), 'close') === 'function') return given as FollowedFeed;
-  throw new TypeError('expected an object with close from follow of the revocationFeed');
 }
 
 const FULL =

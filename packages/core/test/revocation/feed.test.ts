@@ -1,6 +1,6 @@
 // A list that several processes share: when it is current, what happens while it is not, and what
 // an operator is told.
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RevocationFeed } from '../../src/index.ts';
 import { eventsOf, warningsOf } from '../support/observed.ts';
 import { bench, controlledFeed, ISSUER } from './bench.ts';
@@ -169,6 +169,100 @@ describe('an outage', () => {
       );
     });
     expect(await ask(await tokenOf())).toBe('revocation_unavailable');
+  });
+});
+
+describe('T-139: a feed that fails in ways that a feed must not', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+
+  it('is followed again if it has thrown', async () => {
+    const controlled = controlledFeed();
+    let isDown = true;
+    const follow = vi.fn<RevocationFeed['follow']>((sink) => {
+      if (isDown) throw new Error('no client');
+      return controlled.follow(sink);
+    });
+    const { ask, tokenOf } = bench({}, { revocationFeed: { ...controlled, follow } });
+    expect(await ask(await tokenOf())).toBe('revocation_unavailable');
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(follow).toHaveBeenCalledTimes(2);
+    isDown = false;
+    await vi.advanceTimersByTimeAsync(5_000);
+    controlled.deliver();
+    expect(await ask(await tokenOf())).toBe('accepted');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(follow).toHaveBeenCalledTimes(3);
+  });
+
+  it('is not followed again after close', async () => {
+    const follow = vi.fn<RevocationFeed['follow']>(() => {
+      throw new Error('no client');
+    });
+    const { authenticator } = bench({}, { revocationFeed: { ...controlledFeed(), follow } });
+    await authenticator.start();
+    await authenticator.close();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(follow).toHaveBeenCalledTimes(1);
+  });
+
+  it('ready rejects after maxStale if it says nothing', async () => {
+    const { authenticator } = bench({ maxStale: '10s' }, { revocationFeed: controlledFeed() });
+    const ready = expect(authenticator.ready()).rejects.toMatchObject({ code: 'revocation_unavailable' });
+    await vi.advanceTimersByTimeAsync(10_000);
+    await ready;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('many calls of verify wait for it by one timer, and for five seconds', async () => {
+    const { authenticator, tokenOf } = bench({}, { revocationFeed: controlledFeed() });
+    const token = await tokenOf();
+    const calls = Array.from({ length: 100 }, () => authenticator.verify(token));
+    const all = Promise.allSettled(calls);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(vi.getTimerCount()).toBeLessThanOrEqual(2);
+    await vi.advanceTimersByTimeAsync(5_000);
+    for (const one of await all) expect(one).toMatchObject({ reason: { code: 'revocation_unavailable' } });
+  });
+
+  it('revoke rejects if it does not say that it has stored the revocation, and counts here', async () => {
+    const controlled = controlledFeed(() => new Promise(() => {}));
+    const { authenticator, ask, tokenOf } = bench({}, { revocationFeed: controlled });
+    await authenticator.start();
+    controlled.deliver();
+    const revoked = expect(authenticator.revoke({ issuer: ISSUER, jti: 'a' })).rejects.toThrow(
+      'feed of the test: it has not said within 10000 ms that the revocation is stored',
+    );
+    await vi.advanceTimersByTimeAsync(10_000);
+    await revoked;
+    expect(await ask(await tokenOf({ jti: 'a' }))).toBe('token_revoked');
+  });
+
+  it('close ends within a second if it does not close, and says so', async () => {
+    const follow = () => ({ close: () => new Promise<void>(() => {}) });
+    const { authenticator } = bench({}, { revocationFeed: { ...controlledFeed(), follow } });
+    await authenticator.start();
+    const closed = expect(authenticator.close()).rejects.toThrow('feed of the test: close() has not ended');
+    await vi.advanceTimersByTimeAsync(1_000);
+    await closed;
+  });
+
+  it('is closed if it closes the authenticator while it is followed', async () => {
+    const close = vi.fn(async () => {});
+    const follow = () => {
+      void authenticator.close();
+      return { close };
+    };
+    const { authenticator } = bench({}, { revocationFeed: { ...controlledFeed(), follow } });
+    await authenticator.start();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(close).toHaveBeenCalledTimes(1);
   });
 });
 
