@@ -5,8 +5,8 @@ import { LRUCache } from 'lru-cache';
 import { areGroupsElsewhere, ELSEWHERE, readGroups } from '../claims/groups.ts';
 import { claimAt } from '../claims/path.ts';
 import { AuthError } from '../errors.ts';
-import { type Breaker, createBreaker } from '../net/breaker.ts';
-import { withDeadline } from '../net/deadline.ts';
+import { type Breaker, createBreaker, inconclusive } from '../net/breaker.ts';
+import { closeForeign, withDeadline } from '../net/deadline.ts';
 import { MAX_CACHED_ANSWERS, MAX_CACHED_BYTES } from '../net/limits.ts';
 import { type CallNotice, createCallNotice } from '../net/outage.ts';
 import { type Clock, monotonicOf } from '../values/clock.ts';
@@ -116,18 +116,16 @@ export function createGroups(settings: GroupsSettings, clock: Clock): Groups {
     key: string,
   ): Promise<readonly string[] | undefined> {
     try {
-      const groups: unknown = await breaker.run(
+      const groups = await breaker.run(
         () =>
-          notice.watch(() =>
-            withDeadline(timeoutMs, stopping.signal, (signal) => resolver.resolve(subject, signal)),
+          notice.watch(async () =>
+            listed(
+              await withDeadline(timeoutMs, stopping.signal, (signal) => resolver.resolve(subject, signal)),
+            ),
           ),
         key,
       );
-      if (groups === undefined) return undefined;
-      // A resolver may be code of the application, so its result is checked.
-      if (!isTexts(groups) || groups.length > MAX_GROUPS)
-        throw new Error('expected a list of groups from the resolver');
-      return Object.freeze(fold(groups));
+      return groups && Object.freeze(fold(groups));
     } catch (cause) {
       throw new AuthError('groups_unavailable', {
         detail: `${resolver.description} failed`,
@@ -201,9 +199,22 @@ export function createGroups(settings: GroupsSettings, clock: Clock): Groups {
     async close() {
       stopping.abort();
       for (const { cached } of states.values()) cached.clear();
-      await Promise.all([...states.values()].map(({ resolver }) => resolver.close?.()));
+      await Promise.all(
+        [...states].map(([source, { resolver }]) =>
+          closeForeign(() => resolver.close?.(), `groups.${source}`),
+        ),
+      );
     },
   };
+}
+
+/**
+ * Checks the result of a resolver, which may be code of the application. A wrong one may concern
+ * this subject only.
+ */
+function listed(groups: unknown): readonly string[] | undefined {
+  if (groups === undefined || (isTexts(groups) && groups.length <= MAX_GROUPS)) return groups;
+  throw inconclusive('expected a list of groups from the resolver');
 }
 
 /** The part of the URL that can be shown: it has no subject and no key. */

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { describe, expect, expectTypeOf, it, vi } from 'vitest';
 import {
+  createAuthenticator,
   type GroupResolver,
   type GroupSubject,
   type GroupsOptions,
@@ -17,6 +18,7 @@ import {
 import type { JsonValue } from '../../src/values/json.ts';
 import { requestWith } from '../support/authenticators.ts';
 import { defined } from '../support/defined.ts';
+import { warningsOf } from '../support/observed.ts';
 import { listen } from '../support/servers.ts';
 import {
   type Claims,
@@ -263,6 +265,21 @@ describe('row 163: a source that fails is a 503, and never "no groups"', () => {
     });
   });
 
+  it('a source that gives no list is one that fails, for the operator too', async () => {
+    const directory = source('readers');
+    const authenticator = start({ directory });
+    const warnings = await warningsOf(async () => {
+      for (let index = 0; index < 10; index++)
+        expect(await groupsOf(authenticator, { sub: `u${index}` })).toBe(UNAVAILABLE);
+    });
+    expect(warnings).toEqual([
+      'Warning LATCHKEY_UNAVAILABLE: groups.directory: directory failed: expected a list of groups from the resolver; requests that need it are answered with 503',
+    ]);
+    expect(authenticator.report().groups).toMatchObject([
+      { state: 'closed', lastError: 'expected a list of groups from the resolver' },
+    ]);
+  });
+
   it('a source that hangs is told to stop after the timeout', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const asked = Promise.withResolvers<AbortSignal>();
@@ -368,6 +385,27 @@ describe('row 163: a source that fails is a 503, and never "no groups"', () => {
     const authenticator = startForAll({ directory: source(null) }, { mode: 'permissive' });
     const decision = authenticator.authenticate(requestWith(await token()));
     await expect(decision).rejects.toMatchObject({ code: 'groups_unavailable' });
+  });
+
+  it('close() closes every source, also if one throws, and ends within a second', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const directory = Object.assign(source(['a']), {
+      close: () => {
+        throw 'it is closed';
+      },
+    });
+    const close = vi.fn(() => new Promise<void>(() => {}));
+    const endpoint = Object.assign(source(['a'], 'endpoint'), { close });
+    const authenticator = createAuthenticator({
+      keySets: [],
+      remote: { url: 'https://remote.example' },
+      audience: null,
+      groups: { directory, endpoint },
+    });
+    await expect(authenticator.close()).rejects.toThrow('a non-Error value was thrown');
+    expect(close).toHaveBeenCalledTimes(1);
+    vi.advanceTimersByTime(1_000);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('close() ends a question under way', async () => {
