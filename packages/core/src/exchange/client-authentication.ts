@@ -5,6 +5,7 @@ import { ConfigError } from '../errors.ts';
 import { basicAuthorization, readClientSecret } from '../secrets/client-secret.ts';
 import { key, name } from '../secrets/options.ts';
 import type { SecretReference, SecretStore } from '../secrets/store.ts';
+import { kindOf } from '../values/kind.ts';
 import {
   choice,
   fromCode,
@@ -117,6 +118,7 @@ function readSigner(value: unknown, path: string): AssertionSigner {
  * Authenticates the client for one request.
  * @param audience of an assertion, unless the options name another one
  * @param nowMs the time of day, in milliseconds
+ * @returns a promise that need not settle: the signer may be code of the application
  */
 export async function authenticateClient(
   settings: ClientAuthenticationSettings,
@@ -135,14 +137,17 @@ export async function authenticateClient(
   const { method, clientId, secret, signer } = settings;
   if (signer !== undefined) {
     const now = Math.floor(nowMs / 1000);
-    const assertion = await signer.sign({
+    const claims = {
       iss: clientId,
       sub: clientId,
       aud: settings.audience ?? audience,
       jti: randomUUID(),
       iat: now,
       exp: now + ASSERTION_SECONDS,
-    });
+    };
+    const assertion: unknown = await signer.sign(claims);
+    if (typeof assertion !== 'string' || assertion === '')
+      throw new Error(`expected a text from sign() of the signer, got ${kindOf(assertion)}`);
     return {
       headers: {},
       parameters: [

@@ -1,6 +1,7 @@
 // The requests of each grant: token exchange (RFC 8693 §2.1), and a JWT as an authorization grant
 // (RFC 7523 §2.1). What they are for is in exchange.ts.
 import { AuthError } from '../errors.ts';
+import { withDeadline } from '../net/deadline.ts';
 import { kindOf } from '../values/kind.ts';
 import { type Asked, checkAssertion, type Issued, readAnswer } from './answer.ts';
 import type { ExchangeSettings } from './options.ts';
@@ -27,7 +28,7 @@ export async function askForToken(
     const parameters = [...asAssertion(token), ...targeted(target)];
     return askWithAssertion(server, parameters, { sent: [token], scopes }, subject);
   }
-  const acting = actor === undefined ? undefined : await tokenOfActor(actor.token);
+  const acting = actor === undefined ? undefined : await tokenOfActor(actor.token, settings.server.timeoutMs);
   const parameters: Parameters = [
     ['grant_type', 'urn:ietf:params:oauth:grant-type:token-exchange'],
     ['subject_token', token],
@@ -93,9 +94,9 @@ function targeted({ audience, resource, scopes }: TargetSettings): Parameters {
 }
 
 /** The function is the application's, and may fail in any way. */
-async function tokenOfActor(find: () => unknown): Promise<string> {
+async function tokenOfActor(find: () => unknown, timeoutMs: number): Promise<string> {
   try {
-    const token = await find();
+    const token = await withDeadline(timeoutMs, new AbortController().signal, async () => find());
     if (typeof token !== 'string' || token === '') throw new Error(`expected a text, got ${kindOf(token)}`);
     return token;
   } catch (cause) {

@@ -4,6 +4,7 @@ import { AuthError } from '../errors.ts';
 import { metadataUrls } from '../keysets/discovery.ts';
 import { isLoopback } from '../net/addresses.ts';
 import { answeredFailure, createBreaker, inconclusive } from '../net/breaker.ts';
+import { withDeadline } from '../net/deadline.ts';
 import { createJsonFetcher, refuseUrl } from '../net/https.ts';
 import { createJsonCaller, type JsonAnswer } from '../net/json-call.ts';
 import { createCallNotice } from '../net/outage.ts';
@@ -64,6 +65,9 @@ const FAULTS: ReadonlySet<unknown> = new Set([
   'temporarily_unavailable',
 ]);
 
+/** The error code of a refusal, or what the judge made of the answer. */
+type Outcome<T> = { readonly refusal: string } | { readonly made: T };
+
 /** Makes an authorization server. Calls nothing before the first request. */
 export function createAuthorizationServer(
   settings: ServerSettings,
@@ -83,16 +87,23 @@ export function createAuthorizationServer(
     monotonic,
   );
 
-  /** Asks once. Returns the error code of a refusal, or what the judge made of the answer. */
-  async function ask<T>(
+  /** Asks once. */
+  async function ask<T>(parameters: Parameters, judge: (answer: JsonObject) => T): Promise<Outcome<T>> {
+    const url = await endpoint.find();
+    return withDeadline(timeoutMs, stopping.signal, (signal) => askAt(url, parameters, judge, signal));
+  }
+
+  /** The secret of the client and the call have one deadline together. */
+  async function askAt<T>(
+    url: URL,
     parameters: Parameters,
     judge: (answer: JsonObject) => T,
-  ): Promise<{ readonly refusal: string } | { readonly made: T }> {
-    const url = await endpoint.find();
+    signal: AbortSignal,
+  ): Promise<Outcome<T>> {
     const client = await authenticateClient(clientAuthentication, issuer ?? url.href, clock.now(), {
       secrets,
       timeoutMs,
-      signal: stopping.signal,
+      signal,
     });
     const form = new URLSearchParams();
     for (const [name, value] of [...parameters, ...more, ...client.parameters]) form.append(name, value);
@@ -104,7 +115,7 @@ export function createAuthorizationServer(
         body: form.toString(),
         readsErrors: true,
       },
-      stopping.signal,
+      signal,
     );
     const refusal = refusalIn(answer);
     if (refusal !== undefined) return { refusal };

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { AuthError, ConfigError } from '../errors.ts';
 import { answeredFailure, createBreaker, inconclusive } from '../net/breaker.ts';
+import { withDeadline } from '../net/deadline.ts';
 import { createJsonCaller, type JsonAnswer, type JsonCall } from '../net/json-call.ts';
 import { MAX_CACHED_ANSWERS, MAX_CACHED_BYTES } from '../net/limits.ts';
 import { createCallNotice } from '../net/outage.ts';
@@ -77,7 +78,7 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
   const lane = () => ({ caller: createJsonCaller(settings), breaker: createBreaker(monotonic) });
   const lanes = { signed: lane(), any: lane() };
   const stopping = new AbortController();
-  const credentials = { store, timeoutMs: settings.timeoutMs, signal: stopping.signal };
+  const { timeoutMs } = settings;
   // Keys are digests: a heap dump must not contain tokens.
   const accepted = new LRUCache<string, JsonObject>({
     max: MAX_CACHED_ANSWERS,
@@ -94,9 +95,17 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
     monotonic,
   );
 
-  async function ask(token: string, { caller }: (typeof lanes)[RemoteLane]): Promise<JsonObject | undefined> {
-    const call = client === undefined ? asBearer(token) : await asIntrospection(token, client, credentials);
-    const answer = await caller.call(url, call, stopping.signal);
+  /** The secret of the client and the call have one deadline together. */
+  async function ask(
+    token: string,
+    { caller }: (typeof lanes)[RemoteLane],
+    signal: AbortSignal,
+  ): Promise<JsonObject | undefined> {
+    const call =
+      client === undefined
+        ? asBearer(token)
+        : await asIntrospection(token, client, { store, timeoutMs, signal });
+    const answer = await caller.call(url, call, signal);
     if (answer.status >= 500 || answer.status === 429)
       throw answeredFailure(`answered with status ${answer.status}`);
     // RFC 6750 §3.1: only these statuses refuse a token.
@@ -114,7 +123,11 @@ export function createRemoteEndpoint(settings: RemoteEndpointSettings): RemoteEn
   ): Promise<JsonObject | undefined> {
     let claims: JsonObject | undefined;
     try {
-      claims = await lane.breaker.run(() => notice.watch(() => ask(token, lane)), digest);
+      claims = await lane.breaker.run(
+        () =>
+          notice.watch(() => withDeadline(timeoutMs, stopping.signal, (signal) => ask(token, lane, signal))),
+        digest,
+      );
     } catch (cause) {
       throw new AuthError('remote_unavailable', {
         detail: 'the remote endpoint failed',

@@ -21,6 +21,10 @@ import {
   URN,
 } from './token-servers.ts';
 
+/** A client with a signer of the application. */
+const signedBy = (sign: () => Promise<string>) =>
+  ({ method: 'private_key_jwt', clientId: 'orders', signer: { sign } }) as const;
+
 describe('a token', () => {
   it('comes with its type, its end and its scopes, and no log has it', async () => {
     const { exchange } = await exchanging(issued({ scope: 'read' }), { scope: 'read write' });
@@ -119,6 +123,17 @@ describe('an answer that is not what was asked is a 503', () => {
     expect(exchange.report().servers).toMatchObject([
       { failures: 1, lastError: 'no whole answer within 20 ms' },
     ]);
+  });
+
+  it.each<[title: string, options: Partial<ExchangeOptions>]>([
+    ['an actor whose token does not come', { actor: { token: () => new Promise(() => {}) } }],
+    ['a signer that does not sign', { clientAuthentication: signedBy(() => new Promise(() => {})) }],
+    ['a signer that gives no text', { clientAuthentication: signedBy(async () => undefined as never) }],
+    ['a signer that throws', { clientAuthentication: signedBy(() => expect.fail('sealed')) }],
+  ])('%s, within the timeout', async (_, options) => {
+    const { server, exchange } = await exchanging(issued(), { ...options, timeout: '50ms' });
+    for (let time = 0; time < 2; time++) expect(await outcomeOf(exchange.tokenFor(ALICE))).toBe(UNAVAILABLE);
+    expect(server.asked).toEqual([]);
   });
 
   it('no server', async () => {

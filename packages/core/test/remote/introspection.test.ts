@@ -179,6 +179,29 @@ describe('introspection, RFC 7662', () => {
     expect(afterTimeout).toBe(UNAVAILABLE);
   });
 
+  it('R17: a slow store and a slow endpoint have one timeout together', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const reading = Promise.withResolvers<Uint8Array>();
+    const read = vi.fn(() => reading.promise);
+    const asked = Promise.withResolvers<void>();
+    const remote = await endpoint(() => {
+      asked.resolve();
+      return new Promise(() => {});
+    });
+    let verdict: string | undefined;
+    const done = ask(introspecting(remote.url, { secrets: { description: 'test', read } })).then((code) => {
+      verdict = code;
+    });
+    await vi.waitFor(() => expect(read).toHaveBeenCalled());
+    vi.advanceTimersByTime(1_900);
+    reading.resolve(Buffer.from('s3cret'));
+    await asked.promise;
+    vi.advanceTimersByTime(100);
+    for (let turn = 0; turn < 10; turn++) await nextTurn();
+    expect(verdict).toBe(UNAVAILABLE);
+    await done;
+  });
+
   it('R17: at most 256 questions wait for a store that hangs', async () => {
     const remote = await endpoint();
     let reads = 0;
