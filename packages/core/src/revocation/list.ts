@@ -1,6 +1,6 @@
 // The list of revocations of an authenticator: its index, the feed that it follows, and whether the
 // list is current. Whether a token is then refused is decided in decision/judge-revocation.ts.
-import { asError } from '../errors.ts';
+import { asError, ConfigError } from '../errors.ts';
 import { publish } from '../events.ts';
 import { withDeadline } from '../net/deadline.ts';
 import { createStateNotice } from '../net/outage.ts';
@@ -8,6 +8,7 @@ import { causeText } from '../plain-text.ts';
 import { type Clock, monotonicOf } from '../values/clock.ts';
 import { durationText } from '../values/duration.ts';
 import type { JsonObject } from '../values/json.ts';
+import { kindOf } from '../values/kind.ts';
 import type { RevocationFeed, RevocationSink } from './feed.ts';
 import { createFollowing } from './following.ts';
 import { createRevocationIndex } from './index-by-issuer.ts';
@@ -124,6 +125,9 @@ export function createRevocationList({
     given: readonly StoredRevocation[],
     into: (checked: readonly StoredRevocation[]) => void,
   ): void {
+    // An object that is no list, such as an error that a store has answered, would be an empty one.
+    if (!Array.isArray(given))
+      throw new ConfigError('revocations', `expected a list of revocations, got ${kindOf(given)}`);
     const checked = Array.from(given, (one, at) => readStoredRevocation(one, `revocations[${at}]`));
     if (isClosed) return;
     into(checked);

@@ -141,6 +141,24 @@ describe('an outage', () => {
     expect(await ask(await tokenOf({ jti: 'j2' }))).toBe('accepted');
   });
 
+  it.each<[what: string, given: unknown]>([
+    ['an object', {}],
+    ['what a store has answered', { error: 'overloaded', length: 0 }],
+    ['a number', 7],
+    ['a text', ''],
+    ['nothing', undefined],
+    ['a Set', new Set()],
+  ])('T-139: %s is no list: it ends no revocation', async (_, given) => {
+    const revocationFeed = controlledFeed();
+    const { ask, tokenOf, clock, authenticator } = bench({}, { revocationFeed });
+    await authenticator.start();
+    const [sink] = revocationFeed.sinks;
+    revocationFeed.deliver(revocationOf(clock));
+    for (const way of ['replace', 'add'] as const)
+      expect(() => sink?.[way](given as [])).toThrow('revocations: expected a list of revocations, got');
+    expect(await ask(await tokenOf({ jti: 'j1' }))).toBe('token_revoked');
+  });
+
   it.each([
     ['a promise that rejects', () => Promise.reject(new Error('later'))],
     ['a promise', async () => ({ close: async () => {} })],
