@@ -28,6 +28,9 @@ export async function withDeadline<T>(
         inner.signal.addEventListener('abort', () => reject(inner.signal.reason), { once: true });
       }),
     ]);
+  } catch (error) {
+    // The work may be code of the application, and reject with anything.
+    throw asError(error);
   } finally {
     clearTimeout(timer);
     outer.removeEventListener('abort', stop);
@@ -44,9 +47,5 @@ const CLOSE_MS = 1_000;
  */
 export async function closeForeign(close: () => unknown, what: string): Promise<void> {
   const late = () => new Error(`${what}: close() has not ended within ${CLOSE_MS} ms`);
-  try {
-    await withDeadline(CLOSE_MS, new AbortController().signal, async () => close(), late);
-  } catch (error) {
-    throw asError(error);
-  }
+  await withDeadline(CLOSE_MS, new AbortController().signal, async () => close(), late);
 }
