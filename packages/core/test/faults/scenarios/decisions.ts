@@ -22,9 +22,9 @@ import {
 } from './fixtures.ts';
 import { issuerOf } from './keysets.ts';
 
-const MALLORY = await token(keys.a, { sub: 'mallory' });
+export const MALLORY = await token(keys.a, { sub: 'mallory' });
 
-const LOOK_UP: Boundary = {
+export const LOOK_UP: Boundary = {
   name: 'resolve of the directory',
   deadlineMs: 2_000,
   // Undefined is an answer: the directory does not know the subject.
@@ -58,7 +58,7 @@ const FIRST_PROOF = await provenRequest();
 const SECOND_PROOF = await provenRequest();
 
 /** A list of revocations outside of this process, and the feed of it that docs show. */
-function feedOf(world: World, store: StoredRevocation[]): RevocationFeed {
+export function feedOf(world: World, store: StoredRevocation[]): RevocationFeed {
   const reading: Boundary = {
     name: 'read of the feed',
     deadlineMs: 5_000,
@@ -89,7 +89,7 @@ function feedOf(world: World, store: StoredRevocation[]): RevocationFeed {
 const REMOTE = 'https://remote.example';
 const REMOTE_DEADLINE = 2_000;
 const OPAQUE = 'an-opaque-token';
-const REVOKED = await token(keys.a, { jti: 'revoked' });
+export const REVOKED = await token(keys.a, { jti: 'revoked' });
 
 const TEMPLATE = 'https://id.example/realms/{realm}';
 const realm = (name: string) => token(keys.a, { iss: `https://id.example/realms/${name}` });

@@ -28,7 +28,7 @@ interface Secret {
   changed(): void;
 }
 
-function secretOf(world: World, value: Uint8Array, isWatched: boolean): Secret {
+export function secretOf(world: World, value: Uint8Array, isWatched: boolean): Secret {
   const watchers = new Set<() => void>();
   const secret: Secret = {
     value,
@@ -66,7 +66,7 @@ const WATCHES: readonly unknown[] = [
   () => Promise.reject(new Error('it cannot stop')),
 ];
 
-const SECRET_KEYSET = { issuer: ISSUER, secret: { name: 'keys', key: 'jwks.json' } };
+export const SECRET_KEYSET = { issuer: ISSUER, secret: { name: 'keys', key: 'jwks.json' } };
 
 /** An issuer whose documents are read over the network. */
 export function issuerOf(world: World, name: string, issuer: string, jwks: () => object): void {

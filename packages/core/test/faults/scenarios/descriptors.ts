@@ -1,0 +1,105 @@
+// A descriptor that changes while a key server hangs: what closes, what opens, and what stays.
+import { ConfigError, createAuthenticator, type DescribedAuthenticator } from '../../../src/index.ts';
+import type { Boundary } from '../steps.ts';
+import type { Scenario, World } from '../world.ts';
+import { AUDIENCE, asking, askBad, explaining, GOOD, HOUR, ISSUER, keys, setOf, token } from './fixtures.ts';
+import { issuerOf } from './keysets.ts';
+
+const CLOSED_ISSUER = 'https://closed.example';
+const NEW_ISSUER = 'https://new.example';
+const [OF_CLOSED, OF_NEW] = await Promise.all(
+  [CLOSED_ISSUER, NEW_ISSUER].map((iss) => token(keys.b, { iss })),
+);
+
+const textOf = (...issuers: readonly string[]) =>
+  [
+    'service:',
+    '  jwt:',
+    `    audience: ${AUDIENCE}`,
+    '    keySets:',
+    ...issuers.flatMap((issuer) => [`      - issuer: ${issuer}`, `        jwksUrl: ${issuer}/jwks`]),
+    '',
+  ].join('\n');
+
+const BEFORE = textOf(ISSUER, CLOSED_ISSUER);
+/** One issuer goes, and one comes whose keys have to be read. */
+const AFTER = textOf(ISSUER, NEW_ISSUER);
+
+/** What a reader may see of a file that is being replaced. None of it may open anything. */
+const FILE: Boundary = {
+  name: 'read of the descriptor',
+  deadlineMs: 0,
+  isSync: true,
+  isNode: true,
+  wrong: ['', 'service:', AFTER.slice(0, 60), AFTER.slice(0, -20), '{{{', `${AFTER}    nonsense: true\n`],
+};
+
+let current: { readonly world: World; text: string } | undefined;
+
+/** Takes the place of `readDescriptorFile` of descriptor/load.ts. */
+export function readDescriptorFile(): string {
+  if (current === undefined) return BEFORE;
+  const { world, text } = current;
+  try {
+    return world.take(FILE, () => text);
+  } catch (cause) {
+    throw new ConfigError('descriptor', 'service.yaml cannot be read: EIO', { cause });
+  }
+}
+
+/** A reload waits until the file is still, and for the keys of the new text. It may be tried twice. */
+const RELOAD_MS = 2 * (2_000 + 5_000) + 2_000;
+
+export const descriptorScenarios: readonly Scenario[] = [
+  {
+    name: 'a descriptor that closes one issuer and opens another one',
+    async open(world) {
+      const quiet: World = { ...world, take: (_, answer) => answer() };
+      issuerOf(quiet, 'issuer', ISSUER, () => setOf(keys.a));
+      issuerOf(quiet, 'closed issuer', CLOSED_ISSUER, () => setOf(keys.b));
+      issuerOf(world, 'new issuer', NEW_ISSUER, () => setOf(keys.b));
+      const file = { world, text: BEFORE };
+      current = file;
+      const authenticator: DescribedAuthenticator = world.closes(
+        createAuthenticator({ descriptor: 'service.yaml' }),
+      );
+      await authenticator.ready();
+      await authenticator.verify(OF_CLOSED as string);
+      return {
+        async run() {
+          world.arm();
+          file.text = AFTER;
+          world.ask('of the new issuer, before', ['token_issuer_untrusted'], asking(authenticator, OF_NEW as string));
+          world.ask('reload', 'ends', () => authenticator.reload(), RELOAD_MS);
+          for (const seconds of [0, 1, 2, 4]) {
+            await world.pass(seconds * 1_000);
+            world.ask(`at hand, after ${seconds} s`, 'good', asking(authenticator, GOOD));
+            world.ask(
+              `of the new issuer, after ${seconds} s`,
+              ['accepted', 'token_issuer_untrusted'],
+              asking(authenticator, OF_NEW as string),
+            );
+          }
+          world.ask('reload again', 'ends', () => authenticator.reload(), 2 * RELOAD_MS);
+          askBad(world, authenticator);
+          await world.settle();
+          world.ask('at hand, explained', 'good', explaining(authenticator, GOOD));
+          if (world.outcomeOf('reload') === 'accepted' || world.outcomeOf('reload again') === 'accepted')
+            world.ask('of the closed issuer', ['token_issuer_untrusted'], asking(authenticator, OF_CLOSED as string));
+        },
+        async after() {
+          // It is looked at again by itself.
+          await world.pass(HOUR / 20);
+          world.ask('at hand 2', 'sure', asking(authenticator, GOOD));
+          world.ask('of the new issuer', 'sure', asking(authenticator, OF_NEW as string));
+          world.ask(
+            'of the closed issuer 2',
+            { exactly: 'token_issuer_untrusted' },
+            asking(authenticator, OF_CLOSED as string),
+          );
+          askBad(world, authenticator, undefined, true);
+        },
+      };
+    },
+  },
+];
