@@ -1,10 +1,10 @@
 // Every step of a reload is cut by every fault in turn. The file and its watchers are replaced: what
 // a reader sees of the file is a step, and time alone says when it is read again.
 import { describe, expect, it, vi } from 'vitest';
-import { runsOf } from '../support/runs.ts';
+import { firstSeed, runsOf } from '../support/runs.ts';
 import { descriptorScenarios } from './scenarios/descriptors.ts';
 import { variantsOf } from './steps.ts';
-import { play } from './world.ts';
+import { play, playShuffled } from './world.ts';
 
 vi.mock('../../src/net/node-http.ts', () => import('./transport.ts'));
 vi.mock('../../src/descriptor/load.ts', async (real) => ({
@@ -30,6 +30,19 @@ describe('T-140: every step of a reload, cut by every fault', () => {
       for (const variant of variantsOf(taken, isLong)) {
         const run = await play(scenario, variant);
         found.push(...run.problems.map((problem) => `${variant.name}: ${problem}`));
+      }
+      expect(found).toEqual([]);
+    },
+  );
+
+  it.each(descriptorScenarios.map((scenario) => [scenario.name, scenario] as const))(
+    'T-133: in any order of the answers: %s',
+    { timeout: isLong ? 600_000 : 60_000 },
+    async (_, scenario) => {
+      const found: string[] = [];
+      for (let seed = firstSeed(); seed < firstSeed() + runsOf(10); seed++) {
+        const { problems } = await playShuffled(scenario, seed);
+        found.push(...problems.map((problem) => `LATCHKEY_SEED=${seed}: ${problem}`));
       }
       expect(found).toEqual([]);
     },

@@ -1,8 +1,14 @@
 // A descriptor that changes while a key server hangs: what closes, what opens, and what stays.
-import { ConfigError, createAuthenticator, type DescribedAuthenticator } from '../../../src/index.ts';
+import {
+  ConfigError,
+  createAuthenticator,
+  type DescribedAuthenticator,
+  type StoredRevocation,
+} from '../../../src/index.ts';
 import type { Boundary } from '../steps.ts';
-import type { Scenario, World } from '../world.ts';
+import { type Scenario, START, type World } from '../world.ts';
 import { AUDIENCE, asking, askBad, explaining, GOOD, HOUR, ISSUER, keys, setOf, token } from './fixtures.ts';
+import { feedOf, REVOKED } from './decisions.ts';
 import { issuerOf } from './keysets.ts';
 
 const CLOSED_ISSUER = 'https://closed.example';
@@ -98,6 +104,46 @@ export const descriptorScenarios: readonly Scenario[] = [
             asking(authenticator, OF_CLOSED as string),
           );
           askBad(world, authenticator, undefined, true);
+        },
+      };
+    },
+  },
+  {
+    name: 'a descriptor that changes how old the list of revocations may be',
+    async open(world) {
+      issuerOf({ ...world, take: (_, answer) => answer() }, 'issuer', ISSUER, () => setOf(keys.a));
+      const withList = (maxStale: string) =>
+        `${textOf(ISSUER)}    revocation:\n      maxStale: ${maxStale}\n`;
+      const file = { world, text: withList('30s') };
+      current = file;
+      const store: StoredRevocation[] = [{ issuer: ISSUER, jti: 'revoked', until: START + HOUR }];
+      const revocationFeed = feedOf(world, store);
+      const authenticator: DescribedAuthenticator = world.closes(
+        createAuthenticator({ descriptor: 'service.yaml', revocationFeed }),
+      );
+      await authenticator.ready();
+      const askRevoked = (what: string) =>
+        world.ask(what, ['token_revoked'], asking(authenticator, REVOKED));
+      return {
+        async run() {
+          world.arm();
+          file.text = withList('20s');
+          // Until it is still, and for as long as the new list may be waited for.
+          world.ask('reload', 'ends', () => authenticator.reload(), 2_000 + 20_000);
+          for (const seconds of [0, 1, 2]) {
+            await world.pass(seconds * 1_000);
+            askRevoked(`revoked, after ${seconds} s`);
+            world.ask(`good, after ${seconds} s`, 'good', asking(authenticator, GOOD));
+          }
+          await world.settle();
+          // The list of the last text may not have been read.
+          file.text = withList('10s');
+          world.ask('reload again', 'ends', () => authenticator.reload(), 2 * 22_000);
+        },
+        async after() {
+          await world.pass(60_000);
+          world.ask('good 2', 'sure', asking(authenticator, GOOD));
+          world.ask('revoked 2', { exactly: 'token_revoked' }, asking(authenticator, REVOKED));
         },
       };
     },
