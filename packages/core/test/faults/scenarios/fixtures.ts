@@ -28,9 +28,9 @@ const [a, b, stranger, newA] = await Promise.all([
 export const keys = { a, b, newA };
 
 /** Signs claims for the service, by default of alice. */
-export function token(key: SigningKey, claims: MintClaims = {}): Promise<string> {
+export function token(key: SigningKey, claims: MintClaims = {}, header: MintClaims = {}): Promise<string> {
   const iat = START / 1000 - 60;
-  return mint(key, { iss: ISSUER, sub: 'alice', aud: AUDIENCE, iat, exp: iat + 40 * 86_400, ...claims });
+  return mint(key, { iss: ISSUER, sub: 'alice', aud: AUDIENCE, iat, exp: iat + 40 * 86_400, ...claims }, header);
 }
 
 /** Tokens that are good in no run. */

@@ -240,4 +240,84 @@ export const keysetScenarios: readonly Scenario[] = [
       };
     },
   },
+  {
+    name: 'keys of a URL that the token names',
+    async open(world) {
+      issuerOf(world, 'listed host', ISSUER, () => setOf(keys.a));
+      const authenticator = authenticatorOf(world, {
+        keySets: [{ issuer: ISSUER, jwksHosts: ['issuer.example'] }],
+      });
+      const named = await token(keys.a, {}, { jku: `${ISSUER}/jwks` });
+      const elsewhere = await token(keys.a, {}, { jku: 'https://attacker.example/jwks' });
+      return {
+        async run() {
+          world.arm();
+          for (const which of [1, 2]) world.ask(`good ${which}`, 'good', asking(authenticator, named));
+          world.ask('of another host', ['token_key_unknown'], asking(authenticator, elsewhere), 100);
+          await world.settle();
+          world.ask('good 3', 'good', asking(authenticator, named));
+        },
+        after() {
+          world.ask('good 4', 'sure', asking(authenticator, named));
+          world.ask('of another host 2', { exactly: 'token_key_unknown' }, asking(authenticator, elsewhere));
+        },
+      };
+    },
+  },
+  {
+    name: 'tenants with keys of their own',
+    async open(world) {
+      const [acme, beta] = ['https://acme.id.example', 'https://beta.id.example'];
+      issuerOf(world, 'tenant', acme, () => setOf(keys.a));
+      issuerOf({ ...world, take: (_, answer) => answer() }, 'other tenant', beta, () => setOf(keys.b));
+      const authenticator = authenticatorOf(world, {
+        keySets: [
+          { issuer: 'https://{tenant}.id.example', useOidcDiscovery: true, tenants: ['acme', 'beta'] },
+        ],
+      });
+      const good = await token(keys.a, { iss: acme });
+      const other = await token(keys.b, { iss: beta });
+      return {
+        async run() {
+          world.arm();
+          for (const which of [1, 2]) world.ask(`good ${which}`, 'good', asking(authenticator, good), 10_000);
+          world.ask('of the other tenant', 'sure', asking(authenticator, other), 100);
+          world.ask('of no tenant', ['token_issuer_untrusted'], asking(authenticator, GOOD), 100);
+          await world.settle();
+          world.ask('good 3', 'good', asking(authenticator, good), 10_000);
+        },
+        after() {
+          world.ask('good 4', 'sure', asking(authenticator, good));
+          world.ask('of the other tenant 2', 'sure', asking(authenticator, other));
+        },
+      };
+    },
+  },
+  {
+    name: 'keys that are read with a header from a secret',
+    open(world) {
+      const { store } = secretOf(world, Buffer.from('key-of-the-service'), false);
+      serve(world, 'issuer', ISSUER, (_, { headers }) =>
+        headers['x-api-key'] === 'key-of-the-service'
+          ? { body: setOf(keys.a) }
+          : { status: 401, type: 'text/plain' },
+      );
+      const headers = { 'X-Api-Key': { name: 'issuer', key: 'api-key' } };
+      const authenticator = authenticatorOf(world, {
+        keySets: [{ issuer: ISSUER, jwksUrl: `${ISSUER}/jwks`, headers }],
+        secrets: store,
+      });
+      return {
+        async run() {
+          world.arm();
+          for (const which of [1, 2]) world.ask(`good ${which}`, 'good', asking(authenticator, GOOD), 10_000);
+          askBad(world, authenticator, 10_000);
+        },
+        after() {
+          world.ask('good 3', 'sure', asking(authenticator, GOOD));
+          askBad(world, authenticator, undefined, true);
+        },
+      };
+    },
+  },
 ];
