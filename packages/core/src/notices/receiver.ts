@@ -64,8 +64,10 @@ export function createEventReceiver(
   const { clock, replayStore } = sources.first.settings;
   const memory = replayStore ?? createReplayMemory(MAX_REMEMBERED, clock, 'ids of events');
   const isUsed = createReplayGuard(memory, false);
-  /** By id: `onEvent` has failed, so the token is not a duplicate when it comes again. */
+  /** By id: tokens that were not handled to their end. */
   const failed = new Set<string>();
+  /** By id: those that are being handled. */
+  const running = new Map<string, Promise<EventAnswer>>();
   let hasWarned = false;
 
   async function receive(request: EventRequest): Promise<EventAnswer> {
@@ -103,20 +105,52 @@ export function createEventReceiver(
       return fail(error, answers);
     }
     const id = idOf(kind, claims);
-    const refusal = failed.delete(id) ? undefined : await isUsed(id, rememberedUntil(kind, claims), {});
-    if (refusal?.code === 'replay_unavailable') return fail(refusal, answers);
-    if (refusal !== undefined) return answers.duplicate;
+    const before = running.get(id);
+    if (before !== undefined) {
+      // Sent again before there was an answer: it is a duplicate only if the first one was handled.
+      const answer = await before;
+      return answer === answers.accepted ? answers.duplicate : answer;
+    }
+    const told = tell(id, rememberedUntil(kind, claims), actions, answers);
+    running.set(id, told);
+    try {
+      return await told;
+    } finally {
+      running.delete(id);
+    }
+  }
+
+  /** Tells the application, unless the token has come before. */
+  async function tell(
+    id: string,
+    untilMs: number,
+    actions: readonly Action[],
+    answers: Answers,
+  ): Promise<EventAnswer> {
+    const comesAsAsked = failed.delete(id);
+    const refusal = await isUsed(id, untilMs, {});
+    if (refusal?.code === 'replay_unavailable') {
+      // A store that is late may have noted the id all the same.
+      comesAgain(id);
+      return fail(refusal, answers);
+    }
+    if (refusal !== undefined && !comesAsAsked) return answers.duplicate;
     try {
       for (const { event } of actions) {
         publish('latchkey:event:received', { kind: event.kind });
         await settings.onEvent?.(event);
       }
     } catch (error) {
-      if (failed.size < MAX_FAILED) failed.add(id);
+      comesAgain(id);
       return fail(error, answers);
     }
     if (settings.onEvent === undefined) warnOfUnknown(actions);
     return answers.accepted;
+  }
+
+  /** The sender gets an error, so the token is no duplicate when it comes again. */
+  function comesAgain(id: string): void {
+    if (failed.size < MAX_FAILED) failed.add(id);
   }
 
   function rememberedUntil(kind: NoticeKind, claims: JsonObject): number {

@@ -1,6 +1,7 @@
 // What a receiver does while keys, the store of ids, the feed of revocations or the application
 // fail: the sender gets an error, and can send the token again.
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import type { ReplayStore, RevocationFeed } from '../../src/index.ts';
 import { eventsOf } from '../support/observed.ts';
@@ -55,6 +56,59 @@ describe('what is unavailable', () => {
     expect(bench.told.map(({ kind }) => kind)).toEqual(['logout', 'session-revoked']);
     expect((await ask()).map(({ status }) => status)).toEqual([400, 202]);
     expect(bench.told).toHaveLength(2);
+  });
+
+  it('a store that notes an id and answers too late: onEvent is called when the token comes again', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const used = new Set<string>();
+      let isLate = true;
+      const asked = Promise.withResolvers<void>();
+      const replayStore: ReplayStore = {
+        async use(id) {
+          const isNew = !used.has(id);
+          used.add(id);
+          asked.resolve();
+          if (isLate) await new Promise(() => {});
+          return isNew;
+        },
+      };
+      const bench = await createBench({ options: { replayStore } });
+      const token = await bench.event(`${CAEP}/session-revoked`, SUBJECT);
+      const answer = bench.push(token);
+      await asked.promise;
+      vi.advanceTimersByTime(250);
+      expect((await answer).status).toBe(503);
+      isLate = false;
+      expect([(await bench.push(token)).status, bench.told.length]).toEqual([202, 1]);
+      expect([(await bench.push(token)).status, bench.told.length]).toEqual([202, 1]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('a token that comes again while onEvent runs is no duplicate until that has ended', async () => {
+    const called = Promise.withResolvers<void>();
+    const ends = Promise.withResolvers<void>();
+    let calls = 0;
+    const onEvent = () => {
+      called.resolve();
+      return ++calls === 1 ? ends.promise : undefined;
+    };
+    const bench = await createBench({ receiver: { onEvent } });
+    const token = await bench.event(`${CAEP}/session-revoked`, SUBJECT);
+    const first = bench.push(token);
+    await called.promise;
+    const second = bench.push(token);
+    let isAnswered = false;
+    void second.then(() => {
+      isAnswered = true;
+    });
+    for (let turn = 0; turn < 5; turn++) await nextTurn();
+    expect(isAnswered).toBe(false);
+    ends.reject(new Error('the database is down'));
+    expect([(await first).status, (await second).status]).toEqual([503, 503]);
+    expect([(await bench.push(token)).status, calls]).toEqual([202, 2]);
   });
 
   it('what a store remembers has nothing of the token in it, and differs by kind and issuer', async () => {
