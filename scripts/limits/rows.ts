@@ -317,6 +317,13 @@ export const LIMITS: readonly LimitTable[] = [
     title: 'Revocations',
     rows: [
       {
+        what: 'readings of a source that reports changes, in each second',
+        at: `${core}/net/pace.ts#MAX_BURST`,
+        unit: 'readings',
+        beyond: 'the next one waits for the end of the second',
+        test: `${tests}/net/refresh-engine.test.ts:is read ten times a second at most`,
+      },
+      {
         what: 'publishing a revocation by a feed',
         at: `${core}/revocation/list.ts#PUBLISH_MS`,
         unit: 'ms',
@@ -1261,6 +1268,7 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${core}/keysets/jku-admission.ts#COUNTERS`]: 'the size of a table',
   [`${core}/net/pins.ts#FINGERPRINT_BYTES`]: 'the size of a digest',
   [`${core}/net/refresh.ts#REFRESH_AHEAD`]: 'a share of the lifetime',
+  [`${core}/net/pace.ts#BURST_MS`]: 'the time of MAX_BURST',
   [`${core}/openapi/security.ts#MAX_CHOICES`]: 'how many choices of scopes a document has',
   [`${core}/own-keys/auth-directory.ts#LIFETIME_DAYS`]: 'the life of new tokens',
   [`${core}/own-keys/auth-directory.ts#RENEW_DAYS`]: 'when a token is made anew',

@@ -3,6 +3,7 @@
 import { causeText } from '../plain-text.ts';
 import { held } from './held.ts';
 import { MAX_TIMER_MS } from './limits.ts';
+import { createPace } from './pace.ts';
 
 /** The result of a source, with its lifetime. */
 export interface Loaded {
@@ -155,6 +156,7 @@ export function createRefreshed<L extends Loaded, T extends object>(
   let timer: NodeJS.Timeout | undefined;
   let unwatch: (() => void) | undefined;
   let changing = false;
+  const pace = createPace(monotonic, stopping.signal);
 
   /** One attempt, shared by all callers while it runs. Never rejects. */
   function load(): Promise<void> {
@@ -169,6 +171,8 @@ export function createRefreshed<L extends Loaded, T extends object>(
     if (changing || stopping.signal.aborted) return;
     changing = true;
     await loading;
+    // A source may report a change whenever it is watched, as each reading does.
+    await pace();
     changing = false;
     // After the end, nothing would close what is watched anew.
     if (!stopping.signal.aborted) await load();

@@ -54,6 +54,47 @@ function engineOf(
 
 const reading = (attempt: number): Reading => ({ attempt, lifetimeMs: undefined });
 
+describe('T-139: a source that reports a change whenever it is watched', () => {
+  /** As a store does that tells of what is there already. */
+  function restless() {
+    const attempts: number[] = [];
+    const { engine } = engineOf(reading, {
+      source: {
+        description: 'a restless source',
+        load: async () => {
+          attempts.push(performance.now());
+          return reading(attempts.length);
+        },
+        watch(changed) {
+          const timer = setTimeout(changed, 0);
+          return () => clearTimeout(timer);
+        },
+      },
+    });
+    return { engine, attempts };
+  }
+
+  it('is read ten times a second at most, and the burst of a change at once', async () => {
+    const { engine, attempts } = restless();
+    await engine.ready();
+    await pass(100);
+    expect(attempts.length).toBeGreaterThanOrEqual(10);
+    await pass(60 * SECOND);
+    expect(attempts.length).toBeLessThanOrEqual(10 * 62);
+  });
+
+  it('R19: close() ends the pause', async () => {
+    const { engine, attempts } = restless();
+    await engine.ready();
+    await pass(100);
+    await engine.close();
+    const before = attempts.length;
+    expect(vi.getTimerCount()).toBe(0);
+    await pass(60 * SECOND);
+    expect(attempts).toHaveLength(before);
+  });
+});
+
 describe('reload', () => {
   it('loads again at once, whatever the pause between refetches', async () => {
     const { engine, attempts } = engineOf(reading);

@@ -7,8 +7,8 @@ import {
 } from '../../../src/index.ts';
 import type { Boundary } from '../steps.ts';
 import { type Scenario, START, type World } from '../world.ts';
-import { AUDIENCE, asking, askBad, explaining, GOOD, HOUR, ISSUER, keys, setOf, token } from './fixtures.ts';
 import { feedOf, REVOKED } from './decisions.ts';
+import { AUDIENCE, askBad, asking, explaining, GOOD, HOUR, ISSUER, keys, setOf, token } from './fixtures.ts';
 import { issuerOf } from './keysets.ts';
 
 const CLOSED_ISSUER = 'https://closed.example';
@@ -75,7 +75,11 @@ export const descriptorScenarios: readonly Scenario[] = [
         async run() {
           world.arm();
           file.text = AFTER;
-          world.ask('of the new issuer, before', ['token_issuer_untrusted'], asking(authenticator, OF_NEW as string));
+          world.ask(
+            'of the new issuer, before',
+            ['token_issuer_untrusted'],
+            asking(authenticator, OF_NEW as string),
+          );
           world.ask('reload', 'ends', () => authenticator.reload(), RELOAD_MS);
           for (const seconds of [0, 1, 2, 4]) {
             await world.pass(seconds * 1_000);
@@ -91,7 +95,11 @@ export const descriptorScenarios: readonly Scenario[] = [
           await world.settle();
           world.ask('at hand, explained', 'good', explaining(authenticator, GOOD));
           if (world.outcomeOf('reload') === 'accepted' || world.outcomeOf('reload again') === 'accepted')
-            world.ask('of the closed issuer', ['token_issuer_untrusted'], asking(authenticator, OF_CLOSED as string));
+            world.ask(
+              'of the closed issuer',
+              ['token_issuer_untrusted'],
+              asking(authenticator, OF_CLOSED as string),
+            );
         },
         async after() {
           // It is looked at again by itself.
@@ -122,8 +130,7 @@ export const descriptorScenarios: readonly Scenario[] = [
         createAuthenticator({ descriptor: 'service.yaml', revocationFeed }),
       );
       await authenticator.ready();
-      const askRevoked = (what: string) =>
-        world.ask(what, ['token_revoked'], asking(authenticator, REVOKED));
+      const askRevoked = (what: string) => world.ask(what, ['token_revoked'], asking(authenticator, REVOKED));
       return {
         async run() {
           world.arm();

@@ -30,7 +30,11 @@ export const keys = { a, b, newA };
 /** Signs claims for the service, by default of alice. */
 export function token(key: SigningKey, claims: MintClaims = {}, header: MintClaims = {}): Promise<string> {
   const iat = START / 1000 - 60;
-  return mint(key, { iss: ISSUER, sub: 'alice', aud: AUDIENCE, iat, exp: iat + 40 * 86_400, ...claims }, header);
+  return mint(
+    key,
+    { iss: ISSUER, sub: 'alice', aud: AUDIENCE, iat, exp: iat + 40 * 86_400, ...claims },
+    header,
+  );
 }
 
 /** Tokens that are good in no run. */

@@ -5,8 +5,8 @@ import { seeded } from '../../support/random.ts';
 import { type Scenario, START, type World } from '../world.ts';
 import { feedOf, LOOK_UP, MALLORY, REVOKED } from './decisions.ts';
 import {
-  asking,
   askBad,
+  asking,
   authenticatorOf,
   bytesOf,
   DAY,
@@ -52,7 +52,10 @@ export function storm(seed: number): Scenario {
       let hasB = true;
       let isRevoked = false;
       let asked = 0;
-      const ask = (expected: Parameters<World['ask']>[1], call: () => Promise<Principal | undefined | boolean>) =>
+      const ask = (
+        expected: Parameters<World['ask']>[1],
+        call: () => Promise<Principal | undefined | boolean>,
+      ) =>
         // The list, the keys of the issuer and the groups.
         world.ask(`request ${asked++}`, expected, call, 5_000 + 10_000 + 2_000);
 
@@ -62,7 +65,8 @@ export function storm(seed: number): Scenario {
         () => ask('good', explaining(authenticator, GOOD)),
         () => ask(['claims_insufficient'], asReader(MALLORY)),
         // One that is decided on while the token is revoked may be refused.
-        () => ask(isRevoked ? ['token_revoked'] : ['accepted', 'token_revoked'], asking(authenticator, REVOKED)),
+        () =>
+          ask(isRevoked ? ['token_revoked'] : ['accepted', 'token_revoked'], asking(authenticator, REVOKED)),
         // The change may not have been read yet.
         () => ask(['accepted', 'token_key_unknown'], asking(authenticator, GOOD_B)),
         () => askBad(world, authenticator, 17_000),
