@@ -14,6 +14,8 @@ export interface Boundary {
   readonly isSync?: boolean;
   /** It is a part of Node, which throws Errors only. */
   readonly isNode?: boolean;
+  /** Core waits for it as long as it takes: the time is that of the application. */
+  readonly isUnbounded?: boolean;
   /** It has many steps: in a short run, each fault hits every third of them. */
   readonly isFrequent?: boolean;
 }
@@ -51,6 +53,7 @@ export const SECRET = 'eyJhbGciOiJIUzI1NiJ9.c2VjcmV0LW9mLXRoZS10ZXN0.YWJjZGVmZ2h
 
 const failure = () => new Error(`the store has failed for ${SECRET}`);
 const isAsync = ({ isSync }: Boundary) => isSync !== true;
+const isBounded = ({ isSync, isUnbounded }: Boundary) => isSync !== true && isUnbounded !== true;
 /** The answer of this moment, after a time. */
 function later(ms: number, answer: () => unknown): Promise<unknown> {
   const made = Promise.resolve(answer());
@@ -98,17 +101,17 @@ export const FAULTS: readonly Fault[] = [
     fits: isAsync,
     act: ({ boundary: { deadlineMs }, answer }) => later(deadlineMs + 500, answer),
   },
-  { name: 'never ends', fits: isAsync, act: () => new Promise(() => {}) },
+  { name: 'never ends', fits: isBounded, act: () => new Promise(() => {}) },
   {
     name: 'ends after a newer one',
-    fits: isAsync,
+    fits: isBounded,
     act: ({ answer, superseded }) => {
       const made = answer();
       return superseded.then(() => made);
     },
   },
   { name: 'fails from now on', lasts: true, fits: isAsync, act: () => Promise.reject(failure()) },
-  { name: 'hangs from now on', lasts: true, fits: isAsync, act: () => new Promise(() => {}) },
+  { name: 'hangs from now on', lasts: true, fits: isBounded, act: () => new Promise(() => {}) },
   {
     name: 'comes while all is closed',
     // Nothing else runs while a function of Node works.

@@ -31,7 +31,7 @@ export const LOOK_UP: Boundary = {
   wrong: [null, 'readers', {}, ['readers', 7], [undefined], true, new Set(['readers'])],
 };
 
-const USE: Boundary = {
+export const USE: Boundary = {
   name: 'use of the replay store',
   deadlineMs: 250,
   wrong: [undefined, null, 1, 'true', {}, [], 'OK'],
