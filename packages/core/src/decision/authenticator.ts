@@ -125,8 +125,8 @@ export interface Authenticator extends Marked {
    * Resolves when every keyset without `skipValidation` has keys. Rejects after one attempt with an
    * Error whose message is for the person who starts the service: `keySets[0]: no keys from
    * https://…: connect ECONNREFUSED … (tried once; trying again in 1 s)`. Its `code` is
-   * `keyset_unavailable`. Waits for the list of revocations too, whose error has the `code`
-   * `revocation_unavailable`.
+   * `keyset_unavailable`. Waits for the list of revocations too, for `revocation.maxStale` at most;
+   * its error has the `code` `revocation_unavailable`.
    */
   ready(): Promise<void>;
   /**
@@ -139,7 +139,10 @@ export interface Authenticator extends Marked {
   start(...wait: readonly [waitMs?: number]): Promise<void>;
   /** The state of each keyset, the remote endpoint and the sources of groups. */
   report(): AuthenticatorReport;
-  /** Stops all background work and closes all connections. */
+  /**
+   * Stops all background work and closes all connections. Rejects if a resolver of groups or a feed
+   * of revocations does not close within a second; all others are closed all the same.
+   */
   close(): Promise<void>;
 }
 

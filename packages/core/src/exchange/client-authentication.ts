@@ -17,7 +17,7 @@ import {
   text,
 } from '../values/option.ts';
 
-/** Signs assertions of the client: a `Signer` of `createSigner`. */
+/** Signs assertions of the client, within `timeout`: a `Signer` of `createSigner`. */
 export interface AssertionSigner {
   sign(claims: { readonly [name: string]: unknown }): Promise<string>;
 }

@@ -27,7 +27,7 @@ import { ACCESS_TOKEN, ID_JAG, ID_TOKEN, type TokenType, tokenType } from './tok
 
 /** The party that acts for the subject: `actor_token` of RFC 8693 §2.1. */
 export interface ActorToken {
-  /** Returns the token of the actor. Called for each exchange. */
+  /** Returns the token of the actor, within `timeout`. Called for each exchange. */
   readonly token: () => string | Promise<string>;
   /** Default `access_token`. */
   readonly tokenType?: TokenType;

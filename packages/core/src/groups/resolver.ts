@@ -31,6 +31,6 @@ export interface GroupResolver {
    * @param signal aborted when no caller waits any more; the resolver must then stop
    */
   resolve(subject: GroupSubject, signal: AbortSignal): Promise<readonly string[] | undefined>;
-  /** Closes connections. */
+  /** Closes connections, within a second. */
   close?(): Promise<void>;
 }

@@ -36,7 +36,10 @@ export interface RevocationSink {
 
 /** A feed that is being followed. */
 export interface FollowedFeed {
-  /** Stops following, and closes what `follow` has opened. The sink is not called afterwards. */
+  /**
+   * Stops following, and closes what `follow` has opened, within a second. The sink is not called
+   * afterwards.
+   */
   close(): Promise<void>;
 }
 
@@ -71,12 +74,12 @@ export interface RevocationFeed {
   /**
    * Begins to deliver entries, and calls `current` at least three times in each
    * `revocation.maxStale`, also when there are no new entries. Does not throw, and connects in the
-   * background.
+   * background: where it throws all the same, it is called again after five seconds.
    */
   follow(sink: RevocationSink): FollowedFeed;
   /**
-   * Stores an entry for all processes. Resolves when it is durable, and rejects if this is not
-   * certain. It is not delivered twice if it is there already.
+   * Stores an entry for all processes, within ten seconds. Resolves when it is durable, and rejects
+   * if this is not certain. It is not delivered twice if it is there already.
    */
   publish(revocation: StoredRevocation): Promise<void>;
 }

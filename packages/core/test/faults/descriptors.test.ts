@@ -9,7 +9,7 @@ import { play, playShuffled } from './world.ts';
 vi.mock('../../src/net/node-http.ts', () => import('./transport.ts'));
 vi.mock('../../src/descriptor/load.ts', async (real) => ({
   ...(await real<object>()),
-  readDescriptorFile: (await import('./scenarios/descriptors.ts')).readDescriptorFile,
+  ...(await import('./descriptor-file.ts')),
 }));
 vi.mock('../../src/secrets/directory.ts', async (real) => ({
   ...(await real<object>()),

@@ -1,10 +1,10 @@
 // A descriptor that changes while a key server hangs: what closes, what opens, and what stays.
 import {
-  ConfigError,
   createAuthenticator,
   type DescribedAuthenticator,
   type StoredRevocation,
 } from '../../../src/index.ts';
+import { show } from '../descriptor-file.ts';
 import type { Boundary } from '../steps.ts';
 import { type Scenario, START, type World } from '../world.ts';
 import { feedOf, REVOKED } from './decisions.ts';
@@ -40,19 +40,6 @@ const FILE: Boundary = {
   wrong: ['', 'service:', AFTER.slice(0, 60), AFTER.slice(0, -20), '{{{', `${AFTER}    nonsense: true\n`],
 };
 
-let current: { readonly world: World; text: string } | undefined;
-
-/** Takes the place of `readDescriptorFile` of descriptor/load.ts. */
-export function readDescriptorFile(): string {
-  if (current === undefined) return BEFORE;
-  const { world, text } = current;
-  try {
-    return world.take(FILE, () => text);
-  } catch (cause) {
-    throw new ConfigError('descriptor', 'service.yaml cannot be read: EIO', { cause });
-  }
-}
-
 /** A reload waits until the file is still, and for the keys of the new text. It may be tried twice. */
 const RELOAD_MS = 2 * (2_000 + 5_000) + 2_000;
 
@@ -65,7 +52,7 @@ export const descriptorScenarios: readonly Scenario[] = [
       issuerOf(quiet, 'closed issuer', CLOSED_ISSUER, () => setOf(keys.b));
       issuerOf(world, 'new issuer', NEW_ISSUER, () => setOf(keys.b));
       const file = { world, text: BEFORE };
-      current = file;
+      show(file, FILE);
       const authenticator: DescribedAuthenticator = world.closes(
         createAuthenticator({ descriptor: 'service.yaml' }),
       );
@@ -123,7 +110,7 @@ export const descriptorScenarios: readonly Scenario[] = [
       const withList = (maxStale: string) =>
         `${textOf(ISSUER)}    revocation:\n      maxStale: ${maxStale}\n`;
       const file = { world, text: withList('30s') };
-      current = file;
+      show(file, FILE);
       const store: StoredRevocation[] = [{ issuer: ISSUER, jti: 'revoked', until: START + HOUR }];
       const revocationFeed = feedOf(world, store);
       const authenticator: DescribedAuthenticator = world.closes(
