@@ -79,7 +79,8 @@ function accepting(
   try {
     for (const keyset of keysets) asked.push(keyset.accepts?.(issuer) ?? true);
   } catch (error) {
-    // No decision waits for those that were asked before: their rejections must not end the process.
+    // No decision waits for those that were asked before. Their rejections must not end the
+    // process.
     for (const answer of asked) if (isPromise(answer)) answer.catch(() => {});
     throw error;
   }

@@ -1,5 +1,5 @@
-// Every place where core waits for something outside of it, or calls it: where that is, and which
-// steps of the scenarios are made there. boundaries.test.ts compares it with the code and with runs.
+// Every place where core calls something outside of it: where that is, and which steps of the
+// scenarios are made there. boundaries.test.ts compares it with the code and with runs.
 
 /** A place where core calls something outside of it. */
 interface Place {

@@ -1,5 +1,5 @@
-// The file of a descriptor, replaced: each reading of it is a step of the scenario that runs. A test
-// file puts it in place with `vi.mock`.
+// The file of a descriptor, replaced: each reading of it is a step of the scenario that runs. A
+// test file puts it in place with `vi.mock`.
 import { ConfigError } from '../../src/errors.ts';
 import type { Boundary } from './steps.ts';
 import type { World } from './world.ts';

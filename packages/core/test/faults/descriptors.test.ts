@@ -1,5 +1,5 @@
-// Every step of a reload is cut by every fault in turn. The file and its watchers are replaced: what
-// a reader sees of the file is a step, and time alone says when it is read again.
+// Every step of a reload is cut by every fault in turn. The file and its watchers are replaced:
+// what a reader sees of the file is a step, and time alone says when it is read again.
 import { describe, expect, it, vi } from 'vitest';
 import { firstSeed, runsOf } from '../support/runs.ts';
 import { descriptorScenarios } from './scenarios/descriptors.ts';

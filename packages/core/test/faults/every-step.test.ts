@@ -11,7 +11,7 @@ vi.mock('../../src/jwk/generate.ts', async (real) => ({
   ...(await real<object>()),
   ...(await import('./generation.ts')),
 }));
-// Loaded before the first run, whose clock stands still meanwhile.
+// Loaded before the first run, whose clock does not go on meanwhile.
 await import('../../src/net/node-http.ts');
 
 const isLong = runsOf(0) > 0;

@@ -1,6 +1,6 @@
 // The steps of a scenario: each call that core makes to something outside of it. One of them is cut
-// by a fault, or all of them end in an order that a seed decides. What core makes of it is judged in
-// world.ts.
+// by a fault, or all of them end in an order that a seed decides. What core makes of it is judged
+// in world.ts.
 import { seeded } from '../support/random.ts';
 
 /** A place where core calls something outside of it. */
@@ -64,7 +64,7 @@ function later(ms: number, answer: () => unknown): Promise<unknown> {
 }
 
 /** Every fault of an answer, and the end of the authenticator at this moment. */
-export const FAULTS: readonly Fault[] = [
+const FAULTS: readonly Fault[] = [
   ...[failure, () => undefined, () => null, () => 'a text'].map(
     (make, index): Fault => ({
       isAlike: index > 1,

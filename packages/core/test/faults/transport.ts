@@ -5,7 +5,7 @@ import type { Received, Send, Sent } from '../../src/net/send.ts';
 import type { Boundary } from './steps.ts';
 import type { World } from './world.ts';
 
-/** A server of a scenario. A body that is no text is sent as JSON. */
+/** A server of a scenario. A body other than a text is sent as JSON. */
 interface Reply {
   readonly status?: number;
   readonly type?: string;

@@ -121,7 +121,7 @@ async function playHere(
   const fails = (problem: string) => void problems.push(problem);
 
   function close(): void {
-    // Nobody waits for it here: a rejection would be an unhandled one.
+    // It is waited for at the end only: until then, a rejection would be an unhandled one.
     closing ??= Promise.all([...open].map(async (one) => one.close()));
     closing.catch(() => {});
   }

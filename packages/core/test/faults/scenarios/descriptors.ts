@@ -40,7 +40,7 @@ const FILE: Boundary = {
   wrong: ['', 'service:', AFTER.slice(0, 60), AFTER.slice(0, -20), '{{{', `${AFTER}    nonsense: true\n`],
 };
 
-/** A reload waits until the file is still, and for the keys of the new text. It may be tried twice. */
+/** A reload waits until the file is still, and for the keys of its text. It may do so twice. */
 const RELOAD_MS = 2 * (2_000 + 5_000) + 2_000;
 
 export const descriptorScenarios: readonly Scenario[] = [

@@ -38,7 +38,7 @@ export function token(key: SigningKey, claims: MintClaims = {}, header: MintClai
 }
 
 /** Tokens that are good in no run. */
-export const BAD: readonly (readonly [what: string, token: string, code: string])[] = [
+const BAD: readonly (readonly [what: string, token: string, code: string])[] = [
   ['a token of another key', await token(stranger), 'token_signature_invalid'],
   ['an expired token', await token(a, { exp: START / 1000 - 3_600 }), 'token_expired'],
   ['a token for another service', await token(a, { aud: 'other' }), 'token_audience_mismatch'],
