@@ -16,8 +16,6 @@ export interface Boundary {
   readonly isNode?: boolean;
   /** Core waits for it as long as it takes: the time is that of the application. */
   readonly isUnbounded?: boolean;
-  /** It has many steps: in a short run, each fault hits every third of them. */
-  readonly isFrequent?: boolean;
 }
 
 /** What happens to one step in place of its answer. */
@@ -25,7 +23,7 @@ export interface Fault {
   readonly name: string;
   /** The fault is that of an outage: it also hits the later steps of the boundary. */
   readonly lasts?: boolean;
-  /** Much like another one: in a short run, it hits the first step of each boundary only. */
+  /** Much like another one: in a short run, it hits half as many steps. */
   readonly isAlike?: boolean;
   /** False: the boundary cannot have this fault. */
   fits(boundary: Boundary): boolean;
@@ -130,16 +128,14 @@ export interface Variant extends Cut {
 }
 
 /**
- * Every fault of every step.
- * @param isLong also those that are much like others, at each step
+ * The faults of the steps of a scenario: each of each step in a long run. In a short one, each step
+ * has every third of them, and the next step the next ones.
+ * @param offset another one for each scenario, so that a boundary has all faults in some of them
  */
-export function variantsOf(taken: readonly Boundary[], isLong: boolean): readonly Variant[] {
+export function variantsOf(taken: readonly Boundary[], isLong: boolean, offset = 0): readonly Variant[] {
   return taken.flatMap((boundary, at) => {
-    const isFirst = taken.findIndex(({ name }) => name === boundary.name) === at;
-    const isDue = (fault: Fault, index: number) => {
-      if (isLong || isFirst) return true;
-      return fault.isAlike !== true && (boundary.isFrequent !== true || (at + index) % 3 === 0);
-    };
+    const isDue = ({ isAlike }: Fault, index: number) =>
+      isLong || (at + index + offset) % (isAlike === true ? 6 : 3) === 0;
     return FAULTS.filter((fault, index) => fault.fits(boundary) && isDue(fault, index)).map((fault) => ({
       at,
       fault,

@@ -11,7 +11,7 @@ import { AUDIENCE, asking, authenticatorOf, GOOD, ISSUER, READING } from './fixt
 
 const REFERENCE = { name: 'signing', key: 'jwks.json' };
 
-const READ: Boundary = { ...READING, wrong: READING.wrong.slice(0, 4), isFrequent: true };
+const READ: Boundary = { ...READING, wrong: READING.wrong.slice(0, 4) };
 
 /** What a store gives of an update says nothing. */
 const UPDATE: Boundary = { name: 'update of the store', deadlineMs: 5_000, wrong: [] };
