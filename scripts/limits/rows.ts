@@ -1167,6 +1167,13 @@ export const LIMITS: readonly LimitTable[] = [
         test: 'packages/cli/test/tokens.test.ts:too long',
       },
       {
+        what: 'decisions that `recentDecisions` keeps, and `latchkey inspect` shows',
+        at: `${core}/decision/recent.ts#MAX_RECENT`,
+        unit: 'decisions',
+        beyond: 'the oldest is dropped',
+        test: `${tests}/decision/recent.test.ts:keeps the last hundred, from the first call on and not before`,
+      },
+      {
         what: 'a question to the page of `latchkey inspect`',
         at: 'packages/cli/src/inspector/server.ts#MAX_BODY_BYTES',
         unit: 'bytes',

@@ -77,6 +77,24 @@ export function withProperties(application: Application, properties: object): Ap
   };
 }
 
+/**
+ * The same application, whose requests come from another address; undefined for one with a server
+ * of its own.
+ * @param addressOf is asked at each request
+ */
+export function withPeer(
+  application: Application,
+  addressOf: () => string | undefined,
+): RequestListener | FetchApplication | undefined {
+  if (typeof application === 'function')
+    return (request, response) => {
+      Object.defineProperty(request.socket, 'remoteAddress', { value: addressOf() });
+      application(request, response);
+    };
+  if ('listen' in application) return undefined;
+  return { fetch: (request) => application.fetch(request, { socket: { remoteAddress: addressOf() } }) };
+}
+
 function startFetch(application: FetchApplication): Started {
   const open = new Set<Promise<Exchange>>();
   return {

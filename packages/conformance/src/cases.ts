@@ -10,6 +10,7 @@ import { keysetCases } from './cases/keysets.ts';
 import { mutualTlsCases } from './cases/mutual-tls.ts';
 import { pathCases } from './cases/paths.ts';
 import { possessionCases } from './cases/possession.ts';
+import { recentCases } from './cases/recent.ts';
 import { reportOnlyCases } from './cases/report-only.ts';
 import { resourceCases } from './cases/resource.ts';
 import { resourcesCases } from './cases/resources.ts';
@@ -34,6 +35,7 @@ export const cases: readonly ConformanceCase[] = [
   ...routeCases,
   ...keysetCases,
   ...healthCases,
+  ...recentCases,
   ...callerCases,
   ...descriptorCases,
   ...pathCases,

@@ -1,16 +1,18 @@
 // Runs every case against one adapter, over real HTTP. A case fails if it leaves open requests or
 // unhandled rejections.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { Authenticator } from '@latchkey/core';
+import type { Authenticator, Rules } from '@latchkey/core';
 import { createClock } from '@latchkey/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Application, type Started, start, withProperties } from './application.ts';
 import { ATTACKED, attackedBy } from './attacked.ts';
+import { RECENT } from './cases/recent.ts';
 import { type ConformanceCase, cases, type Variant } from './cases.ts';
 import { clientCert, forwardedClientCert } from './certificates.ts';
 import { type AdapterEvents, expectDecision, listenToDecisions } from './decisions.ts';
 import { headerValues } from './exchange.ts';
 import { deliver, judge, requestOf, send } from './judge.ts';
+import { expectOnlyLocal, expectRecent } from './recent-decisions.ts';
 import { mutualTlsRoutes, possessionRoutes, type Route, resourceRoutes, routes } from './routes.ts';
 import { expectOneOfEach, expectSigned, signedMember } from './signed.ts';
 import { type PublishedKeys, publishedKeys, signingRoutes } from './signing-routes.ts';
@@ -30,6 +32,11 @@ export interface Harness {
   readonly routes: readonly Route[];
   /** The path at which `healthCheck` of the authenticator answers, for everybody. */
   readonly health: string;
+  /**
+   * Where `recentDecisions` answers: at `local`, which is public, to programs of this machine; at
+   * `restricted`, behind authentication, to callers who satisfy the rules.
+   */
+  readonly recent: { readonly local: string; readonly restricted: string; readonly rules: Rules };
   /** The paths of published keys, which are public. */
   readonly published: readonly PublishedKeys[];
   /** The application must publish the resources of the authenticator. */
@@ -98,6 +105,7 @@ export function describeAdapter(
         routes: [...signingRoutes(signers, trusted.audience), ...routes].map(observe),
         published: publishedKeys(signers),
         health: '/health',
+        recent: RECENT,
         isResource: false,
         trustsProxy: false,
       };
@@ -250,6 +258,20 @@ export function describeAdapter(
       const { status, body } = await request({ method: 'GET', path: '/health', headers: [] });
       expect({ status, body }).toEqual({ status: 200, body: '{"status":"ready"}' });
       await close();
+      await authenticator.close();
+    });
+
+    it('recent decisions: the latest first, and nothing of a token', async () => {
+      const authenticator = authenticatorFor(world, 'strict');
+      const server = await start(await build({ authenticator, ...offered }));
+      await expectRecent(server, world, adapter);
+      await server.close();
+      await authenticator.close();
+    });
+
+    it('recent decisions: nothing for another machine', async () => {
+      const authenticator = authenticatorFor(world, 'strict');
+      await expectOnlyLocal(await build({ authenticator, ...offered }));
       await authenticator.close();
     });
 

@@ -1,5 +1,6 @@
 // '@latchkey/core': what applications use, and nothing else. The rest is in subpaths: './signing',
 // './adapter', './tools' and './own-keys'.
+export type { DecisionReaders } from './adapter/recent-decisions.ts';
 export type { RouteReport, RoutesOptions } from './adapter/route-report.ts';
 export type { ActingParty, Actor } from './claims/actor.ts';
 export type { ActorRule } from './claims/actors.ts';
@@ -47,6 +48,7 @@ export type { AuthenticatorOptions } from './decision/options.ts';
 export { refusalOf } from './decision/pipeline.ts';
 export type { Claims, Principal } from './decision/principal.ts';
 export { signedClaims, tokenOf } from './decision/principal.ts';
+export type { RecentDecision, RecentDecisions } from './decision/recent.ts';
 export type { AcceptedUpgrade, UpgradeAuthenticator } from './decision/upgrade.ts';
 export { authenticateUpgrade, whenExpired } from './decision/upgrade.ts';
 export { createAuthenticator } from './descriptor/create.ts';

@@ -41,6 +41,7 @@ import { refuse } from './refuse.ts';
 import { mark, routes } from './routes.ts';
 
 export * from '@latchkey/core';
+export { recentDecisions } from './decisions.ts';
 export { routes };
 
 /** A request that has been authenticated and authorized. */

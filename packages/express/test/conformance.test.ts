@@ -9,6 +9,7 @@ import {
   publicRoute,
   publishKeys,
   publishResource,
+  recentDecisions,
   signResponse,
 } from '../src/index.ts';
 
@@ -17,11 +18,13 @@ describeAdapter('express', (harness: Harness) => application(express5(), harness
 describeAdapter('express 4', (harness: Harness) => application(express4(), harness), {}, events);
 
 function application(app: express5.Express, harness: Harness) {
-  const { authenticator, health, routes, published, isResource, trustsProxy } = harness;
+  const { authenticator, health, recent, routes, published, isResource, trustsProxy } = harness;
   app.set('env', 'test');
   app.set('trust proxy', trustsProxy);
   if (isResource) app.use(publishResource(authenticator));
   app.get(health, healthCheck(authenticator));
+  app.get(recent.local, recentDecisions('local'));
+  app.get(recent.restricted, authenticate(authenticator), recentDecisions(recent.rules));
   for (const { path, signer } of published) app.get(path, publishKeys(signer));
   for (const { method, path, access, handle, reply, sign } of routes) {
     const handler: RequestHandler = (request, response) => {

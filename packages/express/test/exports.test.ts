@@ -17,6 +17,7 @@ it('exports what core exports at its root, and these values', () => {
     'publishKeys',
     'publishResource',
     'receiveEvents',
+    'recentDecisions',
     'requireClaims',
     'routes',
     'signResponse',

@@ -22,6 +22,7 @@ import {
 
 export * from '@latchkey/core';
 export { compileRules } from '@latchkey/core/adapter';
+export { recentDecisions } from './decisions.ts';
 export { receiveEvents } from './events.ts';
 export { type DocumentTransform, openApiTransform } from './openapi.ts';
 export { type RouteConfig, routes } from './routes.ts';

@@ -26,7 +26,7 @@ export interface Registration {
  * properties.
  */
 export const REGISTRATION: unique symbol = Symbol('latchkey');
-/** The rules of hooks that `requireClaims` made. */
+/** The rules of hooks that `requireClaims` made, and of handlers of `recentDecisions`. */
 export const requirements: WeakMap<object, adapter.CompiledRules> = new WeakMap();
 
 const NOTHING_SAID: core.RouteAccess = {};
@@ -160,11 +160,11 @@ export function configOf(route: Pick<RouteOptions, 'method' | 'url' | 'config'>)
 }
 
 function marksOf({ scope, options }: SeenRoute, root: FastifyInstance): readonly adapter.PassedMark[] {
-  const { method, url, onRequest, preParsing, preValidation, preHandler } = options;
+  const { method, url, onRequest, preParsing, preValidation, preHandler, handler } = options;
   const config = configOf(options);
   const auth = adapter.optionIn(config, 'auth', `${method} ${url} config.auth`);
   if (auth === false) return [{ mark: { kind: 'public' }, from: 'route' }];
-  const hooks: readonly unknown[] = [onRequest, preParsing, preValidation, preHandler].flat();
+  const hooks: readonly unknown[] = [onRequest, preParsing, preValidation, preHandler, handler].flat();
   const required = hooks.flatMap((hook) => requirements.get(Object(hook)) ?? []).map(claimsMark);
   const registration: Registration | undefined = Reflect.get(scope, REGISTRATION);
   if (registration === undefined) return required;

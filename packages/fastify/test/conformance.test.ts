@@ -2,14 +2,22 @@
 import { describeAdapter, type Harness } from '@latchkey/conformance';
 import type { Principal } from '@latchkey/core';
 import fastify, { type FastifyRequest } from 'fastify';
-import latchkey, { healthCheck, publishKeys, publishResource, signResponse } from '../src/index.ts';
+import latchkey, {
+  healthCheck,
+  publishKeys,
+  publishResource,
+  recentDecisions,
+  signResponse,
+} from '../src/index.ts';
 
 const build = async (harness: Harness) => {
-  const { authenticator, health, routes, published, isResource, trustsProxy } = harness;
+  const { authenticator, health, recent, routes, published, isResource, trustsProxy } = harness;
   const app = fastify({ trustProxy: trustsProxy });
   await app.register(latchkey, { authenticator });
   if (isResource) await app.register(publishResource(authenticator));
   app.get(health, { config: { auth: false } }, healthCheck(authenticator));
+  app.get(recent.local, { config: { auth: false } }, recentDecisions('local'));
+  app.get(recent.restricted, recentDecisions(recent.rules));
   for (const { path, signer } of published) app.get(path, { config: { auth: false } }, publishKeys(signer));
   for (const { method, path, access, handle, reply: head, sign } of routes) {
     app.route({

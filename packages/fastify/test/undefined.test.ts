@@ -9,6 +9,7 @@ import latchkey, {
   createAuthenticator,
   getAuth,
   type LatchkeyOptions,
+  recentDecisions,
   requireClaims,
   routes,
 } from '../src/index.ts';
@@ -79,6 +80,7 @@ describe('undefined is a ConfigError', () => {
   it.each<[title: string, call: () => unknown]>([
     ['rules', () => requireClaims(undefined as never)],
     ['a rule', () => requireClaims({ roles: undefined } as never)],
+    ['readers of decisions', () => recentDecisions(undefined as never)],
     ['compiled rules', () => compileRules(undefined as never)],
     ['rules of getAuth', () => getAuth({ auth: null } as never, undefined as never)],
     ['options of the route report', () => routes(create(), undefined as never)],

@@ -10,6 +10,7 @@ import { mark, routes } from './routes.ts';
 
 export * from '@latchkey/core';
 export type { RequestSettings } from './context.ts';
+export { recentDecisions } from './decisions.ts';
 export { receiveEvents } from './events.ts';
 export type { ApplicationView } from './routes.ts';
 export { routes };

@@ -9,6 +9,7 @@ import {
   publicRoute,
   publishKeys,
   publishResource,
+  recentDecisions,
   signResponse,
 } from '../src/index.ts';
 
@@ -33,7 +34,7 @@ describeAdapter(
 );
 
 function application(harness: Harness, isCalled = false): Hono {
-  const { authenticator, health, routes, published, isResource, trustsProxy } = harness;
+  const { authenticator, health, recent, routes, published, isResource, trustsProxy } = harness;
   const protocol = (c: Context) => (c.req.header('x-forwarded-proto') === 'https' ? 'https' : 'http');
   const app = new Hono();
   // The error handler of Hono prints what it does not know.
@@ -42,6 +43,10 @@ function application(harness: Harness, isCalled = false): Hono {
   );
   if (isResource) app.use(publishResource(authenticator));
   app.get(health, healthCheck(authenticator));
+  // The suite says it, and behind @hono/node-server Node does.
+  const connection = isCalled ? { socket: (c: Context) => c.env.socket } : {};
+  app.get(recent.local, recentDecisions('local', connection));
+  app.get(recent.restricted, authenticate(authenticator), recentDecisions(recent.rules));
   for (const { path, signer } of published) app.get(path, publishKeys(signer));
   for (const { method, path, access, handle, reply, sign } of routes) {
     const handler = (c: Context<{ Variables: AuthVariables }>) => {
@@ -53,8 +58,7 @@ function application(harness: Harness, isCalled = false): Hono {
     };
     const settings = {
       protocol: trustsProxy ? protocol : () => 'http' as const,
-      // The suite says it, and behind @hono/node-server Node does.
-      ...(isCalled ? { socket: (c: Context) => c.env.socket } : {}),
+      ...connection,
     };
     const guard = access === 'public' ? publicRoute() : authenticate(authenticator, access, settings);
     const handlers = sign === undefined ? [handler] : [signResponse(sign), handler];

@@ -7,6 +7,7 @@ import type { Middleware, ParameterizedContext } from 'koa';
 import { mark, routes } from './routes.ts';
 
 export * from '@latchkey/core';
+export { recentDecisions } from './decisions.ts';
 export type { ApplicationView, RouterView } from './routes.ts';
 export { routes };
 

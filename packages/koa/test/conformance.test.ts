@@ -9,6 +9,7 @@ import {
   publicRoute,
   publishKeys,
   publishResource,
+  recentDecisions,
   signResponse,
 } from '../src/index.ts';
 
@@ -17,12 +18,14 @@ describeAdapter('koa', (harness: Harness) => application(new Koa3(), harness), {
 describeAdapter('koa 2', (harness: Harness) => application(new Koa2(), harness), {}, events);
 
 function application(app: Koa3, harness: Harness) {
-  const { authenticator, health, routes, published, isResource, trustsProxy } = harness;
+  const { authenticator, health, recent, routes, published, isResource, trustsProxy } = harness;
   app.silent = true;
   app.proxy = trustsProxy;
   if (isResource) app.use(publishResource(authenticator));
   const router = new Router();
   router.get(health, healthCheck(authenticator));
+  router.get(recent.local, recentDecisions('local'));
+  router.get(recent.restricted, authenticate(authenticator), recentDecisions(recent.rules));
   for (const { path, signer } of published) router.get(path, publishKeys(signer));
   for (const { method, path, access, handle, reply, sign } of routes) {
     const handler: Middleware = (ctx) => {

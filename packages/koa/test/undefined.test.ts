@@ -4,7 +4,14 @@ import { ConfigError, createAuthenticator, type RouteAccess } from '@latchkey/co
 import { generateSigningKey } from '@latchkey/testing';
 import Koa from 'koa';
 import { describe, expect, it } from 'vitest';
-import { authenticate, publishKeys, receiveEvents, requireClaims, routes } from '../src/index.ts';
+import {
+  authenticate,
+  publishKeys,
+  receiveEvents,
+  recentDecisions,
+  requireClaims,
+  routes,
+} from '../src/index.ts';
 
 const { publicJwk } = await generateSigningKey();
 const options = { keySets: [{ issuer: 'i', jwks: { keys: [publicJwk] } }], audience: null };
@@ -24,6 +31,7 @@ describe('undefined is a ConfigError', () => {
     ['a signer', () => publishKeys(undefined as never)],
     ['a receiver', () => receiveEvents(undefined as never)],
     ['a rule', () => requireClaims({ roles: undefined } as never)],
+    ['readers of decisions', () => recentDecisions(undefined as never)],
     ['options of the route report', () => routes(new Koa(), undefined as never)],
     ['failOnUndecided', () => routes(new Koa(), { failOnUndecided: undefined } as never)],
   ])('%s', (_, build) => {

@@ -1,6 +1,7 @@
 // Maps NestJS, on Express and on Fastify, to core: passes the request in, sets `request.auth`,
 // throws errors. No decision is made here; this file only exports.
 export * from '@latchkey/core';
+export { recentDecisions } from './decisions.ts';
 export { Auth, Authenticate, Public, RequireClaims } from './decorators.ts';
 export { receiveEvents } from './events.ts';
 export { LATCHKEY_AUTHENTICATOR, LatchkeyGuard } from './guard.ts';

@@ -16,6 +16,7 @@ import {
   publishKeys,
   publishResource,
   RequireClaims,
+  recentDecisions,
   SignResponse,
 } from '../src/index.ts';
 
@@ -51,12 +52,14 @@ function controllerFor(route: Route, index: number, all: readonly Route[]): Type
   return RouteController;
 }
 
-function moduleFor({ authenticator, health, routes, published, isResource }: Harness): Type {
+function moduleFor({ authenticator, health, recent, routes, published, isResource }: Harness): Type {
   class AppModule {}
   Module({
     imports: [LatchkeyModule.forRoot(authenticator), ...(isResource ? [publishResource()] : [])],
     controllers: [
       healthCheck(health),
+      recentDecisions(recent.local, 'local'),
+      recentDecisions(recent.restricted, recent.rules),
       ...published.map(({ path, signer }) => publishKeys(signer, path)),
       ...routes.map(controllerFor),
     ],

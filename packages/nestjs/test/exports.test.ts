@@ -23,6 +23,7 @@ it('exports what core exports at its root, and these values', () => {
     'publishKeys',
     'publishResource',
     'receiveEvents',
+    'recentDecisions',
     'secureDocument',
   ]);
 });

@@ -1,5 +1,6 @@
 // '@latchkey/web': maps web-standard requests to core. No decision is made here.
 export * from '@latchkey/core';
+export { recentDecisions } from './decisions.ts';
 export { healthCheck, publishKeys, publishResource } from './documents.ts';
 export { receiveEvents } from './events.ts';
 export type { Guard, RequestExtras, RouteGuard } from './guard.ts';

@@ -8,6 +8,7 @@ import {
   publishKeys,
   publishResource,
   type RequestExtras,
+  recentDecisions,
   signResponse,
   withAuth,
 } from '../src/index.ts';
@@ -23,11 +24,13 @@ interface Entry {
 
 /** Serves the harness of the suite. */
 export function application(harness: Harness): FetchApplication {
-  const { authenticator, health, routes, published, isResource, trustsProxy } = harness;
+  const { authenticator, health, recent, routes, published, isResource, trustsProxy } = harness;
   const guard = createGuard(authenticator);
   const metadata = isResource ? publishResource(authenticator) : () => undefined;
   const entries: Entry[] = published.map(({ path, signer }) => entryOf('GET', path, publishKeys(signer)));
   entries.push(entryOf('GET', health, healthCheck(authenticator)));
+  entries.push(entryOf('GET', recent.local, recentDecisions('local')));
+  entries.push(entryOf('GET', recent.restricted, recentDecisions(recent.rules, guard)));
   for (const route of routes) entries.push(...entriesOf(route, guard));
   return {
     async fetch(request, { socket }) {

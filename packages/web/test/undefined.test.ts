@@ -9,6 +9,7 @@ import {
   publishKeys,
   publishResource,
   receiveEvents,
+  recentDecisions,
   signResponse,
   withAuth,
 } from '../src/index.ts';
@@ -38,6 +39,8 @@ describe('undefined is a ConfigError', () => {
     ['an authenticator', () => publishResource(undefined as never)],
     ['an authenticator of a health check', () => healthCheck(undefined as never)],
     ['no authenticator of a health check', () => healthCheck()],
+    ['readers of decisions', () => recentDecisions(undefined as never)],
+    ['a guard of decisions', () => recentDecisions({ scope: 'a' }, undefined as never)],
     ['options of a signer', () => signResponse(undefined as never)],
   ])('%s', (_, build) => {
     expect(build).toThrow(ConfigError);

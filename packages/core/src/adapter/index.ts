@@ -64,6 +64,8 @@ export type { ResourceAnswer, ResourcePublisher } from './publish-resource.ts';
 export { resourcePublisher } from './publish-resource.ts';
 export type { EventMessage } from './receive-events.ts';
 export { eventAnswerer, nodeEventAnswerer, readWebBody } from './receive-events.ts';
+export type { DecisionReaders, RecentAnswer, RecentAnswerer } from './recent-decisions.ts';
+export { recentAnswerer } from './recent-decisions.ts';
 export type { PassedMark, RouteMark } from './route-report.ts';
 export {
   authenticateMarks,

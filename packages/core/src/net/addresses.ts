@@ -70,6 +70,11 @@ export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname);
 }
 
+/** True for the address of a socket whose other end is on this machine. */
+export function isLoopbackAddress(address: string): boolean {
+  return address === '::1' || /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/i.test(address);
+}
+
 /** The host of a URL without the brackets of an IPv6 address, as sockets want it. */
 export function bareHost(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, '');

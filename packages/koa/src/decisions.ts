@@ -1,0 +1,34 @@
+// Answers with the last decisions. Core decides who may read them.
+import type { DecisionReaders } from '@latchkey/core';
+import { notAuthenticated, recentAnswerer } from '@latchkey/core/adapter';
+import type { Middleware } from 'koa';
+import { mark } from './routes.ts';
+
+/**
+ * Answers with the last 100 decisions of this process as JSON, `RecentDecisions`, for `latchkey
+ * inspect`. No field has a value of a token. Decisions are kept from this call on, in memory.
+ *
+ * With `local`, only programs of this machine get them: over a connection from loopback, for a
+ * loopback name, and without a header of a proxy; all others get a 403. Put it before
+ * `authenticate`. With rules, put it behind `authenticate`, as `requireClaims`: only callers who
+ * satisfy the rules get them, wherever they are. Behind a proxy on the same machine, use rules.
+ * @param readers `local`, or rules: at least one, which refuses from the start
+ * @throws ConfigError for anything else, at once
+ * @example
+ * ```ts
+ * router.get('/decisions', recentDecisions('local'));
+ * router.get('/operator', authenticate(authenticator), recentDecisions({ scope: 'operate' }));
+ * ```
+ */
+export function recentDecisions(readers: DecisionReaders): Middleware {
+  const { rules: required, marks, answer } = recentAnswerer(readers);
+  return mark(marks, (ctx) => {
+    // Set by `authenticate`, also for an anonymous request.
+    if (required !== undefined && !Object.hasOwn(ctx.state, 'auth'))
+      throw notAuthenticated('recentDecisions', 'authenticate; register authenticate first');
+    const { status, headers, body } = answer(ctx.req, ctx.state.auth);
+    ctx.body = body;
+    ctx.status = status;
+    ctx.set(headers);
+  });
+}
