@@ -56,7 +56,7 @@ export const RULES: Rules = {
     'packages/conformance': [...ADAPTER, '@latchkey/testing'],
     'apps/bench': ['*'],
     'apps/demo': ['*'],
-    'apps/docs': ['@latchkey/cli', '@latchkey/testing'],
+    'apps/docs': ['@latchkey/cli', '@latchkey/express', '@latchkey/testing'],
     'apps/express': ['*'],
     'apps/fastify': ['*'],
     'apps/friends': ['*'],

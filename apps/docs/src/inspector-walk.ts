@@ -1,7 +1,8 @@
 // `pnpm inspector:walk`: drives the page of `latchkey inspect` in a Chromium by the keyboard alone,
-// from pasting a token to reading the rule that failed, wide and narrow, light and dark. Fails on
-// an error in the console, a request to another host, a page that scrolls sideways, and on what axe
-// finds. `--screenshots FOLDER` keeps a picture of each.
+// from pasting a token to reading the rule that failed, and to the last decisions of a running
+// service, wide and narrow, light and dark. Fails on an error in the console, a request to another
+// host, a page that scrolls sideways, and on what axe finds. `--screenshots FOLDER` keeps a picture
+// of each.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { generateSigningKey, mint } from '@latchkey/testing';
 import axe, { type AxeResults } from 'axe-core';
 import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { browserPath } from './browser.ts';
+import { type InspectedService, startService } from './inspected-service.ts';
 
 const WAYS: readonly (BrowserContextOptions & { readonly name: string })[] = [
   { name: 'wide-light', viewport: { width: 1180, height: 1020 }, colorScheme: 'light' },
@@ -34,16 +36,26 @@ try {
     roles: ['developer'],
   });
   writeDescriptor(key.publicJwk);
-  const { url, ended } = await startInspector();
+  const service = await startService(key.publicJwk);
+  for (const [path, sent] of [
+    ['/orders/17?access=none', token],
+    ['/orders/18', token],
+    ['/admin', token],
+    ['/orders/19', undefined],
+    ['/orders/20', `${token.slice(0, -8)}AAAAAAAA`],
+  ] as const)
+    await service.get(path, sent);
+  const { url, ended } = await startInspector(service.url);
   const browser = await chromium.launch({ executablePath: browserPath() });
   try {
     for (const { name, ...options } of WAYS) {
       const context = await browser.newContext({ ...options, reducedMotion: 'reduce' });
-      await walk(await context.newPage(), { name, url, token });
+      await walk(await context.newPage(), { name, url, token, service });
       await context.close();
     }
   } finally {
     await browser.close();
+    service.close();
     process.emit('SIGTERM');
   }
   if ((await ended) !== 0) problems.push('the command did not end well');
@@ -64,9 +76,11 @@ function writeDescriptor(publicJwk: object): void {
 }
 
 /** Runs the command in this process, until a signal. */
-async function startInspector(): Promise<{ readonly url: string; readonly ended: Promise<number> }> {
+async function startInspector(
+  service: string,
+): Promise<{ readonly url: string; readonly ended: Promise<number> }> {
   const { promise: url, resolve, reject } = Promise.withResolvers<string>();
-  const ended = run(['inspect'], {
+  const ended = run(['inspect', '--service', service], {
     stdout: { write: (text) => resolve(text.trim()) },
     stderr: process.stderr,
     stdin: process.stdin,
@@ -81,9 +95,10 @@ interface Walk {
   readonly name: string;
   readonly url: string;
   readonly token: string;
+  readonly service: InspectedService;
 }
 
-async function walk(page: Page, { name, url, token }: Walk): Promise<void> {
+async function walk(page: Page, { name, url, token, service }: Walk): Promise<void> {
   let step = 'open';
   const report = (what: string) => {
     problems.push(what);
@@ -148,6 +163,29 @@ async function walk(page: Page, { name, url, token }: Walk): Promise<void> {
   await page.keyboard.press('Control+Enter');
   await page.locator('#verdict', { hasText: 'Refused: 401' }).waitFor();
   await look();
+  step = 'read the last decisions';
+  const said = page.locator('#decisions-said');
+  await tabTo(page, '#decisions-refresh');
+  await page.keyboard.press('Enter');
+  await said.filter({ hasText: 'The last 5 of 5 decisions' }).waitFor();
+  await expect('the focus on the button', `document.activeElement.id === 'decisions-refresh'`);
+  const table = page.getByRole('table', { name: 'Last decisions' });
+  const row = table.getByRole('row').filter({ hasText: 'claims_insufficient' });
+  for (const text of ['refused: 403', '/admin', 'https://login.example.com', 'express', 'yes'])
+    if ((await row.getByRole('cell', { name: text, exact: true }).count()) !== 1)
+      report(`the row of the refusal does not say ${text}`);
+  if (((await table.textContent()) ?? '').includes('/orders/17')) report('the table has a path');
+  await look();
+  if (values.screenshots !== undefined)
+    await page
+      .locator('#decisions')
+      .screenshot({ path: join(values.screenshots, `inspector-decisions-${name}.png`) });
+  step = 'a service that does not answer';
+  service.isUp = false;
+  await page.keyboard.press('Enter');
+  await said.filter({ hasText: 'does not answer (ECONNRESET); start the service' }).waitFor();
+  await look();
+  service.isUp = true;
 }
 
 /** Presses Tab until an element has the focus, as somebody without a mouse does. */

@@ -1,6 +1,8 @@
 // The page of `latchkey inspect`: asks its own server about a token, and shows the checks. Texts are
 // set as text, never as HTML. The token stays in the field, and is sent to this server only.
 
+import { startDecisions } from './decisions.js';
+
 const SIGNS = { passed: '✓', failed: '✗', skipped: '–', unknown: '?' };
 const TONES = { fresh: 'passed', stale: 'unknown', loading: 'skipped', idle: 'skipped', empty: 'failed' };
 const secret = location.hash.slice(1);
@@ -133,11 +135,12 @@ function keysetOf({ keyset, issuer, source, state, kids, ageMs, failures, lastEr
 }
 
 async function refresh() {
-  const { file, routes, keysets } = await ask('/state', {});
+  const { file, routes, keysets, service } = await ask('/state', {});
   byId('file').textContent = `Explains tokens by ${file}. Nothing leaves this machine.`;
   const select = byId('route');
   if (select.options.length === 1) for (const route of routes) select.add(new Option(route, route));
   byId('keysets').replaceChildren(...keysets.map(keysetOf));
+  startDecisions(service, ask);
 }
 
 byId('ask').addEventListener('submit', async (event) => {

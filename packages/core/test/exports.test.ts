@@ -258,6 +258,7 @@ it('./tools exports these values', () => {
     'finishMigration',
     'inspectKeyset',
     'interpolate',
+    'isLoopback',
     'lintDescriptor',
     'meant',
     'openRevocationFile',

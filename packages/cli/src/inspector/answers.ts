@@ -2,6 +2,7 @@
 import { type Authenticator, type Explanation, isAuthError, type KeysetReport, route } from '@latchkey/core';
 import { readUnverifiedToken, type UnverifiedTokenText } from '@latchkey/core/tools';
 import type { AskedClock } from './clock.ts';
+import type { InspectedService } from './service.ts';
 
 /** What is inspected. */
 export interface Inspected {
@@ -12,6 +13,8 @@ export interface Inspected {
   readonly routes: readonly string[];
   /** The descriptor, for the title of the page. */
   readonly file: string;
+  /** A running service. Default: none, and the page shows no decisions. */
+  readonly service?: InspectedService | undefined;
 }
 
 /** The state that the page shows. */
@@ -19,6 +22,8 @@ export interface InspectedState {
   readonly file: string;
   readonly routes: readonly string[];
   readonly keysets: readonly KeysetReport[];
+  /** The URL of the running service. */
+  readonly service: string | undefined;
 }
 
 /** The answer about a token. */
@@ -29,8 +34,8 @@ export interface InspectedToken {
 }
 
 /** Returns the state. */
-export function stateOf({ authenticator, routes, file }: Inspected): InspectedState {
-  return { file, routes, keysets: authenticator.report().keysets };
+export function stateOf({ authenticator, routes, file, service }: Inspected): InspectedState {
+  return { file, routes, keysets: authenticator.report().keysets, service: service?.name };
 }
 
 /** Explains a token. @returns undefined for a question that the page does not ask */

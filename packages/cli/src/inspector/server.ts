@@ -24,9 +24,13 @@ const LOOPBACK = '127.0.0.1';
 const FILES: ReadonlyMap<string, readonly [file: string, type: string]> = new Map([
   ['/', ['index.html', 'text/html; charset=utf-8']],
   ['/page.js', ['page.js', 'text/javascript; charset=utf-8']],
+  ['/decisions.js', ['decisions.js', 'text/javascript; charset=utf-8']],
   ['/page.css', ['page.css', 'text/css; charset=utf-8']],
   ['/mark.svg', ['mark.svg', 'image/svg+xml']],
 ]);
+
+/** What the page asks, by path. */
+const QUESTIONS: readonly string[] = ['/state', '/explain', '/decisions'];
 
 const HEADERS: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
@@ -72,7 +76,7 @@ export async function serveInspector(inspected: Inspected, port: number): Promis
       response.writeHead(200, { 'Content-Type': type }).end(bytes);
       return;
     }
-    if (url !== '/state' && url !== '/explain') return refuse(response, 404, 'nothing is here');
+    if (!QUESTIONS.includes(url)) return refuse(response, 404, 'nothing is here');
     if (method !== 'POST') return refuse(response, 405, 'expected POST');
     if (!isOwn(request, names)) return refuse(response, 403, 'another site has sent this');
     if (!isSecret(headers.authorization, secret))
@@ -81,6 +85,11 @@ export async function serveInspector(inspected: Inspected, port: number): Promis
     const body = await bodyOf(request);
     if (body === undefined) return refuse(response, 413, 'this is too long for a token');
     if (url === '/state') return send(response, stateOf(inspected));
+    if (url === '/decisions') {
+      const { service } = inspected;
+      if (service === undefined) return refuse(response, 404, 'start latchkey inspect with --service');
+      return send(response, await service.read());
+    }
     const answered = await explained(inspected, parsed(body));
     if (answered === undefined) return refuse(response, 400, 'expected { token, route, at }');
     return send(response, answered);

@@ -8,6 +8,7 @@ export { interpolate } from '../descriptor/interpolate.ts';
 export { readDescriptorFile, readSigning } from '../descriptor/load.ts';
 export { readLegacyKeys } from '../keysets/legacy-options.ts';
 export { readKeyset } from '../keysets/options.ts';
+export { isLoopback } from '../net/addresses.ts';
 export { plain } from '../plain-text.ts';
 export { MAX_SECRET_BYTES } from '../secrets/store.ts';
 export type { Effect } from '../values/judge.ts';
