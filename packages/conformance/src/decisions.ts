@@ -1,9 +1,9 @@
 // Checks the event `latchkey:decision` of the request of a case: there is one, and it tells what
 // the client got.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { AuthError, type DecisionEvent } from '@latchkey/core';
+import { AuthError, type DecisionEvent, type LatchkeyEvents } from '@latchkey/core';
 import { expect } from 'vitest';
-import type { ConformanceCase } from './cases.ts';
+import type { ConformanceCase, Expectation } from './cases.ts';
 import type { Route } from './routes.ts';
 import type { World } from './tokens.ts';
 import { HAS_CACHE } from './variants.ts';
@@ -60,4 +60,18 @@ export function expectDecision(
   const { issuer = 'trusted', route, cached = false, ...rest } = decision;
   expect(events).toMatchObject([{ ...rest, issuer: issuers[issuer], cached: cached && HAS_CACHE }]);
   if (adapter !== undefined) expect(events[0]?.route).toBe(adapter.hasRoutes ? route : undefined);
+}
+
+/** Checks the events `latchkey:report-only` of one request. */
+export function expectReported(
+  events: readonly LatchkeyEvents['latchkey:report-only'][],
+  wouldRefuse: Extract<Expectation, { readonly status: number }>['wouldRefuse'],
+  ran: Route | 'public' | undefined,
+  adapter: AdapterEvents | undefined,
+): void {
+  const told = events.map(({ route: _route, framework: _framework, ...event }) => event);
+  expect(told, 'events of latchkey:report-only').toEqual(wouldRefuse === undefined ? [] : [wouldRefuse]);
+  if (adapter === undefined || ran === undefined || ran === 'public') return;
+  const route = adapter.hasRoutes ? ran.path : undefined;
+  for (const event of events) expect(event).toMatchObject({ framework: adapter.framework, route });
 }

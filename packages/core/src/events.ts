@@ -110,6 +110,10 @@ export interface LatchkeyEvents {
     readonly claims: readonly string[];
     /** The name of the route of the options, if the rules are there. */
     readonly namedRoute: string | undefined;
+    /** The pattern of the route of the framework: see `latchkey:decision`. */
+    readonly route: string | undefined;
+    /** Such as `express`: the package of the adapter. Undefined without an adapter. */
+    readonly framework: string | undefined;
   };
   /**
    * The list of revocations could not be read, or has a wrong entry. The last list stays in force.

@@ -118,7 +118,7 @@ export type Expectation =
        * The event of a request that passes, although rules with `enforce` would refuse it. Default:
        * there is none.
        */
-      readonly wouldRefuse?: LatchkeyEvents['latchkey:report-only'];
+      readonly wouldRefuse?: Omit<LatchkeyEvents['latchkey:report-only'], 'route' | 'framework'>;
       /** Whether the handler ran. Default true. */
       readonly handled?: boolean;
       /**

@@ -178,7 +178,8 @@ export function authorizedQuietly<const R extends Rules>(
   rules: CompiledRules<R>,
   request?: RequestParameters,
 ): Principal<ClaimsOf<R>> {
-  return authorized(principal, rules, request, principal === undefined ? anonymousContext(key) : undefined);
+  const anonymous = principal === undefined ? anonymousContext(key) : undefined;
+  return authorized(principal, rules, request, anonymous, key);
 }
 
 /**

@@ -17,9 +17,10 @@ import type { CompiledAccess } from './access.ts';
 import { judgeRules, type ScopeContext, scopesFor, traceRequirements } from './judge-rules.ts';
 import { noteRefusal } from './outcome.ts';
 import { contextOf, type Principal, type PrincipalContext, signedClaims, withOutputs } from './principal.ts';
-import { publishReports, type Reports } from './report-only.ts';
+import type { Reports } from './report-only.ts';
 import { NO_REQUIREMENTS } from './requirements.ts';
 import { resourceOf } from './route-resources.ts';
+import { publishReports } from './tell-reports.ts';
 import type { Trace } from './trace.ts';
 
 /**
@@ -51,8 +52,9 @@ export function authorize<const R extends Rules>(
   const refusal =
     judgeRoute(principal, compiled, request, { ...PLAINLY, reports }) ??
     judgeByNow(principal, compiled, request);
-  if (refusal === undefined) return publishReports(reports);
-  if (request !== undefined) noteRefusal(keyOf(request as RequestView), refusal);
+  const key = request && keyOf(request as RequestView);
+  if (refusal === undefined) return publishReports(reports, key);
+  if (key !== undefined) noteRefusal(key, refusal);
   throw refusal;
 }
 
@@ -61,6 +63,7 @@ export function authorize<const R extends Rules>(
  * principal has the output of the schema as the claim.
  * @param anonymous the context of the authenticator that let an anonymous request pass, for the
  *   challenge
+ * @param key what core keeps notes on the request under
  * @throws as `authorize` does
  */
 export function authorized<const R extends Rules>(
@@ -68,6 +71,7 @@ export function authorized<const R extends Rules>(
   rules: CompiledRules<R>,
   request?: RequestParameters,
   anonymous?: PrincipalContext,
+  key?: object,
 ): Principal<ClaimsOf<R>> {
   const outputs: SchemaOutputs = [];
   const reports: Reports = [];
@@ -75,7 +79,7 @@ export function authorized<const R extends Rules>(
     judgeRoute(principal, rules, request, { trace: undefined, outputs, anonymous, reports }) ??
     judgeByNow(principal, rules, request);
   if (refusal !== undefined) throw refusal;
-  publishReports(reports);
+  publishReports(reports, key);
   // The rules have just been checked, and refuse an anonymous request.
   return withOutputs(principal as Principal, outputs) as Principal<ClaimsOf<R>>;
 }

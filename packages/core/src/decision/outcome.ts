@@ -1,5 +1,6 @@
-// The outcome of each request, for the channel `latchkey:decision`. Without a subscriber, nothing
-// is collected here. Nothing is decided here.
+// The outcome of each request, for the channel `latchkey:decision`, and where the request was made,
+// for `latchkey:report-only` too. Without a subscriber, nothing is collected here. Nothing is
+// decided here.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { keyOf, type RequestView } from '../credentials/request.ts';
 import { type AuthError, type AuthErrorCode, isAuthError } from '../errors.ts';
@@ -52,12 +53,13 @@ export interface WatchedRequest {
 }
 
 const CHANNEL = 'latchkey:decision';
+const OTHER_CHANNEL = 'latchkey:report-only';
 
 const NO_REQUEST: RequestView = Object.freeze({ headers: Object.freeze({}) });
 
 // Set only while `verify` is called, which reads it at once.
-const verifying: { facts: DecisionFacts | undefined } = sharedState('verified token', () => ({
-  facts: undefined,
+const verifying: { watched: WatchedRequest | undefined } = sharedState('token being verified', () => ({
+  watched: undefined,
 }));
 
 const requests = sharedState('watched requests', () => new WeakMap<object, WatchedRequest>());
@@ -73,7 +75,7 @@ export function watchRequest<S>(
   place: RequestPlace<S> | undefined,
   subject: S,
 ): WatchedRequest | undefined {
-  if (!hasListeners(CHANNEL)) return undefined;
+  if (!hasListeners(CHANNEL) && !hasListeners(OTHER_CHANNEL)) return undefined;
   const key = keyOf(view);
   const watched: WatchedRequest = {
     key,
@@ -116,7 +118,18 @@ export function noteKeyset(
 
 /** Returns where a decision on a token alone notes facts; undefined without a listener. */
 export function factsOfToken(): DecisionFacts | undefined {
-  return hasListeners(CHANNEL) ? verifying.facts : undefined;
+  return hasListeners(CHANNEL) ? verifying.watched?.facts : undefined;
+}
+
+/** Returns the key of a decision on a token alone, while `verify` is called. */
+export function keyOfToken(): object | undefined {
+  return verifying.watched?.key;
+}
+
+/** Where a request was made; nothing for a request that is not watched. */
+export function placeOf(key: object | undefined): Pick<DecisionEvent, 'route' | 'framework'> {
+  const watched = key === undefined ? undefined : requests.get(key);
+  return { route: watched && routeOf(watched), framework: watched?.place?.framework };
 }
 
 /**
@@ -128,7 +141,7 @@ export async function verifyRequest<T>(place: RequestPlace, verify: () => Promis
   const watched = watchRequest({ ...NO_REQUEST }, place, undefined as never);
   if (watched === undefined) return verify();
   try {
-    const principal = await started(verify, watched.facts);
+    const principal = await started(verify, watched);
     noteOutcome(watched, { ok: true, principal });
     return principal;
   } catch (error) {
@@ -137,12 +150,12 @@ export async function verifyRequest<T>(place: RequestPlace, verify: () => Promis
   }
 }
 
-function started<T>(verify: () => Promise<T>, facts: DecisionFacts): Promise<T> {
-  verifying.facts = facts;
+function started<T>(verify: () => Promise<T>, watched: WatchedRequest): Promise<T> {
+  verifying.watched = watched;
   try {
     return verify();
   } finally {
-    verifying.facts = undefined;
+    verifying.watched = undefined;
   }
 }
 

@@ -15,10 +15,10 @@ import { createPossessionJudge } from './judge-possession.ts';
 import { createRevocationJudge } from './judge-revocation.ts';
 import { createRouteJudge, type Noted } from './judge-route.ts';
 import { createTokenJudge, type TokenParts } from './judge-token.ts';
-import { type DecisionFacts, factsOf, factsOfToken } from './outcome.ts';
+import { type DecisionFacts, factsOf, factsOfToken, keyOfToken } from './outcome.ts';
 import type { Principal, PrincipalContext, RoutesInForce } from './principal.ts';
-import { publishReports } from './report-only.ts';
 import type { AuthenticatorSettings } from './settings.ts';
+import { told } from './tell-reports.ts';
 import type { Trace } from './trace.ts';
 
 /** The parts that decisions use. The authenticator makes them. */
@@ -187,7 +187,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       if (isNoted && rules === undefined) noteAnonymous(keyOf(request), its);
     }
     const applied = routeJudge.applyRules(decision, rules, rules && parametersOf(request), noted);
-    if (applied.ok) return told(applied, noted);
+    if (applied.ok) return told(applied, noted, keyOf(request));
     const challenged = routeJudge.challenge(applied, access, resource);
     return proofs === undefined ? challenged : proofs.challenge(challenged, request);
   }
@@ -199,6 +199,7 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
     { requires }: Pick<CompiledAccess, 'requires'> = NOTHING_ASKED,
   ): Decision<Principal> | Promise<Decision<Principal>> {
     const facts = trace === undefined ? factsOfToken() : undefined;
+    const key = keyOfToken();
     const known = trace === undefined ? tokenJudge.recall(token, facts) : undefined;
     const judged = known ?? tokenJudge.judge(token, trace, facts);
     const apply = (verified: TokenDecision): TokenDecision => {
@@ -208,24 +209,13 @@ export function createPipeline(settings: AuthenticatorSettings, parts: PipelineP
       const noted: Noted = { trace, reports: [] };
       const required = routeJudge.applyRequirements(decision, { claims: rules, requires }, resource, noted);
       const applied = routeJudge.applyRules(required, rules, undefined, noted);
-      if (applied.ok) return told(applied, noted);
+      if (applied.ok) return told(applied, noted, key);
       return resource === undefined ? applied : { ok: false, error: inSpace(applied.error, resource.space) };
     };
     return isPromise(judged) ? judged.then(apply) : apply(judged);
   }
 
   return { decide, decideOnToken, clear: tokenJudge.clear };
-}
-
-/** Tells what an accepted request was not refused for. With a trace, the trace has told it. */
-function told<D extends RequestDecision>(decision: D & { readonly ok: true }, { trace, reports }: Noted): D {
-  if (decision.reports === undefined) {
-    if (trace === undefined && reports.length > 0) publishReports(reports);
-    return decision;
-  }
-  if (trace === undefined) publishReports([...decision.reports, ...reports]);
-  const { reports: _told, ...others } = decision;
-  return others as D;
 }
 
 function judgeTransport(request: RequestView): AuthError | undefined {

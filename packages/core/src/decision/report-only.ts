@@ -1,7 +1,6 @@
 // What rules with `enforce` would have refused. Collected while a decision is made, and told when
-// the request passes. Decides nothing.
+// the request passes: see tell-reports.ts. Decides nothing.
 import type { AuthError } from '../errors.ts';
-import { publish } from '../events.ts';
 
 /** One refusal that was not made. */
 export interface Report {
@@ -14,17 +13,6 @@ export interface Report {
 
 /** What was not refused in one decision, in its order. */
 export type Reports = Report[];
-
-/** Tells of a request that has passed. Its code is that of the refusal that it would have got. */
-export function publishReports(reports: readonly Report[]): void {
-  const [first] = reports;
-  if (first === undefined) return;
-  publish('latchkey:report-only', {
-    code: first.refusal.code,
-    claims: [...new Set(reports.flatMap(({ claims }) => claims))],
-    namedRoute: reports.find(({ route }) => route !== undefined)?.route,
-  });
-}
 
 /** Adds reports to a decision that lets pass. */
 export function withReports<D extends { readonly ok: boolean }>(decision: D, reports: readonly Report[]): D {

@@ -1,7 +1,14 @@
 // `enforce`: what would be refused passes, is told, and is refused from the date on.
 import { createClock, generateSigningKey, mint } from '@latchkey/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { authorizeRequest, compileAccess, compileRules } from '../../src/adapter/index.ts';
+import {
+  authorizeRequest,
+  compileAccess,
+  compileRules,
+  decide,
+  type RequestParameters,
+  verifyRequest,
+} from '../../src/adapter/index.ts';
 import {
   type AuthenticatorOptions,
   authorize,
@@ -49,7 +56,9 @@ async function outcome(deciding: unknown) {
   }
 }
 
-const told = (code: string, claims: readonly string[], name?: string) => ({ code, claims, namedRoute: name });
+const told = (code: string, claims: readonly string[], name?: string) => ({
+  ...{ code, claims, namedRoute: name, route: undefined, framework: undefined },
+});
 
 describe('a rule', () => {
   it('lets pass what it would refuse, and tells of each request, cached ones too', async () => {
@@ -61,6 +70,30 @@ describe('a rule', () => {
         await outcome(authenticator.authenticate(request, { claims: { roles: reportOnly(['admin']) } })),
       ).toBe('passed');
     expect(events).toEqual(Array(3).fill(told('claims_insufficient', ['roles'])));
+  });
+
+  it('tells where the request was made, with no listener of decisions', async () => {
+    const authenticator = create();
+    const token = await tokenOf({ roles: ['dev'] });
+    const events = eventsOf('latchkey:report-only');
+    const place = { framework: 'express', routeOf: ({ pattern }: { readonly pattern: string }) => pattern };
+    const rules = { roles: reportOnly(['admin']) };
+    const access = compileAccess({ claims: rules });
+    const [request, other] = [requestWith(token), requestWith(token)];
+    await decide(authenticator, request, access, place, { pattern: '/orders/:id' });
+    const made = await decide(authenticator, other, compileAccess({}), place, { pattern: '/admin' });
+    const principal = made.ok ? made.principal : undefined;
+    authorizeRequest(other, principal, compileRules(rules));
+    authorize(principal, rules, other as RequestParameters);
+    authorize(principal, rules);
+    await verifyRequest({ framework: 'mcp' }, () => authenticator.verify(token, rules));
+    expect(events.map(({ framework, route }) => [framework, route])).toEqual([
+      ['express', '/orders/:id'],
+      ['express', '/admin'],
+      ['express', '/admin'],
+      [undefined, undefined],
+      ['mcp', undefined],
+    ]);
   });
 
   it('tells of no request that it would not refuse, and of none that another rule refuses', async () => {
