@@ -1279,6 +1279,7 @@ export const NO_BOUNDS: Readonly<Record<string, string>> = {
   [`${core}/decision/narrow.ts#RETRY_SECONDS`]: 'what Retry-After says while a descriptor is being written',
   [`${core}/decision/token-frequency.ts#MAX_COUNT`]: 'what fits into a byte',
   [`${core}/decision/token-cache.ts#MAX_USES`]: 'which of two tokens stays',
+  [`${core}/decision/warn-enforce.ts#MAX_NAMED`]: 'what a warning names',
   [`${core}/decision/token-cache.ts#CANDIDATES`]: 'which of two tokens stays',
   [`${core}/decision/token-cache.ts#MIN_USES`]: 'which tokens are stored',
   [`${core}/decision/token-cache.ts#FIRST_BUCKETS`]: 'the size of a table',

@@ -237,6 +237,7 @@ it('./adapter exports these values', () => {
     'toResponse',
     'verifyRequest',
     'warn',
+    'warnOfAccess',
     'whenDecided',
     'whole',
     'withDeadline',

@@ -152,6 +152,7 @@ export function checkAuth(
   if (!asked) return;
   if (authenticator.kind === 'combined') adapter.checkCombinedAccess(asked, path);
   adapter.checkAccessNames(authenticator, asked, path);
+  adapter.warnOfAccess(authenticator, asked, path);
 }
 
 /** Returns the `config` of a route. @throws ConfigError if it is undefined */

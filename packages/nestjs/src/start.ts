@@ -40,6 +40,7 @@ export async function checkHandlers(
         throw new ConfigError(path, `${REPLACED}; bind it where it is called`);
       if (authenticator.kind === 'combined' && !isPublic) adapter.checkCombinedAccess(asked, path);
       adapter.checkAccessNames(authenticator, asked, path, path);
+      if (!isPublic) adapter.warnOfAccess(authenticator, asked, path);
       if (graphql !== undefined && isAsking && !areFieldsGuarded && isField(method, graphql))
         throw new ConfigError(path, UNGUARDED);
       if (!isPublic && !isGuarded(type) && checks.isMessage(method)) open.add(path);

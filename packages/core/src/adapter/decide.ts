@@ -24,6 +24,7 @@ import type { Principal } from '../decision/principal.ts';
 import { rememberHook, tellRefusal } from '../decision/refusal-hook.ts';
 import { checkAccessNames } from '../decision/route-names.ts';
 import type { UpgradeAuthenticator } from '../decision/upgrade.ts';
+import { warnOfAccess } from '../decision/warn-enforce.ts';
 import { createAuthenticator } from '../descriptor/create.ts';
 import type { DescriptorOptions } from '../descriptor/load.ts';
 import { type AuthError, asError, ConfigError, isAuthError } from '../errors.ts';
@@ -86,6 +87,7 @@ export function prepareAuthentication(
   const authenticator = toAuthenticator(source);
   if (authenticator.kind === 'combined') checkCombinedAccess(compiled);
   checkAccessNames(authenticator, compiled, 'access');
+  warnOfAccess(authenticator, compiled, 'access');
   void startOf(authenticator, 0);
   return { authenticator, access: compiled, marks: authenticateMarks(authenticator, compiled) };
 }

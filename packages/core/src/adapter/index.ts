@@ -15,6 +15,7 @@ export type { RequestPlace } from '../decision/outcome.ts';
 export { requestAnswered, verifyRequest } from '../decision/outcome.ts';
 export { isPrincipal, metadataUrlOf } from '../decision/principal.ts';
 export { checkAccessNames } from '../decision/route-names.ts';
+export { warnOfAccess } from '../decision/warn-enforce.ts';
 export type { AuthErrorContext } from '../errors.ts';
 export { asError, authErrorCodes, challengedScopes } from '../errors.ts';
 export { warn } from '../events.ts';

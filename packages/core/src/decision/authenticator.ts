@@ -41,6 +41,7 @@ import type { Principal, RoutesInForce } from './principal.ts';
 import type { RefusalHook } from './refusal-hook.ts';
 import { noteNames } from './route-names.ts';
 import { type AuthenticatorSettings, readOptions } from './settings.ts';
+import { warnOfEnforce } from './warn-enforce.ts';
 
 /** Decides on requests. Made once, when a service starts, and used for every request. */
 export interface Authenticator extends Marked {
@@ -231,6 +232,7 @@ export function authenticatorOf(
   const { now } = making;
   const revocations = revocationsOf(settings, making.takeRevocations);
   if (revocations !== undefined && making.quiet !== true) warnOfRevocation(settings);
+  if (making.quiet !== true) warnOfEnforce(settings);
   const policies = new Map(
     [...settingsOf].flatMap(([keyset, one]) => {
       const policy = settings.policies.get(one);

@@ -22,6 +22,7 @@ import { NO_REQUIREMENTS } from './requirements.ts';
 import { resourceOf } from './route-resources.ts';
 import { publishReports } from './tell-reports.ts';
 import type { Trace } from './trace.ts';
+import { warnOfRules } from './warn-enforce.ts';
 
 /**
  * Checks a principal against the rules of a route. Verifies nothing: the principal must come from
@@ -53,7 +54,10 @@ export function authorize<const R extends Rules>(
     judgeRoute(principal, compiled, request, { ...PLAINLY, reports }) ??
     judgeByNow(principal, compiled, request);
   const key = request && keyOf(request as RequestView);
-  if (refusal === undefined) return publishReports(reports, key);
+  if (refusal === undefined) {
+    if (reports.length > 0) warnOf(principal, compiled);
+    return publishReports(reports, key);
+  }
   if (key !== undefined) noteRefusal(key, refusal);
   throw refusal;
 }
@@ -80,8 +84,15 @@ export function authorized<const R extends Rules>(
     judgeByNow(principal, rules, request);
   if (refusal !== undefined) throw refusal;
   publishReports(reports, key);
+  if (reports.length > 0) warnOf(principal, rules);
   // The rules have just been checked, and refuse an anonymous request.
   return withOutputs(principal as Principal, outputs) as Principal<ClaimsOf<R>>;
+}
+
+/** Rules of a call are not known when the service starts. */
+function warnOf(principal: Principal | undefined, rules: CompiledRules<unknown>): void {
+  const context = principal && contextOf(principal);
+  if (context !== undefined) warnOfRules(context.routes, rules, context.clock);
 }
 
 // Every member is an own one, so that none is read from a polluted prototype.
