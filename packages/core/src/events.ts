@@ -138,7 +138,16 @@ export interface LatchkeyEvents {
    */
   'latchkey:signer:stale': SignerEvent & { readonly ageMs: number };
   /** A changed descriptor is in use. */
-  'latchkey:descriptor:applied': { readonly file: string };
+  'latchkey:descriptor:applied': {
+    readonly file: string;
+    /** The keysets in force. `ageMs` is that of their keys, undefined before they were read. */
+    readonly keysets: readonly (KeysetEvent & {
+      readonly ageMs: number | undefined;
+      readonly state: string;
+    })[];
+    /** The keysets that are gone, or have another place or issuer now. */
+    readonly removed: readonly KeysetEvent[];
+  };
   /** A changed descriptor cannot be used. The one from before stays in use. */
   'latchkey:descriptor:refused': { readonly file: string; readonly error: Error };
   /**

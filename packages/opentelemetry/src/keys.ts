@@ -82,10 +82,18 @@ export function keyMetrics(meter: Meter): KeyMetrics {
       },
       'latchkey:signer:failed': ({ signer }) => signerFailures.add(1, { 'latchkey.signer': signer }),
       'latchkey:signer:stale': ({ signer, ageMs }) => signers.stale({ 'latchkey.signer': signer }, ageMs),
-      'latchkey:descriptor:applied'({ file }) {
+      'latchkey:descriptor:applied'({ file, keysets: present, removed }) {
         descriptorChanges.add(1, { 'latchkey.outcome': 'applied', 'latchkey.descriptor': file });
-        // A keyset may be gone, or have another place. Those that stay return when they are read.
-        keysets.clear();
+        for (const { keyset, issuer } of removed)
+          keysets.gone(
+            (known) =>
+              known['latchkey.keyset'] === keyset &&
+              // Tenants have issuers of their own, and their keyset has a template.
+              (known['latchkey.issuer'] === issuer || issuer?.includes('{') === true),
+          );
+        // A keyset may have another place now, and new ones were read before.
+        for (const { ageMs, state, ...one } of present)
+          if (ageMs !== undefined) keysets.found(ofKeyset(one), ageMs, state === 'stale');
       },
       'latchkey:descriptor:refused': ({ file }) =>
         descriptorChanges.add(1, { 'latchkey.outcome': 'refused', 'latchkey.descriptor': file }),

@@ -50,7 +50,7 @@ async function printed(): Promise<readonly Sample[]> {
   tell('latchkey:revocation:failed', { source: 'file revocations.jsonl', error });
   tell('latchkey:revocation:stale', { source: 'file revocations.jsonl', ageMs: 1 });
   tell('latchkey:descriptor:refused', { file: 'service.yaml', error });
-  tell('latchkey:descriptor:applied', { file: 'service.yaml' });
+  tell('latchkey:descriptor:applied', { file: 'service.yaml', keysets: [], removed: [] });
   tell('latchkey:keyset:stale', { ...keyset, ageMs: 1 });
   return samplesIn(await scrape());
 }

@@ -13,7 +13,14 @@ import { watchFileAt, watchPath } from '../secrets/directory.ts';
 import { type DescribedAuthenticator, describedBy } from './described.ts';
 import { type DescriptorOptions, loadText, readDescriptorFile, readDescriptorOptions } from './load.ts';
 import { staysStill } from './still.ts';
-import { type CheckedText, closeText, createTexts, type PendingTexts, type RunningText } from './texts.ts';
+import {
+  type CheckedText,
+  closeText,
+  createTexts,
+  keysetsOf,
+  type PendingTexts,
+  type RunningText,
+} from './texts.ts';
 
 /** Editors may write a file in several steps, and tools may change several files. */
 const SETTLE_MS = 100;
@@ -180,9 +187,10 @@ export function followDescriptor(
     } finally {
       loading = undefined;
     }
+    const change = keysetsOf(texts.current, next);
     texts.putInForce(next);
     clearTimeout(waiting);
-    publish('latchkey:descriptor:applied', { file });
+    publish('latchkey:descriptor:applied', { file, ...change });
     return true;
   }
 

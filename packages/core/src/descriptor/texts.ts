@@ -4,6 +4,7 @@
 import type { Authenticator, AuthenticatorLimits } from '../decision/authenticator.ts';
 import { authenticatorOf } from '../decision/authenticator.ts';
 import { type Deciding, narrow } from '../decision/narrow.ts';
+import type { LatchkeyEvents } from '../events.ts';
 import { createCarrier, type KeysetLeases } from './carry.ts';
 import { createRevocationCarrier, type RevocationLease } from './carry-revocations.ts';
 import { parseDescriptor, placed } from './document.ts';
@@ -155,6 +156,21 @@ export function createTexts(
       await Promise.all(all.map((one) => one && closeText(one)));
     },
   };
+}
+
+/** Returns the keysets of a text that replaces another one, and those that are no longer there. */
+export function keysetsOf(
+  { authenticator: before }: RunningText,
+  { authenticator: next }: RunningText,
+): Pick<LatchkeyEvents['latchkey:descriptor:applied'], 'keysets' | 'removed'> {
+  const keysets = next.report().keysets.map(({ keyset, issuer, ageMs, state }) => ({
+    ...{ keyset, issuer, ageMs, state },
+  }));
+  const removed = before
+    .report()
+    .keysets.filter((was) => !keysets.some((is) => is.keyset === was.keyset && is.issuer === was.issuer))
+    .map(({ keyset, issuer }) => ({ keyset, issuer }));
+  return { keysets, removed };
 }
 
 /** Closes the authenticator of a text, and the keysets that no other text uses. */
