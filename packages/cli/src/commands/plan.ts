@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { type Change, type DescriptorDocument, lintDescriptor, planChange } from '@latchkey/core/tools';
 import type { Command } from 'commander';
 import { type Context, command, type FormatOptions, withFormat } from '../context.ts';
+import { COLOURS, MARKS } from '../effects.ts';
 import { misused, refused } from '../failure.ts';
 import { openDescriptorFile } from '../files.ts';
 import { plain } from '../output.ts';
@@ -12,9 +13,6 @@ import { describeDifferences, routeDifferences } from '../route-differences.ts';
 interface PlanOptions extends FormatOptions {
   readonly failOnOpen?: boolean | undefined;
 }
-
-const MARKS = { opens: '+', closes: '-', changes: '~' } as const;
-const COLOURS = { opens: 'red', closes: 'green', changes: 'yellow' } as const;
 
 /**
  * Makes `plan`. It ends with 0 for any difference; with `--fail-on-open` it ends with 1 if anything

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { RouteReport } from '@latchkey/core';
 import type { Command } from 'commander';
 import { type Context, command, type FormatOptions, withFormat } from '../context.ts';
+import { COLOURS, MARKS } from '../effects.ts';
 import { misused, refused } from '../failure.ts';
 import { plain } from '../output.ts';
 import { nameOf, parseRoutes, type RouteChange, routeChanges } from '../route-changes.ts';
@@ -15,9 +16,6 @@ interface ListOptions extends FormatOptions {
 interface DiffOptions extends FormatOptions {
   readonly failOnOpen?: boolean | undefined;
 }
-
-const MARKS = { opens: '+', closes: '-', changes: '~' } as const;
-const COLOURS = { opens: 'red', closes: 'green', changes: 'yellow' } as const;
 
 /** Makes the command with its subcommands. */
 export function routes(context: Context): Command {
